@@ -1,0 +1,188 @@
+package envelope
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// requestTimeLayout is the form of requestTime in PayerMax's own examples:
+// exactly three fraction digits and a numeric offset. Layouts with .999 or Z07:00
+// drop zeros and write Z, which is how other clients get it wrong.
+const requestTimeLayout = "2006-01-02T15:04:05.000-07:00"
+
+// maxMerchantNo is the length limit of merchantNo, in characters
+// (applyDropinSession, request body).
+const maxMerchantNo = 32
+
+// Identity is who calls and by which version of the API: the members of the
+// envelope that are the sidecar's to write.
+type Identity struct {
+	// Version is the endpoint's API version, such as "1.5".
+	Version string
+	// KeyVersion is the version of the signature algorithm; PayerMax
+	// documents no other than "1".
+	KeyVersion string
+	// AppID is the merchant application that the signing key belongs to.
+	AppID string
+	// MerchantNo is the merchant. When empty, what the application sent is kept.
+	MerchantNo string
+	// SPMerchantNo is the service provider's own merchant number, for
+	// providers who call on behalf of MerchantNo. When empty, what the
+	// application sent is kept.
+	SPMerchantNo string
+}
+
+// Check reports what the application said about itself that contradicts id.
+// Replacing it silently would sign a payment for somebody the application did
+// not mean. A member that is absent, null or empty claims nothing.
+func (e *Envelope) Check(id Identity) []*Error {
+	var found []*Error
+	for _, m := range e.members {
+		switch m.name {
+		case "appId", "merchantAppId": // the latter is version 1.0's name of the former
+			found = appendMismatch(found, m, id.AppID)
+		case "merchantNo":
+			if id.MerchantNo != "" {
+				found = appendMismatch(found, m, id.MerchantNo)
+			} else if problem := checkMerchantNo(m); problem != nil {
+				found = append(found, problem)
+			}
+		case "spMerchantNo":
+			if id.SPMerchantNo != "" {
+				found = appendMismatch(found, m, id.SPMerchantNo)
+			}
+		}
+	}
+	return found
+}
+
+// Fill returns the call's body: the members of id and requestTime first, in the
+// order of PayerMax's examples, then what else the application sent, then data,
+// byte for byte. The application's own version, keyVersion, requestTime and
+// appId give way, whatever they are.
+//
+// The time is written in UTC, whatever the machine's zone.
+func (e *Envelope) Fill(id Identity, requestTime time.Time) []byte {
+	out := make([]byte, 0, e.size()+256)
+	out = append(out, `{"version":`...)
+	out = appendString(out, id.Version)
+	out = append(out, `,"keyVersion":`...)
+	out = appendString(out, id.KeyVersion)
+	out = append(out, `,"requestTime":"`...)
+	out = requestTime.UTC().AppendFormat(out, requestTimeLayout)
+	out = append(out, `","appId":`...)
+	out = appendString(out, id.AppID)
+	if id.MerchantNo != "" {
+		out = append(out, `,"merchantNo":`...)
+		out = appendString(out, id.MerchantNo)
+	}
+	if id.SPMerchantNo != "" {
+		out = append(out, `,"spMerchantNo":`...)
+		out = appendString(out, id.SPMerchantNo)
+	}
+	for _, m := range e.members {
+		if id.owns(m.name) {
+			continue
+		}
+		out = append(out, ',')
+		out = appendString(out, m.name)
+		out = append(out, ':')
+		out = append(out, m.value...)
+	}
+	out = append(out, `,"data":`...)
+	out = append(out, e.data...)
+	return append(out, '}')
+}
+
+// owns reports whether the member is written from id rather than taken from the
+// application.
+func (id Identity) owns(name string) bool {
+	switch name {
+	case "version", "keyVersion", "requestTime", "appId":
+		return true
+	case "merchantNo":
+		return id.MerchantNo != ""
+	case "spMerchantNo":
+		return id.SPMerchantNo != ""
+	default:
+		return false
+	}
+}
+
+// size is how many bytes of the application's go into the filled envelope.
+func (e *Envelope) size() int {
+	size := len(e.data)
+	for _, m := range e.members {
+		size += len(m.name) + len(m.value) + len(`"":,`)
+	}
+	return size
+}
+
+// appendMismatch adds an error if m claims anything other than want.
+func appendMismatch(found []*Error, m member, want string) []*Error {
+	if m.claimsNothing() || m.text() == want {
+		return found
+	}
+	return append(found, &Error{Field: "/" + m.name, Rule: "mismatch", Message: fmt.Sprintf(
+		"%s is not the one this sidecar signs for; leave it out, the sidecar writes it", m.name)})
+}
+
+// checkMerchantNo holds an application's own merchantNo to the field table.
+func checkMerchantNo(m member) *Error {
+	switch {
+	case m.value.Kind() == 'n':
+		return nil
+	case m.value.Kind() != '"':
+		return &Error{Field: "/merchantNo", Rule: "type", Message: "merchantNo must be a string, but is " + describe(m.value.Kind())}
+	case utf8.RuneCountInString(m.text()) > maxMerchantNo:
+		return &Error{Field: "/merchantNo", Rule: "maxLength", Message: fmt.Sprintf(
+			"merchantNo must be at most %d characters long", maxMerchantNo)}
+	}
+	return nil
+}
+
+// claimsNothing reports whether the member is null or an empty string.
+func (m member) claimsNothing() bool {
+	return m.value.Kind() == 'n' || bytes.Equal(m.value, []byte(`""`))
+}
+
+// text returns the member's value if it is a string, unescaped.
+func (m member) text() string {
+	if m.value.Kind() != '"' {
+		return ""
+	}
+	text, err := jsontext.AppendUnquote(nil, m.value)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// appendString appends s as a JSON string. Read and the configuration admit
+// valid UTF-8 only, so quoting cannot fail.
+func appendString(out []byte, s string) []byte {
+	out, _ = jsontext.AppendQuote(out, s)
+	return out
+}
+
+// lookAlike returns the envelope's member that name differs from only in case,
+// underscores or hyphens, or "" when there is none or name is that very member.
+// PayerMax's Java parser matches names that loosely, so a second "AppId" could
+// be read in place of the one that was checked and filled in.
+func lookAlike(name string) string {
+	for _, known := range []string{
+		"version", "keyVersion", "requestTime", "appId", "merchantAppId", "merchantNo", "spMerchantNo", "data",
+	} {
+		if name != known && strings.EqualFold(looseName.Replace(name), known) {
+			return known
+		}
+	}
+	return ""
+}
+
+var looseName = strings.NewReplacer("_", "", "-", "")

@@ -1,0 +1,137 @@
+package validate
+
+// Exponents beyond this leave the range of a double, which PayerMax's parser
+// may use, and no amount needs them.
+const maxExponent = 308
+
+// amount is what the rules need to know of a decimal literal. It is worked out
+// digit by digit: a float would round the very digits that are to be judged.
+type amount struct {
+	negative bool
+	zero     bool
+	decimals int // digits the exact value needs after the decimal point
+}
+
+// parseAmount reads a JSON number, or a plain decimal. The value decides, not
+// the spelling: 100, 100.00 and 1e2 all need no decimals. It reports false for
+// an exponent beyond ±308.
+func parseAmount(literal []byte) (a amount, ok bool) {
+	a.zero = true
+	scale := 0    // digits after the point
+	trailing := 0 // zeros since the last other digit, on both sides of the point
+	exponent := 0 // of ten
+	inFraction := false
+	for i, c := range literal {
+		switch {
+		case c == '-':
+			a.negative = true
+		case c == '.':
+			inFraction = true
+		case c == 'e' || c == 'E':
+			if exponent, ok = parseExponent(literal[i+1:]); !ok {
+				return amount{}, false
+			}
+			return a.scaled(scale - trailing - exponent), true
+		default:
+			if inFraction {
+				scale++
+			}
+			if c == '0' {
+				trailing++
+			} else {
+				trailing, a.zero = 0, false
+			}
+		}
+	}
+	return a.scaled(scale - trailing), true
+}
+
+// scaled completes an amount by the number of decimals its digits ask for,
+// which is negative for a value that ends in zeros before the point.
+func (a amount) scaled(decimals int) amount {
+	if !a.zero {
+		a.decimals = max(0, decimals)
+	}
+	a.negative = a.negative && !a.zero
+	return a
+}
+
+// parseExponent reads what follows the e of a JSON number.
+func parseExponent(digits []byte) (exponent int, ok bool) {
+	negative := false
+	for _, c := range digits {
+		switch c {
+		case '-':
+			negative = true
+		case '+':
+		default:
+			if exponent = exponent*10 + int(c-'0'); exponent > maxExponent {
+				return 0, false
+			}
+		}
+	}
+	if negative {
+		exponent = -exponent
+	}
+	return exponent, true
+}
+
+// isPlainDecimal reports whether s consists of digits and at most one point
+// between digits: no sign, exponent or space.
+func isPlainDecimal(s []byte) bool {
+	point := false
+	for i, c := range s {
+		switch {
+		case '0' <= c && c <= '9':
+		case c == '.' && !point && i > 0 && i < len(s)-1:
+			point = true
+		default:
+			return false
+		}
+	}
+	return len(s) > 0
+}
+
+// amountNumber judges an amount that is a JSON number. PayerMax states no lower
+// bound for it, so zero passes; a negative amount cannot be meant.
+func amountNumber(w *walker, siblings *members, literal []byte) {
+	a, ok := parseAmount(literal)
+	if !ok {
+		w.report(rulePattern, "must not have an exponent beyond ±%d; write the amount in plain digits, such as 19.99", maxExponent)
+		return
+	}
+	if a.negative {
+		w.report(ruleMinimum, "must not be negative; send 0 or more")
+	}
+	checkDecimals(w, siblings, a)
+}
+
+// amountString judges an amount that is a decimal in a string. "0 is allowed
+// only together with mitType, otherwise the amount must be greater than 0" is
+// PayerMax's text for it.
+func amountString(w *walker, siblings *members, s []byte) {
+	if !isPlainDecimal(s) {
+		w.report(rulePattern, `must be a plain decimal, digits with at most one point between them; send a string such as "19.99"`)
+		return
+	}
+	a, _ := parseAmount(s) // a plain decimal has no exponent
+	if a.zero && !siblings.has("mitType") {
+		w.report(ruleMinimum, "must be greater than 0 when no mitType is sent; send the amount, or omit it")
+	}
+	checkDecimals(w, siblings, a)
+}
+
+// checkDecimals compares an amount with the decimals that PayerMax takes in the
+// currency beside it. Without a valid currency there is nothing to compare, and
+// the currency's own violation is the one to repair.
+func checkDecimals(w *walker, siblings *members, a amount) {
+	code := siblings.text("currency")
+	limit, ok := currencyDecimals[string(code)]
+	switch {
+	case !ok || a.decimals <= limit:
+	case limit == 0:
+		w.report(ruleDecimals, "must not have decimals in %s; send a whole amount, such as 100", code)
+	default:
+		w.report(ruleDecimals, "must have at most %d decimals in %s; round it before sending", limit, code)
+	}
+}

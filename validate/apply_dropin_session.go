@@ -1,0 +1,107 @@
+package validate
+
+// The data block of POST /aggregate-pay/api/gateway/applyDropinSession, which
+// opens a session for PayerMax's Drop-In payment components.
+//
+// PayerMax publishes two tables that contradict each other on totalAmount. The
+// version that the merchant declares decides which of them applies.
+
+// applyDropinSession15 is the table of the English page, version 1.5:
+// https://docs.payermax.com/public/api/New%20Version/en/v1.0/aggregate-pay_api_gateway_applyDropinSession.html
+//
+// The page's own example omits totalAmount although the table requires it.
+// Here the table is right.
+var applyDropinSession15 = newTable(
+	field{
+		name: "totalAmount", kind: number, required: true, check: amountNumber,
+		expects: "a JSON number such as 19.99, or configure API version 1.6, where it is an optional string",
+	},
+	field{
+		name: "mitType", kind: text, maxLength: 64,
+		expects: `a string of at most 64 characters, such as "UNSCHEDULED"`,
+	},
+	field{ // maxLength 3, "capital letter"
+		name: "currency", kind: text, required: true, check: currencyCode,
+		expects: `3 capital letters, such as "IDR"`,
+	},
+	field{ // maxLength 2, "capital letters"
+		name: "country", kind: text, required: true, check: countryCode,
+		expects: `2 capital letters, such as "ID"`,
+	},
+	userID,
+	referralCode,
+	field{
+		name: "tokenForFutureUse", kind: boolean,
+		expects: "true or false without quotes, or omit it",
+	},
+	field{ // array[string] without an enum; an empty string names no component
+		name: "componentList", kind: array,
+		items:   &field{kind: text, required: true, expects: `a payment method type such as "CARD"`},
+		expects: `an array of payment method types, such as ["CARD","APPLEPAY"]`,
+	},
+)
+
+// applyDropinSession16 is the table of version 1.6: the Chinese page and
+// PayerMax's own OpenAPI file, api.json in the payermax-server-sdk repository
+// (March 2026).
+var applyDropinSession16 = newTable(
+	field{
+		name: "totalAmount", kind: text, check: amountString,
+		expects: `a string such as "19.99", or configure API version 1.5, where it is a required number`,
+	},
+	field{
+		// UNSCHDULED is how both versions of this table spell it; the
+		// subscription guide for this very endpoint and the orderAndPay table
+		// say UNSCHEDULED. Which of them the gateway takes is not documented, so
+		// both pass.
+		name: "mitType", kind: text, enum: []string{"SCHEDULED", "UNSCHEDULED", "UNSCHDULED"},
+		expects: "SCHEDULED or UNSCHEDULED",
+	},
+	// The auth-capture variant of the page, which is the same endpoint, adds
+	// captureMode and authorizationType with these values only.
+	field{
+		name: "captureMode", kind: text, enum: []string{"MANUAL"},
+		expects: "MANUAL, or omit it",
+	},
+	field{
+		name: "authorizationType", kind: text, enum: []string{"FINAL_AUTH"},
+		expects: "FINAL_AUTH, or omit it",
+	},
+	field{ // maxLength 3, capital letters
+		name: "currency", kind: text, required: true, check: currencyCode,
+		expects: `3 capital letters, such as "IDR"`,
+	},
+	field{ // maxLength 2, capital letters
+		name: "country", kind: text, required: true, check: countryCode,
+		expects: `2 capital letters, such as "ID"`,
+	},
+	userID,
+	referralCode,
+	field{ // Type: boolean|null
+		name: "tokenForFutureUse", kind: boolean, nullable: true,
+		expects: "true or false without quotes, or omit it",
+	},
+	field{
+		name: "componentList", kind: array,
+		items: &field{
+			kind: text, enum: []string{"CARD", "APPLEPAY", "GOOGLEPAY"},
+			expects: "CARD, APPLEPAY or GOOGLEPAY",
+		},
+		expects: `an array of CARD, APPLEPAY and GOOGLEPAY, such as ["CARD","APPLEPAY"]`,
+	},
+)
+
+// The rows that have not changed between the versions.
+var (
+	// userID must be unique for each user: PayerMax recommends a user's saved
+	// cards by it, so a shared one shows them to others. No rule can see that.
+	userID = field{
+		name: "userId", kind: text, required: true, maxLength: 64,
+		expects: "the merchant's own ID of the user, a string of 1 to 64 characters",
+	}
+
+	referralCode = field{
+		name: "referralCode", kind: text, maxLength: 32,
+		expects: "a string of at most 32 characters, such as a device ID",
+	}
+)

@@ -1,0 +1,60 @@
+package validate_test
+
+import (
+	"iter"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// assigned lists the officially assigned codes of ISO 3166-1 alpha-2.
+const assigned = `
+	AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI
+	BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN
+	CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK
+	FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM
+	HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN
+	KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK
+	ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP
+	NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW
+	SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF
+	TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI
+	VN VU WF WS YE YT ZA ZM ZW`
+
+// codes goes through all words of n capital letters.
+func codes(n int) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		code := []byte(strings.Repeat("A", n))
+		for yield(string(code)) {
+			i := n - 1
+			for ; i >= 0 && code[i] == 'Z'; i-- {
+				code[i] = 'A'
+			}
+			if i < 0 {
+				return
+			}
+			code[i]++
+		}
+	}
+}
+
+// Every code from AA to ZZ is either assigned, or refused. Kosovo is the one
+// exception.
+func TestCountries(t *testing.T) {
+	want := strings.Fields(assigned)
+	require.Len(t, want, 249)
+
+	var got []string
+	for code := range codes(2) {
+		vs := rules(t, "1.6").Validate([]byte(`{"currency":"IDR","country":"` + code + `","userId":"U1"}`))
+		if vs == nil {
+			got = append(got, code)
+			continue
+		}
+		require.Equal(t, []string{"/data/country country"}, broken(vs), code)
+		assert.NotContains(t, vs[0].Message, " "+code+" ")
+	}
+	assert.ElementsMatch(t, append(want, "XK"), got)
+}

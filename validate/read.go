@@ -1,0 +1,168 @@
+package validate
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// members holds the raw values of one object along its table, so that a rule
+// can look at other fields wherever they stand in the text.
+type members struct {
+	table      *table
+	values     []jsontext.Value // in the table's order; nil when absent
+	lookAlikes []lookAlike
+}
+
+// lookAlike is a member that could be taken for a field of the table.
+type lookAlike struct {
+	field int
+	name  string
+}
+
+// value returns the raw value of a field, or nil when it is absent or the table
+// has no such field.
+func (m *members) value(name string) jsontext.Value {
+	if i, ok := m.table.byName[name]; ok {
+		return m.values[i]
+	}
+	return nil
+}
+
+// has reports whether a field was sent with a value other than null.
+func (m *members) has(name string) bool {
+	raw := m.value(name)
+	return raw != nil && raw.Kind() != 'n'
+}
+
+// text returns the decoded text of a field, or nil when it is absent or no
+// string.
+func (m *members) text(name string) []byte {
+	if raw := m.value(name); raw.Kind() == '"' {
+		return content(raw)
+	}
+	return nil
+}
+
+var errTrailing = errors.New("text after the JSON value")
+
+// readObject collects the members of the object raw. The values are slices of
+// raw itself, so numbers keep every digit they were sent with.
+func readObject(t *table, raw jsontext.Value) (*members, error) {
+	r := openReader(raw)
+	defer r.close()
+	m := &members{table: t, values: make([]jsontext.Value, len(t.fields))}
+	if err := r.start(); err != nil {
+		return nil, err
+	}
+	for r.decoder.PeekKind() != '}' {
+		quoted, err := r.next()
+		if err != nil {
+			return nil, err
+		}
+		value, err := r.next()
+		if err != nil {
+			return nil, err
+		}
+		name := content(quoted)
+		if i, ok := t.byName[string(name)]; ok {
+			m.values[i] = value
+		} else if i, ok := t.lookAlike(name); ok {
+			m.lookAlikes = append(m.lookAlikes, lookAlike{field: i, name: string(name)})
+		}
+	}
+	return m, r.finish()
+}
+
+// readArray splits the array raw into its elements.
+func readArray(raw jsontext.Value) ([]jsontext.Value, error) {
+	r := openReader(raw)
+	defer r.close()
+	if err := r.start(); err != nil {
+		return nil, err
+	}
+	var elements []jsontext.Value
+	for r.decoder.PeekKind() != ']' {
+		e, err := r.next()
+		if err != nil {
+			return nil, err
+		}
+		elements = append(elements, e)
+	}
+	return elements, r.finish()
+}
+
+// reader reads one object or array. With its default options the decoder
+// refuses duplicate names and invalid UTF-8 at any depth.
+type reader struct {
+	raw     jsontext.Value
+	buffer  bytes.Buffer // what the decoder reads without copying
+	decoder *jsontext.Decoder
+}
+
+// readers are kept because a decoder's own bookkeeping is most of what reading
+// a block would allocate.
+var readers = sync.Pool{New: func() any {
+	r := new(reader)
+	r.decoder = jsontext.NewDecoder(&r.buffer)
+	return r
+}}
+
+// openReader starts to read raw.
+func openReader(raw jsontext.Value) *reader {
+	r := readers.Get().(*reader)
+	r.raw = raw
+	r.buffer = *bytes.NewBuffer(raw)
+	r.decoder.Reset(&r.buffer)
+	return r
+}
+
+// close forgets what was read, which may be personal data, and keeps the rest.
+func (r *reader) close() {
+	r.raw = nil
+	r.buffer = bytes.Buffer{}
+	r.decoder.Reset(&r.buffer)
+	readers.Put(r)
+}
+
+// start reads the opening bracket.
+func (r *reader) start() error {
+	_, err := r.decoder.ReadToken()
+	return err
+}
+
+// next reads a value and returns its place in raw, because the decoder's own
+// slice is only valid until the next call.
+func (r *reader) next() (jsontext.Value, error) {
+	v, err := r.decoder.ReadValue()
+	if err != nil {
+		return nil, err
+	}
+	end := int(r.decoder.InputOffset())
+	return r.raw[end-len(v) : end], nil
+}
+
+// finish reads the closing bracket and the end of the text.
+func (r *reader) finish() error {
+	if _, err := r.decoder.ReadToken(); err != nil {
+		return err
+	}
+	if _, err := r.decoder.ReadToken(); !errors.Is(err, io.EOF) {
+		return errTrailing
+	}
+	return nil
+}
+
+// content decodes a JSON string. A string without escapes, which is nearly
+// every one, is not copied.
+func content(quoted jsontext.Value) []byte {
+	if inner := quoted[1 : len(quoted)-1]; bytes.IndexByte(inner, '\\') < 0 {
+		return inner
+	}
+	// The decoder has accepted the string, so it cannot be malformed.
+	s, _ := jsontext.AppendUnquote([]byte(nil), quoted)
+	return s
+}

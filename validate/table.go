@@ -1,0 +1,155 @@
+package validate
+
+import (
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// field is one row of a PayerMax field table. The first columns are PayerMax's
+// own: Field, Type, Required, Constraints (maxLength) and Enum.
+type field struct {
+	name      string
+	kind      kind
+	required  bool     // must be there, not null, and not empty if it is text
+	nullable  bool     // null means absent; PayerMax writes such a Type as "boolean|null"
+	maxLength int      // in Unicode code points; 0 when the table names none
+	enum      []string // the words that are accepted
+
+	// check judges what the columns cannot say of text and numbers: formats, and
+	// rules that need the value of another field. It only sees values of the
+	// right kind.
+	check check
+
+	items   *field // what each element of an array must be
+	members *table // what the fields of an object must be
+
+	// expects says what to send, in words that complete "send ..." and
+	// "must be ...".
+	expects string
+}
+
+// check judges the content of one field. For text that is the decoded string,
+// for a number its literal as it was sent. In siblings it finds the other
+// fields of the same object.
+type check func(w *walker, siblings *members, content []byte)
+
+// kind is the JSON type of a field, the Type column of PayerMax's tables.
+type kind uint8
+
+const (
+	text    kind = iota // string
+	number              // number
+	boolean             // boolean
+	array               // array[...]
+	object              // object
+)
+
+// String completes the sentence "must be ...".
+func (k kind) String() string {
+	return [...]string{"a string", "a JSON number", "true or false", "an array", "an object"}[k]
+}
+
+// accepts reports whether a field of kind k takes a JSON value of the kind sent.
+func (k kind) accepts(sent jsontext.Kind) bool {
+	switch k {
+	case text:
+		return sent == '"'
+	case number:
+		return sent == '0'
+	case boolean:
+		return sent == 't' || sent == 'f'
+	case array:
+		return sent == '['
+	default:
+		return sent == '{'
+	}
+}
+
+// nameOf completes the sentence "but ... was sent".
+func nameOf(sent jsontext.Kind) string {
+	switch sent {
+	case 'n':
+		return "null"
+	case '"':
+		return "a string"
+	case '0':
+		return "a number"
+	case 't', 'f':
+		return "a boolean"
+	case '[':
+		return "an array"
+	default:
+		return "an object"
+	}
+}
+
+// table is the field table of one object, with its rows in PayerMax's order.
+type table struct {
+	fields  []field
+	byName  map[string]int
+	byShape map[string]int // the names as fold writes them
+}
+
+// newTable indexes the rows of a table.
+func newTable(fields ...field) *table {
+	t := &table{
+		fields:  fields,
+		byName:  make(map[string]int, len(fields)),
+		byShape: make(map[string]int, len(fields)),
+	}
+	for i, f := range fields {
+		t.byName[f.name] = i
+		t.byShape[string(fold(nil, []byte(f.name)))] = i
+	}
+	return t
+}
+
+// lookAlike finds the field that a name, which is no field's name itself, could
+// be taken for: `totalamount`, `user_id`, `Currency`.
+//
+// PayerMax runs on Java, where JSON libraries commonly bind names without
+// regard to case, "_" and "-" (fastjson, which PayerMax's SDK uses, calls it
+// smart match). Such a member could be read as the real field there, after it
+// passed here as an unknown one that no rule looks at.
+func (t *table) lookAlike(name []byte) (index int, ok bool) {
+	var shape [64]byte // longer than any field's name
+	index, ok = t.byShape[string(fold(shape[:0], name))]
+	return index, ok
+}
+
+// fold appends name without "_" and "-" and with one spelling for all cases of
+// a letter.
+func fold(dst, name []byte) []byte {
+	for len(name) > 0 {
+		r, size := utf8.DecodeRune(name)
+		name = name[size:]
+		switch {
+		case r == '_' || r == '-':
+			continue
+		case 'a' <= r && r <= 'z':
+			r -= 'a' - 'A'
+		case r == 'ı' || r == 'İ':
+			// Java's equalsIgnoreCase takes both for an i; Unicode's simple
+			// folding, which Go follows, takes neither.
+			r = 'I'
+		case r >= utf8.RuneSelf:
+			r = smallestCase(r)
+		}
+		dst = utf8.AppendRune(dst, r)
+	}
+	return dst
+}
+
+// smallestCase returns the first of the characters that differ from r only in
+// case: S for the long s, K for the Kelvin sign.
+func smallestCase(r rune) rune {
+	for {
+		next := unicode.SimpleFold(r)
+		if next <= r {
+			return next
+		}
+		r = next
+	}
+}

@@ -1,0 +1,120 @@
+// Package validate knows what the data block of a PayerMax request must look
+// like, per endpoint and API version, so that a mistake is reported where it
+// was made and all at once, instead of one PARAMS_INVALID per round trip.
+//
+// The rules are data: one file per endpoint (apply_dropin_session.go) holds one
+// table per API version, and a table reads like the field table of PayerMax's
+// own documentation. The package knows nothing of HTTP, keys or signatures, and
+// it never changes what it looks at.
+package validate
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Violation is one broken rule of a PayerMax field table.
+//
+// It names the field and what was expected, never the value that was sent:
+// values are personal data, and a violation ends up in answers and log lines.
+// Lengths, JSON types and a well-formed currency code are the only things it
+// repeats.
+type Violation struct {
+	// Field is the RFC 6901 JSON Pointer of the offending member in the request
+	// body, e.g. /data/currency or /data/componentList/1.
+	Field string `json:"field"`
+
+	// Rule is the machine word of the broken rule, one of
+	//
+	//	syntax     the block is not the JSON that the caller promised
+	//	required   a required field is absent, null or empty
+	//	type       the value has another JSON type than the table's
+	//	maxLength  the text has more characters than allowed
+	//	pattern    the text or the number is not written in the expected form
+	//	enum       the text is none of the listed words
+	//	currency   the code is no ISO 4217 currency in use today
+	//	country    the code is not assigned in ISO 3166-1
+	//	decimals   the amount has more decimals than PayerMax takes in its currency
+	//	minimum    the amount is too small
+	//	lookAlike  the name differs from a field's only in case, "_" or "-"
+	Rule string `json:"rule"`
+
+	// Message is one sentence for the developer: what was expected, and what to
+	// send instead. It starts with the field's dotted name, as PayerMax's own
+	// messages do.
+	Message string `json:"message"`
+}
+
+// The words of Violation.Rule.
+const (
+	ruleSyntax    = "syntax"
+	ruleRequired  = "required"
+	ruleType      = "type"
+	ruleMaxLength = "maxLength"
+	rulePattern   = "pattern"
+	ruleEnum      = "enum"
+	ruleCurrency  = "currency"
+	ruleCountry   = "country"
+	ruleDecimals  = "decimals"
+	ruleMinimum   = "minimum"
+	ruleLookAlike = "lookAlike"
+)
+
+// RuleSet holds the rules for the data block of one endpoint in one API
+// version. It never changes, so any number of requests may use it at once.
+type RuleSet struct {
+	data field
+}
+
+// ruleSets maps PayerMax's endpoint names to API versions to rules. The version
+// belongs to the endpoint, not to the gateway: PayerMax raises each endpoint's
+// version on its own.
+var ruleSets = map[string]map[string]*RuleSet{
+	"applyDropinSession": {
+		"1.5": newRuleSet(applyDropinSession15),
+		"1.6": newRuleSet(applyDropinSession16),
+	},
+}
+
+// newRuleSet wraps the table of an endpoint in the envelope's data field, which
+// is "object, Required: Yes" on every page.
+func newRuleSet(members *table) *RuleSet {
+	return &RuleSet{data: field{
+		name:     "data",
+		kind:     object,
+		required: true,
+		members:  members,
+		expects:  "an object with the fields of this endpoint",
+	}}
+}
+
+// Lookup returns the rules of an endpoint, such as "applyDropinSession", in an
+// API version, such as "1.5". It reports false for a pair it has no rules for.
+func Lookup(endpoint, version string) (*RuleSet, bool) {
+	s, ok := ruleSets[endpoint][version]
+	return s, ok
+}
+
+// Versions lists the API versions that Lookup knows for an endpoint, in
+// ascending order of their text, for error messages. It is nil for an unknown
+// endpoint.
+func Versions(endpoint string) []string {
+	return slices.Sorted(maps.Keys(ruleSets[endpoint]))
+}
+
+// Validate checks data, the raw JSON of the request's data member, and returns
+// every broken rule in the order of PayerMax's table, or nil when data is valid.
+// A member that only resembles a field comes right after that field; members
+// that PayerMax may have added since are left alone.
+//
+// The caller has read the request strictly already: data is one JSON object
+// in valid UTF-8 without duplicate names. Anything else is one violation on
+// /data, never a panic. So that a hostile body cannot be answered with a far
+// larger one, at most 100 violations are listed.
+func (s *RuleSet) Validate(data []byte) []Violation {
+	w := walker{at: make([]step, 0, 8)}
+	w.value(&s.data, nil, jsontext.Value(data))
+	return w.found
+}

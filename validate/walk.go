@@ -1,0 +1,195 @@
+package validate
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxViolations bounds the answer to a body made of mistakes: 64 KiB hold
+// twenty thousand empty array elements, each worth a hundred bytes of message.
+const maxViolations = 100
+
+// walker goes through a block along its table and collects what it finds. No
+// message is built before a rule is broken.
+type walker struct {
+	at    []step // where the walk is; the first step is the block itself
+	found []Violation
+}
+
+// step is one part of the way to a value: a member's name, or an index into an
+// array when the name is empty.
+type step struct {
+	name  string
+	index int
+}
+
+// value judges one value by its row: first the JSON type, then what the type is
+// made of, then the row's own check.
+func (w *walker) value(f *field, siblings *members, raw jsontext.Value) {
+	if f.name != "" { // the elements of an array have an index instead
+		w.enter(step{name: f.name})
+		defer w.leave()
+	}
+	sent := raw.Kind()
+	if sent == jsontext.KindInvalid {
+		w.report(ruleSyntax, "must be valid JSON; send %s", f.expects)
+		return
+	}
+	if !f.kind.accepts(sent) {
+		w.report(ruleType, "must be %s, but %s was sent; send %s", f.kind, nameOf(sent), f.expects)
+		return
+	}
+	switch f.kind {
+	case object:
+		w.object(f, raw)
+	case array:
+		w.array(f, raw)
+	case text:
+		w.text(f, siblings, content(raw))
+	case number:
+		if f.check != nil {
+			f.check(w, siblings, raw)
+		}
+	}
+}
+
+// object judges the members of an object in the order of its table.
+func (w *walker) object(f *field, raw jsontext.Value) {
+	m, err := readObject(f.members, raw)
+	if err != nil {
+		// The reader's own words would quote the request.
+		w.report(ruleSyntax, "must be valid JSON without duplicate names; send %s", f.expects)
+		return
+	}
+	for i := range f.members.fields {
+		w.member(&f.members.fields[i], m, m.values[i])
+		for _, l := range m.lookAlikes {
+			if l.field == i {
+				w.lookAlike(f.members.fields[i].name, l.name)
+			}
+		}
+	}
+}
+
+// member judges one row of a table: whether the field is there at all, and what
+// it holds.
+func (w *walker) member(f *field, siblings *members, raw jsontext.Value) {
+	absent := raw == nil
+	null := !absent && raw.Kind() == 'n'
+	switch {
+	case !absent && !null:
+		w.value(f, siblings, raw)
+	case f.required:
+		w.enter(step{name: f.name})
+		w.report(ruleRequired, "is required; send %s", f.expects)
+		w.leave()
+	case null && !f.nullable:
+		w.enter(step{name: f.name})
+		w.report(ruleType, "must be %s, but null was sent; omit it instead of sending null", f.kind)
+		w.leave()
+	}
+}
+
+// text judges a decoded string.
+func (w *walker) text(f *field, siblings *members, s []byte) {
+	if len(s) == 0 && f.required {
+		w.report(ruleRequired, "is required and must not be empty; send %s", f.expects)
+		return
+	}
+	// A code point takes at least a byte, so most texts need no counting.
+	if f.maxLength > 0 && len(s) > f.maxLength {
+		if n := utf8.RuneCount(s); n > f.maxLength {
+			w.report(ruleMaxLength, "must have at most %d characters, but %d were sent; send %s", f.maxLength, n, f.expects)
+		}
+	}
+	if f.enum != nil && !slices.Contains(f.enum, string(s)) {
+		w.report(ruleEnum, "must be %s", f.expects)
+	}
+	if f.check != nil {
+		f.check(w, siblings, s)
+	}
+}
+
+// array judges every element by the same row.
+func (w *walker) array(f *field, raw jsontext.Value) {
+	elements, err := readArray(raw)
+	if err != nil {
+		w.report(ruleSyntax, "must be valid JSON; send %s", f.expects)
+		return
+	}
+	for i, e := range elements {
+		if len(w.found) == maxViolations {
+			return // nothing more would be listed
+		}
+		w.enter(step{index: i})
+		w.value(f.items, nil, e)
+		w.leave()
+	}
+}
+
+// lookAlike reports a member that could be taken for the field want. The
+// pointer holds the name as it was sent; the message names only the field.
+func (w *walker) lookAlike(want, got string) {
+	pointer := w.pointer().AppendToken(got)
+	w.enter(step{name: want})
+	w.reportAt(pointer, ruleLookAlike,
+		`must be written exactly so; rename the member that differs from %s only in letter case, "_" or "-"`, want)
+	w.leave()
+}
+
+// report adds a violation of the value where the walk is. The sentence goes on
+// after the field's dotted name.
+func (w *walker) report(rule, sentence string, args ...any) {
+	w.reportAt(w.pointer(), rule, sentence, args...)
+}
+
+// reportAt is report for a member other than the one the message is about.
+func (w *walker) reportAt(pointer jsontext.Pointer, rule, sentence string, args ...any) {
+	if len(w.found) == maxViolations {
+		return
+	}
+	w.found = append(w.found, Violation{
+		Field:   string(pointer),
+		Rule:    rule,
+		Message: w.dotted() + " " + fmt.Sprintf(sentence, args...),
+	})
+}
+
+// enter goes on to a member or an element.
+func (w *walker) enter(s step) { w.at = append(w.at, s) }
+
+// leave goes back to the value around the present one.
+func (w *walker) leave() { w.at = w.at[:len(w.at)-1] }
+
+// pointer writes where the walk is as an RFC 6901 JSON Pointer.
+func (w *walker) pointer() jsontext.Pointer {
+	var p jsontext.Pointer
+	for _, s := range w.at {
+		if s.name == "" {
+			s.name = strconv.Itoa(s.index)
+		}
+		p = p.AppendToken(s.name)
+	}
+	return p
+}
+
+// dotted writes where the walk is as PayerMax's tables do.
+func (w *walker) dotted() string {
+	var b strings.Builder
+	for i, s := range w.at {
+		switch {
+		case s.name == "":
+			fmt.Fprintf(&b, "[%d]", s.index)
+		case i > 0:
+			b.WriteString("." + s.name)
+		default:
+			b.WriteString(s.name)
+		}
+	}
+	return b.String()
+}

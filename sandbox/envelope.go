@@ -1,0 +1,66 @@
+package sandbox
+
+import (
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// envelope is what every request is wrapped in.
+type envelope struct {
+	version, keyVersion, requestTime, appID, merchantNo string
+
+	data object
+}
+
+// checkContentType refuses anything but application/json, whatever its parameters ("Parameters" on every interface
+// page; PayerMax's own SDKs add a charset).
+func checkContentType(header http.Header) *refusal {
+	value := header.Get("Content-Type")
+	if value == "" {
+		return isNull("Content-Type")
+	}
+	if mediaType, _, err := mime.ParseMediaType(value); err != nil || mediaType != "application/json" {
+		return wrongType("Content-Type", "application/json", value)
+	}
+	return nil
+}
+
+// readEnvelope reads a request's body as far as its signature must be known to be valid. Names, types and which members
+// are required are those of every interface page ("Request Body"); the lengths are those of PayerMax's OpenAPI file.
+func readEnvelope(body []byte) (envelope, *refusal) {
+	o, refused := readObject("body", body)
+	if refused != nil {
+		return envelope{}, refused
+	}
+	if refused := o.require("version", "keyVersion", "requestTime", "appId", "data"); refused != nil {
+		return envelope{}, refused
+	}
+	var env envelope
+	for _, member := range []struct {
+		name      string
+		low, high int
+		to        *string
+	}{
+		{"version", 1, 8, &env.version},
+		{"keyVersion", 1, 8, &env.keyVersion},
+		{"requestTime", 1, 32, &env.requestTime},
+		{"appId", 1, 64, &env.appID},
+		{"merchantNo", 0, 32, &env.merchantNo},
+	} {
+		if *member.to, refused = o.text(member.name, member.low, member.high); refused != nil {
+			return envelope{}, refused
+		}
+	}
+	env.data, refused = readObject("data", o["data"])
+	return env, refused
+}
+
+// checkVersion refuses a version that the interface was never documented with. Each interface counts its own.
+func checkVersion(version string, known []string) *refusal {
+	if !slices.Contains(known, version) {
+		return wrongType("version", strings.Join(known, " or "), version)
+	}
+	return nil
+}

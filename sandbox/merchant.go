@@ -1,0 +1,56 @@
+package sandbox
+
+import (
+	"crypto/rsa"
+	"errors"
+	"fmt"
+)
+
+// Merchant is one registered merchant application, as PayerMax's dashboard holds it.
+type Merchant struct {
+	// AppID identifies the application in every request. A key is bound to an appId, not to a merchant ("ISV
+	// integration" page).
+	AppID string
+
+	// MerchantNo is optional; when set, a request that names another merchantNo is refused. A request that names none,
+	// or an empty one as PayerMax's Google Pay example does, is not: the interface pages call the member optional.
+	MerchantNo string
+
+	// KeyVersion is the keyVersion that requests must name; empty means "1", the only one documented so far.
+	KeyVersion string
+
+	// PublicKey is the key that the merchant uploaded: 2048 bits or more.
+	PublicKey *rsa.PublicKey
+}
+
+// check reports what a merchant cannot be registered with.
+func (m Merchant) check() error {
+	switch {
+	case m.AppID == "":
+		return errors.New("AppID is empty")
+	case m.PublicKey == nil || m.PublicKey.N == nil:
+		return fmt.Errorf("appId %q has no PublicKey", m.AppID)
+	case m.PublicKey.N.BitLen() < minKeyBits:
+		return fmt.Errorf("appId %q: PublicKey has %d bits; PayerMax uses %d", m.AppID, m.PublicKey.N.BitLen(), minKeyBits)
+	}
+	return nil
+}
+
+func (m Merchant) keyVersion() string {
+	if m.KeyVersion == "" {
+		return "1"
+	}
+	return m.KeyVersion
+}
+
+// merchant finds whose request it is.
+func (g *Gateway) merchant(env envelope) (Merchant, *refusal) {
+	m, known := g.merchants[env.appID]
+	if !known {
+		return Merchant{}, refuse(codeMerchantAppInvalid)
+	}
+	if m.MerchantNo != "" && env.merchantNo != "" && env.merchantNo != m.MerchantNo {
+		return Merchant{}, refuse(codeMerchantInvalid)
+	}
+	return m, nil
+}

@@ -1,0 +1,62 @@
+package sandbox
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestMerchant(t *testing.T) {
+	const (
+		noKey   = "Signature key is not configured."
+		offline = "The merchant has been offline."
+		badSign = "The signature verify failed."
+	)
+	replace := func(old, new string) string { return strings.Replace(validBody, old, new, 1) }
+	for _, tt := range []struct {
+		name, registeredNo, registeredVersion, body, code, msg string
+	}{
+		{"known", testMerchantNo, "1", validBody, "APPLY_SUCCESS", "Success."},
+		{"keyVersion 1 is the default", testMerchantNo, "", validBody, "APPLY_SUCCESS", "Success."},
+		{"any merchantNo where none is registered", "", "1", validBody, "APPLY_SUCCESS", "Success."},
+		{
+			"no merchantNo", testMerchantNo, "1",
+			replace(`"merchantNo":"`+testMerchantNo+`",`, ""), "APPLY_SUCCESS", "Success.",
+		},
+		{"null merchantNo", testMerchantNo, "1", replace(`"`+testMerchantNo+`"`, "null"), "APPLY_SUCCESS", "Success."},
+		{"empty merchantNo", testMerchantNo, "1", replace(testMerchantNo, ""), "APPLY_SUCCESS", "Success."},
+		{"other merchantNo", "020213827212252", "1", validBody, "MERCHANT_INVALID", offline},
+		{"unknown appId", testMerchantNo, "1", replace(testAppID, "3b24"), "MERCHANT_APP_INVALID", noKey},
+		{"appId in other case", testMerchantNo, "1", replace(testAppID, "3B242B56A8B64274BCC37DAC281120E3"), "MERCHANT_APP_INVALID", noKey},
+		{"other keyVersion", testMerchantNo, "2", validBody, "SIGN_VERIFY_FAILED", badSign},
+		{"keyVersion 2", testMerchantNo, "2", replace(`"keyVersion":"1"`, `"keyVersion":"2"`), "APPLY_SUCCESS", "Success."},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			g, err := New(gatewayKey(), Merchant{
+				AppID: testAppID, MerchantNo: tt.registeredNo, KeyVersion: tt.registeredVersion,
+				PublicKey: &merchantKey().PublicKey,
+			})
+			require.NoError(t, err)
+			g.Clock = func() time.Time { return testNow }
+			res := ask(t, g, tt.body)
+			assert.Equal(t, tt.code, res.Code)
+			assert.Equal(t, tt.msg, res.Msg)
+		})
+	}
+}
+
+// One merchant's key must not open another merchant's application.
+func TestMerchantsAreApart(t *testing.T) {
+	g, err := New(gatewayKey(),
+		Merchant{AppID: testAppID, PublicKey: &merchantKey().PublicKey},
+		Merchant{AppID: "other", PublicKey: &otherKey().PublicKey})
+	require.NoError(t, err)
+	g.Clock = func() time.Time { return testNow }
+	other := strings.Replace(validBody, testAppID, "other", 1)
+
+	assert.Equal(t, "APPLY_SUCCESS", readAnswer(t, g, serve(g, newRequest(other, signWith(t, otherKey(), other)))).Code)
+	assert.Equal(t, "SIGN_VERIFY_FAILED", ask(t, g, other).Code)
+}

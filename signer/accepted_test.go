@@ -1,0 +1,223 @@
+package signer
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// wrap breaks a text into lines of the given width.
+func wrap(text string, width int, lineEnd string) string {
+	var b strings.Builder
+	for len(text) > width {
+		b.WriteString(text[:width] + lineEnd)
+		text = text[width:]
+	}
+	return b.String() + text + lineEnd
+}
+
+// dressings are the things that editors, terminals and secret stores do to a text
+// without changing what it says.
+var dressings = map[string]func(string) string{
+	"as it is":          func(s string) string { return s },
+	"no final newline":  strings.TrimSpace,
+	"CRLF":              func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") },
+	"byte order mark":   func(s string) string { return "\xef\xbb\xbf" + s },
+	"white space round": func(s string) string { return " \r\n\t\n" + s + "\n \t\r\n\n" },
+	"indented":          func(s string) string { return "    " + strings.ReplaceAll(s, "\n", "\n    ") },
+}
+
+func requirePrivate(t *testing.T, want *rsa.PrivateKey, text string) {
+	t.Helper()
+	for name, dress := range dressings {
+		key, err := ParsePrivateKey([]byte(dress(text)))
+		require.NoError(t, err, name)
+		require.True(t, want.Equal(key), name)
+	}
+	path := filepath.Join(t.TempDir(), "private.key")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	key, err := ReadPrivateKeyFile(path)
+	require.NoError(t, err)
+	require.True(t, want.Equal(key))
+}
+
+func requirePublic(t *testing.T, want *rsa.PublicKey, text string) {
+	t.Helper()
+	for name, dress := range dressings {
+		key, err := ParsePublicKey([]byte(dress(text)))
+		require.NoError(t, err, name)
+		require.True(t, want.Equal(key), name)
+	}
+	path := filepath.Join(t.TempDir(), "public.key")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	key, err := ReadPublicKeyFile(path)
+	require.NoError(t, err)
+	require.True(t, want.Equal(key))
+}
+
+func TestPrivateKeyForms(t *testing.T) {
+	key := testKey()
+	for name, text := range map[string]string{
+		"PEM PKCS#8":                       pemOf("PRIVATE KEY", pkcs8DER(key)),
+		"PEM PKCS#1":                       pemOf("RSA PRIVATE KEY", pkcs1DER(key)),
+		"PKCS#8 labelled RSA (PHP SDK)":    pemOf("RSA PRIVATE KEY", pkcs8DER(key)),
+		"PKCS#1 without RSA in its label":  pemOf("PRIVATE KEY", pkcs1DER(key)),
+		"one line PKCS#8 (dashboard)":      oneLine(pkcs8DER(key)),
+		"one line PKCS#1 (Go SDK)":         oneLine(pkcs1DER(key)),
+		"wrapped PKCS#8":                   wrap(oneLine(pkcs8DER(key)), 76, "\n"),
+		"wrapped with spaces":              wrap(oneLine(pkcs1DER(key)), 64, " "),
+		"PEM all in one line of base64":    "-----BEGIN PRIVATE KEY-----\n" + oneLine(pkcs8DER(key)) + "\n-----END PRIVATE KEY-----\n",
+		"PEM wrapped at 1000":              "-----BEGIN PRIVATE KEY-----\n" + wrap(oneLine(pkcs8DER(key)), 1000, "\n") + "-----END PRIVATE KEY-----\n",
+		"PEM with blank lines":             strings.ReplaceAll(pemOf("PRIVATE KEY", pkcs8DER(key)), "\n", "\n\n"),
+		"explanatory text before":          "Bag Attributes\n    friendlyName: payermax\nKey Attributes: <No Attributes>\n" + pemOf("PRIVATE KEY", pkcs8DER(key)),
+		"old Mac line ends":                strings.ReplaceAll(pemOf("PRIVATE KEY", pkcs8DER(key)), "\n", "\r"),
+		"header that says nothing of use":  strings.Replace(pemOf("RSA PRIVATE KEY", pkcs1DER(key)), "-----\n", "-----\nComment: payermax\n\n", 1),
+		"one line PKCS#8, spaces at edges": "  " + oneLine(pkcs8DER(key)) + "  ",
+	} {
+		t.Run(name, func(t *testing.T) { requirePrivate(t, key, text) })
+	}
+	t.Run("3072 bits", func(t *testing.T) { requirePrivate(t, largeKey(), oneLine(pkcs8DER(largeKey()))) })
+}
+
+func TestPublicKeyForms(t *testing.T) {
+	key := &testKey().PublicKey
+	pkcs1 := x509.MarshalPKCS1PublicKey(key)
+	for name, text := range map[string]string{
+		"PEM SPKI":                pemOf("PUBLIC KEY", spkiDER(key)),
+		"PEM PKCS#1":              pemOf("RSA PUBLIC KEY", pkcs1),
+		"one line (dashboard)":    oneLine(spkiDER(key)),
+		"one line PKCS#1":         oneLine(pkcs1),
+		"wrapped":                 wrap(oneLine(spkiDER(key)), 64, "\n"),
+		"SPKI labelled RSA":       pemOf("RSA PUBLIC KEY", spkiDER(key)),
+		"explanatory text before": "PayerMax, UAT\n" + pemOf("PUBLIC KEY", spkiDER(key)),
+	} {
+		t.Run(name, func(t *testing.T) { requirePublic(t, key, text) })
+	}
+}
+
+// What OpenSSL writes, by the commands that PayerMax's documentation and our own
+// errors give.
+func TestFormsWrittenByOpenSSL(t *testing.T) {
+	genrsa := openssl(t, nil, "genrsa", "2048")
+	key, err := ParsePrivateKey([]byte(genrsa))
+	require.NoError(t, err)
+	files := map[string]string{"key": genrsa}
+
+	for name, args := range map[string]string{
+		"pkcs8 -topk8":     "pkcs8 -topk8 -nocrypt -in key",
+		"rsa -traditional": "rsa -traditional -in key",
+		"pkey":             "pkey -in key",
+	} {
+		t.Run(name, func(t *testing.T) { requirePrivate(t, key, openssl(t, files, strings.Fields(args)...)) })
+	}
+	t.Run("DER in base64", func(t *testing.T) {
+		for _, args := range []string{"pkcs8 -topk8 -nocrypt -outform DER -in key", "rsa -traditional -outform DER -in key"} {
+			requirePrivate(t, key, oneLine([]byte(openssl(t, files, strings.Fields(args)...))))
+		}
+	})
+	t.Run("genpkey", func(t *testing.T) {
+		_, err := ParsePrivateKey([]byte(openssl(t, nil, "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048")))
+		require.NoError(t, err)
+	})
+	for name, args := range map[string]string{
+		"pkey -pubout":          "pkey -in key -pubout",
+		"rsa -RSAPublicKey_out": "rsa -in key -RSAPublicKey_out",
+	} {
+		t.Run(name, func(t *testing.T) {
+			requirePublic(t, &key.PublicKey, openssl(t, files, strings.Fields(args)...))
+		})
+	}
+}
+
+// Every command in an error has to do what the error promises.
+func TestConversionsThatErrorsRecommend(t *testing.T) {
+	key := testKey()
+	private := pemOf("PRIVATE KEY", pkcs8DER(key))
+	files := map[string]string{
+		"private.pem": private,
+		"pkcs8.der":   string(pkcs8DER(key)),
+		"pkcs1.der":   string(pkcs1DER(key)),
+		"public.der":  string(spkiDER(&key.PublicKey)),
+	}
+	fields := strings.Fields
+	files["encrypted.pem"] = openssl(t, files, fields("pkcs8 -topk8 -passout pass:payermax -in private.pem")...)
+	files["legacy.pem"] = openssl(t, files, fields("rsa -traditional -aes128 -passout pass:payermax -in private.pem")...)
+	files["cert.pem"] = openssl(t, files, fields("req -x509 -new -key private.pem -subj /CN=payermax -days 1")...)
+	files["store.p12"] = openssl(t, files, fields("pkcs12 -export -passout pass:payermax -inkey private.pem -in cert.pem -out %OUT%")...)
+
+	for name, args := range map[string]string{
+		"encrypted PKCS#8": "pkcs8 -topk8 -nocrypt -passin pass:payermax -in encrypted.pem -out %OUT%",
+		"encrypted PKCS#1": "pkcs8 -topk8 -nocrypt -passin pass:payermax -in legacy.pem -out %OUT%",
+		"binary PKCS#8":    "pkcs8 -topk8 -nocrypt -inform DER -in pkcs8.der -out %OUT%",
+		"binary PKCS#1":    "pkcs8 -topk8 -nocrypt -inform DER -in pkcs1.der -out %OUT%",
+		"PKCS#12":          "pkcs12 -passin pass:payermax -in store.p12 -nocerts -nodes -out %OUT%",
+	} {
+		t.Run(name, func(t *testing.T) { requirePrivate(t, key, openssl(t, files, fields(args)...)) })
+	}
+	for name, args := range map[string]string{
+		"certificate":   "x509 -in cert.pem -pubkey -noout",
+		"binary public": "pkey -pubin -inform DER -in public.der -out %OUT%",
+	} {
+		t.Run(name, func(t *testing.T) { requirePublic(t, &key.PublicKey, openssl(t, files, fields(args)...)) })
+	}
+	t.Run("PKCS#12, public", func(t *testing.T) {
+		files := map[string]string{"certs": openssl(t, files, fields("pkcs12 -passin pass:payermax -in store.p12 -nokeys -nodes")...)}
+		requirePublic(t, &key.PublicKey, openssl(t, files, fields("x509 -in certs -pubkey -noout")...))
+	})
+	t.Run("PEM with \\n", func(t *testing.T) {
+		escaped := map[string]string{"FILE": strings.ReplaceAll(private, "\n", `\n`)}
+		requirePrivate(t, key, run(t, "bash", escaped, "-c", `printf '%b\n' "$(cat FILE)"`))
+	})
+	t.Run("URL-safe", func(t *testing.T) {
+		urlSafe := map[string]string{"FILE": strings.NewReplacer("+", "-", "/", "_").Replace(oneLine(pkcs8DER(key)))}
+		requirePrivate(t, key, run(t, "bash", urlSafe, "-c", `tr '_-' '/+' < FILE`))
+	})
+	t.Run("base64 twice", func(t *testing.T) {
+		twice := map[string]string{"FILE": oneLine([]byte(private))}
+		requirePrivate(t, key, run(t, "bash", twice, "-c", `base64 -d FILE`))
+	})
+	t.Run("UTF-16", func(t *testing.T) {
+		wide := map[string]string{"FILE": utf16LE(private)}
+		requirePrivate(t, key, run(t, "bash", wide, "-c", `iconv -f UTF-16 -t UTF-8 FILE`))
+	})
+	t.Run("OpenSSH", func(t *testing.T) {
+		if _, err := exec.LookPath("ssh-keygen"); err != nil {
+			t.Skip("ssh-keygen is not on PATH, so there is nothing to make this file with")
+		}
+		copies := map[string]string{"COPY": private}
+		copies["COPY"] = run(t, "bash", copies, "-c", `ssh-keygen -p -N '' -f COPY >/dev/null && cat COPY`)
+		_, err := ParsePrivateKey([]byte(copies["COPY"]))
+		require.ErrorContains(t, err, "OpenSSH")
+		requireSilent(t, err.Error(), copies["COPY"])
+		requirePrivate(t, key, run(t, "bash", copies, "-c", `ssh-keygen -p -N '' -m PKCS8 -f COPY >/dev/null && cat COPY`))
+
+		public := map[string]string{"FILE": run(t, "ssh-keygen", copies, "-y", "-f", "COPY")}
+		_, err = ParsePublicKey([]byte(public["FILE"]))
+		require.ErrorContains(t, err, "OpenSSH")
+		requirePublic(t, &key.PublicKey, run(t, "ssh-keygen", public, "-e", "-m", "PKCS8", "-f", "FILE"))
+	})
+}
+
+func TestFingerprint(t *testing.T) {
+	docs := docsKey(t)
+	assert.Equal(t, "sha256:8ed1d92031f9a674fffd6cd8c505c3cdb56886b8a1d4d1fc414eacb5dd9f0a10", Fingerprint(docs))
+	assert.NotEqual(t, Fingerprint(docs), Fingerprint(&testKey().PublicKey))
+	assert.Empty(t, Fingerprint(nil))
+	assert.Empty(t, Fingerprint(new(rsa.PublicKey)))
+
+	// The two commands of the doc comment.
+	key := testKey()
+	files := map[string]string{"private.pem": pemOf("PRIVATE KEY", pkcs8DER(key)), "public.pem": pemOf("PUBLIC KEY", spkiDER(&key.PublicKey))}
+	for _, args := range []string{"pkey -pubin -in public.pem -outform DER", "pkey -in private.pem -pubout -outform DER"} {
+		der := openssl(t, files, strings.Fields(args)...)
+		digest := openssl(t, map[string]string{"der": der}, "dgst", "-sha256", "-r", "der")
+		assert.Equal(t, strings.TrimPrefix(Fingerprint(&key.PublicKey), "sha256:"), strings.Fields(digest)[0])
+	}
+}

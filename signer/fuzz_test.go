@@ -1,0 +1,98 @@
+package signer
+
+import (
+	"bytes"
+	"crypto/rsa"
+	"crypto/x509"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// seeds are key texts of every accepted form, and the start of many that are not.
+func seeds(f *testing.F) {
+	key := testKey()
+	texts := []string{
+		pemOf("PRIVATE KEY", pkcs8DER(key)),
+		pemOf("RSA PRIVATE KEY", pkcs1DER(key)),
+		oneLine(pkcs8DER(key)),
+		oneLine(pkcs1DER(key)),
+		pemOf("PUBLIC KEY", spkiDER(&key.PublicKey)),
+		pemOf("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&key.PublicKey)),
+		oneLine(spkiDER(&key.PublicKey)),
+		string(pkcs8DER(key)),
+		utf16LE(oneLine(spkiDER(&key.PublicKey))),
+		oneLine(pkcs1DER(smallKey())),
+		"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----\n",
+		"-----END PRIVATE KEY-----\n-----BEGIN PRIVATE KEY-----\n",
+		"-----BEGIN -----\n-----END -----",
+		"-----BEGIN-----",
+		"ssh-rsa AAAA",
+	}
+	for _, text := range texts {
+		f.Add([]byte(text))
+		f.Add([]byte(text[:len(text)/2]))
+	}
+	for _, test := range accidents("PUBLIC KEY", spkiDER(&key.PublicKey)) {
+		if len(test.text) < 4096 {
+			f.Add([]byte(test.text))
+		}
+	}
+}
+
+var base64Run = regexp.MustCompile(`[A-Za-z0-9+/=_-]{12,}`)
+
+// checkFuzzed holds whatever the input: a key or an error, never both, and an error of
+// one line that repeats no twelve characters of the input that could be of a key.
+func checkFuzzed(t *testing.T, text []byte, accepted bool, err error) {
+	require.NotEqual(t, accepted, err != nil)
+	if err == nil {
+		return
+	}
+	message := err.Error()
+	require.NotContains(t, message, "\n")
+	require.Less(t, len(message), 500)
+	for _, run := range base64Run.FindAllString(message, -1) {
+		for i := 0; i+12 <= len(run); i++ {
+			if strings.Contains(string(text), run[i:i+12]) {
+				t.Fatalf("the error repeats %q", run[i:i+12])
+			}
+		}
+	}
+}
+
+func FuzzParsePrivateKey(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		before := bytes.Clone(text)
+		key, err := ParsePrivateKey(text)
+		require.Equal(t, before, text, "the caller's text is not touched")
+		checkFuzzed(t, text, key != nil, err)
+		if key != nil {
+			require.GreaterOrEqual(t, key.N.BitLen(), minBits)
+			again, err := ParsePrivateKey([]byte(oneLine(pkcs8DER(key))))
+			require.NoError(t, err)
+			require.True(t, key.Equal(again))
+		}
+	})
+}
+
+func FuzzParsePublicKey(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		before := bytes.Clone(text)
+		key, err := ParsePublicKey(text)
+		require.Equal(t, before, text, "the caller's text is not touched")
+		checkFuzzed(t, text, key != nil, err)
+		if key != nil {
+			require.GreaterOrEqual(t, key.N.BitLen(), minBits)
+			require.ErrorIs(t, Verify(key, nil, oneLine(make([]byte, key.Size()))), ErrSignatureMismatch)
+			again, err := ParsePublicKey([]byte(pemOf("PUBLIC KEY", spkiDER(key))))
+			require.NoError(t, err)
+			require.True(t, key.Equal(again))
+			require.Equal(t, Fingerprint(key), Fingerprint(&rsa.PublicKey{N: key.N, E: key.E}))
+		}
+	})
+}

@@ -1,0 +1,121 @@
+package signer
+
+import (
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// maxPathInMessage is the longest file name that an error repeats. No component of a
+// path may be longer on the usual file systems (NAME_MAX), while the shortest text of
+// a 2048-bit key, a public one, has 392 characters.
+const maxPathInMessage = 255
+
+// errKeyAsPath does not repeat the value. That is its purpose.
+var errKeyAsPath = errors.New("the name of a file is expected here, but the value looks like a key itself; save the key to a file that only this user can read and name the file instead, and make a new key if others may have seen the value")
+
+// ReadPrivateKeyFile reads the file and parses it as [ParsePrivateKey] does. Its
+// errors name the file once. Those of the operating system are wrapped, so
+// errors.Is(err, fs.ErrNotExist) works.
+//
+// A path that is really the text of a key, because somebody configured the key where
+// its file name belongs, is refused without a look at the file system and is not
+// repeated.
+func ReadPrivateKeyFile(path string) (*rsa.PrivateKey, error) {
+	text, err := readKeyFile(path)
+	if err != nil {
+		return nil, fileError(privateKey, path, err)
+	}
+	key, err := parsePrivateKey(text)
+	if err != nil {
+		return nil, fileError(privateKey, path, err)
+	}
+	return key, nil
+}
+
+// ReadPublicKeyFile reads the file and parses it as [ParsePublicKey] does, with the
+// same care about errors as [ReadPrivateKeyFile].
+func ReadPublicKeyFile(path string) (*rsa.PublicKey, error) {
+	text, err := readKeyFile(path)
+	if err != nil {
+		return nil, fileError(publicKey, path, err)
+	}
+	key, err := parsePublicKey(text)
+	if err != nil {
+		return nil, fileError(publicKey, path, err)
+	}
+	return key, nil
+}
+
+// fileError says which file the error is about, unless its name must not be repeated.
+func fileError(want role, path string, err error) error {
+	switch {
+	case path == "", errors.Is(err, errKeyAsPath):
+		return fmt.Errorf("%s: %w", want, err)
+	case len(path) > maxPathInMessage:
+		return fmt.Errorf("%s file, whose name of %d characters is not repeated here: %w", want, len(path), err)
+	}
+	return fmt.Errorf("%s file %s: %w", want, path, err)
+}
+
+// readKeyFile reads no more than the parser would take. It looks before it opens:
+// opening a named pipe would wait for a writer, possibly for ever.
+func readKeyFile(path string) ([]byte, error) {
+	switch {
+	case path == "":
+		return nil, errors.New("the name of its file is empty")
+	case looksLikeKey(path):
+		return nil, errKeyAsPath
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, reason(err)
+	case info.IsDir():
+		return nil, errors.New("it is a directory; name the file in it that contains the key")
+	case !info.Mode().IsRegular():
+		return nil, errors.New("it is a pipe, a socket or a device; the key must be in a regular file")
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, reason(err)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxKeyText+1))
+	if err != nil {
+		return nil, reason(err)
+	}
+	return text, nil
+}
+
+// reason takes the path out of an error of the operating system, and says who lacks a
+// permission: in a container that is seldom the user whom one had in mind.
+func reason(err error) error {
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) {
+		err = pathError.Err
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		if uid := os.Geteuid(); uid >= 0 { // -1 on Windows
+			return fmt.Errorf("%w: user ID %d may not read it, or not enter one of its directories", err, uid)
+		}
+	}
+	return err
+}
+
+// looksLikeKey recognises the text of a key, with or without armour, where the name of
+// a file belongs. It prefers to take a strange name for a key: the name can be changed,
+// a key in a log cannot be taken back.
+func looksLikeKey(path string) bool {
+	if strings.Contains(path, "-----") || strings.ContainsAny(path, "\r\n") {
+		return true
+	}
+	// The base64 of a DER key begins with MI; an absolute path begins with a slash,
+	// which is in the alphabet too.
+	encoded := consistsOf(path, base64Alphabet+"-_ \t")
+	return encoded && (len(path) > 200 && !strings.HasPrefix(path, "/") || len(path) > 64 && strings.HasPrefix(path, "MI"))
+}

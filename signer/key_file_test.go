@@ -1,0 +1,146 @@
+package signer
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// readers are the two functions under test, with the words that begin their errors.
+var readers = map[string]func(path string) error{
+	"private key": func(path string) error { _, err := ReadPrivateKeyFile(path); return err },
+	"public key":  func(path string) error { _, err := ReadPublicKeyFile(path); return err },
+}
+
+func writeFile(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "payermax.key")
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	return path
+}
+
+func TestUnreadableFiles(t *testing.T) {
+	dir := t.TempDir()
+	file := writeFile(t, "{}")
+	dangling := filepath.Join(dir, "dangling")
+	require.NoError(t, os.Symlink(filepath.Join(dir, "nowhere"), dangling))
+	loop := filepath.Join(dir, "loop")
+	require.NoError(t, os.Symlink(loop, loop))
+
+	for name, test := range map[string]struct{ path, want string }{
+		"missing":             {filepath.Join(dir, "missing.key"), "no such file"},
+		"missing directory":   {filepath.Join(dir, "missing", "payermax.key"), "no such file"},
+		"file as a directory": {filepath.Join(file, "payermax.key"), "not a directory"},
+		"directory":           {dir, "it is a directory"},
+		"dangling link":       {dangling, "no such file"},
+		"circular link":       {loop, "symbolic links"},
+		"device":              {os.DevNull, "regular file"},
+		"empty file":          {writeFile(t, ""), "it is empty"},
+		"no key":              {file, "it is not a key"},
+		"larger than 64 KiB":  {writeFile(t, strings.Repeat(" ", maxKeyText+1)), "larger than 64 KiB"},
+		"exactly 64 KiB":      {writeFile(t, strings.Repeat(" ", maxKeyText)), "only white space"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for role, read := range readers {
+				err := read(test.path)
+				require.ErrorContains(t, err, test.want)
+				t.Log(err)
+				assert.True(t, strings.HasPrefix(err.Error(), role+" file "+test.path+": "), err.Error())
+				assert.Equal(t, 1, strings.Count(err.Error(), test.path), "the file is named once")
+			}
+		})
+	}
+	_, err := ReadPrivateKeyFile(filepath.Join(dir, "missing.key"))
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+	for role, read := range readers {
+		assert.EqualError(t, read(""), role+": the name of its file is empty")
+	}
+}
+
+func TestFilesWithTheWrongKeyNameTheFileOnce(t *testing.T) {
+	private, public := pemOf("PRIVATE KEY", pkcs8DER(testKey())), pemOf("PUBLIC KEY", spkiDER(&testKey().PublicKey))
+	for role, text := range map[string]string{"private key": public, "public key": private} {
+		path := writeFile(t, text)
+		err := readers[role](path)
+		require.Error(t, err)
+		assert.True(t, strings.HasPrefix(err.Error(), role+" file "+path+": it is a "), err.Error())
+		assert.Equal(t, 1, strings.Count(err.Error(), path))
+		requireSilent(t, err.Error(), text)
+	}
+}
+
+// Somebody writes the key itself where the configuration wants its file name, or the
+// environment variable turns out to hold it.
+func TestKeyInsteadOfItsFileName(t *testing.T) {
+	key := testKey()
+	private, public := pkcs8DER(key), spkiDER(&key.PublicKey)
+	block := pemOf("PRIVATE KEY", private)
+	for name, value := range map[string]string{
+		"PEM":                      block,
+		"PEM on one line":          strings.ReplaceAll(block, "\n", " "),
+		"PEM with \\n":             strings.ReplaceAll(block, "\n", `\n`),
+		"end of PEM":               strings.ReplaceAll(block[len(block)-60:], "\n", ""),
+		"one line PKCS#8":          oneLine(private),
+		"one line PKCS#1":          oneLine(pkcs1DER(key)),
+		"one line SPKI":            oneLine(public),
+		"1024-bit public":          oneLine(spkiDER(&smallKey().PublicKey)),
+		"without its beginning":    oneLine(private)[40:340],
+		"cut":                      oneLine(private)[:70],
+		"first line of PEM":        strings.Split(block, "\n")[1] + "\n",
+		"wrapped with spaces":      wrap(oneLine(private), 64, " "),
+		"URL-safe":                 strings.NewReplacer("+", "-", "/", "_").Replace(oneLine(private)),
+		"raw, without its padding": strings.TrimRight(oneLine(pkcs1DER(key)), "="),
+	} {
+		t.Run(name, func(t *testing.T) {
+			for role, read := range readers {
+				err := read(value)
+				require.ErrorIs(t, err, errKeyAsPath)
+				assert.True(t, strings.HasPrefix(err.Error(), role+": the name of a file is expected"), err.Error())
+				requireSilent(t, err.Error(), value)
+			}
+		})
+	}
+	t.Run("in quotes", func(t *testing.T) { // not recognised, and not repeated either
+		for _, read := range readers {
+			value := `"` + oneLine(private) + `"`
+			err := read(value)
+			require.ErrorContains(t, err, "is not repeated here")
+			requireSilent(t, err.Error(), oneLine(private))
+		}
+	})
+	for _, path := range []string{
+		"/run/secrets/payermax/private.key",
+		"private.key",
+		"MII",
+		"MIIkeys/private",
+		"/var/lib/" + strings.Repeat("directory/", 19) + "key",
+		"./" + strings.Repeat("some-directory/", 15) + "private.key",
+	} {
+		_, err := ReadPrivateKeyFile(path)
+		require.ErrorIs(t, err, fs.ErrNotExist)
+		assert.Equal(t, 1, strings.Count(err.Error(), path), "an ordinary path is named, once")
+	}
+}
+
+func TestLongPathsAreNotRepeated(t *testing.T) {
+	short := "/" + strings.Repeat("directory./", 23) + "k"
+	require.Len(t, short, maxPathInMessage)
+	for role, read := range readers {
+		assert.ErrorContains(t, read(short), short)
+		err := read(short + "x")
+		assert.ErrorContains(t, err, role+" file, whose name of 256 characters is not repeated here: no such file")
+		assert.NotContains(t, err.Error(), "directory./")
+	}
+}
+
+func TestReasonTakesThePathOut(t *testing.T) {
+	inner := errors.New("input/output error")
+	assert.Equal(t, inner, reason(&fs.PathError{Op: "read", Path: "/run/secrets/private.key", Err: inner}))
+	assert.Equal(t, inner, reason(inner))
+}

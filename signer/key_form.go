@@ -1,0 +1,175 @@
+package signer
+
+import (
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"errors"
+	"math/big"
+	"strings"
+)
+
+// form is what a file turns out to hold: a key that can be used, or one of the
+// things that people mistake for it.
+type form int
+
+const (
+	unknown form = iota
+
+	pkcs8        // PrivateKeyInfo of an RSA key, RFC 5958
+	pkcs1Private // RSAPrivateKey, RFC 8017 appendix A.1.2
+	spki         // SubjectPublicKeyInfo of an RSA key, RFC 5280 section 4.1
+	pkcs1Public  // RSAPublicKey, RFC 8017 appendix A.1.1
+
+	encryptedPrivate
+	ecPrivate
+	ecPublic
+	edwardsPrivate
+	edwardsPublic
+	dsaPrivate
+	dsaPublic
+	pssPrivate
+	pssPublic
+	otherPrivate
+	otherPublic
+	opensshPrivate
+	opensshPublic
+	certificate
+	pkcs12
+	javaKeystore
+)
+
+// finding is the outcome of looking at DER: the form and, for an RSA key, the PKCS#1
+// structure inside and the length of its modulus.
+type finding struct {
+	form  form
+	pkcs1 []byte
+	bits  int
+}
+
+var (
+	errDamaged  = errors.New("it is cut short or damaged; copy it again, complete")
+	errTrailing = errors.New("there is something after the end of the key; leave nothing but the key")
+)
+
+// algorithms tells public-key algorithms apart by the object identifier that PKCS#8
+// and SubjectPublicKeyInfo carry (RFC 3279, RFC 4055, RFC 5480, RFC 8410).
+var algorithms = map[string]struct{ private, public form }{
+	"1.2.840.113549.1.1.1":  {pkcs8, spki},
+	"1.2.840.113549.1.1.10": {pssPrivate, pssPublic},
+	"1.2.840.10045.2.1":     {ecPrivate, ecPublic},
+	"1.2.840.10040.4.1":     {dsaPrivate, dsaPublic},
+	"1.3.101.112":           {edwardsPrivate, edwardsPublic},
+	"1.3.101.113":           {edwardsPrivate, edwardsPublic},
+}
+
+// identify says what a piece of DER is, by its outline alone: the types of the
+// elements of its outermost SEQUENCE. The label on a PEM block is no evidence
+// (PayerMax's PHP SDK writes PKCS#8 under "RSA PRIVATE KEY"), and the one-line form
+// has no label at all. What the elements contain is for x509 to judge.
+func identify(der []byte) (finding, error) {
+	if len(der) == 0 || der[0] != 0x30 { // the tag of a SEQUENCE
+		return finding{}, errNotAKey
+	}
+	elements, err := sequence(der)
+	if err != nil {
+		return finding{}, err
+	}
+	switch outline := outlineOf(elements); {
+	case strings.HasPrefix(outline, "iiiiiiiii"):
+		return finding{pkcs1Private, der, bitLen(elements[1])}, nil
+	case outline == "iiiiii":
+		return finding{form: dsaPrivate}, nil
+	case outline == "ii":
+		return finding{pkcs1Public, der, bitLen(elements[0])}, nil
+	case strings.HasPrefix(outline, "iso"):
+		return identifyInside(elements[1], elements[2], privateKey)
+	case outline == "sb":
+		return identifyInside(elements[0], elements[1], publicKey)
+	case strings.HasPrefix(outline, "io"):
+		return finding{form: ecPrivate}, nil
+	case outline == "so":
+		return finding{form: encryptedPrivate}, nil
+	case outline == "ssb":
+		return finding{form: certificate}, nil
+	case strings.HasPrefix(outline, "is"):
+		return finding{form: pkcs12}, nil
+	}
+	return finding{}, errNotAKey
+}
+
+// identifyInside looks into PKCS#8 and SubjectPublicKeyInfo, which wrap the key of
+// the algorithm that they name.
+func identifyInside(algorithm, content asn1.RawValue, kind role) (finding, error) {
+	var id pkix.AlgorithmIdentifier
+	if _, err := asn1.Unmarshal(algorithm.FullBytes, &id); err != nil {
+		return finding{}, errDamaged
+	}
+	forms, known := algorithms[id.Algorithm.String()]
+	if !known {
+		forms.private, forms.public = otherPrivate, otherPublic
+	}
+	result, inside, modulus := finding{form: forms.private}, "iiiiiiiii", 1
+	if kind == publicKey {
+		result, inside, modulus = finding{form: forms.public}, "ii", 0
+	}
+	if result.form != pkcs8 && result.form != spki {
+		return result, nil
+	}
+	result.pkcs1 = content.Bytes
+	if kind == publicKey {
+		// The first byte of a BIT STRING counts unused bits; DER has none here.
+		result.pkcs1 = content.Bytes[min(1, len(content.Bytes)):]
+	}
+	elements, err := sequence(result.pkcs1)
+	if err != nil {
+		return finding{}, err
+	}
+	if !strings.HasPrefix(outlineOf(elements), inside) {
+		return finding{}, errDamaged
+	}
+	result.bits = bitLen(elements[modulus])
+	return result, nil
+}
+
+// sequence returns the elements of the one SEQUENCE that der consists of. x509 does
+// not mind bytes after a PKCS#8 structure; we do, because a file with two keys in it
+// is a rotation that went wrong.
+func sequence(der []byte) ([]asn1.RawValue, error) {
+	var outer asn1.RawValue
+	rest, err := asn1.Unmarshal(der, &outer)
+	switch {
+	case err != nil || outer.Class != asn1.ClassUniversal || outer.Tag != asn1.TagSequence || !outer.IsCompound:
+		return nil, errDamaged
+	case len(rest) > 0:
+		return nil, errTrailing
+	}
+	var elements []asn1.RawValue
+	for rest = outer.Bytes; len(rest) > 0; {
+		var element asn1.RawValue
+		if rest, err = asn1.Unmarshal(rest, &element); err != nil {
+			return nil, errDamaged
+		}
+		elements = append(elements, element)
+	}
+	return elements, nil
+}
+
+// outlineOf writes one letter for each element: i for INTEGER, b for BIT STRING, o
+// for OCTET STRING, s for SEQUENCE, x for anything else.
+func outlineOf(elements []asn1.RawValue) string {
+	letters := map[int]byte{asn1.TagInteger: 'i', asn1.TagBitString: 'b', asn1.TagOctetString: 'o', asn1.TagSequence: 's'}
+	var outline strings.Builder
+	for _, element := range elements {
+		letter, ok := letters[element.Tag]
+		if !ok || element.Class != asn1.ClassUniversal {
+			letter = 'x'
+		}
+		outline.WriteByte(letter)
+	}
+	return outline.String()
+}
+
+// bitLen is the length in bits of an INTEGER that is not negative.
+func bitLen(integer asn1.RawValue) int {
+	return new(big.Int).SetBytes(integer.Bytes).BitLen()
+}

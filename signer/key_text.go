@@ -1,0 +1,227 @@
+package signer
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// maxKeyText bounds what is read as one key. The text of a 2048-bit private key has
+// about 1700 bytes, of an 8192-bit one 6400; the rest is room for explanatory text.
+const maxKeyText = 64 << 10
+
+var (
+	errTooLarge   = errors.New("it is larger than 64 KiB, so it is no key; a private key has about 2 KiB")
+	errEmpty      = errors.New("it is empty; it must contain the key in PEM or in one-line base64")
+	errBlank      = errors.New("it contains only white space; it must contain the key in PEM or in one-line base64")
+	errUTF16      = errors.New("it is UTF-16 text, as some Windows programs save it; convert it with: iconv -f UTF-16 -t UTF-8 FILE > key.pem")
+	errNUL        = errors.New("it contains NUL bytes, so it is binary or damaged; it must contain the key as text, in PEM or in one-line base64")
+	errNotAKey    = errors.New("it is not a key; it must contain the key in PEM (from -----BEGIN to -----END) or in one-line base64, without quotes or comments")
+	errBase64     = errors.New("its base64 is cut short or damaged; copy it again, complete, with the = signs at its end")
+	errURLSafe    = errors.New("it is URL-safe base64, with - and _ for + and /; convert it with: tr '_-' '/+' < FILE > key.txt (and keep the = signs at its end)")
+	errTwice      = errors.New("it is base64 of a text that is the key already, as Kubernetes shows Secrets; decode it once with: base64 -d FILE > key.pem")
+	errNoEnd      = errors.New("its PEM block has a BEGIN line but no END line that belongs to it: it is cut short; copy it again, complete")
+	errNoBegin    = errors.New("its PEM block has an END line but no BEGIN line that belongs to it: it is cut off at its start; copy it again, complete")
+	errLineBreaks = errors.New(`the BEGIN and END lines of its PEM block do not stand on lines of their own; if the line breaks are written as \n, restore them with: printf '%b\n' "$(cat FILE)" > key.pem`)
+	errAfterPEM   = errors.New("there is text after the END line of its PEM block; leave nothing but the key")
+	errPEMBase64  = errors.New("the base64 in its PEM block is cut short or damaged; copy it again, complete")
+	errEmptyPEM   = errors.New("there is nothing between the BEGIN and the END line of its PEM block; copy it again, complete")
+	errLabel      = errors.New("the label in the BEGIN line of its PEM block is not the one of such a key; use the file as the program that made the key wrote it")
+)
+
+// labels maps the PEM labels that tell by themselves what is inside.
+var labels = map[string]form{
+	"ENCRYPTED PRIVATE KEY":   encryptedPrivate,
+	"EC PRIVATE KEY":          ecPrivate,
+	"EC PARAMETERS":           ecPrivate, // openssl ecparam -genkey writes this block before the key
+	"DSA PRIVATE KEY":         dsaPrivate,
+	"DSA PARAMETERS":          dsaPrivate,
+	"OPENSSH PRIVATE KEY":     opensshPrivate,
+	"CERTIFICATE":             certificate,
+	"X509 CERTIFICATE":        certificate,
+	"TRUSTED CERTIFICATE":     certificate,
+	"CERTIFICATE REQUEST":     certificate,
+	"NEW CERTIFICATE REQUEST": certificate,
+}
+
+// keyDER returns the DER that a key text stands for, or says why it stands for none.
+// It looks for the accidents that happen to key files before it tries to decode, since
+// a decoder could only report that some byte is wrong.
+func keyDER(text []byte, want role) ([]byte, error) {
+	switch {
+	case len(text) == 0:
+		return nil, errEmpty
+	case len(text) > maxKeyText:
+		return nil, errTooLarge
+	case isUTF16(text):
+		return nil, errUTF16
+	case bytes.HasPrefix(text, []byte("\xfe\xed\xfe\xed")): // the magic number of JKS
+		return nil, refusal(javaKeystore, want)
+	case isDER(text):
+		return nil, refuseBinary(text, want)
+	case bytes.IndexByte(text, 0) >= 0:
+		return nil, errNUL
+	}
+	text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))) // the UTF-8 byte order mark
+	switch {
+	case len(text) == 0:
+		return nil, errBlank
+	case bytes.Contains(text, []byte("-----BEGIN")), bytes.Contains(text, []byte("-----END")):
+		return derOfPEM(text, want)
+	case bytes.HasPrefix(text, []byte("ssh-")), bytes.HasPrefix(text, []byte("ecdsa-sha2-")), bytes.HasPrefix(text, []byte("---- BEGIN SSH2")):
+		return nil, refusal(opensshPublic, want)
+	}
+	return derOfBase64(text)
+}
+
+// isUTF16 recognises UTF-16 by its byte order mark, or by the NUL bytes that it puts
+// between the letters of any key text.
+func isUTF16(text []byte) bool {
+	return bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) ||
+		len(text) >= 4 && (text[0] == 0 && text[2] == 0 || text[1] == 0 && text[3] == 0)
+}
+
+// isDER recognises a SEQUENCE of 128 bytes or more, which every key is. In text the
+// first of the two bytes would be the digit 0, and the second is no ASCII.
+func isDER(text []byte) bool {
+	return len(text) >= 2 && text[0] == 0x30 && text[1] >= 0x80
+}
+
+// refuseBinary refuses binary DER. That would be easy to accept, but a file that no
+// editor shows and no environment variable holds is nothing to keep a secret in, and
+// a key that also is of the wrong kind should be named as what it is.
+func refuseBinary(der []byte, want role) error {
+	found, err := identify(der)
+	if err == nil && !found.form.fits(want) {
+		return refusal(found.form, want)
+	}
+	if want == publicKey {
+		return errors.New("it is binary DER, not text; convert it with: openssl pkey -pubin -inform DER -in FILE -out public.pem")
+	}
+	return errors.New("it is binary DER, not text; convert it with: openssl pkcs8 -topk8 -nocrypt -inform DER -in FILE -out private.pem")
+}
+
+// derOfPEM returns the content of the only PEM block (RFC 7468) in text.
+func derOfPEM(text []byte, want role) ([]byte, error) {
+	block, err := onlyBlock(text, want)
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") { // RFC 1421, as OpenSSL did before PKCS#8
+		return nil, refusal(encryptedPrivate, want)
+	}
+	if len(block.Bytes) == 0 {
+		return nil, errEmptyPEM
+	}
+	if block.Type != want.label() && block.Type != "RSA "+want.label() {
+		if found, err := identify(block.Bytes); err == nil && !found.form.fits(want) {
+			return nil, refusal(found.form, want)
+		}
+		return nil, errLabel
+	}
+	return block.Bytes, nil
+}
+
+// onlyBlock finds the one PEM block. pem.Decode alone would skip a damaged block and
+// return the next one, and would not mention a second key: both are how a rotation
+// goes wrong unnoticed.
+func onlyBlock(text []byte, want role) (*pem.Block, error) {
+	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	lines := bytes.Split(bytes.ReplaceAll(text, []byte("\r"), []byte("\n")), []byte("\n"))
+	var (
+		found  []string // the labels, in order
+		open   bool
+		begin  int
+		behind bool
+	)
+	for i, line := range lines {
+		line = bytes.TrimSpace(line) // a block copied from YAML is indented
+		lines[i] = line
+		label, isBegin := armour(line, "-----BEGIN ")
+		endLabel, isEnd := armour(line, "-----END ")
+		switch {
+		case isBegin && open:
+			return nil, errNoEnd
+		case isBegin:
+			found, open, begin = append(found, label), true, i
+		case isEnd && (!open || endLabel != found[len(found)-1]):
+			return nil, errNoBegin
+		case isEnd:
+			open = false
+		case bytes.Contains(line, []byte("-----BEGIN")), bytes.Contains(line, []byte("-----END")):
+			return nil, errLineBreaks
+		case len(found) > 0 && !open && len(line) > 0:
+			behind = true
+		}
+	}
+	if open {
+		return nil, errNoEnd
+	}
+	if form := commonForm(found); form != unknown {
+		return nil, refusal(form, want)
+	}
+	if len(found) > 1 {
+		return nil, fmt.Errorf("it contains %d PEM blocks, so it does not say which key is meant; leave one %s in the file and nothing else", len(found), want)
+	}
+	if behind {
+		return nil, errAfterPEM
+	}
+	block, _ := pem.Decode(bytes.Join(lines[begin:], []byte("\n")))
+	if block == nil {
+		return nil, errPEMBase64
+	}
+	return block, nil
+}
+
+// armour returns the label of a BEGIN or END line that stands alone.
+func armour(line []byte, prefix string) (label string, ok bool) {
+	label, begins := strings.CutPrefix(string(line), prefix)
+	label, ends := strings.CutSuffix(label, "-----")
+	return label, begins && ends && !strings.Contains(label, "-----")
+}
+
+// commonForm is the form that all labels agree on without a look inside: a chain of
+// certificates, or EC parameters with their key, is one mistake and not two keys.
+func commonForm(found []string) form {
+	common := labels[found[0]]
+	for _, label := range found {
+		if labels[label] != common {
+			return unknown
+		}
+	}
+	return common
+}
+
+// derOfBase64 decodes a key without armour: the one-line form of PayerMax's dashboard
+// and SDKs, or the same wrapped by an editor or a terminal.
+func derOfBase64(text []byte) ([]byte, error) {
+	joined := string(bytes.Join(bytes.Fields(text), nil))
+	switch {
+	case strings.HasPrefix(joined, "LS0tLS1CRUdJTi"), strings.HasPrefix(joined, "TUl"): // base64 of "-----BEGIN" and of "MI"
+		return nil, errTwice
+	case !strings.HasPrefix(joined, "M"): // how the base64 of any DER SEQUENCE, 0x30, begins
+		return nil, errNotAKey
+	case consistsOf(joined, base64Alphabet+"-_") && strings.ContainsAny(joined, "-_"):
+		return nil, errURLSafe
+	case !consistsOf(joined, base64Alphabet):
+		return nil, errNotAKey
+	case strings.Contains(strings.TrimRight(joined, "="), "="): // padding ends base64: two keys in a row
+		return nil, errTrailing
+	}
+	der, err := base64.StdEncoding.Strict().DecodeString(joined)
+	if err != nil {
+		return nil, errBase64
+	}
+	return der, nil
+}
+
+// base64Alphabet is the standard alphabet of RFC 4648 with its padding.
+const base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
+
+// consistsOf reports whether every character of text is one of set.
+func consistsOf(text, set string) bool {
+	return strings.Trim(text, set) == ""
+}

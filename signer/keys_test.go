@@ -1,0 +1,124 @@
+package signer
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The keys of the tests are made when they are needed: no private key, however
+// worthless, belongs into a repository.
+var (
+	testKey  = sync.OnceValue(func() *rsa.PrivateKey { return generate(2048) })
+	otherKey = sync.OnceValue(func() *rsa.PrivateKey { return generate(2048) })
+	largeKey = sync.OnceValue(func() *rsa.PrivateKey { return generate(3072) })
+	smallKey = sync.OnceValue(func() *rsa.PrivateKey { return generate(1024) })
+)
+
+func generate(bits int) *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+func pkcs1DER(key *rsa.PrivateKey) []byte { return x509.MarshalPKCS1PrivateKey(key) }
+
+func pkcs8DER(key any) []byte {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		panic(err)
+	}
+	return der
+}
+
+func spkiDER(key any) []byte {
+	der, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		panic(err)
+	}
+	return der
+}
+
+func pemOf(label string, der []byte) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der}))
+}
+
+// utf16LE is ASCII text as Windows programs save "Unicode".
+func utf16LE(text string) string {
+	return "\xff\xfe" + strings.Join(strings.Split(text, ""), "\x00") + "\x00"
+}
+
+func oneLine(der []byte) string { return base64.StdEncoding.EncodeToString(der) }
+
+// openssl runs OpenSSL in a new folder that holds the given files, and returns what it
+// printed. With an argument %OUT% it returns what it wrote to that file instead.
+func openssl(t *testing.T, files map[string]string, args ...string) string {
+	t.Helper()
+	return run(t, "openssl", files, args...)
+}
+
+func run(t *testing.T, program string, files map[string]string, args ...string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err != nil {
+		t.Skipf("%s is not on PATH, so there is nothing to compare with or to make this file with", program)
+	}
+	dir := t.TempDir()
+	for name, content := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+	}
+	out := ""
+	for i, arg := range args {
+		if arg == "%OUT%" {
+			args[i], out = "out", filepath.Join(dir, "out")
+		}
+	}
+	command := exec.Command(path, args...)
+	command.Dir = dir
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
+	printed, err := command.Output()
+	require.NoError(t, err, "%s %s: %s", program, strings.Join(args, " "), stderr.String())
+	if out == "" {
+		return string(printed)
+	}
+	written, err := os.ReadFile(out)
+	require.NoError(t, err)
+	return string(written)
+}
+
+// requireSilent fails when the message repeats any eight characters or bytes of the
+// secret, as text or decoded.
+func requireSilent(t *testing.T, message, secret string) {
+	t.Helper()
+	windows := func(material string) {
+		for i := 0; i+8 <= len(material); i++ {
+			if strings.Contains(message, material[i:i+8]) {
+				t.Fatalf("the error repeats bytes %d to %d of the key material", i, i+8)
+			}
+		}
+	}
+	var body strings.Builder // what is left of a key text without armour and line breaks
+	for line := range strings.Lines(secret) {
+		if !strings.Contains(line, "-----") && !strings.Contains(line, ": ") {
+			body.WriteString(strings.TrimSpace(line))
+		}
+	}
+	windows(body.String())
+	if der, err := base64.StdEncoding.DecodeString(body.String()); err == nil {
+		windows(string(der))
+	}
+}

@@ -1,0 +1,93 @@
+package signer
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+)
+
+// The bounds of an RSA modulus, in bits.
+const (
+	// minBits is what PayerMax asks for (developer/signature-rules: 2048).
+	minBits = 2048
+	// maxBits is where crypto/tls stops as well: a larger key does nothing for
+	// security, but lets whoever chose it burn our CPU (CVE-2023-29409).
+	maxBits = 8192
+)
+
+// selfTestMessage is what every private key has to sign once before it is used.
+var selfTestMessage = []byte("PayerMax signing key self-test")
+
+var (
+	errInconsistent = errors.New("it is an RSA private key whose numbers do not fit together: it was damaged or edited; take it from its backup, or make a new one and give PayerMax its public key")
+	errSelfTest     = errors.New("it failed its self-test: what it signs does not verify; make a new one and give PayerMax its public key")
+	errUnusable     = errors.New("it is an RSA public key that cannot be used: it was damaged or edited; copy it again from PayerMax's dashboard")
+)
+
+// ParsePrivateKey reads an RSA private key of 2048 bits or more. It accepts
+//
+//   - PEM: PKCS#8 ("PRIVATE KEY") and PKCS#1 ("RSA PRIVATE KEY");
+//   - PEM whose label names the other of the two, which PayerMax's PHP SDK writes;
+//   - base64 of PKCS#8 or PKCS#1 DER without PEM armour, which PayerMax's dashboard
+//     and its Java and Go SDKs use;
+//
+// with any line wrapping and line ends, surrounding white space, a UTF-8 byte order
+// mark, and explanatory text before a PEM block. The key is checked for consistency
+// and signs a test message before it is returned.
+//
+// Everything else is refused with an error that says what was found and how to
+// convert it, without repeating any of it.
+func ParsePrivateKey(text []byte) (*rsa.PrivateKey, error) {
+	key, err := parsePrivateKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("private key: %w", err)
+	}
+	return key, nil
+}
+
+// parsePrivateKey is ParsePrivateKey without the words that introduce the error.
+// What x509 says about a key is dropped on purpose, here and for public keys: its
+// texts are not ours, so nobody could promise that they never quote the key.
+func parsePrivateKey(text []byte) (*rsa.PrivateKey, error) {
+	der, err := keyDER(text, privateKey)
+	if err != nil {
+		return nil, err
+	}
+	found, err := identify(der)
+	if err != nil {
+		return nil, err
+	}
+	if found.form != pkcs8 && found.form != pkcs1Private {
+		return nil, refusal(found.form, privateKey)
+	}
+	// The size comes first because x509 would only say that a small key is
+	// insecure, and would work long on an enormous one.
+	if err := checkBits(found.bits, privateKey); err != nil {
+		return nil, err
+	}
+	key, err := x509.ParsePKCS1PrivateKey(found.pkcs1)
+	if err != nil || key.Validate() != nil {
+		return nil, errInconsistent
+	}
+	sign, err := Sign(key, selfTestMessage)
+	if err != nil || Verify(&key.PublicKey, selfTestMessage, sign) != nil {
+		return nil, errSelfTest
+	}
+	return key, nil
+}
+
+// checkBits refuses an RSA modulus that is too small or absurdly large.
+func checkBits(bits int, want role) error {
+	remedy := "make a new key with: " + newKeyCommand + " and give PayerMax its public key"
+	if want == publicKey {
+		remedy = "copy PayerMax's public key again from its dashboard"
+	}
+	switch {
+	case bits < minBits:
+		return fmt.Errorf("it is an RSA key of %d bits, but PayerMax needs at least %d: %s", bits, minBits, remedy)
+	case bits > maxBits:
+		return fmt.Errorf("it is an RSA key of %d bits, more than the %d that are sensible: %s", bits, maxBits, remedy)
+	}
+	return nil
+}

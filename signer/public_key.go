@@ -1,0 +1,78 @@
+package signer
+
+import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+)
+
+// ParsePublicKey reads an RSA public key of 2048 bits or more. It accepts PEM, both
+// SubjectPublicKeyInfo ("PUBLIC KEY") and PKCS#1 ("RSA PUBLIC KEY"), and the base64
+// of the same DER without PEM armour, which PayerMax's dashboard shows; with the same
+// tolerance, and the same reticence in its errors, as [ParsePrivateKey].
+func ParsePublicKey(text []byte) (*rsa.PublicKey, error) {
+	key, err := parsePublicKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("public key: %w", err)
+	}
+	return key, nil
+}
+
+// parsePublicKey is ParsePublicKey without the words that introduce the error.
+func parsePublicKey(text []byte) (*rsa.PublicKey, error) {
+	der, err := keyDER(text, publicKey)
+	if err != nil {
+		return nil, err
+	}
+	found, err := identify(der)
+	if err != nil {
+		return nil, err
+	}
+	if found.form != spki && found.form != pkcs1Public {
+		return nil, refusal(found.form, publicKey)
+	}
+	if err := checkBits(found.bits, publicKey); err != nil {
+		return nil, err
+	}
+	key, err := x509.ParsePKCS1PublicKey(found.pkcs1)
+	if err != nil || !canVerify(key) {
+		return nil, errUnusable
+	}
+	return key, nil
+}
+
+// canVerify reports whether crypto/rsa is willing to work with the key. It refuses
+// even moduli and bad exponents only when it is asked to verify something, and says
+// so with another error than the one for a wrong signature.
+func canVerify(key *rsa.PublicKey) bool {
+	digest := make([]byte, sha256.Size)
+	signature := make([]byte, key.Size())
+	return errors.Is(rsa.VerifyPKCS1v15(key, crypto.SHA256, digest, signature), rsa.ErrVerification)
+}
+
+// Fingerprint names a public key in logs and messages: "sha256:" and the SHA-256, in
+// lower-case hexadecimal, of its SubjectPublicKeyInfo in DER, which is what the
+// base64 in PayerMax's dashboard encodes. The same digits are printed by
+//
+//	openssl pkey -pubin -in public.pem -outform DER | openssl dgst -sha256
+//
+// for a public key, and for a private key by
+//
+//	openssl pkey -in private.pem -pubout -outform DER | openssl dgst -sha256
+//
+// A key that is nil or without modulus has the empty fingerprint.
+func Fingerprint(key *rsa.PublicKey) string {
+	if key == nil || key.N == nil {
+		return ""
+	}
+	der, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(der)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,100 @@
+package signer
+
+import "errors"
+
+// role is what a key is read for.
+type role int
+
+const (
+	privateKey role = iota
+	publicKey
+)
+
+// String is the role in words, for messages.
+func (r role) String() string {
+	if r == publicKey {
+		return "public key"
+	}
+	return "private key"
+}
+
+// label is the PEM label of the algorithm-neutral form, RFC 7468 sections 10 and 13.
+func (r role) label() string {
+	if r == publicKey {
+		return "PUBLIC KEY"
+	}
+	return "PRIVATE KEY"
+}
+
+// fits reports whether the form is one that can be used in the role.
+func (f form) fits(want role) bool {
+	if want == publicKey {
+		return f == spki || f == pkcs1Public
+	}
+	return f == pkcs8 || f == pkcs1Private
+}
+
+// newKeyCommand makes a key as PayerMax needs it.
+const newKeyCommand = "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out private.pem"
+
+// What is said about several forms alike.
+const (
+	makeRSA       = ", but PayerMax's signature needs RSA; make a new key with: " + newKeyCommand + " and give PayerMax its public key"
+	copyRSA       = ", but PayerMax's is an RSA key; copy it again from PayerMax's dashboard"
+	isPublic      = "it is a public key, but the private key is expected here: the one that is secret and has PRIVATE KEY in its first line"
+	isPrivate     = "it is a private key, but a public key is expected here: for PayerMax's signatures the one that its dashboard shows; keep the private key secret"
+	fromKeystore  = "openssl pkcs12 -in FILE.p12 -nocerts -nodes -out private.pem"
+	certFromStore = "openssl pkcs12 -in FILE.p12 -nokeys -nodes | openssl x509 -pubkey -noout > public.pem"
+	toPKCS12      = "keytool -importkeystore -srckeystore FILE -destkeystore FILE.p12 -deststoretype PKCS12"
+)
+
+// refusals says what to do about each form that cannot be used, where a private key
+// and where a public key is expected. FILE stands for the file at hand.
+var refusals = map[form]struct{ private, public string }{
+	pkcs8:        {public: isPrivate},
+	pkcs1Private: {public: isPrivate},
+	spki:         {private: isPublic},
+	pkcs1Public:  {private: isPublic},
+	encryptedPrivate: {
+		private: "it is encrypted with a passphrase, and nobody is there to type it when the sidecar starts; decrypt it with: openssl pkcs8 -topk8 -nocrypt -in FILE -out private.pem",
+		public:  isPrivate,
+	},
+	ecPrivate:      {private: "it is an EC key" + makeRSA, public: isPrivate},
+	ecPublic:       {private: isPublic, public: "it is an EC key" + copyRSA},
+	edwardsPrivate: {private: "it is an Ed25519 or Ed448 key" + makeRSA, public: isPrivate},
+	edwardsPublic:  {private: isPublic, public: "it is an Ed25519 or Ed448 key" + copyRSA},
+	dsaPrivate:     {private: "it is a DSA key" + makeRSA, public: isPrivate},
+	dsaPublic:      {private: isPublic, public: "it is a DSA key" + copyRSA},
+	pssPrivate:     {private: "it is an RSA key that is restricted to PSS signatures, but PayerMax uses PKCS #1 v1.5; make a new key with: " + newKeyCommand + " and give PayerMax its public key", public: isPrivate},
+	pssPublic:      {private: isPublic, public: "it is an RSA key that is restricted to PSS signatures, but PayerMax uses PKCS #1 v1.5; copy PayerMax's public key again from its dashboard"},
+	otherPrivate:   {private: "it is a key of another algorithm" + makeRSA, public: isPrivate},
+	otherPublic:    {private: isPublic, public: "it is a key of another algorithm" + copyRSA},
+	opensshPrivate: {
+		private: "it is in OpenSSH's own format; convert a copy of it with: ssh-keygen -p -N '' -m PKCS8 -f COPY",
+		public:  isPrivate,
+	},
+	opensshPublic: {
+		private: isPublic,
+		public:  "it is in OpenSSH's own format; convert it with: ssh-keygen -e -m PKCS8 -f FILE > public.pem",
+	},
+	certificate: {
+		private: "it is a certificate, which holds a public key only, but the private key is expected here",
+		public:  "it is a certificate; take the public key out of it with: openssl x509 -in FILE -pubkey -noout > public.pem",
+	},
+	pkcs12: {
+		private: "it is a PKCS #12 keystore; take the private key out of it with: " + fromKeystore,
+		public:  "it is a PKCS #12 keystore; take the public key out of it with: " + certFromStore,
+	},
+	javaKeystore: {
+		private: "it is a Java keystore; convert it with: " + toPKCS12 + " and then: " + fromKeystore,
+		public:  "it is a Java keystore; convert it with: " + toPKCS12 + " and then: " + certFromStore,
+	},
+}
+
+// refusal is the error for a form that cannot be used in the role.
+func refusal(f form, want role) error {
+	if want == publicKey {
+		return errors.New(refusals[f].public)
+	}
+	return errors.New(refusals[f].private)
+}

@@ -1,0 +1,336 @@
+package signer
+
+import (
+	"bytes"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/base64"
+	"math/big"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// refused is a key text that must not be accepted, and words that the error must have.
+type refused struct {
+	text string
+	want []string
+}
+
+func checkRefused(t *testing.T, err error, prefix string, test refused) {
+	t.Helper()
+	require.Error(t, err)
+	t.Log(err)
+	for _, want := range test.want {
+		assert.ErrorContains(t, err, want)
+	}
+	message := err.Error()
+	assert.True(t, strings.HasPrefix(message, prefix), message)
+	assert.Equal(t, 1, strings.Count(message, prefix), message)
+	assert.NotRegexp(t, `asn1|x509: |pem: |base64: |illegal|crypto/|%!|\n|: $`, message, "only our own sentences")
+	requireSilent(t, message, test.text)
+}
+
+// derOf writes nested SEQUENCEs of the given values.
+func derOf(t testing.TB, value any) []byte {
+	t.Helper()
+	der, err := asn1.Marshal(value)
+	require.NoError(t, err)
+	return der
+}
+
+// algorithmID names an algorithm and has no parameters.
+type algorithmID struct{ Algorithm asn1.ObjectIdentifier }
+
+// pkcs8Of wraps a private key of any algorithm.
+func pkcs8Of(t testing.TB, oid asn1.ObjectIdentifier, content []byte) []byte {
+	return derOf(t, struct {
+		Version   int
+		Algorithm algorithmID
+		Key       []byte
+	}{0, algorithmID{oid}, content})
+}
+
+// spkiOf wraps a public key of any algorithm.
+func spkiOf(t testing.TB, oid asn1.ObjectIdentifier, content []byte) []byte {
+	return derOf(t, struct {
+		Algorithm algorithmID
+		Key       asn1.BitString
+	}{algorithmID{oid}, asn1.BitString{Bytes: content, BitLength: 8 * len(content)}})
+}
+
+var (
+	oidRSA = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}
+	oidPSS = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}
+	oidDSA = asn1.ObjectIdentifier{1, 2, 840, 10040, 4, 1}
+)
+
+// numbers are the INTEGERs of an RSAPrivateKey.
+type numbers struct {
+	Version    int
+	N          *big.Int
+	E          int
+	D, P, Q    *big.Int
+	Dp, Dq, Qi *big.Int
+}
+
+func numbersOf(key *rsa.PrivateKey) numbers {
+	return numbers{0, key.N, key.E, key.D, key.Primes[0], key.Primes[1], key.Precomputed.Dp, key.Precomputed.Dq, key.Precomputed.Qinv}
+}
+
+// edited is the PKCS#1 form of the test key after a change to its numbers.
+func edited(t testing.TB, change func(*numbers)) []byte {
+	n := numbersOf(testKey())
+	change(&n)
+	return derOf(t, n)
+}
+
+func certificateDER(t testing.TB) []byte {
+	t.Helper()
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &testKey().PublicKey, testKey())
+	require.NoError(t, err)
+	return der
+}
+
+// accidents are the ways to spoil a key text that do not depend on what it holds.
+func accidents(label string, der []byte) map[string]refused {
+	block, line := pemOf(label, der), oneLine(der)
+	lines := strings.SplitAfter(block, "\n")
+	return map[string]refused{
+		"empty":                    {"", []string{"it is empty"}},
+		"white space":              {" \r\n\t\n", []string{"only white space"}},
+		"only a byte order mark":   {"\xef\xbb\xbf", []string{"only white space"}},
+		"PEM without END":          {block[:len(block)/2], []string{"no END line", "cut short"}},
+		"PEM without BEGIN":        {strings.Join(lines[2:], ""), []string{"no BEGIN line"}},
+		"PEM, END before BEGIN":    {lines[len(lines)-2] + block, []string{"no BEGIN line"}},
+		"PEM, another END":         {strings.Replace(block, "-----END "+label, "-----END CERTIFICATE", 1), []string{"no BEGIN line"}},
+		"PEM, BEGIN twice":         {lines[0] + block, []string{"no END line"}},
+		"PEM with a line lost":     {strings.Join(append(lines[:2:2], lines[3:]...), ""), []string{"cut short or damaged"}},
+		"PEM with a character off": {strings.Replace(block, lines[2], lines[2][1:], 1), []string{"base64 in its PEM block", "damaged"}},
+		"PEM with a stray letter":  {strings.Replace(block, lines[2], "*"+lines[2], 1), []string{"base64 in its PEM block", "damaged"}},
+		"PEM with nothing in it":   {lines[0] + lines[len(lines)-2], []string{"nothing between"}},
+		"PEM on one line":          {strings.ReplaceAll(block, "\n", " "), []string{"lines of their own", "printf"}},
+		"PEM with \\n":             {strings.ReplaceAll(block, "\n", `\n`), []string{"lines of their own", "printf"}},
+		"PEM with a comment after": {block + "made by somebody\n", []string{"text after the END line"}},
+		"PEM twice":                {block + block, []string{"2 PEM blocks", "which key"}},
+		"PEM three times":          {block + "\n" + block + "\n" + block, []string{"3 PEM blocks"}},
+		"PEM, trailing DER":        {pemOf(label, append(bytes.Clone(der), 0x05, 0x00)), []string{"after the end of the key"}},
+		"PEM, truncated DER":       {pemOf(label, der[:len(der)-30]), []string{"cut short or damaged"}},
+		"PEM with an unknown label": {
+			pemOf("PAYERMAX THING", der), []string{"label in the BEGIN line"},
+		},
+		"two lines of base64":       {line + "\n" + line, []string{"after the end of the key"}},
+		"base64, trailing DER":      {oneLine(append(bytes.Clone(der), der...)), []string{"after the end of the key"}},
+		"base64 cut":                {line[:len(line)/2/4*4+2], []string{"base64 is cut short"}},
+		"base64 cut, even":          {line[:len(line)/2/4*4], []string{"cut short or damaged"}},
+		"base64 in quotes":          {`"` + line + `"`, []string{"not a key", "without quotes"}},
+		"base64 with a name before": {"private_key=" + line, []string{"not a key"}},
+		"base64, last letter off":   {line[:300] + "%" + line[301:], []string{"not a key"}},
+		"URL-safe base64":           {base64.URLEncoding.EncodeToString(der), []string{"URL-safe", "tr '_-' '/+'"}},
+		"URL-safe base64, raw":      {base64.RawURLEncoding.EncodeToString(der), []string{"URL-safe", "= signs"}},
+		"base64 of PEM":             {oneLine([]byte(block)), []string{"Kubernetes", "base64 -d FILE"}},
+		"base64 of base64":          {oneLine([]byte(line)), []string{"Kubernetes", "base64 -d FILE"}},
+		"hexadecimal":               {new(big.Int).SetBytes(der).Text(16), []string{"not a key"}},
+		"UTF-16, byte order mark":   {utf16LE(block), []string{"UTF-16", "iconv"}},
+		"UTF-16, none":              {utf16LE(line)[2:], []string{"UTF-16", "iconv"}},
+		"UTF-16, big endian":        {"\xfe\xff\x00" + utf16LE(line)[2:], []string{"UTF-16", "iconv"}},
+		"NUL bytes at the end":      {block + "\x00\x00", []string{"NUL bytes"}},
+		"more than 64 KiB":          {strings.Repeat("# a comment\n", 6000) + block, []string{"larger than 64 KiB"}},
+		"Java keystore":             {"\xfe\xed\xfe\xed\x00\x00\x00\x02" + string(der), []string{"Java keystore", "keytool"}},
+		"a sentence":                {"My key is in the safe.", []string{"not a key"}},
+		"base64 of a sentence":      {oneLine([]byte("2 keys are in the safe")), []string{"not a key"}},
+		"base64 of other DER":       {oneLine(append([]byte{0x30, 0x20}, make([]byte, 0x20)...)), []string{"not a key"}},
+		"binary":                    {"\x30\x80" + string(der), []string{"binary DER", "-inform DER"}},
+		"binary DER":                {string(der), []string{"binary DER", "-inform DER"}},
+	}
+}
+
+func TestPrivateKeysRefused(t *testing.T) {
+	key := testKey()
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	ecDER, err := x509.MarshalECPrivateKey(ec)
+	require.NoError(t, err)
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	x25519, err := ecdh.X25519().GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	encrypted := derOf(t, struct {
+		Algorithm algorithmID
+		Data      []byte
+	}{algorithmID{asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 13}}, pkcs8DER(key)})
+	dsa := derOf(t, []*big.Int{big.NewInt(0), key.N, key.D, key.Primes[0], key.Primes[1], key.Precomputed.Dp})
+	keystore := derOf(t, struct {
+		Version     int
+		Safe        algorithmID
+		MacOverData algorithmID
+	}{3, algorithmID{asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}}, algorithmID{oidRSA}})
+	huge := new(big.Int).Lsh(key.N, 8192)
+	valid := pemOf("PRIVATE KEY", pkcs8DER(key))
+
+	tests := map[string]refused{
+		"encrypted":                    {pemOf("ENCRYPTED PRIVATE KEY", encrypted), []string{"passphrase", "openssl pkcs8 -topk8 -nocrypt -in FILE -out private.pem"}},
+		"encrypted, base64":            {oneLine(encrypted), []string{"passphrase"}},
+		"encrypted, legacy":            {"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n" + oneLine(pkcs1DER(key)) + "\n-----END RSA PRIVATE KEY-----\n", []string{"passphrase"}},
+		"EC":                           {pemOf("EC PRIVATE KEY", ecDER), []string{"an EC key", "needs RSA", "openssl genpkey"}},
+		"EC with parameters":           {pemOf("EC PARAMETERS", []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}) + pemOf("EC PRIVATE KEY", ecDER), []string{"an EC key"}},
+		"EC in PKCS#8":                 {pemOf("PRIVATE KEY", pkcs8DER(ec)), []string{"an EC key"}},
+		"EC, one line":                 {oneLine(ecDER), []string{"an EC key"}},
+		"EC labelled RSA":              {pemOf("RSA PRIVATE KEY", ecDER), []string{"an EC key"}},
+		"Ed25519":                      {pemOf("PRIVATE KEY", pkcs8DER(ed)), []string{"Ed25519", "needs RSA"}},
+		"X25519":                       {pemOf("PRIVATE KEY", pkcs8DER(x25519)), []string{"another algorithm", "needs RSA"}},
+		"DSA":                          {pemOf("DSA PRIVATE KEY", dsa), []string{"a DSA key", "needs RSA"}},
+		"DSA, one line":                {oneLine(dsa), []string{"a DSA key"}},
+		"DSA in PKCS#8":                {pemOf("PRIVATE KEY", pkcs8Of(t, oidDSA, dsa)), []string{"a DSA key"}},
+		"RSA for PSS":                  {pemOf("PRIVATE KEY", pkcs8Of(t, oidPSS, pkcs1DER(key))), []string{"restricted to PSS"}},
+		"1024 bits":                    {pemOf("PRIVATE KEY", pkcs8DER(smallKey())), []string{"1024 bits", "at least 2048", "openssl genpkey"}},
+		"1024 bits, one line":          {oneLine(pkcs1DER(smallKey())), []string{"1024 bits"}},
+		"2047 bits":                    {oneLine(edited(t, func(n *numbers) { n.N = new(big.Int).Rsh(n.N, 1) })), []string{"2047 bits"}},
+		"10240 bits":                   {oneLine(edited(t, func(n *numbers) { n.N = huge })), []string{"10240 bits", "8192"}},
+		"public":                       {pemOf("PUBLIC KEY", spkiDER(&key.PublicKey)), []string{"a public key, but the private key"}},
+		"public PKCS#1":                {pemOf("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&key.PublicKey)), []string{"a public key, but the private key"}},
+		"public, one line":             {oneLine(spkiDER(&key.PublicKey)), []string{"a public key, but the private key"}},
+		"public, labelled private":     {pemOf("PRIVATE KEY", spkiDER(&key.PublicKey)), []string{"a public key, but the private key"}},
+		"public, binary":               {string(spkiDER(&key.PublicKey)), []string{"a public key, but the private key"}},
+		"private, labelled public":     {pemOf("PUBLIC KEY", pkcs8DER(key)), []string{"label in the BEGIN line"}},
+		"public of OpenSSH":            {"ssh-rsa AAAAB3NzaC1yc2E payermax\n", []string{"a public key, but the private key"}},
+		"certificate":                  {pemOf("CERTIFICATE", certificateDER(t)), []string{"a certificate", "the private key is expected"}},
+		"chain of certificates":        {pemOf("CERTIFICATE", certificateDER(t)) + pemOf("CERTIFICATE", certificateDER(t)), []string{"a certificate"}},
+		"certificate, one line":        {oneLine(certificateDER(t)), []string{"a certificate"}},
+		"key and its certificate":      {valid + pemOf("CERTIFICATE", certificateDER(t)), []string{"2 PEM blocks"}},
+		"key and an unfinished second": {valid + valid[:500], []string{"no END line"}},
+		"unfinished and a whole key":   {valid[:500] + "\n" + valid, []string{"no END line"}},
+		"OpenSSH":                      {pemOf("OPENSSH PRIVATE KEY", append([]byte("openssh-key-v1\x00"), pkcs1DER(key)...)), []string{"OpenSSH", "ssh-keygen -p"}},
+		"PKCS#12, base64":              {oneLine(keystore), []string{"PKCS #12", "openssl pkcs12"}},
+		"D of another key":             {oneLine(edited(t, func(n *numbers) { n.D = otherKey().D })), []string{"do not fit together"}},
+		"N of another key":             {pemOf("PRIVATE KEY", pkcs8Of(t, oidRSA, edited(t, func(n *numbers) { n.N = otherKey().N }))), []string{"do not fit together"}},
+		"prime off by two":             {oneLine(edited(t, func(n *numbers) { n.P = new(big.Int).Add(n.P, big.NewInt(2)) })), []string{"do not fit together"}},
+		"CRT exponent off by one":      {oneLine(edited(t, func(n *numbers) { n.Dp = new(big.Int).Add(n.Dp, big.NewInt(1)) })), []string{"do not fit together"}},
+		"CRT coefficient off by one":   {oneLine(edited(t, func(n *numbers) { n.Qi = new(big.Int).Add(n.Qi, big.NewInt(1)) })), []string{"do not fit together"}},
+		"negative number":              {oneLine(edited(t, func(n *numbers) { n.D = new(big.Int).Neg(n.D) })), []string{"do not fit together"}},
+		"PKCS#8 with nothing inside":   {pemOf("PRIVATE KEY", pkcs8Of(t, oidRSA, nil)), []string{"cut short or damaged"}},
+		"PKCS#8 with a public key":     {pemOf("PRIVATE KEY", pkcs8Of(t, oidRSA, x509.MarshalPKCS1PublicKey(&key.PublicKey))), []string{"cut short or damaged"}},
+		"PKCS#8, trailing data inside": {pemOf("PRIVATE KEY", pkcs8Of(t, oidRSA, append(pkcs1DER(key), 5, 0))), []string{"after the end of the key"}},
+		"PKCS#8, wrong algorithm type": {pemOf("PRIVATE KEY", derOf(t, struct {
+			Version   int
+			Algorithm struct{ A int }
+			Key       []byte
+		}{Key: pkcs1DER(key)})), []string{"cut short or damaged"}},
+	}
+	for name, test := range accidents("PRIVATE KEY", pkcs8DER(key)) {
+		tests[name] = test
+	}
+	for name, test := range accidents("RSA PRIVATE KEY", pkcs1DER(key)) {
+		tests[name+" (PKCS#1)"] = test
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			key, err := ParsePrivateKey([]byte(test.text))
+			assert.Nil(t, key)
+			checkRefused(t, err, "private key: ", test)
+		})
+	}
+}
+
+func TestPublicKeysRefused(t *testing.T) {
+	key := &testKey().PublicKey
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	ed, _, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	even := new(big.Int).Lsh(new(big.Int).Rsh(key.N, 1), 1)
+
+	tests := map[string]refused{
+		"private PKCS#8":           {pemOf("PRIVATE KEY", pkcs8DER(testKey())), []string{"a private key, but a public key", "secret"}},
+		"private PKCS#1":           {pemOf("RSA PRIVATE KEY", pkcs1DER(testKey())), []string{"a private key, but a public key"}},
+		"private, one line":        {oneLine(pkcs8DER(testKey())), []string{"a private key, but a public key"}},
+		"private, labelled public": {pemOf("PUBLIC KEY", pkcs8DER(testKey())), []string{"a private key, but a public key"}},
+		"private, binary":          {string(pkcs8DER(testKey())), []string{"a private key, but a public key"}},
+		"private of OpenSSH":       {pemOf("OPENSSH PRIVATE KEY", pkcs1DER(testKey())), []string{"a private key, but a public key"}},
+		"private EC":               {pemOf("PRIVATE KEY", pkcs8DER(ec)), []string{"a private key, but a public key"}},
+		"encrypted":                {pemOf("ENCRYPTED PRIVATE KEY", pkcs8DER(testKey())), []string{"a private key, but a public key"}},
+		"certificate":              {pemOf("CERTIFICATE", certificateDER(t)), []string{"a certificate", "openssl x509 -in FILE -pubkey -noout"}},
+		"certificate, one line":    {oneLine(certificateDER(t)), []string{"a certificate"}},
+		"certificate, binary":      {string(certificateDER(t)), []string{"a certificate"}},
+		"OpenSSH":                  {"ssh-rsa AAAAB3NzaC1yc2E payermax\n", []string{"OpenSSH", "ssh-keygen -e -m PKCS8"}},
+		"EC":                       {pemOf("PUBLIC KEY", spkiDER(&ec.PublicKey)), []string{"an EC key", "PayerMax's is an RSA key"}},
+		"Ed25519":                  {pemOf("PUBLIC KEY", spkiDER(ed)), []string{"Ed25519", "PayerMax's is an RSA key"}},
+		"DSA":                      {pemOf("PUBLIC KEY", spkiOf(t, oidDSA, key.N.Bytes())), []string{"a DSA key"}},
+		"another algorithm":        {oneLine(spkiOf(t, asn1.ObjectIdentifier{1, 2, 3}, key.N.Bytes())), []string{"another algorithm"}},
+		"RSA for PSS":              {oneLine(spkiOf(t, oidPSS, x509.MarshalPKCS1PublicKey(key))), []string{"restricted to PSS"}},
+		"1024 bits":                {oneLine(spkiDER(&smallKey().PublicKey)), []string{"1024 bits", "at least 2048", "dashboard"}},
+		"16384 bits":               {oneLine(spkiDER(&rsa.PublicKey{N: new(big.Int).Lsh(key.N, 16384-2048), E: 3})), []string{"16384 bits", "8192"}},
+		"even modulus":             {oneLine(spkiDER(&rsa.PublicKey{N: even, E: 65537})), []string{"cannot be used"}},
+		"exponent 1":               {oneLine(spkiDER(&rsa.PublicKey{N: key.N, E: 1})), []string{"cannot be used"}},
+		"even exponent":            {oneLine(spkiDER(&rsa.PublicKey{N: key.N, E: 65536})), []string{"cannot be used"}},
+		"enormous exponent":        {oneLine(derOf(t, struct{ N, E *big.Int }{key.N, key.N})), []string{"cannot be used"}},
+		"negative modulus":         {oneLine(derOf(t, struct{ N, E *big.Int }{new(big.Int).Neg(key.N), big.NewInt(65537)})), []string{"cannot be used"}},
+		"SPKI with nothing inside": {oneLine(spkiOf(t, oidRSA, nil)), []string{"cut short or damaged"}},
+	}
+	for name, test := range accidents("PUBLIC KEY", spkiDER(key)) {
+		tests[name] = test
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			key, err := ParsePublicKey([]byte(test.text))
+			assert.Nil(t, key)
+			checkRefused(t, err, "public key: ", test)
+		})
+	}
+}
+
+// Files that the commands of OpenSSL write, for which the shapes above stand in.
+func TestRefusedFilesOfOpenSSL(t *testing.T) {
+	files := map[string]string{"private.pem": pemOf("PRIVATE KEY", pkcs8DER(testKey()))}
+	files["cert.pem"] = openssl(t, files, strings.Fields("req -x509 -new -key private.pem -subj /CN=payermax -days 1")...)
+	files["dsaparam"] = openssl(t, nil, strings.Fields("genpkey -quiet -genparam -algorithm DSA -pkeyopt dsa_paramgen_bits:1024")...)
+
+	for args, want := range map[string]string{
+		"pkcs8 -topk8 -passout pass:payermax -in private.pem":                              "passphrase",
+		"rsa -traditional -aes128 -passout pass:payermax -in private.pem":                  "passphrase",
+		"genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256":                    "an EC key",
+		"ecparam -genkey -name prime256v1":                                                 "an EC key",
+		"genpkey -quiet -algorithm ED25519":                                                "Ed25519",
+		"genpkey -quiet -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048":                  "restricted to PSS",
+		"genpkey -quiet -paramfile dsaparam":                                               "a DSA key",
+		"genrsa 512":                                                                       "512 bits",
+		"genrsa 1024":                                                                      "1024 bits",
+		"rsa -in private.pem -pubout":                                                      "a public key, but the private key",
+		"rsa -in private.pem -RSAPublicKey_out":                                            "a public key, but the private key",
+		"req -new -key private.pem -subj /CN=payermax":                                     "a certificate",
+		"pkcs8 -topk8 -nocrypt -in private.pem -outform DER -out %OUT%":                    "binary DER",
+		"rsa -traditional -in private.pem -outform DER -out %OUT%":                         "binary DER",
+		"pkcs12 -export -passout pass:payermax -inkey private.pem -in cert.pem -out %OUT%": "PKCS #12",
+	} {
+		t.Run(args, func(t *testing.T) {
+			text := openssl(t, files, strings.Fields(args)...)
+			_, err := ParsePrivateKey([]byte(text))
+			checkRefused(t, err, "private key: ", refused{text, []string{want}})
+		})
+	}
+}
+
+// No refusal may be left without its sentence.
+func TestEveryFormIsAcceptedOrRefusedInWords(t *testing.T) {
+	command := regexp.MustCompile(`FILE|COPY|private\.pem`)
+	for f := pkcs8; f <= javaKeystore; f++ {
+		for _, want := range []role{privateKey, publicKey} {
+			message := refusal(f, want).Error()
+			assert.Equal(t, f.fits(want), message == "", "form %d as %s: %q", f, want, message)
+			if strings.Contains(message, "openssl") || strings.Contains(message, "ssh-keygen") {
+				assert.Regexp(t, command, message)
+			}
+		}
+	}
+}

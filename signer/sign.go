@@ -1,0 +1,109 @@
+// Package signer signs what is sent to PayerMax and verifies what comes from it.
+//
+// PayerMax's signature is RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2) with SHA-256
+// over the HTTP body, byte for byte as it is sent; nothing else is covered, and
+// nothing is canonicalised. It travels as standard padded base64 on one line
+// (docs.payermax.com: developer/signature-rules). The same form signs requests
+// with the merchant's key, and responses and notifications with PayerMax's.
+//
+// The package also reads keys, in every form that PayerMax's dashboard, its SDKs
+// and OpenSSL write, and refuses the rest with a sentence that says what to do.
+// No error of this package repeats any part of a key, of a body or of a signature.
+//
+// It knows nothing of Caddy and nothing of HTTP.
+package signer
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+var (
+	// ErrSignatureMalformed says that a text cannot be a signature by the key at
+	// all: it is missing, has the wrong length or is not standard padded base64.
+	// Something cut or rewrote it, or it was made with a key of another size.
+	ErrSignatureMalformed = errors.New("malformed signature")
+
+	// ErrSignatureMismatch says that a well-formed signature was not made by the
+	// key over exactly these bytes: the body was changed or written anew on the
+	// way, or another key signed.
+	ErrSignatureMismatch = errors.New("the signature does not match the body and the public key")
+)
+
+// Sign signs body as PayerMax's gateway expects it and returns the value of the
+// sign header: standard padded base64 on one line.
+//
+// The key may live anywhere (a file, an HSM, a KMS), as long as its public half is
+// RSA. Whatever the key returns is verified before it is handed on: a remote signer
+// that is set to PSS, a rotated key or a flipped bit must end here and not in
+// somebody's rejected payment. Beside the signature itself that costs next to
+// nothing.
+func Sign(key crypto.Signer, body []byte) (string, error) {
+	if key == nil {
+		return "", errors.New("signing: there is no private key")
+	}
+	public, ok := key.Public().(*rsa.PublicKey)
+	if !ok {
+		return "", fmt.Errorf("signing: PayerMax's signature needs an RSA key, this one is a %T", key.Public())
+	}
+	digest := sha256.Sum256(body)
+	signature, err := key.Sign(rand.Reader, digest[:], crypto.SHA256)
+	if err != nil {
+		return "", fmt.Errorf("signing: %w", err)
+	}
+	if err := rsa.VerifyPKCS1v15(public, crypto.SHA256, digest[:], signature); err != nil {
+		return "", errors.New("signing: the private key returned a signature that its own public key does not verify; it must sign RSASSA-PKCS1-v1_5 with SHA-256")
+	}
+	return base64.StdEncoding.EncodeToString(signature), nil
+}
+
+// Verify checks that sign, as found in a sign header, is the signature over exactly
+// the bytes of body by the private key that belongs to key. The error is nil, or it
+// wraps [ErrSignatureMalformed] or [ErrSignatureMismatch], or it says that the key
+// itself cannot be used.
+//
+// The base64 must be strict: standard alphabet, padding, no white space, and no
+// second spelling of the same bytes.
+func Verify(key *rsa.PublicKey, body []byte, sign string) error {
+	if key == nil || key.N == nil {
+		return errors.New("verifying: there is no public key")
+	}
+	signature, err := decodeSignature(sign, key.Size())
+	if err != nil {
+		return err
+	}
+	digest := sha256.Sum256(body)
+	err = rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], signature)
+	switch {
+	case errors.Is(err, rsa.ErrVerification):
+		return ErrSignatureMismatch
+	case err != nil:
+		return errors.New("verifying: the public key is not a usable RSA key")
+	}
+	return nil
+}
+
+// decodeSignature returns the bytes of a signature of the given size. It looks at
+// the length first, so that an endless header costs nothing.
+func decodeSignature(sign string, size int) ([]byte, error) {
+	want := base64.StdEncoding.EncodedLen(size)
+	switch {
+	case sign == "":
+		return nil, fmt.Errorf("%w: it is empty", ErrSignatureMalformed)
+	case len(sign) != want:
+		return nil, fmt.Errorf("%w: it has %d characters, but a %d-bit key signs with %d", ErrSignatureMalformed, len(sign), size*8, want)
+	case strings.ContainsAny(sign, "\r\n"): // encoding/base64 skips them, in strict mode too
+		return nil, fmt.Errorf("%w: it contains a line break", ErrSignatureMalformed)
+	}
+	signature, err := base64.StdEncoding.Strict().DecodeString(sign)
+	if err != nil || len(signature) != size {
+		return nil, fmt.Errorf("%w: it is not standard padded base64", ErrSignatureMalformed)
+	}
+	return signature, nil
+}

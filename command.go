@@ -1,0 +1,21 @@
+package payermax
+
+import (
+	_ "embed"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	"github.com/caddy-payermax/caddy-payermax/demo"
+)
+
+// exampleCaddyfile is what the demonstration runs, so that it is always the
+// configuration that the documentation shows.
+//
+//go:embed Caddyfile.example
+var exampleCaddyfile []byte
+
+// The subcommands belong to the module rather than to the binary in caddy/, so
+// that a binary built with xcaddy has them as well.
+func init() {
+	caddycmd.RegisterCommand(demo.Command(exampleCaddyfile))
+}

@@ -1,0 +1,56 @@
+// Package demo shows the sidecar at work on one machine: it starts the sidecar
+// and a sandbox gateway, makes a call as an application would, and tells what
+// happened on either side.
+package demo
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+)
+
+// Command returns the payermax-demo subcommand, which runs the sidecar of the
+// given Caddyfile.
+func Command(caddyfile []byte) caddycmd.Command {
+	return caddycmd.Command{
+		Name:  "payermax-demo",
+		Usage: "[--serve] [--port <port>]",
+		Short: "Shows a signed PayerMax call, offline",
+		Long: `
+Starts the sidecar of Caddyfile.example and a sandbox gateway, both on this
+machine and with keys generated for the occasion, makes a call as an
+application would, and shows the request that went in, the signed request that
+came out, and the answer. It needs no account, no key and no network.
+
+With --serve it stays up afterwards, for calls of your own:
+
+	$ caddy payermax-demo --serve
+	$ curl -i http://127.0.0.1:8080/aggregate-pay/api/gateway/applyDropinSession \
+		-H 'Content-Type: application/json' \
+		-d '{"data":{"totalAmount":10000,"currency":"IDR","country":"ID","userId":"U10001"}}'
+`,
+		CobraFunc: func(cmd *cobra.Command) {
+			cmd.Flags().Bool("serve", false, "Stay up until interrupted")
+			cmd.Flags().Uint16("port", 8080, "The sidecar's port on 127.0.0.1; 0 for any free one")
+			cmd.RunE = caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
+				port, err := flags.GetUint16("port")
+				if err != nil {
+					return caddy.ExitCodeFailedStartup, err
+				}
+				ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+				defer stop()
+
+				d := &Demo{Caddyfile: caddyfile, Port: port, Serve: flags.Bool("serve"), Out: os.Stdout}
+				if err := d.Run(ctx); err != nil {
+					return caddy.ExitCodeFailedStartup, err
+				}
+				return caddy.ExitCodeSuccess, nil
+			})
+		},
+	}
+}

@@ -1,0 +1,164 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/caddy-payermax/caddy-payermax/sandbox"
+)
+
+const (
+	endpoint = "/aggregate-pay/api/gateway/applyDropinSession"
+
+	// The application and merchant of PayerMax's examples.
+	appID      = "3b242b56a8b64274bcc37dac281120e3"
+	merchantNo = "020213827212251"
+
+	// documented is the data block of the request example in
+	// applyDropinSession's page, and complete is the same with the totalAmount
+	// that the page's own table requires.
+	documented = `{"data":{"currency":"IDR","country":"ID","userId":"U10001","tokenForFutureUse":false,"componentList":["CARD","APPLEPAY"]}}`
+	complete   = `{"data":{"totalAmount":10000.00,"currency":"IDR","country":"ID","userId":"U10001","tokenForFutureUse":false,"componentList":["CARD","APPLEPAY"]}}`
+)
+
+// Demo is one demonstration.
+type Demo struct {
+	// Caddyfile configures the sidecar by the environment variables that
+	// Caddyfile.example documents.
+	Caddyfile []byte
+	// Port is the sidecar's, on 127.0.0.1; any free one if zero.
+	Port uint16
+	// Serve keeps everything up after the show, until the context ends.
+	Serve bool
+	// Out is where the story is told.
+	Out io.Writer
+
+	calls chan sandbox.Call
+}
+
+// Run gives the demonstration.
+func (d *Demo) Run(ctx context.Context) error {
+	keys, err := makeKeys()
+	if err != nil {
+		return fmt.Errorf("making keys: %w", err)
+	}
+	defer keys.remove()
+
+	gateway, err := d.startGateway(keys)
+	if err != nil {
+		return fmt.Errorf("starting the sandbox gateway: %w", err)
+	}
+	defer gateway.Close()
+
+	sidecar, err := d.startSidecar(keys, gateway.Addr)
+	if err != nil {
+		return fmt.Errorf("starting the sidecar: %w", err)
+	}
+	defer func() { _ = caddy.Stop() }()
+
+	d.introduce(sidecar, gateway.Addr, keys)
+	if err := d.show(ctx, sidecar); err != nil {
+		return err
+	}
+	if d.Serve {
+		d.invite(sidecar)
+		<-ctx.Done()
+	}
+	return nil
+}
+
+// startGateway serves the sandbox on a free port.
+func (d *Demo) startGateway(k *keys) (*http.Server, error) {
+	gateway, err := sandbox.New(k.gateway, sandbox.Merchant{
+		AppID: appID, MerchantNo: merchantNo, PublicKey: &k.merchant.PublicKey,
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.calls = make(chan sandbox.Call, 1)
+	gateway.OnCall = func(call sandbox.Call) {
+		select {
+		case d.calls <- call:
+		default: // nobody looks at the calls made after the show
+		}
+	}
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	server := &http.Server{
+		Addr:              listener.Addr().String(),
+		Handler:           gateway,
+		ReadHeaderTimeout: 10 * time.Second,
+	}
+	go func() { _ = server.Serve(listener) }() // until it is closed
+	return server, nil
+}
+
+// startSidecar runs the Caddyfile in this process and returns the sidecar's
+// address.
+func (d *Demo) startSidecar(k *keys, gateway string) (string, error) {
+	port := int(d.Port)
+	if port == 0 {
+		var err error
+		if port, err = freePort(); err != nil {
+			return "", err
+		}
+	}
+	for name, value := range map[string]string{
+		"PAYERMAX_GATEWAY":            "http://" + gateway,
+		"PAYERMAX_APP_ID":             appID,
+		"PAYERMAX_MERCHANT_NO":        merchantNo,
+		"PAYERMAX_PRIVATE_KEY":        k.merchantPath,
+		"PAYERMAX_GATEWAY_PUBLIC_KEY": k.gatewayPath,
+		"PAYERMAX_PORT":               strconv.Itoa(port),
+	} {
+		if err := os.Setenv(name, value); err != nil {
+			return "", err
+		}
+	}
+
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(d.Caddyfile, map[string]any{"filename": "Caddyfile.example"})
+	if err != nil {
+		return "", err
+	}
+	if config, err = withLogLevel(config, "ERROR"); err != nil {
+		return "", err
+	}
+	if err := caddy.Load(config, true); err != nil {
+		return "", err
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), nil
+}
+
+// withLogLevel makes the default logger of a config less talkative, so that it
+// does not talk into the story.
+func withLogLevel(config []byte, level string) ([]byte, error) {
+	var root map[string]any
+	if err := json.Unmarshal(config, &root); err != nil {
+		return nil, err
+	}
+	root["logging"] = map[string]any{"logs": map[string]any{"default": map[string]any{"level": level}}}
+	return json.Marshal(root)
+}
+
+// freePort returns a port that was free a moment ago.
+func freePort() (int, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port, nil
+}

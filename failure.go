@@ -1,0 +1,94 @@
+package payermax
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"syscall"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// statusClientClosedRequest is what Caddy records when the client went away.
+const statusClientClosedRequest = 499
+
+// failed says why there is no answer to the call, and above all whether the
+// gateway may have received it: a payment that may have been made must not be
+// sent again blindly. The answer is what arrived of it; err is what the next
+// handler returned, if it returned at all.
+func (c *call) failed(ctx context.Context, a *answer, err error) *refusal {
+	f := &refusal{cause: err, status: http.StatusBadGateway, proxyError: c.proxyError(ctx, a, err)}
+	switch f.proxyError {
+	case "connection_timeout", "dns_timeout", "http_response_timeout":
+		f.status = http.StatusGatewayTimeout
+	}
+
+	if c.certainlyNotSent(err) {
+		f.outcome = outcomeNotSent
+		f.Code = "SYSTEM_ERROR"
+		f.Msg = "PayerMax could not be reached; nothing was sent, so it is safe to try again"
+		if refused, ok := errors.AsType[caddyhttp.HandlerError](err); ok && refused.StatusCode == http.StatusServiceUnavailable {
+			f.status = http.StatusServiceUnavailable
+			f.header = http.Header{"Retry-After": {"1"}}
+		}
+	} else {
+		f.outcome = outcomeUnknown
+		f.Code = "REQUEST_TIMEOUT"
+		f.Msg = "the request was sent to PayerMax but its answer did not arrive; " +
+			"the outcome is unknown: query it before you send the request again"
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		f.status = statusClientClosedRequest
+	}
+	return f
+}
+
+// certainlyNotSent reports whether the gateway cannot have received the call: a
+// connection was asked for but nothing was written, or the reverse proxy had no
+// upstream to ask. A handler that asks for no connection could have sent the
+// call by other means.
+func (c *call) certainlyNotSent(err error) bool {
+	if c.connecting.Load() {
+		return !c.written.Load()
+	}
+	refused, ok := errors.AsType[caddyhttp.HandlerError](err)
+	return ok && refused.StatusCode == http.StatusServiceUnavailable
+}
+
+// proxyError names the failure by the error types of RFC 9209, section 2.3.
+func (c *call) proxyError(ctx context.Context, a *answer, err error) string {
+	dnsError, isDNS := errors.AsType[*net.DNSError](err)
+	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
+	_, isAlert := errors.AsType[tls.AlertError](err)
+	_, isNotTLS := errors.AsType[tls.RecordHeaderError](err)
+	timeout, isTimeout := errors.AsType[net.Error](err)
+
+	switch {
+	case a.tooLarge:
+		return "http_response_body_size"
+	case isDNS && dnsError.IsTimeout:
+		return "dns_timeout"
+	case isDNS:
+		return "dns_error"
+	case isCertificate:
+		return "tls_certificate_error"
+	case isAlert || isNotTLS:
+		return "tls_protocol_error"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection_refused"
+	case errors.Is(ctx.Err(), context.DeadlineExceeded) || isTimeout && timeout.Timeout():
+		if c.written.Load() {
+			return "http_response_timeout"
+		}
+		return "connection_timeout"
+	case a.status != 0:
+		return "http_response_incomplete"
+	case c.written.Load() || errors.Is(err, io.EOF):
+		return "connection_terminated"
+	default:
+		return "destination_unavailable"
+	}
+}

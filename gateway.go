@@ -1,0 +1,37 @@
+package payermax
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+)
+
+// gatewayURLs are PayerMax's two environments (docs: developer/api-desc).
+var gatewayURLs = map[string]string{
+	"uat":        "https://pay-gate-uat.payermax.com",
+	"production": "https://pay-gate.payermax.com",
+}
+
+// gatewayURL returns the URL of the gateway that the option's value names: uat,
+// production, or a URL of one's own.
+func gatewayURL(value string) (string, error) {
+	if known, ok := gatewayURLs[value]; ok {
+		return known, nil
+	}
+	const expected = "expected uat, production, sandbox or a URL such as https://host"
+
+	u, err := url.Parse(value)
+	switch {
+	case err != nil || u.Scheme == "" || u.Host == "" || u.Opaque != "":
+		return "", errors.New(expected)
+	case u.Scheme != "https" && u.Scheme != "http":
+		return "", fmt.Errorf("the scheme %s is not known; %s", u.Scheme, expected)
+	case u.User != nil:
+		return "", errors.New("the URL must not contain a user or password")
+	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
+		return "", errors.New("the URL must end after the host and port; the paths are the gateway's own")
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return "", errors.New("plain http is for this machine only, such as http://localhost:9000; use https")
+	}
+	return u.Scheme + "://" + u.Host, nil
+}

@@ -1,0 +1,124 @@
+package payermax
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/caddy-payermax/caddy-payermax/validate"
+)
+
+// proxyName is how the sidecar names itself in Proxy-Status (RFC 9209).
+const proxyName = "caddy-payermax"
+
+// outcome is how a request ended, in one word for logs and placeholders.
+type outcome string
+
+const (
+	outcomeAnswered   outcome = "answered"   // by the gateway
+	outcomeRefused    outcome = "refused"    // by the sidecar, before anything was sent
+	outcomeNotSent    outcome = "not_sent"   // the gateway could not be reached
+	outcomeUnknown    outcome = "unknown"    // sent, but the answer did not arrive
+	outcomeUnverified outcome = "unverified" // the answer's signature is missing or wrong
+)
+
+// refusal is an answer of the sidecar's own. Its exported fields are the body
+// that the application gets: PayerMax's shape, with details.
+//
+// It never holds a key, a signature, a value from the request or an address of
+// the gateway's.
+type refusal struct {
+	Code   string               `json:"code"`
+	Msg    string               `json:"msg"`
+	Errors []validate.Violation `json:"errors,omitempty"`
+
+	status int
+	// proxyError is an error type of RFC 9209, section 2.3.
+	proxyError string
+	outcome    outcome
+	header     http.Header
+	// cause is for the log alone.
+	cause error
+}
+
+// Error returns the message.
+func (f *refusal) Error() string { return f.Msg }
+
+// Unwrap returns what caused the refusal, if it was an error.
+func (f *refusal) Unwrap() error { return f.cause }
+
+// answer renders the refusal for the application.
+func (f *refusal) answer() *answer {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(f); err != nil {
+		// Three fields of plain text always encode.
+		panic(fmt.Sprintf("encoding a refusal: %v", err))
+	}
+
+	header := http.Header{
+		"Content-Type":  {"application/json"},
+		"Cache-Control": {"no-store"},
+		"Proxy-Status":  {fmt.Sprintf("%s; error=%s; details=%q", proxyName, f.proxyError, f.Code)},
+	}
+	for field, values := range f.header {
+		header[field] = values
+	}
+	return &answer{status: f.status, header: header, body: body.Bytes()}
+}
+
+// clientError makes a refusal of a request that must be changed before it is
+// sent again.
+func clientError(status int, code, msg string) *refusal {
+	return &refusal{
+		Code: code, Msg: msg,
+		status: status, proxyError: "http_request_error", outcome: outcomeRefused,
+	}
+}
+
+func notFound() *refusal {
+	return clientError(http.StatusNotFound, "NOT_FOUND",
+		"this sidecar only signs POST "+endpoints[0].path()+"; check the path")
+}
+
+func methodNotAllowed(method string) *refusal {
+	f := clientError(http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED",
+		"PayerMax's API is POST only; send the request as POST")
+	f.header = http.Header{"Allow": {http.MethodPost}}
+	return f
+}
+
+func unsupportedMediaType(msg string) *refusal {
+	return clientError(http.StatusUnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE", msg)
+}
+
+func tooLarge(limit int64) *refusal {
+	return clientError(http.StatusRequestEntityTooLarge, "CONTENT_TOO_LARGE",
+		fmt.Sprintf("the body is larger than the %d bytes that max_body_size allows", limit))
+}
+
+func badRequest(msg string) *refusal {
+	return clientError(http.StatusBadRequest, "PARAMS_INVALID", msg)
+}
+
+// invalid refuses a body that breaks rules, with all of them.
+func invalid(violations []validate.Violation) *refusal {
+	msg := violations[0].Message
+	if more := len(violations) - 1; more > 0 {
+		msg = fmt.Sprintf("%s (and %d more, see errors)", msg, more)
+	}
+	f := badRequest(msg)
+	f.Errors = violations
+	return f
+}
+
+// signingFailed refuses a request because of the key, not of the request.
+func signingFailed(err error) *refusal {
+	return &refusal{
+		Code: "SYSTEM_ERROR", Msg: "the request could not be signed; nothing was sent, so it is safe to try again",
+		status: http.StatusServiceUnavailable, proxyError: "proxy_internal_error", outcome: outcomeNotSent,
+		header: http.Header{"Retry-After": {"1"}}, cause: err,
+	}
+}

@@ -1,0 +1,110 @@
+package payermax
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/validate"
+)
+
+// match returns the route that the request is for. The path must be the
+// endpoint's to the letter: one that only resembles it, after decoding or
+// cleaning, might be another endpoint to the gateway.
+func (h *Handler) match(r *http.Request) (route, error) {
+	matched, ok := h.routes[r.URL.Path]
+	switch {
+	case !ok || r.URL.RawPath != "":
+		return route{}, notFound()
+	case r.Method != http.MethodPost:
+		return route{}, methodNotAllowed(r.Method)
+	case r.URL.RawQuery != "":
+		return matched, badRequest("the request has a query string, which PayerMax's API does not know and the signature would not cover; send everything in the body")
+	}
+	return matched, nil
+}
+
+// read returns the request's body, bounded and as it was sent.
+func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if err := checkContentType(r.Header); err != nil {
+		return nil, err
+	}
+	// The reader comes before the check of the declared length, so that the
+	// server knows not to read on for the sake of keeping the connection.
+	limited := http.MaxBytesReader(w, r.Body, h.MaxBodySize)
+	if r.ContentLength > h.MaxBodySize {
+		return nil, tooLarge(h.MaxBodySize)
+	}
+
+	body, err := readAll(limited, r.ContentLength)
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, tooLarge(h.MaxBodySize)
+	}
+	if refused, ok := errors.AsType[caddyhttp.HandlerError](err); ok && refused.StatusCode == http.StatusRequestEntityTooLarge {
+		return nil, tooLarge(h.MaxBodySize) // by a request_body directive further out
+	}
+	if err != nil {
+		return nil, badRequest("the body could not be read to its end; send as many bytes as Content-Length says")
+	}
+	return body, nil
+}
+
+// readAll reads r, in one piece if its length is known.
+func readAll(r io.Reader, length int64) ([]byte, error) {
+	if length < 0 {
+		return io.ReadAll(r)
+	}
+	body := make([]byte, length)
+	_, err := io.ReadFull(r, body)
+	return body, err
+}
+
+// checkContentType admits plain JSON in UTF-8 only. A content coding is refused
+// rather than decoded: the bytes of data go out as they came in.
+func checkContentType(header http.Header) error {
+	for _, coding := range header.Values("Content-Encoding") {
+		if !strings.EqualFold(strings.TrimSpace(coding), "identity") {
+			return unsupportedMediaType("the body has a content coding; send it without Content-Encoding")
+		}
+	}
+	mediaType, parameters, err := mime.ParseMediaType(header.Get("Content-Type"))
+	charset, hasCharset := parameters["charset"]
+	if err != nil || mediaType != "application/json" || hasCharset && !strings.EqualFold(charset, "utf-8") {
+		return unsupportedMediaType("the body must be JSON in UTF-8; send Content-Type: application/json")
+	}
+	return nil
+}
+
+// understand reads the application's JSON and reports everything that is wrong
+// with it at once: what contradicts the configuration, then what breaks the
+// rules of the endpoint.
+func (rt route) understand(body []byte) (*envelope.Envelope, error) {
+	request, err := envelope.Read(body)
+	if problem, ok := errors.AsType[*envelope.Error](err); ok {
+		return nil, invalid([]validate.Violation{violation(problem)})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the request: %w", err)
+	}
+
+	var violations []validate.Violation
+	for _, problem := range request.Check(rt.identity) {
+		violations = append(violations, violation(problem))
+	}
+	violations = append(violations, rt.rules.Validate(request.Data())...)
+	if len(violations) > 0 {
+		return nil, invalid(violations)
+	}
+	return request, nil
+}
+
+// violation puts the envelope's error in the shape that the application gets.
+func violation(e *envelope.Error) validate.Violation {
+	return validate.Violation{Field: e.Field, Rule: e.Rule, Message: e.Message}
+}

@@ -1,0 +1,210 @@
+package payermax
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-payermax/caddy-payermax/sandbox"
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+func init() {
+	caddy.RegisterModule(new(Sandbox))
+}
+
+const (
+	// exampleAppID is the application in PayerMax's examples
+	// (applyDropinSession, request example).
+	exampleAppID = "3b242b56a8b64274bcc37dac281120e3"
+	// generatedKeyBits is the key length that PayerMax asks for
+	// (docs: developer/signature-rules).
+	generatedKeyBits = 2048
+)
+
+// openSandbox puts a gateway in the place of the next handler. It knows the
+// handler's merchant, and the handler knows its key; either key is generated if
+// it is not configured.
+func (h *Handler) openSandbox(s settings) error {
+	if h.keys.private == nil {
+		key, err := generateKey()
+		if err != nil {
+			return err
+		}
+		h.keys.private, h.keys.fingerprint = key, signer.Fingerprint(&key.PublicKey)
+	}
+	key, err := generateKey()
+	if err != nil {
+		return err
+	}
+	h.keys.gateway = &key.PublicKey
+
+	gateway, err := sandbox.New(key, sandbox.Merchant{
+		AppID:      s.appID,
+		MerchantNo: s.merchantNo,
+		KeyVersion: s.keyVersion,
+		PublicKey:  &h.keys.private.PublicKey,
+	})
+	if err != nil {
+		return err
+	}
+	h.sandbox = asCaddyHandler(gateway)
+	h.logger.Warn("the sandbox answers: no call reaches PayerMax", zap.String("app_id", s.appID))
+	return nil
+}
+
+// Sandbox is a PayerMax gateway in a box, for demonstrations and tests. It
+// checks requests as PayerMax documents it, signature included, and signs its
+// answers. It serves `applyDropinSession`; no payment is ever made.
+type Sandbox struct {
+	// The merchants whose calls are accepted. At least one is required.
+	Merchants []SandboxMerchant `json:"merchants,omitempty"`
+
+	// The path of the file with the RSA private key that signs the answers, in
+	// any form that the `payermax` handler accepts. By default a key is
+	// generated each time the config is loaded, and its public half is logged.
+	// Placeholders are expanded when the config is loaded.
+	PrivateKey string `json:"private_key,omitempty"`
+
+	gateway caddyhttp.Handler
+}
+
+// SandboxMerchant is a merchant application that the sandbox knows, as
+// PayerMax's dashboard would hold it. Placeholders in its values are expanded
+// when the config is loaded.
+type SandboxMerchant struct {
+	// The application's id. Required.
+	AppID string `json:"app_id,omitempty"`
+
+	// The merchant number. If it is set, calls for another one are refused.
+	MerchantNo string `json:"merchant_no,omitempty"`
+
+	// The path of the file with the merchant's public key: PEM or one-line
+	// base64. Required.
+	PublicKey string `json:"public_key,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Sandbox) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.payermax_sandbox",
+		New: func() caddy.Module { return new(Sandbox) },
+	}
+}
+
+// Provision loads the keys and registers the merchants.
+func (s *Sandbox) Provision(ctx caddy.Context) error {
+	repl := caddy.NewReplacer()
+	key, err := s.loadKey(repl, ctx.Logger())
+	if err != nil {
+		return err
+	}
+	merchants := make([]sandbox.Merchant, len(s.Merchants))
+	for i, m := range s.Merchants {
+		if merchants[i], err = m.load(repl); err != nil {
+			return fmt.Errorf("merchant %d: %w", i+1, err)
+		}
+	}
+	gateway, err := sandbox.New(key, merchants...)
+	if err != nil {
+		return err
+	}
+	s.gateway = asCaddyHandler(gateway)
+	return nil
+}
+
+// Validate checks that there is somebody to accept calls from.
+func (s *Sandbox) Validate() error {
+	if len(s.Merchants) == 0 {
+		return fmt.Errorf("merchant: required; the sandbox accepts no call without one")
+	}
+	return nil
+}
+
+// ServeHTTP answers as PayerMax's gateway would.
+func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	return s.gateway.ServeHTTP(w, r)
+}
+
+// loadKey reads the key that signs the answers, or generates it.
+func (s *Sandbox) loadKey(repl *caddy.Replacer, logger *zap.Logger) (*rsa.PrivateKey, error) {
+	if s.PrivateKey != "" {
+		path, err := repl.ReplaceOrErr(s.PrivateKey, true, true)
+		if err != nil {
+			return nil, fmt.Errorf("private_key: %w", err)
+		}
+		key, err := signer.ReadPrivateKeyFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("private_key: %w", err)
+		}
+		return key, nil
+	}
+	key, err := generateKey()
+	if err != nil {
+		return nil, err
+	}
+	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the generated public key: %w", err)
+	}
+	logger.Info("sandbox key generated", zap.String("gateway_public_key", base64.StdEncoding.EncodeToString(public)))
+	return key, nil
+}
+
+// load expands the merchant's placeholders and reads its public key.
+func (m SandboxMerchant) load(repl *caddy.Replacer) (sandbox.Merchant, error) {
+	var loaded sandbox.Merchant
+	var publicKey string
+	for _, option := range []struct {
+		name, value string
+		target      *string
+	}{
+		{"app_id", m.AppID, &loaded.AppID},
+		{"merchant_no", m.MerchantNo, &loaded.MerchantNo},
+		{"public_key", m.PublicKey, &publicKey},
+	} {
+		var err error
+		if *option.target, err = repl.ReplaceOrErr(option.value, true, true); err != nil {
+			return loaded, fmt.Errorf("%s: %w", option.name, err)
+		}
+	}
+	if publicKey == "" {
+		return loaded, fmt.Errorf("public_key: required; it is the path of the file with the merchant's public key")
+	}
+	var err error
+	if loaded.PublicKey, err = signer.ReadPublicKeyFile(publicKey); err != nil {
+		return loaded, fmt.Errorf("public_key: %w", err)
+	}
+	return loaded, nil
+}
+
+// generateKey makes a key for the sandbox, which is gone with the process.
+func generateKey() (*rsa.PrivateKey, error) {
+	key, err := rsa.GenerateKey(rand.Reader, generatedKeyBits)
+	if err != nil {
+		return nil, fmt.Errorf("generating a key: %w", err)
+	}
+	return key, nil
+}
+
+// asCaddyHandler makes a handler of one that returns no error.
+func asCaddyHandler(handler http.Handler) caddyhttp.Handler {
+	return caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		handler.ServeHTTP(w, r)
+		return nil
+	})
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Sandbox)(nil)
+	_ caddy.Validator             = (*Sandbox)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Sandbox)(nil)
+)

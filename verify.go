@@ -1,0 +1,119 @@
+package payermax
+
+import (
+	"bytes"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+// applySuccess is the code of an answer that accepts a request.
+const applySuccess = "APPLY_SUCCESS"
+
+// How an answer was found, as Proxy-Status tells the application.
+const (
+	answerVerified  = "answer verified"
+	answerUnsigned  = "answer not signed"
+	answerUnchecked = "answer not checked"
+)
+
+// check lets the gateway's answer pass if it can be trusted, and marks it.
+func (h *Handler) check(c *call, a *answer) error {
+	if c.answerSign != nil {
+		a.header["Sign"] = c.answerSign
+	}
+	found := answerUnchecked
+	if h.keys.gateway != nil {
+		var err error
+		if found, err = verify(h.keys.gateway, a); err != nil {
+			return unverified(err)
+		}
+	}
+	a.header.Set("Proxy-Status", fmt.Sprintf("%s; received-status=%d; details=%q", proxyName, a.status, found))
+	return nil
+}
+
+// verify checks the signature over the raw bytes of the answer.
+//
+// PayerMax's own SDKs verify answers of code APPLY_SUCCESS, and it is documented
+// nowhere whether the others are signed. So a signature that is there must be
+// right, and it may be missing only where the answer cannot be taken for a
+// success.
+func verify(key *rsa.PublicKey, a *answer) (found string, err error) {
+	switch signatures := a.header["Sign"]; len(signatures) {
+	case 0:
+		code, err := answerCode(a)
+		if err != nil {
+			return "", fmt.Errorf("the answer is not signed, and %w", err)
+		}
+		if code == applySuccess {
+			return "", errors.New("the answer says " + applySuccess + " but is not signed")
+		}
+		return answerUnsigned, nil
+	case 1:
+		if err := signer.Verify(key, a.body, signatures[0]); err != nil {
+			return "", fmt.Errorf("verifying the answer's signature: %w", err)
+		}
+		return answerVerified, nil
+	default:
+		return "", fmt.Errorf("the answer has %d signatures", len(signatures))
+	}
+}
+
+// answerCode returns the code of an answer, which must be plain JSON. It reads
+// as strictly as requests are read: where one reader finds APPLY_SUCCESS, no
+// other may find another code.
+func answerCode(a *answer) (string, error) {
+	if coding := a.header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		return "", errors.New("it has a content coding")
+	}
+	var code string
+	d := jsontext.NewDecoder(bytes.NewReader(a.body))
+	if d.PeekKind() != '{' {
+		return "", errors.New("it is not a JSON object")
+	}
+	_, err := d.ReadToken()
+	for err == nil && d.PeekKind() == '"' {
+		var name, value jsontext.Token
+		if name, err = d.ReadToken(); err != nil {
+			break
+		}
+		if name.String() == "code" && d.PeekKind() == '"' {
+			if value, err = d.ReadToken(); err == nil {
+				code = value.String()
+			}
+			continue
+		}
+		err = d.SkipValue()
+	}
+	if err == nil {
+		_, err = d.ReadToken()
+	}
+	if err == nil {
+		_, err = d.ReadToken()
+	}
+	switch {
+	case !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return "", errors.New("it is not valid JSON")
+	case code == "":
+		return "", errors.New("it has no code")
+	}
+	return code, nil
+}
+
+// unverified replaces an answer that cannot be trusted. It may come from
+// PayerMax all the same, so the application must not take it for a refusal.
+func unverified(err error) *refusal {
+	return &refusal{
+		Code: "CHECK_SIGN_ERROR",
+		Msg: "an answer arrived that PayerMax did not verifiably sign, so it was withheld; " +
+			"the outcome is unknown: query it before you send the request again",
+		status: http.StatusBadGateway, proxyError: "http_protocol_error", outcome: outcomeUnverified, cause: err,
+	}
+}

@@ -3,6 +3,7 @@ package payermax
 import (
 	"encoding/json"
 	"math"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -21,9 +22,6 @@ func init() {
 	httpcaddyfile.RegisterHandlerDirective("payermax_sandbox", parseSandbox)
 	httpcaddyfile.RegisterDirectiveOrder("payermax_sandbox", httpcaddyfile.Before, "reverse_proxy")
 }
-
-// gatewaySandbox is the value of the gateway option for the embedded sandbox.
-const gatewaySandbox = "sandbox"
 
 // parsePayermax sets up the handler and the reverse proxy to PayerMax. Syntax:
 //
@@ -70,7 +68,7 @@ func parsePayermax(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) 
 
 	handler := new(Handler)
 	proxy := proxyOptions{directive: directive}
-	var gateway string
+	var gateway, upstream string
 	for h.NextBlock(0) {
 		segment := h.NextSegment()
 		option := caddyfile.NewDispenser(segment)
@@ -82,6 +80,9 @@ func parsePayermax(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) 
 			}
 			if !option.AllArgs(&gateway) {
 				return nil, option.ArgErr()
+			}
+			if upstream, err = gatewayURL(gateway); err != nil {
+				return nil, option.Errf("gateway: %w", err)
 			}
 		default:
 			known, err := handler.unmarshalOption(option)
@@ -108,10 +109,6 @@ func parsePayermax(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) 
 		handler.Sandbox = true
 		handlers = append(handlers, caddyconfig.JSONModuleObject(handler, "handler", "payermax", nil))
 	default:
-		upstream, err := gatewayURL(gateway)
-		if err != nil {
-			return nil, h.Errf("gateway %s: %w", gateway, err)
-		}
 		reverseProxy, err := proxy.parse(h, upstream)
 		if err != nil {
 			return nil, err
@@ -141,6 +138,9 @@ func (o *proxyOptions) add(option caddyfile.Segment) error {
 	case "to", "dynamic":
 		return d.Errf("%s has no place here: the upstream is the one that gateway names", d.Val())
 	case "transport":
+		if o.hasTransport {
+			return d.Err("transport is already set")
+		}
 		if !d.NextArg() {
 			return d.ArgErr()
 		}
@@ -167,7 +167,11 @@ func (o *proxyOptions) parse(h httpcaddyfile.Helper, upstream string) (*reversep
 		tokens = append(tokens, word("transport"), word("payermax"))
 	}
 	tokens = append(tokens, o.tokens...)
-	tokens = append(tokens, word("}"))
+	// A brace closes a block only on a line of its own.
+	last := tokens[len(tokens)-1]
+	closing := word("}")
+	closing.File, closing.Line = last.File, last.Line+strings.Count(last.Text, "\n")+1
+	tokens = append(tokens, closing)
 
 	proxy := new(reverseproxy.Handler)
 	if err := proxy.UnmarshalCaddyfile(caddyfile.NewDispenser(tokens)); err != nil {

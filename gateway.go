@@ -12,9 +12,16 @@ var gatewayURLs = map[string]string{
 	"production": "https://pay-gate.payermax.com",
 }
 
+// gatewaySandbox names the embedded sandbox, which has no URL.
+const gatewaySandbox = "sandbox"
+
 // gatewayURL returns the URL of the gateway that the option's value names: uat,
-// production, or a URL of one's own.
+// production, or a URL of one's own. Errors do not repeat the value, which may
+// contain a password.
 func gatewayURL(value string) (string, error) {
+	if value == gatewaySandbox {
+		return "", nil
+	}
 	if known, ok := gatewayURLs[value]; ok {
 		return known, nil
 	}
@@ -25,7 +32,7 @@ func gatewayURL(value string) (string, error) {
 	case err != nil || u.Scheme == "" || u.Host == "" || u.Opaque != "":
 		return "", errors.New(expected)
 	case u.Scheme != "https" && u.Scheme != "http":
-		return "", fmt.Errorf("the scheme %s is not known; %s", u.Scheme, expected)
+		return "", fmt.Errorf("the scheme must be https; %s", expected)
 	case u.User != nil:
 		return "", errors.New("the URL must not contain a user or password")
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":

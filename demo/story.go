@@ -57,7 +57,7 @@ func (d *Demo) show(ctx context.Context, sidecar string) error {
 	}
 
 	d.heading("4. A mistake is explained on the spot and goes no further")
-	d.say("  PayerMax's documented example lacks the totalAmount that its own table requires.\n")
+	d.say("  PayerMax's documented example lacks the totalAmount that its own table requires.\n\n")
 	if answer, body, err = post(ctx, sidecar, documented); err != nil {
 		return fmt.Errorf("calling the sidecar: %w", err)
 	}

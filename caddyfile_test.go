@@ -1,0 +1,57 @@
+package payermax
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "rewrite the expectations in testdata/adapt")
+
+// TestAdapt adapts each Caddyfile in testdata/adapt and compares the result
+// with what stands below the line of hyphens: JSON, or the text of an error.
+// Names of wrong ones begin with "wrong_".
+func TestAdapt(t *testing.T) {
+	paths, err := filepath.Glob("testdata/adapt/*.caddyfiletest")
+	require.NoError(t, err)
+	require.NotEmpty(t, paths)
+
+	for _, path := range paths {
+		name := strings.TrimSuffix(filepath.Base(path), ".caddyfiletest")
+		t.Run(name, func(t *testing.T) {
+			file, err := os.ReadFile(path)
+			require.NoError(t, err)
+			caddyfile, want, _ := strings.Cut(string(file), "----------\n")
+
+			got := adapt(t, caddyfile, strings.HasPrefix(name, "wrong_"))
+			if *update {
+				require.NoError(t, os.WriteFile(path, []byte(caddyfile+"----------\n"+got+"\n"), 0o600))
+				return
+			}
+			require.Equal(t, strings.TrimSpace(want), got)
+		})
+	}
+}
+
+// adapt returns the JSON that a Caddyfile stands for, or the error.
+func adapt(t *testing.T, caddyfile string, wrong bool) string {
+	t.Helper()
+	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
+	if wrong {
+		require.Error(t, err)
+		return err.Error()
+	}
+	require.NoError(t, err)
+	require.Empty(t, warnings, "the example is not formatted as caddy fmt would")
+	var indented bytes.Buffer
+	require.NoError(t, json.Indent(&indented, config, "", "\t"))
+	return indented.String()
+}

@@ -83,7 +83,7 @@ func notFound() *refusal {
 		"this sidecar only signs POST "+endpoints[0].path()+"; check the path")
 }
 
-func methodNotAllowed(method string) *refusal {
+func methodNotAllowed() *refusal {
 	f := clientError(http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED",
 		"PayerMax's API is POST only; send the request as POST")
 	f.header = http.Header{"Allow": {http.MethodPost}}

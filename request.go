@@ -23,7 +23,7 @@ func (h *Handler) match(r *http.Request) (route, error) {
 	case !ok || r.URL.RawPath != "":
 		return route{}, notFound()
 	case r.Method != http.MethodPost:
-		return route{}, methodNotAllowed(r.Method)
+		return route{}, methodNotAllowed()
 	case r.URL.RawQuery != "":
 		return matched, badRequest("the request has a query string, which PayerMax's API does not know and the signature would not cover; send everything in the body")
 	}

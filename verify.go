@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -22,6 +23,8 @@ const (
 	answerUnsigned  = "answer not signed"
 	answerUnchecked = "answer not checked"
 )
+
+var errNotJSON = errors.New("it is not valid JSON")
 
 // check lets the gateway's answer pass if it can be trusted, and marks it.
 func (h *Handler) check(c *call, a *answer) error {
@@ -67,41 +70,46 @@ func verify(key *rsa.PublicKey, a *answer) (found string, err error) {
 }
 
 // answerCode returns the code of an answer, which must be plain JSON. It reads
-// as strictly as requests are read: where one reader finds APPLY_SUCCESS, no
-// other may find another code.
+// as strictly as requests are read: where the application's reader, which may
+// take Code for code, finds APPLY_SUCCESS, this one must not find another code.
 func answerCode(a *answer) (string, error) {
 	if coding := a.header.Get("Content-Encoding"); coding != "" && coding != "identity" {
 		return "", errors.New("it has a content coding")
 	}
-	var code string
 	d := jsontext.NewDecoder(bytes.NewReader(a.body))
 	if d.PeekKind() != '{' {
 		return "", errors.New("it is not a JSON object")
 	}
-	_, err := d.ReadToken()
-	for err == nil && d.PeekKind() == '"' {
-		var name, value jsontext.Token
-		if name, err = d.ReadToken(); err != nil {
-			break
+	if _, err := d.ReadToken(); err != nil {
+		return "", errNotJSON
+	}
+
+	var code string
+	for d.PeekKind() == '"' {
+		token, err := d.ReadToken()
+		if err != nil {
+			return "", errNotJSON
 		}
-		if name.String() == "code" && d.PeekKind() == '"' {
-			if value, err = d.ReadToken(); err == nil {
-				code = value.String()
-			}
-			continue
+		name := token.String()
+		value, err := d.ReadValue()
+		if err != nil {
+			return "", errNotJSON
 		}
-		err = d.SkipValue()
+		switch {
+		case name == "code" && value.Kind() == '"':
+			text, _ := jsontext.AppendUnquote(nil, value)
+			code = string(text)
+		case strings.EqualFold(name, "code"):
+			return "", errors.New("its code is ambiguous")
+		}
 	}
-	if err == nil {
-		_, err = d.ReadToken()
+	if _, err := d.ReadToken(); err != nil {
+		return "", errNotJSON
 	}
-	if err == nil {
-		_, err = d.ReadToken()
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return "", errNotJSON
 	}
-	switch {
-	case !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		return "", errors.New("it is not valid JSON")
-	case code == "":
+	if code == "" {
 		return "", errors.New("it has no code")
 	}
 	return code, nil

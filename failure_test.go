@@ -1,0 +1,111 @@
+package payermax
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/stretchr/testify/assert"
+)
+
+// Whether a call was sent decides what the application may do next, so it is
+// held apart for each way to fail.
+func TestFailed(t *testing.T) {
+	dial := func(err error) error {
+		return caddyhttp.Error(http.StatusBadGateway, fmt.Errorf("dial: %w", &net.OpError{Op: "dial", Err: err}))
+	}
+	for _, test := range []struct {
+		name                string
+		connecting, written bool
+		arrived             answer
+		err                 error
+		status              int
+		code, proxyError    string
+	}{
+		{
+			name: "refused", connecting: true, err: dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)),
+			status: 502, code: "SYSTEM_ERROR", proxyError: "connection_refused",
+		},
+		{
+			name: "no such host", connecting: true, err: dial(&net.DNSError{IsNotFound: true}),
+			status: 502, code: "SYSTEM_ERROR", proxyError: "dns_error",
+		},
+		{
+			name: "resolver does not answer", connecting: true, err: dial(&net.DNSError{IsTimeout: true}),
+			status: 504, code: "SYSTEM_ERROR", proxyError: "dns_timeout",
+		},
+		{
+			name: "connecting takes too long", connecting: true, err: dial(os.ErrDeadlineExceeded),
+			status: 504, code: "SYSTEM_ERROR", proxyError: "connection_timeout",
+		},
+		{
+			name: "untrusted certificate", connecting: true, err: &tls.CertificateVerificationError{Err: errors.New("x")},
+			status: 502, code: "SYSTEM_ERROR", proxyError: "tls_certificate_error",
+		},
+		{
+			name: "TLS alert", connecting: true, err: &net.OpError{Op: "remote error", Err: tls.AlertError(70)},
+			status: 502, code: "SYSTEM_ERROR", proxyError: "tls_protocol_error",
+		},
+		{
+			name: "not TLS", connecting: true, err: tls.RecordHeaderError{Msg: "x"},
+			status: 502, code: "SYSTEM_ERROR", proxyError: "tls_protocol_error",
+		},
+		{
+			name: "no upstream is healthy", err: caddyhttp.Error(http.StatusServiceUnavailable, errors.New("no upstreams available")),
+			status: 503, code: "SYSTEM_ERROR", proxyError: "destination_unavailable",
+		},
+		{
+			name: "closed before the answer", connecting: true, written: true, err: io.EOF,
+			status: 502, code: "REQUEST_TIMEOUT", proxyError: "connection_terminated",
+		},
+		{
+			name: "answer takes too long", connecting: true, written: true, err: os.ErrDeadlineExceeded,
+			status: 504, code: "REQUEST_TIMEOUT", proxyError: "http_response_timeout",
+		},
+		{
+			name: "cut in the answer", connecting: true, written: true, arrived: answer{status: 200}, err: http.ErrAbortHandler,
+			status: 502, code: "REQUEST_TIMEOUT", proxyError: "http_response_incomplete",
+		},
+		{
+			name: "endless answer", connecting: true, written: true, arrived: answer{status: 200, tooLarge: true}, err: http.ErrAbortHandler,
+			status: 502, code: "REQUEST_TIMEOUT", proxyError: "http_response_body_size",
+		},
+		{
+			name: "no telling", err: errors.New("x"),
+			status: 502, code: "REQUEST_TIMEOUT", proxyError: "destination_unavailable",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var c call
+			c.connecting.Store(test.connecting)
+			c.written.Store(test.written)
+			f := c.failed(context.Background(), &test.arrived, test.err)
+			assert.Equal(t, test.status, f.status)
+			assert.Equal(t, test.code, f.Code)
+			assert.Equal(t, test.proxyError, f.proxyError)
+			assert.Equal(t, test.code == "SYSTEM_ERROR", f.outcome == outcomeNotSent)
+		})
+	}
+}
+
+func TestFailedByContext(t *testing.T) {
+	late, cancelLate := context.WithDeadline(context.Background(), time.Now())
+	defer cancelLate()
+	gone, leave := context.WithCancel(context.Background())
+	leave()
+
+	var c call
+	c.connecting.Store(true)
+	c.written.Store(true)
+	assert.Equal(t, http.StatusGatewayTimeout, c.failed(late, &answer{status: 200}, http.ErrAbortHandler).status)
+	assert.Equal(t, statusClientClosedRequest, c.failed(gone, &answer{}, nil).status)
+}

@@ -1,0 +1,136 @@
+package payermax
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	sessionPath = "/aggregate-pay/api/gateway/applyDropinSession"
+	sessionBody = `{"data":{"totalAmount":10000,"currency":"IDR","country":"ID","userId":"U10001"}}`
+)
+
+// The keys of the tests, generated once.
+var (
+	merchantKey = sync.OnceValue(newKey)
+	gatewayKey  = sync.OnceValue(newKey)
+)
+
+func newKey() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+// writePrivateKey writes a PKCS#8 file and returns its path.
+func writePrivateKey(t *testing.T, key *rsa.PrivateKey) string {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	return writePEM(t, "PRIVATE KEY", der)
+}
+
+// writePublicKey writes an SPKI file and returns its path.
+func writePublicKey(t *testing.T, key *rsa.PublicKey) string {
+	t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(key)
+	require.NoError(t, err)
+	return writePEM(t, "PUBLIC KEY", der)
+}
+
+func writePEM(t *testing.T, label string, der []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "key.pem")
+	require.NoError(t, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der}), 0o600))
+	return path
+}
+
+// newHandler returns a handler that signs with merchantKey, provisioned as Caddy
+// does it, changed by the options.
+func newHandler(t *testing.T, options ...func(*Handler)) *Handler {
+	t.Helper()
+	h := &Handler{AppID: "app", PrivateKey: writePrivateKey(t, merchantKey())}
+	for _, option := range options {
+		option(h)
+	}
+	require.NoError(t, provision(t, h))
+	return h
+}
+
+// verifying makes the handler check answers with gatewayKey.
+func verifying(t *testing.T) func(*Handler) {
+	return func(h *Handler) { h.GatewayPublicKey = writePublicKey(t, &gatewayKey().PublicKey) }
+}
+
+// provision loads the handler from its own JSON, in Caddy's order.
+func provision(t *testing.T, h *Handler) error {
+	t.Helper()
+	config, err := json.Marshal(h)
+	require.NoError(t, err)
+	*h = Handler{}
+	require.NoError(t, caddy.StrictUnmarshalJSON(config, h))
+
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	t.Cleanup(cancel)
+	if err := h.Provision(ctx); err != nil {
+		return err
+	}
+	return h.Validate()
+}
+
+// post makes the request of an application.
+func post(body string) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, sessionPath, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	return r
+}
+
+// serve has the handler serve r before next, and returns what the application
+// gets.
+func serve(t *testing.T, h *Handler, r *http.Request, next caddyhttp.HandlerFunc) *httptest.ResponseRecorder {
+	t.Helper()
+	r = r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, caddyhttp.NewTestReplacer(r)))
+	w := httptest.NewRecorder()
+	require.NoError(t, h.ServeHTTP(w, r, next))
+	return w
+}
+
+// unreachable is a next handler that must not be called.
+func unreachable(t *testing.T) caddyhttp.HandlerFunc {
+	return func(http.ResponseWriter, *http.Request) error {
+		t.Error("the request was passed on")
+		return nil
+	}
+}
+
+// refusalOf decodes an answer of the sidecar's own.
+func refusalOf(t *testing.T, w *httptest.ResponseRecorder) refusal {
+	t.Helper()
+	require.Equal(t, "application/json", w.Header().Get("Content-Type"))
+	require.True(t, strings.HasPrefix(w.Header().Get("Proxy-Status"), "caddy-payermax; error="), w.Header().Get("Proxy-Status"))
+	var f refusal
+	decoder := json.NewDecoder(bytes.NewReader(w.Body.Bytes()))
+	decoder.DisallowUnknownFields()
+	require.NoError(t, decoder.Decode(&f))
+	require.NotEmpty(t, f.Code)
+	require.NotEmpty(t, f.Msg)
+	return f
+}

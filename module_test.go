@@ -1,0 +1,205 @@
+package payermax
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+// The main job, with a next handler that looks at what it gets.
+func TestServeHTTP(t *testing.T) {
+	h := newHandler(t, func(h *Handler) { h.MerchantNo = "merchant" })
+	r := post(sessionBody)
+	r.Header.Set("Sign", "the application's own")
+	r.Header.Set("Connection", "Sign")
+	r.Header.Set("Cookie", "a=b")
+
+	w := serve(t, h, r, func(w http.ResponseWriter, r *http.Request) error {
+		body, err := io.ReadAll(r.Body)
+		require.NoError(t, err)
+		assert.Regexp(t, `^\{"version":"1\.5","keyVersion":"1","requestTime":"[^"]+","appId":"app","merchantNo":"merchant","data":`, string(body))
+		assert.True(t, strings.HasSuffix(string(body), strings.TrimPrefix(sessionBody, "{")))
+		assert.NoError(t, signer.Verify(&merchantKey().PublicKey, body, r.Header.Get("Sign")))
+
+		assert.Equal(t, http.MethodPost, r.Method)
+		assert.Equal(t, sessionPath, r.URL.String())
+		assert.EqualValues(t, len(body), r.ContentLength)
+		assert.Nil(t, r.GetBody)
+		assert.Nil(t, r.Trailer)
+		var fields []string
+		for field := range r.Header {
+			fields = append(fields, field)
+		}
+		assert.ElementsMatch(t, []string{"Accept", "Accept-Encoding", "Content-Length", "Content-Type", "Sign", "User-Agent"}, fields)
+
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusAccepted)
+		_, err = io.WriteString(w, `{"code":"APPLY_SUCCESS"}`)
+		return err
+	})
+
+	assert.Equal(t, http.StatusAccepted, w.Code)
+	assert.Equal(t, `{"code":"APPLY_SUCCESS"}`, w.Body.String())
+	assert.Equal(t, `caddy-payermax; received-status=202; details="answer not checked"`, w.Header().Get("Proxy-Status"))
+}
+
+func TestServeHTTPRefuses(t *testing.T) {
+	h := newHandler(t, func(h *Handler) { h.MaxBodySize = 200 })
+	for _, test := range []struct {
+		name   string
+		change func(*http.Request)
+		status int
+		code   string
+	}{
+		{"another path", func(r *http.Request) { r.URL.Path += "s" }, 404, "NOT_FOUND"},
+		{"the path in another case", func(r *http.Request) { r.URL.Path = strings.ToLower(r.URL.Path) }, 404, "NOT_FOUND"},
+		{"an escaped path", func(r *http.Request) { r.URL.RawPath = strings.Replace(sessionPath, "api", "%61pi", 1) }, 404, "NOT_FOUND"},
+		{"GET", func(r *http.Request) { r.Method = http.MethodGet }, 405, "METHOD_NOT_ALLOWED"},
+		{"a query string", func(r *http.Request) { r.URL.RawQuery = "a=b" }, 400, "PARAMS_INVALID"},
+		{"no content type", func(r *http.Request) { r.Header.Del("Content-Type") }, 415, "UNSUPPORTED_MEDIA_TYPE"},
+		{"a form", func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") }, 415, "UNSUPPORTED_MEDIA_TYPE"},
+		{"another charset", func(r *http.Request) { r.Header.Set("Content-Type", "application/json; charset=gbk") }, 415, "UNSUPPORTED_MEDIA_TYPE"},
+		{"a content coding", func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }, 415, "UNSUPPORTED_MEDIA_TYPE"},
+		{"too large, as declared", func(r *http.Request) { r.ContentLength = 201 }, 413, "CONTENT_TOO_LARGE"},
+		{"too large, undeclared", func(r *http.Request) { withBody(r, sessionBody+strings.Repeat(" ", 200), -1) }, 413, "CONTENT_TOO_LARGE"},
+		{"shorter than declared", func(r *http.Request) { withBody(r, sessionBody, 100) }, 400, "PARAMS_INVALID"},
+		{"not JSON", func(r *http.Request) { withBody(r, "a=b", 3) }, 400, "PARAMS_INVALID"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := post(sessionBody)
+			test.change(r)
+			w := serve(t, h, r, unreachable(t))
+			assert.Equal(t, test.status, w.Code)
+			assert.Equal(t, test.code, refusalOf(t, w).Code)
+			if test.status == http.StatusMethodNotAllowed {
+				assert.Equal(t, "POST", w.Header().Get("Allow"))
+			}
+		})
+	}
+}
+
+func withBody(r *http.Request, body string, length int64) {
+	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), length
+}
+
+func TestServeHTTPAcceptsContentTypes(t *testing.T) {
+	h := newHandler(t)
+	for _, contentType := range []string{"application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8"} {
+		r := post(sessionBody)
+		r.Header.Set("Content-Type", contentType)
+		r.Header.Set("Content-Encoding", "identity")
+		w := serve(t, h, r, func(w http.ResponseWriter, _ *http.Request) error {
+			_, err := io.WriteString(w, "{}")
+			return err
+		})
+		assert.Equal(t, http.StatusOK, w.Code, contentType)
+	}
+}
+
+// A body of exactly the limit is accepted, declared or not.
+func TestServeHTTPAcceptsBodyAtTheLimit(t *testing.T) {
+	h := newHandler(t, func(h *Handler) { h.MaxBodySize = 300 })
+	body := sessionBody + strings.Repeat(" ", 300-len(sessionBody))
+	for _, length := range []int64{300, -1} {
+		r := post("")
+		withBody(r, body, length)
+		w := serve(t, h, r, func(w http.ResponseWriter, _ *http.Request) error {
+			w.WriteHeader(http.StatusOK)
+			return nil
+		})
+		assert.Equal(t, http.StatusOK, w.Code)
+	}
+}
+
+// Everything that is wrong is reported at once: what contradicts the
+// configuration and what breaks the rules.
+func TestServeHTTPReportsAllViolations(t *testing.T) {
+	h := newHandler(t)
+	r := post("")
+	const body = `{"appId":"other","data":{"totalAmount":-1,"currency":"idr","userId":""}}`
+	withBody(r, body, int64(len(body)))
+	f := refusalOf(t, serve(t, h, r, unreachable(t)))
+
+	var fields []string
+	for _, violation := range f.Errors {
+		fields = append(fields, violation.Field+" "+violation.Rule)
+	}
+	assert.Equal(t, []string{"/appId mismatch", "/data/totalAmount minimum", "/data/currency pattern", "/data/country required", "/data/userId required"}, fields)
+	assert.Contains(t, f.Msg, "and 4 more")
+}
+
+// A key that cannot sign, such as one in a token that was pulled out, ends the
+// request here.
+func TestServeHTTPWithoutSignature(t *testing.T) {
+	h := newHandler(t)
+	key := *h.keys.private
+	key.E += 2
+	h.keys.private = &key
+	w := serve(t, h, post(sessionBody), unreachable(t))
+	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
+	assert.Equal(t, "1", w.Header().Get("Retry-After"))
+	assert.Equal(t, "SYSTEM_ERROR", refusalOf(t, w).Code)
+}
+
+func TestServeHTTPWhenNextFails(t *testing.T) {
+	h := newHandler(t)
+	for name, next := range map[string]func(http.ResponseWriter, *http.Request) error{
+		"with an error":          func(http.ResponseWriter, *http.Request) error { return errors.New("CANARY") },
+		"without a word":         func(http.ResponseWriter, *http.Request) error { return nil },
+		"in the middle":          func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(200); panic(http.ErrAbortHandler) },
+		"with an interim answer": func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(103); return nil },
+		"with more than is taken": func(w http.ResponseWriter, _ *http.Request) error {
+			_, err := w.Write(make([]byte, maxAnswerSize+1))
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := serve(t, h, post(sessionBody), next)
+			assert.Equal(t, http.StatusBadGateway, w.Code)
+			f := refusalOf(t, w)
+			assert.Equal(t, "REQUEST_TIMEOUT", f.Code)
+			assert.Contains(t, f.Msg, "the outcome is unknown")
+			assert.NotContains(t, w.Body.String(), "CANARY")
+		})
+	}
+}
+
+// A bug in a handler further in stays a bug: it is not turned into an answer.
+func TestServeHTTPPassesOnPanics(t *testing.T) {
+	h := newHandler(t)
+	assert.PanicsWithValue(t, "bug", func() {
+		serve(t, h, post(sessionBody), func(http.ResponseWriter, *http.Request) error { panic("bug") })
+	})
+}
+
+func TestServeHTTPTimeout(t *testing.T) {
+	h := newHandler(t, func(h *Handler) { h.Timeout = caddy.Duration(10 * time.Millisecond) })
+	w := serve(t, h, post(sessionBody), func(_ http.ResponseWriter, r *http.Request) error {
+		<-r.Context().Done()
+		return r.Context().Err()
+	})
+	assert.Equal(t, http.StatusGatewayTimeout, w.Code)
+	assert.Equal(t, "REQUEST_TIMEOUT", refusalOf(t, w).Code)
+}
+
+// The outcome is there for handlers further out to log.
+func TestServeHTTPSetsPlaceholders(t *testing.T) {
+	h := newHandler(t)
+	r := post(sessionBody)
+	var repl *caddy.Replacer
+	serve(t, h, r, func(w http.ResponseWriter, r *http.Request) error {
+		repl = r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+		w.WriteHeader(http.StatusOK)
+		return nil
+	})
+	assert.Equal(t, "applyDropinSession answered", repl.ReplaceAll("{payermax.endpoint} {payermax.outcome}", ""))
+}

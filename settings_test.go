@@ -1,0 +1,108 @@
+package payermax
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestProvisionRefuses(t *testing.T) {
+	t.Setenv("PAYERMAX_TEST_EMPTY", "")
+	key := writePrivateKey(t, merchantKey())
+	public := writePublicKey(t, &gatewayKey().PublicKey)
+
+	for _, test := range []struct {
+		name  string
+		h     Handler
+		words []string
+	}{
+		{"nothing configured", Handler{}, []string{"app_id: required"}},
+		{"no key", Handler{AppID: "app"}, []string{"private_key: required"}},
+		{"no such file", Handler{AppID: "app", PrivateKey: "no/such.key"}, []string{"private_key: ", "no/such.key", "no such file"}},
+		{"public key as private key", Handler{AppID: "app", PrivateKey: public}, []string{"private_key: ", public, "it is a public key"}},
+		{"private key as gateway key", Handler{AppID: "app", PrivateKey: key, GatewayPublicKey: key}, []string{"gateway_public_key: ", "it is a private key"}},
+		{"empty placeholder for the key", Handler{AppID: "app", PrivateKey: "{env.PAYERMAX_TEST_EMPTY}"}, []string{"private_key: {env.PAYERMAX_TEST_EMPTY} is empty"}},
+		{"empty placeholder for the app", Handler{AppID: "{env.PAYERMAX_TEST_EMPTY}", PrivateKey: key}, []string{"app_id: {env.PAYERMAX_TEST_EMPTY} is empty"}},
+		// A check must not be switched off by a variable that is not set.
+		{"empty placeholder for the gateway key", Handler{AppID: "app", PrivateKey: key, GatewayPublicKey: "{env.PAYERMAX_TEST_EMPTY}"}, []string{"gateway_public_key: {env.PAYERMAX_TEST_EMPTY} is empty"}},
+		{"unknown placeholder", Handler{AppID: "{nope.nope}", PrivateKey: key}, []string{"app_id: ", "nope.nope"}},
+		{"unknown version", Handler{AppID: "app", PrivateKey: key, Version: "1.1"}, []string{`version: applyDropinSession has no version "1.1"`, "1.5, 1.6"}},
+		{"long app_id", Handler{AppID: strings.Repeat("a", 65), PrivateKey: key}, []string{"app_id: longer than the 64 characters"}},
+		{"long merchant_no", Handler{AppID: "app", MerchantNo: strings.Repeat("1", 33), PrivateKey: key}, []string{"merchant_no: longer than the 32 characters"}},
+		{"line break in app_id", Handler{AppID: "app\n", PrivateKey: key}, []string{"app_id: contains characters that are not text"}},
+		{"negative size", Handler{AppID: "app", PrivateKey: key, MaxBodySize: -1}, []string{"max_body_size"}},
+		{"negative timeout", Handler{AppID: "app", PrivateKey: key, Timeout: -1}, []string{"timeout"}},
+		{"gateway key beside the sandbox", Handler{Sandbox: true, GatewayPublicKey: public}, []string{"gateway_public_key: has no place beside the sandbox"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := provision(t, &test.h)
+			require.Error(t, err)
+			for _, words := range test.words {
+				assert.ErrorContains(t, err, words)
+			}
+		})
+	}
+}
+
+// The key's text where its path belongs is the mistake that an environment
+// variable invites. It must not end up in the error.
+func TestProvisionDoesNotRepeatKeyGivenAsPath(t *testing.T) {
+	pem, err := os.ReadFile(writePrivateKey(t, merchantKey()))
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSpace(string(pem)), "\n")
+	oneLine := strings.Join(lines[1:len(lines)-1], "")
+
+	for name, value := range map[string]string{"PEM": string(pem), "one line": oneLine} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("PAYERMAX_TEST_KEY", value)
+			for _, configured := range []string{"{env.PAYERMAX_TEST_KEY}", value} {
+				err := provision(t, &Handler{AppID: "app", PrivateKey: configured})
+				require.ErrorContains(t, err, "looks like a key itself")
+				assert.NotContains(t, err.Error(), oneLine[40:56])
+			}
+		})
+	}
+}
+
+func TestProvisionExpandsPlaceholders(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "app_id"), []byte("from a file\n"), 0o600))
+	t.Setenv("PAYERMAX_TEST_MERCHANT", "from the environment")
+	t.Setenv("PAYERMAX_TEST_KEY", writePrivateKey(t, merchantKey()))
+
+	h := &Handler{
+		AppID:      "{file." + filepath.Join(dir, "app_id") + "}",
+		MerchantNo: "{env.PAYERMAX_TEST_MERCHANT}",
+		PrivateKey: "{env.PAYERMAX_TEST_KEY}",
+	}
+	require.NoError(t, provision(t, h))
+	identity := h.routes[sessionPath].identity
+	assert.Equal(t, "from a file", identity.AppID)
+	assert.Equal(t, "from the environment", identity.MerchantNo)
+
+	// What the admin endpoint shows is still the placeholder.
+	assert.Equal(t, "{env.PAYERMAX_TEST_KEY}", h.PrivateKey)
+}
+
+func TestProvisionDefaults(t *testing.T) {
+	h := newHandler(t)
+	assert.EqualValues(t, 65536, h.MaxBodySize)
+	assert.Equal(t, caddy.Duration(defaultTimeout), h.Timeout)
+	assert.Equal(t, "1.5", h.routes[sessionPath].identity.Version)
+	assert.Equal(t, "1", h.routes[sessionPath].identity.KeyVersion)
+}
+
+// The sandbox needs nothing at all.
+func TestProvisionSandbox(t *testing.T) {
+	t.Setenv("PAYERMAX_TEST_EMPTY", "")
+	h := &Handler{Sandbox: true, AppID: "{env.PAYERMAX_TEST_EMPTY}", PrivateKey: "{env.PAYERMAX_TEST_EMPTY}"}
+	require.NoError(t, provision(t, h))
+	w := serve(t, h, post(sessionBody), unreachable(t))
+	assert.Contains(t, w.Body.String(), applySuccess)
+	assert.Contains(t, w.Header().Get("Proxy-Status"), answerVerified)
+}

@@ -2,16 +2,13 @@ package payermax
 
 import (
 	"encoding/json"
-	"math"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
-	"github.com/dustin/go-humanize"
 )
 
 func init() {
@@ -186,13 +183,28 @@ func (o *proxyOptions) parse(h httpcaddyfile.Helper, upstream string) (*reversep
 //	    app_id             <app_id>
 //	    merchant_no        <merchant_no>
 //	    sp_merchant_no     <sp_merchant_no>
+//
+//	    # the signing key; private_key is short for key file
 //	    private_key        <path>
-//	    gateway_public_key <path>
+//	    key                <source> [...]
+//
+//	    # the key to change over to, when PayerMax does
+//	    next_private_key   <path>
+//	    next_key           <source> [...]
+//
+//	    # the public half of the signing key, as PayerMax has it
+//	    merchant_public_key <path>
+//
+//	    # PayerMax's own keys
+//	    gateway_public_key <paths...>
+//
 //	    version            1.5|1.6
 //	    key_version        <key_version>
 //	    max_body_size      <size>
 //	    timeout            <duration>
 //	}
+//
+// The source of a key is a module in the namespace payermax.keys.
 //
 // It is followed by a reverse_proxy that has transport payermax, which alone
 // keeps the signature out of debug logs and sends it at most once.
@@ -200,150 +212,3 @@ func parseSign(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	handler := new(Handler)
 	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
 }
-
-// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Its syntax is
-// that of payermax_sign.
-func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the directive name
-	if d.NextArg() {
-		return d.Errf("unexpected argument %q: payermax_sign takes its options in a block", d.Val())
-	}
-	for d.NextBlock(0) {
-		known, err := h.unmarshalOption(d)
-		if err != nil {
-			return err
-		}
-		if !known {
-			return d.Errf("unrecognized option %s", d.Val())
-		}
-	}
-	return nil
-}
-
-// unmarshalOption sets the option that d stands on, if it is one of the
-// handler's.
-func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) (known bool, err error) {
-	switch name := d.Val(); name {
-	case "app_id":
-		return true, unmarshalText(d, &h.AppID)
-	case "merchant_no":
-		return true, unmarshalText(d, &h.MerchantNo)
-	case "sp_merchant_no":
-		return true, unmarshalText(d, &h.SPMerchantNo)
-	case "private_key":
-		return true, unmarshalText(d, &h.PrivateKey)
-	case "gateway_public_key":
-		return true, unmarshalText(d, &h.GatewayPublicKey)
-	case "version":
-		return true, unmarshalText(d, &h.Version)
-	case "key_version":
-		return true, unmarshalText(d, &h.KeyVersion)
-	case "max_body_size":
-		var text string
-		if err := unmarshalOnce(d, h.MaxBodySize != 0, &text); err != nil {
-			return true, err
-		}
-		size, err := humanize.ParseBytes(text)
-		if err != nil || size == 0 || size > math.MaxInt64 {
-			return true, d.Errf("max_body_size must be a size such as 64KiB, but is %q", text)
-		}
-		h.MaxBodySize = int64(size)
-		return true, nil
-	case "timeout":
-		var text string
-		if err := unmarshalOnce(d, h.Timeout != 0, &text); err != nil {
-			return true, err
-		}
-		timeout, err := caddy.ParseDuration(text)
-		if err != nil || timeout <= 0 {
-			return true, d.Errf("timeout must be a duration such as 30s, but is %q", text)
-		}
-		h.Timeout = caddy.Duration(timeout)
-		return true, nil
-	default:
-		return false, nil
-	}
-}
-
-// parseSandbox sets up the sandbox as a site's handler. Syntax:
-//
-//	payermax_sandbox [<matcher>] {
-//	    private_key <path>
-//	    merchant {
-//	        app_id      <app_id>
-//	        merchant_no <merchant_no>
-//	        public_key  <path>
-//	    }
-//	}
-//
-// The merchant block may be repeated.
-func parseSandbox(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
-	sandbox := new(Sandbox)
-	return sandbox, sandbox.UnmarshalCaddyfile(h.Dispenser)
-}
-
-// UnmarshalCaddyfile sets up the sandbox from Caddyfile tokens. Its syntax is
-// that of payermax_sandbox.
-func (s *Sandbox) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the directive name
-	if d.NextArg() {
-		return d.Errf("unexpected argument %q: payermax_sandbox takes its options in a block", d.Val())
-	}
-	for d.NextBlock(0) {
-		switch d.Val() {
-		case "private_key":
-			if err := unmarshalText(d, &s.PrivateKey); err != nil {
-				return err
-			}
-		case "merchant":
-			var merchant SandboxMerchant
-			if err := merchant.unmarshal(d); err != nil {
-				return err
-			}
-			s.Merchants = append(s.Merchants, merchant)
-		default:
-			return d.Errf("unrecognized option %s", d.Val())
-		}
-	}
-	return nil
-}
-
-// unmarshal reads one merchant block.
-func (m *SandboxMerchant) unmarshal(d *caddyfile.Dispenser) error {
-	if d.NextArg() {
-		return d.Errf("unexpected argument %q: merchant takes its options in a block", d.Val())
-	}
-	options := map[string]*string{"app_id": &m.AppID, "merchant_no": &m.MerchantNo, "public_key": &m.PublicKey}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		target, known := options[d.Val()]
-		if !known {
-			return d.Errf("unrecognized option %s", d.Val())
-		}
-		if err := unmarshalText(d, target); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// unmarshalText reads the one argument of an option whose value is a text.
-func unmarshalText(d *caddyfile.Dispenser, target *string) error {
-	return unmarshalOnce(d, *target != "", target)
-}
-
-// unmarshalOnce reads the one argument of an option that may be set once.
-func unmarshalOnce(d *caddyfile.Dispenser, isSet bool, target *string) error {
-	if isSet {
-		return d.Errf("%s is already set", d.Val())
-	}
-	if !d.AllArgs(target) {
-		return d.ArgErr()
-	}
-	return nil
-}
-
-// Interface guards
-var (
-	_ caddyfile.Unmarshaler = (*Handler)(nil)
-	_ caddyfile.Unmarshaler = (*Sandbox)(nil)
-)

@@ -19,6 +19,7 @@ import (
 type call struct {
 	received  time.Time
 	route     route
+	keys      *keys
 	body      []byte
 	signature string
 

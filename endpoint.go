@@ -11,11 +11,14 @@ type endpoint struct {
 	// version is the API version declared unless the configuration names
 	// another. Each endpoint has its own.
 	version string
+	// repeatable says that PayerMax may receive the call twice without harm,
+	// because it moves no money.
+	repeatable bool
 }
 
 // endpoints are the calls that the sidecar signs.
 var endpoints = []endpoint{
-	{name: "applyDropinSession", version: "1.5"},
+	{name: "applyDropinSession", version: "1.5", repeatable: true},
 }
 
 // path is where the endpoint is served, here and at the gateway.

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/require"
 )
@@ -67,7 +68,7 @@ func writePEM(t *testing.T, label string, der []byte) string {
 // does it, changed by the options.
 func newHandler(t *testing.T, options ...func(*Handler)) *Handler {
 	t.Helper()
-	h := &Handler{AppID: "app", PrivateKey: writePrivateKey(t, merchantKey())}
+	h := &Handler{AppID: "app", KeyRaw: keyFile(writePrivateKey(t, merchantKey()))}
 	for _, option := range options {
 		option(h)
 	}
@@ -77,7 +78,12 @@ func newHandler(t *testing.T, options ...func(*Handler)) *Handler {
 
 // verifying makes the handler check answers with gatewayKey.
 func verifying(t *testing.T) func(*Handler) {
-	return func(h *Handler) { h.GatewayPublicKey = writePublicKey(t, &gatewayKey().PublicKey) }
+	return func(h *Handler) { h.GatewayPublicKeys = []string{writePublicKey(t, &gatewayKey().PublicKey)} }
+}
+
+// keyFile returns the config of a key in a file.
+func keyFile(path string) json.RawMessage {
+	return caddyconfig.JSONModuleObject(KeyFile{Path: path}, "source", "file", nil)
 }
 
 // provision loads the handler from its own JSON, in Caddy's order.
@@ -90,6 +96,7 @@ func provision(t *testing.T, h *Handler) error {
 
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	t.Cleanup(cancel)
+	t.Cleanup(func() { require.NoError(t, h.Cleanup()) })
 	if err := h.Provision(ctx); err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@
 package payermax
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -63,25 +65,38 @@ type Handler struct {
 	// config is loaded.
 	SPMerchantNo string `json:"sp_merchant_no,omitempty"`
 
-	// The path of the file with the RSA private key that signs: PEM (PKCS#8 or
-	// PKCS#1) or the one-line base64 of either, as PayerMax's dashboard and SDKs
-	// use it. Encrypted keys and keys under 2048 bits are refused. Required,
-	// unless the sandbox answers. Placeholders are expanded when the config is
-	// loaded; the value is a path, never the key itself.
-	PrivateKey string `json:"private_key,omitempty"`
+	// Where the key lives that signs: a module of the namespace payermax.keys,
+	// which implements [KeySource]. `file` is part of this module. Required,
+	// unless the sandbox answers.
+	KeyRaw json.RawMessage `json:"key,omitempty" caddy:"namespace=payermax.keys inline_key=source"`
 
-	// The path of the file with the public key that PayerMax signs its answers
-	// with: PEM, or the one-line base64 that the dashboard shows. Without it,
-	// answers are passed on unchecked. Placeholders are expanded when the config
-	// is loaded.
-	GatewayPublicKey string `json:"gateway_public_key,omitempty"`
+	// The key to change over to. PayerMax makes a newly uploaded public key
+	// valid at once and the old one invalid; with the new private key here, the
+	// sidecar follows: when the gateway answers `SIGN_VERIFY_FAILED` to a
+	// request that is safe to repeat, it is sent once more, signed with this key,
+	// and if that is accepted, this key takes the place of the other until the
+	// config or the keys change. Optional.
+	NextKeyRaw json.RawMessage `json:"next_key,omitempty" caddy:"namespace=payermax.keys inline_key=source"`
+
+	// The path of the file with the public key that was uploaded to PayerMax, in
+	// the forms of GatewayPublicKeys. If it is set, a private key that does not
+	// fit is an error, and one that appears later is not taken. Placeholders are
+	// expanded when the config is loaded.
+	MerchantPublicKey string `json:"merchant_public_key,omitempty"`
+
+	// The paths of the files with the public keys that PayerMax may sign its
+	// answers with: PEM, or the one-line base64 that the dashboard shows. Without
+	// any, answers are passed on unchecked. Placeholders are expanded when the
+	// config is loaded.
+	GatewayPublicKeys []string `json:"gateway_public_keys,omitempty"`
 
 	// The API version to declare and to validate by: `1.5` or `1.6`.
 	// Default: `1.5`.
 	Version string `json:"version,omitempty"`
 
 	// The version of the signature algorithm (`keyVersion`). Default: `1`, the
-	// only one that PayerMax documents.
+	// only one that PayerMax documents. Placeholders are expanded whenever the
+	// keys are loaded, so `{file.*}` can name a file that changes with them.
 	KeyVersion string `json:"key_version,omitempty"`
 
 	// The largest request body that is accepted, in bytes.
@@ -98,7 +113,7 @@ type Handler struct {
 	// documentation.
 	Sandbox bool `json:"sandbox,omitempty"`
 
-	keys    keys
+	keyring *keyring
 	routes  map[string]route
 	sandbox caddyhttp.Handler
 	logger  *zap.Logger
@@ -129,18 +144,34 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.routes, err = settings.routes(); err != nil {
 		return err
 	}
-	if h.keys, err = settings.loadKeys(); err != nil {
+	if h.keyring, err = h.openKeyring(ctx, settings); err != nil {
 		return err
 	}
 	if h.Sandbox {
 		if err := h.openSandbox(settings); err != nil {
 			return fmt.Errorf("opening the sandbox: %w", err)
 		}
+	} else {
+		go h.keyring.watch(ctx)
 	}
-	if h.keys.gateway == nil {
+	if err := processMetrics.register(ctx); err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
+	processMetrics.keys.add(h.keyring)
+
+	loaded := h.keyring.current.Load()
+	if len(loaded.gateway) == 0 {
 		h.logger.Warn("gateway_public_key is not configured: answers are passed on without checking that PayerMax signed them")
 	}
-	h.logger.Info("signing key loaded", zap.String("fingerprint", h.keys.fingerprint))
+	h.logger.Info("keys loaded",
+		zap.String("source", loaded.signing.source), zap.String("fingerprint", loaded.signing.fingerprint))
+	return nil
+}
+
+// Cleanup takes the keys out of the metrics. They stay where they are, since
+// requests that began before still sign with them.
+func (h *Handler) Cleanup() error {
+	processMetrics.keys.remove(h.keyring)
 	return nil
 }
 
@@ -186,7 +217,18 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 	if err != nil {
 		return nil, err
 	}
-	if err := h.sign(c, request); err != nil {
+	c.keys = h.keyring.current.Load()
+	answer, err := h.exchange(c, &c.keys.signing, request, r, next)
+	if err == nil && h.hasSwitched(c, answer) {
+		return h.tryNextKey(c, answer, request, r, next), nil
+	}
+	return answer, err
+}
+
+// exchange signs the request with the key, sends it and returns the answer if
+// it can be trusted.
+func (h *Handler) exchange(c *call, key *signingKey, request *envelope.Envelope, r *http.Request, next caddyhttp.Handler) (*answer, error) {
+	if err := h.sign(r.Context(), c, key, request); err != nil {
 		return nil, err
 	}
 	answer, err := h.send(c, r, next)
@@ -199,9 +241,14 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 // sign fills the envelope and signs exactly the bytes that will be sent.
 // requestTime is stamped here, as late as possible: PayerMax accepts it for two
 // minutes.
-func (h *Handler) sign(c *call, request *envelope.Envelope) error {
-	c.body = request.Fill(c.route.identity, time.Now())
-	signature, err := signer.Sign(h.keys.private, c.body)
+func (h *Handler) sign(ctx context.Context, c *call, key *signingKey, request *envelope.Envelope) error {
+	identity := c.route.identity
+	identity.KeyVersion = c.keys.keyVersion
+	c.body = request.Fill(identity, time.Now())
+
+	began := time.Now()
+	signature, err := signer.Sign(ctx, key.Signer, c.body)
+	processMetrics.signing.WithLabelValues(key.source).Observe(time.Since(began).Seconds())
 	if err != nil {
 		return signingFailed(err)
 	}
@@ -213,5 +260,6 @@ func (h *Handler) sign(c *call, request *envelope.Envelope) error {
 var (
 	_ caddy.Provisioner           = (*Handler)(nil)
 	_ caddy.Validator             = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 )

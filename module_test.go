@@ -1,6 +1,7 @@
 package payermax
 
 import (
+	"crypto"
 	"errors"
 	"io"
 	"net/http"
@@ -141,13 +142,20 @@ func TestServeHTTPReportsAllViolations(t *testing.T) {
 // request here.
 func TestServeHTTPWithoutSignature(t *testing.T) {
 	h := newHandler(t)
-	key := *h.keys.private
-	key.E += 2
-	h.keys.private = &key
+	broken := *h.keyring.current.Load()
+	broken.signing.Signer = brokenKey{broken.signing.Signer}
+	h.keyring.current.Store(&broken)
 	w := serve(t, h, post(sessionBody), unreachable(t))
 	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
 	assert.Equal(t, "1", w.Header().Get("Retry-After"))
 	assert.Equal(t, "SYSTEM_ERROR", refusalOf(t, w).Code)
+	assert.NotContains(t, w.Body.String(), "CANARY")
+}
+
+type brokenKey struct{ crypto.Signer }
+
+func (brokenKey) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return nil, errors.New("CANARY")
 }
 
 func TestServeHTTPWhenNextFails(t *testing.T) {

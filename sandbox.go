@@ -1,10 +1,12 @@
 package payermax
 
 import (
+	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -29,32 +31,36 @@ const (
 	generatedKeyBits = 2048
 )
 
+// generatedKey is the source of a key that lives as long as the config.
+type generatedKey struct{ *rsa.PrivateKey }
+
+// Key returns the key.
+func (k generatedKey) Key() (crypto.Signer, string, error) {
+	return k.PrivateKey, signer.Fingerprint(&k.PrivateKey.PublicKey), nil
+}
+
 // openSandbox puts a gateway in the place of the next handler. It knows the
-// handler's merchant, and the handler knows its key; either key is generated if
-// it is not configured.
+// handler's merchant, and the handler knows its key.
 func (h *Handler) openSandbox(s settings) error {
-	if h.keys.private == nil {
-		key, err := generateKey()
-		if err != nil {
-			return err
-		}
-		h.keys.private, h.keys.fingerprint = key, signer.Fingerprint(&key.PublicKey)
-	}
 	key, err := generateKey()
 	if err != nil {
 		return err
 	}
-	h.keys.gateway = &key.PublicKey
-
+	loaded := h.keyring.current.Load()
+	merchant, ok := loaded.signing.Public().(*rsa.PublicKey)
+	if !ok {
+		return errors.New("the signing key is no RSA key")
+	}
 	gateway, err := sandbox.New(key, sandbox.Merchant{
 		AppID:      s.appID,
 		MerchantNo: s.merchantNo,
-		KeyVersion: s.keyVersion,
-		PublicKey:  &h.keys.private.PublicKey,
+		KeyVersion: loaded.keyVersion,
+		PublicKey:  merchant,
 	})
 	if err != nil {
 		return err
 	}
+	loaded.gateway = append(loaded.gateway, &key.PublicKey)
 	h.sandbox = asCaddyHandler(gateway)
 	h.logger.Warn("the sandbox answers: no call reaches PayerMax", zap.String("app_id", s.appID))
 	return nil

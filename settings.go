@@ -2,9 +2,9 @@ package payermax
 
 import (
 	"cmp"
-	"crypto/rsa"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,7 +12,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
-	"github.com/caddy-payermax/caddy-payermax/signer"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
@@ -21,8 +20,9 @@ import (
 // Caddy's admin endpoint and autosave show.
 type settings struct {
 	appID, merchantNo, spMerchantNo string
-	version, keyVersion             string
-	privateKey, gatewayPublicKey    string
+	version                         string
+	merchantPublicKey               string
+	gatewayPublicKeys               []string
 }
 
 // route is an endpoint as this handler serves it.
@@ -32,51 +32,68 @@ type route struct {
 	rules    *validate.RuleSet
 }
 
-// keys are what the handler signs and verifies with.
-type keys struct {
-	private *rsa.PrivateKey
-	// gateway is nil if answers are not to be checked.
-	gateway     *rsa.PublicKey
-	fingerprint string
-}
-
 // expand returns the options with their placeholders expanded. An option that
 // is configured but turns out empty is an error, not an absent option: a missing
 // environment variable must not switch a check off. The sandbox is the
 // exception, since it can supply everything itself.
 func (h *Handler) expand(repl *caddy.Replacer) (settings, error) {
 	var s settings
-	for _, option := range []struct {
-		name, value string
-		maxLength   int // in characters, by the field table of the envelope
-		target      *string
-	}{
+	s.gatewayPublicKeys = make([]string, len(h.GatewayPublicKeys))
+	options := []option{
 		{"app_id", h.AppID, 64, &s.appID},
 		{"merchant_no", h.MerchantNo, 32, &s.merchantNo},
 		{"sp_merchant_no", h.SPMerchantNo, 32, &s.spMerchantNo},
 		{"version", h.Version, 8, &s.version},
-		{"key_version", cmp.Or(h.KeyVersion, defaultKeyVersion), 8, &s.keyVersion},
-		{"private_key", h.PrivateKey, 0, &s.privateKey},
-		{"gateway_public_key", h.GatewayPublicKey, 0, &s.gatewayPublicKey},
-	} {
-		value, err := repl.ReplaceOrErr(option.value, false, true)
-		if err != nil {
-			return s, fmt.Errorf("%s: %w", option.name, err)
+		{"merchant_public_key", h.MerchantPublicKey, 0, &s.merchantPublicKey},
+	}
+	for i, path := range h.GatewayPublicKeys {
+		options = append(options, option{"gateway_public_key", path, 0, &s.gatewayPublicKeys[i]})
+	}
+	for _, o := range options {
+		if err := o.expand(repl, h.Sandbox); err != nil {
+			return s, err
 		}
-		switch {
-		case value == "" && option.value != "" && !h.Sandbox:
-			return s, fmt.Errorf("%s: %s is empty; set it, or remove the option", option.name, option.value)
-		case option.maxLength > 0 && utf8.RuneCountInString(value) > option.maxLength:
-			return s, fmt.Errorf("%s: longer than the %d characters that PayerMax allows", option.name, option.maxLength)
-		case option.maxLength > 0 && !isText(value):
-			return s, fmt.Errorf("%s: contains characters that are not text, such as a line break; check where the value comes from", option.name)
-		}
-		*option.target = value
 	}
 	if h.Sandbox {
 		s.appID = cmp.Or(s.appID, exampleAppID)
 	}
 	return s, h.requireOptions(s)
+}
+
+// option is one option whose value may contain placeholders.
+type option struct {
+	name, value string
+	maxLength   int // in characters, by the field table of the envelope; 0 for paths
+	target      *string
+}
+
+// expand sets the option's target.
+func (o option) expand(repl *caddy.Replacer, mayBeEmpty bool) error {
+	value, err := repl.ReplaceOrErr(o.value, false, true)
+	if err != nil {
+		return fmt.Errorf("%s: %w", o.name, err)
+	}
+	switch {
+	case value == "" && o.value != "" && !mayBeEmpty:
+		return fmt.Errorf("%s: %s is empty; set it, or remove the option", o.name, o.value)
+	case o.maxLength > 0 && utf8.RuneCountInString(value) > o.maxLength:
+		return fmt.Errorf("%s: longer than the %d characters that PayerMax allows", o.name, o.maxLength)
+	case o.maxLength > 0 && !isText(value):
+		return fmt.Errorf("%s: contains characters that are not text, such as a line break; check where the value comes from", o.name)
+	}
+	*o.target = value
+	return nil
+}
+
+// expandKeyVersion returns the key version. It is expanded anew with each
+// generation of keys, since it may come from a file beside them.
+func (h *Handler) expandKeyVersion() (string, error) {
+	version := defaultKeyVersion
+	if h.KeyVersion == "" {
+		return version, nil
+	}
+	err := option{"key_version", h.KeyVersion, 8, &version}.expand(caddy.NewReplacer(), false)
+	return version, err
 }
 
 // isText reports whether a value can stand in the envelope as it is.
@@ -87,13 +104,13 @@ func isText(value string) bool {
 // requireOptions reports what is missing, or has no place beside the sandbox.
 func (h *Handler) requireOptions(s settings) error {
 	switch {
-	case h.Sandbox && s.gatewayPublicKey != "":
+	case h.Sandbox && slices.ContainsFunc(s.gatewayPublicKeys, func(path string) bool { return path != "" }):
 		return errors.New("gateway_public_key: has no place beside the sandbox, which signs with a key of its own; remove the option")
 	case h.Sandbox:
 		return nil
 	case s.appID == "":
 		return errors.New("app_id: required; it is the appId that PayerMax's dashboard shows")
-	case s.privateKey == "":
+	case h.KeyRaw == nil:
 		return errors.New("private_key: required; it is the path of the file with the merchant's RSA private key")
 	}
 	return nil
@@ -113,7 +130,6 @@ func (s settings) routes() (map[string]route, error) {
 			endpoint: e,
 			identity: envelope.Identity{
 				Version:      version,
-				KeyVersion:   s.keyVersion,
 				AppID:        s.appID,
 				MerchantNo:   s.merchantNo,
 				SPMerchantNo: s.spMerchantNo,
@@ -124,20 +140,32 @@ func (s settings) routes() (map[string]route, error) {
 	return routes, nil
 }
 
-// loadKeys reads the keys that are configured.
-func (s settings) loadKeys() (keys, error) {
-	var k keys
-	var err error
-	if s.privateKey != "" {
-		if k.private, err = signer.ReadPrivateKeyFile(s.privateKey); err != nil {
-			return keys{}, fmt.Errorf("private_key: %w", err)
-		}
-		k.fingerprint = signer.Fingerprint(&k.private.PublicKey)
+// openKeyring loads the keys that are configured. For the sandbox, a key that is
+// not configured is generated.
+func (h *Handler) openKeyring(ctx caddy.Context, s settings) (*keyring, error) {
+	source, err := loadKeySource(ctx, h, "KeyRaw", h.KeyRaw)
+	if err != nil {
+		return nil, fmt.Errorf("key: %w", err)
 	}
-	if s.gatewayPublicKey != "" {
-		if k.gateway, err = signer.ReadPublicKeyFile(s.gatewayPublicKey); err != nil {
-			return keys{}, fmt.Errorf("gateway_public_key: %w", err)
+	next, err := loadKeySource(ctx, h, "NextKeyRaw", h.NextKeyRaw)
+	if err != nil {
+		return nil, fmt.Errorf("next_key: %w", err)
+	}
+	if h.Sandbox {
+		s.gatewayPublicKeys = nil
+		if source == nil || source.isFile() && source.KeySource.(*KeyFile).path == "" {
+			key, err := generateKey()
+			if err != nil {
+				return nil, err
+			}
+			source = &keyHolder{generatedKey{key}, "generated"}
 		}
 	}
-	return k, nil
+	ring := &keyring{
+		source: source, next: next,
+		gatewayFiles: s.gatewayPublicKeys, merchantFile: s.merchantPublicKey,
+		keyVersion: h.expandKeyVersion,
+		logger:     h.logger, metrics: processMetrics,
+	}
+	return ring, ring.load()
 }

@@ -32,9 +32,9 @@ func (h *Handler) check(c *call, a *answer) error {
 		a.header["Sign"] = c.answerSign
 	}
 	found := answerUnchecked
-	if h.keys.gateway != nil {
+	if len(c.keys.gateway) > 0 {
 		var err error
-		if found, err = verify(h.keys.gateway, a); err != nil {
+		if found, err = verify(c.keys.gateway, a); err != nil {
 			return unverified(err)
 		}
 	}
@@ -42,13 +42,14 @@ func (h *Handler) check(c *call, a *answer) error {
 	return nil
 }
 
-// verify checks the signature over the raw bytes of the answer.
+// verify checks the signature over the raw bytes of the answer, which may be by
+// any of the keys.
 //
 // PayerMax's own SDKs verify answers of code APPLY_SUCCESS, and it is documented
 // nowhere whether the others are signed. So a signature that is there must be
 // right, and it may be missing only where the answer cannot be taken for a
 // success.
-func verify(key *rsa.PublicKey, a *answer) (found string, err error) {
+func verify(keys []*rsa.PublicKey, a *answer) (found string, err error) {
 	switch signatures := a.header["Sign"]; len(signatures) {
 	case 0:
 		code, err := answerCode(a)
@@ -60,10 +61,13 @@ func verify(key *rsa.PublicKey, a *answer) (found string, err error) {
 		}
 		return answerUnsigned, nil
 	case 1:
-		if err := signer.Verify(key, a.body, signatures[0]); err != nil {
-			return "", fmt.Errorf("verifying the answer's signature: %w", err)
+		var err error
+		for _, key := range keys {
+			if err = signer.Verify(key, a.body, signatures[0]); err == nil {
+				return answerVerified, nil
+			}
 		}
-		return answerVerified, nil
+		return "", fmt.Errorf("verifying the answer's signature: %w", err)
 	default:
 		return "", fmt.Errorf("the answer has %d signatures", len(signatures))
 	}

@@ -17,7 +17,7 @@ func TestCheckAnswers(t *testing.T) {
 	const success = `{"code":"APPLY_SUCCESS","msg":"Success.","data":{"sessionKey":"CANARY"}}`
 	const failure = `{"msg":"The amount doesn't match.","code":"AMOUNT_LIMIT"}`
 	sign := func(body string) string {
-		signature, err := signer.Sign(gatewayKey(), []byte(body))
+		signature, err := signer.Sign(t.Context(), gatewayKey(), []byte(body))
 		require.NoError(t, err)
 		return signature
 	}

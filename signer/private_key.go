@@ -1,6 +1,7 @@
 package signer
 
 import (
+	"context"
 	"crypto/rsa"
 	"crypto/x509"
 	"errors"
@@ -70,7 +71,7 @@ func parsePrivateKey(text []byte) (*rsa.PrivateKey, error) {
 	if err != nil || key.Validate() != nil {
 		return nil, errInconsistent
 	}
-	sign, err := Sign(key, selfTestMessage)
+	sign, err := Sign(context.Background(), key, selfTestMessage)
 	if err != nil || Verify(&key.PublicKey, selfTestMessage, sign) != nil {
 		return nil, errSelfTest
 	}

@@ -14,6 +14,7 @@
 package signer
 
 import (
+	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -36,15 +37,23 @@ var (
 	ErrSignatureMismatch = errors.New("the signature does not match the body and the public key")
 )
 
+// ContextSigner is a crypto.Signer that lives elsewhere (an HSM, a KMS) and can
+// give up when the request does.
+type ContextSigner interface {
+	crypto.Signer
+	// SignContext signs as Sign does, but not past the end of ctx.
+	SignContext(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error)
+}
+
 // Sign signs body as PayerMax's gateway expects it and returns the value of the
 // sign header: standard padded base64 on one line.
 //
 // The key may live anywhere (a file, an HSM, a KMS), as long as its public half is
-// RSA. Whatever the key returns is verified before it is handed on: a remote signer
+// RSA; a [ContextSigner] is asked with ctx. Whatever the key returns is verified before it is handed on: a remote signer
 // that is set to PSS, a rotated key or a flipped bit must end here and not in
 // somebody's rejected payment. Beside the signature itself that costs next to
 // nothing.
-func Sign(key crypto.Signer, body []byte) (string, error) {
+func Sign(ctx context.Context, key crypto.Signer, body []byte) (string, error) {
 	if key == nil {
 		return "", errors.New("signing: there is no private key")
 	}
@@ -53,7 +62,7 @@ func Sign(key crypto.Signer, body []byte) (string, error) {
 		return "", fmt.Errorf("signing: PayerMax's signature needs an RSA key, this one is a %T", key.Public())
 	}
 	digest := sha256.Sum256(body)
-	signature, err := key.Sign(rand.Reader, digest[:], crypto.SHA256)
+	signature, err := signDigest(ctx, key, digest[:])
 	if err != nil {
 		return "", fmt.Errorf("signing: %w", err)
 	}
@@ -61,6 +70,14 @@ func Sign(key crypto.Signer, body []byte) (string, error) {
 		return "", errors.New("signing: the private key returned a signature that its own public key does not verify; it must sign RSASSA-PKCS1-v1_5 with SHA-256")
 	}
 	return base64.StdEncoding.EncodeToString(signature), nil
+}
+
+// signDigest asks the key for the signature.
+func signDigest(ctx context.Context, key crypto.Signer, digest []byte) ([]byte, error) {
+	if remote, ok := key.(ContextSigner); ok {
+		return remote.SignContext(ctx, digest, crypto.SHA256)
+	}
+	return key.Sign(rand.Reader, digest, crypto.SHA256)
 }
 
 // Verify checks that sign, as found in a sign header, is the signature over exactly

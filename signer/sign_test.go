@@ -1,6 +1,7 @@
 package signer
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -100,10 +101,10 @@ var bodies = map[string]string{
 func TestSignIsDeterministicAndVerifies(t *testing.T) {
 	for name, body := range bodies {
 		t.Run(name, func(t *testing.T) {
-			sign, err := Sign(testKey(), []byte(body))
+			sign, err := Sign(context.Background(), testKey(), []byte(body))
 			require.NoError(t, err)
 			assert.Len(t, sign, 344, "always, for 2048 bits")
-			again, err := Sign(testKey(), []byte(body))
+			again, err := Sign(context.Background(), testKey(), []byte(body))
 			require.NoError(t, err)
 			assert.Equal(t, sign, again)
 			assert.NoError(t, Verify(&testKey().PublicKey, []byte(body), sign))
@@ -117,7 +118,7 @@ func TestSignIsDeterministicAndVerifies(t *testing.T) {
 func TestSignAgreesWithOpenSSL(t *testing.T) {
 	for name, body := range bodies {
 		t.Run(name, func(t *testing.T) {
-			sign, err := Sign(testKey(), []byte(body))
+			sign, err := Sign(context.Background(), testKey(), []byte(body))
 			require.NoError(t, err)
 			signature, err := base64.StdEncoding.DecodeString(sign)
 			require.NoError(t, err)
@@ -157,7 +158,7 @@ func TestSignNeverReturnsWhatDoesNotVerify(t *testing.T) {
 	require.NoError(t, err)
 	unreachable := errors.New("the KMS cannot be reached")
 
-	_, err = Sign(keyFunc{&key.PublicKey, right}, []byte("{}"))
+	_, err = Sign(context.Background(), keyFunc{&key.PublicKey, right}, []byte("{}"))
 	require.NoError(t, err)
 
 	for name, test := range map[string]struct {
@@ -183,21 +184,21 @@ func TestSignNeverReturnsWhatDoesNotVerify(t *testing.T) {
 		"public key of another": {keyFunc{&otherKey().PublicKey, right}, "does not verify"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sign, err := Sign(test.key, []byte("{}"))
+			sign, err := Sign(context.Background(), test.key, []byte("{}"))
 			assert.ErrorContains(t, err, test.want)
 			assert.Empty(t, sign)
 		})
 	}
-	_, err = Sign(keyFunc{&key.PublicKey, func([]byte) ([]byte, error) { return nil, unreachable }}, nil)
+	_, err = Sign(context.Background(), keyFunc{&key.PublicKey, func([]byte) ([]byte, error) { return nil, unreachable }}, nil)
 	assert.ErrorIs(t, err, unreachable, "so that timeouts can be told apart")
 }
 
 func TestVerifyIsStrictAboutBase64(t *testing.T) {
 	key := testKey()
 	body := []byte("{}")
-	sign, err := Sign(key, body)
+	sign, err := Sign(context.Background(), key, body)
 	require.NoError(t, err)
-	large, err := Sign(largeKey(), body)
+	large, err := Sign(context.Background(), largeKey(), body)
 	require.NoError(t, err)
 	require.True(t, strings.HasSuffix(sign, "="))
 
@@ -260,7 +261,7 @@ func TestVerifyWithUnusableKey(t *testing.T) {
 
 func FuzzVerify(f *testing.F) {
 	key := testKey()
-	sign, err := Sign(key, []byte("{}"))
+	sign, err := Sign(context.Background(), key, []byte("{}"))
 	require.NoError(f, err)
 	f.Add([]byte("{}"), sign)
 	f.Add([]byte("{} "), sign)
@@ -273,7 +274,7 @@ func FuzzVerify(f *testing.F) {
 			require.True(t, errors.Is(err, ErrSignatureMalformed) != errors.Is(err, ErrSignatureMismatch))
 			return
 		}
-		right, err := Sign(key, body)
+		right, err := Sign(context.Background(), key, body)
 		require.NoError(t, err)
 		require.Equal(t, right, candidate, "PKCS #1 v1.5 is deterministic, so no second text may verify")
 	})
@@ -283,7 +284,7 @@ func BenchmarkSign(b *testing.B) {
 	key, body := testKey(), []byte(bodies["request"])
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Sign(key, body); err != nil {
+		if _, err := Sign(context.Background(), key, body); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -291,7 +292,7 @@ func BenchmarkSign(b *testing.B) {
 
 func BenchmarkVerify(b *testing.B) {
 	key, body := testKey(), []byte(bodies["request"])
-	sign, err := Sign(key, body)
+	sign, err := Sign(context.Background(), key, body)
 	require.NoError(b, err)
 	b.ReportAllocs()
 	for b.Loop() {

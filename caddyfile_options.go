@@ -1,0 +1,162 @@
+package payermax
+
+import (
+	"encoding/json"
+	"math"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/dustin/go-humanize"
+)
+
+// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Its syntax is
+// that of payermax_sign.
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the directive name
+	if d.NextArg() {
+		return d.Errf("unexpected argument %q: payermax_sign takes its options in a block", d.Val())
+	}
+	for d.NextBlock(0) {
+		known, err := h.unmarshalOption(d)
+		if err != nil {
+			return err
+		}
+		if !known {
+			return d.Errf("unrecognized option %s", d.Val())
+		}
+	}
+	return nil
+}
+
+// unmarshalOption sets the option that d stands on, if it is one of the
+// handler's.
+func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) (known bool, err error) {
+	switch name := d.Val(); name {
+	case "app_id":
+		return true, unmarshalText(d, &h.AppID)
+	case "merchant_no":
+		return true, unmarshalText(d, &h.MerchantNo)
+	case "sp_merchant_no":
+		return true, unmarshalText(d, &h.SPMerchantNo)
+	case "private_key":
+		return true, unmarshalKeyFile(d, &h.KeyRaw)
+	case "key":
+		return true, unmarshalKey(d, &h.KeyRaw)
+	case "next_private_key":
+		return true, unmarshalKeyFile(d, &h.NextKeyRaw)
+	case "next_key":
+		return true, unmarshalKey(d, &h.NextKeyRaw)
+	case "merchant_public_key":
+		return true, unmarshalText(d, &h.MerchantPublicKey)
+	case "gateway_public_key":
+		paths := d.RemainingArgs()
+		if len(paths) == 0 {
+			return true, d.ArgErr()
+		}
+		h.GatewayPublicKeys = append(h.GatewayPublicKeys, paths...)
+		return true, nil
+	case "version":
+		return true, unmarshalText(d, &h.Version)
+	case "key_version":
+		return true, unmarshalText(d, &h.KeyVersion)
+	case "max_body_size":
+		var text string
+		if err := unmarshalOnce(d, h.MaxBodySize != 0, &text); err != nil {
+			return true, err
+		}
+		size, err := humanize.ParseBytes(text)
+		if err != nil || size == 0 || size > math.MaxInt64 {
+			return true, d.Errf("max_body_size must be a size such as 64KiB, but is %q", text)
+		}
+		h.MaxBodySize = int64(size)
+		return true, nil
+	case "timeout":
+		var text string
+		if err := unmarshalOnce(d, h.Timeout != 0, &text); err != nil {
+			return true, err
+		}
+		timeout, err := caddy.ParseDuration(text)
+		if err != nil || timeout <= 0 {
+			return true, d.Errf("timeout must be a duration such as 30s, but is %q", text)
+		}
+		h.Timeout = caddy.Duration(timeout)
+		return true, nil
+	default:
+		return false, nil
+	}
+}
+
+// unmarshalKeyFile reads the short form of a key that is in a file.
+func unmarshalKeyFile(d *caddyfile.Dispenser, target *json.RawMessage) error {
+	var path string
+	if err := unmarshalOnce(d, *target != nil, &path); err != nil {
+		return err
+	}
+	*target = caddyconfig.JSONModuleObject(KeyFile{Path: path}, "source", "file", nil)
+	return nil
+}
+
+// unmarshalKey reads a key of any source: the source's name, and what the
+// source makes of the rest.
+func unmarshalKey(d *caddyfile.Dispenser, target *json.RawMessage) error {
+	if *target != nil {
+		return d.Errf("%s is already set", d.Val())
+	}
+	if !d.NextArg() {
+		return d.ArgErr()
+	}
+	name := d.Val()
+	module, err := caddyfile.UnmarshalModule(d, "payermax.keys."+name)
+	if err != nil {
+		return err
+	}
+	*target = caddyconfig.JSONModuleObject(module, "source", name, nil)
+	return nil
+}
+
+// UnmarshalCaddyfile sets up the source from Caddyfile tokens. Syntax:
+//
+//	key file <path> {
+//	    refuse_world_readable
+//	}
+func (f *KeyFile) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the source's name
+	if !d.AllArgs(&f.Path) {
+		return d.ArgErr()
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		switch d.Val() {
+		case "refuse_world_readable":
+			if d.NextArg() {
+				return d.ArgErr()
+			}
+			f.RefuseWorldReadable = true
+		default:
+			return d.Errf("unrecognized option %s", d.Val())
+		}
+	}
+	return nil
+}
+
+// unmarshalText reads the one argument of an option whose value is a text.
+func unmarshalText(d *caddyfile.Dispenser, target *string) error {
+	return unmarshalOnce(d, *target != "", target)
+}
+
+// unmarshalOnce reads the one argument of an option that may be set once.
+func unmarshalOnce(d *caddyfile.Dispenser, isSet bool, target *string) error {
+	if isSet {
+		return d.Errf("%s is already set", d.Val())
+	}
+	if !d.AllArgs(target) {
+		return d.ArgErr()
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddyfile.Unmarshaler = (*Handler)(nil)
+	_ caddyfile.Unmarshaler = (*KeyFile)(nil)
+)

@@ -1,0 +1,57 @@
+package payermax
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/stretchr/testify/require"
+)
+
+// Two hundred reloads of the config leave no goroutine, no open file and no
+// series behind.
+func TestReloadsLeakNothing(t *testing.T) {
+	if _, err := os.Stat("/proc/self/fd"); err != nil {
+		t.Skip("open files are counted in /proc/self/fd, which is not here")
+	}
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	path := writePrivateKey(t, merchantKey())
+	config := func(i int) []byte {
+		config, err := json.Marshal(map[string]any{
+			"admin":   map[string]any{"disabled": true, "config": map[string]any{"persist": false}},
+			"logging": map[string]any{"logs": map[string]any{"default": map[string]any{"level": "ERROR"}}},
+			"apps": map[string]any{"http": map[string]any{"servers": map[string]any{"sidecar": map[string]any{
+				"listen": []string{"127.0.0.1:0"},
+				"routes": []any{map[string]any{"handle": []any{map[string]any{
+					"handler": "payermax", "app_id": fmt.Sprint(i), "key": map[string]any{"source": "file", "path": path},
+				}}}},
+			}}}},
+		})
+		require.NoError(t, err)
+		return config
+	}
+	openFiles := func() int {
+		files, err := os.ReadDir("/proc/self/fd")
+		require.NoError(t, err)
+		return len(files)
+	}
+
+	require.NoError(t, caddy.Load(config(0), true))
+	t.Cleanup(func() { require.NoError(t, caddy.Stop()) })
+	time.Sleep(100 * time.Millisecond) // what starts with the first config has started
+	goroutines, files := runtime.NumGoroutine(), openFiles()
+
+	for i := range 200 {
+		require.NoError(t, caddy.Load(config(i+1), true))
+	}
+	require.Eventually(t, func() bool {
+		processMetrics.keys.mutex.Lock()
+		defer processMetrics.keys.mutex.Unlock()
+		return runtime.NumGoroutine() <= goroutines+5 && openFiles() <= files+2 && len(processMetrics.keys.rings) == 1
+	}, 10*time.Second, 50*time.Millisecond)
+}

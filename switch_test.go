@@ -1,0 +1,147 @@
+package payermax
+
+import (
+	"crypto/rsa"
+	"io"
+	"net/http"
+	"os"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+// counted is the value of a counter.
+func counted(t *testing.T, counter prometheus.Counter) float64 {
+	t.Helper()
+	var metric dto.Metric
+	require.NoError(t, counter.Write(&metric))
+	return metric.GetCounter().GetValue()
+}
+
+// collected is the value of a key's gauge.
+func collected(t *testing.T, name, fingerprint string) float64 {
+	t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	require.NoError(t, registry.Register(processMetrics.keys))
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			for _, label := range metric.GetLabel() {
+				if family.GetName() == name && label.GetValue() == fingerprint {
+					return metric.GetGauge().GetValue()
+				}
+			}
+		}
+	}
+	t.Fatalf("%s has no series for %s", name, fingerprint)
+	return 0
+}
+
+// gatewayWith answers as PayerMax does that knows one public key.
+func gatewayWith(t *testing.T, key *rsa.PublicKey, calls *int) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		*calls++
+		body, err := io.ReadAll(r.Body)
+		require.NoError(t, err)
+		answer := `{"code":"APPLY_SUCCESS","msg":"Success."}`
+		if signer.Verify(key, body, r.Header.Get("Sign")) != nil {
+			answer = `{"code":"SIGN_VERIFY_FAILED","msg":"The signature verify failed."}`
+		}
+		signature, err := signer.Sign(t.Context(), gatewayKey(), []byte(answer))
+		require.NoError(t, err)
+		w.Header().Set("Sign", signature)
+		_, err = io.WriteString(w, answer)
+		return err
+	}
+}
+
+// The change-over at PayerMax's dashboard: from one call to the next, the old
+// key is refused and the new one accepted.
+func TestNextKeyIsPromoted(t *testing.T) {
+	old, changed := newKey(), newKey()
+	h := newHandler(t, verifying(t), func(h *Handler) {
+		h.KeyRaw = keyFile(writePrivateKey(t, old))
+		h.NextKeyRaw = keyFile(writePrivateKey(t, changed))
+	})
+	before := counted(t, processMetrics.promotions)
+	var calls int
+
+	w := serve(t, h, post(sessionBody), gatewayWith(t, &old.PublicKey, &calls))
+	assert.Contains(t, w.Body.String(), applySuccess)
+	assert.Equal(t, 1, calls)
+
+	w = serve(t, h, post(sessionBody), gatewayWith(t, &changed.PublicKey, &calls))
+	assert.Contains(t, w.Body.String(), applySuccess)
+	assert.Equal(t, 3, calls, "refused once, then tried once with the next key")
+	assert.Equal(t, signer.Fingerprint(&changed.PublicKey), fingerprint(h))
+	assert.Equal(t, before+1, counted(t, processMetrics.promotions))
+
+	w = serve(t, h, post(sessionBody), gatewayWith(t, &changed.PublicKey, &calls))
+	assert.Contains(t, w.Body.String(), applySuccess)
+	assert.Equal(t, 4, calls, "the promoted key comes first")
+}
+
+// If PayerMax refuses both, nothing is promoted and the first answer stands.
+func TestNextKeyIsNotPromoted(t *testing.T) {
+	h := newHandler(t, func(h *Handler) { h.NextKeyRaw = keyFile(writePrivateKey(t, newKey())) })
+	var calls int
+	w := serve(t, h, post(sessionBody), gatewayWith(t, &newKey().PublicKey, &calls))
+	assert.Contains(t, w.Body.String(), signVerifyFailed)
+	assert.Equal(t, 2, calls)
+	assert.Equal(t, signer.Fingerprint(&merchantKey().PublicKey), fingerprint(h))
+	assert.NotNil(t, h.keyring.current.Load().next)
+}
+
+// A forged acceptance of the next key promotes nothing.
+func TestUnverifiedAcceptanceDoesNotPromote(t *testing.T) {
+	h := newHandler(t, verifying(t), func(h *Handler) { h.NextKeyRaw = keyFile(writePrivateKey(t, newKey())) })
+	var calls int
+	w := serve(t, h, post(sessionBody), func(w http.ResponseWriter, _ *http.Request) error {
+		answer := `{"code":"SIGN_VERIFY_FAILED"}`
+		if calls++; calls > 1 {
+			answer = `{"code":"APPLY_SUCCESS"}`
+		}
+		_, err := io.WriteString(w, answer)
+		return err
+	})
+	assert.Contains(t, w.Body.String(), signVerifyFailed)
+	assert.Equal(t, signer.Fingerprint(&merchantKey().PublicKey), fingerprint(h))
+}
+
+// What may move money is never sent twice.
+func TestNextKeyIsNotTriedForWhatIsNotRepeatable(t *testing.T) {
+	h := newHandler(t, func(h *Handler) { h.NextKeyRaw = keyFile(writePrivateKey(t, newKey())) })
+	rt := h.routes[sessionPath]
+	rt.repeatable = false
+	h.routes[sessionPath] = rt
+	var calls int
+	serve(t, h, post(sessionBody), gatewayWith(t, &newKey().PublicKey, &calls))
+	assert.Equal(t, 1, calls)
+}
+
+// The promoted key outlives a reload of files, until the files say otherwise.
+func TestPromotionOutlivesRefresh(t *testing.T) {
+	old, changed := newKey(), newKey()
+	path := writePrivateKey(t, old)
+	h := newHandler(t, func(h *Handler) {
+		h.KeyRaw = keyFile(path)
+		h.NextKeyRaw = keyFile(writePrivateKey(t, changed))
+	})
+	h.keyring.promote(h.keyring.current.Load().next)
+	require.Equal(t, signer.Fingerprint(&changed.PublicKey), fingerprint(h))
+
+	h.keyring.seen[0]++ // as if something had changed
+	h.keyring.refresh()
+	assert.Equal(t, signer.Fingerprint(&changed.PublicKey), fingerprint(h))
+
+	third := newKey()
+	require.NoError(t, os.WriteFile(path, keyPEM(t, third), 0o600))
+	requireInUse(t, h, third)
+	assert.NotNil(t, h.keyring.current.Load().next)
+}

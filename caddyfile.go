@@ -16,6 +16,8 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("payermax", httpcaddyfile.Before, "reverse_proxy")
 	httpcaddyfile.RegisterHandlerDirective("payermax_sign", parseSign)
 	httpcaddyfile.RegisterDirectiveOrder("payermax_sign", httpcaddyfile.Before, "invoke")
+	httpcaddyfile.RegisterHandlerDirective("payermax_health", parseHealth)
+	httpcaddyfile.RegisterDirectiveOrder("payermax_health", httpcaddyfile.Before, "invoke")
 	httpcaddyfile.RegisterHandlerDirective("payermax_sandbox", parseSandbox)
 	httpcaddyfile.RegisterDirectiveOrder("payermax_sandbox", httpcaddyfile.Before, "reverse_proxy")
 }
@@ -211,4 +213,15 @@ func (o *proxyOptions) parse(h httpcaddyfile.Helper, upstream string) (*reversep
 func parseSign(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	handler := new(Handler)
 	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
+}
+
+// parseHealth sets up the health probes. Syntax:
+//
+//	payermax_health [<matcher>]
+func parseHealth(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	h.Next() // consume the directive name
+	if h.NextArg() || h.NextBlock(0) {
+		return nil, h.Err("payermax_health takes no options")
+	}
+	return new(Health), nil
 }

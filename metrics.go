@@ -2,6 +2,8 @@ package payermax
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
@@ -82,6 +84,13 @@ func (c *keyCollector) remove(k *keyring) {
 	delete(c.rings, k)
 }
 
+// inUse returns the rings of all handlers that are in use.
+func (c *keyCollector) inUse() []*keyring {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return slices.Collect(maps.Keys(c.rings))
+}
+
 // Describe describes the metrics.
 func (*keyCollector) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- keyInfo
@@ -97,8 +106,7 @@ func (c *keyCollector) Collect(collected chan<- prometheus.Metric) {
 		degraded float64
 	}
 	states := make(map[identity]state)
-	c.mutex.Lock()
-	for ring := range c.rings {
+	for _, ring := range c.inUse() {
 		key := ring.current.Load()
 		id := identity{key.signing.source, key.signing.fingerprint}
 		s := state{loaded: max(states[id].loaded, float64(key.loaded.UnixMilli())/1000), degraded: states[id].degraded}
@@ -107,7 +115,6 @@ func (c *keyCollector) Collect(collected chan<- prometheus.Metric) {
 		}
 		states[id] = s
 	}
-	c.mutex.Unlock()
 	for id, s := range states {
 		collected <- prometheus.MustNewConstMetric(keyInfo, prometheus.GaugeValue, 1, id.source, id.fingerprint)
 		collected <- prometheus.MustNewConstMetric(keyLoaded, prometheus.GaugeValue, s.loaded, id.source, id.fingerprint)

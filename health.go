@@ -1,0 +1,104 @@
+package payermax
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func init() {
+	caddy.RegisterModule(new(Health))
+}
+
+// Health answers the probes of an orchestrator, on a listener of its own:
+//
+//   - `/livez`: the process answers.
+//   - `/readyz` and `/startupz`: the keys are loaded, and the server is not
+//     shutting down. Whether PayerMax can be reached is not asked: restarting
+//     the sidecar would not help.
+//
+// The answer is `200` or `503` with a short JSON that says why, and which key is
+// in use since when. If a newer key was refused and the last good one is still in
+// use, the status is `degraded`, with the reason, and still `200`. Nothing in it
+// is secret. Other paths are left to the next handler.
+type Health struct{}
+
+// CaddyModule returns the Caddy module information.
+func (*Health) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.payermax_health",
+		New: func() caddy.Module { return new(Health) },
+	}
+}
+
+// health is the body of an answer.
+type health struct {
+	// Status is ok, degraded, shutting_down or no_key.
+	Status string      `json:"status"`
+	Keys   []keyHealth `json:"keys,omitempty"`
+}
+
+// keyHealth tells of the key of one handler.
+type keyHealth struct {
+	Source      string    `json:"source"`
+	Fingerprint string    `json:"fingerprint"`
+	Loaded      time.Time `json:"loaded"`
+	// Refused is why a newer key is not in use.
+	Refused string `json:"refused,omitempty"`
+}
+
+// ServeHTTP answers a probe.
+func (*Health) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	var answer health
+	switch r.URL.Path {
+	case "/livez":
+		answer.Status = "ok"
+	case "/readyz", "/startupz":
+		repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+		shuttingDown, _ := repl.Get("http.shutting_down")
+		answer = readiness(shuttingDown == true)
+	default:
+		return next.ServeHTTP(w, r)
+	}
+
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if answer.Status != "ok" && answer.Status != "degraded" {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	return json.NewEncoder(w).Encode(answer)
+}
+
+// readiness looks at the keys in use.
+func readiness(shuttingDown bool) health {
+	answer := health{Status: "ok"}
+	for _, ring := range processMetrics.keys.inUse() {
+		current := ring.current.Load()
+		key := keyHealth{
+			Source:      current.signing.source,
+			Fingerprint: current.signing.fingerprint,
+			Loaded:      current.loaded.UTC().Truncate(time.Millisecond),
+		}
+		if reason := ring.failure.Load(); reason != nil {
+			key.Refused = *reason
+			answer.Status = "degraded"
+		}
+		answer.Keys = append(answer.Keys, key)
+	}
+	slices.SortFunc(answer.Keys, func(a, b keyHealth) int { return strings.Compare(a.Fingerprint, b.Fingerprint) })
+	switch {
+	case shuttingDown:
+		answer.Status = "shutting_down"
+	case len(answer.Keys) == 0:
+		answer.Status = "no_key"
+	}
+	return answer
+}
+
+// Interface guards
+var _ caddyhttp.MiddlewareHandler = (*Health)(nil)

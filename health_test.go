@@ -1,0 +1,71 @@
+package payermax
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// probe asks for the health and returns status and body.
+func probe(t *testing.T, path string, shuttingDown bool) (int, health) {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	repl := caddyhttp.NewTestReplacer(r)
+	repl.Set("http.shutting_down", shuttingDown)
+	r = r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, repl))
+	w := httptest.NewRecorder()
+	require.NoError(t, new(Health).ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusTeapot)
+		return nil
+	})))
+	var answer health
+	if w.Code != http.StatusTeapot {
+		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answer))
+	}
+	return w.Code, answer
+}
+
+func TestHealth(t *testing.T) {
+	status, answer := probe(t, "/livez", true)
+	assert.Equal(t, http.StatusOK, status)
+	assert.Equal(t, "ok", answer.Status)
+
+	status, answer = probe(t, "/readyz", false)
+	assert.Equal(t, http.StatusServiceUnavailable, status)
+	assert.Equal(t, "no_key", answer.Status)
+
+	path := writePrivateKey(t, merchantKey())
+	h := newHandler(t, func(h *Handler) { h.KeyRaw = keyFile(path) })
+	for _, path := range []string{"/readyz", "/startupz"} {
+		status, answer = probe(t, path, false)
+		assert.Equal(t, http.StatusOK, status)
+		require.Len(t, answer.Keys, 1)
+		assert.Equal(t, fingerprint(h), answer.Keys[0].Fingerprint)
+		assert.Equal(t, "file", answer.Keys[0].Source)
+		assert.WithinDuration(t, time.Now(), answer.Keys[0].Loaded, time.Minute)
+	}
+
+	status, answer = probe(t, "/readyz", true)
+	assert.Equal(t, http.StatusServiceUnavailable, status)
+	assert.Equal(t, "shutting_down", answer.Status)
+
+	status, _ = probe(t, "/metrics", false)
+	assert.Equal(t, http.StatusTeapot, status)
+
+	// A sidecar with the last good key is ready, but not well.
+	require.NoError(t, os.WriteFile(path, []byte("CANARY"), 0o600))
+	require.Eventually(t, func() bool { _, answer := probe(t, "/readyz", false); return answer.Status == "degraded" }, pickUp, 10*time.Millisecond)
+	status, answer = probe(t, "/readyz", false)
+	assert.Equal(t, http.StatusOK, status)
+	assert.Contains(t, answer.Keys[0].Refused, path)
+	assert.NotContains(t, answer.Keys[0].Refused, "CANARY")
+}

@@ -3,11 +3,14 @@ package payermax
 import (
 	"encoding/json"
 	"math"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/dustin/go-humanize"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
 // UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Its syntax is
@@ -48,14 +51,14 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) (known bool, err error
 	case "next_key":
 		return true, unmarshalKey(d, &h.NextKeyRaw)
 	case "merchant_public_key":
-		return true, unmarshalText(d, &h.MerchantPublicKey)
+		return true, unmarshalPath(d, &h.MerchantPublicKey)
 	case "gateway_public_key":
 		paths := d.RemainingArgs()
 		if len(paths) == 0 {
 			return true, d.ArgErr()
 		}
 		h.GatewayPublicKeys = append(h.GatewayPublicKeys, paths...)
-		return true, nil
+		return true, requirePaths(d, paths...)
 	case "version":
 		return true, unmarshalText(d, &h.Version)
 	case "key_version":
@@ -93,6 +96,9 @@ func unmarshalKeyFile(d *caddyfile.Dispenser, target *json.RawMessage) error {
 	if err := unmarshalOnce(d, *target != nil, &path); err != nil {
 		return err
 	}
+	if err := requirePaths(d, path); err != nil {
+		return err
+	}
 	*target = caddyconfig.JSONModuleObject(KeyFile{Path: path}, "source", "file", nil)
 	return nil
 }
@@ -125,6 +131,9 @@ func (f *KeyFile) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if !d.AllArgs(&f.Path) {
 		return d.ArgErr()
 	}
+	if err := requirePaths(d, f.Path); err != nil {
+		return err
+	}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		switch d.Val() {
 		case "refuse_world_readable":
@@ -135,6 +144,23 @@ func (f *KeyFile) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		default:
 			return d.Errf("unrecognized option %s", d.Val())
 		}
+	}
+	return nil
+}
+
+// unmarshalPath reads the one argument of an option that names a key's file.
+func unmarshalPath(d *caddyfile.Dispenser, target *string) error {
+	if err := unmarshalText(d, target); err != nil {
+		return err
+	}
+	return requirePaths(d, *target)
+}
+
+// requirePaths refuses the text of a key where its path belongs. It is refused
+// when the config is loaded as well, but by then Caddy may have logged it.
+func requirePaths(d *caddyfile.Dispenser, paths ...string) error {
+	if slices.ContainsFunc(paths, signer.LooksLikeKey) {
+		return d.Err("the path of a file is expected here, but the value looks like a key itself; save the key to a file and name that")
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func (s *Sandbox) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	for d.NextBlock(0) {
 		switch d.Val() {
 		case "private_key":
-			if err := unmarshalText(d, &s.PrivateKey); err != nil {
+			if err := unmarshalPath(d, &s.PrivateKey); err != nil {
 				return err
 			}
 		case "merchant":

@@ -3,6 +3,7 @@ package payermax
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"io"
 	"net/http"
 	"net/http/httptrace"
@@ -27,6 +28,14 @@ type call struct {
 	// written once the request's header may have gone out on it. Together they
 	// tell a request that certainly was not sent from one that may have been.
 	connecting, written atomic.Bool
+	// connectError is why there is no connection. The reverse proxy's own error
+	// does not let on.
+	connectError atomic.Pointer[error]
+	// handshakeFailed is set if there is a connection, but no TLS on it.
+	handshakeFailed atomic.Bool
+
+	// bodyRead is set once the application's body was read to its end.
+	bodyRead bool
 
 	// answerSign is the answer's sign header, which the transport takes out of
 	// the reach of debug logs.
@@ -76,10 +85,7 @@ func (h *Handler) send(c *call, r *http.Request, next caddyhttp.Handler) (answer
 // trailer, coding or query the application sent cannot touch what was signed.
 func (c *call) outgoing(ctx context.Context, r *http.Request) *http.Request {
 	ctx = context.WithValue(ctx, callKey{}, c)
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn:      func(string) { c.connecting.Store(true) },
-		WroteHeaders: func() { c.written.Store(true) },
-	})
+	ctx = httptrace.WithClientTrace(ctx, c.trace())
 
 	out := r.WithContext(ctx)
 	out.Method = http.MethodPost
@@ -100,4 +106,23 @@ func (c *call) outgoing(ctx context.Context, r *http.Request) *http.Request {
 	// Without GetBody, net/http never sends the body a second time.
 	out.GetBody = nil
 	return out
+}
+
+// trace notes how far the call gets.
+func (c *call) trace() *httptrace.ClientTrace {
+	failed := func(err error) {
+		if err != nil {
+			c.connectError.Store(&err)
+		}
+	}
+	return &httptrace.ClientTrace{
+		GetConn:      func(string) { c.connecting.Store(true) },
+		WroteHeaders: func() { c.written.Store(true) },
+		DNSDone:      func(info httptrace.DNSDoneInfo) { failed(info.Err) },
+		ConnectDone:  func(_, _ string, err error) { failed(err) },
+		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
+			failed(err)
+			c.handshakeFailed.Store(err != nil)
+		},
+	}
 }

@@ -60,10 +60,11 @@ func (c *call) certainlyNotSent(err error) bool {
 
 // proxyError names the failure by the error types of RFC 9209, section 2.3.
 func (c *call) proxyError(ctx context.Context, a *answer, err error) string {
+	if cause := c.connectError.Load(); cause != nil && !c.written.Load() {
+		err = errors.Join(err, *cause)
+	}
 	dnsError, isDNS := errors.AsType[*net.DNSError](err)
 	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
-	_, isAlert := errors.AsType[tls.AlertError](err)
-	_, isNotTLS := errors.AsType[tls.RecordHeaderError](err)
 	timeout, isTimeout := errors.AsType[net.Error](err)
 
 	switch {
@@ -75,8 +76,6 @@ func (c *call) proxyError(ctx context.Context, a *answer, err error) string {
 		return "dns_error"
 	case isCertificate:
 		return "tls_certificate_error"
-	case isAlert || isNotTLS:
-		return "tls_protocol_error"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection_refused"
 	case errors.Is(ctx.Err(), context.DeadlineExceeded) || isTimeout && timeout.Timeout():
@@ -84,6 +83,8 @@ func (c *call) proxyError(ctx context.Context, a *answer, err error) string {
 			return "http_response_timeout"
 		}
 		return "connection_timeout"
+	case c.handshakeFailed.Load() && !c.written.Load():
+		return "tls_protocol_error"
 	case a.status != 0:
 		return "http_response_incomplete"
 	case c.written.Load() || errors.Is(err, io.EOF):

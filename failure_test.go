@@ -26,6 +26,7 @@ func TestFailed(t *testing.T) {
 	for _, test := range []struct {
 		name                string
 		connecting, written bool
+		handshakeFailed     bool
 		arrived             answer
 		err                 error
 		status              int
@@ -52,11 +53,7 @@ func TestFailed(t *testing.T) {
 			status: 502, code: "SYSTEM_ERROR", proxyError: "tls_certificate_error",
 		},
 		{
-			name: "TLS alert", connecting: true, err: &net.OpError{Op: "remote error", Err: tls.AlertError(70)},
-			status: 502, code: "SYSTEM_ERROR", proxyError: "tls_protocol_error",
-		},
-		{
-			name: "not TLS", connecting: true, err: tls.RecordHeaderError{Msg: "x"},
+			name: "no TLS", connecting: true, handshakeFailed: true, err: errors.New("x"),
 			status: 502, code: "SYSTEM_ERROR", proxyError: "tls_protocol_error",
 		},
 		{
@@ -88,6 +85,7 @@ func TestFailed(t *testing.T) {
 			var c call
 			c.connecting.Store(test.connecting)
 			c.written.Store(test.written)
+			c.handshakeFailed.Store(test.handshakeFailed)
 			f := c.failed(context.Background(), &test.arrived, test.err)
 			assert.Equal(t, test.status, f.status)
 			assert.Equal(t, test.code, f.Code)
@@ -108,4 +106,13 @@ func TestFailedByContext(t *testing.T) {
 	c.written.Store(true)
 	assert.Equal(t, http.StatusGatewayTimeout, c.failed(late, &answer{status: 200}, http.ErrAbortHandler).status)
 	assert.Equal(t, statusClientClosedRequest, c.failed(gone, &answer{}, nil).status)
+}
+
+// The reverse proxy hides why it could not connect; the trace knows.
+func TestFailedByConnectError(t *testing.T) {
+	var c call
+	c.trace().GetConn("")
+	c.trace().ConnectDone("tcp", "", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)})
+	f := c.failed(context.Background(), &answer{}, errors.New("opaque"))
+	assert.Equal(t, "connection_refused", f.proxyError)
 }

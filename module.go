@@ -197,6 +197,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	var refused *refusal
 	if errors.As(err, &refused) {
 		answer = refused.answer()
+		if !c.bodyRead && r.ContentLength != 0 {
+			// Or the server would wait for the body before it sends this answer.
+			answer.header.Set("Connection", "close")
+		}
 	}
 	answer.write(w)
 	h.record(r, c, answer, refused)
@@ -213,6 +217,7 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 	if err != nil {
 		return nil, err
 	}
+	c.bodyRead = true
 	request, err := c.route.understand(body)
 	if err != nil {
 		return nil, err

@@ -90,6 +90,16 @@ func methodNotAllowed() *refusal {
 	return f
 }
 
+// loopDetected refuses what the sidecar itself has sent: the gateway is this
+// sidecar, by mistake or through another proxy, and the call would go round for
+// as long as its time lasts.
+func loopDetected() *refusal {
+	f := clientError(http.StatusLoopDetected, "LOOP_DETECTED",
+		"the request comes from a sidecar; gateway must not lead back to one")
+	f.proxyError = "proxy_loop_detected"
+	return f
+}
+
 func unsupportedMediaType(msg string) *refusal {
 	return clientError(http.StatusUnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE", msg)
 }

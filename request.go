@@ -20,6 +20,8 @@ import (
 func (h *Handler) match(r *http.Request) (route, error) {
 	matched, ok := h.routes[r.URL.Path]
 	switch {
+	case r.Header.Get("User-Agent") == proxyName:
+		return route{}, loopDetected()
 	case !ok || r.URL.RawPath != "":
 		return route{}, notFound()
 	case r.Method != http.MethodPost:
@@ -35,14 +37,10 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err := checkContentType(r.Header); err != nil {
 		return nil, err
 	}
-	// The reader comes before the check of the declared length, so that the
-	// server knows not to read on for the sake of keeping the connection.
-	limited := http.MaxBytesReader(w, r.Body, h.MaxBodySize)
 	if r.ContentLength > h.MaxBodySize {
 		return nil, tooLarge(h.MaxBodySize)
 	}
-
-	body, err := readAll(limited, r.ContentLength)
+	body, err := readAll(http.MaxBytesReader(w, r.Body, h.MaxBodySize), r.ContentLength)
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, tooLarge(h.MaxBodySize)
 	}

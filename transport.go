@@ -2,6 +2,7 @@ package payermax
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -97,18 +98,19 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if c == nil {
 		return t.probe(r)
 	}
-	t.SetScheme(r)
-	if !isPrivate(r) {
+	// Where a reverse proxy copies the header for each attempt, this is the
+	// attempt's own copy; the signature must not be in it when it is logged,
+	// whatever becomes of the attempt.
+	out := r.Clone(r.Context())
+	r.Header.Del("Sign")
+	t.SetScheme(out)
+	if !isPrivate(out) {
 		return nil, errPlaintext
 	}
 	if c.written.Load() {
 		return nil, errSentTwice
 	}
 
-	// Where a reverse proxy copies the header for each attempt, this is the
-	// attempt's own copy; the signature must not be in it when it is logged.
-	out := r.Clone(r.Context())
-	r.Header.Del("Sign")
 	out.Header.Set("Sign", c.signature)
 	out.Body = io.NopCloser(bytes.NewReader(c.body))
 	out.ContentLength = int64(len(c.body))
@@ -118,12 +120,33 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 	answer, err := t.HTTPTransport.RoundTrip(out)
 	if err != nil {
-		return nil, err
+		return nil, discreet(err)
 	}
 	c.answerSign = answer.Header["Sign"]
 	delete(answer.Header, "Sign")
 	return answer, nil
 }
+
+// discreet keeps what the gateway sent out of an error that may be logged:
+// net/http quotes what it cannot read, which is the answer to somebody's payment.
+func discreet(err error) error {
+	_, isNetwork := errors.AsType[net.Error](err)
+	_, isDial := errors.AsType[reverseproxy.DialError](err)
+	switch {
+	case isNetwork, isDial, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, context.Canceled):
+		return err
+	}
+	return unreadable{err}
+}
+
+// unreadable is an error of the exchange whose text is not repeated.
+type unreadable struct{ cause error }
+
+func (unreadable) Error() string {
+	return "the exchange with the gateway failed, or its answer is not HTTP"
+}
+
+func (u unreadable) Unwrap() error { return u.cause }
 
 // probe sends what a reverse proxy asks on its own account, such as an active
 // health check. It has no body, so it cannot be a call that lost its signature.

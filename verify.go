@@ -56,7 +56,8 @@ func verify(keys []*rsa.PublicKey, a *answer) (found string, err error) {
 		if err != nil {
 			return "", fmt.Errorf("the answer is not signed, and %w", err)
 		}
-		if code == applySuccess {
+		// An application that compares loosely must not be deceived either.
+		if strings.EqualFold(strings.TrimSpace(code), applySuccess) {
 			return "", errors.New("the answer says " + applySuccess + " but is not signed")
 		}
 		return answerUnsigned, nil

@@ -36,6 +36,7 @@ func TestCheckAnswers(t *testing.T) {
 
 		{"unsigned success", success, nil, ""},
 		{"unsigned success, escaped", `{"c\u006fde":"APPLY_\u0053UCCESS"}`, nil, ""},
+		{"unsigned success in another case", `{"code":" apply_success "}`, nil, ""},
 		{"signature of something else", success, http.Header{"Sign": {sign(failure)}}, ""},
 		{"one byte added", success + " ", http.Header{"Sign": {sign(success)}}, ""},
 		{"failure with a wrong signature", failure, http.Header{"Sign": {sign(success)}}, ""},

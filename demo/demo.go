@@ -116,6 +116,10 @@ func (d *Demo) startSidecar(k *keys, gateway string) (string, error) {
 			return "", err
 		}
 	}
+	healthPort, err := freePort()
+	if err != nil {
+		return "", err
+	}
 	for name, value := range map[string]string{
 		"PAYERMAX_GATEWAY":            "http://" + gateway,
 		"PAYERMAX_APP_ID":             appID,
@@ -123,6 +127,7 @@ func (d *Demo) startSidecar(k *keys, gateway string) (string, error) {
 		"PAYERMAX_PRIVATE_KEY":        k.merchantPath,
 		"PAYERMAX_GATEWAY_PUBLIC_KEY": k.gatewayPath,
 		"PAYERMAX_PORT":               strconv.Itoa(port),
+		"PAYERMAX_HEALTH_PORT":        strconv.Itoa(healthPort),
 	} {
 		if err := os.Setenv(name, value); err != nil {
 			return "", err

@@ -68,7 +68,7 @@ func readKeyFile(path string) ([]byte, error) {
 	switch {
 	case path == "":
 		return nil, errors.New("the name of its file is empty")
-	case looksLikeKey(path):
+	case LooksLikeKey(path):
 		return nil, errKeyAsPath
 	}
 	info, err := os.Stat(path)
@@ -107,10 +107,10 @@ func reason(err error) error {
 	return err
 }
 
-// looksLikeKey recognises the text of a key, with or without armour, where the name of
+// LooksLikeKey recognises the text of a key, with or without armour, where the name of
 // a file belongs. It prefers to take a strange name for a key: the name can be changed,
 // a key in a log cannot be taken back.
-func looksLikeKey(path string) bool {
+func LooksLikeKey(path string) bool {
 	if strings.Contains(path, "-----") || strings.ContainsAny(path, "\r\n") {
 		return true
 	}

@@ -1,0 +1,295 @@
+package main
+
+import (
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// retryEagerly asks the reverse proxy to try again whatever happened, which for
+// a payment it must not do once anything was sent.
+const retryEagerly = `
+	lb_retries 3
+	lb_try_duration 2s
+	lb_try_interval 20ms
+	lb_retry_match {
+		method POST
+	}`
+
+// requireHonest checks an answer of the sidecar's about a call that got none:
+// it hides the gateway's address, it says truly whether the call may have been
+// received, and it was sent once at most.
+func requireHonest(t *testing.T, gateway *upstream, res *response, user string) {
+	t.Helper()
+	_, port, err := net.SplitHostPort(gateway.host)
+	require.NoError(t, err)
+	for _, address := range []string{"127.0.0.1", "localhost", ":" + port, "dial", "connection refused"} {
+		assert.NotContains(t, string(res.raw), address)
+	}
+	calls := gateway.about(user)
+	switch got := string(res.body); {
+	case strings.Contains(got, `"SYSTEM_ERROR"`):
+		assert.Contains(t, got, "nothing was sent")
+		assert.Empty(t, calls, "it says that nothing was sent")
+	case strings.Contains(got, `"REQUEST_TIMEOUT"`), strings.Contains(got, `"CHECK_SIGN_ERROR"`):
+		assert.Contains(t, got, "outcome is unknown")
+		assert.LessOrEqual(t, len(calls), 1, "sent more than once")
+	default:
+		assert.Fail(t, "an answer that says nothing about the outcome", "%s", res.raw)
+	}
+}
+
+// closing sends bytes and closes the connection.
+func closing(raw []byte) reply {
+	return func(conn net.Conn, r *request) bool {
+		answerWith(raw)(conn, r)
+		return false
+	}
+}
+
+// stalling sends bytes and then nothing until the other side gives up.
+func stalling(raw []byte) reply {
+	return func(conn net.Conn, r *request) bool {
+		answerWith(raw)(conn, r)
+		untilClosed(conn)
+		return false
+	}
+}
+
+func TestFaults(t *testing.T) {
+	for variant, options := range map[string]string{"": "", ", retrying eagerly": retryEagerly} {
+		t.Run("gateway"+variant, func(t *testing.T) {
+			t.Parallel()
+			gateway := newUpstream(t)
+			testFaults(t, gateway, startSidecar(t, setup{gateway: gateway.url(), options: "timeout 1s\n" + options}))
+		})
+	}
+}
+
+// testFaults puts one sidecar through everything that a gateway can do wrong.
+func testFaults(t *testing.T, gateway *upstream, s *sidecar) {
+	whole := signed(success)
+	// Closed by the gateway as announced, so that each fault meets a connection
+	// of its own.
+	good := closing(message("200 OK", success, typeJSON, signField(success), "Connection: close"))
+	for name, test := range map[string]struct {
+		greet  func(net.Conn)
+		reply  reply
+		status int
+		code   string // none if it depends on how far the call got
+		error  string
+	}{
+		"resets before reading": {greet: reset, status: 502},
+		"closes before reading": {greet: func(conn net.Conn) { conn.Close() }, status: 502},
+		"talks before reading":  {greet: func(conn net.Conn) { _, _ = conn.Write([]byte("220 smtp\r\n")); conn.Close() }, status: 502},
+		"never reads":           {greet: func(conn net.Conn) { untilClosed(conn) }, status: 504, code: "REQUEST_TIMEOUT", error: "http_response_timeout"},
+		"never answers":         {reply: stalling(nil), status: 504, code: "REQUEST_TIMEOUT", error: "http_response_timeout"},
+		"resets after reading":  {reply: func(conn net.Conn, _ *request) bool { reset(conn); return false }, status: 502, code: "REQUEST_TIMEOUT", error: "connection_terminated"},
+		"closes after reading":  {reply: closing(nil), status: 502, code: "REQUEST_TIMEOUT", error: "connection_terminated"},
+		"half a header":         {reply: closing(whole[:40]), status: 502, code: "REQUEST_TIMEOUT"},
+		"half a body":           {reply: closing(whole[:len(whole)-50]), status: 502, code: "REQUEST_TIMEOUT", error: "http_response_incomplete"},
+		"half a chunked body": {reply: closing(message("200 OK", "5\r\n{\"cod", typeJSON, signField(success), "Transfer-Encoding: chunked")),
+			status: 502, code: "REQUEST_TIMEOUT", error: "http_response_incomplete"},
+		"stalls in the header": {reply: stalling(whole[:40]), status: 504, code: "REQUEST_TIMEOUT", error: "http_response_timeout"},
+		"stalls in the body":   {reply: stalling(whole[:len(whole)-50]), status: 504, code: "REQUEST_TIMEOUT", error: "http_response_timeout"},
+		"drips": {reply: func(conn net.Conn, _ *request) bool {
+			for _, b := range whole {
+				if _, err := conn.Write([]byte{b}); err != nil {
+					break
+				}
+				time.Sleep(20 * time.Millisecond) // 10 s in all
+			}
+			return false
+		}, status: 504, code: "REQUEST_TIMEOUT", error: "http_response_timeout"},
+		"not HTTP":              {reply: closing([]byte("SSH-2.0-OpenSSH_9.7\r\n")), status: 502, code: "REQUEST_TIMEOUT"},
+		"malformed status line": {reply: closing([]byte("HTTP/1.1 OK\r\n\r\n")), status: 502, code: "REQUEST_TIMEOUT"},
+		"malformed header":      {reply: closing([]byte("HTTP/1.1 200 OK\r\nno colon\r\n\r\n")), status: 502, code: "REQUEST_TIMEOUT"},
+		"two lengths":           {reply: closing(message("200 OK", success, "Content-Length: 3", "Content-Length: 4")), status: 502, code: "REQUEST_TIMEOUT"},
+		"unknown coding":        {reply: closing(message("200 OK", success, "Transfer-Encoding: gzip")), status: 502, code: "REQUEST_TIMEOUT"},
+		"switches protocols":    {reply: closing([]byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")), status: 502, code: "REQUEST_TIMEOUT"},
+		"large header":          {reply: closing(message("200 OK", success, typeJSON, signField(success), "X-Large: "+strings.Repeat("x", 200<<10))), status: 502, code: "REQUEST_TIMEOUT"},
+		"large answer":          {reply: closing(signed(strings.Repeat(" ", 1<<20) + success)), status: 502, code: "REQUEST_TIMEOUT", error: "http_response_body_size"},
+		"endless answer":        {reply: endless, status: 502, code: "REQUEST_TIMEOUT", error: "http_response_body_size"},
+		"endless interim answers": {reply: closing([]byte(strings.Repeat("HTTP/1.1 103 Early Hints\r\nX-A: "+strings.Repeat("x", 500)+"\r\n\r\n", 3000))),
+			status: 502, code: "REQUEST_TIMEOUT"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gateway.greets(test.greet)
+			if test.reply != nil {
+				gateway.answers(test.reply)
+			}
+			block, user := data()
+			res := s.post(t, `{"data":`+block+`}`, "Idempotency-Key: "+user)
+			assert.Equal(t, test.status, res.status, "%s", res.raw)
+			if test.code != "" {
+				requireRefusal(t, res, test.status, test.code)
+			}
+			if test.error != "" {
+				assert.Contains(t, res.header.Get("Proxy-Status"), "error="+test.error+";")
+			}
+			requireHonest(t, gateway, res, user)
+
+			// Whatever it was, it is over with the next request.
+			gateway.greets(nil)
+			gateway.answers(good)
+			requireSuccess(t, s.post(t, validBody()))
+		})
+	}
+}
+
+// endless is an answer without an end.
+func endless(conn net.Conn, _ *request) bool {
+	_, err := conn.Write(message("200 OK", "", typeJSON, "Transfer-Encoding: chunked"))
+	for piece := []byte(chunked(strings.Repeat(" ", 4096), 4096)[:4096+8]); err == nil; {
+		_, err = conn.Write(piece)
+	}
+	return false
+}
+
+// A gateway that cannot be reached has received nothing, and the application
+// hears just that.
+func TestUnreachable(t *testing.T) {
+	t.Parallel()
+	gateway := newUpstream(t)
+	gateway.close()
+	for variant, options := range map[string]string{"plain": "", "retrying": retryEagerly} {
+		t.Run(variant, func(t *testing.T) {
+			s := startSidecar(t, setup{gateway: gateway.url(), options: "timeout 5s\n" + options})
+			block, user := data()
+			res := s.post(t, `{"data":`+block+`}`)
+			requireRefusal(t, res, http.StatusBadGateway, "SYSTEM_ERROR")
+			assert.Contains(t, res.header.Get("Proxy-Status"), "error=connection_refused;")
+			requireHonest(t, gateway, res, user)
+			s.awaitLog(t, `"msg":"call"`, `"level":"error"`, `"payermax.outcome":"not_sent"`)
+		})
+	}
+	t.Run("no such host", func(t *testing.T) {
+		s := startSidecar(t, setup{gateway: "https://gateway.invalid", options: "timeout 5s"})
+		res := s.post(t, validBody())
+		requireRefusal(t, res, res.status, "SYSTEM_ERROR")
+		// A machine without a name server waits in vain for the same news.
+		assert.Contains(t, []int{http.StatusBadGateway, http.StatusGatewayTimeout}, res.status)
+		assert.Regexp(t, "error=dns_(error|timeout);", res.header.Get("Proxy-Status"))
+		assert.NotContains(t, string(res.raw), "gateway.invalid")
+	})
+}
+
+// An environment variable does not decide where payments go.
+func TestIgnoresProxyVariables(t *testing.T) {
+	t.Parallel()
+	proxy := newUpstream(t)
+	var env []string
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"} {
+		env = append(env, name+"="+proxy.url(), strings.ToLower(name)+"="+proxy.url())
+	}
+	s := startSidecar(t, setup{gateway: "https://gateway.invalid", options: "timeout 5s", env: env})
+	res := s.post(t, validBody())
+	requireRefusal(t, res, res.status, "SYSTEM_ERROR")
+	proxy.requireUntouched(t)
+}
+
+// A connection that the gateway closes while the next call is on its way is the
+// one race that HTTP/1.1 cannot avoid. The call is not sent again.
+func TestKeepAliveRace(t *testing.T) {
+	for variant, options := range map[string]string{"plain": "", "retrying": retryEagerly} {
+		t.Run(variant, func(t *testing.T) {
+			t.Parallel()
+			gateway := newUpstream(t)
+			s := startSidecar(t, setup{gateway: gateway.url(), options: options})
+			ended := make(map[int]int)
+			for i := range 50 {
+				requireSuccess(t, s.post(t, validBody())) // leaves an idle connection
+
+				block, user := data()
+				var closed sync.WaitGroup
+				closed.Go(func() {
+					time.Sleep(time.Duration(i) * 20 * time.Microsecond)
+					gateway.closeConnections()
+				})
+				res := s.post(t, `{"data":`+block+`}`, "Idempotency-Key: "+strconv.Itoa(i))
+				closed.Wait()
+				ended[res.status]++
+				if res.status == http.StatusOK {
+					requireSuccess(t, res)
+					require.Len(t, gateway.about(user), 1)
+					continue
+				}
+				require.Equal(t, http.StatusBadGateway, res.status)
+				requireHonest(t, gateway, res, user)
+			}
+			t.Logf("status codes: %v", ended)
+		})
+	}
+}
+
+// An application that goes away takes its call with it as far as that is still
+// possible, and the log says that nobody knows how it ended.
+func TestClientGoesAway(t *testing.T) {
+	t.Parallel()
+	gateway := newUpstream(t)
+	s := startSidecar(t, setup{gateway: gateway.url()})
+	cancelled := make(chan bool, 1)
+	gateway.answers(func(conn net.Conn, _ *request) bool {
+		untilClosed(conn)
+		cancelled <- true
+		return false
+	})
+
+	c := s.dial(t)
+	_, err := c.conn.Write([]byte(post(validBody())))
+	require.NoError(t, err)
+	await(t, 5*time.Second, "the call at the gateway", func() bool { return len(gateway.received()) == 1 })
+	c.conn.Close()
+	select {
+	case <-cancelled:
+	case <-time.After(time.Second):
+		require.Fail(t, "the connection to the gateway stays open")
+	}
+	s.awaitLog(t, `"msg":"call"`, `"payermax.outcome":"unknown"`)
+
+	gateway.answers(answerWith(signed(success)))
+	requireSuccess(t, s.post(t, validBody()))
+}
+
+// A call that is under way when the sidecar is told to end is still answered.
+func TestStopsGracefully(t *testing.T) {
+	t.Parallel()
+	gateway := newUpstream(t)
+	s := startSidecar(t, setup{gateway: gateway.url()})
+	gateway.answers(func(conn net.Conn, r *request) bool {
+		assert.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+		for err := error(nil); err == nil; { // until it has stopped listening
+			var probe net.Conn
+			if probe, err = net.Dial("tcp", s.addr); err == nil {
+				probe.Close()
+			}
+		}
+		return answerWith(signed(success))(conn, r)
+	})
+	requireSuccess(t, s.post(t, validBody()))
+	s.awaitEnd(t)
+}
+
+// A gateway that turns out to be the sidecar itself does not make one request
+// into thousands.
+func TestLoop(t *testing.T) {
+	t.Parallel()
+	port := freePort(t)
+	addr := "127.0.0.1:" + strconv.Itoa(port)
+	block := payermaxBlock(t, setup{gateway: "http://" + addr, options: "timeout 1s"})
+	s := start(t, addr, caddyfile(port, block), nil)
+
+	res := s.post(t, validBody())
+	assert.GreaterOrEqual(t, res.status, 500, "%s", res.raw)
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+	s.awaitEnd(t) // so that all is logged
+	assert.Less(t, s.log.countLines(`"msg":"call"`), 10, "calls that one request led to")
+}

@@ -3,6 +3,7 @@ package payermax
 import (
 	"crypto/rsa"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -69,8 +71,10 @@ func TestRotationsAndReloadsUnderLoad(t *testing.T) {
 	load(0)
 	t.Cleanup(func() { require.NoError(t, caddy.Stop()) })
 
-	// A connection that is kept alive may be closed by a reload just as the next
-	// request goes out on it, as by any HTTP server. That is not looked at here.
+	// On Linux, Caddy opens a new listening socket at each reload and closes the
+	// old one, and with it the connections that wait there to be accepted, as well
+	// as those that are idle. No request was read from these: the client tries
+	// again, and the gateway's count shows that none was lost or sent twice.
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	stop := make(chan struct{})
 	var working sync.WaitGroup
@@ -84,6 +88,9 @@ func TestRotationsAndReloadsUnderLoad(t *testing.T) {
 				default:
 				}
 				answer, err := client.Post("http://"+address+sessionPath, "application/json", strings.NewReader(sessionBody))
+				if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+					continue
+				}
 				if !assert.NoError(t, err) {
 					return
 				}

@@ -53,38 +53,15 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) (known bool, err error
 	case "merchant_public_key":
 		return true, unmarshalPath(d, &h.MerchantPublicKey)
 	case "gateway_public_key":
-		paths := d.RemainingArgs()
-		if len(paths) == 0 {
-			return true, d.ArgErr()
-		}
-		h.GatewayPublicKeys = append(h.GatewayPublicKeys, paths...)
-		return true, requirePaths(d, paths...)
+		return true, unmarshalPaths(d, &h.GatewayPublicKeys)
 	case "version":
 		return true, unmarshalText(d, &h.Version)
 	case "key_version":
 		return true, unmarshalText(d, &h.KeyVersion)
 	case "max_body_size":
-		var text string
-		if err := unmarshalOnce(d, h.MaxBodySize != 0, &text); err != nil {
-			return true, err
-		}
-		size, err := humanize.ParseBytes(text)
-		if err != nil || size == 0 || size > math.MaxInt64 {
-			return true, d.Errf("max_body_size must be a size such as 64KiB, but is %q", text)
-		}
-		h.MaxBodySize = int64(size)
-		return true, nil
+		return true, unmarshalSize(d, &h.MaxBodySize)
 	case "timeout":
-		var text string
-		if err := unmarshalOnce(d, h.Timeout != 0, &text); err != nil {
-			return true, err
-		}
-		timeout, err := caddy.ParseDuration(text)
-		if err != nil || timeout <= 0 {
-			return true, d.Errf("timeout must be a duration such as 30s, but is %q", text)
-		}
-		h.Timeout = caddy.Duration(timeout)
-		return true, nil
+		return true, unmarshalDuration(d, &h.Timeout)
 	default:
 		return false, nil
 	}
@@ -154,6 +131,48 @@ func unmarshalPath(d *caddyfile.Dispenser, target *string) error {
 		return err
 	}
 	return requirePaths(d, *target)
+}
+
+// unmarshalPaths adds the arguments of an option that names files of keys and
+// may be repeated.
+func unmarshalPaths(d *caddyfile.Dispenser, target *[]string) error {
+	paths := d.RemainingArgs()
+	if len(paths) == 0 {
+		return d.ArgErr()
+	}
+	*target = append(*target, paths...)
+	return requirePaths(d, paths...)
+}
+
+// unmarshalSize reads the one argument of an option whose value is a size.
+func unmarshalSize(d *caddyfile.Dispenser, target *int64) error {
+	name := d.Val()
+	var text string
+	if err := unmarshalOnce(d, *target != 0, &text); err != nil {
+		return err
+	}
+	size, err := humanize.ParseBytes(text)
+	if err != nil || size == 0 || size > math.MaxInt64 {
+		return d.Errf("%s must be a size such as 64KiB, but is %q", name, text)
+	}
+	*target = int64(size)
+	return nil
+}
+
+// unmarshalDuration reads the one argument of an option whose value is a
+// duration.
+func unmarshalDuration(d *caddyfile.Dispenser, target *caddy.Duration) error {
+	name := d.Val()
+	var text string
+	if err := unmarshalOnce(d, *target != 0, &text); err != nil {
+		return err
+	}
+	duration, err := caddy.ParseDuration(text)
+	if err != nil || duration <= 0 {
+		return d.Errf("%s must be a duration such as 30s, but is %q", name, text)
+	}
+	*target = caddy.Duration(duration)
+	return nil
 }
 
 // requirePaths refuses the text of a key where its path belongs. It is refused

@@ -118,15 +118,8 @@ func (k *keyring) readConsistently() (*keys, [sha256.Size]byte, error) {
 // read reads all that belongs to a generation.
 func (k *keyring) read() (*keys, error) {
 	loaded := &keys{loaded: time.Now()}
-	signing, err := k.source.signingKey()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", k.source.option("private_key"), err)
-	}
-	loaded.signing = *signing
-	if k.next != nil {
-		if loaded.next, err = k.next.signingKey(); err != nil {
-			return nil, fmt.Errorf("%s: %w", k.next.option("next_private_key"), err)
-		}
+	if err := k.readSigning(loaded); err != nil {
+		return nil, err
 	}
 	for _, path := range k.gatewayFiles {
 		key, err := signer.ReadPublicKeyFile(path)
@@ -135,13 +128,29 @@ func (k *keyring) read() (*keys, error) {
 		}
 		loaded.gateway = append(loaded.gateway, key)
 	}
-	if err := k.checkPair(loaded.signing); err != nil {
-		return nil, fmt.Errorf("merchant_public_key: %w", err)
-	}
-	if loaded.keyVersion, err = k.keyVersion(); err != nil {
-		return nil, err
-	}
 	return k.keepPromotion(loaded), nil
+}
+
+// readSigning reads what signs. A ring that only verifies has no source.
+func (k *keyring) readSigning(loaded *keys) error {
+	if k.source == nil {
+		return nil
+	}
+	signing, err := k.source.signingKey()
+	if err != nil {
+		return fmt.Errorf("%s: %w", k.source.option("private_key"), err)
+	}
+	loaded.signing = *signing
+	if k.next != nil {
+		if loaded.next, err = k.next.signingKey(); err != nil {
+			return fmt.Errorf("%s: %w", k.next.option("next_private_key"), err)
+		}
+	}
+	if err := k.checkPair(loaded.signing); err != nil {
+		return fmt.Errorf("merchant_public_key: %w", err)
+	}
+	loaded.keyVersion, err = k.keyVersion()
+	return err
 }
 
 // checkPair compares the key with the public key that was given to PayerMax.
@@ -189,8 +198,10 @@ func (k *keyring) stamp() [sha256.Size]byte {
 		_, fingerprint, err := holder.Key()
 		fmt.Fprintf(sum, "%s %v ", fingerprint, err)
 	}
-	version, err := k.keyVersion()
-	fmt.Fprintf(sum, "%s %v", version, err)
+	if k.source != nil {
+		version, err := k.keyVersion()
+		fmt.Fprintf(sum, "%s %v", version, err)
+	}
 	return [sha256.Size]byte(sum.Sum(nil))
 }
 

@@ -18,6 +18,8 @@ type metrics struct {
 	reloadFailures prometheus.Counter
 	promotions     prometheus.Counter
 	signing        *prometheus.HistogramVec
+	answers        *prometheus.CounterVec
+	notifications  *prometheus.CounterVec
 	keys           *keyCollector
 }
 
@@ -38,6 +40,16 @@ var processMetrics = &metrics{
 		Help:    "Time to sign a request, by the source of the key, failures included.",
 		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
 	}, []string{"source"}),
+	answers: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metricsNamespace, Subsystem: metricsSubsystem,
+		Name: "answers_total",
+		Help: "Answers of the gateway, by what the check of their signature found: verified, unsigned, unchecked or unverified, of which the last are withheld.",
+	}, []string{"result"}),
+	notifications: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metricsNamespace, Subsystem: metricsSubsystem,
+		Name: "notifications_total",
+		Help: "Notifications, by what became of them: passed, duplicate, concurrent, not_accepted, or refused as unsigned, wrong_signature, too_large, method, coding or incomplete.",
+	}, []string{"result"}),
 	keys: &keyCollector{rings: make(map[*keyring]struct{})},
 }
 
@@ -48,7 +60,7 @@ func (m *metrics) register(ctx caddy.Context) error {
 	if registry == nil {
 		return nil
 	}
-	for _, collector := range []prometheus.Collector{m.reloadFailures, m.promotions, m.signing, m.keys} {
+	for _, collector := range []prometheus.Collector{m.reloadFailures, m.promotions, m.signing, m.answers, m.notifications, m.keys} {
 		if err := registry.Register(collector); err != nil && !errors.As(err, new(prometheus.AlreadyRegisteredError)) {
 			return err
 		}

@@ -24,6 +24,13 @@ const (
 	answerUnchecked = "answer not checked"
 )
 
+// answerResults are the metric's labels for them.
+var answerResults = map[string]string{
+	answerVerified:  "verified",
+	answerUnsigned:  "unsigned",
+	answerUnchecked: "unchecked",
+}
+
 var errNotJSON = errors.New("it is not valid JSON")
 
 // check lets the gateway's answer pass if it can be trusted, and marks it.
@@ -35,9 +42,11 @@ func (h *Handler) check(c *call, a *answer) error {
 	if len(c.keys.gateway) > 0 {
 		var err error
 		if found, err = verify(c.keys.gateway, a); err != nil {
+			processMetrics.answers.WithLabelValues("unverified").Inc()
 			return unverified(err)
 		}
 	}
+	processMetrics.answers.WithLabelValues(answerResults[found]).Inc()
 	a.header.Set("Proxy-Status", fmt.Sprintf("%s; received-status=%d; details=%q", proxyName, a.status, found))
 	return nil
 }

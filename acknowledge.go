@@ -1,0 +1,83 @@
+package payermax
+
+import (
+	"io"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// deliver passes a verified notification on to the application.
+func (n *Notify) deliver(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, size int) error {
+	if n.Ack != ackAfter {
+		n.record("passed", size, 0)
+		return next.ServeHTTP(w, r)
+	}
+	received := &answer{header: make(http.Header)}
+	if err := next.ServeHTTP(received, r); err != nil {
+		n.record("not_accepted", size, 0)
+		return err // PayerMax gets an error status, and delivers again
+	}
+	if !received.isSuccess() {
+		n.record("not_accepted", size, received.status)
+		return tryAgain(w, received.status)
+	}
+	n.record("passed", size, received.status)
+	return acknowledge(w)
+}
+
+// deliverOnce does the same and remembers the notification if the application
+// accepts it.
+func (n *Notify) deliverOnce(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, id notification, size int) error {
+	received := &answer{header: make(http.Header)}
+	accepted := false
+	defer func() { n.seen.end(id, accepted) }()
+
+	if err := next.ServeHTTP(received, r); err != nil {
+		n.record("not_accepted", size, 0)
+		return err
+	}
+	if n.Ack != ackAfter {
+		accepted = received.isSuccess() && received.acknowledges()
+		n.record("passed", size, received.status)
+		received.write(w)
+		return nil
+	}
+	if accepted = received.isSuccess(); !accepted {
+		n.record("not_accepted", size, received.status)
+		return tryAgain(w, received.status)
+	}
+	n.record("passed", size, received.status)
+	return acknowledge(w)
+}
+
+// isSuccess reports whether the application answered with a 2xx.
+func (a *answer) isSuccess() bool { return a.status >= 200 && a.status < 300 && !a.tooLarge }
+
+// acknowledges reports whether PayerMax will take the answer for a receipt.
+func (a *answer) acknowledges() bool {
+	code, err := answerCode(a)
+	return err == nil && code == "SUCCESS"
+}
+
+// acknowledge tells PayerMax that the notification has arrived.
+func acknowledge(w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusOK)
+	_, err := io.WriteString(w, acknowledgement)
+	return err
+}
+
+// tryAgain tells PayerMax to deliver the notification again. An application's
+// status that is no error becomes one.
+func tryAgain(w http.ResponseWriter, status int) error {
+	if status < http.StatusBadRequest {
+		status = http.StatusServiceUnavailable
+	}
+	refused := &refusal{
+		Code: "NOTIFICATION_NOT_ACCEPTED", Msg: "the application has not accepted the notification; deliver it again",
+		status: status, proxyError: "destination_unavailable",
+	}
+	refused.answer().write(w)
+	return nil
+}

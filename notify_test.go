@@ -1,0 +1,318 @@
+package payermax
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+const paymentNotification = `{"code":"APPLY_SUCCESS","msg":"","keyVersion":"1","appId":"app","notifyTime":"2022-01-17T09:33:54.540+00:00","notifyType":"PAYMENT","data":{"outTradeNo":"P1","status":"SUCCESS","totalAmount":10000.00}}`
+
+// newNotify returns a handler that verifies with gatewayKey, changed by the
+// options.
+func newNotify(t *testing.T, options ...func(*Notify)) *Notify {
+	t.Helper()
+	n := &Notify{GatewayPublicKeys: []string{writePublicKey(t, &gatewayKey().PublicKey)}}
+	for _, option := range options {
+		option(n)
+	}
+	require.NoError(t, provisionNotify(t, n))
+	return n
+}
+
+func provisionNotify(t *testing.T, n *Notify) error {
+	t.Helper()
+	config, err := json.Marshal(n)
+	require.NoError(t, err)
+	*n = Notify{}
+	require.NoError(t, caddy.StrictUnmarshalJSON(config, n))
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	t.Cleanup(cancel)
+	if err := n.Provision(ctx); err != nil {
+		return err
+	}
+	return n.Validate()
+}
+
+func ackAfterwards(n *Notify) { n.Ack = "after" }
+
+func guarded(n *Notify) { n.Duplicates = caddy.Duration(time.Hour) }
+
+// notify makes a signed notification.
+func notify(t *testing.T, body string) *http.Request {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodPost, "/callback", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	signature, err := signer.Sign(t.Context(), gatewayKey(), []byte(body))
+	require.NoError(t, err)
+	r.Header.Set("Sign", signature)
+	return r
+}
+
+// deliver has the handler serve r before the application.
+func deliver(t *testing.T, n *Notify, r *http.Request, application caddyhttp.HandlerFunc) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	require.NoError(t, n.ServeHTTP(w, r, application))
+	return w
+}
+
+// accepting is an application that takes what it gets, and counts.
+func accepting(count *int) caddyhttp.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		*count++
+		_, err := io.WriteString(w, acknowledgement)
+		return err
+	}
+}
+
+func TestNotifyPassesOn(t *testing.T) {
+	n := newNotify(t)
+	for name, body := range map[string]string{
+		"payment":                   paymentNotification,
+		"failed payment, odd time":  `{"code":"PAYMENT_FAILED","msg":"x","notifyTime":"2025-02-27T09:44:00 +0000","notifyType":"PAYMENT","data":{"status":"FAILED"}}`,
+		"another name of the appId": `{"merchantAppId":"app","notifyType":"TOKENIZATION","data":{}}`,
+		"no envelope":               `{"referenceNo":"1","amount":"2","currency":"PHP"}`,
+		"a type of tomorrow":        `{"notifyType":"SOMETHING NEW","data":[1e400]}`,
+		"white space, and more":     " {\"a\":\"\\u00e9\u2028\", \"n\":12345678901234567890 }\r\n",
+		"not even JSON":             "hello",
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := notify(t, body)
+			r.Header.Set("Payermax-Verified", "forged")
+			r.Header["PayerMax_Verified"] = []string{"forged"}
+			r.Header.Set("Trailer", "X")
+			r.ContentLength, r.TransferEncoding = -1, []string{"chunked"}
+			w := deliver(t, n, r, func(w http.ResponseWriter, r *http.Request) error {
+				got, err := io.ReadAll(r.Body)
+				require.NoError(t, err)
+				assert.Equal(t, body, string(got))
+				assert.EqualValues(t, len(body), r.ContentLength)
+				assert.Equal(t, []string{signer.Fingerprint(&gatewayKey().PublicKey)}, r.Header["Payermax-Verified"])
+				assert.NotContains(t, r.Header, "PayerMax_Verified")
+				assert.NotContains(t, r.Header, "Trailer")
+				assert.Empty(t, r.TransferEncoding)
+				w.WriteHeader(http.StatusTeapot)
+				_, err = io.WriteString(w, "the application's own")
+				return err
+			})
+			assert.Equal(t, http.StatusTeapot, w.Code)
+			assert.Equal(t, "the application's own", w.Body.String())
+		})
+	}
+}
+
+func TestNotifyRefuses(t *testing.T) {
+	n := newNotify(t, func(n *Notify) { n.MaxBodySize = 300 })
+	for _, test := range []struct {
+		name   string
+		change func(*http.Request)
+		status int
+		result string
+	}{
+		{"GET", func(r *http.Request) { r.Method = http.MethodGet }, 405, "method"},
+		{"unsigned", func(r *http.Request) { r.Header.Del("Sign") }, 403, "unsigned"},
+		{"signed twice", func(r *http.Request) { r.Header.Add("Sign", r.Header.Get("Sign")) }, 403, "unsigned"},
+		{"signed by somebody else", func(r *http.Request) {
+			signature, err := signer.Sign(r.Context(), merchantKey(), []byte(paymentNotification))
+			require.NoError(t, err)
+			r.Header.Set("Sign", signature)
+		}, 403, "wrong_signature"},
+		{"one byte changed", func(r *http.Request) { withBody(r, strings.Replace(paymentNotification, "P1", "P2", 1), -1) }, 403, "wrong_signature"},
+		{"one byte added", func(r *http.Request) { withBody(r, paymentNotification+"\n", -1) }, 403, "wrong_signature"},
+		{"empty", func(r *http.Request) { withBody(r, "", 0) }, 403, "wrong_signature"},
+		{"too large, as declared", func(r *http.Request) { r.ContentLength = 301 }, 413, "too_large"},
+		{"too large, undeclared", func(r *http.Request) { withBody(r, strings.Repeat(" ", 301), -1) }, 413, "too_large"},
+		{"compressed", func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }, 415, "coding"},
+		{"cut short", func(r *http.Request) { r.Body = io.NopCloser(io.MultiReader(r.Body, broken{})) }, 400, "incomplete"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := notify(t, paymentNotification)
+			test.change(r)
+			before := counted(t, processMetrics.notifications.WithLabelValues(test.result))
+			w := deliver(t, n, r, unreachable(t))
+			assert.Equal(t, test.status, w.Code)
+			assert.NotContains(t, w.Body.String(), `"SUCCESS"`, "PayerMax would not deliver it again")
+			assert.Equal(t, before+1, counted(t, processMetrics.notifications.WithLabelValues(test.result)))
+		})
+	}
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, errors.New("CANARY") }
+
+func TestNotifyAckAfter(t *testing.T) {
+	n := newNotify(t, ackAfterwards)
+	for _, test := range []struct {
+		name        string
+		application caddyhttp.HandlerFunc
+		status      int
+		acked       bool
+	}{
+		{"200", func(w http.ResponseWriter, _ *http.Request) error { _, err := io.WriteString(w, "thanks"); return err }, 200, true},
+		{"204", func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(204); return nil }, 200, true},
+		{"302", func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(302); return nil }, 503, false},
+		{"409", func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(409); return nil }, 409, false},
+		{"500 that says SUCCESS", func(w http.ResponseWriter, _ *http.Request) error {
+			w.WriteHeader(500)
+			_, err := io.WriteString(w, acknowledgement)
+			return err
+		}, 500, false},
+		{"nothing", func(http.ResponseWriter, *http.Request) error { return nil }, 503, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := deliver(t, n, notify(t, paymentNotification), test.application)
+			assert.Equal(t, test.status, w.Code)
+			if test.acked {
+				assert.Equal(t, `{"code":"SUCCESS","msg":"Success"}`, w.Body.String())
+			} else {
+				assert.NotContains(t, w.Body.String(), `"SUCCESS"`)
+			}
+		})
+	}
+
+	t.Run("unreachable", func(t *testing.T) {
+		w := httptest.NewRecorder()
+		err := n.ServeHTTP(w, notify(t, paymentNotification), caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
+			return caddyhttp.Error(http.StatusBadGateway, errors.New("refused"))
+		}))
+		assert.Error(t, err)
+		assert.Empty(t, w.Body.String())
+	})
+}
+
+// The guard: an accepted notification reaches the application once, even if it
+// is delivered with another time; a refused one as often as it comes.
+func TestNotifyDuplicates(t *testing.T) {
+	later := strings.Replace(paymentNotification, "2022-01-17T09:33:54.540", "2022-01-17T09:34:24.540", 1)
+	other := strings.Replace(paymentNotification, "P1", "P2", 1)
+
+	for name, options := range map[string][]func(*Notify){
+		"the application acknowledges": {guarded},
+		"the sidecar acknowledges":     {guarded, ackAfterwards},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNotify(t, options...)
+			var count int
+			for range 3 {
+				w := deliver(t, n, notify(t, paymentNotification), func(w http.ResponseWriter, _ *http.Request) error {
+					count++
+					w.WriteHeader(http.StatusInternalServerError)
+					return nil
+				})
+				assert.Equal(t, http.StatusInternalServerError, w.Code)
+			}
+			assert.Equal(t, 3, count, "not accepted, so delivered each time")
+
+			for _, body := range []string{paymentNotification, later, paymentNotification} {
+				w := deliver(t, n, notify(t, body), accepting(&count))
+				assert.Equal(t, acknowledgement, w.Body.String())
+			}
+			assert.Equal(t, 4, count, "accepted once")
+			deliver(t, n, notify(t, other), accepting(&count))
+			assert.Equal(t, 5, count)
+
+			n.seen.now = func() time.Time { return time.Now().Add(2 * time.Hour) }
+			deliver(t, n, notify(t, paymentNotification), accepting(&count))
+			assert.Equal(t, 6, count, "the window is over")
+		})
+	}
+
+	// An unverified copy of an accepted notification is not acknowledged.
+	t.Run("unsigned duplicate", func(t *testing.T) {
+		n := newNotify(t, guarded)
+		var count int
+		deliver(t, n, notify(t, paymentNotification), accepting(&count))
+		forged := notify(t, paymentNotification)
+		forged.Header.Del("Sign")
+		assert.Equal(t, http.StatusForbidden, deliver(t, n, forged, unreachable(t)).Code)
+	})
+
+	t.Run("at the same time", func(t *testing.T) {
+		n := newNotify(t, guarded)
+		var count int
+		deliver(t, n, notify(t, paymentNotification), func(w http.ResponseWriter, r *http.Request) error {
+			assert.Equal(t, http.StatusServiceUnavailable, deliver(t, n, notify(t, paymentNotification), unreachable(t)).Code)
+			return accepting(&count)(w, r)
+		})
+		assert.Equal(t, 1, count)
+	})
+
+	t.Run("bounded", func(t *testing.T) {
+		s := newAcceptedNotifications(time.Hour)
+		for i := range maxAccepted + 100 {
+			id := notification{byte(i), byte(i >> 8), byte(i >> 16)}
+			require.Equal(t, isNew, s.begin(id))
+			s.end(id, true)
+		}
+		assert.Len(t, s.accepted, maxAccepted)
+		assert.Equal(t, maxAccepted, s.order.Len())
+		assert.Empty(t, s.underWay)
+	})
+}
+
+// PayerMax's key can change: two at a time, and followed when the file changes.
+func TestNotifyKeys(t *testing.T) {
+	public, err := os.ReadFile(writePublicKey(t, &gatewayKey().PublicKey))
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "payermax.pub")
+	old, err := os.ReadFile(writePublicKey(t, &merchantKey().PublicKey))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, old, 0o600))
+
+	n := newNotify(t, func(n *Notify) { n.GatewayPublicKeys = []string{path} })
+	assert.Equal(t, http.StatusForbidden, deliver(t, n, notify(t, paymentNotification), unreachable(t)).Code)
+	require.NoError(t, os.WriteFile(path, public, 0o600))
+	var count int
+	require.Eventually(t, func() bool {
+		return deliver(t, n, notify(t, paymentNotification), accepting(&count)).Code == http.StatusOK
+	}, pickUp, 10*time.Millisecond)
+
+	both := newNotify(t, func(n *Notify) {
+		n.GatewayPublicKeys = []string{writePublicKey(t, &merchantKey().PublicKey), path}
+	})
+	assert.Equal(t, http.StatusOK, deliver(t, both, notify(t, paymentNotification), accepting(&count)).Code)
+}
+
+func TestNotifyProvisionRefuses(t *testing.T) {
+	key := writePublicKey(t, &gatewayKey().PublicKey)
+	for words, n := range map[string]*Notify{
+		"gateway_public_key: required":                           {},
+		"gateway_public_key: {env.PAYERMAX_TEST_UNSET} is empty": {GatewayPublicKeys: []string{"{env.PAYERMAX_TEST_UNSET}"}},
+		"gateway_public_key: public key file no.pub":             {GatewayPublicKeys: []string{"no.pub"}},
+		`ack must be "after"`:                                    {GatewayPublicKeys: []string{key}, Ack: "before"},
+		"max_body_size must be positive":                         {GatewayPublicKeys: []string{key}, MaxBodySize: -1},
+		"duplicates must be positive":                            {GatewayPublicKeys: []string{key}, Duplicates: -1},
+	} {
+		assert.ErrorContains(t, provisionNotify(t, n), words)
+	}
+}
+
+// FuzzNotificationID never panics, and tells notifications apart by what they
+// say.
+func FuzzNotificationID(f *testing.F) {
+	f.Add([]byte(paymentNotification))
+	f.Add([]byte(`{"a":1} {"b":2}`))
+	f.Add([]byte(`{"notifyTime":`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if notificationID(body) != notificationID(append([]byte(nil), body...)) {
+			t.Fatal("not deterministic")
+		}
+	})
+}

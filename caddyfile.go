@@ -202,7 +202,8 @@ func (o *proxyOptions) parse(h httpcaddyfile.Helper, upstream string) (*reversep
 //	    # PayerMax's own keys
 //	    gateway_public_key <paths...>
 //
-//	    version            1.5|1.6
+//	    endpoints          drop_in|all|<names...>
+//	    version            [<endpoint>] <version>
 //	    key_version        <key_version>
 //	    max_body_size      <size>
 //	    timeout            <duration>

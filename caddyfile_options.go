@@ -54,8 +54,15 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) (known bool, err error
 		return true, unmarshalPath(d, &h.MerchantPublicKey)
 	case "gateway_public_key":
 		return true, unmarshalPaths(d, &h.GatewayPublicKeys)
+	case "endpoints":
+		names := d.RemainingArgs()
+		if len(names) == 0 {
+			return true, d.ArgErr()
+		}
+		h.Endpoints = append(h.Endpoints, names...)
+		return true, nil
 	case "version":
-		return true, unmarshalText(d, &h.Version)
+		return true, h.unmarshalVersion(d)
 	case "key_version":
 		return true, unmarshalText(d, &h.KeyVersion)
 	case "max_body_size":
@@ -65,6 +72,27 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) (known bool, err error
 	default:
 		return false, nil
 	}
+}
+
+// unmarshalVersion reads the version of an endpoint, which is
+// applyDropinSession if none is named.
+func (h *Handler) unmarshalVersion(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	switch len(args) {
+	case 1:
+		args = []string{sessionEndpoint, args[0]}
+	case 2:
+	default:
+		return d.ArgErr()
+	}
+	if _, ok := h.Versions[args[0]]; ok {
+		return d.Errf("version of %s is already set", args[0])
+	}
+	if h.Versions == nil {
+		h.Versions = make(map[string]string)
+	}
+	h.Versions[args[0]] = args[1]
+	return nil
 }
 
 // unmarshalKeyFile reads the short form of a key that is in a file.

@@ -36,7 +36,7 @@ const (
 // `transport payermax`. The answer's own signature is checked before the
 // application sees the answer.
 //
-// What is served is a `POST` of JSON to
+// What is served is a `POST` of JSON to the path of an enabled endpoint, such as
 // `/aggregate-pay/api/gateway/applyDropinSession`; anything else is refused. A
 // request that cannot be validated, filled and signed never leaves: it is
 // answered here, in PayerMax's own JSON shape, with a `Proxy-Status` header
@@ -90,9 +90,17 @@ type Handler struct {
 	// config is loaded.
 	GatewayPublicKeys []string `json:"gateway_public_keys,omitempty"`
 
-	// The API version to declare and to validate by: `1.5` or `1.6`.
-	// Default: `1.5`.
-	Version string `json:"version,omitempty"`
+	// The endpoints that are signed: their names, or `drop_in` for those of a
+	// Drop-In payment (applyDropinSession, orderAndPay, orderQuery, refund,
+	// refundQuery, capture, cancel), or `all`. Default: `applyDropinSession` alone.
+	// Others are refused, for whoever takes over the application should not be
+	// able to have anything signed.
+	Endpoints []string `json:"endpoints,omitempty"`
+
+	// The API version to declare, by endpoint. Each endpoint has a default;
+	// that of applyDropinSession is `1.5`, and `1.6` is known as well.
+	// Placeholders are expanded when the config is loaded.
+	Versions map[string]string `json:"versions,omitempty"`
 
 	// The version of the signature algorithm (`keyVersion`). Default: `1`, the
 	// only one that PayerMax documents. Placeholders are expanded whenever the
@@ -141,7 +149,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	if h.routes, err = settings.routes(); err != nil {
+	if h.routes, err = h.enabledRoutes(settings); err != nil {
 		return err
 	}
 	if h.keyring, err = h.openKeyring(ctx, settings); err != nil {

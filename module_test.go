@@ -64,6 +64,8 @@ func TestServeHTTPRefuses(t *testing.T) {
 		{"another path", func(r *http.Request) { r.URL.Path += "s" }, 404, "NOT_FOUND"},
 		{"the path in another case", func(r *http.Request) { r.URL.Path = strings.ToLower(r.URL.Path) }, 404, "NOT_FOUND"},
 		{"an escaped path", func(r *http.Request) { r.URL.RawPath = strings.Replace(sessionPath, "api", "%61pi", 1) }, 404, "NOT_FOUND"},
+		{"an endpoint that is not enabled", func(r *http.Request) { r.URL.Path = pathPrefix + "orderAndPay" }, 403, "ENDPOINT_NOT_ENABLED"},
+		{"an endpoint alone", func(r *http.Request) { r.URL.Path = "orderAndPay" }, 404, "NOT_FOUND"},
 		{"GET", func(r *http.Request) { r.Method = http.MethodGet }, 405, "METHOD_NOT_ALLOWED"},
 		{"a query string", func(r *http.Request) { r.URL.RawQuery = "a=b" }, 400, "PARAMS_INVALID"},
 		{"no content type", func(r *http.Request) { r.Header.Del("Content-Type") }, 415, "UNSUPPORTED_MEDIA_TYPE"},
@@ -136,6 +138,55 @@ func TestServeHTTPReportsAllViolations(t *testing.T) {
 	}
 	assert.Equal(t, []string{"/appId mismatch", "/data/totalAmount minimum", "/data/currency pattern", "/data/country required", "/data/userId required"}, fields)
 	assert.Contains(t, f.Msg, "and 4 more")
+}
+
+// Every endpoint can be enabled, and gets its own version.
+func TestServeHTTPEndpoints(t *testing.T) {
+	for _, test := range []struct {
+		configured []string
+		versions   map[string]string
+		want       map[string]string // version by endpoint
+	}{
+		{nil, nil, map[string]string{"applyDropinSession": "1.5"}},
+		{[]string{"orderQuery"}, nil, map[string]string{"orderQuery": "1.4"}},
+		{
+			[]string{"drop_in"},
+			map[string]string{"applyDropinSession": "1.6", "orderAndPay": "1.4"},
+			map[string]string{
+				"applyDropinSession": "1.6", "orderAndPay": "1.4", "orderQuery": "1.4", "refund": "1.4",
+				"refundQuery": "1.4", "capture": "1.4", "cancel": "1.4",
+			},
+		},
+		{[]string{"drop_in", "orderQuery", "exchange"}, nil, map[string]string{
+			"applyDropinSession": "1.5", "orderAndPay": "1.5", "orderQuery": "1.4", "refund": "1.4",
+			"refundQuery": "1.4", "capture": "1.4", "cancel": "1.4", "exchange": "1.1",
+		}},
+	} {
+		h := newHandler(t, func(h *Handler) { h.Endpoints, h.Versions = test.configured, test.versions })
+		for _, e := range endpoints {
+			r := post(`{"data":{"currency":"IDR","country":"ID","userId":"U1","totalAmount":"1"}}`)
+			if test.versions == nil {
+				r = post(sessionBody)
+			}
+			r.URL.Path = e.path()
+			version, enabled := test.want[e.name]
+			w := serve(t, h, r, func(w http.ResponseWriter, r *http.Request) error {
+				body, err := io.ReadAll(r.Body)
+				require.NoError(t, err)
+				assert.Equal(t, e.path(), r.URL.Path)
+				assert.Contains(t, string(body), `{"version":"`+version+`",`)
+				w.WriteHeader(http.StatusOK)
+				return nil
+			})
+			if enabled {
+				assert.Equal(t, http.StatusOK, w.Code, e.name)
+			} else {
+				assert.Equal(t, "ENDPOINT_NOT_ENABLED", refusalOf(t, w).Code, e.name)
+			}
+		}
+	}
+	all := newHandler(t, func(h *Handler) { h.Endpoints = []string{"all"} })
+	assert.Len(t, all.routes, len(endpoints))
 }
 
 // A key that cannot sign, such as one in a token that was pulled out, ends the

@@ -1,6 +1,7 @@
 package payermax
 
 import (
+	"net/url"
 	"os"
 	"regexp"
 	"strconv"
@@ -29,12 +30,12 @@ func TestReadmeTables(t *testing.T) {
 	require.NoError(t, err)
 	for _, name := range []string{
 		"gateway", "app_id", "merchant_no", "sp_merchant_no", "private_key", "gateway_public_key",
-		"version", "key_version", "max_body_size", "timeout", "key", "merchant_public_key",
+		"endpoints", "version", "key_version", "max_body_size", "timeout", "key", "merchant_public_key",
 	} {
 		assert.Contains(t, string(readme), "| `"+name+"` |")
 	}
 	for _, f := range []*refusal{
-		notFound(), methodNotAllowed(), badRequest(""), tooLarge(0), unsupportedMediaType(""), loopDetected(), signingFailed(nil), unverified(nil),
+		notServed(&url.URL{}), notServed(&url.URL{Path: pathPrefix + "refund"}), methodNotAllowed(), badRequest(""), tooLarge(0), unsupportedMediaType(""), loopDetected(), signingFailed(nil), unverified(nil),
 		(&call{}).failed(t.Context(), &answer{}, nil),
 	} {
 		assert.Regexp(t, `\| [\d, ]*`+strconv.Itoa(f.status)+`[\d, ]* \| `+"`"+f.Code+"`", string(readme))

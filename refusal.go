@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
@@ -78,9 +80,16 @@ func clientError(status int, code, msg string) *refusal {
 	}
 }
 
-func notFound() *refusal {
+// notServed refuses a path, and tells an endpoint that is not enabled from one
+// that does not exist.
+func notServed(u *url.URL) *refusal {
+	name, _ := strings.CutPrefix(u.Path, pathPrefix)
+	if _, ok := lookupEndpoint(name); ok && u.RawPath == "" && u.Path == pathPrefix+name {
+		return clientError(http.StatusForbidden, "ENDPOINT_NOT_ENABLED",
+			name+" is not enabled in this sidecar; the operator can enable it with the option endpoints")
+	}
 	return clientError(http.StatusNotFound, "NOT_FOUND",
-		"this sidecar only signs POST "+endpoints[0].path()+"; check the path")
+		"there is no such endpoint; check the path, to the letter, such as "+pathPrefix+sessionEndpoint)
 }
 
 func methodNotAllowed() *refusal {

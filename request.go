@@ -23,7 +23,7 @@ func (h *Handler) match(r *http.Request) (route, error) {
 	case r.Header.Get("User-Agent") == proxyName:
 		return route{}, loopDetected()
 	case !ok || r.URL.RawPath != "":
-		return route{}, notFound()
+		return route{}, notServed(r.URL)
 	case r.Method != http.MethodPost:
 		return route{}, methodNotAllowed()
 	case r.URL.RawQuery != "":
@@ -95,7 +95,9 @@ func (rt route) understand(body []byte) (*envelope.Envelope, error) {
 	for _, problem := range request.Check(rt.identity) {
 		violations = append(violations, violation(problem))
 	}
-	violations = append(violations, rt.rules.Validate(request.Data())...)
+	if rt.rules != nil {
+		violations = append(violations, rt.rules.Validate(request.Data())...)
+	}
 	if len(violations) > 0 {
 		return nil, invalid(violations)
 	}

@@ -20,7 +20,7 @@ import (
 // Caddy's admin endpoint and autosave show.
 type settings struct {
 	appID, merchantNo, spMerchantNo string
-	version                         string
+	versions                        map[string]string
 	merchantPublicKey               string
 	gatewayPublicKeys               []string
 }
@@ -29,7 +29,7 @@ type settings struct {
 type route struct {
 	endpoint
 	identity envelope.Identity
-	rules    *validate.RuleSet
+	rules    *validate.RuleSet // nil if there are none for the endpoint
 }
 
 // expand returns the options with their placeholders expanded. An option that
@@ -43,7 +43,6 @@ func (h *Handler) expand(repl *caddy.Replacer) (settings, error) {
 		{"app_id", h.AppID, 64, &s.appID},
 		{"merchant_no", h.MerchantNo, 32, &s.merchantNo},
 		{"sp_merchant_no", h.SPMerchantNo, 32, &s.spMerchantNo},
-		{"version", h.Version, 8, &s.version},
 		{"merchant_public_key", h.MerchantPublicKey, 0, &s.merchantPublicKey},
 	}
 	for i, path := range h.GatewayPublicKeys {
@@ -53,6 +52,17 @@ func (h *Handler) expand(repl *caddy.Replacer) (settings, error) {
 		if err := o.expand(repl, h.Sandbox); err != nil {
 			return s, err
 		}
+	}
+	s.versions = make(map[string]string, len(h.Versions))
+	for name, configured := range h.Versions {
+		if _, ok := lookupEndpoint(name); !ok {
+			return s, fmt.Errorf("version: there is no endpoint %q", name)
+		}
+		var version string
+		if err := (option{"version", configured, 8, &version}).expand(repl, false); err != nil {
+			return s, err
+		}
+		s.versions[name] = version
 	}
 	if h.Sandbox {
 		s.appID = cmp.Or(s.appID, exampleAppID)
@@ -116,15 +126,18 @@ func (h *Handler) requireOptions(s settings) error {
 	return nil
 }
 
-// routes returns the endpoints that are served, by path.
-func (s settings) routes() (map[string]route, error) {
-	routes := make(map[string]route, len(endpoints))
-	for _, e := range endpoints {
-		version := cmp.Or(s.version, e.version)
-		rules, ok := validate.Lookup(e.name, version)
-		if !ok {
-			return nil, fmt.Errorf("version: %s has no version %q here; choose one of %s",
-				e.name, version, strings.Join(validate.Versions(e.name), ", "))
+// enabledRoutes returns the endpoints that are enabled, by path.
+func (h *Handler) enabledRoutes(s settings) (map[string]route, error) {
+	enabled, err := enabledEndpoints(h.Endpoints)
+	if err != nil {
+		return nil, err
+	}
+	routes := make(map[string]route, len(enabled))
+	for _, e := range enabled {
+		version := cmp.Or(s.versions[e.name], e.version)
+		rules, err := rulesFor(e.name, version)
+		if err != nil {
+			return nil, err
 		}
 		routes[e.path()] = route{
 			endpoint: e,
@@ -138,6 +151,16 @@ func (s settings) routes() (map[string]route, error) {
 		}
 	}
 	return routes, nil
+}
+
+// rulesFor returns the rules for an endpoint's data, or nil if there are none
+// for this endpoint yet. Where there are some, the version must be one of theirs.
+func rulesFor(name, version string) (*validate.RuleSet, error) {
+	rules, ok := validate.Lookup(name, version)
+	if known := validate.Versions(name); !ok && len(known) > 0 {
+		return nil, fmt.Errorf("version: %s has no version %q here; choose one of %s", name, version, strings.Join(known, ", "))
+	}
+	return rules, nil
 }
 
 // openKeyring loads the keys that are configured. For the sandbox, a key that is

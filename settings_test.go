@@ -31,7 +31,9 @@ func TestProvisionRefuses(t *testing.T) {
 		// A check must not be switched off by a variable that is not set.
 		{"empty placeholder for the gateway key", Handler{AppID: "app", KeyRaw: keyFile(key), GatewayPublicKeys: []string{"{env.PAYERMAX_TEST_EMPTY}"}}, []string{"gateway_public_key: {env.PAYERMAX_TEST_EMPTY} is empty"}},
 		{"unknown placeholder", Handler{AppID: "{nope.nope}", KeyRaw: keyFile(key)}, []string{"app_id: ", "nope.nope"}},
-		{"unknown version", Handler{AppID: "app", KeyRaw: keyFile(key), Version: "1.1"}, []string{`version: applyDropinSession has no version "1.1"`, "1.5, 1.6"}},
+		{"unknown version", Handler{AppID: "app", KeyRaw: keyFile(key), Versions: map[string]string{sessionEndpoint: "1.1"}}, []string{`version: applyDropinSession has no version "1.1"`, "1.5, 1.6"}},
+		{"version of an unknown endpoint", Handler{AppID: "app", KeyRaw: keyFile(key), Versions: map[string]string{"pay": "1.1"}}, []string{`version: there is no endpoint "pay"`}},
+		{"unknown endpoint", Handler{AppID: "app", KeyRaw: keyFile(key), Endpoints: []string{"dropin"}}, []string{`endpoints: "dropin" is neither an endpoint nor a group`, "drop_in, all, applyDropinSession"}},
 		{"long app_id", Handler{AppID: strings.Repeat("a", 65), KeyRaw: keyFile(key)}, []string{"app_id: longer than the 64 characters"}},
 		{"long merchant_no", Handler{AppID: "app", MerchantNo: strings.Repeat("1", 33), KeyRaw: keyFile(key)}, []string{"merchant_no: longer than the 32 characters"}},
 		{"line break in app_id", Handler{AppID: "app\n", KeyRaw: keyFile(key)}, []string{"app_id: contains characters that are not text"}},

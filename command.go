@@ -5,7 +5,7 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
-	"github.com/caddy-payermax/caddy-payermax/demo"
+	"github.com/caddy-payermax/caddy-payermax/commands"
 )
 
 // exampleCaddyfile is what the demonstration runs, so that it is always the
@@ -17,5 +17,5 @@ var exampleCaddyfile []byte
 // The subcommands belong to the module rather than to the binary in caddy/, so
 // that a binary built with xcaddy has them as well.
 func init() {
-	caddycmd.RegisterCommand(demo.Command(exampleCaddyfile))
+	caddycmd.RegisterCommand(commands.Demo(exampleCaddyfile))
 }

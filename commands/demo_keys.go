@@ -1,4 +1,4 @@
-package demo
+package commands
 
 import (
 	"crypto/rand"
@@ -9,18 +9,18 @@ import (
 	"path/filepath"
 )
 
-// keys are the two key pairs of a demonstration. The halves that the sidecar
+// demoKeys are the two key pairs of a demonstration. The halves that the sidecar
 // needs are files, as they would be mounted from a Secret.
-type keys struct {
+type demoKeys struct {
 	merchant, gateway         *rsa.PrivateKey
 	dir                       string
 	merchantPath, gatewayPath string
 }
 
-// makeKeys generates the keys and writes the sidecar's halves to a temporary
+// makeDemoKeys generates the keys and writes the sidecar's halves to a temporary
 // directory that only this user can enter.
-func makeKeys() (k *keys, err error) {
-	k = new(keys)
+func makeDemoKeys() (k *demoKeys, err error) {
+	k = new(demoKeys)
 	if k.merchant, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
 		return nil, err
 	}
@@ -54,4 +54,4 @@ func makeKeys() (k *keys, err error) {
 }
 
 // remove deletes the files.
-func (k *keys) remove() { _ = os.RemoveAll(k.dir) }
+func (k *demoKeys) remove() { _ = os.RemoveAll(k.dir) }

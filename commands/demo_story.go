@@ -1,4 +1,4 @@
-package demo
+package commands
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ import (
 )
 
 // introduce says who takes part.
-func (d *Demo) introduce(sidecar, gateway string, k *keys) {
+func (d *demo) introduce(sidecar, gateway string, k *demoKeys) {
 	d.say(`One call from an application to PayerMax, all on this machine.
 
   application  this program; it holds no key
@@ -28,7 +28,7 @@ func (d *Demo) introduce(sidecar, gateway string, k *keys) {
 }
 
 // show makes one good call and one bad one, and tells both.
-func (d *Demo) show(ctx context.Context, sidecar string) error {
+func (d *demo) show(ctx context.Context, sidecar string) error {
 	answer, body, err := post(ctx, sidecar, complete)
 	if err != nil {
 		return fmt.Errorf("calling the sidecar: %w", err)
@@ -72,7 +72,7 @@ func (d *Demo) show(ctx context.Context, sidecar string) error {
 }
 
 // invite tells how to make a call of one's own.
-func (d *Demo) invite(sidecar string) {
+func (d *demo) invite(sidecar string) {
 	d.heading("Your turn; Ctrl-C ends it")
 	d.say(`  curl -i http://%s%s \
     -H 'Content-Type: application/json' \
@@ -102,19 +102,19 @@ func post(ctx context.Context, sidecar, body string) (*http.Response, []byte, er
 }
 
 // request shows a request to the endpoint.
-func (d *Demo) request(header http.Header, body []byte) {
+func (d *demo) request(header http.Header, body []byte) {
 	d.say("  POST %s\n", endpoint)
 	d.message(header, body)
 }
 
 // response shows an answer.
-func (d *Demo) response(answer *http.Response, body []byte) {
+func (d *demo) response(answer *http.Response, body []byte) {
 	d.say("  HTTP %s\n", answer.Status)
 	d.message(answer.Header, body)
 }
 
 // message shows the headers that matter and the body, indented for reading.
-func (d *Demo) message(header http.Header, body []byte) {
+func (d *demo) message(header http.Header, body []byte) {
 	for _, field := range []string{"Content-Type", "Sign", "Proxy-Status"} {
 		for _, value := range header.Values(field) {
 			d.say("  %s: %s\n", field, abbreviate(value))
@@ -137,11 +137,11 @@ func abbreviate(value string) string {
 }
 
 // heading begins a chapter.
-func (d *Demo) heading(text string) {
+func (d *demo) heading(text string) {
 	d.say("\n%s\n%s\n\n", text, strings.Repeat("-", len(text)))
 }
 
 // say prints. A demonstration that cannot be seen has nothing else to do.
-func (d *Demo) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(d.Out, format, args...)
+func (d *demo) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(d.out, format, args...)
 }

@@ -1,4 +1,4 @@
-package demo
+package commands
 
 import (
 	"context"
@@ -31,24 +31,24 @@ const (
 	complete   = `{"data":{"totalAmount":10000.00,"currency":"IDR","country":"ID","userId":"U10001","tokenForFutureUse":false,"componentList":["CARD","APPLEPAY"]}}`
 )
 
-// Demo is one demonstration.
-type Demo struct {
-	// Caddyfile configures the sidecar by the environment variables that
+// demo is one demonstration.
+type demo struct {
+	// caddyfile configures the sidecar by the environment variables that
 	// Caddyfile.example documents.
-	Caddyfile []byte
-	// Port is the sidecar's, on 127.0.0.1; any free one if zero.
-	Port uint16
-	// Serve keeps everything up after the show, until the context ends.
-	Serve bool
-	// Out is where the story is told.
-	Out io.Writer
+	caddyfile []byte
+	// port is the sidecar's, on 127.0.0.1; any free one if zero.
+	port uint16
+	// serve keeps everything up after the show, until the context ends.
+	serve bool
+	// out is where the story is told.
+	out io.Writer
 
 	calls chan sandbox.Call
 }
 
-// Run gives the demonstration.
-func (d *Demo) Run(ctx context.Context) error {
-	keys, err := makeKeys()
+// run gives the demonstration.
+func (d *demo) run(ctx context.Context) error {
+	keys, err := makeDemoKeys()
 	if err != nil {
 		return fmt.Errorf("making keys: %w", err)
 	}
@@ -70,7 +70,7 @@ func (d *Demo) Run(ctx context.Context) error {
 	if err := d.show(ctx, sidecar); err != nil {
 		return err
 	}
-	if d.Serve {
+	if d.serve {
 		d.invite(sidecar)
 		<-ctx.Done()
 	}
@@ -78,7 +78,7 @@ func (d *Demo) Run(ctx context.Context) error {
 }
 
 // startGateway serves the sandbox on a free port.
-func (d *Demo) startGateway(k *keys) (*http.Server, error) {
+func (d *demo) startGateway(k *demoKeys) (*http.Server, error) {
 	gateway, err := sandbox.New(k.gateway, sandbox.Merchant{
 		AppID: appID, MerchantNo: merchantNo, PublicKey: &k.merchant.PublicKey,
 	})
@@ -108,8 +108,8 @@ func (d *Demo) startGateway(k *keys) (*http.Server, error) {
 
 // startSidecar runs the Caddyfile in this process and returns the sidecar's
 // address.
-func (d *Demo) startSidecar(k *keys, gateway string) (string, error) {
-	port := int(d.Port)
+func (d *demo) startSidecar(k *demoKeys, gateway string) (string, error) {
+	port := int(d.port)
 	if port == 0 {
 		var err error
 		if port, err = freePort(); err != nil {
@@ -134,7 +134,7 @@ func (d *Demo) startSidecar(k *keys, gateway string) (string, error) {
 		}
 	}
 
-	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(d.Caddyfile, map[string]any{"filename": "Caddyfile.example"})
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(d.caddyfile, map[string]any{"filename": "Caddyfile.example"})
 	if err != nil {
 		return "", err
 	}

@@ -1,7 +1,5 @@
-// Package demo shows the sidecar at work on one machine: it starts the sidecar
-// and a sandbox gateway, makes a call as an application would, and tells what
-// happened on either side.
-package demo
+// Package commands holds the subcommands that the module adds to Caddy.
+package commands
 
 import (
 	"context"
@@ -14,9 +12,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Command returns the payermax-demo subcommand, which runs the sidecar of the
-// given Caddyfile.
-func Command(caddyfile []byte) caddycmd.Command {
+// Demo returns the payermax-demo subcommand, which runs the sidecar of the given
+// Caddyfile and a sandbox gateway, makes a call as an application would, and
+// tells what happened on either side.
+func Demo(caddyfile []byte) caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "payermax-demo",
 		Usage: "[--serve] [--port <port>]",
@@ -45,8 +44,8 @@ With --serve it stays up afterwards, for calls of your own:
 				ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 				defer stop()
 
-				d := &Demo{Caddyfile: caddyfile, Port: port, Serve: flags.Bool("serve"), Out: os.Stdout}
-				if err := d.Run(ctx); err != nil {
+				d := &demo{caddyfile: caddyfile, port: port, serve: flags.Bool("serve"), out: os.Stdout}
+				if err := d.run(ctx); err != nil {
 					return caddy.ExitCodeFailedStartup, err
 				}
 				return caddy.ExitCodeSuccess, nil

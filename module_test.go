@@ -3,6 +3,7 @@ package payermax
 import (
 	"crypto"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -202,6 +203,18 @@ func TestServeHTTPWithoutSignature(t *testing.T) {
 	assert.Equal(t, "SYSTEM_ERROR", refusalOf(t, w).Code)
 	assert.NotContains(t, w.Body.String(), "CANARY")
 }
+
+// A key that lives elsewhere says when to try again.
+func TestServeHTTPRetryAfter(t *testing.T) {
+	assert.Equal(t, []string{"3"}, signingFailed(fmt.Errorf("signing: %w", away{})).header["Retry-After"])
+	assert.Equal(t, []string{"1"}, signingFailed(errors.New("x")).header["Retry-After"])
+}
+
+type away struct{}
+
+func (away) Error() string { return "the token is away" }
+
+func (away) RetryAfter() time.Duration { return 2100 * time.Millisecond }
 
 type brokenKey struct{ crypto.Signer }
 

@@ -3,10 +3,14 @@ package payermax
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
@@ -133,11 +137,17 @@ func invalid(violations []validate.Violation) *refusal {
 	return f
 }
 
-// signingFailed refuses a request because of the key, not of the request.
+// signingFailed refuses a request because of the key, not of the request. A key
+// that lives elsewhere may know when to try again.
 func signingFailed(err error) *refusal {
+	seconds := 1
+	var unavailable interface{ RetryAfter() time.Duration }
+	if errors.As(err, &unavailable) {
+		seconds = max(seconds, int(math.Ceil(unavailable.RetryAfter().Seconds())))
+	}
 	return &refusal{
 		Code: "SYSTEM_ERROR", Msg: "the request could not be signed; nothing was sent, so it is safe to try again",
 		status: http.StatusServiceUnavailable, proxyError: "proxy_internal_error", outcome: outcomeNotSent,
-		header: http.Header{"Retry-After": {"1"}}, cause: err,
+		header: http.Header{"Retry-After": {strconv.Itoa(seconds)}}, cause: err,
 	}
 }

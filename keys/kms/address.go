@@ -1,0 +1,157 @@
+package kms
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.step.sm/crypto/kms/uri"
+)
+
+// scheme is what the URIs of one source may say.
+type scheme struct {
+	name       string
+	example    string
+	attributes []string
+	secrets    []string // attributes whose values are nobody's business
+
+	// bare is the attribute that may stand for itself, without its name: the
+	// resource in cloudkms:projects/....
+	bare string
+}
+
+// address is a key's URI, taken apart and with its placeholders expanded.
+type address struct {
+	scheme scheme
+	values map[string]string
+}
+
+// parseAddress takes a URI apart, and then expands the placeholders in its
+// values. In this order a PIN may contain the characters that separate the
+// attributes. No error repeats a value, because it may be a secret.
+func parseAddress(raw string, s scheme, repl *caddy.Replacer) (address, error) {
+	if raw == "" {
+		return address{}, fmt.Errorf("uri is required, such as %s", s.example)
+	}
+	// A URI that comes from a placeholder is expanded as a whole.
+	expanded := strings.HasPrefix(raw, "{")
+	if expanded {
+		var err error
+		if raw, err = repl.ReplaceOrErr(raw, true, true); err != nil {
+			return address{}, fmt.Errorf("expanding uri: %w", err)
+		}
+		raw = strings.TrimSpace(raw)
+	}
+	u, err := uri.ParseWithScheme(s.name, raw)
+	if err != nil {
+		return address{}, fmt.Errorf("uri must be a URI that begins with %s:, such as %s", s.name, s.example)
+	}
+
+	a := address{scheme: s, values: make(map[string]string)}
+	for name, values := range uri.Values(u) {
+		value := values[0]
+		if s.bare != "" && value == "" && strings.Contains(name, "/") {
+			name, value = s.bare, name
+		}
+		switch _, twice := a.values[name]; {
+		case !slices.Contains(s.attributes, name) && expanded:
+			return address{}, fmt.Errorf("uri has an attribute that is not supported; expected %s", strings.Join(s.attributes, ", "))
+		case !slices.Contains(s.attributes, name):
+			return address{}, fmt.Errorf("uri has the attribute %q, which is not supported; expected %s", name, strings.Join(s.attributes, ", "))
+		case twice || len(values) > 1:
+			return address{}, fmt.Errorf("uri has %s twice", name)
+		case value == "":
+			return address{}, fmt.Errorf("uri has an empty %s; give it a value or leave it out", name)
+		case expanded:
+		case slices.Contains(s.secrets, name) && !isPlaceholder(value):
+			return address{}, fmt.Errorf("uri must not contain the %[1]s itself, which every reader of the config would see; write a placeholder such as %[1]s={file./run/secrets/payermax/%[1]s}", name)
+		default:
+			written := value
+			if value, err = repl.ReplaceOrErr(value, true, true); err != nil {
+				return address{}, fmt.Errorf("expanding %s in uri: %w", name, err)
+			}
+			if isPlaceholder(written) {
+				value = strings.TrimSpace(value) // files end in a line break
+			}
+		}
+		a.values[name] = value
+	}
+	return a, nil
+}
+
+// isPlaceholder tells whether a value is nothing but a placeholder.
+func isPlaceholder(value string) bool {
+	return strings.HasPrefix(value, "{") && strings.HasSuffix(value, "}") && strings.Count(value, "{") == 1
+}
+
+// require refuses an address without one of these attributes.
+func (a address) require(names ...string) error {
+	for _, name := range names {
+		if a.values[name] == "" {
+			return fmt.Errorf("uri needs %s, such as %s", name, a.scheme.example)
+		}
+	}
+	return nil
+}
+
+// uri returns a URI of those of the named attributes that are set.
+func (a address) uri(names ...string) string {
+	values := make(url.Values)
+	for _, name := range names {
+		if value := a.values[name]; value != "" {
+			values.Set(name, value)
+		}
+	}
+	return uri.New(a.scheme.name, values).String()
+}
+
+// secrets returns the values that must not be repeated anywhere.
+func (a address) secrets() []string {
+	var secrets []string
+	for _, name := range a.scheme.secrets {
+		secrets = append(secrets, a.values[name])
+	}
+	return secrets
+}
+
+// redact makes an error of the libraries below fit for a log: in one line, not
+// endless, and without the secrets, should a library ever repeat one.
+func redact(err error, secrets ...string) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	for _, secret := range secrets {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "[redacted]")
+			text = strings.ReplaceAll(text, url.QueryEscape(secret), "[redacted]")
+		}
+	}
+	words := slices.DeleteFunc(strings.Fields(text), func(word string) bool {
+		return strings.Trim(word, "-") == "" // the lines that Azure draws
+	})
+	text = strings.Join(words, " ")
+	if len(text) > maxErrorText {
+		text = strings.ToValidUTF8(text[:maxErrorText], "") + "..."
+	}
+	return &redactedError{text, err}
+}
+
+// maxErrorText is the length that an error of a library is cut to: some clouds
+// answer with a whole page.
+const maxErrorText = 400
+
+// redactedError hides an error's text, but not what it is. It has no Unwrap,
+// which would let the text out again.
+type redactedError struct {
+	text string
+	err  error
+}
+
+func (e *redactedError) Error() string { return e.text }
+
+// Is makes errors.Is look through the redaction.
+func (e *redactedError) Is(target error) bool { return errors.Is(e.err, target) }

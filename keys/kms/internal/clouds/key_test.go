@@ -1,0 +1,75 @@
+package clouds
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"sync"
+)
+
+// key is the one key that all the stand-ins have.
+type key struct {
+	mu     sync.Mutex
+	signer crypto.Signer // what the cloud shows
+	signs  *rsa.PrivateKey
+	fail   int // the HTTP status to fail with
+	block  chan struct{}
+}
+
+var (
+	theKey key
+	rsa2k  = generate(2048)
+	rsa2k2 = generate(2048)
+	rsa1k  = generate(1024)
+)
+
+func generate(bits int) *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, bits)
+	check(err)
+	return key
+}
+
+// reset makes the stand-ins serve this key, and nothing go wrong.
+func (k *key) reset(signer crypto.Signer) {
+	k.set(func() {
+		k.signer, k.fail, k.block = signer, 0, nil
+		k.signs, _ = signer.(*rsa.PrivateKey)
+	})
+}
+
+func (k *key) set(change func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	change()
+}
+
+// public returns the public key, or the status to fail with.
+func (k *key) public() (crypto.PublicKey, int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.signer.Public(), k.fail
+}
+
+func (k *key) spki() ([]byte, int) {
+	public, fail := k.public()
+	der, err := x509.MarshalPKIXPublicKey(public)
+	check(err)
+	return der, fail
+}
+
+// sign signs a digest, or returns the status to fail with.
+func (k *key) sign(digest []byte) ([]byte, int) {
+	k.mu.Lock()
+	signs, fail, block := k.signs, k.fail, k.block
+	k.mu.Unlock()
+	if block != nil {
+		<-block
+	}
+	if fail != 0 {
+		return nil, fail
+	}
+	signature, err := rsa.SignPKCS1v15(nil, signs, crypto.SHA256, digest)
+	check(err)
+	return signature, 0
+}

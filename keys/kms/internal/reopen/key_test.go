@@ -1,0 +1,208 @@
+package reopen
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	errLost  = errors.New("session lost")
+	errOther = errors.New("mechanism invalid")
+	digest   = sha256.Sum256([]byte("body"))
+)
+
+// device is a stand-in for an HSM: openings of it die when it is reset.
+type device struct {
+	key *rsa.PrivateKey
+
+	openings, closings, alive atomic.Int32
+	epoch                     atomic.Int32
+	openErr, signErr          atomic.Pointer[error]
+	slow                      time.Duration
+}
+
+func newDevice(t *testing.T) *device {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	return &device{key: key}
+}
+
+func (d *device) fail(where *atomic.Pointer[error], err error) { where.Store(&err) }
+
+func (d *device) open() (Opened, error) {
+	d.openings.Add(1)
+	time.Sleep(d.slow)
+	if err := d.openErr.Load(); err != nil && *err != nil {
+		return Opened{}, *err
+	}
+	d.alive.Add(1)
+	return Opened{Signer: session{d, d.epoch.Load(), &d.key.PublicKey}, Close: func() error {
+		d.closings.Add(1)
+		d.alive.Add(-1)
+		return nil
+	}}, nil
+}
+
+func (d *device) newKey() *Key {
+	return New(d.open, func(err error) bool { return errors.Is(err, errLost) })
+}
+
+type session struct {
+	device *device
+	epoch  int32
+	public *rsa.PublicKey
+}
+
+func (s session) Public() crypto.PublicKey { return s.public }
+
+func (s session) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	time.Sleep(s.device.slow)
+	if s.device.epoch.Load() != s.epoch {
+		return nil, errLost
+	}
+	if err := s.device.signErr.Load(); err != nil && *err != nil {
+		return nil, *err
+	}
+	return rsa.SignPKCS1v15(nil, s.device.key, opts.HashFunc(), digest)
+}
+
+func TestOpenedOnceAndOnlyWhenNeeded(t *testing.T) {
+	d := newDevice(t)
+	k := d.newKey()
+	assert.Zero(t, d.openings.Load())
+
+	public, err := k.Public()
+	require.NoError(t, err)
+	assert.Equal(t, &d.key.PublicKey, public)
+	for range 3 {
+		signature, err := k.Sign(context.Background(), digest[:])
+		require.NoError(t, err)
+		assert.NoError(t, rsa.VerifyPKCS1v15(&d.key.PublicKey, crypto.SHA256, digest[:], signature))
+	}
+	assert.EqualValues(t, 1, d.openings.Load())
+}
+
+func TestALostKeyIsOpenedAnewByOneOnly(t *testing.T) {
+	d := newDevice(t)
+	d.slow = time.Millisecond
+	k := d.newKey()
+	_, err := k.Public()
+	require.NoError(t, err)
+
+	for range 5 {
+		d.epoch.Add(1)
+		var group sync.WaitGroup
+		for range 20 {
+			group.Go(func() {
+				_, err := k.Sign(context.Background(), digest[:])
+				assert.NoError(t, err)
+			})
+		}
+		group.Wait()
+	}
+	assert.EqualValues(t, 6, d.openings.Load(), "once at first, and once for each loss")
+	assert.EqualValues(t, 5, d.closings.Load())
+}
+
+func TestOtherErrorsLeaveTheKeyOpen(t *testing.T) {
+	d := newDevice(t)
+	k := d.newKey()
+	d.fail(&d.signErr, errOther)
+	_, err := k.Sign(context.Background(), digest[:])
+	assert.ErrorIs(t, err, errOther)
+	assert.EqualValues(t, 1, d.openings.Load())
+}
+
+func TestAKeyThatStaysLost(t *testing.T) {
+	d := newDevice(t)
+	k := d.newKey()
+	d.fail(&d.signErr, errLost)
+	_, err := k.Sign(context.Background(), digest[:])
+	assert.ErrorIs(t, err, errLost)
+	assert.EqualValues(t, 2, d.openings.Load(), "tried again once")
+}
+
+func TestThoseWhoWaitShareAFailedAttempt(t *testing.T) {
+	d := newDevice(t)
+	d.slow = 50 * time.Millisecond
+	d.fail(&d.openErr, errOther)
+	k := d.newKey()
+	var group sync.WaitGroup
+	for range 20 {
+		group.Go(func() {
+			_, err := k.Sign(context.Background(), digest[:])
+			assert.ErrorIs(t, err, errOther)
+		})
+	}
+	group.Wait()
+	assert.Less(t, d.openings.Load(), int32(20))
+
+	d.fail(&d.openErr, nil)
+	_, err := k.Sign(context.Background(), digest[:])
+	assert.NoError(t, err, "it comes back")
+}
+
+func TestAnotherKeyInItsPlace(t *testing.T) {
+	d := newDevice(t)
+	k := d.newKey()
+	_, err := k.Public()
+	require.NoError(t, err)
+
+	d.key = newDevice(t).key
+	d.epoch.Add(1)
+	_, err = k.Sign(context.Background(), digest[:])
+	assert.ErrorContains(t, err, "another key")
+	assert.Zero(t, d.alive.Load())
+}
+
+func TestRelease(t *testing.T) {
+	d := newDevice(t)
+	d.slow = 20 * time.Millisecond
+	k := d.newKey()
+	_, err := k.Public()
+	require.NoError(t, err)
+
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			_, err := k.Sign(context.Background(), digest[:])
+			assert.NoError(t, err, "a signature under way is finished")
+		})
+	}
+	time.Sleep(5 * time.Millisecond)
+	begin := time.Now()
+	k.Release()
+	assert.Less(t, time.Since(begin), 10*time.Millisecond, "nobody waits")
+	group.Wait()
+	closed := func() bool { return d.alive.Load() == 0 }
+	assert.Eventually(t, closed, time.Second, time.Millisecond)
+
+	for range 4 {
+		group.Go(func() {
+			_, err := k.Sign(context.Background(), digest[:])
+			assert.NoError(t, err, "a late signature is made too")
+		})
+	}
+	group.Wait()
+	assert.Eventually(t, closed, time.Second, time.Millisecond)
+	k.Release()
+	assert.Equal(t, d.openings.Load(), d.closings.Load())
+}
+
+func TestReleaseBeforeOpening(t *testing.T) {
+	d := newDevice(t)
+	d.newKey().Release()
+	assert.Zero(t, d.openings.Load())
+}

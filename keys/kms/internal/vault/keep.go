@@ -1,0 +1,141 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+const (
+	firstBackoff = time.Second
+	maxBackoff   = 30 * time.Second
+)
+
+// Backoff returns how long to wait after a number of failures in a row: a second,
+// then twice as long each time, up to half a minute.
+func Backoff(failures int) time.Duration {
+	wait := firstBackoff
+	for range failures - 1 {
+		if wait *= 2; wait >= maxBackoff {
+			return maxBackoff
+		}
+	}
+	return wait
+}
+
+// Sleep waits, and reports whether the context still stands.
+func Sleep(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// Keep looks after the token until the context ends: it renews the token in time,
+// logs in anew when renewing does not help, and takes a token that was put in the
+// old one's place. What fails is tried again, ever more slowly, and logged once.
+func (s *Session) Keep(ctx context.Context) {
+	var failures int
+	var retryAt time.Time
+	for Sleep(ctx, s.untilLook(retryAt)) {
+		err := s.look(ctx, retryAt)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil && time.Now().Before(retryAt):
+			// Nothing was due yet, so nothing has been shown to work again.
+		case err == nil:
+			if failures > 0 {
+				s.log.Info("the token is kept up again")
+			}
+			failures, retryAt = 0, time.Time{}
+		default:
+			if failures++; failures == 1 {
+				s.log.Warn("keeping the token up failed; it is used as long as it is good, and this is tried again", "error", err)
+			}
+			retryAt = time.Now().Add(Backoff(failures))
+		}
+	}
+}
+
+// untilLook returns how long the token can be left alone.
+func (s *Session) untilLook(retryAt time.Time) time.Duration {
+	wait := lookInterval
+	if lease := s.lease.Load(); lease != nil {
+		if due, ok := lease.Due(); ok {
+			if retryAt.After(due) {
+				due = retryAt
+			}
+			wait = min(wait, time.Until(due))
+		}
+	}
+	// A token with a tiny TTL must not turn this into a busy loop.
+	return max(wait, time.Second/2)
+}
+
+// look does what is due, unless it failed a short time ago.
+func (s *Session) look(ctx context.Context, retryAt time.Time) error {
+	lease := s.lease.Load()
+	if lease == nil {
+		return nil // the first login is that of the first request
+	}
+	done, err := s.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+
+	lease = s.lease.Load()
+	replaced, err := s.method.Replaced(lease.Token)
+	if replaced {
+		_, err = s.login(ctx)
+		return err
+	}
+	now := time.Now()
+	due, ok := lease.Due()
+	if !ok || now.Before(due) || now.Before(retryAt) {
+		return err
+	}
+	if lease.Renewable {
+		enough, err := s.renew(ctx, *lease)
+		if err != nil && !IsRefused(err) || enough {
+			return err
+		}
+	}
+	return s.relogin(ctx, lease)
+}
+
+// renew renews the token, and reports whether that will do. It will not when the
+// server gives less than half of what the login gave: the max TTL is near, beyond
+// which nothing is renewed.
+func (s *Session) renew(ctx context.Context, lease Lease) (enough bool, err error) {
+	renewed, err := s.client.Renew(ctx, lease)
+	if err != nil {
+		return false, err
+	}
+	// At the very end the server gives less than a second, which it writes as 0.
+	// Taken at its word, that would be a token that does not end.
+	if renewed.TTL > 0 {
+		s.lease.Store(&renewed)
+	}
+	s.log.Debug("token renewed", "ttl", renewed.TTL)
+	return renewed.TTL >= lease.Granted/2, nil
+}
+
+// relogin obtains another token instead of one that is not renewed any more. If
+// there is none, the old one stays, and stays due.
+func (s *Session) relogin(ctx context.Context, old *Lease) error {
+	lease, err := s.obtain(ctx)
+	switch {
+	case err != nil:
+		return err
+	case lease.Token.Equal(old.Token):
+		return errors.New("the token is about to end and the server does not renew it any more; write a new one to token_file")
+	}
+	s.use(lease)
+	return nil
+}

@@ -1,0 +1,99 @@
+package vault
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// maxSecretSize is ample for any token and any service account's JWT, and keeps a
+// path that points at something else from filling the memory.
+const maxSecretSize = 16 << 10
+
+const redacted = "[redacted]"
+
+// Secret is a token or a JWT. However it is printed, logged or marshalled, it
+// shows as "[redacted]"; only [Secret.reveal] gives it away.
+type Secret struct {
+	// value is a pointer because fmt prints the unexported fields of a struct
+	// that contains a Secret without asking for its methods. Of a pointer it
+	// prints the address.
+	value *string
+}
+
+func newSecret(text string) Secret { return Secret{value: &text} }
+
+// reveal returns the secret itself, for the request that needs it.
+func (s Secret) reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return *s.value
+}
+
+// Equal reports whether two secrets are the same.
+func (s Secret) Equal(other Secret) bool { return s.reveal() == other.reveal() }
+
+// IsZero reports whether there is no secret.
+func (s Secret) IsZero() bool { return s.reveal() == "" }
+
+// String returns "[redacted]".
+func (Secret) String() string { return redacted }
+
+// GoString returns "[redacted]".
+func (Secret) GoString() string { return redacted }
+
+// Format prints "[redacted]", whatever the verb.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// MarshalText returns "[redacted]".
+func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// ReadSecret reads a file that contains a secret and nothing else but white space
+// around it. Its errors name the file and repeat nothing of its contents.
+func ReadSecret(path string) (Secret, error) {
+	// A pipe would block, and a device might never end.
+	info, err := os.Stat(path)
+	if err != nil {
+		return Secret{}, err
+	}
+	if !info.Mode().IsRegular() {
+		return Secret{}, fmt.Errorf("%s: is not a regular file", path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return Secret{}, err
+	}
+	defer file.Close()
+
+	content, err := io.ReadAll(io.LimitReader(file, maxSecretSize+1))
+	if err != nil {
+		return Secret{}, err
+	}
+	text := bytes.TrimSpace(content)
+	if err := checkSecret(text); err != nil {
+		return Secret{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return newSecret(string(text)), nil
+}
+
+// checkSecret refuses what cannot be a token, so that it is not sent to a server
+// that would only say "permission denied".
+func checkSecret(text []byte) error {
+	switch {
+	case len(text) == 0:
+		return errors.New("is empty; it must contain the token and nothing else")
+	case len(text) > maxSecretSize:
+		return fmt.Errorf("is larger than %d KiB; it must contain the token and nothing else", maxSecretSize>>10)
+	case text[0] == '{':
+		return errors.New("contains JSON; it must contain the bare token (a sink of Vault Agent must neither wrap nor encrypt it)")
+	}
+	for _, b := range text {
+		if b <= ' ' || b > '~' {
+			return errors.New("contains characters that no token has, such as a space or a line break; it must contain the token and nothing else")
+		}
+	}
+	return nil
+}

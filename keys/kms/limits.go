@@ -1,0 +1,92 @@
+package kms
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/remote"
+)
+
+// Limits are what a key that lives elsewhere may cost the requests that wait for
+// it.
+type Limits struct {
+	// How long one signature may take, waiting for its turn included. A request
+	// whose signature takes longer is refused, and nothing was sent to PayerMax.
+	// Default: `2s`.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+
+	// How many signatures may be under way at once. More requests than that wait
+	// for their turn, for up to half of the timeout. Default: 8.
+	MaxInFlight int `json:"max_in_flight,omitempty"`
+}
+
+// validate refuses what no default can stand for.
+func (l Limits) validate() error {
+	if l.Timeout < 0 {
+		return fmt.Errorf("timeout must be positive, but is %v", time.Duration(l.Timeout))
+	}
+	if l.MaxInFlight < 0 {
+		return fmt.Errorf("max_in_flight must be positive, but is %d", l.MaxInFlight)
+	}
+	return nil
+}
+
+// options returns the limits for the signer, which knows the defaults.
+func (l Limits) options() remote.Options {
+	return remote.Options{Timeout: time.Duration(l.Timeout), MaxInFlight: l.MaxInFlight}
+}
+
+// unmarshalSource reads a source whose one argument is the key's URI, and its
+// block of limits.
+func unmarshalSource(d *caddyfile.Dispenser, uri *string, l *Limits) error {
+	d.Next() // consume the source's name
+	if !d.AllArgs(uri) {
+		return d.ArgErr()
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := l.unmarshalOption(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unmarshalOption reads one option of the block.
+func (l *Limits) unmarshalOption(d *caddyfile.Dispenser) error {
+	option := d.Val()
+	var isSet bool
+	switch option {
+	case "timeout":
+		isSet = l.Timeout != 0
+	case "max_in_flight":
+		isSet = l.MaxInFlight != 0
+	default:
+		return d.Errf("unrecognized option %s", option)
+	}
+	if isSet {
+		return d.Errf("%s is already set", option)
+	}
+	var text string
+	if !d.AllArgs(&text) {
+		return d.ArgErr()
+	}
+
+	if option == "timeout" {
+		timeout, err := caddy.ParseDuration(text)
+		if err != nil || timeout <= 0 {
+			return d.Errf("timeout must be a duration such as 2s, but is %q", text)
+		}
+		l.Timeout = caddy.Duration(timeout)
+		return nil
+	}
+	number, err := strconv.Atoi(text)
+	if err != nil || number <= 0 {
+		return d.Errf("max_in_flight must be a number such as 8, but is %q", text)
+	}
+	l.MaxInFlight = number
+	return nil
+}

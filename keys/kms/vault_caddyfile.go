@@ -1,0 +1,137 @@
+package kms
+
+import (
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+// UnmarshalCaddyfile sets up the key source from Caddyfile tokens. Syntax:
+//
+//	vault <address> {
+//	    key       <name>
+//	    version   <number>
+//	    mount     <path>
+//	    namespace <path>
+//
+//	    # one of these two
+//	    token_file <path>
+//	    kubernetes <role> {
+//	        mount                 <path>
+//	        service_account_token <path>
+//	    }
+//
+//	    ca            <path>
+//	    timeout       <duration>
+//	    max_in_flight <number>
+//	    refresh       <duration>
+//	}
+//
+// Only key and one of token_file and kubernetes are required.
+func (v *Vault) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the source's name
+	if !d.AllArgs(&v.Address) {
+		return d.ArgErr()
+	}
+	t := vaultTokens{d}
+	return t.options(func(option string) error {
+		switch option {
+		case "key":
+			return t.text(&v.KeyName)
+		case "version":
+			return t.number(&v.Version)
+		case "mount":
+			return t.text(&v.Mount)
+		case "namespace":
+			return t.text(&v.Namespace)
+		case "token_file":
+			return t.text(&v.TokenFile)
+		case "kubernetes":
+			v.Kubernetes = new(VaultKubernetes)
+			return v.Kubernetes.unmarshalOptions(t)
+		case "ca":
+			return t.text(&v.CA)
+		case "timeout":
+			return t.duration(&v.Timeout)
+		case "max_in_flight":
+			return t.number(&v.MaxInFlight)
+		case "refresh":
+			return t.duration(&v.Refresh)
+		}
+		return d.Errf("the key source vault has no option %s", option)
+	})
+}
+
+func (k *VaultKubernetes) unmarshalOptions(t vaultTokens) error {
+	if err := t.text(&k.Role); err != nil {
+		return err
+	}
+	return t.options(func(option string) error {
+		switch option {
+		case "mount":
+			return t.text(&k.Mount)
+		case "service_account_token":
+			return t.text(&k.ServiceAccountToken)
+		}
+		return t.Errf("kubernetes has no option %s", option)
+	})
+}
+
+// vaultTokens reads a block of options that have one argument each.
+type vaultTokens struct{ *caddyfile.Dispenser }
+
+// options calls read with the name of each option of the block that follows, if
+// one follows. An option that is there twice is an error.
+func (t vaultTokens) options(read func(option string) error) error {
+	seen := make(map[string]bool)
+	for nesting := t.Nesting(); t.NextBlock(nesting); {
+		option := t.Val()
+		if seen[option] {
+			return t.Errf("%s is already set", option)
+		}
+		seen[option] = true
+		if err := read(option); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t vaultTokens) text(target *string) error {
+	if !t.AllArgs(target) {
+		return t.ArgErr()
+	}
+	return nil
+}
+
+func (t vaultTokens) number(target *int) error {
+	option, value := t.Val(), ""
+	if err := t.text(&value); err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 {
+		return t.Errf("%s: %q is not a number from 1 on", option, value)
+	}
+	*target = n
+	return nil
+}
+
+func (t vaultTokens) duration(target *caddy.Duration) error {
+	option, value := t.Val(), ""
+	if err := t.text(&value); err != nil {
+		return err
+	}
+	d, err := caddy.ParseDuration(value)
+	if err != nil || d <= 0 {
+		return t.Errf("%s: %q is not a positive duration, such as 2s", option, value)
+	}
+	*target = caddy.Duration(d)
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddyfile.Unmarshaler = (*Vault)(nil)
+)

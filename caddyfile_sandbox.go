@@ -1,6 +1,9 @@
 package payermax
 
 import (
+	"math"
+	"strconv"
+
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -9,7 +12,10 @@ import (
 // parseSandbox sets up the sandbox as a site's handler. Syntax:
 //
 //	payermax_sandbox [<matcher>] {
-//	    private_key <path>
+//	    private_key  <path>
+//	    time_scale   <factor>
+//	    notify_hosts <hosts...>
+//	    no_control
 //	    merchant {
 //	        app_id      <app_id>
 //	        merchant_no <merchant_no>
@@ -36,6 +42,21 @@ func (s *Sandbox) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			if err := unmarshalPath(d, &s.PrivateKey); err != nil {
 				return err
 			}
+		case "time_scale":
+			if err := unmarshalFactor(d, &s.TimeScale); err != nil {
+				return err
+			}
+		case "notify_hosts":
+			hosts := d.RemainingArgs()
+			if len(hosts) == 0 {
+				return d.ArgErr()
+			}
+			s.NotifyHosts = append(s.NotifyHosts, hosts...)
+		case "no_control":
+			if d.NextArg() {
+				return d.ArgErr()
+			}
+			s.NoControl = true
 		case "merchant":
 			var merchant SandboxMerchant
 			if err := merchant.unmarshal(d); err != nil {
@@ -46,6 +67,21 @@ func (s *Sandbox) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return d.Errf("unrecognized option %s", d.Val())
 		}
 	}
+	return nil
+}
+
+// unmarshalFactor reads the one argument of an option whose value is a factor.
+func unmarshalFactor(d *caddyfile.Dispenser, target *float64) error {
+	name := d.Val()
+	var text string
+	if err := unmarshalOnce(d, *target != 0, &text); err != nil {
+		return err
+	}
+	factor, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(factor > 0) || math.IsInf(factor, 0) {
+		return d.Errf("%s must be a positive number such as 1000, but is %q", name, text)
+	}
+	*target = factor
 	return nil
 }
 

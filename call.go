@@ -69,7 +69,10 @@ func (h *Handler) send(c *call, r *http.Request, next caddyhttp.Handler) (answer
 	}()
 
 	if h.sandbox != nil {
-		next = h.sandbox
+		next = caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+			h.sandbox.ServeHTTP(w, r)
+			return nil
+		})
 	}
 	err = next.ServeHTTP(received, c.outgoing(ctx, r))
 	// A reverse proxy whose client has gone away answers 499 without an error.

@@ -18,4 +18,5 @@ var exampleCaddyfile []byte
 // that a binary built with xcaddy has them as well.
 func init() {
 	caddycmd.RegisterCommand(commands.Demo(exampleCaddyfile))
+	caddycmd.RegisterCommand(commands.Sandbox())
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -16,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/sandbox"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -123,7 +125,7 @@ type Handler struct {
 
 	keyring *keyring
 	routes  map[string]route
-	sandbox caddyhttp.Handler
+	sandbox *sandbox.Gateway
 	logger  *zap.Logger
 }
 
@@ -180,7 +182,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 // requests that began before still sign with them.
 func (h *Handler) Cleanup() error {
 	processMetrics.keys.remove(h.keyring)
-	return nil
+	return closeSandbox(h.sandbox)
 }
 
 // Validate checks the settings that need no file.
@@ -199,6 +201,10 @@ func (h *Handler) Validate() error {
 // part of the contract with the application, so no error is left to the
 // server's error routes.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if h.sandbox != nil && strings.HasPrefix(r.URL.Path, sandboxPath) {
+		h.sandbox.ServeHTTP(w, r)
+		return nil
+	}
 	c := &call{received: time.Now()}
 	answer, err := h.perform(c, w, r, next)
 

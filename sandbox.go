@@ -1,6 +1,7 @@
 package payermax
 
 import (
+	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -9,6 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -61,14 +65,22 @@ func (h *Handler) openSandbox(s settings) error {
 		return err
 	}
 	loaded.gateway = append(loaded.gateway, &key.PublicKey)
-	h.sandbox = asCaddyHandler(gateway)
+	h.sandbox = gateway
 	h.logger.Warn("the sandbox answers: no call reaches PayerMax", zap.String("app_id", s.appID))
 	return nil
 }
 
+// sandboxPath is where the sandbox has its page for people and its control API
+// for tests.
+const sandboxPath = "/sandbox/"
+
 // Sandbox is a PayerMax gateway in a box, for demonstrations and tests. It
 // checks requests as PayerMax documents it, signature included, and signs its
-// answers. It serves `applyDropinSession`; no payment is ever made.
+// answers and notifications. It knows the Drop-In flow from the session to the
+// refund; no payment is ever made.
+//
+// What happened in it can be seen at `/sandbox/`, and tests find their controls
+// there. Its state is in memory and begins anew when the config is loaded.
 type Sandbox struct {
 	// The merchants whose calls are accepted. At least one is required.
 	Merchants []SandboxMerchant `json:"merchants,omitempty"`
@@ -79,7 +91,20 @@ type Sandbox struct {
 	// Placeholders are expanded when the config is loaded.
 	PrivateKey string `json:"private_key,omitempty"`
 
-	gateway caddyhttp.Handler
+	// How much faster time passes, for what is waited for: the retries of
+	// notifications, pending payments and refunds. With 1000, half a minute takes
+	// 30 milliseconds. Default: 1.
+	TimeScale float64 `json:"time_scale,omitempty"`
+
+	// The hosts that notifications may be sent to, beside this machine.
+	// Default: none.
+	NotifyHosts []string `json:"notify_hosts,omitempty"`
+
+	// Whether to switch off the page and the control API under `/sandbox/`.
+	// Default: false.
+	NoControl bool `json:"no_control,omitempty"`
+
+	gateway *sandbox.Gateway
 }
 
 // SandboxMerchant is a merchant application that the sandbox knows, as
@@ -122,21 +147,37 @@ func (s *Sandbox) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	s.gateway = asCaddyHandler(gateway)
+	gateway.TimeScale = s.TimeScale
+	gateway.NoControl = s.NoControl
+	if len(s.NotifyHosts) > 0 {
+		gateway.AllowNotify = func(u *url.URL) bool {
+			return isLoopback(u.Hostname()) || slices.Contains(s.NotifyHosts, u.Hostname())
+		}
+	}
+	s.gateway = gateway
 	return nil
+}
+
+// Cleanup ends what the sandbox still has to deliver.
+func (s *Sandbox) Cleanup() error {
+	return closeSandbox(s.gateway)
 }
 
 // Validate checks that there is somebody to accept calls from.
 func (s *Sandbox) Validate() error {
-	if len(s.Merchants) == 0 {
-		return fmt.Errorf("merchant: required; the sandbox accepts no call without one")
+	switch {
+	case len(s.Merchants) == 0:
+		return errors.New("merchant: required; the sandbox accepts no call without one")
+	case s.TimeScale < 0:
+		return fmt.Errorf("time_scale must be positive, but is %v", s.TimeScale)
 	}
 	return nil
 }
 
 // ServeHTTP answers as PayerMax's gateway would.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	return s.gateway.ServeHTTP(w, r)
+	s.gateway.ServeHTTP(w, r)
+	return nil
 }
 
 // loadKey reads the key that signs the answers, or generates it.
@@ -182,13 +223,23 @@ func (m SandboxMerchant) load(repl *caddy.Replacer) (sandbox.Merchant, error) {
 		}
 	}
 	if publicKey == "" {
-		return loaded, fmt.Errorf("public_key: required; it is the path of the file with the merchant's public key")
+		return loaded, errors.New("public_key: required; it is the path of the file with the merchant's public key")
 	}
 	var err error
 	if loaded.PublicKey, err = signer.ReadPublicKeyFile(publicKey); err != nil {
 		return loaded, fmt.Errorf("public_key: %w", err)
 	}
 	return loaded, nil
+}
+
+// closeSandbox ends what a sandbox still has to deliver, if there is one.
+func closeSandbox(gateway *sandbox.Gateway) error {
+	if gateway == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	return gateway.Close(ctx)
 }
 
 // generateKey makes a key for the sandbox, which is gone with the process.
@@ -200,17 +251,10 @@ func generateKey() (*rsa.PrivateKey, error) {
 	return key, nil
 }
 
-// asCaddyHandler makes a handler of one that returns no error.
-func asCaddyHandler(handler http.Handler) caddyhttp.Handler {
-	return caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-		handler.ServeHTTP(w, r)
-		return nil
-	})
-}
-
 // Interface guards
 var (
 	_ caddy.Provisioner           = (*Sandbox)(nil)
 	_ caddy.Validator             = (*Sandbox)(nil)
+	_ caddy.CleanerUpper          = (*Sandbox)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Sandbox)(nil)
 )

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"encoding/json"
 	"math/big"
 	"regexp"
 	"slices"
@@ -50,4 +51,10 @@ func suits(value *big.Rat, currency string) bool {
 	}
 	unit := new(big.Int).Exp(big.NewInt(10), big.NewInt(decimals), nil)
 	return new(big.Rat).Mul(value, new(big.Rat).SetInt(unit)).IsInt()
+}
+
+// number writes an amount as a JSON number with all of its decimals and no more.
+func number(value *big.Rat) json.Number {
+	decimals, _ := value.FloatPrec()
+	return json.Number(value.FloatString(decimals))
 }

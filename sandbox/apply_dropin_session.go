@@ -3,6 +3,7 @@ package sandbox
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"math/big"
 	"regexp"
 	"slices"
 )
@@ -45,11 +46,12 @@ type dropinSession struct {
 
 // applyDropinSession opens a session of PayerMax's Drop-In components (page "Apply Drop-In Session"). Members that the
 // page does not name are ignored, since pages of other versions and products name more.
-func applyDropinSession(version string, data object) (any, *refusal) {
-	if refused := checkDropinSession(version, data); refused != nil {
+func applyDropinSession(req *request) (any, *refusal) {
+	opened, refused := readDropinSession(req.env.version, req.data)
+	if refused != nil {
 		return nil, refused
 	}
-	components, refused := data.texts("componentList")
+	components, refused := req.data.texts("componentList")
 	if refused != nil {
 		return nil, refused
 	}
@@ -60,55 +62,61 @@ func applyDropinSession(version string, data object) (any, *refusal) {
 			unsupported = append(unsupported, component)
 		}
 	}
-	return dropinSession{ClientKey: randomKey(), SessionKey: randomKey(), NotSupportedComponent: unsupported}, nil
+	key := randomKey()
+	opened.appID = req.merchant.AppID
+	req.world.ledger.open(key, opened)
+	return dropinSession{ClientKey: randomKey(), SessionKey: key, NotSupportedComponent: unsupported}, nil
 }
 
-// checkDropinSession judges the members of data that the answer does not depend on: first that the required ones are
+// readDropinSession judges the members of data that the answer does not depend on: first that the required ones are
 // there, then each by itself, and the amount last because it depends on two others.
-func checkDropinSession(version string, data object) *refusal {
+func readDropinSession(version string, data object) (session, *refusal) {
+	var s session
 	required := []string{"currency", "country", "userId"}
 	if dropinAmounts[version].required {
 		required = append(required, "totalAmount")
 	}
 	if refused := data.require(required...); refused != nil {
-		return refused
+		return s, refused
 	}
 	if refused := data.matches("currency", currencyShape, codeCurrencyInvalid); refused != nil {
-		return refused
+		return s, refused
 	}
 	if refused := data.matches("country", countryShape, codeCountryInvalid); refused != nil {
-		return refused
+		return s, refused
 	}
-	if _, refused := data.text("userId", 1, 64); refused != nil {
-		return refused
+	s.currency, _ = data.str("currency")
+	refused := data.read(
+		member{"userId", 1, 64, &s.userID},
+		member{"mitType", 0, 64, nil},
+		member{"referralCode", 0, 32, nil},
+	)
+	if refused != nil {
+		return s, refused
 	}
-	if _, refused := data.text("mitType", 0, 64); refused != nil {
-		return refused
+	if s.futureUse, refused = data.boolean("tokenForFutureUse"); refused != nil {
+		return s, refused
 	}
-	if _, refused := data.text("referralCode", 0, 32); refused != nil {
-		return refused
-	}
-	if refused := data.boolean("tokenForFutureUse"); refused != nil {
-		return refused
-	}
-	return checkDropinAmount(dropinAmounts[version], data)
+	s.amount, refused = readDropinAmount(dropinAmounts[version], data)
+	return s, refused
 }
 
-// checkDropinAmount judges data.totalAmount, once currency and mitType are known to be strings.
-func checkDropinAmount(rule dropinAmount, data object) *refusal {
+// readDropinAmount judges data.totalAmount, once currency and mitType are known to be strings. It returns nil when there
+// is none.
+func readDropinAmount(rule dropinAmount, data object) (*big.Rat, *refusal) {
 	if !data.has("totalAmount") {
-		return nil
+		return nil, nil
 	}
 	currency, _ := data.str("currency")
 	amount, refused := data.amount("totalAmount", rule.types, currency)
 	if refused != nil {
-		return refused
+		return nil, refused
 	}
 	mitType, _ := data.str("mitType")
 	if rule.zeroNeedsMIT && amount.Sign() == 0 && mitType == "" {
-		return refuse(codeAmountInvalid)
+		return nil, refuse(codeAmountInvalid)
 	}
-	return nil
+	return amount, nil
 }
 
 // randomKey returns 32 hexadecimal digits, which is what the keys in PayerMax's examples look like.

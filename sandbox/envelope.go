@@ -38,20 +38,14 @@ func readEnvelope(body []byte) (envelope, *refusal) {
 		return envelope{}, refused
 	}
 	var env envelope
-	for _, member := range []struct {
-		name      string
-		low, high int
-		to        *string
-	}{
-		{"version", 1, 8, &env.version},
-		{"keyVersion", 1, 8, &env.keyVersion},
-		{"requestTime", 1, 32, &env.requestTime},
-		{"appId", 1, 64, &env.appID},
-		{"merchantNo", 0, 32, &env.merchantNo},
-	} {
-		if *member.to, refused = o.text(member.name, member.low, member.high); refused != nil {
-			return envelope{}, refused
-		}
+	if refused := o.read(
+		member{"version", 1, 8, &env.version},
+		member{"keyVersion", 1, 8, &env.keyVersion},
+		member{"requestTime", 1, 32, &env.requestTime},
+		member{"appId", 1, 64, &env.appID},
+		member{"merchantNo", 0, 32, &env.merchantNo},
+	); refused != nil {
+		return envelope{}, refused
 	}
 	env.data, refused = readObject("data", o["data"])
 	return env, refused

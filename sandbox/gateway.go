@@ -1,17 +1,15 @@
-// Package sandbox is a PayerMax gateway in a box: a plain [http.Handler] that judges signed requests and signs its
-// answers as the documented gateway does, without an account, a network or a real payment behind it.
-//
-// It is meant for demonstrations and for a merchant's own tests. It deliberately shares no code with the sidecar whose
-// requests it judges, so that a mistake in one of them cannot hide in the other.
 package sandbox
 
 import (
+	"context"
 	"crypto/rsa"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -26,23 +24,56 @@ const (
 	minKeyBits = 2048
 )
 
-// Gateway answers PayerMax's interfaces under /aggregate-pay/api/gateway/. Make one with [New].
+// Gateway answers PayerMax's interfaces under /aggregate-pay/api/gateway/, and tests and people under /sandbox/. Make
+// one with [New].
 //
 // As at PayerMax, a refusal is an answer like any other: status 200, a code, a message and a signature. Other statuses
 // come only from what stands in front of such a gateway: 404 for an unknown path, 405 for any method but POST, 413 for
 // a body over 1 MiB. These are plain text and unsigned.
 //
-// A Gateway is safe for concurrent use; its fields must be set before it serves its first request.
+// A Gateway is safe for concurrent use; its fields must be set before it serves its first request. It keeps everything
+// in memory, as much as has a bound: the last 10000 sessions, orders and refunds, and the last 200 calls and
+// notifications.
 type Gateway struct {
-	// Clock tells the time that requestTime is compared with; nil means [time.Now].
+	// Clock tells the time that requestTime is compared with and that answers are dated with; nil means [time.Now].
+	// Waiting is always done in real time.
 	Clock func() time.Time
 
-	// OnCall, when not nil, is told of every request after it has been answered, before ServeHTTP returns. It is called
-	// from the goroutine that serves the request, so it must be safe for concurrent use.
+	// OnCall, when not nil, is told of every request outside of /sandbox/ after it has been answered, before ServeHTTP
+	// returns. It is called from the goroutine that serves the request, so it must be safe for concurrent use.
 	OnCall func(Call)
+
+	// TimeScale makes all waiting shorter: with 1000, the retry that PayerMax makes after half a minute comes after 30
+	// milliseconds. It applies to notifications, pending payments and expiry, not to faults or timeouts. 0 means 1.
+	TimeScale float64
+
+	// PendingDelay is how long a pending payment or refund takes to succeed, before TimeScale; 0 means 30 seconds.
+	PendingDelay time.Duration
+
+	// NotifyTimeout bounds one attempt to deliver a notification; 0 means 15 seconds, the time that PayerMax's SDKs wait
+	// in the other direction.
+	NotifyTimeout time.Duration
+
+	// AllowNotify says which URLs may be notified. nil means those on loopback hosts ("localhost", 127.0.0.1, ::1), as a
+	// test double must not call strangers. Others than http and https are never called.
+	AllowNotify func(*url.URL) bool
+
+	// BaseURL is where a buyer's browser reaches the gateway, such as "http://localhost:8080"; a payment with 3DS
+	// redirects there. Empty means the host that orderAndPay was sent to.
+	BaseURL string
+
+	// NoControl switches off everything under /sandbox/ except for the page that a 3DS payment redirects to, and the
+	// Sandbox-Fault header with it.
+	NoControl bool
 
 	key       *rsa.PrivateKey
 	merchants map[string]Merchant
+	client    *http.Client
+	sending   chan struct{}
+
+	mu      sync.Mutex
+	current *world
+	closed  bool
 }
 
 // New returns a gateway that signs its answers with key and knows the given merchants. Keys under 2048 bits, merchants
@@ -67,20 +98,47 @@ func New(key *rsa.PrivateKey, merchants ...Merchant) (*Gateway, error) {
 		}
 		byAppID[m.AppID] = m
 	}
-	return &Gateway{key: key, merchants: byAppID}, nil
+	return &Gateway{
+		key:       key,
+		merchants: byAppID,
+		client:    newNotifyClient(),
+		sending:   make(chan struct{}, maxSending),
+		current:   newWorld(),
+	}, nil
 }
 
-// PublicKey returns the key that verifies the gateway's answers: what a merchant would download from PayerMax.
+// PublicKey returns the key that verifies the gateway's answers and notifications: what a merchant would download from
+// PayerMax.
 func (g *Gateway) PublicKey() *rsa.PublicKey { return &g.key.PublicKey }
+
+// Close ends pending payments and undelivered notifications and waits until nothing runs in the background, or until ctx
+// is done. From then on, what needs to happen in the background is refused with SYSTEM_ERROR. A gateway whose requests
+// name no notifyUrl and leave nothing pending needs no Close.
+func (g *Gateway) Close(ctx context.Context) error {
+	g.mu.Lock()
+	g.closed = true
+	w := g.current
+	g.mu.Unlock()
+	return w.tasks.close(ctx)
+}
 
 // ServeHTTP answers one request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	call := Call{Time: g.now(), Header: r.Header.Clone()}
-	w.Header().Set("Date", call.Time.UTC().Format(http.TimeFormat))
-	g.serve(w, r, &call)
-	if g.OnCall != nil {
-		g.OnCall(call)
+	if strings.HasPrefix(r.URL.Path, controlPath) {
+		g.serveSandbox(w, r)
+		return
 	}
+	state := g.state()
+	call := Call{Time: g.now(), Header: r.Header.Clone()}
+	answer := g.serve(w, r, state, &call)
+	w.Header().Set("Date", call.Time.UTC().Format(http.TimeFormat))
+	call.Status, call.Answer, call.AnswerSign = answer.status, answer.body, answer.sign
+	// The record is there before the client can ask for it.
+	state.record(&call)
+	if g.OnCall != nil {
+		defer g.OnCall(call)
+	}
+	answer.write(w)
 }
 
 func (g *Gateway) now() time.Time {
@@ -90,52 +148,69 @@ func (g *Gateway) now() time.Time {
 	return g.Clock()
 }
 
+// scaled returns how long d takes by TimeScale.
+func (g *Gateway) scaled(d time.Duration) time.Duration {
+	if g.TimeScale <= 0 {
+		return d
+	}
+	return time.Duration(float64(d) / g.TimeScale)
+}
+
 // serve takes one request from its path to its answer and notes in call what became of it.
-func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, call *Call) {
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, state *world, call *Call) reply {
 	name, ours := strings.CutPrefix(r.URL.Path, basePath)
 	ep, known := endpoints[name]
 	if !ours || !known {
-		answerPlain(w, call, http.StatusNotFound)
-		return
+		return plain(http.StatusNotFound)
 	}
 	call.Endpoint = name
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		answerPlain(w, call, http.StatusMethodNotAllowed)
-		return
+		return plain(http.StatusMethodNotAllowed)
 	}
 
 	var err error
 	call.Body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
-		answerPlain(w, call, http.StatusRequestEntityTooLarge)
-		return
+		return plain(http.StatusRequestEntityTooLarge)
 	}
 	if err != nil {
-		answerPlain(w, call, http.StatusBadRequest)
-		return
+		return plain(http.StatusBadRequest)
 	}
 
-	data, refused := g.judge(ep, call)
-	g.answer(w, call, data, refused)
+	faults, problem := g.faults(r, state, name)
+	if problem != nil {
+		body := []byte("Sandbox-Fault: " + problem.Error() + "\n")
+		return reply{status: http.StatusBadRequest, contentType: textType, body: body, length: len(body)}
+	}
+	call.Fault = faults.text
+	if faults.front != nil {
+		return faults.front()
+	}
+	call.Time = call.Time.Add(faults.skew)
+	data, refused := g.judge(ep, call, &request{gateway: g, world: state, faults: faults, base: g.base(r)})
+	answer := faults.strike(g, g.answer(call, data, refused))
+	wait(r.Context(), state.tasks.ctx, faults.latency)
+	return answer
 }
 
 // judge returns the data of the answer, or why there is none. What the signature covers is looked into only after the
 // signature has been verified, save for the envelope, which says whose signature it should be.
-func (g *Gateway) judge(ep endpoint, call *Call) (any, *refusal) {
+func (g *Gateway) judge(ep endpoint, call *Call, req *request) (any, *refusal) {
 	if refused := checkContentType(call.Header); refused != nil {
-		return nil, refused
+		return nil, call.notVerified(refused, refused.msg)
 	}
 	env, refused := readEnvelope(call.Body)
 	if refused != nil {
-		return nil, refused
+		return nil, call.notVerified(refused, refused.msg)
 	}
+	call.AppID, call.MerchantNo = env.appID, env.merchantNo
 	merchant, refused := g.merchant(env)
 	if refused != nil {
-		return nil, refused
+		return nil, call.notVerified(refused, unknownMerchant(refused))
 	}
-	if env.keyVersion != merchant.keyVersion() || !verify(merchant.PublicKey, call.Body, call.Header.Values(signHeader)) {
-		return nil, refuse(codeSignVerifyFailed)
+	if why := whyNotVerified(merchant, env, call.Body, call.Header.Values(signHeader)); why != "" {
+		return nil, call.notVerified(refuse(codeSignVerifyFailed), why)
 	}
 	call.Verified = true
 
@@ -145,5 +220,9 @@ func (g *Gateway) judge(ep endpoint, call *Call) (any, *refusal) {
 	if refused := checkVersion(env.version, ep.versions); refused != nil {
 		return nil, refused
 	}
-	return ep.serve(env.version, env.data)
+	if code := req.faults.code; code != "" {
+		return nil, refuse(code)
+	}
+	req.merchant, req.env, req.data = merchant, env, env.data
+	return ep.serve(req)
 }

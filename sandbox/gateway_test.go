@@ -215,6 +215,9 @@ func TestOnCall(t *testing.T) {
 	assert.Equal(t, Call{
 		Time:       testNow,
 		Endpoint:   "applyDropinSession",
+		AppID:      testAppID,
+		MerchantNo: testMerchantNo,
+		Status:     http.StatusOK,
 		Header:     http.Header{"Content-Type": {"application/json"}, "Sign": {signature}},
 		Body:       []byte(validBody),
 		Verified:   true,
@@ -225,6 +228,7 @@ func TestOnCall(t *testing.T) {
 	}, calls[0])
 
 	assert.False(t, calls[1].Verified)
+	assert.Equal(t, "the signature is not that of these bytes by the registered key", calls[1].Unverified)
 	assert.Equal(t, "SIGN_VERIFY_FAILED", calls[1].Code)
 	assert.Equal(t, bad.Body.Bytes(), calls[1].Answer)
 	assert.Equal(t, bad.Header().Get("sign"), calls[1].AnswerSign)

@@ -21,6 +21,10 @@ type Merchant struct {
 
 	// PublicKey is the key that the merchant uploaded: 2048 bits or more.
 	PublicKey *rsa.PublicKey
+
+	// NotifyURL is the callback address of PayerMax's dashboard. A notifyUrl in the request overrides it; with neither,
+	// nothing is notified.
+	NotifyURL string
 }
 
 // check reports what a merchant cannot be registered with.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"regexp"
+	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -85,6 +87,35 @@ func (o object) text(name string, low, high int) (string, *refusal) {
 	return s, nil
 }
 
+// member is a string member of low to high characters, and where to put it; nil when nobody needs it.
+type member struct {
+	name      string
+	low, high int
+	to        *string
+}
+
+// read reads string members, and refuses the first that is not as it should be.
+func (o object) read(members ...member) *refusal {
+	for _, m := range members {
+		text, refused := o.text(m.name, m.low, m.high)
+		if refused != nil {
+			return refused
+		}
+		if m.to != nil {
+			*m.to = text
+		}
+	}
+	return nil
+}
+
+// object returns an object member, which must be there.
+func (o object) object(name string) (object, *refusal) {
+	if refused := o.require(name); refused != nil {
+		return nil, refused
+	}
+	return readObject(name, o[name])
+}
+
 // matches refuses a string member of another shape with the code that PayerMax has for it.
 func (o object) matches(name string, shape *regexp.Regexp, code string) *refusal {
 	s, refused := o.str(name)
@@ -97,12 +128,12 @@ func (o object) matches(name string, shape *regexp.Regexp, code string) *refusal
 	return nil
 }
 
-// boolean refuses a member that is there and neither true nor false.
-func (o object) boolean(name string) *refusal {
+// boolean returns a boolean member, or false when it is not there.
+func (o object) boolean(name string) (bool, *refusal) {
 	if o.has(name) && typeOf(o[name]) != "boolean" {
-		return wrongType(name, "boolean", typeOf(o[name]))
+		return false, wrongType(name, "boolean", typeOf(o[name]))
 	}
-	return nil
+	return string(o[name]) == "true", nil
 }
 
 // texts returns an array member whose elements must all be strings, or nil when it is not there.
@@ -122,4 +153,13 @@ func (o object) texts(name string) ([]string, *refusal) {
 		}
 	}
 	return texts, nil
+}
+
+// oneOf refuses a string member that is there and none of the given values.
+func (o object) oneOf(name string, values ...string) *refusal {
+	text, refused := o.str(name)
+	if refused != nil || !o.has(name) || slices.Contains(values, text) {
+		return refused
+	}
+	return wrongType(name, strings.Join(values, " or "), text)
 }

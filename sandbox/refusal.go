@@ -2,8 +2,12 @@ package sandbox
 
 import "fmt"
 
-// The codes that the gateway refuses with, each with PayerMax's own message (the error table that ends the page
-// "orderAndPay (for Drop-In)"). PARAMS_INVALID has three messages instead of one: isNull, wrongLength and wrongType.
+// codeApplySuccess says that a request was accepted.
+const codeApplySuccess = "APPLY_SUCCESS"
+
+// The codes that the gateway refuses with, each with PayerMax's own message. Down to UNEXPECTED_ERROR they are from the
+// error table that ends the page "orderAndPay (for Drop-In)"; the others, which are missing there, from the error code
+// list of 2023. PARAMS_INVALID has several messages instead of one: isNull, wrongLength, wrongType and isUndefined.
 const (
 	codeParamsInvalid      = "PARAMS_INVALID"
 	codeMerchantAppInvalid = "MERCHANT_APP_INVALID"
@@ -13,6 +17,18 @@ const (
 	codeAmountInvalid      = "AMOUNT_INVALID"
 	codeCurrencyInvalid    = "CURRENCY_INVALID"
 	codeCountryInvalid     = "COUNTRY_INVALID"
+	codeSystemError        = "SYSTEM_ERROR"
+	codeTooManyRequest     = "TOO_MANY_REQUEST"
+	codeRequestTimeout     = "REQUEST_TIMEOUT"
+	codeUnexpectedError    = "UNEXPECTED_ERROR"
+
+	codeOrderRepeat       = "ORDER_REPEAT"
+	codeOrderNotExist     = "ORDER_NOT_EXIST"
+	codeOrderClosed       = "ORDER_CLOSED"
+	codePaymentProcessing = "PAYMENT_PROCESSING"
+	codePaymentFailed     = "PAYMENT_FAILED"
+	codeRefundFailed      = "REFUND_FAILED"
+	codeRefundNoInvalid   = "REFUND_NO_INVALID"
 )
 
 var messages = map[string]string{
@@ -23,12 +39,24 @@ var messages = map[string]string{
 	codeAmountInvalid:      "Amount is incorrect.",
 	codeCurrencyInvalid:    "currency is invalid,because currency is not defined.",
 	codeCountryInvalid:     "No country support, pls re-pay.",
+	codeSystemError:        "System is busy, please try again later.",
+	codeTooManyRequest:     "Exceed request limitation, please retry later.",
+	codeRequestTimeout:     "Request timeout or didn't get result, If you have finished to pay, pls wait for the result.",
+	codeUnexpectedError:    "No further information for the error, plz try it later.",
+
+	codeOrderRepeat:       "Duplicate order",
+	codeOrderNotExist:     "Order number does not exist",
+	codeOrderClosed:       "Order closed",
+	codePaymentProcessing: "Payment processing",
+	codePaymentFailed:     "Payment failed",
+	codeRefundFailed:      "Refund failed",
+	codeRefundNoInvalid:   "Invalid refund order number",
 }
 
 // refusal is an answer that is not APPLY_SUCCESS.
 type refusal struct{ code, msg string }
 
-// refuse returns the refusal of a code that has one fixed message.
+// refuse returns the refusal of a code that has one fixed message. A code that only a fault names has none.
 func refuse(code string) *refusal { return &refusal{code, messages[code]} }
 
 // isNull refuses a required member that is missing or null.
@@ -45,4 +73,10 @@ func wrongLength(field string, low, high, length int) *refusal {
 // wrongType refuses a value that is not what it should be. PayerMax's template has a blank before the comma.
 func wrongType(field, want, got string) *refusal {
 	return &refusal{codeParamsInvalid, fmt.Sprintf("%s must be %s , but your input is %s.", field, want, got)}
+}
+
+// isUndefined refuses a value that names nothing which exists. PayerMax has these words for a currency; the value is
+// not repeated, since it may be a secret.
+func isUndefined(field string) *refusal {
+	return &refusal{codeParamsInvalid, fmt.Sprintf("%s is invalid,because %s is not defined.", field, field)}
 }

@@ -1,0 +1,129 @@
+package sandbox
+
+import (
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"net/http"
+	"strings"
+)
+
+const (
+	// controlPath is what tests and people use; the package's documentation lists it.
+	controlPath = "/sandbox/"
+
+	// challengePath is where a payment with 3DS redirects the buyer.
+	challengePath = controlPath + "3ds/"
+
+	// maxControlBody bounds what is read of one request.
+	maxControlBody = 64 << 10
+)
+
+// sameOrigin refuses what a page of another site makes a developer's browser send here.
+var sameOrigin = http.NewCrossOriginProtection()
+
+// control are the methods of each path under /sandbox/.
+var control = map[string]map[string]func(*Gateway, http.ResponseWriter, *http.Request){
+	"":     {http.MethodGet: (*Gateway).servePage},
+	"live": {http.MethodGet: (*Gateway).serveLive},
+	"calls": {http.MethodGet: func(g *Gateway, w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, g.state().recentCalls())
+	}},
+	"notifications": {http.MethodGet: func(g *Gateway, w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, g.state().recentNotifications())
+	}},
+	"key": {http.MethodGet: (*Gateway).serveKey},
+	"faults": {
+		http.MethodGet: func(g *Gateway, w http.ResponseWriter, _ *http.Request) {
+			writeJSON(w, g.state().waitingFaults())
+		},
+		http.MethodPut: (*Gateway).putFault,
+		http.MethodDelete: func(g *Gateway, w http.ResponseWriter, _ *http.Request) {
+			g.state().clearFaults()
+			w.WriteHeader(http.StatusNoContent)
+		},
+	},
+	"reset": {http.MethodPost: (*Gateway).serveReset},
+}
+
+// serveSandbox answers everything under /sandbox/. It is not told to OnCall.
+func (g *Gateway) serveSandbox(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Referrer-Policy", "no-referrer")
+	if key, ours := strings.CutPrefix(r.URL.Path, challengePath); ours {
+		g.serveChallenge(w, r, key)
+		return
+	}
+	methods, known := control[strings.TrimPrefix(r.URL.Path, controlPath)]
+	if g.NoControl || !known {
+		controlError(w, http.StatusNotFound, "there is nothing here")
+		return
+	}
+	if err := sameOrigin.Check(r); err != nil {
+		controlError(w, http.StatusForbidden, err.Error())
+		return
+	}
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	serve, allowed := methods[method]
+	if !allowed {
+		for name := range methods {
+			header.Add("Allow", name)
+		}
+		controlError(w, http.StatusMethodNotAllowed, "the method is not allowed")
+		return
+	}
+	serve(g, w, r)
+}
+
+// putFault adds a fault. Members that it does not know are refused, since a misspelt one would leave a test without its
+// fault.
+func (g *Gateway) putFault(w http.ResponseWriter, r *http.Request) {
+	var f scheduledFault
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxControlBody))
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(&f)
+	if err == nil {
+		err = g.state().schedule(f)
+	}
+	if err != nil {
+		controlError(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// serveReset forgets everything.
+func (g *Gateway) serveReset(w http.ResponseWriter, r *http.Request) {
+	if err := g.reset(r.Context()); err != nil {
+		controlError(w, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// serveKey answers with the public key.
+func (g *Gateway) serveKey(w http.ResponseWriter, _ *http.Request) {
+	der, err := x509.MarshalPKIXPublicKey(g.PublicKey())
+	if err != nil {
+		controlError(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-pem-file")
+	_ = pem.Encode(w, &pem.Block{Type: "PUBLIC KEY", Bytes: der})
+}
+
+// writeJSON answers with a value that is always valid JSON. A client that has gone away is no concern of the gateway's.
+func writeJSON(w http.ResponseWriter, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(value)
+}
+
+// controlError refuses a request in plain text.
+func controlError(w http.ResponseWriter, status int, msg string) {
+	http.Error(w, msg, status)
+}

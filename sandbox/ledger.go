@@ -1,0 +1,200 @@
+package sandbox
+
+import (
+	"context"
+	"math/big"
+	"strings"
+	"sync"
+	"time"
+)
+
+// The states of an order ("Transaction status" page) and of a refund (data.status of refundQuery).
+const (
+	statusSuccess = "SUCCESS"
+	statusPending = "PENDING"
+	statusFailed  = "FAILED"
+	statusClosed  = "CLOSED"
+
+	refundSuccess = "REFUND_SUCCESS"
+	refundPending = "REFUND_PENDING"
+	refundFailed  = "REFUND_FAILED"
+)
+
+// session is what a session of the Drop-In components was opened for.
+type session struct {
+	appID, userID, currency string
+	amount                  *big.Rat // nil when the session named none
+	futureUse               bool
+}
+
+// progress is the state of an order or a refund. The ledger guards it.
+type progress struct {
+	status    string
+	completed time.Time
+
+	// done is closed when the state is final.
+	done chan struct{}
+}
+
+// order is a payment. All but its progress and refunded stays as it was made.
+type order struct {
+	appID, outTradeNo, tradeToken string
+	currency, country             string
+	amount                        *big.Rat
+	frontURL                      string
+	created                       time.Time
+	progress
+
+	// refunded is the sum of its refunds, pending ones included.
+	refunded *big.Rat
+}
+
+// refund is money given back. All but its progress stays as it was made.
+type refund struct {
+	outRefundNo, refundTradeNo string
+	order                      *order
+	currency                   string
+	amount                     *big.Rat
+	progress
+}
+
+// ledger remembers what has been paid. It is safe for concurrent use.
+type ledger struct {
+	mu sync.Mutex
+
+	sessions   shelf[session] // by sessionKey
+	orders     shelf[*order]  // by numberKey of outTradeNo
+	tokens     shelf[*order]  // by numberKey of tradeToken
+	challenges shelf[*order]  // by the key in the redirectUrl
+	refunds    shelf[*refund] // by numberKey of outRefundNo
+	refundNos  shelf[*refund] // by numberKey of refundTradeNo
+}
+
+// numberKey is the key of a number that is unique for one application. Capitals and small letters are one to PayerMax:
+// "AAA = AAa" (outTradeNo on the page "orderAndPay"). Nothing is said of refund numbers; they are held to the same.
+func numberKey(appID, number string) string { return appID + "\x00" + strings.ToLower(number) }
+
+// open remembers a session.
+func (l *ledger) open(key string, s session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sessions.put(key, s)
+}
+
+// session returns an application's session.
+func (l *ledger) session(appID, key string) (session, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.sessions.get(key)
+	return s, s.appID == appID
+}
+
+// place remembers a new order and the key of its 3DS challenge, if any, unless it is a repeated one or cannot be begun.
+func (l *ledger) place(o *order, challenge string, begin func() bool) *refusal {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := numberKey(o.appID, o.outTradeNo)
+	if l.orders.get(key) != nil {
+		return refuse(codeOrderRepeat)
+	}
+	if !begin() {
+		return refuse(codeSystemError)
+	}
+	l.orders.put(key, o)
+	l.tokens.put(numberKey(o.appID, o.tradeToken), o)
+	if challenge != "" {
+		l.challenges.put(challenge, o)
+	}
+	return nil
+}
+
+// order returns an application's order as it is now, or nil. An empty number is not looked at; both numbers must name
+// the same order.
+func (l *ledger) order(appID, outTradeNo, tradeToken string) *order {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return copied(l.find(appID, outTradeNo, tradeToken))
+}
+
+// find is order for who holds the lock, and returns the order itself.
+func (l *ledger) find(appID, outTradeNo, tradeToken string) *order {
+	if outTradeNo == "" {
+		return l.tokens.get(numberKey(appID, tradeToken))
+	}
+	o := l.orders.get(numberKey(appID, outTradeNo))
+	if o != nil && tradeToken != "" && !strings.EqualFold(o.tradeToken, tradeToken) {
+		return nil
+	}
+	return o
+}
+
+// challenge returns the order of a 3DS challenge, or nil.
+func (l *ledger) challenge(key string) *order {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.challenges.get(key)
+}
+
+// refund returns an application's refund as it is now, or nil.
+func (l *ledger) refund(appID, outRefundNo, refundTradeNo string) *refund {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if outRefundNo == "" {
+		return copied(l.refundNos.get(numberKey(appID, refundTradeNo)))
+	}
+	r := l.refunds.get(numberKey(appID, outRefundNo))
+	if r != nil && refundTradeNo != "" && r.refundTradeNo != refundTradeNo {
+		return nil
+	}
+	return copied(r)
+}
+
+// settle makes a state final and reports whether it was not final yet.
+func (l *ledger) settle(p *progress, status string, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case <-p.done:
+		return false
+	default:
+		p.settle(status, now)
+		return true
+	}
+}
+
+// settle is for who holds the lock or has not shown the progress to anyone yet.
+func (p *progress) settle(status string, now time.Time) {
+	p.status, p.completed = status, now
+	close(p.done)
+}
+
+// await settles a state after a while, unless something else has settled it by then, and reports false if ctx ended
+// first.
+func (l *ledger) await(ctx context.Context, p *progress, after time.Duration, status string, now func() time.Time) bool {
+	timer := time.NewTimer(after)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+	case <-timer.C:
+		l.settle(p, status, now())
+	case <-ctx.Done():
+		return false
+	}
+	return true
+}
+
+// snapshot returns an order or a refund as it is now.
+func snapshot[V order | refund](l *ledger, value *V) *V {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return copied(value)
+}
+
+// copied is snapshot for who holds the lock. It leaves nil alone.
+func copied[V order | refund](value *V) *V {
+	if value == nil {
+		return nil
+	}
+	c := *value
+	return &c
+}

@@ -1,0 +1,87 @@
+package sandbox
+
+import "encoding/json"
+
+// orderView is the data of a successful orderQuery: the members of its page that a simulated payment has.
+type orderView struct {
+	OutTradeNo     string          `json:"outTradeNo"`
+	TradeToken     string          `json:"tradeToken"`
+	TotalAmount    json.Number     `json:"totalAmount"`
+	Currency       string          `json:"currency"`
+	Country        string          `json:"country"`
+	CashierCountry string          `json:"cashierCountry"`
+	Status         string          `json:"status"`
+	ResultCode     string          `json:"resultCode,omitempty"`
+	ResultMsg      string          `json:"resultMsg"`
+	CreateTime     string          `json:"createTime"`
+	CompleteTime   string          `json:"completeTime,omitempty"`
+	PaymentDetails []paymentDetail `json:"paymentDetails"`
+}
+
+// paymentDetail says what was paid with. It is the test card of PayerMax's examples, whatever component was used.
+type paymentDetail struct {
+	PaymentMethodType string   `json:"paymentMethodType"`
+	CardInfo          cardInfo `json:"cardInfo"`
+}
+
+type cardInfo struct {
+	CardOrg            string `json:"cardOrg"`
+	CardIdentifierNo   string `json:"cardIdentifierNo"`
+	CardIdentifierName string `json:"cardIdentifierName"`
+}
+
+// orderQuery tells the state of an order (page "orderQuery").
+func orderQuery(req *request) (any, *refusal) {
+	if refused := req.data.require("outTradeNo"); refused != nil {
+		return nil, refused
+	}
+	var outTradeNo string
+	if refused := req.data.read(member{"outTradeNo", 1, 64, &outTradeNo}); refused != nil {
+		return nil, refused
+	}
+	o := req.world.ledger.order(req.merchant.AppID, outTradeNo, "")
+	if o == nil {
+		return nil, refuse(codeOrderNotExist)
+	}
+	code, msg := o.result()
+	return orderView{
+		OutTradeNo: o.outTradeNo, TradeToken: o.tradeToken,
+		TotalAmount: number(o.amount), Currency: o.currency, Country: o.country, CashierCountry: o.country,
+		Status: o.status, ResultCode: code, ResultMsg: msg,
+		CreateTime: formatTime(o.created), CompleteTime: o.completeTime(), PaymentDetails: o.details(),
+	}, nil
+}
+
+// result returns what code and message tell of an order. The messages of the failed ones are those of PayerMax's
+// notification examples. There a closed order has the code of a failed one: only data.status tells them apart.
+func (o *order) result() (code, msg string) {
+	switch o.status {
+	case statusFailed:
+		return codePaymentFailed, "Provider failed to process."
+	case statusClosed:
+		return codePaymentFailed, "Payment was not completed on time."
+	case statusPending:
+		return codePaymentProcessing, messages[codePaymentProcessing]
+	default:
+		return codeApplySuccess, "Success."
+	}
+}
+
+// completeTime returns when an order was paid or failed. An order that was neither has none.
+func (o *order) completeTime() string {
+	if o.status == statusPending || o.status == statusClosed {
+		return ""
+	}
+	return formatTime(o.completed)
+}
+
+// details returns what an order was paid with, an empty array if it was not.
+func (o *order) details() []paymentDetail {
+	if o.status == statusPending || o.status == statusClosed {
+		return []paymentDetail{}
+	}
+	return []paymentDetail{{
+		PaymentMethodType: "CARD",
+		CardInfo:          cardInfo{CardOrg: "VISA", CardIdentifierNo: "424242******0000", CardIdentifierName: "**D"},
+	}}
+}

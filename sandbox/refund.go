@@ -1,0 +1,125 @@
+package sandbox
+
+import (
+	"context"
+	"math/big"
+)
+
+// refundAnswer is the data of a successful refund.
+type refundAnswer struct {
+	OutRefundNo   string `json:"outRefundNo"`
+	TradeOrderNo  string `json:"tradeOrderNo"`
+	RefundTradeNo string `json:"refundTradeNo"`
+	Status        string `json:"status"`
+}
+
+// refundData is the data of a refund request.
+type refundData struct {
+	outRefundNo, outTradeNo, tradeToken string
+	currency, notifyURL                 string
+	amount                              *big.Rat
+}
+
+// refundOrder gives back a payment or a part of it (page "refund"). The same request again is answered with the refund
+// as it is now, so that a client that never saw the answer can repeat it; another one under its number is refused.
+func refundOrder(req *request) (any, *refusal) {
+	in, refused := readRefund(req.data)
+	if refused != nil {
+		return nil, refused
+	}
+	g, l := req.gateway, &req.world.ledger
+	now := g.now()
+	made := &refund{
+		outRefundNo: in.outRefundNo, refundTradeNo: newRefundTradeNo(now), currency: in.currency, amount: in.amount,
+		progress: progress{status: simulateRefund(in.amount), done: make(chan struct{})},
+	}
+	if made.status != refundPending {
+		made.settle(made.status, now)
+	}
+	r, refused := l.giveBack(req.merchant.AppID, in, made, func() bool {
+		return req.world.tasks.start(func(ctx context.Context) {
+			if l.await(ctx, &made.progress, g.pendingDelay(), refundSuccess, g.now) {
+				req.notify(ctx, in.notifyURL, refundNotice(snapshot(l, made)))
+			}
+		})
+	})
+	if refused != nil {
+		return nil, refused
+	}
+	return refundAnswer{
+		OutRefundNo: r.outRefundNo, TradeOrderNo: r.order.tradeToken, RefundTradeNo: r.refundTradeNo, Status: r.status,
+	}, nil
+}
+
+// readRefund judges the members of data. The page calls both numbers of the order optional; one of them is needed.
+func readRefund(data object) (refundData, *refusal) {
+	var in refundData
+	if refused := data.require("outRefundNo", "refundAmount", "refundCurrency"); refused != nil {
+		return in, refused
+	}
+	if !data.has("tradeToken") {
+		if refused := data.require("outTradeNo"); refused != nil {
+			return in, refused
+		}
+	}
+	refused := data.read(
+		member{"outRefundNo", 1, 64, &in.outRefundNo},
+		member{"outTradeNo", 1, 64, &in.outTradeNo},
+		member{"tradeToken", 1, 64, &in.tradeToken},
+		member{"comments", 0, 512, nil},
+		member{"refundNotifyUrl", 0, 256, &in.notifyURL},
+	)
+	if refused != nil {
+		return in, refused
+	}
+	if refused := data.matches("refundCurrency", currencyShape, codeCurrencyInvalid); refused != nil {
+		return in, refused
+	}
+	in.currency, _ = data.str("refundCurrency")
+	in.amount, refused = data.amount("refundAmount", []string{"number", "string"}, in.currency)
+	if refused == nil && in.amount.Sign() == 0 {
+		return in, refuse(codeAmountInvalid)
+	}
+	return in, refused
+}
+
+// giveBack remembers a refund, unless it is not possible or cannot be begun. It returns a copy of it, or of the one
+// that it repeats.
+func (l *ledger) giveBack(appID string, in refundData, r *refund, begin func() bool) (*refund, *refusal) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	o := l.find(appID, in.outTradeNo, in.tradeToken)
+	if o == nil {
+		return nil, refuse(codeOrderNotExist)
+	}
+	key := numberKey(appID, in.outRefundNo)
+	if before := l.refunds.get(key); before != nil {
+		if before.order != o || before.currency != in.currency || before.amount.Cmp(in.amount) != 0 {
+			return nil, refuse(codeRefundNoInvalid)
+		}
+		return copied(before), nil
+	}
+	total := new(big.Rat).Add(o.refunded, in.amount)
+	switch {
+	case o.status == statusClosed:
+		return nil, refuse(codeOrderClosed)
+	case o.status == statusPending:
+		return nil, refuse(codePaymentProcessing)
+	case o.status == statusFailed:
+		return nil, refuse(codePaymentFailed)
+	case in.currency != o.currency:
+		return nil, refuse(codeCurrencyInvalid)
+	case total.Cmp(o.amount) > 0:
+		return nil, refuse(codeAmountInvalid)
+	}
+	r.order = o
+	if !begin() {
+		return nil, refuse(codeSystemError)
+	}
+	if r.status != refundFailed {
+		o.refunded = total
+	}
+	l.refunds.put(key, r)
+	l.refundNos.put(numberKey(appID, r.refundTradeNo), r)
+	return copied(r), nil
+}

@@ -1,0 +1,31 @@
+package sandbox
+
+// maxKept is how many sessions, orders and refunds the gateway remembers, of each.
+const maxKept = 10_000
+
+// shelf is a map that forgets its oldest entry when it is full. The zero value holds up to maxKept entries.
+type shelf[V any] struct {
+	entries map[string]V
+
+	// keys is a ring once the shelf is full; oldest is where it begins.
+	keys   []string
+	oldest int
+}
+
+// put adds an entry, under a key that is not there yet.
+func (s *shelf[V]) put(key string, value V) {
+	if s.entries == nil {
+		s.entries = map[string]V{}
+	}
+	if len(s.keys) < maxKept {
+		s.keys = append(s.keys, key)
+	} else {
+		delete(s.entries, s.keys[s.oldest])
+		s.keys[s.oldest] = key
+		s.oldest = (s.oldest + 1) % maxKept
+	}
+	s.entries[key] = value
+}
+
+// get returns the entry of a key, or the zero value.
+func (s *shelf[V]) get(key string) V { return s.entries[key] }

@@ -1,0 +1,108 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"sync"
+	"time"
+)
+
+// world is everything that a reset forgets. A request stays in the world that it came into.
+type world struct {
+	// name tells this world from others on the live page.
+	name   string
+	ledger ledger
+	tasks  *tasks
+
+	mu            sync.Mutex // guards what follows
+	calls         recent[callRecord]
+	notifications recent[*notification]
+	scheduled     []scheduledFault
+	changes       int
+}
+
+func newWorld() *world { return &world{name: randomKey(), tasks: newTasks()} }
+
+// state returns the present world.
+func (g *Gateway) state() *world {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.current
+}
+
+// reset forgets everything and stops what goes on in the background.
+func (g *Gateway) reset(ctx context.Context) error {
+	g.mu.Lock()
+	old := g.current
+	g.current = newWorld()
+	if g.closed {
+		g.current.tasks.stop()
+	}
+	g.mu.Unlock()
+	return old.tasks.close(ctx)
+}
+
+// callRecord is a call as GET /sandbox/calls shows it. The body and the answer are the exact text if they are UTF-8, as
+// all but hostile ones are.
+type callRecord struct {
+	ID         int       `json:"id"`
+	Time       time.Time `json:"time"`
+	Endpoint   string    `json:"endpoint"`
+	AppID      string    `json:"appId"`
+	MerchantNo string    `json:"merchantNo"`
+	Verified   bool      `json:"verified"`
+	Unverified string    `json:"unverified,omitempty"`
+	Fault      string    `json:"fault,omitempty"`
+	Status     int       `json:"status"`
+	Code       string    `json:"code"`
+	Msg        string    `json:"msg"`
+	Sign       string    `json:"sign"`
+	Body       text      `json:"body"`
+	AnswerSign string    `json:"answerSign"`
+	Answer     text      `json:"answer"`
+}
+
+// text is bytes that are shown as text.
+type text []byte
+
+// MarshalText makes encoding/json write the text instead of base64.
+func (t text) MarshalText() ([]byte, error) { return t, nil }
+
+// record keeps a copy of a call. Of the headers only the signature is kept, since the others may be long and hold what
+// is nobody's business.
+func (w *world) record(c *Call) {
+	r := callRecord{
+		Time: c.Time, Endpoint: c.Endpoint, AppID: c.AppID, MerchantNo: c.MerchantNo,
+		Verified: c.Verified, Unverified: c.Unverified, Fault: c.Fault,
+		Status: c.Status, Code: c.Code, Msg: c.Msg,
+		Sign: strings.Join(c.Header.Values(signHeader), ", "), Body: bytes.Clone(c.Body),
+		AnswerSign: c.AnswerSign, Answer: bytes.Clone(c.Answer),
+	}
+	size := len(r.Unverified) + len(r.Fault) + len(r.Msg) + len(r.Sign) + len(r.Body) + len(r.AnswerSign) + len(r.Answer)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r.ID = w.calls.id()
+	w.calls.add(r, size)
+	w.changes++
+}
+
+// recentCalls returns the last calls, newest first.
+func (w *world) recentCalls() []callRecord {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.calls.newestFirst()
+}
+
+// recentNotifications returns copies of the last notifications, newest first.
+func (w *world) recentNotifications() []notification {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	copies := make([]notification, 0, len(w.notifications.entries))
+	for _, n := range w.notifications.newestFirst() {
+		c := *n
+		c.Attempts = append([]attempt{}, n.Attempts...)
+		copies = append(copies, c)
+	}
+	return copies
+}

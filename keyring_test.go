@@ -1,14 +1,20 @@
 package payermax
 
 import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -204,17 +210,47 @@ func TestOnlySecondRotationIsSeen(t *testing.T) {
 // A change for the worse keeps the last good key, is counted and shows.
 func TestBadNewKeyIsNotTaken(t *testing.T) {
 	good := newKey()
+	whole := keyPEM(t, good)
+	block, _ := pem.Decode(whole)
 	public, err := x509.MarshalPKIXPublicKey(&good.PublicKey)
 	require.NoError(t, err)
-	whole := keyPEM(t, good)
+	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	ellipticDER, err := x509.MarshalPKCS8PrivateKey(curve)
+	require.NoError(t, err)
+	small, err := rsa.GenerateKey(rand.Reader, 1024)
+	require.NoError(t, err)
+	armour := func(label string, der []byte) []byte {
+		return pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der})
+	}
+	damaged := bytes.Clone(block.Bytes)
+	damaged[len(damaged)/2] ^= 1
 
 	for name, content := range map[string][]byte{
-		"empty":        {},
-		"cut short":    whole[:len(whole)/2],
-		"not a key":    []byte("CANARY"),
-		"a public key": pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}),
-		"two keys":     append(append([]byte{}, whole...), whole...),
-		"another pair": keyPEM(t, newKey()),
+		"empty":               {},
+		"white space":         []byte(" \r\n"),
+		"not a key":           []byte("CANARY"),
+		"cut short":           whole[:len(whole)/2],
+		"without its end":     bytes.TrimSuffix(whole, []byte("-----END PRIVATE KEY-----\n")),
+		"DER cut short":       armour("PRIVATE KEY", block.Bytes[:len(block.Bytes)-10]),
+		"damaged":             armour("PRIVATE KEY", damaged),
+		"nothing inside":      armour("PRIVATE KEY", nil),
+		"two keys":            slices.Concat(whole, whole),
+		"text after it":       slices.Concat(whole, []byte("CANARY")),
+		"binary DER":          block.Bytes,
+		"UTF-16":              slices.Concat([]byte{0xff, 0xfe}, bytes.ReplaceAll(whole, []byte("-"), []byte("-\x00"))),
+		"NUL bytes":           slices.Concat(whole[:100], make([]byte, 10), whole[100:]),
+		"base64 cut short":    []byte(base64.StdEncoding.EncodeToString(block.Bytes)[:400]),
+		"URL-safe base64":     []byte(base64.RawURLEncoding.EncodeToString(block.Bytes)),
+		"base64 of the PEM":   []byte(base64.StdEncoding.EncodeToString(whole)),
+		"a public key":        armour("PUBLIC KEY", public),
+		"a certificate":       armour("CERTIFICATE", public),
+		"encrypted":           armour("ENCRYPTED PRIVATE KEY", block.Bytes),
+		"an EC key":           armour("PRIVATE KEY", ellipticDER),
+		"1024 bits":           keyPEM(t, small),
+		"OpenSSH":             armour("OPENSSH PRIVATE KEY", []byte("openssh-key-v1\x00CANARY")),
+		"larger than a key":   bytes.Repeat([]byte("CANARY"), 20_000),
+		"one of another pair": keyPEM(t, newKey()),
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "private.key")

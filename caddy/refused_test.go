@@ -47,7 +47,7 @@ func TestRefuses(t *testing.T) {
 		"X-HTTP-Method-Override": {requestWith("GET "+endpointPath+" HTTP/1.1", validBody(), "X-HTTP-Method-Override: POST"), 405, "METHOD_NOT_ALLOWED"},
 
 		"root":                {to("POST", "/"), 404, "NOT_FOUND"},
-		"another endpoint":    {to("POST", prefix+"orderAndPay"), 404, "NOT_FOUND"},
+		"another endpoint":    {to("POST", prefix+"orderAndPay"), 403, "ENDPOINT_NOT_ENABLED"},
 		"trailing slash":      {to("POST", endpointPath+"/"), 404, "NOT_FOUND"},
 		"another case":        {to("POST", strings.ToLower(endpointPath)), 404, "NOT_FOUND"},
 		"dot segments":        {to("POST", prefix+"../gateway/applyDropinSession"), 404, "NOT_FOUND"},

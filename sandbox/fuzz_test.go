@@ -1,35 +1,63 @@
 package sandbox
 
 import (
+	"maps"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
 	"testing"
 )
 
-// FuzzServeHTTP sends any body, signed or not. Whatever it is, the gateway must not panic, must answer in signed JSON,
-// and must not accept what was not signed.
+// FuzzServeHTTP sends any body, signed or not, to any interface. Whatever it is, the gateway must not panic, must answer
+// in signed JSON, and must not accept what was not signed.
 //
 // The keys are random, so no two runs of one body cover quite the same code: fuzz with -fuzzminimizetime=1x, or the
 // time goes into minimizing.
 func FuzzServeHTTP(f *testing.F) {
-	for _, body := range []string{
-		validBody,
-		requestBody("1.1", `{"currency":"IDR","country":"ID","userId":"U10001","tokenForFutureUse":false,"componentList":["CARD"]}`),
-		requestBody("1.6", `{"totalAmount":"0","mitType":"UNSCHEDULED","currency":"USD","country":"US","userId":"U","componentList":["APM"]}`),
-		requestBody("1.5", `{"totalAmount":-1e9,"currency":"KWD","country":"KW","userId":"U","componentList":[null]}`),
-		requestBody("1.5", `[[[[]]]]`),
-		`{"data":{"data":null},"data":{}}`,
-		"null", "", "\xff",
-	} {
-		f.Add([]byte(body), true)
-		f.Add([]byte(body), false)
-	}
-	g := newGateway(f)
+	g := closing(f, newGateway(f))
+	g.TimeScale = 1e9
+	g.AllowNotify = func(*url.URL) bool { return false }
 	var seen Call
 	g.OnCall = func(c Call) { seen = c }
+	names := slices.Sorted(maps.Keys(endpoints))
+
+	session := openSession(f, g)
+	detail := detailFields(session).with(fields{"tokenForFutureUse": true, "mitType": "SCHEDULED", "paymentToken": "SANDBOX_3DS"})
+	for endpoint, bodies := range map[string][]string{
+		"applyDropinSession": {
+			validBody,
+			requestBody("1.1", `{"currency":"IDR","country":"ID","userId":"U10001","tokenForFutureUse":false,"componentList":["CARD"]}`),
+			requestBody("1.6", `{"totalAmount":"0","mitType":"UNSCHEDULED","currency":"USD","country":"US","userId":"U","componentList":["APM"]}`),
+			requestBody("1.5", `{"totalAmount":-1e9,"currency":"KWD","country":"KW","userId":"U","componentList":[null]}`),
+			requestBody("1.5", `[[[[]]]]`),
+			`{"data":{"data":null},"data":{}}`,
+			"null", "", "\xff",
+		},
+		"orderAndPay": {
+			requestBody("1.4", orderFields(session).String()),
+			requestBody("1.5", orderFields(session).with(fields{
+				"outTradeNo": "P2", "paymentDetail": detail, "expireTime": "7200", "notifyUrl": "http://localhost/",
+			}).String()),
+			requestBody("1.1", `{"paymentDetail":{"buyerInfo":null}}`),
+		},
+		"orderQuery": {requestBody("1.4", `{"outTradeNo":"P1642410680681"}`)},
+		"refund": {
+			requestBody("1.4", refundFields("1.00").String()),
+			requestBody("1.1", refundFields(20000).with(fields{"outRefundNo": "R2", "tradeToken": "T1"}).String()),
+		},
+		"refundQuery": {requestBody("1.4", `{"outRefundNo":"R1642411016202","refundTradeNo":"x"}`)},
+	} {
+		for _, body := range bodies {
+			f.Add(uint8(slices.Index(names, endpoint)), []byte(body), true)
+			f.Add(uint8(slices.Index(names, endpoint)), []byte(body), false)
+		}
+	}
 	// A real signature, but of another body: the nearest that an attacker has.
 	foreign := signWith(f, merchantKey(), validBody+" ")
 
-	f.Fuzz(func(t *testing.T, body []byte, signed bool) {
+	f.Fuzz(func(t *testing.T, endpoint uint8, body []byte, signed bool) {
 		if len(body) > maxBody || string(body) == validBody+" " {
 			t.Skip()
 		}
@@ -37,7 +65,9 @@ func FuzzServeHTTP(f *testing.F) {
 		if signed {
 			signature = signWith(t, merchantKey(), string(body))
 		}
-		w := serve(g, newRequest(string(body), signature))
+		r := newRequest(string(body), signature)
+		r.URL.Path = basePath + names[int(endpoint)%len(names)]
+		w := serve(g, r)
 		if w.Code != http.StatusOK {
 			t.Fatalf("status %d", w.Code)
 		}
@@ -47,6 +77,44 @@ func FuzzServeHTTP(f *testing.F) {
 		}
 		if !signed && (res.Code == "APPLY_SUCCESS" || seen.Verified) {
 			t.Errorf("accepted without a valid signature: %s", body)
+		}
+	})
+}
+
+// FuzzFaults asks for any fault, by the control API and by the header. What is not understood must be refused, and the
+// list of faults must stay what it was then.
+func FuzzFaults(f *testing.F) {
+	for _, list := range []string{
+		"reset", "latency=1ns, wrong-signature", "clock-skew=-3m", "html=502", "code=A_B", "status=", "=,=", "\x00", "truncate,empty,truncate",
+	} {
+		f.Add(`{"endpoint":"refund","fault":"`+list+`","times":2}`, list)
+	}
+	f.Fuzz(func(t *testing.T, put, list string) {
+		g := newGateway(t)
+		accepted := sendControl(g, http.MethodPut, "faults", put).Code == http.StatusNoContent
+		if waiting := len(g.state().waitingFaults()); accepted != (waiting == 1) {
+			t.Fatalf("accepted %t, but %d are waiting", accepted, waiting)
+		}
+		parsed, err := parseFaults(list)
+		if parsed.latency > 0 || strings.Contains(list, "reset") {
+			t.Skip() // takes its time, or the connection that there is none of
+		}
+		r := httptest.NewRequest(http.MethodPost, basePath+"orderQuery", strings.NewReader("{}"))
+		r.Header.Set("Sandbox-Fault", list)
+		if code := serve(g, r).Code; list != "" && (err != nil) != (code == http.StatusBadRequest) && !strings.Contains(list, "=400") {
+			t.Errorf("%v, but status %d", err, code)
+		}
+	})
+}
+
+// FuzzCheckAck reads any acknowledgement: it must not panic, and one that is accepted must contain the code.
+func FuzzCheckAck(f *testing.F) {
+	f.Add(200, []byte(`{"code":"SUCCESS","msg":"Success"}`))
+	f.Add(200, []byte(`{"code":"\u0053UCCESS"}`))
+	f.Add(500, []byte(`[1`))
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		if checkAck(status, body) == nil && (status != http.StatusOK || len(body) < len(`{"code":"SUCCESS"}`)) {
+			t.Errorf("acknowledged with %d %s", status, body)
 		}
 	})
 }

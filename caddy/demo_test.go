@@ -62,3 +62,19 @@ func TestDemoServes(t *testing.T) {
 		require.FailNow(t, "the demonstration did not end within 10 s of an interrupt")
 	}
 }
+
+// The sandbox alone says what it needs.
+func TestSandboxCommandRefuses(t *testing.T) {
+	t.Parallel()
+	for words, args := range map[string][]string{
+		"--app-id and --public-key are required":  {},
+		"--public-key: public key file no.pub":    {"--app-id", "app", "--public-key", "no.pub"},
+		"--private-key: private key file no.key":  {"--app-id", "app", "--public-key", publicKeyFile(t, merchantKey()), "--private-key", "no.key"},
+		"--time-scale must be a positive number":  {"--app-id", "app", "--public-key", publicKeyFile(t, merchantKey()), "--time-scale", "0"},
+		"listen tcp: address 70000: missing port": {"--app-id", "app", "--public-key", publicKeyFile(t, merchantKey()), "--listen", "70000"},
+	} {
+		said, err := caddyCommand(t, context.Background(), nil, append([]string{"payermax-sandbox"}, args...)...).CombinedOutput()
+		assert.Error(t, err)
+		assert.Contains(t, string(said), words)
+	}
+}

@@ -66,6 +66,6 @@
 //	duplicate-notification           the notification is sent once more after it was acknowledged
 //	odd-notification-time            notifyTime is "2025-02-27T09:44:00 +0000", a form that PayerMax's pages show too
 //
-// Refused calls have no effect. From clock-skew on, the request takes effect before the fault strikes: the client cannot
+// Refused calls have no effect. From latency on, the request takes effect before the fault strikes: the client cannot
 // know what became of its order, which is what it must be able to deal with.
 package sandbox

@@ -1,52 +1,17 @@
 package payermax
 
 import (
-	"bytes"
 	"container/list"
 	"crypto/sha256"
 	"sync"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // maxAccepted is how many notifications are remembered at most.
 const maxAccepted = 10_000
 
-// notification identifies a notification: what it says, whenever it says it.
+// notification identifies a notification ([envelope.NotificationID]).
 type notification [sha256.Size]byte
-
-// notificationID identifies a notification by all its members but notifyTime
-// and requestTime, which may be those of the delivery. A body that is no JSON
-// object is identified by all its bytes.
-func notificationID(body []byte) notification {
-	sum := sha256.New()
-	d := jsontext.NewDecoder(bytes.NewBuffer(body))
-	if token, err := d.ReadToken(); err != nil || token.Kind() != '{' {
-		return sha256.Sum256(body)
-	}
-	for d.PeekKind() == '"' {
-		token, err := d.ReadToken()
-		if err != nil {
-			return sha256.Sum256(body)
-		}
-		name := token.String()
-		value, err := d.ReadValue()
-		if err != nil {
-			return sha256.Sum256(body)
-		}
-		if name == "notifyTime" || name == "requestTime" {
-			continue
-		}
-		quoted, _ := jsontext.AppendQuote(nil, name)
-		sum.Write(quoted)
-		sum.Write(value)
-	}
-	if _, err := d.ReadToken(); err != nil {
-		return sha256.Sum256(body)
-	}
-	return notification(sum.Sum(nil))
-}
 
 // delivery is the state of a notification.
 type delivery int

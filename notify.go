@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -142,7 +143,7 @@ func (n *Notify) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 	if n.seen == nil {
 		return n.deliver(w, r, next, len(body))
 	}
-	id := notificationID(body)
+	id := notification(envelope.NotificationID(body))
 	switch n.seen.begin(id) {
 	case alreadyAccepted:
 		n.record("duplicate", len(body), http.StatusOK)

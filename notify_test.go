@@ -303,16 +303,3 @@ func TestNotifyProvisionRefuses(t *testing.T) {
 		assert.ErrorContains(t, provisionNotify(t, n), words)
 	}
 }
-
-// FuzzNotificationID never panics, and tells notifications apart by what they
-// say.
-func FuzzNotificationID(f *testing.F) {
-	f.Add([]byte(paymentNotification))
-	f.Add([]byte(`{"a":1} {"b":2}`))
-	f.Add([]byte(`{"notifyTime":`))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		if notificationID(body) != notificationID(append([]byte(nil), body...)) {
-			t.Fatal("not deterministic")
-		}
-	})
-}

@@ -1,16 +1,13 @@
 package payermax
 
 import (
-	"bytes"
 	"crypto/rsa"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
+	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -30,8 +27,6 @@ var answerResults = map[string]string{
 	answerUnsigned:  "unsigned",
 	answerUnchecked: "unchecked",
 }
-
-var errNotJSON = errors.New("it is not valid JSON")
 
 // check lets the gateway's answer pass if it can be trusted, and marks it.
 func (h *Handler) check(c *call, a *answer) error {
@@ -83,50 +78,12 @@ func verify(keys []*rsa.PublicKey, a *answer) (found string, err error) {
 	}
 }
 
-// answerCode returns the code of an answer, which must be plain JSON. It reads
-// as strictly as requests are read: where the application's reader, which may
-// take Code for code, finds APPLY_SUCCESS, this one must not find another code.
+// answerCode returns the code of an answer, which must be plain JSON.
 func answerCode(a *answer) (string, error) {
 	if coding := a.header.Get("Content-Encoding"); coding != "" && coding != "identity" {
 		return "", errors.New("it has a content coding")
 	}
-	d := jsontext.NewDecoder(bytes.NewReader(a.body))
-	if d.PeekKind() != '{' {
-		return "", errors.New("it is not a JSON object")
-	}
-	if _, err := d.ReadToken(); err != nil {
-		return "", errNotJSON
-	}
-
-	var code string
-	for d.PeekKind() == '"' {
-		token, err := d.ReadToken()
-		if err != nil {
-			return "", errNotJSON
-		}
-		name := token.String()
-		value, err := d.ReadValue()
-		if err != nil {
-			return "", errNotJSON
-		}
-		switch {
-		case name == "code" && value.Kind() == '"':
-			text, _ := jsontext.AppendUnquote(nil, value)
-			code = string(text)
-		case strings.EqualFold(name, "code"):
-			return "", errors.New("its code is ambiguous")
-		}
-	}
-	if _, err := d.ReadToken(); err != nil {
-		return "", errNotJSON
-	}
-	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return "", errNotJSON
-	}
-	if code == "" {
-		return "", errors.New("it has no code")
-	}
-	return code, nil
+	return envelope.Code(a.body)
 }
 
 // unverified replaces an answer that cannot be trusted. It may come from

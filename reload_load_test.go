@@ -88,7 +88,7 @@ func TestRotationsAndReloadsUnderLoad(t *testing.T) {
 				default:
 				}
 				answer, err := client.Post("http://"+address+sessionPath, "application/json", strings.NewReader(sessionBody))
-				if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+				if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
 					continue
 				}
 				if !assert.NoError(t, err) {

@@ -7,48 +7,30 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// deliver passes a verified notification on to the application.
-func (n *Notify) deliver(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, size int) error {
-	if n.Ack != ackAfter {
+// deliver passes a verified notification on to the application and reports
+// whether the application has accepted it.
+func (n *Notify) deliver(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, size int) (accepted bool, err error) {
+	if n.Ack != ackAfter && n.seen == nil {
 		n.record("passed", size, 0)
-		return next.ServeHTTP(w, r)
+		return false, next.ServeHTTP(w, r) // nobody needs to know
 	}
 	received := &answer{header: make(http.Header)}
 	if err := next.ServeHTTP(received, r); err != nil {
 		n.record("not_accepted", size, 0)
-		return err // PayerMax gets an error status, and delivers again
+		return false, err // PayerMax gets an error status, and delivers again
 	}
-	if !received.isSuccess() {
+	switch {
+	case n.Ack == ackAfter && received.isSuccess():
+		n.record("passed", size, received.status)
+		return true, acknowledge(w)
+	case n.Ack == ackAfter || received.status == 0 || received.tooLarge:
 		n.record("not_accepted", size, received.status)
-		return tryAgain(w, received.status)
-	}
-	n.record("passed", size, received.status)
-	return acknowledge(w)
-}
-
-// deliverOnce does the same and remembers the notification if the application
-// accepts it.
-func (n *Notify) deliverOnce(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, id notification, size int) error {
-	received := &answer{header: make(http.Header)}
-	accepted := false
-	defer func() { n.seen.end(id, accepted) }()
-
-	if err := next.ServeHTTP(received, r); err != nil {
-		n.record("not_accepted", size, 0)
-		return err
-	}
-	if n.Ack != ackAfter {
-		accepted = received.isSuccess() && received.acknowledges()
+		return false, tryAgain(w, received.status)
+	default:
 		n.record("passed", size, received.status)
 		received.write(w)
-		return nil
+		return received.isSuccess() && received.acknowledges(), nil
 	}
-	if accepted = received.isSuccess(); !accepted {
-		n.record("not_accepted", size, received.status)
-		return tryAgain(w, received.status)
-	}
-	n.record("passed", size, received.status)
-	return acknowledge(w)
 }
 
 // isSuccess reports whether the application answered with a 2xx.

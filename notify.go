@@ -141,7 +141,8 @@ func (n *Notify) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 	r = verified(r, body, verifiedBy)
 
 	if n.seen == nil {
-		return n.deliver(w, r, next, len(body))
+		_, err := n.deliver(w, r, next, len(body))
+		return err
 	}
 	id := notification(envelope.NotificationID(body))
 	switch n.seen.begin(id) {
@@ -152,7 +153,11 @@ func (n *Notify) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 		n.record("concurrent", len(body), http.StatusServiceUnavailable)
 		return tryAgain(w, http.StatusServiceUnavailable)
 	}
-	return n.deliverOnce(w, r, next, id, len(body))
+	accepted := false
+	defer func() { n.seen.end(id, accepted) }()
+	var err error
+	accepted, err = n.deliver(w, r, next, len(body))
+	return err
 }
 
 // read returns the notification's body.

@@ -244,6 +244,16 @@ func TestNotifyDuplicates(t *testing.T) {
 		assert.Equal(t, http.StatusForbidden, deliver(t, n, forged, unreachable(t)).Code)
 	})
 
+	// An application that says nothing at all has not accepted it.
+	t.Run("without an answer", func(t *testing.T) {
+		n := newNotify(t, guarded)
+		w := deliver(t, n, notify(t, paymentNotification), func(http.ResponseWriter, *http.Request) error { return nil })
+		assert.Equal(t, http.StatusServiceUnavailable, w.Code)
+		var count int
+		deliver(t, n, notify(t, paymentNotification), accepting(&count))
+		assert.Equal(t, 1, count)
+	})
+
 	t.Run("at the same time", func(t *testing.T) {
 		n := newNotify(t, guarded)
 		var count int

@@ -31,7 +31,7 @@ func BenchmarkHandler(b *testing.B) {
 
 	for name, gateway := range map[string][]*rsa.PublicKey{"unchecked": nil, "verified": {&gatewayKey().PublicKey}} {
 		b.Run(name, func(b *testing.B) {
-			h := &Handler{AppID: "app", Sandbox: true}
+			h := &Handler{Merchant: Merchant{AppID: "app"}, Sandbox: true}
 			ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 			defer cancel()
 			if err := h.Provision(ctx); err != nil {
@@ -39,7 +39,7 @@ func BenchmarkHandler(b *testing.B) {
 			}
 			defer func() { _ = h.Cleanup() }()
 			h.sandbox, h.logger = nil, zap.NewNop()
-			h.keyring.current.Load().gateway = gateway
+			h.merchants.only.keyring.current.Load().gateway = gateway
 
 			b.ReportAllocs()
 			for b.Loop() {

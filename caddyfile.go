@@ -187,6 +187,17 @@ func (o *proxyOptions) parse(h httpcaddyfile.Helper, upstream string) (*reversep
 //	    app_id             <app_id>
 //	    merchant_no        <merchant_no>
 //	    sp_merchant_no     <sp_merchant_no>
+//	    merchant_auth_token <placeholder>
+//
+//	    # one of several merchants, instead of the options above
+//	    merchant [<merchant_no>] {
+//	        match [<matchers...>] {
+//	            ...
+//	        }
+//	        app_id      <app_id>
+//	        private_key <path>
+//	        ...
+//	    }
 //
 //	    # the signing key; private_key is short for key file
 //	    private_key        <path>

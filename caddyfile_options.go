@@ -1,12 +1,10 @@
 package payermax
 
 import (
-	"encoding/json"
 	"math"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/dustin/go-humanize"
 
@@ -35,25 +33,12 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // unmarshalOption sets the option that d stands on, if it is one of the
 // handler's.
 func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) (known bool, err error) {
-	switch name := d.Val(); name {
-	case "app_id":
-		return true, unmarshalText(d, &h.AppID)
-	case "merchant_no":
-		return true, unmarshalText(d, &h.MerchantNo)
-	case "sp_merchant_no":
-		return true, unmarshalText(d, &h.SPMerchantNo)
-	case "private_key":
-		return true, unmarshalKeyFile(d, &h.KeyRaw)
-	case "key":
-		return true, unmarshalKey(d, &h.KeyRaw)
-	case "next_private_key":
-		return true, unmarshalKeyFile(d, &h.NextKeyRaw)
-	case "next_key":
-		return true, unmarshalKey(d, &h.NextKeyRaw)
-	case "merchant_public_key":
-		return true, unmarshalPath(d, &h.MerchantPublicKey)
-	case "gateway_public_key":
-		return true, unmarshalPaths(d, &h.GatewayPublicKeys)
+	if known, err := h.Merchant.unmarshalOption(d); known {
+		return true, err
+	}
+	switch d.Val() {
+	case "merchant":
+		return true, h.unmarshalMerchant(d)
 	case "endpoints":
 		names := d.RemainingArgs()
 		if len(names) == 0 {
@@ -63,8 +48,6 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) (known bool, err error
 		return true, nil
 	case "version":
 		return true, h.unmarshalVersion(d)
-	case "key_version":
-		return true, unmarshalText(d, &h.KeyVersion)
 	case "max_body_size":
 		return true, unmarshalSize(d, &h.MaxBodySize)
 	case "timeout":
@@ -92,64 +75,6 @@ func (h *Handler) unmarshalVersion(d *caddyfile.Dispenser) error {
 		h.Versions = make(map[string]string)
 	}
 	h.Versions[args[0]] = args[1]
-	return nil
-}
-
-// unmarshalKeyFile reads the short form of a key that is in a file.
-func unmarshalKeyFile(d *caddyfile.Dispenser, target *json.RawMessage) error {
-	var path string
-	if err := unmarshalOnce(d, *target != nil, &path); err != nil {
-		return err
-	}
-	if err := requirePaths(d, path); err != nil {
-		return err
-	}
-	*target = caddyconfig.JSONModuleObject(KeyFile{Path: path}, "source", "file", nil)
-	return nil
-}
-
-// unmarshalKey reads a key of any source: the source's name, and what the
-// source makes of the rest.
-func unmarshalKey(d *caddyfile.Dispenser, target *json.RawMessage) error {
-	if *target != nil {
-		return d.Errf("%s is already set", d.Val())
-	}
-	if !d.NextArg() {
-		return d.ArgErr()
-	}
-	name := d.Val()
-	module, err := caddyfile.UnmarshalModule(d, "payermax.keys."+name)
-	if err != nil {
-		return err
-	}
-	*target = caddyconfig.JSONModuleObject(module, "source", name, nil)
-	return nil
-}
-
-// UnmarshalCaddyfile sets up the source from Caddyfile tokens. Syntax:
-//
-//	key file <path> {
-//	    refuse_world_readable
-//	}
-func (f *KeyFile) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the source's name
-	if !d.AllArgs(&f.Path) {
-		return d.ArgErr()
-	}
-	if err := requirePaths(d, f.Path); err != nil {
-		return err
-	}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		switch d.Val() {
-		case "refuse_world_readable":
-			if d.NextArg() {
-				return d.ArgErr()
-			}
-			f.RefuseWorldReadable = true
-		default:
-			return d.Errf("unrecognized option %s", d.Val())
-		}
-	}
 	return nil
 }
 
@@ -229,7 +154,4 @@ func unmarshalOnce(d *caddyfile.Dispenser, isSet bool, target *string) error {
 }
 
 // Interface guards
-var (
-	_ caddyfile.Unmarshaler = (*Handler)(nil)
-	_ caddyfile.Unmarshaler = (*KeyFile)(nil)
-)
+var _ caddyfile.Unmarshaler = (*Handler)(nil)

@@ -20,9 +20,12 @@ import (
 type call struct {
 	received  time.Time
 	route     route
+	merchant  *merchant
 	keys      *keys
 	body      []byte
 	signature string
+	// authToken is a service provider's, or "".
+	authToken string
 
 	// connecting is set once a connection to the gateway was asked for, and
 	// written once the request's header may have gone out on it. Together they
@@ -101,6 +104,9 @@ func (c *call) outgoing(ctx context.Context, r *http.Request) *http.Request {
 		"Content-Type":    {"application/json"},
 		"Sign":            {c.signature},
 		"User-Agent":      {proxyName},
+	}
+	if c.authToken != "" {
+		out.Header[authTokenHeader] = []string{c.authToken}
 	}
 	out.Body = io.NopCloser(bytes.NewReader(c.body))
 	out.ContentLength = int64(len(c.body))

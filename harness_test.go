@@ -68,7 +68,7 @@ func writePEM(t *testing.T, label string, der []byte) string {
 // does it, changed by the options.
 func newHandler(t *testing.T, options ...func(*Handler)) *Handler {
 	t.Helper()
-	h := &Handler{AppID: "app", KeyRaw: keyFile(writePrivateKey(t, merchantKey()))}
+	h := &Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(writePrivateKey(t, merchantKey()))}}
 	for _, option := range options {
 		option(h)
 	}

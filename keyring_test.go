@@ -74,7 +74,9 @@ func (s *secret) swap(files map[string][]byte) {
 }
 
 // fingerprint is that of the key in use.
-func fingerprint(h *Handler) string { return h.keyring.current.Load().signing.fingerprint }
+func fingerprint(h *Handler) string {
+	return h.merchants.only.keyring.current.Load().signing.fingerprint
+}
 
 // requireInUse waits until the handler signs with the key.
 func requireInUse(t *testing.T, h *Handler, key *rsa.PrivateKey) {
@@ -150,7 +152,7 @@ func TestRotationUnderLoad(t *testing.T) {
 	}
 	close(stop)
 	working.Wait()
-	assert.Nil(t, h.keyring.failure.Load())
+	assert.Nil(t, h.merchants.only.keyring.failure.Load())
 }
 
 // All the other ways in which a file changes.
@@ -176,17 +178,17 @@ func TestKeyFileChanges(t *testing.T) {
 	t.Run("gone and back", func(t *testing.T) {
 		h, path := start(t)
 		require.NoError(t, os.Remove(path))
-		require.Eventually(t, func() bool { return h.keyring.failure.Load() != nil }, pickUp, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return h.merchants.only.keyring.failure.Load() != nil }, pickUp, 10*time.Millisecond)
 		assert.Equal(t, signer.Fingerprint(&old.PublicKey), fingerprint(h))
 		require.NoError(t, os.WriteFile(path, keyPEM(t, changed), 0o600))
 		requireInUse(t, h, changed)
-		assert.Nil(t, h.keyring.failure.Load())
+		assert.Nil(t, h.merchants.only.keyring.failure.Load())
 	})
 	// Events of a directory that is replaced are lost; the poll finds it.
 	t.Run("with its directory", func(t *testing.T) {
 		h, path := start(t)
 		require.NoError(t, os.RemoveAll(filepath.Dir(path)))
-		require.Eventually(t, func() bool { return h.keyring.failure.Load() != nil }, pickUp, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return h.merchants.only.keyring.failure.Load() != nil }, pickUp, 10*time.Millisecond)
 		require.NoError(t, os.Mkdir(filepath.Dir(path), 0o700))
 		require.NoError(t, os.WriteFile(path, keyPEM(t, changed), 0o600))
 		requireInUse(t, h, changed)
@@ -200,10 +202,10 @@ func TestOnlySecondRotationIsSeen(t *testing.T) {
 	mounted := newSecret(t, map[string][]byte{"private.key": keyPEM(t, first)})
 	h := newHandler(t, func(h *Handler) { h.KeyRaw = keyFile(mounted.path("private.key")) })
 
-	h.keyring.mutex.Lock() // nobody looks while the first one happens
+	h.merchants.only.keyring.mutex.Lock() // nobody looks while the first one happens
 	mounted.swap(map[string][]byte{"private.key": keyPEM(t, second)})
 	mounted.swap(map[string][]byte{"private.key": keyPEM(t, third)})
-	h.keyring.mutex.Unlock()
+	h.merchants.only.keyring.mutex.Unlock()
 	requireInUse(t, h, third)
 }
 
@@ -262,10 +264,10 @@ func TestBadNewKeyIsNotTaken(t *testing.T) {
 			before := counted(t, processMetrics.reloadFailures)
 
 			require.NoError(t, os.WriteFile(path, content, 0o600))
-			require.Eventually(t, func() bool { return h.keyring.failure.Load() != nil }, pickUp, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return h.merchants.only.keyring.failure.Load() != nil }, pickUp, 10*time.Millisecond)
 			assert.Equal(t, signer.Fingerprint(&good.PublicKey), fingerprint(h))
 			assert.Greater(t, counted(t, processMetrics.reloadFailures), before)
-			assert.NotContains(t, *h.keyring.failure.Load(), "CANARY")
+			assert.NotContains(t, *h.merchants.only.keyring.failure.Load(), "CANARY")
 			assert.Equal(t, 1.0, collected(t, "caddy_payermax_key_degraded", fingerprint(h)))
 
 			w := serve(t, h, post(sessionBody), func(w http.ResponseWriter, _ *http.Request) error {
@@ -279,7 +281,7 @@ func TestBadNewKeyIsNotTaken(t *testing.T) {
 
 // The pair is compared when the config is loaded.
 func TestPairMustFit(t *testing.T) {
-	h := &Handler{AppID: "app", KeyRaw: keyFile(writePrivateKey(t, merchantKey())), MerchantPublicKey: writePublicKey(t, &gatewayKey().PublicKey)}
+	h := &Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(writePrivateKey(t, merchantKey())), MerchantPublicKey: writePublicKey(t, &gatewayKey().PublicKey)}}
 	err := provision(t, h)
 	require.ErrorContains(t, err, "merchant_public_key: it has the fingerprint "+signer.Fingerprint(&gatewayKey().PublicKey))
 	require.ErrorContains(t, err, signer.Fingerprint(&merchantKey().PublicKey))
@@ -291,9 +293,9 @@ func TestWorldReadableKeyFile(t *testing.T) {
 	newHandler(t, func(h *Handler) { h.KeyRaw = keyFile(path) }) // with a warning
 
 	strict := []byte(fmt.Sprintf(`{"source":"file","path":%q,"refuse_world_readable":true}`, path))
-	require.ErrorContains(t, provision(t, &Handler{AppID: "app", KeyRaw: strict}), "every user may read it (mode 0644)")
+	require.ErrorContains(t, provision(t, &Handler{Merchant: Merchant{AppID: "app", KeyRaw: strict}}), "every user may read it (mode 0644)")
 	require.NoError(t, os.Chmod(path, 0o440))
-	require.NoError(t, provision(t, &Handler{AppID: "app", KeyRaw: strict}))
+	require.NoError(t, provision(t, &Handler{Merchant: Merchant{AppID: "app", KeyRaw: strict}}))
 }
 
 // A call that is under way is not touched by a change of keys.

@@ -101,12 +101,12 @@ type keyHolder struct {
 	name string
 }
 
-// loadKeySource loads the guest module that raw configures.
-func loadKeySource(ctx caddy.Context, h *Handler, field string, raw json.RawMessage) (*keyHolder, error) {
+// loadKeySource loads the guest module that raw, a field of m, configures.
+func loadKeySource(ctx caddy.Context, m *Merchant, field string, raw json.RawMessage) (*keyHolder, error) {
 	if raw == nil {
 		return nil, nil
 	}
-	module, err := ctx.LoadModule(h, field)
+	module, err := ctx.LoadModule(m, field)
 	if err != nil {
 		return nil, err
 	}

@@ -5,8 +5,6 @@ package payermax
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -52,45 +50,13 @@ const (
 // `{payermax.endpoint}` | The endpoint's name, such as `applyDropinSession`; empty if the request was for none
 // `{payermax.outcome}` | `answered`; `refused` (by the sidecar, nothing was sent); `not_sent` (the gateway could not be reached); `unknown` (sent, but the answer did not arrive); `unverified` (the answer's signature is missing or wrong)
 type Handler struct {
-	// The merchant application that the key belongs to (`appId`), as PayerMax's
-	// dashboard shows it. Required, unless the sandbox answers. Placeholders are
-	// expanded when the config is loaded.
-	AppID string `json:"app_id,omitempty"`
+	// The merchant that is called for, if there is only one.
+	Merchant
 
-	// The merchant number (`merchantNo`). If there is none, the application's
-	// own is sent, if it sends one. Placeholders are expanded when the config is
-	// loaded.
-	MerchantNo string `json:"merchant_no,omitempty"`
-
-	// The service provider's merchant number (`spMerchantNo`), for providers
-	// who call on behalf of other merchants. Placeholders are expanded when the
-	// config is loaded.
-	SPMerchantNo string `json:"sp_merchant_no,omitempty"`
-
-	// Where the key lives that signs: a module of the namespace payermax.keys,
-	// which implements [KeySource]. `file` is part of this module. Required,
-	// unless the sandbox answers.
-	KeyRaw json.RawMessage `json:"key,omitempty" caddy:"namespace=payermax.keys inline_key=source"`
-
-	// The key to change over to. PayerMax makes a newly uploaded public key
-	// valid at once and the old one invalid; with the new private key here, the
-	// sidecar follows: when the gateway answers `SIGN_VERIFY_FAILED` to a
-	// request that is safe to repeat, it is sent once more, signed with this key,
-	// and if that is accepted, this key takes the place of the other until the
-	// config or the keys change. Optional.
-	NextKeyRaw json.RawMessage `json:"next_key,omitempty" caddy:"namespace=payermax.keys inline_key=source"`
-
-	// The path of the file with the public key that was uploaded to PayerMax, in
-	// the forms of GatewayPublicKeys. If it is set, a private key that does not
-	// fit is an error, and one that appears later is not taken. Placeholders are
-	// expanded when the config is loaded.
-	MerchantPublicKey string `json:"merchant_public_key,omitempty"`
-
-	// The paths of the files with the public keys that PayerMax may sign its
-	// answers with: PEM, or the one-line base64 that the dashboard shows. Without
-	// any, answers are passed on unchecked. Placeholders are expanded when the
-	// config is loaded.
-	GatewayPublicKeys []string `json:"gateway_public_keys,omitempty"`
+	// The merchants to choose from, if there are several. What they can share,
+	// `gateway_public_keys`, `key_version`, `sp_merchant_no` and
+	// `merchant_auth_token`, may stand beside them.
+	Merchants []MerchantChoice `json:"merchants,omitempty"`
 
 	// The endpoints that are signed: their names, or `drop_in` for those of a
 	// Drop-In payment (applyDropinSession, orderAndPay, orderQuery, refund,
@@ -103,11 +69,6 @@ type Handler struct {
 	// that of applyDropinSession is `1.5`, and `1.6` is known as well.
 	// Placeholders are expanded when the config is loaded.
 	Versions map[string]string `json:"versions,omitempty"`
-
-	// The version of the signature algorithm (`keyVersion`). Default: `1`, the
-	// only one that PayerMax documents. Placeholders are expanded whenever the
-	// keys are loaded, so `{file.*}` can name a file that changes with them.
-	KeyVersion string `json:"key_version,omitempty"`
 
 	// The largest request body that is accepted, in bytes.
 	// Default: 65536 (64 KiB).
@@ -123,10 +84,10 @@ type Handler struct {
 	// documentation.
 	Sandbox bool `json:"sandbox,omitempty"`
 
-	keyring *keyring
-	routes  map[string]route
-	sandbox *sandbox.Gateway
-	logger  *zap.Logger
+	merchants merchants
+	routes    map[string]route
+	sandbox   *sandbox.Gateway
+	logger    *zap.Logger
 }
 
 // CaddyModule returns the Caddy module information.
@@ -147,41 +108,48 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		h.Timeout = caddy.Duration(defaultTimeout)
 	}
 
-	settings, err := h.expand(caddy.NewReplacer())
-	if err != nil {
+	var err error
+	if h.routes, err = h.enabledRoutes(); err != nil {
 		return err
 	}
-	if h.routes, err = h.enabledRoutes(settings); err != nil {
-		return err
-	}
-	if h.keyring, err = h.openKeyring(ctx, settings); err != nil {
+	if err := h.openMerchants(ctx); err != nil {
 		return err
 	}
 	if h.Sandbox {
-		if err := h.openSandbox(settings); err != nil {
+		if err := h.openSandbox(); err != nil {
 			return fmt.Errorf("opening the sandbox: %w", err)
 		}
-	} else {
-		go h.keyring.watch(ctx)
 	}
 	if err := processMetrics.register(ctx); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
-	processMetrics.keys.add(h.keyring)
+	for _, m := range h.merchants.all() {
+		h.use(ctx, m)
+	}
+	return nil
+}
 
-	loaded := h.keyring.current.Load()
+// use follows the merchant's keys from now on, and tells of them.
+func (h *Handler) use(ctx context.Context, m *merchant) {
+	if !h.Sandbox {
+		go m.keyring.watch(ctx)
+	}
+	processMetrics.keys.add(m.keyring)
+
+	loaded := m.keyring.current.Load()
 	if len(loaded.gateway) == 0 {
 		h.logger.Warn("gateway_public_key is not configured: answers are passed on without checking that PayerMax signed them")
 	}
-	h.logger.Info("keys loaded",
+	h.logger.Info("keys loaded", zap.String("app_id", m.identity.AppID),
 		zap.String("source", loaded.signing.source), zap.String("fingerprint", loaded.signing.fingerprint))
-	return nil
 }
 
 // Cleanup takes the keys out of the metrics. They stay where they are, since
 // requests that began before still sign with them.
 func (h *Handler) Cleanup() error {
-	processMetrics.keys.remove(h.keyring)
+	for _, m := range h.merchants.all() {
+		processMetrics.keys.remove(m.keyring)
+	}
 	return closeSandbox(h.sandbox)
 }
 
@@ -208,8 +176,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	c := &call{received: time.Now()}
 	answer, err := h.perform(c, w, r, next)
 
-	var refused *refusal
-	if errors.As(err, &refused) {
+	refused := asRefusal(err)
+	if refused != nil {
 		answer = refused.answer()
 		if !c.bodyRead && r.ContentLength != 0 {
 			// Or the server would wait for the body before it sends this answer.
@@ -232,11 +200,11 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 		return nil, err
 	}
 	c.bodyRead = true
-	request, err := c.route.understand(body)
+	request, err := h.understand(c, r, body)
 	if err != nil {
 		return nil, err
 	}
-	c.keys = h.keyring.current.Load()
+	c.keys = c.merchant.keyring.current.Load()
 	answer, err := h.exchange(c, &c.keys.signing, request, r, next)
 	if err == nil && h.hasSwitched(c, answer) {
 		return h.tryNextKey(c, answer, request, r, next), nil
@@ -261,10 +229,15 @@ func (h *Handler) exchange(c *call, key *signingKey, request *envelope.Envelope,
 // requestTime is stamped here, as late as possible: PayerMax accepts it for two
 // minutes.
 func (h *Handler) sign(ctx context.Context, c *call, key *signingKey, request *envelope.Envelope) error {
-	identity := c.route.identity
+	identity := c.merchant.identity
+	identity.Version = c.route.version
 	identity.KeyVersion = c.keys.keyVersion
 	c.body = request.Fill(identity, time.Now())
 
+	var err error
+	if c.authToken, err = c.merchant.expandAuthToken(ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer)); err != nil {
+		return signingFailed(err)
+	}
 	began := time.Now()
 	signature, err := signer.Sign(ctx, key.Signer, c.body)
 	processMetrics.signing.WithLabelValues(key.source).Observe(time.Since(began).Seconds())

@@ -194,9 +194,9 @@ func TestServeHTTPEndpoints(t *testing.T) {
 // request here.
 func TestServeHTTPWithoutSignature(t *testing.T) {
 	h := newHandler(t)
-	broken := *h.keyring.current.Load()
+	broken := *h.merchants.only.keyring.current.Load()
 	broken.signing.Signer = brokenKey{broken.signing.Signer}
-	h.keyring.current.Store(&broken)
+	h.merchants.only.keyring.current.Store(&broken)
 	w := serve(t, h, post(sessionBody), unreachable(t))
 	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
 	assert.Equal(t, "1", w.Header().Get("Retry-After"))

@@ -54,6 +54,21 @@ func (f *refusal) Error() string { return f.Msg }
 // Unwrap returns what caused the refusal, if it was an error.
 func (f *refusal) Unwrap() error { return f.cause }
 
+// asRefusal returns the refusal that err is. An error that is none is the
+// sidecar's own failure, before anything was sent.
+func asRefusal(err error) *refusal {
+	if err == nil {
+		return nil
+	}
+	if refused, ok := errors.AsType[*refusal](err); ok {
+		return refused
+	}
+	return &refusal{
+		Code: "SYSTEM_ERROR", Msg: "the sidecar could not handle the request; nothing was sent",
+		status: http.StatusInternalServerError, proxyError: "proxy_internal_error", outcome: outcomeNotSent, cause: err,
+	}
+}
+
 // answer renders the refusal for the application.
 func (f *refusal) answer() *answer {
 	var body bytes.Buffer

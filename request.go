@@ -79,10 +79,10 @@ func checkContentType(header http.Header) error {
 	return nil
 }
 
-// understand reads the application's JSON and reports everything that is wrong
-// with it at once: what contradicts the configuration, then what breaks the
-// rules of the endpoint.
-func (rt route) understand(body []byte) (*envelope.Envelope, error) {
+// understand reads the application's JSON, finds out which merchant it is for,
+// and reports everything that is wrong with it at once: what contradicts the
+// configuration, then what breaks the rules of the endpoint.
+func (h *Handler) understand(c *call, r *http.Request, body []byte) (*envelope.Envelope, error) {
 	request, err := envelope.Read(body)
 	if problem, ok := errors.AsType[*envelope.Error](err); ok {
 		return nil, invalid([]validate.Violation{violation(problem)})
@@ -90,13 +90,16 @@ func (rt route) understand(body []byte) (*envelope.Envelope, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the request: %w", err)
 	}
+	if c.merchant, err = h.merchants.choose(r, request); err != nil {
+		return nil, err
+	}
 
 	var violations []validate.Violation
-	for _, problem := range request.Check(rt.identity) {
+	for _, problem := range request.Check(c.merchant.identity) {
 		violations = append(violations, violation(problem))
 	}
-	if rt.rules != nil {
-		violations = append(violations, rt.rules.Validate(request.Data())...)
+	if c.route.rules != nil {
+		violations = append(violations, c.route.rules.Validate(request.Data())...)
 	}
 	if len(violations) > 0 {
 		return nil, invalid(violations)

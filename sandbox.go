@@ -44,30 +44,30 @@ func (k generatedKey) Key() (crypto.Signer, string, error) {
 }
 
 // openSandbox puts a gateway in the place of the next handler. It knows the
-// handler's merchant, and the handler knows its key.
-func (h *Handler) openSandbox(s settings) error {
+// handler's merchants, and they know its key.
+func (h *Handler) openSandbox() error {
 	key, err := generateKey()
 	if err != nil {
 		return err
 	}
-	loaded := h.keyring.current.Load()
-	merchant, ok := loaded.signing.Public().(*rsa.PublicKey)
-	if !ok {
-		return errors.New("the signing key is no RSA key")
+	var known []sandbox.Merchant
+	for _, m := range h.merchants.all() {
+		loaded := m.keyring.current.Load()
+		public, err := m.publicKey()
+		if err != nil {
+			return err
+		}
+		known = append(known, sandbox.Merchant{
+			AppID:      m.identity.AppID,
+			MerchantNo: m.identity.MerchantNo,
+			KeyVersion: loaded.keyVersion,
+			PublicKey:  public,
+		})
+		loaded.gateway = append(loaded.gateway, &key.PublicKey)
+		h.logger.Warn("the sandbox answers: no call reaches PayerMax", zap.String("app_id", m.identity.AppID))
 	}
-	gateway, err := sandbox.New(key, sandbox.Merchant{
-		AppID:      s.appID,
-		MerchantNo: s.merchantNo,
-		KeyVersion: loaded.keyVersion,
-		PublicKey:  merchant,
-	})
-	if err != nil {
-		return err
-	}
-	loaded.gateway = append(loaded.gateway, &key.PublicKey)
-	h.sandbox = gateway
-	h.logger.Warn("the sandbox answers: no call reaches PayerMax", zap.String("app_id", s.appID))
-	return nil
+	h.sandbox, err = sandbox.New(key, known...)
+	return err
 }
 
 // sandboxPath is where the sandbox has its page for people and its control API

@@ -2,72 +2,37 @@ package payermax
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
-
-// settings are the handler's options with their placeholders expanded. They are
-// kept apart from the handler's exported fields, which are the config that
-// Caddy's admin endpoint and autosave show.
-type settings struct {
-	appID, merchantNo, spMerchantNo string
-	versions                        map[string]string
-	merchantPublicKey               string
-	gatewayPublicKeys               []string
-}
 
 // route is an endpoint as this handler serves it.
 type route struct {
 	endpoint
-	identity envelope.Identity
-	rules    *validate.RuleSet // nil if there are none for the endpoint
+	version string            // the API version to declare
+	rules   *validate.RuleSet // nil if there are none for the endpoint
 }
 
-// expand returns the options with their placeholders expanded. An option that
-// is configured but turns out empty is an error, not an absent option: a missing
-// environment variable must not switch a check off. The sandbox is the
-// exception, since it can supply everything itself.
-func (h *Handler) expand(repl *caddy.Replacer) (settings, error) {
-	var s settings
-	s.gatewayPublicKeys = make([]string, len(h.GatewayPublicKeys))
-	options := []option{
-		{"app_id", h.AppID, 64, &s.appID},
-		{"merchant_no", h.MerchantNo, 32, &s.merchantNo},
-		{"sp_merchant_no", h.SPMerchantNo, 32, &s.spMerchantNo},
-		{"merchant_public_key", h.MerchantPublicKey, 0, &s.merchantPublicKey},
-	}
-	for i, path := range h.GatewayPublicKeys {
-		options = append(options, option{"gateway_public_key", path, 0, &s.gatewayPublicKeys[i]})
-	}
-	for _, o := range options {
-		if err := o.expand(repl, h.Sandbox); err != nil {
-			return s, err
-		}
-	}
-	s.versions = make(map[string]string, len(h.Versions))
+// expandVersions returns the API versions that are configured, by endpoint.
+func (h *Handler) expandVersions(repl *caddy.Replacer) (map[string]string, error) {
+	versions := make(map[string]string, len(h.Versions))
 	for name, configured := range h.Versions {
 		if _, ok := lookupEndpoint(name); !ok {
-			return s, fmt.Errorf("version: there is no endpoint %q", name)
+			return nil, fmt.Errorf("version: there is no endpoint %q", name)
 		}
 		var version string
 		if err := (option{"version", configured, 8, &version}).expand(repl, false); err != nil {
-			return s, err
+			return nil, err
 		}
-		s.versions[name] = version
+		versions[name] = version
 	}
-	if h.Sandbox {
-		s.appID = cmp.Or(s.appID, exampleAppID)
-	}
-	return s, h.requireOptions(s)
+	return versions, nil
 }
 
 // option is one option whose value may contain placeholders.
@@ -95,60 +60,29 @@ func (o option) expand(repl *caddy.Replacer, mayBeEmpty bool) error {
 	return nil
 }
 
-// expandKeyVersion returns the key version. It is expanded anew with each
-// generation of keys, since it may come from a file beside them.
-func (h *Handler) expandKeyVersion() (string, error) {
-	version := defaultKeyVersion
-	if h.KeyVersion == "" {
-		return version, nil
-	}
-	err := option{"key_version", h.KeyVersion, 8, &version}.expand(caddy.NewReplacer(), false)
-	return version, err
-}
-
 // isText reports whether a value can stand in the envelope as it is.
 func isText(value string) bool {
 	return utf8.ValidString(value) && !strings.ContainsFunc(value, unicode.IsControl)
 }
 
-// requireOptions reports what is missing, or has no place beside the sandbox.
-func (h *Handler) requireOptions(s settings) error {
-	switch {
-	case h.Sandbox && slices.ContainsFunc(s.gatewayPublicKeys, func(path string) bool { return path != "" }):
-		return errors.New("gateway_public_key: has no place beside the sandbox, which signs with a key of its own; remove the option")
-	case h.Sandbox:
-		return nil
-	case s.appID == "":
-		return errors.New("app_id: required; it is the appId that PayerMax's dashboard shows")
-	case h.KeyRaw == nil:
-		return errors.New("private_key: required; it is the path of the file with the merchant's RSA private key")
-	}
-	return nil
-}
-
 // enabledRoutes returns the endpoints that are enabled, by path.
-func (h *Handler) enabledRoutes(s settings) (map[string]route, error) {
+func (h *Handler) enabledRoutes() (map[string]route, error) {
 	enabled, err := enabledEndpoints(h.Endpoints)
+	if err != nil {
+		return nil, err
+	}
+	versions, err := h.expandVersions(caddy.NewReplacer())
 	if err != nil {
 		return nil, err
 	}
 	routes := make(map[string]route, len(enabled))
 	for _, e := range enabled {
-		version := cmp.Or(s.versions[e.name], e.version)
+		version := cmp.Or(versions[e.name], e.version)
 		rules, err := rulesFor(e.name, version)
 		if err != nil {
 			return nil, err
 		}
-		routes[e.path()] = route{
-			endpoint: e,
-			identity: envelope.Identity{
-				Version:      version,
-				AppID:        s.appID,
-				MerchantNo:   s.merchantNo,
-				SPMerchantNo: s.spMerchantNo,
-			},
-			rules: rules,
-		}
+		routes[e.path()] = route{endpoint: e, version: version, rules: rules}
 	}
 	return routes, nil
 }
@@ -161,34 +95,4 @@ func rulesFor(name, version string) (*validate.RuleSet, error) {
 		return nil, fmt.Errorf("version: %s has no version %q here; choose one of %s", name, version, strings.Join(known, ", "))
 	}
 	return rules, nil
-}
-
-// openKeyring loads the keys that are configured. For the sandbox, a key that is
-// not configured is generated.
-func (h *Handler) openKeyring(ctx caddy.Context, s settings) (*keyring, error) {
-	source, err := loadKeySource(ctx, h, "KeyRaw", h.KeyRaw)
-	if err != nil {
-		return nil, fmt.Errorf("key: %w", err)
-	}
-	next, err := loadKeySource(ctx, h, "NextKeyRaw", h.NextKeyRaw)
-	if err != nil {
-		return nil, fmt.Errorf("next_key: %w", err)
-	}
-	if h.Sandbox {
-		s.gatewayPublicKeys = nil
-		if source == nil || source.isFile() && source.KeySource.(*KeyFile).path == "" {
-			key, err := generateKey()
-			if err != nil {
-				return nil, err
-			}
-			source = &keyHolder{generatedKey{key}, "generated"}
-		}
-	}
-	ring := &keyring{
-		source: source, next: next,
-		gatewayFiles: s.gatewayPublicKeys, merchantFile: s.merchantPublicKey,
-		keyVersion: h.expandKeyVersion,
-		logger:     h.logger, metrics: processMetrics,
-	}
-	return ring, ring.load()
 }

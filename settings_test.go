@@ -22,24 +22,24 @@ func TestProvisionRefuses(t *testing.T) {
 		words []string
 	}{
 		{"nothing configured", Handler{}, []string{"app_id: required"}},
-		{"no key", Handler{AppID: "app"}, []string{"private_key: required"}},
-		{"no such file", Handler{AppID: "app", KeyRaw: keyFile("no/such.key")}, []string{"private_key: ", "no/such.key", "no such file"}},
-		{"public key as private key", Handler{AppID: "app", KeyRaw: keyFile(public)}, []string{"private_key: ", public, "it is a public key"}},
-		{"private key as gateway key", Handler{AppID: "app", KeyRaw: keyFile(key), GatewayPublicKeys: []string{key}}, []string{"gateway_public_key: ", "it is a private key"}},
-		{"empty placeholder for the key", Handler{AppID: "app", KeyRaw: keyFile("{env.PAYERMAX_TEST_EMPTY}")}, []string{"private_key: {env.PAYERMAX_TEST_EMPTY}: the path is empty"}},
-		{"empty placeholder for the app", Handler{AppID: "{env.PAYERMAX_TEST_EMPTY}", KeyRaw: keyFile(key)}, []string{"app_id: {env.PAYERMAX_TEST_EMPTY} is empty"}},
+		{"no key", Handler{Merchant: Merchant{AppID: "app"}}, []string{"private_key: required"}},
+		{"no such file", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile("no/such.key")}}, []string{"private_key: ", "no/such.key", "no such file"}},
+		{"public key as private key", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(public)}}, []string{"private_key: ", public, "it is a public key"}},
+		{"private key as gateway key", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key), GatewayPublicKeys: []string{key}}}, []string{"gateway_public_key: ", "it is a private key"}},
+		{"empty placeholder for the key", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile("{env.PAYERMAX_TEST_EMPTY}")}}, []string{"private_key: {env.PAYERMAX_TEST_EMPTY}: the path is empty"}},
+		{"empty placeholder for the app", Handler{Merchant: Merchant{AppID: "{env.PAYERMAX_TEST_EMPTY}", KeyRaw: keyFile(key)}}, []string{"app_id: {env.PAYERMAX_TEST_EMPTY} is empty"}},
 		// A check must not be switched off by a variable that is not set.
-		{"empty placeholder for the gateway key", Handler{AppID: "app", KeyRaw: keyFile(key), GatewayPublicKeys: []string{"{env.PAYERMAX_TEST_EMPTY}"}}, []string{"gateway_public_key: {env.PAYERMAX_TEST_EMPTY} is empty"}},
-		{"unknown placeholder", Handler{AppID: "{nope.nope}", KeyRaw: keyFile(key)}, []string{"app_id: ", "nope.nope"}},
-		{"unknown version", Handler{AppID: "app", KeyRaw: keyFile(key), Versions: map[string]string{sessionEndpoint: "1.1"}}, []string{`version: applyDropinSession has no version "1.1"`, "1.5, 1.6"}},
-		{"version of an unknown endpoint", Handler{AppID: "app", KeyRaw: keyFile(key), Versions: map[string]string{"pay": "1.1"}}, []string{`version: there is no endpoint "pay"`}},
-		{"unknown endpoint", Handler{AppID: "app", KeyRaw: keyFile(key), Endpoints: []string{"dropin"}}, []string{`endpoints: "dropin" is neither an endpoint nor a group`, "drop_in, all, applyDropinSession"}},
-		{"long app_id", Handler{AppID: strings.Repeat("a", 65), KeyRaw: keyFile(key)}, []string{"app_id: longer than the 64 characters"}},
-		{"long merchant_no", Handler{AppID: "app", MerchantNo: strings.Repeat("1", 33), KeyRaw: keyFile(key)}, []string{"merchant_no: longer than the 32 characters"}},
-		{"line break in app_id", Handler{AppID: "app\n", KeyRaw: keyFile(key)}, []string{"app_id: contains characters that are not text"}},
-		{"negative size", Handler{AppID: "app", KeyRaw: keyFile(key), MaxBodySize: -1}, []string{"max_body_size"}},
-		{"negative timeout", Handler{AppID: "app", KeyRaw: keyFile(key), Timeout: -1}, []string{"timeout"}},
-		{"gateway key beside the sandbox", Handler{Sandbox: true, GatewayPublicKeys: []string{public}}, []string{"gateway_public_key: has no place beside the sandbox"}},
+		{"empty placeholder for the gateway key", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key), GatewayPublicKeys: []string{"{env.PAYERMAX_TEST_EMPTY}"}}}, []string{"gateway_public_key: {env.PAYERMAX_TEST_EMPTY} is empty"}},
+		{"unknown placeholder", Handler{Merchant: Merchant{AppID: "{nope.nope}", KeyRaw: keyFile(key)}}, []string{"app_id: ", "nope.nope"}},
+		{"unknown version", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, Versions: map[string]string{sessionEndpoint: "1.1"}}, []string{`version: applyDropinSession has no version "1.1"`, "1.5, 1.6"}},
+		{"version of an unknown endpoint", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, Versions: map[string]string{"pay": "1.1"}}, []string{`version: there is no endpoint "pay"`}},
+		{"unknown endpoint", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, Endpoints: []string{"dropin"}}, []string{`endpoints: "dropin" is neither an endpoint nor a group`, "drop_in, all, applyDropinSession"}},
+		{"long app_id", Handler{Merchant: Merchant{AppID: strings.Repeat("a", 65), KeyRaw: keyFile(key)}}, []string{"app_id: longer than the 64 characters"}},
+		{"long merchant_no", Handler{Merchant: Merchant{AppID: "app", MerchantNo: strings.Repeat("1", 33), KeyRaw: keyFile(key)}}, []string{"merchant_no: longer than the 32 characters"}},
+		{"line break in app_id", Handler{Merchant: Merchant{AppID: "app\n", KeyRaw: keyFile(key)}}, []string{"app_id: contains characters that are not text"}},
+		{"negative size", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, MaxBodySize: -1}, []string{"max_body_size"}},
+		{"negative timeout", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, Timeout: -1}, []string{"timeout"}},
+		{"gateway key beside the sandbox", Handler{Merchant: Merchant{GatewayPublicKeys: []string{public}}, Sandbox: true}, []string{"gateway_public_key: has no place beside the sandbox"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := provision(t, &test.h)
@@ -63,7 +63,7 @@ func TestProvisionDoesNotRepeatKeyGivenAsPath(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("PAYERMAX_TEST_KEY", value)
 			for _, configured := range []string{"{env.PAYERMAX_TEST_KEY}", value} {
-				err := provision(t, &Handler{AppID: "app", KeyRaw: keyFile(configured)})
+				err := provision(t, &Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(configured)}})
 				require.ErrorContains(t, err, "looks like a key itself")
 				assert.NotContains(t, err.Error(), oneLine[40:56])
 			}
@@ -78,12 +78,14 @@ func TestProvisionExpandsPlaceholders(t *testing.T) {
 	t.Setenv("PAYERMAX_TEST_KEY", writePrivateKey(t, merchantKey()))
 
 	h := &Handler{
-		AppID:      "{file." + filepath.Join(dir, "app_id") + "}",
-		MerchantNo: "{env.PAYERMAX_TEST_MERCHANT}",
-		KeyRaw:     keyFile("{env.PAYERMAX_TEST_KEY}"),
+		Merchant: Merchant{
+			AppID:      "{file." + filepath.Join(dir, "app_id") + "}",
+			MerchantNo: "{env.PAYERMAX_TEST_MERCHANT}",
+			KeyRaw:     keyFile("{env.PAYERMAX_TEST_KEY}"),
+		},
 	}
 	require.NoError(t, provision(t, h))
-	identity := h.routes[sessionPath].identity
+	identity := h.merchants.only.identity
 	assert.Equal(t, "from a file", identity.AppID)
 	assert.Equal(t, "from the environment", identity.MerchantNo)
 }
@@ -92,14 +94,14 @@ func TestProvisionDefaults(t *testing.T) {
 	h := newHandler(t)
 	assert.EqualValues(t, 65536, h.MaxBodySize)
 	assert.Equal(t, caddy.Duration(defaultTimeout), h.Timeout)
-	assert.Equal(t, "1.5", h.routes[sessionPath].identity.Version)
-	assert.Equal(t, "1", h.keyring.current.Load().keyVersion)
+	assert.Equal(t, "1.5", h.routes[sessionPath].version)
+	assert.Equal(t, "1", h.merchants.only.keyring.current.Load().keyVersion)
 }
 
 // The sandbox needs nothing at all.
 func TestProvisionSandbox(t *testing.T) {
 	t.Setenv("PAYERMAX_TEST_EMPTY", "")
-	h := &Handler{Sandbox: true, AppID: "{env.PAYERMAX_TEST_EMPTY}", KeyRaw: keyFile("{env.PAYERMAX_TEST_EMPTY}")}
+	h := &Handler{Merchant: Merchant{AppID: "{env.PAYERMAX_TEST_EMPTY}", KeyRaw: keyFile("{env.PAYERMAX_TEST_EMPTY}")}, Sandbox: true}
 	require.NoError(t, provision(t, h))
 	w := serve(t, h, post(sessionBody), unreachable(t))
 	assert.Contains(t, w.Body.String(), applySuccess)

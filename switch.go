@@ -25,7 +25,7 @@ func (h *Handler) hasSwitched(c *call, a *answer) bool {
 // tryNextKey sends the request once more, signed with the next key. If PayerMax
 // accepts that, the key is promoted; if not, the first answer stands.
 func (h *Handler) tryNextKey(c *call, first *answer, request *envelope.Envelope, r *http.Request, next caddyhttp.Handler) *answer {
-	again := &call{route: c.route, keys: c.keys}
+	again := &call{route: c.route, merchant: c.merchant, keys: c.keys}
 	second, err := h.exchange(again, c.keys.next, request, r, next)
 	if err != nil {
 		return first
@@ -33,6 +33,6 @@ func (h *Handler) tryNextKey(c *call, first *answer, request *envelope.Envelope,
 	if code, err := answerCode(second); err != nil || code != applySuccess {
 		return first
 	}
-	h.keyring.promote(c.keys.next)
+	c.merchant.keyring.promote(c.keys.next)
 	return second
 }

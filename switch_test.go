@@ -95,7 +95,7 @@ func TestNextKeyIsNotPromoted(t *testing.T) {
 	assert.Contains(t, w.Body.String(), signVerifyFailed)
 	assert.Equal(t, 2, calls)
 	assert.Equal(t, signer.Fingerprint(&merchantKey().PublicKey), fingerprint(h))
-	assert.NotNil(t, h.keyring.current.Load().next)
+	assert.NotNil(t, h.merchants.only.keyring.current.Load().next)
 }
 
 // A forged acceptance of the next key promotes nothing.
@@ -133,15 +133,15 @@ func TestPromotionOutlivesRefresh(t *testing.T) {
 		h.KeyRaw = keyFile(path)
 		h.NextKeyRaw = keyFile(writePrivateKey(t, changed))
 	})
-	h.keyring.promote(h.keyring.current.Load().next)
+	h.merchants.only.keyring.promote(h.merchants.only.keyring.current.Load().next)
 	require.Equal(t, signer.Fingerprint(&changed.PublicKey), fingerprint(h))
 
-	h.keyring.seen[0]++ // as if something had changed
-	h.keyring.refresh()
+	h.merchants.only.keyring.seen[0]++ // as if something had changed
+	h.merchants.only.keyring.refresh()
 	assert.Equal(t, signer.Fingerprint(&changed.PublicKey), fingerprint(h))
 
 	third := newKey()
 	require.NoError(t, os.WriteFile(path, keyPEM(t, third), 0o600))
 	requireInUse(t, h, third)
-	assert.NotNil(t, h.keyring.current.Load().next)
+	assert.NotNil(t, h.merchants.only.keyring.current.Load().next)
 }

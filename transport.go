@@ -103,6 +103,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	// whatever becomes of the attempt.
 	out := r.Clone(r.Context())
 	r.Header.Del("Sign")
+	delete(r.Header, authTokenHeader)
 	t.SetScheme(out)
 	if !isPrivate(out) {
 		return nil, errPlaintext

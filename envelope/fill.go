@@ -61,6 +61,17 @@ func (e *Envelope) Check(id Identity) []*Error {
 	return found
 }
 
+// MerchantNo returns the application's own merchantNo, or "" if it sent none
+// that is a string.
+func (e *Envelope) MerchantNo() string {
+	for _, m := range e.members {
+		if m.name == "merchantNo" {
+			return m.text()
+		}
+	}
+	return ""
+}
+
 // Fill returns the call's body: the members of id and requestTime first, in the
 // order of PayerMax's examples, then what else the application sent, then data,
 // byte for byte. The application's own version, keyVersion, requestTime and

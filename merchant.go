@@ -1,0 +1,242 @@
+package payermax
+
+import (
+	"cmp"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/caddy-payermax/caddy-payermax/envelope"
+)
+
+// authTokenHeader carries a service provider's authorisation to call for a
+// merchant. PayerMax writes it with underscores (docs: developer/isv-integration).
+const authTokenHeader = "merchant_auth_token"
+
+// Merchant is on whose behalf PayerMax is called, and the keys that go with it.
+type Merchant struct {
+	// The merchant application that the key belongs to (`appId`), as PayerMax's
+	// dashboard shows it. Required, unless the sandbox answers. Placeholders are
+	// expanded when the config is loaded.
+	AppID string `json:"app_id,omitempty"`
+
+	// The merchant number (`merchantNo`). If there is none, the application's
+	// own is sent, if it sends one. Placeholders are expanded when the config is
+	// loaded.
+	MerchantNo string `json:"merchant_no,omitempty"`
+
+	// The service provider's merchant number (`spMerchantNo`), for providers
+	// who call on behalf of other merchants. Placeholders are expanded when the
+	// config is loaded.
+	SPMerchantNo string `json:"sp_merchant_no,omitempty"`
+
+	// The token that authorises a service provider to call for the merchant,
+	// sent as the header `merchant_auth_token`. It must be a placeholder, such as
+	// `{file./run/secrets/payermax/token}`, since a config is saved and shown. It
+	// is expanded for each request, so a file may change, and placeholders of
+	// the request can choose among several tokens. Optional.
+	MerchantAuthToken string `json:"merchant_auth_token,omitempty"`
+
+	// Where the key lives that signs: a module of the namespace payermax.keys,
+	// which implements [KeySource]. `file` is part of this module. Required,
+	// unless the sandbox answers.
+	KeyRaw json.RawMessage `json:"key,omitempty" caddy:"namespace=payermax.keys inline_key=source"`
+
+	// The key to change over to. PayerMax makes a newly uploaded public key
+	// valid at once and the old one invalid; with the new private key here, the
+	// sidecar follows: when the gateway answers `SIGN_VERIFY_FAILED` to a
+	// request that is safe to repeat, it is sent once more, signed with this key,
+	// and if that is accepted, this key takes the place of the other until the
+	// config or the keys change. Optional.
+	NextKeyRaw json.RawMessage `json:"next_key,omitempty" caddy:"namespace=payermax.keys inline_key=source"`
+
+	// The path of the file with the public key that was uploaded to PayerMax, in
+	// the forms of GatewayPublicKeys. If it is set, a private key that does not
+	// fit is an error, and one that appears later is not taken. Placeholders are
+	// expanded when the config is loaded.
+	MerchantPublicKey string `json:"merchant_public_key,omitempty"`
+
+	// The paths of the files with the public keys that PayerMax may sign its
+	// answers with: PEM, or the one-line base64 that the dashboard shows. Without
+	// any, answers are passed on unchecked. Placeholders are expanded when the
+	// config is loaded.
+	GatewayPublicKeys []string `json:"gateway_public_keys,omitempty"`
+
+	// The version of the signature algorithm (`keyVersion`). Default: `1`, the
+	// only one that PayerMax documents. Placeholders are expanded whenever the
+	// keys are loaded, so `{file.*}` can name a file that changes with them.
+	KeyVersion string `json:"key_version,omitempty"`
+}
+
+// merchant is a Merchant that is ready to sign.
+type merchant struct {
+	// identity lacks what depends on the endpoint and on the key.
+	identity  envelope.Identity
+	authToken string
+	keyring   *keyring
+}
+
+// open expands the options and loads the keys. With sandbox, what is missing is
+// supplied.
+func (m *Merchant) open(ctx caddy.Context, sandbox bool, logger *zap.Logger) (*merchant, error) {
+	expanded, err := m.expand(caddy.NewReplacer(), sandbox)
+	if err != nil {
+		return nil, err
+	}
+	ring, err := m.openKeyring(ctx, expanded, sandbox, logger)
+	if err != nil {
+		return nil, err
+	}
+	return &merchant{
+		identity: envelope.Identity{
+			AppID:        expanded.AppID,
+			MerchantNo:   expanded.MerchantNo,
+			SPMerchantNo: expanded.SPMerchantNo,
+		},
+		authToken: m.MerchantAuthToken,
+		keyring:   ring,
+	}, nil
+}
+
+// expand returns a copy with the placeholders expanded. The merchant itself is
+// the config, which Caddy's admin endpoint and autosave show, and stays as it is.
+//
+// An option that is configured but turns out empty is an error, not an absent
+// option: a missing environment variable must not switch a check off. The
+// sandbox is the exception, since it can supply everything itself.
+func (m *Merchant) expand(repl *caddy.Replacer, sandbox bool) (Merchant, error) {
+	expanded := *m
+	expanded.GatewayPublicKeys = slices.Clone(m.GatewayPublicKeys)
+	options := []option{
+		{"app_id", m.AppID, 64, &expanded.AppID},
+		{"merchant_no", m.MerchantNo, 32, &expanded.MerchantNo},
+		{"sp_merchant_no", m.SPMerchantNo, 32, &expanded.SPMerchantNo},
+		{"merchant_public_key", m.MerchantPublicKey, 0, &expanded.MerchantPublicKey},
+	}
+	for i, path := range m.GatewayPublicKeys {
+		options = append(options, option{"gateway_public_key", path, 0, &expanded.GatewayPublicKeys[i]})
+	}
+	for _, o := range options {
+		if err := o.expand(repl, sandbox); err != nil {
+			return expanded, err
+		}
+	}
+	if err := checkAuthToken(repl, m.MerchantAuthToken); err != nil {
+		return expanded, fmt.Errorf("merchant_auth_token: %w", err)
+	}
+	if sandbox {
+		expanded.AppID = cmp.Or(expanded.AppID, exampleAppID)
+	}
+	return expanded, expanded.requireOptions(sandbox)
+}
+
+// requireOptions reports what is missing, or has no place beside the sandbox.
+func (m *Merchant) requireOptions(sandbox bool) error {
+	switch {
+	case sandbox && slices.ContainsFunc(m.GatewayPublicKeys, func(path string) bool { return path != "" }):
+		return errors.New("gateway_public_key: has no place beside the sandbox, which signs with a key of its own; remove the option")
+	case sandbox:
+		return nil
+	case m.AppID == "":
+		return errors.New("app_id: required; it is the appId that PayerMax's dashboard shows")
+	case m.KeyRaw == nil:
+		return errors.New("private_key: required; it is the path of the file with the merchant's RSA private key")
+	}
+	return nil
+}
+
+// checkAuthToken makes sure that the config holds a placeholder, and not the
+// token itself, and that the file or variable behind it is there if that can be
+// told without a request.
+func checkAuthToken(repl *caddy.Replacer, token string) error {
+	if token == "" {
+		return nil
+	}
+	if err := checkIsPlaceholder(token); err != nil {
+		return err
+	}
+	_, err := repl.ReplaceOrErr(token, true, false)
+	return err
+}
+
+// checkIsPlaceholder refuses a token where a placeholder for it belongs.
+func checkIsPlaceholder(token string) error {
+	if !strings.Contains(token, "{") {
+		return errors.New("expected a placeholder such as {file./run/secrets/payermax/token}; the token itself would stand in the config, which Caddy saves and shows")
+	}
+	return nil
+}
+
+// expandAuthToken returns the token to send with a request, or "" if none is
+// configured.
+func (m *merchant) expandAuthToken(repl *caddy.Replacer) (string, error) {
+	if m.authToken == "" {
+		return "", nil
+	}
+	token, err := repl.ReplaceOrErr(m.authToken, true, true)
+	if err != nil {
+		return "", fmt.Errorf("merchant_auth_token: %w", err)
+	}
+	token = strings.TrimSpace(token)
+	if token == "" || !httpguts.ValidHeaderFieldValue(token) {
+		return "", errors.New("merchant_auth_token: it is empty or contains characters that a header cannot hold")
+	}
+	return token, nil
+}
+
+// expandKeyVersion returns the key version. It is expanded anew with each
+// generation of keys, since it may come from a file beside them.
+func (m *Merchant) expandKeyVersion() (string, error) {
+	version := defaultKeyVersion
+	if m.KeyVersion == "" {
+		return version, nil
+	}
+	err := option{"key_version", m.KeyVersion, 8, &version}.expand(caddy.NewReplacer(), false)
+	return version, err
+}
+
+// openKeyring loads the keys that are configured. For the sandbox, a key that is
+// not configured is generated.
+func (m *Merchant) openKeyring(ctx caddy.Context, expanded Merchant, sandbox bool, logger *zap.Logger) (*keyring, error) {
+	source, err := loadKeySource(ctx, m, "KeyRaw", m.KeyRaw)
+	if err != nil {
+		return nil, fmt.Errorf("key: %w", err)
+	}
+	next, err := loadKeySource(ctx, m, "NextKeyRaw", m.NextKeyRaw)
+	if err != nil {
+		return nil, fmt.Errorf("next_key: %w", err)
+	}
+	if sandbox {
+		expanded.GatewayPublicKeys = nil
+		if source == nil || source.isFile() && source.KeySource.(*KeyFile).path == "" {
+			key, err := generateKey()
+			if err != nil {
+				return nil, err
+			}
+			source = &keyHolder{generatedKey{key}, "generated"}
+		}
+	}
+	ring := &keyring{
+		source: source, next: next,
+		gatewayFiles: expanded.GatewayPublicKeys, merchantFile: expanded.MerchantPublicKey,
+		keyVersion: m.expandKeyVersion,
+		logger:     logger, metrics: processMetrics,
+	}
+	return ring, ring.load()
+}
+
+// publicKey returns the public half of the key in use.
+func (m *merchant) publicKey() (*rsa.PublicKey, error) {
+	key, ok := m.keyring.current.Load().signing.Public().(*rsa.PublicKey)
+	if !ok {
+		return nil, errors.New("the signing key is no RSA key")
+	}
+	return key, nil
+}

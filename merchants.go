@@ -1,0 +1,165 @@
+package payermax
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/validate"
+)
+
+// MerchantChoice is one merchant among several, and when it is chosen.
+type MerchantChoice struct {
+	Merchant
+
+	// The requests that are for this merchant, whatever `merchantNo` they name.
+	// Without matchers, a merchant is chosen by the request's `merchantNo` alone;
+	// with matchers, by these alone, so that they can tell who may call for it.
+	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
+}
+
+// merchants are those that one handler signs for.
+type merchants struct {
+	// only is the one merchant if there is no choice.
+	only *merchant
+	// matched are chosen by their matchers, the first that fits.
+	matched []matchedMerchant
+	// byNumber are chosen by the request's merchantNo.
+	byNumber map[string]*merchant
+}
+
+type matchedMerchant struct {
+	*merchant
+	matchers caddyhttp.MatcherSets
+}
+
+// openMerchants makes the merchants ready that are configured: either the
+// handler's own, or those to choose from.
+func (h *Handler) openMerchants(ctx caddy.Context) error {
+	if len(h.Merchants) == 0 {
+		var err error
+		h.merchants.only, err = h.Merchant.open(ctx, h.Sandbox, h.logger)
+		return err
+	}
+	if err := h.checkShared(); err != nil {
+		return err
+	}
+	h.merchants.byNumber = make(map[string]*merchant)
+	for i := range h.Merchants {
+		choice := &h.Merchants[i]
+		if err := h.openChoice(ctx, choice); err != nil {
+			return fmt.Errorf("merchant %s: %w", choice.MerchantNo, err)
+		}
+	}
+	return nil
+}
+
+// checkShared refuses options beside the merchants that belong into each of
+// them.
+func (h *Handler) checkShared() error {
+	for name, isSet := range map[string]bool{
+		"app_id":              h.AppID != "",
+		"merchant_no":         h.MerchantNo != "",
+		"key":                 h.KeyRaw != nil,
+		"next_key":            h.NextKeyRaw != nil,
+		"merchant_public_key": h.MerchantPublicKey != "",
+	} {
+		if isSet {
+			return fmt.Errorf("%s: has no place beside several merchants; move it into the block of the merchant that it belongs to", name)
+		}
+	}
+	return nil
+}
+
+// openChoice makes one of several merchants ready. What merchants can share and
+// this one does not have is the handler's.
+func (h *Handler) openChoice(ctx caddy.Context, choice *MerchantChoice) error {
+	shared := choice.Merchant
+	if len(shared.GatewayPublicKeys) == 0 {
+		shared.GatewayPublicKeys = h.GatewayPublicKeys
+	}
+	if shared.KeyVersion == "" {
+		shared.KeyVersion = h.KeyVersion
+	}
+	if shared.SPMerchantNo == "" {
+		shared.SPMerchantNo = h.SPMerchantNo
+	}
+	if shared.MerchantAuthToken == "" {
+		shared.MerchantAuthToken = h.MerchantAuthToken
+	}
+	opened, err := shared.open(ctx, h.Sandbox, h.logger)
+	if err != nil {
+		return err
+	}
+
+	if len(choice.MatcherSetsRaw) > 0 {
+		loaded, err := ctx.LoadModule(choice, "MatcherSetsRaw")
+		if err != nil {
+			return fmt.Errorf("match: %w", err)
+		}
+		var matchers caddyhttp.MatcherSets
+		if err := matchers.FromInterface(loaded); err != nil {
+			return fmt.Errorf("match: %w", err)
+		}
+		h.merchants.matched = append(h.merchants.matched, matchedMerchant{opened, matchers})
+		return nil
+	}
+	number := opened.identity.MerchantNo
+	switch {
+	case number == "":
+		return errors.New("merchant_no: required, since it is what this merchant is chosen by; set it, or choose by match")
+	case h.merchants.byNumber[number] != nil:
+		return errors.New("merchant_no: there are two merchants of this number; tell them apart by match")
+	}
+	h.merchants.byNumber[number] = opened
+	return nil
+}
+
+// all lists the merchants.
+func (m *merchants) all() []*merchant {
+	var all []*merchant
+	if m.only != nil {
+		all = append(all, m.only)
+	}
+	for _, matched := range m.matched {
+		all = append(all, matched.merchant)
+	}
+	for _, numbered := range m.byNumber {
+		all = append(all, numbered)
+	}
+	return all
+}
+
+// choose returns the merchant that a request is for.
+func (m *merchants) choose(r *http.Request, request *envelope.Envelope) (*merchant, error) {
+	if m.only != nil {
+		return m.only, nil
+	}
+	for _, candidate := range m.matched {
+		matches, err := candidate.matchers.AnyMatchWithError(r)
+		if err != nil {
+			return nil, fmt.Errorf("choosing the merchant: %w", err)
+		}
+		if matches {
+			return candidate.merchant, nil
+		}
+	}
+	number := request.MerchantNo()
+	if chosen := m.byNumber[number]; chosen != nil {
+		return chosen, nil
+	}
+	if number == "" {
+		return nil, unknownMerchant("required",
+			"merchantNo is required, since this sidecar signs for several merchants; send the number of the one that is meant")
+	}
+	return nil, unknownMerchant("mismatch",
+		"merchantNo is none of the merchants that this sidecar signs for, or not for this caller; check the number")
+}
+
+func unknownMerchant(rule, message string) *refusal {
+	return invalid([]validate.Violation{{Field: "/merchantNo", Rule: rule, Message: message}})
+}

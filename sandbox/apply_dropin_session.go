@@ -97,6 +97,9 @@ func readDropinSession(version string, data object) (session, *refusal) {
 	if s.futureUse, refused = data.boolean("tokenForFutureUse"); refused != nil {
 		return s, refused
 	}
+	if s.manual, refused = data.captureMode(); refused != nil {
+		return s, refused
+	}
 	s.amount, refused = readDropinAmount(dropinAmounts[version], data)
 	return s, refused
 }

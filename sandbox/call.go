@@ -18,12 +18,14 @@ type Call struct {
 	// They are empty as long as the envelope could not be read.
 	AppID, MerchantNo string
 
-	// Header and Body are the request's, as received. Body is nil when the path or the method was refused.
+	// Header and Body are the request's, as received. Body is nil when the path or the method was refused. The header has
+	// the merchant_auth_token of a service provider, which is a secret.
 	Header http.Header
 	Body   []byte
 
 	// Verified says that the request bore one valid signature of the merchant it names. Unverified says in a sentence why
-	// not, if the gateway came to look for a signature.
+	// not, if the gateway came to look for a signature; also that it did not, because the merchant is unknown or a service
+	// provider did not show that it is one.
 	Verified   bool
 	Unverified string
 

@@ -21,11 +21,48 @@
 //
 // A refund of 10000 or 102 fails, one of 20000 or 202 succeeds after Gateway.PendingDelay, all others succeed at once.
 //
+// # Authorisations
+//
+// With captureMode MANUAL (and authorizationType FINAL_AUTH), orderAndPay authorises instead of paying. For seven days of
+// Gateway.Clock the authorised amount can be taken once with capture, whole or in part, or released with cancel. Both have
+// a requestId, and the same request again has the same answer. They succeed at once, unless the paymentToken of the order
+// was one of these:
+//
+//	SANDBOX_CAPTURE_FAILED    the capture fails
+//	SANDBOX_CAPTURE_PENDING   the capture succeeds after Gateway.PendingDelay
+//	SANDBOX_AUTH_EXPIRED      the authorisation has expired already
+//
+// PayerMax documents no codes for what is refused. These are the nearest of its list:
+//
+//	ORDER_NOT_EXIST      there is no such order
+//	ORDER_REPEAT         the requestId was that of another capture or cancellation
+//	AUTH_FAILED          nothing was authorised, or it was captured
+//	AUTH_EXPIRED         the authorisation has expired
+//	ORDER_CLOSED         the authorisation was cancelled, or the payment has expired
+//	PAYMENT_PROCESSING   the payment or a capture is pending
+//	PAYMENT_FAILED       the payment has failed
+//	AMOUNT_INVALID       more is captured than was authorised
+//	CURRENCY_INVALID     it is captured in another currency
+//
+// To orderQuery an order that is authorised or captured is SUCCESS, one that was cancelled or has expired is CLOSED; its
+// resultCode and resultMsg tell more. Only what is captured can be refunded.
+//
+// # Service providers
+//
+// The requests of a Merchant with an SPMerchantNo must name it as spMerchantNo, and those of one with a MerchantAuthToken
+// must bear it in the header merchant_auth_token. What is missing is refused with PARAMS_INVALID, what is wrong with
+// MERCHANT_INVALID; the record of the call says what it was.
+//
+// # Other interfaces
+//
+// Requests to PayerMax's other interfaces are judged as far as their signature and requestTime, and refused then with
+// SANDBOX_NOT_SIMULATED, a code that PayerMax does not have.
+//
 // # Notifications
 //
-// Final states are posted to the request's notifyUrl (refundNotifyUrl for refunds), or else to Merchant.NotifyURL, until
-// they are acknowledged or six attempts have been made. Only loopback hosts are called, unless Gateway.AllowNotify says
-// otherwise.
+// Final states are posted to the notifyUrl of the order, those of refunds to their refundNotifyUrl, or else to
+// Merchant.NotifyURL, until they are acknowledged or six attempts have been made. That an authorisation expires is not
+// notified, since no page tells of it. Only loopback hosts are called, unless Gateway.AllowNotify says otherwise.
 //
 // # Control
 //
@@ -39,7 +76,7 @@
 //	GET    /sandbox/faults         the faults that are still to come
 //	PUT    /sandbox/faults         adds one: {"endpoint":"orderAndPay","fault":"wrong-signature","times":3}
 //	DELETE /sandbox/faults         removes them all
-//	POST   /sandbox/reset          forgets sessions, orders, refunds, calls, notifications and faults
+//	POST   /sandbox/reset          forgets sessions, orders, captures, refunds, calls, notifications and faults
 //
 // An empty endpoint means any, and times is 1 unless given. The next calls of the endpoint consume the fault, oldest
 // fault first.
@@ -52,8 +89,9 @@
 //	code=SYSTEM_ERROR   refused with any code
 //	status=503          refused in plain text by what stands in front of the gateway
 //	html, html=502      the same with a page in HTML, with status 200 unless given
-//	clock-skew=5m       judged by a clock that is ahead (or, negative, behind)
+//	clock-skew=5m       judged and dated by a clock that is ahead (or, negative, behind)
 //	latency=2s          answered late
+//	date-skew=5m        answered with a Date header that is ahead (or, negative, behind)
 //	reset               never answered: the connection is reset
 //	wrong-signature     answered with the signature of other bytes
 //	missing-signature   answered without a signature

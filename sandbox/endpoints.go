@@ -2,27 +2,38 @@ package sandbox
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
 
 // endpoint is one of PayerMax's interfaces.
 type endpoint struct {
-	// versions are those the interface was ever documented with.
+	// versions are those the interface was ever documented with; nil leaves the version alone.
 	versions []string
 
 	// serve judges the data of a verified request of one of these versions and returns the data of the answer.
 	serve func(*request) (any, *refusal)
 }
 
-// endpoints are the interfaces that the gateway serves, by the last element of their path. The versions are those of
+// endpoints are the interfaces that the gateway simulates, by the last element of their path. The versions are those of
 // PayerMax's OpenAPI file and of the interface pages, current and older ones.
 var endpoints = map[string]endpoint{
 	"applyDropinSession": {versions: []string{"1.1", "1.4", "1.5", "1.6"}, serve: applyDropinSession},
 	"orderAndPay":        {versions: []string{"1.1", "1.4", "1.5"}, serve: orderAndPay},
 	"orderQuery":         {versions: []string{"1.4"}, serve: orderQuery},
+	"capture":            {versions: []string{"1.4"}, serve: captureOrder},
+	"cancel":             {versions: []string{"1.4"}, serve: cancelOrder},
 	"refund":             {versions: []string{"1.1", "1.4"}, serve: refundOrder},
 	"refundQuery":        {versions: []string{"1.4"}, serve: refundQuery},
+}
+
+// lookup finds one of PayerMax's interfaces, whether it is simulated or not.
+func lookup(name string) (endpoint, bool) {
+	if ep, simulated := endpoints[name]; simulated {
+		return ep, true
+	}
+	return endpoint{serve: notSimulated(name)}, slices.Contains(unsimulated, name)
 }
 
 // request is a verified request, and what it is served with.

@@ -9,7 +9,7 @@ import (
 
 // envelope is what every request is wrapped in.
 type envelope struct {
-	version, keyVersion, requestTime, appID, merchantNo string
+	version, keyVersion, requestTime, appID, merchantNo, spMerchantNo string
 
 	data object
 }
@@ -29,12 +29,14 @@ func checkContentType(header http.Header) *refusal {
 
 // readEnvelope reads a request's body as far as its signature must be known to be valid. Names, types and which members
 // are required are those of every interface page ("Request Body"); the lengths are those of PayerMax's OpenAPI file.
-func readEnvelope(body []byte) (envelope, *refusal) {
+// spMerchantNo is a service provider's ("ISV integration" page, where it has 15 characters; pages of notifications have
+// 32). appID is the name of the member that names the application.
+func readEnvelope(body []byte, appID string) (envelope, *refusal) {
 	o, refused := readObject("body", body)
 	if refused != nil {
 		return envelope{}, refused
 	}
-	if refused := o.require("version", "keyVersion", "requestTime", "appId", "data"); refused != nil {
+	if refused := o.require("version", "keyVersion", "requestTime", appID, "data"); refused != nil {
 		return envelope{}, refused
 	}
 	var env envelope
@@ -42,8 +44,9 @@ func readEnvelope(body []byte) (envelope, *refusal) {
 		member{"version", 1, 8, &env.version},
 		member{"keyVersion", 1, 8, &env.keyVersion},
 		member{"requestTime", 1, 32, &env.requestTime},
-		member{"appId", 1, 64, &env.appID},
+		member{appID, 1, 64, &env.appID},
 		member{"merchantNo", 0, 32, &env.merchantNo},
+		member{"spMerchantNo", 0, 32, &env.spMerchantNo},
 	); refused != nil {
 		return envelope{}, refused
 	}
@@ -51,9 +54,18 @@ func readEnvelope(body []byte) (envelope, *refusal) {
 	return env, refused
 }
 
+// appIDMember is the name of the member that names the application in the envelope of an interface: the old one in
+// version 1.0.
+func appIDMember(endpoint string) string {
+	if endpoint == orderConfirm {
+		return "merchantAppId"
+	}
+	return "appId"
+}
+
 // checkVersion refuses a version that the interface was never documented with. Each interface counts its own.
 func checkVersion(version string, known []string) *refusal {
-	if !slices.Contains(known, version) {
+	if known != nil && !slices.Contains(known, version) {
 		return wrongType("version", strings.Join(known, " or "), version)
 	}
 	return nil

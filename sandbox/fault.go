@@ -32,7 +32,7 @@ type faults struct {
 	// code refuses the request.
 	code string
 
-	skew, latency time.Duration
+	skew, dateSkew, latency time.Duration
 
 	// spoils change the answer, one after another.
 	spoils []func(*Gateway, *reply)
@@ -68,6 +68,10 @@ var faultKinds = map[string]func(f *faults, value string) error{
 	},
 	"clock-skew": func(f *faults, value string) (err error) {
 		f.skew, err = time.ParseDuration(value)
+		return err
+	},
+	"date-skew": func(f *faults, value string) (err error) {
+		f.dateSkew, err = time.ParseDuration(value)
 		return err
 	},
 	"latency": func(f *faults, value string) (err error) {
@@ -164,6 +168,7 @@ func signGarbage(g *Gateway, a *reply) {
 
 // strike changes the answer as the faults ask for.
 func (f faults) strike(g *Gateway, answer reply) reply {
+	answer.dateSkew = f.dateSkew
 	for _, change := range f.spoils {
 		change(g, &answer)
 	}

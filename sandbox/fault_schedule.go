@@ -35,7 +35,7 @@ func (g *Gateway) faults(r *http.Request, state *world, endpoint string) (faults
 
 // schedule adds a fault.
 func (w *world) schedule(f scheduledFault) (err error) {
-	if _, known := endpoints[f.Endpoint]; !known && f.Endpoint != "" {
+	if _, known := lookup(f.Endpoint); !known && f.Endpoint != "" {
 		return fmt.Errorf("endpoint: %q is not served", shortened(f.Endpoint))
 	}
 	if f.Times == 0 {

@@ -83,6 +83,27 @@ func TestFaults(t *testing.T) {
 		}},
 		{"clock-skew=-3m", false, func(t *testing.T, o outcome) { assert.Equal(t, "REQ_TIME_OVER_TIME", code(o)) }},
 		{"clock-skew=1m", true, func(t *testing.T, o outcome) { assert.Equal(t, "APPLY_SUCCESS", code(o)) }},
+		{"date-skew=10m", true, func(t *testing.T, o outcome) {
+			assert.Equal(t, "APPLY_SUCCESS", code(o))
+			assert.True(t, signed(o))
+			assert.Equal(t, "Mon, 17 Jan 2022 09:15:52 GMT", o.resp.Header.Get("Date"))
+		}},
+		{"date-skew=-24h", true, func(t *testing.T, o outcome) {
+			assert.Equal(t, "APPLY_SUCCESS", code(o))
+			assert.Equal(t, "Sun, 16 Jan 2022 09:05:52 GMT", o.resp.Header.Get("Date"))
+		}},
+		{"clock-skew=-3m, date-skew=3m", false, func(t *testing.T, o outcome) {
+			assert.Equal(t, "REQ_TIME_OVER_TIME", code(o))
+			assert.Equal(t, "Mon, 17 Jan 2022 09:05:52 GMT", o.resp.Header.Get("Date"))
+		}},
+		{"status=503,date-skew=10m", false, func(t *testing.T, o outcome) {
+			assert.Equal(t, 503, o.resp.StatusCode)
+			assert.Equal(t, "Mon, 17 Jan 2022 09:15:52 GMT", o.resp.Header.Get("Date"))
+		}},
+		{"throttle,date-skew=10m", false, func(t *testing.T, o outcome) {
+			assert.Equal(t, "TOO_MANY_REQUEST", code(o))
+			assert.Equal(t, "Mon, 17 Jan 2022 09:15:52 GMT", o.resp.Header.Get("Date"))
+		}},
 		{"latency=50ms", true, func(t *testing.T, o outcome) {
 			assert.Equal(t, "APPLY_SUCCESS", code(o))
 			assert.True(t, signed(o))
@@ -212,7 +233,7 @@ func TestNotificationFaults(t *testing.T) {
 
 func TestParseFaultsRefusals(t *testing.T) {
 	for list, want := range map[string]string{
-		"":                       `"" is none of clock-skew, code, drop-notification,`,
+		"":                       `"" is none of clock-skew, code, date-skew, drop-notification,`,
 		"nonsense":               `"nonsense" is none of`,
 		"reset,":                 `"" is none of`,
 		"reset=1":                "reset: takes no value",
@@ -225,6 +246,8 @@ func TestParseFaultsRefusals(t *testing.T) {
 		"latency=-1s":            "latency: must be from 0 to 5m0s",
 		"latency=1h":             "latency: must be from 0 to 5m0s",
 		"clock-skew=":            "clock-skew: time: invalid duration",
+		"date-skew":              "date-skew: time: invalid duration",
+		"date-skew=5":            "date-skew: time: missing unit",
 		strings.Repeat("x", 257): "more than 256 characters",
 	} {
 		_, err := parseFaults(list)

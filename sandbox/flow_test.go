@@ -115,6 +115,13 @@ func TestApplicationsAreSeparate(t *testing.T) {
 	byToken := refundFields(1).with(fields{"outTradeNo": nil, "tradeToken": order["tradeToken"]})
 	assert.Equal(t, "ORDER_NOT_EXIST", asOther("refund", byToken).Code)
 	assert.Equal(t, "REFUND_NO_INVALID", asOther("refundQuery", fields{"outRefundNo": "R1642411016202"}).Code)
+
+	authorize(t, g, fields{"outTradeNo": "P2"})
+	other := fields{"outTradeNo": "P2"}
+	assert.Equal(t, "ORDER_NOT_EXIST", asOther("capture", captureFields(1).with(other)).Code)
+	assert.Equal(t, "ORDER_NOT_EXIST", asOther("cancel", cancelFields().with(other)).Code)
+	must(t, g, "capture", captureFields(1).with(other).String())
+	assert.Equal(t, "ORDER_NOT_EXIST", asOther("capture", captureFields(1).with(other)).Code, "nor by its requestId")
 }
 
 // Every interface takes each of its documented versions, and no other.

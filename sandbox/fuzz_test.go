@@ -11,17 +11,24 @@ import (
 )
 
 // FuzzServeHTTP sends any body, signed or not, to any interface. Whatever it is, the gateway must not panic, must answer
-// in signed JSON, and must not accept what was not signed.
+// in signed JSON, and must not accept what was not signed, or what a service provider sends without its token.
 //
 // The keys are random, so no two runs of one body cover quite the same code: fuzz with -fuzzminimizetime=1x, or the
 // time goes into minimizing.
 func FuzzServeHTTP(f *testing.F) {
-	g := closing(f, newGateway(f))
+	g, err := New(gatewayKey(),
+		Merchant{AppID: testAppID, MerchantNo: testMerchantNo, PublicKey: &merchantKey().PublicKey},
+		Merchant{AppID: "provider", SPMerchantNo: testProvider, MerchantAuthToken: testAuthToken, PublicKey: &merchantKey().PublicKey})
+	if err != nil {
+		f.Fatal(err)
+	}
+	closing(f, g)
+	g.Clock = newGateway(f).Clock
 	g.TimeScale = 1e9
 	g.AllowNotify = func(*url.URL) bool { return false }
 	var seen Call
 	g.OnCall = func(c Call) { seen = c }
-	names := slices.Sorted(maps.Keys(endpoints))
+	names := append(slices.Sorted(maps.Keys(endpoints)), unsimulated...)
 
 	session := openSession(f, g)
 	detail := detailFields(session).with(fields{"tokenForFutureUse": true, "mitType": "SCHEDULED", "paymentToken": "SANDBOX_3DS"})
@@ -41,8 +48,20 @@ func FuzzServeHTTP(f *testing.F) {
 				"outTradeNo": "P2", "paymentDetail": detail, "expireTime": "7200", "notifyUrl": "http://localhost/",
 			}).String()),
 			requestBody("1.1", `{"paymentDetail":{"buyerInfo":null}}`),
+			requestBody("1.4", orderFields(session).with(fields{
+				"outTradeNo": "P3", "captureMode": "MANUAL", "authorizationType": "FINAL_AUTH",
+				"paymentDetail": detail.with(fields{"paymentToken": "SANDBOX_CAPTURE_PENDING"}),
+			}).String()),
 		},
 		"orderQuery": {requestBody("1.4", `{"outTradeNo":"P1642410680681"}`)},
+		"capture": {
+			requestBody("1.4", captureFields("1.00").String()),
+			requestBody("1.4", captureFields(1).with(fields{"outTradeNo": "P3"}).String()),
+			strings.Replace(requestBody("1.4", captureFields(1).String()), testAppID, "provider", 1),
+		},
+		"cancel":       {requestBody("1.4", cancelFields().String())},
+		"caseSearch":   {requestBody("1.5", `{}`), strings.Replace(providerBody, testAppID, "provider", 1)},
+		"orderConfirm": {strings.Replace(requestBody("1.0", `{}`), "appId", "merchantAppId", 1)},
 		"refund": {
 			requestBody("1.4", refundFields("1.00").String()),
 			requestBody("1.1", refundFields(20000).with(fields{"outRefundNo": "R2", "tradeToken": "T1"}).String()),
@@ -78,6 +97,9 @@ func FuzzServeHTTP(f *testing.F) {
 		if !signed && (res.Code == "APPLY_SUCCESS" || seen.Verified) {
 			t.Errorf("accepted without a valid signature: %s", body)
 		}
+		if seen.AppID == "provider" && seen.Verified {
+			t.Errorf("accepted without the provider's token: %s", body)
+		}
 	})
 }
 
@@ -85,7 +107,7 @@ func FuzzServeHTTP(f *testing.F) {
 // list of faults must stay what it was then.
 func FuzzFaults(f *testing.F) {
 	for _, list := range []string{
-		"reset", "latency=1ns, wrong-signature", "clock-skew=-3m", "html=502", "code=A_B", "status=", "=,=", "\x00", "truncate,empty,truncate",
+		"reset", "latency=1ns, wrong-signature", "clock-skew=-3m", "date-skew=5m,status=503", "html=502", "code=A_B", "status=", "=,=", "\x00", "truncate,empty,truncate",
 	} {
 		f.Add(`{"endpoint":"refund","fault":"`+list+`","times":2}`, list)
 	}

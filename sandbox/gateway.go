@@ -32,11 +32,11 @@ const (
 // a body over 1 MiB. These are plain text and unsigned.
 //
 // A Gateway is safe for concurrent use; its fields must be set before it serves its first request. It keeps everything
-// in memory, as much as has a bound: the last 10000 sessions, orders and refunds, and the last 200 calls and
-// notifications.
+// in memory, as much as has a bound: the last 10000 sessions, orders, captures, cancellations and refunds, and the last
+// 200 calls and notifications.
 type Gateway struct {
-	// Clock tells the time that requestTime is compared with and that answers are dated with; nil means [time.Now].
-	// Waiting is always done in real time.
+	// Clock tells the time that requestTime is compared with, that answers are dated with and that authorisations expire
+	// by; nil means [time.Now]. Waiting is always done in real time.
 	Clock func() time.Time
 
 	// OnCall, when not nil, is told of every request outside of /sandbox/ after it has been answered, before ServeHTTP
@@ -44,10 +44,11 @@ type Gateway struct {
 	OnCall func(Call)
 
 	// TimeScale makes all waiting shorter: with 1000, the retry that PayerMax makes after half a minute comes after 30
-	// milliseconds. It applies to notifications, pending payments and expiry, not to faults or timeouts. 0 means 1.
+	// milliseconds. It applies to notifications, pending payments, captures and refunds, and expireTime, but not to faults,
+	// timeouts, or the seven days of an authorisation. 0 means 1.
 	TimeScale float64
 
-	// PendingDelay is how long a pending payment or refund takes to succeed, before TimeScale; 0 means 30 seconds.
+	// PendingDelay is how long a pending payment, capture or refund takes to succeed, before TimeScale; 0 means 30 seconds.
 	PendingDelay time.Duration
 
 	// NotifyTimeout bounds one attempt to deliver a notification; 0 means 15 seconds, the time that PayerMax's SDKs wait
@@ -131,7 +132,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	state := g.state()
 	call := Call{Time: g.now(), Header: r.Header.Clone()}
 	answer := g.serve(w, r, state, &call)
-	w.Header().Set("Date", call.Time.UTC().Format(http.TimeFormat))
+	w.Header().Set("Date", call.Time.Add(answer.dateSkew).UTC().Format(http.TimeFormat))
 	call.Status, call.Answer, call.AnswerSign = answer.status, answer.body, answer.sign
 	// The record is there before the client can ask for it.
 	state.record(&call)
@@ -159,7 +160,7 @@ func (g *Gateway) scaled(d time.Duration) time.Duration {
 // serve takes one request from its path to its answer and notes in call what became of it.
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, state *world, call *Call) reply {
 	name, ours := strings.CutPrefix(r.URL.Path, basePath)
-	ep, known := endpoints[name]
+	ep, known := lookup(name)
 	if !ours || !known {
 		return plain(http.StatusNotFound)
 	}
@@ -185,7 +186,9 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, state *world, ca
 	}
 	call.Fault = faults.text
 	if faults.front != nil {
-		return faults.front()
+		answer := faults.front()
+		answer.dateSkew = faults.dateSkew
+		return answer
 	}
 	call.Time = call.Time.Add(faults.skew)
 	data, refused := g.judge(ep, call, &request{gateway: g, world: state, faults: faults, base: g.base(r)})
@@ -200,7 +203,7 @@ func (g *Gateway) judge(ep endpoint, call *Call, req *request) (any, *refusal) {
 	if refused := checkContentType(call.Header); refused != nil {
 		return nil, call.notVerified(refused, refused.msg)
 	}
-	env, refused := readEnvelope(call.Body)
+	env, refused := readEnvelope(call.Body, appIDMember(call.Endpoint))
 	if refused != nil {
 		return nil, call.notVerified(refused, refused.msg)
 	}
@@ -208,6 +211,9 @@ func (g *Gateway) judge(ep endpoint, call *Call, req *request) (any, *refusal) {
 	merchant, refused := g.merchant(env)
 	if refused != nil {
 		return nil, call.notVerified(refused, unknownMerchant(refused))
+	}
+	if refused, why := merchant.checkProvider(env, call.Header); refused != nil {
+		return nil, call.notVerified(refused, why)
 	}
 	if why := whyNotVerified(merchant, env, call.Body, call.Header.Values(signHeader)); why != "" {
 		return nil, call.notVerified(refuse(codeSignVerifyFailed), why)

@@ -311,6 +311,22 @@ func TestNew(t *testing.T) {
 			[]Merchant{{AppID: "a", PublicKey: &short.PublicKey}}, "PublicKey has 1024 bits",
 		},
 		{
+			"token", gatewayKey(),
+			[]Merchant{{AppID: "a", PublicKey: public, SPMerchantNo: "SP1", MerchantAuthToken: "!~"}}, "",
+		},
+		{
+			"token with a space", gatewayKey(),
+			[]Merchant{{AppID: "a", PublicKey: public, MerchantAuthToken: "x y"}}, "must be visible ASCII without spaces",
+		},
+		{
+			"token with a line break", gatewayKey(),
+			[]Merchant{{AppID: "a", PublicKey: public, MerchantAuthToken: "x\n"}}, "must be visible ASCII without spaces",
+		},
+		{
+			"token in another alphabet", gatewayKey(),
+			[]Merchant{{AppID: "a", PublicKey: public, MerchantAuthToken: "ü"}}, "must be visible ASCII without spaces",
+		},
+		{
 			"one appId twice", gatewayKey(),
 			[]Merchant{{AppID: "a", PublicKey: public}, {AppID: "a", PublicKey: public}},
 			`merchant 1: appId "a" is registered twice`,

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 // versionOf is a version that each interface is documented with.
 var versionOf = map[string]string{
 	"applyDropinSession": "1.5", "orderAndPay": "1.4", "orderQuery": "1.4", "refund": "1.4", "refundQuery": "1.4",
+	"capture": "1.4", "cancel": "1.4",
 }
 
 // callRequest is a validly signed request to an interface, at the gateway's time.
@@ -114,6 +116,36 @@ func refundFields(amount any) fields {
 	return fields{
 		"outRefundNo": "R1642411016202", "refundAmount": amount, "refundCurrency": "IDR", "outTradeNo": "P1642410680681",
 	}
+}
+
+// authorize makes an order that is only authorised, with the given fields over the valid ones.
+func authorize(t testing.TB, g *Gateway, over fields) map[string]any {
+	t.Helper()
+	return pay(t, g, fields{"captureMode": "MANUAL", "authorizationType": "FINAL_AUTH"}.with(over))
+}
+
+// authorizeWith is authorize with one of the paymentTokens that decide how it goes on.
+func authorizeWith(t testing.TB, g *Gateway, token string, over fields) map[string]any {
+	t.Helper()
+	detail := detailFields(openSession(t, g)).with(fields{"paymentToken": token})
+	return authorize(t, g, fields{"paymentDetail": detail}.with(over))
+}
+
+// captureFields is a valid capture of the order that authorize makes.
+func captureFields(amount any) fields {
+	return fields{"requestId": "C1642411016202", "outTradeNo": "P1642410680681", "currency": "IDR", "amount": amount}
+}
+
+// cancelFields is a valid cancellation of the order that authorize makes.
+func cancelFields() fields {
+	return fields{"requestId": "V1642411016202", "outTradeNo": "P1642410680681"}
+}
+
+// movableClock makes the gateway's clock one that stands still until it is moved.
+func movableClock(g *Gateway) (move func(time.Duration)) {
+	var ahead atomic.Int64
+	g.Clock = func() time.Time { return testNow.Add(time.Duration(ahead.Load())) }
+	return func(d time.Duration) { ahead.Add(int64(d)) }
 }
 
 // closing closes the gateway when the test ends.

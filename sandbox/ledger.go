@@ -24,26 +24,37 @@ const (
 type session struct {
 	appID, userID, currency string
 	amount                  *big.Rat // nil when the session named none
-	futureUse               bool
+	futureUse, manual       bool
 }
 
-// progress is the state of an order or a refund. The ledger guards it.
+// progress is the state of an order, a capture or a refund. The ledger guards it.
 type progress struct {
 	status    string
 	completed time.Time
+
+	// then, when not nil, is what follows from a final state. It is called with the lock held.
+	then func()
 
 	// done is closed when the state is final.
 	done chan struct{}
 }
 
-// order is a payment. All but its progress and refunded stays as it was made.
+// order is a payment, or with captureMode MANUAL an authorised amount. All but its progress, hold, captured and refunded
+// stays as it was made.
 type order struct {
 	appID, outTradeNo, tradeToken string
 	currency, country             string
 	amount                        *big.Rat
-	frontURL                      string
+	frontURL, notifyURL           string
 	created                       time.Time
+	plan                          simulation
 	progress
+
+	// manual says that success means an amount that is only authorised. hold is what has become of it, and captured what
+	// was taken of it, if anything was.
+	manual   bool
+	hold     hold
+	captured *big.Rat
 
 	// refunded is the sum of its refunds, pending ones included.
 	refunded *big.Rat
@@ -68,10 +79,14 @@ type ledger struct {
 	challenges shelf[*order]  // by the key in the redirectUrl
 	refunds    shelf[*refund] // by numberKey of outRefundNo
 	refundNos  shelf[*refund] // by numberKey of refundTradeNo
+
+	captures      shelf[*capture]      // by numberKey of requestId
+	cancellations shelf[*cancellation] // by numberKey of requestId, whose numbers are others than those of captures
 }
 
 // numberKey is the key of a number that is unique for one application. Capitals and small letters are one to PayerMax:
-// "AAA = AAa" (outTradeNo on the page "orderAndPay"). Nothing is said of refund numbers; they are held to the same.
+// "AAA = AAa" (outTradeNo on the page "orderAndPay"). Nothing is said of refund numbers and the requestIds of captures and
+// cancellations; they are held to the same.
 func numberKey(appID, number string) string { return appID + "\x00" + strings.ToLower(number) }
 
 // open remembers a session.
@@ -165,6 +180,9 @@ func (l *ledger) settle(p *progress, status string, now time.Time) bool {
 // settle is for who holds the lock or has not shown the progress to anyone yet.
 func (p *progress) settle(status string, now time.Time) {
 	p.status, p.completed = status, now
+	if p.then != nil {
+		p.then()
+	}
 	close(p.done)
 }
 
@@ -183,15 +201,15 @@ func (l *ledger) await(ctx context.Context, p *progress, after time.Duration, st
 	return true
 }
 
-// snapshot returns an order or a refund as it is now.
-func snapshot[V order | refund](l *ledger, value *V) *V {
+// snapshot returns an order, a capture or a refund as it is now.
+func snapshot[V order | capture | refund](l *ledger, value *V) *V {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return copied(value)
 }
 
 // copied is snapshot for who holds the lock. It leaves nil alone.
-func copied[V order | refund](value *V) *V {
+func copied[V order | capture | refund](value *V) *V {
 	if value == nil {
 		return nil
 	}

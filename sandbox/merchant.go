@@ -4,6 +4,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Merchant is one registered merchant application, as PayerMax's dashboard holds it.
@@ -14,7 +15,17 @@ type Merchant struct {
 
 	// MerchantNo is optional; when set, a request that names another merchantNo is refused. A request that names none,
 	// or an empty one as PayerMax's Google Pay example does, is not: the interface pages call the member optional.
+	// It is not compared for a service provider, whose requests name the sub-merchant that they are made for.
 	MerchantNo string
+
+	// SPMerchantNo makes the merchant a service provider ("ISV integration" page): when set, requests must name it as
+	// spMerchantNo, and may name any merchantNo.
+	SPMerchantNo string
+
+	// MerchantAuthToken is the token that a service provider was given; when set, requests must bear it in the header
+	// merchant_auth_token, in this spelling. PayerMax gives one for each sub-merchant; here, one stands for them all. It
+	// is compared in constant time, and never shown.
+	MerchantAuthToken string
 
 	// KeyVersion is the keyVersion that requests must name; empty means "1", the only one documented so far.
 	KeyVersion string
@@ -36,6 +47,8 @@ func (m Merchant) check() error {
 		return fmt.Errorf("appId %q has no PublicKey", m.AppID)
 	case m.PublicKey.N.BitLen() < minKeyBits:
 		return fmt.Errorf("appId %q: PublicKey has %d bits; PayerMax uses %d", m.AppID, m.PublicKey.N.BitLen(), minKeyBits)
+	case strings.ContainsFunc(m.MerchantAuthToken, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return fmt.Errorf("appId %q: MerchantAuthToken must be visible ASCII without spaces, to fit into a header", m.AppID)
 	}
 	return nil
 }
@@ -53,7 +66,7 @@ func (g *Gateway) merchant(env envelope) (Merchant, *refusal) {
 	if !known {
 		return Merchant{}, refuse(codeMerchantAppInvalid)
 	}
-	if m.MerchantNo != "" && env.merchantNo != "" && env.merchantNo != m.MerchantNo {
+	if m.SPMerchantNo == "" && m.MerchantNo != "" && env.merchantNo != "" && env.merchantNo != m.MerchantNo {
 		return Merchant{}, refuse(codeMerchantInvalid)
 	}
 	return m, nil

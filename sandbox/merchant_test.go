@@ -1,6 +1,9 @@
 package sandbox
 
 import (
+	"crypto/rsa"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,15 +51,32 @@ func TestMerchant(t *testing.T) {
 	}
 }
 
-// One merchant's key must not open another merchant's application.
+// One merchant's key must not open another merchant's application, at any interface.
 func TestMerchantsAreApart(t *testing.T) {
 	g, err := New(gatewayKey(),
 		Merchant{AppID: testAppID, PublicKey: &merchantKey().PublicKey},
 		Merchant{AppID: "other", PublicKey: &otherKey().PublicKey})
 	require.NoError(t, err)
 	g.Clock = func() time.Time { return testNow }
-	other := strings.Replace(validBody, testAppID, "other", 1)
-
-	assert.Equal(t, "APPLY_SUCCESS", readAnswer(t, g, serve(g, newRequest(other, signWith(t, otherKey(), other)))).Code)
-	assert.Equal(t, "SIGN_VERIFY_FAILED", ask(t, g, other).Code)
+	names := append(slices.Sorted(maps.Keys(endpoints)), unsimulated...)
+	for _, name := range names {
+		body := requestBody("1.4", `{}`)
+		if name == orderConfirm {
+			body = strings.Replace(body, "appId", "merchantAppId", 1)
+		}
+		other := strings.Replace(body, testAppID, "other", 1)
+		for _, tt := range []struct {
+			body string
+			key  *rsa.PrivateKey
+			good bool
+		}{
+			{body, merchantKey(), true}, {body, otherKey(), false}, {other, otherKey(), true}, {other, merchantKey(), false},
+		} {
+			r := newRequest(tt.body, signWith(t, tt.key, tt.body))
+			r.URL.Path = basePath + name
+			res := readAnswer(t, g, serve(g, r))
+			assert.Equal(t, !tt.good, res.Code == "SIGN_VERIFY_FAILED", name)
+			assert.Equal(t, tt.good, g.state().recentCalls()[0].Verified, name)
+		}
+	}
 }

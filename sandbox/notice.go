@@ -34,16 +34,19 @@ const (
 	oddNoticeTime = "2006-01-02T15:04:05 -0700"
 )
 
-// paymentData is the data of a PAYMENT notification (page "collectResultNotifyUrl").
+// paymentData is the data of a PAYMENT notification (page "collectResultNotifyUrl", and "authResultNotifyUrl" for what
+// is only authorised).
 type paymentData struct {
-	OutTradeNo     string          `json:"outTradeNo"`
-	TradeToken     string          `json:"tradeToken"`
-	TotalAmount    json.Number     `json:"totalAmount"`
-	Currency       string          `json:"currency"`
-	Country        string          `json:"country"`
-	Status         string          `json:"status"`
-	CompleteTime   string          `json:"completeTime,omitempty"`
-	PaymentDetails []paymentDetail `json:"paymentDetails"`
+	OutTradeNo        string          `json:"outTradeNo"`
+	TradeToken        string          `json:"tradeToken"`
+	TotalAmount       json.Number     `json:"totalAmount"`
+	Currency          string          `json:"currency"`
+	Country           string          `json:"country"`
+	Status            string          `json:"status"`
+	CaptureMode       string          `json:"captureMode,omitempty"`
+	AuthorizationType string          `json:"authorizationType,omitempty"`
+	CompleteTime      string          `json:"completeTime,omitempty"`
+	PaymentDetails    []paymentDetail `json:"paymentDetails"`
 }
 
 // refundNoticeData is the data of a REFUND notification (page "RefundResultNotifyUrl").
@@ -60,10 +63,24 @@ type refundNoticeData struct {
 // paymentNotice tells of an order in a final state.
 func paymentNotice(o *order) notice {
 	code, msg := o.result()
+	captureMode, authorizationType := o.modes()
 	return notice{"PAYMENT", code, msg, o.outTradeNo, o.status, paymentData{
 		OutTradeNo: o.outTradeNo, TradeToken: o.tradeToken, TotalAmount: number(o.amount), Currency: o.currency,
-		Country: o.country, Status: o.status, CompleteTime: o.completeTime(), PaymentDetails: o.details(),
+		Country: o.country, Status: o.status, CaptureMode: captureMode, AuthorizationType: authorizationType,
+		CompleteTime: o.completeTime(), PaymentDetails: o.details(),
 	}}
+}
+
+// captureNotice tells of a capture in a final state (page "captureResultNotifyUrl"). The type is that of the table and
+// the example; the enumeration of the OpenAPI file has REFUND.
+func captureNotice(c *capture) notice {
+	code, msg := c.result()
+	return notice{"CAPTURE", code, msg, c.order.outTradeNo, c.status, c.view()}
+}
+
+// cancelNotice tells of a cancellation (page "cancelResultNotifyUrl"). The same is true of its type.
+func cancelNotice(c *cancellation) notice {
+	return notice{"CANCEL", codeApplySuccess, "Success.", c.order.outTradeNo, statusSuccess, c.view()}
 }
 
 // refundNotice tells of a refund in a final state.

@@ -33,10 +33,11 @@ type orderData struct {
 	amount                                         *big.Rat
 	expiry                                         time.Duration
 	sessionKey, paymentToken                       string
-	futureUse                                      bool
+	futureUse, manual                              bool
 }
 
-// orderAndPay pays with what the buyer entered in a Drop-In component (page "orderAndPay (for Drop-In)").
+// orderAndPay pays with what the buyer entered in a Drop-In component (page "orderAndPay (for Drop-In)"), or with
+// captureMode MANUAL only authorises the payment ("Auth-Capture" guide).
 func orderAndPay(req *request) (any, *refusal) {
 	in, refused := readOrder(req.data)
 	if refused != nil {
@@ -48,13 +49,13 @@ func orderAndPay(req *request) (any, *refusal) {
 
 	g, l := req.gateway, &req.world.ledger
 	now := g.now()
+	plan := simulate(in.subject, in.paymentToken)
 	o := &order{
 		appID: req.merchant.AppID, outTradeNo: in.outTradeNo, tradeToken: newTradeToken(now),
 		currency: in.currency, country: in.country, amount: in.amount,
-		frontURL: in.frontURL, created: now, refunded: new(big.Rat),
-		progress: progress{done: make(chan struct{})},
+		frontURL: in.frontURL, notifyURL: in.notifyURL, created: now, refunded: new(big.Rat),
+		plan: plan, manual: in.manual, progress: progress{done: make(chan struct{})},
 	}
-	plan := simulate(in.subject, in.paymentToken)
 	answer := orderAnswer{OutTradeNo: o.outTradeNo, TradeToken: o.tradeToken, Status: plan.status}
 	after, challenge := g.pendingDelay(), ""
 	if plan.challenge {
@@ -70,7 +71,7 @@ func orderAndPay(req *request) (any, *refusal) {
 	refused = l.place(o, challenge, func() bool {
 		return req.world.tasks.start(func(ctx context.Context) {
 			if l.await(ctx, &o.progress, after, plan.final, g.now) {
-				req.notify(ctx, in.notifyURL, paymentNotice(snapshot(l, o)))
+				req.notify(ctx, o.notifyURL, paymentNotice(snapshot(l, o)))
 			}
 		})
 	})
@@ -113,6 +114,9 @@ func readOrder(data object) (orderData, *refusal) {
 		return in, refused
 	}
 	if refused := data.oneOf("terminalType", "WEB", "WAP", "APP"); refused != nil {
+		return in, refused
+	}
+	if in.manual, refused = data.captureMode(); refused != nil {
 		return in, refused
 	}
 	if in.expiry, refused = readExpiry(expireTime); refused != nil {
@@ -193,7 +197,9 @@ func (in *orderData) readPayment(data object) *refusal {
 
 // checkSession compares an order with the session that it is paid in. That the session must exist, and be open to
 // tokenForFutureUse if the order is, is documented ("Tokenization" guide for Drop-In). That user, currency and amount
-// must be the session's is not: but the buyer was shown the session's, so that another one is a mistake worth finding.
+// must be the session's is not: but the buyer was shown the session's, so that another one is a mistake worth finding. So
+// is an order without the captureMode of its session, which would be paid at once. That a session without one has an order
+// with it is let pass, since most pages of applyDropinSession do not know the member.
 func (req *request) checkSession(in orderData) *refusal {
 	s, known := req.world.ledger.session(req.merchant.AppID, in.sessionKey)
 	switch {
@@ -203,6 +209,8 @@ func (req *request) checkSession(in orderData) *refusal {
 		return isUndefined("paymentToken")
 	case in.futureUse && !s.futureUse:
 		return isUndefined("tokenForFutureUse")
+	case s.manual && !in.manual:
+		return isNull("captureMode")
 	case in.userID != s.userID:
 		return isUndefined("userId")
 	case in.currency != s.currency:

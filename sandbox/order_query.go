@@ -2,20 +2,23 @@ package sandbox
 
 import "encoding/json"
 
-// orderView is the data of a successful orderQuery: the members of its page that a simulated payment has.
+// orderView is the data of a successful orderQuery: the members of its page that a simulated payment has, and those that
+// the "Auth-Capture" guide adds to it.
 type orderView struct {
-	OutTradeNo     string          `json:"outTradeNo"`
-	TradeToken     string          `json:"tradeToken"`
-	TotalAmount    json.Number     `json:"totalAmount"`
-	Currency       string          `json:"currency"`
-	Country        string          `json:"country"`
-	CashierCountry string          `json:"cashierCountry"`
-	Status         string          `json:"status"`
-	ResultCode     string          `json:"resultCode,omitempty"`
-	ResultMsg      string          `json:"resultMsg"`
-	CreateTime     string          `json:"createTime"`
-	CompleteTime   string          `json:"completeTime,omitempty"`
-	PaymentDetails []paymentDetail `json:"paymentDetails"`
+	OutTradeNo        string          `json:"outTradeNo"`
+	TradeToken        string          `json:"tradeToken"`
+	TotalAmount       json.Number     `json:"totalAmount"`
+	Currency          string          `json:"currency"`
+	Country           string          `json:"country"`
+	CashierCountry    string          `json:"cashierCountry"`
+	Status            string          `json:"status"`
+	CaptureMode       string          `json:"captureMode,omitempty"`
+	AuthorizationType string          `json:"authorizationType,omitempty"`
+	ResultCode        string          `json:"resultCode,omitempty"`
+	ResultMsg         string          `json:"resultMsg"`
+	CreateTime        string          `json:"createTime"`
+	CompleteTime      string          `json:"completeTime,omitempty"`
+	PaymentDetails    []paymentDetail `json:"paymentDetails"`
 }
 
 // paymentDetail says what was paid with. It is the test card of PayerMax's examples, whatever component was used.
@@ -43,11 +46,12 @@ func orderQuery(req *request) (any, *refusal) {
 	if o == nil {
 		return nil, refuse(codeOrderNotExist)
 	}
-	code, msg := o.result()
+	status, code, msg := o.state(req.gateway.now())
+	captureMode, authorizationType := o.modes()
 	return orderView{
 		OutTradeNo: o.outTradeNo, TradeToken: o.tradeToken,
 		TotalAmount: number(o.amount), Currency: o.currency, Country: o.country, CashierCountry: o.country,
-		Status: o.status, ResultCode: code, ResultMsg: msg,
+		Status: status, CaptureMode: captureMode, AuthorizationType: authorizationType, ResultCode: code, ResultMsg: msg,
 		CreateTime: formatTime(o.created), CompleteTime: o.completeTime(), PaymentDetails: o.details(),
 	}, nil
 }

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"math/big"
+	"time"
 )
 
 // refundAnswer is the data of a successful refund.
@@ -36,7 +37,7 @@ func refundOrder(req *request) (any, *refusal) {
 	if made.status != refundPending {
 		made.settle(made.status, now)
 	}
-	r, refused := l.giveBack(req.merchant.AppID, in, made, func() bool {
+	r, refused := l.giveBack(req.merchant.AppID, in, made, now, func() bool {
 		return req.world.tasks.start(func(ctx context.Context) {
 			if l.await(ctx, &made.progress, g.pendingDelay(), refundSuccess, g.now) {
 				req.notify(ctx, in.notifyURL, refundNotice(snapshot(l, made)))
@@ -85,7 +86,9 @@ func readRefund(data object) (refundData, *refusal) {
 
 // giveBack remembers a refund, unless it is not possible or cannot be begun. It returns a copy of it, or of the one
 // that it repeats.
-func (l *ledger) giveBack(appID string, in refundData, r *refund, begin func() bool) (*refund, *refusal) {
+func (l *ledger) giveBack(
+	appID string, in refundData, r *refund, now time.Time, begin func() bool,
+) (*refund, *refusal) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	o := l.find(appID, in.outTradeNo, in.tradeToken)
@@ -99,17 +102,14 @@ func (l *ledger) giveBack(appID string, in refundData, r *refund, begin func() b
 		}
 		return copied(before), nil
 	}
-	total := new(big.Rat).Add(o.refunded, in.amount)
-	switch {
-	case o.status == statusClosed:
-		return nil, refuse(codeOrderClosed)
-	case o.status == statusPending:
-		return nil, refuse(codePaymentProcessing)
-	case o.status == statusFailed:
-		return nil, refuse(codePaymentFailed)
-	case in.currency != o.currency:
+	if refused := o.notPaid(now); refused != nil {
+		return nil, refused
+	}
+	if in.currency != o.currency {
 		return nil, refuse(codeCurrencyInvalid)
-	case total.Cmp(o.amount) > 0:
+	}
+	total := new(big.Rat).Add(o.refunded, in.amount)
+	if total.Cmp(o.paid()) > 0 {
 		return nil, refuse(codeAmountInvalid)
 	}
 	r.order = o

@@ -29,7 +29,12 @@ const (
 	codePaymentFailed     = "PAYMENT_FAILED"
 	codeRefundFailed      = "REFUND_FAILED"
 	codeRefundNoInvalid   = "REFUND_NO_INVALID"
+	codeAuthFailed        = "AUTH_FAILED"
+	codeAuthExpired       = "AUTH_EXPIRED"
 )
+
+// codeNotSimulated is the sandbox's own.
+const codeNotSimulated = "SANDBOX_NOT_SIMULATED"
 
 var messages = map[string]string{
 	codeMerchantAppInvalid: "Signature key is not configured.",
@@ -51,6 +56,8 @@ var messages = map[string]string{
 	codePaymentFailed:     "Payment failed",
 	codeRefundFailed:      "Refund failed",
 	codeRefundNoInvalid:   "Invalid refund order number",
+	codeAuthFailed:        "Authorization failed or does not exist",
+	codeAuthExpired:       "Authorization expired",
 }
 
 // refusal is an answer that is not APPLY_SUCCESS.

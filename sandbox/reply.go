@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // answerBody is the envelope of every answer: code and msg always, data on success ("Responses" on every interface
@@ -32,6 +33,9 @@ type reply struct {
 
 	// length is the Content-Length, more than the body's when the body is cut.
 	length int
+
+	// dateSkew is how far the Date header is ahead of the gateway's clock.
+	dateSkew time.Duration
 
 	// reset says that the connection ends instead.
 	reset bool

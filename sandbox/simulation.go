@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// defaultPendingDelay is how long a pending payment or refund takes. PayerMax states no time.
+	// defaultPendingDelay is how long a pending payment, capture or refund takes. PayerMax states no time.
 	defaultPendingDelay = 30 * time.Second
 
 	// The bounds of expireTime ("orderAndPay (for Drop-In)" page). Without one, the shorter is taken.
@@ -26,6 +26,11 @@ type simulation struct {
 
 	// challenge says that the buyer is redirected, and the payment expires unless it is completed there.
 	challenge bool
+
+	// What follows is for a payment that is only authorised. captures is the state at once of its capture, "" meaning
+	// SUCCESS; a pending one succeeds after a while. lapses says that the authorisation has expired at once.
+	captures string
+	lapses   bool
 }
 
 var (
@@ -41,10 +46,13 @@ var bySubject = map[string]simulation{
 	"SUCCESS": succeeds, "FAILED": fails, "PENDING": hesitates, "3DS": challenges,
 }
 
-// byToken are the payment tokens that do the same. They are the sandbox's own, for tests of applications that do not
-// let a test choose the subject.
+// byToken are the payment tokens that do the same, and those that decide how a capture goes. They are the sandbox's own,
+// for tests of applications that do not let a test choose the subject.
 var byToken = map[string]simulation{
 	"SANDBOX_SUCCESS": succeeds, "SANDBOX_FAILED": fails, "SANDBOX_PENDING": hesitates, "SANDBOX_3DS": challenges,
+	"SANDBOX_CAPTURE_FAILED":  {status: statusSuccess, captures: statusFailed},
+	"SANDBOX_CAPTURE_PENDING": {status: statusSuccess, captures: statusPending},
+	"SANDBOX_AUTH_EXPIRED":    {status: statusSuccess, lapses: true},
 }
 
 // simulate decides how an order goes. A token of the sandbox's own counts more than the subject.
@@ -89,6 +97,12 @@ func newTradeToken(now time.Time) string {
 // newRefundTradeNo returns a refund number such as PayerMax's "20220117091657TI790000055087".
 func newRefundTradeNo(now time.Time) string {
 	return now.UTC().Format("20060102150405") + "TI" + randomDigits()
+}
+
+// newCaptureNo returns the number of a capture or a cancellation such as PayerMax's
+// "20230806235954ED7856775040587834005".
+func newCaptureNo(now time.Time) string {
+	return now.UTC().Format("20060102150405") + "ED" + randomDigits()
 }
 
 // randomDigits returns 14 digits.

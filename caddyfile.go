@@ -2,13 +2,11 @@ package payermax
 
 import (
 	"encoding/json"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
 func init() {
@@ -27,7 +25,7 @@ func init() {
 // parsePayermax sets up the handler and the reverse proxy to PayerMax. Syntax:
 //
 //	payermax [<matcher>] {
-//	    gateway uat|production|sandbox|<url>
+//	    gateway uat|production|sandbox|<url> [<backup_url>]
 //
 //	    # any option of payermax_sign
 //	    app_id      <app_id>
@@ -55,6 +53,11 @@ func init() {
 //
 // A transport http in the block becomes a transport payermax with the same
 // options. With gateway sandbox there is no reverse proxy: the sandbox answers.
+//
+// With a backup, the reverse proxy has two upstreams and these options, unless
+// they are given: lb_policy first, lb_retries 1, fail_duration 10s, and an
+// lb_retry_match that leaves it to the transport whether a call may be sent once
+// more.
 func parsePayermax(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	h.Next() // consume the directive name
 	matchers, err := h.ExtractMatcherSet()
@@ -69,7 +72,8 @@ func parsePayermax(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) 
 
 	handler := new(Handler)
 	proxy := proxyOptions{directive: directive}
-	var gateway, upstream string
+	var gateway string
+	var upstreams []string
 	for h.NextBlock(0) {
 		segment := h.NextSegment()
 		option := caddyfile.NewDispenser(segment)
@@ -79,10 +83,12 @@ func parsePayermax(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) 
 			if gateway != "" {
 				return nil, option.Err("gateway is already set")
 			}
-			if !option.AllArgs(&gateway) {
+			args := option.RemainingArgs()
+			if len(args) == 0 || len(args) > 2 {
 				return nil, option.ArgErr()
 			}
-			if upstream, err = gatewayURL(gateway); err != nil {
+			gateway = args[0]
+			if upstreams, err = gatewayURLsOf(gateway, args[1:]...); err != nil {
 				return nil, option.Errf("gateway: %w", err)
 			}
 		default:
@@ -110,7 +116,7 @@ func parsePayermax(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) 
 		handler.Sandbox = true
 		handlers = append(handlers, caddyconfig.JSONModuleObject(handler, "handler", "payermax", nil))
 	default:
-		reverseProxy, err := proxy.parse(h, upstream)
+		reverseProxy, err := proxy.parse(h, upstreams)
 		if err != nil {
 			return nil, err
 		}
@@ -122,63 +128,6 @@ func parsePayermax(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) 
 	return h.NewRoute(matchers, &caddyhttp.Subroute{
 		Routes: caddyhttp.RouteList{{HandlersRaw: handlers}},
 	}), nil
-}
-
-// proxyOptions are the options in a payermax block that are reverse_proxy's.
-type proxyOptions struct {
-	directive    caddyfile.Token
-	tokens       []caddyfile.Token
-	hasTransport bool
-}
-
-// add takes an option with its arguments and block.
-func (o *proxyOptions) add(option caddyfile.Segment) error {
-	d := caddyfile.NewDispenser(option)
-	d.Next()
-	switch d.Val() {
-	case "to", "dynamic":
-		return d.Errf("%s has no place here: the upstream is the one that gateway names", d.Val())
-	case "transport":
-		if o.hasTransport {
-			return d.Err("transport is already set")
-		}
-		if !d.NextArg() {
-			return d.ArgErr()
-		}
-		if d.Val() != "http" && d.Val() != "payermax" {
-			return d.Errf("transport %s cannot carry a signed call; expected transport http", d.Val())
-		}
-		option[1].Text = "payermax"
-		o.hasTransport = true
-	}
-	o.tokens = append(o.tokens, option...)
-	return nil
-}
-
-// parse has reverse_proxy's own parser read the options, behind the gateway's
-// URL and the transport that carries signed calls.
-func (o *proxyOptions) parse(h httpcaddyfile.Helper, upstream string) (*reverseproxy.Handler, error) {
-	word := func(text string) caddyfile.Token {
-		token := o.directive
-		token.Text = text
-		return token
-	}
-	tokens := []caddyfile.Token{word("reverse_proxy"), word(upstream), word("{")}
-	if !o.hasTransport {
-		tokens = append(tokens, word("transport"), word("payermax"))
-	}
-	tokens = append(tokens, o.tokens...)
-	// A brace closes a block only on a line of its own.
-	last := tokens[len(tokens)-1]
-	closing := word("}")
-	closing.File, closing.Line = last.File, last.Line+strings.Count(last.Text, "\n")+1
-	tokens = append(tokens, closing)
-
-	proxy := new(reverseproxy.Handler)
-	if err := proxy.UnmarshalCaddyfile(caddyfile.NewDispenser(tokens)); err != nil {
-		return nil, err
-	}
-	return proxy, proxy.FinalizeUnmarshalCaddyfile(h)
 }
 
 // parseSign sets up the handler alone. Syntax:
@@ -216,6 +165,27 @@ func (o *proxyOptions) parse(h httpcaddyfile.Helper, upstream string) (*reversep
 //	    endpoints          drop_in|all|<names...>
 //	    version            [<endpoint>] <version>
 //	    key_version        <key_version>
+//
+//	    validation         strict|warn|off
+//	    contract {
+//	        currencies <codes...>
+//	        countries  <codes...>
+//	        components <names...>
+//	    }
+//	    limits {
+//	        max_amount <currency> <amount>
+//	        rate       <requests_per_second> [<burst>]
+//	        caller_id  <placeholder>
+//	        caller <id> {
+//	            endpoints  drop_in|all|<names...>
+//	            max_amount <currency> <amount>
+//	            rate       <requests_per_second> [<burst>]
+//	        }
+//	    }
+//	    shadow
+//	    follow_gateway_clock
+//	    retry_repeatable
+//
 //	    max_body_size      <size>
 //	    timeout            <duration>
 //	}

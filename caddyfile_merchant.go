@@ -141,10 +141,9 @@ func (f *KeyFile) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		switch d.Val() {
 		case "refuse_world_readable":
-			if d.NextArg() {
-				return d.ArgErr()
+			if err := unmarshalFlag(d, &f.RefuseWorldReadable); err != nil {
+				return err
 			}
-			f.RefuseWorldReadable = true
 		default:
 			return d.Errf("unrecognized option %s", d.Val())
 		}

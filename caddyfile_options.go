@@ -48,6 +48,18 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) (known bool, err error
 		return true, nil
 	case "version":
 		return true, h.unmarshalVersion(d)
+	case "validation":
+		return true, unmarshalText(d, &h.Validation)
+	case "contract":
+		return true, h.unmarshalContract(d)
+	case "limits":
+		return true, h.unmarshalLimits(d)
+	case "shadow":
+		return true, unmarshalFlag(d, &h.Shadow)
+	case "follow_gateway_clock":
+		return true, unmarshalFlag(d, &h.FollowGatewayClock)
+	case "retry_repeatable":
+		return true, unmarshalFlag(d, &h.RetryRepeatable)
 	case "max_body_size":
 		return true, unmarshalSize(d, &h.MaxBodySize)
 	case "timeout":
@@ -134,6 +146,15 @@ func requirePaths(d *caddyfile.Dispenser, paths ...string) error {
 	if slices.ContainsFunc(paths, signer.LooksLikeKey) {
 		return d.Err("the path of a file is expected here, but the value looks like a key itself; save the key to a file and name that")
 	}
+	return nil
+}
+
+// unmarshalFlag reads an option that is there or not.
+func unmarshalFlag(d *caddyfile.Dispenser, target *bool) error {
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	*target = true
 	return nil
 }
 

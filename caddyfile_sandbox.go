@@ -19,6 +19,8 @@ import (
 //	    merchant {
 //	        app_id      <app_id>
 //	        merchant_no <merchant_no>
+//	        sp_merchant_no      <sp_merchant_no>
+//	        merchant_auth_token <placeholder>
 //	        public_key  <path>
 //	    }
 //	}
@@ -53,10 +55,9 @@ func (s *Sandbox) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			s.NotifyHosts = append(s.NotifyHosts, hosts...)
 		case "no_control":
-			if d.NextArg() {
-				return d.ArgErr()
+			if err := unmarshalFlag(d, &s.NoControl); err != nil {
+				return err
 			}
-			s.NoControl = true
 		case "merchant":
 			var merchant SandboxMerchant
 			if err := merchant.unmarshal(d); err != nil {
@@ -90,13 +91,23 @@ func (m *SandboxMerchant) unmarshal(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Errf("unexpected argument %q: merchant takes its options in a block", d.Val())
 	}
-	options := map[string]*string{"app_id": &m.AppID, "merchant_no": &m.MerchantNo, "public_key": &m.PublicKey}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		target, known := options[d.Val()]
-		if !known {
-			return d.Errf("unrecognized option %s", d.Val())
+		var err error
+		switch d.Val() {
+		case "app_id":
+			err = unmarshalText(d, &m.AppID)
+		case "merchant_no":
+			err = unmarshalText(d, &m.MerchantNo)
+		case "sp_merchant_no":
+			err = unmarshalText(d, &m.SPMerchantNo)
+		case "merchant_auth_token":
+			err = unmarshalAuthToken(d, &m.MerchantAuthToken)
+		case "public_key":
+			err = unmarshalPath(d, &m.PublicKey)
+		default:
+			err = d.Errf("unrecognized option %s", d.Val())
 		}
-		if err := unmarshalText(d, target); err != nil {
+		if err != nil {
 			return err
 		}
 	}

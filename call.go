@@ -13,19 +13,54 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
-// call is one request on its way: signed here, carried by the transport,
-// answered by the gateway.
+// call is one request of the application's on its way.
 type call struct {
-	received  time.Time
-	route     route
-	merchant  *merchant
-	keys      *keys
-	body      []byte
-	signature string
+	// id tells the call from others, in the log and in the answer.
+	id       string
+	received time.Time
+	// bodyRead is set once the application's body was read to its end.
+	bodyRead bool
+
+	route route
+	// retryRepeatable is the handler's option.
+	retryRepeatable bool
+
+	caller   *caller // nil if there are no callers to tell apart
+	merchant *merchant
+	keys     *keys
+	// warned are the rules that the request broke and was signed all the same.
+	warned []validate.Violation
+	// shadow says how the application's own signature compares, in shadow mode.
+	shadow string
+
+	// exchange is the present one.
+	*exchange
+}
+
+// newCall begins a call.
+func (h *Handler) newCall(r *http.Request) *call {
+	id, _ := replacer(r.Context()).GetString("http.request.uuid")
+	return &call{id: id, received: time.Now(), retryRepeatable: h.RetryRepeatable, exchange: new(exchange)}
+}
+
+// exchange is one signed request to the gateway: signed here, carried by the
+// transport, answered by the gateway.
+type exchange struct {
+	body        []byte
+	signature   string
+	requestTime time.Time
+	fingerprint string        // of the key that signed
+	signing     time.Duration // the time that took
 	// authToken is a service provider's, or "".
 	authToken string
+	// sign stamps and signs once more, for another attempt. It is nil if the
+	// sidecar is not the one who signs.
+	sign     func(context.Context) error
+	attempts int
 
 	// connecting is set once a connection to the gateway was asked for, and
 	// written once the request's header may have gone out on it. Together they
@@ -36,13 +71,15 @@ type call struct {
 	connectError atomic.Pointer[error]
 	// handshakeFailed is set if there is a connection, but no TLS on it.
 	handshakeFailed atomic.Bool
+	// firstByte is when the answer began.
+	firstByte atomic.Pointer[time.Time]
 
-	// bodyRead is set once the application's body was read to its end.
-	bodyRead bool
-
+	upstream time.Duration // the time the gateway took
 	// answerSign is the answer's sign header, which the transport takes out of
 	// the reach of debug logs.
-	answerSign []string
+	answerSign  []string
+	gatewayCode string // the code of the answer, or "" if it has none
+	found       string // what the check of the answer's signature found
 }
 
 // callKey is the context key of the *call.
@@ -77,7 +114,14 @@ func (h *Handler) send(c *call, r *http.Request, next caddyhttp.Handler) (answer
 			return nil
 		})
 	}
-	err = next.ServeHTTP(received, c.outgoing(ctx, r))
+	ctx, span := c.startSpan(ctx, "upstream")
+	began := time.Now()
+	defer func() {
+		c.upstream = time.Since(began)
+		observe(ctx, processMetrics.upstream.WithLabelValues(c.route.name), c.upstream.Seconds())
+		endSpan(span, err)
+	}()
+	err = next.ServeHTTP(received, c.outgoing(ctx, r, h.Shadow))
 	// A reverse proxy whose client has gone away answers 499 without an error.
 	clientGone := received.status == statusClientClosedRequest && ctx.Err() != nil
 	if err != nil || received.status == 0 || clientGone {
@@ -89,7 +133,10 @@ func (h *Handler) send(c *call, r *http.Request, next caddyhttp.Handler) (answer
 // outgoing returns the request to the gateway. It is made anew rather than
 // changed, from nothing of the application's but the body: whatever header,
 // trailer, coding or query the application sent cannot touch what was signed.
-func (c *call) outgoing(ctx context.Context, r *http.Request) *http.Request {
+//
+// In shadow mode the application's headers go out as well, as they would
+// without the sidecar.
+func (c *call) outgoing(ctx context.Context, r *http.Request, shadow bool) *http.Request {
 	ctx = context.WithValue(ctx, callKey{}, c)
 	ctx = httptrace.WithClientTrace(ctx, c.trace())
 
@@ -97,17 +144,22 @@ func (c *call) outgoing(ctx context.Context, r *http.Request) *http.Request {
 	out.Method = http.MethodPost
 	out.URL = &url.URL{Path: c.route.path()}
 	out.RequestURI = c.route.path()
-	out.Header = http.Header{
-		"Accept":          {"application/json"},
-		"Accept-Encoding": {"identity"}, // what PayerMax signs is the plain body
-		"Content-Length":  {strconv.Itoa(len(c.body))},
-		"Content-Type":    {"application/json"},
-		"Sign":            {c.signature},
-		"User-Agent":      {proxyName},
+	out.Header = make(http.Header)
+	if shadow {
+		out.Header = r.Header.Clone()
+		delete(out.Header, "Connection") // or it could take the signature away
+		delete(out.Header, "Expect")     // the body is here already
 	}
-	if c.authToken != "" {
-		out.Header[authTokenHeader] = []string{c.authToken}
+	for field, value := range map[string]string{
+		"Accept":          "application/json",
+		"Accept-Encoding": "identity", // what PayerMax signs is the plain body
+		"Content-Length":  strconv.Itoa(len(c.body)),
+		"Content-Type":    "application/json",
+		"User-Agent":      proxyName,
+	} {
+		out.Header[field] = []string{value}
 	}
+	c.authenticate(out.Header)
 	out.Body = io.NopCloser(bytes.NewReader(c.body))
 	out.ContentLength = int64(len(c.body))
 	out.TransferEncoding = nil
@@ -115,6 +167,16 @@ func (c *call) outgoing(ctx context.Context, r *http.Request) *http.Request {
 	// Without GetBody, net/http never sends the body a second time.
 	out.GetBody = nil
 	return out
+}
+
+// authenticate sets the header fields that must appear in no log.
+func (c *call) authenticate(header http.Header) {
+	if c.signature != "" {
+		header["Sign"] = []string{c.signature}
+	}
+	if c.authToken != "" {
+		header[authTokenHeader] = []string{c.authToken}
+	}
 }
 
 // trace notes how far the call gets.
@@ -127,8 +189,12 @@ func (c *call) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GetConn:      func(string) { c.connecting.Store(true) },
 		WroteHeaders: func() { c.written.Store(true) },
-		DNSDone:      func(info httptrace.DNSDoneInfo) { failed(info.Err) },
-		ConnectDone:  func(_, _ string, err error) { failed(err) },
+		GotFirstResponseByte: func() {
+			now := time.Now()
+			c.firstByte.Store(&now)
+		},
+		DNSDone:     func(info httptrace.DNSDoneInfo) { failed(info.Err) },
+		ConnectDone: func(_, _ string, err error) { failed(err) },
 		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
 			failed(err)
 			c.handshakeFailed.Store(err != nil)

@@ -24,6 +24,8 @@ type endpoint struct {
 	// repeatable says that PayerMax may receive the call twice without harm,
 	// because it moves no money and changes nothing that matters.
 	repeatable bool
+	// movesMoney says that the call has an amount to be paid, now or later.
+	movesMoney bool
 }
 
 // endpoints are the calls of PayerMax's gateway, with the versions of its
@@ -32,18 +34,18 @@ type endpoint struct {
 var endpoints = []endpoint{
 	// Drop-In.
 	{name: sessionEndpoint, version: "1.5", repeatable: true},
-	{name: "orderAndPay", version: "1.5"},
+	{name: "orderAndPay", version: "1.5", movesMoney: true},
 	{name: "orderQuery", version: "1.4", repeatable: true},
-	{name: "refund", version: "1.4"},
+	{name: "refund", version: "1.4", movesMoney: true},
 	{name: "refundQuery", version: "1.4", repeatable: true},
-	{name: "capture", version: "1.4"},
+	{name: "capture", version: "1.4", movesMoney: true},
 	{name: "cancel", version: "1.4"},
 
 	// Other ways to pay.
-	{name: "confirmPayment", version: "1.4"},
+	{name: "confirmPayment", version: "1.4", movesMoney: true},
 	{name: "orderClose", version: "1.4"}, // version of the Java SDK, which alone has it
 	{name: "applyDDC", version: "1.6"},
-	{name: "createPaybylink", version: "1.1"},
+	{name: "createPaybylink", version: "1.1", movesMoney: true},
 	{name: "queryPaybylink", version: "1.1", repeatable: true},
 	{name: "expirePaybylink", version: "1.1"},
 
@@ -53,7 +55,7 @@ var endpoints = []endpoint{
 	{name: "InquireApplyRequest", version: "1.4", repeatable: true}, // with a capital I
 	{name: "inquirePaymentToken", version: "1.2", repeatable: true},
 	{name: "removePaymentToken", version: "1.2"},
-	{name: "subscriptionCreate", version: "1.5"},
+	{name: "subscriptionCreate", version: "1.5", movesMoney: true},
 	{name: "subscriptionQuery", version: "1.5", repeatable: true},
 	{name: "subscriptionCancel", version: "1.5"},
 
@@ -64,13 +66,13 @@ var endpoints = []endpoint{
 	{name: "putRfiMaterialList", version: "1.4"},
 
 	// Payouts, balances and exchange.
-	{name: "paymentOrderPay", version: "1.4"},
+	{name: "paymentOrderPay", version: "1.4", movesMoney: true},
 	{name: "paymentOrderQry", version: "1.4", repeatable: true},
 	{name: "paymentFieldValidation", version: "1.4", repeatable: true},
 	{name: "currentBalanceQuery", version: "1.3", repeatable: true},
 	{name: "dayEndBalanceQuery", version: "1.3", repeatable: true},
 	{name: "quoteQuery", version: "1.2", repeatable: true},
-	{name: "exchange", version: "1.1"},
+	{name: "exchange", version: "1.1", movesMoney: true},
 	{name: "exchangeQuery", version: "1.1", repeatable: true},
 	{name: "queryClientExchangeRate", version: "1.2", repeatable: true},
 }

@@ -82,7 +82,7 @@ func TestFailed(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var c call
+			c := call{exchange: new(exchange)}
 			c.connecting.Store(test.connecting)
 			c.written.Store(test.written)
 			c.handshakeFailed.Store(test.handshakeFailed)
@@ -101,7 +101,7 @@ func TestFailedByContext(t *testing.T) {
 	gone, leave := context.WithCancel(context.Background())
 	leave()
 
-	var c call
+	c := call{exchange: new(exchange)}
 	c.connecting.Store(true)
 	c.written.Store(true)
 	assert.Equal(t, http.StatusGatewayTimeout, c.failed(late, &answer{status: 200}, http.ErrAbortHandler).status)
@@ -110,7 +110,7 @@ func TestFailedByContext(t *testing.T) {
 
 // The reverse proxy hides why it could not connect; the trace knows.
 func TestFailedByConnectError(t *testing.T) {
-	var c call
+	c := call{exchange: new(exchange)}
 	c.trace().GetConn("")
 	c.trace().ConnectDone("tcp", "", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)})
 	f := c.failed(context.Background(), &answer{}, errors.New("opaque"))

@@ -3,7 +3,9 @@ package payermax
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 )
 
 // gatewayURLs are PayerMax's two environments (docs: developer/api-desc).
@@ -41,4 +43,28 @@ func gatewayURL(value string) (string, error) {
 		return "", errors.New("plain http is for this machine only, such as http://localhost:9000; use https")
 	}
 	return u.Scheme + "://" + u.Host, nil
+}
+
+// gatewayURLsOf returns the URLs of the gateway and of its backup, if there is
+// one. The backup is a URL: neither of PayerMax's environments is the other's.
+func gatewayURLsOf(gateway string, backup ...string) ([]string, error) {
+	first, err := gatewayURL(gateway)
+	if err != nil || len(backup) == 0 {
+		return []string{first}, err
+	}
+	second, err := gatewayURL(backup[0])
+	if err != nil {
+		return nil, fmt.Errorf("backup: %w", err)
+	}
+	_, isName := gatewayURLs[backup[0]]
+	isEnvironment := slices.Contains(slices.Collect(maps.Values(gatewayURLs)), second)
+	switch {
+	case gateway == gatewaySandbox || backup[0] == gatewaySandbox:
+		return nil, errors.New("the sandbox neither has a backup nor is one")
+	case isName || isEnvironment:
+		return nil, errors.New("backup: expected the URL of another host of the same environment, such as https://host")
+	case first == second:
+		return nil, errors.New("backup: it is the gateway itself; name another host, or none")
+	}
+	return []string{first, second}, nil
 }

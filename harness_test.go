@@ -114,7 +114,7 @@ func post(body string) *http.Request {
 // gets.
 func serve(t *testing.T, h *Handler, r *http.Request, next caddyhttp.HandlerFunc) *httptest.ResponseRecorder {
 	t.Helper()
-	r = r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, caddyhttp.NewTestReplacer(r)))
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nil, nil)
 	w := httptest.NewRecorder()
 	require.NoError(t, h.ServeHTTP(w, r, next))
 	return w

@@ -18,12 +18,13 @@ func init() {
 // Health answers the probes of an orchestrator, on a listener of its own:
 //
 //   - `/livez`: the process answers.
-//   - `/readyz` and `/startupz`: the keys are loaded, and the server is not
-//     shutting down. Whether PayerMax can be reached is not asked: restarting
-//     the sidecar would not help.
+//   - `/readyz` and `/startupz`: the keys are loaded and have signed a test, and
+//     the server is not shutting down. Whether PayerMax can be reached is not
+//     asked: restarting the sidecar would not help.
 //
 // The answer is `200` or `503` with a short JSON that says why, and which key is
-// in use since when. If a newer key was refused and the last good one is still in
+// in use since when; also how far the gateway's clock is ahead of ours, and when
+// it last accepted a call, once there was one. If a newer key was refused and the last good one is still in
 // use, the status is `degraded`, with the reason, and still `200`. Nothing in it
 // is secret. Other paths are left to the next handler.
 type Health struct{}
@@ -41,6 +42,10 @@ type health struct {
 	// Status is ok, degraded, shutting_down or no_key.
 	Status string      `json:"status"`
 	Keys   []keyHealth `json:"keys,omitempty"`
+	// ClockSkew is how far the gateway's clock is ahead of ours.
+	ClockSkew *float64 `json:"clock_skew_seconds,omitempty"`
+	// LastSuccess is when the gateway last answered APPLY_SUCCESS.
+	LastSuccess *time.Time `json:"gateway_last_success,omitempty"`
 }
 
 // keyHealth tells of the key of one handler.
@@ -48,6 +53,7 @@ type keyHealth struct {
 	Source      string    `json:"source"`
 	Fingerprint string    `json:"fingerprint"`
 	Loaded      time.Time `json:"loaded"`
+	Age         int64     `json:"age_seconds"` // since it was loaded
 	// Refused is why a newer key is not in use.
 	Refused string `json:"refused,omitempty"`
 }
@@ -83,6 +89,7 @@ func readiness(shuttingDown bool) health {
 			Source:      current.signing.source,
 			Fingerprint: current.signing.fingerprint,
 			Loaded:      current.loaded.UTC().Truncate(time.Millisecond),
+			Age:         int64(time.Since(current.loaded).Seconds()),
 		}
 		if reason := ring.failure.Load(); reason != nil {
 			key.Refused = *reason
@@ -91,6 +98,14 @@ func readiness(shuttingDown bool) health {
 		answer.Keys = append(answer.Keys, key)
 	}
 	slices.SortFunc(answer.Keys, func(a, b keyHealth) int { return strings.Compare(a.Fingerprint, b.Fingerprint) })
+	if skew, ok := processMetrics.clock.measured(); ok {
+		seconds := skew.Round(time.Millisecond).Seconds()
+		answer.ClockSkew = &seconds
+	}
+	if at := processMetrics.lastSuccess.Load(); at != nil {
+		success := at.UTC().Truncate(time.Millisecond)
+		answer.LastSuccess = &success
+	}
 	switch {
 	case shuttingDown:
 		answer.Status = "shutting_down"

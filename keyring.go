@@ -1,6 +1,7 @@
 package payermax
 
 import (
+	"context"
 	"crypto"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -58,6 +59,14 @@ type keyring struct {
 	promotedFrom string                 // fingerprint of the key that next took the place of
 	promotedTo   string
 }
+
+const (
+	// selfTest is what a key has to sign before it is used. It is no PayerMax
+	// call, so its signature is of no use to anybody.
+	selfTest = "caddy-payermax self-test"
+	// selfTestTimeout is ample for a key that lives elsewhere.
+	selfTestTimeout = 10 * time.Second
+)
 
 // maxReads bounds how often a generation is read that changes while it is read.
 const maxReads = 10
@@ -177,6 +186,13 @@ func (h *keyHolder) signingKey() (*signingKey, error) {
 	}
 	if _, ok := key.Public().(*rsa.PublicKey); !ok {
 		return nil, fmt.Errorf("the key is a %T, but PayerMax's signature needs RSA", key.Public())
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), selfTestTimeout)
+	defer cancel()
+	// Signatures are always verified before they are used; this one finds out
+	// before there is a request that needs it.
+	if _, err := signer.Sign(ctx, key, []byte(selfTest)); err != nil {
+		return nil, fmt.Errorf("self-test: %w", err)
 	}
 	return &signingKey{key, fingerprint, h.name}, nil
 }

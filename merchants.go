@@ -161,5 +161,5 @@ func (m *merchants) choose(r *http.Request, request *envelope.Envelope) (*mercha
 }
 
 func unknownMerchant(rule, message string) *refusal {
-	return invalid([]validate.Violation{{Field: "/merchantNo", Rule: rule, Message: message}})
+	return invalid([]validate.Violation{{Field: "/merchantNo", Row: "merchantNo", Rule: rule, Message: message}})
 }

@@ -1,56 +1,131 @@
 package payermax
 
 import (
+	"context"
 	"errors"
-	"maps"
-	"slices"
-	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 )
 
 const metricsNamespace, metricsSubsystem = "caddy", "payermax"
 
+// other is the label of what has no label of its own, so that the number of
+// series does not depend on what is sent.
+const other = "other"
+
 // metrics are the module's counters. There is one set for the process, so that
 // they survive a reload of the config, which brings a new registry.
 type metrics struct {
+	inFlight       prometheus.Gauge
+	requests       *prometheus.CounterVec
+	duration       *prometheus.HistogramVec
+	upstream       *prometheus.HistogramVec
+	signing        *prometheus.HistogramVec
+	requestBytes   *prometheus.CounterVec
+	answerBytes    *prometheus.CounterVec
+	answers        *prometheus.CounterVec
+	codes          *prometheus.CounterVec
+	violations     *prometheus.CounterVec
+	limits         *prometheus.CounterVec
+	shadow         *prometheus.CounterVec
+	notifications  *prometheus.CounterVec
 	reloadFailures prometheus.Counter
 	promotions     prometheus.Counter
-	signing        *prometheus.HistogramVec
-	answers        *prometheus.CounterVec
-	notifications  *prometheus.CounterVec
+	lastSuccess    *lastSuccess
+	clock          *clock
 	keys           *keyCollector
 }
 
 var processMetrics = &metrics{
-	reloadFailures: prometheus.NewCounter(prometheus.CounterOpts{
+	inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: metricsNamespace, Subsystem: metricsSubsystem,
-		Name: "key_reload_failures_total",
-		Help: "Changed keys that could not be used, so that the last good ones stayed in use.",
+		Name: "requests_in_flight",
+		Help: "Requests of applications that are being handled.",
 	}),
-	promotions: prometheus.NewCounter(prometheus.CounterOpts{
-		Namespace: metricsNamespace, Subsystem: metricsSubsystem,
-		Name: "key_promotions_total",
-		Help: "Next keys that took the place of the current one because PayerMax had switched.",
-	}),
-	signing: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: metricsNamespace, Subsystem: metricsSubsystem,
-		Name:    "sign_duration_seconds",
-		Help:    "Time to sign a request, by the source of the key, failures included.",
-		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
-	}, []string{"source"}),
-	answers: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: metricsNamespace, Subsystem: metricsSubsystem,
-		Name: "answers_total",
-		Help: "Answers of the gateway, by what the check of their signature found: verified, unsigned, unchecked or unverified, of which the last are withheld.",
-	}, []string{"result"}),
-	notifications: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: metricsNamespace, Subsystem: metricsSubsystem,
-		Name: "notifications_total",
-		Help: "Notifications, by what became of them: passed, duplicate, concurrent, not_accepted, or refused as unsigned, wrong_signature, too_large, method, coding or incomplete.",
-	}, []string{"result"}),
-	keys: &keyCollector{rings: make(map[*keyring]struct{})},
+	requests: counters("requests_total",
+		"Requests of applications, by how they ended: answered, refused, not_sent, unknown or unverified.",
+		"endpoint", "outcome"),
+	duration: histograms("request_duration_seconds",
+		"Time from an application's request to its answer.", exchangeBuckets, "endpoint"),
+	upstream: histograms("upstream_duration_seconds",
+		"Time of the exchange with the gateway, failures included.", exchangeBuckets, "endpoint"),
+	signing: histograms("sign_duration_seconds",
+		"Time to sign a request, by the source of the key, failures included.",
+		[]float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5}, "source"),
+	requestBytes: counters("request_body_bytes_total",
+		"Bytes of the bodies that were signed.", "endpoint"),
+	answerBytes: counters("answer_body_bytes_total",
+		"Bytes of the bodies of the gateway's answers.", "endpoint"),
+	answers: counters("answers_total",
+		"Answers of the gateway, by what the check of their signature found: verified, unsigned, unchecked or unverified, of which the last are withheld.",
+		"result"),
+	codes: counters("gateway_codes_total",
+		"Answers of the gateway, by their code; other if PayerMax does not document it.",
+		"endpoint", "code"),
+	violations: counters("violations_total",
+		"Rules that requests broke, by the row of PayerMax's table and by what became of the request: refused or warned.",
+		"endpoint", "field", "rule", "action"),
+	limits: counters("limit_refusals_total",
+		"Requests that were refused by a limit: endpoint, caller, amount or rate.", "limit"),
+	shadow: counters("shadow_signatures_total",
+		"Signatures of applications in shadow mode, by how they compare: agree, disagree or unsigned.",
+		"endpoint", "result"),
+	notifications: counters("notifications_total",
+		"Notifications, by what became of them: passed, duplicate, concurrent, not_accepted, or refused as unsigned, wrong_signature, too_large, method, coding or incomplete.",
+		"result"),
+	reloadFailures: counters("key_reload_failures_total",
+		"Changed keys that could not be used, so that the last good ones stayed in use.").WithLabelValues(),
+	promotions: counters("key_promotions_total",
+		"Next keys that took the place of the current one because PayerMax had switched.").WithLabelValues(),
+	lastSuccess: new(lastSuccess),
+	clock:       new(clock),
+	keys:        &keyCollector{rings: make(map[*keyring]struct{})},
+}
+
+// exchangeBuckets suit exchanges that take between some milliseconds and the
+// half minute after which they are given up.
+var exchangeBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: name, Help: help,
+	}, labels)
+}
+
+func histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: name, Help: help, Buckets: buckets,
+	}, labels)
+}
+
+// collectors lists all of them.
+func (m *metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{
+		m.inFlight, m.requests, m.duration, m.upstream, m.signing, m.requestBytes, m.answerBytes,
+		m.answers, m.codes, m.violations, m.limits, m.shadow, m.notifications,
+		m.reloadFailures, m.promotions, m.lastSuccess, m.clock, m.keys,
+	}
+}
+
+// announce makes the series that alerts are about begin at zero, so that the
+// first one counts as an increase.
+func (m *metrics) announce(routes map[string]route) {
+	for _, rt := range routes {
+		for _, ended := range []outcome{outcomeAnswered, outcomeRefused, outcomeNotSent, outcomeUnknown, outcomeUnverified} {
+			m.requests.WithLabelValues(rt.name, string(ended))
+		}
+		for _, code := range []string{applySuccess, signVerifyFailed, requestTimeOver} {
+			m.codes.WithLabelValues(rt.name, code)
+		}
+	}
+	for _, result := range answerResults {
+		m.answers.WithLabelValues(result)
+	}
+	for _, limit := range []string{limitEndpoint, limitCaller, limitAmount, limitRate} {
+		m.limits.WithLabelValues(limit)
+	}
 }
 
 // register makes the metrics part of the config that ctx belongs to. Another
@@ -60,7 +135,7 @@ func (m *metrics) register(ctx caddy.Context) error {
 	if registry == nil {
 		return nil
 	}
-	for _, collector := range []prometheus.Collector{m.reloadFailures, m.promotions, m.signing, m.answers, m.notifications, m.keys} {
+	for _, collector := range m.collectors() {
 		if err := registry.Register(collector); err != nil && !errors.As(err, new(prometheus.AlreadyRegisteredError)) {
 			return err
 		}
@@ -68,68 +143,13 @@ func (m *metrics) register(ctx caddy.Context) error {
 	return nil
 }
 
-var (
-	keyInfo = prometheus.NewDesc(metricsNamespace+"_"+metricsSubsystem+"_key_info",
-		"The keys in use, by source and fingerprint. Always 1.", []string{"source", "fingerprint"}, nil)
-	keyLoaded = prometheus.NewDesc(metricsNamespace+"_"+metricsSubsystem+"_key_last_load_timestamp_seconds",
-		"When the key in use was loaded, in seconds since 1970.", []string{"source", "fingerprint"}, nil)
-	keyDegraded = prometheus.NewDesc(metricsNamespace+"_"+metricsSubsystem+"_key_degraded",
-		"Whether a newer key was refused and this one is only the last good one.", []string{"source", "fingerprint"}, nil)
-)
-
-// keyCollector tells of the keys of all handlers that are in use. It asks them
-// when it is asked, so a key that is gone leaves no series behind.
-type keyCollector struct {
-	mutex sync.Mutex
-	rings map[*keyring]struct{}
-}
-
-func (c *keyCollector) add(k *keyring) {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	c.rings[k] = struct{}{}
-}
-
-func (c *keyCollector) remove(k *keyring) {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	delete(c.rings, k)
-}
-
-// inUse returns the rings of all handlers that are in use.
-func (c *keyCollector) inUse() []*keyring {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	return slices.Collect(maps.Keys(c.rings))
-}
-
-// Describe describes the metrics.
-func (*keyCollector) Describe(descriptions chan<- *prometheus.Desc) {
-	descriptions <- keyInfo
-	descriptions <- keyLoaded
-	descriptions <- keyDegraded
-}
-
-// Collect sends one set of metrics for each distinct key in use.
-func (c *keyCollector) Collect(collected chan<- prometheus.Metric) {
-	type identity struct{ source, fingerprint string }
-	type state struct {
-		loaded   float64
-		degraded float64
+// observe adds a duration in seconds, with the trace that it belongs to as the
+// exemplar if that is kept.
+func observe(ctx context.Context, o prometheus.Observer, seconds float64) {
+	span := trace.SpanContextFromContext(ctx)
+	if withExemplar, ok := o.(prometheus.ExemplarObserver); ok && span.IsSampled() {
+		withExemplar.ObserveWithExemplar(seconds, prometheus.Labels{"trace_id": span.TraceID().String()})
+		return
 	}
-	states := make(map[identity]state)
-	for _, ring := range c.inUse() {
-		key := ring.current.Load()
-		id := identity{key.signing.source, key.signing.fingerprint}
-		s := state{loaded: max(states[id].loaded, float64(key.loaded.UnixMilli())/1000), degraded: states[id].degraded}
-		if ring.failure.Load() != nil {
-			s.degraded = 1
-		}
-		states[id] = s
-	}
-	for id, s := range states {
-		collected <- prometheus.MustNewConstMetric(keyInfo, prometheus.GaugeValue, 1, id.source, id.fingerprint)
-		collected <- prometheus.MustNewConstMetric(keyLoaded, prometheus.GaugeValue, s.loaded, id.source, id.fingerprint)
-		collected <- prometheus.MustNewConstMetric(keyDegraded, prometheus.GaugeValue, s.degraded, id.source, id.fingerprint)
-	}
+	o.Observe(seconds)
 }

@@ -5,8 +5,10 @@ package payermax
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,6 +72,35 @@ type Handler struct {
 	// Placeholders are expanded when the config is loaded.
 	Versions map[string]string `json:"versions,omitempty"`
 
+	// What becomes of a request whose `data` breaks a rule of PayerMax's field
+	// tables: `strict` refuses it; `warn` signs it, and logs and counts what
+	// strict would have refused; `off` does not look. Default: `strict`. Strict
+	// JSON, and a request that contradicts the configuration, are not up to this.
+	Validation string `json:"validation,omitempty"`
+
+	// What the merchant's contract with PayerMax covers. A request beyond it
+	// breaks a rule like any other. Default: anything.
+	Contract *Contract `json:"contract,omitempty"`
+
+	// The limits of what is signed. Default: none.
+	Limits *Limits `json:"limits,omitempty"`
+
+	// Whether the application still signs, and the sidecar only compares: the
+	// application's request goes to PayerMax as it is, and whether the sidecar
+	// would have made the same signature is logged and counted. For the time
+	// before the key is taken away from the application. Default: false.
+	Shadow bool `json:"shadow,omitempty"`
+
+	// Whether `requestTime` follows the gateway's clock, as far as the `Date` of
+	// its answers shows it, rather than this machine's. Default: false.
+	FollowGatewayClock bool `json:"follow_gateway_clock,omitempty"`
+
+	// Whether a call that may have been received is sent once more to another
+	// gateway if its endpoint is safe to repeat, such as applyDropinSession and
+	// the queries. Others are sent again only if nothing of them was written,
+	// in any case. Default: false.
+	RetryRepeatable bool `json:"retry_repeatable,omitempty"`
+
 	// The largest request body that is accepted, in bytes.
 	// Default: 65536 (64 KiB).
 	MaxBodySize int64 `json:"max_body_size,omitempty"`
@@ -86,6 +117,7 @@ type Handler struct {
 
 	merchants merchants
 	routes    map[string]route
+	limits    *limits
 	sandbox   *sandbox.Gateway
 	logger    *zap.Logger
 }
@@ -107,10 +139,16 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.Timeout == 0 {
 		h.Timeout = caddy.Duration(defaultTimeout)
 	}
+	if h.Validation == "" {
+		h.Validation = validationStrict
+	}
 
 	var err error
 	if h.routes, err = h.enabledRoutes(); err != nil {
 		return err
+	}
+	if h.limits, err = h.Limits.open(h.routes); err != nil {
+		return fmt.Errorf("limits: %w", err)
 	}
 	if err := h.openMerchants(ctx); err != nil {
 		return err
@@ -123,6 +161,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := processMetrics.register(ctx); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
+	processMetrics.announce(h.routes)
 	for _, m := range h.merchants.all() {
 		h.use(ctx, m)
 	}
@@ -155,11 +194,15 @@ func (h *Handler) Cleanup() error {
 
 // Validate checks the settings that need no file.
 func (h *Handler) Validate() error {
-	if h.MaxBodySize < 0 {
+	switch {
+	case h.MaxBodySize < 0:
 		return fmt.Errorf("max_body_size must be positive, but is %d", h.MaxBodySize)
-	}
-	if h.Timeout < 0 {
+	case h.Timeout < 0:
 		return fmt.Errorf("timeout must be positive, but is %v", time.Duration(h.Timeout))
+	case !slices.Contains(validations, h.Validation):
+		return fmt.Errorf("validation must be strict, warn or off, but is %q", h.Validation)
+	case h.Shadow && h.Limits != nil:
+		return errors.New("limits cannot hold in shadow mode, where the application signs; remove one of them")
 	}
 	return nil
 }
@@ -173,9 +216,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		h.sandbox.ServeHTTP(w, r)
 		return nil
 	}
-	c := &call{received: time.Now()}
-	answer, err := h.perform(c, w, r, next)
+	processMetrics.inFlight.Inc()
+	defer processMetrics.inFlight.Dec()
 
+	c := h.newCall(r)
+	answer, err := h.perform(c, w, r, next)
 	refused := asRefusal(err)
 	if refused != nil {
 		answer = refused.answer()
@@ -184,6 +229,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			answer.header.Set("Connection", "close")
 		}
 	}
+	answer.header.Set(requestIDHeader, c.id)
 	answer.write(w)
 	h.record(r, c, answer, refused)
 	return nil
@@ -195,18 +241,27 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 	if c.route, err = h.match(r); err != nil {
 		return nil, err
 	}
+	if err := h.limits.admit(c, replacer(r.Context())); err != nil {
+		return nil, err
+	}
 	body, err := h.read(w, r)
 	if err != nil {
 		return nil, err
 	}
 	c.bodyRead = true
+	if h.Shadow {
+		return h.passOn(c, body, r, next)
+	}
 	request, err := h.understand(c, r, body)
 	if err != nil {
 		return nil, err
 	}
+	if err := h.limits.allow(c, request.Data()); err != nil {
+		return nil, err
+	}
 	c.keys = c.merchant.keyring.current.Load()
 	answer, err := h.exchange(c, &c.keys.signing, request, r, next)
-	if err == nil && h.hasSwitched(c, answer) {
+	if err == nil && h.hasSwitched(c) {
 		return h.tryNextKey(c, answer, request, r, next), nil
 	}
 	return answer, err
@@ -215,7 +270,9 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 // exchange signs the request with the key, sends it and returns the answer if
 // it can be trusted.
 func (h *Handler) exchange(c *call, key *signingKey, request *envelope.Envelope, r *http.Request, next caddyhttp.Handler) (*answer, error) {
-	if err := h.sign(r.Context(), c, key, request); err != nil {
+	c.exchange = new(exchange)
+	c.sign = func(ctx context.Context) error { return h.sign(ctx, c, key, request) }
+	if err := c.sign(r.Context()); err != nil {
 		return nil, err
 	}
 	answer, err := h.send(c, r, next)
@@ -226,26 +283,42 @@ func (h *Handler) exchange(c *call, key *signingKey, request *envelope.Envelope,
 }
 
 // sign fills the envelope and signs exactly the bytes that will be sent.
-// requestTime is stamped here, as late as possible: PayerMax accepts it for two
-// minutes.
-func (h *Handler) sign(ctx context.Context, c *call, key *signingKey, request *envelope.Envelope) error {
+// requestTime is stamped here, as late as possible, and anew for each attempt:
+// PayerMax accepts it for two minutes.
+func (h *Handler) sign(ctx context.Context, c *call, key *signingKey, request *envelope.Envelope) (err error) {
+	ctx, span := c.startSpan(ctx, "sign")
+	defer func() { endSpan(span, err) }()
+
+	if c.authToken, err = c.merchant.expandAuthToken(replacer(ctx)); err != nil {
+		return signingFailed(err)
+	}
 	identity := c.merchant.identity
 	identity.Version = c.route.version
 	identity.KeyVersion = c.keys.keyVersion
-	c.body = request.Fill(identity, time.Now())
+	c.fingerprint, c.requestTime = key.fingerprint, h.now()
+	c.body = request.Fill(identity, c.requestTime)
 
-	var err error
-	if c.authToken, err = c.merchant.expandAuthToken(ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer)); err != nil {
-		return signingFailed(err)
-	}
 	began := time.Now()
-	signature, err := signer.Sign(ctx, key.Signer, c.body)
-	processMetrics.signing.WithLabelValues(key.source).Observe(time.Since(began).Seconds())
+	c.signature, err = signer.Sign(ctx, key.Signer, c.body)
+	c.signing = time.Since(began)
+	observe(ctx, processMetrics.signing.WithLabelValues(key.source), c.signing.Seconds())
 	if err != nil {
 		return signingFailed(err)
 	}
-	c.signature = signature
 	return nil
+}
+
+// now is the time to stamp a request with.
+func (h *Handler) now() time.Time {
+	if h.FollowGatewayClock {
+		return processMetrics.clock.gatewayTime()
+	}
+	return time.Now()
+}
+
+// replacer returns the placeholders of a request.
+func replacer(ctx context.Context) *caddy.Replacer {
+	return ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 }
 
 // Interface guards

@@ -163,12 +163,9 @@ func TestServeHTTPEndpoints(t *testing.T) {
 			"refundQuery": "1.4", "capture": "1.4", "cancel": "1.4", "exchange": "1.1",
 		}},
 	} {
-		h := newHandler(t, func(h *Handler) { h.Endpoints, h.Versions = test.configured, test.versions })
+		h := newHandler(t, func(h *Handler) { h.Endpoints, h.Versions, h.Validation = test.configured, test.versions, validationOff })
 		for _, e := range endpoints {
-			r := post(`{"data":{"currency":"IDR","country":"ID","userId":"U1","totalAmount":"1"}}`)
-			if test.versions == nil {
-				r = post(sessionBody)
-			}
+			r := post(sessionBody)
 			r.URL.Path = e.path()
 			version, enabled := test.want[e.name]
 			w := serve(t, h, r, func(w http.ResponseWriter, r *http.Request) error {

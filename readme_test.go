@@ -36,7 +36,7 @@ func TestReadmeTables(t *testing.T) {
 	}
 	for _, f := range []*refusal{
 		notServed(&url.URL{}), notServed(&url.URL{Path: pathPrefix + "refund"}), methodNotAllowed(), badRequest(""), tooLarge(0), unsupportedMediaType(""), loopDetected(), signingFailed(nil), unverified(nil),
-		(&call{}).failed(t.Context(), &answer{}, nil),
+		(&call{exchange: new(exchange)}).failed(t.Context(), &answer{}, nil),
 	} {
 		assert.Regexp(t, `\| [\d, ]*`+strconv.Itoa(f.status)+`[\d, ]* \| `+"`"+f.Code+"`", string(readme))
 	}

@@ -44,6 +44,8 @@ type refusal struct {
 	proxyError string
 	outcome    outcome
 	header     http.Header
+	// limit is the one that refuses, as the metric names it, or "".
+	limit string
 	// cause is for the log alone.
 	cause error
 }
@@ -104,7 +106,7 @@ func clientError(status int, code, msg string) *refusal {
 func notServed(u *url.URL) *refusal {
 	name, _ := strings.CutPrefix(u.Path, pathPrefix)
 	if _, ok := lookupEndpoint(name); ok && u.RawPath == "" && u.Path == pathPrefix+name {
-		return clientError(http.StatusForbidden, "ENDPOINT_NOT_ENABLED",
+		return denied(limitEndpoint, http.StatusForbidden, "ENDPOINT_NOT_ENABLED",
 			name+" is not enabled in this sidecar; the operator can enable it with the option endpoints")
 	}
 	return clientError(http.StatusNotFound, "NOT_FOUND",

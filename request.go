@@ -1,11 +1,13 @@
 package payermax
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -98,8 +100,11 @@ func (h *Handler) understand(c *call, r *http.Request, body []byte) (*envelope.E
 	for _, problem := range request.Check(c.merchant.identity) {
 		violations = append(violations, violation(problem))
 	}
-	if c.route.rules != nil {
-		violations = append(violations, c.route.rules.Validate(request.Data())...)
+	broken := h.validate(r.Context(), c, request.Data())
+	if h.Validation == validationWarn {
+		c.warned = broken
+	} else {
+		violations = append(violations, broken...)
 	}
 	if len(violations) > 0 {
 		return nil, invalid(violations)
@@ -107,7 +112,27 @@ func (h *Handler) understand(c *call, r *http.Request, body []byte) (*envelope.E
 	return request, nil
 }
 
+// validate returns the rules that the data breaks.
+func (h *Handler) validate(ctx context.Context, c *call, data []byte) []validate.Violation {
+	if c.route.rules == nil || h.Validation == validationOff {
+		return nil
+	}
+	_, span := c.startSpan(ctx, "validate")
+	defer span.End()
+	return c.route.rules.Validate(data)
+}
+
 // violation puts the envelope's error in the shape that the application gets.
 func violation(e *envelope.Error) validate.Violation {
-	return validate.Violation{Field: e.Field, Rule: e.Rule, Message: e.Message}
+	return validate.Violation{Field: e.Field, Row: envelopeRow(e.Field), Rule: e.Rule, Message: e.Message}
+}
+
+// envelopeRow returns the name of the envelope's field that a JSON Pointer is
+// of, and "" for what is no such field.
+func envelopeRow(pointer string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(pointer, "/"), "/")
+	if slices.Contains([]string{"version", "keyVersion", "requestTime", "appId", "merchantAppId", "merchantNo", "spMerchantNo", "data"}, name) {
+		return name
+	}
+	return ""
 }

@@ -58,10 +58,11 @@ func (h *Handler) openSandbox() error {
 			return err
 		}
 		known = append(known, sandbox.Merchant{
-			AppID:      m.identity.AppID,
-			MerchantNo: m.identity.MerchantNo,
-			KeyVersion: loaded.keyVersion,
-			PublicKey:  public,
+			AppID:        m.identity.AppID,
+			MerchantNo:   m.identity.MerchantNo,
+			SPMerchantNo: m.identity.SPMerchantNo,
+			KeyVersion:   loaded.keyVersion,
+			PublicKey:    public,
 		})
 		loaded.gateway = append(loaded.gateway, &key.PublicKey)
 		h.logger.Warn("the sandbox answers: no call reaches PayerMax", zap.String("app_id", m.identity.AppID))
@@ -77,7 +78,7 @@ const sandboxPath = "/sandbox/"
 // Sandbox is a PayerMax gateway in a box, for demonstrations and tests. It
 // checks requests as PayerMax documents it, signature included, and signs its
 // answers and notifications. It knows the Drop-In flow from the session to the
-// refund; no payment is ever made.
+// refund, with authorisation and capture; no payment is ever made.
 //
 // What happened in it can be seen at `/sandbox/`, and tests find their controls
 // there. Its state is in memory and begins anew when the config is loaded.
@@ -92,7 +93,7 @@ type Sandbox struct {
 	PrivateKey string `json:"private_key,omitempty"`
 
 	// How much faster time passes, for what is waited for: the retries of
-	// notifications, pending payments and refunds. With 1000, half a minute takes
+	// notifications, pending payments, captures and refunds. With 1000, half a minute takes
 	// 30 milliseconds. Default: 1.
 	TimeScale float64 `json:"time_scale,omitempty"`
 
@@ -116,6 +117,14 @@ type SandboxMerchant struct {
 
 	// The merchant number. If it is set, calls for another one are refused.
 	MerchantNo string `json:"merchant_no,omitempty"`
+
+	// The service provider's merchant number. If it is set, calls must name it,
+	// and may be for any merchant.
+	SPMerchantNo string `json:"sp_merchant_no,omitempty"`
+
+	// The token that calls must carry in the header `merchant_auth_token`. It
+	// must be a placeholder, such as `{file./run/secrets/token}`.
+	MerchantAuthToken string `json:"merchant_auth_token,omitempty"`
 
 	// The path of the file with the merchant's public key: PEM or one-line
 	// base64. Required.
@@ -208,6 +217,11 @@ func (s *Sandbox) loadKey(repl *caddy.Replacer, logger *zap.Logger) (*rsa.Privat
 // load expands the merchant's placeholders and reads its public key.
 func (m SandboxMerchant) load(repl *caddy.Replacer) (sandbox.Merchant, error) {
 	var loaded sandbox.Merchant
+	if m.MerchantAuthToken != "" {
+		if err := checkIsPlaceholder(m.MerchantAuthToken); err != nil {
+			return loaded, fmt.Errorf("merchant_auth_token: %w", err)
+		}
+	}
 	var publicKey string
 	for _, option := range []struct {
 		name, value string
@@ -215,6 +229,8 @@ func (m SandboxMerchant) load(repl *caddy.Replacer) (sandbox.Merchant, error) {
 	}{
 		{"app_id", m.AppID, &loaded.AppID},
 		{"merchant_no", m.MerchantNo, &loaded.MerchantNo},
+		{"sp_merchant_no", m.SPMerchantNo, &loaded.SPMerchantNo},
+		{"merchant_auth_token", m.MerchantAuthToken, &loaded.MerchantAuthToken},
 		{"public_key", m.PublicKey, &publicKey},
 	} {
 		var err error

@@ -12,6 +12,36 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
+// What becomes of a request that breaks a rule.
+const (
+	validationStrict = "strict"
+	validationWarn   = "warn"
+	validationOff    = "off"
+)
+
+var validations = []string{validationStrict, validationWarn, validationOff}
+
+// Contract is what a merchant's contract with PayerMax covers. An empty list
+// covers anything.
+type Contract struct {
+	// Currencies by their ISO 4217 codes, such as `IDR`.
+	Currencies []string `json:"currencies,omitempty"`
+
+	// Countries by their ISO 3166-1 alpha-2 codes, such as `ID`.
+	Countries []string `json:"countries,omitempty"`
+
+	// Payment components of Drop-In, such as `CARD` and `APPLEPAY`.
+	Components []string `json:"components,omitempty"`
+}
+
+// limits returns the contract as the rules take it.
+func (c *Contract) limits() validate.Contract {
+	if c == nil {
+		return validate.Contract{}
+	}
+	return validate.Contract(*c)
+}
+
 // route is an endpoint as this handler serves it.
 type route struct {
 	endpoint
@@ -75,12 +105,18 @@ func (h *Handler) enabledRoutes() (map[string]route, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := h.Contract.limits().Check(); err != nil {
+		return nil, fmt.Errorf("contract: %w", err)
+	}
 	routes := make(map[string]route, len(enabled))
 	for _, e := range enabled {
 		version := cmp.Or(versions[e.name], e.version)
 		rules, err := rulesFor(e.name, version)
 		if err != nil {
 			return nil, err
+		}
+		if rules != nil {
+			rules = rules.Within(h.Contract.limits())
 		}
 		routes[e.path()] = route{endpoint: e, version: version, rules: rules}
 	}

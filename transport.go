@@ -92,14 +92,28 @@ func (t *Transport) RequestHeaderOps() *headers.HeaderOps {
 	}
 }
 
-// RoundTrip sends the signed call that the request's context carries.
+// RoundTrip sends the signed call that the request's context carries. If it
+// fails, the placeholder `{payermax.may_retry}` tells the reverse proxy whether
+// another attempt may be made.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	c := callFrom(r.Context())
 	if c == nil {
 		return t.probe(r)
 	}
+	answer, err := t.send(c, r)
+	if err != nil {
+		replacer(r.Context()).Set("payermax.may_retry", c.mayRetry())
+		return nil, err
+	}
+	c.answerSign = answer.Header["Sign"]
+	delete(answer.Header, "Sign")
+	return answer, nil
+}
+
+// send makes one attempt.
+func (t *Transport) send(c *call, r *http.Request) (*http.Response, error) {
 	// Where a reverse proxy copies the header for each attempt, this is the
-	// attempt's own copy; the signature must not be in it when it is logged,
+	// attempt's own copy; what authenticates must not be in it when it is logged,
 	// whatever becomes of the attempt.
 	out := r.Clone(r.Context())
 	r.Header.Del("Sign")
@@ -108,24 +122,32 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !isPrivate(out) {
 		return nil, errPlaintext
 	}
-	if c.written.Load() {
+	if !c.mayRetry() {
 		return nil, errSentTwice
 	}
+	if c.attempts++; c.attempts > 1 && c.sign != nil {
+		if err := c.sign(r.Context()); err != nil {
+			return nil, err
+		}
+	}
 
-	out.Header.Set("Sign", c.signature)
+	c.authenticate(out.Header)
 	out.Body = io.NopCloser(bytes.NewReader(c.body))
 	out.ContentLength = int64(len(c.body))
 	out.GetBody = nil
 	out.Trailer = nil
 	out.Host = withoutDefaultPort(out.Host, out.URL.Scheme)
-
 	answer, err := t.HTTPTransport.RoundTrip(out)
 	if err != nil {
 		return nil, discreet(err)
 	}
-	c.answerSign = answer.Header["Sign"]
-	delete(answer.Header, "Sign")
 	return answer, nil
+}
+
+// mayRetry reports whether the call may be sent, once more or for the first
+// time: nothing of it was written yet, or it may be received twice.
+func (c *call) mayRetry() bool {
+	return !c.written.Load() || c.retryRepeatable && c.route.repeatable
 }
 
 // discreet keeps what the gateway sent out of an error that may be logged:

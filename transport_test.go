@@ -28,6 +28,7 @@ func newTransport(t *testing.T) *Transport {
 func carrying(c *call, url string) *http.Request {
 	ctx := context.WithValue(context.Background(), callKey{}, c)
 	ctx = context.WithValue(ctx, caddyhttp.VarsCtxKey, map[string]any{})
+	ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
 	r := httptest.NewRequest(http.MethodPost, url, bytes.NewReader(c.body)).WithContext(ctx)
 	r.RequestURI = ""
 	r.Header.Set("Sign", c.signature)
@@ -46,7 +47,7 @@ func TestTransportSendsWhatWasSigned(t *testing.T) {
 	}))
 	defer gateway.Close()
 
-	c := &call{body: []byte("signed"), signature: "signature"}
+	c := &call{exchange: &exchange{body: []byte("signed"), signature: "signature"}}
 	r := carrying(c, gateway.URL)
 	r.Header.Set("Sign", "changed")
 	r.Header.Add("Sign", "added")
@@ -66,7 +67,7 @@ func TestTransportRefuses(t *testing.T) {
 	}))
 	defer gateway.Close()
 
-	sent := &call{signature: "signature"}
+	sent := &call{exchange: &exchange{signature: "signature"}}
 	sent.written.Store(true)
 	unsigned := httptest.NewRequest(http.MethodPost, gateway.URL, nil)
 	unsigned.RequestURI = ""
@@ -78,8 +79,8 @@ func TestTransportRefuses(t *testing.T) {
 	}{
 		{"what nobody signed", unsigned, errUnsigned},
 		{"a second sending", carrying(sent, gateway.URL), errSentTwice},
-		{"plain text to another machine", carrying(&call{}, "http://192.0.2.1"), errPlaintext},
-		{"plain text to what only looks like this machine", carrying(&call{}, "http://localhost.example.com"), errPlaintext},
+		{"plain text to another machine", carrying(&call{exchange: new(exchange)}, "http://192.0.2.1"), errPlaintext},
+		{"plain text to what only looks like this machine", carrying(&call{exchange: new(exchange)}, "http://localhost.example.com"), errPlaintext},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := newTransport(t).RoundTrip(test.r) //nolint:bodyclose // there is none

@@ -6,44 +6,66 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
-
-// applySuccess is the code of an answer that accepts a request.
-const applySuccess = "APPLY_SUCCESS"
 
 // How an answer was found, as Proxy-Status tells the application.
 const (
 	answerVerified  = "answer verified"
 	answerUnsigned  = "answer not signed"
 	answerUnchecked = "answer not checked"
+	// answerUnverified is withheld, except in shadow mode.
+	answerUnverified = "answer not verifiable"
 )
 
 // answerResults are the metric's labels for them.
 var answerResults = map[string]string{
-	answerVerified:  "verified",
-	answerUnsigned:  "unsigned",
-	answerUnchecked: "unchecked",
+	answerVerified:   "verified",
+	answerUnsigned:   "unsigned",
+	answerUnchecked:  "unchecked",
+	answerUnverified: "unverified",
 }
 
-// check lets the gateway's answer pass if it can be trusted, and marks it.
+// check lets the gateway's answer pass if it can be trusted, and marks it. In
+// shadow mode it passes in any case, since it answers a request that was not
+// the sidecar's.
 func (h *Handler) check(c *call, a *answer) error {
 	if c.answerSign != nil {
 		a.header["Sign"] = c.answerSign
 	}
-	found := answerUnchecked
-	if len(c.keys.gateway) > 0 {
-		var err error
-		if found, err = verify(c.keys.gateway, a); err != nil {
-			processMetrics.answers.WithLabelValues("unverified").Inc()
-			return unverified(err)
+	if code, err := answerCode(a); err == nil {
+		c.gatewayCode = code
+	}
+	c.found = answerUnchecked
+	var err error
+	if c.keys != nil && len(c.keys.gateway) > 0 {
+		if c.found, err = verify(c.keys.gateway, a); err != nil {
+			c.found = answerUnverified
 		}
 	}
-	processMetrics.answers.WithLabelValues(answerResults[found]).Inc()
-	a.header.Set("Proxy-Status", fmt.Sprintf("%s; received-status=%d; details=%q", proxyName, a.status, found))
+	h.measure(c, a)
+	if err != nil && !h.Shadow {
+		return unverified(err)
+	}
+	a.header.Set("Proxy-Status", fmt.Sprintf("%s; received-status=%d; details=%q", proxyName, a.status, c.found))
 	return nil
+}
+
+// measure counts an answer of the gateway's, and reads its clock.
+func (h *Handler) measure(c *call, a *answer) {
+	processMetrics.answers.WithLabelValues(answerResults[c.found]).Inc()
+	processMetrics.answerBytes.WithLabelValues(c.route.name).Add(float64(len(a.body)))
+	processMetrics.codes.WithLabelValues(c.route.name, knownCode(c.gatewayCode)).Inc()
+	if c.gatewayCode == applySuccess && c.found != answerUnverified {
+		now := time.Now()
+		processMetrics.lastSuccess.Store(&now)
+	}
+	if arrived := c.firstByte.Load(); arrived != nil {
+		processMetrics.clock.observe(a.header, *arrived, h.logger)
+	}
 }
 
 // verify checks the signature over the raw bytes of the answer, which may be by

@@ -31,6 +31,7 @@ func (k *keyring) watch(ctx context.Context) {
 		defer watcher.Close()
 		events, failures = watcher.Events, watcher.Errors
 		k.watchDirectories(watcher)
+		k.refresh() // of what changed between the loading and the watching
 	}
 
 	poll := time.NewTicker(pollInterval)

@@ -63,9 +63,10 @@ func (a authority) issue(t *testing.T, host string, expires time.Time) tls.Certi
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// trust is the transport that trusts this CA.
-func (a authority) trust(t *testing.T) string {
-	return "transport http {\n tls_trust_pool file " + keyFile(t, pemOf("CERTIFICATE", a.certificate.Raw)) + "\n}"
+// trust is the transport that trusts this CA, with further options.
+func (a authority) trust(t *testing.T, options ...string) string {
+	options = append(options, "tls_trust_pool file "+keyFile(t, pemOf("CERTIFICATE", a.certificate.Raw)))
+	return "transport http {\n" + strings.Join(options, "\n") + "\n}"
 }
 
 // TLS to the gateway works with a CA that the operator trusts, and only so far

@@ -38,6 +38,7 @@ const success = `{"code":"APPLY_SUCCESS","msg":"Success.","data":{"clientKey":"3
 type upstream struct {
 	listener net.Listener
 	host     string // that calls must be addressed to
+	path     string // that calls must be for
 	lenient  bool   // about what a stock reverse proxy does
 	wait     sync.WaitGroup
 
@@ -97,7 +98,7 @@ func open(t *testing.T, config *tls.Config) *upstream {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	u := &upstream{listener: listener, host: listener.Addr().String(), open: make(map[net.Conn]bool), reply: answerWith(signed(success))}
+	u := &upstream{listener: listener, host: listener.Addr().String(), path: endpointPath, open: make(map[net.Conn]bool), reply: answerWith(signed(success))}
 	if config != nil {
 		u.listener = tls.NewListener(listener, config)
 	}
@@ -240,7 +241,7 @@ func (u *upstream) judge(r *request) error {
 	switch {
 	case r.fault != "":
 		return errors.New(r.fault)
-	case r.method != "POST" || r.target != endpointPath || r.proto != "HTTP/1.1":
+	case r.method != "POST" || r.target != u.path || r.proto != "HTTP/1.1":
 		return fmt.Errorf("request line %s %s %s", r.method, r.target, r.proto)
 	case !slices.Equal(r.values("Content-Type"), []string{"application/json"}):
 		return fmt.Errorf("Content-Type %q", r.values("Content-Type"))

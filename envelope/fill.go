@@ -111,10 +111,11 @@ func (e *Envelope) Fill(id Identity, requestTime time.Time) []byte {
 }
 
 // owns reports whether the member is written from id rather than taken from the
-// application.
+// application. merchantAppId is what version 1.0 called appId, and old SDKs send
+// it beside the other.
 func (id Identity) owns(name string) bool {
 	switch name {
-	case "version", "keyVersion", "requestTime", "appId":
+	case "version", "keyVersion", "requestTime", "appId", "merchantAppId":
 		return true
 	case "merchantNo":
 		return id.MerchantNo != ""

@@ -39,6 +39,11 @@ func TestFill(t *testing.T) {
 			filled + `,"data":{}}`, someone,
 		},
 		{
+			"the old name of appId goes",
+			`{"merchantAppId":"app","data":{}}`,
+			filled + `,"data":{}}`, someone,
+		},
+		{
 			"unknown members are kept, in order, before data",
 			`{"z":[1, 2],"data":{"b":2},"a\u0062":"\u00e9"}`,
 			filled + `,"z":[1, 2],"ab":"\u00e9","data":{"b":2}}`, someone,

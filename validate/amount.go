@@ -94,38 +94,93 @@ func isPlainDecimal(s []byte) bool {
 
 // amountNumber judges an amount that is a JSON number. PayerMax states no lower
 // bound for it, so zero passes; a negative amount cannot be meant.
-func amountNumber(w *walker, siblings *members, literal []byte) {
-	a, ok := parseAmount(literal)
-	if !ok {
-		w.report(rulePattern, "must not have an exponent beyond ±%d; write the amount in plain digits, such as 19.99", maxExponent)
-		return
-	}
-	if a.negative {
-		w.report(ruleMinimum, "must not be negative; send 0 or more")
-	}
-	checkDecimals(w, siblings, a)
+var amountNumber = &check{
+	rules: []string{rulePattern, ruleMinimum, ruleDecimals},
+	judge: func(w *walker, v value) {
+		if a, ok := w.amountNumber(v); ok {
+			w.decimals(v, a)
+		}
+	},
 }
 
 // amountString judges an amount that is a decimal in a string. "0 is allowed
 // only together with mitType, otherwise the amount must be greater than 0" is
 // PayerMax's text for it.
-func amountString(w *walker, siblings *members, s []byte) {
-	if !isPlainDecimal(s) {
-		w.report(rulePattern, `must be a plain decimal, digits with at most one point between them; send a string such as "19.99"`)
-		return
-	}
-	a, _ := parseAmount(s) // a plain decimal has no exponent
-	if a.zero && !siblings.has("mitType") {
-		w.report(ruleMinimum, "must be greater than 0 when no mitType is sent; send the amount, or omit it")
-	}
-	checkDecimals(w, siblings, a)
+var amountString = &check{
+	rules: []string{rulePattern, ruleMinimum, ruleDecimals},
+	judge: func(w *walker, v value) {
+		a, ok := w.amountString(v)
+		if !ok {
+			return
+		}
+		if a.zero && !v.siblings.has("mitType") {
+			w.report(ruleMinimum, "must be greater than 0 when no mitType is sent; send the amount, or omit it")
+		}
+		w.decimals(v, a)
+	},
 }
 
-// checkDecimals compares an amount with the decimals that PayerMax takes in the
+// amountOfPlan judges an amount of a subscription plan, number or string. Zero
+// is allowed: a trial may be free.
+var amountOfPlan = &check{
+	rules: []string{rulePattern, ruleMinimum, ruleDecimals},
+	judge: func(w *walker, v value) {
+		if a, ok := w.amount(v); ok {
+			w.decimals(v, a)
+		}
+	},
+}
+
+// amountPositive judges an amount, number or string, that is moved back or
+// captured: zero would move nothing.
+var amountPositive = &check{
+	rules: []string{rulePattern, ruleMinimum, ruleDecimals},
+	judge: func(w *walker, v value) {
+		a, ok := w.amount(v)
+		if !ok {
+			return
+		}
+		if a.zero {
+			w.report(ruleMinimum, "must be greater than 0; send the amount")
+		}
+		w.decimals(v, a)
+	},
+}
+
+// amount reads an amount that PayerMax takes as a number and as a string.
+func (w *walker) amount(v value) (a amount, ok bool) {
+	if v.sent == '"' {
+		return w.amountString(v)
+	}
+	return w.amountNumber(v)
+}
+
+// amountNumber reads a JSON number.
+func (w *walker) amountNumber(v value) (a amount, ok bool) {
+	if a, ok = parseAmount(v.content); !ok {
+		w.report(rulePattern, "must not have an exponent beyond ±%d; write the amount in plain digits, such as 19.99", maxExponent)
+		return a, false
+	}
+	if a.negative {
+		w.report(ruleMinimum, "must not be negative; send 0 or more")
+	}
+	return a, true
+}
+
+// amountString reads a decimal in a string.
+func (w *walker) amountString(v value) (a amount, ok bool) {
+	if !isPlainDecimal(v.content) {
+		w.report(rulePattern, `must be a plain decimal, digits with at most one point between them; send a string such as "19.99"`)
+		return a, false
+	}
+	return parseAmount(v.content) // a plain decimal has no exponent
+}
+
+// decimals compares an amount with the decimals that PayerMax takes in the
 // currency beside it. Without a valid currency there is nothing to compare, and
 // the currency's own violation is the one to repair.
-func checkDecimals(w *walker, siblings *members, a amount) {
-	code := siblings.text("currency")
+func (w *walker) decimals(v value, a amount) {
+	code := v.siblings.text(v.field.moves)
 	limit, ok := currencyDecimals[string(code)]
 	switch {
 	case !ok || a.decimals <= limit:

@@ -13,7 +13,7 @@ package validate
 // Here the table is right.
 var applyDropinSession15 = newTable(
 	field{
-		name: "totalAmount", kind: number, required: true, check: amountNumber,
+		name: "totalAmount", kind: number, required: true, check: amountNumber, moves: "currency",
 		expects: "a JSON number such as 19.99, or configure API version 1.6, where it is an optional string",
 	},
 	field{
@@ -21,11 +21,11 @@ var applyDropinSession15 = newTable(
 		expects: `a string of at most 64 characters, such as "UNSCHEDULED"`,
 	},
 	field{ // maxLength 3, "capital letter"
-		name: "currency", kind: text, required: true, check: currencyCode,
+		name: "currency", kind: text, required: true, check: currencyCode, covered: currencies,
 		expects: `3 capital letters, such as "IDR"`,
 	},
 	field{ // maxLength 2, "capital letters"
-		name: "country", kind: text, required: true, check: countryCode,
+		name: "country", kind: text, required: true, check: countryCode, covered: countries,
 		expects: `2 capital letters, such as "ID"`,
 	},
 	userID,
@@ -36,7 +36,10 @@ var applyDropinSession15 = newTable(
 	},
 	field{ // array[string] without an enum; an empty string names no component
 		name: "componentList", kind: array,
-		items:   &field{kind: text, required: true, expects: `a payment method type such as "CARD"`},
+		items: &field{
+			kind: text, required: true, covered: components,
+			expects: `a payment method type such as "CARD"`,
+		},
 		expects: `an array of payment method types, such as ["CARD","APPLEPAY"]`,
 	},
 )
@@ -46,7 +49,7 @@ var applyDropinSession15 = newTable(
 // (March 2026).
 var applyDropinSession16 = newTable(
 	field{
-		name: "totalAmount", kind: text, check: amountString,
+		name: "totalAmount", kind: text, check: amountString, moves: "currency",
 		expects: `a string such as "19.99", or configure API version 1.5, where it is a required number`,
 	},
 	field{
@@ -68,11 +71,11 @@ var applyDropinSession16 = newTable(
 		expects: "FINAL_AUTH, or omit it",
 	},
 	field{ // maxLength 3, capital letters
-		name: "currency", kind: text, required: true, check: currencyCode,
+		name: "currency", kind: text, required: true, check: currencyCode, covered: currencies,
 		expects: `3 capital letters, such as "IDR"`,
 	},
 	field{ // maxLength 2, capital letters
-		name: "country", kind: text, required: true, check: countryCode,
+		name: "country", kind: text, required: true, check: countryCode, covered: countries,
 		expects: `2 capital letters, such as "ID"`,
 	},
 	userID,
@@ -84,7 +87,7 @@ var applyDropinSession16 = newTable(
 	field{
 		name: "componentList", kind: array,
 		items: &field{
-			kind: text, enum: []string{"CARD", "APPLEPAY", "GOOGLEPAY"},
+			kind: text, enum: []string{"CARD", "APPLEPAY", "GOOGLEPAY"}, covered: components,
 			expects: "CARD, APPLEPAY or GOOGLEPAY",
 		},
 		expects: `an array of CARD, APPLEPAY and GOOGLEPAY, such as ["CARD","APPLEPAY"]`,

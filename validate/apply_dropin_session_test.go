@@ -27,6 +27,7 @@ func TestPublishedExample(t *testing.T) {
 	assert.Equal(t, []validate.Violation{{
 		Field: "/data/totalAmount",
 		Rule:  "required",
+		Row:   "data.totalAmount",
 		Message: "data.totalAmount is required; send a JSON number such as 19.99, " +
 			"or configure API version 1.6, where it is an optional string",
 	}}, rules(t, "1.5").Validate([]byte(publishedExample)))

@@ -22,3 +22,33 @@ func BenchmarkValidate(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkOrderAndPay measures the largest table: the order of a Drop-In payment,
+// and PayerMax's example for the direct API, which fills in most of it.
+func BenchmarkOrderAndPay(b *testing.B) {
+	s := lookup(b, "orderAndPay", "1.5")
+	for _, e := range officialExamples(b) {
+		name, ok := map[string]string{
+			"api.json of payermax-server-sdk, March 2026: orderAndPay(for-drop-dont-copy-me)":         "drop-in",
+			"api.json of payermax-server-sdk, March 2026: orderAndPay/delSuffixStart1, example 1":     "direct",
+			"docs.payermax.com, subscription guide for GOOGLEPAY, plan of the merchant, 1.5, Drop-In": "subscription",
+		}[e.Source]
+		if !ok {
+			continue
+		}
+		data := e.filledIn()
+		require.Nil(b, s.Validate(data))
+		b.Run("Validate/"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Validate(data)
+			}
+		})
+		b.Run("Amounts/"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_, _ = s.Amounts(data)
+			}
+		})
+	}
+}

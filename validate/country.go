@@ -18,13 +18,31 @@ const notAssigned = "" +
 
 // countryCode judges an ISO 3166-1 alpha-2 code. PayerMax has no rule that ties
 // it to the currency: the cashier follows the currency when the two differ.
-func countryCode(w *walker, _ *members, code []byte) {
-	switch {
-	case !isCapitals(code, 2):
-		w.report(rulePattern, `must be 2 capital letters, such as "ID"`)
-	case !isCountry(string(code)):
-		w.report(ruleCountry, `must be a country's ISO 3166-1 alpha-2 code; send one such as "ID", or "GB" for the United Kingdom`)
-	}
+var countryCode = &check{
+	rules: []string{rulePattern, ruleCountry},
+	judge: func(w *walker, v value) {
+		switch {
+		case !isCapitals(v.content, 2):
+			w.report(rulePattern, `must be 2 capital letters, such as "ID"`)
+		case !isCountry(string(v.content)):
+			w.report(ruleCountry, `must be a country's ISO 3166-1 alpha-2 code; send one such as "ID", or "GB" for the United Kingdom`)
+		}
+	},
+}
+
+// noCountry is what PayerMax writes where no country in particular is meant: in
+// notifications, and in an order of its own subscription guide for Drop-In.
+const noCountry = "UN"
+
+// countryOfOrder is countryCode for orders, which may name no country in
+// particular.
+var countryOfOrder = &check{
+	rules: countryCode.rules,
+	judge: func(w *walker, v value) {
+		if string(v.content) != noCountry {
+			countryCode.judge(w, v)
+		}
+	},
 }
 
 // isCountry reports whether two capital letters are an assigned code.

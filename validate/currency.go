@@ -77,19 +77,23 @@ func buildCurrencyDecimals() map[string]int {
 
 // currencyCode judges an ISO 4217 code. Which of the currencies a merchant may
 // use is a matter of the contract, not of this table.
-func currencyCode(w *walker, _ *members, code []byte) {
-	if !isCapitals(code, 3) {
-		w.report(rulePattern, `must be 3 capital letters, such as "IDR"`)
-		return
-	}
-	if _, ok := currencyDecimals[string(code)]; ok {
-		return
-	}
-	if successor, ok := withdrawn[string(code)]; ok {
-		w.report(ruleCurrency, "must be a currency in use, and %s has been replaced; send %s", code, successor)
-		return
-	}
-	w.report(ruleCurrency, `must be an ISO 4217 currency in use, and %s is none; send a code such as "IDR"`, code)
+var currencyCode = &check{
+	rules: []string{rulePattern, ruleCurrency},
+	judge: func(w *walker, v value) {
+		code := v.content
+		if !isCapitals(code, 3) {
+			w.report(rulePattern, `must be 3 capital letters, such as "IDR"`)
+			return
+		}
+		if _, ok := currencyDecimals[string(code)]; ok {
+			return
+		}
+		if successor, ok := withdrawn[string(code)]; ok {
+			w.report(ruleCurrency, "must be a currency in use, and %s has been replaced; send %s", code, successor)
+			return
+		}
+		w.report(ruleCurrency, `must be an ISO 4217 currency in use, and %s is none; send a code such as "IDR"`, code)
+	},
 }
 
 // isCapitals reports whether code consists of n letters from A to Z.

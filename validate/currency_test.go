@@ -101,6 +101,7 @@ func TestWithdrawnCurrencyNamesItsSuccessor(t *testing.T) {
 		assert.Equal(t, []validate.Violation{{
 			Field:   "/data/currency",
 			Rule:    "currency",
+			Row:     "data.currency",
 			Message: "data.currency must be a currency in use, and " + code + " has been replaced; send " + successor,
 		}}, vs)
 		assert.NotEqual(t, -1, decimalsOf(t, successor))

@@ -11,8 +11,11 @@ import (
 
 // members holds the raw values of one object along its table, so that a rule
 // can look at other fields wherever they stand in the text.
+//
+// The methods that look fields up may be called on nil, which has none.
 type members struct {
 	table      *table
+	parent     *members         // the fields of the object around this one; nil around the block, and in an array
 	values     []jsontext.Value // in the table's order; nil when absent
 	lookAlikes []lookAlike
 }
@@ -26,6 +29,9 @@ type lookAlike struct {
 // value returns the raw value of a field, or nil when it is absent or the table
 // has no such field.
 func (m *members) value(name string) jsontext.Value {
+	if m == nil {
+		return nil
+	}
 	if i, ok := m.table.byName[name]; ok {
 		return m.values[i]
 	}
@@ -38,6 +44,12 @@ func (m *members) has(name string) bool {
 	return raw != nil && raw.Kind() != 'n'
 }
 
+// filled reports whether a field was sent with a value other than null and "".
+// PayerMax's own examples send "" for what they do not specify.
+func (m *members) filled(name string) bool {
+	return m.has(name) && string(m.value(name)) != `""`
+}
+
 // text returns the decoded text of a field, or nil when it is absent or no
 // string.
 func (m *members) text(name string) []byte {
@@ -47,14 +59,41 @@ func (m *members) text(name string) []byte {
 	return nil
 }
 
+// isTrue reports whether a field was sent as true.
+func (m *members) isTrue(name string) bool {
+	return m.value(name).Kind() == 't'
+}
+
+// object returns the members of a field, or nil when it is absent or no object.
+// It reads them once more, so it is for rare questions.
+func (m *members) object(name string) *members {
+	raw := m.value(name)
+	if raw.Kind() != '{' {
+		return nil
+	}
+	inner, err := readObject(m.table.fields[m.table.byName[name]].members, m, raw)
+	if err != nil {
+		return nil // reported where the field itself is judged
+	}
+	return inner
+}
+
+// block returns the fields of the outermost object.
+func (m *members) block() *members {
+	for m != nil && m.parent != nil {
+		m = m.parent
+	}
+	return m
+}
+
 var errTrailing = errors.New("text after the JSON value")
 
 // readObject collects the members of the object raw. The values are slices of
 // raw itself, so numbers keep every digit they were sent with.
-func readObject(t *table, raw jsontext.Value) (*members, error) {
+func readObject(t *table, parent *members, raw jsontext.Value) (*members, error) {
 	r := openReader(raw)
 	defer r.close()
-	m := &members{table: t, values: make([]jsontext.Value, len(t.fields))}
+	m := &members{table: t, parent: parent, values: make([]jsontext.Value, len(t.fields))}
 	if err := r.start(); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,9 @@
 package validate
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -17,23 +20,82 @@ type field struct {
 	maxLength int      // in Unicode code points; 0 when the table names none
 	enum      []string // the words that are accepted
 
+	// requiredWhen makes the field required depending on what else was sent,
+	// which PayerMax's tables say in the Description column.
+	requiredWhen *condition
+
 	// check judges what the columns cannot say of text and numbers: formats, and
 	// rules that need the value of another field. It only sees values of the
 	// right kind.
-	check check
+	check *check
+
+	// moves marks an amount that this call moves, or authorises to be moved
+	// later. It names the field of the same object that holds its currency.
+	moves string
+
+	// covered names the part of the merchant's contract that limits the value.
+	covered part
 
 	items   *field // what each element of an array must be
 	members *table // what the fields of an object must be
 
 	// expects says what to send, in words that complete "send ..." and
-	// "must be ...".
+	// "must be ...". Where the columns say it all, it is left out.
 	expects string
 }
 
-// check judges the content of one field. For text that is the decoded string,
-// for a number its literal as it was sent. In siblings it finds the other
-// fields of the same object.
-type check func(w *walker, siblings *members, content []byte)
+// wanted completes "send ..." and "must be ...", from the columns unless the
+// row says it better.
+func (f *field) wanted() string {
+	switch {
+	case f.expects != "":
+		return f.expects
+	case f.enum != nil:
+		return alternatives(f.enum)
+	case f.kind != text:
+		return f.kind.String()
+	case f.maxLength == 0 && f.required:
+		return "a string that is not empty"
+	case f.maxLength == 0:
+		return "a string"
+	case f.required:
+		return fmt.Sprintf("a string of 1 to %d characters", f.maxLength)
+	default:
+		return fmt.Sprintf("a string of at most %d characters", f.maxLength)
+	}
+}
+
+// alternatives writes "A", "A or B", "A, B or C".
+func alternatives(words []string) string {
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// check judges the content of one field.
+type check struct {
+	// rules are the words of Violation.Rule that judge can report.
+	rules []string
+	judge func(w *walker, v value)
+}
+
+// value is what a check sees of a field that was sent.
+type value struct {
+	field *field
+
+	// siblings are the fields of the same object.
+	siblings *members
+
+	// sent is the JSON kind, which matters where a field takes a number and a
+	// string alike.
+	sent jsontext.Kind
+
+	// content is the decoded text of a string, and the literal of a number as it
+	// was sent.
+	content []byte
+}
 
 // kind is the JSON type of a field, the Type column of PayerMax's tables.
 type kind uint8
@@ -41,6 +103,7 @@ type kind uint8
 const (
 	text    kind = iota // string
 	number              // number
+	numeric             // number in one of PayerMax's documents, string in another
 	boolean             // boolean
 	array               // array[...]
 	object              // object
@@ -48,7 +111,7 @@ const (
 
 // String completes the sentence "must be ...".
 func (k kind) String() string {
-	return [...]string{"a string", "a JSON number", "true or false", "an array", "an object"}[k]
+	return [...]string{"a string", "a JSON number", "a number or a string", "true or false", "an array", "an object"}[k]
 }
 
 // accepts reports whether a field of kind k takes a JSON value of the kind sent.
@@ -58,6 +121,8 @@ func (k kind) accepts(sent jsontext.Kind) bool {
 		return sent == '"'
 	case number:
 		return sent == '0'
+	case numeric:
+		return sent == '"' || sent == '0'
 	case boolean:
 		return sent == 't' || sent == 'f'
 	case array:
@@ -90,6 +155,10 @@ type table struct {
 	fields  []field
 	byName  map[string]int
 	byShape map[string]int // the names as fold writes them
+
+	// money are the fields that Amounts has to understand: amounts that are
+	// moved, their currencies, and the objects that hold some.
+	money []bool
 }
 
 // newTable indexes the rows of a table.
@@ -98,13 +167,25 @@ func newTable(fields ...field) *table {
 		fields:  fields,
 		byName:  make(map[string]int, len(fields)),
 		byShape: make(map[string]int, len(fields)),
+		money:   make([]bool, len(fields)),
 	}
 	for i, f := range fields {
 		t.byName[f.name] = i
 		t.byShape[string(fold(nil, []byte(f.name)))] = i
 	}
+	for i, f := range fields {
+		switch {
+		case f.moves != "":
+			t.money[i], t.money[t.byName[f.moves]] = true, true
+		case f.members != nil:
+			t.money[i] = f.members.movesMoney()
+		}
+	}
 	return t
 }
+
+// movesMoney reports whether the table has an amount that is moved.
+func (t *table) movesMoney() bool { return slices.Contains(t.money, true) }
 
 // lookAlike finds the field that a name, which is no field's name itself, could
 // be taken for: `totalamount`, `user_id`, `Currency`.

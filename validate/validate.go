@@ -4,8 +4,12 @@
 //
 // The rules are data: one file per endpoint (apply_dropin_session.go) holds one
 // table per API version, and a table reads like the field table of PayerMax's
-// own documentation. The package knows nothing of HTTP, keys or signatures, and
-// it never changes what it looks at.
+// own documentation; the objects in an order have files of their own (order_*.go).
+// The package knows nothing of HTTP, keys or signatures, and it never changes
+// what it looks at.
+//
+// Beyond PayerMax's tables, it can hold a request against the merchant's own
+// contract (Within), and tell which amounts a request would move (Amounts).
 package validate
 
 import (
@@ -19,8 +23,8 @@ import (
 //
 // It names the field and what was expected, never the value that was sent:
 // values are personal data, and a violation ends up in answers and log lines.
-// Lengths, JSON types and a well-formed currency code are the only things it
-// repeats.
+// Lengths, JSON types and a well-formed currency code are the only things of the
+// request that it repeats.
 type Violation struct {
 	// Field is the RFC 6901 JSON Pointer of the offending member in the request
 	// body, e.g. /data/currency or /data/componentList/1.
@@ -39,7 +43,15 @@ type Violation struct {
 	//	decimals   the amount has more decimals than PayerMax takes in its currency
 	//	minimum    the amount is too small
 	//	lookAlike  the name differs from a field's only in case, "_" or "-"
+	//	contract   the value is valid, but outside the merchant's own contract
 	Rule string `json:"rule"`
+
+	// Row names the row of PayerMax's table that was broken, as the table writes
+	// it, with [] for an element of an array: data.goodsDetails[].goodsName. For
+	// a look-alike it is the row of the field that was meant. It comes from the
+	// tables alone, never from the request, so its values are a fixed set: it may
+	// be the label of a metric, as Field may not.
+	Row string `json:"-"`
 
 	// Message is one sentence for the developer: what was expected, and what to
 	// send instead. It starts with the field's dotted name, as PayerMax's own
@@ -60,21 +72,50 @@ const (
 	ruleDecimals  = "decimals"
 	ruleMinimum   = "minimum"
 	ruleLookAlike = "lookAlike"
+	ruleContract  = "contract"
 )
 
 // RuleSet holds the rules for the data block of one endpoint in one API
 // version. It never changes, so any number of requests may use it at once.
 type RuleSet struct {
-	data field
+	data     field
+	contract Contract
 }
 
 // ruleSets maps PayerMax's endpoint names to API versions to rules. The version
 // belongs to the endpoint, not to the gateway: PayerMax raises each endpoint's
 // version on its own.
+//
+// PayerMax's OpenAPI file of March 2026 declares 1.4 for all but the session,
+// and its pages meanwhile 1.5, with the same tables.
 var ruleSets = map[string]map[string]*RuleSet{
 	"applyDropinSession": {
 		"1.5": newRuleSet(applyDropinSession15),
 		"1.6": newRuleSet(applyDropinSession16),
+	},
+	"orderAndPay": {
+		"1.4": newRuleSet(orderAndPay14),
+		"1.5": newRuleSet(orderAndPay15),
+	},
+	"orderQuery": {
+		"1.4": newRuleSet(orderQuery14),
+		"1.5": newRuleSet(orderQuery15),
+	},
+	"refund": {
+		"1.4": newRuleSet(refund14),
+		"1.5": newRuleSet(refund15),
+	},
+	"refundQuery": {
+		"1.4": newRuleSet(refundQuery14),
+		"1.5": newRuleSet(refundQuery15),
+	},
+	"capture": {
+		"1.4": newRuleSet(capture14),
+		"1.5": newRuleSet(capture15),
+	},
+	"cancel": {
+		"1.4": newRuleSet(cancel14),
+		"1.5": newRuleSet(cancel15),
 	},
 }
 
@@ -114,7 +155,7 @@ func Versions(endpoint string) []string {
 // /data, never a panic. So that a hostile body cannot be answered with a far
 // larger one, at most 100 violations are listed.
 func (s *RuleSet) Validate(data []byte) []Violation {
-	w := walker{at: make([]step, 0, 8)}
+	w := walker{contract: &s.contract, at: make([]step, 0, 8)}
 	w.value(&s.data, nil, jsontext.Value(data))
 	return w.found
 }

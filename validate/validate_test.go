@@ -35,7 +35,7 @@ func TestLookup(t *testing.T) {
 		assert.NotNil(t, s, version)
 	}
 	for _, unknown := range [][2]string{
-		{"applyDropinSession", "1.4"}, {"applyDropinSession", ""}, {"applydropinsession", "1.5"}, {"orderAndPay", "1.5"}, {"", ""},
+		{"applyDropinSession", "1.4"}, {"applyDropinSession", ""}, {"applydropinsession", "1.5"}, {"orderClose", "1.5"}, {"", ""},
 	} {
 		s, ok := validate.Lookup(unknown[0], unknown[1])
 		assert.False(t, ok, unknown)
@@ -45,7 +45,8 @@ func TestLookup(t *testing.T) {
 
 func TestVersions(t *testing.T) {
 	assert.Equal(t, []string{"1.5", "1.6"}, validate.Versions("applyDropinSession"))
-	assert.Nil(t, validate.Versions("orderAndPay"))
+	assert.Equal(t, []string{"1.4", "1.5"}, validate.Versions("orderAndPay"))
+	assert.Nil(t, validate.Versions("orderClose"))
 }
 
 // What is not the JSON that the caller promised is one violation on the block.

@@ -17,8 +17,9 @@ const maxViolations = 100
 // walker goes through a block along its table and collects what it finds. No
 // message is built before a rule is broken.
 type walker struct {
-	at    []step // where the walk is; the first step is the block itself
-	found []Violation
+	contract *Contract
+	at       []step // where the walk is; the first step is the block itself
+	found    []Violation
 }
 
 // step is one part of the way to a value: a member's name, or an index into an
@@ -37,33 +38,35 @@ func (w *walker) value(f *field, siblings *members, raw jsontext.Value) {
 	}
 	sent := raw.Kind()
 	if sent == jsontext.KindInvalid {
-		w.report(ruleSyntax, "must be valid JSON; send %s", f.expects)
+		w.report(ruleSyntax, "must be valid JSON; send %s", f.wanted())
 		return
 	}
 	if !f.kind.accepts(sent) {
-		w.report(ruleType, "must be %s, but %s was sent; send %s", f.kind, nameOf(sent), f.expects)
+		w.report(ruleType, "must be %s, but %s was sent; send %s", f.kind, nameOf(sent), f.wanted())
 		return
 	}
-	switch f.kind {
-	case object:
-		w.object(f, raw)
-	case array:
+	switch sent {
+	case '{':
+		w.object(f, siblings, raw)
+	case '[':
 		w.array(f, raw)
-	case text:
-		w.text(f, siblings, content(raw))
-	case number:
-		if f.check != nil {
-			f.check(w, siblings, raw)
+	case '"':
+		before := len(w.found)
+		v := value{f, siblings, sent, content(raw)}
+		if w.text(v); len(w.found) == before {
+			w.covered(v)
 		}
+	case '0':
+		w.judge(value{f, siblings, sent, raw})
 	}
 }
 
 // object judges the members of an object in the order of its table.
-func (w *walker) object(f *field, raw jsontext.Value) {
-	m, err := readObject(f.members, raw)
+func (w *walker) object(f *field, siblings *members, raw jsontext.Value) {
+	m, err := readObject(f.members, siblings, raw)
 	if err != nil {
 		// The reader's own words would quote the request.
-		w.report(ruleSyntax, "must be valid JSON without duplicate names; send %s", f.expects)
+		w.report(ruleSyntax, "must be valid JSON without duplicate names; send %s", f.wanted())
 		return
 	}
 	for i := range f.members.fields {
@@ -79,16 +82,16 @@ func (w *walker) object(f *field, raw jsontext.Value) {
 // member judges one row of a table: whether the field is there at all, and what
 // it holds.
 func (w *walker) member(f *field, siblings *members, raw jsontext.Value) {
-	absent := raw == nil
-	null := !absent && raw.Kind() == 'n'
-	switch {
-	case !absent && !null:
+	if raw != nil && raw.Kind() != 'n' {
 		w.value(f, siblings, raw)
-	case f.required:
+		return
+	}
+	null := raw != nil
+	if required, ok := f.needed(siblings); ok {
 		w.enter(step{name: f.name})
-		w.report(ruleRequired, "is required; send %s", f.expects)
+		w.report(ruleRequired, "%s; send %s", required, f.wanted())
 		w.leave()
-	case null && !f.nullable:
+	} else if null && !f.nullable {
 		w.enter(step{name: f.name})
 		w.report(ruleType, "must be %s, but null was sent; omit it instead of sending null", f.kind)
 		w.leave()
@@ -96,22 +99,30 @@ func (w *walker) member(f *field, siblings *members, raw jsontext.Value) {
 }
 
 // text judges a decoded string.
-func (w *walker) text(f *field, siblings *members, s []byte) {
-	if len(s) == 0 && f.required {
-		w.report(ruleRequired, "is required and must not be empty; send %s", f.expects)
-		return
+func (w *walker) text(v value) {
+	f, s := v.field, v.content
+	if len(s) == 0 {
+		if required, ok := f.needed(v.siblings); ok {
+			w.report(ruleRequired, "%s and must not be empty; send %s", required, f.wanted())
+			return
+		}
 	}
 	// A code point takes at least a byte, so most texts need no counting.
 	if f.maxLength > 0 && len(s) > f.maxLength {
 		if n := utf8.RuneCount(s); n > f.maxLength {
-			w.report(ruleMaxLength, "must have at most %d characters, but %d were sent; send %s", f.maxLength, n, f.expects)
+			w.report(ruleMaxLength, "must have at most %d characters, but %d were sent; send %s", f.maxLength, n, f.wanted())
 		}
 	}
 	if f.enum != nil && !slices.Contains(f.enum, string(s)) {
-		w.report(ruleEnum, "must be %s", f.expects)
+		w.report(ruleEnum, "must be %s", f.wanted())
 	}
-	if f.check != nil {
-		f.check(w, siblings, s)
+	w.judge(v)
+}
+
+// judge applies the row's own check.
+func (w *walker) judge(v value) {
+	if v.field.check != nil {
+		v.field.check.judge(w, v)
 	}
 }
 
@@ -119,7 +130,7 @@ func (w *walker) text(f *field, siblings *members, s []byte) {
 func (w *walker) array(f *field, raw jsontext.Value) {
 	elements, err := readArray(raw)
 	if err != nil {
-		w.report(ruleSyntax, "must be valid JSON; send %s", f.expects)
+		w.report(ruleSyntax, "must be valid JSON; send %s", f.wanted())
 		return
 	}
 	for i, e := range elements {
@@ -156,6 +167,7 @@ func (w *walker) reportAt(pointer jsontext.Pointer, rule, sentence string, args 
 	w.found = append(w.found, Violation{
 		Field:   string(pointer),
 		Rule:    rule,
+		Row:     w.row(),
 		Message: w.dotted() + " " + fmt.Sprintf(sentence, args...),
 	})
 }
@@ -185,6 +197,23 @@ func (w *walker) dotted() string {
 		switch {
 		case s.name == "":
 			fmt.Fprintf(&b, "[%d]", s.index)
+		case i > 0:
+			b.WriteString("." + s.name)
+		default:
+			b.WriteString(s.name)
+		}
+	}
+	return b.String()
+}
+
+// row writes where the walk is as the name of a row, which does not depend on
+// what was sent.
+func (w *walker) row() string {
+	var b strings.Builder
+	for i, s := range w.at {
+		switch {
+		case s.name == "":
+			b.WriteString("[]")
 		case i > 0:
 			b.WriteString("." + s.name)
 		default:

@@ -1,0 +1,117 @@
+package payermax
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+)
+
+// defaultFailDuration is for how long a gateway that could not be reached is
+// passed over if there is another.
+const defaultFailDuration = 10 * time.Second
+
+// proxyOptions are the options in a payermax block that are reverse_proxy's.
+type proxyOptions struct {
+	directive caddyfile.Token
+	tokens    []caddyfile.Token
+	names     []string
+}
+
+// has reports whether an option is among them.
+func (o *proxyOptions) has(name string) bool { return slices.Contains(o.names, name) }
+
+// add takes an option with its arguments and block.
+func (o *proxyOptions) add(option caddyfile.Segment) error {
+	d := caddyfile.NewDispenser(option)
+	d.Next()
+	name := d.Val()
+	switch name {
+	case "to", "dynamic":
+		return d.Errf("%s has no place here: the upstream is the one that gateway names", name)
+	case "transport":
+		if o.has(name) {
+			return d.Err("transport is already set")
+		}
+		if !d.NextArg() {
+			return d.ArgErr()
+		}
+		if d.Val() != "http" && d.Val() != "payermax" {
+			return d.Errf("transport %s cannot carry a signed call; expected transport http", d.Val())
+		}
+		option[1].Text = "payermax"
+	}
+	o.names = append(o.names, name)
+	o.tokens = append(o.tokens, option...)
+	return nil
+}
+
+// parse has reverse_proxy's own parser read the options, behind the gateway's
+// URLs and the transport that carries signed calls.
+func (o *proxyOptions) parse(h httpcaddyfile.Helper, upstreams []string) (*reverseproxy.Handler, error) {
+	word := func(text string) caddyfile.Token {
+		token := o.directive
+		token.Text = text
+		return token
+	}
+	tokens := []caddyfile.Token{word("reverse_proxy")}
+	for _, upstream := range upstreams {
+		tokens = append(tokens, word(upstream))
+	}
+	tokens = append(tokens, word("{"))
+	if !o.has("transport") {
+		tokens = append(tokens, word("transport"), word("payermax"))
+	}
+	tokens = append(tokens, o.tokens...)
+	// A brace closes a block only on a line of its own.
+	last := tokens[len(tokens)-1]
+	closing := word("}")
+	closing.File, closing.Line = last.File, last.Line+strings.Count(last.Text, "\n")+1
+	tokens = append(tokens, closing)
+
+	proxy := new(reverseproxy.Handler)
+	if err := proxy.UnmarshalCaddyfile(caddyfile.NewDispenser(tokens)); err != nil {
+		return nil, err
+	}
+	if len(upstreams) > 1 {
+		o.failOver(proxy)
+	}
+	return proxy, proxy.FinalizeUnmarshalCaddyfile(h)
+}
+
+// failOver makes the first upstream the one that is used, and the second its
+// backup.
+func (o *proxyOptions) failOver(proxy *reverseproxy.Handler) {
+	if proxy.LoadBalancing == nil {
+		proxy.LoadBalancing = new(reverseproxy.LoadBalancing)
+	}
+	balancing := proxy.LoadBalancing
+	if !o.has("lb_policy") {
+		balancing.SelectionPolicyRaw = caddyconfig.JSONModuleObject(reverseproxy.FirstSelection{}, "policy", "first", nil)
+	}
+	if !o.has("lb_retries") && !o.has("lb_try_duration") {
+		balancing.Retries = 1
+	}
+	if !o.has("lb_retry_match") {
+		// The transport alone knows whether anything was written.
+		balancing.RetryMatchRaw = caddyhttp.RawMatcherSets{
+			caddy.ModuleMap{"vars": json.RawMessage(`{"{payermax.may_retry}":["true"]}`)},
+		}
+	}
+	if !o.has("fail_duration") {
+		if proxy.HealthChecks == nil {
+			proxy.HealthChecks = new(reverseproxy.HealthChecks)
+		}
+		if proxy.HealthChecks.Passive == nil {
+			proxy.HealthChecks.Passive = new(reverseproxy.PassiveHealthChecks)
+		}
+		proxy.HealthChecks.Passive.FailDuration = caddy.Duration(defaultFailDuration)
+	}
+}

@@ -1,0 +1,126 @@
+package payermax
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+)
+
+// dated is the header of an answer by a gateway whose clock is ahead of ours.
+func dated(now time.Time, ahead time.Duration) http.Header {
+	return http.Header{"Date": {now.Add(ahead).UTC().Format(http.TimeFormat)}}
+}
+
+func TestClockMeasures(t *testing.T) {
+	var c clock
+	_, ok := c.measured()
+	assert.False(t, ok, "nothing was observed yet")
+	assert.Empty(t, metricsOf(t, &c))
+	assert.WithinDuration(t, time.Now(), c.gatewayTime(), time.Second)
+
+	now := time.Now()
+	c.observe(http.Header{}, now, zap.NewNop())
+	c.observe(http.Header{"Date": {"yesterday"}}, now, zap.NewNop())
+	c.observe(dated(now, 0), time.Time{}, zap.NewNop())
+	_, ok = c.measured()
+	assert.False(t, ok, "there was no Date, or no telling when it arrived")
+
+	c.observe(dated(now, 40*time.Second), now, zap.NewNop())
+	skew, ok := c.measured()
+	require.True(t, ok)
+	assert.InDelta(t, 40, skew.Seconds(), 0.5)
+	assert.InDelta(t, 40, metricsOf(t, &c)["caddy_payermax_clock_skew_seconds"], 0.5)
+	assert.WithinDuration(t, time.Now().Add(40*time.Second), c.gatewayTime(), time.Second)
+}
+
+// One odd Date changes nothing, but a change that stays is seen.
+func TestClockTakesTheMedian(t *testing.T) {
+	var c clock
+	now := time.Now()
+	for range 3 {
+		c.observe(dated(now, 0), now, zap.NewNop())
+	}
+	c.observe(dated(now, time.Hour), now, zap.NewNop())
+	skew, _ := c.measured()
+	assert.Less(t, skew.Abs(), time.Second)
+	for range 3 {
+		c.observe(dated(now, time.Minute), now, zap.NewNop())
+	}
+	skew, _ = c.measured()
+	assert.InDelta(t, 60, skew.Seconds(), 0.5)
+}
+
+// What is noise is not followed, and neither is what cannot be a drift.
+func TestClockFollowsWithinReason(t *testing.T) {
+	for _, test := range []struct {
+		ahead    time.Duration
+		followed bool
+	}{
+		{time.Second, false},
+		{3 * time.Second, true},
+		{-3 * time.Minute, true},
+		{59 * time.Minute, true},
+		{2 * time.Hour, false},
+	} {
+		var c clock
+		now := time.Now()
+		c.observe(dated(now, test.ahead), now, zap.NewNop())
+		want := time.Now()
+		if test.followed {
+			want = want.Add(test.ahead)
+		}
+		assert.WithinDuration(t, want, c.gatewayTime(), 700*time.Millisecond, test.ahead)
+	}
+}
+
+// Each level is complained about once, and the end of it is told.
+func TestClockComplains(t *testing.T) {
+	core, logs := observer.New(zapcore.DebugLevel)
+	var c clock
+	for _, ahead := range []time.Duration{29 * time.Second, 31 * time.Second, 35 * time.Second, -91 * time.Second, -100 * time.Second, 10 * time.Second} {
+		c.samples = nil // for this is not about the median
+		now := time.Now()
+		c.observe(dated(now, ahead), now, zap.New(core))
+	}
+	var levels []zapcore.Level
+	for _, entry := range logs.All() {
+		levels = append(levels, entry.Level)
+	}
+	require.Equal(t, []zapcore.Level{zapcore.WarnLevel, zapcore.ErrorLevel, zapcore.InfoLevel}, levels)
+	assert.Contains(t, logs.All()[1].Message, "PayerMax will refuse")
+	assert.InDelta(t, -91, logs.All()[1].ContextMap()["gateway_ahead_by"].(time.Duration).Seconds(), 1)
+}
+
+// requestTime follows the gateway's clock if it is told to.
+func TestFollowGatewayClock(t *testing.T) {
+	now := time.Now()
+	processMetrics.clock.observe(dated(now, 3*time.Minute), now, zap.NewNop())
+	t.Cleanup(func() { processMetrics.clock.skew.Store(nil); processMetrics.clock.samples = nil })
+
+	for follow, want := range map[bool]time.Duration{false: 0, true: 3 * time.Minute} {
+		h := newHandler(t, func(h *Handler) { h.FollowGatewayClock = follow })
+		serve(t, h, post(sessionBody), func(w http.ResponseWriter, r *http.Request) error {
+			body, err := io.ReadAll(r.Body)
+			require.NoError(t, err)
+			stamped, err := time.Parse(time.RFC3339, requestTimeOf(t, body))
+			require.NoError(t, err)
+			assert.WithinDuration(t, time.Now().Add(want), stamped, time.Second)
+			return nil
+		})
+	}
+}
+
+// requestTimeOf returns the requestTime of a body.
+func requestTimeOf(t *testing.T, body []byte) string {
+	var envelope struct{ RequestTime string }
+	require.NoError(t, json.Unmarshal(body, &envelope))
+	return envelope.RequestTime
+}

@@ -1,0 +1,233 @@
+// Command checkout opens a Drop-In session and pays an order through the
+// PayerMax sidecar.
+//
+//	PAYERMAX_URL=http://127.0.0.1:8080 go run checkout.go [outTradeNo [currency]]
+//
+// PAYERMAX_URL may name a Unix socket: unix:/run/payermax/payermax.sock. It needs
+// the standard library only, and holds no key.
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	timeout  = 35 * time.Second // longer than the sidecar's own timeout, or its answer is lost
+	attempts = 3
+)
+
+// undecided are codes of PayerMax's that do not say what became of an order.
+var undecided = []string{"SYSTEM_ERROR", "UNEXPECTED_ERROR", "REQUEST_TIMEOUT", "ORDER_REPEAT"}
+
+// Answer is what PayerMax answered, or the sidecar in its place.
+type Answer struct {
+	Code   string
+	Msg    string
+	Data   map[string]any
+	Errors []struct{ Field, Message string }
+}
+
+// RefusedError is a request that must be changed before it is sent again.
+type RefusedError struct{ Answer }
+
+func (e RefusedError) Error() string {
+	text := "refused: " + e.Code + ": " + e.Msg
+	for _, violation := range e.Errors {
+		text += "\n  " + violation.Field + ": " + violation.Message
+	}
+	return text
+}
+
+// NotSentError is a request that PayerMax has not received, so that it may be
+// sent again.
+type NotSentError struct {
+	Reason string
+	Wait   time.Duration
+}
+
+func (e NotSentError) Error() string { return "not sent: " + e.Reason }
+
+// UnknownError is a request that PayerMax may have carried out, or not.
+type UnknownError struct{ Reason string }
+
+func (e UnknownError) Error() string { return "outcome unknown: " + e.Reason }
+
+// Sidecar is how the application reaches PayerMax.
+type Sidecar struct {
+	base   string
+	client *http.Client
+}
+
+// NewSidecar takes the address from PAYERMAX_URL.
+func NewSidecar() *Sidecar {
+	base := cmp.Or(os.Getenv("PAYERMAX_URL"), "http://127.0.0.1:8080")
+	transport := new(http.Transport) // with no proxy: the sidecar is on this machine
+	if path, ok := strings.CutPrefix(base, "unix:"); ok {
+		base = "http://localhost"
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", path)
+		}
+	}
+	return &Sidecar{base, &http.Client{Transport: transport, Timeout: timeout}}
+}
+
+// Call makes one call and returns PayerMax's answer.
+func (s *Sidecar) Call(endpoint string, data map[string]any) (*Answer, error) {
+	body, err := json.Marshal(map[string]any{"data": data})
+	if err != nil {
+		return nil, err
+	}
+	response, err := s.client.Post(s.base+"/aggregate-pay/api/gateway/"+endpoint, "application/json", bytes.NewReader(body))
+	if failed, ok := errors.AsType[*net.OpError](err); ok && failed.Op == "dial" {
+		return nil, NotSentError{"the sidecar is not there", time.Second}
+	}
+	if err != nil {
+		return nil, UnknownError{"the answer was lost"}
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	answer := new(Answer)
+	if err != nil || json.Unmarshal(text, answer) != nil || answer.Code == "" {
+		return nil, UnknownError{"no answer of PayerMax's"}
+	}
+
+	// error= in Proxy-Status tells the sidecar's own answers from PayerMax's.
+	if !strings.Contains(response.Header.Get("Proxy-Status"), "error=") {
+		if slices.Contains(undecided, answer.Code) {
+			return nil, UnknownError{answer.Code}
+		}
+		return answer, nil
+	}
+	switch answer.Code {
+	case "SYSTEM_ERROR":
+		seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
+		return nil, NotSentError{answer.Code, time.Duration(max(seconds, 1)) * time.Second}
+	case "REQUEST_TIMEOUT", "CHECK_SIGN_ERROR":
+		return nil, UnknownError{answer.Code}
+	}
+	return nil, RefusedError{*answer}
+}
+
+// Repeat calls an endpoint that does no harm twice: a session, a query.
+func (s *Sidecar) Repeat(endpoint string, data map[string]any) (*Answer, error) {
+	for attempt := 1; ; attempt++ {
+		answer, err := s.Call(endpoint, data)
+		if _, refused := errors.AsType[RefusedError](err); err == nil || refused || attempt == attempts {
+			return answer, err
+		}
+		wait := time.Second
+		if notSent, ok := errors.AsType[NotSentError](err); ok {
+			wait = notSent.Wait
+		}
+		time.Sleep(wait)
+	}
+}
+
+// Pay pays an order once, whatever happens to the answers.
+//
+// After an unknown outcome the order may have been paid. So PayerMax is asked
+// first, and only an order that it does not know is sent again: under the same
+// outTradeNo, which PayerMax accepts once. If the first request was only slow,
+// the answer to the second is ORDER_REPEAT. A new outTradeNo could take the
+// buyer's money twice.
+func (s *Sidecar) Pay(order map[string]any) (*Answer, error) {
+	number := order["outTradeNo"]
+	var last error
+	for range attempts {
+		answer, err := s.Call("orderAndPay", order)
+		if notSent, ok := errors.AsType[NotSentError](err); ok {
+			last = cmp.Or[error](last, notSent)
+			time.Sleep(notSent.Wait)
+			continue
+		}
+		unknown, ok := errors.AsType[UnknownError](err)
+		if !ok {
+			return answer, err
+		}
+		last = unknown
+		fmt.Printf("order %s: outcome unknown (%s), asking PayerMax\n", number, unknown.Reason)
+
+		answer, err = s.Repeat("orderQuery", map[string]any{"outTradeNo": number})
+		if err != nil {
+			return nil, UnknownError{err.Error()} // of the order, even if the question was not sent
+		}
+		if answer.Code != "ORDER_NOT_EXIST" {
+			return answer, nil
+		}
+		fmt.Printf("order %s: not there, sending it again\n", number)
+	}
+	return nil, last
+}
+
+func run(number, currency string) error {
+	sidecar := NewSidecar()
+	session, err := sidecar.Repeat("applyDropinSession", map[string]any{
+		"totalAmount":   json.Number("10000"), // never a float64
+		"currency":      currency,
+		"country":       "ID",
+		"userId":        "U10001",
+		"componentList": []string{"CARD"},
+	})
+	if err != nil {
+		return err
+	}
+	if session.Code != "APPLY_SUCCESS" {
+		return RefusedError{*session}
+	}
+	fmt.Println("session:", session.Data["sessionKey"])
+
+	answer, err := sidecar.Pay(map[string]any{
+		"outTradeNo":   number,
+		"integrate":    "Direct_Payment",
+		"subject":      "One coffee",
+		"totalAmount":  json.Number("10000"),
+		"currency":     currency,
+		"country":      "ID",
+		"userId":       "U10001",
+		"terminalType": "WEB",
+		"paymentDetail": map[string]any{
+			// From the Drop-In component in the buyer's browser.
+			"paymentToken": "332e4cc1af1740aeafe9e7df82aeb5a1",
+			"sessionKey":   session.Data["sessionKey"],
+			"buyerInfo":    map[string]any{"clientIp": "59.82.59.92", "userAgent": "Chrome"},
+		},
+	})
+	if err != nil {
+		return err
+	}
+	// APPLY_SUCCESS says that PayerMax took the request; data.status, whether the
+	// order was paid. PENDING has a redirectUrl, or is followed by a notification.
+	if answer.Code == "APPLY_SUCCESS" {
+		fmt.Printf("order %s: %s\n", number, answer.Data["status"])
+	} else {
+		fmt.Printf("order %s: %s\n", number, answer.Code)
+	}
+	return nil
+}
+
+func main() {
+	number, currency := "P"+strconv.FormatInt(time.Now().UnixNano(), 10), "IDR"
+	if len(os.Args) > 1 {
+		number = os.Args[1]
+	}
+	if len(os.Args) > 2 {
+		currency = os.Args[2]
+	}
+	if err := run(number, currency); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,217 @@
+import java.io.IOException;
+import java.math.BigDecimal;
+import java.net.ConnectException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpConnectTimeoutException;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Opens a Drop-In session and pays an order through the PayerMax sidecar.
+ *
+ * <pre>
+ * javac *.java
+ * PAYERMAX_URL=http://127.0.0.1:8080 java Checkout [outTradeNo [currency]]
+ * </pre>
+ *
+ * <p>Needs Java 17 and nothing else; this program holds no key.
+ */
+public final class Checkout {
+    private static final Duration TIMEOUT = Duration.ofSeconds(35); // longer than the sidecar's own, or its answer is lost
+    private static final int ATTEMPTS = 3;
+
+    /** Codes of PayerMax's that do not say what became of an order. */
+    private static final Set<String> UNDECIDED =
+            Set.of("SYSTEM_ERROR", "UNEXPECTED_ERROR", "REQUEST_TIMEOUT", "ORDER_REPEAT");
+
+    /** The request must be changed before it is sent again. */
+    static final class Refused extends Exception {
+        Refused(String message) {
+            super(message);
+        }
+    }
+
+    /** PayerMax has not received the request, so it may be sent again. */
+    static final class NotSent extends Exception {
+        final Duration wait;
+
+        NotSent(String code, long seconds) {
+            super(code);
+            wait = Duration.ofSeconds(seconds);
+        }
+    }
+
+    /** PayerMax may have done what was asked, or not. */
+    static final class OutcomeUnknown extends Exception {
+        OutcomeUnknown(String code, Throwable cause) {
+            super(code, cause);
+        }
+    }
+
+    // HTTP/1.1, since the client would otherwise ask to speak HTTP/2; no proxy,
+    // since the sidecar is on this machine. HttpClient knows no Unix sockets.
+    private final HttpClient client = HttpClient.newBuilder()
+            .version(HttpClient.Version.HTTP_1_1)
+            .proxy(HttpClient.Builder.NO_PROXY)
+            .connectTimeout(Duration.ofSeconds(5))
+            .build();
+    private final String base = System.getenv().getOrDefault("PAYERMAX_URL", "http://127.0.0.1:8080");
+
+    /** Makes one call and returns PayerMax's answer. */
+    Map<String, Object> call(String endpoint, Map<String, Object> data)
+            throws Refused, NotSent, OutcomeUnknown, InterruptedException {
+        HttpRequest request = HttpRequest.newBuilder(URI.create(base + "/aggregate-pay/api/gateway/" + endpoint))
+                .timeout(TIMEOUT)
+                .header("Content-Type", "application/json")
+                .POST(BodyPublishers.ofString(Json.write(Map.of("data", data))))
+                .build();
+        HttpResponse<String> response;
+        Map<String, Object> answer;
+        try {
+            response = client.send(request, BodyHandlers.ofString());
+            answer = Json.read(response.body());
+        } catch (ConnectException | HttpConnectTimeoutException e) {
+            throw new NotSent("the sidecar is not there", 1);
+        } catch (IOException | IllegalArgumentException e) {
+            throw new OutcomeUnknown(e.getClass().getSimpleName(), e);
+        }
+
+        if (!(answer.get("code") instanceof String code)) {
+            throw new OutcomeUnknown("no answer of PayerMax's", null);
+        }
+
+        // error= in Proxy-Status tells the sidecar's own answers from PayerMax's.
+        if (!response.headers().firstValue("Proxy-Status").orElse("").contains("error=")) {
+            if (UNDECIDED.contains(code)) {
+                throw new OutcomeUnknown(code, null);
+            }
+            return answer;
+        }
+        switch (code) {
+            case "SYSTEM_ERROR":
+                throw new NotSent(code, response.headers().firstValueAsLong("Retry-After").orElse(1));
+            case "REQUEST_TIMEOUT", "CHECK_SIGN_ERROR":
+                throw new OutcomeUnknown(code, null);
+            default:
+                StringBuilder text = new StringBuilder(code + ": " + answer.get("msg"));
+                for (Object error : (List<?>) answer.getOrDefault("errors", List.of())) {
+                    Map<?, ?> violation = (Map<?, ?>) error;
+                    text.append("\n  ").append(violation.get("field")).append(": ").append(violation.get("message"));
+                }
+                throw new Refused(text.toString());
+        }
+    }
+
+    /** Calls an endpoint that does no harm twice: a session, a query. */
+    Map<String, Object> repeat(String endpoint, Map<String, Object> data)
+            throws Refused, NotSent, OutcomeUnknown, InterruptedException {
+        for (int attempt = 1; ; attempt++) {
+            try {
+                return call(endpoint, data);
+            } catch (NotSent | OutcomeUnknown failure) {
+                if (attempt == ATTEMPTS) {
+                    throw failure;
+                }
+                Thread.sleep(failure instanceof NotSent notSent ? notSent.wait.toMillis() : 1000);
+            }
+        }
+    }
+
+    /**
+     * Pays an order once, whatever happens to the answers.
+     *
+     * <p>After an unknown outcome the order may have been paid. So PayerMax is asked first, and only an order that it
+     * does not know is sent again: under the same outTradeNo, which PayerMax accepts once. If the first request was
+     * only slow, the answer to the second is ORDER_REPEAT. A new outTradeNo could take the buyer's money twice.
+     */
+    Map<String, Object> pay(Map<String, Object> order) throws Refused, NotSent, OutcomeUnknown, InterruptedException {
+        Object number = order.get("outTradeNo");
+        NotSent notSent = null;
+        OutcomeUnknown unknown = null;
+        for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
+            try {
+                return call("orderAndPay", order);
+            } catch (NotSent failure) {
+                notSent = failure;
+                Thread.sleep(failure.wait.toMillis());
+                continue;
+            } catch (OutcomeUnknown failure) {
+                unknown = failure;
+                System.out.printf("order %s: outcome unknown (%s), asking PayerMax%n", number, failure.getMessage());
+            }
+            Map<String, Object> answer;
+            try {
+                answer = repeat("orderQuery", Map.of("outTradeNo", number));
+            } catch (NotSent | Refused failure) { // of the question, not of the order
+                throw new OutcomeUnknown(failure.getMessage(), failure);
+            }
+            if (!"ORDER_NOT_EXIST".equals(answer.get("code"))) {
+                return answer;
+            }
+            System.out.printf("order %s: not there, sending it again%n", number);
+        }
+        if (unknown != null) {
+            throw unknown;
+        }
+        throw notSent;
+    }
+
+    void run(String number, String currency) throws Refused, NotSent, OutcomeUnknown, InterruptedException {
+        Map<String, Object> session = repeat("applyDropinSession", Map.of(
+                "totalAmount", new BigDecimal("10000"),
+                "currency", currency,
+                "country", "ID",
+                "userId", "U10001",
+                "componentList", List.of("CARD")));
+        if (!"APPLY_SUCCESS".equals(session.get("code"))) {
+            throw new Refused(String.valueOf(session.get("code")));
+        }
+        Object sessionKey = ((Map<?, ?>) session.get("data")).get("sessionKey");
+        System.out.println("session: " + sessionKey);
+
+        Map<String, Object> answer = pay(Map.of(
+                "outTradeNo", number,
+                "integrate", "Direct_Payment",
+                "subject", "One coffee",
+                "totalAmount", new BigDecimal("10000"),
+                "currency", currency,
+                "country", "ID",
+                "userId", "U10001",
+                "terminalType", "WEB",
+                "paymentDetail", Map.of(
+                        // From the Drop-In component in the buyer's browser.
+                        "paymentToken", "332e4cc1af1740aeafe9e7df82aeb5a1",
+                        "sessionKey", sessionKey,
+                        "buyerInfo", Map.of("clientIp", "59.82.59.92", "userAgent", "Chrome"))));
+        // APPLY_SUCCESS says that PayerMax took the request; data.status, whether the
+        // order was paid. PENDING has a redirectUrl, or is followed by a notification.
+        boolean taken = "APPLY_SUCCESS".equals(answer.get("code"));
+        System.out.printf("order %s: %s%n", number,
+                taken ? ((Map<?, ?>) answer.get("data")).get("status") : answer.get("code"));
+    }
+
+    public static void main(String[] args) throws InterruptedException {
+        String number = args.length > 0 ? args[0] : "P" + System.nanoTime();
+        String currency = args.length > 1 ? args[1] : "IDR";
+        String said;
+        try {
+            new Checkout().run(number, currency);
+            return;
+        } catch (Refused failure) {
+            said = "refused: " + failure.getMessage();
+        } catch (NotSent failure) {
+            said = "not sent: " + failure.getMessage();
+        } catch (OutcomeUnknown failure) {
+            said = "outcome unknown: " + failure.getMessage();
+        }
+        System.err.println(said);
+        System.exit(1);
+    }
+}

@@ -1,0 +1,177 @@
+<?php
+// Opens a Drop-In session and pays an order through the PayerMax sidecar.
+//
+//     PAYERMAX_URL=http://127.0.0.1:8080 php checkout.php [outTradeNo [currency]]
+//
+// PAYERMAX_URL may name a Unix socket: unix:/run/payermax/payermax.sock.
+// Needs PHP 8.1 with its curl extension; this program holds no key.
+
+declare(strict_types=1);
+
+const TIMEOUT = 35; // seconds; longer than the sidecar's own timeout, or its answer is lost
+const ATTEMPTS = 3;
+
+/** Codes of PayerMax's that do not say what became of an order. */
+const UNDECIDED = ['SYSTEM_ERROR', 'UNEXPECTED_ERROR', 'REQUEST_TIMEOUT', 'ORDER_REPEAT'];
+
+/** The request must be changed before it is sent again. */
+final class Refused extends RuntimeException {}
+
+/** PayerMax has not received the request, so it may be sent again. */
+final class NotSent extends RuntimeException
+{
+    public function __construct(string $code, public readonly int $wait = 1)
+    {
+        parent::__construct($code);
+    }
+}
+
+/** PayerMax may have done what was asked, or not. */
+final class OutcomeUnknown extends RuntimeException {}
+
+/** Makes one call and returns PayerMax's answer. */
+function call(string $endpoint, array $data): array
+{
+    $base = getenv('PAYERMAX_URL') ?: 'http://127.0.0.1:8080';
+    $headers = [];
+    $curl = curl_init();
+    if (str_starts_with($base, 'unix:')) {
+        curl_setopt($curl, CURLOPT_UNIX_SOCKET_PATH, substr($base, strlen('unix:')));
+        $base = 'http://localhost';
+    }
+    curl_setopt_array($curl, [
+        CURLOPT_URL => rtrim($base, '/') . '/aggregate-pay/api/gateway/' . $endpoint,
+        CURLOPT_POSTFIELDS => json_encode(['data' => $data], JSON_THROW_ON_ERROR),
+        CURLOPT_HTTPHEADER => ['Content-Type: application/json'],
+        CURLOPT_RETURNTRANSFER => true,
+        CURLOPT_TIMEOUT => TIMEOUT,
+        CURLOPT_PROXY => '', // whatever the environment says: the sidecar is on this machine
+        CURLOPT_HEADERFUNCTION => function ($curl, string $line) use (&$headers): int {
+            [$name, $value] = explode(':', $line, 2) + [1 => ''];
+            $headers[strtolower($name)] = trim($value);
+            return strlen($line);
+        },
+    ]);
+    $body = curl_exec($curl);
+    if ($body === false) {
+        throw curl_errno($curl) === CURLE_COULDNT_CONNECT
+            ? new NotSent('the sidecar is not there')
+            : new OutcomeUnknown(curl_strerror(curl_errno($curl)));
+    }
+    $answer = json_decode($body, true);
+    $code = $answer['code'] ?? null;
+    if (!is_string($code)) {
+        throw new OutcomeUnknown('no answer of PayerMax\'s');
+    }
+
+    // error= in Proxy-Status tells the sidecar's own answers from PayerMax's.
+    if (!str_contains($headers['proxy-status'] ?? '', 'error=')) {
+        if (in_array($code, UNDECIDED, true)) {
+            throw new OutcomeUnknown($code);
+        }
+        return $answer;
+    }
+    if ($code === 'SYSTEM_ERROR') {
+        throw new NotSent($code, (int) ($headers['retry-after'] ?? 1));
+    }
+    if ($code === 'REQUEST_TIMEOUT' || $code === 'CHECK_SIGN_ERROR') {
+        throw new OutcomeUnknown($code);
+    }
+    $lines = array_map(fn (array $e): string => "\n  {$e['field']}: {$e['message']}", $answer['errors'] ?? []);
+    throw new Refused("$code: {$answer['msg']}" . implode('', $lines));
+}
+
+/** Calls an endpoint that does no harm twice: a session, a query. */
+function repeat(string $endpoint, array $data): array
+{
+    for ($attempt = 1; ; $attempt++) {
+        try {
+            return call($endpoint, $data);
+        } catch (NotSent | OutcomeUnknown $failure) {
+            if ($attempt === ATTEMPTS) {
+                throw $failure;
+            }
+            sleep($failure instanceof NotSent ? $failure->wait : 1);
+        }
+    }
+}
+
+/**
+ * Pays an order once, whatever happens to the answers.
+ *
+ * After an unknown outcome the order may have been paid. So PayerMax is asked
+ * first, and only an order that it does not know is sent again: under the same
+ * outTradeNo, which PayerMax accepts once. If the first request was only slow,
+ * the answer to the second is ORDER_REPEAT. A new outTradeNo could take the
+ * buyer's money twice.
+ */
+function pay(array $order): array
+{
+    $number = $order['outTradeNo'];
+    $last = null;
+    for ($attempt = 1; $attempt <= ATTEMPTS; $attempt++) {
+        try {
+            return call('orderAndPay', $order);
+        } catch (NotSent $failure) {
+            $last ??= $failure;
+            sleep($failure->wait);
+            continue;
+        } catch (OutcomeUnknown $failure) {
+            $last = $failure;
+            echo "order $number: outcome unknown ({$failure->getMessage()}), asking PayerMax\n";
+        }
+        try {
+            $answer = repeat('orderQuery', ['outTradeNo' => $number]);
+        } catch (NotSent | Refused $failure) { // of the question, not of the order
+            throw new OutcomeUnknown($failure->getMessage(), previous: $failure);
+        }
+        if ($answer['code'] !== 'ORDER_NOT_EXIST') {
+            return $answer;
+        }
+        echo "order $number: not there, sending it again\n";
+    }
+    throw $last;
+}
+
+function main(string $number, string $currency): void
+{
+    $session = repeat('applyDropinSession', [
+        'totalAmount' => 10000,
+        'currency' => $currency,
+        'country' => 'ID',
+        'userId' => 'U10001',
+        'componentList' => ['CARD'],
+    ]);
+    if ($session['code'] !== 'APPLY_SUCCESS') {
+        throw new Refused($session['code']);
+    }
+    echo "session: {$session['data']['sessionKey']}\n";
+
+    $answer = pay([
+        'outTradeNo' => $number,
+        'integrate' => 'Direct_Payment',
+        'subject' => 'One coffee',
+        'totalAmount' => 10000,
+        'currency' => $currency,
+        'country' => 'ID',
+        'userId' => 'U10001',
+        'terminalType' => 'WEB',
+        'paymentDetail' => [
+            // From the Drop-In component in the buyer's browser.
+            'paymentToken' => '332e4cc1af1740aeafe9e7df82aeb5a1',
+            'sessionKey' => $session['data']['sessionKey'],
+            'buyerInfo' => ['clientIp' => '59.82.59.92', 'userAgent' => 'Chrome'],
+        ],
+    ]);
+    // APPLY_SUCCESS says that PayerMax took the request; data.status, whether the
+    // order was paid. PENDING has a redirectUrl, or is followed by a notification.
+    echo "order $number: ", $answer['code'] === 'APPLY_SUCCESS' ? $answer['data']['status'] : $answer['code'], "\n";
+}
+
+try {
+    main($argv[1] ?? 'P' . hrtime(true), $argv[2] ?? 'IDR');
+} catch (Refused | NotSent | OutcomeUnknown $failure) {
+    $said = ['Refused' => 'refused', 'NotSent' => 'not sent', 'OutcomeUnknown' => 'outcome unknown'][$failure::class];
+    fwrite(STDERR, "$said: {$failure->getMessage()}\n");
+    exit(1);
+}

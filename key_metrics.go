@@ -1,0 +1,75 @@
+package payermax
+
+import (
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+var (
+	keyInfo = prometheus.NewDesc(metricsNamespace+"_"+metricsSubsystem+"_key_info",
+		"The keys in use, by source and fingerprint. Always 1.", []string{"source", "fingerprint"}, nil)
+	keyLoaded = prometheus.NewDesc(metricsNamespace+"_"+metricsSubsystem+"_key_last_load_timestamp_seconds",
+		"When the key in use was loaded, in seconds since 1970.", []string{"source", "fingerprint"}, nil)
+	keyDegraded = prometheus.NewDesc(metricsNamespace+"_"+metricsSubsystem+"_key_degraded",
+		"Whether a newer key was refused and this one is only the last good one.", []string{"source", "fingerprint"}, nil)
+)
+
+// keyCollector tells of the keys of all handlers that are in use. It asks them
+// when it is asked, so a key that is gone leaves no series behind.
+type keyCollector struct {
+	mutex sync.Mutex
+	rings map[*keyring]struct{}
+}
+
+func (c *keyCollector) add(k *keyring) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.rings[k] = struct{}{}
+}
+
+func (c *keyCollector) remove(k *keyring) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	delete(c.rings, k)
+}
+
+// inUse returns the rings of all handlers that are in use.
+func (c *keyCollector) inUse() []*keyring {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return slices.Collect(maps.Keys(c.rings))
+}
+
+// Describe describes the metrics.
+func (*keyCollector) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- keyInfo
+	descriptions <- keyLoaded
+	descriptions <- keyDegraded
+}
+
+// Collect sends one set of metrics for each distinct key in use.
+func (c *keyCollector) Collect(collected chan<- prometheus.Metric) {
+	type identity struct{ source, fingerprint string }
+	type state struct {
+		loaded   float64
+		degraded float64
+	}
+	states := make(map[identity]state)
+	for _, ring := range c.inUse() {
+		key := ring.current.Load()
+		id := identity{key.signing.source, key.signing.fingerprint}
+		s := state{loaded: max(states[id].loaded, float64(key.loaded.UnixMilli())/1000), degraded: states[id].degraded}
+		if ring.failure.Load() != nil {
+			s.degraded = 1
+		}
+		states[id] = s
+	}
+	for id, s := range states {
+		collected <- prometheus.MustNewConstMetric(keyInfo, prometheus.GaugeValue, 1, id.source, id.fingerprint)
+		collected <- prometheus.MustNewConstMetric(keyLoaded, prometheus.GaugeValue, s.loaded, id.source, id.fingerprint)
+		collected <- prometheus.MustNewConstMetric(keyDegraded, prometheus.GaugeValue, s.degraded, id.source, id.fingerprint)
+	}
+}

@@ -1,0 +1,262 @@
+package payermax
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"math/big"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"golang.org/x/time/rate"
+
+	"github.com/caddy-payermax/caddy-payermax/validate"
+)
+
+// Limits bound what is signed, for the day when somebody else is in charge of
+// the application: keeping the key from it does not keep it from asking.
+type Limits struct {
+	Quota
+
+	// Who the caller is: a placeholder of what has authenticated the request,
+	// such as `{http.auth.user.id}` or `{http.request.tls.client.subject}`. If it
+	// is set, callers that are not known are refused.
+	CallerID string `json:"caller_id,omitempty"`
+
+	// The callers by their ID, and what each may have signed.
+	Callers map[string]Caller `json:"callers,omitempty"`
+}
+
+// Caller is what one caller may have signed, within what is allowed at all.
+type Caller struct {
+	// The endpoints, in the terms of the handler's own option. Default: all
+	// that are enabled.
+	Endpoints []string `json:"endpoints,omitempty"`
+
+	Quota
+}
+
+// Quota is how much may be signed.
+type Quota struct {
+	// The largest amount of one request by its currency, in major units, such as
+	// `"USD": "250.00"`. If there is any, requests in other currencies are
+	// refused, and so are amounts that cannot be read.
+	MaxAmounts map[string]string `json:"max_amounts,omitempty"`
+
+	// How many requests per second are signed on average. Default: no limit.
+	Rate float64 `json:"rate,omitempty"`
+
+	// How many are signed at once after a quiet time. Default: those of one
+	// second.
+	Burst int `json:"burst,omitempty"`
+}
+
+// limits are Limits that are ready to be enforced.
+type limits struct {
+	quota
+	callerID string
+	callers  map[string]*caller
+}
+
+type caller struct {
+	quota
+	endpoints map[string]bool // nil if all
+}
+
+type quota struct {
+	ceilings map[string]*big.Rat
+	rate     *rate.Limiter // nil if unlimited
+}
+
+// open checks the limits and makes them ready. A limit that could not be
+// enforced for one of the routes is an error: it would be none.
+func (l *Limits) open(routes map[string]route) (*limits, error) {
+	if l == nil {
+		return nil, nil
+	}
+	opened := &limits{callerID: l.CallerID, callers: make(map[string]*caller, len(l.Callers))}
+	var err error
+	if opened.quota, err = l.Quota.open(routes); err != nil {
+		return nil, err
+	}
+	if (l.CallerID == "") != (len(l.Callers) == 0) {
+		return nil, fmt.Errorf("caller_id and callers belong together: the one says who calls, the others who may")
+	}
+	for id, c := range l.Callers {
+		if opened.callers[id], err = c.open(routes); err != nil {
+			return nil, fmt.Errorf("caller %s: %w", id, err)
+		}
+	}
+	return opened, nil
+}
+
+func (c Caller) open(routes map[string]route) (*caller, error) {
+	opened := new(caller)
+	if len(c.Endpoints) > 0 {
+		allowed, err := enabledEndpoints(c.Endpoints)
+		if err != nil {
+			return nil, err
+		}
+		opened.endpoints = make(map[string]bool)
+		for _, e := range allowed {
+			if _, ok := routes[e.path()]; !ok && slices.Contains(c.Endpoints, e.name) {
+				return nil, fmt.Errorf("endpoints: %s is not enabled in this sidecar; enable it there as well", e.name)
+			}
+			opened.endpoints[e.name] = true
+		}
+	}
+	var err error
+	opened.quota, err = c.Quota.open(routes)
+	return opened, err
+}
+
+func (q Quota) open(routes map[string]route) (quota, error) {
+	var opened quota
+	if q.Rate < 0 || q.Burst < 0 || math.IsNaN(q.Rate) || math.IsInf(q.Rate, 0) {
+		return opened, fmt.Errorf("rate: must be a positive number of requests per second")
+	}
+	if q.Burst > 0 && q.Rate == 0 {
+		return opened, fmt.Errorf("burst: has no meaning without a rate")
+	}
+	if q.Rate > 0 {
+		burst := q.Burst
+		if burst == 0 {
+			burst = int(math.Ceil(q.Rate))
+		}
+		opened.rate = rate.NewLimiter(rate.Limit(q.Rate), burst)
+	}
+	if len(q.MaxAmounts) == 0 {
+		return opened, nil
+	}
+
+	opened.ceilings = make(map[string]*big.Rat, len(q.MaxAmounts))
+	for currency, amount := range q.MaxAmounts {
+		if err := (validate.Contract{Currencies: []string{currency}}).Check(); err != nil {
+			return opened, fmt.Errorf("max_amount: %w", err)
+		}
+		ceiling, err := parseAmount(amount)
+		if err != nil {
+			return opened, fmt.Errorf("max_amount %s: %w", currency, err)
+		}
+		opened.ceilings[currency] = ceiling
+	}
+	for _, rt := range routes {
+		if rt.movesMoney && rt.rules == nil {
+			return opened, fmt.Errorf("max_amount: cannot be enforced for %s, whose amounts this sidecar does not know; do not enable that endpoint beside max_amount", rt.name)
+		}
+	}
+	return opened, nil
+}
+
+// parseAmount reads a plain decimal number of the config.
+func parseAmount(text string) (*big.Rat, error) {
+	amount, ok := new(big.Rat).SetString(text)
+	if !ok || amount.Sign() < 0 || strings.Trim(text, "0123456789.") != "" {
+		return nil, fmt.Errorf("%q is no amount; write it in major units, such as 250.00", text)
+	}
+	return amount, nil
+}
+
+// admit finds out who calls, and whether that caller may call the endpoint.
+func (l *limits) admit(c *call, repl *caddy.Replacer) error {
+	if l == nil || l.callerID == "" {
+		return nil
+	}
+	// A placeholder that is unknown or empty names nobody.
+	id, err := repl.ReplaceOrErr(l.callerID, true, true)
+	known, ok := l.callers[id]
+	if err != nil || !ok {
+		return denied(limitCaller, http.StatusForbidden, "CALLER_NOT_ALLOWED",
+			"the sidecar does not know this caller; authenticate, or have the operator add it to the callers")
+	}
+	if known.endpoints != nil && !known.endpoints[c.route.name] {
+		return denied(limitEndpoint, http.StatusForbidden, "CALLER_NOT_ALLOWED",
+			c.route.name+" is not among the endpoints that this caller may use; the operator can add it")
+	}
+	c.caller = known
+	return nil
+}
+
+// allow decides whether a request that is otherwise in order may be signed: by
+// its amounts, and by how many there have been.
+func (l *limits) allow(c *call, data []byte) error {
+	if l == nil {
+		return nil
+	}
+	quotas := []*quota{&l.quota}
+	if c.caller != nil {
+		quotas = append(quotas, &c.caller.quota)
+	}
+	for _, q := range quotas {
+		if err := q.allowAmounts(c.route.rules, data); err != nil {
+			return err
+		}
+	}
+	for _, q := range quotas {
+		if err := q.take(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// allowAmounts compares the amounts that the request would move with the
+// ceilings. What cannot be compared is refused.
+func (q *quota) allowAmounts(rules *validate.RuleSet, data []byte) error {
+	if q.ceilings == nil || rules == nil {
+		return nil
+	}
+	amounts, err := rules.Amounts(data)
+	if err != nil {
+		return deniedAmount(validate.Violation{Field: "/data", Rule: "limit",
+			Message: "data holds an amount that cannot be compared with the limit; " + err.Error()})
+	}
+	for _, amount := range amounts {
+		ceiling, ok := q.ceilings[amount.Currency]
+		switch {
+		case !ok:
+			return deniedAmount(validate.Violation{Field: amount.Field, Rule: "limit",
+				Message: "the amount is in a currency that this sidecar does not sign; it signs " + strings.Join(slices.Sorted(maps.Keys(q.ceilings)), ", ")})
+		case amount.Value.Cmp(ceiling) > 0:
+			return deniedAmount(validate.Violation{Field: amount.Field, Rule: "limit",
+				Message: "the amount is more than this sidecar signs in " + amount.Currency + "; the operator can raise max_amount"})
+		}
+	}
+	return nil
+}
+
+// take uses up one request of the rate.
+func (q *quota) take() error {
+	if q.rate == nil || q.rate.Allow() {
+		return nil
+	}
+	f := denied(limitRate, http.StatusTooManyRequests, "TOO_MANY_REQUEST",
+		"more requests per second than this sidecar signs; nothing was sent, so it is safe to try again later")
+	f.header = http.Header{"Retry-After": {strconv.Itoa(max(1, int(math.Ceil(1/float64(q.rate.Limit())))))}}
+	return f
+}
+
+// The limits as the metric names them.
+const (
+	limitEndpoint = "endpoint"
+	limitCaller   = "caller"
+	limitAmount   = "amount"
+	limitRate     = "rate"
+)
+
+// denied refuses what a limit does not allow.
+func denied(limit string, status int, code, msg string) *refusal {
+	return &refusal{
+		Code: code, Msg: msg, limit: limit,
+		status: status, proxyError: "http_request_denied", outcome: outcomeRefused,
+	}
+}
+
+func deniedAmount(v validate.Violation) *refusal {
+	f := denied(limitAmount, http.StatusForbidden, "AMOUNT_LIMIT_MAXIMUM", v.Message)
+	f.Errors = []validate.Violation{v}
+	return f
+}

@@ -1,0 +1,187 @@
+package payermax
+
+import (
+	"crypto/rsa"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+var secondKey = sync.OnceValue(newKey)
+
+// severalMerchants are two that are chosen by number and one that is chosen by a
+// header.
+func severalMerchants(t *testing.T) func(*Handler) {
+	return func(h *Handler) {
+		h.Merchant = Merchant{}
+		first := MerchantChoice{Merchant: Merchant{AppID: "first", MerchantNo: "100", KeyRaw: keyFile(writePrivateKey(t, merchantKey()))}}
+		second := MerchantChoice{Merchant: Merchant{AppID: "second", MerchantNo: "200", KeyRaw: keyFile(writePrivateKey(t, secondKey()))}}
+		third := MerchantChoice{
+			Merchant:       Merchant{AppID: "third", MerchantNo: "300", KeyRaw: keyFile(writePrivateKey(t, gatewayKey()))},
+			MatcherSetsRaw: caddyhttp.RawMatcherSets{caddy.ModuleMap{"header": json.RawMessage(`{"X-Shop":["third"]}`)}},
+		}
+		h.Merchants = []MerchantChoice{first, second, third}
+	}
+}
+
+func sessionOf(merchantNo string) string {
+	return `{"merchantNo":"` + merchantNo + `",` + sessionBody[1:]
+}
+
+func TestMerchantIsChosen(t *testing.T) {
+	h := newHandler(t, severalMerchants(t))
+	for _, test := range []struct {
+		name, merchantNo, shop string
+		appID                  string
+		key                    *rsa.PrivateKey
+	}{
+		{"by number", "100", "", "first", merchantKey()},
+		{"by another number", "200", "", "second", secondKey()},
+		{"by a header that is nobody's", "200", "nobody", "second", secondKey()},
+		{"by the header", "", "third", "third", gatewayKey()},
+		{"by the header, with its number", "300", "third", "third", gatewayKey()},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := post(sessionOf(test.merchantNo))
+			r.Header.Set("X-Shop", test.shop)
+			w := serve(t, h, r, func(w http.ResponseWriter, r *http.Request) error {
+				body, err := io.ReadAll(r.Body)
+				require.NoError(t, err)
+				assert.Contains(t, string(body), `"appId":"`+test.appID+`"`)
+				assert.NoError(t, signer.Verify(&test.key.PublicKey, body, r.Header.Get("Sign")))
+				_, err = io.WriteString(w, "{}")
+				return err
+			})
+			assert.Equal(t, http.StatusOK, w.Code, w.Body)
+		})
+	}
+}
+
+func TestMerchantIsNotChosen(t *testing.T) {
+	h := newHandler(t, severalMerchants(t))
+	for _, test := range []struct {
+		name, merchantNo, shop, rule string
+	}{
+		{"no number", "", "", "required"},
+		{"an unknown number", "400", "", "mismatch"},
+		{"the number of one that is chosen by its header", "300", "", "mismatch"},
+		{"the header of one and the number of another", "100", "third", "mismatch"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := post(sessionOf(test.merchantNo))
+			r.Header.Set("X-Shop", test.shop)
+			w := serve(t, h, r, unreachable(t))
+			assert.Equal(t, http.StatusBadRequest, w.Code)
+			refused := refusalOf(t, w)
+			require.Len(t, refused.Errors, 1)
+			assert.Equal(t, "/merchantNo", refused.Errors[0].Field)
+			assert.Equal(t, test.rule, refused.Errors[0].Rule)
+		})
+	}
+}
+
+func TestMerchantsRefused(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*Handler)
+		err    string
+	}{
+		{"an option of one merchant beside several", func(h *Handler) { h.AppID = "app" }, "app_id: has no place beside several merchants"},
+		{"a key beside several", func(h *Handler) { h.KeyRaw = keyFile("key") }, "key: has no place beside several merchants"},
+		{"a number twice", func(h *Handler) { h.Merchants[1].MerchantNo = "100" }, "merchant 100: merchant_no: there are two merchants of this number"},
+		{"neither number nor matcher", func(h *Handler) { h.Merchants[1].MerchantNo = "" }, "merchant_no: required"},
+		{"no key", func(h *Handler) { h.Merchants[1].KeyRaw = nil }, "merchant 200: private_key: required"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := new(Handler)
+			severalMerchants(t)(h)
+			test.change(h)
+			assert.ErrorContains(t, provision(t, h), test.err)
+		})
+	}
+}
+
+// What the merchants share stands beside them, and each can have its own.
+func TestMerchantsShare(t *testing.T) {
+	path := writePublicKey(t, &gatewayKey().PublicKey)
+	h := newHandler(t, severalMerchants(t), func(h *Handler) {
+		h.GatewayPublicKeys = []string{path}
+		h.KeyVersion = "2"
+		h.Merchants[1].KeyVersion = "3"
+	})
+	assert.Equal(t, "2", h.merchants.byNumber["100"].keyring.current.Load().keyVersion)
+	assert.Equal(t, "3", h.merchants.byNumber["200"].keyring.current.Load().keyVersion)
+	for _, m := range h.merchants.all() {
+		assert.Len(t, m.keyring.current.Load().gateway, 1)
+	}
+}
+
+func TestMerchantAuthToken(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(path, []byte("TOKEN-1\n"), 0o600))
+	h := newHandler(t, func(h *Handler) { h.SPMerchantNo, h.MerchantAuthToken = "SP1", "{file."+path+"}" })
+
+	sent := func() (tokens []string, body string, w int) {
+		r := post(sessionBody)
+		r.Header["merchant_auth_token"] = []string{"the application's own"}
+		recorded := serve(t, h, r, func(w http.ResponseWriter, r *http.Request) error {
+			tokens = r.Header["merchant_auth_token"]
+			read, err := io.ReadAll(r.Body)
+			body = string(read)
+			require.NoError(t, err)
+			_, err = io.WriteString(w, "{}")
+			return err
+		})
+		return tokens, body, recorded.Code
+	}
+	tokens, body, _ := sent()
+	assert.Equal(t, []string{"TOKEN-1"}, tokens)
+	assert.Contains(t, body, `"spMerchantNo":"SP1"`)
+
+	// A file may change, and one without a usable token sends nothing.
+	require.NoError(t, os.WriteFile(path, []byte("TOKEN-2"), 0o600))
+	tokens, _, _ = sent()
+	assert.Equal(t, []string{"TOKEN-2"}, tokens)
+	for _, broken := range []string{"", "a\nb"} {
+		require.NoError(t, os.WriteFile(path, []byte(broken), 0o600))
+		tokens, _, status := sent()
+		assert.Nil(t, tokens)
+		assert.Equal(t, http.StatusServiceUnavailable, status)
+	}
+}
+
+func TestMerchantAuthTokenRefused(t *testing.T) {
+	for configured, want := range map[string]string{
+		"TOKEN-CANARY":             "expected a placeholder such as {file.",
+		"{env.PAYERMAX_TEST_NONE}": "merchant_auth_token: ",
+		"{file./no/such/token}":    "merchant_auth_token: ",
+	} {
+		h := &Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(writePrivateKey(t, merchantKey())), MerchantAuthToken: configured}}
+		err := provision(t, h)
+		assert.ErrorContains(t, err, want, configured)
+		assert.NotContains(t, err.Error(), "CANARY")
+	}
+}
+
+// The config shows the sources of keys, never a key; so it is with several
+// merchants.
+func TestMerchantsInJSON(t *testing.T) {
+	h := new(Handler)
+	severalMerchants(t)(h)
+	encoded := caddyconfig.JSON(h, nil)
+	var decoded Handler
+	require.NoError(t, caddy.StrictUnmarshalJSON(encoded, &decoded))
+	assert.Equal(t, *h, decoded)
+}

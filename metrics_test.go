@@ -1,0 +1,188 @@
+package payermax
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// metricsOf returns what a collector exposes, by name and labels, with the count
+// of what is a histogram.
+func metricsOf(t *testing.T, collectors ...prometheus.Collector) map[string]float64 {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	for _, collector := range collectors {
+		require.NoError(t, registry.Register(collector))
+	}
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	values := make(map[string]float64)
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			var labels []string
+			for _, label := range m.GetLabel() {
+				labels = append(labels, label.GetValue())
+			}
+			name := family.GetName()
+			if len(labels) > 0 {
+				name += "{" + strings.Join(labels, ",") + "}"
+			}
+			switch {
+			case m.GetHistogram() != nil:
+				values[name] = float64(m.GetHistogram().GetSampleCount())
+			case m.GetCounter() != nil:
+				values[name] = m.GetCounter().GetValue()
+			default:
+				values[name] = m.GetGauge().GetValue()
+			}
+		}
+	}
+	return values
+}
+
+// increase returns which of the process's metrics a function increases, and by
+// how much. Those of time alone are left out.
+func increase(t *testing.T, during func()) map[string]float64 {
+	t.Helper()
+	before := metricsOf(t, processMetrics.collectors()...)
+	during()
+	increased := make(map[string]float64)
+	for name, value := range metricsOf(t, processMetrics.collectors()...) {
+		name = strings.TrimPrefix(name, "caddy_payermax_")
+		if difference := value - before["caddy_payermax_"+name]; difference != 0 && !strings.HasPrefix(name, "key_") && !strings.Contains(name, "timestamp") {
+			increased[name] = difference
+		}
+	}
+	return increased
+}
+
+// Each call is counted where it belongs, and nowhere else.
+func TestCallsAreCounted(t *testing.T) {
+	h := newHandler(t)
+	warning := newHandler(t, func(h *Handler) { h.Validation = validationWarn })
+	limited := newHandler(t, func(h *Handler) { h.Limits = &Limits{Quota: Quota{Rate: .001}} })
+	serve(t, limited, post(sessionBody), answering(t))
+	const answer = `{"code":"SIGN_VERIFY_FAILED","msg":"The signature verify failed."}`
+
+	for _, test := range []struct {
+		name string
+		h    *Handler
+		body string
+		path string
+		next func(http.ResponseWriter, *http.Request) error
+		want map[string]float64
+	}{
+		{
+			"answered", h, sessionBody, sessionPath, func(w http.ResponseWriter, r *http.Request) error {
+				_, err := io.WriteString(w, answer)
+				return err
+			}, map[string]float64{
+				"requests_total{applyDropinSession,answered}":                1,
+				"request_duration_seconds{applyDropinSession}":               1,
+				"upstream_duration_seconds{applyDropinSession}":              1,
+				"sign_duration_seconds{file}":                                1,
+				"request_body_bytes_total{applyDropinSession}":               173,
+				"answer_body_bytes_total{applyDropinSession}":                float64(len(answer)),
+				"answers_total{unchecked}":                                   1,
+				"gateway_codes_total{SIGN_VERIFY_FAILED,applyDropinSession}": 1,
+			},
+		},
+		{
+			"a code that nobody knows", h, sessionBody, sessionPath, func(w http.ResponseWriter, r *http.Request) error {
+				_, err := io.WriteString(w, `{"code":"ALICE@EXAMPLE.COM"}`)
+				return err
+			}, map[string]float64{
+				"requests_total{applyDropinSession,answered}":   1,
+				"request_duration_seconds{applyDropinSession}":  1,
+				"upstream_duration_seconds{applyDropinSession}": 1,
+				"sign_duration_seconds{file}":                   1,
+				"request_body_bytes_total{applyDropinSession}":  173,
+				"answer_body_bytes_total{applyDropinSession}":   28,
+				"answers_total{unchecked}":                      1,
+				"gateway_codes_total{other,applyDropinSession}": 1,
+			},
+		},
+		{
+			"refused", h, `{"data":{"totalAmount":1,"currency":"IDR","country":"ID","CANARY":1,"userId":""}}`, sessionPath, unreachable(t), map[string]float64{
+				"requests_total{applyDropinSession,refused}":                        1,
+				"request_duration_seconds{applyDropinSession}":                      1,
+				"violations_total{refused,applyDropinSession,data.userId,required}": 1,
+			},
+		},
+		{
+			"warned", warning, strings.Replace(sessionBody, `"ID"`, `"id"`, 1), sessionPath, answering(t), map[string]float64{
+				"requests_total{applyDropinSession,answered}":                      1,
+				"request_duration_seconds{applyDropinSession}":                     1,
+				"upstream_duration_seconds{applyDropinSession}":                    1,
+				"sign_duration_seconds{file}":                                      1,
+				"request_body_bytes_total{applyDropinSession}":                     173,
+				"answer_body_bytes_total{applyDropinSession}":                      24,
+				"answers_total{unchecked}":                                         1,
+				"gateway_codes_total{APPLY_SUCCESS,applyDropinSession}":            1,
+				"violations_total{warned,applyDropinSession,data.country,pattern}": 1,
+			},
+		},
+		{
+			"limited", limited, sessionBody, sessionPath, unreachable(t), map[string]float64{
+				"requests_total{applyDropinSession,refused}":   1,
+				"request_duration_seconds{applyDropinSession}": 1,
+				"limit_refusals_total{rate}":                   1,
+			},
+		},
+		{
+			"not enabled", h, sessionBody, pathPrefix + "refund", unreachable(t), map[string]float64{
+				"requests_total{other,refused}":   1,
+				"request_duration_seconds{other}": 1,
+				"limit_refusals_total{endpoint}":  1,
+			},
+		},
+		{
+			"not answered", h, sessionBody, sessionPath, func(http.ResponseWriter, *http.Request) error { return errors.New("reset") }, map[string]float64{
+				"requests_total{applyDropinSession,unknown}":    1,
+				"request_duration_seconds{applyDropinSession}":  1,
+				"upstream_duration_seconds{applyDropinSession}": 1,
+				"sign_duration_seconds{file}":                   1,
+				"request_body_bytes_total{applyDropinSession}":  173,
+			},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := increase(t, func() {
+				r := post(test.body)
+				r.URL.Path = test.path
+				serve(t, test.h, r, test.next)
+			})
+			assert.Equal(t, test.want, got)
+		})
+	}
+}
+
+// The number of series does not depend on what is sent.
+func TestSeriesAreBounded(t *testing.T) {
+	h := newHandler(t)
+	count := func() int { return len(metricsOf(t, processMetrics.collectors()...)) }
+	send := func(i int) {
+		r := post(fmt.Sprintf(`{"data":{"user_id%d":1,"USERID":%d,"userId":1,"m%d":1}}`, i, i, i))
+		serve(t, h, r, unreachable(t))
+		r = post(sessionBody)
+		r.URL.Path = fmt.Sprintf("%spath%d", pathPrefix, i)
+		serve(t, h, r, unreachable(t))
+		serve(t, h, post(sessionBody), func(w http.ResponseWriter, _ *http.Request) error {
+			_, err := fmt.Fprintf(w, `{"code":"CODE%d"}`, i)
+			return err
+		})
+	}
+	send(0)
+	before := count()
+	for i := range 1000 {
+		send(i)
+	}
+	assert.Equal(t, before, count())
+}

@@ -1,0 +1,132 @@
+package payermax
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+)
+
+// logged returns what the handler logs from now on.
+func logged(h *Handler) *observer.ObservedLogs {
+	core, logs := observer.New(zapcore.DebugLevel)
+	h.logger = zap.New(core)
+	return logs
+}
+
+// One line says of a call what is needed to settle a dispute about it.
+func TestCallIsLogged(t *testing.T) {
+	const answer = `{"code":"APPLY_SUCCESS","data":{"sessionKey":"CANARY"}}`
+	h := newHandler(t)
+	logs := logged(h)
+	var body []byte
+	w := serve(t, h, post(strings.Replace(sessionBody, "U10001", "CANARY", 1)), func(w http.ResponseWriter, r *http.Request) (err error) {
+		body, err = io.ReadAll(r.Body)
+		require.NoError(t, err)
+		_, err = io.WriteString(w, answer)
+		return err
+	})
+
+	require.Equal(t, 1, logs.Len())
+	entry := logs.All()[0]
+	assert.Equal(t, zapcore.InfoLevel, entry.Level)
+	assert.Equal(t, "call", entry.Message)
+	fields := entry.ContextMap()
+	for name, want := range map[string]any{
+		"request_id":        w.Header().Get("Payermax-Request-Id"),
+		"payermax.endpoint": "applyDropinSession",
+		"payermax.outcome":  "answered",
+		"status":            int64(200),
+		"app_id":            "app",
+		"body_bytes":        int64(len(body)),
+		"body_sha256":       sha256Hex(string(body)),
+		"fingerprint":       fingerprint(h),
+		"gateway_code":      "APPLY_SUCCESS",
+		"answer":            "unchecked",
+		"answer_bytes":      int64(len(answer)),
+		"answer_sha256":     sha256Hex(answer),
+	} {
+		assert.Equal(t, want, fields[name], name)
+	}
+	for _, name := range []string{"duration", "sign_duration", "upstream_duration", "request_time", "attempts"} {
+		assert.Contains(t, fields, name)
+	}
+	assert.NotEmpty(t, fields["request_id"])
+	assertNoCanary(t, logs)
+}
+
+func sha256Hex(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+func assertNoCanary(t *testing.T, logs *observer.ObservedLogs) {
+	t.Helper()
+	encoder := zapcore.NewJSONEncoder(zapcore.EncoderConfig{MessageKey: "msg"})
+	for _, entry := range logs.All() {
+		line, err := encoder.EncodeEntry(entry.Entry, entry.Context)
+		require.NoError(t, err)
+		assert.NotContains(t, strings.ToUpper(line.String()), "CANARY")
+	}
+}
+
+func TestRefusalIsLogged(t *testing.T) {
+	h := newHandler(t)
+	logs := logged(h)
+	serve(t, h, post(`{"data":{"totalAmount":1,"currency":"CANARY","country":"ID","userId":"U1","user_id":"CANARY"}}`), unreachable(t))
+	require.Equal(t, 1, logs.Len())
+	fields := logs.All()[0].ContextMap()
+	assert.Equal(t, "refused", fields["payermax.outcome"])
+	assert.Equal(t, "PARAMS_INVALID", fields["code"])
+	assert.Equal(t, []any{"data.currency pattern", "data.userId lookAlike"}, fields["rules"])
+	assert.NotContains(t, fields, "body_sha256")
+	assertNoCanary(t, logs)
+}
+
+// What strict would have refused is in the line of a call that was signed.
+func TestWarningIsLogged(t *testing.T) {
+	h := newHandler(t, func(h *Handler) { h.Validation = validationWarn })
+	logs := logged(h)
+	serve(t, h, post(strings.Replace(sessionBody, `"IDR"`, `"CANARY"`, 1)), answering(t))
+	require.Equal(t, 1, logs.Len())
+	fields := logs.All()[0].ContextMap()
+	assert.Equal(t, zapcore.WarnLevel, logs.All()[0].Level)
+	assert.Equal(t, "answered", fields["payermax.outcome"])
+	assert.Equal(t, []any{"data.currency pattern"}, fields["warned"])
+	assertNoCanary(t, logs)
+}
+
+// The operator hears why a call failed; the application does not.
+func TestCauseIsLogged(t *testing.T) {
+	h := newHandler(t)
+	logs := logged(h)
+	w := serve(t, h, post(sessionBody), func(http.ResponseWriter, *http.Request) error { return errors.New("lost in space") })
+	require.Equal(t, 1, logs.Len())
+	assert.Equal(t, zapcore.ErrorLevel, logs.All()[0].Level)
+	assert.Equal(t, "lost in space", logs.All()[0].ContextMap()["cause"])
+	assert.NotContains(t, w.Body.String(), "space")
+}
+
+// An answer that refuses the signature comes with what to do about it.
+func TestAdviceOnRefusedSignature(t *testing.T) {
+	h := newHandler(t)
+	logs := logged(h)
+	serve(t, h, post(sessionBody), func(w http.ResponseWriter, _ *http.Request) error {
+		_, err := io.WriteString(w, `{"code":"SIGN_VERIFY_FAILED"}`)
+		return err
+	})
+	require.Equal(t, 2, logs.Len())
+	advice := logs.All()[1].ContextMap()
+	assert.Equal(t, logs.All()[0].ContextMap()["request_id"], advice["request_id"])
+	assert.Equal(t, fingerprint(h), advice["fingerprint"])
+	assert.Len(t, advice["check"], 5)
+}

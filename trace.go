@@ -1,0 +1,29 @@
+package payermax
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// instrumentation names this module in traces.
+const instrumentation = "github.com/caddy-payermax/caddy-payermax"
+
+// startSpan begins a step of the call in the trace that Caddy's tracing
+// directive began; without one it does nothing. Nothing of the trace is sent to
+// PayerMax.
+func (c *call) startSpan(ctx context.Context, step string) (context.Context, trace.Span) {
+	return trace.SpanFromContext(ctx).TracerProvider().Tracer(instrumentation).
+		Start(ctx, "payermax."+step, trace.WithAttributes(attribute.String("payermax.endpoint", c.route.name)))
+}
+
+// endSpan ends a step, which failed if err is not nil. The error's own words
+// stay in the log.
+func endSpan(span trace.Span, err error) {
+	if err != nil {
+		span.SetStatus(codes.Error, "")
+	}
+	span.End()
+}

@@ -1,0 +1,55 @@
+package payermax
+
+import (
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+)
+
+// Within a trace, each step of a call is a span of it, and the time it took has
+// the trace as its exemplar. PayerMax gets nothing of it.
+func TestTrace(t *testing.T) {
+	h := newHandler(t)
+	recorder := tracetest.NewSpanRecorder()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
+	ctx, root := provider.Tracer("test").Start(t.Context(), "request")
+
+	r := post(sessionBody).WithContext(ctx)
+	r.Header.Set("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	serve(t, h, r, func(w http.ResponseWriter, r *http.Request) error {
+		assert.Empty(t, r.Header["Traceparent"])
+		_, err := io.WriteString(w, `{"code":"APPLY_SUCCESS"}`)
+		return err
+	})
+	root.End()
+
+	var names []string
+	for _, span := range recorder.Ended() {
+		names = append(names, span.Name())
+		assert.Equal(t, root.SpanContext().TraceID(), span.SpanContext().TraceID())
+		if span.Name() != "request" {
+			assert.Equal(t, root.SpanContext().SpanID(), span.Parent().SpanID())
+			require.Len(t, span.Attributes(), 1)
+			assert.Equal(t, "applyDropinSession", span.Attributes()[0].Value.AsString())
+		}
+	}
+	assert.Equal(t, []string{"payermax.validate", "payermax.sign", "payermax.upstream", "request"}, names)
+
+	registry := prometheus.NewRegistry()
+	require.NoError(t, registry.Register(processMetrics.duration))
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	var traces []string
+	for _, bucket := range families[0].GetMetric()[0].GetHistogram().GetBucket() {
+		for _, label := range bucket.GetExemplar().GetLabel() {
+			traces = append(traces, label.GetValue())
+		}
+	}
+	assert.Contains(t, traces, root.SpanContext().TraceID().String())
+}

@@ -1,0 +1,170 @@
+package validate_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/validate"
+)
+
+// lookup returns the rules of an endpoint.
+func lookup(t testing.TB, endpoint, version string) *validate.RuleSet {
+	t.Helper()
+	s, ok := validate.Lookup(endpoint, version)
+	require.True(t, ok, "%s %s", endpoint, version)
+	return s
+}
+
+// written lists amounts as "pointer currency value".
+func written(amounts []validate.Amount) []string {
+	var list []string
+	for _, a := range amounts {
+		list = append(list, a.Field+" "+a.Currency+" "+a.Value.RatString())
+	}
+	return list
+}
+
+func TestMovesMoney(t *testing.T) {
+	for endpoint, moves := range map[string]bool{
+		"applyDropinSession": true, "orderAndPay": true, "refund": true, "capture": true,
+		"orderQuery": false, "refundQuery": false, "cancel": false,
+	} {
+		for _, version := range validate.Versions(endpoint) {
+			s := lookup(t, endpoint, version)
+			assert.Equal(t, moves, s.MovesMoney(), endpoint)
+			assert.Equal(t, moves, s.Within(validate.Contract{}).MovesMoney(), endpoint)
+		}
+	}
+}
+
+func TestAmounts(t *testing.T) {
+	for _, tc := range []struct {
+		endpoint, version, data string
+		want                    []string
+	}{
+		{"orderAndPay", "1.5", `{"totalAmount":77.44,"currency":"HKD"}`, []string{"/data/totalAmount HKD 1936/25"}},
+		{"orderAndPay", "1.4", `{"totalAmount":"100","currency":"SAR"}`, []string{"/data/totalAmount SAR 100"}},
+		{"orderAndPay", "1.5", `{
+			"currency": "USD", "totalAmount": 0,
+			"subscriptionPlan": {
+				"periodAmount": {"amount": 20, "currency": "USD"},
+				"trialConfig": {"trialAmount": {"currency": "EUR", "amount": "4.50"}},
+				"trialPeriodConfig": {"trialPeriodAmount": {"amount": 1e3, "currency": "JPY"}}
+			}}`, []string{
+			"/data/totalAmount USD 0",
+			"/data/subscriptionPlan/periodAmount/amount USD 20",
+			"/data/subscriptionPlan/trialPeriodConfig/trialPeriodAmount/amount JPY 1000",
+			"/data/subscriptionPlan/trialConfig/trialAmount/amount EUR 9/2",
+		}},
+		{"applyDropinSession", "1.5", `{"totalAmount":10000,"currency":"IDR"}`, []string{"/data/totalAmount IDR 10000"}},
+		{"applyDropinSession", "1.6", `{"totalAmount":"19.99","currency":"USD"}`, []string{"/data/totalAmount USD 1999/100"}},
+		{"refund", "1.4", `{"refundAmount":"15000","refundCurrency":"IDR","currency":"xx"}`, []string{"/data/refundAmount IDR 15000"}},
+		{"capture", "1.4", `{"amount":100,"currency":"USD"}`, []string{"/data/amount USD 100"}},
+
+		// Nothing is moved.
+		{"orderAndPay", "1.5", `{}`, nil},
+		{"orderAndPay", "1.5", `{"currency":7}`, nil},
+		{"orderAndPay", "1.5", `{"totalAmount":null,"subscriptionPlan":null}`, nil},
+		{"orderAndPay", "1.5", `{"subscriptionPlan":{"subscriptionNo":"SUB1","periodAmount":null,"trialConfig":{}}}`, nil},
+		{"applyDropinSession", "1.6", `{"currency":"IDR"}`, nil},
+
+		// It does not matter what else is broken.
+		{"orderAndPay", "1.5", `{"totalAmount":1,"currency":"IDR","paymentDetail":7,"goodsDetails":{},"user_id":1,"userId":null}`,
+			[]string{"/data/totalAmount IDR 1"}},
+		{"applyDropinSession", "1.6", `{"totalAmount":5,"currency":"IDR"}`, []string{"/data/totalAmount IDR 5"}},
+		{"applyDropinSession", "1.5", `{"totalAmount":"5","currency":"IDR"}`, []string{"/data/totalAmount IDR 5"}},
+		{"orderAndPay", "1.5", `{"totalAmount":1.23456,"currency":"IDR"}`, []string{"/data/totalAmount IDR 3858/3125"}},
+		{"orderAndPay", "1.5", `{"total\u0041mount":"\u0037","currency":"\u0049DR"}`, []string{"/data/totalAmount IDR 7"}},
+
+		// The value, not its spelling, and all of it.
+		{"capture", "1.4", `{"amount":"010","currency":"USD"}`, []string{"/data/amount USD 10"}},
+		{"capture", "1.4", `{"amount":1999e-2,"currency":"USD"}`, []string{"/data/amount USD 1999/100"}},
+		{"capture", "1.4", `{"amount":9007199254740993.01,"currency":"USD"}`, []string{"/data/amount USD 900719925474099301/100"}},
+		{"capture", "1.4", `{"amount":-0,"currency":"USD"}`, []string{"/data/amount USD 0"}},
+		{"capture", "1.4", `{"amount":1e308,"currency":"USD"}`, []string{"/data/amount USD 1" + strings.Repeat("0", 308)}},
+
+		// Endpoints that move nothing do not look.
+		{"orderQuery", "1.4", `not JSON`, nil},
+		{"cancel", "1.4", `{"amount":"?"}`, nil},
+	} {
+		amounts, err := lookup(t, tc.endpoint, tc.version).Amounts([]byte(tc.data))
+		require.NoError(t, err, tc.data)
+		assert.Equal(t, tc.want, written(amounts), tc.data)
+	}
+}
+
+// What is about money and not beyond doubt is an error, which names the row and
+// repeats no value.
+func TestAmountsInDoubt(t *testing.T) {
+	order := func(more string) string { return `{"totalAmount":1,"currency":"IDR",` + more + `}` }
+	for _, tc := range []struct{ data, says string }{
+		// The amount.
+		{`{"totalAmount":true,"currency":"IDR"}`, "data.totalAmount must be a number, or a plain decimal in a string"},
+		{`{"totalAmount":[1],"currency":"IDR"}`, "data.totalAmount must be a number"},
+		{`{"totalAmount":{"amount":1},"currency":"IDR"}`, "data.totalAmount must be a number"},
+		{`{"totalAmount":"","currency":"IDR"}`, "data.totalAmount must be a number"},
+		{`{"totalAmount":"1,000","currency":"IDR"}`, "data.totalAmount must be a number"},
+		{`{"totalAmount":"1e3","currency":"IDR"}`, "data.totalAmount must be a number"},
+		{`{"totalAmount":" 1","currency":"IDR"}`, "data.totalAmount must be a number"},
+		{`{"totalAmount":"0x10","currency":"IDR"}`, "data.totalAmount must be a number"},
+		{`{"totalAmount":"1/2","currency":"IDR"}`, "data.totalAmount must be a number"},
+		{`{"totalAmount":"Inf","currency":"IDR"}`, "data.totalAmount must be a number"},
+		{`{"totalAmount":"-1","currency":"IDR"}`, "data.totalAmount must be a number"},
+		{`{"totalAmount":-1,"currency":"IDR"}`, "data.totalAmount must not be negative"},
+		{`{"totalAmount":1e309,"currency":"IDR"}`, "data.totalAmount must not have an exponent beyond ±308"},
+		{`{"totalAmount":1e999999999,"currency":"IDR"}`, "data.totalAmount must not have an exponent beyond ±308"},
+		{`{"totalAmount":1e-999999999,"currency":"IDR"}`, "data.totalAmount must not have an exponent beyond ±308"},
+		{`{"totalAmount":0e99999999999999999999,"currency":"IDR"}`, "data.totalAmount must not have an exponent"},
+		{`{"totalAmount":` + strings.Repeat("9", 65) + `,"currency":"IDR"}`, "data.totalAmount must have at most 64 characters"},
+		{`{"totalAmount":"` + strings.Repeat("9", 65) + `","currency":"IDR"}`, "data.totalAmount must have at most 64 characters"},
+
+		// Its currency.
+		{`{"totalAmount":1}`, "data.totalAmount must have the ISO 4217 code of a currency in use beside it, in currency"},
+		{`{"totalAmount":1,"currency":null}`, "in currency"},
+		{`{"totalAmount":1,"currency":360}`, "in currency"},
+		{`{"totalAmount":1,"currency":"idr"}`, "in currency"},
+		{`{"totalAmount":1,"currency":"QQQ"}`, "in currency"},
+		{`{"totalAmount":0,"currency":"HRK"}`, "in currency"},
+
+		// Names that could be taken for theirs.
+		{order(`"total_amount":9`), "data.totalAmount must be written exactly so"},
+		{order(`"TotalAmount":null`), "data.totalAmount must be written exactly so"},
+		{order(`"Currency":"USD"`), "data.currency must be written exactly so"},
+		{order(`"subscription-plan":{}`), "data.subscriptionPlan must be written exactly so"},
+		{order(`"subscriptionPlan":{"periodamount":{"amount":9,"currency":"IDR"}}`), "data.subscriptionPlan.periodAmount must be written exactly so"},
+		{order(`"subscriptionPlan":{"periodAmount":{"amount":1,"currency":"IDR","AMOUNT":9}}`), "data.subscriptionPlan.periodAmount.amount must be written exactly so"},
+
+		// The objects around them.
+		{order(`"subscriptionPlan":"{}"`), "data.subscriptionPlan must be a JSON object"},
+		{order(`"subscriptionPlan":[{"periodAmount":{}}]`), "data.subscriptionPlan must be a JSON object"},
+		{order(`"subscriptionPlan":{"periodAmount":20}`), "data.subscriptionPlan.periodAmount must be a JSON object"},
+		{order(`"subscriptionPlan":{"trialConfig":{"trialAmount":{"amount":4}}}`), "data.subscriptionPlan.trialConfig.trialAmount.amount must have the ISO 4217 code"},
+		{order(`"totalAmount":2`), "data must be valid JSON without duplicate names"},
+		{order(`"extra":{"a":1,"a":2}`), "data must be valid JSON without duplicate names"},
+		{`{"totalAmount":1`, "data must be valid JSON"},
+		{`{} {}`, "data must be valid JSON"},
+		{`[]`, "data must be a JSON object"},
+		{`null`, "data must be a JSON object"},
+		{``, "data must be a JSON object"},
+		{"{\"\xff\":1}", "data must be valid JSON"},
+	} {
+		amounts, err := lookup(t, "orderAndPay", "1.5").Amounts([]byte(tc.data))
+		assert.ErrorContains(t, err, tc.says, tc.data)
+		assert.Nil(t, amounts, tc.data)
+	}
+}
+
+// A literal that names an enormous number costs what any literal costs.
+func TestAmountsAreBounded(t *testing.T) {
+	s := lookup(t, "capture", "1.4")
+	few := func(data string) float64 {
+		return testing.AllocsPerRun(10, func() { _, _ = s.Amounts([]byte(data)) })
+	}
+	usual := few(`{"amount":100,"currency":"USD"}`)
+	for _, amount := range []string{`1e999999999`, `1e-999999999`, `1E+99999999999999999999`, strings.Repeat("9", 60_000)} {
+		assert.LessOrEqual(t, few(`{"amount":`+amount+`,"currency":"USD"}`), usual+5, short(amount))
+	}
+}

@@ -1,0 +1,151 @@
+package validate
+
+// The data block of POST /aggregate-pay/api/gateway/orderAndPay, which pays an
+// order.
+//
+// PayerMax publishes the one path on several pages, by the way it is called: the
+// cashier (integrate Hosted_Checkout), direct API and Drop-In (integrate
+// Direct_Payment), and each of the three once more for auth-capture. A suffix in
+// the address of a page, such as orderAndPay(for-drop-dont-copy-me), is not part
+// of the path. The gateway cannot know which page was read, so this is one table
+// that takes every way: a row is required where all pages agree on it, or under
+// the condition that tells the ways apart; the largest maxLength counts; and
+// where an example of PayerMax's contradicts a table of PayerMax's, the example
+// passes. Where it does, the row says so.
+
+// orderAndPay14 is the table of PayerMax's own OpenAPI file, api.json in the
+// payermax-server-sdk repository (March 2026), which declares version 1.4.
+var orderAndPay14 = newTable(
+	field{
+		name: "outTradeNo", kind: text, required: true, maxLength: 64, check: orderNumber,
+		expects: "the merchant's own number of the order, 1 to 64 letters, digits and underscores",
+	},
+	field{
+		name: "integrate", kind: text, required: true, enum: []string{"Hosted_Checkout", "Direct_Payment"},
+		expects: "Direct_Payment for Drop-In and direct API, or Hosted_Checkout for the cashier",
+	},
+	captureMode,
+	authorizationType,
+	field{
+		name: "subject", kind: text, required: true, maxLength: 256,
+		expects: "the title of the order, a string of 1 to 256 characters",
+	},
+	field{ // Type: number; the examples of the same page, and of the SDKs, send strings
+		name: "totalAmount", kind: numeric, required: true, check: amountOfOrder, moves: "currency",
+		expects: `an amount such as 19.99 or "19.99"`,
+	},
+	field{ // maxLength 3, capital letters
+		name: "currency", kind: text, required: true, check: currencyCode, covered: currencies,
+		expects: `3 capital letters, such as "IDR"`,
+	},
+	field{
+		// maxLength 2, capital letters. Required on the Drop-In and the direct
+		// pages, but the examples of the subscription guides for both omit it.
+		name: "country", kind: text, check: countryOfOrder, covered: countries,
+		expects: `2 capital letters, such as "ID"`,
+	},
+	userID,
+	field{
+		name: "expireTime", kind: text, check: wholeSeconds,
+		expects: `whole seconds in a string, such as "1800"`,
+	},
+	referralCode,
+	field{
+		// Required in the Drop-In table, absent from the example below it, and
+		// marked optional in the subscription guides' examples for Drop-In.
+		name: "mitManagementUrl", kind: text, check: webURL,
+		expects: `an absolute URL, such as "https://shop.example/subscriptions"`,
+	},
+	field{
+		name: "subscriptionPlan", kind: object, members: subscriptionPlan,
+		expects: "an object with a subscriptionNo, or with a plan of your own",
+	},
+	field{
+		name: "paymentDetail", kind: object, members: paymentDetail, requiredWhen: directPayment,
+		expects: "an object that says how the order is paid, with paymentToken and sessionKey for Drop-In",
+	},
+	field{
+		name: "goodsDetails", kind: array, expects: "an array of goods",
+		items: &field{kind: object, members: goods, expects: "an object with goodsId, goodsName, quantity and price"},
+	},
+	field{
+		name: "subMerchant", kind: object, expects: "an object with subMerchantNo",
+		members: newTable(field{name: "subMerchantNo", kind: text, maxLength: 64}),
+	},
+	field{name: "shippingInfo", kind: object, members: shippingInfo, expects: "an object with a name and an address"},
+	field{name: "billingInfo", kind: object, members: billingInfo, expects: "an object with an email and an address"},
+	field{
+		name: "envInfo", kind: object, expects: `an object such as {"deviceLanguage":"en"}`,
+		members: newTable(
+			field{name: "deviceId", kind: text},
+			field{name: "deviceLanguage", kind: text},
+			// Type: string; the example of the same page sends 768 and 1024.
+			field{name: "screenHeight", kind: numeric},
+			field{name: "screenWidth", kind: numeric},
+		),
+	},
+	field{name: "language", kind: text, maxLength: 16},
+	field{ // what is in it is agreed with PayerMax's risk control
+		name: "riskParams", kind: object, members: newTable(),
+	},
+	field{ // maxLength 3; of the direct and the Drop-In pages only
+		name: "terminalType", kind: text, requiredWhen: directPayment, enum: []string{"WEB", "WAP", "APP"},
+	},
+	field{ // "ANDROID or IOS", which the Drop-In page spells Andriod: no enum
+		name: "osType", kind: text,
+	},
+	field{name: "reference", kind: text, maxLength: 512},
+	field{
+		name: "frontCallbackUrl", kind: text, requiredWhen: is("integrate", "Hosted_Checkout"), maxLength: 1024, check: appURL,
+		expects: `the URL that the user comes back to, such as "https://shop.example/paid", at most 1024 characters`,
+	},
+	field{
+		name: "notifyUrl", kind: text, maxLength: 256, check: webURL,
+		expects: `an absolute URL, such as "https://shop.example/payermax/callback", at most 256 characters`,
+	},
+)
+
+// orderAndPay15 is the table of version 1.5, which PayerMax's pages declare
+// since the OpenAPI file: the rows are those of 1.4, and the subscription
+// guides' examples of 1.5 pass both.
+var orderAndPay15 = orderAndPay14
+
+// directPayment makes a field required for orders that are not paid on
+// PayerMax's own page.
+var directPayment = is("integrate", "Direct_Payment")
+
+// amountOfOrder judges totalAmount, number or string. The guides say when it may
+// be 0: when a payment method is bound for later charges (mitType), and when a
+// subscription begins with a free trial. A charge that the merchant initiates
+// "must be greater than 0".
+var amountOfOrder = &check{
+	rules: []string{rulePattern, ruleMinimum, ruleDecimals},
+	judge: func(w *walker, v value) {
+		a, ok := w.amount(v)
+		if !ok {
+			return
+		}
+		if a.zero {
+			detail := v.siblings.object("paymentDetail")
+			switch {
+			case detail.isTrue("merchantInitiated"):
+				w.report(ruleMinimum, "must be greater than 0 when merchantInitiated is true; send the amount to charge")
+			case !detail.filled("mitType") && !v.siblings.filled("subscriptionPlan"):
+				w.report(ruleMinimum, "must be greater than 0 when neither mitType nor a subscriptionPlan is sent; send the amount")
+			}
+		}
+		w.decimals(v, a)
+	},
+}
+
+// The rows of auth-capture. PayerMax names these values only.
+var (
+	captureMode = field{
+		// Required on the direct page for auth-capture and optional on the other
+		// two; no example has authorizationType without it, which would ask for
+		// an authorisation and capture it at once.
+		name: "captureMode", kind: text, requiredWhen: with("authorizationType"), enum: []string{"MANUAL"},
+	}
+
+	authorizationType = field{name: "authorizationType", kind: text, enum: []string{"FINAL_AUTH"}}
+)

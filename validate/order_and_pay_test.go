@@ -1,0 +1,56 @@
+package validate_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// The developer who forgot what Drop-In needs is told all of it at once, in
+// words that can be acted on.
+func TestOrderAndPayMessages(t *testing.T) {
+	var got []string
+	for _, v := range lookup(t, "orderAndPay", "1.5").Validate([]byte(`{
+		"outTradeNo": "P-1", "integrate": "Direct_Payment", "authorizationType": "FINAL_AUTH", "subject": "Shoes",
+		"totalAmount": 0, "currency": "IDR", "userId": "U1", "expireTime": "30m", "notifyUrl": "shop.example",
+		"paymentDetail": {"buyerInfo": {"clientIp": "192.0.2.1, 198.51.100.2"}, "merchantInitiated": "no"},
+		"goodsDetails": [{"goodsId": "1", "goodsName": "a", "quantity": 2, "price": "5"}]
+	}`)) {
+		got = append(got, v.Message)
+	}
+	assert.Equal(t, []string{
+		"data.outTradeNo must consist of the letters A to Z and a to z, digits and underscores; replace any other character",
+		"data.captureMode is required together with authorizationType; send MANUAL",
+		"data.totalAmount must be greater than 0 when neither mitType nor a subscriptionPlan is sent; send the amount",
+		`data.expireTime must be whole seconds in digits; send a string such as "1800", at most "86400"`,
+		"data.paymentDetail.paymentToken is required together with sessionKey to pay with Drop-In; send the paymentToken that " +
+			"the component's canMakePayment returned, or pay another way, with paymentMethodType or paymentTokenID",
+		"data.paymentDetail.sessionKey is required together with paymentToken to pay with Drop-In; send the sessionKey of applyDropinSession",
+		"data.paymentDetail.buyerInfo.clientIp must be a single IPv4 or IPv6 address; send the user's own, without port or list",
+		"data.paymentDetail.buyerInfo.userAgent is required when integrate is Direct_Payment; send the User-Agent of the user's browser",
+		"data.paymentDetail.merchantInitiated must be true or false, but a string was sent; send true or false without quotes, or omit it",
+		"data.goodsDetails[0].quantity must be a string, but a number was sent; send a string of 1 to 16 characters",
+		"data.terminalType is required when integrate is Direct_Payment; send WEB, WAP or APP",
+		`data.notifyUrl must be an absolute URL without spaces; send one that starts with "https://" or "http://"`,
+	}, got)
+}
+
+// The rows that violations name do not depend on indices or on the names that
+// were sent.
+func TestRows(t *testing.T) {
+	var got []string
+	for _, v := range lookup(t, "orderAndPay", "1.4").Validate([]byte(`{
+		"outTradeNo": "P1", "integrate": "Hosted_Checkout", "subject": "s", "totalAmount": 1, "currency": "IDR", "userId": "U1",
+		"frontCallbackUrl": "https://shop.example", "goodsDetails": [7, {"goods_id": 1, "goodsName": "a", "quantity": "1", "price": "1"}],
+		"paymentDetail": {"allowedCardOrg": ["VISA", 1], "PaymentToken": 1}
+	}`)) {
+		got = append(got, v.Field+" = "+v.Row+" "+v.Rule)
+	}
+	assert.Equal(t, []string{
+		"/data/paymentDetail/PaymentToken = data.paymentDetail.paymentToken lookAlike",
+		"/data/paymentDetail/allowedCardOrg/1 = data.paymentDetail.allowedCardOrg[] type",
+		"/data/goodsDetails/0 = data.goodsDetails[] type",
+		"/data/goodsDetails/1/goodsId = data.goodsDetails[].goodsId required",
+		"/data/goodsDetails/1/goods_id = data.goodsDetails[].goodsId lookAlike",
+	}, got)
+}

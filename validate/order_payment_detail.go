@@ -1,0 +1,179 @@
+package validate
+
+// paymentDetail says how an order is paid. With Direct_Payment there are three
+// ways to do without the user's card number here: the tokens of Drop-In's
+// components (paymentToken and sessionKey), the token of an earlier payment
+// (paymentTokenID), and methods that the user completes elsewhere
+// (paymentMethodType, targetOrg).
+var paymentDetail = newTable(
+	field{ // "from the component's canMakePayment"; without a length on the page
+		name: "paymentToken", kind: text, requiredWhen: dropInWith("sessionKey"),
+		expects: "the paymentToken that the component's canMakePayment returned, or pay another way, with paymentMethodType or paymentTokenID",
+	},
+	field{
+		name: "sessionKey", kind: text, requiredWhen: dropInWith("paymentToken"),
+		expects: "the sessionKey of applyDropinSession",
+	},
+	field{
+		name: "paymentTokenID", kind: text, maxLength: 64, requiredWhen: chargedWithoutTheUser,
+		expects: "the token of an earlier payment, a string of at most 64 characters",
+	},
+	field{
+		// Required on the direct page. "If targetOrg is specified,
+		// paymentMethodType must be specified as well" is the cashier page's.
+		name: "paymentMethodType", kind: text, maxLength: 16, requiredWhen: with("targetOrg"), covered: components,
+		expects: `a payment method type such as "CARD", at most 16 characters`,
+	},
+	field{ // maxLength 16 on the cashier page, 32 on the direct one
+		name: "targetOrg", kind: text, maxLength: 32,
+	},
+	field{
+		name: "allowedCardOrg", kind: array, items: &field{kind: text, expects: `a card organisation such as "VISA"`},
+		expects: `an array of card organisations, such as ["VISA"]`,
+	},
+	field{
+		name: "payAccountInfo", kind: array, expects: "an array of accounts",
+		items: &field{
+			kind: object, expects: "an object with accountNo and accountNoType",
+			members: newTable(
+				field{name: "accountNo", kind: text, maxLength: 32},
+				field{name: "accountNoType", kind: text, enum: []string{"EMAIL", "PHONE", "ACCOUNT"}}, // maxLength 255
+			),
+		},
+	},
+	field{
+		name: "cardInfo", kind: object, expects: "an object with the card's number, name and dates",
+		members: newTable(
+			field{name: "cardIdentifierNo", kind: text, maxLength: 19},
+			field{name: "cardHolderFullName", kind: text, maxLength: 64},
+			field{name: "cardExpirationMonth", kind: text, maxLength: 2},
+			field{name: "cardExpirationYear", kind: text, maxLength: 2},
+			field{name: "cvv", kind: text, maxLength: 4},
+			field{name: "stored", kind: text, maxLength: 1},
+			field{name: "dynamic3DS", kind: text, maxLength: 64},
+		),
+	},
+	field{
+		// Required on the direct and the Drop-In pages; the subscription guides'
+		// direct examples for wallets omit it, those for Drop-In never do.
+		name: "buyerInfo", kind: object, members: buyerInfo, requiredWhen: dropIn,
+		expects: "an object with the user's clientIp and userAgent",
+	},
+	field{
+		name: "tokenForFutureUse", kind: boolean,
+		expects: "true or false without quotes, or omit it",
+	},
+	field{
+		name: "merchantInitiated", kind: boolean,
+		expects: "true or false without quotes, or omit it",
+	},
+	field{ // maxLength 16 on the cashier page, whose text names the same values
+		name: "mitType", kind: text, enum: []string{"SCHEDULED", "UNSCHEDULED"},
+	},
+	field{
+		name: "info3DSecure", kind: object, expects: "an object with the result of your own 3-D Secure",
+		members: newTable(
+			field{name: "threeDSVersion", kind: text},
+			field{name: "eci", kind: text},
+			field{name: "cavv", kind: text},
+			field{name: "dsTransactionId", kind: text},
+			field{name: "xid", kind: text},
+		),
+	},
+	field{
+		// network and type are required in the table, and absent from the
+		// example of the same page.
+		name: "applePayPaymentData", kind: object, expects: "an object with Apple Pay's decrypted token",
+		members: newTable(
+			field{name: "applicationExpirationDate", kind: text},
+			field{name: "applicationPrimaryAccountNumber", kind: text},
+			field{name: "currencyCode", kind: text}, // numeric, of ISO 4217
+			field{name: "deviceManufacturerIdentifier", kind: text},
+			field{
+				name: "paymentData", kind: object, expects: "an object with eciIndicator and onlinePaymentCryptogram",
+				members: newTable(
+					field{name: "eciIndicator", kind: text},
+					field{name: "onlinePaymentCryptogram", kind: text},
+				),
+			},
+			field{name: "paymentDataType", kind: text},
+			field{name: "transactionAmount", kind: text}, // what the wallet signed; totalAmount is what is paid
+			field{name: "network", kind: text},
+			field{name: "type", kind: text},
+			field{name: "displayName", kind: text},
+		),
+	},
+	field{
+		// cardNetwork is required in the table, and absent from the example of
+		// the same page, which has eciIndicator and cryptogram instead.
+		name: "googlePayDetails", kind: object, expects: "an object with Google Pay's decrypted token",
+		members: newTable(
+			field{name: "authMethod", kind: text},
+			field{name: "pan", kind: text},
+			field{name: "expirationMonth", kind: text},
+			field{name: "expirationYear", kind: text},
+			field{name: "cryptogram", kind: text},
+			field{name: "eciIndicator", kind: text},
+			field{name: "description", kind: text},
+			field{name: "cardNetwork", kind: text},
+			field{name: "cardHolderFullName", kind: text},
+		),
+	},
+)
+
+// buyerInfo is the user who pays. The cashier page does not have it, and asks
+// for what it needs itself.
+var buyerInfo = newTable(
+	field{
+		name: "clientIp", kind: text, requiredWhen: directPayment, check: ipAddress,
+		expects: `the user's IP address, such as "59.82.59.92"`,
+	},
+	field{
+		name: "userAgent", kind: text, requiredWhen: directPayment,
+		expects: "the User-Agent of the user's browser",
+	},
+	field{name: "firstName", kind: text, maxLength: 64},
+	field{name: "middleName", kind: text, maxLength: 64},
+	field{name: "lastName", kind: text, maxLength: 64},
+	field{name: "email", kind: text, maxLength: 255},
+	field{name: "phoneNo", kind: text, maxLength: 32},
+	field{name: "phoneNoRegion", kind: text, maxLength: 16},
+	field{name: "idType", kind: text, maxLength: 32},
+	field{name: "idNo", kind: text, maxLength: 64},
+	field{name: "taxType", kind: text, maxLength: 32},
+	field{name: "taxNo", kind: text, maxLength: 64},
+	field{name: "address", kind: text, maxLength: 1024},
+	field{name: "city", kind: text, maxLength: 64},
+	field{name: "region", kind: text, maxLength: 64},
+	field{name: "zipCode", kind: text, maxLength: 32},
+)
+
+// dropIn makes a field required beside either of the tokens of Drop-In.
+var dropIn = &condition{
+	says: "to pay with Drop-In",
+	holds: func(siblings *members) bool {
+		return siblings.filled("sessionKey") || siblings.filled("paymentToken")
+	},
+}
+
+// dropInWith makes one of the two tokens of Drop-In required with the other. A
+// direct payment that names no other way to pay can only be meant as Drop-In.
+func dropInWith(other string) *condition {
+	return &condition{
+		says: "together with " + other + " to pay with Drop-In",
+		holds: func(siblings *members) bool {
+			return siblings.filled(other) ||
+				directPayment.holds(siblings) && !siblings.filled("paymentMethodType") && !siblings.filled("paymentTokenID")
+		},
+	}
+}
+
+// chargedWithoutTheUser makes paymentTokenID required: "for a token payment or
+// a later charge of the merchant's". Merchants that keep cards themselves send
+// the card instead.
+var chargedWithoutTheUser = &condition{
+	says: "when merchantInitiated is true",
+	holds: func(siblings *members) bool {
+		return siblings.isTrue("merchantInitiated") && !siblings.filled("cardInfo")
+	},
+}

@@ -239,7 +239,7 @@ func TestOfficialSDKEnvelopes(t *testing.T) {
 		"Java's version 1.4":     {javaTyped(migrated(javaSDK), "applyDropinSession", typedSession), `"version":"1.4"`, nil},
 		"Java, another zone":     {javaSDK.send(with(javaSDK, inShanghai), "applyDropinSession", text), `+08:00"`, nil},
 		"Java, anonymous":        {javaSDK.send(with(javaSDK, anonymous), "applyDropinSession", text), `},"keyVersion":"1","requestTime"`, nil},
-		"Java 1.0.0":             {javaSDK100(migrated(javaSDK), "applyDropinSession", text), `"merchantAppId":"` + appID, []string{"merchantAppId"}},
+		"Java 1.0.0":             {javaSDK100(migrated(javaSDK), "applyDropinSession", text), `"merchantAppId":"` + appID, nil},
 		"Java, provider":         {javaSDK.send(with(javaSDK, provider), "applyDropinSession", text), `"spMerchantNo":"SP1"`, []string{"spMerchantNo"}},
 		"Go's version 1.1":       {goSDK.send(migrated(goSDK), "applyDropinSession", text), `"version":"1.1"`, nil},
 		"Go at a full second":    {goSDK.send(with(goSDK, at(0)), "applyDropinSession", text), `"2026-01-02T03:04:05Z"`, nil},
@@ -275,8 +275,11 @@ func TestOfficialJavaSDKAmounts(t *testing.T) {
 		sends string
 		code  string // PayerMax's
 	}{
-		"orderAndPay": {javaBean{"outTradeNo": "P1", "totalAmount": int64(9007199254740993)}, `{"outTradeNo":"P1","totalAmount":9007199254740993}`, "PARAMS_INVALID"},
-		"refund":      {javaBean{"outRefundNo": "R1", "outTradeNo": "P1", "refundAmount": json.Number("15.00"), "refundCurrency": "USD"}, `"refundAmount":15.00,`, "ORDER_NOT_EXIST"},
+		"orderAndPay": {javaBean{
+			"outTradeNo": "P1", "integrate": "Hosted_Checkout", "subject": "SUCCESS", "totalAmount": int64(9007199254740993), "currency": "IDR",
+			"country": "ID", "userId": "U1", "terminalType": "WEB", "frontCallbackUrl": "https://shop.example/done",
+		}, `"totalAmount":9007199254740993`, "PARAMS_INVALID"},
+		"refund": {javaBean{"outRefundNo": "R1", "outTradeNo": "P1", "refundAmount": json.Number("15.00"), "refundCurrency": "USD"}, `"refundAmount":15.00,`, "ORDER_NOT_EXIST"},
 	} {
 		call := javaTyped(migrated(javaSDK), endpoint, test.data)
 		require.Contains(t, call.body, test.sends)

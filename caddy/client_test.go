@@ -124,7 +124,11 @@ func (s *sidecar) dial(t *testing.T) *client {
 	t.Helper()
 	conn, err := net.Dial("tcp", s.addr)
 	require.NoError(t, err)
-	require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+	return newClient(conn)
+}
+
+func newClient(conn net.Conn) *client {
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
 	seen := new(bytes.Buffer)
 	return &client{conn, bufio.NewReader(io.TeeReader(conn, seen)), seen}
 }

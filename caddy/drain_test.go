@@ -1,0 +1,185 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// startWithHealth runs a sidecar as an orchestrator would: with health on a
+// listener of its own, and time to be taken out of service.
+func startWithHealth(t *testing.T, globals string, want setup) (s *sidecar, health string) {
+	t.Helper()
+	port, healthPort := freePort(t), freePort(t)
+	config := fmt.Sprintf(`{
+	admin off
+	persist_config off
+	debug
+	%s
+}
+
+http://:%d {
+	bind 127.0.0.1
+	%s
+}
+
+http://:%d {
+	bind 127.0.0.1
+	payermax_health
+	metrics /metrics
+}
+`, globals, port, payermaxBlock(t, want), healthPort)
+	s = start(t, "127.0.0.1:"+strconv.Itoa(port), config, want.env)
+	return s, "http://127.0.0.1:" + strconv.Itoa(healthPort)
+}
+
+// healthOf asks a probe's question.
+func healthOf(t *testing.T, url string) (status int, body struct{ Status string }) {
+	t.Helper()
+	client := http.Client{Timeout: time.Second}
+	res, err := client.Get(url)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(raw, &body), "%s", raw)
+	return res.StatusCode, body
+}
+
+// Told to end, a sidecar says at once that it is not ready, serves on for the
+// configured delay, answers what is under way, and ends with 0.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	for name, signals := range map[string]int{"SIGTERM": 1, "SIGTERM, twice": 2} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			gateway := newUpstream(t)
+			s, health := startWithHealth(t, "shutdown_delay 3s\ngrace_period 10s", setup{gateway: gateway.url()})
+			status, body := healthOf(t, health+"/readyz")
+			require.Equal(t, http.StatusOK, status)
+			require.Equal(t, "ok", body.Status)
+
+			// The gateway takes longer than the delay.
+			release := make(chan struct{})
+			gateway.answers(func(conn net.Conn, r *request) bool {
+				<-release
+				return answerWith(signed(success))(conn, r)
+			})
+			c, answered := s.dial(t), make(chan *response, 1)
+			go func() {
+				res, err := c.roundTrip(post(validBody()))
+				assert.NoError(t, err)
+				answered <- res
+			}()
+			await(t, 5*time.Second, "the call at the gateway", func() bool { return len(gateway.received()) == 1 })
+
+			told := time.Now()
+			for range signals {
+				require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+			}
+			await(t, time.Second, "not to be ready", func() bool {
+				status, _ := healthOf(t, health+"/readyz")
+				return status == http.StatusServiceUnavailable
+			})
+			_, body = healthOf(t, health+"/readyz")
+			assert.Equal(t, "shutting_down", body.Status)
+			status, _ = healthOf(t, health+"/livez")
+			assert.Equal(t, http.StatusOK, status)
+
+			// Within the delay, new calls are served like before.
+			gateway.answers(answerWith(signed(success)))
+			requireSuccess(t, s.post(t, validBody()))
+			assert.Less(t, time.Since(told), 3*time.Second)
+
+			time.Sleep(time.Until(told.Add(3500 * time.Millisecond)))
+			close(release)
+			res := <-answered
+			require.NotNil(t, res)
+			requireSuccess(t, res)
+			s.awaitEnd(t)
+			assert.Less(t, time.Since(told), 12*time.Second)
+		})
+	}
+}
+
+// Signals that are none of an orchestrator's end nothing.
+func TestHangup(t *testing.T) {
+	t.Parallel()
+	gateway := newUpstream(t)
+	s := startSidecar(t, setup{gateway: gateway.url()})
+	for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR2, syscall.SIGPIPE} {
+		require.NoError(t, s.cmd.Process.Signal(signal))
+	}
+	s.awaitLog(t, "not implemented", "SIGHUP")
+	requireSuccess(t, s.post(t, validBody()))
+}
+
+// Reloads under load lose no call: each that was begun is answered, and none
+// reaches the gateway twice. What net/http and Linux do close unserved are
+// connections: idle ones, and those on which no request was read yet.
+func TestReloadUnderLoad(t *testing.T) {
+	t.Parallel()
+	gateway := newUpstream(t)
+	s := startSidecar(t, setup{gateway: gateway.url()})
+
+	var answered, closed atomic.Int64
+	stop := make(chan struct{})
+	var workers sync.WaitGroup
+	for range 8 {
+		workers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if s.callOnce(t) {
+					answered.Add(1)
+				} else {
+					closed.Add(1)
+				}
+			}
+		})
+	}
+	for i := range 10 {
+		require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
+		await(t, 10*time.Second, "a reload", func() bool { return s.log.countLines("successfully reloaded config from file") == i+1 })
+		time.Sleep(20 * time.Millisecond)
+	}
+	close(stop)
+	workers.Wait()
+
+	t.Logf("%d answered, %d connections closed unserved", answered.Load(), closed.Load())
+	assert.Greater(t, answered.Load(), int64(50))
+	assert.EqualValues(t, answered.Load(), len(gateway.received()), "each call once")
+	await(t, 5*time.Second, "a line for each call", func() bool {
+		return s.log.countLines(`"msg":"call"`, `"payermax.outcome":"answered"`) == len(gateway.received())
+	})
+}
+
+// callOnce makes a call on a connection of its own. It reports false if the
+// connection was closed without an answer.
+func (s *sidecar) callOnce(t *testing.T) bool {
+	conn, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	res, err := newClient(conn).roundTrip(post(validBody(), "Connection: close"))
+	if err != nil {
+		return false
+	}
+	assert.Equal(t, http.StatusOK, res.status, "%s", res.raw)
+	return true
+}

@@ -119,9 +119,15 @@ func (m *metrics) announce(routes map[string]route) {
 		for _, code := range []string{applySuccess, signVerifyFailed, requestTimeOver} {
 			m.codes.WithLabelValues(rt.name, code)
 		}
+		for _, result := range []string{shadowAgree, shadowDisagree, shadowUnsigned} {
+			m.shadow.WithLabelValues(rt.name, result)
+		}
 	}
 	for _, result := range answerResults {
 		m.answers.WithLabelValues(result)
+	}
+	for _, result := range notificationResults {
+		m.notifications.WithLabelValues(result)
 	}
 	for _, limit := range []string{limitEndpoint, limitCaller, limitAmount, limitRate} {
 		m.limits.WithLabelValues(limit)

@@ -226,6 +226,13 @@ func looksLikeVerifiedHeader(field string) bool {
 	return strings.EqualFold(plain, "payermaxverified")
 }
 
+// notificationResults are what can become of a notification, as the metric
+// names it.
+var notificationResults = []string{
+	"passed", "duplicate", "concurrent", "not_accepted",
+	"unsigned", "wrong_signature", "too_large", "method", "coding", "incomplete",
+}
+
 // record counts a notification and logs what became of it, without its content.
 func (n *Notify) record(result string, size, status int) {
 	processMetrics.notifications.WithLabelValues(result).Inc()

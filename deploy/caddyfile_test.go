@@ -1,0 +1,189 @@
+package deploy
+
+import (
+	"context"
+	"encoding/json"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Each Caddyfile is formatted as caddy fmt would.
+func TestCaddyfilesAreFormatted(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("kubernetes/components/*/Caddyfile")
+	require.NoError(t, err)
+	require.Len(t, files, 2)
+	for _, file := range files {
+		out, err := exec.Command(caddy(t), "fmt", "--diff", file).CombinedOutput()
+		assert.NoError(t, err, "%s\n%s", file, out)
+	}
+}
+
+// Each container's Caddyfile is one that the binary takes, with the container's
+// environment and with keys where the Secret would be mounted.
+func TestCaddyfilesAreValid(t *testing.T) {
+	t.Parallel()
+	for _, folder := range overlays(t) {
+		t.Run(folder, func(t *testing.T) {
+			p := newPod(t, folder)
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			if folder == "kubernetes/overlays/shared-gateway" {
+				makeCertificates(t, p)
+			}
+			out, err := p.caddy(t, ctx, "validate", "--config", p.caddyfile).CombinedOutput()
+			require.NoError(t, err, string(out))
+		})
+	}
+}
+
+// config is what these tests look at of Caddy's JSON.
+type config struct {
+	Admin struct {
+		Disabled bool
+		Config   struct{ Persist *bool }
+	}
+	Apps struct {
+		HTTP struct {
+			GracePeriod   time.Duration `json:"grace_period"`
+			ShutdownDelay time.Duration `json:"shutdown_delay"`
+			Servers       map[string]*server
+		}
+	}
+}
+
+type server struct {
+	Listen         []string
+	Routes         json.RawMessage
+	AutomaticHTTPS struct{ Disable bool } `json:"automatic_https"`
+	TLS            []struct {
+		Client struct{ Mode string } `json:"client_authentication"`
+	} `json:"tls_connection_policies"`
+}
+
+// adapt returns the config that the container's Caddyfile stands for.
+func adapt(t *testing.T, p *pod) config {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	out, err := p.caddy(t, ctx, "adapt", "--config", p.caddyfile).Output()
+	require.NoError(t, err)
+	var c config
+	require.NoError(t, json.Unmarshal(out, &c))
+	return c
+}
+
+// What signs listens where it should, and nothing else does but health and
+// metrics. Nobody can give Caddy another config.
+func TestListeners(t *testing.T) {
+	t.Parallel()
+	for _, folder := range overlays(t) {
+		t.Run(folder, func(t *testing.T) {
+			p := newPod(t, folder)
+			c := adapt(t, p)
+			assert.True(t, c.Admin.Disabled)
+			if assert.NotNil(t, c.Admin.Config.Persist) {
+				assert.False(t, *c.Admin.Config.Persist)
+			}
+			signing := "127.0.0.1:" + p.signing
+			mutualTLS := false
+			switch filepath.Base(folder) {
+			case "unix-socket":
+				signing = "unix/" + p.root + "/run/payermax/payermax.sock|0660"
+			case "shared-gateway":
+				signing, mutualTLS = ":"+p.tls, true
+			}
+
+			expected := map[string][]string{signing: {"payermax"}, ":" + p.health: {"metrics", "payermax_health"}}
+			found := make(map[string][]string)
+			for _, server := range c.Apps.HTTP.Servers {
+				require.Len(t, server.Listen, 1)
+				listen := server.Listen[0]
+				for name := range server.handlers(t) {
+					if !slices.Contains([]string{"subroute", "reverse_proxy", "payermax_error"}, name) {
+						found[listen] = append(found[listen], name)
+					}
+				}
+				slices.Sort(found[listen])
+				assert.True(t, server.AutomaticHTTPS.Disable)
+				if listen == signing && mutualTLS {
+					require.Len(t, server.TLS, 1)
+					assert.Equal(t, "require_and_verify", server.TLS[0].Client.Mode)
+				} else {
+					assert.Empty(t, server.TLS)
+				}
+			}
+			assert.Equal(t, expected, found)
+		})
+	}
+}
+
+// handlers returns the handlers of a server, however deep in its routes.
+func (s *server) handlers(t *testing.T) map[string]map[string]any {
+	t.Helper()
+	var routes any
+	require.NoError(t, json.Unmarshal(s.Routes, &routes))
+	found := make(map[string]map[string]any)
+	var collect func(any)
+	collect = func(value any) {
+		switch value := value.(type) {
+		case map[string]any:
+			if name, ok := value["handler"].(string); ok {
+				found[name] = value
+			}
+			for _, member := range value {
+				collect(member)
+			}
+		case []any:
+			for _, element := range value {
+				collect(element)
+			}
+		}
+	}
+	collect(routes)
+	return found
+}
+
+// drain is how long the example application may take to finish its requests
+// after SIGTERM. The rest of the pod's time is the sidecar's.
+const drain = 20 * time.Second
+
+// A pod that ends has time for every call: the sidecar outlives the
+// application, a call outlives no grace period, and the kubelet kills nobody.
+func TestGracePeriods(t *testing.T) {
+	t.Parallel()
+	for _, folder := range overlays(t) {
+		t.Run(folder, func(t *testing.T) {
+			p := newPod(t, folder)
+			c := adapt(t, p)
+			seconds := *p.template.Spec.TerminationGracePeriodSeconds
+			termination := time.Duration(seconds) * time.Second
+			delay, grace := c.Apps.HTTP.ShutdownDelay, c.Apps.HTTP.GracePeriod
+			assert.GreaterOrEqual(t, delay, 5*time.Second)
+			assert.Equal(t, 25*time.Second, grace)
+			assert.Greater(t, termination, delay+grace)
+			for _, server := range c.Apps.HTTP.Servers {
+				if handler, ok := server.handlers(t)["payermax"]; ok {
+					timeout, ok := handler["timeout"].(float64)
+					require.True(t, ok, "the default timeout is longer than the grace period")
+					assert.Less(t, time.Duration(timeout), grace)
+				}
+			}
+			for _, app := range others(&p.template.Spec) {
+				if p.native { // one after the other
+					preStop := time.Duration(app.Lifecycle.PreStop.Sleep.Seconds) * time.Second
+					assert.GreaterOrEqual(t, termination, preStop+drain+delay+grace)
+				} else { // at the same time
+					assert.Equal(t, []string{"sleep", "5"}, app.Lifecycle.PreStop.Exec.Command)
+					assert.GreaterOrEqual(t, delay, 5*time.Second+drain)
+				}
+			}
+		})
+	}
+}

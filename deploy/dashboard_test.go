@@ -1,0 +1,94 @@
+package deploy
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// grafana is what these tests look at of grafana/dashboard.json.
+type grafana struct {
+	UID           string
+	SchemaVersion int
+	Panels        []panel
+	Templating    struct {
+		List []struct {
+			Name, Type string
+			Query      json.RawMessage
+		}
+	}
+}
+
+type panel struct {
+	ID                       int
+	Type, Title, Description string
+	Datasource               struct{ Type, UID string }
+	GridPos                  struct{ H, W, X, Y int }
+	FieldConfig              struct{ Defaults struct{ Unit string } }
+	Targets                  []struct {
+		RefID, Expr string
+		Datasource  struct{ UID string }
+	}
+}
+
+// dashboard reads the dashboard.
+func dashboard(t *testing.T) grafana {
+	t.Helper()
+	text, err := os.ReadFile("grafana/dashboard.json")
+	require.NoError(t, err)
+	var board grafana
+	require.NoError(t, json.Unmarshal(text, &board))
+	return board
+}
+
+// The dashboard is one that a recent Grafana takes: of a known schema, with
+// panels that have their own place, and with a data source that is chosen there.
+func TestDashboard(t *testing.T) {
+	t.Parallel()
+	board := dashboard(t)
+	assert.GreaterOrEqual(t, board.SchemaVersion, 39)
+	assert.NotEmpty(t, board.UID)
+	assert.Equal(t, "datasource", board.Templating.List[0].Name)
+	assert.Equal(t, "datasource", board.Templating.List[0].Type)
+
+	ids, cells := make(map[int]bool), make(map[[2]int]string)
+	var rows []string
+	for _, panel := range board.Panels {
+		assert.False(t, ids[panel.ID], "%s: id %d is there twice", panel.Title, panel.ID)
+		ids[panel.ID] = true
+		assert.NotEmpty(t, panel.Title)
+		at := panel.GridPos
+		assert.LessOrEqual(t, at.X+at.W, 24, panel.Title)
+		for x := at.X; x < at.X+at.W; x++ {
+			for y := at.Y; y < at.Y+at.H; y++ {
+				assert.Empty(t, cells[[2]int{x, y}], "%s lies on another panel", panel.Title)
+				cells[[2]int{x, y}] = panel.Title
+			}
+		}
+		if panel.Type == "row" {
+			rows = append(rows, panel.Title)
+			continue
+		}
+		assert.NotEmpty(t, panel.Targets, panel.Title)
+		assert.True(t, strings.HasSuffix(panel.Description, "."), "%s: a description in full sentences", panel.Title)
+		assert.Equal(t, "${datasource}", panel.Datasource.UID, panel.Title)
+		assert.Equal(t, "prometheus", panel.Datasource.Type, panel.Title)
+		if panel.Type != "table" {
+			assert.NotEmpty(t, panel.FieldConfig.Defaults.Unit, panel.Title)
+		}
+		refs := make(map[string]bool)
+		for _, target := range panel.Targets {
+			assert.Equal(t, "${datasource}", target.Datasource.UID, panel.Title)
+			assert.False(t, refs[target.RefID], "%s: %s is there twice", panel.Title, target.RefID)
+			refs[target.RefID] = true
+			for _, variable := range []string{`job=~"$job"`, `namespace=~"$namespace"`, `instance=~"$instance"`} {
+				assert.Contains(t, target.Expr, variable, panel.Title)
+			}
+		}
+	}
+	assert.Equal(t, []string{"At a glance", "Traffic", "Errors", "Gateway answers", "Latency", "Keys and clock", "Process"}, rows)
+}

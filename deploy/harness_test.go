@@ -1,0 +1,217 @@
+package deploy
+
+// These tests hold what an operator applies against the real things: the
+// manifests against Kubernetes' own types, the Caddyfiles and metrics against
+// the binary of this repository, the rules against Prometheus.
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// caddyBinary names a binary to be tested instead of one that is built here.
+const caddyBinary = "CADDY_BINARY"
+
+// built is the folder of the binary that is built here.
+var built string
+
+func TestMain(m *testing.M) {
+	var err error
+	if built, err = os.MkdirTemp("", "caddy-payermax"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(built)
+	os.Exit(code)
+}
+
+// build builds the binary as it is shipped, from the module that this folder
+// lies in.
+var build = sync.OnceValues(func() (string, error) {
+	if binary := os.Getenv(caddyBinary); binary != "" {
+		return filepath.Abs(binary)
+	}
+	binary := filepath.Join(built, "caddy")
+	cmd := exec.Command("go", "build", "-trimpath", "-tags=nobadger,nomysql,nopgx", "-o", binary, "./caddy")
+	cmd.Dir = ".."
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building ../caddy: %w\n%s", err, out)
+	}
+	return binary, nil
+})
+
+// caddy returns the binary under test.
+func caddy(t *testing.T) string {
+	t.Helper()
+	binary, err := build()
+	require.NoError(t, err)
+	return binary
+}
+
+// tool returns the path of a program that a test cannot do without. On a
+// machine that lacks it the test is skipped, but not in CI, which installs it.
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil && os.Getenv("CI") != "" {
+		require.FailNow(t, name+" is missing, but CI must not skip this test")
+	}
+	if err != nil {
+		t.Skip(name + " is not on this machine")
+	}
+	return path
+}
+
+// output keeps what a process prints.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// process is a server that runs until the end of the test at the latest.
+type process struct {
+	cmd    *exec.Cmd
+	log    output
+	exited chan struct{}
+}
+
+// start runs a server and waits until ready says that it serves.
+func start(t *testing.T, cmd *exec.Cmd, ready func() bool) *process {
+	t.Helper()
+	p := &process{cmd: cmd, exited: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = &p.log, &p.log
+	require.NoError(t, cmd.Start())
+	go func() {
+		defer close(p.exited)
+		_ = cmd.Wait() // stop looks at the exit code
+	}()
+	t.Cleanup(func() {
+		p.stop(t, 20*time.Second)
+		if t.Failed() {
+			t.Logf("%s printed:\n%s", filepath.Base(cmd.Path), p.log.String())
+		}
+	})
+	await(t, 20*time.Second, filepath.Base(cmd.Path)+" to serve", func() bool {
+		select {
+		case <-p.exited:
+			require.FailNow(t, "ended instead of serving")
+		default:
+		}
+		return ready()
+	})
+	return p
+}
+
+// stop ends a server as an orchestrator would, unless it has ended already.
+func (p *process) stop(t *testing.T, limit time.Duration) {
+	t.Helper()
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.exited:
+	case <-time.After(limit):
+		_ = p.cmd.Process.Kill()
+		<-p.exited
+		assert.Fail(t, "did not end within "+limit.String()+" of SIGTERM")
+	}
+}
+
+// await waits for a condition, and fails the test if it does not come true.
+func await(t *testing.T, limit time.Duration, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(limit); !condition(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			require.FailNow(t, "waited in vain for "+what)
+		}
+	}
+}
+
+// lastPort is where freePort goes on looking. It stays below the ports that
+// systems hand out for outgoing connections, one of which could otherwise take
+// the port before the server does.
+var lastPort atomic.Int32
+
+func init() { lastPort.Store(int32(12000 + os.Getpid()%16000)) }
+
+// freePort returns a port of 127.0.0.1 that nobody listens on, and that no
+// other test of this process gets.
+func freePort(t *testing.T) string {
+	t.Helper()
+	for range 1000 {
+		port := strconv.Itoa(int(lastPort.Add(1)))
+		if listener, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			listener.Close()
+			return port
+		}
+	}
+	require.FailNow(t, "no free port")
+	return ""
+}
+
+// answers reports whether a GET is answered with 200.
+func answers(url string) bool {
+	status, _ := get(url)
+	return status == http.StatusOK
+}
+
+// get returns status and body, or no status if there is no answer.
+func get(url string) (status int, body string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, ""
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, ""
+	}
+	defer answer.Body.Close()
+	read, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return 0, ""
+	}
+	return answer.StatusCode, string(read)
+}
+
+// post sends a call and returns the answer's status, code and body.
+func post(t *testing.T, client *http.Client, url, body string) (status int, code, answered string) {
+	t.Helper()
+	answer, err := client.Post(url, "application/json", bytes.NewBufferString(body))
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	read, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	var envelope struct{ Code string }
+	_ = json.Unmarshal(read, &envelope) // an answer without a code has none
+	return answer.StatusCode, envelope.Code, string(read)
+}

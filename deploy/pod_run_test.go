@@ -1,0 +1,121 @@
+package deploy
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The sandbox's pod answers calls, and PayerMax is not needed.
+func TestSandboxPod(t *testing.T) {
+	t.Parallel()
+	p := newPod(t, "kubernetes/overlays/sandbox", "PAYERMAX_SHUTDOWN_DELAY=1s")
+	process := p.run(t)
+	status, code, _ := post(t, client(new(http.Transport)), "http://127.0.0.1:"+p.signing+dropinPath, dropinCall)
+	assert.Equal(t, http.StatusOK, status)
+	assert.Equal(t, "APPLY_SUCCESS", code)
+	_, container := podOf(p.manifests)
+	assert.True(t, answers(p.probe(container.LivenessProbe)))
+	assert.True(t, answers(p.probe(container.ReadinessProbe)))
+
+	// As the pod ends: not ready any more, but still serving for the delay.
+	require.NoError(t, process.cmd.Process.Signal(syscall.SIGTERM))
+	await(t, time.Second, "the readiness probe to fail", func() bool {
+		status, _ := get(p.probe(container.ReadinessProbe))
+		return status == http.StatusServiceUnavailable
+	})
+	_, code, _ = post(t, client(new(http.Transport)), "http://127.0.0.1:"+p.signing+dropinPath, dropinCall)
+	assert.Equal(t, "APPLY_SUCCESS", code)
+	<-process.exited
+	assert.Zero(t, process.cmd.ProcessState.ExitCode())
+}
+
+// With keys, the pod starts and is ready although PayerMax cannot be reached,
+// and refuses what is no endpoint.
+func TestPodWithKeys(t *testing.T) {
+	t.Parallel()
+	p := newPod(t, "kubernetes/overlays/production", "PAYERMAX_SHUTDOWN_DELAY=10ms")
+	p.run(t)
+	_, container := podOf(p.manifests)
+	status, body := get(p.probe(container.ReadinessProbe))
+	assert.Equal(t, http.StatusOK, status)
+	assert.Contains(t, body, `"source":"file"`)
+	status, code, _ := post(t, client(new(http.Transport)), "http://127.0.0.1:"+p.signing+"/aggregate-pay/api/gateway/none", dropinCall)
+	assert.Equal(t, http.StatusNotFound, status)
+	assert.Equal(t, "NOT_FOUND", code)
+}
+
+// The socket is for the sidecar and its group, and survives a sidecar that was
+// killed: the volume, and so the old socket, is still there when it starts again.
+func TestUnixSocketPod(t *testing.T) {
+	t.Parallel()
+	p := newPod(t, "kubernetes/overlays/unix-socket",
+		"PAYERMAX_GATEWAY=sandbox", "PAYERMAX_PRIVATE_KEY", "PAYERMAX_GATEWAY_PUBLIC_KEY", "PAYERMAX_SHUTDOWN_DELAY=10ms")
+	socket := p.root + "/run/payermax/payermax.sock"
+	app := client(&http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}})
+	call := func() {
+		t.Helper()
+		_, code, _ := post(t, app, "http://payermax"+dropinPath, dropinCall)
+		assert.Equal(t, "APPLY_SUCCESS", code)
+		info, err := os.Stat(socket)
+		require.NoError(t, err)
+		assert.Equal(t, os.FileMode(0o660), info.Mode().Perm())
+	}
+
+	first := p.run(t)
+	call()
+	require.NoError(t, first.cmd.Process.Kill())
+	<-first.exited
+	app.CloseIdleConnections()
+	require.FileExists(t, socket)
+	p.run(t)
+	call()
+
+	_, err := net.Dial("tcp", "127.0.0.1:"+p.signing)
+	assert.Error(t, err, "nothing listens on the port any more")
+}
+
+// The shared gateway signs for who has a certificate of the callers' CA.
+func TestSharedGatewayPod(t *testing.T) {
+	t.Parallel()
+	p := newPod(t, "kubernetes/overlays/shared-gateway",
+		"PAYERMAX_GATEWAY=sandbox", "PAYERMAX_PRIVATE_KEY", "PAYERMAX_GATEWAY_PUBLIC_KEY", "PAYERMAX_SHUTDOWN_DELAY=10ms")
+	folder := makeCertificates(t, p)
+	process := p.run(t)
+	// The gateway's own certificate and key, which no CA of callers has signed.
+	stranger, err := tls.LoadX509KeyPair(filepath.Join(folder, "gateway.crt"), filepath.Join(folder, "gateway.key"))
+	require.NoError(t, err)
+	shop, err := tls.LoadX509KeyPair(filepath.Join(folder, "shop.crt"), filepath.Join(folder, "shop.key"))
+	require.NoError(t, err)
+
+	// As the Service's name would lead there.
+	dial := func(c *http.Client) *http.Client {
+		c.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, "127.0.0.1:"+p.tls)
+		}
+		return c
+	}
+	url := "https://payermax-gateway" + dropinPath
+	for name, refused := range map[string]*http.Client{
+		"without a certificate": dial(caller(t, folder)), "with another CA's": dial(caller(t, folder, stranger)),
+	} {
+		// The reason may be lost: the gateway closes the connection at once.
+		_, err := refused.Post(url, "application/json", strings.NewReader(dropinCall))
+		assert.Error(t, err, name)
+	}
+	_, code, body := post(t, dial(caller(t, folder, shop)), url, dropinCall)
+	assert.Equal(t, "APPLY_SUCCESS", code, body)
+	assert.Equal(t, 1, strings.Count(process.log.String(), `"msg":"call"`), "calls that were served")
+}

@@ -1,0 +1,141 @@
+package deploy
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// pod is the signer's container of one folder, on this machine: its Caddyfile
+// and environment, with the mounted directories in a temporary one.
+type pod struct {
+	manifests *manifests
+	template  *corev1.PodTemplateSpec
+	native    bool
+	root      string // what is / in the container
+	caddyfile string // the path
+	env       []string
+	// The ports that were chosen in the place of 8080, 8081 and 8443.
+	signing, health, tls string
+}
+
+// newPod renders a folder and puts what its container mounts in place. Further
+// variables, such as PAYERMAX_BIND=..., replace those of the container; those
+// without a value remove them.
+func newPod(t *testing.T, folder string, variables ...string) *pod {
+	t.Helper()
+	p := &pod{manifests: render(t, folder), signing: freePort(t), health: freePort(t), tls: freePort(t)}
+	var container *corev1.Container
+	p.template, container = podOf(p.manifests)
+	_, p.native = signer(&p.template.Spec)
+
+	// Paths of sockets must be short, which those of t.TempDir are not.
+	var err error
+	p.root, err = os.MkdirTemp("", "pod")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(p.root) })
+	for _, mount := range container.VolumeMounts {
+		require.NoError(t, os.MkdirAll(p.root+mount.MountPath, 0o755))
+	}
+
+	env := environment(p.manifests, container)
+	for _, variable := range variables {
+		name, value, found := strings.Cut(variable, "=")
+		if env[name] = value; !found {
+			delete(env, name)
+		}
+	}
+	for name, value := range env {
+		p.env = append(p.env, name+"="+p.here(value))
+	}
+	private, public := keyPair(t)
+	for variable, key := range map[string]*pem.Block{"PAYERMAX_PRIVATE_KEY": private, "PAYERMAX_GATEWAY_PUBLIC_KEY": public} {
+		if path, ok := env[variable]; ok {
+			require.NoError(t, os.WriteFile(p.root+path, pem.EncodeToMemory(key), 0o600))
+		}
+	}
+	p.caddyfile = filepath.Join(p.root, "etc/caddy/Caddyfile")
+	require.NoError(t, os.WriteFile(p.caddyfile, []byte(p.here(caddyfileOf(t, p.template, p.manifests))), 0o600))
+	return p
+}
+
+// here translates directories and ports from the container to this machine.
+func (p *pod) here(text string) string {
+	return strings.NewReplacer(
+		"/run/", p.root+"/run/", "/var/lib/caddy", p.root+"/var/lib/caddy",
+		":8080 {", ":"+p.signing+" {", ":8081 {", ":"+p.health+" {", ":8443 {", ":"+p.tls+" {",
+	).Replace(text)
+}
+
+// caddyfileOf returns the Caddyfile that the container mounts.
+func caddyfileOf(t *testing.T, template *corev1.PodTemplateSpec, m *manifests) string {
+	t.Helper()
+	for _, volume := range template.Spec.Volumes {
+		if volume.ConfigMap != nil {
+			return m.configMaps[volume.ConfigMap.Name].Data["Caddyfile"]
+		}
+	}
+	require.FailNow(t, "no ConfigMap is mounted")
+	return ""
+}
+
+// caddy is the binary with the container's environment and nothing else.
+func (p *pod) caddy(t *testing.T, ctx context.Context, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(ctx, caddy(t), args...)
+	cmd.Dir, cmd.Env = p.root, p.env
+	return cmd
+}
+
+// run starts the container.
+func (p *pod) run(t *testing.T) *process {
+	t.Helper()
+	_, container := podOf(p.manifests)
+	args := make([]string, len(container.Args))
+	for i, arg := range container.Args {
+		args[i] = strings.ReplaceAll(arg, "/etc/caddy/Caddyfile", p.caddyfile)
+	}
+	return start(t, p.caddy(t, context.Background(), args...), func() bool {
+		return answers(p.probe(container.StartupProbe))
+	})
+}
+
+// probe returns the URL that the kubelet would ask.
+func (p *pod) probe(probe *corev1.Probe) string {
+	return "http://127.0.0.1:" + p.health + probe.HTTPGet.Path
+}
+
+// keyPair makes a key as PayerMax's merchants have them.
+func keyPair(t *testing.T) (private, public *pem.Block) {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	pkix, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	require.NoError(t, err)
+	return &pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}, &pem.Block{Type: "PUBLIC KEY", Bytes: pkix}
+}
+
+// dropinCall is a call that the sandbox answers with success.
+const (
+	dropinPath = "/aggregate-pay/api/gateway/applyDropinSession"
+	dropinCall = `{"data":{"totalAmount":10000,"currency":"IDR","country":"ID","userId":"U10001"}}`
+)
+
+// client is an HTTP client that gives up in time.
+func client(transport *http.Transport) *http.Client {
+	return &http.Client{Transport: transport, Timeout: 10 * time.Second}
+}

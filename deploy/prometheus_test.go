@@ -1,0 +1,90 @@
+package deploy
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A real Prometheus with this folder's config and rules finds the binary's
+// metrics, and evaluates every rule.
+func TestPrometheus(t *testing.T) {
+	t.Parallel()
+	program := tool(t, "prometheus")
+	target := "127.0.0.1:" + startObserved(t)
+	folder := t.TempDir()
+	for _, name := range []string{"prometheus.yaml", "rules.yaml"} {
+		text, err := os.ReadFile(filepath.Join("prometheus", name))
+		require.NoError(t, err)
+		// As it is, but for the port and for the time that a test has.
+		changed := strings.NewReplacer("127.0.0.1:8081", target, "_interval: 15s", "_interval: 1s").Replace(string(text))
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(changed), 0o600))
+	}
+	address := "127.0.0.1:" + freePort(t)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	start(t, exec.CommandContext(ctx, program, "--config.file="+filepath.Join(folder, "prometheus.yaml"),
+		"--storage.tsdb.path="+filepath.Join(folder, "data"), "--web.listen-address="+address),
+		func() bool { return answers("http://" + address + "/-/ready") })
+
+	for _, query := range []string{
+		`up{job="payermax"} == 1`,
+		`caddy_payermax_answers_total{job="payermax", result="verified"} >= 1`,
+	} {
+		await(t, 30*time.Second, query, func() bool {
+			var vector struct {
+				Result []struct{ Metric map[string]string }
+			}
+			return ask(address, "query?query="+url.QueryEscape(query), &vector) &&
+				len(vector.Result) == 1 && vector.Result[0].Metric["instance"] == target
+		})
+	}
+
+	var rules struct {
+		Groups []struct {
+			Rules []struct{ Name, Health, LastError, State string }
+		}
+	}
+	await(t, 30*time.Second, "all rules to be evaluated", func() bool {
+		if !ask(address, "rules", &rules) {
+			return false
+		}
+		for _, group := range rules.Groups {
+			for _, rule := range group.Rules {
+				if rule.Health == "unknown" {
+					return false
+				}
+			}
+		}
+		return true
+	})
+	evaluated := 0
+	for _, group := range rules.Groups {
+		for _, rule := range group.Rules {
+			assert.Equal(t, "ok", rule.Health, "%s: %s", rule.Name, rule.LastError)
+			assert.NotEqual(t, "firing", rule.State, rule.Name)
+			evaluated++
+		}
+	}
+	assert.Len(t, alerts(t), evaluated)
+}
+
+// ask queries Prometheus' HTTP API and reports whether it answered.
+func ask(address, query string, data any) bool {
+	status, body := get("http://" + address + "/api/v1/" + query)
+	answer := struct {
+		Status string
+		Data   any
+	}{Data: data}
+	return status == http.StatusOK && json.Unmarshal([]byte(body), &answer) == nil && answer.Status == "success"
+}

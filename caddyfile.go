@@ -108,6 +108,9 @@ func parsePayermax(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) 
 	var handlers []json.RawMessage
 	switch gateway {
 	case "":
+		if name := proxy.resembling("gateway"); name != "" {
+			return nil, h.Errf("unrecognized option %s; did you mean gateway?", name)
+		}
 		return nil, h.Err("gateway is required: uat, production, sandbox or a URL such as https://host")
 	case gatewaySandbox:
 		if len(proxy.tokens) > 0 {

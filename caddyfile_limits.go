@@ -31,7 +31,7 @@ func (h *Handler) unmarshalContract(d *caddyfile.Dispenser) error {
 		case "components":
 			target = &h.Contract.Components
 		default:
-			return d.Errf("unrecognized option %s of contract; expected currencies, countries or components", d.Val())
+			return unrecognized(d, contractOptions)
 		}
 		names := d.RemainingArgs()
 		if len(names) == 0 {
@@ -72,7 +72,7 @@ func (h *Handler) unmarshalLimits(d *caddyfile.Dispenser) error {
 		case d.Val() == "caller":
 			err = h.Limits.unmarshalCaller(d)
 		default:
-			err = d.Errf("unrecognized option %s of limits; expected max_amount, rate, caller_id or caller", d.Val())
+			err = unrecognized(d, limitsOptions)
 		}
 		if err != nil {
 			return err
@@ -102,7 +102,7 @@ func (l *Limits) unmarshalCaller(d *caddyfile.Dispenser) error {
 			}
 			c.Endpoints = append(c.Endpoints, names...)
 		default:
-			err = d.Errf("unrecognized option %s of a caller; expected endpoints, max_amount or rate", d.Val())
+			err = unrecognized(d, callerOptions)
 		}
 		if err != nil {
 			return err

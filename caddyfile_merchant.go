@@ -75,7 +75,7 @@ func (h *Handler) unmarshalMerchant(d *caddyfile.Dispenser) error {
 			return err
 		}
 		if !known {
-			return d.Errf("unrecognized option %s of a merchant", d.Val())
+			return unrecognized(d, append([]string{"match"}, merchantOptions...))
 		}
 	}
 	h.Merchants = append(h.Merchants, choice)
@@ -145,7 +145,7 @@ func (f *KeyFile) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return err
 			}
 		default:
-			return d.Errf("unrecognized option %s", d.Val())
+			return unrecognized(d, []string{"refuse_world_readable"})
 		}
 	}
 	return nil

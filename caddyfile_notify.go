@@ -38,7 +38,7 @@ func (n *Notify) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "duplicates":
 			err = unmarshalDuration(d, &n.Duplicates)
 		default:
-			err = d.Errf("unrecognized option %s", d.Val())
+			err = unrecognized(d, notifyOptions)
 		}
 		if err != nil {
 			return err

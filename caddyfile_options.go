@@ -24,7 +24,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return err
 		}
 		if !known {
-			return d.Errf("unrecognized option %s", d.Val())
+			return unrecognized(d, handlerOptions)
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package payermax
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -78,12 +79,34 @@ func (o *proxyOptions) parse(h httpcaddyfile.Helper, upstreams []string) (*rever
 
 	proxy := new(reverseproxy.Handler)
 	if err := proxy.UnmarshalCaddyfile(caddyfile.NewDispenser(tokens)); err != nil {
-		return nil, err
+		return nil, o.explain(err)
 	}
 	if len(upstreams) > 1 {
 		o.failOver(proxy)
 	}
 	return proxy, proxy.FinalizeUnmarshalCaddyfile(h)
+}
+
+// explain adds to an error about an option that reverse_proxy does not know
+// which of ours may have been meant.
+func (o *proxyOptions) explain(err error) error {
+	for _, name := range o.names {
+		suggestion := suggest(name, handlerOptions)
+		if suggestion != "" && strings.Contains(err.Error(), "unrecognized subdirective "+name+",") {
+			return fmt.Errorf("%w; did you mean %s?", err, suggestion)
+		}
+	}
+	return err
+}
+
+// resembling returns the option that was probably meant to be the one of ours,
+// or "".
+func (o *proxyOptions) resembling(ours string) string {
+	i := slices.IndexFunc(o.names, func(name string) bool { return suggest(name, []string{ours}) != "" })
+	if i < 0 {
+		return ""
+	}
+	return o.names[i]
 }
 
 // failOver makes the first upstream the one that is used, and the second its

@@ -65,7 +65,7 @@ func (s *Sandbox) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			s.Merchants = append(s.Merchants, merchant)
 		default:
-			return d.Errf("unrecognized option %s", d.Val())
+			return unrecognized(d, sandboxOptions)
 		}
 	}
 	return nil
@@ -105,7 +105,7 @@ func (m *SandboxMerchant) unmarshal(d *caddyfile.Dispenser) error {
 		case "public_key":
 			err = unmarshalPath(d, &m.PublicKey)
 		default:
-			err = d.Errf("unrecognized option %s", d.Val())
+			err = unrecognized(d, sandboxMerchantOptions)
 		}
 		if err != nil {
 			return err

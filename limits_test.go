@@ -26,7 +26,9 @@ func TestMaxAmount(t *testing.T) {
 	h := newHandler(t, func(h *Handler) {
 		h.Limits = &Limits{Quota: Quota{MaxAmounts: map[string]string{"IDR": "10000", "USD": "19.99"}}}
 	})
-	off := newHandler(t, func(h *Handler) { h.Limits, h.Validation = &Limits{Quota: Quota{MaxAmounts: map[string]string{"USD": "19.99"}}}, validationOff })
+	off := newHandler(t, func(h *Handler) {
+		h.Limits, h.Validation = &Limits{Quota: Quota{MaxAmounts: map[string]string{"USD": "19.99"}}}, validationOff
+	})
 
 	for _, test := range []struct {
 		name    string
@@ -213,4 +215,3 @@ func TestContract(t *testing.T) {
 	wrong := &Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(writePrivateKey(t, merchantKey()))}, Contract: &Contract{Currencies: []string{"RUPIAH"}}}
 	assert.ErrorContains(t, provision(t, wrong), "contract: ")
 }
-

@@ -163,7 +163,9 @@ func TestServeHTTPEndpoints(t *testing.T) {
 			"refundQuery": "1.4", "capture": "1.4", "cancel": "1.4", "exchange": "1.1",
 		}},
 	} {
-		h := newHandler(t, func(h *Handler) { h.Endpoints, h.Versions, h.Validation = test.configured, test.versions, validationOff })
+		h := newHandler(t, func(h *Handler) {
+			h.Endpoints, h.Versions, h.Validation = test.configured, test.versions, validationOff
+		})
 		for _, e := range endpoints {
 			r := post(sessionBody)
 			r.URL.Path = e.path()

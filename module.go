@@ -42,14 +42,16 @@ const (
 // `/aggregate-pay/api/gateway/applyDropinSession`; anything else is refused. A
 // request that cannot be validated, filled and signed never leaves: it is
 // answered here, in PayerMax's own JSON shape, with a `Proxy-Status` header
-// (RFC 9209) that tells the sidecar's answers from PayerMax's.
+// (RFC 9209) that tells the sidecar's answers from PayerMax's. Every answer has
+// a `Payermax-Request-Id`, by which the log names the call.
 //
-// These placeholders are set for handlers and logs further out, and the first
-// two are fields of the access log as well:
+// These placeholders are set for handlers and logs further out; endpoint and
+// outcome are fields of the access log as well:
 //
 // Placeholder | Description
 // ------------|------------
 // `{payermax.endpoint}` | The endpoint's name, such as `applyDropinSession`; empty if the request was for none
+// `{payermax.may_retry}` | Whether the call may be sent once more after an attempt that failed, for `lb_retry_match`: nothing was written, or it may be received twice
 // `{payermax.outcome}` | `answered`; `refused` (by the sidecar, nothing was sent); `not_sent` (the gateway could not be reached); `unknown` (sent, but the answer did not arrive); `unverified` (the answer's signature is missing or wrong)
 type Handler struct {
 	// The merchant that is called for, if there is only one.

@@ -1,14 +1,19 @@
 package payermax
 
 import (
+	"errors"
 	"net/url"
 	"os"
 	"regexp"
 	"strconv"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
+
+	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
 // Each Caddyfile in the README is one that Caddy takes as it stands, formatted
@@ -28,14 +33,12 @@ func TestReadmeCaddyfiles(t *testing.T) {
 func TestReadmeTables(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
-	for _, name := range []string{
-		"gateway", "app_id", "merchant_no", "sp_merchant_no", "private_key", "gateway_public_key",
-		"endpoints", "version", "key_version", "max_body_size", "timeout", "key", "merchant_public_key",
-	} {
-		assert.Contains(t, string(readme), "| `"+name+"` |")
+	for _, name := range append([]string{"gateway"}, handlerOptions...) {
+		assert.Contains(t, string(readme), "`"+name+"`")
 	}
 	for _, f := range []*refusal{
-		notServed(&url.URL{}), notServed(&url.URL{Path: pathPrefix + "refund"}), methodNotAllowed(), badRequest(""), tooLarge(0), unsupportedMediaType(""), loopDetected(), signingFailed(nil), unverified(nil),
+		notServed(&url.URL{}), notServed(&url.URL{Path: pathPrefix + "refund"}), methodNotAllowed(), badRequest(""), tooLarge(0), unsupportedMediaType(""), loopDetected(), signingFailed(nil), unverified(nil), asRefusal(errors.New("")),
+		deniedAmount(validate.Violation{}), (&quota{rate: rate.NewLimiter(0, 0)}).take().(*refusal), (&limits{callerID: "{none}"}).admit(&call{}, caddy.NewReplacer()).(*refusal),
 		(&call{exchange: new(exchange)}).failed(t.Context(), &answer{}, nil),
 	} {
 		assert.Regexp(t, `\| [\d, ]*`+strconv.Itoa(f.status)+`[\d, ]* \| `+"`"+f.Code+"`", string(readme))

@@ -245,6 +245,7 @@ const (
 	limitCaller   = "caller"
 	limitAmount   = "amount"
 	limitRate     = "rate"
+	limitOverload = "overload"
 )
 
 // denied refuses what a limit does not allow.

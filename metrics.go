@@ -68,7 +68,7 @@ var processMetrics = &metrics{
 		"Rules that requests broke, by the row of PayerMax's table and by what became of the request: refused or warned.",
 		"endpoint", "field", "rule", "action"),
 	limits: counters("limit_refusals_total",
-		"Requests that were refused by a limit: endpoint, caller, amount or rate.", "limit"),
+		"Requests that were refused by a limit: endpoint, caller, amount, rate, or overload when there is no time to sign them.", "limit"),
 	shadow: counters("shadow_signatures_total",
 		"Signatures of applications in shadow mode, by how they compare: agree, disagree or unsigned.",
 		"endpoint", "result"),
@@ -129,7 +129,7 @@ func (m *metrics) announce(routes map[string]route) {
 	for _, result := range notificationResults {
 		m.notifications.WithLabelValues(result)
 	}
-	for _, limit := range []string{limitEndpoint, limitCaller, limitAmount, limitRate} {
+	for _, limit := range []string{limitEndpoint, limitCaller, limitAmount, limitRate, limitOverload} {
 		m.limits.WithLabelValues(limit)
 	}
 }

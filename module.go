@@ -18,7 +18,6 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
-	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
 func init() {
@@ -152,6 +151,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.limits, err = h.Limits.open(h.routes); err != nil {
 		return fmt.Errorf("limits: %w", err)
 	}
+	if err := forbidDumps(); err != nil {
+		h.logger.Warn("core dumps of this process cannot be forbidden; one could contain the key", zap.Error(err))
+	}
 	if err := h.openMerchants(ctx); err != nil {
 		return err
 	}
@@ -246,6 +248,9 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 	if err := h.limits.admit(c, replacer(r.Context())); err != nil {
 		return nil, err
 	}
+	if signatures.isFull() {
+		return nil, overloaded()
+	}
 	body, err := h.read(w, r)
 	if err != nil {
 		return nil, err
@@ -301,7 +306,7 @@ func (h *Handler) sign(ctx context.Context, c *call, key *signingKey, request *e
 	c.body = request.Fill(identity, c.requestTime)
 
 	began := time.Now()
-	c.signature, err = signer.Sign(ctx, key.Signer, c.body)
+	c.signature, err = signatures.sign(ctx, key, c.body)
 	c.signing = time.Since(began)
 	observe(ctx, processMetrics.signing.WithLabelValues(key.source), c.signing.Seconds())
 	if err != nil {

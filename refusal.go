@@ -157,6 +157,9 @@ func invalid(violations []validate.Violation) *refusal {
 // signingFailed refuses a request because of the key, not of the request. A key
 // that lives elsewhere may know when to try again.
 func signingFailed(err error) *refusal {
+	if errors.Is(err, errOverloaded) {
+		return overloaded()
+	}
 	seconds := 1
 	var unavailable interface{ RetryAfter() time.Duration }
 	if errors.As(err, &unavailable) {

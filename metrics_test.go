@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 )
 
 // metricsOf returns what a collector exposes, by name and labels, with the count
@@ -167,21 +168,27 @@ func TestCallsAreCounted(t *testing.T) {
 // The number of series does not depend on what is sent.
 func TestSeriesAreBounded(t *testing.T) {
 	h := newHandler(t)
+	h.logger = zap.NewNop()
 	count := func() int { return len(metricsOf(t, processMetrics.collectors()...)) }
-	send := func(i int) {
-		r := post(fmt.Sprintf(`{"data":{"user_id%d":1,"USERID":%d,"userId":1,"m%d":1}}`, i, i, i))
-		serve(t, h, r, unreachable(t))
-		r = post(sessionBody)
+	sendPath := func(i int) {
+		r := post(sessionBody)
 		r.URL.Path = fmt.Sprintf("%spath%d", pathPrefix, i)
 		serve(t, h, r, unreachable(t))
+	}
+	send := func(i int) {
+		serve(t, h, post(fmt.Sprintf(`{"data":{"user_id%d":1,"USERID":%d,"userId":1,"m%d":1}}`, i, i, i)), unreachable(t))
 		serve(t, h, post(sessionBody), func(w http.ResponseWriter, _ *http.Request) error {
 			_, err := fmt.Fprintf(w, `{"code":"CODE%d"}`, i)
 			return err
 		})
 	}
+	sendPath(0)
 	send(0)
 	before := count()
-	for i := range 1000 {
+	for i := range 10000 {
+		sendPath(i)
+	}
+	for i := range 300 {
 		send(i)
 	}
 	assert.Equal(t, before, count())

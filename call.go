@@ -171,12 +171,21 @@ func (c *call) outgoing(ctx context.Context, r *http.Request, shadow bool) *http
 
 // authenticate sets the header fields that must appear in no log.
 func (c *call) authenticate(header http.Header) {
+	removeAuthentication(header)
 	if c.signature != "" {
 		header["Sign"] = []string{c.signature}
 	}
 	if c.authToken != "" {
 		header[authTokenHeader] = []string{c.authToken}
 	}
+}
+
+// removeAuthentication removes the fields that authenticate sets. The token's
+// may have become canonical on its way through a server or a reverse proxy.
+func removeAuthentication(header http.Header) {
+	delete(header, "Sign")
+	delete(header, authTokenHeader)
+	delete(header, http.CanonicalHeaderKey(authTokenHeader))
 }
 
 // trace notes how far the call gets.

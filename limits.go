@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"golang.org/x/time/rate"
@@ -57,6 +59,7 @@ type Quota struct {
 // limits are Limits that are ready to be enforced.
 type limits struct {
 	quota
+	taking   sync.Mutex // from several rates, of all or of none
 	callerID string
 	callers  map[string]*caller
 }
@@ -195,12 +198,7 @@ func (l *limits) allow(c *call, data []byte) error {
 			return err
 		}
 	}
-	for _, q := range quotas {
-		if err := q.take(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return l.take(quotas)
 }
 
 // allowAmounts compares the amounts that the request would move with the
@@ -228,11 +226,27 @@ func (q *quota) allowAmounts(rules *validate.RuleSet, data []byte) error {
 	return nil
 }
 
-// take uses up one request of the rate.
-func (q *quota) take() error {
-	if q.rate == nil || q.rate.Allow() {
-		return nil
+// take uses up one request of each rate, or of none if one of them is used up:
+// what is not signed must not count against anybody.
+func (l *limits) take(quotas []*quota) error {
+	l.taking.Lock()
+	defer l.taking.Unlock()
+	now := time.Now()
+	for _, q := range quotas {
+		if q.rate != nil && q.rate.TokensAt(now) < 1 {
+			return q.usedUp()
+		}
 	}
+	for _, q := range quotas {
+		if q.rate != nil {
+			q.rate.AllowN(now, 1)
+		}
+	}
+	return nil
+}
+
+// usedUp refuses a request beyond the rate.
+func (q *quota) usedUp() error {
 	f := denied(limitRate, http.StatusTooManyRequests, "TOO_MANY_REQUEST",
 		"more requests per second than this sidecar signs; nothing was sent, so it is safe to try again later")
 	f.header = http.Header{"Retry-After": {strconv.Itoa(max(1, int(math.Ceil(1/float64(q.rate.Limit())))))}}

@@ -153,6 +153,11 @@ func (m *merchants) choose(r *http.Request, request *envelope.Envelope) (*mercha
 		return chosen, nil
 	}
 	if number == "" {
+		for _, problem := range request.Check(envelope.Identity{}) {
+			if problem.Field == "/merchantNo" { // it is there, but no text
+				return nil, invalid([]validate.Violation{violation(problem)})
+			}
+		}
 		return nil, unknownMerchant("required",
 			"merchantNo is required, since this sidecar signs for several merchants; send the number of the one that is meant")
 	}

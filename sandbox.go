@@ -123,7 +123,9 @@ type SandboxMerchant struct {
 	SPMerchantNo string `json:"sp_merchant_no,omitempty"`
 
 	// The token that calls must carry in the header `merchant_auth_token`. It
-	// must be a placeholder, such as `{file./run/secrets/token}`.
+	// must be a placeholder, such as `{file./run/secrets/token}`. Caddy drops
+	// header fields with underscores unless the global option `servers {
+	// expected_underscore_headers merchant_auth_token }` names them.
 	MerchantAuthToken string `json:"merchant_auth_token,omitempty"`
 
 	// The path of the file with the merchant's public key: PEM or one-line

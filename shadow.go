@@ -26,10 +26,14 @@ func (h *Handler) passOn(c *call, body []byte, r *http.Request, next caddyhttp.H
 	if refused := asRefusal(err); refused != nil {
 		c.warned = append(c.warned, refused.Errors...)
 	}
+	if c.merchant == nil {
+		c.merchant = h.merchants.only // whatever the request says
+	}
 	h.compare(c, r, body)
 
 	c.body = body
 	c.signature = r.Header.Get("Sign")
+	c.authToken = r.Header.Get(authTokenHeader)
 	answer, err := h.send(c, r, next)
 	if err != nil {
 		return nil, err
@@ -40,13 +44,15 @@ func (h *Handler) passOn(c *call, body []byte, r *http.Request, next caddyhttp.H
 // compare signs the bytes that the application has signed. Signatures of
 // PKCS#1 v1.5 are deterministic, so the same key gives the same one.
 func (h *Handler) compare(c *call, r *http.Request, body []byte) {
+	if c.merchant != nil {
+		c.keys = c.merchant.keyring.current.Load()
+	}
 	c.shadow = shadowDisagree
 	signatures := r.Header["Sign"]
 	switch {
 	case len(signatures) == 0:
 		c.shadow = shadowUnsigned
 	case len(signatures) == 1 && c.merchant != nil:
-		c.keys = c.merchant.keyring.current.Load()
 		own, err := signer.Sign(r.Context(), c.keys.signing, body)
 		if err != nil {
 			h.logger.Error("signing for comparison failed", zap.Error(err))

@@ -116,8 +116,7 @@ func (t *Transport) send(c *call, r *http.Request) (*http.Response, error) {
 	// attempt's own copy; what authenticates must not be in it when it is logged,
 	// whatever becomes of the attempt.
 	out := r.Clone(r.Context())
-	r.Header.Del("Sign")
-	delete(r.Header, authTokenHeader)
+	removeAuthentication(r.Header)
 	t.SetScheme(out)
 	if !isPrivate(out) {
 		return nil, errPlaintext

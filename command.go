@@ -19,4 +19,5 @@ var exampleCaddyfile []byte
 func init() {
 	caddycmd.RegisterCommand(commands.Demo(exampleCaddyfile))
 	caddycmd.RegisterCommand(commands.Sandbox())
+	caddycmd.RegisterCommand(doctorCommand())
 }

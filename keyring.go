@@ -279,10 +279,12 @@ func (k *keyring) promote(accepted *signingKey) {
 }
 
 // keepPromotion puts the next key in the place of the current one, if these two
-// are the pair that was promoted.
+// are the pair that was promoted. The other becomes the next one, so that the
+// sidecar follows a change that PayerMax takes back as well.
 func (k *keyring) keepPromotion(loaded *keys) *keys {
 	if loaded.next != nil && loaded.signing.fingerprint == k.promotedFrom && loaded.next.fingerprint == k.promotedTo {
-		loaded.signing, loaded.next = *loaded.next, nil
+		replaced := loaded.signing
+		loaded.signing, loaded.next = *loaded.next, &replaced
 	}
 	return loaded
 }

@@ -1,6 +1,7 @@
 package payermax
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -75,22 +76,21 @@ func (h *Handler) checkShared() error {
 	return nil
 }
 
-// openChoice makes one of several merchants ready. What merchants can share and
+// withShared returns one of several merchants with what merchants can share: what
 // this one does not have is the handler's.
+func (h *Handler) withShared(m Merchant) Merchant {
+	if len(m.GatewayPublicKeys) == 0 {
+		m.GatewayPublicKeys = h.GatewayPublicKeys
+	}
+	m.KeyVersion = cmp.Or(m.KeyVersion, h.KeyVersion)
+	m.SPMerchantNo = cmp.Or(m.SPMerchantNo, h.SPMerchantNo)
+	m.MerchantAuthToken = cmp.Or(m.MerchantAuthToken, h.MerchantAuthToken)
+	return m
+}
+
+// openChoice makes one of several merchants ready.
 func (h *Handler) openChoice(ctx caddy.Context, choice *MerchantChoice) error {
-	shared := choice.Merchant
-	if len(shared.GatewayPublicKeys) == 0 {
-		shared.GatewayPublicKeys = h.GatewayPublicKeys
-	}
-	if shared.KeyVersion == "" {
-		shared.KeyVersion = h.KeyVersion
-	}
-	if shared.SPMerchantNo == "" {
-		shared.SPMerchantNo = h.SPMerchantNo
-	}
-	if shared.MerchantAuthToken == "" {
-		shared.MerchantAuthToken = h.MerchantAuthToken
-	}
+	shared := h.withShared(choice.Merchant)
 	opened, err := shared.open(ctx, h.Sandbox, h.logger)
 	if err != nil {
 		return err

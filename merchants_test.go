@@ -135,9 +135,9 @@ func TestMerchantAuthToken(t *testing.T) {
 
 	sent := func() (tokens []string, body string, w int) {
 		r := post(sessionBody)
-		r.Header["merchant_auth_token"] = []string{"the application's own"}
+		r.Header.Set(authTokenHeader, "the application's own")
 		recorded := serve(t, h, r, func(w http.ResponseWriter, r *http.Request) error {
-			tokens = r.Header["merchant_auth_token"]
+			tokens = r.Header[authTokenHeader]
 			read, err := io.ReadAll(r.Body)
 			body = string(read)
 			require.NoError(t, err)

@@ -123,7 +123,7 @@ func (h *Handler) adviseOnSignature(c *call) {
 		zap.String("fingerprint", c.fingerprint),
 		zap.String("key_version", c.keys.keyVersion),
 		zap.Strings("check", []string{
-			"1. PayerMax's dashboard holds the public key of this fingerprint for this app_id: compare with caddy payermax-keygen's or payermax-verify's output, and upload it if not",
+			"1. PayerMax's dashboard holds the public key of this fingerprint for this app_id: caddy payermax-doctor shows the fingerprints, and says what does not fit together",
 			"2. the key belongs to this environment: uat and production have different keys and app_ids",
 			"3. key_version is the one that the dashboard shows, 1 if it shows none",
 			"4. the key was changed lately: a newly uploaded key makes the old one invalid at once; see next_private_key",

@@ -125,6 +125,22 @@ func TestNextKeyIsNotTriedForWhatIsNotRepeatable(t *testing.T) {
 	assert.Equal(t, 1, calls)
 }
 
+// A change that PayerMax takes back is followed as well.
+func TestPromotionIsTakenBack(t *testing.T) {
+	old, changed := newKey(), newKey()
+	h := newHandler(t, func(h *Handler) {
+		h.KeyRaw = keyFile(writePrivateKey(t, old))
+		h.NextKeyRaw = keyFile(writePrivateKey(t, changed))
+	})
+	var calls int
+	for _, known := range []*rsa.PrivateKey{old, changed, old, changed} {
+		w := serve(t, h, post(sessionBody), gatewayWith(t, &known.PublicKey, &calls))
+		assert.Contains(t, w.Body.String(), applySuccess)
+		assert.Equal(t, signer.Fingerprint(&known.PublicKey), fingerprint(h))
+	}
+	assert.Equal(t, 7, calls)
+}
+
 // The promoted key outlives a reload of files, until the files say otherwise.
 func TestPromotionOutlivesRefresh(t *testing.T) {
 	old, changed := newKey(), newKey()

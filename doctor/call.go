@@ -1,0 +1,139 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	"io"
+	"math/big"
+	"net/http"
+	"time"
+
+	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+const (
+	// queryPath is where PayerMax tells of an order (docs: orderQuery).
+	queryPath = "/aggregate-pay/api/gateway/orderQuery"
+	// maxAnswer bounds what is read of an answer; one of orderQuery's has some
+	// kilobytes.
+	maxAnswer = 1 << 20
+	// defaultKeyVersion is the only one that PayerMax documents.
+	defaultKeyVersion = "1"
+)
+
+// answer is what came back.
+type answer struct {
+	status int
+	sign   []string
+	body   []byte
+	// code is the answer's, or "" if it is not PayerMax's JSON.
+	code string
+}
+
+// checkCall asks for an order that cannot exist, signed as the sidecar signs, and
+// explains the answer. That moves no money and changes nothing.
+func checkCall(ctx context.Context, g Gateway, m Merchant, keys merchantKeys) []Result {
+	const name = "call"
+	received, err := query(ctx, g, m, keys.signing)
+	if err != nil {
+		return []Result{problem(name, "%s", err).then("see above for what can be wrong with the connection, and try again")}
+	}
+	if received.code == codeSignVerifyFailed && keys.next != nil {
+		if second, err := query(ctx, g, m, keys.next); err == nil && second.code != codeSignVerifyFailed && second.code != "" {
+			return []Result{warning(name, "PayerMax refuses the private key and accepts the next key: it has changed over already").
+				then("make the next key the private key; until then, each sidecar finds out by itself"), checkAnswer(keys.gateway, second)}
+		}
+	}
+	if received.code == "" {
+		return []Result{problem(name, "HTTP %d, and not PayerMax's JSON: something else answered, such as a proxy or a firewall", received.status).
+			then("check gateway, and whether PayerMax wants to know the address that this machine has on the Internet")}
+	}
+	return []Result{explain(received.code, g, m, keys), checkAnswer(keys.gateway, received)}
+}
+
+// query makes one signed call.
+func query(ctx context.Context, g Gateway, m Merchant, key crypto.Signer) (*answer, error) {
+	body, err := queryBody(m, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	signature, err := signer.Sign(ctx, key, body)
+	if err != nil {
+		return nil, fmt.Errorf("the key could not sign: %s", Discreet(err.Error()))
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, g.URL+queryPath, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("the gateway's URL is none")
+	}
+	request.GetBody = nil // or it might be sent twice
+	for field, value := range map[string]string{
+		"Accept": "application/json", "Accept-Encoding": "identity",
+		"Content-Type": "application/json", "User-Agent": userAgent, "Sign": signature,
+	} {
+		request.Header.Set(field, value)
+	}
+	if m.AuthToken.Value != "" {
+		request.Header["merchant_auth_token"] = []string{m.AuthToken.Value}
+	}
+	response, err := g.client().Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("%s", exchangeFailure(err))
+	}
+	defer response.Body.Close()
+	received := &answer{status: response.StatusCode, sign: response.Header["Sign"]}
+	if received.body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer)); err != nil {
+		return nil, fmt.Errorf("the answer broke off: %s", exchangeFailure(err))
+	}
+	if code, err := envelope.Code(received.body); err == nil {
+		received.code = code
+	}
+	return received, nil
+}
+
+// queryBody is the call's body, filled in as the sidecar does.
+func queryBody(m Merchant, now time.Time) ([]byte, error) {
+	number, err := rand.Int(rand.Reader, new(big.Int).Exp(big.NewInt(10), big.NewInt(20), nil))
+	if err != nil {
+		return nil, err
+	}
+	request, err := envelope.Read(fmt.Appendf(nil, `{"data":{"outTradeNo":"DOCTOR%020d"}}`, number))
+	if err != nil {
+		return nil, err
+	}
+	keyVersion := m.KeyVersion.Value
+	if keyVersion == "" {
+		keyVersion = defaultKeyVersion
+	}
+	return request.Fill(envelope.Identity{
+		Version: m.QueryVersion, KeyVersion: keyVersion,
+		AppID: m.AppID.Value, MerchantNo: m.MerchantNo.Value, SPMerchantNo: m.SPMerchantNo.Value,
+	}, now), nil
+}
+
+// checkAnswer verifies the answer's own signature.
+func checkAnswer(keys []*rsa.PublicKey, a *answer) Result {
+	const name = "answer"
+	switch {
+	case len(keys) == 0:
+		return notChecked(name, "there is no gateway public key to verify its signature with")
+	case len(a.sign) == 0 && a.code == codeApplySuccess:
+		return problem(name, "it says %s but is not signed, so the sidecar would withhold it", codeApplySuccess).
+			then("find out who answers in PayerMax's place")
+	case len(a.sign) == 0:
+		return ok(name, "it is not signed; PayerMax does not say whether refusals are, and the sidecar passes them on")
+	case len(a.sign) > 1:
+		return problem(name, "it has %d signatures, so the sidecar would withhold it", len(a.sign))
+	}
+	for _, key := range keys {
+		if signer.Verify(key, a.body, a.sign[0]) == nil {
+			return ok(name, "its signature verifies with %s", signer.Fingerprint(key))
+		}
+	}
+	return problem(name, "its signature verifies with no gateway public key, so the sidecar would withhold every answer (CHECK_SIGN_ERROR)").
+		then("save PayerMax's public key of this environment anew from the dashboard; uat and production have keys of their own")
+}

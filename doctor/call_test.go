@@ -1,0 +1,188 @@
+package doctor
+
+import (
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+func TestExplain(t *testing.T) {
+	uat := Gateway{Environment: "uat"}
+	numbered := Merchant{MerchantNo: value("merchant_no", "m"), QueryVersion: "1.4"}
+	for _, test := range []struct {
+		code          string
+		merchant      Merchant
+		outcome       Outcome
+		message, next string
+	}{
+		{"ORDER_NOT_EXIST", numbered, OK, "everything works", ""},
+		{"APPLY_SUCCESS", numbered, OK, "everything works", ""},
+		{"SIGN_VERIFY_FAILED", numbered, Problem, signer.Fingerprint(&merchantKey().PublicKey), "check in this order: (1) the public half of exactly this key is uploaded in PayerMax's dashboard for uat; (2)"},
+		{"MERCHANT_APP_INVALID", numbered, Problem, "has no public key for this app_id", "compare app_id with PayerMax's dashboard for uat"},
+		{"MERCHANT_INVALID", numbered, Problem, "does not serve this merchant", "compare merchant_no"},
+		{"REQ_TIME_OVER_TIME", numbered, Problem, "more than two minutes", "NTP"},
+		{"PARAMS_INVALID", numbered, Problem, "orderQuery's version 1.4", "compare app_id and merchant_no"},
+		{"PARAMS_INVALID", Merchant{}, Problem, "most likely the merchantNo", "set merchant_no"},
+		{"LOOP_DETECTED", numbered, Problem, "a sidecar", "correct gateway"},
+		{"SYSTEM_ERROR", numbered, Warning, "cannot tell at the moment", "try again"},
+		{"TOO_MANY_REQUEST", numbered, Warning, "cannot tell at the moment", "try again"},
+		{"SOMETHING_NEW", numbered, Warning, "SOMETHING_NEW: PayerMax answers", "documentation"},
+		{"canary: <b>", numbered, Warning, "a code of an unknown form", "documentation"},
+	} {
+		result := explain(test.code, uat, test.merchant, merchantKeys{signing: merchantKey()})
+		assert.Equal(t, test.outcome, result.Outcome, test.code)
+		assert.Contains(t, result.Message, test.message)
+		assert.Contains(t, result.Next, test.next)
+		assert.NotContains(t, result.Message, "canary")
+	}
+}
+
+// sentEnvelope is the body of a call.
+type sentEnvelope struct {
+	Version, KeyVersion, RequestTime, AppID, MerchantNo, SPMerchantNo string
+	Data                                                              struct{ OutTradeNo string }
+}
+
+// The call is what the sidecar would send: signed, filled in, and for an order
+// that cannot exist.
+func TestCallIsSignedAndHarmless(t *testing.T) {
+	calls := make(chan *http.Request, 2)
+	bodies := make(chan []byte, 2)
+	g := gatewayThat(t, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		assert.NoError(t, err)
+		calls <- r
+		bodies <- body
+		answerSigned(w, gatewayKey(), `{"code":"ORDER_NOT_EXIST","msg":"canary-in-the-answer"}`)
+	})
+	m := Merchant{
+		AppID: value("app_id", "app"), MerchantNo: value("merchant_no", "m"), SPMerchantNo: value("sp_merchant_no", "sp"),
+		AuthToken: value("merchant_auth_token", "the token"), KeyVersion: value("key_version", "2"), QueryVersion: "1.4",
+	}
+	keys := merchantKeys{signing: merchantKey(), gateway: []*rsa.PublicKey{&nextKey().PublicKey, &gatewayKey().PublicKey}}
+	var numbers []string
+	for range 2 {
+		results := checkCall(t.Context(), g, m, keys)
+		require.Len(t, results, 2)
+		assert.Equal(t, []Outcome{OK, OK}, []Outcome{results[0].Outcome, results[1].Outcome}, "%v", results)
+		assert.Contains(t, results[1].Message, "verifies with "+signer.Fingerprint(&gatewayKey().PublicKey))
+		assert.NotContains(t, fmt.Sprint(results), "canary")
+
+		r, body := <-calls, <-bodies
+		assert.Equal(t, "POST /aggregate-pay/api/gateway/orderQuery", r.Method+" "+r.URL.String())
+		assert.Equal(t, "application/json", r.Header.Get("Content-Type"))
+		assert.Equal(t, []string{"the token"}, r.Header["Merchant_auth_token"])
+		require.Len(t, r.Header["Sign"], 1)
+		require.NoError(t, signer.Verify(&merchantKey().PublicKey, body, r.Header.Get("Sign")))
+		assert.NotContains(t, fmt.Sprint(results), r.Header.Get("Sign")[:20])
+
+		var sent sentEnvelope
+		require.NoError(t, json.Unmarshal(body, &sent))
+		assert.Equal(t, []string{"1.4", "2", "app", "m", "sp"}, []string{sent.Version, sent.KeyVersion, sent.AppID, sent.MerchantNo, sent.SPMerchantNo})
+		assert.Regexp(t, `^DOCTOR\d{20}$`, sent.Data.OutTradeNo)
+		stamped, err := time.Parse("2006-01-02T15:04:05.000-07:00", sent.RequestTime)
+		require.NoError(t, err)
+		assert.WithinDuration(t, time.Now(), stamped, time.Minute)
+		numbers = append(numbers, sent.Data.OutTradeNo)
+	}
+	assert.NotEqual(t, numbers[0], numbers[1])
+}
+
+// gatewayThat is a gateway on this machine.
+func gatewayThat(t *testing.T, answers http.HandlerFunc) Gateway {
+	t.Helper()
+	server := httptest.NewServer(answers)
+	t.Cleanup(server.Close)
+	return Gateway{URL: server.URL}
+}
+
+func answerSigned(w http.ResponseWriter, key *rsa.PrivateKey, body string) {
+	sign, err := signer.Sign(context.Background(), key, []byte(body))
+	if err != nil {
+		panic(err)
+	}
+	w.Header().Set("sign", sign)
+	_, _ = io.WriteString(w, body)
+}
+
+func TestCheckCall(t *testing.T) {
+	const refused = `{"code":"SIGN_VERIFY_FAILED","msg":"canary"}`
+	both := merchantKeys{signing: merchantKey(), next: nextKey()}
+	for name, test := range map[string]struct {
+		answer  http.HandlerFunc
+		keys    merchantKeys
+		outcome Outcome
+		message string
+	}{
+		"a page": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>canary", http.StatusForbidden) }, merchantKeys{signing: merchantKey()}, Problem, "HTTP 403, and not PayerMax's JSON"},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://127.0.0.1:1/canary", http.StatusFound)
+		}, merchantKeys{signing: merchantKey()}, Problem, "HTTP 302"},
+		"no answer": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, merchantKeys{signing: merchantKey()}, Problem, "the connection was closed without an answer"},
+		"an answer cut short": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			_, _ = io.WriteString(w, "canary")
+		}, merchantKeys{signing: merchantKey()}, Problem, "the answer broke off"},
+		"a key that fails": {func(http.ResponseWriter, *http.Request) {}, merchantKeys{signing: distantKey{key: merchantKey(), fails: true}}, Problem, "the HSM is asleep"},
+		"the key refused":  {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, refused) }, both, Problem, "SIGN_VERIFY_FAILED"},
+		"the next key accepted": {func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			if signer.Verify(&nextKey().PublicKey, body, r.Header.Get("Sign")) != nil {
+				_, _ = io.WriteString(w, refused)
+				return
+			}
+			_, _ = io.WriteString(w, `{"code":"ORDER_NOT_EXIST"}`)
+		}, both, Warning, "refuses the private key and accepts the next key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			results := checkCall(t.Context(), gatewayThat(t, test.answer), Merchant{AppID: value("app_id", "app")}, test.keys)
+			assert.Equal(t, test.outcome, results[0].Outcome)
+			assert.Contains(t, results[0].Message, test.message)
+			assert.NotEmpty(t, results[0].Next)
+			assert.NotContains(t, fmt.Sprint(results), "canary")
+		})
+	}
+}
+
+func TestCheckAnswer(t *testing.T) {
+	const refusal, success = `{"code":"ORDER_NOT_EXIST"}`, `{"code":"APPLY_SUCCESS"}`
+	signed := func(key *rsa.PrivateKey, body string) []string {
+		sign, err := signer.Sign(context.Background(), crypto.Signer(key), []byte(body))
+		require.NoError(t, err)
+		return []string{sign}
+	}
+	keys := []*rsa.PublicKey{&gatewayKey().PublicKey}
+	for name, test := range map[string]struct {
+		keys    []*rsa.PublicKey
+		answer  answer
+		outcome Outcome
+		message string
+	}{
+		"verified":         {keys, answer{200, signed(gatewayKey(), refusal), []byte(refusal), "ORDER_NOT_EXIST"}, OK, "verifies with"},
+		"of another key":   {keys, answer{200, signed(nextKey(), refusal), []byte(refusal), "ORDER_NOT_EXIST"}, Problem, "verifies with no gateway public key"},
+		"of another body":  {keys, answer{200, signed(gatewayKey(), refusal), []byte(success), "APPLY_SUCCESS"}, Problem, "verifies with no gateway public key"},
+		"unsigned refusal": {keys, answer{200, nil, []byte(refusal), "ORDER_NOT_EXIST"}, OK, "it is not signed"},
+		"unsigned success": {keys, answer{200, nil, []byte(success), "APPLY_SUCCESS"}, Problem, "says APPLY_SUCCESS but is not signed"},
+		"two signatures":   {keys, answer{200, []string{"a", "b"}, []byte(refusal), "ORDER_NOT_EXIST"}, Problem, "2 signatures"},
+		"no key":           {nil, answer{200, signed(gatewayKey(), refusal), []byte(refusal), "ORDER_NOT_EXIST"}, NotChecked, "no gateway public key"},
+	} {
+		result := checkAnswer(test.keys, &test.answer)
+		assert.Equal(t, test.outcome, result.Outcome, name)
+		assert.Contains(t, result.Message, test.message, name)
+		if len(test.answer.sign) == 1 {
+			assert.NotContains(t, result.Message+result.Next, test.answer.sign[0][:20], name)
+		}
+	}
+}

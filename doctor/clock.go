@@ -1,0 +1,65 @@
+package doctor
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// The skews of the clock to complain about. PayerMax refuses a requestTime that
+// is more than two minutes off, and a request needs some of that time itself.
+const (
+	clockWarning = 30 * time.Second
+	clockProblem = 90 * time.Second
+)
+
+// checkClock compares this machine's clock with the gateway's, as the Date of an
+// answer shows it, by a request that has no secret in it.
+func checkClock(ctx context.Context, g Gateway) Result {
+	const name = "clock"
+	request, err := http.NewRequestWithContext(ctx, http.MethodHead, g.URL+"/", nil)
+	if err != nil {
+		return notChecked(name, "the gateway's URL is none")
+	}
+	request.Header.Set("User-Agent", userAgent)
+	began := time.Now()
+	answer, err := g.client().Do(request)
+	if err != nil {
+		return notChecked(name, "a plain HEAD request for the gateway's time got no answer: %s", exchangeFailure(err))
+	}
+	answer.Body.Close()
+	arrived := time.Now()
+	date, err := http.ParseTime(answer.Header.Get("Date"))
+	if err != nil {
+		return notChecked(name, "the gateway's answers do not say what time it is there")
+	}
+	// The answer was dated somewhere between the two, and its fraction cut off.
+	middle := began.Add(arrived.Sub(began) / 2)
+	return judgeSkew(date.Add(500*time.Millisecond).Sub(middle), g.FollowsClock)
+}
+
+// judgeSkew says what it means that the gateway's clock is ahead of ours by skew.
+func judgeSkew(skew time.Duration, follows bool) Result {
+	const (
+		name = "clock"
+		rule = "PayerMax refuses a requestTime that is more than two minutes off (REQ_TIME_OVER_TIME)"
+		next = "have this machine's clock synchronised (NTP), or see follow_gateway_clock"
+	)
+	direction := "behind the gateway's"
+	if skew < 0 {
+		direction = "ahead of the gateway's"
+	}
+	size := skew.Abs().Round(time.Second)
+	switch {
+	case size >= clockWarning && follows:
+		return warning(name, "this machine's clock is %s %s; %s, but follow_gateway_clock is on", size, direction, rule).
+			then("have this machine's clock synchronised (NTP)")
+	case size >= clockProblem:
+		return problem(name, "this machine's clock is %s %s; %s", size, direction, rule).then(next)
+	case size >= clockWarning:
+		return warning(name, "this machine's clock is %s %s; %s", size, direction, rule).then(next)
+	case size <= time.Second:
+		return ok(name, "this machine's clock agrees with the gateway's; %s", rule)
+	}
+	return ok(name, "this machine's clock is %s %s; %s", size, direction, rule)
+}

@@ -1,0 +1,223 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Gateway is a host that calls go to.
+type Gateway struct {
+	// URL is its address, such as "https://pay-gate-uat.payermax.com". It has
+	// neither user nor password.
+	URL string
+	// Via is any text that tells gateways of one URL apart if the sidecar reaches
+	// them in different ways.
+	Via string
+	// Environment is PayerMax's name for it, "uat" or "production", or "" for
+	// another host.
+	Environment string
+	// Backup says that it is only used when the first gateway fails.
+	Backup bool
+	// Unchecked is why nothing can be said of it from here, or "".
+	Unchecked string
+	// OwnSite says that the configuration itself serves it, so that nothing may be
+	// there before it runs.
+	OwnSite bool
+	// OwnResolver says that the sidecar resolves its name by other servers than
+	// the system's.
+	OwnResolver bool
+	// FollowsClock says that requestTime follows the gateway's clock.
+	FollowsClock bool
+	// TLS is what the sidecar would connect with; nil for plain http.
+	TLS *tls.Config
+	// Dial is how the sidecar connects; nil for the usual way.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// The time that each step may take.
+const (
+	lookupTimeout    = 5 * time.Second
+	dialTimeout      = 5 * time.Second
+	handshakeTimeout = 10 * time.Second
+	answerTimeout    = 15 * time.Second
+)
+
+// userAgent is the sidecar's, by which another sidecar recognises a loop.
+const userAgent = "caddy-payermax"
+
+// gatewayID identifies a gateway and the way to it.
+type gatewayID struct{ url, via string }
+
+func (g Gateway) id() gatewayID { return gatewayID{g.URL, g.Via} }
+
+// host returns the gateway's host name or address, without the port.
+func (g Gateway) host() string { return g.parsed().Hostname() }
+
+// address returns what to connect to.
+func (g Gateway) address() string {
+	u := g.parsed()
+	port := u.Port()
+	if port == "" && u.Scheme == "http" {
+		port = "80"
+	} else if port == "" {
+		port = "443"
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
+
+func (g Gateway) parsed() *url.URL {
+	u, err := url.Parse(g.URL)
+	if err != nil {
+		return new(url.URL)
+	}
+	return u
+}
+
+// connect opens a TCP connection.
+func (g Gateway) connect(ctx context.Context) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	if g.Dial != nil {
+		return g.Dial(ctx, "tcp", g.address())
+	}
+	return new(net.Dialer).DialContext(ctx, "tcp", g.address())
+}
+
+// clientTLS is the configuration to connect with.
+func (g Gateway) clientTLS() *tls.Config {
+	config := g.TLS.Clone()
+	if config.ServerName == "" {
+		config.ServerName = g.host()
+	}
+	if config.MinVersion < tls.VersionTLS12 {
+		config.MinVersion = tls.VersionTLS12
+	}
+	config.NextProtos = nil // plain HTTP/1.1 will do
+	return config
+}
+
+// client returns a client that speaks to this gateway alone, as the sidecar
+// would, and follows nobody elsewhere.
+func (g Gateway) client() *http.Client {
+	transport := &http.Transport{
+		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return g.connect(ctx) },
+		TLSHandshakeTimeout:    handshakeTimeout,
+		DisableKeepAlives:      true,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+	if g.TLS != nil {
+		transport.TLSClientConfig = g.clientTLS()
+	}
+	return &http.Client{
+		Transport:     transport,
+		Timeout:       answerTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// checkEnvironment says which gateway it is.
+func checkEnvironment(g Gateway) Result {
+	const name = "gateway"
+	backup := ""
+	if g.Backup {
+		backup = ", the backup"
+	}
+	switch g.Environment {
+	case "uat":
+		return ok(name, "PayerMax's test environment (uat)%s; its keys are not those of production", backup)
+	case "production":
+		return ok(name, "PayerMax's production%s; payments are real, and its keys are not those of uat", backup)
+	}
+	return ok(name, "neither PayerMax's uat nor its production, but a host of your own choice%s", backup)
+}
+
+// checkNetwork connects to the gateway step by step, and reports whether a call
+// could be sent.
+func checkNetwork(ctx context.Context, g Gateway) (results []Result, reached bool) {
+	if g.Unchecked != "" {
+		return []Result{notChecked("connection", "%s", g.Unchecked)}, false
+	}
+	address := checkAddress(ctx, g, net.DefaultResolver.LookupNetIP)
+	results = append(results, address)
+	if address.Outcome == Problem {
+		return results, false
+	}
+	conn, connection := checkConnection(ctx, g)
+	results = append(results, connection)
+	if conn == nil {
+		return results, false
+	}
+	defer conn.Close()
+	encryption := checkTLS(ctx, g, conn)
+	results = append(results, encryption)
+	if encryption.Outcome == Problem {
+		return results, false
+	}
+	return append(results, checkClock(ctx, g)), true
+}
+
+// checkAddress resolves the gateway's name.
+func checkAddress(ctx context.Context, g Gateway, lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)) Result {
+	const name = "address"
+	if g.OwnResolver {
+		return notChecked(name, "the transport has a resolver of its own, which is used for the connection")
+	}
+	if _, err := netip.ParseAddr(g.host()); err == nil {
+		return ok(name, "it is an address, not a name")
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	addresses, err := lookup(ctx, "ip", g.host())
+	if err != nil {
+		return problem(name, "%s", lookupFailure(err)).
+			then("check how gateway is spelt, and whether names can be resolved here at all: getent hosts %s", g.host())
+	}
+	const enough = 4
+	var listed []string
+	for _, address := range addresses[:min(len(addresses), enough)] {
+		listed = append(listed, address.Unmap().String())
+	}
+	if more := len(addresses) - len(listed); more > 0 {
+		listed = append(listed, counted(more, "other"))
+	}
+	return ok(name, "%s", strings.Join(listed, ", "))
+}
+
+// checkConnection connects to the gateway. The connection is nil if there is
+// none.
+func checkConnection(ctx context.Context, g Gateway) (net.Conn, Result) {
+	const name = "connection"
+	began := time.Now()
+	conn, err := g.connect(ctx)
+	if g.OwnSite && errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, notChecked(name, "it is a site of this config, which is not running now")
+	}
+	if err != nil {
+		return nil, problem(name, "%s", connectFailure(err)).
+			then("let the sidecar's machine connect to %s: firewall, network policy, route", g.address())
+	}
+	return conn, ok(name, "TCP to %s in %s", conn.RemoteAddr(), rounded(time.Since(began)))
+}
+
+// proxyVariables says that environment variables for a forward proxy do not
+// count.
+func proxyVariables(names []string) Result {
+	return ok("proxy variables", "%s set, and ignored: an environment variable does not decide where payments go", isOrAre(names)).
+		then("if that proxy is the only way out, name it in the payermax block: transport http { network_proxy url <url> }")
+}
+
+func isOrAre(names []string) string {
+	if len(names) == 1 {
+		return names[0] + " is"
+	}
+	return strings.Join(names, " and ") + " are"
+}

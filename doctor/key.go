@@ -1,0 +1,158 @@
+package doctor
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+// SourceFile is the source of a key that is in a file.
+const SourceFile = "file"
+
+// Key is a private key as the configuration names it.
+type Key struct {
+	// Source is the kind of place where it lives: SourceFile, or the name of
+	// another source.
+	Source string
+	// Path is that of the file, if Source is SourceFile.
+	Path Option
+	// RefuseWorldReadable says that the sidecar refuses a file that every user
+	// may read.
+	RefuseWorldReadable bool
+	// Load asks another source for the key. It is nil if the source is not to
+	// be asked.
+	Load func() (crypto.Signer, error)
+}
+
+const (
+	// slowSignature is how long a signature may take before it is worth a
+	// warning.
+	slowSignature = time.Second
+	// signTimeout is how long to wait for one. PayerMax's own SDKs give up on a
+	// whole call after this time.
+	signTimeout = 15 * time.Second
+)
+
+// checkKey loads a private key, has it sign, and looks at its file. The key is
+// nil if it cannot be used.
+func checkKey(name string, k Key) (crypto.Signer, []Result) {
+	if k.Source != SourceFile {
+		return checkSource(name, k)
+	}
+	if !k.Path.isUsable() {
+		return nil, []Result{checkOption(k.Path).as(name)}
+	}
+	file := checkFile(name+" file", k.Path.Value, k.RefuseWorldReadable)
+	key, err := signer.ReadPrivateKeyFile(k.Path.Value)
+	if err != nil {
+		return nil, append([]Result{problem(name, "%v", err).then("%s", nextForFile(err, k.Path))}, file...)
+	}
+	described := ok(name, "RSA of %d bits, %s, fingerprint %s", key.N.BitLen(), formOf(k.Path.Value), signer.Fingerprint(&key.PublicKey))
+	return key, append([]Result{described, checkSigning(name, key)}, file...)
+}
+
+// checkSource asks a source other than a file for its key.
+func checkSource(name string, k Key) (crypto.Signer, []Result) {
+	if k.Load == nil {
+		return nil, []Result{notChecked(name, "it lives in %s, which is not asked with --offline", k.Source)}
+	}
+	key, err := k.Load()
+	if err != nil {
+		return nil, []Result{problem(name, "%s: %s", k.Source, Discreet(err.Error()))}
+	}
+	public, isRSA := publicOf(key)
+	if !isRSA {
+		return nil, []Result{problem(name, "%s: the key is a %T, but PayerMax's signature needs RSA", k.Source, key.Public())}
+	}
+	return key, []Result{
+		ok(name, "RSA of %d bits in %s, fingerprint %s", public.N.BitLen(), k.Source, signer.Fingerprint(public)),
+		checkSigning(name, key),
+	}
+}
+
+// checkSigning signs a text and verifies the signature, and says how long the
+// signing took.
+func checkSigning(name string, key crypto.Signer) Result {
+	check := name + " self-test"
+	text := []byte("a text that is signed to see whether the key works")
+	ctx, cancel := context.WithTimeout(context.Background(), signTimeout)
+	defer cancel()
+	began := time.Now()
+	signature, err := signer.Sign(ctx, key, text)
+	took := time.Since(began)
+	if err != nil {
+		return problem(check, "%s", Discreet(err.Error()))
+	}
+	if public, isRSA := publicOf(key); !isRSA || signer.Verify(public, text, signature) != nil {
+		return problem(check, "what it signs does not verify")
+	}
+	if took > slowSignature {
+		return warning(check, "it signs, and the signature verifies, but that took %s, which every call has to wait for", rounded(took)).
+			then("look for what is slow between here and the key")
+	}
+	return ok(check, "it signs, and the signature verifies; a signature takes %s", rounded(took))
+}
+
+// checkNextKey compares the next key with the one that it is to replace.
+func checkNextKey(keys merchantKeys) []Result {
+	signing, isRSA := publicOf(keys.signing)
+	next, nextIsRSA := publicOf(keys.next)
+	if isRSA && nextIsRSA && signing.Equal(next) {
+		return []Result{warning("next key", "it is the private key itself, so there is nothing to change over to").
+			then("name the new key, or remove the option")}
+	}
+	return nil
+}
+
+// checkPair compares a key with the public key that was given to PayerMax.
+func checkPair(o Option, key crypto.Signer) Result {
+	const name = "merchant public key"
+	own, _ := publicOf(key)
+	switch {
+	case !o.isSet():
+		return notChecked(name, "no merchant_public_key is configured to compare the private key with").
+			then("upload the public half of this key to PayerMax's dashboard, and name its file: merchant_public_key <path>")
+	case !o.isUsable():
+		return checkOption(o).as(name)
+	}
+	uploaded, err := signer.ReadPublicKeyFile(o.Value)
+	if err != nil {
+		return problem(name, "%v", err).then("%s", nextForFile(err, o))
+	}
+	if !uploaded.Equal(own) {
+		return problem(name, "it has the fingerprint %s and does not belong to the private key, whose fingerprint is %s",
+			signer.Fingerprint(uploaded), signer.Fingerprint(own)).
+			then("upload the public key that fits to PayerMax, or mount the private key that does")
+	}
+	return ok(name, "it belongs to the private key")
+}
+
+// nextForFile says what to do about the file of an option that cannot be read.
+// What a readable file holds is explained by the error itself.
+func nextForFile(err error, o Option) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && len(o.Empty) > 0:
+		return strings.Join(o.Empty, " and ") + " is empty or not set: " + nextForEmpty(o.Empty)
+	case errors.Is(err, fs.ErrNotExist):
+		return "check the path, and in a container that the Secret is mounted there"
+	case errors.Is(err, fs.ErrPermission):
+		return "let the sidecar's user read it, by chown, or by fsGroup in Kubernetes"
+	}
+	return ""
+}
+
+// rounded keeps three digits or so of a duration.
+func rounded(d time.Duration) time.Duration {
+	switch {
+	case d >= time.Second:
+		return d.Round(10 * time.Millisecond)
+	case d >= time.Millisecond:
+		return d.Round(10 * time.Microsecond)
+	}
+	return d.Round(time.Microsecond)
+}

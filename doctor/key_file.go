@@ -1,0 +1,54 @@
+package doctor
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+// checkFile looks at who may read and change the file of a private key. It says
+// nothing of a file that cannot be looked at, for the reader of the key does.
+func checkFile(name, path string, refuseWorldReadable bool) []Result {
+	if signer.LooksLikeKey(path) {
+		return nil // and is repeated nowhere
+	}
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	return []Result{judgeFile(name, path, info, os.Geteuid(), refuseWorldReadable)}
+}
+
+// judgeFile is checkFile with everything that it looks at.
+func judgeFile(name, path string, info fs.FileInfo, user int, refuseWorldReadable bool) Result {
+	const (
+		othersRead  = 0o004
+		othersWrite = 0o002
+	)
+	mode := info.Mode().Perm()
+	described := fmt.Sprintf("%s has mode %04o%s", path, mode, ownerInWords(info))
+	switch {
+	case mode&othersWrite != 0:
+		return problem(name, "%s: every user may put another key in its place", described).then("chmod o-rw %s", path)
+	case mode&othersRead != 0 && refuseWorldReadable:
+		return problem(name, "%s: every user may read it, which refuse_world_readable forbids", described).then("chmod o-r %s", path)
+	case mode&othersRead != 0:
+		return warning(name, "%s: every user may read it", described).then("chmod o-r %s, or in Kubernetes defaultMode: 0400", path)
+	case user == 0:
+		return ok(name, "%s; this user, root, may read any file", described).
+			then("to know whether the sidecar may, run this check as the sidecar's user")
+	}
+	return ok(name, "%s", described)
+}
+
+// ownerInWords continues a sentence with the owner of a file, where files have
+// one.
+func ownerInWords(info fs.FileInfo) string {
+	user, group, known := ownerOf(info)
+	if !known {
+		return ""
+	}
+	return fmt.Sprintf(" and belongs to user %d, group %d", user, group)
+}

@@ -1,0 +1,160 @@
+package doctor
+
+import (
+	"crypto/rsa"
+	"slices"
+	"strings"
+)
+
+// Option is one option of the configuration whose value may come from elsewhere.
+type Option struct {
+	// Name is what the Caddyfile calls it.
+	Name string
+	// Value is what the sidecar would use, with all placeholders expanded.
+	Value string
+	// Empty are the placeholders in it that stand for nothing, such as
+	// "{env.PAYERMAX_APP_ID}".
+	Empty []string
+	// Error is why the sidecar would not take it, in its own words, or nil.
+	Error error
+}
+
+// isSet reports whether the option is configured at all.
+func (o Option) isSet() bool { return o.Value != "" || len(o.Empty) > 0 || o.Error != nil }
+
+// isUsable reports whether there is a value that the sidecar would take.
+func (o Option) isUsable() bool { return o.Value != "" && o.Error == nil }
+
+// Merchant is on whose behalf calls are signed.
+type Merchant struct {
+	// Name tells it from others, such as "payermax on :8080, merchant 0202".
+	Name string
+
+	// The options that say who it is. AuthToken's value is a secret.
+	AppID, MerchantNo, SPMerchantNo, AuthToken, KeyVersion Option
+
+	// AuthTokenPerRequest says that each request chooses among several tokens.
+	AuthTokenPerRequest bool
+
+	// Key signs, and NextKey is to take its place; nil if not configured.
+	Key, NextKey *Key
+
+	// PublicKey is the file with the public key that was given to PayerMax.
+	PublicKey Option
+	// GatewayPublicKeys are the files with the public keys that PayerMax may
+	// sign with.
+	GatewayPublicKeys []Option
+
+	// QueryVersion is the API version of orderQuery.
+	QueryVersion string
+}
+
+// checkMerchant checks who a merchant is and all keys that go with it. others are
+// the public halves of other merchants' keys.
+func checkMerchant(m Merchant, sandbox bool, others []*rsa.PublicKey) (merchantKeys, []Result) {
+	var keys merchantKeys
+	results := checkIdentity(m, sandbox)
+	switch {
+	case m.Key != nil:
+		var found []Result
+		keys.signing, found = checkKey("private key", *m.Key)
+		results = append(results, found...)
+	case sandbox:
+		results = append(results, ok("private key", "none is configured, so the sandbox generates one"))
+	default:
+		results = append(results, problem("private key", "there is none, and nothing can be signed without").
+			then("name the file with the merchant's RSA private key: private_key <path>"))
+	}
+	if keys.signing != nil {
+		results = append(results, checkPair(m.PublicKey, keys.signing))
+	}
+	if m.NextKey != nil {
+		var found []Result
+		keys.next, found = checkKey("next key", *m.NextKey)
+		results = append(results, append(found, checkNextKey(keys)...)...)
+	}
+	if sandbox {
+		return keys, results
+	}
+	var found []Result
+	keys.gateway, found = checkGatewayKeys(m.GatewayPublicKeys, slices.Concat(others, keys.own()))
+	return keys, append(results, found...)
+}
+
+// checkIdentity checks the options that say who the merchant is. The sandbox can
+// do without them, so they may be empty there.
+func checkIdentity(m Merchant, sandbox bool) []Result {
+	isAbsent := func(o Option) bool { return !o.isSet() || sandbox && o.Value == "" && o.Error == nil }
+	appID, merchantNo := checkOption(m.AppID), checkOption(m.MerchantNo)
+	switch {
+	case isAbsent(m.AppID) && sandbox:
+		appID = ok("app_id", "there is none, so it is that of PayerMax's documentation")
+	case isAbsent(m.AppID):
+		appID = problem("app_id", "there is none").then("set it to the appId that PayerMax's dashboard shows")
+	}
+	if isAbsent(m.MerchantNo) {
+		merchantNo = ok("merchant_no", "there is none, so the application's own is sent")
+	}
+	results := []Result{appID, merchantNo}
+	for _, o := range []Option{m.SPMerchantNo, m.KeyVersion} {
+		if !isAbsent(o) {
+			results = append(results, checkOption(o))
+		}
+	}
+	return append(results, checkAuthToken(m)...)
+}
+
+// checkOption checks one option whose value is no secret.
+func checkOption(o Option) Result {
+	empty := strings.Join(o.Empty, " and ")
+	switch {
+	case o.Error != nil:
+		return problem(o.Name, "%s", withoutName(o)).then("%s", nextForEmpty(o.Empty))
+	case o.Value == "" && empty == "":
+		return problem(o.Name, "it is empty").then("set it")
+	case o.Value == "":
+		return problem(o.Name, "%s is empty or not set", empty).then("%s", nextForEmpty(o.Empty))
+	case empty != "":
+		return warning(o.Name, "%s is empty or not set, so a part of the value is missing", empty).then("%s", nextForEmpty(o.Empty))
+	}
+	return ok(o.Name, "%s", o.Value)
+}
+
+// withoutName is an option's error without the name of the option, which the
+// name of the check says already.
+func withoutName(o Option) string {
+	return Discreet(strings.TrimPrefix(o.Error.Error(), o.Name+": "))
+}
+
+// nextForEmpty says what to do about placeholders that stand for nothing.
+func nextForEmpty(empty []string) string {
+	for _, placeholder := range empty {
+		if strings.HasPrefix(placeholder, "{env.") {
+			return "set the variable, and run this check with the sidecar's own environment"
+		}
+		if strings.HasPrefix(placeholder, "{file.") {
+			return "check that the file is there, readable and not empty"
+		}
+	}
+	return ""
+}
+
+// checkAuthToken checks that a service provider's token is there, without telling
+// anything of it.
+func checkAuthToken(m Merchant) []Result {
+	const name = "merchant_auth_token"
+	switch {
+	case m.AuthTokenPerRequest:
+		return []Result{notChecked(name, "each request chooses its own")}
+	case m.AuthToken.Error != nil:
+		return []Result{problem(name, "%s", withoutName(m.AuthToken)).then("%s", nextForEmpty(m.AuthToken.Empty))}
+	case len(m.AuthToken.Empty) > 0:
+		return []Result{problem(name, "%s is empty or not set", strings.Join(m.AuthToken.Empty, " and ")).then("%s", nextForEmpty(m.AuthToken.Empty))}
+	case m.AuthToken.Value != "":
+		return []Result{ok(name, "it is there")}
+	case m.SPMerchantNo.Value != "":
+		return []Result{warning(name, "there is none, though there is an sp_merchant_no").
+			then("if PayerMax has given you a token for this merchant, name its file: merchant_auth_token {file.<path>}")}
+	}
+	return nil
+}

@@ -1,0 +1,307 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestGatewayAddress(t *testing.T) {
+	for url, want := range map[string]string{
+		"https://pay-gate.payermax.com": "pay-gate.payermax.com:443",
+		"https://gateway.example:8443":  "gateway.example:8443",
+		"http://localhost":              "localhost:80",
+		"http://[::1]:9000":             "[::1]:9000",
+	} {
+		assert.Equal(t, want, Gateway{URL: url}.address())
+	}
+}
+
+func TestCheckEnvironment(t *testing.T) {
+	for _, test := range []struct {
+		gateway Gateway
+		says    string
+	}{
+		{Gateway{Environment: "uat"}, "PayerMax's test environment (uat); its keys"},
+		{Gateway{Environment: "production"}, "PayerMax's production; payments are real"},
+		{Gateway{Backup: true}, "a host of your own choice, the backup"},
+	} {
+		result := checkEnvironment(test.gateway)
+		assert.Equal(t, OK, result.Outcome)
+		assert.Contains(t, result.Message, test.says)
+	}
+}
+
+func TestCheckAddress(t *testing.T) {
+	addresses := func(texts ...string) ([]netip.Addr, error) {
+		var parsed []netip.Addr
+		for _, text := range texts {
+			parsed = append(parsed, netip.MustParseAddr(text))
+		}
+		return parsed, nil
+	}
+	failing := func(err error) func() ([]netip.Addr, error) {
+		return func() ([]netip.Addr, error) { return nil, err }
+	}
+	for name, test := range map[string]struct {
+		gateway Gateway
+		lookup  func() ([]netip.Addr, error)
+		outcome Outcome
+		message string
+	}{
+		"found":        {Gateway{URL: "https://host"}, func() ([]netip.Addr, error) { return addresses("192.0.2.1", "2001:db8::1") }, OK, "192.0.2.1, 2001:db8::1"},
+		"many":         {Gateway{URL: "https://host"}, func() ([]netip.Addr, error) { return addresses("::1", "::2", "::3", "::4", "::5", "::6") }, OK, "::1, ::2, ::3, ::4, 2 others"},
+		"an address":   {Gateway{URL: "https://127.0.0.1:1"}, failing(errors.New("asked")), OK, "it is an address, not a name"},
+		"unknown":      {Gateway{URL: "https://host"}, failing(&net.DNSError{IsNotFound: true}), Problem, "there is no host of this name"},
+		"silence":      {Gateway{URL: "https://host"}, failing(&net.DNSError{IsTimeout: true}), Problem, "the name servers do not answer"},
+		"broken":       {Gateway{URL: "https://host"}, failing(&net.DNSError{Err: "server misbehaving"}), Problem, "answer with an error"},
+		"own resolver": {Gateway{URL: "https://host", OwnResolver: true}, failing(errors.New("asked")), NotChecked, "a resolver of its own"},
+	} {
+		result := checkAddress(t.Context(), test.gateway, func(context.Context, string, string) ([]netip.Addr, error) { return test.lookup() })
+		assert.Equal(t, test.outcome, result.Outcome, name)
+		assert.Contains(t, result.Message, test.message, name)
+		assert.Equal(t, test.outcome == Problem, result.Next != "", name)
+	}
+}
+
+// A name that exists nowhere (RFC 6761) ends the checks of a gateway.
+func TestCheckNetworkOfUnknownHost(t *testing.T) {
+	results, reached := checkNetwork(t.Context(), Gateway{URL: "https://gateway.invalid", TLS: new(tls.Config)})
+	assert.False(t, reached)
+	require.Len(t, results, 1)
+	assert.Equal(t, Problem, results[0].Outcome)
+	assert.Contains(t, results[0].Next, "getent hosts gateway.invalid")
+}
+
+func TestCheckConnection(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	open := "https://" + listener.Addr().String()
+	conn, result := checkConnection(t.Context(), Gateway{URL: open})
+	require.NotNil(t, conn)
+	conn.Close()
+	assert.Equal(t, OK, result.Outcome)
+	assert.Contains(t, result.Message, "TCP to "+listener.Addr().String()+" in ")
+
+	listener.Close()
+	conn, result = checkConnection(t.Context(), Gateway{URL: open})
+	assert.Nil(t, conn)
+	assert.Equal(t, Problem, result.Outcome)
+	assert.Contains(t, result.Message, "refused")
+	assert.Contains(t, result.Next, "connect to "+listener.Addr().String())
+
+	conn, result = checkConnection(t.Context(), Gateway{URL: open, OwnSite: true})
+	assert.Nil(t, conn)
+	assert.Equal(t, NotChecked, result.Outcome)
+}
+
+func TestFailuresInWords(t *testing.T) {
+	for _, test := range []struct {
+		words func(error) string
+		err   error
+		want  string
+	}{
+		{connectFailure, syscall.EHOSTUNREACH, "there is no route to the host"},
+		{connectFailure, syscall.EPERM, "the operating system does not allow it"},
+		{connectFailure, context.DeadlineExceeded, "no answer within 5s"},
+		{connectFailure, &net.DNSError{IsNotFound: true}, "there is no host of this name"},
+		{connectFailure, syscall.ENOBUFS, "it failed: " + syscall.ENOBUFS.Error()},
+		{connectFailure, errors.New("canary"), "it failed: the exchange broke off"},
+		{exchangeFailure, context.DeadlineExceeded, "no answer within 15s"},
+		{exchangeFailure, io.ErrUnexpectedEOF, "closed without an answer"},
+		{exchangeFailure, errors.New(`net/http: malformed HTTP response "canary"`), "does not speak HTTP"},
+		{exchangeFailure, errors.New("canary"), "it failed: the exchange broke off"},
+	} {
+		said := test.words(test.err)
+		assert.Contains(t, said, test.want)
+		assert.NotContains(t, said, "canary")
+	}
+}
+
+// serveTLS answers handshakes until the end of the test.
+func serveTLS(t *testing.T, config *tls.Config) string {
+	t.Helper()
+	return serveConnections(t, func(conn net.Conn) {
+		client := tls.Server(conn, config)
+		if client.Handshake() == nil {
+			_, _ = io.Copy(io.Discard, client)
+		}
+	})
+}
+
+// serveConnections gives every connection to f until the end of the test.
+func serveConnections(t *testing.T, f func(net.Conn)) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+				f(conn)
+			}()
+		}
+	}()
+	return "https://" + listener.Addr().String()
+}
+
+func TestCheckTLS(t *testing.T) {
+	ca, stranger := newAuthority(t), newAuthority(t)
+	past, later := time.Now().Add(-time.Hour), time.Now().Add(90*24*time.Hour)
+	issue := func(a authority, host string, from, until time.Time) *tls.Config {
+		return &tls.Config{Certificates: []tls.Certificate{a.issue(t, host, from, until)}}
+	}
+	good := func() *tls.Config { return issue(ca, "127.0.0.1", past, later) }
+	with := func(change func(*tls.Config)) *tls.Config {
+		config := good()
+		change(config)
+		return config
+	}
+	insecure := &tls.Config{InsecureSkipVerify: true}
+
+	for name, test := range map[string]struct {
+		server, client *tls.Config
+		outcome        Outcome
+		message, next  string
+	}{
+		"TLS 1.3": {good(), ca.trust(), OK, "TLS 1.3 in ", ""},
+		"TLS 1.2": {with(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }), ca.trust(), OK,
+			"certificate for 127.0.0.1, issued by test CA, valid until " + later.UTC().Format(time.DateOnly), ""},
+		"TLS 1.1": {with(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }), ca.trust(), Problem,
+			"it speaks TLS 1.1 at most, and anything older than TLS 1.2 is refused", "between here and PayerMax"},
+		"a client that allows TLS 1.0": {with(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }),
+			&tls.Config{RootCAs: ca.trust().RootCAs, MinVersion: tls.VersionTLS10}, Problem, "it speaks TLS 1.1 at most", ""},
+		"expires soon": {issue(ca, "127.0.0.1", past, time.Now().Add(73*time.Hour)), ca.trust(), Warning, ", in 3 days", "PayerMax renews its own"},
+		"expired": {issue(ca, "127.0.0.1", time.Now().Add(-40*time.Hour), past), ca.trust(), Problem,
+			"valid until " + past.UTC().Format(time.DateOnly) + ", and so has expired", "this machine's clock"},
+		"not valid yet":     {issue(ca, "127.0.0.1", later, later.Add(time.Hour)), ca.trust(), Problem, "is not valid before", "this machine's clock"},
+		"another authority": {issue(stranger, "127.0.0.1", past, later), ca.trust(), Problem, "issued by test CA, which is not in the transport's tls_trust_pool", "tls_trust_pool"},
+		"the system's":      {good(), new(tls.Config), Problem, "issued by test CA, which this system does not trust", "tls_trust_pool"},
+		"another name":      {issue(ca, "gateway.example", past, later), ca.trust(), Problem, "the certificate is for gateway.example, and not for 127.0.0.1", "tls_server_name"},
+		"a name that is set": {issue(ca, "gateway.example", past, later), &tls.Config{RootCAs: ca.trust().RootCAs, ServerName: "gateway.example"}, OK,
+			"certificate for gateway.example", ""},
+		"not verified": {issue(stranger, "127.0.0.1", past, later), insecure, Problem, "nobody checks that it is PayerMax who answers", "remove tls_insecure_skip_verify"},
+		"wants a client's": {with(func(c *tls.Config) { c.ClientAuth, c.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12 }), ca.trust(), Problem,
+			"the other side refuses the handshake", "client certificate"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := Gateway{URL: serveTLS(t, test.server), TLS: test.client}
+			result := tlsResult(t, g)
+			assert.Equal(t, test.outcome, result.Outcome)
+			assert.Contains(t, result.Message, test.message)
+			assert.Contains(t, result.Next, test.next)
+			assert.Equal(t, test.outcome == OK, result.Next == "")
+		})
+	}
+
+	t.Run("no TLS", func(t *testing.T) {
+		url := serveConnections(t, func(conn net.Conn) { _, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n") })
+		result := tlsResult(t, Gateway{URL: url, TLS: ca.trust()})
+		assert.Equal(t, Problem, result.Outcome)
+		assert.Contains(t, result.Message, "does not speak TLS")
+	})
+	t.Run("no TLS wanted", func(t *testing.T) {
+		assert.Equal(t, OK, checkTLS(t.Context(), Gateway{URL: "http://127.0.0.1:1"}, nil).Outcome)
+		result := checkTLS(t.Context(), Gateway{URL: "http://192.0.2.1"}, nil)
+		assert.Equal(t, Problem, result.Outcome)
+		assert.Contains(t, result.Message, "in plain text")
+	})
+}
+
+// tlsResult connects, and checks TLS on the connection.
+func tlsResult(t *testing.T, g Gateway) Result {
+	t.Helper()
+	conn, connection := checkConnection(t.Context(), g)
+	require.NotNil(t, conn, connection.Message)
+	defer conn.Close()
+	return checkTLS(t.Context(), g, conn)
+}
+
+// A certificate's names are somebody else's text.
+func TestNames(t *testing.T) {
+	assert.Equal(t, "no host", namesOf(new(x509.Certificate)))
+	assert.Equal(t, "a, b, c, 2 others", namesOf(&x509.Certificate{DNSNames: strings.Split("a b c d e", " ")}))
+	assert.Equal(t, "PayerMax", nameOf("", []string{"PayerMax"}))
+	assert.Equal(t, "an authority without a name", nameOf("", nil))
+}
+
+func TestCheckClock(t *testing.T) {
+	for name, test := range map[string]struct {
+		date    func() string
+		follows bool
+		outcome Outcome
+		message string
+	}{
+		"agrees":              {dateIn(0), false, OK, "agrees with the gateway's"},
+		"a little off":        {dateIn(10 * time.Second), false, OK, "s behind the gateway's"},
+		"a minute behind":     {dateIn(time.Minute), false, Warning, "behind the gateway's; PayerMax refuses a requestTime that is more than two minutes off"},
+		"a minute ahead":      {dateIn(-time.Minute), false, Warning, "ahead of the gateway's"},
+		"five minutes":        {dateIn(5 * time.Minute), false, Problem, "5m0s behind the gateway's"},
+		"followed":            {dateIn(5 * time.Minute), true, Warning, "but follow_gateway_clock is on"},
+		"no date":             {func() string { return "" }, false, NotChecked, "do not say what time it is"},
+		"a date that is none": {func() string { return "tomorrow" }, false, NotChecked, "do not say what time it is"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				assert.Equal(t, "HEAD /", r.Method+" "+r.URL.Path)
+				assert.Empty(t, r.Header.Get("Sign"))
+				w.Header()["Date"] = nil
+				if date := test.date(); date != "" {
+					w.Header().Set("Date", date)
+				}
+				w.WriteHeader(http.StatusNotFound)
+			}))
+			defer server.Close()
+			result := checkClock(t.Context(), Gateway{URL: server.URL, FollowsClock: test.follows})
+			assert.Equal(t, test.outcome, result.Outcome)
+			assert.Contains(t, result.Message, test.message)
+			assert.Equal(t, test.outcome == Problem || test.outcome == Warning, result.Next != "")
+		})
+	}
+	result := checkClock(t.Context(), Gateway{URL: strings.Replace(serveConnections(t, func(conn net.Conn) {}), "https", "http", 1)})
+	assert.Equal(t, NotChecked, result.Outcome)
+	assert.Contains(t, result.Message, "got no answer")
+}
+
+// dateIn is the Date of a clock that differs from ours.
+func dateIn(ahead time.Duration) func() string {
+	return func() string { return time.Now().Add(ahead).UTC().Format(http.TimeFormat) }
+}
+
+// Where a skew becomes a warning, and where a problem.
+func TestJudgeSkew(t *testing.T) {
+	for _, test := range []struct {
+		skew    time.Duration
+		outcome Outcome
+	}{
+		{0, OK}, {29 * time.Second, OK}, {-29 * time.Second, OK},
+		{30 * time.Second, Warning}, {-89 * time.Second, Warning},
+		{90 * time.Second, Problem}, {-time.Hour, Problem},
+	} {
+		assert.Equal(t, test.outcome, judgeSkew(test.skew, false).Outcome, "%s", test.skew)
+	}
+}
+
+func TestProxyVariables(t *testing.T) {
+	assert.Contains(t, proxyVariables([]string{"HTTPS_PROXY"}).Message, "HTTPS_PROXY is set, and ignored")
+	assert.Contains(t, proxyVariables([]string{"HTTPS_PROXY", "http_proxy"}).Message, "HTTPS_PROXY and http_proxy are set, and ignored")
+}

@@ -1,0 +1,151 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// expiresSoon is how long before its end a certificate is worth a warning:
+// authorities renew theirs earlier.
+const expiresSoon = 14 * 24 * time.Hour
+
+// checkTLS makes sure that nobody between here and the gateway can read the call
+// or answer in its place, over a connection that it uses up.
+func checkTLS(ctx context.Context, g Gateway, conn net.Conn) Result {
+	const name = "tls"
+	if g.TLS == nil {
+		if !isLoopback(g.host()) {
+			return problem(name, "there is none: the sidecar refuses to send signed calls to another machine in plain text").
+				then("write https:// in the gateway's URL")
+		}
+		return ok(name, "there is none, and none is needed on the way to this machine itself")
+	}
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	client := tls.Client(conn, g.clientTLS())
+	began := time.Now()
+	if err := client.HandshakeContext(ctx); err != nil {
+		message, next := tlsFailure(ctx, g, err)
+		return problem(name, "%s", message).then("%s", next)
+	}
+	state := client.ConnectionState()
+	leaf := state.PeerCertificates[0]
+	described := fmt.Sprintf("%s in %s, %s", tls.VersionName(state.Version), rounded(time.Since(began)), describe(leaf))
+	left := time.Until(leaf.NotAfter)
+	switch {
+	case g.TLS.InsecureSkipVerify:
+		return problem(name, "%s; but tls_insecure_skip_verify is on, so nobody checks that it is PayerMax who answers", described).
+			then("remove tls_insecure_skip_verify; to trust an authority of your own, name it by tls_trust_pool")
+	case left < expiresSoon:
+		return warning(name, "%s, in %s", described, counted(int(left.Hours()/24), "day")).
+			then("have the certificate renewed if it is yours; PayerMax renews its own")
+	}
+	return ok(name, "%s", described)
+}
+
+// describe says whose certificate it is, by whom and until when.
+func describe(c *x509.Certificate) string {
+	return fmt.Sprintf("certificate for %s, issued by %s, valid until %s",
+		namesOf(c), nameOf(c.Issuer.CommonName, c.Issuer.Organization), c.NotAfter.UTC().Format(time.DateOnly))
+}
+
+// namesOf lists whom a certificate is for.
+func namesOf(c *x509.Certificate) string {
+	names := c.DNSNames
+	for _, address := range c.IPAddresses {
+		names = append(names, address.String())
+	}
+	const enough = 3
+	if len(names) > enough {
+		names = append(names[:enough:enough], counted(len(names)-enough, "other"))
+	}
+	if len(names) == 0 {
+		return "no host"
+	}
+	return strings.Join(names, ", ")
+}
+
+func nameOf(commonName string, organization []string) string {
+	switch {
+	case commonName != "":
+		return commonName
+	case len(organization) > 0:
+		return organization[0]
+	}
+	return "an authority without a name"
+}
+
+// tlsFailure says in words why there is no TLS, and what to do.
+func tlsFailure(ctx context.Context, g Gateway, err error) (message, next string) {
+	if refused, isVerification := errors.AsType[*tls.CertificateVerificationError](err); isVerification && len(refused.UnverifiedCertificates) > 0 {
+		return certificateFailure(g, refused.UnverifiedCertificates[0], refused.Err)
+	}
+	if _, isPlain := errors.AsType[tls.RecordHeaderError](err); isPlain {
+		return "what answers does not speak TLS", "check the port; behind https:// it is 443 as a rule"
+	}
+	if isTimeout(err) {
+		return "the handshake does not end within " + handshakeTimeout.String(), "look for a firewall that lets connections pass, but not what is sent on them"
+	}
+	if version := oldVersion(ctx, g); version != "" {
+		return fmt.Sprintf("it speaks %s at most, and anything older than TLS 1.2 is refused", version),
+			"look for what stands between here and PayerMax, which has TLS 1.2 and newer"
+	}
+	return "the other side refuses the handshake", "look for what stands between here and PayerMax, or for a client certificate that it wants"
+}
+
+// certificateFailure says in words why a certificate is refused.
+func certificateFailure(g Gateway, c *x509.Certificate, err error) (message, next string) {
+	const interception = "if a proxy of your own intercepts TLS, trust its authority by tls_trust_pool; otherwise find out who answers"
+	if wrong, isHostname := errors.AsType[x509.HostnameError](err); isHostname {
+		return fmt.Sprintf("the certificate is for %s, and not for %s", namesOf(c), wrong.Host),
+			"check the gateway's host name, or tls_server_name if the certificate is right"
+	}
+	if invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err); isInvalid && invalid.Reason == x509.Expired {
+		if time.Now().Before(c.NotBefore) {
+			return fmt.Sprintf("the certificate is not valid before %s", c.NotBefore.UTC().Format(time.DateTime)), "check this machine's clock"
+		}
+		return fmt.Sprintf("the %s, and so has expired", describe(c)), "have it renewed if it is yours; otherwise check this machine's clock"
+	}
+	if _, isUnknown := errors.AsType[x509.UnknownAuthorityError](err); isUnknown {
+		trusted := "this system does not trust"
+		if g.TLS.RootCAs != nil {
+			trusted = "is not in the transport's tls_trust_pool"
+		}
+		return fmt.Sprintf("the certificate was issued by %s, which %s", nameOf(c.Issuer.CommonName, c.Issuer.Organization), trusted), interception
+	}
+	if _, noRoots := errors.AsType[x509.SystemRootsError](err); noRoots {
+		return "this system has no list of authorities to trust", "install ca-certificates in the container"
+	}
+	return fmt.Sprintf("the %s, cannot be verified", describe(c)), interception
+}
+
+// oldVersion returns the version of TLS that a gateway speaks if it is one that
+// is refused, or "". Nothing is sent on this connection.
+func oldVersion(ctx context.Context, g Gateway) string {
+	conn, err := g.connect(ctx)
+	if err != nil {
+		return ""
+	}
+	defer conn.Close()
+	client := tls.Client(conn, &tls.Config{
+		ServerName: g.clientTLS().ServerName, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11,
+		InsecureSkipVerify: true, // whose certificate it is does not matter here
+	})
+	if err := client.HandshakeContext(ctx); err != nil {
+		return ""
+	}
+	return tls.VersionName(client.ConnectionState().Version)
+}
+
+// isLoopback reports whether host is this machine.
+func isLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && address.IsLoopback()
+}

@@ -1,0 +1,247 @@
+package payermax
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const operationsPage = "docs/operations.md"
+
+func readDocument(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(text)
+}
+
+// section returns what stands under a heading of a page, up to the next heading
+// of any level.
+func section(t *testing.T, page, heading string) string {
+	t.Helper()
+	_, text, found := strings.Cut(page, "\n"+heading+"\n")
+	require.True(t, found, "no section %s", heading)
+	text, _, _ = strings.Cut(text, "\n#")
+	return text
+}
+
+// firstColumn returns what is in backticks in the first column of a section's
+// tables.
+func firstColumn(section string) []string {
+	var names []string
+	for _, row := range regexp.MustCompile("(?m)^\\| (`[^|]*`)[^|]* \\|").FindAllStringSubmatch(section, -1) {
+		for _, name := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[1], -1) {
+			names = append(names, name[1])
+		}
+	}
+	return names
+}
+
+// The page's table has every metric of this module with its labels, and no other.
+// What other documents say of metrics exists as well.
+func TestOperationsMetrics(t *testing.T) {
+	described := make(chan *prometheus.Desc)
+	go func() {
+		defer close(described)
+		for _, collector := range processMetrics.collectors() {
+			collector.Describe(described)
+		}
+	}()
+	labels := make(map[string]string)
+	for desc := range described {
+		parts := regexp.MustCompile(`fqName: "(\w+)".*variableLabels: {([^}]*)}`).FindStringSubmatch(desc.String())
+		require.NotNil(t, parts, desc.String())
+		labels[parts[1]] = parts[2]
+	}
+
+	documented := make(map[string]string)
+	for _, metric := range firstColumn(section(t, readDocument(t, operationsPage), "## Metrics and health")) {
+		name, list, _ := strings.Cut(metric, "{")
+		if strings.HasPrefix(name, metricsNamespace+"_") {
+			documented[name] = strings.TrimSuffix(list, "}")
+		}
+	}
+	assert.Equal(t, labels, documented)
+
+	for _, path := range []string{operationsPage, "README.md"} {
+		for _, name := range regexp.MustCompile(`caddy_payermax_\w+`).FindAllString(readDocument(t, path), -1) {
+			name = regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(name, "")
+			assert.Contains(t, labels, name, path)
+		}
+	}
+}
+
+// The values that labels and log fields can have are explained.
+func TestOperationsValues(t *testing.T) {
+	page := readDocument(t, operationsPage)
+	values := []string{
+		string(outcomeAnswered), string(outcomeRefused), string(outcomeNotSent), string(outcomeUnknown), string(outcomeUnverified),
+		limitEndpoint, limitCaller, limitAmount, limitRate, shadowAgree, shadowDisagree, shadowUnsigned, other,
+	}
+	values = slices.Concat(values, slices.Collect(maps.Values(answerResults)), notificationResults)
+	for _, value := range values {
+		assert.Contains(t, page, "`"+value+"`")
+	}
+}
+
+// The page's table has every field of a call's line, and no other, and so does
+// the example above it.
+func TestOperationsLogFields(t *testing.T) {
+	what := section(t, readDocument(t, operationsPage), "## What it logs")
+	documented := firstColumn(what)
+	assert.ElementsMatch(t, loggedFields(t), documented)
+
+	example := regexp.MustCompile("(?s)```json\n(.*?)```").FindStringSubmatch(what)
+	require.NotNil(t, example)
+	var line map[string]any
+	require.NoError(t, json.Unmarshal([]byte(example[1]), &line))
+	for field := range line {
+		if !slices.Contains([]string{"level", "ts", "logger", "msg"}, field) { // which are every line's
+			assert.Contains(t, documented, field)
+		}
+	}
+}
+
+// loggedFields returns the names of the fields that a call can be logged with,
+// from the source: no single call has them all.
+func loggedFields(t *testing.T) []string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "record.go", nil, 0)
+	require.NoError(t, err)
+	var names []string
+	for _, declared := range file.Decls {
+		method, ok := declared.(*ast.FuncDecl)
+		if !ok || method.Name.Name != "fields" {
+			continue
+		}
+		ast.Inspect(method, func(node ast.Node) bool {
+			called, ok := node.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			function, ok := called.Fun.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			if from, ok := function.X.(*ast.Ident); !ok || from.Name != "zap" {
+				return true
+			}
+			name, err := strconv.Unquote(called.Args[0].(*ast.BasicLit).Value)
+			require.NoError(t, err)
+			names = append(names, name)
+			return true
+		})
+	}
+	require.NotEmpty(t, names)
+	return names
+}
+
+// The page and the log give the same advice on a refused signature, in the same
+// order.
+func TestOperationsAdvice(t *testing.T) {
+	h := newHandler(t)
+	logs := logged(h)
+	serve(t, h, post(sessionBody), func(w http.ResponseWriter, _ *http.Request) error {
+		_, err := io.WriteString(w, `{"code":"SIGN_VERIFY_FAILED"}`)
+		return err
+	})
+	advice := logs.All()[logs.Len()-1].ContextMap()["check"].([]any)
+	steps := regexp.MustCompile(`(?m)^\d\. .*$`).FindAllString(section(t, readDocument(t, operationsPage), "### SIGN_VERIFY_FAILED"), -1)
+	about := []string{"dashboard", "environment", "key_version", "changed lately", "body_sha256"}
+	require.Len(t, advice, len(about))
+	require.Len(t, steps, len(about))
+	for i, words := range about {
+		assert.Contains(t, advice[i], words)
+		assert.Contains(t, steps[i], words)
+	}
+}
+
+// Each promise names tests, and these exist where it says.
+func TestOperationsPromises(t *testing.T) {
+	page := readDocument(t, operationsPage)
+	linked := make(map[string]bool)
+	link := regexp.MustCompile(`\[(Test\w+)\]\(([^)]+)\)`)
+	for _, test := range link.FindAllStringSubmatch(page, -1) {
+		linked[test[1]] = true
+		assert.Contains(t, readDocument(t, filepath.Join("docs", test[2])), "\nfunc "+test[1]+"(t *testing.T)", test[2])
+	}
+	promises := regexp.MustCompile(`(?m)^\| .*$`).FindAllString(section(t, page, "### Promises and their tests"), -1)
+	require.Greater(t, len(promises), 2)
+	for _, promise := range promises[2:] { // after the table's head
+		assert.Regexp(t, link, promise)
+	}
+	for _, name := range regexp.MustCompile(`\bTest[A-Z]\w+`).FindAllString(page, -1) {
+		assert.True(t, linked[name], "%s has no link", name)
+	}
+}
+
+// Each link from a document to another file leads somewhere, and so does each
+// anchor.
+func TestDocumentsLink(t *testing.T) {
+	var documents []string
+	for _, pattern := range []string{"*.md", "docs/*.md"} {
+		found, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		documents = append(documents, found...)
+	}
+	require.Contains(t, documents, operationsPage)
+	for _, document := range documents {
+		text := withoutCode(readDocument(t, document))
+		for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(text, -1) {
+			if strings.Contains(link[1], "://") {
+				continue
+			}
+			path, anchor, hasAnchor := strings.Cut(link[1], "#")
+			target := filepath.Join(filepath.Dir(document), path)
+			if path == "" {
+				target = document
+			}
+			_, err := os.Stat(target) // which may be a folder
+			if !assert.NoError(t, err, "%s: %s", document, link[1]) {
+				continue
+			}
+			if hasAnchor {
+				assert.Contains(t, anchors(readDocument(t, target)), anchor, "%s: %s", document, link[1])
+			}
+		}
+	}
+}
+
+// withoutCode takes the blocks of code out of a page.
+func withoutCode(page string) string {
+	return regexp.MustCompile("(?ms)^ *```.*?^ *```$").ReplaceAllString(page, "")
+}
+
+// anchors returns the anchors that GitHub gives the headings of a page.
+func anchors(page string) []string {
+	var found []string
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(withoutCode(page), -1) {
+		found = append(found, strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case unicode.IsLetter(r), unicode.IsDigit(r), r == '-', r == '_':
+				return unicode.ToLower(r)
+			default:
+				return -1
+			}
+		}, heading[1]))
+	}
+	return found
+}

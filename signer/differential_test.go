@@ -1,0 +1,57 @@
+package signer
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	mathrand "math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Thousands of signatures over random bodies with random keys are what another
+// implementation, in another language and from the definition alone, makes of
+// the same keys and bodies.
+func TestSignLikePython(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			require.FailNow(t, "python3 is missing, but CI must not skip this test")
+		}
+		t.Skip("there is no python3 on this machine")
+	}
+	const keys, bodies, signed = 3, 700, 15
+	random := mathrand.New(mathrand.NewPCG(mathrand.Uint64(), mathrand.Uint64()))
+
+	var cases bytes.Buffer
+	encoder := json.NewEncoder(&cases)
+	for range keys {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		require.NoError(t, err)
+		for i := range bodies {
+			body := make([]byte, random.IntN(2000))
+			_, err := rand.Read(body)
+			require.NoError(t, err)
+			sign, err := Sign(t.Context(), key, body)
+			require.NoError(t, err)
+			exponent := "0" // Python takes its time to sign
+			if i < signed {
+				exponent = key.D.Text(16)
+			}
+			require.NoError(t, encoder.Encode(map[string]any{
+				"n": key.N.Text(16), "e": strconv.FormatInt(int64(key.E), 16), "d": exponent, "body": body, "sign": sign,
+			}))
+		}
+	}
+	python3 := exec.CommandContext(t.Context(), python, "testdata/rsa.py")
+	python3.Stdin = &cases
+	said, err := python3.CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	assert.Equal(t, "2100 compared\n", string(said))
+}

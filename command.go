@@ -15,9 +15,9 @@ import (
 var exampleCaddyfile []byte
 
 // The subcommands belong to the module rather than to the binary in caddy/, so
-// that a binary built with xcaddy has them as well.
+// that a binary built with xcaddy has them as well. Those that need nothing of
+// this package register themselves.
 func init() {
 	caddycmd.RegisterCommand(commands.Demo(exampleCaddyfile))
-	caddycmd.RegisterCommand(commands.Sandbox())
 	caddycmd.RegisterCommand(doctorCommand())
 }

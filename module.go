@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
@@ -121,6 +122,9 @@ type Handler struct {
 	limits    *limits
 	sandbox   *sandbox.Gateway
 	logger    *zap.Logger
+
+	// explanations are of signatures that differ, in shadow mode.
+	explanations *rate.Limiter
 }
 
 // CaddyModule returns the Caddy module information.
@@ -134,6 +138,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // Provision sets the defaults, expands the placeholders and loads the keys.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
+	h.explanations = rate.NewLimiter(rate.Every(explanationInterval), 1)
 	if h.MaxBodySize == 0 {
 		h.MaxBodySize = defaultMaxBodySize
 	}

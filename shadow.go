@@ -2,12 +2,16 @@ package payermax
 
 import (
 	"bytes"
+	"crypto/rsa"
 	"encoding/base64"
+	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-payermax/caddy-payermax/diagnosis"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -64,14 +68,38 @@ func (h *Handler) compare(c *call, r *http.Request, body []byte) {
 	if c.shadow == shadowAgree {
 		return
 	}
-	fields := []zap.Field{zap.String("payermax.endpoint", c.route.name), zap.String("shadow", c.shadow)}
-	if c.merchant == nil {
-		fields = append(fields, zap.String("reason", "the request does not tell which merchant it is for"))
-	} else if c.shadow == shadowDisagree {
-		fields = append(fields, zap.String("fingerprint", c.keys.signing.fingerprint))
-	}
-	h.logger.Warn("the application's signature is not the one that this sidecar would have made", fields...)
+	h.explain(c, signatures, body)
 }
+
+// explain logs why the application's signature is not the sidecar's. Finding that
+// out can take a third of a second, so it is left to another goroutine, and not
+// done for every call of an application that always signs wrongly.
+func (h *Handler) explain(c *call, signatures []string, body []byte) {
+	logger := h.logger.With(zap.String("request_id", c.id), zap.String("payermax.endpoint", c.route.name), zap.String("shadow", c.shadow))
+	warn := func(reason string, fields ...zap.Field) {
+		logger.Warn("the application's signature is not the one that this sidecar would have made", append(fields, zap.String("reason", reason))...)
+	}
+	switch {
+	case c.merchant == nil:
+		warn("The request does not tell which merchant it is for.")
+	case len(signatures) != 1:
+		warn(fmt.Sprintf("The request has %d sign headers.", len(signatures)))
+	case h.explanations.Allow():
+		key, fingerprint := c.keys.signing.Public().(*rsa.PublicKey), c.keys.signing.fingerprint
+		go func() {
+			defer func() {
+				if cause := recover(); cause != nil {
+					warn("The signature could not be explained.")
+				}
+			}()
+			found := diagnosis.Diagnose(key, body, signatures[0])
+			warn(found.Advice, zap.String("cause", string(found.Cause)), zap.String("fingerprint", fingerprint))
+		}()
+	}
+}
+
+// explanationInterval is the time between two explanations.
+const explanationInterval = 10 * time.Second
 
 // sameSignature compares what two texts of signatures stand for.
 func sameSignature(a, b string) bool {

@@ -1,0 +1,81 @@
+package commands_test
+
+import (
+	"crypto/x509"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Whatever is asked, and however wrongly, no byte of a private key is printed that was not
+// asked for, and nothing of a body.
+func TestNothingSecretIsPrinted(t *testing.T) {
+	t.Parallel()
+	r := workplace(t)
+	key := merchantKey()
+	pkcs8, pkcs1 := oneLine(pkcs8DER(key)), oneLine(x509.MarshalPKCS1PrivateKey(key))
+	r.write(t, "binary", string(pkcs8DER(key)))
+	r.write(t, "half", pkcs8[:800])
+	r.write(t, "public-label", pemOf("PUBLIC KEY", pkcs8DER(key)))
+	r.write(t, "sign", signed(t, key, body+"\n"))
+
+	files := []string{"merchant.key", "binary", "half", "public-label", pkcs8, pkcs1[100:]}
+	var printed strings.Builder
+	ask := func(args ...string) {
+		got := r.caddy(t, args...)
+		printed.WriteString(got.stdout + got.stderr)
+	}
+	for _, file := range files {
+		ask("payermax-sign", "--private-key", file, "--body", "request.json")
+		ask("payermax-sign", "--private-key", "merchant.key", "--body", file, "--json")
+		ask("payermax-verify", "--private-key", file, "--body", "request.json", "--sign-file", "sign", "--explain")
+		ask("payermax-verify", "--public-key", file, "--body", file, "--sign-file", "sign", "--json")
+		ask("payermax-verify", "--public-key", "merchant.pub", "--body", file, "--sign-file", file, "--explain", "--other-key", file)
+		ask("payermax-verify", "--public-key", "merchant.pub", "--body", "request.json", "--sign", file, "--explain")
+		ask("payermax-convert", "--in", file, "--to", "public-base64")
+		ask("payermax-convert", "--in", file, "--to", "public-pem", "--json")
+		ask("payermax-convert", "--in", file, "--to", "pkcs8-pem", "--json")
+		ask("payermax-convert", "--in", file, "--to", "der", "--out", "merchant.key")
+	}
+	ask("payermax-keygen", "--out", "new")
+	ask("payermax-keygen", "--out", "json", "--json")
+	ask("payermax-keygen", "--out", "secret", "--kubernetes-secret", "payermax-keys")
+	ask("payermax-keygen", "--out", pkcs8)
+	ask("payermax-keygen", "--kubernetes-secret", "a", "--manifest", pkcs8)
+	ask("payermax-keygen", "--kubernetes-secret", pkcs8)
+	ask("payermax-keygen", "--kubernetes-secret", "a", "--namespace", pkcs8)
+	ask("payermax-convert", "--in", "merchant.key", "--to", "der", "--out", pkcs8)
+	ask("payermax-convert", "--in", "merchant.key", "--to", pkcs8)
+	ask("payermax-keygen", pkcs8)
+	ask("payermax-health", "--url", pkcs8)
+	ask("payermax-health", "--timeout", "1s", pkcs1)
+
+	require.True(t, strings.Contains(printed.String(), "trailing-newline"), "something was explained")
+	for _, name := range []string{"new.key", "json.key"} {
+		requireNoPrivateKey(t, printed.String(), r.read(t, name))
+	}
+	requireNoPrivateKey(t, printed.String(), r.read(t, "merchant.key"))
+	manifest := r.read(t, "secret-secret.yaml")
+	requireSilent(t, printed.String(), manifest[strings.Index(manifest, "private.key: ")+len("private.key: "):])
+	require.False(t, strings.Contains(printed.String(), "canary-in-the-body"))
+}
+
+// requireNoPrivateKey looks for the text of a PEM file, for its PKCS#1 part in base64, and
+// for the numbers in it.
+func requireNoPrivateKey(t *testing.T, printed, file string) {
+	t.Helper()
+	private := parsePrivate(t, file)
+	printed = strings.Join(strings.Fields(printed), "")
+	secrets := []string{
+		secretPart(oneLine(pkcs8DER(private))),
+		secretPart(oneLine(x509.MarshalPKCS1PrivateKey(private))),
+		private.D.String(), private.Primes[0].String(), private.Primes[1].String(),
+	}
+	for _, secret := range secrets {
+		requireSilent(t, printed, secret)
+	}
+}
+
+// secretPart leaves out the beginning, where the modulus stands, which is public.
+func secretPart(text string) string { return text[len(text)/3:] }

@@ -1,0 +1,135 @@
+package commands_test
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// docs is the manual of the commands.
+const docs = "../docs/commands.md"
+
+// transcript is a command of the manual and what it prints.
+type transcript struct{ command, output string }
+
+// The transcripts of the manual are what the commands print, one after the other in one
+// folder. An ellipsis stands for what is different each time.
+func TestDocsTranscripts(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(docs)
+	require.NoError(t, err)
+	sh, err := exec.LookPath("sh")
+	require.NoError(t, err)
+
+	home := t.TempDir()
+	program, env := caddyProgram(t)
+	require.NoError(t, os.Symlink(program, filepath.Join(home, "caddy")))
+	work := filepath.Join(home, "work")
+	require.NoError(t, os.Mkdir(work, 0o700))
+
+	transcripts := readTranscripts(string(text))
+	require.Greater(t, len(transcripts), 10)
+	code := 0
+	for _, want := range transcripts {
+		// $? is the exit code of the command before, which ran in another shell.
+		cmd := exec.CommandContext(t.Context(), sh, "-c", fmt.Sprintf("(exit %d)\n%s", code, want.command))
+		cmd.Dir = work
+		cmd.Env = append(env, "HOME="+home, "PATH="+home+string(os.PathListSeparator)+os.Getenv("PATH"))
+		printed, err := cmd.CombinedOutput()
+		require.NotNil(t, cmd.ProcessState, err)
+		code = cmd.ProcessState.ExitCode()
+
+		pattern := strings.ReplaceAll(regexp.QuoteMeta(want.output), "…", ".+")
+		if !regexp.MustCompile("^" + pattern + "$").Match(printed) {
+			assert.Fail(t, "the manual is not true", "$ %s\nprints\n%s\nand not\n%s", want.command, printed, want.output)
+		}
+	}
+}
+
+// readTranscripts reads the blocks of the language console.
+func readTranscripts(text string) []transcript {
+	var all []transcript
+	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(text, -1) {
+		continued := false
+		for line := range strings.Lines(block[1]) {
+			command, begins := strings.CutPrefix(line, "$ ")
+			switch {
+			case begins:
+				all = append(all, transcript{command: command})
+			case continued:
+				all[len(all)-1].command += line
+			default:
+				all[len(all)-1].output += line
+			}
+			continued = (begins || continued) && strings.HasSuffix(line, "\\\n")
+		}
+	}
+	return all
+}
+
+// Each cause that a diagnosis can have is in the manual's table, and no other.
+func TestDocsCauses(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(docs)
+	require.NoError(t, err)
+	_, table, found := strings.Cut(string(text), "| cause |")
+	require.True(t, found)
+	table, _, _ = strings.Cut(table, "\n\n")
+	var documented []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z0-9-]+)` \\|").FindAllStringSubmatch(table, -1) {
+		documented = append(documented, row[1])
+	}
+	assert.Equal(t, declaredCauses(t), documented)
+}
+
+// declaredCauses reads the constants of type Cause, in their order.
+func declaredCauses(t *testing.T) []string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "../diagnosis/diagnosis.go", nil, 0)
+	require.NoError(t, err)
+	var causes []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if name, ok := spec.Type.(*ast.Ident); !ok || name.Name != "Cause" {
+			return true
+		}
+		value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+		require.NoError(t, err)
+		causes = append(causes, value)
+		return true
+	})
+	require.NotEmpty(t, causes)
+	return causes
+}
+
+// The manual names every flag of every command.
+func TestDocsFlags(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(docs)
+	require.NoError(t, err)
+	for _, tool := range tools {
+		_, section, found := bytes.Cut(text, []byte("\n## `"+tool+"`"))
+		require.True(t, found, tool)
+		section, _, _ = bytes.Cut(section, []byte("\n## "))
+		for _, flag := range regexp.MustCompile(`(?m)^ +--([a-z-]+)`).FindAllStringSubmatch(run{}.caddy(t, tool, "--help").stdout, -1) {
+			if flag[1] != "json" { // which all have
+				assert.Contains(t, string(section), "--"+flag[1], tool)
+			}
+		}
+	}
+}

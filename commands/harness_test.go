@@ -1,0 +1,214 @@
+package commands_test
+
+// These tests run the commands as a user does, as processes: of a Caddy with this module
+// but without most of its standard ones, which take their time to start.
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/stretchr/testify/require"
+
+	_ "github.com/caddy-payermax/caddy-payermax"
+)
+
+const (
+	// runAsCaddy makes the test binary be Caddy, so that `go test -race` looks for
+	// races in it.
+	runAsCaddy = "CADDY_PAYERMAX_RUN_AS_CADDY"
+	// caddyBinary names a binary to be tested instead.
+	caddyBinary = "CADDY_BINARY"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(runAsCaddy) != "" {
+		caddycmd.Main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// run is one run of Caddy.
+type run struct {
+	dir   string
+	stdin string
+	env   []string
+}
+
+// result is what came of it.
+type result struct {
+	stdout, stderr string
+	code           int
+}
+
+// caddy runs Caddy in a folder, and waits for its end.
+func (r run) caddy(t *testing.T, args ...string) result {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd := r.command(t, args...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	if _, ok := errors.AsType[*exec.ExitError](err); !ok {
+		require.NoError(t, err)
+	}
+	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+// command is Caddy with these arguments, and with next to nothing in its environment.
+func (r run) command(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	program, env := caddyProgram(t)
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = r.dir
+	cmd.Stdin = strings.NewReader(r.stdin)
+	cmd.Env = append(append(env, "PATH="+os.Getenv("PATH"), "HOME="+t.TempDir()), r.env...)
+	return cmd
+}
+
+// caddyProgram is the binary under test, and what it needs to be Caddy.
+func caddyProgram(t *testing.T) (path string, env []string) {
+	t.Helper()
+	if program := os.Getenv(caddyBinary); program != "" {
+		return program, nil
+	}
+	program, err := os.Executable()
+	require.NoError(t, err)
+	// The race detector would otherwise wait for a second at the end of each process.
+	return program, []string{runAsCaddy + "=1", "GORACE=atexit_sleep_ms=0"}
+}
+
+// openssl runs the other implementation.
+func openssl(t *testing.T, stdin string, args ...string) string {
+	t.Helper()
+	program, err := exec.LookPath("openssl")
+	require.NoError(t, err, "OpenSSL is the other implementation here; install it")
+	cmd := exec.Command(program, args...)
+	cmd.Stdin = strings.NewReader(stdin)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	require.NoError(t, err, "openssl %s: %s", strings.Join(args, " "), stderr.String())
+	return string(out)
+}
+
+// The keys are made when the tests run: no private key, however worthless, belongs into
+// a repository.
+var (
+	merchantKey = sync.OnceValue(func() *rsa.PrivateKey { return generateKey(2048) })
+	strangerKey = sync.OnceValue(func() *rsa.PrivateKey { return generateKey(2048) })
+	smallKey    = sync.OnceValue(func() *rsa.PrivateKey { return generateKey(1024) })
+)
+
+func generateKey(bits int) *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+func pkcs8DER(key any) []byte {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		panic(err)
+	}
+	return der
+}
+
+func publicDER(key any) []byte {
+	der, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		panic(err)
+	}
+	return der
+}
+
+func pemOf(label string, der []byte) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der}))
+}
+
+func oneLine(der []byte) string { return base64.StdEncoding.EncodeToString(der) }
+
+// workplace is a folder with the keys of a merchant and of a stranger, and a body.
+func workplace(t *testing.T) run {
+	t.Helper()
+	r := run{dir: t.TempDir()}
+	r.write(t, "merchant.key", pemOf("PRIVATE KEY", pkcs8DER(merchantKey())))
+	r.write(t, "merchant.pub", pemOf("PUBLIC KEY", publicDER(&merchantKey().PublicKey)))
+	r.write(t, "stranger.pub", oneLine(publicDER(&strangerKey().PublicKey)))
+	r.write(t, "request.json", body)
+	return r
+}
+
+// body is a body as the sidecar sends it, with a canary in it.
+const body = `{"version":"1.5","keyVersion":"1","requestTime":"2026-01-02T03:04:05.006+00:00","appId":"3b242b56a8b64274bcc37dac281120e3","merchantNo":"020213827212251",` +
+	`"data":{"totalAmount":10000,"currency":"IDR","country":"ID","userId":"canary-in-the-body"}}`
+
+func (r run) write(t *testing.T, name, content string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(filepath.Join(r.dir, name), []byte(content), 0o600))
+}
+
+func (r run) read(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(r.dir, name))
+	require.NoError(t, err)
+	return string(content)
+}
+
+// names are the files that there are.
+func (r run) names(t *testing.T) []string {
+	t.Helper()
+	entries, err := os.ReadDir(r.dir)
+	require.NoError(t, err)
+	names := []string{}
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
+// fields reads a result for machines.
+func (r result) fields(t *testing.T) map[string]any {
+	t.Helper()
+	var fields map[string]any
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &fields), r.stdout)
+	return fields
+}
+
+// requireSilent fails when a text has any twelve characters of a secret in it.
+func requireSilent(t *testing.T, text, secret string) {
+	t.Helper()
+	for i := 0; i+12 <= len(secret); i++ {
+		if strings.Contains(text, secret[i:i+12]) {
+			t.Fatalf("it repeats characters %d to %d of what must not be repeated", i, i+12)
+		}
+	}
+}
+
+// parsePrivate reads a private key in PKCS#8 PEM.
+func parsePrivate(t *testing.T, text string) *rsa.PrivateKey {
+	t.Helper()
+	block, _ := pem.Decode([]byte(text))
+	require.NotNil(t, block)
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	require.NoError(t, err)
+	return key.(*rsa.PrivateKey)
+}

@@ -1,0 +1,135 @@
+package commands
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+)
+
+// Health returns the payermax-health subcommand, which asks a running sidecar how it is.
+func Health() caddycmd.Command {
+	return caddycmd.Command{
+		Name:  "payermax-health",
+		Usage: "[--url <url>] [--timeout <duration>] [--json]",
+		Short: "Asks a sidecar whether it is ready",
+		Long: `
+Asks a running sidecar's payermax_health and prints its answer. It is for probes
+that run a command, in an image without a shell or curl. Where the orchestrator
+can ask by HTTP itself, let it: that starts no process.
+
+Besides http:// it takes a Unix socket in Caddy's notation, followed by | and the
+path: unix//run/payermax/health.sock|/readyz.
+
+The paths are /livez, /readyz and /startupz.
+` + exitCodes,
+		CobraFunc: func(cmd *cobra.Command) {
+			cmd.Example = `  $ caddy payermax-health
+  $ caddy payermax-health --url http://127.0.0.1:8081/livez --timeout 500ms
+  $ caddy payermax-health --url 'unix//run/payermax/health.sock|/readyz'`
+			cmd.Flags().String("url", "http://127.0.0.1:8081/readyz", "What to ask")
+			cmd.Flags().Duration("timeout", time.Second, "How long to wait for the answer, in all")
+			answering(cmd, runHealth)
+		},
+	}
+}
+
+// healthy is the result of payermax-health.
+type healthy struct {
+	OK     bool `json:"ok"`
+	Status int  `json:"status"`
+	// Answer is the sidecar's, if it is JSON.
+	Answer json.RawMessage `json:"answer,omitempty"`
+}
+
+// maxAnswer bounds what is read of an answer, in bytes.
+const maxAnswer = 64 << 10
+
+// runHealth asks.
+func runHealth(t *tool, flags caddycmd.Flags) error {
+	timeout := flags.Duration("timeout")
+	if timeout <= 0 {
+		return errors.New("--timeout must be a positive duration such as 1s")
+	}
+	target, transport, err := dialing(flags.String("url"))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	status, answer, err := ask(ctx, target, transport)
+	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return no{fmt.Errorf("there was no answer within %s", timeout)}
+		}
+		return no{err}
+	}
+
+	ok := status == http.StatusOK
+	if t.json {
+		result := healthy{OK: ok, Status: status}
+		if json.Valid(answer) {
+			result.Answer = answer
+		}
+		err = t.printJSON(result)
+	} else {
+		_, err = fmt.Fprintf(t.out, "%s\n", strings.TrimRight(string(answer), "\n"))
+	}
+	switch {
+	case err != nil:
+		return err
+	case !ok && t.json:
+		return no{}
+	case !ok:
+		return no{fmt.Errorf("it answered %d %s", status, http.StatusText(status))}
+	}
+	return nil
+}
+
+// dialing is where to ask, and how to get there: directly, whatever proxies the
+// environment names, and without following redirects to somewhere else.
+func dialing(address string) (target string, transport *http.Transport, err error) {
+	const expected = "--url must be like http://127.0.0.1:8081/readyz or unix//run/payermax/health.sock|/readyz"
+	transport = &http.Transport{DisableKeepAlives: true}
+	if strings.HasPrefix(address, "unix/") {
+		socket, path, ok := strings.Cut(address, "|")
+		network, parseErr := caddy.ParseNetworkAddress(socket)
+		if !ok || !strings.HasPrefix(path, "/") || parseErr != nil || network.Host == "" {
+			return "", nil, errors.New(expected)
+		}
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", network.Host)
+		}
+		return "http://localhost" + path, transport, nil
+	}
+	parsed, err := url.Parse(address)
+	if err != nil || parsed.Scheme != "http" || parsed.Host == "" || parsed.User != nil {
+		return "", nil, errors.New(expected)
+	}
+	return address, transport, nil
+}
+
+// ask makes the request.
+func ask(ctx context.Context, target string, transport *http.Transport) (status int, answer []byte, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	response, err := transport.RoundTrip(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	answer, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	return response.StatusCode, answer, err
+}

@@ -1,0 +1,84 @@
+package commands
+
+import (
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+// maxInput bounds what is read as a body, in bytes. PayerMax's have some hundred.
+const maxInput = 16 << 20
+
+// readBody reads the body that a flag names: a file, or the standard input for "-".
+func (t *tool) readBody(path string) ([]byte, error) {
+	if path == "-" {
+		if file, ok := t.in.(*os.File); ok && isTerminal(file) {
+			t.say("", "The body is read from this terminal: end it with Ctrl-D, twice if its last line has no line break.")
+		}
+		return readInput("the standard input", t.in)
+	}
+	return readFile("body", path)
+}
+
+// maxPathInMessage is the longest name of a file that an error repeats: whatever is longer
+// may be something else than a name.
+const maxPathInMessage = 255
+
+// checkName refuses what is no name of a file but its content, before any error repeats it.
+func checkName(flag, path string) error {
+	if signer.LooksLikeKey(path) || len(path) > maxPathInMessage {
+		return fmt.Errorf("--%s: the name of a file is expected here, and this looks like what should be in it", flag)
+	}
+	return nil
+}
+
+// readFile reads the file that a flag names.
+func readFile(flag, path string) ([]byte, error) {
+	if err := checkName(flag, path); err != nil {
+		return nil, err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("--%s: %w", flag, err)
+	}
+	defer file.Close()
+	return readInput("--"+flag, file)
+}
+
+// readInput reads all there is, within reason.
+func readInput(name string, from io.Reader) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(from, maxInput+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", name, err)
+	case len(body) > maxInput:
+		return nil, fmt.Errorf("%s: there are more than 16 MiB; a body of PayerMax's has some hundred bytes", name)
+	}
+	return body, nil
+}
+
+// readVerificationKey reads the one key that the flags name, of which the public half is
+// needed.
+func readVerificationKey(flags caddycmd.Flags) (path string, key *rsa.PublicKey, err error) {
+	public, private := flags.String("public-key"), flags.String("private-key")
+	switch {
+	case (public == "") == (private == ""):
+		return "", nil, errors.New("exactly one of --public-key and --private-key is required: the path of the key whose signature it should be")
+	case public != "":
+		if key, err = signer.ReadPublicKeyFile(public); err != nil {
+			return "", nil, fmt.Errorf("--public-key: %w", err)
+		}
+		return public, key, nil
+	}
+	pair, err := signer.ReadPrivateKeyFile(private)
+	if err != nil {
+		return "", nil, fmt.Errorf("--private-key: %w", err)
+	}
+	return private, &pair.PublicKey, nil
+}

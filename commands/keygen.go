@@ -1,0 +1,225 @@
+package commands
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+// Keygen returns the payermax-keygen subcommand, which makes a key pair.
+func Keygen() caddycmd.Command {
+	return caddycmd.Command{
+		Name:  "payermax-keygen",
+		Usage: "[--out <directory or prefix>] [--bits 2048|3072|4096] [--kubernetes-secret <name> [--namespace <namespace>] [--manifest <path>]] [--json]",
+		Short: "Makes an RSA key pair for PayerMax",
+		Long: `
+Makes an RSA key pair and writes it to two new files: <prefix>.key, the private
+key in PKCS#8 PEM, which only this user can read, and <prefix>.pub, the public key
+in PEM. The public key is printed as well, as the one line of base64 to paste into
+PayerMax's dashboard. Mind that PayerMax takes the new key at once and the old one
+no longer.
+
+With --kubernetes-secret the private key is written into the manifest of a Secret
+instead, as private.key, so that there is only one copy of it: to
+<prefix>-secret.yaml, or with "--manifest -" to the standard output, for kubectl.
+
+Files that exist are never overwritten, and what fails leaves no half of a pair.
+The private key is never printed on a terminal.
+` + exitCodes,
+		CobraFunc: func(cmd *cobra.Command) {
+			cmd.Example = `  $ caddy payermax-keygen --out /run/secrets/payermax/
+  $ caddy payermax-keygen --out uat --bits 3072
+  $ caddy payermax-keygen --out uat --kubernetes-secret payermax-keys --manifest - | kubectl apply -f -`
+			cmd.Flags().String("out", "merchant", "Where to write: a directory, for merchant.key and merchant.pub in it, or a prefix")
+			cmd.Flags().Int("bits", 2048, "Size of the key: 2048, 3072 or 4096")
+			cmd.Flags().String("kubernetes-secret", "", "Name of a Secret to write a manifest of, instead of the private key's file")
+			cmd.Flags().String("namespace", "", "Namespace of the Secret; kubectl's own by default")
+			cmd.Flags().String("manifest", "", "Path of the manifest; - is the standard output")
+			answering(cmd, runKeygen)
+		},
+	}
+}
+
+// keygen is what is asked for.
+type keygen struct {
+	bits int
+	// private and public are the paths to write to. private is the manifest's if there
+	// is a secret, or empty if that goes to the standard output.
+	private, public string
+	secret          *secret
+}
+
+// newKeygen reads the flags.
+func newKeygen(flags caddycmd.Flags) (*keygen, error) {
+	k := &keygen{bits: flags.Int("bits")}
+	if !slices.Contains([]int{2048, 3072, 4096}, k.bits) {
+		return nil, errors.New("--bits must be 2048, 3072 or 4096; PayerMax asks for 2048")
+	}
+	if err := errors.Join(checkName("out", flags.String("out")), checkName("manifest", flags.String("manifest"))); err != nil {
+		return nil, err
+	}
+	prefix, err := outPrefix(flags.String("out"))
+	if err != nil {
+		return nil, err
+	}
+	k.private, k.public = prefix+".key", prefix+".pub"
+
+	manifest := flags.String("manifest")
+	switch {
+	case flags.String("kubernetes-secret") == "":
+		if manifest != "" || flags.String("namespace") != "" {
+			return nil, errors.New("--manifest and --namespace belong to --kubernetes-secret, which is missing")
+		}
+		return k, nil
+	case manifest == "":
+		manifest = prefix + "-secret.yaml"
+	case manifest == "-":
+		manifest = ""
+	}
+	k.private = manifest
+	k.secret, err = newSecret(flags.String("kubernetes-secret"), flags.String("namespace"))
+	return k, err
+}
+
+// outPrefix is what the names of the files begin with.
+func outPrefix(out string) (string, error) {
+	if out == "" {
+		return "", errors.New("--out is empty; it must name a directory, or what the names of the files begin with")
+	}
+	if isDirectory(out) {
+		return filepath.Join(out, "merchant"), nil
+	}
+	if directory := filepath.Dir(out); !isDirectory(directory) {
+		return "", fmt.Errorf("--out: there is no directory %s; make it first, with: mkdir -m 700 %s", directory, directory)
+	}
+	return out, nil
+}
+
+// isDirectory reports whether there is a directory.
+func isDirectory(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// generated is the result of payermax-keygen.
+type generated struct {
+	PrivateKeyFile  string `json:"privateKeyFile,omitempty"`
+	SecretFile      string `json:"secretFile,omitempty"`
+	PublicKeyFile   string `json:"publicKeyFile"`
+	PublicKeyBase64 string `json:"publicKeyBase64"`
+	Fingerprint     string `json:"fingerprint"`
+	Bits            int    `json:"bits"`
+}
+
+// runKeygen makes a key pair and writes it.
+func runKeygen(t *tool, flags caddycmd.Flags) error {
+	k, err := newKeygen(flags)
+	if err != nil {
+		return err
+	}
+	if k.private == "" {
+		if t.json {
+			return errors.New("--json and --manifest - would both print to the standard output; leave one of them out")
+		}
+		if t.outTerminal {
+			return no{errTerminal}
+		}
+	}
+	if err := checkNew(k.paths()...); err != nil {
+		return err
+	}
+	key, err := rsa.GenerateKey(rand.Reader, k.bits)
+	if err != nil {
+		return no{err}
+	}
+	return k.write(t, key)
+}
+
+// paths are the files that will be written.
+func (k *keygen) paths() []string {
+	if k.private == "" {
+		return []string{k.public}
+	}
+	return []string{k.private, k.public}
+}
+
+// errTerminal is what every command says that would print a private key on a terminal.
+var errTerminal = errors.New("the standard output is a terminal, where a private key does not belong: name a file, or send it through a pipe")
+
+// write writes the pair and says what it did.
+func (k *keygen) write(t *tool, key *rsa.PrivateKey) error {
+	private, err := pkcs8PEM(key)
+	if err != nil {
+		return no{err}
+	}
+	public, err := publicPEM(&key.PublicKey)
+	if err != nil {
+		return no{err}
+	}
+	if k.secret != nil {
+		private = k.secret.manifest(private, &key.PublicKey)
+	}
+	files := []newFile{{k.public, public, publicMode}}
+	if k.private != "" {
+		files = slices.Insert(files, 0, newFile{k.private, private, privateMode})
+	}
+	if err := writeNew(files...); err != nil {
+		return err
+	}
+	if k.private == "" {
+		signal.Ignore(syscall.SIGPIPE) // or it would end the process before the next lines
+		if _, err := t.out.Write(private); err != nil {
+			_ = os.Remove(k.public)
+			return no{fmt.Errorf("the manifest could not be printed: %w", err)}
+		}
+	}
+	return k.tell(t, key)
+}
+
+// tell prints the public key, and says where everything is.
+func (k *keygen) tell(t *tool, key *rsa.PrivateKey) error {
+	line, err := publicBase64(&key.PublicKey)
+	if err != nil {
+		return no{err}
+	}
+	result := generated{
+		PublicKeyFile: k.public, PublicKeyBase64: strings.TrimSpace(string(line)),
+		Fingerprint: signer.Fingerprint(&key.PublicKey), Bits: k.bits,
+	}
+	if k.secret == nil {
+		result.PrivateKeyFile = k.private
+	} else {
+		result.SecretFile = k.private
+	}
+	switch {
+	case t.json:
+		return t.printJSON(result)
+	case k.private == "": // the standard output has the manifest
+		t.say("base64", result.PublicKeyBase64)
+	default:
+		if _, err := t.out.Write(line); err != nil {
+			return err
+		}
+	}
+	switch {
+	case result.PrivateKeyFile != "":
+		t.say("private", result.PrivateKeyFile+": for private_key; whoever has it can sign in your name")
+	case result.SecretFile != "":
+		t.say("secret", result.SecretFile+": for kubectl; whoever has it can sign in your name")
+	}
+	t.say("public", result.PublicKeyFile+": for merchant_public_key; the line of base64 is the same key, for PayerMax's dashboard")
+	t.say("key", result.Fingerprint)
+	return nil
+}

@@ -1,0 +1,119 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+// Verify returns the payermax-verify subcommand, which says whether a signature is right
+// and, if it is not, why.
+func Verify() caddycmd.Command {
+	return caddycmd.Command{
+		Name:  "payermax-verify",
+		Usage: "--public-key <path> | --private-key <path> [--body <path>] --sign <base64> | --sign-file <path> [--explain [--other-key <path>]...] [--json]",
+		Short: "Verifies a PayerMax signature, and explains why it is wrong",
+		Long: `
+Verifies that a signature is the one of exactly the bytes of a file or of the
+standard input, and prints "valid" or "invalid". For your own calls, give your
+own key; for PayerMax's answers and notifications, PayerMax's public key.
+
+With --explain it says which bytes were hashed and, if the signature is wrong,
+why. A signature tells by itself whether it was made with the key and which
+digest was signed, so the cause is found rather than guessed: another key, a line
+break too many, JSON that was serialised a second time, only the data block, a
+requestTime that was stamped again, another hash or padding, a signature that was
+cut or encoded otherwise, and more. Nothing of the body, of the signature or of a
+key is repeated.
+
+In a file, white space around the signature does not matter.
+` + exitCodes,
+		CobraFunc: func(cmd *cobra.Command) {
+			cmd.Example = `  $ caddy payermax-verify --public-key merchant.pub --body request.json --sign "$sign"
+  $ caddy payermax-verify --public-key merchant.pub --body request.json --sign-file request.sign --explain
+  $ caddy payermax-verify --public-key payermax.pub --body notification.json --sign "$sign" \
+      --explain --other-key payermax-uat.pub --other-key merchant.pub`
+			cmd.Flags().String("public-key", "", "Path of the public key of the one who signed")
+			cmd.Flags().String("private-key", "", "Path of the private key instead, of which the public half is used")
+			cmd.Flags().String("body", "-", "Path of what was signed; - is the standard input")
+			cmd.Flags().String("sign", "", "The signature, as in the sign header")
+			cmd.Flags().String("sign-file", "", "Path of a file with the signature instead")
+			cmd.Flags().Bool("explain", false, "Say what is wrong; --json always does")
+			cmd.Flags().StringArray("other-key", nil, "Path of another key that may have signed; may be repeated")
+			answering(cmd, runVerify)
+		},
+	}
+}
+
+// runVerify verifies.
+func runVerify(t *tool, flags caddycmd.Flags) error {
+	path, key, err := readVerificationKey(flags)
+	if err != nil {
+		return err
+	}
+	others, err := readOtherKeys(flags)
+	if err != nil {
+		return err
+	}
+	sign, err := readSignature(flags)
+	if err != nil {
+		return err
+	}
+	body, err := t.readBody(flags.String("body"))
+	if err != nil {
+		return err
+	}
+
+	invalid := signer.Verify(key, body, sign)
+	if t.json || flags.Bool("explain") {
+		e := newExplanation(append([]namedKey{{path, key}}, others...), body, sign)
+		if t.json {
+			return verdict(t.printJSON(e), invalid)
+		}
+		if err := t.printVerdict(invalid); err != nil {
+			return err
+		}
+		e.tell(t)
+		return verdict(nil, invalid)
+	}
+	if err := t.printVerdict(invalid); err != nil || invalid == nil {
+		return err
+	}
+	return no{fmt.Errorf("%w; --explain finds out why", invalid)}
+}
+
+// printVerdict prints the result.
+func (t *tool) printVerdict(invalid error) error {
+	word := t.coloured(green, "valid")
+	if invalid != nil {
+		word = t.coloured(red, "invalid")
+	}
+	_, err := fmt.Fprintln(t.out, word)
+	return err
+}
+
+// verdict is the error of a verification that was told already.
+func verdict(err, invalid error) error {
+	if err == nil && invalid != nil {
+		return no{}
+	}
+	return err
+}
+
+// readSignature reads the signature that the flags give.
+func readSignature(flags caddycmd.Flags) (string, error) {
+	given, inFile := flags.Changed("sign"), flags.Changed("sign-file")
+	switch {
+	case given == inFile:
+		return "", errors.New("exactly one of --sign and --sign-file is required: the signature, or the path of a file with it")
+	case given:
+		return flags.String("sign"), nil
+	}
+	text, err := readFile("sign-file", flags.String("sign-file"))
+	return strings.TrimSpace(string(text)), err
+}

@@ -1,0 +1,208 @@
+// Package diagnosis finds out why a signature does not verify.
+//
+// PayerMax answers SIGN_VERIFY_FAILED and nothing else. But an RSA signature with
+// PKCS #1 v1.5 padding is no riddle: whoever has the public key can take out of it
+// the digest that was signed (RFC 8017, section 8.2.2). So this package does not
+// guess. The padding that comes out proves that the key is the right one, the digest
+// is held against that of the body at hand, and if they differ, against those of the
+// bodies that the usual mistakes would have made of it.
+//
+// Only public keys are used. What is said never repeats any part of the body, of the
+// signature or of a key; the digest of what was signed is no secret.
+//
+// The package knows nothing of Caddy and nothing of HTTP.
+package diagnosis
+
+import (
+	"crypto"
+	"crypto/rsa"
+	"fmt"
+	"slices"
+)
+
+// Cause is a stable word for a mistake, for machines.
+type Cause string
+
+const (
+	// Valid: nothing is wrong. It is the cause of exactly those signatures that
+	// PayerMax's rules allow: RSASSA-PKCS1-v1_5 with SHA-256 over exactly the
+	// body, in standard padded base64 on one line.
+	Valid Cause = "valid"
+
+	// UnusableKey: the key given is no RSA public key that can verify anything.
+	UnusableKey Cause = "unusable-key"
+
+	// SignatureMissing: there is no signature.
+	SignatureMissing Cause = "signature-missing"
+	// SignatureDamaged: the text is no signature in any known spelling, or was cut.
+	SignatureDamaged Cause = "signature-damaged"
+	// SignatureEncoding: it is a signature, but not in standard padded base64.
+	SignatureEncoding Cause = "signature-encoding"
+
+	// WrongKey: the signature was made with another key.
+	WrongKey Cause = "wrong-key"
+	// PSSPadding: it was made with RSASSA-PSS.
+	PSSPadding Cause = "pss-padding"
+	// OtherPadding: it was made with bare RSA, or with PKCS #1 v1.5 padding around
+	// something else than a proper DigestInfo.
+	OtherPadding Cause = "other-padding"
+	// HashAlgorithm: it was made with another hash than SHA-256.
+	HashAlgorithm Cause = "hash-algorithm"
+
+	// TrailingNewline: a line break at the end of the body was added or removed.
+	TrailingNewline Cause = "trailing-newline"
+	// LineEndings: CRLF became LF, or the other way round.
+	LineEndings Cause = "line-endings"
+	// ByteOrderMark: a UTF-8 byte order mark was added or removed.
+	ByteOrderMark Cause = "byte-order-mark"
+	// WhiteSpace: white space around the body was removed.
+	WhiteSpace Cause = "white-space"
+	// Compressed: the body at hand is compressed, what was signed is not.
+	Compressed Cause = "compressed"
+	// CharacterSet: the text was signed in another character encoding.
+	CharacterSet Cause = "character-set"
+	// NoBody: nothing was signed, or what a program writes instead of a body that
+	// it does not have, such as null.
+	NoBody Cause = "no-body"
+	// BodyCut: only the beginning of the body was signed.
+	BodyCut Cause = "body-cut"
+	// DigestSigned: not the body was signed but a digest of it.
+	DigestSigned Cause = "digest-signed"
+	// JSONString: the body was signed as a JSON string, in quotes and with escapes,
+	// or the other way round.
+	JSONString Cause = "json-string"
+	// URLEncoded: the body was signed in URL encoding, or the other way round.
+	URLEncoded Cause = "url-encoded"
+	// Base64Encoded: the body was signed in base64, or the other way round.
+	Base64Encoded Cause = "base64-encoded"
+	// QueryString: name=value pairs were signed, not the JSON.
+	QueryString Cause = "query-string"
+	// DataOnly: only the data block was signed.
+	DataOnly Cause = "data-only"
+	// JSONRewritten: the same JSON was signed in another notation.
+	JSONRewritten Cause = "json-rewritten"
+	// EnvelopeChanged: members beside data were added after signing.
+	EnvelopeChanged Cause = "envelope-changed"
+	// Restamped: version, keyVersion or requestTime was changed after signing.
+	Restamped Cause = "restamped"
+	// OtherBytes: the key is right, but something else was signed, and none of the
+	// usual mistakes makes it of this body.
+	OtherBytes Cause = "other-bytes"
+)
+
+// Finding is one thing that is wrong.
+type Finding struct {
+	Cause Cause `json:"cause"`
+	// Advice is what that means and what to do about it, in whole sentences.
+	Advice string `json:"advice"`
+}
+
+// Diagnosis is what is wrong with a signature.
+type Diagnosis struct {
+	// Finding is what to repair first.
+	Finding
+	// Further is what else is wrong, in the order in which it can be seen.
+	Further []Finding
+
+	// Signer is the one of the given keys that the signature was made with, or nil
+	// if it was made with none of them, or damaged.
+	Signer *rsa.PublicKey
+	// Hash and Digest are what the signature was made over, where that can be told:
+	// a PSS signature does not reveal its digest.
+	Hash   crypto.Hash
+	Digest []byte
+}
+
+// Diagnose says why sign is not the signature of exactly the bytes of body by the
+// private key that belongs to key, or that it is. If it was made with one of the
+// other keys, it says that, and goes on with that key.
+//
+// It reads everything it is given as hostile, and does a bounded amount of work: a tenth of
+// a millisecond for a valid signature or a wrong key, but some tenths of a second for the
+// right key and unknown bytes, because it then tries up to a quarter of a million
+// variations of the body. That is nothing to do in the path of a request.
+func Diagnose(key *rsa.PublicKey, body []byte, sign string, otherKeys ...*rsa.PublicKey) Diagnosis {
+	if !usable(key) {
+		return diagnosed(Finding{UnusableKey, "The public key is no RSA key that can verify anything."})
+	}
+	signature, spelling := decodeSignature(sign)
+	if signature == nil {
+		return diagnosed(spelling)
+	}
+	var findings []Finding
+	if spelling.Cause != Valid {
+		findings = append(findings, spelling)
+	}
+
+	signed, signer := openWithAny(append([]*rsa.PublicKey{key}, otherKeys...), signature, body)
+	var differs []Finding
+	if signer != nil && !signed.covers(body) {
+		differs = []Finding{search(signed, body)}
+	}
+	switch {
+	case signer == nil && !fits(signature, key):
+		// What it is spelt like does not matter any more.
+		return diagnosed(unknownKey(key, signature, len(otherKeys)))
+	case signer == nil:
+		return diagnosed(append(findings, unknownKey(key, signature, len(otherKeys)))...)
+	case signed.doubtful && differs != nil && differs[0].Cause == OtherBytes:
+		unknown := unknownKey(key, signature, len(otherKeys))
+		unknown.Advice += " (Or else it has PSS padding, with the longest possible salt, and is over other bytes.)"
+		return diagnosed(append(findings, unknown)...)
+	case signer != key:
+		findings = append(findings, Finding{WrongKey, "The signature was not made with the key it should be, but with another of the given ones: sign with the private key that belongs to the public key at the other side, or upload the other public key."})
+	}
+
+	diagnosis := diagnosed(slices.Concat(findings, signed.findings(), differs)...)
+	diagnosis.Signer, diagnosis.Hash, diagnosis.Digest = signer, signed.hash, signed.digest
+	return diagnosis
+}
+
+// diagnosed puts the findings together; none are a valid signature.
+func diagnosed(findings ...Finding) Diagnosis {
+	if len(findings) == 0 {
+		return Diagnosis{Finding: Finding{Valid, "The signature is valid."}}
+	}
+	return Diagnosis{Finding: findings[0], Further: findings[1:]}
+}
+
+// openWithAny opens the signature with the first key that it was made with. A reading
+// that is certain, because of its padding or because it fits the body, goes before one
+// that may be chance.
+func openWithAny(keys []*rsa.PublicKey, signature, body []byte) (signed, *rsa.PublicKey) {
+	var (
+		doubtful signed
+		signer   *rsa.PublicKey
+	)
+	for _, key := range keys {
+		if !usable(key) {
+			continue
+		}
+		for _, reading := range open(key, signature) {
+			if !reading.doubtful || reading.covers(body) {
+				return reading, key
+			}
+			if signer == nil {
+				doubtful, signer = reading, key
+			}
+		}
+	}
+	return doubtful, signer
+}
+
+// fits reports whether the signature has the size of one of the key's.
+func fits(signature []byte, key *rsa.PublicKey) bool { return len(signature) == key.Size() }
+
+// unknownKey is the finding when the signature was made with none of the keys.
+func unknownKey(key *rsa.PublicKey, signature []byte, others int) Finding {
+	const remedy = " Compare the fingerprint of the public key of the one who signs with the one that the other side has; test and production have different keys, and so has each appId."
+	switch {
+	case !fits(signature, key) && slices.Contains([]int{1024, 2048, 3072, 4096, 8192}, len(signature)*8):
+		return Finding{WrongKey, fmt.Sprintf("The signature was made with another key: it is one of a %d-bit key, and this key has %d bits.%s", len(signature)*8, key.N.BitLen(), remedy)}
+	case !fits(signature, key):
+		return Finding{SignatureDamaged, fmt.Sprintf("The signature has %d bytes, but one of this key has %d: it was cut, or something was added to it. Copy it again, complete.", len(signature), key.Size())}
+	case others > 0:
+		return Finding{WrongKey, "The signature was made with another key than all of the given ones, or it was changed on its way." + remedy}
+	}
+	return Finding{WrongKey, "The signature was made with another key, or it was changed on its way." + remedy}
+}

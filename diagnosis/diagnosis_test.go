@@ -1,0 +1,386 @@
+package diagnosis
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"math/big"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The keys are made when the tests run: no private key, however worthless, belongs into
+// a repository.
+var (
+	merchantKey = sync.OnceValue(func() *rsa.PrivateKey { return generate(2048) })
+	strangerKey = sync.OnceValue(func() *rsa.PrivateKey { return generate(2048) })
+	largeKey    = sync.OnceValue(func() *rsa.PrivateKey { return generate(3072) })
+)
+
+func generate(bits int) *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+// request is a body as the sidecar sends it.
+const request = `{"version":"1.5","keyVersion":"1","requestTime":"2026-01-02T03:04:05.006+00:00","appId":"3b242b56a8b64274bcc37dac281120e3","merchantNo":"020213827212251",` +
+	`"data":{"totalAmount":15000000,"currency":"IDR","country":"ID","userId":"U10001","subject":"60钻石 <b>","frontCallbackUrl":"https://example.com/a?b=c","reference":null,"extra":{}}}`
+
+// signature signs with a hash and PKCS #1 v1.5 padding.
+func signature(t testing.TB, key *rsa.PrivateKey, hash crypto.Hash, message []byte) []byte {
+	t.Helper()
+	signature, err := rsa.SignPKCS1v15(rand.Reader, key, hash, digestOf(hash, message))
+	require.NoError(t, err)
+	return signature
+}
+
+// sign signs as PayerMax wants it.
+func sign(t testing.TB, key *rsa.PrivateKey, message string) string {
+	return base64.StdEncoding.EncodeToString(signature(t, key, crypto.SHA256, []byte(message)))
+}
+
+// bare is the private key's operation on a message of its own, without any padding, as
+// with openssl pkeyutl -pkeyopt rsa_padding_mode:none.
+func bare(key *rsa.PrivateKey, message []byte) string {
+	s := new(big.Int).Exp(new(big.Int).SetBytes(message), key.D, key.N)
+	return base64.StdEncoding.EncodeToString(s.FillBytes(make([]byte, key.Size())))
+}
+
+// requireSilent fails when the diagnosis repeats any twelve characters of a text.
+func requireSilent(t *testing.T, d Diagnosis, text string) {
+	t.Helper()
+	said := d.Advice
+	for _, finding := range d.Further {
+		said += finding.Advice
+	}
+	for i := 0; i+12 <= len(text); i++ {
+		require.NotContains(t, said, text[i:i+12])
+	}
+}
+
+func TestValid(t *testing.T) {
+	for _, body := range []string{"", request, "\xff\x00", strings.Repeat("x", 1<<20)} {
+		d := Diagnose(&merchantKey().PublicKey, []byte(body), sign(t, merchantKey(), body))
+		assert.Equal(t, Valid, d.Cause)
+		assert.Empty(t, d.Further)
+		assert.Same(t, &merchantKey().PublicKey, d.Signer)
+		sum := sha256.Sum256([]byte(body))
+		assert.Equal(t, sum[:], d.Digest)
+		assert.Equal(t, crypto.SHA256, d.Hash)
+	}
+}
+
+// The bytes of the body, or what was signed in their place.
+func TestOtherBytes(t *testing.T) {
+	const pretty = "{\r\n \"version\": \"1.5\",\r\n \"data\": {\r\n  \"a\": 1\r\n }\r\n}"
+	unix := strings.ReplaceAll(pretty, "\r\n", "\n")
+	quoted, err := json.Marshal(request)
+	require.NoError(t, err)
+	data := request[strings.Index(request, `"data":`)+len(`"data":`) : len(request)-1]
+	withSign := strings.Replace(request, `,"data"`, `,"sign":"abc","data"`, 1)
+	sum := sha256.Sum256([]byte(request))
+	utf16 := func(text string) string { return string(toUTF16(text, 0, 1)) }
+
+	for name, test := range map[string]struct {
+		body, signed string
+		want         Cause
+		says         string
+	}{
+		"line feed signed":           {request, request + "\n", TrailingNewline, "with a line feed at its end"},
+		"line feed sent":             {request + "\n", request, TrailingNewline, "without the line break"},
+		"CRLF signed":                {request, request + "\r\n", TrailingNewline, "with CRLF"},
+		"CRLF for LF at the end":     {request + "\r\n", request + "\n", TrailingNewline, "with a line feed"},
+		"blank lines sent":           {request + "\n\n", request, TrailingNewline, "without"},
+		"CRLF sent":                  {pretty, unix, LineEndings, "with LF line endings"},
+		"LF sent":                    {unix, pretty, LineEndings, "with CRLF line endings"},
+		"CRLF sent, line feed added": {pretty, unix + "\n", TrailingNewline, "with LF line endings and with a line feed"},
+		"mark signed":                {request, "\xef\xbb\xbf" + request, ByteOrderMark, "with a UTF-8 byte order mark"},
+		"mark sent":                  {"\xef\xbb\xbf" + request, request, ByteOrderMark, "without the byte order mark"},
+		"mark and line feed sent":    {"\xef\xbb\xbf" + request + "\n", request, TrailingNewline, "without the byte order mark in front of it and without the line break"},
+		"spaces sent":                {"  " + request + "  ", request, WhiteSpace, "without the white space"},
+		"nothing signed":             {request, "", NoBody, "the one of nothing"},
+		"null signed":                {request, "null", NoBody, `"null"`},
+		"object signed":              {request, "[object Object]", NoBody, `"[object Object]"`},
+		"cut":                        {request, request[:200], BodyCut, "first 200 of the "},
+		"cut by counting characters": {request, request[:len([]rune(request))], BodyCut, "characters"},
+		"gzip sent":                  {compressed(t, request, "gzip"), request, Compressed, "compressed"},
+		"zlib sent":                  {compressed(t, request, "zlib"), request, Compressed, "compressed"},
+		"GBK signed":                 {request, string(toGBK(request)), CharacterSet, "GBK"},
+		"GBK sent":                   {string(toGBK(request)), request, CharacterSet, "GBK"},
+		"Latin-1 signed":             {`{"a":"é €"}`, "{\"a\":\"\xe9 ?\"}", CharacterSet, "Latin-1"},
+		"Latin-1 sent":               {"{\"a\":\"\xe9\"}", `{"a":"é"}`, CharacterSet, "Latin-1"},
+		"UTF-8 twice":                {`{"a":"é"}`, `{"a":"Ã©"}`, CharacterSet, "UTF-8 twice"},
+		"UTF-16 signed":              {request, utf16(request), CharacterSet, "UTF-16"},
+		"UTF-16 with mark signed":    {request, utf16("\ufeff" + request), CharacterSet, "UTF-16"},
+		"JSON string signed":         {request, string(quoted), JSONString, "as a JSON string"},
+		"JSON string sent":           {string(quoted), request, JSONString, "This body is a JSON string"},
+		"form-encoded signed":        {request, url.QueryEscape(request), URLEncoded, "in URL encoding"},
+		"form-encoded sent":          {url.QueryEscape(request), request, URLEncoded, "This body is URL-encoded"},
+		"path-escaped signed":        {request, url.PathEscape(request), URLEncoded, "in URL encoding"},
+		"lower-case escapes signed":  {`{"a":1}`, "%7b%22a%22%3a1%7d", URLEncoded, "in URL encoding"},
+		"base64 signed":              {request, base64.StdEncoding.EncodeToString([]byte(request)), Base64Encoded, "in base64"},
+		"base64 sent":                {base64.StdEncoding.EncodeToString([]byte(request)), request, Base64Encoded, "This body is base64"},
+		"digest signed":              {request, string(sum[:]), DigestSigned, "hashed twice"},
+		"hexadecimal digest signed":  {request, hex.EncodeToString(sum[:]), DigestSigned, "hashed twice"},
+		"capital digest signed":      {request, strings.ToUpper(hex.EncodeToString(sum[:])), DigestSigned, "hashed twice"},
+		"data signed":                {request, data, DataOnly, "data block alone"},
+		"sorted data signed":         {`{"version":"1.5","data":{"b":1,"a":"x"}}`, `{"a": "x", "b": 1}`, DataOnly, "alphabetical"},
+		"sign in the body":           {withSign, request, EnvelopeChanged, "the sign in it"},
+		"requestTime added":          {request, strings.Replace(request, `"requestTime":"2026-01-02T03:04:05.006+00:00",`, "", 1), EnvelopeChanged, "without requestTime"},
+		"envelope added":             {request, `{"data":` + data + `}`, EnvelopeChanged, "beside data"},
+		"version changed":            {request, strings.Replace(request, `"1.5"`, `"1.1"`, 1), Restamped, "version 1.1"},
+		"keyVersion changed":         {request, strings.Replace(request, `"keyVersion":"1"`, `"keyVersion":"2"`, 1), Restamped, "keyVersion 2"},
+		"requestTime a moment ago":   {request, strings.Replace(request, "05.006+", "04.999+", 1), Restamped, "7ms earlier"},
+		"requestTime long ago":       {request, strings.Replace(request, "03:04:05.006+", "03:02:05.006+", 1), Restamped, "2m0s earlier"},
+		"requestTime to come":        {request, strings.Replace(request, "05.006+", "05.007+", 1), Restamped, "1ms later"},
+		"requestTime with Z":         {request, strings.Replace(request, "+00:00", "Z", 1), Restamped, "another notation"},
+		"requestTime in Shanghai":    {request, strings.Replace(request, "03:04:05.006+00:00", "11:04:05.006+08:00", 1), Restamped, "another notation"},
+		"requestTime without zeros":  {strings.Replace(request, "05.006+00:00", "05.100Z", 1), strings.Replace(request, "05.006+00:00", "05.1Z", 1), Restamped, "another notation"},
+		"requestTime with Z, later":  {strings.Replace(request, "05.006+00:00", "05.100Z", 1), strings.Replace(request, "05.006+00:00", "05.200Z", 1), Restamped, "100ms later"},
+		"pairs signed":               {`{"b":"1","a":{"c":2},"sign":"x"}`, `a={"c":2}&b=1`, QueryString, "name=value"},
+		"pairs in order signed":      {`{"b":"1","a":[2],"c":true}`, `b=1&a=[2]&c=true`, QueryString, "name=value"},
+		"members in disorder":        {`{"version":"1","keyVersion":"2","data":{"b":1,"a":2,"c":3}}`, `{"data":{"b":1,"a":2,"c":3},"version":"1","keyVersion":"2"}`, JSONRewritten, "another order"},
+		"data in disorder":           {`{"version":"1","data":{"b":1,"a":2,"c":3}}`, `{"version":"1","data":{"c":3,"b":1,"a":2}}`, JSONRewritten, "another order"},
+		"slashes escaped":            {request, strings.ReplaceAll(request, "/", `\/`), JSONRewritten, `\/ for / (PHP)`},
+		"slashes unescaped":          {strings.ReplaceAll(request, "/", `\/`), request, JSONRewritten, "without needless escapes"},
+		"nulls left out":             {request, strings.Replace(request, `"reference":null,`, "", 1), JSONRewritten, "null"},
+		"Gson's map":                 {request, strings.NewReplacer("15000000", "1.5E7", `"reference":null,`, "", "<", `\u003c`, ">", `\u003e`, "=", `\u003d`).Replace(request), JSONRewritten, "Gson"},
+		"decimals cut off":           {`{"amount":15,"b":7.5}`, `{"amount":15.00,"b":7.50}`, JSONRewritten, "two decimals"},
+		"spaces and a line feed":     {`{"a":1,"b":2}`, "{\"a\": 1, \"b\": 2}\n", JSONRewritten, "line feed at its end"},
+		"Jackson's capitals":         {`{"a":"é ü"}`, `{"a":"\u00E9 \u00FC"}`, JSONRewritten, "Java"},
+		"something else":             {request, `{"secret":"not guessed"}`, OtherBytes, "SHA-256 digest"},
+		"nothing sent":               {"", request, OtherBytes, "none of the usual changes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := sign(t, merchantKey(), test.signed)
+			d := Diagnose(&merchantKey().PublicKey, []byte(test.body), s)
+			assert.Equal(t, test.want, d.Cause, d.Advice)
+			assert.Contains(t, d.Advice, test.says)
+			assert.Empty(t, d.Further)
+			assert.Same(t, &merchantKey().PublicKey, d.Signer)
+			sum := sha256.Sum256([]byte(test.signed))
+			assert.Equal(t, sum[:], d.Digest)
+			requireSilent(t, d, s)
+			if len(test.body) > 100 {
+				requireSilent(t, d, test.body)
+			}
+		})
+	}
+}
+
+// compressed compresses a text.
+func compressed(t *testing.T, text, format string) string {
+	var buf bytes.Buffer
+	var err error
+	if format == "gzip" {
+		w := gzip.NewWriter(&buf)
+		_, err = w.Write([]byte(text))
+		require.NoError(t, w.Close())
+	} else {
+		w := zlib.NewWriter(&buf)
+		_, err = w.Write([]byte(text))
+		require.NoError(t, w.Close())
+	}
+	require.NoError(t, err)
+	return buf.String()
+}
+
+// What real programs made of one document, by the name of the call: PHP 8.2, Python
+// 3.11, Node.js 20 and Go 1.26.
+func TestNotationsOfRealPrograms(t *testing.T) {
+	content, err := os.ReadFile("testdata/notations.json")
+	require.NoError(t, err)
+	var golden struct {
+		Document  string            `json:"document"`
+		WrittenBy map[string]string `json:"writtenBy"`
+	}
+	require.NoError(t, json.Unmarshal(content, &golden))
+	require.Len(t, golden.WrittenBy, 27)
+	for program, text := range golden.WrittenBy {
+		t.Run(program, func(t *testing.T) {
+			d := Diagnose(&merchantKey().PublicKey, []byte(golden.Document), sign(t, merchantKey(), text))
+			want := JSONRewritten
+			switch {
+			case program == "JSON.stringify(t)", program == "Python json.dumps(t)", program == "PHP json_encode($t)":
+				want = JSONString
+			case strings.HasPrefix(program, "encodeURIComponent"):
+				want = URLEncoded
+			}
+			assert.Equal(t, want, d.Cause, d.Advice)
+		})
+	}
+}
+
+func TestSpelling(t *testing.T) {
+	body, raw, good := []byte(request), []byte(nil), ""
+	for !strings.Contains(good, "+") || !strings.Contains(good, "/") { // so that the rows differ
+		body = append(body, ' ')
+		raw = signature(t, merchantKey(), crypto.SHA256, body)
+		good = base64.StdEncoding.EncodeToString(raw)
+	}
+	wrapped := good[:76] + "\n" + good[76:152] + "\r\n" + good[152:]
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	last := strings.IndexByte(alphabet, good[341])
+
+	for name, test := range map[string]struct {
+		sign string
+		want Cause
+		says string
+	}{
+		"missing":             {"", SignatureMissing, "empty"},
+		"blank":               {" \n", SignatureMissing, "empty"},
+		"URL-safe":            {base64.URLEncoding.EncodeToString(raw), SignatureEncoding, "URL-safe"},
+		"URL-safe, unpadded":  {base64.RawURLEncoding.EncodeToString(raw), SignatureEncoding, "lacks its padding"},
+		"unpadded":            {strings.TrimRight(good, "="), SignatureEncoding, "lacks its padding"},
+		"padded too much":     {good + "=", SignatureEncoding, "too much of it"},
+		"wrapped":             {wrapped, SignatureEncoding, "broken into lines"},
+		"wrapped in a string": {strings.ReplaceAll(wrapped, "\r\n", `\n`), SignatureEncoding, "broken into lines"},
+		"line feed":           {good + "\n", SignatureEncoding, "white space around it"},
+		"quotes":              {`"` + good + `"`, SignatureEncoding, "quotes"},
+		"hexadecimal":         {hex.EncodeToString(raw), SignatureEncoding, "hexadecimal"},
+		"capital hexadecimal": {strings.ToUpper(hex.EncodeToString(raw)), SignatureEncoding, "hexadecimal"},
+		"URL-encoded":         {url.QueryEscape(good), SignatureEncoding, "URL-encoded"},
+		"form-decoded":        {strings.ReplaceAll(good, "+", " "), SignatureEncoding, "became spaces"},
+		"twice":               {base64.StdEncoding.EncodeToString([]byte(good)), SignatureEncoding, "twice"},
+		"another last letter": {good[:341] + string(alphabet[last+1]) + "==", SignatureEncoding, "last letter"},
+		"cut":                 {good[:300], SignatureDamaged, "225 bytes"},
+		"two":                 {good + "," + good, SignatureDamaged, "neither base64"},
+		"cut and unpadded":    {good[:299], SignatureDamaged, "224 bytes"},
+		"word":                {"signature", SignatureDamaged, ""},
+		"prose":               {"signature verification failed", SignatureDamaged, ""},
+		"endless":             {strings.Repeat("A", 1<<20), SignatureDamaged, "far too long"},
+		"NUL":                 {strings.Repeat("\x00", 344), SignatureDamaged, "neither base64"},
+		"zero":                {strings.Repeat("A", 342) + "==", WrongKey, "another key"},
+		"one":                 {strings.Repeat("A", 341) + "Q==", WrongKey, "another key"},
+		"all ones":            {strings.Repeat("/", 341) + "w==", WrongKey, "another key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := Diagnose(&merchantKey().PublicKey, body, test.sign)
+			assert.Equal(t, test.want, d.Cause, d.Advice)
+			assert.Contains(t, d.Advice, test.says)
+			if test.want == SignatureEncoding {
+				assert.Empty(t, d.Further)
+				assert.NotNil(t, d.Signer)
+			}
+			requireSilent(t, d, good)
+		})
+	}
+}
+
+func TestWayOfSigning(t *testing.T) {
+	key := merchantKey()
+	public := &key.PublicKey
+	body := []byte(request)
+	digest := sha256.Sum256(body)
+	encode := func(signature []byte, err error) string {
+		require.NoError(t, err)
+		return base64.StdEncoding.EncodeToString(signature)
+	}
+	pssWith := func(hash crypto.Hash, salt int, message []byte) string {
+		return encode(rsa.SignPSS(rand.Reader, key, hash, digestOf(hash, message), &rsa.PSSOptions{SaltLength: salt}))
+	}
+	raw := func(message []byte) string { return encode(rsa.SignPKCS1v15(rand.Reader, key, 0, message)) }
+	infoWithoutNull := append([]byte("\x30\x2f\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x04\x20"), digest[:]...)
+	sha3 := append([]byte("\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x08\x05\x00\x04\x20"), digest[:]...)
+
+	for name, test := range map[string]struct {
+		sign string
+		want []Cause
+		says string
+	}{
+		"MD5":                             {encode(signature(t, key, crypto.MD5, body), nil), []Cause{HashAlgorithm}, "MD5"},
+		"SHA-1":                           {encode(signature(t, key, crypto.SHA1, body), nil), []Cause{HashAlgorithm}, "SHA-1"},
+		"SHA-224":                         {encode(signature(t, key, crypto.SHA224, body), nil), []Cause{HashAlgorithm}, "SHA-224"},
+		"SHA-384":                         {encode(signature(t, key, crypto.SHA384, body), nil), []Cause{HashAlgorithm}, "SHA-384"},
+		"SHA-512":                         {encode(signature(t, key, crypto.SHA512, body), nil), []Cause{HashAlgorithm}, "SHA-512"},
+		"SHA-512/256":                     {encode(rsa.SignPKCS1v15(nil, key, crypto.SHA512_256, digestOf(crypto.SHA512_256, body))), []Cause{HashAlgorithm}, "SHA-512/256"},
+		"SHA-1 and a line feed":           {encode(signature(t, key, crypto.SHA1, append(body, '\n')), nil), []Cause{HashAlgorithm, TrailingNewline}, "SHA-1"},
+		"SHA3-256":                        {raw(sha3), []Cause{HashAlgorithm, OtherBytes}, "none of the usual"},
+		"PSS":                             {pssWith(crypto.SHA256, rsa.PSSSaltLengthEqualsHash, body), []Cause{PSSPadding}, "PSS"},
+		"PSS, longest salt":               {pssWith(crypto.SHA256, rsa.PSSSaltLengthAuto, body), []Cause{PSSPadding}, "PSS"},
+		"PSS, short salt":                 {pssWith(crypto.SHA256, 20, body), []Cause{PSSPadding}, "PSS"},
+		"PSS, longest salt, line feed":    {pssWith(crypto.SHA256, rsa.PSSSaltLengthAuto, append(body, '\n')), []Cause{PSSPadding, TrailingNewline}, "PSS"},
+		"PSS, longest salt, other bytes":  {pssWith(crypto.SHA256, rsa.PSSSaltLengthAuto, []byte("else")), []Cause{WrongKey}, "Or else it has PSS padding"},
+		"PSS and SHA-512":                 {pssWith(crypto.SHA512, 64, body), []Cause{PSSPadding, HashAlgorithm}, "PSS"},
+		"PSS and a line feed":             {pssWith(crypto.SHA256, 32, append(body, '\n')), []Cause{PSSPadding, TrailingNewline}, "PSS"},
+		"PSS of something else":           {pssWith(crypto.SHA256, 32, []byte("else")), []Cause{PSSPadding, OtherBytes}, "PSS"},
+		"bare digest":                     {raw(digest[:]), []Cause{OtherPadding}, "without naming a hash"},
+		"bare hexadecimal digest":         {raw([]byte(hex.EncodeToString(digest[:]))), []Cause{OtherPadding}, "without naming a hash"},
+		"bare base64 digest":              {raw([]byte(base64.StdEncoding.EncodeToString(digest[:]))), []Cause{OtherPadding}, "without naming a hash"},
+		"bare digest of another body":     {raw(digestOf(crypto.SHA256, []byte(request+"\n"))), []Cause{OtherPadding, TrailingNewline}, "without naming a hash"},
+		"DigestInfo without NULL":         {raw(infoWithoutNull), []Cause{OtherPadding}, "RFC 8017"},
+		"no padding, DigestInfo":          {bare(key, infoWithoutNull), []Cause{OtherPadding}, "without any padding"},
+		"no padding, digest":              {bare(key, digest[:]), []Cause{OtherPadding}, "without any padding"},
+		"no padding, SHA-512 in text":     {bare(key, []byte(hex.EncodeToString(digestOf(crypto.SHA512, body)))), []Cause{OtherPadding}, "without any padding"},
+		"another key":                     {sign(t, strangerKey(), request), []Cause{WrongKey}, "with another key, or it was changed"},
+		"larger key":                      {sign(t, largeKey(), request), []Cause{WrongKey}, "one of a 3072-bit key, and this key has 2048 bits"},
+		"flipped bit":                     {encode(flipped(signature(t, key, crypto.SHA256, body)), nil), []Cause{WrongKey}, "changed on its way"},
+		"URL-safe, SHA-1 and a line feed": {strings.TrimRight(encode(signature(t, key, crypto.SHA1, append(body, '\n')), nil), "="), []Cause{SignatureEncoding, HashAlgorithm, TrailingNewline}, "padding"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := Diagnose(public, body, test.sign)
+			causes := []Cause{d.Cause}
+			for _, finding := range d.Further {
+				causes = append(causes, finding.Cause)
+			}
+			assert.Equal(t, test.want, causes, d.Advice)
+			assert.Contains(t, d.Advice+" "+furtherAdvice(d), test.says)
+			requireSilent(t, d, test.sign)
+		})
+	}
+}
+
+func furtherAdvice(d Diagnosis) string {
+	var all []string
+	for _, finding := range d.Further {
+		all = append(all, finding.Advice)
+	}
+	return strings.Join(all, " ")
+}
+
+func flipped(signature []byte) []byte {
+	signature[100] ^= 1
+	return signature
+}
+
+func TestOtherKeys(t *testing.T) {
+	merchant, stranger, large := &merchantKey().PublicKey, &strangerKey().PublicKey, &largeKey().PublicKey
+
+	d := Diagnose(merchant, []byte(request), sign(t, strangerKey(), request), large, stranger)
+	assert.Equal(t, WrongKey, d.Cause)
+	assert.Contains(t, d.Advice, "another of the given ones")
+	assert.Same(t, stranger, d.Signer)
+	assert.Empty(t, d.Further)
+
+	d = Diagnose(merchant, []byte(request+"\n"), sign(t, largeKey(), request), stranger, large)
+	assert.Equal(t, WrongKey, d.Cause)
+	assert.Same(t, large, d.Signer)
+	require.Len(t, d.Further, 1)
+	assert.Equal(t, TrailingNewline, d.Further[0].Cause)
+
+	d = Diagnose(merchant, []byte(request), sign(t, strangerKey(), request), large, nil, &rsa.PublicKey{})
+	assert.Equal(t, WrongKey, d.Cause)
+	assert.Contains(t, d.Advice, "than all of the given ones")
+	assert.Nil(t, d.Signer)
+
+	d = Diagnose(merchant, []byte(request), sign(t, merchantKey(), request), stranger)
+	assert.Equal(t, Valid, d.Cause)
+}

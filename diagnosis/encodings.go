@@ -1,0 +1,196 @@
+package diagnosis
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/url"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/simplifiedchinese"
+)
+
+// maxInflated bounds what a compressed body may become.
+const maxInflated = 4 << 20
+
+// encodings are the body in another wrapping, or without the one it has.
+func encodings(body []byte) candidates {
+	return func(yield func(Finding, []byte) bool) {
+		_ = decompressed(body, yield) && urlEncoded(body, yield) && base64Encoded(body, yield) && jsonString(body, yield) && digests(body, yield)
+	}
+}
+
+// decompressed yields what is inside a compressed body.
+func decompressed(body []byte, yield func(Finding, []byte) bool) bool {
+	var (
+		reader io.Reader
+		err    error
+	)
+	switch Describe(body).Compression {
+	case "gzip":
+		reader, err = gzip.NewReader(bytes.NewReader(body))
+	case "zlib":
+		reader, err = zlib.NewReader(bytes.NewReader(body))
+	default:
+		return true
+	}
+	if err != nil {
+		return true
+	}
+	inflated, err := io.ReadAll(io.LimitReader(reader, maxInflated+1))
+	return err != nil || len(inflated) > maxInflated ||
+		yield(Finding{Compressed, "This body is compressed, and the signature is the one of what is inside. Verify what comes out of decompression, or do not ask for compression (Accept-Encoding: identity)."}, inflated)
+}
+
+// urlEncoded yields the body with and without the escapes of URLs and forms.
+func urlEncoded(body []byte, yield func(Finding, []byte) bool) bool {
+	text := string(body)
+	form := url.QueryEscape(text)
+	finding := Finding{URLEncoded, "The signature is the one of this body in URL encoding. Sign the JSON as it is sent."}
+	for _, escaped := range []string{
+		form,
+		url.PathEscape(text),
+		// encodeURIComponent of JavaScript, which leaves more characters alone.
+		strings.NewReplacer("+", "%20", "%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*").Replace(form),
+		strings.ReplaceAll(form, "+", "%20"), // rawurlencode of PHP
+	} {
+		if !yield(finding, []byte(escaped)) || !yield(finding, []byte(lowerEscapes(escaped))) {
+			return false
+		}
+	}
+	finding.Advice = "This body is URL-encoded, and the signature is the one of what it decodes to." + exactBytes
+	for _, unescape := range []func(string) (string, error){url.QueryUnescape, url.PathUnescape} {
+		if unescaped, err := unescape(text); err == nil && unescaped != text && !yield(finding, []byte(unescaped)) {
+			return false
+		}
+	}
+	return true
+}
+
+// lowerEscapes writes %2B as %2b.
+func lowerEscapes(text string) string {
+	lower := []byte(text)
+	for i := range lower {
+		if lower[i] == '%' {
+			copy(lower[i:], bytes.ToLower(lower[i:min(i+3, len(lower))]))
+		}
+	}
+	return string(lower)
+}
+
+// base64Encoded yields the body in base64, and what is inside if it is base64.
+func base64Encoded(body []byte, yield func(Finding, []byte) bool) bool {
+	finding := Finding{Base64Encoded, "The signature is the one of this body in base64. Sign the JSON as it is sent."}
+	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
+		if !yield(finding, encoding.AppendEncode(nil, body)) {
+			return false
+		}
+	}
+	inside, err := base64.StdEncoding.DecodeString(string(body))
+	return err != nil || yield(Finding{Base64Encoded, "This body is base64, and the signature is the one of what it decodes to." + exactBytes}, inside)
+}
+
+// jsonString yields the body as a JSON string, and what is inside if it is one.
+func jsonString(body []byte, yield func(Finding, []byte) bool) bool {
+	if utf8.Valid(body) {
+		finding := Finding{JSONString, "The signature is the one of this body as a JSON string, in quotes and with escapes: the text was turned into JSON a second time, as json_encode or JSON.stringify do with a string. Sign the text itself."}
+		text := &node{kind: 's', text: string(body)}
+		for _, notation := range notations(text) {
+			if !yield(finding, text.write(nil, &notation.style, 0)) {
+				return false
+			}
+		}
+	}
+	var inside string
+	return json.Unmarshal(body, &inside) != nil ||
+		yield(Finding{JSONString, "This body is a JSON string, and the signature is the one of the text in it." + exactBytes}, []byte(inside))
+}
+
+// digests yields the digests of the body as somebody hands them to a function that
+// hashes once more.
+func digests(body []byte, yield func(Finding, []byte) bool) bool {
+	finding := Finding{DigestSigned, "The signature is the one of a digest of this body, so that it was hashed twice. Hand the body itself to the function that signs: SHA256withRSA hashes it."}
+	for _, hash := range hashes {
+		for _, text := range digestTexts(digestOf(hash, body)) {
+			if !yield(finding, text) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// characterSets are the text of the body in other encodings of characters.
+func characterSets(body []byte) candidates {
+	return func(yield func(Finding, []byte) bool) {
+		if !utf8.Valid(body) {
+			decoded, err := simplifiedchinese.GBK.NewDecoder().Bytes(body)
+			_ = (err != nil || yield(Finding{CharacterSet, "This body is in GBK, and the signature is the one of its text in UTF-8. Send UTF-8."}, decoded)) &&
+				yield(Finding{CharacterSet, "This body is in Latin-1, and the signature is the one of its text in UTF-8. Send UTF-8."}, fromLatin1(body))
+			return
+		}
+		text := string(body)
+		for _, set := range []struct {
+			name   string
+			encode func(string) []byte
+		}{
+			{"Latin-1, in which other characters become question marks", toLatin1},
+			{"GBK, the default of Java and of editors on some Chinese systems", toGBK},
+			{"UTF-8 twice, because it was taken for Latin-1 in between", func(text string) []byte { return fromLatin1([]byte(text)) }},
+			{"UTF-16", func(text string) []byte { return toUTF16(text, 0, 1) }},
+			{"UTF-16", func(text string) []byte { return toUTF16(text, 1, 0) }},
+			{"UTF-16", func(text string) []byte { return toUTF16("\ufeff"+text, 0, 1) }},
+			{"UTF-16", func(text string) []byte { return toUTF16("\ufeff"+text, 1, 0) }},
+		} {
+			encoded := set.encode(text)
+			if encoded != nil && !yield(Finding{CharacterSet, "The signature is the one of this text in " + set.name + ". Name UTF-8 wherever text becomes bytes, such as getBytes(StandardCharsets.UTF_8)."}, encoded) {
+				return
+			}
+		}
+	}
+}
+
+// toLatin1 is what Java's getBytes(ISO_8859_1) does.
+func toLatin1(text string) []byte {
+	var encoded []byte
+	for _, r := range text {
+		if r > 0xff {
+			r = '?'
+		}
+		encoded = append(encoded, byte(r))
+	}
+	return encoded
+}
+
+// fromLatin1 is the text of Latin-1 bytes, in UTF-8.
+func fromLatin1(body []byte) []byte {
+	var decoded []byte
+	for _, b := range body {
+		decoded = utf8.AppendRune(decoded, rune(b))
+	}
+	return decoded
+}
+
+// toGBK is nil for a text that GBK cannot write.
+func toGBK(text string) []byte {
+	encoded, err := simplifiedchinese.GBK.NewEncoder().Bytes([]byte(text))
+	if err != nil {
+		return nil
+	}
+	return encoded
+}
+
+// toUTF16 writes the low and the high byte of each unit at these places.
+func toUTF16(text string, low, high int) []byte {
+	units := utf16.Encode([]rune(text))
+	encoded := make([]byte, 2*len(units))
+	for i, unit := range units {
+		encoded[2*i+low], encoded[2*i+high] = byte(unit), byte(unit>>8)
+	}
+	return encoded
+}

@@ -1,0 +1,158 @@
+package diagnosis
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+)
+
+// maxDepth bounds the nesting of a body that is taken apart.
+const maxDepth = 200
+
+// node is a JSON value with its members in their order, which the maps of encoding/json
+// would lose.
+type node struct {
+	kind byte // '{', '[', 's' for a string, 'n' for a number, 'l' for true, false and null
+	// text is the value of a string, or a number or literal as it was written.
+	text string
+	// names and values are the members of an object, values the elements of an array.
+	names  []string
+	values []*node
+}
+
+// parse reads one JSON value and nothing else, but for a byte order mark before it.
+func parse(text []byte) (*node, error) {
+	if len(text) > maxTakenApart {
+		return nil, errors.New("it is too long")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, []byte(byteOrderMark))))
+	decoder.UseNumber()
+	root, err := parseValue(decoder, 0)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return nil, errors.New("there is something after the value")
+	}
+	return root, nil
+}
+
+// parseValue reads the next value.
+func parseValue(decoder *json.Decoder, depth int) (*node, error) {
+	if depth > maxDepth {
+		return nil, errors.New("it is nested too deeply")
+	}
+	token, err := decoder.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch token := token.(type) {
+	case string:
+		return &node{kind: 's', text: token}, nil
+	case json.Number:
+		return &node{kind: 'n', text: token.String()}, nil
+	case json.Delim:
+		return parseInside(decoder, byte(token), depth)
+	case bool:
+		if token {
+			return &node{kind: 'l', text: "true"}, nil
+		}
+		return &node{kind: 'l', text: "false"}, nil
+	}
+	return &node{kind: 'l', text: "null"}, nil
+}
+
+// parseInside reads an object or an array after its opening delimiter.
+func parseInside(decoder *json.Decoder, kind byte, depth int) (*node, error) {
+	n := &node{kind: kind}
+	for decoder.More() {
+		if kind == '{' {
+			name, err := decoder.Token()
+			if err != nil {
+				return nil, err
+			}
+			n.names = append(n.names, name.(string)) // or there would have been an error
+		}
+		value, err := parseValue(decoder, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		n.values = append(n.values, value)
+	}
+	_, err := decoder.Token() // the closing delimiter
+	return n, err
+}
+
+// member is the value of a member, or nil.
+func (n *node) member(name string) *node {
+	if i := slices.Index(n.names, name); n.kind == '{' && i >= 0 {
+		return n.values[i]
+	}
+	return nil
+}
+
+// without is the object without the members that are dropped.
+func (n *node) without(dropped func(name string) bool) *node {
+	rest := &node{kind: n.kind}
+	for i, name := range n.names {
+		if !dropped(name) {
+			rest.names = append(rest.names, name)
+			rest.values = append(rest.values, n.values[i])
+		}
+	}
+	return rest
+}
+
+// order is the order in which an object's members are written.
+func (n *node) order(sorted bool) []int {
+	indices := make([]int, len(n.values))
+	for i := range indices {
+		indices[i] = i
+	}
+	if sorted && n.kind == '{' {
+		slices.SortStableFunc(indices, func(a, b int) int { return strings.Compare(n.names[a], n.names[b]) })
+	}
+	return indices
+}
+
+// write appends the value in a style.
+func (n *node) write(out []byte, s *style, depth int) []byte {
+	switch n.kind {
+	case 's':
+		return s.text(out, n.text)
+	case 'n':
+		return append(out, s.number(n.text)...)
+	case 'l':
+		return append(out, n.text...)
+	}
+	begin, end := n.kind, byte('}')
+	if n.kind == '[' {
+		end = ']'
+	} else if s.emptyObjectsAreArrays && len(n.values) == 0 {
+		begin, end = '[', ']'
+	}
+	out = append(out, begin)
+	written := 0
+	for _, i := range n.order(depth < s.sortedDepth) {
+		value := n.values[i]
+		if s.withoutNulls && n.kind == '{' && value.kind == 'l' && value.text == "null" {
+			continue
+		}
+		if written > 0 {
+			out = append(out, s.comma...)
+		}
+		out = s.breakLine(out, depth+1)
+		if n.kind == '{' {
+			out = append(s.text(out, n.names[i]), s.colon...)
+		}
+		out = value.write(out, s, depth+1)
+		written++
+	}
+	if written > 0 {
+		out = s.breakLine(out, depth)
+	}
+	return append(out, end)
+}

@@ -1,0 +1,176 @@
+package diagnosis
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+)
+
+// stampLayout is how the sidecar and PayerMax's documents write requestTime.
+const stampLayout = "2006-01-02T15:04:05.000Z07:00"
+
+// The bounds of the search for another requestTime.
+const (
+	// sweep is how far from the one in the body it may be: PayerMax allows no more.
+	sweep = 2 * time.Minute
+	// maxSwept is the length of the longest body for which that is tried, in bytes.
+	maxSwept = 2 << 10
+)
+
+// restamped are the bodies with another version or keyVersion, or with the same
+// requestTime in another notation.
+func restamped(body []byte) candidates {
+	if len(body) > maxTakenApart {
+		return none
+	}
+	places := envelopePlaces(body)
+	return func(yield func(Finding, []byte) bool) {
+		_ = otherVersions(body, places, yield) && otherNotations(body, places, yield)
+	}
+}
+
+// place is where the value of a member is, with its quotes.
+type place struct {
+	begin, end int
+	value      string
+}
+
+// in is the body with another value there.
+func (p place) in(body []byte, value string) []byte {
+	quoted := `"` + value + `"`
+	return slices.Concat(body[:p.begin], []byte(quoted), body[p.end:])
+}
+
+// envelopePlaces finds the members of the envelope that are strings.
+func envelopePlaces(body []byte) map[string]place {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	if opening, err := decoder.Token(); err != nil || opening != json.Delim('{') {
+		return nil
+	}
+	places := make(map[string]place)
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			return nil
+		}
+		var raw json.RawMessage
+		if err := decoder.Decode(&raw); err != nil {
+			return nil
+		}
+		var value string
+		if json.Unmarshal(raw, &value) == nil && string(raw) == `"`+value+`"` {
+			end := int(decoder.InputOffset())
+			places[name.(string)] = place{end - len(raw), end, value} // a name is a string
+		}
+	}
+	return places
+}
+
+// otherVersions yields the versions of PayerMax's API.
+func otherVersions(body []byte, places map[string]place, yield func(Finding, []byte) bool) bool {
+	for name, values := range map[string][]string{
+		"version":    {"1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7", "1.8", "1.9", "2.0"},
+		"keyVersion": {"1", "2", "3"},
+	} {
+		place, ok := places[name]
+		if !ok {
+			continue
+		}
+		for _, value := range values {
+			finding := Finding{Restamped, fmt.Sprintf("The signature is the one of this body with %s %s: the %s was changed after signing. Complete the body first, then sign it.", name, value, name)}
+			if !yield(finding, place.in(body, value)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// otherNotations yields the same requestTime as other programs write it.
+func otherNotations(body []byte, places map[string]place, yield func(Finding, []byte) bool) bool {
+	place, stamp, ok := requestTime(places)
+	if !ok {
+		return true
+	}
+	const advice = "The signature is the one of this body with the same requestTime in another notation, as a program writes it that has read it as a time. Sign the text that is sent."
+	zones := []*time.Location{time.UTC, stamp.Location(), time.FixedZone("", 8*60*60)}
+	for _, layout := range []string{stampLayout, "2006-01-02T15:04:05.000-07:00", time.RFC3339Nano, "2006-01-02T15:04:05.999-07:00", time.RFC3339, "2006-01-02T15:04:05-07:00", "2006-01-02T15:04:05.000-0700", "2006-01-02 15:04:05"} {
+		for _, zone := range zones {
+			if !yield(Finding{Restamped, advice}, place.in(body, stamp.In(zone).Format(layout))) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// isRestamped tries every other requestTime of the minutes around the one that the body
+// has, the near ones first, and all of the same length. It makes no candidates, because
+// there are a quarter of a million of them.
+func (s signed) isRestamped(body []byte) (Finding, bool) {
+	if s.hash == 0 || len(body) > maxSwept {
+		return Finding{}, false
+	}
+	place, stamp, ok := requestTime(envelopePlaces(body))
+	layout, known := layoutOf(place.value, stamp)
+	if !ok || !known {
+		return Finding{}, false
+	}
+	candidate := slices.Clone(body)
+	value := candidate[place.begin+1 : place.end-1]
+	h := s.hash.New()
+	digest := make([]byte, 0, s.hash.Size())
+	text := make([]byte, 0, 2*len(value))
+	for shift := range distances(sweep) {
+		text = stamp.Add(shift).AppendFormat(text[:0], layout)
+		copy(value, text)
+		h.Reset()
+		h.Write(candidate)
+		if digest = h.Sum(digest[:0]); s.coversDigest(digest) {
+			return Finding{Restamped, "The signature is the one of this body with " + shifted(shift) + ": it was stamped again after signing. Stamp it once, then sign it."}, true
+		}
+	}
+	return Finding{}, false
+}
+
+// layoutOf is the layout with milliseconds that a time is written in.
+func layoutOf(text string, stamp time.Time) (string, bool) {
+	for _, layout := range []string{stampLayout, "2006-01-02T15:04:05.000-07:00"} {
+		if stamp.Format(layout) == text {
+			return layout, true
+		}
+	}
+	return "", false
+}
+
+// shifted says how the signed requestTime differs.
+func shifted(shift time.Duration) string {
+	if shift < 0 {
+		return fmt.Sprintf("a requestTime %s earlier", -shift)
+	}
+	return fmt.Sprintf("a requestTime %s later", shift)
+}
+
+// requestTime is the time of the request and its place.
+func requestTime(places map[string]place) (place, time.Time, bool) {
+	place, ok := places["requestTime"]
+	if !ok {
+		return place, time.Time{}, false
+	}
+	stamp, err := time.Parse(time.RFC3339, place.value)
+	return place, stamp, err == nil
+}
+
+// distances are -1 ms, 1 ms, -2 ms, 2 ms and so on.
+func distances(limit time.Duration) iter.Seq[time.Duration] {
+	return func(yield func(time.Duration) bool) {
+		for shift := time.Millisecond; shift <= limit; shift += time.Millisecond {
+			if !yield(-shift) || !yield(shift) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,200 @@
+package diagnosis
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// choice is one thing that programs do differently when they write JSON.
+type choice struct {
+	apply func(*style)
+	// words say what is different from the plainest way, and who does it.
+	words string
+}
+
+// choices are the usual differences: of each row, a program does at most one.
+var choices = [][]choice{
+	{
+		{func(s *style) { s.comma, s.colon = ", ", ": " }, "with a space after commas and colons (Python)"},
+		{func(s *style) { s.colon, s.indent = ": ", "  " }, "indented by two spaces"},
+		{func(s *style) { s.colon, s.indent = ": ", "    " }, "indented by four spaces"},
+		{func(s *style) { s.colon, s.indent = ": ", "\t" }, "indented by tabs"},
+	},
+	{
+		{func(s *style) { s.sortedDepth = maxDepth }, "with its members in alphabetical order (Go maps, sort_keys, TreeMap)"},
+		{func(s *style) { s.sortedDepth = 1 }, "with the members of the outermost object in alphabetical order (ksort)"},
+	},
+	{
+		{func(s *style) { s.escapeSlashes = true }, `with \/ for / (PHP)`},
+	},
+	{
+		{func(s *style) { s.escapeUnicode = true }, `with \uXXXX for characters outside ASCII (PHP, Python)`},
+		{func(s *style) { s.escapeUnicode, s.upperHex = true, true }, `with \uXXXX for characters outside ASCII (Java)`},
+		{func(s *style) { s.escapeHTML = "\u2028\u2029" }, `with \u2028 for line separators (Go, Gson, PHP)`},
+	},
+	{
+		{func(s *style) { s.escapeHTML = "<>&\u2028\u2029" }, `with \u003c, \u003e and \u0026 for <, > and & (Go)`},
+		{func(s *style) { s.escapeHTML = "<>&='\u2028\u2029" }, `with \u003c, \u003d and the like for <, >, &, = and ' (Gson)`},
+	},
+	{
+		{func(s *style) { s.number = shortest }, "with its numbers rewritten, such as 15 for 15.00 (JavaScript, PHP, Go)"},
+		{func(s *style) { s.number = pythons }, "with its numbers rewritten, such as 15.0 for 15.00 (Python)"},
+		{func(s *style) { s.number = javas }, "with its numbers rewritten, such as 15.0 for 15 (Gson)"},
+		{func(s *style) { s.number = cents }, "with two decimals in its numbers"},
+	},
+	{
+		{func(s *style) { s.emptyObjectsAreArrays = true }, "with [] for {} (PHP arrays)"},
+	},
+	{
+		{func(s *style) { s.withoutNulls = true }, "without the members that are null (Gson, fastjson)"},
+	},
+}
+
+// notation is one way to write a JSON value.
+type notation struct {
+	style style
+	words []string
+}
+
+// String says what is peculiar about it.
+func (n notation) String() string {
+	if len(n.words) == 0 {
+		return "without white space between its parts and without needless escapes (JavaScript, Jackson)"
+	}
+	return strings.Join(n.words, ", ")
+}
+
+// plain is the notation without peculiarities.
+var plain = style{comma: ",", colon: ":", number: asWritten}
+
+// notations are the ways in which this value is usually written, the plainest first and
+// those with the most peculiarities last. What makes no difference to it is left out.
+func notations(n *node) []notation {
+	all := []notation{{style: plain}}
+	for _, row := range choices {
+		seen := [][]byte{n.write(nil, &plain, 0)}
+		before := all
+		for _, c := range row {
+			alone := plain
+			c.apply(&alone)
+			text := n.write(nil, &alone, 0)
+			if slices.ContainsFunc(seen, func(s []byte) bool { return bytes.Equal(s, text) }) {
+				continue
+			}
+			seen = append(seen, text)
+			for _, with := range before {
+				c.apply(&with.style)
+				with.words = append(slices.Clone(with.words), c.words)
+				all = append(all, with)
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b notation) int { return len(a.words) - len(b.words) })
+	return all
+}
+
+// rewritten are the bodies that are made when JSON is read and written again, of the
+// whole, and of parts of it.
+func rewritten(body []byte) candidates {
+	root, err := parse(body)
+	if err != nil {
+		return none
+	}
+	return func(yield func(Finding, []byte) bool) {
+		_ = inNotations(root, peculiarities, JSONRewritten, "the same JSON in another notation", "Serialise it once, and sign and send that text.", yield) &&
+			dataOnly(body, root, yield) && lessMembers(root, yield) && pairs(root, yield)
+	}
+}
+
+// none are no candidates.
+func none(func(Finding, []byte) bool) {}
+
+// How many peculiarities at once are tried: of the whole body, there are programs with
+// this many, and of a body without some of its members, few are likely.
+const (
+	peculiarities    = 5
+	fewPeculiarities = 2
+)
+
+// inNotations yields a value in its notations, each with and without a line feed at its
+// end. What was signed comes first in the advice, then how it was written.
+func inNotations(n *node, atMost int, cause Cause, what, remedy string, yield func(Finding, []byte) bool) bool {
+	for _, notation := range notations(n) {
+		if len(notation.words) > atMost {
+			break
+		}
+		text := n.write(nil, &notation.style, 0)
+		how := "The signature is the one of " + what + ", written " + notation.String()
+		if !yield(Finding{cause, how + ". " + remedy}, text) || !yield(Finding{cause, how + ", and with a line feed at its end. " + remedy}, append(text, '\n')) {
+			return false
+		}
+	}
+	return true
+}
+
+// dataOnly yields the data block.
+func dataOnly(body []byte, root *node, yield func(Finding, []byte) bool) bool {
+	const (
+		what   = "the data block alone"
+		remedy = "PayerMax's covers the whole body, from the first brace to the last."
+	)
+	data := root.member("data")
+	if data == nil {
+		return true
+	}
+	var envelope struct {
+		Data json.RawMessage `json:"data"`
+	}
+	if json.Unmarshal(body, &envelope) == nil && !yield(Finding{DataOnly, "The signature is the one of " + what + ". " + remedy}, envelope.Data) {
+		return false
+	}
+	return inNotations(data, peculiarities, DataOnly, what, remedy, yield)
+}
+
+// envelopeMembers are what stands beside data.
+var envelopeMembers = []string{"requestTime", "version", "keyVersion", "appId", "merchantNo", "spMerchantNo", "notifyTime", "notifyType"}
+
+// lessMembers yields the body without members that may have been added after signing:
+// each of those beside data, and all of them.
+func lessMembers(root *node, yield func(Finding, []byte) bool) bool {
+	const remedy = "Complete the body first, then sign it."
+	without := func(what, remedy string, dropped func(name string) bool) bool {
+		return inNotations(root.without(dropped), fewPeculiarities, EnvelopeChanged, "the same JSON without "+what, remedy, yield)
+	}
+	if root.member("sign") != nil && !without("the sign in it", "PayerMax's signature belongs into the header named sign, and not into the body.",
+		func(name string) bool { return name == "sign" }) {
+		return false
+	}
+	for _, added := range envelopeMembers {
+		if root.member(added) != nil && !without(added, remedy, func(name string) bool { return name == added }) {
+			return false
+		}
+	}
+	return root.member("data") == nil || without("the members beside data", remedy, func(name string) bool { return name != "data" })
+}
+
+// pairs yields name=value&name=value, as other gateways want it signed.
+func pairs(root *node, yield func(Finding, []byte) bool) bool {
+	if root.kind != '{' {
+		return true
+	}
+	finding := Finding{QueryString, "The signature is the one of name=value pairs. Other gateways want that; PayerMax's signature covers the JSON body as it is sent."}
+	for _, sorted := range []bool{true, false} {
+		var text []string
+		for _, i := range root.order(sorted) {
+			value := root.values[i].text
+			if kind := root.values[i].kind; kind == '{' || kind == '[' {
+				value = string(root.values[i].write(nil, &plain, 0))
+			}
+			if root.names[i] != "sign" {
+				text = append(text, root.names[i]+"="+value)
+			}
+		}
+		if !yield(finding, []byte(strings.Join(text, "&"))) {
+			return false
+		}
+	}
+	return true
+}

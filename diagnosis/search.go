@@ -1,0 +1,175 @@
+package diagnosis
+
+import (
+	"bytes"
+	"crypto"
+	"encoding/hex"
+	"fmt"
+	"iter"
+	"slices"
+)
+
+// The bounds of a search.
+const (
+	// maxWork is how many bytes of candidates are made and hashed, each with a
+	// surcharge for the fixed cost: a quarter of a second, or half of one.
+	maxWork   = 32 << 20
+	surcharge = 128
+	// maxTakenApart is the length of the longest body that is taken apart, in bytes.
+	// PayerMax's have some hundred.
+	maxTakenApart = 64 << 10
+)
+
+// candidates are bodies that may have been signed instead of the one at hand, each with
+// the finding that it would be.
+type candidates = iter.Seq2[Finding, []byte]
+
+// suspects are the usual mistakes, those that are cheap to try first.
+var suspects = []func(body []byte) candidates{ends, placeholders, encodings, characterSets, rewritten, reordered, restamped}
+
+// search finds the body that was signed among those that the usual mistakes make of
+// this one. Hashing is all it takes, since the signature has told its digest.
+func search(s signed, body []byte) Finding {
+	if finding, ok := s.amongSuspects(body); ok {
+		return finding
+	}
+	if finding, ok := s.isCut(body); ok {
+		return finding
+	}
+	if finding, ok := s.isRestamped(body); ok {
+		return finding
+	}
+	advice := "The signature was made with the right key, but over other bytes than this body, and none of the usual changes makes them of it."
+	if s.digest != nil {
+		advice += fmt.Sprintf(" They have the %s digest %s: log the length and the digest of the bytes right where they are signed, and compare.", hashName(s.hash), hex.EncodeToString(s.digest))
+	}
+	return Finding{OtherBytes, advice + " If this body was copied from a log or a debugger, take it from the wire instead."}
+}
+
+// amongSuspects tries the usual mistakes until one fits or the work is too much.
+func (s signed) amongSuspects(body []byte) (Finding, bool) {
+	work := 0
+	for _, suspect := range suspects {
+		for finding, candidate := range suspect(body) {
+			if s.covers(candidate) {
+				return finding, true
+			}
+			if work += len(candidate) + surcharge; work > maxWork {
+				return Finding{}, false
+			}
+		}
+	}
+	return Finding{}, false
+}
+
+// hashName is the name of a hash, known or not.
+func hashName(h crypto.Hash) string {
+	if h == 0 {
+		return "unknown"
+	}
+	return h.String()
+}
+
+// isCut tries every beginning of the body, which costs hardly more than hashing it once.
+func (s signed) isCut(body []byte) (Finding, bool) {
+	if s.hash == 0 || len(body) > maxTakenApart {
+		return Finding{}, false
+	}
+	h := s.hash.New()
+	digest := make([]byte, 0, s.hash.Size())
+	for i := range body {
+		if digest = h.Sum(digest[:0]); s.coversDigest(digest) {
+			return Finding{BodyCut, fmt.Sprintf("Only the first %d of the %d bytes were signed. Count bytes where the length is taken, not characters, and read the body to its end.", i, len(body))}, true
+		}
+		h.Write(body[i : i+1])
+	}
+	return Finding{}, false
+}
+
+// byteOrderMark is the one of UTF-8.
+const byteOrderMark = "\xef\xbb\xbf"
+
+// exactBytes is the rule that most mistakes break.
+const exactBytes = " Sign exactly the bytes that are sent, and verify exactly those that were received."
+
+// ends are the bodies that editors, shells and text-mode transfers make: other line
+// breaks, inside and at the end, a byte order mark, white space.
+func ends(body []byte) candidates {
+	mark := []byte(byteOrderMark)
+	bare := bytes.TrimPrefix(body, mark)
+	marks := []variant{
+		{nil, "", ""},
+		{mark, ByteOrderMark, "with a UTF-8 byte order mark in front of it"},
+	}
+	if len(bare) < len(body) {
+		marks = []variant{{mark, "", ""}, {nil, ByteOrderMark, "without the byte order mark in front of it"}}
+	}
+
+	text := bytes.TrimRight(bare, "\r\n")
+	end := bare[len(text):]
+	unix := bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	texts := []variant{
+		{text, "", ""},
+		{unix, LineEndings, "with LF line endings"},
+		{bytes.ReplaceAll(unix, []byte("\n"), []byte("\r\n")), LineEndings, "with CRLF line endings"},
+	}
+	endings := []variant{
+		{end, "", ""},
+		{nil, TrailingNewline, "without the line break at its end"},
+		{[]byte("\n"), TrailingNewline, "with a line feed at its end, as echo and editors add it"},
+		{[]byte("\r\n"), TrailingNewline, "with CRLF at its end"},
+	}
+	return func(yield func(Finding, []byte) bool) {
+		for _, mark := range marks {
+			for _, text := range texts {
+				for _, ending := range endings {
+					finding := describeVariants(mark, text, ending)
+					if !yield(finding, slices.Concat(mark.bytes, text.bytes, ending.bytes)) {
+						return
+					}
+				}
+			}
+		}
+		yield(Finding{WhiteSpace, "The signature is the one of this body without the white space around it." + exactBytes}, bytes.TrimSpace(bare))
+	}
+}
+
+// variant is a part of a body in one of its forms; without a cause it is as it was.
+type variant struct {
+	bytes []byte
+	cause Cause
+	words string
+}
+
+// describeVariants names what differs, and the last of the causes: a line break at the
+// end is seen before others.
+func describeVariants(variants ...variant) Finding {
+	finding := Finding{Advice: "The signature is the one of this body"}
+	separator := " "
+	for _, v := range variants {
+		if v.cause == "" {
+			continue
+		}
+		finding.Cause = v.cause
+		finding.Advice += separator + v.words
+		separator = " and "
+	}
+	finding.Advice += "." + exactBytes
+	return finding
+}
+
+// placeholders are what programs sign when they do not have the body, or not any more.
+func placeholders([]byte) candidates {
+	return func(yield func(Finding, []byte) bool) {
+		for _, text := range []string{"", "null", "undefined", "[object Object]", "{}", "[]", "Array", "None", "\n", `""`} {
+			what := "nothing"
+			if text != "" {
+				what = fmt.Sprintf("%q", text)
+			}
+			finding := Finding{NoBody, "The signature is the one of " + what + ", not of the body: it was signed before there was a body, or after its stream had been read. Read the body into memory once, and sign those bytes."}
+			if !yield(finding, []byte(text)) {
+				return
+			}
+		}
+	}
+}

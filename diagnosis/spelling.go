@@ -1,0 +1,85 @@
+package diagnosis
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"net/url"
+	"strings"
+)
+
+// maxSignature bounds the text of a signature, in characters. The hexadecimal one of
+// an 8192-bit key has 2048.
+const maxSignature = 16 << 10
+
+// decodeSignature returns the bytes of a signature. If its text is not standard padded
+// base64 on one line, the finding says what is wrong with it; if no reading of it makes
+// sense, there are no bytes.
+func decodeSignature(sign string) ([]byte, Finding) {
+	switch {
+	case strings.TrimSpace(sign) == "":
+		return nil, Finding{SignatureMissing, "There is no signature: it is empty. PayerMax expects it in the header named sign."}
+	case len(sign) > maxSignature:
+		return nil, Finding{SignatureDamaged, "The text given as the signature is far too long for one. The one of a 2048-bit key has 344 characters."}
+	}
+	if signature, ok := strictBase64(sign); ok && !isText(sign, signature) {
+		return signature, Finding{Cause: Valid}
+	}
+	signature, faults := respell(sign)
+	if signature == nil {
+		return nil, Finding{SignatureDamaged, "The text given as the signature is neither base64 nor hexadecimal: it was cut or changed on its way, or it is something else. The signature of a 2048-bit key has 344 characters, ending in ==."}
+	}
+	return signature, Finding{SignatureEncoding, "The signature is spelt wrongly: " + strings.Join(faults, ", and ") + ". PayerMax expects standard base64, with + and /, with the = signs at its end, on one line."}
+}
+
+// strictBase64 decodes the only spelling that is right.
+func strictBase64(sign string) ([]byte, bool) {
+	if strings.ContainsAny(sign, "\r\n") { // encoding/base64 skips them, in strict mode too
+		return nil, false
+	}
+	signature, err := base64.StdEncoding.Strict().DecodeString(sign)
+	return signature, err == nil
+}
+
+// isText reports whether what looks like the base64 of a signature is its hexadecimal, or
+// the base64 of its base64. The bytes of a signature are never all letters.
+func isText(sign string, signature []byte) bool {
+	_, notHex := hex.DecodeString(sign)
+	_, again := strictBase64(string(signature))
+	return notHex == nil || again && len(signature) > 0
+}
+
+// respell reads a signature in the spellings that it gets on its way through programs,
+// and says which they are.
+func respell(sign string) (signature []byte, faults []string) {
+	change := func(to, fault string) {
+		if to != sign {
+			sign, faults = to, append(faults, fault)
+		}
+	}
+	change(strings.Trim(sign, " \t\r\n\"'"), "there are quotes or white space around it")
+	if strings.Contains(sign, "%") {
+		if unescaped, err := url.PathUnescape(sign); err == nil {
+			change(unescaped, "it is URL-encoded (%2B for +)")
+		}
+	}
+	change(strings.NewReplacer("\r", "", "\n", "", "\t", "", `\n`, "", `\r`, "").Replace(sign), "it is broken into lines")
+	change(strings.ReplaceAll(sign, " ", "+"), "its + became spaces, as in a form that was decoded")
+
+	if bytes, err := hex.DecodeString(sign); err == nil && len(bytes) >= 128 {
+		return bytes, append(faults, "it is hexadecimal")
+	}
+	change(strings.NewReplacer("-", "+", "_", "/").Replace(sign), "it is URL-safe base64, with - and _ for + and /")
+	unpadded := strings.TrimRight(sign, "=")
+	change(unpadded+strings.Repeat("=", (4-len(unpadded)%4)%4), "it lacks its padding, or has too much of it")
+	bytes, err := base64.StdEncoding.DecodeString(sign)
+	if err != nil {
+		return nil, nil
+	}
+	if again, ok := strictBase64(string(bytes)); ok && len(again) >= 128 {
+		return again, append(faults, "it is in base64 twice")
+	}
+	if _, strict := strictBase64(sign); !strict {
+		faults = append(faults, "its last letter is not the one that its bytes have in base64")
+	}
+	return bytes, faults
+}

@@ -1,0 +1,78 @@
+package signer
+
+import (
+	"crypto/rsa"
+	"encoding/base64"
+	"errors"
+	"fmt"
+)
+
+// ParseKey reads an RSA key of which it is not known whether it is a private or a public
+// one: everything that [ParsePrivateKey] and [ParsePublicKey] accept, and the same in
+// binary DER. It is for tools that look at keys or convert them; the sidecar knows which
+// key it wants, and takes no binary files.
+//
+// The public key is there in either case, the private key only if it is one. What cannot
+// be used is refused with the error for what it most likely is.
+func ParseKey(text []byte) (*rsa.PrivateKey, *rsa.PublicKey, error) {
+	private, public, err := parseKey(text)
+	if err != nil {
+		return nil, nil, fmt.Errorf("key: %w", err)
+	}
+	return private, public, nil
+}
+
+// ReadKeyFile reads the file and parses it as [ParseKey] does, with the same care about
+// errors as [ReadPrivateKeyFile].
+func ReadKeyFile(path string) (*rsa.PrivateKey, *rsa.PublicKey, error) {
+	text, err := readKeyFile(path)
+	if err != nil {
+		return nil, nil, anyKeyFileError(path, err)
+	}
+	private, public, err := parseKey(text)
+	if err != nil {
+		return nil, nil, anyKeyFileError(path, err)
+	}
+	return private, public, nil
+}
+
+// parseKey is ParseKey without the words that introduce the error.
+func parseKey(text []byte) (*rsa.PrivateKey, *rsa.PublicKey, error) {
+	if isDER(text) && len(text) <= maxKeyText {
+		text = []byte(base64.StdEncoding.EncodeToString(text))
+	}
+	private, err := parsePrivateKey(text)
+	if err == nil {
+		return private, &private.PublicKey, nil
+	}
+	public, publicErr := parsePublicKey(text)
+	switch {
+	case publicErr == nil:
+		return nil, public, nil
+	case holdsPublicKeyOnly(err):
+		return nil, nil, publicErr
+	}
+	return nil, nil, err
+}
+
+// holdsPublicKeyOnly reports whether a private key was refused because there is none in
+// it, so that the refusal as a public key says more.
+func holdsPublicKeyOnly(refused error) bool {
+	for _, form := range []form{spki, certificate} { // the other public forms are refused as spki is
+		if refused.Error() == refusals[form].private {
+			return true
+		}
+	}
+	return false
+}
+
+// anyKeyFileError is fileError for a key that may be either.
+func anyKeyFileError(path string, err error) error {
+	switch {
+	case path == "", errors.Is(err, errKeyAsPath):
+		return fmt.Errorf("key: %w", err)
+	case len(path) > maxPathInMessage:
+		return fmt.Errorf("key file, whose name of %d characters is not repeated here: %w", len(path), err)
+	}
+	return fmt.Errorf("key file %s: %w", path, err)
+}

@@ -1,0 +1,111 @@
+package signer
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestAnyKeyAccepted(t *testing.T) {
+	key := testKey()
+	for name, text := range map[string]string{
+		"PKCS#8":           pemOf("PRIVATE KEY", pkcs8DER(key)),
+		"PKCS#1":           pemOf("RSA PRIVATE KEY", pkcs1DER(key)),
+		"mislabelled":      pemOf("RSA PRIVATE KEY", pkcs8DER(key)),
+		"one line PKCS#8":  oneLine(pkcs8DER(key)) + "\n",
+		"one line PKCS#1":  oneLine(pkcs1DER(key)),
+		"binary PKCS#8":    string(pkcs8DER(key)),
+		"binary PKCS#1":    string(pkcs1DER(key)),
+		"public":           pemOf("PUBLIC KEY", spkiDER(&key.PublicKey)),
+		"public PKCS#1":    pemOf("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&key.PublicKey)),
+		"one line public":  oneLine(spkiDER(&key.PublicKey)),
+		"binary public":    string(spkiDER(&key.PublicKey)),
+		"binary p. PKCS#1": string(x509.MarshalPKCS1PublicKey(&key.PublicKey)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			private, public, err := ParseKey([]byte(text))
+			require.NoError(t, err)
+			assert.True(t, key.PublicKey.Equal(public))
+			isPublic := strings.Contains(name, "public") || strings.Contains(name, "p. ")
+			assert.Equal(t, isPublic, private == nil)
+			if !isPublic {
+				assert.True(t, key.Equal(private))
+			}
+
+			_, fromFile, err := ReadKeyFile(writeFile(t, text))
+			require.NoError(t, err)
+			assert.True(t, public.Equal(fromFile))
+		})
+	}
+}
+
+// Each mistake is named as what it is, whether the key is a private or a public one.
+func TestAnyKeyRefused(t *testing.T) {
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	for name, test := range map[string]refused{
+		"empty":             {"", []string{"it is empty"}},
+		"no key":            {"{}", []string{"it is not a key"}},
+		"EC":                {pemOf("PRIVATE KEY", pkcs8DER(ec)), []string{"an EC key", "needs RSA"}},
+		"EC, binary":        {string(pkcs8DER(ec)), []string{"an EC key", "needs RSA"}},
+		"EC public":         {pemOf("PUBLIC KEY", spkiDER(&ec.PublicKey)), []string{"an EC key", "PayerMax's is an RSA key"}},
+		"1024 bits":         {oneLine(pkcs8DER(smallKey())), []string{"1024 bits", "openssl genpkey"}},
+		"1024 bits, public": {oneLine(spkiDER(&smallKey().PublicKey)), []string{"1024 bits", "dashboard"}},
+		"certificate":       {pemOf("CERTIFICATE", certificateDER(t)), []string{"openssl x509"}},
+		"cut":               {string(pkcs8DER(testKey())[:600]), []string{"cut short or damaged"}},
+		"cut public":        {pemOf("PUBLIC KEY", spkiDER(&testKey().PublicKey))[:300], []string{"no END line"}},
+		"larger than 64 K":  {"\x30\x82" + strings.Repeat("x", maxKeyText), []string{"larger than 64 KiB"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			private, public, err := ParseKey([]byte(test.text))
+			assert.Nil(t, private)
+			assert.Nil(t, public)
+			checkRefused(t, err, "key: ", test)
+
+			path := writeFile(t, test.text)
+			_, _, err = ReadKeyFile(path)
+			checkRefused(t, err, "key file "+path+": ", test)
+		})
+	}
+}
+
+func TestAnyKeyFileErrors(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing.key")
+	_, _, err := ReadKeyFile(missing)
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+	assert.Equal(t, 1, strings.Count(err.Error(), missing))
+
+	_, _, err = ReadKeyFile("")
+	assert.EqualError(t, err, "key: the name of its file is empty")
+
+	value := oneLine(pkcs8DER(testKey()))
+	_, _, err = ReadKeyFile(value)
+	require.ErrorIs(t, err, errKeyAsPath)
+	requireSilent(t, err.Error(), value)
+
+	_, _, err = ReadKeyFile(`"` + value + `"`)
+	require.ErrorContains(t, err, "is not repeated here")
+	requireSilent(t, err.Error(), value)
+}
+
+func FuzzParseKey(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		before := bytes.Clone(text)
+		private, public, err := ParseKey(text)
+		require.Equal(t, before, text, "the caller's text is not touched")
+		checkFuzzed(t, text, public != nil, err)
+		if private != nil {
+			require.True(t, private.PublicKey.Equal(public))
+		}
+	})
+}

@@ -1,0 +1,259 @@
+package payermax
+
+import (
+	"context"
+	"crypto/rsa"
+	"crypto/tls"
+	"errors"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/iotest"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
+	"github.com/caddy-payermax/caddy-payermax/validate"
+)
+
+const errorsPage = "docs/errors.md"
+
+// errorTable returns the rows of the tables in a section of the page.
+func errorTable(t *testing.T, heading string) [][]string {
+	t.Helper()
+	section, err := markdown.Section(readPage(t, errorsPage), heading)
+	require.NoError(t, err)
+	rows := markdown.Rows(section)
+	require.NotEmpty(t, rows)
+	return rows
+}
+
+// words are the parts of a cell that are code.
+func words(cell string) []string {
+	var found []string
+	for _, match := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cell, -1) {
+		found = append(found, match[1])
+	}
+	return found
+}
+
+// allRefusals makes every refusal that an application can get.
+func allRefusals() []*refusal {
+	refusals := []*refusal{
+		badRequest(""), notServed(&url.URL{}), notServed(&url.URL{Path: pathPrefix + "refund"}), methodNotAllowed(), tooLarge(0),
+		unsupportedMediaType(""), loopDetected(), signingFailed(nil), unverified(nil), asRefusal(errors.New("x")),
+		deniedAmount(validate.Violation{}),
+	}
+	exhausted := quota{rate: rate.NewLimiter(1, 0)}
+	refusals = append(refusals, asRefusal(exhausted.usedUp()), overloaded())
+	stranger := &limits{callerID: "nobody"}
+	refusals = append(refusals, asRefusal(stranger.admit(new(call), caddy.NewReplacer())))
+
+	failed := func(connecting, written, handshakeFailed bool, a answer, err error) {
+		c := call{exchange: new(exchange)}
+		c.connecting.Store(connecting)
+		c.written.Store(written)
+		c.handshakeFailed.Store(handshakeFailed)
+		refusals = append(refusals, c.failed(context.Background(), &a, err))
+	}
+	for _, err := range []error{
+		os.NewSyscallError("connect", syscall.ECONNREFUSED), &net.DNSError{IsNotFound: true}, &net.DNSError{IsTimeout: true},
+		os.ErrDeadlineExceeded, &tls.CertificateVerificationError{Err: io.EOF}, io.EOF, errors.New("x"),
+	} {
+		failed(true, false, false, answer{}, err)
+	}
+	failed(true, false, true, answer{}, errors.New("x"))
+	failed(false, false, false, answer{}, caddyhttp.Error(http.StatusServiceUnavailable, errors.New("x")))
+	failed(false, false, false, answer{}, errors.New("x"))
+	failed(true, true, false, answer{}, io.EOF)
+	failed(true, true, false, answer{}, os.ErrDeadlineExceeded)
+	failed(true, true, false, answer{status: 200}, http.ErrAbortHandler)
+	failed(true, true, false, answer{status: 200, tooLarge: true}, http.ErrAbortHandler)
+	return refusals
+}
+
+// The table of the sidecar's own answers has a row for each that there is, and
+// nothing in its rows that there is not.
+func TestErrorsPageAnswers(t *testing.T) {
+	rows := errorTable(t, "What the sidecar answers itself")
+	used := make(map[string]bool)
+	codes := make(map[string]bool)
+	for _, f := range allRefusals() {
+		codes[f.Code] = true
+		status := strconv.Itoa(f.status)
+		sent := map[bool]string{true: "no", false: "**unknown**"}[f.outcome == outcomeRefused || f.outcome == outcomeNotSent]
+		i := slices.IndexFunc(rows, func(row []string) bool {
+			return slices.Contains(strings.Split(row[0], ", "), status) && slices.Equal(words(row[1]), []string{f.Code}) &&
+				slices.Contains(words(row[2]), f.proxyError) && row[4] == sent
+		})
+		if assert.GreaterOrEqual(t, i, 0, "the page has no row for %s %s, error=%s, sent: %s", status, f.Code, f.proxyError, sent) {
+			row := strconv.Itoa(i)
+			used[row+status], used[row+f.proxyError] = true, true
+		}
+	}
+	for i, row := range rows {
+		for _, word := range append(strings.Split(row[0], ", "), words(row[2])...) {
+			assert.True(t, used[strconv.Itoa(i)+word], "nothing in the code is what the page says: %s of %v", word, row)
+		}
+	}
+
+	// The test itself must not forget one.
+	for _, f := range []string{"NOTIFICATION_REFUSED", "NOTIFICATION_NOT_ACCEPTED"} {
+		codes[f] = true // which PayerMax gets
+	}
+	assert.Equal(t, writtenIn(t, codeWritten, "."), slices.Sorted(maps.Keys(codes)), "the codes in the code, and those made here")
+	page := readPage(t, errorsPage)
+	for _, word := range slices.Concat(writtenIn(t, codeWritten, "."), writtenIn(t, proxyErrorWritten, ".")) {
+		assert.True(t, strings.Contains(page, "`"+word+"`"), "the page lacks %s", word)
+	}
+}
+
+// The table of what PayerMax gets for a notification has a row for each result,
+// and those that are refused have their status.
+func TestErrorsPageNotifications(t *testing.T) {
+	statuses := make(map[string]string)
+	for _, row := range errorTable(t, "What PayerMax gets for a notification") {
+		statuses[words(row[2])[0]] = row[0]
+	}
+	assert.ElementsMatch(t, notificationResults, slices.Collect(maps.Keys(statuses)))
+
+	n := &Notify{MaxBodySize: 1, keyring: new(keyring)}
+	n.keyring.current.Store(&keys{gateway: []*rsa.PublicKey{&gatewayKey().PublicKey}})
+	get, compressed, large, broken := post("{"), post("{"), post("{}"), post("{")
+	get.Method = http.MethodGet
+	compressed.Header.Set("Content-Encoding", "gzip")
+	broken.Body = io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF))
+	for _, r := range []*http.Request{get, compressed, large, broken} {
+		_, refused := n.read(httptest.NewRecorder(), r)
+		assert.Equal(t, strconv.Itoa(refused.status), statuses[refused.result])
+		delete(statuses, refused.result)
+	}
+	for _, header := range []http.Header{{}, {"Sign": {"x"}}} {
+		_, refused := n.verify(header, nil)
+		assert.Equal(t, strconv.Itoa(refused.status), statuses[refused.result])
+		delete(statuses, refused.result)
+	}
+	assert.ElementsMatch(t, []string{"passed", "duplicate", "concurrent", "not_accepted"}, slices.Collect(maps.Keys(statuses)))
+}
+
+// How the code writes the words that the page explains.
+var (
+	codeWritten       = regexp.MustCompile(`(?:\bCode: |\.Code = |clientError\([\w.]+, |denied\(\w+, [\w.]+, )"([A-Z_]+)"`)
+	proxyErrorWritten = regexp.MustCompile(`(?:proxyError: |\.proxyError = |\breturn )"([a-z]+_[a-z_]+)"`)
+	ruleWritten       = regexp.MustCompile(`(?:\bRule: |\brule[A-Z]\w+ += |unknownMerchant\()"(\w+)"`)
+)
+
+// writtenIn returns what an expression finds in the code of some folders, sorted.
+func writtenIn(t *testing.T, expression *regexp.Regexp, folders ...string) []string {
+	t.Helper()
+	found := make(map[string]bool)
+	for _, folder := range folders {
+		paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
+		require.NoError(t, err)
+		for _, path := range paths {
+			if strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+			code, err := os.ReadFile(path)
+			require.NoError(t, err)
+			for _, match := range expression.FindAllStringSubmatch(string(code), -1) {
+				found[match[1]] = true
+			}
+		}
+	}
+	require.NotEmpty(t, found)
+	return slices.Sorted(maps.Keys(found))
+}
+
+// sample is a request that breaks one rule, and what is special about the
+// sidecar that it breaks it in.
+type sample struct {
+	body    string
+	options func(*Handler)
+}
+
+// samples break each rule.
+var samples = map[string]sample{
+	"json":      {body: `{"data":{}`},
+	"utf8":      {body: "\xef\xbb\xbf" + sessionBody},
+	"duplicate": {body: `{"data":{"currency":"IDR","currency":"USD"}}`},
+	"depth":     {body: `{"data":` + strings.Repeat(`{"a":`, 32) + `1` + strings.Repeat("}", 33)},
+	"number":    {body: `{"data":{"totalAmount":1e309}}`},
+	"required":  {body: `{"data":{"totalAmount":10000,"currency":"IDR","country":"ID"}}`},
+	"type":      {body: strings.Replace(sessionBody, "10000", `"10000"`, 1)},
+	"maxLength": {body: strings.Replace(sessionBody, "U10001", strings.Repeat("U", 65), 1)},
+	"pattern":   {body: strings.Replace(sessionBody, "IDR", "idr", 1)},
+	"enum": {
+		body:    `{"data":{"currency":"IDR","country":"ID","userId":"U10001","componentList":["CASH"]}}`,
+		options: func(h *Handler) { h.Versions = map[string]string{sessionEndpoint: "1.6"} },
+	},
+	"currency":  {body: strings.Replace(sessionBody, "IDR", "RUP", 1)},
+	"country":   {body: strings.Replace(sessionBody, `"ID"`, `"UK"`, 1)},
+	"decimals":  {body: strings.Replace(sessionBody, "10000", "10000.5", 1)},
+	"minimum":   {body: strings.Replace(sessionBody, "10000", "-1", 1)},
+	"lookAlike": {body: strings.Replace(sessionBody, `"userId"`, `"user_id":"","userId"`, 1)},
+	"mismatch":  {body: strings.Replace(sessionBody, `{`, `{"appId":"other",`, 1)},
+	"contract":  {body: sessionBody, options: func(h *Handler) { h.Contract = &Contract{Currencies: []string{"USD", "EUR"}} }},
+	"limit": {
+		body:    sessionBody,
+		options: func(h *Handler) { h.Limits = &Limits{Quota: Quota{MaxAmounts: map[string]string{"IDR": "5000"}}} },
+	},
+}
+
+// message returns what a sidecar says about a sample.
+func (s sample) message(t *testing.T, rule string) string {
+	t.Helper()
+	var options []func(*Handler)
+	if s.options != nil {
+		options = append(options, s.options)
+	}
+	f := refusalOf(t, serve(t, newHandler(t, options...), post(s.body), unreachable(t)))
+	require.Len(t, f.Errors, 1, "%+v", f)
+	require.Equal(t, rule, f.Errors[0].Rule)
+	return f.Errors[0].Message
+}
+
+// The tables of rules have each rule, with what the sidecar says of a request
+// that breaks it.
+func TestErrorsPageRules(t *testing.T) {
+	documented := make(map[string]string)
+	for _, row := range errorTable(t, "The rules in `errors`") {
+		documented[words(row[0])[0]] = row[1]
+	}
+	assert.Equal(t, writtenIn(t, ruleWritten, ".", "envelope", "validate"), slices.Sorted(maps.Keys(documented)))
+	for rule, message := range documented {
+		if rule == "syntax" {
+			// The envelope's reader finds it first, so nobody can be told this.
+			rules, ok := validate.Lookup(sessionEndpoint, "1.5")
+			require.True(t, ok)
+			assert.Equal(t, rules.Validate([]byte("{"))[0].Message, message)
+			continue
+		}
+		assert.Equal(t, samples[rule].message(t, rule), message, rule)
+	}
+}
+
+// The tables of PayerMax's codes have those that the code knows, each once.
+func TestErrorsPageCodes(t *testing.T) {
+	var documented []string
+	for _, row := range errorTable(t, "PayerMax's codes") {
+		documented = append(documented, words(row[0])...)
+		assert.NotEmpty(t, row[len(row)-1], row)
+	}
+	assert.ElementsMatch(t, documentedCodes, documented)
+}

@@ -1,0 +1,150 @@
+package payermax
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
+	"github.com/caddy-payermax/caddy-payermax/internal/reference"
+	"github.com/caddy-payermax/caddy-payermax/validate"
+)
+
+const configurationPage = "docs/configuration.md"
+
+// The configuration reference is what the source says, word by word, and its
+// examples are what Caddy takes.
+func TestConfigurationReference(t *testing.T) {
+	page, err := reference.Write(".", endpointRows())
+	require.NoError(t, err)
+	for _, example := range page.Examples {
+		t.Run(example.Option, func(t *testing.T) {
+			adapted := adapt(t, example.Caddyfile, false)
+			for _, name := range example.JSON {
+				assert.Contains(t, adapted, `"`+name+`": `)
+			}
+		})
+	}
+	if *update {
+		require.NoError(t, os.WriteFile(configurationPage, []byte(page.Text), 0o644))
+		return
+	}
+	wanted, have := strings.Split(page.Text, "\n"), strings.Split(readPage(t, configurationPage), "\n")
+	for i := range max(len(wanted), len(have)) {
+		if i >= len(wanted) || i >= len(have) || wanted[i] != have[i] {
+			require.FailNow(t, "the page is not what the source says; write it anew: go test . -run TestConfigurationReference -update",
+				"%s:%d", configurationPage, i+1)
+		}
+	}
+}
+
+// The defaults that the doc comments name are those that the code has.
+func TestConfigurationDefaults(t *testing.T) {
+	h := newHandler(t)
+	notify := &Notify{GatewayPublicKeys: []string{writePublicKey(t, &gatewayKey().PublicKey)}}
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+	t.Cleanup(cancel)
+	require.NoError(t, notify.Provision(ctx))
+	require.Len(t, h.routes, 1)
+	require.Contains(t, h.routes, sessionPath)
+
+	page := readPage(t, configurationPage)
+	for _, row := range []string{
+		fmt.Sprintf("| `max_body_size` | `max_body_size` | %d (64 KiB) |", h.MaxBodySize),
+		fmt.Sprintf("| `max_body_size` | `max_body_size` | %d (256 KiB) |", notify.MaxBodySize),
+		fmt.Sprintf("| `timeout` | `timeout` | `%v` |", time.Duration(h.Timeout)),
+		fmt.Sprintf("| `validation` | `validation` | `%s` |", h.Validation),
+		fmt.Sprintf("| `key_version` | `key_version` | `%s`,", h.merchants.only.keyring.current.Load().keyVersion),
+		"| `endpoints` | `endpoints` | `" + sessionEndpoint + "` alone |",
+		fmt.Sprintf("`dial_timeout` is %v, `keepalive` (idle) %v,", defaultDialTimeout, defaultIdleTimeout),
+		fmt.Sprintf("`max_response_header` %d KiB,", defaultMaxAnswerHeader>>10),
+		fmt.Sprintf("the last %d of them", maxAccepted),
+		"`fail_duration " + defaultFailDuration.String() + "`",
+		"`" + gatewayURLs["uat"] + "`",
+		"`" + gatewayURLs["production"] + "`",
+	} {
+		assert.True(t, strings.Contains(page, row), "the page lacks %s", row)
+	}
+}
+
+// endpointRows are the endpoints as the reference lists them.
+func endpointRows() []reference.Endpoint {
+	rows := make([]reference.Endpoint, len(endpoints))
+	for i, e := range endpoints {
+		rows[i] = reference.Endpoint{
+			Name: e.name, Version: e.version, Rules: validate.Versions(e.name),
+			DropIn: slices.Contains(endpointGroups["drop_in"], e.name), Repeatable: e.repeatable, MovesMoney: e.movesMoney,
+		}
+	}
+	return rows
+}
+
+// The pages whose Caddyfiles are held against the grammar here. Those of the
+// others run in tests of their own.
+var checkedPages = []string{configurationPage, errorsPage, "docs/quick-start.md", "docs/faq.md"}
+
+// Each Caddyfile of a page is one that Caddy takes as it stands, formatted as
+// caddy fmt would.
+func TestDocsCaddyfiles(t *testing.T) {
+	found := 0
+	for _, path := range checkedPages {
+		for _, block := range markdown.Blocks(readPage(t, path)) {
+			if block.Language == "caddyfile" {
+				t.Log(path)
+				adapt(t, block.Text, false)
+				found++
+			}
+		}
+	}
+	require.Greater(t, found, 10)
+}
+
+// Links between the pages lead somewhere: to a file that is there, and to a
+// heading that it has.
+func TestDocsLinks(t *testing.T) {
+	pages, err := filepath.Glob("docs/*.md")
+	require.NoError(t, err)
+	for _, page := range append(pages, "README.md", "CONTRIBUTING.md") {
+		for _, target := range markdown.Links(readPage(t, page)) {
+			if strings.Contains(target, "://") {
+				continue
+			}
+			path, anchor, hasAnchor := strings.Cut(target, "#")
+			path = filepath.Join(filepath.Dir(page), path)
+			if strings.HasPrefix(target, "#") {
+				path = page
+			}
+			if _, err := os.Stat(path); !assert.NoError(t, err, "%s links to %s", page, target) || !hasAnchor {
+				continue
+			}
+			assert.True(t, markdown.Anchors(readPage(t, path))[anchor], "%s links to %s, which has no such heading", page, target)
+		}
+	}
+}
+
+// The index names every page.
+func TestDocsIndex(t *testing.T) {
+	pages, err := filepath.Glob("docs/*.md")
+	require.NoError(t, err)
+	linked := markdown.Links(readPage(t, "docs/README.md"))
+	for _, page := range pages {
+		if name := filepath.Base(page); name != "README.md" {
+			assert.Contains(t, linked, name)
+		}
+	}
+}
+
+func readPage(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(text)
+}

@@ -1,0 +1,107 @@
+package reference
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// pageWidth is how long the lines of the documentation are.
+const pageWidth = 130
+
+// goNames are the names that a doc comment links to: [KeySource].
+var goNames = regexp.MustCompile(`\[([A-Za-z.]+)\]`)
+
+// markdown turns a doc comment, which is written as Caddy's documentation shows
+// it, into the Markdown of a page. Names of fields become those of JSON.
+func (s *source) markdown(comment string) string {
+	comment = goNames.ReplaceAllString(comment, "`$1`")
+	for _, t := range s.structs {
+		for _, f := range t.fields {
+			if strings.ToLower(f.name[1:]) != f.name[1:] { // or it might be a word
+				comment = regexp.MustCompile(`\b`+f.name+`\b`).ReplaceAllString(comment, "`"+f.json+"`")
+			}
+		}
+	}
+	var paragraphs []string
+	for paragraph := range strings.SplitSeq(strings.TrimSpace(comment), "\n\n") {
+		paragraphs = append(paragraphs, reflow(paragraph))
+	}
+	return strings.Join(paragraphs, "\n\n")
+}
+
+// reflow breaks a paragraph into the lines of the page. Tables stay as they are,
+// and the items of a list begin lines of their own.
+func reflow(paragraph string) string {
+	if strings.Contains(paragraph, "--|--") {
+		return paragraph
+	}
+	var lines []string
+	for line := range strings.Lines(paragraph) {
+		line = strings.TrimSpace(line)
+		for word := range strings.FieldsSeq(line) {
+			last := len(lines) - 1
+			begins := last < 0 || word == "-" && strings.HasPrefix(line, "- ")
+			switch {
+			case begins:
+				lines = append(lines, word)
+			case utf8.RuneCountInString(lines[last])+1+utf8.RuneCountInString(word) <= pageWidth:
+				lines[last] += " " + word
+			case strings.HasPrefix(lines[last], "- "), strings.HasPrefix(lines[last], "  "):
+				lines = append(lines, "  "+word)
+			default:
+				lines = append(lines, word)
+			}
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// The ways in which doc comments say a default.
+var (
+	defaultIs  = regexp.MustCompile(`Default: (.+?)\.(?: |$)`)
+	byDefault  = regexp.MustCompile(`By default (.+?)\.(?: |$)`)
+	required   = regexp.MustCompile(`(?i)\brequired\b`)
+	ownDefault = regexp.MustCompile(`Each endpoint has a default`)
+)
+
+// defaultOf returns what the doc comment of a field says of its default.
+func defaultOf(f field) string {
+	comment := strings.Join(strings.Fields(f.doc), " ")
+	if found := defaultIs.FindStringSubmatch(comment); found != nil {
+		return found[1]
+	}
+	if found := byDefault.FindStringSubmatch(comment); found != nil {
+		return found[1]
+	}
+	switch {
+	case required.MatchString(comment):
+		return "required"
+	case ownDefault.MatchString(comment):
+		return "the endpoint's own"
+	default:
+		return "none"
+	}
+}
+
+// expansionOf returns when placeholders are expanded in a field, by its doc
+// comment or that of its struct.
+func expansionOf(f field, of *structure) string {
+	comment := strings.Join(strings.Fields(f.doc), " ")
+	ofAll := strings.Join(strings.Fields(of.doc), " ")
+	switch {
+	case f.guest:
+		return "by the module that it names"
+	case f.nested:
+		return "see its options"
+	case strings.Contains(comment, "Placeholders are expanded when the config is loaded"),
+		strings.Contains(ofAll, "Placeholders in its values are expanded when the config is loaded"):
+		return "when the config is loaded"
+	case strings.Contains(comment, "Placeholders are expanded whenever the keys are loaded"):
+		return "whenever the keys are loaded"
+	case strings.Contains(comment, "placeholder"):
+		return "for each request"
+	default:
+		return "no"
+	}
+}

@@ -170,6 +170,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := processMetrics.register(ctx); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
+	rememberListener(ctx)
 	processMetrics.announce(h.routes)
 	for _, m := range h.merchants.all() {
 		h.use(ctx, m)
@@ -237,6 +238,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			// Or the server would wait for the body before it sends this answer.
 			answer.header.Set("Connection", "close")
 		}
+	}
+	if willClose(r.Context()) {
+		answer.header.Set("Connection", "close")
 	}
 	answer.header.Set(requestIDHeader, c.id)
 	answer.write(w)

@@ -23,6 +23,7 @@ type response struct {
 	header http.Header
 	body   []byte
 	raw    []byte
+	close  bool // whether the connection is closed after it
 }
 
 // refusal is the body of an answer of the sidecar's own.
@@ -157,7 +158,7 @@ func (c *client) roundTrip(raw string) (*response, error) {
 			continue
 		}
 		body, err := io.ReadAll(res.Body)
-		return &response{res.StatusCode, res.Header, body, bytes.Clone(c.seen.Bytes())}, err
+		return &response{res.StatusCode, res.Header, body, bytes.Clone(c.seen.Bytes()), res.Close}, err
 	}
 }
 

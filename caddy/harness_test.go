@@ -88,6 +88,7 @@ type setup struct {
 // sidecar is a running Caddy.
 type sidecar struct {
 	addr   string
+	config string // the path of its Caddyfile
 	log    *output
 	cmd    *exec.Cmd
 	exited chan struct{}
@@ -140,7 +141,7 @@ func start(t *testing.T, addr, config string, env []string) *sidecar {
 	file := filepath.Join(t.TempDir(), "Caddyfile")
 	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
 
-	s := &sidecar{addr: addr, log: new(output), exited: make(chan struct{})}
+	s := &sidecar{addr: addr, config: file, log: new(output), exited: make(chan struct{})}
 	s.cmd = caddyCommand(t, context.Background(), env, "run", "--config", file, "--adapter", "caddyfile")
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	require.NoError(t, s.cmd.Start())

@@ -137,7 +137,7 @@ func TestMerchantAuthToken(t *testing.T) {
 		r := post(sessionBody)
 		r.Header.Set(authTokenHeader, "the application's own")
 		recorded := serve(t, h, r, func(w http.ResponseWriter, r *http.Request) error {
-			tokens = r.Header[authTokenHeader]
+			tokens = map[string][]string(r.Header)[authTokenHeader]
 			read, err := io.ReadAll(r.Body)
 			body = string(read)
 			require.NoError(t, err)

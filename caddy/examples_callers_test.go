@@ -226,7 +226,9 @@ func TestExampleLimits(t *testing.T) {
 	shop, office := basic("shop", "canary-shop"), basic("back-office", "canary-office")
 	requireSuccess(t, s.post(t, validBody(), shop))
 	requireRefusal(t, s.post(t, validBody(), office), http.StatusForbidden, "CALLER_NOT_ALLOWED")
-	for _, fields := range [][]string{nil, {basic("shop", "canary-office")}, {basic("canary", "canary-shop")}, {"Authorization: Basic canary"}} {
+	// Not a user that nobody knows: Caddy hashes for that one as well, at a cost
+	// that takes half a minute under the race detector.
+	for _, fields := range [][]string{nil, {basic("shop", "canary-office")}, {"Authorization: Basic canary"}} {
 		requireUnauthorized(t, s.post(t, validBody(), fields...), "Basic")
 	}
 	gateway.only(t)

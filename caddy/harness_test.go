@@ -56,7 +56,8 @@ func caddyCommand(t *testing.T, ctx context.Context, env []string, args ...strin
 		var err error
 		program, err = os.Executable()
 		require.NoError(t, err)
-		env = append(env, runAsCaddy+"=1")
+		// The race detector would have each process wait a second before it ends.
+		env = append(env, runAsCaddy+"=1", "GORACE=atexit_sleep_ms=0")
 	}
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = home

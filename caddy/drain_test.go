@@ -89,11 +89,11 @@ func TestDrain(t *testing.T) {
 			for range signals {
 				require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
 			}
-			await(t, time.Second, "not to be ready", func() bool {
-				status, _ := healthOf(t, health+"/readyz")
+			await(t, 4*time.Second, "not to be ready", func() bool {
+				status, body = healthOf(t, health+"/readyz")
 				return status == http.StatusServiceUnavailable
 			})
-			_, body = healthOf(t, health+"/readyz")
+			t.Logf("not ready %v after the signal", time.Since(told).Round(time.Millisecond))
 			assert.Equal(t, "shutting_down", body.Status)
 			status, _ = healthOf(t, health+"/livez")
 			assert.Equal(t, http.StatusOK, status)

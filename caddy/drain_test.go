@@ -43,6 +43,13 @@ http://:%d {
 }
 `, globals, port, payermaxBlock(t, want), healthPort)
 	s = start(t, "127.0.0.1:"+strconv.Itoa(port), config, want.env)
+	await(t, 10*time.Second, "the probes' listener", func() bool {
+		conn, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(healthPort))
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
 	return s, "http://127.0.0.1:" + strconv.Itoa(healthPort)
 }
 

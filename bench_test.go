@@ -2,54 +2,222 @@ package payermax
 
 import (
 	"context"
+	"crypto"
 	"crypto/rsa"
+	"crypto/sha256"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// BenchmarkHandler is a whole call but for the network: read, validated, filled,
-// signed, answered and the answer verified.
-func BenchmarkHandler(b *testing.B) {
-	const answer = `{"code":"APPLY_SUCCESS","msg":"Success.","data":{"clientKey":"37114858239eur2384237r810482390","sessionKey":"bdsf8982348974hhf82934bf8239424","notSupportedComponent":[]}}`
-	signature, err := signer.Sign(context.Background(), gatewayKey(), []byte(answer))
+const sessionAnswer = `{"code":"APPLY_SUCCESS","msg":"Success.","data":{"clientKey":"37114858239eur2384237r810482390","sessionKey":"bdsf8982348974hhf82934bf8239424","notSupportedComponent":[]}}`
+
+// benchmarked returns a handler whose log is written, to nowhere, and the next
+// handler, which answers signed.
+func benchmarked(b *testing.B, gateway []*rsa.PublicKey) (*Handler, caddyhttp.Handler) {
+	b.Helper()
+	signature, err := signer.Sign(context.Background(), gatewayKey(), []byte(sessionAnswer))
 	if err != nil {
 		b.Fatal(err)
 	}
-	next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+	h := &Handler{Merchant: Merchant{AppID: "app"}, Sandbox: true}
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	b.Cleanup(cancel)
+	if err := h.Provision(ctx); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = h.Cleanup() })
+	h.sandbox = nil
+	encoder := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
+	h.logger = zap.New(zapcore.NewCore(encoder, zapcore.AddSync(io.Discard), zap.InfoLevel))
+	h.merchants.only.keyring.current.Load().gateway = gateway
+	return h, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 		w.Header().Set("Sign", signature)
-		_, err := io.WriteString(w, answer)
+		_, err := io.WriteString(w, sessionAnswer)
 		return err
 	})
+}
 
-	for name, gateway := range map[string][]*rsa.PublicKey{"unchecked": nil, "verified": {&gatewayKey().PublicKey}} {
+// gateways are the two ways to treat answers.
+func gateways() map[string][]*rsa.PublicKey {
+	return map[string][]*rsa.PublicKey{"unchecked": nil, "verified": {&gatewayKey().PublicKey}}
+}
+
+// incoming is what a server hands to the handler.
+func incoming() (*httptest.ResponseRecorder, *http.Request) {
+	r := post(sessionBody)
+	return httptest.NewRecorder(), r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, caddy.NewReplacer()))
+}
+
+// BenchmarkHandler is a whole call but for the network: read, validated, filled,
+// signed, answered, the answer verified, and logged.
+func BenchmarkHandler(b *testing.B) {
+	for name, gateway := range gateways() {
 		b.Run(name, func(b *testing.B) {
-			h := &Handler{Merchant: Merchant{AppID: "app"}, Sandbox: true}
-			ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
-			defer cancel()
-			if err := h.Provision(ctx); err != nil {
-				b.Fatal(err)
-			}
-			defer func() { _ = h.Cleanup() }()
-			h.sandbox, h.logger = nil, zap.NewNop()
-			h.merchants.only.keyring.current.Load().gateway = gateway
-
+			h, next := benchmarked(b, gateway)
 			b.ReportAllocs()
 			for b.Loop() {
-				r := post(sessionBody)
-				r = r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, caddy.NewReplacer()))
-				w := httptest.NewRecorder()
+				w, r := incoming()
 				if err := h.ServeHTTP(w, r, next); err != nil || w.Code != http.StatusOK {
 					b.Fatal(w.Body.String(), err)
 				}
 			}
 		})
 	}
+}
+
+// BenchmarkOverhead is what a call costs beside the signature, the verification
+// and the next handler: the handler's own median, own-ns/op, and its own
+// allocations, own-allocs/op. What is taken away is measured call by call, in
+// the same run. Of the allocations, those that make the request to the gateway
+// are counted apart, proxy-allocs/op.
+func BenchmarkOverhead(b *testing.B) {
+	for name, gateway := range gateways() {
+		b.Run(name, func(b *testing.B) {
+			h, next := benchmarked(b, gateway)
+			key := &timedKey{key: merchantKey()}
+			h.merchants.only.keyring.current.Load().signing.Signer = key
+			// signer.Sign verifies what a key that it does not know has signed.
+			verifications := time.Duration(1 + len(gateway))
+
+			var own []time.Duration
+			for b.Loop() {
+				w, r := incoming()
+				began := time.Now()
+				if err := h.ServeHTTP(w, r, next); err != nil || w.Code != http.StatusOK {
+					b.Fatal(w.Body.String(), err)
+				}
+				took := time.Since(began)
+				own = append(own, took-key.took-verifications*key.verify())
+			}
+			slices.Sort(own)
+			b.ReportMetric(float64(own[len(own)/2].Nanoseconds()), "own-ns/op")
+			proxy := proxyAllocations(h)
+			b.ReportMetric(ownAllocations(h, next, key, int(verifications))-proxy, "own-allocs/op")
+			b.ReportMetric(proxy, "proxy-allocs/op")
+		})
+	}
+}
+
+// ownAllocations counts the allocations of a call, less those of the request and
+// its recorder, of the next handler, the signature and the verifications.
+func ownAllocations(h *Handler, next caddyhttp.Handler, key *timedKey, verifications int) float64 {
+	const runs = 100
+	call := testing.AllocsPerRun(runs, func() {
+		w, r := incoming()
+		_ = h.ServeHTTP(w, r, next)
+	})
+	others := testing.AllocsPerRun(runs, func() {
+		w, r := incoming()
+		_ = next.ServeHTTP(w, r)
+	})
+	cryptography := testing.AllocsPerRun(runs, func() {
+		_, _ = key.Sign(nil, key.digest, crypto.SHA256)
+		for range verifications {
+			key.verify()
+		}
+	})
+	return call - others - cryptography
+}
+
+// proxyAllocations counts the allocations that a request to the gateway takes:
+// its context with the deadline, what watches its connection, and its header.
+func proxyAllocations(h *Handler) float64 {
+	_, r := incoming()
+	c := h.newCall(r)
+	c.route, _ = h.match(r)
+	c.body, c.signature = []byte(sessionBody), "signature"
+	return testing.AllocsPerRun(100, func() {
+		ctx, cancel := context.WithTimeout(r.Context(), time.Duration(h.Timeout))
+		c.outgoing(ctx, r, false)
+		cancel()
+	})
+}
+
+// timedKey is a key that knows how long its last signature took.
+type timedKey struct {
+	key               *rsa.PrivateKey
+	digest, signature []byte
+	took              time.Duration
+}
+
+func (k *timedKey) Public() crypto.PublicKey { return k.key.Public() }
+
+func (k *timedKey) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) (signature []byte, err error) {
+	began := time.Now()
+	k.digest = digest
+	k.signature, err = k.key.Sign(random, digest, opts)
+	k.took = time.Since(began)
+	return k.signature, err
+}
+
+// verify verifies the last signature and returns how long that took.
+func (k *timedKey) verify() time.Duration {
+	began := time.Now()
+	if err := rsa.VerifyPKCS1v15(&k.key.PublicKey, crypto.SHA256, k.digest, k.signature); err != nil {
+		panic(err)
+	}
+	return time.Since(began)
+}
+
+// BenchmarkRead is reading the request's body.
+func BenchmarkRead(b *testing.B) {
+	h, _ := benchmarked(b, nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		w, r := incoming()
+		if _, err := h.read(w, r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkAnswer is what happens to an answer: its signature is verified and
+// its code is read.
+func BenchmarkAnswer(b *testing.B) {
+	signature, err := signer.Sign(context.Background(), gatewayKey(), []byte(sessionAnswer))
+	if err != nil {
+		b.Fatal(err)
+	}
+	keys := []*rsa.PublicKey{&gatewayKey().PublicKey}
+	a := &answer{status: http.StatusOK, header: http.Header{"Sign": {signature}}, body: []byte(sessionAnswer)}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := verify(keys, a); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := answerCode(a); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkRSA is the floor: the signature and the verification of crypto/rsa.
+func BenchmarkRSA(b *testing.B) {
+	digest := sha256.Sum256([]byte(sessionBody))
+	key := &timedKey{key: merchantKey()}
+	b.Run("sign", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := key.Sign(nil, digest[:], crypto.SHA256); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("verify", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			key.verify()
+		}
+	})
 }

@@ -142,22 +142,26 @@ func (c *call) outgoing(ctx context.Context, r *http.Request, shadow bool) *http
 
 	out := r.WithContext(ctx)
 	out.Method = http.MethodPost
-	out.URL = &url.URL{Path: c.route.path()}
-	out.RequestURI = c.route.path()
+	path := c.route.path()
+	out.URL = &url.URL{Path: path}
+	out.RequestURI = path
 	out.Header = make(http.Header)
 	if shadow {
 		out.Header = r.Header.Clone()
 		delete(out.Header, "Connection") // or it could take the signature away
 		delete(out.Header, "Expect")     // the body is here already
 	}
-	for field, value := range map[string]string{
-		"Accept":          "application/json",
-		"Accept-Encoding": "identity", // what PayerMax signs is the plain body
-		"Content-Length":  strconv.Itoa(len(c.body)),
-		"Content-Type":    "application/json",
-		"User-Agent":      proxyName,
-	} {
-		out.Header[field] = []string{value}
+	fields := [...]struct{ name, value string }{
+		{"Accept", "application/json"},
+		{"Accept-Encoding", "identity"}, // what PayerMax signs is the plain body
+		{"Content-Length", strconv.Itoa(len(c.body))},
+		{"Content-Type", "application/json"},
+		{"User-Agent", proxyName},
+	}
+	values := make([]string, len(fields))
+	for i, field := range fields {
+		values[i] = field.value
+		out.Header[field.name] = values[i : i+1 : i+1] // cut off, so that appending to one leaves the next alone
 	}
 	c.authenticate(out.Header)
 	out.Body = io.NopCloser(bytes.NewReader(c.body))
@@ -185,16 +189,11 @@ func (c *call) authenticate(header http.Header) {
 func removeAuthentication(header http.Header) {
 	delete(header, "Sign")
 	delete(header, authTokenHeader)
-	delete(header, http.CanonicalHeaderKey(authTokenHeader))
+	delete(header, canonicalAuthTokenHeader)
 }
 
 // trace notes how far the call gets.
 func (c *call) trace() *httptrace.ClientTrace {
-	failed := func(err error) {
-		if err != nil {
-			c.connectError.Store(&err)
-		}
-	}
 	return &httptrace.ClientTrace{
 		GetConn:      func(string) { c.connecting.Store(true) },
 		WroteHeaders: func() { c.written.Store(true) },
@@ -202,11 +201,18 @@ func (c *call) trace() *httptrace.ClientTrace {
 			now := time.Now()
 			c.firstByte.Store(&now)
 		},
-		DNSDone:     func(info httptrace.DNSDoneInfo) { failed(info.Err) },
-		ConnectDone: func(_, _ string, err error) { failed(err) },
+		DNSDone:     func(info httptrace.DNSDoneInfo) { c.cannotConnect(info.Err) },
+		ConnectDone: func(_, _ string, err error) { c.cannotConnect(err) },
 		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
-			failed(err)
+			c.cannotConnect(err)
 			c.handshakeFailed.Store(err != nil)
 		},
+	}
+}
+
+// cannotConnect notes why there is no connection, if err is not nil.
+func (c *call) cannotConnect(err error) {
+	if err != nil {
+		c.connectError.Store(&err)
 	}
 }

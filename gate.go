@@ -72,6 +72,12 @@ func (g *gate) sign(ctx context.Context, key *signingKey, body []byte) (string, 
 			return "", err
 		}
 		defer g.leave()
+		// When there is more to sign than there is time, whoever is ready to run
+		// goes first: reading a request, refusing it or answering a probe takes a
+		// fraction of a signature's time.
+		if g.waiting.Load() > 0 {
+			runtime.Gosched()
+		}
 	}
 	return signer.Sign(ctx, key.Signer, body)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -19,6 +20,9 @@ import (
 // authTokenHeader carries a service provider's authorisation to call for a
 // merchant. PayerMax writes it with underscores (docs: developer/isv-integration).
 const authTokenHeader = "merchant_auth_token"
+
+// canonicalAuthTokenHeader is what a server or a reverse proxy makes of it.
+var canonicalAuthTokenHeader = http.CanonicalHeaderKey(authTokenHeader)
 
 // Merchant is on whose behalf PayerMax is called, and the keys that go with it.
 type Merchant struct {

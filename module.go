@@ -284,9 +284,8 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 }
 
 // exchange signs the request with the key, sends it and returns the answer if
-// it can be trusted.
+// it can be trusted. It fills the call's present exchange, which must be new.
 func (h *Handler) exchange(c *call, key *signingKey, request *envelope.Envelope, r *http.Request, next caddyhttp.Handler) (*answer, error) {
-	c.exchange = new(exchange)
 	c.sign = func(ctx context.Context) error { return h.sign(ctx, c, key, request) }
 	if err := c.sign(r.Context()); err != nil {
 		return nil, err

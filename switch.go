@@ -18,6 +18,7 @@ func (h *Handler) hasSwitched(c *call) bool {
 // accepts that, the key is promoted; if not, the first answer stands.
 func (h *Handler) tryNextKey(c *call, first *answer, request *envelope.Envelope, r *http.Request, next caddyhttp.Handler) *answer {
 	refused := c.exchange
+	c.exchange = new(exchange)
 	second, err := h.exchange(c, c.keys.next, request, r, next)
 	if err != nil || c.gatewayCode != applySuccess {
 		c.exchange = refused

@@ -15,7 +15,11 @@ const instrumentation = "github.com/caddy-payermax/caddy-payermax"
 // directive began; without one it does nothing. Nothing of the trace is sent to
 // PayerMax.
 func (c *call) startSpan(ctx context.Context, step string) (context.Context, trace.Span) {
-	return trace.SpanFromContext(ctx).TracerProvider().Tracer(instrumentation).
+	around := trace.SpanFromContext(ctx)
+	if !around.SpanContext().IsValid() {
+		return ctx, around // which is none
+	}
+	return around.TracerProvider().Tracer(instrumentation).
 		Start(ctx, "payermax."+step, trace.WithAttributes(attribute.String("payermax.endpoint", c.route.name)))
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,7 +51,7 @@ func (h *Handler) check(c *call, a *answer) error {
 	if err != nil && !h.Shadow {
 		return unverified(err)
 	}
-	a.header.Set("Proxy-Status", fmt.Sprintf("%s; received-status=%d; details=%q", proxyName, a.status, c.found))
+	a.header.Set("Proxy-Status", proxyName+"; received-status="+strconv.Itoa(a.status)+`; details="`+c.found+`"`)
 	return nil
 }
 

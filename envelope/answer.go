@@ -1,7 +1,6 @@
 package envelope
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"errors"
 	"io"
@@ -18,7 +17,8 @@ var errNotJSON = errors.New("it is not valid JSON")
 // find another code. Its errors continue a sentence about the answer and repeat
 // nothing of it.
 func Code(body []byte) (string, error) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(body))
+	d := openDecoder(body)
+	defer d.close()
 	if d.PeekKind() != '{' {
 		return "", errors.New("it is not a JSON object")
 	}
@@ -45,8 +45,10 @@ func Code(body []byte) (string, error) {
 // but notifyTime and requestTime, which may be those of the delivery. A body
 // that is no JSON object is identified by all its bytes.
 func NotificationID(body []byte) [sha256.Size]byte {
+	d := openDecoder(body)
+	defer d.close()
 	sum := sha256.New()
-	err := eachMember(jsontext.NewDecoder(bytes.NewBuffer(body)), func(name string, value jsontext.Value) error {
+	err := eachMember(d, func(name string, value jsontext.Value) error {
 		if name != "notifyTime" && name != "requestTime" {
 			sum.Write(appendString(nil, name))
 			sum.Write(value)
@@ -60,7 +62,7 @@ func NotificationID(body []byte) [sha256.Size]byte {
 }
 
 // eachMember calls f for the members of the one object that d reads.
-func eachMember(d *jsontext.Decoder, f func(name string, value jsontext.Value) error) error {
+func eachMember(d *decoder, f func(name string, value jsontext.Value) error) error {
 	if token, err := d.ReadToken(); err != nil || token.Kind() != '{' {
 		return errNotJSON
 	}

@@ -168,6 +168,9 @@ func (m member) text() string {
 	if m.value.Kind() != '"' {
 		return ""
 	}
+	if inner := m.value[1 : len(m.value)-1]; bytes.IndexByte(inner, '\\') < 0 {
+		return string(inner)
+	}
 	text, err := jsontext.AppendUnquote(nil, m.value)
 	if err != nil {
 		return ""
@@ -187,10 +190,11 @@ func appendString(out []byte, s string) []byte {
 // PayerMax's Java parser matches names that loosely, so a second "AppId" could
 // be read in place of the one that was checked and filled in.
 func lookAlike(name string) string {
+	loose := looseName.Replace(name)
 	for _, known := range []string{
 		"version", "keyVersion", "requestTime", "appId", "merchantAppId", "merchantNo", "spMerchantNo", "data",
 	} {
-		if name != known && strings.EqualFold(looseName.Replace(name), known) {
+		if name != known && strings.EqualFold(loose, known) {
 			return known
 		}
 	}

@@ -63,7 +63,8 @@ func Read(body []byte) (*Envelope, error) {
 		return nil, err
 	}
 
-	r := reader{body: body, dec: jsontext.NewDecoder(bytes.NewBuffer(body))}
+	r := reader{body: body, dec: openDecoder(body)}
+	defer r.dec.close()
 	if r.dec.PeekKind() != '{' {
 		return nil, r.notAnObject()
 	}
@@ -126,7 +127,7 @@ func firstInvalid(text []byte) int {
 // reader walks one body.
 type reader struct {
 	body []byte
-	dec  *jsontext.Decoder
+	dec  *decoder
 }
 
 // readMember reads one member of the outermost object into e.

@@ -155,7 +155,8 @@ func Versions(endpoint string) []string {
 // /data, never a panic. So that a hostile body cannot be answered with a far
 // larger one, at most 100 violations are listed.
 func (s *RuleSet) Validate(data []byte) []Violation {
-	w := walker{contract: &s.contract, at: make([]step, 0, 8)}
+	w := walker{contract: &s.contract}
+	w.at = w.steps[:0]
 	w.value(&s.data, nil, jsontext.Value(data))
 	return w.found
 }

@@ -18,7 +18,8 @@ const maxViolations = 100
 // message is built before a rule is broken.
 type walker struct {
 	contract *Contract
-	at       []step // where the walk is; the first step is the block itself
+	at       []step  // where the walk is; the first step is the block itself
+	steps    [8]step // where at begins, as deep as most blocks go
 	found    []Violation
 }
 

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Measures of the chart, in pixels.
+const (
+	chartWidth  = 760
+	labelWidth  = 290
+	barHeight   = 18
+	barDistance = 26
+	headHeight  = 56
+)
+
+// chart draws the CPU time of a request at 32 connections as SVG: what plain
+// Caddy takes, what the signature takes, and the rest.
+func (r *results) chart() string {
+	longest := 0.0
+	for _, t := range r.Targets {
+		longest = max(longest, r.median(t.Name, 32).CPU)
+	}
+	scale := (chartWidth - labelWidth - 90) / longest
+	plain := r.median(targetPlain, 32).CPU
+
+	var svg strings.Builder
+	height := headHeight + len(r.Targets)*barDistance + 34
+	fmt.Fprintf(&svg, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" font-family="system-ui, sans-serif" font-size="13" role="img">
+<title>CPU time of a request</title>
+<rect width="100%%" height="100%%" fill="#fff"/>
+<text x="12" y="22" font-size="15" font-weight="600">CPU time of a request, in microseconds, at 32 connections</text>
+<text x="12" y="41" fill="#666">of the proxy's processes; %s, %d CPUs of %s, %s</text>
+`, chartWidth, height, r.Date, r.CPUs, escape(r.CPU), escape(r.Go))
+	for i, t := range r.Targets {
+		y := headHeight + i*barDistance
+		cpu := r.median(t.Name, 32).CPU
+		fmt.Fprintf(&svg, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>\n", labelWidth-8, y+14, escape(t.Name))
+		x := float64(labelWidth)
+		for _, part := range r.parts(t.Name, cpu, plain) {
+			fmt.Fprintf(&svg, "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>\n", x, y, part.seconds*scale, barHeight, part.color)
+			x += part.seconds * scale
+		}
+		fmt.Fprintf(&svg, "<text x=\"%.1f\" y=\"%d\">%s</text>\n", x+6, y+14, micro(cpu))
+	}
+	x, y := labelWidth, headHeight+len(r.Targets)*barDistance+8
+	for _, part := range []part{{name: "proxying", color: colorProxy}, {name: "one RSA signature", color: colorSign}, {name: "the rest", color: colorRest}} {
+		fmt.Fprintf(&svg, "<rect x=\"%d\" y=\"%d\" width=\"12\" height=\"12\" fill=\"%s\"/><text x=\"%d\" y=\"%d\">%s</text>\n", x, y, part.color, x+18, y+11, part.name)
+		x += 150
+	}
+	svg.WriteString("</svg>\n")
+	return svg.String()
+}
+
+const (
+	colorProxy = "#94a3b8"
+	colorSign  = "#d97706"
+	colorRest  = "#2563eb"
+)
+
+// part is a part of a bar.
+type part struct {
+	name, color string
+	seconds     float64
+}
+
+// parts divides a target's CPU time. nginx proxies for less than Caddy does, so
+// of its time only the signature is told from the rest.
+func (r *results) parts(name string, cpu, plain float64) []part {
+	sign := r.Cryptography.BusySign
+	switch name {
+	case targetPlain:
+		return []part{{color: colorProxy, seconds: cpu}}
+	case targetNginx:
+		sign, plain = r.Cryptography.OpenSSLSign, 0
+	}
+	return []part{
+		{color: colorProxy, seconds: plain},
+		{color: colorSign, seconds: sign},
+		{color: colorRest, seconds: max(0, cpu-plain-sign)},
+	}
+}
+
+func escape(text string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(text)
+}

@@ -1,0 +1,3 @@
+module github.com/caddy-payermax/caddy-payermax/bench
+
+go 1.26

@@ -1,0 +1,135 @@
+// Command bench measures the sidecar beside its alternatives, on one machine in
+// one run: plain Caddy, the sidecar with and without checking answers, and nginx
+// with a Lua script that signs by OpenSSL. All of them stand before the same
+// static upstream and take the same load of wrk, in turn, for several rounds; what
+// is reported is the median of the rounds.
+//
+//	cd bench && go run .          # about two minutes
+//	cd bench && go run . -quick   # under a minute, one short round
+//
+// It prints a table, and writes results.json beside itself and the chart
+// docs/performance.svg. It needs wrk; nginx (Debian's nginx-light,
+// libnginx-mod-http-lua and lua-cjson) and openssl are left out, and that is
+// said, if they are not there. Everything listens on loopback.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// plan is how long what is measured for.
+type plan struct {
+	rounds   int
+	load     time.Duration // of each target at each number of connections, in each round
+	overload time.Duration
+	starts   int
+	timeout  time.Duration // of everything, the building included
+}
+
+var (
+	fullPlan  = plan{rounds: 3, load: 3 * time.Second, overload: 10 * time.Second, starts: 5, timeout: 6 * time.Minute}
+	quickPlan = plan{rounds: 1, load: 2 * time.Second, overload: 4 * time.Second, starts: 3, timeout: 2 * time.Minute}
+)
+
+func main() {
+	quick := flag.Bool("quick", false, "one short round, to see whether everything works; writes no files")
+	upstream := flag.String("upstream", "", "be the static upstream: the file with its signature (used by bench itself)")
+	flag.Parse()
+	if *upstream != "" {
+		fail(serveUpstream(*upstream))
+		return
+	}
+	chosen := fullPlan
+	if *quick {
+		chosen = quickPlan
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, chosen.timeout)
+	defer cancel()
+	fail(run(ctx, chosen, *quick))
+}
+
+func fail(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the story of one benchmark.
+func run(ctx context.Context, p plan, quick bool) error {
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "payermax-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+
+	found := newResults()
+	material, err := newMaterial(dir)
+	if err != nil {
+		return err
+	}
+	if err := buildBinaries(ctx, root, dir, found); err != nil {
+		return err
+	}
+	upstream, err := startUpstream(ctx, material)
+	if err != nil {
+		return err
+	}
+	defer upstream.stop()
+
+	targets, err := startTargets(ctx, material, upstream.port, found, p.starts)
+	defer func() {
+		for _, t := range targets {
+			t.stop()
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	if err := measureRounds(ctx, p, targets, material, found); err != nil {
+		return err
+	}
+	if err := measureLargePosts(ctx, targets, found); err != nil {
+		return err
+	}
+	if err := measureOverload(ctx, p, targets, material, found); err != nil {
+		return err
+	}
+	found.judge()
+	found.print(os.Stdout)
+	if quick {
+		return nil
+	}
+	if err := found.save(filepath.Join(root, "bench", "results.json")); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(root, "docs", "performance.svg"), []byte(found.chart()), 0o644)
+}
+
+// moduleRoot returns the directory of the sidecar's module, which is the present
+// one or the one above.
+func moduleRoot() (string, error) {
+	here, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for _, dir := range []string{here, filepath.Dir(here)} {
+		if _, err := os.Stat(filepath.Join(dir, "caddy", "main.go")); err == nil {
+			return dir, nil
+		}
+	}
+	return "", fmt.Errorf("run it in the repository or in its bench folder, not in %s", here)
+}

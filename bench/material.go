@@ -1,0 +1,78 @@
+package main
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	_ "embed"
+	"encoding/base64"
+	"encoding/pem"
+	"os"
+	"path/filepath"
+)
+
+const (
+	sessionPath = "/aggregate-pay/api/gateway/applyDropinSession"
+	// request is what the application posts.
+	request = `{"data":{"totalAmount":10000,"currency":"IDR","country":"ID","userId":"U10001"}}`
+	// answer is what the upstream says to everything.
+	answer = `{"code":"APPLY_SUCCESS","msg":"Success.","data":{"clientKey":"37114858239eur2384237r810482390","sessionKey":"bdsf8982348974hhf82934bf8239424","notSupportedComponent":[]}}`
+	appID  = "3b242b56a8b64274bcc37dac281120e3"
+)
+
+//go:embed post.lua
+var postScript []byte
+
+// material is what the targets are configured with: keys that are generated for
+// the run, and the files they are in.
+type material struct {
+	dir                   string
+	merchant              *rsa.PrivateKey
+	privateKey, publicKey string // paths: the merchant's, and the gateway's
+	signature             string // path: of the answer, by the gateway's key
+	wrkScript             string // path
+}
+
+func newMaterial(dir string) (*material, error) {
+	merchant, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, err
+	}
+	gateway, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, err
+	}
+	m := &material{
+		dir: dir, merchant: merchant,
+		privateKey: filepath.Join(dir, "private.key"),
+		publicKey:  filepath.Join(dir, "gateway.pub"),
+		signature:  filepath.Join(dir, "answer.sign"),
+		wrkScript:  filepath.Join(dir, "post.lua"),
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(merchant)
+	if err != nil {
+		return nil, err
+	}
+	public, err := x509.MarshalPKIXPublicKey(&gateway.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	digest := sha256.Sum256([]byte(answer))
+	signature, err := rsa.SignPKCS1v15(nil, gateway, crypto.SHA256, digest[:])
+	if err != nil {
+		return nil, err
+	}
+	for path, content := range map[string][]byte{
+		m.privateKey: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
+		m.publicKey:  pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}),
+		m.wrkScript:  postScript,
+		m.signature:  []byte(base64.StdEncoding.EncodeToString(signature)),
+	} {
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}

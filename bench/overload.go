@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// overloadFactor is how many times as many requests come in an overload as
+	// the sidecar can sign.
+	overloadFactor = 4
+	// overloadPause is how long each of wrk's connections pauses between its
+	// calls. It makes wrk, which otherwise sends when it has an answer, send at a
+	// rate that hardly depends on the answers.
+	overloadPause = 100 * time.Millisecond
+	// sampling is how often a call, and a probe, is made to see how long it takes.
+	sampling = 10 * time.Millisecond
+)
+
+// overload is what happened in one.
+type overload struct {
+	Offered          float64 // requests per second that were sent
+	Accepted         float64 // answered with 200, per second
+	Refused          float64 // answered with 503, per second
+	Broken           int64   // not answered
+	AcceptedP50      float64 // seconds
+	AcceptedP99      float64 // seconds
+	RefusedP99       float64 // seconds
+	HealthP99        float64 // seconds
+	HealthUnanswered int
+	CapacityShare    float64 // accepted, of what the sidecar signs without overload
+	CPUs             float64 // that the sidecar had meanwhile; the rest went into sending and answering
+	RefusalCPU       float64 // seconds of the sidecar for each call that it refused
+}
+
+// measureOverload has wrk send the sidecar far more than it can do, and finds out
+// by other calls, and by probes of its health, how long they take meanwhile.
+// Sending takes CPU of the same machine.
+func measureOverload(ctx context.Context, p plan, targets []*target, m *material, found *results) error {
+	i := slices.IndexFunc(targets, func(t *target) bool { return t.name == targetVerifying })
+	t, without := targets[i], found.median(targetVerifying, 32)
+	capacity := without.RequestsPerSecond
+	before, err := t.cpu()
+	if err != nil {
+		return err
+	}
+	var o overload
+	count := int(overloadFactor * capacity * overloadPause.Seconds())
+	said, err := wrk(ctx, t, m.wrkScript, count, overloadPause, func() error {
+		o.sample(ctx, t, p.overload)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	after, err := t.cpu()
+	if err != nil {
+		return err
+	}
+	seconds := said.seconds()
+	o.Offered, o.Refused = float64(said.Requests)/seconds, float64(said.Refused)/seconds
+	o.Broken += said.Broken
+	o.Accepted = o.Offered - o.Refused
+	o.CapacityShare = o.Accepted / capacity
+	o.CPUs = (after - before).Seconds() / seconds
+	o.RefusalCPU = max(0, o.CPUs-o.Accepted*without.CPU) / max(1, o.Refused)
+	found.Overload = &o
+	return nil
+}
+
+// sample makes calls and probes for the duration.
+func (o *overload) sample(ctx context.Context, t *target, duration time.Duration) {
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}, Timeout: 5 * time.Second}
+	var (
+		mutex                     sync.Mutex
+		accepted, refused, health []float64
+		waiting                   sync.WaitGroup
+	)
+	call := func() {
+		began := time.Now()
+		status, err := t.post(ctx, client)
+		took := time.Since(began).Seconds()
+		mutex.Lock()
+		defer mutex.Unlock()
+		switch {
+		case err == nil && status == http.StatusOK:
+			accepted = append(accepted, took)
+		case err == nil && status == http.StatusServiceUnavailable:
+			refused = append(refused, took)
+		default:
+			o.Broken++
+		}
+	}
+	probe := func() {
+		began := time.Now()
+		w, err := client.Get((&process{port: t.healthPort}).url("/livez"))
+		if err == nil {
+			err = drain(w)
+		}
+		mutex.Lock()
+		defer mutex.Unlock()
+		if err != nil || w.StatusCode != http.StatusOK {
+			o.HealthUnanswered++
+			return
+		}
+		health = append(health, time.Since(began).Seconds())
+	}
+	ticker := time.NewTicker(sampling)
+	defer ticker.Stop()
+	for ends := time.Now().Add(duration); time.Now().Before(ends); <-ticker.C {
+		waiting.Go(call)
+		waiting.Go(probe)
+	}
+	waiting.Wait()
+	o.AcceptedP50, o.AcceptedP99 = quantile(accepted, .5), quantile(accepted, .99)
+	o.RefusedP99, o.HealthP99 = quantile(refused, .99), quantile(health, .99)
+}
+
+// quantile returns the value that the given part of the values do not exceed.
+func quantile(values []float64, part float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[min(len(sorted)-1, int(float64(len(sorted))*part))]
+}
+
+func median(values []float64) float64 { return quantile(values, .5) }

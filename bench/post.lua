@@ -1,0 +1,18 @@
+-- For wrk: posts the request, and says the result as one line of JSON.
+wrk.method = "POST"
+wrk.body = os.getenv("BENCH_REQUEST")
+wrk.headers["Content-Type"] = "application/json"
+
+local pause = tonumber(os.getenv("BENCH_PAUSE"))
+if pause > 0 then
+	function delay() return pause end
+end
+
+function done(summary, latency)
+	local errors = summary.errors
+	io.write(string.format(
+		'{"requests":%d,"microseconds":%d,"refused":%d,"broken":%d,"p50":%d,"p99":%d}\n',
+		summary.requests, summary.duration,
+		errors.status, errors.connect + errors.read + errors.write + errors.timeout,
+		latency:percentile(50), latency:percentile(99)))
+end

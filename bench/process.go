@@ -1,0 +1,137 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// ticksPerSecond is the unit of the times in /proc, which is the same on every
+// Linux that Go runs on (USER_HZ).
+const ticksPerSecond = 100
+
+// process is one that this program has started, on a port of its own.
+type process struct {
+	command *exec.Cmd
+	port    int
+}
+
+func (p *process) pid() int { return p.command.Process.Pid }
+
+// stop ends the process and waits for it.
+func (p *process) stop() {
+	_ = p.command.Process.Signal(syscall.SIGTERM)
+	gone := make(chan struct{})
+	go func() {
+		_ = p.command.Wait()
+		close(gone)
+	}()
+	select {
+	case <-gone:
+	case <-time.After(5 * time.Second):
+		_ = p.command.Process.Kill()
+		<-gone
+	}
+}
+
+// url is where the process answers.
+func (p *process) url(path string) string { return fmt.Sprintf("http://127.0.0.1:%d%s", p.port, path) }
+
+// tree returns the process and its children, since nginx works in children.
+func (p *process) tree() []int {
+	tree := []int{p.pid()}
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range stats {
+		fields, err := statFields(path)
+		if err != nil {
+			continue
+		}
+		if parent, _ := strconv.Atoi(fields[1]); parent == p.pid() {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			tree = append(tree, pid)
+		}
+	}
+	return tree
+}
+
+// cpu is the time that the process tree has spent on CPUs so far.
+func (p *process) cpu() (time.Duration, error) {
+	var ticks int64
+	for _, pid := range p.tree() {
+		fields, err := statFields(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			return 0, err
+		}
+		for _, field := range fields[11:13] { // utime and stime
+			spent, err := strconv.ParseInt(field, 10, 64)
+			if err != nil {
+				return 0, err
+			}
+			ticks += spent
+		}
+	}
+	return time.Duration(ticks) * time.Second / ticksPerSecond, nil
+}
+
+// statFields returns the fields of a /proc/<pid>/stat from the third, the state,
+// on. The second, the name, may contain blanks.
+func statFields(path string) ([]string, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	_, rest, _ := strings.Cut(string(content), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return nil, fmt.Errorf("%s: unknown format", path)
+	}
+	return fields, nil
+}
+
+// memory returns a field of /proc/<pid>/status, such as VmRSS, in bytes, added
+// up over the process tree.
+func (p *process) memory(field string) (int64, error) {
+	var sum int64
+	for _, pid := range p.tree() {
+		content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err != nil {
+			return 0, err
+		}
+		for line := range strings.Lines(string(content)) {
+			if rest, ok := strings.CutPrefix(line, field+":"); ok {
+				kilobytes, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+				if err != nil {
+					return 0, err
+				}
+				sum += kilobytes << 10
+			}
+		}
+	}
+	return sum, nil
+}
+
+// resetPeak makes VmHWM begin again at what is resident now.
+func (p *process) resetPeak() error {
+	for _, pid := range p.tree() {
+		if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// freePort returns a port that nobody listens on.
+func freePort() (int, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port, nil
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+)
+
+// serveUpstream answers everything with the same signed body, on a port that it
+// prints, until its input ends.
+func serveUpstream(signatureFile string) error {
+	signature, err := os.ReadFile(signatureFile)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Println(listener.Addr().(*net.TCPAddr).Port)
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
+	body, length := []byte(answer), strconv.Itoa(len(answer))
+	return http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		header := w.Header()
+		header["Content-Type"] = []string{"application/json"}
+		header["Content-Length"] = []string{length}
+		header["Sign"] = []string{string(signature)}
+		_, _ = w.Write(body)
+	}))
+}
+
+// upstream is the process that serves it.
+type upstream struct {
+	*process
+	input io.Closer
+}
+
+func startUpstream(ctx context.Context, m *material) (*upstream, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	command := exec.CommandContext(ctx, self, "-upstream", m.signature)
+	input, err := command.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	output, err := command.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := command.Start(); err != nil {
+		return nil, err
+	}
+	u := &upstream{process: &process{command: command}, input: input}
+	if _, err := fmt.Fscan(output, &u.port); err != nil {
+		u.stop()
+		return nil, fmt.Errorf("the upstream does not start: %w", err)
+	}
+	return u, nil
+}

@@ -15,8 +15,9 @@ const (
 	// More would only make all of them slower.
 	signaturesPerCPU = 1
 	// waitingPerCPU is how many more may wait for each CPU. A signature takes
-	// about a millisecond, so that is also about how long the last one waits.
-	waitingPerCPU = 20
+	// about a millisecond, so that is also about how long the last one waits, or
+	// some times that where others want the CPU as well.
+	waitingPerCPU = 16
 )
 
 // errOverloaded says that a request would wait too long for its signature.
@@ -40,7 +41,8 @@ func newGate(cpus int) *gate {
 }
 
 // isFull reports whether a request that comes now would be refused. It is asked
-// before anything else is done for the request.
+// as soon as the request is read: a connection with unread bytes on it would have
+// to be closed, and to open another one costs more than to read.
 func (g *gate) isFull() bool { return g.waiting.Load() >= g.limit }
 
 // enter waits for a turn to sign. If it returns no error, leave must be called.

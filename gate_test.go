@@ -70,6 +70,7 @@ func TestOverload(t *testing.T) {
 			if w.Code != http.StatusOK {
 				assert.Equal(t, "SYSTEM_ERROR", refusalOf(t, w).Code)
 				assert.Equal(t, "1", w.Header().Get("Retry-After"))
+				assert.Empty(t, w.Header().Get("Connection"), "an application that has to connect again makes the overload worse")
 			}
 			codes <- w.Code
 		})

@@ -257,14 +257,14 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 	if err := h.limits.admit(c, replacer(r.Context())); err != nil {
 		return nil, err
 	}
-	if signatures.isFull() {
-		return nil, overloaded()
-	}
 	body, err := h.read(w, r)
 	if err != nil {
 		return nil, err
 	}
 	c.bodyRead = true
+	if signatures.isFull() {
+		return nil, overloaded()
+	}
 	if h.Shadow {
 		return h.passOn(c, body, r, next)
 	}

@@ -34,7 +34,7 @@ type plan struct {
 }
 
 var (
-	fullPlan  = plan{rounds: 3, load: 3 * time.Second, overload: 10 * time.Second, starts: 5, timeout: 6 * time.Minute}
+	fullPlan  = plan{rounds: 3, load: 3 * time.Second, overload: 15 * time.Second, starts: 5, timeout: 6 * time.Minute}
 	quickPlan = plan{rounds: 1, load: 2 * time.Second, overload: 4 * time.Second, starts: 3, timeout: 2 * time.Minute}
 )
 

@@ -13,11 +13,13 @@ const (
 	// the sidecar can sign.
 	overloadFactor = 4
 	// overloadPause is how long each of wrk's connections pauses between its
-	// calls. It makes wrk, which otherwise sends when it has an answer, send at a
-	// rate that hardly depends on the answers.
+	// calls, on average. It makes wrk, which otherwise sends when it has an answer,
+	// send at a rate that hardly depends on the answers.
 	overloadPause = 100 * time.Millisecond
+	// overloadStart is left out of the samples: all connections are opened then.
+	overloadStart = 2 * time.Second
 	// sampling is how often a call, and a probe, is made to see how long it takes.
-	sampling = 10 * time.Millisecond
+	sampling = 5 * time.Millisecond
 )
 
 // overload is what happened in one.
@@ -50,6 +52,7 @@ func measureOverload(ctx context.Context, p plan, targets []*target, m *material
 	var o overload
 	count := int(overloadFactor * capacity * overloadPause.Seconds())
 	said, err := wrk(ctx, t, m.wrkScript, count, overloadPause, func() error {
+		time.Sleep(overloadStart)
 		o.sample(ctx, t, p.overload)
 		return nil
 	})

@@ -5,7 +5,8 @@ wrk.headers["Content-Type"] = "application/json"
 
 local pause = tonumber(os.getenv("BENCH_PAUSE"))
 if pause > 0 then
-	function delay() return pause end
+	-- Exponentially distributed, as arrivals are that know nothing of each other.
+	function delay() return math.floor(-math.log(1 - math.random()) * pause) end
 end
 
 function done(summary, latency)

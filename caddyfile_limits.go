@@ -33,11 +33,9 @@ func (h *Handler) unmarshalContract(d *caddyfile.Dispenser) error {
 		default:
 			return unrecognized(d, contractOptions)
 		}
-		names := d.RemainingArgs()
-		if len(names) == 0 {
-			return d.ArgErr()
+		if err := unmarshalNames(d, target); err != nil {
+			return err
 		}
-		*target = append(*target, names...)
 	}
 	return nil
 }
@@ -96,11 +94,7 @@ func (l *Limits) unmarshalCaller(d *caddyfile.Dispenser) error {
 		switch {
 		case known:
 		case d.Val() == "endpoints":
-			names := d.RemainingArgs()
-			if len(names) == 0 {
-				err = d.ArgErr()
-			}
-			c.Endpoints = append(c.Endpoints, names...)
+			err = unmarshalNames(d, &c.Endpoints)
 		default:
 			err = unrecognized(d, callerOptions)
 		}

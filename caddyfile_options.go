@@ -40,12 +40,7 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) (known bool, err error
 	case "merchant":
 		return true, h.unmarshalMerchant(d)
 	case "endpoints":
-		names := d.RemainingArgs()
-		if len(names) == 0 {
-			return true, d.ArgErr()
-		}
-		h.Endpoints = append(h.Endpoints, names...)
-		return true, nil
+		return true, unmarshalNames(d, &h.Endpoints)
 	case "version":
 		return true, h.unmarshalVersion(d)
 	case "validation":
@@ -98,15 +93,24 @@ func unmarshalPath(d *caddyfile.Dispenser, target *string) error {
 	return requirePaths(d, *target)
 }
 
-// unmarshalPaths adds the arguments of an option that names files of keys and
-// may be repeated.
+// unmarshalPaths adds the arguments of an option that names files and may be
+// repeated.
 func unmarshalPaths(d *caddyfile.Dispenser, target *[]string) error {
-	paths := d.RemainingArgs()
-	if len(paths) == 0 {
+	if err := unmarshalNames(d, target); err != nil {
+		return err
+	}
+	return requirePaths(d, *target...)
+}
+
+// unmarshalNames adds the arguments of an option that lists names, at least one,
+// and may be repeated.
+func unmarshalNames(d *caddyfile.Dispenser, target *[]string) error {
+	names := d.RemainingArgs()
+	if len(names) == 0 {
 		return d.ArgErr()
 	}
-	*target = append(*target, paths...)
-	return requirePaths(d, paths...)
+	*target = append(*target, names...)
+	return nil
 }
 
 // unmarshalSize reads the one argument of an option whose value is a size.

@@ -49,11 +49,9 @@ func (s *Sandbox) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return err
 			}
 		case "notify_hosts":
-			hosts := d.RemainingArgs()
-			if len(hosts) == 0 {
-				return d.ArgErr()
+			if err := unmarshalNames(d, &s.NotifyHosts); err != nil {
+				return err
 			}
-			s.NotifyHosts = append(s.NotifyHosts, hosts...)
 		case "no_control":
 			if err := unmarshalFlag(d, &s.NoControl); err != nil {
 				return err

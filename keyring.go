@@ -77,8 +77,9 @@ func (k *keyring) load() error {
 	defer k.mutex.Unlock()
 	loaded, seen, err := k.readConsistently()
 	if err != nil {
-		return err
+		return theConfinement.explain(err)
 	}
+	theConfinement.noteKeyFiles(k.files())
 	k.current.Store(loaded)
 	k.seen = seen
 	return nil

@@ -86,7 +86,8 @@ func (w *writer) doc(name, subject string) (string, error) {
 
 // about begins with the options of a parser, which sets the fields of a struct
 // (none if it is ""). Around them in the Caddyfile are a directive and blocks, such
-// as "payermax_sign/limits". Their syntax is in the comment of a function.
+// as "payermax_sign/limits", or a global option, such as "/payermax_landlock". Their
+// syntax is in the comment of a function.
 func (w *writer) about(parser, structName, around, grammar string) (string, error) {
 	if w.parsers[parser] == nil {
 		return "", fmt.Errorf("%s knows no options", parser)
@@ -180,10 +181,13 @@ func (w *writer) field(structName, name string) (string, error) {
 
 // inConfig puts an option where it belongs.
 func (w *writer) inConfig(example string) string {
-	lines := append([]string{":8080"}, w.around...)
+	lines := w.around
+	if lines[0] != "" { // which is the block of the global options
+		lines = append([]string{":8080"}, lines...)
+	}
 	var config strings.Builder
 	for depth, line := range lines {
-		config.WriteString(strings.Repeat("\t", depth) + line + " {\n")
+		config.WriteString(strings.Repeat("\t", depth) + strings.TrimPrefix(line+" {\n", " "))
 	}
 	for line := range strings.SplitSeq(example, "\n") {
 		config.WriteString(strings.Repeat("\t", len(lines)) + line + "\n")

@@ -1,0 +1,108 @@
+package payermax
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+)
+
+// confinedFolder tells a process of TestLandlockConfines that it is the one to be
+// confined, and where it may read and write.
+const confinedFolder = "CADDY_PAYERMAX_CONFINED_FOLDER"
+
+// A confined process reads, makes and removes files where it may, also such as were
+// not there before; and elsewhere does nothing. It starts no program anywhere.
+func TestLandlockConfines(t *testing.T) {
+	folder := os.Getenv(confinedFolder)
+	if folder != "" {
+		beConfined(t, folder)
+		return
+	}
+	if version, err := ll.LandlockGetABIVersion(); err != nil || version == 0 {
+		if os.Getenv("CI") != "" {
+			require.FailNow(t, "this kernel has no Landlock")
+		}
+		t.Skip("this kernel has no Landlock")
+	}
+
+	folder = t.TempDir()
+	for _, name := range []string{"read", "write", "other"} {
+		require.NoError(t, os.Mkdir(filepath.Join(folder, name), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name, "file"), []byte("content"), 0o600))
+	}
+	program, err := exec.LookPath("true")
+	require.NoError(t, err)
+	content, err := os.ReadFile(program)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "write", "program"), content, 0o700))
+
+	self, err := os.Executable()
+	require.NoError(t, err)
+	child := exec.Command(self, "-test.run=^TestLandlockConfines$")
+	child.Env = append(os.Environ(), confinedFolder+"="+folder)
+	said, err := child.CombinedOutput()
+	require.NoError(t, err, string(said))
+}
+
+func beConfined(t *testing.T, folder string) {
+	at := func(names ...string) string { return filepath.Join(append([]string{folder}, names...)...) }
+	needed := paths{read: []string{at("read")}, write: []string{at("write")}}
+	require.NoError(t, new(confinement).hold(needed, true, zap.NewNop()))
+
+	_, err := os.ReadFile(at("read", "file"))
+	require.NoError(t, err)
+	_, err = os.ReadDir(at("read"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(at("write", "new"), []byte("content"), 0o600))
+	require.NoError(t, os.WriteFile(at("write", "new"), []byte("other"), 0o600), "with truncating")
+	require.NoError(t, os.Rename(at("write", "new"), at("write", "newer")))
+	require.NoError(t, os.Mkdir(at("write", "folder"), 0o700))
+	require.NoError(t, os.Remove(at("write", "folder")))
+	require.NoError(t, os.Remove(at("write", "newer")))
+
+	forbidden := map[string]func() error{
+		"read elsewhere":      func() error { _, err := os.ReadFile(at("other", "file")); return err },
+		"list elsewhere":      func() error { _, err := os.ReadDir(at("other")); return err },
+		"write elsewhere":     func() error { return os.WriteFile(at("other", "new"), nil, 0o600) },
+		"overwrite elsewhere": func() error { return os.WriteFile(at("other", "file"), nil, 0o600) },
+		"remove elsewhere":    func() error { return os.Remove(at("other", "file")) },
+		"write what it reads": func() error { return os.WriteFile(at("read", "file"), nil, 0o600) },
+		"link from elsewhere": func() error { return os.Symlink(at("other", "file"), at("write", "link")) },
+		"run a program":       func() error { return exec.Command("/bin/true").Run() },
+		"run its own file":    func() error { return exec.Command(at("write", "program")).Run() },
+		"run itself":          func() error { return exec.Command("/proc/self/exe").Run() },
+	}
+	for what, attempt := range forbidden {
+		assert.ErrorIs(t, attempt(), os.ErrPermission, what)
+	}
+}
+
+func TestPathsBeyond(t *testing.T) {
+	held := paths{read: []string{"/etc", "/run/keys"}, write: []string{"/data"}}
+	for name, row := range map[string]struct {
+		needed paths
+		beyond string
+	}{
+		"the same":              {held, ""},
+		"less":                  {paths{read: []string{"/etc"}}, ""},
+		"below":                 {paths{read: []string{"/run/keys/..2026"}, write: []string{"/data/caddy"}}, ""},
+		"reads what it writes":  {paths{read: []string{"/data/caddy"}}, ""},
+		"another":               {paths{read: []string{"/run"}}, "/run"},
+		"of a similar name":     {paths{read: []string{"/run/keys2"}}, "/run/keys2"},
+		"writes what it reads":  {paths{write: []string{"/etc"}}, "/etc"},
+		"everything":            {paths{read: []string{"/"}}, "/"},
+		"nothing":               {paths{}, ""},
+		"the second of several": {paths{read: []string{"/etc", "/srv"}}, "/srv"},
+	} {
+		path, ok := row.needed.beyond(held)
+		assert.Equal(t, row.beyond, path, name)
+		assert.Equal(t, row.beyond != "", ok, name)
+	}
+	assert.True(t, isBelow("/etc/hosts", []string{"/"}))
+}

@@ -24,7 +24,7 @@ const sessionAnswer = `{"code":"APPLY_SUCCESS","msg":"Success.","data":{"clientK
 
 // benchmarked returns a handler whose log is written, to nowhere, and the next
 // handler, which answers signed.
-func benchmarked(b *testing.B, gateway []*rsa.PublicKey) (*Handler, caddyhttp.Handler) {
+func benchmarked(b testing.TB, gateway []*rsa.PublicKey) (*Handler, caddyhttp.Handler) {
 	b.Helper()
 	signature, err := signer.Sign(context.Background(), gatewayKey(), []byte(sessionAnswer))
 	if err != nil {

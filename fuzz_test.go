@@ -1,13 +1,28 @@
 package payermax
 
 import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	_ "github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
 // Whatever stands in a Caddyfile, adapting it ends with a config or an error, and
@@ -36,6 +51,144 @@ func FuzzCaddyfile(f *testing.F) {
 		config = ":80 {\npayermax_sign {\n" + strings.NewReplacer("{", "", "}", "", "\n", " ").Replace(config) + "\nprivate_key " + key + "\n}\n}\n"
 		if _, _, err := adapter.Adapt([]byte(config), map[string]any{"filename": "Caddyfile"}); err != nil && strings.Contains(err.Error(), key) {
 			t.Errorf("the error repeats the key: %v", err)
+		}
+	})
+}
+
+// Whatever an application posts: what is sent is what was signed, has the data
+// byte for byte, and is sent once; or the application gets a refusal, and nothing
+// is sent.
+func FuzzHandler(f *testing.F) {
+	for _, seed := range []string{
+		sessionBody, sessionBody + "\n", `{"data":{}}`, `{"data":{"a":[1e400,"\u2028",{"data":null}]},"appId":"app"}`,
+		`{"version":"1.1","keyVersion":"1","requestTime":"x","appId":"app","data":{"\u0061":1.0}}`,
+		`{"data":{"a":1,"a":2}}`, `{"data":{},"data":{}}`, `{"data":[]}`, `{"appId":"other","data":{}}`, "{", "",
+	} {
+		f.Add([]byte(seed))
+	}
+	h, _ := benchmarked(f, nil)
+	h.Validation = "off" // or next to nothing would be signed
+	key := h.merchants.only.keyring.current.Load().signing.Public().(*rsa.PublicKey)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var sent []byte
+		calls := 0
+		w, r := incoming()
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		err := h.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+			calls++
+			var err error
+			if sent, err = io.ReadAll(r.Body); err != nil {
+				t.Fatal(err)
+			}
+			if c := r.Context().Value(callKey{}).(*call); !isSignedBy(key, sent, c.signature) {
+				t.Fatalf("what is sent is not what was signed: %s", sent)
+			}
+			_, err = io.WriteString(w, sessionAnswer)
+			return err
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w.Code != http.StatusOK {
+			var said refusal
+			if err := json.Unmarshal(w.Body.Bytes(), &said); err != nil || said.Code == "" || said.Msg == "" || calls > 0 {
+				t.Fatalf("%d calls, and the refusal is %s", calls, w.Body)
+			}
+			return
+		}
+		var asked, done struct{ Data json.RawMessage }
+		if json.Unmarshal(body, &asked) != nil || json.Unmarshal(sent, &done) != nil || !bytes.Equal(asked.Data, done.Data) || calls != 1 {
+			t.Fatalf("%d calls with the data %s, of %s", calls, done.Data, asked.Data)
+		}
+	})
+}
+
+// isSignedBy is SHA256withRSA from its definition.
+func isSignedBy(key *rsa.PublicKey, body []byte, signature string) bool {
+	raw, err := base64.StdEncoding.Strict().DecodeString(signature)
+	digest := sha256.Sum256(body)
+	return err == nil && rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], raw) == nil
+}
+
+// signedByGateway is PayerMax's signature of a body.
+func signedByGateway(t *testing.T, body []byte) string {
+	signature, err := signer.Sign(context.Background(), gatewayKey(), body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signature
+}
+
+// Whatever a gateway answers, the application gets what PayerMax has signed as it
+// is, and no success that PayerMax has not signed.
+func FuzzAnswer(f *testing.F) {
+	for _, seed := range []string{
+		sessionAnswer, `{"code":"PARAMS_INVALID","msg":""}`, `{"code":"PARAMS_INVALID","Code":"APPLY_SUCCESS"}`, `{"code":"apply_success "}`,
+		`{"c\u006fde":"APPLY_SUCCESS"}`, `[{"code":"APPLY_SUCCESS"}]`, `{"code":1}`, `<html>`, "",
+	} {
+		f.Add(200, true, "", []byte(seed))
+		f.Add(200, false, "", []byte(seed))
+		f.Add(502, false, "AAAA", []byte(seed))
+	}
+	h, _ := benchmarked(f, []*rsa.PublicKey{&gatewayKey().PublicKey})
+	f.Fuzz(func(t *testing.T, status int, signed bool, signature string, body []byte) {
+		if status < 200 || status > 599 {
+			return // which the reverse proxy takes for no answer
+		}
+		if signed {
+			signature = signedByGateway(t, body)
+		}
+		w, r := incoming()
+		err := h.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+			if signature != "" {
+				w.Header()["Sign"] = []string{signature}
+			}
+			w.WriteHeader(status)
+			_, err := w.Write(body)
+			return err
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if signed {
+			if w.Code != status || !bytes.Equal(w.Body.Bytes(), body) {
+				t.Fatalf("PayerMax's answer %d %q became %d %q", status, body, w.Code, w.Body)
+			}
+			return
+		}
+		var said struct{ Code string } // by encoding/json, which takes any case and the last of several
+		if json.Unmarshal(w.Body.Bytes(), &said) == nil && strings.EqualFold(strings.TrimSpace(said.Code), applySuccess) {
+			t.Fatalf("the application got a success that is not PayerMax's: %s", w.Body)
+		}
+	})
+}
+
+// Whatever is posted to a callback, the application gets what PayerMax has signed,
+// as it is, and nothing else.
+func FuzzNotify(f *testing.F) {
+	f.Add(true, "", []byte(paymentNotification))
+	f.Add(false, "", []byte(paymentNotification))
+	f.Add(false, "AAAA", []byte(`{"code":"APPLY_SUCCESS"}`))
+	f.Add(true, "", []byte{})
+	n := &Notify{MaxBodySize: 1 << 16, logger: zap.NewNop(), keyring: new(keyring)}
+	n.keyring.current.Store(&keys{gateway: []*rsa.PublicKey{&gatewayKey().PublicKey}})
+	f.Fuzz(func(t *testing.T, signed bool, signature string, body []byte) {
+		if signed {
+			signature = signedByGateway(t, body)
+		}
+		passed := false
+		r := httptest.NewRequest(http.MethodPost, "/callback", bytes.NewReader(body))
+		r.Header["Sign"] = []string{signature}
+		r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nil, nil)
+		err := n.ServeHTTP(httptest.NewRecorder(), r, caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
+			passed = true
+			if got, err := io.ReadAll(r.Body); err != nil || !bytes.Equal(got, body) {
+				t.Fatalf("the application gets %q, %v", got, err)
+			}
+			return nil
+		}))
+		if passed != (signed && int64(len(body)) <= n.MaxBodySize) {
+			t.Fatalf("signed: %t, passed on: %t, %v: %q", signed, passed, err, body)
 		}
 	})
 }

@@ -35,7 +35,7 @@ type refusal struct {
 
 // data is a valid data block of a user who appears nowhere else.
 func data() (block, user string) {
-	user = fmt.Sprintf("user-%d-", lastUser.Add(1))
+	user = fmt.Sprintf(canaryUser+"%d-", lastUser.Add(1))
 	return fmt.Sprintf(`{"totalAmount":10000,"currency":"IDR","country":"ID","userId":"%s"}`, user), user
 }
 

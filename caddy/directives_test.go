@@ -36,7 +36,7 @@ func TestSignWithStockProxy(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
 	gateway.lenient = true
-	s := startSidecar(t, setup{site: signBlock(t) + "reverse_proxy " + gateway.url() + " {\n" + retryEagerly + "\n}"})
+	s := startSidecar(t, setup{site: signBlock(t) + "reverse_proxy " + gateway.url() + " {\n" + retryEagerly + "\n}", globals: withoutFields})
 	for _, fields := range [][]string{nil, {"Connection: sign"}, {"sign: x"}, {"Connection: close, Sign, Content-Type", "SIGN: y"}} {
 		block, user := data()
 		requireSuccess(t, s.post(t, `{"data":`+block+`}`, fields...))

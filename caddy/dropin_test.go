@@ -58,14 +58,15 @@ func openShop(t *testing.T) *shop {
 	admin off
 	persist_config off
 	debug
+	%[7]s
 }
-http://:%d {
+http://:%[1]d {
 	bind 127.0.0.1
 	payermax {
-		gateway %s
+		gateway %[2]s
 		endpoints drop_in
-		%s
-		gateway_public_key %s
+		%[3]s
+		gateway_public_key %[4]s
 		timeout 5s
 	}
 }
@@ -78,7 +79,7 @@ http://:%[5]d {
 	}
 	reverse_proxy %[6]s
 }
-`, port, s.sandbox, handlerOptions(t), gatewayKeyFile, callbackPort, strings.TrimPrefix(application.URL, "http://"))
+`, port, s.sandbox, handlerOptions(t), gatewayKeyFile, callbackPort, strings.TrimPrefix(application.URL, "http://"), withoutFields)
 	s.sidecar = start(t, "127.0.0.1:"+strconv.Itoa(port), config, nil)
 	return s
 }

@@ -82,6 +82,8 @@ type setup struct {
 	options string
 	// site is further directives of the site.
 	site string
+	// globals are further global options.
+	globals string
 	// env is added to the process's environment.
 	env []string
 }
@@ -104,7 +106,8 @@ func startSidecar(t *testing.T, want setup) *sidecar {
 		directives += "\n" + payermaxBlock(t, want)
 	}
 	port := freePort(t)
-	return start(t, "127.0.0.1:"+strconv.Itoa(port), caddyfile(port, directives), want.env)
+	config := strings.Replace(caddyfile(port, directives), "debug\n", "debug\n"+want.globals+"\n", 1)
+	return start(t, "127.0.0.1:"+strconv.Itoa(port), config, want.env)
 }
 
 // payermaxBlock is the payermax directive that the setup asks for.
@@ -167,7 +170,8 @@ func start(t *testing.T, addr, config string, env []string) *sidecar {
 	return s
 }
 
-// stop ends the process as an orchestrator would, and looks at what it leaves.
+// stop ends the process as an orchestrator would, and looks at what it leaves: no
+// race, no panic, and no secret in all that it printed.
 func (s *sidecar) stop(t *testing.T) {
 	if !s.ended {
 		select {
@@ -181,6 +185,7 @@ func (s *sidecar) stop(t *testing.T) {
 	log := s.log.String()
 	assert.NotContains(t, log, "DATA RACE")
 	assert.NotContains(t, log, "panic")
+	assert.Empty(t, leaks(log))
 	if t.Failed() {
 		const enough = 8 << 10
 		t.Logf("the end of caddy's output:\n%s", log[max(0, len(log)-enough):])

@@ -111,7 +111,7 @@ func TestShadowCompares(t *testing.T) {
 		"an empty one":       {func(body string) []string { return []string{"sign: "} }, "disagree", nil},
 		"two":                {func(body string) []string { return []string{"sign: " + own(body), "sign: " + own(body)} }, "disagree", nil},
 		"none":               {func(body string) []string { return nil }, "unsigned", nil},
-		"one in the body":    {func(body string) []string { return []string{"X-Sign: " + own(body)} }, "unsigned", nil},
+		"one in the body":    {func(body string) []string { return []string{"X-Sign: " + own(body)[:200]} }, "unsigned", nil},
 		"without its equals": {func(body string) []string { return []string{"sign: " + strings.TrimRight(own(body), "=")} }, "disagree", []string{fingerprint}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,7 +17,7 @@ const (
 	// waitingPerCPU is how many more may wait for each CPU. A signature takes
 	// about a millisecond, so that is also about how long the last one waits, or
 	// some times that where others want the CPU as well.
-	waitingPerCPU = 16
+	waitingPerCPU = 20
 )
 
 // errOverloaded says that a request would wait too long for its signature.

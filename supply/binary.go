@@ -1,0 +1,119 @@
+package main
+
+import (
+	"crypto/sha256"
+	"debug/buildinfo"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strings"
+)
+
+// A binary is a file that Go has linked.
+type binary struct {
+	info   *buildinfo.BuildInfo
+	digest string // the file's SHA-256, in hexadecimal
+}
+
+func readBinary(path string) (*binary, error) {
+	info, err := buildinfo.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s is not a binary of Go; build it first, as .ci/reproduce does: %w", path, err)
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return &binary{info: info, digest: fmt.Sprintf("%x", sha256.Sum256(file))}, nil
+}
+
+// linked returns the modules that the binary is made of, by their paths. Their
+// files are those of the checkout in folder and of Go's module cache, which must
+// be what the binary was built from.
+func (b *binary) linked(folder string) ([]*module, error) {
+	modules, err := b.modules(folder, b.info.Path)
+	if err != nil {
+		return nil, err
+	}
+	return modules, b.compare(modules)
+}
+
+// caddys returns the modules that the binary would be made of without this
+// repository's.
+func (b *binary) caddys(folder string) ([]*module, error) {
+	return b.modules(folder, "github.com/caddyserver/caddy/v2/cmd", "github.com/caddyserver/caddy/v2/modules/standard")
+}
+
+// keySources returns the modules of keys/kms, in folder, with all its sources. One
+// of them needs cgo.
+func (b *binary) keySources(folder string) ([]*module, error) {
+	listed, err := list(folder, b.setting("-tags"), append(b.environment(), "CGO_ENABLED=1"), []string{"."})
+	if err != nil {
+		return nil, err
+	}
+	return group(listed), nil
+}
+
+// modules returns those that packages and all that they import are of, for the
+// platform and with the tags of the binary.
+func (b *binary) modules(folder string, packages ...string) ([]*module, error) {
+	listed, err := list(folder, b.setting("-tags"), b.environment(), packages)
+	if err != nil {
+		return nil, err
+	}
+	return group(listed), nil
+}
+
+// compare tells whether the modules are those that the binary says it is made of,
+// and takes their sums from it.
+func (b *binary) compare(modules []*module) error {
+	stated := make(map[string]*debug.Module)
+	for _, dependency := range b.info.Deps {
+		if dependency.Replace != nil {
+			return fmt.Errorf("%s is replaced in the binary; what is shipped is built without a replace directive", dependency.Path)
+		}
+		stated[dependency.Path] = dependency
+	}
+	for _, m := range modules {
+		if m.own || m.path == standardLibrary {
+			continue
+		}
+		dependency := stated[m.path]
+		if dependency == nil || dependency.Version != m.version {
+			return fmt.Errorf("this checkout has %s %s, the binary does not; build it anew", m.path, m.version)
+		}
+		m.sum = dependency.Sum
+		delete(stated, m.path)
+	}
+	for path := range stated {
+		return fmt.Errorf("the binary has %s, this checkout does not need it; build it anew", path)
+	}
+	return nil
+}
+
+// setting returns what the binary was built with, such as its GOOS, or "".
+func (b *binary) setting(key string) string {
+	for _, s := range b.info.Settings {
+		if s.Key == key {
+			return s.Value
+		}
+	}
+	return ""
+}
+
+// environment is what decides, beside the tags, which files are compiled.
+func (b *binary) environment() []string {
+	var environment []string
+	for _, s := range b.info.Settings {
+		if s.Key == "CGO_ENABLED" || strings.HasPrefix(s.Key, "GO") {
+			environment = append(environment, s.Key+"="+s.Value)
+		}
+	}
+	return environment
+}
+
+// goVersion is the version of the standard library, such as 1.26.8.
+func (b *binary) goVersion() string {
+	version, _, _ := strings.Cut(strings.TrimPrefix(b.info.GoVersion, "go"), " ") // experiments come after a blank
+	return version
+}

@@ -1,0 +1,91 @@
+// Command supply says what is linked into the binary that is shipped, and under
+// which licences:
+//
+//	cd supply && go run . ../bin/caddy          # compares docs/licences.md, writes bin/caddy.cdx.json
+//	cd supply && go run . -update ../bin/caddy  # writes both
+//
+// What is linked it learns from the binary itself. It fails if that is not what
+// docs/licences.md lists, if a module's licence is not known, or if it is not one
+// of the permissive ones that are accepted.
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+const repository = ".."
+
+func main() {
+	update := flag.Bool("update", false, "write docs/licences.md anew, instead of comparing it")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: go run . [-update] <binary>")
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	if flag.NArg() != 1 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	if err := run(flag.Arg(0), *update); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(path string, update bool) error {
+	b, err := readBinary(path)
+	if err != nil {
+		return err
+	}
+	linked, err := b.linked(repository)
+	if err != nil {
+		return err
+	}
+	caddys, err := b.caddys(repository)
+	if err != nil {
+		return err
+	}
+	keySources, err := b.keySources(filepath.Join(repository, "keys", "kms"))
+	if err != nil {
+		return err
+	}
+	keySources = without(keySources, linked)
+	if err := readLicences(linked, keySources); err != nil {
+		return err
+	}
+	wanted := writePage(without(linked, nil), without(linked, caddys), keySources)
+	if err := settle(filepath.Join(repository, "docs", "licences.md"), wanted, update); err != nil {
+		return err
+	}
+	bill, err := b.bill(linked)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".cdx.json", bill, 0o644); err != nil {
+		return err
+	}
+	fmt.Printf("%s.cdx.json: %d modules and Go's standard library, of the binary with SHA-256 %s\n", path, len(b.info.Deps), b.digest)
+	return nil
+}
+
+// settle compares a page with what it has to be, or writes it.
+func settle(path string, wanted []byte, update bool) error {
+	if update {
+		return os.WriteFile(path, wanted, 0o644)
+	}
+	have, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	wantedLines, haveLines := bytes.Split(wanted, []byte("\n")), bytes.Split(have, []byte("\n"))
+	for i := range max(len(wantedLines), len(haveLines)) {
+		if i >= len(wantedLines) || i >= len(haveLines) || !bytes.Equal(wantedLines[i], haveLines[i]) {
+			return fmt.Errorf("%s:%d is not what is linked; write it anew, and read the difference: cd supply && go run . -update ../bin/caddy", path, i+1)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// writePage returns docs/licences.md: of what is linked, what thereof is not
+// linked into Caddy alone, and what the key sources of keys/kms add.
+func writePage(linked, beyondCaddy, keySources []*module) []byte {
+	var beyond []string
+	for _, m := range beyondCaddy {
+		beyond = append(beyond, "`"+m.path+"`")
+	}
+	var page bytes.Buffer
+	fmt.Fprintf(&page, `# Licences
+
+What is linked into the binary that CI builds, for Linux and without cgo, with the licences that the files of each module have.
+A program writes this page: see [Supply chain](supply-chain.md#licences).
+
+caddy-payermax itself is under [Apache 2.0](../LICENSE). Everything else is under permissive licences; there is no copyleft.
+Caddy alone, with its standard modules, is made of the same, but for: %s.
+
+| licence | modules |
+| --- | --- |
+`, strings.Join(beyond, ", "))
+	count := make(map[string]int)
+	for _, m := range linked {
+		count[m.licence.expression()]++
+	}
+	for _, expression := range slices.SortedFunc(maps.Keys(count), func(a, b string) int {
+		return cmp.Or(count[b]-count[a], strings.Compare(a, b))
+	}) {
+		fmt.Fprintf(&page, "| %s | %d |\n", expression, count[expression])
+	}
+	fmt.Fprint(&page, "\n## In the binary\n\n")
+	writeTable(&page, linked)
+	fmt.Fprint(&page, "\n## With keys/kms\n\nOnly if [keys/kms](../keys/kms/README.md) is built in, these as well:\n\n")
+	writeTable(&page, keySources)
+	return page.Bytes()
+}
+
+func writeTable(page *bytes.Buffer, modules []*module) {
+	fmt.Fprint(page, "| module | version | licence | files |\n| --- | --- | --- | --- |\n")
+	for _, m := range modules {
+		path, version := m.path, m.version
+		if path == standardLibrary {
+			path, version = "Go's runtime and standard library", "of the build"
+		}
+		fmt.Fprintf(page, "| %s | %s | %s | %s |\n", path, version, m.licence.expression(), strings.Join(slices.Concat(m.licence.files, m.licence.notices), ", "))
+	}
+}

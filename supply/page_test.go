@@ -1,0 +1,40 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestWritePage(t *testing.T) {
+	linked := []*module{
+		{path: "example.com/a", version: "v1.0.0", licence: licence{ids: []string{"Apache-2.0", "MIT"}, files: []string{"LICENSE", "json/LICENSE"}, notices: []string{"NOTICE"}}},
+		{path: standardLibrary, licence: licence{ids: []string{"BSD-3-Clause"}, files: []string{"LICENSE"}}},
+	}
+	page := string(writePage(linked, linked[:1], []*module{
+		{path: "example.com/b", version: "v2.0.0", licence: licence{ids: []string{"MIT"}, files: []string{"LICENSE"}}},
+	}))
+	assert.Contains(t, page, "| Apache-2.0 AND MIT | 1 |\n| BSD-3-Clause | 1 |\n\n")
+	assert.Contains(t, page, "## In the binary\n\n| module | version | licence | files |\n| --- | --- | --- | --- |\n"+
+		"| example.com/a | v1.0.0 | Apache-2.0 AND MIT | LICENSE, json/LICENSE, NOTICE |\n"+
+		"| Go's runtime and standard library | of the build | BSD-3-Clause | LICENSE |\n\n## With keys/kms\n")
+	assert.Contains(t, page, "\n| example.com/b | v2.0.0 | MIT | LICENSE |\n")
+	assert.Contains(t, page, "but for `example.com/a`.\n")
+}
+
+// A page that has drifted is found by its line, and written anew on demand.
+func TestSettle(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "page.md")
+	assert.Error(t, settle(path, []byte("one\ntwo\n"), false))
+	require.NoError(t, settle(path, []byte("one\ntwo\n"), true))
+	assert.NoError(t, settle(path, []byte("one\ntwo\n"), false))
+	assert.ErrorContains(t, settle(path, []byte("one\nthree\n"), false), "page.md:2 is not what is linked")
+	assert.ErrorContains(t, settle(path, []byte("one\ntwo\nthree\n"), false), "page.md:3 is not what is linked")
+	require.NoError(t, settle(path, []byte("three\n"), true))
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, "three\n", string(text))
+}

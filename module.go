@@ -243,8 +243,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		answer.header.Set("Connection", "close")
 	}
 	answer.header.Set(requestIDHeader, c.id)
-	answer.write(w)
+	// Before the answer is written: an application that takes its time to read it,
+	// or never does, must not keep a call that was made out of the log.
 	h.record(r, c, answer, refused)
+	answer.write(w)
 	return nil
 }
 

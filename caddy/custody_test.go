@@ -110,15 +110,7 @@ func TestMetricsSurviveReload(t *testing.T) {
 	requireSuccess(t, s.post(t, validBody()))
 	require.Contains(t, get(t, "http://"+s.addr+"/metrics"), `caddy_payermax_answers_total{result="verified"} 1`)
 
-	config := get(t, admin+"/config/")
-	request, err := http.NewRequest(http.MethodPost, admin+"/load", strings.NewReader(config))
-	require.NoError(t, err)
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Cache-Control", "must-revalidate") // or the same config would not be loaded
-	answer, err := http.DefaultClient.Do(request)
-	require.NoError(t, err)
-	defer answer.Body.Close()
-	require.Equal(t, http.StatusOK, answer.StatusCode)
+	load(t, admin, "application/json", get(t, admin+"/config/"))
 
 	requireSuccess(t, s.post(t, validBody()))
 	after := get(t, "http://"+s.addr+"/metrics")

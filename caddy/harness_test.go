@@ -259,10 +259,11 @@ func await(t *testing.T, limit time.Duration, what string, condition func() bool
 
 // lastPort is where freePort goes on looking. It stays below the ports that
 // systems hand out for outgoing connections, one of which could otherwise take
-// the port before Caddy does.
+// the port before Caddy does, and begins far from where the tests of another
+// process do, be its number the next one: Caddy would share a port with theirs.
 var lastPort atomic.Int32
 
-func init() { lastPort.Store(int32(12000 + os.Getpid()%16000)) }
+func init() { lastPort.Store(int32(12000 + os.Getpid()*1009%20000)) }
 
 // freePort returns a port of 127.0.0.1 that nobody listens on, and that no
 // other test of this process gets.

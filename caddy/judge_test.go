@@ -14,7 +14,7 @@ import (
 // it is put to the test as well: it accepts one call, and no variation of it.
 func TestUpstreamJudges(t *testing.T) {
 	t.Parallel()
-	u := open(t, nil)
+	u := open(t, anyPort, nil)
 	t.Cleanup(func() {
 		u.close()
 		u.wait.Wait()

@@ -20,7 +20,7 @@ import (
 // its appId, and for all endpoints.
 func newUpstreamFor(t *testing.T, keys map[string]*rsa.PrivateKey) *upstream {
 	t.Helper()
-	u := open(t, nil)
+	u := open(t, anyPort, nil)
 	t.Cleanup(func() {
 		u.close()
 		u.wait.Wait()
@@ -207,7 +207,7 @@ func TestMerchantByMatcher(t *testing.T) {
 // The keys of one merchant change without a glance at the other's.
 func TestMerchantsChangeKeysApart(t *testing.T) {
 	t.Parallel()
-	gateway := open(t, nil)
+	gateway := open(t, anyPort, nil)
 	t.Cleanup(func() {
 		gateway.close()
 		gateway.wait.Wait()

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,47 +71,67 @@ func (a authority) trust(t *testing.T, options ...string) string {
 }
 
 // TLS to the gateway works with a CA that the operator trusts, and only so far
-// as its certificate and its version of TLS are good.
+// as its certificate and its version of TLS are good. Where it fails, nothing was
+// sent, and once it is good again, so are the calls.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	ca, stranger := newAuthority(t), newAuthority(t)
 	soon, past := time.Now().Add(time.Hour), time.Now().Add(-time.Minute)
-	local := ca.issue(t, "127.0.0.1", soon)
+	local := []tls.Certificate{ca.issue(t, "127.0.0.1", soon)}
+
+	var present atomic.Pointer[tls.Config]
+	var abort atomic.Bool
+	gateway := listen(t, &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if abort.Load() {
+			reset(hello.Conn)
+		}
+		return present.Load(), nil
+	}})
+	gateway.answers(successAndClose)
+	s := startSidecar(t, setup{gateway: "https://" + gateway.host, options: ca.trust(t)})
 
 	for name, test := range map[string]struct {
 		config *tls.Config
 		error  string // none if it works
 	}{
-		"trusted":          {&tls.Config{Certificates: []tls.Certificate{local}}, ""},
-		"TLS 1.2":          {&tls.Config{Certificates: []tls.Certificate{local}, MaxVersion: tls.VersionTLS12}, ""},
-		"TLS 1.1":          {&tls.Config{Certificates: []tls.Certificate{local}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, "tls_protocol_error"},
-		"another CA":       {&tls.Config{Certificates: []tls.Certificate{stranger.issue(t, "127.0.0.1", soon)}}, "tls_certificate_error"},
-		"another name":     {&tls.Config{Certificates: []tls.Certificate{ca.issue(t, "gateway.example", soon)}}, "tls_certificate_error"},
-		"expired":          {&tls.Config{Certificates: []tls.Certificate{ca.issue(t, "127.0.0.1", past)}}, "tls_certificate_error"},
-		"wants a client's": {&tls.Config{Certificates: []tls.Certificate{local}, ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}, "tls_protocol_error"},
+		"trusted":                {&tls.Config{Certificates: local}, ""},
+		"TLS 1.2":                {&tls.Config{Certificates: local, MaxVersion: tls.VersionTLS12}, ""},
+		"TLS 1.1":                {&tls.Config{Certificates: local, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, "tls_protocol_error"},
+		"TLS 1.0":                {&tls.Config{Certificates: local, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}, "tls_protocol_error"},
+		"another CA":             {&tls.Config{Certificates: []tls.Certificate{stranger.issue(t, "127.0.0.1", soon)}}, "tls_certificate_error"},
+		"another name":           {&tls.Config{Certificates: []tls.Certificate{ca.issue(t, "gateway.example", soon)}}, "tls_certificate_error"},
+		"expired":                {&tls.Config{Certificates: []tls.Certificate{ca.issue(t, "127.0.0.1", past)}}, "tls_certificate_error"},
+		"wants a client's":       {&tls.Config{Certificates: local, ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}, "tls_protocol_error"},
+		"resets the handshake":   {nil, "tls_protocol_error"},
+		"has no certificate now": {&tls.Config{}, "tls_protocol_error"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			gateway := listen(t, test.config)
-			s := startSidecar(t, setup{gateway: "https://" + gateway.host, options: ca.trust(t)})
+			present.Store(test.config)
+			abort.Store(test.config == nil)
 			block, user := data()
 			res := s.post(t, `{"data":`+block+`}`)
 			if test.error == "" {
 				requireSuccess(t, res)
-				gateway.only(t)
+				assert.Len(t, gateway.about(user), 1)
 				return
 			}
 			requireRefusal(t, res, http.StatusBadGateway, "SYSTEM_ERROR")
 			assert.Contains(t, res.header.Get("Proxy-Status"), "error="+test.error+";")
-			requireHonest(t, gateway, res, user)
-			gateway.requireUntouched(t)
+			requireHonest(t, s, gateway, res, user)
+
+			present.Store(&tls.Config{Certificates: local})
+			abort.Store(false)
+			requireSuccess(t, s.post(t, validBody()))
 		})
 	}
 
 	t.Run("not trusted by the system", func(t *testing.T) {
-		gateway := listen(t, &tls.Config{Certificates: []tls.Certificate{local}})
+		present.Store(&tls.Config{Certificates: local})
 		s := startSidecar(t, setup{gateway: "https://" + gateway.host})
-		requireRefusal(t, s.post(t, validBody()), http.StatusBadGateway, "SYSTEM_ERROR")
-		gateway.requireUntouched(t)
+		block, user := data()
+		res := s.post(t, `{"data":`+block+`}`)
+		requireRefusal(t, res, http.StatusBadGateway, "SYSTEM_ERROR")
+		requireHonest(t, s, gateway, res, user)
 	})
 
 	t.Run("by name", func(t *testing.T) {
@@ -124,27 +145,34 @@ func TestTLS(t *testing.T) {
 		requireSuccess(t, s.post(t, validBody()))
 		gateway.only(t)
 	})
+}
 
-	t.Run("no TLS at all", func(t *testing.T) {
-		gateway := newUpstream(t)
-		gateway.greets(func(conn net.Conn) {
+// A gateway that speaks no TLS where it should, or does not get to it, has
+// received nothing either.
+func TestTLSNeverBegins(t *testing.T) {
+	t.Parallel()
+	gateway := newUpstream(t)
+	s := startSidecar(t, setup{gateway: "https://" + gateway.host, options: "timeout 1s"})
+	for name, test := range map[string]struct {
+		greet  func(net.Conn)
+		status int
+		error  string
+	}{
+		"no TLS at all": {func(conn net.Conn) {
 			_, _ = conn.Write(message("400 Bad Request", "plain"))
 			untilClosed(conn)
+		}, http.StatusBadGateway, "tls_protocol_error"},
+		"handshake stalls": {untilClosed, http.StatusGatewayTimeout, "connection_timeout"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gateway.greets(test.greet)
+			block, user := data()
+			res := s.post(t, `{"data":`+block+`}`)
+			requireRefusal(t, res, test.status, "SYSTEM_ERROR")
+			assert.Contains(t, res.header.Get("Proxy-Status"), "error="+test.error+";")
+			requireHonest(t, s, gateway, res, user)
 		})
-		s := startSidecar(t, setup{gateway: "https://" + gateway.host, options: ca.trust(t)})
-		res := s.post(t, validBody())
-		requireRefusal(t, res, http.StatusBadGateway, "SYSTEM_ERROR")
-		assert.Contains(t, res.header.Get("Proxy-Status"), "error=tls_protocol_error;")
-	})
-
-	t.Run("handshake stalls", func(t *testing.T) {
-		gateway := newUpstream(t)
-		gateway.greets(func(conn net.Conn) { untilClosed(conn) })
-		s := startSidecar(t, setup{gateway: "https://" + gateway.host, options: "timeout 1s\n" + ca.trust(t)})
-		res := s.post(t, validBody())
-		requireRefusal(t, res, http.StatusGatewayTimeout, "SYSTEM_ERROR")
-		assert.Contains(t, res.header.Get("Proxy-Status"), "error=connection_timeout;")
-	})
+	}
 }
 
 // A gateway that speaks HTTP/2 gets the same call. The reader of bytes above

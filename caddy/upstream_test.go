@@ -85,7 +85,16 @@ func newUpstream(t *testing.T) *upstream { return listen(t, nil) }
 // listen is newUpstream with TLS, if there is a config.
 func listen(t *testing.T, config *tls.Config) *upstream {
 	t.Helper()
-	u := open(t, config)
+	return listenAt(t, anyPort, config)
+}
+
+// anyPort is an address of this machine with a port that is free.
+const anyPort = "127.0.0.1:0"
+
+// listenAt is listen at an address.
+func listenAt(t *testing.T, address string, config *tls.Config) *upstream {
+	t.Helper()
+	u := open(t, address, config)
 	t.Cleanup(func() {
 		u.close()
 		u.wait.Wait()
@@ -94,9 +103,9 @@ func listen(t *testing.T, config *tls.Config) *upstream {
 	return u
 }
 
-func open(t *testing.T, config *tls.Config) *upstream {
+func open(t *testing.T, address string, config *tls.Config) *upstream {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", address)
 	require.NoError(t, err)
 	u := &upstream{listener: listener, host: listener.Addr().String(), path: endpointPath, open: make(map[net.Conn]bool), reply: answerWith(signed(success))}
 	if config != nil {

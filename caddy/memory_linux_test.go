@@ -1,0 +1,151 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// peakMemory returns the most memory that the process has had since it was last
+// asked, in bytes.
+func (s *sidecar) peakMemory(t *testing.T) int {
+	t.Helper()
+	proc := fmt.Sprintf("/proc/%d/", s.cmd.Process.Pid)
+	status, err := os.ReadFile(proc + "status")
+	require.NoError(t, err)
+	_, after, found := strings.Cut(string(status), "VmHWM:")
+	require.True(t, found)
+	kibibytes, err := strconv.Atoi(strings.Fields(after)[0])
+	require.NoError(t, err)
+	const forgetPeak = "5"
+	require.NoError(t, os.WriteFile(proc+"clear_refs", []byte(forgetPeak), 0))
+	return kibibytes << 10
+}
+
+// hasRaceDetector reports whether the process under test is slow and large.
+func hasRaceDetector() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && os.Getenv(caddyBinary) == "" && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
+// holdingGateway holds the calls that it gets until it is told to answer them.
+type holdingGateway struct {
+	url     string
+	arrived atomic.Int64
+	release chan struct{}
+}
+
+func newHoldingGateway(t *testing.T) *holdingGateway {
+	g := &holdingGateway{release: make(chan struct{})}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if assert.NoError(t, err) {
+			assert.NoError(t, verify(&merchantKey().PublicKey, body, r.Header.Get("Sign")))
+		}
+		g.arrived.Add(1)
+		<-g.release
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Sign", successSign())
+		_, _ = io.WriteString(w, success)
+	}))
+	t.Cleanup(server.Close)
+	g.url = server.URL
+	return g
+}
+
+// However large and many the bodies are, the sidecar's memory is bounded by what
+// max_body_size lets in at once: a small multiple of it for each request that is
+// under way, be it refused or answered.
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	const atOnce = 64
+	limit, factor, rest := 1<<20, 6, 32<<20
+	if hasRaceDetector() { // which takes many times the memory and the time
+		limit, factor, rest = 128<<10, 24, 128<<20
+	}
+	gateway := newHoldingGateway(t)
+	options := fmt.Sprintf("max_body_size %d\ntimeout 60s", limit)
+	s := startSidecar(t, setup{gateway: gateway.url, options: options})
+	release := sync.OnceFunc(func() { close(gateway.release) })
+	t.Cleanup(release)
+
+	block, _ := data()
+	with := func(size int, members string) string { // a body of a size
+		body := `{"data":` + block[:len(block)-1] + members
+		return body + strings.Repeat("x", size-len(body)-len(`"}}`)) + `"}}`
+	}
+	var many strings.Builder // as small as members can be, which is most to remember
+	for i := 0; many.Len() < limit/16; i++ {
+		fmt.Fprintf(&many, `,"%s":0`, strconv.FormatInt(int64(i), 36))
+	}
+	oversized := strings.Repeat(" ", 2*limit)
+
+	_ = s.peakMemory(t)
+	before := s.peakMemory(t)
+	for _, test := range []struct {
+		name, raw string
+		status    int // 0 to be held at the gateway
+		allowed   int // growth, in bytes
+	}{
+		{"too large, declared", post("", "Content-Length: 9000000000"), http.StatusRequestEntityTooLarge, rest},
+		{"too large, chunked", postChunked(oversized, 4096), http.StatusRequestEntityTooLarge, atOnce*factor*limit + rest},
+		{"many members", post(with(limit/16+1024, many.String()+`,"_":"`)), 0, atOnce*factor*limit + rest},
+		{"as large as it may be", post(with(limit, `,"_":"`)), 0, atOnce*factor*limit + rest},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			began := time.Now()
+			var requests sync.WaitGroup
+			for range atOnce {
+				requests.Go(func() { s.insist(t, test.raw, test.status) })
+			}
+			if test.status == 0 {
+				await(t, 60*time.Second, "the calls at the gateway", func() bool { return gateway.arrived.Load() == atOnce })
+				gateway.arrived.Store(0)
+				for range atOnce {
+					gateway.release <- struct{}{}
+				}
+			}
+			requests.Wait()
+			growth := s.peakMemory(t) - before
+			t.Logf("%d requests at once, of %d KiB at most: %d MiB more than the %d MiB before, of %d MiB that are allowed; %v",
+				atOnce, limit>>10, growth>>20, before>>20, test.allowed>>20, time.Since(began).Round(time.Millisecond))
+			assert.Less(t, growth, test.allowed)
+		})
+	}
+	release()
+	requireSuccess(t, s.post(t, validBody()))
+}
+
+// insist makes a request until there is time to sign it, and checks the answer's
+// status.
+func (s *sidecar) insist(t *testing.T, raw string, status int) {
+	want := max(status, http.StatusOK)
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+		c := s.dial(t)
+		_ = c.conn.SetDeadline(deadline)
+		res, err := c.roundTrip(raw)
+		c.conn.Close()
+		if !assert.NoError(t, err) {
+			return
+		}
+		if res.status != http.StatusServiceUnavailable {
+			assert.Equal(t, want, res.status, "%.300s", res.raw)
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	assert.Fail(t, "there was never time to sign it")
+}

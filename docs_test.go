@@ -110,9 +110,14 @@ func TestDocsCaddyfiles(t *testing.T) {
 // Links between the pages lead somewhere: to a file that is there, and to a
 // heading that it has.
 func TestDocsLinks(t *testing.T) {
-	pages, err := filepath.Glob("docs/*.md")
-	require.NoError(t, err)
-	for _, page := range append(pages, "README.md", "CONTRIBUTING.md") {
+	var pages []string
+	for _, pattern := range []string{"*.md", "docs/*.md", "*/*/README.md", "*/README.md"} {
+		found, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		pages = append(pages, found...)
+	}
+	require.Contains(t, pages, operationsPage)
+	for _, page := range pages {
 		for _, target := range markdown.Links(readPage(t, page)) {
 			if strings.Contains(target, "://") {
 				continue

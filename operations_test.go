@@ -8,14 +8,12 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"unicode"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
@@ -23,13 +21,6 @@ import (
 )
 
 const operationsPage = "docs/operations.md"
-
-func readDocument(t *testing.T, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	require.NoError(t, err)
-	return string(text)
-}
 
 // section returns what stands under a heading of a page, up to the next heading
 // of any level.
@@ -71,7 +62,7 @@ func TestOperationsMetrics(t *testing.T) {
 	}
 
 	documented := make(map[string]string)
-	for _, metric := range firstColumn(section(t, readDocument(t, operationsPage), "## Metrics and health")) {
+	for _, metric := range firstColumn(section(t, readPage(t, operationsPage), "## Metrics and health")) {
 		name, list, _ := strings.Cut(metric, "{")
 		if strings.HasPrefix(name, metricsNamespace+"_") {
 			documented[name] = strings.TrimSuffix(list, "}")
@@ -80,7 +71,7 @@ func TestOperationsMetrics(t *testing.T) {
 	assert.Equal(t, labels, documented)
 
 	for _, path := range []string{operationsPage, "README.md"} {
-		for _, name := range regexp.MustCompile(`caddy_payermax_\w+`).FindAllString(readDocument(t, path), -1) {
+		for _, name := range regexp.MustCompile(`caddy_payermax_\w+`).FindAllString(readPage(t, path), -1) {
 			name = regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(name, "")
 			assert.Contains(t, labels, name, path)
 		}
@@ -89,7 +80,7 @@ func TestOperationsMetrics(t *testing.T) {
 
 // The values that labels and log fields can have are explained.
 func TestOperationsValues(t *testing.T) {
-	page := readDocument(t, operationsPage)
+	page := readPage(t, operationsPage)
 	values := []string{
 		string(outcomeAnswered), string(outcomeRefused), string(outcomeNotSent), string(outcomeUnknown), string(outcomeUnverified),
 		limitEndpoint, limitCaller, limitAmount, limitRate, shadowAgree, shadowDisagree, shadowUnsigned, other,
@@ -103,7 +94,7 @@ func TestOperationsValues(t *testing.T) {
 // The page's table has every field of a call's line, and no other, and so does
 // the example above it.
 func TestOperationsLogFields(t *testing.T) {
-	what := section(t, readDocument(t, operationsPage), "## What it logs")
+	what := section(t, readPage(t, operationsPage), "## What it logs")
 	documented := firstColumn(what)
 	assert.ElementsMatch(t, loggedFields(t), documented)
 
@@ -162,7 +153,7 @@ func TestOperationsAdvice(t *testing.T) {
 		return err
 	})
 	advice := logs.All()[logs.Len()-1].ContextMap()["check"].([]any)
-	steps := regexp.MustCompile(`(?m)^\d\. .*$`).FindAllString(section(t, readDocument(t, operationsPage), "### SIGN_VERIFY_FAILED"), -1)
+	steps := regexp.MustCompile(`(?m)^\d\. .*$`).FindAllString(section(t, readPage(t, operationsPage), "### SIGN_VERIFY_FAILED"), -1)
 	about := []string{"dashboard", "environment", "key_version", "changed lately", "body_sha256"}
 	require.Len(t, advice, len(about))
 	require.Len(t, steps, len(about))
@@ -174,12 +165,12 @@ func TestOperationsAdvice(t *testing.T) {
 
 // Each promise names tests, and these exist where it says.
 func TestOperationsPromises(t *testing.T) {
-	page := readDocument(t, operationsPage)
+	page := readPage(t, operationsPage)
 	linked := make(map[string]bool)
 	link := regexp.MustCompile(`\[(Test\w+)\]\(([^)]+)\)`)
 	for _, test := range link.FindAllStringSubmatch(page, -1) {
 		linked[test[1]] = true
-		assert.Contains(t, readDocument(t, filepath.Join("docs", test[2])), "\nfunc "+test[1]+"(t *testing.T)", test[2])
+		assert.Contains(t, readPage(t, filepath.Join("docs", test[2])), "\nfunc "+test[1]+"(t *testing.T)", test[2])
 	}
 	promises := regexp.MustCompile(`(?m)^\| .*$`).FindAllString(section(t, page, "### Promises and their tests"), -1)
 	require.Greater(t, len(promises), 2)
@@ -189,59 +180,4 @@ func TestOperationsPromises(t *testing.T) {
 	for _, name := range regexp.MustCompile(`\bTest[A-Z]\w+`).FindAllString(page, -1) {
 		assert.True(t, linked[name], "%s has no link", name)
 	}
-}
-
-// Each link from a document to another file leads somewhere, and so does each
-// anchor.
-func TestDocumentsLink(t *testing.T) {
-	var documents []string
-	for _, pattern := range []string{"*.md", "docs/*.md"} {
-		found, err := filepath.Glob(pattern)
-		require.NoError(t, err)
-		documents = append(documents, found...)
-	}
-	require.Contains(t, documents, operationsPage)
-	for _, document := range documents {
-		text := withoutCode(readDocument(t, document))
-		for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(text, -1) {
-			if strings.Contains(link[1], "://") {
-				continue
-			}
-			path, anchor, hasAnchor := strings.Cut(link[1], "#")
-			target := filepath.Join(filepath.Dir(document), path)
-			if path == "" {
-				target = document
-			}
-			_, err := os.Stat(target) // which may be a folder
-			if !assert.NoError(t, err, "%s: %s", document, link[1]) {
-				continue
-			}
-			if hasAnchor {
-				assert.Contains(t, anchors(readDocument(t, target)), anchor, "%s: %s", document, link[1])
-			}
-		}
-	}
-}
-
-// withoutCode takes the blocks of code out of a page.
-func withoutCode(page string) string {
-	return regexp.MustCompile("(?ms)^ *```.*?^ *```$").ReplaceAllString(page, "")
-}
-
-// anchors returns the anchors that GitHub gives the headings of a page.
-func anchors(page string) []string {
-	var found []string
-	for _, heading := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(withoutCode(page), -1) {
-		found = append(found, strings.Map(func(r rune) rune {
-			switch {
-			case r == ' ':
-				return '-'
-			case unicode.IsLetter(r), unicode.IsDigit(r), r == '-', r == '_':
-				return unicode.ToLower(r)
-			default:
-				return -1
-			}
-		}, heading[1]))
-	}
-	return found
 }

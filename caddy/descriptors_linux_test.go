@@ -1,11 +1,9 @@
 package main
 
 import (
-	"fmt"
+	"io"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,14 +24,6 @@ func (s *sidecar) limit(t *testing.T, resource int, value uint64) (before uint64
 	return old.Cur
 }
 
-// openFiles returns how many file descriptors the process has.
-func (s *sidecar) openFiles(t *testing.T) int {
-	t.Helper()
-	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.cmd.Process.Pid))
-	require.NoError(t, err)
-	return len(files)
-}
-
 // A sidecar without a file descriptor to spare serves the connections that it has,
 // keeps its key, and says truly that a call was not sent for which it cannot open
 // a connection. With descriptors, everything is as before, and what has changed
@@ -47,69 +37,62 @@ func TestDescriptorsExhausted(t *testing.T) {
 			key := keyFile(t, pkcs8PEM(merchantKey()))
 			port := freePort(t)
 			s := start(t, "127.0.0.1:"+strconv.Itoa(port), strings.Replace(caddyfile(port, merchantsSite(t, gateway,
-				"app_id "+appID, "private_key "+key, "timeout 5s")), "bind 127.0.0.1", "bind "+network+"127.0.0.1", 1), nil)
+				"app_id "+appID, "private_key "+key, "endpoints drop_in", "timeout 5s")), "bind 127.0.0.1", "bind "+network+"127.0.0.1", 1), nil)
 			app, probe := s.dial(t), s.dial(t)
 			requireSuccess(t, app.send(t, post(validBody()))) // which leaves a connection to the gateway
-			require.Contains(t, string(probe.send(t, readiness).body), `"ok"`)
+			require.Contains(t, string(probe.send(t, ask("/readyz")).body), `"ok"`)
 
 			// Connections on which nothing happens use all descriptors up.
-			allowed := s.openFiles(t) + 5
-			before := s.limit(t, unix.RLIMIT_NOFILE, uint64(allowed))
-			var idle []net.Conn
-			for range 20 {
+			const allowed = 40
+			before := s.limit(t, unix.RLIMIT_NOFILE, allowed)
+			for range allowed {
 				conn, err := net.Dial("tcp", s.addr) // the kernel takes it, if nobody else does
 				require.NoError(t, err)
-				idle = append(idle, conn)
+				defer conn.Close()
 			}
-			await(t, 10*time.Second, "no descriptor to be left", func() bool { return s.openFiles(t) >= allowed })
+			await(t, 10*time.Second, "no descriptor to be left to read /proc with", func() bool {
+				return !strings.Contains(string(probe.send(t, ask("/metrics")).body), "process_resident_memory_bytes")
+			})
 			requireSuccess(t, app.send(t, post(validBody())))
+			waiting := s.dial(t)
+			raw, number := payment("orderAndPay", "waiting")
+			_, err := io.WriteString(waiting.conn, raw)
+			require.NoError(t, err)
 
 			// Neither a new key nor a new config can be read.
-			rotate(t, key, rotatedKey())
+			replaceFile(t, key, pkcs8PEM(rotatedKey()))
 			s.awaitLog(t, "the new keys cannot be used", "too many open files")
-			assert.Contains(t, string(probe.send(t, readiness).body), `"degraded"`)
+			assert.Contains(t, string(probe.send(t, ask("/readyz")).body), `"degraded"`)
 			require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
-			s.awaitLog(t, "failed to reload config from file", "too many open files")
+			s.awaitLog(t, notTaken, "too many open files")
+			gateway.answers(successAndClose)
 			requireSuccess(t, app.send(t, post(validBody())))
-			for _, r := range gateway.received() {
-				assert.NoError(t, verify(&merchantKey().PublicKey, r.body, r.values("sign")[0]))
-			}
+			assert.True(t, signedBy(gateway, merchantKey()))
 
-			// Nor can a connection to the gateway be opened, once the last is gone.
-			s.limit(t, unix.RLIMIT_NOFILE, 3)
-			used := s.openFiles(t)
-			gateway.closeConnections()
-			await(t, 10*time.Second, "the connection to the gateway to end", func() bool { return s.openFiles(t) < used })
-			block, user := data()
-			res := app.send(t, post(`{"data":`+block+`}`))
+			// Nor can another connection to the gateway be opened, even if some
+			// descriptor should have become free.
+			s.limit(t, unix.RLIMIT_NOFILE, 0)
+			paid, refused := payment("orderAndPay", "refused")
+			res := app.send(t, paid)
 			requireRefusal(t, res, http.StatusBadGateway, "SYSTEM_ERROR")
-			requireHonest(t, s, gateway, res, user)
+			requireHonest(t, s, gateway, res, refused)
 			s.awaitLog(t, `"msg":"call"`, `"payermax.outcome":"not_sent"`, "too many open files")
+			assert.Empty(t, gateway.about(number))
 
-			// It is over when it is over.
+			// With descriptors, what has waited is served, and the new key taken.
 			s.limit(t, unix.RLIMIT_NOFILE, before)
-			for _, conn := range idle {
-				conn.Close()
-			}
-			requireSuccess(t, s.post(t, validBody()))
+			requireSuccess(t, waiting.send(t, ""))
+			assert.Len(t, gateway.about(number), 1)
 			await(t, 15*time.Second, "the new key", func() bool {
 				requireSuccess(t, s.post(t, validBody()))
-				all := gateway.received()
-				last := all[len(all)-1]
-				return verify(&rotatedKey().PublicKey, last.body, last.values("sign")[0]) == nil
+				return signedBy(gateway, rotatedKey())
 			})
-			assert.Contains(t, string(s.send(t, readiness).body), `"ok"`)
+			assert.Contains(t, string(s.send(t, ask("/readyz")).body), `"ok"`)
 		})
 	}
 }
 
-// readiness is a probe's question.
-const readiness = "GET /readyz HTTP/1.1\r\nHost: sidecar.example\r\n\r\n"
-
-// rotate puts another key into the place of a file, as a whole.
-func rotate(t *testing.T, path string, key any) {
-	t.Helper()
-	next := filepath.Join(t.TempDir(), "next")
-	require.NoError(t, os.WriteFile(next, []byte(pemOf("PRIVATE KEY", pkcs8DER(key))), 0o600))
-	require.NoError(t, os.Rename(next, path))
+// ask is a request for a page.
+func ask(path string) string {
+	return "GET " + path + " HTTP/1.1\r\nHost: sidecar.example\r\n\r\n"
 }

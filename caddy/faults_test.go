@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net"
 	"net/http"
 	"strconv"
@@ -27,15 +26,16 @@ const retryEagerly = `
 
 // requireHonest checks an answer of the sidecar's about a call that got none:
 // it hides the gateway's address, it says truly whether the call may have been
-// received, the call was sent once at most, and the log says the same of it.
-func requireHonest(t *testing.T, s *sidecar, gateway *upstream, res *response, user string) {
+// received, the call, which alone has the word in it, was sent once at most, and
+// the log says the same of it.
+func requireHonest(t *testing.T, s *sidecar, gateway *upstream, res *response, word string) {
 	t.Helper()
 	_, port, err := net.SplitHostPort(gateway.host)
 	require.NoError(t, err)
 	for _, address := range []string{"127.0.0.1", "localhost", ":" + port, "dial", "connection refused"} {
 		assert.NotContains(t, string(res.raw), address)
 	}
-	calls := gateway.about(user)
+	calls := gateway.about(word)
 	switch got := string(res.body); {
 	case strings.Contains(got, `"SYSTEM_ERROR"`):
 		assert.Contains(t, got, "nothing was sent")
@@ -48,15 +48,6 @@ func requireHonest(t *testing.T, s *sidecar, gateway *upstream, res *response, u
 	default:
 		assert.Fail(t, "an answer that says nothing about the outcome", "%s", res.raw)
 	}
-}
-
-// requireLogged checks that the call that was answered has one line in the log,
-// which says how it ended.
-func (s *sidecar) requireLogged(t *testing.T, res *response, outcome string) {
-	t.Helper()
-	call := []string{`"msg":"call"`, fmt.Sprintf(`"request_id":%q`, res.header.Get("Payermax-Request-Id"))}
-	s.awaitLog(t, append(call, fmt.Sprintf(`"payermax.outcome":%q`, outcome))...)
-	assert.Equal(t, 1, s.log.countLines(call...), "lines of one call")
 }
 
 // closing sends bytes and closes the connection.
@@ -83,17 +74,21 @@ func successAndClose(conn net.Conn, r *request) bool {
 }
 
 func TestFaults(t *testing.T) {
-	for variant, options := range map[string]string{"": "", ", retrying eagerly": retryEagerly} {
-		t.Run("gateway"+variant, func(t *testing.T) {
+	for name, test := range map[string]struct{ endpoint, options string }{
+		"refund":                        {"refund", ""},
+		"orderAndPay, retrying eagerly": {"orderAndPay", retryEagerly},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			gateway := newUpstream(t)
-			testFaults(t, gateway, startSidecar(t, setup{gateway: gateway.url(), options: "timeout 1s\n" + options}))
+			gateway := newPaymentUpstream(t)
+			testFaults(t, gateway, test.endpoint, startSidecar(t, setup{gateway: gateway.url(), options: "endpoints drop_in\ntimeout 1s\n" + test.options}))
 		})
 	}
 }
 
-// testFaults puts one sidecar through everything that a gateway can do wrong.
-func testFaults(t *testing.T, gateway *upstream, s *sidecar) {
+// testFaults puts one sidecar through everything that a gateway can do wrong with
+// a call that moves money.
+func testFaults(t *testing.T, gateway *upstream, endpoint string, s *sidecar) {
 	whole := signed(success)
 	for name, test := range map[string]struct {
 		greet  func(net.Conn)
@@ -141,8 +136,8 @@ func testFaults(t *testing.T, gateway *upstream, s *sidecar) {
 			if test.reply != nil {
 				gateway.answers(test.reply)
 			}
-			block, user := data()
-			res := s.post(t, `{"data":`+block+`}`, "Idempotency-Key: "+user)
+			raw, number := payment(endpoint, "fault", "Idempotency-Key: x")
+			res := s.send(t, raw)
 			assert.Equal(t, test.status, res.status, "%s", res.raw)
 			if test.code != "" {
 				requireRefusal(t, res, test.status, test.code)
@@ -150,9 +145,9 @@ func testFaults(t *testing.T, gateway *upstream, s *sidecar) {
 			if test.error != "" {
 				assert.Contains(t, res.header.Get("Proxy-Status"), "error="+test.error+";")
 			}
-			requireHonest(t, s, gateway, res, user)
+			requireHonest(t, s, gateway, res, number)
 			if test.reply != nil { // or the gateway has read nothing, whatever arrived
-				assert.Len(t, gateway.about(user), 1)
+				assert.Len(t, gateway.about(number), 1)
 			}
 
 			// Whatever it was, it is over with the next request.
@@ -219,28 +214,28 @@ func TestKeepAliveRace(t *testing.T) {
 	for variant, options := range map[string]string{"plain": "", "retrying": retryEagerly} {
 		t.Run(variant, func(t *testing.T) {
 			t.Parallel()
-			gateway := newUpstream(t)
-			s := startSidecar(t, setup{gateway: gateway.url(), options: options})
+			gateway := newPaymentUpstream(t)
+			s := startSidecar(t, setup{gateway: gateway.url(), options: "endpoints drop_in\n" + options})
 			ended := make(map[int]int)
 			for i := range 50 {
 				requireSuccess(t, s.post(t, validBody())) // leaves an idle connection
 
-				block, user := data()
+				raw, number := payment("orderAndPay", "race", "Idempotency-Key: x")
 				var closed sync.WaitGroup
 				closed.Go(func() {
 					time.Sleep(time.Duration(i) * 20 * time.Microsecond)
 					gateway.closeConnections()
 				})
-				res := s.post(t, `{"data":`+block+`}`, "Idempotency-Key: "+strconv.Itoa(i))
+				res := s.send(t, raw)
 				closed.Wait()
 				ended[res.status]++
 				if res.status == http.StatusOK {
 					requireSuccess(t, res)
-					require.Len(t, gateway.about(user), 1)
+					require.Len(t, gateway.about(number), 1)
 					continue
 				}
 				require.Equal(t, http.StatusBadGateway, res.status)
-				requireHonest(t, s, gateway, res, user)
+				requireHonest(t, s, gateway, res, number)
 			}
 			t.Logf("status codes: %v", ended)
 		})

@@ -213,6 +213,28 @@ func (s *sidecar) awaitLog(t *testing.T, parts ...string) {
 	})
 }
 
+// requireLogged checks that the call that was answered has one line in the log,
+// which says how it ended.
+func (s *sidecar) requireLogged(t *testing.T, res *response, outcome string) {
+	t.Helper()
+	call := []string{`"msg":"call"`, fmt.Sprintf(`"request_id":%q`, res.header.Get("Payermax-Request-Id"))}
+	s.awaitLog(t, append(call, fmt.Sprintf(`"payermax.outcome":%q`, outcome))...)
+	assert.Equal(t, 1, s.log.countLines(call...), "lines of one call")
+}
+
+// awaitCalls waits for the lines of so many calls that have ended in some way, or
+// in any way if it is not named.
+func (s *sidecar) awaitCalls(t *testing.T, count int, outcome string) {
+	t.Helper()
+	await(t, 10*time.Second, fmt.Sprintf("%d calls to be logged as %s", count, outcome), func() bool { return s.countCalls(outcome) == count })
+}
+
+// countCalls returns how many calls have ended in some way, or in any way if it is
+// not named.
+func (s *sidecar) countCalls(outcome string) int {
+	return s.log.countLines(`"msg":"call"`, `"payermax.outcome":"`+outcome)
+}
+
 // output keeps what a process prints.
 type output struct {
 	mu  sync.Mutex

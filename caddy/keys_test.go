@@ -66,6 +66,14 @@ func keyFile(t *testing.T, text string) string {
 	return path
 }
 
+// replaceFile puts another file into the place of one, as a whole.
+func replaceFile(t *testing.T, path, text string) {
+	t.Helper()
+	next := path + ".next"
+	require.NoError(t, os.WriteFile(next, []byte(text), 0o600))
+	require.NoError(t, os.Rename(next, path))
+}
+
 // publicKeyFile writes the public half of a key to a file.
 func publicKeyFile(t *testing.T, key *rsa.PrivateKey) string {
 	return keyFile(t, pemOf("PUBLIC KEY", publicDER(&key.PublicKey)))

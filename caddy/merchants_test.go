@@ -204,6 +204,13 @@ func TestMerchantByMatcher(t *testing.T) {
 	}
 }
 
+// signedBy reports whether the last call that a gateway got is signed by a key.
+func signedBy(gateway *upstream, key *rsa.PrivateKey) bool {
+	all := gateway.received()
+	last := all[len(all)-1]
+	return verify(&key.PublicKey, last.body, last.values("sign")[0]) == nil
+}
+
 // The keys of one merchant change without a glance at the other's.
 func TestMerchantsChangeKeysApart(t *testing.T) {
 	t.Parallel()
@@ -215,23 +222,21 @@ func TestMerchantsChangeKeysApart(t *testing.T) {
 	first, second := keyFile(t, pkcs8PEM(merchantKey())), keyFile(t, pkcs8PEM(strangerKey()))
 	s := startSidecar(t, setup{site: merchantsSite(t, gateway,
 		merchantBlock("100", "first", first, ""), merchantBlock("200", "second", second, ""))})
-	signedBy := func(number string, key *rsa.PrivateKey) bool {
+	signs := func(number string, key *rsa.PrivateKey) bool {
 		requireSuccess(t, s.post(t, forMerchant(number)))
-		all := gateway.received()
-		last := all[len(all)-1]
-		return verify(&key.PublicKey, last.body, last.values("sign")[0]) == nil
+		return signedBy(gateway, key)
 	}
-	require.True(t, signedBy("100", merchantKey()))
-	require.True(t, signedBy("200", strangerKey()))
+	require.True(t, signs("100", merchantKey()))
+	require.True(t, signs("200", strangerKey()))
 
 	require.NoError(t, os.WriteFile(second, []byte(pkcs8PEM(gatewayKey())), 0o600))
-	await(t, 15*time.Second, "the second merchant's new key", func() bool { return signedBy("200", gatewayKey()) })
-	assert.True(t, signedBy("100", merchantKey()))
+	await(t, 15*time.Second, "the second merchant's new key", func() bool { return signs("200", gatewayKey()) })
+	assert.True(t, signs("100", merchantKey()))
 
 	require.NoError(t, os.WriteFile(first, []byte("no key"), 0o600))
 	s.awaitLog(t, "the new keys cannot be used", first)
-	assert.True(t, signedBy("100", merchantKey()))
-	assert.True(t, signedBy("200", gatewayKey()))
+	assert.True(t, signs("100", merchantKey()))
+	assert.True(t, signs("200", gatewayKey()))
 	assert.Contains(t, get(t, "http://"+s.addr+"/readyz"), `"degraded"`)
 }
 

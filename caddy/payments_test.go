@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
 )
 
 // moving are the endpoints that move money, each with the data of a call. PayerMax
@@ -16,16 +18,26 @@ var moving = map[string]string{
 	"refund": `{"outRefundNo":%q,"outTradeNo":"P1","refundAmount":"15000","refundCurrency":"IDR"}`,
 }
 
-// payment is a request that moves money, and its number: a word, and what no
-// other call has.
-func payment(endpoint, word string) (raw, number string) {
+// payment is a request that moves money, with these header lines, and its number:
+// a word, and what no other call has.
+func payment(endpoint, word string, fields ...string) (raw, number string) {
 	number = fmt.Sprintf("%s_%d_", word, lastUser.Add(1))
 	body := `{"data":` + fmt.Sprintf(moving[endpoint], number) + `}`
-	return strings.Replace(post(body), endpointPath, strings.Replace(endpointPath, "applyDropinSession", endpoint, 1), 1), number
+	return strings.Replace(post(body, fields...), endpointPath, strings.Replace(endpointPath, "applyDropinSession", endpoint, 1), 1), number
 }
 
 // newPaymentUpstream is newUpstream for the calls of all endpoints.
 func newPaymentUpstream(t *testing.T) *upstream {
 	t.Helper()
 	return newUpstreamFor(t, map[string]*rsa.PrivateKey{appID: merchantKey()})
+}
+
+// pay makes a payment and checks that it was made once.
+func pay(t *testing.T, s *sidecar, gateway *upstream, endpoint string) *response {
+	t.Helper()
+	raw, number := payment(endpoint, "paid")
+	res := s.send(t, raw)
+	requireSuccess(t, res)
+	assert.Len(t, gateway.about(number), 1)
+	return res
 }

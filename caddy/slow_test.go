@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -70,7 +69,7 @@ type slowSender struct {
 // sendSlowly makes slow senders of each kind, who send on by themselves.
 func (s *sidecar) sendSlowly(t *testing.T, endpoint string) (senders []slowSender) {
 	t.Helper()
-	raw, _ := payment(endpoint, "slow")
+	raw, number := payment(endpoint, "slow")
 	body := strings.Index(raw, "\r\n\r\n") + len("\r\n\r\n")
 	for name, test := range map[string]struct {
 		from, to int // what is sent byte by byte, after what is before
@@ -85,10 +84,9 @@ func (s *sidecar) sendSlowly(t *testing.T, endpoint string) (senders []slowSende
 		"header drips at its end":  {body - 10, body - 1, false},
 		"body drips up to its end": {len(raw) - 10, len(raw) - 1, true},
 	} {
-		raw, number := payment(endpoint, "slow")
 		c := s.dial(t)
 		t.Cleanup(func() { c.conn.Close() })
-		_, err := io.WriteString(c.conn, raw[:min(test.from, len(raw))])
+		_, err := io.WriteString(c.conn, raw[:test.from])
 		require.NoError(t, err)
 		go drip(c.conn, raw[test.from:test.to])
 		senders = append(senders, slowSender{c, endpoint + ", " + name, number, test.begun})
@@ -104,19 +102,6 @@ func drip(conn net.Conn, text string) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-}
-
-// awaitCalls waits for the lines of so many calls that have ended in some way, or
-// in any way if it is not named.
-func (s *sidecar) awaitCalls(t *testing.T, count int, outcome string) {
-	t.Helper()
-	await(t, 10*time.Second, fmt.Sprintf("%d calls to be logged as %s", count, outcome), func() bool { return s.countCalls(outcome) == count })
-}
-
-// countCalls returns how many calls have ended in some way, or in any way if it is
-// not named.
-func (s *sidecar) countCalls(outcome string) int {
-	return s.log.countLines(`"msg":"call"`, `"payermax.outcome":"`+outcome)
 }
 
 // An application that goes away takes its call with it as far as that is still

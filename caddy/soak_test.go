@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -121,14 +120,8 @@ var rotatedKey = sync.OnceValue(func() *rsa.PrivateKey { return generateKey(2048
 func TestSoak(t *testing.T) {
 	t.Parallel()
 	gateway := newFlappingGateway(t)
-	keys := t.TempDir()
-	rotate := func(key string) {
-		next := filepath.Join(keys, "next")
-		require.NoError(t, os.WriteFile(next, []byte(key), 0o600))
-		require.NoError(t, os.Rename(next, filepath.Join(keys, "private.key")))
-	}
 	forms := []string{pkcs8PEM(merchantKey()), pkcs8PEM(rotatedKey())}
-	rotate(forms[0])
+	key := keyFile(t, forms[0])
 	port, healthPort := freePort(t), freePort(t)
 	s := start(t, "127.0.0.1:"+strconv.Itoa(port), fmt.Sprintf(`{
 	admin off
@@ -151,7 +144,7 @@ http://:%d {
 	bind 127.0.0.1
 	metrics /metrics
 }
-`, port, gateway.url, appID, filepath.Join(keys, "private.key"), publicKeyFile(t, gatewayKey()), healthPort), nil)
+`, port, gateway.url, appID, key, publicKeyFile(t, gatewayKey()), healthPort), nil)
 	health := fmt.Sprintf("http://127.0.0.1:%d/metrics", healthPort)
 
 	duration := soakDuration(t)
@@ -167,7 +160,7 @@ http://:%d {
 	}
 	work.Go(func() {
 		for i := 1; time.Now().Before(ended); i++ {
-			rotate(forms[i%2])
+			replaceFile(t, key, forms[i%2])
 			time.Sleep(300 * time.Millisecond)
 		}
 	})

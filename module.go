@@ -103,8 +103,9 @@ type Handler struct {
 	// in any case. Default: false.
 	RetryRepeatable bool `json:"retry_repeatable,omitempty"`
 
-	// The largest request body that is accepted, in bytes.
-	// Default: 65536 (64 KiB).
+	// The largest request body that is accepted, in bytes. A request takes up to
+	// three times as much memory as its body, or some twenty times if it is made of
+	// nothing but tiny members. Default: 65536 (64 KiB).
 	MaxBodySize int64 `json:"max_body_size,omitempty"`
 
 	// How long the exchange with the gateway may take, from connecting to the

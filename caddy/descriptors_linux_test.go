@@ -33,7 +33,6 @@ func TestDescriptorsExhausted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			gateway := open(t, anyPort, nil)
-			t.Cleanup(func() { gateway.close(); gateway.wait.Wait() })
 			key := keyFile(t, pkcs8PEM(merchantKey()))
 			port := freePort(t)
 			s := start(t, "127.0.0.1:"+strconv.Itoa(port), strings.Replace(caddyfile(port, merchantsSite(t, gateway,

@@ -45,15 +45,8 @@ func TestDiskFullOfLog(t *testing.T) {
 		port := freePort(t)
 		file := filepath.Join(t.TempDir(), "log")
 		s := start(t, "127.0.0.1:"+strconv.Itoa(port), logTo(port, block, file), nil)
-		logged := func() *output {
-			text, err := os.ReadFile(file)
-			require.NoError(t, err)
-			var o output
-			_, _ = o.Write(text)
-			return &o
-		}
 		lines := func(res *response) int {
-			return logged().countLines(`"msg":"call"`, res.header.Get("Payermax-Request-Id"))
+			return readLog(t, file).countLines(`"msg":"call"`, res.header.Get("Payermax-Request-Id"))
 		}
 		assert.Equal(t, 1, lines(pay(t, s, gateway, "orderAndPay")))
 

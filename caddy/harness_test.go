@@ -253,6 +253,16 @@ func (o *output) String() string {
 	return o.buf.String()
 }
 
+// readLog reads a log that is written to a file.
+func readLog(t *testing.T, path string) *output {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	o := new(output)
+	_, _ = o.Write(text)
+	return o
+}
+
 // hasLine reports whether one line contains all parts.
 func (o *output) hasLine(parts ...string) bool {
 	return o.countLines(parts...) > 0

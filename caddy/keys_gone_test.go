@@ -20,7 +20,6 @@ import (
 func TestKeysGone(t *testing.T) {
 	t.Parallel()
 	gateway := open(t, anyPort, nil)
-	t.Cleanup(func() { gateway.close(); gateway.wait.Wait() })
 
 	type row struct {
 		name string

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -94,19 +93,7 @@ http://:%d {
 // load gives the running Caddy another config, and returns its error, if any.
 func (c confined) load(t *testing.T) string {
 	t.Helper()
-	request, err := http.NewRequest(http.MethodPost, fmt.Sprintf("http://127.0.0.1:%d/load", c.adminPort), strings.NewReader(c.caddyfile()))
-	require.NoError(t, err)
-	request.Header.Set("Content-Type", "text/caddyfile")
-	request.Header.Set("Cache-Control", "must-revalidate")
-	answer, err := http.DefaultClient.Do(request)
-	require.NoError(t, err)
-	defer answer.Body.Close()
-	said, err := io.ReadAll(answer.Body)
-	require.NoError(t, err)
-	if answer.StatusCode == http.StatusOK {
-		return ""
-	}
-	return string(said)
+	return tryToLoad(t, fmt.Sprintf("http://127.0.0.1:%d", c.adminPort), "text/caddyfile", c.caddyfile())
 }
 
 // statusOf asks for a page by TCP, or through the socket.
@@ -143,17 +130,13 @@ func TestLandlock(t *testing.T) {
 	}
 	c.landlock = fmt.Sprintf("payermax_landlock {\nread %s\nwrite %s\nrequired\n}", c.mine, filepath.Dir(c.logFile))
 	s := start(t, fmt.Sprintf("127.0.0.1:%d", c.port), c.caddyfile(), nil)
-	logged := func(parts ...string) {
+	logged := func(count int, parts ...string) {
 		t.Helper()
-		await(t, 20*time.Second, fmt.Sprintf("a log line with %q", parts), func() bool {
-			content, err := os.ReadFile(c.logFile)
-			require.NoError(t, err)
-			kept := new(output)
-			_, _ = kept.Write(content)
-			return kept.hasLine(parts...)
+		await(t, 20*time.Second, fmt.Sprintf("%d log lines with %q", count, parts), func() bool {
+			return readLog(t, c.logFile).countLines(parts...) == count
 		})
 	}
-	logged("the process is confined to its files", volume.dir)
+	logged(1, "the process is confined to its files", volume.dir)
 
 	works := func() {
 		t.Helper()
@@ -167,13 +150,9 @@ func TestLandlock(t *testing.T) {
 	works()
 
 	volume.swap(t, pkcs8PEM(rotatedKey()))
-	logged("keys loaded anew")
+	logged(1, "keys loaded anew")
 	volume.swap(t, pkcs8PEM(merchantKey()))
-	await(t, 20*time.Second, "the second rotation", func() bool {
-		content, err := os.ReadFile(c.logFile)
-		require.NoError(t, err)
-		return strings.Count(string(content), "keys loaded anew") == 2
-	})
+	logged(2, "keys loaded anew")
 	works()
 
 	require.Empty(t, c.load(t))

@@ -22,8 +22,7 @@ func newUpstreamFor(t *testing.T, keys map[string]*rsa.PrivateKey) *upstream {
 	t.Helper()
 	u := open(t, anyPort, nil)
 	t.Cleanup(func() {
-		u.close()
-		u.wait.Wait()
+		u.end()
 		for _, r := range u.received() {
 			assert.NoError(t, u.judgeFor(r, keys), "%q", r.raw)
 		}
@@ -215,10 +214,6 @@ func signedBy(gateway *upstream, key *rsa.PrivateKey) bool {
 func TestMerchantsChangeKeysApart(t *testing.T) {
 	t.Parallel()
 	gateway := open(t, anyPort, nil)
-	t.Cleanup(func() {
-		gateway.close()
-		gateway.wait.Wait()
-	})
 	first, second := keyFile(t, pkcs8PEM(merchantKey())), keyFile(t, pkcs8PEM(strangerKey()))
 	s := startSidecar(t, setup{site: merchantsSite(t, gateway,
 		merchantBlock("100", "first", first, ""), merchantBlock("200", "second", second, ""))})

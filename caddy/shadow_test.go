@@ -15,12 +15,7 @@ import (
 // and about which there is no invariant: it gets what the application sent.
 func newShadowUpstream(t *testing.T) *upstream {
 	t.Helper()
-	u := open(t, anyPort, nil)
-	t.Cleanup(func() {
-		u.close()
-		u.wait.Wait()
-	})
-	return u
+	return open(t, anyPort, nil)
 }
 
 // signedByApplication is a body as no sidecar would write it: the application's

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strconv"
@@ -137,6 +138,13 @@ func loadAnew(t *testing.T, s *sidecar, admin string) {
 // load gives a running Caddy a config.
 func load(t *testing.T, admin, contentType, config string) {
 	t.Helper()
+	require.Empty(t, tryToLoad(t, admin, contentType, config))
+}
+
+// tryToLoad gives a running Caddy a config, and returns what it says against it, if
+// anything.
+func tryToLoad(t *testing.T, admin, contentType, config string) string {
+	t.Helper()
 	request, err := http.NewRequest(http.MethodPost, admin+"/load", strings.NewReader(config))
 	require.NoError(t, err)
 	request.Header.Set("Content-Type", contentType)
@@ -144,7 +152,12 @@ func load(t *testing.T, admin, contentType, config string) {
 	answer, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
 	defer answer.Body.Close()
-	require.Equal(t, http.StatusOK, answer.StatusCode)
+	said, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	if answer.StatusCode == http.StatusOK {
+		return ""
+	}
+	return answer.Status + ": " + string(said)
 }
 
 // reloadByCommand runs Caddy's own command.

@@ -141,7 +141,7 @@ http://:%d {
 	}
 }
 http://:%d {
-	bind 127.0.0.1
+	bind handover/127.0.0.1 # or a reload could close the connection that asks
 	metrics /metrics
 }
 `, port, gateway.url, appID, key, publicKeyFile(t, gatewayKey()), healthPort), nil)

@@ -96,13 +96,13 @@ func listenAt(t *testing.T, address string, config *tls.Config) *upstream {
 	t.Helper()
 	u := open(t, address, config)
 	t.Cleanup(func() {
-		u.close()
-		u.wait.Wait()
+		u.end()
 		u.requireSigned(t)
 	})
 	return u
 }
 
+// open is listenAt without a look at what it has received.
 func open(t *testing.T, address string, config *tls.Config) *upstream {
 	t.Helper()
 	listener, err := net.Listen("tcp", address)
@@ -112,6 +112,7 @@ func open(t *testing.T, address string, config *tls.Config) *upstream {
 		u.listener = tls.NewListener(listener, config)
 	}
 	u.wait.Go(u.accept)
+	t.Cleanup(u.end)
 	return u
 }
 
@@ -178,6 +179,12 @@ func (u *upstream) close() {
 	u.mu.Unlock()
 	u.listener.Close()
 	u.closeConnections()
+}
+
+// end closes it and waits for all that it has received.
+func (u *upstream) end() {
+	u.close()
+	u.wait.Wait()
 }
 
 // closeConnections closes what is open, whatever it is being used for.

@@ -217,26 +217,32 @@ func TestKeepAliveRace(t *testing.T) {
 			gateway := newPaymentUpstream(t)
 			s := startSidecar(t, setup{gateway: gateway.url(), options: "endpoints drop_in\n" + options})
 			ended := make(map[int]int)
-			for i := range 50 {
-				requireSuccess(t, s.post(t, validBody())) // leaves an idle connection
-
+			pay := func() {
 				raw, number := payment("orderAndPay", "race", "Idempotency-Key: x")
+				res := s.send(t, raw)
+				ended[res.status]++
+				if res.status == http.StatusOK {
+					requireSuccess(t, res)
+					require.Len(t, gateway.about(number), 1)
+					return
+				}
+				require.Equal(t, http.StatusBadGateway, res.status, "%s", res.raw)
+				requireHonest(t, s, gateway, res, number)
+			}
+			for i := range 50 {
+				// It leaves an idle connection. On a busy machine it is in the race as
+				// well: of the connection that was closed before it.
+				pay()
+
 				var closed sync.WaitGroup
 				closed.Go(func() {
 					time.Sleep(time.Duration(i) * 20 * time.Microsecond)
 					gateway.closeConnections()
 				})
-				res := s.send(t, raw)
+				pay()
 				closed.Wait()
-				ended[res.status]++
-				if res.status == http.StatusOK {
-					requireSuccess(t, res)
-					require.Len(t, gateway.about(number), 1)
-					continue
-				}
-				require.Equal(t, http.StatusBadGateway, res.status)
-				requireHonest(t, s, gateway, res, number)
 			}
+			assert.Greater(t, ended[http.StatusOK], 50, "successes of 100 payments: %v", ended)
 			t.Logf("status codes: %v", ended)
 		})
 	}

@@ -47,17 +47,16 @@ func listenHandover(ctx context.Context, _, host, portRange string, portOffset u
 
 	handovers.Lock()
 	defer handovers.Unlock()
-	socket := handovers.sockets[address]
-	if socket == nil {
-		listener, err := config.Listen(ctx, "tcp", address)
-		if err != nil {
-			return nil, err
-		}
-		socket = &handoverSocket{listener: listener, address: address, changed: make(chan struct{})}
-		handovers.sockets[address] = socket
-		go socket.accept()
+	if socket := handovers.sockets[address]; socket != nil {
+		return socket.handOver(), nil
 	}
-	return socket.handOver(), nil
+	listener, err := config.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	socket, first := newHandoverSocket(listener, address)
+	handovers.sockets[address] = socket
+	return first, nil
 }
 
 // handoverSocket accepts connections for the newest of its listeners.
@@ -70,18 +69,30 @@ type handoverSocket struct {
 	changed chan struct{}       // closed when users changes
 }
 
-// handOver returns a new listener, which gets all connections from now on. If
-// there is another, it returns after handoverTime.
+// newHandoverSocket begins to accept connections, for the first listener. It is
+// there before that, since a connection that is for nobody would be closed.
+func newHandoverSocket(listener net.Listener, address string) (*handoverSocket, *handoverListener) {
+	s := &handoverSocket{listener: listener, address: address, changed: make(chan struct{})}
+	first := s.add()
+	go s.accept()
+	return s, first
+}
+
+// handOver returns a new listener, which gets all connections from now on. It
+// returns after handoverTime.
 func (s *handoverSocket) handOver() *handoverListener {
+	l := s.add()
+	time.Sleep(handoverTime)
+	return l
+}
+
+// add adds a listener, which is the newest now.
+func (s *handoverSocket) add() *handoverListener {
 	l := &handoverListener{socket: s, connections: make(chan net.Conn), closed: make(chan struct{})}
 	s.mutex.Lock()
+	defer s.mutex.Unlock()
 	s.users = append(s.users, l)
-	isFirst := len(s.users) == 1
 	s.notify()
-	s.mutex.Unlock()
-	if !isFirst {
-		time.Sleep(handoverTime)
-	}
 	return l
 }
 

@@ -2,7 +2,9 @@ package payermax
 
 import (
 	"context"
+	"errors"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -87,6 +89,38 @@ func TestHandover(t *testing.T) {
 	_, err = net.Dial("tcp", "127.0.0.1:"+port)
 	assert.Error(t, err)
 	assert.Empty(t, handovers.sockets)
+}
+
+// waiting is a listener on which one connection waits.
+type waiting struct {
+	net.Listener
+	connections chan net.Conn
+}
+
+func (w waiting) Accept() (net.Conn, error) {
+	if conn, ok := <-w.connections; ok {
+		return conn, nil
+	}
+	return nil, net.ErrClosed
+}
+
+func (w waiting) Close() error { close(w.connections); return nil }
+
+// A connection that is there before the first listener is for it. With the two the
+// other way round, one in some hundred is closed.
+func TestHandoverFromTheFirst(t *testing.T) {
+	for i := range 20000 {
+		client, server := net.Pipe()
+		listener := waiting{connections: make(chan net.Conn, 1)}
+		listener.connections <- server
+		_, first := newHandoverSocket(listener, "")
+		_ = client.SetReadDeadline(time.Now())
+		if _, err := client.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("connection %d: %v", i, err)
+		}
+		first.Close()
+		client.Close()
+	}
 }
 
 func TestHandoverRefused(t *testing.T) {

@@ -198,10 +198,13 @@ func TestReloadFails(t *testing.T) {
 }
 
 // callUntil makes one call after the other, as a client does: on the connection
-// that it has, as long as it was not told that it is closed. It counts the calls
-// that were answered, and the connections that were closed without an answer.
+// that it has, as long as it was not told that it is closed, and has used it lately.
+// It counts the calls that were answered, and the connections that were closed
+// without an answer.
 func (s *sidecar) callUntil(t *testing.T, stop chan struct{}, keep bool, answered, closed *atomic.Int64) {
+	const stale = 100 * time.Millisecond // half of the time that a handover takes
 	var c *client
+	var used time.Time
 	defer func() {
 		if c != nil {
 			c.conn.Close()
@@ -212,6 +215,10 @@ func (s *sidecar) callUntil(t *testing.T, stop chan struct{}, keep bool, answere
 		case <-stop:
 			return
 		default:
+		}
+		if c != nil && time.Since(used) > stale { // on a busy machine
+			c.conn.Close()
+			c = nil
 		}
 		if c == nil {
 			conn, err := net.Dial("tcp", s.addr)
@@ -226,6 +233,7 @@ func (s *sidecar) callUntil(t *testing.T, stop chan struct{}, keep bool, answere
 			fields = append(fields, "Connection: close")
 		}
 		res, err := c.roundTrip(post(validBody(), fields...))
+		used = time.Now()
 		if err != nil {
 			closed.Add(1)
 		} else {

@@ -118,22 +118,20 @@ func loggedFields(t *testing.T) []string {
 	var names []string
 	for _, declared := range file.Decls {
 		method, ok := declared.(*ast.FuncDecl)
-		if !ok || method.Name.Name != "fields" {
+		if !ok || method.Name.Name != "MarshalLogObject" && method.Name.Name != "log" {
 			continue
 		}
 		ast.Inspect(method, func(node ast.Node) bool {
+			// Each is added by its name: log.AddString("name", ...), zap.Strings("name", ...).
 			called, ok := node.(*ast.CallExpr)
+			if !ok || len(called.Args) == 0 {
+				return true
+			}
+			literal, ok := called.Args[0].(*ast.BasicLit)
 			if !ok {
 				return true
 			}
-			function, ok := called.Fun.(*ast.SelectorExpr)
-			if !ok {
-				return true
-			}
-			if from, ok := function.X.(*ast.Ident); !ok || from.Name != "zap" {
-				return true
-			}
-			name, err := strconv.Unquote(called.Args[0].(*ast.BasicLit).Value)
+			name, err := strconv.Unquote(literal.Value)
 			require.NoError(t, err)
 			names = append(names, name)
 			return true

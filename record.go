@@ -32,7 +32,7 @@ func (h *Handler) record(r *http.Request, c *call, a *answer, refused *refusal) 
 	}
 	c.count(r, ended, refused)
 	if entry := h.logger.Check(c.severity(ended), "call"); entry != nil {
-		entry.Write(c.fields(ended, a, refused)...)
+		entry.Write(zap.Inline(&line{c, ended, a, refused}))
 	}
 	if c.gatewayCode == signVerifyFailed && c.fingerprint != "" {
 		h.adviseOnSignature(c)
@@ -64,54 +64,65 @@ func (c *call) count(r *http.Request, ended outcome, refused *refusal) {
 	}
 }
 
-// fields are what the log says of a call: enough to find it at PayerMax and to
-// prove what was sent, by its digest, and nothing that stood in it.
-func (c *call) fields(ended outcome, a *answer, refused *refusal) []zap.Field {
-	fields := make([]zap.Field, 0, 20) // or growing it would cost more than writing it
-	fields = append(fields,
-		zap.String("request_id", c.id),
-		zap.String("payermax.endpoint", c.route.name),
-		zap.String("payermax.outcome", string(ended)),
-		zap.Int("status", a.status),
-		zap.Duration("duration", time.Since(c.received)))
-	if c.merchant != nil {
-		fields = append(fields, zap.String("app_id", c.merchant.identity.AppID))
+// line is what the log says of a call: enough to find it at PayerMax and to prove
+// what was sent, by its digest, and nothing that stood in it.
+type line struct {
+	*call
+	ended   outcome
+	answer  *answer
+	refused *refusal // nil if the answer is the gateway's
+}
+
+// MarshalLogObject adds the fields. A slice of them would be the largest
+// allocation of a call.
+func (l *line) MarshalLogObject(log zapcore.ObjectEncoder) error {
+	log.AddString("request_id", l.id)
+	log.AddString("payermax.endpoint", l.route.name)
+	log.AddString("payermax.outcome", string(l.ended))
+	log.AddInt("status", l.answer.status)
+	log.AddDuration("duration", time.Since(l.received))
+	if l.merchant != nil {
+		log.AddString("app_id", l.merchant.identity.AppID)
 	}
-	if c.signature != "" {
-		fields = append(fields,
-			zap.Int("body_bytes", len(c.body)),
-			zap.String("body_sha256", digest(c.body)),
-			zap.Duration("upstream_duration", c.upstream))
+	if l.signature != "" {
+		log.AddInt("body_bytes", len(l.body))
+		log.AddString("body_sha256", digest(l.body))
+		log.AddDuration("upstream_duration", l.upstream)
 	}
-	if c.fingerprint != "" {
-		fields = append(fields,
-			zap.Time("request_time", c.requestTime),
-			zap.String("fingerprint", c.fingerprint),
-			zap.Duration("sign_duration", c.signing),
-			zap.Int("attempts", c.attempts))
+	if l.fingerprint != "" {
+		log.AddTime("request_time", l.requestTime)
+		log.AddString("fingerprint", l.fingerprint)
+		log.AddDuration("sign_duration", l.signing)
+		log.AddInt("attempts", l.attempts)
 	}
-	if c.found != "" {
-		fields = append(fields, zap.String("gateway_code", knownCode(c.gatewayCode)), zap.String("answer", answerResults[c.found]))
-		if refused == nil {
-			fields = append(fields, zap.Int("answer_bytes", len(a.body)), zap.String("answer_sha256", digest(a.body)))
+	if l.found != "" {
+		log.AddString("gateway_code", knownCode(l.gatewayCode))
+		log.AddString("answer", answerResults[l.found])
+		if l.refused == nil {
+			log.AddInt("answer_bytes", len(l.answer.body))
+			log.AddString("answer_sha256", digest(l.answer.body))
 		}
 	}
-	if c.shadow != "" {
-		fields = append(fields, zap.String("shadow", c.shadow))
+	if l.shadow != "" {
+		log.AddString("shadow", l.shadow)
 	}
-	if len(c.warned) > 0 {
-		fields = append(fields, zap.Strings("warned", brokenRules(c.warned)))
+	if len(l.warned) > 0 {
+		zap.Strings("warned", brokenRules(l.warned)).AddTo(log)
 	}
-	if refused != nil {
-		fields = append(fields,
-			zap.String("code", refused.Code),
-			zap.String("error", refused.proxyError),
-			zap.Strings("rules", brokenRules(refused.Errors)))
-		if refused.cause != nil && refused.outcome != outcomeRefused {
-			fields = append(fields, zap.NamedError("cause", refused.cause))
-		}
+	if l.refused != nil {
+		l.refused.log(log)
 	}
-	return fields
+	return nil
+}
+
+// log adds why the application was refused.
+func (f *refusal) log(log zapcore.ObjectEncoder) {
+	log.AddString("code", f.Code)
+	log.AddString("error", f.proxyError)
+	zap.Strings("rules", brokenRules(f.Errors)).AddTo(log)
+	if f.cause != nil && f.outcome != outcomeRefused {
+		zap.NamedError("cause", f.cause).AddTo(log)
+	}
 }
 
 // adviseOnSignature says what to look at when PayerMax does not accept the

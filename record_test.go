@@ -45,14 +45,14 @@ func TestCallIsLogged(t *testing.T) {
 		"request_id":        w.Header().Get("Payermax-Request-Id"),
 		"payermax.endpoint": "applyDropinSession",
 		"payermax.outcome":  "answered",
-		"status":            int64(200),
+		"status":            200,
 		"app_id":            "app",
-		"body_bytes":        int64(len(body)),
+		"body_bytes":        len(body),
 		"body_sha256":       sha256Hex(string(body)),
 		"fingerprint":       fingerprint(h),
 		"gateway_code":      "APPLY_SUCCESS",
 		"answer":            "unchecked",
-		"answer_bytes":      int64(len(answer)),
+		"answer_bytes":      len(answer),
 		"answer_sha256":     sha256Hex(answer),
 	} {
 		assert.Equal(t, want, fields[name], name)

@@ -102,7 +102,8 @@ func (c *clock) gatewayTime() time.Time {
 }
 
 func median(samples []time.Duration) time.Duration {
-	sorted := slices.Sorted(slices.Values(samples))
+	sorted := slices.Clone(samples)
+	slices.Sort(sorted)
 	return sorted[len(sorted)/2]
 }
 

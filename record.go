@@ -1,6 +1,7 @@
 package payermax
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
@@ -26,16 +27,26 @@ func (h *Handler) record(r *http.Request, c *call, a *answer, refused *refusal) 
 	placeholders := replacer(r.Context())
 	placeholders.Set("payermax.endpoint", c.route.name)
 	placeholders.Set("payermax.outcome", string(ended))
-	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
-		extra.Set(zap.String("payermax.endpoint", c.route.name))
-		extra.Set(zap.String("payermax.outcome", string(ended)))
-	}
+	c.addToAccessLog(r.Context(), ended)
 	c.count(r, ended, refused)
 	if entry := h.logger.Check(c.severity(ended), "call"); entry != nil {
 		entry.Write(zap.Inline(&line{c, ended, a, refused}))
 	}
 	if c.gatewayCode == signVerifyFailed && c.fingerprint != "" {
 		h.adviseOnSignature(c)
+	}
+}
+
+// addToAccessLog adds the call's fields to the server's access log, if it has one;
+// to prepare for a log that is not written takes a tenth of a call's own time.
+func (c *call) addToAccessLog(ctx context.Context, ended outcome) {
+	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if server == nil || server.Logs == nil {
+		return
+	}
+	if extra, ok := ctx.Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+		extra.Set(zap.String("payermax.endpoint", c.route.name))
+		extra.Set(zap.String("payermax.outcome", string(ended)))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -115,7 +116,8 @@ func (t *Transport) send(c *call, r *http.Request) (*http.Response, error) {
 	// Where a reverse proxy copies the header for each attempt, this is the
 	// attempt's own copy; what authenticates must not be in it when it is logged,
 	// whatever becomes of the attempt.
-	out := r.Clone(r.Context())
+	out := r.WithContext(r.Context())
+	out.Header = maps.Clone(r.Header) // whose values nobody changes
 	removeAuthentication(r.Header)
 	t.SetScheme(out)
 	if !isPrivate(out) {

@@ -37,6 +37,7 @@ func TestLogsHaveNoSecrets(t *testing.T) {
 	}
 	requireNoSecrets(t, gateway, kept.String())
 	require.Contains(t, kept.String(), `"msg":"handled request"`, "the access log is on")
+	assert.True(t, s.log.hasLine(`"msg":"handled request"`, `"payermax.endpoint":"applyDropinSession"`, `"payermax.outcome":"answered"`))
 	require.Contains(t, kept.String(), `"msg":"upstream roundtrip"`, "the debug log is on")
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -32,7 +33,11 @@ func measureRounds(ctx context.Context, p plan, targets []*target, m *material, 
 				if _, err := load(ctx, t, script, count, warming); err != nil {
 					return err
 				}
-				s, err := load(ctx, t, script, count, p.load)
+				measure := load
+				if t.name == targetVerifying {
+					measure = profiledLoad
+				}
+				s, err := measure(ctx, t, script, count, p.load)
 				if err != nil {
 					return err
 				}
@@ -49,6 +54,21 @@ type sample struct {
 	cpu               float64 // seconds of the process tree for each request
 	p50, p99          float64 // seconds
 	resident          float64 // bytes, the most that was seen
+	sign, verify      float64 // seconds of the CPU time, for each request; of the verifying sidecar only
+}
+
+// profiledLoad is load with the cost of the cryptography.
+func profiledLoad(ctx context.Context, t *target, script string, count int, duration time.Duration) (sample, error) {
+	var (
+		found   shares
+		failed  error
+		profile sync.WaitGroup
+	)
+	profile.Go(func() { found, failed = t.shares(ctx, duration-time.Second) })
+	s, err := load(ctx, t, script, count, duration)
+	profile.Wait()
+	s.sign, s.verify = found.sign*s.cpu, found.verify*s.cpu
+	return s, errors.Join(err, failed)
 }
 
 // load has wrk make as many calls as it can.

@@ -27,6 +27,10 @@ func (r *results) print(to io.Writer) {
 		row(name, mega(float64(b.Bytes)), fmt.Sprintf("%.0f", b.StartMilliseconds), mega(float64(b.IdleBytes)), mega(float64(b.IdlePrivateBytes)))
 	}
 	row("\nRSA 2048", "sign us", "verify us")
+	for _, count := range connections {
+		l := r.median(targetVerifying, count)
+		row(fmt.Sprintf("in the sidecar, %d connections", count), micro(l.Sign), micro(l.Verify))
+	}
 	row("Go crypto/rsa, all CPUs at once", micro(r.Cryptography.BusySign), micro(r.Cryptography.BusyVerify))
 	row("Go crypto/rsa, one CPU", micro(r.Cryptography.GoSign), micro(r.Cryptography.GoVerify))
 	if r.Cryptography.OpenSSLSign > 0 {

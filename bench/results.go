@@ -17,8 +17,8 @@ type results struct {
 	Go       string
 	LoadAvg  string // the machine's, when the run began
 	Binaries map[string]*binary
-	// Cryptography is one signature and one verification by a 2048-bit key.
-	// Busy are those on all CPUs at once.
+	// Cryptography is one signature and one verification by a 2048-bit key, in a
+	// loop. Busy are those on all CPUs at once.
 	Cryptography struct{ GoSign, GoVerify, BusySign, BusyVerify, OpenSSLSign, OpenSSLVerify float64 }
 	Targets      []*measured
 	Overload     *overload
@@ -52,6 +52,7 @@ type loaded struct {
 	CPU               float64 // of the process tree, for each request
 	P50, P99          float64
 	Resident          float64 // of the process tree, the most that was seen
+	Sign, Verify      float64 `json:",omitempty"` // of CPU
 }
 
 func newResults() *results {
@@ -110,6 +111,8 @@ func (r *results) median(name string, connections int) *loaded {
 		P50:               of(func(s sample) float64 { return s.p50 }),
 		P99:               of(func(s sample) float64 { return s.p99 }),
 		Resident:          of(func(s sample) float64 { return s.resident }),
+		Sign:              of(func(s sample) float64 { return s.sign }),
+		Verify:            of(func(s sample) float64 { return s.verify }),
 	}
 }
 

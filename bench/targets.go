@@ -25,6 +25,7 @@ type target struct {
 	*process
 	name       string
 	healthPort int // of the sidecar
+	adminPort  int // of Caddy
 }
 
 // startTargets starts them all. Each is started several times first to find out
@@ -58,6 +59,9 @@ func startCaddy(ctx context.Context, m *material, name string, upstreamPort int,
 		return nil, err
 	}
 	if t.healthPort, err = freePort(); err != nil {
+		return nil, err
+	}
+	if t.adminPort, err = freePort(); err != nil {
 		return nil, err
 	}
 	config := filepath.Join(m.dir, fmt.Sprintf("%d.caddyfile", t.port))
@@ -110,7 +114,7 @@ func (t *target) describe(b *binary, starts []float64) error {
 
 // caddyfile is the target's configuration.
 func (t *target) caddyfile(m *material, upstreamPort int) string {
-	const global = "{\n\tadmin off\n\tpersist_config off\n}\n"
+	global := fmt.Sprintf("{\n\tadmin 127.0.0.1:%d\n\tpersist_config off\n}\n", t.adminPort)
 	if t.name == targetPlain {
 		return fmt.Sprintf("%s:%d {\n\tbind 127.0.0.1\n\treverse_proxy 127.0.0.1:%d\n}\n", global, t.port, upstreamPort)
 	}

@@ -4,7 +4,7 @@
 // static upstream and take the same load of wrk, in turn, for several rounds; what
 // is reported is the median of the rounds.
 //
-//	cd bench && go run .          # about three minutes
+//	cd bench && go run .          # about five minutes
 //	cd bench && go run . -quick   # under a minute, one short round
 //
 // It prints a table, and writes results.json beside itself and the chart
@@ -34,7 +34,7 @@ type plan struct {
 }
 
 var (
-	fullPlan  = plan{rounds: 3, load: 6 * time.Second, overload: 15 * time.Second, starts: 5, timeout: 6 * time.Minute}
+	fullPlan  = plan{rounds: 5, load: 5 * time.Second, overload: 15 * time.Second, starts: 5, timeout: 10 * time.Minute}
 	quickPlan = plan{rounds: 1, load: 2 * time.Second, overload: 4 * time.Second, starts: 3, timeout: 2 * time.Minute}
 )
 

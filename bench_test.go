@@ -162,7 +162,7 @@ func (h *Handler) performUnsigned(w http.ResponseWriter, r *http.Request, next c
 	c.keys = c.merchant.keyring.current.Load()
 	c.fingerprint, c.requestTime = c.keys.signing.fingerprint, h.now()
 	c.body, c.signature = request.Fill(c.merchant.identity, c.requestTime), "signature"
-	observe(r.Context(), processMetrics.signing.WithLabelValues(c.keys.signing.source), 0)
+	observe(c.trace, processMetrics.signing.WithLabelValues(c.keys.signing.source), 0)
 	answer, err := h.send(c, r, next)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
@@ -22,6 +23,7 @@ type call struct {
 	// id tells the call from others, in the log and in the answer.
 	id       string
 	received time.Time
+	trace    trace.SpanContext // that surrounds the call, if it is valid
 	// bodyRead is set once the application's body was read to its end.
 	bodyRead bool
 
@@ -44,7 +46,10 @@ type call struct {
 // newCall begins a call.
 func (h *Handler) newCall(r *http.Request) *call {
 	id, _ := replacer(r.Context()).GetString("http.request.uuid")
-	return &call{id: id, received: time.Now(), retryRepeatable: h.RetryRepeatable, exchange: new(exchange)}
+	return &call{
+		id: id, received: time.Now(), trace: trace.SpanContextFromContext(r.Context()),
+		retryRepeatable: h.RetryRepeatable, exchange: new(exchange),
+	}
 }
 
 // exchange is one signed request to the gateway: signed here, carried by the
@@ -118,7 +123,7 @@ func (h *Handler) send(c *call, r *http.Request, next caddyhttp.Handler) (answer
 	began := time.Now()
 	defer func() {
 		c.upstream = time.Since(began)
-		observe(ctx, processMetrics.upstream.WithLabelValues(c.route.name), c.upstream.Seconds())
+		observe(c.trace, processMetrics.upstream.WithLabelValues(c.route.name), c.upstream.Seconds())
 		endSpan(span, err)
 	}()
 	err = next.ServeHTTP(received, c.outgoing(ctx, r, h.Shadow))
@@ -138,7 +143,7 @@ func (h *Handler) send(c *call, r *http.Request, next caddyhttp.Handler) (answer
 // without the sidecar.
 func (c *call) outgoing(ctx context.Context, r *http.Request, shadow bool) *http.Request {
 	ctx = context.WithValue(ctx, callKey{}, c)
-	ctx = httptrace.WithClientTrace(ctx, c.trace())
+	ctx = httptrace.WithClientTrace(ctx, c.watch())
 
 	out := r.WithContext(ctx)
 	out.Method = http.MethodPost
@@ -192,8 +197,8 @@ func removeAuthentication(header http.Header) {
 	delete(header, canonicalAuthTokenHeader)
 }
 
-// trace notes how far the call gets.
-func (c *call) trace() *httptrace.ClientTrace {
+// watch notes how far the call gets.
+func (c *call) watch() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GetConn:      func(string) { c.connecting.Store(true) },
 		WroteHeaders: func() { c.written.Store(true) },

@@ -31,6 +31,8 @@ const (
 // clock compares the gateway's clock, as its answers show it in Date, with ours.
 type clock struct {
 	mutex   sync.Mutex
+	text    string          // the last Date, as it was sent,
+	date    time.Time       // and what it says
 	samples []time.Duration // the last ones, the oldest first
 	level   time.Duration   // the last one that was complained about
 	skew    atomic.Pointer[time.Duration]
@@ -39,15 +41,22 @@ type clock struct {
 // observe takes the Date of an answer whose first byte arrived at the time
 // given, and logs when the skew becomes large or small again.
 func (c *clock) observe(header http.Header, arrived time.Time, logger *zap.Logger) {
-	date, err := http.ParseTime(header.Get("Date"))
-	if err != nil || arrived.IsZero() {
+	text := header.Get("Date")
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if text != c.text { // which it seldom is in a busy second
+		date, err := http.ParseTime(text)
+		if err != nil {
+			return
+		}
+		c.text, c.date = text, date
+	}
+	if c.text == "" || arrived.IsZero() {
 		return
 	}
 	// The fraction is cut off; half a second is the best guess.
-	sample := date.Add(500 * time.Millisecond).Sub(arrived)
+	sample := c.date.Add(500 * time.Millisecond).Sub(arrived)
 
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
 	if len(c.samples) == clockSamples {
 		c.samples = c.samples[1:]
 	}

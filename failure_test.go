@@ -111,8 +111,8 @@ func TestFailedByContext(t *testing.T) {
 // The reverse proxy hides why it could not connect; the trace knows.
 func TestFailedByConnectError(t *testing.T) {
 	c := call{exchange: new(exchange)}
-	c.trace().GetConn("")
-	c.trace().ConnectDone("tcp", "", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)})
+	c.watch().GetConn("")
+	c.watch().ConnectDone("tcp", "", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)})
 	f := c.failed(context.Background(), &answer{}, errors.New("opaque"))
 	assert.Equal(t, "connection_refused", f.proxyError)
 }

@@ -1,7 +1,6 @@
 package payermax
 
 import (
-	"context"
 	"errors"
 
 	"github.com/caddyserver/caddy/v2"
@@ -151,8 +150,7 @@ func (m *metrics) register(ctx caddy.Context) error {
 
 // observe adds a duration in seconds, with the trace that it belongs to as the
 // exemplar if that is kept.
-func observe(ctx context.Context, o prometheus.Observer, seconds float64) {
-	span := trace.SpanContextFromContext(ctx)
+func observe(span trace.SpanContext, o prometheus.Observer, seconds float64) {
 	if withExemplar, ok := o.(prometheus.ExemplarObserver); ok && span.IsSampled() {
 		withExemplar.ObserveWithExemplar(seconds, prometheus.Labels{"trace_id": span.TraceID().String()})
 		return

@@ -319,7 +319,7 @@ func (h *Handler) sign(ctx context.Context, c *call, key *signingKey, request *e
 	began := time.Now()
 	c.signature, err = signatures.sign(ctx, key, c.body)
 	c.signing = time.Since(began)
-	observe(ctx, processMetrics.signing.WithLabelValues(key.source), c.signing.Seconds())
+	observe(c.trace, processMetrics.signing.WithLabelValues(key.source), c.signing.Seconds())
 	if err != nil {
 		return signingFailed(err)
 	}

@@ -28,7 +28,7 @@ func (h *Handler) record(r *http.Request, c *call, a *answer, refused *refusal) 
 	placeholders.Set("payermax.endpoint", c.route.name)
 	placeholders.Set("payermax.outcome", string(ended))
 	c.addToAccessLog(r.Context(), ended)
-	c.count(r, ended, refused)
+	c.count(ended, refused)
 	if entry := h.logger.Check(c.severity(ended), "call"); entry != nil {
 		entry.Write(zap.Inline(&line{c, ended, a, refused}))
 	}
@@ -51,14 +51,14 @@ func (c *call) addToAccessLog(ctx context.Context, ended outcome) {
 }
 
 // count adds the call to the metrics.
-func (c *call) count(r *http.Request, ended outcome, refused *refusal) {
+func (c *call) count(ended outcome, refused *refusal) {
 	endpoint := c.route.name
 	if endpoint == "" {
 		endpoint = other
 	}
 	m := processMetrics
 	m.requests.WithLabelValues(endpoint, string(ended)).Inc()
-	observe(r.Context(), m.duration.WithLabelValues(endpoint), time.Since(c.received).Seconds())
+	observe(c.trace, m.duration.WithLabelValues(endpoint), time.Since(c.received).Seconds())
 	m.requestBytes.WithLabelValues(endpoint).Add(float64(len(c.body)))
 	for _, v := range c.warned {
 		m.violations.WithLabelValues(endpoint, v.Row, v.Rule, "warned").Inc()

@@ -6,6 +6,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 )
 
 // instrumentation names this module in traces.
@@ -15,11 +16,10 @@ const instrumentation = "github.com/caddy-payermax/caddy-payermax"
 // directive began; without one it does nothing. Nothing of the trace is sent to
 // PayerMax.
 func (c *call) startSpan(ctx context.Context, step string) (context.Context, trace.Span) {
-	around := trace.SpanFromContext(ctx)
-	if !around.SpanContext().IsValid() {
-		return ctx, around // which is none
+	if !c.trace.IsValid() {
+		return ctx, noop.Span{}
 	}
-	return around.TracerProvider().Tracer(instrumentation).
+	return trace.SpanFromContext(ctx).TracerProvider().Tracer(instrumentation).
 		Start(ctx, "payermax."+step, trace.WithAttributes(attribute.String("payermax.endpoint", c.route.name)))
 }
 

@@ -33,13 +33,14 @@ func measureRounds(ctx context.Context, p plan, targets []*target, m *material, 
 				if _, err := load(ctx, t, script, count, warming); err != nil {
 					return err
 				}
-				measure := load
-				if t.name == targetVerifying {
-					measure = profiledLoad
-				}
-				s, err := measure(ctx, t, script, count, p.load)
+				s, err := load(ctx, t, script, count, p.load)
 				if err != nil {
 					return err
+				}
+				if t.name == targetVerifying {
+					if s.sign, s.verify, err = cryptographyUnder(ctx, t, script, count, p.load); err != nil {
+						return err
+					}
 				}
 				found.add(t.name, count, s)
 			}
@@ -57,8 +58,10 @@ type sample struct {
 	sign, verify      float64 // seconds of the CPU time, for each request; of the verifying sidecar only
 }
 
-// profiledLoad is load with the cost of the cryptography.
-func profiledLoad(ctx context.Context, t *target, script string, count int, duration time.Duration) (sample, error) {
+// cryptographyUnder returns what a signature and a verification take under a load,
+// in seconds of CPU time. To find that out takes some itself, so it is a load of its
+// own.
+func cryptographyUnder(ctx context.Context, t *target, script string, count int, duration time.Duration) (sign, verify float64, err error) {
 	var (
 		found   shares
 		failed  error
@@ -67,8 +70,7 @@ func profiledLoad(ctx context.Context, t *target, script string, count int, dura
 	profile.Go(func() { found, failed = t.shares(ctx, duration-time.Second) })
 	s, err := load(ctx, t, script, count, duration)
 	profile.Wait()
-	s.sign, s.verify = found.sign*s.cpu, found.verify*s.cpu
-	return s, errors.Join(err, failed)
+	return found.sign * s.cpu, found.verify * s.cpu, errors.Join(err, failed)
 }
 
 // load has wrk make as many calls as it can.

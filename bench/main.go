@@ -34,7 +34,7 @@ type plan struct {
 }
 
 var (
-	fullPlan  = plan{rounds: 5, load: 5 * time.Second, overload: 15 * time.Second, starts: 5, timeout: 10 * time.Minute}
+	fullPlan  = plan{rounds: 5, load: 4 * time.Second, overload: 15 * time.Second, starts: 5, timeout: 10 * time.Minute}
 	quickPlan = plan{rounds: 1, load: 2 * time.Second, overload: 4 * time.Second, starts: 3, timeout: 2 * time.Minute}
 )
 

@@ -116,7 +116,8 @@ func (t *Transport) send(c *call, r *http.Request) (*http.Response, error) {
 	// Where a reverse proxy copies the header for each attempt, this is the
 	// attempt's own copy; what authenticates must not be in it when it is logged,
 	// whatever becomes of the attempt.
-	out := r.WithContext(r.Context())
+	out, address := r.WithContext(r.Context()), *r.URL
+	out.URL = &address                // whose scheme is this attempt's
 	out.Header = maps.Clone(r.Header) // whose values nobody changes
 	removeAuthentication(r.Header)
 	t.SetScheme(out)

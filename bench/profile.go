@@ -19,9 +19,9 @@ const (
 type shares struct{ sign, verify float64 }
 
 // shares takes a CPU profile of the target for the duration, in whole seconds, and
-// returns what its cryptography takes. That is more, for each request, than the same
-// operations take in a loop: between two signatures everything else has been through
-// the caches, and the other processes on the machine want their time.
+// returns what its cryptography takes. That can be more, for each request, than the
+// same operations take in a loop: between two signatures everything else has been
+// through the caches, and the other processes on the machine want their time.
 func (t *target) shares(ctx context.Context, duration time.Duration) (shares, error) {
 	url := fmt.Sprintf("http://127.0.0.1:%d/debug/pprof/profile?seconds=%d", t.adminPort, int(duration.Seconds()))
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

@@ -27,7 +27,7 @@ func custodian(t *testing.T, gateway *upstream, keyPath string) (s *sidecar, adm
 	metrics
 }
 http://:%d {
-	bind 127.0.0.1
+	bind handover/127.0.0.1 # or a reload could close the connection of the call after it
 	payermax_health
 	metrics /metrics
 	payermax /aggregate-pay/* {

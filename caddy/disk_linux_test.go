@@ -79,7 +79,8 @@ func TestDiskFullOfState(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			port := freePort(t)
-			config := strings.NewReplacer("admin off", fmt.Sprintf("admin 127.0.0.1:%d", freePort(t)), "persist_config off", "").Replace(caddyfile(port, block))
+			config := strings.NewReplacer("admin off", fmt.Sprintf("admin 127.0.0.1:%d", freePort(t)), "persist_config off", "",
+				"bind 127.0.0.1", "bind handover/127.0.0.1").Replace(caddyfile(port, block))
 			s := start(t, "127.0.0.1:"+strconv.Itoa(port), config, test.env)
 			s.awaitLog(t, test.says...)
 			s.requireLogged(t, pay(t, s, gateway, "orderAndPay"), "answered")

@@ -149,7 +149,9 @@ func tryToLoad(t *testing.T, admin, contentType, config string) string {
 	require.NoError(t, err)
 	request.Header.Set("Content-Type", contentType)
 	request.Header.Set("Cache-Control", "must-revalidate") // or the same config would not be loaded
-	answer, err := http.DefaultClient.Do(request)
+	// Each reload replaces the admin endpoint, and with it the connections to it.
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Do(request)
 	require.NoError(t, err)
 	defer answer.Body.Close()
 	said, err := io.ReadAll(answer.Body)

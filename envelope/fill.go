@@ -3,11 +3,12 @@ package envelope
 import (
 	"bytes"
 	"fmt"
-	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
 )
 
 // requestTimeLayout is the form of requestTime in PayerMax's own examples:
@@ -185,20 +186,23 @@ func appendString(out []byte, s string) []byte {
 	return out
 }
 
-// lookAlike returns the envelope's member that name differs from only in case,
-// underscores or hyphens, or "" when there is none or name is that very member.
-// PayerMax's Java parser matches names that loosely, so a second "AppId" could
-// be read in place of the one that was checked and filled in.
-func lookAlike(name string) string {
-	loose := looseName.Replace(name)
-	for _, known := range []string{
+// knownMembers are the envelope's own, by what [lookalike.Fold] makes of them.
+var knownMembers = func() map[string]string {
+	known := make(map[string]string)
+	for _, name := range []string{
 		"version", "keyVersion", "requestTime", "appId", "merchantAppId", "merchantNo", "spMerchantNo", "data",
 	} {
-		if name != known && strings.EqualFold(loose, known) {
-			return known
-		}
+		known[lookalike.Fold(name)] = name
+	}
+	return known
+}()
+
+// lookAlike returns the envelope's member that a parser could take name for, or
+// "" when there is none or name is that very member. PayerMax could read a second
+// "AppId" in place of the one that was checked and filled in.
+func lookAlike(name string) string {
+	if known := knownMembers[lookalike.Fold(name)]; known != name {
+		return known
 	}
 	return ""
 }
-
-var looseName = strings.NewReplacer("_", "", "-", "")

@@ -63,7 +63,7 @@ func appendAmounts(amounts []Amount, f *field, row string, raw jsontext.Value) (
 	}
 	for _, l := range m.lookAlikes {
 		if f.members.money[l.field] {
-			return nil, fmt.Errorf(`%s.%s must be written exactly so; a member differs from it only in letter case, "_" or "-"`,
+			return nil, fmt.Errorf(`%s.%s must be written exactly so; a member differs from it only in letter case, spaces, "_" or "-"`,
 				row, f.members.fields[l.field].name)
 		}
 	}

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
 )
 
 // field is one row of a PayerMax field table. The first columns are PayerMax's
@@ -154,7 +154,7 @@ func nameOf(sent jsontext.Kind) string {
 type table struct {
 	fields  []field
 	byName  map[string]int
-	byShape map[string]int // the names as fold writes them
+	byShape map[string]int // the names as lookalike.Fold writes them
 
 	// money are the fields that Amounts has to understand: amounts that are
 	// moved, their currencies, and the objects that hold some.
@@ -171,7 +171,7 @@ func newTable(fields ...field) *table {
 	}
 	for i, f := range fields {
 		t.byName[f.name] = i
-		t.byShape[string(fold(nil, []byte(f.name)))] = i
+		t.byShape[lookalike.Fold(f.name)] = i
 	}
 	for i, f := range fields {
 		switch {
@@ -190,47 +190,10 @@ func (t *table) movesMoney() bool { return slices.Contains(t.money, true) }
 // lookAlike finds the field that a name, which is no field's name itself, could
 // be taken for: `totalamount`, `user_id`, `Currency`.
 //
-// PayerMax runs on Java, where JSON libraries commonly bind names without
-// regard to case, "_" and "-" (fastjson, which PayerMax's SDK uses, calls it
-// smart match). Such a member could be read as the real field there, after it
-// passed here as an unknown one that no rule looks at.
+// Such a member could be read as the real field at PayerMax, after it passed
+// here as an unknown one that no rule looks at.
 func (t *table) lookAlike(name []byte) (index int, ok bool) {
 	var shape [64]byte // longer than any field's name
-	index, ok = t.byShape[string(fold(shape[:0], name))]
+	index, ok = t.byShape[string(lookalike.Append(shape[:0], name))]
 	return index, ok
-}
-
-// fold appends name without "_" and "-" and with one spelling for all cases of
-// a letter.
-func fold(dst, name []byte) []byte {
-	for len(name) > 0 {
-		r, size := utf8.DecodeRune(name)
-		name = name[size:]
-		switch {
-		case r == '_' || r == '-':
-			continue
-		case 'a' <= r && r <= 'z':
-			r -= 'a' - 'A'
-		case r == 'ı' || r == 'İ':
-			// Java's equalsIgnoreCase takes both for an i; Unicode's simple
-			// folding, which Go follows, takes neither.
-			r = 'I'
-		case r >= utf8.RuneSelf:
-			r = smallestCase(r)
-		}
-		dst = utf8.AppendRune(dst, r)
-	}
-	return dst
-}
-
-// smallestCase returns the first of the characters that differ from r only in
-// case: S for the long s, K for the Kelvin sign.
-func smallestCase(r rune) rune {
-	for {
-		next := unicode.SimpleFold(r)
-		if next <= r {
-			return next
-		}
-		r = next
-	}
 }

@@ -54,7 +54,7 @@ func TestNestedTables(t *testing.T) {
 			"data.goodsDetails[0].quantity must be a JSON number, but a string was sent; send a number",
 		"/data/goodsDetails/1 type: data.goodsDetails[1] must be an object, but a number was sent; send an object",
 		"/data/goodsDetails/2/goods_name lookAlike: data.goodsDetails[2].goodsName must be written exactly so; " +
-			`rename the member that differs from goodsName only in letter case, "_" or "-"`,
+			`rename the member that differs from goodsName only in letter case, spaces, "_" or "-"`,
 	}, got)
 }
 

@@ -42,7 +42,7 @@ type Violation struct {
 	//	country    the code is not assigned in ISO 3166-1
 	//	decimals   the amount has more decimals than PayerMax takes in its currency
 	//	minimum    the amount is too small
-	//	lookAlike  the name differs from a field's only in case, "_" or "-"
+	//	lookAlike  the name differs from a field's only in case, spaces, "_" or "-"
 	//	contract   the value is valid, but outside the merchant's own contract
 	Rule string `json:"rule"`
 

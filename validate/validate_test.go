@@ -143,7 +143,8 @@ func TestValidateLooksAlike(t *testing.T) {
 		{"userıd", "userId"},
 		{"to\u212aenForFutureUse", "tokenForFutureUse"}, // the Kelvin sign
 		{`mit\u0074ype`, "mitType"},
-		{"user id", ""},
+		{"user id", "userId"},
+		{"user\u200bId", "userId"}, // which cannot be seen
 		{"user.id", ""},
 		{"userIds", ""},
 		{"user", ""},

@@ -16,9 +16,6 @@ var capture14 = newTable(
 	},
 )
 
-// capture15 is version 1.5, which has the same table.
-var capture15 = capture14
-
 // requestID is the merchant's own number of a capture or a cancel.
 var requestID = field{
 	name: "requestId", kind: text, required: true, maxLength: 64,

@@ -105,11 +105,6 @@ var orderAndPay14 = newTable(
 	},
 )
 
-// orderAndPay15 is the table of version 1.5, which PayerMax's pages declare
-// since the OpenAPI file: the rows are those of 1.4, and the subscription
-// guides' examples of 1.5 pass both.
-var orderAndPay15 = orderAndPay14
-
 // directPayment makes a field required for orders that are not paid on
 // PayerMax's own page.
 var directPayment = is("integrate", "Direct_Payment")

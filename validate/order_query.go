@@ -4,9 +4,6 @@ package validate
 // which asks for the state of an order, in version 1.4.
 var orderQuery14 = newTable(outTradeNo)
 
-// orderQuery15 is version 1.5, which has the same table.
-var orderQuery15 = orderQuery14
-
 // outTradeNo names an order that exists, so its number has the form of one.
 var outTradeNo = field{
 	name: "outTradeNo", kind: text, required: true, maxLength: 64, check: orderNumber,

@@ -24,6 +24,3 @@ var refund14 = newTable(
 		expects: `an absolute URL, such as "https://shop.example/payermax/callback", at most 256 characters`,
 	},
 )
-
-// refund15 is version 1.5, which has the same table.
-var refund15 = refund14

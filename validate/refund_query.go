@@ -10,6 +10,3 @@ var refundQuery14 = newTable(
 	},
 	field{name: "refundTradeNo", kind: text, maxLength: 64},
 )
-
-// refundQuery15 is version 1.5, which has the same table.
-var refundQuery15 = refundQuery14

@@ -87,36 +87,28 @@ type RuleSet struct {
 // version on its own.
 //
 // PayerMax's OpenAPI file of March 2026 declares 1.4 for all but the session,
-// and its pages meanwhile 1.5, with the same tables.
+// and its pages meanwhile 1.5, with the same tables: the subscription guides'
+// examples of 1.5 pass both.
 var ruleSets = map[string]map[string]*RuleSet{
 	"applyDropinSession": {
 		"1.5": newRuleSet(applyDropinSession15),
 		"1.6": newRuleSet(applyDropinSession16),
 	},
-	"orderAndPay": {
-		"1.4": newRuleSet(orderAndPay14),
-		"1.5": newRuleSet(orderAndPay15),
-	},
-	"orderQuery": {
-		"1.4": newRuleSet(orderQuery14),
-		"1.5": newRuleSet(orderQuery15),
-	},
-	"refund": {
-		"1.4": newRuleSet(refund14),
-		"1.5": newRuleSet(refund15),
-	},
-	"refundQuery": {
-		"1.4": newRuleSet(refundQuery14),
-		"1.5": newRuleSet(refundQuery15),
-	},
-	"capture": {
-		"1.4": newRuleSet(capture14),
-		"1.5": newRuleSet(capture15),
-	},
-	"cancel": {
-		"1.4": newRuleSet(cancel14),
-		"1.5": newRuleSet(cancel15),
-	},
+	"orderAndPay": sameRules(orderAndPay14, "1.4", "1.5"),
+	"orderQuery":  sameRules(orderQuery14, "1.4", "1.5"),
+	"refund":      sameRules(refund14, "1.4", "1.5"),
+	"refundQuery": sameRules(refundQuery14, "1.4", "1.5"),
+	"capture":     sameRules(capture14, "1.4", "1.5"),
+	"cancel":      sameRules(cancel14, "1.4", "1.5"),
+}
+
+// sameRules are the rules of versions that have one table.
+func sameRules(members *table, versions ...string) map[string]*RuleSet {
+	rules := make(map[string]*RuleSet, len(versions))
+	for _, version := range versions {
+		rules[version] = newRuleSet(members)
+	}
+	return rules
 }
 
 // newRuleSet wraps the table of an endpoint in the envelope's data field, which

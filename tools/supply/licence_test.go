@@ -18,7 +18,7 @@ License as published by the Free Software Foundation; either version 2 of the Li
 )
 
 func TestReadLicence(t *testing.T) {
-	apache, err := os.ReadFile("../LICENSE")
+	apache, err := os.ReadFile("../../LICENSE")
 	require.NoError(t, err)
 	bsd, err := os.ReadFile(filepath.Join(moduleFolder(t, "github.com/google/licensecheck"), "LICENSE"))
 	require.NoError(t, err)
@@ -88,7 +88,7 @@ func exists(path string) bool {
 
 // The page names the licences that are accepted.
 func TestAcceptedAreDocumented(t *testing.T) {
-	page, err := os.ReadFile("../docs/supply-chain.md")
+	page, err := os.ReadFile("../../docs/supply-chain.md")
 	require.NoError(t, err)
 	assert.Contains(t, string(page), "none of these: "+strings.Join(accepted, ", ")+".")
 }

@@ -1,4 +1,4 @@
-module github.com/caddy-payermax/caddy-payermax/bench
+module github.com/caddy-payermax/caddy-payermax/tools/bench
 
 go 1.26.0
 

@@ -1,4 +1,4 @@
-module github.com/caddy-payermax/caddy-payermax/supply
+module github.com/caddy-payermax/caddy-payermax/tools/supply
 
 go 1.26.0
 

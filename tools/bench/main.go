@@ -4,8 +4,8 @@
 // static upstream and take the same load of wrk, in turn, for several rounds; what
 // is reported is the median of the rounds.
 //
-//	cd bench && go run .          # about five minutes
-//	cd bench && go run . -quick   # under a minute, one short round
+//	cd tools/bench && go run .          # about five minutes
+//	cd tools/bench && go run . -quick   # under a minute, one short round
 //
 // It prints a table, and writes results.json beside itself and the chart
 // docs/performance.svg. It needs wrk; nginx (Debian's nginx-light,
@@ -113,7 +113,7 @@ func run(ctx context.Context, p plan, quick bool) error {
 	if quick {
 		return nil
 	}
-	if err := found.save(filepath.Join(root, "bench", "results.json")); err != nil {
+	if err := found.save(filepath.Join(root, "tools", "bench", "results.json")); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(root, "docs", "performance.svg"), []byte(found.chart()), 0o644)
@@ -126,10 +126,10 @@ func moduleRoot() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, dir := range []string{here, filepath.Dir(here)} {
+	for _, dir := range []string{here, filepath.Join(here, "..", "..")} {
 		if _, err := os.Stat(filepath.Join(dir, "caddy", "main.go")); err == nil {
 			return dir, nil
 		}
 	}
-	return "", fmt.Errorf("run it in the repository or in its bench folder, not in %s", here)
+	return "", fmt.Errorf("run it in the repository or in tools/bench, not in %s", here)
 }

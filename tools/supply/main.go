@@ -1,8 +1,8 @@
 // Command supply says what is linked into the binary that is shipped, and under
 // which licences:
 //
-//	cd supply && go run . ../bin/caddy          # compares docs/licences.md, writes bin/caddy.cdx.json
-//	cd supply && go run . -update ../bin/caddy  # writes both
+//	cd tools/supply && go run . ../../bin/caddy          # compares docs/licences.md, writes bin/caddy.cdx.json
+//	cd tools/supply && go run . -update ../../bin/caddy  # writes both
 //
 // What is linked it learns from the binary itself. It fails if that is not what
 // docs/licences.md lists, if a module's licence is not known, or if it is not one
@@ -17,7 +17,7 @@ import (
 	"path/filepath"
 )
 
-const repository = ".."
+const repository = "../.."
 
 func main() {
 	update := flag.Bool("update", false, "write docs/licences.md anew, instead of comparing it")
@@ -84,7 +84,7 @@ func settle(path string, wanted []byte, update bool) error {
 	wantedLines, haveLines := bytes.Split(wanted, []byte("\n")), bytes.Split(have, []byte("\n"))
 	for i := range max(len(wantedLines), len(haveLines)) {
 		if i >= len(wantedLines) || i >= len(haveLines) || !bytes.Equal(wantedLines[i], haveLines[i]) {
-			return fmt.Errorf("%s:%d is not what is linked; write it anew, and read the difference: cd supply && go run . -update ../bin/caddy", path, i+1)
+			return fmt.Errorf("%s:%d is not what is linked; write it anew, and read the difference: cd tools/supply && go run . -update ../../bin/caddy", path, i+1)
 		}
 	}
 	return nil

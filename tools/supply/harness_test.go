@@ -37,7 +37,7 @@ var shipped = sync.OnceValues(func() (*binary, error) {
 		command.Dir = repository
 		command.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if said, err := command.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("building ../caddy: %w\n%s", err, said)
+			return nil, fmt.Errorf("building ../../caddy: %w\n%s", err, said)
 		}
 	}
 	return readBinary(path)

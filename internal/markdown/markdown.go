@@ -1,13 +1,34 @@
-// Package markdown reads of a page what tests want to know: its blocks of code,
-// its tables, where it links to, and where it can be linked to. It knows the
-// Markdown of this repository's pages, not all there is.
+// Package markdown finds in a page what tests ask about: its blocks of code, its
+// tables, where it links to, and where it can be linked to. It reads GitHub's
+// Markdown, by goldmark, which Caddy's templates link already.
 package markdown
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	extensions "github.com/yuin/goldmark/extension/ast"
+	"github.com/yuin/goldmark/text"
 )
+
+var reader = goldmark.New(goldmark.WithExtensions(extension.GFM)).Parser()
+
+// visit calls see for the nodes of a page, in their order.
+func visit(page string, see func(node ast.Node, source []byte)) {
+	source := []byte(page)
+	// The walk ends with an error only if see returns one.
+	_ = ast.Walk(reader.Parse(text.NewReader(source)), func(node ast.Node, entering bool) (ast.WalkStatus, error) {
+		if entering {
+			see(node, source)
+		}
+		return ast.WalkContinue, nil
+	})
+}
 
 // Block is a fenced block of code.
 type Block struct {
@@ -18,15 +39,29 @@ type Block struct {
 	Text    string
 }
 
-var fenced = regexp.MustCompile("(?ms)^(?:<!-- ([^\n]*?) -->\n)?```([a-z]*)\n(.*?)^```$")
-
 // Blocks returns the blocks of a page, from its top to its end.
 func Blocks(page string) []Block {
 	var blocks []Block
-	for _, found := range fenced.FindAllStringSubmatch(page, -1) {
-		blocks = append(blocks, Block{Comment: found[1], Language: found[2], Text: found[3]})
-	}
+	visit(page, func(node ast.Node, source []byte) {
+		if code, ok := node.(*ast.FencedCodeBlock); ok {
+			blocks = append(blocks, Block{
+				Language: string(code.Language(source)),
+				Comment:  commentBefore(code, source),
+				Text:     string(code.Lines().Value(source)),
+			})
+		}
+	})
 	return blocks
+}
+
+// commentBefore returns the text of the HTML comment right before a block.
+func commentBefore(block ast.Node, source []byte) string {
+	html, ok := block.PreviousSibling().(*ast.HTMLBlock)
+	if !ok || block.HasBlankPreviousLines() {
+		return ""
+	}
+	comment := strings.TrimSpace(string(html.Lines().Value(source)))
+	return strings.TrimSpace(strings.TrimSuffix(strings.TrimPrefix(comment, "<!--"), "-->"))
 }
 
 // Section returns what stands under a heading of the second level, up to the
@@ -40,61 +75,70 @@ func Section(page, heading string) (string, error) {
 	return section, nil
 }
 
-// Rows returns the cells of all tables of a text, without their heads.
-func Rows(text string) [][]string {
+// Rows returns the cells of all tables of a text as they are written, without
+// the tables' heads.
+func Rows(page string) [][]string {
 	var rows [][]string
-	inTable := false
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		switch {
-		case !strings.HasPrefix(line, "|"):
-			inTable = false
-		case strings.Trim(line, "|-: ") == "":
-			inTable = true
-		case inTable:
-			cells := strings.Split(strings.Trim(line, "|"), " | ")
-			for i := range cells {
-				cells[i] = strings.TrimSpace(cells[i])
-			}
-			rows = append(rows, cells)
+	visit(page, func(node ast.Node, source []byte) {
+		row, ok := node.(*extensions.TableRow)
+		if !ok {
+			return
 		}
-	}
+		var cells []string
+		for cell := row.FirstChild(); cell != nil; cell = cell.NextSibling() {
+			cells = append(cells, string(bytes.TrimSpace(cell.Lines().Value(source))))
+		}
+		rows = append(rows, cells)
+	})
 	return rows
 }
-
-var (
-	codeSpan = regexp.MustCompile("`[^`\n]+`")
-	link     = regexp.MustCompile(`\]\(([^)\s]+)\)`)
-	heading  = regexp.MustCompile(`(?m)^#{1,6} +(.+)$`)
-	linked   = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
-	unlinked = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
-)
 
 // Links returns where a page links to, images included.
 func Links(page string) []string {
 	var targets []string
-	for _, found := range link.FindAllStringSubmatch(codeSpan.ReplaceAllString(prose(page), "x"), -1) {
-		targets = append(targets, found[1])
-	}
+	visit(page, func(node ast.Node, _ []byte) {
+		switch n := node.(type) {
+		case *ast.Link:
+			targets = append(targets, string(n.Destination))
+		case *ast.Image:
+			targets = append(targets, string(n.Destination))
+		}
+	})
 	return targets
 }
+
+var notInAnchor = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
 
 // Anchors returns the names of a page's headings, as GitHub makes them.
 func Anchors(page string) map[string]bool {
 	anchors := make(map[string]bool)
 	seen := make(map[string]int)
-	for _, found := range heading.FindAllStringSubmatch(prose(page), -1) {
-		text := strings.ToLower(linked.ReplaceAllString(found[1], "$1"))
-		name := strings.ReplaceAll(unlinked.ReplaceAllString(text, ""), " ", "-")
+	visit(page, func(node ast.Node, source []byte) {
+		heading, ok := node.(*ast.Heading)
+		if !ok {
+			return
+		}
+		words := strings.ToLower(plainText(heading, source))
+		name := strings.ReplaceAll(notInAnchor.ReplaceAllString(words, ""), " ", "-")
 		anchor := name
 		if seen[name] > 0 {
 			anchor = fmt.Sprintf("%s-%d", name, seen[name])
 		}
 		seen[name]++
 		anchors[anchor] = true
-	}
+	})
 	return anchors
 }
 
-// prose is a page without its blocks of code.
-func prose(page string) string { return fenced.ReplaceAllString(page, "") }
+// plainText returns the words of a node without their markup.
+func plainText(node ast.Node, source []byte) string {
+	var words strings.Builder
+	for child := node.FirstChild(); child != nil; child = child.NextSibling() {
+		if leaf, ok := child.(*ast.Text); ok {
+			words.Write(leaf.Value(source))
+			continue
+		}
+		words.WriteString(plainText(child, source))
+	}
+	return words.String()
+}

@@ -1,10 +1,10 @@
-// Package reference writes docs/configuration.md, from the module's own source:
-// which options there are, from the parsers of the Caddyfile; what each means,
-// from the doc comments of the fields that they set. So the page, the grammar and
-// the doc comments cannot say different things.
+// Package reference writes docs/configuration.md. Which options there are is what
+// the rows of the grammar say; what each means, the doc comments of the fields that
+// it sets. So the page, the parser and the doc comments cannot say different
+// things.
 //
-// What is written by hand, the order, the introductions and the examples, is in
-// configuration.md.tmpl.
+// What is written by hand, the order and what introduces or rounds off the options,
+// is in configuration.md.tmpl.
 package reference
 
 import (
@@ -12,26 +12,90 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"path/filepath"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 )
 
-// source is what the Go files of one package say of its configuration.
+// module is the path of this module, which the import paths of its packages begin
+// with.
+var module = strings.TrimSuffix(reflect.TypeFor[Page]().PkgPath(), "/internal/reference")
+
+// source has the doc comments of the module's structs. Packages are read when they
+// are asked for.
 type source struct {
-	structs   map[string]*structure
-	functions map[string]*ast.FuncDecl // by name, methods as Type.name
+	root     string // the module's folder
+	packages map[string]map[string]comments
 }
 
-// structure is an exported struct, whose fields with a JSON name are configuration.
-type structure struct {
+// comments are the doc comments of a struct and of its fields, by their names.
+type comments struct {
 	doc    string
-	fields []field
+	fields map[string]string
 }
 
-// field is an exported field that has a JSON name.
+// of returns the doc comments of a struct of this module.
+func (s *source) of(t reflect.Type) (comments, error) {
+	structs, ok := s.packages[t.PkgPath()]
+	if !ok {
+		var err error
+		folder := filepath.Join(s.root, strings.TrimPrefix(t.PkgPath(), module))
+		if structs, err = readComments(folder); err != nil {
+			return comments{}, err
+		}
+		s.packages[t.PkgPath()] = structs
+	}
+	found, ok := structs[t.Name()]
+	if !ok {
+		return comments{}, fmt.Errorf("there is no struct %s in the source of %s", t.Name(), t.PkgPath())
+	}
+	return found, nil
+}
+
+// readComments reads the doc comments of the structs in the Go files of a folder.
+func readComments(folder string) (map[string]comments, error) {
+	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	if err != nil {
+		return nil, err
+	}
+	structs := make(map[string]comments)
+	for _, path := range paths {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+		if err != nil {
+			return nil, err
+		}
+		for _, declaration := range file.Decls {
+			if d, ok := declaration.(*ast.GenDecl); ok && d.Tok == token.TYPE {
+				maps.Copy(structs, commentsOf(d))
+			}
+		}
+	}
+	return structs, nil
+}
+
+// commentsOf returns the doc comments of the structs in a declaration of types.
+func commentsOf(d *ast.GenDecl) map[string]comments {
+	structs := make(map[string]comments)
+	for _, spec := range d.Specs {
+		t := spec.(*ast.TypeSpec)
+		s, ok := t.Type.(*ast.StructType)
+		if !ok {
+			continue
+		}
+		found := comments{doc: d.Doc.Text(), fields: make(map[string]string)}
+		for _, f := range s.Fields.List {
+			for _, name := range f.Names {
+				found.fields[name.Name] = strings.TrimSpace(f.Doc.Text())
+			}
+		}
+		structs[t.Name.Name] = found
+	}
+	return structs
+}
+
+// field is a field that JSON can set.
 type field struct {
 	name string // in Go
 	json string
@@ -42,101 +106,63 @@ type field struct {
 	nested bool
 }
 
-// field returns the field of that name.
-func (s *structure) field(name string) (field, bool) {
-	if s == nil {
-		return field{}, false
-	}
-	i := slices.IndexFunc(s.fields, func(f field) bool { return f.name == name })
-	if i < 0 {
-		return field{}, false
-	}
-	return s.fields[i], true
-}
-
-// readSource reads the Go files of a folder, but not its tests.
-func readSource(folder string) (*source, error) {
-	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
+// fieldOf describes a field of a struct.
+func (s *source) fieldOf(owner reflect.Type, f reflect.StructField) (field, error) {
+	read, err := s.of(owner)
 	if err != nil {
-		return nil, err
+		return field{}, err
 	}
-	read := &source{structs: make(map[string]*structure), functions: make(map[string]*ast.FuncDecl)}
-	var unread []*ast.TypeSpec
-	for _, path := range paths {
-		if strings.HasSuffix(path, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
-		if err != nil {
-			return nil, err
-		}
-		for _, declaration := range file.Decls {
-			switch d := declaration.(type) {
-			case *ast.FuncDecl:
-				read.functions[functionName(d)] = d
-			case *ast.GenDecl:
-				for _, spec := range d.Specs {
-					if t, ok := spec.(*ast.TypeSpec); ok {
-						t.Doc = d.Doc // the comment stands before the word type
-						unread = append(unread, t)
-					}
-				}
-			}
-		}
+	_, guest := f.Tag.Lookup("caddy")
+	described := field{
+		name: f.Name, json: jsonName(f), doc: read.fields[f.Name],
+		guest: guest, nested: structIn(f.Type) != nil,
 	}
-	if len(read.functions) == 0 {
-		return nil, fmt.Errorf("there is no Go in %s", folder)
+	switch {
+	case described.json == "":
+		return field{}, fmt.Errorf("%s.%s has no name in JSON", owner.Name(), f.Name)
+	case described.doc == "":
+		return field{}, fmt.Errorf("%s.%s has no doc comment", owner.Name(), f.Name)
 	}
-	for _, spec := range unread {
-		if t, ok := spec.Type.(*ast.StructType); ok && spec.Name.IsExported() {
-			read.structs[spec.Name.Name] = &structure{spec.Doc.Text(), fieldsOf(t)}
-		}
-	}
-	return read, nil
+	return described, nil
 }
 
-// fieldsOf lists the fields of a struct that JSON can set, without those of what
+// jsonName is the name of a field in JSON, or "" if JSON cannot set it.
+func jsonName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name
+}
+
+// structIn returns the struct of this module that a type is made of, or nil.
+func structIn(t reflect.Type) reflect.Type {
+	for slices.Contains([]reflect.Kind{reflect.Pointer, reflect.Slice, reflect.Map}, t.Kind()) {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || t.PkgPath() != module && !strings.HasPrefix(t.PkgPath(), module+"/") {
+		return nil
+	}
+	return t
+}
+
+// structsIn lists a struct and those of this module that its exported fields are
+// made of.
+func structsIn(t reflect.Type) []reflect.Type {
+	structs := []reflect.Type{t}
+	for f := range t.Fields() {
+		if inner := structIn(f.Type); inner != nil && f.IsExported() {
+			structs = append(structs, structsIn(inner)...)
+		}
+	}
+	return structs
+}
+
+// jsonFields lists the fields of a struct that JSON can set, without those of what
 // is embedded.
-func fieldsOf(t *ast.StructType) []field {
-	var fields []field
-	for _, f := range t.Fields.List {
-		if f.Tag == nil || len(f.Names) != 1 || !f.Names[0].IsExported() {
-			continue
+func jsonFields(t reflect.Type) []reflect.StructField {
+	var fields []reflect.StructField
+	for f := range t.Fields() {
+		if jsonName(f) != "" {
+			fields = append(fields, f)
 		}
-		text, err := strconv.Unquote(f.Tag.Value)
-		if err != nil {
-			continue // the compiler would not take it
-		}
-		tag := reflect.StructTag(text)
-		name, _, _ := strings.Cut(tag.Get("json"), ",")
-		_, guest := tag.Lookup("caddy")
-		fields = append(fields, field{
-			name: f.Names[0].Name, json: name, doc: strings.TrimSpace(f.Doc.Text()), guest: guest,
-			nested: slices.ContainsFunc(typeNames(f.Type), ast.IsExported),
-		})
 	}
 	return fields
-}
-
-// typeNames lists the names of this package's types that a type is made of.
-func typeNames(t ast.Expr) []string {
-	var names []string
-	ast.Inspect(t, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.SelectorExpr: // of another package
-			return false
-		case *ast.Ident:
-			names = append(names, n.Name)
-		}
-		return true
-	})
-	return names
-}
-
-// functionName is the name of a function, and of a method with its type's.
-func functionName(f *ast.FuncDecl) string {
-	if f.Recv == nil {
-		return f.Name.Name
-	}
-	return strings.Join(typeNames(f.Recv.List[0].Type), ".") + "." + f.Name.Name
 }

@@ -37,18 +37,14 @@ type payermaxBlock struct {
 // payermaxOptions are the options of payermax, without those that are left to
 // reverse_proxy.
 var payermaxOptions = slices.Concat(grammar.Block[payermaxBlock]{
-	{
-		Name: "gateway", Args: "uat|production|sandbox|<url> [<backup_url>]", Example: "gateway uat",
-		Sets: grammar.By(readGateway),
-	},
-	{
-		Name: "transport", Args: "http { ... }", Example: `gateway uat
+	{Name: "gateway", Args: "uat|production|sandbox|<url> [<backup_url>]", Example: "gateway uat",
+		Sets: grammar.By(readGateway)},
+	{Name: "transport", Args: "http { ... }", Example: `gateway uat
 transport http {
 	dial_timeout 2s
 	tls_trust_pool file /etc/ssl/payermax.pem
 }`,
-		Sets: grammar.By(func(d *caddyfile.Dispenser, b *payermaxBlock) error { return b.proxy.add(d.NextSegment()) }),
-	},
+		Sets: grammar.By(func(d *caddyfile.Dispenser, b *payermaxBlock) error { return b.proxy.add(d.NextSegment()) })},
 }, grammar.Lift(handlerOptions, func(b *payermaxBlock) *Handler { return b.handler }))
 
 // readGateway reads where calls go.

@@ -42,10 +42,8 @@ func readKeyFile(d *caddyfile.Dispenser, target *json.RawMessage) error {
 
 // keyFileOptions are the options of the source file.
 var keyFileOptions = grammar.Block[KeyFile]{
-	{
-		Name: "refuse_world_readable", Example: "refuse_world_readable",
-		Sets: grammar.Flag(func(f *KeyFile) *bool { return &f.RefuseWorldReadable }),
-	},
+	{Name: "refuse_world_readable", Example: "refuse_world_readable",
+		Sets: grammar.Flag(func(f *KeyFile) *bool { return &f.RefuseWorldReadable })},
 }
 
 // UnmarshalCaddyfile sets up the source from Caddyfile tokens:

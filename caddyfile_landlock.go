@@ -14,18 +14,12 @@ func init() {
 
 // landlockOptions are the options of payermax_landlock.
 var landlockOptions = grammar.Block[Landlock]{
-	{
-		Name: "read", Args: "<paths...>", Example: "read /run/secrets/tls /etc/caddy",
-		Sets: grammar.Paths(func(l *Landlock) *[]string { return &l.Read }),
-	},
-	{
-		Name: "write", Args: "<directories...>", Example: "write /var/log/caddy",
-		Sets: grammar.Paths(func(l *Landlock) *[]string { return &l.Write }),
-	},
-	{
-		Name: "required", Example: "required",
-		Sets: grammar.Flag(func(l *Landlock) *bool { return &l.Required }),
-	},
+	{Name: "read", Args: "<paths...>", Example: "read /run/secrets/tls /etc/caddy",
+		Sets: grammar.Paths(func(l *Landlock) *[]string { return &l.Read })},
+	{Name: "write", Args: "<directories...>", Example: "write /var/log/caddy",
+		Sets: grammar.Paths(func(l *Landlock) *[]string { return &l.Write })},
+	{Name: "required", Example: "required",
+		Sets: grammar.Flag(func(l *Landlock) *bool { return &l.Required })},
 }
 
 // parseLandlock sets up the confinement of the process as a global option:

@@ -11,22 +11,14 @@ import (
 
 // notifyOptions are the options of payermax_notify.
 var notifyOptions = grammar.Block[Notify]{
-	{
-		Name: "gateway_public_key", Args: "<paths...>", Example: "gateway_public_key /run/secrets/payermax/payermax.pub",
-		Sets: grammar.Paths(func(n *Notify) *[]string { return &n.GatewayPublicKeys }),
-	},
-	{
-		Name: "max_body_size", Args: "<size>", Example: "max_body_size 512KiB",
-		Sets: grammar.Size(func(n *Notify) *int64 { return &n.MaxBodySize }),
-	},
-	{
-		Name: "ack", Args: "after", Example: "ack after",
-		Sets: grammar.Text(func(n *Notify) *string { return &n.Ack }),
-	},
-	{
-		Name: "duplicates", Args: "<window>", Example: "duplicates 24h",
-		Sets: grammar.Duration(func(n *Notify) *caddy.Duration { return &n.Duplicates }),
-	},
+	{Name: "gateway_public_key", Args: "<paths...>", Example: "gateway_public_key /run/secrets/payermax/payermax.pub",
+		Sets: grammar.Paths(func(n *Notify) *[]string { return &n.GatewayPublicKeys })},
+	{Name: "max_body_size", Args: "<size>", Example: "max_body_size 512KiB",
+		Sets: grammar.Size(func(n *Notify) *int64 { return &n.MaxBodySize })},
+	{Name: "ack", Args: "after", Example: "ack after",
+		Sets: grammar.Text(func(n *Notify) *string { return &n.Ack })},
+	{Name: "duplicates", Args: "<window>", Example: "duplicates 24h",
+		Sets: grammar.Duration(func(n *Notify) *caddy.Duration { return &n.Duplicates })},
 }
 
 // parseNotify sets up the verification of PayerMax's notifications:

@@ -15,59 +15,36 @@ import (
 // merchantOptions are the options of a merchant, whether it is the only one or one
 // of several.
 var merchantOptions = grammar.Block[Merchant]{
-	{
-		Name: "app_id", Args: "<app_id>", Example: "app_id {env.PAYERMAX_APP_ID}",
-		Sets: grammar.Text(func(m *Merchant) *string { return &m.AppID }),
-	},
-	{
-		Name: "merchant_no", Args: "<merchant_no>", Example: "merchant_no {env.PAYERMAX_MERCHANT_NO}",
-		Sets: grammar.Text(func(m *Merchant) *string { return &m.MerchantNo }),
-	},
-	{
-		Name: "sp_merchant_no", Args: "<sp_merchant_no>", Example: "sp_merchant_no SP1002",
-		Sets: grammar.Text(func(m *Merchant) *string { return &m.SPMerchantNo }),
-	},
-	{
-		Name: "merchant_auth_token", Args: "<placeholder>", Example: "merchant_auth_token {file./run/secrets/payermax/token}",
-		Sets: grammar.Placeholder(func(m *Merchant) *string { return &m.MerchantAuthToken }),
-	},
-	{
-		Name: "private_key", Args: "<path>", ShortFor: "key file <path>", Example: "private_key /run/secrets/payermax/private.key",
-		Sets: grammar.Into(func(m *Merchant) *json.RawMessage { return &m.KeyRaw }, readKeyFile),
-	},
-	{
-		Name: "key", Args: "<source> [...]", Example: `key file /run/secrets/payermax/private.key {
+	{Name: "app_id", Args: "<app_id>", Example: "app_id {env.PAYERMAX_APP_ID}",
+		Sets: grammar.Text(func(m *Merchant) *string { return &m.AppID })},
+	{Name: "merchant_no", Args: "<merchant_no>", Example: "merchant_no {env.PAYERMAX_MERCHANT_NO}",
+		Sets: grammar.Text(func(m *Merchant) *string { return &m.MerchantNo })},
+	{Name: "sp_merchant_no", Args: "<sp_merchant_no>", Example: "sp_merchant_no SP1002",
+		Sets: grammar.Text(func(m *Merchant) *string { return &m.SPMerchantNo })},
+	{Name: "merchant_auth_token", Args: "<placeholder>", Example: "merchant_auth_token {file./run/secrets/payermax/token}",
+		Sets: grammar.Placeholder(func(m *Merchant) *string { return &m.MerchantAuthToken })},
+	{Name: "private_key", Args: "<path>", ShortFor: "key file <path>", Example: "private_key /run/secrets/payermax/private.key",
+		Sets: grammar.Into(func(m *Merchant) *json.RawMessage { return &m.KeyRaw }, readKeyFile)},
+	{Name: "key", Args: "<source> [...]", Example: `key file /run/secrets/payermax/private.key {
 	refuse_world_readable
 }`,
-		Sets: grammar.Into(func(m *Merchant) *json.RawMessage { return &m.KeyRaw }, readKeySource),
-	},
-	{
-		Name: "next_private_key", Args: "<path>", ShortFor: "next_key file <path>", Example: "next_private_key /run/secrets/payermax/next.key",
-		Sets: grammar.Into(func(m *Merchant) *json.RawMessage { return &m.NextKeyRaw }, readKeyFile),
-	},
-	{
-		Name: "next_key", Args: "<source> [...]", Example: "next_key file /run/secrets/payermax/next.key",
-		Sets: grammar.Into(func(m *Merchant) *json.RawMessage { return &m.NextKeyRaw }, readKeySource),
-	},
-	{
-		Name: "merchant_public_key", Args: "<path>", Example: "merchant_public_key /run/secrets/payermax/merchant.pub",
-		Sets: grammar.Path(func(m *Merchant) *string { return &m.MerchantPublicKey }),
-	},
-	{
-		Name: "gateway_public_key", Args: "<paths...>", Example: `gateway_public_key /run/secrets/payermax/payermax.pub
+		Sets: grammar.Into(func(m *Merchant) *json.RawMessage { return &m.KeyRaw }, readKeySource)},
+	{Name: "next_private_key", Args: "<path>", ShortFor: "next_key file <path>", Example: "next_private_key /run/secrets/payermax/next.key",
+		Sets: grammar.Into(func(m *Merchant) *json.RawMessage { return &m.NextKeyRaw }, readKeyFile)},
+	{Name: "next_key", Args: "<source> [...]", Example: "next_key file /run/secrets/payermax/next.key",
+		Sets: grammar.Into(func(m *Merchant) *json.RawMessage { return &m.NextKeyRaw }, readKeySource)},
+	{Name: "merchant_public_key", Args: "<path>", Example: "merchant_public_key /run/secrets/payermax/merchant.pub",
+		Sets: grammar.Path(func(m *Merchant) *string { return &m.MerchantPublicKey })},
+	{Name: "gateway_public_key", Args: "<paths...>", Example: `gateway_public_key /run/secrets/payermax/payermax.pub
 gateway_public_key /run/secrets/payermax/payermax-next.pub`,
-		Sets: grammar.Paths(func(m *Merchant) *[]string { return &m.GatewayPublicKeys }),
-	},
-	{
-		Name: "key_version", Args: "<key_version>", Example: "key_version {file./run/secrets/payermax/key_version}",
-		Sets: grammar.Text(func(m *Merchant) *string { return &m.KeyVersion }),
-	},
+		Sets: grammar.Paths(func(m *Merchant) *[]string { return &m.GatewayPublicKeys })},
+	{Name: "key_version", Args: "<key_version>", Example: "key_version {file./run/secrets/payermax/key_version}",
+		Sets: grammar.Text(func(m *Merchant) *string { return &m.KeyVersion })},
 }
 
 // handlerOptions are the options of payermax_sign.
 var handlerOptions = slices.Concat(grammar.Block[Handler]{
-	{
-		Name: "merchant", Args: "[<merchant_no>]", Example: `merchant 020213827212251 {
+	{Name: "merchant", Args: "[<merchant_no>]", Example: `merchant 020213827212251 {
 	app_id {env.FIRST_APP_ID}
 	private_key /run/secrets/first/private.key
 }
@@ -75,56 +52,35 @@ merchant 020213827212252 {
 	app_id {env.SECOND_APP_ID}
 	private_key /run/secrets/second/private.key
 }`,
-		Sets: grammar.List(func(h *Handler) *[]MerchantChoice { return &h.Merchants }, readMerchantNo, choiceOptions),
-	},
-	{
-		Name: "endpoints", Args: "drop_in|all|<names...>", Example: "endpoints applyDropinSession orderAndPay orderQuery",
-		Sets: grammar.Names(func(h *Handler) *[]string { return &h.Endpoints }),
-	},
-	{
-		Name: "version", Args: "[<endpoint>] <version>", Example: `version applyDropinSession 1.6
+		Sets: grammar.List(func(h *Handler) *[]MerchantChoice { return &h.Merchants }, readMerchantNo, choiceOptions)},
+	{Name: "endpoints", Args: "drop_in|all|<names...>", Example: "endpoints applyDropinSession orderAndPay orderQuery",
+		Sets: grammar.Names(func(h *Handler) *[]string { return &h.Endpoints })},
+	{Name: "version", Args: "[<endpoint>] <version>", Example: `version applyDropinSession 1.6
 version orderAndPay 1.4`,
-		Sets: grammar.Into(func(h *Handler) *map[string]string { return &h.Versions }, readVersion),
-	},
-	{
-		Name: "validation", Args: "strict|warn|off", Example: "validation warn",
-		Sets: grammar.Text(func(h *Handler) *string { return &h.Validation }),
-	},
-	{
-		Name: "contract", Example: `contract {
+		Sets: grammar.Into(func(h *Handler) *map[string]string { return &h.Versions }, readVersion)},
+	{Name: "validation", Args: "strict|warn|off", Example: "validation warn",
+		Sets: grammar.Text(func(h *Handler) *string { return &h.Validation })},
+	{Name: "contract", Example: `contract {
 	currencies IDR USD
 	countries ID
 	components CARD APPLEPAY
 }`,
-		Sets: grammar.Nested(func(h *Handler) **Contract { return &h.Contract }, contractOptions),
-	},
-	{
-		Name: "limits", Example: `limits {
+		Sets: grammar.Nested(func(h *Handler) **Contract { return &h.Contract }, contractOptions)},
+	{Name: "limits", Example: `limits {
 	max_amount IDR 5000000
 	rate 50 100
 }`,
-		Sets: grammar.Nested(func(h *Handler) **Limits { return &h.Limits }, limitsOptions),
-	},
-	{
-		Name: "shadow", Example: "shadow",
-		Sets: grammar.Flag(func(h *Handler) *bool { return &h.Shadow }),
-	},
-	{
-		Name: "follow_gateway_clock", Example: "follow_gateway_clock",
-		Sets: grammar.Flag(func(h *Handler) *bool { return &h.FollowGatewayClock }),
-	},
-	{
-		Name: "retry_repeatable", Example: "retry_repeatable",
-		Sets: grammar.Flag(func(h *Handler) *bool { return &h.RetryRepeatable }),
-	},
-	{
-		Name: "max_body_size", Args: "<size>", Example: "max_body_size 128KiB",
-		Sets: grammar.Size(func(h *Handler) *int64 { return &h.MaxBodySize }),
-	},
-	{
-		Name: "timeout", Args: "<duration>", Example: "timeout 20s",
-		Sets: grammar.Duration(func(h *Handler) *caddy.Duration { return &h.Timeout }),
-	},
+		Sets: grammar.Nested(func(h *Handler) **Limits { return &h.Limits }, limitsOptions)},
+	{Name: "shadow", Example: "shadow",
+		Sets: grammar.Flag(func(h *Handler) *bool { return &h.Shadow })},
+	{Name: "follow_gateway_clock", Example: "follow_gateway_clock",
+		Sets: grammar.Flag(func(h *Handler) *bool { return &h.FollowGatewayClock })},
+	{Name: "retry_repeatable", Example: "retry_repeatable",
+		Sets: grammar.Flag(func(h *Handler) *bool { return &h.RetryRepeatable })},
+	{Name: "max_body_size", Args: "<size>", Example: "max_body_size 128KiB",
+		Sets: grammar.Size(func(h *Handler) *int64 { return &h.MaxBodySize })},
+	{Name: "timeout", Args: "<duration>", Example: "timeout 20s",
+		Sets: grammar.Duration(func(h *Handler) *caddy.Duration { return &h.Timeout })},
 }, grammar.Lift(merchantOptions, func(h *Handler) *Merchant { return &h.Merchant }))
 
 // readVersion reads the version of an endpoint, which is applyDropinSession if
@@ -147,13 +103,11 @@ func readVersion(d *caddyfile.Dispenser, versions *map[string]string) error {
 
 // choiceOptions are the options of one of several merchants.
 var choiceOptions = slices.Concat(grammar.Block[MerchantChoice]{
-	{
-		Name: "match", Args: "[<matchers...>] { ... }", Example: `match {
+	{Name: "match", Args: "[<matchers...>] { ... }", Example: `match {
 	header X-Shop second
 	remote_ip 127.0.0.1
 }`,
-		Sets: grammar.Into(func(c *MerchantChoice) *caddyhttp.RawMatcherSets { return &c.MatcherSetsRaw }, readMatchers),
-	},
+		Sets: grammar.Into(func(c *MerchantChoice) *caddyhttp.RawMatcherSets { return &c.MatcherSetsRaw }, readMatchers)},
 }, grammar.Lift(merchantOptions, func(c *MerchantChoice) *Merchant { return &c.Merchant }))
 
 // readMerchantNo reads the number of one of several merchants, if it stands before
@@ -181,55 +135,39 @@ func readMatchers(d *caddyfile.Dispenser, sets *caddyhttp.RawMatcherSets) error 
 
 // contractOptions are the options of what a merchant's contract covers.
 var contractOptions = grammar.Block[Contract]{
-	{
-		Name: "currencies", Args: "<codes...>", Example: "currencies IDR USD",
-		Sets: grammar.Names(func(c *Contract) *[]string { return &c.Currencies }),
-	},
-	{
-		Name: "countries", Args: "<codes...>", Example: "countries ID US",
-		Sets: grammar.Names(func(c *Contract) *[]string { return &c.Countries }),
-	},
-	{
-		Name: "components", Args: "<names...>", Example: "components CARD APPLEPAY",
-		Sets: grammar.Names(func(c *Contract) *[]string { return &c.Components }),
-	},
+	{Name: "currencies", Args: "<codes...>", Example: "currencies IDR USD",
+		Sets: grammar.Names(func(c *Contract) *[]string { return &c.Currencies })},
+	{Name: "countries", Args: "<codes...>", Example: "countries ID US",
+		Sets: grammar.Names(func(c *Contract) *[]string { return &c.Countries })},
+	{Name: "components", Args: "<names...>", Example: "components CARD APPLEPAY",
+		Sets: grammar.Names(func(c *Contract) *[]string { return &c.Components })},
 }
 
 // quotaOptions are the options of how much may be signed, by everybody together
 // or by one caller.
 var quotaOptions = grammar.Block[Quota]{
-	{
-		Name: "max_amount", Args: "<currency> <amount>", Example: `max_amount IDR 5000000
+	{Name: "max_amount", Args: "<currency> <amount>", Example: `max_amount IDR 5000000
 max_amount USD 250.00`,
-		Sets: grammar.Into(func(q *Quota) *map[string]string { return &q.MaxAmounts }, readMaxAmount),
-	},
-	{
-		Name: "rate", Args: "<requests_per_second> [<burst>]", Example: "rate 50 100",
-		Sets: grammar.By(readRate, func(q *Quota) any { return &q.Rate }, func(q *Quota) any { return &q.Burst }),
-	},
+		Sets: grammar.Into(func(q *Quota) *map[string]string { return &q.MaxAmounts }, readMaxAmount)},
+	{Name: "rate", Args: "<requests_per_second> [<burst>]", Example: "rate 50 100",
+		Sets: grammar.By(readRate, func(q *Quota) any { return &q.Rate }, func(q *Quota) any { return &q.Burst })},
 }
 
 // limitsOptions are the options of the limits of what is signed.
 var limitsOptions = slices.Concat(grammar.Lift(quotaOptions, func(l *Limits) *Quota { return &l.Quota }), grammar.Block[Limits]{
-	{
-		Name: "caller_id", Args: "<placeholder>", Example: "caller_id {http.auth.user.id}",
-		Sets: grammar.Text(func(l *Limits) *string { return &l.CallerID }),
-	},
-	{
-		Name: "caller", Args: "<id>", Example: `caller shop {
+	{Name: "caller_id", Args: "<placeholder>", Example: "caller_id {http.auth.user.id}",
+		Sets: grammar.Text(func(l *Limits) *string { return &l.CallerID })},
+	{Name: "caller", Args: "<id>", Example: `caller shop {
 	rate 20
 	max_amount IDR 1000000
 }`,
-		Sets: grammar.Map(func(l *Limits) *map[string]Caller { return &l.Callers }, callerOptions),
-	},
+		Sets: grammar.Map(func(l *Limits) *map[string]Caller { return &l.Callers }, callerOptions)},
 })
 
 // callerOptions are the options of one caller.
 var callerOptions = slices.Concat(grammar.Block[Caller]{
-	{
-		Name: "endpoints", Args: "drop_in|all|<names...>", Example: "endpoints applyDropinSession orderQuery",
-		Sets: grammar.Names(func(c *Caller) *[]string { return &c.Endpoints }),
-	},
+	{Name: "endpoints", Args: "drop_in|all|<names...>", Example: "endpoints applyDropinSession orderQuery",
+		Sets: grammar.Names(func(c *Caller) *[]string { return &c.Endpoints })},
 }, grammar.Lift(quotaOptions, func(c *Caller) *Quota { return &c.Quota }))
 
 // readMaxAmount reads the largest amount in one currency.

@@ -16,9 +16,10 @@ var goNames = regexp.MustCompile(`\[([A-Za-z.]+)\]`)
 // it, into the Markdown of a page. Names of fields become those of JSON.
 func (w *writer) markdown(comment string) string {
 	comment = goNames.ReplaceAllString(comment, "`$1`")
-	for inGo, inJSON := range w.jsonNames {
-		if strings.ToLower(inGo[1:]) != inGo[1:] { // or it might be a word
-			comment = regexp.MustCompile(`\b`+inGo+`\b`).ReplaceAllString(comment, "`"+inJSON+"`")
+	for path, inJSON := range w.jsonFields() {
+		name := path[strings.LastIndex(path, ".")+1:]
+		if strings.ToLower(name[1:]) != name[1:] { // or it might be a word
+			comment = regexp.MustCompile(`\b`+name+`\b`).ReplaceAllString(comment, "`"+inJSON+"`")
 		}
 	}
 	var paragraphs []string

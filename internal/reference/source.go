@@ -36,8 +36,8 @@ type comments struct {
 	fields map[string]string
 }
 
-// of returns the doc comments of a struct of this module.
-func (s *source) of(t reflect.Type) (comments, error) {
+// commentsOn returns the doc comments of a struct of this module.
+func (s *source) commentsOn(t reflect.Type) (comments, error) {
 	structs, ok := s.packages[t.PkgPath()]
 	if !ok {
 		var err error
@@ -47,11 +47,11 @@ func (s *source) of(t reflect.Type) (comments, error) {
 		}
 		s.packages[t.PkgPath()] = structs
 	}
-	found, ok := structs[t.Name()]
+	said, ok := structs[t.Name()]
 	if !ok {
 		return comments{}, fmt.Errorf("there is no struct %s in the source of %s", t.Name(), t.PkgPath())
 	}
-	return found, nil
+	return said, nil
 }
 
 // readComments reads the doc comments of the structs in the Go files of a folder.
@@ -62,66 +62,59 @@ func readComments(folder string) (map[string]comments, error) {
 	}
 	structs := make(map[string]comments)
 	for _, path := range paths {
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments|parser.SkipObjectResolution)
 		if err != nil {
 			return nil, err
 		}
 		for _, declaration := range file.Decls {
-			if d, ok := declaration.(*ast.GenDecl); ok && d.Tok == token.TYPE {
-				maps.Copy(structs, commentsOf(d))
+			d, ok := declaration.(*ast.GenDecl)
+			if !ok || d.Tok != token.TYPE {
+				continue
+			}
+			for _, spec := range d.Specs {
+				t := spec.(*ast.TypeSpec)
+				if s, ok := t.Type.(*ast.StructType); ok {
+					structs[t.Name.Name] = comments{d.Doc.Text(), fieldComments(s)}
+				}
 			}
 		}
 	}
 	return structs, nil
 }
 
-// commentsOf returns the doc comments of the structs in a declaration of types.
-func commentsOf(d *ast.GenDecl) map[string]comments {
-	structs := make(map[string]comments)
-	for _, spec := range d.Specs {
-		t := spec.(*ast.TypeSpec)
-		s, ok := t.Type.(*ast.StructType)
-		if !ok {
-			continue
+// fieldComments returns the doc comments of a struct's fields, by their names.
+func fieldComments(s *ast.StructType) map[string]string {
+	comments := make(map[string]string)
+	for _, f := range s.Fields.List {
+		for _, name := range f.Names {
+			comments[name.Name] = strings.TrimSpace(f.Doc.Text())
 		}
-		found := comments{doc: d.Doc.Text(), fields: make(map[string]string)}
-		for _, f := range s.Fields.List {
-			for _, name := range f.Names {
-				found.fields[name.Name] = strings.TrimSpace(f.Doc.Text())
-			}
-		}
-		structs[t.Name.Name] = found
 	}
-	return structs
+	return comments
 }
 
 // field is a field that JSON can set.
 type field struct {
-	name string // in Go
-	json string
-	doc  string
+	json, doc string
 	// guest says that the value is a module of Caddy's, chosen by its name.
 	guest bool
 	// nested says that the value has options of its own.
 	nested bool
 }
 
-// fieldOf describes a field of a struct.
-func (s *source) fieldOf(owner reflect.Type, f reflect.StructField) (field, error) {
-	read, err := s.of(owner)
+// describe describes a field of a struct.
+func (s *source) describe(of reflect.Type, f reflect.StructField) (field, error) {
+	said, err := s.commentsOn(of)
 	if err != nil {
 		return field{}, err
 	}
 	_, guest := f.Tag.Lookup("caddy")
-	described := field{
-		name: f.Name, json: jsonName(f), doc: read.fields[f.Name],
-		guest: guest, nested: structIn(f.Type) != nil,
-	}
+	described := field{json: jsonName(f), doc: said.fields[f.Name], guest: guest, nested: structIn(f.Type) != nil}
 	switch {
 	case described.json == "":
-		return field{}, fmt.Errorf("%s.%s has no name in JSON", owner.Name(), f.Name)
+		return field{}, fmt.Errorf("%s.%s has no name in JSON", of.Name(), f.Name)
 	case described.doc == "":
-		return field{}, fmt.Errorf("%s.%s has no doc comment", owner.Name(), f.Name)
+		return field{}, fmt.Errorf("%s.%s has no doc comment", of.Name(), f.Name)
 	}
 	return described, nil
 }
@@ -132,37 +125,38 @@ func jsonName(f reflect.StructField) string {
 	return name
 }
 
+// jsonFields returns the names in JSON of all fields of the configuration, by those
+// in Go with that of their struct.
+func (w *writer) jsonFields() map[string]string {
+	names := make(map[string]string)
+	for _, s := range w.sections {
+		maps.Copy(names, jsonFieldsOf(s.Block.Of))
+	}
+	return names
+}
+
+// jsonFieldsOf returns the fields of a struct, and of the structs of this module
+// that its exported fields are made of.
+func jsonFieldsOf(of reflect.Type) map[string]string {
+	names := make(map[string]string)
+	for f := range of.Fields() {
+		if name := jsonName(f); name != "" {
+			names[of.String()+"."+f.Name] = name
+		}
+		if inner := structIn(f.Type); inner != nil && f.IsExported() {
+			maps.Copy(names, jsonFieldsOf(inner))
+		}
+	}
+	return names
+}
+
 // structIn returns the struct of this module that a type is made of, or nil.
 func structIn(t reflect.Type) reflect.Type {
 	for slices.Contains([]reflect.Kind{reflect.Pointer, reflect.Slice, reflect.Map}, t.Kind()) {
 		t = t.Elem()
 	}
-	if t.Kind() != reflect.Struct || t.PkgPath() != module && !strings.HasPrefix(t.PkgPath(), module+"/") {
-		return nil
+	if t.Kind() == reflect.Struct && strings.HasPrefix(t.PkgPath()+"/", module+"/") {
+		return t
 	}
-	return t
-}
-
-// structsIn lists a struct and those of this module that its exported fields are
-// made of.
-func structsIn(t reflect.Type) []reflect.Type {
-	structs := []reflect.Type{t}
-	for f := range t.Fields() {
-		if inner := structIn(f.Type); inner != nil && f.IsExported() {
-			structs = append(structs, structsIn(inner)...)
-		}
-	}
-	return structs
-}
-
-// jsonFields lists the fields of a struct that JSON can set, without those of what
-// is embedded.
-func jsonFields(t reflect.Type) []reflect.StructField {
-	var fields []reflect.StructField
-	for f := range t.Fields() {
-		if jsonName(f) != "" {
-			fields = append(fields, f)
-		}
-	}
-	return fields
+	return nil
 }

@@ -2,6 +2,7 @@ package payermax
 
 import (
 	"encoding/json"
+	"math"
 	"slices"
 	"strconv"
 
@@ -192,7 +193,7 @@ func readRate(d *caddyfile.Dispenser, q *Quota) (err error) {
 	if len(args) == 0 || len(args) > 2 {
 		return d.ArgErr()
 	}
-	if q.Rate, err = strconv.ParseFloat(args[0], 64); err != nil || q.Rate <= 0 {
+	if q.Rate, err = strconv.ParseFloat(args[0], 64); err != nil || !(q.Rate > 0) || math.IsInf(q.Rate, 0) {
 		return d.Errf("rate must be a positive number of requests per second, but is %q", args[0])
 	}
 	if len(args) == 2 {

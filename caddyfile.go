@@ -2,11 +2,14 @@ package payermax
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 )
 
 func init() {
@@ -22,33 +25,60 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("payermax_sandbox", httpcaddyfile.Before, "reverse_proxy")
 }
 
-// parsePayermax sets up the handler and the reverse proxy to PayerMax. Syntax:
+// payermaxBlock is what stands in a payermax block.
+type payermaxBlock struct {
+	handler *Handler
+	// gateway is as it is written, and upstreams are its URL and the backup's.
+	gateway   string
+	upstreams []string
+	proxy     proxyOptions
+}
+
+// payermaxOptions are the options of payermax, without those that are left to
+// reverse_proxy.
+var payermaxOptions = slices.Concat(grammar.Block[payermaxBlock]{
+	{Name: "gateway", Args: "uat|production|sandbox|<url> [<backup_url>]", Example: "gateway uat",
+		Sets: grammar.By(readGateway)},
+	{Name: "transport", Args: "http { ... }", Example: `gateway uat
+transport http {
+	dial_timeout 2s
+	tls_trust_pool file /etc/ssl/payermax.pem
+}`,
+		Sets: grammar.By(func(d *caddyfile.Dispenser, b *payermaxBlock) error { return b.proxy.add(d.NextSegment()) })},
+}, grammar.Lift(handlerOptions, func(b *payermaxBlock) *Handler { return b.handler }))
+
+// readGateway reads where calls go.
+func readGateway(d *caddyfile.Dispenser, b *payermaxBlock) (err error) {
+	if b.gateway != "" {
+		return d.Err("gateway is already set")
+	}
+	args := d.RemainingArgs()
+	if len(args) == 0 || len(args) > 2 {
+		return d.ArgErr()
+	}
+	b.gateway = args[0]
+	if b.upstreams, err = gatewayURLsOf(b.gateway, args[1:]...); err != nil {
+		return d.Errf("gateway: %w", err)
+	}
+	return nil
+}
+
+// parsePayermax sets up the handler and the reverse proxy to PayerMax:
 //
 //	payermax [<matcher>] {
-//	    gateway uat|production|sandbox|<url> [<backup_url>]
-//
-//	    # any option of payermax_sign
-//	    app_id      <app_id>
-//	    private_key <path>
-//	    ...
-//
-//	    # any option of reverse_proxy
-//	    transport http {
-//	        ...
-//	    }
-//	    ...
+//	    gateway uat
+//	    <options of payermax_sign...>
+//	    <options of reverse_proxy...>
 //	}
 //
 // It is short for the following, which it keeps together in a subroute:
 //
 //	payermax_sign [<matcher>] {
-//	    app_id      <app_id>
-//	    private_key <path>
-//	    ...
+//	    <options of payermax_sign...>
 //	}
 //	reverse_proxy [<matcher>] https://pay-gate-uat.payermax.com {
 //	    transport payermax
-//	    ...
+//	    <options of reverse_proxy...>
 //	}
 //
 // A transport http in the block becomes a transport payermax with the same
@@ -65,135 +95,66 @@ func parsePayermax(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) 
 		return nil, err
 	}
 	h.Next() // consume the directive name again, which the matcher's extraction rewound
-	directive := h.Token()
-	if h.NextArg() {
-		return nil, h.Errf("unexpected argument %q: payermax takes its options in a block", h.Val())
+	block := &payermaxBlock{handler: new(Handler), proxy: proxyOptions{directive: h.Token()}}
+	if err := grammar.NoArgs(h.Dispenser); err != nil {
+		return nil, err
 	}
-
-	handler := new(Handler)
-	proxy := proxyOptions{directive: directive}
-	var gateway string
-	var upstreams []string
 	for h.NextBlock(0) {
-		segment := h.NextSegment()
-		option := caddyfile.NewDispenser(segment)
-		option.Next()
-		switch option.Val() {
-		case "gateway":
-			if gateway != "" {
-				return nil, option.Err("gateway is already set")
-			}
-			args := option.RemainingArgs()
-			if len(args) == 0 || len(args) > 2 {
-				return nil, option.ArgErr()
-			}
-			gateway = args[0]
-			if upstreams, err = gatewayURLsOf(gateway, args[1:]...); err != nil {
-				return nil, option.Errf("gateway: %w", err)
-			}
-		default:
-			known, err := handler.unmarshalOption(option)
-			if err != nil {
-				return nil, err
-			}
-			if known {
-				continue
-			}
-			if err := proxy.add(segment); err != nil {
-				return nil, err
-			}
-		}
-	}
-
-	var handlers []json.RawMessage
-	switch gateway {
-	case "":
-		if name := proxy.resembling("gateway"); name != "" {
-			return nil, h.Errf("unrecognized option %s; did you mean gateway?", name)
-		}
-		return nil, h.Err("gateway is required: uat, production, sandbox or a URL such as https://host")
-	case gatewaySandbox:
-		if len(proxy.tokens) > 0 {
-			return nil, h.Errf("%s has no place here: with gateway sandbox there is no reverse proxy", proxy.tokens[0].Text)
-		}
-		handler.Sandbox = true
-		handlers = append(handlers, caddyconfig.JSONModuleObject(handler, "handler", "payermax", nil))
-	default:
-		reverseProxy, err := proxy.parse(h, upstreams)
-		if err != nil {
+		if err := block.read(h.NextSegment()); err != nil {
 			return nil, err
 		}
-		handlers = append(handlers,
-			caddyconfig.JSONModuleObject(handler, "handler", "payermax", nil),
-			caddyconfig.JSONModuleObject(reverseProxy, "handler", "reverse_proxy", nil))
 	}
-
+	handlers, err := block.handlers(h)
+	if err != nil {
+		return nil, err
+	}
 	return h.NewRoute(matchers, &caddyhttp.Subroute{
 		Routes: caddyhttp.RouteList{{HandlersRaw: handlers}},
 	}), nil
 }
 
-// parseSign sets up the handler alone. Syntax:
+// read reads one option with its arguments and block. What is not ours is
+// reverse_proxy's.
+func (b *payermaxBlock) read(option caddyfile.Segment) error {
+	d := caddyfile.NewDispenser(option)
+	d.Next()
+	known, err := payermaxOptions.ReadOption(d, b)
+	if err != nil || known {
+		return err
+	}
+	return b.proxy.add(option)
+}
+
+// handlers returns the handler and, unless the sandbox answers, the reverse proxy.
+func (b *payermaxBlock) handlers(h httpcaddyfile.Helper) ([]json.RawMessage, error) {
+	switch b.gateway {
+	case "":
+		if name := b.proxy.resembling("gateway"); name != "" {
+			return nil, h.Errf("unrecognized option %s; did you mean gateway?", name)
+		}
+		return nil, h.Err("gateway is required: uat, production, sandbox or a URL such as https://host")
+	case gatewaySandbox:
+		if len(b.proxy.tokens) > 0 {
+			return nil, h.Errf("%s has no place here: with gateway sandbox there is no reverse proxy", b.proxy.tokens[0].Text)
+		}
+		b.handler.Sandbox = true
+		return []json.RawMessage{caddyconfig.JSONModuleObject(b.handler, "handler", "payermax", nil)}, nil
+	}
+	reverseProxy, err := b.proxy.parse(h, b.upstreams)
+	if err != nil {
+		return nil, err
+	}
+	return []json.RawMessage{
+		caddyconfig.JSONModuleObject(b.handler, "handler", "payermax", nil),
+		caddyconfig.JSONModuleObject(reverseProxy, "handler", "reverse_proxy", nil),
+	}, nil
+}
+
+// parseSign sets up the handler alone:
 //
 //	payermax_sign [<matcher>] {
-//	    app_id             <app_id>
-//	    merchant_no        <merchant_no>
-//	    sp_merchant_no     <sp_merchant_no>
-//	    merchant_auth_token <placeholder>
-//
-//	    # one of several merchants, instead of the options above
-//	    merchant [<merchant_no>] {
-//	        match [<matchers...>] {
-//	            ...
-//	        }
-//	        app_id      <app_id>
-//	        private_key <path>
-//	        ...
-//	    }
-//
-//	    # the signing key; private_key is short for key file
-//	    private_key        <path>
-//	    key                <source> [...]
-//
-//	    # the key to change over to, when PayerMax does
-//	    next_private_key   <path>
-//	    next_key           <source> [...]
-//
-//	    # the public half of the signing key, as PayerMax has it
-//	    merchant_public_key <path>
-//
-//	    # PayerMax's own keys
-//	    gateway_public_key <paths...>
-//
-//	    endpoints          drop_in|all|<names...>
-//	    version            [<endpoint>] <version>
-//	    key_version        <key_version>
-//
-//	    validation         strict|warn|off
-//	    contract {
-//	        currencies <codes...>
-//	        countries  <codes...>
-//	        components <names...>
-//	    }
-//	    limits {
-//	        max_amount <currency> <amount>
-//	        rate       <requests_per_second> [<burst>]
-//	        caller_id  <placeholder>
-//	        caller <id> {
-//	            endpoints  drop_in|all|<names...>
-//	            max_amount <currency> <amount>
-//	            rate       <requests_per_second> [<burst>]
-//	        }
-//	    }
-//	    shadow
-//	    follow_gateway_clock
-//	    retry_repeatable
-//
-//	    max_body_size      <size>
-//	    timeout            <duration>
+//	    <options...>
 //	}
-//
-// The source of a key is a module in the namespace payermax.keys.
 //
 // It is followed by a reverse_proxy that has transport payermax, which alone
 // keeps the signature out of debug logs and sends it at most once.

@@ -4,19 +4,28 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 )
 
 func init() {
 	httpcaddyfile.RegisterGlobalOption("payermax_landlock", parseLandlock)
 }
 
-// parseLandlock sets up the confinement of the process as a global option.
-// Syntax:
+// landlockOptions are the options of payermax_landlock.
+var landlockOptions = grammar.Block[Landlock]{
+	{Name: "read", Args: "<paths...>", Example: "read /run/secrets/tls /etc/caddy",
+		Sets: grammar.Paths(func(l *Landlock) *[]string { return &l.Read })},
+	{Name: "write", Args: "<directories...>", Example: "write /var/log/caddy",
+		Sets: grammar.Paths(func(l *Landlock) *[]string { return &l.Write })},
+	{Name: "required", Example: "required",
+		Sets: grammar.Flag(func(l *Landlock) *bool { return &l.Required })},
+}
+
+// parseLandlock sets up the confinement of the process as a global option:
 //
 //	payermax_landlock {
-//	    read     <paths...>
-//	    write    <directories...>
-//	    required
+//	    <options...>
 //	}
 //
 // The block may be left out.
@@ -32,32 +41,11 @@ func parseLandlock(d *caddyfile.Dispenser, present any) (any, error) {
 	return httpcaddyfile.App{Name: "payermax_landlock", Value: caddyconfig.JSON(l, nil)}, nil
 }
 
-// UnmarshalCaddyfile sets up the confinement from Caddyfile tokens. Its syntax is
-// that of payermax_landlock.
+// UnmarshalCaddyfile sets up the confinement from Caddyfile tokens. The options of
+// payermax_landlock are in docs/configuration.md.
 func (l *Landlock) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the option name
-	if d.NextArg() {
-		return d.Errf("unexpected argument %q: payermax_landlock takes its options in a block", d.Val())
-	}
-	for d.NextBlock(0) {
-		switch d.Val() {
-		case "read":
-			if err := unmarshalPaths(d, &l.Read); err != nil {
-				return err
-			}
-		case "write":
-			if err := unmarshalPaths(d, &l.Write); err != nil {
-				return err
-			}
-		case "required":
-			if err := unmarshalFlag(d, &l.Required); err != nil {
-				return err
-			}
-		default:
-			return unrecognized(d, landlockOptions)
-		}
-	}
-	return nil
+	return landlockOptions.Read(d, l)
 }
 
 // Interface guards

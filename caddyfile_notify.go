@@ -1,50 +1,41 @@
 package payermax
 
 import (
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 )
 
-// parseNotify sets up the verification of PayerMax's notifications. Syntax:
+// notifyOptions are the options of payermax_notify.
+var notifyOptions = grammar.Block[Notify]{
+	{Name: "gateway_public_key", Args: "<paths...>", Example: "gateway_public_key /run/secrets/payermax/payermax.pub",
+		Sets: grammar.Paths(func(n *Notify) *[]string { return &n.GatewayPublicKeys })},
+	{Name: "max_body_size", Args: "<size>", Example: "max_body_size 512KiB",
+		Sets: grammar.Size(func(n *Notify) *int64 { return &n.MaxBodySize })},
+	{Name: "ack", Args: "after", Example: "ack after",
+		Sets: grammar.Text(func(n *Notify) *string { return &n.Ack })},
+	{Name: "duplicates", Args: "<window>", Example: "duplicates 24h",
+		Sets: grammar.Duration(func(n *Notify) *caddy.Duration { return &n.Duplicates })},
+}
+
+// parseNotify sets up the verification of PayerMax's notifications:
 //
 //	payermax_notify [<matcher>] {
-//	    gateway_public_key <paths...>
-//	    max_body_size      <size>
-//	    ack                after
-//	    duplicates         <window>
+//	    <options...>
 //	}
 func parseNotify(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	notify := new(Notify)
 	return notify, notify.UnmarshalCaddyfile(h.Dispenser)
 }
 
-// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Its syntax is
-// that of payermax_notify.
+// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. The options of
+// payermax_notify are in docs/configuration.md.
 func (n *Notify) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the directive name
-	if d.NextArg() {
-		return d.Errf("unexpected argument %q: payermax_notify takes its options in a block", d.Val())
-	}
-	for d.NextBlock(0) {
-		var err error
-		switch d.Val() {
-		case "gateway_public_key":
-			err = unmarshalPaths(d, &n.GatewayPublicKeys)
-		case "max_body_size":
-			err = unmarshalSize(d, &n.MaxBodySize)
-		case "ack":
-			err = unmarshalText(d, &n.Ack)
-		case "duplicates":
-			err = unmarshalDuration(d, &n.Duplicates)
-		default:
-			err = unrecognized(d, notifyOptions)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return notifyOptions.Read(d, n)
 }
 
 // Interface guards

@@ -1,72 +1,92 @@
 package payermax
 
 import (
+	"encoding/json"
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/dustin/go-humanize"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/caddy-payermax/caddy-payermax/signer"
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 )
 
-// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Its syntax is
-// that of payermax_sign.
-func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the directive name
-	if d.NextArg() {
-		return d.Errf("unexpected argument %q: payermax_sign takes its options in a block", d.Val())
-	}
-	for d.NextBlock(0) {
-		known, err := h.unmarshalOption(d)
-		if err != nil {
-			return err
-		}
-		if !known {
-			return unrecognized(d, handlerOptions)
-		}
-	}
-	return nil
+// merchantOptions are the options of a merchant, whether it is the only one or one
+// of several.
+var merchantOptions = grammar.Block[Merchant]{
+	{Name: "app_id", Args: "<app_id>", Example: "app_id {env.PAYERMAX_APP_ID}",
+		Sets: grammar.Text(func(m *Merchant) *string { return &m.AppID })},
+	{Name: "merchant_no", Args: "<merchant_no>", Example: "merchant_no {env.PAYERMAX_MERCHANT_NO}",
+		Sets: grammar.Text(func(m *Merchant) *string { return &m.MerchantNo })},
+	{Name: "sp_merchant_no", Args: "<sp_merchant_no>", Example: "sp_merchant_no SP1002",
+		Sets: grammar.Text(func(m *Merchant) *string { return &m.SPMerchantNo })},
+	{Name: "merchant_auth_token", Args: "<placeholder>", Example: "merchant_auth_token {file./run/secrets/payermax/token}",
+		Sets: grammar.Placeholder(func(m *Merchant) *string { return &m.MerchantAuthToken })},
+	{Name: "private_key", Args: "<path>", ShortFor: "key file <path>", Example: "private_key /run/secrets/payermax/private.key",
+		Sets: grammar.Into(func(m *Merchant) *json.RawMessage { return &m.KeyRaw }, readKeyFile)},
+	{Name: "key", Args: "<source> [...]", Example: `key file /run/secrets/payermax/private.key {
+	refuse_world_readable
+}`,
+		Sets: grammar.Into(func(m *Merchant) *json.RawMessage { return &m.KeyRaw }, readKeySource)},
+	{Name: "next_private_key", Args: "<path>", ShortFor: "next_key file <path>", Example: "next_private_key /run/secrets/payermax/next.key",
+		Sets: grammar.Into(func(m *Merchant) *json.RawMessage { return &m.NextKeyRaw }, readKeyFile)},
+	{Name: "next_key", Args: "<source> [...]", Example: "next_key file /run/secrets/payermax/next.key",
+		Sets: grammar.Into(func(m *Merchant) *json.RawMessage { return &m.NextKeyRaw }, readKeySource)},
+	{Name: "merchant_public_key", Args: "<path>", Example: "merchant_public_key /run/secrets/payermax/merchant.pub",
+		Sets: grammar.Path(func(m *Merchant) *string { return &m.MerchantPublicKey })},
+	{Name: "gateway_public_key", Args: "<paths...>", Example: `gateway_public_key /run/secrets/payermax/payermax.pub
+gateway_public_key /run/secrets/payermax/payermax-next.pub`,
+		Sets: grammar.Paths(func(m *Merchant) *[]string { return &m.GatewayPublicKeys })},
+	{Name: "key_version", Args: "<key_version>", Example: "key_version {file./run/secrets/payermax/key_version}",
+		Sets: grammar.Text(func(m *Merchant) *string { return &m.KeyVersion })},
 }
 
-// unmarshalOption sets the option that d stands on, if it is one of the
-// handler's.
-func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) (known bool, err error) {
-	if known, err := h.Merchant.unmarshalOption(d); known {
-		return true, err
-	}
-	switch d.Val() {
-	case "merchant":
-		return true, h.unmarshalMerchant(d)
-	case "endpoints":
-		return true, unmarshalNames(d, &h.Endpoints)
-	case "version":
-		return true, h.unmarshalVersion(d)
-	case "validation":
-		return true, unmarshalText(d, &h.Validation)
-	case "contract":
-		return true, h.unmarshalContract(d)
-	case "limits":
-		return true, h.unmarshalLimits(d)
-	case "shadow":
-		return true, unmarshalFlag(d, &h.Shadow)
-	case "follow_gateway_clock":
-		return true, unmarshalFlag(d, &h.FollowGatewayClock)
-	case "retry_repeatable":
-		return true, unmarshalFlag(d, &h.RetryRepeatable)
-	case "max_body_size":
-		return true, unmarshalSize(d, &h.MaxBodySize)
-	case "timeout":
-		return true, unmarshalDuration(d, &h.Timeout)
-	default:
-		return false, nil
-	}
+// handlerOptions are the options of payermax_sign.
+var handlerOptions = slices.Concat(grammar.Block[Handler]{
+	{Name: "merchant", Args: "[<merchant_no>]", Example: `merchant 020213827212251 {
+	app_id {env.FIRST_APP_ID}
+	private_key /run/secrets/first/private.key
 }
+merchant 020213827212252 {
+	app_id {env.SECOND_APP_ID}
+	private_key /run/secrets/second/private.key
+}`,
+		Sets: grammar.List(func(h *Handler) *[]MerchantChoice { return &h.Merchants }, readMerchantNo, choiceOptions)},
+	{Name: "endpoints", Args: "drop_in|all|<names...>", Example: "endpoints applyDropinSession orderAndPay orderQuery",
+		Sets: grammar.Names(func(h *Handler) *[]string { return &h.Endpoints })},
+	{Name: "version", Args: "[<endpoint>] <version>", Example: `version applyDropinSession 1.6
+version orderAndPay 1.4`,
+		Sets: grammar.Into(func(h *Handler) *map[string]string { return &h.Versions }, readVersion)},
+	{Name: "validation", Args: "strict|warn|off", Example: "validation warn",
+		Sets: grammar.Text(func(h *Handler) *string { return &h.Validation })},
+	{Name: "contract", Example: `contract {
+	currencies IDR USD
+	countries ID
+	components CARD APPLEPAY
+}`,
+		Sets: grammar.Nested(func(h *Handler) **Contract { return &h.Contract }, contractOptions)},
+	{Name: "limits", Example: `limits {
+	max_amount IDR 5000000
+	rate 50 100
+}`,
+		Sets: grammar.Nested(func(h *Handler) **Limits { return &h.Limits }, limitsOptions)},
+	{Name: "shadow", Example: "shadow",
+		Sets: grammar.Flag(func(h *Handler) *bool { return &h.Shadow })},
+	{Name: "follow_gateway_clock", Example: "follow_gateway_clock",
+		Sets: grammar.Flag(func(h *Handler) *bool { return &h.FollowGatewayClock })},
+	{Name: "retry_repeatable", Example: "retry_repeatable",
+		Sets: grammar.Flag(func(h *Handler) *bool { return &h.RetryRepeatable })},
+	{Name: "max_body_size", Args: "<size>", Example: "max_body_size 128KiB",
+		Sets: grammar.Size(func(h *Handler) *int64 { return &h.MaxBodySize })},
+	{Name: "timeout", Args: "<duration>", Example: "timeout 20s",
+		Sets: grammar.Duration(func(h *Handler) *caddy.Duration { return &h.Timeout })},
+}, grammar.Lift(merchantOptions, func(h *Handler) *Merchant { return &h.Merchant }))
 
-// unmarshalVersion reads the version of an endpoint, which is
-// applyDropinSession if none is named.
-func (h *Handler) unmarshalVersion(d *caddyfile.Dispenser) error {
+// readVersion reads the version of an endpoint, which is applyDropinSession if
+// none is named.
+func readVersion(d *caddyfile.Dispenser, versions *map[string]string) error {
 	args := d.RemainingArgs()
 	switch len(args) {
 	case 1:
@@ -75,107 +95,120 @@ func (h *Handler) unmarshalVersion(d *caddyfile.Dispenser) error {
 	default:
 		return d.ArgErr()
 	}
-	if _, ok := h.Versions[args[0]]; ok {
+	if _, ok := (*versions)[args[0]]; ok {
 		return d.Errf("version of %s is already set", args[0])
 	}
-	if h.Versions == nil {
-		h.Versions = make(map[string]string)
-	}
-	h.Versions[args[0]] = args[1]
+	grammar.Put(versions, args[0], args[1])
 	return nil
 }
 
-// unmarshalPath reads the one argument of an option that names a key's file.
-func unmarshalPath(d *caddyfile.Dispenser, target *string) error {
-	if err := unmarshalText(d, target); err != nil {
-		return err
-	}
-	return requirePaths(d, *target)
-}
+// choiceOptions are the options of one of several merchants.
+var choiceOptions = slices.Concat(grammar.Block[MerchantChoice]{
+	{Name: "match", Args: "[<matchers...>] { ... }", Example: `match {
+	header X-Shop second
+	remote_ip 127.0.0.1
+}`,
+		Sets: grammar.Into(func(c *MerchantChoice) *caddyhttp.RawMatcherSets { return &c.MatcherSetsRaw }, readMatchers)},
+}, grammar.Lift(merchantOptions, func(c *MerchantChoice) *Merchant { return &c.Merchant }))
 
-// unmarshalPaths adds the arguments of an option that names files and may be
-// repeated.
-func unmarshalPaths(d *caddyfile.Dispenser, target *[]string) error {
-	if err := unmarshalNames(d, target); err != nil {
-		return err
-	}
-	return requirePaths(d, *target...)
-}
-
-// unmarshalNames adds the arguments of an option that lists names, at least one,
-// and may be repeated.
-func unmarshalNames(d *caddyfile.Dispenser, target *[]string) error {
-	names := d.RemainingArgs()
-	if len(names) == 0 {
-		return d.ArgErr()
-	}
-	*target = append(*target, names...)
-	return nil
-}
-
-// unmarshalSize reads the one argument of an option whose value is a size.
-func unmarshalSize(d *caddyfile.Dispenser, target *int64) error {
-	name := d.Val()
-	var text string
-	if err := unmarshalOnce(d, *target != 0, &text); err != nil {
-		return err
-	}
-	size, err := humanize.ParseBytes(text)
-	if err != nil || size == 0 || size > math.MaxInt64 {
-		return d.Errf("%s must be a size such as 64KiB, but is %q", name, text)
-	}
-	*target = int64(size)
-	return nil
-}
-
-// unmarshalDuration reads the one argument of an option whose value is a
-// duration.
-func unmarshalDuration(d *caddyfile.Dispenser, target *caddy.Duration) error {
-	name := d.Val()
-	var text string
-	if err := unmarshalOnce(d, *target != 0, &text); err != nil {
-		return err
-	}
-	duration, err := caddy.ParseDuration(text)
-	if err != nil || duration <= 0 {
-		return d.Errf("%s must be a duration such as 30s, but is %q", name, text)
-	}
-	*target = caddy.Duration(duration)
-	return nil
-}
-
-// requirePaths refuses the text of a key where its path belongs. It is refused
-// when the config is loaded as well, but by then Caddy may have logged it.
-func requirePaths(d *caddyfile.Dispenser, paths ...string) error {
-	if slices.ContainsFunc(paths, signer.LooksLikeKey) {
-		return d.Err("the path of a file is expected here, but the value looks like a key itself; save the key to a file and name that")
-	}
-	return nil
-}
-
-// unmarshalFlag reads an option that is there or not.
-func unmarshalFlag(d *caddyfile.Dispenser, target *bool) error {
-	if d.NextArg() {
-		return d.ArgErr()
-	}
-	*target = true
-	return nil
-}
-
-// unmarshalText reads the one argument of an option whose value is a text.
-func unmarshalText(d *caddyfile.Dispenser, target *string) error {
-	return unmarshalOnce(d, *target != "", target)
-}
-
-// unmarshalOnce reads the one argument of an option that may be set once.
-func unmarshalOnce(d *caddyfile.Dispenser, isSet bool, target *string) error {
-	if isSet {
-		return d.Errf("%s is already set", d.Val())
-	}
-	if !d.AllArgs(target) {
+// readMerchantNo reads the number of one of several merchants, if it stands before
+// the merchant's block.
+func readMerchantNo(d *caddyfile.Dispenser, choice *MerchantChoice) error {
+	switch args := d.RemainingArgs(); len(args) {
+	case 0:
+	case 1:
+		choice.MerchantNo = args[0]
+	default:
 		return d.ArgErr()
 	}
 	return nil
+}
+
+// readMatchers adds a set of matchers.
+func readMatchers(d *caddyfile.Dispenser, sets *caddyhttp.RawMatcherSets) error {
+	set, err := caddyhttp.ParseCaddyfileNestedMatcherSet(d)
+	if err != nil {
+		return err
+	}
+	*sets = append(*sets, caddy.ModuleMap(set))
+	return nil
+}
+
+// contractOptions are the options of what a merchant's contract covers.
+var contractOptions = grammar.Block[Contract]{
+	{Name: "currencies", Args: "<codes...>", Example: "currencies IDR USD",
+		Sets: grammar.Names(func(c *Contract) *[]string { return &c.Currencies })},
+	{Name: "countries", Args: "<codes...>", Example: "countries ID US",
+		Sets: grammar.Names(func(c *Contract) *[]string { return &c.Countries })},
+	{Name: "components", Args: "<names...>", Example: "components CARD APPLEPAY",
+		Sets: grammar.Names(func(c *Contract) *[]string { return &c.Components })},
+}
+
+// quotaOptions are the options of how much may be signed, by everybody together
+// or by one caller.
+var quotaOptions = grammar.Block[Quota]{
+	{Name: "max_amount", Args: "<currency> <amount>", Example: `max_amount IDR 5000000
+max_amount USD 250.00`,
+		Sets: grammar.Into(func(q *Quota) *map[string]string { return &q.MaxAmounts }, readMaxAmount)},
+	{Name: "rate", Args: "<requests_per_second> [<burst>]", Example: "rate 50 100",
+		Sets: grammar.By(readRate, func(q *Quota) any { return &q.Rate }, func(q *Quota) any { return &q.Burst })},
+}
+
+// limitsOptions are the options of the limits of what is signed.
+var limitsOptions = slices.Concat(grammar.Lift(quotaOptions, func(l *Limits) *Quota { return &l.Quota }), grammar.Block[Limits]{
+	{Name: "caller_id", Args: "<placeholder>", Example: "caller_id {http.auth.user.id}",
+		Sets: grammar.Text(func(l *Limits) *string { return &l.CallerID })},
+	{Name: "caller", Args: "<id>", Example: `caller shop {
+	rate 20
+	max_amount IDR 1000000
+}`,
+		Sets: grammar.Map(func(l *Limits) *map[string]Caller { return &l.Callers }, callerOptions)},
+})
+
+// callerOptions are the options of one caller.
+var callerOptions = slices.Concat(grammar.Block[Caller]{
+	{Name: "endpoints", Args: "drop_in|all|<names...>", Example: "endpoints applyDropinSession orderQuery",
+		Sets: grammar.Names(func(c *Caller) *[]string { return &c.Endpoints })},
+}, grammar.Lift(quotaOptions, func(c *Caller) *Quota { return &c.Quota }))
+
+// readMaxAmount reads the largest amount in one currency.
+func readMaxAmount(d *caddyfile.Dispenser, amounts *map[string]string) error {
+	var currency, amount string
+	if !d.AllArgs(&currency, &amount) {
+		return d.ArgErr()
+	}
+	if _, ok := (*amounts)[currency]; ok {
+		return d.Errf("max_amount %s is already set", currency)
+	}
+	grammar.Put(amounts, currency, amount)
+	return nil
+}
+
+// readRate reads the rate of a quota, and its burst if there is one.
+func readRate(d *caddyfile.Dispenser, q *Quota) (err error) {
+	if q.Rate != 0 {
+		return d.Err("rate is already set")
+	}
+	args := d.RemainingArgs()
+	if len(args) == 0 || len(args) > 2 {
+		return d.ArgErr()
+	}
+	if q.Rate, err = strconv.ParseFloat(args[0], 64); err != nil || !(q.Rate > 0) || math.IsInf(q.Rate, 0) {
+		return d.Errf("rate must be a positive number of requests per second, but is %q", args[0])
+	}
+	if len(args) == 2 {
+		if q.Burst, err = strconv.Atoi(args[1]); err != nil || q.Burst <= 0 {
+			return d.Errf("the burst of rate must be a positive whole number, but is %q", args[1])
+		}
+	}
+	return nil
+}
+
+// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. The options of
+// payermax_sign are in docs/configuration.md.
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the directive name
+	return handlerOptions.Read(d, h)
 }
 
 // Interface guards

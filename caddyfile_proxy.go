@@ -13,6 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 )
 
 // defaultFailDuration is for how long a gateway that could not be reached is
@@ -91,7 +93,7 @@ func (o *proxyOptions) parse(h httpcaddyfile.Helper, upstreams []string) (*rever
 // which of ours may have been meant.
 func (o *proxyOptions) explain(err error) error {
 	for _, name := range o.names {
-		suggestion := suggest(name, handlerOptions)
+		suggestion := grammar.Suggest(name, payermaxOptions.Names())
 		if suggestion != "" && strings.Contains(err.Error(), "unrecognized subdirective "+name+",") {
 			return fmt.Errorf("%w; did you mean %s?", err, suggestion)
 		}
@@ -102,7 +104,7 @@ func (o *proxyOptions) explain(err error) error {
 // resembling returns the option that was probably meant to be the one of ours,
 // or "".
 func (o *proxyOptions) resembling(ours string) string {
-	i := slices.IndexFunc(o.names, func(name string) bool { return suggest(name, []string{ours}) != "" })
+	i := slices.IndexFunc(o.names, func(name string) bool { return grammar.Suggest(name, []string{ours}) != "" })
 	if i < 0 {
 		return ""
 	}

@@ -1,115 +1,59 @@
 package payermax
 
 import (
-	"math"
-	"strconv"
-
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 )
 
-// parseSandbox sets up the sandbox as a site's handler. Syntax:
+// sandboxOptions are the options of payermax_sandbox.
+var sandboxOptions = grammar.Block[Sandbox]{
+	{Name: "private_key", Args: "<path>", Example: "private_key sandbox.key",
+		Sets: grammar.Path(func(s *Sandbox) *string { return &s.PrivateKey })},
+	{Name: "time_scale", Args: "<factor>", Example: "time_scale 1000",
+		Sets: grammar.Factor(func(s *Sandbox) *float64 { return &s.TimeScale })},
+	{Name: "notify_hosts", Args: "<hosts...>", Example: "notify_hosts app.test",
+		Sets: grammar.Names(func(s *Sandbox) *[]string { return &s.NotifyHosts })},
+	{Name: "no_control", Example: "no_control",
+		Sets: grammar.Flag(func(s *Sandbox) *bool { return &s.NoControl })},
+	{Name: "merchant", Example: `merchant {
+	app_id 3b242b56a8b64274bcc37dac281120e3
+	public_key merchant.pub
+}`,
+		Sets: grammar.List(func(s *Sandbox) *[]SandboxMerchant { return &s.Merchants }, nil, sandboxMerchantOptions)},
+}
+
+// sandboxMerchantOptions are the options of a merchant that the sandbox knows.
+var sandboxMerchantOptions = grammar.Block[SandboxMerchant]{
+	{Name: "app_id", Args: "<app_id>", Example: "app_id 3b242b56a8b64274bcc37dac281120e3",
+		Sets: grammar.Text(func(m *SandboxMerchant) *string { return &m.AppID })},
+	{Name: "merchant_no", Args: "<merchant_no>", Example: "merchant_no 020213827212251",
+		Sets: grammar.Text(func(m *SandboxMerchant) *string { return &m.MerchantNo })},
+	{Name: "sp_merchant_no", Args: "<sp_merchant_no>", Example: "sp_merchant_no SP1002",
+		Sets: grammar.Text(func(m *SandboxMerchant) *string { return &m.SPMerchantNo })},
+	{Name: "merchant_auth_token", Args: "<placeholder>", Example: "merchant_auth_token {file./run/secrets/token}",
+		Sets: grammar.Placeholder(func(m *SandboxMerchant) *string { return &m.MerchantAuthToken })},
+	{Name: "public_key", Args: "<path>", Example: "public_key merchant.pub",
+		Sets: grammar.Path(func(m *SandboxMerchant) *string { return &m.PublicKey })},
+}
+
+// parseSandbox sets up the sandbox as a site's handler:
 //
 //	payermax_sandbox [<matcher>] {
-//	    private_key  <path>
-//	    time_scale   <factor>
-//	    notify_hosts <hosts...>
-//	    no_control
-//	    merchant {
-//	        app_id      <app_id>
-//	        merchant_no <merchant_no>
-//	        sp_merchant_no      <sp_merchant_no>
-//	        merchant_auth_token <placeholder>
-//	        public_key  <path>
-//	    }
+//	    <options...>
 //	}
-//
-// The merchant block may be repeated.
 func parseSandbox(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	sandbox := new(Sandbox)
 	return sandbox, sandbox.UnmarshalCaddyfile(h.Dispenser)
 }
 
-// UnmarshalCaddyfile sets up the sandbox from Caddyfile tokens. Its syntax is
-// that of payermax_sandbox.
+// UnmarshalCaddyfile sets up the sandbox from Caddyfile tokens. The options of
+// payermax_sandbox are in docs/configuration.md.
 func (s *Sandbox) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the directive name
-	if d.NextArg() {
-		return d.Errf("unexpected argument %q: payermax_sandbox takes its options in a block", d.Val())
-	}
-	for d.NextBlock(0) {
-		switch d.Val() {
-		case "private_key":
-			if err := unmarshalPath(d, &s.PrivateKey); err != nil {
-				return err
-			}
-		case "time_scale":
-			if err := unmarshalFactor(d, &s.TimeScale); err != nil {
-				return err
-			}
-		case "notify_hosts":
-			if err := unmarshalNames(d, &s.NotifyHosts); err != nil {
-				return err
-			}
-		case "no_control":
-			if err := unmarshalFlag(d, &s.NoControl); err != nil {
-				return err
-			}
-		case "merchant":
-			var merchant SandboxMerchant
-			if err := merchant.unmarshal(d); err != nil {
-				return err
-			}
-			s.Merchants = append(s.Merchants, merchant)
-		default:
-			return unrecognized(d, sandboxOptions)
-		}
-	}
-	return nil
-}
-
-// unmarshalFactor reads the one argument of an option whose value is a factor.
-func unmarshalFactor(d *caddyfile.Dispenser, target *float64) error {
-	name := d.Val()
-	var text string
-	if err := unmarshalOnce(d, *target != 0, &text); err != nil {
-		return err
-	}
-	factor, err := strconv.ParseFloat(text, 64)
-	if err != nil || !(factor > 0) || math.IsInf(factor, 0) {
-		return d.Errf("%s must be a positive number such as 1000, but is %q", name, text)
-	}
-	*target = factor
-	return nil
-}
-
-// unmarshal reads one merchant block.
-func (m *SandboxMerchant) unmarshal(d *caddyfile.Dispenser) error {
-	if d.NextArg() {
-		return d.Errf("unexpected argument %q: merchant takes its options in a block", d.Val())
-	}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		var err error
-		switch d.Val() {
-		case "app_id":
-			err = unmarshalText(d, &m.AppID)
-		case "merchant_no":
-			err = unmarshalText(d, &m.MerchantNo)
-		case "sp_merchant_no":
-			err = unmarshalText(d, &m.SPMerchantNo)
-		case "merchant_auth_token":
-			err = unmarshalAuthToken(d, &m.MerchantAuthToken)
-		case "public_key":
-			err = unmarshalPath(d, &m.PublicKey)
-		default:
-			err = unrecognized(d, sandboxMerchantOptions)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return sandboxOptions.Read(d, s)
 }
 
 // Interface guards

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/internal/reference"
 	"github.com/caddy-payermax/caddy-payermax/validate"
@@ -23,7 +24,7 @@ const configurationPage = "docs/configuration.md"
 // The configuration reference is what the source says, word by word, and its
 // examples are what Caddy takes.
 func TestConfigurationReference(t *testing.T) {
-	page, err := reference.Write(".", endpointRows())
+	page, err := reference.Write(".", documented(), endpointRows())
 	require.NoError(t, err)
 	for _, example := range page.Examples {
 		t.Run(example.Option, func(t *testing.T) {
@@ -43,6 +44,23 @@ func TestConfigurationReference(t *testing.T) {
 			require.FailNow(t, "the page is not what the source says; write it anew: go test . -run TestConfigurationReference -update",
 				"%s:%d", configurationPage, i+1)
 		}
+	}
+}
+
+// documented are the sections of the reference.
+func documented() []reference.Section {
+	directive := func(name string, block *grammar.Table) reference.Section {
+		return reference.Section{Name: name, Block: block, Around: []string{":8080", name}}
+	}
+	return []reference.Section{
+		directive("payermax", payermaxOptions.Describe()),
+		directive("payermax_sign", handlerOptions.Describe()),
+		{Name: "key file", Block: keyFileOptions.Describe(), Around: []string{":8080", "payermax_sign", "key file private.key"}},
+		directive("transport payermax", grammar.Block[Transport]{}.Describe()),
+		directive("payermax_notify", notifyOptions.Describe()),
+		directive("payermax_health", grammar.Block[Health]{}.Describe()),
+		directive("payermax_sandbox", sandboxOptions.Describe()),
+		{Name: "payermax_landlock", Block: landlockOptions.Describe(), Around: []string{"", "payermax_landlock"}},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-payermax/caddy-payermax/doctor"
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 )
 
 // setup takes a config apart, and reports on what concerns it as a whole.
@@ -233,7 +234,7 @@ func expandedToken(configured string) (token doctor.Option, perRequest bool) {
 	}
 	m := merchant{authToken: configured}
 	token.Value, token.Error = m.expandAuthToken(caddy.NewReplacer())
-	if err := checkIsPlaceholder(configured); err != nil {
+	if err := grammar.CheckPlaceholder(configured); err != nil {
 		token.Value, token.Error = "", err
 	}
 	return token, false

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 )
 
 // authTokenHeader carries a service provider's authorisation to call for a
@@ -163,19 +164,11 @@ func checkAuthToken(repl *caddy.Replacer, token string) error {
 	if token == "" {
 		return nil
 	}
-	if err := checkIsPlaceholder(token); err != nil {
+	if err := grammar.CheckPlaceholder(token); err != nil {
 		return err
 	}
 	_, err := repl.ReplaceOrErr(token, true, false)
 	return err
-}
-
-// checkIsPlaceholder refuses a token where a placeholder for it belongs.
-func checkIsPlaceholder(token string) error {
-	if !strings.Contains(token, "{") {
-		return errors.New("expected a placeholder such as {file./run/secrets/payermax/token}; the token itself would stand in the config, which Caddy saves and shows")
-	}
-	return nil
 }
 
 // expandAuthToken returns the token to send with a request, or "" if none is

@@ -33,7 +33,7 @@ func TestReadmeCaddyfiles(t *testing.T) {
 func TestReadmeTables(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
-	for _, name := range append([]string{"gateway"}, handlerOptions...) {
+	for _, name := range append([]string{"gateway"}, handlerOptions.Names()...) {
 		assert.Contains(t, string(readme), "`"+name+"`")
 	}
 	for _, f := range []*refusal{

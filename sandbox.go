@@ -18,6 +18,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -220,7 +221,7 @@ func (s *Sandbox) loadKey(repl *caddy.Replacer, logger *zap.Logger) (*rsa.Privat
 func (m SandboxMerchant) load(repl *caddy.Replacer) (sandbox.Merchant, error) {
 	var loaded sandbox.Merchant
 	if m.MerchantAuthToken != "" {
-		if err := checkIsPlaceholder(m.MerchantAuthToken); err != nil {
+		if err := grammar.CheckPlaceholder(m.MerchantAuthToken); err != nil {
 			return loaded, fmt.Errorf("merchant_auth_token: %w", err)
 		}
 	}

@@ -2,213 +2,176 @@ package reference
 
 import (
 	"fmt"
-	"go/ast"
-	"go/token"
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 )
 
-// option is an option of the Caddyfile, as a parser knows it.
-type option struct {
-	name string
-	// body is what the parser does with it.
-	body []ast.Stmt
+// table returns the table of a section's options: of those that were written for it,
+// or for the embedded struct of that name.
+func (w *writer) table(section string, embedded ...string) (string, error) {
+	rows, err := w.rows(section, embedded)
+	if err != nil {
+		return "", err
+	}
+	table := "| option | in JSON | default | placeholders are expanded |\n| --- | --- | --- | --- |"
+	for _, row := range rows {
+		set, err := w.fieldsSet(row)
+		if err != nil {
+			return "", err
+		}
+		expansion, err := w.expansion(row)
+		if err != nil {
+			return "", err
+		}
+		var names, defaults []string
+		for _, f := range set {
+			names = append(names, "`"+f.json+"`")
+			defaults = append(defaults, defaultOf(f))
+		}
+		table += fmt.Sprintf("\n| `%s` | %s | %s | %s |", row.Name, strings.Join(names, ", "), strings.Join(defaults, "; "), expansion)
+	}
+	return table, nil
 }
 
-// options returns the options that each parser knows: the words that it compares
-// with the one that its dispenser stands on. Functions that know none are left
-// out, and so are words that are known only to be refused.
-func (s *source) options() map[string][]option {
-	parsers := make(map[string][]option)
-	for name, function := range s.functions {
-		var known []option
-		add := func(word ast.Expr, body []ast.Stmt) {
-			if text, ok := textOf(word); ok && !isRefusal(body) {
-				known = append(known, option{text, body})
-			}
-		}
-		words := wordVariables(function)
-		ast.Inspect(function, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.SwitchStmt:
-				if n.Tag != nil && !words.holds(n.Tag) {
-					return true
-				}
-				for _, statement := range n.Body.List {
-					clause := statement.(*ast.CaseClause)
-					for _, expression := range clause.List {
-						if comparison, ok := expression.(*ast.BinaryExpr); n.Tag == nil && ok {
-							if comparison.Op == token.EQL && words.holds(comparison.X) {
-								add(comparison.Y, clause.Body)
-							}
-						} else if n.Tag != nil {
-							add(expression, clause.Body)
-						}
-					}
-				}
-			case *ast.IfStmt:
-				if comparison, ok := n.Cond.(*ast.BinaryExpr); ok && comparison.Op == token.EQL && words.holds(comparison.X) {
-					add(comparison.Y, n.Body.List)
-				}
-			}
-			return true
-		})
-		if len(known) > 0 {
-			parsers[name] = known
+// options returns what is to be said of each of the options that table would list.
+func (w *writer) options(section string, embedded ...string) (string, error) {
+	rows, err := w.rows(section, embedded)
+	if err != nil {
+		return "", err
+	}
+	texts := make([]string, len(rows))
+	for i, row := range rows {
+		if texts[i], err = w.option(w.sections[section], row); err != nil {
+			return "", err
 		}
 	}
-	return parsers
+	return strings.Join(texts, "\n\n"), nil
 }
 
-// wordSet are the variables of a function that hold the dispenser's word.
-type wordSet []string
-
-// wordVariables finds the variables that a function has given the dispenser's
-// word.
-func wordVariables(function *ast.FuncDecl) wordSet {
-	var variables wordSet
-	ast.Inspect(function, func(n ast.Node) bool {
-		if a, ok := n.(*ast.AssignStmt); ok && len(a.Lhs) == 1 && isWord(a.Rhs[0]) {
-			if name, ok := a.Lhs[0].(*ast.Ident); ok {
-				variables = append(variables, name.Name)
-			}
-		}
-		return true
-	})
-	return variables
-}
-
-// holds reports whether an expression is the dispenser's word.
-func (w wordSet) holds(e ast.Expr) bool {
-	name, ok := e.(*ast.Ident)
-	return isWord(e) || ok && slices.Contains(w, name.Name)
-}
-
-// isWord reports whether an expression asks a dispenser for its word: d.Val().
-func isWord(e ast.Expr) bool {
-	call, ok := e.(*ast.CallExpr)
-	if !ok {
-		return false
+// option returns the heading, syntax, meaning and example of an option, and what the
+// template adds.
+func (w *writer) option(s Section, row grammar.Row) (string, error) {
+	set, err := w.fieldsSet(row)
+	if err != nil {
+		return "", err
 	}
-	method, ok := call.Fun.(*ast.SelectorExpr)
-	return ok && method.Sel.Name == "Val"
-}
-
-// isRefusal reports whether all that is done is to return an error.
-func isRefusal(body []ast.Stmt) bool {
-	if len(body) != 1 {
-		return false
+	lines := strings.Split(row.Example, "\n")
+	if !slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line+" ", row.Name+" ") }) {
+		return "", fmt.Errorf("the example of option %s does not show it", row.Name)
 	}
-	returned, ok := body[0].(*ast.ReturnStmt)
-	return ok && len(returned.Results) == 1 && callsMethod(returned.Results[0], "Err", "Errf", "ArgErr")
-}
+	w.told[row.Of.String()+" "+row.Name] = true
 
-// callsMethod reports whether an expression is a call of a method of one of
-// these names.
-func callsMethod(e ast.Expr, names ...string) bool {
-	call, ok := e.(*ast.CallExpr)
-	if !ok {
-		return false
-	}
-	method, ok := call.Fun.(*ast.SelectorExpr)
-	return ok && slices.Contains(names, method.Sel.Name)
-}
-
-// textOf returns the value of a literal.
-func textOf(e ast.Expr) (string, bool) {
-	literal, ok := e.(*ast.BasicLit)
-	if !ok || literal.Kind != token.STRING {
-		return "", false
-	}
-	text, err := strconv.Unquote(literal.Value)
-	return text, err == nil
-}
-
-// fieldsSet returns the fields of a struct that an option sets, in the order in
-// which the parser touches them: itself, or by a method that it leaves the option
-// to.
-func (s *source) fieldsSet(o option, of *structure) []field {
-	var set []field
-	for _, statement := range o.body {
-		ast.Inspect(statement, func(n ast.Node) bool {
-			selector, ok := n.(*ast.SelectorExpr)
-			if !ok {
-				return true
-			}
-			names := []string{selector.Sel.Name}
-			if method := s.method(selector.Sel.Name); method != nil {
-				names = receiverFields(method)
-			}
-			for _, name := range names {
-				f, ok := of.field(name)
-				if ok && !slices.ContainsFunc(set, func(other field) bool { return other.name == f.name }) {
-					set = append(set, f)
-				}
-			}
-			return true
-		})
-	}
-	return set
-}
-
-// method returns the method of that name if it reads an option, such as
-// unmarshalContract.
-func (s *source) method(name string) *ast.FuncDecl {
-	if !strings.HasPrefix(name, "unmarshal") {
-		return nil
-	}
-	for full, function := range s.functions {
-		if function.Recv != nil && strings.HasSuffix(full, "."+name) {
-			return function
+	paragraphs := []string{"### `" + row.Name + "`", syntax(row)}
+	example := Example{Option: row.Name, Caddyfile: s.around(lines)}
+	for i, f := range set {
+		w.told[row.Of.String()+"."+row.Fields[i].Name] = true
+		example.JSON = append(example.JSON, f.json)
+		if row.ShortFor == "" {
+			paragraphs = append(paragraphs, w.markdown(f.doc))
 		}
 	}
-	return nil
-}
-
-// receiverFields names the fields of its receiver that a method touches.
-func receiverFields(method *ast.FuncDecl) []string {
-	receiver := method.Recv.List[0].Names[0].Name
-	var names []string
-	ast.Inspect(method.Body, func(n ast.Node) bool {
-		if selector, ok := n.(*ast.SelectorExpr); ok {
-			if x, ok := selector.X.(*ast.Ident); ok && x.Name == receiver {
-				names = append(names, selector.Sel.Name)
-			}
+	w.page.Examples = append(w.page.Examples, example)
+	if row.ShortFor != "" {
+		paragraphs = append(paragraphs, "Short for `"+row.ShortFor+"`.")
+	}
+	if len(lines) > 1 {
+		paragraphs = append(paragraphs, "```\n"+row.Example+"\n```")
+	}
+	if addition := w.template.Lookup(s.Name + "/" + row.Name); addition != nil {
+		w.told[addition.Name()] = true
+		var text strings.Builder
+		if err := addition.Execute(&text, nil); err != nil {
+			return "", err
 		}
-		return true
-	})
-	return names
+		paragraphs = append(paragraphs, strings.TrimSpace(text.String()))
+	}
+	return strings.Join(paragraphs, "\n\n"), nil
 }
 
-// isKeyFile reports whether the option is the short form of a key in a file.
-func (o option) isKeyFile() bool {
-	found := false
-	for _, statement := range o.body {
-		ast.Inspect(statement, func(n ast.Node) bool {
-			name, ok := n.(*ast.Ident)
-			found = found || ok && name.Name == "unmarshalKeyFile"
-			return true
-		})
+// rows returns the options of a section that were written for it, or for the
+// embedded struct of that name.
+func (w *writer) rows(section string, embedded []string) ([]grammar.Row, error) {
+	s, err := w.section(section)
+	if err != nil {
+		return nil, err
 	}
-	return found
+	of := s.Block.Of.Name()
+	if len(embedded) > 0 {
+		of = embedded[0]
+	}
+	rows := slices.DeleteFunc(slices.Clone(s.Block.Rows), func(row grammar.Row) bool { return row.Of.Name() != of })
+	if len(rows) == 0 {
+		return nil, fmt.Errorf("section %s has no options of %s", section, of)
+	}
+	return rows, nil
 }
 
-// syntax returns the line about an option in the grammar that is in a function's
-// doc comment, without the block that may follow.
-func (s *source) syntax(function, option string) (string, error) {
-	f, ok := s.functions[function]
-	if !ok {
-		return "", fmt.Errorf("there is no function %s", function)
+// fieldsSet describes the fields that an option sets. There is at least one, if what
+// the option is written for has any in JSON.
+func (w *writer) fieldsSet(row grammar.Row) ([]field, error) {
+	if len(row.Fields) == 0 && len(jsonFieldsOf(row.Of)) > 0 {
+		return nil, fmt.Errorf("option %s sets no field of %s", row.Name, row.Of.Name())
 	}
-	for line := range strings.Lines(f.Doc.Text()) {
-		words := strings.Fields(line)
-		if strings.HasPrefix(line, "\t") && len(words) > 0 && words[0] == option {
-			if words[len(words)-1] == "{" {
-				words[len(words)-1] = "{ ... }"
-			}
-			return strings.Join(words, " "), nil
+	set := make([]field, len(row.Fields))
+	for i, f := range row.Fields {
+		var err error
+		if set[i], err = w.describe(row.Of, f); err != nil {
+			return nil, fmt.Errorf("option %s: %w", row.Name, err)
 		}
 	}
-	return "", fmt.Errorf("the grammar in the comment of %s has no %s", function, option)
+	return set, nil
+}
+
+// expansion says when placeholders are expanded in what an option sets. The options
+// that are short for others name the file of a key.
+func (w *writer) expansion(row grammar.Row) (string, error) {
+	of, f := row.Of, row.Fields[0]
+	if row.ShortFor != "" {
+		s, err := w.section("key file")
+		if err != nil {
+			return "", err
+		}
+		of = s.Block.Of
+		f, _ = of.FieldByName("Path")
+	}
+	described, err := w.describe(of, f)
+	if err != nil {
+		return "", err
+	}
+	said, err := w.commentsOn(of)
+	return expansionOf(described, said.doc), err
+}
+
+// syntax returns the syntax of an option, with its example if that fits into the
+// line.
+func syntax(row grammar.Row) string {
+	line := strings.TrimSpace(row.Name + " " + row.Args)
+	if row.Block != nil {
+		line += " { ... }"
+	}
+	switch {
+	case line == row.Name:
+		return "Takes no value."
+	case line == row.Example, strings.Contains(row.Example, "\n"):
+		return "`" + line + "`"
+	default:
+		return "`" + line + "`, such as `" + row.Example + "`"
+	}
+}
+
+// around puts the lines of an example where they belong.
+func (s Section) around(lines []string) string {
+	var config strings.Builder
+	for depth, words := range s.Around {
+		config.WriteString(strings.Repeat("\t", depth) + strings.TrimPrefix(words+" {\n", " "))
+	}
+	for _, line := range lines {
+		config.WriteString(strings.Repeat("\t", len(s.Around)) + line + "\n")
+	}
+	for depth := range slices.Backward(s.Around) {
+		config.WriteString(strings.Repeat("\t", depth) + "}\n")
+	}
+	return config.String()
 }

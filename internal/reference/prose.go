@@ -14,13 +14,12 @@ var goNames = regexp.MustCompile(`\[([A-Za-z.]+)\]`)
 
 // markdown turns a doc comment, which is written as Caddy's documentation shows
 // it, into the Markdown of a page. Names of fields become those of JSON.
-func (s *source) markdown(comment string) string {
+func (w *writer) markdown(comment string) string {
 	comment = goNames.ReplaceAllString(comment, "`$1`")
-	for _, t := range s.structs {
-		for _, f := range t.fields {
-			if strings.ToLower(f.name[1:]) != f.name[1:] { // or it might be a word
-				comment = regexp.MustCompile(`\b`+f.name+`\b`).ReplaceAllString(comment, "`"+f.json+"`")
-			}
+	for path, inJSON := range w.jsonFields() {
+		name := path[strings.LastIndex(path, ".")+1:]
+		if strings.ToLower(name[1:]) != name[1:] { // or it might be a word
+			comment = regexp.MustCompile(`\b`+name+`\b`).ReplaceAllString(comment, "`"+inJSON+"`")
 		}
 	}
 	var paragraphs []string
@@ -86,9 +85,9 @@ func defaultOf(f field) string {
 
 // expansionOf returns when placeholders are expanded in a field, by its doc
 // comment or that of its struct.
-func expansionOf(f field, of *structure) string {
+func expansionOf(f field, ofStruct string) string {
 	comment := strings.Join(strings.Fields(f.doc), " ")
-	ofAll := strings.Join(strings.Fields(of.doc), " ")
+	ofAll := strings.Join(strings.Fields(ofStruct), " ")
 	switch {
 	case f.guest:
 		return "by the module that it names"

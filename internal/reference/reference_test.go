@@ -2,96 +2,187 @@ package reference
 
 import (
 	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 )
 
-// change is a change of the module's source.
-type change struct{ file, old, new string }
+// Shop sells things.
+type Shop struct {
+	// What is written above the door, in the letters of OpeningHours. Default:
+	// `Shop`. Placeholders are expanded when the config is loaded.
+	SignBoard string `json:"sign_board,omitempty"`
 
-// changedModule copies the module's source to a folder of its own and changes it.
-func changedModule(t *testing.T, changes ...change) string {
-	t.Helper()
-	paths, err := filepath.Glob("../../*.go")
-	require.NoError(t, err)
-	folder := t.TempDir()
-	for _, path := range paths {
-		if strings.HasSuffix(path, "_test.go") {
-			continue
-		}
-		code, err := os.ReadFile(path)
-		require.NoError(t, err)
-		for _, c := range changes {
-			if c.file == filepath.Base(path) {
-				require.Contains(t, string(code), c.old)
-				code = []byte(strings.Replace(string(code), c.old, c.new, 1))
-			}
-		}
-		require.NoError(t, os.WriteFile(filepath.Join(folder, filepath.Base(path)), code, 0o600))
-	}
-	return folder
+	// When it is open. Required.
+	OpeningHours []string `json:"hours,omitempty"`
+
+	// Who works there.
+	Staff *Staff `json:"staff,omitempty"`
 }
 
-// What changes in the module without the page is noticed, in either direction.
+// Staff are the people.
+type Staff struct {
+	// Who is the boss.
+	Boss string `json:"boss,omitempty"`
+}
+
+// What stands in the street.
+type Stall struct {
+	Undocumented bool `json:"undocumented,omitempty"`
+
+	// What JSON does not have.
+	Unnamed bool
+}
+
+// shopOptions are right, and so is shopPage.
+var shopOptions = grammar.Block[Shop]{
+	{
+		Name: "sign_board", Args: "<text>", Example: "sign_board Greengrocer",
+		Sets: grammar.Text(func(s *Shop) *string { return &s.SignBoard }),
+	},
+	{
+		Name: "open", Args: "<hours...>", Example: "open 8-12\nopen 14-18",
+		Sets: grammar.Names(func(s *Shop) *[]string { return &s.OpeningHours }),
+	},
+	{
+		Name: "staff", Example: "staff {\n\tboss Ann\n}",
+		Sets: grammar.Nested(func(s *Shop) **Staff { return &s.Staff }, grammar.Block[Staff]{{
+			Name: "boss", Args: "<name>", Example: "boss Ann",
+			Sets: grammar.Text(func(s *Staff) *string { return &s.Boss }),
+		}}),
+	},
+}
+
+const shopPage = `{{doc "shop" "A shop"}}
+
+{{table "shop"}}
+
+{{options "shop"}}
+{{- define "shop/open"}}
+On Sundays it is closed.
+{{end}}
+
+{{options "shop/staff"}}
+
+{{endpoints}}
+`
+
+// written is the page about a block that stands in a site.
+func written(template string, block *grammar.Table) (*Page, error) {
+	return write(template, "../..", []Section{{Name: "shop", Block: block, Around: []string{":8080", "shop"}}},
+		[]Endpoint{{Name: "refund", Version: "1.4", Rules: []string{"1.4", "1.5"}, MovesMoney: true}})
+}
+
+// What the rows, the doc comments and the template say is on the page.
+func TestWrite(t *testing.T) {
+	page, err := written(shopPage, shopOptions.Describe())
+	require.NoError(t, err)
+	want, err := os.ReadFile("testdata/shop.md")
+	require.NoError(t, err)
+	assert.Equal(t, string(want), page.Text)
+	assert.Equal(t, []Example{
+		{"sign_board", []string{"sign_board"}, ":8080 {\n\tshop {\n\t\tsign_board Greengrocer\n\t}\n}\n"},
+		{"open", []string{"hours"}, ":8080 {\n\tshop {\n\t\topen 8-12\n\t\topen 14-18\n\t}\n}\n"},
+		{"staff", []string{"staff"}, ":8080 {\n\tshop {\n\t\tstaff {\n\t\t\tboss Ann\n\t\t}\n\t}\n}\n"},
+		{"boss", []string{"boss"}, ":8080 {\n\tshop {\n\t\tstaff {\n\t\t\tboss Ann\n\t\t}\n\t}\n}\n"},
+	}, page.Examples)
+}
+
+// A new option is on the page without a word about it in the template.
+func TestWriteNewOption(t *testing.T) {
+	page, err := written(shopPage, append(slices.Clone(shopOptions), grammar.Option[Shop]{
+		Name: "sign", Args: "<text>", Example: "sign Greengrocer",
+		Sets: grammar.Text(func(s *Shop) *string { return &s.SignBoard }),
+	}).Describe())
+	require.NoError(t, err)
+	assert.Contains(t, page.Text, "\n| `sign` | `sign_board` | `Shop` | when the config is loaded |\n")
+	assert.Contains(t, page.Text, "\n\n### `sign`\n\n`sign <text>`, such as `sign Greengrocer`\n\nWhat is written above the door,")
+}
+
+// What is wrong with an option, or with the page about it, is noticed.
 func TestWriteNotices(t *testing.T) {
-	for _, test := range []struct {
-		name   string
-		change change
-		says   string
+	withOption := func(option grammar.Option[Shop]) *grammar.Table {
+		return append(slices.Clone(shopOptions), option).Describe()
+	}
+	stall := func(field func(*Stall) *bool) *grammar.Table {
+		return grammar.Block[Stall]{{Name: "stall", Example: "stall", Sets: grammar.Flag(field)}}.Describe()
+	}
+	without := func(text string) string { return strings.Replace(shopPage, text, "", 1) }
+	for name, test := range map[string]struct {
+		template string
+		block    *grammar.Table
+		says     string
 	}{
-		{
-			"a new option", change{"caddyfile_notify.go", `case "ack":`, `case "ack", "acknowledge":`},
-			"the page lacks the option acknowledge of Notify.UnmarshalCaddyfile",
+		"an option that is there twice": {
+			shopPage, withOption(shopOptions[0]),
+			"shop has two options sign_board",
 		},
-		{
-			"a new option that is compared with",
-			change{"caddyfile_limits.go", `case d.Val() == "caller":`, `case d.Val() == "callers":
-			err = l.Callers
-		case d.Val() == "caller":`},
-			"caller",
+		"an option that sets nothing": {
+			shopPage, withOption(grammar.Option[Shop]{
+				Name: "close", Example: "close",
+				Sets: grammar.By(func(*caddyfile.Dispenser, *Shop) error { return nil }),
+			}),
+			"option close sets no field of Shop",
 		},
-		{
-			"an option that is gone", change{"caddyfile_notify.go", `case "duplicates":`, `case "repeats":`},
-			"Notify.UnmarshalCaddyfile has no option duplicates; take it out of the page",
+		"an option that sets what JSON does not have": {
+			`{{options "shop"}}`, stall(func(s *Stall) *bool { return &s.Unnamed }),
+			"option stall: Stall.Unnamed has no name in JSON",
 		},
-		{
-			"an option that is not in the grammar", change{"caddyfile_notify.go", "//\t    ack                after\n", ""},
-			"the grammar in the comment of parseNotify has no ack",
+		"a field without a doc comment": {
+			`{{options "shop"}}`, stall(func(s *Stall) *bool { return &s.Undocumented }),
+			"option stall: Stall.Undocumented has no doc comment",
 		},
-		{
-			"an option that does nothing", change{"caddyfile_notify.go", "unmarshalText(d, &n.Ack)", "nil"},
-			"option ack sets no field of Notify",
+		"an example of something else": {
+			shopPage, withOption(grammar.Option[Shop]{
+				Name: "sign", Args: "<text>", Example: "sign_board Greengrocer",
+				Sets: grammar.Text(func(s *Shop) *string { return &s.SignBoard }),
+			}),
+			"the example of option sign does not show it",
 		},
-		{
-			"a field without an option", change{"notify.go", "\tkeyring *keyring\n", "\tExtra string `json:\"extra,omitempty\"`\n\tkeyring *keyring\n"},
-			"the page lacks Notify.Extra, which no option sets",
+		"a field without an option": {
+			`{{options "shop"}}`, shopOptions[:1].Describe(),
+			"the page lacks reference.Shop.OpeningHours, which no option sets",
 		},
-		{
-			"another name in a comment", change{"notify.go", "// Notify verifies", "// It verifies"},
-			"there is no struct Notify, or its comment does not begin with its name",
+		"a field of a nested struct without an option": {
+			`{{options "shop"}}`, shopOptions[:1].Describe(),
+			"the page lacks reference.Staff.Boss, which no option sets",
+		},
+		"options that the page does not show": {
+			without(`{{options "shop/staff"}}`), shopOptions.Describe(),
+			"the page lacks the option boss of shop/staff",
+		},
+		"an addition to an option that is gone": {
+			shopPage + `{{define "shop/close"}}At night.{{end}}`, shopOptions.Describe(),
+			"there is no option shop/close; take it out of the page",
+		},
+		"a section that is gone": {
+			shopPage + `{{table "kiosk"}}`, shopOptions.Describe(),
+			"there is no section kiosk",
+		},
+		"a part that is gone": {
+			shopPage + `{{table "shop" "Kiosk"}}`, shopOptions.Describe(),
+			"section shop has no options of Kiosk",
+		},
+		"a field that is gone": {
+			shopPage + `{{field "shop" "Till"}}`, shopOptions.Describe(),
+			"there is no field Shop.Till",
+		},
+		"another name in a comment": {
+			`{{doc "shop" "It"}}`, grammar.Block[Stall]{}.Describe(),
+			"the comment of Stall does not begin with its name",
 		},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			_, err := Write(changedModule(t, test.change), nil)
+		t.Run(name, func(t *testing.T) {
+			_, err := written(test.template, test.block)
 			assert.ErrorContains(t, err, test.says)
 		})
 	}
-}
-
-// What a doc comment says is on the page.
-func TestWriteRepeatsComments(t *testing.T) {
-	page, err := Write(changedModule(t,
-		change{"notify.go", "// The largest notification that is accepted, in bytes.\n\t// Default: 262144 (256 KiB).",
-			"// The largest one, in the forms of GatewayPublicKeys.\n\t// Default: 1 MiB. Placeholders are expanded when the config is loaded."},
-	), []Endpoint{{Name: "refund", Version: "1.4", Rules: []string{"1.4", "1.5"}, MovesMoney: true}})
-	require.NoError(t, err)
-	assert.Contains(t, page.Text, "| `max_body_size` | `max_body_size` | 1 MiB | when the config is loaded |\n")
-	assert.Contains(t, page.Text, "\n\nThe largest one, in the forms of `gateway_public_keys`. Default: 1 MiB. ")
-	assert.Contains(t, page.Text, "\n| `refund` | 1.4 | 1.4, 1.5 |  |  | yes |\n")
 }
 
 func TestReflow(t *testing.T) {

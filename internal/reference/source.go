@@ -1,10 +1,10 @@
-// Package reference writes docs/configuration.md, from the module's own source:
-// which options there are, from the parsers of the Caddyfile; what each means,
-// from the doc comments of the fields that they set. So the page, the grammar and
-// the doc comments cannot say different things.
+// Package reference writes docs/configuration.md. Which options there are is what
+// the rows of the grammar say; what each means, the doc comments of the fields that
+// it sets. So the page, the parser and the doc comments cannot say different
+// things.
 //
-// What is written by hand, the order, the introductions and the examples, is in
-// configuration.md.tmpl.
+// What is written by hand, the order and what introduces or rounds off the options,
+// is in configuration.md.tmpl.
 package reference
 
 import (
@@ -12,131 +12,151 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"path/filepath"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 )
 
-// source is what the Go files of one package say of its configuration.
+// module is the path of this module, which the import paths of its packages begin
+// with.
+var module = strings.TrimSuffix(reflect.TypeFor[Page]().PkgPath(), "/internal/reference")
+
+// source has the doc comments of the module's structs. Packages are read when they
+// are asked for.
 type source struct {
-	structs   map[string]*structure
-	functions map[string]*ast.FuncDecl // by name, methods as Type.name
+	root     string // the module's folder
+	packages map[string]map[string]comments
 }
 
-// structure is an exported struct, whose fields with a JSON name are configuration.
-type structure struct {
+// comments are the doc comments of a struct and of its fields, by their names.
+type comments struct {
 	doc    string
-	fields []field
+	fields map[string]string
 }
 
-// field is an exported field that has a JSON name.
+// commentsOn returns the doc comments of a struct of this module.
+func (s *source) commentsOn(t reflect.Type) (comments, error) {
+	structs, ok := s.packages[t.PkgPath()]
+	if !ok {
+		var err error
+		folder := filepath.Join(s.root, strings.TrimPrefix(t.PkgPath(), module))
+		if structs, err = readComments(folder); err != nil {
+			return comments{}, err
+		}
+		s.packages[t.PkgPath()] = structs
+	}
+	said, ok := structs[t.Name()]
+	if !ok {
+		return comments{}, fmt.Errorf("there is no struct %s in the source of %s", t.Name(), t.PkgPath())
+	}
+	return said, nil
+}
+
+// readComments reads the doc comments of the structs in the Go files of a folder.
+func readComments(folder string) (map[string]comments, error) {
+	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	if err != nil {
+		return nil, err
+	}
+	structs := make(map[string]comments)
+	for _, path := range paths {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			return nil, err
+		}
+		for _, declaration := range file.Decls {
+			d, ok := declaration.(*ast.GenDecl)
+			if !ok || d.Tok != token.TYPE {
+				continue
+			}
+			for _, spec := range d.Specs {
+				t := spec.(*ast.TypeSpec)
+				if s, ok := t.Type.(*ast.StructType); ok {
+					structs[t.Name.Name] = comments{d.Doc.Text(), fieldComments(s)}
+				}
+			}
+		}
+	}
+	return structs, nil
+}
+
+// fieldComments returns the doc comments of a struct's fields, by their names.
+func fieldComments(s *ast.StructType) map[string]string {
+	comments := make(map[string]string)
+	for _, f := range s.Fields.List {
+		for _, name := range f.Names {
+			comments[name.Name] = strings.TrimSpace(f.Doc.Text())
+		}
+	}
+	return comments
+}
+
+// field is a field that JSON can set.
 type field struct {
-	name string // in Go
-	json string
-	doc  string
+	json, doc string
 	// guest says that the value is a module of Caddy's, chosen by its name.
 	guest bool
 	// nested says that the value has options of its own.
 	nested bool
 }
 
-// field returns the field of that name.
-func (s *structure) field(name string) (field, bool) {
-	if s == nil {
-		return field{}, false
-	}
-	i := slices.IndexFunc(s.fields, func(f field) bool { return f.name == name })
-	if i < 0 {
-		return field{}, false
-	}
-	return s.fields[i], true
-}
-
-// readSource reads the Go files of a folder, but not its tests.
-func readSource(folder string) (*source, error) {
-	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
+// describe describes a field of a struct.
+func (s *source) describe(of reflect.Type, f reflect.StructField) (field, error) {
+	said, err := s.commentsOn(of)
 	if err != nil {
-		return nil, err
+		return field{}, err
 	}
-	read := &source{structs: make(map[string]*structure), functions: make(map[string]*ast.FuncDecl)}
-	var unread []*ast.TypeSpec
-	for _, path := range paths {
-		if strings.HasSuffix(path, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
-		if err != nil {
-			return nil, err
-		}
-		for _, declaration := range file.Decls {
-			switch d := declaration.(type) {
-			case *ast.FuncDecl:
-				read.functions[functionName(d)] = d
-			case *ast.GenDecl:
-				for _, spec := range d.Specs {
-					if t, ok := spec.(*ast.TypeSpec); ok {
-						t.Doc = d.Doc // the comment stands before the word type
-						unread = append(unread, t)
-					}
-				}
-			}
-		}
+	_, guest := f.Tag.Lookup("caddy")
+	described := field{json: jsonName(f), doc: said.fields[f.Name], guest: guest, nested: structIn(f.Type) != nil}
+	switch {
+	case described.json == "":
+		return field{}, fmt.Errorf("%s.%s has no name in JSON", of.Name(), f.Name)
+	case described.doc == "":
+		return field{}, fmt.Errorf("%s.%s has no doc comment", of.Name(), f.Name)
 	}
-	if len(read.functions) == 0 {
-		return nil, fmt.Errorf("there is no Go in %s", folder)
-	}
-	for _, spec := range unread {
-		if t, ok := spec.Type.(*ast.StructType); ok && spec.Name.IsExported() {
-			read.structs[spec.Name.Name] = &structure{spec.Doc.Text(), fieldsOf(t)}
-		}
-	}
-	return read, nil
+	return described, nil
 }
 
-// fieldsOf lists the fields of a struct that JSON can set, without those of what
-// is embedded.
-func fieldsOf(t *ast.StructType) []field {
-	var fields []field
-	for _, f := range t.Fields.List {
-		if f.Tag == nil || len(f.Names) != 1 || !f.Names[0].IsExported() {
-			continue
-		}
-		text, err := strconv.Unquote(f.Tag.Value)
-		if err != nil {
-			continue // the compiler would not take it
-		}
-		tag := reflect.StructTag(text)
-		name, _, _ := strings.Cut(tag.Get("json"), ",")
-		_, guest := tag.Lookup("caddy")
-		fields = append(fields, field{
-			name: f.Names[0].Name, json: name, doc: strings.TrimSpace(f.Doc.Text()), guest: guest,
-			nested: slices.ContainsFunc(typeNames(f.Type), ast.IsExported),
-		})
-	}
-	return fields
+// jsonName is the name of a field in JSON, or "" if JSON cannot set it.
+func jsonName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name
 }
 
-// typeNames lists the names of this package's types that a type is made of.
-func typeNames(t ast.Expr) []string {
-	var names []string
-	ast.Inspect(t, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.SelectorExpr: // of another package
-			return false
-		case *ast.Ident:
-			names = append(names, n.Name)
-		}
-		return true
-	})
+// jsonFields returns the names in JSON of all fields of the configuration, by those
+// in Go with that of their struct.
+func (w *writer) jsonFields() map[string]string {
+	names := make(map[string]string)
+	for _, s := range w.sections {
+		maps.Copy(names, jsonFieldsOf(s.Block.Of))
+	}
 	return names
 }
 
-// functionName is the name of a function, and of a method with its type's.
-func functionName(f *ast.FuncDecl) string {
-	if f.Recv == nil {
-		return f.Name.Name
+// jsonFieldsOf returns the fields of a struct, and of the structs of this module
+// that its exported fields are made of.
+func jsonFieldsOf(of reflect.Type) map[string]string {
+	names := make(map[string]string)
+	for f := range of.Fields() {
+		if name := jsonName(f); name != "" {
+			names[of.String()+"."+f.Name] = name
+		}
+		if inner := structIn(f.Type); inner != nil && f.IsExported() {
+			maps.Copy(names, jsonFieldsOf(inner))
+		}
 	}
-	return strings.Join(typeNames(f.Recv.List[0].Type), ".") + "." + f.Name.Name
+	return names
+}
+
+// structIn returns the struct of this module that a type is made of, or nil.
+func structIn(t reflect.Type) reflect.Type {
+	for slices.Contains([]reflect.Kind{reflect.Pointer, reflect.Slice, reflect.Map}, t.Kind()) {
+		t = t.Elem()
+	}
+	if t.Kind() == reflect.Struct && strings.HasPrefix(t.PkgPath()+"/", module+"/") {
+		return t
+	}
+	return nil
 }

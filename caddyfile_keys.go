@@ -1,0 +1,68 @@
+package payermax
+
+import (
+	"encoding/json"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+)
+
+// readKeySource reads a key of any source: the source's name, and what the source
+// makes of the rest.
+func readKeySource(d *caddyfile.Dispenser, target *json.RawMessage) error {
+	if *target != nil {
+		return d.Errf("%s is already set", d.Val())
+	}
+	if !d.NextArg() {
+		return d.ArgErr()
+	}
+	name := d.Val()
+	module, err := caddyfile.UnmarshalModule(d, "payermax.keys."+name)
+	if err != nil {
+		return err
+	}
+	*target = caddyconfig.JSONModuleObject(module, "source", name, nil)
+	return nil
+}
+
+// readKeyFile reads the short form of a key that is in a file.
+func readKeyFile(d *caddyfile.Dispenser, target *json.RawMessage) error {
+	var path string
+	if err := grammar.Once(d, *target != nil, &path); err != nil {
+		return err
+	}
+	if err := grammar.CheckPaths(d, path); err != nil {
+		return err
+	}
+	*target = caddyconfig.JSONModuleObject(KeyFile{Path: path}, "source", "file", nil)
+	return nil
+}
+
+// keyFileOptions are the options of the source file.
+var keyFileOptions = grammar.Block[KeyFile]{
+	{Name: "refuse_world_readable", Example: "refuse_world_readable",
+		Sets: grammar.Flag(func(f *KeyFile) *bool { return &f.RefuseWorldReadable })},
+}
+
+// UnmarshalCaddyfile sets up the source from Caddyfile tokens:
+//
+//	file <path> {
+//	    <options...>
+//	}
+//
+// The block may be left out. The options of key file are in docs/configuration.md.
+func (f *KeyFile) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the source's name
+	if !d.AllArgs(&f.Path) {
+		return d.ArgErr()
+	}
+	if err := grammar.CheckPaths(d, f.Path); err != nil {
+		return err
+	}
+	return keyFileOptions.ReadBlock(d, f)
+}
+
+// Interface guards
+var _ caddyfile.Unmarshaler = (*KeyFile)(nil)

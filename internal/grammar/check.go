@@ -1,0 +1,48 @@
+package grammar
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+// Once reads the one argument of an option that may be set once.
+func Once(d *caddyfile.Dispenser, isSet bool, target *string) error {
+	if isSet {
+		return d.Errf("%s is already set", d.Val())
+	}
+	if !d.AllArgs(target) {
+		return d.ArgErr()
+	}
+	return nil
+}
+
+// NoArgs refuses an argument where a block is expected.
+func NoArgs(d *caddyfile.Dispenser) error {
+	name := d.Val()
+	if d.NextArg() {
+		return d.Errf("unexpected argument %q: %s takes its options in a block", d.Val(), name)
+	}
+	return nil
+}
+
+// CheckPaths refuses the text of a key where its path belongs. It is refused when
+// the config is loaded as well, but by then Caddy may have logged it.
+func CheckPaths(d *caddyfile.Dispenser, paths ...string) error {
+	if slices.ContainsFunc(paths, signer.LooksLikeKey) {
+		return d.Err("the path of a file is expected here, but the value looks like a key itself; save the key to a file and name that")
+	}
+	return nil
+}
+
+// CheckPlaceholder refuses a token where a placeholder for it belongs.
+func CheckPlaceholder(token string) error {
+	if !strings.Contains(token, "{") {
+		return errors.New("expected a placeholder such as {file./run/secrets/payermax/token}; the token itself would stand in the config, which Caddy saves and shows")
+	}
+	return nil
+}

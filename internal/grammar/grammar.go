@@ -1,0 +1,95 @@
+// Package grammar reads the blocks of a Caddyfile whose options are data. An
+// option is one row: its name, what follows it, what it sets and an example. The
+// parser, the errors about options that do not exist and docs/configuration.md
+// follow from the rows.
+package grammar
+
+import (
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+// Option is one option that a block may have. T is the struct that the block sets.
+type Option[T any] struct {
+	// Name is the option's, as it is written.
+	Name string
+	// Args is what follows the name, as the documentation shows it, such as
+	// `<path>`. An option without it takes no value.
+	Args string
+	// ShortFor is what else could be written, if the option is only an
+	// abbreviation. Otherwise the doc comments of the fields say what it means.
+	ShortFor string
+	// Example is for the documentation: one line with the option, or several
+	// where one would not show it.
+	Example string
+	// Sets reads what follows the name and sets fields of T.
+	Sets Setter[T]
+}
+
+// Block is what may stand in a block, in the order of the documentation.
+type Block[T any] []Option[T]
+
+// Lift makes the options of a part those of the whole, such as those of an
+// embedded struct.
+func Lift[T, Part any](block Block[Part], part func(*T) *Part) Block[T] {
+	lifted := make(Block[T], len(block))
+	for i, o := range block {
+		lifted[i] = Option[T]{Name: o.Name, Args: o.Args, ShortFor: o.ShortFor, Example: o.Example, Sets: Setter[T]{
+			set:      func(d *caddyfile.Dispenser, target *T) error { return o.Sets.set(d, part(target)) },
+			describe: o.Sets.describe,
+		}}
+	}
+	return lifted
+}
+
+// Read reads what follows the name of a directive or global option that takes no
+// arguments: a block, which may be missing.
+func (b Block[T]) Read(d *caddyfile.Dispenser, target *T) error {
+	if err := NoArgs(d); err != nil {
+		return err
+	}
+	return b.ReadBlock(d, target)
+}
+
+// ReadBlock reads a block, which may be missing.
+func (b Block[T]) ReadBlock(d *caddyfile.Dispenser, target *T) error {
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		known, err := b.ReadOption(d, target)
+		if err != nil {
+			return err
+		}
+		if !known {
+			return b.unrecognized(d)
+		}
+	}
+	return nil
+}
+
+// ReadOption reads the option whose name the dispenser stands on, if it is one of
+// the block's.
+func (b Block[T]) ReadOption(d *caddyfile.Dispenser, target *T) (known bool, err error) {
+	for _, o := range b {
+		if o.Name == d.Val() {
+			return true, o.Sets.set(d, target)
+		}
+	}
+	return false, nil
+}
+
+// Names lists the names of the options.
+func (b Block[T]) Names() []string {
+	names := make([]string, len(b))
+	for i, o := range b {
+		names[i] = o.Name
+	}
+	return names
+}
+
+// unrecognized is the error about an option that is not one of the block's.
+func (b Block[T]) unrecognized(d *caddyfile.Dispenser) error {
+	if suggestion := Suggest(d.Val(), b.Names()); suggestion != "" {
+		return d.Errf("unrecognized option %s; did you mean %s?", d.Val(), suggestion)
+	}
+	return d.Errf("unrecognized option %s; expected one of %s", d.Val(), strings.Join(b.Names(), ", "))
+}

@@ -1,0 +1,175 @@
+package grammar
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+type Lock struct {
+	Key string `json:"key"`
+}
+
+type House struct {
+	Lock
+
+	Name    string
+	Secret  string
+	Drawing string
+	Plans   []string
+	Rooms   []string
+	Cellar  int64
+	Rent    caddy.Duration
+	Scale   float64
+	Empty   bool
+	Garden  *Garden
+	Floors  []Floor
+	Tenants map[string]Tenant
+	Left    int
+	Right   int
+
+	hidden string
+}
+
+type (
+	Garden struct{ Trees []string }
+	Floor  struct{ Colour string }
+	Tenant struct{ Pet string }
+)
+
+var lockOptions = Block[Lock]{{Name: "key", Args: "<key>", Sets: Text(func(l *Lock) *string { return &l.Key })}}
+
+var houseOptions = slices.Concat(Block[House]{
+	{Name: "name", Args: "<name>", Example: "name Villa", ShortFor: "title <name>", Sets: Text(func(h *House) *string { return &h.Name })},
+	{Name: "secret", Sets: Placeholder(func(h *House) *string { return &h.Secret })},
+	{Name: "drawing", Sets: Path(func(h *House) *string { return &h.Drawing })},
+	{Name: "plans", Sets: Paths(func(h *House) *[]string { return &h.Plans })},
+	{Name: "rooms", Sets: Names(func(h *House) *[]string { return &h.Rooms })},
+	{Name: "cellar", Sets: Size(func(h *House) *int64 { return &h.Cellar })},
+	{Name: "rent", Sets: Duration(func(h *House) *caddy.Duration { return &h.Rent })},
+	{Name: "scale", Sets: Factor(func(h *House) *float64 { return &h.Scale })},
+	{Name: "empty", Sets: Flag(func(h *House) *bool { return &h.Empty })},
+	{Name: "garden", Sets: Nested(func(h *House) **Garden { return &h.Garden }, Block[Garden]{
+		{Name: "trees", Sets: Names(func(g *Garden) *[]string { return &g.Trees })},
+	})},
+	{Name: "floor", Sets: List(func(h *House) *[]Floor { return &h.Floors }, nil, Block[Floor]{
+		{Name: "colour", Sets: Text(func(f *Floor) *string { return &f.Colour })},
+	})},
+	{Name: "tenant", Sets: Map(func(h *House) *map[string]Tenant { return &h.Tenants }, Block[Tenant]{
+		{Name: "pet", Sets: Text(func(t *Tenant) *string { return &t.Pet })},
+	})},
+	{Name: "neighbours", Sets: By(func(d *caddyfile.Dispenser, h *House) error {
+		h.Left, h.Right = 1, len(d.RemainingArgs())
+		return nil
+	}, func(h *House) any { return &h.Left }, func(h *House) any { return &h.Right })},
+	{Name: "hidden", Sets: Text(func(h *House) *string { return &h.hidden })},
+}, Lift(lockOptions, func(h *House) *Lock { return &h.Lock }))
+
+func read(config string) (House, error) {
+	var h House
+	d := caddyfile.NewTestDispenser(config)
+	d.Next()
+	return h, houseOptions.Read(d, &h)
+}
+
+func TestRead(t *testing.T) {
+	for config, want := range map[string]House{
+		"house":                             {},
+		"house {\n}":                        {},
+		"name Villa":                        {Name: "Villa"},
+		"secret {env.SECRET}":               {Secret: "{env.SECRET}"},
+		"drawing /srv/drawing":              {Drawing: "/srv/drawing"},
+		"plans a b\nplans c":                {Plans: []string{"a", "b", "c"}},
+		"rooms hall\nrooms attic loft":      {Rooms: []string{"hall", "attic", "loft"}},
+		"cellar 64KiB":                      {Cellar: 65536},
+		"rent 1d":                           {Rent: caddy.Duration(24 * time.Hour)},
+		"scale 0.5":                         {Scale: 0.5},
+		"empty":                             {Empty: true},
+		"key brass":                         {Lock: Lock{"brass"}},
+		"garden":                            {Garden: &Garden{}},
+		"garden {\ntrees oak elm\n}\nempty": {Garden: &Garden{[]string{"oak", "elm"}}, Empty: true},
+		"floor {\ncolour red\n}\nfloor":     {Floors: []Floor{{"red"}, {}}},
+		"tenant a {\npet cat\n}\ntenant b":  {Tenants: map[string]Tenant{"a": {"cat"}, "b": {}}},
+		"neighbours x y z":                  {Left: 1, Right: 3},
+	} {
+		if config[:5] != "house" {
+			config = "house {\n" + config + "\n}"
+		}
+		h, err := read(config)
+		require.NoError(t, err, config)
+		assert.Equal(t, want, h, config)
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	const pem = "-----BEGIN PRIVATE KEY-----"
+	for option, says := range map[string]string{
+		"name":                     "wrong argument count",
+		"name a b":                 "wrong argument count",
+		"name a\nname b":           "name is already set",
+		"secret open sesame":       "wrong argument count",
+		"secret sesame":            "secret: expected a placeholder such as",
+		`drawing "` + pem + `"`:    "the value looks like a key itself",
+		`plans a "` + pem + `"`:    "the value looks like a key itself",
+		"rooms":                    "wrong argument count",
+		"cellar deep":              `cellar must be a size such as 64KiB, but is "deep"`,
+		"cellar 0":                 `cellar must be a size such as 64KiB, but is "0"`,
+		"cellar 9EiB":              `cellar must be a size such as 64KiB, but is "9EiB"`,
+		"cellar 1KiB\ncellar 2KiB": "cellar is already set",
+		"rent -1s":                 `rent must be a duration such as 30s, but is "-1s"`,
+		"scale 0":                  `scale must be a positive number such as 1000, but is "0"`,
+		"scale inf":                `scale must be a positive number such as 1000, but is "inf"`,
+		"scale nan":                `scale must be a positive number such as 1000, but is "nan"`,
+		"empty yes":                "wrong argument count",
+		"garden large":             "wrong argument count",
+		"garden\ngarden":           "garden is already set",
+		"garden {\ntree oak\n}":    "unrecognized option tree; did you mean trees?",
+		"floor first":              `unexpected argument "first": floor takes its options in a block`,
+		"tenant":                   "wrong argument count",
+		"tenant a\ntenant a":       "tenant a is already set",
+		"tenant a {\nweather\n}":   "unrecognized option weather; expected one of pet, at Testfile:3",
+		"keys":                     "unrecognized option keys; did you mean key?",
+		"temperature":              "unrecognized option temperature; expected one of name, secret, drawing, plans, rooms, cellar, rent, scale, empty, garden, floor, tenant, neighbours, hidden, key",
+	} {
+		_, err := read("house {\n" + option + "\n}")
+		assert.ErrorContains(t, err, says, option)
+	}
+	_, err := read("house large")
+	assert.ErrorContains(t, err, `unexpected argument "large": house takes its options in a block`)
+}
+
+func TestDescribe(t *testing.T) {
+	table := houseOptions.Describe()
+	assert.Equal(t, "House", table.Of.Name())
+
+	rows := make(map[string]Row)
+	for _, row := range table.Rows {
+		rows[row.Name] = row
+	}
+	name := rows["name"]
+	assert.Equal(t, []string{"<name>", "title <name>", "name Villa"}, []string{name.Args, name.ShortFor, name.Example})
+
+	fields := func(option string) (names []string) {
+		for _, f := range rows[option].Fields {
+			names = append(names, rows[option].Of.Name()+"."+f.Name)
+		}
+		return names
+	}
+	assert.Equal(t, []string{"House.Name"}, fields("name"))
+	assert.Equal(t, []string{"House.Left", "House.Right"}, fields("neighbours"))
+	assert.Equal(t, []string{"House.Tenants"}, fields("tenant"))
+	assert.Equal(t, []string{"Lock.Key"}, fields("key"), "of the part that the row was written for")
+	assert.Empty(t, fields("hidden"))
+
+	for option, of := range map[string]string{"garden": "Garden", "floor": "Floor", "tenant": "Tenant"} {
+		require.NotNil(t, rows[option].Block, option)
+		assert.Equal(t, of, rows[option].Block.Of.Name())
+	}
+	assert.Equal(t, "pet", rows["tenant"].Block.Rows[0].Name)
+	assert.Nil(t, rows["name"].Block)
+}

@@ -1,0 +1,75 @@
+package grammar
+
+import "github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+// Nested sets a field by a block, which can be given once.
+func Nested[T, V any](field func(*T) **V, block Block[V]) Setter[T] {
+	return Into(field, func(d *caddyfile.Dispenser, target **V) error {
+		if *target != nil {
+			return d.Errf("%s is already set", d.Val())
+		}
+		if d.NextArg() {
+			return d.ArgErr()
+		}
+		*target = new(V)
+		return block.ReadBlock(d, *target)
+	}).around(block)
+}
+
+// List adds to a field by a block that may be repeated. The arguments before the
+// block are head's to read; if head is nil, they are refused.
+func List[T, V any](field func(*T) *[]V, head func(d *caddyfile.Dispenser, target *V) error, block Block[V]) Setter[T] {
+	return Into(field, func(d *caddyfile.Dispenser, target *[]V) error {
+		var item V
+		if head == nil {
+			head = func(d *caddyfile.Dispenser, _ *V) error { return NoArgs(d) }
+		}
+		if err := head(d, &item); err != nil {
+			return err
+		}
+		if err := block.ReadBlock(d, &item); err != nil {
+			return err
+		}
+		*target = append(*target, item)
+		return nil
+	}).around(block)
+}
+
+// Map adds to a field by a block that may be repeated, each time with another
+// argument, which is the key.
+func Map[T, V any](field func(*T) *map[string]V, block Block[V]) Setter[T] {
+	return Into(field, func(d *caddyfile.Dispenser, target *map[string]V) error {
+		name := d.Val()
+		var key string
+		if !d.AllArgs(&key) {
+			return d.ArgErr()
+		}
+		if _, ok := (*target)[key]; ok {
+			return d.Errf("%s %s is already set", name, key)
+		}
+		var item V
+		if err := block.ReadBlock(d, &item); err != nil {
+			return err
+		}
+		Put(target, key, item)
+		return nil
+	}).around(block)
+}
+
+// Put adds to a map that may not be there yet.
+func Put[V any](target *map[string]V, key string, value V) {
+	if *target == nil {
+		*target = make(map[string]V)
+	}
+	(*target)[key] = value
+}
+
+// around has a row show the options of the block that follows.
+func (s Setter[T]) around(block interface{ Describe() *Table }) Setter[T] {
+	withoutBlock := s.describe
+	s.describe = func(row *Row) {
+		withoutBlock(row)
+		row.Block = block.Describe()
+	}
+	return s
+}

@@ -1,0 +1,150 @@
+package grammar
+
+import (
+	"math"
+	"reflect"
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/dustin/go-humanize"
+)
+
+// Setter reads what follows the name of an option, and sets fields of T by it.
+type Setter[T any] struct {
+	// set begins where the dispenser stands on the name of the option.
+	set func(d *caddyfile.Dispenser, target *T) error
+	// describe tells a row which fields that are.
+	describe func(*Row)
+}
+
+// By sets fields by a function of the caller's, which begins where the dispenser
+// stands on the name of the option. Each of fields returns the address of one.
+func By[T any](set func(d *caddyfile.Dispenser, target *T) error, fields ...func(*T) any) Setter[T] {
+	return Setter[T]{set: set, describe: func(row *Row) {
+		row.Of, row.Fields = reflect.TypeFor[T](), fieldsAt(fields)
+	}}
+}
+
+// Into sets one field by a function of the caller's.
+func Into[T, V any](field func(*T) *V, set func(d *caddyfile.Dispenser, target *V) error) Setter[T] {
+	return By(
+		func(d *caddyfile.Dispenser, target *T) error { return set(d, field(target)) },
+		func(target *T) any { return field(target) },
+	)
+}
+
+// Text sets a field to the one argument.
+func Text[T any](field func(*T) *string) Setter[T] { return Into(field, text) }
+
+// Placeholder sets a field to the one argument, which must be a placeholder and
+// not the secret itself.
+func Placeholder[T any](field func(*T) *string) Setter[T] { return Into(field, placeholder) }
+
+// Path sets a field to the one argument, the path of a key's file.
+func Path[T any](field func(*T) *string) Setter[T] { return Into(field, path) }
+
+// Paths adds the arguments to a field, the paths of files. The option may be
+// repeated.
+func Paths[T any](field func(*T) *[]string) Setter[T] { return Into(field, paths) }
+
+// Names adds the arguments to a field. The option may be repeated.
+func Names[T any](field func(*T) *[]string) Setter[T] { return Into(field, names) }
+
+// Size sets a field to a number of bytes, written as 64KiB.
+func Size[T any](field func(*T) *int64) Setter[T] {
+	return Parsed(field, "a size such as 64KiB", parseSize)
+}
+
+// Duration sets a field to a duration, written as 30s.
+func Duration[T any](field func(*T) *caddy.Duration) Setter[T] {
+	return Parsed(field, "a duration such as 30s", parseDuration)
+}
+
+// Factor sets a field to a positive number.
+func Factor[T any](field func(*T) *float64) Setter[T] {
+	return Parsed(field, "a positive number such as 1000", parseFactor)
+}
+
+// Parsed sets a field to what parse makes of the one argument. If that is not ok,
+// the error says what was expected.
+func Parsed[T any, V comparable](field func(*T) *V, expected string, parse func(text string) (value V, ok bool)) Setter[T] {
+	return Into(field, func(d *caddyfile.Dispenser, target *V) error {
+		name := d.Val()
+		var unset V
+		var text string
+		if err := Once(d, *target != unset, &text); err != nil {
+			return err
+		}
+		value, ok := parse(text)
+		if !ok {
+			return d.Errf("%s must be %s, but is %q", name, expected, text)
+		}
+		*target = value
+		return nil
+	})
+}
+
+// Flag sets a field to true. The option takes no arguments.
+func Flag[T any](field func(*T) *bool) Setter[T] { return Into(field, flag) }
+
+func text(d *caddyfile.Dispenser, target *string) error { return Once(d, *target != "", target) }
+
+func placeholder(d *caddyfile.Dispenser, target *string) error {
+	name := d.Val()
+	if err := text(d, target); err != nil {
+		return err
+	}
+	// It is refused when the config is loaded as well, but by then Caddy may have
+	// logged it.
+	if err := CheckPlaceholder(*target); err != nil {
+		return d.Errf("%s: %w", name, err)
+	}
+	return nil
+}
+
+func path(d *caddyfile.Dispenser, target *string) error {
+	if err := text(d, target); err != nil {
+		return err
+	}
+	return CheckPaths(d, *target)
+}
+
+func paths(d *caddyfile.Dispenser, target *[]string) error {
+	if err := names(d, target); err != nil {
+		return err
+	}
+	return CheckPaths(d, *target...)
+}
+
+func names(d *caddyfile.Dispenser, target *[]string) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return d.ArgErr()
+	}
+	*target = append(*target, args...)
+	return nil
+}
+
+func flag(d *caddyfile.Dispenser, target *bool) error {
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	*target = true
+	return nil
+}
+
+func parseSize(text string) (int64, bool) {
+	size, err := humanize.ParseBytes(text)
+	return int64(size), err == nil && size > 0 && size <= math.MaxInt64
+}
+
+func parseDuration(text string) (caddy.Duration, bool) {
+	duration, err := caddy.ParseDuration(text)
+	return caddy.Duration(duration), err == nil && duration > 0
+}
+
+func parseFactor(text string) (float64, bool) {
+	factor, err := strconv.ParseFloat(text, 64)
+	return factor, err == nil && factor > 0 && !math.IsInf(factor, 0)
+}

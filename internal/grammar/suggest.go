@@ -1,0 +1,44 @@
+package grammar
+
+import "strings"
+
+// Suggest returns the one of the known names that a name was probably meant to
+// be, or "" if there is none that resembles it.
+func Suggest(name string, known []string) string {
+	plain := plainName(name)
+	best, distance := "", max(1, len(plain)/3)+1
+	for _, candidate := range known {
+		if d := editDistance(plain, plainName(candidate)); d < distance {
+			best, distance = candidate, d
+		}
+	}
+	return best
+}
+
+// plainName is a name without what people write differently: appId, app-id,
+// APP_ID.
+func plainName(name string) string {
+	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
+}
+
+// editDistance is the number of letters to add, remove or replace to make b of
+// a (Levenshtein's distance).
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,6 +1,7 @@
 package payermax
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -208,9 +209,12 @@ func (q *quota) allowAmounts(rules *validate.RuleSet, data []byte) error {
 		return nil
 	}
 	amounts, err := rules.Amounts(data)
+	if problem, ok := errors.AsType[*validate.AmountError](err); ok {
+		return deniedAmount(validate.Violation{Field: problem.Field, Rule: "limit",
+			Message: problem.Message + "; the sidecar limits amounts, and refuses what it cannot compare"})
+	}
 	if err != nil {
-		return deniedAmount(validate.Violation{Field: "/data", Rule: "limit",
-			Message: "data holds an amount that cannot be compared with the limit; " + err.Error()})
+		return fmt.Errorf("reading the amounts: %w", err)
 	}
 	for _, amount := range amounts {
 		ceiling, ok := q.ceilings[amount.Currency]

@@ -192,3 +192,15 @@ func TestTablesAreWellFormed(t *testing.T) {
 		}
 	}
 }
+
+// Amounts does not look into arrays, so no amount that is moved may stand in one.
+func TestArraysHoldNoMoney(t *testing.T) {
+	for endpoint, versions := range ruleSets {
+		for version, s := range versions {
+			names, rows := rowsOf(s)
+			for _, row := range names {
+				assert.False(t, strings.Contains(row, "[]") && rows[row].moves != "", "%s %s %s", endpoint, version, row)
+			}
+		}
+	}
+}

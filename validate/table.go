@@ -33,6 +33,10 @@ type field struct {
 	// later. It names the field of the same object that holds its currency.
 	moves string
 
+	// announced says of such an amount that this call only shows it to the user,
+	// and that another one moves it.
+	announced bool
+
 	// covered names the part of the merchant's contract that limits the value.
 	covered part
 

@@ -4,6 +4,7 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -189,6 +190,26 @@ func TestLimitsOfRateGiveBack(t *testing.T) {
 		}
 	}
 	assert.Positive(t, refused)
+}
+
+// What could not be signed uses nothing up: here a service provider's token is
+// missing for a while.
+func TestLimitsOfRateCountWhatIsSigned(t *testing.T) {
+	t.Parallel()
+	gateway := newUpstreamFor(t, map[string]*rsa.PrivateKey{appID: merchantKey()})
+	token := keyFile(t, canaryBearer)
+	s := startSidecar(t, setup{gateway: gateway.url(), options: "sp_merchant_no SP1\nmerchant_auth_token {file." + token + "}\nlimits {\nrate 0.001 2\n}"})
+
+	require.NoError(t, os.Rename(token, token+"-away"))
+	for range 5 {
+		requireRefusal(t, s.post(t, validBody()), http.StatusServiceUnavailable, "SYSTEM_ERROR")
+	}
+	gateway.requireUntouched(t)
+	require.NoError(t, os.Rename(token+"-away", token))
+	requireSuccess(t, s.post(t, validBody()))
+	requireSuccess(t, s.post(t, validBody()))
+	requireRefusal(t, s.post(t, validBody()), http.StatusTooManyRequests, "TOO_MANY_REQUEST")
+	assert.Len(t, gateway.received(), 2)
 }
 
 func TestValidateRefusesLimits(t *testing.T) {

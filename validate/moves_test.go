@@ -1,7 +1,10 @@
 package validate_test
 
 import (
+	"encoding/binary"
+	"encoding/json"
 	"errors"
+	"hash/fnv"
 	"strings"
 	"testing"
 
@@ -213,6 +216,24 @@ func TestAmountsAreNeverAbsent(t *testing.T) {
 				assert.Equal(t, "/data/"+currency, problem.Field)
 			}
 		}
+	}
+}
+
+// fastjson2 knows a name of eight characters by these themselves, and a longer one
+// by eight bytes of hash. Names that are no look-alikes to anybody's eye, but to that
+// parser, are refused as well.
+func TestAmountsUnderACollidingName(t *testing.T) {
+	for _, name := range []string{"totalAmount", "subscriptionPlan"} {
+		hash := fnv.New64a()
+		_, _ = hash.Write([]byte(name))
+		var colliding []rune
+		for _, b := range binary.LittleEndian.AppendUint64(nil, hash.Sum64()) {
+			colliding = append(colliding, rune(b))
+		}
+		data, err := json.Marshal(map[string]any{"totalAmount": 1, "currency": "IDR", string(colliding): 99999999})
+		require.NoError(t, err)
+		_, err = lookup(t, "orderAndPay", "1.5").Amounts(data)
+		assert.ErrorContains(t, err, "data."+name+" must be written exactly so")
 	}
 }
 

@@ -156,7 +156,7 @@ func (h *Handler) performUnsigned(w http.ResponseWriter, r *http.Request, next c
 	if err != nil {
 		return err
 	}
-	if err := h.limits.allow(c, request.Data()); err != nil {
+	if _, err := h.limits.allow(c, request.Data()); err != nil {
 		return err
 	}
 	c.keys = c.merchant.keyring.current.Load()

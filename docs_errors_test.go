@@ -193,6 +193,7 @@ var samples = map[string]sample{
 	"utf8":      {body: "\xef\xbb\xbf" + sessionBody},
 	"duplicate": {body: `{"data":{"currency":"IDR","currency":"USD"}}`},
 	"depth":     {body: `{"data":` + strings.Repeat(`{"a":`, 32) + `1` + strings.Repeat("}", 33)},
+	"reserved":  {body: `{"data":{"totalAmount":{"$ref":"$.x"}}}`},
 	"number":    {body: `{"data":{"totalAmount":1e309}}`},
 	"required":  {body: `{"data":{"totalAmount":10000,"currency":"IDR","country":"ID"}}`},
 	"type":      {body: strings.Replace(sessionBody, "10000", `"10000"`, 1)},

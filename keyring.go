@@ -7,8 +7,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -204,7 +202,7 @@ func (h *keyHolder) signingKey() (*signingKey, error) {
 func (k *keyring) stamp() [sha256.Size]byte {
 	sum := sha256.New()
 	for _, path := range k.files() {
-		content, err := readBounded(path)
+		content, err := signer.ReadKeyText(path)
 		fmt.Fprintf(sum, "%d %v ", len(content), err)
 		sum.Write(content)
 	}
@@ -249,17 +247,6 @@ func (h *keyHolder) option(forFile string) string {
 func (h *keyHolder) isFile() bool {
 	_, ok := h.KeySource.(*KeyFile)
 	return ok
-}
-
-// readBounded reads as much of a file as a key can have.
-func readBounded(path string) ([]byte, error) {
-	const maxKeyFile = 64 << 10
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, maxKeyFile+1))
 }
 
 // promote makes the next key the current one, since the gateway has accepted it

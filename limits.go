@@ -1,6 +1,7 @@
 package payermax
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -48,7 +49,8 @@ type Quota struct {
 	// refused, and so are amounts that cannot be read.
 	MaxAmounts map[string]string `json:"max_amounts,omitempty"`
 
-	// How many requests per second are signed on average. Default: no limit.
+	// How many requests per second are signed on average; what could not be signed
+	// or sent is not counted. Default: no limit.
 	Rate float64 `json:"rate,omitempty"`
 
 	// How many are signed at once after a quiet time. Default: those of one
@@ -59,7 +61,7 @@ type Quota struct {
 // limits are Limits that are ready to be enforced.
 type limits struct {
 	quota
-	taking   sync.Mutex // from several rates, of all or of none
+	taking   sync.Mutex // from several rates, or giving back: all or none
 	callerID string
 	callers  map[string]*caller
 }
@@ -184,10 +186,11 @@ func (l *limits) admit(c *call, repl *caddy.Replacer) error {
 }
 
 // allow decides whether a request that is otherwise in order may be signed: by
-// its amounts, and by how many there have been.
-func (l *limits) allow(c *call, data []byte) error {
+// its amounts, and by how many there have been. What it takes of the rates can be
+// given back.
+func (l *limits) allow(c *call, data []byte) (taken, error) {
 	if l == nil {
-		return nil
+		return taken{}, nil
 	}
 	quotas := []*quota{&l.quota}
 	if c.caller != nil {
@@ -195,7 +198,7 @@ func (l *limits) allow(c *call, data []byte) error {
 	}
 	for _, q := range quotas {
 		if err := q.allowAmounts(c.route.rules, data); err != nil {
-			return err
+			return taken{}, err
 		}
 	}
 	return l.take(quotas)
@@ -208,9 +211,12 @@ func (q *quota) allowAmounts(rules *validate.RuleSet, data []byte) error {
 		return nil
 	}
 	amounts, err := rules.Amounts(data)
+	if problem, ok := errors.AsType[*validate.AmountError](err); ok {
+		return deniedAmount(validate.Violation{Field: problem.Field, Rule: "limit",
+			Message: problem.Message + "; the sidecar limits amounts, and refuses what it cannot compare"})
+	}
 	if err != nil {
-		return deniedAmount(validate.Violation{Field: "/data", Rule: "limit",
-			Message: "data holds an amount that cannot be compared with the limit; " + err.Error()})
+		return fmt.Errorf("reading the amounts: %w", err)
 	}
 	for _, amount := range amounts {
 		ceiling, ok := q.ceilings[amount.Currency]
@@ -226,23 +232,47 @@ func (q *quota) allowAmounts(rules *validate.RuleSet, data []byte) error {
 	return nil
 }
 
+// taken is one request of each rate that counts it.
+type taken struct {
+	from  *limits
+	rates []*rate.Limiter
+}
+
 // take uses up one request of each rate, or of none if one of them is used up:
 // what is not signed must not count against anybody.
-func (l *limits) take(quotas []*quota) error {
+func (l *limits) take(quotas []*quota) (taken, error) {
 	l.taking.Lock()
 	defer l.taking.Unlock()
 	now := time.Now()
 	for _, q := range quotas {
 		if q.rate != nil && q.rate.TokensAt(now) < 1 {
-			return q.usedUp()
+			return taken{}, q.usedUp()
 		}
 	}
+	t := taken{from: l}
 	for _, q := range quotas {
 		if q.rate != nil {
 			q.rate.AllowN(now, 1)
+			t.rates = append(t.rates, q.rate)
 		}
 	}
-	return nil
+	return t, nil
+}
+
+// giveBack returns what was taken, for a request that never left: it could not be
+// signed, or nothing of it was sent. Until then it counts, so that no more than the
+// rate are ever under way. (A Reservation's Cancel would return nothing, since the
+// time of what may happen at once has always come already.)
+func (t taken) giveBack() {
+	if len(t.rates) == 0 {
+		return
+	}
+	t.from.taking.Lock()
+	defer t.from.taking.Unlock()
+	now := time.Now() // under the lock, or a rate could be told of an earlier time
+	for _, r := range t.rates {
+		r.AllowN(now, -1)
+	}
 }
 
 // usedUp refuses a request beyond the rate.

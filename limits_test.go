@@ -1,12 +1,21 @@
 package payermax
 
 import (
+	"crypto"
+	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
 )
 
 // answering is a next handler that accepts everything.
@@ -78,6 +87,112 @@ func TestRate(t *testing.T) {
 	assert.Equal(t, http.StatusTooManyRequests, w.Code)
 	assert.Equal(t, "TOO_MANY_REQUEST", refusalOf(t, w).Code)
 	assert.Equal(t, "1000", w.Header().Get("Retry-After"))
+}
+
+// A request that never left has used up nothing: one that could not be signed, for
+// which there was no time, or whose gateway could not be reached.
+func TestRateIsGivenBack(t *testing.T) {
+	unavailable := func(http.ResponseWriter, *http.Request) error {
+		return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("no upstreams available"))
+	}
+	for name, test := range map[string]struct {
+		key        crypto.Signer
+		next       caddyhttp.HandlerFunc
+		proxyError string
+	}{
+		"the key does not sign":         {failingKey{merchantKey(), errors.New("broken")}, unreachable(t), "proxy_internal_error"},
+		"there is no time to sign":      {failingKey{merchantKey(), errOverloaded}, unreachable(t), "http_request_denied"},
+		"the gateway cannot be reached": {merchantKey(), unavailable, "destination_unavailable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHandler(t, func(h *Handler) {
+				h.Limits = &Limits{
+					Quota:    Quota{Rate: 0.001, Burst: 2},
+					CallerID: "{http.request.header.X-Caller}",
+					Callers:  map[string]Caller{"shop": {Quota: Quota{Rate: 0.001, Burst: 2}}},
+				}
+			})
+			call := func(next caddyhttp.HandlerFunc) *httptest.ResponseRecorder {
+				r := post(sessionBody)
+				r.Header.Set("X-Caller", "shop")
+				return serve(t, h, r, next)
+			}
+			good := h.merchants.only.keyring.current.Load()
+			bad := *good
+			bad.signing.Signer = test.key
+			h.merchants.only.keyring.current.Store(&bad)
+			for range 5 {
+				w := call(test.next)
+				assert.Equal(t, http.StatusServiceUnavailable, w.Code)
+				assert.Contains(t, w.Header().Get("Proxy-Status"), "error="+test.proxyError)
+			}
+
+			h.merchants.only.keyring.current.Store(good)
+			for range 2 {
+				assert.Equal(t, http.StatusOK, call(answering(t)).Code)
+			}
+			assert.Equal(t, http.StatusTooManyRequests, call(unreachable(t)).Code)
+		})
+	}
+}
+
+// failingKey does not sign, for a reason.
+type failingKey struct {
+	crypto.Signer
+	reason error
+}
+
+func (k failingKey) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return nil, k.reason }
+
+// An answer that never came, or is withheld, was asked for, and counts.
+func TestRateCountsWhatWasSent(t *testing.T) {
+	h := newHandler(t, verifying(t), func(h *Handler) { h.Limits = &Limits{Quota: Quota{Rate: 0.001, Burst: 2}} })
+	unverified := serve(t, h, post(sessionBody), answering(t))
+	assert.Equal(t, "CHECK_SIGN_ERROR", refusalOf(t, unverified).Code)
+	unknown := serve(t, h, post(sessionBody), func(http.ResponseWriter, *http.Request) error { return io.ErrUnexpectedEOF })
+	assert.Equal(t, "REQUEST_TIMEOUT", refusalOf(t, unknown).Code)
+	assert.Equal(t, http.StatusTooManyRequests, serve(t, h, post(sessionBody), unreachable(t)).Code)
+}
+
+// However many take and give back at once, no more than the burst hold something,
+// and in the end all of it is there, and no more.
+func TestRateHoldsWhileItIsGivenBack(t *testing.T) {
+	const burst = 5
+	l := &limits{quota: quota{rate: rate.NewLimiter(1e-9, burst)}}
+	var held, most atomic.Int32
+	var requests sync.WaitGroup
+	for range 50 {
+		requests.Go(func() {
+			for range 200 {
+				taken, err := l.take([]*quota{&l.quota})
+				if err != nil {
+					continue
+				}
+				now := held.Add(1)
+				for seen := most.Load(); now > seen && !most.CompareAndSwap(seen, now); seen = most.Load() {
+				}
+				runtime.Gosched()
+				held.Add(-1)
+				taken.giveBack()
+			}
+		})
+	}
+	requests.Wait()
+	assert.LessOrEqual(t, most.Load(), int32(burst))
+	for range burst {
+		_, err := l.take([]*quota{&l.quota})
+		assert.NoError(t, err)
+	}
+	_, err := l.take([]*quota{&l.quota})
+	assert.Error(t, err)
+
+	// What was full has no room for more.
+	full := &limits{quota: quota{rate: rate.NewLimiter(1e6, burst)}}
+	first, err := full.take([]*quota{&full.quota})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return full.rate.Tokens() == burst }, time.Second, time.Millisecond)
+	first.giveBack()
+	assert.LessOrEqual(t, full.rate.Tokens(), float64(burst))
 }
 
 func TestCallers(t *testing.T) {

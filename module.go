@@ -275,13 +275,17 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 	if err != nil {
 		return nil, err
 	}
-	if err := h.limits.allow(c, request.Data()); err != nil {
+	taken, err := h.limits.allow(c, request.Data())
+	if err != nil {
 		return nil, err
 	}
 	c.keys = c.merchant.keyring.current.Load()
 	answer, err := h.exchange(c, &c.keys.signing, request, r, next)
 	if err == nil && h.hasSwitched(c) {
 		return h.tryNextKey(c, answer, request, r, next), nil
+	}
+	if asRefusal(err).neverLeft() {
+		taken.giveBack()
 	}
 	return answer, err
 }

@@ -71,6 +71,12 @@ func asRefusal(err error) *refusal {
 	}
 }
 
+// neverLeft reports whether it is certain that nothing of the call was sent. Where
+// there is no refusal, there was an answer.
+func (f *refusal) neverLeft() bool {
+	return f != nil && (f.outcome == outcomeRefused || f.outcome == outcomeNotSent)
+}
+
 // answer renders the refusal for the application.
 func (f *refusal) answer() *answer {
 	var body bytes.Buffer

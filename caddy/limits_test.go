@@ -4,6 +4,7 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -191,6 +192,26 @@ func TestLimitsOfRateGiveBack(t *testing.T) {
 	assert.Positive(t, refused)
 }
 
+// What could not be signed uses nothing up: here a service provider's token is
+// missing for a while.
+func TestLimitsOfRateCountWhatIsSigned(t *testing.T) {
+	t.Parallel()
+	gateway := newUpstreamFor(t, map[string]*rsa.PrivateKey{appID: merchantKey()})
+	token := keyFile(t, canaryBearer)
+	s := startSidecar(t, setup{gateway: gateway.url(), options: "sp_merchant_no SP1\nmerchant_auth_token {file." + token + "}\nlimits {\nrate 0.001 2\n}"})
+
+	require.NoError(t, os.Rename(token, token+"-away"))
+	for range 5 {
+		requireRefusal(t, s.post(t, validBody()), http.StatusServiceUnavailable, "SYSTEM_ERROR")
+	}
+	gateway.requireUntouched(t)
+	require.NoError(t, os.Rename(token+"-away", token))
+	requireSuccess(t, s.post(t, validBody()))
+	requireSuccess(t, s.post(t, validBody()))
+	requireRefusal(t, s.post(t, validBody()), http.StatusTooManyRequests, "TOO_MANY_REQUEST")
+	assert.Len(t, gateway.received(), 2)
+}
+
 func TestValidateRefusesLimits(t *testing.T) {
 	t.Parallel()
 	key := keyFile(t, pkcs8PEM(merchantKey()))
@@ -228,4 +249,80 @@ func TestValidateRefusesLimits(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Where amounts are limited, a payment whose amount is not beyond doubt is not
+// signed, whatever becomes of requests that break rules.
+func TestLimitsOfAmountsFailClosed(t *testing.T) {
+	t.Parallel()
+	gateway := newUpstream(t)
+	amounts := map[string][2]string{
+		"orderAndPay": {"totalAmount", "currency"}, "refund": {"refundAmount", "refundCurrency"}, "capture": {"amount", "currency"},
+	}
+	// AMOUNT and CURRENCY stand for the names of the members.
+	bodies := []string{
+		`{"data":{"outTradeNo":"P1"}}`,
+		`{"data":{"CURRENCY":"IDR"}}`,
+		`{"data":{"AMOUNT":null,"CURRENCY":"IDR"}}`,
+		`{"data":{"AMOUNT":"","CURRENCY":"IDR"}}`,
+		`{"data":{"AMOUNT":{},"CURRENCY":"IDR"}}`,
+		`{"data":{"AMOUNT":[1],"CURRENCY":"IDR"}}`,
+		`{"data":{"AMOUNT":true,"CURRENCY":"IDR"}}`,
+		`{"data":{"AMOUNT":"1 000","CURRENCY":"IDR"}}`,
+		`{"data":{"AMOUNT":"1e3","CURRENCY":"IDR"}}`,
+		`{"data":{"AMOUNT":1}}`,
+		`{"data":{"AMOUNT":1,"CURRENCY":null}}`,
+		`{"data":{"AMOUNT":1,"CURRENCY":"idr"}}`,
+		`{"data":{"AMOUNT":1,"CURRENCY":"IDR","AMOUNT ":9}}`,
+		`{"data":{"AMOUNT":1,"CURRENCY":"IDR","AMOUNT\u0000":9}}`,
+		`{"data":{"AMOUNT":1,"CURRENCY":"IDR","CURRENCY_":"USD"}}`,
+		`{"x":{"AMOUNT":99999999,"CURRENCY":"IDR"},"data":{"$ref":"$.x"}}`,
+		`{"x":{"amount":99999999},"data":{"AMOUNT":{"$ref":"$.x.amount"},"CURRENCY":"IDR"}}`,
+		`{"data":{"\u0024ref":"$.x","AMOUNT":1,"CURRENCY":"IDR"}}`,
+		`{"data":{"AMOUNT":1,"CURRENCY":"IDR","riskParams":[{"@type":"java.lang.Class"}]}}`,
+		`{"dAta":{"AMOUNT":99999999,"CURRENCY":"IDR"},"data":{"AMOUNT":1,"CURRENCY":"IDR"}}`,
+		`{"data":{"AMOUNT":100001,"CURRENCY":"IDR"}}`,
+	}
+	caller := "caller_id {http.auth.user.id}\ncaller anna {\n%s\n}"
+	for name, limits := range map[string]string{
+		"of all":      "max_amount IDR 100000",
+		"of a caller": fmt.Sprintf(caller, "max_amount IDR 100000"),
+	} {
+		for _, validation := range []string{"strict", "warn", "off"} {
+			t.Run(name+", validation "+validation, func(t *testing.T) {
+				s := startSidecar(t, setup{site: limitedSite(t, gateway, "endpoints drop_in\nvalidation "+validation, limits)})
+				for endpoint, names := range amounts {
+					written := strings.NewReplacer("AMOUNT", names[0], "CURRENCY", names[1])
+					line := "POST /aggregate-pay/api/gateway/" + endpoint + " HTTP/1.1"
+					for _, body := range bodies {
+						body = written.Replace(body)
+						res := s.send(t, requestWith(line, body, basic("anna", "password")))
+						code := map[int]string{http.StatusBadRequest: "PARAMS_INVALID", http.StatusForbidden: "AMOUNT_LIMIT_MAXIMUM"}[res.status]
+						refused := requireRefusal(t, res, res.status, code)
+						assert.NotEmpty(t, refused.Errors, "%s %s", endpoint, body)
+					}
+				}
+			})
+		}
+	}
+	gateway.requireUntouched(t)
+}
+
+// What moves nothing is signed beside a limit on amounts, and so is what is within.
+func TestLimitsOfAmountsLetPass(t *testing.T) {
+	t.Parallel()
+	gateway := newUpstreamFor(t, map[string]*rsa.PrivateKey{appID: merchantKey()})
+	s := startSidecar(t, setup{gateway: gateway.url(), options: "endpoints drop_in\nvalidation off\nlimits {\nmax_amount IDR 100000\n}"})
+	for endpoint, data := range map[string]string{
+		"orderQuery":         `{"outTradeNo":"P1"}`,
+		"refundQuery":        `{"outRefundNo":"R1"}`,
+		"cancel":             `{"requestId":"C1","outTradeNo":"P1"}`,
+		"applyDropinSession": `{"currency":"IDR","country":"ID","userId":"U1"}`,
+		"orderAndPay":        `{"totalAmount":"100000.00","currency":"IDR"}`,
+		"refund":             `{"refundAmount":1e5,"refundCurrency":"IDR"}`,
+		"capture":            `{"amount":100000,"currency":"IDR"}`,
+	} {
+		requireSuccess(t, s.send(t, requestWith("POST /aggregate-pay/api/gateway/"+endpoint+" HTTP/1.1", `{"data":`+data+`}`)))
+	}
+	assert.Len(t, gateway.received(), 7)
 }

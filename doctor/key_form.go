@@ -3,22 +3,16 @@ package doctor
 import (
 	"crypto/x509"
 	"encoding/base64"
-	"io"
-	"os"
 	"strings"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
 // formOf says which of the accepted forms a key file has. The signer has read the
 // key already, so this looks at it without suspicion, and says less where it does
 // not understand.
 func formOf(path string) string {
-	file, err := os.Open(path)
-	if err != nil {
-		return "form unknown"
-	}
-	defer file.Close()
-	const enough = 64 << 10 // what the signer reads at most
-	text, err := io.ReadAll(io.LimitReader(file, enough))
+	text, err := signer.ReadKeyText(path)
 	if err != nil {
 		return "form unknown"
 	}

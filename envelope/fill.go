@@ -186,23 +186,20 @@ func appendString(out []byte, s string) []byte {
 	return out
 }
 
-// knownMembers are the envelope's own, by what [lookalike.Fold] makes of them.
-var knownMembers = func() map[string]string {
-	known := make(map[string]string)
-	for _, name := range []string{
+// knownMembers are the envelope's own.
+var (
+	knownMembers = []string{
 		"version", "keyVersion", "requestTime", "appId", "merchantAppId", "merchantNo", "spMerchantNo", "data",
-	} {
-		known[lookalike.Fold(name)] = name
 	}
-	return known
-}()
+	knownNames = lookalike.NewNames(knownMembers...)
+)
 
 // lookAlike returns the envelope's member that a parser could take name for, or
 // "" when there is none or name is that very member. PayerMax could read a second
 // "AppId" in place of the one that was checked and filled in.
 func lookAlike(name string) string {
-	if known := knownMembers[lookalike.Fold(name)]; known != name {
-		return known
+	if i, ok := knownNames.Find([]byte(name)); ok && knownMembers[i] != name {
+		return knownMembers[i]
 	}
 	return ""
 }

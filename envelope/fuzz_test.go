@@ -3,12 +3,14 @@ package envelope
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 )
 
-// FuzzRead holds the strict reader to four promises: it never panics; what it
-// accepts, encoding/json accepts as well; both understand the same data; and a
-// filled envelope is accepted again, with data still the same bytes.
+// FuzzRead holds the strict reader to five promises: it never panics; what it
+// accepts, encoding/json accepts as well; both understand the same data; no name
+// in it, at any depth, is one that Java's parsers act upon; and a filled envelope
+// is accepted again, with data still the same bytes.
 func FuzzRead(f *testing.F) {
 	for _, seed := range []string{
 		`{"version":"1.1","keyVersion":"1","requestTime":"2022-01-17T09:05:52.194+00:00","appId":"app","merchantNo":"merchant","data":{"currency":"IDR","country":"ID","userId":"U10001","tokenForFutureUse":false,"componentList":["CARD","APPLEPAY"]}}`,
@@ -16,6 +18,7 @@ func FuzzRead(f *testing.F) {
 		`{"data":{"a":1,"\u0061":2}}`,
 		"{\"data\":{\"a\":\"\\ud83d\\ude00 \u2028\"}, \"x\" : [ ] }\n",
 		"\xef\xbb\xbf{}", `{"data":{}} {}`, `{"data":{"a":1e999}}`, `[[[[`, `{"Data":{}}`, "",
+		`{"data":{"a":[{"$ref":"$.x"}]},"@type":"a"}`, `{"data":{"\u0024ref":"$"," @type":1,"$\u200b":{}}}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -39,6 +42,13 @@ func FuzzRead(f *testing.F) {
 		if !bytes.Equal(lenient.Data, e.Data()) {
 			t.Fatalf("encoding/json sees data %q, Read sees %q", lenient.Data, e.Data())
 		}
+		var everything any
+		if err := json.Unmarshal(body, &everything); err != nil {
+			t.Fatal(err)
+		}
+		if name, found := findReserved(everything); found {
+			t.Fatalf("encoding/json finds a member %q", name)
+		}
 
 		e.Check(someone)
 		filled := e.Fill(someone, someDay)
@@ -53,4 +63,27 @@ func FuzzRead(f *testing.F) {
 			t.Fatalf("filling twice changes the envelope from %q to %q", filled, twice)
 		}
 	})
+}
+
+// findReserved looks in a decoded document for a member whose name, white space
+// aside, begins with what a parser may act upon.
+func findReserved(document any) (name string, found bool) {
+	switch value := document.(type) {
+	case map[string]any:
+		for name, inner := range value {
+			if trimmed := strings.TrimSpace(name); strings.HasPrefix(trimmed, "$") || strings.HasPrefix(trimmed, "@") {
+				return name, true
+			}
+			if name, found := findReserved(inner); found {
+				return name, true
+			}
+		}
+	case []any:
+		for _, inner := range value {
+			if name, found := findReserved(inner); found {
+				return name, true
+			}
+		}
+	}
+	return "", false
 }

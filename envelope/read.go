@@ -42,7 +42,7 @@ type Error struct {
 	// the document as a whole.
 	Field string
 	// Rule is one word for machines: json, utf8, duplicate, depth, number,
-	// required, type, maxLength, mismatch or lookAlike.
+	// required, type, maxLength, mismatch, lookAlike or reserved.
 	Rule string
 	// Message is one sentence for people.
 	Message string
@@ -54,7 +54,8 @@ func (e *Error) Error() string { return e.Message }
 // Read understands body, which must be exactly one JSON object with an object
 // named data. It accepts a strict subset of RFC 8259 (in fact of RFC 7493): the
 // text is valid UTF-8 without a byte order mark, no object has two members of
-// one name, nesting and exponents are bounded, and nothing follows the object.
+// one name, no name is one that Java's parsers act upon, nesting and exponents
+// are bounded, and nothing follows the object.
 //
 // PayerMax's parser is more lenient than that, and two parsers that disagree
 // about a payment are how a validated request turns into another one.
@@ -137,6 +138,9 @@ func (r reader) readMember(e *Envelope) error {
 		return r.syntaxError(err)
 	}
 	name := token.String()
+	if isReserved(name) {
+		return r.reserved()
+	}
 	if known := lookAlike(name); known != "" {
 		return &Error{Field: r.field(), Rule: "lookAlike", Message: fmt.Sprintf(
 			"%s is not a member of PayerMax's envelope but can be mistaken for %s; write %s, or leave it out", name, known, known)}
@@ -159,7 +163,8 @@ func (r reader) readMember(e *Envelope) error {
 }
 
 // readValue reads one whole value and returns its bytes. It reads token by
-// token, since the bounds on depth and exponents hold at every level.
+// token, since the bounds on depth and exponents, and on what a member may be
+// called, hold at every level.
 func (r reader) readValue() ([]byte, error) {
 	outside := r.dec.StackDepth()
 	start := -1
@@ -184,6 +189,9 @@ func (r reader) readValue() ([]byte, error) {
 			}
 			if start < 0 {
 				start = int(r.dec.InputOffset()) - len(value)
+			}
+			if kind == '"' && r.isName() && quotedNameIsReserved(value) {
+				return nil, r.reserved()
 			}
 			if kind == '0' && !exponentInRange(value) {
 				return nil, &Error{Field: r.field(), Rule: "number", Message: fmt.Sprintf(

@@ -76,6 +76,7 @@ func TestReadRefuses(t *testing.T) {
 		{"look-alike of data", `{"data":{},"Data":{}}`, "/Data", "lookAlike", "write data"},
 		{"look-alike of appId", `{"app_id":"x","data":{}}`, "/app_id", "lookAlike", "write appId"},
 		{"look-alike by hyphen", `{"MERCHANT-NO":"x","data":{}}`, "/MERCHANT-NO", "lookAlike", "write merchantNo"},
+		{"reference to another part", `{"data":{"totalAmount":{"$ref":"$.x"}}}`, "/data/totalAmount/$ref", "reserved", `begin with "$" or "@"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := Read([]byte(test.body))
@@ -84,6 +85,60 @@ func TestReadRefuses(t *testing.T) {
 			assert.Equal(t, test.rule, refusal.Rule)
 			assert.Contains(t, refusal.Message, test.words)
 		})
+	}
+}
+
+// Names that Java's parsers act upon are refused wherever they stand and however
+// they are written.
+func TestReservedNames(t *testing.T) {
+	for _, name := range []string{
+		"$ref", "@type", "@class", "@c", "@id", "@value", "$numberDecimal", "$date", "$", "@",
+		"$REF", "@Type", "$r_ef", " $ref", "$ref ", "\\t$ref", "_$ref", "-@type", `\u0024ref`, `\u0040type`, `\u200b$ref`,
+		"\u200b$ref", "\ufeff@type", "\u00a0@type", `\u0000$ref`, `$\u0072ef`,
+	} {
+		for _, around := range []string{
+			`{"data":{%s:"$.x"}}`,
+			`{"data":{"a":1,%s:"$.x"}}`,
+			`{"data":{"a":[[{"b":{}},{"c":null,%s:{}}]]}}`,
+			`{%s:"$.x","data":{}}`,
+			`{"data":{},%s:"$.x"}`,
+			`{"x":[{"y":{%s:1}}],"data":{}}`,
+		} {
+			body := strings.Replace(around, "%s", `"`+name+`"`, 1)
+			_, err := Read([]byte(body))
+			require.Error(t, err, body)
+			assert.Equal(t, "reserved", asError(t, err).Rule, body)
+		}
+	}
+
+	// It is the names that count, and how they begin.
+	for _, body := range []string{
+		`{"data":{"a":"$ref","b":["@type"],"c":{"d":"$"}}}`,
+		`{"data":{"ref":1,"type":2,"a$":3,"a@type":4,"":5," ":6,"_":7,"é":8,"5":9}}`,
+	} {
+		_, err := Read([]byte(body))
+		assert.NoError(t, err, body)
+	}
+}
+
+// A member of the envelope that could be taken for another one is refused. In
+// data, which is another object, it is nobody's look-alike.
+func TestLookAlikesOfTheEnvelope(t *testing.T) {
+	for name, known := range map[string]string{
+		"Data": "data", "da_ta": "data", "da ta": "data", " data": "data", "data\u200b": "data", `data\u0000`: "data",
+		"appıd": "appId", "appİd": "appId", "appid": "appId", "APP-ID": "appId", "app\u00a0Id": "appId", "\ufeffappId": "appId",
+		"merchantAppID": "merchantAppId", "merchant_no": "merchantNo", "merchantNo\\t": "merchantNo",
+		"ſpMerchantNo": "spMerchantNo", "verſion": "version", "versıon": "version", "\u212aeyVersion": "keyVersion",
+		"requestTıme": "requestTime", "RequestTime": "requestTime", `\u0044ata`: "data",
+	} {
+		_, err := Read([]byte(`{"` + name + `":{},"data":{}}`))
+		require.Error(t, err, name)
+		refusal := asError(t, err)
+		assert.Equal(t, "lookAlike", refusal.Rule, name)
+		assert.Contains(t, refusal.Message, "write "+known, name)
+
+		_, err = Read([]byte(`{"data":{"` + name + `":{}}}`))
+		assert.NoError(t, err, name)
 	}
 }
 

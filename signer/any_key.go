@@ -25,7 +25,7 @@ func ParseKey(text []byte) (*rsa.PrivateKey, *rsa.PublicKey, error) {
 // ReadKeyFile reads the file and parses it as [ParseKey] does, with the same care about
 // errors as [ReadPrivateKeyFile].
 func ReadKeyFile(path string) (*rsa.PrivateKey, *rsa.PublicKey, error) {
-	text, err := readKeyFile(path)
+	text, err := ReadKeyText(path)
 	if err != nil {
 		return nil, nil, anyKeyFileError(path, err)
 	}

@@ -26,7 +26,7 @@ var errKeyAsPath = errors.New("the name of a file is expected here, but the valu
 // its file name belongs, is refused without a look at the file system and is not
 // repeated.
 func ReadPrivateKeyFile(path string) (*rsa.PrivateKey, error) {
-	text, err := readKeyFile(path)
+	text, err := ReadKeyText(path)
 	if err != nil {
 		return nil, fileError(privateKey, path, err)
 	}
@@ -40,7 +40,7 @@ func ReadPrivateKeyFile(path string) (*rsa.PrivateKey, error) {
 // ReadPublicKeyFile reads the file and parses it as [ParsePublicKey] does, with the
 // same care about errors as [ReadPrivateKeyFile].
 func ReadPublicKeyFile(path string) (*rsa.PublicKey, error) {
-	text, err := readKeyFile(path)
+	text, err := ReadKeyText(path)
 	if err != nil {
 		return nil, fileError(publicKey, path, err)
 	}
@@ -62,34 +62,61 @@ func fileError(want role, path string, err error) error {
 	return fmt.Errorf("%s file %s: %w", want, path, err)
 }
 
-// readKeyFile reads no more than the parser would take. It looks before it opens:
-// opening a named pipe would wait for a writer, possibly for ever.
-func readKeyFile(path string) ([]byte, error) {
+// ReadKeyText reads the text of a key file without parsing it, and no more of it
+// than one byte beyond what a key can have. It is the one way in which key files are
+// read: whatever stands there in place of a regular file is an error at once, and
+// nobody waits for it. Links are followed.
+//
+// Its errors are those of [ReadPrivateKeyFile] without the name of the file.
+func ReadKeyText(path string) ([]byte, error) {
 	switch {
 	case path == "":
 		return nil, errors.New("the name of its file is empty")
 	case LooksLikeKey(path):
 		return nil, errKeyAsPath
 	}
+	// It is looked at before it is opened, since to open a device may do something,
+	// and afterwards as well, since by then another file may stand there.
 	info, err := os.Stat(path)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, reason(err)
-	case info.IsDir():
-		return nil, errors.New("it is a directory; name the file in it that contains the key")
-	case !info.Mode().IsRegular():
-		return nil, errors.New("it is a pipe, a socket or a device; the key must be in a regular file")
 	}
-	file, err := os.Open(path)
+	if err := checkRegular(info.Mode()); err != nil {
+		return nil, err
+	}
+	file, err := openAtOnce(path)
 	if err != nil {
 		return nil, reason(err)
 	}
 	defer file.Close()
+	if info, err = file.Stat(); err != nil {
+		return nil, reason(err)
+	}
+	if err := checkRegular(info.Mode()); err != nil {
+		return nil, err
+	}
 	text, err := io.ReadAll(io.LimitReader(file, maxKeyText+1))
 	if err != nil {
 		return nil, reason(err)
 	}
 	return text, nil
+}
+
+// checkRegular refuses what is no regular file, and says what to do instead.
+func checkRegular(mode fs.FileMode) error {
+	const instead = "; save the key to a regular file that only this user can read, and name that file"
+	switch {
+	case mode.IsRegular():
+		return nil
+	case mode.IsDir():
+		return errors.New("it is a directory; name the file in it that contains the key")
+	case mode&fs.ModeNamedPipe != 0:
+		return errors.New("it is a pipe, which can be read only once, and only while somebody writes to it" + instead)
+	case mode&fs.ModeSocket != 0:
+		return errors.New("it is a socket" + instead)
+	default:
+		return errors.New("it is a device" + instead)
+	}
 }
 
 // reason takes the path out of an error of the operating system, and says who lacks a

@@ -1,12 +1,14 @@
 package signer
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -50,11 +52,49 @@ func TestForbiddenFiles(t *testing.T) {
 	}
 }
 
-// Opening a pipe that nobody writes to would hang, and a configuration with it.
-func TestNamedPipeIsRefusedAtOnce(t *testing.T) {
+// Whatever is not a regular file is refused at once, through links as well. Opening
+// a pipe that nobody writes to would hang, and a configuration with it.
+func TestIrregularFilesAreRefusedAtOnce(t *testing.T) {
+	pipe, socket := filepath.Join(t.TempDir(), "pipe"), filepath.Join(t.TempDir(), "socket")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	listener, err := net.Listen("unix", socket)
+	require.NoError(t, err)
+	defer listener.Close()
+
+	for path, says := range map[string]string{
+		pipe: "it is a pipe", socket: "it is a socket", "/dev/zero": "it is a device", "/dev/tty": "it is a device", t.TempDir(): "it is a directory",
+	} {
+		link := filepath.Join(t.TempDir(), "link")
+		require.NoError(t, os.Symlink(path, link))
+		for _, path := range []string{path, link} {
+			for role, read := range readers {
+				err := read(path)
+				assert.ErrorContains(t, err, role+" file "+path+": "+says)
+				assert.ErrorContains(t, err, "name ", "and what to do")
+			}
+			_, err := ReadKeyText(path)
+			assert.ErrorContains(t, err, says)
+		}
+	}
+}
+
+// A pipe that takes the place of a file between the look and the opening is opened
+// without waiting.
+func TestPipesAreOpenedAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")
 	require.NoError(t, syscall.Mkfifo(path, 0o600))
-	for _, read := range readers {
-		assert.ErrorContains(t, read(path), "regular file")
+	opened := make(chan error, 1)
+	go func() {
+		file, err := openAtOnce(path)
+		if err == nil {
+			file.Close()
+		}
+		opened <- err
+	}()
+	select {
+	case err := <-opened:
+		assert.NoError(t, err)
+	case <-time.After(10 * time.Second):
+		require.FailNow(t, "it waits for somebody who writes to the pipe")
 	}
 }

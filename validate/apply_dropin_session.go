@@ -13,7 +13,7 @@ package validate
 // Here the table is right.
 var applyDropinSession15 = newTable(
 	field{
-		name: "totalAmount", kind: number, required: true, check: amountNumber, moves: "currency",
+		name: "totalAmount", kind: number, required: true, check: amountNumber, moves: "currency", announced: true,
 		expects: "a JSON number such as 19.99, or configure API version 1.6, where it is an optional string",
 	},
 	field{
@@ -49,7 +49,7 @@ var applyDropinSession15 = newTable(
 // (March 2026).
 var applyDropinSession16 = newTable(
 	field{
-		name: "totalAmount", kind: text, check: amountString, moves: "currency",
+		name: "totalAmount", kind: text, check: amountString, moves: "currency", announced: true,
 		expects: `a string such as "19.99", or configure API version 1.5, where it is a required number`,
 	},
 	field{

@@ -23,6 +23,28 @@ type Amount struct {
 	Value *big.Rat
 }
 
+// AmountError says which amount is not beyond doubt.
+type AmountError struct {
+	// Field is the RFC 6901 JSON Pointer of the member in the request body that is
+	// to be changed, such as /data/refundAmount. It comes from the tables alone.
+	Field string
+
+	// Message is one sentence, which begins with the row of PayerMax's table and
+	// repeats no value.
+	Message string
+}
+
+// Error returns the message.
+func (e *AmountError) Error() string { return e.Message }
+
+// inDoubt makes an error about a row. The sentence goes on after its name.
+func inDoubt(row, sentence string, args ...any) *AmountError {
+	return &AmountError{Field: rowPointer(row), Message: row + " " + fmt.Sprintf(sentence, args...)}
+}
+
+// rowPointer writes a row outside of arrays as a JSON Pointer.
+func rowPointer(row string) string { return "/" + strings.ReplaceAll(row, ".", "/") }
+
 // maxAmountLength bounds the literal of an amount that Amounts reads, in bytes.
 // PayerMax's own columns hold 20 digits.
 const maxAmountLength = 64
@@ -32,65 +54,99 @@ const maxAmountLength = 64
 func (s *RuleSet) MovesMoney() bool { return s.data.members.movesMoney() }
 
 // Amounts returns every amount in data that the request would move, or authorise
-// to be moved later by a subscription, in the order of PayerMax's table. An
-// amount that is absent or null is not among them.
+// to be moved later by a subscription, in the order of PayerMax's table.
 //
 // It does not rely on Validate, which may be switched off: data may break any
 // rule that is not about money. What is about money must be beyond doubt, or the
 // result is an error, so that a ceiling on amounts fails closed: an amount that
-// is neither a number nor a plain decimal in a string, is negative, has more than
-// 64 characters or an exponent beyond ±308, or has no currency in use beside it;
-// a name that could be taken for that of an amount, of its currency or of an
-// object around them; and data that is no JSON object without duplicate names.
+// is absent or null, is neither a number nor a plain decimal in a string, is
+// negative, has more than 64 characters or an exponent beyond ±308, or has no
+// currency in use beside it; a name that could be taken for that of an amount, of
+// its currency or of an object around them; and data that is no JSON object
+// without duplicate names. Only what another call moves may be absent: the
+// totalAmount of applyDropinSession, and the amounts of a plan that is not sent or
+// begins elsewhere.
 //
-// The error names the row, never a value.
+// The error is an [*AmountError].
 func (s *RuleSet) Amounts(data []byte) ([]Amount, error) {
 	if !s.MovesMoney() {
 		return nil, nil
 	}
-	return appendAmounts(nil, &s.data, s.data.name, jsontext.Value(data))
+	amounts, problem := appendAmounts(nil, &s.data, s.data.name, jsontext.Value(data))
+	if problem != nil {
+		return nil, problem
+	}
+	return amounts, nil
 }
 
 // appendAmounts collects the amounts of one object. The row is the object's name
 // as PayerMax's tables write it.
-func appendAmounts(amounts []Amount, f *field, row string, raw jsontext.Value) ([]Amount, error) {
+func appendAmounts(amounts []Amount, f *field, row string, raw jsontext.Value) ([]Amount, *AmountError) {
 	if raw.Kind() != '{' {
-		return nil, fmt.Errorf("%s must be a JSON object; the amounts in it are not understood", row)
+		return nil, inDoubt(row, "must be a JSON object; the amounts in it are not understood")
 	}
 	m, err := readObject(f.members, nil, raw)
 	if err != nil {
-		return nil, fmt.Errorf("%s must be valid JSON without duplicate names; the amounts in it are not understood", row)
+		return nil, inDoubt(row, "must be valid JSON without duplicate names; the amounts in it are not understood")
 	}
 	for _, l := range m.lookAlikes {
 		if f.members.money[l.field] {
-			return nil, fmt.Errorf(`%s.%s must be written exactly so; a member differs from it only in letter case, spaces, "_" or "-"`,
-				row, f.members.fields[l.field].name)
+			return nil, inDoubt(row+"."+f.members.fields[l.field].name,
+				`must be written exactly so; a member differs from it only in letter case, spaces, "_" or "-"`)
 		}
 	}
 	for i := range f.members.fields {
 		inner := &f.members.fields[i]
-		if !f.members.money[i] || !m.has(inner.name) {
+		if !f.members.money[i] {
 			continue
 		}
 		row := row + "." + inner.name
+		var problem *AmountError
 		switch {
+		case !m.has(inner.name):
+			if inner.leavesOpen(m) {
+				problem = inDoubt(row, "is missing or null, so nothing bounds what the request would move; send %s", inner.wanted())
+			}
 		case inner.members != nil:
-			if amounts, err = appendAmounts(amounts, inner, row, m.values[i]); err != nil {
-				return nil, err
-			}
+			amounts, problem = appendAmounts(amounts, inner, row, m.values[i])
 		case inner.moves != "":
-			value, err := exactAmount(m.values[i])
-			if err != nil {
-				return nil, fmt.Errorf("%s %w", row, err)
-			}
-			code := string(m.text(inner.moves))
-			if _, ok := currencyDecimals[code]; !ok {
-				return nil, fmt.Errorf("%s must have the ISO 4217 code of a currency in use beside it, in %s", row, inner.moves)
-			}
-			amounts = append(amounts, Amount{Field: "/" + strings.ReplaceAll(row, ".", "/"), Currency: code, Value: value})
+			amounts, problem = appendAmount(amounts, inner, row, m)
+		}
+		if problem != nil {
+			return nil, problem
 		}
 	}
 	return amounts, nil
+}
+
+// leavesOpen reports whether nobody can say what a request moves without the
+// field. An amount of an object that was sent is never left out, whatever its
+// table says: PayerMax would put one in its place that nobody here has seen.
+func (f *field) leavesOpen(siblings *members) bool {
+	switch {
+	case f.moves != "":
+		return !f.announced
+	case f.members != nil:
+		_, needed := f.needed(siblings)
+		return needed
+	default:
+		return false // a currency, which is asked for with its amount
+	}
+}
+
+// appendAmount reads one amount and the currency beside it.
+func appendAmount(amounts []Amount, f *field, row string, siblings *members) ([]Amount, *AmountError) {
+	value, err := exactAmount(siblings.value(f.name))
+	if err != nil {
+		return nil, inDoubt(row, "%v", err)
+	}
+	code := string(siblings.text(f.moves))
+	if _, ok := currencyDecimals[code]; !ok {
+		problem := inDoubt(row, "must have the ISO 4217 code of a currency in use beside it, in %s", f.moves)
+		problem.Field = rowPointer(strings.TrimSuffix(row, f.name) + f.moves)
+		return nil, problem
+	}
+	return append(amounts, Amount{Field: rowPointer(row), Currency: code, Value: value}), nil
 }
 
 // What an amount must be to be understood, as errors that complete a sentence.

@@ -1,6 +1,10 @@
 package validate_test
 
 import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"hash/fnv"
 	"strings"
 	"testing"
 
@@ -64,11 +68,16 @@ func TestAmounts(t *testing.T) {
 		{"refund", "1.4", `{"refundAmount":"15000","refundCurrency":"IDR","currency":"xx"}`, []string{"/data/refundAmount IDR 15000"}},
 		{"capture", "1.4", `{"amount":100,"currency":"USD"}`, []string{"/data/amount USD 100"}},
 
-		// Nothing is moved.
-		{"orderAndPay", "1.5", `{}`, nil},
-		{"orderAndPay", "1.5", `{"currency":7}`, nil},
-		{"orderAndPay", "1.5", `{"totalAmount":null,"subscriptionPlan":null}`, nil},
-		{"orderAndPay", "1.5", `{"subscriptionPlan":{"subscriptionNo":"SUB1","periodAmount":null,"trialConfig":{}}}`, nil},
+		// Nothing else is moved: by no plan, or by one that begins elsewhere.
+		{"orderAndPay", "1.5", `{"totalAmount":1,"currency":"IDR","subscriptionPlan":null}`, []string{"/data/totalAmount IDR 1"}},
+		{"orderAndPay", "1.5", `{"totalAmount":1,"currency":"IDR","subscriptionPlan":{"subscriptionNo":"SUB1","periodAmount":null,"trialConfig":null}}`,
+			[]string{"/data/totalAmount IDR 1"}},
+		{"orderAndPay", "1.5", `{"totalAmount":1,"currency":"IDR","subscriptionPlan":{"merchantSubscriptionNo":"SUB1","currentPeriod":2}}`,
+			[]string{"/data/totalAmount IDR 1"}},
+
+		// A session moves nothing yet.
+		{"applyDropinSession", "1.5", `{"currency":"IDR"}`, nil},
+		{"applyDropinSession", "1.5", `{"totalAmount":null,"currency":7}`, nil},
 		{"applyDropinSession", "1.6", `{"currency":"IDR"}`, nil},
 
 		// It does not matter what else is broken.
@@ -121,6 +130,21 @@ func TestAmountsInDoubt(t *testing.T) {
 		{`{"totalAmount":` + strings.Repeat("9", 65) + `,"currency":"IDR"}`, "data.totalAmount must have at most 64 characters"},
 		{`{"totalAmount":"` + strings.Repeat("9", 65) + `","currency":"IDR"}`, "data.totalAmount must have at most 64 characters"},
 
+		// No amount.
+		{`{}`, "data.totalAmount is missing or null, so nothing bounds what the request would move; send an amount"},
+		{`{"currency":"IDR"}`, "data.totalAmount is missing or null"},
+		{`{"totalAmount":null,"currency":"IDR"}`, "data.totalAmount is missing or null"},
+		{`{"totalAmount":{},"currency":"IDR"}`, "data.totalAmount must be a number"},
+		{`{"totalAmount":[],"currency":"IDR"}`, "data.totalAmount must be a number"},
+		{`{"totalAmount":"\u0000","currency":"IDR"}`, "data.totalAmount must be a number"},
+		{`{"totalAmount":"١","currency":"IDR"}`, "data.totalAmount must be a number"},
+		{order(`"subscriptionPlan":{}`), "data.subscriptionPlan.periodAmount is missing or null"},
+		{order(`"subscriptionPlan":{"periodAmount":null}`), "data.subscriptionPlan.periodAmount is missing or null"},
+		{order(`"subscriptionPlan":{"periodAmount":{}}`), "data.subscriptionPlan.periodAmount.amount is missing or null"},
+		{order(`"subscriptionPlan":{"subscriptionNo":"S","periodAmount":{"currency":"IDR"}}`), "data.subscriptionPlan.periodAmount.amount is missing or null"},
+		{order(`"subscriptionPlan":{"subscriptionNo":"S","trialConfig":{}}`), "data.subscriptionPlan.trialConfig.trialAmount is missing or null"},
+		{order(`"subscriptionPlan":{"subscriptionNo":"S","trialPeriodConfig":{"trialPeriodAmount":{}}}`), "data.subscriptionPlan.trialPeriodConfig.trialPeriodAmount.amount is missing or null"},
+
 		// Its currency.
 		{`{"totalAmount":1}`, "data.totalAmount must have the ISO 4217 code of a currency in use beside it, in currency"},
 		{`{"totalAmount":1,"currency":null}`, "in currency"},
@@ -132,6 +156,14 @@ func TestAmountsInDoubt(t *testing.T) {
 		// Names that could be taken for theirs.
 		{order(`"total_amount":9`), "data.totalAmount must be written exactly so"},
 		{order(`"TotalAmount":null`), "data.totalAmount must be written exactly so"},
+		{order(`"total Amount":9`), "data.totalAmount must be written exactly so"},
+		{order(`" totalAmount":9`), "data.totalAmount must be written exactly so"},
+		{order("\"total\u200bAmount\":9"), "data.totalAmount must be written exactly so"},
+		{order(`"totalAmount\u0000":9`), "data.totalAmount must be written exactly so"},
+		{order(`"currency\u00a0":"USD"`), "data.currency must be written exactly so"},
+		{order(`"ſubscriptionPlan":{}`), "data.subscriptionPlan must be written exactly so"},
+		{order(`"subscriptıonPlan":{}`), "data.subscriptionPlan must be written exactly so"},
+		{order(`"subscriptionPlan":{"perİodAmount":{}}`), "data.subscriptionPlan.periodAmount must be written exactly so"},
 		{order(`"Currency":"USD"`), "data.currency must be written exactly so"},
 		{order(`"subscription-plan":{}`), "data.subscriptionPlan must be written exactly so"},
 		{order(`"subscriptionPlan":{"periodamount":{"amount":9,"currency":"IDR"}}`), "data.subscriptionPlan.periodAmount must be written exactly so"},
@@ -141,7 +173,7 @@ func TestAmountsInDoubt(t *testing.T) {
 		{order(`"subscriptionPlan":"{}"`), "data.subscriptionPlan must be a JSON object"},
 		{order(`"subscriptionPlan":[{"periodAmount":{}}]`), "data.subscriptionPlan must be a JSON object"},
 		{order(`"subscriptionPlan":{"periodAmount":20}`), "data.subscriptionPlan.periodAmount must be a JSON object"},
-		{order(`"subscriptionPlan":{"trialConfig":{"trialAmount":{"amount":4}}}`), "data.subscriptionPlan.trialConfig.trialAmount.amount must have the ISO 4217 code"},
+		{order(`"subscriptionPlan":{"subscriptionNo":"S","trialConfig":{"trialAmount":{"amount":4}}}`), "data.subscriptionPlan.trialConfig.trialAmount.amount must have the ISO 4217 code"},
 		{order(`"totalAmount":2`), "data must be valid JSON without duplicate names"},
 		{order(`"extra":{"a":1,"a":2}`), "data must be valid JSON without duplicate names"},
 		{`{"totalAmount":1`, "data must be valid JSON"},
@@ -154,6 +186,54 @@ func TestAmountsInDoubt(t *testing.T) {
 		amounts, err := lookup(t, "orderAndPay", "1.5").Amounts([]byte(tc.data))
 		assert.ErrorContains(t, err, tc.says, tc.data)
 		assert.Nil(t, amounts, tc.data)
+	}
+}
+
+// No endpoint that moves money may leave its amount out, whatever its table
+// requires, and the error points to what is missing.
+func TestAmountsAreNeverAbsent(t *testing.T) {
+	for endpoint, amount := range map[string]string{"orderAndPay": "totalAmount", "refund": "refundAmount", "capture": "amount"} {
+		currency := map[string]string{"refund": "refundCurrency"}[endpoint]
+		if currency == "" {
+			currency = "currency"
+		}
+		for _, version := range validate.Versions(endpoint) {
+			s := lookup(t, endpoint, version)
+			for _, value := range []string{"", `null`, `""`, `{}`, `{"amount":1}`, `[]`, `[1]`, `true`, `"1,000"`, `"many"`, `"0x1"`} {
+				data := `{"` + amount + `":` + value + `,"` + currency + `":"USD"}`
+				if value == "" {
+					data = `{"` + currency + `":"USD"}`
+				}
+				_, err := s.Amounts([]byte(data))
+				problem, ok := errors.AsType[*validate.AmountError](err)
+				require.True(t, ok, "%s %s: %v", endpoint, data, err)
+				assert.Equal(t, "/data/"+amount, problem.Field, data)
+			}
+			for _, value := range []string{``, `,"` + currency + `":null`, `,"` + currency + `":""`, `,"` + currency + `":["USD"]`} {
+				_, err := s.Amounts([]byte(`{"` + amount + `":1` + value + `}`))
+				problem, ok := errors.AsType[*validate.AmountError](err)
+				require.True(t, ok, "%s %s: %v", endpoint, value, err)
+				assert.Equal(t, "/data/"+currency, problem.Field)
+			}
+		}
+	}
+}
+
+// fastjson2 knows a name of eight characters by these themselves, and a longer one
+// by eight bytes of hash. Names that are no look-alikes to anybody's eye, but to that
+// parser, are refused as well.
+func TestAmountsUnderACollidingName(t *testing.T) {
+	for _, name := range []string{"totalAmount", "subscriptionPlan"} {
+		hash := fnv.New64a()
+		_, _ = hash.Write([]byte(name))
+		var colliding []rune
+		for _, b := range binary.LittleEndian.AppendUint64(nil, hash.Sum64()) {
+			colliding = append(colliding, rune(b))
+		}
+		data, err := json.Marshal(map[string]any{"totalAmount": 1, "currency": "IDR", string(colliding): 99999999})
+		require.NoError(t, err)
+		_, err = lookup(t, "orderAndPay", "1.5").Amounts(data)
+		assert.ErrorContains(t, err, "data."+name+" must be written exactly so")
 	}
 }
 

@@ -33,6 +33,10 @@ type field struct {
 	// later. It names the field of the same object that holds its currency.
 	moves string
 
+	// announced says of such an amount that this call only shows it to the user,
+	// and that another one moves it.
+	announced bool
+
 	// covered names the part of the merchant's contract that limits the value.
 	covered part
 
@@ -152,9 +156,9 @@ func nameOf(sent jsontext.Kind) string {
 
 // table is the field table of one object, with its rows in PayerMax's order.
 type table struct {
-	fields  []field
-	byName  map[string]int
-	byShape map[string]int // the names as lookalike.Fold writes them
+	fields []field
+	byName map[string]int
+	names  *lookalike.Names // what could be taken for one of them
 
 	// money are the fields that Amounts has to understand: amounts that are
 	// moved, their currencies, and the objects that hold some.
@@ -164,15 +168,16 @@ type table struct {
 // newTable indexes the rows of a table.
 func newTable(fields ...field) *table {
 	t := &table{
-		fields:  fields,
-		byName:  make(map[string]int, len(fields)),
-		byShape: make(map[string]int, len(fields)),
-		money:   make([]bool, len(fields)),
+		fields: fields,
+		byName: make(map[string]int, len(fields)),
+		money:  make([]bool, len(fields)),
 	}
+	var names []string
 	for i, f := range fields {
 		t.byName[f.name] = i
-		t.byShape[lookalike.Fold(f.name)] = i
+		names = append(names, f.name)
 	}
+	t.names = lookalike.NewNames(names...)
 	for i, f := range fields {
 		switch {
 		case f.moves != "":
@@ -192,8 +197,4 @@ func (t *table) movesMoney() bool { return slices.Contains(t.money, true) }
 //
 // Such a member could be read as the real field at PayerMax, after it passed
 // here as an unknown one that no rule looks at.
-func (t *table) lookAlike(name []byte) (index int, ok bool) {
-	var shape [64]byte // longer than any field's name
-	index, ok = t.byShape[string(lookalike.Append(shape[:0], name))]
-	return index, ok
-}
+func (t *table) lookAlike(name []byte) (index int, ok bool) { return t.names.Find(name) }

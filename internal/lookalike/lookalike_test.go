@@ -30,3 +30,18 @@ func FuzzFold(f *testing.F) {
 		}
 	})
 }
+
+func TestNames(t *testing.T) {
+	names := NewNames("data", "appId", "totalAmount")
+	for name, place := range map[string]int{
+		"data": 0, "DATA": 0, "da ta": 0, "appıd": 1, "app_id": 1, "total-Amount": 2, colliding("totalAmount"): 2,
+	} {
+		found, ok := names.Find([]byte(name))
+		assert.True(t, ok, "%q", name)
+		assert.Equal(t, place, found, "%q", name)
+	}
+	for _, name := range []string{"", "x", "date", "isData", "totalAmounts", "数据"} {
+		_, ok := names.Find([]byte(name))
+		assert.False(t, ok, "%q", name)
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"go.step.sm/crypto/kms/apiv1"
 
+	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/regular"
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/remote"
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/reopen"
 )
@@ -168,6 +168,9 @@ func (t *token) open() (reopen.Opened, error) {
 	return reopen.Opened{}, redact(err, pin)
 }
 
+// maxPINFile bounds what is read as a PIN, in bytes.
+const maxPINFile = 4 << 10
+
 // pin returns the PIN, or nothing for a token without login. The library would
 // read the file too, but log in with an empty PIN if it cannot.
 func (t *token) pin() (string, error) {
@@ -178,7 +181,7 @@ func (t *token) pin() (string, error) {
 	if u, err := url.Parse(path); err == nil && u.Scheme == "file" { // RFC 7512, section 2.4
 		path = u.Path
 	}
-	content, err := os.ReadFile(path)
+	content, err := regular.Read(path, maxPINFile)
 	if err != nil {
 		return "", fmt.Errorf("reading pin-source: %w", err)
 	}

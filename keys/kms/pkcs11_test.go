@@ -5,9 +5,11 @@ package kms
 import (
 	"crypto/rsa"
 	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -161,10 +163,13 @@ func TestPKCS11CannotLoad(t *testing.T) {
 	hsm := newSoftHSM(t)
 	empty := hsm.pinFile + ".empty"
 	require.NoError(t, os.WriteFile(empty, []byte("\n"), 0o600))
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
 	for name, test := range map[string]struct{ input, want string }{
 		"no such library": {"pkcs11 pkcs11:token=payermax;object=a;module-path=/nonexistent.so?pin-source=" + hsm.pinFile, "failed to open module"},
 		"no such token":   {"pkcs11 pkcs11:token=other;object=a;module-path=" + hsm.library + "?pin-source=" + hsm.pinFile, "could not find PKCS#11 token"},
 		"no PIN file":     {"pkcs11 pkcs11:token=payermax;object=a;module-path=" + hsm.library + "?pin-source=/nonexistent/pin", "reading pin-source: open /nonexistent/pin"},
+		"PIN from a pipe": {"pkcs11 pkcs11:token=payermax;object=a;module-path=" + hsm.library + "?pin-source=" + pipe, "reading pin-source: " + pipe + ": is not a regular file"},
 		"empty PIN file":  {"pkcs11 pkcs11:token=payermax;object=a;module-path=" + hsm.library + "?pin-source=" + empty, "is empty; it must contain the token's user PIN"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/regular"
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/vault"
 )
 
@@ -132,8 +132,13 @@ func vaultSecretPath(repl *caddy.Replacer, value string) (string, error) {
 	return path, nil
 }
 
+// maxAuthorities bounds what is read as certificates, in bytes. Those of all public
+// authorities have some 250 KiB.
+const maxAuthorities = 1 << 20
+
+// vaultAuthorities reads the certificates that Vault's own must lead to.
 func vaultAuthorities(path string) (*x509.CertPool, error) {
-	content, err := os.ReadFile(path)
+	content, err := regular.Read(path, maxAuthorities)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package kms
 import (
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -51,6 +52,8 @@ func TestVaultSettingsRefuse(t *testing.T) {
 	dir := t.TempDir()
 	notPEM := filepath.Join(dir, "ca.pem")
 	require.NoError(t, os.WriteFile(notPEM, []byte("CANARY"), 0o600))
+	pipe := filepath.Join(dir, "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
 	tokenFile := filepath.Join(dir, "token")
 	require.NoError(t, os.WriteFile(tokenFile, []byte("hvs.CANARY"), 0o600))
 
@@ -81,6 +84,7 @@ func TestVaultSettingsRefuse(t *testing.T) {
 			v.TokenFile, v.Kubernetes = "", &VaultKubernetes{Role: "a", ServiceAccountToken: "{env.TEST_VAULT_TOKEN}"}
 		}, "kubernetes: service_account_token: must be the absolute path"},
 		"no CA":         {func(v *Vault) { v.CA = filepath.Join(dir, "none") }, "ca: open "},
+		"CA is a pipe":  {func(v *Vault) { v.CA = pipe }, "ca: " + pipe + ": is not a regular file"},
 		"CA is not PEM": {func(v *Vault) { v.CA = notPEM }, "contains no certificate; it must be PEM"},
 		"timeout":       {func(v *Vault) { v.Timeout = -1 }, "timeout: must be positive"},
 		"refresh":       {func(v *Vault) { v.Refresh = -1 }, "refresh: must be positive"},

@@ -5,7 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+
+	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/regular"
 )
 
 // maxSecretSize is ample for any token and any service account's JWT, and keeps a
@@ -54,21 +55,7 @@ func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // ReadSecret reads a file that contains a secret and nothing else but white space
 // around it. Its errors name the file and repeat nothing of its contents.
 func ReadSecret(path string) (Secret, error) {
-	// A pipe would block, and a device might never end.
-	info, err := os.Stat(path)
-	if err != nil {
-		return Secret{}, err
-	}
-	if !info.Mode().IsRegular() {
-		return Secret{}, fmt.Errorf("%s: is not a regular file", path)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return Secret{}, err
-	}
-	defer file.Close()
-
-	content, err := io.ReadAll(io.LimitReader(file, maxSecretSize+1))
+	content, err := regular.Read(path, maxSecretSize)
 	if err != nil {
 		return Secret{}, err
 	}

@@ -1,0 +1,37 @@
+package regular
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("a", 1024)), 0o600))
+	link := path + "-link"
+	require.NoError(t, os.Symlink(path, link))
+	content, err := Read(link, 1024)
+	require.NoError(t, err)
+	assert.Len(t, content, 1024)
+
+	_, err = Read(path, 1023)
+	assert.ErrorContains(t, err, path+": is larger than 0 KiB")
+	_, err = Read(path+"-missing", 1024)
+	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// Whatever is not a regular file is refused without waiting for it.
+func TestReadRefusesAtOnce(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	for _, path := range []string{pipe, "/dev/zero", t.TempDir()} {
+		_, err := Read(path, 1024)
+		assert.ErrorContains(t, err, path+": is not a regular file")
+	}
+}

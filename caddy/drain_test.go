@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -119,6 +120,64 @@ func TestDrain(t *testing.T) {
 			requireSuccess(t, res)
 			s.awaitEnd(t)
 			assert.Less(t, time.Since(told), 12*time.Second)
+		})
+	}
+}
+
+// From SIGTERM on, each answer tells the application that its connection ends,
+// whichever handler gives it, so that none is in use when shutdown_delay is over.
+func TestDrainIsAnnounced(t *testing.T) {
+	t.Parallel()
+	gateway := newUpstream(t)
+	port := freePort(t)
+	notify := "payermax_notify /notify {\ngateway_public_key " + publicKeyFile(t, gatewayKey()) + "\n}\n"
+	config := strings.Replace(caddyfile(port, notify+"payermax_health /readyz\n"+payermaxBlock(t, setup{gateway: gateway.url()})), "debug", "debug\nshutdown_delay 3s", 1)
+	s := start(t, "127.0.0.1:"+strconv.Itoa(port), config, nil)
+
+	requests := map[string]string{
+		"a call":             post(validBody()),
+		"a refused call":     post("{}"),
+		"a probe":            ask("/readyz"),
+		"a notification":     requestWith("POST /notify HTTP/1.1", "{}"),
+		"a call of HTTP/1.0": strings.Replace(post(validBody(), "Connection: keep-alive"), "HTTP/1.1", "HTTP/1.0", 1),
+	}
+	clients := make(map[string]*client)
+	for name, request := range requests {
+		clients[name] = s.dial(t)
+		assert.False(t, clients[name].send(t, request).close, name)
+	}
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+	s.awaitLog(t, "shutdown scheduled")
+	for name, request := range requests {
+		assert.True(t, clients[name].send(t, request).close, name)
+		clients[name].conn.Close()
+	}
+	s.awaitEnd(t)
+}
+
+// For as long as a sidecar serves on after SIGTERM, no call fails: who is told that
+// a connection ends is served on the next.
+func TestDrainUnderLoad(t *testing.T) {
+	t.Parallel()
+	for name, how := range map[string]listening{
+		"plain TCP": {plainTCP: true},
+		"handover":  {},
+		"HTTP/2":    {plainTCP: true, tls: true, http2: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			gateway, ca := newUpstream(t), newAuthority(t)
+			how.globals = "shutdown_delay 4s"
+			s := startListening(t, how, ca, payermaxBlock(t, setup{gateway: gateway.url()}))
+			traffic := startTraffic(t, s.addr, how, ca)
+			traffic.awaitAnswers(t, 20)
+			require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+			s.awaitLog(t, "shutdown scheduled")
+			traffic.awaitAnswers(t, 20)
+			traffic.stop()
+			assert.Zero(t, traffic.closed.Load(), "connections closed unserved")
+			assert.EqualValues(t, traffic.answered.Load(), len(gateway.received()), "each call once")
+			s.awaitEnd(t)
 		})
 	}
 }

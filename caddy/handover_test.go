@@ -19,6 +19,7 @@ import (
 // listening is how a sidecar listens, and how its clients connect.
 type listening struct {
 	plainTCP bool   // rather than handover
+	globals  string // further global options
 	servers  string // the options of all servers
 	tls      bool
 	greeting string // what a client sends before anything else
@@ -40,6 +41,7 @@ func TestReloadUnderLoad(t *testing.T) {
 		"plain TCP, new connections": {plainTCP: true, newEach: true},
 		"new connections":            {newEach: true},
 		"kept connections":           {},
+		"a shutdown delay":           {globals: "shutdown_delay 1s"},
 		"HTTP/1 alone":               {servers: "protocols h1"},
 		"HTTP/1 and HTTP/2":          {servers: "protocols h1 h2"},
 		"HTTP/2 without TLS, too":    {servers: "protocols h1 h2c"},
@@ -112,7 +114,7 @@ func startListening(t *testing.T, how listening, ca authority, directives string
 		directives = "tls " + certificateFiles(t, ca.issue(t, "127.0.0.1", time.Now().Add(time.Hour))) + "\n" + directives
 	}
 	config := strings.NewReplacer(
-		"debug\n", "debug\nauto_https disable_redirects\nservers {\n"+how.servers+"\n}\n",
+		"debug\n", "debug\n"+how.globals+"\nauto_https disable_redirects\nservers {\n"+how.servers+"\n}\n",
 		"http://", scheme+"://",
 		"bind 127.0.0.1", "bind "+network+"127.0.0.1",
 	).Replace(caddyfile(port, ""))

@@ -9,6 +9,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-payermax/caddy-payermax/modules/handover"
 )
 
 func init() {
@@ -60,6 +62,7 @@ type keyHealth struct {
 
 // ServeHTTP answers a probe.
 func (*Health) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	w = handover.Announce(w, r)
 	var answer health
 	switch r.URL.Path {
 	case "/livez":

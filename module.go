@@ -18,6 +18,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/modules/handover"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 )
 
@@ -171,7 +172,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := processMetrics.register(ctx); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
-	rememberListener(ctx)
 	processMetrics.announce(h.routes)
 	for _, m := range h.merchants.all() {
 		h.use(ctx, m)
@@ -223,6 +223,7 @@ func (h *Handler) Validate() error {
 // part of the contract with the application, so no error is left to the
 // server's error routes.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	w = handover.Announce(w, r)
 	if h.sandbox != nil && strings.HasPrefix(r.URL.Path, sandboxPath) {
 		h.sandbox.ServeHTTP(w, r)
 		return nil
@@ -239,9 +240,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			// Or the server would wait for the body before it sends this answer.
 			answer.header.Set("Connection", "close")
 		}
-	}
-	if willClose(r.Context()) {
-		answer.header.Set("Connection", "close")
 	}
 	answer.header.Set(requestIDHeader, c.id)
 	// Before the answer is written: an application that takes its time to read it,

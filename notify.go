@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/modules/handover"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -129,6 +130,7 @@ func (n *Notify) Validate() error {
 
 // ServeHTTP passes on a notification that is PayerMax's, and no other.
 func (n *Notify) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	w = handover.Announce(w, r)
 	body, refused := n.read(w, r)
 	var verifiedBy *rsa.PublicKey
 	if refused == nil {

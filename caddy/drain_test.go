@@ -6,11 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -127,122 +124,60 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// A reload under load is nothing that an application notices, be its connections
-// new or kept, if the listener is of the network handover. On plain TCP, net/http
-// and Linux close connections unserved: idle ones, and those on which no request
-// was read yet. Either way each call that was begun is answered, and none reaches
-// the gateway twice.
-func TestReloadUnderLoad(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		name, bind string
-		keep       bool
-	}{
-		{"handover, new connections", "handover/127.0.0.1", false},
-		{"handover, kept connections", "handover/127.0.0.1", true},
-		{"tcp, new connections", "127.0.0.1", false},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			gateway := newUpstream(t)
-			port := freePort(t)
-			config := strings.Replace(caddyfile(port, payermaxBlock(t, setup{gateway: gateway.url()})), "bind 127.0.0.1", "bind "+test.bind, 1)
-			s := start(t, "127.0.0.1:"+strconv.Itoa(port), config, nil)
-
-			var answered, closed atomic.Int64
-			stop := make(chan struct{})
-			var workers sync.WaitGroup
-			for range 8 {
-				workers.Go(func() { s.callUntil(t, stop, test.keep, &answered, &closed) })
-			}
-			for i := range 10 {
-				require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
-				await(t, 10*time.Second, "a reload", func() bool { return s.log.countLines("successfully reloaded config from file") == i+1 })
-				time.Sleep(20 * time.Millisecond)
-			}
-			close(stop)
-			workers.Wait()
-
-			t.Logf("%d answered, %d connections closed unserved", answered.Load(), closed.Load())
-			assert.Greater(t, answered.Load(), int64(50))
-			assert.EqualValues(t, answered.Load(), len(gateway.received()), "each call once")
-			if test.bind != "127.0.0.1" {
-				assert.Zero(t, closed.Load())
-			}
-			await(t, 5*time.Second, "a line for each call", func() bool {
-				return s.log.countLines(`"msg":"call"`, `"payermax.outcome":"answered"`) == len(gateway.received())
-			})
-		})
-	}
-}
-
-// A new config that cannot start leaves the old one as it was.
-func TestReloadFails(t *testing.T) {
+// From SIGTERM on, each answer tells the application that its connection ends,
+// whichever handler gives it, so that none is in use when shutdown_delay is over.
+func TestDrainIsAnnounced(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
 	port := freePort(t)
-	config := strings.Replace(caddyfile(port, payermaxBlock(t, setup{gateway: gateway.url()})), "bind 127.0.0.1", "bind handover/127.0.0.1", 1)
+	notify := "payermax_notify /notify {\ngateway_public_key " + publicKeyFile(t, gatewayKey()) + "\n}\n"
+	config := strings.Replace(caddyfile(port, notify+"payermax_health /readyz\n"+payermaxBlock(t, setup{gateway: gateway.url()})), "debug", "debug\nshutdown_delay 3s", 1)
 	s := start(t, "127.0.0.1:"+strconv.Itoa(port), config, nil)
-	requireSuccess(t, s.post(t, validBody()))
 
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer taken.Close()
-	impossible := fmt.Sprintf("%s\nhttp://:%d {\n\tbind handover/127.0.0.1\n\trespond ok\n}\n", config, taken.Addr().(*net.TCPAddr).Port)
-	require.NoError(t, os.WriteFile(s.config, []byte(impossible), 0o600))
-	require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
-	s.awaitLog(t, "failed to reload config from file", "address already in use")
-	for range 3 {
-		requireSuccess(t, s.post(t, validBody()))
+	requests := map[string]string{
+		"a call":             post(validBody()),
+		"a refused call":     post("{}"),
+		"a probe":            ask("/readyz"),
+		"a notification":     requestWith("POST /notify HTTP/1.1", "{}"),
+		"a call of HTTP/1.0": strings.Replace(post(validBody(), "Connection: keep-alive"), "HTTP/1.1", "HTTP/1.0", 1),
 	}
+	clients := make(map[string]*client)
+	for name, request := range requests {
+		clients[name] = s.dial(t)
+		assert.False(t, clients[name].send(t, request).close, name)
+	}
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+	s.awaitLog(t, "shutdown scheduled")
+	for name, request := range requests {
+		assert.True(t, clients[name].send(t, request).close, name)
+		clients[name].conn.Close()
+	}
+	s.awaitEnd(t)
 }
 
-// callUntil makes one call after the other, as a client does: on the connection
-// that it has, as long as it was not told that it is closed, and has used it lately.
-// It counts the calls that were answered, and the connections that were closed
-// without an answer.
-func (s *sidecar) callUntil(t *testing.T, stop chan struct{}, keep bool, answered, closed *atomic.Int64) {
-	const stale = 100 * time.Millisecond // half of the time that a handover takes
-	var c *client
-	var used time.Time
-	defer func() {
-		if c != nil {
-			c.conn.Close()
-		}
-	}()
-	for {
-		select {
-		case <-stop:
-			return
-		default:
-		}
-		if c != nil && time.Since(used) > stale { // on a busy machine
-			c.conn.Close()
-			c = nil
-		}
-		if c == nil {
-			conn, err := net.Dial("tcp", s.addr)
-			if err != nil {
-				closed.Add(1)
-				continue
-			}
-			c = newClient(conn)
-		}
-		var fields []string
-		if !keep {
-			fields = append(fields, "Connection: close")
-		}
-		res, err := c.roundTrip(post(validBody(), fields...))
-		used = time.Now()
-		if err != nil {
-			closed.Add(1)
-		} else {
-			answered.Add(1)
-			assert.Equal(t, http.StatusOK, res.status, "%s", res.raw)
-		}
-		if err != nil || !keep || res.close {
-			c.conn.Close()
-			c = nil
-		}
+// For as long as a sidecar serves on after SIGTERM, no call fails: who is told that
+// a connection ends is served on the next.
+func TestDrainUnderLoad(t *testing.T) {
+	t.Parallel()
+	for name, how := range map[string]listening{
+		"plain TCP": {plainTCP: true},
+		"handover":  {},
+		"HTTP/2":    {plainTCP: true, tls: true, http2: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			gateway, ca := newUpstream(t), newAuthority(t)
+			how.globals = "shutdown_delay 4s"
+			s := startListening(t, how, ca, payermaxBlock(t, setup{gateway: gateway.url()}))
+			traffic := startTraffic(t, s.addr, how, ca)
+			traffic.awaitAnswers(t, 20)
+			require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+			s.awaitLog(t, "shutdown scheduled")
+			traffic.awaitAnswers(t, 20)
+			traffic.stop()
+			assert.Zero(t, traffic.closed.Load(), "connections closed unserved")
+			assert.EqualValues(t, traffic.answered.Load(), len(gateway.received()), "each call once")
+			s.awaitEnd(t)
+		})
 	}
 }

@@ -1,4 +1,4 @@
-package payermax
+package handover
 
 import (
 	"context"
@@ -12,11 +12,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func handoverOn(t *testing.T, port string) net.Listener {
+// listenOn listens on a port of this machine, for no HTTP server.
+func listenOn(t *testing.T, ctx context.Context, port string) *listener {
 	t.Helper()
-	l, err := listenHandover(t.Context(), handoverNetwork, "127.0.0.1", port, 0, net.ListenConfig{})
+	l, err := listen(ctx, Network, "127.0.0.1", port, 0, net.ListenConfig{})
 	require.NoError(t, err)
-	return l.(net.Listener)
+	return l.(*listener)
+}
+
+// freePort returns a port that was free a moment ago.
+func freePort(t *testing.T) string {
+	t.Helper()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer free.Close()
+	_, port, err := net.SplitHostPort(free.Addr().String())
+	require.NoError(t, err)
+	return port
 }
 
 // accepted is the connection that a listener accepts, or nil if it gets none.
@@ -38,46 +50,40 @@ func accepted(t *testing.T, l net.Listener) net.Conn {
 }
 
 func TestHandover(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	_, port, err := net.SplitHostPort(free.Addr().String())
-	require.NoError(t, err)
-	require.NoError(t, free.Close())
-
+	port := freePort(t)
 	dial := func() {
 		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
 		require.NoError(t, err)
 		t.Cleanup(func() { conn.Close() })
 	}
-	old := handoverOn(t, port)
+	old := listenOn(t, t.Context(), port)
 	assert.Equal(t, "127.0.0.1:"+port, old.Addr().String())
 	dial()
-	first := accepted(t, old)
-	require.NotNil(t, first)
-	by := func(conn net.Conn) context.Context {
-		return context.WithValue(t.Context(), handoverKey{}, conn.(*handoverConn).listener)
-	}
-	assert.False(t, willClose(by(first)))
-	assert.False(t, willClose(t.Context()))
+	require.NotNil(t, accepted(t, old))
 
 	// What comes before the new one accepts waits for it.
 	began := time.Now()
-	changed := handoverOn(t, port)
-	assert.GreaterOrEqual(t, time.Since(began), handoverTime)
-	assert.True(t, willClose(by(first)))
+	changed := listenOn(t, t.Context(), port)
+	assert.GreaterOrEqual(t, time.Since(began), Grace)
 	dial()
 	dial()
 	assert.Nil(t, accepted(t, old))
 	assert.NotNil(t, accepted(t, changed))
 	assert.NotNil(t, accepted(t, changed))
 
-	// A config that cannot start after all leaves everything as it was.
-	failed := handoverOn(t, port)
+	// A config that cannot start after all leaves everything as it was, whether its
+	// listener is closed or its context ends.
+	failed := listenOn(t, t.Context(), port)
 	dial()
 	require.NoError(t, failed.Close())
-	second := accepted(t, changed)
-	require.NotNil(t, second)
-	assert.False(t, willClose(by(second)))
+	assert.NotNil(t, accepted(t, changed))
+	ctx, cancel := context.WithCancel(t.Context())
+	failed = listenOn(t, ctx, port)
+	dial()
+	cancel()
+	assert.NotNil(t, accepted(t, changed))
+	_, err := failed.Accept()
+	assert.ErrorIs(t, err, net.ErrClosed)
 
 	require.NoError(t, old.Close())
 	require.NoError(t, old.Close(), "twice")
@@ -88,7 +94,7 @@ func TestHandover(t *testing.T) {
 	assert.ErrorIs(t, err, net.ErrClosed)
 	_, err = net.Dial("tcp", "127.0.0.1:"+port)
 	assert.Error(t, err)
-	assert.Empty(t, handovers.sockets)
+	assert.Empty(t, process.byAddress)
 }
 
 // waiting is a listener on which one connection waits.
@@ -109,11 +115,12 @@ func (w waiting) Close() error { close(w.connections); return nil }
 // A connection that is there before the first listener is for it. With the two the
 // other way round, one in some hundred is closed.
 func TestHandoverFromTheFirst(t *testing.T) {
+	all := &sockets{byAddress: make(map[string]*socket)}
 	for i := range 20000 {
 		client, server := net.Pipe()
-		listener := waiting{connections: make(chan net.Conn, 1)}
-		listener.connections <- server
-		_, first := newHandoverSocket(listener, "")
+		tcp := waiting{connections: make(chan net.Conn, 1)}
+		tcp.connections <- server
+		first := all.begin(t.Context(), tcp, "", nil)
 		_ = client.SetReadDeadline(time.Now())
 		if _, err := client.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatalf("connection %d: %v", i, err)
@@ -124,13 +131,13 @@ func TestHandoverFromTheFirst(t *testing.T) {
 }
 
 func TestHandoverRefused(t *testing.T) {
-	_, err := listenHandover(t.Context(), handoverNetwork, "127.0.0.1", "http", 0, net.ListenConfig{})
+	_, err := listen(t.Context(), Network, "127.0.0.1", "http", 0, net.ListenConfig{})
 	assert.ErrorContains(t, err, "expected a port")
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer taken.Close()
 	_, port, err := net.SplitHostPort(taken.Addr().String())
 	require.NoError(t, err)
-	_, err = listenHandover(t.Context(), handoverNetwork, "127.0.0.1", port, 0, net.ListenConfig{})
+	_, err = listen(t.Context(), Network, "127.0.0.1", port, 0, net.ListenConfig{})
 	assert.ErrorContains(t, err, "address already in use")
 }

@@ -1,0 +1,82 @@
+package handover
+
+import (
+	"io"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// Announce returns a ResponseWriter that tells the client if its connection will be
+// closed soon: because another config has taken over the server's socket, or
+// because the server serves on for shutdown_delay and then ends, whatever network
+// it listens on. The answer says `Connection: close`, which net/http turns into a
+// GOAWAY on HTTP/2. So a client that goes on to call is on another connection when
+// the server closes this one.
+func Announce(w http.ResponseWriter, r *http.Request) http.ResponseWriter {
+	if r.ProtoMajor > 2 {
+		return w // HTTP/3 has no such field; its server announces its end by itself
+	}
+	return &announcer{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, request: r}
+}
+
+// announcer looks at the server when an answer begins, which may be long after its
+// request came.
+type announcer struct {
+	*caddyhttp.ResponseWriterWrapper
+	request *http.Request
+	begun   bool
+}
+
+// WriteHeader writes the header, which says whether the connection will be closed.
+func (a *announcer) WriteHeader(status int) {
+	if status >= http.StatusOK {
+		a.begin()
+	}
+	a.ResponseWriterWrapper.WriteHeader(status)
+}
+
+// Write writes a part of the body, after the header.
+func (a *announcer) Write(p []byte) (int, error) {
+	a.begin()
+	return a.ResponseWriterWrapper.Write(p)
+}
+
+// ReadFrom writes a body, after the header.
+func (a *announcer) ReadFrom(body io.Reader) (int64, error) {
+	a.begin()
+	return a.ResponseWriterWrapper.ReadFrom(body)
+}
+
+// begin completes the header before it is written.
+func (a *announcer) begin() {
+	if !a.begun && endsSoon(a.request) {
+		a.Header().Set("Connection", "close")
+	}
+	a.begun = true
+}
+
+// endsSoon reports whether the server that got the request is about to end.
+func endsSoon(r *http.Request) bool {
+	server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if server == nil {
+		return false
+	}
+	return process.isReplaced(server) || isShuttingDown(r)
+}
+
+// isShuttingDown reports whether the server that got the request serves on for
+// shutdown_delay.
+func isShuttingDown(r *http.Request) bool {
+	placeholders := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	shuttingDown, _ := placeholders.Get("http.shutting_down")
+	return shuttingDown == true
+}
+
+// Interface guards
+var (
+	_ http.ResponseWriter                       = (*announcer)(nil)
+	_ io.ReaderFrom                             = (*announcer)(nil)
+	_ interface{ Unwrap() http.ResponseWriter } = (*announcer)(nil)
+)

@@ -1,0 +1,80 @@
+// Package handover is a network for Caddy: TCP on which a reload of the config
+// loses no request. A server is put on it with `bind handover/127.0.0.1`.
+//
+// On plain TCP, Caddy opens a second socket for the new config and closes the
+// first, and with it the connections that wait there; and net/http, when it shuts
+// down, closes connections on which it has just read a request. Here both configs
+// share one socket. First the old one gets no more connections, then it has Grace
+// to read what is on its way and, by Announce, to tell its clients that the next
+// request needs another connection, and then the new one takes over. If the new
+// one cannot start after all, the old one goes on.
+package handover
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// Network is the name of the network, as in `bind handover/127.0.0.1`.
+const Network = "handover"
+
+// Grace is the time that the old config's servers are given, when a new config
+// takes over, to read the requests on the connections that they have. It is given
+// once for each reload, however many sockets are handed over.
+const Grace = 200 * time.Millisecond
+
+func init() {
+	caddy.RegisterNetwork(Network, listen)
+	caddyhttp.RegisterNetworkHTTP3(Network, "udp") // or no server with TLS would start that allows HTTP/3
+}
+
+// process has the sockets of this process, whichever config opened them.
+var process = &sockets{byAddress: make(map[string]*socket)}
+
+// listen is what Caddy calls for each address of the network.
+func listen(ctx context.Context, _, host, portRange string, portOffset uint, config net.ListenConfig) (any, error) {
+	port, err := strconv.ParseUint(portRange, 10, 16)
+	if err != nil {
+		return nil, fmt.Errorf("%s: expected a port, but got %q", Network, portRange)
+	}
+	address := net.JoinHostPort(host, strconv.FormatUint(port+uint64(portOffset), 10))
+	l, err := process.listen(ctx, address, config)
+	if err != nil {
+		return nil, err
+	}
+	time.Sleep(time.Until(l.ready))
+	return l, nil
+}
+
+// serversOf returns the HTTP servers of the config that ctx belongs to, by the
+// addresses that they listen on. The given address is among them, with no server
+// if it is not an HTTP server's, but that of the admin endpoint, for example.
+func serversOf(ctx context.Context, address string) map[string]*caddyhttp.Server {
+	servers := map[string]*caddyhttp.Server{address: nil}
+	config, ok := ctx.(caddy.Context)
+	if !ok {
+		return servers
+	}
+	app, err := config.AppIfConfigured("http")
+	if err != nil {
+		return servers
+	}
+	for _, server := range app.(*caddyhttp.App).Servers {
+		for _, bound := range server.Listen {
+			parsed, err := caddy.ParseNetworkAddress(bound)
+			if err != nil || parsed.Network != Network {
+				continue
+			}
+			for port := range parsed.PortRangeSize() {
+				servers[parsed.JoinHostPort(port)] = server
+			}
+		}
+	}
+	return servers
+}

@@ -1,0 +1,49 @@
+package handover
+
+import (
+	"net"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// listener is one config's listener on a socket. It is known by its server, which
+// no other config has, and not by its connections, since Caddy wraps these in many
+// ways before the server sees them.
+type listener struct {
+	socket *socket
+	server *caddyhttp.Server // nil if it is not an HTTP server's
+	ready  time.Time         // when the config before has had its time
+
+	connections chan net.Conn
+	closed      chan struct{}
+	closing     sync.Once
+}
+
+// isOf reports whether the listener is that of the server.
+func (l *listener) isOf(server *caddyhttp.Server) bool {
+	return server != nil && l.server == server
+}
+
+// Accept returns a connection, as long as the config is the newest one.
+func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.connections:
+		return conn, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close ends the listener.
+func (l *listener) Close() (err error) {
+	l.closing.Do(func() {
+		close(l.closed)
+		err = l.socket.remove(l)
+	})
+	return err
+}
+
+// Addr returns the address that is listened on.
+func (l *listener) Addr() net.Addr { return l.socket.tcp.Addr() }

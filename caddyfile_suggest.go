@@ -20,7 +20,7 @@ var (
 	contractOptions        = []string{"currencies", "countries", "components"}
 	limitsOptions          = []string{"max_amount", "rate", "caller_id", "caller"}
 	callerOptions          = []string{"endpoints", "max_amount", "rate"}
-	notifyOptions          = []string{"gateway_public_key", "max_body_size", "ack", "duplicates"}
+	notifyOptions          = []string{"gateway_public_key", "app_id", "merchant_no", "max_body_size", "ack", "duplicates"}
 	landlockOptions        = []string{"read", "write", "required"}
 	sandboxOptions         = []string{"private_key", "time_scale", "notify_hosts", "no_control", "merchant"}
 	sandboxMerchantOptions = []string{"app_id", "merchant_no", "sp_merchant_no", "merchant_auth_token", "public_key"}

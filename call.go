@@ -127,6 +127,9 @@ func (h *Handler) send(c *call, r *http.Request, next caddyhttp.Handler) (answer
 		endSpan(span, err)
 	}()
 	err = next.ServeHTTP(received, c.outgoing(ctx, r, h.Shadow))
+	if err == nil && received.status == 0 && !c.connecting.Load() {
+		return nil, nothingSends()
+	}
 	// A reverse proxy whose client has gone away answers 499 without an error.
 	clientGone := received.status == statusClientClosedRequest && ctx.Err() != nil
 	if err != nil || received.status == 0 || clientGone {

@@ -52,6 +52,7 @@ func TestConfigurationDefaults(t *testing.T) {
 	notify := &Notify{GatewayPublicKeys: []string{writePublicKey(t, &gatewayKey().PublicKey)}}
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
 	t.Cleanup(cancel)
+	t.Cleanup(func() { require.NoError(t, notify.Cleanup()) })
 	require.NoError(t, notify.Provision(ctx))
 	require.Len(t, h.routes, 1)
 	require.Contains(t, h.routes, sessionPath)

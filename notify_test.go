@@ -43,6 +43,7 @@ func provisionNotify(t *testing.T, n *Notify) error {
 	require.NoError(t, caddy.StrictUnmarshalJSON(config, n))
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	t.Cleanup(cancel)
+	t.Cleanup(func() { require.NoError(t, n.Cleanup()) })
 	if err := n.Provision(ctx); err != nil {
 		return err
 	}

@@ -13,7 +13,8 @@ import (
 // request that no handler answers in a 200 without a body.
 type witness struct {
 	*caddyhttp.ResponseWriterWrapper
-	status int // of the response; 0 if there was none
+	status  int  // of the response; 0 if there was none
+	interim bool // whether there was an interim response
 }
 
 func newWitness(w http.ResponseWriter) *witness {
@@ -26,7 +27,11 @@ func (w *witness) sees(status int) {
 	if w.status == 0 && (status >= http.StatusOK || status == http.StatusSwitchingProtocols) {
 		w.status = status
 	}
+	w.interim = w.interim || status < http.StatusOK
 }
+
+// isSilent reports whether there was nothing at all.
+func (w *witness) isSilent() bool { return w.status == 0 && !w.interim }
 
 // WriteHeader implements http.ResponseWriter.
 func (w *witness) WriteHeader(status int) {

@@ -18,8 +18,8 @@ func init() {
 // of a site. From each request it takes the header `Payermax-Verified`, and
 // whatever an application could take for it, unless `payermax_notify` has verified
 // that very request. It drops the trailers of requests too, which could bring the
-// header after the body. And a request that no handler behind it answers gets a 404 rather than
-// Caddy's empty 200.
+// header after the body. And a request that no handler behind it answers gets a
+// 404 rather than Caddy's empty 200.
 //
 // The directive `payermax_notify` brings it along, but it can only guard what
 // comes after it. Where that is not the whole site, because `payermax_notify`

@@ -11,8 +11,7 @@ import (
 // whether the application has accepted it.
 func (n *Notify) deliver(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, size int) (accepted bool, err error) {
 	if n.Ack != ackAfter && n.seen == nil {
-		n.record("passed", size, 0)
-		return false, next.ServeHTTP(w, r) // nobody needs to know
+		return false, n.passOn(w, r, next, size)
 	}
 	received := &answer{header: make(http.Header)}
 	if err := next.ServeHTTP(received, r); err != nil {
@@ -31,6 +30,22 @@ func (n *Notify) deliver(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		received.write(w)
 		return received.isSuccess() && received.acknowledges(), nil
 	}
+}
+
+// passOn leaves the answer to the application. It sees to it that there is one:
+// where no handler comes after this, Caddy would end in an empty 200.
+func (n *Notify) passOn(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, size int) error {
+	seen := newWitness(w)
+	result := "not_accepted"
+	defer func() { n.record(result, size, seen.status) }() // even if the proxy gives up and panics
+	if err := next.ServeHTTP(seen, r); err != nil {
+		return err
+	}
+	if seen.status == 0 {
+		return tryAgain(seen, seen.status)
+	}
+	result = "passed"
+	return nil
 }
 
 // isSuccess reports whether the application answered with a 2xx.

@@ -17,7 +17,9 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("payermax", httpcaddyfile.Before, "reverse_proxy")
 	httpcaddyfile.RegisterHandlerDirective("payermax_sign", parseSign)
 	httpcaddyfile.RegisterDirectiveOrder("payermax_sign", httpcaddyfile.Before, "invoke")
-	httpcaddyfile.RegisterHandlerDirective("payermax_notify", parseNotify)
+	httpcaddyfile.RegisterDirective("payermax_notify_guard", parseNotifyGuard)
+	httpcaddyfile.RegisterDirectiveOrder("payermax_notify_guard", httpcaddyfile.Before, "tracing") // the first
+	httpcaddyfile.RegisterDirective("payermax_notify", parseNotify)
 	httpcaddyfile.RegisterDirectiveOrder("payermax_notify", httpcaddyfile.Before, "invoke")
 	httpcaddyfile.RegisterHandlerDirective("payermax_health", parseHealth)
 	httpcaddyfile.RegisterDirectiveOrder("payermax_health", httpcaddyfile.Before, "invoke")

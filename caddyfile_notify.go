@@ -1,18 +1,26 @@
 package payermax
 
 import (
+	"encoding/json"
+
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 )
 
 // notifyOptions are the options of payermax_notify.
 var notifyOptions = grammar.Block[Notify]{
 	{Name: "gateway_public_key", Args: "<paths...>", Example: "gateway_public_key /run/secrets/payermax/payermax.pub",
 		Sets: grammar.Paths(func(n *Notify) *[]string { return &n.GatewayPublicKeys })},
+	{Name: "app_id", Args: "<app_ids...>", Example: "app_id {env.PAYERMAX_APP_ID}",
+		Sets: grammar.Names(func(n *Notify) *[]string { return &n.AppIDs })},
+	{Name: "merchant_no", Args: "<merchant_nos...>", Example: "merchant_no {env.PAYERMAX_MERCHANT_NO}",
+		Sets: grammar.Names(func(n *Notify) *[]string { return &n.MerchantNos })},
 	{Name: "max_body_size", Args: "<size>", Example: "max_body_size 512KiB",
 		Sets: grammar.Size(func(n *Notify) *int64 { return &n.MaxBodySize })},
 	{Name: "ack", Args: "after", Example: "ack after",
@@ -26,9 +34,36 @@ var notifyOptions = grammar.Block[Notify]{
 //	payermax_notify [<matcher>] {
 //	    <options...>
 //	}
-func parseNotify(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+//
+// It brings the guard along, which sees all requests for the site: a matcher says
+// which have to be notifications, not which can be forged.
+func parseNotify(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	h.Next() // consume the directive name
+	matchers, err := h.ExtractMatcherSet()
+	if err != nil {
+		return nil, err
+	}
 	notify := new(Notify)
-	return notify, notify.UnmarshalCaddyfile(h.Dispenser)
+	if err := notify.UnmarshalCaddyfile(h.Dispenser); err != nil {
+		return nil, err
+	}
+	route := caddyhttp.Route{HandlersRaw: []json.RawMessage{caddyconfig.JSONModuleObject(notify, "handler", layout.Notify, nil)}}
+	if matchers != nil {
+		route.MatcherSetsRaw = caddyhttp.RawMatcherSets{matchers}
+	}
+	guard := caddyhttp.Route{HandlersRaw: []json.RawMessage{caddyconfig.JSONModuleObject(new(NotifyGuard), "handler", layout.Guard, nil)}}
+	return h.NewRoute(nil, &caddyhttp.Subroute{Routes: caddyhttp.RouteList{guard, route}}), nil
+}
+
+// parseNotifyGuard sets up the guard alone. Syntax:
+//
+//	payermax_notify_guard
+func parseNotifyGuard(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	h.Next() // consume the directive name
+	if h.NextArg() || h.NextBlock(0) {
+		return nil, h.Err("payermax_notify_guard takes neither a matcher nor options: it is for all requests")
+	}
+	return h.NewRoute(nil, new(NotifyGuard)), nil
 }
 
 // UnmarshalCaddyfile sets up the handler from Caddyfile tokens. The options of

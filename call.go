@@ -126,7 +126,11 @@ func (h *Handler) send(c *call, r *http.Request, next caddyhttp.Handler) (answer
 		observe(c.trace, processMetrics.upstream.WithLabelValues(c.route.name), c.upstream.Seconds())
 		endSpan(span, err)
 	}()
-	err = next.ServeHTTP(received, c.outgoing(ctx, r, h.Shadow))
+	seen := newWitness(received)
+	err = next.ServeHTTP(seen, c.outgoing(ctx, r, h.Shadow))
+	if err == nil && seen.isSilent() && !c.connecting.Load() {
+		return nil, nothingSends()
+	}
 	// A reverse proxy whose client has gone away answers 499 without an error.
 	clientGone := received.status == statusClientClosedRequest && ctx.Err() != nil
 	if err != nil || received.status == 0 || clientGone {

@@ -57,7 +57,7 @@ func allRefusals() []*refusal {
 	refusals := []*refusal{
 		badRequest(""), notServed(&url.URL{}), notServed(&url.URL{Path: pathPrefix + "refund"}), methodNotAllowed(), tooLarge(0),
 		unsupportedMediaType(""), loopDetected(), signingFailed(nil), unverified(nil), asRefusal(errors.New("x")),
-		deniedAmount(validate.Violation{}),
+		deniedAmount(validate.Violation{}), nothingSends(),
 	}
 	exhausted := quota{rate: rate.NewLimiter(1, 0)}
 	refusals = append(refusals, asRefusal(exhausted.usedUp()), overloaded())
@@ -145,6 +145,11 @@ func TestErrorsPageNotifications(t *testing.T) {
 	}
 	for _, header := range []http.Header{{}, {"Sign": {"x"}}} {
 		_, refused := n.verify(header, nil)
+		assert.Equal(t, strconv.Itoa(refused.status), statuses[refused.result])
+		delete(statuses, refused.result)
+	}
+	for _, body := range []string{"{}", paymentNotification} {
+		refused := addressees{appIDs: []string{"other"}}.check([]byte(body))
 		assert.Equal(t, strconv.Itoa(refused.status), statuses[refused.result])
 		delete(statuses, refused.result)
 	}

@@ -58,6 +58,7 @@ func documented() []reference.Section {
 		{Name: "key file", Block: keyFileOptions.Describe(), Around: []string{":8080", "payermax_sign", "key file private.key"}},
 		directive("transport payermax", grammar.Block[Transport]{}.Describe()),
 		directive("payermax_notify", notifyOptions.Describe()),
+		directive("payermax_notify_guard", grammar.Block[NotifyGuard]{}.Describe()),
 		directive("payermax_health", grammar.Block[Health]{}.Describe()),
 		directive("payermax_sandbox", sandboxOptions.Describe()),
 		{Name: "payermax_landlock", Block: landlockOptions.Describe(), Around: []string{"", "payermax_landlock"}},
@@ -70,6 +71,7 @@ func TestConfigurationDefaults(t *testing.T) {
 	notify := &Notify{GatewayPublicKeys: []string{writePublicKey(t, &gatewayKey().PublicKey)}}
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
 	t.Cleanup(cancel)
+	t.Cleanup(func() { require.NoError(t, notify.Cleanup()) })
 	require.NoError(t, notify.Provision(ctx))
 	require.Len(t, h.routes, 1)
 	require.Contains(t, h.routes, sessionPath)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -13,6 +12,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 )
 
 // configTree is a config in Caddy's JSON, decoded. Numbers are json.Number, so
@@ -75,23 +76,21 @@ type foundHandler struct {
 	// listen are the addresses of its server, and hosts the host names that its
 	// routes match.
 	listen, hosts []string
-}
-
-// finder collects the handlers of one server.
-type finder struct {
-	listen []string
-	found  []foundHandler
+	// waysPast are those of requests that get past it, if it verifies.
+	waysPast []wayPast
 }
 
 // handlers returns the handlers of this module, wherever they are nested.
 func (c configTree) handlers() []foundHandler {
 	servers, _ := c.at("apps", "http", "servers").(map[string]any)
+	read := layout.Read(servers)
 	var all []foundHandler
-	for _, name := range slices.Sorted(maps.Keys(servers)) {
-		server, _ := servers[name].(map[string]any)
-		f := finder{listen: textsOf(server["listen"])}
-		f.visit(server, nil, nil)
-		all = append(all, f.found...)
+	for _, h := range read.Handlers {
+		found := foundHandler{module: h.Module, config: h.Config, proxy: h.Proxy(), listen: h.Listen, hosts: h.Hosts}
+		if h.Module == layout.Notify {
+			found.waysPast = waysPast(read, h)
+		}
+		all = append(all, found)
 	}
 	return all
 }
@@ -109,80 +108,6 @@ func (c configTree) ports() []string {
 		}
 	}
 	return ports
-}
-
-// visit looks for handlers in a node. after is what would handle a request next
-// that the node passes on, the nearest first.
-func (f *finder) visit(node any, after []any, hosts []string) {
-	switch node := node.(type) {
-	case []any:
-		for i, member := range node {
-			f.visit(member, append(followers(node, i), after...), hosts)
-		}
-	case map[string]any:
-		if named := hostsOf(node["match"]); len(named) > 0 {
-			hosts = named
-		}
-		if node["terminal"] == true {
-			after = nil
-		}
-		if name, _ := node["handler"].(string); name == "payermax" || name == "payermax_notify" {
-			f.found = append(f.found, foundHandler{name, node, firstProxy(after), f.listen, hosts})
-		}
-		for _, name := range slices.Sorted(maps.Keys(node)) {
-			f.visit(node[name], after, hosts)
-		}
-	}
-}
-
-// followers are the members of a list of routes or handlers that come after one:
-// all, except for those of its group, of which only one is ever used.
-func followers(list []any, i int) []any {
-	group := groupOf(list[i])
-	var after []any
-	for _, member := range list[i+1:] {
-		if group == "" || groupOf(member) != group {
-			after = append(after, member)
-		}
-	}
-	return after
-}
-
-func groupOf(route any) string {
-	object, _ := route.(map[string]any)
-	group, _ := object["group"].(string)
-	return group
-}
-
-// firstProxy returns the first reverse_proxy of the nodes.
-func firstProxy(nodes []any) map[string]any {
-	for _, node := range nodes {
-		object, isObject := node.(map[string]any)
-		if !isObject {
-			continue
-		}
-		if object["handler"] == "reverse_proxy" {
-			return object
-		}
-		for _, name := range []string{"handle", "routes"} {
-			inside, _ := object[name].([]any)
-			if proxy := firstProxy(inside); proxy != nil {
-				return proxy
-			}
-		}
-	}
-	return nil
-}
-
-// hostsOf returns the host names of a list of matcher sets.
-func hostsOf(match any) []string {
-	sets, _ := match.([]any)
-	var hosts []string
-	for _, set := range sets {
-		object, _ := set.(map[string]any)
-		hosts = append(hosts, textsOf(object["host"])...)
-	}
-	return hosts
 }
 
 // textsOf returns the strings of a list.

@@ -117,6 +117,7 @@ func (t *trial) handler(f foundHandler, broken bool) doctor.Handler {
 	}
 	if f.module == "payermax_notify" {
 		described.Verifies = true
+		described.Found = f.describeNotify()
 		for _, path := range textsOf(f.config["gateway_public_keys"]) {
 			described.GatewayPublicKeys = append(described.GatewayPublicKeys, expandedOption("gateway_public_key", path, 0, false))
 		}
@@ -143,6 +144,34 @@ func (t *trial) handler(f foundHandler, broken bool) doctor.Handler {
 	described.Found = append(described.Found, h.describeSettings())
 	described.Merchants = t.merchants(described.Name, h)
 	return described
+}
+
+// describeNotify says for whom notifications pass, and which requests get past
+// their verification.
+func (f foundHandler) describeNotify() []doctor.Result {
+	var results []doctor.Result
+	appIDs, merchantNos := textsOf(f.config["app_ids"]), textsOf(f.config["merchant_nos"])
+	if len(appIDs)+len(merchantNos) == 0 {
+		results = append(results, found("", "merchant", doctor.Warning, anybody.message, anybody.next))
+	}
+	results = append(results, describeAddressees("app_id", appIDs, 64)...)
+	results = append(results, describeAddressees("merchant_no", merchantNos, 32)...)
+	for _, way := range f.waysPast {
+		results = append(results, found("", "placement", doctor.Warning, way.message, way.next))
+	}
+	return results
+}
+
+// describeAddressees says what the values of an option are.
+func describeAddressees(name string, configured []string, maxLength int) []doctor.Result {
+	if len(configured) == 0 {
+		return nil
+	}
+	values, err := expandAll(name, configured, maxLength, caddy.NewReplacer())
+	if err != nil {
+		return []doctor.Result{found("", name, doctor.Problem, strings.TrimPrefix(err.Error(), name+": "), "")}
+	}
+	return []doctor.Result{found("", name, doctor.OK, "notifications pass that are for "+strings.Join(values, ", "), "")}
 }
 
 // describeSettings says which endpoints are signed, and how strictly.

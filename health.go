@@ -20,8 +20,8 @@ func init() {
 // Health answers the probes of an orchestrator, on a listener of its own:
 //
 //   - `/livez`: the process answers.
-//   - `/readyz` and `/startupz`: the keys are loaded and have signed a test, and
-//     the server is not shutting down. Whether PayerMax can be reached is not
+//   - `/readyz` and `/startupz`: the keys are loaded, those that sign have signed a
+//     test, and the server is not shutting down. Whether PayerMax can be reached is not
 //     asked: restarting the sidecar would not help.
 //
 // The answer is `200` or `503` with a short JSON that says why, and which key is
@@ -50,14 +50,29 @@ type health struct {
 	LastSuccess *time.Time `json:"gateway_last_success,omitempty"`
 }
 
-// keyHealth tells of the key of one handler.
+// keyHealth is about a key of one handler.
 type keyHealth struct {
+	// Source is where a key that signs comes from, or gateway_public_key for one
+	// that notifications are verified with.
 	Source      string    `json:"source"`
 	Fingerprint string    `json:"fingerprint"`
 	Loaded      time.Time `json:"loaded"`
 	Age         int64     `json:"age_seconds"` // since it was loaded
 	// Refused is why a newer key is not in use.
 	Refused string `json:"refused,omitempty"`
+}
+
+func newKeyHealth(id keyIdentity, loaded time.Time, refused *string) keyHealth {
+	key := keyHealth{
+		Source:      id.source,
+		Fingerprint: id.fingerprint,
+		Loaded:      loaded.UTC().Truncate(time.Millisecond),
+		Age:         int64(time.Since(loaded).Seconds()),
+	}
+	if refused != nil {
+		key.Refused = *refused
+	}
+	return key
 }
 
 // ServeHTTP answers a probe.
@@ -87,18 +102,13 @@ func (*Health) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 func readiness(shuttingDown bool) health {
 	answer := health{Status: "ok"}
 	for _, ring := range processMetrics.keys.inUse() {
-		current := ring.current.Load()
-		key := keyHealth{
-			Source:      current.signing.source,
-			Fingerprint: current.signing.fingerprint,
-			Loaded:      current.loaded.UTC().Truncate(time.Millisecond),
-			Age:         int64(time.Since(current.loaded).Seconds()),
-		}
-		if reason := ring.failure.Load(); reason != nil {
-			key.Refused = *reason
+		current, refused := ring.current.Load(), ring.failure.Load()
+		if refused != nil {
 			answer.Status = "degraded"
 		}
-		answer.Keys = append(answer.Keys, key)
+		for _, id := range current.identities() {
+			answer.Keys = append(answer.Keys, newKeyHealth(id, current.loaded, refused))
+		}
 	}
 	slices.SortFunc(answer.Keys, func(a, b keyHealth) int { return strings.Compare(a.Fingerprint, b.Fingerprint) })
 	if skew, ok := processMetrics.clock.measured(); ok {

@@ -6,13 +6,17 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
 // probe asks for the health and returns status and body.
@@ -68,4 +72,55 @@ func TestHealth(t *testing.T) {
 	assert.Equal(t, http.StatusOK, status)
 	assert.Contains(t, answer.Keys[0].Refused, path)
 	assert.NotContains(t, answer.Keys[0].Refused, "CANARY")
+}
+
+// The keys that notifications are verified with are looked after like those that
+// sign.
+func TestHealthOfNotify(t *testing.T) {
+	first, second := writePublicKey(t, &gatewayKey().PublicKey), writePublicKey(t, &merchantKey().PublicKey)
+	n := newNotify(t, func(n *Notify) { n.GatewayPublicKeys = []string{first, second} })
+	fingerprints := []string{signer.Fingerprint(&gatewayKey().PublicKey), signer.Fingerprint(&merchantKey().PublicKey)}
+	slices.Sort(fingerprints)
+
+	status, answer := probe(t, "/readyz", false)
+	assert.Equal(t, http.StatusOK, status)
+	assert.Equal(t, "ok", answer.Status)
+	require.Len(t, answer.Keys, 2)
+	for i, key := range answer.Keys {
+		assert.Equal(t, "gateway_public_key", key.Source)
+		assert.Equal(t, fingerprints[i], key.Fingerprint)
+		assert.WithinDuration(t, time.Now(), key.Loaded, time.Minute)
+	}
+	series := func(name string) map[string]float64 {
+		registry := prometheus.NewRegistry()
+		require.NoError(t, registry.Register(processMetrics.keys))
+		families, err := registry.Gather()
+		require.NoError(t, err)
+		found := make(map[string]float64)
+		for _, family := range families {
+			if family.GetName() == name {
+				for _, m := range family.GetMetric() {
+					require.Equal(t, "gateway_public_key", m.GetLabel()[1].GetValue())
+					found[m.GetLabel()[0].GetValue()] = m.GetGauge().GetValue()
+				}
+			}
+		}
+		return found
+	}
+	assert.Equal(t, map[string]float64{fingerprints[0]: 1, fingerprints[1]: 1}, series("caddy_payermax_key_info"))
+	assert.Equal(t, map[string]float64{fingerprints[0]: 0, fingerprints[1]: 0}, series("caddy_payermax_key_degraded"))
+
+	failures := counted(t, processMetrics.reloadFailures)
+	require.NoError(t, os.WriteFile(second, []byte("CANARY"), 0o600))
+	require.Eventually(t, func() bool { _, answer := probe(t, "/readyz", false); return answer.Status == "degraded" }, pickUp, 10*time.Millisecond)
+	status, answer = probe(t, "/readyz", false)
+	assert.Equal(t, http.StatusOK, status)
+	assert.Contains(t, answer.Keys[0].Refused, second)
+	assert.NotContains(t, answer.Keys[0].Refused, "CANARY")
+	assert.Equal(t, map[string]float64{fingerprints[0]: 1, fingerprints[1]: 1}, series("caddy_payermax_key_degraded"))
+	assert.Equal(t, failures+1, counted(t, processMetrics.reloadFailures))
+
+	require.NoError(t, n.Cleanup())
+	_, answer = probe(t, "/readyz", false)
+	assert.Equal(t, "no_key", answer.Status)
 }

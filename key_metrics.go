@@ -17,7 +17,8 @@ var (
 		"Whether a newer key was refused and this one is only the last good one.", []string{"source", "fingerprint"}, nil)
 )
 
-// keyCollector tells of the keys of all handlers that are in use. It asks them
+// keyCollector reports the keys of all handlers that are in use: those that sign,
+// and those that notifications are verified with. It asks the handlers
 // when it is asked, so a key that is gone leaves no series behind.
 type keyCollector struct {
 	mutex sync.Mutex
@@ -52,20 +53,20 @@ func (*keyCollector) Describe(descriptions chan<- *prometheus.Desc) {
 
 // Collect sends one set of metrics for each distinct key in use.
 func (c *keyCollector) Collect(collected chan<- prometheus.Metric) {
-	type identity struct{ source, fingerprint string }
 	type state struct {
 		loaded   float64
 		degraded float64
 	}
-	states := make(map[identity]state)
+	states := make(map[keyIdentity]state)
 	for _, ring := range c.inUse() {
-		key := ring.current.Load()
-		id := identity{key.signing.source, key.signing.fingerprint}
-		s := state{loaded: max(states[id].loaded, float64(key.loaded.UnixMilli())/1000), degraded: states[id].degraded}
-		if ring.failure.Load() != nil {
-			s.degraded = 1
+		current := ring.current.Load()
+		for _, id := range current.identities() {
+			s := state{loaded: max(states[id].loaded, float64(current.loaded.UnixMilli())/1000), degraded: states[id].degraded}
+			if ring.failure.Load() != nil {
+				s.degraded = 1
+			}
+			states[id] = s
 		}
-		states[id] = s
 	}
 	for id, s := range states {
 		collected <- prometheus.MustNewConstMetric(keyInfo, prometheus.GaugeValue, 1, id.source, id.fingerprint)

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,6 +28,35 @@ type keys struct {
 	gateway    []*rsa.PublicKey
 	keyVersion string
 	loaded     time.Time
+}
+
+// sourceGatewayPublicKey is the source of keys that only verify, which are not a
+// module's.
+const sourceGatewayPublicKey = "gateway_public_key"
+
+// keyIdentity tells a key from others, in metrics and in answers to probes.
+type keyIdentity struct{ source, fingerprint string }
+
+// identities are those of the key that signs or, where none does, of the keys that
+// notifications are verified with.
+func (k *keys) identities() []keyIdentity {
+	if k.signing.Signer != nil {
+		return []keyIdentity{{k.signing.source, k.signing.fingerprint}}
+	}
+	all := make([]keyIdentity, len(k.gateway))
+	for i, key := range k.gateway {
+		all[i] = keyIdentity{sourceGatewayPublicKey, signer.Fingerprint(key)}
+	}
+	return all
+}
+
+// fingerprints writes the identities for a log.
+func (k *keys) fingerprints() string {
+	var all []string
+	for _, id := range k.identities() {
+		all = append(all, id.fingerprint)
+	}
+	return strings.Join(all, ", ")
 }
 
 // signingKey is a key and where it came from.
@@ -97,14 +127,14 @@ func (k *keyring) refresh() {
 		k.failure.Store(&reason)
 		k.metrics.reloadFailures.Inc()
 		k.logger.Error("the new keys cannot be used; the last good ones stay in use",
-			zap.String("reason", reason), zap.String("fingerprint", k.current.Load().signing.fingerprint))
+			zap.String("reason", reason), zap.String("fingerprint", k.current.Load().fingerprints()))
 		return
 	}
 	before := k.current.Swap(loaded)
 	k.failure.Store(nil)
 	k.logger.Info("keys loaded anew",
-		zap.String("fingerprint", loaded.signing.fingerprint),
-		zap.String("previous_fingerprint", before.signing.fingerprint))
+		zap.String("fingerprint", loaded.fingerprints()),
+		zap.String("previous_fingerprint", before.fingerprints()))
 }
 
 // readConsistently reads a generation whose files did not change meanwhile: a

@@ -72,7 +72,7 @@ var processMetrics = &metrics{
 		"Signatures of applications in shadow mode, by how they compare: agree, disagree or unsigned.",
 		"endpoint", "result"),
 	notifications: counters("notifications_total",
-		"Notifications, by what became of them: passed, duplicate, concurrent, not_accepted, or refused as unsigned, wrong_signature, too_large, method, coding or incomplete.",
+		"Notifications, by what became of them: passed, duplicate, concurrent, not_accepted, or refused as unsigned, wrong_signature, not_a_notification, other_merchant, too_large, method, coding or incomplete.",
 		"result"),
 	reloadFailures: counters("key_reload_failures_total",
 		"Changed keys that could not be used, so that the last good ones stayed in use.").WithLabelValues(),

@@ -140,6 +140,9 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // Provision sets the defaults, expands the placeholders and loads the keys.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
+	if err := h.checkIsFollowed(ctx); err != nil {
+		return err
+	}
 	h.explanations = rate.NewLimiter(rate.Every(explanationInterval), 1)
 	if h.MaxBodySize == 0 {
 		h.MaxBodySize = defaultMaxBodySize

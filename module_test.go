@@ -225,7 +225,6 @@ func TestServeHTTPWhenNextFails(t *testing.T) {
 	h := newHandler(t)
 	for name, next := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"with an error":          func(http.ResponseWriter, *http.Request) error { return errors.New("CANARY") },
-		"without a word":         func(http.ResponseWriter, *http.Request) error { return nil },
 		"in the middle":          func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(200); panic(http.ErrAbortHandler) },
 		"with an interim answer": func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(103); return nil },
 		"with more than is taken": func(w http.ResponseWriter, _ *http.Request) error {
@@ -242,6 +241,16 @@ func TestServeHTTPWhenNextFails(t *testing.T) {
 			assert.NotContains(t, w.Body.String(), "CANARY")
 		})
 	}
+}
+
+// A handler that has asked for no connection and says nothing has sent nothing.
+func TestServeHTTPWhenNothingSends(t *testing.T) {
+	w := serve(t, newHandler(t), post(sessionBody), func(http.ResponseWriter, *http.Request) error { return nil })
+	assert.Equal(t, http.StatusInternalServerError, w.Code)
+	assert.Equal(t, `caddy-payermax; error=proxy_configuration_error; details="SYSTEM_ERROR"`, w.Header().Get("Proxy-Status"))
+	f := refusalOf(t, w)
+	assert.Equal(t, "SYSTEM_ERROR", f.Code)
+	assert.Contains(t, f.Msg, "no handler of the sidecar has sent the call")
 }
 
 // A bug in a handler further in stays a bug: it is not turned into an answer.

@@ -1,11 +1,13 @@
 package payermax
 
 import (
+	"bytes"
 	"crypto/rsa"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,21 +41,47 @@ const (
 
 // Notify verifies PayerMax's notifications before the application sees them. It
 // stands in front of the application's callback route: a `POST` whose `sign`
-// header is PayerMax's signature over the raw body passes on, byte for byte, with
-// the header `Payermax-Verified` set to the fingerprint of the key that verified
-// it; a copy of that header from outside is removed. Everything else is refused
-// with a 4xx, which makes PayerMax deliver it again.
+// header is PayerMax's signature over the raw body, and whose body is a
+// notification for this site's merchant, passes on, byte for byte, with the header
+// `Payermax-Verified` set to the fingerprint of the key that verified it.
+// Everything else is refused with a 4xx, which makes PayerMax deliver it again. A
+// verified notification that no handler answers is refused as well.
 //
-// What a notification says is not looked at, so every `notifyType` passes, those
-// of failed payments included. A captured notification can be replayed by whoever
-// has it, for PayerMax's signature does not expire: applications must be
-// idempotent, with or without the guard against duplicates.
+// A notification is one JSON object with a `notifyType`, whichever it is: those of
+// failed payments pass, too. That tells it from PayerMax's answers, which have the
+// same signature. The callbacks that PayerMax calls rfiNotifyUrl and
+// billPaymentValidationUrl have no `notifyType`, so they do not pass: give them
+// another path, and have the application verify their signature itself.
+//
+// The proof covers the body and nothing else. Content-Type is always
+// `application/json`; of the other header fields, only Sign, User-Agent, Accept,
+// Accept-Encoding, traceparent, tracestate, X-Forwarded-For, X-Forwarded-Proto and
+// X-Forwarded-Host pass. The query string passes, since a notifyUrl may have one,
+// but whoever repeats a notification can change it. A captured notification can
+// be repeated by whoever has it, for PayerMax's signature does not expire:
+// applications must be idempotent, with or without the guard against duplicates.
+//
+// A copy of `Payermax-Verified` from outside reaches nothing that comes after this
+// directive, on whatever path; see `payermax_notify_guard` for what comes before.
 type Notify struct {
 	// The paths of the files with the public keys that PayerMax may sign with:
 	// PEM, or the one-line base64 that the dashboard shows. They are followed
 	// when they change. Required. Placeholders are expanded when the config is
 	// loaded.
 	GatewayPublicKeys []string `json:"gateway_public_keys,omitempty"`
+
+	// The `appId` of this site's merchant. A notification must have one of them,
+	// as `appId` or `merchantAppId`. Without this option and without
+	// `merchant_no`, a notification for another merchant passes if PayerMax signs
+	// for both with one key. Default: any. Placeholders are expanded when the
+	// config is loaded.
+	AppIDs []string `json:"app_ids,omitempty"`
+
+	// The number of this site's merchant. A notification that names a
+	// `merchantNo` must name one of them; PayerMax leaves it out of some, which
+	// then pass by their `appId` alone. Default: any. Placeholders are expanded
+	// when the config is loaded.
+	MerchantNos []string `json:"merchant_nos,omitempty"`
 
 	// The largest notification that is accepted, in bytes.
 	// Default: 262144 (256 KiB).
@@ -74,6 +102,7 @@ type Notify struct {
 	Duplicates caddy.Duration `json:"duplicates,omitempty"`
 
 	keyring *keyring
+	own     addressees
 	seen    *acceptedNotifications
 	logger  *zap.Logger
 }
@@ -89,29 +118,50 @@ func (*Notify) CaddyModule() caddy.ModuleInfo {
 // Provision sets the defaults and loads the keys.
 func (n *Notify) Provision(ctx caddy.Context) error {
 	n.logger = ctx.Logger()
+	n.warnOfWaysPast(ctx)
 	if n.MaxBodySize == 0 {
 		n.MaxBodySize = defaultMaxNotificationSize
 	}
-	if len(n.GatewayPublicKeys) == 0 {
-		return errors.New("gateway_public_key: required; it is the path of the file with the public key that PayerMax signs with")
-	}
-	paths := make([]string, len(n.GatewayPublicKeys))
-	for i, path := range n.GatewayPublicKeys {
-		if err := (option{"gateway_public_key", path, 0, &paths[i]}).expand(caddy.NewReplacer(), false); err != nil {
-			return err
-		}
-	}
-	n.keyring = &keyring{gatewayFiles: paths, logger: n.logger, metrics: processMetrics}
-	if err := n.keyring.load(); err != nil {
+	if err := n.openKeys(); err != nil {
 		return err
+	}
+	var err error
+	if n.own, err = n.expandAddressees(caddy.NewReplacer()); err != nil {
+		return err
+	}
+	if n.own.isAnybody() {
+		n.logger.Warn(anybody.message + "; " + anybody.next)
 	}
 	if err := processMetrics.register(ctx); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
+	for _, result := range notificationResults {
+		processMetrics.notifications.WithLabelValues(result)
+	}
+	processMetrics.keys.add(n.keyring)
 	if n.Duplicates > 0 {
 		n.seen = newAcceptedNotifications(time.Duration(n.Duplicates))
 	}
 	go n.keyring.watch(ctx)
+	return nil
+}
+
+// openKeys loads the keys that PayerMax may sign with.
+func (n *Notify) openKeys() error {
+	if len(n.GatewayPublicKeys) == 0 {
+		return errors.New("gateway_public_key: required; it is the path of the file with the public key that PayerMax signs with")
+	}
+	paths, err := expandAll("gateway_public_key", n.GatewayPublicKeys, 0, caddy.NewReplacer())
+	if err != nil {
+		return err
+	}
+	n.keyring = &keyring{gatewayFiles: paths, logger: n.logger, metrics: processMetrics}
+	return n.keyring.load()
+}
+
+// Cleanup takes the keys out of the metrics.
+func (n *Notify) Cleanup() error {
+	processMetrics.keys.remove(n.keyring)
 	return nil
 }
 
@@ -128,14 +178,11 @@ func (n *Notify) Validate() error {
 	return nil
 }
 
-// ServeHTTP passes on a notification that is PayerMax's, and no other.
+// ServeHTTP passes on a notification that is PayerMax's and for this site, and no
+// other.
 func (n *Notify) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	w = handover.Announce(w, r)
-	body, refused := n.read(w, r)
-	var verifiedBy *rsa.PublicKey
-	if refused == nil {
-		verifiedBy, refused = n.verify(r.Header, body)
-	}
+	body, verifiedBy, refused := n.understand(w, r)
 	if refused != nil {
 		n.record(refused.result, len(body), refused.status)
 		return refused.write(w, r)
@@ -162,12 +209,26 @@ func (n *Notify) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 	return err
 }
 
+// understand returns the body of a notification, and the key that it is signed
+// with.
+func (n *Notify) understand(w http.ResponseWriter, r *http.Request) ([]byte, *rsa.PublicKey, *notificationRefusal) {
+	body, refused := n.read(w, r)
+	if refused != nil {
+		return nil, nil, refused
+	}
+	verifiedBy, refused := n.verify(r.Header, body)
+	if refused != nil {
+		return body, nil, refused
+	}
+	return body, verifiedBy, n.own.check(body)
+}
+
 // read returns the notification's body.
 func (n *Notify) read(w http.ResponseWriter, r *http.Request) ([]byte, *notificationRefusal) {
 	if r.Method != http.MethodPost {
 		return nil, &notificationRefusal{http.StatusMethodNotAllowed, "method", "PayerMax's notifications are POST requests"}
 	}
-	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+	if isCoded(r.Header) {
 		return nil, &notificationRefusal{http.StatusUnsupportedMediaType, "coding", "PayerMax's notifications have no content coding"}
 	}
 	if r.ContentLength > n.MaxBodySize {
@@ -181,6 +242,21 @@ func (n *Notify) read(w http.ResponseWriter, r *http.Request) ([]byte, *notifica
 		return nil, &notificationRefusal{http.StatusBadRequest, "incomplete", "the notification could not be read to its end"}
 	}
 	return body, nil
+}
+
+// isCoded reports whether a header says that the body is compressed. A character
+// set is no coding, but a common mistake that does no harm.
+func isCoded(header http.Header) bool {
+	for _, field := range header["Content-Encoding"] {
+		for coding := range strings.SplitSeq(field, ",") {
+			switch strings.ToLower(strings.TrimSpace(coding)) {
+			case "", "identity", "utf-8", "utf8":
+			default:
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // verify returns the key that the notification is signed with.
@@ -197,42 +273,40 @@ func (n *Notify) verify(header http.Header, body []byte) (*rsa.PublicKey, *notif
 	return nil, &notificationRefusal{http.StatusForbidden, "wrong_signature", "the notification is not signed by PayerMax"}
 }
 
-// verified returns the request for the application: the bytes that were
-// verified, with the proof that they were.
+// passedFields are the header fields that the application gets as they came. The
+// signature covers none of them, so only those pass that an application has a use
+// for and that change nothing about the notification.
+var passedFields = []string{
+	"Sign", "User-Agent", "Accept", "Accept-Encoding", "Traceparent", "Tracestate",
+	"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host",
+}
+
+// verified returns the request for the application: the bytes that were verified,
+// with the proof that they were.
 func verified(r *http.Request, body []byte, key *rsa.PublicKey) *http.Request {
-	r.Header = r.Header.Clone()
-	for field := range r.Header {
-		if looksLikeVerifiedHeader(field) {
-			delete(r.Header, field)
+	from := r.Header
+	r = r.WithContext(asVerified(r.Context()))
+	r.Header = http.Header{
+		verifiedHeader:   {signer.Fingerprint(key)},
+		"Content-Type":   {"application/json"},
+		"Content-Length": {strconv.Itoa(len(body))},
+	}
+	for _, field := range passedFields {
+		if values, ok := from[field]; ok {
+			r.Header[field] = slices.Clone(values)
 		}
 	}
-	r.Header.Set(verifiedHeader, signer.Fingerprint(key))
-	r.Header.Set("Content-Length", strconv.Itoa(len(body)))
-	r.Header.Del("Trailer")
-	r.Body = io.NopCloser(strings.NewReader(string(body)))
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.ContentLength = int64(len(body))
 	r.TransferEncoding, r.Trailer, r.GetBody = nil, nil, nil
 	return r
-}
-
-// looksLikeVerifiedHeader reports whether an application could take the field
-// for the proof: CGI and its heirs see no difference between - and _, nor one of
-// case.
-func looksLikeVerifiedHeader(field string) bool {
-	plain := strings.Map(func(r rune) rune {
-		if r == '-' || r == '_' || r == '.' {
-			return -1
-		}
-		return r
-	}, field)
-	return strings.EqualFold(plain, "payermaxverified")
 }
 
 // notificationResults are what can become of a notification, as the metric
 // names it.
 var notificationResults = []string{
 	"passed", "duplicate", "concurrent", "not_accepted",
-	"unsigned", "wrong_signature", "too_large", "method", "coding", "incomplete",
+	"unsigned", "wrong_signature", "not_a_notification", "other_merchant", "too_large", "method", "coding", "incomplete",
 }
 
 // record counts a notification and logs what became of it, without its content.
@@ -257,7 +331,7 @@ func (f *notificationRefusal) write(w http.ResponseWriter, r *http.Request) erro
 	if f.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", http.MethodPost)
 	}
-	if f.result != "unsigned" && f.result != "wrong_signature" && r.ContentLength != 0 {
+	if f.status != http.StatusForbidden && r.ContentLength != 0 {
 		w.Header().Set("Connection", "close") // or the server would wait for the body
 	}
 	refused := &refusal{Code: "NOTIFICATION_REFUSED", Msg: f.msg, status: f.status, proxyError: "http_request_denied"}
@@ -269,5 +343,6 @@ func (f *notificationRefusal) write(w http.ResponseWriter, r *http.Request) erro
 var (
 	_ caddy.Provisioner           = (*Notify)(nil)
 	_ caddy.Validator             = (*Notify)(nil)
+	_ caddy.CleanerUpper          = (*Notify)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Notify)(nil)
 )

@@ -20,16 +20,19 @@ func TestReloadsLeakNothing(t *testing.T) {
 	}
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
-	path := writePrivateKey(t, merchantKey())
+	path, public := writePrivateKey(t, merchantKey()), writePublicKey(t, &gatewayKey().PublicKey)
 	config := func(i int) []byte {
 		config, err := json.Marshal(map[string]any{
 			"admin":   map[string]any{"disabled": true, "config": map[string]any{"persist": false}},
 			"logging": map[string]any{"logs": map[string]any{"default": map[string]any{"level": "ERROR"}}},
 			"apps": map[string]any{"http": map[string]any{"servers": map[string]any{"sidecar": map[string]any{
 				"listen": []string{"127.0.0.1:0"},
-				"routes": []any{map[string]any{"handle": []any{map[string]any{
-					"handler": "payermax", "app_id": fmt.Sprint(i), "key": map[string]any{"source": "file", "path": path},
-				}}}},
+				"routes": []any{map[string]any{"handle": []any{
+					map[string]any{"handler": "payermax_notify_guard"},
+					map[string]any{"handler": "payermax", "app_id": fmt.Sprint(i), "key": map[string]any{"source": "file", "path": path}},
+					map[string]any{"handler": "payermax_notify", "app_ids": []string{fmt.Sprint(i)}, "gateway_public_keys": []string{public}},
+					map[string]any{"handler": "static_response"},
+				}}},
 			}}}},
 		})
 		require.NoError(t, err)
@@ -52,6 +55,6 @@ func TestReloadsLeakNothing(t *testing.T) {
 	require.Eventually(t, func() bool {
 		processMetrics.keys.mutex.Lock()
 		defer processMetrics.keys.mutex.Unlock()
-		return runtime.NumGoroutine() <= goroutines+5 && openFiles() <= files+2 && len(processMetrics.keys.rings) == 1
+		return runtime.NumGoroutine() <= goroutines+5 && openFiles() <= files+2 && len(processMetrics.keys.rings) == 2
 	}, 10*time.Second, 50*time.Millisecond)
 }

@@ -72,14 +72,16 @@ http://:%[1]d {
 }
 http://:%[5]d {
 	bind 127.0.0.1
-	payermax_notify /callback {
+	payermax_notify /callback* {
 		gateway_public_key %[4]s
+		app_id %[8]s
+		merchant_no %[9]s
 		ack after
 		duplicates 1h
 	}
 	reverse_proxy %[6]s
 }
-`, port, s.sandbox, handlerOptions(t), gatewayKeyFile, callbackPort, strings.TrimPrefix(application.URL, "http://"), withoutFields)
+`, port, s.sandbox, handlerOptions(t), gatewayKeyFile, callbackPort, strings.TrimPrefix(application.URL, "http://"), withoutFields, appID, merchantNo)
 	s.sidecar = start(t, "127.0.0.1:"+strconv.Itoa(port), config, nil)
 	return s
 }

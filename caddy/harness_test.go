@@ -7,6 +7,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -91,7 +92,7 @@ type setup struct {
 // sidecar is a running Caddy.
 type sidecar struct {
 	addr   string
-	config string // the path of its Caddyfile
+	config string // the path of its config
 	log    *output
 	cmd    *exec.Cmd
 	exited chan struct{}
@@ -139,14 +140,19 @@ http://:%d {
 `, port, directives)
 }
 
-// start runs Caddy with a config that serves addr, and waits until it does.
+// start runs Caddy with a config that serves addr, a Caddyfile or JSON, and waits
+// until it does.
 func start(t *testing.T, addr, config string, env []string) *sidecar {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "Caddyfile")
+	name := "Caddyfile"
+	if json.Valid([]byte(config)) {
+		name = "caddy.json"
+	}
+	file := filepath.Join(t.TempDir(), name)
 	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
 
 	s := &sidecar{addr: addr, config: file, log: new(output), exited: make(chan struct{})}
-	s.cmd = caddyCommand(t, context.Background(), env, "run", "--config", file, "--adapter", "caddyfile")
+	s.cmd = caddyCommand(t, context.Background(), env, "run", "--config", file)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	require.NoError(t, s.cmd.Start())
 	go func() {

@@ -27,9 +27,9 @@ type traffic struct {
 	closed       atomic.Int64 // connections, without an answer
 }
 
-// application is a client that makes calls, on the connection that it has, until
+// caller is a client that makes calls, on the connection that it has, until
 // it hangs up.
-type application interface {
+type caller interface {
 	call(t *testing.T)
 	hangUp()
 }
@@ -50,7 +50,7 @@ func startTraffic(t *testing.T, addr string, how listening, ca authority) *traff
 	return traffic
 }
 
-func (traffic *traffic) newApplication() application {
+func (traffic *traffic) newApplication() caller {
 	if traffic.how.http2 {
 		return &http2Application{traffic, &http.Client{
 			Transport: &http.Transport{TLSClientConfig: traffic.trusted.Clone(), ForceAttemptHTTP2: true},

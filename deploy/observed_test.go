@@ -50,6 +50,7 @@ const observedCaddyfile = `{
 	bind 127.0.0.1
 	payermax_notify {
 		gateway_public_key gateway.pub
+		app_id app
 	}
 	respond 200
 }

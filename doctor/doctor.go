@@ -100,8 +100,8 @@ func (e *examination) add(subject string, results ...Result) {
 
 // handler checks what needs no network, or only that of a key's source.
 func (e *examination) handler(h Handler) {
-	e.add(h.Name, h.Found...)
 	before := len(e.report)
+	e.add(h.Name, h.Found...)
 	var keys []merchantKeys
 	for _, m := range h.Merchants {
 		loaded, results := checkMerchant(m, h.Sandbox, e.own)

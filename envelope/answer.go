@@ -1,7 +1,6 @@
 package envelope
 
 import (
-	"crypto/sha256"
 	"errors"
 	"io"
 	"strings"
@@ -39,26 +38,6 @@ func Code(body []byte) (string, error) {
 		return "", errors.New("it has no code")
 	}
 	return code, nil
-}
-
-// NotificationID identifies a notification by what it says: by all its members
-// but notifyTime and requestTime, which may be those of the delivery. A body
-// that is no JSON object is identified by all its bytes.
-func NotificationID(body []byte) [sha256.Size]byte {
-	d := openDecoder(body)
-	defer d.close()
-	sum := sha256.New()
-	err := eachMember(d, func(name string, value jsontext.Value) error {
-		if name != "notifyTime" && name != "requestTime" {
-			sum.Write(appendString(nil, name))
-			sum.Write(value)
-		}
-		return nil
-	})
-	if err != nil {
-		return sha256.Sum256(body)
-	}
-	return [sha256.Size]byte(sum.Sum(nil))
 }
 
 // eachMember calls f for the members of the one object that d reads.

@@ -1,7 +1,6 @@
 package envelope
 
 import (
-	"bytes"
 	"encoding/json"
 	"testing"
 
@@ -41,22 +40,6 @@ func TestCode(t *testing.T) {
 	}
 }
 
-func TestNotificationID(t *testing.T) {
-	const one = `{"notifyTime":"2022-01-17T09:33:54.540+00:00","notifyType":"PAYMENT","data":{"outTradeNo":"P1"}}`
-	for body, same := range map[string]bool{
-		`{"notifyTime":"2022-01-17T09:34:24.540+00:00","notifyType":"PAYMENT","data":{"outTradeNo":"P1"}}`: true,
-		`{"notifyType":"PAYMENT","data":{"outTradeNo":"P1"}}`:                                              true,
-		`{"requestTime":"x","notifyType":"PAYMENT","data":{"outTradeNo":"P1"}}`:                            true,
-		`{"notifyTime":"2022-01-17T09:33:54.540+00:00","notifyType":"PAYMENT","data":{"outTradeNo":"P2"}}`: false,
-		`{"notifyTime":"2022-01-17T09:33:54.540+00:00","notifyType":"REFUND","data":{"outTradeNo":"P1"}}`:  false,
-		one + "{}": false,
-		"no JSON":  false,
-		"":         false,
-	} {
-		assert.Equal(t, same, NotificationID([]byte(one)) == NotificationID([]byte(body)), body)
-	}
-}
-
 // FuzzCode holds the reader of answers to its purpose: no answer that a usual
 // JSON reader takes for a success may pass for something else.
 func FuzzCode(f *testing.F) {
@@ -76,18 +59,6 @@ func FuzzCode(f *testing.F) {
 		}
 		if err := json.Unmarshal(body, &lenient); err != nil || lenient.Code != code {
 			t.Fatalf("Code finds %q, encoding/json %q (%v)", code, lenient.Code, err)
-		}
-	})
-}
-
-// FuzzNotificationID never panics, and depends on the bytes alone.
-func FuzzNotificationID(f *testing.F) {
-	f.Add([]byte(`{"notifyTime":"x","notifyType":"PAYMENT","data":{"a":[1e400]}}`))
-	f.Add([]byte(`{"a":1} {"b":2}`))
-	f.Add([]byte(`{"notifyTime":`))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		if NotificationID(body) != NotificationID(bytes.Clone(body)) {
-			t.Fatal("not deterministic")
 		}
 	})
 }

@@ -1,0 +1,85 @@
+package payermax
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-payermax/caddy-payermax/envelope"
+)
+
+// addressees are the merchants whose notifications pass: PayerMax's signature says
+// who has sent a notification, but not for whom. Both lists are empty if those of
+// any merchant do.
+type addressees struct {
+	appIDs, merchantNos []string
+}
+
+// anybody is what is wrong with notifications for any merchant.
+var anybody = wayPast{
+	"neither app_id nor merchant_no is configured, so that a notification for another merchant passes if PayerMax signs for both with one key, as its name for it, platform public key, suggests",
+	"write app_id and merchant_no of the site's merchant into payermax_notify",
+}
+
+// expandAddressees returns those that are configured.
+func (n *Notify) expandAddressees(repl *caddy.Replacer) (addressees, error) {
+	appIDs, err := expandAll("app_id", n.AppIDs, 64, repl)
+	if err != nil {
+		return addressees{}, err
+	}
+	merchantNos, err := expandAll("merchant_no", n.MerchantNos, 32, repl)
+	return addressees{appIDs, merchantNos}, err
+}
+
+// expandAll expands the values of an option that may have several. None may be
+// empty.
+func expandAll(name string, configured []string, maxLength int, repl *caddy.Replacer) ([]string, error) {
+	values := make([]string, len(configured))
+	for i, value := range configured {
+		if err := (option{name, value, maxLength, &values[i]}).expand(repl, false); err != nil {
+			return nil, err
+		}
+		if values[i] == "" {
+			return nil, fmt.Errorf("%s: one of its values is empty; set it, or remove it", name)
+		}
+	}
+	return values, nil
+}
+
+// isAnybody reports whether notifications for any merchant pass.
+func (a addressees) isAnybody() bool { return len(a.appIDs)+len(a.merchantNos) == 0 }
+
+// check refuses a signed text that is not a notification, or one for somebody else.
+func (a addressees) check(body []byte) *notificationRefusal {
+	n, err := envelope.ReadNotification(body)
+	if err != nil {
+		return &notificationRefusal{http.StatusForbidden, "not_a_notification", "PayerMax has signed this, but it is not a notification: " + err.Error()}
+	}
+	if !a.isAnybody() && !a.include(n) {
+		return &notificationRefusal{http.StatusForbidden, "other_merchant", "the notification is not for this merchant, or does not say for whom it is"}
+	}
+	return nil
+}
+
+// include reports whether a notification is for one of them, as far as it can be
+// compared with what is configured, and that something can.
+func (a addressees) include(n envelope.Notification) bool {
+	byAppID := len(a.appIDs) > 0
+	if byAppID && (len(n.AppIDs) == 0 || !isSubset(n.AppIDs, a.appIDs)) {
+		return false
+	}
+	if len(a.merchantNos) == 0 {
+		return byAppID
+	}
+	if n.MerchantNo == "" { // as PayerMax's tables allow for payments and chargebacks
+		return byAppID
+	}
+	return slices.Contains(a.merchantNos, n.MerchantNo)
+}
+
+// isSubset reports whether each of some values is one of others.
+func isSubset(values, of []string) bool {
+	return !slices.ContainsFunc(values, func(value string) bool { return !slices.Contains(of, value) })
+}

@@ -1,0 +1,153 @@
+package payermax
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// A notification passes if it is one, and this site's merchant's.
+func TestNotifyAddressees(t *testing.T) {
+	const (
+		notNotification = "not_a_notification"
+		otherMerchant   = "other_merchant"
+		passed          = "passed"
+	)
+	byApp := func(n *Notify) { n.AppIDs = []string{"a1", "a2"} }
+	byNumber := func(n *Notify) { n.MerchantNos = []string{"m1", "m2"} }
+	for name, test := range map[string]struct {
+		options []func(*Notify)
+		results map[string]string
+	}{
+		"anybody": {nil, map[string]string{
+			`{"notifyType":"PAYMENT","appId":"x","merchantNo":"y"}`:                      passed,
+			`{"notifyType":"PAYMENT"}`:                                                   passed,
+			`{"code":"APPLY_SUCCESS","msg":"Success.","data":{"outTradeNo":"P1"}}`:       notNotification,
+			`{"code":"APPLY_SUCCESS","data":{"notifyType":"PAYMENT","outTradeNo":"P1"}}`: notNotification,
+			`{"referenceNo":"1","amount":"2","currency":"PHP"}`:                          notNotification,
+			`{"notifyType":"","appId":"x"}`:                                              notNotification,
+			`{"notifyType":"PAYMENT","notify_type":"REFUND"}`:                            notNotification,
+			`{"notifyType":"PAYMENT","data":{"status":"SUCCESS","status":"FAILED"}}`:     notNotification,
+			`{"notifyType":"PAYMENT"} {"notifyType":"PAYMENT"}`:                          notNotification,
+			`["notifyType"]`: notNotification,
+			"hello":          notNotification,
+			"":               notNotification,
+		}},
+		"appId": {[]func(*Notify){byApp}, map[string]string{
+			`{"notifyType":"PAYMENT","appId":"a1"}`:                      passed,
+			`{"notifyType":"TOKENIZATION","merchantAppId":"a2"}`:         passed,
+			`{"notifyType":"PAYMENT","appId":"a1","merchantNo":"y"}`:     passed,
+			`{"notifyType":"PAYMENT","appId":"a1","merchantAppId":"a2"}`: passed,
+			`{"notifyType":"PAYMENT","appId":"a1","merchantAppId":"x"}`:  otherMerchant,
+			`{"notifyType":"PAYMENT","appId":"x","merchantAppId":"a1"}`:  otherMerchant,
+			`{"notifyType":"PAYMENT","appId":"A1"}`:                      otherMerchant,
+			`{"notifyType":"PAYMENT","appId":"x"}`:                       otherMerchant,
+			`{"notifyType":"PAYMENT","appId":null}`:                      otherMerchant,
+			`{"notifyType":"PAYMENT","data":{"appId":"a1"}}`:             otherMerchant,
+			`{"notifyType":"PAYMENT","merchantNo":"m1"}`:                 otherMerchant,
+			`{"notifyType":"PAYMENT","appId":"a1","app_id":"x"}`:         notNotification,
+			`{"notifyType":"PAYMENT","appId":["a1"]}`:                    notNotification,
+		}},
+		"merchantNo": {[]func(*Notify){byNumber}, map[string]string{
+			`{"notifyType":"PAYMENT","appId":"x","merchantNo":"m2"}`: passed,
+			`{"notifyType":"PAYMENT","appId":"x","merchantNo":"y"}`:  otherMerchant,
+			`{"notifyType":"PAYMENT","appId":"x"}`:                   otherMerchant,
+			`{"notifyType":"PAYMENT","appId":"x","merchantNo":""}`:   otherMerchant,
+			`{"notifyType":"PAYMENT","merchantNo":1}`:                notNotification,
+		}},
+		"both": {[]func(*Notify){byApp, byNumber}, map[string]string{
+			`{"notifyType":"PAYMENT","appId":"a1","merchantNo":"m1"}`: passed,
+			`{"notifyType":"PAYMENT","appId":"a1"}`:                   passed,
+			`{"notifyType":"PAYMENT","appId":"a1","merchantNo":null}`: passed,
+			`{"notifyType":"PAYMENT","appId":"a1","merchantNo":"y"}`:  otherMerchant,
+			`{"notifyType":"PAYMENT","appId":"x","merchantNo":"m1"}`:  otherMerchant,
+			`{"notifyType":"PAYMENT","merchantNo":"m1"}`:              otherMerchant,
+		}},
+	} {
+		n := newNotify(t, test.options...)
+		for body, result := range test.results {
+			t.Run(name+" "+body, func(t *testing.T) {
+				before := counted(t, processMetrics.notifications.WithLabelValues(result))
+				delivered := false
+				w := deliver(t, n, notify(t, body), func(w http.ResponseWriter, _ *http.Request) error {
+					delivered = true
+					return acknowledge(w)
+				})
+				assert.Equal(t, result == passed, delivered)
+				assert.Equal(t, before+1, counted(t, processMetrics.notifications.WithLabelValues(result)))
+				if !delivered {
+					assert.Equal(t, http.StatusForbidden, w.Code)
+					assert.Contains(t, w.Body.String(), "NOTIFICATION_REFUSED")
+				}
+			})
+		}
+	}
+}
+
+// What is not signed is not looked into.
+func TestNotifyVerifiesFirst(t *testing.T) {
+	r := notify(t, `{"notifyType":"PAYMENT","appId":"x"}`)
+	r.Header.Del("Sign")
+	w := deliver(t, newNotify(t, func(n *Notify) { n.AppIDs = []string{"a"} }), r, unreachable(t))
+	assert.Contains(t, w.Body.String(), "sign header")
+}
+
+func TestNotifyAddresseesAreExpanded(t *testing.T) {
+	t.Setenv("PAYERMAX_TEST_APP", "a1")
+	key := writePublicKey(t, &gatewayKey().PublicKey)
+	n := newNotify(t, func(n *Notify) { n.AppIDs, n.MerchantNos = []string{"{env.PAYERMAX_TEST_APP}", "a2"}, []string{"m1"} })
+	assert.Equal(t, addressees{[]string{"a1", "a2"}, []string{"m1"}}, n.own)
+	for words, n := range map[string]*Notify{
+		"app_id: {env.PAYERMAX_TEST_UNSET} is empty":         {AppIDs: []string{"a", "{env.PAYERMAX_TEST_UNSET}"}},
+		"app_id: one of its values is empty":                 {AppIDs: []string{""}},
+		"app_id: longer than the 64 characters":              {AppIDs: []string{strings.Repeat("x", 65)}},
+		"merchant_no: {env.PAYERMAX_TEST_UNSET} is empty":    {MerchantNos: []string{"{env.PAYERMAX_TEST_UNSET}"}},
+		"merchant_no: longer than the 32 characters":         {MerchantNos: []string{strings.Repeat("1", 33)}},
+		"merchant_no: contains characters that are not text": {MerchantNos: []string{"1\n"}},
+	} {
+		n.GatewayPublicKeys = []string{key}
+		assert.ErrorContains(t, provisionNotify(t, n), words)
+	}
+}
+
+// A character set is no coding.
+func TestNotifyTakesHarmlessCodings(t *testing.T) {
+	n := newNotify(t)
+	for _, codings := range [][]string{{""}, {"identity"}, {"Identity", ""}, {"identity, identity"}, {"UTF-8"}, {"utf8"}} {
+		r := notify(t, paymentNotification)
+		r.Header["Content-Encoding"] = codings
+		w := deliver(t, n, r, func(w http.ResponseWriter, r *http.Request) error {
+			assert.NotContains(t, r.Header, "Content-Encoding")
+			return acknowledge(w)
+		})
+		assert.Equal(t, http.StatusOK, w.Code, "%q", codings)
+	}
+}
+
+// Notifications that no handler answers are not acknowledged, and not passed.
+func TestNotifyWithoutApplication(t *testing.T) {
+	for name, options := range map[string][]func(*Notify){
+		"the application acknowledges": nil, "the sidecar acknowledges": {ackAfterwards}, "without duplicates": {guarded},
+	} {
+		before := counted(t, processMetrics.notifications.WithLabelValues("not_accepted"))
+		w := deliver(t, newNotify(t, options...), notify(t, paymentNotification), func(http.ResponseWriter, *http.Request) error { return nil })
+		assert.Equal(t, http.StatusServiceUnavailable, w.Code, name)
+		assert.Contains(t, w.Body.String(), "NOTIFICATION_NOT_ACCEPTED", name)
+		assert.Equal(t, before+1, counted(t, processMetrics.notifications.WithLabelValues("not_accepted")), name)
+	}
+}
+
+// A proxy that gives up in the middle of an answer leaves its line all the same.
+func TestNotifyRecordsWhatBreaksOff(t *testing.T) {
+	before := counted(t, processMetrics.notifications.WithLabelValues("not_accepted"))
+	n := newNotify(t)
+	assert.PanicsWithValue(t, http.ErrAbortHandler, func() {
+		deliver(t, n, notify(t, paymentNotification), func(w http.ResponseWriter, _ *http.Request) error {
+			w.WriteHeader(http.StatusOK)
+			panic(http.ErrAbortHandler)
+		})
+	})
+	assert.Equal(t, before+1, counted(t, processMetrics.notifications.WithLabelValues("not_accepted")))
+}

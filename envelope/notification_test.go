@@ -1,0 +1,120 @@
+package envelope
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestReadNotification(t *testing.T) {
+	for body, want := range map[string]Notification{
+		`{"notifyType":"PAYMENT","appId":"a","merchantNo":"m","data":{"appId":"other"}}`: {"PAYMENT", []string{"a"}, "m"},
+		`{"merchantAppId":"a","notifyType":"TOKENIZATION"}`:                              {"TOKENIZATION", []string{"a"}, ""},
+		`{"merchantAppId":"a","appId":"b","notifyType":"X"}`:                             {"X", []string{"a", "b"}, ""},
+		`{"appId":null,"merchantNo":null,"notifyType":"X"}`:                              {"X", nil, ""},
+		`{"appId":"","merchantNo":"","notifyType":"X"}`:                                  {"X", nil, ""},
+		` {"n\u006ftifyType":"\u0058","spMerchantNo":1} `:                                {"X", nil, ""},
+	} {
+		got, err := ReadNotification([]byte(body))
+		require.NoError(t, err, body)
+		assert.Equal(t, want, got, body)
+	}
+}
+
+func TestReadNotificationRefuses(t *testing.T) {
+	for body, words := range map[string]string{
+		``:                          "not valid JSON",
+		`CANARY`:                    "not valid JSON",
+		`"CANARY"`:                  "not valid JSON",
+		`[{"notifyType":"CANARY"}]`: "not valid JSON",
+		`{"notifyType":"A"}{"notifyType":"CANARY"}`:               "not valid JSON",
+		`{"notifyType":"A","notifyType":"CANARY"}`:                "not valid JSON",
+		`{"notifyType":"A","n\u006ftifyType":"CANARY"}`:           "not valid JSON",
+		`{"notifyType":"A","data":{"a":1,"a":"CANARY"}}`:          "not valid JSON",
+		"{\"notifyType\":\"A\",\"x\":\"\xff\"}":                   "not valid JSON",
+		"\xef\xbb\xbf{\"notifyType\":\"A\"}":                      "not valid JSON",
+		`{"notifyType":"A","data":"CANARY`:                        "not valid JSON",
+		`{"code":"APPLY_SUCCESS","data":{"notifyType":"CANARY"}}`: "no notifyType",
+		`{"notifyType":""}`:                                       "no notifyType",
+		`{"notifyType":null}`:                                     "no notifyType",
+		`{"notifyType":1}`:                                        "notifyType is not a string",
+		`{"notifyType":["CANARY"]}`:                               "notifyType is not a string",
+		`{"notifyType":"A","merchantNo":20213827212251}`:          "merchantNo is not a string",
+		`{"notifyType":"A","appId":{"CANARY":1}}`:                 "appId is not a string",
+		`{"notifyType":"A","NotifyType":"CANARY"}`:                "mistaken for notifyType",
+		`{"notify_type":"CANARY"}`:                                "mistaken for notifyType",
+		`{"notifyType":"A","app-id":"CANARY"}`:                    "mistaken for appId",
+		`{"notifyType":"A","appıd":"CANARY"}`:                     "mistaken for appId",
+		`{"notifyType":"A","merchant no":"CANARY"}`:               "mistaken for merchantNo",
+		`{"notifyType":"A","MERCHANTAPPID":"CANARY"}`:             "mistaken for merchantAppId",
+	} {
+		_, err := ReadNotification([]byte(body))
+		require.ErrorContains(t, err, words, body)
+		assert.NotContains(t, err.Error(), "CANARY")
+	}
+}
+
+// FuzzReadNotification holds the reader to its purpose: a usual JSON reader, which
+// takes names in any case and the last of several, finds the same type and
+// merchant.
+func FuzzReadNotification(f *testing.F) {
+	for _, seed := range []string{
+		`{"notifyType":"PAYMENT","appId":"a","merchantNo":"m"}`, `{"NOTIFYTYPE":"A","notifyType":"B"}`, `{"notifyType":"A"} x`,
+		`{"notifyType":"A","appid":"x","appId":"y"}`, `{"merchantNo":null,"notifyType":"A"}`, `{}`, ``,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		n, err := ReadNotification(body)
+		if err != nil {
+			return
+		}
+		var lenient struct{ NotifyType, AppID, MerchantAppID, MerchantNo string }
+		if err := json.Unmarshal(body, &lenient); err != nil {
+			t.Fatalf("encoding/json refuses it: %v", err)
+		}
+		var appIDs []string
+		for _, id := range []string{lenient.AppID, lenient.MerchantAppID} {
+			if id != "" {
+				appIDs = append(appIDs, id)
+			}
+		}
+		slices.Sort(appIDs)
+		slices.Sort(n.AppIDs)
+		if n.Type != lenient.NotifyType || n.MerchantNo != lenient.MerchantNo || !slices.Equal(n.AppIDs, appIDs) {
+			t.Fatalf("ReadNotification finds %+v, encoding/json %+v", n, lenient)
+		}
+	})
+}
+
+func TestNotificationID(t *testing.T) {
+	const one = `{"notifyTime":"2022-01-17T09:33:54.540+00:00","notifyType":"PAYMENT","data":{"outTradeNo":"P1"}}`
+	for body, same := range map[string]bool{
+		`{"notifyTime":"2022-01-17T09:34:24.540+00:00","notifyType":"PAYMENT","data":{"outTradeNo":"P1"}}`: true,
+		`{"notifyType":"PAYMENT","data":{"outTradeNo":"P1"}}`:                                              true,
+		`{"requestTime":"x","notifyType":"PAYMENT","data":{"outTradeNo":"P1"}}`:                            true,
+		`{"notifyTime":"2022-01-17T09:33:54.540+00:00","notifyType":"PAYMENT","data":{"outTradeNo":"P2"}}`: false,
+		`{"notifyTime":"2022-01-17T09:33:54.540+00:00","notifyType":"REFUND","data":{"outTradeNo":"P1"}}`:  false,
+		one + "{}": false,
+		"no JSON":  false,
+		"":         false,
+	} {
+		assert.Equal(t, same, NotificationID([]byte(one)) == NotificationID([]byte(body)), body)
+	}
+}
+
+// FuzzNotificationID never panics, and depends on the bytes alone.
+func FuzzNotificationID(f *testing.F) {
+	f.Add([]byte(`{"notifyTime":"x","notifyType":"PAYMENT","data":{"a":[1e400]}}`))
+	f.Add([]byte(`{"a":1} {"b":2}`))
+	f.Add([]byte(`{"notifyTime":`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if NotificationID(body) != NotificationID(bytes.Clone(body)) {
+			t.Fatal("not deterministic")
+		}
+	})
+}

@@ -1,0 +1,178 @@
+// Package layout finds this module's handlers among the routes of Caddy's servers
+// and says what stands around them: what a request comes to next, how one can get
+// past them, and whether a guard has seen it before.
+//
+// It works on the JSON of a server. The doctor has that in a file; a handler that
+// is being provisioned gets it from its server by [OfServer].
+package layout
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// The names of the handlers that matter here.
+const (
+	Sign   = "payermax"
+	Notify = "payermax_notify"
+	Guard  = "payermax_notify_guard"
+)
+
+// Layout is what was found in the servers of a config.
+type Layout struct {
+	// Handlers are in the order in which they stand in the config. A handler in
+	// a named route is there once for each place that invokes it.
+	Handlers []Handler
+	proxies  []proxy
+}
+
+// Handler is a handler of this module, and where it stands.
+type Handler struct {
+	// Module is its name, [Sign] or [Notify].
+	Module string
+	// Config is its JSON, decoded.
+	Config map[string]any
+	// Listen are the addresses of its server, and Hosts the host names that the
+	// routes around it match.
+	Listen, Hosts []string
+
+	site *site
+	// matches are the matchers of the routes around it, the outermost first.
+	matches []any
+	// after is what would handle a request next that the handler passes on, the
+	// nearest first. If it is open, there may be more.
+	after []any
+	open  bool
+}
+
+// site is what a Caddyfile calls a site: the routes for some host names, or all
+// routes of a server that does not tell hosts apart.
+type site struct {
+	guarded bool // each request for the site passes a guard
+}
+
+// proxy is a reverse_proxy that leads to an application.
+type proxy struct {
+	site    *site
+	matches []any
+	dials   []string
+	guarded bool
+}
+
+// Read looks into servers, which are objects by their names.
+func Read(servers map[string]any) *Layout {
+	l := new(Layout)
+	for _, name := range slices.Sorted(maps.Keys(servers)) {
+		server := objectOf(servers[name])
+		w := walk{found: l, listen: textsOf(server["listen"]), named: objectOf(server["named_routes"]), invoked: make(map[string]bool)}
+		w.server(server)
+	}
+	return l
+}
+
+// IsGuarded reports whether each request for the handler's site passes a guard
+// before it can come to a reverse_proxy.
+func (l *Layout) IsGuarded(h Handler) bool {
+	return h.site.guarded && !slices.ContainsFunc(l.proxies, func(p proxy) bool { return p.site == h.site && !p.guarded })
+}
+
+// HasSideDoor reports whether another site leads to the application behind the
+// handler without a guard.
+func (l *Layout) HasSideDoor(h Handler) bool {
+	behind := dialsOf(h.Proxy())
+	return slices.ContainsFunc(l.proxies, func(p proxy) bool {
+		return p.site != h.site && !p.guarded && slices.ContainsFunc(p.dials, func(dial string) bool { return slices.Contains(behind, dial) })
+	})
+}
+
+// ExactPaths returns the paths that a request must have, to the letter, to come to
+// the handler.
+func (h Handler) ExactPaths() []string {
+	var exact []string
+	for _, set := range h.matcherSets() {
+		for _, path := range textsOf(set["path"]) {
+			if !strings.HasSuffix(path, "*") {
+				exact = append(exact, path)
+			}
+		}
+	}
+	return exact
+}
+
+// sidesteps are the matchers by which whoever sends a request can choose not to be
+// matched, though it is for the same path.
+var sidesteps = []string{"client_ip", "header", "header_regexp", "method", "protocol", "query", "remote_ip", "tls"}
+
+// Sidesteps returns the names of the matchers around the handler that depend on
+// more than the path, if an application can be reached where they do not match.
+func (l *Layout) Sidesteps(h Handler) []string {
+	var names []string
+	for _, set := range h.matcherSets() {
+		for name := range set {
+			if slices.Contains(sidesteps, name) && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	if !slices.ContainsFunc(l.proxies, func(p proxy) bool { return p.site == h.site && !reflect.DeepEqual(p.matches, h.matches) }) {
+		return nil
+	}
+	return names
+}
+
+// matcherSets returns the matcher sets of all routes around the handler.
+func (h Handler) matcherSets() []object {
+	var sets []object
+	for _, match := range h.matches {
+		for _, set := range listOf(match) {
+			sets = append(sets, objectOf(set))
+		}
+	}
+	return sets
+}
+
+// Proxy returns the reverse_proxy that comes next, or nil.
+func (h Handler) Proxy() map[string]any { return firstProxy(h.after) }
+
+// firstProxy returns the first reverse_proxy of some routes or handlers.
+func firstProxy(nodes []any) object {
+	for _, node := range nodes {
+		o := objectOf(node)
+		if nameOf(o) == "reverse_proxy" {
+			return o
+		}
+		for _, name := range []string{"handle", "routes"} {
+			if proxy := firstProxy(listOf(o[name])); proxy != nil {
+				return proxy
+			}
+		}
+	}
+	return nil
+}
+
+// passingOn are handlers that answer no request for PayerMax themselves.
+var passingOn = []string{
+	"encode", "headers", "log_append", "map", Notify, Guard, "payermax_health", "request_body", "rewrite", "tracing", "vars",
+}
+
+// IsDeadEnd reports whether it is certain that nothing comes after the handler that
+// could answer a request.
+func (h Handler) IsDeadEnd() bool { return !h.open && !canAnswer(h.after) }
+
+// canAnswer reports whether one of some routes or handlers could answer a request.
+func canAnswer(nodes []any) bool {
+	return slices.ContainsFunc(nodes, func(node any) bool {
+		o := objectOf(node)
+		switch name := nameOf(o); name {
+		case "":
+			return canAnswer(listOf(o["handle"]))
+		case "subroute":
+			return canAnswer(listOf(o["routes"]))
+		default:
+			return !slices.Contains(passingOn, name)
+		}
+	})
+}

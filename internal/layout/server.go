@@ -1,0 +1,132 @@
+package layout
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+)
+
+// OfServer returns the JSON of a server that is being provisioned, as far as this
+// package reads it. Caddy loads one top-level route after the other, and forgets
+// the JSON of each only when it is loaded. So that of the present route and of
+// those to come is there; of those before, what was made of it.
+func OfServer(server *caddyhttp.Server) map[string]any {
+	listen := make([]any, len(server.Listen))
+	for i, address := range server.Listen {
+		listen[i] = address
+	}
+	named := make(object)
+	for name, route := range server.NamedRoutes {
+		named[name] = routeOf(*route)
+	}
+	return object{
+		"listen":       listen,
+		"routes":       routesOf(server.Routes),
+		"errors":       errorsOf(server.Errors),
+		"named_routes": named,
+	}
+}
+
+func errorsOf(errors *caddyhttp.HTTPErrorConfig) object {
+	if errors == nil {
+		return nil
+	}
+	return object{"routes": routesOf(errors.Routes)}
+}
+
+func routesOf(routes caddyhttp.RouteList) []any {
+	list := make([]any, len(routes))
+	for i, route := range routes {
+		list[i] = routeOf(route)
+	}
+	return list
+}
+
+func routeOf(route caddyhttp.Route) object {
+	o := object{"match": matchOf(route), "handle": handlersOf(route)}
+	if route.Terminal {
+		o["terminal"] = true
+	}
+	if route.Group != "" {
+		o["group"] = route.Group
+	}
+	return o
+}
+
+// matchOf returns the matcher sets of a route. Those of all top-level routes are
+// loaded before the first handler is.
+func matchOf(route caddyhttp.Route) []any {
+	var sets []any
+	for _, set := range route.MatcherSetsRaw {
+		sets = append(sets, decoded(set))
+	}
+	for _, set := range route.MatcherSets {
+		o := make(object)
+		for _, matcher := range set {
+			if name := moduleName(matcher); name != "" {
+				o[name] = decoded(matcher)
+			}
+		}
+		sets = append(sets, o)
+	}
+	return sets
+}
+
+func handlersOf(route caddyhttp.Route) []any {
+	var list []any
+	for _, raw := range route.HandlersRaw {
+		list = append(list, decoded(raw))
+	}
+	if list != nil {
+		return list
+	}
+	for _, handler := range route.Handlers {
+		list = append(list, loadedHandler(handler))
+	}
+	return list
+}
+
+// loadedHandler returns what there is to know of a handler that has no JSON
+// anymore.
+func loadedHandler(handler caddyhttp.MiddlewareHandler) object {
+	o := object{"handler": moduleName(handler)}
+	switch handler := handler.(type) {
+	case *caddyhttp.Subroute:
+		o["routes"], o["errors"] = routesOf(handler.Routes), errorsOf(handler.Errors)
+	case *caddyhttp.Invoke:
+		o["name"] = handler.Name
+	case *reverseproxy.Handler:
+		var upstreams []any
+		for _, upstream := range handler.Upstreams {
+			upstreams = append(upstreams, object{"dial": upstream.Dial})
+		}
+		o["upstreams"] = upstreams
+		o["transport"] = object{"protocol": moduleName(handler.Transport)}
+	}
+	return o
+}
+
+func moduleName(module any) string {
+	if m, ok := module.(caddy.Module); ok {
+		return m.CaddyModule().ID.Name()
+	}
+	return ""
+}
+
+// decoded turns a value into JSON and back. What cannot be is nil.
+func decoded(value any) any {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var node any
+	if err := decoder.Decode(&node); err != nil {
+		return nil
+	}
+	return node
+}

@@ -1,0 +1,182 @@
+package layout
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+)
+
+// walk goes through one server.
+type walk struct {
+	found   *Layout
+	listen  []string
+	named   object
+	invoked map[string]bool // the named routes that were walked through
+	within  []string        // the named routes that are being walked through
+}
+
+// position is what is known where the walk is.
+type position struct {
+	site    *site
+	hosts   []string
+	matches []any
+	after   []any
+	open    bool
+	guarded bool // every request that comes here has passed a guard
+}
+
+// server walks through the routes of a server, then through those for errors, and
+// last through the named routes that nothing invokes.
+func (w *walk) server(server object) {
+	routes := listOf(server["routes"])
+	whole := new(site)
+	sites := make([]*site, len(routes))
+	p := position{site: whole}
+	for i, route := range routes {
+		here := p
+		if isSite(objectOf(route)) {
+			here.site = new(site)
+		}
+		sites[i] = here.site
+		here.site.guarded, p.guarded = w.route(routes, i, here)
+	}
+	whole.guarded = p.guarded
+
+	for i, route := range listOf(objectOf(server["errors"])["routes"]) {
+		p := position{site: whole, open: true, guarded: beginsGuarded(routes)}
+		for j := range routes {
+			match := objectOf(routes[j])["match"]
+			if match != nil && reflect.DeepEqual(match, objectOf(route)["match"]) {
+				p.site, p.guarded = sites[j], isGuardedFirst(listOf(objectOf(routes[j])["handle"]))
+			}
+		}
+		w.route(listOf(objectOf(server["errors"])["routes"]), i, p)
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.named)) {
+		if !w.invoked[name] {
+			w.routes([]any{w.named[name]}, position{site: new(site), open: true})
+		}
+	}
+}
+
+// routes walks through a list of routes and reports whether each request that
+// comes out of it has passed a guard.
+func (w *walk) routes(list []any, p position) (guarded bool) {
+	for i := range list {
+		_, p.guarded = w.route(list, i, p)
+	}
+	return p.guarded
+}
+
+// route walks through one route of a list. It reports whether a request that has
+// gone through its handlers has passed a guard, and whether one has that comes to
+// the next route.
+func (w *walk) route(list []any, i int, p position) (inside, after bool) {
+	route := objectOf(list[i])
+	here := p
+	here.after = append(followers(list, i), p.after...)
+	if route["terminal"] == true {
+		here.after, here.open = nil, false
+	}
+	if match := listOf(route["match"]); len(match) > 0 {
+		here.matches = append(slices.Clip(p.matches), match)
+		if hosts := hostsOf(match); len(hosts) > 0 {
+			here.hosts = hosts
+		}
+	}
+	inside = w.handlers(listOf(route["handle"]), here)
+	if isUnconditional(route) {
+		return inside, inside
+	}
+	return inside, p.guarded
+}
+
+// handlers walks through the handlers of a route.
+func (w *walk) handlers(list []any, p position) (guarded bool) {
+	outside := p.after
+	for i, node := range list {
+		p.after = append(slices.Clone(list[i+1:]), outside...)
+		p.guarded = w.handler(objectOf(node), p)
+	}
+	return p.guarded
+}
+
+// handler walks through a handler, and reports whether a request that it passes
+// on has passed a guard.
+func (w *walk) handler(handler object, p position) (guarded bool) {
+	switch name := nameOf(handler); name {
+	case Guard:
+		return true
+	case Sign, Notify:
+		w.found.Handlers = append(w.found.Handlers, Handler{
+			Module: name, Config: handler, Listen: w.listen, Hosts: p.hosts,
+			site: p.site, matches: p.matches, after: p.after, open: p.open,
+		})
+	case "subroute":
+		routes := listOf(handler["routes"])
+		errorRoutes := p
+		errorRoutes.open, errorRoutes.guarded = true, p.guarded || beginsGuarded(routes)
+		w.routes(listOf(objectOf(handler["errors"])["routes"]), errorRoutes)
+		return w.routes(routes, p)
+	case "invoke":
+		return w.invoke(handler, p)
+	case "reverse_proxy":
+		if !leadsToGateway(handler) {
+			w.found.proxies = append(w.found.proxies, proxy{p.site, p.matches, dialsOf(handler), p.guarded})
+		}
+		fallthrough
+	default:
+		p.open = true
+		for _, key := range slices.Sorted(maps.Keys(handler)) {
+			w.inside(handler[key], p)
+		}
+	}
+	return p.guarded
+}
+
+// invoke walks through a named route, as a part of the one that invokes it.
+func (w *walk) invoke(handler object, p position) (guarded bool) {
+	name, _ := handler["name"].(string)
+	if slices.Contains(w.within, name) {
+		return p.guarded
+	}
+	w.invoked[name] = true
+	w.within = append(w.within, name)
+	defer func() { w.within = w.within[:len(w.within)-1] }()
+	return w.routes([]any{w.named[name]}, p)
+}
+
+// inside looks for handlers in a part of a handler that is not known here, such as
+// the routes of handle_response.
+func (w *walk) inside(node any, p position) {
+	switch node := node.(type) {
+	case []any:
+		for _, member := range node {
+			w.inside(member, p)
+		}
+	case object:
+		switch {
+		case nameOf(node) != "":
+			w.handler(node, p)
+		case node["handle"] != nil:
+			w.routes([]any{node}, p)
+		default:
+			for _, key := range slices.Sorted(maps.Keys(node)) {
+				w.inside(node[key], p)
+			}
+		}
+	}
+}
+
+// followers are the routes that come after one: all, except for those of its
+// group, of which only one is ever used.
+func followers(list []any, i int) []any {
+	group := groupOf(list[i])
+	var after []any
+	for _, member := range list[i+1:] {
+		if group == "" || groupOf(member) != group {
+			after = append(after, member)
+		}
+	}
+	return after
+}

@@ -1,0 +1,100 @@
+package payermax
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"unicode"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func init() {
+	caddy.RegisterModule(new(NotifyGuard))
+}
+
+// NotifyGuard keeps the proof of `payermax_notify` worth something on every path
+// of a site. From each request it takes the header `Payermax-Verified`, and
+// whatever an application could take for it, unless `payermax_notify` has verified
+// that very request. It drops the trailers of requests too, which could bring the
+// header after the body. And a request that no handler behind it answers gets a
+// 404 rather than Caddy's empty 200.
+//
+// The directive `payermax_notify` brings it along, but it can only guard what
+// comes after it. Where that is not the whole site, because `payermax_notify`
+// stands inside a `handle` or `route`, or where the config is JSON, it has to be
+// written out; a warning says so when the config is loaded. It also belongs into
+// every other site that leads to the same application. It takes no options and is
+// ordered before all other directives; in JSON it must be the first handler of the
+// site.
+type NotifyGuard struct{}
+
+// CaddyModule returns the Caddy module information.
+func (*NotifyGuard) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.payermax_notify_guard",
+		New: func() caddy.Module { return new(NotifyGuard) },
+	}
+}
+
+// ServeHTTP passes a request on without a proof that is not ours.
+func (*NotifyGuard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if !isVerified(r.Context()) {
+		r = withoutProof(r)
+	}
+	seen := newWitness(w)
+	if err := next.ServeHTTP(seen, r); err != nil || seen.status != 0 {
+		return err
+	}
+	clientError(http.StatusNotFound, "NOT_FOUND", "there is nothing here").answer().write(w)
+	return nil
+}
+
+// verifiedKey is the context key of requests that a Notify has verified.
+type verifiedKey struct{}
+
+// asVerified marks a request as verified.
+func asVerified(ctx context.Context) context.Context {
+	return context.WithValue(ctx, verifiedKey{}, true)
+}
+
+// isVerified reports whether a Notify has verified the request.
+func isVerified(ctx context.Context) bool {
+	return ctx.Value(verifiedKey{}) != nil
+}
+
+// withoutProof returns the request without what could be taken for the proof. The
+// header changes in place: routes for errors get the request as it came to the
+// server, with the same header.
+func withoutProof(r *http.Request) *http.Request {
+	for field := range r.Header {
+		if looksLikeVerifiedHeader(field) {
+			delete(r.Header, field)
+		}
+	}
+	if r.Trailer == nil {
+		return r
+	}
+	// The server fills the trailers in when the body ends, those that were not
+	// announced as well.
+	r = r.WithContext(r.Context())
+	r.Trailer = nil
+	return r
+}
+
+// looksLikeVerifiedHeader reports whether an application could take the field for
+// the proof. CGI and its heirs write _ for whatever is neither a letter nor a
+// digit, and do not tell capitals from small letters.
+func looksLikeVerifiedHeader(field string) bool {
+	plain := strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, field)
+	return strings.EqualFold(plain, "payermaxverified")
+}
+
+// Interface guards
+var _ caddyhttp.MiddlewareHandler = (*NotifyGuard)(nil)

@@ -1,0 +1,114 @@
+package payermax
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Whatever could be read as the proof is taken away, and nothing else.
+func TestNotifyGuardTakesProofAway(t *testing.T) {
+	forged := []string{
+		"Payermax-Verified", "PAYERMAX-VERIFIED", "payermax_verified", "Payermax_Verified", "Payermax.Verified", "PayermaxVerified",
+		"Payermax~Verified", "-Payermax--Verified-",
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	for _, field := range forged {
+		r.Header[field] = []string{"forged"}
+	}
+	r.Header["Payermax-Verified-By"] = []string{"kept"}
+	r.Header["Sign"] = []string{"kept"}
+	r.Trailer = http.Header{"X": nil}
+	header := r.Header
+	err := new(NotifyGuard).ServeHTTP(httptest.NewRecorder(), r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		assert.Equal(t, http.Header{"Payermax-Verified-By": {"kept"}, "Sign": {"kept"}}, r.Header)
+		assert.Nil(t, r.Trailer)
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}))
+	require.NoError(t, err)
+	assert.Len(t, header, 2, "routes for errors get the first request, with the same header")
+
+	r.Header["Payermax-Verified"] = []string{"ours"}
+	err = new(NotifyGuard).ServeHTTP(httptest.NewRecorder(), r.WithContext(asVerified(context.Background())), caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		assert.Equal(t, []string{"ours"}, r.Header["Payermax-Verified"])
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}))
+	require.NoError(t, err)
+}
+
+// What no handler answers is a 404, and what one does is left alone.
+func TestNotifyGuardLeavesNothingUnanswered(t *testing.T) {
+	serve := func(next caddyhttp.HandlerFunc) (*httptest.ResponseRecorder, error) {
+		w := httptest.NewRecorder()
+		err := new(NotifyGuard).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil), next)
+		return w, err
+	}
+	for name, next := range map[string]caddyhttp.HandlerFunc{
+		"nothing":              func(http.ResponseWriter, *http.Request) error { return nil },
+		"an interim response":  func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(http.StatusEarlyHints); return nil },
+		"a header and no more": func(w http.ResponseWriter, _ *http.Request) error { w.Header().Set("X", "y"); return nil },
+	} {
+		w, err := serve(next)
+		require.NoError(t, err, name)
+		if name != "an interim response" { // which is the status to the recorder, though not to a server
+			assert.Equal(t, http.StatusNotFound, w.Code, name)
+		}
+		assert.Equal(t, "application/json", w.Header().Get("Content-Type"))
+		assert.JSONEq(t, `{"code":"NOT_FOUND","msg":"there is nothing here"}`, w.Body.String(), name)
+	}
+	for name, next := range map[string]caddyhttp.HandlerFunc{
+		"a status": func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(http.StatusNoContent); return nil },
+		"a body":   func(w http.ResponseWriter, _ *http.Request) error { _, err := io.WriteString(w, "x"); return err },
+		"no bytes": func(w http.ResponseWriter, _ *http.Request) error { _, err := w.Write(nil); return err },
+		"a stream": func(w http.ResponseWriter, _ *http.Request) error {
+			_, err := io.Copy(w, strings.NewReader("x"))
+			return err
+		},
+		"a flush": func(w http.ResponseWriter, _ *http.Request) error { return http.NewResponseController(w).Flush() },
+		"read from": func(w http.ResponseWriter, _ *http.Request) error {
+			_, err := w.(io.ReaderFrom).ReadFrom(strings.NewReader(""))
+			return err
+		},
+	} {
+		w, err := serve(next)
+		require.NoError(t, err, name)
+		assert.NotEqual(t, http.StatusNotFound, w.Code, name)
+		assert.NotContains(t, w.Body.String(), "NOT_FOUND", name)
+	}
+	w, err := serve(func(http.ResponseWriter, *http.Request) error { return errors.New("x") })
+	require.EqualError(t, err, "x")
+	assert.Empty(t, w.Body.String(), "errors are left to the server")
+}
+
+// hijackable is a response whose connection can be taken over.
+type hijackable struct {
+	*httptest.ResponseRecorder
+	err error
+}
+
+func (h hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, h.err }
+
+// A connection that was taken over is an answer.
+func TestNotifyGuardLetsConnectionsGo(t *testing.T) {
+	for _, refused := range []error{nil, http.ErrNotSupported} {
+		w := hijackable{httptest.NewRecorder(), refused}
+		require.NoError(t, new(NotifyGuard).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil), caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+			_, _, err := http.NewResponseController(w).Hijack()
+			assert.ErrorIs(t, err, refused)
+			return nil
+		})))
+		assert.Equal(t, refused == nil, w.Body.Len() == 0)
+	}
+}

@@ -1,0 +1,181 @@
+package payermax
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/doctor"
+)
+
+// loaded loads a config, as caddy validate does, and returns what was logged.
+func loaded(t *testing.T, tree configTree) (string, error) {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), "log")
+	tree["logging"] = map[string]any{"logs": map[string]any{"default": map[string]any{
+		"writer": map[string]any{"output": "file", "filename": log}, "encoder": map[string]any{"format": "json"}}}}
+	text, err := json.Marshal(tree)
+	require.NoError(t, err)
+	config := new(caddy.Config)
+	require.NoError(t, caddy.StrictUnmarshalJSON(text, config))
+	failed := caddy.Validate(config)
+	logged, err := os.ReadFile(log)
+	require.NoError(t, err)
+	return string(logged), failed
+}
+
+// The ways past payermax_notify, by a word of the warning about each.
+const (
+	forged   = "does not see each request"
+	sideDoor = "another site leads to the application"
+	exact    = "is for exactly the path"
+	byMore   = "payermax_notify is matched by"
+)
+
+// A payermax_notify that requests can get past earns a warning when it is loaded,
+// and the same one from the doctor; one that they cannot earns none.
+func TestWaysPastNotify(t *testing.T) {
+	options := fmt.Sprintf("{\ngateway_public_key %s\napp_id app\n}", writePublicKey(t, &gatewayKey().PublicKey))
+	notify := func(matcher string) string { return "payermax_notify " + matcher + " " + options + "\n" }
+	signs := strings.ReplaceAll(signing, "private.key", writePrivateKey(t, merchantKey()))
+	const app, guard = "reverse_proxy 127.0.0.1:3000\n", "payermax_notify_guard\n"
+	site := func(lines ...string) string { return ":8443 {\nbind 127.0.0.1\n" + strings.Join(lines, "") + "}\n" }
+	block := func(name string, lines ...string) string { return name + " {\n" + strings.Join(lines, "") + "}\n" }
+	host := func(name string, lines ...string) string { return block("http://"+name, lines...) }
+
+	for name, test := range map[string]struct {
+		config string
+		want   []string
+	}{
+		"the README's layout":         {site(notify("/callback*"), "reverse_proxy /callback* 127.0.0.1:3000\n"), nil},
+		"a proxy for the whole site":  {site(notify("/callback*"), app), nil},
+		"no matcher":                  {site(notify(""), app), nil},
+		"two directives":              {site(notify("/a*"), notify("/b*"), app), nil},
+		"a handle beside it":          {site(notify("/callback*"), block("handle", app)), nil},
+		"in a handle that is all":     {site(block("handle", notify("/callback*"), app)), nil},
+		"in a route that is all":      {site(block("route", notify("/callback*"), app)), nil},
+		"guarded by hand":             {site(guard, block("handle /callback*", notify(""), app), block("handle", app)), nil},
+		"several sites":               {host("a.example", notify("/callback*"), app) + host("b.example", "reverse_proxy 127.0.0.1:4000\n"), nil},
+		"two guarded sites":           {host("a.example", notify("/callback*"), app) + host("b.example", guard, app), nil},
+		"errors go to the proxy":      {site(guard, "basic_auth {\nu $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n", notify("/callback*"), block("handle_errors", app)), nil},
+		"a named route":               {"&(callback) {\n" + notify("/callback*") + "}\n" + site("invoke callback\n", app), nil},
+		"calls from the same site":    {site(notify("/callback*"), "route {\n"+signs+proxying("https://one.example")+"}\n"), nil},
+		"the address has a path":      {"http://:8443/shop* {\nbind 127.0.0.1\n" + notify("/shop/callback*") + app + "}\n", nil},
+		"inside a handle":             {site(block("handle /callback*", notify(""), app), block("handle", app)), []string{forged}},
+		"inside a handle, and no app": {site(block("handle /callback*", notify(""), app)), []string{forged}},
+		"inside handle_path":          {site(block("handle_path /pay/*", notify("/callback*"), app), app), []string{forged}},
+		"inside a route":              {site(block("route /pay/*", notify("/pay/callback*"), app), app), []string{forged}},
+		"one of two inside a handle":  {site(block("handle /a*", notify(""), app), block("handle /b*", notify(""), app)), []string{forged}},
+		"in a route, too late":        {site(block("route", "reverse_proxy /x* 127.0.0.1:3000\n", notify("/callback*"), app)), []string{forged}},
+		"forward_auth sees it first":  {site("forward_auth 127.0.0.1:4000 {\nuri /auth\n}\n", notify("/callback*"), app), []string{forged}},
+		"guard ahead of forward_auth": {site(guard, "forward_auth 127.0.0.1:4000 {\nuri /auth\n}\n", notify("/callback*"), app), nil},
+		"errors get ahead of it":      {site("basic_auth {\nu $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n", notify("/callback*"), block("handle_errors", app)), []string{forged}},
+		"errors of one of two sites": {host("a.example", notify("/callback*"), app, block("handle_errors", app)) +
+			host("b.example", "respond hi\n"), nil},
+		"another site, the same app": {host("a.example", notify("/callback*"), app) + host("b.example", app), []string{sideDoor}},
+		"an exact path":              {site(notify("/payermax/callback"), app), []string{exact + " /payermax/callback:"}},
+		"an exact path around it":    {site(guard, block("handle /payermax/callback", notify(""), app)), []string{exact + " /payermax/callback:"}},
+		"one exact path of two":      {site("@c path /a* /b\n", notify("@c"), app), []string{exact + " /b:"}},
+		"by method":                  {site("@c {\npath /callback*\nmethod POST\n}\n", notify("@c"), app), []string{byMore + " method,"}},
+		"by address, like the proxy": {site("@c {\npath /callback*\nremote_ip 192.0.2.1\n}\n", notify("@c"), "reverse_proxy @c 127.0.0.1:3000\n"), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tree := adapted(t, "{\nadmin off\n}\n"+test.config)
+			report := examined(t, "{\nadmin off\n}\n"+test.config, doctor.Options{Offline: true})
+			logged, err := loaded(t, tree)
+			require.NoError(t, err)
+			for _, words := range []string{forged, sideDoor, exact, byMore} {
+				expected := false
+				for _, want := range test.want {
+					if strings.HasPrefix(want, words) {
+						expected, words = true, want
+					}
+				}
+				assert.Equal(t, expected, strings.Contains(logged, words), "%s\n%s", words, logged)
+				found := false
+				for _, r := range resultsOf(report, "placement") {
+					assert.Equal(t, doctor.Warning, r.Outcome)
+					assert.NotEmpty(t, r.Next)
+					found = found || strings.Contains(r.Message, words)
+				}
+				assert.Equal(t, expected, found, "%s\n%v", words, report)
+			}
+		})
+	}
+}
+
+// The same in JSON, where the directive brings no guard along.
+func TestWaysPastNotifyInJSON(t *testing.T) {
+	notify := fmt.Sprintf(`{"handler":"payermax_notify","gateway_public_keys":[%q],"duplicates":"1h","app_ids":["app"]}`, writePublicKey(t, &gatewayKey().PublicKey))
+	const app, guard = `{"handler":"reverse_proxy","upstreams":[{"dial":"127.0.0.1:3000"}]}`, `{"handler":"payermax_notify_guard"}`
+	for name, test := range map[string]struct {
+		routes string
+		warned bool
+	}{
+		"no guard":                 {`{"match":[{"path":["/callback*"]}],"handle":[` + notify + `]},{"handle":[` + app + `]}`, true},
+		"a guard":                  {`{"handle":[` + guard + `]},{"match":[{"path":["/callback*"]}],"handle":[` + notify + `]},{"handle":[` + app + `]}`, false},
+		"a guard in the same list": {`{"handle":[` + guard + `,` + notify + `,` + app + `]}`, false},
+		"a guard after it":         {`{"handle":[` + notify + `,` + app + `,` + guard + `]}`, true},
+		"a guard for some":         {`{"match":[{"path":["/callback*"]}],"handle":[` + guard + `,` + notify + `]},{"handle":[` + app + `]}`, true},
+		"a guard in a group":       {`{"group":"g","handle":[` + guard + `]},{"handle":[` + notify + `]},{"handle":[` + app + `]}`, true},
+		"in a handler of others":   {`{"handle":[{"handler":"intercept","handle_response":[{"routes":[{"handle":[` + notify + `]}]}]}]}`, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tree, err := decodeTree([]byte(`{"admin":{"disabled":true},"apps":{"http":{"servers":{"s":{"listen":["127.0.0.1:8443"],"routes":[` + test.routes + `]}}}}}`))
+			require.NoError(t, err)
+			handlers := tree.handlers()
+			require.Len(t, handlers, 1)
+			assert.Equal(t, test.warned, len(handlers[0].waysPast) > 0, "%v", handlers[0].waysPast)
+			logged, err := loaded(t, tree)
+			require.NoError(t, err)
+			assert.Equal(t, test.warned, strings.Contains(logged, forged), logged)
+		})
+	}
+}
+
+// A handler that signs and has nothing behind it is an error, unless it is not
+// certain that there is nothing.
+func TestSigningForNothing(t *testing.T) {
+	signs := strings.ReplaceAll(signing, "private.key", writePrivateKey(t, merchantKey()))
+	proxied := proxying("https://one.example")
+	site := func(lines ...string) string { return ":8080 {\nbind 127.0.0.1\n" + strings.Join(lines, "") + "}\n" }
+	for name, test := range map[string]struct {
+		config  string
+		refused bool
+	}{
+		"alone":                          {site(signs), true},
+		"a proxy elsewhere":              {site("handle /a/* {\n" + signs + "}\nhandle {\n" + proxied + "}\n"), true},
+		"a proxy in another site":        {"http://a.example {\n" + signs + "}\nhttp://b.example {\n" + proxied + "}\n", true},
+		"a proxy before it":              {site("route {\n" + proxied + signs + "}\n"), true},
+		"only what answers no calls":     {site("encode\n", "payermax_health\n", signs), true},
+		"two of them":                    {site("handle /a/* {\n" + signs + "}\nhandle {\n" + strings.Replace(signs, "app_id app", "app_id other", 1) + proxied + "}\n"), true},
+		"two alike, one with a proxy":    {site("handle /a/* {\n" + signs + "}\nhandle {\n" + signs + proxied + "}\n"), false},
+		"a proxy":                        {site(signs, proxied), false},
+		"a proxy for some paths":         {site(signs, "reverse_proxy /x* https://one.example {\ntransport payermax\n}\n"), false},
+		"a proxy in a route":             {site(signs, "route {\n"+proxied+"}\n"), false},
+		"a proxy behind the block":       {site("route {\n" + signs + "}\n" + "route {\n" + proxied + "}\n"), false},
+		"a handler that we do not know":  {site(signs, "respond hi\n"), false},
+		"a named route, proxied outside": {"&(sign) {\n" + signs + "}\n" + site("route {\ninvoke sign\n"+proxied+"}\n"), false},
+		"a named route":                  {"&(sign) {\n" + signs + "}\n" + site("invoke sign\n"), true},
+		"the short form":                 {site("payermax {\ngateway uat\n" + strings.TrimPrefix(signs, "payermax_sign {\n")), false},
+		"the sandbox":                    {site("payermax {\ngateway sandbox\n}\n"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := loaded(t, adapted(t, "{\nadmin off\n}\n"+test.config))
+			if !test.refused {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, "payermax_sign: no handler follows that could send the call to PayerMax; add a reverse_proxy with transport payermax")
+			report := examined(t, test.config, doctor.Options{Offline: true})
+			assert.NotZero(t, report.Count(doctor.Problem))
+		})
+	}
+}

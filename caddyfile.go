@@ -190,6 +190,8 @@ func parsePayermax(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) 
 //	    retry_repeatable
 //
 //	    max_body_size      <size>
+//	    max_in_flight      <number>
+//	    max_wait           <duration>
 //	    timeout            <duration>
 //	}
 //

@@ -3,6 +3,7 @@ package payermax
 import (
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -57,6 +58,10 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) (known bool, err error
 		return true, unmarshalFlag(d, &h.RetryRepeatable)
 	case "max_body_size":
 		return true, unmarshalSize(d, &h.MaxBodySize)
+	case "max_in_flight":
+		return true, unmarshalCount(d, &h.MaxInFlight)
+	case "max_wait":
+		return true, unmarshalDuration(d, &h.MaxWait)
 	case "timeout":
 		return true, unmarshalDuration(d, &h.Timeout)
 	default:
@@ -125,6 +130,22 @@ func unmarshalSize(d *caddyfile.Dispenser, target *int64) error {
 		return d.Errf("%s must be a size such as 64KiB, but is %q", name, text)
 	}
 	*target = int64(size)
+	return nil
+}
+
+// unmarshalCount reads the one argument of an option whose value is a number of
+// things, at least one.
+func unmarshalCount(d *caddyfile.Dispenser, target *int) error {
+	name := d.Val()
+	var text string
+	if err := unmarshalOnce(d, *target != 0, &text); err != nil {
+		return err
+	}
+	count, err := strconv.Atoi(text)
+	if err != nil || count <= 0 {
+		return d.Errf("%s must be a positive whole number, but is %q", name, text)
+	}
+	*target = count
 	return nil
 }
 

@@ -15,7 +15,7 @@ var (
 	}
 	handlerOptions = append([]string{
 		"merchant", "endpoints", "version", "validation", "contract", "limits", "shadow", "follow_gateway_clock",
-		"retry_repeatable", "max_body_size", "timeout",
+		"retry_repeatable", "max_body_size", "max_in_flight", "max_wait", "timeout",
 	}, merchantOptions...)
 	contractOptions        = []string{"currencies", "countries", "components"}
 	limitsOptions          = []string{"max_amount", "rate", "caller_id", "caller"}

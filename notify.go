@@ -129,6 +129,10 @@ func (n *Notify) Validate() error {
 
 // ServeHTTP passes on a notification that is PayerMax's, and no other.
 func (n *Notify) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if !inFlight.enter(defaultMaxInFlight(memoryLimit())) {
+		return n.turnAway(w, r)
+	}
+	defer inFlight.leave()
 	body, refused := n.read(w, r)
 	var verifiedBy *rsa.PublicKey
 	if refused == nil {
@@ -231,6 +235,7 @@ func looksLikeVerifiedHeader(field string) bool {
 var notificationResults = []string{
 	"passed", "duplicate", "concurrent", "not_accepted",
 	"unsigned", "wrong_signature", "too_large", "method", "coding", "incomplete",
+	notifyOverload,
 }
 
 // record counts a notification and logs what became of it, without its content.

@@ -7,8 +7,10 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -42,6 +44,7 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > h.MaxBodySize {
 		return nil, tooLarge(h.MaxBodySize)
 	}
+	defer endReading(w, r)()
 	body, err := readAll(http.MaxBytesReader(w, r.Body, h.MaxBodySize), r.ContentLength)
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, tooLarge(h.MaxBodySize)
@@ -49,20 +52,48 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if refused, ok := errors.AsType[caddyhttp.HandlerError](err); ok && refused.StatusCode == http.StatusRequestEntityTooLarge {
 		return nil, tooLarge(h.MaxBodySize) // by a request_body directive further out
 	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, badRequest("the body did not arrive to its end in time; send it at once, and as many bytes as Content-Length says")
+	}
 	if err != nil {
 		return nil, badRequest("the body could not be read to its end; send as many bytes as Content-Length says")
 	}
 	return body, nil
 }
 
-// readAll reads r, in one piece if its length is known.
+// endReading has reading the body fail when the call's time is over, until stop is
+// called. It only ever shortens the time that the server gives.
+func endReading(w http.ResponseWriter, r *http.Request) (stop func()) {
+	connection := http.NewResponseController(w)
+	stopped := context.AfterFunc(r.Context(), func() {
+		_ = connection.SetReadDeadline(time.Unix(1, 0)) // long ago; not every connection can
+	})
+	return func() { stopped() }
+}
+
+// firstPiece is how much of a body is allocated before anything of it has arrived,
+// in bytes: most are smaller.
+const firstPiece = 4 << 10
+
+// readAll reads r, whose length is known if it is not negative. What is allocated
+// grows with what arrives, for nobody has to send what they announce; a small body
+// is in one piece of its own length all the same.
 func readAll(r io.Reader, length int64) ([]byte, error) {
 	if length < 0 {
 		return io.ReadAll(r)
 	}
-	body := make([]byte, length)
-	_, err := io.ReadFull(r, body)
-	return body, err
+	body := make([]byte, 0, min(length, firstPiece))
+	for int64(len(body)) < length {
+		if len(body) == cap(body) {
+			body = slices.Grow(body, int(min(length-int64(len(body)), int64(len(body)))))
+		}
+		n, err := r.Read(body[len(body):min(int64(cap(body)), length)])
+		body = body[:len(body)+n]
+		if err != nil && int64(len(body)) < length {
+			return nil, err
+		}
+	}
+	return body, nil
 }
 
 // checkContentType admits plain JSON in UTF-8 only. A content coding is refused

@@ -70,9 +70,11 @@ func (h *Handler) compare(c *call, r *http.Request, body []byte) {
 	}
 }
 
-// compareWithOwn signs as the handler does when it is not in shadow mode, with the
-// same bounds.
+// compareWithOwn signs as the handler does when it is not in shadow mode. It gives up
+// after max_wait, wherever the key is: the call need not wait for it.
 func (h *Handler) compareWithOwn(ctx context.Context, c *call, signature string, body []byte) string {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(h.MaxWait))
+	defer cancel()
 	own, err := h.gate.sign(ctx, &c.keys.signing, body, time.Duration(h.MaxWait))
 	switch {
 	case err != nil:

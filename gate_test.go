@@ -120,6 +120,7 @@ func TestGateRefusesAtOnce(t *testing.T) {
 		assert.True(t, g.isFull(maxWait))
 		assert.False(t, g.isFull(2*maxWait))
 		time.Sleep(2 * maxWait)
+		synctest.Wait()
 		assert.Equal(t, 11, a.signed)
 		assert.Zero(t, a.atOnce)
 		assert.False(t, g.isFull(maxWait))
@@ -134,6 +135,7 @@ func TestGateStopsWaiting(t *testing.T) {
 			go a.arrive(g, time.Second, time.Minute)
 		}
 		time.Sleep(999 * time.Millisecond)
+		synctest.Wait()
 		assert.Zero(t, a.refused)
 		time.Sleep(time.Millisecond)
 		synctest.Wait()

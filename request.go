@@ -84,8 +84,8 @@ func readAll(r io.Reader, length int64) ([]byte, error) {
 	}
 	body := make([]byte, 0, min(length, firstPiece))
 	for int64(len(body)) < length {
-		if len(body) == cap(body) {
-			body = slices.Grow(body, int(min(length-int64(len(body)), int64(len(body)))))
+		if len(body) == cap(body) { // quadruple, for what is outgrown is memory, too
+			body = slices.Grow(body, int(min(length-int64(len(body)), 3*int64(len(body)))))
 		}
 		n, err := r.Read(body[len(body):min(int64(cap(body)), length)])
 		body = body[:len(body)+n]

@@ -142,11 +142,18 @@ http://:%d {
 // start runs Caddy with a config that serves addr, and waits until it does.
 func start(t *testing.T, addr, config string, env []string) *sidecar {
 	t.Helper()
+	return startIn(t, nil, addr, config, env)
+}
+
+// startIn is start in a control group, if there is one.
+func startIn(t *testing.T, group *cgroup, addr, config string, env []string) *sidecar {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "Caddyfile")
 	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
 
 	s := &sidecar{addr: addr, config: file, log: new(output), exited: make(chan struct{})}
 	s.cmd = caddyCommand(t, context.Background(), env, "run", "--config", file, "--adapter", "caddyfile")
+	group.wrap(s.cmd)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	require.NoError(t, s.cmd.Start())
 	go func() {

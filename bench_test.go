@@ -140,8 +140,9 @@ func BenchmarkWithoutRSA(b *testing.B) {
 func (h *Handler) performUnsigned(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	c := h.newCall(r)
 	defer c.leave()
-	r, end := h.bounded(c, r)
+	ctx, end := context.WithDeadline(r.Context(), c.received.Add(time.Duration(h.Timeout)))
 	defer end()
+	c.end, r = end, r.WithContext(ctx)
 	var err error
 	if c.route, err = h.match(r); err != nil {
 		return err

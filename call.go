@@ -29,11 +29,13 @@ type call struct {
 	bodyRead bool
 	// inFlight is set once the call has its place among those in flight.
 	inFlight bool
-	// giveUp ends the call's context.
-	giveUp context.CancelCauseFunc
+	// end ends the call's context, and givenUp is set if that was because the
+	// process ends.
+	end     context.CancelFunc
+	givenUp atomic.Bool
 	// sent is what was last given to the next handler, and recorded whether the
 	// call has its line in the log. Others than the handler may ask, and write it.
-	sent     atomic.Pointer[sent]
+	sent     lastSent
 	recorded atomic.Bool
 
 	route route
@@ -151,7 +153,7 @@ func (h *Handler) beginSending(ctx context.Context, c *call) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if !callsUnderWay.begin(c, flight{h, c.giveUp}) {
+	if !callsUnderWay.begin(c, h) {
 		return errProcessEnds
 	}
 	return nil

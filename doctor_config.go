@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -75,11 +76,13 @@ type foundHandler struct {
 	// listen are the addresses of its server, and hosts the host names that its
 	// routes match.
 	listen, hosts []string
+	// gracePeriod is the config's, and writeTimeout that of its server.
+	gracePeriod, writeTimeout time.Duration
 }
 
 // finder collects the handlers of one server.
 type finder struct {
-	listen []string
+	server foundHandler // what all of them have in common
 	found  []foundHandler
 }
 
@@ -89,7 +92,11 @@ func (c configTree) handlers() []foundHandler {
 	var all []foundHandler
 	for _, name := range slices.Sorted(maps.Keys(servers)) {
 		server, _ := servers[name].(map[string]any)
-		f := finder{listen: textsOf(server["listen"])}
+		f := finder{server: foundHandler{
+			listen:       textsOf(server["listen"]),
+			gracePeriod:  durationOf(c.at("apps", "http", "grace_period")),
+			writeTimeout: durationOf(server["write_timeout"]),
+		}}
 		f.visit(server, nil, nil)
 		all = append(all, f.found...)
 	}
@@ -127,7 +134,9 @@ func (f *finder) visit(node any, after []any, hosts []string) {
 			after = nil
 		}
 		if name, _ := node["handler"].(string); name == "payermax" || name == "payermax_notify" {
-			f.found = append(f.found, foundHandler{name, node, firstProxy(after), f.listen, hosts})
+			h := f.server
+			h.module, h.config, h.proxy, h.hosts = name, node, firstProxy(after), hosts
+			f.found = append(f.found, h)
 		}
 		for _, name := range slices.Sorted(maps.Keys(node)) {
 			f.visit(node[name], after, hosts)

@@ -37,7 +37,7 @@ func (c *call) failed(ctx context.Context, a *answer, err error) *refusal {
 	} else {
 		f = unanswered(f.status, f.proxyError, err)
 	}
-	if errors.Is(context.Cause(ctx), context.Canceled) {
+	if errors.Is(ctx.Err(), context.Canceled) && !c.givenUp.Load() {
 		f.status = statusClientClosedRequest
 	}
 	return f
@@ -89,7 +89,7 @@ func (c *call) proxyError(ctx context.Context, a *answer, err error) string {
 	timeout, isTimeout := errors.AsType[net.Error](err)
 
 	switch {
-	case errors.Is(context.Cause(ctx), errProcessEnds):
+	case c.givenUp.Load():
 		return "connection_terminated"
 	case a.tooLarge:
 		return "http_response_body_size"

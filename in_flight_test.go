@@ -196,3 +196,14 @@ func TestBodyCountsIntoTimeout(t *testing.T) {
 	assert.Less(t, time.Since(began), 10*time.Second)
 	assert.Eventually(t, func() bool { return inFlight.count.Load() == 0 }, 5*time.Second, time.Millisecond)
 }
+
+// Numbers that cannot bound anything are refused when the config is loaded.
+func TestBoundsMustBePositive(t *testing.T) {
+	for want, h := range map[string]*Handler{
+		"max_in_flight must be positive, but is -1": {MaxInFlight: -1},
+		"max_wait must be positive, but is -1s":     {MaxWait: caddy.Duration(-time.Second)},
+	} {
+		h.Merchant = Merchant{AppID: "app", KeyRaw: keyFile(writePrivateKey(t, merchantKey()))}
+		assert.EqualError(t, provision(t, h), want)
+	}
+}

@@ -262,8 +262,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	c := h.newCall(r)
 	defer c.leave()
-	r, end := h.bounded(c, r)
+	ctx, end := context.WithDeadline(r.Context(), c.received.Add(time.Duration(h.Timeout)))
 	defer end()
+	c.end, r = end, r.WithContext(ctx)
 	answer, err := h.perform(c, w, r, next)
 	refused := asRefusal(err)
 	if refused != nil {
@@ -281,19 +282,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	// or never does, must not keep a call that was made out of the log.
 	h.record(r, c, answer, refused)
 	answer.write(w)
-	if errors.Is(context.Cause(r.Context()), errProcessEnds) {
+	if c.givenUp.Load() {
 		_ = http.NewResponseController(w).Flush() // while there is time
 	}
 	return nil
-}
-
-// bounded returns the request with all the time that the call may take, counted from
-// its arrival. The call can be given up before that.
-func (h *Handler) bounded(c *call, r *http.Request) (*http.Request, context.CancelFunc) {
-	ctx, giveUp := context.WithCancelCause(r.Context())
-	c.giveUp = giveUp
-	ctx, end := context.WithDeadline(ctx, c.received.Add(time.Duration(h.Timeout)))
-	return r.WithContext(ctx), func() { end(); giveUp(nil) }
 }
 
 // leave makes room for another call.

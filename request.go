@@ -44,7 +44,10 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > h.MaxBodySize {
 		return nil, tooLarge(h.MaxBodySize)
 	}
-	defer endReading(w, r)()
+	connection := http.NewResponseController(w)
+	if h.endReadingInTime(r.Context(), connection) {
+		defer func() { _ = connection.SetReadDeadline(time.Time{}) }() // as net/http does after a body
+	}
 	body, err := readAll(http.MaxBytesReader(w, r.Body, h.MaxBodySize), r.ContentLength)
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, tooLarge(h.MaxBodySize)
@@ -61,14 +64,16 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// endReading has reading the body fail when the call's time is over, until stop is
-// called. It only ever shortens the time that the server gives.
-func endReading(w http.ResponseWriter, r *http.Request) (stop func()) {
-	connection := http.NewResponseController(w)
-	stopped := context.AfterFunc(r.Context(), func() {
-		_ = connection.SetReadDeadline(time.Unix(1, 0)) // long ago; not every connection can
-	})
-	return func() { stopped() }
+// endReadingInTime has reading the body fail when the call's time is over, and reports
+// whether that has to be taken back after the body. The server may give less time than
+// that, but never gets to give more.
+func (h *Handler) endReadingInTime(ctx context.Context, connection *http.ResponseController) bool {
+	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if server != nil && server.ReadTimeout > 0 && server.ReadTimeout <= h.Timeout {
+		return false
+	}
+	end, _ := ctx.Deadline()
+	return connection.SetReadDeadline(end) == nil // not every connection can
 }
 
 // firstPiece is how much of a body is allocated before anything of it has arrived,

@@ -27,17 +27,11 @@ const givingUp = time.Second
 // config that was replaced are among them.
 type underWay struct {
 	mutex sync.Mutex
-	calls map[*call]flight
+	calls map[*call]*Handler
 	ended bool
 }
 
-// flight is what is needed to end a call from outside.
-type flight struct {
-	handler *Handler
-	giveUp  context.CancelCauseFunc
-}
-
-var callsUnderWay = &underWay{calls: make(map[*call]flight)}
+var callsUnderWay = &underWay{calls: make(map[*call]*Handler)}
 
 func init() {
 	// For configs that end without their servers; it is too late then for logs that
@@ -62,11 +56,11 @@ func endWithServer(ctx caddy.Context) {
 
 // begin adds a call that is about to be sent. It reports false if it must not be
 // sent any more. Otherwise leave must be called.
-func (u *underWay) begin(c *call, f flight) bool {
+func (u *underWay) begin(c *call, h *Handler) bool {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
 	if !u.ended {
-		u.calls[c] = f
+		u.calls[c] = h
 	}
 	return !u.ended
 }
@@ -85,29 +79,30 @@ func (u *underWay) end() {
 	for deadline := time.Now().Add(givingUp); u.anyOf(left) && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
-	for c, f := range left {
-		f.handler.recordCutOff(c, errProcessEnds)
+	for c, h := range left {
+		h.recordCutOff(c, errProcessEnds)
 	}
 }
 
 // giveUp gives up the calls that are not in the log yet, and returns them. From now
 // on, none begins.
-func (u *underWay) giveUp() map[*call]flight {
+func (u *underWay) giveUp() map[*call]*Handler {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
 	u.ended = true
-	left := make(map[*call]flight)
-	for c, f := range u.calls {
+	left := make(map[*call]*Handler)
+	for c, h := range u.calls {
 		if !c.recorded.Load() {
-			left[c] = f
-			f.giveUp(errProcessEnds)
+			left[c] = h
+			c.givenUp.Store(true)
+			c.end()
 		}
 	}
 	return left
 }
 
 // anyOf reports whether any of the calls is still under way.
-func (u *underWay) anyOf(calls map[*call]flight) bool {
+func (u *underWay) anyOf(calls map[*call]*Handler) bool {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
 	for c := range calls {
@@ -118,7 +113,8 @@ func (u *underWay) anyOf(calls map[*call]flight) bool {
 	return false
 }
 
-// sent is what is known of a call that another goroutine handles: it never changes.
+// sent is what is known of a call that another goroutine handles. Nobody changes the
+// body.
 type sent struct {
 	body        []byte
 	signature   string
@@ -126,20 +122,34 @@ type sent struct {
 	requestTime time.Time
 	signing     time.Duration
 	attempts    int
-	at          time.Time
+	at          time.Time // when it was noted; zero if there was nothing yet
+}
+
+// lastSent is the newest.
+type lastSent struct {
+	mutex sync.Mutex
+	sent  sent
+}
+
+func (l *lastSent) get() sent {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.sent
 }
 
 // noteSent notes what is about to be sent, for recordCutOff. It is called before the
 // call is, and for each attempt.
 func (c *call) noteSent() {
-	c.sent.Store(&sent{c.body, c.signature, c.fingerprint, c.requestTime, c.signing, max(c.attempts, 1), time.Now()})
+	c.sent.mutex.Lock()
+	defer c.sent.mutex.Unlock()
+	c.sent.sent = sent{c.body, c.signature, c.fingerprint, c.requestTime, c.signing, max(c.attempts, 1), time.Now()}
 }
 
 // recordCutOff writes the line of a call whose handler cannot, unless there is one.
 // It touches nothing that the handler may be changing.
 func (h *Handler) recordCutOff(c *call, cause error) {
-	sent := c.sent.Load()
-	if sent == nil || !c.recorded.CompareAndSwap(false, true) {
+	sent := c.sent.get()
+	if sent.at.IsZero() || !c.recorded.CompareAndSwap(false, true) {
 		return
 	}
 	known := &call{

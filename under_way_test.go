@@ -15,7 +15,7 @@ func endable(t *testing.T) *underWay {
 	t.Helper()
 	before := callsUnderWay
 	t.Cleanup(func() { callsUnderWay = before })
-	callsUnderWay = &underWay{calls: make(map[*call]flight)}
+	callsUnderWay = &underWay{calls: make(map[*call]*Handler)}
 	return callsUnderWay
 }
 

@@ -24,7 +24,9 @@ func (s *sidecar) peakMemory(t *testing.T) int { return s.memory(t, "VmHWM:") }
 
 // peakOwnMemory is the same without the pages of the program's file, which the kernel
 // can take back.
-func (s *sidecar) peakOwnMemory(t *testing.T) int { return s.memory(t, "VmHWM:") - s.memory(t, "RssFile:") }
+func (s *sidecar) peakOwnMemory(t *testing.T) int {
+	return s.memory(t, "VmHWM:") - s.memory(t, "RssFile:")
+}
 
 // memory reads a line of the process's status.
 func (s *sidecar) memory(t *testing.T, field string) int {

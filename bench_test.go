@@ -86,7 +86,7 @@ func BenchmarkOverhead(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			h, next := benchmarked(b, gateway)
 			key := &timedKey{key: merchantKey()}
-			h.merchants.only.keyring.current.Load().signing.Signer = key
+			h.merchants.only.keyring.current.Load().signing.private = key
 			// signer.Sign verifies what a key that it does not know has signed.
 			verifications := time.Duration(1 + len(gateway))
 
@@ -138,9 +138,11 @@ func BenchmarkWithoutRSA(b *testing.B) {
 
 // performUnsigned is ServeHTTP without the signature.
 func (h *Handler) performUnsigned(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	processMetrics.inFlight.Inc()
-	defer processMetrics.inFlight.Dec()
 	c := h.newCall(r)
+	defer c.leave()
+	ctx, end := context.WithDeadline(r.Context(), c.received.Add(time.Duration(h.Timeout)))
+	defer end()
+	c.end, r = end, r.WithContext(ctx)
 	var err error
 	if c.route, err = h.match(r); err != nil {
 		return err
@@ -148,6 +150,7 @@ func (h *Handler) performUnsigned(w http.ResponseWriter, r *http.Request, next c
 	if err := h.limits.admit(c, replacer(r.Context())); err != nil {
 		return err
 	}
+	c.inFlight = inFlight.enter(h.MaxInFlight)
 	body, err := h.read(w, r)
 	if err != nil {
 		return err
@@ -162,6 +165,7 @@ func (h *Handler) performUnsigned(w http.ResponseWriter, r *http.Request, next c
 	c.keys = c.merchant.keyring.current.Load()
 	c.fingerprint, c.requestTime = c.keys.signing.fingerprint, h.now()
 	c.body, c.signature = request.Fill(c.merchant.identity, c.requestTime), "signature"
+	c.noteSent()
 	observe(c.trace, processMetrics.signing.WithLabelValues(c.keys.signing.source), 0)
 	answer, err := h.send(c, r, next)
 	if err != nil {

@@ -80,9 +80,19 @@ version orderAndPay 1.4`,
 		Sets: grammar.Flag(func(h *Handler) *bool { return &h.RetryRepeatable })},
 	{Name: "max_body_size", Args: "<size>", Example: "max_body_size 128KiB",
 		Sets: grammar.Size(func(h *Handler) *int64 { return &h.MaxBodySize })},
+	{Name: "max_in_flight", Args: "<number>", Example: "max_in_flight 500",
+		Sets: grammar.Parsed(func(h *Handler) *int { return &h.MaxInFlight }, "a positive whole number", parseCount)},
+	{Name: "max_wait", Args: "<duration>", Example: "max_wait 500ms",
+		Sets: grammar.Duration(func(h *Handler) *caddy.Duration { return &h.MaxWait })},
 	{Name: "timeout", Args: "<duration>", Example: "timeout 20s",
 		Sets: grammar.Duration(func(h *Handler) *caddy.Duration { return &h.Timeout })},
 }, grammar.Lift(merchantOptions, func(h *Handler) *Merchant { return &h.Merchant }))
+
+// parseCount reads a number of things, at least one.
+func parseCount(text string) (count int, ok bool) {
+	count, err := strconv.Atoi(text)
+	return count, err == nil && count > 0
+}
 
 // readVersion reads the version of an endpoint, which is applyDropinSession if
 // none is named.

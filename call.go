@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptrace"
@@ -26,6 +27,16 @@ type call struct {
 	trace    trace.SpanContext // that surrounds the call, if it is valid
 	// bodyRead is set once the application's body was read to its end.
 	bodyRead bool
+	// inFlight is set once the call has its place among those in flight.
+	inFlight bool
+	// end ends the call's context, and givenUp is set if that was because the
+	// process ends.
+	end     context.CancelFunc
+	givenUp atomic.Bool
+	// sent is what was last given to the next handler, and recorded whether the
+	// call has its line in the log. Others than the handler may ask, and write it.
+	sent     lastSent
+	recorded atomic.Bool
 
 	route route
 	// retryRepeatable is the handler's option.
@@ -43,7 +54,7 @@ type call struct {
 	*exchange
 }
 
-// newCall begins a call.
+// newCall begins a call. All of its time, timeout, counts from here.
 func (h *Handler) newCall(r *http.Request) *call {
 	id, _ := replacer(r.Context()).GetString("http.request.uuid")
 	return &call{
@@ -98,9 +109,10 @@ func callFrom(ctx context.Context) *call {
 
 // send hands the call to the next handler and returns the gateway's answer.
 func (h *Handler) send(c *call, r *http.Request, next caddyhttp.Handler) (answered *answer, err error) {
-	ctx, cancel := context.WithTimeout(r.Context(), time.Duration(h.Timeout))
-	defer cancel()
-
+	ctx := r.Context()
+	if err := h.beginSending(ctx, c); err != nil {
+		return nil, notSentInTime(err)
+	}
 	received := &answer{header: make(http.Header)}
 	defer func() {
 		// A reverse proxy that has begun to pass on an answer and cannot finish
@@ -109,6 +121,7 @@ func (h *Handler) send(c *call, r *http.Request, next caddyhttp.Handler) (answer
 		if cause := recover(); cause == http.ErrAbortHandler {
 			answered, err = nil, c.failed(ctx, received, http.ErrAbortHandler)
 		} else if cause != nil {
+			h.recordCutOff(c, errors.New("a handler panicked"))
 			panic(cause)
 		}
 	}()
@@ -137,6 +150,17 @@ func (h *Handler) send(c *call, r *http.Request, next caddyhttp.Handler) (answer
 		return nil, c.failed(ctx, received, err)
 	}
 	return received, nil
+}
+
+// beginSending has the call followed from now on, unless it is too late to send it.
+func (h *Handler) beginSending(ctx context.Context, c *call) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if !callsUnderWay.begin(c, h) {
+		return errProcessEnds
+	}
+	return nil
 }
 
 // outgoing returns the request to the gateway. It is made anew rather than

@@ -60,7 +60,7 @@ func allRefusals() []*refusal {
 		deniedAmount(validate.Violation{}), nothingSends(),
 	}
 	exhausted := quota{rate: rate.NewLimiter(1, 0)}
-	refusals = append(refusals, asRefusal(exhausted.usedUp()), overloaded())
+	refusals = append(refusals, asRefusal(exhausted.usedUp()), overloaded(), tooManyInFlight(), notSentInTime(errProcessEnds))
 	stranger := &limits{callerID: "nobody"}
 	refusals = append(refusals, asRefusal(stranger.admit(new(call), caddy.NewReplacer())))
 
@@ -153,7 +153,7 @@ func TestErrorsPageNotifications(t *testing.T) {
 		assert.Equal(t, strconv.Itoa(refused.status), statuses[refused.result])
 		delete(statuses, refused.result)
 	}
-	assert.ElementsMatch(t, []string{"passed", "duplicate", "concurrent", "not_accepted"}, slices.Collect(maps.Keys(statuses)))
+	assert.ElementsMatch(t, []string{"passed", "duplicate", "concurrent", "not_accepted", "overload"}, slices.Collect(maps.Keys(statuses)))
 }
 
 // How the code writes the words that the page explains.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -78,6 +79,8 @@ type foundHandler struct {
 	listen, hosts []string
 	// waysPast are those of requests that get past it, if it verifies.
 	waysPast []wayPast
+	// gracePeriod is the config's, and writeTimeout that of its server.
+	gracePeriod, writeTimeout time.Duration
 }
 
 // handlers returns the handlers of this module, wherever they are nested.
@@ -86,7 +89,8 @@ func (c configTree) handlers() []foundHandler {
 	read := layout.Read(servers)
 	var all []foundHandler
 	for _, h := range read.Handlers {
-		found := foundHandler{module: h.Module, config: h.Config, proxy: h.Proxy(), listen: h.Listen, hosts: h.Hosts}
+		found := foundHandler{module: h.Module, config: h.Config, proxy: h.Proxy(), listen: h.Listen, hosts: h.Hosts,
+			gracePeriod: durationOf(c.at("apps", "http", "grace_period")), writeTimeout: durationOf(h.Server["write_timeout"])}
 		if h.Module == layout.Notify {
 			found.waysPast = waysPast(read, h)
 		}

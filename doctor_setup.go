@@ -141,7 +141,7 @@ func (t *trial) handler(f foundHandler, broken bool) doctor.Handler {
 		result, described.Gateways = t.gateways(f.proxy, h.FollowGatewayClock)
 		described.Found = append(described.Found, result)
 	}
-	described.Found = append(described.Found, h.describeSettings())
+	described.Found = append(described.Found, h.describeSettings(), timesOf(f, h).check())
 	described.Merchants = t.merchants(described.Name, h)
 	return described
 }

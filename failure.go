@@ -35,13 +35,34 @@ func (c *call) failed(ctx context.Context, a *answer, err error) *refusal {
 			f.header = http.Header{"Retry-After": {"1"}}
 		}
 	} else {
-		f.outcome = outcomeUnknown
-		f.Code = "REQUEST_TIMEOUT"
-		f.Msg = "the request was sent to PayerMax but its answer did not arrive; " +
-			"the outcome is unknown: query it before you send the request again"
+		f = unanswered(f.status, f.proxyError, err)
 	}
-	if errors.Is(ctx.Err(), context.Canceled) {
+	if errors.Is(ctx.Err(), context.Canceled) && !c.givenUp.Load() {
 		f.status = statusClientClosedRequest
+	}
+	return f
+}
+
+// unanswered says that the gateway may have received the call.
+func unanswered(status int, proxyError string, cause error) *refusal {
+	return &refusal{
+		Code: "REQUEST_TIMEOUT",
+		Msg: "the request was sent to PayerMax but its answer did not arrive; " +
+			"the outcome is unknown: query it before you send the request again",
+		status: status, proxyError: proxyError, outcome: outcomeUnknown, cause: cause,
+	}
+}
+
+// notSentInTime refuses a call that was given up before it was sent: its time is
+// over, the application has gone away, or the process ends.
+func notSentInTime(cause error) *refusal {
+	f := &refusal{
+		Code: "SYSTEM_ERROR", Msg: "there was no time left to send the request; nothing was sent, so it is safe to try again",
+		status: http.StatusServiceUnavailable, proxyError: "proxy_internal_error", outcome: outcomeNotSent,
+		header: http.Header{"Retry-After": {"1"}}, cause: cause,
+	}
+	if errors.Is(cause, context.Canceled) {
+		f.status, f.header = statusClientClosedRequest, nil
 	}
 	return f
 }
@@ -68,6 +89,8 @@ func (c *call) proxyError(ctx context.Context, a *answer, err error) string {
 	timeout, isTimeout := errors.AsType[net.Error](err)
 
 	switch {
+	case c.givenUp.Load():
+		return "connection_terminated"
 	case a.tooLarge:
 		return "http_response_body_size"
 	case isDNS && dnsError.IsTimeout:

@@ -69,7 +69,7 @@ func FuzzHandler(f *testing.F) {
 	}
 	h, _ := benchmarked(f, nil)
 	h.Validation = "off" // or next to nothing would be signed
-	key := h.merchants.only.keyring.current.Load().signing.Public().(*rsa.PublicKey)
+	key := h.merchants.only.keyring.current.Load().signing.private.Public().(*rsa.PublicKey)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var sent []byte
 		calls := 0

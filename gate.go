@@ -6,82 +6,123 @@ import (
 	"net/http"
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
 const (
-	// signaturesPerCPU is how many signatures are computed at once for each CPU.
-	// More would only make all of them slower.
-	signaturesPerCPU = 1
-	// waitingPerCPU is how many more may wait for each CPU. A signature takes
-	// about a millisecond, so that is also about how long the last one waits, or
-	// some times that where others want the CPU as well.
-	waitingPerCPU = 20
+	// paceWeight is the share of the newest signature in the pace: it follows a
+	// change of load within a dozen signatures.
+	paceWeight = 8
+	// paceStep bounds how much slower than the pace a signature can count for.
+	// Otherwise a machine that stood still for a moment would refuse its ordinary
+	// load afterwards.
+	paceStep = 4
 )
 
-// errOverloaded says that a request would wait too long for its signature.
+// errOverloaded says that a request would wait too long for its signature, or has.
 var errOverloaded = errors.New("more requests than this machine can sign")
 
-// gate bounds how many signatures are computed at once. Signing is nearly all of
+// gate bounds how long requests wait for their signatures. Signing is nearly all of
 // a request's work, so with more requests than the CPUs can sign, without it all
 // of them would wait longer and longer, until none is answered in time. With it,
 // those that cannot be signed soon are refused at once.
+//
+// How soon is a matter of time, and not of how many wait: what a signature takes
+// depends on how much of the CPU others leave, be they other containers on the node
+// or the other goroutines of this process. So the gate measures it.
 type gate struct {
+	// slots are as many as signatures are computed at once. More than the CPUs
+	// would only make all of them slower.
 	slots   chan struct{}
 	waiting atomic.Int32
-	limit   int32 // of those that wait
+	// pace is how long a signature has its slot, lately: a moving average, in
+	// nanoseconds. It is 0 before the first.
+	pace atomic.Int64
 }
 
-// signatures is the gate of the process, since its CPUs are what is short.
-var signatures = newGate(runtime.GOMAXPROCS(0))
-
-func newGate(cpus int) *gate {
-	return &gate{slots: make(chan struct{}, signaturesPerCPU*cpus), limit: int32(waitingPerCPU * cpus)}
+func newGate(slots int) *gate {
+	return &gate{slots: make(chan struct{}, slots)}
 }
 
 // isFull reports whether a request that comes now would be refused. It is asked
 // as soon as the request is read: a connection with unread bytes on it would have
 // to be closed, and to open another one costs more than to read.
-func (g *gate) isFull() bool { return g.waiting.Load() >= g.limit }
+func (g *gate) isFull(maxWait time.Duration) bool {
+	return g.tooLong(g.waiting.Load()+1, maxWait)
+}
 
-// enter waits for a turn to sign. If it returns no error, leave must be called.
-func (g *gate) enter(ctx context.Context) error {
+// tooLong reports whether the last of so many that wait would wait for longer than
+// maxWait. The first never does, whatever the pace: it may be of another time, and
+// only another signature can tell.
+func (g *gate) tooLong(waiting int32, maxWait time.Duration) bool {
+	expected := time.Duration(int64(waiting) * g.pace.Load() / int64(cap(g.slots)))
+	return waiting > 1 && expected > maxWait
+}
+
+// enter waits for a turn to sign, but not for longer than maxWait. If it returns no
+// error, leave must be called.
+func (g *gate) enter(ctx context.Context, maxWait time.Duration) error {
 	select {
 	case g.slots <- struct{}{}:
 		return nil
 	default:
 	}
 	defer g.waiting.Add(-1)
-	if g.waiting.Add(1) > g.limit {
+	if g.tooLong(g.waiting.Add(1), maxWait) {
 		return errOverloaded
 	}
+	// Signatures may become slower than they were when the wait began.
+	end := time.NewTimer(maxWait)
+	defer end.Stop()
 	select {
 	case g.slots <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	case <-end.C:
+		return errOverloaded
 	}
 }
 
-func (g *gate) leave() { <-g.slots }
+// leave gives the slot to the next, and learns from how long it was taken.
+func (g *gate) leave(entered time.Time) {
+	g.observe(time.Since(entered))
+	<-g.slots
+}
+
+// observe adds a signature to the pace.
+func (g *gate) observe(took time.Duration) {
+	for {
+		before := g.pace.Load()
+		after := int64(took)
+		if before > 0 {
+			after = before + (min(after, paceStep*before)-before)/paceWeight
+		}
+		if g.pace.CompareAndSwap(before, max(after, 1)) {
+			return
+		}
+	}
+}
 
 // sign signs when there is a turn. A key that lives elsewhere takes no CPU of
 // ours, and bounds itself.
-func (g *gate) sign(ctx context.Context, key *signingKey, body []byte) (string, error) {
-	if _, isRemote := key.Signer.(signer.ContextSigner); !isRemote {
-		if err := g.enter(ctx); err != nil {
-			return "", err
-		}
-		defer g.leave()
-		// When there is more to sign than there is time, whoever is ready to run
-		// goes first: reading a request, refusing it or answering a probe takes a
-		// fraction of a signature's time.
-		if g.waiting.Load() > 0 {
-			runtime.Gosched()
-		}
+func (g *gate) sign(ctx context.Context, key *signingKey, body []byte, maxWait time.Duration) (string, error) {
+	if _, isRemote := key.private.(signer.ContextSigner); isRemote {
+		return signer.Sign(ctx, key.private, body)
 	}
-	return signer.Sign(ctx, key.Signer, body)
+	if err := g.enter(ctx, maxWait); err != nil {
+		return "", err
+	}
+	defer g.leave(time.Now())
+	// When there is more to sign than there is time, whoever is ready to run
+	// goes first: reading a request, refusing it or answering a probe takes a
+	// fraction of a signature's time.
+	if g.waiting.Load() > 0 {
+		runtime.Gosched()
+	}
+	return signer.Sign(ctx, key.private, body)
 }
 
 // overloaded refuses a request that there is no time for.

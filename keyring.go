@@ -40,7 +40,7 @@ type keyIdentity struct{ source, fingerprint string }
 // identities are those of the key that signs or, where none does, of the keys that
 // notifications are verified with.
 func (k *keys) identities() []keyIdentity {
-	if k.signing.Signer != nil {
+	if k.signing.private != nil {
 		return []keyIdentity{{k.signing.source, k.signing.fingerprint}}
 	}
 	all := make([]keyIdentity, len(k.gateway))
@@ -59,9 +59,11 @@ func (k *keys) fingerprints() string {
 	return strings.Join(all, ", ")
 }
 
-// signingKey is a key and where it came from.
+// signingKey is a key and where it came from. The key is a field of its own: a
+// struct that embeds a crypto.Signer has none of the further methods of the key
+// inside, such as those of a signer.ContextSigner.
 type signingKey struct {
-	crypto.Signer
+	private     crypto.Signer
 	fingerprint string
 	source      string
 }
@@ -200,7 +202,7 @@ func (k *keyring) checkPair(key signingKey) error {
 	if err != nil {
 		return err
 	}
-	if !uploaded.Equal(key.Public()) {
+	if !uploaded.Equal(key.private.Public()) {
 		return fmt.Errorf("it has the fingerprint %s, but the private key belongs to %s; PayerMax would refuse every signature, so upload the public key that fits, or mount the private key that does",
 			signer.Fingerprint(uploaded), key.fingerprint)
 	}

@@ -290,6 +290,7 @@ const (
 	limitAmount   = "amount"
 	limitRate     = "rate"
 	limitOverload = "overload"
+	limitInFlight = "in_flight"
 )
 
 // denied refuses what a limit does not allow.

@@ -119,7 +119,7 @@ func TestRateIsGivenBack(t *testing.T) {
 			}
 			good := h.merchants.only.keyring.current.Load()
 			bad := *good
-			bad.signing.Signer = test.key
+			bad.signing.private = test.key
 			h.merchants.only.keyring.current.Store(&bad)
 			for range 5 {
 				w := call(test.next)

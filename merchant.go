@@ -231,7 +231,7 @@ func (m *Merchant) openKeyring(ctx caddy.Context, expanded Merchant, sandbox boo
 
 // publicKey returns the public half of the key in use.
 func (m *merchant) publicKey() (*rsa.PublicKey, error) {
-	key, ok := m.keyring.current.Load().signing.Public().(*rsa.PublicKey)
+	key, ok := m.keyring.current.Load().signing.private.Public().(*rsa.PublicKey)
 	if !ok {
 		return nil, errors.New("the signing key is no RSA key")
 	}

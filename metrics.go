@@ -17,7 +17,7 @@ const other = "other"
 // metrics are the module's counters. There is one set for the process, so that
 // they survive a reload of the config, which brings a new registry.
 type metrics struct {
-	inFlight       prometheus.Gauge
+	inFlight       *occupancy
 	requests       *prometheus.CounterVec
 	duration       *prometheus.HistogramVec
 	upstream       *prometheus.HistogramVec
@@ -38,11 +38,7 @@ type metrics struct {
 }
 
 var processMetrics = &metrics{
-	inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
-		Namespace: metricsNamespace, Subsystem: metricsSubsystem,
-		Name: "requests_in_flight",
-		Help: "Requests of applications that are being handled.",
-	}),
+	inFlight: inFlight,
 	requests: counters("requests_total",
 		"Requests of applications, by how they ended: answered, refused, not_sent, unknown or unverified.",
 		"endpoint", "outcome"),
@@ -67,12 +63,12 @@ var processMetrics = &metrics{
 		"Rules that requests broke, by the row of PayerMax's table and by what became of the request: refused or warned.",
 		"endpoint", "field", "rule", "action"),
 	limits: counters("limit_refusals_total",
-		"Requests that were refused by a limit: endpoint, caller, amount, rate, or overload when there is no time to sign them.", "limit"),
+		"Requests that were refused by a limit: endpoint, caller, amount, rate, overload when there is no time to sign them, or in_flight when there is no memory for them.", "limit"),
 	shadow: counters("shadow_signatures_total",
-		"Signatures of applications in shadow mode, by how they compare: agree, disagree or unsigned.",
+		"Signatures of applications in shadow mode, by how they compare: agree, disagree, unsigned, or skipped if the sidecar could not sign.",
 		"endpoint", "result"),
 	notifications: counters("notifications_total",
-		"Notifications, by what became of them: passed, duplicate, concurrent, not_accepted, or refused as unsigned, wrong_signature, not_a_notification, other_merchant, too_large, method, coding or incomplete.",
+		"Notifications, by what became of them: passed, duplicate, concurrent, not_accepted, or refused as unsigned, wrong_signature, not_a_notification, other_merchant, too_large, method, coding, incomplete or overload.",
 		"result"),
 	reloadFailures: counters("key_reload_failures_total",
 		"Changed keys that could not be used, so that the last good ones stayed in use.").WithLabelValues(),
@@ -118,7 +114,7 @@ func (m *metrics) announce(routes map[string]route) {
 		for _, code := range []string{applySuccess, signVerifyFailed, requestTimeOver} {
 			m.codes.WithLabelValues(rt.name, code)
 		}
-		for _, result := range []string{shadowAgree, shadowDisagree, shadowUnsigned} {
+		for _, result := range []string{shadowAgree, shadowDisagree, shadowUnsigned, shadowSkipped} {
 			m.shadow.WithLabelValues(rt.name, result)
 		}
 	}
@@ -128,7 +124,7 @@ func (m *metrics) announce(routes map[string]route) {
 	for _, result := range notificationResults {
 		m.notifications.WithLabelValues(result)
 	}
-	for _, limit := range []string{limitEndpoint, limitCaller, limitAmount, limitRate, limitOverload} {
+	for _, limit := range []string{limitEndpoint, limitCaller, limitAmount, limitRate, limitOverload, limitInFlight} {
 		m.limits.WithLabelValues(limit)
 	}
 }

@@ -29,6 +29,7 @@ func init() {
 const (
 	defaultMaxBodySize = 64 << 10
 	defaultTimeout     = 30 * time.Second
+	defaultMaxWait     = time.Second
 	defaultKeyVersion  = "1"
 )
 
@@ -109,8 +110,25 @@ type Handler struct {
 	// nothing but tiny members. Default: 65536 (64 KiB).
 	MaxBodySize int64 `json:"max_body_size,omitempty"`
 
-	// How long the exchange with the gateway may take, from connecting to the
-	// last byte of the answer. Default: `30s`.
+	// How many requests may be under way at once in the whole process, from before
+	// their bodies are read until they are answered. Those beyond are refused with
+	// `503` and `Retry-After` before their bodies are read; nothing of them is sent.
+	// Default: as many as fit into the memory limit (`GOMEMLIMIT`, or 90 % of the
+	// cgroup's), with 60 MiB for the process and 0.2 MiB for each; at least 20, at
+	// most 10000. Give it where `max_body_size` is larger than its default.
+	MaxInFlight int `json:"max_in_flight,omitempty"`
+
+	// How long a request may wait for its signature when there are more requests
+	// than the CPUs can sign. One that would wait longer is refused at once, one
+	// that did wait so long is refused then, with `503` and `Retry-After`; nothing
+	// of it is sent. Keys that live elsewhere have limits of their own.
+	// Default: `1s`.
+	MaxWait caddy.Duration `json:"max_wait,omitempty"`
+
+	// How long a call may take in all, from the arrival of the application's request
+	// to the last byte of the gateway's answer: reading the body, waiting for the
+	// signature, and the exchange. If it is over before the call was sent, nothing
+	// is sent. Default: `30s`.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
 	// Whether the embedded sandbox answers instead of the next handler, so that
@@ -122,6 +140,7 @@ type Handler struct {
 	merchants merchants
 	routes    map[string]route
 	limits    *limits
+	gate      *gate
 	sandbox   *sandbox.Gateway
 	logger    *zap.Logger
 
@@ -150,9 +169,16 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.Timeout == 0 {
 		h.Timeout = caddy.Duration(defaultTimeout)
 	}
+	if h.MaxInFlight == 0 {
+		h.MaxInFlight = defaultMaxInFlight(memoryLimit())
+	}
+	if h.MaxWait == 0 {
+		h.MaxWait = caddy.Duration(defaultMaxWait)
+	}
 	if h.Validation == "" {
 		h.Validation = validationStrict
 	}
+	h.gate = signatures()
 
 	var err error
 	if h.routes, err = h.enabledRoutes(); err != nil {
@@ -175,6 +201,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := processMetrics.register(ctx); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
+	endWithServer(ctx)
+	inFlight.setBound(h, h.MaxInFlight)
 	processMetrics.announce(h.routes)
 	for _, m := range h.merchants.all() {
 		h.use(ctx, m)
@@ -200,6 +228,7 @@ func (h *Handler) use(ctx context.Context, m *merchant) {
 // Cleanup takes the keys out of the metrics. They stay where they are, since
 // requests that began before still sign with them.
 func (h *Handler) Cleanup() error {
+	inFlight.removeBound(h)
 	for _, m := range h.merchants.all() {
 		processMetrics.keys.remove(m.keyring)
 	}
@@ -211,6 +240,10 @@ func (h *Handler) Validate() error {
 	switch {
 	case h.MaxBodySize < 0:
 		return fmt.Errorf("max_body_size must be positive, but is %d", h.MaxBodySize)
+	case h.MaxInFlight < 0:
+		return fmt.Errorf("max_in_flight must be positive, but is %d", h.MaxInFlight)
+	case h.MaxWait < 0:
+		return fmt.Errorf("max_wait must be positive, but is %v", time.Duration(h.MaxWait))
 	case h.Timeout < 0:
 		return fmt.Errorf("timeout must be positive, but is %v", time.Duration(h.Timeout))
 	case !slices.Contains(validations, h.Validation):
@@ -231,10 +264,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		h.sandbox.ServeHTTP(w, r)
 		return nil
 	}
-	processMetrics.inFlight.Inc()
-	defer processMetrics.inFlight.Dec()
-
 	c := h.newCall(r)
+	defer c.leave()
+	ctx, end := context.WithDeadline(r.Context(), c.received.Add(time.Duration(h.Timeout)))
+	defer end()
+	c.end, r = end, r.WithContext(ctx)
 	answer, err := h.perform(c, w, r, next)
 	refused := asRefusal(err)
 	if refused != nil {
@@ -249,7 +283,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	// or never does, must not keep a call that was made out of the log.
 	h.record(r, c, answer, refused)
 	answer.write(w)
+	if c.givenUp.Load() {
+		_ = http.NewResponseController(w).Flush() // while there is time
+	}
 	return nil
+}
+
+// leave makes room for another call.
+func (c *call) leave() {
+	callsUnderWay.leave(c)
+	if c.inFlight {
+		inFlight.leave()
+	}
 }
 
 // perform is the story of one request.
@@ -261,16 +306,20 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 	if err := h.limits.admit(c, replacer(r.Context())); err != nil {
 		return nil, err
 	}
+	if c.inFlight = inFlight.enter(h.MaxInFlight); !c.inFlight {
+		c.bodyRead = discard(w, r)
+		return nil, tooManyInFlight()
+	}
 	body, err := h.read(w, r)
 	if err != nil {
 		return nil, err
 	}
 	c.bodyRead = true
-	if signatures.isFull() {
-		return nil, overloaded()
-	}
 	if h.Shadow {
 		return h.passOn(c, body, r, next)
+	}
+	if h.gate.isFull(time.Duration(h.MaxWait)) {
+		return nil, overloaded()
 	}
 	request, err := h.understand(c, r, body)
 	if err != nil {
@@ -322,12 +371,13 @@ func (h *Handler) sign(ctx context.Context, c *call, key *signingKey, request *e
 	c.body = request.Fill(identity, c.requestTime)
 
 	began := time.Now()
-	c.signature, err = signatures.sign(ctx, key, c.body)
+	c.signature, err = h.gate.sign(ctx, key, c.body, time.Duration(h.MaxWait))
 	c.signing = time.Since(began)
 	observe(c.trace, processMetrics.signing.WithLabelValues(key.source), c.signing.Seconds())
 	if err != nil {
 		return signingFailed(err)
 	}
+	c.noteSent()
 	return nil
 }
 

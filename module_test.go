@@ -194,7 +194,7 @@ func TestServeHTTPEndpoints(t *testing.T) {
 func TestServeHTTPWithoutSignature(t *testing.T) {
 	h := newHandler(t)
 	broken := *h.merchants.only.keyring.current.Load()
-	broken.signing.Signer = brokenKey{broken.signing.Signer}
+	broken.signing.private = brokenKey{broken.signing.private}
 	h.merchants.only.keyring.current.Store(&broken)
 	w := serve(t, h, post(sessionBody), unreachable(t))
 	assert.Equal(t, http.StatusServiceUnavailable, w.Code)

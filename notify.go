@@ -182,6 +182,10 @@ func (n *Notify) Validate() error {
 // other.
 func (n *Notify) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	w = handover.Announce(w, r)
+	if !inFlight.enter(defaultMaxInFlight(memoryLimit())) {
+		return n.turnAway(w, r)
+	}
+	defer inFlight.leave()
 	body, verifiedBy, refused := n.understand(w, r)
 	if refused != nil {
 		n.record(refused.result, len(body), refused.status)
@@ -307,6 +311,7 @@ func verified(r *http.Request, body []byte, key *rsa.PublicKey) *http.Request {
 var notificationResults = []string{
 	"passed", "duplicate", "concurrent", "not_accepted",
 	"unsigned", "wrong_signature", "not_a_notification", "other_merchant", "too_large", "method", "coding", "incomplete",
+	notifyOverload,
 }
 
 // record counts a notification and logs what became of it, without its content.

@@ -20,6 +20,9 @@ const requestIDHeader = "Payermax-Request-Id"
 
 // record sets the placeholders, counts the call and writes its one log line.
 func (h *Handler) record(r *http.Request, c *call, a *answer, refused *refusal) {
+	if !c.recorded.CompareAndSwap(false, true) {
+		return // the process ends, and recordCutOff was faster
+	}
 	ended := outcomeAnswered
 	if refused != nil {
 		ended = refused.outcome

@@ -7,8 +7,10 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -42,6 +44,10 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > h.MaxBodySize {
 		return nil, tooLarge(h.MaxBodySize)
 	}
+	connection := http.NewResponseController(w)
+	if h.endReadingInTime(r.Context(), connection) {
+		defer func() { _ = connection.SetReadDeadline(time.Time{}) }() // as net/http does after a body
+	}
 	body, err := readAll(http.MaxBytesReader(w, r.Body, h.MaxBodySize), r.ContentLength)
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, tooLarge(h.MaxBodySize)
@@ -49,20 +55,50 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if refused, ok := errors.AsType[caddyhttp.HandlerError](err); ok && refused.StatusCode == http.StatusRequestEntityTooLarge {
 		return nil, tooLarge(h.MaxBodySize) // by a request_body directive further out
 	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, badRequest("the body did not arrive to its end in time; send it at once, and as many bytes as Content-Length says")
+	}
 	if err != nil {
 		return nil, badRequest("the body could not be read to its end; send as many bytes as Content-Length says")
 	}
 	return body, nil
 }
 
-// readAll reads r, in one piece if its length is known.
+// endReadingInTime has reading the body fail when the call's time is over, and reports
+// whether that has to be taken back after the body. The server may give less time than
+// that, but never gets to give more.
+func (h *Handler) endReadingInTime(ctx context.Context, connection *http.ResponseController) bool {
+	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if server != nil && server.ReadTimeout > 0 && server.ReadTimeout <= h.Timeout {
+		return false
+	}
+	end, _ := ctx.Deadline()
+	return connection.SetReadDeadline(end) == nil // not every connection can
+}
+
+// firstPiece is how much of a body is allocated before anything of it has arrived,
+// in bytes: most are smaller.
+const firstPiece = 4 << 10
+
+// readAll reads r, whose length is known if it is not negative. What is allocated
+// grows with what arrives, for nobody has to send what they announce; a small body
+// is in one piece of its own length all the same.
 func readAll(r io.Reader, length int64) ([]byte, error) {
 	if length < 0 {
 		return io.ReadAll(r)
 	}
-	body := make([]byte, length)
-	_, err := io.ReadFull(r, body)
-	return body, err
+	body := make([]byte, 0, min(length, firstPiece))
+	for int64(len(body)) < length {
+		if len(body) == cap(body) { // quadruple, for what is outgrown is memory, too
+			body = slices.Grow(body, int(min(length-int64(len(body)), 3*int64(len(body)))))
+		}
+		n, err := r.Read(body[len(body):min(int64(cap(body)), length)])
+		body = body[:len(body)+n]
+		if err != nil && int64(len(body)) < length {
+			return nil, err
+		}
+	}
+	return body, nil
 }
 
 // checkContentType admits plain JSON in UTF-8 only. A content coding is refused

@@ -2,6 +2,7 @@ package payermax
 
 import (
 	"bytes"
+	"context"
 	"crypto/rsa"
 	"encoding/base64"
 	"fmt"
@@ -12,7 +13,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/diagnosis"
-	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
 // How an application's own signature compares with the sidecar's.
@@ -20,6 +20,9 @@ const (
 	shadowAgree    = "agree"
 	shadowDisagree = "disagree"
 	shadowUnsigned = "unsigned"
+	// shadowSkipped is for signatures that could not be compared: the sidecar had no
+	// time to sign, or its key failed.
+	shadowSkipped = "skipped"
 )
 
 // passOn sends the application's own request, body and signature as they are,
@@ -38,6 +41,7 @@ func (h *Handler) passOn(c *call, body []byte, r *http.Request, next caddyhttp.H
 	c.body = body
 	c.signature = r.Header.Get("Sign")
 	c.authToken = r.Header.Get(authTokenHeader)
+	c.noteSent()
 	answer, err := h.send(c, r, next)
 	if err != nil {
 		return nil, err
@@ -51,24 +55,37 @@ func (h *Handler) compare(c *call, r *http.Request, body []byte) {
 	if c.merchant != nil {
 		c.keys = c.merchant.keyring.current.Load()
 	}
-	c.shadow = shadowDisagree
 	signatures := r.Header["Sign"]
 	switch {
 	case len(signatures) == 0:
 		c.shadow = shadowUnsigned
 	case len(signatures) == 1 && c.merchant != nil:
-		own, err := signer.Sign(r.Context(), c.keys.signing, body)
-		if err != nil {
-			h.logger.Error("signing for comparison failed", zap.Error(err))
-		} else if sameSignature(signatures[0], own) {
-			c.shadow = shadowAgree
-		}
+		c.shadow = h.compareWithOwn(r.Context(), c, signatures[0], body)
+	default:
+		c.shadow = shadowDisagree
 	}
 	processMetrics.shadow.WithLabelValues(c.route.name, c.shadow).Inc()
-	if c.shadow == shadowAgree {
-		return
+	if c.shadow == shadowDisagree || c.shadow == shadowUnsigned {
+		h.explain(c, signatures, body)
 	}
-	h.explain(c, signatures, body)
+}
+
+// compareWithOwn signs as the handler does when it is not in shadow mode. It gives up
+// after max_wait, wherever the key is: the call need not wait for it.
+func (h *Handler) compareWithOwn(ctx context.Context, c *call, signature string, body []byte) string {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(h.MaxWait))
+	defer cancel()
+	own, err := h.gate.sign(ctx, &c.keys.signing, body, time.Duration(h.MaxWait))
+	switch {
+	case err != nil:
+		h.logger.Warn("the application's signature was not compared, since the sidecar could not sign",
+			zap.String("request_id", c.id), zap.Error(err))
+		return shadowSkipped
+	case sameSignature(signature, own):
+		return shadowAgree
+	default:
+		return shadowDisagree
+	}
 }
 
 // explain logs why the application's signature is not the sidecar's. Finding that
@@ -85,7 +102,7 @@ func (h *Handler) explain(c *call, signatures []string, body []byte) {
 	case len(signatures) != 1:
 		warn(fmt.Sprintf("The request has %d sign headers.", len(signatures)))
 	case h.explanations.Allow():
-		key, fingerprint := c.keys.signing.Public().(*rsa.PublicKey), c.keys.signing.fingerprint
+		key, fingerprint := c.keys.signing.private.Public().(*rsa.PublicKey), c.keys.signing.fingerprint
 		go func() {
 			defer func() {
 				if cause := recover(); cause != nil {

@@ -144,6 +144,12 @@ http://:%d {
 // until it does.
 func start(t *testing.T, addr, config string, env []string) *sidecar {
 	t.Helper()
+	return startIn(t, nil, addr, config, env)
+}
+
+// startIn is start in a control group, if there is one.
+func startIn(t *testing.T, group *cgroup, addr, config string, env []string) *sidecar {
+	t.Helper()
 	name := "Caddyfile"
 	if json.Valid([]byte(config)) {
 		name = "caddy.json"
@@ -153,6 +159,7 @@ func start(t *testing.T, addr, config string, env []string) *sidecar {
 
 	s := &sidecar{addr: addr, config: file, log: new(output), exited: make(chan struct{})}
 	s.cmd = caddyCommand(t, context.Background(), env, "run", "--config", file)
+	group.wrap(s.cmd)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	require.NoError(t, s.cmd.Start())
 	go func() {

@@ -20,11 +20,20 @@ import (
 )
 
 // peakMemory returns the most memory that the process has ever had, in bytes.
-func (s *sidecar) peakMemory(t *testing.T) int {
+func (s *sidecar) peakMemory(t *testing.T) int { return s.memory(t, "VmHWM:") }
+
+// peakOwnMemory is the same without the pages of the program's file, which the kernel
+// can take back.
+func (s *sidecar) peakOwnMemory(t *testing.T) int {
+	return s.memory(t, "VmHWM:") - s.memory(t, "RssFile:")
+}
+
+// memory reads a line of the process's status.
+func (s *sidecar) memory(t *testing.T, field string) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	require.NoError(t, err)
-	_, after, found := strings.Cut(string(status), "VmHWM:")
+	_, after, found := strings.Cut(string(status), field)
 	require.True(t, found)
 	kibibytes, err := strconv.Atoi(strings.Fields(after)[0])
 	require.NoError(t, err)
@@ -46,7 +55,7 @@ type holdingGateway struct {
 
 func newHoldingGateway(t *testing.T) *holdingGateway {
 	g := &holdingGateway{release: make(chan struct{})}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	g.url = serveGateway(t, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if assert.NoError(t, err) {
 			assert.NoError(t, verify(&merchantKey().PublicKey, body, r.Header.Get("Sign")))
@@ -56,10 +65,16 @@ func newHoldingGateway(t *testing.T) *holdingGateway {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Sign", successSign())
 		_, _ = io.WriteString(w, success)
-	}))
-	t.Cleanup(server.Close)
-	g.url = server.URL
+	})
 	return g
+}
+
+// serveGateway runs a gateway until the end of the test, and returns its URL.
+func serveGateway(t *testing.T, answer http.HandlerFunc) string {
+	t.Helper()
+	server := httptest.NewServer(answer)
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
 // However large and many the bodies are, the sidecar's memory is bounded by what

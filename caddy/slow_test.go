@@ -57,6 +57,24 @@ func TestSlowClients(t *testing.T) {
 	requireSuccess(t, s.post(t, validBody()))
 }
 
+// Without the server's own timeouts, a body that does not arrive ends with the call's
+// time, and a connection that was used in time outlives it.
+func TestSlowBodyEndsWithTimeout(t *testing.T) {
+	t.Parallel()
+	gateway := newUpstream(t)
+	s := startSidecar(t, setup{gateway: gateway.url(), options: "timeout 1s"})
+	kept := s.dial(t)
+	requireSuccess(t, kept.send(t, post(validBody())))
+
+	slow := s.dial(t)
+	raw := post(validBody())
+	res := slow.send(t, raw[:len(raw)-1])
+	requireRefusal(t, res, http.StatusBadRequest, "PARAMS_INVALID")
+	assert.True(t, res.close)
+	s.requireLogged(t, res, "refused")
+	requireSuccess(t, kept.send(t, post(validBody())))
+}
+
 // slowSender is a client that takes its time to send a call, or does not send all
 // of it.
 type slowSender struct {

@@ -62,6 +62,7 @@ type server struct {
 	Listen         []string
 	Routes         json.RawMessage
 	AutomaticHTTPS struct{ Disable bool } `json:"automatic_https"`
+	WriteTimeout   time.Duration          `json:"write_timeout"`
 	TLS            []struct {
 		Client struct{ Mode string } `json:"client_authentication"`
 	} `json:"tls_connection_policies"`
@@ -154,8 +155,13 @@ func (s *server) handlers(t *testing.T) map[string]map[string]any {
 // after SIGTERM. The rest of the pod's time is the sidecar's.
 const drain = 20 * time.Second
 
+// givingUp is how long the sidecar takes to end after its grace period, if there are
+// calls left to give up.
+const givingUp = time.Second
+
 // A pod that ends has time for every call: the sidecar outlives the
-// application, a call outlives no grace period, and the kubelet kills nobody.
+// application, a call outlives neither the grace period nor the server's time to write
+// its answer, and the kubelet kills nobody.
 func TestGracePeriods(t *testing.T) {
 	t.Parallel()
 	for _, folder := range overlays(t) {
@@ -167,18 +173,19 @@ func TestGracePeriods(t *testing.T) {
 			delay, grace := c.Apps.HTTP.ShutdownDelay, c.Apps.HTTP.GracePeriod
 			assert.GreaterOrEqual(t, delay, 5*time.Second)
 			assert.Equal(t, 25*time.Second, grace)
-			assert.Greater(t, termination, delay+grace)
+			assert.Greater(t, termination, delay+grace+givingUp)
 			for _, server := range c.Apps.HTTP.Servers {
 				if handler, ok := server.handlers(t)["payermax"]; ok {
 					timeout, ok := handler["timeout"].(float64)
 					require.True(t, ok, "the default timeout is longer than the grace period")
 					assert.Less(t, time.Duration(timeout), grace)
+					assert.Less(t, time.Duration(timeout), server.WriteTimeout)
 				}
 			}
 			for _, app := range others(&p.template.Spec) {
 				if p.native { // one after the other
 					preStop := time.Duration(app.Lifecycle.PreStop.Sleep.Seconds) * time.Second
-					assert.GreaterOrEqual(t, termination, preStop+drain+delay+grace)
+					assert.GreaterOrEqual(t, termination, preStop+drain+delay+grace+givingUp)
 				} else { // at the same time
 					assert.Equal(t, []string{"sleep", "5"}, app.Lifecycle.PreStop.Exec.Command)
 					assert.GreaterOrEqual(t, delay, 5*time.Second+drain)

@@ -37,6 +37,8 @@ type Handler struct {
 	// Listen are the addresses of its server, and Hosts the host names that the
 	// routes around it match.
 	Listen, Hosts []string
+	// Server is the JSON of its server, decoded.
+	Server map[string]any
 
 	site *site
 	// matches are the matchers of the routes around it, the outermost first.
@@ -66,7 +68,7 @@ func Read(servers map[string]any) *Layout {
 	l := new(Layout)
 	for _, name := range slices.Sorted(maps.Keys(servers)) {
 		server := objectOf(servers[name])
-		w := walk{found: l, listen: textsOf(server["listen"]), named: objectOf(server["named_routes"]), invoked: make(map[string]bool)}
+		w := walk{found: l, config: server, listen: textsOf(server["listen"]), named: objectOf(server["named_routes"]), invoked: make(map[string]bool)}
 		w.server(server)
 	}
 	return l

@@ -9,6 +9,7 @@ import (
 // walk goes through one server.
 type walk struct {
 	found   *Layout
+	config  object // the server's
 	listen  []string
 	named   object
 	invoked map[string]bool // the named routes that were walked through
@@ -109,7 +110,7 @@ func (w *walk) handler(handler object, p position) (guarded bool) {
 		return true
 	case Sign, Notify:
 		w.found.Handlers = append(w.found.Handlers, Handler{
-			Module: name, Config: handler, Listen: w.listen, Hosts: p.hosts,
+			Module: name, Config: handler, Server: w.config, Listen: w.listen, Hosts: p.hosts,
 			site: p.site, matches: p.matches, after: p.after, open: p.open,
 		})
 	case "subroute":

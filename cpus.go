@@ -1,0 +1,27 @@
+package payermax
+
+import (
+	"os"
+	"runtime"
+	"sync"
+)
+
+// signatures is the gate of the process, since its CPUs are what is short. It is
+// made when it is first asked for: Caddy adjusts GOMAXPROCS before it loads a config.
+var signatures = sync.OnceValue(func() *gate { return newGate(usableCPUs()) })
+
+// usableCPUs returns how many CPUs the process really has, at least one: those that
+// it may run on, or the quota of its cgroup, of either version, rounded up, whatever
+// GOMAXPROCS asks for beyond them.
+//
+// Shares of the CPU (cpu.shares, cpu.weight; Kubernetes' requests) are not looked
+// at. They bound nothing while others leave the CPU idle; when they do not, signatures
+// take longer, and the gate sees that.
+func usableCPUs() int {
+	set := runtime.GOMAXPROCS(0)
+	if os.Getenv("GOMAXPROCS") == "" {
+		return set // the runtime, and Caddy, have looked at all that already
+	}
+	runtime.SetDefaultGOMAXPROCS()
+	return min(set, runtime.GOMAXPROCS(set))
+}

@@ -1,0 +1,209 @@
+package payermax
+
+import (
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// separate gives the test a count of its own.
+func separate(t *testing.T) {
+	t.Helper()
+	before := inFlight
+	t.Cleanup(func() { inFlight = before })
+	inFlight = &occupancy{bounds: make(map[*Handler]int)}
+}
+
+func TestDefaultMaxInFlight(t *testing.T) {
+	for name, test := range map[string]struct {
+		limit int64
+		want  int
+	}{
+		"GOMEMLIMIT of the manifests": {160 << 20, 500},
+		"90 % of 192 MiB":             {192 << 20 * 9 / 10, 564},
+		"192 MiB":                     {192 << 20, 660},
+		"1 GiB":                       {1 << 30, 4820},
+		"less than the process takes": {32 << 20, 20},
+		"just enough":                 {64 << 20, 20},
+		"plenty":                      {64 << 30, 10_000},
+		"no limit":                    {math.MaxInt64, 10_000},
+	} {
+		t.Run(name, func(t *testing.T) { assert.Equal(t, test.want, defaultMaxInFlight(test.limit)) })
+	}
+}
+
+// Those beyond the bound are refused without being read or signed, and as soon as one
+// is answered, there is room again.
+func TestMaxInFlight(t *testing.T) {
+	separate(t)
+	h := newHandler(t, func(h *Handler) { h.MaxInFlight = 3 })
+	take(t, 3)
+	r := post(sessionBody)
+	r.Body = io.NopCloser(unread{t})
+	var w *httptest.ResponseRecorder
+	increased := increase(t, func() { w = serve(t, h, r, unreachable(t)) })
+	assert.Equal(t, map[string]float64{
+		"limit_refusals_total{in_flight}":              1,
+		"requests_total{applyDropinSession,refused}":   1,
+		"request_duration_seconds{applyDropinSession}": 1,
+	}, increased)
+	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
+	assert.Equal(t, "1", w.Header().Get("Retry-After"))
+	f := refusalOf(t, w)
+	assert.Equal(t, "SYSTEM_ERROR", f.Code)
+	assert.Contains(t, f.Msg, "max_in_flight")
+
+	inFlight.leave()
+	assert.Equal(t, http.StatusOK, serve(t, h, post(sessionBody), answering(t)).Code)
+	assert.EqualValues(t, 2, inFlight.count.Load())
+}
+
+// Notifications hold memory, too.
+func TestNotificationsInFlight(t *testing.T) {
+	separate(t)
+	n := newNotify(t)
+	take(t, defaultMaxInFlight(memoryLimit()))
+	w := httptest.NewRecorder()
+	increased := increase(t, func() { require.NoError(t, n.ServeHTTP(w, post("{}"), unreachable(t))) })
+	assert.Equal(t, map[string]float64{"notifications_total{overload}": 1}, increased)
+	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
+	assert.Equal(t, "1", w.Header().Get("Retry-After"))
+	assert.Equal(t, "NOTIFICATION_REFUSED", refusalOf(t, w).Code)
+
+	inFlight.leave()
+	w = httptest.NewRecorder()
+	require.NoError(t, n.ServeHTTP(w, post("{}"), unreachable(t)))
+	assert.Equal(t, http.StatusForbidden, w.Code)
+}
+
+// take takes places as calls do.
+func take(t *testing.T, count int) {
+	t.Helper()
+	for range count {
+		require.True(t, inFlight.enter(count))
+	}
+}
+
+// unread is a body that nobody may read.
+type unread struct{ t *testing.T }
+
+func (u unread) Read([]byte) (int, error) {
+	u.t.Error("the body was read")
+	return 0, io.EOF
+}
+
+// However a call ends, it gives its place back.
+func TestPlacesComeBack(t *testing.T) {
+	separate(t)
+	h := newHandler(t, func(h *Handler) { h.MaxInFlight = 1 })
+	for name, next := range map[string]func(http.ResponseWriter, *http.Request) error{
+		"answered":   answering(t),
+		"unanswered": func(http.ResponseWriter, *http.Request) error { return io.EOF },
+		"aborted":    func(http.ResponseWriter, *http.Request) error { panic(http.ErrAbortHandler) },
+		"panic":      func(http.ResponseWriter, *http.Request) error { panic("bug") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			func() {
+				defer func() { _ = recover() }()
+				serve(t, h, post(sessionBody), next)
+			}()
+			assert.Zero(t, inFlight.count.Load())
+			serve(t, h, post("nonsense"), unreachable(t))
+			assert.Zero(t, inFlight.count.Load())
+		})
+	}
+}
+
+// The bound that is shown is the smallest of those in use.
+func TestBound(t *testing.T) {
+	separate(t)
+	assert.Equal(t, defaultMaxInFlight(memoryLimit()), inFlight.bound())
+	first := newHandler(t, func(h *Handler) { h.MaxInFlight = 30 })
+	assert.Equal(t, 30, inFlight.bound())
+	second := newHandler(t, func(h *Handler) { h.MaxInFlight = 7 })
+	assert.Equal(t, 7, inFlight.bound())
+	require.NoError(t, second.Cleanup())
+	assert.Equal(t, 30, inFlight.bound())
+	require.NoError(t, first.Cleanup())
+	assert.Equal(t, defaultMaxInFlight(memoryLimit()), inFlight.bound())
+}
+
+// What is allocated for a body is in proportion to what has arrived of it.
+func TestReadAll(t *testing.T) {
+	for _, size := range []int{0, 1, firstPiece - 1, firstPiece, firstPiece + 1, 64 << 10, 1<<20 + 7} {
+		text := strings.Repeat("x", size)
+		for name, r := range map[string]io.Reader{"at once": strings.NewReader(text), "in pieces": pieces{strings.NewReader(text)}} {
+			body, err := readAll(r, int64(size))
+			require.NoError(t, err, name)
+			assert.Equal(t, text, string(body), name)
+			_, err = readAll(strings.NewReader(text), int64(size)+1)
+			assert.Error(t, err, name)
+		}
+	}
+	stalled := &counting{Reader: strings.NewReader("{"), most: 2 * firstPiece, t: t}
+	_, err := readAll(stalled, 1<<40)
+	assert.Error(t, err)
+}
+
+// pieces reads at most seven bytes at once.
+type pieces struct{ io.Reader }
+
+func (p pieces) Read(b []byte) (int, error) { return p.Reader.Read(b[:min(len(b), 7)]) }
+
+// counting notices if it is given more room than is allowed.
+type counting struct {
+	io.Reader
+	most int
+	t    *testing.T
+}
+
+func (c *counting) Read(b []byte) (int, error) {
+	assert.LessOrEqual(c.t, len(b), c.most)
+	return c.Reader.Read(b)
+}
+
+// A body that does not arrive takes no more than the call's time, and its place is
+// free again.
+func TestBodyCountsIntoTimeout(t *testing.T) {
+	separate(t)
+	h := newHandler(t, func(h *Handler) { h.Timeout = caddy.Duration(200 * time.Millisecond) })
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		assert.NoError(t, h.ServeHTTP(w, caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nil, nil), unreachable(t)))
+	}))
+	defer server.Close()
+
+	arriving, stall := io.Pipe()
+	defer stall.Close()
+	r, err := http.NewRequest(http.MethodPost, server.URL+sessionPath, io.MultiReader(strings.NewReader(`{"data":`), arriving))
+	require.NoError(t, err)
+	r.ContentLength = 100
+	r.Header.Set("Content-Type", "application/json")
+	began := time.Now()
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	require.NoError(t, err)
+	answer.Body.Close()
+	assert.Equal(t, http.StatusBadRequest, answer.StatusCode)
+	assert.True(t, answer.Close)
+	assert.Less(t, time.Since(began), 10*time.Second)
+	assert.Eventually(t, func() bool { return inFlight.count.Load() == 0 }, 5*time.Second, time.Millisecond)
+}
+
+// Numbers that cannot bound anything are refused when the config is loaded.
+func TestBoundsMustBePositive(t *testing.T) {
+	for want, h := range map[string]*Handler{
+		"max_in_flight must be positive, but is -1": {MaxInFlight: -1},
+		"max_wait must be positive, but is -1s":     {MaxWait: caddy.Duration(-time.Second)},
+	} {
+		h.Merchant = Merchant{AppID: "app", KeyRaw: keyFile(writePrivateKey(t, merchantKey()))}
+		assert.EqualError(t, provision(t, h), want)
+	}
+}

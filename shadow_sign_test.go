@@ -1,0 +1,100 @@
+package payermax
+
+import (
+	"context"
+	"crypto"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+// remoteKey is a key that lives elsewhere and takes its time.
+type remoteKey struct {
+	crypto.Signer
+	sign func(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error)
+}
+
+func (k remoteKey) SignContext(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	return k.sign(ctx, digest, opts)
+}
+
+func (k remoteKey) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	panic("a key that lives elsewhere is asked with the call's context")
+}
+
+// signedPost is the request of an application that signs itself.
+func signedPost(t *testing.T) *http.Request {
+	t.Helper()
+	r := post(sessionBody)
+	signature, err := signer.Sign(t.Context(), merchantKey(), []byte(sessionBody))
+	require.NoError(t, err)
+	r.Header.Set("Sign", signature)
+	return r
+}
+
+// In shadow mode as well, a key that lives elsewhere is asked with the call's
+// context, and not at the gate: the CPUs are not short because of it.
+func TestShadowWithRemoteKey(t *testing.T) {
+	h := newHandler(t, func(h *Handler) { h.Shadow = true; h.Timeout = caddy.Duration(time.Minute) })
+	h.gate = newGate(1)
+	require.NoError(t, h.gate.enter(t.Context(), time.Minute))
+	setKey(h, remoteKey{merchantKey(), func(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+		assert.NotNil(t, ctx.Done())
+		return merchantKey().Sign(nil, digest, opts)
+	}})
+	logs := logged(h)
+	w := serve(t, h, signedPost(t), answering(t))
+	assert.Equal(t, http.StatusOK, w.Code)
+	assert.Equal(t, shadowAgree, logs.FilterMessage("call").All()[0].ContextMap()["shadow"])
+}
+
+// A comparison that takes too long is given up, and the call goes on without it.
+func TestShadowGivesUp(t *testing.T) {
+	h := newHandler(t, func(h *Handler) { h.Shadow = true; h.MaxWait = caddy.Duration(20 * time.Millisecond) })
+	setKey(h, remoteKey{merchantKey(), func(ctx context.Context, _ []byte, _ crypto.SignerOpts) ([]byte, error) {
+		<-ctx.Done()
+		return nil, context.Cause(ctx)
+	}})
+	logs := logged(h)
+	w := serve(t, h, signedPost(t), answering(t))
+	assert.Equal(t, http.StatusOK, w.Code)
+	assert.Equal(t, shadowSkipped, logs.FilterMessage("call").All()[0].ContextMap()["shadow"])
+}
+
+// In shadow mode as well, keys of this process sign at the gate. What there is no time
+// to compare is passed on, and is not said to disagree.
+func TestShadowAtTheGate(t *testing.T) {
+	h := newHandler(t, func(h *Handler) { h.Shadow = true; h.MaxWait = caddy.Duration(20 * time.Millisecond) })
+	h.gate = newGate(1)
+	require.NoError(t, h.gate.enter(t.Context(), time.Minute))
+	logs := logged(h)
+	var w int
+	increased := increase(t, func() { w = serve(t, h, signedPost(t), answering(t)).Code })
+	assert.Equal(t, http.StatusOK, w)
+	assert.EqualValues(t, 1, increased["shadow_signatures_total{applyDropinSession,skipped}"])
+	assert.Zero(t, logs.FilterMessageSnippet("is not the one that this sidecar").Len())
+
+	h.gate.leave(time.Now())
+	serve(t, h, signedPost(t), answering(t))
+	assert.Equal(t, shadowAgree, logs.FilterMessage("call").All()[1].ContextMap()["shadow"])
+}
+
+// A signature of a key in memory is not verified once more, in shadow mode either:
+// the key is handed on as what it is.
+func TestKeyKeepsItsKind(t *testing.T) {
+	h := newHandler(t)
+	assert.IsType(t, merchantKey(), h.merchants.only.keyring.current.Load().signing.private)
+	setKey(h, remoteKey{Signer: merchantKey()})
+	_, isRemote := h.merchants.only.keyring.current.Load().signing.private.(signer.ContextSigner)
+	assert.True(t, isRemote)
+	var key any = h.merchants.only.keyring.current.Load().signing
+	_, isSigner := key.(crypto.Signer)
+	assert.False(t, isSigner, "a struct that embeds the key would be mistaken for it")
+}

@@ -1,0 +1,167 @@
+package payermax
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// errProcessEnds is why a call is given up when the grace period is over.
+var errProcessEnds = errors.New("the process ends")
+
+// givingUp is how long calls have to end by themselves once they are given up.
+const givingUp = time.Second
+
+// underWay are the calls that are on their way to the gateway or back. Whatever was
+// signed has a line in the log, also if the process ends first, since a payment
+// that nobody knows of cannot be queried.
+//
+// There is one set for the process, because what ends is the process: calls of a
+// config that was replaced are among them.
+type underWay struct {
+	mutex sync.Mutex
+	calls map[*call]*Handler
+	ended bool
+}
+
+var callsUnderWay = &underWay{calls: make(map[*call]*Handler)}
+
+func init() {
+	// For configs that end without their servers; it is too late then for logs that
+	// Caddy has closed already.
+	caddy.OnExit(func(context.Context) { callsUnderWay.end() })
+}
+
+// endWithServer ends the calls when the process does, after the grace period and
+// before Caddy closes the logs.
+func endWithServer(ctx caddy.Context) {
+	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if !ok {
+		return // not in a server, as in tests
+	}
+	server.RegisterOnStop(func(context.Context) error {
+		if caddy.Exiting() { // and not only replaced by another config
+			callsUnderWay.end()
+		}
+		return nil
+	})
+}
+
+// begin adds a call that is about to be sent. It reports false if it must not be
+// sent any more. Otherwise leave must be called.
+func (u *underWay) begin(c *call, h *Handler) bool {
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	if !u.ended {
+		u.calls[c] = h
+	}
+	return !u.ended
+}
+
+// leave removes a call that has been answered, if it was there.
+func (u *underWay) leave(c *call) {
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	delete(u.calls, c)
+}
+
+// end gives up the calls. Most end by themselves then, with all that there is to say
+// about them. Of the others, it is logged that their outcome is unknown.
+func (u *underWay) end() {
+	left := u.giveUp()
+	for deadline := time.Now().Add(givingUp); u.anyOf(left) && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	for c, h := range left {
+		h.recordCutOff(c, errProcessEnds)
+	}
+}
+
+// giveUp gives up the calls that are not in the log yet, and returns them. From now
+// on, none begins.
+func (u *underWay) giveUp() map[*call]*Handler {
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	u.ended = true
+	left := make(map[*call]*Handler)
+	for c, h := range u.calls {
+		if !c.recorded.Load() {
+			left[c] = h
+			c.givenUp.Store(true)
+			c.end()
+		}
+	}
+	return left
+}
+
+// anyOf reports whether any of the calls is still under way.
+func (u *underWay) anyOf(calls map[*call]*Handler) bool {
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	for c := range calls {
+		if _, ok := u.calls[c]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// sent is what is known of a call that another goroutine handles. Nobody changes the
+// body.
+type sent struct {
+	body        []byte
+	signature   string
+	fingerprint string
+	requestTime time.Time
+	signing     time.Duration
+	attempts    int
+	at          time.Time // when it was noted; zero if there was nothing yet
+}
+
+// lastSent is the newest.
+type lastSent struct {
+	mutex sync.Mutex
+	sent  sent
+}
+
+func (l *lastSent) get() sent {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.sent
+}
+
+// noteSent notes what is about to be sent, for recordCutOff. It is called before the
+// call is, and for each attempt.
+func (c *call) noteSent() {
+	c.sent.mutex.Lock()
+	defer c.sent.mutex.Unlock()
+	c.sent.sent = sent{c.body, c.signature, c.fingerprint, c.requestTime, c.signing, max(c.attempts, 1), time.Now()}
+}
+
+// recordCutOff writes the line of a call whose handler cannot, unless there is one.
+// It touches nothing that the handler may be changing.
+func (h *Handler) recordCutOff(c *call, cause error) {
+	sent := c.sent.get()
+	if sent.at.IsZero() || !c.recorded.CompareAndSwap(false, true) {
+		return
+	}
+	known := &call{
+		id: c.id, received: c.received, trace: c.trace, route: c.route, merchant: c.merchant, shadow: c.shadow, warned: c.warned,
+		exchange: &exchange{
+			body: sent.body, signature: sent.signature, fingerprint: sent.fingerprint, requestTime: sent.requestTime,
+			signing: sent.signing, attempts: sent.attempts, upstream: time.Since(sent.at),
+		},
+	}
+	refused := unanswered(http.StatusBadGateway, "connection_terminated", cause)
+	known.count(outcomeUnknown, refused)
+	if entry := h.logger.Check(zapcore.ErrorLevel, "call"); entry != nil {
+		entry.Write(zap.Inline(&line{known, outcomeUnknown, refused.answer(), refused}))
+	}
+}

@@ -53,6 +53,7 @@ func init() {
 //
 // A transport http in the block becomes a transport payermax with the same
 // options. With gateway sandbox there is no reverse proxy: the sandbox answers.
+// It refuses a merchant's credentials beside it, unless sandbox is written twice.
 //
 // With a backup, the reverse proxy has two upstreams and these options, unless
 // they are given: lb_policy first, lb_retries 1, fail_duration 10s, and an
@@ -72,24 +73,18 @@ func parsePayermax(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) 
 
 	handler := new(Handler)
 	proxy := proxyOptions{directive: directive}
-	var gateway string
-	var upstreams []string
+	var gateway *gatewayOption
 	for h.NextBlock(0) {
 		segment := h.NextSegment()
 		option := caddyfile.NewDispenser(segment)
 		option.Next()
 		switch option.Val() {
 		case "gateway":
-			if gateway != "" {
+			if gateway != nil {
 				return nil, option.Err("gateway is already set")
 			}
-			args := option.RemainingArgs()
-			if len(args) == 0 || len(args) > 2 {
-				return nil, option.ArgErr()
-			}
-			gateway = args[0]
-			if upstreams, err = gatewayURLsOf(gateway, args[1:]...); err != nil {
-				return nil, option.Errf("gateway: %w", err)
+			if gateway, err = unmarshalGateway(option); err != nil {
+				return nil, err
 			}
 		default:
 			known, err := handler.unmarshalOption(option)
@@ -106,20 +101,20 @@ func parsePayermax(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) 
 	}
 
 	var handlers []json.RawMessage
-	switch gateway {
-	case "":
+	switch {
+	case gateway == nil:
 		if name := proxy.resembling("gateway"); name != "" {
 			return nil, h.Errf("unrecognized option %s; did you mean gateway?", name)
 		}
 		return nil, h.Err("gateway is required: uat, production, sandbox or a URL such as https://host")
-	case gatewaySandbox:
+	case gateway.sandbox:
 		if len(proxy.tokens) > 0 {
 			return nil, h.Errf("%s has no place here: with gateway sandbox there is no reverse proxy", proxy.tokens[0].Text)
 		}
-		handler.Sandbox = true
+		handler.Sandbox, handler.SandboxWithCredentials = true, gateway.sandboxWithCredentials
 		handlers = append(handlers, caddyconfig.JSONModuleObject(handler, "handler", "payermax", nil))
 	default:
-		reverseProxy, err := proxy.parse(h, upstreams)
+		reverseProxy, err := proxy.parse(h, gateway.upstreams)
 		if err != nil {
 			return nil, err
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,7 +66,7 @@ func (c configTree) at(path ...string) any {
 
 // foundHandler is a handler of this module in a config.
 type foundHandler struct {
-	// module is the handler's name, payermax or payermax_notify.
+	// module is the handler's name, such as payermax.
 	module string
 	config map[string]any
 	// proxy is the reverse_proxy that comes next, or nil.
@@ -77,19 +76,23 @@ type foundHandler struct {
 	listen, hosts []string
 }
 
-// finder collects the handlers of one server.
+// finder collects the handlers of one server, by the names of their modules.
 type finder struct {
-	listen []string
-	found  []foundHandler
+	modules []string
+	listen  []string
+	found   []foundHandler
 }
 
-// handlers returns the handlers of this module, wherever they are nested.
-func (c configTree) handlers() []foundHandler {
+// handlers returns the handlers that sign or verify, wherever they are nested.
+func (c configTree) handlers() []foundHandler { return c.find("payermax", "payermax_notify") }
+
+// find returns the handlers of these modules, wherever they are nested.
+func (c configTree) find(modules ...string) []foundHandler {
 	servers, _ := c.at("apps", "http", "servers").(map[string]any)
 	var all []foundHandler
 	for _, name := range slices.Sorted(maps.Keys(servers)) {
 		server, _ := servers[name].(map[string]any)
-		f := finder{listen: textsOf(server["listen"])}
+		f := finder{modules: modules, listen: textsOf(server["listen"])}
 		f.visit(server, nil, nil)
 		all = append(all, f.found...)
 	}
@@ -126,7 +129,7 @@ func (f *finder) visit(node any, after []any, hosts []string) {
 		if node["terminal"] == true {
 			after = nil
 		}
-		if name, _ := node["handler"].(string); name == "payermax" || name == "payermax_notify" {
+		if name, _ := node["handler"].(string); slices.Contains(f.modules, name) {
 			f.found = append(f.found, foundHandler{name, node, firstProxy(after), f.listen, hosts})
 		}
 		for _, name := range slices.Sorted(maps.Keys(node)) {
@@ -215,22 +218,4 @@ func (h foundHandler) isPrivate() bool {
 		address, err := caddy.ParseNetworkAddress(listen)
 		return err != nil || !address.IsUnixNetwork() && !isLoopback(address.Host)
 	})
-}
-
-// hasAdmin reports whether the config leaves Caddy's admin endpoint on, and for
-// whom.
-func (c configTree) hasAdmin() (on, beyondThisMachine bool) {
-	if c.at("admin", "disabled") == true {
-		return false, false
-	}
-	listen, _ := c.at("admin", "listen").(string)
-	if listen == "" {
-		return true, false
-	}
-	address, err := caddy.ParseNetworkAddress(listen)
-	if err != nil || address.IsUnixNetwork() {
-		return err != nil, false
-	}
-	host, _, _ := net.SplitHostPort(address.JoinHostPort(0))
-	return true, !isLoopback(host)
 }

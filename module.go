@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -115,14 +116,23 @@ type Handler struct {
 	// Whether the embedded sandbox answers instead of the next handler, so that
 	// everything works without an account, a key or a network. Keys that are not
 	// configured are generated, and a missing `app_id` is that of PayerMax's
-	// documentation.
+	// documentation. No call reaches PayerMax. Default: false.
 	Sandbox bool `json:"sandbox,omitempty"`
+
+	// Whether the embedded sandbox may have a merchant's credentials beside it:
+	// `app_id`, `merchant_no`, `sp_merchant_no`, `merchant_auth_token` or keys.
+	// Without this they are refused, since they mean that somebody takes the
+	// sandbox for PayerMax. Default: false.
+	SandboxWithCredentials bool `json:"sandbox_with_credentials,omitempty"`
 
 	merchants merchants
 	routes    map[string]route
 	limits    *limits
 	sandbox   *sandbox.Gateway
 	logger    *zap.Logger
+
+	// sandboxAnswers says whether a sandbox has answered a call, or will.
+	sandboxAnswers *atomic.Bool
 
 	// explanations are of signatures that differ, in shadow mode.
 	explanations *rate.Limiter
@@ -139,6 +149,8 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // Provision sets the defaults, expands the placeholders and loads the keys.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
+	h.sandboxAnswers = new(atomic.Bool)
+	h.sandboxAnswers.Store(h.Sandbox)
 	h.explanations = rate.NewLimiter(rate.Every(explanationInterval), 1)
 	if h.MaxBodySize == 0 {
 		h.MaxBodySize = defaultMaxBodySize
@@ -171,6 +183,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := processMetrics.register(ctx); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
+	processMetrics.sandboxes.add(h.sandboxAnswers)
+	warnOfAdminEndpoint(ctx, h.logger)
 	rememberListener(ctx)
 	processMetrics.announce(h.routes)
 	for _, m := range h.merchants.all() {
@@ -200,6 +214,7 @@ func (h *Handler) Cleanup() error {
 	for _, m := range h.merchants.all() {
 		processMetrics.keys.remove(m.keyring)
 	}
+	processMetrics.sandboxes.remove(h.sandboxAnswers)
 	return closeSandbox(h.sandbox)
 }
 
@@ -212,6 +227,8 @@ func (h *Handler) Validate() error {
 		return fmt.Errorf("timeout must be positive, but is %v", time.Duration(h.Timeout))
 	case !slices.Contains(validations, h.Validation):
 		return fmt.Errorf("validation must be strict, warn or off, but is %q", h.Validation)
+	case h.SandboxWithCredentials && !h.Sandbox:
+		return errors.New("sandbox_with_credentials has no meaning without sandbox; remove it, or set sandbox as well")
 	case h.Shadow && h.Limits != nil:
 		return errors.New("limits cannot hold in shadow mode, where the application signs; remove one of them")
 	}
@@ -242,6 +259,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	if willClose(r.Context()) {
 		answer.header.Set("Connection", "close")
+	}
+	if c.sandbox {
+		markSandbox(answer.header)
 	}
 	answer.header.Set(requestIDHeader, c.id)
 	// Before the answer is written: an application that takes its time to read it,

@@ -21,6 +21,7 @@ var adminWarning = []string{`"level":"warn"`, "admin endpoint is on", "admin off
 func TestAdminEndpointIsWarnedOf(t *testing.T) {
 	t.Parallel()
 	notify := "payermax_notify /callback {\ngateway_public_key " + publicKeyFile(t, gatewayKey()) + "\n}\n"
+	sandbox := "payermax_sandbox {\nmerchant {\napp_id app\npublic_key " + publicKeyFile(t, merchantKey()) + "\n}\n}"
 	on := func(t *testing.T) string { return "admin 127.0.0.1:" + strconv.Itoa(freePort(t)) }
 	off := func(*testing.T) string { return "admin off" }
 
@@ -32,7 +33,7 @@ func TestAdminEndpointIsWarnedOf(t *testing.T) {
 		"on":                {[]func(*testing.T) string{on}, payermaxBlock(t, setup{gateway: "uat"}), []int{1}},
 		"on, two handlers":  {[]func(*testing.T) string{on}, notify + payermaxBlock(t, setup{gateway: "uat"}), []int{1}},
 		"on, notifications": {[]func(*testing.T) string{on}, notify, []int{1}},
-		"on, none of ours":  {[]func(*testing.T) string{on}, "respond hello", []int{0}},
+		"on, a sandbox":     {[]func(*testing.T) string{on}, sandbox, []int{0}}, // whose keys are nobody's
 		"off":               {[]func(*testing.T) string{off}, payermaxBlock(t, setup{gateway: "uat"}), []int{0}},
 		"off, on, on, off":  {[]func(*testing.T) string{off, on, on, off}, payermaxBlock(t, setup{gateway: "uat"}), []int{0, 1, 2, 2}},
 		"on, off":           {[]func(*testing.T) string{on, off}, payermaxBlock(t, setup{gateway: "uat"}), []int{1, 1}},

@@ -30,14 +30,14 @@ func benchmarked(b testing.TB, gateway []*rsa.PublicKey) (*Handler, caddyhttp.Ha
 	if err != nil {
 		b.Fatal(err)
 	}
-	h := &Handler{Merchant: Merchant{AppID: "app"}, Sandbox: true}
+	h := &Handler{Merchant: Merchant{AppID: "app"}, Sandbox: true, SandboxWithCredentials: true}
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	b.Cleanup(cancel)
 	if err := h.Provision(ctx); err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = h.Cleanup() })
-	h.sandbox = nil
+	h.sandbox, h.Sandbox = nil, false
 	encoder := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
 	h.logger = zap.New(zapcore.NewCore(encoder, zapcore.AddSync(io.Discard), zap.InfoLevel))
 	h.merchants.only.keyring.current.Load().gateway = gateway

@@ -30,16 +30,14 @@ func init() {
 // payermaxBlock is what stands in a payermax block.
 type payermaxBlock struct {
 	handler *Handler
-	// gateway is as it is written, and upstreams are its URL and the backup's.
-	gateway   string
-	upstreams []string
-	proxy     proxyOptions
+	gateway *gatewayOption
+	proxy   proxyOptions
 }
 
 // payermaxOptions are the options of payermax, without those that are left to
 // reverse_proxy.
 var payermaxOptions = slices.Concat(grammar.Block[payermaxBlock]{
-	{Name: "gateway", Args: "uat|production|sandbox|<url> [<backup_url>]", Example: "gateway uat",
+	{Name: "gateway", Args: "uat|production|sandbox [sandbox]|<url> [<backup_url>]", Example: "gateway uat",
 		Sets: grammar.By(readGateway)},
 	{Name: "transport", Args: "http { ... }", Example: `gateway uat
 transport http {
@@ -48,22 +46,6 @@ transport http {
 }`,
 		Sets: grammar.By(func(d *caddyfile.Dispenser, b *payermaxBlock) error { return b.proxy.add(d.NextSegment()) })},
 }, grammar.Lift(handlerOptions, func(b *payermaxBlock) *Handler { return b.handler }))
-
-// readGateway reads where calls go.
-func readGateway(d *caddyfile.Dispenser, b *payermaxBlock) (err error) {
-	if b.gateway != "" {
-		return d.Err("gateway is already set")
-	}
-	args := d.RemainingArgs()
-	if len(args) == 0 || len(args) > 2 {
-		return d.ArgErr()
-	}
-	b.gateway = args[0]
-	if b.upstreams, err = gatewayURLsOf(b.gateway, args[1:]...); err != nil {
-		return d.Errf("gateway: %w", err)
-	}
-	return nil
-}
 
 // parsePayermax sets up the handler and the reverse proxy to PayerMax:
 //
@@ -129,20 +111,20 @@ func (b *payermaxBlock) read(option caddyfile.Segment) error {
 
 // handlers returns the handler and, unless the sandbox answers, the reverse proxy.
 func (b *payermaxBlock) handlers(h httpcaddyfile.Helper) ([]json.RawMessage, error) {
-	switch b.gateway {
-	case "":
+	switch {
+	case b.gateway == nil:
 		if name := b.proxy.resembling("gateway"); name != "" {
 			return nil, h.Errf("unrecognized option %s; did you mean gateway?", name)
 		}
 		return nil, h.Err("gateway is required: uat, production, sandbox or a URL such as https://host")
-	case gatewaySandbox:
+	case b.gateway.sandbox:
 		if len(b.proxy.tokens) > 0 {
 			return nil, h.Errf("%s has no place here: with gateway sandbox there is no reverse proxy", b.proxy.tokens[0].Text)
 		}
-		b.handler.Sandbox = true
+		b.handler.Sandbox, b.handler.SandboxWithCredentials = true, b.gateway.sandboxWithCredentials
 		return []json.RawMessage{caddyconfig.JSONModuleObject(b.handler, "handler", "payermax", nil)}, nil
 	}
-	reverseProxy, err := b.proxy.parse(h, b.upstreams)
+	reverseProxy, err := b.proxy.parse(h, b.gateway.upstreams)
 	if err != nil {
 		return nil, err
 	}

@@ -49,6 +49,8 @@ type call struct {
 	warned []validate.Violation
 	// shadow says how the application's own signature compares, in shadow mode.
 	shadow string
+	// sandbox says that a sandbox answers, and not PayerMax.
+	sandbox bool
 
 	// exchange is the present one.
 	*exchange
@@ -59,7 +61,7 @@ func (h *Handler) newCall(r *http.Request) *call {
 	id, _ := replacer(r.Context()).GetString("http.request.uuid")
 	return &call{
 		id: id, received: time.Now(), trace: trace.SpanContextFromContext(r.Context()),
-		retryRepeatable: h.RetryRepeatable, exchange: new(exchange),
+		retryRepeatable: h.RetryRepeatable, sandbox: h.Sandbox, exchange: new(exchange),
 	}
 }
 
@@ -149,6 +151,7 @@ func (h *Handler) send(c *call, r *http.Request, next caddyhttp.Handler) (answer
 	if err != nil || received.status == 0 || clientGone {
 		return nil, c.failed(ctx, received, err)
 	}
+	h.noticeSandbox(c, received.header)
 	return received, nil
 }
 

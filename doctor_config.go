@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,7 +68,7 @@ func (c configTree) at(path ...string) any {
 
 // foundHandler is a handler of this module in a config.
 type foundHandler struct {
-	// module is the handler's name, payermax or payermax_notify.
+	// module is the handler's name, such as payermax.
 	module string
 	config map[string]any
 	// proxy is the reverse_proxy that comes next, or nil.
@@ -83,12 +82,18 @@ type foundHandler struct {
 	gracePeriod, writeTimeout time.Duration
 }
 
-// handlers returns the handlers of this module, wherever they are nested.
-func (c configTree) handlers() []foundHandler {
+// handlers returns the handlers that sign or verify, wherever they are nested.
+func (c configTree) handlers() []foundHandler { return c.find(layout.Sign, layout.Notify) }
+
+// find returns the handlers of these modules, wherever they are nested.
+func (c configTree) find(modules ...string) []foundHandler {
 	servers, _ := c.at("apps", "http", "servers").(map[string]any)
 	read := layout.Read(servers)
 	var all []foundHandler
 	for _, h := range read.Handlers {
+		if !slices.Contains(modules, h.Module) {
+			continue
+		}
 		found := foundHandler{module: h.Module, config: h.Config, proxy: h.Proxy(), listen: h.Listen, hosts: h.Hosts,
 			gracePeriod: durationOf(c.at("apps", "http", "grace_period")), writeTimeout: durationOf(h.Server["write_timeout"])}
 		if h.Module == layout.Notify {
@@ -144,22 +149,4 @@ func (h foundHandler) isPrivate() bool {
 		address, err := caddy.ParseNetworkAddress(listen)
 		return err != nil || !address.IsUnixNetwork() && !isLoopback(address.Host)
 	})
-}
-
-// hasAdmin reports whether the config leaves Caddy's admin endpoint on, and for
-// whom.
-func (c configTree) hasAdmin() (on, beyondThisMachine bool) {
-	if c.at("admin", "disabled") == true {
-		return false, false
-	}
-	listen, _ := c.at("admin", "listen").(string)
-	if listen == "" {
-		return true, false
-	}
-	address, err := caddy.ParseNetworkAddress(listen)
-	if err != nil || address.IsUnixNetwork() {
-		return err != nil, false
-	}
-	host, _, _ := net.SplitHostPort(address.JoinHostPort(0))
-	return true, !isLoopback(host)
 }

@@ -84,20 +84,33 @@ func TestHandlerIsPrivate(t *testing.T) {
 	}
 }
 
-func TestConfigHasAdmin(t *testing.T) {
-	for admin, want := range map[string][2]bool{
-		`{}`:                                    {true, false},
-		`{"admin":{"disabled":true}}`:           {false, false},
-		`{"admin":{"listen":"localhost:2019"}}`: {true, false},
-		`{"admin":{"listen":"[::1]:2019"}}`:     {true, false},
-		`{"admin":{"listen":"unix//run/x"}}`:    {false, false},
-		`{"admin":{"listen":":2019"}}`:          {true, true},
-		`{"admin":{"listen":"192.0.2.1:2019"}}`: {true, true},
+func TestConfigAdminReach(t *testing.T) {
+	t.Setenv("PAYERMAX_TEST_ADMIN", "192.0.2.1:2019")
+	for admin, want := range map[string]reach{
+		`{}`:                            reachedByMachine,
+		`{"admin":{}}`:                  reachedByMachine,
+		`{"admin":{"disabled":true}}`:   reachedByNobody,
+		`{"admin":{"disabled":"true"}}`: reachedByMachine,
+		`{"admin":{"listen":"localhost:no-port"}}`:              reachedByMachine,
+		`{"admin":{"listen":"localhost:2019"}}`:                 reachedByMachine,
+		`{"admin":{"listen":"[::1]:2019"}}`:                     reachedByMachine,
+		`{"admin":{"listen":"fd/3"}}`:                           reachedByMachine,
+		`{"admin":{"listen":"unix//run/x"}}`:                    reachedByOwner,
+		`{"admin":{"listen":"unix//run/x|0600"}}`:               reachedByOwner,
+		`{"admin":{"listen":"unix//run/x|0660"}}`:               reachedByMachine,
+		`{"admin":{"listen":"unix//run/x|0222"}}`:               reachedByMachine,
+		`{"admin":{"listen":"unix//run/x|rw"}}`:                 reachedByMachine,
+		`{"admin":{"listen":"unix/@payermax"}}`:                 reachedByMachine,
+		`{"admin":{"listen":":2019"}}`:                          reachedByNetwork,
+		`{"admin":{"listen":"0.0.0.0:2019"}}`:                   reachedByNetwork,
+		`{"admin":{"listen":"192.0.2.1:2019"}}`:                 reachedByNetwork,
+		`{"admin":{"listen":"{env.PAYERMAX_TEST_ADMIN}"}}`:      reachedByNetwork,
+		`{"admin":{"disabled":false,"listen":"[::]:2019"}}`:     reachedByNetwork,
+		`{"admin":{"listen":"{env.PAYERMAX_TEST_ADMIN_GONE}"}}`: reachedByMachine,
 	} {
 		tree, err := decodeTree([]byte(admin))
 		require.NoError(t, err)
-		on, beyond := tree.hasAdmin()
-		assert.Equal(t, want, [2]bool{on, beyond}, admin)
+		assert.Equal(t, want, tree.adminReach(), admin)
 	}
 }
 

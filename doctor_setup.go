@@ -46,12 +46,8 @@ func (t *trial) setup(name string, config configTree) (doctor.Setup, doctor.Repo
 	default:
 		report = append(report, found(name, "load", doctor.Problem, doctor.Discreet(loadError.Error()), "correct the config; caddy validate shows the same"))
 	}
-	if on, beyond := config.hasAdmin(); beyond {
-		report = append(report, found(name, "admin", doctor.Problem, "Caddy's admin endpoint is open to other machines, which could give the sidecar another configuration", "write admin off into the global options"))
-	} else if on {
-		report = append(report, found(name, "admin", doctor.Warning, "Caddy's admin endpoint is on, so every process on this machine could give the sidecar another configuration", "write admin off into the global options"))
-	}
-	return setup, report
+	report = append(report, config.describeAdmin(name)...)
+	return setup, append(report, config.describeSandboxes()...)
 }
 
 // tryConfig loads the whole config, unless that would need a network that is not
@@ -133,6 +129,7 @@ func (t *trial) handler(f foundHandler, broken bool) doctor.Handler {
 		return described // which cannot be loaded either
 	}
 	described.Sandbox = h.Sandbox
+	described.Found = append(described.Found, f.describeSandbox(h)...)
 	if !f.isPrivate() {
 		described.Found = append(described.Found, found("", "listener", doctor.Warning, "it listens beyond this machine, and whoever reaches the port can have calls signed", "bind 127.0.0.1, or make sure that only the application gets there"))
 	}

@@ -124,10 +124,14 @@ func TestExamineWrongConfig(t *testing.T) {
 		"shadow":                    {site(good + "shadow"), "settings", doctor.Warning, "in shadow mode"},
 		"another site is broken":    {site(good) + ":8081 {\ntls /nowhere.pem /nowhere.key\n}", "load", doctor.Problem, "/nowhere.pem"},
 		"open to the network":       {strings.Replace(site(good), "bind 127.0.0.1", "", 1), "listener", doctor.Warning, "listens beyond this machine"},
-		"admin on":                  {strings.Replace(site(good), "admin off", "", 1), "admin", doctor.Warning, "admin endpoint is on"},
+		"admin on":                  {strings.Replace(site(good), "admin off", "", 1), "admin", doctor.Warning, "admin endpoint is on, so every process that reaches it could have Caddy read the key files"},
 		"admin for all":             {strings.Replace(site(good), "admin off", "admin :2019", 1), "admin", doctor.Problem, "open to other machines"},
 		"no proxy":                  {":8080 {\n" + signing + "\n}", "proxy", doctor.Problem, "no reverse_proxy comes after it"},
 		"a trust pool that is gone": {site(good + "transport http {\ntls_trust_pool file /nowhere.pem\n}"), "proxy", doctor.Problem, "/nowhere.pem"},
+		"the sandbox":               {site("gateway sandbox"), "gateway", doctor.Warning, "no call reaches PayerMax"},
+		"credentials beside it":     {site("gateway sandbox\napp_id app\nprivate_key " + key), "load", doctor.Problem, "a merchant's app_id, private_key, so"},
+		"and they are meant":        {site("gateway sandbox sandbox\napp_id app\nprivate_key " + key), "sandbox", doctor.Warning, "a merchant's app_id, private_key stand beside the sandbox"},
+		"the sandbox as a site":     {site(good) + "http://127.0.0.1:9000 {\npayermax_sandbox {\nmerchant {\napp_id app\npublic_key " + public + "\n}\n}\n}", "sandbox", doctor.Warning, "a sandbox answers here"},
 		"notify without key":        {site(good) + ":8443 {\npayermax_notify {\ngateway_public_key /nowhere.pub\n}\n}", "gateway public key", doctor.Problem, "/nowhere.pub: no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -182,7 +186,7 @@ func TestExamineOwnSite(t *testing.T) {
 
 // Merchants share what the handler has, and each is named by its number.
 func TestExamineSeveralMerchants(t *testing.T) {
-	report := examined(t, site(fmt.Sprintf(`gateway sandbox
+	report := examined(t, site(fmt.Sprintf(`gateway sandbox sandbox
 		sp_merchant_no SP
 		merchant 0202 {
 			app_id first

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -28,15 +29,13 @@ type trial struct {
 
 // newTrial prepares a trial. From now on, Caddy's log is silent.
 func newTrial(ctx context.Context, offline bool) (*trial, error) {
-	directory, err := os.MkdirTemp("", "payermax-doctor-")
-	if err != nil {
-		return nil, fmt.Errorf("making a temporary directory: %w", err)
-	}
-	t := &trial{offline: offline, storage: directory}
+	t := &trial{offline: offline}
+	var removeStorage func()
+	t.storage, removeStorage = trialStorage(os.TempDir(), caddy.AppDataDir())
 	t.config = &caddy.Config{Logging: silentLogging(), StorageRaw: t.storageModule()}
 	base, err := caddy.ProvisionContext(t.config)
 	if err != nil {
-		_ = os.RemoveAll(directory)
+		removeStorage()
 		return nil, fmt.Errorf("preparing Caddy: %w", err)
 	}
 	var cancel context.CancelFunc
@@ -46,9 +45,24 @@ func newTrial(ctx context.Context, offline bool) (*trial, error) {
 	t.end = func() {
 		stop()
 		unload()
-		_ = os.RemoveAll(directory)
+		removeStorage()
 	}
 	return t, nil
+}
+
+// trialStorage makes a directory for what Caddy stores, below the first of the
+// parents where one can be made. In a container with a read-only root there may be
+// no such place. Then the directory does not exist, and only a config that has to
+// store something, such as the keys of tls internal, is the worse for it: there it
+// would not run either.
+func trialStorage(parents ...string) (directory string, remove func()) {
+	const name = "payermax-doctor-"
+	for _, parent := range parents {
+		if directory, err := os.MkdirTemp(parent, name); err == nil {
+			return directory, func() { _ = os.RemoveAll(directory) }
+		}
+	}
+	return filepath.Join(parents[0], name), func() {}
 }
 
 // silentLogging logs next to nothing: the report is all that is to be read. No

@@ -21,9 +21,6 @@ const gatewaySandbox = "sandbox"
 // production, or a URL of one's own. Errors do not repeat the value, which may
 // contain a password.
 func gatewayURL(value string) (string, error) {
-	if value == gatewaySandbox {
-		return "", nil
-	}
 	if known, ok := gatewayURLs[value]; ok {
 		return known, nil
 	}
@@ -48,6 +45,9 @@ func gatewayURL(value string) (string, error) {
 // gatewayURLsOf returns the URLs of the gateway and of its backup, if there is
 // one. The backup is a URL: neither of PayerMax's environments is the other's.
 func gatewayURLsOf(gateway string, backup ...string) ([]string, error) {
+	if gateway == gatewaySandbox || slices.Contains(backup, gatewaySandbox) {
+		return nil, errors.New("the sandbox neither has a backup nor is one")
+	}
 	first, err := gatewayURL(gateway)
 	if err != nil || len(backup) == 0 {
 		return []string{first}, err
@@ -59,8 +59,6 @@ func gatewayURLsOf(gateway string, backup ...string) ([]string, error) {
 	_, isName := gatewayURLs[backup[0]]
 	isEnvironment := slices.Contains(slices.Collect(maps.Values(gatewayURLs)), second)
 	switch {
-	case gateway == gatewaySandbox || backup[0] == gatewaySandbox:
-		return nil, errors.New("the sandbox neither has a backup nor is one")
 	case isName || isEnvironment:
 		return nil, errors.New("backup: expected the URL of another host of the same environment, such as https://host")
 	case first == second:

@@ -26,9 +26,10 @@ func init() {
 //
 // The answer is `200` or `503` with a short JSON that says why, and which key is
 // in use since when; also how far the gateway's clock is ahead of ours, and when
-// it last accepted a call, once there was one. If a newer key was refused and the last good one is still in
-// use, the status is `degraded`, with the reason, and still `200`. Nothing in it
-// is secret. Other paths are left to the next handler.
+// it last accepted a call, once there was one; and `"sandbox": true` if a sandbox
+// answers in PayerMax's place. If a newer key was refused and the last good one is
+// still in use, the status is `degraded`, with the reason, and still `200`. Nothing
+// in it is secret. Other paths are left to the next handler.
 type Health struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -44,6 +45,8 @@ type health struct {
 	// Status is ok, degraded, shutting_down or no_key.
 	Status string      `json:"status"`
 	Keys   []keyHealth `json:"keys,omitempty"`
+	// Sandbox says that a sandbox answers in PayerMax's place.
+	Sandbox bool `json:"sandbox,omitempty"`
 	// ClockSkew is how far the gateway's clock is ahead of ours.
 	ClockSkew *float64 `json:"clock_skew_seconds,omitempty"`
 	// LastSuccess is when the gateway last answered APPLY_SUCCESS.
@@ -111,6 +114,7 @@ func readiness(shuttingDown bool) health {
 		}
 	}
 	slices.SortFunc(answer.Keys, func(a, b keyHealth) int { return strings.Compare(a.Fingerprint, b.Fingerprint) })
+	answer.Sandbox = processMetrics.sandboxes.isAnswering()
 	if skew, ok := processMetrics.clock.measured(); ok {
 		seconds := skew.Round(time.Millisecond).Seconds()
 		answer.ClockSkew = &seconds

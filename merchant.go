@@ -91,7 +91,12 @@ type merchant struct {
 // open expands the options and loads the keys. With sandbox, what is missing is
 // supplied.
 func (m *Merchant) open(ctx caddy.Context, sandbox bool, logger *zap.Logger) (*merchant, error) {
-	expanded, err := m.expand(caddy.NewReplacer(), sandbox)
+	repl := caddy.NewReplacer()
+	if sandbox {
+		present := m.withoutBlanks(repl)
+		m = &present
+	}
+	expanded, err := m.expand(repl, sandbox)
 	if err != nil {
 		return nil, err
 	}
@@ -114,8 +119,8 @@ func (m *Merchant) open(ctx caddy.Context, sandbox bool, logger *zap.Logger) (*m
 // the config, which Caddy's admin endpoint and autosave show, and stays as it is.
 //
 // An option that is configured but turns out empty is an error, not an absent
-// option: a missing environment variable must not switch a check off. The
-// sandbox is the exception, since it can supply everything itself.
+// option: a missing environment variable must not switch a check off. Beside the
+// sandbox, which can supply everything itself, those options are gone by now.
 func (m *Merchant) expand(repl *caddy.Replacer, sandbox bool) (Merchant, error) {
 	expanded := *m
 	expanded.GatewayPublicKeys = slices.Clone(m.GatewayPublicKeys)
@@ -129,7 +134,7 @@ func (m *Merchant) expand(repl *caddy.Replacer, sandbox bool) (Merchant, error) 
 		options = append(options, option{"gateway_public_key", path, 0, &expanded.GatewayPublicKeys[i]})
 	}
 	for _, o := range options {
-		if err := o.expand(repl, sandbox); err != nil {
+		if err := o.expand(repl, false); err != nil {
 			return expanded, err
 		}
 	}
@@ -145,8 +150,9 @@ func (m *Merchant) expand(repl *caddy.Replacer, sandbox bool) (Merchant, error) 
 // requireOptions reports what is missing, or has no place beside the sandbox.
 func (m *Merchant) requireOptions(sandbox bool) error {
 	switch {
-	case sandbox && slices.ContainsFunc(m.GatewayPublicKeys, func(path string) bool { return path != "" }):
-		return errors.New("gateway_public_key: has no place beside the sandbox, which signs with a key of its own; remove the option")
+	case sandbox && len(m.GatewayPublicKeys) > 0:
+		return errors.New("gateway_public_key: the gateway is the sandbox, which signs with a key of its own, and not PayerMax. " +
+			"For PayerMax, write gateway uat or gateway production; for the sandbox, leave gateway_public_key out")
 	case sandbox:
 		return nil
 	case m.AppID == "":
@@ -210,15 +216,12 @@ func (m *Merchant) openKeyring(ctx caddy.Context, expanded Merchant, sandbox boo
 	if err != nil {
 		return nil, fmt.Errorf("next_key: %w", err)
 	}
-	if sandbox {
-		expanded.GatewayPublicKeys = nil
-		if source == nil || source.isFile() && source.KeySource.(*KeyFile).path == "" {
-			key, err := generateKey()
-			if err != nil {
-				return nil, err
-			}
-			source = &keyHolder{generatedKey{key}, "generated"}
+	if source == nil && sandbox {
+		key, err := generateKey()
+		if err != nil {
+			return nil, err
 		}
+		source = &keyHolder{generatedKey{key}, "generated"}
 	}
 	ring := &keyring{
 		source: source, next: next,

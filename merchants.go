@@ -43,7 +43,7 @@ type matchedMerchant struct {
 func (h *Handler) openMerchants(ctx caddy.Context) error {
 	if len(h.Merchants) == 0 {
 		var err error
-		h.merchants.only, err = h.Merchant.open(ctx, h.Sandbox, h.logger)
+		h.merchants.only, err = h.openMerchant(ctx, &h.Merchant)
 		return err
 	}
 	if err := h.checkShared(); err != nil {
@@ -57,6 +57,14 @@ func (h *Handler) openMerchants(ctx caddy.Context) error {
 		}
 	}
 	return nil
+}
+
+// openMerchant makes one merchant ready.
+func (h *Handler) openMerchant(ctx caddy.Context, m *Merchant) (*merchant, error) {
+	if err := h.checkSandbox(m); err != nil {
+		return nil, err
+	}
+	return m.open(ctx, h.Sandbox, h.logger)
 }
 
 // checkShared refuses options beside the merchants that belong into each of
@@ -91,7 +99,7 @@ func (h *Handler) withShared(m Merchant) Merchant {
 // openChoice makes one of several merchants ready.
 func (h *Handler) openChoice(ctx caddy.Context, choice *MerchantChoice) error {
 	shared := h.withShared(choice.Merchant)
-	opened, err := shared.open(ctx, h.Sandbox, h.logger)
+	opened, err := h.openMerchant(ctx, &shared)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package payermax
 
 import (
 	"errors"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,6 +36,7 @@ type metrics struct {
 	lastSuccess    *lastSuccess
 	clock          *clock
 	keys           *keyCollector
+	sandboxes      *sandboxCollector
 }
 
 var processMetrics = &metrics{
@@ -77,6 +79,7 @@ var processMetrics = &metrics{
 	lastSuccess: new(lastSuccess),
 	clock:       new(clock),
 	keys:        &keyCollector{rings: make(map[*keyring]struct{})},
+	sandboxes:   &sandboxCollector{handlers: make(map[*atomic.Bool]struct{})},
 }
 
 // exchangeBuckets suit exchanges that take between some milliseconds and the
@@ -100,7 +103,7 @@ func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		m.inFlight, m.requests, m.duration, m.upstream, m.signing, m.requestBytes, m.answerBytes,
 		m.answers, m.codes, m.violations, m.limits, m.shadow, m.notifications,
-		m.reloadFailures, m.promotions, m.lastSuccess, m.clock, m.keys,
+		m.reloadFailures, m.promotions, m.lastSuccess, m.clock, m.keys, m.sandboxes,
 	}
 }
 

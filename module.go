@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -134,8 +135,14 @@ type Handler struct {
 	// Whether the embedded sandbox answers instead of the next handler, so that
 	// everything works without an account, a key or a network. Keys that are not
 	// configured are generated, and a missing `app_id` is that of PayerMax's
-	// documentation.
+	// documentation. No call reaches PayerMax. Default: false.
 	Sandbox bool `json:"sandbox,omitempty"`
+
+	// Whether the embedded sandbox may have a merchant's credentials beside it:
+	// `app_id`, `merchant_no`, `sp_merchant_no`, `merchant_auth_token` or keys.
+	// Without this they are refused, since they mean that somebody takes the
+	// sandbox for PayerMax. Default: false.
+	SandboxWithCredentials bool `json:"sandbox_with_credentials,omitempty"`
 
 	merchants merchants
 	routes    map[string]route
@@ -143,6 +150,9 @@ type Handler struct {
 	gate      *gate
 	sandbox   *sandbox.Gateway
 	logger    *zap.Logger
+
+	// sandboxAnswers says whether a sandbox has answered a call, or will.
+	sandboxAnswers *atomic.Bool
 
 	// explanations are of signatures that differ, in shadow mode.
 	explanations *rate.Limiter
@@ -162,6 +172,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.checkIsFollowed(ctx); err != nil {
 		return err
 	}
+	h.sandboxAnswers = new(atomic.Bool)
+	h.sandboxAnswers.Store(h.Sandbox)
 	h.explanations = rate.NewLimiter(rate.Every(explanationInterval), 1)
 	if h.MaxBodySize == 0 {
 		h.MaxBodySize = defaultMaxBodySize
@@ -203,6 +215,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	endWithServer(ctx)
 	inFlight.setBound(h, h.MaxInFlight)
+	processMetrics.sandboxes.add(h.sandboxAnswers)
+	warnOfAdminEndpoint(ctx, h.logger)
 	processMetrics.announce(h.routes)
 	for _, m := range h.merchants.all() {
 		h.use(ctx, m)
@@ -232,6 +246,7 @@ func (h *Handler) Cleanup() error {
 	for _, m := range h.merchants.all() {
 		processMetrics.keys.remove(m.keyring)
 	}
+	processMetrics.sandboxes.remove(h.sandboxAnswers)
 	return closeSandbox(h.sandbox)
 }
 
@@ -248,6 +263,8 @@ func (h *Handler) Validate() error {
 		return fmt.Errorf("timeout must be positive, but is %v", time.Duration(h.Timeout))
 	case !slices.Contains(validations, h.Validation):
 		return fmt.Errorf("validation must be strict, warn or off, but is %q", h.Validation)
+	case h.SandboxWithCredentials && !h.Sandbox:
+		return errors.New("sandbox_with_credentials has no meaning without sandbox; remove it, or set sandbox as well")
 	case h.Shadow && h.Limits != nil:
 		return errors.New("limits cannot hold in shadow mode, where the application signs; remove one of them")
 	}
@@ -277,6 +294,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			// Or the server would wait for the body before it sends this answer.
 			answer.header.Set("Connection", "close")
 		}
+	}
+	if c.sandbox {
+		markSandbox(answer.header)
 	}
 	answer.header.Set(requestIDHeader, c.id)
 	// Before the answer is written: an application that takes its time to read it,

@@ -142,6 +142,7 @@ func (n *Notify) Provision(ctx caddy.Context) error {
 	if n.Duplicates > 0 {
 		n.seen = newAcceptedNotifications(time.Duration(n.Duplicates))
 	}
+	warnOfAdminEndpoint(ctx, n.logger)
 	go n.keyring.watch(ctx)
 	return nil
 }

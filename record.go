@@ -98,6 +98,9 @@ func (l *line) MarshalLogObject(log zapcore.ObjectEncoder) error {
 	if l.merchant != nil {
 		log.AddString("app_id", l.merchant.identity.AppID)
 	}
+	if l.sandbox {
+		log.AddBool("sandbox", true)
+	}
 	if l.signature != "" {
 		log.AddInt("body_bytes", len(l.body))
 		log.AddString("body_sha256", digest(l.body))

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -81,8 +82,10 @@ const sandboxPath = "/sandbox/"
 // answers and notifications. It knows the Drop-In flow from the session to the
 // refund, with authorisation and capture; no payment is ever made.
 //
-// What happened in it can be seen at `/sandbox/`, and tests find their controls
-// there. Its state is in memory and begins anew when the config is loaded.
+// All that it answers has the header `Server: payermax-sandbox`, by which a
+// sidecar knows it. What happened in it can be seen at `/sandbox/`, and tests find
+// their controls there. Its state is in memory and begins anew when the config is
+// loaded.
 type Sandbox struct {
 	// The merchants whose calls are accepted. At least one is required.
 	Merchants []SandboxMerchant `json:"merchants,omitempty"`
@@ -107,6 +110,8 @@ type Sandbox struct {
 	NoControl bool `json:"no_control,omitempty"`
 
 	gateway *sandbox.Gateway
+	// answers is always true: whoever calls this site is answered by a sandbox.
+	answers *atomic.Bool
 }
 
 // SandboxMerchant is a merchant application that the sandbox knows, as
@@ -166,12 +171,19 @@ func (s *Sandbox) Provision(ctx caddy.Context) error {
 			return isLoopback(u.Hostname()) || slices.Contains(s.NotifyHosts, u.Hostname())
 		}
 	}
-	s.gateway = gateway
+	if err := processMetrics.register(ctx); err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
+	s.gateway, s.answers = gateway, new(atomic.Bool)
+	s.answers.Store(true)
+	processMetrics.sandboxes.add(s.answers)
+	ctx.Logger().Warn("a sandbox answers at this site: no call to it reaches PayerMax")
 	return nil
 }
 
 // Cleanup ends what the sandbox still has to deliver.
 func (s *Sandbox) Cleanup() error {
+	processMetrics.sandboxes.remove(s.answers)
 	return closeSandbox(s.gateway)
 }
 

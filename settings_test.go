@@ -39,7 +39,9 @@ func TestProvisionRefuses(t *testing.T) {
 		{"line break in app_id", Handler{Merchant: Merchant{AppID: "app\n", KeyRaw: keyFile(key)}}, []string{"app_id: contains characters that are not text"}},
 		{"negative size", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, MaxBodySize: -1}, []string{"max_body_size"}},
 		{"negative timeout", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, Timeout: -1}, []string{"timeout"}},
-		{"gateway key beside the sandbox", Handler{Merchant: Merchant{GatewayPublicKeys: []string{public}}, Sandbox: true}, []string{"gateway_public_key: has no place beside the sandbox"}},
+		{"gateway key beside the sandbox", Handler{Merchant: Merchant{GatewayPublicKeys: []string{public}}, Sandbox: true, SandboxWithCredentials: true},
+			[]string{"gateway_public_key: the gateway is the sandbox", "and not PayerMax. For PayerMax, write gateway uat or gateway production; for the sandbox, leave"}},
+		{"permission without the sandbox", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, SandboxWithCredentials: true}, []string{"sandbox_with_credentials has no meaning without sandbox"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := provision(t, &test.h)

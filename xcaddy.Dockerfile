@@ -2,9 +2,10 @@
 #
 #   docker build -f xcaddy.Dockerfile -t caddy-payermax .
 #
-# It runs Caddyfile.example, which listens on 127.0.0.1 only: give it the network
-# namespace of the application, as a pod does, or mount a Caddyfile of your own at
-# /etc/caddy/Caddyfile.
+# It runs Caddyfile.example, which takes its values from the environment and has no
+# default for PAYERMAX_GATEWAY: without it, the container ends at once and says so.
+# It listens on 127.0.0.1 only: give it the network namespace of the application, as
+# a pod does, or mount a Caddyfile of your own at /etc/caddy/Caddyfile.
 
 FROM caddy:2.11-builder AS build
 ARG CADDY_VERSION=v2.11.9
@@ -14,9 +15,15 @@ RUN go mod download
 COPY . .
 # The module comes from the build context; v0.0.0 only keeps xcaddy from looking
 # for a published version. Without cgo the binary needs no C library.
-RUN CGO_ENABLED=0 xcaddy build ${CADDY_VERSION} \
+#
+# The base image has XCADDY_SETCAP=1, which gives the binary a capability to bind
+# ports below 1024. COPY keeps that, and a pod that drops all capabilities then
+# cannot start the binary at all. It binds no such port.
+RUN XCADDY_SETCAP=0 CGO_ENABLED=0 xcaddy build ${CADDY_VERSION} \
 	--with github.com/caddy-payermax/caddy-payermax@v0.0.0=. \
 	--output /caddy \
+	&& capabilities=$(getcap /caddy) \
+	&& if [ -n "$capabilities" ]; then echo "the binary must have no file capability, but has: $capabilities" >&2; exit 1; fi \
 	&& /caddy list-modules | grep -q http.handlers.payermax \
 	&& mkdir /empty
 

@@ -108,7 +108,10 @@ func TestSandboxSite(t *testing.T) {
 	res := s.post(t, validBody(), "Connection: sign", "sign: x")
 	requireSession(t, res)
 	require.NoError(t, verify(&gatewayKey().PublicKey, res.body, res.header.Get("Sign")))
-	require.Contains(t, res.header.Get("Proxy-Status"), "answer verified")
+	require.Equal(t, `caddy-payermax; received-status=200; details="answer verified"; sandbox`, res.header.Get("Proxy-Status"))
+	require.Equal(t, []string{"payermax-sandbox"}, res.header["Server"])
+	s.awaitLog(t, `"level":"warn"`, "the gateway is a sandbox")
+	sandbox.awaitLog(t, `"level":"warn"`, "a sandbox answers at this site")
 
 	// What the sidecar would never send is refused there as well.
 	direct := sandbox.post(t, `{"version":"1.5","keyVersion":"1","requestTime":"`+time.Now().UTC().Format("2006-01-02T15:04:05.000-07:00")+
@@ -122,7 +125,7 @@ func TestSandboxInside(t *testing.T) {
 	t.Parallel()
 	for name, site := range map[string]string{
 		"no options":  "payermax {\ngateway sandbox\n}",
-		"own key":     "payermax {\ngateway sandbox\n" + handlerOptions(t) + "\n}",
+		"own key":     "payermax {\ngateway sandbox sandbox\n" + handlerOptions(t) + "\n}",
 		"version 1.6": "payermax {\ngateway sandbox\nversion 1.6\n}",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -133,8 +136,11 @@ func TestSandboxInside(t *testing.T) {
 			}
 			res := s.post(t, `{"data":`+block+`}`)
 			requireSession(t, res)
-			require.Contains(t, res.header.Get("Proxy-Status"), "answer verified")
-			requireRefusal(t, s.post(t, `{"data":{}}`), http.StatusBadRequest, "PARAMS_INVALID")
+			require.Equal(t, `caddy-payermax; received-status=200; details="answer verified"; sandbox`, res.header.Get("Proxy-Status"))
+			refused := s.post(t, `{"data":{}}`)
+			require.Equal(t, http.StatusBadRequest, refused.status)
+			require.Equal(t, `caddy-payermax; error=http_request_error; details="PARAMS_INVALID"; sandbox`, refused.header.Get("Proxy-Status"))
+			s.awaitLog(t, `"msg":"call"`, `"sandbox":true`, res.header.Get("Payermax-Request-Id"))
 			s.awaitLog(t, `"level":"warn"`, "the sandbox answers")
 			require.False(t, s.log.hasLine("gateway_public_key is not configured"))
 		})

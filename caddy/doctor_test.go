@@ -279,7 +279,7 @@ func TestDoctorNetwork(t *testing.T) {
 		"another time":    {skewed.URL, "clock", "problem", "5m0s behind the gateway's"},
 		"a closed port":   {"https://127.0.0.1:" + strconv.Itoa(freePort(t)), "connection", "problem", "refused"},
 		"no such host":    {"https://gateway.invalid", "address", "problem", ""},
-		"nothing to find": {"sandbox", "gateway", "ok", "nothing to connect to"},
+		"nothing to find": {"sandbox", "gateway", "warning", "no call reaches PayerMax, and there is nothing to connect to"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			options := []string{"gateway " + test.gateway}

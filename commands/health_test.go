@@ -39,7 +39,7 @@ http://localhost {
 }
 http://127.0.0.1:0 {
 	payermax {
-		gateway sandbox
+		gateway sandbox sandbox
 		app_id a
 		private_key merchant.key
 	}

@@ -39,7 +39,9 @@ shown at /sandbox/, and its public key is at /sandbox/key:
 	$ curl -o payermax.pub http://127.0.0.1:9000/sandbox/key
 
 Point a sidecar at it with "gateway http://127.0.0.1:9000" and
-"gateway_public_key payermax.pub". Notifications go to this machine only.
+"gateway_public_key payermax.pub". Its answers have "Server: payermax-sandbox", by
+which the sidecar knows and says that they are not PayerMax's. Notifications go to
+this machine only.
 `,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Flags().String("app-id", "", "The merchant application (appId) whose calls are accepted; required")

@@ -43,6 +43,32 @@ func TestCaddyfilesAreValid(t *testing.T) {
 	}
 }
 
+// A pod whose gateway is missing, or is the sandbox beside a merchant's
+// credentials, does not start, and says why.
+func TestCaddyfilesHaveNoDefaultGateway(t *testing.T) {
+	t.Parallel()
+	for _, folder := range overlays(t) {
+		t.Run(folder, func(t *testing.T) {
+			refused := map[string]string{
+				"PAYERMAX_GATEWAY": "gateway is empty", "PAYERMAX_GATEWAY=": "gateway is empty", "PAYERMAX_GATEWAY= ": "gateway is empty",
+			}
+			if filepath.Base(folder) != "sandbox" {
+				refused["PAYERMAX_GATEWAY=sandbox"] = "the gateway is the sandbox, which never calls PayerMax, but the configuration has a merchant's app_id, merchant_no, private_key, gateway_public_key,"
+				refused["PAYERMAX_GATEWAY=sandbox sandbox"] = "gateway_public_key: the gateway is the sandbox"
+			}
+			for variable, says := range refused {
+				p := newPod(t, folder, variable)
+				if filepath.Base(folder) == "shared-gateway" {
+					makeCertificates(t, p)
+				}
+				out, err := p.caddy(t, t.Context(), "validate", "--config", p.caddyfile).CombinedOutput()
+				assert.Error(t, err, variable)
+				assert.Contains(t, string(out), says, variable)
+			}
+		})
+	}
+}
+
 // config is what these tests look at of Caddy's JSON.
 type config struct {
 	Admin struct {

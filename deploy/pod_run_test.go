@@ -60,7 +60,7 @@ func TestPodWithKeys(t *testing.T) {
 func TestUnixSocketPod(t *testing.T) {
 	t.Parallel()
 	p := newPod(t, "kubernetes/overlays/unix-socket",
-		"PAYERMAX_GATEWAY=sandbox", "PAYERMAX_PRIVATE_KEY", "PAYERMAX_GATEWAY_PUBLIC_KEY", "PAYERMAX_SHUTDOWN_DELAY=10ms")
+		"PAYERMAX_GATEWAY=sandbox sandbox", "PAYERMAX_PRIVATE_KEY", "PAYERMAX_GATEWAY_PUBLIC_KEY", "PAYERMAX_SHUTDOWN_DELAY=10ms")
 	socket := p.root + "/run/payermax/payermax.sock"
 	app := client(&http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
@@ -91,7 +91,7 @@ func TestUnixSocketPod(t *testing.T) {
 func TestSharedGatewayPod(t *testing.T) {
 	t.Parallel()
 	p := newPod(t, "kubernetes/overlays/shared-gateway",
-		"PAYERMAX_GATEWAY=sandbox", "PAYERMAX_PRIVATE_KEY", "PAYERMAX_GATEWAY_PUBLIC_KEY", "PAYERMAX_SHUTDOWN_DELAY=10ms")
+		"PAYERMAX_GATEWAY=sandbox sandbox", "PAYERMAX_PRIVATE_KEY", "PAYERMAX_GATEWAY_PUBLIC_KEY", "PAYERMAX_SHUTDOWN_DELAY=10ms")
 	folder := makeCertificates(t, p)
 	process := p.run(t)
 	// The gateway's own certificate and key, which no CA of callers has signed.

@@ -14,28 +14,29 @@ const (
 )
 
 // checkClock compares this machine's clock with the gateway's, as the Date of an
-// answer shows it, by a request that has no secret in it.
-func checkClock(ctx context.Context, g Gateway) Result {
+// answer shows it, by a request that has no secret in it. The header is that
+// answer's, or nil.
+func checkClock(ctx context.Context, g Gateway) (clock Result, header http.Header) {
 	const name = "clock"
 	request, err := http.NewRequestWithContext(ctx, http.MethodHead, g.URL+"/", nil)
 	if err != nil {
-		return notChecked(name, "the gateway's URL is none")
+		return notChecked(name, "the gateway's URL is none"), nil
 	}
 	request.Header.Set("User-Agent", userAgent)
 	began := time.Now()
 	answer, err := g.client().Do(request)
 	if err != nil {
-		return notChecked(name, "a plain HEAD request for the gateway's time got no answer: %s", exchangeFailure(err))
+		return notChecked(name, "a plain HEAD request for the gateway's time got no answer: %s", exchangeFailure(err)), nil
 	}
 	answer.Body.Close()
 	arrived := time.Now()
 	date, err := http.ParseTime(answer.Header.Get("Date"))
 	if err != nil {
-		return notChecked(name, "the gateway's answers do not say what time it is there")
+		return notChecked(name, "the gateway's answers do not say what time it is there"), answer.Header
 	}
 	// The answer was dated somewhere between the two, and its fraction cut off.
 	middle := began.Add(arrived.Sub(began) / 2)
-	return judgeSkew(date.Add(500*time.Millisecond).Sub(middle), g.FollowsClock)
+	return judgeSkew(date.Add(500*time.Millisecond).Sub(middle), g.FollowsClock), answer.Header
 }
 
 // judgeSkew says what it means that the gateway's clock is ahead of ours by skew.

@@ -123,8 +123,8 @@ func (e *examination) handler(h Handler) {
 // has as well.
 func (e *examination) gateways(ctx context.Context, h Handler) {
 	if h.Sandbox {
-		e.add(h.Name, ok("gateway", "the sandbox in the sidecar's own process answers, so there is nothing to connect to").
-			then("for PayerMax's own test environment, write gateway uat"))
+		e.add(h.Name, warning("gateway", "the sandbox in the sidecar's own process answers, so no call reaches PayerMax, and there is nothing to connect to").
+			then("for PayerMax, write gateway uat or gateway production"))
 		return
 	}
 	for _, g := range h.Gateways {

@@ -162,7 +162,20 @@ func checkNetwork(ctx context.Context, g Gateway) (results []Result, reached boo
 	if encryption.Outcome == Problem {
 		return results, false
 	}
-	return append(results, checkClock(ctx, g)), true
+	clock, header := checkClock(ctx, g)
+	return append(append(results, clock), checkWhoAnswers(header)...), true
+}
+
+// sandboxServer is the Server header of a sandbox.
+const sandboxServer = "payermax-sandbox"
+
+// checkWhoAnswers warns if the header of an answer is that of a sandbox.
+func checkWhoAnswers(header http.Header) []Result {
+	if header.Get("Server") != sandboxServer {
+		return nil
+	}
+	return []Result{warning("sandbox", "a sandbox answers there, and no call to it reaches PayerMax").
+		then("for PayerMax, write gateway uat or gateway production")}
 }
 
 // checkAddress resolves the gateway's name.

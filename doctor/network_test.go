@@ -271,13 +271,13 @@ func TestCheckClock(t *testing.T) {
 				w.WriteHeader(http.StatusNotFound)
 			}))
 			defer server.Close()
-			result := checkClock(t.Context(), Gateway{URL: server.URL, FollowsClock: test.follows})
+			result, _ := checkClock(t.Context(), Gateway{URL: server.URL, FollowsClock: test.follows})
 			assert.Equal(t, test.outcome, result.Outcome)
 			assert.Contains(t, result.Message, test.message)
 			assert.Equal(t, test.outcome == Problem || test.outcome == Warning, result.Next != "")
 		})
 	}
-	result := checkClock(t.Context(), Gateway{URL: strings.Replace(serveConnections(t, func(conn net.Conn) {}), "https", "http", 1)})
+	result, _ := checkClock(t.Context(), Gateway{URL: strings.Replace(serveConnections(t, func(conn net.Conn) {}), "https", "http", 1)})
 	assert.Equal(t, NotChecked, result.Outcome)
 	assert.Contains(t, result.Message, "got no answer")
 }

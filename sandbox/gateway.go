@@ -20,6 +20,10 @@ const (
 	// maxBody bounds what is read of one request. PayerMax documents no limit; a request is rarely above one kilobyte.
 	maxBody = 1 << 20
 
+	// ServerName is the Server header of everything that a Gateway answers, by which its answers, which are signed like
+	// PayerMax's, can be told from those.
+	ServerName = "payermax-sandbox"
+
 	// minKeyBits is the length the page "Signature rules" prescribes for every key.
 	minKeyBits = 2048
 )
@@ -125,6 +129,7 @@ func (g *Gateway) Close(ctx context.Context) error {
 
 // ServeHTTP answers one request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Server", ServerName)
 	if strings.HasPrefix(r.URL.Path, controlPath) {
 		g.serveSandbox(w, r)
 		return

@@ -15,9 +15,10 @@ import (
 
 // The names of the handlers that matter here.
 const (
-	Sign   = "payermax"
-	Notify = "payermax_notify"
-	Guard  = "payermax_notify_guard"
+	Sign    = "payermax"
+	Notify  = "payermax_notify"
+	Guard   = "payermax_notify_guard"
+	Sandbox = "payermax_sandbox"
 )
 
 // Layout is what was found in the servers of a config.
@@ -30,7 +31,7 @@ type Layout struct {
 
 // Handler is a handler of this module, and where it stands.
 type Handler struct {
-	// Module is its name, [Sign] or [Notify].
+	// Module is its name, [Sign], [Notify] or [Sandbox].
 	Module string
 	// Config is its JSON, decoded.
 	Config map[string]any

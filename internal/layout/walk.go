@@ -108,7 +108,7 @@ func (w *walk) handler(handler object, p position) (guarded bool) {
 	switch name := nameOf(handler); name {
 	case Guard:
 		return true
-	case Sign, Notify:
+	case Sign, Notify, Sandbox:
 		w.found.Handlers = append(w.found.Handlers, Handler{
 			Module: name, Config: handler, Server: w.config, Listen: w.listen, Hosts: p.hosts,
 			site: p.site, matches: p.matches, after: p.after, open: p.open,

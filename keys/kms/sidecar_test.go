@@ -45,7 +45,7 @@ func TestSidecarSignsWithSoftHSM(t *testing.T) {
 	bind 127.0.0.1
 	payermax_health
 	payermax /aggregate-pay/* {
-		gateway sandbox
+		gateway sandbox sandbox
 		key %s
 	}
 }

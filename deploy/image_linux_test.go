@@ -1,0 +1,196 @@
+package deploy
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The build's own commands leave no capability on the binary although the base
+// image asks for one, and fail if there is one all the same.
+func TestImageBuildLeavesNoCapability(t *testing.T) {
+	t.Parallel()
+	tool(t, "getcap")
+	binary := caddy(t)
+	var build string
+	for _, i := range stages(t)[0] {
+		if i.name == "RUN" && strings.Contains(i.rest, "xcaddy build") {
+			build = i.rest
+		}
+	}
+	require.NotEmpty(t, build)
+
+	for name, test := range map[string]struct {
+		xcaddy string // the condition on which it sets the capability
+		fails  bool
+	}{
+		"as the base image has it":    {`[ "$XCADDY_SETCAP" = 1 ]`, false},
+		"whatever the variable says":  {`true`, true},
+		"a variable of another name":  {`[ "$XCADDY_SETCAP" = 1 ] || [ -n "$XCADDY_CAPABILITIES" ]`, true},
+		"no such feature in the tool": {`false`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder := t.TempDir()
+			capable := filepath.Join(folder, "capable")
+			copyFile(t, binary, capable, 0o755)
+			setCapability(t, capable)
+			// In the place of xcaddy: what it would have built is there already.
+			require.NoError(t, os.WriteFile(filepath.Join(folder, "xcaddy"), []byte(`#!/bin/sh
+while [ "$1" != --output ]; do shift; done
+if `+test.xcaddy+`; then cp --preserve=all `+capable+` "$2"; else cat `+binary+` >"$2" && chmod 0755 "$2"; fi
+`), 0o755))
+			built := filepath.Join(folder, "caddy")
+			cmd := exec.Command("sh", "-c", strings.NewReplacer(" /caddy", " "+built, " /empty", " "+filepath.Join(folder, "empty")).Replace(build))
+			cmd.Env = append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"), "XCADDY_SETCAP=1", "XCADDY_CAPABILITIES=1", "CADDY_VERSION=v2.11.9")
+			said, err := cmd.CombinedOutput()
+			if test.fails {
+				require.Error(t, err, "%s", said)
+				assert.Contains(t, string(said), "the binary must have no file capability, but has: "+built+" cap_net_bind_service=ep")
+				return
+			}
+			require.NoError(t, err, "%s", said)
+			left, err := exec.Command("getcap", built).Output()
+			require.NoError(t, err)
+			assert.Empty(t, string(left))
+		})
+	}
+}
+
+// served is an image as a container of a pod, and what the tests know of it.
+type served struct {
+	container
+	signing, health string // the ports
+}
+
+// of returns another container of the image, such as kubectl exec would begin in
+// the same one.
+func (s served) of(args ...string) container {
+	c := s.container
+	c.Args = append([]string{"/usr/bin/caddy"}, args...)
+	return c
+}
+
+// served is the image run with what it has, and the variables.
+func (m *image) served(t *testing.T, variables ...string) served {
+	t.Helper()
+	s := served{signing: freePort(t), health: freePort(t)}
+	env := append(variables, "PAYERMAX_PORT="+s.signing, "PAYERMAX_HEALTH_PORT="+s.health)
+	s.container = container{Root: m.root, Env: append(env, m.env...), Args: append(m.entrypoint, m.cmd...)}
+	return s
+}
+
+// servedIn is the image run as a folder's pod runs it.
+func (m *image) servedIn(t *testing.T, folder string) served {
+	t.Helper()
+	s := served{signing: freePort(t), health: freePort(t)}
+	manifests := render(t, folder)
+	template, signer := podOf(manifests)
+	s.container = container{Root: m.root, Env: m.env, Volumes: make(map[string]string), Args: append(m.entrypoint, signer.Args...)}
+	for name, value := range environment(manifests, signer) {
+		s.Env = append(s.Env, name+"="+value)
+	}
+	for _, mount := range signer.VolumeMounts {
+		require.NoError(t, os.MkdirAll(m.root+mount.MountPath, 0o755))
+		if mount.ReadOnly {
+			continue
+		}
+		volume := t.TempDir()
+		require.NoError(t, os.Chmod(filepath.Dir(volume), 0o755))
+		require.NoError(t, os.Chown(volume, 65532, 65532))
+		s.Volumes[mount.MountPath] = volume
+	}
+	text := strings.NewReplacer(":8080 {", ":"+s.signing+" {", ":8081 {", ":"+s.health+" {").Replace(caddyfileOf(t, template, manifests))
+	require.NoError(t, os.WriteFile(m.root+"/etc/caddy/Caddyfile", []byte(text), 0o644))
+	return s
+}
+
+// The image starts where it is deployed: as another user, with no capability, on a
+// read-only root that has nothing but what the image has. What kubectl exec would
+// run there works as well.
+func TestImageStartsAsPod(t *testing.T) {
+	t.Parallel()
+	requireContainers(t)
+	for name, of := range map[string]func(*testing.T, *image) served{
+		"alone":          func(t *testing.T, m *image) served { return m.served(t, "PAYERMAX_GATEWAY=sandbox") },
+		"in the sandbox": func(t *testing.T, m *image) served { return m.servedIn(t, "kubernetes/overlays/sandbox") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := of(t, buildImage(t, caddy(t)))
+			readyz := "http://127.0.0.1:" + s.health + "/readyz"
+			start(t, s.command(t, context.Background()), func() bool { return answers(readyz) })
+
+			_, body := get(readyz)
+			assert.Contains(t, body, `"status":"ok"`)
+			assert.Contains(t, body, `"sandbox":true`)
+			status, code, _ := post(t, client(new(http.Transport)), "http://127.0.0.1:"+s.signing+dropinPath, dropinCall)
+			assert.Equal(t, http.StatusOK, status)
+			assert.Equal(t, "APPLY_SUCCESS", code)
+
+			for _, args := range [][]string{
+				{"payermax-doctor", "--config", "/etc/caddy/Caddyfile", "--call"},
+				{"payermax-health", "--url", readyz},
+				{"validate", "--config", "/etc/caddy/Caddyfile"},
+			} {
+				said, err := s.of(args...).command(t, t.Context()).CombinedOutput()
+				assert.NoError(t, err, "%s\n%s", args, said)
+			}
+			before, err := os.ReadDir(s.Root)
+			require.NoError(t, err)
+			assert.Equal(t, []string{"config", "data", "etc", "usr"}, withoutVolumes(before, s), "nothing was written")
+		})
+	}
+}
+
+// withoutVolumes returns the names of what is in the root and is no mount point.
+func withoutVolumes(entries []os.DirEntry, s served) []string {
+	var names []string
+	for _, entry := range entries {
+		isMount := false
+		for path := range s.Volumes {
+			isMount = isMount || strings.HasPrefix(path, "/"+entry.Name()+"/")
+		}
+		if !isMount {
+			names = append(names, entry.Name())
+		}
+	}
+	return names
+}
+
+// Without a gateway the image ends at once, and says which variable it lacks.
+func TestImageWithoutGateway(t *testing.T) {
+	t.Parallel()
+	requireContainers(t)
+	made := buildImage(t, caddy(t))
+	for name, variables := range map[string][]string{
+		"docker run without variables": nil, "empty": {"PAYERMAX_GATEWAY="}, "white space": {"PAYERMAX_GATEWAY= \t"},
+		"all the others": {"PAYERMAX_APP_ID=app", "PAYERMAX_MERCHANT_NO=1", "PAYERMAX_PRIVATE_KEY=/run/secrets/private.key"},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		said, err := made.served(t, variables...).command(t, ctx).CombinedOutput()
+		assert.Error(t, err, name)
+		assert.NoError(t, ctx.Err(), name)
+		cancel()
+		assert.Contains(t, string(said), "gateway is empty: expected uat, production, sandbox or a URL", name)
+		assert.Contains(t, string(said), "PAYERMAX_GATEWAY", name)
+	}
+}
+
+// A file capability is what keeps the image from starting, so the test above would
+// notice one.
+func TestImageWithCapabilityDoesNotStart(t *testing.T) {
+	t.Parallel()
+	requireContainers(t)
+	made := buildImage(t, caddy(t))
+	setCapability(t, made.root+"/usr/bin/caddy")
+	said, err := made.served(t, "PAYERMAX_GATEWAY=sandbox").command(t, t.Context()).CombinedOutput()
+	require.Error(t, err)
+	assert.Contains(t, string(said), "exec /usr/bin/caddy: operation not permitted")
+}

@@ -1,0 +1,143 @@
+package deploy
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// dockerfile is what the image is made by.
+const dockerfile = "../xcaddy.Dockerfile"
+
+// instruction is one of the Dockerfile's, such as COPY and what follows it.
+type instruction struct{ name, rest string }
+
+// stages returns the Dockerfile's instructions, by the FROM that they follow.
+func stages(t *testing.T) [][]instruction {
+	t.Helper()
+	text, err := os.ReadFile(dockerfile)
+	require.NoError(t, err)
+	text = regexp.MustCompile(`(?m)^\s*#.*\n`).ReplaceAll(text, nil)
+	joined := strings.ReplaceAll(string(text), "\\\n", " ")
+	var all [][]instruction
+	for line := range strings.Lines(joined) {
+		name, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch {
+		case name == "":
+		case name == "FROM":
+			all = append(all, []instruction{{name, rest}})
+		default:
+			require.NotEmpty(t, all, line)
+			all[len(all)-1] = append(all[len(all)-1], instruction{name, rest})
+		}
+	}
+	require.Len(t, all, 2)
+	return all
+}
+
+// image is what the Dockerfile's last stage makes: a root, and how it is run.
+type image struct {
+	root            string
+	env             []string
+	user            string
+	entrypoint, cmd []string
+}
+
+// buildImage does what the last stage says, with binary as what the first one has
+// built.
+func buildImage(t *testing.T, binary string) *image {
+	t.Helper()
+	root, err := os.MkdirTemp("", "image")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(root) })
+	require.NoError(t, os.Chmod(root, 0o755)) // as a layer's root is
+	made := &image{root: root}
+	for _, i := range stages(t)[1] {
+		switch i.name {
+		case "FROM":
+			require.Equal(t, "scratch", i.rest)
+		case "COPY":
+			made.copy(t, binary, strings.Fields(i.rest))
+		case "ENV":
+			made.env = append(made.env, strings.Fields(i.rest)...)
+		case "USER":
+			made.user = i.rest
+		case "ENTRYPOINT":
+			require.NoError(t, json.Unmarshal([]byte(i.rest), &made.entrypoint))
+		case "CMD":
+			require.NoError(t, json.Unmarshal([]byte(i.rest), &made.cmd))
+		case "EXPOSE": // says something to people only
+		default:
+			require.FailNow(t, "this test does not know "+i.name)
+		}
+	}
+	return made
+}
+
+// copy does what a COPY of the last stage says.
+func (m *image) copy(t *testing.T, binary string, words []string) {
+	t.Helper()
+	words = slices.DeleteFunc(words, func(word string) bool { return strings.HasPrefix(word, "--") })
+	require.Len(t, words, 2)
+	from, to := words[0], filepath.Join(m.root, words[1])
+	if strings.HasSuffix(words[1], "/") {
+		to = filepath.Join(to, filepath.Base(from))
+	}
+	require.NoError(t, os.MkdirAll(filepath.Dir(to), 0o755))
+	switch source, isSource := strings.CutPrefix(from, "/src/"); {
+	case from == "/caddy":
+		copyFile(t, binary, to, 0o755)
+	case from == "/empty":
+		require.NoError(t, os.Mkdir(to, 0o755))
+		if os.Geteuid() == 0 {
+			require.NoError(t, os.Chown(to, 65532, 65532))
+		}
+	case isSource:
+		copyFile(t, filepath.Join("..", source), to, 0o644)
+	default: // the authorities of the builder, which nothing here connects to
+		require.NoError(t, os.WriteFile(to, nil, 0o644))
+	}
+}
+
+// copyFile copies what is in a file, and none of its attributes.
+func copyFile(t *testing.T, from, to string, mode os.FileMode) {
+	t.Helper()
+	in, err := os.Open(from)
+	require.NoError(t, err)
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, mode)
+	require.NoError(t, err)
+	_, err = io.Copy(out, in)
+	require.NoError(t, err)
+	require.NoError(t, out.Close())
+	require.NoError(t, os.Chmod(to, mode))
+}
+
+// The image is run as the manifests' pods run it, and has no gateway of its own
+// choice.
+func TestImageIsWhatPodsExpect(t *testing.T) {
+	t.Parallel()
+	made := buildImage(t, dockerfile) // any file will do
+	assert.Equal(t, "65532:65532", made.user)
+	assert.Equal(t, []string{"/usr/bin/caddy"}, made.entrypoint)
+	assert.Equal(t, []string{"run", "--config", "/etc/caddy/Caddyfile"}, made.cmd)
+	for _, variable := range made.env {
+		assert.Regexp(t, "^XDG_", variable)
+	}
+	for _, folder := range overlays(t) {
+		_, container := podOf(render(t, folder))
+		assert.Empty(t, container.Command, folder)
+		assert.Equal(t, made.cmd, container.Args, folder)
+		context := container.SecurityContext
+		assert.Equal(t, made.user, fmt.Sprintf("%d:%d", *context.RunAsUser, *context.RunAsGroup), folder)
+	}
+}

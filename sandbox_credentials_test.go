@@ -1,0 +1,92 @@
+package payermax
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Somebody who has given the sandbox credentials believes that it is PayerMax,
+// unless the config says that they are meant.
+func TestSandboxRefusesCredentials(t *testing.T) {
+	t.Setenv("PAYERMAX_TEST_EMPTY", "")
+	t.Setenv("PAYERMAX_TEST_BLANK", " \t")
+	t.Setenv("PAYERMAX_TEST_SET", "set")
+	key, public := writePrivateKey(t, merchantKey()), writePublicKey(t, &merchantKey().PublicKey)
+	t.Setenv("PAYERMAX_TEST_KEY", key)
+
+	for name, test := range map[string]struct {
+		merchant Merchant
+		named    string // "" if the sandbox runs
+	}{
+		"nothing":                       {Merchant{}, ""},
+		"app_id":                        {Merchant{AppID: "app"}, "app_id"},
+		"app_id by variable":            {Merchant{AppID: "{env.PAYERMAX_TEST_SET}"}, "app_id"},
+		"app_id in part":                {Merchant{AppID: "app-{env.PAYERMAX_TEST_EMPTY}"}, "app_id"},
+		"merchant_no":                   {Merchant{MerchantNo: "0202"}, "merchant_no"},
+		"sp_merchant_no":                {Merchant{SPMerchantNo: "0202"}, "sp_merchant_no"},
+		"key":                           {Merchant{KeyRaw: keyFile(key)}, "private_key"},
+		"key by variable":               {Merchant{KeyRaw: keyFile("{env.PAYERMAX_TEST_KEY}")}, "private_key"},
+		"key elsewhere":                 {Merchant{KeyRaw: json.RawMessage(`{"source":"distant"}`)}, "private_key"},
+		"next key":                      {Merchant{NextKeyRaw: keyFile(key)}, "next_private_key"},
+		"public key":                    {Merchant{MerchantPublicKey: public}, "merchant_public_key"},
+		"gateway key":                   {Merchant{GatewayPublicKeys: []string{public}}, "gateway_public_key"},
+		"gateway key beside an absence": {Merchant{GatewayPublicKeys: []string{"{env.PAYERMAX_TEST_EMPTY}", public}}, "gateway_public_key"},
+		"token":                         {Merchant{MerchantAuthToken: "{env.PAYERMAX_TEST_SET}"}, "merchant_auth_token"},
+		"token of the request":          {Merchant{MerchantAuthToken: "{http.request.header.X-Token}"}, "merchant_auth_token"},
+		"two":                           {Merchant{AppID: "app", KeyRaw: keyFile(key)}, "app_id, private_key"},
+		"variables that are empty":      {credentialsFrom("{env.PAYERMAX_TEST_EMPTY}"), ""},
+		"variables of white space":      {credentialsFrom("{env.PAYERMAX_TEST_BLANK}"), ""},
+		"files that are not there":      {credentialsFrom("{file./nowhere/payermax}"), ""},
+		"the version of the key":        {Merchant{KeyVersion: "1"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := &Handler{Merchant: test.merchant, Sandbox: true}
+			err := provision(t, h)
+			if test.named == "" {
+				require.NoError(t, err)
+				assert.Contains(t, serve(t, h, post(sessionBody), unreachable(t)).Body.String(), applySuccess)
+				return
+			}
+			for _, words := range []string{
+				"the gateway is the sandbox, which never calls PayerMax", "a merchant's " + test.named + ",",
+				"write gateway uat or gateway production", "gateway sandbox sandbox", `"sandbox_with_credentials": true`,
+			} {
+				assert.ErrorContains(t, err, words)
+			}
+		})
+	}
+}
+
+// credentialsFrom has the same value in each option that is a credential.
+func credentialsFrom(value string) Merchant {
+	return Merchant{
+		AppID: value, MerchantNo: value, SPMerchantNo: value, MerchantAuthToken: value, MerchantPublicKey: value,
+		KeyRaw: keyFile(value), NextKeyRaw: keyFile(value), GatewayPublicKeys: []string{value},
+	}
+}
+
+// A merchant among several is somebody, too.
+func TestSandboxRefusesCredentialsOfSeveral(t *testing.T) {
+	several := func() *Handler {
+		return &Handler{Sandbox: true, Merchants: []MerchantChoice{{Merchant: Merchant{MerchantNo: "0202", AppID: "app"}}}}
+	}
+	require.ErrorContains(t, provision(t, several()), "merchant 0202: the gateway is the sandbox")
+	meant := several()
+	meant.SandboxWithCredentials = true
+	require.NoError(t, provision(t, meant))
+	shared := &Handler{Sandbox: true, Merchant: Merchant{SPMerchantNo: "SP"}, Merchants: []MerchantChoice{{}}}
+	require.ErrorContains(t, provision(t, shared), "a merchant's sp_merchant_no,")
+}
+
+// With credentials that are meant, the sandbox knows the merchant by them.
+func TestSandboxWithCredentials(t *testing.T) {
+	h := newHandler(t, func(h *Handler) { h.Sandbox, h.SandboxWithCredentials = true, true })
+	w := serve(t, h, post(sessionBody), unreachable(t))
+	assert.Contains(t, w.Body.String(), applySuccess)
+	current := h.merchants.only.keyring.current.Load()
+	assert.Equal(t, "app", h.merchants.only.identity.AppID)
+	assert.Equal(t, "file", current.signing.source)
+}

@@ -1,0 +1,103 @@
+package payermax
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Whatever a sandbox has to do with an answer, the answer says so, and so do the
+// call's line, the health answer and the metric, for as long as it is in use.
+func TestSandboxIsMarked(t *testing.T) {
+	site := &Sandbox{Merchants: []SandboxMerchant{{AppID: "app", PublicKey: writePublicKey(t, &merchantKey().PublicKey)}}}
+	require.NoError(t, provisionSandbox(t, site))
+	toSite := func(w http.ResponseWriter, r *http.Request) error { return site.ServeHTTP(w, r, nil) }
+	processMetrics.sandboxes.remove(site.answers) // as if it ran elsewhere
+
+	inside := func(t *testing.T) *Handler {
+		h := &Handler{Sandbox: true}
+		require.NoError(t, provision(t, h))
+		return h
+	}
+	for name, test := range map[string]struct {
+		h      *Handler
+		next   func(http.ResponseWriter, *http.Request) error
+		body   string
+		status string
+	}{
+		"inside":                     {inside(t), unreachable(t), sessionBody, `caddy-payermax; received-status=200; details="answer verified"; sandbox`},
+		"inside, refused":            {inside(t), unreachable(t), `{}`, `caddy-payermax; error=http_request_error; details="PARAMS_INVALID"; sandbox`},
+		"elsewhere":                  {newHandler(t), toSite, sessionBody, `caddy-payermax; received-status=200; details="answer not checked"; sandbox`},
+		"elsewhere, refuses":         {newHandler(t, func(h *Handler) { h.AppID = "other" }), toSite, sessionBody, `caddy-payermax; received-status=200; details="answer not checked"; sandbox`},
+		"elsewhere, another's key":   {newHandler(t, verifying(t)), toSite, sessionBody, `caddy-payermax; error=http_protocol_error; details="CHECK_SIGN_ERROR"; sandbox`},
+		"not asked":                  {newHandler(t), unreachable(t), `{}`, `caddy-payermax; error=http_request_error; details="PARAMS_INVALID"`},
+		"PayerMax, or whoever it is": {newHandler(t), answering(t), sessionBody, `caddy-payermax; received-status=200; details="answer not checked"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			logs := logged(test.h)
+			w := serve(t, test.h, post(test.body), test.next)
+			assert.Equal(t, test.status, w.Header().Get("Proxy-Status"))
+			calls := logs.FilterMessage("call").All()
+			require.Len(t, calls, 1)
+			marked := calls[0].ContextMap()["sandbox"]
+			if expected := test.status[len(test.status)-len("; sandbox"):] == "; sandbox"; expected {
+				assert.Equal(t, true, marked)
+			} else {
+				assert.Nil(t, marked)
+			}
+		})
+	}
+}
+
+func TestSandboxIsInMetricsAndHealth(t *testing.T) {
+	requireSandbox := func(expected bool, when string) {
+		t.Helper()
+		value := 0.0
+		if expected {
+			value = 1
+		}
+		assert.Equal(t, map[string]float64{"caddy_payermax_sandbox": value}, metricsOf(t, processMetrics.sandboxes), when)
+		_, answer := probe(t, "/readyz", false)
+		assert.Equal(t, expected, answer.Sandbox, when)
+		encoded, err := json.Marshal(answer)
+		require.NoError(t, err)
+		if !expected {
+			assert.NotContains(t, string(encoded), "sandbox", when)
+		}
+	}
+	requireSandbox(false, "with nothing")
+
+	h := &Handler{Sandbox: true}
+	require.NoError(t, provision(t, h))
+	requireSandbox(true, "inside a sidecar, before the first call")
+	require.NoError(t, h.Cleanup())
+	requireSandbox(false, "when its config is gone")
+
+	site := &Sandbox{Merchants: []SandboxMerchant{{AppID: "app", PublicKey: writePublicKey(t, &merchantKey().PublicKey)}}}
+	require.NoError(t, provisionSandbox(t, site))
+	requireSandbox(true, "as a site")
+	require.NoError(t, site.Cleanup())
+	requireSandbox(false, "when the site is gone")
+
+	sidecar := newHandler(t)
+	requireSandbox(false, "before the gateway is known to be one")
+	serve(t, sidecar, post(sessionBody), func(w http.ResponseWriter, r *http.Request) error { return site.ServeHTTP(w, r, nil) })
+	requireSandbox(true, "once one has answered from elsewhere")
+	require.NoError(t, sidecar.Cleanup())
+	requireSandbox(false, "when that sidecar is gone")
+}
+
+// A sandbox elsewhere is warned of once, not with each call.
+func TestSandboxElsewhereIsWarnedOf(t *testing.T) {
+	site := &Sandbox{Merchants: []SandboxMerchant{{AppID: "app", PublicKey: writePublicKey(t, &merchantKey().PublicKey)}}}
+	require.NoError(t, provisionSandbox(t, site))
+	h := newHandler(t)
+	logs := logged(h)
+	for range 3 {
+		serve(t, h, post(sessionBody), func(w http.ResponseWriter, r *http.Request) error { return site.ServeHTTP(w, r, nil) })
+	}
+	assert.Equal(t, 1, logs.FilterMessage("the gateway is a sandbox: no call reaches PayerMax").Len())
+}

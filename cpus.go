@@ -10,9 +10,10 @@ import (
 // made when it is first asked for: Caddy adjusts GOMAXPROCS before it loads a config.
 var signatures = sync.OnceValue(func() *gate { return newGate(usableCPUs()) })
 
-// usableCPUs returns how many CPUs the process really has, at least one: those that
-// it may run on, or the quota of its cgroup, of either version, rounded up, whatever
-// GOMAXPROCS asks for beyond them.
+// usableCPUs returns how many CPUs the process really has: those that it may run on,
+// or the quota of its cgroup, of either version, whatever GOMAXPROCS asks for beyond
+// them. A part of a CPU counts as one, or as two where GOMAXPROCS is set, since that is
+// how the runtime rounds.
 //
 // Shares of the CPU (cpu.shares, cpu.weight; Kubernetes' requests) are not looked
 // at. They bound nothing while others leave the CPU idle; when they do not, signatures

@@ -66,6 +66,13 @@ func (a *arrivals) arrive(g *gate, maxWait, takes time.Duration) {
 	a.signing--
 }
 
+// refusedSoFar is how many were refused, while others may still be.
+func (a *arrivals) refusedSoFar() int {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	return a.refused
+}
+
 // However long a signature takes and however many are made at once, nobody who gets
 // one has waited for longer than the bound, those who would are refused at once, and
 // the slots are never idle while somebody waits.
@@ -116,7 +123,7 @@ func TestGateRefusesAtOnce(t *testing.T) {
 			go a.arrive(g, maxWait, 100*time.Millisecond)
 		}
 		synctest.Wait()
-		assert.Equal(t, 9, a.refused, "one signs, ten wait for up to a second")
+		assert.Equal(t, 9, a.refusedSoFar(), "one signs, ten wait for up to a second")
 		assert.True(t, g.isFull(maxWait))
 		assert.False(t, g.isFull(2*maxWait))
 		time.Sleep(2 * maxWait)
@@ -136,10 +143,10 @@ func TestGateStopsWaiting(t *testing.T) {
 		}
 		time.Sleep(999 * time.Millisecond)
 		synctest.Wait()
-		assert.Zero(t, a.refused)
+		assert.Zero(t, a.refusedSoFar())
 		time.Sleep(time.Millisecond)
 		synctest.Wait()
-		assert.Equal(t, 19, a.refused)
+		assert.Equal(t, 19, a.refusedSoFar())
 		time.Sleep(time.Minute)
 	})
 }

@@ -25,19 +25,39 @@ const (
 	fitting     = 500 // calls
 )
 
-// startInMemory runs a sidecar with that memory, with health on the same port.
-func startInMemory(t *testing.T, gateway, options string) *sidecar {
+// newMemoryCgroup makes a group with that memory.
+func newMemoryCgroup(t *testing.T) *cgroup {
 	t.Helper()
 	if hasRaceDetector() {
 		t.Skip("with the race detector, a process takes many times the memory")
 	}
-	group := newCgroup(t, "memory",
+	return newCgroup(t, "memory",
 		map[string]string{"memory.limit_in_bytes": strconv.Itoa(memoryLimit)},
 		map[string]string{"memory.max": strconv.Itoa(memoryLimit), "memory.swap.max": "0"})
+}
+
+// startInMemory runs a sidecar with that memory, with health on the same port.
+func startInMemory(t *testing.T, gateway, options string, env ...string) *sidecar {
+	t.Helper()
+	return startInGroup(t, newMemoryCgroup(t), gateway, options, env...)
+}
+
+func startInGroup(t *testing.T, group *cgroup, gateway, options string, env ...string) *sidecar {
+	t.Helper()
 	port := freePort(t)
 	block := payermaxBlock(t, setup{gateway: gateway, options: options})
 	config := strings.Replace(caddyfile(port, "payermax_health\nmetrics /metrics\n"+block), "debug\n", "", 1)
-	return startIn(t, group, "127.0.0.1:"+strconv.Itoa(port), config, []string{goMemLimit})
+	return startIn(t, group, "127.0.0.1:"+strconv.Itoa(port), config, env)
+}
+
+// Without GOMEMLIMIT, the bound follows from the limit of the control group.
+func TestMaxInFlightByControlGroup(t *testing.T) {
+	group := newMemoryCgroup(t)
+	if group == nil {
+		t.Skip("the memory of a process cannot be limited here")
+	}
+	s := startInGroup(t, group, newUpstream(t).url(), "")
+	assert.Contains(t, get(t, "http://"+s.addr+"/metrics"), "\ncaddy_payermax_max_in_flight 564\n")
 }
 
 // tally is what became of calls, as the applications see it.
@@ -157,7 +177,7 @@ func watchProbes(t *testing.T, s *sidecar) (stop func() time.Duration) {
 func TestSlowGatewayCostsBoundedMemory(t *testing.T) {
 	const answersAfter = 8 * time.Second
 	gateway := newDelayedGateway(t, answersAfter)
-	s := startInMemory(t, gateway.url, "timeout 20s")
+	s := startInMemory(t, gateway.url, "timeout 20s", goMemLimit)
 	before := s.peakOwnMemory(t)
 	stop := watchProbes(t, s)
 	all := newTally()
@@ -215,7 +235,7 @@ func newDelayedGateway(t *testing.T, after time.Duration) *delayedGateway {
 func TestUnfinishedBodiesCostBoundedMemory(t *testing.T) {
 	const connections, announced, timeout = 3000, 64 << 10, 3 * time.Second
 	gateway := newUpstream(t)
-	s := startInMemory(t, gateway.url(), fmt.Sprintf("timeout %v", timeout))
+	s := startInMemory(t, gateway.url(), fmt.Sprintf("timeout %v", timeout), goMemLimit)
 	before := s.peakOwnMemory(t)
 	raw := post(strings.Repeat(" ", announced-1), fmt.Sprintf("Content-Length: %d", announced))
 	statuses := make(chan int, connections)

@@ -4,41 +4,89 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
 )
 
 var errNotJSON = errors.New("it is not valid JSON")
 
-// Code returns the code member of an answer of the gateway's, or of an
-// acknowledgement. It reads as strictly as [Read] does: where the application's
-// reader, which may take Code for code, finds APPLY_SUCCESS, this one must not
-// find another code. Its errors continue a sentence about the answer and repeat
-// nothing of it.
-func Code(body []byte) (string, error) {
+// Answer is what an answer of the gateway's says.
+type Answer struct {
+	// Code is its code, which is not empty.
+	Code string
+	// Msg is its msg, or "" if that is not a string.
+	Msg string
+	// MsgAmbiguous says that another member could be taken for msg.
+	MsgAmbiguous bool
+	// IsNotification says that this is a notification, or could be taken for
+	// one: it has a notifyType.
+	IsNotification bool
+	// Claims say what the answer is about.
+	Claims []Claim
+}
+
+// The members of an answer, by what [lookalike.Fold] makes of their names.
+var (
+	codeShape       = lookalike.Fold("code")
+	msgShape        = lookalike.Fold("msg")
+	dataShape       = lookalike.Fold("data")
+	notifyTypeShape = lookalike.Fold("notifyType")
+)
+
+// ReadAnswer reads an answer of the gateway's as strictly as [Read] reads a
+// request: where the application's reader, which may take Code or co_de for
+// code, finds APPLY_SUCCESS, this one must not find another code. Its errors
+// continue a sentence about the answer and repeat nothing of it.
+//
+// The claims are those of the members named.
+func ReadAnswer(body []byte, names Names) (*Answer, error) {
 	d := openDecoder(body)
 	defer d.close()
 	if d.PeekKind() != '{' {
-		return "", errors.New("it is not a JSON object")
+		return nil, errors.New("it is not a JSON object")
 	}
-	var code string
+	a := new(Answer)
 	err := eachMember(d, func(name string, value jsontext.Value) error {
-		switch {
-		case name == "code" && value.Kind() == '"':
-			code = member{name, value}.text()
-		case strings.EqualFold(name, "code"):
-			return errors.New("its code is ambiguous")
+		switch lookalike.Fold(name) {
+		case codeShape:
+			if name != "code" || value.Kind() != '"' {
+				return errors.New("its code is ambiguous")
+			}
+			a.Code = member{name, value}.text()
+		case dataShape:
+			if name != "data" {
+				return errors.New("its data is ambiguous")
+			}
+			a.Claims = names.appendClaims(a.Claims, value)
+		case msgShape:
+			a.Msg = member{name, value}.text()
+			a.MsgAmbiguous = a.MsgAmbiguous || name != "msg"
+		case notifyTypeShape:
+			a.IsNotification = true
+		default:
+			a.Claims = names.appendClaim(a.Claims, member{name, value})
 		}
 		return nil
 	})
 	if err != nil {
+		return nil, err
+	}
+	if a.Code == "" {
+		return nil, errors.New("it has no code")
+	}
+	return a, nil
+}
+
+// Code returns the code member of an answer of the gateway's, or of an
+// acknowledgement. It reads like [ReadAnswer].
+func Code(body []byte) (string, error) {
+	a, err := ReadAnswer(body, nil)
+	if err != nil {
 		return "", err
 	}
-	if code == "" {
-		return "", errors.New("it has no code")
-	}
-	return code, nil
+	return a.Code, nil
 }
 
 // NotificationID identifies a notification by what it says: by all its members

@@ -52,7 +52,7 @@ const (
 // ------------|------------
 // `{payermax.endpoint}` | The endpoint's name, such as `applyDropinSession`; empty if the request was for none
 // `{payermax.may_retry}` | Whether the call may be sent once more after an attempt that failed, for `lb_retry_match`: nothing was written, or it may be received twice
-// `{payermax.outcome}` | `answered`; `refused` (by the sidecar, nothing was sent); `not_sent` (the gateway could not be reached); `unknown` (sent, but the answer did not arrive); `unverified` (the answer's signature is missing or wrong)
+// `{payermax.outcome}` | `answered`; `unsigned` (a refusal that PayerMax has not signed, written anew); `refused` (by the sidecar, nothing was sent); `not_sent` (the gateway could not be reached); `unknown` (sent, but PayerMax's answer did not arrive); `unverified` (an answer was withheld: it is not verifiably PayerMax's, to this call)
 type Handler struct {
 	// The merchant that is called for, if there is only one.
 	Merchant
@@ -122,6 +122,7 @@ type Handler struct {
 	routes    map[string]route
 	limits    *limits
 	sandbox   *sandbox.Gateway
+	given     *givenAnswers
 	logger    *zap.Logger
 
 	// explanations are of signatures that differ, in shadow mode.
@@ -140,6 +141,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
 	h.explanations = rate.NewLimiter(rate.Every(explanationInterval), 1)
+	h.given = newGivenAnswers()
 	if h.MaxBodySize == 0 {
 		h.MaxBodySize = defaultMaxBodySize
 	}
@@ -297,7 +299,7 @@ func (h *Handler) exchange(c *call, key *signingKey, request *envelope.Envelope,
 	if err != nil {
 		return nil, err
 	}
-	return answer, h.check(c, answer)
+	return h.check(c, answer)
 }
 
 // sign fills the envelope and signs exactly the bytes that will be sent.

@@ -2,7 +2,6 @@ package payermax
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -114,14 +113,15 @@ func (a *answer) passableStatus() int {
 
 // ownHeader is the header of every answer that the application gets.
 func ownHeader(proxyStatus string) http.Header {
+	values := [...]string{"application/json", "no-store", proxyStatus} // in one allocation
 	return http.Header{
-		"Content-Type":  {"application/json"},
-		"Cache-Control": {"no-store"},
-		"Proxy-Status":  {proxyStatus},
+		"Content-Type":  values[0:1:1],
+		"Cache-Control": values[1:2:2],
+		"Proxy-Status":  values[2:3:3],
 	}
 }
 
 // receivedStatus is the Proxy-Status of an answer that is the gateway's.
 func receivedStatus(status int, found string) string {
-	return fmt.Sprintf("%s; received-status=%d; details=%q", proxyName, status, found)
+	return proxyName + "; received-status=" + strconv.Itoa(status) + `; details="` + found + `"`
 }

@@ -2,9 +2,7 @@ package payermax
 
 import (
 	"crypto/sha256"
-	"fmt"
-	"slices"
-	"strings"
+	"strconv"
 	"sync"
 	"time"
 
@@ -46,16 +44,25 @@ func (g *givenAnswers) toOneUserOnly(answer, request []byte) bool {
 	return true
 }
 
-// userNames are what tells one user from another: different merchants may call
+// userMembers are what tells one user from another: different merchants may call
 // theirs the same.
-var userNames = envelope.NewNames("appId", "merchantNo", "spMerchantNo", "userId")
+var (
+	userMembers = []string{"appId", "merchantNo", "spMerchantNo", "userId"}
+	userNames   = envelope.NewNames(userMembers...)
+)
 
-// userOf identifies the user that a request is for.
+// userOf identifies the user that a request is for, whatever the order of its
+// members.
 func userOf(request []byte) [sha256.Size]byte {
-	var claims []string
-	for _, claim := range envelope.ReadClaims(request, userNames) {
-		claims = append(claims, fmt.Sprintf("%s %q", claim.Name, claim.Text))
+	claims := envelope.ReadClaims(request, userNames)
+	text := make([]byte, 0, 256) // which needs no allocation, as a rule
+	for _, name := range userMembers {
+		for _, claim := range claims {
+			if claim.Name == name {
+				text = append(append(text, name...), ' ')
+				text = append(strconv.AppendQuote(text, claim.Text), '\n')
+			}
+		}
 	}
-	slices.Sort(claims) // for an application may send them in another order
-	return sha256.Sum256([]byte(strings.Join(claims, "\n")))
+	return sha256.Sum256(text)
 }

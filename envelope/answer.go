@@ -3,7 +3,6 @@ package envelope
 import (
 	"crypto/sha256"
 	"errors"
-	"io"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -48,25 +47,26 @@ func ReadAnswer(body []byte, names Names) (*Answer, error) {
 		return nil, errors.New("it is not a JSON object")
 	}
 	a := new(Answer)
-	err := eachMember(d, func(name string, value jsontext.Value) error {
-		switch lookalike.Fold(name) {
+	err := eachMember(d, func(name []byte, value jsontext.Value) error {
+		var shape [maxShape]byte
+		switch string(lookalike.Append(shape[:0], name)) {
 		case codeShape:
-			if name != "code" || value.Kind() != '"' {
+			if string(name) != "code" || value.Kind() != '"' {
 				return errors.New("its code is ambiguous")
 			}
-			a.Code = member{name, value}.text()
+			a.Code = textOf(value)
 		case dataShape:
-			if name != "data" {
+			if string(name) != "data" {
 				return errors.New("its data is ambiguous")
 			}
 			a.Claims = names.appendClaims(a.Claims, value)
 		case msgShape:
-			a.Msg = member{name, value}.text()
-			a.MsgAmbiguous = a.MsgAmbiguous || name != "msg"
+			a.Msg = textOf(value)
+			a.MsgAmbiguous = a.MsgAmbiguous || string(name) != "msg"
 		case notifyTypeShape:
 			a.IsNotification = true
 		default:
-			a.Claims = names.appendClaim(a.Claims, member{name, value})
+			a.Claims = names.appendClaim(a.Claims, name, value)
 		}
 		return nil
 	})
@@ -96,9 +96,9 @@ func NotificationID(body []byte) [sha256.Size]byte {
 	d := openDecoder(body)
 	defer d.close()
 	sum := sha256.New()
-	err := eachMember(d, func(name string, value jsontext.Value) error {
-		if name != "notifyTime" && name != "requestTime" {
-			sum.Write(appendString(nil, name))
+	err := eachMember(d, func(name []byte, value jsontext.Value) error {
+		if string(name) != "notifyTime" && string(name) != "requestTime" {
+			sum.Write(appendString(nil, string(name)))
 			sum.Write(value)
 		}
 		return nil
@@ -107,32 +107,4 @@ func NotificationID(body []byte) [sha256.Size]byte {
 		return sha256.Sum256(body)
 	}
 	return [sha256.Size]byte(sum.Sum(nil))
-}
-
-// eachMember calls f for the members of the one object that d reads.
-func eachMember(d *decoder, f func(name string, value jsontext.Value) error) error {
-	if token, err := d.ReadToken(); err != nil || token.Kind() != '{' {
-		return errNotJSON
-	}
-	for d.PeekKind() == '"' {
-		token, err := d.ReadToken()
-		if err != nil {
-			return errNotJSON
-		}
-		name := token.String()
-		value, err := d.ReadValue()
-		if err != nil {
-			return errNotJSON
-		}
-		if err := f(name, value); err != nil {
-			return err
-		}
-	}
-	if _, err := d.ReadToken(); err != nil {
-		return errNotJSON
-	}
-	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errNotJSON
-	}
-	return nil
 }

@@ -36,12 +36,12 @@ type Claim struct {
 func ReadClaims(body []byte, names Names) []Claim {
 	d := openDecoder(body)
 	defer d.close()
-	var claims []Claim
-	err := eachMember(d, func(name string, value jsontext.Value) error {
-		if name == "data" {
+	claims := make([]Claim, 0, len(names))
+	err := eachMember(d, func(name []byte, value jsontext.Value) error {
+		if string(name) == "data" {
 			claims = names.appendClaims(claims, value)
 		} else {
-			claims = names.appendClaim(claims, member{name, value})
+			claims = names.appendClaim(claims, name, value)
 		}
 		return nil
 	})
@@ -59,22 +59,29 @@ func (n Names) appendClaims(claims []Claim, object jsontext.Value) []Claim {
 	d := openDecoder(object)
 	defer d.close()
 	// The object is part of a text that was read, so there is no error.
-	_ = eachMember(d, func(name string, value jsontext.Value) error {
-		claims = n.appendClaim(claims, member{name, value})
+	_ = eachMember(d, func(name []byte, value jsontext.Value) error {
+		claims = n.appendClaim(claims, name, value)
 		return nil
 	})
 	return claims
 }
 
-// appendClaim adds the member's claim, if it makes one.
-func (n Names) appendClaim(claims []Claim, m member) []Claim {
-	name, ok := n[lookalike.Fold(m.name)]
-	if !ok || m.claimsNothing() {
+// maxShape is the length of most names' shapes. Longer ones take an allocation.
+const maxShape = 64
+
+// appendClaim adds the claim of a member, if it makes one.
+func (n Names) appendClaim(claims []Claim, name []byte, value jsontext.Value) []Claim {
+	if len(n) == 0 {
 		return claims
 	}
-	text := string(m.value)
-	if m.value.Kind() == '"' {
-		text = m.text()
+	var shape [maxShape]byte
+	known, ok := n[string(lookalike.Append(shape[:0], name))]
+	if !ok || claimsNothing(value) {
+		return claims
 	}
-	return append(claims, Claim{Name: name, Text: text, LookAlike: name != m.name})
+	text := textOf(value)
+	if value.Kind() != '"' {
+		text = string(value)
+	}
+	return append(claims, Claim{Name: known, Text: text, LookAlike: string(name) != known})
 }

@@ -53,8 +53,8 @@ func (a *answer) isSuccess() bool { return a.status >= 200 && a.status < 300 && 
 
 // acknowledges reports whether PayerMax will take the answer for a receipt.
 func (a *answer) acknowledges() bool {
-	code, err := answerCode(a)
-	return err == nil && code == "SUCCESS"
+	said, err := a.read(nil)
+	return err == nil && said.Code == "SUCCESS"
 }
 
 // acknowledge tells PayerMax that the notification has arrived.

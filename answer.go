@@ -3,7 +3,9 @@ package payermax
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // maxAnswerSize bounds what is kept of an answer, in bytes. PayerMax's answers
@@ -21,6 +23,9 @@ type answer struct {
 	header   http.Header
 	body     []byte
 	tooLarge bool
+	// rewritten says that this is not what the gateway sent, but what is made of
+	// it.
+	rewritten bool
 }
 
 // Header returns the header to be sent.
@@ -62,4 +67,61 @@ func (a *answer) write(w http.ResponseWriter) {
 	// The header is on its way; access logs, which print what is left here,
 	// have no use for the signature.
 	header.Del("Sign")
+}
+
+// isRedirect reports whether the answer sends the application elsewhere.
+func (a *answer) isRedirect() bool { return a.status >= 300 && a.status < 400 }
+
+// hasCoding reports whether the body is anything but the plain text.
+func (a *answer) hasCoding() bool {
+	for _, codings := range a.header["Content-Encoding"] {
+		for coding := range strings.SplitSeq(codings, ",") {
+			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// whole is the answer as the application gets it if all of it is PayerMax's: the
+// body byte for byte, and the signature. What else stands in the header is not
+// signed, so none of that passes.
+func (a *answer) whole(found string) *answer {
+	header := ownHeader(receivedStatus(a.status, found))
+	if signatures, ok := a.header["Sign"]; ok {
+		header["Sign"] = signatures
+	}
+	return &answer{status: a.passableStatus(), header: header, body: a.body}
+}
+
+// passableStatuses are those that an application can get of a gateway's answer.
+// They are not signed, so they are few: each says no more than the code does.
+var passableStatuses = []int{
+	http.StatusOK, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusConflict,
+	http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway,
+	http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+}
+
+// passableStatus returns the status for the application.
+func (a *answer) passableStatus() int {
+	if slices.Contains(passableStatuses, a.status) {
+		return a.status
+	}
+	return http.StatusBadGateway
+}
+
+// ownHeader is the header of every answer that the application gets.
+func ownHeader(proxyStatus string) http.Header {
+	values := [...]string{"application/json", "no-store", proxyStatus} // in one allocation
+	return http.Header{
+		"Content-Type":  values[0:1:1],
+		"Cache-Control": values[1:2:2],
+		"Proxy-Status":  values[2:3:3],
+	}
+}
+
+// receivedStatus is the Proxy-Status of an answer that is the gateway's.
+func receivedStatus(status int, found string) string {
+	return proxyName + "; received-status=" + strconv.Itoa(status) + `; details="` + found + `"`
 }

@@ -3,6 +3,7 @@ package payermax
 import (
 	"bytes"
 	"context"
+	"crypto/rsa"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -97,7 +98,7 @@ type exchange struct {
 	// the reach of debug logs.
 	answerSign  []string
 	gatewayCode string // the code of the answer, or "" if it has none
-	found       string // what the check of the answer's signature found
+	found       string // what the check of the answer found
 }
 
 // callKey is the context key of the *call.
@@ -226,6 +227,14 @@ func removeAuthentication(header http.Header) {
 	delete(header, "Sign")
 	delete(header, authTokenHeader)
 	delete(header, canonicalAuthTokenHeader)
+}
+
+// gatewayKeys are those that PayerMax's answer may be signed with, if any.
+func (c *call) gatewayKeys() []*rsa.PublicKey {
+	if c.keys == nil {
+		return nil
+	}
+	return c.keys.gateway
 }
 
 // watch notes how far the call gets.

@@ -56,8 +56,11 @@ func words(cell string) []string {
 func allRefusals() []*refusal {
 	refusals := []*refusal{
 		badRequest(""), notServed(&url.URL{}), notServed(&url.URL{Path: pathPrefix + "refund"}), methodNotAllowed(), tooLarge(0),
-		unsupportedMediaType(""), loopDetected(), signingFailed(nil), unverified(nil), asRefusal(errors.New("x")),
+		unsupportedMediaType(""), loopDetected(), signingFailed(nil), new(answer).withheld(nil), asRefusal(errors.New("x")),
 		deniedAmount(validate.Violation{}), nothingSends(),
+	}
+	for _, status := range []int{http.StatusServiceUnavailable, http.StatusGatewayTimeout} {
+		refusals = append(refusals, (&answer{status: status}).byAnIntermediary())
 	}
 	exhausted := quota{rate: rate.NewLimiter(1, 0)}
 	refusals = append(refusals, asRefusal(exhausted.usedUp()), overloaded(), tooManyInFlight(), notSentInTime(errProcessEnds))
@@ -262,4 +265,25 @@ func TestErrorsPageCodes(t *testing.T) {
 		assert.NotEmpty(t, row[len(row)-1], row)
 	}
 	assert.ElementsMatch(t, documentedCodes, documented)
+}
+
+// The table of what answers repeat of their calls is what they are held against.
+func TestErrorsPageEchoes(t *testing.T) {
+	documented := make(map[string][]string)
+	for _, row := range errorTable(t, "Whose answer it is") {
+		for _, endpoint := range words(row[0]) {
+			documented[endpoint] = words(row[1])
+		}
+	}
+	assert.Equal(t, dataEchoes, documented)
+}
+
+// The statuses that the page names are those that pass.
+func TestErrorsPageStatuses(t *testing.T) {
+	var list []string
+	for _, status := range passableStatuses {
+		list = append(list, strconv.Itoa(status))
+	}
+	last := len(list) - 1
+	assert.Contains(t, readPage(t, errorsPage), strings.Join(list[:last], ", ")+" or "+list[last]+",")
 }

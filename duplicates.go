@@ -1,7 +1,6 @@
 package payermax
 
 import (
-	"container/list"
 	"crypto/sha256"
 	"sync"
 	"time"
@@ -24,27 +23,14 @@ const (
 
 // acceptedNotifications remembers, for a while, what the application accepted.
 type acceptedNotifications struct {
-	window time.Duration
-	now    func() time.Time
-
 	mutex    sync.Mutex
-	accepted map[notification]*list.Element
-	order    *list.List // of acceptance, the oldest first
+	accepted *recent[notification, struct{}]
 	underWay map[notification]struct{}
-}
-
-// acceptance is an entry of the list.
-type acceptance struct {
-	id notification
-	at time.Time
 }
 
 func newAcceptedNotifications(window time.Duration) *acceptedNotifications {
 	return &acceptedNotifications{
-		window:   window,
-		now:      time.Now,
-		accepted: make(map[notification]*list.Element),
-		order:    list.New(),
+		accepted: newRecent[notification, struct{}](window, maxAccepted),
 		underWay: make(map[notification]struct{}),
 	}
 }
@@ -54,8 +40,7 @@ func newAcceptedNotifications(window time.Duration) *acceptedNotifications {
 func (s *acceptedNotifications) begin(id notification) delivery {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	s.forget()
-	if _, ok := s.accepted[id]; ok {
+	if _, ok := s.accepted.get(id); ok {
 		return alreadyAccepted
 	}
 	if _, ok := s.underWay[id]; ok {
@@ -71,19 +56,6 @@ func (s *acceptedNotifications) end(id notification, accepted bool) {
 	defer s.mutex.Unlock()
 	delete(s.underWay, id)
 	if accepted {
-		s.accepted[id] = s.order.PushBack(acceptance{id, s.now()})
-		s.forget()
-	}
-}
-
-// forget drops what is older than the window, and the oldest beyond the limit.
-func (s *acceptedNotifications) forget() {
-	for oldest := s.order.Front(); oldest != nil; oldest = s.order.Front() {
-		entry := oldest.Value.(acceptance)
-		if s.order.Len() <= maxAccepted && s.now().Sub(entry.at) <= s.window {
-			return
-		}
-		s.order.Remove(oldest)
-		delete(s.accepted, entry.id)
+		s.accepted.put(id, struct{}{})
 	}
 }

@@ -26,6 +26,9 @@ type endpoint struct {
 	repeatable bool
 	// movesMoney says that the call has an amount to be paid, now or later.
 	movesMoney bool
+	// personal says that a success is for one user alone and names neither the
+	// user nor the call. applyDDC's could be, but its members may all be null.
+	personal bool
 }
 
 // endpoints are the calls of PayerMax's gateway, with the versions of its
@@ -33,7 +36,7 @@ type endpoint struct {
 // orderConfirm is not among them: its envelope is another, of version 1.0.
 var endpoints = []endpoint{
 	// Drop-In.
-	{name: sessionEndpoint, version: "1.5", repeatable: true},
+	{name: sessionEndpoint, version: "1.5", repeatable: true, personal: true},
 	{name: "orderAndPay", version: "1.5", movesMoney: true},
 	{name: "orderQuery", version: "1.4", repeatable: true},
 	{name: "refund", version: "1.4", movesMoney: true},

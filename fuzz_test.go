@@ -23,6 +23,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -84,7 +85,7 @@ func FuzzHandler(f *testing.F) {
 			if c := r.Context().Value(callKey{}).(*call); !isSignedBy(key, sent, c.signature) {
 				t.Fatalf("what is sent is not what was signed: %s", sent)
 			}
-			_, err = io.WriteString(w, sessionAnswer)
+			_, err = io.WriteString(w, `{"code":"SYSTEM_BUSY"}`) // a session is for one user alone
 			return err
 		}))
 		if err != nil {
@@ -120,19 +121,23 @@ func signedByGateway(t *testing.T, body []byte) string {
 	return signature
 }
 
-// Whatever a gateway answers, the application gets what PayerMax has signed as it
-// is, and no success that PayerMax has not signed.
+// Whatever a gateway answers, the application gets what PayerMax has signed byte
+// for byte; a code and a message that are written anew; or a refusal of the
+// sidecar's. It never gets a success that PayerMax has not signed, and nothing of
+// the header.
 func FuzzAnswer(f *testing.F) {
 	for _, seed := range []string{
 		sessionAnswer, `{"code":"PARAMS_INVALID","msg":""}`, `{"code":"PARAMS_INVALID","Code":"APPLY_SUCCESS"}`, `{"code":"apply_success "}`,
 		`{"c\u006fde":"APPLY_SUCCESS"}`, `[{"code":"APPLY_SUCCESS"}]`, `{"code":1}`, `<html>`, "",
+		`{"code":"PARAMS_INVALID","co_de":"APPLY_SUCCESS"}`, `{"code":"PARAMS_INVALID","msg":"\",\"code\":\"APPLY_SUCCESS"}`,
 	} {
-		f.Add(200, true, "", []byte(seed))
-		f.Add(200, false, "", []byte(seed))
-		f.Add(502, false, "AAAA", []byte(seed))
+		f.Add(200, true, "", "", []byte(seed))
+		f.Add(200, false, "", "application/json; charset=utf-7", []byte(seed))
+		f.Add(502, false, "AAAA", "", []byte(seed))
+		f.Add(307, true, "", "", []byte(seed))
 	}
 	h, _ := benchmarked(f, []*rsa.PublicKey{&gatewayKey().PublicKey})
-	f.Fuzz(func(t *testing.T, status int, signed bool, signature string, body []byte) {
+	f.Fuzz(func(t *testing.T, status int, signed bool, signature, contentType string, body []byte) {
 		if status < 200 || status > 599 {
 			return // which the reverse proxy takes for no answer
 		}
@@ -144,6 +149,8 @@ func FuzzAnswer(f *testing.F) {
 			if signature != "" {
 				w.Header()["Sign"] = []string{signature}
 			}
+			w.Header()["Content-Type"] = []string{contentType}
+			w.Header()["Location"] = []string{"https://elsewhere.example/"}
 			w.WriteHeader(status)
 			_, err := w.Write(body)
 			return err
@@ -151,15 +158,29 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if signed {
-			if w.Code != status || !bytes.Equal(w.Body.Bytes(), body) {
-				t.Fatalf("PayerMax's answer %d %q became %d %q", status, body, w.Code, w.Body)
-			}
-			return
+
+		var said map[string]any
+		header := w.Result().Header
+		if err := json.Unmarshal(w.Body.Bytes(), &said); err != nil || header.Get("Content-Type") != "application/json" || header.Get("Location") != "" {
+			t.Fatalf("%v %s: %s", err, header, w.Body)
 		}
-		var said struct{ Code string } // by encoding/json, which takes any case and the last of several
-		if json.Unmarshal(w.Body.Bytes(), &said) == nil && strings.EqualFold(strings.TrimSpace(said.Code), applySuccess) {
-			t.Fatalf("the application got a success that is not PayerMax's: %s", w.Body)
+		if status/100 == 3 && !strings.Contains(header.Get("Proxy-Status"), "error=http_protocol_error") {
+			t.Fatalf("a redirect became %d %s", w.Code, w.Body)
+		}
+		passed := header.Get("Sign") != ""
+		if passed && (!signed || !bytes.Equal(w.Body.Bytes(), body) || header.Get("Sign") != signature) {
+			t.Fatalf("PayerMax's answer %d %q became %d %q", status, body, w.Code, w.Body)
+		}
+		if passed && status == http.StatusOK {
+			return // whatever PayerMax says
+		}
+		for name, value := range said {
+			if code, _ := value.(string); lookalike.Fold(name) == "CODE" && lookalike.Fold(code) == "APPLYSUCCESS" {
+				t.Fatalf("the application got a success that is not PayerMax's: %s", w.Body)
+			}
+		}
+		if _, hasErrors := said["errors"]; !passed && (said["code"] == nil || said["msg"] == nil || len(said) > 2 || hasErrors) {
+			t.Fatalf("what the sidecar writes is more than a code and a message: %s", w.Body)
 		}
 	})
 }

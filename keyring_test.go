@@ -132,8 +132,7 @@ func TestRotationUnderLoad(t *testing.T) {
 					for _, g := range generations {
 						if signer.Verify(&g.key.PublicKey, body, r.Header.Get("Sign")) == nil {
 							assert.Contains(t, string(body), `"keyVersion":"`+g.version+`"`)
-							w.WriteHeader(http.StatusOK)
-							return nil
+							return answering(t)(w, r)
 						}
 					}
 					t.Error("a call is signed by none of the keys")
@@ -270,10 +269,7 @@ func TestBadNewKeyIsNotTaken(t *testing.T) {
 			assert.NotContains(t, *h.merchants.only.keyring.failure.Load(), "CANARY")
 			assert.Equal(t, 1.0, collected(t, "caddy_payermax_key_degraded", fingerprint(h)))
 
-			w := serve(t, h, post(sessionBody), func(w http.ResponseWriter, _ *http.Request) error {
-				w.WriteHeader(http.StatusOK)
-				return nil
-			})
+			w := serve(t, h, post(sessionBody), answering(t))
 			assert.Equal(t, http.StatusOK, w.Code)
 		})
 	}
@@ -312,8 +308,7 @@ func TestCallFinishesWithItsKey(t *testing.T) {
 		body, err := io.ReadAll(r.Body)
 		require.NoError(t, err)
 		assert.NoError(t, signer.Verify(&old.PublicKey, body, r.Header.Get("Sign")))
-		w.WriteHeader(http.StatusOK)
-		return nil
+		return answering(t)(w, r)
 	})
 	assert.Equal(t, http.StatusOK, w.Code)
 }

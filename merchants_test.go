@@ -61,7 +61,8 @@ func TestMerchantIsChosen(t *testing.T) {
 				require.NoError(t, err)
 				assert.Contains(t, string(body), `"appId":"`+test.appID+`"`)
 				assert.NoError(t, signer.Verify(&test.key.PublicKey, body, r.Header.Get("Sign")))
-				_, err = io.WriteString(w, "{}")
+				// Not a session: the same one for two merchants would be withheld.
+				_, err = io.WriteString(w, `{"code":"SYSTEM_BUSY"}`)
 				return err
 			})
 			assert.Equal(t, http.StatusOK, w.Code, w.Body)
@@ -141,7 +142,7 @@ func TestMerchantAuthToken(t *testing.T) {
 			read, err := io.ReadAll(r.Body)
 			body = string(read)
 			require.NoError(t, err)
-			_, err = io.WriteString(w, "{}")
+			_, err = io.WriteString(w, `{"code":"SYSTEM_BUSY"}`)
 			return err
 		})
 		return tokens, body, recorded.Code

@@ -42,7 +42,7 @@ type metrics struct {
 var processMetrics = &metrics{
 	inFlight: inFlight,
 	requests: counters("requests_total",
-		"Requests of applications, by how they ended: answered, refused, not_sent, unknown or unverified.",
+		"Requests of applications, by how they ended: answered, unsigned, refused, not_sent, unknown or unverified.",
 		"endpoint", "outcome"),
 	duration: histograms("request_duration_seconds",
 		"Time from an application's request to its answer.", exchangeBuckets, "endpoint"),
@@ -56,7 +56,7 @@ var processMetrics = &metrics{
 	answerBytes: counters("answer_body_bytes_total",
 		"Bytes of the bodies of the gateway's answers.", "endpoint"),
 	answers: counters("answers_total",
-		"Answers of the gateway, by what the check of their signature found: verified, unsigned, unchecked or unverified, of which the last are withheld.",
+		"Answers of the gateway, by what their check found: verified, unsigned, unchecked or unverified, of which the last are withheld.",
 		"result"),
 	codes: counters("gateway_codes_total",
 		"Answers of the gateway, by their code; other if PayerMax does not document it.",
@@ -111,7 +111,7 @@ func (m *metrics) collectors() []prometheus.Collector {
 // first one counts as an increase.
 func (m *metrics) announce(routes map[string]route) {
 	for _, rt := range routes {
-		for _, ended := range []outcome{outcomeAnswered, outcomeRefused, outcomeNotSent, outcomeUnknown, outcomeUnverified} {
+		for _, ended := range []outcome{outcomeAnswered, outcomeUnsigned, outcomeRefused, outcomeNotSent, outcomeUnknown, outcomeUnverified} {
 			m.requests.WithLabelValues(rt.name, string(ended))
 		}
 		for _, code := range []string{applySuccess, signVerifyFailed, requestTimeOver} {

@@ -55,7 +55,7 @@ const (
 // ------------|------------
 // `{payermax.endpoint}` | The endpoint's name, such as `applyDropinSession`; empty if the request was for none
 // `{payermax.may_retry}` | Whether the call may be sent once more after an attempt that failed, for `lb_retry_match`: nothing was written, or it may be received twice
-// `{payermax.outcome}` | `answered`; `refused` (by the sidecar, nothing was sent); `not_sent` (the gateway could not be reached); `unknown` (sent, but the answer did not arrive); `unverified` (the answer's signature is missing or wrong)
+// `{payermax.outcome}` | `answered`; `unsigned` (a refusal that PayerMax has not signed, written anew); `refused` (by the sidecar, nothing was sent); `not_sent` (the gateway could not be reached); `unknown` (sent, but PayerMax's answer did not arrive); `unverified` (an answer was withheld: it is not verifiably PayerMax's, to this call)
 type Handler struct {
 	// The merchant that is called for, if there is only one.
 	Merchant
@@ -149,6 +149,7 @@ type Handler struct {
 	limits    *limits
 	gate      *gate
 	sandbox   *sandbox.Gateway
+	given     *givenAnswers
 	logger    *zap.Logger
 
 	// sandboxAnswers says whether a sandbox has answered a call, or will.
@@ -175,6 +176,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.sandboxAnswers = new(atomic.Bool)
 	h.sandboxAnswers.Store(h.Sandbox)
 	h.explanations = rate.NewLimiter(rate.Every(explanationInterval), 1)
+	h.given = newGivenAnswers()
 	if h.MaxBodySize == 0 {
 		h.MaxBodySize = defaultMaxBodySize
 	}
@@ -371,7 +373,7 @@ func (h *Handler) exchange(c *call, key *signingKey, request *envelope.Envelope,
 	if err != nil {
 		return nil, err
 	}
-	return answer, h.check(c, answer)
+	return h.check(c, answer)
 }
 
 // sign fills the envelope and signs exactly the bytes that will be sent.

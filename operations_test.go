@@ -82,7 +82,7 @@ func TestOperationsMetrics(t *testing.T) {
 func TestOperationsValues(t *testing.T) {
 	page := readPage(t, operationsPage)
 	values := []string{
-		string(outcomeAnswered), string(outcomeRefused), string(outcomeNotSent), string(outcomeUnknown), string(outcomeUnverified),
+		string(outcomeAnswered), string(outcomeUnsigned), string(outcomeRefused), string(outcomeNotSent), string(outcomeUnknown), string(outcomeUnverified),
 		limitEndpoint, limitCaller, limitAmount, limitRate, shadowAgree, shadowDisagree, shadowUnsigned, other,
 	}
 	values = slices.Concat(values, slices.Collect(maps.Values(answerResults)), notificationResults)

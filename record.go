@@ -24,8 +24,11 @@ func (h *Handler) record(r *http.Request, c *call, a *answer, refused *refusal) 
 		return // the process ends, and recordCutOff was faster
 	}
 	ended := outcomeAnswered
-	if refused != nil {
+	switch {
+	case refused != nil:
 		ended = refused.outcome
+	case a.rewritten:
+		ended = outcomeUnsigned
 	}
 	placeholders := replacer(r.Context())
 	placeholders.Set("payermax.endpoint", c.route.name)
@@ -136,6 +139,9 @@ func (l *line) MarshalLogObject(log zapcore.ObjectEncoder) error {
 func (f *refusal) log(log zapcore.ObjectEncoder) {
 	log.AddString("code", f.Code)
 	log.AddString("error", f.proxyError)
+	if f.received != 0 {
+		log.AddInt("received_status", f.received)
+	}
 	zap.Strings("rules", brokenRules(f.Errors)).AddTo(log)
 	if f.cause != nil && f.outcome != outcomeRefused {
 		zap.NamedError("cause", f.cause).AddTo(log)
@@ -160,9 +166,12 @@ func (h *Handler) adviseOnSignature(c *call) {
 }
 
 // severity is the level to log an outcome at. A request that the sidecar
-// refuses is the application's mistake, not the operator's.
+// refuses is the application's mistake, not the operator's; a refusal that is not
+// signed may be PayerMax's, or anybody's.
 func (c *call) severity(o outcome) zapcore.Level {
 	switch {
+	case o == outcomeUnsigned:
+		return zapcore.WarnLevel
 	case o != outcomeAnswered && o != outcomeRefused:
 		return zapcore.ErrorLevel
 	case len(c.warned) > 0:

@@ -25,8 +25,9 @@ const (
 	outcomeAnswered   outcome = "answered"   // by the gateway
 	outcomeRefused    outcome = "refused"    // by the sidecar, before anything was sent
 	outcomeNotSent    outcome = "not_sent"   // the gateway could not be reached
-	outcomeUnknown    outcome = "unknown"    // sent, but the answer did not arrive
-	outcomeUnverified outcome = "unverified" // the answer's signature is missing or wrong
+	outcomeUnsigned   outcome = "unsigned"   // by a refusal that PayerMax has not signed, written anew
+	outcomeUnknown    outcome = "unknown"    // sent, but PayerMax's answer did not arrive
+	outcomeUnverified outcome = "unverified" // the answer is not verifiably PayerMax's, to this call
 )
 
 // refusal is an answer of the sidecar's own. Its exported fields are the body
@@ -43,7 +44,9 @@ type refusal struct {
 	// proxyError is an error type of RFC 9209, section 2.3.
 	proxyError string
 	outcome    outcome
-	header     http.Header
+	// received is the status of the answer that this one takes the place of, or 0.
+	received int
+	header   http.Header
 	// limit is the one that refuses, as the metric names it, or "".
 	limit string
 	// cause is for the log alone.
@@ -87,15 +90,20 @@ func (f *refusal) answer() *answer {
 		panic(fmt.Sprintf("encoding a refusal: %v", err))
 	}
 
-	header := http.Header{
-		"Content-Type":  {"application/json"},
-		"Cache-Control": {"no-store"},
-		"Proxy-Status":  {fmt.Sprintf("%s; error=%s; details=%q", proxyName, f.proxyError, f.Code)},
-	}
+	header := ownHeader(f.proxyStatus())
 	for field, values := range f.header {
 		header[field] = values
 	}
 	return &answer{status: f.status, header: header, body: body.Bytes()}
+}
+
+// proxyStatus says that this answer is the sidecar's, and why (RFC 9209).
+func (f *refusal) proxyStatus() string {
+	received := ""
+	if f.received != 0 {
+		received = fmt.Sprintf("; received-status=%d", f.received)
+	}
+	return fmt.Sprintf("%s; error=%s%s; details=%q", proxyName, f.proxyError, received, f.Code)
 }
 
 // clientError makes a refusal of a request that must be changed before it is

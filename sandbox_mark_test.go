@@ -32,7 +32,7 @@ func TestSandboxIsMarked(t *testing.T) {
 		"inside, refused":            {inside(t), unreachable(t), `{}`, `caddy-payermax; error=http_request_error; details="PARAMS_INVALID"; sandbox`},
 		"elsewhere":                  {newHandler(t), toSite, sessionBody, `caddy-payermax; received-status=200; details="answer not checked"; sandbox`},
 		"elsewhere, refuses":         {newHandler(t, func(h *Handler) { h.AppID = "other" }), toSite, sessionBody, `caddy-payermax; received-status=200; details="answer not checked"; sandbox`},
-		"elsewhere, another's key":   {newHandler(t, verifying(t)), toSite, sessionBody, `caddy-payermax; error=http_protocol_error; details="CHECK_SIGN_ERROR"; sandbox`},
+		"elsewhere, another's key":   {newHandler(t, verifying(t)), toSite, sessionBody, `caddy-payermax; error=http_protocol_error; received-status=200; details="CHECK_SIGN_ERROR"; sandbox`},
 		"not asked":                  {newHandler(t), unreachable(t), `{}`, `caddy-payermax; error=http_request_error; details="PARAMS_INVALID"`},
 		"PayerMax, or whoever it is": {newHandler(t), answering(t), sessionBody, `caddy-payermax; received-status=200; details="answer not checked"`},
 	} {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
@@ -47,6 +48,8 @@ type route struct {
 	endpoint
 	version string            // the API version to declare
 	rules   *validate.RuleSet // nil if there are none for the endpoint
+	// identifying are the names by which an answer can say which call it is for.
+	identifying envelope.Names
 }
 
 // expandVersions returns the API versions that are configured, by endpoint.
@@ -118,7 +121,7 @@ func (h *Handler) enabledRoutes() (map[string]route, error) {
 		if rules != nil {
 			rules = rules.Within(h.Contract.limits())
 		}
-		routes[e.path()] = route{endpoint: e, version: version, rules: rules}
+		routes[e.path()] = route{endpoint: e, version: version, rules: rules, identifying: identifyingNames(e.name)}
 	}
 	return routes, nil
 }

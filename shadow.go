@@ -46,7 +46,7 @@ func (h *Handler) passOn(c *call, body []byte, r *http.Request, next caddyhttp.H
 	if err != nil {
 		return nil, err
 	}
-	return answer, h.check(c, answer)
+	return h.check(c, answer)
 }
 
 // compare signs the bytes that the application has signed. Signatures of

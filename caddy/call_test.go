@@ -168,6 +168,7 @@ func TestCallsInParallel(t *testing.T) {
 
 	const workers, each = 16, 10
 	var wait sync.WaitGroup
+	var sessions sync.Map
 	for range workers {
 		c := s.dial(t)
 		wait.Go(func() {
@@ -175,7 +176,9 @@ func TestCallsInParallel(t *testing.T) {
 			for range each {
 				res, err := c.roundTrip(post(validBody()))
 				if assert.NoError(t, err) {
-					assert.Equal(t, success, string(res.body))
+					assert.Equal(t, success, withoutOwnSession(res.body))
+					_, mixedUp := sessions.LoadOrStore(string(res.body), true)
+					assert.False(t, mixedUp, "two calls got one session")
 				}
 			}
 		})

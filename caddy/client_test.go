@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -33,10 +34,17 @@ type refusal struct {
 	Errors []struct{ Field, Rule, Message string }
 }
 
-// data is a valid data block of a user who appears nowhere else.
-func data() (block, user string) {
-	user = fmt.Sprintf(canaryUser+"%d-", lastUser.Add(1))
-	return fmt.Sprintf(`{"totalAmount":10000,"currency":"IDR","country":"ID","userId":"%s"}`, user), user
+// data is a valid data block, with a word in it that appears nowhere else. The
+// user is always the same: upstreams answer with one session, and that is for one
+// user alone.
+func data() (block, word string) {
+	word = fmt.Sprintf(canaryUser+"%d-", lastUser.Add(1))
+	return dataOf(canaryUser+"of-all", word), word
+}
+
+// dataOf is a valid data block of a user.
+func dataOf(user, word string) string {
+	return fmt.Sprintf(`{"totalAmount":10000,"currency":"IDR","country":"ID","userId":%q,"referralCode":%q}`, user, word)
 }
 
 var lastUser atomic.Int64
@@ -168,7 +176,7 @@ func requireRefusal(t *testing.T, res *response, status int, code string) refusa
 	t.Helper()
 	require.Equal(t, status, res.status, "%s", res.raw)
 	assert.Equal(t, []string{"application/json"}, res.header["Content-Type"])
-	assert.Regexp(t, `^caddy-payermax; error=[a-z_]+; details="[A-Z_]+"$`, res.header.Get("Proxy-Status"))
+	assert.Regexp(t, `^caddy-payermax; error=[a-z_]+(; received-status=\d{3})?; details="[A-Z_]+"$`, res.header.Get("Proxy-Status"))
 	var body refusal
 	require.NoError(t, json.Unmarshal(res.body, &body), "%s", res.body)
 	assert.Equal(t, code, body.Code)
@@ -176,12 +184,21 @@ func requireRefusal(t *testing.T, res *response, status int, code string) refusa
 	return body
 }
 
-// requireSuccess checks that the gateway's good answer came through unchanged.
+// requireSuccess checks that the gateway's good answer came through unchanged: a
+// session, and with it the gateway's signature of the very bytes.
 func requireSuccess(t *testing.T, res *response) {
 	t.Helper()
 	require.Equal(t, http.StatusOK, res.status, "%s", res.raw)
-	assert.Equal(t, success, string(res.body))
+	assert.Equal(t, success, withoutOwnSession(res.body))
 	assert.Len(t, res.header["Sign"], 1)
 	assert.NoError(t, verify(&gatewayKey().PublicKey, res.body, res.header.Get("Sign")))
 	assert.NotContains(t, res.header.Get("Proxy-Status"), "error=")
 }
+
+// withoutOwnSession is an upstream's answer with the session of success.
+func withoutOwnSession(body []byte) string {
+	return ownSessionKey.ReplaceAllString(string(body), `"sessionKey":"`+sessionKey+`"`)
+}
+
+// ownSessionKey is what differs between the answers of an upstream.
+var ownSessionKey = regexp.MustCompile(`"sessionKey":"[0-9a-f]{32}"`)

@@ -191,6 +191,7 @@ func TestShadowAnswersPass(t *testing.T) {
 		"not JSON":               {message("502 Bad Gateway", "<html>", "Content-Type: text/html"), "answer not verifiable"},
 		"with two signatures":    {message("200 OK", success, typeJSON, signField(success), signField(success)), "answer not verifiable"},
 		"with fields of its own": {message("200 OK", success, typeJSON, signField(success), "X-Trace: 1"), "answer verified"},
+		"for another merchant":   {signed(`{"code":"APPLY_SUCCESS","merchantNo":"canary"}`), "answer not verifiable"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			gateway.answers(answerWith(test.answer))
@@ -203,8 +204,20 @@ func TestShadowAnswersPass(t *testing.T) {
 			assert.Contains(t, res.header.Get("Proxy-Status"), fmt.Sprintf("details=%q", test.details))
 		})
 	}
-	for result, count := range map[string]string{"verified": "2", "unverified": "5", "unsigned": "1"} {
+	for result, count := range map[string]string{"verified": "2", "unverified": "6", "unsigned": "1"} {
 		requireMetric(t, "http://"+s.addr, fmt.Sprintf("caddy_payermax_answers_total{result=%q}", result), count)
+	}
+
+	// A redirect would have the application send its request to somebody else.
+	for _, redirect := range [][]byte{
+		message("307 Temporary Redirect", success, typeJSON, "Location: https://elsewhere.example/"),
+		message("302 Found", success, typeJSON, signField(success), "Location: https://elsewhere.example/"),
+	} {
+		gateway.answers(answerWith(redirect))
+		body := signedByApplication()
+		res := s.post(t, body, "sign: "+sign(merchantKey(), []byte(body)))
+		requireRefusal(t, res, http.StatusBadGateway, "CHECK_SIGN_ERROR")
+		requireOwnHeader(t, res)
 	}
 
 	// Without an answer, the sidecar has to say something.

@@ -40,12 +40,12 @@ type flappingGateway struct {
 	url   string
 	calls atomic.Int64
 	mu    sync.Mutex
-	users map[string]int // calls by user
+	words map[string]int // calls by the word in them
 	wrong []string       // what was wrong with calls
 }
 
 func newFlappingGateway(t *testing.T) *flappingGateway {
-	g := &flappingGateway{users: make(map[string]int)}
+	g := &flappingGateway{words: make(map[string]int)}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(g.serve))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.Start()
@@ -90,7 +90,7 @@ var successSign = sync.OnceValue(func() string { return sign(gatewayKey(), []byt
 // note looks at a call as it arrives: each has a signature by one of the keys of
 // the rotation.
 func (g *flappingGateway) note(r *http.Request, body []byte) {
-	var call struct{ Data struct{ UserID string } }
+	var call struct{ Data struct{ ReferralCode string } }
 	err := json.Unmarshal(body, &call)
 	if err == nil {
 		if err = verify(&merchantKey().PublicKey, body, r.Header.Get("Sign")); err != nil {
@@ -99,17 +99,17 @@ func (g *flappingGateway) note(r *http.Request, body []byte) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.users[call.Data.UserID]++
+	g.words[call.Data.ReferralCode]++
 	if err != nil {
 		g.wrong = append(g.wrong, err.Error())
 	}
 }
 
-func (g *flappingGateway) callsOf(user string) int {
+func (g *flappingGateway) callsOf(word string) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	calls := g.users[user]
-	delete(g.users, user) // or they would be many
+	calls := g.words[word]
+	delete(g.words, word) // or they would be many
 	return calls
 }
 
@@ -199,7 +199,7 @@ http://:%d {
 type outcomes struct{ answered, unknown, notSent, closed atomic.Int64 }
 
 func (o *outcomes) add(t *testing.T, s *sidecar, gateway *flappingGateway) {
-	block, user := data()
+	block, word := data()
 	conn, err := net.Dial("tcp", s.addr)
 	if err != nil {
 		o.closed.Add(1)
@@ -207,7 +207,7 @@ func (o *outcomes) add(t *testing.T, s *sidecar, gateway *flappingGateway) {
 	}
 	defer conn.Close()
 	res, err := newClient(conn).roundTrip(post(`{"data":`+block+`}`, "Connection: close"))
-	calls := gateway.callsOf(user)
+	calls := gateway.callsOf(word)
 	switch {
 	case err != nil:
 		// A reload closed the connection before the request was read.

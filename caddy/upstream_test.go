@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -107,7 +108,7 @@ func open(t *testing.T, address string, config *tls.Config) *upstream {
 	t.Helper()
 	listener, err := net.Listen("tcp", address)
 	require.NoError(t, err)
-	u := &upstream{listener: listener, host: listener.Addr().String(), path: endpointPath, open: make(map[net.Conn]bool), reply: answerWith(signed(success))}
+	u := &upstream{listener: listener, host: listener.Addr().String(), path: endpointPath, open: make(map[net.Conn]bool), reply: ownSession}
 	if config != nil {
 		u.listener = tls.NewListener(listener, config)
 	}
@@ -377,6 +378,16 @@ func answerWith(raw []byte) reply {
 		_, err := conn.Write(raw)
 		return err == nil
 	}
+}
+
+// sessionKey is that of success.
+const sessionKey = "bdsf8982348974hhf82934bf8239424"
+
+// ownSession answers each request with success and a session of its own, as
+// PayerMax does.
+func ownSession(conn net.Conn, r *request) bool {
+	own := fmt.Sprintf("%.16x", sha256.Sum256(r.body))
+	return answerWith(signed(strings.Replace(success, sessionKey, own, 1)))(conn, r)
 }
 
 // reset closes a connection the hard way.

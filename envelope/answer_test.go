@@ -1,8 +1,12 @@
 package envelope
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -20,19 +24,27 @@ func TestCode(t *testing.T) {
 	}
 
 	for body, words := range map[string]string{
-		``:                                "not a JSON object",
-		`<html>CANARY</html>`:             "not a JSON object",
-		`[{"code":"CANARY"}]`:             "not a JSON object",
-		`{"msg":"CANARY"}`:                "no code",
-		`{"code":""}`:                     "no code",
-		`{"code":1}`:                      "ambiguous",
-		`{"code":"X","Code":"CANARY"}`:    "ambiguous",
-		`{"code":"X","code":"CANARY"}`:    "not valid JSON",
-		`{"code":"X"}{"code":"CANARY"}`:   "not valid JSON",
-		`{"code":"X","msg":"CANARY`:       "not valid JSON",
-		`{"code":"X","msg":{"CANARY":1`:   "not valid JSON",
-		`{"code":"X",CANARY`:              "not valid JSON",
-		"{\"code\":\"X\",\"a\":\"\xff\"}": "not valid JSON",
+		``:                                  "not a JSON object",
+		`<html>CANARY</html>`:               "not a JSON object",
+		`[{"code":"CANARY"}]`:               "not a JSON object",
+		`{"msg":"CANARY"}`:                  "no code",
+		`{"code":""}`:                       "no code",
+		`{"code":1}`:                        "ambiguous",
+		`{"code":"X","Code":"CANARY"}`:      "ambiguous",
+		`{"code":"X","co_de":"CANARY"}`:     "ambiguous",
+		`{"code":"X","co-de":"CANARY"}`:     "ambiguous",
+		`{"code":"X","co de":"CANARY"}`:     "ambiguous",
+		"{\"code\":\"X\",\"co\u200bde\":1}": "ambiguous",
+		`{"code":"X","co\u200bde":1}`:       "ambiguous",
+		`{"co_de":"CANARY"}`:                "ambiguous",
+		`{"code":"X","Data":{}}`:            "ambiguous",
+		`{"code":"X","code":"CANARY"}`:      "not valid JSON",
+		"\ufeff" + `{"code":"X"}`:           "not a JSON object",
+		`{"code":"X"}{"code":"CANARY"}`:     "not valid JSON",
+		`{"code":"X","msg":"CANARY`:         "not valid JSON",
+		`{"code":"X","msg":{"CANARY":1`:     "not valid JSON",
+		`{"code":"X",CANARY`:                "not valid JSON",
+		"{\"code\":\"X\",\"a\":\"\xff\"}":   "not valid JSON",
 	} {
 		_, err := Code([]byte(body))
 		require.ErrorContains(t, err, words, body)
@@ -40,12 +52,46 @@ func TestCode(t *testing.T) {
 	}
 }
 
+func TestReadAnswer(t *testing.T) {
+	names := NewNames("outTradeNo", "merchantNo")
+	for body, want := range map[string]Answer{
+		`{"code":"X","msg":"why \u0041","data":null}`:                                      {Code: "X", Msg: "why A"},
+		`{"code":"X","msg":1}`:                                                             {Code: "X"},
+		`{"code":"X","msg":"a","Msg":"b"}`:                                                 {Code: "X", Msg: "b", MsgAmbiguous: true},
+		`{"code":"X","notifyType":"PAYMENT"}`:                                              {Code: "X", IsNotification: true},
+		`{"code":"X","notıfy_type":null}`:                                                  {Code: "X", IsNotification: true},
+		`{"code":"X","data":{"outTradeNo":"P\u0031","merchantNo":"","other":1}}`:           {Code: "X", Claims: []Claim{{"outTradeNo", "P1", false}}},
+		`{"code":"X","merchantNo":20,"data":{"out_trade_no":"P1","a":{"outTradeNo":"x"}}}`: {Code: "X", Claims: []Claim{{"merchantNo", "20", false}, {"outTradeNo", "P1", true}}},
+		`{"code":"X","data":{"outTradeNo":null,"OutTradeNo":["P1"]}}`:                      {Code: "X", Claims: []Claim{{"outTradeNo", `["P1"]`, true}}},
+		`{"code":"X","data":[{"outTradeNo":"P1"}]}`:                                        {Code: "X"},
+	} {
+		got, err := ReadAnswer([]byte(body), names)
+		require.NoError(t, err, body)
+		assert.Equal(t, want, *got, body)
+	}
+}
+
+func TestReadClaims(t *testing.T) {
+	names := NewNames("outTradeNo", "merchantNo")
+	for body, want := range map[string][]Claim{
+		`{"merchantNo":"20","data":{"outTradeNo":"P1"}}`:       {{"merchantNo", "20", false}, {"outTradeNo", "P1", false}},
+		`{"merchantNo":null,"data":{"outTradeNo":1,"a":"P2"}}`: {{"outTradeNo", "1", false}},
+		`{"merchantNo":"20"`: nil,
+		`["merchantNo"]`:     nil,
+		``:                   nil,
+	} {
+		assert.Equal(t, want, ReadClaims([]byte(body), names), body)
+	}
+}
+
 // FuzzCode holds the reader of answers to its purpose: no answer that a usual
-// JSON reader takes for a success may pass for something else.
+// JSON reader takes for a success may pass for something else, be it Go's, which
+// takes any case, or one that takes co_de for code as well.
 func FuzzCode(f *testing.F) {
 	for _, seed := range []string{
 		`{"code":"APPLY_SUCCESS"}`, `{"code":"X"}`, `{"code":"X","code":"APPLY_SUCCESS"}`, `{"c\u006fde":"Y"}`,
 		`{"code":"X"} {}`, `{"Code":"APPLY_SUCCESS","code":"X"}`, `<html>`, ``, `{"code":{"code":"APPLY_SUCCESS"}}`,
+		`{"code":"X","co_de":"APPLY_SUCCESS"}`, `{"co-de":"APPLY_SUCCESS"}`, `{"code":"X","co de":"APPLY_SUCCESS"}`, `{"code":"X","co\u200bde":"Y"}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -60,5 +106,41 @@ func FuzzCode(f *testing.F) {
 		if err := json.Unmarshal(body, &lenient); err != nil || lenient.Code != code {
 			t.Fatalf("Code finds %q, encoding/json %q (%v)", code, lenient.Code, err)
 		}
+		for _, found := range codesByLetters(t, body) {
+			if found != code {
+				t.Fatalf("Code finds %q, a reader that looks at letters alone %q", code, found)
+			}
+		}
 	})
+}
+
+// codesByLetters reads like a parser that binds names by what can be seen of them,
+// in any case: it returns the values of all members that could be the code.
+func codesByLetters(t *testing.T, body []byte) []string {
+	t.Helper()
+	d := json.NewDecoder(bytes.NewReader(body))
+	if _, err := d.Token(); err != nil {
+		t.Fatal(err)
+	}
+	var codes []string
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var value any
+		if err := d.Decode(&value); err != nil {
+			t.Fatal(err)
+		}
+		letters := strings.Map(func(r rune) rune {
+			if r == '_' || r == '-' || unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf) {
+				return -1
+			}
+			return r
+		}, name.(string))
+		if strings.EqualFold(letters, "code") {
+			codes = append(codes, fmt.Sprint(value))
+		}
+	}
+	return codes
 }

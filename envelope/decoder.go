@@ -2,6 +2,8 @@ package envelope
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -10,7 +12,8 @@ import (
 // decoder reads one JSON text.
 type decoder struct {
 	*jsontext.Decoder
-	buffer bytes.Buffer // what the Decoder reads without copying
+	text   []byte
+	buffer bytes.Buffer // of the text, which the Decoder reads without copying
 }
 
 // decoders are kept because a decoder's own bookkeeping is most of what reading
@@ -24,14 +27,60 @@ var decoders = sync.Pool{New: func() any {
 // openDecoder starts to read text.
 func openDecoder(text []byte) *decoder {
 	d := decoders.Get().(*decoder)
-	d.buffer = *bytes.NewBuffer(text)
+	d.text, d.buffer = text, *bytes.NewBuffer(text)
 	d.Reset(&d.buffer)
 	return d
 }
 
 // close forgets what was read, which may be personal data, and keeps the rest.
 func (d *decoder) close() {
-	d.buffer = bytes.Buffer{}
+	d.text, d.buffer = nil, bytes.Buffer{}
 	d.Reset(&d.buffer)
 	decoders.Put(d)
+}
+
+// readValue reads one value and returns its bytes, which are those of the text.
+func (d *decoder) readValue() (jsontext.Value, error) {
+	value, err := d.ReadValue()
+	if err != nil {
+		return nil, err
+	}
+	end := d.InputOffset()
+	return d.text[end-int64(len(value)) : end], nil
+}
+
+// eachMember calls f for the members of the one object that d reads. The name is
+// without its quotes and escapes, and only f's while it runs.
+func eachMember(d *decoder, f func(name []byte, value jsontext.Value) error) error {
+	if token, err := d.ReadToken(); err != nil || token.Kind() != '{' {
+		return errNotJSON
+	}
+	var unescaped []byte
+	for d.PeekKind() == '"' {
+		quoted, err := d.readValue()
+		if err != nil {
+			return errNotJSON
+		}
+		name := []byte(quoted[1 : len(quoted)-1])
+		if bytes.IndexByte(name, '\\') >= 0 {
+			if unescaped, err = jsontext.AppendUnquote(unescaped[:0], quoted); err != nil {
+				return errNotJSON
+			}
+			name = unescaped
+		}
+		value, err := d.readValue()
+		if err != nil {
+			return errNotJSON
+		}
+		if err := f(name, value); err != nil {
+			return err
+		}
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return errNotJSON
+	}
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errNotJSON
+	}
+	return nil
 }

@@ -160,19 +160,25 @@ func checkMerchantNo(m member) *Error {
 }
 
 // claimsNothing reports whether the member is null or an empty string.
-func (m member) claimsNothing() bool {
-	return m.value.Kind() == 'n' || bytes.Equal(m.value, []byte(`""`))
+func (m member) claimsNothing() bool { return claimsNothing(m.value) }
+
+// claimsNothing reports whether a value is null or an empty string.
+func claimsNothing(value jsontext.Value) bool {
+	return value.Kind() == 'n' || bytes.Equal(value, []byte(`""`))
 }
 
 // text returns the member's value if it is a string, unescaped.
-func (m member) text() string {
-	if m.value.Kind() != '"' {
+func (m member) text() string { return textOf(m.value) }
+
+// textOf returns a value if it is a string, unescaped.
+func textOf(value jsontext.Value) string {
+	if value.Kind() != '"' {
 		return ""
 	}
-	if inner := m.value[1 : len(m.value)-1]; bytes.IndexByte(inner, '\\') < 0 {
+	if inner := value[1 : len(value)-1]; bytes.IndexByte(inner, '\\') < 0 {
 		return string(inner)
 	}
-	text, err := jsontext.AppendUnquote(nil, m.value)
+	text, err := jsontext.AppendUnquote(nil, value)
 	if err != nil {
 		return ""
 	}

@@ -43,15 +43,15 @@ func ReadNotification(body []byte) (Notification, error) {
 	d := openDecoder(body)
 	defer d.close()
 	var n Notification
-	err := eachMember(d, func(name string, value jsontext.Value) error {
-		known, ok := notificationMembers[lookalike.Fold(name)]
+	err := eachMember(d, func(name []byte, value jsontext.Value) error {
+		known, ok := notificationMembers[lookalike.Fold(string(name))]
 		if !ok {
 			return nil
 		}
-		if name != known {
+		if string(name) != known {
 			return fmt.Errorf("a member of it can be mistaken for %s", known)
 		}
-		return n.set(member{name, value})
+		return n.set(member{known, value})
 	})
 	if err != nil {
 		return Notification{}, err
@@ -91,9 +91,9 @@ func NotificationID(body []byte) [sha256.Size]byte {
 	d := openDecoder(body)
 	defer d.close()
 	sum := sha256.New()
-	err := eachMember(d, func(name string, value jsontext.Value) error {
-		if name != "notifyTime" && name != "requestTime" {
-			sum.Write(appendString(nil, name))
+	err := eachMember(d, func(name []byte, value jsontext.Value) error {
+		if string(name) != "notifyTime" && string(name) != "requestTime" {
+			sum.Write(appendString(nil, string(name)))
 			sum.Write(value)
 		}
 		return nil

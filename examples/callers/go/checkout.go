@@ -81,7 +81,8 @@ func NewSidecar() *Sidecar {
 			return new(net.Dialer).DialContext(ctx, "unix", path)
 		}
 	}
-	return &Sidecar{base, &http.Client{Transport: transport, Timeout: timeout}}
+	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // the sidecar has nowhere to send us
+	return &Sidecar{base, &http.Client{Transport: transport, Timeout: timeout, CheckRedirect: noRedirect}}
 }
 
 // Call makes one call and returns PayerMax's answer.
@@ -100,13 +101,15 @@ func (s *Sidecar) Call(endpoint string, data map[string]any) (*Answer, error) {
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	answer := new(Answer)
-	if err != nil || json.Unmarshal(text, answer) != nil || answer.Code == "" {
+	proxyStatus := response.Header.Get("Proxy-Status")
+	if err != nil || json.Unmarshal(text, answer) != nil || answer.Code == "" || !strings.Contains(proxyStatus, "caddy-payermax") {
 		return nil, UnknownError{"no answer of PayerMax's"}
 	}
 
-	// error= in Proxy-Status tells the sidecar's own answers from PayerMax's.
-	if !strings.Contains(response.Header.Get("Proxy-Status"), "error=") {
-		if slices.Contains(undecided, answer.Code) {
+	// error= in Proxy-Status tells the sidecar's own answers from PayerMax's, which
+	// have the status 200 if they say what became of the call.
+	if !strings.Contains(proxyStatus, "error=") {
+		if response.StatusCode != http.StatusOK || slices.Contains(undecided, answer.Code) {
 			return nil, UnknownError{answer.Code}
 		}
 		return answer, nil
@@ -164,8 +167,11 @@ func (s *Sidecar) Pay(order map[string]any) (*Answer, error) {
 		if err != nil {
 			return nil, UnknownError{err.Error()} // of the order, even if the question was not sent
 		}
-		if answer.Code != "ORDER_NOT_EXIST" {
+		if answer.Code == "APPLY_SUCCESS" {
 			return answer, nil
+		}
+		if answer.Code != "ORDER_NOT_EXIST" {
+			return nil, UnknownError{answer.Code} // this is about the question
 		}
 		fmt.Printf("order %s: not there, sending it again\n", number)
 	}

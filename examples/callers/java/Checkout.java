@@ -60,6 +60,7 @@ public final class Checkout {
     private final HttpClient client = HttpClient.newBuilder()
             .version(HttpClient.Version.HTTP_1_1)
             .proxy(HttpClient.Builder.NO_PROXY)
+            .followRedirects(HttpClient.Redirect.NEVER)
             .connectTimeout(Duration.ofSeconds(5))
             .build();
     private final String base = System.getenv().getOrDefault("PAYERMAX_URL", "http://127.0.0.1:8080");
@@ -83,13 +84,15 @@ public final class Checkout {
             throw new OutcomeUnknown(e.getClass().getSimpleName(), e);
         }
 
-        if (!(answer.get("code") instanceof String code)) {
+        String proxyStatus = response.headers().firstValue("Proxy-Status").orElse("");
+        if (!(answer.get("code") instanceof String code) || !proxyStatus.contains("caddy-payermax")) {
             throw new OutcomeUnknown("no answer of PayerMax's", null);
         }
 
-        // error= in Proxy-Status tells the sidecar's own answers from PayerMax's.
-        if (!response.headers().firstValue("Proxy-Status").orElse("").contains("error=")) {
-            if (UNDECIDED.contains(code)) {
+        // error= in Proxy-Status tells the sidecar's own answers from PayerMax's, which
+        // have the status 200 if they say what became of the call.
+        if (!proxyStatus.contains("error=")) {
+            if (response.statusCode() != 200 || UNDECIDED.contains(code)) {
                 throw new OutcomeUnknown(code, null);
             }
             return answer;
@@ -152,8 +155,11 @@ public final class Checkout {
             } catch (NotSent | Refused failure) { // of the question, not of the order
                 throw new OutcomeUnknown(failure.getMessage(), failure);
             }
-            if (!"ORDER_NOT_EXIST".equals(answer.get("code"))) {
+            if ("APPLY_SUCCESS".equals(answer.get("code"))) {
                 return answer;
+            }
+            if (!"ORDER_NOT_EXIST".equals(answer.get("code"))) {
+                throw new OutcomeUnknown(String.valueOf(answer.get("code")), null); // this is about the question
             }
             System.out.printf("order %s: not there, sending it again%n", number);
         }

@@ -30,7 +30,7 @@ class NotSent extends Error {
 /** PayerMax may have done what was asked, or not. */
 class OutcomeUnknown extends Error {}
 
-/** Posts a body to the sidecar. node:http, unlike fetch, speaks over Unix sockets too. */
+/** Posts a body to the sidecar. node:http, unlike fetch, speaks over Unix sockets too, and follows no redirect. */
 function post(path, body) {
   const target = payermaxURL.startsWith('unix:')
     ? { socketPath: payermaxURL.slice('unix:'.length), path }
@@ -42,7 +42,7 @@ function post(path, body) {
       const chunks = []
       response.on('data', (chunk) => chunks.push(chunk))
       response.on('error', reject)
-      response.on('end', () => resolve({ headers: response.headers, text: Buffer.concat(chunks).toString() }))
+      response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, text: Buffer.concat(chunks).toString() }))
     })
     request.on('error', reject)
     request.end(body)
@@ -51,20 +51,24 @@ function post(path, body) {
 
 /** Makes one call and returns PayerMax's answer. */
 async function call(endpoint, data) {
-  let headers, answer
+  let status, headers, answer
   try {
     const response = await post('/aggregate-pay/api/gateway/' + endpoint, JSON.stringify({ data }))
-    headers = response.headers
+    ;({ status, headers } = response)
     answer = JSON.parse(response.text)
   } catch (error) {
     if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') throw new NotSent('the sidecar is not there')
     throw new OutcomeUnknown(error.name)
   }
 
-  // error= in Proxy-Status tells the sidecar's own answers from PayerMax's.
   const code = answer?.code
-  if (!(headers['proxy-status'] ?? '').includes('error=')) {
-    if (!code || undecided.includes(code)) throw new OutcomeUnknown(code)
+  const proxyStatus = headers['proxy-status'] ?? ''
+  if (!code || !proxyStatus.includes('caddy-payermax')) throw new OutcomeUnknown("no answer of PayerMax's")
+
+  // error= in Proxy-Status tells the sidecar's own answers from PayerMax's, which
+  // have the status 200 if they say what became of the call.
+  if (!proxyStatus.includes('error=')) {
+    if (status !== 200 || undecided.includes(code)) throw new OutcomeUnknown(code)
     return answer
   }
   if (code === 'SYSTEM_ERROR') throw new NotSent(code, Number(headers['retry-after'] ?? 1))
@@ -113,7 +117,8 @@ async function pay(order) {
     const answer = await repeat('orderQuery', { outTradeNo: number }).catch((failure) => {
       throw new OutcomeUnknown(failure.message) // of the order, even if the question was not sent
     })
-    if (answer.code !== 'ORDER_NOT_EXIST') return answer
+    if (answer.code === 'APPLY_SUCCESS') return answer
+    if (answer.code !== 'ORDER_NOT_EXIST') throw new OutcomeUnknown(answer.code) // this is about the question
     console.log(`order ${number}: not there, sending it again`)
   }
   throw last

@@ -45,6 +45,7 @@ function call(string $endpoint, array $data): array
         CURLOPT_HTTPHEADER => ['Content-Type: application/json'],
         CURLOPT_RETURNTRANSFER => true,
         CURLOPT_TIMEOUT => TIMEOUT,
+        CURLOPT_FOLLOWLOCATION => false,
         CURLOPT_PROXY => '', // whatever the environment says: the sidecar is on this machine
         CURLOPT_HEADERFUNCTION => function ($curl, string $line) use (&$headers): int {
             [$name, $value] = explode(':', $line, 2) + [1 => ''];
@@ -60,13 +61,15 @@ function call(string $endpoint, array $data): array
     }
     $answer = json_decode($body, true);
     $code = $answer['code'] ?? null;
-    if (!is_string($code)) {
+    $proxyStatus = $headers['proxy-status'] ?? '';
+    if (!is_string($code) || !str_contains($proxyStatus, 'caddy-payermax')) {
         throw new OutcomeUnknown('no answer of PayerMax\'s');
     }
 
-    // error= in Proxy-Status tells the sidecar's own answers from PayerMax's.
-    if (!str_contains($headers['proxy-status'] ?? '', 'error=')) {
-        if (in_array($code, UNDECIDED, true)) {
+    // error= in Proxy-Status tells the sidecar's own answers from PayerMax's, which
+    // have the status 200 if they say what became of the call.
+    if (!str_contains($proxyStatus, 'error=')) {
+        if (curl_getinfo($curl, CURLINFO_RESPONSE_CODE) !== 200 || in_array($code, UNDECIDED, true)) {
             throw new OutcomeUnknown($code);
         }
         return $answer;
@@ -125,8 +128,11 @@ function pay(array $order): array
         } catch (NotSent | Refused $failure) { // of the question, not of the order
             throw new OutcomeUnknown($failure->getMessage(), previous: $failure);
         }
-        if ($answer['code'] !== 'ORDER_NOT_EXIST') {
+        if ($answer['code'] === 'APPLY_SUCCESS') {
             return $answer;
+        }
+        if ($answer['code'] !== 'ORDER_NOT_EXIST') {
+            throw new OutcomeUnknown($answer['code']); // this is about the question
         }
         echo "order $number: not there, sending it again\n";
     }

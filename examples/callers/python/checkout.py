@@ -53,8 +53,8 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 def connect():
-    # http.client, unlike urllib, asks no proxy: calls to the sidecar stay on
-    # this machine.
+    # http.client, unlike urllib, asks no proxy and follows no redirect: calls to
+    # the sidecar stay on this machine.
     if PAYERMAX_URL.startswith("unix:"):
         return UnixConnection(PAYERMAX_URL[len("unix:"):], TIMEOUT)
     url = urlsplit(PAYERMAX_URL)
@@ -83,9 +83,14 @@ def call(endpoint, data):
     finally:
         connection.close()
 
-    # error= in Proxy-Status tells the sidecar's own answers from PayerMax's.
-    if "error=" not in response.getheader("Proxy-Status", ""):
-        if code in UNDECIDED:
+    proxy_status = response.getheader("Proxy-Status", "")
+    if "caddy-payermax" not in proxy_status:
+        raise OutcomeUnknown("no answer of PayerMax's")
+
+    # error= in Proxy-Status tells the sidecar's own answers from PayerMax's, which
+    # have the status 200 if they say what became of the call.
+    if "error=" not in proxy_status:
+        if response.status != 200 or code in UNDECIDED:
             raise OutcomeUnknown(code)
         return answer
     if code == "SYSTEM_ERROR":
@@ -133,8 +138,10 @@ def pay(order):
             answer = repeat("orderQuery", {"outTradeNo": number})
         except (NotSent, Refused) as failure:  # of the question, not of the order
             raise OutcomeUnknown(failure) from failure
-        if answer["code"] != "ORDER_NOT_EXIST":
+        if answer["code"] == "APPLY_SUCCESS":
             return answer
+        if answer["code"] != "ORDER_NOT_EXIST":
+            raise OutcomeUnknown(answer["code"])  # this is about the question
         print(f"order {number}: not there, sending it again")
     raise last
 

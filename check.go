@@ -1,0 +1,116 @@
+package payermax
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
+)
+
+// check judges the gateway's answer and returns what the application gets of it.
+//
+// In shadow mode an answer passes in any case, since it answers a request that
+// was not the sidecar's: all but a redirect, which would have the application
+// send its request, signature and all, to somebody else.
+func (h *Handler) check(c *call, a *answer) (*answer, error) {
+	if c.answerSign != nil {
+		a.header["Sign"] = c.answerSign
+	}
+	given, err := h.judge(c, a)
+	if refused := asRefusal(err); refused != nil && refused.outcome == outcomeUnverified {
+		c.found = answerUnverified
+	}
+	h.measure(c, a)
+	if h.Shadow && !a.isRedirect() {
+		a.header.Set("Proxy-Status", receivedStatus(a.status, c.found))
+		return a, nil
+	}
+	return given, err
+}
+
+// judge decides what passes of an answer: one that is verifiably PayerMax's, and
+// to this call, as it is; of one that is not signed and is no success, what is
+// safe to be read; of others nothing.
+func (h *Handler) judge(c *call, a *answer) (*answer, error) {
+	if a.isRedirect() {
+		return nil, a.withheld(errors.New("the answer is a redirect"))
+	}
+	said, err := a.read(c.route.identifying)
+	if err != nil {
+		return nil, a.withheld(fmt.Errorf("the answer cannot be read: %w", err))
+	}
+	c.gatewayCode = said.Code
+	if c.found, err = verify(c.gatewayKeys(), a); err != nil {
+		return nil, a.withheld(err)
+	}
+
+	isSigned := c.found == answerVerified
+	isUnchecked := c.found == answerUnchecked
+	switch {
+	case said.IsNotification:
+		return nil, a.withheld(errors.New("the answer is a notification"))
+	case isSuccess(said.Code) && a.status != http.StatusOK:
+		return nil, a.withheld(errors.New("the answer says " + applySuccess + ", but not with status 200"))
+	case isSigned, isUnchecked && a.status == http.StatusOK:
+		return h.passWhole(c, a, said)
+	default:
+		return c.rewrite(a, said)
+	}
+}
+
+// passWhole passes an answer on byte for byte, if it is this call's.
+func (h *Handler) passWhole(c *call, a *answer, said *envelope.Answer) (*answer, error) {
+	if err := c.contradiction(said); err != nil {
+		return nil, a.withheld(err)
+	}
+	if c.route.personal && said.Code == applySuccess && !h.given.toOneUserOnly(a.body, c.body) {
+		return nil, a.withheld(errors.New("the same answer was given to another user before"))
+	}
+	return a.whole(c.found), nil
+}
+
+// read reads an answer, which must be plain JSON.
+func (a *answer) read(names envelope.Names) (*envelope.Answer, error) {
+	if a.hasCoding() {
+		return nil, errors.New("it has a content coding")
+	}
+	return envelope.ReadAnswer(a.body, names)
+}
+
+// isSuccess reports whether a reader could take the code for APPLY_SUCCESS.
+func isSuccess(code string) bool { return lookalike.Fold(code) == successShape }
+
+var successShape = lookalike.Fold(applySuccess)
+
+// measure counts an answer of the gateway's. What it says of the time is taken
+// from those only that are PayerMax's, as far as that is checked.
+func (h *Handler) measure(c *call, a *answer) {
+	processMetrics.answers.WithLabelValues(answerResults[c.found]).Inc()
+	processMetrics.answerBytes.WithLabelValues(c.route.name).Add(float64(len(a.body)))
+	processMetrics.codes.WithLabelValues(c.route.name, knownCode(c.gatewayCode)).Inc()
+	if c.found != answerVerified && c.found != answerUnchecked {
+		return
+	}
+	if c.gatewayCode == applySuccess {
+		now := time.Now()
+		processMetrics.lastSuccess.Store(&now)
+	}
+	if arrived := c.firstByte.Load(); arrived != nil {
+		processMetrics.clock.observe(a.header, *arrived, h.logger)
+	}
+}
+
+// withheld replaces an answer that cannot be trusted. It may come from PayerMax
+// all the same, so the application must not take it for a refusal.
+func (a *answer) withheld(cause error) *refusal {
+	return &refusal{
+		Code: "CHECK_SIGN_ERROR",
+		Msg: "an answer arrived that is not verifiably PayerMax's answer to this call, so it was withheld; " +
+			"the outcome is unknown: query it before you send the request again",
+		status: http.StatusBadGateway, proxyError: "http_protocol_error", outcome: outcomeUnverified,
+		received: a.status, cause: cause,
+	}
+}

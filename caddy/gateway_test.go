@@ -103,8 +103,11 @@ func TestSandboxBesideCredentials(t *testing.T) {
 			}
 			file := filepath.Join(t.TempDir(), "Caddyfile")
 			require.NoError(t, os.WriteFile(file, text, 0o600))
-			said, err := caddyCommand(t, t.Context(), env.list(), "run", "--config", file).CombinedOutput()
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			said, err := caddyCommand(t, ctx, env.list(), "run", "--config", file).CombinedOutput()
 			require.Error(t, err)
+			require.NoError(t, ctx.Err(), "it runs")
 			for _, words := range []string{test.says, "gateway uat or gateway production"} {
 				assert.Contains(t, string(said), words)
 			}

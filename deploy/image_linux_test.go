@@ -190,7 +190,9 @@ func TestImageWithCapabilityDoesNotStart(t *testing.T) {
 	requireContainers(t)
 	made := buildImage(t, caddy(t))
 	setCapability(t, made.root+"/usr/bin/caddy")
-	said, err := made.served(t, "PAYERMAX_GATEWAY=sandbox").command(t, t.Context()).CombinedOutput()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	said, err := made.served(t, "PAYERMAX_GATEWAY=sandbox").command(t, ctx).CombinedOutput()
 	require.Error(t, err)
 	assert.Contains(t, string(said), "exec /usr/bin/caddy: operation not permitted")
 }

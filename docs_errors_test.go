@@ -74,6 +74,8 @@ func allRefusals() []*refusal {
 	for _, err := range []error{
 		os.NewSyscallError("connect", syscall.ECONNREFUSED), &net.DNSError{IsNotFound: true}, &net.DNSError{IsTimeout: true},
 		os.ErrDeadlineExceeded, &tls.CertificateVerificationError{Err: io.EOF}, io.EOF, errors.New("x"),
+		os.NewSyscallError("connect", syscall.ENETUNREACH), os.NewSyscallError("socket", syscall.EMFILE),
+		&net.OpError{Op: "remote error", Err: tls.AlertError(0)}, &connectRefused{407}, &connectRefused{403},
 	} {
 		failed(true, false, false, answer{}, err)
 	}
@@ -82,6 +84,11 @@ func allRefusals() []*refusal {
 	failed(false, false, false, answer{}, errors.New("x"))
 	failed(true, true, false, answer{}, io.EOF)
 	failed(true, true, false, answer{}, os.ErrDeadlineExceeded)
+	failed(true, true, false, answer{}, &net.OpError{Op: "remote error", Err: tls.AlertError(0)})
+	failed(true, true, false, answer{}, errors.New("tls: bad record MAC"))
+	for _, known := range protocolProblems {
+		failed(true, true, false, answer{}, errors.New(known.begins))
+	}
 	failed(true, true, false, answer{status: 200}, http.ErrAbortHandler)
 	failed(true, true, false, answer{status: 200, tooLarge: true}, http.ErrAbortHandler)
 	return refusals

@@ -3,7 +3,6 @@ package payermax
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -20,17 +19,6 @@ import (
 // passed over if there is another.
 const defaultFailDuration = 10 * time.Second
 
-// misplaced are the options of reverse_proxy that would make of a call something
-// else than was signed, or of an answer something else than was checked.
-var misplaced = map[string]string{
-	"to":              "the upstream is the one that gateway names",
-	"dynamic":         "the upstream is the one that gateway names",
-	"method":          "every call is a POST",
-	"rewrite":         "a call goes to the path of the endpoint that it was signed for",
-	"handle_response": "the application gets the answer that was checked; what handles it in between could answer something else, or send the signed call elsewhere",
-	"replace_status":  "the application gets the answer that was checked, with its status",
-}
-
 // proxyOptions are the options in a payermax block that are reverse_proxy's.
 type proxyOptions struct {
 	directive caddyfile.Token
@@ -46,15 +34,10 @@ func (o *proxyOptions) add(option caddyfile.Segment) error {
 	d := caddyfile.NewDispenser(option)
 	d.Next()
 	name := d.Val()
-	if reason, ok := misplaced[name]; ok {
-		return d.Errf("%s has no place here: %s", name, reason)
+	if err := refuseMisplaced(caddyfile.NewDispenser(option)); err != nil {
+		return err
 	}
-	switch name {
-	case "header_up":
-		if field := pinnedField(d); field != "" {
-			return d.Errf("header_up %s has no place here: the sidecar sets that field for each call, or leaves it out", field)
-		}
-	case "transport":
+	if name == "transport" {
 		if o.has(name) {
 			return d.Err("transport is already set")
 		}
@@ -69,19 +52,6 @@ func (o *proxyOptions) add(option caddyfile.Segment) error {
 	o.names = append(o.names, name)
 	o.tokens = append(o.tokens, option...)
 	return nil
-}
-
-// pinnedField returns the field that an option header_up is about if it is one
-// that the transport sets or removes anyway, or "".
-func pinnedField(d *caddyfile.Dispenser) string {
-	if !d.NextArg() {
-		return ""
-	}
-	field := http.CanonicalHeaderKey(strings.TrimSuffix(strings.TrimLeft(d.Val(), "+-?>"), ":"))
-	if slices.Contains(foreignFields, field) || slices.Contains(ownFields, field) || field == canonicalAuthTokenHeader {
-		return field
-	}
-	return ""
 }
 
 // parse has reverse_proxy's own parser read the options, behind the gateway's

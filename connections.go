@@ -18,9 +18,11 @@ const (
 	// maxIdleAges bounds the same for whoever keeps connections for less time.
 	maxIdleAges = 10
 
-	// signOfLife is how long an HTTP/2 connection may say nothing, how long it may
-	// then take to answer a ping, and how long a write may take. Twice that is how
-	// long calls are lost on a connection that has died silently.
+	// silence is how long an HTTP/2 connection may say nothing before it gets a ping,
+	// and signOfLife how long it may take to answer that, or to take what is written.
+	// Both together, less than ten seconds, are how long calls are lost on a
+	// connection that has died silently.
+	silence    = 4 * time.Second
 	signOfLife = 5 * time.Second
 	// patience is how long an application must have waited for its hanging up to
 	// say something about the connection.
@@ -52,7 +54,7 @@ func newConnections(model *http.Transport, versions []string) *connections {
 		c.model.Protocols.SetHTTP1(!isClear)
 		c.model.Protocols.SetHTTP2(true)
 		c.model.Protocols.SetUnencryptedHTTP2(isClear)
-		c.model.HTTP2 = &http.HTTP2Config{SendPingTimeout: signOfLife, PingTimeout: signOfLife, WriteByteTimeout: signOfLife}
+		c.model.HTTP2 = &http.HTTP2Config{SendPingTimeout: silence, PingTimeout: signOfLife, WriteByteTimeout: signOfLife}
 	}
 	c.replace()
 	return c

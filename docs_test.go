@@ -64,7 +64,7 @@ func TestConfigurationDefaults(t *testing.T) {
 		fmt.Sprintf("| `validation` | `validation` | `%s` |", h.Validation),
 		fmt.Sprintf("| `key_version` | `key_version` | `%s`,", h.merchants.only.keyring.current.Load().keyVersion),
 		"| `endpoints` | `endpoints` | `" + sessionEndpoint + "` alone |",
-		fmt.Sprintf("`dial_timeout` is %v, `keepalive` (idle) %v,", defaultDialTimeout, defaultIdleTimeout),
+		fmt.Sprintf("`dial_timeout` is %v, `tls_timeout` %v, `keepalive` (idle) %v,", defaultDialTimeout, defaultHandshakeTimeout, defaultIdleTimeout),
 		fmt.Sprintf("`max_response_header` %d KiB,", defaultMaxAnswerHeader>>10),
 		fmt.Sprintf("the last %d of them", maxAccepted),
 		"`fail_duration " + defaultFailDuration.String() + "`",

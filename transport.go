@@ -46,15 +46,15 @@ var (
 // The signatures of request and answer pass by the reverse proxy's debug log.
 //
 // All options of the `http` transport are available. These defaults differ:
-// `versions` is 1.1, `dial_timeout` and `tls_timeout` are 5s, `keepalive` (idle)
-// 30s, `max_response_header` 64 KiB, no compression is asked for, and
-// `HTTP_PROXY` and its like are ignored (`network_proxy none`), since an
-// environment variable should not decide where payments go. The `Host` header is
-// the gateway's, and `Via` and `X-Forwarded-*` are not sent.
+// `dial_timeout` is 5s, `tls_timeout` 5s, `keepalive` (idle) 30s, `versions` 1.1,
+// `max_response_header` 64 KiB, no compression is asked for, and `HTTP_PROXY` and
+// its like are ignored (`network_proxy none`), since an environment variable
+// should not decide where payments go. The `Host` header is the gateway's, and
+// `Via` and `X-Forwarded-*` are not sent.
 //
 // A connection carries one call at a time, so one that dies silently costs one
 // call; the idle ones are closed then, since they may have died with it. With
-// `versions 1.1 2` many calls share a connection: one that says nothing for five
+// `versions 1.1 2` many calls share a connection: one that says nothing for four
 // seconds is asked for a sign of life, and given up if there is none within five
 // more, with all calls on it. Connections are replaced every five minutes, or
 // after ten times `keepalive` if that is sooner, so that a change of the gateway's

@@ -36,10 +36,10 @@ func (o *proxyOptions) add(option caddyfile.Segment) error {
 	d := caddyfile.NewDispenser(option)
 	d.Next()
 	name := d.Val()
-	switch name {
-	case "to", "dynamic":
-		return d.Errf("%s has no place here: the upstream is the one that gateway names", name)
-	case "transport":
+	if err := refuseMisplaced(caddyfile.NewDispenser(option)); err != nil {
+		return err
+	}
+	if name == "transport" {
 		if o.has(name) {
 			return d.Err("transport is already set")
 		}

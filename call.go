@@ -1,16 +1,12 @@
 package payermax
 
 import (
-	"bytes"
 	"context"
 	"crypto/rsa"
-	"crypto/tls"
 	"errors"
-	"io"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -81,24 +77,28 @@ type exchange struct {
 	sign     func(context.Context) error
 	attempts int
 
-	// connecting is set once a connection to the gateway was asked for, and
-	// written once the request's header may have gone out on it. Together they
-	// tell a request that certainly was not sent from one that may have been.
-	connecting, written atomic.Bool
-	// connectError is why there is no connection. The reverse proxy's own error
-	// does not let on.
-	connectError atomic.Pointer[error]
-	// handshakeFailed is set if there is a connection, but no TLS on it.
-	handshakeFailed atomic.Bool
-	// firstByte is when the answer began.
-	firstByte atomic.Pointer[time.Time]
+	// flight is how far it gets, over all attempts, and attempt how far the present
+	// one does if it is not the first.
+	flight
+	attempt *flight
 
 	upstream time.Duration // the time the gateway took
 	// answerSign is the answer's sign header, which the transport takes out of
 	// the reach of debug logs.
-	answerSign  []string
-	gatewayCode string // the code of the answer, or "" if it has none
-	found       string // what the check of the answer found
+	answerSign []string
+	// answerStatus is the answer's status, as it was before anybody could change
+	// it, or 0.
+	answerStatus int
+	gatewayCode  string // the code of the answer, or "" if it has none
+	found        string // what the check of the answer's signature found
+}
+
+// present returns how far the present attempt gets.
+func (e *exchange) present() *flight {
+	if e.attempt != nil {
+		return e.attempt
+	}
+	return &e.flight
 }
 
 // callKey is the context key of the *call.
@@ -152,6 +152,9 @@ func (h *Handler) send(c *call, r *http.Request, next caddyhttp.Handler) (answer
 	if err != nil || received.status == 0 || clientGone {
 		return nil, c.failed(ctx, received, err)
 	}
+	if c.answerStatus != 0 {
+		received.status = c.answerStatus
+	}
 	h.noticeSandbox(c, received.header)
 	return received, nil
 }
@@ -178,55 +181,14 @@ func (c *call) outgoing(ctx context.Context, r *http.Request, shadow bool) *http
 	ctx = httptrace.WithClientTrace(ctx, c.watch())
 
 	out := r.WithContext(ctx)
-	out.Method = http.MethodPost
-	path := c.route.path()
-	out.URL = &url.URL{Path: path}
-	out.RequestURI = path
+	out.URL = new(url.URL) // whose path is the endpoint's
+	out.RequestURI = c.route.path()
 	out.Header = make(http.Header)
 	if shadow {
 		out.Header = r.Header.Clone()
-		delete(out.Header, "Connection") // or it could take the signature away
-		delete(out.Header, "Expect")     // the body is here already
 	}
-	fields := [...]struct{ name, value string }{
-		{"Accept", "application/json"},
-		{"Accept-Encoding", "identity"}, // what PayerMax signs is the plain body
-		{"Content-Length", strconv.Itoa(len(c.body))},
-		{"Content-Type", "application/json"},
-		{"User-Agent", proxyName},
-	}
-	values := make([]string, len(fields))
-	for i, field := range fields {
-		values[i] = field.value
-		out.Header[field.name] = values[i : i+1 : i+1] // cut off, so that appending to one leaves the next alone
-	}
-	c.authenticate(out.Header)
-	out.Body = io.NopCloser(bytes.NewReader(c.body))
-	out.ContentLength = int64(len(c.body))
-	out.TransferEncoding = nil
-	out.Trailer = nil
-	// Without GetBody, net/http never sends the body a second time.
-	out.GetBody = nil
+	c.pin(out)
 	return out
-}
-
-// authenticate sets the header fields that must appear in no log.
-func (c *call) authenticate(header http.Header) {
-	removeAuthentication(header)
-	if c.signature != "" {
-		header["Sign"] = []string{c.signature}
-	}
-	if c.authToken != "" {
-		header[authTokenHeader] = []string{c.authToken}
-	}
-}
-
-// removeAuthentication removes the fields that authenticate sets. The token's
-// may have become canonical on its way through a server or a reverse proxy.
-func removeAuthentication(header http.Header) {
-	delete(header, "Sign")
-	delete(header, authTokenHeader)
-	delete(header, canonicalAuthTokenHeader)
 }
 
 // gatewayKeys are those that PayerMax's answer may be signed with, if any.
@@ -235,29 +197,4 @@ func (c *call) gatewayKeys() []*rsa.PublicKey {
 		return nil
 	}
 	return c.keys.gateway
-}
-
-// watch notes how far the call gets.
-func (c *call) watch() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		GetConn:      func(string) { c.connecting.Store(true) },
-		WroteHeaders: func() { c.written.Store(true) },
-		GotFirstResponseByte: func() {
-			now := time.Now()
-			c.firstByte.Store(&now)
-		},
-		DNSDone:     func(info httptrace.DNSDoneInfo) { c.cannotConnect(info.Err) },
-		ConnectDone: func(_, _ string, err error) { c.cannotConnect(err) },
-		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
-			c.cannotConnect(err)
-			c.handshakeFailed.Store(err != nil)
-		},
-	}
-}
-
-// cannotConnect notes why there is no connection, if err is not nil.
-func (c *call) cannotConnect(err error) {
-	if err != nil {
-		c.connectError.Store(&err)
-	}
 }

@@ -77,6 +77,8 @@ func allRefusals() []*refusal {
 	for _, err := range []error{
 		os.NewSyscallError("connect", syscall.ECONNREFUSED), &net.DNSError{IsNotFound: true}, &net.DNSError{IsTimeout: true},
 		os.ErrDeadlineExceeded, &tls.CertificateVerificationError{Err: io.EOF}, io.EOF, errors.New("x"),
+		os.NewSyscallError("connect", syscall.ENETUNREACH), os.NewSyscallError("socket", syscall.EMFILE),
+		&net.OpError{Op: "remote error", Err: tls.AlertError(0)}, &connectRefused{407}, &connectRefused{403},
 	} {
 		failed(true, false, false, answer{}, err)
 	}
@@ -85,6 +87,11 @@ func allRefusals() []*refusal {
 	failed(false, false, false, answer{}, errors.New("x"))
 	failed(true, true, false, answer{}, io.EOF)
 	failed(true, true, false, answer{}, os.ErrDeadlineExceeded)
+	failed(true, true, false, answer{}, &net.OpError{Op: "remote error", Err: tls.AlertError(0)})
+	failed(true, true, false, answer{}, errors.New("tls: bad record MAC"))
+	for _, known := range protocolProblems {
+		failed(true, true, false, answer{}, errors.New(known.begins))
+	}
 	failed(true, true, false, answer{status: 200}, http.ErrAbortHandler)
 	failed(true, true, false, answer{status: 200, tooLarge: true}, http.ErrAbortHandler)
 	return refusals
@@ -100,14 +107,15 @@ func TestErrorsPageAnswers(t *testing.T) {
 		codes[f.Code] = true
 		status := strconv.Itoa(f.status)
 		sent := map[bool]string{true: "no", false: "**unknown**"}[f.outcome == outcomeRefused || f.outcome == outcomeNotSent]
-		i := slices.IndexFunc(rows, func(row []string) bool {
-			return slices.Contains(strings.Split(row[0], ", "), status) && slices.Equal(words(row[1]), []string{f.Code}) &&
-				slices.Contains(words(row[2]), f.proxyError) && row[4] == sent
-		})
-		if assert.GreaterOrEqual(t, i, 0, "the page has no row for %s %s, error=%s, sent: %s", status, f.Code, f.proxyError, sent) {
-			row := strconv.Itoa(i)
-			used[row+status], used[row+f.proxyError] = true, true
+		var told bool
+		for i, row := range rows {
+			if slices.Contains(strings.Split(row[0], ", "), status) && slices.Equal(words(row[1]), []string{f.Code}) &&
+				slices.Contains(words(row[2]), f.proxyError) && row[4] == sent {
+				told = true
+				used[strconv.Itoa(i)+status], used[strconv.Itoa(i)+f.proxyError] = true, true
+			}
 		}
+		assert.True(t, told, "the page has no row for %s %s, error=%s, sent: %s", status, f.Code, f.proxyError, sent)
 	}
 	for i, row := range rows {
 		for _, word := range append(strings.Split(row[0], ", "), words(row[2])...) {

@@ -76,7 +76,7 @@ func TestConfigurationDefaults(t *testing.T) {
 	require.Len(t, h.routes, 1)
 	require.Contains(t, h.routes, sessionPath)
 
-	page := readPage(t, configurationPage)
+	page := strings.ReplaceAll(readPage(t, configurationPage), "\n", " ")
 	for _, row := range []string{
 		fmt.Sprintf("| `max_body_size` | `max_body_size` | %d (64 KiB) |", h.MaxBodySize),
 		fmt.Sprintf("| `max_body_size` | `max_body_size` | %d (256 KiB) |", notify.MaxBodySize),
@@ -84,7 +84,7 @@ func TestConfigurationDefaults(t *testing.T) {
 		fmt.Sprintf("| `validation` | `validation` | `%s` |", h.Validation),
 		fmt.Sprintf("| `key_version` | `key_version` | `%s`,", h.merchants.only.keyring.current.Load().keyVersion),
 		"| `endpoints` | `endpoints` | `" + sessionEndpoint + "` alone |",
-		fmt.Sprintf("`dial_timeout` is %v, `keepalive` (idle) %v,", defaultDialTimeout, defaultIdleTimeout),
+		fmt.Sprintf("`dial_timeout` is %v, `tls_timeout` %v, `keepalive` (idle) %v,", defaultDialTimeout, defaultHandshakeTimeout, defaultIdleTimeout),
 		fmt.Sprintf("`max_response_header` %d KiB,", defaultMaxAnswerHeader>>10),
 		fmt.Sprintf("the last %d of them", maxAccepted),
 		"`fail_duration " + defaultFailDuration.String() + "`",

@@ -2,12 +2,12 @@ package payermax
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"syscall"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -20,7 +20,7 @@ const statusClientClosedRequest = 499
 // sent again blindly. The answer is what arrived of it; err is what the next
 // handler returned, if it returned at all.
 func (c *call) failed(ctx context.Context, a *answer, err error) *refusal {
-	f := &refusal{cause: err, status: http.StatusBadGateway, proxyError: c.proxyError(ctx, a, err)}
+	f := &refusal{cause: c.cause(err), status: http.StatusBadGateway, proxyError: c.proxyError(ctx, a, err)}
 	switch f.proxyError {
 	case "connection_timeout", "dns_timeout", "http_response_timeout":
 		f.status = http.StatusGatewayTimeout
@@ -35,7 +35,7 @@ func (c *call) failed(ctx context.Context, a *answer, err error) *refusal {
 			f.header = http.Header{"Retry-After": {"1"}}
 		}
 	} else {
-		f = unanswered(f.status, f.proxyError, err)
+		f = unanswered(f.status, f.proxyError, f.cause)
 	}
 	if errors.Is(ctx.Err(), context.Canceled) && !c.givenUp.Load() {
 		f.status = statusClientClosedRequest
@@ -67,6 +67,23 @@ func notSentInTime(cause error) *refusal {
 	return f
 }
 
+// cause returns what the log may say of err. The reverse proxy's error names one
+// reason why there is no connection at most, and none if the time was up before.
+func (c *call) cause(err error) error {
+	noted := c.present().connectError.Load()
+	if noted == nil || c.written.Load() {
+		return err
+	}
+	reason := discreet(*noted)
+	switch {
+	case err == nil:
+		return reason
+	case strings.Contains(err.Error(), reason.Error()):
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, reason)
+}
+
 // certainlyNotSent reports whether the gateway cannot have received the call: a
 // connection was asked for but nothing was written, or the reverse proxy had no
 // upstream to ask. A handler that asks for no connection could have sent the
@@ -81,11 +98,11 @@ func (c *call) certainlyNotSent(err error) bool {
 
 // proxyError names the failure by the error types of RFC 9209, section 2.3.
 func (c *call) proxyError(ctx context.Context, a *answer, err error) string {
-	if cause := c.connectError.Load(); cause != nil && !c.written.Load() {
+	known, _ := findCause(err)
+	if cause := c.present().connectError.Load(); known == "" && cause != nil && !c.written.Load() {
+		known, _ = findCause(*cause)
 		err = errors.Join(err, *cause)
 	}
-	dnsError, isDNS := errors.AsType[*net.DNSError](err)
-	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
 	timeout, isTimeout := errors.AsType[net.Error](err)
 
 	switch {
@@ -93,20 +110,14 @@ func (c *call) proxyError(ctx context.Context, a *answer, err error) string {
 		return "connection_terminated"
 	case a.tooLarge:
 		return "http_response_body_size"
-	case isDNS && dnsError.IsTimeout:
-		return "dns_timeout"
-	case isDNS:
-		return "dns_error"
-	case isCertificate:
-		return "tls_certificate_error"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "connection_refused"
+	case known != "":
+		return known
 	case errors.Is(ctx.Err(), context.DeadlineExceeded) || isTimeout && timeout.Timeout():
 		if c.written.Load() {
 			return "http_response_timeout"
 		}
 		return "connection_timeout"
-	case c.handshakeFailed.Load() && !c.written.Load():
+	case c.present().handshakeFailed.Load() && !c.written.Load():
 		return "tls_protocol_error"
 	case a.status != 0:
 		return "http_response_incomplete"

@@ -57,6 +57,43 @@ func TestFailed(t *testing.T) {
 			status: 502, code: "SYSTEM_ERROR", proxyError: "tls_protocol_error",
 		},
 		{
+			name: "no way to the address", connecting: true, err: dial(os.NewSyscallError("connect", syscall.EHOSTUNREACH)),
+			status: 502, code: "SYSTEM_ERROR", proxyError: "destination_ip_unroutable",
+		},
+		{
+			name: "no file descriptor", connecting: true, err: dial(os.NewSyscallError("socket", syscall.EMFILE)),
+			status: 502, code: "SYSTEM_ERROR", proxyError: "connection_limit_reached",
+		},
+		{
+			name: "handshake takes too long", connecting: true, handshakeFailed: true, err: os.ErrDeadlineExceeded,
+			status: 504, code: "SYSTEM_ERROR", proxyError: "connection_timeout",
+		},
+		{
+			name: "alert in the handshake", connecting: true, handshakeFailed: true, err: &net.OpError{Op: "remote error", Err: tls.AlertError(42)},
+			status: 502, code: "SYSTEM_ERROR", proxyError: "tls_alert_received",
+		},
+		{
+			// With TLS 1.3 a client's certificate is refused when the call is on its way.
+			name: "alert after writing", connecting: true, written: true, err: &net.OpError{Op: "remote error", Err: tls.AlertError(116)},
+			status: 502, code: "REQUEST_TIMEOUT", proxyError: "tls_alert_received",
+		},
+		{
+			name: "forward proxy wants a password", connecting: true, err: &connectRefused{407},
+			status: 502, code: "SYSTEM_ERROR", proxyError: "proxy_configuration_error",
+		},
+		{
+			name: "forward proxy forbids", connecting: true, err: &connectRefused{403},
+			status: 502, code: "SYSTEM_ERROR", proxyError: "http_request_denied",
+		},
+		{
+			name: "forward proxy cannot", connecting: true, err: &connectRefused{503},
+			status: 502, code: "SYSTEM_ERROR", proxyError: "destination_unavailable",
+		},
+		{
+			name: "not HTTP", connecting: true, written: true, err: fmt.Errorf("broken: %w", errors.New(`malformed HTTP response "x"`)),
+			status: 502, code: "REQUEST_TIMEOUT", proxyError: "http_protocol_error",
+		},
+		{
 			name: "no upstream is healthy", err: caddyhttp.Error(http.StatusServiceUnavailable, errors.New("no upstreams available")),
 			status: 503, code: "SYSTEM_ERROR", proxyError: "destination_unavailable",
 		},
@@ -115,4 +152,29 @@ func TestFailedByConnectError(t *testing.T) {
 	c.watch().ConnectDone("tcp", "", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)})
 	f := c.failed(context.Background(), &answer{}, errors.New("opaque"))
 	assert.Equal(t, "connection_refused", f.proxyError)
+}
+
+// Which address of several was tried in vain does not matter once one has
+// answered: it is the handshake that failed.
+func TestFailedAfterConnecting(t *testing.T) {
+	c := call{exchange: new(exchange)}
+	watch := c.watch()
+	watch.GetConn("")
+	watch.ConnectDone("tcp", "", os.NewSyscallError("connect", syscall.ECONNREFUSED))
+	watch.ConnectDone("tcp", "", nil)
+	watch.ConnectDone("tcp", "", os.NewSyscallError("connect", syscall.EHOSTUNREACH))
+	late, cancel := context.WithDeadline(context.Background(), time.Now())
+	defer cancel()
+	f := c.failed(late, &answer{}, context.DeadlineExceeded)
+	assert.Equal(t, "connection_timeout", f.proxyError)
+	assert.Equal(t, outcomeNotSent, f.outcome)
+}
+
+// Of several addresses, the log names what is wrong with each, as far as is known.
+func TestFailedNamesSeveralCauses(t *testing.T) {
+	c := call{exchange: new(exchange)}
+	c.watch().GetConn("")
+	c.watch().ConnectDone("tcp", "", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)})
+	f := c.failed(context.Background(), &answer{}, context.DeadlineExceeded)
+	assert.EqualError(t, f.cause, "context deadline exceeded: dial: connect: connection refused")
 }

@@ -52,9 +52,9 @@ func TestMaxInFlight(t *testing.T) {
 	var w *httptest.ResponseRecorder
 	increased := increase(t, func() { w = serve(t, h, r, unreachable(t)) })
 	assert.Equal(t, map[string]float64{
-		"limit_refusals_total{in_flight}":              1,
-		"requests_total{applyDropinSession,refused}":   1,
-		"request_duration_seconds{applyDropinSession}": 1,
+		"limit_refusals_total{in_flight}":                                1,
+		"requests_total{applyDropinSession,http_request_denied,refused}": 1,
+		"request_duration_seconds{applyDropinSession}":                   1,
 	}, increased)
 	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
 	assert.Equal(t, "1", w.Header().Get("Retry-After"))

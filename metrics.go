@@ -42,8 +42,8 @@ type metrics struct {
 var processMetrics = &metrics{
 	inFlight: inFlight,
 	requests: counters("requests_total",
-		"Requests of applications, by how they ended: answered, unsigned, refused, not_sent, unknown or unverified.",
-		"endpoint", "outcome"),
+		"Requests of applications, by how they ended: answered, unsigned, refused, not_sent, unknown or unverified; and by the error type of RFC 9209 if the sidecar answered itself.",
+		"endpoint", "outcome", "error"),
 	duration: histograms("request_duration_seconds",
 		"Time from an application's request to its answer.", exchangeBuckets, "endpoint"),
 	upstream: histograms("upstream_duration_seconds",
@@ -111,8 +111,10 @@ func (m *metrics) collectors() []prometheus.Collector {
 // first one counts as an increase.
 func (m *metrics) announce(routes map[string]route) {
 	for _, rt := range routes {
-		for _, ended := range []outcome{outcomeAnswered, outcomeUnsigned, outcomeRefused, outcomeNotSent, outcomeUnknown, outcomeUnverified} {
-			m.requests.WithLabelValues(rt.name, string(ended))
+		for ended, errors := range likelyErrors {
+			for _, proxyError := range errors {
+				m.requests.WithLabelValues(rt.name, string(ended), proxyError)
+			}
 		}
 		for _, code := range []string{applySuccess, signVerifyFailed, requestTimeOver} {
 			m.codes.WithLabelValues(rt.name, code)

@@ -85,7 +85,7 @@ func TestCallsAreCounted(t *testing.T) {
 				_, err := io.WriteString(w, answer)
 				return err
 			}, map[string]float64{
-				"requests_total{applyDropinSession,answered}":                1,
+				"requests_total{applyDropinSession,,answered}":               1,
 				"request_duration_seconds{applyDropinSession}":               1,
 				"upstream_duration_seconds{applyDropinSession}":              1,
 				"sign_duration_seconds{file}":                                1,
@@ -100,7 +100,7 @@ func TestCallsAreCounted(t *testing.T) {
 				_, err := io.WriteString(w, `{"code":"ALICE@EXAMPLE.COM"}`)
 				return err
 			}, map[string]float64{
-				"requests_total{applyDropinSession,answered}":   1,
+				"requests_total{applyDropinSession,,answered}":  1,
 				"request_duration_seconds{applyDropinSession}":  1,
 				"upstream_duration_seconds{applyDropinSession}": 1,
 				"sign_duration_seconds{file}":                   1,
@@ -112,14 +112,14 @@ func TestCallsAreCounted(t *testing.T) {
 		},
 		{
 			"refused", h, `{"data":{"totalAmount":1,"currency":"IDR","country":"ID","CANARY":1,"userId":""}}`, sessionPath, unreachable(t), map[string]float64{
-				"requests_total{applyDropinSession,refused}":                        1,
+				"requests_total{applyDropinSession,http_request_error,refused}":     1,
 				"request_duration_seconds{applyDropinSession}":                      1,
 				"violations_total{refused,applyDropinSession,data.userId,required}": 1,
 			},
 		},
 		{
 			"warned", warning, strings.Replace(sessionBody, `"ID"`, `"id"`, 1), sessionPath, answering(t), map[string]float64{
-				"requests_total{applyDropinSession,answered}":                      1,
+				"requests_total{applyDropinSession,,answered}":                     1,
 				"request_duration_seconds{applyDropinSession}":                     1,
 				"upstream_duration_seconds{applyDropinSession}":                    1,
 				"sign_duration_seconds{file}":                                      1,
@@ -132,25 +132,25 @@ func TestCallsAreCounted(t *testing.T) {
 		},
 		{
 			"limited", limited, sessionBody, sessionPath, unreachable(t), map[string]float64{
-				"requests_total{applyDropinSession,refused}":   1,
-				"request_duration_seconds{applyDropinSession}": 1,
-				"limit_refusals_total{rate}":                   1,
+				"requests_total{applyDropinSession,http_request_denied,refused}": 1,
+				"request_duration_seconds{applyDropinSession}":                   1,
+				"limit_refusals_total{rate}":                                     1,
 			},
 		},
 		{
 			"not enabled", h, sessionBody, pathPrefix + "refund", unreachable(t), map[string]float64{
-				"requests_total{other,refused}":   1,
-				"request_duration_seconds{other}": 1,
-				"limit_refusals_total{endpoint}":  1,
+				"requests_total{other,http_request_denied,refused}": 1,
+				"request_duration_seconds{other}":                   1,
+				"limit_refusals_total{endpoint}":                    1,
 			},
 		},
 		{
 			"not answered", h, sessionBody, sessionPath, func(http.ResponseWriter, *http.Request) error { return errors.New("reset") }, map[string]float64{
-				"requests_total{applyDropinSession,unknown}":    1,
-				"request_duration_seconds{applyDropinSession}":  1,
-				"upstream_duration_seconds{applyDropinSession}": 1,
-				"sign_duration_seconds{file}":                   1,
-				"request_body_bytes_total{applyDropinSession}":  173,
+				"requests_total{applyDropinSession,destination_unavailable,unknown}": 1,
+				"request_duration_seconds{applyDropinSession}":                       1,
+				"upstream_duration_seconds{applyDropinSession}":                      1,
+				"sign_duration_seconds{file}":                                        1,
+				"request_body_bytes_total{applyDropinSession}":                       173,
 			},
 		},
 	} {
@@ -192,4 +192,18 @@ func TestSeriesAreBounded(t *testing.T) {
 		send(i)
 	}
 	assert.Equal(t, before, count())
+}
+
+// So it does on what errors name: the words of the RFC, and no others.
+func TestErrorsAreBounded(t *testing.T) {
+	for _, name := range writtenIn(t, proxyErrorWritten, ".") {
+		assert.Equal(t, name, knownProxyError(name), "RFC 9209 has no such error type")
+	}
+	assert.Equal(t, other, knownProxyError("an error that somebody makes up"))
+	assert.Empty(t, (*refusal)(nil).label())
+	for ended, names := range likelyErrors {
+		for _, name := range names {
+			assert.NotEqual(t, other, knownProxyError(name), ended)
+		}
+	}
 }

@@ -63,7 +63,7 @@ func (c *call) count(ended outcome, refused *refusal) {
 		endpoint = other
 	}
 	m := processMetrics
-	m.requests.WithLabelValues(endpoint, string(ended)).Inc()
+	m.requests.WithLabelValues(endpoint, string(ended), refused.label()).Inc()
 	observe(c.trace, m.duration.WithLabelValues(endpoint), time.Since(c.received).Seconds())
 	m.requestBytes.WithLabelValues(endpoint).Add(float64(len(c.body)))
 	for _, v := range c.warned {

@@ -59,6 +59,14 @@ func (f *refusal) Error() string { return f.Msg }
 // Unwrap returns what caused the refusal, if it was an error.
 func (f *refusal) Unwrap() error { return f.cause }
 
+// label is the error type as the metrics have it, or "" if there is no refusal.
+func (f *refusal) label() string {
+	if f == nil {
+		return ""
+	}
+	return knownProxyError(f.proxyError)
+}
+
 // asRefusal returns the refusal that err is. An error that is none is the
 // sidecar's own failure, before anything was sent.
 func asRefusal(err error) *refusal {

@@ -2,9 +2,13 @@ package payermax
 
 import (
 	"crypto/rsa"
+	"crypto/tls"
+	"errors"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"os"
+	"sync"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -160,4 +164,43 @@ func TestPromotionOutlivesRefresh(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, keyPEM(t, third), 0o600))
 	requireInUse(t, h, third)
 	assert.NotNil(t, h.merchants.only.keyring.current.Load().next)
+}
+
+// net/http may report on an attempt after it has ended, even after the next key's
+// has begun. It must not reach that one, nor race with it.
+func TestLateReportsOfAnEarlierAttempt(t *testing.T) {
+	h := newHandler(t, func(h *Handler) { h.NextKeyRaw = keyFile(writePrivateKey(t, newKey())) })
+	second := make(chan struct{})
+	var late sync.WaitGroup
+	var calls int
+	serve(t, h, post(sessionBody), func(w http.ResponseWriter, r *http.Request) error {
+		calls++
+		trace := httptrace.ContextClientTrace(r.Context())
+		if calls == 1 {
+			late.Go(func() {
+				for begun := false; !begun; {
+					select {
+					case <-second:
+						begun = true
+					default:
+					}
+					trace.ConnectDone("tcp", "", errors.New("too late"))
+					trace.TLSHandshakeDone(tls.ConnectionState{}, errors.New("too late"))
+					trace.WroteHeaders()
+					trace.GotFirstResponseByte()
+				}
+			})
+		}
+		if calls == 2 {
+			close(second)
+			late.Wait()
+			c := callFrom(r.Context())
+			assert.False(t, c.written.Load())
+			assert.False(t, c.handshakeFailed.Load())
+			assert.Nil(t, c.connectError.Load())
+		}
+		_, err := io.WriteString(w, `{"code":"SIGN_VERIFY_FAILED"}`)
+		return err
+	})
+	assert.Equal(t, 2, calls)
 }

@@ -1,15 +1,14 @@
 package payermax
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"maps"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +23,9 @@ func init() {
 
 const (
 	defaultDialTimeout = 5 * time.Second
+	// defaultHandshakeTimeout is for TLS what defaultDialTimeout is for TCP: a
+	// gateway that takes connections and then says nothing is passed over as soon.
+	defaultHandshakeTimeout = 5 * time.Second
 	// defaultIdleTimeout is shorter than any common gateway's, so that a
 	// request seldom meets a connection that is just being closed.
 	defaultIdleTimeout = 30 * time.Second
@@ -44,13 +46,24 @@ var (
 // The signatures of request and answer pass by the reverse proxy's debug log.
 //
 // All options of the `http` transport are available. These defaults differ:
-// `dial_timeout` is 5s, `keepalive` (idle) 30s, `max_response_header` 64 KiB,
-// no compression is asked for, and `HTTP_PROXY` and its like are ignored
-// (`network_proxy none`), since an environment variable should not decide where
-// payments go. The `Host` header is the gateway's, and `Via` and
-// `X-Forwarded-*` are not sent.
+// `dial_timeout` is 5s, `tls_timeout` 5s, `keepalive` (idle) 30s, `versions` 1.1,
+// `max_response_header` 64 KiB, no compression is asked for, and `HTTP_PROXY` and
+// its like are ignored (`network_proxy none`), since an environment variable
+// should not decide where payments go. The `Host` header is the gateway's, and
+// `Via` and `X-Forwarded-*` are not sent.
+//
+// A connection carries one call at a time, so one that dies silently costs one
+// call; the idle ones are closed then, since they may have died with it. With
+// `versions 1.1 2` many calls share a connection: one that says nothing for four
+// seconds is asked for a sign of life, and given up if there is none within five
+// more, with all calls on it. Connections are replaced every five minutes, or
+// after ten times `keepalive` if that is sooner, so that a change of the gateway's
+// address in DNS is noticed under load, too. Over HTTP/3 (`versions 3`) neither
+// is done.
 type Transport struct {
 	reverseproxy.HTTPTransport
+
+	connections *connections
 }
 
 // CaddyModule returns the Caddy module information.
@@ -63,6 +76,12 @@ func (*Transport) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets the defaults that differ and provisions the http transport.
 func (t *Transport) Provision(ctx caddy.Context) error {
+	if len(t.Versions) == 0 {
+		t.Versions = []string{"1.1"}
+	}
+	if t.TLS != nil && t.TLS.HandshakeTimeout == 0 {
+		t.TLS.HandshakeTimeout = caddy.Duration(defaultHandshakeTimeout)
+	}
 	if t.DialTimeout == 0 {
 		t.DialTimeout = caddy.Duration(defaultDialTimeout)
 	}
@@ -81,7 +100,20 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 	if t.NetworkProxyRaw == nil && t.ForwardProxyURL == "" {
 		t.NetworkProxyRaw = json.RawMessage(`{"from":"none"}`)
 	}
-	return t.HTTPTransport.Provision(ctx)
+	if err := t.HTTPTransport.Provision(ctx); err != nil {
+		return err
+	}
+	t.Transport.OnProxyConnectResponse = checkConnected
+	t.connections = newConnections(t.Transport, t.Versions)
+	return nil
+}
+
+// Cleanup closes what nobody uses. Calls that are under way come to their end.
+func (t *Transport) Cleanup() error {
+	if t.connections != nil {
+		t.connections.closeIdle()
+	}
+	return t.HTTPTransport.Cleanup()
 }
 
 // RequestHeaderOps makes Host the gateway's and removes what the reverse proxy
@@ -106,7 +138,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		replacer(r.Context()).Set("payermax.may_retry", c.mayRetry())
 		return nil, err
 	}
-	c.answerSign = answer.Header["Sign"]
+	c.answerSign, c.answerStatus = answer.Header["Sign"], answer.StatusCode
 	delete(answer.Header, "Sign")
 	return answer, nil
 }
@@ -121,7 +153,7 @@ func (t *Transport) send(c *call, r *http.Request) (*http.Response, error) {
 	out.Header = maps.Clone(r.Header) // whose values nobody changes
 	removeAuthentication(r.Header)
 	t.SetScheme(out)
-	if !isPrivate(out) {
+	if !t.isPrivate(out) {
 		return nil, errPlaintext
 	}
 	if !c.mayRetry() {
@@ -133,17 +165,30 @@ func (t *Transport) send(c *call, r *http.Request) (*http.Response, error) {
 		}
 	}
 
-	c.authenticate(out.Header)
-	out.Body = io.NopCloser(bytes.NewReader(c.body))
-	out.ContentLength = int64(len(c.body))
-	out.GetBody = nil
-	out.Trailer = nil
+	c.pin(out)
 	out.Host = withoutDefaultPort(out.Host, out.URL.Scheme)
-	answer, err := t.HTTPTransport.RoundTrip(out)
+	if c.attempts > 1 {
+		c.attempt = new(flight)
+		out = out.WithContext(httptrace.WithClientTrace(out.Context(), c.attempt.watch()))
+	}
+	began := time.Now()
+	answer, err := t.roundTrip(out)
 	if err != nil {
+		if c.present().isSuspect(r.Context(), began) {
+			t.connections.closeIdle()
+		}
 		return nil, discreet(err)
 	}
 	return answer, nil
+}
+
+// roundTrip sends a request on one of the connections.
+func (t *Transport) roundTrip(r *http.Request) (*http.Response, error) {
+	if slices.Contains(t.Versions, "3") {
+		return t.HTTPTransport.RoundTrip(r)
+	}
+	t.SetScheme(r)
+	return t.connections.present().RoundTrip(r)
 }
 
 // mayRetry reports whether the call may be sent, once more or for the first
@@ -152,46 +197,30 @@ func (c *call) mayRetry() bool {
 	return !c.written.Load() || c.retryRepeatable && c.route.repeatable
 }
 
-// discreet keeps what the gateway sent out of an error that may be logged:
-// net/http quotes what it cannot read, which is the answer to somebody's payment.
-func discreet(err error) error {
-	_, isNetwork := errors.AsType[net.Error](err)
-	_, isDial := errors.AsType[reverseproxy.DialError](err)
-	switch {
-	case isNetwork, isDial, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, context.Canceled):
-		return err
-	}
-	return unreadable{err}
-}
-
-// unreadable is an error of the exchange whose text is not repeated.
-type unreadable struct{ cause error }
-
-func (unreadable) Error() string {
-	return "the exchange with the gateway failed, or its answer is not HTTP"
-}
-
-func (u unreadable) Unwrap() error { return u.cause }
-
 // probe sends what a reverse proxy asks on its own account, such as an active
 // health check. It has no body, so it cannot be a call that lost its signature.
 func (t *Transport) probe(r *http.Request) (*http.Response, error) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return nil, errUnsigned
 	}
-	return t.HTTPTransport.RoundTrip(r)
+	return t.roundTrip(r)
 }
 
 // isPrivate reports whether nobody between here and the gateway can read the
 // call: it is encrypted, or it stays on this machine.
-func isPrivate(r *http.Request) bool {
+func (t *Transport) isPrivate(r *http.Request) bool {
 	if r.URL.Scheme == "https" {
 		return true
 	}
 	if to, ok := reverseproxy.GetDialInfo(r.Context()); ok && strings.HasPrefix(to.Network, "unix") {
 		return true
 	}
-	return isLoopback(r.URL.Hostname())
+	if !isLoopback(r.URL.Hostname()) {
+		return false
+	}
+	// A forward proxy would get the call in the clear, wherever that is.
+	proxy, err := t.Transport.Proxy(r)
+	return err == nil && (proxy == nil || isLoopback(proxy.Hostname()))
 }
 
 // isLoopback reports whether host is this machine.
@@ -219,6 +248,7 @@ func withoutDefaultPort(hostport, scheme string) string {
 // Interface guards
 var (
 	_ caddy.Provisioner                      = (*Transport)(nil)
+	_ caddy.CleanerUpper                     = (*Transport)(nil)
 	_ http.RoundTripper                      = (*Transport)(nil)
 	_ reverseproxy.TLSTransport              = (*Transport)(nil)
 	_ reverseproxy.RequestHeaderOpsTransport = (*Transport)(nil)

@@ -3,23 +3,31 @@ package payermax
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-func newTransport(t *testing.T) *Transport {
+func newTransport(t *testing.T, options ...func(*Transport)) *Transport {
 	t.Helper()
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	t.Cleanup(cancel)
 	transport := new(Transport)
+	for _, option := range options {
+		option(transport)
+	}
 	require.NoError(t, transport.Provision(ctx))
+	t.Cleanup(func() { require.NoError(t, transport.Cleanup()) })
 	return transport
 }
 
@@ -61,6 +69,87 @@ func TestTransportSendsWhatWasSigned(t *testing.T) {
 	assert.Equal(t, []string{"answer's"}, c.answerSign)
 }
 
+// Whatever a reverse proxy's options or other handlers make of a call on its way,
+// it is the signed one that goes out, once, to the endpoint that it is for.
+func TestTransportPinsTheCall(t *testing.T) {
+	var got *http.Request
+	var body []byte
+	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var err error
+		body, err = io.ReadAll(r.Body)
+		assert.NoError(t, err)
+		got = r
+	}))
+	defer gateway.Close()
+
+	for name, change := range map[string]func(r *http.Request){
+		"nothing":          func(*http.Request) {},
+		"method":           func(r *http.Request) { r.Method = http.MethodGet },
+		"method and body":  func(r *http.Request) { r.Method, r.Body, r.ContentLength = http.MethodHead, nil, 0 },
+		"path":             func(r *http.Request) { r.URL.Path = pathPrefix + "refund" },
+		"escaped path":     func(r *http.Request) { r.URL.RawPath = "/%61" },
+		"opaque":           func(r *http.Request) { r.URL.Opaque = "//elsewhere/refund" },
+		"query":            func(r *http.Request) { r.URL.RawQuery = "a=b" },
+		"empty query":      func(r *http.Request) { r.URL.ForceQuery = true },
+		"fragment":         func(r *http.Request) { r.URL.Fragment = "a" },
+		"user":             func(r *http.Request) { r.URL.User = url.UserPassword("a", "b") },
+		"Content-Type":     func(r *http.Request) { r.Header["Content-Type"] = []string{"text/plain"} },
+		"no Content-Type":  func(r *http.Request) { r.Header.Del("Content-Type") },
+		"Content-Encoding": func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") },
+		"Content-Length":   func(r *http.Request) { r.Header["Content-Length"], r.ContentLength = []string{"3", "4"}, -1 },
+		"Transfer-Encoding": func(r *http.Request) {
+			r.Header.Set("Transfer-Encoding", "chunked")
+			r.TransferEncoding = []string{"chunked"}
+		},
+		"trailer":         func(r *http.Request) { r.Trailer = http.Header{"Sign": {"x"}}; r.Header.Set("Trailer", "Sign") },
+		"Accept-Encoding": func(r *http.Request) { r.Header.Set("Accept-Encoding", "gzip") },
+		"User-Agent":      func(r *http.Request) { r.Header.Set("User-Agent", "") },
+		"Connection":      func(r *http.Request) { r.Header.Set("Connection", "Sign, close"); r.Close = true },
+		"upgrade":         func(r *http.Request) { r.Header.Set("Connection", "Upgrade"); r.Header.Set("Upgrade", "h2c") },
+		"Expect":          func(r *http.Request) { r.Header.Set("Expect", "100-continue") },
+		"another method":  func(r *http.Request) { r.Header.Set("X-HTTP-Method-Override", "DELETE") },
+		"another path": func(r *http.Request) {
+			r.Header.Set("X-Original-URL", "/refund")
+			r.Header.Set("X-Rewrite-URL", "/refund")
+		},
+		"no Sign": func(r *http.Request) { r.Header.Del("Sign") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := &call{route: route{endpoint: endpoint{name: "orderQuery"}}, exchange: &exchange{body: []byte("signed"), signature: "signature"}}
+			r := carrying(c, gateway.URL+pathPrefix+"orderQuery")
+			r.Header.Set("X-Added", "stays")
+			change(r)
+			answer, err := newTransport(t).RoundTrip(r)
+			require.NoError(t, err)
+			defer answer.Body.Close()
+			assert.Equal(t, "POST "+pathPrefix+"orderQuery", got.Method+" "+got.RequestURI)
+			assert.Equal(t, "signed", string(body))
+			assert.EqualValues(t, 6, got.ContentLength)
+			assert.Empty(t, got.TransferEncoding)
+			assert.Empty(t, got.Trailer)
+			assert.Equal(t, http.Header{
+				"Accept": {"application/json"}, "Accept-Encoding": {"identity"}, "Content-Length": {"6"}, "Content-Type": {"application/json"},
+				"Sign": {"signature"}, "User-Agent": {proxyName}, "X-Added": {"stays"},
+			}, got.Header)
+		})
+	}
+}
+
+// A forward proxy on another machine would read what goes to this one in the clear.
+func TestTransportRefusesPlaintextThroughProxy(t *testing.T) {
+	for proxy, want := range map[string]string{
+		"http://192.0.2.1:3128":       errPlaintext.Error(),
+		"socks5://proxy.example:1080": errPlaintext.Error(),
+		"http://127.0.0.1:1":          "connection refused", // by a proxy on this machine
+	} {
+		transport := newTransport(t, func(transport *Transport) {
+			transport.NetworkProxyRaw = json.RawMessage(`{"from":"url","url":"` + proxy + `"}`)
+		})
+		_, err := transport.RoundTrip(carrying(&call{exchange: new(exchange)}, "http://localhost:9000")) //nolint:bodyclose // there is none
+		assert.ErrorContains(t, err, want, proxy)
+	}
+}
+
 func TestTransportRefuses(t *testing.T) {
 	gateway := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		t.Error("the gateway was called")
@@ -100,6 +189,25 @@ func TestTransportLetsProbesPass(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, answer.Body.Close())
 	assert.Equal(t, http.StatusNotFound, answer.StatusCode)
+}
+
+// What a configuration leaves open, and that what it says stays.
+func TestTransportDefaults(t *testing.T) {
+	bare := newTransport(t, func(transport *Transport) { transport.TLS = new(reverseproxy.TLSConfig) })
+	assert.Equal(t, []string{"1.1"}, bare.Versions)
+	assert.Equal(t, 5*time.Second, bare.Transport.TLSHandshakeTimeout)
+	assert.Equal(t, 5*time.Second, time.Duration(bare.DialTimeout))
+	assert.Equal(t, maxConnectionAge, bare.connections.maxAge)
+
+	said := newTransport(t, func(transport *Transport) {
+		transport.TLS = &reverseproxy.TLSConfig{HandshakeTimeout: caddy.Duration(time.Second)}
+		transport.Versions = []string{"1.1", "2"}
+		transport.KeepAlive = &reverseproxy.KeepAlive{IdleConnTimeout: caddy.Duration(time.Second)}
+	})
+	assert.Equal(t, []string{"1.1", "2"}, said.Versions)
+	assert.Equal(t, time.Second, said.Transport.TLSHandshakeTimeout)
+	assert.Equal(t, 10*time.Second, said.connections.maxAge)
+	assert.Equal(t, signOfLife, said.connections.present().HTTP2.PingTimeout)
 }
 
 func TestWithoutDefaultPort(t *testing.T) {

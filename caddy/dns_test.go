@@ -66,14 +66,21 @@ func withCode(code byte) func(question []byte) []byte {
 }
 
 // withLoopback answers that the address is this machine's.
-func withLoopback(question []byte) []byte {
+var withLoopback = withAddress(127, 0, 0, 1)
+
+// withAddress answers that this is the address.
+func withAddress(a, b, c, d byte) func(question []byte) []byte {
+	return func(question []byte) []byte { return answerWithAddress(question, a, b, c, d) }
+}
+
+func answerWithAddress(question []byte, address ...byte) []byte {
 	answer := withCode(noError)(question)
 	const typeA = 1
 	if kind := answer[len(answer)-3]; kind != typeA {
 		return answer // there is none of another type
 	}
 	answer[7] = 1 // record: the name asked for, type A, class IN, no time to live, four bytes
-	return append(answer, 0xc0, 12, 0, typeA, 0, 1, 0, 0, 0, 0, 0, 4, 127, 0, 0, 1)
+	return append(append(answer, 0xc0, 12, 0, typeA, 0, 1, 0, 0, 0, 0, 0, 4), address...)
 }
 
 // A gateway whose name has no address has received nothing, whatever the name

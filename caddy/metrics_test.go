@@ -31,8 +31,8 @@ func TestCountersSurviveReload(t *testing.T) {
 	s.post(t, `{"data":{}}`)
 
 	before := counted(t, health)
-	assert.Contains(t, before, `caddy_payermax_requests_total{endpoint="applyDropinSession",outcome="answered"} 1`)
-	assert.Contains(t, before, `caddy_payermax_requests_total{endpoint="applyDropinSession",outcome="refused"} 1`)
+	assert.Contains(t, before, `caddy_payermax_requests_total{endpoint="applyDropinSession",error="",outcome="answered"} 1`)
+	assert.Contains(t, before, `caddy_payermax_requests_total{endpoint="applyDropinSession",error="http_request_error",outcome="refused"} 1`)
 	assert.Contains(t, before, `caddy_payermax_gateway_codes_total{code="APPLY_SUCCESS",endpoint="applyDropinSession"} 1`)
 	assert.Contains(t, before, `caddy_payermax_answers_total{result="verified"} 1`)
 	assert.Contains(t, before, `caddy_payermax_violations_total{action="refused",endpoint="applyDropinSession",field="data.userId",rule="required"} 1`)
@@ -42,7 +42,7 @@ func TestCountersSurviveReload(t *testing.T) {
 	await(t, 5*time.Second, "the new config to serve", func() bool { _, body := healthOf(t, health+"/readyz"); return body.Status == "ok" })
 	assert.Equal(t, before, counted(t, health))
 	requireSuccess(t, s.post(t, validBody()))
-	assert.Contains(t, counted(t, health), `caddy_payermax_requests_total{endpoint="applyDropinSession",outcome="answered"} 2`)
+	assert.Contains(t, counted(t, health), `caddy_payermax_requests_total{endpoint="applyDropinSession",error="",outcome="answered"} 2`)
 }
 
 // A gateway whose clock differs is noticed, in the metrics, the health and the

@@ -93,17 +93,18 @@ func TestTLS(t *testing.T) {
 	for name, test := range map[string]struct {
 		config *tls.Config
 		error  string // none if it works
+		cause  string // that the log names
 	}{
-		"trusted":                {&tls.Config{Certificates: local}, ""},
-		"TLS 1.2":                {&tls.Config{Certificates: local, MaxVersion: tls.VersionTLS12}, ""},
-		"TLS 1.1":                {&tls.Config{Certificates: local, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, "tls_protocol_error"},
-		"TLS 1.0":                {&tls.Config{Certificates: local, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}, "tls_protocol_error"},
-		"another CA":             {&tls.Config{Certificates: []tls.Certificate{stranger.issue(t, "127.0.0.1", soon)}}, "tls_certificate_error"},
-		"another name":           {&tls.Config{Certificates: []tls.Certificate{ca.issue(t, "gateway.example", soon)}}, "tls_certificate_error"},
-		"expired":                {&tls.Config{Certificates: []tls.Certificate{ca.issue(t, "127.0.0.1", past)}}, "tls_certificate_error"},
-		"wants a client's":       {&tls.Config{Certificates: local, ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}, "tls_protocol_error"},
-		"resets the handshake":   {nil, "tls_protocol_error"},
-		"has no certificate now": {&tls.Config{}, "tls_protocol_error"},
+		"trusted":                {&tls.Config{Certificates: local}, "", ""},
+		"TLS 1.2":                {&tls.Config{Certificates: local, MaxVersion: tls.VersionTLS12}, "", ""},
+		"TLS 1.1":                {&tls.Config{Certificates: local, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, "tls_alert_received", "protocol version not supported"},
+		"TLS 1.0":                {&tls.Config{Certificates: local, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}, "tls_alert_received", "protocol version not supported"},
+		"another CA":             {&tls.Config{Certificates: []tls.Certificate{stranger.issue(t, "127.0.0.1", soon)}}, "tls_certificate_error", "nobody trusted has issued it"},
+		"another name":           {&tls.Config{Certificates: []tls.Certificate{ca.issue(t, "gateway.example", soon)}}, "tls_certificate_error", "it is not for 127.0.0.1"},
+		"expired":                {&tls.Config{Certificates: []tls.Certificate{ca.issue(t, "127.0.0.1", past)}}, "tls_certificate_error", "it has expired or is not valid yet: current time"},
+		"wants a client's":       {&tls.Config{Certificates: local, ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}, "tls_alert_received", "the other side ended TLS: "},
+		"resets the handshake":   {nil, "tls_protocol_error", "connection reset by peer"},
+		"has no certificate now": {&tls.Config{}, "tls_alert_received", "the other side ended TLS: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			present.Store(test.config)
@@ -118,6 +119,7 @@ func TestTLS(t *testing.T) {
 			requireRefusal(t, res, http.StatusBadGateway, "SYSTEM_ERROR")
 			assert.Contains(t, res.header.Get("Proxy-Status"), "error="+test.error+";")
 			requireHonest(t, s, gateway, res, user)
+			s.awaitLog(t, `"msg":"call"`, res.header.Get("Payermax-Request-Id"), `"cause":"`, test.cause)
 
 			present.Store(&tls.Config{Certificates: local})
 			abort.Store(false)
@@ -145,6 +147,26 @@ func TestTLS(t *testing.T) {
 		requireSuccess(t, s.post(t, validBody()))
 		gateway.only(t)
 	})
+}
+
+// With TLS 1.3 a client learns that its certificate is missed after it has sent the
+// call, so whether that was read is not known for certain. The reason is.
+func TestTLSWantsCertificate(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	gateway := listen(t, &tls.Config{Certificates: []tls.Certificate{ca.issue(t, "127.0.0.1", time.Now().Add(time.Hour))}, ClientAuth: tls.RequireAnyClientCert})
+	gateway.greets(func(conn net.Conn) {
+		encrypted := conn.(*tls.Conn)
+		assert.Error(t, encrypted.Handshake())
+		untilClosed(encrypted.NetConn())
+	})
+	s := startSidecar(t, setup{gateway: "https://" + gateway.host, options: ca.trust(t)})
+	block, user := data()
+	res := s.post(t, `{"data":`+block+`}`)
+	requireRefusal(t, res, http.StatusBadGateway, "REQUEST_TIMEOUT")
+	assert.Contains(t, res.header.Get("Proxy-Status"), "error=tls_alert_received;")
+	requireHonest(t, s, gateway, res, user)
+	s.awaitLog(t, `"msg":"call"`, `"cause":"`, "the other side ended TLS: tls: certificate required")
 }
 
 // A gateway that speaks no TLS where it should, or does not get to it, has
@@ -175,7 +197,7 @@ func TestTLSNeverBegins(t *testing.T) {
 	}
 }
 
-// A gateway that speaks HTTP/2 gets the same call. The reader of bytes above
+// A gateway that speaks HTTP/2, if that is wanted, gets the same call. The reader of bytes above
 // does not, so this one is the standard library's.
 func TestHTTP2(t *testing.T) {
 	t.Parallel()
@@ -197,7 +219,7 @@ func TestHTTP2(t *testing.T) {
 	gateway.StartTLS()
 	t.Cleanup(gateway.Close)
 
-	s := startSidecar(t, setup{gateway: "https://" + gateway.Listener.Addr().String(), options: ca.trust(t)})
+	s := startSidecar(t, setup{gateway: "https://" + gateway.Listener.Addr().String(), options: ca.trust(t, "versions 1.1 2")})
 	requireSuccess(t, s.post(t, validBody(), "Connection: sign", "sign: x", "Cookie: a=b"))
 	r, body := <-calls, <-bodies
 	require.Equal(t, 2, r.ProtoMajor)

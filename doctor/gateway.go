@@ -46,7 +46,7 @@ type Gateway struct {
 const (
 	lookupTimeout    = 5 * time.Second
 	dialTimeout      = 5 * time.Second
-	handshakeTimeout = 10 * time.Second
+	handshakeTimeout = 5 * time.Second
 	answerTimeout    = 15 * time.Second
 )
 

@@ -54,6 +54,10 @@ func (h *Handler) judge(c *call, a *answer) (*answer, error) {
 		return nil, a.withheld(errors.New("the answer is a notification"))
 	case isSuccess(said.Code) && a.status != http.StatusOK:
 		return nil, a.withheld(errors.New("the answer says " + applySuccess + ", but not with status 200"))
+	case isSuccess(said.Code) && said.HasNoObject:
+		return nil, a.withheld(errors.New("the answer says " + applySuccess + ", but its data is not an object"))
+	case isUnchecked && a.isIntermediarys(c, said):
+		return nil, a.byAnIntermediary()
 	case isSigned, isUnchecked && a.status == http.StatusOK:
 		return h.passWhole(c, a, said)
 	default:

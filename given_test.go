@@ -32,6 +32,8 @@ func TestGivenAnswers(t *testing.T) {
 		{"a user of another case", "A", string(sessionCallOf("1", "Anna")), false},
 		{"nobody", "A", `{"appId":"app","merchantNo":"1","data":{}}`, false},
 		{"another merchant's user of that name", "A", string(sessionCallOf("2", "anna")), false},
+		{"nobody with an answer of the own", "N", `{"appId":"app","merchantNo":"1","data":{}}`, true},
+		{"nobody again, who may be somebody else", "N", `{"appId":"app","merchantNo":"1","data":{"userId":null}}`, false},
 		{"another user with an answer of the own", "B", string(sessionCallOf("1", "berta")), true},
 		{"the first user again", "A", string(sessionCallOf("1", "anna")), true},
 	} {

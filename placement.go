@@ -69,6 +69,12 @@ func (h *Handler) checkIsFollowed(ctx caddy.Context) error {
 		return nil
 	}
 	_, places := placesOf(ctx, layout.Sign, h)
+	for _, place := range places {
+		if proxy := place.Proxy(); proxy != nil && !layout.Pins(proxy) {
+			h.logger.Warn("payermax_sign: the reverse_proxy behind it has no transport payermax, so that it may send something else than what was signed, in plain text or more than once; write transport payermax into it")
+			break
+		}
+	}
 	if len(places) == 0 || slices.ContainsFunc(places, func(p layout.Handler) bool { return !p.IsDeadEnd() }) {
 		return nil
 	}

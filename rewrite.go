@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
 )
 
 // maxUnsignedMsg bounds the msg of an answer that is written anew, in characters.
@@ -30,11 +31,13 @@ func (c *call) rewrite(a *answer, said *envelope.Answer) (*answer, error) {
 	switch {
 	case isSuccess(said.Code):
 		return nil, a.withheld(errors.New("the answer says " + applySuccess + " but is not signed"))
+	case !isDocumented(said.Code) && soundsLikeSuccess(said.Code):
+		return nil, a.withheld(errors.New("the answer is not signed, and its code could be read as a success"))
 	case !plainCode.MatchString(said.Code):
 		return nil, a.withheld(errors.New("the answer is not signed, and its code is not a plain word"))
 	case said.MsgAmbiguous:
 		return nil, a.withheld(errors.New("the answer is not signed, and its msg is ambiguous"))
-	case !c.route.repeatable && (a.status != http.StatusOK || !isDocumented(said.Code)):
+	case a.isIntermediarys(c, said):
 		return nil, a.byAnIntermediary()
 	}
 	body, err := json.Marshal(struct {
@@ -45,6 +48,22 @@ func (c *call) rewrite(a *answer, said *envelope.Answer) (*answer, error) {
 		return nil, fmt.Errorf("writing the answer anew: %w", err)
 	}
 	return &answer{status: a.passableStatus(), header: ownHeader(receivedStatus(a.status, c.found)), body: body, rewritten: true}, nil
+}
+
+// soundsLikeSuccess reports whether a careless reader could take an undocumented
+// code for a success, such as one that asks how it begins or whether it is 0.
+func soundsLikeSuccess(code string) bool {
+	return strings.Contains(lookalike.Fold(code), "SUCCESS") || strings.Trim(code, "0123456789") == ""
+}
+
+// isIntermediarys reports whether an answer that is not a success is probably not
+// PayerMax's: nobody has signed it, it is not what PayerMax would say, and the call
+// is one that must not be made twice.
+func (a *answer) isIntermediarys(c *call, said *envelope.Answer) bool {
+	if c.route.repeatable || isSuccess(said.Code) || len(a.header["Sign"]) > 0 {
+		return false
+	}
+	return a.status != http.StatusOK || !isDocumented(said.Code)
 }
 
 // byAnIntermediary replaces an answer that is probably not PayerMax's, whose own

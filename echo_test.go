@@ -5,6 +5,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
 // What an answer says of its call must be what was sent.
@@ -34,7 +36,7 @@ func TestContradiction(t *testing.T) {
 		`{"code":"X","data":{"outTradeNo":"P1","merchantNo":202}}`:              "merchantNo",
 	} {
 		c := &call{route: route{identifying: identifyingNames("capture")}, exchange: &exchange{body: []byte(request)}}
-		said, err := (&answer{body: []byte(body)}).read(c.route.identifying)
+		said, err := (&reply.Answer{Body: []byte(body)}).Read(c.route.identifying)
 		require.NoError(t, err, body)
 		err = c.contradiction(said)
 		if names == "" {

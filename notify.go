@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/modules/handover"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -340,8 +341,8 @@ func (f *notificationRefusal) write(w http.ResponseWriter, r *http.Request) erro
 	if f.status != http.StatusForbidden && r.ContentLength != 0 {
 		w.Header().Set("Connection", "close") // or the server would wait for the body
 	}
-	refused := &refusal{Code: "NOTIFICATION_REFUSED", Msg: f.msg, status: f.status, proxyError: "http_request_denied"}
-	refused.answer().write(w)
+	refused := &reply.Refusal{Code: "NOTIFICATION_REFUSED", Msg: f.msg, Status: f.status, ProxyError: "http_request_denied"}
+	refused.Answer().Send(w)
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
 // placesOf returns the layout of the server that a handler is being provisioned
@@ -77,10 +78,10 @@ func (h *Handler) checkIsFollowed(ctx caddy.Context) error {
 
 // nothingSends refuses a call that no handler has sent, which could not be found
 // out when the config was loaded.
-func nothingSends() *refusal {
-	return &refusal{
+func nothingSends() *reply.Refusal {
+	return &reply.Refusal{
 		Code: "SYSTEM_ERROR", Msg: "no handler of the sidecar has sent the call to PayerMax; the operator must add a reverse_proxy with transport payermax",
-		status: http.StatusInternalServerError, proxyError: "proxy_configuration_error", outcome: outcomeNotSent,
+		Status: http.StatusInternalServerError, ProxyError: "proxy_configuration_error", Outcome: reply.NotSent,
 	}
 }
 

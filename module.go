@@ -19,6 +19,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/adminendpoint"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/modules/handover"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
@@ -219,7 +220,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	endWithServer(ctx)
 	inFlight.setBound(h, h.MaxInFlight)
 	processMetrics.sandboxes.add(h.sandboxAnswers)
-	warnOfAdminEndpoint(ctx, h.logger)
+	adminendpoint.Warn(ctx, h.logger)
 	processMetrics.announce(h.routes)
 	for _, m := range h.merchants.all() {
 		h.use(ctx, m)

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/adminendpoint"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/modules/handover"
 	"github.com/caddy-payermax/caddy-payermax/signer"
@@ -143,7 +144,7 @@ func (n *Notify) Provision(ctx caddy.Context) error {
 	if n.Duplicates > 0 {
 		n.seen = newAcceptedNotifications(time.Duration(n.Duplicates))
 	}
-	warnOfAdminEndpoint(ctx, n.logger)
+	adminendpoint.Warn(ctx, n.logger)
 	go n.keyring.watch(ctx)
 	return nil
 }

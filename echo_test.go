@@ -5,6 +5,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
 // What an answer says of its call must be what was sent.
@@ -34,7 +36,7 @@ func TestContradiction(t *testing.T) {
 		`{"code":"X","data":{"outTradeNo":"P1","merchantNo":202}}`:              "merchantNo",
 	} {
 		c := &call{route: route{identifying: identifyingNames("capture")}, exchange: &exchange{body: []byte(request)}}
-		said, err := (&answer{body: []byte(body)}).read(c.route.identifying)
+		said, err := (&reply.Answer{Body: []byte(body)}).Read(c.route.identifying)
 		require.NoError(t, err, body)
 		err = c.contradiction(said)
 		if names == "" {
@@ -51,7 +53,7 @@ func TestContradiction(t *testing.T) {
 func TestOwnWordsInDataBindNothing(t *testing.T) {
 	c := &call{route: route{identifying: identifyingNames("orderAndPay")}, exchange: &exchange{body: []byte(
 		`{"appId":"app","merchantNo":"0202","data":{"outTradeNo":"P1","merchantNo":"999"}}`)}}
-	said, err := (&answer{body: []byte(`{"code":"X","merchantNo":"999"}`)}).read(c.route.identifying)
+	said, err := (&reply.Answer{Body: []byte(`{"code":"X","merchantNo":"999"}`)}).Read(c.route.identifying)
 	require.NoError(t, err)
 	assert.ErrorContains(t, c.contradiction(said), "its merchantNo is not what was sent")
 }
@@ -71,7 +73,7 @@ func TestAnswersToOtherKindsOfCalls(t *testing.T) {
 			route:    route{endpoint: endpoint{name: test.endpoint}, identifying: identifyingNames(test.endpoint)},
 			exchange: &exchange{body: []byte(`{"appId":"app","data":` + test.request + `}`)},
 		}
-		said, err := (&answer{body: []byte(`{"code":"APPLY_SUCCESS","data":` + test.answer + `}`)}).read(c.route.identifying)
+		said, err := (&reply.Answer{Body: []byte(`{"code":"APPLY_SUCCESS","data":` + test.answer + `}`)}).Read(c.route.identifying)
 		require.NoError(t, err)
 		err = c.contradiction(said)
 		if test.lacks == "" {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/recent"
 )
 
 const (
@@ -23,11 +24,11 @@ const (
 // two users would share a session, and one could pay with the other's cards.
 type givenAnswers struct {
 	mutex sync.Mutex
-	given *recent[[sha256.Size]byte, [sha256.Size]byte]
+	given *recent.Values[[sha256.Size]byte, [sha256.Size]byte]
 }
 
 func newGivenAnswers() *givenAnswers {
-	return &givenAnswers{given: newRecent[[sha256.Size]byte, [sha256.Size]byte](givenWindow, maxGiven)}
+	return &givenAnswers{given: recent.New[[sha256.Size]byte, [sha256.Size]byte](givenWindow, maxGiven)}
 }
 
 // toOneUserOnly reports whether the answer may be given to the user that the
@@ -38,10 +39,10 @@ func (g *givenAnswers) toOneUserOnly(answer, request []byte) bool {
 	user, isNamed := userOf(request)
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
-	if owner, ok := g.given.get(body); ok && (owner != user || !isNamed) {
+	if owner, ok := g.given.Get(body); ok && (owner != user || !isNamed) {
 		return false
 	}
-	g.given.put(body, user)
+	g.given.Put(body, user)
 	return true
 }
 

@@ -20,7 +20,7 @@ func sessionCallOf(merchantNo, userID string) []byte {
 func TestGivenAnswers(t *testing.T) {
 	g := newGivenAnswers()
 	now := time.Now()
-	g.given.now = func() time.Time { return now }
+	g.given.Now = func() time.Time { return now }
 	for _, test := range []struct {
 		name, answer, request string
 		want                  bool
@@ -48,8 +48,7 @@ func TestGivenAnswers(t *testing.T) {
 	for i := range maxGiven + 100 {
 		g.toOneUserOnly(fmt.Append(nil, i), sessionCallOf("1", "anna"))
 	}
-	assert.Len(t, g.given.entries, maxGiven)
-	assert.Equal(t, maxGiven, g.given.order.Len())
+	assert.Equal(t, maxGiven, g.given.Len())
 }
 
 // Of many users who get the same answer at the same time, one may have it.

@@ -20,6 +20,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
 const (
@@ -129,11 +131,11 @@ func unreachable(t *testing.T) caddyhttp.HandlerFunc {
 }
 
 // refusalOf decodes an answer of the sidecar's own.
-func refusalOf(t *testing.T, w *httptest.ResponseRecorder) refusal {
+func refusalOf(t *testing.T, w *httptest.ResponseRecorder) reply.Refusal {
 	t.Helper()
 	require.Equal(t, "application/json", w.Header().Get("Content-Type"))
 	require.True(t, strings.HasPrefix(w.Header().Get("Proxy-Status"), "caddy-payermax; error="), w.Header().Get("Proxy-Status"))
-	var f refusal
+	var f reply.Refusal
 	decoder := json.NewDecoder(bytes.NewReader(w.Body.Bytes()))
 	decoder.DisallowUnknownFields()
 	require.NoError(t, decoder.Decode(&f))

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // maxAnswerSize bounds what is kept of an answer, in bytes. PayerMax's answers
@@ -66,7 +68,7 @@ func (a *answer) write(w http.ResponseWriter) {
 	_, _ = w.Write(a.body)
 	// The header is on its way; access logs, which print what is left here,
 	// have no use for the signature.
-	header.Del("Sign")
+	header.Del(protocol.SignHeader)
 }
 
 // isRedirect reports whether the answer sends the application elsewhere.
@@ -89,8 +91,8 @@ func (a *answer) hasCoding() bool {
 // signed, so none of that passes.
 func (a *answer) whole(found string) *answer {
 	header := ownHeader(receivedStatus(a.status, found))
-	if signatures, ok := a.header["Sign"]; ok {
-		header["Sign"] = signatures
+	if signatures, ok := a.header[protocol.SignHeader]; ok {
+		header[protocol.SignHeader] = signatures
 	}
 	return &answer{status: a.passableStatus(), header: header, body: a.body}
 }
@@ -123,5 +125,5 @@ func ownHeader(proxyStatus string) http.Header {
 
 // receivedStatus is the Proxy-Status of an answer that is the gateway's.
 func receivedStatus(status int, found string) string {
-	return proxyName + "; received-status=" + strconv.Itoa(status) + `; details="` + found + `"`
+	return protocol.SidecarName + "; received-status=" + strconv.Itoa(status) + `; details="` + found + `"`
 }

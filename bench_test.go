@@ -17,6 +17,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -262,7 +264,8 @@ func BenchmarkAnswer(b *testing.B) {
 	}
 	keys := []*rsa.PublicKey{&gatewayKey().PublicKey}
 	a := &answer{status: http.StatusOK, header: http.Header{"Sign": {signature}}, body: []byte(sessionAnswer)}
-	names := identifyingNames(sessionEndpoint)
+	endpoint, _ := protocol.Lookup(protocol.SessionEndpoint)
+	names := envelope.NewNames(endpoint.Identifying()...)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := verify(keys, a); err != nil {

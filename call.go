@@ -139,7 +139,7 @@ func (h *Handler) send(c *call, r *http.Request, next caddyhttp.Handler) (answer
 	began := time.Now()
 	defer func() {
 		c.upstream = time.Since(began)
-		observe(c.trace, processMetrics.upstream.WithLabelValues(c.route.name), c.upstream.Seconds())
+		observe(c.trace, processMetrics.upstream.WithLabelValues(c.route.Name), c.upstream.Seconds())
 		endSpan(span, err)
 	}()
 	seen := newWitness(received)
@@ -182,7 +182,7 @@ func (c *call) outgoing(ctx context.Context, r *http.Request, shadow bool) *http
 
 	out := r.WithContext(ctx)
 	out.URL = new(url.URL) // whose path is the endpoint's
-	out.RequestURI = c.route.path()
+	out.RequestURI = c.route.Path()
 	out.Header = make(http.Header)
 	if shadow {
 		out.Header = r.Header.Clone()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // check judges the gateway's answer and returns what the application gets of it.
@@ -17,7 +18,7 @@ import (
 // send its request, signature and all, to somebody else.
 func (h *Handler) check(c *call, a *answer) (*answer, error) {
 	if c.answerSign != nil {
-		a.header["Sign"] = c.answerSign
+		a.header[protocol.SignHeader] = c.answerSign
 	}
 	given, err := h.judge(c, a)
 	if refused := asRefusal(err); refused != nil && refused.outcome == outcomeUnverified {
@@ -53,7 +54,7 @@ func (h *Handler) judge(c *call, a *answer) (*answer, error) {
 	case said.IsNotification:
 		return nil, a.withheld(errors.New("the answer is a notification"))
 	case isSuccess(said.Code) && a.status != http.StatusOK:
-		return nil, a.withheld(errors.New("the answer says " + applySuccess + ", but not with status 200"))
+		return nil, a.withheld(errors.New("the answer says " + protocol.CodeApplySuccess + ", but not with status 200"))
 	case isSigned, isUnchecked && a.status == http.StatusOK:
 		return h.passWhole(c, a, said)
 	default:
@@ -66,7 +67,7 @@ func (h *Handler) passWhole(c *call, a *answer, said *envelope.Answer) (*answer,
 	if err := c.contradiction(said); err != nil {
 		return nil, a.withheld(err)
 	}
-	if c.route.personal && said.Code == applySuccess && !h.given.toOneUserOnly(a.body, c.body) {
+	if c.route.Personal && said.Code == protocol.CodeApplySuccess && !h.given.toOneUserOnly(a.body, c.body) {
 		return nil, a.withheld(errors.New("the same answer was given to another user before"))
 	}
 	return a.whole(c.found), nil
@@ -83,18 +84,18 @@ func (a *answer) read(names envelope.Names) (*envelope.Answer, error) {
 // isSuccess reports whether a reader could take the code for APPLY_SUCCESS.
 func isSuccess(code string) bool { return lookalike.Fold(code) == successShape }
 
-var successShape = lookalike.Fold(applySuccess)
+var successShape = lookalike.Fold(protocol.CodeApplySuccess)
 
 // measure counts an answer of the gateway's. What it says of the time is taken
 // from those only that are PayerMax's, as far as that is checked.
 func (h *Handler) measure(c *call, a *answer) {
 	processMetrics.answers.WithLabelValues(answerResults[c.found]).Inc()
-	processMetrics.answerBytes.WithLabelValues(c.route.name).Add(float64(len(a.body)))
-	processMetrics.codes.WithLabelValues(c.route.name, knownCode(c.gatewayCode)).Inc()
+	processMetrics.answerBytes.WithLabelValues(c.route.Name).Add(float64(len(a.body)))
+	processMetrics.codes.WithLabelValues(c.route.Name, knownCode(c.gatewayCode)).Inc()
 	if c.found != answerVerified && c.found != answerUnchecked {
 		return
 	}
-	if c.gatewayCode == applySuccess {
+	if c.gatewayCode == protocol.CodeApplySuccess {
 		now := time.Now()
 		processMetrics.lastSuccess.Store(&now)
 	}

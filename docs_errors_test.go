@@ -28,6 +28,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
@@ -55,7 +56,7 @@ func words(cell string) []string {
 // allRefusals makes every refusal that an application can get.
 func allRefusals() []*refusal {
 	refusals := []*refusal{
-		badRequest(""), notServed(&url.URL{}), notServed(&url.URL{Path: pathPrefix + "refund"}), methodNotAllowed(), tooLarge(0),
+		badRequest(""), notServed(&url.URL{}), notServed(&url.URL{Path: protocol.PathPrefix + "refund"}), methodNotAllowed(), tooLarge(0),
 		unsupportedMediaType(""), loopDetected(), signingFailed(nil), new(answer).withheld(nil), asRefusal(errors.New("x")),
 		deniedAmount(validate.Violation{}), nothingSends(),
 	}
@@ -127,9 +128,9 @@ func TestErrorsPageAnswers(t *testing.T) {
 	for _, f := range []string{"NOTIFICATION_REFUSED", "NOTIFICATION_NOT_ACCEPTED"} {
 		codes[f] = true // which PayerMax gets
 	}
-	assert.Equal(t, writtenIn(t, codeWritten, "."), slices.Sorted(maps.Keys(codes)), "the codes in the code, and those made here")
+	assert.Equal(t, writtenIn(t, codeWritten, ".", "protocol"), slices.Sorted(maps.Keys(codes)), "the codes in the code, and those made here")
 	page := readPage(t, errorsPage)
-	for _, word := range slices.Concat(writtenIn(t, codeWritten, "."), writtenIn(t, proxyErrorWritten, ".")) {
+	for _, word := range slices.Concat(writtenIn(t, codeWritten, ".", "protocol"), writtenIn(t, proxyErrorWritten, ".")) {
 		assert.True(t, strings.Contains(page, "`"+word+"`"), "the page lacks %s", word)
 	}
 }
@@ -169,7 +170,7 @@ func TestErrorsPageNotifications(t *testing.T) {
 
 // How the code writes the words that the page explains.
 var (
-	codeWritten       = regexp.MustCompile(`(?:\bCode: |\.Code = |clientError\([\w.]+, |denied\(\w+, [\w.]+, )"([A-Z_]+)"`)
+	codeWritten       = regexp.MustCompile(`(?:\bCode: |\.Code = |clientError\([\w.]+, |denied\(\w+, [\w.]+, |\bCodeLoopDetected = )"([A-Z_]+)"`)
 	proxyErrorWritten = regexp.MustCompile(`(?:proxyError: |\.proxyError = |\breturn )"([a-z]+_[a-z_]+)"`)
 	ruleWritten       = regexp.MustCompile(`(?:\bRule: |\brule[A-Z]\w+ += |unknownMerchant\()"(\w+)"`)
 )
@@ -217,7 +218,7 @@ var samples = map[string]sample{
 	"pattern":   {body: strings.Replace(sessionBody, "IDR", "idr", 1)},
 	"enum": {
 		body:    `{"data":{"currency":"IDR","country":"ID","userId":"U10001","componentList":["CASH"]}}`,
-		options: func(h *Handler) { h.Versions = map[string]string{sessionEndpoint: "1.6"} },
+		options: func(h *Handler) { h.Versions = map[string]string{protocol.SessionEndpoint: "1.6"} },
 	},
 	"currency":  {body: strings.Replace(sessionBody, "IDR", "RUP", 1)},
 	"country":   {body: strings.Replace(sessionBody, `"ID"`, `"UK"`, 1)},
@@ -256,7 +257,7 @@ func TestErrorsPageRules(t *testing.T) {
 	for rule, message := range documented {
 		if rule == "syntax" {
 			// The envelope's reader finds it first, so nobody can be told this.
-			rules, ok := validate.Lookup(sessionEndpoint, "1.5")
+			rules, ok := validate.Lookup(protocol.SessionEndpoint, "1.5")
 			require.True(t, ok)
 			assert.Equal(t, rules.Validate([]byte("{"))[0].Message, message)
 			continue
@@ -272,7 +273,7 @@ func TestErrorsPageCodes(t *testing.T) {
 		documented = append(documented, words(row[0])...)
 		assert.NotEmpty(t, row[len(row)-1], row)
 	}
-	assert.ElementsMatch(t, documentedCodes, documented)
+	assert.ElementsMatch(t, protocol.DocumentedCodes(), documented)
 }
 
 // The table of what answers repeat of their calls is what they are held against.
@@ -283,7 +284,13 @@ func TestErrorsPageEchoes(t *testing.T) {
 			documented[endpoint] = words(row[1])
 		}
 	}
-	assert.Equal(t, dataEchoes, documented)
+	known := make(map[string][]string)
+	for _, e := range protocol.Endpoints() {
+		if len(e.Echoes) > 0 {
+			known[e.Name] = e.Echoes
+		}
+	}
+	assert.Equal(t, known, documented)
 }
 
 // The statuses that the page names are those that pass.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // setup takes a config apart, and reports on what concerns it as a whole.
@@ -179,7 +180,7 @@ func (h *Handler) describeSettings() doctor.Result {
 	}
 	var endpoints []string
 	for _, r := range routes {
-		endpoints = append(endpoints, r.name+" "+r.version)
+		endpoints = append(endpoints, r.Name+" "+r.Version)
 	}
 	slices.Sort(endpoints)
 	const enough = 7
@@ -268,13 +269,12 @@ func expandedToken(configured string) (token doctor.Option, perRequest bool) {
 
 // queryVersion is the API version of orderQuery.
 func (h *Handler) queryVersion() string {
-	const name = "orderQuery"
-	query, _ := lookupEndpoint(name)
+	query, _ := protocol.Lookup(protocol.OrderQueryEndpoint)
 	versions, err := h.expandVersions(caddy.NewReplacer())
 	if err != nil {
-		return query.version
+		return query.Version
 	}
-	return cmp.Or(versions[name], query.version)
+	return cmp.Or(versions[query.Name], query.Version)
 }
 
 // key says where a key is. It is nil if there is none, or if the sandbox makes

@@ -5,11 +5,17 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // What an answer says of its call must be what was sent.
 func TestContradiction(t *testing.T) {
 	const request = `{"version":"1.4","appId":"app","merchantNo":"0202","data":{"outTradeNo":"P1","requestId":7}}`
+	endpoint, ok := protocol.Lookup("capture")
+	require.True(t, ok)
+	identifying := envelope.NewNames(endpoint.Identifying()...)
 	for body, names := range map[string]string{
 		`{"code":"X"}`:             "",
 		`{"code":"X","data":null}`: "",
@@ -33,7 +39,7 @@ func TestContradiction(t *testing.T) {
 		`{"code":"X","data":{"outTradeNo":"P1","requestId":"7"},"appid":"app"}`: "appId",
 		`{"code":"X","data":{"outTradeNo":"P1","merchantNo":202}}`:              "merchantNo",
 	} {
-		c := &call{route: route{identifying: identifyingNames("capture")}, exchange: &exchange{body: []byte(request)}}
+		c := &call{route: route{identifying: identifying}, exchange: &exchange{body: []byte(request)}}
 		said, err := (&answer{body: []byte(body)}).read(c.route.identifying)
 		require.NoError(t, err, body)
 		err = c.contradiction(said)
@@ -43,13 +49,5 @@ func TestContradiction(t *testing.T) {
 		}
 		assert.ErrorContains(t, err, "its "+names+" is not what was sent", body)
 		assert.NotContains(t, err.Error(), "P2", body)
-	}
-}
-
-// The table of echoes is of endpoints that there are.
-func TestEchoesAreOfEndpoints(t *testing.T) {
-	for name := range dataEchoes {
-		_, ok := lookupEndpoint(name)
-		assert.True(t, ok, name)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -16,14 +15,8 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
-
-// authTokenHeader carries a service provider's authorisation to call for a
-// merchant. PayerMax writes it with underscores (docs: developer/isv-integration).
-const authTokenHeader = "merchant_auth_token"
-
-// canonicalAuthTokenHeader is what a server or a reverse proxy makes of it.
-var canonicalAuthTokenHeader = http.CanonicalHeaderKey(authTokenHeader)
 
 // Merchant is on whose behalf PayerMax is called, and the keys that go with it.
 type Merchant struct {
@@ -142,7 +135,7 @@ func (m *Merchant) expand(repl *caddy.Replacer, sandbox bool) (Merchant, error) 
 		return expanded, fmt.Errorf("merchant_auth_token: %w", err)
 	}
 	if sandbox {
-		expanded.AppID = cmp.Or(expanded.AppID, exampleAppID)
+		expanded.AppID = cmp.Or(expanded.AppID, protocol.ExampleAppID)
 	}
 	return expanded, expanded.requireOptions(sandbox)
 }
@@ -197,7 +190,7 @@ func (m *merchant) expandAuthToken(repl *caddy.Replacer) (string, error) {
 // expandKeyVersion returns the key version. It is expanded anew with each
 // generation of keys, since it may come from a file beside them.
 func (m *Merchant) expandKeyVersion() (string, error) {
-	version := defaultKeyVersion
+	version := protocol.KeyVersion
 	if m.KeyVersion == "" {
 		return version, nil
 	}

@@ -31,7 +31,6 @@ const (
 	defaultMaxBodySize = 64 << 10
 	defaultTimeout     = 30 * time.Second
 	defaultMaxWait     = time.Second
-	defaultKeyVersion  = "1"
 )
 
 // Handler turns an application's request into a signed PayerMax call. It fills
@@ -387,7 +386,7 @@ func (h *Handler) sign(ctx context.Context, c *call, key *signingKey, request *e
 		return signingFailed(err)
 	}
 	identity := c.merchant.identity
-	identity.Version = c.route.version
+	identity.Version = c.route.Version
 	identity.KeyVersion = c.keys.keyVersion
 	c.fingerprint, c.requestTime = key.fingerprint, h.now()
 	c.body = request.Fill(identity, c.requestTime)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/time/rate"
 
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
@@ -37,7 +38,7 @@ func TestReadmeTables(t *testing.T) {
 		assert.Contains(t, string(readme), "`"+name+"`")
 	}
 	for _, f := range []*refusal{
-		notServed(&url.URL{}), notServed(&url.URL{Path: pathPrefix + "refund"}), methodNotAllowed(), badRequest(""), tooLarge(0), unsupportedMediaType(""), loopDetected(), signingFailed(nil), new(answer).withheld(nil), asRefusal(errors.New("")),
+		notServed(&url.URL{}), notServed(&url.URL{Path: protocol.PathPrefix + "refund"}), methodNotAllowed(), badRequest(""), tooLarge(0), unsupportedMediaType(""), loopDetected(), signingFailed(nil), new(answer).withheld(nil), asRefusal(errors.New("")),
 		deniedAmount(validate.Violation{}), (&quota{rate: rate.NewLimiter(0, 0)}).usedUp().(*refusal), (&limits{callerID: "{none}"}).admit(&call{}, caddy.NewReplacer()).(*refusal),
 		(&call{exchange: new(exchange)}).failed(t.Context(), &answer{}, nil),
 	} {

@@ -12,11 +12,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
-
-// proxyName is how the sidecar names itself in Proxy-Status (RFC 9209).
-const proxyName = "caddy-payermax"
 
 // outcome is how a request ended, in one word for logs and placeholders.
 type outcome string
@@ -111,7 +109,7 @@ func (f *refusal) proxyStatus() string {
 	if f.received != 0 {
 		received = fmt.Sprintf("; received-status=%d", f.received)
 	}
-	return fmt.Sprintf("%s; error=%s%s; details=%q", proxyName, f.proxyError, received, f.Code)
+	return fmt.Sprintf("%s; error=%s%s; details=%q", protocol.SidecarName, f.proxyError, received, f.Code)
 }
 
 // clientError makes a refusal of a request that must be changed before it is
@@ -126,13 +124,13 @@ func clientError(status int, code, msg string) *refusal {
 // notServed refuses a path, and tells an endpoint that is not enabled from one
 // that does not exist.
 func notServed(u *url.URL) *refusal {
-	name, _ := strings.CutPrefix(u.Path, pathPrefix)
-	if _, ok := lookupEndpoint(name); ok && u.RawPath == "" && u.Path == pathPrefix+name {
+	name, _ := strings.CutPrefix(u.Path, protocol.PathPrefix)
+	if e, ok := protocol.Lookup(name); ok && u.RawPath == "" && u.Path == e.Path() {
 		return denied(limitEndpoint, http.StatusForbidden, "ENDPOINT_NOT_ENABLED",
 			name+" is not enabled in this sidecar; the operator can enable it with the option endpoints")
 	}
 	return clientError(http.StatusNotFound, "NOT_FOUND",
-		"there is no such endpoint; check the path, to the letter, such as "+pathPrefix+sessionEndpoint)
+		"there is no such endpoint; check the path, to the letter, such as "+protocol.PathPrefix+protocol.SessionEndpoint)
 }
 
 func methodNotAllowed() *refusal {
@@ -146,7 +144,7 @@ func methodNotAllowed() *refusal {
 // sidecar, by mistake or through another proxy, and the call would go round for
 // as long as its time lasts.
 func loopDetected() *refusal {
-	f := clientError(http.StatusLoopDetected, "LOOP_DETECTED",
+	f := clientError(http.StatusLoopDetected, protocol.CodeLoopDetected,
 		"the request comes from a sidecar; gateway must not lead back to one")
 	f.proxyError = "proxy_loop_detected"
 	return f

@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
@@ -24,7 +25,7 @@ import (
 func (h *Handler) match(r *http.Request) (route, error) {
 	matched, ok := h.routes[r.URL.Path]
 	switch {
-	case r.Header.Get("User-Agent") == proxyName:
+	case r.Header.Get("User-Agent") == protocol.SidecarName:
 		return route{}, loopDetected()
 	case !ok || r.URL.RawPath != "":
 		return route{}, notServed(r.URL)

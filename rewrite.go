@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // maxUnsignedMsg bounds the msg of an answer that is written anew, in characters.
@@ -29,12 +30,12 @@ var plainCode = regexp.MustCompile(`^[A-Z0-9_]{1,64}$`)
 func (c *call) rewrite(a *answer, said *envelope.Answer) (*answer, error) {
 	switch {
 	case isSuccess(said.Code):
-		return nil, a.withheld(errors.New("the answer says " + applySuccess + " but is not signed"))
+		return nil, a.withheld(errors.New("the answer says " + protocol.CodeApplySuccess + " but is not signed"))
 	case !plainCode.MatchString(said.Code):
 		return nil, a.withheld(errors.New("the answer is not signed, and its code is not a plain word"))
 	case said.MsgAmbiguous:
 		return nil, a.withheld(errors.New("the answer is not signed, and its msg is ambiguous"))
-	case !c.route.repeatable && (a.status != http.StatusOK || !isDocumented(said.Code)):
+	case !c.route.Repeatable && (a.status != http.StatusOK || !protocol.IsDocumented(said.Code)):
 		return nil, a.byAnIntermediary()
 	}
 	body, err := json.Marshal(struct {

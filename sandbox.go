@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -28,14 +29,9 @@ func init() {
 	caddy.RegisterModule(new(Sandbox))
 }
 
-const (
-	// exampleAppID is the application in PayerMax's examples
-	// (applyDropinSession, request example).
-	exampleAppID = "3b242b56a8b64274bcc37dac281120e3"
-	// generatedKeyBits is the key length that PayerMax asks for
-	// (docs: developer/signature-rules).
-	generatedKeyBits = 2048
-)
+// generatedKeyBits is the key length that PayerMax asks for
+// (docs: developer/signature-rules).
+const generatedKeyBits = 2048
 
 // generatedKey is the source of a key that lives as long as the config.
 type generatedKey struct{ *rsa.PrivateKey }
@@ -168,7 +164,7 @@ func (s *Sandbox) Provision(ctx caddy.Context) error {
 	gateway.NoControl = s.NoControl
 	if len(s.NotifyHosts) > 0 {
 		gateway.AllowNotify = func(u *url.URL) bool {
-			return isLoopback(u.Hostname()) || slices.Contains(s.NotifyHosts, u.Hostname())
+			return protocol.IsLoopback(u.Hostname()) || slices.Contains(s.NotifyHosts, u.Hostname())
 		}
 	}
 	if err := processMetrics.register(ctx); err != nil {

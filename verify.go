@@ -4,6 +4,7 @@ import (
 	"crypto/rsa"
 	"fmt"
 
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -31,7 +32,7 @@ var answerResults = map[string]string{
 // nowhere whether the others are signed. So a signature may be missing, but one
 // that is there must be right.
 func verify(keys []*rsa.PublicKey, a *answer) (found string, err error) {
-	signatures := a.header["Sign"]
+	signatures := a.header[protocol.SignHeader]
 	switch {
 	case len(keys) == 0:
 		return answerUnchecked, nil

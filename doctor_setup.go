@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-payermax/caddy-payermax/doctor"
+	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
@@ -218,10 +219,10 @@ func (t *trial) merchant(name string, m Merchant, h *Handler) doctor.Merchant {
 	}
 	described := doctor.Merchant{
 		Name:         name,
-		AppID:        expand("app_id", m.AppID, 64),
-		MerchantNo:   expand("merchant_no", m.MerchantNo, 32),
-		SPMerchantNo: expand("sp_merchant_no", m.SPMerchantNo, 32),
-		KeyVersion:   expandedOption("key_version", m.KeyVersion, 8, false),
+		AppID:        expand("app_id", m.AppID, envelope.MaxAppID),
+		MerchantNo:   expand("merchant_no", m.MerchantNo, envelope.MaxMerchantNo),
+		SPMerchantNo: expand("sp_merchant_no", m.SPMerchantNo, envelope.MaxMerchantNo),
+		KeyVersion:   expandedOption("key_version", m.KeyVersion, envelope.MaxVersion, false),
 		PublicKey:    expand("merchant_public_key", m.MerchantPublicKey, 0),
 		Key:          t.key(m, "KeyRaw", m.KeyRaw, h.Sandbox),
 		NextKey:      t.key(m, "NextKeyRaw", m.NextKeyRaw, h.Sandbox),

@@ -118,9 +118,9 @@ func (m *Merchant) expand(repl *caddy.Replacer, sandbox bool) (Merchant, error) 
 	expanded := *m
 	expanded.GatewayPublicKeys = slices.Clone(m.GatewayPublicKeys)
 	options := []option{
-		{"app_id", m.AppID, 64, &expanded.AppID},
-		{"merchant_no", m.MerchantNo, 32, &expanded.MerchantNo},
-		{"sp_merchant_no", m.SPMerchantNo, 32, &expanded.SPMerchantNo},
+		{"app_id", m.AppID, envelope.MaxAppID, &expanded.AppID},
+		{"merchant_no", m.MerchantNo, envelope.MaxMerchantNo, &expanded.MerchantNo},
+		{"sp_merchant_no", m.SPMerchantNo, envelope.MaxMerchantNo, &expanded.SPMerchantNo},
 		{"merchant_public_key", m.MerchantPublicKey, 0, &expanded.MerchantPublicKey},
 	}
 	for i, path := range m.GatewayPublicKeys {
@@ -194,7 +194,7 @@ func (m *Merchant) expandKeyVersion() (string, error) {
 	if m.KeyVersion == "" {
 		return version, nil
 	}
-	err := option{"key_version", m.KeyVersion, 8, &version}.expand(caddy.NewReplacer(), false)
+	err := option{"key_version", m.KeyVersion, envelope.MaxVersion, &version}.expand(caddy.NewReplacer(), false)
 	return version, err
 }
 

@@ -61,7 +61,7 @@ func (h *Handler) expandVersions(repl *caddy.Replacer) (map[string]string, error
 			return nil, fmt.Errorf("version: there is no endpoint %q", name)
 		}
 		var version string
-		if err := (option{"version", configured, 8, &version}).expand(repl, false); err != nil {
+		if err := (option{"version", configured, envelope.MaxVersion, &version}).expand(repl, false); err != nil {
 			return nil, err
 		}
 		versions[name] = version

@@ -25,11 +25,11 @@ var anybody = wayPast{
 
 // expandAddressees returns those that are configured.
 func (n *Notify) expandAddressees(repl *caddy.Replacer) (addressees, error) {
-	appIDs, err := expandAll("app_id", n.AppIDs, 64, repl)
+	appIDs, err := expandAll("app_id", n.AppIDs, envelope.MaxAppID, repl)
 	if err != nil {
 		return addressees{}, err
 	}
-	merchantNos, err := expandAll("merchant_no", n.MerchantNos, 32, repl)
+	merchantNos, err := expandAll("merchant_no", n.MerchantNos, envelope.MaxMerchantNo, repl)
 	return addressees{appIDs, merchantNos}, err
 }
 

@@ -17,7 +17,9 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -264,7 +266,8 @@ func BenchmarkAnswer(b *testing.B) {
 	keys := []*rsa.PublicKey{&gatewayKey().PublicKey}
 	a := &reply.Answer{Status: http.StatusOK, Body: []byte(sessionAnswer)}
 	a.Header()["Sign"] = []string{signature}
-	names := identifyingNames(sessionEndpoint)
+	endpoint, _ := protocol.Lookup(protocol.SessionEndpoint)
+	names := envelope.NewNames(endpoint.Identifying()...)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := verify(keys, a); err != nil {

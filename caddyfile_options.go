@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // merchantOptions are the options of a merchant, whether it is the only one or one
@@ -100,7 +101,7 @@ func readVersion(d *caddyfile.Dispenser, versions *map[string]string) error {
 	args := d.RemainingArgs()
 	switch len(args) {
 	case 1:
-		args = []string{sessionEndpoint, args[0]}
+		args = []string{protocol.SessionEndpoint, args[0]}
 	case 2:
 	default:
 		return d.ArgErr()

@@ -140,7 +140,7 @@ func (h *Handler) send(c *call, r *http.Request, next caddyhttp.Handler) (answer
 	began := time.Now()
 	defer func() {
 		c.upstream = time.Since(began)
-		observe(c.trace, processMetrics.upstream.WithLabelValues(c.route.name), c.upstream.Seconds())
+		observe(c.trace, processMetrics.upstream.WithLabelValues(c.route.Name), c.upstream.Seconds())
 		endSpan(span, err)
 	}()
 	seen := reply.NewWitness(received)
@@ -183,7 +183,7 @@ func (c *call) outgoing(ctx context.Context, r *http.Request, shadow bool) *http
 
 	out := r.WithContext(ctx)
 	out.URL = new(url.URL) // whose path is the endpoint's
-	out.RequestURI = c.route.path()
+	out.RequestURI = c.route.Path()
 	out.Header = make(http.Header)
 	if shadow {
 		out.Header = r.Header.Clone()

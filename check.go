@@ -9,6 +9,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // check judges the gateway's answer and returns what the application gets of it.
@@ -18,7 +19,7 @@ import (
 // send its request, signature and all, to somebody else.
 func (h *Handler) check(c *call, a *reply.Answer) (*reply.Answer, error) {
 	if c.answerSign != nil {
-		a.Header()["Sign"] = c.answerSign
+		a.Header()[protocol.SignHeader] = c.answerSign
 	}
 	given, err := h.judge(c, a)
 	if refused := reply.AsRefusal(err); refused != nil && refused.Outcome == reply.Unverified {
@@ -54,9 +55,9 @@ func (h *Handler) judge(c *call, a *reply.Answer) (*reply.Answer, error) {
 	case said.IsNotification:
 		return nil, withheld(a, errors.New("the answer is a notification"))
 	case isSuccess(said.Code) && a.Status != http.StatusOK:
-		return nil, withheld(a, errors.New("the answer says "+applySuccess+", but not with status 200"))
+		return nil, withheld(a, errors.New("the answer says "+protocol.CodeApplySuccess+", but not with status 200"))
 	case isSuccess(said.Code) && said.HasNoObject:
-		return nil, withheld(a, errors.New("the answer says "+applySuccess+", but its data is not an object"))
+		return nil, withheld(a, errors.New("the answer says "+protocol.CodeApplySuccess+", but its data is not an object"))
 	case isUnchecked && c.isIntermediarys(a, said):
 		return nil, byAnIntermediary(a)
 	case isSigned, isUnchecked && a.Status == http.StatusOK:
@@ -71,7 +72,7 @@ func (h *Handler) passWhole(c *call, a *reply.Answer, said *envelope.Answer) (*r
 	if err := c.contradiction(said); err != nil {
 		return nil, withheld(a, err)
 	}
-	if c.route.personal && said.Code == applySuccess && !h.given.toOneUserOnly(a.Body, c.body) {
+	if c.route.Personal && said.Code == protocol.CodeApplySuccess && !h.given.toOneUserOnly(a.Body, c.body) {
 		return nil, withheld(a, errors.New("the same answer was given to another user before"))
 	}
 	return a.Whole(c.found), nil
@@ -80,18 +81,18 @@ func (h *Handler) passWhole(c *call, a *reply.Answer, said *envelope.Answer) (*r
 // isSuccess reports whether a reader could take the code for APPLY_SUCCESS.
 func isSuccess(code string) bool { return lookalike.Fold(code) == successShape }
 
-var successShape = lookalike.Fold(applySuccess)
+var successShape = lookalike.Fold(protocol.CodeApplySuccess)
 
 // measure counts an answer of the gateway's. What it says of the time is taken
 // from those only that are PayerMax's, as far as that is checked.
 func (h *Handler) measure(c *call, a *reply.Answer) {
 	processMetrics.answers.WithLabelValues(answerResults[c.found]).Inc()
-	processMetrics.answerBytes.WithLabelValues(c.route.name).Add(float64(len(a.Body)))
-	processMetrics.codes.WithLabelValues(c.route.name, knownCode(c.gatewayCode)).Inc()
+	processMetrics.answerBytes.WithLabelValues(c.route.Name).Add(float64(len(a.Body)))
+	processMetrics.codes.WithLabelValues(c.route.Name, knownCode(c.gatewayCode)).Inc()
 	if c.found != answerVerified && c.found != answerUnchecked {
 		return
 	}
-	if c.gatewayCode == applySuccess {
+	if c.gatewayCode == protocol.CodeApplySuccess {
 		now := time.Now()
 		processMetrics.lastSuccess.Store(&now)
 	}

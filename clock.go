@@ -9,14 +9,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 const (
-	// clockWarning and clockAlarm are the skews to complain about. PayerMax
-	// refuses a requestTime that is more than two minutes off
-	// (REQ_TIME_OVER_TIME), and a request needs some of that time itself.
-	clockWarning = 30 * time.Second
-	clockAlarm   = 90 * time.Second
 	// clockNoise is the skew that says nothing: Date has whole seconds, and
 	// takes some time to get here.
 	clockNoise = 2 * time.Second
@@ -70,10 +67,10 @@ func (c *clock) observe(header http.Header, arrived time.Time, logger *zap.Logge
 func (c *clock) complain(skew time.Duration, logger *zap.Logger) {
 	var level time.Duration
 	switch size := skew.Abs(); {
-	case size >= clockAlarm:
-		level = clockAlarm
-	case size >= clockWarning:
-		level = clockWarning
+	case size >= protocol.ClockAlarm:
+		level = protocol.ClockAlarm
+	case size >= protocol.ClockWarning:
+		level = protocol.ClockWarning
 	}
 	if level == c.level {
 		return
@@ -81,9 +78,9 @@ func (c *clock) complain(skew time.Duration, logger *zap.Logger) {
 	c.level = level
 	ahead := zap.Duration("gateway_ahead_by", skew.Round(time.Second))
 	switch level {
-	case clockAlarm:
+	case protocol.ClockAlarm:
 		logger.Error("this machine's clock differs so much from the gateway's that PayerMax will refuse calls with REQ_TIME_OVER_TIME: it accepts two minutes; set the clock, or see follow_gateway_clock", ahead)
-	case clockWarning:
+	case protocol.ClockWarning:
 		logger.Warn("this machine's clock differs from the gateway's; at two minutes PayerMax refuses calls; check its time synchronisation", ahead)
 	default:
 		logger.Info("this machine's clock agrees with the gateway's again", ahead)

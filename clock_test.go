@@ -2,6 +2,7 @@ package payermax
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"testing"
@@ -12,6 +13,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // dated is the header of an answer by a gateway whose clock is ahead of ours.
@@ -97,6 +100,14 @@ func TestClockComplains(t *testing.T) {
 	require.Equal(t, []zapcore.Level{zapcore.WarnLevel, zapcore.ErrorLevel, zapcore.InfoLevel}, levels)
 	assert.Contains(t, logs.All()[1].Message, "PayerMax will refuse")
 	assert.InDelta(t, -91, logs.All()[1].ContextMap()["gateway_ahead_by"].(time.Duration).Seconds(), 1)
+}
+
+// The alerts and the log complain about the same skews.
+func TestClockAlertsAreTheLimits(t *testing.T) {
+	rules := readPage(t, "deploy/prometheus/rules.yaml")
+	for _, limit := range []time.Duration{protocol.ClockWarning, protocol.ClockAlarm} {
+		assert.Contains(t, rules, fmt.Sprintf("abs(caddy_payermax_clock_skew_seconds) > %.0f\n", limit.Seconds()))
+	}
 }
 
 // requestTime follows the gateway's clock if it is told to.

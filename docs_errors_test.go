@@ -29,6 +29,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
@@ -56,7 +57,7 @@ func words(cell string) []string {
 // allRefusals makes every refusal that an application can get.
 func allRefusals() []*reply.Refusal {
 	refusals := []*reply.Refusal{
-		badRequest(""), notServed(&url.URL{}), notServed(&url.URL{Path: pathPrefix + "refund"}), methodNotAllowed(), tooLarge(0),
+		badRequest(""), notServed(&url.URL{}), notServed(&url.URL{Path: protocol.PathPrefix + "refund"}), methodNotAllowed(), tooLarge(0),
 		unsupportedMediaType(""), loopDetected(), signingFailed(nil), withheld(new(reply.Answer), nil), reply.AsRefusal(errors.New("x")),
 		deniedAmount(validate.Violation{}), nothingSends(),
 	}
@@ -218,7 +219,7 @@ var samples = map[string]sample{
 	"pattern":   {body: strings.Replace(sessionBody, "IDR", "idr", 1)},
 	"enum": {
 		body:    `{"data":{"currency":"IDR","country":"ID","userId":"U10001","componentList":["CASH"]}}`,
-		options: func(h *Handler) { h.Versions = map[string]string{sessionEndpoint: "1.6"} },
+		options: func(h *Handler) { h.Versions = map[string]string{protocol.SessionEndpoint: "1.6"} },
 	},
 	"currency":  {body: strings.Replace(sessionBody, "IDR", "RUP", 1)},
 	"country":   {body: strings.Replace(sessionBody, `"ID"`, `"UK"`, 1)},
@@ -257,7 +258,7 @@ func TestErrorsPageRules(t *testing.T) {
 	for rule, message := range documented {
 		if rule == "syntax" {
 			// The envelope's reader finds it first, so nobody can be told this.
-			rules, ok := validate.Lookup(sessionEndpoint, "1.5")
+			rules, ok := validate.Lookup(protocol.SessionEndpoint, "1.5")
 			require.True(t, ok)
 			assert.Equal(t, rules.Validate([]byte("{"))[0].Message, message)
 			continue
@@ -273,7 +274,7 @@ func TestErrorsPageCodes(t *testing.T) {
 		documented = append(documented, words(row[0])...)
 		assert.NotEmpty(t, row[len(row)-1], row)
 	}
-	assert.ElementsMatch(t, documentedCodes, documented)
+	assert.ElementsMatch(t, protocol.DocumentedCodes(), documented)
 }
 
 // The table of what answers repeat of their calls is what they are held against.
@@ -284,7 +285,13 @@ func TestErrorsPageEchoes(t *testing.T) {
 			documented[endpoint] = words(row[1])
 		}
 	}
-	assert.Equal(t, dataEchoes, documented)
+	known := make(map[string][]string)
+	for _, e := range protocol.Endpoints() {
+		if len(e.Echoes) > 0 {
+			known[e.Name] = e.Echoes
+		}
+	}
+	assert.Equal(t, known, documented)
 }
 
 // The statuses that the page names are those that pass.

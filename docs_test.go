@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/internal/reference"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
@@ -83,26 +83,34 @@ func TestConfigurationDefaults(t *testing.T) {
 		fmt.Sprintf("| `timeout` | `timeout` | `%v` |", time.Duration(h.Timeout)),
 		fmt.Sprintf("| `validation` | `validation` | `%s` |", h.Validation),
 		fmt.Sprintf("| `key_version` | `key_version` | `%s`,", h.merchants.only.keyring.current.Load().keyVersion),
-		"| `endpoints` | `endpoints` | `" + sessionEndpoint + "` alone |",
+		"| `endpoints` | `endpoints` | `" + protocol.SessionEndpoint + "` alone |",
 		fmt.Sprintf("`dial_timeout` is %v, `tls_timeout` %v, `keepalive` (idle) %v,", defaultDialTimeout, defaultHandshakeTimeout, defaultIdleTimeout),
 		fmt.Sprintf("`max_response_header` %d KiB,", defaultMaxAnswerHeader>>10),
 		fmt.Sprintf("the last %d of them", maxAccepted),
 		"`fail_duration " + defaultFailDuration.String() + "`",
-		"`" + gatewayURLs["uat"] + "`",
-		"`" + gatewayURLs["production"] + "`",
+		"`" + urlOf(t, protocol.UAT) + "`",
+		"`" + urlOf(t, protocol.Production) + "`",
 	} {
 		assert.True(t, strings.Contains(page, row), "the page lacks %s", row)
 	}
 }
 
+// urlOf is the URL of an environment's gateway.
+func urlOf(t *testing.T, environment string) string {
+	t.Helper()
+	url, ok := protocol.GatewayURL(environment)
+	require.True(t, ok)
+	return url
+}
+
 // endpointRows are the endpoints as the reference lists them.
 func endpointRows() []reference.Endpoint {
-	rows := make([]reference.Endpoint, len(endpoints))
-	for i, e := range endpoints {
-		rows[i] = reference.Endpoint{
-			Name: e.name, Version: e.version, Rules: validate.Versions(e.name),
-			DropIn: slices.Contains(endpointGroups["drop_in"], e.name), Repeatable: e.repeatable, MovesMoney: e.movesMoney,
-		}
+	var rows []reference.Endpoint
+	for _, e := range protocol.Endpoints() {
+		rows = append(rows, reference.Endpoint{
+			Name: e.Name, Version: e.Version, Rules: validate.Versions(e.Name),
+			DropIn: e.DropIn, Repeatable: e.Repeatable, MovesMoney: e.MovesMoney,
+		})
 	}
 	return rows
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-payermax/caddy-payermax/doctor"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // reach is who can get at Caddy's admin endpoint.
@@ -52,7 +53,7 @@ func (c configTree) adminReach() reach {
 	case address.IsUnixNetwork():
 		return socketReach(address.Host)
 	}
-	if host, _, _ := net.SplitHostPort(address.JoinHostPort(0)); !isLoopback(host) {
+	if host, _, _ := net.SplitHostPort(address.JoinHostPort(0)); !protocol.IsLoopback(host) {
 		return reachedByNetwork
 	}
 	return reachedByMachine

@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // configTree is a config in Caddy's JSON, decoded. Numbers are json.Number, so
@@ -147,6 +148,6 @@ func (h foundHandler) name() string {
 func (h foundHandler) isPrivate() bool {
 	return !slices.ContainsFunc(h.listen, func(listen string) bool {
 		address, err := caddy.ParseNetworkAddress(listen)
-		return err != nil || !address.IsUnixNetwork() && !isLoopback(address.Host)
+		return err != nil || !address.IsUnixNetwork() && !protocol.IsLoopback(address.Host)
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/caddy-payermax/caddy-payermax/doctor"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // gateways returns the hosts that a reverse proxy sends calls to, and a result
@@ -131,12 +132,8 @@ func (w way) gateway(dial string) doctor.Gateway {
 		scheme = "https"
 	}
 	g.URL = scheme + "://" + withoutDefaultPort(net.JoinHostPort(address.Host, port), scheme)
-	g.OwnSite = isLoopback(address.Host) && slices.Contains(w.ports, port)
-	for name, url := range gatewayURLs {
-		if url == g.URL {
-			g.Environment = name
-		}
-	}
+	g.OwnSite = protocol.IsLoopback(address.Host) && slices.Contains(w.ports, port)
+	g.Environment = protocol.EnvironmentAt(g.URL)
 	if w.Transport != nil {
 		g.Dial = w.dial
 	}

@@ -12,7 +12,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-payermax/caddy-payermax/doctor"
+	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // setup takes a config apart, and reports on what concerns it as a whole.
@@ -179,7 +181,7 @@ func (h *Handler) describeSettings() doctor.Result {
 	}
 	var endpoints []string
 	for _, r := range routes {
-		endpoints = append(endpoints, r.name+" "+r.version)
+		endpoints = append(endpoints, r.Name+" "+r.Version)
 	}
 	slices.Sort(endpoints)
 	const enough = 7
@@ -217,10 +219,10 @@ func (t *trial) merchant(name string, m Merchant, h *Handler) doctor.Merchant {
 	}
 	described := doctor.Merchant{
 		Name:         name,
-		AppID:        expand("app_id", m.AppID, 64),
-		MerchantNo:   expand("merchant_no", m.MerchantNo, 32),
-		SPMerchantNo: expand("sp_merchant_no", m.SPMerchantNo, 32),
-		KeyVersion:   expandedOption("key_version", m.KeyVersion, 8, false),
+		AppID:        expand("app_id", m.AppID, envelope.MaxAppID),
+		MerchantNo:   expand("merchant_no", m.MerchantNo, envelope.MaxMerchantNo),
+		SPMerchantNo: expand("sp_merchant_no", m.SPMerchantNo, envelope.MaxMerchantNo),
+		KeyVersion:   expandedOption("key_version", m.KeyVersion, envelope.MaxVersion, false),
 		PublicKey:    expand("merchant_public_key", m.MerchantPublicKey, 0),
 		Key:          t.key(m, "KeyRaw", m.KeyRaw, h.Sandbox),
 		NextKey:      t.key(m, "NextKeyRaw", m.NextKeyRaw, h.Sandbox),
@@ -268,13 +270,12 @@ func expandedToken(configured string) (token doctor.Option, perRequest bool) {
 
 // queryVersion is the API version of orderQuery.
 func (h *Handler) queryVersion() string {
-	const name = "orderQuery"
-	query, _ := lookupEndpoint(name)
+	query, _ := protocol.Lookup(protocol.OrderQueryEndpoint)
 	versions, err := h.expandVersions(caddy.NewReplacer())
 	if err != nil {
-		return query.version
+		return query.Version
 	}
-	return cmp.Or(versions[name], query.version)
+	return cmp.Or(versions[query.Name], query.Version)
 }
 
 // key says where a key is. It is nil if there is none, or if the sandbox makes

@@ -6,7 +6,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // What an answer says of its call must be what was sent.
@@ -35,7 +37,7 @@ func TestContradiction(t *testing.T) {
 		`{"code":"X","data":{"outTradeNo":"P1","requestId":"7"},"appid":"app"}`: "appId",
 		`{"code":"X","data":{"outTradeNo":"P1","merchantNo":202}}`:              "merchantNo",
 	} {
-		c := &call{route: route{identifying: identifyingNames("capture")}, exchange: &exchange{body: []byte(request)}}
+		c := &call{route: routeOf(t, "capture"), exchange: &exchange{body: []byte(request)}}
 		said, err := (&reply.Answer{Body: []byte(body)}).Read(c.route.identifying)
 		require.NoError(t, err, body)
 		err = c.contradiction(said)
@@ -51,7 +53,7 @@ func TestContradiction(t *testing.T) {
 // What the application says in data of its own about the merchant makes no answer
 // this call's.
 func TestOwnWordsInDataBindNothing(t *testing.T) {
-	c := &call{route: route{identifying: identifyingNames("orderAndPay")}, exchange: &exchange{body: []byte(
+	c := &call{route: routeOf(t, "orderAndPay"), exchange: &exchange{body: []byte(
 		`{"appId":"app","merchantNo":"0202","data":{"outTradeNo":"P1","merchantNo":"999"}}`)}}
 	said, err := (&reply.Answer{Body: []byte(`{"code":"X","merchantNo":"999"}`)}).Read(c.route.identifying)
 	require.NoError(t, err)
@@ -70,7 +72,7 @@ func TestAnswersToOtherKindsOfCalls(t *testing.T) {
 		{"orderQuery", `{"outTradeNo":"P1"}`, `{"outTradeNo":"P1"}`, ""},
 	} {
 		c := &call{
-			route:    route{endpoint: endpoint{name: test.endpoint}, identifying: identifyingNames(test.endpoint)},
+			route:    routeOf(t, test.endpoint),
 			exchange: &exchange{body: []byte(`{"appId":"app","data":` + test.request + `}`)},
 		}
 		said, err := (&reply.Answer{Body: []byte(`{"code":"APPLY_SUCCESS","data":` + test.answer + `}`)}).Read(c.route.identifying)
@@ -84,14 +86,10 @@ func TestAnswersToOtherKindsOfCalls(t *testing.T) {
 	}
 }
 
-// The tables of echoes are of endpoints that there are, and what is required is
-// among what is repeated.
-func TestEchoesAreOfEndpoints(t *testing.T) {
-	for name := range dataEchoes {
-		_, ok := lookupEndpoint(name)
-		assert.True(t, ok, name)
-	}
-	for name, required := range requiredEchoes {
-		assert.Subset(t, dataEchoes[name], required, name)
-	}
+// routeOf is the route of an endpoint.
+func routeOf(t *testing.T, name string) route {
+	t.Helper()
+	e, ok := protocol.Lookup(name)
+	require.True(t, ok, name)
+	return route{Endpoint: e, identifying: envelope.NewNames(e.Identifying()...)}
 }

@@ -3,16 +3,11 @@ package payermax
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/url"
 	"slices"
-)
 
-// gatewayURLs are PayerMax's two environments (docs: developer/api-desc).
-var gatewayURLs = map[string]string{
-	"uat":        "https://pay-gate-uat.payermax.com",
-	"production": "https://pay-gate.payermax.com",
-}
+	"github.com/caddy-payermax/caddy-payermax/protocol"
+)
 
 // gatewaySandbox names the embedded sandbox, which has no URL.
 const gatewaySandbox = "sandbox"
@@ -21,7 +16,7 @@ const gatewaySandbox = "sandbox"
 // production, or a URL of one's own. Errors do not repeat the value, which may
 // contain a password.
 func gatewayURL(value string) (string, error) {
-	if known, ok := gatewayURLs[value]; ok {
+	if known, ok := protocol.GatewayURL(value); ok {
 		return known, nil
 	}
 	const expected = "expected uat, production, sandbox or a URL such as https://host"
@@ -36,7 +31,7 @@ func gatewayURL(value string) (string, error) {
 		return "", errors.New("the URL must not contain a user or password")
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
 		return "", errors.New("the URL must end after the host and port; the paths are the gateway's own")
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && !protocol.IsLoopback(u.Hostname()):
 		return "", errors.New("plain http is for this machine only, such as http://localhost:9000; use https")
 	}
 	return u.Scheme + "://" + u.Host, nil
@@ -56,10 +51,8 @@ func gatewayURLsOf(gateway string, backup ...string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("backup: %w", err)
 	}
-	_, isName := gatewayURLs[backup[0]]
-	isEnvironment := slices.Contains(slices.Collect(maps.Values(gatewayURLs)), second)
 	switch {
-	case isName || isEnvironment:
+	case protocol.EnvironmentAt(second) != "":
 		return nil, errors.New("backup: expected the URL of another host of the same environment, such as https://host")
 	case first == second:
 		return nil, errors.New("backup: it is the gateway itself; name another host, or none")

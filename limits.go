@@ -17,6 +17,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
@@ -102,16 +103,16 @@ func (l *Limits) open(routes map[string]route) (*limits, error) {
 func (c Caller) open(routes map[string]route) (*caller, error) {
 	opened := new(caller)
 	if len(c.Endpoints) > 0 {
-		allowed, err := enabledEndpoints(c.Endpoints)
+		allowed, err := protocol.Select(c.Endpoints)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("endpoints: %w", err)
 		}
 		opened.endpoints = make(map[string]bool)
 		for _, e := range allowed {
-			if _, ok := routes[e.path()]; !ok && slices.Contains(c.Endpoints, e.name) {
-				return nil, fmt.Errorf("endpoints: %s is not enabled in this sidecar; enable it there as well", e.name)
+			if _, ok := routes[e.Path()]; !ok && slices.Contains(c.Endpoints, e.Name) {
+				return nil, fmt.Errorf("endpoints: %s is not enabled in this sidecar; enable it there as well", e.Name)
 			}
-			opened.endpoints[e.name] = true
+			opened.endpoints[e.Name] = true
 		}
 	}
 	var err error
@@ -150,8 +151,8 @@ func (q Quota) open(routes map[string]route) (quota, error) {
 		opened.ceilings[currency] = ceiling
 	}
 	for _, rt := range routes {
-		if rt.movesMoney && rt.rules == nil {
-			return opened, fmt.Errorf("max_amount: cannot be enforced for %s, whose amounts this sidecar does not know; do not enable that endpoint beside max_amount", rt.name)
+		if rt.MovesMoney && rt.rules == nil {
+			return opened, fmt.Errorf("max_amount: cannot be enforced for %s, whose amounts this sidecar does not know; do not enable that endpoint beside max_amount", rt.Name)
 		}
 	}
 	return opened, nil
@@ -178,9 +179,9 @@ func (l *limits) admit(c *call, repl *caddy.Replacer) error {
 		return reply.Denied(limitCaller, http.StatusForbidden, "CALLER_NOT_ALLOWED",
 			"the sidecar does not know this caller; authenticate, or have the operator add it to the callers")
 	}
-	if known.endpoints != nil && !known.endpoints[c.route.name] {
+	if known.endpoints != nil && !known.endpoints[c.route.Name] {
 		return reply.Denied(limitEndpoint, http.StatusForbidden, "CALLER_NOT_ALLOWED",
-			c.route.name+" is not among the endpoints that this caller may use; the operator can add it")
+			c.route.Name+" is not among the endpoints that this caller may use; the operator can add it")
 	}
 	c.caller = known
 	return nil

@@ -16,6 +16,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/time/rate"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // answering is a next handler that accepts everything.
@@ -201,7 +203,7 @@ func TestCallers(t *testing.T) {
 		h.Limits = &Limits{
 			CallerID: "{http.request.header.X-Caller}",
 			Callers: map[string]Caller{
-				"shop":    {Endpoints: []string{sessionEndpoint}},
+				"shop":    {Endpoints: []string{protocol.SessionEndpoint}},
 				"finance": {Endpoints: []string{"refund", "refundQuery"}},
 				"anybody": {},
 				"slow":    {Quota: Quota{Rate: 0.001}},
@@ -276,23 +278,22 @@ func withCaller(h *Handler, c Caller) {
 // Every endpoint that moves money either has rules that know its amounts, or
 // cannot be enabled beside max_amount.
 func TestMaxAmountIsForAllThatMovesMoney(t *testing.T) {
-	for _, e := range endpoints {
-		routes := map[string]route{e.path(): {endpoint: e, version: e.version}}
-		rules, err := rulesFor(e.name, e.version)
+	for _, e := range protocol.Endpoints() {
+		rules, err := rulesFor(e.Name, e.Version)
 		require.NoError(t, err)
-		routes[e.path()] = route{endpoint: e, version: e.version, rules: rules}
+		routes := map[string]route{e.Path(): {Endpoint: e, rules: rules}}
 		_, err = Quota{MaxAmounts: map[string]string{"USD": "1"}}.open(routes)
 		switch {
-		case !e.movesMoney:
-			assert.NoError(t, err, e.name)
-			assert.False(t, rules != nil && rules.MovesMoney() && e.name != sessionEndpoint, e.name)
+		case !e.MovesMoney:
+			assert.NoError(t, err, e.Name)
+			assert.False(t, rules != nil && rules.MovesMoney() && e.Name != protocol.SessionEndpoint, e.Name)
 		case rules == nil:
-			assert.ErrorContains(t, err, e.name)
+			assert.ErrorContains(t, err, e.Name)
 		default:
-			assert.NoError(t, err, e.name)
-			assert.True(t, rules.MovesMoney(), e.name)
+			assert.NoError(t, err, e.Name)
+			assert.True(t, rules.MovesMoney(), e.Name)
 		}
-		assert.False(t, e.movesMoney && e.repeatable, e.name)
+		assert.False(t, e.MovesMoney && e.Repeatable, e.Name)
 	}
 }
 

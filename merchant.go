@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -16,14 +15,8 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
-
-// authTokenHeader carries a service provider's authorisation to call for a
-// merchant. PayerMax writes it with underscores (docs: developer/isv-integration).
-const authTokenHeader = "merchant_auth_token"
-
-// canonicalAuthTokenHeader is what a server or a reverse proxy makes of it.
-var canonicalAuthTokenHeader = http.CanonicalHeaderKey(authTokenHeader)
 
 // Merchant is on whose behalf PayerMax is called, and the keys that go with it.
 type Merchant struct {
@@ -125,9 +118,9 @@ func (m *Merchant) expand(repl *caddy.Replacer, sandbox bool) (Merchant, error) 
 	expanded := *m
 	expanded.GatewayPublicKeys = slices.Clone(m.GatewayPublicKeys)
 	options := []option{
-		{"app_id", m.AppID, 64, &expanded.AppID},
-		{"merchant_no", m.MerchantNo, 32, &expanded.MerchantNo},
-		{"sp_merchant_no", m.SPMerchantNo, 32, &expanded.SPMerchantNo},
+		{"app_id", m.AppID, envelope.MaxAppID, &expanded.AppID},
+		{"merchant_no", m.MerchantNo, envelope.MaxMerchantNo, &expanded.MerchantNo},
+		{"sp_merchant_no", m.SPMerchantNo, envelope.MaxMerchantNo, &expanded.SPMerchantNo},
 		{"merchant_public_key", m.MerchantPublicKey, 0, &expanded.MerchantPublicKey},
 	}
 	for i, path := range m.GatewayPublicKeys {
@@ -142,7 +135,7 @@ func (m *Merchant) expand(repl *caddy.Replacer, sandbox bool) (Merchant, error) 
 		return expanded, fmt.Errorf("merchant_auth_token: %w", err)
 	}
 	if sandbox {
-		expanded.AppID = cmp.Or(expanded.AppID, exampleAppID)
+		expanded.AppID = cmp.Or(expanded.AppID, protocol.ExampleAppID)
 	}
 	return expanded, expanded.requireOptions(sandbox)
 }
@@ -197,11 +190,11 @@ func (m *merchant) expandAuthToken(repl *caddy.Replacer) (string, error) {
 // expandKeyVersion returns the key version. It is expanded anew with each
 // generation of keys, since it may come from a file beside them.
 func (m *Merchant) expandKeyVersion() (string, error) {
-	version := defaultKeyVersion
+	version := protocol.KeyVersion
 	if m.KeyVersion == "" {
 		return version, nil
 	}
-	err := option{"key_version", m.KeyVersion, 8, &version}.expand(caddy.NewReplacer(), false)
+	err := option{"key_version", m.KeyVersion, envelope.MaxVersion, &version}.expand(caddy.NewReplacer(), false)
 	return version, err
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -136,9 +137,9 @@ func TestMerchantAuthToken(t *testing.T) {
 
 	sent := func() (tokens []string, body string, w int) {
 		r := post(sessionBody)
-		r.Header.Set(authTokenHeader, "the application's own")
+		r.Header.Set(protocol.AuthTokenHeader, "the application's own")
 		recorded := serve(t, h, r, func(w http.ResponseWriter, r *http.Request) error {
-			tokens = map[string][]string(r.Header)[authTokenHeader]
+			tokens = map[string][]string(r.Header)[protocol.AuthTokenHeader]
 			read, err := io.ReadAll(r.Body)
 			body = string(read)
 			require.NoError(t, err)

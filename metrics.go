@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 const metricsNamespace, metricsSubsystem = "caddy", "payermax"
@@ -16,6 +17,15 @@ const metricsNamespace, metricsSubsystem = "caddy", "payermax"
 // other is the label of what has no label of its own, so that the number of
 // series does not depend on what is sent.
 const other = "other"
+
+// knownCode returns the code of an answer as its label: other, if PayerMax does not
+// document it.
+func knownCode(code string) string {
+	if protocol.IsDocumented(code) {
+		return code
+	}
+	return other
+}
 
 // metrics are the module's counters. There is one set for the process, so that
 // they survive a reload of the config, which brings a new registry.
@@ -138,14 +148,14 @@ func (m *metrics) announce(routes map[string]route) {
 	for _, rt := range routes {
 		for ended, errors := range likelyErrors {
 			for _, proxyError := range errors {
-				m.requests.WithLabelValues(rt.name, string(ended), proxyError)
+				m.requests.WithLabelValues(rt.Name, string(ended), proxyError)
 			}
 		}
-		for _, code := range []string{applySuccess, signVerifyFailed, requestTimeOver} {
-			m.codes.WithLabelValues(rt.name, code)
+		for _, code := range []string{protocol.CodeApplySuccess, protocol.CodeSignVerifyFailed, protocol.CodeRequestTimeOver} {
+			m.codes.WithLabelValues(rt.Name, code)
 		}
 		for _, result := range []string{shadowAgree, shadowDisagree, shadowUnsigned, shadowSkipped} {
-			m.shadow.WithLabelValues(rt.name, result)
+			m.shadow.WithLabelValues(rt.Name, result)
 		}
 	}
 	for _, result := range answerResults {

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // metricsOf returns what a collector exposes, by name and labels, with the count
@@ -140,7 +141,7 @@ func TestCallsAreCounted(t *testing.T) {
 			},
 		},
 		{
-			"not enabled", h, sessionBody, pathPrefix + "refund", unreachable(t), map[string]float64{
+			"not enabled", h, sessionBody, protocol.PathPrefix + "refund", unreachable(t), map[string]float64{
 				"requests_total{other,http_request_denied,refused}": 1,
 				"request_duration_seconds{other}":                   1,
 				"limit_refusals_total{endpoint}":                    1,
@@ -174,7 +175,7 @@ func TestSeriesAreBounded(t *testing.T) {
 	count := func() int { return len(metricsOf(t, processMetrics.collectors()...)) }
 	sendPath := func(i int) {
 		r := post(sessionBody)
-		r.URL.Path = fmt.Sprintf("%spath%d", pathPrefix, i)
+		r.URL.Path = fmt.Sprintf("%spath%d", protocol.PathPrefix, i)
 		serve(t, h, r, unreachable(t))
 	}
 	send := func(i int) {

@@ -33,7 +33,6 @@ const (
 	defaultMaxBodySize = 64 << 10
 	defaultTimeout     = 30 * time.Second
 	defaultMaxWait     = time.Second
-	defaultKeyVersion  = "1"
 )
 
 // Handler turns an application's request into a signed PayerMax call. It fills

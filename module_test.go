@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -65,7 +66,7 @@ func TestServeHTTPRefuses(t *testing.T) {
 		{"another path", func(r *http.Request) { r.URL.Path += "s" }, 404, "NOT_FOUND"},
 		{"the path in another case", func(r *http.Request) { r.URL.Path = strings.ToLower(r.URL.Path) }, 404, "NOT_FOUND"},
 		{"an escaped path", func(r *http.Request) { r.URL.RawPath = strings.Replace(sessionPath, "api", "%61pi", 1) }, 404, "NOT_FOUND"},
-		{"an endpoint that is not enabled", func(r *http.Request) { r.URL.Path = pathPrefix + "orderAndPay" }, 403, "ENDPOINT_NOT_ENABLED"},
+		{"an endpoint that is not enabled", func(r *http.Request) { r.URL.Path = protocol.PathPrefix + "orderAndPay" }, 403, "ENDPOINT_NOT_ENABLED"},
 		{"an endpoint alone", func(r *http.Request) { r.URL.Path = "orderAndPay" }, 404, "NOT_FOUND"},
 		{"GET", func(r *http.Request) { r.Method = http.MethodGet }, 405, "METHOD_NOT_ALLOWED"},
 		{"a query string", func(r *http.Request) { r.URL.RawQuery = "a=b" }, 400, "PARAMS_INVALID"},
@@ -160,26 +161,26 @@ func TestServeHTTPEndpoints(t *testing.T) {
 		h := newHandler(t, func(h *Handler) {
 			h.Endpoints, h.Versions, h.Validation = test.configured, test.versions, validationOff
 		})
-		for _, e := range endpoints {
+		for _, e := range protocol.Endpoints() {
 			r := post(sessionBody)
-			r.URL.Path = e.path()
-			version, enabled := test.want[e.name]
+			r.URL.Path = e.Path()
+			version, enabled := test.want[e.Name]
 			w := serve(t, h, r, func(w http.ResponseWriter, r *http.Request) error {
 				body, err := io.ReadAll(r.Body)
 				require.NoError(t, err)
-				assert.Equal(t, e.path(), r.URL.Path)
+				assert.Equal(t, e.Path(), r.URL.Path)
 				assert.Contains(t, string(body), `{"version":"`+version+`",`)
 				return answering(t)(w, r)
 			})
 			if enabled {
-				assert.Equal(t, http.StatusOK, w.Code, e.name)
+				assert.Equal(t, http.StatusOK, w.Code, e.Name)
 			} else {
-				assert.Equal(t, "ENDPOINT_NOT_ENABLED", refusalOf(t, w).Code, e.name)
+				assert.Equal(t, "ENDPOINT_NOT_ENABLED", refusalOf(t, w).Code, e.Name)
 			}
 		}
 	}
 	all := newHandler(t, func(h *Handler) { h.Endpoints = []string{"all"} })
-	assert.Len(t, all.routes, len(endpoints))
+	assert.Len(t, all.routes, len(protocol.Endpoints()))
 }
 
 // A key that cannot sign, such as one in a token that was pulled out, ends the

@@ -20,6 +20,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/adminendpoint"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/modules/handover"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -268,7 +269,7 @@ func isCoded(header http.Header) bool {
 
 // verify returns the key that the notification is signed with.
 func (n *Notify) verify(header http.Header, body []byte) (*rsa.PublicKey, *notificationRefusal) {
-	signatures := header["Sign"]
+	signatures := header[protocol.SignHeader]
 	if len(signatures) != 1 {
 		return nil, &notificationRefusal{http.StatusForbidden, "unsigned", "the notification must have one sign header"}
 	}
@@ -284,7 +285,7 @@ func (n *Notify) verify(header http.Header, body []byte) (*rsa.PublicKey, *notif
 // signature covers none of them, so only those pass that an application has a use
 // for and that change nothing about the notification.
 var passedFields = []string{
-	"Sign", "User-Agent", "Accept", "Accept-Encoding", "Traceparent", "Tracestate",
+	protocol.SignHeader, "User-Agent", "Accept", "Accept-Encoding", "Traceparent", "Tracestate",
 	"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host",
 }
 

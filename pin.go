@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // foreignFields could make of a call something else than what was signed: another
@@ -18,7 +19,7 @@ var foreignFields = []string{
 }
 
 // ownFields are set on each call.
-var ownFields = []string{"Accept", "Accept-Encoding", "Content-Length", "Content-Type", "Sign", "User-Agent"}
+var ownFields = []string{"Accept", "Accept-Encoding", "Content-Length", "Content-Type", protocol.SignHeader, "User-Agent"}
 
 // pin makes of a request to the gateway the one that was signed: a POST of the
 // signed bytes to the endpoint's path, with the header fields that belong to it.
@@ -26,7 +27,7 @@ var ownFields = []string{"Accept", "Accept-Encoding", "Content-Length", "Content
 // but for the fields that they added.
 func (c *call) pin(out *http.Request) {
 	out.Method = http.MethodPost
-	out.URL = &url.URL{Scheme: out.URL.Scheme, Host: out.URL.Host, Path: c.route.path()}
+	out.URL = &url.URL{Scheme: out.URL.Scheme, Host: out.URL.Host, Path: c.route.Path()}
 	for _, field := range foreignFields {
 		delete(out.Header, field)
 	}
@@ -61,17 +62,17 @@ func (c *call) describe(header http.Header) {
 func (c *call) authenticate(header http.Header) {
 	removeAuthentication(header)
 	if c.signature != "" {
-		header["Sign"] = []string{c.signature}
+		header[protocol.SignHeader] = []string{c.signature}
 	}
 	if c.authToken != "" {
-		header[authTokenHeader] = []string{c.authToken}
+		header[protocol.AuthTokenHeader] = []string{c.authToken}
 	}
 }
 
 // removeAuthentication removes the fields that authenticate sets. The token's
 // may have become canonical on its way through a server or a reverse proxy.
 func removeAuthentication(header http.Header) {
-	delete(header, "Sign")
-	delete(header, authTokenHeader)
-	delete(header, canonicalAuthTokenHeader)
+	delete(header, protocol.SignHeader)
+	delete(header, protocol.AuthTokenHeader)
+	delete(header, protocol.CanonicalAuthTokenHeader)
 }

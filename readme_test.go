@@ -14,6 +14,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
@@ -38,7 +39,7 @@ func TestReadmeTables(t *testing.T) {
 		assert.Contains(t, string(readme), "`"+name+"`")
 	}
 	for _, f := range []*reply.Refusal{
-		notServed(&url.URL{}), notServed(&url.URL{Path: pathPrefix + "refund"}), methodNotAllowed(), badRequest(""), tooLarge(0), unsupportedMediaType(""), loopDetected(), signingFailed(nil), withheld(new(reply.Answer), nil), reply.AsRefusal(errors.New("")),
+		notServed(&url.URL{}), notServed(&url.URL{Path: protocol.PathPrefix + "refund"}), methodNotAllowed(), badRequest(""), tooLarge(0), unsupportedMediaType(""), loopDetected(), signingFailed(nil), withheld(new(reply.Answer), nil), reply.AsRefusal(errors.New("")),
 		deniedAmount(validate.Violation{}), (&quota{rate: rate.NewLimiter(0, 0)}).usedUp().(*reply.Refusal), (&limits{callerID: "{none}"}).admit(&call{}, caddy.NewReplacer()).(*reply.Refusal),
 		(&call{exchange: new(exchange)}).failed(t.Context(), &reply.Answer{}, nil),
 	} {

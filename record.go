@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
@@ -29,14 +30,14 @@ func (h *Handler) record(r *http.Request, c *call, a *reply.Answer, refused *rep
 		ended = refused.Outcome
 	}
 	placeholders := replacer(r.Context())
-	placeholders.Set("payermax.endpoint", c.route.name)
+	placeholders.Set("payermax.endpoint", c.route.Name)
 	placeholders.Set("payermax.outcome", string(ended))
 	c.addToAccessLog(r.Context(), ended)
 	c.count(ended, refused)
 	if entry := h.logger.Check(c.severity(ended), "call"); entry != nil {
 		entry.Write(zap.Inline(&line{c, ended, a, refused}))
 	}
-	if c.gatewayCode == signVerifyFailed && c.fingerprint != "" {
+	if c.gatewayCode == protocol.CodeSignVerifyFailed && c.fingerprint != "" {
 		h.adviseOnSignature(c)
 	}
 }
@@ -49,14 +50,14 @@ func (c *call) addToAccessLog(ctx context.Context, ended reply.Outcome) {
 		return
 	}
 	if extra, ok := ctx.Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
-		extra.Set(zap.String("payermax.endpoint", c.route.name))
+		extra.Set(zap.String("payermax.endpoint", c.route.Name))
 		extra.Set(zap.String("payermax.outcome", string(ended)))
 	}
 }
 
 // count adds the call to the metrics.
 func (c *call) count(ended reply.Outcome, refused *reply.Refusal) {
-	endpoint := c.route.name
+	endpoint := c.route.Name
 	if endpoint == "" {
 		endpoint = other
 	}
@@ -92,7 +93,7 @@ type line struct {
 // allocation of a call.
 func (l *line) MarshalLogObject(log zapcore.ObjectEncoder) error {
 	log.AddString("request_id", l.id)
-	log.AddString("payermax.endpoint", l.route.name)
+	log.AddString("payermax.endpoint", l.route.Name)
 	log.AddString("payermax.outcome", string(l.ended))
 	log.AddInt("status", l.answer.Status)
 	log.AddDuration("duration", time.Since(l.received))

@@ -17,6 +17,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
@@ -41,13 +42,13 @@ func (h *Handler) match(r *http.Request) (route, error) {
 // notServed refuses a path, and tells an endpoint that is not enabled from one
 // that does not exist.
 func notServed(u *url.URL) *reply.Refusal {
-	name, _ := strings.CutPrefix(u.Path, pathPrefix)
-	if _, ok := lookupEndpoint(name); ok && u.RawPath == "" && u.Path == pathPrefix+name {
+	name, _ := strings.CutPrefix(u.Path, protocol.PathPrefix)
+	if _, ok := protocol.Lookup(name); ok && u.RawPath == "" && u.Path == protocol.PathPrefix+name {
 		return reply.Denied(limitEndpoint, http.StatusForbidden, "ENDPOINT_NOT_ENABLED",
 			name+" is not enabled in this sidecar; the operator can enable it with the option endpoints")
 	}
 	return reply.ClientError(http.StatusNotFound, "NOT_FOUND",
-		"there is no such endpoint; check the path, to the letter, such as "+pathPrefix+sessionEndpoint)
+		"there is no such endpoint; check the path, to the letter, such as "+protocol.PathPrefix+protocol.SessionEndpoint)
 }
 
 func methodNotAllowed() *reply.Refusal {

@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // maxUnsignedMsg bounds the msg of an answer that is written anew, in characters.
@@ -31,8 +32,8 @@ var plainCode = regexp.MustCompile(`^[A-Z0-9_]{1,64}$`)
 func (c *call) rewrite(a *reply.Answer, said *envelope.Answer) (*reply.Answer, error) {
 	switch {
 	case isSuccess(said.Code):
-		return nil, withheld(a, errors.New("the answer says "+applySuccess+" but is not signed"))
-	case !isDocumented(said.Code) && soundsLikeSuccess(said.Code):
+		return nil, withheld(a, errors.New("the answer says "+protocol.CodeApplySuccess+" but is not signed"))
+	case !protocol.IsDocumented(said.Code) && soundsLikeSuccess(said.Code):
 		return nil, withheld(a, errors.New("the answer is not signed, and its code could be read as a success"))
 	case !plainCode.MatchString(said.Code):
 		return nil, withheld(a, errors.New("the answer is not signed, and its code is not a plain word"))
@@ -61,10 +62,10 @@ func soundsLikeSuccess(code string) bool {
 // PayerMax's: nobody has signed it, it is not what PayerMax would say, and the call
 // is one that must not be made twice.
 func (c *call) isIntermediarys(a *reply.Answer, said *envelope.Answer) bool {
-	if c.route.repeatable || isSuccess(said.Code) || len(a.Header()["Sign"]) > 0 {
+	if c.route.Repeatable || isSuccess(said.Code) || len(a.Header()["Sign"]) > 0 {
 		return false
 	}
-	return a.Status != http.StatusOK || !isDocumented(said.Code)
+	return a.Status != http.StatusOK || !protocol.IsDocumented(said.Code)
 }
 
 // byAnIntermediary replaces an answer that is probably not PayerMax's, whose own

@@ -14,14 +14,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-const (
-	// exampleAppID is the application in PayerMax's examples
-	// (applyDropinSession, request example).
-	exampleAppID = "3b242b56a8b64274bcc37dac281120e3"
-	// generatedKeyBits is the key length that PayerMax asks for
-	// (docs: developer/signature-rules).
-	generatedKeyBits = 2048
-)
+// generatedKeyBits is the key length that PayerMax asks for
+// (docs: developer/signature-rules).
+const generatedKeyBits = 2048
 
 // generatedKey is the source of a key that lives as long as the config.
 type generatedKey struct{ *rsa.PrivateKey }

@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // Somebody who has given the sandbox credentials believes that it is PayerMax,
@@ -47,7 +49,7 @@ func TestSandboxRefusesCredentials(t *testing.T) {
 			err := provision(t, h)
 			if test.named == "" {
 				require.NoError(t, err)
-				assert.Contains(t, serve(t, h, post(sessionBody), unreachable(t)).Body.String(), applySuccess)
+				assert.Contains(t, serve(t, h, post(sessionBody), unreachable(t)).Body.String(), protocol.CodeApplySuccess)
 				return
 			}
 			for _, words := range []string{
@@ -85,7 +87,7 @@ func TestSandboxRefusesCredentialsOfSeveral(t *testing.T) {
 func TestSandboxWithCredentials(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.Sandbox, h.SandboxWithCredentials = true, true })
 	w := serve(t, h, post(sessionBody), unreachable(t))
-	assert.Contains(t, w.Body.String(), applySuccess)
+	assert.Contains(t, w.Body.String(), protocol.CodeApplySuccess)
 	current := h.merchants.only.keyring.current.Load()
 	assert.Equal(t, "app", h.merchants.only.identity.AppID)
 	assert.Equal(t, "file", current.signing.source)

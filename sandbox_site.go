@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -115,7 +116,7 @@ func (s *Sandbox) Provision(ctx caddy.Context) error {
 	gateway.NoControl = s.NoControl
 	if len(s.NotifyHosts) > 0 {
 		gateway.AllowNotify = func(u *url.URL) bool {
-			return isLoopback(u.Hostname()) || slices.Contains(s.NotifyHosts, u.Hostname())
+			return protocol.IsLoopback(u.Hostname()) || slices.Contains(s.NotifyHosts, u.Hostname())
 		}
 	}
 	if err := processMetrics.register(ctx); err != nil {

@@ -10,6 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 func provisionSandbox(t *testing.T, s *Sandbox) error {
@@ -35,10 +37,10 @@ func TestSandboxSite(t *testing.T) {
 
 	w := serve(t, newHandler(t), post(sessionBody), next)
 	assert.Equal(t, http.StatusOK, w.Code)
-	assert.Contains(t, w.Body.String(), applySuccess)
+	assert.Contains(t, w.Body.String(), protocol.CodeApplySuccess)
 
 	stranger := newHandler(t, func(h *Handler) { h.KeyRaw = keyFile(writePrivateKey(t, newKey())) })
-	assert.Contains(t, serve(t, stranger, post(sessionBody), next).Body.String(), signVerifyFailed)
+	assert.Contains(t, serve(t, stranger, post(sessionBody), next).Body.String(), protocol.CodeSignVerifyFailed)
 	other := newHandler(t, func(h *Handler) { h.AppID = "other" })
 	assert.Contains(t, serve(t, other, post(sessionBody), next).Body.String(), "MERCHANT_APP_INVALID")
 }

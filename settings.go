@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
@@ -45,9 +46,9 @@ func (c *Contract) limits() validate.Contract {
 
 // route is an endpoint as this handler serves it.
 type route struct {
-	endpoint
-	version string            // the API version to declare
-	rules   *validate.RuleSet // nil if there are none for the endpoint
+	// The version is the one to declare: the configured one, or the endpoint's own.
+	protocol.Endpoint
+	rules *validate.RuleSet // nil if there are none for the endpoint
 	// identifying are the names by which an answer can say which call it is for.
 	identifying envelope.Names
 }
@@ -56,11 +57,11 @@ type route struct {
 func (h *Handler) expandVersions(repl *caddy.Replacer) (map[string]string, error) {
 	versions := make(map[string]string, len(h.Versions))
 	for name, configured := range h.Versions {
-		if _, ok := lookupEndpoint(name); !ok {
+		if _, ok := protocol.Lookup(name); !ok {
 			return nil, fmt.Errorf("version: there is no endpoint %q", name)
 		}
 		var version string
-		if err := (option{"version", configured, 8, &version}).expand(repl, false); err != nil {
+		if err := (option{"version", configured, envelope.MaxVersion, &version}).expand(repl, false); err != nil {
 			return nil, err
 		}
 		versions[name] = version
@@ -100,9 +101,13 @@ func isText(value string) bool {
 
 // enabledRoutes returns the endpoints that are enabled, by path.
 func (h *Handler) enabledRoutes() (map[string]route, error) {
-	enabled, err := enabledEndpoints(h.Endpoints)
+	names := h.Endpoints
+	if len(names) == 0 {
+		names = []string{protocol.SessionEndpoint}
+	}
+	enabled, err := protocol.Select(names)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("endpoints: %w", err)
 	}
 	versions, err := h.expandVersions(caddy.NewReplacer())
 	if err != nil {
@@ -113,15 +118,15 @@ func (h *Handler) enabledRoutes() (map[string]route, error) {
 	}
 	routes := make(map[string]route, len(enabled))
 	for _, e := range enabled {
-		version := cmp.Or(versions[e.name], e.version)
-		rules, err := rulesFor(e.name, version)
+		e.Version = cmp.Or(versions[e.Name], e.Version)
+		rules, err := rulesFor(e.Name, e.Version)
 		if err != nil {
 			return nil, err
 		}
 		if rules != nil {
 			rules = rules.Within(h.Contract.limits())
 		}
-		routes[e.path()] = route{endpoint: e, version: version, rules: rules, identifying: identifyingNames(e.name)}
+		routes[e.Path()] = route{Endpoint: e, rules: rules, identifying: envelope.NewNames(e.Identifying()...)}
 	}
 	return routes, nil
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 func TestProvisionRefuses(t *testing.T) {
@@ -31,7 +33,7 @@ func TestProvisionRefuses(t *testing.T) {
 		// A check must not be switched off by a variable that is not set.
 		{"empty placeholder for the gateway key", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key), GatewayPublicKeys: []string{"{env.PAYERMAX_TEST_EMPTY}"}}}, []string{"gateway_public_key: {env.PAYERMAX_TEST_EMPTY} is empty"}},
 		{"unknown placeholder", Handler{Merchant: Merchant{AppID: "{nope.nope}", KeyRaw: keyFile(key)}}, []string{"app_id: ", "nope.nope"}},
-		{"unknown version", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, Versions: map[string]string{sessionEndpoint: "1.1"}}, []string{`version: applyDropinSession has no version "1.1"`, "1.5, 1.6"}},
+		{"unknown version", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, Versions: map[string]string{protocol.SessionEndpoint: "1.1"}}, []string{`version: applyDropinSession has no version "1.1"`, "1.5, 1.6"}},
 		{"version of an unknown endpoint", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, Versions: map[string]string{"pay": "1.1"}}, []string{`version: there is no endpoint "pay"`}},
 		{"unknown endpoint", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, Endpoints: []string{"dropin"}}, []string{`endpoints: "dropin" is neither an endpoint nor a group`, "drop_in, all, applyDropinSession"}},
 		{"long app_id", Handler{Merchant: Merchant{AppID: strings.Repeat("a", 65), KeyRaw: keyFile(key)}}, []string{"app_id: longer than the 64 characters"}},
@@ -96,7 +98,7 @@ func TestProvisionDefaults(t *testing.T) {
 	h := newHandler(t)
 	assert.EqualValues(t, 65536, h.MaxBodySize)
 	assert.Equal(t, caddy.Duration(defaultTimeout), h.Timeout)
-	assert.Equal(t, "1.5", h.routes[sessionPath].version)
+	assert.Equal(t, "1.5", h.routes[sessionPath].Version)
 	assert.Equal(t, "1", h.merchants.only.keyring.current.Load().keyVersion)
 }
 
@@ -106,6 +108,6 @@ func TestProvisionSandbox(t *testing.T) {
 	h := &Handler{Merchant: Merchant{AppID: "{env.PAYERMAX_TEST_EMPTY}", KeyRaw: keyFile("{env.PAYERMAX_TEST_EMPTY}")}, Sandbox: true}
 	require.NoError(t, provision(t, h))
 	w := serve(t, h, post(sessionBody), unreachable(t))
-	assert.Contains(t, w.Body.String(), applySuccess)
+	assert.Contains(t, w.Body.String(), protocol.CodeApplySuccess)
 	assert.Contains(t, w.Header().Get("Proxy-Status"), answerVerified)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/diagnosis"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // How an application's own signature compares with the sidecar's.
@@ -40,8 +41,8 @@ func (h *Handler) passOn(c *call, body []byte, r *http.Request, next caddyhttp.H
 	h.compare(c, r, body)
 
 	c.body = body
-	c.signature = r.Header.Get("Sign")
-	c.authToken = r.Header.Get(authTokenHeader)
+	c.signature = r.Header.Get(protocol.SignHeader)
+	c.authToken = r.Header.Get(protocol.AuthTokenHeader)
 	c.noteSent()
 	answer, err := h.send(c, r, next)
 	if err != nil {
@@ -56,7 +57,7 @@ func (h *Handler) compare(c *call, r *http.Request, body []byte) {
 	if c.merchant != nil {
 		c.keys = c.merchant.keyring.current.Load()
 	}
-	signatures := r.Header["Sign"]
+	signatures := r.Header[protocol.SignHeader]
 	switch {
 	case len(signatures) == 0:
 		c.shadow = shadowUnsigned
@@ -65,7 +66,7 @@ func (h *Handler) compare(c *call, r *http.Request, body []byte) {
 	default:
 		c.shadow = shadowDisagree
 	}
-	processMetrics.shadow.WithLabelValues(c.route.name, c.shadow).Inc()
+	processMetrics.shadow.WithLabelValues(c.route.Name, c.shadow).Inc()
 	if c.shadow == shadowDisagree || c.shadow == shadowUnsigned {
 		h.explain(c, signatures, body)
 	}
@@ -93,7 +94,7 @@ func (h *Handler) compareWithOwn(ctx context.Context, c *call, signature string,
 // out can take a third of a second, so it is left to another goroutine, and not
 // done for every call of an application that always signs wrongly.
 func (h *Handler) explain(c *call, signatures []string, body []byte) {
-	logger := h.logger.With(zap.String("request_id", c.id), zap.String("payermax.endpoint", c.route.name), zap.String("shadow", c.shadow))
+	logger := h.logger.With(zap.String("request_id", c.id), zap.String("payermax.endpoint", c.route.Name), zap.String("shadow", c.shadow))
 	warn := func(reason string, fields ...zap.Field) {
 		logger.Warn("the application's signature is not the one that this sidecar would have made", append(fields, zap.String("reason", reason))...)
 	}

@@ -23,7 +23,7 @@ func (h *Handler) sign(ctx context.Context, c *call, key *signingKey, request *e
 		return signingFailed(err)
 	}
 	identity := c.merchant.identity
-	identity.Version = c.route.version
+	identity.Version = c.route.Version
 	identity.KeyVersion = c.keys.keyVersion
 	c.fingerprint, c.requestTime = key.fingerprint, h.now()
 	c.body = request.Fill(identity, c.requestTime)

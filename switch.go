@@ -7,12 +7,13 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // hasSwitched reports whether the answer may mean that PayerMax has changed over
 // to the next key, and whether it is worth finding out.
 func (h *Handler) hasSwitched(c *call) bool {
-	return c.keys.next != nil && c.route.repeatable && c.gatewayCode == signVerifyFailed
+	return c.keys.next != nil && c.route.Repeatable && c.gatewayCode == protocol.CodeSignVerifyFailed
 }
 
 // tryNextKey sends the request once more, signed with the next key. If PayerMax
@@ -21,7 +22,7 @@ func (h *Handler) tryNextKey(c *call, first *reply.Answer, request *envelope.Env
 	refused := c.exchange
 	c.exchange = new(exchange)
 	second, err := h.exchange(c, c.keys.next, request, r, next)
-	if err != nil || c.gatewayCode != applySuccess {
+	if err != nil || c.gatewayCode != protocol.CodeApplySuccess {
 		c.exchange = refused
 		return first
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -77,17 +78,17 @@ func TestNextKeyIsPromoted(t *testing.T) {
 	var calls int
 
 	w := serve(t, h, post(sessionBody), gatewayWith(t, &old.PublicKey, &calls))
-	assert.Contains(t, w.Body.String(), applySuccess)
+	assert.Contains(t, w.Body.String(), protocol.CodeApplySuccess)
 	assert.Equal(t, 1, calls)
 
 	w = serve(t, h, post(sessionBody), gatewayWith(t, &changed.PublicKey, &calls))
-	assert.Contains(t, w.Body.String(), applySuccess)
+	assert.Contains(t, w.Body.String(), protocol.CodeApplySuccess)
 	assert.Equal(t, 3, calls, "refused once, then tried once with the next key")
 	assert.Equal(t, signer.Fingerprint(&changed.PublicKey), fingerprint(h))
 	assert.Equal(t, before+1, counted(t, processMetrics.promotions))
 
 	w = serve(t, h, post(sessionBody), gatewayWith(t, &changed.PublicKey, &calls))
-	assert.Contains(t, w.Body.String(), applySuccess)
+	assert.Contains(t, w.Body.String(), protocol.CodeApplySuccess)
 	assert.Equal(t, 4, calls, "the promoted key comes first")
 }
 
@@ -96,7 +97,7 @@ func TestNextKeyIsNotPromoted(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.NextKeyRaw = keyFile(writePrivateKey(t, newKey())) })
 	var calls int
 	w := serve(t, h, post(sessionBody), gatewayWith(t, &newKey().PublicKey, &calls))
-	assert.Contains(t, w.Body.String(), signVerifyFailed)
+	assert.Contains(t, w.Body.String(), protocol.CodeSignVerifyFailed)
 	assert.Equal(t, 2, calls)
 	assert.Equal(t, signer.Fingerprint(&merchantKey().PublicKey), fingerprint(h))
 	assert.NotNil(t, h.merchants.only.keyring.current.Load().next)
@@ -114,7 +115,7 @@ func TestUnverifiedAcceptanceDoesNotPromote(t *testing.T) {
 		_, err := io.WriteString(w, answer)
 		return err
 	})
-	assert.Contains(t, w.Body.String(), signVerifyFailed)
+	assert.Contains(t, w.Body.String(), protocol.CodeSignVerifyFailed)
 	assert.Equal(t, signer.Fingerprint(&merchantKey().PublicKey), fingerprint(h))
 }
 
@@ -122,7 +123,7 @@ func TestUnverifiedAcceptanceDoesNotPromote(t *testing.T) {
 func TestNextKeyIsNotTriedForWhatIsNotRepeatable(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.NextKeyRaw = keyFile(writePrivateKey(t, newKey())) })
 	rt := h.routes[sessionPath]
-	rt.repeatable = false
+	rt.Repeatable = false
 	h.routes[sessionPath] = rt
 	var calls int
 	serve(t, h, post(sessionBody), gatewayWith(t, &newKey().PublicKey, &calls))
@@ -139,7 +140,7 @@ func TestPromotionIsTakenBack(t *testing.T) {
 	var calls int
 	for _, known := range []*rsa.PrivateKey{old, changed, old, changed} {
 		w := serve(t, h, post(sessionBody), gatewayWith(t, &known.PublicKey, &calls))
-		assert.Contains(t, w.Body.String(), applySuccess)
+		assert.Contains(t, w.Body.String(), protocol.CodeApplySuccess)
 		assert.Equal(t, signer.Fingerprint(&known.PublicKey), fingerprint(h))
 	}
 	assert.Equal(t, 7, calls)

@@ -20,7 +20,7 @@ func (c *call) startSpan(ctx context.Context, step string) (context.Context, tra
 		return ctx, noop.Span{}
 	}
 	return trace.SpanFromContext(ctx).TracerProvider().Tracer(instrumentation).
-		Start(ctx, "payermax."+step, trace.WithAttributes(attribute.String("payermax.endpoint", c.route.name)))
+		Start(ctx, "payermax."+step, trace.WithAttributes(attribute.String("payermax.endpoint", c.route.Name)))
 }
 
 // endSpan ends a step, which failed if err is not nil. The error's own words

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +14,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 func init() {
@@ -138,8 +139,8 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		replacer(r.Context()).Set("payermax.may_retry", c.mayRetry())
 		return nil, err
 	}
-	c.answerSign, c.answerStatus = answer.Header["Sign"], answer.StatusCode
-	delete(answer.Header, "Sign")
+	c.answerSign, c.answerStatus = answer.Header[protocol.SignHeader], answer.StatusCode
+	delete(answer.Header, protocol.SignHeader)
 	return answer, nil
 }
 
@@ -194,7 +195,7 @@ func (t *Transport) roundTrip(r *http.Request) (*http.Response, error) {
 // mayRetry reports whether the call may be sent, once more or for the first
 // time: nothing of it was written yet, or it may be received twice.
 func (c *call) mayRetry() bool {
-	return !c.written.Load() || c.retryRepeatable && c.route.repeatable
+	return !c.written.Load() || c.retryRepeatable && c.route.Repeatable
 }
 
 // probe sends what a reverse proxy asks on its own account, such as an active
@@ -215,21 +216,12 @@ func (t *Transport) isPrivate(r *http.Request) bool {
 	if to, ok := reverseproxy.GetDialInfo(r.Context()); ok && strings.HasPrefix(to.Network, "unix") {
 		return true
 	}
-	if !isLoopback(r.URL.Hostname()) {
+	if !protocol.IsLoopback(r.URL.Hostname()) {
 		return false
 	}
 	// A forward proxy would get the call in the clear, wherever that is.
 	proxy, err := t.Transport.Proxy(r)
-	return err == nil && (proxy == nil || isLoopback(proxy.Hostname()))
-}
-
-// isLoopback reports whether host is this machine.
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.IsLoopback()
+	return err == nil && (proxy == nil || protocol.IsLoopback(proxy.Hostname()))
 }
 
 // withoutDefaultPort removes the port that the scheme implies anyway, as

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 func newTransport(t *testing.T, options ...func(*Transport)) *Transport {
@@ -88,7 +89,7 @@ func TestTransportPinsTheCall(t *testing.T) {
 		"nothing":          func(*http.Request) {},
 		"method":           func(r *http.Request) { r.Method = http.MethodGet },
 		"method and body":  func(r *http.Request) { r.Method, r.Body, r.ContentLength = http.MethodHead, nil, 0 },
-		"path":             func(r *http.Request) { r.URL.Path = pathPrefix + "refund" },
+		"path":             func(r *http.Request) { r.URL.Path = protocol.PathPrefix + "refund" },
 		"escaped path":     func(r *http.Request) { r.URL.RawPath = "/%61" },
 		"opaque":           func(r *http.Request) { r.URL.Opaque = "//elsewhere/refund" },
 		"query":            func(r *http.Request) { r.URL.RawQuery = "a=b" },
@@ -117,14 +118,14 @@ func TestTransportPinsTheCall(t *testing.T) {
 		"no Sign": func(r *http.Request) { r.Header.Del("Sign") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := &call{route: route{endpoint: endpoint{name: "orderQuery"}}, exchange: &exchange{body: []byte("signed"), signature: "signature"}}
-			r := carrying(c, gateway.URL+pathPrefix+"orderQuery")
+			c := &call{route: route{Endpoint: protocol.Endpoint{Name: "orderQuery"}}, exchange: &exchange{body: []byte("signed"), signature: "signature"}}
+			r := carrying(c, gateway.URL+protocol.PathPrefix+"orderQuery")
 			r.Header.Set("X-Added", "stays")
 			change(r)
 			answer, err := newTransport(t).RoundTrip(r)
 			require.NoError(t, err)
 			defer answer.Body.Close()
-			assert.Equal(t, "POST "+pathPrefix+"orderQuery", got.Method+" "+got.RequestURI)
+			assert.Equal(t, "POST "+protocol.PathPrefix+"orderQuery", got.Method+" "+got.RequestURI)
 			assert.Equal(t, "signed", string(body))
 			assert.EqualValues(t, 6, got.ContentLength)
 			assert.Empty(t, got.TransferEncoding)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // endable makes the calls of a test end with it, and not with the process.
@@ -59,7 +61,7 @@ func TestEndOfAStubbornCall(t *testing.T) {
 	line := lines()[0]
 	assert.Equal(t, "unknown", line["payermax.outcome"])
 	assert.Equal(t, "connection_terminated", line["error"])
-	assert.Equal(t, sessionEndpoint, line["payermax.endpoint"])
+	assert.Equal(t, protocol.SessionEndpoint, line["payermax.endpoint"])
 	assert.Equal(t, "app", line["app_id"])
 	for _, field := range []string{"request_id", "body_sha256", "request_time", "fingerprint", "upstream_duration"} {
 		assert.NotEmpty(t, line[field], field)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -32,7 +33,7 @@ var answerResults = map[string]string{
 // nowhere whether the others are signed. So a signature may be missing, but one
 // that is there must be right.
 func verify(keys []*rsa.PublicKey, a *reply.Answer) (found string, err error) {
-	signatures := a.Header()["Sign"]
+	signatures := a.Header()[protocol.SignHeader]
 	switch {
 	case len(keys) == 0:
 		return answerUnchecked, nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // callOf is a call of an endpoint as an application sends it.
@@ -37,6 +40,11 @@ var unrepeatable = []string{
 // refusal: a documented code with status 200.
 func TestIntermediaryIsNotPayerMax(t *testing.T) {
 	t.Parallel()
+	var all []string
+	for _, e := range protocol.Endpoints() {
+		all = append(all, e.Name)
+	}
+	require.ElementsMatch(t, all, slices.Concat(repeatable, unrepeatable), "judge each endpoint")
 	gateway := newPaymentUpstream(t)
 	s, health := startWithHealth(t, "", setup{gateway: gateway.url(), options: "endpoints all\nvalidation off"})
 

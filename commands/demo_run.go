@@ -14,15 +14,13 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 )
 
 const (
-	endpoint = "/aggregate-pay/api/gateway/applyDropinSession"
-
-	// The application and merchant of PayerMax's examples.
-	appID      = "3b242b56a8b64274bcc37dac281120e3"
-	merchantNo = "020213827212251"
+	// endpoint is the path that the application calls.
+	endpoint = protocol.PathPrefix + protocol.SessionEndpoint
 
 	// documented is the data block of the request example in
 	// applyDropinSession's page, and complete is the same with the totalAmount
@@ -80,7 +78,7 @@ func (d *demo) run(ctx context.Context) error {
 // startGateway serves the sandbox on a free port.
 func (d *demo) startGateway(k *demoKeys) (*http.Server, error) {
 	gateway, err := sandbox.New(k.gateway, sandbox.Merchant{
-		AppID: appID, MerchantNo: merchantNo, PublicKey: &k.merchant.PublicKey,
+		AppID: protocol.ExampleAppID, MerchantNo: protocol.ExampleMerchantNo, PublicKey: &k.merchant.PublicKey,
 	})
 	if err != nil {
 		return nil, err
@@ -122,8 +120,8 @@ func (d *demo) startSidecar(k *demoKeys, gateway string) (string, error) {
 	}
 	for name, value := range map[string]string{
 		"PAYERMAX_GATEWAY":            "http://" + gateway,
-		"PAYERMAX_APP_ID":             appID,
-		"PAYERMAX_MERCHANT_NO":        merchantNo,
+		"PAYERMAX_APP_ID":             protocol.ExampleAppID,
+		"PAYERMAX_MERCHANT_NO":        protocol.ExampleMerchantNo,
 		"PAYERMAX_PRIVATE_KEY":        k.merchantPath,
 		"PAYERMAX_GATEWAY_PUBLIC_KEY": k.gatewayPath,
 		"PAYERMAX_PORT":               strconv.Itoa(port),

@@ -7,6 +7,8 @@ import (
 	"iter"
 	"slices"
 	"time"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // stampLayout is how the sidecar and PayerMax's documents write requestTime.
@@ -15,7 +17,7 @@ const stampLayout = "2006-01-02T15:04:05.000Z07:00"
 // The bounds of the search for another requestTime.
 const (
 	// sweep is how far from the one in the body it may be: PayerMax allows no more.
-	sweep = 2 * time.Minute
+	sweep = protocol.RequestTimeTolerance
 	// maxSwept is the length of the longest body for which that is tried, in bytes.
 	maxSwept = 2 << 10
 )

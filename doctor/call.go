@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -13,17 +14,16 @@ import (
 	"time"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
 const (
-	// queryPath is where PayerMax tells of an order (docs: orderQuery).
-	queryPath = "/aggregate-pay/api/gateway/orderQuery"
+	// queryPath is where PayerMax tells what became of an order.
+	queryPath = protocol.PathPrefix + protocol.OrderQueryEndpoint
 	// maxAnswer bounds what is read of an answer; one of orderQuery's has some
 	// kilobytes.
 	maxAnswer = 1 << 20
-	// defaultKeyVersion is the only one that PayerMax documents.
-	defaultKeyVersion = "1"
 )
 
 // answer is what came back.
@@ -43,8 +43,8 @@ func checkCall(ctx context.Context, g Gateway, m Merchant, keys merchantKeys) []
 	if err != nil {
 		return []Result{problem(name, "%s", err).then("see above for what can be wrong with the connection, and try again")}
 	}
-	if received.code == codeSignVerifyFailed && keys.next != nil {
-		if second, err := query(ctx, g, m, keys.next); err == nil && second.code != codeSignVerifyFailed && second.code != "" {
+	if received.code == protocol.CodeSignVerifyFailed && keys.next != nil {
+		if second, err := query(ctx, g, m, keys.next); err == nil && second.code != protocol.CodeSignVerifyFailed && second.code != "" {
 			return []Result{warning(name, "PayerMax refuses the private key and accepts the next key: it has changed over already").
 				then("make the next key the private key; until then, each sidecar finds out by itself"), checkAnswer(keys.gateway, second)}
 		}
@@ -73,19 +73,19 @@ func query(ctx context.Context, g Gateway, m Merchant, key crypto.Signer) (*answ
 	request.GetBody = nil // or it might be sent twice
 	for field, value := range map[string]string{
 		"Accept": "application/json", "Accept-Encoding": "identity",
-		"Content-Type": "application/json", "User-Agent": userAgent, "Sign": signature,
+		"Content-Type": "application/json", "User-Agent": protocol.SidecarName, protocol.SignHeader: signature,
 	} {
 		request.Header.Set(field, value)
 	}
 	if m.AuthToken.Value != "" {
-		request.Header["merchant_auth_token"] = []string{m.AuthToken.Value}
+		request.Header[protocol.AuthTokenHeader] = []string{m.AuthToken.Value}
 	}
 	response, err := g.client().Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("%s", exchangeFailure(err))
 	}
 	defer response.Body.Close()
-	received := &answer{status: response.StatusCode, sign: response.Header["Sign"]}
+	received := &answer{status: response.StatusCode, sign: response.Header[protocol.SignHeader]}
 	if received.body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer)); err != nil {
 		return nil, fmt.Errorf("the answer broke off: %s", exchangeFailure(err))
 	}
@@ -105,12 +105,8 @@ func queryBody(m Merchant, now time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	keyVersion := m.KeyVersion.Value
-	if keyVersion == "" {
-		keyVersion = defaultKeyVersion
-	}
 	return request.Fill(envelope.Identity{
-		Version: m.QueryVersion, KeyVersion: keyVersion,
+		Version: m.QueryVersion, KeyVersion: cmp.Or(m.KeyVersion.Value, protocol.KeyVersion),
 		AppID: m.AppID.Value, MerchantNo: m.MerchantNo.Value, SPMerchantNo: m.SPMerchantNo.Value,
 	}, now), nil
 }
@@ -121,8 +117,8 @@ func checkAnswer(keys []*rsa.PublicKey, a *answer) Result {
 	switch {
 	case len(keys) == 0:
 		return notChecked(name, "there is no gateway public key to verify its signature with")
-	case len(a.sign) == 0 && a.code == codeApplySuccess:
-		return problem(name, "it says %s but is not signed, so the sidecar would withhold it", codeApplySuccess).
+	case len(a.sign) == 0 && a.code == protocol.CodeApplySuccess:
+		return problem(name, "it says %s but is not signed, so the sidecar would withhold it", protocol.CodeApplySuccess).
 			then("find out who answers in PayerMax's place")
 	case len(a.sign) == 0:
 		return ok(name, "it is not signed; PayerMax does not say whether refusals are, and the sidecar passes them on")

@@ -4,13 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
-)
 
-// The skews of the clock to complain about. PayerMax refuses a requestTime that
-// is more than two minutes off, and a request needs some of that time itself.
-const (
-	clockWarning = 30 * time.Second
-	clockProblem = 90 * time.Second
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // checkClock compares this machine's clock with the gateway's, as the Date of an
@@ -22,7 +17,7 @@ func checkClock(ctx context.Context, g Gateway) (clock Result, header http.Heade
 	if err != nil {
 		return notChecked(name, "the gateway's URL is none"), nil
 	}
-	request.Header.Set("User-Agent", userAgent)
+	request.Header.Set("User-Agent", protocol.SidecarName)
 	began := time.Now()
 	answer, err := g.client().Do(request)
 	if err != nil {
@@ -52,12 +47,12 @@ func judgeSkew(skew time.Duration, follows bool) Result {
 	}
 	size := skew.Abs().Round(time.Second)
 	switch {
-	case size >= clockWarning && follows:
+	case size >= protocol.ClockWarning && follows:
 		return warning(name, "this machine's clock is %s %s; %s, but follow_gateway_clock is on", size, direction, rule).
 			then("have this machine's clock synchronised (NTP)")
-	case size >= clockProblem:
+	case size >= protocol.ClockAlarm:
 		return problem(name, "this machine's clock is %s %s; %s", size, direction, rule).then(next)
-	case size >= clockWarning:
+	case size >= protocol.ClockWarning:
 		return warning(name, "this machine's clock is %s %s; %s", size, direction, rule).then(next)
 	case size <= time.Second:
 		return ok(name, "this machine's clock agrees with the gateway's; %s", rule)

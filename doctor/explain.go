@@ -5,25 +5,14 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
-)
-
-// The codes of PayerMax's gateway that tell something about the setup (docs: the
-// error table of orderAndPay for Drop-In; ORDER_NOT_EXIST from the list of 2023).
-const (
-	codeApplySuccess       = "APPLY_SUCCESS"
-	codeOrderNotExist      = "ORDER_NOT_EXIST"
-	codeSignVerifyFailed   = "SIGN_VERIFY_FAILED"
-	codeMerchantAppInvalid = "MERCHANT_APP_INVALID"
-	codeMerchantInvalid    = "MERCHANT_INVALID"
-	codeReqTimeOverTime    = "REQ_TIME_OVER_TIME"
-	codeParamsInvalid      = "PARAMS_INVALID"
-	codeLoopDetected       = "LOOP_DETECTED" // a sidecar's
 )
 
 // busyCodes say that PayerMax cannot tell right now.
 var busyCodes = map[string]bool{
-	"SYSTEM_ERROR": true, "TOO_MANY_REQUEST": true, "REQUEST_TIMEOUT": true, "UNEXPECTED_ERROR": true,
+	protocol.CodeSystemError: true, protocol.CodeTooManyRequest: true,
+	protocol.CodeRequestTimeout: true, protocol.CodeUnexpectedError: true,
 }
 
 // explain says what the code of an answer to [checkCall]'s question means. The
@@ -35,27 +24,27 @@ func explain(code string, g Gateway, m Merchant, keys merchantKeys) Result {
 		dashboard += " for " + g.Environment
 	}
 	switch {
-	case code == codeOrderNotExist, code == codeApplySuccess:
+	case code == protocol.CodeOrderNotExist, code == protocol.CodeApplySuccess:
 		return ok(name, "%s: PayerMax knows the merchant and accepts the signature, and has no such order, as it should be; everything works", code)
-	case code == codeSignVerifyFailed:
+	case code == protocol.CodeSignVerifyFailed:
 		return problem(name, "%s: PayerMax has another public key for this app_id than that of the private key, %s", code, fingerprintOf(keys.signing)).
 			then("check in this order: (1) the public half of exactly this key is uploaded in %s; (2) app_id is that of the application it is uploaded for; (3) key_version is 1; (4) nothing between here and PayerMax rewrites the body", dashboard)
-	case code == codeMerchantAppInvalid:
+	case code == protocol.CodeMerchantAppInvalid:
 		return problem(name, "%s: PayerMax has no public key for this app_id, or does not know it", code).
 			then("compare app_id with %s, and upload the public key there", dashboard)
-	case code == codeMerchantInvalid:
+	case code == protocol.CodeMerchantInvalid:
 		return problem(name, "%s: PayerMax does not serve this merchant, or not with this app_id", code).
 			then("compare merchant_no with %s; if it is right, ask PayerMax whether the merchant is online", dashboard)
-	case code == codeReqTimeOverTime:
+	case code == protocol.CodeRequestTimeOver:
 		return problem(name, "%s: requestTime is more than two minutes away from PayerMax's clock", code).
 			then("have this machine's clock synchronised (NTP), or see follow_gateway_clock")
-	case code == codeParamsInvalid && m.MerchantNo.Value == "":
+	case code == protocol.CodeParamsInvalid && m.MerchantNo.Value == "":
 		return problem(name, "%s: PayerMax misses something, most likely the merchantNo, which no merchant_no is configured for", code).
 			then("set merchant_no, or have every request name its merchantNo")
-	case code == codeParamsInvalid:
+	case code == protocol.CodeParamsInvalid:
 		return problem(name, "%s: PayerMax does not accept the envelope: app_id, merchant_no, key_version, or orderQuery's version %s", code, m.QueryVersion).
 			then("compare app_id and merchant_no with %s", dashboard)
-	case code == codeLoopDetected:
+	case code == protocol.CodeLoopDetected:
 		return problem(name, "%s: it is not PayerMax that answers, but a sidecar", code).then("correct gateway, which leads back to one")
 	case busyCodes[code]:
 		return warning(name, "%s: PayerMax cannot tell at the moment", code).then("try again in a while")

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // Gateway is a host that calls go to.
@@ -21,7 +23,7 @@ type Gateway struct {
 	// Via is any text that tells gateways of one URL apart if the sidecar reaches
 	// them in different ways.
 	Via string
-	// Environment is PayerMax's name for it, "uat" or "production", or "" for
+	// Environment is PayerMax's name for it, such as [protocol.UAT], or "" for
 	// another host.
 	Environment string
 	// Backup says that it is only used when the first gateway fails.
@@ -49,9 +51,6 @@ const (
 	handshakeTimeout = 5 * time.Second
 	answerTimeout    = 15 * time.Second
 )
-
-// userAgent is the sidecar's, by which another sidecar recognises a loop.
-const userAgent = "caddy-payermax"
 
 // gatewayID identifies a gateway and the way to it.
 type gatewayID struct{ url, via string }
@@ -132,9 +131,9 @@ func checkEnvironment(g Gateway) Result {
 		backup = ", the backup"
 	}
 	switch g.Environment {
-	case "uat":
+	case protocol.UAT:
 		return ok(name, "PayerMax's test environment (uat)%s; its keys are not those of production", backup)
-	case "production":
+	case protocol.Production:
 		return ok(name, "PayerMax's production%s; payments are real, and its keys are not those of uat", backup)
 	}
 	return ok(name, "neither PayerMax's uat nor its production, but a host of your own choice%s", backup)

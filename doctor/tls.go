@@ -7,9 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // expiresSoon is how long before its end a certificate is worth a warning:
@@ -21,7 +22,7 @@ const expiresSoon = 14 * 24 * time.Hour
 func checkTLS(ctx context.Context, g Gateway, conn net.Conn) Result {
 	const name = "tls"
 	if g.TLS == nil {
-		if !isLoopback(g.host()) {
+		if !protocol.IsLoopback(g.host()) {
 			return problem(name, "there is none: the sidecar refuses to send signed calls to another machine in plain text").
 				then("write https:// in the gateway's URL")
 		}
@@ -142,10 +143,4 @@ func oldVersion(ctx context.Context, g Gateway) string {
 		return ""
 	}
 	return tls.VersionName(client.ConnectionState().Version)
-}
-
-// isLoopback reports whether host is this machine.
-func isLoopback(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return strings.EqualFold(host, "localhost") || err == nil && address.IsLoopback()
 }

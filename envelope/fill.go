@@ -16,10 +16,6 @@ import (
 // drop zeros and write Z, which is how other clients get it wrong.
 const requestTimeLayout = "2006-01-02T15:04:05.000-07:00"
 
-// maxMerchantNo is the length limit of merchantNo, in characters
-// (applyDropinSession, request body).
-const maxMerchantNo = 32
-
 // Identity is who calls and by which version of the API: the members of the
 // envelope that are the sidecar's to write.
 type Identity struct {
@@ -152,9 +148,9 @@ func checkMerchantNo(m member) *Error {
 		return nil
 	case m.value.Kind() != '"':
 		return &Error{Field: "/merchantNo", Rule: "type", Message: "merchantNo must be a string, but is " + describe(m.value.Kind())}
-	case utf8.RuneCountInString(m.text()) > maxMerchantNo:
+	case utf8.RuneCountInString(m.text()) > MaxMerchantNo:
 		return &Error{Field: "/merchantNo", Rule: "maxLength", Message: fmt.Sprintf(
-			"merchantNo must be at most %d characters long", maxMerchantNo)}
+			"merchantNo must be at most %d characters long", MaxMerchantNo)}
 	}
 	return nil
 }

@@ -1,0 +1,61 @@
+package protocol
+
+import "slices"
+
+// The codes of PayerMax's answers that the sidecar understands (docs: the error
+// table of orderAndPay for Drop-In; ORDER_NOT_EXIST from the list of 2023).
+const (
+	// CodeApplySuccess accepts a request. It never says that anything was paid.
+	CodeApplySuccess = "APPLY_SUCCESS"
+	// CodeSignVerifyFailed says that the signature does not fit the merchant's
+	// public key.
+	CodeSignVerifyFailed = "SIGN_VERIFY_FAILED"
+	// CodeRequestTimeOver says that requestTime is further than
+	// [RequestTimeTolerance] from PayerMax's clock.
+	CodeRequestTimeOver = "REQ_TIME_OVER_TIME"
+	// CodeMerchantAppInvalid says that there is no public key for the appId.
+	CodeMerchantAppInvalid = "MERCHANT_APP_INVALID"
+	// CodeMerchantInvalid says that the merchant is not served.
+	CodeMerchantInvalid = "MERCHANT_INVALID"
+	// CodeParamsInvalid says that a member is missing or wrong.
+	CodeParamsInvalid = "PARAMS_INVALID"
+	// CodeOrderNotExist says that there is no such order.
+	CodeOrderNotExist = "ORDER_NOT_EXIST"
+	// CodeSystemError says that PayerMax is busy.
+	CodeSystemError = "SYSTEM_ERROR"
+	// CodeTooManyRequest says that PayerMax throttles.
+	CodeTooManyRequest = "TOO_MANY_REQUEST"
+	// CodeRequestTimeout says that PayerMax has no result yet.
+	CodeRequestTimeout = "REQUEST_TIMEOUT"
+	// CodeUnexpectedError says that PayerMax does not know more.
+	CodeUnexpectedError = "UNEXPECTED_ERROR"
+)
+
+// documentedCodes are the codes that PayerMax documents for its gateway.
+var documentedCodes = []string{
+	// The error table of orderAndPay for Drop-In, and docs: appendix/collection/
+	// transaction-status.
+	CodeApplySuccess, CodeRequestTimeOver, CodeSignVerifyFailed, CodeTooManyRequest, CodeMerchantInvalid,
+	CodeMerchantAppInvalid, CodeParamsInvalid, CodeSystemError, CodeRequestTimeout, CodeUnexpectedError,
+	"AMOUNT_INVALID", "COUNTRY_INVALID", "CURRENCY_INVALID", "CONTRACT_INVALID", "AMOUNT_LIMIT", "PAYMENT_FAILED",
+	"REFUND_INSUFFICIENT_BALANCE",
+
+	// The error page of 2023, as a community SDK (TIZ36/payermax-sdk-go) copied it.
+	CodeOrderNotExist, "PAYMENT_REJECTED", "AUTHENTICATE_FAILED", "ISSUER_PAYMENT_REJECTED", "ORDER_CLOSED", "ORDER_REPEAT",
+	"PAYMENT_METHOD_NOT_EXIST", "PAYMENT_METHOD_SUSPEND", "ONBOARD_ERROR", "BALANCE_INSUFFICIENT", "AMOUNT_LIMIT_MINIMUM",
+	"AMOUNT_LIMIT_MAXIMUM", "OTP_VERIFY_LIMIT", "OTP_VERIFY_FAILED", "OVER_VERIFY_LIMIT", "AUTH_FAILED", "AUTH_EXPIRED",
+	"BARCODE_REFRESH_LIMIT", "BARCODE_REFRESH_FAILED", "CARD_INVALID", "CARD_EXPIRE_DATE_INVALID", "CARD_HOLDER_NAME_INVALID",
+	"CVV_INVALID", "UNSUPPORT_CARD", "ACCOUNT_INVALID", "PHONE_NUM_INVALID", "UPI_INVALID", "PIN_VERIFY_LIMIT", "PIN_INVALID",
+	"BANKCODE_INVALID", "ID_NUM_INVALID", "EMAIL_INVALID", "DOCUMENT_INVALID", "TCK_INVALID", "DATE_INVALID",
+	"PAYEE_NAME_INVALID", "REMARK_INVALID", "CNIC_INVALID", "PAYMENT_PROCESSING", "REFUND_FAILED", "REFUND_NO_INVALID",
+	"ACCOUNT_BLOCKED", "PARTICIPANT_INVALID", "DECLINED_BY_MERCHANT_BLACKLIST",
+
+	// queryClientExchangeRate.
+	"MERCHANT_SIGNED_PRODUCT_ERROR", "SYSTEM_BUSY", "CONTRACT_ERROR",
+}
+
+// DocumentedCodes returns the codes that PayerMax documents for its gateway.
+func DocumentedCodes() []string { return slices.Clone(documentedCodes) }
+
+// IsDocumented reports whether PayerMax documents the code.
+func IsDocumented(code string) bool { return slices.Contains(documentedCodes, code) }

@@ -1,0 +1,71 @@
+package protocol_test
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
+)
+
+func TestDocumentedCodes(t *testing.T) {
+	codes := protocol.DocumentedCodes()
+	for _, code := range codes {
+		assert.Regexp(t, `^[A-Z]+(_[A-Z]+)*$`, code)
+		assert.True(t, protocol.IsDocumented(code), code)
+	}
+	assert.Len(t, slices.Compact(slices.Sorted(slices.Values(codes))), len(codes), "each is listed once")
+	for _, code := range []string{"", "apply_success", protocol.CodeLoopDetected, "SANDBOX_NOT_SIMULATED"} {
+		assert.False(t, protocol.IsDocumented(code), code)
+	}
+}
+
+func TestEnvironments(t *testing.T) {
+	for name, want := range map[string]string{
+		protocol.UAT:        "https://pay-gate-uat.payermax.com",
+		protocol.Production: "https://pay-gate.payermax.com",
+	} {
+		address, ok := protocol.GatewayURL(name)
+		require.True(t, ok)
+		assert.Equal(t, want, address)
+		parsed, err := url.Parse(address)
+		require.NoError(t, err)
+		assert.Empty(t, parsed.Path)
+		assert.Equal(t, name, protocol.EnvironmentAt(address))
+	}
+	for _, other := range []string{"", "UAT", "sandbox", "https://pay-gate.payermax.com"} {
+		_, ok := protocol.GatewayURL(other)
+		assert.False(t, ok, other)
+	}
+	for _, other := range []string{"", "https://pay-gate.payermax.com/", "http://pay-gate.payermax.com", "https://localhost"} {
+		assert.Empty(t, protocol.EnvironmentAt(other), other)
+	}
+}
+
+// The names are those by which Go's header maps know the fields.
+func TestHeadersAreCanonical(t *testing.T) {
+	assert.Equal(t, http.CanonicalHeaderKey("sign"), protocol.SignHeader)
+	assert.Equal(t, http.CanonicalHeaderKey(protocol.AuthTokenHeader), protocol.CanonicalAuthTokenHeader)
+}
+
+// A clock is complained about while its calls still pass.
+func TestClockLimits(t *testing.T) {
+	assert.Equal(t, 30*time.Second, protocol.ClockWarning)
+	assert.Equal(t, 90*time.Second, protocol.ClockAlarm)
+	assert.Less(t, protocol.ClockAlarm, protocol.RequestTimeTolerance)
+}
+
+func TestIsLoopback(t *testing.T) {
+	for host, want := range map[string]bool{
+		"localhost": true, "LOCALHOST": true, "127.0.0.1": true, "127.255.255.254": true, "::1": true, "::ffff:127.0.0.1": true,
+		"": false, "localhost.": false, "localhost.example": false, "0.0.0.0": false, "::": false, "128.0.0.1": false, "127.1": false,
+		"[::1]": false, "127.0.0.1:80": false, "10.0.0.1": false, "pay-gate.payermax.com": false,
+	} {
+		assert.Equal(t, want, protocol.IsLoopback(host), host)
+	}
+}

@@ -1,0 +1,50 @@
+package protocol
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The groups are names that stand for several endpoints.
+const (
+	groupDropIn = "drop_in"
+	groupAll    = "all"
+)
+
+// Select returns the endpoints that names and groups of endpoints stand for, each
+// once and in the order in which they are named first. The groups are "drop_in" and
+// "all".
+func Select(names []string) ([]Endpoint, error) {
+	var selected []Endpoint
+	for _, name := range names {
+		named, err := members(name)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range named {
+			if !slices.ContainsFunc(selected, func(s Endpoint) bool { return s.Name == e.Name }) {
+				selected = append(selected, e)
+			}
+		}
+	}
+	return selected, nil
+}
+
+// members returns the endpoints of a group, or the one endpoint of that name.
+func members(name string) ([]Endpoint, error) {
+	switch name {
+	case groupAll:
+		return endpoints, nil
+	case groupDropIn:
+		return slices.DeleteFunc(Endpoints(), func(e Endpoint) bool { return !e.DropIn }), nil
+	}
+	if e, ok := Lookup(name); ok {
+		return []Endpoint{e}, nil
+	}
+	choice := []string{groupDropIn, groupAll}
+	for _, e := range endpoints {
+		choice = append(choice, e.Name)
+	}
+	return nil, fmt.Errorf("%q is neither an endpoint nor a group; choose from %s", name, strings.Join(choice, ", "))
+}

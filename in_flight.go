@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 )
 
 // What the default of max_in_flight is derived from.
@@ -91,10 +93,10 @@ func (o *occupancy) bound() int {
 }
 
 var (
-	inFlightMetric = prometheus.NewDesc(prometheus.BuildFQName(metricsNamespace, metricsSubsystem, "requests_in_flight"),
-		"Requests of applications, and notifications, that are being handled and hold memory.", nil, nil)
-	maxInFlightMetric = prometheus.NewDesc(prometheus.BuildFQName(metricsNamespace, metricsSubsystem, "max_in_flight"),
-		"How many of them there may be at once; the smallest number, if handlers differ.", nil, nil)
+	inFlightMetric = prom.Description("requests_in_flight",
+		"Requests of applications, and notifications, that are being handled and hold memory.")
+	maxInFlightMetric = prom.Description("max_in_flight",
+		"How many of them there may be at once; the smallest number, if handlers differ.")
 )
 
 // Describe describes the metrics.

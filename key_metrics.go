@@ -6,15 +6,17 @@ import (
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 )
 
 var (
-	keyInfo = prometheus.NewDesc(metricsNamespace+"_"+metricsSubsystem+"_key_info",
-		"The keys in use, by source and fingerprint. Always 1.", []string{"source", "fingerprint"}, nil)
-	keyLoaded = prometheus.NewDesc(metricsNamespace+"_"+metricsSubsystem+"_key_last_load_timestamp_seconds",
-		"When the key in use was loaded, in seconds since 1970.", []string{"source", "fingerprint"}, nil)
-	keyDegraded = prometheus.NewDesc(metricsNamespace+"_"+metricsSubsystem+"_key_degraded",
-		"Whether a newer key was refused and this one is only the last good one.", []string{"source", "fingerprint"}, nil)
+	keyInfo = prom.Description("key_info",
+		"The keys in use, by source and fingerprint. Always 1.", "source", "fingerprint")
+	keyLoaded = prom.Description("key_last_load_timestamp_seconds",
+		"When the key in use was loaded, in seconds since 1970.", "source", "fingerprint")
+	keyDegraded = prom.Description("key_degraded",
+		"Whether a newer key was refused and this one is only the last good one.", "source", "fingerprint")
 )
 
 // keyCollector reports the keys of all handlers that are in use: those that sign,

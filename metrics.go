@@ -1,15 +1,14 @@
 package payermax
 
 import (
-	"errors"
 	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
-)
 
-const metricsNamespace, metricsSubsystem = "caddy", "payermax"
+	"github.com/caddy-payermax/caddy-payermax/internal/prom"
+)
 
 // other is the label of what has no label of its own, so that the number of
 // series does not depend on what is sent.
@@ -41,41 +40,41 @@ type metrics struct {
 
 var processMetrics = &metrics{
 	inFlight: inFlight,
-	requests: counters("requests_total",
+	requests: prom.Counters("requests_total",
 		"Requests of applications, by how they ended: answered, unsigned, refused, not_sent, unknown or unverified; and by the error type of RFC 9209 if the sidecar answered itself.",
 		"endpoint", "outcome", "error"),
-	duration: histograms("request_duration_seconds",
+	duration: prom.Histograms("request_duration_seconds",
 		"Time from an application's request to its answer.", exchangeBuckets, "endpoint"),
-	upstream: histograms("upstream_duration_seconds",
+	upstream: prom.Histograms("upstream_duration_seconds",
 		"Time of the exchange with the gateway, failures included.", exchangeBuckets, "endpoint"),
-	signing: histograms("sign_duration_seconds",
+	signing: prom.Histograms("sign_duration_seconds",
 		"Time to sign a request, by the source of the key, failures included.",
 		[]float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5}, "source"),
-	requestBytes: counters("request_body_bytes_total",
+	requestBytes: prom.Counters("request_body_bytes_total",
 		"Bytes of the bodies that were signed.", "endpoint"),
-	answerBytes: counters("answer_body_bytes_total",
+	answerBytes: prom.Counters("answer_body_bytes_total",
 		"Bytes of the bodies of the gateway's answers.", "endpoint"),
-	answers: counters("answers_total",
+	answers: prom.Counters("answers_total",
 		"Answers of the gateway, by what their check found: verified, unsigned, unchecked or unverified, of which the last are withheld.",
 		"result"),
-	codes: counters("gateway_codes_total",
+	codes: prom.Counters("gateway_codes_total",
 		"Answers of the gateway, by their code; other if PayerMax does not document it.",
 		"endpoint", "code"),
-	violations: counters("violations_total",
+	violations: prom.Counters("violations_total",
 		"Rules that requests broke, by the row of PayerMax's table and by what became of the request: refused or warned.",
 		"endpoint", "field", "rule", "action"),
-	limits: counters("limit_refusals_total",
+	limits: prom.Counters("limit_refusals_total",
 		"Requests that were refused by a limit: endpoint, caller, amount, rate, overload when there is no time to sign them, or in_flight when there is no memory for them.", "limit"),
-	shadow: counters("shadow_signatures_total",
+	shadow: prom.Counters("shadow_signatures_total",
 		"Signatures of applications in shadow mode, by how they compare: agree, disagree, unsigned, or skipped if the sidecar could not sign.",
 		"endpoint", "result"),
-	notifications: counters("notifications_total",
+	notifications: prom.Counters("notifications_total",
 		"Notifications, by what became of them: passed, duplicate, concurrent, not_accepted, or refused as unsigned, wrong_signature, not_a_notification, other_merchant, too_large, method, coding, incomplete or overload.",
 		"result"),
-	reloadFailures: counters("key_reload_failures_total",
-		"Changed keys that could not be used, so that the last good ones stayed in use.").WithLabelValues(),
-	promotions: counters("key_promotions_total",
-		"Next keys that took the place of the current one because PayerMax had switched.").WithLabelValues(),
+	reloadFailures: prom.Counter("key_reload_failures_total",
+		"Changed keys that could not be used, so that the last good ones stayed in use."),
+	promotions: prom.Counter("key_promotions_total",
+		"Next keys that took the place of the current one because PayerMax had switched."),
 	lastSuccess: new(lastSuccess),
 	clock:       new(clock),
 	keys:        &keyCollector{rings: make(map[*keyring]struct{})},
@@ -85,18 +84,6 @@ var processMetrics = &metrics{
 // exchangeBuckets suit exchanges that take between some milliseconds and the
 // half minute after which they are given up.
 var exchangeBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
-
-func counters(name, help string, labels ...string) *prometheus.CounterVec {
-	return prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: name, Help: help,
-	}, labels)
-}
-
-func histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
-	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: name, Help: help, Buckets: buckets,
-	}, labels)
-}
 
 // collectors lists all of them.
 func (m *metrics) collectors() []prometheus.Collector {
@@ -134,19 +121,9 @@ func (m *metrics) announce(routes map[string]route) {
 	}
 }
 
-// register makes the metrics part of the config that ctx belongs to. Another
-// handler of the same config may have done so before.
+// register makes the metrics part of the config that ctx belongs to.
 func (m *metrics) register(ctx caddy.Context) error {
-	registry := ctx.GetMetricsRegistry()
-	if registry == nil {
-		return nil
-	}
-	for _, collector := range m.collectors() {
-		if err := registry.Register(collector); err != nil && !errors.As(err, new(prometheus.AlreadyRegisteredError)) {
-			return err
-		}
-	}
-	return nil
+	return prom.Register(ctx, m.collectors()...)
 }
 
 // observe adds a duration in seconds, with the trace that it belongs to as the

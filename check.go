@@ -43,7 +43,7 @@ func (h *Handler) judge(c *call, a *answer) (*answer, error) {
 		return nil, a.withheld(fmt.Errorf("the answer cannot be read: %w", err))
 	}
 	c.gatewayCode = said.Code
-	if c.found, err = verify(c.gatewayKeys(), a); err != nil {
+	if c.found, err = verify(c.keys.Gateway, a); err != nil {
 		return nil, a.withheld(err)
 	}
 

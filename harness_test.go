@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/keys"
 )
 
 const (
@@ -62,7 +63,7 @@ func verifying(t *testing.T) func(*Handler) {
 
 // keyFile returns the config of a key in a file.
 func keyFile(path string) json.RawMessage {
-	return caddyconfig.JSONModuleObject(KeyFile{Path: path}, "source", "file", nil)
+	return caddyconfig.JSONModuleObject(keys.File{Path: path}, "source", "file", nil)
 }
 
 // provision loads the handler from its own JSON, in Caddy's order.

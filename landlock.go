@@ -3,7 +3,6 @@ package payermax
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +14,8 @@ import (
 	"github.com/landlock-lsm/go-landlock/landlock"
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"go.uber.org/zap"
+
+	"github.com/caddy-payermax/caddy-payermax/keys"
 )
 
 func init() {
@@ -126,13 +127,13 @@ func (l *Landlock) need(listening *caddyhttp.App) (paths, error) {
 			return needed, fmt.Errorf("write: %s is no directory; name the one that it is in", path)
 		}
 	}
-	keys := theConfinement.keyDirectories()
-	if slices.Contains(keys, "/") {
+	directories := keys.Directories()
+	if slices.Contains(directories, "/") {
 		return needed, errors.New("a key file lies in /, so that everything could be read; put it into a directory of its own")
 	}
 	// As crypto/x509 has them.
 	authorities := append(filepath.SplitList(os.Getenv("SSL_CERT_DIR")), os.Getenv("SSL_CERT_FILE"))
-	needed.read = slices.Concat(l.Read, keys, systemPaths, authorities)
+	needed.read = slices.Concat(l.Read, directories, systemPaths, authorities)
 	needed.write = slices.Concat(l.Write, socketDirectories(listening), caddyDirectories())
 	return needed.absolute()
 }
@@ -217,34 +218,10 @@ func (p paths) rules() []landlock.Rule {
 // confinement is what the process is held to, whichever config asked for it.
 type confinement struct {
 	mutex sync.Mutex
-	keys  map[string]struct{} // the directories of all key files so far
-	held  *paths              // nil if it is free
+	held  *paths // nil if it is free
 }
 
-var theConfinement = &confinement{keys: make(map[string]struct{})}
-
-// noteKeyFiles remembers where key files lie: by their names, and where the names
-// lead if they are links.
-func (c *confinement) noteKeyFiles(files []string) {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	for _, path := range files {
-		path, err := filepath.Abs(path)
-		if err != nil {
-			continue
-		}
-		c.keys[filepath.Dir(path)] = struct{}{}
-		if target, err := filepath.EvalSymlinks(path); err == nil {
-			c.keys[filepath.Dir(target)] = struct{}{}
-		}
-	}
-}
-
-func (c *confinement) keyDirectories() []string {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	return slices.Sorted(maps.Keys(c.keys))
-}
+var theConfinement = new(confinement)
 
 // explain adds to an error about a file that the kernel refused it on our behalf.
 func (c *confinement) explain(err error) error {

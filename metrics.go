@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
+	"github.com/caddy-payermax/caddy-payermax/keys"
 )
 
 // other is the label of what has no label of its own, so that the number of
@@ -17,25 +18,22 @@ const other = "other"
 // metrics are the module's counters. There is one set for the process, so that
 // they survive a reload of the config, which brings a new registry.
 type metrics struct {
-	inFlight       *occupancy
-	requests       *prometheus.CounterVec
-	duration       *prometheus.HistogramVec
-	upstream       *prometheus.HistogramVec
-	signing        *prometheus.HistogramVec
-	requestBytes   *prometheus.CounterVec
-	answerBytes    *prometheus.CounterVec
-	answers        *prometheus.CounterVec
-	codes          *prometheus.CounterVec
-	violations     *prometheus.CounterVec
-	limits         *prometheus.CounterVec
-	shadow         *prometheus.CounterVec
-	notifications  *prometheus.CounterVec
-	reloadFailures prometheus.Counter
-	promotions     prometheus.Counter
-	lastSuccess    *lastSuccess
-	clock          *clock
-	keys           *keyCollector
-	sandboxes      *sandboxCollector
+	inFlight      *occupancy
+	requests      *prometheus.CounterVec
+	duration      *prometheus.HistogramVec
+	upstream      *prometheus.HistogramVec
+	signing       *prometheus.HistogramVec
+	requestBytes  *prometheus.CounterVec
+	answerBytes   *prometheus.CounterVec
+	answers       *prometheus.CounterVec
+	codes         *prometheus.CounterVec
+	violations    *prometheus.CounterVec
+	limits        *prometheus.CounterVec
+	shadow        *prometheus.CounterVec
+	notifications *prometheus.CounterVec
+	lastSuccess   *lastSuccess
+	clock         *clock
+	sandboxes     *sandboxCollector
 }
 
 var processMetrics = &metrics{
@@ -71,13 +69,8 @@ var processMetrics = &metrics{
 	notifications: prom.Counters("notifications_total",
 		"Notifications, by what became of them: passed, duplicate, concurrent, not_accepted, or refused as unsigned, wrong_signature, not_a_notification, other_merchant, too_large, method, coding, incomplete or overload.",
 		"result"),
-	reloadFailures: prom.Counter("key_reload_failures_total",
-		"Changed keys that could not be used, so that the last good ones stayed in use."),
-	promotions: prom.Counter("key_promotions_total",
-		"Next keys that took the place of the current one because PayerMax had switched."),
 	lastSuccess: new(lastSuccess),
 	clock:       new(clock),
-	keys:        &keyCollector{rings: make(map[*keyring]struct{})},
 	sandboxes:   &sandboxCollector{handlers: make(map[*atomic.Bool]struct{})},
 }
 
@@ -85,13 +78,13 @@ var processMetrics = &metrics{
 // half minute after which they are given up.
 var exchangeBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
-// collectors lists all of them.
+// collectors lists all of them, and those of the keys.
 func (m *metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{
+	return append(keys.Collectors(),
 		m.inFlight, m.requests, m.duration, m.upstream, m.signing, m.requestBytes, m.answerBytes,
 		m.answers, m.codes, m.violations, m.limits, m.shadow, m.notifications,
-		m.reloadFailures, m.promotions, m.lastSuccess, m.clock, m.keys, m.sandboxes,
-	}
+		m.lastSuccess, m.clock, m.sandboxes,
+	)
 }
 
 // announce makes the series that alerts are about begin at zero, so that the

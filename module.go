@@ -19,6 +19,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/modules/handover"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 )
@@ -201,16 +202,13 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.limits, err = h.Limits.open(h.routes); err != nil {
 		return fmt.Errorf("limits: %w", err)
 	}
-	if err := forbidDumps(); err != nil {
-		h.logger.Warn("core dumps of this process cannot be forbidden; one could contain the key", zap.Error(err))
-	}
-	if err := h.openMerchants(ctx); err != nil {
-		return err
-	}
 	if h.Sandbox {
-		if err := h.openSandbox(); err != nil {
-			return fmt.Errorf("opening the sandbox: %w", err)
-		}
+		err = h.openSandbox(ctx)
+	} else {
+		err = h.openMerchants(ctx, nil)
+	}
+	if err != nil {
+		return err
 	}
 	if err := processMetrics.register(ctx); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
@@ -229,16 +227,16 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 // use follows the merchant's keys from now on, and tells of them.
 func (h *Handler) use(ctx context.Context, m *merchant) {
 	if !h.Sandbox {
-		go m.keyring.watch(ctx)
+		go m.keyring.Watch(ctx)
 	}
-	processMetrics.keys.add(m.keyring)
+	m.keyring.Use()
 
-	loaded := m.keyring.current.Load()
-	if len(loaded.gateway) == 0 {
+	loaded := m.keyring.Current()
+	if len(loaded.Gateway) == 0 {
 		h.logger.Warn("gateway_public_key is not configured: answers are passed on without checking that PayerMax signed them")
 	}
 	h.logger.Info("keys loaded", zap.String("app_id", m.identity.AppID),
-		zap.String("source", loaded.signing.source), zap.String("fingerprint", loaded.signing.fingerprint))
+		zap.String("source", loaded.Signing.Source), zap.String("fingerprint", loaded.Signing.Fingerprint))
 }
 
 // Cleanup takes the keys out of the metrics. They stay where they are, since
@@ -246,7 +244,7 @@ func (h *Handler) use(ctx context.Context, m *merchant) {
 func (h *Handler) Cleanup() error {
 	inFlight.removeBound(h)
 	for _, m := range h.merchants.all() {
-		processMetrics.keys.remove(m.keyring)
+		m.keyring.Release()
 	}
 	processMetrics.sandboxes.remove(h.sandboxAnswers)
 	return closeSandbox(h.sandbox)
@@ -351,8 +349,8 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 	if err != nil {
 		return nil, err
 	}
-	c.keys = c.merchant.keyring.current.Load()
-	answer, err := h.exchange(c, &c.keys.signing, request, r, next)
+	c.keys = c.merchant.keyring.Current()
+	answer, err := h.exchange(c, c.keys.Signing, request, r, next)
 	if err == nil && h.hasSwitched(c) {
 		return h.tryNextKey(c, answer, request, r, next), nil
 	}
@@ -364,7 +362,7 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 
 // exchange signs the request with the key, sends it and returns the answer if
 // it can be trusted. It fills the call's present exchange, which must be new.
-func (h *Handler) exchange(c *call, key *signingKey, request *envelope.Envelope, r *http.Request, next caddyhttp.Handler) (*answer, error) {
+func (h *Handler) exchange(c *call, key keys.Key, request *envelope.Envelope, r *http.Request, next caddyhttp.Handler) (*answer, error) {
 	c.sign = func(ctx context.Context) error { return h.sign(ctx, c, key, request) }
 	if err := c.sign(r.Context()); err != nil {
 		return nil, err
@@ -379,7 +377,7 @@ func (h *Handler) exchange(c *call, key *signingKey, request *envelope.Envelope,
 // sign fills the envelope and signs exactly the bytes that will be sent.
 // requestTime is stamped here, as late as possible, and anew for each attempt:
 // PayerMax accepts it for two minutes.
-func (h *Handler) sign(ctx context.Context, c *call, key *signingKey, request *envelope.Envelope) (err error) {
+func (h *Handler) sign(ctx context.Context, c *call, key keys.Key, request *envelope.Envelope) (err error) {
 	ctx, span := c.startSpan(ctx, "sign")
 	defer func() { endSpan(span, err) }()
 
@@ -388,14 +386,14 @@ func (h *Handler) sign(ctx context.Context, c *call, key *signingKey, request *e
 	}
 	identity := c.merchant.identity
 	identity.Version = c.route.version
-	identity.KeyVersion = c.keys.keyVersion
-	c.fingerprint, c.requestTime = key.fingerprint, h.now()
+	identity.KeyVersion = c.keys.KeyVersion
+	c.fingerprint, c.requestTime = key.Fingerprint, h.now()
 	c.body = request.Fill(identity, c.requestTime)
 
 	began := time.Now()
 	c.signature, err = h.gate.sign(ctx, key, c.body, time.Duration(h.MaxWait))
 	c.signing = time.Since(began)
-	observe(c.trace, processMetrics.signing.WithLabelValues(key.source), c.signing.Seconds())
+	observe(c.trace, processMetrics.signing.WithLabelValues(key.Source), c.signing.Seconds())
 	if err != nil {
 		return signingFailed(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/internal/reference"
 	"github.com/caddy-payermax/caddy-payermax/keys"
+	"github.com/caddy-payermax/caddy-payermax/modules/landlock"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
@@ -62,7 +63,7 @@ func documented() []reference.Section {
 		directive("payermax_notify_guard", grammar.Block[NotifyGuard]{}.Describe()),
 		directive("payermax_health", grammar.Block[Health]{}.Describe()),
 		directive("payermax_sandbox", sandboxOptions.Describe()),
-		{Name: "payermax_landlock", Block: landlockOptions.Describe(), Around: []string{"", "payermax_landlock"}},
+		{Name: "payermax_landlock", Block: landlock.Options.Describe(), Around: []string{"", "payermax_landlock"}},
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/confinement"
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 )
@@ -234,7 +235,7 @@ func (m *Merchant) openKeyring(ctx caddy.Context, expanded Merchant, sandboxKey 
 		config.GatewayKeys = []*rsa.PublicKey{sandboxKey}
 	}
 	ring, err := keys.Open(config)
-	return ring, theConfinement.explain(err)
+	return ring, confinement.Explain(err)
 }
 
 // publicKey returns the public half of the key in use.

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/confinement"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/modules/handover"
 	"github.com/caddy-payermax/caddy-payermax/signer"
@@ -158,7 +159,7 @@ func (n *Notify) openKeys() error {
 		return err
 	}
 	n.keyring, err = keys.Open(keys.Config{GatewayFiles: paths, Logger: n.logger})
-	return theConfinement.explain(err)
+	return confinement.Explain(err)
 }
 
 // Cleanup takes the keys out of the metrics.

@@ -19,8 +19,8 @@ var process struct {
 	held  *Paths // nil if it is free
 }
 
-// Explain adds to an error about a file that the kernel refused it on our behalf. Whoever
-// reads a file for a config has its error explained.
+// Explain adds to an error about a file that the kernel refused it on our behalf, if the
+// process is confined. Whoever reads a file for a config explains its errors by it.
 func Explain(err error) error {
 	process.mutex.Lock()
 	defer process.mutex.Unlock()

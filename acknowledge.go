@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
 // deliver passes a verified notification on to the application and reports
@@ -13,47 +15,44 @@ func (n *Notify) deliver(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if n.Ack != ackAfter && n.seen == nil {
 		return false, n.passOn(w, r, next, size)
 	}
-	received := &answer{header: make(http.Header)}
+	received := new(reply.Answer)
 	if err := next.ServeHTTP(received, r); err != nil {
 		n.record("not_accepted", size, 0)
 		return false, err // PayerMax gets an error status, and delivers again
 	}
 	switch {
-	case n.Ack == ackAfter && received.isSuccess():
-		n.record("passed", size, received.status)
+	case n.Ack == ackAfter && received.IsSuccess():
+		n.record("passed", size, received.Status)
 		return true, acknowledge(w)
-	case n.Ack == ackAfter || received.status == 0 || received.tooLarge:
-		n.record("not_accepted", size, received.status)
-		return false, tryAgain(w, received.status)
+	case n.Ack == ackAfter || received.Status == 0 || received.TooLarge:
+		n.record("not_accepted", size, received.Status)
+		return false, tryAgain(w, received.Status)
 	default:
-		n.record("passed", size, received.status)
-		received.write(w)
-		return received.isSuccess() && received.acknowledges(), nil
+		n.record("passed", size, received.Status)
+		received.Send(w)
+		return received.IsSuccess() && acknowledges(received), nil
 	}
 }
 
 // passOn leaves the answer to the application. It sees to it that there is one:
 // where no handler comes after this, Caddy would end in an empty 200.
 func (n *Notify) passOn(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, size int) error {
-	seen := newWitness(w)
+	seen := reply.NewWitness(w)
 	result := "not_accepted"
-	defer func() { n.record(result, size, seen.status) }() // even if the proxy gives up and panics
+	defer func() { n.record(result, size, seen.Status()) }() // even if the proxy gives up and panics
 	if err := next.ServeHTTP(seen, r); err != nil {
 		return err
 	}
-	if seen.status == 0 {
-		return tryAgain(seen, seen.status)
+	if seen.Status() == 0 {
+		return tryAgain(seen, seen.Status())
 	}
 	result = "passed"
 	return nil
 }
 
-// isSuccess reports whether the application answered with a 2xx.
-func (a *answer) isSuccess() bool { return a.status >= 200 && a.status < 300 && !a.tooLarge }
-
 // acknowledges reports whether PayerMax will take the answer for a receipt.
-func (a *answer) acknowledges() bool {
-	said, err := a.read(nil)
+func acknowledges(a *reply.Answer) bool {
+	said, err := a.Read(nil)
 	return err == nil && said.Code == "SUCCESS"
 }
 
@@ -71,10 +70,10 @@ func tryAgain(w http.ResponseWriter, status int) error {
 	if status < http.StatusBadRequest {
 		status = http.StatusServiceUnavailable
 	}
-	refused := &refusal{
+	refused := &reply.Refusal{
 		Code: "NOTIFICATION_NOT_ACCEPTED", Msg: "the application has not accepted the notification; deliver it again",
-		status: status, proxyError: "destination_unavailable",
+		Status: status, ProxyError: "destination_unavailable",
 	}
-	refused.answer().write(w)
+	refused.Answer().Send(w)
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -175,9 +176,9 @@ func (h *Handler) performUnsigned(w http.ResponseWriter, r *http.Request, next c
 	if answer, err = h.check(c, answer); err != nil {
 		return err
 	}
-	answer.header.Set(requestIDHeader, c.id)
+	answer.Header().Set(requestIDHeader, c.id)
 	h.record(r, c, answer, nil)
-	answer.write(w)
+	answer.Send(w)
 	return nil
 }
 
@@ -262,14 +263,15 @@ func BenchmarkAnswer(b *testing.B) {
 		b.Fatal(err)
 	}
 	keys := []*rsa.PublicKey{&gatewayKey().PublicKey}
-	a := &answer{status: http.StatusOK, header: http.Header{"Sign": {signature}}, body: []byte(sessionAnswer)}
+	a := &reply.Answer{Status: http.StatusOK, Body: []byte(sessionAnswer)}
+	a.Header()["Sign"] = []string{signature}
 	names := identifyingNames(sessionEndpoint)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := verify(keys, a); err != nil {
 			b.Fatal(err)
 		}
-		if _, err := a.read(names); err != nil {
+		if _, err := a.Read(names); err != nil {
 			b.Fatal(err)
 		}
 	}

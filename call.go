@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
@@ -111,12 +112,12 @@ func callFrom(ctx context.Context) *call {
 }
 
 // send hands the call to the next handler and returns the gateway's answer.
-func (h *Handler) send(c *call, r *http.Request, next caddyhttp.Handler) (answered *answer, err error) {
+func (h *Handler) send(c *call, r *http.Request, next caddyhttp.Handler) (answered *reply.Answer, err error) {
 	ctx := r.Context()
 	if err := h.beginSending(ctx, c); err != nil {
 		return nil, notSentInTime(err)
 	}
-	received := &answer{header: make(http.Header)}
+	received := new(reply.Answer)
 	defer func() {
 		// A reverse proxy that has begun to pass on an answer and cannot finish
 		// it aborts by this panic. Nothing has reached the application yet, so
@@ -142,20 +143,20 @@ func (h *Handler) send(c *call, r *http.Request, next caddyhttp.Handler) (answer
 		observe(c.trace, processMetrics.upstream.WithLabelValues(c.route.name), c.upstream.Seconds())
 		endSpan(span, err)
 	}()
-	seen := newWitness(received)
+	seen := reply.NewWitness(received)
 	err = next.ServeHTTP(seen, c.outgoing(ctx, r, h.Shadow))
-	if err == nil && seen.isSilent() && !c.connecting.Load() {
+	if err == nil && seen.IsSilent() && !c.connecting.Load() {
 		return nil, nothingSends()
 	}
 	// A reverse proxy whose client has gone away answers 499 without an error.
-	clientGone := received.status == statusClientClosedRequest && ctx.Err() != nil
-	if err != nil || received.status == 0 || clientGone {
+	clientGone := received.Status == statusClientClosedRequest && ctx.Err() != nil
+	if err != nil || received.Status == 0 || clientGone {
 		return nil, c.failed(ctx, received, err)
 	}
 	if c.answerStatus != 0 {
-		received.status = c.answerStatus
+		received.Status = c.answerStatus
 	}
-	h.noticeSandbox(c, received.header)
+	h.noticeSandbox(c, received.Header())
 	return received, nil
 }
 

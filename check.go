@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
 // check judges the gateway's answer and returns what the application gets of it.
@@ -15,17 +16,17 @@ import (
 // In shadow mode an answer passes in any case, since it answers a request that
 // was not the sidecar's: all but a redirect, which would have the application
 // send its request, signature and all, to somebody else.
-func (h *Handler) check(c *call, a *answer) (*answer, error) {
+func (h *Handler) check(c *call, a *reply.Answer) (*reply.Answer, error) {
 	if c.answerSign != nil {
-		a.header["Sign"] = c.answerSign
+		a.Header()["Sign"] = c.answerSign
 	}
 	given, err := h.judge(c, a)
-	if refused := asRefusal(err); refused != nil && refused.outcome == outcomeUnverified {
+	if refused := reply.AsRefusal(err); refused != nil && refused.Outcome == reply.Unverified {
 		c.found = answerUnverified
 	}
 	h.measure(c, a)
-	if h.Shadow && !a.isRedirect() {
-		a.header.Set("Proxy-Status", receivedStatus(a.status, c.found))
+	if h.Shadow && !a.IsRedirect() {
+		a.Header().Set("Proxy-Status", a.ProxyStatus(c.found))
 		return a, nil
 	}
 	return given, err
@@ -34,27 +35,31 @@ func (h *Handler) check(c *call, a *answer) (*answer, error) {
 // judge decides what passes of an answer: one that is verifiably PayerMax's, and
 // to this call, as it is; of one that is not signed and is no success, what is
 // safe to be read; of others nothing.
-func (h *Handler) judge(c *call, a *answer) (*answer, error) {
-	if a.isRedirect() {
-		return nil, a.withheld(errors.New("the answer is a redirect"))
+func (h *Handler) judge(c *call, a *reply.Answer) (*reply.Answer, error) {
+	if a.IsRedirect() {
+		return nil, withheld(a, errors.New("the answer is a redirect"))
 	}
-	said, err := a.read(c.route.identifying)
+	said, err := a.Read(c.route.identifying)
 	if err != nil {
-		return nil, a.withheld(fmt.Errorf("the answer cannot be read: %w", err))
+		return nil, withheld(a, fmt.Errorf("the answer cannot be read: %w", err))
 	}
 	c.gatewayCode = said.Code
 	if c.found, err = verify(c.keys.Gateway, a); err != nil {
-		return nil, a.withheld(err)
+		return nil, withheld(a, err)
 	}
 
 	isSigned := c.found == answerVerified
 	isUnchecked := c.found == answerUnchecked
 	switch {
 	case said.IsNotification:
-		return nil, a.withheld(errors.New("the answer is a notification"))
-	case isSuccess(said.Code) && a.status != http.StatusOK:
-		return nil, a.withheld(errors.New("the answer says " + applySuccess + ", but not with status 200"))
-	case isSigned, isUnchecked && a.status == http.StatusOK:
+		return nil, withheld(a, errors.New("the answer is a notification"))
+	case isSuccess(said.Code) && a.Status != http.StatusOK:
+		return nil, withheld(a, errors.New("the answer says "+applySuccess+", but not with status 200"))
+	case isSuccess(said.Code) && said.HasNoObject:
+		return nil, withheld(a, errors.New("the answer says "+applySuccess+", but its data is not an object"))
+	case isUnchecked && c.isIntermediarys(a, said):
+		return nil, byAnIntermediary(a)
+	case isSigned, isUnchecked && a.Status == http.StatusOK:
 		return h.passWhole(c, a, said)
 	default:
 		return c.rewrite(a, said)
@@ -62,22 +67,14 @@ func (h *Handler) judge(c *call, a *answer) (*answer, error) {
 }
 
 // passWhole passes an answer on byte for byte, if it is this call's.
-func (h *Handler) passWhole(c *call, a *answer, said *envelope.Answer) (*answer, error) {
+func (h *Handler) passWhole(c *call, a *reply.Answer, said *envelope.Answer) (*reply.Answer, error) {
 	if err := c.contradiction(said); err != nil {
-		return nil, a.withheld(err)
+		return nil, withheld(a, err)
 	}
-	if c.route.personal && said.Code == applySuccess && !h.given.toOneUserOnly(a.body, c.body) {
-		return nil, a.withheld(errors.New("the same answer was given to another user before"))
+	if c.route.personal && said.Code == applySuccess && !h.given.toOneUserOnly(a.Body, c.body) {
+		return nil, withheld(a, errors.New("the same answer was given to another user before"))
 	}
-	return a.whole(c.found), nil
-}
-
-// read reads an answer, which must be plain JSON.
-func (a *answer) read(names envelope.Names) (*envelope.Answer, error) {
-	if a.hasCoding() {
-		return nil, errors.New("it has a content coding")
-	}
-	return envelope.ReadAnswer(a.body, names)
+	return a.Whole(c.found), nil
 }
 
 // isSuccess reports whether a reader could take the code for APPLY_SUCCESS.
@@ -87,9 +84,9 @@ var successShape = lookalike.Fold(applySuccess)
 
 // measure counts an answer of the gateway's. What it says of the time is taken
 // from those only that are PayerMax's, as far as that is checked.
-func (h *Handler) measure(c *call, a *answer) {
+func (h *Handler) measure(c *call, a *reply.Answer) {
 	processMetrics.answers.WithLabelValues(answerResults[c.found]).Inc()
-	processMetrics.answerBytes.WithLabelValues(c.route.name).Add(float64(len(a.body)))
+	processMetrics.answerBytes.WithLabelValues(c.route.name).Add(float64(len(a.Body)))
 	processMetrics.codes.WithLabelValues(c.route.name, knownCode(c.gatewayCode)).Inc()
 	if c.found != answerVerified && c.found != answerUnchecked {
 		return
@@ -99,18 +96,18 @@ func (h *Handler) measure(c *call, a *answer) {
 		processMetrics.lastSuccess.Store(&now)
 	}
 	if arrived := c.firstByte.Load(); arrived != nil {
-		processMetrics.clock.observe(a.header, *arrived, h.logger)
+		processMetrics.clock.observe(a.Header(), *arrived, h.logger)
 	}
 }
 
 // withheld replaces an answer that cannot be trusted. It may come from PayerMax
 // all the same, so the application must not take it for a refusal.
-func (a *answer) withheld(cause error) *refusal {
-	return &refusal{
+func withheld(a *reply.Answer, cause error) *reply.Refusal {
+	return &reply.Refusal{
 		Code: "CHECK_SIGN_ERROR",
 		Msg: "an answer arrived that is not verifiably PayerMax's answer to this call, so it was withheld; " +
 			"the outcome is unknown: query it before you send the request again",
-		status: http.StatusBadGateway, proxyError: "http_protocol_error", outcome: outcomeUnverified,
-		received: a.status, cause: cause,
+		Status: http.StatusBadGateway, ProxyError: "http_protocol_error", Outcome: reply.Unverified,
+		Received: a.Status, Cause: cause,
 	}
 }

@@ -27,6 +27,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
@@ -52,21 +53,21 @@ func words(cell string) []string {
 }
 
 // allRefusals makes every refusal that an application can get.
-func allRefusals() []*refusal {
-	refusals := []*refusal{
+func allRefusals() []*reply.Refusal {
+	refusals := []*reply.Refusal{
 		badRequest(""), notServed(&url.URL{}), notServed(&url.URL{Path: pathPrefix + "refund"}), methodNotAllowed(), tooLarge(0),
-		unsupportedMediaType(""), loopDetected(), signingFailed(nil), new(answer).withheld(nil), asRefusal(errors.New("x")),
+		unsupportedMediaType(""), loopDetected(), signingFailed(nil), withheld(new(reply.Answer), nil), reply.AsRefusal(errors.New("x")),
 		deniedAmount(validate.Violation{}), nothingSends(),
 	}
 	for _, status := range []int{http.StatusServiceUnavailable, http.StatusGatewayTimeout} {
-		refusals = append(refusals, (&answer{status: status}).byAnIntermediary())
+		refusals = append(refusals, byAnIntermediary(&reply.Answer{Status: status}))
 	}
 	exhausted := quota{rate: rate.NewLimiter(1, 0)}
-	refusals = append(refusals, asRefusal(exhausted.usedUp()), overloaded(), tooManyInFlight(), notSentInTime(errProcessEnds))
+	refusals = append(refusals, reply.AsRefusal(exhausted.usedUp()), overloaded(), tooManyInFlight(), notSentInTime(errProcessEnds))
 	stranger := &limits{callerID: "nobody"}
-	refusals = append(refusals, asRefusal(stranger.admit(new(call), caddy.NewReplacer())))
+	refusals = append(refusals, reply.AsRefusal(stranger.admit(new(call), caddy.NewReplacer())))
 
-	failed := func(connecting, written, handshakeFailed bool, a answer, err error) {
+	failed := func(connecting, written, handshakeFailed bool, a reply.Answer, err error) {
 		c := call{exchange: new(exchange)}
 		c.connecting.Store(connecting)
 		c.written.Store(written)
@@ -79,20 +80,20 @@ func allRefusals() []*refusal {
 		os.NewSyscallError("connect", syscall.ENETUNREACH), os.NewSyscallError("socket", syscall.EMFILE),
 		&net.OpError{Op: "remote error", Err: tls.AlertError(0)}, &connectRefused{407}, &connectRefused{403},
 	} {
-		failed(true, false, false, answer{}, err)
+		failed(true, false, false, reply.Answer{}, err)
 	}
-	failed(true, false, true, answer{}, errors.New("x"))
-	failed(false, false, false, answer{}, caddyhttp.Error(http.StatusServiceUnavailable, errors.New("x")))
-	failed(false, false, false, answer{}, errors.New("x"))
-	failed(true, true, false, answer{}, io.EOF)
-	failed(true, true, false, answer{}, os.ErrDeadlineExceeded)
-	failed(true, true, false, answer{}, &net.OpError{Op: "remote error", Err: tls.AlertError(0)})
-	failed(true, true, false, answer{}, errors.New("tls: bad record MAC"))
+	failed(true, false, true, reply.Answer{}, errors.New("x"))
+	failed(false, false, false, reply.Answer{}, caddyhttp.Error(http.StatusServiceUnavailable, errors.New("x")))
+	failed(false, false, false, reply.Answer{}, errors.New("x"))
+	failed(true, true, false, reply.Answer{}, io.EOF)
+	failed(true, true, false, reply.Answer{}, os.ErrDeadlineExceeded)
+	failed(true, true, false, reply.Answer{}, &net.OpError{Op: "remote error", Err: tls.AlertError(0)})
+	failed(true, true, false, reply.Answer{}, errors.New("tls: bad record MAC"))
 	for _, known := range protocolProblems {
-		failed(true, true, false, answer{}, errors.New(known.begins))
+		failed(true, true, false, reply.Answer{}, errors.New(known.begins))
 	}
-	failed(true, true, false, answer{status: 200}, http.ErrAbortHandler)
-	failed(true, true, false, answer{status: 200, tooLarge: true}, http.ErrAbortHandler)
+	failed(true, true, false, reply.Answer{Status: 200}, http.ErrAbortHandler)
+	failed(true, true, false, reply.Answer{Status: 200, TooLarge: true}, http.ErrAbortHandler)
 	return refusals
 }
 
@@ -104,17 +105,17 @@ func TestErrorsPageAnswers(t *testing.T) {
 	codes := make(map[string]bool)
 	for _, f := range allRefusals() {
 		codes[f.Code] = true
-		status := strconv.Itoa(f.status)
-		sent := map[bool]string{true: "no", false: "**unknown**"}[f.outcome == outcomeRefused || f.outcome == outcomeNotSent]
+		status := strconv.Itoa(f.Status)
+		sent := map[bool]string{true: "no", false: "**unknown**"}[f.Outcome == reply.Refused || f.Outcome == reply.NotSent]
 		var told bool
 		for i, row := range rows {
 			if slices.Contains(strings.Split(row[0], ", "), status) && slices.Equal(words(row[1]), []string{f.Code}) &&
-				slices.Contains(words(row[2]), f.proxyError) && row[4] == sent {
+				slices.Contains(words(row[2]), f.ProxyError) && row[4] == sent {
 				told = true
-				used[strconv.Itoa(i)+status], used[strconv.Itoa(i)+f.proxyError] = true, true
+				used[strconv.Itoa(i)+status], used[strconv.Itoa(i)+f.ProxyError] = true, true
 			}
 		}
-		assert.True(t, told, "the page has no row for %s %s, error=%s, sent: %s", status, f.Code, f.proxyError, sent)
+		assert.True(t, told, "the page has no row for %s %s, error=%s, sent: %s", status, f.Code, f.ProxyError, sent)
 	}
 	for i, row := range rows {
 		for _, word := range append(strings.Split(row[0], ", "), words(row[2])...) {
@@ -126,9 +127,9 @@ func TestErrorsPageAnswers(t *testing.T) {
 	for _, f := range []string{"NOTIFICATION_REFUSED", "NOTIFICATION_NOT_ACCEPTED"} {
 		codes[f] = true // which PayerMax gets
 	}
-	assert.Equal(t, writtenIn(t, codeWritten, "."), slices.Sorted(maps.Keys(codes)), "the codes in the code, and those made here")
+	assert.Equal(t, writtenIn(t, codeWritten, ".", "internal/reply"), slices.Sorted(maps.Keys(codes)), "the codes in the code, and those made here")
 	page := readPage(t, errorsPage)
-	for _, word := range slices.Concat(writtenIn(t, codeWritten, "."), writtenIn(t, proxyErrorWritten, ".")) {
+	for _, word := range slices.Concat(writtenIn(t, codeWritten, ".", "internal/reply"), writtenIn(t, proxyErrorWritten, ".", "internal/reply")) {
 		assert.True(t, strings.Contains(page, "`"+word+"`"), "the page lacks %s", word)
 	}
 }
@@ -167,8 +168,8 @@ func TestErrorsPageNotifications(t *testing.T) {
 
 // How the code writes the words that the page explains.
 var (
-	codeWritten       = regexp.MustCompile(`(?:\bCode: |\.Code = |clientError\([\w.]+, |denied\(\w+, [\w.]+, )"([A-Z_]+)"`)
-	proxyErrorWritten = regexp.MustCompile(`(?:proxyError: |\.proxyError = |\breturn )"([a-z]+_[a-z_]+)"`)
+	codeWritten       = regexp.MustCompile(`(?:\bCode: |\.Code = |ClientError\([\w.]+, |Denied\(\w+, [\w.]+, )"([A-Z_]+)"`)
+	proxyErrorWritten = regexp.MustCompile(`(?:[pP]roxyError: |\.ProxyError = |\breturn )"([a-z]+_[a-z_]+)"`)
 	ruleWritten       = regexp.MustCompile(`(?:\bRule: |\brule[A-Z]\w+ += |unknownMerchant\()"(\w+)"`)
 )
 
@@ -287,8 +288,10 @@ func TestErrorsPageEchoes(t *testing.T) {
 // The statuses that the page names are those that pass.
 func TestErrorsPageStatuses(t *testing.T) {
 	var list []string
-	for _, status := range passableStatuses {
-		list = append(list, strconv.Itoa(status))
+	for status := http.StatusOK; status < 600; status++ {
+		if (&reply.Answer{Status: status}).Whole("").Status == status {
+			list = append(list, strconv.Itoa(status))
+		}
 	}
 	last := len(list) - 1
 	assert.Contains(t, readPage(t, errorsPage), strings.Join(list[:last], ", ")+" or "+list[last]+",")

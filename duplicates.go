@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"sync"
 	"time"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/recent"
 )
 
 // maxAccepted is how many notifications are remembered at most.
@@ -24,13 +26,13 @@ const (
 // acceptedNotifications remembers, for a while, what the application accepted.
 type acceptedNotifications struct {
 	mutex    sync.Mutex
-	accepted *recent[notification, struct{}]
+	accepted *recent.Values[notification, struct{}]
 	underWay map[notification]struct{}
 }
 
 func newAcceptedNotifications(window time.Duration) *acceptedNotifications {
 	return &acceptedNotifications{
-		accepted: newRecent[notification, struct{}](window, maxAccepted),
+		accepted: recent.New[notification, struct{}](window, maxAccepted),
 		underWay: make(map[notification]struct{}),
 	}
 }
@@ -40,7 +42,7 @@ func newAcceptedNotifications(window time.Duration) *acceptedNotifications {
 func (s *acceptedNotifications) begin(id notification) delivery {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if _, ok := s.accepted.get(id); ok {
+	if _, ok := s.accepted.Get(id); ok {
 		return alreadyAccepted
 	}
 	if _, ok := s.underWay[id]; ok {
@@ -56,6 +58,6 @@ func (s *acceptedNotifications) end(id notification, accepted bool) {
 	defer s.mutex.Unlock()
 	delete(s.underWay, id)
 	if accepted {
-		s.accepted.put(id, struct{}{})
+		s.accepted.Put(id, struct{}{})
 	}
 }

@@ -42,6 +42,22 @@ var dataEchoes = map[string][]string{
 	"exchangeQuery":        {"outTradeNo"},
 }
 
+// requiredEchoes are those of them that PayerMax's tables require in an answer,
+// of the calls that change something. An answer that names some of them, but not
+// all, is the answer to another kind of call about the same order: one to a query,
+// say, that would pass for that to a refund.
+var requiredEchoes = map[string][]string{
+	"orderAndPay":        {"outTradeNo"},
+	"refund":             {"outRefundNo"},
+	"capture":            {"requestId", "outTradeNo"},
+	"cancel":             {"requestId", "outTradeNo"},
+	"createPaybylink":    {"merchantLinkId"},
+	"applyPaymentToken":  {"requestId"},
+	"subscriptionCreate": {"subscriptionRequestId"},
+	"paymentOrderPay":    {"outTradeNo"},
+	"exchange":           {"outTradeNo"},
+}
+
 // identifyingNames are the names by which an answer of the endpoint can say which
 // call it is for.
 func identifyingNames(endpoint string) envelope.Names {
@@ -55,13 +71,33 @@ func (c *call) contradiction(said *envelope.Answer) error {
 	if len(said.Claims) == 0 {
 		return nil
 	}
-	sent := envelope.ReadClaims(c.body, c.route.identifying)
+	sent := slices.DeleteFunc(envelope.ReadClaims(c.body, c.route.identifying), isAside)
 	for _, claim := range said.Claims {
 		if contradicts(claim, sent) {
 			return fmt.Errorf("the answer is for another call: its %s is not what was sent", claim.Name)
 		}
 	}
+	if !isSuccess(said.Code) || !slices.ContainsFunc(said.Claims, isOfData) {
+		return nil
+	}
+	for _, name := range requiredEchoes[c.route.name] {
+		isNamed := func(claim envelope.Claim) bool { return claim.Name == name }
+		if slices.ContainsFunc(sent, isNamed) && !slices.ContainsFunc(said.Claims, isNamed) {
+			return fmt.Errorf("the answer is for another kind of call: it lacks the %s of this one", name)
+		}
+	}
 	return nil
+}
+
+// isOfData reports whether a claim is one of those that stand in data.
+func isOfData(claim envelope.Claim) bool {
+	return claim.InData && !slices.Contains(envelopeEchoes, claim.Name)
+}
+
+// isAside reports whether a claim of the request is the application's own, in data,
+// about what the envelope says.
+func isAside(claim envelope.Claim) bool {
+	return claim.InData && slices.Contains(envelopeEchoes, claim.Name)
 }
 
 // contradicts reports whether the answer's claim is none of those that the

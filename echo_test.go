@@ -5,6 +5,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
 // What an answer says of its call must be what was sent.
@@ -34,7 +36,7 @@ func TestContradiction(t *testing.T) {
 		`{"code":"X","data":{"outTradeNo":"P1","merchantNo":202}}`:              "merchantNo",
 	} {
 		c := &call{route: route{identifying: identifyingNames("capture")}, exchange: &exchange{body: []byte(request)}}
-		said, err := (&answer{body: []byte(body)}).read(c.route.identifying)
+		said, err := (&reply.Answer{Body: []byte(body)}).Read(c.route.identifying)
 		require.NoError(t, err, body)
 		err = c.contradiction(said)
 		if names == "" {
@@ -46,10 +48,50 @@ func TestContradiction(t *testing.T) {
 	}
 }
 
-// The table of echoes is of endpoints that there are.
+// What the application says in data of its own about the merchant makes no answer
+// this call's.
+func TestOwnWordsInDataBindNothing(t *testing.T) {
+	c := &call{route: route{identifying: identifyingNames("orderAndPay")}, exchange: &exchange{body: []byte(
+		`{"appId":"app","merchantNo":"0202","data":{"outTradeNo":"P1","merchantNo":"999"}}`)}}
+	said, err := (&reply.Answer{Body: []byte(`{"code":"X","merchantNo":"999"}`)}).Read(c.route.identifying)
+	require.NoError(t, err)
+	assert.ErrorContains(t, c.contradiction(said), "its merchantNo is not what was sent")
+}
+
+// A success for another kind of call about the same order is not one for this.
+func TestAnswersToOtherKindsOfCalls(t *testing.T) {
+	for _, test := range []struct{ endpoint, request, answer, lacks string }{
+		{"refund", `{"outRefundNo":"R1","outTradeNo":"P1"}`, `{"outTradeNo":"P1","status":"SUCCESS"}`, "outRefundNo"},
+		{"refund", `{"outRefundNo":"R1","outTradeNo":"P1"}`, `{"outRefundNo":"R1","status":"REFUND_PENDING"}`, ""},
+		{"capture", `{"requestId":"C1","outTradeNo":"P1"}`, `{"outTradeNo":"P1","status":"SUCCESS"}`, "requestId"},
+		{"cancel", `{"requestId":"C1","outTradeNo":"P1"}`, `{"outTradeNo":"P1","status":"SUCCESS"}`, "requestId"},
+		{"cancel", `{"outTradeNo":"P1"}`, `{"outTradeNo":"P1","status":"SUCCESS"}`, ""}, // none was sent
+		{"orderAndPay", `{"outTradeNo":"P1"}`, `{"status":"SUCCESS"}`, ""},              // names nothing at all
+		{"orderQuery", `{"outTradeNo":"P1"}`, `{"outTradeNo":"P1"}`, ""},
+	} {
+		c := &call{
+			route:    route{endpoint: endpoint{name: test.endpoint}, identifying: identifyingNames(test.endpoint)},
+			exchange: &exchange{body: []byte(`{"appId":"app","data":` + test.request + `}`)},
+		}
+		said, err := (&reply.Answer{Body: []byte(`{"code":"APPLY_SUCCESS","data":` + test.answer + `}`)}).Read(c.route.identifying)
+		require.NoError(t, err)
+		err = c.contradiction(said)
+		if test.lacks == "" {
+			assert.NoError(t, err, "%s %s", test.endpoint, test.answer)
+			continue
+		}
+		assert.ErrorContains(t, err, "lacks the "+test.lacks, "%s %s", test.endpoint, test.answer)
+	}
+}
+
+// The tables of echoes are of endpoints that there are, and what is required is
+// among what is repeated.
 func TestEchoesAreOfEndpoints(t *testing.T) {
 	for name := range dataEchoes {
 		_, ok := lookupEndpoint(name)
 		assert.True(t, ok, name)
+	}
+	for name, required := range requiredEchoes {
+		assert.Subset(t, dataEchoes[name], required, name)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
 // statusClientClosedRequest is what Caddy records when the client went away.
@@ -19,50 +21,50 @@ const statusClientClosedRequest = 499
 // gateway may have received it: a payment that may have been made must not be
 // sent again blindly. The answer is what arrived of it; err is what the next
 // handler returned, if it returned at all.
-func (c *call) failed(ctx context.Context, a *answer, err error) *refusal {
-	f := &refusal{cause: c.cause(err), status: http.StatusBadGateway, proxyError: c.proxyError(ctx, a, err)}
-	switch f.proxyError {
+func (c *call) failed(ctx context.Context, a *reply.Answer, err error) *reply.Refusal {
+	f := &reply.Refusal{Cause: c.cause(err), Status: http.StatusBadGateway, ProxyError: c.proxyError(ctx, a, err)}
+	switch f.ProxyError {
 	case "connection_timeout", "dns_timeout", "http_response_timeout":
-		f.status = http.StatusGatewayTimeout
+		f.Status = http.StatusGatewayTimeout
 	}
 
 	if c.certainlyNotSent(err) {
-		f.outcome = outcomeNotSent
+		f.Outcome = reply.NotSent
 		f.Code = "SYSTEM_ERROR"
 		f.Msg = "PayerMax could not be reached; nothing was sent, so it is safe to try again"
 		if refused, ok := errors.AsType[caddyhttp.HandlerError](err); ok && refused.StatusCode == http.StatusServiceUnavailable {
-			f.status = http.StatusServiceUnavailable
-			f.header = http.Header{"Retry-After": {"1"}}
+			f.Status = http.StatusServiceUnavailable
+			f.Header = http.Header{"Retry-After": {"1"}}
 		}
 	} else {
-		f = unanswered(f.status, f.proxyError, f.cause)
+		f = unanswered(f.Status, f.ProxyError, f.Cause)
 	}
 	if errors.Is(ctx.Err(), context.Canceled) && !c.givenUp.Load() {
-		f.status = statusClientClosedRequest
+		f.Status = statusClientClosedRequest
 	}
 	return f
 }
 
 // unanswered says that the gateway may have received the call.
-func unanswered(status int, proxyError string, cause error) *refusal {
-	return &refusal{
+func unanswered(status int, proxyError string, cause error) *reply.Refusal {
+	return &reply.Refusal{
 		Code: "REQUEST_TIMEOUT",
 		Msg: "the request was sent to PayerMax but its answer did not arrive; " +
 			"the outcome is unknown: query it before you send the request again",
-		status: status, proxyError: proxyError, outcome: outcomeUnknown, cause: cause,
+		Status: status, ProxyError: proxyError, Outcome: reply.Unknown, Cause: cause,
 	}
 }
 
 // notSentInTime refuses a call that was given up before it was sent: its time is
 // over, the application has gone away, or the process ends.
-func notSentInTime(cause error) *refusal {
-	f := &refusal{
+func notSentInTime(cause error) *reply.Refusal {
+	f := &reply.Refusal{
 		Code: "SYSTEM_ERROR", Msg: "there was no time left to send the request; nothing was sent, so it is safe to try again",
-		status: http.StatusServiceUnavailable, proxyError: "proxy_internal_error", outcome: outcomeNotSent,
-		header: http.Header{"Retry-After": {"1"}}, cause: cause,
+		Status: http.StatusServiceUnavailable, ProxyError: "proxy_internal_error", Outcome: reply.NotSent,
+		Header: http.Header{"Retry-After": {"1"}}, Cause: cause,
 	}
 	if errors.Is(cause, context.Canceled) {
-		f.status, f.header = statusClientClosedRequest, nil
+		f.Status, f.Header = statusClientClosedRequest, nil
 	}
 	return f
 }
@@ -97,7 +99,7 @@ func (c *call) certainlyNotSent(err error) bool {
 }
 
 // proxyError names the failure by the error types of RFC 9209, section 2.3.
-func (c *call) proxyError(ctx context.Context, a *answer, err error) string {
+func (c *call) proxyError(ctx context.Context, a *reply.Answer, err error) string {
 	known, _ := findCause(err)
 	if cause := c.present().connectError.Load(); known == "" && cause != nil && !c.written.Load() {
 		known, _ = findCause(*cause)
@@ -108,7 +110,7 @@ func (c *call) proxyError(ctx context.Context, a *answer, err error) string {
 	switch {
 	case c.givenUp.Load():
 		return "connection_terminated"
-	case a.tooLarge:
+	case a.TooLarge:
 		return "http_response_body_size"
 	case known != "":
 		return known
@@ -119,7 +121,7 @@ func (c *call) proxyError(ctx context.Context, a *answer, err error) string {
 		return "connection_timeout"
 	case c.present().handshakeFailed.Load() && !c.written.Load():
 		return "tls_protocol_error"
-	case a.status != 0:
+	case a.Status != 0:
 		return "http_response_incomplete"
 	case c.written.Load() || errors.Is(err, io.EOF):
 		return "connection_terminated"

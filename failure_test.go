@@ -15,6 +15,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/assert"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
 // Whether a call was sent decides what the application may do next, so it is
@@ -27,7 +29,7 @@ func TestFailed(t *testing.T) {
 		name                string
 		connecting, written bool
 		handshakeFailed     bool
-		arrived             answer
+		arrived             reply.Answer
 		err                 error
 		status              int
 		code, proxyError    string
@@ -106,11 +108,11 @@ func TestFailed(t *testing.T) {
 			status: 504, code: "REQUEST_TIMEOUT", proxyError: "http_response_timeout",
 		},
 		{
-			name: "cut in the answer", connecting: true, written: true, arrived: answer{status: 200}, err: http.ErrAbortHandler,
+			name: "cut in the answer", connecting: true, written: true, arrived: reply.Answer{Status: 200}, err: http.ErrAbortHandler,
 			status: 502, code: "REQUEST_TIMEOUT", proxyError: "http_response_incomplete",
 		},
 		{
-			name: "endless answer", connecting: true, written: true, arrived: answer{status: 200, tooLarge: true}, err: http.ErrAbortHandler,
+			name: "endless answer", connecting: true, written: true, arrived: reply.Answer{Status: 200, TooLarge: true}, err: http.ErrAbortHandler,
 			status: 502, code: "REQUEST_TIMEOUT", proxyError: "http_response_body_size",
 		},
 		{
@@ -124,10 +126,10 @@ func TestFailed(t *testing.T) {
 			c.written.Store(test.written)
 			c.handshakeFailed.Store(test.handshakeFailed)
 			f := c.failed(context.Background(), &test.arrived, test.err)
-			assert.Equal(t, test.status, f.status)
+			assert.Equal(t, test.status, f.Status)
 			assert.Equal(t, test.code, f.Code)
-			assert.Equal(t, test.proxyError, f.proxyError)
-			assert.Equal(t, test.code == "SYSTEM_ERROR", f.outcome == outcomeNotSent)
+			assert.Equal(t, test.proxyError, f.ProxyError)
+			assert.Equal(t, test.code == "SYSTEM_ERROR", f.Outcome == reply.NotSent)
 		})
 	}
 }
@@ -141,8 +143,8 @@ func TestFailedByContext(t *testing.T) {
 	c := call{exchange: new(exchange)}
 	c.connecting.Store(true)
 	c.written.Store(true)
-	assert.Equal(t, http.StatusGatewayTimeout, c.failed(late, &answer{status: 200}, http.ErrAbortHandler).status)
-	assert.Equal(t, statusClientClosedRequest, c.failed(gone, &answer{}, nil).status)
+	assert.Equal(t, http.StatusGatewayTimeout, c.failed(late, &reply.Answer{Status: 200}, http.ErrAbortHandler).Status)
+	assert.Equal(t, statusClientClosedRequest, c.failed(gone, &reply.Answer{}, nil).Status)
 }
 
 // The reverse proxy hides why it could not connect; the trace knows.
@@ -150,8 +152,8 @@ func TestFailedByConnectError(t *testing.T) {
 	c := call{exchange: new(exchange)}
 	c.watch().GetConn("")
 	c.watch().ConnectDone("tcp", "", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)})
-	f := c.failed(context.Background(), &answer{}, errors.New("opaque"))
-	assert.Equal(t, "connection_refused", f.proxyError)
+	f := c.failed(context.Background(), &reply.Answer{}, errors.New("opaque"))
+	assert.Equal(t, "connection_refused", f.ProxyError)
 }
 
 // Which address of several was tried in vain does not matter once one has
@@ -165,9 +167,9 @@ func TestFailedAfterConnecting(t *testing.T) {
 	watch.ConnectDone("tcp", "", os.NewSyscallError("connect", syscall.EHOSTUNREACH))
 	late, cancel := context.WithDeadline(context.Background(), time.Now())
 	defer cancel()
-	f := c.failed(late, &answer{}, context.DeadlineExceeded)
-	assert.Equal(t, "connection_timeout", f.proxyError)
-	assert.Equal(t, outcomeNotSent, f.outcome)
+	f := c.failed(late, &reply.Answer{}, context.DeadlineExceeded)
+	assert.Equal(t, "connection_timeout", f.ProxyError)
+	assert.Equal(t, reply.NotSent, f.Outcome)
 }
 
 // Of several addresses, the log names what is wrong with each, as far as is known.
@@ -175,6 +177,6 @@ func TestFailedNamesSeveralCauses(t *testing.T) {
 	c := call{exchange: new(exchange)}
 	c.watch().GetConn("")
 	c.watch().ConnectDone("tcp", "", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)})
-	f := c.failed(context.Background(), &answer{}, context.DeadlineExceeded)
-	assert.EqualError(t, f.cause, "context deadline exceeded: dial: connect: connection refused")
+	f := c.failed(context.Background(), &reply.Answer{}, context.DeadlineExceeded)
+	assert.EqualError(t, f.Cause, "context deadline exceeded: dial: connect: connection refused")
 }

@@ -24,6 +24,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -92,7 +93,7 @@ func FuzzHandler(f *testing.F) {
 			t.Fatal(err)
 		}
 		if w.Code != http.StatusOK {
-			var said refusal
+			var said reply.Refusal
 			if err := json.Unmarshal(w.Body.Bytes(), &said); err != nil || said.Code == "" || said.Msg == "" || calls > 0 {
 				t.Fatalf("%d calls, and the refusal is %s", calls, w.Body)
 			}

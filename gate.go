@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -127,9 +128,9 @@ func (g *gate) sign(ctx context.Context, key keys.Key, body []byte, maxWait time
 }
 
 // overloaded refuses a request that there is no time for.
-func overloaded() *refusal {
-	f := denied(limitOverload, http.StatusServiceUnavailable, "SYSTEM_ERROR",
+func overloaded() *reply.Refusal {
+	f := reply.Denied(limitOverload, http.StatusServiceUnavailable, "SYSTEM_ERROR",
 		"the sidecar has more requests than it can sign; nothing was sent, so it is safe to try again")
-	f.header = http.Header{"Retry-After": {"1"}}
+	f.Header = http.Header{"Retry-After": {"1"}}
 	return f
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/recent"
 )
 
 const (
@@ -23,24 +24,25 @@ const (
 // two users would share a session, and one could pay with the other's cards.
 type givenAnswers struct {
 	mutex sync.Mutex
-	given *recent[[sha256.Size]byte, [sha256.Size]byte]
+	given *recent.Values[[sha256.Size]byte, [sha256.Size]byte]
 }
 
 func newGivenAnswers() *givenAnswers {
-	return &givenAnswers{given: newRecent[[sha256.Size]byte, [sha256.Size]byte](givenWindow, maxGiven)}
+	return &givenAnswers{given: recent.New[[sha256.Size]byte, [sha256.Size]byte](givenWindow, maxGiven)}
 }
 
 // toOneUserOnly reports whether the answer may be given to the user that the
 // request is for: nobody else got these very bytes before. From now on nobody
-// else will.
+// else will. A request that names no user could be anybody's.
 func (g *givenAnswers) toOneUserOnly(answer, request []byte) bool {
-	body, user := sha256.Sum256(answer), userOf(request)
+	body := sha256.Sum256(answer)
+	user, isNamed := userOf(request)
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
-	if owner, ok := g.given.get(body); ok && owner != user {
+	if owner, ok := g.given.Get(body); ok && (owner != user || !isNamed) {
 		return false
 	}
-	g.given.put(body, user)
+	g.given.Put(body, user)
 	return true
 }
 
@@ -52,17 +54,18 @@ var (
 )
 
 // userOf identifies the user that a request is for, whatever the order of its
-// members.
-func userOf(request []byte) [sha256.Size]byte {
+// members, and reports whether the request names one.
+func userOf(request []byte) (user [sha256.Size]byte, isNamed bool) {
 	claims := envelope.ReadClaims(request, userNames)
 	text := make([]byte, 0, 256) // which needs no allocation, as a rule
 	for _, name := range userMembers {
 		for _, claim := range claims {
 			if claim.Name == name {
+				isNamed = isNamed || name == "userId"
 				text = append(append(text, name...), ' ')
 				text = append(strconv.AppendQuote(text, claim.Text), '\n')
 			}
 		}
 	}
-	return sha256.Sum256(text)
+	return sha256.Sum256(text), isNamed
 }

@@ -20,7 +20,7 @@ func sessionCallOf(merchantNo, userID string) []byte {
 func TestGivenAnswers(t *testing.T) {
 	g := newGivenAnswers()
 	now := time.Now()
-	g.given.now = func() time.Time { return now }
+	g.given.Now = func() time.Time { return now }
 	for _, test := range []struct {
 		name, answer, request string
 		want                  bool
@@ -32,6 +32,8 @@ func TestGivenAnswers(t *testing.T) {
 		{"a user of another case", "A", string(sessionCallOf("1", "Anna")), false},
 		{"nobody", "A", `{"appId":"app","merchantNo":"1","data":{}}`, false},
 		{"another merchant's user of that name", "A", string(sessionCallOf("2", "anna")), false},
+		{"nobody with an answer of the own", "N", `{"appId":"app","merchantNo":"1","data":{}}`, true},
+		{"nobody again, who may be somebody else", "N", `{"appId":"app","merchantNo":"1","data":{"userId":null}}`, false},
 		{"another user with an answer of the own", "B", string(sessionCallOf("1", "berta")), true},
 		{"the first user again", "A", string(sessionCallOf("1", "anna")), true},
 	} {
@@ -46,8 +48,7 @@ func TestGivenAnswers(t *testing.T) {
 	for i := range maxGiven + 100 {
 		g.toOneUserOnly(fmt.Append(nil, i), sessionCallOf("1", "anna"))
 	}
-	assert.Len(t, g.given.entries, maxGiven)
-	assert.Equal(t, maxGiven, g.given.order.Len())
+	assert.Equal(t, maxGiven, g.given.Len())
 }
 
 // Of many users who get the same answer at the same time, one may have it.

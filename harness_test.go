@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 )
@@ -109,11 +110,11 @@ func unreachable(t *testing.T) caddyhttp.HandlerFunc {
 }
 
 // refusalOf decodes an answer of the sidecar's own.
-func refusalOf(t *testing.T, w *httptest.ResponseRecorder) refusal {
+func refusalOf(t *testing.T, w *httptest.ResponseRecorder) reply.Refusal {
 	t.Helper()
 	require.Equal(t, "application/json", w.Header().Get("Content-Type"))
 	require.True(t, strings.HasPrefix(w.Header().Get("Proxy-Status"), "caddy-payermax; error="), w.Header().Get("Proxy-Status"))
-	var f refusal
+	var f reply.Refusal
 	decoder := json.NewDecoder(bytes.NewReader(w.Body.Bytes()))
 	decoder.DisallowUnknownFields()
 	require.NoError(t, decoder.Decode(&f))

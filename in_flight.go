@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
 // What the default of max_in_flight is derived from.
@@ -112,10 +113,10 @@ func (o *occupancy) Collect(collected chan<- prometheus.Metric) {
 }
 
 // tooManyInFlight refuses a request that there is no memory for.
-func tooManyInFlight() *refusal {
-	f := denied(limitInFlight, http.StatusServiceUnavailable, "SYSTEM_ERROR",
+func tooManyInFlight() *reply.Refusal {
+	f := reply.Denied(limitInFlight, http.StatusServiceUnavailable, "SYSTEM_ERROR",
 		"the sidecar has as many calls in flight as max_in_flight allows; nothing was sent, so it is safe to try again")
-	f.header = http.Header{"Retry-After": {"1"}}
+	f.Header = http.Header{"Retry-After": {"1"}}
 	return f
 }
 

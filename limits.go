@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"golang.org/x/time/rate"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
@@ -174,11 +175,11 @@ func (l *limits) admit(c *call, repl *caddy.Replacer) error {
 	id, err := repl.ReplaceOrErr(l.callerID, true, true)
 	known, ok := l.callers[id]
 	if err != nil || !ok {
-		return denied(limitCaller, http.StatusForbidden, "CALLER_NOT_ALLOWED",
+		return reply.Denied(limitCaller, http.StatusForbidden, "CALLER_NOT_ALLOWED",
 			"the sidecar does not know this caller; authenticate, or have the operator add it to the callers")
 	}
 	if known.endpoints != nil && !known.endpoints[c.route.name] {
-		return denied(limitEndpoint, http.StatusForbidden, "CALLER_NOT_ALLOWED",
+		return reply.Denied(limitEndpoint, http.StatusForbidden, "CALLER_NOT_ALLOWED",
 			c.route.name+" is not among the endpoints that this caller may use; the operator can add it")
 	}
 	c.caller = known
@@ -277,9 +278,9 @@ func (t taken) giveBack() {
 
 // usedUp refuses a request beyond the rate.
 func (q *quota) usedUp() error {
-	f := denied(limitRate, http.StatusTooManyRequests, "TOO_MANY_REQUEST",
+	f := reply.Denied(limitRate, http.StatusTooManyRequests, "TOO_MANY_REQUEST",
 		"more requests per second than this sidecar signs; nothing was sent, so it is safe to try again later")
-	f.header = http.Header{"Retry-After": {strconv.Itoa(max(1, int(math.Ceil(1/float64(q.rate.Limit())))))}}
+	f.Header = http.Header{"Retry-After": {strconv.Itoa(max(1, int(math.Ceil(1/float64(q.rate.Limit())))))}}
 	return f
 }
 
@@ -293,16 +294,8 @@ const (
 	limitInFlight = "in_flight"
 )
 
-// denied refuses what a limit does not allow.
-func denied(limit string, status int, code, msg string) *refusal {
-	return &refusal{
-		Code: code, Msg: msg, limit: limit,
-		status: status, proxyError: "http_request_denied", outcome: outcomeRefused,
-	}
-}
-
-func deniedAmount(v validate.Violation) *refusal {
-	f := denied(limitAmount, http.StatusForbidden, "AMOUNT_LIMIT_MAXIMUM", v.Message)
+func deniedAmount(v validate.Violation) *reply.Refusal {
+	f := reply.Denied(limitAmount, http.StatusForbidden, "AMOUNT_LIMIT_MAXIMUM", v.Message)
 	f.Errors = []validate.Violation{v}
 	return f
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
@@ -175,6 +176,6 @@ func (m *merchants) choose(r *http.Request, request *envelope.Envelope) (*mercha
 		"merchantNo is none of the merchants that this sidecar signs for, or not for this caller; check the number")
 }
 
-func unknownMerchant(rule, message string) *refusal {
+func unknownMerchant(rule, message string) *reply.Refusal {
 	return invalid([]validate.Violation{{Field: "/merchantNo", Row: "merchantNo", Rule: rule, Message: message}})
 }

@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 )
 
@@ -85,6 +86,29 @@ func (m *metrics) collectors() []prometheus.Collector {
 		m.answers, m.codes, m.violations, m.limits, m.shadow, m.notifications,
 		m.lastSuccess, m.clock, m.sandboxes,
 	)
+}
+
+// errorLabel is the error type of a refusal as a label, so that there are as many
+// values as RFC 9209 has names; "" if there is no refusal.
+func errorLabel(refused *reply.Refusal) string {
+	switch {
+	case refused == nil:
+		return ""
+	case !reply.IsProxyError(refused.ProxyError):
+		return other
+	}
+	return refused.ProxyError
+}
+
+// likelyErrors are those whose series begin at zero, by outcome: the ones that are
+// to be expected of a healthy setup on a bad day.
+var likelyErrors = map[reply.Outcome][]string{
+	reply.Answered:   {""},
+	reply.Unsigned:   {""},
+	reply.Refused:    {"http_request_error"},
+	reply.NotSent:    {"connection_refused", "connection_timeout", "dns_error", "tls_certificate_error", "proxy_internal_error"},
+	reply.Unknown:    {"http_response_timeout", "connection_terminated"},
+	reply.Unverified: {"http_protocol_error"},
 }
 
 // announce makes the series that alerts are about begin at zero, so that the

@@ -19,6 +19,8 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/adminendpoint"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/modules/handover"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
@@ -216,7 +218,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	endWithServer(ctx)
 	inFlight.setBound(h, h.MaxInFlight)
 	processMetrics.sandboxes.add(h.sandboxAnswers)
-	warnOfAdminEndpoint(ctx, h.logger)
+	adminendpoint.Warn(ctx, h.logger)
 	processMetrics.announce(h.routes)
 	for _, m := range h.merchants.all() {
 		h.use(ctx, m)
@@ -287,22 +289,22 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	defer end()
 	c.end, r = end, r.WithContext(ctx)
 	answer, err := h.perform(c, w, r, next)
-	refused := asRefusal(err)
+	refused := reply.AsRefusal(err)
 	if refused != nil {
-		answer = refused.answer()
+		answer = refused.Answer()
 		if !c.bodyRead && r.ContentLength != 0 {
 			// Or the server would wait for the body before it sends this answer.
-			answer.header.Set("Connection", "close")
+			answer.Header().Set("Connection", "close")
 		}
 	}
 	if c.sandbox {
-		markSandbox(answer.header)
+		markSandbox(answer.Header())
 	}
-	answer.header.Set(requestIDHeader, c.id)
+	answer.Header().Set(requestIDHeader, c.id)
 	// Before the answer is written: an application that takes its time to read it,
 	// or never does, must not keep a call that was made out of the log.
 	h.record(r, c, answer, refused)
-	answer.write(w)
+	answer.Send(w)
 	if c.givenUp.Load() {
 		_ = http.NewResponseController(w).Flush() // while there is time
 	}
@@ -318,7 +320,7 @@ func (c *call) leave() {
 }
 
 // perform is the story of one request.
-func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (*answer, error) {
+func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (*reply.Answer, error) {
 	var err error
 	if c.route, err = h.match(r); err != nil {
 		return nil, err
@@ -354,7 +356,7 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 	if err == nil && h.hasSwitched(c) {
 		return h.tryNextKey(c, answer, request, r, next), nil
 	}
-	if asRefusal(err).neverLeft() {
+	if reply.AsRefusal(err).NeverLeft() {
 		taken.giveBack()
 	}
 	return answer, err
@@ -362,7 +364,7 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 
 // exchange signs the request with the key, sends it and returns the answer if
 // it can be trusted. It fills the call's present exchange, which must be new.
-func (h *Handler) exchange(c *call, key keys.Key, request *envelope.Envelope, r *http.Request, next caddyhttp.Handler) (*answer, error) {
+func (h *Handler) exchange(c *call, key keys.Key, request *envelope.Envelope, r *http.Request, next caddyhttp.Handler) (*reply.Answer, error) {
 	c.sign = func(ctx context.Context) error { return h.sign(ctx, c, key, request) }
 	if err := c.sign(r.Context()); err != nil {
 		return nil, err
@@ -372,41 +374,6 @@ func (h *Handler) exchange(c *call, key keys.Key, request *envelope.Envelope, r 
 		return nil, err
 	}
 	return h.check(c, answer)
-}
-
-// sign fills the envelope and signs exactly the bytes that will be sent.
-// requestTime is stamped here, as late as possible, and anew for each attempt:
-// PayerMax accepts it for two minutes.
-func (h *Handler) sign(ctx context.Context, c *call, key keys.Key, request *envelope.Envelope) (err error) {
-	ctx, span := c.startSpan(ctx, "sign")
-	defer func() { endSpan(span, err) }()
-
-	if c.authToken, err = c.merchant.expandAuthToken(replacer(ctx)); err != nil {
-		return signingFailed(err)
-	}
-	identity := c.merchant.identity
-	identity.Version = c.route.version
-	identity.KeyVersion = c.keys.KeyVersion
-	c.fingerprint, c.requestTime = key.Fingerprint, h.now()
-	c.body = request.Fill(identity, c.requestTime)
-
-	began := time.Now()
-	c.signature, err = h.gate.sign(ctx, key, c.body, time.Duration(h.MaxWait))
-	c.signing = time.Since(began)
-	observe(c.trace, processMetrics.signing.WithLabelValues(key.Source), c.signing.Seconds())
-	if err != nil {
-		return signingFailed(err)
-	}
-	c.noteSent()
-	return nil
-}
-
-// now is the time to stamp a request with.
-func (h *Handler) now() time.Time {
-	if h.FollowGatewayClock {
-		return processMetrics.clock.gatewayTime()
-	}
-	return time.Now()
 }
 
 // replacer returns the placeholders of a request.

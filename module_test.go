@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -195,8 +196,8 @@ func TestServeHTTPWithoutSignature(t *testing.T) {
 
 // A key that lives elsewhere says when to try again.
 func TestServeHTTPRetryAfter(t *testing.T) {
-	assert.Equal(t, []string{"3"}, signingFailed(fmt.Errorf("signing: %w", away{})).header["Retry-After"])
-	assert.Equal(t, []string{"1"}, signingFailed(errors.New("x")).header["Retry-After"])
+	assert.Equal(t, []string{"3"}, signingFailed(fmt.Errorf("signing: %w", away{})).Header["Retry-After"])
+	assert.Equal(t, []string{"1"}, signingFailed(errors.New("x")).Header["Retry-After"])
 }
 
 type away struct{}
@@ -218,7 +219,7 @@ func TestServeHTTPWhenNextFails(t *testing.T) {
 		"in the middle":          func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(200); panic(http.ErrAbortHandler) },
 		"with an interim answer": func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(103); return nil },
 		"with more than is taken": func(w http.ResponseWriter, _ *http.Request) error {
-			_, err := w.Write(make([]byte, maxAnswerSize+1))
+			_, err := w.Write(make([]byte, reply.MaxAnswerSize+1))
 			return err
 		},
 	} {

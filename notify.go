@@ -17,7 +17,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/adminendpoint"
 	"github.com/caddy-payermax/caddy-payermax/internal/confinement"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/modules/handover"
 	"github.com/caddy-payermax/caddy-payermax/signer"
@@ -144,7 +146,7 @@ func (n *Notify) Provision(ctx caddy.Context) error {
 	if n.Duplicates > 0 {
 		n.seen = newAcceptedNotifications(time.Duration(n.Duplicates))
 	}
-	warnOfAdminEndpoint(ctx, n.logger)
+	adminendpoint.Warn(ctx, n.logger)
 	go n.keyring.Watch(ctx)
 	return nil
 }
@@ -342,8 +344,8 @@ func (f *notificationRefusal) write(w http.ResponseWriter, r *http.Request) erro
 	if f.status != http.StatusForbidden && r.ContentLength != 0 {
 		w.Header().Set("Connection", "close") // or the server would wait for the body
 	}
-	refused := &refusal{Code: "NOTIFICATION_REFUSED", Msg: f.msg, status: f.status, proxyError: "http_request_denied"}
-	refused.answer().write(w)
+	refused := &reply.Refusal{Code: "NOTIFICATION_REFUSED", Msg: f.msg, Status: f.status, ProxyError: "http_request_denied"}
+	refused.Answer().Send(w)
 	return nil
 }
 

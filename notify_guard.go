@@ -8,6 +8,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
 func init() {
@@ -43,11 +45,11 @@ func (*NotifyGuard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 	if !isVerified(r.Context()) {
 		r = withoutProof(r)
 	}
-	seen := newWitness(w)
-	if err := next.ServeHTTP(seen, r); err != nil || seen.status != 0 {
+	seen := reply.NewWitness(w)
+	if err := next.ServeHTTP(seen, r); err != nil || seen.Status() != 0 {
 		return err
 	}
-	clientError(http.StatusNotFound, "NOT_FOUND", "there is nothing here").answer().write(w)
+	reply.ClientError(http.StatusNotFound, "NOT_FOUND", "there is nothing here").Answer().Send(w)
 	return nil
 }
 

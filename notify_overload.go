@@ -1,21 +1,25 @@
 package payermax
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+)
 
 // turnAway refuses a notification that there is no memory for. PayerMax delivers it
 // again.
 func (n *Notify) turnAway(w http.ResponseWriter, r *http.Request) error {
 	n.record(notifyOverload, 0, http.StatusServiceUnavailable)
-	refused := &refusal{
+	refused := &reply.Refusal{
 		Code: "NOTIFICATION_REFUSED", Msg: "the sidecar has as many requests in flight as its memory allows; deliver the notification again",
-		status: http.StatusServiceUnavailable, proxyError: "http_request_denied",
-		header: http.Header{"Retry-After": {"1"}},
+		Status: http.StatusServiceUnavailable, ProxyError: "http_request_denied",
+		Header: http.Header{"Retry-After": {"1"}},
 	}
-	answer := refused.answer()
+	answer := refused.Answer()
 	if !discard(w, r) {
-		answer.header.Set("Connection", "close")
+		answer.Header().Set("Connection", "close")
 	}
-	answer.write(w)
+	answer.Send(w)
 	return nil
 }
 

@@ -237,7 +237,7 @@ func TestNotifyDuplicates(t *testing.T) {
 			deliver(t, n, notify(t, other), accepting(&count))
 			assert.Equal(t, 5, count)
 
-			n.seen.accepted.now = func() time.Time { return time.Now().Add(2 * time.Hour) }
+			n.seen.accepted.Now = func() time.Time { return time.Now().Add(2 * time.Hour) }
 			deliver(t, n, notify(t, paymentNotification), accepting(&count))
 			assert.Equal(t, 6, count, "the window is over")
 		})
@@ -280,8 +280,7 @@ func TestNotifyDuplicates(t *testing.T) {
 			require.Equal(t, isNew, s.begin(id))
 			s.end(id, true)
 		}
-		assert.Len(t, s.accepted.entries, maxAccepted)
-		assert.Equal(t, maxAccepted, s.accepted.order.Len())
+		assert.Equal(t, maxAccepted, s.accepted.Len())
 		assert.Empty(t, s.underWay)
 	})
 }

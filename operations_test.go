@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
 const operationsPage = "docs/operations.md"
@@ -84,7 +85,7 @@ func TestOperationsMetrics(t *testing.T) {
 func TestOperationsValues(t *testing.T) {
 	page := readPage(t, operationsPage)
 	values := []string{
-		string(outcomeAnswered), string(outcomeUnsigned), string(outcomeRefused), string(outcomeNotSent), string(outcomeUnknown), string(outcomeUnverified),
+		string(reply.Answered), string(reply.Unsigned), string(reply.Refused), string(reply.NotSent), string(reply.Unknown), string(reply.Unverified),
 		limitEndpoint, limitCaller, limitAmount, limitRate, shadowAgree, shadowDisagree, shadowUnsigned, other,
 	}
 	values = slices.Concat(values, slices.Collect(maps.Values(answerResults)), notificationResults)
@@ -120,7 +121,7 @@ func loggedFields(t *testing.T) []string {
 	var names []string
 	for _, declared := range file.Decls {
 		method, ok := declared.(*ast.FuncDecl)
-		if !ok || method.Name.Name != "MarshalLogObject" && method.Name.Name != "log" {
+		if !ok || method.Name.Name != "MarshalLogObject" && method.Name.Name != "addRefusal" {
 			continue
 		}
 		ast.Inspect(method, func(node ast.Node) bool {

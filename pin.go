@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
 // foreignFields could make of a call something else than what was signed: another
@@ -46,7 +48,7 @@ func (c *call) describe(header http.Header) {
 		{"Accept-Encoding", "identity"}, // what PayerMax signs is the plain body
 		{"Content-Length", strconv.Itoa(len(c.body))},
 		{"Content-Type", "application/json"},
-		{"User-Agent", proxyName}, // by which a sidecar knows that it is called by one
+		{"User-Agent", reply.ProxyName}, // by which a sidecar knows that it is called by one
 	}
 	values := make([]string, len(fields))
 	for i, field := range fields {

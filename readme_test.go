@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/time/rate"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
@@ -36,11 +37,11 @@ func TestReadmeTables(t *testing.T) {
 	for _, name := range append([]string{"gateway"}, handlerOptions.Names()...) {
 		assert.Contains(t, string(readme), "`"+name+"`")
 	}
-	for _, f := range []*refusal{
-		notServed(&url.URL{}), notServed(&url.URL{Path: pathPrefix + "refund"}), methodNotAllowed(), badRequest(""), tooLarge(0), unsupportedMediaType(""), loopDetected(), signingFailed(nil), new(answer).withheld(nil), asRefusal(errors.New("")),
-		deniedAmount(validate.Violation{}), (&quota{rate: rate.NewLimiter(0, 0)}).usedUp().(*refusal), (&limits{callerID: "{none}"}).admit(&call{}, caddy.NewReplacer()).(*refusal),
-		(&call{exchange: new(exchange)}).failed(t.Context(), &answer{}, nil),
+	for _, f := range []*reply.Refusal{
+		notServed(&url.URL{}), notServed(&url.URL{Path: pathPrefix + "refund"}), methodNotAllowed(), badRequest(""), tooLarge(0), unsupportedMediaType(""), loopDetected(), signingFailed(nil), withheld(new(reply.Answer), nil), reply.AsRefusal(errors.New("")),
+		deniedAmount(validate.Violation{}), (&quota{rate: rate.NewLimiter(0, 0)}).usedUp().(*reply.Refusal), (&limits{callerID: "{none}"}).admit(&call{}, caddy.NewReplacer()).(*reply.Refusal),
+		(&call{exchange: new(exchange)}).failed(t.Context(), &reply.Answer{}, nil),
 	} {
-		assert.Regexp(t, `\| [\d, ]*`+strconv.Itoa(f.status)+`[\d, ]* \| `+"`"+f.Code+"`", string(readme))
+		assert.Regexp(t, `\| [\d, ]*`+strconv.Itoa(f.Status)+`[\d, ]* \| `+"`"+f.Code+"`", string(readme))
 	}
 }

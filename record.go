@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
@@ -19,16 +20,13 @@ import (
 const requestIDHeader = "Payermax-Request-Id"
 
 // record sets the placeholders, counts the call and writes its one log line.
-func (h *Handler) record(r *http.Request, c *call, a *answer, refused *refusal) {
+func (h *Handler) record(r *http.Request, c *call, a *reply.Answer, refused *reply.Refusal) {
 	if !c.recorded.CompareAndSwap(false, true) {
 		return // the process ends, and recordCutOff was faster
 	}
-	ended := outcomeAnswered
-	switch {
-	case refused != nil:
-		ended = refused.outcome
-	case a.rewritten:
-		ended = outcomeUnsigned
+	ended := a.Outcome()
+	if refused != nil {
+		ended = refused.Outcome
 	}
 	placeholders := replacer(r.Context())
 	placeholders.Set("payermax.endpoint", c.route.name)
@@ -45,7 +43,7 @@ func (h *Handler) record(r *http.Request, c *call, a *answer, refused *refusal) 
 
 // addToAccessLog adds the call's fields to the server's access log, if it has one:
 // they take a kilobyte.
-func (c *call) addToAccessLog(ctx context.Context, ended outcome) {
+func (c *call) addToAccessLog(ctx context.Context, ended reply.Outcome) {
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if server == nil || server.Logs == nil {
 		return
@@ -57,13 +55,13 @@ func (c *call) addToAccessLog(ctx context.Context, ended outcome) {
 }
 
 // count adds the call to the metrics.
-func (c *call) count(ended outcome, refused *refusal) {
+func (c *call) count(ended reply.Outcome, refused *reply.Refusal) {
 	endpoint := c.route.name
 	if endpoint == "" {
 		endpoint = other
 	}
 	m := processMetrics
-	m.requests.WithLabelValues(endpoint, string(ended), refused.label()).Inc()
+	m.requests.WithLabelValues(endpoint, string(ended), errorLabel(refused)).Inc()
 	observe(c.trace, m.duration.WithLabelValues(endpoint), time.Since(c.received).Seconds())
 	m.requestBytes.WithLabelValues(endpoint).Add(float64(len(c.body)))
 	for _, v := range c.warned {
@@ -72,8 +70,8 @@ func (c *call) count(ended outcome, refused *refusal) {
 	if refused == nil {
 		return
 	}
-	if refused.limit != "" {
-		m.limits.WithLabelValues(refused.limit).Inc()
+	if refused.Limit != "" {
+		m.limits.WithLabelValues(refused.Limit).Inc()
 		return
 	}
 	for _, v := range refused.Errors {
@@ -85,9 +83,9 @@ func (c *call) count(ended outcome, refused *refusal) {
 // what was sent, by its digest, and nothing that stood in it.
 type line struct {
 	*call
-	ended   outcome
-	answer  *answer
-	refused *refusal // nil if the answer is the gateway's
+	ended   reply.Outcome
+	answer  *reply.Answer
+	refused *reply.Refusal // nil if the answer is the gateway's
 }
 
 // MarshalLogObject adds the fields. A slice of them would be the largest
@@ -96,7 +94,7 @@ func (l *line) MarshalLogObject(log zapcore.ObjectEncoder) error {
 	log.AddString("request_id", l.id)
 	log.AddString("payermax.endpoint", l.route.name)
 	log.AddString("payermax.outcome", string(l.ended))
-	log.AddInt("status", l.answer.status)
+	log.AddInt("status", l.answer.Status)
 	log.AddDuration("duration", time.Since(l.received))
 	if l.merchant != nil {
 		log.AddString("app_id", l.merchant.identity.AppID)
@@ -119,8 +117,8 @@ func (l *line) MarshalLogObject(log zapcore.ObjectEncoder) error {
 		log.AddString("gateway_code", knownCode(l.gatewayCode))
 		log.AddString("answer", answerResults[l.found])
 		if l.refused == nil {
-			log.AddInt("answer_bytes", len(l.answer.body))
-			log.AddString("answer_sha256", digest(l.answer.body))
+			log.AddInt("answer_bytes", len(l.answer.Body))
+			log.AddString("answer_sha256", digest(l.answer.Body))
 		}
 	}
 	if l.shadow != "" {
@@ -130,21 +128,22 @@ func (l *line) MarshalLogObject(log zapcore.ObjectEncoder) error {
 		zap.Strings("warned", brokenRules(l.warned)).AddTo(log)
 	}
 	if l.refused != nil {
-		l.refused.log(log)
+		l.addRefusal(log)
 	}
 	return nil
 }
 
-// log adds why the application was refused.
-func (f *refusal) log(log zapcore.ObjectEncoder) {
+// addRefusal adds why the application was refused.
+func (l *line) addRefusal(log zapcore.ObjectEncoder) {
+	f := l.refused
 	log.AddString("code", f.Code)
-	log.AddString("error", f.proxyError)
-	if f.received != 0 {
-		log.AddInt("received_status", f.received)
+	log.AddString("error", f.ProxyError)
+	if f.Received != 0 {
+		log.AddInt("received_status", f.Received)
 	}
 	zap.Strings("rules", brokenRules(f.Errors)).AddTo(log)
-	if f.cause != nil && f.outcome != outcomeRefused {
-		zap.NamedError("cause", f.cause).AddTo(log)
+	if f.Cause != nil && f.Outcome != reply.Refused {
+		zap.NamedError("cause", f.Cause).AddTo(log)
 	}
 }
 
@@ -168,11 +167,11 @@ func (h *Handler) adviseOnSignature(c *call) {
 // severity is the level to log an outcome at. A request that the sidecar
 // refuses is the application's mistake, not the operator's; a refusal that is not
 // signed may be PayerMax's, or anybody's.
-func (c *call) severity(o outcome) zapcore.Level {
+func (c *call) severity(o reply.Outcome) zapcore.Level {
 	switch {
-	case o == outcomeUnsigned:
+	case o == reply.Unsigned:
 		return zapcore.WarnLevel
-	case o != outcomeAnswered && o != outcomeRefused:
+	case o != reply.Answered && o != reply.Refused:
 		return zapcore.ErrorLevel
 	case len(c.warned) > 0:
 		return zapcore.WarnLevel

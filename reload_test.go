@@ -33,7 +33,8 @@ func TestReloadsLeakNothing(t *testing.T) {
 					map[string]any{"handler": "payermax_notify_guard"},
 					map[string]any{"handler": "payermax", "app_id": fmt.Sprint(i), "key": map[string]any{"source": "file", "path": path}},
 					map[string]any{"handler": "payermax_notify", "app_ids": []string{fmt.Sprint(i)}, "gateway_public_keys": []string{public}},
-					map[string]any{"handler": "static_response"},
+					map[string]any{"handler": "reverse_proxy", "transport": map[string]any{"protocol": "payermax"},
+						"upstreams": []any{map[string]any{"dial": "127.0.0.1:1"}}},
 				}}},
 			}}}},
 		})

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
@@ -24,7 +26,7 @@ import (
 func (h *Handler) match(r *http.Request) (route, error) {
 	matched, ok := h.routes[r.URL.Path]
 	switch {
-	case r.Header.Get("User-Agent") == proxyName:
+	case r.Header.Get("User-Agent") == reply.ProxyName:
 		return route{}, loopDetected()
 	case !ok || r.URL.RawPath != "":
 		return route{}, notServed(r.URL)
@@ -34,6 +36,39 @@ func (h *Handler) match(r *http.Request) (route, error) {
 		return matched, badRequest("the request has a query string, which PayerMax's API does not know and the signature would not cover; send everything in the body")
 	}
 	return matched, nil
+}
+
+// notServed refuses a path, and tells an endpoint that is not enabled from one
+// that does not exist.
+func notServed(u *url.URL) *reply.Refusal {
+	name, _ := strings.CutPrefix(u.Path, pathPrefix)
+	if _, ok := lookupEndpoint(name); ok && u.RawPath == "" && u.Path == pathPrefix+name {
+		return reply.Denied(limitEndpoint, http.StatusForbidden, "ENDPOINT_NOT_ENABLED",
+			name+" is not enabled in this sidecar; the operator can enable it with the option endpoints")
+	}
+	return reply.ClientError(http.StatusNotFound, "NOT_FOUND",
+		"there is no such endpoint; check the path, to the letter, such as "+pathPrefix+sessionEndpoint)
+}
+
+func methodNotAllowed() *reply.Refusal {
+	f := reply.ClientError(http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED",
+		"PayerMax's API is POST only; send the request as POST")
+	f.Header = http.Header{"Allow": {http.MethodPost}}
+	return f
+}
+
+// loopDetected refuses what the sidecar itself has sent: the gateway is this
+// sidecar, by mistake or through another proxy, and the call would go round for
+// as long as its time lasts.
+func loopDetected() *reply.Refusal {
+	f := reply.ClientError(http.StatusLoopDetected, "LOOP_DETECTED",
+		"the request comes from a sidecar; gateway must not lead back to one")
+	f.ProxyError = "proxy_loop_detected"
+	return f
+}
+
+func badRequest(msg string) *reply.Refusal {
+	return reply.ClientError(http.StatusBadRequest, "PARAMS_INVALID", msg)
 }
 
 // read returns the request's body, bounded and as it was sent.
@@ -62,6 +97,11 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, badRequest("the body could not be read to its end; send as many bytes as Content-Length says")
 	}
 	return body, nil
+}
+
+func tooLarge(limit int64) *reply.Refusal {
+	return reply.ClientError(http.StatusRequestEntityTooLarge, "CONTENT_TOO_LARGE",
+		fmt.Sprintf("the body is larger than the %d bytes that max_body_size allows", limit))
 }
 
 // endReadingInTime has reading the body fail when the call's time is over, and reports
@@ -121,6 +161,10 @@ func checkContentType(header http.Header) error {
 	return nil
 }
 
+func unsupportedMediaType(msg string) *reply.Refusal {
+	return reply.ClientError(http.StatusUnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE", msg)
+}
+
 // understand reads the application's JSON, finds out which merchant it is for,
 // and reports everything that is wrong with it at once: what contradicts the
 // configuration, then what breaks the rules of the endpoint.
@@ -150,6 +194,17 @@ func (h *Handler) understand(c *call, r *http.Request, body []byte) (*envelope.E
 		return nil, invalid(violations)
 	}
 	return request, nil
+}
+
+// invalid refuses a body that breaks rules, with all of them.
+func invalid(violations []validate.Violation) *reply.Refusal {
+	msg := violations[0].Message
+	if more := len(violations) - 1; more > 0 {
+		msg = fmt.Sprintf("%s (and %d more, see errors)", msg, more)
+	}
+	f := badRequest(msg)
+	f.Errors = violations
+	return f
 }
 
 // validate returns the rules that the data breaks.

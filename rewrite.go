@@ -11,6 +11,8 @@ import (
 	"unicode"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
 // maxUnsignedMsg bounds the msg of an answer that is written anew, in characters.
@@ -26,16 +28,18 @@ var plainCode = regexp.MustCompile(`^[A-Z0-9_]{1,64}$`)
 // Where a second call could do harm, it is taken for PayerMax's only if it is
 // what PayerMax would say. Anything else may be a proxy's on the way, which knows
 // nothing of what PayerMax did.
-func (c *call) rewrite(a *answer, said *envelope.Answer) (*answer, error) {
+func (c *call) rewrite(a *reply.Answer, said *envelope.Answer) (*reply.Answer, error) {
 	switch {
 	case isSuccess(said.Code):
-		return nil, a.withheld(errors.New("the answer says " + applySuccess + " but is not signed"))
+		return nil, withheld(a, errors.New("the answer says "+applySuccess+" but is not signed"))
+	case !isDocumented(said.Code) && soundsLikeSuccess(said.Code):
+		return nil, withheld(a, errors.New("the answer is not signed, and its code could be read as a success"))
 	case !plainCode.MatchString(said.Code):
-		return nil, a.withheld(errors.New("the answer is not signed, and its code is not a plain word"))
+		return nil, withheld(a, errors.New("the answer is not signed, and its code is not a plain word"))
 	case said.MsgAmbiguous:
-		return nil, a.withheld(errors.New("the answer is not signed, and its msg is ambiguous"))
-	case !c.route.repeatable && (a.status != http.StatusOK || !isDocumented(said.Code)):
-		return nil, a.byAnIntermediary()
+		return nil, withheld(a, errors.New("the answer is not signed, and its msg is ambiguous"))
+	case c.isIntermediarys(a, said):
+		return nil, byAnIntermediary(a)
 	}
 	body, err := json.Marshal(struct {
 		Code string `json:"code"`
@@ -44,22 +48,38 @@ func (c *call) rewrite(a *answer, said *envelope.Answer) (*answer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing the answer anew: %w", err)
 	}
-	return &answer{status: a.passableStatus(), header: ownHeader(receivedStatus(a.status, c.found)), body: body, rewritten: true}, nil
+	return a.Rewritten(c.found, body), nil
+}
+
+// soundsLikeSuccess reports whether a careless reader could take an undocumented
+// code for a success, such as one that asks how it begins or whether it is 0.
+func soundsLikeSuccess(code string) bool {
+	return strings.Contains(lookalike.Fold(code), "SUCCESS") || strings.Trim(code, "0123456789") == ""
+}
+
+// isIntermediarys reports whether an answer that is not a success is probably not
+// PayerMax's: nobody has signed it, it is not what PayerMax would say, and the call
+// is one that must not be made twice.
+func (c *call) isIntermediarys(a *reply.Answer, said *envelope.Answer) bool {
+	if c.route.repeatable || isSuccess(said.Code) || len(a.Header()["Sign"]) > 0 {
+		return false
+	}
+	return a.Status != http.StatusOK || !isDocumented(said.Code)
 }
 
 // byAnIntermediary replaces an answer that is probably not PayerMax's, whose own
 // may have been lost.
-func (a *answer) byAnIntermediary() *refusal {
+func byAnIntermediary(a *reply.Answer) *reply.Refusal {
 	status := http.StatusBadGateway
-	if a.status == http.StatusGatewayTimeout {
+	if a.Status == http.StatusGatewayTimeout {
 		status = http.StatusGatewayTimeout
 	}
-	return &refusal{
+	return &reply.Refusal{
 		Code: "REQUEST_TIMEOUT",
 		Msg: "an intermediary answered instead of PayerMax, as far as can be told; " +
 			"the outcome is unknown: query it before you send the request again",
-		status: status, proxyError: "http_protocol_error", outcome: outcomeUnknown,
-		received: a.status, cause: errors.New("the answer is not signed, and not one that PayerMax documents"),
+		Status: status, ProxyError: "http_protocol_error", Outcome: reply.Unknown,
+		Received: a.Status, Cause: errors.New("the answer is not signed, and not one that PayerMax documents"),
 	}
 }
 

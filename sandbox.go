@@ -5,28 +5,15 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/x509"
-	"encoding/base64"
-	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
-	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
-	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
-
-func init() {
-	caddy.RegisterModule(new(Sandbox))
-}
 
 const (
 	// exampleAppID is the application in PayerMax's examples
@@ -80,192 +67,6 @@ func (h *Handler) openSandbox(ctx caddy.Context) error {
 // for tests.
 const sandboxPath = "/sandbox/"
 
-// Sandbox is a PayerMax gateway in a box, for demonstrations and tests. It
-// checks requests as PayerMax documents it, signature included, and signs its
-// answers and notifications. It knows the Drop-In flow from the session to the
-// refund, with authorisation and capture; no payment is ever made.
-//
-// All that it answers has the header `Server: payermax-sandbox`, by which a
-// sidecar knows it. What happened in it can be seen at `/sandbox/`, and tests find
-// their controls there. Its state is in memory and begins anew when the config is
-// loaded.
-type Sandbox struct {
-	// The merchants whose calls are accepted. At least one is required.
-	Merchants []SandboxMerchant `json:"merchants,omitempty"`
-
-	// The path of the file with the RSA private key that signs the answers, in
-	// any form that the `payermax` handler accepts. By default a key is
-	// generated each time the config is loaded, and its public half is logged.
-	// Placeholders are expanded when the config is loaded.
-	PrivateKey string `json:"private_key,omitempty"`
-
-	// How much faster time passes, for what is waited for: the retries of
-	// notifications, pending payments, captures and refunds. With 1000, half a minute takes
-	// 30 milliseconds. Default: 1.
-	TimeScale float64 `json:"time_scale,omitempty"`
-
-	// The hosts that notifications may be sent to, beside this machine.
-	// Default: none.
-	NotifyHosts []string `json:"notify_hosts,omitempty"`
-
-	// Whether to switch off the page and the control API under `/sandbox/`.
-	// Default: false.
-	NoControl bool `json:"no_control,omitempty"`
-
-	gateway *sandbox.Gateway
-	// answers is always true: whoever calls this site is answered by a sandbox.
-	answers *atomic.Bool
-}
-
-// SandboxMerchant is a merchant application that the sandbox knows, as
-// PayerMax's dashboard would hold it. Placeholders in its values are expanded
-// when the config is loaded.
-type SandboxMerchant struct {
-	// The application's id. Required.
-	AppID string `json:"app_id,omitempty"`
-
-	// The merchant number. If it is set, calls for another one are refused.
-	MerchantNo string `json:"merchant_no,omitempty"`
-
-	// The service provider's merchant number. If it is set, calls must name it,
-	// and may be for any merchant.
-	SPMerchantNo string `json:"sp_merchant_no,omitempty"`
-
-	// The token that calls must carry in the header `merchant_auth_token`. It
-	// must be a placeholder, such as `{file./run/secrets/token}`. Caddy drops
-	// header fields with underscores unless the global option `servers {
-	// expected_underscore_headers merchant_auth_token }` names them.
-	MerchantAuthToken string `json:"merchant_auth_token,omitempty"`
-
-	// The path of the file with the merchant's public key: PEM or one-line
-	// base64. Required.
-	PublicKey string `json:"public_key,omitempty"`
-}
-
-// CaddyModule returns the Caddy module information.
-func (*Sandbox) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{
-		ID:  "http.handlers.payermax_sandbox",
-		New: func() caddy.Module { return new(Sandbox) },
-	}
-}
-
-// Provision loads the keys and registers the merchants.
-func (s *Sandbox) Provision(ctx caddy.Context) error {
-	repl := caddy.NewReplacer()
-	key, err := s.loadKey(repl, ctx.Logger())
-	if err != nil {
-		return err
-	}
-	merchants := make([]sandbox.Merchant, len(s.Merchants))
-	for i, m := range s.Merchants {
-		if merchants[i], err = m.load(repl); err != nil {
-			return fmt.Errorf("merchant %d: %w", i+1, err)
-		}
-	}
-	gateway, err := sandbox.New(key, merchants...)
-	if err != nil {
-		return err
-	}
-	gateway.TimeScale = s.TimeScale
-	gateway.NoControl = s.NoControl
-	if len(s.NotifyHosts) > 0 {
-		gateway.AllowNotify = func(u *url.URL) bool {
-			return isLoopback(u.Hostname()) || slices.Contains(s.NotifyHosts, u.Hostname())
-		}
-	}
-	if err := processMetrics.register(ctx); err != nil {
-		return fmt.Errorf("registering metrics: %w", err)
-	}
-	s.gateway, s.answers = gateway, new(atomic.Bool)
-	s.answers.Store(true)
-	processMetrics.sandboxes.add(s.answers)
-	ctx.Logger().Warn("a sandbox answers at this site: no call to it reaches PayerMax")
-	return nil
-}
-
-// Cleanup ends what the sandbox still has to deliver.
-func (s *Sandbox) Cleanup() error {
-	processMetrics.sandboxes.remove(s.answers)
-	return closeSandbox(s.gateway)
-}
-
-// Validate checks that there is somebody to accept calls from.
-func (s *Sandbox) Validate() error {
-	switch {
-	case len(s.Merchants) == 0:
-		return errors.New("merchant: required; the sandbox accepts no call without one")
-	case s.TimeScale < 0:
-		return fmt.Errorf("time_scale must be positive, but is %v", s.TimeScale)
-	}
-	return nil
-}
-
-// ServeHTTP answers as PayerMax's gateway would.
-func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	s.gateway.ServeHTTP(w, r)
-	return nil
-}
-
-// loadKey reads the key that signs the answers, or generates it.
-func (s *Sandbox) loadKey(repl *caddy.Replacer, logger *zap.Logger) (*rsa.PrivateKey, error) {
-	if s.PrivateKey != "" {
-		path, err := repl.ReplaceOrErr(s.PrivateKey, true, true)
-		if err != nil {
-			return nil, fmt.Errorf("private_key: %w", err)
-		}
-		key, err := signer.ReadPrivateKeyFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("private_key: %w", err)
-		}
-		return key, nil
-	}
-	key, err := generateKey()
-	if err != nil {
-		return nil, err
-	}
-	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-	if err != nil {
-		return nil, fmt.Errorf("encoding the generated public key: %w", err)
-	}
-	logger.Info("sandbox key generated", zap.String("gateway_public_key", base64.StdEncoding.EncodeToString(public)))
-	return key, nil
-}
-
-// load expands the merchant's placeholders and reads its public key.
-func (m SandboxMerchant) load(repl *caddy.Replacer) (sandbox.Merchant, error) {
-	var loaded sandbox.Merchant
-	if m.MerchantAuthToken != "" {
-		if err := grammar.CheckPlaceholder(m.MerchantAuthToken); err != nil {
-			return loaded, fmt.Errorf("merchant_auth_token: %w", err)
-		}
-	}
-	var publicKey string
-	for _, option := range []struct {
-		name, value string
-		target      *string
-	}{
-		{"app_id", m.AppID, &loaded.AppID},
-		{"merchant_no", m.MerchantNo, &loaded.MerchantNo},
-		{"sp_merchant_no", m.SPMerchantNo, &loaded.SPMerchantNo},
-		{"merchant_auth_token", m.MerchantAuthToken, &loaded.MerchantAuthToken},
-		{"public_key", m.PublicKey, &publicKey},
-	} {
-		var err error
-		if *option.target, err = repl.ReplaceOrErr(option.value, true, true); err != nil {
-			return loaded, fmt.Errorf("%s: %w", option.name, err)
-		}
-	}
-	if publicKey == "" {
-		return loaded, errors.New("public_key: required; it is the path of the file with the merchant's public key")
-	}
-	var err error
-	if loaded.PublicKey, err = signer.ReadPublicKeyFile(publicKey); err != nil {
-		return loaded, fmt.Errorf("public_key: %w", err)
-	}
-	return loaded, nil
-}
-
 // closeSandbox ends what a sandbox still has to deliver, if there is one.
 func closeSandbox(gateway *sandbox.Gateway) error {
 	if gateway == nil {
@@ -284,11 +85,3 @@ func generateKey() (*rsa.PrivateKey, error) {
 	}
 	return key, nil
 }
-
-// Interface guards
-var (
-	_ caddy.Provisioner           = (*Sandbox)(nil)
-	_ caddy.Validator             = (*Sandbox)(nil)
-	_ caddy.CleanerUpper          = (*Sandbox)(nil)
-	_ caddyhttp.MiddlewareHandler = (*Sandbox)(nil)
-)

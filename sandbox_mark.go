@@ -34,7 +34,7 @@ func (h *Handler) noticeSandbox(c *call, header http.Header) {
 	}
 	c.sandbox = true
 	if !h.sandboxAnswers.Swap(true) {
-		h.logger.Warn("the gateway is a sandbox: no call reaches PayerMax", zap.String("request_id", c.id))
+		h.logger.Warn("the gateway calls itself a sandbox, so no call reaches PayerMax", zap.String("request_id", c.id))
 	}
 }
 

@@ -99,5 +99,5 @@ func TestSandboxElsewhereIsWarnedOf(t *testing.T) {
 	for range 3 {
 		serve(t, h, post(sessionBody), func(w http.ResponseWriter, r *http.Request) error { return site.ServeHTTP(w, r, nil) })
 	}
-	assert.Equal(t, 1, logs.FilterMessage("the gateway is a sandbox: no call reaches PayerMax").Len())
+	assert.Equal(t, 1, logs.FilterMessage("the gateway calls itself a sandbox, so no call reaches PayerMax").Len())
 }

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/diagnosis"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
 // How an application's own signature compares with the sidecar's.
@@ -28,9 +29,9 @@ const (
 // passOn sends the application's own request, body and signature as they are,
 // and reports whether the sidecar would have done the same. Nothing that it
 // finds stops the request: it is the application that answers for it still.
-func (h *Handler) passOn(c *call, body []byte, r *http.Request, next caddyhttp.Handler) (*answer, error) {
+func (h *Handler) passOn(c *call, body []byte, r *http.Request, next caddyhttp.Handler) (*reply.Answer, error) {
 	_, err := h.understand(c, r, body)
-	if refused := asRefusal(err); refused != nil {
+	if refused := reply.AsRefusal(err); refused != nil {
 		c.warned = append(c.warned, refused.Errors...)
 	}
 	if c.merchant == nil {

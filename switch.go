@@ -6,6 +6,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
 // hasSwitched reports whether the answer may mean that PayerMax has changed over
@@ -16,7 +17,7 @@ func (h *Handler) hasSwitched(c *call) bool {
 
 // tryNextKey sends the request once more, signed with the next key. If PayerMax
 // accepts that, the key is promoted; if not, the first answer stands.
-func (h *Handler) tryNextKey(c *call, first *answer, request *envelope.Envelope, r *http.Request, next caddyhttp.Handler) *answer {
+func (h *Handler) tryNextKey(c *call, first *reply.Answer, request *envelope.Envelope, r *http.Request, next caddyhttp.Handler) *reply.Answer {
 	refused := c.exchange
 	c.exchange = new(exchange)
 	second, err := h.exchange(c, c.keys.Next, request, r, next)

@@ -16,6 +16,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
 func newTransport(t *testing.T, options ...func(*Transport)) *Transport {
@@ -129,7 +131,7 @@ func TestTransportPinsTheCall(t *testing.T) {
 			assert.Empty(t, got.Trailer)
 			assert.Equal(t, http.Header{
 				"Accept": {"application/json"}, "Accept-Encoding": {"identity"}, "Content-Length": {"6"}, "Content-Type": {"application/json"},
-				"Sign": {"signature"}, "User-Agent": {proxyName}, "X-Added": {"stays"},
+				"Sign": {"signature"}, "User-Agent": {reply.ProxyName}, "X-Added": {"stays"},
 			}, got.Header)
 		})
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
 // errProcessEnds is why a call is given up when the grace period is over.
@@ -160,8 +162,8 @@ func (h *Handler) recordCutOff(c *call, cause error) {
 		},
 	}
 	refused := unanswered(http.StatusBadGateway, "connection_terminated", cause)
-	known.count(outcomeUnknown, refused)
+	known.count(reply.Unknown, refused)
 	if entry := h.logger.Check(zapcore.ErrorLevel, "call"); entry != nil {
-		entry.Write(zap.Inline(&line{known, outcomeUnknown, refused.answer(), refused}))
+		entry.Write(zap.Inline(&line{known, reply.Unknown, refused.Answer(), refused}))
 	}
 }

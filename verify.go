@@ -4,6 +4,7 @@ import (
 	"crypto/rsa"
 	"fmt"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -30,8 +31,8 @@ var answerResults = map[string]string{
 // PayerMax's own SDKs verify answers of code APPLY_SUCCESS, and it is documented
 // nowhere whether the others are signed. So a signature may be missing, but one
 // that is there must be right.
-func verify(keys []*rsa.PublicKey, a *answer) (found string, err error) {
-	signatures := a.header["Sign"]
+func verify(keys []*rsa.PublicKey, a *reply.Answer) (found string, err error) {
+	signatures := a.Header()["Sign"]
 	switch {
 	case len(keys) == 0:
 		return answerUnchecked, nil
@@ -41,7 +42,7 @@ func verify(keys []*rsa.PublicKey, a *answer) (found string, err error) {
 		return answerUnverified, fmt.Errorf("the answer has %d signatures", len(signatures))
 	}
 	for _, key := range keys {
-		if err = signer.Verify(key, a.body, signatures[0]); err == nil {
+		if err = signer.Verify(key, a.Body, signatures[0]); err == nil {
 			return answerVerified, nil
 		}
 	}

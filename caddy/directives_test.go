@@ -109,8 +109,8 @@ func TestSandboxSite(t *testing.T) {
 	requireSession(t, res)
 	require.NoError(t, verify(&gatewayKey().PublicKey, res.body, res.header.Get("Sign")))
 	require.Equal(t, `caddy-payermax; received-status=200; details="answer verified"; sandbox`, res.header.Get("Proxy-Status"))
-	require.Equal(t, []string{"payermax-sandbox"}, res.header["Server"])
-	s.awaitLog(t, `"level":"warn"`, "the gateway is a sandbox")
+	require.Equal(t, []string{"Caddy"}, res.header["Server"], "the gateway's own does not pass")
+	s.awaitLog(t, `"level":"warn"`, "the gateway calls itself a sandbox")
 	sandbox.awaitLog(t, `"level":"warn"`, "a sandbox answers at this site")
 
 	// What the sidecar would never send is refused there as well.

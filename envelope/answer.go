@@ -21,6 +21,8 @@ type Answer struct {
 	// IsNotification says that this is a notification, or could be taken for
 	// one: it has a notifyType.
 	IsNotification bool
+	// HasNoObject says that data is there, but neither an object nor null.
+	HasNoObject bool
 	// Claims say what the answer is about.
 	Claims []Claim
 }
@@ -58,6 +60,7 @@ func ReadAnswer(body []byte, names Names) (*Answer, error) {
 			if string(name) != "data" {
 				return errors.New("its data is ambiguous")
 			}
+			a.HasNoObject = value.Kind() != '{' && value.Kind() != 'n'
 			a.Claims = names.appendClaims(a.Claims, value)
 		case msgShape:
 			a.Msg = textOf(value)
@@ -65,7 +68,7 @@ func ReadAnswer(body []byte, names Names) (*Answer, error) {
 		case notifyTypeShape:
 			a.IsNotification = true
 		default:
-			a.Claims = names.appendClaim(a.Claims, name, value)
+			a.Claims = names.appendClaim(a.Claims, name, value, false)
 		}
 		return nil
 	})

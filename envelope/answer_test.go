@@ -60,10 +60,10 @@ func TestReadAnswer(t *testing.T) {
 		`{"code":"X","msg":"a","Msg":"b"}`:                                                 {Code: "X", Msg: "b", MsgAmbiguous: true},
 		`{"code":"X","notifyType":"PAYMENT"}`:                                              {Code: "X", IsNotification: true},
 		`{"code":"X","notıfy_type":null}`:                                                  {Code: "X", IsNotification: true},
-		`{"code":"X","data":{"outTradeNo":"P\u0031","merchantNo":"","other":1}}`:           {Code: "X", Claims: []Claim{{"outTradeNo", "P1", false}}},
-		`{"code":"X","merchantNo":20,"data":{"out_trade_no":"P1","a":{"outTradeNo":"x"}}}`: {Code: "X", Claims: []Claim{{"merchantNo", "20", false}, {"outTradeNo", "P1", true}}},
-		`{"code":"X","data":{"outTradeNo":null,"OutTradeNo":["P1"]}}`:                      {Code: "X", Claims: []Claim{{"outTradeNo", `["P1"]`, true}}},
-		`{"code":"X","data":[{"outTradeNo":"P1"}]}`:                                        {Code: "X"},
+		`{"code":"X","data":{"outTradeNo":"P\u0031","merchantNo":"","other":1}}`:           {Code: "X", Claims: []Claim{{"outTradeNo", "P1", false, true}}},
+		`{"code":"X","merchantNo":20,"data":{"out_trade_no":"P1","a":{"outTradeNo":"x"}}}`: {Code: "X", Claims: []Claim{{"merchantNo", "20", false, false}, {"outTradeNo", "P1", true, true}}},
+		`{"code":"X","data":{"outTradeNo":null,"OutTradeNo":["P1"]}}`:                      {Code: "X", Claims: []Claim{{"outTradeNo", `["P1"]`, true, true}}},
+		`{"code":"X","data":[{"outTradeNo":"P1"}]}`:                                        {Code: "X", HasNoObject: true},
 	} {
 		got, err := ReadAnswer([]byte(body), names)
 		require.NoError(t, err, body)
@@ -74,8 +74,8 @@ func TestReadAnswer(t *testing.T) {
 func TestReadClaims(t *testing.T) {
 	names := NewNames("outTradeNo", "merchantNo")
 	for body, want := range map[string][]Claim{
-		`{"merchantNo":"20","data":{"outTradeNo":"P1"}}`:       {{"merchantNo", "20", false}, {"outTradeNo", "P1", false}},
-		`{"merchantNo":null,"data":{"outTradeNo":1,"a":"P2"}}`: {{"outTradeNo", "1", false}},
+		`{"merchantNo":"20","data":{"outTradeNo":"P1"}}`:       {{"merchantNo", "20", false, false}, {"outTradeNo", "P1", false, true}},
+		`{"merchantNo":null,"data":{"outTradeNo":1,"a":"P2"}}`: {{"outTradeNo", "1", false, true}},
 		`{"merchantNo":"20"`: nil,
 		`["merchantNo"]`:     nil,
 		``:                   nil,

@@ -29,6 +29,8 @@ type Claim struct {
 	// LookAlike says that the name is another one, which a lenient parser could
 	// take for this.
 	LookAlike bool
+	// InData says that the member stands in data, rather than beside it.
+	InData bool
 }
 
 // ReadClaims returns the claims of a request: the members named that stand in
@@ -41,7 +43,7 @@ func ReadClaims(body []byte, names Names) []Claim {
 		if string(name) == "data" {
 			claims = names.appendClaims(claims, value)
 		} else {
-			claims = names.appendClaim(claims, name, value)
+			claims = names.appendClaim(claims, name, value, false)
 		}
 		return nil
 	})
@@ -60,7 +62,7 @@ func (n Names) appendClaims(claims []Claim, object jsontext.Value) []Claim {
 	defer d.close()
 	// The object is part of a text that was read, so there is no error.
 	_ = eachMember(d, func(name []byte, value jsontext.Value) error {
-		claims = n.appendClaim(claims, name, value)
+		claims = n.appendClaim(claims, name, value, true)
 		return nil
 	})
 	return claims
@@ -70,7 +72,7 @@ func (n Names) appendClaims(claims []Claim, object jsontext.Value) []Claim {
 const maxShape = 64
 
 // appendClaim adds the claim of a member, if it makes one.
-func (n Names) appendClaim(claims []Claim, name []byte, value jsontext.Value) []Claim {
+func (n Names) appendClaim(claims []Claim, name []byte, value jsontext.Value, inData bool) []Claim {
 	if len(n) == 0 {
 		return claims
 	}
@@ -83,5 +85,5 @@ func (n Names) appendClaim(claims []Claim, name []byte, value jsontext.Value) []
 	if value.Kind() != '"' {
 		text = string(value)
 	}
-	return append(claims, Claim{Name: known, Text: text, LookAlike: string(name) != known})
+	return append(claims, Claim{Name: known, Text: text, LookAlike: string(name) != known, InData: inData})
 }

@@ -140,6 +140,10 @@ func (h Handler) matcherSets() []object {
 // Proxy returns the reverse_proxy that comes next, or nil.
 func (h Handler) Proxy() map[string]any { return firstProxy(h.after) }
 
+// Pins reports whether a reverse_proxy has the transport that sends exactly what was
+// signed.
+func Pins(proxy map[string]any) bool { return objectOf(proxy["transport"])["protocol"] == Sign }
+
 // firstProxy returns the first reverse_proxy of some routes or handlers.
 func firstProxy(nodes []any) object {
 	for _, node := range nodes {
@@ -156,26 +160,29 @@ func firstProxy(nodes []any) object {
 	return nil
 }
 
-// passingOn are handlers that answer no request for PayerMax themselves.
-var passingOn = []string{
+// neverSending are handlers that pass a request on, or answer it themselves, but do
+// not send it anywhere.
+var neverSending = []string{
 	"encode", "headers", "log_append", "map", Notify, Guard, "payermax_health", "request_body", "rewrite", "tracing", "vars",
+	"acme_server", "authentication", "copy_response", "copy_response_headers", "error", "file_server", "metrics", "push",
+	"static_response", "templates",
 }
 
 // IsDeadEnd reports whether it is certain that nothing comes after the handler that
-// could answer a request.
-func (h Handler) IsDeadEnd() bool { return !h.open && !canAnswer(h.after) }
+// could send a request to PayerMax, or stand in for it.
+func (h Handler) IsDeadEnd() bool { return !h.open && !canSend(h.after) }
 
-// canAnswer reports whether one of some routes or handlers could answer a request.
-func canAnswer(nodes []any) bool {
+// canSend reports whether one of some routes or handlers could.
+func canSend(nodes []any) bool {
 	return slices.ContainsFunc(nodes, func(node any) bool {
 		o := objectOf(node)
 		switch name := nameOf(o); name {
 		case "":
-			return canAnswer(listOf(o["handle"]))
+			return canSend(listOf(o["handle"]))
 		case "subroute":
-			return canAnswer(listOf(o["routes"]))
+			return canSend(listOf(o["routes"]))
 		default:
-			return !slices.Contains(passingOn, name)
+			return !slices.Contains(neverSending, name)
 		}
 	})
 }

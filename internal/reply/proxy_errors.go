@@ -1,4 +1,4 @@
-package payermax
+package reply
 
 import "slices"
 
@@ -16,22 +16,5 @@ var proxyErrors = []string{
 	"proxy_internal_response", "proxy_internal_error", "proxy_configuration_error", "proxy_loop_detected",
 }
 
-// knownProxyError is the error type as a label, so that there are as many values
-// as the RFC has names.
-func knownProxyError(name string) string {
-	if name == "" || slices.Contains(proxyErrors, name) {
-		return name
-	}
-	return other
-}
-
-// likelyErrors are those whose series begin at zero, by outcome: the ones that are
-// to be expected of a healthy setup on a bad day.
-var likelyErrors = map[outcome][]string{
-	outcomeAnswered:   {""},
-	outcomeUnsigned:   {""},
-	outcomeRefused:    {"http_request_error"},
-	outcomeNotSent:    {"connection_refused", "connection_timeout", "dns_error", "tls_certificate_error", "proxy_internal_error"},
-	outcomeUnknown:    {"http_response_timeout", "connection_terminated"},
-	outcomeUnverified: {"http_protocol_error"},
-}
+// IsProxyError reports whether the RFC has an error type of that name.
+func IsProxyError(name string) bool { return slices.Contains(proxyErrors, name) }

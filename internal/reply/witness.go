@@ -1,4 +1,4 @@
-package payermax
+package reply
 
 import (
 	"bufio"
@@ -9,57 +9,61 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// witness passes on a response and remembers whether there was any. Caddy ends a
+// Witness passes on a response and remembers whether there was any. Caddy ends a
 // request that no handler answers in a 200 without a body.
-type witness struct {
+type Witness struct {
 	*caddyhttp.ResponseWriterWrapper
-	status  int  // of the response; 0 if there was none
+	status  int
 	interim bool // whether there was an interim response
 }
 
-func newWitness(w http.ResponseWriter) *witness {
-	return &witness{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
+// NewWitness returns a Witness of what is written to w.
+func NewWitness(w http.ResponseWriter) *Witness {
+	return &Witness{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
 }
 
 // sees remembers a status. Interim (1xx) responses are not the response, but for
 // the one with which a connection changes hands.
-func (w *witness) sees(status int) {
+func (w *Witness) sees(status int) {
 	if w.status == 0 && (status >= http.StatusOK || status == http.StatusSwitchingProtocols) {
 		w.status = status
 	}
 	w.interim = w.interim || status < http.StatusOK
 }
 
-// isSilent reports whether there was nothing at all.
-func (w *witness) isSilent() bool { return w.status == 0 && !w.interim }
+// Status returns the status of the response, or 0 if there was none.
+func (w *Witness) Status() int { return w.status }
+
+// IsSilent reports whether there was nothing at all, not even an interim response.
+func (w *Witness) IsSilent() bool { return w.status == 0 && !w.interim }
 
 // WriteHeader implements http.ResponseWriter.
-func (w *witness) WriteHeader(status int) {
+func (w *Witness) WriteHeader(status int) {
 	w.sees(status)
 	w.ResponseWriterWrapper.WriteHeader(status)
 }
 
 // Write implements http.ResponseWriter.
-func (w *witness) Write(p []byte) (int, error) {
+func (w *Witness) Write(p []byte) (int, error) {
 	w.sees(http.StatusOK)
 	return w.ResponseWriterWrapper.Write(p)
 }
 
 // ReadFrom implements io.ReaderFrom.
-func (w *witness) ReadFrom(r io.Reader) (int64, error) {
+func (w *Witness) ReadFrom(r io.Reader) (int64, error) {
 	w.sees(http.StatusOK)
 	return w.ResponseWriterWrapper.ReadFrom(r)
 }
 
 // FlushError sends what was written, if only the header. It is what
 // http.ResponseController asks for.
-func (w *witness) FlushError() error {
+func (w *Witness) FlushError() error {
 	w.sees(http.StatusOK)
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
 // Hijack implements http.Hijacker.
-func (w *witness) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (w *Witness) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err == nil {
 		w.sees(http.StatusSwitchingProtocols)
@@ -69,9 +73,9 @@ func (w *witness) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // Interface guards
 var (
-	_ http.ResponseWriter                       = (*witness)(nil)
-	_ http.Hijacker                             = (*witness)(nil)
-	_ io.ReaderFrom                             = (*witness)(nil)
-	_ interface{ FlushError() error }           = (*witness)(nil)
-	_ interface{ Unwrap() http.ResponseWriter } = (*witness)(nil)
+	_ http.ResponseWriter                       = (*Witness)(nil)
+	_ http.Hijacker                             = (*Witness)(nil)
+	_ io.ReaderFrom                             = (*Witness)(nil)
+	_ interface{ FlushError() error }           = (*Witness)(nil)
+	_ interface{ Unwrap() http.ResponseWriter } = (*Witness)(nil)
 )

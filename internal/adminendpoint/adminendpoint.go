@@ -1,0 +1,80 @@
+// Package adminendpoint warns of Caddy's admin endpoint, which is on by default:
+// whoever reaches it can have Caddy serve the key file.
+//
+// A module cannot see whether it is on. But Caddy provisions the routers of an
+// admin endpoint that is on, and of no other, before the apps of the same config.
+// So a router of ours, which routes nothing, leaves an app in the config, and the
+// handlers of that config look for it.
+package adminendpoint
+
+import (
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+)
+
+func init() {
+	caddy.RegisterModule(new(router))
+	caddy.RegisterModule(new(app))
+}
+
+// router is provisioned with each config whose admin endpoint is on.
+type router struct{}
+
+// CaddyModule returns the Caddy module information.
+func (*router) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "admin.api.payermax",
+		New: func() caddy.Module { return new(router) },
+	}
+}
+
+// Provision leaves the sign in the config.
+func (*router) Provision(ctx caddy.Context) error {
+	_, err := ctx.App(appName)
+	return err
+}
+
+// Routes returns none.
+func (*router) Routes() []caddy.AdminRoute { return nil }
+
+// appName is what Caddy knows the app by.
+const appName = "payermax_admin_endpoint"
+
+// app is in each config whose admin endpoint is on. It is not meant to be
+// configured.
+type app struct{ warned sync.Once }
+
+// CaddyModule returns the Caddy module information.
+func (*app) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  appName,
+		New: func() caddy.Module { return new(app) },
+	}
+}
+
+// Start does nothing: Caddy itself serves the endpoint.
+func (*app) Start() error { return nil }
+
+// Stop does nothing.
+func (*app) Stop() error { return nil }
+
+// Warn warns, once for each config, that its admin endpoint is on.
+func Warn(ctx caddy.Context, logger *zap.Logger) {
+	found, err := ctx.AppIfConfigured(appName)
+	if err != nil {
+		return // it is off, or the config is only being validated
+	}
+	found.(*app).warned.Do(func() {
+		logger.Warn("Caddy's admin endpoint is on: whoever reaches it can read the key files and give the sidecar another configuration; " +
+			"write admin off into the global options, or give it a Unix socket that only root can reach")
+	})
+}
+
+// Interface guards
+var (
+	_ caddy.AdminRouter = (*router)(nil)
+	_ caddy.Provisioner = (*router)(nil)
+	_ caddy.App         = (*app)(nil)
+)

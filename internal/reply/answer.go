@@ -1,0 +1,112 @@
+// Package reply has what goes back to whoever asked: answers that are held back
+// until they are checked, refusals in PayerMax's shape, and the names by which
+// both appear in Proxy-Status (RFC 9209).
+package reply
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/caddy-payermax/caddy-payermax/envelope"
+)
+
+// MaxAnswerSize bounds what is kept of an answer, in bytes. PayerMax's answers
+// are a few kilobytes.
+const MaxAnswerSize = 1 << 20
+
+// errAnswerTooLarge stops an answer beyond MaxAnswerSize.
+var errAnswerTooLarge = errors.New("the answer is too large")
+
+// Answer is what the application will get. It takes the gateway's answer as an
+// http.ResponseWriter and holds it back, so that it can be checked, or replaced
+// if its end never comes, before the application sees the first byte. The zero
+// value is ready for use.
+type Answer struct {
+	// Status is the HTTP status, or 0 as long as there is none.
+	Status int
+	// Body is what has arrived of the body.
+	Body []byte
+	// TooLarge says that the body had more than MaxAnswerSize bytes, and is not
+	// complete.
+	TooLarge bool
+
+	header http.Header
+	// rewritten says that this is not what the gateway sent, but what is made of
+	// it.
+	rewritten bool
+}
+
+// Header returns the header to be sent.
+func (a *Answer) Header() http.Header {
+	if a.header == nil {
+		a.header = make(http.Header)
+	}
+	return a.header
+}
+
+// WriteHeader keeps the status. Interim (1xx) responses are dropped.
+func (a *Answer) WriteHeader(status int) {
+	if a.Status == 0 && status >= http.StatusOK {
+		a.Status = status
+	}
+}
+
+// Write keeps p, up to MaxAnswerSize in all.
+func (a *Answer) Write(p []byte) (int, error) {
+	a.WriteHeader(http.StatusOK)
+	if len(a.Body)+len(p) > MaxAnswerSize {
+		a.TooLarge = true
+		return 0, errAnswerTooLarge
+	}
+	a.Body = append(a.Body, p...)
+	return len(p), nil
+}
+
+// Flush does nothing: the answer is passed on whole. It is there because a
+// reverse proxy flushes an answer whose length was not announced.
+func (a *Answer) Flush() {}
+
+// Send sends the answer to the application.
+func (a *Answer) Send(w http.ResponseWriter) {
+	header := w.Header()
+	delete(a.header, "Trailer")
+	a.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
+	for field, values := range a.header {
+		header[field] = values
+	}
+	w.WriteHeader(a.Status)
+	// The application is the only one to miss what cannot be written to it.
+	_, _ = w.Write(a.Body)
+	// The header is on its way; access logs, which print what is left here,
+	// have no use for the signature.
+	header.Del("Sign")
+}
+
+// IsSuccess reports whether the answer is a 2xx, and complete.
+func (a *Answer) IsSuccess() bool { return a.Status >= 200 && a.Status < 300 && !a.TooLarge }
+
+// IsRedirect reports whether the answer sends the application elsewhere.
+func (a *Answer) IsRedirect() bool { return a.Status >= 300 && a.Status < 400 }
+
+// Read reads an answer of PayerMax's shape, which must be plain JSON. Of the names
+// it looks for what the answer says of its call.
+func (a *Answer) Read(names envelope.Names) (*envelope.Answer, error) {
+	if a.hasCoding() {
+		return nil, errors.New("it has a content coding")
+	}
+	return envelope.ReadAnswer(a.Body, names)
+}
+
+// hasCoding reports whether the body is anything but the plain text.
+func (a *Answer) hasCoding() bool {
+	for _, codings := range a.header["Content-Encoding"] {
+		for coding := range strings.SplitSeq(codings, ",") {
+			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
+				return true
+			}
+		}
+	}
+	return false
+}

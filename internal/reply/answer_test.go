@@ -1,0 +1,47 @@
+package reply
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The first final status counts, and no interim one.
+func TestAnswerStatus(t *testing.T) {
+	a := new(Answer)
+	a.WriteHeader(http.StatusEarlyHints)
+	assert.Zero(t, a.Status)
+	a.WriteHeader(http.StatusConflict)
+	a.WriteHeader(http.StatusOK)
+	assert.Equal(t, http.StatusConflict, a.Status)
+}
+
+// An answer is kept up to its bound, and not beyond.
+func TestAnswerIsBounded(t *testing.T) {
+	a := new(Answer)
+	_, err := a.Write(make([]byte, MaxAnswerSize))
+	require.NoError(t, err)
+	assert.True(t, a.IsSuccess())
+	_, err = a.Write([]byte("x"))
+	require.Error(t, err)
+	assert.True(t, a.TooLarge)
+	assert.False(t, a.IsSuccess())
+	assert.Len(t, a.Body, MaxAnswerSize)
+}
+
+// What is sent has its own length and no trailers, and leaves no signature for the
+// access log.
+func TestAnswerSend(t *testing.T) {
+	a := &Answer{Status: http.StatusOK, Body: []byte("{}")}
+	a.Header()["Sign"] = []string{"signature"}
+	a.Header().Set("Content-Length", "99")
+	a.Header().Set("Trailer", "X")
+	w := httptest.NewRecorder()
+	a.Send(w)
+	assert.Equal(t, http.Header{"Sign": {"signature"}, "Content-Length": {"2"}}, w.Result().Header)
+	assert.Empty(t, w.Header()["Sign"])
+	assert.Equal(t, "{}", w.Body.String())
+}

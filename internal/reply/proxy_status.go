@@ -1,0 +1,35 @@
+package reply
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+)
+
+// ProxyName is how the sidecar names itself in Proxy-Status (RFC 9209).
+const ProxyName = "caddy-payermax"
+
+// ProxyStatus is the Proxy-Status of an answer that is the gateway's. It says how
+// the answer was found.
+func (a *Answer) ProxyStatus(found string) string {
+	return ProxyName + "; received-status=" + strconv.Itoa(a.Status) + `; details="` + found + `"`
+}
+
+// proxyStatus says that this answer is the sidecar's, and why.
+func (f *Refusal) proxyStatus() string {
+	received := ""
+	if f.Received != 0 {
+		received = fmt.Sprintf("; received-status=%d", f.Received)
+	}
+	return fmt.Sprintf("%s; error=%s%s; details=%q", ProxyName, f.ProxyError, received, f.Code)
+}
+
+// ownHeader is the header of every answer that the application gets.
+func ownHeader(proxyStatus string) http.Header {
+	values := [...]string{"application/json", "no-store", proxyStatus} // in one allocation
+	return http.Header{
+		"Content-Type":  values[0:1:1],
+		"Cache-Control": values[1:2:2],
+		"Proxy-Status":  values[2:3:3],
+	}
+}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -43,7 +44,7 @@ func benchmarked(b testing.TB, gateway []*rsa.PublicKey) (*Handler, caddyhttp.Ha
 	h.sandbox, h.Sandbox = nil, false
 	encoder := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
 	h.logger = zap.New(zapcore.NewCore(encoder, zapcore.AddSync(io.Discard), zap.InfoLevel))
-	h.merchants.only.keyring.current.Load().gateway = gateway
+	changeKeys(h, func(g *keys.Generation) { g.Gateway = gateway })
 	return h, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 		w.Header().Set("Sign", signature)
 		_, err := io.WriteString(w, sessionAnswer)
@@ -89,7 +90,7 @@ func BenchmarkOverhead(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			h, next := benchmarked(b, gateway)
 			key := &timedKey{key: merchantKey()}
-			h.merchants.only.keyring.current.Load().signing.private = key
+			setKey(h, key)
 			// signer.Sign verifies what a key that it does not know has signed.
 			verifications := time.Duration(1 + len(gateway))
 
@@ -165,11 +166,11 @@ func (h *Handler) performUnsigned(w http.ResponseWriter, r *http.Request, next c
 	if _, err := h.limits.allow(c, request.Data()); err != nil {
 		return err
 	}
-	c.keys = c.merchant.keyring.current.Load()
-	c.fingerprint, c.requestTime = c.keys.signing.fingerprint, h.now()
+	c.keys = c.merchant.keyring.Current()
+	c.fingerprint, c.requestTime = c.keys.Signing.Fingerprint, h.now()
 	c.body, c.signature = request.Fill(c.merchant.identity, c.requestTime), "signature"
 	c.noteSent()
-	observe(c.trace, processMetrics.signing.WithLabelValues(c.keys.signing.source), 0)
+	observe(c.trace, processMetrics.signing.WithLabelValues(c.keys.Signing.Source), 0)
 	answer, err := h.send(c, r, next)
 	if err != nil {
 		return err

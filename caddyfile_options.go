@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -26,15 +27,15 @@ var merchantOptions = grammar.Block[Merchant]{
 	{Name: "merchant_auth_token", Args: "<placeholder>", Example: "merchant_auth_token {file./run/secrets/payermax/token}",
 		Sets: grammar.Placeholder(func(m *Merchant) *string { return &m.MerchantAuthToken })},
 	{Name: "private_key", Args: "<path>", ShortFor: "key file <path>", Example: "private_key /run/secrets/payermax/private.key",
-		Sets: grammar.Into(func(m *Merchant) *json.RawMessage { return &m.KeyRaw }, readKeyFile)},
+		Sets: grammar.Into(func(m *Merchant) *json.RawMessage { return &m.KeyRaw }, keys.ReadFilePath)},
 	{Name: "key", Args: "<source> [...]", Example: `key file /run/secrets/payermax/private.key {
 	refuse_world_readable
 }`,
-		Sets: grammar.Into(func(m *Merchant) *json.RawMessage { return &m.KeyRaw }, readKeySource)},
+		Sets: grammar.Into(func(m *Merchant) *json.RawMessage { return &m.KeyRaw }, keys.ReadSource)},
 	{Name: "next_private_key", Args: "<path>", ShortFor: "next_key file <path>", Example: "next_private_key /run/secrets/payermax/next.key",
-		Sets: grammar.Into(func(m *Merchant) *json.RawMessage { return &m.NextKeyRaw }, readKeyFile)},
+		Sets: grammar.Into(func(m *Merchant) *json.RawMessage { return &m.NextKeyRaw }, keys.ReadFilePath)},
 	{Name: "next_key", Args: "<source> [...]", Example: "next_key file /run/secrets/payermax/next.key",
-		Sets: grammar.Into(func(m *Merchant) *json.RawMessage { return &m.NextKeyRaw }, readKeySource)},
+		Sets: grammar.Into(func(m *Merchant) *json.RawMessage { return &m.NextKeyRaw }, keys.ReadSource)},
 	{Name: "merchant_public_key", Args: "<path>", Example: "merchant_public_key /run/secrets/payermax/merchant.pub",
 		Sets: grammar.Path(func(m *Merchant) *string { return &m.MerchantPublicKey })},
 	{Name: "gateway_public_key", Args: "<paths...>", Example: `gateway_public_key /run/secrets/payermax/payermax.pub

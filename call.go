@@ -2,7 +2,6 @@ package payermax
 
 import (
 	"context"
-	"crypto/rsa"
 	"errors"
 	"net/http"
 	"net/http/httptrace"
@@ -14,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
@@ -42,7 +42,7 @@ type call struct {
 
 	caller   *caller // nil if there are no callers to tell apart
 	merchant *merchant
-	keys     *keys
+	keys     keys.Generation
 	// warned are the rules that the request broke and was signed all the same.
 	warned []validate.Violation
 	// shadow says how the application's own signature compares, in shadow mode.
@@ -190,12 +190,4 @@ func (c *call) outgoing(ctx context.Context, r *http.Request, shadow bool) *http
 	}
 	c.pin(out)
 	return out
-}
-
-// gatewayKeys are those that PayerMax's answer may be signed with, if any.
-func (c *call) gatewayKeys() []*rsa.PublicKey {
-	if c.keys == nil {
-		return nil
-	}
-	return c.keys.gateway
 }

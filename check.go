@@ -45,7 +45,7 @@ func (h *Handler) judge(c *call, a *reply.Answer) (*reply.Answer, error) {
 		return nil, withheld(a, fmt.Errorf("the answer cannot be read: %w", err))
 	}
 	c.gatewayCode = said.Code
-	if c.found, err = verify(c.gatewayKeys(), a); err != nil {
+	if c.found, err = verify(c.keys.Gateway, a); err != nil {
 		return nil, withheld(a, err)
 	}
 

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -114,10 +115,10 @@ func median(samples []time.Duration) time.Duration {
 }
 
 var (
-	clockSkew = prometheus.NewDesc(metricsNamespace+"_"+metricsSubsystem+"_clock_skew_seconds",
-		"How far the gateway's clock, by the Date of its last answers, is ahead of ours. Absent before the first answer.", nil, nil)
-	lastSuccessTime = prometheus.NewDesc(metricsNamespace+"_"+metricsSubsystem+"_gateway_last_success_timestamp_seconds",
-		"When the gateway last answered APPLY_SUCCESS, in seconds since 1970. Absent before the first time.", nil, nil)
+	clockSkew = prom.Description("clock_skew_seconds",
+		"How far the gateway's clock, by the Date of its last answers, is ahead of ours. Absent before the first answer.")
+	lastSuccessTime = prom.Description("gateway_last_success_timestamp_seconds",
+		"When the gateway last answered APPLY_SUCCESS, in seconds since 1970. Absent before the first time.")
 )
 
 // Describe describes the metric.

@@ -2,7 +2,6 @@ package payermax
 
 import (
 	"context"
-	"crypto/rsa"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -145,8 +144,7 @@ func TestErrorsPageNotifications(t *testing.T) {
 	}
 	assert.ElementsMatch(t, notificationResults, slices.Collect(maps.Keys(statuses)))
 
-	n := &Notify{MaxBodySize: 1, keyring: new(keyring)}
-	n.keyring.current.Store(&keys{gateway: []*rsa.PublicKey{&gatewayKey().PublicKey}})
+	n := &Notify{MaxBodySize: 1, keyring: gatewayKeyring()}
 	get, compressed, large, broken := post("{"), post("{"), post("{}"), post("{")
 	get.Method = http.MethodGet
 	compressed.Header.Set("Content-Encoding", "gzip")

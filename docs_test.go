@@ -15,6 +15,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/internal/reference"
+	"github.com/caddy-payermax/caddy-payermax/keys"
+	"github.com/caddy-payermax/caddy-payermax/modules/landlock"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
@@ -55,13 +57,13 @@ func documented() []reference.Section {
 	return []reference.Section{
 		directive("payermax", payermaxOptions.Describe()),
 		directive("payermax_sign", handlerOptions.Describe()),
-		{Name: "key file", Block: keyFileOptions.Describe(), Around: []string{":8080", "payermax_sign", "key file private.key"}},
+		{Name: "key file", Block: keys.FileOptions.Describe(), Around: []string{":8080", "payermax_sign", "key file private.key"}},
 		directive("transport payermax", grammar.Block[Transport]{}.Describe()),
 		directive("payermax_notify", notifyOptions.Describe()),
 		directive("payermax_notify_guard", grammar.Block[NotifyGuard]{}.Describe()),
 		directive("payermax_health", grammar.Block[Health]{}.Describe()),
 		directive("payermax_sandbox", sandboxOptions.Describe()),
-		{Name: "payermax_landlock", Block: landlockOptions.Describe(), Around: []string{"", "payermax_landlock"}},
+		{Name: "payermax_landlock", Block: landlock.Options.Describe(), Around: []string{"", "payermax_landlock"}},
 	}
 }
 
@@ -82,7 +84,7 @@ func TestConfigurationDefaults(t *testing.T) {
 		fmt.Sprintf("| `max_body_size` | `max_body_size` | %d (256 KiB) |", notify.MaxBodySize),
 		fmt.Sprintf("| `timeout` | `timeout` | `%v` |", time.Duration(h.Timeout)),
 		fmt.Sprintf("| `validation` | `validation` | `%s` |", h.Validation),
-		fmt.Sprintf("| `key_version` | `key_version` | `%s`,", h.merchants.only.keyring.current.Load().keyVersion),
+		fmt.Sprintf("| `key_version` | `key_version` | `%s`,", h.merchants.only.keyring.Current().KeyVersion),
 		"| `endpoints` | `endpoints` | `" + protocol.SessionEndpoint + "` alone |",
 		fmt.Sprintf("`dial_timeout` is %v, `tls_timeout` %v, `keepalive` (idle) %v,", defaultDialTimeout, defaultHandshakeTimeout, defaultIdleTimeout),
 		fmt.Sprintf("`max_response_header` %d KiB,", defaultMaxAnswerHeader>>10),

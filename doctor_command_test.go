@@ -10,6 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/keys"
 )
 
 func TestProxyVariables(t *testing.T) {
@@ -64,7 +66,7 @@ func TestTrialLeavesNothing(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, left)
 	assert.NoDirExists(t, trial.storage)
-	assert.Empty(t, processMetrics.keys.inUse())
+	assert.Empty(t, keys.InUse())
 }
 
 // An interrupt ends whatever the trial has loaded.

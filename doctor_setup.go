@@ -14,6 +14,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -300,11 +301,11 @@ func (t *trial) key(m Merchant, field string, raw json.RawMessage, sandbox bool)
 			if sandbox {
 				return nil
 			}
-			key.Path.Error = fmt.Errorf("%s: %w", named.Path, errNoPath) // as KeyFile says it
+			key.Path.Error = fmt.Errorf("%s: %w", named.Path, keys.ErrNoPath) // as keys.File says it
 		}
 	case !t.offline:
 		key.Load = func() (crypto.Signer, error) {
-			source, err := loadKeySource(t.ctx, &m, field, raw)
+			source, err := keys.LoadSource(t.ctx, &m, field, raw)
 			if err != nil {
 				return nil, errors.New(innermost(err, "payermax.keys."+named.Source))
 			}

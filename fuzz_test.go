@@ -71,7 +71,7 @@ func FuzzHandler(f *testing.F) {
 	}
 	h, _ := benchmarked(f, nil)
 	h.Validation = "off" // or next to nothing would be signed
-	key := h.merchants.only.keyring.current.Load().signing.private.Public().(*rsa.PublicKey)
+	key := h.merchants.only.keyring.Current().Signing.Private.Public().(*rsa.PublicKey)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var sent []byte
 		calls := 0
@@ -194,8 +194,7 @@ func FuzzNotify(f *testing.F) {
 	f.Add(false, "AAAA", []byte(`{"code":"APPLY_SUCCESS"}`))
 	f.Add(true, "", []byte{})
 	f.Add(true, "", []byte(`{"code":"APPLY_SUCCESS","msg":"Success.","data":{}}`))
-	n := &Notify{MaxBodySize: 1 << 16, logger: zap.NewNop(), keyring: new(keyring)}
-	n.keyring.current.Store(&keys{gateway: []*rsa.PublicKey{&gatewayKey().PublicKey}})
+	n := &Notify{MaxBodySize: 1 << 16, logger: zap.NewNop(), keyring: gatewayKeyring()}
 	f.Fuzz(func(t *testing.T, signed bool, signature string, body []byte) {
 		if signed {
 			signature = signedByGateway(t, body)

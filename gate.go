@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -109,9 +110,9 @@ func (g *gate) observe(took time.Duration) {
 
 // sign signs when there is a turn. A key that lives elsewhere takes no CPU of
 // ours, and bounds itself.
-func (g *gate) sign(ctx context.Context, key *signingKey, body []byte, maxWait time.Duration) (string, error) {
-	if _, isRemote := key.private.(signer.ContextSigner); isRemote {
-		return signer.Sign(ctx, key.private, body)
+func (g *gate) sign(ctx context.Context, key keys.Key, body []byte, maxWait time.Duration) (string, error) {
+	if _, isRemote := key.Private.(signer.ContextSigner); isRemote {
+		return signer.Sign(ctx, key.Private, body)
 	}
 	if err := g.enter(ctx, maxWait); err != nil {
 		return "", err
@@ -123,7 +124,7 @@ func (g *gate) sign(ctx context.Context, key *signingKey, body []byte, maxWait t
 	if g.waiting.Load() > 0 {
 		runtime.Gosched()
 	}
-	return signer.Sign(ctx, key.private, body)
+	return signer.Sign(ctx, key.Private, body)
 }
 
 // overloaded refuses a request that there is no time for.

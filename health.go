@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/modules/handover"
 )
 
@@ -65,17 +66,14 @@ type keyHealth struct {
 	Refused string `json:"refused,omitempty"`
 }
 
-func newKeyHealth(id keyIdentity, loaded time.Time, refused *string) keyHealth {
-	key := keyHealth{
-		Source:      id.source,
-		Fingerprint: id.fingerprint,
+func newKeyHealth(id keys.Identity, loaded time.Time, refused string) keyHealth {
+	return keyHealth{
+		Source:      id.Source,
+		Fingerprint: id.Fingerprint,
 		Loaded:      loaded.UTC().Truncate(time.Millisecond),
 		Age:         int64(time.Since(loaded).Seconds()),
+		Refused:     refused,
 	}
-	if refused != nil {
-		key.Refused = *refused
-	}
-	return key
 }
 
 // ServeHTTP answers a probe.
@@ -104,13 +102,13 @@ func (*Health) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 // readiness looks at the keys in use.
 func readiness(shuttingDown bool) health {
 	answer := health{Status: "ok"}
-	for _, ring := range processMetrics.keys.inUse() {
-		current, refused := ring.current.Load(), ring.failure.Load()
-		if refused != nil {
+	for _, ring := range keys.InUse() {
+		current, refused := ring.Current(), ring.Refused()
+		if refused != "" {
 			answer.Status = "degraded"
 		}
-		for _, id := range current.identities() {
-			answer.Keys = append(answer.Keys, newKeyHealth(id, current.loaded, refused))
+		for _, id := range current.Identities() {
+			answer.Keys = append(answer.Keys, newKeyHealth(id, current.Loaded, refused))
 		}
 	}
 	slices.SortFunc(answer.Keys, func(a, b keyHealth) int { return strings.Compare(a.Fingerprint, b.Fingerprint) })

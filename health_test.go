@@ -7,12 +7,12 @@ import (
 	"net/http/httptest"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -92,17 +92,12 @@ func TestHealthOfNotify(t *testing.T) {
 		assert.WithinDuration(t, time.Now(), key.Loaded, time.Minute)
 	}
 	series := func(name string) map[string]float64 {
-		registry := prometheus.NewRegistry()
-		require.NoError(t, registry.Register(processMetrics.keys))
-		families, err := registry.Gather()
-		require.NoError(t, err)
 		found := make(map[string]float64)
-		for _, family := range families {
-			if family.GetName() == name {
-				for _, m := range family.GetMetric() {
-					require.Equal(t, "gateway_public_key", m.GetLabel()[1].GetValue())
-					found[m.GetLabel()[0].GetValue()] = m.GetGauge().GetValue()
-				}
+		for series, value := range keyMetrics(t) {
+			if labels, ok := strings.CutPrefix(series, name+"{"); ok {
+				fingerprint, ok := strings.CutSuffix(labels, ",gateway_public_key}")
+				require.True(t, ok, series)
+				found[fingerprint] = value
 			}
 		}
 		return found
@@ -110,7 +105,7 @@ func TestHealthOfNotify(t *testing.T) {
 	assert.Equal(t, map[string]float64{fingerprints[0]: 1, fingerprints[1]: 1}, series("caddy_payermax_key_info"))
 	assert.Equal(t, map[string]float64{fingerprints[0]: 0, fingerprints[1]: 0}, series("caddy_payermax_key_degraded"))
 
-	failures := counted(t, processMetrics.reloadFailures)
+	failures := keyMetrics(t)["caddy_payermax_key_reload_failures_total"]
 	require.NoError(t, os.WriteFile(second, []byte("CANARY"), 0o600))
 	require.Eventually(t, func() bool { _, answer := probe(t, "/readyz", false); return answer.Status == "degraded" }, pickUp, 10*time.Millisecond)
 	status, answer = probe(t, "/readyz", false)
@@ -118,7 +113,7 @@ func TestHealthOfNotify(t *testing.T) {
 	assert.Contains(t, answer.Keys[0].Refused, second)
 	assert.NotContains(t, answer.Keys[0].Refused, "CANARY")
 	assert.Equal(t, map[string]float64{fingerprints[0]: 1, fingerprints[1]: 1}, series("caddy_payermax_key_degraded"))
-	assert.Equal(t, failures+1, counted(t, processMetrics.reloadFailures))
+	assert.Equal(t, failures+1, keyMetrics(t)["caddy_payermax_key_reload_failures_total"])
 
 	require.NoError(t, n.Cleanup())
 	_, answer = probe(t, "/readyz", false)

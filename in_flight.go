@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
@@ -93,10 +94,10 @@ func (o *occupancy) bound() int {
 }
 
 var (
-	inFlightMetric = prometheus.NewDesc(prometheus.BuildFQName(metricsNamespace, metricsSubsystem, "requests_in_flight"),
-		"Requests of applications, and notifications, that are being handled and hold memory.", nil, nil)
-	maxInFlightMetric = prometheus.NewDesc(prometheus.BuildFQName(metricsNamespace, metricsSubsystem, "max_in_flight"),
-		"How many of them there may be at once; the smallest number, if handlers differ.", nil, nil)
+	inFlightMetric = prom.Description("requests_in_flight",
+		"Requests of applications, and notifications, that are being handled and hold memory.")
+	maxInFlightMetric = prom.Description("max_in_flight",
+		"How many of them there may be at once; the smallest number, if handlers differ.")
 )
 
 // Describe describes the metrics.

@@ -119,17 +119,14 @@ func TestRateIsGivenBack(t *testing.T) {
 				r.Header.Set("X-Caller", "shop")
 				return serve(t, h, r, next)
 			}
-			good := h.merchants.only.keyring.current.Load()
-			bad := *good
-			bad.signing.private = test.key
-			h.merchants.only.keyring.current.Store(&bad)
+			setKey(h, test.key)
 			for range 5 {
 				w := call(test.next)
 				assert.Equal(t, http.StatusServiceUnavailable, w.Code)
 				assert.Contains(t, w.Header().Get("Proxy-Status"), "error="+test.proxyError)
 			}
 
-			h.merchants.only.keyring.current.Store(good)
+			setKey(h, merchantKey())
 			for range 2 {
 				assert.Equal(t, http.StatusOK, call(answering(t)).Code)
 			}

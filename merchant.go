@@ -14,7 +14,9 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/confinement"
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -43,7 +45,7 @@ type Merchant struct {
 	MerchantAuthToken string `json:"merchant_auth_token,omitempty"`
 
 	// Where the key lives that signs: a module of the namespace payermax.keys,
-	// which implements [KeySource]. `file` is part of this module. Required,
+	// which implements [keys.Source]. `file` is part of this module. Required,
 	// unless the sandbox answers.
 	KeyRaw json.RawMessage `json:"key,omitempty" caddy:"namespace=payermax.keys inline_key=source"`
 
@@ -78,22 +80,22 @@ type merchant struct {
 	// identity lacks what depends on the endpoint and on the key.
 	identity  envelope.Identity
 	authToken string
-	keyring   *keyring
+	keyring   *keys.Ring
 }
 
-// open expands the options and loads the keys. With sandbox, what is missing is
-// supplied.
-func (m *Merchant) open(ctx caddy.Context, sandbox bool, logger *zap.Logger) (*merchant, error) {
+// open expands the options and loads the keys. With the key of a sandbox, what is
+// missing is supplied.
+func (m *Merchant) open(ctx caddy.Context, sandboxKey *rsa.PublicKey, logger *zap.Logger) (*merchant, error) {
 	repl := caddy.NewReplacer()
-	if sandbox {
+	if sandboxKey != nil {
 		present := m.withoutBlanks(repl)
 		m = &present
 	}
-	expanded, err := m.expand(repl, sandbox)
+	expanded, err := m.expand(repl, sandboxKey != nil)
 	if err != nil {
 		return nil, err
 	}
-	ring, err := m.openKeyring(ctx, expanded, sandbox, logger)
+	ring, err := m.openKeyring(ctx, expanded, sandboxKey, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -199,35 +201,39 @@ func (m *Merchant) expandKeyVersion() (string, error) {
 }
 
 // openKeyring loads the keys that are configured. For the sandbox, a key that is
-// not configured is generated.
-func (m *Merchant) openKeyring(ctx caddy.Context, expanded Merchant, sandbox bool, logger *zap.Logger) (*keyring, error) {
-	source, err := loadKeySource(ctx, m, "KeyRaw", m.KeyRaw)
+// not configured is generated, and answers are verified with the sandbox's own.
+func (m *Merchant) openKeyring(ctx caddy.Context, expanded Merchant, sandboxKey *rsa.PublicKey, logger *zap.Logger) (*keys.Ring, error) {
+	source, err := keys.LoadSource(ctx, m, "KeyRaw", m.KeyRaw)
 	if err != nil {
 		return nil, fmt.Errorf("key: %w", err)
 	}
-	next, err := loadKeySource(ctx, m, "NextKeyRaw", m.NextKeyRaw)
+	next, err := keys.LoadSource(ctx, m, "NextKeyRaw", m.NextKeyRaw)
 	if err != nil {
 		return nil, fmt.Errorf("next_key: %w", err)
 	}
-	if source == nil && sandbox {
+	if source == nil && sandboxKey != nil {
 		key, err := generateKey()
 		if err != nil {
 			return nil, err
 		}
-		source = &keyHolder{generatedKey{key}, "generated"}
+		source = &keys.NamedSource{Source: generatedKey{key}, Name: "generated"}
 	}
-	ring := &keyring{
-		source: source, next: next,
-		gatewayFiles: expanded.GatewayPublicKeys, merchantFile: expanded.MerchantPublicKey,
-		keyVersion: m.expandKeyVersion,
-		logger:     logger, metrics: processMetrics,
+	config := keys.Config{
+		Source: source, Next: next,
+		GatewayFiles: expanded.GatewayPublicKeys, MerchantFile: expanded.MerchantPublicKey,
+		KeyVersion: m.expandKeyVersion,
+		Logger:     logger,
 	}
-	return ring, ring.load()
+	if sandboxKey != nil {
+		config.GatewayKeys = []*rsa.PublicKey{sandboxKey}
+	}
+	ring, err := keys.Open(config)
+	return ring, confinement.Explain(err)
 }
 
 // publicKey returns the public half of the key in use.
 func (m *merchant) publicKey() (*rsa.PublicKey, error) {
-	key, ok := m.keyring.current.Load().signing.private.Public().(*rsa.PublicKey)
+	key, ok := m.keyring.Current().Signing.Private.Public().(*rsa.PublicKey)
 	if !ok {
 		return nil, errors.New("the signing key is no RSA key")
 	}

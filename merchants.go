@@ -2,6 +2,7 @@ package payermax
 
 import (
 	"cmp"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"net/http"
@@ -40,11 +41,12 @@ type matchedMerchant struct {
 }
 
 // openMerchants makes the merchants ready that are configured: either the
-// handler's own, or those to choose from.
-func (h *Handler) openMerchants(ctx caddy.Context) error {
+// handler's own, or those to choose from. sandboxKey is the embedded sandbox's, or
+// nil if PayerMax answers.
+func (h *Handler) openMerchants(ctx caddy.Context, sandboxKey *rsa.PublicKey) error {
 	if len(h.Merchants) == 0 {
 		var err error
-		h.merchants.only, err = h.openMerchant(ctx, &h.Merchant)
+		h.merchants.only, err = h.openMerchant(ctx, &h.Merchant, sandboxKey)
 		return err
 	}
 	if err := h.checkShared(); err != nil {
@@ -53,7 +55,7 @@ func (h *Handler) openMerchants(ctx caddy.Context) error {
 	h.merchants.byNumber = make(map[string]*merchant)
 	for i := range h.Merchants {
 		choice := &h.Merchants[i]
-		if err := h.openChoice(ctx, choice); err != nil {
+		if err := h.openChoice(ctx, choice, sandboxKey); err != nil {
 			return fmt.Errorf("merchant %s: %w", choice.MerchantNo, err)
 		}
 	}
@@ -61,11 +63,11 @@ func (h *Handler) openMerchants(ctx caddy.Context) error {
 }
 
 // openMerchant makes one merchant ready.
-func (h *Handler) openMerchant(ctx caddy.Context, m *Merchant) (*merchant, error) {
+func (h *Handler) openMerchant(ctx caddy.Context, m *Merchant, sandboxKey *rsa.PublicKey) (*merchant, error) {
 	if err := h.checkSandbox(m); err != nil {
 		return nil, err
 	}
-	return m.open(ctx, h.Sandbox, h.logger)
+	return m.open(ctx, sandboxKey, h.logger)
 }
 
 // checkShared refuses options beside the merchants that belong into each of
@@ -98,9 +100,9 @@ func (h *Handler) withShared(m Merchant) Merchant {
 }
 
 // openChoice makes one of several merchants ready.
-func (h *Handler) openChoice(ctx caddy.Context, choice *MerchantChoice) error {
+func (h *Handler) openChoice(ctx caddy.Context, choice *MerchantChoice, sandboxKey *rsa.PublicKey) error {
 	shared := h.withShared(choice.Merchant)
-	opened, err := h.openMerchant(ctx, &shared)
+	opened, err := h.openMerchant(ctx, &shared, sandboxKey)
 	if err != nil {
 		return err
 	}

@@ -123,10 +123,10 @@ func TestMerchantsShare(t *testing.T) {
 		h.KeyVersion = "2"
 		h.Merchants[1].KeyVersion = "3"
 	})
-	assert.Equal(t, "2", h.merchants.byNumber["100"].keyring.current.Load().keyVersion)
-	assert.Equal(t, "3", h.merchants.byNumber["200"].keyring.current.Load().keyVersion)
+	assert.Equal(t, "2", h.merchants.byNumber["100"].keyring.Current().KeyVersion)
+	assert.Equal(t, "3", h.merchants.byNumber["200"].keyring.Current().KeyVersion)
 	for _, m := range h.merchants.all() {
-		assert.Len(t, m.keyring.current.Load().gateway, 1)
+		assert.Len(t, m.keyring.Current().Gateway, 1)
 	}
 }
 

@@ -1,18 +1,17 @@
 package payermax
 
 import (
-	"errors"
 	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
-
-const metricsNamespace, metricsSubsystem = "caddy", "payermax"
 
 // other is the label of what has no label of its own, so that the number of
 // series does not depend on what is sent.
@@ -30,67 +29,59 @@ func knownCode(code string) string {
 // metrics are the module's counters. There is one set for the process, so that
 // they survive a reload of the config, which brings a new registry.
 type metrics struct {
-	inFlight       *occupancy
-	requests       *prometheus.CounterVec
-	duration       *prometheus.HistogramVec
-	upstream       *prometheus.HistogramVec
-	signing        *prometheus.HistogramVec
-	requestBytes   *prometheus.CounterVec
-	answerBytes    *prometheus.CounterVec
-	answers        *prometheus.CounterVec
-	codes          *prometheus.CounterVec
-	violations     *prometheus.CounterVec
-	limits         *prometheus.CounterVec
-	shadow         *prometheus.CounterVec
-	notifications  *prometheus.CounterVec
-	reloadFailures prometheus.Counter
-	promotions     prometheus.Counter
-	lastSuccess    *lastSuccess
-	clock          *clock
-	keys           *keyCollector
-	sandboxes      *sandboxCollector
+	inFlight      *occupancy
+	requests      *prometheus.CounterVec
+	duration      *prometheus.HistogramVec
+	upstream      *prometheus.HistogramVec
+	signing       *prometheus.HistogramVec
+	requestBytes  *prometheus.CounterVec
+	answerBytes   *prometheus.CounterVec
+	answers       *prometheus.CounterVec
+	codes         *prometheus.CounterVec
+	violations    *prometheus.CounterVec
+	limits        *prometheus.CounterVec
+	shadow        *prometheus.CounterVec
+	notifications *prometheus.CounterVec
+	lastSuccess   *lastSuccess
+	clock         *clock
+	sandboxes     *sandboxCollector
 }
 
 var processMetrics = &metrics{
 	inFlight: inFlight,
-	requests: counters("requests_total",
+	requests: prom.Counters("requests_total",
 		"Requests of applications, by how they ended: answered, unsigned, refused, not_sent, unknown or unverified; and by the error type of RFC 9209 if the sidecar answered itself.",
 		"endpoint", "outcome", "error"),
-	duration: histograms("request_duration_seconds",
+	duration: prom.Histograms("request_duration_seconds",
 		"Time from an application's request to its answer.", exchangeBuckets, "endpoint"),
-	upstream: histograms("upstream_duration_seconds",
+	upstream: prom.Histograms("upstream_duration_seconds",
 		"Time of the exchange with the gateway, failures included.", exchangeBuckets, "endpoint"),
-	signing: histograms("sign_duration_seconds",
+	signing: prom.Histograms("sign_duration_seconds",
 		"Time to sign a request, by the source of the key, failures included.",
 		[]float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5}, "source"),
-	requestBytes: counters("request_body_bytes_total",
+	requestBytes: prom.Counters("request_body_bytes_total",
 		"Bytes of the bodies that were signed.", "endpoint"),
-	answerBytes: counters("answer_body_bytes_total",
+	answerBytes: prom.Counters("answer_body_bytes_total",
 		"Bytes of the bodies of the gateway's answers.", "endpoint"),
-	answers: counters("answers_total",
+	answers: prom.Counters("answers_total",
 		"Answers of the gateway, by what their check found: verified, unsigned, unchecked or unverified, of which the last are withheld.",
 		"result"),
-	codes: counters("gateway_codes_total",
+	codes: prom.Counters("gateway_codes_total",
 		"Answers of the gateway, by their code; other if PayerMax does not document it.",
 		"endpoint", "code"),
-	violations: counters("violations_total",
+	violations: prom.Counters("violations_total",
 		"Rules that requests broke, by the row of PayerMax's table and by what became of the request: refused or warned.",
 		"endpoint", "field", "rule", "action"),
-	limits: counters("limit_refusals_total",
+	limits: prom.Counters("limit_refusals_total",
 		"Requests that were refused by a limit: endpoint, caller, amount, rate, overload when there is no time to sign them, or in_flight when there is no memory for them.", "limit"),
-	shadow: counters("shadow_signatures_total",
+	shadow: prom.Counters("shadow_signatures_total",
 		"Signatures of applications in shadow mode, by how they compare: agree, disagree, unsigned, or skipped if the sidecar could not sign.",
 		"endpoint", "result"),
-	notifications: counters("notifications_total",
+	notifications: prom.Counters("notifications_total",
 		"Notifications, by what became of them: passed, duplicate, concurrent, not_accepted, or refused as unsigned, wrong_signature, not_a_notification, other_merchant, too_large, method, coding, incomplete or overload.",
 		"result"),
-	reloadFailures: counters("key_reload_failures_total",
-		"Changed keys that could not be used, so that the last good ones stayed in use.").WithLabelValues(),
-	promotions: counters("key_promotions_total",
-		"Next keys that took the place of the current one because PayerMax had switched.").WithLabelValues(),
 	lastSuccess: new(lastSuccess),
 	clock:       new(clock),
-	keys:        &keyCollector{rings: make(map[*keyring]struct{})},
 	sandboxes:   &sandboxCollector{handlers: make(map[*atomic.Bool]struct{})},
 }
 
@@ -98,25 +89,13 @@ var processMetrics = &metrics{
 // half minute after which they are given up.
 var exchangeBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
-func counters(name, help string, labels ...string) *prometheus.CounterVec {
-	return prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: name, Help: help,
-	}, labels)
-}
-
-func histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
-	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: name, Help: help, Buckets: buckets,
-	}, labels)
-}
-
-// collectors lists all of them.
+// collectors lists all of them, and those of the keys.
 func (m *metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{
+	return append(keys.Collectors(),
 		m.inFlight, m.requests, m.duration, m.upstream, m.signing, m.requestBytes, m.answerBytes,
 		m.answers, m.codes, m.violations, m.limits, m.shadow, m.notifications,
-		m.reloadFailures, m.promotions, m.lastSuccess, m.clock, m.keys, m.sandboxes,
-	}
+		m.lastSuccess, m.clock, m.sandboxes,
+	)
 }
 
 // errorLabel is the error type of a refusal as a label, so that there are as many
@@ -169,19 +148,9 @@ func (m *metrics) announce(routes map[string]route) {
 	}
 }
 
-// register makes the metrics part of the config that ctx belongs to. Another
-// handler of the same config may have done so before.
+// register makes the metrics part of the config that ctx belongs to.
 func (m *metrics) register(ctx caddy.Context) error {
-	registry := ctx.GetMetricsRegistry()
-	if registry == nil {
-		return nil
-	}
-	for _, collector := range m.collectors() {
-		if err := registry.Register(collector); err != nil && !errors.As(err, new(prometheus.AlreadyRegisteredError)) {
-			return err
-		}
-	}
-	return nil
+	return prom.Register(ctx, m.collectors()...)
 }
 
 // observe adds a duration in seconds, with the trace that it belongs to as the

@@ -21,6 +21,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/adminendpoint"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/modules/handover"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 )
@@ -202,16 +203,13 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.limits, err = h.Limits.open(h.routes); err != nil {
 		return fmt.Errorf("limits: %w", err)
 	}
-	if err := forbidDumps(); err != nil {
-		h.logger.Warn("core dumps of this process cannot be forbidden; one could contain the key", zap.Error(err))
-	}
-	if err := h.openMerchants(ctx); err != nil {
-		return err
-	}
 	if h.Sandbox {
-		if err := h.openSandbox(); err != nil {
-			return fmt.Errorf("opening the sandbox: %w", err)
-		}
+		err = h.openSandbox(ctx)
+	} else {
+		err = h.openMerchants(ctx, nil)
+	}
+	if err != nil {
+		return err
 	}
 	if err := processMetrics.register(ctx); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
@@ -230,16 +228,16 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 // use follows the merchant's keys from now on, and tells of them.
 func (h *Handler) use(ctx context.Context, m *merchant) {
 	if !h.Sandbox {
-		go m.keyring.watch(ctx)
+		go m.keyring.Watch(ctx)
 	}
-	processMetrics.keys.add(m.keyring)
+	m.keyring.Use()
 
-	loaded := m.keyring.current.Load()
-	if len(loaded.gateway) == 0 {
+	loaded := m.keyring.Current()
+	if len(loaded.Gateway) == 0 {
 		h.logger.Warn("gateway_public_key is not configured: answers are passed on without checking that PayerMax signed them")
 	}
 	h.logger.Info("keys loaded", zap.String("app_id", m.identity.AppID),
-		zap.String("source", loaded.signing.source), zap.String("fingerprint", loaded.signing.fingerprint))
+		zap.String("source", loaded.Signing.Source), zap.String("fingerprint", loaded.Signing.Fingerprint))
 }
 
 // Cleanup takes the keys out of the metrics. They stay where they are, since
@@ -247,7 +245,7 @@ func (h *Handler) use(ctx context.Context, m *merchant) {
 func (h *Handler) Cleanup() error {
 	inFlight.removeBound(h)
 	for _, m := range h.merchants.all() {
-		processMetrics.keys.remove(m.keyring)
+		m.keyring.Release()
 	}
 	processMetrics.sandboxes.remove(h.sandboxAnswers)
 	return closeSandbox(h.sandbox)
@@ -352,8 +350,8 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 	if err != nil {
 		return nil, err
 	}
-	c.keys = c.merchant.keyring.current.Load()
-	answer, err := h.exchange(c, &c.keys.signing, request, r, next)
+	c.keys = c.merchant.keyring.Current()
+	answer, err := h.exchange(c, c.keys.Signing, request, r, next)
 	if err == nil && h.hasSwitched(c) {
 		return h.tryNextKey(c, answer, request, r, next), nil
 	}
@@ -365,7 +363,7 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 
 // exchange signs the request with the key, sends it and returns the answer if
 // it can be trusted. It fills the call's present exchange, which must be new.
-func (h *Handler) exchange(c *call, key *signingKey, request *envelope.Envelope, r *http.Request, next caddyhttp.Handler) (*reply.Answer, error) {
+func (h *Handler) exchange(c *call, key keys.Key, request *envelope.Envelope, r *http.Request, next caddyhttp.Handler) (*reply.Answer, error) {
 	c.sign = func(ctx context.Context) error { return h.sign(ctx, c, key, request) }
 	if err := c.sign(r.Context()); err != nil {
 		return nil, err

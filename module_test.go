@@ -187,9 +187,7 @@ func TestServeHTTPEndpoints(t *testing.T) {
 // request here.
 func TestServeHTTPWithoutSignature(t *testing.T) {
 	h := newHandler(t)
-	broken := *h.merchants.only.keyring.current.Load()
-	broken.signing.private = brokenKey{broken.signing.private}
-	h.merchants.only.keyring.current.Store(&broken)
+	setKey(h, brokenKey{merchantKey()})
 	w := serve(t, h, post(sessionBody), unreachable(t))
 	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
 	assert.Equal(t, "1", w.Header().Get("Retry-After"))

@@ -18,7 +18,9 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/adminendpoint"
+	"github.com/caddy-payermax/caddy-payermax/internal/confinement"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/modules/handover"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
@@ -104,7 +106,7 @@ type Notify struct {
 	// config forgets them. Default: 0, no guard.
 	Duplicates caddy.Duration `json:"duplicates,omitempty"`
 
-	keyring *keyring
+	keyring *keys.Ring
 	own     addressees
 	seen    *acceptedNotifications
 	logger  *zap.Logger
@@ -141,12 +143,12 @@ func (n *Notify) Provision(ctx caddy.Context) error {
 	for _, result := range notificationResults {
 		processMetrics.notifications.WithLabelValues(result)
 	}
-	processMetrics.keys.add(n.keyring)
+	n.keyring.Use()
 	if n.Duplicates > 0 {
 		n.seen = newAcceptedNotifications(time.Duration(n.Duplicates))
 	}
 	adminendpoint.Warn(ctx, n.logger)
-	go n.keyring.watch(ctx)
+	go n.keyring.Watch(ctx)
 	return nil
 }
 
@@ -159,13 +161,13 @@ func (n *Notify) openKeys() error {
 	if err != nil {
 		return err
 	}
-	n.keyring = &keyring{gatewayFiles: paths, logger: n.logger, metrics: processMetrics}
-	return n.keyring.load()
+	n.keyring, err = keys.Open(keys.Config{GatewayFiles: paths, Logger: n.logger})
+	return confinement.Explain(err)
 }
 
 // Cleanup takes the keys out of the metrics.
 func (n *Notify) Cleanup() error {
-	processMetrics.keys.remove(n.keyring)
+	n.keyring.Release()
 	return nil
 }
 
@@ -273,7 +275,7 @@ func (n *Notify) verify(header http.Header, body []byte) (*rsa.PublicKey, *notif
 	if len(signatures) != 1 {
 		return nil, &notificationRefusal{http.StatusForbidden, "unsigned", "the notification must have one sign header"}
 	}
-	for _, key := range n.keyring.current.Load().gateway {
+	for _, key := range n.keyring.Current().Gateway {
 		if signer.Verify(key, body, signatures[0]) == nil {
 			return key, nil
 		}

@@ -2,6 +2,7 @@ package payermax
 
 import (
 	"context"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -33,6 +35,11 @@ func newNotify(t *testing.T, options ...func(*Notify)) *Notify {
 	}
 	require.NoError(t, provisionNotify(t, n))
 	return n
+}
+
+// gatewayKeyring verifies with gatewayKey.
+func gatewayKeyring() *keys.Ring {
+	return keys.Static(keys.Generation{Gateway: []*rsa.PublicKey{&gatewayKey().PublicKey}})
 }
 
 func provisionNotify(t *testing.T, n *Notify) error {

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
@@ -66,7 +67,7 @@ func TestOperationsMetrics(t *testing.T) {
 	documented := make(map[string]string)
 	for _, metric := range firstColumn(section(t, readPage(t, operationsPage), "## Metrics and health")) {
 		name, list, _ := strings.Cut(metric, "{")
-		if strings.HasPrefix(name, metricsNamespace+"_") {
+		if strings.HasPrefix(name, prom.Namespace+"_") {
 			documented[name] = strings.TrimSuffix(list, "}")
 		}
 	}

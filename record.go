@@ -155,7 +155,7 @@ func (h *Handler) adviseOnSignature(c *call) {
 		zap.String("request_id", c.id),
 		zap.String("app_id", c.merchant.identity.AppID),
 		zap.String("fingerprint", c.fingerprint),
-		zap.String("key_version", c.keys.keyVersion),
+		zap.String("key_version", c.keys.KeyVersion),
 		zap.Strings("check", []string{
 			"1. PayerMax's dashboard holds the public key of this fingerprint for this app_id: caddy payermax-doctor shows the fingerprints, and says what does not fit together",
 			"2. the key belongs to this environment: uat and production have different keys and app_ids",

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -29,7 +30,7 @@ func TestRotationsAndReloadsUnderLoad(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
 	keys := []*rsa.PrivateKey{newKey(), newKey(), newKey()}
-	mounted := newSecret(t, map[string][]byte{"private.key": keyPEM(t, keys[0])})
+	mounted := testkeys.MountSecret(t, map[string]string{"private.key": testkeys.PrivatePEM(keys[0])})
 
 	var received atomic.Int64
 	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -55,7 +56,7 @@ func TestRotationsAndReloadsUnderLoad(t *testing.T) {
 				"routes": []any{map[string]any{"handle": []any{
 					map[string]any{
 						"handler": "payermax", "app_id": fmt.Sprint(i),
-						"key": map[string]any{"source": "file", "path": mounted.path("private.key")},
+						"key": map[string]any{"source": "file", "path": mounted.Path("private.key")},
 					},
 					map[string]any{
 						"handler":   "reverse_proxy",
@@ -103,7 +104,7 @@ func TestRotationsAndReloadsUnderLoad(t *testing.T) {
 		})
 	}
 	for i := range 20 {
-		mounted.swap(map[string][]byte{"private.key": keyPEM(t, keys[i%len(keys)])})
+		mounted.Swap(map[string]string{"private.key": testkeys.PrivatePEM(keys[i%len(keys)])})
 		load(i + 1)
 		soon := sent.Load() + 20
 		require.Eventually(t, func() bool { return sent.Load() > soon }, pickUp, time.Millisecond)

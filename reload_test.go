@@ -10,6 +10,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/keys"
 )
 
 // Two hundred reloads of the config leave no goroutine, no open file and no
@@ -54,8 +56,6 @@ func TestReloadsLeakNothing(t *testing.T) {
 		require.NoError(t, caddy.Load(config(i+1), true))
 	}
 	require.Eventually(t, func() bool {
-		processMetrics.keys.mutex.Lock()
-		defer processMetrics.keys.mutex.Unlock()
-		return runtime.NumGoroutine() <= goroutines+5 && openFiles() <= files+2 && len(processMetrics.keys.rings) == 2
+		return runtime.NumGoroutine() <= goroutines+5 && openFiles() <= files+2 && len(keys.InUse()) == 2
 	}, 10*time.Second, 50*time.Millisecond)
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
@@ -26,32 +27,35 @@ func (k generatedKey) Key() (crypto.Signer, string, error) {
 	return k.PrivateKey, signer.Fingerprint(&k.PrivateKey.PublicKey), nil
 }
 
-// openSandbox puts a gateway in the place of the next handler. It knows the
-// handler's merchants, and they know its key.
-func (h *Handler) openSandbox() error {
+// openSandbox makes the merchants ready and puts a gateway in the place of the next
+// handler. It knows the merchants, and they know its key.
+func (h *Handler) openSandbox(ctx caddy.Context) error {
 	key, err := generateKey()
 	if err != nil {
+		return fmt.Errorf("opening the sandbox: %w", err)
+	}
+	if err := h.openMerchants(ctx, &key.PublicKey); err != nil {
 		return err
 	}
 	var known []sandbox.Merchant
 	for _, m := range h.merchants.all() {
-		loaded := m.keyring.current.Load()
 		public, err := m.publicKey()
 		if err != nil {
-			return err
+			return fmt.Errorf("opening the sandbox: %w", err)
 		}
 		known = append(known, sandbox.Merchant{
 			AppID:        m.identity.AppID,
 			MerchantNo:   m.identity.MerchantNo,
 			SPMerchantNo: m.identity.SPMerchantNo,
-			KeyVersion:   loaded.keyVersion,
+			KeyVersion:   m.keyring.Current().KeyVersion,
 			PublicKey:    public,
 		})
-		loaded.gateway = append(loaded.gateway, &key.PublicKey)
 		h.logger.Warn("the sandbox answers: no call reaches PayerMax", zap.String("app_id", m.identity.AppID))
 	}
-	h.sandbox, err = sandbox.New(key, known...)
-	return err
+	if h.sandbox, err = sandbox.New(key, known...); err != nil {
+		return fmt.Errorf("opening the sandbox: %w", err)
+	}
+	return nil
 }
 
 // sandboxPath is where the sandbox has its page for people and its control API

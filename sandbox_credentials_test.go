@@ -2,6 +2,7 @@ package payermax
 
 import (
 	"encoding/json"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -88,7 +89,24 @@ func TestSandboxWithCredentials(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.Sandbox, h.SandboxWithCredentials = true, true })
 	w := serve(t, h, post(sessionBody), unreachable(t))
 	assert.Contains(t, w.Body.String(), protocol.CodeApplySuccess)
-	current := h.merchants.only.keyring.current.Load()
+	current := h.merchants.only.keyring.Current()
 	assert.Equal(t, "app", h.merchants.only.identity.AppID)
-	assert.Equal(t, "file", current.signing.source)
+	assert.Equal(t, "file", current.Signing.Source)
+}
+
+// The keys of a handler are read anew without forgetting the sandbox's, which no
+// file has.
+func TestSandboxKeySurvivesARefresh(t *testing.T) {
+	path := writePrivateKey(t, merchantKey())
+	h := newHandler(t, func(h *Handler) { h.Sandbox, h.SandboxWithCredentials, h.KeyRaw = true, true, keyFile(path) })
+	pem, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, append(pem, '\n'), 0o600)) // the same key
+	before := h.merchants.only.keyring.Current().Loaded
+	h.merchants.only.keyring.Refresh()
+	require.NotEqual(t, before, h.merchants.only.keyring.Current().Loaded)
+
+	w := serve(t, h, post(sessionBody), unreachable(t))
+	assert.Contains(t, w.Body.String(), protocol.CodeApplySuccess)
+	assert.Contains(t, w.Header().Get("Proxy-Status"), answerVerified)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 )
 
@@ -42,8 +43,8 @@ func markSandbox(header http.Header) {
 	header.Set("Proxy-Status", header.Get("Proxy-Status")+sandboxMark)
 }
 
-var sandboxGauge = prometheus.NewDesc(prometheus.BuildFQName(metricsNamespace, metricsSubsystem, "sandbox"),
-	"Whether a sandbox stands in PayerMax's place, so that no money moves: 1 if it answers a handler's calls or is a site here, else 0.", nil, nil)
+var sandboxGauge = prom.Description("sandbox",
+	"Whether a sandbox stands in PayerMax's place, so that no money moves: 1 if it answers a handler's calls or is a site here, else 0.")
 
 // sandboxCollector knows of all handlers that are in use whether a sandbox
 // answers there. It asks them when it is asked, so that a sandbox does not

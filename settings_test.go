@@ -99,7 +99,7 @@ func TestProvisionDefaults(t *testing.T) {
 	assert.EqualValues(t, 65536, h.MaxBodySize)
 	assert.Equal(t, caddy.Duration(defaultTimeout), h.Timeout)
 	assert.Equal(t, "1.5", h.routes[sessionPath].Version)
-	assert.Equal(t, "1", h.merchants.only.keyring.current.Load().keyVersion)
+	assert.Equal(t, "1", h.merchants.only.keyring.Current().KeyVersion)
 }
 
 // The sandbox needs nothing at all.

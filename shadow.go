@@ -55,7 +55,7 @@ func (h *Handler) passOn(c *call, body []byte, r *http.Request, next caddyhttp.H
 // PKCS#1 v1.5 are deterministic, so the same key gives the same one.
 func (h *Handler) compare(c *call, r *http.Request, body []byte) {
 	if c.merchant != nil {
-		c.keys = c.merchant.keyring.current.Load()
+		c.keys = c.merchant.keyring.Current()
 	}
 	signatures := r.Header[protocol.SignHeader]
 	switch {
@@ -77,7 +77,7 @@ func (h *Handler) compare(c *call, r *http.Request, body []byte) {
 func (h *Handler) compareWithOwn(ctx context.Context, c *call, signature string, body []byte) string {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(h.MaxWait))
 	defer cancel()
-	own, err := h.gate.sign(ctx, &c.keys.signing, body, time.Duration(h.MaxWait))
+	own, err := h.gate.sign(ctx, c.keys.Signing, body, time.Duration(h.MaxWait))
 	switch {
 	case err != nil:
 		h.logger.Warn("the application's signature was not compared, since the sidecar could not sign",
@@ -104,7 +104,7 @@ func (h *Handler) explain(c *call, signatures []string, body []byte) {
 	case len(signatures) != 1:
 		warn(fmt.Sprintf("The request has %d sign headers.", len(signatures)))
 	case h.explanations.Allow():
-		key, fingerprint := c.keys.signing.private.Public().(*rsa.PublicKey), c.keys.signing.fingerprint
+		key, fingerprint := c.keys.Signing.Private.Public().(*rsa.PublicKey), c.keys.Signing.Fingerprint
 		go func() {
 			defer func() {
 				if cause := recover(); cause != nil {

@@ -90,11 +90,11 @@ func TestShadowAtTheGate(t *testing.T) {
 // the key is handed on as what it is.
 func TestKeyKeepsItsKind(t *testing.T) {
 	h := newHandler(t)
-	assert.IsType(t, merchantKey(), h.merchants.only.keyring.current.Load().signing.private)
+	assert.IsType(t, merchantKey(), h.merchants.only.keyring.Current().Signing.Private)
 	setKey(h, remoteKey{Signer: merchantKey()})
-	_, isRemote := h.merchants.only.keyring.current.Load().signing.private.(signer.ContextSigner)
+	_, isRemote := h.merchants.only.keyring.Current().Signing.Private.(signer.ContextSigner)
 	assert.True(t, isRemote)
-	var key any = h.merchants.only.keyring.current.Load().signing
+	var key any = h.merchants.only.keyring.Current().Signing
 	_, isSigner := key.(crypto.Signer)
 	assert.False(t, isSigner, "a struct that embeds the key would be mistaken for it")
 }

@@ -10,12 +10,13 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/keys"
 )
 
 // sign fills the envelope and signs exactly the bytes that will be sent.
 // requestTime is stamped here, as late as possible, and anew for each attempt:
 // PayerMax accepts it for two minutes.
-func (h *Handler) sign(ctx context.Context, c *call, key *signingKey, request *envelope.Envelope) (err error) {
+func (h *Handler) sign(ctx context.Context, c *call, key keys.Key, request *envelope.Envelope) (err error) {
 	ctx, span := c.startSpan(ctx, "sign")
 	defer func() { endSpan(span, err) }()
 
@@ -24,14 +25,14 @@ func (h *Handler) sign(ctx context.Context, c *call, key *signingKey, request *e
 	}
 	identity := c.merchant.identity
 	identity.Version = c.route.Version
-	identity.KeyVersion = c.keys.keyVersion
-	c.fingerprint, c.requestTime = key.fingerprint, h.now()
+	identity.KeyVersion = c.keys.KeyVersion
+	c.fingerprint, c.requestTime = key.Fingerprint, h.now()
 	c.body = request.Fill(identity, c.requestTime)
 
 	began := time.Now()
 	c.signature, err = h.gate.sign(ctx, key, c.body, time.Duration(h.MaxWait))
 	c.signing = time.Since(began)
-	observe(c.trace, processMetrics.signing.WithLabelValues(key.source), c.signing.Seconds())
+	observe(c.trace, processMetrics.signing.WithLabelValues(key.Source), c.signing.Seconds())
 	if err != nil {
 		return signingFailed(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
-	"os"
 	"sync"
 	"testing"
 
@@ -16,9 +15,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
+
+// keyMetrics returns the metrics of keys, as metricsOf does.
+func keyMetrics(t *testing.T) map[string]float64 { return metricsOf(t, keys.Collectors()...) }
 
 // counted is the value of a counter.
 func counted(t *testing.T, counter prometheus.Counter) float64 {
@@ -26,26 +29,6 @@ func counted(t *testing.T, counter prometheus.Counter) float64 {
 	var metric dto.Metric
 	require.NoError(t, counter.Write(&metric))
 	return metric.GetCounter().GetValue()
-}
-
-// collected is the value of a key's gauge.
-func collected(t *testing.T, name, fingerprint string) float64 {
-	t.Helper()
-	registry := prometheus.NewPedanticRegistry()
-	require.NoError(t, registry.Register(processMetrics.keys))
-	families, err := registry.Gather()
-	require.NoError(t, err)
-	for _, family := range families {
-		for _, metric := range family.GetMetric() {
-			for _, label := range metric.GetLabel() {
-				if family.GetName() == name && label.GetValue() == fingerprint {
-					return metric.GetGauge().GetValue()
-				}
-			}
-		}
-	}
-	t.Fatalf("%s has no series for %s", name, fingerprint)
-	return 0
 }
 
 // gatewayWith answers as PayerMax does that knows one public key.
@@ -74,7 +57,7 @@ func TestNextKeyIsPromoted(t *testing.T) {
 		h.KeyRaw = keyFile(writePrivateKey(t, old))
 		h.NextKeyRaw = keyFile(writePrivateKey(t, changed))
 	})
-	before := counted(t, processMetrics.promotions)
+	before := keyMetrics(t)["caddy_payermax_key_promotions_total"]
 	var calls int
 
 	w := serve(t, h, post(sessionBody), gatewayWith(t, &old.PublicKey, &calls))
@@ -85,7 +68,7 @@ func TestNextKeyIsPromoted(t *testing.T) {
 	assert.Contains(t, w.Body.String(), protocol.CodeApplySuccess)
 	assert.Equal(t, 3, calls, "refused once, then tried once with the next key")
 	assert.Equal(t, signer.Fingerprint(&changed.PublicKey), fingerprint(h))
-	assert.Equal(t, before+1, counted(t, processMetrics.promotions))
+	assert.Equal(t, before+1, keyMetrics(t)["caddy_payermax_key_promotions_total"])
 
 	w = serve(t, h, post(sessionBody), gatewayWith(t, &changed.PublicKey, &calls))
 	assert.Contains(t, w.Body.String(), protocol.CodeApplySuccess)
@@ -100,7 +83,7 @@ func TestNextKeyIsNotPromoted(t *testing.T) {
 	assert.Contains(t, w.Body.String(), protocol.CodeSignVerifyFailed)
 	assert.Equal(t, 2, calls)
 	assert.Equal(t, signer.Fingerprint(&merchantKey().PublicKey), fingerprint(h))
-	assert.NotNil(t, h.merchants.only.keyring.current.Load().next)
+	assert.True(t, h.merchants.only.keyring.Current().Next.Exists())
 }
 
 // A forged acceptance of the next key promotes nothing.
@@ -144,27 +127,6 @@ func TestPromotionIsTakenBack(t *testing.T) {
 		assert.Equal(t, signer.Fingerprint(&known.PublicKey), fingerprint(h))
 	}
 	assert.Equal(t, 7, calls)
-}
-
-// The promoted key outlives a reload of files, until the files say otherwise.
-func TestPromotionOutlivesRefresh(t *testing.T) {
-	old, changed := newKey(), newKey()
-	path := writePrivateKey(t, old)
-	h := newHandler(t, func(h *Handler) {
-		h.KeyRaw = keyFile(path)
-		h.NextKeyRaw = keyFile(writePrivateKey(t, changed))
-	})
-	h.merchants.only.keyring.promote(h.merchants.only.keyring.current.Load().next)
-	require.Equal(t, signer.Fingerprint(&changed.PublicKey), fingerprint(h))
-
-	h.merchants.only.keyring.seen[0]++ // as if something had changed
-	h.merchants.only.keyring.refresh()
-	assert.Equal(t, signer.Fingerprint(&changed.PublicKey), fingerprint(h))
-
-	third := newKey()
-	require.NoError(t, os.WriteFile(path, keyPEM(t, third), 0o600))
-	requireInUse(t, h, third)
-	assert.NotNil(t, h.merchants.only.keyring.current.Load().next)
 }
 
 // net/http may report on an attempt after it has ended, even after the next key's

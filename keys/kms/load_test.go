@@ -45,13 +45,6 @@ func loadSource(t *testing.T, input string) (keySource, context.CancelFunc, erro
 	return module.(keySource), cancel, nil
 }
 
-func mustLoad(t *testing.T, input string) keySource {
-	t.Helper()
-	source, _, err := loadSource(t, input)
-	require.NoError(t, err)
-	return source
-}
-
 // mustKey returns the source's key, and checks what is promised of it.
 func mustKey(t *testing.T, source keySource) crypto.Signer {
 	t.Helper()

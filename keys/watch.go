@@ -1,4 +1,4 @@
-package payermax
+package keys
 
 import (
 	"context"
@@ -18,20 +18,20 @@ const (
 	settleTime = 100 * time.Millisecond
 )
 
-// watch refreshes the keys until ctx ends: soon after an event in a directory
+// Watch refreshes the keys until ctx ends: soon after an event in a directory
 // where one of the files is, and every few seconds anyway.
-func (k *keyring) watch(ctx context.Context) {
+func (r *Ring) Watch(ctx context.Context) {
 	var events chan fsnotify.Event
 	var failures chan error
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
-		k.logger.Warn("changes of the key files cannot be watched; they are looked at every few seconds instead",
+		r.config.Logger.Warn("changes of the key files cannot be watched; they are looked at every few seconds instead",
 			zap.Duration("interval", pollInterval), zap.Error(err))
 	} else {
 		defer watcher.Close()
 		events, failures = watcher.Events, watcher.Errors
-		k.watchDirectories(watcher)
-		k.refresh() // of what changed between the loading and the watching
+		r.watchDirectories(watcher)
+		r.Refresh() // of what changed between the loading and the watching
 	}
 
 	poll := time.NewTicker(pollInterval)
@@ -48,12 +48,12 @@ func (k *keyring) watch(ctx context.Context) {
 		case <-failures: // such as an overflow, for which there is the poll
 		case <-settled:
 			settled = nil
-			k.refresh()
+			r.Refresh()
 		case <-poll.C:
 			if watcher != nil {
-				k.watchDirectories(watcher)
+				r.watchDirectories(watcher)
 			}
-			k.refresh()
+			r.Refresh()
 		}
 	}
 }
@@ -61,8 +61,8 @@ func (k *keyring) watch(ctx context.Context) {
 // watchDirectories watches the directories of the files rather than the files:
 // a file that is replaced is another file. It is called again and again, for a
 // directory can be replaced as well.
-func (k *keyring) watchDirectories(watcher *fsnotify.Watcher) {
-	for _, path := range k.files() {
+func (r *Ring) watchDirectories(watcher *fsnotify.Watcher) {
+	for _, path := range r.files() {
 		// One that is not there, or cannot be watched, is left to the poll.
 		_ = watcher.Add(filepath.Dir(path))
 	}

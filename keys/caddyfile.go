@@ -1,4 +1,4 @@
-package payermax
+package keys
 
 import (
 	"encoding/json"
@@ -9,9 +9,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 )
 
-// readKeySource reads a key of any source: the source's name, and what the source
+// ReadSource reads a key of any source: the source's name, and what the source
 // makes of the rest.
-func readKeySource(d *caddyfile.Dispenser, target *json.RawMessage) error {
+func ReadSource(d *caddyfile.Dispenser, target *json.RawMessage) error {
 	if *target != nil {
 		return d.Errf("%s is already set", d.Val())
 	}
@@ -27,8 +27,8 @@ func readKeySource(d *caddyfile.Dispenser, target *json.RawMessage) error {
 	return nil
 }
 
-// readKeyFile reads the short form of a key that is in a file.
-func readKeyFile(d *caddyfile.Dispenser, target *json.RawMessage) error {
+// ReadFilePath reads the short form of a key that is in a file.
+func ReadFilePath(d *caddyfile.Dispenser, target *json.RawMessage) error {
 	var path string
 	if err := grammar.Once(d, *target != nil, &path); err != nil {
 		return err
@@ -36,14 +36,14 @@ func readKeyFile(d *caddyfile.Dispenser, target *json.RawMessage) error {
 	if err := grammar.CheckPaths(d, path); err != nil {
 		return err
 	}
-	*target = caddyconfig.JSONModuleObject(KeyFile{Path: path}, "source", "file", nil)
+	*target = caddyconfig.JSONModuleObject(File{Path: path}, "source", "file", nil)
 	return nil
 }
 
-// keyFileOptions are the options of the source file.
-var keyFileOptions = grammar.Block[KeyFile]{
+// FileOptions are the options of the source file.
+var FileOptions = grammar.Block[File]{
 	{Name: "refuse_world_readable", Example: "refuse_world_readable",
-		Sets: grammar.Flag(func(f *KeyFile) *bool { return &f.RefuseWorldReadable })},
+		Sets: grammar.Flag(func(f *File) *bool { return &f.RefuseWorldReadable })},
 }
 
 // UnmarshalCaddyfile sets up the source from Caddyfile tokens:
@@ -53,7 +53,7 @@ var keyFileOptions = grammar.Block[KeyFile]{
 //	}
 //
 // The block may be left out. The options of key file are in docs/configuration.md.
-func (f *KeyFile) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+func (f *File) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the source's name
 	if !d.AllArgs(&f.Path) {
 		return d.ArgErr()
@@ -61,8 +61,8 @@ func (f *KeyFile) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := grammar.CheckPaths(d, f.Path); err != nil {
 		return err
 	}
-	return keyFileOptions.ReadBlock(d, f)
+	return FileOptions.ReadBlock(d, f)
 }
 
 // Interface guards
-var _ caddyfile.Unmarshaler = (*KeyFile)(nil)
+var _ caddyfile.Unmarshaler = (*File)(nil)

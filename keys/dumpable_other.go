@@ -1,6 +1,6 @@
 //go:build !linux
 
-package payermax
+package keys
 
 // forbidDumps does nothing where there is no such call.
 func forbidDumps() error { return nil }

@@ -1,4 +1,4 @@
-package payermax
+package confinement
 
 import (
 	"os"
@@ -52,8 +52,8 @@ func TestLandlockConfines(t *testing.T) {
 
 func beConfined(t *testing.T, folder string) {
 	at := func(names ...string) string { return filepath.Join(append([]string{folder}, names...)...) }
-	needed := paths{read: []string{at("read")}, write: []string{at("write")}}
-	require.NoError(t, new(confinement).hold(needed, true, zap.NewNop()))
+	needed := Paths{Read: []string{at("read")}, Write: []string{at("write")}}
+	require.NoError(t, Hold(needed, true, zap.NewNop()))
 
 	_, err := os.ReadFile(at("read", "file"))
 	require.NoError(t, err)
@@ -84,21 +84,21 @@ func beConfined(t *testing.T, folder string) {
 }
 
 func TestPathsBeyond(t *testing.T) {
-	held := paths{read: []string{"/etc", "/run/keys"}, write: []string{"/data"}}
+	held := Paths{Read: []string{"/etc", "/run/keys"}, Write: []string{"/data"}}
 	for name, row := range map[string]struct {
-		needed paths
+		needed Paths
 		beyond string
 	}{
 		"the same":              {held, ""},
-		"less":                  {paths{read: []string{"/etc"}}, ""},
-		"below":                 {paths{read: []string{"/run/keys/..2026"}, write: []string{"/data/caddy"}}, ""},
-		"reads what it writes":  {paths{read: []string{"/data/caddy"}}, ""},
-		"another":               {paths{read: []string{"/run"}}, "/run"},
-		"of a similar name":     {paths{read: []string{"/run/keys2"}}, "/run/keys2"},
-		"writes what it reads":  {paths{write: []string{"/etc"}}, "/etc"},
-		"everything":            {paths{read: []string{"/"}}, "/"},
-		"nothing":               {paths{}, ""},
-		"the second of several": {paths{read: []string{"/etc", "/srv"}}, "/srv"},
+		"less":                  {Paths{Read: []string{"/etc"}}, ""},
+		"below":                 {Paths{Read: []string{"/run/keys/..2026"}, Write: []string{"/data/caddy"}}, ""},
+		"reads what it writes":  {Paths{Read: []string{"/data/caddy"}}, ""},
+		"another":               {Paths{Read: []string{"/run"}}, "/run"},
+		"of a similar name":     {Paths{Read: []string{"/run/keys2"}}, "/run/keys2"},
+		"writes what it reads":  {Paths{Write: []string{"/etc"}}, "/etc"},
+		"everything":            {Paths{Read: []string{"/"}}, "/"},
+		"nothing":               {Paths{}, ""},
+		"the second of several": {Paths{Read: []string{"/etc", "/srv"}}, "/srv"},
 	} {
 		path, ok := row.needed.beyond(held)
 		assert.Equal(t, row.beyond, path, name)

@@ -1,4 +1,4 @@
-package payermax
+package keys
 
 import "golang.org/x/sys/unix"
 

@@ -1,4 +1,4 @@
-package payermax
+package landlock
 
 import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -9,44 +9,44 @@ import (
 )
 
 func init() {
-	httpcaddyfile.RegisterGlobalOption("payermax_landlock", parseLandlock)
+	httpcaddyfile.RegisterGlobalOption("payermax_landlock", parse)
 }
 
-// landlockOptions are the options of payermax_landlock.
-var landlockOptions = grammar.Block[Landlock]{
+// Options are the options of payermax_landlock.
+var Options = grammar.Block[App]{
 	{Name: "read", Args: "<paths...>", Example: "read /run/secrets/tls /etc/caddy",
-		Sets: grammar.Paths(func(l *Landlock) *[]string { return &l.Read })},
+		Sets: grammar.Paths(func(a *App) *[]string { return &a.Read })},
 	{Name: "write", Args: "<directories...>", Example: "write /var/log/caddy",
-		Sets: grammar.Paths(func(l *Landlock) *[]string { return &l.Write })},
+		Sets: grammar.Paths(func(a *App) *[]string { return &a.Write })},
 	{Name: "required", Example: "required",
-		Sets: grammar.Flag(func(l *Landlock) *bool { return &l.Required })},
+		Sets: grammar.Flag(func(a *App) *bool { return &a.Required })},
 }
 
-// parseLandlock sets up the confinement of the process as a global option:
+// parse sets up the confinement of the process as a global option:
 //
 //	payermax_landlock {
 //	    <options...>
 //	}
 //
 // The block may be left out.
-func parseLandlock(d *caddyfile.Dispenser, present any) (any, error) {
+func parse(d *caddyfile.Dispenser, present any) (any, error) {
 	if present != nil {
 		d.Next() // or the error would not know its line
 		return nil, d.Err("payermax_landlock was given already; put all of it into one block")
 	}
-	l := new(Landlock)
-	if err := l.UnmarshalCaddyfile(d); err != nil {
+	a := new(App)
+	if err := a.UnmarshalCaddyfile(d); err != nil {
 		return nil, err
 	}
-	return httpcaddyfile.App{Name: "payermax_landlock", Value: caddyconfig.JSON(l, nil)}, nil
+	return httpcaddyfile.App{Name: "payermax_landlock", Value: caddyconfig.JSON(a, nil)}, nil
 }
 
 // UnmarshalCaddyfile sets up the confinement from Caddyfile tokens. The options of
 // payermax_landlock are in docs/configuration.md.
-func (l *Landlock) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the option name
-	return landlockOptions.Read(d, l)
+	return Options.Read(d, a)
 }
 
 // Interface guards
-var _ caddyfile.Unmarshaler = (*Landlock)(nil)
+var _ caddyfile.Unmarshaler = (*App)(nil)

@@ -1,0 +1,69 @@
+// Package confinement holds the process to a set of files, by the Linux kernel's
+// Landlock.
+package confinement
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/landlock-lsm/go-landlock/landlock"
+	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
+	"go.uber.org/zap"
+)
+
+// process is what this process is held to, whichever config asked for it.
+var process struct {
+	mutex sync.Mutex
+	held  *Paths // nil if it is free
+}
+
+// Explain adds to an error about a file that the kernel refused it on our behalf, if the
+// process is confined. Whoever reads a file for a config explains its errors by it.
+func Explain(err error) error {
+	process.mutex.Lock()
+	defer process.mutex.Unlock()
+	if process.held == nil || !errors.Is(err, os.ErrPermission) {
+		return err
+	}
+	return fmt.Errorf("%w; payermax_landlock confines this process to the files of the config that it began with, so restart it", err)
+}
+
+// Allows reports what a config needs that the process may not have any more.
+func Allows(needed Paths) error {
+	process.mutex.Lock()
+	defer process.mutex.Unlock()
+	if process.held == nil {
+		return nil
+	}
+	if path, ok := needed.beyond(*process.held); ok {
+		return fmt.Errorf("the process is confined already, without %s; restart Caddy", path)
+	}
+	return nil
+}
+
+// Hold confines the process to the paths, unless it is confined already. A kernel
+// without Landlock is an error if the confinement is required, and else a warning.
+func Hold(needed Paths, required bool, logger *zap.Logger) error {
+	process.mutex.Lock()
+	defer process.mutex.Unlock()
+	if process.held != nil {
+		return nil
+	}
+	version, err := ll.LandlockGetABIVersion()
+	if err != nil || version == 0 {
+		if required {
+			return errors.New("this kernel has no Landlock, but it is required; it needs Linux 5.13 with landlock among its security modules")
+		}
+		logger.Warn("this kernel has no Landlock; the process is not confined")
+		return nil
+	}
+	if err := landlock.V5.BestEffort().RestrictPaths(needed.rules()...); err != nil {
+		return fmt.Errorf("confining the process: %w", err)
+	}
+	process.held = &needed
+	logger.Info("the process is confined to its files", zap.Int("landlock_version", version),
+		zap.Strings("read", needed.Read), zap.Strings("write", needed.Write))
+	return nil
+}

@@ -1,0 +1,79 @@
+package confinement
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/landlock-lsm/go-landlock/landlock"
+	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
+)
+
+// readRights and writeRights are what may be done below a path. No right is to
+// execute a file.
+const (
+	fileReadRights = ll.AccessFSReadFile
+	readRights     = fileReadRights | ll.AccessFSReadDir
+	writeRights    = readRights | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSMakeReg | ll.AccessFSMakeDir |
+		ll.AccessFSMakeSock | ll.AccessFSRemoveFile | ll.AccessFSRemoveDir
+)
+
+// Paths are what a process may read, and what it may also write: directories with all
+// that is below them, or files.
+type Paths struct{ Read, Write []string }
+
+// Absolute returns the paths in a form in which they can be compared.
+func (p Paths) Absolute() (Paths, error) {
+	for _, list := range []*[]string{&p.Read, &p.Write} {
+		clean := make([]string, 0, len(*list))
+		for _, path := range *list {
+			if path == "" {
+				continue
+			}
+			path, err := filepath.Abs(path)
+			if err != nil {
+				return p, err
+			}
+			clean = append(clean, path)
+		}
+		slices.Sort(clean)
+		*list = slices.Compact(clean)
+	}
+	return p, nil
+}
+
+// beyond returns the first of the paths that is not below one of another set.
+func (p Paths) beyond(held Paths) (string, bool) {
+	for _, path := range p.Write {
+		if !isBelow(path, held.Write) {
+			return path, true
+		}
+	}
+	for _, path := range p.Read {
+		if !isBelow(path, held.Read) && !isBelow(path, held.Write) {
+			return path, true
+		}
+	}
+	return "", false
+}
+
+// isBelow reports whether a path is one of the others or below one of them.
+func isBelow(path string, others []string) bool {
+	return slices.ContainsFunc(others, func(other string) bool {
+		return path == other || strings.HasPrefix(path, strings.TrimSuffix(other, "/")+"/")
+	})
+}
+
+// rules are the paths as Landlock takes them.
+func (p Paths) rules() []landlock.Rule {
+	rules := []landlock.Rule{landlock.PathAccess(writeRights, p.Write...).IgnoreIfMissing()}
+	for _, path := range p.Read {
+		rights := landlock.AccessFSSet(readRights)
+		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+			rights = fileReadRights
+		}
+		rules = append(rules, landlock.PathAccess(rights, path).IgnoreIfMissing())
+	}
+	return rules
+}

@@ -1,0 +1,58 @@
+// Package prom makes this module's metrics, whose names all begin alike, and
+// registers them with each config that uses them.
+package prom
+
+import (
+	"errors"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// What all names begin with: caddy_payermax_.
+const (
+	Namespace = "caddy"
+	Subsystem = "payermax"
+)
+
+// Counter makes a counter without labels.
+func Counter(name, help string) prometheus.Counter {
+	return Counters(name, help).WithLabelValues()
+}
+
+// Counters makes the counters of one name, one for each set of values of the labels.
+func Counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: Namespace, Subsystem: Subsystem, Name: name, Help: help,
+	}, labels)
+}
+
+// Histograms makes the histograms of one name, one for each set of values of the
+// labels. The buckets are upper bounds in ascending order.
+func Histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: Namespace, Subsystem: Subsystem, Name: name, Help: help, Buckets: buckets,
+	}, labels)
+}
+
+// Description describes a metric whose values are asked for when they are collected.
+func Description(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(Namespace, Subsystem, name), help, labels, nil)
+}
+
+// Register makes the collectors part of the config that ctx belongs to. A collector
+// lives as long as the process, so that counters survive a reload of the config,
+// which brings a new registry. Another module of the same config may have registered
+// it before.
+func Register(ctx caddy.Context, collectors ...prometheus.Collector) error {
+	registry := ctx.GetMetricsRegistry()
+	if registry == nil {
+		return nil
+	}
+	for _, collector := range collectors {
+		if err := registry.Register(collector); err != nil && !errors.As(err, new(prometheus.AlreadyRegisteredError)) {
+			return err
+		}
+	}
+	return nil
+}

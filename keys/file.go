@@ -1,0 +1,86 @@
+package keys
+
+import (
+	"crypto"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+func init() {
+	caddy.RegisterModule(new(File))
+}
+
+// ErrNoPath says that the path of a key file turned out empty.
+var ErrNoPath = errors.New("the path is empty; set it to the file with the RSA private key")
+
+// worldReadable are the permission bits that let every user read a file.
+const worldReadable = 0o004
+
+// File reads the signing key from a file: PEM (PKCS#8 or PKCS#1) or the
+// one-line base64 of either, as PayerMax's dashboard and SDKs use it. Encrypted
+// keys and keys under 2048 bits are refused.
+//
+// The file is read again when it changes, by any of the ways in which files
+// change: written over, renamed, or swapped with the whole directory, as
+// Kubernetes does it.
+type File struct {
+	// The path of the file. Placeholders are expanded when the config is
+	// loaded; the value is a path, never the key itself.
+	Path string `json:"path,omitempty"`
+
+	// Whether to refuse a file that every user of the machine may read, rather
+	// than to warn of it. Default: false.
+	RefuseWorldReadable bool `json:"refuse_world_readable,omitempty"`
+
+	path   string
+	logger *zap.Logger
+}
+
+// CaddyModule returns the Caddy module information.
+func (*File) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "payermax.keys.file",
+		New: func() caddy.Module { return new(File) },
+	}
+}
+
+// Provision expands the path.
+func (f *File) Provision(ctx caddy.Context) error {
+	f.logger = ctx.Logger()
+	var err error
+	if f.path, err = caddy.NewReplacer().ReplaceOrErr(f.Path, false, true); err != nil {
+		return fmt.Errorf("path: %w", err)
+	}
+	return nil
+}
+
+// Key reads the file.
+func (f *File) Key() (crypto.Signer, string, error) {
+	if f.path == "" {
+		return nil, "", fmt.Errorf("%s: %w", f.Path, ErrNoPath)
+	}
+	key, err := signer.ReadPrivateKeyFile(f.path)
+	if err != nil {
+		return nil, "", err
+	}
+	if info, err := os.Stat(f.path); err == nil && info.Mode().Perm()&worldReadable != 0 {
+		if f.RefuseWorldReadable {
+			return nil, "", fmt.Errorf("private key file %s: every user may read it (mode %04o); take that away with: chmod o-r FILE", f.path, info.Mode().Perm())
+		}
+		f.logger.Warn("every user may read the private key file; take that away with chmod o-r",
+			zap.String("path", f.path), zap.String("mode", fmt.Sprintf("%04o", info.Mode().Perm())))
+	}
+	return key, signer.Fingerprint(&key.PublicKey), nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner = (*File)(nil)
+	_ Source            = (*File)(nil)
+)

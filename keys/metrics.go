@@ -1,0 +1,60 @@
+package keys
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/prom"
+)
+
+var (
+	keyInfo = prom.Description("key_info",
+		"The keys in use, by source and fingerprint. Always 1.", "source", "fingerprint")
+	keyLoaded = prom.Description("key_last_load_timestamp_seconds",
+		"When the key in use was loaded, in seconds since 1970.", "source", "fingerprint")
+	keyDegraded = prom.Description("key_degraded",
+		"Whether a newer key was refused and this one is only the last good one.", "source", "fingerprint")
+	reloadFailures = prom.Counter("key_reload_failures_total",
+		"Changed keys that could not be used, so that the last good ones stayed in use.")
+	promotions = prom.Counter("key_promotions_total",
+		"Next keys that took the place of the current one because PayerMax had switched.")
+)
+
+// collector reports the keys of all rings in use, once for each key.
+type collector struct{}
+
+// Collectors returns the metrics of all rings, for the registry of each config that
+// uses some. They live as long as the process.
+func Collectors() []prometheus.Collector {
+	return []prometheus.Collector{collector{}, reloadFailures, promotions}
+}
+
+// Describe describes the metrics.
+func (collector) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- keyInfo
+	descriptions <- keyLoaded
+	descriptions <- keyDegraded
+}
+
+// Collect sends one set of metrics for each distinct key in use.
+func (collector) Collect(collected chan<- prometheus.Metric) {
+	type state struct {
+		loaded   float64
+		degraded float64
+	}
+	states := make(map[Identity]state)
+	for _, ring := range InUse() {
+		current, refused := ring.Current(), ring.Refused() != ""
+		for _, id := range current.Identities() {
+			s := state{loaded: max(states[id].loaded, float64(current.Loaded.UnixMilli())/1000), degraded: states[id].degraded}
+			if refused {
+				s.degraded = 1
+			}
+			states[id] = s
+		}
+	}
+	for id, s := range states {
+		collected <- prometheus.MustNewConstMetric(keyInfo, prometheus.GaugeValue, 1, id.Source, id.Fingerprint)
+		collected <- prometheus.MustNewConstMetric(keyLoaded, prometheus.GaugeValue, s.loaded, id.Source, id.Fingerprint)
+		collected <- prometheus.MustNewConstMetric(keyDegraded, prometheus.GaugeValue, s.degraded, id.Source, id.Fingerprint)
+	}
+}

@@ -1,0 +1,128 @@
+package keys
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+// maxReads bounds how often a generation is read that changes while it is read.
+const maxReads = 10
+
+// readConsistently reads a generation whose files did not change meanwhile: a
+// private key of one generation and a key version of the next would fit nothing.
+// It returns the stamp of what it read.
+func (r *Ring) readConsistently() (*Generation, [sha256.Size]byte, error) {
+	before := r.stamp()
+	for range maxReads {
+		loaded, err := r.read()
+		after := r.stamp()
+		if after == before {
+			return loaded, after, err
+		}
+		before = after
+	}
+	return nil, before, errors.New("the key files change faster than they can be read")
+}
+
+// read reads all that belongs to a generation.
+func (r *Ring) read() (*Generation, error) {
+	loaded := Generation{Loaded: time.Now()}
+	if err := r.readSigning(&loaded); err != nil {
+		return nil, err
+	}
+	for _, path := range r.config.GatewayFiles {
+		key, err := signer.ReadPublicKeyFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("gateway_public_key: %w", err)
+		}
+		loaded.Gateway = append(loaded.Gateway, key)
+	}
+	loaded.Gateway = slices.Clip(append(loaded.Gateway, r.config.GatewayKeys...))
+	loaded = r.keepPromotion(loaded)
+	return &loaded, nil
+}
+
+// readSigning reads what signs. A ring that only verifies has no source.
+func (r *Ring) readSigning(loaded *Generation) error {
+	source, next := r.config.Source, r.config.Next
+	if source == nil {
+		return nil
+	}
+	var err error
+	if loaded.Signing, err = source.testedKey(); err != nil {
+		return fmt.Errorf("%s: %w", source.option("private_key"), err)
+	}
+	if next != nil {
+		if loaded.Next, err = next.testedKey(); err != nil {
+			return fmt.Errorf("%s: %w", next.option("next_private_key"), err)
+		}
+	}
+	if err := r.checkPair(loaded.Signing); err != nil {
+		return fmt.Errorf("merchant_public_key: %w", err)
+	}
+	loaded.KeyVersion, err = r.config.KeyVersion()
+	return err
+}
+
+// checkPair compares the key with the public key that was given to PayerMax.
+func (r *Ring) checkPair(key Key) error {
+	if r.config.MerchantFile == "" {
+		return nil
+	}
+	uploaded, err := signer.ReadPublicKeyFile(r.config.MerchantFile)
+	if err != nil {
+		return err
+	}
+	if !uploaded.Equal(key.Private.Public()) {
+		return fmt.Errorf("it has the fingerprint %s, but the private key belongs to %s; PayerMax would refuse every signature, so upload the public key that fits, or mount the private key that does",
+			signer.Fingerprint(uploaded), key.Fingerprint)
+	}
+	return nil
+}
+
+// stamp identifies what a generation would be read from right now: the contents
+// of the files, whatever their times and links say, and the fingerprints of the
+// keys that are elsewhere.
+func (r *Ring) stamp() [sha256.Size]byte {
+	sum := sha256.New()
+	for _, path := range r.files() {
+		content, err := signer.ReadKeyText(path)
+		fmt.Fprintf(sum, "%d %v ", len(content), err)
+		sum.Write(content)
+	}
+	for _, source := range []*NamedSource{r.config.Source, r.config.Next} {
+		if source == nil || source.file() != nil {
+			continue
+		}
+		_, fingerprint, err := source.Key()
+		fmt.Fprintf(sum, "%s %v ", fingerprint, err)
+	}
+	if r.config.Source != nil {
+		version, err := r.config.KeyVersion()
+		fmt.Fprintf(sum, "%s %v", version, err)
+	}
+	return [sha256.Size]byte(sum.Sum(nil))
+}
+
+// files are the paths of what a generation is read from.
+func (r *Ring) files() []string {
+	var paths []string
+	for _, source := range []*NamedSource{r.config.Source, r.config.Next} {
+		if source == nil {
+			continue
+		}
+		if file := source.file(); file != nil {
+			paths = append(paths, file.path)
+		}
+	}
+	paths = append(paths, r.config.GatewayFiles...)
+	if r.config.MerchantFile != "" {
+		paths = append(paths, r.config.MerchantFile)
+	}
+	return paths
+}

@@ -1,0 +1,139 @@
+// Package keys has the keys that sign calls and verify what PayerMax sends: where
+// they come from, which of them are in use, and how they change while calls are
+// under way.
+package keys
+
+import (
+	"crypto/rsa"
+	"crypto/sha256"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+)
+
+// Ring holds the current generation of keys and replaces it when what it was read
+// from changes.
+//
+// PayerMax makes a newly uploaded public key valid at once and the old one
+// invalid, so a sidecar that needed a restart to change keys would lose
+// payments. A generation that cannot be read, or does not fit together, changes
+// nothing: the last good one stays in use until a good one is there.
+type Ring struct {
+	config   Config
+	current  atomic.Pointer[Generation]
+	refused  atomic.Pointer[string]    // why the newest generation was not taken, or nil
+	mutex    sync.Mutex                // one reader at a time
+	seen     [sha256.Size]byte         // of the newest generation, good or bad
+	promoted struct{ from, to string } // the fingerprints, once a next key was promoted
+}
+
+// Config is where the keys of a ring come from.
+type Config struct {
+	// Source has the key that signs. A ring without it only verifies.
+	Source *NamedSource
+	// Next has the key to change over to. Optional.
+	Next *NamedSource
+	// GatewayFiles are the paths of the files with the public keys that PayerMax may
+	// sign with.
+	GatewayFiles []string
+	// GatewayKeys are further ones, which are in no file, such as the sandbox's.
+	GatewayKeys []*rsa.PublicKey
+	// MerchantFile is the path of the file with the public key that was uploaded to
+	// PayerMax, which Source's key must belong to. Optional.
+	MerchantFile string
+	// KeyVersion returns what goes with Source's key (`keyVersion`). It is called for
+	// each generation, and needed where there is a Source.
+	KeyVersion func() (string, error)
+	// Logger is told of new generations and of those that are refused.
+	Logger *zap.Logger
+}
+
+// Open reads the first generation, which must be good. From then on the memory of
+// the process cannot be dumped, if the system can forbid it.
+func Open(config Config) (*Ring, error) {
+	r := &Ring{config: config}
+	if config.Source != nil {
+		if err := forbidDumps(); err != nil {
+			config.Logger.Warn("core dumps of this process cannot be forbidden; one could contain the key", zap.Error(err))
+		}
+	}
+	loaded, seen, err := r.readConsistently()
+	if err != nil {
+		return nil, err
+	}
+	r.current.Store(loaded)
+	r.seen = seen
+	return r, nil
+}
+
+// Static returns a ring with keys that do not change, except by a promotion.
+func Static(g Generation) *Ring {
+	g.Gateway = slices.Clip(g.Gateway)
+	r := &Ring{config: Config{Logger: zap.NewNop()}}
+	r.current.Store(&g)
+	r.seen = r.stamp()
+	return r
+}
+
+// Current returns the keys to use now.
+func (r *Ring) Current() Generation { return *r.current.Load() }
+
+// Refused returns why a newer generation is not in use, or "" if there is none.
+func (r *Ring) Refused() string {
+	if reason := r.refused.Load(); reason != nil {
+		return *reason
+	}
+	return ""
+}
+
+// Refresh looks for a new generation and takes it if it is good.
+func (r *Ring) Refresh() {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.stamp() == r.seen {
+		return
+	}
+	loaded, seen, err := r.readConsistently()
+	r.seen = seen
+	if err != nil {
+		reason := err.Error()
+		r.refused.Store(&reason)
+		reloadFailures.Inc()
+		r.config.Logger.Error("the new keys cannot be used; the last good ones stay in use",
+			zap.String("reason", reason), zap.String("fingerprint", r.Current().fingerprints()))
+		return
+	}
+	before := r.current.Swap(loaded)
+	r.refused.Store(nil)
+	r.config.Logger.Info("keys loaded anew",
+		zap.String("fingerprint", loaded.fingerprints()),
+		zap.String("previous_fingerprint", before.fingerprints()))
+}
+
+// Promote makes the next key the current one, since the gateway has accepted it
+// and refused the other.
+func (r *Ring) Promote(accepted Key) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	current := r.Current()
+	if !current.Next.Exists() || current.Next.Fingerprint != accepted.Fingerprint {
+		return // another request was faster, or the keys have changed
+	}
+	r.promoted.from, r.promoted.to = current.Signing.Fingerprint, accepted.Fingerprint
+	changed := current.promoted()
+	r.current.Store(&changed)
+	promotions.Inc()
+	r.config.Logger.Warn("PayerMax refuses the current key and accepts the next one, which is the current one from now on; make it private_key and remove next_private_key",
+		zap.String("fingerprint", r.promoted.to), zap.String("previous_fingerprint", r.promoted.from))
+}
+
+// keepPromotion has a new generation follow the last promotion, if its keys are the
+// two of that one.
+func (r *Ring) keepPromotion(g Generation) Generation {
+	if g.Next.Exists() && g.Signing.Fingerprint == r.promoted.from && g.Next.Fingerprint == r.promoted.to {
+		return g.promoted()
+	}
+	return g
+}

@@ -1,0 +1,242 @@
+package keys
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+// All the other ways in which a file changes.
+func TestKeyFileChanges(t *testing.T) {
+	old, changed := testkeys.New(2048), testkeys.New(2048)
+	start := func(t *testing.T) (*Ring, string) {
+		path := filepath.Join(t.TempDir(), "private.key")
+		require.NoError(t, os.WriteFile(path, []byte(testkeys.PrivatePEM(old)), 0o600))
+		return watched(t, Config{Source: inFile(t, path)}), path
+	}
+
+	t.Run("written over", func(t *testing.T) {
+		r, path := start(t)
+		require.NoError(t, os.WriteFile(path, []byte(testkeys.PrivatePEM(changed)), 0o600))
+		requireInUse(t, r, changed)
+	})
+	t.Run("renamed over", func(t *testing.T) {
+		r, path := start(t)
+		require.NoError(t, os.WriteFile(path+".new", []byte(testkeys.PrivatePEM(changed)), 0o600))
+		require.NoError(t, os.Rename(path+".new", path))
+		requireInUse(t, r, changed)
+	})
+	t.Run("gone and back", func(t *testing.T) {
+		r, path := start(t)
+		require.NoError(t, os.Remove(path))
+		requireRefused(t, r)
+		assert.Equal(t, signer.Fingerprint(&old.PublicKey), fingerprint(r))
+		require.NoError(t, os.WriteFile(path, []byte(testkeys.PrivatePEM(changed)), 0o600))
+		requireInUse(t, r, changed)
+		assert.Empty(t, r.Refused())
+	})
+	// Events of a directory that is replaced are lost; the poll finds it.
+	t.Run("with its directory", func(t *testing.T) {
+		r, path := start(t)
+		require.NoError(t, os.RemoveAll(filepath.Dir(path)))
+		requireRefused(t, r)
+		require.NoError(t, os.Mkdir(filepath.Dir(path), 0o700))
+		require.NoError(t, os.WriteFile(path, []byte(testkeys.PrivatePEM(changed)), 0o600))
+		requireInUse(t, r, changed)
+	})
+}
+
+// A rotation that works once and never again is the classic mistake with
+// ..data; so is one that only works if the first one was seen.
+func TestOnlySecondRotationIsSeen(t *testing.T) {
+	first, second, third := testkeys.New(2048), testkeys.New(2048), testkeys.New(2048)
+	mounted := testkeys.MountSecret(t, map[string]string{"private.key": testkeys.PrivatePEM(first)})
+	r := watched(t, Config{Source: inFile(t, mounted.Path("private.key"))})
+
+	r.mutex.Lock() // nobody looks while the first one happens
+	mounted.Swap(map[string]string{"private.key": testkeys.PrivatePEM(second)})
+	mounted.Swap(map[string]string{"private.key": testkeys.PrivatePEM(third)})
+	r.mutex.Unlock()
+	requireInUse(t, r, third)
+}
+
+// A change for the worse keeps the last good key, is counted and shows.
+func TestBadNewKeyIsNotTaken(t *testing.T) {
+	good := testkeys.New(2048)
+	whole := []byte(testkeys.PrivatePEM(good))
+	block, _ := pem.Decode(whole)
+	public := testkeys.SPKI(&good.PublicKey)
+	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	armour := func(label string, der []byte) []byte { return []byte(testkeys.PEM(label, der)) }
+	damaged := bytes.Clone(block.Bytes)
+	damaged[len(damaged)/2] ^= 1
+
+	for name, content := range map[string][]byte{
+		"empty":               {},
+		"white space":         []byte(" \r\n"),
+		"not a key":           []byte("CANARY"),
+		"cut short":           whole[:len(whole)/2],
+		"without its end":     bytes.TrimSuffix(whole, []byte("-----END PRIVATE KEY-----\n")),
+		"DER cut short":       armour("PRIVATE KEY", block.Bytes[:len(block.Bytes)-10]),
+		"damaged":             armour("PRIVATE KEY", damaged),
+		"nothing inside":      armour("PRIVATE KEY", nil),
+		"two keys":            slices.Concat(whole, whole),
+		"text after it":       slices.Concat(whole, []byte("CANARY")),
+		"binary DER":          block.Bytes,
+		"UTF-16":              slices.Concat([]byte{0xff, 0xfe}, bytes.ReplaceAll(whole, []byte("-"), []byte("-\x00"))),
+		"NUL bytes":           slices.Concat(whole[:100], make([]byte, 10), whole[100:]),
+		"base64 cut short":    []byte(base64.StdEncoding.EncodeToString(block.Bytes)[:400]),
+		"URL-safe base64":     []byte(base64.RawURLEncoding.EncodeToString(block.Bytes)),
+		"base64 of the PEM":   []byte(base64.StdEncoding.EncodeToString(whole)),
+		"a public key":        armour("PUBLIC KEY", public),
+		"a certificate":       armour("CERTIFICATE", public),
+		"encrypted":           armour("ENCRYPTED PRIVATE KEY", block.Bytes),
+		"an EC key":           []byte(testkeys.PrivatePEM(curve)),
+		"1024 bits":           []byte(testkeys.PrivatePEM(testkeys.Small())),
+		"OpenSSH":             armour("OPENSSH PRIVATE KEY", []byte("openssh-key-v1\x00CANARY")),
+		"larger than a key":   bytes.Repeat([]byte("CANARY"), 20_000),
+		"one of another pair": []byte(testkeys.PrivatePEM(testkeys.New(2048))),
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "private.key")
+			require.NoError(t, os.WriteFile(path, whole, 0o600))
+			r := watched(t, Config{Source: inFile(t, path), MerchantFile: testkeys.WritePublic(t, &good.PublicKey)})
+			before := measured(t)["key_reload_failures_total"]
+
+			require.NoError(t, os.WriteFile(path, content, 0o600))
+			requireRefused(t, r)
+			assert.Equal(t, signer.Fingerprint(&good.PublicKey), fingerprint(r))
+			assert.NotContains(t, r.Refused(), "CANARY")
+			after := measured(t)
+			assert.Greater(t, after["key_reload_failures_total"], before)
+			assert.Equal(t, 1.0, after["key_degraded "+fingerprint(r)+" file"])
+
+			signature, err := signer.Sign(t.Context(), r.Current().Signing.Private, []byte("still good"))
+			require.NoError(t, err)
+			assert.NoError(t, signer.Verify(&good.PublicKey, []byte("still good"), signature))
+		})
+	}
+}
+
+// The pair is compared when the ring is opened.
+func TestPairMustFit(t *testing.T) {
+	_, err := try(Config{
+		Source:       inFile(t, testkeys.WritePrivate(t, testkeys.Merchant())),
+		MerchantFile: testkeys.WritePublic(t, &testkeys.Gateway().PublicKey),
+	})
+	require.ErrorContains(t, err, "merchant_public_key: it has the fingerprint "+signer.Fingerprint(&testkeys.Gateway().PublicKey))
+	require.ErrorContains(t, err, signer.Fingerprint(&testkeys.Merchant().PublicKey))
+}
+
+func TestWorldReadableFile(t *testing.T) {
+	path := testkeys.WritePrivate(t, testkeys.Merchant())
+	require.NoError(t, os.Chmod(path, 0o644))
+	open(t, Config{Source: inFile(t, path)}) // with a warning
+
+	strict := fmt.Sprintf(`{"source":"file","path":%q,"refuse_world_readable":true}`, path)
+	_, err := try(Config{Source: load(t, strict)})
+	require.ErrorContains(t, err, "private_key: private key file "+path+": every user may read it (mode 0644)")
+	require.NoError(t, os.Chmod(path, 0o440))
+	open(t, Config{Source: load(t, strict)})
+}
+
+// The promoted key outlives a reload of files, until the files say otherwise.
+func TestPromotionOutlivesRefresh(t *testing.T) {
+	old, changed := testkeys.New(2048), testkeys.New(2048)
+	path := testkeys.WritePrivate(t, old)
+	r := watched(t, Config{Source: inFile(t, path), Next: inFile(t, testkeys.WritePrivate(t, changed))})
+	r.Promote(r.Current().Next)
+	require.Equal(t, signer.Fingerprint(&changed.PublicKey), fingerprint(r))
+
+	r.mutex.Lock()
+	r.seen[0]++ // as if something had changed
+	r.mutex.Unlock()
+	r.Refresh()
+	assert.Equal(t, signer.Fingerprint(&changed.PublicKey), fingerprint(r))
+
+	third := testkeys.New(2048)
+	require.NoError(t, os.WriteFile(path, []byte(testkeys.PrivatePEM(third)), 0o600))
+	requireInUse(t, r, third)
+	assert.True(t, r.Current().Next.Exists())
+}
+
+// A generation is what it was, whatever becomes of the ring and whatever a holder
+// does with it; and keys that no file has are in each.
+func TestGenerationsDoNotChange(t *testing.T) {
+	old, changed, given := testkeys.New(2048), testkeys.New(2048), &testkeys.Gateway().PublicKey
+	path := testkeys.WritePrivate(t, old)
+	r := open(t, Config{Source: inFile(t, path), Next: inFile(t, testkeys.WritePrivate(t, testkeys.New(2048))), GatewayKeys: []*rsa.PublicKey{given}})
+	first := r.Current()
+	before := first
+
+	r.Promote(first.Next)
+	held := r.Current()
+	_ = append(held.Gateway, &old.PublicKey)
+	held.Signing.Private = nil
+	assert.True(t, r.Current().Signing.Exists())
+	require.NoError(t, os.WriteFile(path, []byte(testkeys.PrivatePEM(changed)), 0o600))
+	r.Refresh()
+
+	assert.Equal(t, signer.Fingerprint(&changed.PublicKey), fingerprint(r))
+	assert.Equal(t, before, first)
+	assert.Equal(t, []*rsa.PublicKey{given}, first.Gateway)
+	assert.Equal(t, []*rsa.PublicKey{given}, r.Current().Gateway)
+}
+
+// Keys that are given stay until they are replaced by a promotion.
+func TestStatic(t *testing.T) {
+	signing, next := Key{Private: testkeys.Merchant(), Fingerprint: "a"}, Key{Private: testkeys.Next(), Fingerprint: "b"}
+	r := Static(Generation{Signing: signing, Next: next})
+	r.Refresh()
+	assert.Equal(t, signing, r.Current().Signing)
+	r.Promote(Key{Private: testkeys.Stranger(), Fingerprint: "c"})
+	assert.Equal(t, signing, r.Current().Signing)
+	r.Promote(next)
+	r.Refresh()
+	assert.Equal(t, next, r.Current().Signing)
+	assert.Equal(t, signing, r.Current().Next)
+}
+
+// The keys of the rings in use are known, and where their files lie, by name and
+// behind links.
+func TestInUse(t *testing.T) {
+	mounted := testkeys.MountSecret(t, map[string]string{"private.key": testkeys.PrivatePEM(testkeys.Merchant())})
+	public := testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)
+	signs := open(t, Config{Source: inFile(t, mounted.Path("private.key"))})
+	verifies := open(t, Config{GatewayFiles: []string{public}})
+	assert.Empty(t, InUse())
+	assert.Empty(t, Directories())
+	assert.NotContains(t, measured(t), "key_info "+fingerprint(signs)+" file")
+
+	signs.Use()
+	verifies.Use()
+	assert.ElementsMatch(t, []*Ring{signs, verifies}, InUse())
+	behind, err := filepath.EvalSymlinks(mounted.Path("private.key"))
+	require.NoError(t, err)
+	assert.ElementsMatch(t, []string{filepath.Dir(mounted.Path("private.key")), filepath.Dir(behind), filepath.Dir(public)}, Directories())
+	values := measured(t)
+	assert.Equal(t, 1.0, values["key_info "+fingerprint(signs)+" file"])
+	assert.Equal(t, 0.0, values["key_degraded "+fingerprint(signs)+" file"])
+	assert.Equal(t, 1.0, values["key_info "+signer.Fingerprint(&testkeys.Gateway().PublicKey)+" gateway_public_key"])
+
+	signs.Release()
+	verifies.Release()
+	assert.Empty(t, InUse())
+	assert.Empty(t, Directories())
+}

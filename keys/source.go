@@ -1,0 +1,99 @@
+package keys
+
+import (
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+// Source is where a signing key lives. Guest modules in the namespace
+// payermax.keys implement it; a configuration names one by its source.
+//
+// Key is called when the config is loaded and from then on every few seconds,
+// so a source that is remote keeps the key's public half and answers from it. A
+// key that lives elsewhere also implements [signer.ContextSigner], so that it can
+// give up when the request does.
+type Source interface {
+	// Key returns the key that signs now, which is RSA with at least 2048 bits,
+	// and the fingerprint of its public half: "sha256:" and the SHA-256 of its
+	// SPKI DER in hexadecimal.
+	Key() (key crypto.Signer, fingerprint string, err error)
+}
+
+// NamedSource is a source as the config names it.
+type NamedSource struct {
+	Source
+	// Name is the source's, such as file.
+	Name string
+}
+
+// LoadSource loads the guest module that raw configures, a field of the struct that
+// owner points to. It returns nil if raw is.
+func LoadSource(ctx caddy.Context, owner any, field string, raw json.RawMessage) (*NamedSource, error) {
+	if raw == nil {
+		return nil, nil
+	}
+	module, err := ctx.LoadModule(owner, field)
+	if err != nil {
+		return nil, err
+	}
+	source, ok := module.(Source)
+	if !ok {
+		return nil, fmt.Errorf("module %T is no source of keys", module)
+	}
+	var named struct {
+		Source string `json:"source"`
+	}
+	if err := json.Unmarshal(raw, &named); err != nil {
+		return nil, err
+	}
+	return &NamedSource{source, named.Source}, nil
+}
+
+const (
+	// selfTest is what a key has to sign before it is used. It is no PayerMax
+	// call, so its signature is of no use to anybody.
+	selfTest = "caddy-payermax self-test"
+	// selfTestTimeout is ample for a key that lives elsewhere.
+	selfTestTimeout = 10 * time.Second
+)
+
+// testedKey asks the source for its key and makes sure that it can be used.
+func (s *NamedSource) testedKey() (Key, error) {
+	key, fingerprint, err := s.Key()
+	if err != nil {
+		return Key{}, err
+	}
+	if _, ok := key.Public().(*rsa.PublicKey); !ok {
+		return Key{}, fmt.Errorf("the key is a %T, but PayerMax's signature needs RSA", key.Public())
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), selfTestTimeout)
+	defer cancel()
+	// Signatures are always verified before they are used; this one finds out
+	// before there is a request that needs it.
+	if _, err := signer.Sign(ctx, key, []byte(selfTest)); err != nil {
+		return Key{}, fmt.Errorf("self-test: %w", err)
+	}
+	return Key{key, fingerprint, s.Name}, nil
+}
+
+// option names the option that a source was configured by.
+func (s *NamedSource) option(forFile string) string {
+	if s.file() != nil {
+		return forFile
+	}
+	return "key " + s.Name
+}
+
+// file returns the source as a file, or nil if it is something else.
+func (s *NamedSource) file() *File {
+	file, _ := s.Source.(*File)
+	return file
+}

@@ -1,0 +1,154 @@
+// Package landlock confines the process to the files that its config needs.
+package landlock
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/confinement"
+	"github.com/caddy-payermax/caddy-payermax/keys"
+)
+
+func init() {
+	caddy.RegisterModule(new(App))
+}
+
+// App confines the whole process to the files that it needs, by the Linux
+// kernel's Landlock. Whoever took the process over could not read other files, such
+// as the tokens and data of whatever else runs there, not write any, and start no
+// program. What it may connect to is not confined; that is for a network policy.
+//
+// Files may be read that lie below the directories of the key files, so that keys
+// can still be rotated; below /etc and /proc; those of the system's certificate
+// authorities and time zones; and what the option read names. Files may be written,
+// made and removed below Caddy's own directories for data and configuration, in the
+// directories of the Unix sockets that are listened on, and below what the option
+// write names.
+//
+// It takes effect when the config has been loaded, and cannot be taken back: it
+// holds for later configs until the process ends, and one that needs other files
+// is refused until Caddy is restarted.
+type App struct {
+	// Other directories, or files, that may be read: such as those of TLS
+	// certificates and of the Caddyfile, if it is loaded again by a signal, or the
+	// token of a key management service. They must exist.
+	Read []string `json:"read,omitempty"`
+
+	// Other directories whose files may be read, written, made and removed, such
+	// as that of a log file. They must exist.
+	Write []string `json:"write,omitempty"`
+
+	// Whether to refuse the config on a kernel without Landlock, which is before
+	// Linux 5.13 or turned off, rather than to warn of it. Default: false.
+	Required bool `json:"required,omitempty"`
+
+	needed confinement.Paths
+	logger *zap.Logger
+}
+
+// systemPaths are what Go and Caddy may want to read at any time: the names of
+// hosts and the DNS servers, certificate authorities, time zones, and the
+// process's own numbers for the metrics. Not all systems have all of them.
+var systemPaths = []string{
+	"/etc", "/proc", "/run/systemd/resolve",
+	"/usr/share/ca-certificates", "/usr/local/share/ca-certificates", "/var/lib/ca-certificates",
+	"/usr/share/zoneinfo",
+}
+
+// CaddyModule returns the Caddy module information.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "payermax_landlock",
+		New: func() caddy.Module { return new(App) },
+	}
+}
+
+// Provision finds out what this config needs, and refuses it if the process is
+// confined to less. The handlers, which read the keys, are provisioned first.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Logger()
+	var listening *caddyhttp.App
+	app, err := ctx.AppIfConfigured("http")
+	switch {
+	case err == nil:
+		listening = app.(*caddyhttp.App)
+	case !errors.Is(err, caddy.ErrNotConfigured):
+		return err
+	}
+	if a.needed, err = a.need(listening); err != nil {
+		return err
+	}
+	return confinement.Allows(a.needed)
+}
+
+// Start confines the process, which has read by then what it reads only once.
+func (a *App) Start() error {
+	for _, directory := range caddyDirectories() {
+		// What is not there now could not be made later. On a read-only file system
+		// Caddy does without.
+		_ = os.MkdirAll(directory, 0o700)
+	}
+	return confinement.Hold(a.needed, a.Required, a.logger)
+}
+
+// Stop does nothing: a process cannot be set free.
+func (*App) Stop() error { return nil }
+
+// need returns what this config needs.
+func (a *App) need(listening *caddyhttp.App) (confinement.Paths, error) {
+	var needed confinement.Paths
+	for _, path := range a.Read {
+		if _, err := os.Stat(path); err != nil {
+			return needed, fmt.Errorf("read: %w; name what exists", err)
+		}
+	}
+	for _, path := range a.Write {
+		if info, err := os.Stat(path); err != nil {
+			return needed, fmt.Errorf("write: %w; make the directory first", err)
+		} else if !info.IsDir() {
+			return needed, fmt.Errorf("write: %s is no directory; name the one that it is in", path)
+		}
+	}
+	directories := keys.Directories()
+	if slices.Contains(directories, "/") {
+		return needed, errors.New("a key file lies in /, so that everything could be read; put it into a directory of its own")
+	}
+	// As crypto/x509 has them.
+	authorities := append(filepath.SplitList(os.Getenv("SSL_CERT_DIR")), os.Getenv("SSL_CERT_FILE"))
+	needed.Read = slices.Concat(a.Read, directories, systemPaths, authorities)
+	needed.Write = slices.Concat(a.Write, socketDirectories(listening), caddyDirectories())
+	return needed.Absolute()
+}
+
+// caddyDirectories are where Caddy keeps what it needs another time.
+func caddyDirectories() []string { return []string{caddy.AppDataDir(), caddy.AppConfigDir()} }
+
+// socketDirectories are those of the Unix sockets that are listened on.
+func socketDirectories(listening *caddyhttp.App) []string {
+	if listening == nil {
+		return nil
+	}
+	var directories []string
+	for _, server := range listening.Servers {
+		for _, text := range server.Listen {
+			if address, err := caddy.ParseNetworkAddress(text); err == nil && address.IsUnixNetwork() && !strings.HasPrefix(address.Host, "@") {
+				directories = append(directories, filepath.Dir(address.Host))
+			}
+		}
+	}
+	return directories
+}
+
+// Interface guards
+var (
+	_ caddy.App         = (*App)(nil)
+	_ caddy.Provisioner = (*App)(nil)
+)

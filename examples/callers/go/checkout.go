@@ -29,15 +29,30 @@ const (
 	attempts = 3
 )
 
-// undecided are codes of PayerMax's that do not say what became of an order.
-var undecided = []string{"SYSTEM_ERROR", "UNEXPECTED_ERROR", "REQUEST_TIMEOUT", "ORDER_REPEAT"}
+// noOrder are codes by which PayerMax says that it made no order. After any other
+// there may be one.
+var noOrder = []string{
+	"PARAMS_INVALID", "AMOUNT_INVALID", "COUNTRY_INVALID", "CURRENCY_INVALID", "CONTRACT_INVALID",
+	"SIGN_VERIFY_FAILED", "REQ_TIME_OVER_TIME", "MERCHANT_INVALID", "MERCHANT_APP_INVALID",
+}
+
+// final are the states of an order that are final. PENDING is not: the buyer has to
+// go to data.redirectUrl, or a notification will follow.
+var final = []string{"SUCCESS", "FAILED", "CLOSED"}
 
 // Answer is what PayerMax answered, or the sidecar in its place.
 type Answer struct {
 	Code   string
 	Msg    string
-	Data   map[string]any
+	Data   any
 	Errors []struct{ Field, Message string }
+}
+
+// text returns a text in the answer's data, or an empty one.
+func (a *Answer) text(name string) string {
+	data, _ := a.Data.(map[string]any)
+	text, _ := data[name].(string)
+	return text
 }
 
 // RefusedError is a request that must be changed before it is sent again.
@@ -106,22 +121,25 @@ func (s *Sidecar) Call(endpoint string, data map[string]any) (*Answer, error) {
 		return nil, UnknownError{"no answer of PayerMax's"}
 	}
 
-	// error= in Proxy-Status tells the sidecar's own answers from PayerMax's, which
-	// have the status 200 if they say what became of the call.
-	if !strings.Contains(proxyStatus, "error=") {
-		if response.StatusCode != http.StatusOK || slices.Contains(undecided, answer.Code) {
-			return nil, UnknownError{answer.Code}
+	// error= in Proxy-Status tells the sidecar's own answers from PayerMax's. What
+	// is named here is certain. Whatever else is answered, the outcome is unknown.
+	if strings.Contains(proxyStatus, "error=") {
+		if answer.Code == "SYSTEM_ERROR" || answer.Code == "TOO_MANY_REQUEST" {
+			seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
+			return nil, NotSentError{answer.Code, time.Duration(max(seconds, 1)) * time.Second}
 		}
-		return answer, nil
+		if response.StatusCode < 500 {
+			return nil, RefusedError{*answer}
+		}
+	} else if response.StatusCode == http.StatusOK {
+		if answer.Code == "APPLY_SUCCESS" || answer.Code == "ORDER_NOT_EXIST" {
+			return answer, nil
+		}
+		if slices.Contains(noOrder, answer.Code) {
+			return nil, RefusedError{*answer}
+		}
 	}
-	switch answer.Code {
-	case "SYSTEM_ERROR":
-		seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
-		return nil, NotSentError{answer.Code, time.Duration(max(seconds, 1)) * time.Second}
-	case "REQUEST_TIMEOUT", "CHECK_SIGN_ERROR":
-		return nil, UnknownError{answer.Code}
-	}
-	return nil, RefusedError{*answer}
+	return nil, UnknownError{answer.Code}
 }
 
 // Repeat calls an endpoint that does no harm twice: a session, a query.
@@ -139,43 +157,65 @@ func (s *Sidecar) Repeat(endpoint string, data map[string]any) (*Answer, error) 
 	}
 }
 
-// Pay pays an order once, whatever happens to the answers.
+// finalStatus returns the order's status, if the answer says what became of the
+// order.
+func finalStatus(answer *Answer) (string, error) {
+	status := answer.text("status")
+	if answer.Code != "APPLY_SUCCESS" || !slices.Contains(final, status) {
+		return "", UnknownError{cmp.Or(status, answer.Code)}
+	}
+	return status, nil
+}
+
+// Pay pays an order once, whatever happens to the answers, and returns its status.
 //
 // After an unknown outcome the order may have been paid. So PayerMax is asked
 // first, and only an order that it does not know is sent again: under the same
 // outTradeNo, which PayerMax accepts once. If the first request was only slow,
 // the answer to the second is ORDER_REPEAT. A new outTradeNo could take the
 // buyer's money twice.
-func (s *Sidecar) Pay(order map[string]any) (*Answer, error) {
+func (s *Sidecar) Pay(order map[string]any) (string, error) {
 	number := order["outTradeNo"]
-	var last error
+	var unknown *UnknownError
+	var notSent error
 	for range attempts {
+		var status string
 		answer, err := s.Call("orderAndPay", order)
-		if notSent, ok := errors.AsType[NotSentError](err); ok {
-			last = cmp.Or[error](last, notSent)
-			time.Sleep(notSent.Wait)
-			continue
+		if err == nil {
+			status, err = finalStatus(answer)
 		}
-		unknown, ok := errors.AsType[UnknownError](err)
-		if !ok {
-			return answer, err
+		switch failure := err.(type) {
+		case nil:
+			return status, nil
+		case UnknownError:
+			unknown = &failure
+		case NotSentError:
+			notSent = failure
+			time.Sleep(failure.Wait)
+			if unknown == nil {
+				continue
+			}
+		default:
+			if unknown == nil { // else an earlier attempt may have made the order
+				return "", err
+			}
 		}
-		last = unknown
-		fmt.Printf("order %s: outcome unknown (%s), asking PayerMax\n", number, unknown.Reason)
 
+		fmt.Printf("order %s: outcome unknown (%s), asking PayerMax\n", number, unknown.Reason)
 		answer, err = s.Repeat("orderQuery", map[string]any{"outTradeNo": number})
 		if err != nil {
-			return nil, UnknownError{err.Error()} // of the order, even if the question was not sent
-		}
-		if answer.Code == "APPLY_SUCCESS" {
-			return answer, nil
+			return "", UnknownError{err.Error()} // of the order, even if the question was not sent
 		}
 		if answer.Code != "ORDER_NOT_EXIST" {
-			return nil, UnknownError{answer.Code} // this is about the question
+			return finalStatus(answer)
 		}
-		fmt.Printf("order %s: not there, sending it again\n", number)
+		fmt.Printf("order %s: not there yet\n", number)
+		time.Sleep(time.Second)
 	}
-	return nil, last
+	if unknown != nil {
+		return "", *unknown
+	}
+	return "", notSent
 }
 
 func run(number, currency string) error {
@@ -190,12 +230,13 @@ func run(number, currency string) error {
 	if err != nil {
 		return err
 	}
-	if session.Code != "APPLY_SUCCESS" {
-		return RefusedError{*session}
+	sessionKey := session.text("sessionKey")
+	if sessionKey == "" {
+		return UnknownError{"no session key"}
 	}
-	fmt.Println("session:", session.Data["sessionKey"])
+	fmt.Println("session:", sessionKey)
 
-	answer, err := sidecar.Pay(map[string]any{
+	status, err := sidecar.Pay(map[string]any{
 		"outTradeNo":   number,
 		"integrate":    "Direct_Payment",
 		"subject":      "One coffee",
@@ -207,20 +248,14 @@ func run(number, currency string) error {
 		"paymentDetail": map[string]any{
 			// From the Drop-In component in the buyer's browser.
 			"paymentToken": "332e4cc1af1740aeafe9e7df82aeb5a1",
-			"sessionKey":   session.Data["sessionKey"],
+			"sessionKey":   sessionKey,
 			"buyerInfo":    map[string]any{"clientIp": "59.82.59.92", "userAgent": "Chrome"},
 		},
 	})
 	if err != nil {
 		return err
 	}
-	// APPLY_SUCCESS says that PayerMax took the request; data.status, whether the
-	// order was paid. PENDING has a redirectUrl, or is followed by a notification.
-	if answer.Code == "APPLY_SUCCESS" {
-		fmt.Printf("order %s: %s\n", number, answer.Data["status"])
-	} else {
-		fmt.Printf("order %s: %s\n", number, answer.Code)
-	}
+	fmt.Printf("order %s: %s\n", number, status)
 	return nil
 }
 

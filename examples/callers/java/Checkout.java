@@ -27,9 +27,16 @@ public final class Checkout {
     private static final Duration TIMEOUT = Duration.ofSeconds(35); // longer than the sidecar's own, or its answer is lost
     private static final int ATTEMPTS = 3;
 
-    /** Codes of PayerMax's that do not say what became of an order. */
-    private static final Set<String> UNDECIDED =
-            Set.of("SYSTEM_ERROR", "UNEXPECTED_ERROR", "REQUEST_TIMEOUT", "ORDER_REPEAT");
+    /** Codes by which PayerMax says that it made no order. After any other there may be one. */
+    private static final Set<String> NO_ORDER = Set.of(
+            "PARAMS_INVALID", "AMOUNT_INVALID", "COUNTRY_INVALID", "CURRENCY_INVALID", "CONTRACT_INVALID",
+            "SIGN_VERIFY_FAILED", "REQ_TIME_OVER_TIME", "MERCHANT_INVALID", "MERCHANT_APP_INVALID");
+
+    /**
+     * States of an order that are final. PENDING is not: the buyer has to go to data.redirectUrl, or a notification
+     * will follow.
+     */
+    private static final Set<String> FINAL = Set.of("SUCCESS", "FAILED", "CLOSED");
 
     /** The request must be changed before it is sent again. */
     static final class Refused extends Exception {
@@ -89,27 +96,29 @@ public final class Checkout {
             throw new OutcomeUnknown("no answer of PayerMax's", null);
         }
 
-        // error= in Proxy-Status tells the sidecar's own answers from PayerMax's, which
-        // have the status 200 if they say what became of the call.
-        if (!proxyStatus.contains("error=")) {
-            if (response.statusCode() != 200 || UNDECIDED.contains(code)) {
-                throw new OutcomeUnknown(code, null);
-            }
-            return answer;
-        }
-        switch (code) {
-            case "SYSTEM_ERROR":
+        // error= in Proxy-Status tells the sidecar's own answers from PayerMax's. What
+        // is named here is certain. Whatever else is answered, the outcome is unknown.
+        if (proxyStatus.contains("error=")) {
+            if (code.equals("SYSTEM_ERROR") || code.equals("TOO_MANY_REQUEST")) {
                 throw new NotSent(code, response.headers().firstValueAsLong("Retry-After").orElse(1));
-            case "REQUEST_TIMEOUT", "CHECK_SIGN_ERROR":
-                throw new OutcomeUnknown(code, null);
-            default:
+            }
+            if (response.statusCode() < 500) {
                 StringBuilder text = new StringBuilder(code + ": " + answer.get("msg"));
                 for (Object error : (List<?>) answer.getOrDefault("errors", List.of())) {
                     Map<?, ?> violation = (Map<?, ?>) error;
                     text.append("\n  ").append(violation.get("field")).append(": ").append(violation.get("message"));
                 }
                 throw new Refused(text.toString());
+            }
+        } else if (response.statusCode() == 200) {
+            if (code.equals("APPLY_SUCCESS") || code.equals("ORDER_NOT_EXIST")) {
+                return answer;
+            }
+            if (NO_ORDER.contains(code)) {
+                throw new Refused(code + ": " + answer.get("msg"));
+            }
         }
+        throw new OutcomeUnknown(code, null);
     }
 
     /** Calls an endpoint that does no harm twice: a session, a query. */
@@ -127,41 +136,61 @@ public final class Checkout {
         }
     }
 
+    /** Returns a text in the answer's data, or an empty one. */
+    private static String text(Map<String, Object> answer, String name) {
+        return answer.get("data") instanceof Map<?, ?> data && data.get(name) instanceof String text ? text : "";
+    }
+
+    /** Returns the order's status, if the answer says what became of the order. */
+    private static String finalStatus(Map<String, Object> answer) throws OutcomeUnknown {
+        String code = (String) answer.get("code");
+        String status = text(answer, "status");
+        if (!code.equals("APPLY_SUCCESS") || !FINAL.contains(status)) {
+            throw new OutcomeUnknown(status.isEmpty() ? code : status, null);
+        }
+        return status;
+    }
+
     /**
-     * Pays an order once, whatever happens to the answers.
+     * Pays an order once, whatever happens to the answers, and returns its status.
      *
      * <p>After an unknown outcome the order may have been paid. So PayerMax is asked first, and only an order that it
      * does not know is sent again: under the same outTradeNo, which PayerMax accepts once. If the first request was
      * only slow, the answer to the second is ORDER_REPEAT. A new outTradeNo could take the buyer's money twice.
      */
-    Map<String, Object> pay(Map<String, Object> order) throws Refused, NotSent, OutcomeUnknown, InterruptedException {
+    String pay(Map<String, Object> order) throws Refused, NotSent, OutcomeUnknown, InterruptedException {
         Object number = order.get("outTradeNo");
         NotSent notSent = null;
         OutcomeUnknown unknown = null;
         for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
             try {
-                return call("orderAndPay", order);
+                return finalStatus(call("orderAndPay", order));
+            } catch (OutcomeUnknown failure) {
+                unknown = failure;
+            } catch (Refused failure) {
+                if (unknown == null) { // else an earlier attempt may have made the order
+                    throw failure;
+                }
             } catch (NotSent failure) {
                 notSent = failure;
                 Thread.sleep(failure.wait.toMillis());
-                continue;
-            } catch (OutcomeUnknown failure) {
-                unknown = failure;
-                System.out.printf("order %s: outcome unknown (%s), asking PayerMax%n", number, failure.getMessage());
+                if (unknown == null) {
+                    continue;
+                }
             }
+
+            System.out.printf("order %s: outcome unknown (%s), asking PayerMax%n", number, unknown.getMessage());
             Map<String, Object> answer;
             try {
                 answer = repeat("orderQuery", Map.of("outTradeNo", number));
             } catch (NotSent | Refused failure) { // of the question, not of the order
                 throw new OutcomeUnknown(failure.getMessage(), failure);
             }
-            if ("APPLY_SUCCESS".equals(answer.get("code"))) {
-                return answer;
-            }
             if (!"ORDER_NOT_EXIST".equals(answer.get("code"))) {
-                throw new OutcomeUnknown(String.valueOf(answer.get("code")), null); // this is about the question
+                return finalStatus(answer);
             }
-            System.out.printf("order %s: not there, sending it again%n", number);
+            System.out.printf("order %s: not there yet%n", number);
+            Thread.sleep(1000);
         }
         if (unknown != null) {
             throw unknown;
@@ -176,13 +205,13 @@ public final class Checkout {
                 "country", "ID",
                 "userId", "U10001",
                 "componentList", List.of("CARD")));
-        if (!"APPLY_SUCCESS".equals(session.get("code"))) {
-            throw new Refused(String.valueOf(session.get("code")));
+        String sessionKey = text(session, "sessionKey");
+        if (sessionKey.isEmpty()) {
+            throw new OutcomeUnknown("no session key", null);
         }
-        Object sessionKey = ((Map<?, ?>) session.get("data")).get("sessionKey");
         System.out.println("session: " + sessionKey);
 
-        Map<String, Object> answer = pay(Map.of(
+        String status = pay(Map.of(
                 "outTradeNo", number,
                 "integrate", "Direct_Payment",
                 "subject", "One coffee",
@@ -196,11 +225,7 @@ public final class Checkout {
                         "paymentToken", "332e4cc1af1740aeafe9e7df82aeb5a1",
                         "sessionKey", sessionKey,
                         "buyerInfo", Map.of("clientIp", "59.82.59.92", "userAgent", "Chrome"))));
-        // APPLY_SUCCESS says that PayerMax took the request; data.status, whether the
-        // order was paid. PENDING has a redirectUrl, or is followed by a notification.
-        boolean taken = "APPLY_SUCCESS".equals(answer.get("code"));
-        System.out.printf("order %s: %s%n", number,
-                taken ? ((Map<?, ?>) answer.get("data")).get("status") : answer.get("code"));
+        System.out.printf("order %s: %s%n", number, status);
     }
 
     public static void main(String[] args) throws InterruptedException {

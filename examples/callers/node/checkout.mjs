@@ -13,8 +13,15 @@ const payermaxURL = process.env.PAYERMAX_URL ?? 'http://127.0.0.1:8080'
 const timeout = 35_000 // longer than the sidecar's own timeout, or its answer is lost
 const attempts = 3
 
-// Codes of PayerMax's that do not say what became of an order.
-const undecided = ['SYSTEM_ERROR', 'UNEXPECTED_ERROR', 'REQUEST_TIMEOUT', 'ORDER_REPEAT']
+// Codes by which PayerMax says that it made no order. After any other there may be one.
+const noOrder = [
+  'PARAMS_INVALID', 'AMOUNT_INVALID', 'COUNTRY_INVALID', 'CURRENCY_INVALID', 'CONTRACT_INVALID',
+  'SIGN_VERIFY_FAILED', 'REQ_TIME_OVER_TIME', 'MERCHANT_INVALID', 'MERCHANT_APP_INVALID',
+]
+
+// States of an order that are final. PENDING is not: the buyer has to go to
+// data.redirectUrl, or a notification will follow.
+const final = ['SUCCESS', 'FAILED', 'CLOSED']
 
 /** The request must be changed before it is sent again. */
 class Refused extends Error {}
@@ -65,16 +72,19 @@ async function call(endpoint, data) {
   const proxyStatus = headers['proxy-status'] ?? ''
   if (!code || !proxyStatus.includes('caddy-payermax')) throw new OutcomeUnknown("no answer of PayerMax's")
 
-  // error= in Proxy-Status tells the sidecar's own answers from PayerMax's, which
-  // have the status 200 if they say what became of the call.
-  if (!proxyStatus.includes('error=')) {
-    if (status !== 200 || undecided.includes(code)) throw new OutcomeUnknown(code)
-    return answer
+  // error= in Proxy-Status tells the sidecar's own answers from PayerMax's. What
+  // is named here is certain. Whatever else is answered, the outcome is unknown.
+  if (proxyStatus.includes('error=')) {
+    if (['SYSTEM_ERROR', 'TOO_MANY_REQUEST'].includes(code)) throw new NotSent(code, Number(headers['retry-after'] ?? 1))
+    if (status < 500) {
+      const lines = (answer.errors ?? []).map((e) => `  ${e.field}: ${e.message}`)
+      throw new Refused([`${code}: ${answer.msg}`, ...lines].join('\n'))
+    }
+  } else if (status === 200) {
+    if (['APPLY_SUCCESS', 'ORDER_NOT_EXIST'].includes(code)) return answer
+    if (noOrder.includes(code)) throw new Refused(`${code}: ${answer.msg}`)
   }
-  if (code === 'SYSTEM_ERROR') throw new NotSent(code, Number(headers['retry-after'] ?? 1))
-  if (['REQUEST_TIMEOUT', 'CHECK_SIGN_ERROR'].includes(code)) throw new OutcomeUnknown(code)
-  const lines = (answer.errors ?? []).map((e) => `  ${e.field}: ${e.message}`)
-  throw new Refused([`${code}: ${answer.msg}`, ...lines].join('\n'))
+  throw new OutcomeUnknown(code)
 }
 
 /** Calls an endpoint that does no harm twice: a session, a query. */
@@ -89,8 +99,15 @@ async function repeat(endpoint, data) {
   }
 }
 
+/** Returns the order's status, if the answer says what became of the order. */
+function finalStatus(answer) {
+  const status = answer.data?.status
+  if (answer.code !== 'APPLY_SUCCESS' || !final.includes(status)) throw new OutcomeUnknown(status || answer.code)
+  return status
+}
+
 /**
- * Pays an order once, whatever happens to the answers.
+ * Pays an order once, whatever happens to the answers, and returns its status.
  *
  * After an unknown outcome the order may have been paid. So PayerMax is asked
  * first, and only an order that it does not know is sent again: under the same
@@ -100,28 +117,31 @@ async function repeat(endpoint, data) {
  */
 async function pay(order) {
   const number = order.outTradeNo
-  let last
+  let unknown, notSent
   for (let attempt = 1; attempt <= attempts; attempt++) {
     try {
-      return await call('orderAndPay', order)
+      return finalStatus(await call('orderAndPay', order))
     } catch (failure) {
-      if (failure instanceof NotSent) {
-        last ??= failure
+      if (failure instanceof OutcomeUnknown) {
+        unknown = failure
+      } else if (failure instanceof NotSent) {
+        notSent = failure
         await sleep(failure.wait)
-        continue
+        if (!unknown) continue
+      } else if (!unknown) {
+        throw failure // else an earlier attempt may have made the order
       }
-      if (!(failure instanceof OutcomeUnknown)) throw failure
-      last = failure
-      console.log(`order ${number}: outcome unknown (${failure.message}), asking PayerMax`)
     }
+
+    console.log(`order ${number}: outcome unknown (${unknown.message}), asking PayerMax`)
     const answer = await repeat('orderQuery', { outTradeNo: number }).catch((failure) => {
       throw new OutcomeUnknown(failure.message) // of the order, even if the question was not sent
     })
-    if (answer.code === 'APPLY_SUCCESS') return answer
-    if (answer.code !== 'ORDER_NOT_EXIST') throw new OutcomeUnknown(answer.code) // this is about the question
-    console.log(`order ${number}: not there, sending it again`)
+    if (answer.code !== 'ORDER_NOT_EXIST') return finalStatus(answer)
+    console.log(`order ${number}: not there yet`)
+    await sleep(1000)
   }
-  throw last
+  throw unknown ?? notSent
 }
 
 async function main(number = `P${Date.now()}`, currency = 'IDR') {
@@ -132,10 +152,11 @@ async function main(number = `P${Date.now()}`, currency = 'IDR') {
     userId: 'U10001',
     componentList: ['CARD'],
   })
-  if (session.code !== 'APPLY_SUCCESS') throw new Refused(session.code)
-  console.log(`session: ${session.data.sessionKey}`)
+  const sessionKey = session.data?.sessionKey
+  if (!sessionKey) throw new OutcomeUnknown('no session key')
+  console.log(`session: ${sessionKey}`)
 
-  const answer = await pay({
+  const status = await pay({
     outTradeNo: number,
     integrate: 'Direct_Payment',
     subject: 'One coffee',
@@ -147,13 +168,11 @@ async function main(number = `P${Date.now()}`, currency = 'IDR') {
     paymentDetail: {
       // From the Drop-In component in the buyer's browser.
       paymentToken: '332e4cc1af1740aeafe9e7df82aeb5a1',
-      sessionKey: session.data.sessionKey,
+      sessionKey,
       buyerInfo: { clientIp: '59.82.59.92', userAgent: 'Chrome' },
     },
   })
-  // APPLY_SUCCESS says that PayerMax took the request; data.status, whether the
-  // order was paid. PENDING has a redirectUrl, or is followed by a notification.
-  console.log(`order ${number}: ${answer.code === 'APPLY_SUCCESS' ? answer.data.status : answer.code}`)
+  console.log(`order ${number}: ${status}`)
 }
 
 try {

@@ -11,8 +11,17 @@ declare(strict_types=1);
 const TIMEOUT = 35; // seconds; longer than the sidecar's own timeout, or its answer is lost
 const ATTEMPTS = 3;
 
-/** Codes of PayerMax's that do not say what became of an order. */
-const UNDECIDED = ['SYSTEM_ERROR', 'UNEXPECTED_ERROR', 'REQUEST_TIMEOUT', 'ORDER_REPEAT'];
+/** Codes by which PayerMax says that it made no order. After any other there may be one. */
+const NO_ORDER = [
+    'PARAMS_INVALID', 'AMOUNT_INVALID', 'COUNTRY_INVALID', 'CURRENCY_INVALID', 'CONTRACT_INVALID',
+    'SIGN_VERIFY_FAILED', 'REQ_TIME_OVER_TIME', 'MERCHANT_INVALID', 'MERCHANT_APP_INVALID',
+];
+
+/**
+ * States of an order that are final. PENDING is not: the buyer has to go to
+ * data.redirectUrl, or a notification will follow.
+ */
+const FINAL_STATES = ['SUCCESS', 'FAILED', 'CLOSED'];
 
 /** The request must be changed before it is sent again. */
 final class Refused extends RuntimeException {}
@@ -66,22 +75,26 @@ function call(string $endpoint, array $data): array
         throw new OutcomeUnknown('no answer of PayerMax\'s');
     }
 
-    // error= in Proxy-Status tells the sidecar's own answers from PayerMax's, which
-    // have the status 200 if they say what became of the call.
-    if (!str_contains($proxyStatus, 'error=')) {
-        if (curl_getinfo($curl, CURLINFO_RESPONSE_CODE) !== 200 || in_array($code, UNDECIDED, true)) {
-            throw new OutcomeUnknown($code);
+    // error= in Proxy-Status tells the sidecar's own answers from PayerMax's. What
+    // is named here is certain. Whatever else is answered, the outcome is unknown.
+    $status = curl_getinfo($curl, CURLINFO_RESPONSE_CODE);
+    if (str_contains($proxyStatus, 'error=')) {
+        if ($code === 'SYSTEM_ERROR' || $code === 'TOO_MANY_REQUEST') {
+            throw new NotSent($code, (int) ($headers['retry-after'] ?? 1));
         }
-        return $answer;
+        if ($status < 500) {
+            $lines = array_map(fn (array $e): string => "\n  {$e['field']}: {$e['message']}", $answer['errors'] ?? []);
+            throw new Refused("$code: {$answer['msg']}" . implode('', $lines));
+        }
+    } elseif ($status === 200) {
+        if ($code === 'APPLY_SUCCESS' || $code === 'ORDER_NOT_EXIST') {
+            return $answer;
+        }
+        if (in_array($code, NO_ORDER, true)) {
+            throw new Refused("$code: " . ($answer['msg'] ?? ''));
+        }
     }
-    if ($code === 'SYSTEM_ERROR') {
-        throw new NotSent($code, (int) ($headers['retry-after'] ?? 1));
-    }
-    if ($code === 'REQUEST_TIMEOUT' || $code === 'CHECK_SIGN_ERROR') {
-        throw new OutcomeUnknown($code);
-    }
-    $lines = array_map(fn (array $e): string => "\n  {$e['field']}: {$e['message']}", $answer['errors'] ?? []);
-    throw new Refused("$code: {$answer['msg']}" . implode('', $lines));
+    throw new OutcomeUnknown($code);
 }
 
 /** Calls an endpoint that does no harm twice: a session, a query. */
@@ -99,8 +112,18 @@ function repeat(string $endpoint, array $data): array
     }
 }
 
+/** Returns the order's status, if the answer says what became of the order. */
+function finalStatus(array $answer): string
+{
+    $status = $answer['data']['status'] ?? null;
+    if ($answer['code'] !== 'APPLY_SUCCESS' || !in_array($status, FINAL_STATES, true)) {
+        throw new OutcomeUnknown(is_string($status) ? $status : $answer['code']);
+    }
+    return $status;
+}
+
 /**
- * Pays an order once, whatever happens to the answers.
+ * Pays an order once, whatever happens to the answers, and returns its status.
  *
  * After an unknown outcome the order may have been paid. So PayerMax is asked
  * first, and only an order that it does not know is sent again: under the same
@@ -108,35 +131,40 @@ function repeat(string $endpoint, array $data): array
  * the answer to the second is ORDER_REPEAT. A new outTradeNo could take the
  * buyer's money twice.
  */
-function pay(array $order): array
+function pay(array $order): string
 {
     $number = $order['outTradeNo'];
-    $last = null;
+    $unknown = $notSent = null;
     for ($attempt = 1; $attempt <= ATTEMPTS; $attempt++) {
         try {
-            return call('orderAndPay', $order);
-        } catch (NotSent $failure) {
-            $last ??= $failure;
-            sleep($failure->wait);
-            continue;
+            return finalStatus(call('orderAndPay', $order));
         } catch (OutcomeUnknown $failure) {
-            $last = $failure;
-            echo "order $number: outcome unknown ({$failure->getMessage()}), asking PayerMax\n";
+            $unknown = $failure;
+        } catch (Refused $failure) {
+            if (!$unknown) { // else an earlier attempt may have made the order
+                throw $failure;
+            }
+        } catch (NotSent $failure) {
+            $notSent = $failure;
+            sleep($failure->wait);
+            if (!$unknown) {
+                continue;
+            }
         }
+
+        echo "order $number: outcome unknown ({$unknown->getMessage()}), asking PayerMax\n";
         try {
             $answer = repeat('orderQuery', ['outTradeNo' => $number]);
         } catch (NotSent | Refused $failure) { // of the question, not of the order
             throw new OutcomeUnknown($failure->getMessage(), previous: $failure);
         }
-        if ($answer['code'] === 'APPLY_SUCCESS') {
-            return $answer;
-        }
         if ($answer['code'] !== 'ORDER_NOT_EXIST') {
-            throw new OutcomeUnknown($answer['code']); // this is about the question
+            return finalStatus($answer);
         }
-        echo "order $number: not there, sending it again\n";
+        echo "order $number: not there yet\n";
+        sleep(1);
     }
-    throw $last;
+    throw $unknown ?? $notSent;
 }
 
 function main(string $number, string $currency): void
@@ -148,12 +176,13 @@ function main(string $number, string $currency): void
         'userId' => 'U10001',
         'componentList' => ['CARD'],
     ]);
-    if ($session['code'] !== 'APPLY_SUCCESS') {
-        throw new Refused($session['code']);
+    $sessionKey = $session['data']['sessionKey'] ?? null;
+    if (!is_string($sessionKey)) {
+        throw new OutcomeUnknown('no session key');
     }
-    echo "session: {$session['data']['sessionKey']}\n";
+    echo "session: $sessionKey\n";
 
-    $answer = pay([
+    $status = pay([
         'outTradeNo' => $number,
         'integrate' => 'Direct_Payment',
         'subject' => 'One coffee',
@@ -165,13 +194,11 @@ function main(string $number, string $currency): void
         'paymentDetail' => [
             // From the Drop-In component in the buyer's browser.
             'paymentToken' => '332e4cc1af1740aeafe9e7df82aeb5a1',
-            'sessionKey' => $session['data']['sessionKey'],
+            'sessionKey' => $sessionKey,
             'buyerInfo' => ['clientIp' => '59.82.59.92', 'userAgent' => 'Chrome'],
         ],
     ]);
-    // APPLY_SUCCESS says that PayerMax took the request; data.status, whether the
-    // order was paid. PENDING has a redirectUrl, or is followed by a notification.
-    echo "order $number: ", $answer['code'] === 'APPLY_SUCCESS' ? $answer['data']['status'] : $answer['code'], "\n";
+    echo "order $number: $status\n";
 }
 
 try {

@@ -19,8 +19,15 @@ PAYERMAX_URL = os.environ.get("PAYERMAX_URL", "http://127.0.0.1:8080")
 TIMEOUT = 35  # seconds; longer than the sidecar's own timeout, or its answer is lost
 ATTEMPTS = 3
 
-# Codes of PayerMax's that do not say what became of an order.
-UNDECIDED = ("SYSTEM_ERROR", "UNEXPECTED_ERROR", "REQUEST_TIMEOUT", "ORDER_REPEAT")
+# Codes by which PayerMax says that it made no order. After any other there may be one.
+NO_ORDER = (
+    "PARAMS_INVALID", "AMOUNT_INVALID", "COUNTRY_INVALID", "CURRENCY_INVALID", "CONTRACT_INVALID",
+    "SIGN_VERIFY_FAILED", "REQ_TIME_OVER_TIME", "MERCHANT_INVALID", "MERCHANT_APP_INVALID",
+)
+
+# States of an order that are final. PENDING is not: the buyer has to go to
+# data.redirectUrl, or a notification will follow.
+FINAL = ("SUCCESS", "FAILED", "CLOSED")
 
 
 class Refused(Exception):
@@ -87,19 +94,20 @@ def call(endpoint, data):
     if "caddy-payermax" not in proxy_status:
         raise OutcomeUnknown("no answer of PayerMax's")
 
-    # error= in Proxy-Status tells the sidecar's own answers from PayerMax's, which
-    # have the status 200 if they say what became of the call.
-    if "error=" not in proxy_status:
-        if response.status != 200 or code in UNDECIDED:
-            raise OutcomeUnknown(code)
-        return answer
-    if code == "SYSTEM_ERROR":
-        raise NotSent(code, float(response.getheader("Retry-After", "1")))
-    if code in ("REQUEST_TIMEOUT", "CHECK_SIGN_ERROR"):
-        raise OutcomeUnknown(code)
-    lines = [f"{code}: {answer['msg']}"]
-    lines += [f"  {e['field']}: {e['message']}" for e in answer.get("errors", [])]
-    raise Refused("\n".join(lines))
+    # error= in Proxy-Status tells the sidecar's own answers from PayerMax's. What
+    # is named here is certain. Whatever else is answered, the outcome is unknown.
+    if "error=" in proxy_status:
+        if code in ("SYSTEM_ERROR", "TOO_MANY_REQUEST"):
+            raise NotSent(code, float(response.getheader("Retry-After", "1")))
+        if response.status < 500:
+            lines = [f"  {e['field']}: {e['message']}" for e in answer.get("errors", [])]
+            raise Refused("\n".join([f"{code}: {answer.get('msg')}", *lines]))
+    elif response.status == 200:
+        if code in ("APPLY_SUCCESS", "ORDER_NOT_EXIST"):
+            return answer
+        if code in NO_ORDER:
+            raise Refused(f"{code}: {answer.get('msg')}")
+    raise OutcomeUnknown(code)
 
 
 def repeat(endpoint, data):
@@ -113,8 +121,23 @@ def repeat(endpoint, data):
             time.sleep(getattr(failure, "wait", 1.0))
 
 
+def text(answer, name):
+    """Returns a text in the answer's data, or an empty one."""
+    data = answer.get("data")
+    value = data.get(name) if isinstance(data, dict) else None
+    return value if isinstance(value, str) else ""
+
+
+def final_status(answer):
+    """Returns the order's status, if the answer says what became of the order."""
+    status = text(answer, "status")
+    if answer["code"] != "APPLY_SUCCESS" or status not in FINAL:
+        raise OutcomeUnknown(status or answer["code"])
+    return status
+
+
 def pay(order):
-    """Pays an order once, whatever happens to the answers.
+    """Pays an order once, whatever happens to the answers, and returns its status.
 
     After an unknown outcome the order may have been paid. So PayerMax is asked
     first, and only an order that it does not know is sent again: under the same
@@ -123,27 +146,31 @@ def pay(order):
     buyer's money twice.
     """
     number = order["outTradeNo"]
-    last = None
+    unknown = not_sent = None
     for _ in range(ATTEMPTS):
         try:
-            return call("orderAndPay", order)
-        except NotSent as failure:
-            last = last or failure
-            time.sleep(failure.wait)
-            continue
+            return final_status(call("orderAndPay", order))
         except OutcomeUnknown as failure:
-            last = failure
-            print(f"order {number}: outcome unknown ({failure}), asking PayerMax")
+            unknown = failure
+        except Refused:
+            if not unknown:  # else an earlier attempt may have made the order
+                raise
+        except NotSent as failure:
+            not_sent = failure
+            time.sleep(failure.wait)
+            if not unknown:
+                continue
+
+        print(f"order {number}: outcome unknown ({unknown}), asking PayerMax")
         try:
             answer = repeat("orderQuery", {"outTradeNo": number})
         except (NotSent, Refused) as failure:  # of the question, not of the order
             raise OutcomeUnknown(failure) from failure
-        if answer["code"] == "APPLY_SUCCESS":
-            return answer
         if answer["code"] != "ORDER_NOT_EXIST":
-            raise OutcomeUnknown(answer["code"])  # this is about the question
-        print(f"order {number}: not there, sending it again")
-    raise last
+            return final_status(answer)
+        print(f"order {number}: not there yet")
+        time.sleep(1)
+    raise unknown or not_sent
 
 
 def main():
@@ -157,11 +184,12 @@ def main():
         "userId": "U10001",
         "componentList": ["CARD"],
     })
-    if session["code"] != "APPLY_SUCCESS":
-        sys.exit(f"no session: {session['code']}")
-    print("session:", session["data"]["sessionKey"])
+    session_key = text(session, "sessionKey")
+    if not session_key:
+        raise OutcomeUnknown("no session key")
+    print("session:", session_key)
 
-    answer = pay({
+    status = pay({
         "outTradeNo": number,
         "integrate": "Direct_Payment",
         "subject": "One coffee",
@@ -173,16 +201,11 @@ def main():
         "paymentDetail": {
             # From the Drop-In component in the buyer's browser.
             "paymentToken": "332e4cc1af1740aeafe9e7df82aeb5a1",
-            "sessionKey": session["data"]["sessionKey"],
+            "sessionKey": session_key,
             "buyerInfo": {"clientIp": "59.82.59.92", "userAgent": "Chrome"},
         },
     })
-    # APPLY_SUCCESS says that PayerMax took the request; data.status, whether the
-    # order was paid. PENDING has a redirectUrl, or is followed by a notification.
-    if answer["code"] == "APPLY_SUCCESS":
-        print(f"order {number}: {answer['data']['status']}")
-    else:
-        print(f"order {number}: {answer['code']}")
+    print(f"order {number}: {status}")
 
 
 if __name__ == "__main__":

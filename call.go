@@ -25,6 +25,8 @@ type call struct {
 	trace    trace.SpanContext // that surrounds the call, if it is valid
 	// bodyRead is set once the application's body was read to its end.
 	bodyRead bool
+	// there is when that was, until the request is signed for the first time.
+	there time.Time
 	// inFlight is set once the call has its place among those in flight.
 	inFlight bool
 	// end ends the call's context, and givenUp is set if that was because the

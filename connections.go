@@ -27,6 +27,11 @@ const (
 	// patience is how long an application must have waited for its hanging up to
 	// say something about the connection.
 	patience = 5 * time.Second
+	// doubtAfter is how long a call may hear nothing on a connection that had been
+	// idle before the others are not used any more: they may have died with it, and
+	// each would cost a call. If the gateway is only slow, connecting anew is all that
+	// this costs, and at most every doubtAfter.
+	doubtAfter = 5 * time.Second
 )
 
 // connections are those to the gateway. net/http keeps a connection for as long as
@@ -39,6 +44,7 @@ type connections struct {
 	mutex   sync.Mutex
 	current *http.Transport
 	since   time.Time
+	doubted time.Time // when idle connections were closed for a doubt
 }
 
 // newConnections makes them after the model of a transport that has been set up for
@@ -81,6 +87,22 @@ func (c *connections) closeIdle() {
 	current := c.current
 	c.mutex.Unlock()
 	current.CloseIdleConnections()
+}
+
+// doubt closes the idle connections if a call has heard nothing on one of them.
+func (c *connections) doubt(f *flight) {
+	if !f.kept.Load() || !f.written.Load() || f.firstByte.Load() != nil {
+		return
+	}
+	c.mutex.Lock()
+	isNew := time.Since(c.doubted) >= doubtAfter
+	if isNew {
+		c.doubted = time.Now()
+	}
+	c.mutex.Unlock()
+	if isNew {
+		c.closeIdle()
+	}
 }
 
 // isSuspect reports whether the failure of a call, which began at the time given,

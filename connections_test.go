@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -171,4 +172,35 @@ func TestSuspicion(t *testing.T) {
 			assert.Equal(t, test.want, f.isSuspect(test.ctx, test.began))
 		})
 	}
+}
+
+// A call that hears nothing for some time on a connection that had been idle has the
+// others closed, but not again and again, and not if there is another reason to wait.
+func TestDoubtClosesIdleConnections(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	c := newConnections(&http.Transport{}, []string{"1.1"})
+	isKept := func() bool {
+		f := new(flight)
+		r, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), f.watch()), http.MethodGet, server.URL, nil)
+		require.NoError(t, err)
+		answer, err := c.present().RoundTrip(r)
+		require.NoError(t, err)
+		answer.Body.Close()
+		return f.kept.Load()
+	}
+	silent := new(flight)
+	silent.kept.Store(true)
+	silent.written.Store(true)
+
+	require.False(t, isKept())
+	c.doubt(new(flight))
+	require.True(t, isKept(), "a new connection says nothing about others")
+	c.doubt(silent)
+	require.False(t, isKept())
+	c.doubt(silent)
+	require.True(t, isKept(), "so soon after the last time")
+	c.doubted = time.Now().Add(-doubtAfter)
+	c.doubt(silent)
+	require.False(t, isKept())
 }

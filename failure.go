@@ -121,7 +121,7 @@ func (c *call) proxyError(ctx context.Context, a *reply.Answer, err error) strin
 		return "connection_timeout"
 	case c.present().handshakeFailed.Load() && !c.written.Load():
 		return "tls_protocol_error"
-	case a.Status != 0:
+	case a.Status != 0 && c.written.Load():
 		return "http_response_incomplete"
 	case c.written.Load() || errors.Is(err, io.EOF):
 		return "connection_terminated"

@@ -63,29 +63,43 @@ func (g *gate) tooLong(waiting int32, maxWait time.Duration) bool {
 	return waiting > 1 && expected > maxWait
 }
 
-// enter waits for a turn to sign, but not for longer than maxWait. If it returns no
-// error, leave must be called.
-func (g *gate) enter(ctx context.Context, maxWait time.Duration) error {
+// enter waits for a turn to sign, until maxWait after the request was there: where the
+// CPU is short, it may have waited before it came here, and may wait again to go on
+// when it is its turn. If it returns no error, leave must be called.
+func (g *gate) enter(ctx context.Context, there time.Time, maxWait time.Duration) error {
 	select {
 	case g.slots <- struct{}{}:
-		return nil
+		return g.inTime(there, maxWait)
 	default:
 	}
+	left := maxWait - time.Since(there)
+	if left < 0 {
+		return errOverloaded
+	}
 	defer g.waiting.Add(-1)
-	if g.tooLong(g.waiting.Add(1), maxWait) {
+	if g.tooLong(g.waiting.Add(1), left) {
 		return errOverloaded
 	}
 	// Signatures may become slower than they were when the wait began.
-	end := time.NewTimer(maxWait)
+	end := time.NewTimer(left)
 	defer end.Stop()
 	select {
 	case g.slots <- struct{}{}:
-		return nil
+		return g.inTime(there, maxWait)
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-end.C:
 		return errOverloaded
 	}
+}
+
+// inTime gives a slot back that came too late.
+func (g *gate) inTime(there time.Time, maxWait time.Duration) error {
+	if time.Since(there) <= maxWait {
+		return nil
+	}
+	<-g.slots
+	return errOverloaded
 }
 
 // leave gives the slot to the next, and learns from how long it was taken.
@@ -110,11 +124,11 @@ func (g *gate) observe(took time.Duration) {
 
 // sign signs when there is a turn. A key that lives elsewhere takes no CPU of
 // ours, and bounds itself.
-func (g *gate) sign(ctx context.Context, key keys.Key, body []byte, maxWait time.Duration) (string, error) {
+func (g *gate) sign(ctx context.Context, key keys.Key, body []byte, there time.Time, maxWait time.Duration) (string, error) {
 	if _, isRemote := key.Private.(signer.ContextSigner); isRemote {
 		return signer.Sign(ctx, key.Private, body)
 	}
-	if err := g.enter(ctx, maxWait); err != nil {
+	if err := g.enter(ctx, there, maxWait); err != nil {
 		return "", err
 	}
 	defer g.leave(time.Now())

@@ -46,7 +46,7 @@ type arrivals struct {
 // arrive has a request wait for its signature, which takes some time.
 func (a *arrivals) arrive(g *gate, maxWait, takes time.Duration) {
 	began := time.Now()
-	err := g.enter(context.Background(), maxWait)
+	err := g.enter(context.Background(), time.Now(), maxWait)
 	waited := time.Since(began)
 	a.mutex.Lock()
 	if err != nil {
@@ -190,20 +190,20 @@ func TestGateForgivesAMoment(t *testing.T) {
 // Who goes away while it waits gives up its place.
 func TestGateVanishing(t *testing.T) {
 	g := newGate(1)
-	require.NoError(t, g.enter(t.Context(), time.Minute))
+	require.NoError(t, g.enter(t.Context(), time.Now(), time.Minute))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	assert.ErrorIs(t, g.enter(ctx, time.Minute), context.Canceled)
+	assert.ErrorIs(t, g.enter(ctx, time.Now(), time.Minute), context.Canceled)
 	assert.Zero(t, g.waiting.Load())
 	g.leave(time.Now())
-	assert.NoError(t, g.enter(t.Context(), time.Minute))
+	assert.NoError(t, g.enter(t.Context(), time.Now(), time.Minute))
 }
 
 // With more requests than can be signed, some are refused at once, and those
 // that are not are answered.
 func TestOverload(t *testing.T) {
 	h := newHandler(t, func(h *Handler) {
-		h.MaxWait = caddy.Duration(30 * time.Second)
+		h.MaxWait = caddy.Duration(31 * time.Second)
 		h.Timeout = caddy.Duration(time.Minute)
 	})
 	h.gate = tuned(1, 10*time.Second) // so three may wait
@@ -262,8 +262,20 @@ func TestWaitCountsIntoTimeout(t *testing.T) {
 		h.Timeout = caddy.Duration(50 * time.Millisecond)
 	})
 	h.gate = newGate(1)
-	require.NoError(t, h.gate.enter(t.Context(), time.Minute))
+	require.NoError(t, h.gate.enter(t.Context(), time.Now(), time.Minute))
 	w := serve(t, h, post(sessionBody), unreachable(t))
 	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
 	assert.Contains(t, refusalOf(t, w).Msg, "nothing was sent")
+}
+
+// A request that has waited for too long before it comes to the gate, since the CPU is
+// short, is refused there, and takes no slot from others.
+func TestGateCountsFromTheRequest(t *testing.T) {
+	g := newGate(1)
+	assert.ErrorIs(t, g.enter(t.Context(), time.Now().Add(-2*time.Second), time.Second), errOverloaded, "with a free slot")
+	require.NoError(t, g.enter(t.Context(), time.Now(), time.Second))
+	assert.ErrorIs(t, g.enter(t.Context(), time.Now().Add(-2*time.Second), time.Second), errOverloaded, "with none")
+	assert.Zero(t, g.waiting.Load())
+	<-g.slots
+	assert.NoError(t, g.enter(t.Context(), time.Now(), time.Second))
 }

@@ -335,7 +335,7 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 	if err != nil {
 		return nil, err
 	}
-	c.bodyRead = true
+	c.bodyRead, c.there = true, time.Now()
 	if h.Shadow {
 		return h.passOn(c, body, r, next)
 	}

@@ -77,7 +77,7 @@ func (h *Handler) compare(c *call, r *http.Request, body []byte) {
 func (h *Handler) compareWithOwn(ctx context.Context, c *call, signature string, body []byte) string {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(h.MaxWait))
 	defer cancel()
-	own, err := h.gate.sign(ctx, c.keys.Signing, body, time.Duration(h.MaxWait))
+	own, err := h.gate.sign(ctx, c.keys.Signing, body, c.there, time.Duration(h.MaxWait))
 	switch {
 	case err != nil:
 		h.logger.Warn("the application's signature was not compared, since the sidecar could not sign",

@@ -44,7 +44,7 @@ func signedPost(t *testing.T) *http.Request {
 func TestShadowWithRemoteKey(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.Shadow = true; h.Timeout = caddy.Duration(time.Minute) })
 	h.gate = newGate(1)
-	require.NoError(t, h.gate.enter(t.Context(), time.Minute))
+	require.NoError(t, h.gate.enter(t.Context(), time.Now(), time.Minute))
 	setKey(h, remoteKey{merchantKey(), func(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 		assert.NotNil(t, ctx.Done())
 		return merchantKey().Sign(nil, digest, opts)
@@ -73,7 +73,7 @@ func TestShadowGivesUp(t *testing.T) {
 func TestShadowAtTheGate(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.Shadow = true; h.MaxWait = caddy.Duration(20 * time.Millisecond) })
 	h.gate = newGate(1)
-	require.NoError(t, h.gate.enter(t.Context(), time.Minute))
+	require.NoError(t, h.gate.enter(t.Context(), time.Now(), time.Minute))
 	logs := logged(h)
 	var w int
 	increased := increase(t, func() { w = serve(t, h, signedPost(t), answering(t)).Code })

@@ -30,7 +30,7 @@ func (h *Handler) sign(ctx context.Context, c *call, key keys.Key, request *enve
 	c.body = request.Fill(identity, c.requestTime)
 
 	began := time.Now()
-	c.signature, err = h.gate.sign(ctx, key, c.body, time.Duration(h.MaxWait))
+	c.signature, err = h.gate.sign(ctx, key, c.body, c.waitingSince(), time.Duration(h.MaxWait))
 	c.signing = time.Since(began)
 	observe(c.trace, processMetrics.signing.WithLabelValues(key.Source), c.signing.Seconds())
 	if err != nil {
@@ -38,6 +38,17 @@ func (h *Handler) sign(ctx context.Context, c *call, key keys.Key, request *enve
 	}
 	c.noteSent()
 	return nil
+}
+
+// waitingSince is when the wait for a signature began: for the first one, when the
+// request was there; for another, just now.
+func (c *call) waitingSince() time.Time {
+	if c.there.IsZero() {
+		return time.Now()
+	}
+	there := c.there
+	c.there = time.Time{}
+	return there
 }
 
 // now is the time to stamp a request with.

@@ -172,10 +172,12 @@ func (t *Transport) send(c *call, r *http.Request) (*http.Response, error) {
 		c.attempt = new(flight)
 		out = out.WithContext(httptrace.WithClientTrace(out.Context(), c.attempt.watch()))
 	}
-	began := time.Now()
+	began, flight := time.Now(), c.present()
+	doubt := time.AfterFunc(doubtAfter, func() { t.connections.doubt(flight) })
 	answer, err := t.roundTrip(out)
+	doubt.Stop()
 	if err != nil {
-		if c.present().isSuspect(r.Context(), began) {
+		if flight.isSuspect(r.Context(), began) {
 			t.connections.closeIdle()
 		}
 		return nil, discreet(err)

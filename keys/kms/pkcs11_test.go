@@ -232,3 +232,10 @@ func openFiles(t *testing.T) int {
 	}
 	return len(files)
 }
+
+func mustLoad(t *testing.T, input string) keySource {
+	t.Helper()
+	source, _, err := loadSource(t, input)
+	require.NoError(t, err)
+	return source
+}

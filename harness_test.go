@@ -3,23 +3,19 @@ package payermax
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/rsa"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 const (
@@ -27,41 +23,24 @@ const (
 	sessionBody = `{"data":{"totalAmount":10000,"currency":"IDR","country":"ID","userId":"U10001"}}`
 )
 
-// The keys of the tests, generated once.
+// The keys of the tests.
 var (
-	merchantKey = sync.OnceValue(newKey)
-	gatewayKey  = sync.OnceValue(newKey)
+	merchantKey = testkeys.Merchant
+	gatewayKey  = testkeys.Gateway
 )
 
-func newKey() *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	return key
-}
+func newKey() *rsa.PrivateKey { return testkeys.New(2048) }
 
 // writePrivateKey writes a PKCS#8 file and returns its path.
 func writePrivateKey(t *testing.T, key *rsa.PrivateKey) string {
 	t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	require.NoError(t, err)
-	return writePEM(t, "PRIVATE KEY", der)
+	return testkeys.WritePrivate(t, key)
 }
 
 // writePublicKey writes an SPKI file and returns its path.
 func writePublicKey(t *testing.T, key *rsa.PublicKey) string {
 	t.Helper()
-	der, err := x509.MarshalPKIXPublicKey(key)
-	require.NoError(t, err)
-	return writePEM(t, "PUBLIC KEY", der)
-}
-
-func writePEM(t *testing.T, label string, der []byte) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "key.pem")
-	require.NoError(t, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der}), 0o600))
-	return path
+	return testkeys.WritePublic(t, key)
 }
 
 // newHandler returns a handler that signs with merchantKey, provisioned as Caddy

@@ -6,7 +6,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
@@ -23,6 +22,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -32,9 +32,7 @@ const pickUp = 10 * time.Second
 // keyPEM is a key as a file holds it.
 func keyPEM(t *testing.T, key *rsa.PrivateKey) []byte {
 	t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	require.NoError(t, err)
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	return []byte(testkeys.PrivatePEM(key))
 }
 
 // secret is a volume as the kubelet mounts a Secret: the files are links into
@@ -99,11 +97,9 @@ func TestRotationUnderLoad(t *testing.T) {
 		generations[i] = generation{newKey(), fmt.Sprint(i + 1)}
 	}
 	files := func(g generation) map[string][]byte {
-		der, err := x509.MarshalPKIXPublicKey(&g.key.PublicKey)
-		require.NoError(t, err)
 		return map[string][]byte{
 			"private.key":  keyPEM(t, g.key),
-			"merchant.pub": pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}),
+			"merchant.pub": []byte(testkeys.PublicPEM(&g.key.PublicKey)),
 			"key_version":  []byte(g.version + "\n"),
 		}
 	}
@@ -213,17 +209,10 @@ func TestBadNewKeyIsNotTaken(t *testing.T) {
 	good := newKey()
 	whole := keyPEM(t, good)
 	block, _ := pem.Decode(whole)
-	public, err := x509.MarshalPKIXPublicKey(&good.PublicKey)
-	require.NoError(t, err)
+	public := testkeys.SPKI(&good.PublicKey)
 	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	ellipticDER, err := x509.MarshalPKCS8PrivateKey(curve)
-	require.NoError(t, err)
-	small, err := rsa.GenerateKey(rand.Reader, 1024)
-	require.NoError(t, err)
-	armour := func(label string, der []byte) []byte {
-		return pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der})
-	}
+	armour := func(label string, der []byte) []byte { return []byte(testkeys.PEM(label, der)) }
 	damaged := bytes.Clone(block.Bytes)
 	damaged[len(damaged)/2] ^= 1
 
@@ -247,8 +236,8 @@ func TestBadNewKeyIsNotTaken(t *testing.T) {
 		"a public key":        armour("PUBLIC KEY", public),
 		"a certificate":       armour("CERTIFICATE", public),
 		"encrypted":           armour("ENCRYPTED PRIVATE KEY", block.Bytes),
-		"an EC key":           armour("PRIVATE KEY", ellipticDER),
-		"1024 bits":           keyPEM(t, small),
+		"an EC key":           []byte(testkeys.PrivatePEM(curve)),
+		"1024 bits":           keyPEM(t, testkeys.Small()),
 		"OpenSSH":             armour("OPENSSH PRIVATE KEY", []byte("openssh-key-v1\x00CANARY")),
 		"larger than a key":   bytes.Repeat([]byte("CANARY"), 20_000),
 		"one of another pair": keyPEM(t, newKey()),

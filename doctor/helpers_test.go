@@ -9,74 +9,18 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"io"
 	"math/big"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
-
-// The keys of the tests, generated once.
-var (
-	merchantKey = sync.OnceValue(func() *rsa.PrivateKey { return newKey(2048) })
-	gatewayKey  = sync.OnceValue(func() *rsa.PrivateKey { return newKey(2048) })
-	nextKey     = sync.OnceValue(func() *rsa.PrivateKey { return newKey(2048) })
-)
-
-func newKey(bits int) *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, bits)
-	if err != nil {
-		panic(err)
-	}
-	return key
-}
-
-func pkcs8(key *rsa.PrivateKey) []byte {
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		panic(err)
-	}
-	return der
-}
-
-func spki(key *rsa.PublicKey) []byte {
-	der, err := x509.MarshalPKIXPublicKey(key)
-	if err != nil {
-		panic(err)
-	}
-	return der
-}
-
-func pemOf(label string, der []byte) string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der}))
-}
-
-func base64Of(der []byte) string { return base64.StdEncoding.EncodeToString(der) }
-
-// writeFile writes a file that only this user can read.
-func writeFile(t *testing.T, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "the.key")
-	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-	return path
-}
-
-func privateFile(t *testing.T, key *rsa.PrivateKey) string {
-	return writeFile(t, pemOf("PRIVATE KEY", pkcs8(key)))
-}
-
-func publicFile(t *testing.T, key *rsa.PrivateKey) string {
-	return writeFile(t, pemOf("PUBLIC KEY", spki(&key.PublicKey)))
-}
 
 // fileKey is a key in a file, as the configuration names it.
 func fileKey(path string) *Key { return &Key{Source: SourceFile, Path: value("private_key", path)} }
@@ -89,8 +33,8 @@ func requireSilent(t *testing.T, text string, keys ...*rsa.PrivateKey) {
 	t.Helper()
 	const window = 16
 	for _, key := range keys {
-		for _, der := range [][]byte{pkcs8(key), x509.MarshalPKCS1PrivateKey(key)} {
-			encoded := base64Of(der)
+		for _, der := range [][]byte{testkeys.PKCS8(key), testkeys.PKCS1(key)} {
+			encoded := testkeys.OneLine(der)
 			for i := 0; i+window <= len(encoded); i++ {
 				require.False(t, strings.Contains(text, encoded[i:i+window]), "a part of a key is told")
 			}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // adminWarning is the line about an admin endpoint that is on.
@@ -20,8 +22,8 @@ var adminWarning = []string{`"level":"warn"`, "admin endpoint is on", "admin off
 // what it lets others do; whoever has it off reads nothing of the kind.
 func TestAdminEndpointIsWarnedOf(t *testing.T) {
 	t.Parallel()
-	notify := "payermax_notify /callback {\ngateway_public_key " + publicKeyFile(t, gatewayKey()) + "\n}\n"
-	sandbox := "payermax_sandbox {\nmerchant {\napp_id app\npublic_key " + publicKeyFile(t, merchantKey()) + "\n}\n}"
+	notify := "payermax_notify /callback {\ngateway_public_key " + testkeys.WritePublic(t, &testkeys.Gateway().PublicKey) + "\n}\n"
+	sandbox := "payermax_sandbox {\nmerchant {\napp_id app\npublic_key " + testkeys.WritePublic(t, &testkeys.Merchant().PublicKey) + "\n}\n}"
 	on := func(t *testing.T) string { return "admin 127.0.0.1:" + strconv.Itoa(freePort(t)) }
 	off := func(*testing.T) string { return "admin off" }
 

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // callOf is a call of an endpoint as an application sends it.
@@ -212,8 +214,8 @@ func TestSessionsAreNotSharedByMerchants(t *testing.T) {
 	t.Parallel()
 	gateway := newPaymentUpstream(t)
 	s := startSidecar(t, setup{site: merchantsSite(t, gateway,
-		merchantBlock("100", appID, keyFile(t, pkcs8PEM(merchantKey())), ""),
-		merchantBlock("200", appID, keyFile(t, pkcs8PEM(merchantKey())), ""))})
+		merchantBlock("100", appID, testkeys.WritePrivate(t, testkeys.Merchant()), ""),
+		merchantBlock("200", appID, testkeys.WritePrivate(t, testkeys.Merchant()), ""))})
 	gateway.answers(answerWith(signed(success)))
 	requireSuccess(t, s.post(t, forMerchant("100")))
 	requireRefusal(t, s.post(t, forMerchant("200")), http.StatusBadGateway, "CHECK_SIGN_ERROR")
@@ -235,7 +237,7 @@ func TestUnsignedAnswersMoveNothing(t *testing.T) {
 	for _, forged := range []reply{
 		dated(30*time.Minute, success),
 		dated(30*time.Minute, refused),
-		dated(30*time.Minute, success, "sign: "+sign(strangerKey(), []byte(success))),
+		dated(30*time.Minute, success, "sign: "+sign(testkeys.Stranger(), []byte(success))),
 		dated(30*time.Minute, "<html>"),
 		dated(30*time.Minute, `{"code":"APPLY_SUCCESS","notifyType":"PAYMENT"}`, signField(`{"code":"APPLY_SUCCESS","notifyType":"PAYMENT"}`)),
 	} {

@@ -12,13 +12,15 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // typeJSON is how the gateway labels its answers.
 const typeJSON = "Content-Type: application/json;charset=UTF-8"
 
 // signField is the header line with the gateway's signature of a body.
-func signField(body string) string { return "sign: " + sign(gatewayKey(), []byte(body)) }
+func signField(body string) string { return "sign: " + sign(testkeys.Gateway(), []byte(body)) }
 
 func gzipped(text string) string {
 	var out bytes.Buffer
@@ -74,7 +76,7 @@ func TestAnswersPass(t *testing.T) {
 			require.Equal(t, test.status, res.status, "%s", res.raw)
 			assert.Equal(t, test.body, string(res.body))
 			if test.signed {
-				assert.Equal(t, []string{sign(gatewayKey(), []byte(test.body))}, res.header["Sign"])
+				assert.Equal(t, []string{sign(testkeys.Gateway(), []byte(test.body))}, res.header["Sign"])
 				s.requireLogged(t, res, "answered")
 			} else {
 				assert.Empty(t, res.header["Sign"])
@@ -155,17 +157,17 @@ func TestAnswersWithheld(t *testing.T) {
 	for name, raw := range map[string][]byte{
 		"tampered body":              message("200 OK", strings.Replace(body, "data", "date", 1), typeJSON, signField(body)),
 		"one space more":             message("200 OK", body+" ", typeJSON, signField(body)),
-		"stranger's signature":       message("200 OK", body, typeJSON, "sign: "+sign(strangerKey(), []byte(body))),
-		"merchant's own signature":   message("200 OK", body, typeJSON, "sign: "+sign(merchantKey(), []byte(body))),
+		"stranger's signature":       message("200 OK", body, typeJSON, "sign: "+sign(testkeys.Stranger(), []byte(body))),
+		"merchant's own signature":   message("200 OK", body, typeJSON, "sign: "+sign(testkeys.Merchant(), []byte(body))),
 		"signature of another":       message("200 OK", body, typeJSON, signField(success)),
 		"no signature":               message("200 OK", body, typeJSON),
 		"empty signature":            message("200 OK", body, typeJSON, "sign: "),
 		"signature cut short":        message("200 OK", body, typeJSON, signField(body)[:100]),
 		"signature without padding":  message("200 OK", body, typeJSON, strings.TrimRight(signField(body), "=")),
 		"signature with more":        message("200 OK", body, typeJSON, signField(body)+"AAAA"),
-		"two signatures":             message("200 OK", body, typeJSON, signField(body), "sign: "+sign(strangerKey(), []byte(body))),
+		"two signatures":             message("200 OK", body, typeJSON, signField(body), "sign: "+sign(testkeys.Stranger(), []byte(body))),
 		"one signature twice":        message("200 OK", body, typeJSON, signField(body), signField(body)),
-		"wrong signature of error":   message("200 OK", refused, typeJSON, "sign: "+sign(strangerKey(), []byte(refused))),
+		"wrong signature of error":   message("200 OK", refused, typeJSON, "sign: "+sign(testkeys.Stranger(), []byte(refused))),
 		"compressed":                 message("200 OK", gzipped(body), typeJSON, "Content-Encoding: gzip", signField(body)),
 		"compressed, unsigned":       message("200 OK", gzipped(refused), typeJSON, "Content-Encoding: gzip"),
 		"success status 502":         message("502 Bad Gateway", body, typeJSON),

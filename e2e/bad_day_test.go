@@ -16,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // A gateway that takes connections and then says nothing costs five seconds, not
@@ -109,7 +111,7 @@ type modernGateway struct {
 func newModernGateway(t *testing.T, ca authority) *modernGateway {
 	t.Helper()
 	g := new(modernGateway)
-	signature := sign(gatewayKey(), []byte(success))
+	signature := sign(testkeys.Gateway(), []byte(success))
 	g.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, err := io.Copy(io.Discard, r.Body)
 		assert.NoError(t, err)

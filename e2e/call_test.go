@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // envelope is the body of a call. Its data is kept as it was written.
@@ -79,7 +81,7 @@ func requireOpenSSLVerifies(t *testing.T, r *request) {
 	body, sig := filepath.Join(dir, "body"), filepath.Join(dir, "sig")
 	require.NoError(t, os.WriteFile(body, r.body, 0o600))
 	require.NoError(t, os.WriteFile(sig, signature, 0o600))
-	out, err := exec.Command(openssl, "dgst", "-sha256", "-verify", publicKeyFile(t, merchantKey()), "-signature", sig, body).CombinedOutput()
+	out, err := exec.Command(openssl, "dgst", "-sha256", "-verify", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "-signature", sig, body).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.Contains(t, string(out), "Verified OK")
 }
@@ -139,20 +141,20 @@ func TestCallKeepsDataVerbatim(t *testing.T) {
 func TestPrivateKeyForms(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
-	pkcs1, pkcs8 := pkcs1DER(merchantKey()), pkcs8DER(merchantKey())
+	pkcs1, pkcs8 := testkeys.PKCS1(testkeys.Merchant()), testkeys.PKCS8(testkeys.Merchant())
 
 	for name, text := range map[string]string{
-		"PKCS#8 PEM":             pemOf("PRIVATE KEY", pkcs8),
-		"PKCS#1 PEM":             pemOf("RSA PRIVATE KEY", pkcs1),
-		"PKCS#8 labelled PKCS#1": pemOf("RSA PRIVATE KEY", pkcs8),
-		"PKCS#1 labelled PKCS#8": pemOf("PRIVATE KEY", pkcs1),
-		"PKCS#8 on one line":     oneLine(pkcs8),
-		"PKCS#1 on one line":     oneLine(pkcs1) + "\n",
+		"PKCS#8 PEM":             testkeys.PEM("PRIVATE KEY", pkcs8),
+		"PKCS#1 PEM":             testkeys.PEM("RSA PRIVATE KEY", pkcs1),
+		"PKCS#8 labelled PKCS#1": testkeys.PEM("RSA PRIVATE KEY", pkcs8),
+		"PKCS#1 labelled PKCS#8": testkeys.PEM("PRIVATE KEY", pkcs1),
+		"PKCS#8 on one line":     testkeys.OneLine(pkcs8),
+		"PKCS#1 on one line":     testkeys.OneLine(pkcs1) + "\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			file := keyFile(t, text)
+			file := testkeys.WriteFile(t, text)
 			s := startSidecar(t, setup{site: "payermax {\ngateway " + gateway.url() + "\napp_id " + appID +
-				"\nprivate_key " + file + "\ngateway_public_key " + keyFile(t, oneLine(publicDER(&gatewayKey().PublicKey))) + "\n}"})
+				"\nprivate_key " + file + "\ngateway_public_key " + testkeys.WriteFile(t, testkeys.OneLine(testkeys.SPKI(&testkeys.Gateway().PublicKey))) + "\n}"})
 			before := len(gateway.received())
 			requireSuccess(t, s.post(t, validBody()))
 			require.Len(t, gateway.received(), before+1)

@@ -16,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // response is what the application gets.
@@ -191,7 +193,7 @@ func requireSuccess(t *testing.T, res *response) {
 	require.Equal(t, http.StatusOK, res.status, "%s", res.raw)
 	assert.Equal(t, success, withoutOwnSession(res.body))
 	assert.Len(t, res.header["Sign"], 1)
-	assert.NoError(t, verify(&gatewayKey().PublicKey, res.body, res.header.Get("Sign")))
+	assert.NoError(t, verify(&testkeys.Gateway().PublicKey, res.body, res.header.Get("Sign")))
 	assert.NotContains(t, res.header.Get("Proxy-Status"), "error=")
 }
 

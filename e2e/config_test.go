@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // validateConfig runs `caddy validate` and returns what it printed, and whether
@@ -59,23 +61,23 @@ func TestValidateRefusesPrivateKeys(t *testing.T) {
 	t.Parallel()
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	good := pkcs8PEM(merchantKey())
+	good := testkeys.PrivatePEM(testkeys.Merchant())
 
 	for name, test := range map[string]struct{ text, says string }{
-		"1024 bits":     {pkcs8PEM(generateKey(1024)), "1024 bits"},
+		"1024 bits":     {testkeys.PrivatePEM(testkeys.New(1024)), "1024 bits"},
 		"encrypted":     {encrypt(t, good), "encrypted"},
-		"EC":            {pemOf("PRIVATE KEY", pkcs8DER(ec)), "EC key"},
-		"public key":    {pemOf("PUBLIC KEY", publicDER(&merchantKey().PublicKey)), "public key"},
+		"EC":            {testkeys.PrivatePEM(ec), "EC key"},
+		"public key":    {testkeys.PublicPEM(&testkeys.Merchant().PublicKey), "public key"},
 		"empty":         {"", "empty"},
 		"white space":   {" \n\n", "white space"},
 		"truncated":     {good[:len(good)/2], ""},
-		"cut on a line": {oneLine(pkcs8DER(merchantKey()))[:800], ""},
+		"cut on a line": {testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant()))[:800], ""},
 		"two keys":      {good + good, ""},
 		"not a key":     {"correct-horse-battery-staple", ""},
 		"binary":        {"\x00\x01\x02\xff", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			file := keyFile(t, test.text)
+			file := testkeys.WriteFile(t, test.text)
 			out, valid := validateConfig(t, "payermax {\ngateway uat\napp_id "+appID+"\nprivate_key "+file+"\n}")
 			require.False(t, valid, out)
 			require.Contains(t, out, "private_key: ")
@@ -93,7 +95,7 @@ func encrypt(t *testing.T, key string) string {
 	if err != nil {
 		// What encryption leaves of a key, as far as a reader without the
 		// passphrase can tell.
-		return pemOf("ENCRYPTED PRIVATE KEY", []byte{0x30, 0x06, 0x30, 0x02, 0x05, 0x00, 0x04, 0x00})
+		return testkeys.PEM("ENCRYPTED PRIVATE KEY", []byte{0x30, 0x06, 0x30, 0x02, 0x05, 0x00, 0x04, 0x00})
 	}
 	cmd := exec.Command(openssl, "pkcs8", "-topk8", "-passout", "pass:secret")
 	cmd.Stdin = strings.NewReader(key)
@@ -104,7 +106,7 @@ func encrypt(t *testing.T, key string) string {
 
 func TestValidateRefuses(t *testing.T) {
 	t.Parallel()
-	key := keyFile(t, pkcs8PEM(merchantKey()))
+	key := testkeys.WritePrivate(t, testkeys.Merchant())
 	missing := filepath.Join(t.TempDir(), "missing.key")
 
 	for name, test := range map[string]struct {
@@ -113,7 +115,7 @@ func TestValidateRefuses(t *testing.T) {
 	}{
 		"missing file":             {"gateway uat\napp_id A\nprivate_key " + missing, []string{"private_key: ", missing, "no such file"}},
 		"a folder":                 {"gateway uat\napp_id A\nprivate_key " + t.TempDir(), []string{"private_key: ", "directory"}},
-		"key as a path":            {"gateway uat\napp_id A\nprivate_key " + oneLine(pkcs8DER(merchantKey())), []string{"looks like a key itself"}},
+		"key as a path":            {"gateway uat\napp_id A\nprivate_key " + testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant())), []string{"looks like a key itself"}},
 		"no private_key":           {"gateway uat\napp_id A", []string{"private_key: ", "required"}},
 		"unset placeholder":        {"gateway uat\napp_id A\nprivate_key {env.UNSET}", []string{"private_key: ", "env.UNSET"}},
 		"empty variable":           {"gateway uat\napp_id {env.EMPTY}\nprivate_key " + key, []string{"app_id: ", "env.EMPTY"}},
@@ -143,7 +145,7 @@ func TestValidateRefuses(t *testing.T) {
 			for _, words := range test.says {
 				require.Contains(t, out, words)
 			}
-			requireNoKey(t, out, oneLine(pkcs8DER(merchantKey())))
+			requireNoKey(t, out, testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant())))
 			require.NotContains(t, out, "secret-word")
 		})
 	}
@@ -151,7 +153,7 @@ func TestValidateRefuses(t *testing.T) {
 
 func TestValidateAccepts(t *testing.T) {
 	t.Parallel()
-	key := keyFile(t, pkcs8PEM(merchantKey()))
+	key := testkeys.WritePrivate(t, testkeys.Merchant())
 
 	for name, options := range map[string]string{
 		"uat":          "gateway uat\napp_id A\nprivate_key " + key,
@@ -163,7 +165,7 @@ func TestValidateAccepts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			out, valid := validateConfig(t, "payermax {\n"+options+"\n}", "APP=A", "KEYS="+filepath.Dir(key))
 			require.True(t, valid, out)
-			requireNoKey(t, out, oneLine(pkcs8DER(merchantKey())))
+			requireNoKey(t, out, testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant())))
 		})
 	}
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // custodian is a sidecar with everything on that could show a key: the admin
@@ -38,7 +40,7 @@ http://:%d {
 		gateway_public_key %s
 	}
 }
-`, adminPort, port, gateway.url(), appID, merchantNo, keyPath, publicKeyFile(t, gatewayKey()))
+`, adminPort, port, gateway.url(), appID, merchantNo, keyPath, testkeys.WritePublic(t, &testkeys.Gateway().PublicKey))
 	return start(t, fmt.Sprintf("127.0.0.1:%d", port), config, nil), admin
 }
 
@@ -59,11 +61,11 @@ func get(t *testing.T, url string) string {
 func TestKeyIsNowhereButInMemory(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
-	path := keyFile(t, pkcs8PEM(merchantKey()))
+	path := testkeys.WritePrivate(t, testkeys.Merchant())
 	s, admin := custodian(t, gateway, path)
 	requireSuccess(t, s.post(t, validBody()))
 
-	refused := pkcs8PEM(strangerKey())
+	refused := testkeys.PrivatePEM(testkeys.Stranger())
 	require.NoError(t, os.WriteFile(path, []byte(refused[:len(refused)/2]), 0o600))
 	s.awaitLog(t, "the new keys cannot be used", path)
 	requireSuccess(t, s.post(t, validBody()))
@@ -95,10 +97,10 @@ func TestKeyIsNowhereButInMemory(t *testing.T) {
 	assert.Contains(t, shown["the logs and the crash"], "goroutine")
 
 	for where, text := range shown {
-		for _, key := range []string{pkcs8PEM(merchantKey()), oneLine(pkcs8DER(merchantKey())), oneLine(pkcs1DER(merchantKey())), refused} {
+		for _, key := range []string{testkeys.PrivatePEM(testkeys.Merchant()), testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant())), testkeys.OneLine(testkeys.PKCS1(testkeys.Merchant())), refused} {
 			requireNoKey(t, text, key)
 		}
-		assert.False(t, strings.Contains(text, merchantKey().D.String()[:20]), where)
+		assert.False(t, strings.Contains(text, testkeys.Merchant().D.String()[:20]), where)
 	}
 }
 
@@ -106,7 +108,7 @@ func TestKeyIsNowhereButInMemory(t *testing.T) {
 func TestMetricsSurviveReload(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
-	s, admin := custodian(t, gateway, keyFile(t, pkcs8PEM(merchantKey())))
+	s, admin := custodian(t, gateway, testkeys.WritePrivate(t, testkeys.Merchant()))
 	requireSuccess(t, s.post(t, validBody()))
 	require.Contains(t, get(t, "http://"+s.addr+"/metrics"), `caddy_payermax_answers_total{result="verified"} 1`)
 

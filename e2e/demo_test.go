@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // The README's first command: the main job, told step by step.
@@ -69,9 +71,9 @@ func TestSandboxCommandRefuses(t *testing.T) {
 	for words, args := range map[string][]string{
 		"--app-id and --public-key are required":  {},
 		"--public-key: public key file no.pub":    {"--app-id", "app", "--public-key", "no.pub"},
-		"--private-key: private key file no.key":  {"--app-id", "app", "--public-key", publicKeyFile(t, merchantKey()), "--private-key", "no.key"},
-		"--time-scale must be a positive number":  {"--app-id", "app", "--public-key", publicKeyFile(t, merchantKey()), "--time-scale", "0"},
-		"listen tcp: address 70000: missing port": {"--app-id", "app", "--public-key", publicKeyFile(t, merchantKey()), "--listen", "70000"},
+		"--private-key: private key file no.key":  {"--app-id", "app", "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--private-key", "no.key"},
+		"--time-scale must be a positive number":  {"--app-id", "app", "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--time-scale", "0"},
+		"listen tcp: address 70000: missing port": {"--app-id", "app", "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--listen", "70000"},
 	} {
 		said, err := caddyCommand(t, context.Background(), nil, append([]string{"payermax-sandbox"}, args...)...).CombinedOutput()
 		assert.Error(t, err)

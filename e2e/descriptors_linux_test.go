@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // limit sets a resource limit of the running process and returns what it was.
@@ -33,7 +35,7 @@ func TestDescriptorsExhausted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			gateway := open(t, anyPort, nil)
-			key := keyFile(t, pkcs8PEM(merchantKey()))
+			key := testkeys.WritePrivate(t, testkeys.Merchant())
 			port := freePort(t)
 			s := start(t, "127.0.0.1:"+strconv.Itoa(port), strings.Replace(caddyfile(port, merchantsSite(t, gateway,
 				"app_id "+appID, "private_key "+key, "endpoints drop_in", "timeout 5s")), "bind 127.0.0.1", "bind "+network+"127.0.0.1", 1), nil)
@@ -59,14 +61,14 @@ func TestDescriptorsExhausted(t *testing.T) {
 			require.NoError(t, err)
 
 			// Neither a new key nor a new config can be read.
-			replaceFile(t, key, pkcs8PEM(rotatedKey()))
+			replaceFile(t, key, testkeys.PrivatePEM(testkeys.Next()))
 			s.awaitLog(t, "the new keys cannot be used", "too many open files")
 			assert.Contains(t, string(probe.send(t, ask("/readyz")).body), `"degraded"`)
 			require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
 			s.awaitLog(t, notTaken, "too many open files")
 			gateway.answers(successAndClose)
 			requireSuccess(t, app.send(t, post(validBody())))
-			assert.True(t, signedBy(gateway, merchantKey()))
+			assert.True(t, signedBy(gateway, testkeys.Merchant()))
 
 			// Nor can another connection to the gateway be opened, even if some
 			// descriptor should have become free.
@@ -84,7 +86,7 @@ func TestDescriptorsExhausted(t *testing.T) {
 			assert.Len(t, gateway.about(number), 1)
 			await(t, 15*time.Second, "the new key", func() bool {
 				requireSuccess(t, s.post(t, validBody()))
-				return signedBy(gateway, rotatedKey())
+				return signedBy(gateway, testkeys.Next())
 			})
 			assert.Contains(t, string(s.send(t, ask("/readyz")).body), `"ok"`)
 		})

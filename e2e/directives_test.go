@@ -9,11 +9,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // signBlock is the payermax_sign directive with both keys.
 func signBlock(t *testing.T) string {
-	return "payermax_sign {\n" + handlerOptions(t) + "\ngateway_public_key " + publicKeyFile(t, gatewayKey()) + "\n}\n"
+	return "payermax_sign {\n" + handlerOptions(t) + "\ngateway_public_key " + testkeys.WritePublic(t, &testkeys.Gateway().PublicKey) + "\n}\n"
 }
 
 // The parts of the payermax directive, written by hand, are as good as it.
@@ -101,13 +103,13 @@ func TestSeveralGateways(t *testing.T) {
 // The sandbox in another process is a gateway like PayerMax's.
 func TestSandboxSite(t *testing.T) {
 	t.Parallel()
-	sandbox := startSidecar(t, setup{site: "payermax_sandbox {\nprivate_key " + keyFile(t, pkcs8PEM(gatewayKey())) +
-		"\nmerchant {\napp_id " + appID + "\nmerchant_no " + merchantNo + "\npublic_key " + publicKeyFile(t, merchantKey()) + "\n}\n}"})
+	sandbox := startSidecar(t, setup{site: "payermax_sandbox {\nprivate_key " + testkeys.WritePrivate(t, testkeys.Gateway()) +
+		"\nmerchant {\napp_id " + appID + "\nmerchant_no " + merchantNo + "\npublic_key " + testkeys.WritePublic(t, &testkeys.Merchant().PublicKey) + "\n}\n}"})
 	s := startSidecar(t, setup{gateway: "http://" + sandbox.addr})
 
 	res := s.post(t, validBody(), "Connection: sign", "sign: x")
 	requireSession(t, res)
-	require.NoError(t, verify(&gatewayKey().PublicKey, res.body, res.header.Get("Sign")))
+	require.NoError(t, verify(&testkeys.Gateway().PublicKey, res.body, res.header.Get("Sign")))
 	require.Equal(t, `caddy-payermax; received-status=200; details="answer verified"; sandbox`, res.header.Get("Proxy-Status"))
 	require.Equal(t, []string{"payermax-sandbox"}, res.header["Server"])
 	s.awaitLog(t, `"level":"warn"`, "the gateway is a sandbox")
@@ -115,7 +117,7 @@ func TestSandboxSite(t *testing.T) {
 
 	// What the sidecar would never send is refused there as well.
 	direct := sandbox.post(t, `{"version":"1.5","keyVersion":"1","requestTime":"`+time.Now().UTC().Format("2006-01-02T15:04:05.000-07:00")+
-		`","appId":"`+appID+`","merchantNo":"`+merchantNo+`","data":{}}`, "sign: "+sign(strangerKey(), []byte("x")))
+		`","appId":"`+appID+`","merchantNo":"`+merchantNo+`","data":{}}`, "sign: "+sign(testkeys.Stranger(), []byte("x")))
 	require.Equal(t, http.StatusOK, direct.status)
 	require.Contains(t, string(direct.body), "SIGN_VERIFY_FAILED")
 }

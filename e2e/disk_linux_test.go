@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // device is always full: what is written to it fails with ENOSPC.
@@ -68,7 +70,7 @@ func TestDiskFullOfState(t *testing.T) {
 	t.Parallel()
 	gateway := newPaymentUpstream(t)
 	block := payermaxBlock(t, setup{gateway: gateway.url(), options: "endpoints drop_in"})
-	noFolder := filepath.Join(keyFile(t, "a file"), "folder")
+	noFolder := filepath.Join(testkeys.WriteFile(t, "a file"), "folder")
 	full := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(full, "caddy"), 0o700))
 	require.NoError(t, os.Symlink(device, filepath.Join(full, "caddy", "autosave.json")))

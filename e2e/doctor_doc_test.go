@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 var updateDocs = flag.Bool("update", false, "rewrite the transcripts in docs/doctor.md")
@@ -45,8 +47,8 @@ func TestDoctorPage(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), mode))
 		require.NoError(t, os.Chmod(filepath.Join(dir, name), mode))
 	}
-	public := pemOf("PUBLIC KEY", publicDER(&merchantKey().PublicKey))
-	write("private.key", pkcs8PEM(merchantKey()), 0o600)
+	public := testkeys.PublicPEM(&testkeys.Merchant().PublicKey)
+	write("private.key", testkeys.PrivatePEM(testkeys.Merchant()), 0o600)
 	write("merchant.pub", public, 0o644)
 
 	sandbox, port := freePort(t), freePort(t)
@@ -73,7 +75,7 @@ func TestDoctorPage(t *testing.T) {
 	}
 	good := "$ caddy payermax-doctor --config Caddyfile --call\n" + said(0, "--call")
 	write("payermax.pub", public, 0o644)
-	write("private.key", pkcs8PEM(merchantKey()), 0o644)
+	write("private.key", testkeys.PrivatePEM(testkeys.Merchant()), 0o644)
 	bad := "$ cp merchant.pub payermax.pub; chmod 0644 private.key\n$ caddy payermax-doctor --config Caddyfile --offline\n" + said(1, "--offline")
 
 	if *updateDocs {

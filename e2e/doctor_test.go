@@ -22,6 +22,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // finding is one element of what payermax-doctor --json prints.
@@ -111,7 +113,7 @@ func orderQueryAnswering(t *testing.T, config *tls.Config, answer string, signed
 		body, err := io.ReadAll(r.Body)
 		assert.NoError(t, err)
 		assert.Equal(t, "POST /aggregate-pay/api/gateway/orderQuery", r.Method+" "+r.RequestURI)
-		assert.NoError(t, verify(&merchantKey().PublicKey, body, r.Header.Get("Sign")))
+		assert.NoError(t, verify(&testkeys.Merchant().PublicKey, body, r.Header.Get("Sign")))
 		assert.Regexp(t, `^{"version":"1\.4","keyVersion":"1","requestTime":"[^"]{23}\+00:00","appId":"`+appID+`","merchantNo":"`+merchantNo+`","data":{"outTradeNo":"DOCTOR\d{20}"}}$`, string(body))
 		q.mu.Lock()
 		q.signatures = append(q.signatures, r.Header.Get("Sign"), signed(answer))
@@ -145,7 +147,7 @@ func (q *queried) requireSilent(t *testing.T, calls int, out string) {
 }
 
 // byGateway signs as the gateway does.
-func byGateway(body string) string { return sign(gatewayKey(), []byte(body)) }
+func byGateway(body string) string { return sign(testkeys.Gateway(), []byte(body)) }
 
 const orderNotExist = `{"code":"ORDER_NOT_EXIST","msg":"` + canaryAnswer + `"}`
 
@@ -156,8 +158,8 @@ func TestDoctorFindsNothing(t *testing.T) {
 	ca := newAuthority(t)
 	gateway := orderQueryAnswering(t, &tls.Config{Certificates: []tls.Certificate{ca.issue(t, "127.0.0.1", time.Now().Add(30*24*time.Hour))}}, orderNotExist, byGateway)
 	port := freePort(t)
-	config := configFile(t, port, "gateway "+gateway.url, handlerOptions(t), "gateway_public_key "+publicKeyFile(t, gatewayKey()),
-		"merchant_public_key "+publicKeyFile(t, merchantKey()), ca.trust(t))
+	config := configFile(t, port, "gateway "+gateway.url, handlerOptions(t), "gateway_public_key "+testkeys.WritePublic(t, &testkeys.Gateway().PublicKey),
+		"merchant_public_key "+testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), ca.trust(t))
 	text, err := os.ReadFile(config)
 	require.NoError(t, err)
 	start(t, "127.0.0.1:"+strconv.Itoa(port), string(text), nil)
@@ -185,7 +187,7 @@ func TestDoctorFindsNothing(t *testing.T) {
 		assert.Contains(t, people.stdout, "\n[ok] private key: RSA of 2048 bits, PEM (PKCS#8), fingerprint sha256:")
 		assert.Contains(t, people.stdout, "0 problems, 0 warnings")
 		assert.NotContains(t, people.stdout, "\x1b", "colours are for terminals")
-		requireNoKey(t, people.stdout, oneLine(pkcs8DER(merchantKey())))
+		requireNoKey(t, people.stdout, testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant())))
 		assert.NotContains(t, people.stdout, "canary")
 	}
 	gateway.requireSilent(t, 3, told)
@@ -194,10 +196,10 @@ func TestDoctorFindsNothing(t *testing.T) {
 // What is wrong with a config is found, and none of its secrets is told.
 func TestDoctorFindsProblems(t *testing.T) {
 	t.Parallel()
-	key, public := keyFile(t, pkcs8PEM(merchantKey())), publicKeyFile(t, gatewayKey())
-	readable := keyFile(t, pkcs8PEM(merchantKey()))
+	key, public := testkeys.WritePrivate(t, testkeys.Merchant()), testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)
+	readable := testkeys.WritePrivate(t, testkeys.Merchant())
 	require.NoError(t, os.Chmod(readable, 0o644))
-	token := keyFile(t, canaryBearer)
+	token := testkeys.WriteFile(t, canaryBearer)
 	good := []string{"gateway http://127.0.0.1:1", "app_id " + appID, "private_key " + key, "gateway_public_key " + public, "merchant_auth_token {file." + token + "}"}
 	change := func(option, value string) []string {
 		changed := []string{option + " " + value}
@@ -215,18 +217,18 @@ func TestDoctorFindsProblems(t *testing.T) {
 	}{
 		"nothing":            {good, 0, "load", "ok", "Caddy loads it"},
 		"unset":              {change("app_id", "{env.PAYERMAX_APP_ID}"), 1, "app_id", "problem", "{env.PAYERMAX_APP_ID} is empty"},
-		"the same key":       {change("gateway_public_key", publicKeyFile(t, merchantKey())), 1, "gateway public key", "problem", "the merchant's own public key, not PayerMax's"},
-		"another pair":       {change("merchant_public_key", publicKeyFile(t, strangerKey())), 1, "merchant public key", "problem", "does not belong to the private key"},
-		"1024 bits":          {change("private_key", keyFile(t, pkcs8PEM(generateKey(1024)))), 1, "private key", "problem", "1024 bits"},
-		"encrypted":          {change("private_key", keyFile(t, encrypt(t, pkcs8PEM(merchantKey())))), 1, "private key", "problem", "encrypted with a passphrase"},
+		"the same key":       {change("gateway_public_key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey)), 1, "gateway public key", "problem", "the merchant's own public key, not PayerMax's"},
+		"another pair":       {change("merchant_public_key", testkeys.WritePublic(t, &testkeys.Stranger().PublicKey)), 1, "merchant public key", "problem", "does not belong to the private key"},
+		"1024 bits":          {change("private_key", testkeys.WritePrivate(t, testkeys.New(1024))), 1, "private key", "problem", "1024 bits"},
+		"encrypted":          {change("private_key", testkeys.WriteFile(t, encrypt(t, testkeys.PrivatePEM(testkeys.Merchant())))), 1, "private key", "problem", "encrypted with a passphrase"},
 		"the wrong file":     {change("private_key", public), 1, "private key", "problem", "it is a public key"},
 		"readable by others": {change("private_key", readable), 0, "private key file", "warning", "every user may read it"},
 		"version":            {append(good, "version 9.9"), 1, "settings", "problem", "9.9"},
 		"limits":             {append(good, "limits {\ncaller_id {http.auth.user.id}\n}"), 1, "load", "problem", "caller_id and callers belong together"},
 		"unknown option":     {append(good, "privat_key x"), 1, "config", "problem", "privat_key"},
-		"the key itself":     {append(good, oneLine(pkcs8DER(merchantKey()))), 1, "config", "problem", "looks like a key"},
+		"the key itself":     {append(good, testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant()))), 1, "config", "problem", "looks like a key"},
 		"the token itself":   {change("merchant_auth_token", canaryBearer), 1, "config", "problem", "expected a placeholder"},
-		"its own key":        {change("private_key", `"`+pkcs8PEM(merchantKey())+`"`), 1, "config", "problem", "looks like a key itself"},
+		"its own key":        {change("private_key", `"`+testkeys.PrivatePEM(testkeys.Merchant())+`"`), 1, "config", "problem", "looks like a key itself"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := configFile(t, 8080, test.options...)
@@ -240,7 +242,7 @@ func TestDoctorFindsProblems(t *testing.T) {
 			people := doctor(t, nil, "--offline", "--config", file)
 			assert.Equal(t, test.exitCode, people.exitCode)
 			for _, out := range []string{ran.stdout, ran.stderr, people.stdout, people.stderr} {
-				requireNoKey(t, out, oneLine(pkcs8DER(merchantKey())))
+				requireNoKey(t, out, testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant())))
 				assert.NotContains(t, out, "canary")
 			}
 		})
@@ -284,7 +286,7 @@ func TestDoctorNetwork(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			options := []string{"gateway " + test.gateway}
 			if test.gateway != "sandbox" {
-				options = append(options, handlerOptions(t), "gateway_public_key "+publicKeyFile(t, gatewayKey()), ca.trust(t))
+				options = append(options, handlerOptions(t), "gateway_public_key "+testkeys.WritePublic(t, &testkeys.Gateway().PublicKey), ca.trust(t))
 			}
 			if strings.HasPrefix(test.gateway, "http:") {
 				options = options[:3]
@@ -304,9 +306,9 @@ func TestDoctorCall(t *testing.T) {
 	port := freePort(t)
 	address := "127.0.0.1:" + strconv.Itoa(port)
 	start(t, address, caddyfile(port, fmt.Sprintf("payermax_sandbox {\nmerchant {\napp_id %s\nmerchant_no %s\npublic_key %s\n}\n}",
-		appID, merchantNo, publicKeyFile(t, merchantKey()))), nil)
+		appID, merchantNo, testkeys.WritePublic(t, &testkeys.Merchant().PublicKey))), nil)
 	sandbox := "http://" + address
-	sandboxKey := keyFile(t, get(t, sandbox+"/sandbox/key"))
+	sandboxKey := testkeys.WriteFile(t, get(t, sandbox+"/sandbox/key"))
 	fault := func(fault string) {
 		request, err := http.NewRequest(http.MethodPut, sandbox+"/sandbox/faults", strings.NewReader(`{"endpoint":"orderQuery","fault":"`+fault+`","times":1}`))
 		require.NoError(t, err)
@@ -318,8 +320,8 @@ func TestDoctorCall(t *testing.T) {
 	with := func(app, number, key, public string) []string {
 		return []string{"gateway " + sandbox, "app_id " + app, "merchant_no " + number, "private_key " + key, "gateway_public_key " + public}
 	}
-	key := keyFile(t, pkcs8PEM(merchantKey()))
-	strangers := keyFile(t, pkcs8PEM(strangerKey()))
+	key := testkeys.WritePrivate(t, testkeys.Merchant())
+	strangers := testkeys.WritePrivate(t, testkeys.Stranger())
 
 	for _, test := range []struct {
 		name          string
@@ -333,7 +335,7 @@ func TestDoctorCall(t *testing.T) {
 		{"another key", with(appID, merchantNo, strangers, sandboxKey), "", 1, "problem", "ok", "SIGN_VERIFY_FAILED", "check in this order: (1)"},
 		{"another app", with("another", merchantNo, key, sandboxKey), "", 1, "problem", "ok", "MERCHANT_APP_INVALID", "compare app_id"},
 		{"another merchant", with(appID, "another", key, sandboxKey), "", 1, "problem", "ok", "MERCHANT_INVALID", "compare merchant_no"},
-		{"PayerMax's other key", with(appID, merchantNo, key, publicKeyFile(t, gatewayKey())), "", 1, "ok", "problem", "everything works", ""},
+		{"PayerMax's other key", with(appID, merchantNo, key, testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)), "", 1, "ok", "problem", "everything works", ""},
 		{"the next key is the key", append(with(appID, merchantNo, strangers, sandboxKey), "next_private_key "+key), "", 0, "warning", "ok", "accepts the next key", "make the next key the private key"},
 		{"busy", with(appID, merchantNo, key, sandboxKey), "code=SYSTEM_ERROR", 0, "warning", "ok", "cannot tell at the moment", "try again"},
 		{"another time", with(appID, merchantNo, key, sandboxKey), "code=REQ_TIME_OVER_TIME", 1, "problem", "ok", "more than two minutes", "clock synchronised"},

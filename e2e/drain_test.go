@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // startWithHealth runs a sidecar as an orchestrator would: with health on a
@@ -130,7 +132,7 @@ func TestDrainIsAnnounced(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
 	port := freePort(t)
-	notify := "payermax_notify /notify {\ngateway_public_key " + publicKeyFile(t, gatewayKey()) + "\n}\n"
+	notify := "payermax_notify /notify {\ngateway_public_key " + testkeys.WritePublic(t, &testkeys.Gateway().PublicKey) + "\n}\n"
 	config := strings.Replace(caddyfile(port, notify+"payermax_health /readyz\n"+payermaxBlock(t, setup{gateway: gateway.url()})), "debug", "debug\nshutdown_delay 3s", 1)
 	s := start(t, "127.0.0.1:"+strconv.Itoa(port), config, nil)
 

@@ -18,6 +18,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // shop is everything a merchant runs for Drop-In, and the sandbox in PayerMax's
@@ -92,7 +94,7 @@ func (s *shop) startSandbox(port int) {
 	s.t.Helper()
 	address := "127.0.0.1:" + strconv.Itoa(port)
 	cmd := caddyCommand(s.t, context.Background(), nil, "payermax-sandbox", "--listen", address, "--app-id", appID,
-		"--merchant-no", merchantNo, "--public-key", publicKeyFile(s.t, merchantKey()), "--time-scale", "1000")
+		"--merchant-no", merchantNo, "--public-key", testkeys.WritePublic(s.t, &testkeys.Merchant().PublicKey), "--time-scale", "1000")
 	log := new(output)
 	cmd.Stdout, cmd.Stderr = log, log
 	require.NoError(s.t, cmd.Start())

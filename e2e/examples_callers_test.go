@@ -28,6 +28,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // callerToken is a token of the strength that the example asks for.
@@ -126,7 +128,7 @@ func TestExampleToken(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
 	env := exampleEnvironment(t, gateway.url())
-	env["PAYERMAX_CALLER_TOKEN"] = keyFile(t, callerToken+"\n")
+	env["PAYERMAX_CALLER_TOKEN"] = testkeys.WriteFile(t, callerToken+"\n")
 	s := startTalkativeExample(t, "token.caddyfile", env)
 	requireHealthy(t, env)
 
@@ -216,10 +218,10 @@ func passwordHash(t *testing.T, password string) string {
 
 func TestExampleLimits(t *testing.T) {
 	t.Parallel()
-	gateway := newUpstreamFor(t, map[string]*rsa.PrivateKey{appID: merchantKey()})
+	gateway := newUpstreamFor(t, map[string]*rsa.PrivateKey{appID: testkeys.Merchant()})
 	env := exampleEnvironment(t, gateway.url())
-	env["PAYERMAX_SHOP_PASSWORD_HASH"] = keyFile(t, passwordHash(t, "canary-shop"))
-	env["PAYERMAX_BACK_OFFICE_PASSWORD_HASH"] = keyFile(t, passwordHash(t, "canary-office"))
+	env["PAYERMAX_SHOP_PASSWORD_HASH"] = testkeys.WriteFile(t, passwordHash(t, "canary-shop"))
+	env["PAYERMAX_BACK_OFFICE_PASSWORD_HASH"] = testkeys.WriteFile(t, passwordHash(t, "canary-office"))
 	s := startTalkativeExample(t, "limits.caddyfile", env)
 	requireHealthy(t, env)
 
@@ -259,13 +261,13 @@ func query(fields ...string) string {
 
 func TestExampleMutualTLS(t *testing.T) {
 	t.Parallel()
-	gateway := newUpstreamFor(t, map[string]*rsa.PrivateKey{appID: merchantKey()})
+	gateway := newUpstreamFor(t, map[string]*rsa.PrivateKey{appID: testkeys.Merchant()})
 	servers, callers, strangers := newAuthority(t), newAuthority(t), newAuthority(t)
 	own := servers.issue(t, "sidecar.example", time.Now().Add(time.Hour))
 	env := exampleEnvironment(t, gateway.url())
-	env["PAYERMAX_TLS_CERTIFICATE"] = keyFile(t, pemOf("CERTIFICATE", own.Certificate[0]))
-	env["PAYERMAX_TLS_KEY"] = keyFile(t, pemOf("PRIVATE KEY", pkcs8DER(own.PrivateKey)))
-	env["PAYERMAX_CALLER_CA"] = keyFile(t, pemOf("CERTIFICATE", callers.certificate.Raw))
+	env["PAYERMAX_TLS_CERTIFICATE"] = testkeys.WriteFile(t, testkeys.PEM("CERTIFICATE", own.Certificate[0]))
+	env["PAYERMAX_TLS_KEY"] = testkeys.WritePrivate(t, own.PrivateKey)
+	env["PAYERMAX_CALLER_CA"] = testkeys.WriteFile(t, testkeys.PEM("CERTIFICATE", callers.certificate.Raw))
 	s := startExample(t, "mtls.caddyfile", env)
 	requireHealthy(t, env)
 
@@ -331,8 +333,8 @@ func TestExampleMutualTLS(t *testing.T) {
 
 	// A renewed certificate is in use once Caddy is told of it.
 	renewed := servers.issue(t, "sidecar.example", now.Add(2*time.Hour))
-	require.NoError(t, os.WriteFile(env["PAYERMAX_TLS_CERTIFICATE"], []byte(pemOf("CERTIFICATE", renewed.Certificate[0])), 0o600))
-	require.NoError(t, os.WriteFile(env["PAYERMAX_TLS_KEY"], []byte(pemOf("PRIVATE KEY", pkcs8DER(renewed.PrivateKey))), 0o600))
+	require.NoError(t, os.WriteFile(env["PAYERMAX_TLS_CERTIFICATE"], []byte(testkeys.PEM("CERTIFICATE", renewed.Certificate[0])), 0o600))
+	require.NoError(t, os.WriteFile(env["PAYERMAX_TLS_KEY"], []byte(testkeys.PrivatePEM(renewed.PrivateKey)), 0o600))
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
 	await(t, 10*time.Second, "the renewed certificate", func() bool {
 		conn, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: trusted, ServerName: "sidecar.example", Certificates: []tls.Certificate{shop}})

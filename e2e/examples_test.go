@@ -18,6 +18,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // The examples are run as they are: all that a test chooses is their
@@ -47,8 +49,8 @@ func exampleEnvironment(t *testing.T, gateway string) environment {
 		"PAYERMAX_GATEWAY":            gateway,
 		"PAYERMAX_APP_ID":             appID,
 		"PAYERMAX_MERCHANT_NO":        merchantNo,
-		"PAYERMAX_PRIVATE_KEY":        keyFile(t, pkcs8PEM(merchantKey())),
-		"PAYERMAX_GATEWAY_PUBLIC_KEY": publicKeyFile(t, gatewayKey()),
+		"PAYERMAX_PRIVATE_KEY":        testkeys.WritePrivate(t, testkeys.Merchant()),
+		"PAYERMAX_GATEWAY_PUBLIC_KEY": testkeys.WritePublic(t, &testkeys.Gateway().PublicKey),
 		"PAYERMAX_PORT":               strconv.Itoa(freePort(t)),
 		"PAYERMAX_HEALTH_PORT":        strconv.Itoa(freePort(t)),
 	}
@@ -122,16 +124,16 @@ func TestExamplesAreValid(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
 	certificate := ca.issue(t, "sidecar.example", time.Now().Add(48*time.Hour)) // a day before, Caddy would warn
-	token := keyFile(t, callerToken+"\n")
-	hash := keyFile(t, passwordHash(t, "password"))
+	token := testkeys.WriteFile(t, callerToken+"\n")
+	hash := testkeys.WriteFile(t, passwordHash(t, "password"))
 
 	env := exampleEnvironment(t, "uat")
 	delete(env, "PAYERMAX_GATEWAY") // the default is to be good as well
 	for name, value := range map[string]string{
 		"PAYERMAX_CALLER_TOKEN":              token,
-		"PAYERMAX_TLS_CERTIFICATE":           keyFile(t, pemOf("CERTIFICATE", certificate.Certificate[0])),
-		"PAYERMAX_TLS_KEY":                   keyFile(t, pemOf("PRIVATE KEY", pkcs8DER(certificate.PrivateKey))),
-		"PAYERMAX_CALLER_CA":                 keyFile(t, pemOf("CERTIFICATE", ca.certificate.Raw)),
+		"PAYERMAX_TLS_CERTIFICATE":           testkeys.WriteFile(t, testkeys.PEM("CERTIFICATE", certificate.Certificate[0])),
+		"PAYERMAX_TLS_KEY":                   testkeys.WritePrivate(t, certificate.PrivateKey),
+		"PAYERMAX_CALLER_CA":                 testkeys.WriteFile(t, testkeys.PEM("CERTIFICATE", ca.certificate.Raw)),
 		"PAYERMAX_BOOKS_APP_ID":              "books",
 		"PAYERMAX_BOOKS_MERCHANT_NO":         "100",
 		"PAYERMAX_BOOKS_PRIVATE_KEY":         env["PAYERMAX_PRIVATE_KEY"],
@@ -205,7 +207,7 @@ func TestExampleDropIn(t *testing.T) {
 	t.Cleanup(application.Close)
 
 	env := exampleEnvironment(t, s.sandbox)
-	env["PAYERMAX_GATEWAY_PUBLIC_KEY"] = keyFile(t, get(t, s.sandbox+"/sandbox/key"))
+	env["PAYERMAX_GATEWAY_PUBLIC_KEY"] = testkeys.WriteFile(t, get(t, s.sandbox+"/sandbox/key"))
 	env["PAYERMAX_APPLICATION"] = strings.TrimPrefix(application.URL, "http://")
 	env["PAYERMAX_CALLBACK_PORT"] = strconv.Itoa(freePort(t))
 	s.callback = "http://" + env.address("PAYERMAX_CALLBACK_PORT") + "/payermax/callback"
@@ -246,15 +248,15 @@ func TestExampleDropIn(t *testing.T) {
 
 func TestExampleSeveralMerchants(t *testing.T) {
 	t.Parallel()
-	gateway := newUpstreamFor(t, map[string]*rsa.PrivateKey{"books": merchantKey(), "games": strangerKey()})
+	gateway := newUpstreamFor(t, map[string]*rsa.PrivateKey{"books": testkeys.Merchant(), "games": testkeys.Stranger()})
 	env := exampleEnvironment(t, gateway.url())
 	for _, name := range []string{"PAYERMAX_APP_ID", "PAYERMAX_MERCHANT_NO", "PAYERMAX_PRIVATE_KEY"} {
 		delete(env, name)
 	}
 	env["PAYERMAX_BOOKS_APP_ID"], env["PAYERMAX_BOOKS_MERCHANT_NO"] = "books", "100"
 	env["PAYERMAX_GAMES_APP_ID"], env["PAYERMAX_GAMES_MERCHANT_NO"] = "games", "200"
-	env["PAYERMAX_BOOKS_PRIVATE_KEY"] = keyFile(t, pkcs8PEM(merchantKey()))
-	env["PAYERMAX_GAMES_PRIVATE_KEY"] = keyFile(t, pkcs8PEM(strangerKey()))
+	env["PAYERMAX_BOOKS_PRIVATE_KEY"] = testkeys.WritePrivate(t, testkeys.Merchant())
+	env["PAYERMAX_GAMES_PRIVATE_KEY"] = testkeys.WritePrivate(t, testkeys.Stranger())
 	s := startExample(t, "several-merchants.caddyfile", env)
 	requireHealthy(t, env)
 
@@ -275,10 +277,10 @@ func TestExampleSeveralMerchants(t *testing.T) {
 
 func TestExampleServiceProvider(t *testing.T) {
 	t.Parallel()
-	gateway := newUpstreamFor(t, map[string]*rsa.PrivateKey{appID: merchantKey()})
+	gateway := newUpstreamFor(t, map[string]*rsa.PrivateKey{appID: testkeys.Merchant()})
 	env := exampleEnvironment(t, gateway.url())
 	env["PAYERMAX_SP_MERCHANT_NO"] = "SP0001"
-	env["PAYERMAX_MERCHANT_AUTH_TOKEN"] = keyFile(t, "canary-token-1\n")
+	env["PAYERMAX_MERCHANT_AUTH_TOKEN"] = testkeys.WriteFile(t, "canary-token-1\n")
 	s := startTalkativeExample(t, "service-provider.caddyfile", env)
 	requireHealthy(t, env)
 
@@ -326,7 +328,7 @@ func TestExampleShadow(t *testing.T) {
 	requireHealthy(t, env)
 
 	body := signedByApplication()
-	signature := sign(merchantKey(), []byte(body))
+	signature := sign(testkeys.Merchant(), []byte(body))
 	requireSuccess(t, s.post(t, body, "sign: "+signature))
 	r := gateway.only(t)
 	assert.Equal(t, body, string(r.body))

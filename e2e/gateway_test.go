@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // No Caddyfile that people deploy answers with invented money unless it is told to.
@@ -133,7 +135,7 @@ func TestNoSandbox(t *testing.T) {
 func TestSandboxElsewhereIsNoticed(t *testing.T) {
 	t.Parallel()
 	port := freePort(t)
-	public := publicKeyFile(t, merchantKey())
+	public := testkeys.WritePublic(t, &testkeys.Merchant().PublicKey)
 	serveSandbox(t, port, public)
 	s, health := startWithHealth(t, "", setup{gateway: "http://127.0.0.1:" + strconv.Itoa(port), unchecked: true})
 	assert.Contains(t, get(t, health+"/metrics"), "\ncaddy_payermax_sandbox 0\n")

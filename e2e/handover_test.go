@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net"
 	"os"
@@ -14,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // listening is how a sidecar listens, and how its clients connect.
@@ -125,7 +126,5 @@ func startListening(t *testing.T, how listening, ca authority, directives string
 // certificateFiles writes a certificate and its key for the tls directive.
 func certificateFiles(t *testing.T, certificate tls.Certificate) string {
 	t.Helper()
-	key, err := x509.MarshalPKCS8PrivateKey(certificate.PrivateKey)
-	require.NoError(t, err)
-	return keyFile(t, pemOf("CERTIFICATE", certificate.Certificate[0])) + " " + keyFile(t, pemOf("PRIVATE KEY", key))
+	return testkeys.WriteFile(t, testkeys.PEM("CERTIFICATE", certificate.Certificate[0])) + " " + testkeys.WritePrivate(t, certificate.PrivateKey)
 }

@@ -24,6 +24,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 const (
@@ -114,14 +116,14 @@ func startSidecar(t *testing.T, want setup) *sidecar {
 func payermaxBlock(t *testing.T, want setup) string {
 	options := []string{"gateway " + want.gateway, handlerOptions(t)}
 	if !want.unchecked {
-		options = append(options, "gateway_public_key "+publicKeyFile(t, gatewayKey()))
+		options = append(options, "gateway_public_key "+testkeys.WritePublic(t, &testkeys.Gateway().PublicKey))
 	}
 	return "payermax {\n" + strings.Join(append(options, want.options), "\n") + "\n}"
 }
 
 // handlerOptions are the options that no handler can do without.
 func handlerOptions(t *testing.T) string {
-	return fmt.Sprintf("app_id %s\nmerchant_no %s\nprivate_key %s", appID, merchantNo, keyFile(t, pkcs8PEM(merchantKey())))
+	return fmt.Sprintf("app_id %s\nmerchant_no %s\nprivate_key %s", appID, merchantNo, testkeys.WritePrivate(t, testkeys.Merchant()))
 }
 
 // caddyfile is a config with one site, which logs everything it can.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // A judge that lets everything pass would make all of these tests worthless, so
@@ -17,7 +19,7 @@ func TestUpstreamJudges(t *testing.T) {
 	u := open(t, anyPort, nil)
 
 	const body = `{"data":{}}`
-	good := sign(merchantKey(), []byte(body))
+	good := sign(testkeys.Merchant(), []byte(body))
 	call := func(fields ...string) string { return post(body, append([]string{"Host: " + u.host}, fields...)...) }
 	for name, test := range map[string]struct {
 		raw  string
@@ -27,7 +29,7 @@ func TestUpstreamJudges(t *testing.T) {
 		"unsigned":          {call(), "0 signatures"},
 		"two signatures":    {call("sign: "+good, "Sign: "+good), "2 signatures"},
 		"signature of more": {strings.Replace(call("sign: "+good), "{}}", "[]}", 1), "verification error"},
-		"stranger":          {call("sign: " + sign(strangerKey(), []byte(body))), "verification error"},
+		"stranger":          {call("sign: " + sign(testkeys.Stranger(), []byte(body))), "verification error"},
 		"no padding":        {call("sign: " + strings.TrimRight(good, "=")), "illegal base64"},
 		"cookie":            {call("sign: "+good, "Cookie: a=b"), "Cookie"},
 		"Via":               {call("sign: "+good, "Via: 1.1 Caddy"), "Via"},

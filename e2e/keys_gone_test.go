@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // A key that goes away while the sidecar runs, by whatever way, is still signed
@@ -62,11 +64,11 @@ func TestKeysGone(t *testing.T) {
 	path := func(i int) string { return filepath.Join(folder(i), "private.key") }
 	mount := func(i int, key *rsa.PrivateKey) {
 		require.NoError(t, os.Mkdir(folder(i), 0o700))
-		require.NoError(t, os.WriteFile(path(i), []byte(pkcs8PEM(key)), 0o600))
+		require.NoError(t, os.WriteFile(path(i), []byte(testkeys.PrivatePEM(key)), 0o600))
 	}
 	var blocks []string
 	for i := range rows {
-		mount(i, merchantKey())
+		mount(i, testkeys.Merchant())
 		blocks = append(blocks, merchantBlock(strconv.Itoa(i), fmt.Sprintf("app%d", i), path(i), ""))
 	}
 	s := startSidecar(t, setup{site: merchantsSite(t, gateway, blocks...)})
@@ -85,16 +87,16 @@ func TestKeysGone(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			await(t, 15*time.Second, "the log to tell of it", func() bool { return s.log.hasLine("the new keys cannot be used", path(i)) })
 			assert.True(t, degraded(i))
-			assert.True(t, signs(i, merchantKey()))
+			assert.True(t, signs(i, testkeys.Merchant()))
 		})
 	}
 	for i := range rows {
 		require.NoError(t, os.RemoveAll(folder(i)))
-		mount(i, rotatedKey())
+		mount(i, testkeys.Next())
 	}
 	for i, row := range rows {
 		t.Run(row.name+", and comes back", func(t *testing.T) {
-			await(t, 15*time.Second, "the new key", func() bool { return signs(i, rotatedKey()) })
+			await(t, 15*time.Second, "the new key", func() bool { return signs(i, testkeys.Next()) })
 			assert.False(t, degraded(i))
 		})
 	}

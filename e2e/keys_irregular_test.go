@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // irregular are things that are not a file, by what an error calls them. Each is
@@ -39,8 +41,8 @@ var keyOptions = []string{"private_key", "next_private_key", "merchant_public_ke
 // at the path.
 func withKeyAt(t *testing.T, option, path string) string {
 	paths := map[string]string{
-		"private_key": keyFile(t, pkcs8PEM(merchantKey())), "next_private_key": keyFile(t, pkcs8PEM(rotatedKey())),
-		"merchant_public_key": publicKeyFile(t, merchantKey()), "gateway_public_key": publicKeyFile(t, gatewayKey()),
+		"private_key": testkeys.WritePrivate(t, testkeys.Merchant()), "next_private_key": testkeys.WritePrivate(t, testkeys.Next()),
+		"merchant_public_key": testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "gateway_public_key": testkeys.WritePublic(t, &testkeys.Gateway().PublicKey),
 	}
 	paths[option] = path
 	var lines strings.Builder
@@ -94,14 +96,14 @@ func TestRotationToAnIrregularFile(t *testing.T) {
 	for says := range irregular {
 		number := strconv.Itoa(len(paths))
 		paths[says] = filepath.Join(root, number)
-		require.NoError(t, os.WriteFile(paths[says], []byte(pkcs8PEM(merchantKey())), 0o600))
+		require.NoError(t, os.WriteFile(paths[says], []byte(testkeys.PrivatePEM(testkeys.Merchant())), 0o600))
 		blocks = append(blocks, merchantBlock(number, "app"+number, paths[says], ""))
 	}
 	s := startSidecar(t, setup{site: merchantsSite(t, gateway, blocks...)})
 	ready := func() string { return get(t, "http://"+s.addr+"/readyz") }
 	signs := func(path string) bool {
 		requireSuccess(t, s.post(t, forMerchant(filepath.Base(path))))
-		return signedBy(gateway, rotatedKey())
+		return signedBy(gateway, testkeys.Next())
 	}
 
 	for says, at := range irregular {
@@ -117,7 +119,7 @@ func TestRotationToAnIrregularFile(t *testing.T) {
 	}
 	for says, path := range paths {
 		require.NoError(t, os.RemoveAll(path))
-		require.NoError(t, os.WriteFile(path, []byte(pkcs8PEM(rotatedKey())), 0o600))
+		require.NoError(t, os.WriteFile(path, []byte(testkeys.PrivatePEM(testkeys.Next())), 0o600))
 		await(t, 15*time.Second, "the good key that took the place of what was not a file: "+says, func() bool { return signs(path) })
 	}
 	await(t, 15*time.Second, "the health to be good again", func() bool { return strings.Contains(ready(), `"status":"ok"`) })

@@ -14,6 +14,8 @@ import (
 	"github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // requireLandlock skips a test where the kernel has no Landlock, except in CI,
@@ -117,10 +119,10 @@ func TestLandlock(t *testing.T) {
 	t.Parallel()
 	requireLandlock(t)
 	volume := &secretVolume{dir: t.TempDir()}
-	volume.swap(t, pkcs8PEM(merchantKey()))
+	volume.swap(t, testkeys.PrivatePEM(testkeys.Merchant()))
 	c := confined{
 		port: freePort(t), adminPort: freePort(t),
-		keyPath: volume.keyPath(), publicKeyPath: publicKeyFile(t, gatewayKey()),
+		keyPath: volume.keyPath(), publicKeyPath: testkeys.WritePublic(t, &testkeys.Gateway().PublicKey),
 		gateway: newUpstream(t).url(),
 		socket:  filepath.Join(t.TempDir(), "sock"), logFile: filepath.Join(t.TempDir(), "log"),
 		mine: t.TempDir(), alien: t.TempDir(),
@@ -149,9 +151,9 @@ func TestLandlock(t *testing.T) {
 	}
 	works()
 
-	volume.swap(t, pkcs8PEM(rotatedKey()))
+	volume.swap(t, testkeys.PrivatePEM(testkeys.Next()))
 	logged(1, "keys loaded anew")
-	volume.swap(t, pkcs8PEM(merchantKey()))
+	volume.swap(t, testkeys.PrivatePEM(testkeys.Merchant()))
 	logged(2, "keys loaded anew")
 	works()
 
@@ -159,7 +161,7 @@ func TestLandlock(t *testing.T) {
 	works()
 
 	other := c
-	other.keyPath = keyFile(t, pkcs8PEM(merchantKey()))
+	other.keyPath = testkeys.WritePrivate(t, testkeys.Merchant())
 	assert.Contains(t, other.load(t), "payermax_landlock confines this process to the files of the config that it began with, so restart it")
 	other = c
 	other.landlock = "payermax_landlock {\nread " + c.alien + "\n}"

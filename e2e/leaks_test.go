@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // canaryUser begins the names of all users in the requests of these tests.
@@ -33,8 +35,8 @@ func leaks(printed string) []string {
 	for name, secret := range map[string]string{
 		"a private key's first line": "PRIVATE KEY-----\n",
 		"the user of a request":      canaryUser,
-		"the merchant's key":         oneLine(pkcs8DER(merchantKey()))[64:128], // the second line of its PEM
-		"the merchant's exponent":    merchantKey().D.String()[:40],
+		"the merchant's key":         testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant()))[64:128], // the second line of its PEM
+		"the merchant's exponent":    testkeys.Merchant().D.String()[:40],
 	} {
 		if strings.Contains(printed, secret) {
 			found = append(found, fmt.Sprintf("%s: %s", name, linesWith(printed, secret)))
@@ -46,16 +48,16 @@ func leaks(printed string) []string {
 // The search finds what it is to find.
 func TestLeaks(t *testing.T) {
 	t.Parallel()
-	signature := sign(merchantKey(), []byte("body"))
+	signature := sign(testkeys.Merchant(), []byte("body"))
 	for name, printed := range map[string]string{
 		"a signature":     `{"sign":["` + signature + `"]}`,
-		"a key":           pkcs8PEM(merchantKey()),
-		"a key, escaped":  strings.ReplaceAll(pkcs8PEM(merchantKey()), "\n", `\n`),
-		"a key, one line": oneLine(pkcs1DER(merchantKey())),
+		"a key":           testkeys.PrivatePEM(testkeys.Merchant()),
+		"a key, escaped":  strings.ReplaceAll(testkeys.PrivatePEM(testkeys.Merchant()), "\n", `\n`),
+		"a key, one line": testkeys.OneLine(testkeys.PKCS1(testkeys.Merchant())),
 		"a body":          validBody(),
-		"a number":        fmt.Sprint(merchantKey().D),
+		"a number":        fmt.Sprint(testkeys.Merchant().D),
 	} {
 		assert.NotEmpty(t, leaks("before\n"+printed+"\nafter"), name)
 	}
-	assert.Empty(t, leaks(`{"msg":"call","fingerprint":"sha256:`+strings.Repeat("0a", 32)+`"} `+oneLine(publicDER(&gatewayKey().PublicKey))))
+	assert.Empty(t, leaks(`{"msg":"call","fingerprint":"sha256:`+strings.Repeat("0a", 32)+`"} `+testkeys.OneLine(testkeys.SPKI(&testkeys.Gateway().PublicKey))))
 }

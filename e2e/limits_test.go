@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // limitedSite is a site of users anna, berta and clara, who have one password,
@@ -20,7 +22,7 @@ func limitedSite(t *testing.T, gateway *upstream, options, limits string) string
 	hash := strings.TrimSpace(passwordHash(t, "password"))
 	return fmt.Sprintf("basic_auth /aggregate-pay/* {\nanna %[1]s\nberta %[1]s\nclara %[1]s\n}\n", hash) +
 		"metrics /metrics\npayermax /aggregate-pay/* {\ngateway " + gateway.url() + "\n" + handlerOptions(t) +
-		"\ngateway_public_key " + publicKeyFile(t, gatewayKey()) + "\n" + options + "\nlimits {\n" + limits + "\n}\n}"
+		"\ngateway_public_key " + testkeys.WritePublic(t, &testkeys.Gateway().PublicKey) + "\n" + options + "\nlimits {\n" + limits + "\n}\n}"
 }
 
 // requireMetric checks one line of the metrics at an address.
@@ -47,7 +49,7 @@ func requireLimits(t *testing.T, s *sidecar, endpoint, caller, rate int) {
 
 func TestLimitsOfCallers(t *testing.T) {
 	t.Parallel()
-	gateway := newUpstreamFor(t, map[string]*rsa.PrivateKey{appID: merchantKey()})
+	gateway := newUpstreamFor(t, map[string]*rsa.PrivateKey{appID: testkeys.Merchant()})
 	s := startSidecar(t, setup{site: limitedSite(t, gateway, "endpoints applyDropinSession orderQuery",
 		"caller_id {http.auth.user.id}\ncaller anna {\nendpoints applyDropinSession\n}\ncaller berta {\n}")})
 	anna, berta, clara := basic("anna", "password"), basic("berta", "password"), basic("clara", "password")
@@ -196,8 +198,8 @@ func TestLimitsOfRateGiveBack(t *testing.T) {
 // missing for a while.
 func TestLimitsOfRateCountWhatIsSigned(t *testing.T) {
 	t.Parallel()
-	gateway := newUpstreamFor(t, map[string]*rsa.PrivateKey{appID: merchantKey()})
-	token := keyFile(t, canaryBearer)
+	gateway := newUpstreamFor(t, map[string]*rsa.PrivateKey{appID: testkeys.Merchant()})
+	token := testkeys.WriteFile(t, canaryBearer)
 	s := startSidecar(t, setup{gateway: gateway.url(), options: "sp_merchant_no SP1\nmerchant_auth_token {file." + token + "}\nlimits {\nrate 0.001 2\n}"})
 
 	require.NoError(t, os.Rename(token, token+"-away"))
@@ -214,7 +216,7 @@ func TestLimitsOfRateCountWhatIsSigned(t *testing.T) {
 
 func TestValidateRefusesLimits(t *testing.T) {
 	t.Parallel()
-	key := keyFile(t, pkcs8PEM(merchantKey()))
+	key := testkeys.WritePrivate(t, testkeys.Merchant())
 	for name, test := range map[string]struct {
 		options string
 		says    []string
@@ -311,7 +313,7 @@ func TestLimitsOfAmountsFailClosed(t *testing.T) {
 // What moves nothing is signed beside a limit on amounts, and so is what is within.
 func TestLimitsOfAmountsLetPass(t *testing.T) {
 	t.Parallel()
-	gateway := newUpstreamFor(t, map[string]*rsa.PrivateKey{appID: merchantKey()})
+	gateway := newUpstreamFor(t, map[string]*rsa.PrivateKey{appID: testkeys.Merchant()})
 	s := startSidecar(t, setup{gateway: gateway.url(), options: "endpoints drop_in\nvalidation off\nlimits {\nmax_amount IDR 100000\n}"})
 	for endpoint, data := range map[string]string{
 		"orderQuery":         `{"outTradeNo":"P1"}`,

@@ -17,6 +17,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // peakMemory returns the most memory that the process has ever had, in bytes.
@@ -58,7 +60,7 @@ func newHoldingGateway(t *testing.T) *holdingGateway {
 	g.url = serveGateway(t, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if assert.NoError(t, err) {
-			assert.NoError(t, verify(&merchantKey().PublicKey, body, r.Header.Get("Sign")))
+			assert.NoError(t, verify(&testkeys.Merchant().PublicKey, body, r.Header.Get("Sign")))
 		}
 		g.arrived.Add(1)
 		<-g.release

@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // newUpstreamFor is newUpstream for several merchants, each with its own key by
@@ -58,7 +60,7 @@ func (u *upstream) judgeFor(r *request, keys map[string]*rsa.PrivateKey) error {
 	for _, f := range r.fields {
 		switch {
 		case strings.EqualFold(f.name, "sign"):
-			known.fields = append(known.fields, field{f.name, sign(merchantKey(), r.body)})
+			known.fields = append(known.fields, field{f.name, sign(testkeys.Merchant(), r.body)})
 		case f.name == "merchant_auth_token": // a service provider's
 		default:
 			known.fields = append(known.fields, f)
@@ -76,7 +78,7 @@ func forMerchant(number string) string {
 // given, and shows their metrics and health.
 func merchantsSite(t *testing.T, gateway *upstream, blocks ...string) string {
 	return "payermax_health\nmetrics /metrics\npayermax /aggregate-pay/* {\ngateway " + gateway.url() +
-		"\ngateway_public_key " + publicKeyFile(t, gatewayKey()) + "\n" + strings.Join(blocks, "\n") + "\n}"
+		"\ngateway_public_key " + testkeys.WritePublic(t, &testkeys.Gateway().PublicKey) + "\n" + strings.Join(blocks, "\n") + "\n}"
 }
 
 // merchantBlock is one of several merchants.
@@ -86,10 +88,10 @@ func merchantBlock(number, app, key, options string) string {
 
 func TestSeveralMerchants(t *testing.T) {
 	t.Parallel()
-	gateway := newUpstreamFor(t, map[string]*rsa.PrivateKey{"first": merchantKey(), "second": strangerKey()})
+	gateway := newUpstreamFor(t, map[string]*rsa.PrivateKey{"first": testkeys.Merchant(), "second": testkeys.Stranger()})
 	s := startSidecar(t, setup{site: merchantsSite(t, gateway,
-		merchantBlock("100", "first", keyFile(t, pkcs8PEM(merchantKey())), ""),
-		merchantBlock("200", "second", keyFile(t, pkcs8PEM(strangerKey())), ""))})
+		merchantBlock("100", "first", testkeys.WritePrivate(t, testkeys.Merchant()), ""),
+		merchantBlock("200", "second", testkeys.WritePrivate(t, testkeys.Stranger()), ""))})
 
 	for number, app := range map[string]string{"100": "first", "200": "second"} {
 		body := forMerchant(number)
@@ -120,8 +122,8 @@ func TestUnknownMerchant(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstreamFor(t, nil)
 	s := startSidecar(t, setup{site: merchantsSite(t, gateway,
-		merchantBlock("100", "first", keyFile(t, pkcs8PEM(merchantKey())), ""),
-		merchantBlock("200", "second", keyFile(t, pkcs8PEM(strangerKey())), "match header X-Shop second"))})
+		merchantBlock("100", "first", testkeys.WritePrivate(t, testkeys.Merchant()), ""),
+		merchantBlock("200", "second", testkeys.WritePrivate(t, testkeys.Stranger()), "match header X-Shop second"))})
 
 	for name, test := range map[string]struct {
 		body, rule string
@@ -153,12 +155,12 @@ func TestUnknownMerchant(t *testing.T) {
 func TestMerchantByMatcher(t *testing.T) {
 	t.Parallel()
 	hash := strings.TrimSpace(passwordHash(t, "password"))
-	gateway := newUpstreamFor(t, map[string]*rsa.PrivateKey{"first": merchantKey(), "second": strangerKey(), "third": gatewayKey()})
+	gateway := newUpstreamFor(t, map[string]*rsa.PrivateKey{"first": testkeys.Merchant(), "second": testkeys.Stranger(), "third": testkeys.Gateway()})
 	s := startSidecar(t, setup{site: fmt.Sprintf("basic_auth {\nanna %[1]s\nberta %[1]s\nclara %[1]s\n}\n", hash) +
 		merchantsSite(t, gateway,
-			merchantBlock("100", "first", keyFile(t, pkcs8PEM(merchantKey())), "match vars {http.auth.user.id} anna"),
-			merchantBlock("200", "second", keyFile(t, pkcs8PEM(strangerKey())), "match {\nvars {http.auth.user.id} berta\nheader X-Shop second\n}"),
-			merchantBlock("", "third", keyFile(t, pkcs8PEM(gatewayKey())), "match header X-Shop third\nmatch header X-Shop fourth"))})
+			merchantBlock("100", "first", testkeys.WritePrivate(t, testkeys.Merchant()), "match vars {http.auth.user.id} anna"),
+			merchantBlock("200", "second", testkeys.WritePrivate(t, testkeys.Stranger()), "match {\nvars {http.auth.user.id} berta\nheader X-Shop second\n}"),
+			merchantBlock("", "third", testkeys.WritePrivate(t, testkeys.Gateway()), "match header X-Shop third\nmatch header X-Shop fourth"))})
 
 	for name, test := range map[string]struct {
 		user, shop, number string
@@ -214,30 +216,30 @@ func signedBy(gateway *upstream, key *rsa.PrivateKey) bool {
 func TestMerchantsChangeKeysApart(t *testing.T) {
 	t.Parallel()
 	gateway := open(t, anyPort, nil)
-	first, second := keyFile(t, pkcs8PEM(merchantKey())), keyFile(t, pkcs8PEM(strangerKey()))
+	first, second := testkeys.WritePrivate(t, testkeys.Merchant()), testkeys.WritePrivate(t, testkeys.Stranger())
 	s := startSidecar(t, setup{site: merchantsSite(t, gateway,
 		merchantBlock("100", "first", first, ""), merchantBlock("200", "second", second, ""))})
 	signs := func(number string, key *rsa.PrivateKey) bool {
 		requireSuccess(t, s.post(t, forMerchant(number)))
 		return signedBy(gateway, key)
 	}
-	require.True(t, signs("100", merchantKey()))
-	require.True(t, signs("200", strangerKey()))
+	require.True(t, signs("100", testkeys.Merchant()))
+	require.True(t, signs("200", testkeys.Stranger()))
 
-	require.NoError(t, os.WriteFile(second, []byte(pkcs8PEM(gatewayKey())), 0o600))
-	await(t, 15*time.Second, "the second merchant's new key", func() bool { return signs("200", gatewayKey()) })
-	assert.True(t, signs("100", merchantKey()))
+	require.NoError(t, os.WriteFile(second, []byte(testkeys.PrivatePEM(testkeys.Gateway())), 0o600))
+	await(t, 15*time.Second, "the second merchant's new key", func() bool { return signs("200", testkeys.Gateway()) })
+	assert.True(t, signs("100", testkeys.Merchant()))
 
 	require.NoError(t, os.WriteFile(first, []byte("no key"), 0o600))
 	s.awaitLog(t, "the new keys cannot be used", first)
-	assert.True(t, signs("100", merchantKey()))
-	assert.True(t, signs("200", gatewayKey()))
+	assert.True(t, signs("100", testkeys.Merchant()))
+	assert.True(t, signs("200", testkeys.Gateway()))
 	assert.Contains(t, get(t, "http://"+s.addr+"/readyz"), `"degraded"`)
 }
 
 func TestValidateRefusesMerchants(t *testing.T) {
 	t.Parallel()
-	key := keyFile(t, pkcs8PEM(merchantKey()))
+	key := testkeys.WritePrivate(t, testkeys.Merchant())
 	good := merchantBlock("100", "first", key, "")
 	for name, test := range map[string]struct {
 		options []string

@@ -17,6 +17,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // application is what stands behind a site: it remembers the requests that reach
@@ -82,7 +84,7 @@ func echo(t *testing.T, w http.ResponseWriter) {
 // notifyBlock is a payermax_notify directive for this tests' merchant.
 func notifyBlock(t *testing.T, matcher string, options ...string) string {
 	return fmt.Sprintf("payermax_notify %s {\ngateway_public_key %s\napp_id %s\nmerchant_no %s\n%s\n}\n",
-		matcher, publicKeyFile(t, gatewayKey()), appID, merchantNo, strings.Join(options, "\n"))
+		matcher, testkeys.WritePublic(t, &testkeys.Gateway().PublicKey), appID, merchantNo, strings.Join(options, "\n"))
 }
 
 // startSite runs a site until the end of the test.
@@ -342,7 +344,7 @@ func TestNotifyInJSON(t *testing.T) {
 		return fmt.Sprintf(`{"admin":{"disabled":true,"config":{"persist":false}},"apps":{"http":{"servers":{"s":{"listen":["127.0.0.1:%d"],"routes":[
 			%s
 			{"match":[{"path":["/payermax/callback*"]}],"handle":[{"handler":"payermax_notify","gateway_public_keys":[%q],"app_ids":[%q],"merchant_nos":[%q]}]},
-			{"handle":[{"handler":"reverse_proxy","upstreams":[{"dial":%q}]}]}]}}}}}`, port, guard, publicKeyFile(t, gatewayKey()), appID, merchantNo, app.address)
+			{"handle":[{"handler":"reverse_proxy","upstreams":[{"dial":%q}]}]}]}}}}}`, port, guard, testkeys.WritePublic(t, &testkeys.Gateway().PublicKey), appID, merchantNo, app.address)
 	}
 	validate := func(config string) string {
 		file := filepath.Join(t.TempDir(), "caddy.json")

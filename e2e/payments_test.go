@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // moving are the endpoints that move money, each with the data of a call. PayerMax
@@ -29,7 +31,7 @@ func payment(endpoint, word string, fields ...string) (raw, number string) {
 // newPaymentUpstream is newUpstream for the calls of all endpoints.
 func newPaymentUpstream(t *testing.T) *upstream {
 	t.Helper()
-	return newUpstreamFor(t, map[string]*rsa.PrivateKey{appID: merchantKey()})
+	return newUpstreamFor(t, map[string]*rsa.PrivateKey{appID: testkeys.Merchant()})
 }
 
 // pay makes a payment and checks that it was made once.

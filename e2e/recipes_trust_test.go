@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // orders answers sessions and queries well, and orders as the test has it. It is a
@@ -51,7 +53,7 @@ func (o *orders) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header()[field] = values
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Sign", sign(gatewayKey(), []byte(body)))
+	w.Header().Set("Sign", sign(testkeys.Gateway(), []byte(body)))
 	_, _ = w.Write([]byte(body))
 }
 
@@ -152,4 +154,6 @@ func TestRecipesAskPayerMax(t *testing.T) {
 }
 
 // signHeader is the header line with the gateway's signature, for replying.
-func signHeader(body string) string { return fmt.Sprintf("Sign: %s", sign(gatewayKey(), []byte(body))) }
+func signHeader(body string) string {
+	return fmt.Sprintf("Sign: %s", sign(testkeys.Gateway(), []byte(body)))
+}

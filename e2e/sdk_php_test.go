@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // The PHP SDK: payermax/sdk, with the client of
@@ -42,7 +44,7 @@ var phpSDK = officialSDK{
 		}
 		var answer struct{ Code string }
 		err := json.Unmarshal(res.body, &answer)
-		if err != nil || answer.Code != "APPLY_SUCCESS" || verify(&gatewayKey().PublicKey, res.body, res.header.Get("sign")) != nil {
+		if err != nil || answer.Code != "APPLY_SUCCESS" || verify(&testkeys.Gateway().PublicKey, res.body, res.header.Get("sign")) != nil {
 			return "", fmt.Errorf("RuntimeException: %s", res.body)
 		}
 		return string(res.body), nil

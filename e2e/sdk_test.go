@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 )
 
@@ -53,7 +54,7 @@ type sdkConfig struct {
 // migrated is the configuration that docs/migration.md asks for.
 func migrated(sdk officialSDK) sdkConfig {
 	return sdkConfig{
-		base: "http://127.0.0.1:8080" + sdk.base, appID: appID, merchantNo: merchantNo, key: strangerKey(), now: time.Now(),
+		base: "http://127.0.0.1:8080" + sdk.base, appID: appID, merchantNo: merchantNo, key: testkeys.Stranger(), now: time.Now(),
 	}
 }
 
@@ -85,7 +86,7 @@ func readUnlessForged(res *response) (string, error) {
 	if answer.Code != "APPLY_SUCCESS" {
 		return string(res.body), nil
 	}
-	return string(res.body), verify(&gatewayKey().PublicKey, res.body, res.header.Get("sign"))
+	return string(res.body), verify(&testkeys.Gateway().PublicKey, res.body, res.header.Get("sign"))
 }
 
 // recorder is a gateway that checks what arrives as PayerMax does, and shows it.
@@ -97,8 +98,8 @@ type recorder struct {
 
 func newRecorder(t *testing.T) *recorder {
 	t.Helper()
-	gateway, err := sandbox.New(gatewayKey(), sandbox.Merchant{
-		AppID: appID, MerchantNo: merchantNo, PublicKey: &merchantKey().PublicKey,
+	gateway, err := sandbox.New(testkeys.Gateway(), sandbox.Merchant{
+		AppID: appID, MerchantNo: merchantNo, PublicKey: &testkeys.Merchant().PublicKey,
 	})
 	require.NoError(t, err)
 	r := new(recorder)
@@ -362,11 +363,11 @@ func TestOfficialSDKsAlone(t *testing.T) {
 	for name, sdk := range officialSDKs {
 		c := migrated(sdk)
 		c.base = gateway.url + sdk.base
-		for _, key := range []*rsa.PrivateKey{strangerKey(), merchantKey()} {
+		for _, key := range []*rsa.PrivateKey{testkeys.Stranger(), testkeys.Merchant()} {
 			c.key = key
 			sidecarless := &sidecar{addr: strings.TrimPrefix(gateway.url, "http://")}
 			sidecarless.send(t, sdk.send(c, "orderQuery", `{"outTradeNo":"P1"}`).raw())
-			assert.Equal(t, key == merchantKey(), gateway.one(t).Verified, name)
+			assert.Equal(t, key == testkeys.Merchant(), gateway.one(t).Verified, name)
 		}
 	}
 }
@@ -380,7 +381,7 @@ func TestOfficialSDKsAndTrouble(t *testing.T) {
 		reply reply
 		code  string
 	}{
-		"forged answer": {answerWith(message("200 OK", success, "Content-Type: application/json", "sign: "+sign(strangerKey(), []byte(success)))), "CHECK_SIGN_ERROR"},
+		"forged answer": {answerWith(message("200 OK", success, "Content-Type: application/json", "sign: "+sign(testkeys.Stranger(), []byte(success)))), "CHECK_SIGN_ERROR"},
 		"no answer":     {closing(nil), "REQUEST_TIMEOUT"},
 	} {
 		gateway.answers(with.reply)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // The canaries, each of which comes into the sidecar by another way.
@@ -127,11 +129,11 @@ func requireNoSecrets(t *testing.T, gateway *upstream, printed string) {
 	for _, canary := range []string{canaryData, canaryMember, canarySign, canaryCookie, canaryBearer, canaryAnswer, canaryTrailer} {
 		assert.False(t, strings.Contains(printed, canary), "%s was printed: %s", canary, linesWith(printed, canary))
 	}
-	for _, key := range []string{oneLine(pkcs8DER(merchantKey())), oneLine(pkcs1DER(merchantKey()))} {
+	for _, key := range []string{testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant())), testkeys.OneLine(testkeys.PKCS1(testkeys.Merchant()))} {
 		requireNoKey(t, printed, key)
 	}
 	answer := strings.Replace(success, "Success.", canaryAnswer, 1)
-	signatures := []string{sign(gatewayKey(), []byte(answer))}
+	signatures := []string{sign(testkeys.Gateway(), []byte(answer))}
 	for _, r := range gateway.received() {
 		signatures = append(signatures, r.values("sign")...)
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // newShadowUpstream is a gateway for requests that the sidecar has not signed,
@@ -57,7 +59,7 @@ func TestShadowPassesOn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			before := len(gateway.received())
 			body := signedByApplication()
-			signature := sign(merchantKey(), []byte(body))
+			signature := sign(testkeys.Merchant(), []byte(body))
 			requireSuccess(t, s.post(t, body, append(fields, "sign: "+signature)...))
 			require.Len(t, gateway.received(), before+1)
 			r := gateway.received()[before]
@@ -76,7 +78,7 @@ func TestShadowPassesOn(t *testing.T) {
 	t.Run("chunked", func(t *testing.T) {
 		before := len(gateway.received())
 		body := signedByApplication()
-		requireSuccess(t, s.send(t, postChunked(body, 7, "sign: "+sign(merchantKey(), []byte(body)))))
+		requireSuccess(t, s.send(t, postChunked(body, 7, "sign: "+sign(testkeys.Merchant(), []byte(body)))))
 		assert.Equal(t, body, string(gateway.received()[before].body))
 	})
 	requireShadow(t, s, "agree", 8)
@@ -89,7 +91,7 @@ func TestShadowPassesOn(t *testing.T) {
 func TestShadowCompares(t *testing.T) {
 	t.Parallel()
 	gateway := newShadowUpstream(t)
-	own := func(body string) string { return sign(merchantKey(), []byte(body)) }
+	own := func(body string) string { return sign(testkeys.Merchant(), []byte(body)) }
 	fingerprint := `"fingerprint":"sha256:`
 
 	for name, test := range map[string]struct {
@@ -99,7 +101,7 @@ func TestShadowCompares(t *testing.T) {
 	}{
 		"the same key":       {func(body string) []string { return []string{"sign: " + own(body)} }, "agree", nil},
 		"SIGN":               {func(body string) []string { return []string{"SIGN: " + own(body)} }, "agree", nil},
-		"another key":        {func(body string) []string { return []string{"sign: " + sign(strangerKey(), []byte(body))} }, "disagree", []string{fingerprint}},
+		"another key":        {func(body string) []string { return []string{"sign: " + sign(testkeys.Stranger(), []byte(body))} }, "disagree", []string{fingerprint}},
 		"another body":       {func(body string) []string { return []string{"sign: " + own(body+" ")} }, "disagree", []string{fingerprint}},
 		"the body trimmed":   {func(body string) []string { return []string{"sign: " + own(strings.TrimSpace(body))} }, "disagree", []string{fingerprint}},
 		"no signature":       {func(body string) []string { return []string{"sign: no-signature"} }, "disagree", []string{fingerprint}},
@@ -159,7 +161,7 @@ func TestShadowOnlyWarns(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := len(gateway.received())
-			signature := sign(merchantKey(), []byte(body))
+			signature := sign(testkeys.Merchant(), []byte(body))
 			requireSuccess(t, s.post(t, body, "sign: "+signature))
 			require.Len(t, gateway.received(), before+1)
 			assert.Equal(t, body, string(gateway.received()[before].body))
@@ -185,7 +187,7 @@ func TestShadowAnswersPass(t *testing.T) {
 	}{
 		"signed":                 {signed(success), "answer verified"},
 		"not signed":             {message("200 OK", success, typeJSON), "answer not verifiable"},
-		"signed by a stranger":   {message("200 OK", success, typeJSON, "sign: "+sign(strangerKey(), []byte(success))), "answer not verifiable"},
+		"signed by a stranger":   {message("200 OK", success, typeJSON, "sign: "+sign(testkeys.Stranger(), []byte(success))), "answer not verifiable"},
 		"signed for another":     {message("200 OK", success, typeJSON, signField(success+" ")), "answer not verifiable"},
 		"an error, not signed":   {message("200 OK", `{"code":"SYSTEM_ERROR"}`, typeJSON), "answer not signed"},
 		"not JSON":               {message("502 Bad Gateway", "<html>", "Content-Type: text/html"), "answer not verifiable"},
@@ -196,7 +198,7 @@ func TestShadowAnswersPass(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			gateway.answers(answerWith(test.answer))
 			body := signedByApplication()
-			res := s.post(t, body, "sign: "+sign(merchantKey(), []byte(body)))
+			res := s.post(t, body, "sign: "+sign(testkeys.Merchant(), []byte(body)))
 			_, want, _ := strings.Cut(string(test.answer), "\r\n\r\n")
 			assert.Equal(t, want, string(res.body))
 			assert.Equal(t, string(test.answer[len("HTTP/1.1 "):len("HTTP/1.1 200")]), fmt.Sprint(res.status))
@@ -215,7 +217,7 @@ func TestShadowAnswersPass(t *testing.T) {
 	} {
 		gateway.answers(answerWith(redirect))
 		body := signedByApplication()
-		res := s.post(t, body, "sign: "+sign(merchantKey(), []byte(body)))
+		res := s.post(t, body, "sign: "+sign(testkeys.Merchant(), []byte(body)))
 		requireRefusal(t, res, http.StatusBadGateway, "CHECK_SIGN_ERROR")
 		requireOwnHeader(t, res)
 	}
@@ -223,9 +225,9 @@ func TestShadowAnswersPass(t *testing.T) {
 	// Without an answer, the sidecar has to say something.
 	gateway.answers(closing(nil))
 	body := signedByApplication()
-	requireRefusal(t, s.post(t, body, "sign: "+sign(merchantKey(), []byte(body))), http.StatusBadGateway, "REQUEST_TIMEOUT")
+	requireRefusal(t, s.post(t, body, "sign: "+sign(testkeys.Merchant(), []byte(body))), http.StatusBadGateway, "REQUEST_TIMEOUT")
 	gateway.close()
-	requireRefusal(t, s.post(t, body, "sign: "+sign(merchantKey(), []byte(body))), http.StatusBadGateway, "SYSTEM_ERROR")
+	requireRefusal(t, s.post(t, body, "sign: "+sign(testkeys.Merchant(), []byte(body))), http.StatusBadGateway, "SYSTEM_ERROR")
 }
 
 // An endpoint that is not enabled is refused in shadow mode too, and so is what
@@ -235,7 +237,7 @@ func TestShadowRefuses(t *testing.T) {
 	gateway := newShadowUpstream(t)
 	s := startShadow(t, gateway, "")
 	body := signedByApplication()
-	signature := "sign: " + sign(merchantKey(), []byte(body))
+	signature := "sign: " + sign(testkeys.Merchant(), []byte(body))
 	for name, test := range map[string]struct {
 		raw    string
 		status int
@@ -264,7 +266,7 @@ func TestShadowLogsHaveNoSecrets(t *testing.T) {
 	s := startShadow(t, gateway, "timeout 1s\n"+retryEagerly)
 	body := strings.Replace(signedByApplication(), `"1.1"`, `"canary-in-the-body"`, 1)
 	signatures := []string{
-		sign(merchantKey(), []byte(body)), sign(strangerKey(), []byte(body)), strings.Repeat("canary-of-a-sign", 20),
+		sign(testkeys.Merchant(), []byte(body)), sign(testkeys.Stranger(), []byte(body)), strings.Repeat("canary-of-a-sign", 20),
 	}
 	for _, reply := range []reply{
 		answerWith(signed(success)),
@@ -285,7 +287,7 @@ func TestShadowLogsHaveNoSecrets(t *testing.T) {
 	printed := s.log.String()
 	require.Contains(t, printed, `"msg":"upstream roundtrip"`, "the debug log is on")
 	assert.False(t, strings.Contains(printed, "canary"), linesWith(printed, "canary"))
-	for _, signature := range append(signatures, sign(gatewayKey(), []byte(success))) {
+	for _, signature := range append(signatures, sign(testkeys.Gateway(), []byte(success))) {
 		assert.False(t, strings.Contains(printed, signature[:20]), linesWith(printed, signature[:20]))
 	}
 }
@@ -303,7 +305,7 @@ func TestShadowOfServiceProvider(t *testing.T) {
 	body := strings.Replace(signedByApplication(), `"1.1"`, `"1.1","spMerchantNo":"SP0001"`, 1)
 	for _, reply := range []reply{answerWith(signed(success)), closing(nil)} {
 		gateway.answers(reply)
-		_ = s.post(t, body, "sign: "+sign(merchantKey(), []byte(body)), "merchant_auth_token: canary-of-a-token")
+		_ = s.post(t, body, "sign: "+sign(testkeys.Merchant(), []byte(body)), "merchant_auth_token: canary-of-a-token")
 	}
 	require.Len(t, gateway.received(), 2)
 	assert.Equal(t, []string{"canary-of-a-token"}, gateway.received()[0].values("merchant_auth_token"))
@@ -316,15 +318,15 @@ func TestShadowOfSeveralMerchants(t *testing.T) {
 	t.Parallel()
 	gateway := newShadowUpstream(t)
 	s := startSidecar(t, setup{site: merchantsSite(t, gateway, "shadow",
-		merchantBlock("100", "first", keyFile(t, pkcs8PEM(merchantKey())), ""),
-		merchantBlock("200", "second", keyFile(t, pkcs8PEM(strangerKey())), ""))})
+		merchantBlock("100", "first", testkeys.WritePrivate(t, testkeys.Merchant()), ""),
+		merchantBlock("200", "second", testkeys.WritePrivate(t, testkeys.Stranger()), ""))})
 	for _, test := range []struct {
 		number string
 		key    *rsa.PrivateKey
 	}{
-		{"100", merchantKey()}, {"200", strangerKey()}, // agree
-		{"100", strangerKey()}, {"200", merchantKey()}, // disagree
-		{"300", merchantKey()}, {"", merchantKey()}, // nobody's
+		{"100", testkeys.Merchant()}, {"200", testkeys.Stranger()}, // agree
+		{"100", testkeys.Stranger()}, {"200", testkeys.Merchant()}, // disagree
+		{"300", testkeys.Merchant()}, {"", testkeys.Merchant()}, // nobody's
 	} {
 		body := forMerchant(test.number)
 		signature := sign(test.key, []byte(body))

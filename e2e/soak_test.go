@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"crypto/rsa"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -21,6 +20,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // soakDuration is how long TestSoak goes on: SOAK_DURATION, or long enough to see
@@ -85,7 +86,7 @@ func (g *flappingGateway) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-var successSign = sync.OnceValue(func() string { return sign(gatewayKey(), []byte(success)) })
+var successSign = sync.OnceValue(func() string { return sign(testkeys.Gateway(), []byte(success)) })
 
 // note looks at a call as it arrives: each has a signature by one of the keys of
 // the rotation.
@@ -93,8 +94,8 @@ func (g *flappingGateway) note(r *http.Request, body []byte) {
 	var call struct{ Data struct{ ReferralCode string } }
 	err := json.Unmarshal(body, &call)
 	if err == nil {
-		if err = verify(&merchantKey().PublicKey, body, r.Header.Get("Sign")); err != nil {
-			err = verify(&rotatedKey().PublicKey, body, r.Header.Get("Sign"))
+		if err = verify(&testkeys.Merchant().PublicKey, body, r.Header.Get("Sign")); err != nil {
+			err = verify(&testkeys.Next().PublicKey, body, r.Header.Get("Sign"))
 		}
 	}
 	g.mu.Lock()
@@ -113,15 +114,13 @@ func (g *flappingGateway) callsOf(word string) int {
 	return calls
 }
 
-var rotatedKey = sync.OnceValue(func() *rsa.PrivateKey { return generateKey(2048) })
-
 // A sidecar whose gateway flaps, whose keys rotate and whose config is reloaded
 // all the time loses no call and makes none twice, and does not grow.
 func TestSoak(t *testing.T) {
 	t.Parallel()
 	gateway := newFlappingGateway(t)
-	forms := []string{pkcs8PEM(merchantKey()), pkcs8PEM(rotatedKey())}
-	key := keyFile(t, forms[0])
+	forms := []string{testkeys.PrivatePEM(testkeys.Merchant()), testkeys.PrivatePEM(testkeys.Next())}
+	key := testkeys.WriteFile(t, forms[0])
 	port, healthPort := freePort(t), freePort(t)
 	s := start(t, "127.0.0.1:"+strconv.Itoa(port), fmt.Sprintf(`{
 	admin off
@@ -144,7 +143,7 @@ http://:%d {
 	bind handover/127.0.0.1 # or a reload could close the connection that asks
 	metrics /metrics
 }
-`, port, gateway.url, appID, key, publicKeyFile(t, gatewayKey()), healthPort), nil)
+`, port, gateway.url, appID, key, testkeys.WritePublic(t, &testkeys.Gateway().PublicKey), healthPort), nil)
 	health := fmt.Sprintf("http://127.0.0.1:%d/metrics", healthPort)
 
 	duration := soakDuration(t)

@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // stage is how far a call has got when something happens to it.
@@ -139,7 +141,7 @@ func (c staged) requireEnd(t *testing.T, s *sidecar, g *stagedGateway, want end)
 	case answered:
 		require.NoError(t, err, c.number)
 		require.Equal(t, http.StatusOK, res.status, "%s", res.raw)
-		assert.NoError(t, verify(&gatewayKey().PublicKey, res.body, res.header.Get("Sign")))
+		assert.NoError(t, verify(&testkeys.Gateway().PublicKey, res.body, res.header.Get("Sign")))
 		assert.Equal(t, 1, made, c.number)
 		s.requireLogged(t, res, "answered")
 	case unserved:

@@ -20,6 +20,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // authority is a CA that exists for one test.
@@ -66,7 +68,7 @@ func (a authority) issue(t *testing.T, host string, expires time.Time) tls.Certi
 
 // trust is the transport that trusts this CA, with further options.
 func (a authority) trust(t *testing.T, options ...string) string {
-	options = append(options, "tls_trust_pool file "+keyFile(t, pemOf("CERTIFICATE", a.certificate.Raw)))
+	options = append(options, "tls_trust_pool file "+testkeys.WriteFile(t, testkeys.PEM("CERTIFICATE", a.certificate.Raw)))
 	return "transport http {\n" + strings.Join(options, "\n") + "\n}"
 }
 
@@ -210,7 +212,7 @@ func TestHTTP2(t *testing.T) {
 		calls <- r
 		bodies <- body
 		w.Header().Set("Content-Type", "application/json;charset=UTF-8")
-		w.Header().Set("sign", sign(gatewayKey(), []byte(success)))
+		w.Header().Set("sign", sign(testkeys.Gateway(), []byte(success)))
 		_, _ = io.WriteString(w, success)
 	}))
 	gateway.EnableHTTP2 = true
@@ -226,7 +228,7 @@ func TestHTTP2(t *testing.T) {
 	require.Equal(t, "POST "+endpointPath, r.Method+" "+r.RequestURI)
 	require.Equal(t, gateway.Listener.Addr().String(), r.Host)
 	require.Len(t, r.Header["Sign"], 1)
-	require.NoError(t, verify(&merchantKey().PublicKey, body, r.Header.Get("Sign")))
+	require.NoError(t, verify(&testkeys.Merchant().PublicKey, body, r.Header.Get("Sign")))
 	for name := range r.Header {
 		require.Contains(t, allowedFields, name)
 	}

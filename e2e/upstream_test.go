@@ -18,6 +18,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // endpointPath is the one path that may be called.
@@ -265,7 +267,7 @@ func (u *upstream) judge(r *request) error {
 	case len(signatures) != 1:
 		return fmt.Errorf("%d signatures", len(signatures))
 	}
-	if err := verify(&merchantKey().PublicKey, r.body, signatures[0]); err != nil || u.lenient {
+	if err := verify(&testkeys.Merchant().PublicKey, r.body, signatures[0]); err != nil || u.lenient {
 		return err
 	}
 	if !slices.Equal(r.values("Host"), []string{u.host}) {
@@ -369,7 +371,7 @@ func message(status string, body string, fields ...string) []byte {
 
 // signed is a good answer with this body.
 func signed(body string) []byte {
-	return message("200 OK", body, "Content-Type: application/json;charset=UTF-8", "sign: "+sign(gatewayKey(), []byte(body)))
+	return message("200 OK", body, "Content-Type: application/json;charset=UTF-8", "sign: "+sign(testkeys.Gateway(), []byte(body)))
 }
 
 // answerWith answers every request with the same bytes.

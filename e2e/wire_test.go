@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // Header fields, codings and forms of requests that make other signing proxies
@@ -18,7 +20,7 @@ func TestWire(t *testing.T) {
 	gateway := newUpstream(t)
 	s := startSidecar(t, setup{gateway: gateway.url()})
 
-	foreign := sign(strangerKey(), []byte("x"))
+	foreign := sign(testkeys.Stranger(), []byte("x"))
 	for name, make := range map[string]func(body string) string{
 		"Connection: sign":           with("Connection: sign"),
 		"Connection with several":    with("Connection: close, Sign, Content-Type"),

@@ -3,18 +3,12 @@ package e2e
 import (
 	"bufio"
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/hex"
 	"io"
 	"io/fs"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -267,12 +261,11 @@ func TestExampleMutualTLS(t *testing.T) {
 	env := exampleEnvironment(t, gateway.url())
 	env["PAYERMAX_TLS_CERTIFICATE"] = testkeys.WriteFile(t, testkeys.PEM("CERTIFICATE", own.Certificate[0]))
 	env["PAYERMAX_TLS_KEY"] = testkeys.WritePrivate(t, own.PrivateKey)
-	env["PAYERMAX_CALLER_CA"] = testkeys.WriteFile(t, testkeys.PEM("CERTIFICATE", callers.certificate.Raw))
+	env["PAYERMAX_CALLER_CA"] = testkeys.WriteFile(t, testkeys.PEM("CERTIFICATE", callers.Certificate.Raw))
 	s := startExample(t, "mtls.caddyfile", env)
 	requireHealthy(t, env)
 
-	trusted := x509.NewCertPool()
-	trusted.AddCert(servers.certificate)
+	trusted := servers.Pool()
 	call := func(t *testing.T, raw string, certificates ...tls.Certificate) (*response, error) {
 		t.Helper()
 		// Until the handshake, the server may hang up on a stranger.
@@ -352,14 +345,5 @@ func TestExampleMutualTLS(t *testing.T) {
 // issueToCaller makes a client's certificate whose subject is the name alone.
 func (a authority) issueToCaller(t *testing.T, name string, expires time.Time) tls.Certificate {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: expires,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, &key.PublicKey, a.key)
-	require.NoError(t, err)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	return a.IssueToClient(t, name, time.Now().Add(-2*time.Hour), expires)
 }

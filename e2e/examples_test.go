@@ -133,7 +133,7 @@ func TestExamplesAreValid(t *testing.T) {
 		"PAYERMAX_CALLER_TOKEN":              token,
 		"PAYERMAX_TLS_CERTIFICATE":           testkeys.WriteFile(t, testkeys.PEM("CERTIFICATE", certificate.Certificate[0])),
 		"PAYERMAX_TLS_KEY":                   testkeys.WritePrivate(t, certificate.PrivateKey),
-		"PAYERMAX_CALLER_CA":                 testkeys.WriteFile(t, testkeys.PEM("CERTIFICATE", ca.certificate.Raw)),
+		"PAYERMAX_CALLER_CA":                 testkeys.WriteFile(t, testkeys.PEM("CERTIFICATE", ca.Certificate.Raw)),
 		"PAYERMAX_BOOKS_APP_ID":              "books",
 		"PAYERMAX_BOOKS_MERCHANT_NO":         "100",
 		"PAYERMAX_BOOKS_PRIVATE_KEY":         env["PAYERMAX_PRIVATE_KEY"],

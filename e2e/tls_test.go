@@ -1,15 +1,9 @@
 package e2e
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -25,50 +19,19 @@ import (
 )
 
 // authority is a CA that exists for one test.
-type authority struct {
-	certificate *x509.Certificate
-	key         *ecdsa.PrivateKey
-}
+type authority struct{ testkeys.Authority }
 
-func newAuthority(t *testing.T) authority {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test CA"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	require.NoError(t, err)
-	certificate, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
-	return authority{certificate, key}
-}
+func newAuthority(t *testing.T) authority { return authority{testkeys.NewAuthority(t)} }
 
-// issue makes a server's certificate for a name or an address.
+// issue makes a server's certificate for a name or an address, which is valid already.
 func (a authority) issue(t *testing.T, host string, expires time.Time) tls.Certificate {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: host},
-		NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: expires,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	if ip := net.ParseIP(host); ip != nil {
-		template.IPAddresses = []net.IP{ip}
-	} else {
-		template.DNSNames = []string{host}
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, &key.PublicKey, a.key)
-	require.NoError(t, err)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	return a.IssueToServer(t, host, time.Now().Add(-2*time.Hour), expires)
 }
 
 // trust is the transport that trusts this CA, with further options.
 func (a authority) trust(t *testing.T, options ...string) string {
-	options = append(options, "tls_trust_pool file "+testkeys.WriteFile(t, testkeys.PEM("CERTIFICATE", a.certificate.Raw)))
+	options = append(options, "tls_trust_pool file "+testkeys.WriteFile(t, testkeys.PEM("CERTIFICATE", a.Certificate.Raw)))
 	return "transport http {\n" + strings.Join(options, "\n") + "\n}"
 }
 

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"io"
 	"net"
 	"net/http"
@@ -36,8 +35,7 @@ type caller interface {
 
 // startTraffic has some applications begin to call.
 func startTraffic(t *testing.T, addr string, how listening, ca authority) *traffic {
-	traffic := &traffic{addr: addr, how: how, trusted: &tls.Config{ServerName: "127.0.0.1", RootCAs: x509.NewCertPool()}}
-	traffic.trusted.RootCAs.AddCert(ca.certificate)
+	traffic := &traffic{addr: addr, how: how, trusted: &tls.Config{ServerName: "127.0.0.1", RootCAs: ca.Pool()}}
 	for range 4 {
 		traffic.applications.Go(func() {
 			app := traffic.newApplication()

@@ -90,7 +90,8 @@ func TestConnectionsAreReplaced(t *testing.T) {
 				model.TLSClientConfig = gateway.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
 			}
 			if test.major == 2 {
-				require.NoError(t, http2.ConfigureTransport(model)) // as Caddy does
+				//lint:ignore SA1019 It is what Caddy does.
+				require.NoError(t, http2.ConfigureTransport(model))
 			}
 			connections := newConnections(model, test.versions)
 			connections.maxAge = 50 * time.Millisecond
@@ -131,6 +132,7 @@ func TestConnectionsAreReplaced(t *testing.T) {
 // pool of HTTP/2 connections, has no connection that nobody closes.
 func TestConnectionsLeaveTheModelAlone(t *testing.T) {
 	model := &http.Transport{TLSClientConfig: new(tls.Config)}
+	//lint:ignore SA1019 It is what Caddy does.
 	require.NoError(t, http2.ConfigureTransport(model))
 	connections := newConnections(model, []string{"1.1", "2"})
 	assert.NotSame(t, model, connections.present())

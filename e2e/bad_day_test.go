@@ -171,8 +171,8 @@ func TestDeadConnectionOfModernGateway(t *testing.T) {
 	}
 }
 
-// A gateway that goes away as it should, with a GOAWAY, loses no call, and gets
-// none twice.
+// A gateway that goes away as it should, with a GOAWAY, gets no call twice, and
+// loses none but those that cross with it on their way.
 func TestGoAway(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
@@ -184,14 +184,16 @@ func TestGoAway(t *testing.T) {
 
 	const workers, each = 8, 50
 	var wait sync.WaitGroup
+	var lost atomic.Int32
 	for range workers {
 		c := s.dial(t)
 		wait.Go(func() {
 			defer c.conn.Close()
 			for range each {
 				res, err := c.roundTrip(post(validBody()))
-				if assert.NoError(t, err) {
-					assert.Equal(t, http.StatusOK, res.status, "%s", res.raw)
+				if assert.NoError(t, err) && res.status != http.StatusOK {
+					assert.Equal(t, http.StatusBadGateway, res.status, "%s", res.raw)
+					lost.Add(1)
 				}
 			}
 		})
@@ -202,7 +204,12 @@ func TestGoAway(t *testing.T) {
 	defer cancel()
 	require.NoError(t, first.Config.Shutdown(ctx))
 	wait.Wait()
-	assert.Equal(t, int32(1+workers*each), first.calls.Load()+second.calls.Load(), "calls received")
+	const made = 1 + workers*each
+	received := first.calls.Load() + second.calls.Load()
+	assert.LessOrEqual(t, received, int32(made), "calls received, of those that were made")
+	assert.GreaterOrEqual(t, received, made-lost.Load(), "calls received, of those that were answered")
+	assert.LessOrEqual(t, lost.Load(), int32(workers), "calls lost")
+	t.Logf("%d of %d calls lost", lost.Load(), made)
 	assert.Positive(t, second.calls.Load())
 	assert.Equal(t, int32(2), first.version.Load())
 }
@@ -251,9 +258,12 @@ func TestDNSMoves(t *testing.T) {
 	await(t, 10*time.Second, "calls at the first address", func() bool { return len(first.received()) > 10*workers })
 	names.answers(withAddress(127, 0, 0, 2))
 	await(t, 10*time.Second, "calls at the second address", func() bool { return len(second.received()) > 10*workers })
-	after := len(first.received())
-	await(t, 10*time.Second, "more of them", func() bool { return len(second.received()) > 20*workers })
-	assert.InDelta(t, after, len(first.received()), workers, "the first address is left")
+	// If the connections were just being replaced, some are still to the first one.
+	await(t, 10*time.Second, "the first address to be left", func() bool {
+		left, count := len(first.received()), len(second.received())
+		await(t, 10*time.Second, "more calls", func() bool { return len(second.received()) > count+20*workers })
+		return len(first.received()) == left
+	})
 	ended.Store(true)
 	wait.Wait()
 	assert.EqualValues(t, made.Load(), len(first.received())+len(second.received()), "calls made, and calls received")

@@ -59,7 +59,8 @@ func TestOptionsDoNotMakeUpAnswers(t *testing.T) {
 		"sent again by the same way": {"handle_response {\nreverse_proxy {http.reverse_proxy.upstream.hostport} {\ntransport payermax\n}\n}", success,
 			http.StatusBadGateway, "REQUEST_TIMEOUT"},
 		"sent again for its status": {"lb_retries 3\nlb_retry_match {\nexpression `{rp.status_code} == 200`\n}", success, http.StatusBadGateway, "REQUEST_TIMEOUT"},
-		"a status of success":       {"replace_status 200", failure, http.StatusTeapot, "PAYMENT_FAILED"},
+		// A teapot is no status that PayerMax's answers have, so the application gets another.
+		"a status of success": {"replace_status 200", failure, http.StatusBadGateway, "PAYMENT_FAILED"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

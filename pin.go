@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strconv"
 
-	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -49,7 +48,7 @@ func (c *call) describe(header http.Header) {
 		{"Accept-Encoding", "identity"}, // what PayerMax signs is the plain body
 		{"Content-Length", strconv.Itoa(len(c.body))},
 		{"Content-Type", "application/json"},
-		{"User-Agent", reply.ProxyName}, // by which a sidecar knows that it is called by one
+		{"User-Agent", protocol.SidecarName}, // by which a sidecar knows that it is called by one
 	}
 	values := make([]string, len(fields))
 	for i, field := range fields {

@@ -27,7 +27,7 @@ import (
 func (h *Handler) match(r *http.Request) (route, error) {
 	matched, ok := h.routes[r.URL.Path]
 	switch {
-	case r.Header.Get("User-Agent") == reply.ProxyName:
+	case r.Header.Get("User-Agent") == protocol.SidecarName:
 		return route{}, loopDetected()
 	case !ok || r.URL.RawPath != "":
 		return route{}, notServed(r.URL)

@@ -17,7 +17,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -132,7 +131,7 @@ func TestTransportPinsTheCall(t *testing.T) {
 			assert.Empty(t, got.Trailer)
 			assert.Equal(t, http.Header{
 				"Accept": {"application/json"}, "Accept-Encoding": {"identity"}, "Content-Length": {"6"}, "Content-Type": {"application/json"},
-				"Sign": {"signature"}, "User-Agent": {reply.ProxyName}, "X-Added": {"stays"},
+				"Sign": {"signature"}, "User-Agent": {protocol.SidecarName}, "X-Added": {"stays"},
 			}, got.Header)
 		})
 	}

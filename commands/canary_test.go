@@ -1,11 +1,12 @@
 package commands_test
 
 import (
-	"crypto/x509"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // Whatever is asked, and however wrongly, no byte of a private key is printed that was not
@@ -13,11 +14,11 @@ import (
 func TestNothingSecretIsPrinted(t *testing.T) {
 	t.Parallel()
 	r := workplace(t)
-	key := merchantKey()
-	pkcs8, pkcs1 := oneLine(pkcs8DER(key)), oneLine(x509.MarshalPKCS1PrivateKey(key))
-	r.write(t, "binary", string(pkcs8DER(key)))
+	key := testkeys.Merchant()
+	pkcs8, pkcs1 := testkeys.OneLine(testkeys.PKCS8(key)), testkeys.OneLine(testkeys.PKCS1(key))
+	r.write(t, "binary", string(testkeys.PKCS8(key)))
 	r.write(t, "half", pkcs8[:800])
-	r.write(t, "public-label", pemOf("PUBLIC KEY", pkcs8DER(key)))
+	r.write(t, "public-label", testkeys.PEM("PUBLIC KEY", testkeys.PKCS8(key)))
 	r.write(t, "sign", signed(t, key, body+"\n"))
 
 	files := []string{"merchant.key", "binary", "half", "public-label", pkcs8, pkcs1[100:]}
@@ -68,8 +69,8 @@ func requireNoPrivateKey(t *testing.T, printed, file string) {
 	private := parsePrivate(t, file)
 	printed = strings.Join(strings.Fields(printed), "")
 	secrets := []string{
-		secretPart(oneLine(pkcs8DER(private))),
-		secretPart(oneLine(x509.MarshalPKCS1PrivateKey(private))),
+		secretPart(testkeys.OneLine(testkeys.PKCS8(private))),
+		secretPart(testkeys.OneLine(testkeys.PKCS1(private))),
 		private.D.String(), private.Primes[0].String(), private.Primes[1].String(),
 	}
 	for _, secret := range secrets {

@@ -13,20 +13,21 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
 // forms are what each form of the key looks like.
 func forms() (private, public map[string]string) {
-	key := merchantKey()
+	key := testkeys.Merchant()
 	return map[string]string{
-			"pkcs8-pem": pemOf("PRIVATE KEY", pkcs8DER(key)),
-			"pkcs1-pem": pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key)),
-			"base64":    oneLine(pkcs8DER(key)) + "\n",
-			"der":       string(pkcs8DER(key)),
+			"pkcs8-pem": testkeys.PrivatePEM(key),
+			"pkcs1-pem": testkeys.PEM("RSA PRIVATE KEY", testkeys.PKCS1(key)),
+			"base64":    testkeys.OneLine(testkeys.PKCS8(key)) + "\n",
+			"der":       string(testkeys.PKCS8(key)),
 		}, map[string]string{
-			"public-pem":    pemOf("PUBLIC KEY", publicDER(&key.PublicKey)),
-			"public-base64": oneLine(publicDER(&key.PublicKey)) + "\n",
+			"public-pem":    testkeys.PublicPEM(&key.PublicKey),
+			"public-base64": testkeys.OneLine(testkeys.SPKI(&key.PublicKey)) + "\n",
 		}
 }
 
@@ -34,12 +35,12 @@ func forms() (private, public map[string]string) {
 func TestConvert(t *testing.T) {
 	t.Parallel()
 	private, public := forms()
-	key := merchantKey()
-	private["mislabelled"] = pemOf("RSA PRIVATE KEY", pkcs8DER(key))
-	private["one-line PKCS#1"] = oneLine(x509.MarshalPKCS1PrivateKey(key))
-	private["binary PKCS#1"] = string(x509.MarshalPKCS1PrivateKey(key))
-	public["PKCS#1"] = pemOf("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&key.PublicKey))
-	public["binary"] = string(publicDER(&key.PublicKey))
+	key := testkeys.Merchant()
+	private["mislabelled"] = testkeys.PEM("RSA PRIVATE KEY", testkeys.PKCS8(key))
+	private["one-line PKCS#1"] = testkeys.OneLine(testkeys.PKCS1(key))
+	private["binary PKCS#1"] = string(testkeys.PKCS1(key))
+	public["PKCS#1"] = testkeys.PEM("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&key.PublicKey))
+	public["binary"] = string(testkeys.SPKI(&key.PublicKey))
 
 	for from, text := range private {
 		for _, to := range []string{"pkcs8-pem", "pkcs1-pem", "base64", "der"} {
@@ -94,7 +95,7 @@ func TestConvertToFiles(t *testing.T) {
 	for to, want := range public {
 		got := r.caddy(t, "payermax-convert", "--in", "merchant.key", "--to", to, "--out", "out."+to, "--json")
 		require.Zero(t, got.code, got.stderr)
-		assert.Equal(t, map[string]any{"file": "out." + to, "form": to, "fingerprint": signer.Fingerprint(&merchantKey().PublicKey), "bits": 2048.0}, got.fields(t))
+		assert.Equal(t, map[string]any{"file": "out." + to, "form": to, "fingerprint": signer.Fingerprint(&testkeys.Merchant().PublicKey), "bits": 2048.0}, got.fields(t))
 		assert.Equal(t, want, r.read(t, "out."+to))
 		requireMode(t, r, "out."+to, 0o644)
 
@@ -118,10 +119,10 @@ func TestConvertRefuses(t *testing.T) {
 		text string
 		code int
 	}{
-		"no private key can be made of it": {pemOf("PUBLIC KEY", publicDER(&merchantKey().PublicKey)), 1},
-		"it is an EC key":                  {pemOf("PRIVATE KEY", pkcs8DER(ec)), 2},
-		"RSA key of 1024 bits":             {pemOf("PRIVATE KEY", pkcs8DER(smallKey())), 2},
-		"cut short":                        {oneLine(pkcs8DER(merchantKey()))[:500], 2},
+		"no private key can be made of it": {testkeys.PublicPEM(&testkeys.Merchant().PublicKey), 1},
+		"it is an EC key":                  {testkeys.PrivatePEM(ec), 2},
+		"RSA key of 1024 bits":             {testkeys.PrivatePEM(testkeys.Small()), 2},
+		"cut short":                        {testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant()))[:500], 2},
 	} {
 		got := run{dir: t.TempDir(), stdin: test.text}.caddy(t, "payermax-convert", "--to", "pkcs8-pem")
 		assert.Equal(t, test.code, got.code)

@@ -6,10 +6,8 @@ package commands_test
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -17,7 +15,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	_ "github.com/caddy-payermax/caddy-payermax"
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 const (
@@ -108,51 +106,13 @@ func openssl(t *testing.T, stdin string, args ...string) string {
 	return string(out)
 }
 
-// The keys are made when the tests run: no private key, however worthless, belongs into
-// a repository.
-var (
-	merchantKey = sync.OnceValue(func() *rsa.PrivateKey { return generateKey(2048) })
-	strangerKey = sync.OnceValue(func() *rsa.PrivateKey { return generateKey(2048) })
-	smallKey    = sync.OnceValue(func() *rsa.PrivateKey { return generateKey(1024) })
-)
-
-func generateKey(bits int) *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, bits)
-	if err != nil {
-		panic(err)
-	}
-	return key
-}
-
-func pkcs8DER(key any) []byte {
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		panic(err)
-	}
-	return der
-}
-
-func publicDER(key any) []byte {
-	der, err := x509.MarshalPKIXPublicKey(key)
-	if err != nil {
-		panic(err)
-	}
-	return der
-}
-
-func pemOf(label string, der []byte) string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der}))
-}
-
-func oneLine(der []byte) string { return base64.StdEncoding.EncodeToString(der) }
-
 // workplace is a folder with the keys of a merchant and of a stranger, and a body.
 func workplace(t *testing.T) run {
 	t.Helper()
 	r := run{dir: t.TempDir()}
-	r.write(t, "merchant.key", pemOf("PRIVATE KEY", pkcs8DER(merchantKey())))
-	r.write(t, "merchant.pub", pemOf("PUBLIC KEY", publicDER(&merchantKey().PublicKey)))
-	r.write(t, "stranger.pub", oneLine(publicDER(&strangerKey().PublicKey)))
+	r.write(t, "merchant.key", testkeys.PrivatePEM(testkeys.Merchant()))
+	r.write(t, "merchant.pub", testkeys.PublicPEM(&testkeys.Merchant().PublicKey))
+	r.write(t, "stranger.pub", testkeys.OneLine(testkeys.SPKI(&testkeys.Stranger().PublicKey)))
 	r.write(t, "request.json", body)
 	return r
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -74,7 +75,7 @@ func TestKeygenOut(t *testing.T) {
 		}
 		assert.Equal(t, map[string]any{
 			"privateKeyFile": private, "publicKeyFile": strings.TrimSuffix(private, ".key") + ".pub",
-			"publicKeyBase64": oneLine(publicDER(key)), "fingerprint": signer.Fingerprint(key), "bits": float64(2048),
+			"publicKeyBase64": testkeys.OneLine(testkeys.SPKI(key)), "fingerprint": signer.Fingerprint(key), "bits": float64(2048),
 		}, got.fields(t))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -23,7 +24,7 @@ func TestSign(t *testing.T) {
 		got := r.caddy(t, "payermax-sign", "--private-key", "merchant.key", "--body", "body")
 		require.Zero(t, got.code, got.stderr)
 		assert.Equal(t, want, got.stdout, name)
-		assert.Contains(t, got.stderr, signer.Fingerprint(&merchantKey().PublicKey))
+		assert.Contains(t, got.stderr, signer.Fingerprint(&testkeys.Merchant().PublicKey))
 
 		got = run{dir: r.dir, stdin: content}.caddy(t, "payermax-sign", "--private-key", "merchant.key")
 		require.Zero(t, got.code, got.stderr)
@@ -51,7 +52,7 @@ func TestSignWarns(t *testing.T) {
 		assert.Equal(t, warnings, fields["warnings"])
 		assert.Len(t, fields["sign"], 344)
 		assert.Equal(t, float64(len(content)), fields["body"].(map[string]any)["length"])
-		assert.Equal(t, signer.Fingerprint(&merchantKey().PublicKey), fields["fingerprint"])
+		assert.Equal(t, signer.Fingerprint(&testkeys.Merchant().PublicKey), fields["fingerprint"])
 	}
 	r.stdin = "{}\n"
 	assert.Contains(t, r.caddy(t, "payermax-sign", "--private-key", "merchant.key").stderr, "\nwarning  The body ends with a line break")

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // terminal opens a pseudo-terminal (pty(7)): what is written to the user's side can be
@@ -48,7 +50,7 @@ func (r run) onTerminal(t *testing.T, args ...string) (seen string, code int) {
 func TestColours(t *testing.T) {
 	t.Parallel()
 	r := workplace(t)
-	r.write(t, "sign", signed(t, merchantKey(), body))
+	r.write(t, "sign", signed(t, testkeys.Merchant(), body))
 	verify := func(key string, env ...string) string {
 		r.env = append([]string{"TERM=xterm"}, env...)
 		seen, code := r.onTerminal(t, "payermax-verify", "--public-key", key, "--body", "request.json", "--sign-file", "sign")
@@ -80,7 +82,7 @@ func TestNoPrivateKeyOnTerminal(t *testing.T) {
 	}
 	seen, code := r.onTerminal(t, "payermax-convert", "--in", "merchant.key", "--to", "public-base64")
 	assert.Zero(t, code)
-	assert.Contains(t, seen, oneLine(publicDER(&merchantKey().PublicKey)), "a public key may be seen")
+	assert.Contains(t, seen, testkeys.OneLine(testkeys.SPKI(&testkeys.Merchant().PublicKey)), "a public key may be seen")
 }
 
 // Who is asked to type a body is told so.
@@ -95,7 +97,7 @@ func TestBodyFromTerminal(t *testing.T) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = user, &stdout, &stderr
 	require.NoError(t, cmd.Run(), stderr.String())
 	assert.Contains(t, stderr.String(), "read from this terminal")
-	assert.Equal(t, signed(t, merchantKey(), "{}\n")+"\n", stdout.String())
+	assert.Equal(t, signed(t, testkeys.Merchant(), "{}\n")+"\n", stdout.String())
 }
 
 // The null device is no terminal, so it may have everything.

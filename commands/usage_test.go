@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 var tools = []string{"payermax-keygen", "payermax-sign", "payermax-verify", "payermax-convert", "payermax-health"}
@@ -32,7 +34,7 @@ func TestHelp(t *testing.T) {
 // output.
 func TestUsage(t *testing.T) {
 	t.Parallel()
-	value := oneLine(pkcs8DER(merchantKey()))
+	value := testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant()))
 	for _, test := range []struct {
 		args, says string
 	}{

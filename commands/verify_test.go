@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -27,7 +28,7 @@ func signed(t *testing.T, key *rsa.PrivateKey, text string) string {
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	r := workplace(t)
-	good := signed(t, merchantKey(), body)
+	good := signed(t, testkeys.Merchant(), body)
 	r.write(t, "good.sign", good)
 	r.write(t, "line.sign", good+"\r\n")
 	r.write(t, "empty.sign", "")
@@ -74,33 +75,33 @@ func TestExplain(t *testing.T) {
 	t.Parallel()
 	r := workplace(t)
 	sum := sha256.Sum256([]byte(body + "\n"))
-	fingerprint := signer.Fingerprint(&merchantKey().PublicKey)
+	fingerprint := signer.Fingerprint(&testkeys.Merchant().PublicKey)
 	args := func(sign string, more ...string) []string {
 		return append([]string{"payermax-verify", "--public-key", "merchant.pub", "--body", "request.json", "--sign", sign, "--explain"}, more...)
 	}
 
-	got := r.caddy(t, args(signed(t, merchantKey(), body))...)
+	got := r.caddy(t, args(signed(t, testkeys.Merchant(), body))...)
 	assert.Zero(t, got.code)
 	assert.Equal(t, "valid\n", got.stdout)
 	assert.Contains(t, got.stderr, "body     245 bytes, from an opening brace to a closing brace; no line breaks;\n         JSON\n")
 	assert.Contains(t, got.stderr, "\nkey      "+fingerprint+"\nsigner   this key\ncause    valid\n")
 
-	got = r.caddy(t, args(signed(t, merchantKey(), body+"\n"))...)
+	got = r.caddy(t, args(signed(t, testkeys.Merchant(), body+"\n"))...)
 	assert.Equal(t, 1, got.code)
 	assert.Equal(t, "invalid\n", got.stdout)
 	assert.Contains(t, got.stderr, "\nsigned   "+hex.EncodeToString(sum[:])+"\n")
 	assert.Contains(t, got.stderr, "\ncause    trailing-newline\n")
 
-	stranger := signed(t, strangerKey(), body)
+	stranger := signed(t, testkeys.Stranger(), body)
 	got = r.caddy(t, args(stranger)...)
 	assert.Equal(t, 1, got.code)
 	assert.Contains(t, got.stderr, "\nsigner   unknown\ncause    wrong-key\n")
 
 	got = r.caddy(t, args(stranger, "--other-key", "merchant.key", "--other-key", "stranger.pub")...)
 	assert.Equal(t, 1, got.code)
-	assert.Contains(t, got.stderr, "\nsigner   "+signer.Fingerprint(&strangerKey().PublicKey)+"\n         (stranger.pub)\ncause    wrong-key\n")
+	assert.Contains(t, got.stderr, "\nsigner   "+signer.Fingerprint(&testkeys.Stranger().PublicKey)+"\n         (stranger.pub)\ncause    wrong-key\n")
 
-	got = r.caddy(t, args(strings.TrimRight(signed(t, merchantKey(), body+"\n"), "="))...)
+	got = r.caddy(t, args(strings.TrimRight(signed(t, testkeys.Merchant(), body+"\n"), "="))...)
 	assert.Contains(t, got.stderr, "\ncause    signature-encoding\n")
 	assert.Contains(t, got.stderr, "\nalso     trailing-newline\n")
 	for line := range strings.Lines(got.stderr) {
@@ -116,15 +117,15 @@ func TestExplainForMachines(t *testing.T) {
 		"length": float64(len(body)), "sha256": hex.EncodeToString(sum[:]), "first": "an opening brace", "last": "a closing brace",
 		"lineFeeds": 0.0, "crlfs": 0.0, "byteOrderMark": false, "utf8": true, "json": true,
 	}
-	merchant, stranger := signer.Fingerprint(&merchantKey().PublicKey), signer.Fingerprint(&strangerKey().PublicKey)
+	merchant, stranger := signer.Fingerprint(&testkeys.Merchant().PublicKey), signer.Fingerprint(&testkeys.Stranger().PublicKey)
 
 	for _, test := range []struct {
 		sign string
 		code int
 		want map[string]any
 	}{
-		{signed(t, merchantKey(), body), 0, map[string]any{"valid": true, "cause": "valid", "signer": merchant, "signerFile": "merchant.pub", "hash": "SHA-256", "digest": hex.EncodeToString(sum[:])}},
-		{signed(t, strangerKey(), "{}"), 1, map[string]any{"valid": false, "cause": "wrong-key", "signer": stranger, "signerFile": "stranger.pub", "hash": "SHA-256", "digest": hex.EncodeToString(other[:])}},
+		{signed(t, testkeys.Merchant(), body), 0, map[string]any{"valid": true, "cause": "valid", "signer": merchant, "signerFile": "merchant.pub", "hash": "SHA-256", "digest": hex.EncodeToString(sum[:])}},
+		{signed(t, testkeys.Stranger(), "{}"), 1, map[string]any{"valid": false, "cause": "wrong-key", "signer": stranger, "signerFile": "stranger.pub", "hash": "SHA-256", "digest": hex.EncodeToString(other[:])}},
 		{"", 1, map[string]any{"valid": false, "cause": "signature-missing"}},
 	} {
 		got := r.caddy(t, "payermax-verify", "--public-key", "merchant.pub", "--body", "request.json", "--sign", test.sign, "--json", "--other-key", "stranger.pub")

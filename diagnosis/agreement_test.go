@@ -3,9 +3,7 @@ package diagnosis
 import (
 	"context"
 	"crypto"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -23,10 +22,7 @@ func TestSignaturesOfOpenSSL(t *testing.T) {
 	openssl, err := exec.LookPath("openssl")
 	require.NoError(t, err, "OpenSSL is the other implementation here; install it")
 	dir := t.TempDir()
-	der, err := x509.MarshalPKCS8PrivateKey(merchantKey())
-	require.NoError(t, err)
-	key := filepath.Join(dir, "private.pem")
-	require.NoError(t, os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600))
+	key := testkeys.WritePrivate(t, testkeys.Merchant())
 	body, digest := filepath.Join(dir, "body"), filepath.Join(dir, "digest")
 	require.NoError(t, os.WriteFile(body, []byte(request), 0o600))
 	require.NoError(t, os.WriteFile(digest, digestOf(crypto.SHA256, []byte(request)), 0o600))
@@ -48,7 +44,7 @@ func TestSignaturesOfOpenSSL(t *testing.T) {
 			args := strings.Fields(strings.NewReplacer("KEY", key, "BODY", body, "DIGEST", digest).Replace(args))
 			signature, err := exec.Command(openssl, args...).Output()
 			require.NoError(t, err)
-			d := Diagnose(&merchantKey().PublicKey, []byte(request), base64.StdEncoding.EncodeToString(signature))
+			d := Diagnose(&testkeys.Merchant().PublicKey, []byte(request), base64.StdEncoding.EncodeToString(signature))
 			causes := []Cause{d.Cause}
 			for _, finding := range d.Further {
 				causes = append(causes, finding.Cause)
@@ -60,7 +56,7 @@ func TestSignaturesOfOpenSSL(t *testing.T) {
 
 // The diagnosis is that nothing is wrong if, and only if, the sidecar takes the signature.
 func FuzzDiagnose(f *testing.F) {
-	key := merchantKey()
+	key := testkeys.Merchant()
 	for _, body := range []string{"", "{}", request, "\xef\xbb\xbf{}\r\n", `"{}"`, `{"data":{"a":1.50,"b":[null,{}]}}`, "\x1f\x8b", "%7B"} {
 		s, err := signer.Sign(context.Background(), key, []byte(body))
 		require.NoError(f, err)

@@ -15,28 +15,13 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-)
 
-// The keys are made when the tests run: no private key, however worthless, belongs into
-// a repository.
-var (
-	merchantKey = sync.OnceValue(func() *rsa.PrivateKey { return generate(2048) })
-	strangerKey = sync.OnceValue(func() *rsa.PrivateKey { return generate(2048) })
-	largeKey    = sync.OnceValue(func() *rsa.PrivateKey { return generate(3072) })
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
-
-func generate(bits int) *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, bits)
-	if err != nil {
-		panic(err)
-	}
-	return key
-}
 
 // request is a body as the sidecar sends it.
 const request = `{"version":"1.5","keyVersion":"1","requestTime":"2026-01-02T03:04:05.006+00:00","appId":"3b242b56a8b64274bcc37dac281120e3","merchantNo":"020213827212251",` +
@@ -76,10 +61,10 @@ func requireSilent(t *testing.T, d Diagnosis, text string) {
 
 func TestValid(t *testing.T) {
 	for _, body := range []string{"", request, "\xff\x00", strings.Repeat("x", 1<<20)} {
-		d := Diagnose(&merchantKey().PublicKey, []byte(body), sign(t, merchantKey(), body))
+		d := Diagnose(&testkeys.Merchant().PublicKey, []byte(body), sign(t, testkeys.Merchant(), body))
 		assert.Equal(t, Valid, d.Cause)
 		assert.Empty(t, d.Further)
-		assert.Same(t, &merchantKey().PublicKey, d.Signer)
+		assert.Same(t, &testkeys.Merchant().PublicKey, d.Signer)
 		sum := sha256.Sum256([]byte(body))
 		assert.Equal(t, sum[:], d.Digest)
 		assert.Equal(t, crypto.SHA256, d.Hash)
@@ -169,12 +154,12 @@ func TestOtherBytes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := sign(t, merchantKey(), test.signed)
-			d := Diagnose(&merchantKey().PublicKey, []byte(test.body), s)
+			s := sign(t, testkeys.Merchant(), test.signed)
+			d := Diagnose(&testkeys.Merchant().PublicKey, []byte(test.body), s)
 			assert.Equal(t, test.want, d.Cause, d.Advice)
 			assert.Contains(t, d.Advice, test.says)
 			assert.Empty(t, d.Further)
-			assert.Same(t, &merchantKey().PublicKey, d.Signer)
+			assert.Same(t, &testkeys.Merchant().PublicKey, d.Signer)
 			sum := sha256.Sum256([]byte(test.signed))
 			assert.Equal(t, sum[:], d.Digest)
 			requireSilent(t, d, s)
@@ -215,7 +200,7 @@ func TestNotationsOfRealPrograms(t *testing.T) {
 	require.Len(t, golden.WrittenBy, 27)
 	for program, text := range golden.WrittenBy {
 		t.Run(program, func(t *testing.T) {
-			d := Diagnose(&merchantKey().PublicKey, []byte(golden.Document), sign(t, merchantKey(), text))
+			d := Diagnose(&testkeys.Merchant().PublicKey, []byte(golden.Document), sign(t, testkeys.Merchant(), text))
 			want := JSONRewritten
 			switch {
 			case program == "JSON.stringify(t)", program == "Python json.dumps(t)", program == "PHP json_encode($t)":
@@ -232,7 +217,7 @@ func TestSpelling(t *testing.T) {
 	body, raw, good := []byte(request), []byte(nil), ""
 	for !strings.Contains(good, "+") || !strings.Contains(good, "/") { // so that the rows differ
 		body = append(body, ' ')
-		raw = signature(t, merchantKey(), crypto.SHA256, body)
+		raw = signature(t, testkeys.Merchant(), crypto.SHA256, body)
 		good = base64.StdEncoding.EncodeToString(raw)
 	}
 	wrapped := good[:76] + "\n" + good[76:152] + "\r\n" + good[152:]
@@ -272,7 +257,7 @@ func TestSpelling(t *testing.T) {
 		"all ones":            {strings.Repeat("/", 341) + "w==", WrongKey, "another key"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := Diagnose(&merchantKey().PublicKey, body, test.sign)
+			d := Diagnose(&testkeys.Merchant().PublicKey, body, test.sign)
 			assert.Equal(t, test.want, d.Cause, d.Advice)
 			assert.Contains(t, d.Advice, test.says)
 			if test.want == SignatureEncoding {
@@ -285,7 +270,7 @@ func TestSpelling(t *testing.T) {
 }
 
 func TestWayOfSigning(t *testing.T) {
-	key := merchantKey()
+	key := testkeys.Merchant()
 	public := &key.PublicKey
 	body := []byte(request)
 	digest := sha256.Sum256(body)
@@ -329,8 +314,8 @@ func TestWayOfSigning(t *testing.T) {
 		"no padding, DigestInfo":          {bare(key, infoWithoutNull), []Cause{OtherPadding}, "without any padding"},
 		"no padding, digest":              {bare(key, digest[:]), []Cause{OtherPadding}, "without any padding"},
 		"no padding, SHA-512 in text":     {bare(key, []byte(hex.EncodeToString(digestOf(crypto.SHA512, body)))), []Cause{OtherPadding}, "without any padding"},
-		"another key":                     {sign(t, strangerKey(), request), []Cause{WrongKey}, "with another key, or it was changed"},
-		"larger key":                      {sign(t, largeKey(), request), []Cause{WrongKey}, "one of a 3072-bit key, and this key has 2048 bits"},
+		"another key":                     {sign(t, testkeys.Stranger(), request), []Cause{WrongKey}, "with another key, or it was changed"},
+		"larger key":                      {sign(t, testkeys.Large(), request), []Cause{WrongKey}, "one of a 3072-bit key, and this key has 2048 bits"},
 		"flipped bit":                     {encode(flipped(signature(t, key, crypto.SHA256, body)), nil), []Cause{WrongKey}, "changed on its way"},
 		"URL-safe, SHA-1 and a line feed": {strings.TrimRight(encode(signature(t, key, crypto.SHA1, append(body, '\n')), nil), "="), []Cause{SignatureEncoding, HashAlgorithm, TrailingNewline}, "padding"},
 	} {
@@ -362,25 +347,25 @@ func flipped(signature []byte) []byte {
 }
 
 func TestOtherKeys(t *testing.T) {
-	merchant, stranger, large := &merchantKey().PublicKey, &strangerKey().PublicKey, &largeKey().PublicKey
+	merchant, stranger, large := &testkeys.Merchant().PublicKey, &testkeys.Stranger().PublicKey, &testkeys.Large().PublicKey
 
-	d := Diagnose(merchant, []byte(request), sign(t, strangerKey(), request), large, stranger)
+	d := Diagnose(merchant, []byte(request), sign(t, testkeys.Stranger(), request), large, stranger)
 	assert.Equal(t, WrongKey, d.Cause)
 	assert.Contains(t, d.Advice, "another of the given ones")
 	assert.Same(t, stranger, d.Signer)
 	assert.Empty(t, d.Further)
 
-	d = Diagnose(merchant, []byte(request+"\n"), sign(t, largeKey(), request), stranger, large)
+	d = Diagnose(merchant, []byte(request+"\n"), sign(t, testkeys.Large(), request), stranger, large)
 	assert.Equal(t, WrongKey, d.Cause)
 	assert.Same(t, large, d.Signer)
 	require.Len(t, d.Further, 1)
 	assert.Equal(t, TrailingNewline, d.Further[0].Cause)
 
-	d = Diagnose(merchant, []byte(request), sign(t, strangerKey(), request), large, nil, &rsa.PublicKey{})
+	d = Diagnose(merchant, []byte(request), sign(t, testkeys.Stranger(), request), large, nil, &rsa.PublicKey{})
 	assert.Equal(t, WrongKey, d.Cause)
 	assert.Contains(t, d.Advice, "than all of the given ones")
 	assert.Nil(t, d.Signer)
 
-	d = Diagnose(merchant, []byte(request), sign(t, merchantKey(), request), stranger)
+	d = Diagnose(merchant, []byte(request), sign(t, testkeys.Merchant(), request), stranger)
 	assert.Equal(t, Valid, d.Cause)
 }

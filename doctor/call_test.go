@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -29,7 +30,7 @@ func TestExplain(t *testing.T) {
 	}{
 		{"ORDER_NOT_EXIST", numbered, OK, "everything works", ""},
 		{"APPLY_SUCCESS", numbered, OK, "everything works", ""},
-		{"SIGN_VERIFY_FAILED", numbered, Problem, signer.Fingerprint(&merchantKey().PublicKey), "check in this order: (1) the public half of exactly this key is uploaded in PayerMax's dashboard for uat; (2)"},
+		{"SIGN_VERIFY_FAILED", numbered, Problem, signer.Fingerprint(&testkeys.Merchant().PublicKey), "check in this order: (1) the public half of exactly this key is uploaded in PayerMax's dashboard for uat; (2)"},
 		{"MERCHANT_APP_INVALID", numbered, Problem, "has no public key for this app_id", "compare app_id with PayerMax's dashboard for uat"},
 		{"MERCHANT_INVALID", numbered, Problem, "does not serve this merchant", "compare merchant_no"},
 		{"REQ_TIME_OVER_TIME", numbered, Problem, "more than two minutes", "NTP"},
@@ -41,7 +42,7 @@ func TestExplain(t *testing.T) {
 		{"SOMETHING_NEW", numbered, Warning, "SOMETHING_NEW: PayerMax answers", "documentation"},
 		{"canary: <b>", numbered, Warning, "a code of an unknown form", "documentation"},
 	} {
-		result := explain(test.code, uat, test.merchant, merchantKeys{signing: merchantKey()})
+		result := explain(test.code, uat, test.merchant, merchantKeys{signing: testkeys.Merchant()})
 		assert.Equal(t, test.outcome, result.Outcome, test.code)
 		assert.Contains(t, result.Message, test.message)
 		assert.Contains(t, result.Next, test.next)
@@ -65,19 +66,19 @@ func TestCallIsSignedAndHarmless(t *testing.T) {
 		assert.NoError(t, err)
 		calls <- r
 		bodies <- body
-		answerSigned(w, gatewayKey(), `{"code":"ORDER_NOT_EXIST","msg":"canary-in-the-answer"}`)
+		answerSigned(w, testkeys.Gateway(), `{"code":"ORDER_NOT_EXIST","msg":"canary-in-the-answer"}`)
 	})
 	m := Merchant{
 		AppID: value("app_id", "app"), MerchantNo: value("merchant_no", "m"), SPMerchantNo: value("sp_merchant_no", "sp"),
 		AuthToken: value("merchant_auth_token", "the token"), KeyVersion: value("key_version", "2"), QueryVersion: "1.4",
 	}
-	keys := merchantKeys{signing: merchantKey(), gateway: []*rsa.PublicKey{&nextKey().PublicKey, &gatewayKey().PublicKey}}
+	keys := merchantKeys{signing: testkeys.Merchant(), gateway: []*rsa.PublicKey{&testkeys.Next().PublicKey, &testkeys.Gateway().PublicKey}}
 	var numbers []string
 	for range 2 {
 		results := checkCall(t.Context(), g, m, keys)
 		require.Len(t, results, 2)
 		assert.Equal(t, []Outcome{OK, OK}, []Outcome{results[0].Outcome, results[1].Outcome}, "%v", results)
-		assert.Contains(t, results[1].Message, "verifies with "+signer.Fingerprint(&gatewayKey().PublicKey))
+		assert.Contains(t, results[1].Message, "verifies with "+signer.Fingerprint(&testkeys.Gateway().PublicKey))
 		assert.NotContains(t, fmt.Sprint(results), "canary")
 
 		r, body := <-calls, <-bodies
@@ -85,7 +86,7 @@ func TestCallIsSignedAndHarmless(t *testing.T) {
 		assert.Equal(t, "application/json", r.Header.Get("Content-Type"))
 		assert.Equal(t, []string{"the token"}, r.Header["Merchant_auth_token"])
 		require.Len(t, r.Header["Sign"], 1)
-		require.NoError(t, signer.Verify(&merchantKey().PublicKey, body, r.Header.Get("Sign")))
+		require.NoError(t, signer.Verify(&testkeys.Merchant().PublicKey, body, r.Header.Get("Sign")))
 		assert.NotContains(t, fmt.Sprint(results), r.Header.Get("Sign")[:20])
 
 		var sent sentEnvelope
@@ -119,27 +120,27 @@ func answerSigned(w http.ResponseWriter, key *rsa.PrivateKey, body string) {
 
 func TestCheckCall(t *testing.T) {
 	const refused = `{"code":"SIGN_VERIFY_FAILED","msg":"canary"}`
-	both := merchantKeys{signing: merchantKey(), next: nextKey()}
+	both := merchantKeys{signing: testkeys.Merchant(), next: testkeys.Next()}
 	for name, test := range map[string]struct {
 		answer  http.HandlerFunc
 		keys    merchantKeys
 		outcome Outcome
 		message string
 	}{
-		"a page": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>canary", http.StatusForbidden) }, merchantKeys{signing: merchantKey()}, Problem, "HTTP 403, and not PayerMax's JSON"},
+		"a page": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>canary", http.StatusForbidden) }, merchantKeys{signing: testkeys.Merchant()}, Problem, "HTTP 403, and not PayerMax's JSON"},
 		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://127.0.0.1:1/canary", http.StatusFound)
-		}, merchantKeys{signing: merchantKey()}, Problem, "HTTP 302"},
-		"no answer": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, merchantKeys{signing: merchantKey()}, Problem, "the connection was closed without an answer"},
+		}, merchantKeys{signing: testkeys.Merchant()}, Problem, "HTTP 302"},
+		"no answer": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, merchantKeys{signing: testkeys.Merchant()}, Problem, "the connection was closed without an answer"},
 		"an answer cut short": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			_, _ = io.WriteString(w, "canary")
-		}, merchantKeys{signing: merchantKey()}, Problem, "the answer broke off"},
-		"a key that fails": {func(http.ResponseWriter, *http.Request) {}, merchantKeys{signing: distantKey{key: merchantKey(), fails: true}}, Problem, "the HSM is asleep"},
+		}, merchantKeys{signing: testkeys.Merchant()}, Problem, "the answer broke off"},
+		"a key that fails": {func(http.ResponseWriter, *http.Request) {}, merchantKeys{signing: distantKey{key: testkeys.Merchant(), fails: true}}, Problem, "the HSM is asleep"},
 		"the key refused":  {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, refused) }, both, Problem, "SIGN_VERIFY_FAILED"},
 		"the next key accepted": {func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
-			if signer.Verify(&nextKey().PublicKey, body, r.Header.Get("Sign")) != nil {
+			if signer.Verify(&testkeys.Next().PublicKey, body, r.Header.Get("Sign")) != nil {
 				_, _ = io.WriteString(w, refused)
 				return
 			}
@@ -163,20 +164,20 @@ func TestCheckAnswer(t *testing.T) {
 		require.NoError(t, err)
 		return []string{sign}
 	}
-	keys := []*rsa.PublicKey{&gatewayKey().PublicKey}
+	keys := []*rsa.PublicKey{&testkeys.Gateway().PublicKey}
 	for name, test := range map[string]struct {
 		keys    []*rsa.PublicKey
 		answer  answer
 		outcome Outcome
 		message string
 	}{
-		"verified":         {keys, answer{200, signed(gatewayKey(), refusal), []byte(refusal), "ORDER_NOT_EXIST"}, OK, "verifies with"},
-		"of another key":   {keys, answer{200, signed(nextKey(), refusal), []byte(refusal), "ORDER_NOT_EXIST"}, Problem, "verifies with no gateway public key"},
-		"of another body":  {keys, answer{200, signed(gatewayKey(), refusal), []byte(success), "APPLY_SUCCESS"}, Problem, "verifies with no gateway public key"},
+		"verified":         {keys, answer{200, signed(testkeys.Gateway(), refusal), []byte(refusal), "ORDER_NOT_EXIST"}, OK, "verifies with"},
+		"of another key":   {keys, answer{200, signed(testkeys.Next(), refusal), []byte(refusal), "ORDER_NOT_EXIST"}, Problem, "verifies with no gateway public key"},
+		"of another body":  {keys, answer{200, signed(testkeys.Gateway(), refusal), []byte(success), "APPLY_SUCCESS"}, Problem, "verifies with no gateway public key"},
 		"unsigned refusal": {keys, answer{200, nil, []byte(refusal), "ORDER_NOT_EXIST"}, OK, "it is not signed"},
 		"unsigned success": {keys, answer{200, nil, []byte(success), "APPLY_SUCCESS"}, Problem, "says APPLY_SUCCESS but is not signed"},
 		"two signatures":   {keys, answer{200, []string{"a", "b"}, []byte(refusal), "ORDER_NOT_EXIST"}, Problem, "2 signatures"},
-		"no key":           {nil, answer{200, signed(gatewayKey(), refusal), []byte(refusal), "ORDER_NOT_EXIST"}, NotChecked, "no gateway public key"},
+		"no key":           {nil, answer{200, signed(testkeys.Gateway(), refusal), []byte(refusal), "ORDER_NOT_EXIST"}, NotChecked, "no gateway public key"},
 	} {
 		result := checkAnswer(test.keys, &test.answer)
 		assert.Equal(t, test.outcome, result.Outcome, name)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // goodMerchant is one with everything in order.
@@ -19,9 +21,9 @@ func goodMerchant(t *testing.T, name string) Merchant {
 	return Merchant{
 		Name: name, AppID: value("app_id", "app"), MerchantNo: value("merchant_no", "m"),
 		AuthToken: value("merchant_auth_token", "canary-token"),
-		Key:       fileKey(privateFile(t, merchantKey())), NextKey: fileKey(privateFile(t, nextKey())),
-		PublicKey:         value("merchant_public_key", publicFile(t, merchantKey())),
-		GatewayPublicKeys: []Option{value("gateway_public_key", publicFile(t, gatewayKey()))},
+		Key:       fileKey(testkeys.WritePrivate(t, testkeys.Merchant())), NextKey: fileKey(testkeys.WritePrivate(t, testkeys.Next())),
+		PublicKey:         value("merchant_public_key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey)),
+		GatewayPublicKeys: []Option{value("gateway_public_key", testkeys.WritePublic(t, &testkeys.Gateway().PublicKey))},
 		QueryVersion:      "1.4",
 	}
 }
@@ -40,7 +42,7 @@ func outcomes(report Report, subject string) []string {
 func TestExamine(t *testing.T) {
 	gateway := gatewayThat(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		answerSigned(w, gatewayKey(), `{"code":"ORDER_NOT_EXIST"}`)
+		answerSigned(w, testkeys.Gateway(), `{"code":"ORDER_NOT_EXIST"}`)
 	})
 	setup := Setup{
 		ProxyVariables: []string{"HTTPS_PROXY"},
@@ -61,7 +63,7 @@ func TestExamine(t *testing.T) {
 		var text bytes.Buffer
 		require.NoError(t, report.WriteText(&text, false))
 		assert.NotContains(t, text.String(), "canary")
-		requireSilent(t, text.String(), merchantKey(), nextKey(), gatewayKey())
+		requireSilent(t, text.String(), testkeys.Merchant(), testkeys.Next(), testkeys.Gateway())
 	})
 	t.Run("no call", func(t *testing.T) {
 		assert.Equal(t, checked, outcomes(Examine(t.Context(), setup, Options{}), "payermax"))
@@ -117,9 +119,9 @@ func TestExamineDoesNotCallInVain(t *testing.T) {
 // no more PayerMax's than one's own.
 func TestExamineSeveralMerchants(t *testing.T) {
 	first, second := goodMerchant(t, "first"), goodMerchant(t, "second")
-	second.Key, second.NextKey = &Key{Source: "kms", Load: func() (crypto.Signer, error) { return distantKey{key: nextKey()}, nil }}, nil
+	second.Key, second.NextKey = &Key{Source: "kms", Load: func() (crypto.Signer, error) { return distantKey{key: testkeys.Next()}, nil }}, nil
 	second.PublicKey = Option{Name: "merchant_public_key"}
-	second.GatewayPublicKeys = []Option{value("gateway_public_key", publicFile(t, merchantKey()))}
+	second.GatewayPublicKeys = []Option{value("gateway_public_key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey))}
 	report := Examine(t.Context(), Setup{Handlers: []Handler{{Name: "h", Merchants: []Merchant{first, second}}}}, Options{Offline: true})
 	assert.NotContains(t, outcomes(report, "first"), "problem gateway public key")
 	assert.Equal(t, []string{"ok app_id", "ok merchant_no", "ok merchant_auth_token", "ok private key", "ok private key self-test",
@@ -129,8 +131,8 @@ func TestExamineSeveralMerchants(t *testing.T) {
 func TestExamineNotifications(t *testing.T) {
 	report := Examine(t.Context(), Setup{Handlers: []Handler{
 		{Name: "sign", Merchants: []Merchant{goodMerchant(t, "sign")}},
-		{Name: "notify", Verifies: true, GatewayPublicKeys: []Option{value("gateway_public_key", publicFile(t, gatewayKey()))}},
-		{Name: "wrong", Verifies: true, GatewayPublicKeys: []Option{value("gateway_public_key", publicFile(t, merchantKey()))}},
+		{Name: "notify", Verifies: true, GatewayPublicKeys: []Option{value("gateway_public_key", testkeys.WritePublic(t, &testkeys.Gateway().PublicKey))}},
+		{Name: "wrong", Verifies: true, GatewayPublicKeys: []Option{value("gateway_public_key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey))}},
 	}}, Options{Offline: true})
 	assert.Equal(t, []string{"ok gateway public key"}, outcomes(report, "notify"))
 	assert.Equal(t, []string{"problem gateway public key"}, outcomes(report, "wrong"))

@@ -2,81 +2,17 @@ package doctor
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/rsa"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"io"
-	"math/big"
-	"net"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
-
-// The keys of the tests, generated once.
-var (
-	merchantKey = sync.OnceValue(func() *rsa.PrivateKey { return newKey(2048) })
-	gatewayKey  = sync.OnceValue(func() *rsa.PrivateKey { return newKey(2048) })
-	nextKey     = sync.OnceValue(func() *rsa.PrivateKey { return newKey(2048) })
-)
-
-func newKey(bits int) *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, bits)
-	if err != nil {
-		panic(err)
-	}
-	return key
-}
-
-func pkcs8(key *rsa.PrivateKey) []byte {
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		panic(err)
-	}
-	return der
-}
-
-func spki(key *rsa.PublicKey) []byte {
-	der, err := x509.MarshalPKIXPublicKey(key)
-	if err != nil {
-		panic(err)
-	}
-	return der
-}
-
-func pemOf(label string, der []byte) string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der}))
-}
-
-func base64Of(der []byte) string { return base64.StdEncoding.EncodeToString(der) }
-
-// writeFile writes a file that only this user can read.
-func writeFile(t *testing.T, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "the.key")
-	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-	return path
-}
-
-func privateFile(t *testing.T, key *rsa.PrivateKey) string {
-	return writeFile(t, pemOf("PRIVATE KEY", pkcs8(key)))
-}
-
-func publicFile(t *testing.T, key *rsa.PrivateKey) string {
-	return writeFile(t, pemOf("PUBLIC KEY", spki(&key.PublicKey)))
-}
 
 // fileKey is a key in a file, as the configuration names it.
 func fileKey(path string) *Key { return &Key{Source: SourceFile, Path: value("private_key", path)} }
@@ -89,8 +25,8 @@ func requireSilent(t *testing.T, text string, keys ...*rsa.PrivateKey) {
 	t.Helper()
 	const window = 16
 	for _, key := range keys {
-		for _, der := range [][]byte{pkcs8(key), x509.MarshalPKCS1PrivateKey(key)} {
-			encoded := base64Of(der)
+		for _, der := range [][]byte{testkeys.PKCS8(key), testkeys.PKCS1(key)} {
+			encoded := testkeys.OneLine(der)
 			for i := 0; i+window <= len(encoded); i++ {
 				require.False(t, strings.Contains(text, encoded[i:i+window]), "a part of a key is told")
 			}
@@ -126,50 +62,4 @@ func (k distantKey) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts
 		return nil, errors.New("the HSM is asleep")
 	}
 	return k.key.Sign(random, digest, opts)
-}
-
-// authority is a CA that exists for one test.
-type authority struct {
-	certificate *x509.Certificate
-	key         *ecdsa.PrivateKey
-}
-
-func newAuthority(t *testing.T) authority {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test CA"},
-		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(365 * 24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	require.NoError(t, err)
-	certificate, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
-	return authority{certificate, key}
-}
-
-// issue makes a server's certificate.
-func (a authority) issue(t *testing.T, host string, from, until time.Time) tls.Certificate {
-	t.Helper()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: host},
-		NotBefore: from, NotAfter: until, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	if ip := net.ParseIP(host); ip != nil {
-		template.IPAddresses = []net.IP{ip}
-	} else {
-		template.DNSNames = []string{host}
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, &a.key.PublicKey, a.key)
-	require.NoError(t, err)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: a.key}
-}
-
-// trust is the client's side.
-func (a authority) trust() *tls.Config {
-	pool := x509.NewCertPool()
-	pool.AddCert(a.certificate)
-	return &tls.Config{RootCAs: pool}
 }

@@ -8,12 +8,14 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // A key that this user may not read is a problem, even if the tests run as root:
 // setfsuid(2) takes root's rights from one thread, which ends with the goroutine.
 func TestCheckKeyThatMayNotBeRead(t *testing.T) {
-	path := privateFile(t, merchantKey())
+	path := testkeys.WritePrivate(t, testkeys.Merchant())
 	require.NoError(t, os.Chmod(path, 0))
 	done := make(chan []Result)
 	go func() {

@@ -5,7 +5,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/x509"
 	"errors"
 	"os"
 	"path/filepath"
@@ -17,53 +16,54 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
 func TestDescribeForm(t *testing.T) {
-	key := merchantKey()
-	pkcs1, public := x509.MarshalPKCS1PrivateKey(key), &key.PublicKey
-	wrapped := strings.TrimSuffix(strings.TrimPrefix(pemOf("X", pkcs8(key)), "-----BEGIN X-----\n"), "-----END X-----\n")
+	key := testkeys.Merchant()
+	pkcs1, public := testkeys.PKCS1(key), &key.PublicKey
+	wrapped := strings.TrimSuffix(strings.TrimPrefix(testkeys.PEM("X", testkeys.PKCS8(key)), "-----BEGIN X-----\n"), "-----END X-----\n")
 	for want, text := range map[string]string{
-		"PEM (PKCS#8)": pemOf("PRIVATE KEY", pkcs8(key)),
-		"PEM (PKCS#1)": pemOf("RSA PRIVATE KEY", pkcs1),
-		"PEM (PKCS#8 under the label of PKCS#1, as PayerMax's PHP SDK writes it)": pemOf("RSA PRIVATE KEY", pkcs8(key)),
-		"one-line base64 (PKCS#8)":           base64Of(pkcs8(key)) + "\n",
-		"one-line base64 (PKCS#1)":           "\ufeff" + base64Of(pkcs1),
+		"PEM (PKCS#8)": testkeys.PrivatePEM(key),
+		"PEM (PKCS#1)": testkeys.PEM("RSA PRIVATE KEY", pkcs1),
+		"PEM (PKCS#8 under the label of PKCS#1, as PayerMax's PHP SDK writes it)": testkeys.PEM("RSA PRIVATE KEY", testkeys.PKCS8(key)),
+		"one-line base64 (PKCS#8)":           testkeys.OneLine(testkeys.PKCS8(key)) + "\n",
+		"one-line base64 (PKCS#1)":           "\ufeff" + testkeys.OneLine(pkcs1),
 		"base64 without PEM armour (PKCS#8)": wrapped,
-		"PEM (SPKI)":                         pemOf("PUBLIC KEY", spki(public)),
-		"one-line base64 (SPKI)":             base64Of(spki(public)),
+		"PEM (SPKI)":                         testkeys.PublicPEM(public),
+		"one-line base64 (SPKI)":             testkeys.OneLine(testkeys.SPKI(public)),
 		"PEM":                                "-----BEGIN PRIVATE KEY-----\nnonsense\n-----END PRIVATE KEY-----\n",
 		"one-line base64":                    "nonsense",
 	} {
 		assert.Equal(t, want, describeForm(text))
 	}
 	for name, text := range map[string]string{
-		"explained": "Bag Attributes\n friendlyName: x\n" + pemOf("PRIVATE KEY", pkcs8(key)),
-		"headers":   strings.Replace(pemOf("PRIVATE KEY", pkcs8(key)), "-----\n", "-----\nComment: x\n\n", 1),
-		"CRLF":      strings.ReplaceAll(pemOf("PRIVATE KEY", pkcs8(key)), "\n", "\r\n"),
+		"explained": "Bag Attributes\n friendlyName: x\n" + testkeys.PrivatePEM(key),
+		"headers":   strings.Replace(testkeys.PrivatePEM(key), "-----\n", "-----\nComment: x\n\n", 1),
+		"CRLF":      strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", "\r\n"),
 	} {
 		assert.Equal(t, "PEM (PKCS#8)", describeForm(text), name)
 	}
 }
 
 func TestCheckKeyInFile(t *testing.T) {
-	key := merchantKey()
+	key := testkeys.Merchant()
 	missing := filepath.Join(t.TempDir(), "missing.key")
 	for name, test := range map[string]struct {
 		key           Key
 		outcome       Outcome
 		message, next string
 	}{
-		"PEM":      {*fileKey(privateFile(t, key)), OK, "RSA of 2048 bits, PEM (PKCS#8), fingerprint " + signer.Fingerprint(&key.PublicKey), ""},
-		"one line": {*fileKey(writeFile(t, base64Of(pkcs8(key)))), OK, "one-line base64 (PKCS#8)", ""},
+		"PEM":      {*fileKey(testkeys.WritePrivate(t, key)), OK, "RSA of 2048 bits, PEM (PKCS#8), fingerprint " + signer.Fingerprint(&key.PublicKey), ""},
+		"one line": {*fileKey(testkeys.WriteFile(t, testkeys.OneLine(testkeys.PKCS8(key)))), OK, "one-line base64 (PKCS#8)", ""},
 
 		"missing":          {*fileKey(missing), Problem, "missing.key: no such file or directory", "that the Secret is mounted"},
 		"a directory":      {*fileKey(t.TempDir()), Problem, "it is a directory", ""},
-		"a public key":     {*fileKey(publicFile(t, key)), Problem, "it is a public key", ""},
-		"1024 bits":        {*fileKey(writeFile(t, pemOf("PRIVATE KEY", pkcs8(newKey(1024))))), Problem, "1024 bits", ""},
-		"cut":              {*fileKey(writeFile(t, base64Of(pkcs8(key))[:1000])), Problem, "cut short or damaged", ""},
-		"the key itself":   {*fileKey(base64Of(pkcs8(key))), Problem, "the value looks like a key itself", ""},
+		"a public key":     {*fileKey(testkeys.WritePublic(t, &key.PublicKey)), Problem, "it is a public key", ""},
+		"1024 bits":        {*fileKey(testkeys.WritePrivate(t, testkeys.New(1024))), Problem, "1024 bits", ""},
+		"cut":              {*fileKey(testkeys.WriteFile(t, testkeys.OneLine(testkeys.PKCS8(key))[:1000])), Problem, "cut short or damaged", ""},
+		"the key itself":   {*fileKey(testkeys.OneLine(testkeys.PKCS8(key))), Problem, "the value looks like a key itself", ""},
 		"no path":          {Key{Source: SourceFile, Path: Option{Name: "private_key"}}, Problem, "it is empty", "set it"},
 		"empty variable":   {Key{Source: SourceFile, Path: Option{Name: "private_key", Empty: []string{"{env.KEY}"}}}, Problem, "{env.KEY} is empty or not set", "set the variable"},
 		"unknown variable": {Key{Source: SourceFile, Path: Option{Name: "private_key", Error: errors.New("private_key: unrecognized placeholder {x}")}}, Problem, "unrecognized placeholder {x}", ""},
@@ -98,19 +98,19 @@ func TestCheckKeyOfSource(t *testing.T) {
 		outcome, sign Outcome
 		message       string
 	}{
-		"good":      {returns(merchantKey(), nil), OK, OK, "RSA of 2048 bits in kms, fingerprint sha256:"},
+		"good":      {returns(testkeys.Merchant(), nil), OK, OK, "RSA of 2048 bits in kms, fingerprint sha256:"},
 		"not asked": {nil, NotChecked, "", "not asked with --offline"},
 		"refuses":   {returns(nil, errors.New("no permission to sign")), Problem, "", "kms: no permission to sign"},
-		"quotes":    {returns(nil, errors.New("cannot parse "+base64Of(pkcs8(merchantKey())))), Problem, "", withheld},
+		"quotes":    {returns(nil, errors.New("cannot parse "+testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant())))), Problem, "", withheld},
 		"EC":        {returns(ec, nil), Problem, "", "needs RSA"},
-		"fails":     {returns(distantKey{key: merchantKey(), fails: true}, nil), OK, Problem, ""},
+		"fails":     {returns(distantKey{key: testkeys.Merchant(), fails: true}, nil), OK, Problem, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, results := checkKey("next key", Key{Source: "kms", Load: test.load})
 			result := only(t, results, "next key")
 			assert.Equal(t, test.outcome, result.Outcome)
 			assert.Contains(t, result.Message, test.message)
-			requireSilent(t, result.Message, merchantKey())
+			requireSilent(t, result.Message, testkeys.Merchant())
 			if test.sign != "" {
 				assert.Equal(t, test.sign, only(t, results, "next key self-test").Outcome)
 			}
@@ -124,9 +124,9 @@ func TestCheckSigning(t *testing.T) {
 		outcome Outcome
 		message string
 	}{
-		"good": {merchantKey(), OK, "a signature takes "},
-		"slow": {distantKey{key: merchantKey(), delay: slowSignature + 10*time.Millisecond}, Warning, "which every call has to wait for"},
-		"dead": {distantKey{key: merchantKey(), fails: true}, Problem, "the HSM is asleep"},
+		"good": {testkeys.Merchant(), OK, "a signature takes "},
+		"slow": {distantKey{key: testkeys.Merchant(), delay: slowSignature + 10*time.Millisecond}, Warning, "which every call has to wait for"},
+		"dead": {distantKey{key: testkeys.Merchant(), fails: true}, Problem, "the HSM is asleep"},
 	} {
 		result := checkSigning("private key", test.key)
 		assert.Equal(t, test.outcome, result.Outcome, name)
@@ -138,7 +138,7 @@ func TestJudgeFile(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("files have no modes there")
 	}
-	path := writeFile(t, "")
+	path := testkeys.WriteFile(t, "")
 	for _, test := range []struct {
 		mode    os.FileMode
 		user    int
@@ -165,20 +165,20 @@ func TestJudgeFile(t *testing.T) {
 }
 
 func TestCheckPair(t *testing.T) {
-	fits := publicFile(t, merchantKey())
+	fits := testkeys.WritePublic(t, &testkeys.Merchant().PublicKey)
 	for name, test := range map[string]struct {
 		option  Option
 		outcome Outcome
 		message string
 	}{
 		"fits":           {value("merchant_public_key", fits), OK, "it belongs to the private key"},
-		"does not fit":   {value("merchant_public_key", publicFile(t, gatewayKey())), Problem, "does not belong to the private key, whose fingerprint is " + signer.Fingerprint(&merchantKey().PublicKey)},
+		"does not fit":   {value("merchant_public_key", testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)), Problem, "does not belong to the private key, whose fingerprint is " + signer.Fingerprint(&testkeys.Merchant().PublicKey)},
 		"not configured": {Option{Name: "merchant_public_key"}, NotChecked, "no merchant_public_key is configured"},
 		"missing":        {value("merchant_public_key", fits+"s"), Problem, "no such file"},
 		"empty":          {Option{Name: "merchant_public_key", Empty: []string{"{env.PUB}"}}, Problem, "{env.PUB} is empty"},
-		"private":        {value("merchant_public_key", privateFile(t, merchantKey())), Problem, "it is a private key"},
+		"private":        {value("merchant_public_key", testkeys.WritePrivate(t, testkeys.Merchant())), Problem, "it is a private key"},
 	} {
-		result := checkPair(test.option, merchantKey())
+		result := checkPair(test.option, testkeys.Merchant())
 		assert.Equal(t, "merchant public key", result.Check, name)
 		assert.Equal(t, test.outcome, result.Outcome, name)
 		assert.Contains(t, result.Message, test.message, name)
@@ -186,9 +186,9 @@ func TestCheckPair(t *testing.T) {
 }
 
 func TestCheckNextKey(t *testing.T) {
-	assert.Empty(t, checkNextKey(merchantKeys{signing: merchantKey(), next: nextKey()}))
-	assert.Empty(t, checkNextKey(merchantKeys{signing: merchantKey()}))
-	same := checkNextKey(merchantKeys{signing: merchantKey(), next: merchantKey()})
+	assert.Empty(t, checkNextKey(merchantKeys{signing: testkeys.Merchant(), next: testkeys.Next()}))
+	assert.Empty(t, checkNextKey(merchantKeys{signing: testkeys.Merchant()}))
+	same := checkNextKey(merchantKeys{signing: testkeys.Merchant(), next: testkeys.Merchant()})
 	require.Len(t, same, 1)
 	assert.Equal(t, Warning, same[0].Outcome)
 }

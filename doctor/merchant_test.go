@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -72,8 +73,8 @@ func TestCheckIdentity(t *testing.T) {
 }
 
 func TestCheckGatewayKeys(t *testing.T) {
-	own := []*rsa.PublicKey{&merchantKey().PublicKey, &nextKey().PublicKey}
-	good := publicFile(t, gatewayKey())
+	own := []*rsa.PublicKey{&testkeys.Merchant().PublicKey, &testkeys.Next().PublicKey}
+	good := testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)
 	example := "../signer/testdata/docs_example_public.pem"
 	for name, test := range map[string]struct {
 		files   []Option
@@ -81,11 +82,11 @@ func TestCheckGatewayKeys(t *testing.T) {
 		usable  int
 		says    string
 	}{
-		"good":         {[]Option{value("gateway_public_key", good)}, []Outcome{OK}, 1, "fingerprint " + signer.Fingerprint(&gatewayKey().PublicKey)},
+		"good":         {[]Option{value("gateway_public_key", good)}, []Outcome{OK}, 1, "fingerprint " + signer.Fingerprint(&testkeys.Gateway().PublicKey)},
 		"none":         {nil, []Outcome{Warning}, 0, "without checking that PayerMax signed them"},
-		"one's own":    {[]Option{value("gateway_public_key", publicFile(t, merchantKey()))}, []Outcome{Problem}, 0, "is the merchant's own public key, not PayerMax's"},
-		"one's next":   {[]Option{value("gateway_public_key", publicFile(t, nextKey()))}, []Outcome{Problem}, 0, "is the merchant's own public key, not PayerMax's"},
-		"a private":    {[]Option{value("gateway_public_key", privateFile(t, merchantKey()))}, []Outcome{Problem}, 0, "it is a private key"},
+		"one's own":    {[]Option{value("gateway_public_key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey))}, []Outcome{Problem}, 0, "is the merchant's own public key, not PayerMax's"},
+		"one's next":   {[]Option{value("gateway_public_key", testkeys.WritePublic(t, &testkeys.Next().PublicKey))}, []Outcome{Problem}, 0, "is the merchant's own public key, not PayerMax's"},
+		"a private":    {[]Option{value("gateway_public_key", testkeys.WritePrivate(t, testkeys.Merchant()))}, []Outcome{Problem}, 0, "it is a private key"},
 		"the example":  {[]Option{value("gateway_public_key", example)}, []Outcome{Problem}, 0, "the example key of PayerMax's documentation"},
 		"missing":      {[]Option{value("gateway_public_key", good+"s")}, []Outcome{Problem}, 0, "no such file"},
 		"unset":        {[]Option{{Name: "gateway_public_key", Empty: []string{"{env.PUB}"}}}, []Outcome{Problem}, 0, "{env.PUB} is empty"},
@@ -102,7 +103,7 @@ func TestCheckGatewayKeys(t *testing.T) {
 			assert.Equal(t, test.outcome, outcomes)
 			assert.Len(t, usable, test.usable)
 			assert.Contains(t, fmt.Sprint(results), test.says)
-			requireSilent(t, fmt.Sprint(results), merchantKey())
+			requireSilent(t, fmt.Sprint(results), testkeys.Merchant())
 		})
 	}
 }

@@ -17,6 +17,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 func TestGatewayAddress(t *testing.T) {
@@ -165,11 +167,12 @@ func serveConnections(t *testing.T, f func(net.Conn)) string {
 }
 
 func TestCheckTLS(t *testing.T) {
-	ca, stranger := newAuthority(t), newAuthority(t)
+	ca, stranger := testkeys.NewAuthority(t), testkeys.NewAuthority(t)
 	past, later := time.Now().Add(-time.Hour), time.Now().Add(90*24*time.Hour)
-	issue := func(a authority, host string, from, until time.Time) *tls.Config {
-		return &tls.Config{Certificates: []tls.Certificate{a.issue(t, host, from, until)}}
+	issue := func(a testkeys.Authority, host string, from, until time.Time) *tls.Config {
+		return &tls.Config{Certificates: []tls.Certificate{a.IssueToServer(t, host, from, until)}}
 	}
+	trusting := func() *tls.Config { return &tls.Config{RootCAs: ca.Pool()} }
 	good := func() *tls.Config { return issue(ca, "127.0.0.1", past, later) }
 	with := func(change func(*tls.Config)) *tls.Config {
 		config := good()
@@ -183,24 +186,24 @@ func TestCheckTLS(t *testing.T) {
 		outcome        Outcome
 		message, next  string
 	}{
-		"TLS 1.3": {good(), ca.trust(), OK, "TLS 1.3 in ", ""},
-		"TLS 1.2": {with(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }), ca.trust(), OK,
+		"TLS 1.3": {good(), trusting(), OK, "TLS 1.3 in ", ""},
+		"TLS 1.2": {with(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }), trusting(), OK,
 			"certificate for 127.0.0.1, issued by test CA, valid until " + later.UTC().Format(time.DateOnly), ""},
-		"TLS 1.1": {with(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }), ca.trust(), Problem,
+		"TLS 1.1": {with(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }), trusting(), Problem,
 			"it speaks TLS 1.1 at most, and anything older than TLS 1.2 is refused", "between here and PayerMax"},
 		"a client that allows TLS 1.0": {with(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }),
-			&tls.Config{RootCAs: ca.trust().RootCAs, MinVersion: tls.VersionTLS10}, Problem, "it speaks TLS 1.1 at most", ""},
-		"expires soon": {issue(ca, "127.0.0.1", past, time.Now().Add(73*time.Hour)), ca.trust(), Warning, ", in 3 days", "PayerMax renews its own"},
-		"expired": {issue(ca, "127.0.0.1", time.Now().Add(-40*time.Hour), past), ca.trust(), Problem,
+			&tls.Config{RootCAs: ca.Pool(), MinVersion: tls.VersionTLS10}, Problem, "it speaks TLS 1.1 at most", ""},
+		"expires soon": {issue(ca, "127.0.0.1", past, time.Now().Add(73*time.Hour)), trusting(), Warning, ", in 3 days", "PayerMax renews its own"},
+		"expired": {issue(ca, "127.0.0.1", time.Now().Add(-40*time.Hour), past), trusting(), Problem,
 			"valid until " + past.UTC().Format(time.DateOnly) + ", and so has expired", "this machine's clock"},
-		"not valid yet":     {issue(ca, "127.0.0.1", later, later.Add(time.Hour)), ca.trust(), Problem, "is not valid before", "this machine's clock"},
-		"another authority": {issue(stranger, "127.0.0.1", past, later), ca.trust(), Problem, "issued by test CA, which is not in the transport's tls_trust_pool", "tls_trust_pool"},
+		"not valid yet":     {issue(ca, "127.0.0.1", later, later.Add(time.Hour)), trusting(), Problem, "is not valid before", "this machine's clock"},
+		"another authority": {issue(stranger, "127.0.0.1", past, later), trusting(), Problem, "issued by test CA, which is not in the transport's tls_trust_pool", "tls_trust_pool"},
 		"the system's":      {good(), new(tls.Config), Problem, "issued by test CA, which this system does not trust", "tls_trust_pool"},
-		"another name":      {issue(ca, "gateway.example", past, later), ca.trust(), Problem, "the certificate is for gateway.example, and not for 127.0.0.1", "tls_server_name"},
-		"a name that is set": {issue(ca, "gateway.example", past, later), &tls.Config{RootCAs: ca.trust().RootCAs, ServerName: "gateway.example"}, OK,
+		"another name":      {issue(ca, "gateway.example", past, later), trusting(), Problem, "the certificate is for gateway.example, and not for 127.0.0.1", "tls_server_name"},
+		"a name that is set": {issue(ca, "gateway.example", past, later), &tls.Config{RootCAs: ca.Pool(), ServerName: "gateway.example"}, OK,
 			"certificate for gateway.example", ""},
 		"not verified": {issue(stranger, "127.0.0.1", past, later), insecure, Problem, "nobody checks that it is PayerMax who answers", "remove tls_insecure_skip_verify"},
-		"wants a client's": {with(func(c *tls.Config) { c.ClientAuth, c.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12 }), ca.trust(), Problem,
+		"wants a client's": {with(func(c *tls.Config) { c.ClientAuth, c.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12 }), trusting(), Problem,
 			"the other side refuses the handshake", "client certificate"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -215,7 +218,7 @@ func TestCheckTLS(t *testing.T) {
 
 	t.Run("no TLS", func(t *testing.T) {
 		url := serveConnections(t, func(conn net.Conn) { _, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n") })
-		result := tlsResult(t, Gateway{URL: url, TLS: ca.trust()})
+		result := tlsResult(t, Gateway{URL: url, TLS: trusting()})
 		assert.Equal(t, Problem, result.Outcome)
 		assert.Contains(t, result.Message, "does not speak TLS")
 	})

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 var report = Report{
@@ -63,7 +65,7 @@ func TestSummary(t *testing.T) {
 }
 
 func TestDiscreet(t *testing.T) {
-	key := base64Of(pkcs8(merchantKey()))
+	key := testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant()))
 	for name, text := range map[string]string{
 		"one line":  "unrecognized directive: " + key,
 		"one piece": `unexpected token "` + key[64:128] + `", at Caddyfile:7`,

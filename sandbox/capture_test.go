@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // From the session to the refund, with the money taken later.
@@ -194,7 +196,7 @@ func TestCaptureNotification(t *testing.T) {
 		}
 		_, _ = w.Write([]byte(`{"code":"SUCCESS","msg":"Success"}`))
 	}
-	g, err := New(gatewayKey(), Merchant{AppID: testAppID, PublicKey: &merchantKey().PublicKey, NotifyURL: dashboard.URL})
+	g, err := New(testkeys.Gateway(), Merchant{AppID: testAppID, PublicKey: &testkeys.Merchant().PublicKey, NotifyURL: dashboard.URL})
 	require.NoError(t, err)
 	closing(t, g)
 	g.Clock = newGateway(t).Clock

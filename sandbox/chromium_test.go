@@ -17,6 +17,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // browser is a headless Chromium, driven by the WebDriver protocol.
@@ -152,7 +154,7 @@ func TestPageUpdatesItself(t *testing.T) {
 	assert.Equal(t, true, b.run(`return document.body.innerText.includes("None yet.")`))
 	b.run(`window.sameDocument = true`)
 
-	serve(g, newRequest(validBody, signWith(t, merchantKey(), validBody)))
+	serve(g, newRequest(validBody, signWith(t, testkeys.Merchant(), validBody)))
 	b.waitFor(`document.querySelectorAll("#live tbody th").length === 1`)
 	assert.Equal(t, "applyDropinSession", b.run(`return document.querySelector("#live tbody th").textContent`))
 	assert.Equal(t, "rgb(224, 244, 232)", b.run(`return getComputedStyle(document.querySelector(".good")).backgroundColor`),
@@ -164,7 +166,7 @@ func TestPageUpdatesItself(t *testing.T) {
 	s := newShop(t)
 	pay(t, g, fields{"notifyUrl": s.URL})
 	hostileBody := strings.Replace(validBody, "U10001", `</pre><script>window.hacked = true</script><img src=x onerror=\"window.hacked = true\">`, 1)
-	serve(g, newRequest(hostileBody, signWith(t, merchantKey(), hostileBody)))
+	serve(g, newRequest(hostileBody, signWith(t, testkeys.Merchant(), hostileBody)))
 	b.waitFor(`document.getElementById("live").innerText.includes("delivered")`)
 	b.waitFor(`document.querySelector("#call-4") !== null`)
 	assert.Equal(t, true, b.run(`return document.querySelector("#call-1").open && !document.querySelector("#call-2").open`))
@@ -189,7 +191,7 @@ func TestPageWithoutScript(t *testing.T) {
 		return html
 	}
 	assert.Contains(t, source(), "None yet.")
-	serve(g, newRequest(validBody, signWith(t, merchantKey(), validBody)))
+	serve(g, newRequest(validBody, signWith(t, testkeys.Merchant(), validBody)))
 	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(source(), "call-1"); time.Sleep(100 * time.Millisecond) {
 		require.True(t, time.Now().Before(deadline), "never reloaded")
 	}
@@ -217,7 +219,7 @@ func TestScreenshot(t *testing.T) {
 	b := newBrowser(t, "--window-size=1280,1560", "--hide-scrollbars")
 
 	body := callRequest(t, g, "applyDropinSession", validData)
-	body.Header.Set("sign", signWith(t, otherKey(), "x"))
+	body.Header.Set("sign", signWith(t, testkeys.Stranger(), "x"))
 	serve(g, body)
 	pay(t, g, fields{"notifyUrl": s.URL + "/payermax/notify"})
 	sent(t, g, 1)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 func TestScheduledFaults(t *testing.T) {
@@ -66,7 +68,7 @@ func TestPutFaultRefusals(t *testing.T) {
 func TestCallsAsData(t *testing.T) {
 	g := newGateway(t)
 	serve(g, httptest.NewRequest(http.MethodGet, "/elsewhere", nil))
-	signature := signWith(t, merchantKey(), validBody)
+	signature := signWith(t, testkeys.Merchant(), validBody)
 	serve(g, newRequest(validBody+" ", signature))
 	good := serve(g, newRequest(validBody, signature))
 
@@ -87,7 +89,7 @@ func TestCallsAsData(t *testing.T) {
 
 // Whoever is refused with SIGN_VERIFY_FAILED can find out why.
 func TestWhyNotVerified(t *testing.T) {
-	good := signWith(t, merchantKey(), validBody)
+	good := signWith(t, testkeys.Merchant(), validBody)
 	for _, tt := range []struct {
 		body  string
 		signs []string

@@ -6,10 +6,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 func TestContentType(t *testing.T) {
-	signature := signWith(t, merchantKey(), validBody)
+	signature := signWith(t, testkeys.Merchant(), validBody)
 	for value, msg := range map[string]string{
 		"application/json":                 "Success.",
 		"application/json; charset=utf-8":  "Success.",

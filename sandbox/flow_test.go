@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // readNotification checks all that every notification has in common.
@@ -93,8 +95,8 @@ func TestWholeFlow(t *testing.T) {
 
 // What one application did is nobody else's business.
 func TestApplicationsAreSeparate(t *testing.T) {
-	public := &merchantKey().PublicKey
-	g, err := New(gatewayKey(), Merchant{AppID: testAppID, PublicKey: public}, Merchant{AppID: "other", PublicKey: public})
+	public := &testkeys.Merchant().PublicKey
+	g, err := New(testkeys.Gateway(), Merchant{AppID: testAppID, PublicKey: public}, Merchant{AppID: "other", PublicKey: public})
 	require.NoError(t, err)
 	closing(t, g)
 	g.Clock = newGateway(t).Clock
@@ -105,7 +107,7 @@ func TestApplicationsAreSeparate(t *testing.T) {
 
 	asOther := func(endpoint string, data fields) result {
 		body := strings.Replace(requestBody(versionOf[endpoint], data.String()), testAppID, "other", 1)
-		r := newRequest(body, signWith(t, merchantKey(), body))
+		r := newRequest(body, signWith(t, testkeys.Merchant(), body))
 		r.URL.Path = basePath + endpoint
 		return readAnswer(t, g, serve(g, r))
 	}
@@ -130,7 +132,7 @@ func TestVersions(t *testing.T) {
 	for name, ep := range endpoints {
 		for _, version := range append([]string{"1.0", "1.9"}, ep.versions...) {
 			body := requestBody(version, "{}")
-			r := newRequest(body, signWith(t, merchantKey(), body))
+			r := newRequest(body, signWith(t, testkeys.Merchant(), body))
 			r.URL.Path = basePath + name
 			msg := readAnswer(t, g, serve(g, r)).Msg
 			if version == "1.0" || version == "1.9" {

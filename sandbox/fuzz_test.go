@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // FuzzServeHTTP sends any body, signed or not, to any interface. Whatever it is, the gateway must not panic, must answer
@@ -16,9 +18,9 @@ import (
 // The keys are random, so no two runs of one body cover quite the same code: fuzz with -fuzzminimizetime=1x, or the
 // time goes into minimizing.
 func FuzzServeHTTP(f *testing.F) {
-	g, err := New(gatewayKey(),
-		Merchant{AppID: testAppID, MerchantNo: testMerchantNo, PublicKey: &merchantKey().PublicKey},
-		Merchant{AppID: "provider", SPMerchantNo: testProvider, MerchantAuthToken: testAuthToken, PublicKey: &merchantKey().PublicKey})
+	g, err := New(testkeys.Gateway(),
+		Merchant{AppID: testAppID, MerchantNo: testMerchantNo, PublicKey: &testkeys.Merchant().PublicKey},
+		Merchant{AppID: "provider", SPMerchantNo: testProvider, MerchantAuthToken: testAuthToken, PublicKey: &testkeys.Merchant().PublicKey})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -74,7 +76,7 @@ func FuzzServeHTTP(f *testing.F) {
 		}
 	}
 	// A real signature, but of another body: the nearest that an attacker has.
-	foreign := signWith(f, merchantKey(), validBody+" ")
+	foreign := signWith(f, testkeys.Merchant(), validBody+" ")
 
 	f.Fuzz(func(t *testing.T, endpoint uint8, body []byte, signed bool) {
 		if len(body) > maxBody || string(body) == validBody+" " {
@@ -82,7 +84,7 @@ func FuzzServeHTTP(f *testing.F) {
 		}
 		signature := foreign
 		if signed {
-			signature = signWith(t, merchantKey(), string(body))
+			signature = signWith(t, testkeys.Merchant(), string(body))
 		}
 		r := newRequest(string(body), signature)
 		r.URL.Path = basePath + names[int(endpoint)%len(names)]

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
 	"errors"
@@ -16,22 +15,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-)
 
-// The keys are made once per test binary: none is ever committed.
-var (
-	merchantKey = sync.OnceValue(newKey)
-	gatewayKey  = sync.OnceValue(newKey)
-	otherKey    = sync.OnceValue(newKey)
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
-
-func newKey() *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	return key
-}
 
 const (
 	testAppID      = "3b242b56a8b64274bcc37dac281120e3"
@@ -54,8 +40,8 @@ var validBody = requestBody("1.5", validData)
 
 func newGateway(t testing.TB) *Gateway {
 	t.Helper()
-	g, err := New(gatewayKey(), Merchant{
-		AppID: testAppID, MerchantNo: testMerchantNo, PublicKey: &merchantKey().PublicKey,
+	g, err := New(testkeys.Gateway(), Merchant{
+		AppID: testAppID, MerchantNo: testMerchantNo, PublicKey: &testkeys.Merchant().PublicKey,
 	})
 	require.NoError(t, err)
 	g.Clock = func() time.Time { return testNow }
@@ -105,7 +91,7 @@ func readAnswer(t testing.TB, g *Gateway, w *httptest.ResponseRecorder) result {
 // ask sends body, validly signed.
 func ask(t testing.TB, g *Gateway, body string) result {
 	t.Helper()
-	return readAnswer(t, g, serve(g, newRequest(body, signWith(t, merchantKey(), body))))
+	return readAnswer(t, g, serve(g, newRequest(body, signWith(t, testkeys.Merchant(), body))))
 }
 
 func assertRefused(t testing.TB, res result, code, msg string) {
@@ -117,7 +103,7 @@ func assertRefused(t testing.TB, res result, code, msg string) {
 
 func TestServeHTTPAnswersASignedRequest(t *testing.T) {
 	g := newGateway(t)
-	w := serve(g, newRequest(validBody, signWith(t, merchantKey(), validBody)))
+	w := serve(g, newRequest(validBody, signWith(t, testkeys.Merchant(), validBody)))
 	res := readAnswer(t, g, w)
 	assert.Equal(t, "APPLY_SUCCESS", res.Code)
 	assert.Equal(t, "Success.", res.Msg)
@@ -141,7 +127,7 @@ func TestServeHTTPPlainRefusals(t *testing.T) {
 			g := newGateway(t)
 			var seen Call
 			g.OnCall = func(c Call) { seen = c }
-			r := newRequest(tt.body, signWith(t, merchantKey(), tt.body))
+			r := newRequest(tt.body, signWith(t, testkeys.Merchant(), tt.body))
 			r.Method, r.URL.Path = tt.method, tt.path
 			w := serve(g, r)
 			assert.Equal(t, tt.status, w.Code)
@@ -166,7 +152,7 @@ func TestServeHTTPTakesTheLongestBody(t *testing.T) {
 func TestServeHTTPWithoutASignatureOfItsOwn(t *testing.T) {
 	g := newGateway(t)
 	g.key = &rsa.PrivateKey{}
-	w := serve(g, newRequest(validBody, signWith(t, merchantKey(), validBody)))
+	w := serve(g, newRequest(validBody, signWith(t, testkeys.Merchant(), validBody)))
 	assert.Equal(t, http.StatusInternalServerError, w.Code)
 	assert.NotContains(t, w.Body.String(), "APPLY_SUCCESS")
 }
@@ -188,7 +174,7 @@ func TestServeHTTPOrderOfChecks(t *testing.T) {
 	late := strings.Replace(requestBody("9.9", badData), "09:05", "09:55", 1)
 
 	t.Run("a bad signature hides what is wrong with the time, the version and the data", func(t *testing.T) {
-		res := readAnswer(t, g, serve(g, newRequest(late, signWith(t, otherKey(), late))))
+		res := readAnswer(t, g, serve(g, newRequest(late, signWith(t, testkeys.Stranger(), late))))
 		assertRefused(t, res, "SIGN_VERIFY_FAILED", "The signature verify failed.")
 	})
 	t.Run("then the time", func(t *testing.T) {
@@ -207,9 +193,9 @@ func TestOnCall(t *testing.T) {
 	var calls []Call
 	g.OnCall = func(c Call) { calls = append(calls, c) }
 
-	signature := signWith(t, merchantKey(), validBody)
+	signature := signWith(t, testkeys.Merchant(), validBody)
 	good := serve(g, newRequest(validBody, signature))
-	bad := serve(g, newRequest(validBody, signWith(t, otherKey(), validBody)))
+	bad := serve(g, newRequest(validBody, signWith(t, testkeys.Stranger(), validBody)))
 	require.Len(t, calls, 2)
 
 	assert.Equal(t, Call{
@@ -247,7 +233,7 @@ func TestServeHTTPConcurrently(t *testing.T) {
 	defer server.Close()
 
 	const rounds = 20
-	signature := signWith(t, merchantKey(), validBody)
+	signature := signWith(t, testkeys.Merchant(), validBody)
 	var wg sync.WaitGroup
 	for range rounds {
 		for _, body := range []string{validBody, validBody + " "} {
@@ -286,11 +272,8 @@ func TestNilClockIsTheRealOne(t *testing.T) {
 }
 
 func TestNew(t *testing.T) {
-	// The shortest key that crypto/rsa makes.
-	short, err := rsa.GenerateKey(rand.Reader, 1024)
-	require.NoError(t, err)
-	public := &merchantKey().PublicKey
-	inconsistent := &rsa.PrivateKey{PublicKey: gatewayKey().PublicKey, D: otherKey().D, Primes: gatewayKey().Primes}
+	short, public := testkeys.Small(), &testkeys.Merchant().PublicKey
+	inconsistent := &rsa.PrivateKey{PublicKey: testkeys.Gateway().PublicKey, D: testkeys.Stranger().D, Primes: testkeys.Gateway().Primes}
 
 	for _, tt := range []struct {
 		name      string
@@ -298,36 +281,36 @@ func TestNew(t *testing.T) {
 		merchants []Merchant
 		want      string
 	}{
-		{"no merchant", gatewayKey(), nil, ""},
-		{"two merchants", gatewayKey(), []Merchant{{AppID: "a", PublicKey: public}, {AppID: "b", PublicKey: public}}, ""},
+		{"no merchant", testkeys.Gateway(), nil, ""},
+		{"two merchants", testkeys.Gateway(), []Merchant{{AppID: "a", PublicKey: public}, {AppID: "b", PublicKey: public}}, ""},
 		{"no key", nil, nil, "needs a private key"},
 		{"short key", short, nil, "has 1024 bits"},
 		{"inconsistent key", inconsistent, nil, "the gateway's private key: "},
-		{"no appId", gatewayKey(), []Merchant{{PublicKey: public}}, "merchant 0: AppID is empty"},
-		{"no merchant key", gatewayKey(), []Merchant{{AppID: "a"}}, `merchant 0: appId "a" has no PublicKey`},
-		{"empty merchant key", gatewayKey(), []Merchant{{AppID: "a", PublicKey: &rsa.PublicKey{}}}, "has no PublicKey"},
+		{"no appId", testkeys.Gateway(), []Merchant{{PublicKey: public}}, "merchant 0: AppID is empty"},
+		{"no merchant key", testkeys.Gateway(), []Merchant{{AppID: "a"}}, `merchant 0: appId "a" has no PublicKey`},
+		{"empty merchant key", testkeys.Gateway(), []Merchant{{AppID: "a", PublicKey: &rsa.PublicKey{}}}, "has no PublicKey"},
 		{
-			"short merchant key", gatewayKey(),
+			"short merchant key", testkeys.Gateway(),
 			[]Merchant{{AppID: "a", PublicKey: &short.PublicKey}}, "PublicKey has 1024 bits",
 		},
 		{
-			"token", gatewayKey(),
+			"token", testkeys.Gateway(),
 			[]Merchant{{AppID: "a", PublicKey: public, SPMerchantNo: "SP1", MerchantAuthToken: "!~"}}, "",
 		},
 		{
-			"token with a space", gatewayKey(),
+			"token with a space", testkeys.Gateway(),
 			[]Merchant{{AppID: "a", PublicKey: public, MerchantAuthToken: "x y"}}, "must be visible ASCII without spaces",
 		},
 		{
-			"token with a line break", gatewayKey(),
+			"token with a line break", testkeys.Gateway(),
 			[]Merchant{{AppID: "a", PublicKey: public, MerchantAuthToken: "x\n"}}, "must be visible ASCII without spaces",
 		},
 		{
-			"token in another alphabet", gatewayKey(),
+			"token in another alphabet", testkeys.Gateway(),
 			[]Merchant{{AppID: "a", PublicKey: public, MerchantAuthToken: "ü"}}, "must be visible ASCII without spaces",
 		},
 		{
-			"one appId twice", gatewayKey(),
+			"one appId twice", testkeys.Gateway(),
 			[]Merchant{{AppID: "a", PublicKey: public}, {AppID: "a", PublicKey: public}},
 			`merchant 1: appId "a" is registered twice`,
 		},

@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // versionOf is a version that each interface is documented with.
@@ -28,7 +30,7 @@ func callRequest(t testing.TB, g *Gateway, endpoint, data string) *http.Request 
 	t.Helper()
 	body := fmt.Sprintf(`{"version":%q,"keyVersion":"1","requestTime":%q,"appId":%q,"merchantNo":%q,"data":%s}`,
 		versionOf[endpoint], g.now().UTC().Format("2006-01-02T15:04:05.000Z07:00"), testAppID, testMerchantNo, data)
-	r := newRequest(body, signWith(t, merchantKey(), body))
+	r := newRequest(body, signWith(t, testkeys.Merchant(), body))
 	r.URL.Path = basePath + endpoint
 	return r
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 func TestMerchant(t *testing.T) {
@@ -38,9 +40,9 @@ func TestMerchant(t *testing.T) {
 		{"keyVersion 2", testMerchantNo, "2", replace(`"keyVersion":"1"`, `"keyVersion":"2"`), "APPLY_SUCCESS", "Success."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			g, err := New(gatewayKey(), Merchant{
+			g, err := New(testkeys.Gateway(), Merchant{
 				AppID: testAppID, MerchantNo: tt.registeredNo, KeyVersion: tt.registeredVersion,
-				PublicKey: &merchantKey().PublicKey,
+				PublicKey: &testkeys.Merchant().PublicKey,
 			})
 			require.NoError(t, err)
 			g.Clock = func() time.Time { return testNow }
@@ -53,9 +55,9 @@ func TestMerchant(t *testing.T) {
 
 // One merchant's key must not open another merchant's application, at any interface.
 func TestMerchantsAreApart(t *testing.T) {
-	g, err := New(gatewayKey(),
-		Merchant{AppID: testAppID, PublicKey: &merchantKey().PublicKey},
-		Merchant{AppID: "other", PublicKey: &otherKey().PublicKey})
+	g, err := New(testkeys.Gateway(),
+		Merchant{AppID: testAppID, PublicKey: &testkeys.Merchant().PublicKey},
+		Merchant{AppID: "other", PublicKey: &testkeys.Stranger().PublicKey})
 	require.NoError(t, err)
 	g.Clock = func() time.Time { return testNow }
 	names := append(slices.Sorted(maps.Keys(endpoints)), unsimulated...)
@@ -70,7 +72,7 @@ func TestMerchantsAreApart(t *testing.T) {
 			key  *rsa.PrivateKey
 			good bool
 		}{
-			{body, merchantKey(), true}, {body, otherKey(), false}, {other, otherKey(), true}, {other, merchantKey(), false},
+			{body, testkeys.Merchant(), true}, {body, testkeys.Stranger(), false}, {other, testkeys.Stranger(), true}, {other, testkeys.Merchant(), false},
 		} {
 			r := newRequest(tt.body, signWith(t, tt.key, tt.body))
 			r.URL.Path = basePath + name

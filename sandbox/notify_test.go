@@ -16,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // transport answers requests without a network.
@@ -146,7 +148,7 @@ func TestNotificationOfEveryState(t *testing.T) {
 // The URL in the request counts more than the one in the dashboard; without either there is no notification.
 func TestNotifyURLOfTheDashboard(t *testing.T) {
 	dashboard, other := newShop(t), newShop(t)
-	g, err := New(gatewayKey(), Merchant{AppID: testAppID, PublicKey: &merchantKey().PublicKey, NotifyURL: dashboard.URL})
+	g, err := New(testkeys.Gateway(), Merchant{AppID: testAppID, PublicKey: &testkeys.Merchant().PublicKey, NotifyURL: dashboard.URL})
 	require.NoError(t, err)
 	closing(t, g)
 	g.Clock = newGateway(t).Clock

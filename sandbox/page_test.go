@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 const hostile = `</pre></details><script>alert(1)</script><img src=x onerror=alert(1)>" onmouseover="alert(1)`
@@ -21,7 +23,7 @@ func TestPage(t *testing.T) {
 	s := newShop(t)
 	pay(t, g, fields{"notifyUrl": s.URL})
 	sent(t, g, 1)
-	serve(g, newRequest(validBody, signWith(t, otherKey(), validBody)))
+	serve(g, newRequest(validBody, signWith(t, testkeys.Stranger(), validBody)))
 	sendControl(g, http.MethodPut, "faults", `{"endpoint":"refund","fault":"truncate","times":2}`)
 
 	w := sendControl(g, http.MethodGet, "", "")
@@ -53,7 +55,7 @@ func TestPageEscapes(t *testing.T) {
 	g := closing(t, newGateway(t))
 	body := requestBody("1.5", `{"currency":"`+strings.ReplaceAll(hostile, `"`, `\"`)+`"}`)
 	serve(g, newRequest(body, hostile))
-	serve(g, newRequest(strings.Replace(body, testMerchantNo, "<i>x</i>", 1), signWith(t, merchantKey(), body)))
+	serve(g, newRequest(strings.Replace(body, testMerchantNo, "<i>x</i>", 1), signWith(t, testkeys.Merchant(), body)))
 	serve(g, newRequest("\xff<script>"))
 	pay(t, g, fields{"notifyUrl": "http://shop.example/" + hostile})
 	sent(t, g, 1)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 const (
@@ -19,9 +21,9 @@ const (
 // newProvider returns a gateway that knows one merchant: a service provider.
 func newProvider(t testing.TB) *Gateway {
 	t.Helper()
-	g, err := New(gatewayKey(), Merchant{
+	g, err := New(testkeys.Gateway(), Merchant{
 		AppID: testAppID, MerchantNo: "its own", SPMerchantNo: testProvider, MerchantAuthToken: testAuthToken,
-		PublicKey: &merchantKey().PublicKey,
+		PublicKey: &testkeys.Merchant().PublicKey,
 	})
 	require.NoError(t, err)
 	g.Clock = newGateway(t).Clock
@@ -66,7 +68,7 @@ func TestServiceProvider(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g := newProvider(t)
-			r := newRequest(tt.body, signWith(t, merchantKey(), tt.body))
+			r := newRequest(tt.body, signWith(t, testkeys.Merchant(), tt.body))
 			for name, values := range tt.header {
 				r.Header[name] = values
 			}
@@ -103,7 +105,7 @@ func TestServiceProviderOverTheWire(t *testing.T) {
 		r, err := http.NewRequest(http.MethodPost, server.URL+testPath, strings.NewReader(providerBody))
 		require.NoError(t, err)
 		r.Header = http.Header{
-			"Content-Type": {"application/json"}, "sign": {signWith(t, merchantKey(), providerBody)}, name: {testAuthToken},
+			"Content-Type": {"application/json"}, "sign": {signWith(t, testkeys.Merchant(), providerBody)}, name: {testAuthToken},
 		}
 		resp, err := server.Client().Do(r)
 		require.NoError(t, err)
@@ -117,7 +119,7 @@ func TestServiceProviderOverTheWire(t *testing.T) {
 // A token does not stand in for a signature.
 func TestServiceProviderNeedsASignature(t *testing.T) {
 	g := newProvider(t)
-	r := newRequest(providerBody, signWith(t, otherKey(), providerBody))
+	r := newRequest(providerBody, signWith(t, testkeys.Stranger(), providerBody))
 	r.Header.Set("merchant_auth_token", testAuthToken)
 	assert.Equal(t, "SIGN_VERIFY_FAILED", readAnswer(t, g, serve(g, r)).Code)
 }
@@ -139,11 +141,11 @@ func TestHalfAServiceProvider(t *testing.T) {
 		{"neither, but sent", Merchant{}, providerBody, testAuthToken, "APPLY_SUCCESS"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.merchant.AppID, tt.merchant.PublicKey = testAppID, &merchantKey().PublicKey
-			g, err := New(gatewayKey(), tt.merchant)
+			tt.merchant.AppID, tt.merchant.PublicKey = testAppID, &testkeys.Merchant().PublicKey
+			g, err := New(testkeys.Gateway(), tt.merchant)
 			require.NoError(t, err)
 			g.Clock = newGateway(t).Clock
-			r := newRequest(tt.body, signWith(t, merchantKey(), tt.body))
+			r := newRequest(tt.body, signWith(t, testkeys.Merchant(), tt.body))
 			if tt.token != "" {
 				r.Header.Set("merchant_auth_token", tt.token)
 			}

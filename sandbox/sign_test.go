@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // docsPublicKey is the public half of the example key pair on PayerMax's page "Signature rules".
@@ -53,7 +55,7 @@ func TestVerifyKnownAnswers(t *testing.T) {
 			require.Equal(t, v.BodySHA256, hex.EncodeToString(digest[:]))
 			assert.True(t, verify(key, []byte(v.Body), []string{v.Sign}))
 			assert.False(t, verify(key, []byte(v.Body+"\n"), []string{v.Sign}))
-			assert.False(t, verify(&merchantKey().PublicKey, []byte(v.Body), []string{v.Sign}))
+			assert.False(t, verify(&testkeys.Merchant().PublicKey, []byte(v.Body), []string{v.Sign}))
 		})
 	}
 }
@@ -67,7 +69,7 @@ func TestServeHTTPKnownAnswers(t *testing.T) {
 				RequestTime time.Time `json:"requestTime"`
 			}
 			require.NoError(t, json.Unmarshal([]byte(v.Body), &sent))
-			g, err := New(gatewayKey(), Merchant{AppID: sent.AppID, PublicKey: docsPublicKey(t)})
+			g, err := New(testkeys.Gateway(), Merchant{AppID: sent.AppID, PublicKey: docsPublicKey(t)})
 			require.NoError(t, err)
 			g.Clock = func() time.Time { return sent.RequestTime }
 			assert.Equal(t, "APPLY_SUCCESS", readAnswer(t, g, serve(g, newRequest(v.Body, v.Sign))).Code)
@@ -76,7 +78,7 @@ func TestServeHTTPKnownAnswers(t *testing.T) {
 }
 
 func TestServeHTTPSignature(t *testing.T) {
-	good := signWith(t, merchantKey(), validBody)
+	good := signWith(t, testkeys.Merchant(), validBody)
 	require.Len(t, good, 344)
 	for _, tt := range []struct {
 		name  string
@@ -97,8 +99,8 @@ func TestServeHTTPSignature(t *testing.T) {
 		{"URL alphabet", validBody, []string{strings.NewReplacer("+", "-", "/", "_").Replace(good[:340]) + "-_=="}, false},
 		{"cut", validBody, []string{good[:340]}, false},
 		{"hexadecimal", validBody, []string{strings.Repeat("ab", 256)}, false},
-		{"other key", validBody, []string{signWith(t, otherKey(), validBody)}, false},
-		{"of other bytes", validBody, []string{signWith(t, merchantKey(), validBody+" ")}, false},
+		{"other key", validBody, []string{signWith(t, testkeys.Stranger(), validBody)}, false},
+		{"of other bytes", validBody, []string{signWith(t, testkeys.Merchant(), validBody+" ")}, false},
 		{"tampered amount", strings.Replace(validBody, "10000", "10001", 1), []string{good}, false},
 		{"trailing blank", validBody + " ", []string{good}, false},
 	} {
@@ -120,7 +122,7 @@ func TestServeHTTPSignature(t *testing.T) {
 // No single byte may change between signing and sending.
 func TestServeHTTPEveryByteIsSigned(t *testing.T) {
 	g := newGateway(t)
-	good := signWith(t, merchantKey(), validBody)
+	good := signWith(t, testkeys.Merchant(), validBody)
 	for i := range len(validBody) {
 		body := []byte(validBody)
 		body[i] ^= 1

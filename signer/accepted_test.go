@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // wrap breaks a text into lines of the given width.
@@ -63,40 +65,42 @@ func requirePublic(t *testing.T, want *rsa.PublicKey, text string) {
 }
 
 func TestPrivateKeyForms(t *testing.T) {
-	key := testKey()
+	key := testkeys.Merchant()
 	for name, text := range map[string]string{
-		"PEM PKCS#8":                       pemOf("PRIVATE KEY", pkcs8DER(key)),
-		"PEM PKCS#1":                       pemOf("RSA PRIVATE KEY", pkcs1DER(key)),
-		"PKCS#8 labelled RSA (PHP SDK)":    pemOf("RSA PRIVATE KEY", pkcs8DER(key)),
-		"PKCS#1 without RSA in its label":  pemOf("PRIVATE KEY", pkcs1DER(key)),
-		"one line PKCS#8 (dashboard)":      oneLine(pkcs8DER(key)),
-		"one line PKCS#1 (Go SDK)":         oneLine(pkcs1DER(key)),
-		"wrapped PKCS#8":                   wrap(oneLine(pkcs8DER(key)), 76, "\n"),
-		"wrapped with spaces":              wrap(oneLine(pkcs1DER(key)), 64, " "),
-		"PEM all in one line of base64":    "-----BEGIN PRIVATE KEY-----\n" + oneLine(pkcs8DER(key)) + "\n-----END PRIVATE KEY-----\n",
-		"PEM wrapped at 1000":              "-----BEGIN PRIVATE KEY-----\n" + wrap(oneLine(pkcs8DER(key)), 1000, "\n") + "-----END PRIVATE KEY-----\n",
-		"PEM with blank lines":             strings.ReplaceAll(pemOf("PRIVATE KEY", pkcs8DER(key)), "\n", "\n\n"),
-		"explanatory text before":          "Bag Attributes\n    friendlyName: payermax\nKey Attributes: <No Attributes>\n" + pemOf("PRIVATE KEY", pkcs8DER(key)),
-		"old Mac line ends":                strings.ReplaceAll(pemOf("PRIVATE KEY", pkcs8DER(key)), "\n", "\r"),
-		"header that says nothing of use":  strings.Replace(pemOf("RSA PRIVATE KEY", pkcs1DER(key)), "-----\n", "-----\nComment: payermax\n\n", 1),
-		"one line PKCS#8, spaces at edges": "  " + oneLine(pkcs8DER(key)) + "  ",
+		"PEM PKCS#8":                       testkeys.PrivatePEM(key),
+		"PEM PKCS#1":                       testkeys.PEM("RSA PRIVATE KEY", testkeys.PKCS1(key)),
+		"PKCS#8 labelled RSA (PHP SDK)":    testkeys.PEM("RSA PRIVATE KEY", testkeys.PKCS8(key)),
+		"PKCS#1 without RSA in its label":  testkeys.PEM("PRIVATE KEY", testkeys.PKCS1(key)),
+		"one line PKCS#8 (dashboard)":      testkeys.OneLine(testkeys.PKCS8(key)),
+		"one line PKCS#1 (Go SDK)":         testkeys.OneLine(testkeys.PKCS1(key)),
+		"wrapped PKCS#8":                   wrap(testkeys.OneLine(testkeys.PKCS8(key)), 76, "\n"),
+		"wrapped with spaces":              wrap(testkeys.OneLine(testkeys.PKCS1(key)), 64, " "),
+		"PEM all in one line of base64":    "-----BEGIN PRIVATE KEY-----\n" + testkeys.OneLine(testkeys.PKCS8(key)) + "\n-----END PRIVATE KEY-----\n",
+		"PEM wrapped at 1000":              "-----BEGIN PRIVATE KEY-----\n" + wrap(testkeys.OneLine(testkeys.PKCS8(key)), 1000, "\n") + "-----END PRIVATE KEY-----\n",
+		"PEM with blank lines":             strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", "\n\n"),
+		"explanatory text before":          "Bag Attributes\n    friendlyName: payermax\nKey Attributes: <No Attributes>\n" + testkeys.PrivatePEM(key),
+		"old Mac line ends":                strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", "\r"),
+		"header that says nothing of use":  strings.Replace(testkeys.PEM("RSA PRIVATE KEY", testkeys.PKCS1(key)), "-----\n", "-----\nComment: payermax\n\n", 1),
+		"one line PKCS#8, spaces at edges": "  " + testkeys.OneLine(testkeys.PKCS8(key)) + "  ",
 	} {
 		t.Run(name, func(t *testing.T) { requirePrivate(t, key, text) })
 	}
-	t.Run("3072 bits", func(t *testing.T) { requirePrivate(t, largeKey(), oneLine(pkcs8DER(largeKey()))) })
+	t.Run("3072 bits", func(t *testing.T) {
+		requirePrivate(t, testkeys.Large(), testkeys.OneLine(testkeys.PKCS8(testkeys.Large())))
+	})
 }
 
 func TestPublicKeyForms(t *testing.T) {
-	key := &testKey().PublicKey
+	key := &testkeys.Merchant().PublicKey
 	pkcs1 := x509.MarshalPKCS1PublicKey(key)
 	for name, text := range map[string]string{
-		"PEM SPKI":                pemOf("PUBLIC KEY", spkiDER(key)),
-		"PEM PKCS#1":              pemOf("RSA PUBLIC KEY", pkcs1),
-		"one line (dashboard)":    oneLine(spkiDER(key)),
-		"one line PKCS#1":         oneLine(pkcs1),
-		"wrapped":                 wrap(oneLine(spkiDER(key)), 64, "\n"),
-		"SPKI labelled RSA":       pemOf("RSA PUBLIC KEY", spkiDER(key)),
-		"explanatory text before": "PayerMax, UAT\n" + pemOf("PUBLIC KEY", spkiDER(key)),
+		"PEM SPKI":                testkeys.PublicPEM(key),
+		"PEM PKCS#1":              testkeys.PEM("RSA PUBLIC KEY", pkcs1),
+		"one line (dashboard)":    testkeys.OneLine(testkeys.SPKI(key)),
+		"one line PKCS#1":         testkeys.OneLine(pkcs1),
+		"wrapped":                 wrap(testkeys.OneLine(testkeys.SPKI(key)), 64, "\n"),
+		"SPKI labelled RSA":       testkeys.PEM("RSA PUBLIC KEY", testkeys.SPKI(key)),
+		"explanatory text before": "PayerMax, UAT\n" + testkeys.PublicPEM(key),
 	} {
 		t.Run(name, func(t *testing.T) { requirePublic(t, key, text) })
 	}
@@ -119,7 +123,7 @@ func TestFormsWrittenByOpenSSL(t *testing.T) {
 	}
 	t.Run("DER in base64", func(t *testing.T) {
 		for _, args := range []string{"pkcs8 -topk8 -nocrypt -outform DER -in key", "rsa -traditional -outform DER -in key"} {
-			requirePrivate(t, key, oneLine([]byte(openssl(t, files, strings.Fields(args)...))))
+			requirePrivate(t, key, testkeys.OneLine([]byte(openssl(t, files, strings.Fields(args)...))))
 		}
 	})
 	t.Run("genpkey", func(t *testing.T) {
@@ -138,13 +142,13 @@ func TestFormsWrittenByOpenSSL(t *testing.T) {
 
 // Every command in an error has to do what the error promises.
 func TestConversionsThatErrorsRecommend(t *testing.T) {
-	key := testKey()
-	private := pemOf("PRIVATE KEY", pkcs8DER(key))
+	key := testkeys.Merchant()
+	private := testkeys.PrivatePEM(key)
 	files := map[string]string{
 		"private.pem": private,
-		"pkcs8.der":   string(pkcs8DER(key)),
-		"pkcs1.der":   string(pkcs1DER(key)),
-		"public.der":  string(spkiDER(&key.PublicKey)),
+		"pkcs8.der":   string(testkeys.PKCS8(key)),
+		"pkcs1.der":   string(testkeys.PKCS1(key)),
+		"public.der":  string(testkeys.SPKI(&key.PublicKey)),
 	}
 	fields := strings.Fields
 	files["encrypted.pem"] = openssl(t, files, fields("pkcs8 -topk8 -passout pass:payermax -in private.pem")...)
@@ -176,11 +180,11 @@ func TestConversionsThatErrorsRecommend(t *testing.T) {
 		requirePrivate(t, key, run(t, "bash", escaped, "-c", `printf '%b\n' "$(cat FILE)"`))
 	})
 	t.Run("URL-safe", func(t *testing.T) {
-		urlSafe := map[string]string{"FILE": strings.NewReplacer("+", "-", "/", "_").Replace(oneLine(pkcs8DER(key)))}
+		urlSafe := map[string]string{"FILE": strings.NewReplacer("+", "-", "/", "_").Replace(testkeys.OneLine(testkeys.PKCS8(key)))}
 		requirePrivate(t, key, run(t, "bash", urlSafe, "-c", `tr '_-' '/+' < FILE`))
 	})
 	t.Run("base64 twice", func(t *testing.T) {
-		twice := map[string]string{"FILE": oneLine([]byte(private))}
+		twice := map[string]string{"FILE": testkeys.OneLine([]byte(private))}
 		requirePrivate(t, key, run(t, "bash", twice, "-c", `base64 -d FILE`))
 	})
 	t.Run("UTF-16", func(t *testing.T) {
@@ -208,13 +212,13 @@ func TestConversionsThatErrorsRecommend(t *testing.T) {
 func TestFingerprint(t *testing.T) {
 	docs := docsKey(t)
 	assert.Equal(t, "sha256:8ed1d92031f9a674fffd6cd8c505c3cdb56886b8a1d4d1fc414eacb5dd9f0a10", Fingerprint(docs))
-	assert.NotEqual(t, Fingerprint(docs), Fingerprint(&testKey().PublicKey))
+	assert.NotEqual(t, Fingerprint(docs), Fingerprint(&testkeys.Merchant().PublicKey))
 	assert.Empty(t, Fingerprint(nil))
 	assert.Empty(t, Fingerprint(new(rsa.PublicKey)))
 
 	// The two commands of the doc comment.
-	key := testKey()
-	files := map[string]string{"private.pem": pemOf("PRIVATE KEY", pkcs8DER(key)), "public.pem": pemOf("PUBLIC KEY", spkiDER(&key.PublicKey))}
+	key := testkeys.Merchant()
+	files := map[string]string{"private.pem": testkeys.PrivatePEM(key), "public.pem": testkeys.PublicPEM(&key.PublicKey)}
 	for _, args := range []string{"pkey -pubin -in public.pem -outform DER", "pkey -in private.pem -pubout -outform DER"} {
 		der := openssl(t, files, strings.Fields(args)...)
 		digest := openssl(t, map[string]string{"der": der}, "dgst", "-sha256", "-r", "der")

@@ -13,22 +13,24 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 func TestAnyKeyAccepted(t *testing.T) {
-	key := testKey()
+	key := testkeys.Merchant()
 	for name, text := range map[string]string{
-		"PKCS#8":           pemOf("PRIVATE KEY", pkcs8DER(key)),
-		"PKCS#1":           pemOf("RSA PRIVATE KEY", pkcs1DER(key)),
-		"mislabelled":      pemOf("RSA PRIVATE KEY", pkcs8DER(key)),
-		"one line PKCS#8":  oneLine(pkcs8DER(key)) + "\n",
-		"one line PKCS#1":  oneLine(pkcs1DER(key)),
-		"binary PKCS#8":    string(pkcs8DER(key)),
-		"binary PKCS#1":    string(pkcs1DER(key)),
-		"public":           pemOf("PUBLIC KEY", spkiDER(&key.PublicKey)),
-		"public PKCS#1":    pemOf("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&key.PublicKey)),
-		"one line public":  oneLine(spkiDER(&key.PublicKey)),
-		"binary public":    string(spkiDER(&key.PublicKey)),
+		"PKCS#8":           testkeys.PrivatePEM(key),
+		"PKCS#1":           testkeys.PEM("RSA PRIVATE KEY", testkeys.PKCS1(key)),
+		"mislabelled":      testkeys.PEM("RSA PRIVATE KEY", testkeys.PKCS8(key)),
+		"one line PKCS#8":  testkeys.OneLine(testkeys.PKCS8(key)) + "\n",
+		"one line PKCS#1":  testkeys.OneLine(testkeys.PKCS1(key)),
+		"binary PKCS#8":    string(testkeys.PKCS8(key)),
+		"binary PKCS#1":    string(testkeys.PKCS1(key)),
+		"public":           testkeys.PublicPEM(&key.PublicKey),
+		"public PKCS#1":    testkeys.PEM("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&key.PublicKey)),
+		"one line public":  testkeys.OneLine(testkeys.SPKI(&key.PublicKey)),
+		"binary public":    string(testkeys.SPKI(&key.PublicKey)),
 		"binary p. PKCS#1": string(x509.MarshalPKCS1PublicKey(&key.PublicKey)),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -55,14 +57,14 @@ func TestAnyKeyRefused(t *testing.T) {
 	for name, test := range map[string]refused{
 		"empty":             {"", []string{"it is empty"}},
 		"no key":            {"{}", []string{"it is not a key"}},
-		"EC":                {pemOf("PRIVATE KEY", pkcs8DER(ec)), []string{"an EC key", "needs RSA"}},
-		"EC, binary":        {string(pkcs8DER(ec)), []string{"an EC key", "needs RSA"}},
-		"EC public":         {pemOf("PUBLIC KEY", spkiDER(&ec.PublicKey)), []string{"an EC key", "PayerMax's is an RSA key"}},
-		"1024 bits":         {oneLine(pkcs8DER(smallKey())), []string{"1024 bits", "openssl genpkey"}},
-		"1024 bits, public": {oneLine(spkiDER(&smallKey().PublicKey)), []string{"1024 bits", "dashboard"}},
-		"certificate":       {pemOf("CERTIFICATE", certificateDER(t)), []string{"openssl x509"}},
-		"cut":               {string(pkcs8DER(testKey())[:600]), []string{"cut short or damaged"}},
-		"cut public":        {pemOf("PUBLIC KEY", spkiDER(&testKey().PublicKey))[:300], []string{"no END line"}},
+		"EC":                {testkeys.PrivatePEM(ec), []string{"an EC key", "needs RSA"}},
+		"EC, binary":        {string(testkeys.PKCS8(ec)), []string{"an EC key", "needs RSA"}},
+		"EC public":         {testkeys.PublicPEM(&ec.PublicKey), []string{"an EC key", "PayerMax's is an RSA key"}},
+		"1024 bits":         {testkeys.OneLine(testkeys.PKCS8(testkeys.Small())), []string{"1024 bits", "openssl genpkey"}},
+		"1024 bits, public": {testkeys.OneLine(testkeys.SPKI(&testkeys.Small().PublicKey)), []string{"1024 bits", "dashboard"}},
+		"certificate":       {testkeys.PEM("CERTIFICATE", certificateDER(t)), []string{"openssl x509"}},
+		"cut":               {string(testkeys.PKCS8(testkeys.Merchant())[:600]), []string{"cut short or damaged"}},
+		"cut public":        {testkeys.PublicPEM(&testkeys.Merchant().PublicKey)[:300], []string{"no END line"}},
 		"larger than 64 K":  {"\x30\x82" + strings.Repeat("x", maxKeyText), []string{"larger than 64 KiB"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,7 +89,7 @@ func TestAnyKeyFileErrors(t *testing.T) {
 	_, _, err = ReadKeyFile("")
 	assert.EqualError(t, err, "key: the name of its file is empty")
 
-	value := oneLine(pkcs8DER(testKey()))
+	value := testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant()))
 	_, _, err = ReadKeyFile(value)
 	require.ErrorIs(t, err, errKeyAsPath)
 	requireSilent(t, err.Error(), value)

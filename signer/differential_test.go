@@ -3,7 +3,6 @@ package signer
 import (
 	"bytes"
 	"crypto/rand"
-	"crypto/rsa"
 	"encoding/json"
 	mathrand "math/rand/v2"
 	"os"
@@ -13,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // Thousands of signatures over random bodies with random keys are what another
@@ -32,8 +33,7 @@ func TestSignLikePython(t *testing.T) {
 	var cases bytes.Buffer
 	encoder := json.NewEncoder(&cases)
 	for range keys {
-		key, err := rsa.GenerateKey(rand.Reader, 2048)
-		require.NoError(t, err)
+		key := testkeys.New(2048)
 		for i := range bodies {
 			body := make([]byte, random.IntN(2000))
 			_, err := rand.Read(body)

@@ -9,22 +9,24 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // seeds are key texts of every accepted form, and the start of many that are not.
 func seeds(f *testing.F) {
-	key := testKey()
+	key := testkeys.Merchant()
 	texts := []string{
-		pemOf("PRIVATE KEY", pkcs8DER(key)),
-		pemOf("RSA PRIVATE KEY", pkcs1DER(key)),
-		oneLine(pkcs8DER(key)),
-		oneLine(pkcs1DER(key)),
-		pemOf("PUBLIC KEY", spkiDER(&key.PublicKey)),
-		pemOf("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&key.PublicKey)),
-		oneLine(spkiDER(&key.PublicKey)),
-		string(pkcs8DER(key)),
-		utf16LE(oneLine(spkiDER(&key.PublicKey))),
-		oneLine(pkcs1DER(smallKey())),
+		testkeys.PrivatePEM(key),
+		testkeys.PEM("RSA PRIVATE KEY", testkeys.PKCS1(key)),
+		testkeys.OneLine(testkeys.PKCS8(key)),
+		testkeys.OneLine(testkeys.PKCS1(key)),
+		testkeys.PublicPEM(&key.PublicKey),
+		testkeys.PEM("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&key.PublicKey)),
+		testkeys.OneLine(testkeys.SPKI(&key.PublicKey)),
+		string(testkeys.PKCS8(key)),
+		utf16LE(testkeys.OneLine(testkeys.SPKI(&key.PublicKey))),
+		testkeys.OneLine(testkeys.PKCS1(testkeys.Small())),
 		"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----\n",
 		"-----END PRIVATE KEY-----\n-----BEGIN PRIVATE KEY-----\n",
 		"-----BEGIN -----\n-----END -----",
@@ -35,7 +37,7 @@ func seeds(f *testing.F) {
 		f.Add([]byte(text))
 		f.Add([]byte(text[:len(text)/2]))
 	}
-	for _, test := range accidents("PUBLIC KEY", spkiDER(&key.PublicKey)) {
+	for _, test := range accidents("PUBLIC KEY", testkeys.SPKI(&key.PublicKey)) {
 		if len(test.text) < 4096 {
 			f.Add([]byte(test.text))
 		}
@@ -72,7 +74,7 @@ func FuzzParsePrivateKey(f *testing.F) {
 		checkFuzzed(t, text, key != nil, err)
 		if key != nil {
 			require.GreaterOrEqual(t, key.N.BitLen(), minBits)
-			again, err := ParsePrivateKey([]byte(oneLine(pkcs8DER(key))))
+			again, err := ParsePrivateKey([]byte(testkeys.OneLine(testkeys.PKCS8(key))))
 			require.NoError(t, err)
 			require.True(t, key.Equal(again))
 		}
@@ -88,8 +90,8 @@ func FuzzParsePublicKey(f *testing.F) {
 		checkFuzzed(t, text, key != nil, err)
 		if key != nil {
 			require.GreaterOrEqual(t, key.N.BitLen(), minBits)
-			require.ErrorIs(t, Verify(key, nil, oneLine(make([]byte, key.Size()))), ErrSignatureMismatch)
-			again, err := ParsePublicKey([]byte(pemOf("PUBLIC KEY", spkiDER(key))))
+			require.ErrorIs(t, Verify(key, nil, testkeys.OneLine(make([]byte, key.Size()))), ErrSignatureMismatch)
+			again, err := ParsePublicKey([]byte(testkeys.PublicPEM(key)))
 			require.NoError(t, err)
 			require.True(t, key.Equal(again))
 			require.Equal(t, Fingerprint(key), Fingerprint(&rsa.PublicKey{N: key.N, E: key.E}))

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // asNobody runs f without the right to read what nobody may read, even if the tests
@@ -32,7 +34,7 @@ func asNobody(f func()) {
 }
 
 func TestForbiddenFiles(t *testing.T) {
-	file := writeFile(t, oneLine(pkcs8DER(testKey())))
+	file := writeFile(t, testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant())))
 	require.NoError(t, os.Chmod(file, 0))
 
 	closed := t.TempDir()

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // readers are the two functions under test, with the words that begin their errors.
@@ -64,7 +66,7 @@ func TestUnreadableFiles(t *testing.T) {
 }
 
 func TestFilesWithTheWrongKeyNameTheFileOnce(t *testing.T) {
-	private, public := pemOf("PRIVATE KEY", pkcs8DER(testKey())), pemOf("PUBLIC KEY", spkiDER(&testKey().PublicKey))
+	private, public := testkeys.PrivatePEM(testkeys.Merchant()), testkeys.PublicPEM(&testkeys.Merchant().PublicKey)
 	for role, text := range map[string]string{"private key": public, "public key": private} {
 		path := writeFile(t, text)
 		err := readers[role](path)
@@ -78,24 +80,24 @@ func TestFilesWithTheWrongKeyNameTheFileOnce(t *testing.T) {
 // Somebody writes the key itself where the configuration wants its file name, or the
 // environment variable turns out to hold it.
 func TestKeyInsteadOfItsFileName(t *testing.T) {
-	key := testKey()
-	private, public := pkcs8DER(key), spkiDER(&key.PublicKey)
-	block := pemOf("PRIVATE KEY", private)
+	key := testkeys.Merchant()
+	private, public := testkeys.PKCS8(key), testkeys.SPKI(&key.PublicKey)
+	block := testkeys.PEM("PRIVATE KEY", private)
 	for name, value := range map[string]string{
 		"PEM":                      block,
 		"PEM on one line":          strings.ReplaceAll(block, "\n", " "),
 		"PEM with \\n":             strings.ReplaceAll(block, "\n", `\n`),
 		"end of PEM":               strings.ReplaceAll(block[len(block)-60:], "\n", ""),
-		"one line PKCS#8":          oneLine(private),
-		"one line PKCS#1":          oneLine(pkcs1DER(key)),
-		"one line SPKI":            oneLine(public),
-		"1024-bit public":          oneLine(spkiDER(&smallKey().PublicKey)),
-		"without its beginning":    oneLine(private)[40:340],
-		"cut":                      oneLine(private)[:70],
+		"one line PKCS#8":          testkeys.OneLine(private),
+		"one line PKCS#1":          testkeys.OneLine(testkeys.PKCS1(key)),
+		"one line SPKI":            testkeys.OneLine(public),
+		"1024-bit public":          testkeys.OneLine(testkeys.SPKI(&testkeys.Small().PublicKey)),
+		"without its beginning":    testkeys.OneLine(private)[40:340],
+		"cut":                      testkeys.OneLine(private)[:70],
 		"first line of PEM":        strings.Split(block, "\n")[1] + "\n",
-		"wrapped with spaces":      wrap(oneLine(private), 64, " "),
-		"URL-safe":                 strings.NewReplacer("+", "-", "/", "_").Replace(oneLine(private)),
-		"raw, without its padding": strings.TrimRight(oneLine(pkcs1DER(key)), "="),
+		"wrapped with spaces":      wrap(testkeys.OneLine(private), 64, " "),
+		"URL-safe":                 strings.NewReplacer("+", "-", "/", "_").Replace(testkeys.OneLine(private)),
+		"raw, without its padding": strings.TrimRight(testkeys.OneLine(testkeys.PKCS1(key)), "="),
 	} {
 		t.Run(name, func(t *testing.T) {
 			for role, read := range readers {
@@ -108,10 +110,10 @@ func TestKeyInsteadOfItsFileName(t *testing.T) {
 	}
 	t.Run("in quotes", func(t *testing.T) { // not recognised, and not repeated either
 		for _, read := range readers {
-			value := `"` + oneLine(private) + `"`
+			value := `"` + testkeys.OneLine(private) + `"`
 			err := read(value)
 			require.ErrorContains(t, err, "is not repeated here")
-			requireSilent(t, err.Error(), oneLine(private))
+			requireSilent(t, err.Error(), testkeys.OneLine(private))
 		}
 	})
 	for _, path := range []string{

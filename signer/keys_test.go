@@ -2,66 +2,20 @@ package signer
 
 import (
 	"bytes"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// The keys of the tests are made when they are needed: no private key, however
-// worthless, belongs into a repository.
-var (
-	testKey  = sync.OnceValue(func() *rsa.PrivateKey { return generate(2048) })
-	otherKey = sync.OnceValue(func() *rsa.PrivateKey { return generate(2048) })
-	largeKey = sync.OnceValue(func() *rsa.PrivateKey { return generate(3072) })
-	smallKey = sync.OnceValue(func() *rsa.PrivateKey { return generate(1024) })
-)
-
-func generate(bits int) *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, bits)
-	if err != nil {
-		panic(err)
-	}
-	return key
-}
-
-func pkcs1DER(key *rsa.PrivateKey) []byte { return x509.MarshalPKCS1PrivateKey(key) }
-
-func pkcs8DER(key any) []byte {
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		panic(err)
-	}
-	return der
-}
-
-func spkiDER(key any) []byte {
-	der, err := x509.MarshalPKIXPublicKey(key)
-	if err != nil {
-		panic(err)
-	}
-	return der
-}
-
-func pemOf(label string, der []byte) string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der}))
-}
-
 // utf16LE is ASCII text as Windows programs save "Unicode".
 func utf16LE(text string) string {
 	return "\xff\xfe" + strings.Join(strings.Split(text, ""), "\x00") + "\x00"
 }
-
-func oneLine(der []byte) string { return base64.StdEncoding.EncodeToString(der) }
 
 // openssl runs OpenSSL in a new folder that holds the given files, and returns what it
 // printed. With an argument %OUT% it returns what it wrote to that file instead.

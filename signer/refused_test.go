@@ -19,6 +19,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // refused is a key text that must not be accepted, and words that the error must have.
@@ -90,7 +92,7 @@ func numbersOf(key *rsa.PrivateKey) numbers {
 
 // edited is the PKCS#1 form of the test key after a change to its numbers.
 func edited(t testing.TB, change func(*numbers)) []byte {
-	n := numbersOf(testKey())
+	n := numbersOf(testkeys.Merchant())
 	change(&n)
 	return derOf(t, n)
 }
@@ -98,14 +100,14 @@ func edited(t testing.TB, change func(*numbers)) []byte {
 func certificateDER(t testing.TB) []byte {
 	t.Helper()
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &testKey().PublicKey, testKey())
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &testkeys.Merchant().PublicKey, testkeys.Merchant())
 	require.NoError(t, err)
 	return der
 }
 
 // accidents are the ways to spoil a key text that do not depend on what it holds.
 func accidents(label string, der []byte) map[string]refused {
-	block, line := pemOf(label, der), oneLine(der)
+	block, line := testkeys.PEM(label, der), testkeys.OneLine(der)
 	lines := strings.SplitAfter(block, "\n")
 	return map[string]refused{
 		"empty":                    {"", []string{"it is empty"}},
@@ -125,13 +127,13 @@ func accidents(label string, der []byte) map[string]refused {
 		"PEM with a comment after": {block + "made by somebody\n", []string{"text after the END line"}},
 		"PEM twice":                {block + block, []string{"2 PEM blocks", "which key"}},
 		"PEM three times":          {block + "\n" + block + "\n" + block, []string{"3 PEM blocks"}},
-		"PEM, trailing DER":        {pemOf(label, append(bytes.Clone(der), 0x05, 0x00)), []string{"after the end of the key"}},
-		"PEM, truncated DER":       {pemOf(label, der[:len(der)-30]), []string{"cut short or damaged"}},
+		"PEM, trailing DER":        {testkeys.PEM(label, append(bytes.Clone(der), 0x05, 0x00)), []string{"after the end of the key"}},
+		"PEM, truncated DER":       {testkeys.PEM(label, der[:len(der)-30]), []string{"cut short or damaged"}},
 		"PEM with an unknown label": {
-			pemOf("PAYERMAX THING", der), []string{"label in the BEGIN line"},
+			testkeys.PEM("PAYERMAX THING", der), []string{"label in the BEGIN line"},
 		},
 		"two lines of base64":       {line + "\n" + line, []string{"after the end of the key"}},
-		"base64, trailing DER":      {oneLine(append(bytes.Clone(der), der...)), []string{"after the end of the key"}},
+		"base64, trailing DER":      {testkeys.OneLine(append(bytes.Clone(der), der...)), []string{"after the end of the key"}},
 		"base64 cut":                {line[:len(line)/2/4*4+2], []string{"base64 is cut short"}},
 		"base64 cut, even":          {line[:len(line)/2/4*4], []string{"cut short or damaged"}},
 		"base64 in quotes":          {`"` + line + `"`, []string{"not a key", "without quotes"}},
@@ -139,8 +141,8 @@ func accidents(label string, der []byte) map[string]refused {
 		"base64, last letter off":   {line[:300] + "%" + line[301:], []string{"not a key"}},
 		"URL-safe base64":           {base64.URLEncoding.EncodeToString(der), []string{"URL-safe", "tr '_-' '/+'"}},
 		"URL-safe base64, raw":      {base64.RawURLEncoding.EncodeToString(der), []string{"URL-safe", "= signs"}},
-		"base64 of PEM":             {oneLine([]byte(block)), []string{"Kubernetes", "base64 -d FILE"}},
-		"base64 of base64":          {oneLine([]byte(line)), []string{"Kubernetes", "base64 -d FILE"}},
+		"base64 of PEM":             {testkeys.OneLine([]byte(block)), []string{"Kubernetes", "base64 -d FILE"}},
+		"base64 of base64":          {testkeys.OneLine([]byte(line)), []string{"Kubernetes", "base64 -d FILE"}},
 		"hexadecimal":               {new(big.Int).SetBytes(der).Text(16), []string{"not a key"}},
 		"UTF-16, byte order mark":   {utf16LE(block), []string{"UTF-16", "iconv"}},
 		"UTF-16, none":              {utf16LE(line)[2:], []string{"UTF-16", "iconv"}},
@@ -149,15 +151,15 @@ func accidents(label string, der []byte) map[string]refused {
 		"more than 64 KiB":          {strings.Repeat("# a comment\n", 6000) + block, []string{"larger than 64 KiB"}},
 		"Java keystore":             {"\xfe\xed\xfe\xed\x00\x00\x00\x02" + string(der), []string{"Java keystore", "keytool"}},
 		"a sentence":                {"My key is in the safe.", []string{"not a key"}},
-		"base64 of a sentence":      {oneLine([]byte("2 keys are in the safe")), []string{"not a key"}},
-		"base64 of other DER":       {oneLine(append([]byte{0x30, 0x20}, make([]byte, 0x20)...)), []string{"not a key"}},
+		"base64 of a sentence":      {testkeys.OneLine([]byte("2 keys are in the safe")), []string{"not a key"}},
+		"base64 of other DER":       {testkeys.OneLine(append([]byte{0x30, 0x20}, make([]byte, 0x20)...)), []string{"not a key"}},
 		"binary":                    {"\x30\x80" + string(der), []string{"binary DER", "-inform DER"}},
 		"binary DER":                {string(der), []string{"binary DER", "-inform DER"}},
 	}
 }
 
 func TestPrivateKeysRefused(t *testing.T) {
-	key := testKey()
+	key := testkeys.Merchant()
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	ecDER, err := x509.MarshalECPrivateKey(ec)
@@ -169,7 +171,7 @@ func TestPrivateKeysRefused(t *testing.T) {
 	encrypted := derOf(t, struct {
 		Algorithm algorithmID
 		Data      []byte
-	}{algorithmID{asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 13}}, pkcs8DER(key)})
+	}{algorithmID{asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 13}}, testkeys.PKCS8(key)})
 	dsa := derOf(t, []*big.Int{big.NewInt(0), key.N, key.D, key.Primes[0], key.Primes[1], key.Precomputed.Dp})
 	keystore := derOf(t, struct {
 		Version     int
@@ -177,61 +179,61 @@ func TestPrivateKeysRefused(t *testing.T) {
 		MacOverData algorithmID
 	}{3, algorithmID{asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}}, algorithmID{oidRSA}})
 	huge := new(big.Int).Lsh(key.N, 8192)
-	valid := pemOf("PRIVATE KEY", pkcs8DER(key))
+	valid := testkeys.PrivatePEM(key)
 
 	tests := map[string]refused{
-		"encrypted":                    {pemOf("ENCRYPTED PRIVATE KEY", encrypted), []string{"passphrase", "openssl pkcs8 -topk8 -nocrypt -in FILE -out private.pem"}},
-		"encrypted, base64":            {oneLine(encrypted), []string{"passphrase"}},
-		"encrypted, legacy":            {"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n" + oneLine(pkcs1DER(key)) + "\n-----END RSA PRIVATE KEY-----\n", []string{"passphrase"}},
-		"EC":                           {pemOf("EC PRIVATE KEY", ecDER), []string{"an EC key", "needs RSA", "openssl genpkey"}},
-		"EC with parameters":           {pemOf("EC PARAMETERS", []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}) + pemOf("EC PRIVATE KEY", ecDER), []string{"an EC key"}},
-		"EC in PKCS#8":                 {pemOf("PRIVATE KEY", pkcs8DER(ec)), []string{"an EC key"}},
-		"EC, one line":                 {oneLine(ecDER), []string{"an EC key"}},
-		"EC labelled RSA":              {pemOf("RSA PRIVATE KEY", ecDER), []string{"an EC key"}},
-		"Ed25519":                      {pemOf("PRIVATE KEY", pkcs8DER(ed)), []string{"Ed25519", "needs RSA"}},
-		"X25519":                       {pemOf("PRIVATE KEY", pkcs8DER(x25519)), []string{"another algorithm", "needs RSA"}},
-		"DSA":                          {pemOf("DSA PRIVATE KEY", dsa), []string{"a DSA key", "needs RSA"}},
-		"DSA, one line":                {oneLine(dsa), []string{"a DSA key"}},
-		"DSA in PKCS#8":                {pemOf("PRIVATE KEY", pkcs8Of(t, oidDSA, dsa)), []string{"a DSA key"}},
-		"RSA for PSS":                  {pemOf("PRIVATE KEY", pkcs8Of(t, oidPSS, pkcs1DER(key))), []string{"restricted to PSS"}},
-		"1024 bits":                    {pemOf("PRIVATE KEY", pkcs8DER(smallKey())), []string{"1024 bits", "at least 2048", "openssl genpkey"}},
-		"1024 bits, one line":          {oneLine(pkcs1DER(smallKey())), []string{"1024 bits"}},
-		"2047 bits":                    {oneLine(edited(t, func(n *numbers) { n.N = new(big.Int).Rsh(n.N, 1) })), []string{"2047 bits"}},
-		"10240 bits":                   {oneLine(edited(t, func(n *numbers) { n.N = huge })), []string{"10240 bits", "8192"}},
-		"public":                       {pemOf("PUBLIC KEY", spkiDER(&key.PublicKey)), []string{"a public key, but the private key"}},
-		"public PKCS#1":                {pemOf("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&key.PublicKey)), []string{"a public key, but the private key"}},
-		"public, one line":             {oneLine(spkiDER(&key.PublicKey)), []string{"a public key, but the private key"}},
-		"public, labelled private":     {pemOf("PRIVATE KEY", spkiDER(&key.PublicKey)), []string{"a public key, but the private key"}},
-		"public, binary":               {string(spkiDER(&key.PublicKey)), []string{"a public key, but the private key"}},
-		"private, labelled public":     {pemOf("PUBLIC KEY", pkcs8DER(key)), []string{"label in the BEGIN line"}},
+		"encrypted":                    {testkeys.PEM("ENCRYPTED PRIVATE KEY", encrypted), []string{"passphrase", "openssl pkcs8 -topk8 -nocrypt -in FILE -out private.pem"}},
+		"encrypted, base64":            {testkeys.OneLine(encrypted), []string{"passphrase"}},
+		"encrypted, legacy":            {"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n" + testkeys.OneLine(testkeys.PKCS1(key)) + "\n-----END RSA PRIVATE KEY-----\n", []string{"passphrase"}},
+		"EC":                           {testkeys.PEM("EC PRIVATE KEY", ecDER), []string{"an EC key", "needs RSA", "openssl genpkey"}},
+		"EC with parameters":           {testkeys.PEM("EC PARAMETERS", []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}) + testkeys.PEM("EC PRIVATE KEY", ecDER), []string{"an EC key"}},
+		"EC in PKCS#8":                 {testkeys.PrivatePEM(ec), []string{"an EC key"}},
+		"EC, one line":                 {testkeys.OneLine(ecDER), []string{"an EC key"}},
+		"EC labelled RSA":              {testkeys.PEM("RSA PRIVATE KEY", ecDER), []string{"an EC key"}},
+		"Ed25519":                      {testkeys.PrivatePEM(ed), []string{"Ed25519", "needs RSA"}},
+		"X25519":                       {testkeys.PrivatePEM(x25519), []string{"another algorithm", "needs RSA"}},
+		"DSA":                          {testkeys.PEM("DSA PRIVATE KEY", dsa), []string{"a DSA key", "needs RSA"}},
+		"DSA, one line":                {testkeys.OneLine(dsa), []string{"a DSA key"}},
+		"DSA in PKCS#8":                {testkeys.PEM("PRIVATE KEY", pkcs8Of(t, oidDSA, dsa)), []string{"a DSA key"}},
+		"RSA for PSS":                  {testkeys.PEM("PRIVATE KEY", pkcs8Of(t, oidPSS, testkeys.PKCS1(key))), []string{"restricted to PSS"}},
+		"1024 bits":                    {testkeys.PrivatePEM(testkeys.Small()), []string{"1024 bits", "at least 2048", "openssl genpkey"}},
+		"1024 bits, one line":          {testkeys.OneLine(testkeys.PKCS1(testkeys.Small())), []string{"1024 bits"}},
+		"2047 bits":                    {testkeys.OneLine(edited(t, func(n *numbers) { n.N = new(big.Int).Rsh(n.N, 1) })), []string{"2047 bits"}},
+		"10240 bits":                   {testkeys.OneLine(edited(t, func(n *numbers) { n.N = huge })), []string{"10240 bits", "8192"}},
+		"public":                       {testkeys.PublicPEM(&key.PublicKey), []string{"a public key, but the private key"}},
+		"public PKCS#1":                {testkeys.PEM("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&key.PublicKey)), []string{"a public key, but the private key"}},
+		"public, one line":             {testkeys.OneLine(testkeys.SPKI(&key.PublicKey)), []string{"a public key, but the private key"}},
+		"public, labelled private":     {testkeys.PEM("PRIVATE KEY", testkeys.SPKI(&key.PublicKey)), []string{"a public key, but the private key"}},
+		"public, binary":               {string(testkeys.SPKI(&key.PublicKey)), []string{"a public key, but the private key"}},
+		"private, labelled public":     {testkeys.PEM("PUBLIC KEY", testkeys.PKCS8(key)), []string{"label in the BEGIN line"}},
 		"public of OpenSSH":            {"ssh-rsa AAAAB3NzaC1yc2E payermax\n", []string{"a public key, but the private key"}},
-		"certificate":                  {pemOf("CERTIFICATE", certificateDER(t)), []string{"a certificate", "the private key is expected"}},
-		"chain of certificates":        {pemOf("CERTIFICATE", certificateDER(t)) + pemOf("CERTIFICATE", certificateDER(t)), []string{"a certificate"}},
-		"certificate, one line":        {oneLine(certificateDER(t)), []string{"a certificate"}},
-		"key and its certificate":      {valid + pemOf("CERTIFICATE", certificateDER(t)), []string{"2 PEM blocks"}},
+		"certificate":                  {testkeys.PEM("CERTIFICATE", certificateDER(t)), []string{"a certificate", "the private key is expected"}},
+		"chain of certificates":        {testkeys.PEM("CERTIFICATE", certificateDER(t)) + testkeys.PEM("CERTIFICATE", certificateDER(t)), []string{"a certificate"}},
+		"certificate, one line":        {testkeys.OneLine(certificateDER(t)), []string{"a certificate"}},
+		"key and its certificate":      {valid + testkeys.PEM("CERTIFICATE", certificateDER(t)), []string{"2 PEM blocks"}},
 		"key and an unfinished second": {valid + valid[:500], []string{"no END line"}},
 		"unfinished and a whole key":   {valid[:500] + "\n" + valid, []string{"no END line"}},
-		"OpenSSH":                      {pemOf("OPENSSH PRIVATE KEY", append([]byte("openssh-key-v1\x00"), pkcs1DER(key)...)), []string{"OpenSSH", "ssh-keygen -p"}},
-		"PKCS#12, base64":              {oneLine(keystore), []string{"PKCS #12", "openssl pkcs12"}},
-		"D of another key":             {oneLine(edited(t, func(n *numbers) { n.D = otherKey().D })), []string{"do not fit together"}},
-		"N of another key":             {pemOf("PRIVATE KEY", pkcs8Of(t, oidRSA, edited(t, func(n *numbers) { n.N = otherKey().N }))), []string{"do not fit together"}},
-		"prime off by two":             {oneLine(edited(t, func(n *numbers) { n.P = new(big.Int).Add(n.P, big.NewInt(2)) })), []string{"do not fit together"}},
-		"CRT exponent off by one":      {oneLine(edited(t, func(n *numbers) { n.Dp = new(big.Int).Add(n.Dp, big.NewInt(1)) })), []string{"do not fit together"}},
-		"CRT coefficient off by one":   {oneLine(edited(t, func(n *numbers) { n.Qi = new(big.Int).Add(n.Qi, big.NewInt(1)) })), []string{"do not fit together"}},
-		"negative number":              {oneLine(edited(t, func(n *numbers) { n.D = new(big.Int).Neg(n.D) })), []string{"do not fit together"}},
-		"PKCS#8 with nothing inside":   {pemOf("PRIVATE KEY", pkcs8Of(t, oidRSA, nil)), []string{"cut short or damaged"}},
-		"PKCS#8 with a public key":     {pemOf("PRIVATE KEY", pkcs8Of(t, oidRSA, x509.MarshalPKCS1PublicKey(&key.PublicKey))), []string{"cut short or damaged"}},
-		"PKCS#8, trailing data inside": {pemOf("PRIVATE KEY", pkcs8Of(t, oidRSA, append(pkcs1DER(key), 5, 0))), []string{"after the end of the key"}},
-		"PKCS#8, wrong algorithm type": {pemOf("PRIVATE KEY", derOf(t, struct {
+		"OpenSSH":                      {testkeys.PEM("OPENSSH PRIVATE KEY", append([]byte("openssh-key-v1\x00"), testkeys.PKCS1(key)...)), []string{"OpenSSH", "ssh-keygen -p"}},
+		"PKCS#12, base64":              {testkeys.OneLine(keystore), []string{"PKCS #12", "openssl pkcs12"}},
+		"D of another key":             {testkeys.OneLine(edited(t, func(n *numbers) { n.D = testkeys.Stranger().D })), []string{"do not fit together"}},
+		"N of another key":             {testkeys.PEM("PRIVATE KEY", pkcs8Of(t, oidRSA, edited(t, func(n *numbers) { n.N = testkeys.Stranger().N }))), []string{"do not fit together"}},
+		"prime off by two":             {testkeys.OneLine(edited(t, func(n *numbers) { n.P = new(big.Int).Add(n.P, big.NewInt(2)) })), []string{"do not fit together"}},
+		"CRT exponent off by one":      {testkeys.OneLine(edited(t, func(n *numbers) { n.Dp = new(big.Int).Add(n.Dp, big.NewInt(1)) })), []string{"do not fit together"}},
+		"CRT coefficient off by one":   {testkeys.OneLine(edited(t, func(n *numbers) { n.Qi = new(big.Int).Add(n.Qi, big.NewInt(1)) })), []string{"do not fit together"}},
+		"negative number":              {testkeys.OneLine(edited(t, func(n *numbers) { n.D = new(big.Int).Neg(n.D) })), []string{"do not fit together"}},
+		"PKCS#8 with nothing inside":   {testkeys.PEM("PRIVATE KEY", pkcs8Of(t, oidRSA, nil)), []string{"cut short or damaged"}},
+		"PKCS#8 with a public key":     {testkeys.PEM("PRIVATE KEY", pkcs8Of(t, oidRSA, x509.MarshalPKCS1PublicKey(&key.PublicKey))), []string{"cut short or damaged"}},
+		"PKCS#8, trailing data inside": {testkeys.PEM("PRIVATE KEY", pkcs8Of(t, oidRSA, append(testkeys.PKCS1(key), 5, 0))), []string{"after the end of the key"}},
+		"PKCS#8, wrong algorithm type": {testkeys.PEM("PRIVATE KEY", derOf(t, struct {
 			Version   int
 			Algorithm struct{ A int }
 			Key       []byte
-		}{Key: pkcs1DER(key)})), []string{"cut short or damaged"}},
+		}{Key: testkeys.PKCS1(key)})), []string{"cut short or damaged"}},
 	}
-	for name, test := range accidents("PRIVATE KEY", pkcs8DER(key)) {
+	for name, test := range accidents("PRIVATE KEY", testkeys.PKCS8(key)) {
 		tests[name] = test
 	}
-	for name, test := range accidents("RSA PRIVATE KEY", pkcs1DER(key)) {
+	for name, test := range accidents("RSA PRIVATE KEY", testkeys.PKCS1(key)) {
 		tests[name+" (PKCS#1)"] = test
 	}
 	for name, test := range tests {
@@ -244,7 +246,7 @@ func TestPrivateKeysRefused(t *testing.T) {
 }
 
 func TestPublicKeysRefused(t *testing.T) {
-	key := &testKey().PublicKey
+	key := &testkeys.Merchant().PublicKey
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	ed, _, err := ed25519.GenerateKey(rand.Reader)
@@ -252,33 +254,33 @@ func TestPublicKeysRefused(t *testing.T) {
 	even := new(big.Int).Lsh(new(big.Int).Rsh(key.N, 1), 1)
 
 	tests := map[string]refused{
-		"private PKCS#8":           {pemOf("PRIVATE KEY", pkcs8DER(testKey())), []string{"a private key, but a public key", "secret"}},
-		"private PKCS#1":           {pemOf("RSA PRIVATE KEY", pkcs1DER(testKey())), []string{"a private key, but a public key"}},
-		"private, one line":        {oneLine(pkcs8DER(testKey())), []string{"a private key, but a public key"}},
-		"private, labelled public": {pemOf("PUBLIC KEY", pkcs8DER(testKey())), []string{"a private key, but a public key"}},
-		"private, binary":          {string(pkcs8DER(testKey())), []string{"a private key, but a public key"}},
-		"private of OpenSSH":       {pemOf("OPENSSH PRIVATE KEY", pkcs1DER(testKey())), []string{"a private key, but a public key"}},
-		"private EC":               {pemOf("PRIVATE KEY", pkcs8DER(ec)), []string{"a private key, but a public key"}},
-		"encrypted":                {pemOf("ENCRYPTED PRIVATE KEY", pkcs8DER(testKey())), []string{"a private key, but a public key"}},
-		"certificate":              {pemOf("CERTIFICATE", certificateDER(t)), []string{"a certificate", "openssl x509 -in FILE -pubkey -noout"}},
-		"certificate, one line":    {oneLine(certificateDER(t)), []string{"a certificate"}},
+		"private PKCS#8":           {testkeys.PrivatePEM(testkeys.Merchant()), []string{"a private key, but a public key", "secret"}},
+		"private PKCS#1":           {testkeys.PEM("RSA PRIVATE KEY", testkeys.PKCS1(testkeys.Merchant())), []string{"a private key, but a public key"}},
+		"private, one line":        {testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant())), []string{"a private key, but a public key"}},
+		"private, labelled public": {testkeys.PEM("PUBLIC KEY", testkeys.PKCS8(testkeys.Merchant())), []string{"a private key, but a public key"}},
+		"private, binary":          {string(testkeys.PKCS8(testkeys.Merchant())), []string{"a private key, but a public key"}},
+		"private of OpenSSH":       {testkeys.PEM("OPENSSH PRIVATE KEY", testkeys.PKCS1(testkeys.Merchant())), []string{"a private key, but a public key"}},
+		"private EC":               {testkeys.PrivatePEM(ec), []string{"a private key, but a public key"}},
+		"encrypted":                {testkeys.PEM("ENCRYPTED PRIVATE KEY", testkeys.PKCS8(testkeys.Merchant())), []string{"a private key, but a public key"}},
+		"certificate":              {testkeys.PEM("CERTIFICATE", certificateDER(t)), []string{"a certificate", "openssl x509 -in FILE -pubkey -noout"}},
+		"certificate, one line":    {testkeys.OneLine(certificateDER(t)), []string{"a certificate"}},
 		"certificate, binary":      {string(certificateDER(t)), []string{"a certificate"}},
 		"OpenSSH":                  {"ssh-rsa AAAAB3NzaC1yc2E payermax\n", []string{"OpenSSH", "ssh-keygen -e -m PKCS8"}},
-		"EC":                       {pemOf("PUBLIC KEY", spkiDER(&ec.PublicKey)), []string{"an EC key", "PayerMax's is an RSA key"}},
-		"Ed25519":                  {pemOf("PUBLIC KEY", spkiDER(ed)), []string{"Ed25519", "PayerMax's is an RSA key"}},
-		"DSA":                      {pemOf("PUBLIC KEY", spkiOf(t, oidDSA, key.N.Bytes())), []string{"a DSA key"}},
-		"another algorithm":        {oneLine(spkiOf(t, asn1.ObjectIdentifier{1, 2, 3}, key.N.Bytes())), []string{"another algorithm"}},
-		"RSA for PSS":              {oneLine(spkiOf(t, oidPSS, x509.MarshalPKCS1PublicKey(key))), []string{"restricted to PSS"}},
-		"1024 bits":                {oneLine(spkiDER(&smallKey().PublicKey)), []string{"1024 bits", "at least 2048", "dashboard"}},
-		"16384 bits":               {oneLine(spkiDER(&rsa.PublicKey{N: new(big.Int).Lsh(key.N, 16384-2048), E: 3})), []string{"16384 bits", "8192"}},
-		"even modulus":             {oneLine(spkiDER(&rsa.PublicKey{N: even, E: 65537})), []string{"cannot be used"}},
-		"exponent 1":               {oneLine(spkiDER(&rsa.PublicKey{N: key.N, E: 1})), []string{"cannot be used"}},
-		"even exponent":            {oneLine(spkiDER(&rsa.PublicKey{N: key.N, E: 65536})), []string{"cannot be used"}},
-		"enormous exponent":        {oneLine(derOf(t, struct{ N, E *big.Int }{key.N, key.N})), []string{"cannot be used"}},
-		"negative modulus":         {oneLine(derOf(t, struct{ N, E *big.Int }{new(big.Int).Neg(key.N), big.NewInt(65537)})), []string{"cannot be used"}},
-		"SPKI with nothing inside": {oneLine(spkiOf(t, oidRSA, nil)), []string{"cut short or damaged"}},
+		"EC":                       {testkeys.PublicPEM(&ec.PublicKey), []string{"an EC key", "PayerMax's is an RSA key"}},
+		"Ed25519":                  {testkeys.PublicPEM(ed), []string{"Ed25519", "PayerMax's is an RSA key"}},
+		"DSA":                      {testkeys.PEM("PUBLIC KEY", spkiOf(t, oidDSA, key.N.Bytes())), []string{"a DSA key"}},
+		"another algorithm":        {testkeys.OneLine(spkiOf(t, asn1.ObjectIdentifier{1, 2, 3}, key.N.Bytes())), []string{"another algorithm"}},
+		"RSA for PSS":              {testkeys.OneLine(spkiOf(t, oidPSS, x509.MarshalPKCS1PublicKey(key))), []string{"restricted to PSS"}},
+		"1024 bits":                {testkeys.OneLine(testkeys.SPKI(&testkeys.Small().PublicKey)), []string{"1024 bits", "at least 2048", "dashboard"}},
+		"16384 bits":               {testkeys.OneLine(testkeys.SPKI(&rsa.PublicKey{N: new(big.Int).Lsh(key.N, 16384-2048), E: 3})), []string{"16384 bits", "8192"}},
+		"even modulus":             {testkeys.OneLine(testkeys.SPKI(&rsa.PublicKey{N: even, E: 65537})), []string{"cannot be used"}},
+		"exponent 1":               {testkeys.OneLine(testkeys.SPKI(&rsa.PublicKey{N: key.N, E: 1})), []string{"cannot be used"}},
+		"even exponent":            {testkeys.OneLine(testkeys.SPKI(&rsa.PublicKey{N: key.N, E: 65536})), []string{"cannot be used"}},
+		"enormous exponent":        {testkeys.OneLine(derOf(t, struct{ N, E *big.Int }{key.N, key.N})), []string{"cannot be used"}},
+		"negative modulus":         {testkeys.OneLine(derOf(t, struct{ N, E *big.Int }{new(big.Int).Neg(key.N), big.NewInt(65537)})), []string{"cannot be used"}},
+		"SPKI with nothing inside": {testkeys.OneLine(spkiOf(t, oidRSA, nil)), []string{"cut short or damaged"}},
 	}
-	for name, test := range accidents("PUBLIC KEY", spkiDER(key)) {
+	for name, test := range accidents("PUBLIC KEY", testkeys.SPKI(key)) {
 		tests[name] = test
 	}
 	for name, test := range tests {
@@ -292,7 +294,7 @@ func TestPublicKeysRefused(t *testing.T) {
 
 // Files that the commands of OpenSSL write, for which the shapes above stand in.
 func TestRefusedFilesOfOpenSSL(t *testing.T) {
-	files := map[string]string{"private.pem": pemOf("PRIVATE KEY", pkcs8DER(testKey()))}
+	files := map[string]string{"private.pem": testkeys.PrivatePEM(testkeys.Merchant())}
 	files["cert.pem"] = openssl(t, files, strings.Fields("req -x509 -new -key private.pem -subj /CN=payermax -days 1")...)
 	files["dsaparam"] = openssl(t, nil, strings.Fields("genpkey -quiet -genparam -algorithm DSA -pkeyopt dsa_paramgen_bits:1024")...)
 

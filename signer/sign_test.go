@@ -20,6 +20,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 func docsKey(t testing.TB) *rsa.PublicKey {
@@ -55,7 +57,7 @@ func TestVerifyKnownAnswers(t *testing.T) {
 			require.Equal(t, v.SHA256, hex.EncodeToString(sum[:]), "the vector's own body")
 			assert.NoError(t, Verify(key, []byte(v.Body), v.Sign))
 			assert.ErrorIs(t, Verify(key, []byte(v.Body+" "), v.Sign), ErrSignatureMismatch)
-			assert.ErrorIs(t, Verify(&testKey().PublicKey, []byte(v.Body), v.Sign), ErrSignatureMismatch)
+			assert.ErrorIs(t, Verify(&testkeys.Merchant().PublicKey, []byte(v.Body), v.Sign), ErrSignatureMismatch)
 		})
 	}
 	for _, v := range vectors.Negative {
@@ -101,14 +103,14 @@ var bodies = map[string]string{
 func TestSignIsDeterministicAndVerifies(t *testing.T) {
 	for name, body := range bodies {
 		t.Run(name, func(t *testing.T) {
-			sign, err := Sign(context.Background(), testKey(), []byte(body))
+			sign, err := Sign(context.Background(), testkeys.Merchant(), []byte(body))
 			require.NoError(t, err)
 			assert.Len(t, sign, 344, "always, for 2048 bits")
-			again, err := Sign(context.Background(), testKey(), []byte(body))
+			again, err := Sign(context.Background(), testkeys.Merchant(), []byte(body))
 			require.NoError(t, err)
 			assert.Equal(t, sign, again)
-			assert.NoError(t, Verify(&testKey().PublicKey, []byte(body), sign))
-			assert.ErrorIs(t, Verify(&otherKey().PublicKey, []byte(body), sign), ErrSignatureMismatch)
+			assert.NoError(t, Verify(&testkeys.Merchant().PublicKey, []byte(body), sign))
+			assert.ErrorIs(t, Verify(&testkeys.Stranger().PublicKey, []byte(body), sign), ErrSignatureMismatch)
 		})
 	}
 }
@@ -118,15 +120,15 @@ func TestSignIsDeterministicAndVerifies(t *testing.T) {
 func TestSignAgreesWithOpenSSL(t *testing.T) {
 	for name, body := range bodies {
 		t.Run(name, func(t *testing.T) {
-			sign, err := Sign(context.Background(), testKey(), []byte(body))
+			sign, err := Sign(context.Background(), testkeys.Merchant(), []byte(body))
 			require.NoError(t, err)
 			signature, err := base64.StdEncoding.DecodeString(sign)
 			require.NoError(t, err)
 			files := map[string]string{
 				"body":        body,
 				"signature":   string(signature),
-				"private.pem": pemOf("PRIVATE KEY", pkcs8DER(testKey())),
-				"public.pem":  pemOf("PUBLIC KEY", spkiDER(&testKey().PublicKey)),
+				"private.pem": testkeys.PrivatePEM(testkeys.Merchant()),
+				"public.pem":  testkeys.PublicPEM(&testkeys.Merchant().PublicKey),
 			}
 			verdict := openssl(t, files, "dgst", "-sha256", "-verify", "public.pem", "-signature", "signature", "body")
 			assert.Contains(t, verdict, "Verified OK")
@@ -152,7 +154,7 @@ func (k keyFunc) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byt
 }
 
 func TestSignNeverReturnsWhatDoesNotVerify(t *testing.T) {
-	key := testKey()
+	key := testkeys.Merchant()
 	right := func(digest []byte) ([]byte, error) { return rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest) }
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
@@ -181,7 +183,7 @@ func TestSignNeverReturnsWhatDoesNotVerify(t *testing.T) {
 		"empty signature": {keyFunc{&key.PublicKey, func([]byte) ([]byte, error) {
 			return nil, nil
 		}}, "does not verify"},
-		"public key of another": {keyFunc{&otherKey().PublicKey, right}, "does not verify"},
+		"public key of another": {keyFunc{&testkeys.Stranger().PublicKey, right}, "does not verify"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sign, err := Sign(context.Background(), test.key, []byte("{}"))
@@ -194,11 +196,11 @@ func TestSignNeverReturnsWhatDoesNotVerify(t *testing.T) {
 }
 
 func TestVerifyIsStrictAboutBase64(t *testing.T) {
-	key := testKey()
+	key := testkeys.Merchant()
 	body := []byte("{}")
 	sign, err := Sign(context.Background(), key, body)
 	require.NoError(t, err)
-	large, err := Sign(context.Background(), largeKey(), body)
+	large, err := Sign(context.Background(), testkeys.Large(), body)
 	require.NoError(t, err)
 	require.True(t, strings.HasSuffix(sign, "="))
 
@@ -248,7 +250,7 @@ func TestVerifyWithUnusableKey(t *testing.T) {
 		"nil":          nil,
 		"no modulus":   {E: 65537},
 		"even modulus": {N: new(big.Int).Lsh(big.NewInt(1), 2047), E: 65537},
-		"exponent 1":   {N: testKey().N, E: 1},
+		"exponent 1":   {N: testkeys.Merchant().N, E: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := Verify(key, nil, sign)
@@ -260,7 +262,7 @@ func TestVerifyWithUnusableKey(t *testing.T) {
 }
 
 func FuzzVerify(f *testing.F) {
-	key := testKey()
+	key := testkeys.Merchant()
 	sign, err := Sign(context.Background(), key, []byte("{}"))
 	require.NoError(f, err)
 	f.Add([]byte("{}"), sign)
@@ -281,7 +283,7 @@ func FuzzVerify(f *testing.F) {
 }
 
 func BenchmarkSign(b *testing.B) {
-	key, body := testKey(), []byte(bodies["request"])
+	key, body := testkeys.Merchant(), []byte(bodies["request"])
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := Sign(context.Background(), key, body); err != nil {
@@ -291,7 +293,7 @@ func BenchmarkSign(b *testing.B) {
 }
 
 func BenchmarkVerify(b *testing.B) {
-	key, body := testKey(), []byte(bodies["request"])
+	key, body := testkeys.Merchant(), []byte(bodies["request"])
 	sign, err := Sign(context.Background(), key, body)
 	require.NoError(b, err)
 	b.ReportAllocs()

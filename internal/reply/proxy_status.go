@@ -4,15 +4,14 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-)
 
-// ProxyName is how the sidecar names itself in Proxy-Status (RFC 9209).
-const ProxyName = "caddy-payermax"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
+)
 
 // ProxyStatus is the Proxy-Status of an answer that is the gateway's. It says how
 // the answer was found.
 func (a *Answer) ProxyStatus(found string) string {
-	return ProxyName + "; received-status=" + strconv.Itoa(a.Status) + `; details="` + found + `"`
+	return protocol.SidecarName + "; received-status=" + strconv.Itoa(a.Status) + `; details="` + found + `"`
 }
 
 // proxyStatus says that this answer is the sidecar's, and why.
@@ -21,7 +20,7 @@ func (f *Refusal) proxyStatus() string {
 	if f.Received != 0 {
 		received = fmt.Sprintf("; received-status=%d", f.Received)
 	}
-	return fmt.Sprintf("%s; error=%s%s; details=%q", ProxyName, f.ProxyError, received, f.Code)
+	return fmt.Sprintf("%s; error=%s%s; details=%q", protocol.SidecarName, f.ProxyError, received, f.Code)
 }
 
 // ownHeader is the header of every answer that the application gets.

@@ -1,6 +1,6 @@
-// Package testkeys makes the RSA keys of the tests, and the texts and files that hold
-// them. They are made when the tests run: no private key, however worthless, belongs
-// in a repository.
+// Package testkeys makes the keys and certificates of the tests, and the texts and
+// files that hold them. They are made when the tests run: no private key, however
+// worthless, belongs in a repository.
 package testkeys
 
 import (

@@ -2,8 +2,6 @@ package kms
 
 import (
 	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
 	"errors"
 	"sync"
 	"testing"
@@ -11,8 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/reopen"
 )
 
@@ -37,8 +35,7 @@ func (s *stub) source() *source {
 }
 
 func TestKeyIsLoadedOnce(t *testing.T) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(t, err)
+	key := testkeys.Merchant()
 	s := &stub{key: key}
 	source := s.source()
 	assert.Zero(t, s.openings, "provisioning asks nobody")
@@ -52,8 +49,7 @@ func TestKeyIsLoadedOnce(t *testing.T) {
 }
 
 func TestAFailedLoadIsNotRepeatedAtOnce(t *testing.T) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(t, err)
+	key := testkeys.Merchant()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{err: errors.New("connection refused")}
 		source := s.source()
@@ -71,8 +67,7 @@ func TestAFailedLoadIsNotRepeatedAtOnce(t *testing.T) {
 }
 
 func TestAStuckLoad(t *testing.T) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(t, err)
+	key := testkeys.Merchant()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{key: key, takes: time.Minute}
 		source := s.source()

@@ -10,12 +10,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/remote"
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/vault/vaulttest"
 )
 
 func (b *vaultBench) rotate() {
-	key := vaulttest.NewKey()
+	key := testkeys.New(2048)
 	b.Change(func(s *vaulttest.Server) { s.Versions = append(s.Versions, key) })
 }
 
@@ -81,7 +82,7 @@ func TestVaultNoticesAnotherKeyOfTheSameVersion(t *testing.T) {
 	_, err := vaultSign(t.Context(), v)
 	require.NoError(t, err)
 
-	other := vaulttest.NewKey()
+	other := testkeys.New(2048)
 	b.Change(func(s *vaulttest.Server) { s.Versions[0] = other })
 
 	require.Eventually(t, func() bool {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/rsa"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"hash/crc32"
 	"net/http"
 	"os"
@@ -19,6 +17,8 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 const gcpKeyName = "projects/shop/locations/europe-west3/keyRings/payermax/cryptoKeys/signing/cryptoKeyVersions/1"
@@ -48,7 +48,7 @@ func (gcp) GetPublicKey(ctx context.Context, r *kmspb.GetPublicKeyRequest) (*kms
 	return &kmspb.PublicKey{
 		Name:      r.GetName(),
 		Algorithm: algorithm,
-		Pem:       string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})),
+		Pem:       testkeys.PEM("PUBLIC KEY", der),
 	}, nil
 }
 
@@ -87,13 +87,11 @@ func isRSA(public any) bool {
 // gcpCredentials writes the key file of a service account. The client signs its
 // tokens with it itself, as Google's services accept them.
 func gcpCredentials(path string) string {
-	der, err := x509.MarshalPKCS8PrivateKey(rsa2k2)
-	check(err)
 	content, err := json.Marshal(map[string]string{
 		"type":           "service_account",
 		"project_id":     "shop",
 		"private_key_id": "1",
-		"private_key":    string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
+		"private_key":    testkeys.PrivatePEM(rsa2k2),
 		"client_email":   "payermax@shop.iam.gserviceaccount.com",
 		"token_uri":      "https://oauth2.googleapis.com/token",
 	})

@@ -2,10 +2,11 @@ package clouds
 
 import (
 	"crypto"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"sync"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // key is the one key that all the stand-ins have.
@@ -19,16 +20,10 @@ type key struct {
 
 var (
 	theKey key
-	rsa2k  = generate(2048)
-	rsa2k2 = generate(2048)
-	rsa1k  = generate(1024)
+	rsa2k  = testkeys.Merchant()
+	rsa2k2 = testkeys.Stranger()
+	rsa1k  = testkeys.Small()
 )
-
-func generate(bits int) *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, bits)
-	check(err)
-	return key
-}
 
 // reset makes the stand-ins serve this key, and nothing go wrong.
 func (k *key) reset(signer crypto.Signer) {

@@ -13,20 +13,14 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 var (
-	testKey    = generateKey()
+	testKey    = testkeys.Merchant()
 	testDigest = sha256.Sum256([]byte(`{"data":{}}`))
 )
-
-func generateKey() *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	return key
-}
 
 // honest signs as the remote key should.
 func honest(_ context.Context, digest []byte) ([]byte, error) {
@@ -174,7 +168,7 @@ func TestACancelledRequestDoesNotBegin(t *testing.T) {
 }
 
 func TestABadSignatureIsNeverReturned(t *testing.T) {
-	other := generateKey()
+	other := testkeys.Stranger()
 	for name, remote := range map[string]SignFunc{
 		"flipped bit": func(ctx context.Context, digest []byte) ([]byte, error) {
 			signature, err := honest(ctx, digest)

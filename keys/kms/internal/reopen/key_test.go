@@ -3,7 +3,6 @@ package reopen
 import (
 	"context"
 	"crypto"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"errors"
@@ -15,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 var (
@@ -33,11 +34,7 @@ type device struct {
 	slow                      time.Duration
 }
 
-func newDevice(t *testing.T) *device {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(t, err)
-	return &device{key: key}
-}
+func newDevice() *device { return &device{key: testkeys.New(2048)} }
 
 func (d *device) fail(where *atomic.Pointer[error], err error) { where.Store(&err) }
 
@@ -79,7 +76,7 @@ func (s session) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byt
 }
 
 func TestOpenedOnceAndOnlyWhenNeeded(t *testing.T) {
-	d := newDevice(t)
+	d := newDevice()
 	k := d.newKey()
 	assert.Zero(t, d.openings.Load())
 
@@ -95,7 +92,7 @@ func TestOpenedOnceAndOnlyWhenNeeded(t *testing.T) {
 }
 
 func TestALostKeyIsOpenedAnewByOneOnly(t *testing.T) {
-	d := newDevice(t)
+	d := newDevice()
 	d.slow = time.Millisecond
 	k := d.newKey()
 	_, err := k.Public()
@@ -117,7 +114,7 @@ func TestALostKeyIsOpenedAnewByOneOnly(t *testing.T) {
 }
 
 func TestOtherErrorsLeaveTheKeyOpen(t *testing.T) {
-	d := newDevice(t)
+	d := newDevice()
 	k := d.newKey()
 	d.fail(&d.signErr, errOther)
 	_, err := k.Sign(context.Background(), digest[:])
@@ -126,7 +123,7 @@ func TestOtherErrorsLeaveTheKeyOpen(t *testing.T) {
 }
 
 func TestAKeyThatStaysLost(t *testing.T) {
-	d := newDevice(t)
+	d := newDevice()
 	k := d.newKey()
 	d.fail(&d.signErr, errLost)
 	_, err := k.Sign(context.Background(), digest[:])
@@ -135,7 +132,7 @@ func TestAKeyThatStaysLost(t *testing.T) {
 }
 
 func TestThoseWhoWaitShareAFailedAttempt(t *testing.T) {
-	d := newDevice(t)
+	d := newDevice()
 	d.slow = 50 * time.Millisecond
 	d.fail(&d.openErr, errOther)
 	k := d.newKey()
@@ -155,12 +152,12 @@ func TestThoseWhoWaitShareAFailedAttempt(t *testing.T) {
 }
 
 func TestAnotherKeyInItsPlace(t *testing.T) {
-	d := newDevice(t)
+	d := newDevice()
 	k := d.newKey()
 	_, err := k.Public()
 	require.NoError(t, err)
 
-	d.key = newDevice(t).key
+	d.key = newDevice().key
 	d.epoch.Add(1)
 	_, err = k.Sign(context.Background(), digest[:])
 	assert.ErrorContains(t, err, "another key")
@@ -168,7 +165,7 @@ func TestAnotherKeyInItsPlace(t *testing.T) {
 }
 
 func TestRelease(t *testing.T) {
-	d := newDevice(t)
+	d := newDevice()
 	d.slow = 20 * time.Millisecond
 	k := d.newKey()
 	_, err := k.Public()
@@ -202,7 +199,7 @@ func TestRelease(t *testing.T) {
 }
 
 func TestReleaseBeforeOpening(t *testing.T) {
-	d := newDevice(t)
+	d := newDevice()
 	d.newKey().Release()
 	assert.Zero(t, d.openings.Load())
 }

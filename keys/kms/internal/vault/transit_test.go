@@ -7,10 +7,8 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"net/http"
 	"os"
@@ -22,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/vault"
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/vault/vaulttest"
 )
@@ -63,7 +62,7 @@ func TestReadAndSign(t *testing.T) {
 		"defaults":  func(*vaulttest.Server) {},
 		"mount":     func(s *vaulttest.Server) { s.Mount = "teams/payments/transit" },
 		"namespace": func(s *vaulttest.Server) { s.Namespace = "admin/team-a" },
-		"rotated":   func(s *vaulttest.Server) { s.Versions = append(s.Versions, vaulttest.NewKey()) },
+		"rotated":   func(s *vaulttest.Server) { s.Versions = append(s.Versions, testkeys.New(2048)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := vaulttest.New(token)
@@ -87,7 +86,7 @@ func TestSignKeepsToItsVersion(t *testing.T) {
 	key, token := newTransit(t, server)
 	old, err := key.Read(t.Context(), token, 0)
 	require.NoError(t, err)
-	server.Versions = append(server.Versions, vaulttest.NewKey())
+	server.Versions = append(server.Versions, testkeys.New(2048))
 
 	signature, err := key.Sign(t.Context(), token, old.Number, digest[:])
 
@@ -97,7 +96,7 @@ func TestSignKeepsToItsVersion(t *testing.T) {
 
 func TestReadVersion(t *testing.T) {
 	server := vaulttest.New(token)
-	server.Versions = []*rsa.PrivateKey{nil, vaulttest.NewKey(), vaulttest.NewKey(), vaulttest.NewKey()}
+	server.Versions = []*rsa.PrivateKey{nil, testkeys.New(2048), testkeys.New(2048), testkeys.New(2048)}
 	server.MinEncryptionVersion = 3
 	key, token := newTransit(t, server)
 
@@ -118,8 +117,6 @@ func TestReadVersion(t *testing.T) {
 func TestReadRefusesKeysThatCannotSign(t *testing.T) {
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	small, err := rsa.GenerateKey(rand.Reader, 1024)
-	require.NoError(t, err)
 
 	for name, test := range map[string]struct {
 		keyType, key string
@@ -134,7 +131,7 @@ func TestReadRefusesKeysThatCannotSign(t *testing.T) {
 		"not PEM":         {"rsa-2048", `{"public_key":"CANARY"}`, "is not PEM"},
 		"not DER":         {"rsa-2048", `{"public_key":"-----BEGIN PUBLIC KEY-----\nQ0FO\n-----END PUBLIC KEY-----\n"}`, "cannot be read"},
 		"lying about RSA": {"rsa-2048", publicKey(t, &ec.PublicKey), "is a *ecdsa.PublicKey"},
-		"too small":       {"rsa-2048", publicKey(t, &small.PublicKey), "the key has 1024 bits"},
+		"too small":       {"rsa-2048", publicKey(t, &testkeys.Small().PublicKey), "the key has 1024 bits"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := vaulttest.New(token)
@@ -153,11 +150,7 @@ func TestReadRefusesKeysThatCannotSign(t *testing.T) {
 
 func publicKey(t *testing.T, key any) string {
 	t.Helper()
-	der, err := x509.MarshalPKIXPublicKey(key)
-	require.NoError(t, err)
-	text, err := json.Marshal(map[string]string{
-		"public_key": string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})),
-	})
+	text, err := json.Marshal(map[string]string{"public_key": testkeys.PublicPEM(key)})
 	require.NoError(t, err)
 	return string(text)
 }

@@ -3,14 +3,14 @@ package vaulttest
 import (
 	"crypto"
 	"crypto/rsa"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // ServeHTTP answers as the API's documentation says.
@@ -124,13 +124,9 @@ func (s *Server) readKey(w http.ResponseWriter) {
 		if key == nil {
 			continue // trimmed
 		}
-		der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-		if err != nil {
-			panic(err)
-		}
 		keys[strconv.Itoa(i+1)] = map[string]any{
 			"name":       s.Type,
-			"public_key": string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})),
+			"public_key": testkeys.PublicPEM(&key.PublicKey),
 		}
 	}
 	reply(w, map[string]any{"data": map[string]any{

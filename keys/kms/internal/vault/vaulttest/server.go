@@ -4,12 +4,13 @@
 package vaulttest
 
 import (
-	"crypto/rand"
 	"crypto/rsa"
 	"net/http"
 	"net/http/httptest"
 	"sync"
 	"time"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // Server is an http.Handler. Its fields may be changed in [Server.Change] only.
@@ -72,17 +73,8 @@ func New(tokens ...string) *Server {
 	for _, token := range tokens {
 		s.Tokens[token] = &Token{Issued: time.Now()}
 	}
-	s.Versions = append(s.Versions, NewKey())
+	s.Versions = append(s.Versions, testkeys.New(2048))
 	return s
-}
-
-// NewKey returns a new RSA key.
-func NewKey() *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	return key
 }
 
 // Change changes the server between two requests.

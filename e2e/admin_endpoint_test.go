@@ -1,0 +1,80 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+)
+
+// adminWarning is the line about an admin endpoint that is on.
+var adminWarning = []string{`"level":"warn"`, "admin endpoint is on", "admin off"}
+
+// Whoever leaves Caddy's admin endpoint on reads once with each start and reload
+// what it lets others do; whoever has it off reads nothing of the kind.
+func TestAdminEndpointIsWarnedOf(t *testing.T) {
+	t.Parallel()
+	notify := "payermax_notify /callback {\ngateway_public_key " + testkeys.WritePublic(t, &testkeys.Gateway().PublicKey) + "\n}\n"
+	sandbox := "payermax_sandbox {\nmerchant {\napp_id app\npublic_key " + testkeys.WritePublic(t, &testkeys.Merchant().PublicKey) + "\n}\n}"
+	on := func(t *testing.T) string { return "admin 127.0.0.1:" + strconv.Itoa(freePort(t)) }
+	off := func(*testing.T) string { return "admin off" }
+
+	for name, test := range map[string]struct {
+		admin  []func(*testing.T) string // of the config, and of its reloads
+		site   string
+		counts []int
+	}{
+		"on":                {[]func(*testing.T) string{on}, payermaxBlock(t, setup{gateway: "uat"}), []int{1}},
+		"on, two handlers":  {[]func(*testing.T) string{on}, notify + payermaxBlock(t, setup{gateway: "uat"}), []int{1}},
+		"on, notifications": {[]func(*testing.T) string{on}, notify, []int{1}},
+		"on, a sandbox":     {[]func(*testing.T) string{on}, sandbox, []int{0}}, // whose keys are nobody's
+		"off":               {[]func(*testing.T) string{off}, payermaxBlock(t, setup{gateway: "uat"}), []int{0}},
+		"off, on, on, off":  {[]func(*testing.T) string{off, on, on, off}, payermaxBlock(t, setup{gateway: "uat"}), []int{0, 1, 2, 2}},
+		"on, off":           {[]func(*testing.T) string{on, off}, payermaxBlock(t, setup{gateway: "uat"}), []int{1, 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			port := freePort(t)
+			config := func(i int) string {
+				return strings.Replace(caddyfile(port, test.site), "admin off", test.admin[i](t), 1)
+			}
+			s := start(t, "127.0.0.1:"+strconv.Itoa(port), config(0), nil)
+			s.awaitLog(t, "serving initial configuration")
+			assert.Equal(t, test.counts[0], s.log.countLines(adminWarning...), "at the start")
+			for i := 1; i < len(test.admin); i++ {
+				require.NoError(t, os.WriteFile(s.config, []byte(config(i)), 0o600))
+				require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
+				await(t, 10*time.Second, fmt.Sprintf("reload %d", i), func() bool {
+					return s.log.countLines("successfully reloaded config from file") == i
+				})
+				assert.Equal(t, test.counts[i], s.log.countLines(adminWarning...), "after reload %d", i)
+			}
+		})
+	}
+}
+
+// To validate a config opens no admin endpoint, and is no occasion to warn.
+func TestAdminEndpointIsNotWarnedOfInVain(t *testing.T) {
+	t.Parallel()
+	config := configFile(t, freePort(t), "gateway uat", handlerOptions(t))
+	text, err := os.ReadFile(config)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(config, []byte(strings.Replace(string(text), "admin off", "", 1)), 0o600))
+	said, err := caddyCommand(t, t.Context(), nil, "validate", "--config", config, "--adapter", "caddyfile").CombinedOutput()
+	require.NoError(t, err, string(said))
+	assert.NotContains(t, string(said), "admin endpoint is on")
+
+	// The doctor is where it is said before the start.
+	_, findings := doctorJSON(t, nil, config, "--offline")
+	result, message := results(findings, "admin")
+	assert.Equal(t, "warning", result)
+	assert.Contains(t, message, "read the key files")
+}

@@ -1,0 +1,66 @@
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A gateway's clock that jumps changes nothing but what is said of it, and
+// requestTime as far as it is to follow: not beyond an hour, where it is nobody's
+// drift. What jumps when this machine's own clock does is the same difference;
+// all else goes by time that has passed.
+func TestClockJumps(t *testing.T) {
+	t.Parallel()
+	gateway := newUpstream(t)
+	s, health := startWithHealth(t, "", setup{gateway: gateway.url(), options: "follow_gateway_clock"})
+
+	for _, test := range []struct {
+		date    string        // of the gateway's answers, if it does not come from
+		ahead   time.Duration // by which its clock is
+		follows time.Duration // how far requestTime is
+	}{
+		{"", 0, 0},
+		{"", 3 * time.Hour, 0},
+		{"", 40 * time.Minute, 40 * time.Minute},
+		{"", -40 * time.Minute, -40 * time.Minute},
+		{"yesterday", -40 * time.Minute, -40 * time.Minute},
+		{"", -3 * time.Hour, 0},
+		{"", 0, 0},
+	} {
+		t.Run(fmt.Sprintf("%s%v", test.date, test.ahead), func(t *testing.T) {
+			gateway.answers(func(conn net.Conn, r *request) bool {
+				date := test.date
+				if date == "" {
+					date = time.Now().Add(test.ahead).UTC().Format(http.TimeFormat)
+				}
+				return answerWith(message("200 OK", success, typeJSON, signField(success), "Date: "+date))(conn, r)
+			})
+			for range 3 { // which are more than half of those that count
+				requireSuccess(t, s.post(t, validBody()))
+			}
+			block, user := data()
+			res := s.post(t, `{"data":`+block+`}`)
+			requireSuccess(t, res)
+			s.requireLogged(t, res, "answered")
+			calls := gateway.about(user)
+			require.Len(t, calls, 1)
+			stamped, err := time.Parse(time.RFC3339, readEnvelope(t, calls[0]).RequestTime)
+			require.NoError(t, err)
+			assert.WithinDuration(t, time.Now().Add(test.follows), stamped, 10*time.Second)
+
+			_, shown := healthOf(t, health+"/readyz")
+			assert.Equal(t, "ok", shown.Status)
+			assert.InDelta(t, test.ahead.Seconds(), shown.ClockSkew, 10)
+		})
+	}
+	for _, line := range [][]string{{`"level":"error"`, "PayerMax will refuse calls with REQ_TIME_OVER_TIME"}, {`"level":"info"`, "agrees with the gateway's again"}} {
+		s.awaitLog(t, line...)
+		assert.Equal(t, 1, s.log.countLines(line...), "it is said once")
+	}
+}

@@ -1,0 +1,82 @@
+package e2e
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+)
+
+// The README's first command: the main job, told step by step.
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cmd := caddyCommand(t, ctx, nil, "payermax-demo", "--port", "0")
+	told, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(told))
+	for _, words := range []string{
+		"it holds no key",
+		"Sign: ",
+		"the gateway verified the signature with the merchant's public key",
+		`details="answer verified"`,
+		`"code": "APPLY_SUCCESS"`,
+		"HTTP 400 Bad Request",
+		"The gateway was not called.",
+	} {
+		assert.Contains(t, string(told), words)
+	}
+}
+
+// With --serve it stays up for the reader's own calls, until it is interrupted.
+func TestDemoServes(t *testing.T) {
+	t.Parallel()
+	port := strconv.Itoa(freePort(t))
+	cmd := caddyCommand(t, context.Background(), nil, "payermax-demo", "--serve", "--port", port)
+	told := new(output)
+	cmd.Stdout, cmd.Stderr = told, told
+	require.NoError(t, cmd.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	await(t, 30*time.Second, "the invitation", func() bool { return told.hasLine("curl -i") })
+
+	answer, err := http.Post("http://127.0.0.1:"+port+"/aggregate-pay/api/gateway/applyDropinSession", "application/json",
+		strings.NewReader(`{"data":{"totalAmount":10000,"currency":"IDR","country":"ID","userId":"U10001"}}`))
+	if assert.NoError(t, err) {
+		assert.Equal(t, http.StatusOK, answer.StatusCode)
+		answer.Body.Close()
+	}
+
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	select {
+	case err := <-ended:
+		assert.NoError(t, err, told.String())
+	case <-time.After(10 * time.Second):
+		_ = cmd.Process.Kill()
+		require.FailNow(t, "the demonstration did not end within 10 s of an interrupt")
+	}
+}
+
+// The sandbox alone says what it needs.
+func TestSandboxCommandRefuses(t *testing.T) {
+	t.Parallel()
+	for words, args := range map[string][]string{
+		"--app-id and --public-key are required":  {},
+		"--public-key: public key file no.pub":    {"--app-id", "app", "--public-key", "no.pub"},
+		"--private-key: private key file no.key":  {"--app-id", "app", "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--private-key", "no.key"},
+		"--time-scale must be a positive number":  {"--app-id", "app", "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--time-scale", "0"},
+		"listen tcp: address 70000: missing port": {"--app-id", "app", "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--listen", "70000"},
+	} {
+		said, err := caddyCommand(t, context.Background(), nil, append([]string{"payermax-sandbox"}, args...)...).CombinedOutput()
+		assert.Error(t, err)
+		assert.Contains(t, string(said), words)
+	}
+}

@@ -1,0 +1,94 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+)
+
+// device is always full: what is written to it fails with ENOSPC.
+const device = "/dev/full"
+
+// logTo is a config that logs to a file.
+func logTo(port int, directives, file string) string {
+	return strings.Replace(caddyfile(port, directives), "debug\n", "debug\n\tlog {\n\t\toutput file "+file+"\n\t}\n", 1)
+}
+
+// A log that cannot be written is no reason not to make calls. Its lines are lost,
+// and nothing else.
+func TestDiskFullOfLog(t *testing.T) {
+	t.Parallel()
+	gateway := newPaymentUpstream(t)
+	block := payermaxBlock(t, setup{gateway: gateway.url(), options: "endpoints drop_in"})
+
+	t.Run("from the beginning", func(t *testing.T) {
+		port := freePort(t)
+		s := start(t, "127.0.0.1:"+strconv.Itoa(port), logTo(port, block, device+" {\n\t\t\troll_disabled\n\t\t}"), nil)
+		for endpoint := range moving {
+			pay(t, s, gateway, endpoint)
+		}
+		assert.Zero(t, s.countCalls(""))
+		s.awaitLog(t, "write error", "no space left on device") // on standard error
+	})
+
+	// As near as one gets to a disk that fills up without filling one: a limit to
+	// the size of files.
+	t.Run("for a while", func(t *testing.T) {
+		port := freePort(t)
+		file := filepath.Join(t.TempDir(), "log")
+		s := start(t, "127.0.0.1:"+strconv.Itoa(port), logTo(port, block, file), nil)
+		lines := func(res *response) int {
+			return readLog(t, file).countLines(`"msg":"call"`, res.header.Get("Payermax-Request-Id"))
+		}
+		assert.Equal(t, 1, lines(pay(t, s, gateway, "orderAndPay")))
+
+		info, err := os.Stat(file)
+		require.NoError(t, err)
+		before := s.limit(t, unix.RLIMIT_FSIZE, uint64(info.Size()))
+		lost := pay(t, s, gateway, "orderAndPay")
+		assert.Zero(t, lines(lost))
+		s.limit(t, unix.RLIMIT_FSIZE, before)
+		assert.Equal(t, 1, lines(pay(t, s, gateway, "refund")))
+		assert.Zero(t, lines(lost))
+		s.awaitLog(t, "write error", "file too large")
+	})
+}
+
+// What Caddy itself would keep on disk, the config for --resume and its storage,
+// is not needed to make calls, to reload or to end.
+func TestDiskFullOfState(t *testing.T) {
+	t.Parallel()
+	gateway := newPaymentUpstream(t)
+	block := payermaxBlock(t, setup{gateway: gateway.url(), options: "endpoints drop_in"})
+	noFolder := filepath.Join(testkeys.WriteFile(t, "a file"), "folder")
+	full := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(full, "caddy"), 0o700))
+	require.NoError(t, os.Symlink(device, filepath.Join(full, "caddy", "autosave.json")))
+
+	for name, test := range map[string]struct{ env, says []string }{
+		"no folder can be made":   {[]string{"XDG_CONFIG_HOME=" + noFolder, "XDG_DATA_HOME=" + noFolder}, []string{"unable to create folder for config autosave"}},
+		"the config is not saved": {[]string{"XDG_CONFIG_HOME=" + full}, []string{"unable to autosave config", "no space left on device"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			port := freePort(t)
+			config := strings.NewReplacer("admin off", fmt.Sprintf("admin 127.0.0.1:%d", freePort(t)), "persist_config off", "",
+				"bind 127.0.0.1", "bind handover/127.0.0.1").Replace(caddyfile(port, block))
+			s := start(t, "127.0.0.1:"+strconv.Itoa(port), config, test.env)
+			s.awaitLog(t, test.says...)
+			s.requireLogged(t, pay(t, s, gateway, "orderAndPay"), "answered")
+			require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
+			s.awaitLog(t, reloaded)
+			s.requireLogged(t, pay(t, s, gateway, "refund"), "answered")
+		})
+	}
+}

@@ -1,0 +1,185 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+)
+
+// startWithHealth runs a sidecar as an orchestrator would: with health on a
+// listener of its own, and time to be taken out of service.
+func startWithHealth(t *testing.T, globals string, want setup) (s *sidecar, health string) {
+	t.Helper()
+	port, healthPort := freePort(t), freePort(t)
+	config := fmt.Sprintf(`{
+	admin off
+	persist_config off
+	debug
+	%s
+}
+
+http://:%d {
+	bind 127.0.0.1
+	%s
+}
+
+http://:%d {
+	bind 127.0.0.1
+	payermax_health
+	metrics /metrics
+}
+`, globals, port, payermaxBlock(t, want), healthPort)
+	s = start(t, "127.0.0.1:"+strconv.Itoa(port), config, want.env)
+	await(t, 10*time.Second, "the probes' listener", func() bool {
+		conn, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(healthPort))
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
+	return s, "http://127.0.0.1:" + strconv.Itoa(healthPort)
+}
+
+// healthOf asks a probe's question.
+func healthOf(t *testing.T, url string) (status int, body shownHealth) {
+	t.Helper()
+	client := http.Client{Timeout: time.Second}
+	res, err := client.Get(url)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(raw, &body), "%s", raw)
+	return res.StatusCode, body
+}
+
+// shownHealth is what a probe may read of an answer.
+type shownHealth struct {
+	Status    string
+	ClockSkew float64 `json:"clock_skew_seconds"`
+}
+
+// Told to end, a sidecar says at once that it is not ready, serves on for the
+// configured delay, answers what is under way, and ends with 0.
+func TestDrain(t *testing.T) {
+	for name, signals := range map[string]int{"SIGTERM": 1, "SIGTERM, twice": 2} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			gateway := newUpstream(t)
+			s, health := startWithHealth(t, "shutdown_delay 5s\ngrace_period 10s", setup{gateway: gateway.url()})
+			status, body := healthOf(t, health+"/readyz")
+			require.Equal(t, http.StatusOK, status)
+			require.Equal(t, "ok", body.Status)
+
+			// The gateway takes longer than the delay.
+			release := make(chan struct{})
+			gateway.answers(func(conn net.Conn, r *request) bool {
+				<-release
+				return answerWith(signed(success))(conn, r)
+			})
+			c, answered := s.dial(t), make(chan *response, 1)
+			go func() {
+				res, err := c.roundTrip(post(validBody()))
+				assert.NoError(t, err)
+				answered <- res
+			}()
+			await(t, 5*time.Second, "the call at the gateway", func() bool { return len(gateway.received()) == 1 })
+
+			told := time.Now()
+			for range signals {
+				require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+			}
+			await(t, 4*time.Second, "not to be ready", func() bool {
+				status, body = healthOf(t, health+"/readyz")
+				return status == http.StatusServiceUnavailable
+			})
+			t.Logf("not ready %v after the signal", time.Since(told).Round(time.Millisecond))
+			assert.Equal(t, "shutting_down", body.Status)
+			status, _ = healthOf(t, health+"/livez")
+			assert.Equal(t, http.StatusOK, status)
+
+			// Within the delay, new calls are served like before.
+			gateway.answers(answerWith(signed(success)))
+			requireSuccess(t, s.post(t, validBody()))
+			assert.Less(t, time.Since(told), 5*time.Second)
+
+			time.Sleep(time.Until(told.Add(5500 * time.Millisecond)))
+			close(release)
+			res := <-answered
+			require.NotNil(t, res)
+			requireSuccess(t, res)
+			s.awaitEnd(t)
+			assert.Less(t, time.Since(told), 12*time.Second)
+		})
+	}
+}
+
+// From SIGTERM on, each answer tells the application that its connection ends,
+// whichever handler gives it, so that none is in use when shutdown_delay is over.
+func TestDrainIsAnnounced(t *testing.T) {
+	t.Parallel()
+	gateway := newUpstream(t)
+	port := freePort(t)
+	notify := "payermax_notify /notify {\ngateway_public_key " + testkeys.WritePublic(t, &testkeys.Gateway().PublicKey) + "\n}\n"
+	config := strings.Replace(caddyfile(port, notify+"payermax_health /readyz\n"+payermaxBlock(t, setup{gateway: gateway.url()})), "debug", "debug\nshutdown_delay 3s", 1)
+	s := start(t, "127.0.0.1:"+strconv.Itoa(port), config, nil)
+
+	requests := map[string]string{
+		"a call":             post(validBody()),
+		"a refused call":     post("{}"),
+		"a probe":            ask("/readyz"),
+		"a notification":     requestWith("POST /notify HTTP/1.1", "{}"),
+		"a call of HTTP/1.0": strings.Replace(post(validBody(), "Connection: keep-alive"), "HTTP/1.1", "HTTP/1.0", 1),
+	}
+	clients := make(map[string]*client)
+	for name, request := range requests {
+		clients[name] = s.dial(t)
+		assert.False(t, clients[name].send(t, request).close, name)
+	}
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+	s.awaitLog(t, "shutdown scheduled")
+	for name, request := range requests {
+		assert.True(t, clients[name].send(t, request).close, name)
+		clients[name].conn.Close()
+	}
+	s.awaitEnd(t)
+}
+
+// For as long as a sidecar serves on after SIGTERM, no call fails: who is told that
+// a connection ends is served on the next.
+func TestDrainUnderLoad(t *testing.T) {
+	t.Parallel()
+	for name, how := range map[string]listening{
+		"plain TCP": {plainTCP: true},
+		"handover":  {},
+		"HTTP/2":    {plainTCP: true, tls: true, http2: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			gateway, ca := newUpstream(t), newAuthority(t)
+			how.globals = "shutdown_delay 4s"
+			s := startListening(t, how, ca, payermaxBlock(t, setup{gateway: gateway.url()}))
+			traffic := startTraffic(t, s.addr, how, ca)
+			traffic.awaitAnswers(t, 20)
+			require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+			s.awaitLog(t, "shutdown scheduled")
+			traffic.awaitAnswers(t, 20)
+			traffic.stop()
+			assert.Zero(t, traffic.closed.Load(), "connections closed unserved")
+			assert.EqualValues(t, traffic.answered.Load(), len(gateway.received()), "each call once")
+			s.awaitEnd(t)
+		})
+	}
+}

@@ -1,0 +1,130 @@
+package e2e
+
+import (
+	"crypto/tls"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// closed is a gateway that nobody listens at any more.
+func closed(t *testing.T) *upstream {
+	gateway := newUpstream(t)
+	gateway.close()
+	return gateway
+}
+
+// A gateway that cannot be reached is passed over, for the present call and for
+// some time.
+func TestFailover(t *testing.T) {
+	t.Parallel()
+	first, backup := closed(t), newUpstream(t)
+	s := startSidecar(t, setup{gateway: first.url() + " " + backup.url(), options: "timeout 5s"})
+	for range 5 {
+		requireSuccess(t, s.post(t, validBody()))
+	}
+	assert.Len(t, backup.received(), 5)
+	for _, r := range backup.received() {
+		assert.Equal(t, []string{backup.host}, r.values("Host"))
+	}
+	s.awaitLog(t, `"msg":"call"`, `"payermax.outcome":"answered"`, `"attempts":2`)
+	s.awaitLog(t, `"msg":"call"`, `"payermax.outcome":"answered"`, `"attempts":1`)
+}
+
+// As long as the gateway answers, whatever it answers, the backup is left alone.
+func TestFailoverIsNotForAnswers(t *testing.T) {
+	t.Parallel()
+	first, backup := newUpstream(t), newUpstream(t)
+	s := startSidecar(t, setup{gateway: first.url() + " " + backup.url()})
+	requireSuccess(t, s.post(t, validBody()))
+	busy := `{"code":"SYSTEM_ERROR","msg":"System is busy, please try again later."}`
+	first.answers(answerWith(message("503 Service Unavailable", busy, typeJSON, signField(busy))))
+	assert.Equal(t, http.StatusServiceUnavailable, s.post(t, validBody()).status)
+	backup.requireUntouched(t)
+}
+
+// Both gone is an error like any other, and nothing was sent.
+func TestFailoverBothGone(t *testing.T) {
+	t.Parallel()
+	first, backup := closed(t), closed(t)
+	s := startSidecar(t, setup{gateway: first.url() + " " + backup.url(), options: "timeout 5s"})
+	for range 3 {
+		res := s.post(t, validBody())
+		requireRefusal(t, res, res.status, "SYSTEM_ERROR")
+		assert.Contains(t, []int{http.StatusBadGateway, http.StatusServiceUnavailable}, res.status)
+	}
+}
+
+// Once the first attempt has been written, a call goes to the backup only if it
+// may be received twice and the operator has said so.
+func TestFailoverAfterWriting(t *testing.T) {
+	for _, test := range []struct {
+		name, options, endpoint string
+		again                   bool
+	}{
+		{"as it is", "", "applyDropinSession", false},
+		{"retry_repeatable", "retry_repeatable", "applyDropinSession", true},
+		{"retry_repeatable, an order", "retry_repeatable", "orderAndPay", false},
+		{"retry_repeatable, a query", "retry_repeatable", "orderQuery", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			first, backup := newUpstream(t), newUpstream(t)
+			path := strings.Replace(endpointPath, "applyDropinSession", test.endpoint, 1)
+			first.path, backup.path = path, path
+			s := startSidecar(t, setup{gateway: first.url() + " " + backup.url(), options: "endpoints drop_in\nvalidation off\ntimeout 5s\n" + test.options})
+			first.answers(func(conn net.Conn, _ *request) bool { reset(conn); return false })
+
+			block, user := data()
+			res := s.send(t, strings.Replace(post(`{"data":`+block+`}`), endpointPath, path, 1))
+			require.Len(t, first.about(user), 1)
+			if !test.again {
+				requireRefusal(t, res, http.StatusBadGateway, "REQUEST_TIMEOUT")
+				backup.requireUntouched(t)
+				return
+			}
+			requireSuccess(t, res)
+			require.Len(t, backup.about(user), 1)
+			once, again := readEnvelope(t, first.about(user)[0]), readEnvelope(t, backup.about(user)[0])
+			assert.NotEqual(t, once.RequestTime, again.RequestTime, "it is stamped anew")
+		})
+	}
+}
+
+// A gateway that takes connections but no TLS has received nothing either.
+func TestFailoverAfterTLSFailure(t *testing.T) {
+	t.Parallel()
+	first := newUpstream(t)
+	first.greets(func(conn net.Conn) { conn.Close() })
+	backup, trust := listenSecurely(t)
+	s := startSidecar(t, setup{gateway: "https://" + first.host + " https://" + backup.host, options: "timeout 5s\n" + trust})
+	requireSuccess(t, s.post(t, validBody()))
+	assert.Len(t, backup.received(), 1)
+}
+
+// What was stamped before a long wait for a connection is stamped anew.
+func TestFailoverStampsAnew(t *testing.T) {
+	t.Parallel()
+	first := newUpstream(t)
+	first.greets(func(conn net.Conn) { untilClosed(conn) })
+	backup, trust := listenSecurely(t, "tls_timeout 1s")
+	s := startSidecar(t, setup{gateway: "https://" + first.host + " https://" + backup.host, options: "timeout 10s\n" + trust})
+	began := time.Now()
+	requireSuccess(t, s.post(t, validBody()))
+	require.Greater(t, time.Since(began), time.Second)
+	stamped, err := time.Parse(time.RFC3339, readEnvelope(t, backup.only(t)).RequestTime)
+	require.NoError(t, err)
+	assert.WithinDuration(t, time.Now(), stamped, 900*time.Millisecond)
+}
+
+// listenSecurely returns a gateway with TLS and the transport that trusts it.
+func listenSecurely(t *testing.T, options ...string) (gateway *upstream, trust string) {
+	ca := newAuthority(t)
+	gateway = listen(t, &tls.Config{Certificates: []tls.Certificate{ca.issue(t, "127.0.0.1", time.Now().Add(time.Hour))}})
+	return gateway, ca.trust(t, options...)
+}

@@ -1,0 +1,265 @@
+package e2e
+
+import (
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// retryEagerly asks the reverse proxy to try again whatever happened, which for
+// a payment it must not do once anything was sent.
+const retryEagerly = `
+	lb_retries 3
+	lb_try_duration 2s
+	lb_try_interval 20ms
+	lb_retry_match {
+		method POST
+	}`
+
+// requireHonest checks an answer of the sidecar's about a call that got none:
+// it hides the gateway's address, it says truly whether the call may have been
+// received, the call, which alone has the word in it, was sent once at most, and
+// the log says the same of it.
+func requireHonest(t *testing.T, s *sidecar, gateway *upstream, res *response, word string) {
+	t.Helper()
+	_, port, err := net.SplitHostPort(gateway.host)
+	require.NoError(t, err)
+	for _, address := range []string{"127.0.0.1", "localhost", ":" + port, "dial", "connection refused"} {
+		assert.NotContains(t, string(res.raw), address)
+	}
+	calls := gateway.about(word)
+	switch got := string(res.body); {
+	case strings.Contains(got, `"SYSTEM_ERROR"`):
+		assert.Contains(t, got, "nothing was sent")
+		assert.Empty(t, calls, "it says that nothing was sent")
+		s.requireLogged(t, res, "not_sent")
+	case strings.Contains(got, `"REQUEST_TIMEOUT"`):
+		assert.Contains(t, got, "outcome is unknown")
+		assert.LessOrEqual(t, len(calls), 1, "sent more than once")
+		s.requireLogged(t, res, "unknown")
+	default:
+		assert.Fail(t, "an answer that says nothing about the outcome", "%s", res.raw)
+	}
+}
+
+// closing sends bytes and closes the connection.
+func closing(raw []byte) reply {
+	return func(conn net.Conn, r *request) bool {
+		answerWith(raw)(conn, r)
+		return false
+	}
+}
+
+// stalling sends bytes and then nothing until the other side gives up.
+func stalling(raw []byte) reply {
+	return func(conn net.Conn, r *request) bool {
+		answerWith(raw)(conn, r)
+		untilClosed(conn)
+		return false
+	}
+}
+
+// successAndClose is a good answer after which the gateway closes the connection,
+// as it has announced, so that the next call needs another one.
+func successAndClose(conn net.Conn, r *request) bool {
+	return closing(message("200 OK", success, typeJSON, signField(success), "Connection: close"))(conn, r)
+}
+
+func TestFaults(t *testing.T) {
+	for name, test := range map[string]struct{ endpoint, options string }{
+		"refund":                        {"refund", ""},
+		"orderAndPay, retrying eagerly": {"orderAndPay", retryEagerly},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			gateway := newPaymentUpstream(t)
+			testFaults(t, gateway, test.endpoint, startSidecar(t, setup{gateway: gateway.url(), options: "endpoints drop_in\ntimeout 1s\n" + test.options}))
+		})
+	}
+}
+
+// testFaults puts one sidecar through everything that a gateway can do wrong with
+// a call that moves money.
+func testFaults(t *testing.T, gateway *upstream, endpoint string, s *sidecar) {
+	whole := signed(success)
+	for name, test := range map[string]struct {
+		greet  func(net.Conn)
+		reply  reply
+		status int
+		code   string // none if it depends on how far the call got
+		error  string
+	}{
+		"resets before reading": {greet: reset, status: 502},
+		"closes before reading": {greet: func(conn net.Conn) { conn.Close() }, status: 502},
+		"talks before reading":  {greet: func(conn net.Conn) { _, _ = conn.Write([]byte("220 smtp\r\n")); conn.Close() }, status: 502},
+		"never reads":           {greet: func(conn net.Conn) { untilClosed(conn) }, status: 504, code: "REQUEST_TIMEOUT", error: "http_response_timeout"},
+		"never answers":         {reply: stalling(nil), status: 504, code: "REQUEST_TIMEOUT", error: "http_response_timeout"},
+		"resets after reading":  {reply: func(conn net.Conn, _ *request) bool { reset(conn); return false }, status: 502, code: "REQUEST_TIMEOUT", error: "connection_terminated"},
+		"closes after reading":  {reply: closing(nil), status: 502, code: "REQUEST_TIMEOUT", error: "connection_terminated"},
+		"half a header":         {reply: closing(whole[:40]), status: 502, code: "REQUEST_TIMEOUT"},
+		"half a body":           {reply: closing(whole[:len(whole)-50]), status: 502, code: "REQUEST_TIMEOUT", error: "http_response_incomplete"},
+		"half a chunked body": {reply: closing(message("200 OK", "5\r\n{\"cod", typeJSON, signField(success), "Transfer-Encoding: chunked")),
+			status: 502, code: "REQUEST_TIMEOUT", error: "http_response_incomplete"},
+		"stalls in the header": {reply: stalling(whole[:40]), status: 504, code: "REQUEST_TIMEOUT", error: "http_response_timeout"},
+		"stalls in the body":   {reply: stalling(whole[:len(whole)-50]), status: 504, code: "REQUEST_TIMEOUT", error: "http_response_timeout"},
+		"drips": {reply: func(conn net.Conn, _ *request) bool {
+			for _, b := range whole {
+				if _, err := conn.Write([]byte{b}); err != nil {
+					break
+				}
+				time.Sleep(20 * time.Millisecond) // 10 s in all
+			}
+			return false
+		}, status: 504, code: "REQUEST_TIMEOUT", error: "http_response_timeout"},
+		"not HTTP":              {reply: closing([]byte("SSH-2.0-OpenSSH_9.7\r\n")), status: 502, code: "REQUEST_TIMEOUT"},
+		"malformed status line": {reply: closing([]byte("HTTP/1.1 OK\r\n\r\n")), status: 502, code: "REQUEST_TIMEOUT"},
+		"malformed header":      {reply: closing([]byte("HTTP/1.1 200 OK\r\nno colon\r\n\r\n")), status: 502, code: "REQUEST_TIMEOUT"},
+		"two lengths":           {reply: closing(message("200 OK", success, "Content-Length: 3", "Content-Length: 4")), status: 502, code: "REQUEST_TIMEOUT"},
+		"unknown coding":        {reply: closing(message("200 OK", success, "Transfer-Encoding: gzip")), status: 502, code: "REQUEST_TIMEOUT"},
+		"switches protocols":    {reply: closing([]byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")), status: 502, code: "REQUEST_TIMEOUT"},
+		"large header":          {reply: closing(message("200 OK", success, typeJSON, signField(success), "X-Large: "+strings.Repeat("x", 200<<10))), status: 502, code: "REQUEST_TIMEOUT"},
+		"large answer":          {reply: closing(signed(strings.Repeat(" ", 1<<20) + success)), status: 502, code: "REQUEST_TIMEOUT", error: "http_response_body_size"},
+		"endless answer":        {reply: endless, status: 502, code: "REQUEST_TIMEOUT", error: "http_response_body_size"},
+		"endless interim answers": {reply: closing([]byte(strings.Repeat("HTTP/1.1 103 Early Hints\r\nX-A: "+strings.Repeat("x", 500)+"\r\n\r\n", 3000))),
+			status: 502, code: "REQUEST_TIMEOUT"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gateway.greets(test.greet)
+			if test.reply != nil {
+				gateway.answers(test.reply)
+			}
+			raw, number := payment(endpoint, "fault", "Idempotency-Key: x")
+			res := s.send(t, raw)
+			assert.Equal(t, test.status, res.status, "%s", res.raw)
+			if test.code != "" {
+				requireRefusal(t, res, test.status, test.code)
+			}
+			if test.error != "" {
+				assert.Contains(t, res.header.Get("Proxy-Status"), "error="+test.error+";")
+			}
+			requireHonest(t, s, gateway, res, number)
+			if test.reply != nil { // or the gateway has read nothing, whatever arrived
+				assert.Len(t, gateway.about(number), 1)
+			}
+
+			// Whatever it was, it is over with the next request.
+			gateway.greets(nil)
+			gateway.answers(successAndClose)
+			requireSuccess(t, s.post(t, validBody()))
+		})
+	}
+}
+
+// endless is an answer without an end.
+func endless(conn net.Conn, _ *request) bool {
+	_, err := conn.Write(message("200 OK", "", typeJSON, "Transfer-Encoding: chunked"))
+	for piece := []byte(chunked(strings.Repeat(" ", 4096), 4096)[:4096+8]); err == nil; {
+		_, err = conn.Write(piece)
+	}
+	return false
+}
+
+// A gateway that cannot be reached has received nothing, and the application
+// hears just that. Once it is there again, so are its answers.
+func TestUnreachable(t *testing.T) {
+	t.Parallel()
+	address := "127.0.0.1:" + strconv.Itoa(freePort(t))
+	sidecars := make(map[string]*sidecar)
+	for variant, options := range map[string]string{"plain": "", "retrying": retryEagerly} {
+		sidecars[variant] = startSidecar(t, setup{gateway: "http://" + address, options: "timeout 5s\n" + options})
+	}
+	gone := &upstream{host: address}
+	for variant, s := range sidecars {
+		t.Run(variant, func(t *testing.T) {
+			block, user := data()
+			res := s.post(t, `{"data":`+block+`}`)
+			requireRefusal(t, res, http.StatusBadGateway, "SYSTEM_ERROR")
+			assert.Contains(t, res.header.Get("Proxy-Status"), "error=connection_refused;")
+			requireHonest(t, s, gone, res, user)
+			s.awaitLog(t, `"msg":"call"`, `"level":"error"`, `"payermax.outcome":"not_sent"`)
+		})
+	}
+	gateway := listenAt(t, address, nil)
+	for _, s := range sidecars {
+		requireSuccess(t, s.post(t, validBody()))
+	}
+	assert.Len(t, gateway.received(), len(sidecars))
+}
+
+// An environment variable does not decide where payments go.
+func TestIgnoresProxyVariables(t *testing.T) {
+	t.Parallel()
+	proxy := newUpstream(t)
+	var env []string
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"} {
+		env = append(env, name+"="+proxy.url(), strings.ToLower(name)+"="+proxy.url())
+	}
+	s := startSidecar(t, setup{gateway: "https://gateway.invalid", options: "timeout 5s", env: env})
+	res := s.post(t, validBody())
+	requireRefusal(t, res, res.status, "SYSTEM_ERROR")
+	proxy.requireUntouched(t)
+}
+
+// A connection that the gateway closes while the next call is on its way is the
+// one race that HTTP/1.1 cannot avoid. The call is not sent again.
+func TestKeepAliveRace(t *testing.T) {
+	for variant, options := range map[string]string{"plain": "", "retrying": retryEagerly} {
+		t.Run(variant, func(t *testing.T) {
+			t.Parallel()
+			gateway := newPaymentUpstream(t)
+			s := startSidecar(t, setup{gateway: gateway.url(), options: "endpoints drop_in\n" + options})
+			ended := make(map[int]int)
+			pay := func() {
+				raw, number := payment("orderAndPay", "race", "Idempotency-Key: x")
+				res := s.send(t, raw)
+				ended[res.status]++
+				if res.status == http.StatusOK {
+					requireSuccess(t, res)
+					require.Len(t, gateway.about(number), 1)
+					return
+				}
+				require.Equal(t, http.StatusBadGateway, res.status, "%s", res.raw)
+				requireHonest(t, s, gateway, res, number)
+			}
+			for i := range 50 {
+				// It leaves an idle connection. On a busy machine it is in the race as
+				// well: of the connection that was closed before it.
+				pay()
+
+				var closed sync.WaitGroup
+				closed.Go(func() {
+					time.Sleep(time.Duration(i) * 20 * time.Microsecond)
+					gateway.closeConnections()
+				})
+				pay()
+				closed.Wait()
+			}
+			assert.Greater(t, ended[http.StatusOK], 50, "successes of 100 payments: %v", ended)
+			t.Logf("status codes: %v", ended)
+		})
+	}
+}
+
+// A gateway that turns out to be the sidecar itself does not make one request
+// into thousands.
+func TestLoop(t *testing.T) {
+	t.Parallel()
+	port := freePort(t)
+	addr := "127.0.0.1:" + strconv.Itoa(port)
+	block := payermaxBlock(t, setup{gateway: "http://" + addr, options: "timeout 1s"})
+	s := start(t, addr, caddyfile(port, block), nil)
+
+	res := s.post(t, validBody())
+	assert.GreaterOrEqual(t, res.status, 500, "%s", res.raw)
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+	s.awaitEnd(t) // so that all is logged
+	assert.Less(t, s.log.countLines(`"msg":"call"`), 10, "calls that one request led to")
+}

@@ -1,0 +1,194 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/landlock-lsm/go-landlock/landlock/syscall"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+)
+
+// requireLandlock skips a test where the kernel has no Landlock, except in CI,
+// whose kernel has it.
+func requireLandlock(t *testing.T) {
+	t.Helper()
+	if version, err := syscall.LandlockGetABIVersion(); err != nil || version == 0 {
+		if os.Getenv("CI") != "" {
+			require.FailNow(t, "this kernel has no Landlock")
+		}
+		t.Skip("this kernel has no Landlock")
+	}
+}
+
+// secretVolume is a folder with a key as the kubelet mounts it.
+type secretVolume struct {
+	dir   string
+	count int
+}
+
+func (v *secretVolume) keyPath() string { return filepath.Join(v.dir, "private.key") }
+
+// swap puts another key there, in the kubelet's way.
+func (v *secretVolume) swap(t *testing.T, key string) {
+	v.count++
+	name := fmt.Sprintf("..%d", v.count)
+	require.NoError(t, os.Mkdir(filepath.Join(v.dir, name), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(v.dir, name, "private.key"), []byte(key), 0o600))
+	require.NoError(t, os.Symlink(name, filepath.Join(v.dir, "..data_tmp")))
+	require.NoError(t, os.Rename(filepath.Join(v.dir, "..data_tmp"), filepath.Join(v.dir, "..data")))
+	if v.count == 1 {
+		require.NoError(t, os.Symlink("..data/private.key", v.keyPath()))
+		return
+	}
+	require.NoError(t, os.RemoveAll(filepath.Join(v.dir, fmt.Sprintf("..%d", v.count-1))))
+}
+
+// confined is a config with everything that touches files: keys, a Unix socket, a
+// log file, metrics, and folders of others.
+type confined struct {
+	port, adminPort                       int
+	landlock                              string
+	keyPath, publicKeyPath                string
+	gateway, socket, logFile, mine, alien string
+}
+
+func (c confined) caddyfile() string {
+	return fmt.Sprintf(`{
+	admin 127.0.0.1:%d
+	%s
+	log default {
+		output file %s
+	}
+}
+http://:%d {
+	bind 127.0.0.1 unix/%s
+	metrics /metrics
+	handle_path /mine/* {
+		root %s
+		file_server
+	}
+	handle_path /alien/* {
+		root %s
+		file_server
+	}
+	payermax /aggregate-pay/* {
+		gateway %s
+		app_id %s
+		merchant_no %s
+		private_key %s
+		gateway_public_key %s
+	}
+}
+`, c.adminPort, c.landlock, c.logFile, c.port, c.socket, c.mine, c.alien, c.gateway, appID, merchantNo, c.keyPath, c.publicKeyPath)
+}
+
+// load gives the running Caddy another config, and returns its error, if any.
+func (c confined) load(t *testing.T) string {
+	t.Helper()
+	return tryToLoad(t, fmt.Sprintf("http://127.0.0.1:%d", c.adminPort), "text/caddyfile", c.caddyfile())
+}
+
+// statusOf asks for a page by TCP, or through the socket.
+func (c confined) statusOf(t *testing.T, path string, socket bool) int {
+	t.Helper()
+	transport := &http.Transport{DisableKeepAlives: true}
+	if socket {
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", c.socket)
+		}
+	}
+	answer, err := (&http.Client{Transport: transport}).Get(fmt.Sprintf("http://127.0.0.1:%d%s", c.port, path))
+	require.NoError(t, err)
+	answer.Body.Close()
+	return answer.StatusCode
+}
+
+// A confined sidecar does all that it has to, its keys rotate and its config is
+// reloaded; but other files it cannot read, not even if the config says so.
+func TestLandlock(t *testing.T) {
+	t.Parallel()
+	requireLandlock(t)
+	volume := &secretVolume{dir: t.TempDir()}
+	volume.swap(t, testkeys.PrivatePEM(testkeys.Merchant()))
+	c := confined{
+		port: freePort(t), adminPort: freePort(t),
+		keyPath: volume.keyPath(), publicKeyPath: testkeys.WritePublic(t, &testkeys.Gateway().PublicKey),
+		gateway: newUpstream(t).url(),
+		socket:  filepath.Join(t.TempDir(), "sock"), logFile: filepath.Join(t.TempDir(), "log"),
+		mine: t.TempDir(), alien: t.TempDir(),
+	}
+	for _, folder := range []string{c.mine, c.alien} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, "file"), []byte("content"), 0o600))
+	}
+	c.landlock = fmt.Sprintf("payermax_landlock {\nread %s\nwrite %s\nrequired\n}", c.mine, filepath.Dir(c.logFile))
+	s := start(t, fmt.Sprintf("127.0.0.1:%d", c.port), c.caddyfile(), nil)
+	logged := func(count int, parts ...string) {
+		t.Helper()
+		await(t, 20*time.Second, fmt.Sprintf("%d log lines with %q", count, parts), func() bool {
+			return readLog(t, c.logFile).countLines(parts...) == count
+		})
+	}
+	logged(1, "the process is confined to its files", volume.dir)
+
+	works := func() {
+		t.Helper()
+		requireSuccess(t, s.post(t, validBody()))
+		for _, socket := range []bool{false, true} {
+			assert.Equal(t, http.StatusOK, c.statusOf(t, "/mine/file", socket))
+			assert.Equal(t, http.StatusForbidden, c.statusOf(t, "/alien/file", socket))
+		}
+		assert.Contains(t, get(t, fmt.Sprintf("http://127.0.0.1:%d/metrics", c.port)), "process_open_fds")
+	}
+	works()
+
+	volume.swap(t, testkeys.PrivatePEM(testkeys.Next()))
+	logged(1, "keys loaded anew")
+	volume.swap(t, testkeys.PrivatePEM(testkeys.Merchant()))
+	logged(2, "keys loaded anew")
+	works()
+
+	require.Empty(t, c.load(t))
+	works()
+
+	other := c
+	other.keyPath = testkeys.WritePrivate(t, testkeys.Merchant())
+	assert.Contains(t, other.load(t), "payermax_landlock confines this process to the files of the config that it began with, so restart it")
+	other = c
+	other.landlock = "payermax_landlock {\nread " + c.alien + "\n}"
+	assert.Contains(t, other.load(t), "the process is confined already, without "+c.alien+"; restart Caddy")
+	other = c
+	other.landlock = ""
+	require.Empty(t, other.load(t), "a config that does not ask for it is as confined")
+	works()
+}
+
+// A config that asks for what is not there is refused.
+func TestLandlockPaths(t *testing.T) {
+	t.Parallel()
+	requireLandlock(t)
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	for option, said := range map[string]string{
+		"read " + file + ".missing": "read: stat " + file + ".missing: no such file or directory; name what exists",
+		"write " + file + ".dir":    "write: stat " + file + ".dir: no such file or directory; make the directory first",
+		"write " + file:             "write: " + file + " is no directory; name the one that it is in",
+	} {
+		t.Run(strings.Fields(option)[0], func(t *testing.T) {
+			config := filepath.Join(t.TempDir(), "Caddyfile")
+			require.NoError(t, os.WriteFile(config, []byte("{\nadmin off\npayermax_landlock {\n"+option+"\n}\n}\n"), 0o600))
+			printed, err := caddyCommand(t, t.Context(), nil, "run", "--config", config, "--adapter", "caddyfile").CombinedOutput()
+			require.Error(t, err)
+			assert.Contains(t, string(printed), said)
+		})
+	}
+}

@@ -1,0 +1,13 @@
+package e2e
+
+import (
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/caddy-payermax/caddy-payermax"
+)
+
+func main() {
+	caddycmd.Main()
+}

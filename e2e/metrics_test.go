@@ -1,0 +1,76 @@
+package e2e
+
+import (
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// counted returns the lines of the metrics that count calls and answers.
+func counted(t *testing.T, health string) (lines []string) {
+	wanted := regexp.MustCompile(`^caddy_payermax_(requests_total|gateway_codes_total|answers_total|violations_total)\{.* [1-9]\d*$`)
+	for line := range strings.Lines(get(t, health+"/metrics")) {
+		if line = strings.TrimSpace(line); wanted.MatchString(line) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// The counters go on over a reload of the config.
+func TestCountersSurviveReload(t *testing.T) {
+	t.Parallel()
+	gateway := newUpstream(t)
+	s, health := startWithHealth(t, "", setup{gateway: gateway.url()})
+	requireSuccess(t, s.post(t, validBody()))
+	s.post(t, `{"data":{}}`)
+
+	before := counted(t, health)
+	assert.Contains(t, before, `caddy_payermax_requests_total{endpoint="applyDropinSession",error="",outcome="answered"} 1`)
+	assert.Contains(t, before, `caddy_payermax_requests_total{endpoint="applyDropinSession",error="http_request_error",outcome="refused"} 1`)
+	assert.Contains(t, before, `caddy_payermax_gateway_codes_total{code="APPLY_SUCCESS",endpoint="applyDropinSession"} 1`)
+	assert.Contains(t, before, `caddy_payermax_answers_total{result="verified"} 1`)
+	assert.Contains(t, before, `caddy_payermax_violations_total{action="refused",endpoint="applyDropinSession",field="data.userId",rule="required"} 1`)
+
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
+	s.awaitLog(t, "successfully reloaded config from file")
+	await(t, 5*time.Second, "the new config to serve", func() bool { _, body := healthOf(t, health+"/readyz"); return body.Status == "ok" })
+	assert.Equal(t, before, counted(t, health))
+	requireSuccess(t, s.post(t, validBody()))
+	assert.Contains(t, counted(t, health), `caddy_payermax_requests_total{endpoint="applyDropinSession",error="",outcome="answered"} 2`)
+}
+
+// A gateway whose clock differs is noticed, in the metrics, the health and the
+// log, and followed if that is wanted.
+func TestClockSkew(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string]string{"noticed": "", "followed": "follow_gateway_clock"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			gateway := newUpstream(t)
+			s, health := startWithHealth(t, "", setup{gateway: gateway.url(), options: options})
+			ahead := time.Now().Add(100 * time.Second).UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")
+			gateway.answers(answerWith(message("200 OK", success, typeJSON, signField(success), "Date: "+ahead)))
+			requireSuccess(t, s.post(t, validBody()))
+			requireSuccess(t, s.post(t, validBody()))
+
+			s.awaitLog(t, `"level":"error"`, "PayerMax will refuse calls with REQ_TIME_OVER_TIME")
+			assert.Regexp(t, `caddy_payermax_clock_skew_seconds (99|10[01])`, get(t, health+"/metrics"))
+			assert.Regexp(t, `"clock_skew_seconds":(99|10[01])`, get(t, health+"/readyz"))
+			assert.Contains(t, get(t, health+"/readyz"), `"gateway_last_success":"20`)
+
+			stamped, err := time.Parse(time.RFC3339, readEnvelope(t, gateway.received()[1]).RequestTime)
+			require.NoError(t, err)
+			want := time.Now()
+			if options != "" {
+				want = want.Add(100 * time.Second)
+			}
+			assert.WithinDuration(t, want, stamped, 5*time.Second)
+		})
+	}
+}

@@ -1,0 +1,344 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The memory of the manifests' containers.
+const (
+	memoryLimit = 192 << 20
+	goMemLimit  = "GOMEMLIMIT=160MiB"
+	fitting     = 500 // calls
+)
+
+// newMemoryCgroup makes a group with that memory.
+func newMemoryCgroup(t *testing.T) *cgroup {
+	t.Helper()
+	if hasRaceDetector() {
+		t.Skip("with the race detector, a process takes many times the memory")
+	}
+	return newCgroup(t, "memory",
+		map[string]string{"memory.limit_in_bytes": strconv.Itoa(memoryLimit)},
+		map[string]string{"memory.max": strconv.Itoa(memoryLimit), "memory.swap.max": "0"})
+}
+
+// startInMemory runs a sidecar with that memory, with health on the same port.
+func startInMemory(t *testing.T, gateway, options string, env ...string) *sidecar {
+	t.Helper()
+	return startInGroup(t, newMemoryCgroup(t), gateway, options, env...)
+}
+
+func startInGroup(t *testing.T, group *cgroup, gateway, options string, env ...string) *sidecar {
+	t.Helper()
+	port := freePort(t)
+	block := payermaxBlock(t, setup{gateway: gateway, options: options})
+	config := strings.Replace(caddyfile(port, "payermax_health\nmetrics /metrics\n"+block), "debug\n", "", 1)
+	return startIn(t, group, "127.0.0.1:"+strconv.Itoa(port), config, env)
+}
+
+// Without GOMEMLIMIT, the bound follows from the limit of the control group.
+func TestMaxInFlightByControlGroup(t *testing.T) {
+	group := newMemoryCgroup(t)
+	if group == nil {
+		t.Skip("the memory of a process cannot be limited here")
+	}
+	s := startInGroup(t, group, newUpstream(t).url(), "")
+	assert.Contains(t, get(t, "http://"+s.addr+"/metrics"), "\ncaddy_payermax_max_in_flight 564\n")
+}
+
+// tally is what became of calls, as the applications see it.
+type tally struct {
+	mutex    sync.Mutex
+	statuses map[int]int
+	broken   []error
+	longest  map[int]time.Duration
+}
+
+func newTally() *tally {
+	return &tally{statuses: make(map[int]int), longest: make(map[int]time.Duration)}
+}
+
+// call makes one on a connection of its own.
+func (a *tally) call(s *sidecar, body string) {
+	began := time.Now()
+	res, err := callOnce(s.addr, body)
+	took := time.Since(began)
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	switch {
+	case err != nil:
+		a.broken = append(a.broken, err)
+		return
+	case res.status == http.StatusServiceUnavailable && res.header.Get("Retry-After") == "":
+		a.broken = append(a.broken, fmt.Errorf("a refusal without Retry-After: %s", res.raw))
+	}
+	a.statuses[res.status]++
+	a.longest[res.status] = max(a.longest[res.status], took)
+}
+
+func callOnce(addr, body string) (*response, error) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	c := newClient(conn)
+	_ = conn.SetDeadline(time.Now().Add(40 * time.Second))
+	return c.roundTrip(post(body))
+}
+
+// line is what the log says of a call.
+type line struct {
+	Msg     string
+	ID      string  `json:"request_id"`
+	Outcome string  `json:"payermax.outcome"`
+	Signing float64 `json:"sign_duration"` // the wait included
+}
+
+// calls returns the lines of calls.
+func (o *output) calls(t *testing.T) []line {
+	t.Helper()
+	var calls []line
+	for text := range strings.Lines(o.String()) {
+		var l line
+		if json.Unmarshal([]byte(text), &l) == nil && l.Msg == "call" {
+			calls = append(calls, l)
+		}
+	}
+	return calls
+}
+
+// requireLines checks that each call that was answered has its line, and no other has.
+func (a *tally) requireLines(t *testing.T, s *sidecar) {
+	t.Helper()
+	all := 0
+	for _, count := range a.statuses {
+		all += count
+	}
+	s.awaitCalls(t, a.statuses[http.StatusOK], "answered")
+	s.awaitCalls(t, all, "")
+	ids := make(map[string]bool)
+	for _, l := range s.log.calls(t) {
+		ids[l.ID] = true
+	}
+	assert.Len(t, ids, all)
+}
+
+// watchProbes asks the health port until it is stopped, and returns the longest that
+// an answer took.
+func watchProbes(t *testing.T, s *sidecar) (stop func() time.Duration) {
+	t.Helper()
+	var longest atomic.Int64
+	done := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		client := &http.Client{Timeout: 10 * time.Second}
+		for {
+			began := time.Now()
+			res, err := client.Get("http://" + s.addr + "/livez")
+			if assert.NoError(t, err, "a probe") {
+				_, _ = io.Copy(io.Discard, res.Body)
+				res.Body.Close()
+				assert.Equal(t, http.StatusOK, res.StatusCode)
+			}
+			longest.Store(max(longest.Load(), int64(time.Since(began))))
+			select {
+			case <-done:
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	})
+	return func() time.Duration {
+		close(done)
+		watching.Wait()
+		return time.Duration(longest.Load())
+	}
+}
+
+// A gateway that takes its time makes calls pile up, and yet the sidecar's memory
+// stays below its limit: what does not fit is refused before it is signed, and
+// whatever was accepted is answered and has its line. That is so for 2,500 calls at
+// once, and for as many of which a part comes each second.
+func TestSlowGatewayCostsBoundedMemory(t *testing.T) {
+	const answersAfter = 8 * time.Second
+	gateway := newDelayedGateway(t, answersAfter)
+	s := startInMemory(t, gateway.url, "timeout 20s", goMemLimit)
+	before := s.peakOwnMemory(t)
+	stop := watchProbes(t, s)
+	all := newTally()
+	var calls sync.WaitGroup
+	for range 2500 {
+		calls.Go(func() { all.call(s, validBody()) })
+	}
+	ticker := time.NewTicker(time.Second / 250)
+	defer ticker.Stop()
+	for began := time.Now(); time.Since(began) < answersAfter+time.Second; <-ticker.C {
+		calls.Go(func() { all.call(s, validBody()) })
+	}
+	calls.Wait()
+	slowest := stop()
+
+	t.Logf("%v, %d broken; memory %d MiB before, %d MiB at most; the slowest probe %v; most at the gateway %d",
+		all.statuses, len(all.broken), before>>20, s.peakOwnMemory(t)>>20, slowest, gateway.most.Load())
+	assert.Empty(t, all.broken)
+	assert.GreaterOrEqual(t, all.statuses[http.StatusOK], fitting)
+	assert.NotZero(t, all.statuses[http.StatusServiceUnavailable])
+	assert.Len(t, all.statuses, 2, "nothing but answers and refusals")
+	assert.LessOrEqual(t, gateway.most.Load(), int64(fitting))
+	assert.Less(t, s.peakOwnMemory(t), memoryLimit)
+	assert.Less(t, slowest, 5*time.Second)
+	all.requireLines(t, s)
+	metrics := get(t, "http://"+s.addr+"/metrics")
+	assert.Contains(t, metrics, fmt.Sprintf("\ncaddy_payermax_max_in_flight %d\n", fitting))
+	assert.Contains(t, metrics, "\ncaddy_payermax_requests_in_flight 0\n")
+	assert.NotContains(t, metrics, `caddy_payermax_limit_refusals_total{limit="in_flight"} 0`)
+}
+
+// delayedGateway answers after a while.
+type delayedGateway struct {
+	url       string
+	now, most atomic.Int64 // calls that it has
+}
+
+func newDelayedGateway(t *testing.T, after time.Duration) *delayedGateway {
+	t.Helper()
+	g := new(delayedGateway)
+	g.url = serveGateway(t, func(w http.ResponseWriter, r *http.Request) {
+		g.most.Store(max(g.most.Load(), g.now.Add(1)))
+		defer g.now.Add(-1)
+		_, _ = io.Copy(io.Discard, r.Body)
+		time.Sleep(after)
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Sign", successSign())
+		_, _ = io.WriteString(w, success)
+	})
+	return g
+}
+
+// Connections whose bodies do not come to their end take what has arrived of them at
+// most, no more than fit are waited for, and none for longer than a call may take.
+func TestUnfinishedBodiesCostBoundedMemory(t *testing.T) {
+	const connections, announced, timeout = 3000, 64 << 10, 3 * time.Second
+	gateway := newUpstream(t)
+	s := startInMemory(t, gateway.url(), fmt.Sprintf("timeout %v", timeout), goMemLimit)
+	before := s.peakOwnMemory(t)
+	raw := post(strings.Repeat(" ", announced-1), fmt.Sprintf("Content-Length: %d", announced))
+	statuses := make(chan int, connections)
+	var all sync.WaitGroup
+	for range connections {
+		conn, err := net.Dial("tcp", s.addr)
+		require.NoError(t, err)
+		defer conn.Close()
+		all.Go(func() {
+			res, err := newClient(conn).roundTrip(raw)
+			if err == nil {
+				statuses <- res.status
+			}
+		})
+	}
+	awaitMetric := func(series string) func() bool {
+		return func() bool { return strings.Contains(get(t, "http://"+s.addr+"/metrics"), "\n"+series+"\n") }
+	}
+	await(t, 15*time.Second, "the places to be taken", awaitMetric(fmt.Sprintf("caddy_payermax_requests_in_flight %d", fitting)))
+	res := s.post(t, validBody())
+	assert.Equal(t, http.StatusServiceUnavailable, res.status)
+	assert.False(t, res.close, "an application that has to connect again makes it worse")
+	await(t, timeout+15*time.Second, "the places to be free", awaitMetric("caddy_payermax_requests_in_flight 0"))
+	all.Wait()
+	requireSuccess(t, s.post(t, validBody()))
+	close(statuses)
+	count := make(map[int]int)
+	for status := range statuses {
+		count[status]++
+	}
+	t.Logf("%v; memory %d MiB before, %d MiB at most", count, before>>20, s.peakOwnMemory(t)>>20)
+	assert.GreaterOrEqual(t, count[http.StatusBadRequest], fitting)
+	assert.Less(t, s.peakOwnMemory(t), memoryLimit)
+}
+
+// Where signatures take their time, be it because the sidecar has next to no CPU or
+// because more goroutines than CPUs compute them, nobody who gets one has waited much
+// longer than max_wait, and none is left without an answer.
+func TestWaitIsBounded(t *testing.T) {
+	const maxWait = time.Second
+	t.Run("50 millicores, 60 calls a second", func(t *testing.T) {
+		group := newCgroup(t, "cpu", map[string]string{"cpu.cfs_period_us": "100000"}, map[string]string{"cpu.max": "max 100000"})
+		if group == nil {
+			t.Skip("the CPU cannot be taken away from a process here")
+		}
+		s := startOverloaded(t, group)
+		require.NoError(t, group.throttle(5, 100))
+		all := newTally()
+		var calls sync.WaitGroup
+		ticker := time.NewTicker(time.Second / 60)
+		for began := time.Now(); time.Since(began) < 10*time.Second; <-ticker.C {
+			calls.Go(func() { all.call(s, validBody()) })
+		}
+		ticker.Stop()
+		calls.Wait()
+		require.NoError(t, group.unthrottle())
+		all.requireBounded(t, s, maxWait)
+		assert.NotZero(t, all.statuses[http.StatusServiceUnavailable])
+	})
+	t.Run("GOMAXPROCS=64", func(t *testing.T) {
+		s := startOverloaded(t, nil, "GOMAXPROCS=64")
+		all := newTally()
+		var callers sync.WaitGroup
+		ends := time.Now().Add(6 * time.Second)
+		for range 1500 {
+			callers.Go(func() {
+				for time.Now().Before(ends) {
+					all.call(s, validBody())
+				}
+			})
+		}
+		callers.Wait()
+		all.requireBounded(t, s, maxWait)
+	})
+}
+
+// startOverloaded runs a sidecar that is to be overloaded.
+func startOverloaded(t *testing.T, group *cgroup, env ...string) *sidecar {
+	t.Helper()
+	gateway := newDelayedGateway(t, 0)
+	port := freePort(t)
+	config := strings.Replace(caddyfile(port, payermaxBlock(t, setup{gateway: gateway.url})), "debug\n", "", 1)
+	return startIn(t, group, "127.0.0.1:"+strconv.Itoa(port), config, env)
+}
+
+// requireBounded checks that all were answered, and that no wait was much longer than
+// it may be. The log has the wait together with the signature, and a process that is
+// not running, as one without CPU mostly is, cannot end a wait on time.
+func (a *tally) requireBounded(t *testing.T, s *sidecar, maxWait time.Duration) {
+	t.Helper()
+	a.requireLines(t, s)
+	var signing []float64
+	for _, l := range s.log.calls(t) {
+		if l.Outcome == "answered" {
+			signing = append(signing, l.Signing)
+		}
+	}
+	require.NotEmpty(t, signing)
+	slices.Sort(signing)
+	p99, longest := signing[len(signing)*99/100], signing[len(signing)-1]
+	t.Logf("%v, %d broken; longest by status %v; wait and signature: p50 %.3f s, p99 %.3f s, longest %.3f s",
+		a.statuses, len(a.broken), a.longest, signing[len(signing)/2], p99, longest)
+	assert.Empty(t, a.broken)
+	assert.Less(t, p99, 1.5*maxWait.Seconds())
+	assert.Less(t, longest, 2*maxWait.Seconds())
+}

@@ -1,0 +1,288 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// recipes are where the programs of docs/recipes.md are.
+const recipes = "../examples/callers"
+
+// recipe is a program that calls the sidecar, in one of the languages that
+// applications are written in.
+type recipe struct {
+	language string
+	// needs are the commands that must be there.
+	needs []string
+	// prepare returns the command that runs the program, once compiled.
+	prepare func(t *testing.T) []string
+	// unix says that the language's library speaks HTTP over Unix sockets.
+	unix bool
+}
+
+// programs are the recipes, the slowest first.
+var programs = []recipe{
+	{language: "java", needs: []string{"java", "javac"}, prepare: func(t *testing.T) []string {
+		classes := t.TempDir()
+		mustRun(t, "javac", "-d", classes, recipes+"/java/Checkout.java", recipes+"/java/Json.java")
+		return []string{"java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classes, "Checkout"} // which starts sooner
+	}},
+	{language: "go", needs: []string{"go"}, unix: true, prepare: func(t *testing.T) []string {
+		program := filepath.Join(t.TempDir(), "checkout")
+		mustRun(t, "go", "build", "-o", program, recipes+"/go")
+		return []string{program}
+	}},
+	{language: "node", needs: []string{"node"}, unix: true, prepare: func(*testing.T) []string {
+		return []string{"node", recipes + "/node/checkout.mjs"}
+	}},
+	{language: "php", needs: []string{"php"}, unix: true, prepare: func(t *testing.T) []string {
+		if exec.Command("php", "-r", "exit(extension_loaded('curl') ? 0 : 1);").Run() != nil {
+			missing(t, "php's curl extension")
+		}
+		return []string{"php", recipes + "/php/checkout.php"}
+	}},
+	{language: "python", needs: []string{"python3"}, unix: true, prepare: func(t *testing.T) []string {
+		// Not by a version manager's shim, which can take longer than the program.
+		python, err := exec.Command("python3", "-c", "import sys; print(sys.executable)").Output()
+		require.NoError(t, err)
+		return []string{strings.TrimSpace(string(python)), recipes + "/python/checkout.py"}
+	}},
+}
+
+// missing ends a test that this machine cannot run. CI must be able to run all.
+func missing(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		require.FailNow(t, what+" is missing, and CI must have it")
+	}
+	t.Skip(what + " is not on this machine")
+}
+
+func mustRun(t *testing.T, name string, args ...string) {
+	t.Helper()
+	said, err := exec.Command(name, args...).CombinedOutput()
+	require.NoError(t, err, "%s", said)
+}
+
+// run runs a program against the sidecar at the URL, and returns what it says
+// and its exit code.
+func run(t *testing.T, command []string, payermaxURL string, args ...string) (said string, exitCode int) {
+	t.Helper()
+	return begin(t, command, payermaxURL, args...)()
+}
+
+// begin is run for a program that takes its time: it waits only when it is asked
+// for the end.
+func begin(t *testing.T, command []string, payermaxURL string, args ...string) func() (said string, exitCode int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, command[0], append(command[1:len(command):len(command)], args...)...)
+	cmd.Env = append(os.Environ(), "PAYERMAX_URL="+payermaxURL)
+	for _, name := range []string{"HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"} {
+		cmd.Env = append(cmd.Env, name+"=http://127.0.0.1:9") // where nobody is
+	}
+	said := new(bytes.Buffer)
+	cmd.Stdout, cmd.Stderr = said, said
+	require.NoError(t, cmd.Start())
+	return func() (string, int) {
+		_ = cmd.Wait() // the exit code says more
+		return said.String(), cmd.ProcessState.ExitCode()
+	}
+}
+
+// startRecipeSidecar runs the Caddyfile that is beside the recipes, with a Unix
+// socket as well, as the page tells.
+func startRecipeSidecar(t *testing.T) (tcp, unix string) {
+	t.Helper()
+	config, err := os.ReadFile(recipes + "/Caddyfile")
+	require.NoError(t, err)
+	// A socket's path must be short, and that of t.TempDir is not.
+	folder, err := os.MkdirTemp("", "payermax")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(folder)) })
+	socket := filepath.Join(folder, "payermax.sock")
+	port := strconv.Itoa(freePort(t))
+	withSocket := strings.Replace(string(config), "bind 127.0.0.1", "bind 127.0.0.1 unix/"+socket+"|0660", 1)
+	require.NotEqual(t, string(config), withSocket)
+	s := start(t, "127.0.0.1:"+port, withSocket, []string{"PAYERMAX_PORT=" + port})
+	return "http://" + s.addr, "unix:" + socket
+}
+
+// Each program, through everything that the README's table of errors tells an
+// application to expect.
+func TestRecipes(t *testing.T) {
+	t.Parallel()
+	nobody := "http://127.0.0.1:" + strconv.Itoa(freePort(t))
+	lost := startSidecar(t, setup{gateway: nobody, options: "fail_duration 1m"})
+	var ran atomic.Int32
+	t.Cleanup(func() {
+		assert.Equal(t, 3*int(ran.Load()), lost.log.countLines(`"payermax.outcome":"not_sent"`), "three attempts of each program")
+	})
+	for _, r := range programs {
+		t.Run(r.language, func(t *testing.T) {
+			t.Parallel()
+			for _, command := range r.needs {
+				if _, err := exec.LookPath(command); err != nil {
+					missing(t, command)
+				}
+			}
+			command := r.prepare(t)
+			unreachable, absent := begin(t, command, "http://"+lost.addr, "P1"), begin(t, command, nobody, "P1")
+			tcp, unix := startRecipeSidecar(t)
+			testRecipeOutcomes(t, command, tcp)
+			if r.unix {
+				said, _ := run(t, command, unix, "P9")
+				assert.Regexp(t, "^"+session+`order P9: SUCCESS\n$`, said)
+			}
+
+			// What cannot be sent is tried three times: because PayerMax cannot be
+			// reached, and the sidecar asks for patience (Retry-After); or because
+			// there is no sidecar.
+			ran.Add(1)
+			said, exitCode := unreachable()
+			assert.Equal(t, "not sent: SYSTEM_ERROR\n", said)
+			assert.Equal(t, 1, exitCode)
+			said, exitCode = absent()
+			assert.Equal(t, "not sent: the sidecar is not there\n", said)
+			assert.Equal(t, 1, exitCode)
+		})
+	}
+}
+
+// session is what a program says of its session.
+const session = `session: [0-9a-f]{32}\n`
+
+// testRecipeOutcomes lets PayerMax be good, strict, slow and broken.
+func testRecipeOutcomes(t *testing.T, command []string, sidecar string) {
+	type fault struct {
+		endpoint, fault string
+		times           int
+	}
+	for _, test := range []struct {
+		name     string
+		faults   []fault
+		args     []string
+		says     string // a regular expression
+		exitCode int
+	}{
+		{"paid", nil, []string{"P1"}, session + `order P1: SUCCESS\n`, 0},
+		{"sent before, by a run that was interrupted", nil, []string{"P1"},
+			session + `order P1: outcome unknown \(ORDER_REPEAT\), asking PayerMax\norder P1: SUCCESS\n`, 0},
+		{"refused", nil, []string{"P2", "idr"},
+			`refused: PARAMS_INVALID: data\.currency .*\n  /data/currency: data\.currency must be 3 capital letters.*\n`, 1},
+		{"paid, but the answer is lost", []fault{{"orderAndPay", "reset", 1}}, []string{"P3"},
+			session + `order P3: outcome unknown \(REQUEST_TIMEOUT\), asking PayerMax\norder P3: SUCCESS\n`, 0},
+		{"paid, but the answer is no JSON", []fault{{"orderAndPay", "garbage", 1}}, []string{"P4"},
+			session + `order P4: outcome unknown \(.+\), asking PayerMax\norder P4: SUCCESS\n`, 0},
+		{"no session at the first try, no order at the first, and then PayerMax is busy",
+			[]fault{{"applyDropinSession", "truncate", 1}, {"orderAndPay", "html=503", 1}, {"orderAndPay", "throttle", 1}}, []string{"P5"},
+			session + `order P5: outcome unknown \(CHECK_SIGN_ERROR\), asking PayerMax\n` +
+				`order P5: not there yet\norder P5: outcome unknown \(TOO_MANY_REQUEST\), asking PayerMax\n` +
+				`order P5: not there yet\norder P5: SUCCESS\n`, 0},
+		{"paid, but PayerMax cannot be asked", []fault{{"orderAndPay", "wrong-signature", 1}, {"orderQuery", "reset", 3}}, []string{"P6"},
+			session + `order P6: outcome unknown \(CHECK_SIGN_ERROR\), asking PayerMax\noutcome unknown: .*\n`, 1},
+	} {
+		for _, f := range test.faults {
+			(&shop{t: t, sandbox: sidecar}).fault(f.endpoint, f.fault, f.times)
+		}
+		said, exitCode := run(t, command, sidecar, test.args...)
+		assert.Regexp(t, "^"+test.says+"$", said, test.name)
+		assert.Equal(t, test.exitCode, exitCode, test.name)
+	}
+	assert.Equal(t, 1, ordersSent(t, sidecar, "P3"), "an order that was paid is not sent again")
+	assert.Equal(t, 3, ordersSent(t, sidecar, "P5"))
+}
+
+// ordersSent counts the orders of that number that reached the sandbox.
+func ordersSent(t *testing.T, sandbox, outTradeNo string) int {
+	t.Helper()
+	var calls []struct{ Endpoint, Body string }
+	require.NoError(t, json.Unmarshal([]byte(get(t, sandbox+"/sandbox/calls")), &calls))
+	count := 0
+	for _, call := range calls {
+		if call.Endpoint == "orderAndPay" && strings.Contains(call.Body, `"`+outTradeNo+`"`) {
+			count++
+		}
+	}
+	return count
+}
+
+// The page shows what is in the programs, to the letter.
+func TestRecipesPage(t *testing.T) {
+	t.Parallel()
+	excerpts := regexp.MustCompile("(?s)<!-- (\\S+) -->\n```\\w+\n(.*?)```").FindAllStringSubmatch(readPage(t, "recipes.md"), -1)
+	shown := make(map[string]bool)
+	for _, excerpt := range excerpts {
+		file, err := os.ReadFile(filepath.Join("..", excerpt[1]))
+		require.NoError(t, err)
+		assert.Contains(t, string(file), excerpt[2], excerpt[1])
+		shown[filepath.Base(filepath.Dir(excerpt[1]))] = true
+	}
+	for _, r := range programs {
+		assert.True(t, shown[r.language], r.language)
+	}
+}
+
+// Whole Caddyfiles on the pages are ones that Caddy takes.
+func TestPagesCaddyfiles(t *testing.T) {
+	t.Parallel()
+	pages := readPage(t, "recipes.md") + readPage(t, "migration.md")
+	blocks := regexp.MustCompile("(?s)```caddyfile\n(.*?)```").FindAllStringSubmatch(pages, -1)
+	require.Len(t, blocks, 2)
+	for _, block := range blocks {
+		file := filepath.Join(t.TempDir(), "Caddyfile")
+		require.NoError(t, os.WriteFile(file, []byte(block[1]), 0o600))
+		for _, args := range [][]string{{"adapt", "--adapter", "caddyfile", "--config", file}, {"fmt", "--diff", file}} {
+			said, err := caddyCommand(t, context.Background(), nil, args...).CombinedOutput()
+			assert.NoError(t, err, "%s\n%s", block[1], said)
+		}
+	}
+}
+
+// What the migration page tells is what the tests of the SDKs have tried.
+func TestMigrationPage(t *testing.T) {
+	t.Parallel()
+	page := readPage(t, "migration.md")
+	for _, words := range []string{
+		"endpoints drop_in", "version applyDropinSession 1.6",
+		`setBaseUrl("http://127.0.0.1:8080` + javaSDK.base + `")`,
+		`"http://127.0.0.1:8080` + goSDK.base + `")`,
+		`setConfig($merchantConfig, 'http://127.0.0.1:8080` + phpSDK.base + `')`,
+	} {
+		assert.Contains(t, page, words)
+	}
+
+	command := regexp.MustCompile(`(?m)^openssl .*$`).FindString(page)
+	if _, err := exec.LookPath("openssl"); err != nil {
+		missing(t, "openssl")
+	}
+	key, err := exec.Command("sh", "-c", command).Output()
+	require.NoError(t, err)
+	der, err := base64.StdEncoding.Strict().DecodeString(string(key))
+	require.NoError(t, err)
+	_, err = x509.ParsePKCS8PrivateKey(der)
+	assert.NoError(t, err)
+}
+
+func readPage(t *testing.T, name string) string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join("../docs", name))
+	require.NoError(t, err)
+	return string(page)
+}

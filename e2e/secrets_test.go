@@ -1,0 +1,156 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+)
+
+// The canaries, each of which comes into the sidecar by another way.
+const (
+	canaryData    = "canary-in-the-data"
+	canaryMember  = "canary-in-a-name"
+	canarySign    = "canary-in-the-sign"
+	canaryCookie  = "canary-in-a-cookie"
+	canaryBearer  = "canary-in-authorization"
+	canaryAnswer  = "canary-in-the-answer"
+	canaryTrailer = "canary-in-a-trailer"
+)
+
+// With the access log and debug on, whatever happens to a call, the process
+// prints no key, no signature and nothing of a body.
+func TestLogsHaveNoSecrets(t *testing.T) {
+	t.Parallel()
+	gateway := newUpstream(t)
+	s := startSidecar(t, setup{gateway: gateway.url(), options: "timeout 1s\n" + retryEagerly, site: "log"})
+	provoke(t, gateway, s)
+
+	var kept strings.Builder
+	for line := range strings.Lines(s.log.String()) {
+		kept.WriteString(withoutRequestFields(t, line))
+	}
+	requireNoSecrets(t, gateway, kept.String())
+	require.Contains(t, kept.String(), `"msg":"handled request"`, "the access log is on")
+	assert.True(t, s.log.hasLine(`"msg":"handled request"`, `"payermax.endpoint":"applyDropinSession"`, `"payermax.outcome":"answered"`))
+	require.Contains(t, kept.String(), `"msg":"upstream roundtrip"`, "the debug log is on")
+}
+
+// Caddy's access log has the header fields that the application sent, and hides
+// only those that it knows to be secret. A filter takes them out altogether.
+func TestLogsHaveNoSecretsOfTheApplication(t *testing.T) {
+	t.Parallel()
+	gateway := newUpstream(t)
+	s := startSidecar(t, setup{gateway: gateway.url(), options: "timeout 1s\n" + retryEagerly,
+		site: "log {\nformat filter {\nrequest>headers delete\n}\n}"})
+	provoke(t, gateway, s)
+	requireNoSecrets(t, gateway, s.log.String())
+}
+
+// withoutRequestFields takes out of an access log's line what the application
+// sent as header fields.
+func withoutRequestFields(t *testing.T, line string) string {
+	t.Helper()
+	var entry map[string]any
+	if err := json.Unmarshal([]byte(line), &entry); err != nil {
+		return line
+	}
+	if logger, _ := entry["logger"].(string); strings.HasPrefix(logger, "http.log.access") {
+		delete(entry["request"].(map[string]any), "headers")
+	}
+	kept, err := json.Marshal(entry)
+	require.NoError(t, err)
+	return string(kept) + "\n"
+}
+
+// provoke brings about everything that could make the sidecar talkative, with
+// canaries in every part of every request.
+func provoke(t *testing.T, gateway *upstream, s *sidecar) {
+	t.Helper()
+	fields := []string{
+		"sign: " + canarySign, "Connection: sign", "Cookie: session=" + canaryCookie,
+		"Authorization: Bearer " + canaryBearer, "Proxy-Authorization: Basic " + canaryBearer,
+	}
+	body := `{"` + canaryMember + `":"` + canaryData + `","data":{"totalAmount":1,"currency":"IDR","country":"ID","userId":"` +
+		canaryData + `","` + canaryMember + `":"` + canaryData + `"}}`
+	answer := strings.Replace(success, "Success.", canaryAnswer, 1)
+
+	gateway.answers(answerWith(signed(answer)))
+	require.Equal(t, http.StatusOK, s.post(t, body, fields...).status)
+	trailers := append([]string{"Content-Length:", "Transfer-Encoding: chunked", "Trailer: sign"}, fields...)
+	require.Equal(t, http.StatusOK, s.send(t, post(chunked(body, 9, "sign: "+canaryTrailer), trailers...)).status)
+
+	// Refused by the sidecar.
+	for _, refused := range []string{
+		strings.Replace(body, `"ID"`, `"`+canaryData+`"`, 1), // by the rules
+		strings.Replace(body, `"IDR"`, `"`+canaryData, 1),    // by the reader
+		strings.Replace(body, `{"`, `{"appId":"`+canaryData+`","`, 1),
+		body + canaryData,
+		canaryData,
+		"\xff" + canaryData,
+	} {
+		res := s.post(t, refused, fields...)
+		require.Equal(t, http.StatusBadRequest, res.status)
+		assert.NotContains(t, string(res.raw), canaryData)
+	}
+	require.Equal(t, http.StatusUnsupportedMediaType, s.post(t, body, append(fields, "Content-Type: "+canaryData)...).status)
+
+	// Refused on the way back, or without a way back.
+	for _, reply := range []reply{
+		answerWith(message("200 OK", answer, typeJSON)),
+		answerWith(message("200 OK", answer+" ", typeJSON, signField(answer))),
+		answerWith(message("500 Internal Server Error", "<html>"+canaryAnswer, signField(answer))),
+		answerWith(message("200 OK", chunked(answer, 9, signField(answer)), "Transfer-Encoding: chunked", "Trailer: sign", "X-A: 1")),
+		closing(message("200 OK", answer, signField(answer), "Content-Length: 5000")),
+		closing([]byte("not HTTP")),
+		closing(nil),
+		stalling(nil),
+		stalling(message("200 OK", answer, signField(answer), "Content-Length: 5000")),
+		closing([]byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n" + signField(answer) + "\r\n\r\n")),
+		func(conn net.Conn, _ *request) bool { reset(conn); return false },
+	} {
+		gateway.answers(reply)
+		_ = s.post(t, body, append(fields, "Idempotency-Key: x")...)
+	}
+	gateway.close()
+	require.Equal(t, http.StatusBadGateway, s.post(t, body, fields...).status)
+}
+
+// requireNoSecrets looks for everything that must not be printed.
+func requireNoSecrets(t *testing.T, gateway *upstream, printed string) {
+	t.Helper()
+	for _, canary := range []string{canaryData, canaryMember, canarySign, canaryCookie, canaryBearer, canaryAnswer, canaryTrailer} {
+		assert.False(t, strings.Contains(printed, canary), "%s was printed: %s", canary, linesWith(printed, canary))
+	}
+	for _, key := range []string{testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant())), testkeys.OneLine(testkeys.PKCS1(testkeys.Merchant()))} {
+		requireNoKey(t, printed, key)
+	}
+	answer := strings.Replace(success, "Success.", canaryAnswer, 1)
+	signatures := []string{sign(testkeys.Gateway(), []byte(answer))}
+	for _, r := range gateway.received() {
+		signatures = append(signatures, r.values("sign")...)
+	}
+	for _, signature := range signatures {
+		part := signature[:20] // which would be bad enough
+		require.False(t, strings.Contains(printed, part), "a signature was printed: %s", linesWith(printed, part))
+	}
+}
+
+// linesWith shows where a text has a part: the beginnings of the first lines.
+func linesWith(text, part string) string {
+	const lines, columns = 3, 400
+	var found []string
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, part) {
+			found = append(found, line[:min(len(line), columns)])
+		}
+	}
+	return fmt.Sprintf("%d lines, such as\n%s", len(found), strings.Join(found[:min(len(found), lines)], "\n"))
+}

@@ -1,0 +1,113 @@
+package e2e
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A call that outlives the grace period is given up, and has its one line in the log,
+// wherever the log goes and whichever config it was begun with. The application is
+// told, as long as it can be.
+func TestGraceEnds(t *testing.T) {
+	for name, test := range map[string]struct {
+		globals string // beside grace_period
+		signals []syscall.Signal
+		reload  bool // while the call is under way
+	}{
+		"SIGTERM":                  {signals: []syscall.Signal{syscall.SIGTERM}},
+		"SIGTERM, twice":           {signals: []syscall.Signal{syscall.SIGTERM, syscall.SIGTERM}},
+		"SIGINT":                   {signals: []syscall.Signal{syscall.SIGINT}},
+		"a delay before":           {globals: "shutdown_delay 500ms", signals: []syscall.Signal{syscall.SIGTERM}},
+		"the log in a file":        {globals: "log {\noutput file LOG\n}", signals: []syscall.Signal{syscall.SIGTERM}},
+		"of a config before":       {reload: true, signals: []syscall.Signal{syscall.SIGTERM}},
+		"that, the log in a file":  {globals: "log {\noutput file LOG\n}", reload: true, signals: []syscall.Signal{syscall.SIGTERM}},
+		"at the end of the answer": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			gateway := newStagedGateway(t)
+			file := filepath.Join(t.TempDir(), "caddy.log")
+			globals := "grace_period 1s\n" + strings.Replace(test.globals, "LOG", file, 1)
+			s := startSidecar(t, setup{gateway: gateway.url(), options: "endpoints drop_in", globals: globals})
+			c := gateway.begin(t, s, atGateway, "orderAndPay")
+			if test.reload {
+				reload(t, s, file)
+			}
+
+			if len(test.signals) == 0 {
+				// The answer comes in the very moment at which the grace period ends.
+				require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+				time.AfterFunc(time.Second, func() { close(gateway.release) })
+			}
+			for _, signal := range test.signals {
+				require.NoError(t, s.cmd.Process.Signal(signal))
+			}
+			res, err := c.roundTrip("")
+			s.awaitEnd(t)
+
+			log := s.log
+			if strings.Contains(globals, file) {
+				log = readLog(t, file)
+			}
+			assert.Equal(t, 1, log.countLines(`"msg":"call"`), "%s", log)
+			if err == nil && res.status == http.StatusOK {
+				assert.Empty(t, test.signals)
+				assert.True(t, log.hasLine(`"msg":"call"`, `"payermax.outcome":"answered"`))
+				return
+			}
+			assert.True(t, log.hasLine(`"msg":"call"`, `"payermax.outcome":"unknown"`, `"error":"connection_terminated"`,
+				`"payermax.endpoint":"orderAndPay"`, fmt.Sprintf(`"body_sha256":"%x"`, sha256.Sum256(gateway.about(c.number)[0].body))), "%s", log)
+			if err == nil {
+				requireRefusal(t, res, http.StatusBadGateway, "REQUEST_TIMEOUT")
+			} else {
+				assert.ErrorIs(t, err, io.EOF)
+			}
+		})
+	}
+}
+
+// reload has the sidecar load its config once more, and waits until it has.
+func reload(t *testing.T, s *sidecar, logFile string) {
+	t.Helper()
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
+	await(t, 10*time.Second, "the reload", func() bool {
+		if s.log.hasLine(reloaded) {
+			return true
+		}
+		found, err := filepath.Glob(logFile)
+		return err == nil && len(found) == 1 && readLog(t, logFile).hasLine(reloaded)
+	})
+}
+
+// A call for which there is no connection yet when the grace period ends was not
+// sent, and the line says so.
+func TestGraceEndsBeforeItIsSent(t *testing.T) {
+	t.Parallel()
+	frozen, err := net.Listen("tcp", anyPort) // which takes the connection, but speaks no TLS
+	require.NoError(t, err)
+	defer frozen.Close()
+	s := startSidecar(t, setup{gateway: "https://" + frozen.Addr().String(), options: "endpoints drop_in", globals: "grace_period 1s"})
+	c := s.dial(t)
+	raw, _ := payment("orderAndPay", "frozen")
+	_, err = io.WriteString(c.conn, raw)
+	require.NoError(t, err)
+	conn, err := frozen.Accept()
+	require.NoError(t, err)
+	defer conn.Close()
+
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+	s.awaitEnd(t)
+	assert.Equal(t, 1, s.log.countLines(`"msg":"call"`))
+	assert.True(t, s.log.hasLine(`"msg":"call"`, `"payermax.outcome":"not_sent"`, `"payermax.endpoint":"orderAndPay"`))
+}

@@ -1,0 +1,239 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+)
+
+// soakDuration is how long TestSoak goes on: SOAK_DURATION, or long enough to see
+// that it works.
+func soakDuration(t *testing.T) time.Duration {
+	text := os.Getenv("SOAK_DURATION")
+	if text == "" {
+		return 4 * time.Second
+	}
+	duration, err := time.ParseDuration(text)
+	require.NoError(t, err)
+	return duration
+}
+
+// flappingGateway is a gateway that answers most calls, and counts all of them.
+type flappingGateway struct {
+	url   string
+	calls atomic.Int64
+	mu    sync.Mutex
+	words map[string]int // calls by the word in them
+	wrong []string       // what was wrong with calls
+}
+
+func newFlappingGateway(t *testing.T) *flappingGateway {
+	g := &flappingGateway{words: make(map[string]int)}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(g.serve))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Start()
+	t.Cleanup(server.Close)
+	g.url = server.URL
+	return g
+}
+
+// serve answers, except that one call in fifty is reset before it is read, one
+// after it was read, one is answered by half, one is told to go away, and one
+// gets an answer with the signature of somebody else.
+func (g *flappingGateway) serve(w http.ResponseWriter, r *http.Request) {
+	n := g.calls.Add(1) % 50
+	body, err := io.ReadAll(r.Body)
+	if err == nil {
+		g.note(r, body)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Sign", successSign())
+	switch n {
+	case 10, 20:
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			reset(conn)
+		}
+	case 30:
+		w.Header().Set("Content-Length", strconv.Itoa(len(success)))
+		_, _ = io.WriteString(w, success[:40])
+	case 40:
+		w.Header().Del("Sign")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	case 49:
+		w.Header().Set("Sign", strings.Repeat("A", 344))
+		_, _ = io.WriteString(w, success)
+	default:
+		_, _ = io.WriteString(w, success)
+	}
+}
+
+var successSign = sync.OnceValue(func() string { return sign(testkeys.Gateway(), []byte(success)) })
+
+// note looks at a call as it arrives: each has a signature by one of the keys of
+// the rotation.
+func (g *flappingGateway) note(r *http.Request, body []byte) {
+	var call struct{ Data struct{ ReferralCode string } }
+	err := json.Unmarshal(body, &call)
+	if err == nil {
+		if err = verify(&testkeys.Merchant().PublicKey, body, r.Header.Get("Sign")); err != nil {
+			err = verify(&testkeys.Next().PublicKey, body, r.Header.Get("Sign"))
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.words[call.Data.ReferralCode]++
+	if err != nil {
+		g.wrong = append(g.wrong, err.Error())
+	}
+}
+
+func (g *flappingGateway) callsOf(word string) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	calls := g.words[word]
+	delete(g.words, word) // or they would be many
+	return calls
+}
+
+// A sidecar whose gateway flaps, whose keys rotate and whose config is reloaded
+// all the time loses no call and makes none twice, and does not grow.
+func TestSoak(t *testing.T) {
+	t.Parallel()
+	gateway := newFlappingGateway(t)
+	forms := []string{testkeys.PrivatePEM(testkeys.Merchant()), testkeys.PrivatePEM(testkeys.Next())}
+	key := testkeys.WriteFile(t, forms[0])
+	port, healthPort := freePort(t), freePort(t)
+	s := start(t, "127.0.0.1:"+strconv.Itoa(port), fmt.Sprintf(`{
+	admin off
+	persist_config off
+}
+http://:%d {
+	bind 127.0.0.1
+	payermax {
+		gateway %s
+		app_id %s
+		private_key %s
+		gateway_public_key %s
+		timeout 5s
+		transport http {
+			keepalive 2s # so that connections of replaced configs are soon gone
+		}
+	}
+}
+http://:%d {
+	bind handover/127.0.0.1 # or a reload could close the connection that asks
+	metrics /metrics
+}
+`, port, gateway.url, appID, key, testkeys.WritePublic(t, &testkeys.Gateway().PublicKey), healthPort), nil)
+	health := fmt.Sprintf("http://127.0.0.1:%d/metrics", healthPort)
+
+	duration := soakDuration(t)
+	ended := time.Now().Add(duration)
+	var work sync.WaitGroup
+	var count outcomes
+	for range 8 {
+		work.Go(func() {
+			for time.Now().Before(ended) {
+				count.add(t, s, gateway)
+			}
+		})
+	}
+	work.Go(func() {
+		for i := 1; time.Now().Before(ended); i++ {
+			replaceFile(t, key, forms[i%2])
+			time.Sleep(300 * time.Millisecond)
+		}
+	})
+	work.Go(func() {
+		for time.Now().Before(ended) {
+			time.Sleep(time.Second)
+			_ = s.cmd.Process.Signal(syscall.SIGUSR1)
+		}
+	})
+
+	// The first fifth is for warming up.
+	time.Sleep(duration / 5)
+	before := resources(t, health)
+	work.Wait()
+	var after map[string]float64
+	for range 100 { // until what was under way has ended
+		if after = resources(t, health); after["go_goroutines"] <= before["go_goroutines"] {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+
+	t.Logf("%s: %d calls: %d answered, %d unknown or unverified, %d not sent, %d connections closed unserved, %d rotations and reloads or more; memory %.1f MB, then %.1f MB; goroutines %.0f, then %.0f",
+		duration, gateway.calls.Load(), count.answered.Load(), count.unknown.Load(), count.notSent.Load(), count.closed.Load(), int(duration.Seconds()),
+		before["process_resident_memory_bytes"]/1e6, after["process_resident_memory_bytes"]/1e6, before["go_goroutines"], after["go_goroutines"])
+	assert.LessOrEqual(t, after["go_goroutines"], before["go_goroutines"]+5)
+	assert.Empty(t, gateway.wrong)
+	assert.Greater(t, count.answered.Load(), int64(100))
+	assert.Greater(t, count.unknown.Load(), int64(0))
+	if duration >= time.Minute { // before, the heap has not settled
+		assert.Less(t, after["process_resident_memory_bytes"], 1.05*before["process_resident_memory_bytes"]+8e6)
+	}
+}
+
+// outcomes counts how calls ended, and checks each against what the gateway saw.
+type outcomes struct{ answered, unknown, notSent, closed atomic.Int64 }
+
+func (o *outcomes) add(t *testing.T, s *sidecar, gateway *flappingGateway) {
+	block, word := data()
+	conn, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		o.closed.Add(1)
+		return
+	}
+	defer conn.Close()
+	res, err := newClient(conn).roundTrip(post(`{"data":`+block+`}`, "Connection: close"))
+	calls := gateway.callsOf(word)
+	switch {
+	case err != nil:
+		// A reload closed the connection before the request was read.
+		o.closed.Add(1)
+		assert.Zero(t, calls, "a call that nobody was told of")
+	case res.status == http.StatusOK || res.status == http.StatusServiceUnavailable && !strings.Contains(string(res.body), "code"):
+		o.answered.Add(1)
+		assert.Equal(t, 1, calls)
+	case strings.Contains(string(res.body), "outcome is unknown"):
+		o.unknown.Add(1)
+		assert.LessOrEqual(t, calls, 1)
+	case strings.Contains(string(res.body), "nothing was sent"):
+		o.notSent.Add(1)
+		assert.Zero(t, calls)
+	default:
+		assert.Fail(t, "an answer that says nothing about the outcome", "%s", res.raw)
+	}
+}
+
+// resources reads what the process uses from its metrics.
+func resources(t *testing.T, url string) map[string]float64 {
+	used := make(map[string]float64)
+	for _, match := range regexp.MustCompile(`(?m)^(go_goroutines|process_resident_memory_bytes) (\S+)$`).FindAllStringSubmatch(get(t, url), -1) {
+		value, err := strconv.ParseFloat(match[2], 64)
+		require.NoError(t, err)
+		used[match[1]] = value
+	}
+	require.Len(t, used, 2)
+	return used
+}

@@ -1,0 +1,156 @@
+package e2e
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// traffic is applications that make one call after the other.
+type traffic struct {
+	addr    string
+	how     listening
+	trusted *tls.Config
+
+	applications sync.WaitGroup
+	stopping     atomic.Bool
+	answered     atomic.Int64
+	closed       atomic.Int64 // connections, without an answer
+}
+
+// caller is a client that makes calls, on the connection that it has, until
+// it hangs up.
+type caller interface {
+	call(t *testing.T)
+	hangUp()
+}
+
+// startTraffic has some applications begin to call.
+func startTraffic(t *testing.T, addr string, how listening, ca authority) *traffic {
+	traffic := &traffic{addr: addr, how: how, trusted: &tls.Config{ServerName: "127.0.0.1", RootCAs: ca.Pool()}}
+	for range 4 {
+		traffic.applications.Go(func() {
+			app := traffic.newApplication()
+			defer app.hangUp()
+			for !traffic.stopping.Load() {
+				app.call(t)
+			}
+		})
+	}
+	return traffic
+}
+
+func (traffic *traffic) newApplication() caller {
+	if traffic.how.http2 {
+		return &http2Application{traffic, &http.Client{
+			Transport: &http.Transport{TLSClientConfig: traffic.trusted.Clone(), ForceAttemptHTTP2: true},
+			Timeout:   20 * time.Second,
+		}}
+	}
+	return &http1Application{traffic: traffic}
+}
+
+// awaitAnswers waits for so many more answers.
+func (traffic *traffic) awaitAnswers(t *testing.T, count int64) {
+	t.Helper()
+	enough := traffic.answered.Load() + count
+	await(t, 20*time.Second, "answers", func() bool { return traffic.answered.Load() >= enough })
+}
+
+// stop ends the calls, and waits for the last ones.
+func (traffic *traffic) stop() {
+	traffic.stopping.Store(true)
+	traffic.applications.Wait()
+}
+
+// http1Application keeps its connection as long as it was not told that it will be
+// closed, and has used it lately.
+type http1Application struct {
+	traffic *traffic
+	*client
+	used time.Time
+}
+
+func (a *http1Application) call(t *testing.T) {
+	const stale = 100 * time.Millisecond               // half of the time that a handover takes
+	if a.client != nil && time.Since(a.used) > stale { // on a busy machine
+		a.hangUp()
+	}
+	if a.client == nil && !a.connect() {
+		a.traffic.closed.Add(1)
+		return
+	}
+	var fields []string
+	if a.traffic.how.newEach {
+		fields = append(fields, "Connection: close")
+	}
+	res, err := a.roundTrip(post(validBody(), fields...))
+	a.used = time.Now()
+	if err != nil {
+		a.traffic.closed.Add(1)
+		a.hangUp()
+		return
+	}
+	a.traffic.answered.Add(1)
+	assert.Equal(t, http.StatusOK, res.status, "%s", res.raw)
+	if res.close {
+		a.hangUp()
+	}
+}
+
+// connect opens a connection, and reports whether it can be used.
+func (a *http1Application) connect() bool {
+	conn, err := net.Dial("tcp", a.traffic.addr)
+	if err != nil {
+		return false
+	}
+	if _, err = io.WriteString(conn, a.traffic.how.greeting); err == nil && a.traffic.how.tls {
+		secure := tls.Client(conn, a.traffic.trusted)
+		conn, err = secure, secure.Handshake()
+	}
+	if err != nil {
+		conn.Close()
+		return false
+	}
+	a.client = newClient(conn)
+	return true
+}
+
+func (a *http1Application) hangUp() {
+	if a.client != nil {
+		a.conn.Close()
+		a.client = nil
+	}
+}
+
+// http2Application makes its calls with the standard library, which goes over to
+// another connection when the server says that it ends the first.
+type http2Application struct {
+	traffic *traffic
+	http    *http.Client
+}
+
+func (a *http2Application) call(t *testing.T) {
+	res, err := a.http.Post("https://"+a.traffic.addr+endpointPath, "application/json", strings.NewReader(validBody()))
+	if err != nil {
+		t.Log(err)
+		a.traffic.closed.Add(1)
+		return
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	assert.NoError(t, err)
+	assert.Equal(t, 2, res.ProtoMajor)
+	assert.Equal(t, http.StatusOK, res.StatusCode, "%s", body)
+	a.traffic.answered.Add(1)
+}
+
+func (a *http2Application) hangUp() { a.http.CloseIdleConnections() }

@@ -29,6 +29,8 @@ type call struct {
 	there time.Time
 	// inFlight is set once the call has its place among those in flight.
 	inFlight bool
+	// largeness is how many places its answer has among those that are large.
+	largeness int
 	// end ends the call's context, and givenUp is set if that was because the
 	// process ends.
 	end     context.CancelFunc
@@ -119,7 +121,7 @@ func (h *Handler) send(c *call, r *http.Request, next caddyhttp.Handler) (answer
 	if err := h.beginSending(ctx, c); err != nil {
 		return nil, notSentInTime(err)
 	}
-	received := new(reply.Answer)
+	received := &reply.Answer{Room: func() bool { return c.makeRoom(h.MaxInFlight) }}
 	defer func() {
 		// A reverse proxy that has begun to pass on an answer and cannot finish
 		// it aborts by this panic. Nothing has reached the application yet, so

@@ -49,6 +49,25 @@ type occupancy struct {
 // inFlight counts those of the process, since its memory is what is short.
 var inFlight = &occupancy{bounds: make(map[*Handler]int)}
 
+// largeAnswers counts what answers hold beyond their first [reply.AnswerStep], a place
+// for each. PayerMax's are a few kilobytes, but a gateway that sends large ones slowly
+// makes them pile up.
+var largeAnswers = new(occupancy)
+
+// fewestLarge is how many places there are at least, which is one answer of the
+// largest size.
+const fewestLarge = reply.MaxAnswerSize / reply.AnswerStep
+
+// makeRoom takes another place for the call's answer. There are half as many as there
+// may be calls, so that both together stay within the memory limit.
+func (c *call) makeRoom(maxInFlight int) bool {
+	if !largeAnswers.enter(max(maxInFlight/2, fewestLarge)) {
+		return false
+	}
+	c.largeness++
+	return true
+}
+
 // enter takes a place, unless all up to the bound are taken. If it returns true,
 // leave must be called.
 func (o *occupancy) enter(bound int) bool {

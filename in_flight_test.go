@@ -13,6 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
 // separate gives the test a count of its own.
@@ -206,4 +208,32 @@ func TestBoundsMustBePositive(t *testing.T) {
 		h.Merchant = Merchant{AppID: "app", KeyRaw: keyFile(writePrivateKey(t, merchantKey()))}
 		assert.EqualError(t, provision(t, h), want)
 	}
+}
+
+// Large answers that pile up are given up before the memory is, and their places come
+// back.
+func TestLargeAnswersAreBounded(t *testing.T) {
+	h := newHandler(t, func(h *Handler) { h.MaxInFlight = 40 }) // 20 places, for an answer of at most 16
+	body := `{"code":"APPLY_SUCCESS","msg":"` + strings.Repeat("x", 15*reply.AnswerStep) + `","data":{}}`
+	answering, full := make(chan struct{}), make(chan struct{})
+	large := func(w http.ResponseWriter, r *http.Request) error {
+		close(answering)
+		_, err := io.WriteString(w, body)
+		<-full
+		return err
+	}
+	first := make(chan int)
+	go func() { first <- serve(t, h, post(sessionBody), large).Code }()
+	<-answering
+	require.Eventually(t, func() bool { return largeAnswers.count.Load() == 15 }, 5*time.Second, time.Millisecond)
+
+	w := serve(t, h, post(sessionBody), func(w http.ResponseWriter, r *http.Request) error {
+		_, err := io.WriteString(w, body)
+		return err
+	})
+	assert.Equal(t, http.StatusBadGateway, w.Code)
+	assert.Contains(t, w.Header().Get("Proxy-Status"), "error=http_response_body_size")
+	close(full)
+	assert.Equal(t, http.StatusOK, <-first)
+	assert.Zero(t, largeAnswers.count.Load())
 }

@@ -316,6 +316,9 @@ func (c *call) leave() {
 	if c.inFlight {
 		inFlight.leave()
 	}
+	for range c.largeness {
+		largeAnswers.leave()
+	}
 }
 
 // perform is the story of one request.

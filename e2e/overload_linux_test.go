@@ -209,6 +209,33 @@ func TestSlowGatewayCostsBoundedMemory(t *testing.T) {
 	assert.NotContains(t, metrics, `caddy_payermax_limit_refusals_total{limit="in_flight"} 0`)
 }
 
+// Large answers that take their time cost no more either: those that there is no room
+// for are unknown, and have their line.
+func TestLargeAnswersCostBoundedMemory(t *testing.T) {
+	const holding = 3 * time.Second
+	large := `{"code":"APPLY_SUCCESS","msg":"` + strings.Repeat("x", 900<<10)
+	gateway := serveGateway(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, large)
+		_ = http.NewResponseController(w).Flush()
+		time.Sleep(holding)
+		_, _ = io.WriteString(w, `"}`)
+	})
+	s := startInMemory(t, gateway, "timeout 30s\nmax_wait 20s", goMemLimit)
+	all := newTally()
+	var calls sync.WaitGroup
+	for range fitting {
+		calls.Go(func() { all.call(s, validBody()) })
+	}
+	calls.Wait()
+
+	t.Logf("%v, %d broken; memory %d MiB at most", all.statuses, len(all.broken), s.peakOwnMemory(t)>>20)
+	assert.Empty(t, all.broken)
+	assert.NotZero(t, all.statuses[http.StatusBadGateway])
+	assert.Less(t, s.peakOwnMemory(t), memoryLimit)
+	all.requireLines(t, s)
+}
+
 // delayedGateway answers after a while.
 type delayedGateway struct {
 	url       string

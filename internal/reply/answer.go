@@ -16,7 +16,12 @@ import (
 // are a few kilobytes.
 const MaxAnswerSize = 1 << 20
 
-// errAnswerTooLarge stops an answer beyond MaxAnswerSize.
+// AnswerStep is how much of an answer is kept without asking for room, and how much
+// more for each time that there is some, in bytes.
+const AnswerStep = 64 << 10
+
+// errAnswerTooLarge stops an answer beyond MaxAnswerSize, or one that there is no
+// room for.
 var errAnswerTooLarge = errors.New("the answer is too large")
 
 // Answer is what the application will get. It takes the gateway's answer as an
@@ -28,11 +33,15 @@ type Answer struct {
 	Status int
 	// Body is what has arrived of the body.
 	Body []byte
-	// TooLarge says that the body had more than MaxAnswerSize bytes, and is not
-	// complete.
+	// TooLarge says that the body had more than MaxAnswerSize bytes, or more than
+	// there was room for, and is not complete.
 	TooLarge bool
+	// Room, if it is set, is asked before the body grows by another AnswerStep:
+	// whether there is memory for that.
+	Room func() bool
 
 	header http.Header
+	steps  int // that there was room for
 	// rewritten says that this is not what the gateway sent, but what is made of
 	// it.
 	rewritten bool
@@ -56,12 +65,25 @@ func (a *Answer) WriteHeader(status int) {
 // Write keeps p, up to MaxAnswerSize in all.
 func (a *Answer) Write(p []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
-	if len(a.Body)+len(p) > MaxAnswerSize {
+	if !a.hasRoom(len(a.Body) + len(p)) {
 		a.TooLarge = true
 		return 0, errAnswerTooLarge
 	}
 	a.Body = append(a.Body, p...)
 	return len(p), nil
+}
+
+// hasRoom reports whether a body may grow to a size.
+func (a *Answer) hasRoom(size int) bool {
+	if size > MaxAnswerSize {
+		return false
+	}
+	for ; a.Room != nil && size > (a.steps+1)*AnswerStep; a.steps++ {
+		if !a.Room() {
+			return false
+		}
+	}
+	return true
 }
 
 // Flush does nothing: the answer is passed on whole. It is there because a

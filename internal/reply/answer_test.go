@@ -45,3 +45,18 @@ func TestAnswerSend(t *testing.T) {
 	assert.Empty(t, w.Header()["Sign"])
 	assert.Equal(t, "{}", w.Body.String())
 }
+
+// A large answer is kept as long as there is room for it.
+func TestAnswerAsksForRoom(t *testing.T) {
+	asked := 0
+	a := &Answer{Room: func() bool { asked++; return asked <= 2 }}
+	for range 3 {
+		_, err := a.Write(make([]byte, AnswerStep))
+		require.NoError(t, err)
+	}
+	assert.Equal(t, 2, asked, "the first step needs none")
+	_, err := a.Write([]byte{0})
+	require.Error(t, err)
+	assert.True(t, a.TooLarge)
+	assert.Len(t, a.Body, 3*AnswerStep)
+}

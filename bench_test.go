@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
@@ -154,7 +155,7 @@ func (h *Handler) performUnsigned(w http.ResponseWriter, r *http.Request, next c
 	if err := h.limits.admit(c, replacer(r.Context())); err != nil {
 		return err
 	}
-	c.inFlight = inFlight.enter(h.MaxInFlight)
+	c.inFlight = inflight.Process.Enter(h.MaxInFlight)
 	body, err := h.read(w, r)
 	if err != nil {
 		return err

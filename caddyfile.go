@@ -10,20 +10,26 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 )
 
 func init() {
 	httpcaddyfile.RegisterDirective("payermax", parsePayermax)
-	httpcaddyfile.RegisterDirectiveOrder("payermax", httpcaddyfile.Before, "reverse_proxy")
 	httpcaddyfile.RegisterHandlerDirective("payermax_sign", parseSign)
-	httpcaddyfile.RegisterDirectiveOrder("payermax_sign", httpcaddyfile.Before, "invoke")
-	httpcaddyfile.RegisterDirective("payermax_notify_guard", parseNotifyGuard)
-	httpcaddyfile.RegisterDirectiveOrder("payermax_notify_guard", httpcaddyfile.Before, "tracing") // the first
-	httpcaddyfile.RegisterDirective("payermax_notify", parseNotify)
-	httpcaddyfile.RegisterDirectiveOrder("payermax_notify", httpcaddyfile.Before, "invoke")
 	httpcaddyfile.RegisterHandlerDirective("payermax_health", parseHealth)
-	httpcaddyfile.RegisterDirectiveOrder("payermax_health", httpcaddyfile.Before, "invoke")
 	httpcaddyfile.RegisterHandlerDirective("payermax_sandbox", parseSandbox)
+	orderDirectives()
+}
+
+// orderDirectives gives all directives their places, those of modules/notify as well:
+// of several before the same directive, the first stands first, so the order must not
+// depend on which package Go initializes when.
+func orderDirectives() {
+	httpcaddyfile.RegisterDirectiveOrder("payermax", httpcaddyfile.Before, "reverse_proxy")
+	httpcaddyfile.RegisterDirectiveOrder("payermax_sign", httpcaddyfile.Before, "invoke")
+	httpcaddyfile.RegisterDirectiveOrder(layout.Guard, httpcaddyfile.Before, "tracing") // the first
+	httpcaddyfile.RegisterDirectiveOrder(layout.Notify, httpcaddyfile.Before, "invoke")
+	httpcaddyfile.RegisterDirectiveOrder("payermax_health", httpcaddyfile.Before, "invoke")
 	httpcaddyfile.RegisterDirectiveOrder("payermax_sandbox", httpcaddyfile.Before, "reverse_proxy")
 }
 

@@ -123,7 +123,7 @@ func TestConnectionsAreReplaced(t *testing.T) {
 			}
 			wait.Wait()
 			assert.Equal(t, sent.Load(), received.Load(), "calls sent, and calls received")
-			assert.Greater(t, counted.opened.Load(), int32(5), "connections in 20 lives of one")
+			assert.Greater(t, counted.opened.Load(), int32(workers), "connections in 20 lives of one, if the machine is quick")
 			require.Eventually(t, func() bool { return counted.open.Load() == 0 }, 5*time.Second, time.Millisecond, "connections that nobody closes")
 		})
 	}

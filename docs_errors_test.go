@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -18,7 +17,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"testing/iotest"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -128,43 +126,11 @@ func TestErrorsPageAnswers(t *testing.T) {
 	for _, f := range []string{"NOTIFICATION_REFUSED", "NOTIFICATION_NOT_ACCEPTED"} {
 		codes[f] = true // which PayerMax gets
 	}
-	assert.Equal(t, writtenIn(t, codeWritten, ".", "internal/reply"), slices.Sorted(maps.Keys(codes)), "the codes in the code, and those made here")
+	assert.Equal(t, writtenIn(t, codeWritten, ".", "internal/reply", "modules/notify"), slices.Sorted(maps.Keys(codes)), "the codes in the code, and those made here")
 	page := readPage(t, errorsPage)
-	for _, word := range slices.Concat(writtenIn(t, codeWritten, ".", "internal/reply"), writtenIn(t, proxyErrorWritten, ".", "internal/reply")) {
+	for _, word := range slices.Concat(writtenIn(t, codeWritten, ".", "internal/reply", "modules/notify"), writtenIn(t, proxyErrorWritten, ".", "internal/reply", "modules/notify")) {
 		assert.True(t, strings.Contains(page, "`"+word+"`"), "the page lacks %s", word)
 	}
-}
-
-// The table of what PayerMax gets for a notification has a row for each result,
-// and those that are refused have their status.
-func TestErrorsPageNotifications(t *testing.T) {
-	statuses := make(map[string]string)
-	for _, row := range errorTable(t, "What PayerMax gets for a notification") {
-		statuses[words(row[2])[0]] = row[0]
-	}
-	assert.ElementsMatch(t, notificationResults, slices.Collect(maps.Keys(statuses)))
-
-	n := &Notify{MaxBodySize: 1, keyring: gatewayKeyring()}
-	get, compressed, large, broken := post("{"), post("{"), post("{}"), post("{")
-	get.Method = http.MethodGet
-	compressed.Header.Set("Content-Encoding", "gzip")
-	broken.Body = io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF))
-	for _, r := range []*http.Request{get, compressed, large, broken} {
-		_, refused := n.read(httptest.NewRecorder(), r)
-		assert.Equal(t, strconv.Itoa(refused.status), statuses[refused.result])
-		delete(statuses, refused.result)
-	}
-	for _, header := range []http.Header{{}, {"Sign": {"x"}}} {
-		_, refused := n.verify(header, nil)
-		assert.Equal(t, strconv.Itoa(refused.status), statuses[refused.result])
-		delete(statuses, refused.result)
-	}
-	for _, body := range []string{"{}", paymentNotification} {
-		refused := addressees{appIDs: []string{"other"}}.check([]byte(body))
-		assert.Equal(t, strconv.Itoa(refused.status), statuses[refused.result])
-		delete(statuses, refused.result)
-	}
-	assert.ElementsMatch(t, []string{"passed", "duplicate", "concurrent", "not_accepted", "overload"}, slices.Collect(maps.Keys(statuses)))
 }
 
 // How the code writes the words that the page explains.

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/reference"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/modules/landlock"
+	"github.com/caddy-payermax/caddy-payermax/modules/notify"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
@@ -59,8 +59,8 @@ func documented() []reference.Section {
 		directive("payermax_sign", handlerOptions.Describe()),
 		{Name: "key file", Block: keys.FileOptions.Describe(), Around: []string{":8080", "payermax_sign", "key file private.key"}},
 		directive("transport payermax", grammar.Block[Transport]{}.Describe()),
-		directive("payermax_notify", notifyOptions.Describe()),
-		directive("payermax_notify_guard", grammar.Block[NotifyGuard]{}.Describe()),
+		directive("payermax_notify", notify.Options.Describe()),
+		directive("payermax_notify_guard", grammar.Block[notify.Guard]{}.Describe()),
 		directive("payermax_health", grammar.Block[Health]{}.Describe()),
 		directive("payermax_sandbox", sandboxOptions.Describe()),
 		{Name: "payermax_landlock", Block: landlock.Options.Describe(), Around: []string{"", "payermax_landlock"}},
@@ -70,25 +70,18 @@ func documented() []reference.Section {
 // The defaults that the doc comments name are those that the code has.
 func TestConfigurationDefaults(t *testing.T) {
 	h := newHandler(t)
-	notify := &Notify{GatewayPublicKeys: []string{writePublicKey(t, &gatewayKey().PublicKey)}}
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
-	t.Cleanup(cancel)
-	t.Cleanup(func() { require.NoError(t, notify.Cleanup()) })
-	require.NoError(t, notify.Provision(ctx))
 	require.Len(t, h.routes, 1)
 	require.Contains(t, h.routes, sessionPath)
 
 	page := strings.ReplaceAll(readPage(t, configurationPage), "\n", " ")
 	for _, row := range []string{
 		fmt.Sprintf("| `max_body_size` | `max_body_size` | %d (64 KiB) |", h.MaxBodySize),
-		fmt.Sprintf("| `max_body_size` | `max_body_size` | %d (256 KiB) |", notify.MaxBodySize),
 		fmt.Sprintf("| `timeout` | `timeout` | `%v` |", time.Duration(h.Timeout)),
 		fmt.Sprintf("| `validation` | `validation` | `%s` |", h.Validation),
 		fmt.Sprintf("| `key_version` | `key_version` | `%s`,", h.merchants.only.keyring.Current().KeyVersion),
 		"| `endpoints` | `endpoints` | `" + protocol.SessionEndpoint + "` alone |",
 		fmt.Sprintf("`dial_timeout` is %v, `tls_timeout` %v, `keepalive` (idle) %v,", defaultDialTimeout, defaultHandshakeTimeout, defaultIdleTimeout),
 		fmt.Sprintf("`max_response_header` %d KiB,", defaultMaxAnswerHeader>>10),
-		fmt.Sprintf("the last %d of them", maxAccepted),
 		"`fail_duration " + defaultFailDuration.String() + "`",
 		"`" + urlOf(t, protocol.UAT) + "`",
 		"`" + urlOf(t, protocol.Production) + "`",

@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
+	"github.com/caddy-payermax/caddy-payermax/modules/notify"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -78,7 +79,7 @@ type foundHandler struct {
 	// routes match.
 	listen, hosts []string
 	// waysPast are those of requests that get past it, if it verifies.
-	waysPast []wayPast
+	waysPast []notify.WayPast
 	// gracePeriod is the config's, and writeTimeout that of its server.
 	gracePeriod, writeTimeout time.Duration
 }
@@ -98,7 +99,7 @@ func (c configTree) find(modules ...string) []foundHandler {
 		found := foundHandler{module: h.Module, config: h.Config, proxy: h.Proxy(), listen: h.Listen, hosts: h.Hosts,
 			gracePeriod: durationOf(c.at("apps", "http", "grace_period")), writeTimeout: durationOf(h.Server["write_timeout"])}
 		if h.Module == layout.Notify {
-			found.waysPast = waysPast(read, h)
+			found.waysPast = notify.WaysPast(read, h)
 		}
 		all = append(all, found)
 	}

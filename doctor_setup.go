@@ -14,7 +14,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/keys"
+	"github.com/caddy-payermax/caddy-payermax/modules/notify"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -152,12 +154,12 @@ func (f foundHandler) describeNotify() []doctor.Result {
 	var results []doctor.Result
 	appIDs, merchantNos := textsOf(f.config["app_ids"]), textsOf(f.config["merchant_nos"])
 	if len(appIDs)+len(merchantNos) == 0 {
-		results = append(results, found("", "merchant", doctor.Warning, anybody.message, anybody.next))
+		results = append(results, found("", "merchant", doctor.Warning, notify.ForAnybody.Message, notify.ForAnybody.Next))
 	}
 	results = append(results, describeAddressees("app_id", appIDs, 64)...)
 	results = append(results, describeAddressees("merchant_no", merchantNos, 32)...)
 	for _, way := range f.waysPast {
-		results = append(results, found("", "placement", doctor.Warning, way.message, way.next))
+		results = append(results, found("", "placement", doctor.Warning, way.Message, way.Next))
 	}
 	return results
 }
@@ -167,7 +169,7 @@ func describeAddressees(name string, configured []string, maxLength int) []docto
 	if len(configured) == 0 {
 		return nil
 	}
-	values, err := expandAll(name, configured, maxLength, caddy.NewReplacer())
+	values, err := setting.ExpandAll(name, configured, maxLength, caddy.NewReplacer())
 	if err != nil {
 		return []doctor.Result{found("", name, doctor.Problem, strings.TrimPrefix(err.Error(), name+": "), "")}
 	}
@@ -247,7 +249,7 @@ func expandedOption(name, configured string, maxLength int, mayBeEmpty bool) doc
 		}
 		return value, nil
 	})
-	expanded.Error = option{name, configured, maxLength, &expanded.Value}.expand(repl, mayBeEmpty)
+	expanded.Error = setting.Option{Name: name, Value: configured, MaxLength: maxLength, Target: &expanded.Value}.Expand(repl, mayBeEmpty)
 	return expanded
 }
 

@@ -10,19 +10,15 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	_ "github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
 
-	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/signer"
@@ -182,37 +178,6 @@ func FuzzAnswer(f *testing.F) {
 		}
 		if _, hasErrors := said["errors"]; !passed && (said["code"] == nil || said["msg"] == nil || len(said) > 2 || hasErrors) {
 			t.Fatalf("what the sidecar writes is more than a code and a message: %s", w.Body)
-		}
-	})
-}
-
-// Whatever is posted to a callback, the application gets the notifications that
-// PayerMax has signed, as they are, and nothing else.
-func FuzzNotify(f *testing.F) {
-	f.Add(true, "", []byte(paymentNotification))
-	f.Add(false, "", []byte(paymentNotification))
-	f.Add(false, "AAAA", []byte(`{"code":"APPLY_SUCCESS"}`))
-	f.Add(true, "", []byte{})
-	f.Add(true, "", []byte(`{"code":"APPLY_SUCCESS","msg":"Success.","data":{}}`))
-	n := &Notify{MaxBodySize: 1 << 16, logger: zap.NewNop(), keyring: gatewayKeyring()}
-	f.Fuzz(func(t *testing.T, signed bool, signature string, body []byte) {
-		if signed {
-			signature = signedByGateway(t, body)
-		}
-		passed := false
-		r := httptest.NewRequest(http.MethodPost, "/callback", bytes.NewReader(body))
-		r.Header["Sign"] = []string{signature}
-		r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nil, nil)
-		err := n.ServeHTTP(httptest.NewRecorder(), r, caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
-			passed = true
-			if got, err := io.ReadAll(r.Body); err != nil || !bytes.Equal(got, body) {
-				t.Fatalf("the application gets %q, %v", got, err)
-			}
-			return nil
-		}))
-		_, notNotification := envelope.ReadNotification(body)
-		if passed != (signed && int64(len(body)) <= n.MaxBodySize && notNotification == nil) {
-			t.Fatalf("signed: %t, passed on: %t, %v: %q", signed, passed, err, body)
 		}
 	})
 }

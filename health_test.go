@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/modules/notify"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -78,7 +79,11 @@ func TestHealth(t *testing.T) {
 // sign.
 func TestHealthOfNotify(t *testing.T) {
 	first, second := writePublicKey(t, &gatewayKey().PublicKey), writePublicKey(t, &merchantKey().PublicKey)
-	n := newNotify(t, func(n *Notify) { n.GatewayPublicKeys = []string{first, second} })
+	n := &notify.Handler{GatewayPublicKeys: []string{first, second}}
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+	t.Cleanup(cancel)
+	require.NoError(t, n.Provision(ctx))
+	t.Cleanup(func() { require.NoError(t, n.Cleanup()) })
 	fingerprints := []string{signer.Fingerprint(&gatewayKey().PublicKey), signer.Fingerprint(&merchantKey().PublicKey)}
 	slices.Sort(fingerprints)
 

@@ -2,7 +2,6 @@ package payermax
 
 import (
 	"io"
-	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -14,33 +13,16 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
 // separate gives the test a count of its own.
 func separate(t *testing.T) {
 	t.Helper()
-	before := inFlight
-	t.Cleanup(func() { inFlight = before })
-	inFlight = &occupancy{bounds: make(map[*Handler]int)}
-}
-
-func TestDefaultMaxInFlight(t *testing.T) {
-	for name, test := range map[string]struct {
-		limit int64
-		want  int
-	}{
-		"GOMEMLIMIT of the manifests": {160 << 20, 500},
-		"90 % of 192 MiB":             {192 << 20 * 9 / 10, 564},
-		"192 MiB":                     {192 << 20, 660},
-		"1 GiB":                       {1 << 30, 4820},
-		"less than the process takes": {32 << 20, 20},
-		"just enough":                 {64 << 20, 20},
-		"plenty":                      {64 << 30, 10_000},
-		"no limit":                    {math.MaxInt64, 10_000},
-	} {
-		t.Run(name, func(t *testing.T) { assert.Equal(t, test.want, defaultMaxInFlight(test.limit)) })
-	}
+	before := inflight.Process
+	t.Cleanup(func() { inflight.Process = before })
+	inflight.Process = inflight.New()
 }
 
 // Those beyond the bound are refused without being read or signed, and as soon as one
@@ -64,34 +46,16 @@ func TestMaxInFlight(t *testing.T) {
 	assert.Equal(t, "SYSTEM_ERROR", f.Code)
 	assert.Contains(t, f.Msg, "max_in_flight")
 
-	inFlight.leave()
+	inflight.Process.Leave()
 	assert.Equal(t, http.StatusOK, serve(t, h, post(sessionBody), answering(t)).Code)
-	assert.EqualValues(t, 2, inFlight.count.Load())
-}
-
-// Notifications hold memory, too.
-func TestNotificationsInFlight(t *testing.T) {
-	separate(t)
-	n := newNotify(t)
-	take(t, defaultMaxInFlight(memoryLimit()))
-	w := httptest.NewRecorder()
-	increased := increase(t, func() { require.NoError(t, n.ServeHTTP(w, post("{}"), unreachable(t))) })
-	assert.Equal(t, map[string]float64{"notifications_total{overload}": 1}, increased)
-	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
-	assert.Equal(t, "1", w.Header().Get("Retry-After"))
-	assert.Equal(t, "NOTIFICATION_REFUSED", refusalOf(t, w).Code)
-
-	inFlight.leave()
-	w = httptest.NewRecorder()
-	require.NoError(t, n.ServeHTTP(w, post("{}"), unreachable(t)))
-	assert.Equal(t, http.StatusForbidden, w.Code)
+	assert.EqualValues(t, 2, inflight.Process.Taken())
 }
 
 // take takes places as calls do.
 func take(t *testing.T, count int) {
 	t.Helper()
 	for range count {
-		require.True(t, inFlight.enter(count))
+		require.True(t, inflight.Process.Enter(count))
 	}
 }
 
@@ -118,9 +82,9 @@ func TestPlacesComeBack(t *testing.T) {
 				defer func() { _ = recover() }()
 				serve(t, h, post(sessionBody), next)
 			}()
-			assert.Zero(t, inFlight.count.Load())
+			assert.Zero(t, inflight.Process.Taken())
 			serve(t, h, post("nonsense"), unreachable(t))
-			assert.Zero(t, inFlight.count.Load())
+			assert.Zero(t, inflight.Process.Taken())
 		})
 	}
 }
@@ -128,15 +92,15 @@ func TestPlacesComeBack(t *testing.T) {
 // The bound that is shown is the smallest of those in use.
 func TestBound(t *testing.T) {
 	separate(t)
-	assert.Equal(t, defaultMaxInFlight(memoryLimit()), inFlight.bound())
+	assert.Equal(t, inflight.DefaultBound(), inflight.Process.Bound())
 	first := newHandler(t, func(h *Handler) { h.MaxInFlight = 30 })
-	assert.Equal(t, 30, inFlight.bound())
+	assert.Equal(t, 30, inflight.Process.Bound())
 	second := newHandler(t, func(h *Handler) { h.MaxInFlight = 7 })
-	assert.Equal(t, 7, inFlight.bound())
+	assert.Equal(t, 7, inflight.Process.Bound())
 	require.NoError(t, second.Cleanup())
-	assert.Equal(t, 30, inFlight.bound())
+	assert.Equal(t, 30, inflight.Process.Bound())
 	require.NoError(t, first.Cleanup())
-	assert.Equal(t, defaultMaxInFlight(memoryLimit()), inFlight.bound())
+	assert.Equal(t, inflight.DefaultBound(), inflight.Process.Bound())
 }
 
 // What is allocated for a body is in proportion to what has arrived of it.
@@ -196,7 +160,7 @@ func TestBodyCountsIntoTimeout(t *testing.T) {
 	assert.Equal(t, http.StatusBadRequest, answer.StatusCode)
 	assert.True(t, answer.Close)
 	assert.Less(t, time.Since(began), 10*time.Second)
-	assert.Eventually(t, func() bool { return inFlight.count.Load() == 0 }, 5*time.Second, time.Millisecond)
+	assert.Eventually(t, func() bool { return inflight.Process.Taken() == 0 }, 5*time.Second, time.Millisecond)
 }
 
 // Numbers that cannot bound anything are refused when the config is loaded.
@@ -225,7 +189,7 @@ func TestLargeAnswersAreBounded(t *testing.T) {
 	first := make(chan int)
 	go func() { first <- serve(t, h, post(sessionBody), large).Code }()
 	<-answering
-	require.Eventually(t, func() bool { return largeAnswers.count.Load() == 15 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return largeAnswers.Taken() == 15 }, 5*time.Second, time.Millisecond)
 
 	w := serve(t, h, post(sessionBody), func(w http.ResponseWriter, r *http.Request) error {
 		_, err := io.WriteString(w, body)
@@ -235,5 +199,5 @@ func TestLargeAnswersAreBounded(t *testing.T) {
 	assert.Contains(t, w.Header().Get("Proxy-Status"), "error=http_response_body_size")
 	close(full)
 	assert.Equal(t, http.StatusOK, <-first)
-	assert.Zero(t, largeAnswers.count.Load())
+	assert.Zero(t, largeAnswers.Taken())
 }

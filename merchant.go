@@ -16,6 +16,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/confinement"
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
@@ -119,17 +120,17 @@ func (m *Merchant) open(ctx caddy.Context, sandboxKey *rsa.PublicKey, logger *za
 func (m *Merchant) expand(repl *caddy.Replacer, sandbox bool) (Merchant, error) {
 	expanded := *m
 	expanded.GatewayPublicKeys = slices.Clone(m.GatewayPublicKeys)
-	options := []option{
-		{"app_id", m.AppID, envelope.MaxAppID, &expanded.AppID},
-		{"merchant_no", m.MerchantNo, envelope.MaxMerchantNo, &expanded.MerchantNo},
-		{"sp_merchant_no", m.SPMerchantNo, envelope.MaxMerchantNo, &expanded.SPMerchantNo},
-		{"merchant_public_key", m.MerchantPublicKey, 0, &expanded.MerchantPublicKey},
+	options := []setting.Option{
+		{Name: "app_id", Value: m.AppID, MaxLength: envelope.MaxAppID, Target: &expanded.AppID},
+		{Name: "merchant_no", Value: m.MerchantNo, MaxLength: envelope.MaxMerchantNo, Target: &expanded.MerchantNo},
+		{Name: "sp_merchant_no", Value: m.SPMerchantNo, MaxLength: envelope.MaxMerchantNo, Target: &expanded.SPMerchantNo},
+		{Name: "merchant_public_key", Value: m.MerchantPublicKey, Target: &expanded.MerchantPublicKey},
 	}
 	for i, path := range m.GatewayPublicKeys {
-		options = append(options, option{"gateway_public_key", path, 0, &expanded.GatewayPublicKeys[i]})
+		options = append(options, setting.Option{Name: "gateway_public_key", Value: path, Target: &expanded.GatewayPublicKeys[i]})
 	}
 	for _, o := range options {
-		if err := o.expand(repl, false); err != nil {
+		if err := o.Expand(repl, false); err != nil {
 			return expanded, err
 		}
 	}
@@ -196,7 +197,7 @@ func (m *Merchant) expandKeyVersion() (string, error) {
 	if m.KeyVersion == "" {
 		return version, nil
 	}
-	err := option{"key_version", m.KeyVersion, envelope.MaxVersion, &version}.expand(caddy.NewReplacer(), false)
+	err := setting.Option{Name: "key_version", Value: m.KeyVersion, MaxLength: envelope.MaxVersion, Target: &version}.Expand(caddy.NewReplacer(), false)
 	return version, err
 }
 

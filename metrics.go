@@ -1,15 +1,17 @@
 package payermax
 
 import (
+	"slices"
 	"sync/atomic"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/keys"
+	"github.com/caddy-payermax/caddy-payermax/modules/notify"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -29,26 +31,23 @@ func knownCode(code string) string {
 // metrics are the module's counters. There is one set for the process, so that
 // they survive a reload of the config, which brings a new registry.
 type metrics struct {
-	inFlight      *occupancy
-	requests      *prometheus.CounterVec
-	duration      *prometheus.HistogramVec
-	upstream      *prometheus.HistogramVec
-	signing       *prometheus.HistogramVec
-	requestBytes  *prometheus.CounterVec
-	answerBytes   *prometheus.CounterVec
-	answers       *prometheus.CounterVec
-	codes         *prometheus.CounterVec
-	violations    *prometheus.CounterVec
-	limits        *prometheus.CounterVec
-	shadow        *prometheus.CounterVec
-	notifications *prometheus.CounterVec
-	lastSuccess   *lastSuccess
-	clock         *clock
-	sandboxes     *sandboxCollector
+	requests     *prometheus.CounterVec
+	duration     *prometheus.HistogramVec
+	upstream     *prometheus.HistogramVec
+	signing      *prometheus.HistogramVec
+	requestBytes *prometheus.CounterVec
+	answerBytes  *prometheus.CounterVec
+	answers      *prometheus.CounterVec
+	codes        *prometheus.CounterVec
+	violations   *prometheus.CounterVec
+	limits       *prometheus.CounterVec
+	shadow       *prometheus.CounterVec
+	lastSuccess  *lastSuccess
+	clock        *clock
+	sandboxes    *sandboxCollector
 }
 
 var processMetrics = &metrics{
-	inFlight: inFlight,
 	requests: prom.Counters("requests_total",
 		"Requests of applications, by how they ended: answered, unsigned, refused, not_sent, unknown or unverified; and by the error type of RFC 9209 if the sidecar answered itself.",
 		"endpoint", "outcome", "error"),
@@ -77,25 +76,25 @@ var processMetrics = &metrics{
 	shadow: prom.Counters("shadow_signatures_total",
 		"Signatures of applications in shadow mode, by how they compare: agree, disagree, unsigned, or skipped if the sidecar could not sign.",
 		"endpoint", "result"),
-	notifications: prom.Counters("notifications_total",
-		"Notifications, by what became of them: passed, duplicate, concurrent, not_accepted, or refused as unsigned, wrong_signature, not_a_notification, other_merchant, too_large, method, coding, incomplete or overload.",
-		"result"),
 	lastSuccess: new(lastSuccess),
 	clock:       new(clock),
 	sandboxes:   &sandboxCollector{handlers: make(map[*atomic.Bool]struct{})},
 }
 
+func init() { prom.Share(processMetrics.collectors()...) }
+
 // exchangeBuckets suit exchanges that take between some milliseconds and the
 // half minute after which they are given up.
 var exchangeBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
-// collectors lists all of them, and those of the keys.
+// collectors lists all of them, and those of the keys, of the requests in flight and of
+// the notifications.
 func (m *metrics) collectors() []prometheus.Collector {
-	return append(keys.Collectors(),
-		m.inFlight, m.requests, m.duration, m.upstream, m.signing, m.requestBytes, m.answerBytes,
-		m.answers, m.codes, m.violations, m.limits, m.shadow, m.notifications,
+	return slices.Concat(keys.Collectors(), notify.Collectors(), []prometheus.Collector{
+		inflight.Process, m.requests, m.duration, m.upstream, m.signing, m.requestBytes, m.answerBytes,
+		m.answers, m.codes, m.violations, m.limits, m.shadow,
 		m.lastSuccess, m.clock, m.sandboxes,
-	)
+	})
 }
 
 // errorLabel is the error type of a refusal as a label, so that there are as many
@@ -140,17 +139,10 @@ func (m *metrics) announce(routes map[string]route) {
 	for _, result := range answerResults {
 		m.answers.WithLabelValues(result)
 	}
-	for _, result := range notificationResults {
-		m.notifications.WithLabelValues(result)
-	}
+	notify.Announce()
 	for _, limit := range []string{limitEndpoint, limitCaller, limitAmount, limitRate, limitOverload, limitInFlight} {
 		m.limits.WithLabelValues(limit)
 	}
-}
-
-// register makes the metrics part of the config that ctx belongs to.
-func (m *metrics) register(ctx caddy.Context) error {
-	return prom.Register(ctx, m.collectors()...)
 }
 
 // observe adds a duration in seconds, with the trace that it belongs to as the

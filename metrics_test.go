@@ -8,12 +8,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/modules/notify"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -209,5 +211,18 @@ func TestErrorsAreBounded(t *testing.T) {
 		for _, name := range names {
 			assert.True(t, name == "" || reply.IsProxyError(name), ended)
 		}
+	}
+}
+
+// A sidecar that only verifies notifications has all metrics, too: a sandbox that does
+// not answer is a 0, for one.
+func TestNotifyAloneHasAllMetrics(t *testing.T) {
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+	t.Cleanup(cancel)
+	n := &notify.Handler{GatewayPublicKeys: []string{writePublicKey(t, &gatewayKey().PublicKey)}}
+	require.NoError(t, n.Provision(ctx))
+	t.Cleanup(func() { require.NoError(t, n.Cleanup()) })
+	for _, collector := range processMetrics.collectors() {
+		assert.True(t, ctx.GetMetricsRegistry().Unregister(collector))
 	}
 }

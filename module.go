@@ -20,6 +20,8 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/adminendpoint"
+	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
+	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/modules/handover"
@@ -186,7 +188,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		h.Timeout = caddy.Duration(defaultTimeout)
 	}
 	if h.MaxInFlight == 0 {
-		h.MaxInFlight = defaultMaxInFlight(memoryLimit())
+		h.MaxInFlight = inflight.DefaultBound()
 	}
 	if h.MaxWait == 0 {
 		h.MaxWait = caddy.Duration(defaultMaxWait)
@@ -211,11 +213,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := processMetrics.register(ctx); err != nil {
+	if err := prom.Register(ctx); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
 	endWithServer(ctx)
-	inFlight.setBound(h, h.MaxInFlight)
+	inflight.Process.SetBound(h, h.MaxInFlight)
 	processMetrics.sandboxes.add(h.sandboxAnswers)
 	adminendpoint.Warn(ctx, h.logger)
 	processMetrics.announce(h.routes)
@@ -243,7 +245,7 @@ func (h *Handler) use(ctx context.Context, m *merchant) {
 // Cleanup takes the keys out of the metrics. They stay where they are, since
 // requests that began before still sign with them.
 func (h *Handler) Cleanup() error {
-	inFlight.removeBound(h)
+	inflight.Process.RemoveBound(h)
 	for _, m := range h.merchants.all() {
 		m.keyring.Release()
 	}
@@ -314,10 +316,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 func (c *call) leave() {
 	callsUnderWay.leave(c)
 	if c.inFlight {
-		inFlight.leave()
+		inflight.Process.Leave()
 	}
 	for range c.largeness {
-		largeAnswers.leave()
+		largeAnswers.Leave()
 	}
 }
 
@@ -330,8 +332,8 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 	if err := h.limits.admit(c, replacer(r.Context())); err != nil {
 		return nil, err
 	}
-	if c.inFlight = inFlight.enter(h.MaxInFlight); !c.inFlight {
-		c.bodyRead = discard(w, r)
+	if c.inFlight = inflight.Process.Enter(h.MaxInFlight); !c.inFlight {
+		c.bodyRead = inflight.Discard(w, r)
 		return nil, tooManyInFlight()
 	}
 	body, err := h.read(w, r)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/modules/notify"
 )
 
 const operationsPage = "docs/operations.md"
@@ -88,7 +89,7 @@ func TestOperationsValues(t *testing.T) {
 		string(reply.Answered), string(reply.Unsigned), string(reply.Refused), string(reply.NotSent), string(reply.Unknown), string(reply.Unverified),
 		limitEndpoint, limitCaller, limitAmount, limitRate, shadowAgree, shadowDisagree, shadowUnsigned, other,
 	}
-	values = slices.Concat(values, slices.Collect(maps.Values(answerResults)), notificationResults)
+	values = slices.Concat(values, slices.Collect(maps.Values(answerResults)), notify.Results())
 	for _, value := range values {
 		assert.Contains(t, page, "`"+value+"`")
 	}

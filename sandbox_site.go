@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 	"github.com/caddy-payermax/caddy-payermax/signer"
@@ -119,7 +120,7 @@ func (s *Sandbox) Provision(ctx caddy.Context) error {
 			return protocol.IsLoopback(u.Hostname()) || slices.Contains(s.NotifyHosts, u.Hostname())
 		}
 	}
-	if err := processMetrics.register(ctx); err != nil {
+	if err := prom.Register(ctx); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
 	s.gateway, s.answers = gateway, new(atomic.Bool)

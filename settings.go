@@ -4,12 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
@@ -61,42 +60,12 @@ func (h *Handler) expandVersions(repl *caddy.Replacer) (map[string]string, error
 			return nil, fmt.Errorf("version: there is no endpoint %q", name)
 		}
 		var version string
-		if err := (option{"version", configured, envelope.MaxVersion, &version}).expand(repl, false); err != nil {
+		if err := (setting.Option{Name: "version", Value: configured, MaxLength: envelope.MaxVersion, Target: &version}).Expand(repl, false); err != nil {
 			return nil, err
 		}
 		versions[name] = version
 	}
 	return versions, nil
-}
-
-// option is one option whose value may contain placeholders.
-type option struct {
-	name, value string
-	maxLength   int // in characters, by the field table of the envelope; 0 for paths
-	target      *string
-}
-
-// expand sets the option's target.
-func (o option) expand(repl *caddy.Replacer, mayBeEmpty bool) error {
-	value, err := repl.ReplaceOrErr(o.value, false, true)
-	if err != nil {
-		return fmt.Errorf("%s: %w", o.name, err)
-	}
-	switch {
-	case value == "" && o.value != "" && !mayBeEmpty:
-		return fmt.Errorf("%s: %s is empty; set it, or remove the option", o.name, o.value)
-	case o.maxLength > 0 && utf8.RuneCountInString(value) > o.maxLength:
-		return fmt.Errorf("%s: longer than the %d characters that PayerMax allows", o.name, o.maxLength)
-	case o.maxLength > 0 && !isText(value):
-		return fmt.Errorf("%s: contains characters that are not text, such as a line break; check where the value comes from", o.name)
-	}
-	*o.target = value
-	return nil
-}
-
-// isText reports whether a value can stand in the envelope as it is.
-func isText(value string) bool {
-	return utf8.ValidString(value) && !strings.ContainsFunc(value, unicode.IsControl)
 }
 
 // enabledRoutes returns the endpoints that are enabled, by path.

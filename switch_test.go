@@ -10,8 +10,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -22,14 +20,6 @@ import (
 
 // keyMetrics returns the metrics of keys, as metricsOf does.
 func keyMetrics(t *testing.T) map[string]float64 { return metricsOf(t, keys.Collectors()...) }
-
-// counted is the value of a counter.
-func counted(t *testing.T, counter prometheus.Counter) float64 {
-	t.Helper()
-	var metric dto.Metric
-	require.NoError(t, counter.Write(&metric))
-	return metric.GetCounter().GetValue()
-}
 
 // gatewayWith answers as PayerMax does that knows one public key.
 func gatewayWith(t *testing.T, key *rsa.PublicKey, calls *int) func(http.ResponseWriter, *http.Request) error {

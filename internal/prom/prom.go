@@ -4,6 +4,7 @@ package prom
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,16 +41,24 @@ func Description(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(prometheus.BuildFQName(Namespace, Subsystem, name), help, labels, nil)
 }
 
-// Register makes the collectors part of the config that ctx belongs to. A collector
-// lives as long as the process, so that counters survive a reload of the config,
-// which brings a new registry. Another module of the same config may have registered
-// it before.
+// shared are the collectors of each config that registers any.
+var shared []prometheus.Collector
+
+// Share makes the collectors part of each config that registers any, so that which
+// metrics there are does not depend on which modules a config has. It is for init
+// functions.
+func Share(collectors ...prometheus.Collector) { shared = append(shared, collectors...) }
+
+// Register makes the collectors, and those that are shared, part of the config that
+// ctx belongs to. A collector lives as long as the process, so that counters survive a
+// reload of the config, which brings a new registry. Another module of the same config
+// may have registered it before.
 func Register(ctx caddy.Context, collectors ...prometheus.Collector) error {
 	registry := ctx.GetMetricsRegistry()
 	if registry == nil {
 		return nil
 	}
-	for _, collector := range collectors {
+	for _, collector := range slices.Concat(collectors, shared) {
 		if err := registry.Register(collector); err != nil && !errors.As(err, new(prometheus.AlreadyRegisteredError)) {
 			return err
 		}

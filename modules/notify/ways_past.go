@@ -1,4 +1,4 @@
-package payermax
+package notify
 
 import (
 	"fmt"
@@ -9,33 +9,33 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 )
 
-// wayPast is a way on which requests get past a payermax_notify handler, and what
+// WayPast is a way on which requests get past a payermax_notify handler, and what
 // to do about it.
-type wayPast struct{ message, next string }
+type WayPast struct{ Message, Next string }
 
-// waysPast returns the ways past a payermax_notify handler.
-func waysPast(found *layout.Layout, h layout.Handler) []wayPast {
-	var ways []wayPast
+// WaysPast returns the ways past a payermax_notify handler.
+func WaysPast(found *layout.Layout, h layout.Handler) []WayPast {
+	var ways []WayPast
 	if !found.IsGuarded(h) {
-		ways = append(ways, wayPast{
+		ways = append(ways, WayPast{
 			"payermax_notify does not see each request for its site first, so that a forged " + verifiedHeader + " can reach what is behind the site",
 			"write payermax_notify_guard into the site, outside of its blocks; in JSON, make that handler the first of the site",
 		})
 	}
 	if found.HasSideDoor(h) {
-		ways = append(ways, wayPast{
+		ways = append(ways, WayPast{
 			"another site leads to the application behind payermax_notify, so that a forged " + verifiedHeader + " can reach it there",
 			"write payermax_notify_guard into that site as well",
 		})
 	}
 	for _, path := range h.ExactPaths() {
-		ways = append(ways, wayPast{
+		ways = append(ways, WayPast{
 			fmt.Sprintf("payermax_notify is for exactly the path %[1]s: a request for a variant such as %[1]s/, which an application may take for the same, is not verified", path),
 			fmt.Sprintf("write %s*, for payermax_notify and for the reverse_proxy behind it", strings.TrimRight(path, "/")),
 		})
 	}
 	if names := found.Sidesteps(h); len(names) > 0 {
-		ways = append(ways, wayPast{
+		ways = append(ways, WayPast{
 			"payermax_notify is matched by " + strings.Join(names, " and ") + ", so that a request can be sent past it to an application of the same site",
 			"match by the path alone: payermax_notify refuses what is not a signed POST",
 		})
@@ -45,13 +45,13 @@ func waysPast(found *layout.Layout, h layout.Handler) []wayPast {
 
 // warnOfWaysPast logs the ways past the handler. It must be called before
 // provisioning has changed the config.
-func (n *Notify) warnOfWaysPast(ctx caddy.Context) {
+func (n *Handler) warnOfWaysPast(ctx caddy.Context) {
 	found, places := layout.Places(ctx, layout.Notify, n)
-	warned := make(map[wayPast]bool)
+	warned := make(map[WayPast]bool)
 	for _, place := range places {
-		for _, way := range waysPast(found, place) {
+		for _, way := range WaysPast(found, place) {
 			if !warned[way] {
-				n.logger.Warn(way.message + "; " + way.next)
+				n.logger.Warn(way.Message + "; " + way.Next)
 			}
 			warned[way] = true
 		}

@@ -1,13 +1,13 @@
-package payermax
+package notify
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 )
 
 // addressees are the merchants whose notifications pass: PayerMax's signature says
@@ -17,48 +17,34 @@ type addressees struct {
 	appIDs, merchantNos []string
 }
 
-// anybody is what is wrong with notifications for any merchant.
-var anybody = wayPast{
+// ForAnybody is what is wrong with a handler that lets notifications for any merchant
+// pass.
+var ForAnybody = WayPast{
 	"neither app_id nor merchant_no is configured, so that a notification for another merchant passes if PayerMax signs for both with one key, as its name for it, platform public key, suggests",
 	"write app_id and merchant_no of the site's merchant into payermax_notify",
 }
 
 // expandAddressees returns those that are configured.
-func (n *Notify) expandAddressees(repl *caddy.Replacer) (addressees, error) {
-	appIDs, err := expandAll("app_id", n.AppIDs, envelope.MaxAppID, repl)
+func (n *Handler) expandAddressees(repl *caddy.Replacer) (addressees, error) {
+	appIDs, err := setting.ExpandAll("app_id", n.AppIDs, envelope.MaxAppID, repl)
 	if err != nil {
 		return addressees{}, err
 	}
-	merchantNos, err := expandAll("merchant_no", n.MerchantNos, envelope.MaxMerchantNo, repl)
+	merchantNos, err := setting.ExpandAll("merchant_no", n.MerchantNos, envelope.MaxMerchantNo, repl)
 	return addressees{appIDs, merchantNos}, err
-}
-
-// expandAll expands the values of an option that may have several. None may be
-// empty.
-func expandAll(name string, configured []string, maxLength int, repl *caddy.Replacer) ([]string, error) {
-	values := make([]string, len(configured))
-	for i, value := range configured {
-		if err := (option{name, value, maxLength, &values[i]}).expand(repl, false); err != nil {
-			return nil, err
-		}
-		if values[i] == "" {
-			return nil, fmt.Errorf("%s: one of its values is empty; set it, or remove it", name)
-		}
-	}
-	return values, nil
 }
 
 // isAnybody reports whether notifications for any merchant pass.
 func (a addressees) isAnybody() bool { return len(a.appIDs)+len(a.merchantNos) == 0 }
 
 // check refuses a signed text that is not a notification, or one for somebody else.
-func (a addressees) check(body []byte) *notificationRefusal {
+func (a addressees) check(body []byte) *refusal {
 	n, err := envelope.ReadNotification(body)
 	if err != nil {
-		return &notificationRefusal{http.StatusForbidden, "not_a_notification", "PayerMax has signed this, but it is not a notification: " + err.Error()}
+		return &refusal{http.StatusForbidden, "not_a_notification", "PayerMax has signed this, but it is not a notification: " + err.Error()}
 	}
 	if !a.isAnybody() && !a.include(n) {
-		return &notificationRefusal{http.StatusForbidden, "other_merchant", "the notification is not for this merchant, or does not say for whom it is"}
+		return &refusal{http.StatusForbidden, "other_merchant", "the notification is not for this merchant, or does not say for whom it is"}
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package payermax
+package notify
 
 import (
 	"net/http"
@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // A notification passes if it is one, and this site's merchant's.
@@ -15,10 +17,10 @@ func TestNotifyAddressees(t *testing.T) {
 		otherMerchant   = "other_merchant"
 		passed          = "passed"
 	)
-	byApp := func(n *Notify) { n.AppIDs = []string{"a1", "a2"} }
-	byNumber := func(n *Notify) { n.MerchantNos = []string{"m1", "m2"} }
+	byApp := func(n *Handler) { n.AppIDs = []string{"a1", "a2"} }
+	byNumber := func(n *Handler) { n.MerchantNos = []string{"m1", "m2"} }
 	for name, test := range map[string]struct {
-		options []func(*Notify)
+		options []func(*Handler)
 		results map[string]string
 	}{
 		"anybody": {nil, map[string]string{
@@ -35,7 +37,7 @@ func TestNotifyAddressees(t *testing.T) {
 			"hello":          notNotification,
 			"":               notNotification,
 		}},
-		"appId": {[]func(*Notify){byApp}, map[string]string{
+		"appId": {[]func(*Handler){byApp}, map[string]string{
 			`{"notifyType":"PAYMENT","appId":"a1"}`:                      passed,
 			`{"notifyType":"TOKENIZATION","merchantAppId":"a2"}`:         passed,
 			`{"notifyType":"PAYMENT","appId":"a1","merchantNo":"y"}`:     passed,
@@ -50,14 +52,14 @@ func TestNotifyAddressees(t *testing.T) {
 			`{"notifyType":"PAYMENT","appId":"a1","app_id":"x"}`:         notNotification,
 			`{"notifyType":"PAYMENT","appId":["a1"]}`:                    notNotification,
 		}},
-		"merchantNo": {[]func(*Notify){byNumber}, map[string]string{
+		"merchantNo": {[]func(*Handler){byNumber}, map[string]string{
 			`{"notifyType":"PAYMENT","appId":"x","merchantNo":"m2"}`: passed,
 			`{"notifyType":"PAYMENT","appId":"x","merchantNo":"y"}`:  otherMerchant,
 			`{"notifyType":"PAYMENT","appId":"x"}`:                   otherMerchant,
 			`{"notifyType":"PAYMENT","appId":"x","merchantNo":""}`:   otherMerchant,
 			`{"notifyType":"PAYMENT","merchantNo":1}`:                notNotification,
 		}},
-		"both": {[]func(*Notify){byApp, byNumber}, map[string]string{
+		"both": {[]func(*Handler){byApp, byNumber}, map[string]string{
 			`{"notifyType":"PAYMENT","appId":"a1","merchantNo":"m1"}`: passed,
 			`{"notifyType":"PAYMENT","appId":"a1"}`:                   passed,
 			`{"notifyType":"PAYMENT","appId":"a1","merchantNo":null}`: passed,
@@ -66,17 +68,17 @@ func TestNotifyAddressees(t *testing.T) {
 			`{"notifyType":"PAYMENT","merchantNo":"m1"}`:              otherMerchant,
 		}},
 	} {
-		n := newNotify(t, test.options...)
+		n := newHandler(t, test.options...)
 		for body, result := range test.results {
 			t.Run(name+" "+body, func(t *testing.T) {
-				before := counted(t, processMetrics.notifications.WithLabelValues(result))
+				before := counted(t, result)
 				delivered := false
 				w := deliver(t, n, notify(t, body), func(w http.ResponseWriter, _ *http.Request) error {
 					delivered = true
 					return acknowledge(w)
 				})
 				assert.Equal(t, result == passed, delivered)
-				assert.Equal(t, before+1, counted(t, processMetrics.notifications.WithLabelValues(result)))
+				assert.Equal(t, before+1, counted(t, result))
 				if !delivered {
 					assert.Equal(t, http.StatusForbidden, w.Code)
 					assert.Contains(t, w.Body.String(), "NOTIFICATION_REFUSED")
@@ -90,16 +92,16 @@ func TestNotifyAddressees(t *testing.T) {
 func TestNotifyVerifiesFirst(t *testing.T) {
 	r := notify(t, `{"notifyType":"PAYMENT","appId":"x"}`)
 	r.Header.Del("Sign")
-	w := deliver(t, newNotify(t, func(n *Notify) { n.AppIDs = []string{"a"} }), r, unreachable(t))
+	w := deliver(t, newHandler(t, func(n *Handler) { n.AppIDs = []string{"a"} }), r, unreachable(t))
 	assert.Contains(t, w.Body.String(), "sign header")
 }
 
 func TestNotifyAddresseesAreExpanded(t *testing.T) {
 	t.Setenv("PAYERMAX_TEST_APP", "a1")
-	key := writePublicKey(t, &gatewayKey().PublicKey)
-	n := newNotify(t, func(n *Notify) { n.AppIDs, n.MerchantNos = []string{"{env.PAYERMAX_TEST_APP}", "a2"}, []string{"m1"} })
+	key := testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)
+	n := newHandler(t, func(n *Handler) { n.AppIDs, n.MerchantNos = []string{"{env.PAYERMAX_TEST_APP}", "a2"}, []string{"m1"} })
 	assert.Equal(t, addressees{[]string{"a1", "a2"}, []string{"m1"}}, n.own)
-	for words, n := range map[string]*Notify{
+	for words, n := range map[string]*Handler{
 		"app_id: {env.PAYERMAX_TEST_UNSET} is empty":         {AppIDs: []string{"a", "{env.PAYERMAX_TEST_UNSET}"}},
 		"app_id: one of its values is empty":                 {AppIDs: []string{""}},
 		"app_id: longer than the 64 characters":              {AppIDs: []string{strings.Repeat("x", 65)}},
@@ -108,13 +110,13 @@ func TestNotifyAddresseesAreExpanded(t *testing.T) {
 		"merchant_no: contains characters that are not text": {MerchantNos: []string{"1\n"}},
 	} {
 		n.GatewayPublicKeys = []string{key}
-		assert.ErrorContains(t, provisionNotify(t, n), words)
+		assert.ErrorContains(t, provision(t, n), words)
 	}
 }
 
 // A character set is no coding.
 func TestNotifyTakesHarmlessCodings(t *testing.T) {
-	n := newNotify(t)
+	n := newHandler(t)
 	for _, codings := range [][]string{{""}, {"identity"}, {"Identity", ""}, {"identity, identity"}, {"UTF-8"}, {"utf8"}} {
 		r := notify(t, paymentNotification)
 		r.Header["Content-Encoding"] = codings
@@ -128,26 +130,26 @@ func TestNotifyTakesHarmlessCodings(t *testing.T) {
 
 // Notifications that no handler answers are not acknowledged, and not passed.
 func TestNotifyWithoutApplication(t *testing.T) {
-	for name, options := range map[string][]func(*Notify){
+	for name, options := range map[string][]func(*Handler){
 		"the application acknowledges": nil, "the sidecar acknowledges": {ackAfterwards}, "without duplicates": {guarded},
 	} {
-		before := counted(t, processMetrics.notifications.WithLabelValues("not_accepted"))
-		w := deliver(t, newNotify(t, options...), notify(t, paymentNotification), func(http.ResponseWriter, *http.Request) error { return nil })
+		before := counted(t, "not_accepted")
+		w := deliver(t, newHandler(t, options...), notify(t, paymentNotification), func(http.ResponseWriter, *http.Request) error { return nil })
 		assert.Equal(t, http.StatusServiceUnavailable, w.Code, name)
 		assert.Contains(t, w.Body.String(), "NOTIFICATION_NOT_ACCEPTED", name)
-		assert.Equal(t, before+1, counted(t, processMetrics.notifications.WithLabelValues("not_accepted")), name)
+		assert.Equal(t, before+1, counted(t, "not_accepted"), name)
 	}
 }
 
 // A proxy that gives up in the middle of an answer leaves its line all the same.
 func TestNotifyRecordsWhatBreaksOff(t *testing.T) {
-	before := counted(t, processMetrics.notifications.WithLabelValues("not_accepted"))
-	n := newNotify(t)
+	before := counted(t, "not_accepted")
+	n := newHandler(t)
 	assert.PanicsWithValue(t, http.ErrAbortHandler, func() {
 		deliver(t, n, notify(t, paymentNotification), func(w http.ResponseWriter, _ *http.Request) error {
 			w.WriteHeader(http.StatusOK)
 			panic(http.ErrAbortHandler)
 		})
 	})
-	assert.Equal(t, before+1, counted(t, processMetrics.notifications.WithLabelValues("not_accepted")))
+	assert.Equal(t, before+1, counted(t, "not_accepted"))
 }

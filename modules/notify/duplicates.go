@@ -1,4 +1,4 @@
-package payermax
+package notify
 
 import (
 	"crypto/sha256"

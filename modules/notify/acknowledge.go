@@ -1,4 +1,4 @@
-package payermax
+package notify
 
 import (
 	"io"
@@ -11,7 +11,7 @@ import (
 
 // deliver passes a verified notification on to the application and reports
 // whether the application has accepted it.
-func (n *Notify) deliver(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, size int) (accepted bool, err error) {
+func (n *Handler) deliver(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, size int) (accepted bool, err error) {
 	if n.Ack != ackAfter && n.seen == nil {
 		return false, n.passOn(w, r, next, size)
 	}
@@ -36,7 +36,7 @@ func (n *Notify) deliver(w http.ResponseWriter, r *http.Request, next caddyhttp.
 
 // passOn leaves the answer to the application. It sees to it that there is one:
 // where no handler comes after this, Caddy would end in an empty 200.
-func (n *Notify) passOn(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, size int) error {
+func (n *Handler) passOn(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, size int) error {
 	seen := reply.NewWitness(w)
 	result := "not_accepted"
 	defer func() { n.record(result, size, seen.Status()) }() // even if the proxy gives up and panics

@@ -1,4 +1,4 @@
-package payermax
+package notify
 
 import (
 	"bufio"
@@ -17,7 +17,7 @@ import (
 )
 
 // Whatever could be read as the proof is taken away, and nothing else.
-func TestNotifyGuardTakesProofAway(t *testing.T) {
+func TestGuardTakesProofAway(t *testing.T) {
 	forged := []string{
 		"Payermax-Verified", "PAYERMAX-VERIFIED", "payermax_verified", "Payermax_Verified", "Payermax.Verified", "PayermaxVerified",
 		"Payermax~Verified", "-Payermax--Verified-",
@@ -30,7 +30,7 @@ func TestNotifyGuardTakesProofAway(t *testing.T) {
 	r.Header["Sign"] = []string{"kept"}
 	r.Trailer = http.Header{"X": nil}
 	header := r.Header
-	err := new(NotifyGuard).ServeHTTP(httptest.NewRecorder(), r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+	err := new(Guard).ServeHTTP(httptest.NewRecorder(), r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		assert.Equal(t, http.Header{"Payermax-Verified-By": {"kept"}, "Sign": {"kept"}}, r.Header)
 		assert.Nil(t, r.Trailer)
 		w.WriteHeader(http.StatusNoContent)
@@ -40,7 +40,7 @@ func TestNotifyGuardTakesProofAway(t *testing.T) {
 	assert.Len(t, header, 2, "routes for errors get the first request, with the same header")
 
 	r.Header["Payermax-Verified"] = []string{"ours"}
-	err = new(NotifyGuard).ServeHTTP(httptest.NewRecorder(), r.WithContext(asVerified(context.Background())), caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+	err = new(Guard).ServeHTTP(httptest.NewRecorder(), r.WithContext(asVerified(context.Background())), caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		assert.Equal(t, []string{"ours"}, r.Header["Payermax-Verified"])
 		w.WriteHeader(http.StatusNoContent)
 		return nil
@@ -49,10 +49,10 @@ func TestNotifyGuardTakesProofAway(t *testing.T) {
 }
 
 // What no handler answers is a 404, and what one does is left alone.
-func TestNotifyGuardLeavesNothingUnanswered(t *testing.T) {
+func TestGuardLeavesNothingUnanswered(t *testing.T) {
 	serve := func(next caddyhttp.HandlerFunc) (*httptest.ResponseRecorder, error) {
 		w := httptest.NewRecorder()
-		err := new(NotifyGuard).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil), next)
+		err := new(Guard).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil), next)
 		return w, err
 	}
 	for name, next := range map[string]caddyhttp.HandlerFunc{
@@ -101,10 +101,10 @@ type hijackable struct {
 func (h hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, h.err }
 
 // A connection that was taken over is an answer.
-func TestNotifyGuardLetsConnectionsGo(t *testing.T) {
+func TestGuardLetsConnectionsGo(t *testing.T) {
 	for _, refused := range []error{nil, http.ErrNotSupported} {
 		w := hijackable{httptest.NewRecorder(), refused}
-		require.NoError(t, new(NotifyGuard).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil), caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		require.NoError(t, new(Guard).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil), caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 			_, _, err := http.NewResponseController(w).Hijack()
 			assert.ErrorIs(t, err, refused)
 			return nil

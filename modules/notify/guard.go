@@ -1,4 +1,4 @@
-package payermax
+package notify
 
 import (
 	"context"
@@ -13,10 +13,10 @@ import (
 )
 
 func init() {
-	caddy.RegisterModule(new(NotifyGuard))
+	caddy.RegisterModule(new(Guard))
 }
 
-// NotifyGuard keeps the proof of `payermax_notify` worth something on every path
+// Guard keeps the proof of `payermax_notify` worth something on every path
 // of a site. From each request it takes the header `Payermax-Verified`, and
 // whatever an application could take for it, unless `payermax_notify` has verified
 // that very request. It drops the trailers of requests too, which could bring the
@@ -30,18 +30,18 @@ func init() {
 // every other site that leads to the same application. It takes no options and is
 // ordered before all other directives; in JSON it must be the first handler of the
 // site.
-type NotifyGuard struct{}
+type Guard struct{}
 
 // CaddyModule returns the Caddy module information.
-func (*NotifyGuard) CaddyModule() caddy.ModuleInfo {
+func (*Guard) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "http.handlers.payermax_notify_guard",
-		New: func() caddy.Module { return new(NotifyGuard) },
+		New: func() caddy.Module { return new(Guard) },
 	}
 }
 
 // ServeHTTP passes a request on without a proof that is not ours.
-func (*NotifyGuard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+func (*Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if !isVerified(r.Context()) {
 		r = withoutProof(r)
 	}
@@ -53,7 +53,7 @@ func (*NotifyGuard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 	return nil
 }
 
-// verifiedKey is the context key of requests that a Notify has verified.
+// verifiedKey is the context key of requests that a Handler has verified.
 type verifiedKey struct{}
 
 // asVerified marks a request as verified.
@@ -61,7 +61,7 @@ func asVerified(ctx context.Context) context.Context {
 	return context.WithValue(ctx, verifiedKey{}, true)
 }
 
-// isVerified reports whether a Notify has verified the request.
+// isVerified reports whether a Handler has verified the request.
 func isVerified(ctx context.Context) bool {
 	return ctx.Value(verifiedKey{}) != nil
 }
@@ -99,4 +99,4 @@ func looksLikeVerifiedHeader(field string) bool {
 }
 
 // Interface guards
-var _ caddyhttp.MiddlewareHandler = (*NotifyGuard)(nil)
+var _ caddyhttp.MiddlewareHandler = (*Guard)(nil)

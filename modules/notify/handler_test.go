@@ -1,9 +1,6 @@
-package payermax
+package notify
 
 import (
-	"context"
-	"crypto/rsa"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -14,83 +11,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/caddy-payermax/caddy-payermax/keys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-const paymentNotification = `{"code":"APPLY_SUCCESS","msg":"","keyVersion":"1","appId":"app","notifyTime":"2022-01-17T09:33:54.540+00:00","notifyType":"PAYMENT","data":{"outTradeNo":"P1","status":"SUCCESS","totalAmount":10000.00}}`
-
-// newNotify returns a handler that verifies with gatewayKey, changed by the
-// options.
-func newNotify(t *testing.T, options ...func(*Notify)) *Notify {
-	t.Helper()
-	n := &Notify{GatewayPublicKeys: []string{writePublicKey(t, &gatewayKey().PublicKey)}}
-	for _, option := range options {
-		option(n)
-	}
-	require.NoError(t, provisionNotify(t, n))
-	return n
-}
-
-// gatewayKeyring verifies with gatewayKey.
-func gatewayKeyring() *keys.Ring {
-	return keys.Static(keys.Generation{Gateway: []*rsa.PublicKey{&gatewayKey().PublicKey}})
-}
-
-func provisionNotify(t *testing.T, n *Notify) error {
-	t.Helper()
-	config, err := json.Marshal(n)
-	require.NoError(t, err)
-	*n = Notify{}
-	require.NoError(t, caddy.StrictUnmarshalJSON(config, n))
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
-	t.Cleanup(cancel)
-	t.Cleanup(func() { require.NoError(t, n.Cleanup()) })
-	if err := n.Provision(ctx); err != nil {
-		return err
-	}
-	return n.Validate()
-}
-
-func ackAfterwards(n *Notify) { n.Ack = "after" }
-
-func guarded(n *Notify) { n.Duplicates = caddy.Duration(time.Hour) }
-
-// notify makes a signed notification.
-func notify(t *testing.T, body string) *http.Request {
-	t.Helper()
-	r := httptest.NewRequest(http.MethodPost, "/callback", strings.NewReader(body))
-	r.Header.Set("Content-Type", "application/json")
-	signature, err := signer.Sign(t.Context(), gatewayKey(), []byte(body))
-	require.NoError(t, err)
-	r.Header.Set("Sign", signature)
-	return r
-}
-
-// deliver has the handler serve r before the application.
-func deliver(t *testing.T, n *Notify, r *http.Request, application caddyhttp.HandlerFunc) *httptest.ResponseRecorder {
-	t.Helper()
-	w := httptest.NewRecorder()
-	require.NoError(t, n.ServeHTTP(w, r, application))
-	return w
-}
-
-// accepting is an application that takes what it gets, and counts.
-func accepting(count *int) caddyhttp.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) error {
-		*count++
-		_, err := io.WriteString(w, acknowledgement)
-		return err
-	}
-}
-
 func TestNotifyPassesOn(t *testing.T) {
-	n := newNotify(t)
+	n := newHandler(t)
 	for name, body := range map[string]string{
 		"payment":                   paymentNotification,
 		"failed payment, odd time":  `{"code":"PAYMENT_FAILED","msg":"x","notifyTime":"2025-02-27T09:44:00 +0000","notifyType":"PAYMENT","data":{"status":"FAILED"}}`,
@@ -109,7 +39,7 @@ func TestNotifyPassesOn(t *testing.T) {
 				require.NoError(t, err)
 				assert.Equal(t, body, string(got))
 				assert.EqualValues(t, len(body), r.ContentLength)
-				assert.Equal(t, []string{signer.Fingerprint(&gatewayKey().PublicKey)}, r.Header["Payermax-Verified"])
+				assert.Equal(t, []string{signer.Fingerprint(&testkeys.Gateway().PublicKey)}, r.Header["Payermax-Verified"])
 				assert.NotContains(t, r.Header, "PayerMax_Verified")
 				assert.NotContains(t, r.Header, "Trailer")
 				assert.Nil(t, r.Trailer)
@@ -125,7 +55,7 @@ func TestNotifyPassesOn(t *testing.T) {
 }
 
 func TestNotifyRefuses(t *testing.T) {
-	n := newNotify(t, func(n *Notify) { n.MaxBodySize = 300 })
+	n := newHandler(t, func(n *Handler) { n.MaxBodySize = 300 })
 	for _, test := range []struct {
 		name   string
 		change func(*http.Request)
@@ -136,7 +66,7 @@ func TestNotifyRefuses(t *testing.T) {
 		{"unsigned", func(r *http.Request) { r.Header.Del("Sign") }, 403, "unsigned"},
 		{"signed twice", func(r *http.Request) { r.Header.Add("Sign", r.Header.Get("Sign")) }, 403, "unsigned"},
 		{"signed by somebody else", func(r *http.Request) {
-			signature, err := signer.Sign(r.Context(), merchantKey(), []byte(paymentNotification))
+			signature, err := signer.Sign(r.Context(), testkeys.Merchant(), []byte(paymentNotification))
 			require.NoError(t, err)
 			r.Header.Set("Sign", signature)
 		}, 403, "wrong_signature"},
@@ -153,11 +83,11 @@ func TestNotifyRefuses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			r := notify(t, paymentNotification)
 			test.change(r)
-			before := counted(t, processMetrics.notifications.WithLabelValues(test.result))
+			before := counted(t, test.result)
 			w := deliver(t, n, r, unreachable(t))
 			assert.Equal(t, test.status, w.Code)
 			assert.NotContains(t, w.Body.String(), `"SUCCESS"`, "PayerMax would not deliver it again")
-			assert.Equal(t, before+1, counted(t, processMetrics.notifications.WithLabelValues(test.result)))
+			assert.Equal(t, before+1, counted(t, test.result))
 		})
 	}
 }
@@ -167,7 +97,7 @@ type broken struct{}
 func (broken) Read([]byte) (int, error) { return 0, errors.New("CANARY") }
 
 func TestNotifyAckAfter(t *testing.T) {
-	n := newNotify(t, ackAfterwards)
+	n := newHandler(t, ackAfterwards)
 	for _, test := range []struct {
 		name        string
 		application caddyhttp.HandlerFunc
@@ -212,12 +142,12 @@ func TestNotifyDuplicates(t *testing.T) {
 	later := strings.Replace(paymentNotification, "2022-01-17T09:33:54.540", "2022-01-17T09:34:24.540", 1)
 	other := strings.Replace(paymentNotification, "P1", "P2", 1)
 
-	for name, options := range map[string][]func(*Notify){
+	for name, options := range map[string][]func(*Handler){
 		"the application acknowledges": {guarded},
 		"the sidecar acknowledges":     {guarded, ackAfterwards},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n := newNotify(t, options...)
+			n := newHandler(t, options...)
 			var count int
 			for range 3 {
 				w := deliver(t, n, notify(t, paymentNotification), func(w http.ResponseWriter, _ *http.Request) error {
@@ -245,7 +175,7 @@ func TestNotifyDuplicates(t *testing.T) {
 
 	// An unverified copy of an accepted notification is not acknowledged.
 	t.Run("unsigned duplicate", func(t *testing.T) {
-		n := newNotify(t, guarded)
+		n := newHandler(t, guarded)
 		var count int
 		deliver(t, n, notify(t, paymentNotification), accepting(&count))
 		forged := notify(t, paymentNotification)
@@ -255,7 +185,7 @@ func TestNotifyDuplicates(t *testing.T) {
 
 	// An application that says nothing at all has not accepted it.
 	t.Run("without an answer", func(t *testing.T) {
-		n := newNotify(t, guarded)
+		n := newHandler(t, guarded)
 		w := deliver(t, n, notify(t, paymentNotification), func(http.ResponseWriter, *http.Request) error { return nil })
 		assert.Equal(t, http.StatusServiceUnavailable, w.Code)
 		var count int
@@ -264,7 +194,7 @@ func TestNotifyDuplicates(t *testing.T) {
 	})
 
 	t.Run("at the same time", func(t *testing.T) {
-		n := newNotify(t, guarded)
+		n := newHandler(t, guarded)
 		var count int
 		deliver(t, n, notify(t, paymentNotification), func(w http.ResponseWriter, r *http.Request) error {
 			assert.Equal(t, http.StatusServiceUnavailable, deliver(t, n, notify(t, paymentNotification), unreachable(t)).Code)
@@ -287,30 +217,30 @@ func TestNotifyDuplicates(t *testing.T) {
 
 // PayerMax's key can change: two at a time, and followed when the file changes.
 func TestNotifyKeys(t *testing.T) {
-	public, err := os.ReadFile(writePublicKey(t, &gatewayKey().PublicKey))
+	public, err := os.ReadFile(testkeys.WritePublic(t, &testkeys.Gateway().PublicKey))
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "payermax.pub")
-	old, err := os.ReadFile(writePublicKey(t, &merchantKey().PublicKey))
+	old, err := os.ReadFile(testkeys.WritePublic(t, &testkeys.Merchant().PublicKey))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(path, old, 0o600))
 
-	n := newNotify(t, func(n *Notify) { n.GatewayPublicKeys = []string{path} })
+	n := newHandler(t, func(n *Handler) { n.GatewayPublicKeys = []string{path} })
 	assert.Equal(t, http.StatusForbidden, deliver(t, n, notify(t, paymentNotification), unreachable(t)).Code)
 	require.NoError(t, os.WriteFile(path, public, 0o600))
 	var count int
 	require.Eventually(t, func() bool {
 		return deliver(t, n, notify(t, paymentNotification), accepting(&count)).Code == http.StatusOK
-	}, pickUp, 10*time.Millisecond)
+	}, 10*time.Second, 10*time.Millisecond)
 
-	both := newNotify(t, func(n *Notify) {
-		n.GatewayPublicKeys = []string{writePublicKey(t, &merchantKey().PublicKey), path}
+	both := newHandler(t, func(n *Handler) {
+		n.GatewayPublicKeys = []string{testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), path}
 	})
 	assert.Equal(t, http.StatusOK, deliver(t, both, notify(t, paymentNotification), accepting(&count)).Code)
 }
 
 func TestNotifyProvisionRefuses(t *testing.T) {
-	key := writePublicKey(t, &gatewayKey().PublicKey)
-	for words, n := range map[string]*Notify{
+	key := testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)
+	for words, n := range map[string]*Handler{
 		"gateway_public_key: required":                           {},
 		"gateway_public_key: {env.PAYERMAX_TEST_UNSET} is empty": {GatewayPublicKeys: []string{"{env.PAYERMAX_TEST_UNSET}"}},
 		"gateway_public_key: public key file no.pub":             {GatewayPublicKeys: []string{"no.pub"}},
@@ -318,6 +248,6 @@ func TestNotifyProvisionRefuses(t *testing.T) {
 		"max_body_size must be positive":                         {GatewayPublicKeys: []string{key}, MaxBodySize: -1},
 		"duplicates must be positive":                            {GatewayPublicKeys: []string{key}, Duplicates: -1},
 	} {
-		assert.ErrorContains(t, provisionNotify(t, n), words)
+		assert.ErrorContains(t, provision(t, n), words)
 	}
 }

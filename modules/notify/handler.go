@@ -1,4 +1,7 @@
-package payermax
+// Package notify is the Caddy modules that stand between PayerMax's notifications and
+// the application: one verifies them, the other keeps the proof of that from being
+// forged.
+package notify
 
 import (
 	"bytes"
@@ -19,7 +22,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/adminendpoint"
 	"github.com/caddy-payermax/caddy-payermax/internal/confinement"
+	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/modules/handover"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
@@ -27,7 +32,7 @@ import (
 )
 
 func init() {
-	caddy.RegisterModule(new(Notify))
+	caddy.RegisterModule(new(Handler))
 }
 
 const (
@@ -44,7 +49,7 @@ const (
 	defaultMaxNotificationSize = 256 << 10
 )
 
-// Notify verifies PayerMax's notifications before the application sees them. It
+// Handler verifies PayerMax's notifications before the application sees them. It
 // stands in front of the application's callback route: a `POST` whose `sign`
 // header is PayerMax's signature over the raw body, and whose body is a
 // notification for this site's merchant, passes on, byte for byte, with the header
@@ -68,7 +73,7 @@ const (
 //
 // A copy of `Payermax-Verified` from outside reaches nothing that comes after this
 // directive, on whatever path; see `payermax_notify_guard` for what comes before.
-type Notify struct {
+type Handler struct {
 	// The paths of the files with the public keys that PayerMax may sign with:
 	// PEM, or the one-line base64 that the dashboard shows. They are followed
 	// when they change. Required. Placeholders are expanded when the config is
@@ -113,15 +118,15 @@ type Notify struct {
 }
 
 // CaddyModule returns the Caddy module information.
-func (*Notify) CaddyModule() caddy.ModuleInfo {
+func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "http.handlers.payermax_notify",
-		New: func() caddy.Module { return new(Notify) },
+		New: func() caddy.Module { return new(Handler) },
 	}
 }
 
 // Provision sets the defaults and loads the keys.
-func (n *Notify) Provision(ctx caddy.Context) error {
+func (n *Handler) Provision(ctx caddy.Context) error {
 	n.logger = ctx.Logger()
 	n.warnOfWaysPast(ctx)
 	if n.MaxBodySize == 0 {
@@ -135,14 +140,12 @@ func (n *Notify) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if n.own.isAnybody() {
-		n.logger.Warn(anybody.message + "; " + anybody.next)
+		n.logger.Warn(ForAnybody.Message + "; " + ForAnybody.Next)
 	}
-	if err := processMetrics.register(ctx); err != nil {
+	if err := registerMetrics(ctx); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
-	for _, result := range notificationResults {
-		processMetrics.notifications.WithLabelValues(result)
-	}
+	Announce()
 	n.keyring.Use()
 	if n.Duplicates > 0 {
 		n.seen = newAcceptedNotifications(time.Duration(n.Duplicates))
@@ -153,11 +156,11 @@ func (n *Notify) Provision(ctx caddy.Context) error {
 }
 
 // openKeys loads the keys that PayerMax may sign with.
-func (n *Notify) openKeys() error {
+func (n *Handler) openKeys() error {
 	if len(n.GatewayPublicKeys) == 0 {
 		return errors.New("gateway_public_key: required; it is the path of the file with the public key that PayerMax signs with")
 	}
-	paths, err := expandAll("gateway_public_key", n.GatewayPublicKeys, 0, caddy.NewReplacer())
+	paths, err := setting.ExpandAll("gateway_public_key", n.GatewayPublicKeys, 0, caddy.NewReplacer())
 	if err != nil {
 		return err
 	}
@@ -166,13 +169,13 @@ func (n *Notify) openKeys() error {
 }
 
 // Cleanup takes the keys out of the metrics.
-func (n *Notify) Cleanup() error {
+func (n *Handler) Cleanup() error {
 	n.keyring.Release()
 	return nil
 }
 
 // Validate checks the settings that need no file.
-func (n *Notify) Validate() error {
+func (n *Handler) Validate() error {
 	switch {
 	case n.MaxBodySize < 0:
 		return fmt.Errorf("max_body_size must be positive, but is %d", n.MaxBodySize)
@@ -186,12 +189,12 @@ func (n *Notify) Validate() error {
 
 // ServeHTTP passes on a notification that is PayerMax's and for this site, and no
 // other.
-func (n *Notify) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+func (n *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	w = handover.Announce(w, r)
-	if !inFlight.enter(defaultMaxInFlight(memoryLimit())) {
+	if !inflight.Process.Enter(inflight.DefaultBound()) {
 		return n.turnAway(w, r)
 	}
-	defer inFlight.leave()
+	defer inflight.Process.Leave()
 	body, verifiedBy, refused := n.understand(w, r)
 	if refused != nil {
 		n.record(refused.result, len(body), refused.status)
@@ -221,7 +224,7 @@ func (n *Notify) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 
 // understand returns the body of a notification, and the key that it is signed
 // with.
-func (n *Notify) understand(w http.ResponseWriter, r *http.Request) ([]byte, *rsa.PublicKey, *notificationRefusal) {
+func (n *Handler) understand(w http.ResponseWriter, r *http.Request) ([]byte, *rsa.PublicKey, *refusal) {
 	body, refused := n.read(w, r)
 	if refused != nil {
 		return nil, nil, refused
@@ -234,22 +237,22 @@ func (n *Notify) understand(w http.ResponseWriter, r *http.Request) ([]byte, *rs
 }
 
 // read returns the notification's body.
-func (n *Notify) read(w http.ResponseWriter, r *http.Request) ([]byte, *notificationRefusal) {
+func (n *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
 	if r.Method != http.MethodPost {
-		return nil, &notificationRefusal{http.StatusMethodNotAllowed, "method", "PayerMax's notifications are POST requests"}
+		return nil, &refusal{http.StatusMethodNotAllowed, "method", "PayerMax's notifications are POST requests"}
 	}
 	if isCoded(r.Header) {
-		return nil, &notificationRefusal{http.StatusUnsupportedMediaType, "coding", "PayerMax's notifications have no content coding"}
+		return nil, &refusal{http.StatusUnsupportedMediaType, "coding", "PayerMax's notifications have no content coding"}
 	}
 	if r.ContentLength > n.MaxBodySize {
-		return nil, &notificationRefusal{http.StatusRequestEntityTooLarge, "too_large", "the notification is larger than max_body_size allows"}
+		return nil, &refusal{http.StatusRequestEntityTooLarge, "too_large", "the notification is larger than max_body_size allows"}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, n.MaxBodySize))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, &notificationRefusal{http.StatusRequestEntityTooLarge, "too_large", "the notification is larger than max_body_size allows"}
+		return nil, &refusal{http.StatusRequestEntityTooLarge, "too_large", "the notification is larger than max_body_size allows"}
 	}
 	if err != nil {
-		return nil, &notificationRefusal{http.StatusBadRequest, "incomplete", "the notification could not be read to its end"}
+		return nil, &refusal{http.StatusBadRequest, "incomplete", "the notification could not be read to its end"}
 	}
 	return body, nil
 }
@@ -270,17 +273,17 @@ func isCoded(header http.Header) bool {
 }
 
 // verify returns the key that the notification is signed with.
-func (n *Notify) verify(header http.Header, body []byte) (*rsa.PublicKey, *notificationRefusal) {
+func (n *Handler) verify(header http.Header, body []byte) (*rsa.PublicKey, *refusal) {
 	signatures := header[protocol.SignHeader]
 	if len(signatures) != 1 {
-		return nil, &notificationRefusal{http.StatusForbidden, "unsigned", "the notification must have one sign header"}
+		return nil, &refusal{http.StatusForbidden, "unsigned", "the notification must have one sign header"}
 	}
 	for _, key := range n.keyring.Current().Gateway {
 		if signer.Verify(key, body, signatures[0]) == nil {
 			return key, nil
 		}
 	}
-	return nil, &notificationRefusal{http.StatusForbidden, "wrong_signature", "the notification is not signed by PayerMax"}
+	return nil, &refusal{http.StatusForbidden, "wrong_signature", "the notification is not signed by PayerMax"}
 }
 
 // passedFields are the header fields that the application gets as they came. The
@@ -312,17 +315,9 @@ func verified(r *http.Request, body []byte, key *rsa.PublicKey) *http.Request {
 	return r
 }
 
-// notificationResults are what can become of a notification, as the metric
-// names it.
-var notificationResults = []string{
-	"passed", "duplicate", "concurrent", "not_accepted",
-	"unsigned", "wrong_signature", "not_a_notification", "other_merchant", "too_large", "method", "coding", "incomplete",
-	notifyOverload,
-}
-
 // record counts a notification and logs what became of it, without its content.
-func (n *Notify) record(result string, size, status int) {
-	processMetrics.notifications.WithLabelValues(result).Inc()
+func (n *Handler) record(result string, size, status int) {
+	notifications.WithLabelValues(result).Inc()
 	log := n.logger.Info
 	if result != "passed" && result != "duplicate" {
 		log = n.logger.Warn
@@ -330,15 +325,15 @@ func (n *Notify) record(result string, size, status int) {
 	log("notification", zap.String("result", result), zap.Int("bytes", size), zap.Int("status", status))
 }
 
-// notificationRefusal is why a notification does not reach the application.
-type notificationRefusal struct {
+// refusal is why a notification does not reach the application.
+type refusal struct {
 	status int
 	result string // the metric's label
 	msg    string
 }
 
 // write answers PayerMax, or whoever it is.
-func (f *notificationRefusal) write(w http.ResponseWriter, r *http.Request) error {
+func (f *refusal) write(w http.ResponseWriter, r *http.Request) error {
 	if f.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", http.MethodPost)
 	}
@@ -352,8 +347,8 @@ func (f *notificationRefusal) write(w http.ResponseWriter, r *http.Request) erro
 
 // Interface guards
 var (
-	_ caddy.Provisioner           = (*Notify)(nil)
-	_ caddy.Validator             = (*Notify)(nil)
-	_ caddy.CleanerUpper          = (*Notify)(nil)
-	_ caddyhttp.MiddlewareHandler = (*Notify)(nil)
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.Validator             = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 )

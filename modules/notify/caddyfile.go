@@ -1,4 +1,4 @@
-package payermax
+package notify
 
 import (
 	"encoding/json"
@@ -13,23 +13,28 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 )
 
-// notifyOptions are the options of payermax_notify.
-var notifyOptions = grammar.Block[Notify]{
-	{Name: "gateway_public_key", Args: "<paths...>", Example: "gateway_public_key /run/secrets/payermax/payermax.pub",
-		Sets: grammar.Paths(func(n *Notify) *[]string { return &n.GatewayPublicKeys })},
-	{Name: "app_id", Args: "<app_ids...>", Example: "app_id {env.PAYERMAX_APP_ID}",
-		Sets: grammar.Names(func(n *Notify) *[]string { return &n.AppIDs })},
-	{Name: "merchant_no", Args: "<merchant_nos...>", Example: "merchant_no {env.PAYERMAX_MERCHANT_NO}",
-		Sets: grammar.Names(func(n *Notify) *[]string { return &n.MerchantNos })},
-	{Name: "max_body_size", Args: "<size>", Example: "max_body_size 512KiB",
-		Sets: grammar.Size(func(n *Notify) *int64 { return &n.MaxBodySize })},
-	{Name: "ack", Args: "after", Example: "ack after",
-		Sets: grammar.Text(func(n *Notify) *string { return &n.Ack })},
-	{Name: "duplicates", Args: "<window>", Example: "duplicates 24h",
-		Sets: grammar.Duration(func(n *Notify) *caddy.Duration { return &n.Duplicates })},
+func init() {
+	httpcaddyfile.RegisterDirective(layout.Guard, parseGuard)
+	httpcaddyfile.RegisterDirective(layout.Notify, parseHandler)
 }
 
-// parseNotify sets up the verification of PayerMax's notifications:
+// Options are the options of payermax_notify.
+var Options = grammar.Block[Handler]{
+	{Name: "gateway_public_key", Args: "<paths...>", Example: "gateway_public_key /run/secrets/payermax/payermax.pub",
+		Sets: grammar.Paths(func(n *Handler) *[]string { return &n.GatewayPublicKeys })},
+	{Name: "app_id", Args: "<app_ids...>", Example: "app_id {env.PAYERMAX_APP_ID}",
+		Sets: grammar.Names(func(n *Handler) *[]string { return &n.AppIDs })},
+	{Name: "merchant_no", Args: "<merchant_nos...>", Example: "merchant_no {env.PAYERMAX_MERCHANT_NO}",
+		Sets: grammar.Names(func(n *Handler) *[]string { return &n.MerchantNos })},
+	{Name: "max_body_size", Args: "<size>", Example: "max_body_size 512KiB",
+		Sets: grammar.Size(func(n *Handler) *int64 { return &n.MaxBodySize })},
+	{Name: "ack", Args: "after", Example: "ack after",
+		Sets: grammar.Text(func(n *Handler) *string { return &n.Ack })},
+	{Name: "duplicates", Args: "<window>", Example: "duplicates 24h",
+		Sets: grammar.Duration(func(n *Handler) *caddy.Duration { return &n.Duplicates })},
+}
+
+// parseHandler sets up the verification of PayerMax's notifications:
 //
 //	payermax_notify [<matcher>] {
 //	    <options...>
@@ -37,41 +42,41 @@ var notifyOptions = grammar.Block[Notify]{
 //
 // It brings the guard along, which sees all requests for the site: a matcher says
 // which have to be notifications, not which can be forged.
-func parseNotify(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+func parseHandler(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	h.Next() // consume the directive name
 	matchers, err := h.ExtractMatcherSet()
 	if err != nil {
 		return nil, err
 	}
-	notify := new(Notify)
-	if err := notify.UnmarshalCaddyfile(h.Dispenser); err != nil {
+	handler := new(Handler)
+	if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
 		return nil, err
 	}
-	route := caddyhttp.Route{HandlersRaw: []json.RawMessage{caddyconfig.JSONModuleObject(notify, "handler", layout.Notify, nil)}}
+	route := caddyhttp.Route{HandlersRaw: []json.RawMessage{caddyconfig.JSONModuleObject(handler, "handler", layout.Notify, nil)}}
 	if matchers != nil {
 		route.MatcherSetsRaw = caddyhttp.RawMatcherSets{matchers}
 	}
-	guard := caddyhttp.Route{HandlersRaw: []json.RawMessage{caddyconfig.JSONModuleObject(new(NotifyGuard), "handler", layout.Guard, nil)}}
+	guard := caddyhttp.Route{HandlersRaw: []json.RawMessage{caddyconfig.JSONModuleObject(new(Guard), "handler", layout.Guard, nil)}}
 	return h.NewRoute(nil, &caddyhttp.Subroute{Routes: caddyhttp.RouteList{guard, route}}), nil
 }
 
-// parseNotifyGuard sets up the guard alone. Syntax:
+// parseGuard sets up the guard alone. Syntax:
 //
 //	payermax_notify_guard
-func parseNotifyGuard(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+func parseGuard(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	h.Next() // consume the directive name
 	if h.NextArg() || h.NextBlock(0) {
 		return nil, h.Err("payermax_notify_guard takes neither a matcher nor options: it is for all requests")
 	}
-	return h.NewRoute(nil, new(NotifyGuard)), nil
+	return h.NewRoute(nil, new(Guard)), nil
 }
 
 // UnmarshalCaddyfile sets up the handler from Caddyfile tokens. The options of
 // payermax_notify are in docs/configuration.md.
-func (n *Notify) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+func (n *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the directive name
-	return notifyOptions.Read(d, n)
+	return Options.Read(d, n)
 }
 
 // Interface guards
-var _ caddyfile.Unmarshaler = (*Notify)(nil)
+var _ caddyfile.Unmarshaler = (*Handler)(nil)

@@ -1,0 +1,64 @@
+// Package setting expands the placeholders in configured values and checks what comes
+// of them.
+package setting
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// Option is one option whose value may contain placeholders.
+type Option struct {
+	Name string
+	// Value is what is configured.
+	Value string
+	// MaxLength is in characters, by the field table of the envelope. 0 stands for
+	// paths, which may have any length.
+	MaxLength int
+	// Target is where the expanded value goes.
+	Target *string
+}
+
+// Expand sets the option's target. A value that is configured must not turn out
+// empty, unless it may be: a missing environment variable must not switch a check
+// off.
+func (o Option) Expand(repl *caddy.Replacer, mayBeEmpty bool) error {
+	value, err := repl.ReplaceOrErr(o.Value, false, true)
+	if err != nil {
+		return fmt.Errorf("%s: %w", o.Name, err)
+	}
+	switch {
+	case value == "" && o.Value != "" && !mayBeEmpty:
+		return fmt.Errorf("%s: %s is empty; set it, or remove the option", o.Name, o.Value)
+	case o.MaxLength > 0 && utf8.RuneCountInString(value) > o.MaxLength:
+		return fmt.Errorf("%s: longer than the %d characters that PayerMax allows", o.Name, o.MaxLength)
+	case o.MaxLength > 0 && !isText(value):
+		return fmt.Errorf("%s: contains characters that are not text, such as a line break; check where the value comes from", o.Name)
+	}
+	*o.Target = value
+	return nil
+}
+
+// isText reports whether a value can stand in the envelope as it is.
+func isText(value string) bool {
+	return utf8.ValidString(value) && !strings.ContainsFunc(value, unicode.IsControl)
+}
+
+// ExpandAll expands the values of an option that may have several. None may be
+// empty.
+func ExpandAll(name string, configured []string, maxLength int, repl *caddy.Replacer) ([]string, error) {
+	values := make([]string, len(configured))
+	for i, value := range configured {
+		if err := (Option{Name: name, Value: value, MaxLength: maxLength, Target: &values[i]}).Expand(repl, false); err != nil {
+			return nil, err
+		}
+		if values[i] == "" {
+			return nil, fmt.Errorf("%s: one of its values is empty; set it, or remove it", name)
+		}
+	}
+	return values, nil
+}

@@ -1,0 +1,47 @@
+package setting
+
+import (
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/stretchr/testify/assert"
+)
+
+func TestExpandAll(t *testing.T) {
+	t.Setenv("PAYERMAX_TEST_SET", "12")
+	t.Setenv("PAYERMAX_TEST_LINES", "1\n2")
+	for name, test := range map[string]struct {
+		configured []string
+		maxLength  int
+		want       []string
+		refused    string
+	}{
+		"none":          {nil, 3, []string{}, ""},
+		"placeholders":  {[]string{"1", "{env.PAYERMAX_TEST_SET}"}, 3, []string{"1", "12"}, ""},
+		"a path":        {[]string{"/run/{env.PAYERMAX_TEST_LINES}"}, 0, []string{"/run/1\n2"}, ""},
+		"not set":       {[]string{"{env.PAYERMAX_TEST_UNSET}"}, 3, nil, "app_id: {env.PAYERMAX_TEST_UNSET} is empty; set it, or remove the option"},
+		"empty":         {[]string{"1", ""}, 3, nil, "app_id: one of its values is empty; set it, or remove it"},
+		"too long":      {[]string{"é{env.PAYERMAX_TEST_SET}3"}, 3, nil, "app_id: longer than the 3 characters that PayerMax allows"},
+		"several lines": {[]string{"{env.PAYERMAX_TEST_LINES}"}, 3, nil, "app_id: contains characters that are not text, such as a line break; check where the value comes from"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			values, err := ExpandAll("app_id", test.configured, test.maxLength, caddy.NewReplacer())
+			if test.refused != "" {
+				assert.EqualError(t, err, test.refused)
+				return
+			}
+			assert.NoError(t, err)
+			assert.Equal(t, test.want, values)
+		})
+	}
+}
+
+// What may be empty is what the sandbox can supply itself.
+func TestExpandMayBeEmpty(t *testing.T) {
+	value := "before"
+	o := Option{Name: "app_id", Value: "{env.PAYERMAX_TEST_UNSET}", MaxLength: 3, Target: &value}
+	assert.Error(t, o.Expand(caddy.NewReplacer(), false))
+	assert.Equal(t, "before", value)
+	assert.NoError(t, o.Expand(caddy.NewReplacer(), true))
+	assert.Empty(t, value)
+}

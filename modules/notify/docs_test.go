@@ -1,0 +1,76 @@
+package notify
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
+)
+
+// readPage reads a page of docs/.
+func readPage(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", name))
+	require.NoError(t, err)
+	return string(text)
+}
+
+// The defaults that the doc comments name are those that the code has.
+func TestConfigurationDefaults(t *testing.T) {
+	page := strings.ReplaceAll(readPage(t, "configuration.md"), "\n", " ")
+	for _, row := range []string{
+		fmt.Sprintf("| `max_body_size` | `max_body_size` | %d (256 KiB) |", newHandler(t).MaxBodySize),
+		fmt.Sprintf("the last %d of them", maxAccepted),
+	} {
+		assert.True(t, strings.Contains(page, row), "the page lacks %s", row)
+	}
+}
+
+// The table of what PayerMax gets for a notification has a row for each result,
+// and those that are refused have their status.
+func TestErrorsPageNotifications(t *testing.T) {
+	section, err := markdown.Section(readPage(t, "errors.md"), "What PayerMax gets for a notification")
+	require.NoError(t, err)
+	statuses := make(map[string]string)
+	for _, row := range markdown.Rows(section) {
+		_, word, _ := strings.Cut(row[2], "`")
+		word, _, _ = strings.Cut(word, "`")
+		statuses[word] = row[0]
+	}
+	assert.ElementsMatch(t, results, slices.Collect(maps.Keys(statuses)))
+
+	n := &Handler{MaxBodySize: 1, keyring: gatewayKeys()}
+	get, compressed, large, broken := post("{"), post("{"), post("{}"), post("{")
+	get.Method = http.MethodGet
+	compressed.Header.Set("Content-Encoding", "gzip")
+	broken.Body = io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF))
+	for _, r := range []*http.Request{get, compressed, large, broken} {
+		_, refused := n.read(httptest.NewRecorder(), r)
+		assert.Equal(t, strconv.Itoa(refused.status), statuses[refused.result])
+		delete(statuses, refused.result)
+	}
+	for _, header := range []http.Header{{}, {"Sign": {"x"}}} {
+		_, refused := n.verify(header, nil)
+		assert.Equal(t, strconv.Itoa(refused.status), statuses[refused.result])
+		delete(statuses, refused.result)
+	}
+	for _, body := range []string{"{}", paymentNotification} {
+		refused := addressees{appIDs: []string{"other"}}.check([]byte(body))
+		assert.Equal(t, strconv.Itoa(refused.status), statuses[refused.result])
+		delete(statuses, refused.result)
+	}
+	assert.ElementsMatch(t, []string{"passed", "duplicate", "concurrent", "not_accepted", "overload"}, slices.Collect(maps.Keys(statuses)))
+}

@@ -1,0 +1,114 @@
+package notify
+
+import (
+	"context"
+	"crypto/rsa"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/keys"
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+const paymentNotification = `{"code":"APPLY_SUCCESS","msg":"","keyVersion":"1","appId":"app","notifyTime":"2022-01-17T09:33:54.540+00:00","notifyType":"PAYMENT","data":{"outTradeNo":"P1","status":"SUCCESS","totalAmount":10000.00}}`
+
+// newHandler returns a handler that verifies with testkeys.Gateway, changed by the
+// options.
+func newHandler(t *testing.T, options ...func(*Handler)) *Handler {
+	t.Helper()
+	n := &Handler{GatewayPublicKeys: []string{testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)}}
+	for _, option := range options {
+		option(n)
+	}
+	require.NoError(t, provision(t, n))
+	return n
+}
+
+// gatewayKeys verifies with testkeys.Gateway.
+func gatewayKeys() *keys.Ring {
+	return keys.Static(keys.Generation{Gateway: []*rsa.PublicKey{&testkeys.Gateway().PublicKey}})
+}
+
+func provision(t *testing.T, n *Handler) error {
+	t.Helper()
+	config, err := json.Marshal(n)
+	require.NoError(t, err)
+	*n = Handler{}
+	require.NoError(t, caddy.StrictUnmarshalJSON(config, n))
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	t.Cleanup(cancel)
+	t.Cleanup(func() { require.NoError(t, n.Cleanup()) })
+	if err := n.Provision(ctx); err != nil {
+		return err
+	}
+	return n.Validate()
+}
+
+func ackAfterwards(n *Handler) { n.Ack = "after" }
+
+func guarded(n *Handler) { n.Duplicates = caddy.Duration(time.Hour) }
+
+// notify makes a signed notification.
+func notify(t *testing.T, body string) *http.Request {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodPost, "/callback", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	signature, err := signer.Sign(t.Context(), testkeys.Gateway(), []byte(body))
+	require.NoError(t, err)
+	r.Header.Set("Sign", signature)
+	return r
+}
+
+// deliver has the handler serve r before the application.
+func deliver(t *testing.T, n *Handler, r *http.Request, application caddyhttp.HandlerFunc) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	require.NoError(t, n.ServeHTTP(w, r, application))
+	return w
+}
+
+// accepting is an application that takes what it gets, and counts.
+func accepting(count *int) caddyhttp.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		*count++
+		_, err := io.WriteString(w, acknowledgement)
+		return err
+	}
+}
+
+// post makes a request to the callback without a signature.
+func post(body string) *http.Request {
+	return httptest.NewRequest(http.MethodPost, "/callback", strings.NewReader(body))
+}
+
+// withBody gives a request another body of the declared length.
+func withBody(r *http.Request, body string, length int64) {
+	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), length
+}
+
+// unreachable is an application that must not be called.
+func unreachable(t *testing.T) caddyhttp.HandlerFunc {
+	return func(http.ResponseWriter, *http.Request) error {
+		t.Error("the request was passed on")
+		return nil
+	}
+}
+
+// counted returns how many notifications had a result so far.
+func counted(t *testing.T, result string) float64 {
+	t.Helper()
+	var metric dto.Metric
+	require.NoError(t, notifications.WithLabelValues(result).Write(&metric))
+	return metric.GetCounter().GetValue()
+}

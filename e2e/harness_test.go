@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -327,4 +328,10 @@ func freePort(t *testing.T) int {
 	}
 	require.FailNow(t, "no free port")
 	return 0
+}
+
+// hasRaceDetector reports whether the process under test is slow and large.
+func hasRaceDetector() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && os.Getenv(caddyBinary) == "" && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,11 +40,6 @@ func (s *sidecar) memory(t *testing.T, field string) int {
 	return kibibytes << 10
 }
 
-// hasRaceDetector reports whether the process under test is slow and large.
-func hasRaceDetector() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && os.Getenv(caddyBinary) == "" && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
-}
 
 // holdingGateway holds the calls that it gets until it is told to answer them.
 type holdingGateway struct {

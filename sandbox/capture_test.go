@@ -167,7 +167,7 @@ func TestCaptureSimulation(t *testing.T) {
 	})
 	t.Run("is pending", func(t *testing.T) {
 		g := closing(t, newGateway(t))
-		g.PendingDelay = 50 * time.Millisecond
+		g.PendingDelay = 500 * time.Millisecond
 		s := newShop(t)
 		authorizeWith(t, g, "SANDBOX_CAPTURE_PENDING", fields{"notifyUrl": s.URL})
 		s.wait(t, 1)

@@ -40,7 +40,6 @@ func (s *sidecar) memory(t *testing.T, field string) int {
 	return kibibytes << 10
 }
 
-
 // holdingGateway holds the calls that it gets until it is told to answer them.
 type holdingGateway struct {
 	url     string

@@ -137,6 +137,9 @@ func (g *gate) sign(ctx context.Context, key keys.Key, body []byte, there time.T
 	// fraction of a signature's time.
 	if g.waiting.Load() > 0 {
 		runtime.Gosched()
+		if time.Since(there) > maxWait { // which is long where the CPU is short
+			return "", errOverloaded
+		}
 	}
 	return signer.Sign(ctx, key.Private, body)
 }

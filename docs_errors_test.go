@@ -26,6 +26,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
@@ -51,27 +52,30 @@ func words(cell string) []string {
 	return found
 }
 
+// refusalBy returns the refusal that a step of the story ends with.
+func refusalBy[T any](_ T, err error) *reply.Refusal { return reply.AsRefusal(err) }
+
 // allRefusals makes every refusal that an application can get.
 func allRefusals() []*reply.Refusal {
 	refusals := []*reply.Refusal{
 		badRequest(""), notServed(&url.URL{}), notServed(&url.URL{Path: protocol.PathPrefix + "refund"}), methodNotAllowed(), tooLarge(0),
-		unsupportedMediaType(""), loopDetected(), signingFailed(nil), withheld(new(reply.Answer), nil), reply.AsRefusal(errors.New("x")),
+		unsupportedMediaType(""), loopDetected(), signingFailed(nil), verdict.Withheld(new(reply.Answer), nil), reply.AsRefusal(errors.New("x")),
 		deniedAmount(validate.Violation{}), nothingSends(),
 	}
 	for _, status := range []int{http.StatusServiceUnavailable, http.StatusGatewayTimeout} {
-		refusals = append(refusals, byAnIntermediary(&reply.Answer{Status: status}))
+		refusals = append(refusals, verdict.ByAnIntermediary(&reply.Answer{Status: status}))
 	}
 	exhausted := quota{rate: rate.NewLimiter(1, 0)}
 	refusals = append(refusals, reply.AsRefusal(exhausted.usedUp()), overloaded(), tooManyInFlight(), notSentInTime(errProcessEnds))
 	stranger := &limits{callerID: "nobody"}
-	refusals = append(refusals, reply.AsRefusal(stranger.admit(new(call), caddy.NewReplacer())))
+	refusals = append(refusals, refusalBy(stranger.admit("", caddy.NewReplacer())))
 
 	failed := func(connecting, written, handshakeFailed bool, a reply.Answer, err error) {
-		c := call{exchange: new(exchange)}
-		c.connecting.Store(connecting)
-		c.written.Store(written)
-		c.handshakeFailed.Store(handshakeFailed)
-		refusals = append(refusals, c.failed(context.Background(), &a, err))
+		d := new(delivery)
+		d.connecting.Store(connecting)
+		d.written.Store(written)
+		d.handshakeFailed.Store(handshakeFailed)
+		refusals = append(refusals, d.failed(context.Background(), &a, err))
 	}
 	for _, err := range []error{
 		os.NewSyscallError("connect", syscall.ECONNREFUSED), &net.DNSError{IsNotFound: true}, &net.DNSError{IsTimeout: true},
@@ -126,9 +130,9 @@ func TestErrorsPageAnswers(t *testing.T) {
 	for _, f := range []string{"NOTIFICATION_REFUSED", "NOTIFICATION_NOT_ACCEPTED"} {
 		codes[f] = true // which PayerMax gets
 	}
-	assert.Equal(t, writtenIn(t, codeWritten, ".", "internal/reply", "modules/notify"), slices.Sorted(maps.Keys(codes)), "the codes in the code, and those made here")
+	assert.Equal(t, writtenIn(t, codeWritten, ".", "internal/reply", "internal/verdict", "modules/notify"), slices.Sorted(maps.Keys(codes)), "the codes in the code, and those made here")
 	page := readPage(t, errorsPage)
-	for _, word := range slices.Concat(writtenIn(t, codeWritten, ".", "internal/reply", "modules/notify"), writtenIn(t, proxyErrorWritten, ".", "internal/reply", "modules/notify")) {
+	for _, word := range slices.Concat(writtenIn(t, codeWritten, ".", "internal/reply", "internal/verdict", "modules/notify"), writtenIn(t, proxyErrorWritten, ".", "internal/reply", "internal/verdict", "modules/notify")) {
 		assert.True(t, strings.Contains(page, "`"+word+"`"), "the page lacks %s", word)
 	}
 }

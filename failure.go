@@ -21,14 +21,14 @@ const statusClientClosedRequest = 499
 // gateway may have received it: a payment that may have been made must not be
 // sent again blindly. The answer is what arrived of it; err is what the next
 // handler returned, if it returned at all.
-func (c *call) failed(ctx context.Context, a *reply.Answer, err error) *reply.Refusal {
-	f := &reply.Refusal{Cause: c.cause(err), Status: http.StatusBadGateway, ProxyError: c.proxyError(ctx, a, err)}
+func (d *delivery) failed(ctx context.Context, a *reply.Answer, err error) *reply.Refusal {
+	f := &reply.Refusal{Cause: d.cause(err), Status: http.StatusBadGateway, ProxyError: d.proxyError(ctx, a, err)}
 	switch f.ProxyError {
 	case "connection_timeout", "dns_timeout", "http_response_timeout":
 		f.Status = http.StatusGatewayTimeout
 	}
 
-	if c.certainlyNotSent(err) {
+	if d.certainlyNotSent(err) {
 		f.Outcome = reply.NotSent
 		f.Code = "SYSTEM_ERROR"
 		f.Msg = "PayerMax could not be reached; nothing was sent, so it is safe to try again"
@@ -39,7 +39,7 @@ func (c *call) failed(ctx context.Context, a *reply.Answer, err error) *reply.Re
 	} else {
 		f = unanswered(f.Status, f.ProxyError, f.Cause)
 	}
-	if errors.Is(ctx.Err(), context.Canceled) && !c.givenUp.Load() {
+	if errors.Is(ctx.Err(), context.Canceled) && context.Cause(ctx) != errProcessEnds {
 		f.Status = statusClientClosedRequest
 	}
 	return f
@@ -71,9 +71,9 @@ func notSentInTime(cause error) *reply.Refusal {
 
 // cause returns what the log may say of err. The reverse proxy's error names one
 // reason why there is no connection at most, and none if the time was up before.
-func (c *call) cause(err error) error {
-	noted := c.present().connectError.Load()
-	if noted == nil || c.written.Load() {
+func (d *delivery) cause(err error) error {
+	noted := d.present().connectError.Load()
+	if noted == nil || d.written.Load() {
 		return err
 	}
 	reason := discreet(*noted)
@@ -90,40 +90,40 @@ func (c *call) cause(err error) error {
 // connection was asked for but nothing was written, or the reverse proxy had no
 // upstream to ask. A handler that asks for no connection could have sent the
 // call by other means.
-func (c *call) certainlyNotSent(err error) bool {
-	if c.connecting.Load() {
-		return !c.written.Load()
+func (d *delivery) certainlyNotSent(err error) bool {
+	if d.connecting.Load() {
+		return !d.written.Load()
 	}
 	refused, ok := errors.AsType[caddyhttp.HandlerError](err)
 	return ok && refused.StatusCode == http.StatusServiceUnavailable
 }
 
 // proxyError names the failure by the error types of RFC 9209, section 2.3.
-func (c *call) proxyError(ctx context.Context, a *reply.Answer, err error) string {
+func (d *delivery) proxyError(ctx context.Context, a *reply.Answer, err error) string {
 	known, _ := findCause(err)
-	if cause := c.present().connectError.Load(); known == "" && cause != nil && !c.written.Load() {
+	if cause := d.present().connectError.Load(); known == "" && cause != nil && !d.written.Load() {
 		known, _ = findCause(*cause)
 		err = errors.Join(err, *cause)
 	}
 	timeout, isTimeout := errors.AsType[net.Error](err)
 
 	switch {
-	case c.givenUp.Load():
+	case context.Cause(ctx) == errProcessEnds:
 		return "connection_terminated"
 	case a.TooLarge:
 		return "http_response_body_size"
 	case known != "":
 		return known
 	case errors.Is(ctx.Err(), context.DeadlineExceeded) || isTimeout && timeout.Timeout():
-		if c.written.Load() {
+		if d.written.Load() {
 			return "http_response_timeout"
 		}
 		return "connection_timeout"
-	case c.present().handshakeFailed.Load() && !c.written.Load():
+	case d.present().handshakeFailed.Load() && !d.written.Load():
 		return "tls_protocol_error"
-	case a.Status != 0 && c.written.Load():
+	case a.Status != 0 && d.written.Load():
 		return "http_response_incomplete"
-	case c.written.Load() || errors.Is(err, io.EOF):
+	case d.written.Load() || errors.Is(err, io.EOF):
 		return "connection_terminated"
 	default:
 		return "destination_unavailable"

@@ -121,11 +121,11 @@ func TestFailed(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := call{exchange: new(exchange)}
-			c.connecting.Store(test.connecting)
-			c.written.Store(test.written)
-			c.handshakeFailed.Store(test.handshakeFailed)
-			f := c.failed(context.Background(), &test.arrived, test.err)
+			d := new(delivery)
+			d.connecting.Store(test.connecting)
+			d.written.Store(test.written)
+			d.handshakeFailed.Store(test.handshakeFailed)
+			f := d.failed(context.Background(), &test.arrived, test.err)
 			assert.Equal(t, test.status, f.Status)
 			assert.Equal(t, test.code, f.Code)
 			assert.Equal(t, test.proxyError, f.ProxyError)
@@ -140,43 +140,43 @@ func TestFailedByContext(t *testing.T) {
 	gone, leave := context.WithCancel(context.Background())
 	leave()
 
-	c := call{exchange: new(exchange)}
-	c.connecting.Store(true)
-	c.written.Store(true)
-	assert.Equal(t, http.StatusGatewayTimeout, c.failed(late, &reply.Answer{Status: 200}, http.ErrAbortHandler).Status)
-	assert.Equal(t, statusClientClosedRequest, c.failed(gone, &reply.Answer{}, nil).Status)
+	d := new(delivery)
+	d.connecting.Store(true)
+	d.written.Store(true)
+	assert.Equal(t, http.StatusGatewayTimeout, d.failed(late, &reply.Answer{Status: 200}, http.ErrAbortHandler).Status)
+	assert.Equal(t, statusClientClosedRequest, d.failed(gone, &reply.Answer{}, nil).Status)
 }
 
 // The reverse proxy hides why it could not connect; the trace knows.
 func TestFailedByConnectError(t *testing.T) {
-	c := call{exchange: new(exchange)}
-	c.watch().GetConn("")
-	c.watch().ConnectDone("tcp", "", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)})
-	f := c.failed(context.Background(), &reply.Answer{}, errors.New("opaque"))
+	d := new(delivery)
+	d.watch().GetConn("")
+	d.watch().ConnectDone("tcp", "", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)})
+	f := d.failed(context.Background(), &reply.Answer{}, errors.New("opaque"))
 	assert.Equal(t, "connection_refused", f.ProxyError)
 }
 
 // Which address of several was tried in vain does not matter once one has
 // answered: it is the handshake that failed.
 func TestFailedAfterConnecting(t *testing.T) {
-	c := call{exchange: new(exchange)}
-	watch := c.watch()
+	d := new(delivery)
+	watch := d.watch()
 	watch.GetConn("")
 	watch.ConnectDone("tcp", "", os.NewSyscallError("connect", syscall.ECONNREFUSED))
 	watch.ConnectDone("tcp", "", nil)
 	watch.ConnectDone("tcp", "", os.NewSyscallError("connect", syscall.EHOSTUNREACH))
 	late, cancel := context.WithDeadline(context.Background(), time.Now())
 	defer cancel()
-	f := c.failed(late, &reply.Answer{}, context.DeadlineExceeded)
+	f := d.failed(late, &reply.Answer{}, context.DeadlineExceeded)
 	assert.Equal(t, "connection_timeout", f.ProxyError)
 	assert.Equal(t, reply.NotSent, f.Outcome)
 }
 
 // Of several addresses, the log names what is wrong with each, as far as is known.
 func TestFailedNamesSeveralCauses(t *testing.T) {
-	c := call{exchange: new(exchange)}
-	c.watch().GetConn("")
-	c.watch().ConnectDone("tcp", "", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)})
-	f := c.failed(context.Background(), &reply.Answer{}, context.DeadlineExceeded)
+	d := new(delivery)
+	d.watch().GetConn("")
+	d.watch().ConnectDone("tcp", "", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)})
+	f := d.failed(context.Background(), &reply.Answer{}, context.DeadlineExceeded)
 	assert.EqualError(t, f.Cause, "context deadline exceeded: dial: connect: connection refused")
 }

@@ -79,7 +79,7 @@ func FuzzHandler(f *testing.F) {
 			if sent, err = io.ReadAll(r.Body); err != nil {
 				t.Fatal(err)
 			}
-			if c := r.Context().Value(callKey{}).(*call); !isSignedBy(key, sent, c.signature) {
+			if d := deliveryFrom(r.Context()); !isSignedBy(key, sent, d.signed.Load().signature) {
 				t.Fatalf("what is sent is not what was signed: %s", sent)
 			}
 			_, err = io.WriteString(w, `{"code":"SYSTEM_BUSY"}`) // a session is for one user alone

@@ -2,6 +2,7 @@ package payermax
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
@@ -16,14 +17,42 @@ var largeAnswers = inflight.New()
 // largest size.
 const fewestLarge = reply.MaxAnswerSize / reply.AnswerStep
 
-// makeRoom takes another place for the call's answer. There are half as many as there
+// place is what a call takes of the memory that there is for calls.
+type place struct {
+	taken bool
+	large int // places among the large answers
+}
+
+// grow takes another place for the call's answer. There are half as many as there
 // may be calls, so that both together stay within the memory limit.
-func (c *call) makeRoom(maxInFlight int) bool {
+func (p *place) grow(maxInFlight int) bool {
 	if !largeAnswers.Enter(max(maxInFlight/2, fewestLarge)) {
 		return false
 	}
-	c.largeness++
+	p.large++
 	return true
+}
+
+// leave gives everything back.
+func (p *place) leave() {
+	if p.taken {
+		inflight.Process.Leave()
+	}
+	for range p.large {
+		largeAnswers.Leave()
+	}
+}
+
+// enter takes the call's place, or refuses it.
+func (h *Handler) enter(c *call, w http.ResponseWriter, r *http.Request) error {
+	c.place.taken = inflight.Process.Enter(h.MaxInFlight)
+	if c.place.taken {
+		return nil
+	}
+	if inflight.Discard(w, r) {
+		c.bodyRead = time.Now()
+	}
+	return tooManyInFlight()
 }
 
 // tooManyInFlight refuses a request that there is no memory for.

@@ -167,39 +167,39 @@ func parseAmount(text string) (*big.Rat, error) {
 	return amount, nil
 }
 
-// admit finds out who calls, and whether that caller may call the endpoint.
-func (l *limits) admit(c *call, repl *caddy.Replacer) error {
+// admit finds out who calls, and whether that caller may call the endpoint. There is
+// no caller to find where there are none to tell apart.
+func (l *limits) admit(endpoint string, repl *caddy.Replacer) (*caller, error) {
 	if l == nil || l.callerID == "" {
-		return nil
+		return nil, nil
 	}
 	// A placeholder that is unknown or empty names nobody.
 	id, err := repl.ReplaceOrErr(l.callerID, true, true)
 	known, ok := l.callers[id]
 	if err != nil || !ok {
-		return reply.Denied(limitCaller, http.StatusForbidden, "CALLER_NOT_ALLOWED",
+		return nil, reply.Denied(limitCaller, http.StatusForbidden, "CALLER_NOT_ALLOWED",
 			"the sidecar does not know this caller; authenticate, or have the operator add it to the callers")
 	}
-	if known.endpoints != nil && !known.endpoints[c.route.Name] {
-		return reply.Denied(limitEndpoint, http.StatusForbidden, "CALLER_NOT_ALLOWED",
-			c.route.Name+" is not among the endpoints that this caller may use; the operator can add it")
+	if known.endpoints != nil && !known.endpoints[endpoint] {
+		return nil, reply.Denied(limitEndpoint, http.StatusForbidden, "CALLER_NOT_ALLOWED",
+			endpoint+" is not among the endpoints that this caller may use; the operator can add it")
 	}
-	c.caller = known
-	return nil
+	return known, nil
 }
 
 // allow decides whether a request that is otherwise in order may be signed: by
 // its amounts, and by how many there have been. What it takes of the rates can be
 // given back.
-func (l *limits) allow(c *call, data []byte) (taken, error) {
+func (l *limits) allow(by *caller, rules *validate.RuleSet, data []byte) (taken, error) {
 	if l == nil {
 		return taken{}, nil
 	}
 	quotas := []*quota{&l.quota}
-	if c.caller != nil {
-		quotas = append(quotas, &c.caller.quota)
+	if by != nil {
+		quotas = append(quotas, &by.quota)
 	}
 	for _, q := range quotas {
-		if err := q.allowAmounts(c.route.rules, data); err != nil {
+		if err := q.allowAmounts(rules, data); err != nil {
 			return taken{}, err
 		}
 	}

@@ -18,11 +18,11 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
-	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/adminendpoint"
 	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/modules/handover"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
@@ -153,7 +153,7 @@ type Handler struct {
 	limits    *limits
 	gate      *gate
 	sandbox   *sandbox.Gateway
-	given     *givenAnswers
+	judge     *verdict.Judge
 	logger    *zap.Logger
 
 	// sandboxAnswers says whether a sandbox has answered a call, or will.
@@ -180,7 +180,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.sandboxAnswers = new(atomic.Bool)
 	h.sandboxAnswers.Store(h.Sandbox)
 	h.explanations = rate.NewLimiter(rate.Every(explanationInterval), 1)
-	h.given = newGivenAnswers()
+	h.judge = verdict.NewJudge()
 	if h.MaxBodySize == 0 {
 		h.MaxBodySize = defaultMaxBodySize
 	}
@@ -286,19 +286,20 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	c := h.newCall(r)
 	defer c.leave()
-	ctx, end := context.WithDeadline(r.Context(), c.received.Add(time.Duration(h.Timeout)))
+	ctx, end := c.within(r.Context(), time.Duration(h.Timeout))
 	defer end()
-	c.end, r = end, r.WithContext(ctx)
+	r = r.WithContext(ctx)
+
 	answer, err := h.perform(c, w, r, next)
 	refused := reply.AsRefusal(err)
 	if refused != nil {
 		answer = refused.Answer()
-		if !c.bodyRead && r.ContentLength != 0 {
+		if c.bodyRead.IsZero() && r.ContentLength != 0 {
 			// Or the server would wait for the body before it sends this answer.
 			answer.Header().Set("Connection", "close")
 		}
 	}
-	if c.sandbox {
+	if c.sandbox || c.exchange.fromSandbox {
 		markSandbox(answer.Header())
 	}
 	answer.Header().Set(requestIDHeader, c.id)
@@ -306,78 +307,75 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	// or never does, must not keep a call that was made out of the log.
 	h.record(r, c, answer, refused)
 	answer.Send(w)
-	if c.givenUp.Load() {
+	if context.Cause(ctx) == errProcessEnds {
 		_ = http.NewResponseController(w).Flush() // while there is time
 	}
 	return nil
 }
 
-// leave makes room for another call.
-func (c *call) leave() {
-	callsUnderWay.leave(c)
-	if c.inFlight {
-		inflight.Process.Leave()
-	}
-	for range c.largeness {
-		largeAnswers.Leave()
-	}
-}
-
-// perform is the story of one request.
+// perform is the story of one request. What it finds out on the way it notes in the
+// call, for the record.
 func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (*reply.Answer, error) {
 	var err error
 	if c.route, err = h.match(r); err != nil {
 		return nil, err
 	}
-	if err := h.limits.admit(c, replacer(r.Context())); err != nil {
+	caller, err := h.limits.admit(c.route.Name, replacer(r.Context()))
+	if err != nil {
 		return nil, err
 	}
-	if c.inFlight = inflight.Process.Enter(h.MaxInFlight); !c.inFlight {
-		c.bodyRead = inflight.Discard(w, r)
-		return nil, tooManyInFlight()
+	if err := h.enter(c, w, r); err != nil {
+		return nil, err
 	}
 	body, err := h.read(w, r)
 	if err != nil {
 		return nil, err
 	}
-	c.bodyRead, c.there = true, time.Now()
+	c.bodyRead = time.Now()
 	if h.Shadow {
 		return h.passOn(c, body, r, next)
 	}
 	if h.gate.isFull(time.Duration(h.MaxWait)) {
 		return nil, overloaded()
 	}
-	request, err := h.understand(c, r, body)
+	if c.request, err = h.understand(c, r, body); err != nil {
+		return nil, err
+	}
+	taken, err := h.limits.allow(caller, c.route.rules, c.request.Data())
 	if err != nil {
 		return nil, err
 	}
-	taken, err := h.limits.allow(c, request.Data())
-	if err != nil {
+	c.keys = c.request.merchant.keyring.Current()
+	if c.exchange, err = h.ask(c, c.keys.Signing, c.bodyRead, r, next); err != nil {
+		if reply.AsRefusal(err).NeverLeft() {
+			taken.giveBack()
+		}
 		return nil, err
 	}
-	c.keys = c.merchant.keyring.Current()
-	answer, err := h.exchange(c, c.keys.Signing, request, r, next)
-	if err == nil && h.hasSwitched(c) {
-		return h.tryNextKey(c, answer, request, r, next), nil
+	if c.hasSwitched() {
+		c.exchange = h.tryNextKey(c, r, next)
 	}
-	if reply.AsRefusal(err).NeverLeft() {
-		taken.giveBack()
-	}
-	return answer, err
+	return c.exchange.answer, nil
 }
 
-// exchange signs the request with the key, sends it and returns the answer if
-// it can be trusted. It fills the call's present exchange, which must be new.
-func (h *Handler) exchange(c *call, key keys.Key, request *envelope.Envelope, r *http.Request, next caddyhttp.Handler) (*reply.Answer, error) {
-	c.sign = func(ctx context.Context) error { return h.sign(ctx, c, key, request) }
-	if err := c.sign(r.Context()); err != nil {
-		return nil, err
-	}
-	answer, err := h.send(c, r, next)
+// ask signs the request with the key, sends it, and checks the answer.
+// The signature is waited for since the time given.
+func (h *Handler) ask(c *call, key keys.Key, since time.Time, r *http.Request, next caddyhttp.Handler) (exchange, error) {
+	signed, err := h.sign(r.Context(), c, key, since)
 	if err != nil {
-		return nil, err
+		return exchange{signedRequest: signed}, err
 	}
-	return h.check(c, answer)
+	again := func(ctx context.Context) (*signedRequest, error) { return h.sign(ctx, c, key, time.Now()) }
+	return h.exchange(c, h.newDelivery(c, signed, again), r, next)
+}
+
+// exchange sends what is signed, and checks the answer.
+func (h *Handler) exchange(c *call, d *delivery, r *http.Request, next caddyhttp.Handler) (exchange, error) {
+	answer, err := h.send(c, d, r, next)
+	if err != nil {
+		return d.exchange(), err
+	}
+	return h.check(c, d, answer)
 }
 
 // replacer returns the placeholders of a request.

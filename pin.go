@@ -24,16 +24,17 @@ var ownFields = []string{"Accept", "Accept-Encoding", "Content-Length", "Content
 // signed bytes to the endpoint's path, with the header fields that belong to it.
 // Whatever options of a reverse proxy, or handlers before it, made of it is undone,
 // but for the fields that they added.
-func (c *call) pin(out *http.Request) {
+func (d *delivery) pin(out *http.Request) {
+	signed := d.signed.Load()
 	out.Method = http.MethodPost
-	out.URL = &url.URL{Scheme: out.URL.Scheme, Host: out.URL.Host, Path: c.route.Path()}
+	out.URL = &url.URL{Scheme: out.URL.Scheme, Host: out.URL.Host, Path: d.endpoint.Path()}
 	for _, field := range foreignFields {
 		delete(out.Header, field)
 	}
-	c.describe(out.Header)
-	c.authenticate(out.Header)
-	out.Body = io.NopCloser(bytes.NewReader(c.body))
-	out.ContentLength = int64(len(c.body))
+	signed.describe(out.Header)
+	signed.authenticate(out.Header)
+	out.Body = io.NopCloser(bytes.NewReader(signed.body))
+	out.ContentLength = int64(len(signed.body))
 	out.TransferEncoding = nil
 	out.Trailer = nil
 	out.Close = false
@@ -42,11 +43,11 @@ func (c *call) pin(out *http.Request) {
 }
 
 // describe sets the header fields that say what the call is.
-func (c *call) describe(header http.Header) {
+func (s *signedRequest) describe(header http.Header) {
 	fields := [...]struct{ name, value string }{
 		{"Accept", "application/json"},
 		{"Accept-Encoding", "identity"}, // what PayerMax signs is the plain body
-		{"Content-Length", strconv.Itoa(len(c.body))},
+		{"Content-Length", strconv.Itoa(len(s.body))},
 		{"Content-Type", "application/json"},
 		{"User-Agent", protocol.SidecarName}, // by which a sidecar knows that it is called by one
 	}
@@ -58,13 +59,13 @@ func (c *call) describe(header http.Header) {
 }
 
 // authenticate sets the header fields that must appear in no log.
-func (c *call) authenticate(header http.Header) {
+func (s *signedRequest) authenticate(header http.Header) {
 	removeAuthentication(header)
-	if c.signature != "" {
-		header[protocol.SignHeader] = []string{c.signature}
+	if s.signature != "" {
+		header[protocol.SignHeader] = []string{s.signature}
 	}
-	if c.authToken != "" {
-		header[protocol.AuthTokenHeader] = []string{c.authToken}
+	if s.authToken != "" {
+		header[protocol.AuthTokenHeader] = []string{s.authToken}
 	}
 }
 

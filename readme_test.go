@@ -14,6 +14,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
@@ -39,9 +40,9 @@ func TestReadmeTables(t *testing.T) {
 		assert.Contains(t, string(readme), "`"+name+"`")
 	}
 	for _, f := range []*reply.Refusal{
-		notServed(&url.URL{}), notServed(&url.URL{Path: protocol.PathPrefix + "refund"}), methodNotAllowed(), badRequest(""), tooLarge(0), unsupportedMediaType(""), loopDetected(), signingFailed(nil), withheld(new(reply.Answer), nil), reply.AsRefusal(errors.New("")),
-		deniedAmount(validate.Violation{}), (&quota{rate: rate.NewLimiter(0, 0)}).usedUp().(*reply.Refusal), (&limits{callerID: "{none}"}).admit(&call{}, caddy.NewReplacer()).(*reply.Refusal),
-		(&call{exchange: new(exchange)}).failed(t.Context(), &reply.Answer{}, nil),
+		notServed(&url.URL{}), notServed(&url.URL{Path: protocol.PathPrefix + "refund"}), methodNotAllowed(), badRequest(""), tooLarge(0), unsupportedMediaType(""), loopDetected(), signingFailed(nil), verdict.Withheld(new(reply.Answer), nil), reply.AsRefusal(errors.New("")),
+		deniedAmount(validate.Violation{}), (&quota{rate: rate.NewLimiter(0, 0)}).usedUp().(*reply.Refusal), refusalBy((&limits{callerID: "{none}"}).admit("", caddy.NewReplacer())),
+		new(delivery).failed(t.Context(), &reply.Answer{}, nil),
 	} {
 		assert.Regexp(t, `\| [\d, ]*`+strconv.Itoa(f.Status)+`[\d, ]* \| `+"`"+f.Code+"`", string(readme))
 	}

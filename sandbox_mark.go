@@ -26,16 +26,16 @@ func isSandboxAnswer(header http.Header) bool {
 	return header.Get("Server") == sandbox.ServerName
 }
 
-// noticeSandbox remembers that a sandbox has answered the call, and warns of the
+// noticeSandbox reports whether another sandbox has answered the call, and warns of the
 // handler's first one.
-func (h *Handler) noticeSandbox(c *call, header http.Header) {
-	if c.sandbox || !isSandboxAnswer(header) {
-		return
+func (h *Handler) noticeSandbox(c *call, header http.Header) bool {
+	if h.Sandbox || !isSandboxAnswer(header) {
+		return false
 	}
-	c.sandbox = true
 	if !h.sandboxAnswers.Swap(true) {
 		h.logger.Warn("the gateway calls itself a sandbox, so no call reaches PayerMax", zap.String("request_id", c.id))
 	}
+	return true
 }
 
 // markSandbox marks an answer to a call that a sandbox answers.

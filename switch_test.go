@@ -147,10 +147,10 @@ func TestLateReportsOfAnEarlierAttempt(t *testing.T) {
 		if calls == 2 {
 			close(second)
 			late.Wait()
-			c := callFrom(r.Context())
-			assert.False(t, c.written.Load())
-			assert.False(t, c.handshakeFailed.Load())
-			assert.Nil(t, c.connectError.Load())
+			d := deliveryFrom(r.Context())
+			assert.False(t, d.written.Load())
+			assert.False(t, d.handshakeFailed.Load())
+			assert.Nil(t, d.connectError.Load())
 		}
 		_, err := io.WriteString(w, `{"code":"SIGN_VERIFY_FAILED"}`)
 		return err

@@ -130,22 +130,22 @@ func (t *Transport) RequestHeaderOps() *headers.HeaderOps {
 // fails, the placeholder `{payermax.may_retry}` tells the reverse proxy whether
 // another attempt may be made.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	c := callFrom(r.Context())
-	if c == nil {
+	d := deliveryFrom(r.Context())
+	if d == nil {
 		return t.probe(r)
 	}
-	answer, err := t.send(c, r)
+	answer, err := t.send(d, r)
 	if err != nil {
-		replacer(r.Context()).Set("payermax.may_retry", c.mayRetry())
+		replacer(r.Context()).Set("payermax.may_retry", d.mayRetry())
 		return nil, err
 	}
-	c.answerSign, c.answerStatus = answer.Header[protocol.SignHeader], answer.StatusCode
+	d.answerSign, d.answerStatus = answer.Header[protocol.SignHeader], answer.StatusCode
 	delete(answer.Header, protocol.SignHeader)
 	return answer, nil
 }
 
 // send makes one attempt.
-func (t *Transport) send(c *call, r *http.Request) (*http.Response, error) {
+func (t *Transport) send(d *delivery, r *http.Request) (*http.Response, error) {
 	// Where a reverse proxy copies the header for each attempt, this is the
 	// attempt's own copy; what authenticates must not be in it when it is logged,
 	// whatever becomes of the attempt.
@@ -157,22 +157,20 @@ func (t *Transport) send(c *call, r *http.Request) (*http.Response, error) {
 	if !t.isPrivate(out) {
 		return nil, errPlaintext
 	}
-	if !c.mayRetry() {
+	if !d.mayRetry() {
 		return nil, errSentTwice
 	}
-	if c.attempts++; c.attempts > 1 && c.sign != nil {
-		if err := c.sign(r.Context()); err != nil {
-			return nil, err
-		}
+	isFirst, err := d.begin(r.Context())
+	if err != nil {
+		return nil, err
 	}
 
-	c.pin(out)
+	d.pin(out)
 	out.Host = withoutDefaultPort(out.Host, out.URL.Scheme)
-	if c.attempts > 1 {
-		c.attempt = new(flight)
-		out = out.WithContext(httptrace.WithClientTrace(out.Context(), c.attempt.watch()))
+	began, flight := time.Now(), d.present()
+	if !isFirst {
+		out = out.WithContext(httptrace.WithClientTrace(out.Context(), flight.watch()))
 	}
-	began, flight := time.Now(), c.present()
 	doubt := time.AfterFunc(doubtAfter, func() { t.connections.doubt(flight) })
 	answer, err := t.roundTrip(out)
 	doubt.Stop()
@@ -192,12 +190,6 @@ func (t *Transport) roundTrip(r *http.Request) (*http.Response, error) {
 	}
 	t.SetScheme(r)
 	return t.connections.present().RoundTrip(r)
-}
-
-// mayRetry reports whether the call may be sent, once more or for the first
-// time: nothing of it was written yet, or it may be received twice.
-func (c *call) mayRetry() bool {
-	return !c.written.Load() || c.retryRepeatable && c.route.Repeatable
 }
 
 // probe sends what a reverse proxy asks on its own account, such as an active

@@ -33,15 +33,22 @@ func newTransport(t *testing.T, options ...func(*Transport)) *Transport {
 	return transport
 }
 
+// signedDelivery is on its way with a body and a signature.
+func signedDelivery() *delivery {
+	d := new(delivery)
+	d.signed.Store(&signedRequest{body: []byte("signed"), signature: "signature"})
+	return d
+}
+
 // carrying returns the request of a call as a reverse proxy hands it to its
 // transport.
-func carrying(c *call, url string) *http.Request {
-	ctx := context.WithValue(context.Background(), callKey{}, c)
+func carrying(d *delivery, url string) *http.Request {
+	ctx := context.WithValue(context.Background(), deliveryKey{}, d)
 	ctx = context.WithValue(ctx, caddyhttp.VarsCtxKey, map[string]any{})
 	ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
-	r := httptest.NewRequest(http.MethodPost, url, bytes.NewReader(c.body)).WithContext(ctx)
+	r := httptest.NewRequest(http.MethodPost, url, bytes.NewReader(d.signed.Load().body)).WithContext(ctx)
 	r.RequestURI = ""
-	r.Header.Set("Sign", c.signature)
+	r.Header.Set("Sign", d.signed.Load().signature)
 	return r
 }
 
@@ -57,8 +64,8 @@ func TestTransportSendsWhatWasSigned(t *testing.T) {
 	}))
 	defer gateway.Close()
 
-	c := &call{exchange: &exchange{body: []byte("signed"), signature: "signature"}}
-	r := carrying(c, gateway.URL)
+	d := signedDelivery()
+	r := carrying(d, gateway.URL)
 	r.Header.Set("Sign", "changed")
 	r.Header.Add("Sign", "added")
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader([]byte("changed"))), 7
@@ -68,7 +75,7 @@ func TestTransportSendsWhatWasSigned(t *testing.T) {
 	defer answer.Body.Close()
 	assert.Empty(t, r.Header["Sign"])
 	assert.Empty(t, answer.Header["Sign"])
-	assert.Equal(t, []string{"answer's"}, c.answerSign)
+	assert.Equal(t, []string{"answer's"}, d.answerSign)
 }
 
 // Whatever a reverse proxy's options or other handlers make of a call on its way,
@@ -117,8 +124,9 @@ func TestTransportPinsTheCall(t *testing.T) {
 		"no Sign": func(r *http.Request) { r.Header.Del("Sign") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := &call{route: route{Endpoint: protocol.Endpoint{Name: "orderQuery"}}, exchange: &exchange{body: []byte("signed"), signature: "signature"}}
-			r := carrying(c, gateway.URL+protocol.PathPrefix+"orderQuery")
+			d := signedDelivery()
+			d.endpoint.Name = "orderQuery"
+			r := carrying(d, gateway.URL+protocol.PathPrefix+"orderQuery")
 			r.Header.Set("X-Added", "stays")
 			change(r)
 			answer, err := newTransport(t).RoundTrip(r)
@@ -147,7 +155,7 @@ func TestTransportRefusesPlaintextThroughProxy(t *testing.T) {
 		transport := newTransport(t, func(transport *Transport) {
 			transport.NetworkProxyRaw = json.RawMessage(`{"from":"url","url":"` + proxy + `"}`)
 		})
-		_, err := transport.RoundTrip(carrying(&call{exchange: new(exchange)}, "http://localhost:9000")) //nolint:bodyclose // there is none
+		_, err := transport.RoundTrip(carrying(signedDelivery(), "http://localhost:9000")) //nolint:bodyclose // there is none
 		assert.ErrorContains(t, err, want, proxy)
 	}
 }
@@ -158,7 +166,7 @@ func TestTransportRefuses(t *testing.T) {
 	}))
 	defer gateway.Close()
 
-	sent := &call{exchange: &exchange{signature: "signature"}}
+	sent := signedDelivery()
 	sent.written.Store(true)
 	unsigned := httptest.NewRequest(http.MethodPost, gateway.URL, nil)
 	unsigned.RequestURI = ""
@@ -170,8 +178,8 @@ func TestTransportRefuses(t *testing.T) {
 	}{
 		{"what nobody signed", unsigned, errUnsigned},
 		{"a second sending", carrying(sent, gateway.URL), errSentTwice},
-		{"plain text to another machine", carrying(&call{exchange: new(exchange)}, "http://192.0.2.1"), errPlaintext},
-		{"plain text to what only looks like this machine", carrying(&call{exchange: new(exchange)}, "http://localhost.example.com"), errPlaintext},
+		{"plain text to another machine", carrying(signedDelivery(), "http://192.0.2.1"), errPlaintext},
+		{"plain text to what only looks like this machine", carrying(signedDelivery(), "http://localhost.example.com"), errPlaintext},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := newTransport(t).RoundTrip(test.r) //nolint:bodyclose // there is none

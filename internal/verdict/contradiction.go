@@ -1,4 +1,4 @@
-package payermax
+package verdict
 
 import (
 	"fmt"
@@ -12,18 +12,18 @@ import (
 // contradiction reports a member by which the answer says that it is for another
 // call than this. PayerMax's signature tells who has made an answer, and not what
 // for: a good answer to somebody else's call is signed as well.
-func (c *call) contradiction(said *envelope.Answer) error {
+func contradiction(said *envelope.Answer, asked Question) error {
 	if len(said.Claims) == 0 {
 		return nil
 	}
-	sent := slices.DeleteFunc(envelope.ReadClaims(c.body, c.route.identifying), isAside)
+	sent := slices.DeleteFunc(envelope.ReadClaims(asked.Body, asked.Identifying), isAside)
 	for _, claim := range said.Claims {
 		if contradicts(claim, sent) {
 			return fmt.Errorf("the answer is for another call: its %s is not what was sent", claim.Name)
 		}
 	}
-	if isSuccess(said.Code) && slices.ContainsFunc(said.Claims, isOfData) && lacks(said.Claims, c.route.Own) && !lacks(sent, c.route.Own) {
-		return fmt.Errorf("the answer is for another kind of call: it lacks the %s of this one", c.route.Own)
+	if isSuccess(said.Code) && slices.ContainsFunc(said.Claims, isOfData) && lacks(said.Claims, asked.Own) && !lacks(sent, asked.Own) {
+		return fmt.Errorf("the answer is for another kind of call: it lacks the %s of this one", asked.Own)
 	}
 	return nil
 }

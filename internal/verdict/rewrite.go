@@ -1,4 +1,4 @@
-package payermax
+package verdict
 
 import (
 	"bytes"
@@ -29,18 +29,18 @@ var plainCode = regexp.MustCompile(`^[A-Z0-9_]{1,64}$`)
 // Where a second call could do harm, it is taken for PayerMax's only if it is
 // what PayerMax would say. Anything else may be a proxy's on the way, which knows
 // nothing of what PayerMax did.
-func (c *call) rewrite(a *reply.Answer, said *envelope.Answer) (*reply.Answer, error) {
+func rewrite(a *reply.Answer, said *envelope.Answer, endpoint protocol.Endpoint, found Finding) (*reply.Answer, error) {
 	switch {
 	case isSuccess(said.Code):
-		return nil, withheld(a, errors.New("the answer says "+protocol.CodeApplySuccess+" but is not signed"))
+		return nil, Withheld(a, errors.New("the answer says "+protocol.CodeApplySuccess+" but is not signed"))
 	case !protocol.IsDocumented(said.Code) && soundsLikeSuccess(said.Code):
-		return nil, withheld(a, errors.New("the answer is not signed, and its code could be read as a success"))
+		return nil, Withheld(a, errors.New("the answer is not signed, and its code could be read as a success"))
 	case !plainCode.MatchString(said.Code):
-		return nil, withheld(a, errors.New("the answer is not signed, and its code is not a plain word"))
+		return nil, Withheld(a, errors.New("the answer is not signed, and its code is not a plain word"))
 	case said.MsgAmbiguous:
-		return nil, withheld(a, errors.New("the answer is not signed, and its msg is ambiguous"))
-	case c.isIntermediarys(a, said):
-		return nil, byAnIntermediary(a)
+		return nil, Withheld(a, errors.New("the answer is not signed, and its msg is ambiguous"))
+	case isIntermediarys(a, said, endpoint):
+		return nil, ByAnIntermediary(a)
 	}
 	body, err := json.Marshal(struct {
 		Code string `json:"code"`
@@ -49,7 +49,7 @@ func (c *call) rewrite(a *reply.Answer, said *envelope.Answer) (*reply.Answer, e
 	if err != nil {
 		return nil, fmt.Errorf("writing the answer anew: %w", err)
 	}
-	return a.Rewritten(c.found, body), nil
+	return a.Rewritten(string(found), body), nil
 }
 
 // soundsLikeSuccess reports whether a careless reader could take an undocumented
@@ -61,16 +61,16 @@ func soundsLikeSuccess(code string) bool {
 // isIntermediarys reports whether an answer that is not a success is probably not
 // PayerMax's: nobody has signed it, it is not what PayerMax would say, and the call
 // is one that must not be made twice.
-func (c *call) isIntermediarys(a *reply.Answer, said *envelope.Answer) bool {
-	if c.route.Repeatable || isSuccess(said.Code) || len(a.Header()["Sign"]) > 0 {
+func isIntermediarys(a *reply.Answer, said *envelope.Answer, endpoint protocol.Endpoint) bool {
+	if endpoint.Repeatable || isSuccess(said.Code) || len(a.Header()[protocol.SignHeader]) > 0 {
 		return false
 	}
 	return a.Status != http.StatusOK || !protocol.IsDocumented(said.Code)
 }
 
-// byAnIntermediary replaces an answer that is probably not PayerMax's, whose own
+// ByAnIntermediary replaces an answer that is probably not PayerMax's, whose own
 // may have been lost.
-func byAnIntermediary(a *reply.Answer) *reply.Refusal {
+func ByAnIntermediary(a *reply.Answer) *reply.Refusal {
 	status := http.StatusBadGateway
 	if a.Status == http.StatusGatewayTimeout {
 		status = http.StatusGatewayTimeout

@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/cause"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -104,7 +105,7 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 	if err := t.HTTPTransport.Provision(ctx); err != nil {
 		return err
 	}
-	t.Transport.OnProxyConnectResponse = checkConnected
+	t.Transport.OnProxyConnectResponse = cause.CheckConnected
 	t.connections = newConnections(t.Transport, t.Versions)
 	return nil
 }
@@ -180,7 +181,7 @@ func (t *Transport) send(c *call, r *http.Request) (*http.Response, error) {
 		if flight.isSuspect(r.Context(), began) {
 			t.connections.closeIdle()
 		}
-		return nil, discreet(err)
+		return nil, cause.Discreet(err)
 	}
 	return answer, nil
 }

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/wire"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
@@ -106,15 +107,6 @@ func (e *exchange) present() *flight {
 	return &e.flight
 }
 
-// callKey is the context key of the *call.
-type callKey struct{}
-
-// callFrom returns the call that the handler put into the context, or nil.
-func callFrom(ctx context.Context) *call {
-	c, _ := ctx.Value(callKey{}).(*call)
-	return c
-}
-
 // send hands the call to the next handler and returns the gateway's answer.
 func (h *Handler) send(c *call, r *http.Request, next caddyhttp.Handler) (answered *reply.Answer, err error) {
 	ctx := r.Context()
@@ -182,7 +174,7 @@ func (h *Handler) beginSending(ctx context.Context, c *call) error {
 // In shadow mode the application's headers go out as well, as they would
 // without the sidecar.
 func (c *call) outgoing(ctx context.Context, r *http.Request, shadow bool) *http.Request {
-	ctx = context.WithValue(ctx, callKey{}, c)
+	ctx = wire.With(ctx, c)
 	ctx = httptrace.WithClientTrace(ctx, c.watch())
 
 	out := r.WithContext(ctx)
@@ -192,6 +184,6 @@ func (c *call) outgoing(ctx context.Context, r *http.Request, shadow bool) *http
 	if shadow {
 		out.Header = r.Header.Clone()
 	}
-	c.pin(out)
+	c.signed().Pin(out)
 	return out
 }

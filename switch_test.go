@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/wire"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
@@ -147,7 +148,7 @@ func TestLateReportsOfAnEarlierAttempt(t *testing.T) {
 		if calls == 2 {
 			close(second)
 			late.Wait()
-			c := callFrom(r.Context())
+			c := wire.From(r.Context()).(*call)
 			assert.False(t, c.written.Load())
 			assert.False(t, c.handshakeFailed.Load())
 			assert.Nil(t, c.connectError.Load())

@@ -1,10 +1,11 @@
-package payermax
+// Package transport is the last word on a signed call: the transport of a reverse
+// proxy that sends exactly what was signed, at most once.
+package transport
 
 import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/cause"
+	"github.com/caddy-payermax/caddy-payermax/internal/wire"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -131,54 +133,51 @@ func (t *Transport) RequestHeaderOps() *headers.HeaderOps {
 // fails, the placeholder `{payermax.may_retry}` tells the reverse proxy whether
 // another attempt may be made.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	c := callFrom(r.Context())
+	c := wire.From(r.Context())
 	if c == nil {
 		return t.probe(r)
 	}
 	answer, err := t.send(c, r)
 	if err != nil {
-		replacer(r.Context()).Set("payermax.may_retry", c.mayRetry())
+		r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).Set("payermax.may_retry", c.MayRetry())
 		return nil, err
 	}
-	c.answerSign, c.answerStatus = answer.Header[protocol.SignHeader], answer.StatusCode
+	c.Answered(answer.StatusCode, answer.Header[protocol.SignHeader])
 	delete(answer.Header, protocol.SignHeader)
 	return answer, nil
 }
 
 // send makes one attempt.
-func (t *Transport) send(c *call, r *http.Request) (*http.Response, error) {
+func (t *Transport) send(c wire.Call, r *http.Request) (*http.Response, error) {
 	// Where a reverse proxy copies the header for each attempt, this is the
 	// attempt's own copy; what authenticates must not be in it when it is logged,
 	// whatever becomes of the attempt.
 	out, address := r.WithContext(r.Context()), *r.URL
 	out.URL = &address                // whose scheme is this attempt's
 	out.Header = maps.Clone(r.Header) // whose values nobody changes
-	removeAuthentication(r.Header)
+	wire.RemoveAuthentication(r.Header)
 	t.SetScheme(out)
 	if !t.isPrivate(out) {
 		return nil, errPlaintext
 	}
-	if !c.mayRetry() {
+	if !c.MayRetry() {
 		return nil, errSentTwice
 	}
-	if c.attempts++; c.attempts > 1 && c.sign != nil {
-		if err := c.sign(r.Context()); err != nil {
-			return nil, err
-		}
+	attempt, err := c.Attempt(r.Context())
+	if err != nil {
+		return nil, err
 	}
-
-	c.pin(out)
-	out.Host = withoutDefaultPort(out.Host, out.URL.Scheme)
-	if c.attempts > 1 {
-		c.attempt = new(flight)
-		out = out.WithContext(httptrace.WithClientTrace(out.Context(), c.attempt.watch()))
+	attempt.Signed.Pin(out)
+	out.Host = wire.WithoutDefaultPort(out.Host, out.URL.Scheme)
+	if attempt.Trace != nil {
+		out = out.WithContext(httptrace.WithClientTrace(out.Context(), attempt.Trace))
 	}
-	began, flight := time.Now(), c.present()
-	doubt := time.AfterFunc(doubtAfter, func() { t.connections.doubt(flight) })
+	began := time.Now()
+	doubt := time.AfterFunc(doubtAfter, func() { t.connections.doubt(attempt) })
 	answer, err := t.roundTrip(out)
 	doubt.Stop()
 	if err != nil {
-		if flight.isSuspect(r.Context(), began) {
+		if isSuspect(r.Context(), attempt, began) {
 			t.connections.closeIdle()
 		}
 		return nil, cause.Discreet(err)
@@ -193,12 +192,6 @@ func (t *Transport) roundTrip(r *http.Request) (*http.Response, error) {
 	}
 	t.SetScheme(r)
 	return t.connections.present().RoundTrip(r)
-}
-
-// mayRetry reports whether the call may be sent, once more or for the first
-// time: nothing of it was written yet, or it may be received twice.
-func (c *call) mayRetry() bool {
-	return !c.written.Load() || c.retryRepeatable && c.route.Repeatable
 }
 
 // probe sends what a reverse proxy asks on its own account, such as an active
@@ -225,19 +218,6 @@ func (t *Transport) isPrivate(r *http.Request) bool {
 	// A forward proxy would get the call in the clear, wherever that is.
 	proxy, err := t.Transport.Proxy(r)
 	return err == nil && (proxy == nil || protocol.IsLoopback(proxy.Hostname()))
-}
-
-// withoutDefaultPort removes the port that the scheme implies anyway, as
-// clients other than proxies send it.
-func withoutDefaultPort(hostport, scheme string) string {
-	host, port, err := net.SplitHostPort(hostport)
-	if err != nil || !(port == "443" && scheme == "https" || port == "80" && scheme == "http") {
-		return hostport
-	}
-	if strings.Contains(host, ":") {
-		return "[" + host + "]"
-	}
-	return host
 }
 
 // Interface guards

@@ -20,6 +20,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
+	"github.com/caddy-payermax/caddy-payermax/internal/wire"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
@@ -170,8 +171,8 @@ func (h *Handler) performUnsigned(w http.ResponseWriter, r *http.Request, next c
 		return err
 	}
 	c.keys = c.request.merchant.keyring.Current()
-	signed := &signedRequest{fingerprint: c.keys.Signing.Fingerprint, requestTime: h.now(), signature: "signature"}
-	signed.body = c.request.Fill(c.request.merchant.identity, signed.requestTime)
+	signed := &signedRequest{fingerprint: c.keys.Signing.Fingerprint, requestTime: h.now(), Signed: wire.Signed{Path: c.route.Path(), Signature: "signature"}}
+	signed.Body = c.request.Fill(c.request.merchant.identity, signed.requestTime)
 	observe(c.trace, processMetrics.signing.WithLabelValues(c.keys.Signing.Source), 0)
 	if c.exchange, err = h.exchange(c, h.newDelivery(c, signed, nil), r, next); err != nil {
 		return err
@@ -210,7 +211,7 @@ func proxyAllocations(h *Handler) float64 {
 	_, r := incoming()
 	c := h.newCall(r)
 	c.route, _ = h.match(r)
-	d := h.newDelivery(c, &signedRequest{body: []byte(sessionBody), signature: "signature"}, nil)
+	d := h.newDelivery(c, &signedRequest{Signed: wire.Signed{Path: c.route.Path(), Body: []byte(sessionBody), Signature: "signature"}}, nil)
 	return testing.AllocsPerRun(100, func() {
 		ctx, cancel := context.WithTimeout(r.Context(), time.Duration(h.Timeout))
 		d.outgoing(ctx, r, false)

@@ -21,7 +21,7 @@ func (h *Handler) check(c *call, d *delivery, a *reply.Answer) (exchange, error)
 	x.fromSandbox = h.noticeSandbox(c, a.Header())
 	var err error
 	x.Verdict, x.answer, err = h.judge.Decide(a, verdict.Question{
-		Endpoint: c.route.Endpoint, Identifying: c.route.identifying, Body: x.body, Keys: c.keys.Gateway,
+		Endpoint: c.route.Endpoint, Identifying: c.route.identifying, Body: x.Body, Keys: c.keys.Gateway,
 	})
 	h.measure(x, d, a)
 	if h.Shadow && !a.IsRedirect() {

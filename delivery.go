@@ -5,11 +5,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/wire"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// delivery is a signed request on its way to the gateway: what the transport must
-// know of it, and notes about it.
+// delivery is a signed request on its way to the gateway, which the transport knows as
+// a [wire.Call]. Of all that belongs to a call, it alone changes while others look on.
 type delivery struct {
 	endpoint protocol.Endpoint
 	// retryRepeatable is the handler's option.
@@ -27,8 +28,8 @@ type delivery struct {
 	flight
 	attempt *flight
 
-	// answerSign is the answer's sign header, which the transport takes out of
-	// the reach of debug logs.
+	// answerSign has the answer's sign headers, which the transport takes out of the
+	// reach of debug logs.
 	answerSign []string
 	// answerStatus is the answer's status, as it was before anybody could change
 	// it, or 0.
@@ -42,13 +43,32 @@ func (h *Handler) newDelivery(c *call, signed *signedRequest, again func(context
 	return d
 }
 
-// deliveryKey is the context key of the *delivery.
-type deliveryKey struct{}
+// MayRetry reports whether the request may be sent, once more or for the first
+// time: nothing of it was written yet, or it may be received twice.
+func (d *delivery) MayRetry() bool {
+	return !d.written.Load() || d.retryRepeatable && d.endpoint.Repeatable
+}
 
-// deliveryFrom returns the delivery that the handler put into the context, or nil.
-func deliveryFrom(ctx context.Context) *delivery {
-	d, _ := ctx.Value(deliveryKey{}).(*delivery)
-	return d
+// Attempt begins an attempt of the transport's to send the request. What is sent again
+// is stamped and signed anew, unless it is the application who signs.
+func (d *delivery) Attempt(ctx context.Context) (wire.Attempt, error) {
+	if d.attempts.Add(1) == 1 {
+		return wire.Attempt{Signed: d.signed.Load().Signed, IsUnheard: d.flight.isUnheard}, nil
+	}
+	if d.again != nil {
+		signed, err := d.again(ctx)
+		if err != nil {
+			return wire.Attempt{}, err
+		}
+		d.signed.Store(signed)
+	}
+	d.attempt = new(flight)
+	return wire.Attempt{Signed: d.signed.Load().Signed, Trace: d.attempt.watch(), IsUnheard: d.attempt.isUnheard}, nil
+}
+
+// Answered notes what the transport keeps from everybody else.
+func (d *delivery) Answered(status int, signatures []string) {
+	d.answerStatus, d.answerSign = status, signatures
 }
 
 // present returns how far the present attempt gets.
@@ -57,28 +77,6 @@ func (d *delivery) present() *flight {
 		return d.attempt
 	}
 	return &d.flight
-}
-
-// begin begins another attempt, signed anew, and reports whether it is the first.
-func (d *delivery) begin(ctx context.Context) (isFirst bool, err error) {
-	if d.attempts.Add(1) == 1 {
-		return true, nil
-	}
-	d.attempt = new(flight)
-	if d.again == nil {
-		return false, nil
-	}
-	signed, err := d.again(ctx)
-	if err == nil {
-		d.signed.Store(signed)
-	}
-	return false, err
-}
-
-// mayRetry reports whether the request may be sent, once more or for the first
-// time: nothing of it was written yet, or it may be received twice.
-func (d *delivery) mayRetry() bool {
-	return !d.written.Load() || d.retryRepeatable && d.endpoint.Repeatable
 }
 
 // exchange returns what is known of it by now. Any goroutine may ask.

@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/time/rate"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/cause"
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
@@ -81,7 +82,7 @@ func allRefusals() []*reply.Refusal {
 		os.NewSyscallError("connect", syscall.ECONNREFUSED), &net.DNSError{IsNotFound: true}, &net.DNSError{IsTimeout: true},
 		os.ErrDeadlineExceeded, &tls.CertificateVerificationError{Err: io.EOF}, io.EOF, errors.New("x"),
 		os.NewSyscallError("connect", syscall.ENETUNREACH), os.NewSyscallError("socket", syscall.EMFILE),
-		&net.OpError{Op: "remote error", Err: tls.AlertError(0)}, &connectRefused{407}, &connectRefused{403},
+		&net.OpError{Op: "remote error", Err: tls.AlertError(0)}, &cause.ConnectRefused{Status: 407}, &cause.ConnectRefused{Status: 403},
 	} {
 		failed(true, false, false, reply.Answer{}, err)
 	}
@@ -92,8 +93,8 @@ func allRefusals() []*reply.Refusal {
 	failed(true, true, false, reply.Answer{}, os.ErrDeadlineExceeded)
 	failed(true, true, false, reply.Answer{}, &net.OpError{Op: "remote error", Err: tls.AlertError(0)})
 	failed(true, true, false, reply.Answer{}, errors.New("tls: bad record MAC"))
-	for _, known := range protocolProblems {
-		failed(true, true, false, reply.Answer{}, errors.New(known.begins))
+	for _, words := range cause.Beginnings() {
+		failed(true, true, false, reply.Answer{}, errors.New(words))
 	}
 	failed(true, true, false, reply.Answer{Status: 200}, http.ErrAbortHandler)
 	failed(true, true, false, reply.Answer{Status: 200, TooLarge: true}, http.ErrAbortHandler)

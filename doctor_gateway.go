@@ -16,6 +16,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/caddy-payermax/caddy-payermax/doctor"
+	"github.com/caddy-payermax/caddy-payermax/internal/wire"
+	"github.com/caddy-payermax/caddy-payermax/modules/transport"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -85,11 +87,11 @@ func (t *trial) way(protocol string, config map[string]any) (way, error) {
 		w.unchecked = "the transport cannot be loaded; see proxy above"
 		return w, err
 	}
-	switch transport := module.(type) {
-	case *Transport:
-		w.HTTPTransport = &transport.HTTPTransport
+	switch loaded := module.(type) {
+	case *transport.Transport:
+		w.HTTPTransport = &loaded.HTTPTransport
 	case *reverseproxy.HTTPTransport:
-		w.HTTPTransport = transport
+		w.HTTPTransport = loaded
 	default:
 		w.unchecked = "transport " + protocol + " is none that can be looked into"
 	}
@@ -131,7 +133,7 @@ func (w way) gateway(dial string) doctor.Gateway {
 	if w.TLS != nil && !slices.Contains(w.TLS.ExceptPorts, port) {
 		scheme = "https"
 	}
-	g.URL = scheme + "://" + withoutDefaultPort(net.JoinHostPort(address.Host, port), scheme)
+	g.URL = scheme + "://" + wire.WithoutDefaultPort(net.JoinHostPort(address.Host, port), scheme)
 	g.OwnSite = protocol.IsLoopback(address.Host) && slices.Contains(w.ports, port)
 	g.Environment = protocol.EnvironmentAt(g.URL)
 	if w.Transport != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/cause"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
@@ -76,7 +77,7 @@ func (d *delivery) cause(err error) error {
 	if noted == nil || d.written.Load() {
 		return err
 	}
-	reason := discreet(*noted)
+	reason := cause.Discreet(*noted)
 	switch {
 	case err == nil:
 		return reason
@@ -100,10 +101,10 @@ func (d *delivery) certainlyNotSent(err error) bool {
 
 // proxyError names the failure by the error types of RFC 9209, section 2.3.
 func (d *delivery) proxyError(ctx context.Context, a *reply.Answer, err error) string {
-	known, _ := findCause(err)
-	if cause := d.present().connectError.Load(); known == "" && cause != nil && !d.written.Load() {
-		known, _ = findCause(*cause)
-		err = errors.Join(err, *cause)
+	known, _ := cause.Of(err)
+	if noted := d.present().connectError.Load(); known == "" && noted != nil && !d.written.Load() {
+		known, _ = cause.Of(*noted)
+		err = errors.Join(err, *noted)
 	}
 	timeout, isTimeout := errors.AsType[net.Error](err)
 

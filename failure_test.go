@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/assert"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/cause"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
@@ -80,15 +81,15 @@ func TestFailed(t *testing.T) {
 			status: 502, code: "REQUEST_TIMEOUT", proxyError: "tls_alert_received",
 		},
 		{
-			name: "forward proxy wants a password", connecting: true, err: &connectRefused{407},
+			name: "forward proxy wants a password", connecting: true, err: &cause.ConnectRefused{Status: 407},
 			status: 502, code: "SYSTEM_ERROR", proxyError: "proxy_configuration_error",
 		},
 		{
-			name: "forward proxy forbids", connecting: true, err: &connectRefused{403},
+			name: "forward proxy forbids", connecting: true, err: &cause.ConnectRefused{Status: 403},
 			status: 502, code: "SYSTEM_ERROR", proxyError: "http_request_denied",
 		},
 		{
-			name: "forward proxy cannot", connecting: true, err: &connectRefused{503},
+			name: "forward proxy cannot", connecting: true, err: &cause.ConnectRefused{Status: 503},
 			status: 502, code: "SYSTEM_ERROR", proxyError: "destination_unavailable",
 		},
 		{

@@ -64,3 +64,9 @@ func (f *flight) cannotConnect(err error) {
 		f.connectError.Store(&err)
 	}
 }
+
+// isUnheard reports whether a request was sent on a connection that had been idle, and
+// has not heard anything on it.
+func (f *flight) isUnheard() bool {
+	return f.kept.Load() && f.written.Load() && f.firstByte.Load() == nil
+}

@@ -1,6 +1,7 @@
 package payermax
 
-// The Caddy modules that come with the handler, though no call needs them.
+// The Caddy modules that come with the handler.
 import (
 	_ "github.com/caddy-payermax/caddy-payermax/modules/landlock"
+	_ "github.com/caddy-payermax/caddy-payermax/modules/transport"
 )

@@ -57,9 +57,9 @@ func (l *line) MarshalLogObject(log zapcore.ObjectEncoder) error {
 
 // addSigned adds what was sent.
 func (l *line) addSigned(log zapcore.ObjectEncoder) {
-	if l.signature != "" {
-		log.AddInt("body_bytes", len(l.body))
-		log.AddString("body_sha256", digest(l.body))
+	if l.Signature != "" {
+		log.AddInt("body_bytes", len(l.Body))
+		log.AddString("body_sha256", digest(l.Body))
 		log.AddDuration("upstream_duration", l.upstream)
 	}
 	if l.fingerprint != "" {

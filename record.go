@@ -65,7 +65,7 @@ func (l *line) count() {
 	m.requests.WithLabelValues(endpoint, string(l.ended), errorLabel(refused)).Inc()
 	observe(l.trace, m.duration.WithLabelValues(endpoint), time.Since(l.received).Seconds())
 	if l.signedRequest != nil {
-		m.requestBytes.WithLabelValues(endpoint).Add(float64(len(l.body)))
+		m.requestBytes.WithLabelValues(endpoint).Add(float64(len(l.Body)))
 	}
 	for _, v := range l.request.warned {
 		m.violations.WithLabelValues(endpoint, v.Row, v.Rule, "warned").Inc()

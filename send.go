@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/wire"
 )
 
 // send hands what is signed to the next handler and returns the gateway's answer.
@@ -78,7 +79,7 @@ func (h *Handler) beginSending(ctx context.Context, c *call, d *delivery) error 
 // In shadow mode the application's headers go out as well, as they would
 // without the sidecar.
 func (d *delivery) outgoing(ctx context.Context, r *http.Request, shadow bool) *http.Request {
-	ctx = context.WithValue(ctx, deliveryKey{}, d)
+	ctx = wire.With(ctx, d)
 	ctx = httptrace.WithClientTrace(ctx, d.watch())
 
 	out := r.WithContext(ctx)
@@ -88,6 +89,6 @@ func (d *delivery) outgoing(ctx context.Context, r *http.Request, shadow bool) *
 	if shadow {
 		out.Header = r.Header.Clone()
 	}
-	d.pin(out)
+	d.signed.Load().Pin(out)
 	return out
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/diagnosis"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/wire"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -44,11 +45,10 @@ func (h *Handler) passOn(c *call, body []byte, r *http.Request, next caddyhttp.H
 	}
 	c.shadow = h.compare(c, r, body)
 
-	signed := &signedRequest{
-		body:      body,
-		signature: r.Header.Get(protocol.SignHeader),
-		authToken: r.Header.Get(protocol.AuthTokenHeader),
-	}
+	signed := &signedRequest{Signed: wire.Signed{
+		Path: c.route.Path(), Body: body,
+		Signature: r.Header.Get(protocol.SignHeader), AuthToken: r.Header.Get(protocol.AuthTokenHeader),
+	}}
 	c.exchange, err = h.exchange(c, h.newDelivery(c, signed, nil), r, next)
 	return c.exchange.answer, err
 }

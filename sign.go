@@ -9,16 +9,13 @@ import (
 	"time"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/wire"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 )
 
 // signedRequest is exactly what goes to the gateway. Nobody changes it.
 type signedRequest struct {
-	body      []byte
-	signature string
-	// authToken is a service provider's, or "".
-	authToken string
-
+	wire.Signed
 	requestTime time.Time
 	fingerprint string        // of the key that signed; "" if the application did
 	took        time.Duration // to sign, waiting included
@@ -41,11 +38,11 @@ func (h *Handler) sign(ctx context.Context, c *call, key keys.Key, since time.Ti
 	identity := merchant.identity
 	identity.Version = c.route.Version
 	identity.KeyVersion = c.keys.KeyVersion
-	signed = &signedRequest{authToken: authToken, requestTime: h.now(), fingerprint: key.Fingerprint}
-	signed.body = c.request.Fill(identity, signed.requestTime)
+	signed = &signedRequest{Signed: wire.Signed{Path: c.route.Path(), AuthToken: authToken}, requestTime: h.now(), fingerprint: key.Fingerprint}
+	signed.Body = c.request.Fill(identity, signed.requestTime)
 
 	began := time.Now()
-	signed.signature, err = h.gate.sign(ctx, key, signed.body, since, time.Duration(h.MaxWait))
+	signed.Signature, err = h.gate.sign(ctx, key, signed.Body, since, time.Duration(h.MaxWait))
 	signed.took = time.Since(began)
 	observe(c.trace, processMetrics.signing.WithLabelValues(key.Source), signed.took.Seconds())
 	if err != nil {

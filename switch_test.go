@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/wire"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
@@ -147,7 +148,7 @@ func TestLateReportsOfAnEarlierAttempt(t *testing.T) {
 		if calls == 2 {
 			close(second)
 			late.Wait()
-			d := deliveryFrom(r.Context())
+			d := wire.From(r.Context()).(*delivery)
 			assert.False(t, d.written.Load())
 			assert.False(t, d.handshakeFailed.Load())
 			assert.Nil(t, d.connectError.Load())

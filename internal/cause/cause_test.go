@@ -1,4 +1,4 @@
-package payermax
+package cause
 
 import (
 	"crypto/tls"
@@ -37,9 +37,9 @@ func TestCausesAreNamed(t *testing.T) {
 		{tls.RecordHeaderError{Msg: canary}, "tls_protocol_error", "the other side does not speak TLS"},
 		{http.ErrSchemeMismatch, "tls_protocol_error", "the other side does not speak TLS"},
 		{errors.New("tls: server selected unsupported protocol version 301"), "tls_protocol_error", "TLS failed: server selected unsupported protocol version 301"},
-		{&connectRefused{407}, "proxy_configuration_error", "status 407: it wants a user and password"},
-		{fmt.Errorf("x: %w", &connectRefused{403}), "http_request_denied", "status 403"},
-		{&connectRefused{502}, "destination_unavailable", "status 502"},
+		{&ConnectRefused{Status: 407}, "proxy_configuration_error", "status 407: it wants a user and password"},
+		{fmt.Errorf("x: %w", &ConnectRefused{Status: 403}), "http_request_denied", "status 403"},
+		{&ConnectRefused{Status: 502}, "destination_unavailable", "status 502"},
 		{&net.DNSError{Err: "no such host", Name: "gateway.example", IsNotFound: true}, "dns_error", "lookup gateway.example: no such host"},
 		{&net.DNSError{Err: "i/o timeout", Name: "gateway.example", IsTimeout: true}, "dns_timeout", "lookup gateway.example: i/o timeout"},
 		{&net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, "connection_refused", "connection refused"},
@@ -51,14 +51,14 @@ func TestCausesAreNamed(t *testing.T) {
 		{errors.New(canary), "", "the exchange with the gateway failed, or its answer is not HTTP"},
 	} {
 		t.Run(fmt.Sprint(test.err), func(t *testing.T) {
-			proxyError, _ := findCause(test.err)
+			proxyError, _ := Of(test.err)
 			assert.Equal(t, test.proxyError, proxyError)
-			got := discreet(test.err)
+			got := Discreet(test.err)
 			assert.Contains(t, got.Error(), test.text)
 			assert.NotContains(t, got.Error(), canary)
 			assert.ErrorIs(t, got, test.err)
-			assert.Equal(t, got, discreet(got))
-			again, _ := findCause(got)
+			assert.Equal(t, got, Discreet(got))
+			again, _ := Of(got)
 			assert.Equal(t, proxyError, again, "it is still known behind its own words")
 		})
 	}

@@ -1,4 +1,4 @@
-package payermax
+package transport
 
 import (
 	"bytes"
@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/wire"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -33,22 +34,30 @@ func newTransport(t *testing.T, options ...func(*Transport)) *Transport {
 	return transport
 }
 
-// signedDelivery is on its way with a body and a signature.
-func signedDelivery() *delivery {
-	d := new(delivery)
-	d.signed.Store(&signedRequest{body: []byte("signed"), signature: "signature"})
-	return d
+// signedCall is a call of a handler's.
+type signedCall struct {
+	wire.Signed
+	sent    bool
+	answers []string // the signatures of the answer
 }
+
+func (c *signedCall) MayRetry() bool { return !c.sent }
+
+func (c *signedCall) Attempt(context.Context) (wire.Attempt, error) {
+	return wire.Attempt{Signed: c.Signed, IsUnheard: func() bool { return false }}, nil
+}
+
+func (c *signedCall) Answered(_ int, signatures []string) { c.answers = signatures }
 
 // carrying returns the request of a call as a reverse proxy hands it to its
 // transport.
-func carrying(d *delivery, url string) *http.Request {
-	ctx := context.WithValue(context.Background(), deliveryKey{}, d)
+func carrying(c *signedCall, url string) *http.Request {
+	ctx := wire.With(context.Background(), c)
 	ctx = context.WithValue(ctx, caddyhttp.VarsCtxKey, map[string]any{})
 	ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
-	r := httptest.NewRequest(http.MethodPost, url, bytes.NewReader(d.signed.Load().body)).WithContext(ctx)
+	r := httptest.NewRequest(http.MethodPost, url, bytes.NewReader(c.Body)).WithContext(ctx)
 	r.RequestURI = ""
-	r.Header.Set("Sign", d.signed.Load().signature)
+	r.Header.Set("Sign", c.Signature)
 	return r
 }
 
@@ -64,8 +73,8 @@ func TestTransportSendsWhatWasSigned(t *testing.T) {
 	}))
 	defer gateway.Close()
 
-	d := signedDelivery()
-	r := carrying(d, gateway.URL)
+	c := &signedCall{Signed: wire.Signed{Path: "/", Body: []byte("signed"), Signature: "signature"}}
+	r := carrying(c, gateway.URL)
 	r.Header.Set("Sign", "changed")
 	r.Header.Add("Sign", "added")
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader([]byte("changed"))), 7
@@ -75,7 +84,7 @@ func TestTransportSendsWhatWasSigned(t *testing.T) {
 	defer answer.Body.Close()
 	assert.Empty(t, r.Header["Sign"])
 	assert.Empty(t, answer.Header["Sign"])
-	assert.Equal(t, []string{"answer's"}, d.answerSign)
+	assert.Equal(t, []string{"answer's"}, c.answers)
 }
 
 // Whatever a reverse proxy's options or other handlers make of a call on its way,
@@ -124,9 +133,8 @@ func TestTransportPinsTheCall(t *testing.T) {
 		"no Sign": func(r *http.Request) { r.Header.Del("Sign") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := signedDelivery()
-			d.endpoint.Name = "orderQuery"
-			r := carrying(d, gateway.URL+protocol.PathPrefix+"orderQuery")
+			c := &signedCall{Signed: wire.Signed{Path: protocol.PathPrefix + "orderQuery", Body: []byte("signed"), Signature: "signature"}}
+			r := carrying(c, gateway.URL+protocol.PathPrefix+"orderQuery")
 			r.Header.Set("X-Added", "stays")
 			change(r)
 			answer, err := newTransport(t).RoundTrip(r)
@@ -155,7 +163,7 @@ func TestTransportRefusesPlaintextThroughProxy(t *testing.T) {
 		transport := newTransport(t, func(transport *Transport) {
 			transport.NetworkProxyRaw = json.RawMessage(`{"from":"url","url":"` + proxy + `"}`)
 		})
-		_, err := transport.RoundTrip(carrying(signedDelivery(), "http://localhost:9000")) //nolint:bodyclose // there is none
+		_, err := transport.RoundTrip(carrying(new(signedCall), "http://localhost:9000")) //nolint:bodyclose // there is none
 		assert.ErrorContains(t, err, want, proxy)
 	}
 }
@@ -166,8 +174,7 @@ func TestTransportRefuses(t *testing.T) {
 	}))
 	defer gateway.Close()
 
-	sent := signedDelivery()
-	sent.written.Store(true)
+	sent := &signedCall{sent: true}
 	unsigned := httptest.NewRequest(http.MethodPost, gateway.URL, nil)
 	unsigned.RequestURI = ""
 
@@ -178,8 +185,8 @@ func TestTransportRefuses(t *testing.T) {
 	}{
 		{"what nobody signed", unsigned, errUnsigned},
 		{"a second sending", carrying(sent, gateway.URL), errSentTwice},
-		{"plain text to another machine", carrying(signedDelivery(), "http://192.0.2.1"), errPlaintext},
-		{"plain text to what only looks like this machine", carrying(signedDelivery(), "http://localhost.example.com"), errPlaintext},
+		{"plain text to another machine", carrying(new(signedCall), "http://192.0.2.1"), errPlaintext},
+		{"plain text to what only looks like this machine", carrying(new(signedCall), "http://localhost.example.com"), errPlaintext},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := newTransport(t).RoundTrip(test.r) //nolint:bodyclose // there is none
@@ -218,18 +225,4 @@ func TestTransportDefaults(t *testing.T) {
 	assert.Equal(t, time.Second, said.Transport.TLSHandshakeTimeout)
 	assert.Equal(t, 10*time.Second, said.connections.maxAge)
 	assert.Equal(t, signOfLife, said.connections.present().HTTP2.PingTimeout)
-}
-
-func TestWithoutDefaultPort(t *testing.T) {
-	for _, test := range []struct{ hostport, scheme, want string }{
-		{"pay-gate.payermax.com:443", "https", "pay-gate.payermax.com"},
-		{"pay-gate.payermax.com:8443", "https", "pay-gate.payermax.com:8443"},
-		{"localhost:80", "http", "localhost"},
-		{"localhost:443", "http", "localhost:443"},
-		{"[::1]:443", "https", "[::1]"},
-		{"[::1]:9000", "http", "[::1]:9000"},
-		{"pay-gate.payermax.com", "https", "pay-gate.payermax.com"},
-	} {
-		assert.Equal(t, test.want, withoutDefaultPort(test.hostport, test.scheme), test.hostport)
-	}
 }

@@ -1,4 +1,4 @@
-package payermax
+package transport
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/wire"
 )
 
 const (
@@ -90,8 +92,8 @@ func (c *connections) closeIdle() {
 }
 
 // doubt closes the idle connections if a call has heard nothing on one of them.
-func (c *connections) doubt(f *flight) {
-	if !f.kept.Load() || !f.written.Load() || f.firstByte.Load() != nil {
+func (c *connections) doubt(attempt wire.Attempt) {
+	if !attempt.IsUnheard() {
 		return
 	}
 	c.mutex.Lock()
@@ -105,13 +107,13 @@ func (c *connections) doubt(f *flight) {
 	}
 }
 
-// isSuspect reports whether the failure of a call, which began at the time given,
-// casts doubt on the idle connections: it was sent on one that had been idle, too,
-// and then heard nothing. That the application has hung up says so only after it
-// has waited.
-func (f *flight) isSuspect(ctx context.Context, began time.Time) bool {
+// isSuspect reports whether the failure of an attempt, of a call that began at the
+// time given, casts doubt on the idle connections: it was sent on one that had been
+// idle, too, and then heard nothing. That the application has hung up says so only
+// after it has waited.
+func isSuspect(ctx context.Context, attempt wire.Attempt, began time.Time) bool {
 	if errors.Is(ctx.Err(), context.Canceled) && time.Since(began) < patience {
 		return false
 	}
-	return f.kept.Load() && f.written.Load() && f.firstByte.Load() == nil
+	return attempt.IsUnheard()
 }

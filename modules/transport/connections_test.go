@@ -1,4 +1,4 @@
-package payermax
+package transport
 
 import (
 	"context"
@@ -18,6 +18,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/http2"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/wire"
 )
 
 // countedConnections are the connections of a server's.
@@ -149,27 +151,21 @@ func TestSuspicion(t *testing.T) {
 	defer cancel()
 	now, before := time.Now(), time.Now().Add(-patience)
 	for name, test := range map[string]struct {
-		ctx                  context.Context
-		kept, written, heard bool
-		began                time.Time
-		want                 bool
+		ctx     context.Context
+		unheard bool
+		began   time.Time
+		want    bool
 	}{
-		"reset":                              {ctx: context.Background(), kept: true, written: true, began: now, want: true},
-		"no answer in time":                  {ctx: late, kept: true, written: true, began: before, want: true},
-		"on a new connection":                {ctx: late, written: true, began: before},
-		"not written":                        {ctx: late, kept: true, began: before},
-		"broke off in its answer":            {ctx: context.Background(), kept: true, written: true, heard: true, began: now},
-		"application gone":                   {ctx: gone, kept: true, written: true, began: now},
-		"application gone after a long wait": {ctx: gone, kept: true, written: true, began: before, want: true},
+		"reset":                              {context.Background(), true, now, true},
+		"no answer in time":                  {late, true, before, true},
+		"on a new connection":                {late, false, before, false},
+		"broke off in its answer":            {context.Background(), false, now, false},
+		"application gone":                   {gone, true, now, false},
+		"application gone after a long wait": {gone, true, before, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := new(flight)
-			f.kept.Store(test.kept)
-			f.written.Store(test.written)
-			if test.heard {
-				f.firstByte.Store(&now)
-			}
-			assert.Equal(t, test.want, f.isSuspect(test.ctx, test.began))
+			attempt := wire.Attempt{IsUnheard: func() bool { return test.unheard }}
+			assert.Equal(t, test.want, isSuspect(test.ctx, attempt, test.began))
 		})
 	}
 }
@@ -181,20 +177,20 @@ func TestDoubtClosesIdleConnections(t *testing.T) {
 	defer server.Close()
 	c := newConnections(&http.Transport{}, []string{"1.1"})
 	isKept := func() bool {
-		f := new(flight)
-		r, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), f.watch()), http.MethodGet, server.URL, nil)
+		var kept bool
+		trace := &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) { kept = got.Reused }}
+		r, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), http.MethodGet, server.URL, nil)
 		require.NoError(t, err)
 		answer, err := c.present().RoundTrip(r)
 		require.NoError(t, err)
 		answer.Body.Close()
-		return f.kept.Load()
+		return kept
 	}
-	silent := new(flight)
-	silent.kept.Store(true)
-	silent.written.Store(true)
+	heard := wire.Attempt{IsUnheard: func() bool { return false }}
+	silent := wire.Attempt{IsUnheard: func() bool { return true }}
 
 	require.False(t, isKept())
-	c.doubt(new(flight))
+	c.doubt(heard)
 	require.True(t, isKept(), "a new connection says nothing about others")
 	c.doubt(silent)
 	require.False(t, isKept())

@@ -1,4 +1,6 @@
-package payermax
+// Package cause puts into words why a gateway has not answered, and names it by the
+// error types of RFC 9209, section 2.3.
+package cause
 
 import (
 	"context"
@@ -16,30 +18,31 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// cause is why there is no answer: in words that quote nothing that the other side
+// failure is why there is no answer: in words that quote nothing that the other side
 // sent, and as an error type of RFC 9209, section 2.3.
-type cause struct {
+type failure struct {
 	proxyError, text string
 	err              error
 }
 
 // Error returns the words.
-func (c *cause) Error() string { return c.text }
+func (f *failure) Error() string { return f.text }
 
 // Unwrap returns the error that it explains.
-func (c *cause) Unwrap() error { return c.err }
+func (f *failure) Unwrap() error { return f.err }
 
-// discreet keeps what the gateway sent out of an error that may be logged:
-// net/http quotes what it cannot read, which is the answer to somebody's payment.
-func discreet(err error) error {
+// Discreet keeps what the gateway sent out of an error that may be logged:
+// net/http quotes what it cannot read, which is the answer to somebody's payment. An
+// error that quotes nothing stays as it is, and nil stays nil.
+func Discreet(err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, isDiscreet := errors.AsType[*cause](err); isDiscreet {
+	if _, isDiscreet := errors.AsType[*failure](err); isDiscreet {
 		return err
 	}
-	if proxyError, text := findCause(err); text != "" {
-		return &cause{proxyError, text, err}
+	if proxyError, text := Of(err); text != "" {
+		return &failure{proxyError, text, err}
 	}
 	_, isNetwork := errors.AsType[net.Error](err)
 	_, isDial := errors.AsType[reverseproxy.DialError](err)
@@ -47,13 +50,14 @@ func discreet(err error) error {
 	case isNetwork, isDial, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, context.Canceled):
 		return err
 	}
-	return &cause{"", "the exchange with the gateway failed, or its answer is not HTTP", err}
+	return &failure{"", "the exchange with the gateway failed, or its answer is not HTTP", err}
 }
 
-// findCause names the error and puts it in words. Where there are none, its own
-// will do; where there is no name, it depends on how far the call got.
-func findCause(err error) (proxyError, text string) {
-	if refused, ok := errors.AsType[*connectRefused](err); ok {
+// Of returns the error's type of RFC 9209 and puts the error into words. Where the
+// words are "", the error's own will do; where the type is "", it depends on how far
+// the call got.
+func Of(err error) (proxyError, text string) {
+	if refused, ok := errors.AsType[*ConnectRefused](err); ok {
 		return refused.proxyError(), refused.Error()
 	}
 	if reason := certificateProblem(err); reason != "" {
@@ -142,6 +146,16 @@ var protocolProblems = []struct{ begins, proxyError, text string }{
 	{"http: message cannot contain multiple Content-Length", "http_protocol_error", "the answer has several lengths"},
 }
 
+// Beginnings returns how the errors begin that are known by their words alone, so that
+// a test can meet each of them.
+func Beginnings() []string {
+	var beginnings []string
+	for _, known := range protocolProblems {
+		beginnings = append(beginnings, known.begins)
+	}
+	return beginnings
+}
+
 // protocolProblem finds the error in a chain among those.
 func protocolProblem(err error) (proxyError, text string) {
 	for ; err != nil; err = errors.Unwrap(err) {
@@ -169,37 +183,41 @@ func bounded(text string) string {
 	return text[:min(len(text), enough)]
 }
 
-// connectRefused is the answer of a forward proxy that has not made the connection.
-// Its other words are the proxy's, and left out.
-type connectRefused struct{ status int }
+// ConnectRefused is the answer of a forward proxy that has not made the connection.
+// The proxy's own words are left out.
+type ConnectRefused struct {
+	// Status is the HTTP status of the answer.
+	Status int
+}
 
-// checkConnected takes a forward proxy's answer to CONNECT. net/http itself would
-// report the words after its status alone.
-func checkConnected(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+// CheckConnected returns a *[ConnectRefused] unless the answer of a forward proxy says
+// that it has made the connection. It is for OnProxyConnectResponse of an
+// http.Transport, which would otherwise report nothing but the proxy's words.
+func CheckConnected(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
 	if answer.StatusCode == http.StatusOK {
 		return nil
 	}
-	return &connectRefused{answer.StatusCode}
+	return &ConnectRefused{answer.StatusCode}
 }
 
 // Error returns the status and what it means most of the time.
-func (c *connectRefused) Error() string {
-	text := fmt.Sprintf("the forward proxy answered CONNECT with status %d", c.status)
+func (c *ConnectRefused) Error() string {
+	text := fmt.Sprintf("the forward proxy answered CONNECT with status %d", c.Status)
 	switch {
-	case c.status == http.StatusProxyAuthRequired:
+	case c.Status == http.StatusProxyAuthRequired:
 		return text + ": it wants a user and password in the URL of network_proxy"
-	case c.status < http.StatusInternalServerError:
+	case c.Status < http.StatusInternalServerError:
 		return text + ": it does not let this connection pass"
 	}
 	return text + ": it could not reach the gateway"
 }
 
 // proxyError returns the error type of RFC 9209, section 2.3.
-func (c *connectRefused) proxyError() string {
+func (c *ConnectRefused) proxyError() string {
 	switch {
-	case c.status == http.StatusProxyAuthRequired:
+	case c.Status == http.StatusProxyAuthRequired:
 		return "proxy_configuration_error"
-	case c.status < http.StatusInternalServerError:
+	case c.Status < http.StatusInternalServerError:
 		return "http_request_denied"
 	}
 	return "destination_unavailable"

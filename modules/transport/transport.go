@@ -1,10 +1,11 @@
-package payermax
+// Package transport is the last word on a signed call: the transport of a reverse
+// proxy that sends exactly what was signed, at most once.
+package transport
 
 import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"slices"
@@ -15,6 +16,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/cause"
+	"github.com/caddy-payermax/caddy-payermax/internal/wire"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -104,7 +107,7 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 	if err := t.HTTPTransport.Provision(ctx); err != nil {
 		return err
 	}
-	t.Transport.OnProxyConnectResponse = checkConnected
+	t.Transport.OnProxyConnectResponse = cause.CheckConnected
 	t.connections = newConnections(t.Transport, t.Versions)
 	return nil
 }
@@ -130,55 +133,54 @@ func (t *Transport) RequestHeaderOps() *headers.HeaderOps {
 // fails, the placeholder `{payermax.may_retry}` tells the reverse proxy whether
 // another attempt may be made.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	d := deliveryFrom(r.Context())
-	if d == nil {
+	c := wire.From(r.Context())
+	if c == nil {
 		return t.probe(r)
 	}
-	answer, err := t.send(d, r)
+	answer, err := t.send(c, r)
 	if err != nil {
-		replacer(r.Context()).Set("payermax.may_retry", d.mayRetry())
+		r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).Set("payermax.may_retry", c.MayRetry())
 		return nil, err
 	}
-	d.answerSign, d.answerStatus = answer.Header[protocol.SignHeader], answer.StatusCode
+	c.Answered(answer.StatusCode, answer.Header[protocol.SignHeader])
 	delete(answer.Header, protocol.SignHeader)
 	return answer, nil
 }
 
 // send makes one attempt.
-func (t *Transport) send(d *delivery, r *http.Request) (*http.Response, error) {
+func (t *Transport) send(c wire.Call, r *http.Request) (*http.Response, error) {
 	// Where a reverse proxy copies the header for each attempt, this is the
 	// attempt's own copy; what authenticates must not be in it when it is logged,
 	// whatever becomes of the attempt.
 	out, address := r.WithContext(r.Context()), *r.URL
 	out.URL = &address                // whose scheme is this attempt's
 	out.Header = maps.Clone(r.Header) // whose values nobody changes
-	removeAuthentication(r.Header)
+	wire.RemoveAuthentication(r.Header)
 	t.SetScheme(out)
 	if !t.isPrivate(out) {
 		return nil, errPlaintext
 	}
-	if !d.mayRetry() {
+	if !c.MayRetry() {
 		return nil, errSentTwice
 	}
-	isFirst, err := d.begin(r.Context())
+	attempt, err := c.Attempt(r.Context())
 	if err != nil {
 		return nil, err
 	}
-
-	d.pin(out)
-	out.Host = withoutDefaultPort(out.Host, out.URL.Scheme)
-	began, flight := time.Now(), d.present()
-	if !isFirst {
-		out = out.WithContext(httptrace.WithClientTrace(out.Context(), flight.watch()))
+	attempt.Signed.Pin(out)
+	out.Host = wire.WithoutDefaultPort(out.Host, out.URL.Scheme)
+	if attempt.Trace != nil {
+		out = out.WithContext(httptrace.WithClientTrace(out.Context(), attempt.Trace))
 	}
-	doubt := time.AfterFunc(doubtAfter, func() { t.connections.doubt(flight) })
+	began := time.Now()
+	doubt := time.AfterFunc(doubtAfter, func() { t.connections.doubt(attempt) })
 	answer, err := t.roundTrip(out)
 	doubt.Stop()
 	if err != nil {
-		if flight.isSuspect(r.Context(), began) {
+		if isSuspect(r.Context(), attempt, began) {
 			t.connections.closeIdle()
 		}
-		return nil, discreet(err)
+		return nil, cause.Discreet(err)
 	}
 	return answer, nil
 }
@@ -216,19 +218,6 @@ func (t *Transport) isPrivate(r *http.Request) bool {
 	// A forward proxy would get the call in the clear, wherever that is.
 	proxy, err := t.Transport.Proxy(r)
 	return err == nil && (proxy == nil || protocol.IsLoopback(proxy.Hostname()))
-}
-
-// withoutDefaultPort removes the port that the scheme implies anyway, as
-// clients other than proxies send it.
-func withoutDefaultPort(hostport, scheme string) string {
-	host, port, err := net.SplitHostPort(hostport)
-	if err != nil || !(port == "443" && scheme == "https" || port == "80" && scheme == "http") {
-		return hostport
-	}
-	if strings.Contains(host, ":") {
-		return "[" + host + "]"
-	}
-	return host
 }
 
 // Interface guards

@@ -18,9 +18,9 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
-	"github.com/caddy-payermax/caddy-payermax/internal/wire"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
@@ -153,7 +153,7 @@ func (h *Handler) performUnsigned(w http.ResponseWriter, r *http.Request, next c
 	if c.route, err = h.match(r); err != nil {
 		return err
 	}
-	caller, err := h.limits.admit(c.route.Name, replacer(r.Context()))
+	caller, err := h.limits.Admit(c.route.Name, replacer(r.Context()))
 	if err != nil {
 		return err
 	}
@@ -167,14 +167,14 @@ func (h *Handler) performUnsigned(w http.ResponseWriter, r *http.Request, next c
 	if c.request, err = h.understand(c, r, body); err != nil {
 		return err
 	}
-	if _, err := h.limits.allow(caller, c.route.rules, c.request.Data()); err != nil {
+	if _, err := h.limits.Allow(caller, c.route.rules, c.request.Data()); err != nil {
 		return err
 	}
 	c.keys = c.request.merchant.keyring.Current()
-	signed := &signedRequest{fingerprint: c.keys.Signing.Fingerprint, requestTime: h.now(), Signed: wire.Signed{Path: c.route.Path(), Signature: "signature"}}
-	signed.Body = c.request.Fill(c.request.merchant.identity, signed.requestTime)
+	signed := &delivery.Signed{Path: c.route.Path(), Signature: "signature", Fingerprint: c.keys.Signing.Fingerprint, RequestTime: h.now()}
+	signed.Body = c.request.Fill(c.request.merchant.identity, signed.RequestTime)
 	observe(c.trace, processMetrics.signing.WithLabelValues(c.keys.Signing.Source), 0)
-	if c.exchange, err = h.exchange(c, h.newDelivery(c, signed, nil), r, next); err != nil {
+	if c.exchange, err = h.exchange(c, delivery.New(c.route.Endpoint, false, signed, nil), r, next); err != nil {
 		return err
 	}
 	answer := c.exchange.answer
@@ -211,10 +211,10 @@ func proxyAllocations(h *Handler) float64 {
 	_, r := incoming()
 	c := h.newCall(r)
 	c.route, _ = h.match(r)
-	d := h.newDelivery(c, &signedRequest{Signed: wire.Signed{Path: c.route.Path(), Body: []byte(sessionBody), Signature: "signature"}}, nil)
+	d := delivery.New(c.route.Endpoint, false, &delivery.Signed{Path: c.route.Path(), Body: []byte(sessionBody), Signature: "signature"}, nil)
 	return testing.AllocsPerRun(100, func() {
 		ctx, cancel := context.WithTimeout(r.Context(), time.Duration(h.Timeout))
-		d.outgoing(ctx, r, false)
+		d.Outgoing(ctx, r, make(http.Header))
 		cancel()
 	})
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	"github.com/caddy-payermax/caddy-payermax/internal/wire"
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 )
 
 // misplaced are the options of reverse_proxy that would make of a call something
@@ -33,7 +33,7 @@ func refuseMisplaced(d *caddyfile.Dispenser) error {
 		return nil
 	}
 	field := http.CanonicalHeaderKey(strings.TrimSuffix(strings.TrimLeft(d.Val(), "+-?>"), ":"))
-	if wire.IsPinned(field) {
+	if delivery.IsPinned(field) {
 		return d.Errf("header_up %s has no place here: the sidecar sets that field for each call, or leaves it out", field)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
 	"github.com/caddy-payermax/caddy-payermax/keys"
@@ -38,7 +39,7 @@ type call struct {
 	// sent is what was last given to the next handler, and recorded whether the
 	// call has its line in the log. If the process ends, another goroutine looks at
 	// them, and writes the line.
-	sent     atomic.Pointer[delivery]
+	sent     atomic.Pointer[delivery.Delivery]
 	recorded atomic.Bool
 }
 
@@ -53,8 +54,8 @@ type request struct {
 
 // exchange is one signed request to the gateway, and what came of it.
 type exchange struct {
-	// signedRequest is nil if it never came to that.
-	*signedRequest
+	// Signed is nil if it never came to that.
+	*delivery.Signed
 	attempts int
 	upstream time.Duration // the time the gateway took
 	// Verdict is on the answer, and answer what the application gets of it.
@@ -62,6 +63,11 @@ type exchange struct {
 	answer *reply.Answer
 	// fromSandbox says that a sandbox has answered, in another site or process.
 	fromSandbox bool
+}
+
+// exchangeBy returns what is known of an exchange by now.
+func exchangeBy(d *delivery.Delivery) exchange {
+	return exchange{Signed: d.Signed(), attempts: d.Attempts(), upstream: d.Took()}
 }
 
 // newCall begins a call.

@@ -3,6 +3,7 @@ package payermax
 import (
 	"time"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
@@ -13,17 +14,14 @@ import (
 // In shadow mode an answer passes in any case, since it answers a request that
 // was not the sidecar's: all but a redirect, which would have the application
 // send its request, signature and all, to somebody else.
-func (h *Handler) check(c *call, d *delivery, a *reply.Answer) (exchange, error) {
-	if d.answerSign != nil {
-		a.Header()[protocol.SignHeader] = d.answerSign
-	}
-	x := d.exchange()
+func (h *Handler) check(c *call, d *delivery.Delivery, a *reply.Answer) (exchange, error) {
+	x := exchangeBy(d)
 	x.fromSandbox = h.noticeSandbox(c, a.Header())
 	var err error
 	x.Verdict, x.answer, err = h.judge.Decide(a, verdict.Question{
 		Endpoint: c.route.Endpoint, Identifying: c.route.identifying, Body: x.Body, Keys: c.keys.Gateway,
 	})
-	h.measure(x, d, a)
+	h.measure(c.route.Name, x, d.Arrived(), a)
 	if h.Shadow && !a.IsRedirect() {
 		a.Header().Set("Proxy-Status", a.ProxyStatus(string(x.Finding)))
 		x.answer, err = a, nil
@@ -33,10 +31,10 @@ func (h *Handler) check(c *call, d *delivery, a *reply.Answer) (exchange, error)
 
 // measure counts an answer of the gateway's. What it says of the time is taken
 // from those only that are PayerMax's, as far as that is checked.
-func (h *Handler) measure(x exchange, d *delivery, a *reply.Answer) {
+func (h *Handler) measure(endpoint string, x exchange, arrived time.Time, a *reply.Answer) {
 	processMetrics.answers.WithLabelValues(x.Finding.Label()).Inc()
-	processMetrics.answerBytes.WithLabelValues(d.endpoint.Name).Add(float64(len(a.Body)))
-	processMetrics.codes.WithLabelValues(d.endpoint.Name, knownCode(x.Code)).Inc()
+	processMetrics.answerBytes.WithLabelValues(endpoint).Add(float64(len(a.Body)))
+	processMetrics.codes.WithLabelValues(endpoint, knownCode(x.Code)).Inc()
 	if x.Finding != verdict.Verified && x.Finding != verdict.Unchecked {
 		return
 	}
@@ -44,7 +42,5 @@ func (h *Handler) measure(x exchange, d *delivery, a *reply.Answer) {
 		now := time.Now()
 		processMetrics.lastSuccess.Store(&now)
 	}
-	if arrived := d.firstByte.Load(); arrived != nil {
-		processMetrics.clock.observe(a.Header(), *arrived, h.logger)
-	}
+	processMetrics.clock.observe(a.Header(), arrived, h.logger)
 }

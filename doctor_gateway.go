@@ -16,7 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/caddy-payermax/caddy-payermax/doctor"
-	"github.com/caddy-payermax/caddy-payermax/internal/wire"
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/modules/transport"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
@@ -133,7 +133,7 @@ func (w way) gateway(dial string) doctor.Gateway {
 	if w.TLS != nil && !slices.Contains(w.TLS.ExceptPorts, port) {
 		scheme = "https"
 	}
-	g.URL = scheme + "://" + wire.WithoutDefaultPort(net.JoinHostPort(address.Host, port), scheme)
+	g.URL = scheme + "://" + delivery.WithoutDefaultPort(net.JoinHostPort(address.Host, port), scheme)
 	g.OwnSite = protocol.IsLoopback(address.Host) && slices.Contains(w.ports, port)
 	g.Environment = protocol.EnvironmentAt(g.URL)
 	if w.Transport != nil {

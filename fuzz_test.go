@@ -19,9 +19,9 @@ import (
 	_ "github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
-	"github.com/caddy-payermax/caddy-payermax/internal/wire"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -80,7 +80,7 @@ func FuzzHandler(f *testing.F) {
 			if sent, err = io.ReadAll(r.Body); err != nil {
 				t.Fatal(err)
 			}
-			if d := wire.From(r.Context()).(*delivery); !isSignedBy(key, sent, d.signed.Load().Signature) {
+			if d := delivery.From(r.Context()); !isSignedBy(key, sent, d.Signed().Signature) {
 				t.Fatalf("what is sent is not what was signed: %s", sent)
 			}
 			_, err = io.WriteString(w, `{"code":"SYSTEM_BUSY"}`) // a session is for one user alone

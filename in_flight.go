@@ -55,10 +55,24 @@ func (h *Handler) enter(c *call, w http.ResponseWriter, r *http.Request) error {
 	return tooManyInFlight()
 }
 
+// The limits of the process, as the metric names them.
+const (
+	limitOverload = "overload"
+	limitInFlight = "in_flight"
+)
+
 // tooManyInFlight refuses a request that there is no memory for.
 func tooManyInFlight() *reply.Refusal {
 	f := reply.Denied(limitInFlight, http.StatusServiceUnavailable, "SYSTEM_ERROR",
 		"the sidecar has as many calls in flight as max_in_flight allows; nothing was sent, so it is safe to try again")
+	f.Header = http.Header{"Retry-After": {"1"}}
+	return f
+}
+
+// overloaded refuses a request that there is no time for.
+func overloaded() *reply.Refusal {
+	f := reply.Denied(limitOverload, http.StatusServiceUnavailable, "SYSTEM_ERROR",
+		"the sidecar has more requests than it can sign; nothing was sent, so it is safe to try again")
 	f.Header = http.Header{"Retry-After": {"1"}}
 	return f
 }

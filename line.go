@@ -37,7 +37,7 @@ func (l *line) MarshalLogObject(log zapcore.ObjectEncoder) error {
 	if l.sandbox || l.fromSandbox {
 		log.AddBool("sandbox", true)
 	}
-	if l.signedRequest != nil {
+	if l.Signed != nil {
 		l.addSigned(log)
 	}
 	if l.Finding != "" {
@@ -62,10 +62,10 @@ func (l *line) addSigned(log zapcore.ObjectEncoder) {
 		log.AddString("body_sha256", digest(l.Body))
 		log.AddDuration("upstream_duration", l.upstream)
 	}
-	if l.fingerprint != "" {
-		log.AddTime("request_time", l.requestTime)
-		log.AddString("fingerprint", l.fingerprint)
-		log.AddDuration("sign_duration", l.took)
+	if l.Fingerprint != "" {
+		log.AddTime("request_time", l.RequestTime)
+		log.AddString("fingerprint", l.Fingerprint)
+		log.AddDuration("sign_duration", l.Took)
 		log.AddInt("attempts", l.attempts)
 	}
 }

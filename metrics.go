@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
 	"github.com/caddy-payermax/caddy-payermax/keys"
+	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
@@ -141,7 +142,7 @@ func (m *metrics) announce(routes map[string]route) {
 		m.answers.WithLabelValues(finding.Label())
 	}
 	notify.Announce()
-	for _, limit := range []string{limitEndpoint, limitCaller, limitAmount, limitRate, limitOverload, limitInFlight} {
+	for _, limit := range []string{limits.ByEndpoint, limits.ByCaller, limits.ByAmount, limits.ByRate, limitOverload, limitInFlight} {
 		m.limits.WithLabelValues(limit)
 	}
 }

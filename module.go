@@ -19,11 +19,14 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/adminendpoint"
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
+	"github.com/caddy-payermax/caddy-payermax/internal/gate"
 	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
 	"github.com/caddy-payermax/caddy-payermax/keys"
+	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/modules/handover"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 )
@@ -92,7 +95,7 @@ type Handler struct {
 	Contract *Contract `json:"contract,omitempty"`
 
 	// The limits of what is signed. Default: none.
-	Limits *Limits `json:"limits,omitempty"`
+	Limits *limits.Limits `json:"limits,omitempty"`
 
 	// Whether the application still signs, and the sidecar only compares: the
 	// application's request goes to PayerMax as it is, and whether the sidecar
@@ -150,8 +153,8 @@ type Handler struct {
 
 	merchants merchants
 	routes    map[string]route
-	limits    *limits
-	gate      *gate
+	limits    *limits.Enforced
+	gate      *gate.Gate
 	sandbox   *sandbox.Gateway
 	judge     *verdict.Judge
 	logger    *zap.Logger
@@ -196,13 +199,13 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.Validation == "" {
 		h.Validation = validationStrict
 	}
-	h.gate = signatures()
+	h.gate = gate.Process()
 
 	var err error
 	if h.routes, err = h.enabledRoutes(); err != nil {
 		return err
 	}
-	if h.limits, err = h.Limits.open(h.routes); err != nil {
+	if h.limits, err = h.Limits.Open(h.enabled()); err != nil {
 		return fmt.Errorf("limits: %w", err)
 	}
 	if h.Sandbox {
@@ -307,7 +310,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	// or never does, must not keep a call that was made out of the log.
 	h.record(r, c, answer, refused)
 	answer.Send(w)
-	if context.Cause(ctx) == errProcessEnds {
+	if context.Cause(ctx) == delivery.ErrProcessEnds {
 		_ = http.NewResponseController(w).Flush() // while there is time
 	}
 	return nil
@@ -320,7 +323,7 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 	if c.route, err = h.match(r); err != nil {
 		return nil, err
 	}
-	caller, err := h.limits.admit(c.route.Name, replacer(r.Context()))
+	caller, err := h.limits.Admit(c.route.Name, replacer(r.Context()))
 	if err != nil {
 		return nil, err
 	}
@@ -335,20 +338,20 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 	if h.Shadow {
 		return h.passOn(c, body, r, next)
 	}
-	if h.gate.isFull(time.Duration(h.MaxWait)) {
+	if h.gate.IsFull(time.Duration(h.MaxWait)) {
 		return nil, overloaded()
 	}
 	if c.request, err = h.understand(c, r, body); err != nil {
 		return nil, err
 	}
-	taken, err := h.limits.allow(caller, c.route.rules, c.request.Data())
+	taken, err := h.limits.Allow(caller, c.route.rules, c.request.Data())
 	if err != nil {
 		return nil, err
 	}
 	c.keys = c.request.merchant.keyring.Current()
 	if c.exchange, err = h.ask(c, c.keys.Signing, c.bodyRead, r, next); err != nil {
 		if reply.AsRefusal(err).NeverLeft() {
-			taken.giveBack()
+			taken.GiveBack()
 		}
 		return nil, err
 	}
@@ -363,17 +366,17 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 func (h *Handler) ask(c *call, key keys.Key, since time.Time, r *http.Request, next caddyhttp.Handler) (exchange, error) {
 	signed, err := h.sign(r.Context(), c, key, since)
 	if err != nil {
-		return exchange{signedRequest: signed}, err
+		return exchange{Signed: signed}, err
 	}
-	again := func(ctx context.Context) (*signedRequest, error) { return h.sign(ctx, c, key, time.Now()) }
-	return h.exchange(c, h.newDelivery(c, signed, again), r, next)
+	again := func(ctx context.Context) (*delivery.Signed, error) { return h.sign(ctx, c, key, time.Now()) }
+	return h.exchange(c, delivery.New(c.route.Endpoint, h.RetryRepeatable, signed, again), r, next)
 }
 
 // exchange sends what is signed, and checks the answer.
-func (h *Handler) exchange(c *call, d *delivery, r *http.Request, next caddyhttp.Handler) (exchange, error) {
+func (h *Handler) exchange(c *call, d *delivery.Delivery, r *http.Request, next caddyhttp.Handler) (exchange, error) {
 	answer, err := h.send(c, d, r, next)
 	if err != nil {
-		return d.exchange(), err
+		return exchangeBy(d), err
 	}
 	return h.check(c, d, answer)
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
+	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
 )
 
@@ -87,7 +88,7 @@ func TestOperationsValues(t *testing.T) {
 	page := readPage(t, operationsPage)
 	values := []string{
 		string(reply.Answered), string(reply.Unsigned), string(reply.Refused), string(reply.NotSent), string(reply.Unknown), string(reply.Unverified),
-		limitEndpoint, limitCaller, limitAmount, limitRate, shadowAgree, shadowDisagree, shadowUnsigned, other,
+		limits.ByEndpoint, limits.ByCaller, limits.ByAmount, limits.ByRate, shadowAgree, shadowDisagree, shadowUnsigned, other,
 	}
 	for _, finding := range verdict.Findings {
 		values = append(values, finding.Label())

@@ -29,7 +29,7 @@ func (h *Handler) record(r *http.Request, c *call, a *reply.Answer, refused *rep
 	placeholders.Set("payermax.outcome", string(ended))
 	c.addToAccessLog(r.Context(), ended)
 	h.write(&line{c, c.exchange, ended, a, refused})
-	if c.exchange.Code == protocol.CodeSignVerifyFailed && c.exchange.fingerprint != "" {
+	if c.exchange.Code == protocol.CodeSignVerifyFailed && !h.Shadow {
 		h.adviseOnSignature(c)
 	}
 }
@@ -64,7 +64,7 @@ func (l *line) count() {
 	m := processMetrics
 	m.requests.WithLabelValues(endpoint, string(l.ended), errorLabel(refused)).Inc()
 	observe(l.trace, m.duration.WithLabelValues(endpoint), time.Since(l.received).Seconds())
-	if l.signedRequest != nil {
+	if l.Signed != nil {
 		m.requestBytes.WithLabelValues(endpoint).Add(float64(len(l.Body)))
 	}
 	for _, v := range l.request.warned {
@@ -88,7 +88,7 @@ func (h *Handler) adviseOnSignature(c *call) {
 	h.logger.Error("PayerMax refused the signature; check these in order",
 		zap.String("request_id", c.id),
 		zap.String("app_id", c.request.merchant.identity.AppID),
-		zap.String("fingerprint", c.exchange.fingerprint),
+		zap.String("fingerprint", c.exchange.Fingerprint),
 		zap.String("key_version", c.keys.KeyVersion),
 		zap.Strings("check", []string{
 			"1. PayerMax's dashboard holds the public key of this fingerprint for this app_id: caddy payermax-doctor shows the fingerprints, and says what does not fit together",

@@ -17,6 +17,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
@@ -44,7 +45,7 @@ func (h *Handler) match(r *http.Request) (route, error) {
 func notServed(u *url.URL) *reply.Refusal {
 	name, _ := strings.CutPrefix(u.Path, protocol.PathPrefix)
 	if _, ok := protocol.Lookup(name); ok && u.RawPath == "" && u.Path == protocol.PathPrefix+name {
-		return reply.Denied(limitEndpoint, http.StatusForbidden, "ENDPOINT_NOT_ENABLED",
+		return reply.Denied(limits.ByEndpoint, http.StatusForbidden, "ENDPOINT_NOT_ENABLED",
 			name+" is not enabled in this sidecar; the operator can enable it with the option endpoints")
 	}
 	return reply.ClientError(http.StatusNotFound, "NOT_FOUND",

@@ -13,8 +13,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/diagnosis"
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
-	"github.com/caddy-payermax/caddy-payermax/internal/wire"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -45,11 +45,11 @@ func (h *Handler) passOn(c *call, body []byte, r *http.Request, next caddyhttp.H
 	}
 	c.shadow = h.compare(c, r, body)
 
-	signed := &signedRequest{Signed: wire.Signed{
+	signed := &delivery.Signed{
 		Path: c.route.Path(), Body: body,
 		Signature: r.Header.Get(protocol.SignHeader), AuthToken: r.Header.Get(protocol.AuthTokenHeader),
-	}}
-	c.exchange, err = h.exchange(c, h.newDelivery(c, signed, nil), r, next)
+	}
+	c.exchange, err = h.exchange(c, delivery.New(c.route.Endpoint, h.RetryRepeatable, signed, nil), r, next)
 	return c.exchange.answer, err
 }
 
@@ -77,7 +77,7 @@ func (h *Handler) compare(c *call, r *http.Request, body []byte) string {
 func (h *Handler) compareWithOwn(ctx context.Context, c *call, signature string, body []byte) string {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(h.MaxWait))
 	defer cancel()
-	own, err := h.gate.sign(ctx, c.keys.Signing, body, c.bodyRead, time.Duration(h.MaxWait))
+	own, err := h.gate.Sign(ctx, c.keys.Signing, body, c.bodyRead, time.Duration(h.MaxWait))
 	switch {
 	case err != nil:
 		h.logger.Warn("the application's signature was not compared, since the sidecar could not sign",

@@ -8,25 +8,18 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
+	"github.com/caddy-payermax/caddy-payermax/internal/gate"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
-	"github.com/caddy-payermax/caddy-payermax/internal/wire"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 )
-
-// signedRequest is exactly what goes to the gateway. Nobody changes it.
-type signedRequest struct {
-	wire.Signed
-	requestTime time.Time
-	fingerprint string        // of the key that signed; "" if the application did
-	took        time.Duration // to sign, waiting included
-}
 
 // sign fills the envelope and signs exactly the bytes that will be sent.
 // requestTime is stamped here, as late as possible, and anew for each attempt:
 // PayerMax accepts it for two minutes. The request has been waiting for its
 // signature since the time given. If there is an error, what is returned has no
 // signature.
-func (h *Handler) sign(ctx context.Context, c *call, key keys.Key, since time.Time) (signed *signedRequest, err error) {
+func (h *Handler) sign(ctx context.Context, c *call, key keys.Key, since time.Time) (signed *delivery.Signed, err error) {
 	ctx, span := c.startSpan(ctx, "sign")
 	defer func() { endSpan(span, err) }()
 
@@ -38,13 +31,13 @@ func (h *Handler) sign(ctx context.Context, c *call, key keys.Key, since time.Ti
 	identity := merchant.identity
 	identity.Version = c.route.Version
 	identity.KeyVersion = c.keys.KeyVersion
-	signed = &signedRequest{Signed: wire.Signed{Path: c.route.Path(), AuthToken: authToken}, requestTime: h.now(), fingerprint: key.Fingerprint}
-	signed.Body = c.request.Fill(identity, signed.requestTime)
+	signed = &delivery.Signed{Path: c.route.Path(), AuthToken: authToken, RequestTime: h.now(), Fingerprint: key.Fingerprint}
+	signed.Body = c.request.Fill(identity, signed.RequestTime)
 
 	began := time.Now()
-	signed.Signature, err = h.gate.sign(ctx, key, signed.Body, since, time.Duration(h.MaxWait))
-	signed.took = time.Since(began)
-	observe(c.trace, processMetrics.signing.WithLabelValues(key.Source), signed.took.Seconds())
+	signed.Signature, err = h.gate.Sign(ctx, key, signed.Body, since, time.Duration(h.MaxWait))
+	signed.Took = time.Since(began)
+	observe(c.trace, processMetrics.signing.WithLabelValues(key.Source), signed.Took.Seconds())
 	if err != nil {
 		return signed, signingFailed(err)
 	}
@@ -62,7 +55,7 @@ func (h *Handler) now() time.Time {
 // signingFailed refuses a request because of the key, not of the request. A key
 // that lives elsewhere may know when to try again.
 func signingFailed(err error) *reply.Refusal {
-	if errors.Is(err, errOverloaded) {
+	if errors.Is(err, gate.ErrOverloaded) {
 		return overloaded()
 	}
 	seconds := 1

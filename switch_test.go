@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/caddy-payermax/caddy-payermax/internal/wire"
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
@@ -148,10 +149,9 @@ func TestLateReportsOfAnEarlierAttempt(t *testing.T) {
 		if calls == 2 {
 			close(second)
 			late.Wait()
-			d := wire.From(r.Context()).(*delivery)
-			assert.False(t, d.written.Load())
-			assert.False(t, d.handshakeFailed.Load())
-			assert.Nil(t, d.connectError.Load())
+			d := delivery.From(r.Context())
+			assert.True(t, d.MayRetry(), "nothing of it is written")
+			assert.Equal(t, "destination_unavailable", d.Failed(t.Context(), new(reply.Answer), nil).ProxyError, "no reason is known")
 		}
 		_, err := io.WriteString(w, `{"code":"SIGN_VERIFY_FAILED"}`)
 		return err

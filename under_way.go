@@ -2,7 +2,6 @@ package payermax
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -10,11 +9,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
-
-// errProcessEnds is why a call is given up when the grace period is over.
-var errProcessEnds = errors.New("the process ends")
 
 // givingUp is how long calls have to end by themselves once they are given up.
 const givingUp = time.Second
@@ -80,7 +77,7 @@ func (u *underWay) end() {
 		time.Sleep(time.Millisecond)
 	}
 	for c, h := range left {
-		h.recordCutOff(c, errProcessEnds)
+		h.recordCutOff(c, delivery.ErrProcessEnds)
 	}
 }
 
@@ -94,7 +91,7 @@ func (u *underWay) giveUp() map[*call]*Handler {
 	for c, h := range u.calls {
 		if !c.recorded.Load() {
 			left[c] = h
-			c.giveUp(errProcessEnds)
+			c.giveUp(delivery.ErrProcessEnds)
 		}
 	}
 	return left
@@ -119,6 +116,6 @@ func (h *Handler) recordCutOff(c *call, cause error) {
 	if d == nil || !c.recorded.CompareAndSwap(false, true) {
 		return
 	}
-	refused := unanswered(http.StatusBadGateway, "connection_terminated", cause)
-	h.write(&line{c, d.exchange(), reply.Unknown, refused.Answer(), refused})
+	refused := delivery.Unanswered(http.StatusBadGateway, "connection_terminated", cause)
+	h.write(&line{c, exchangeBy(d), reply.Unknown, refused.Answer(), refused})
 }

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/caddy-payermax/caddy-payermax/internal/wire"
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 )
 
 const (
@@ -92,7 +92,7 @@ func (c *connections) closeIdle() {
 }
 
 // doubt closes the idle connections if a call has heard nothing on one of them.
-func (c *connections) doubt(attempt wire.Attempt) {
+func (c *connections) doubt(attempt delivery.Attempt) {
 	if !attempt.IsUnheard() {
 		return
 	}
@@ -111,7 +111,7 @@ func (c *connections) doubt(attempt wire.Attempt) {
 // time given, casts doubt on the idle connections: it was sent on one that had been
 // idle, too, and then heard nothing. That the application has hung up says so only
 // after it has waited.
-func isSuspect(ctx context.Context, attempt wire.Attempt, began time.Time) bool {
+func isSuspect(ctx context.Context, attempt delivery.Attempt, began time.Time) bool {
 	if errors.Is(ctx.Err(), context.Canceled) && time.Since(began) < patience {
 		return false
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/http2"
 
-	"github.com/caddy-payermax/caddy-payermax/internal/wire"
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 )
 
 // countedConnections are the connections of a server's.
@@ -164,7 +164,7 @@ func TestSuspicion(t *testing.T) {
 		"application gone after a long wait": {gone, true, before, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			attempt := wire.Attempt{IsUnheard: func() bool { return test.unheard }}
+			attempt := delivery.Attempt{IsUnheard: func() bool { return test.unheard }}
 			assert.Equal(t, test.want, isSuspect(test.ctx, attempt, test.began))
 		})
 	}
@@ -186,8 +186,8 @@ func TestDoubtClosesIdleConnections(t *testing.T) {
 		answer.Body.Close()
 		return kept
 	}
-	heard := wire.Attempt{IsUnheard: func() bool { return false }}
-	silent := wire.Attempt{IsUnheard: func() bool { return true }}
+	heard := delivery.Attempt{IsUnheard: func() bool { return false }}
+	silent := delivery.Attempt{IsUnheard: func() bool { return true }}
 
 	require.False(t, isKept())
 	c.doubt(heard)

@@ -17,7 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/cause"
-	"github.com/caddy-payermax/caddy-payermax/internal/wire"
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -133,42 +133,41 @@ func (t *Transport) RequestHeaderOps() *headers.HeaderOps {
 // fails, the placeholder `{payermax.may_retry}` tells the reverse proxy whether
 // another attempt may be made.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	c := wire.From(r.Context())
-	if c == nil {
+	d := delivery.From(r.Context())
+	if d == nil {
 		return t.probe(r)
 	}
-	answer, err := t.send(c, r)
+	answer, err := t.send(d, r)
 	if err != nil {
-		r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).Set("payermax.may_retry", c.MayRetry())
+		r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).Set("payermax.may_retry", d.MayRetry())
 		return nil, err
 	}
-	c.Answered(answer.StatusCode, answer.Header[protocol.SignHeader])
-	delete(answer.Header, protocol.SignHeader)
+	d.Conceal(answer)
 	return answer, nil
 }
 
 // send makes one attempt.
-func (t *Transport) send(c wire.Call, r *http.Request) (*http.Response, error) {
+func (t *Transport) send(d *delivery.Delivery, r *http.Request) (*http.Response, error) {
 	// Where a reverse proxy copies the header for each attempt, this is the
 	// attempt's own copy; what authenticates must not be in it when it is logged,
 	// whatever becomes of the attempt.
 	out, address := r.WithContext(r.Context()), *r.URL
 	out.URL = &address                // whose scheme is this attempt's
 	out.Header = maps.Clone(r.Header) // whose values nobody changes
-	wire.RemoveAuthentication(r.Header)
+	delivery.RemoveAuthentication(r.Header)
 	t.SetScheme(out)
 	if !t.isPrivate(out) {
 		return nil, errPlaintext
 	}
-	if !c.MayRetry() {
+	if !d.MayRetry() {
 		return nil, errSentTwice
 	}
-	attempt, err := c.Attempt(r.Context())
+	attempt, err := d.Attempt(r.Context())
 	if err != nil {
 		return nil, err
 	}
-	attempt.Signed.Pin(out)
-	out.Host = wire.WithoutDefaultPort(out.Host, out.URL.Scheme)
+	attempt.Pin(out)
+	out.Host = delivery.WithoutDefaultPort(out.Host, out.URL.Scheme)
 	if attempt.Trace != nil {
 		out = out.WithContext(httptrace.WithClientTrace(out.Context(), attempt.Trace))
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/url"
 	"testing"
 	"time"
@@ -17,7 +18,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/caddy-payermax/caddy-payermax/internal/wire"
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -34,31 +36,21 @@ func newTransport(t *testing.T, options ...func(*Transport)) *Transport {
 	return transport
 }
 
-// signedCall is a call of a handler's.
-type signedCall struct {
-	wire.Signed
-	sent    bool
-	answers []string // the signatures of the answer
-}
-
-func (c *signedCall) MayRetry() bool { return !c.sent }
-
-func (c *signedCall) Attempt(context.Context) (wire.Attempt, error) {
-	return wire.Attempt{Signed: c.Signed, IsUnheard: func() bool { return false }}, nil
-}
-
-func (c *signedCall) Answered(_ int, signatures []string) { c.answers = signatures }
-
-// carrying returns the request of a call as a reverse proxy hands it to its
-// transport.
-func carrying(c *signedCall, url string) *http.Request {
-	ctx := wire.With(context.Background(), c)
-	ctx = context.WithValue(ctx, caddyhttp.VarsCtxKey, map[string]any{})
+// signed is a delivery to an endpoint, and the request of it as a reverse proxy hands it
+// to its transport.
+func signed(t *testing.T, url string) (*delivery.Delivery, *http.Request) {
+	t.Helper()
+	endpoint, ok := protocol.Lookup("refund")
+	require.True(t, ok)
+	d := delivery.New(endpoint, false, &delivery.Signed{Path: endpoint.Path(), Body: []byte("signed"), Signature: "signature"}, nil)
+	ctx := context.WithValue(t.Context(), caddyhttp.VarsCtxKey, map[string]any{})
 	ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
-	r := httptest.NewRequest(http.MethodPost, url, bytes.NewReader(c.Body)).WithContext(ctx)
+	r := d.Outgoing(ctx, httptest.NewRequest(http.MethodPost, url, nil), make(http.Header))
 	r.RequestURI = ""
-	r.Header.Set("Sign", c.Signature)
-	return r
+	address, err := r.URL.Parse(url)
+	require.NoError(t, err)
+	r.URL = address
+	return d, r
 }
 
 // The transport sends what was signed, whatever happened to the request after
@@ -73,8 +65,7 @@ func TestTransportSendsWhatWasSigned(t *testing.T) {
 	}))
 	defer gateway.Close()
 
-	c := &signedCall{Signed: wire.Signed{Path: "/", Body: []byte("signed"), Signature: "signature"}}
-	r := carrying(c, gateway.URL)
+	d, r := signed(t, gateway.URL)
 	r.Header.Set("Sign", "changed")
 	r.Header.Add("Sign", "added")
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader([]byte("changed"))), 7
@@ -84,7 +75,10 @@ func TestTransportSendsWhatWasSigned(t *testing.T) {
 	defer answer.Body.Close()
 	assert.Empty(t, r.Header["Sign"])
 	assert.Empty(t, answer.Header["Sign"])
-	assert.Equal(t, []string{"answer's"}, c.answers)
+	got := new(reply.Answer)
+	d.Restore(got)
+	assert.Equal(t, http.StatusOK, got.Status)
+	assert.Equal(t, []string{"answer's"}, got.Header()["Sign"])
 }
 
 // Whatever a reverse proxy's options or other handlers make of a call on its way,
@@ -104,9 +98,9 @@ func TestTransportPinsTheCall(t *testing.T) {
 		"nothing":          func(*http.Request) {},
 		"method":           func(r *http.Request) { r.Method = http.MethodGet },
 		"method and body":  func(r *http.Request) { r.Method, r.Body, r.ContentLength = http.MethodHead, nil, 0 },
-		"path":             func(r *http.Request) { r.URL.Path = protocol.PathPrefix + "refund" },
+		"path":             func(r *http.Request) { r.URL.Path = protocol.PathPrefix + "cancel" },
 		"escaped path":     func(r *http.Request) { r.URL.RawPath = "/%61" },
-		"opaque":           func(r *http.Request) { r.URL.Opaque = "//elsewhere/refund" },
+		"opaque":           func(r *http.Request) { r.URL.Opaque = "//elsewhere/cancel" },
 		"query":            func(r *http.Request) { r.URL.RawQuery = "a=b" },
 		"empty query":      func(r *http.Request) { r.URL.ForceQuery = true },
 		"fragment":         func(r *http.Request) { r.URL.Fragment = "a" },
@@ -127,20 +121,19 @@ func TestTransportPinsTheCall(t *testing.T) {
 		"Expect":          func(r *http.Request) { r.Header.Set("Expect", "100-continue") },
 		"another method":  func(r *http.Request) { r.Header.Set("X-HTTP-Method-Override", "DELETE") },
 		"another path": func(r *http.Request) {
-			r.Header.Set("X-Original-URL", "/refund")
-			r.Header.Set("X-Rewrite-URL", "/refund")
+			r.Header.Set("X-Original-URL", "/cancel")
+			r.Header.Set("X-Rewrite-URL", "/cancel")
 		},
 		"no Sign": func(r *http.Request) { r.Header.Del("Sign") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := &signedCall{Signed: wire.Signed{Path: protocol.PathPrefix + "orderQuery", Body: []byte("signed"), Signature: "signature"}}
-			r := carrying(c, gateway.URL+protocol.PathPrefix+"orderQuery")
+			_, r := signed(t, gateway.URL+protocol.PathPrefix+"refund")
 			r.Header.Set("X-Added", "stays")
 			change(r)
 			answer, err := newTransport(t).RoundTrip(r)
 			require.NoError(t, err)
 			defer answer.Body.Close()
-			assert.Equal(t, "POST "+protocol.PathPrefix+"orderQuery", got.Method+" "+got.RequestURI)
+			assert.Equal(t, "POST "+protocol.PathPrefix+"refund", got.Method+" "+got.RequestURI)
 			assert.Equal(t, "signed", string(body))
 			assert.EqualValues(t, 6, got.ContentLength)
 			assert.Empty(t, got.TransferEncoding)
@@ -163,7 +156,8 @@ func TestTransportRefusesPlaintextThroughProxy(t *testing.T) {
 		transport := newTransport(t, func(transport *Transport) {
 			transport.NetworkProxyRaw = json.RawMessage(`{"from":"url","url":"` + proxy + `"}`)
 		})
-		_, err := transport.RoundTrip(carrying(new(signedCall), "http://localhost:9000")) //nolint:bodyclose // there is none
+		_, r := signed(t, "http://localhost:9000")
+		_, err := transport.RoundTrip(r) //nolint:bodyclose // there is none
 		assert.ErrorContains(t, err, want, proxy)
 	}
 }
@@ -174,7 +168,10 @@ func TestTransportRefuses(t *testing.T) {
 	}))
 	defer gateway.Close()
 
-	sent := &signedCall{sent: true}
+	_, sent := signed(t, gateway.URL)
+	httptrace.ContextClientTrace(sent.Context()).WroteHeaders()
+	_, abroad := signed(t, "http://192.0.2.1")
+	_, lookalike := signed(t, "http://localhost.example.com")
 	unsigned := httptest.NewRequest(http.MethodPost, gateway.URL, nil)
 	unsigned.RequestURI = ""
 
@@ -184,9 +181,9 @@ func TestTransportRefuses(t *testing.T) {
 		want error
 	}{
 		{"what nobody signed", unsigned, errUnsigned},
-		{"a second sending", carrying(sent, gateway.URL), errSentTwice},
-		{"plain text to another machine", carrying(new(signedCall), "http://192.0.2.1"), errPlaintext},
-		{"plain text to what only looks like this machine", carrying(new(signedCall), "http://localhost.example.com"), errPlaintext},
+		{"a second sending", sent, errSentTwice},
+		{"plain text to another machine", abroad, errPlaintext},
+		{"plain text to what only looks like this machine", lookalike, errPlaintext},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := newTransport(t).RoundTrip(test.r) //nolint:bodyclose // there is none

@@ -1,14 +1,14 @@
-package payermax
+// Package gate bounds how long requests wait for their signatures, which are what takes
+// the CPU.
+package gate
 
 import (
 	"context"
 	"errors"
-	"net/http"
 	"runtime"
 	"sync/atomic"
 	"time"
 
-	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -23,10 +23,10 @@ const (
 	paceStep = 4
 )
 
-// errOverloaded says that a request would wait too long for its signature, or has.
-var errOverloaded = errors.New("more requests than this machine can sign")
+// ErrOverloaded says that a request would wait too long for its signature, or has.
+var ErrOverloaded = errors.New("more requests than this machine can sign")
 
-// gate bounds how long requests wait for their signatures. Signing is nearly all of
+// Gate bounds how long requests wait for their signatures. Signing is nearly all of
 // a request's work, so with more requests than the CPUs can sign, without it all
 // of them would wait longer and longer, until none is answered in time. With it,
 // those that cannot be signed soon are refused at once.
@@ -34,7 +34,7 @@ var errOverloaded = errors.New("more requests than this machine can sign")
 // How soon is a matter of time, and not of how many wait: what a signature takes
 // depends on how much of the CPU others leave, be they other containers on the node
 // or the other goroutines of this process. So the gate measures it.
-type gate struct {
+type Gate struct {
 	// slots are as many as signatures are computed at once. More than the CPUs
 	// would only make all of them slower.
 	slots   chan struct{}
@@ -44,29 +44,30 @@ type gate struct {
 	pace atomic.Int64
 }
 
-func newGate(slots int) *gate {
-	return &gate{slots: make(chan struct{}, slots)}
+// New returns a gate that lets so many sign at once.
+func New(slots int) *Gate {
+	return &Gate{slots: make(chan struct{}, slots)}
 }
 
-// isFull reports whether a request that comes now would be refused. It is asked
+// IsFull reports whether a request that comes now would be refused. It is asked
 // as soon as the request is read: a connection with unread bytes on it would have
 // to be closed, and to open another one costs more than to read.
-func (g *gate) isFull(maxWait time.Duration) bool {
+func (g *Gate) IsFull(maxWait time.Duration) bool {
 	return g.tooLong(g.waiting.Load()+1, maxWait)
 }
 
 // tooLong reports whether the last of so many that wait would wait for longer than
 // maxWait. The first never does, whatever the pace: it may be of another time, and
 // only another signature can tell.
-func (g *gate) tooLong(waiting int32, maxWait time.Duration) bool {
+func (g *Gate) tooLong(waiting int32, maxWait time.Duration) bool {
 	expected := time.Duration(int64(waiting) * g.pace.Load() / int64(cap(g.slots)))
 	return waiting > 1 && expected > maxWait
 }
 
-// enter waits for a turn to sign, until maxWait after the request was there: where the
+// Enter waits for a turn to sign, until maxWait after the request was there: where the
 // CPU is short, it may have waited before it came here, and may wait again to go on
-// when it is its turn. If it returns no error, leave must be called.
-func (g *gate) enter(ctx context.Context, there time.Time, maxWait time.Duration) error {
+// when it is its turn. If it returns no error, Leave must be called.
+func (g *Gate) Enter(ctx context.Context, there time.Time, maxWait time.Duration) error {
 	select {
 	case g.slots <- struct{}{}:
 		return g.inTime(there, maxWait)
@@ -74,11 +75,11 @@ func (g *gate) enter(ctx context.Context, there time.Time, maxWait time.Duration
 	}
 	left := maxWait - time.Since(there)
 	if left < 0 {
-		return errOverloaded
+		return ErrOverloaded
 	}
 	defer g.waiting.Add(-1)
 	if g.tooLong(g.waiting.Add(1), left) {
-		return errOverloaded
+		return ErrOverloaded
 	}
 	// Signatures may become slower than they were when the wait began.
 	end := time.NewTimer(left)
@@ -89,27 +90,27 @@ func (g *gate) enter(ctx context.Context, there time.Time, maxWait time.Duration
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-end.C:
-		return errOverloaded
+		return ErrOverloaded
 	}
 }
 
 // inTime gives a slot back that came too late.
-func (g *gate) inTime(there time.Time, maxWait time.Duration) error {
+func (g *Gate) inTime(there time.Time, maxWait time.Duration) error {
 	if time.Since(there) <= maxWait {
 		return nil
 	}
 	<-g.slots
-	return errOverloaded
+	return ErrOverloaded
 }
 
-// leave gives the slot to the next, and learns from how long it was taken.
-func (g *gate) leave(entered time.Time) {
-	g.observe(time.Since(entered))
+// Leave gives the slot to the next, and learns from how long it was taken.
+func (g *Gate) Leave(entered time.Time) {
+	g.Observe(time.Since(entered))
 	<-g.slots
 }
 
-// observe adds a signature to the pace.
-func (g *gate) observe(took time.Duration) {
+// Observe adds a signature to the pace, by how long it had its slot.
+func (g *Gate) Observe(took time.Duration) {
 	for {
 		before := g.pace.Load()
 		after := int64(took)
@@ -122,32 +123,24 @@ func (g *gate) observe(took time.Duration) {
 	}
 }
 
-// sign signs when there is a turn. A key that lives elsewhere takes no CPU of
+// Sign signs when there is a turn. A key that lives elsewhere takes no CPU of
 // ours, and bounds itself.
-func (g *gate) sign(ctx context.Context, key keys.Key, body []byte, there time.Time, maxWait time.Duration) (string, error) {
+func (g *Gate) Sign(ctx context.Context, key keys.Key, body []byte, there time.Time, maxWait time.Duration) (string, error) {
 	if _, isRemote := key.Private.(signer.ContextSigner); isRemote {
 		return signer.Sign(ctx, key.Private, body)
 	}
-	if err := g.enter(ctx, there, maxWait); err != nil {
+	if err := g.Enter(ctx, there, maxWait); err != nil {
 		return "", err
 	}
-	defer g.leave(time.Now())
+	defer g.Leave(time.Now())
 	// When there is more to sign than there is time, whoever is ready to run
 	// goes first: reading a request, refusing it or answering a probe takes a
 	// fraction of a signature's time.
 	if g.waiting.Load() > 0 {
 		runtime.Gosched()
 		if time.Since(there) > maxWait { // which is long where the CPU is short
-			return "", errOverloaded
+			return "", ErrOverloaded
 		}
 	}
 	return signer.Sign(ctx, key.Private, body)
-}
-
-// overloaded refuses a request that there is no time for.
-func overloaded() *reply.Refusal {
-	f := reply.Denied(limitOverload, http.StatusServiceUnavailable, "SYSTEM_ERROR",
-		"the sidecar has more requests than it can sign; nothing was sent, so it is safe to try again")
-	f.Header = http.Header{"Retry-After": {"1"}}
-	return f
 }

@@ -1,36 +1,19 @@
-package payermax
+package gate
 
 import (
 	"context"
-	"crypto"
-	"io"
-	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/caddy-payermax/caddy-payermax/keys"
 )
 
-// slowKey signs when it is told to.
-type slowKey struct {
-	crypto.Signer
-	turn chan struct{}
-}
-
-func (k slowKey) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	<-k.turn
-	return k.Signer.Sign(rand, digest, opts)
-}
-
 // tuned returns a gate that knows how long a signature takes.
-func tuned(slots int, pace time.Duration) *gate {
-	g := newGate(slots)
+func tuned(slots int, pace time.Duration) *Gate {
+	g := New(slots)
 	g.pace.Store(int64(pace))
 	return g
 }
@@ -44,9 +27,9 @@ type arrivals struct {
 }
 
 // arrive has a request wait for its signature, which takes some time.
-func (a *arrivals) arrive(g *gate, maxWait, takes time.Duration) {
+func (a *arrivals) arrive(g *Gate, maxWait, takes time.Duration) {
 	began := time.Now()
-	err := g.enter(context.Background(), time.Now(), maxWait)
+	err := g.Enter(context.Background(), time.Now(), maxWait)
 	waited := time.Since(began)
 	a.mutex.Lock()
 	if err != nil {
@@ -61,7 +44,7 @@ func (a *arrivals) arrive(g *gate, maxWait, takes time.Duration) {
 	a.mostAtIt = max(a.mostAtIt, a.signing)
 	a.mutex.Unlock()
 
-	defer g.leave(time.Now())
+	defer g.Leave(time.Now())
 	time.Sleep(takes)
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
@@ -96,7 +79,7 @@ func TestGateBoundsTheWait(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				g, a := newGate(test.slots), new(arrivals)
+				g, a := New(test.slots), new(arrivals)
 				var all sync.WaitGroup
 				for began := time.Now(); time.Since(began) < lasts; time.Sleep(test.every) {
 					all.Go(func() { a.arrive(g, maxWait, test.takes) })
@@ -126,13 +109,13 @@ func TestGateRefusesAtOnce(t *testing.T) {
 		}
 		synctest.Wait()
 		assert.Equal(t, 9, a.refusedSoFar(), "one signs, ten wait for up to a second")
-		assert.True(t, g.isFull(maxWait))
-		assert.False(t, g.isFull(2*maxWait))
+		assert.True(t, g.IsFull(maxWait))
+		assert.False(t, g.IsFull(2*maxWait))
 		time.Sleep(2 * maxWait)
 		synctest.Wait()
 		assert.Equal(t, 11, a.signed)
 		assert.Zero(t, a.atOnce)
-		assert.False(t, g.isFull(maxWait))
+		assert.False(t, g.IsFull(maxWait))
 	})
 }
 
@@ -189,93 +172,24 @@ func TestGateForgivesAMoment(t *testing.T) {
 
 // Who goes away while it waits gives up its place.
 func TestGateVanishing(t *testing.T) {
-	g := newGate(1)
-	require.NoError(t, g.enter(t.Context(), time.Now(), time.Minute))
+	g := New(1)
+	require.NoError(t, g.Enter(t.Context(), time.Now(), time.Minute))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	assert.ErrorIs(t, g.enter(ctx, time.Now(), time.Minute), context.Canceled)
+	assert.ErrorIs(t, g.Enter(ctx, time.Now(), time.Minute), context.Canceled)
 	assert.Zero(t, g.waiting.Load())
-	g.leave(time.Now())
-	assert.NoError(t, g.enter(t.Context(), time.Now(), time.Minute))
-}
-
-// With more requests than can be signed, some are refused at once, and those
-// that are not are answered.
-func TestOverload(t *testing.T) {
-	h := newHandler(t, func(h *Handler) {
-		h.MaxWait = caddy.Duration(31 * time.Second)
-		h.Timeout = caddy.Duration(time.Minute)
-	})
-	h.gate = tuned(1, 10*time.Second) // so three may wait
-	turn := withSlowKey(h)
-
-	codes := make(chan int, 20)
-	var requests sync.WaitGroup
-	for range cap(codes) {
-		requests.Go(func() {
-			w := serve(t, h, post(sessionBody), answering(t))
-			if w.Code != http.StatusOK {
-				assert.Equal(t, "SYSTEM_ERROR", refusalOf(t, w).Code)
-				assert.Equal(t, "1", w.Header().Get("Retry-After"))
-				assert.Empty(t, w.Header().Get("Connection"), "an application that has to connect again makes the overload worse")
-			}
-			codes <- w.Code
-		})
-	}
-	require.Eventually(t, func() bool { return len(codes) == 16 }, 5*time.Second, time.Millisecond, "those beyond are refused while nothing is signed")
-	close(turn)
-	requests.Wait()
-	close(codes)
-	count := make(map[int]int)
-	for code := range codes {
-		count[code]++
-	}
-	assert.Equal(t, map[int]int{http.StatusOK: 4, http.StatusServiceUnavailable: 16}, count)
-}
-
-// withSlowKey makes the handler sign when it is told to.
-func withSlowKey(h *Handler) (turn chan struct{}) {
-	turn = make(chan struct{})
-	setKey(h, slowKey{merchantKey(), turn})
-	return turn
-}
-
-// setKey makes the handler sign with another key.
-func setKey(h *Handler, key crypto.Signer) {
-	changeKeys(h, func(g *keys.Generation) { g.Signing.Private = key })
-}
-
-// changeKeys makes the handler use other keys.
-func changeKeys(h *Handler, change func(*keys.Generation)) {
-	m := h.merchants.only
-	generation := m.keyring.Current()
-	change(&generation)
-	m.keyring.Release()
-	m.keyring = keys.Static(generation)
-	m.keyring.Use()
-}
-
-// The wait for a signature is a part of the call's time.
-func TestWaitCountsIntoTimeout(t *testing.T) {
-	h := newHandler(t, func(h *Handler) {
-		h.MaxWait = caddy.Duration(time.Minute)
-		h.Timeout = caddy.Duration(50 * time.Millisecond)
-	})
-	h.gate = newGate(1)
-	require.NoError(t, h.gate.enter(t.Context(), time.Now(), time.Minute))
-	w := serve(t, h, post(sessionBody), unreachable(t))
-	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
-	assert.Contains(t, refusalOf(t, w).Msg, "nothing was sent")
+	g.Leave(time.Now())
+	assert.NoError(t, g.Enter(t.Context(), time.Now(), time.Minute))
 }
 
 // A request that has waited for too long before it comes to the gate, since the CPU is
 // short, is refused there, and takes no slot from others.
 func TestGateCountsFromTheRequest(t *testing.T) {
-	g := newGate(1)
-	assert.ErrorIs(t, g.enter(t.Context(), time.Now().Add(-2*time.Second), time.Second), errOverloaded, "with a free slot")
-	require.NoError(t, g.enter(t.Context(), time.Now(), time.Second))
-	assert.ErrorIs(t, g.enter(t.Context(), time.Now().Add(-2*time.Second), time.Second), errOverloaded, "with none")
+	g := New(1)
+	assert.ErrorIs(t, g.Enter(t.Context(), time.Now().Add(-2*time.Second), time.Second), ErrOverloaded, "with a free slot")
+	require.NoError(t, g.Enter(t.Context(), time.Now(), time.Second))
+	assert.ErrorIs(t, g.Enter(t.Context(), time.Now().Add(-2*time.Second), time.Second), ErrOverloaded, "with none")
 	assert.Zero(t, g.waiting.Load())
 	<-g.slots
-	assert.NoError(t, g.enter(t.Context(), time.Now(), time.Second))
+	assert.NoError(t, g.Enter(t.Context(), time.Now(), time.Second))
 }

@@ -1,4 +1,4 @@
-package payermax
+package delivery
 
 import (
 	"context"
@@ -15,14 +15,17 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
-// statusClientClosedRequest is what Caddy records when the client went away.
-const statusClientClosedRequest = 499
+// ErrProcessEnds is the cause of a context that ends because the grace period is over.
+var ErrProcessEnds = errors.New("the process ends")
 
-// failed says why there is no answer to the call, and above all whether the
+// StatusClientClosedRequest is what Caddy records when the client went away.
+const StatusClientClosedRequest = 499
+
+// Failed says why there is no answer to the call, and above all whether the
 // gateway may have received it: a payment that may have been made must not be
 // sent again blindly. The answer is what arrived of it; err is what the next
 // handler returned, if it returned at all.
-func (d *delivery) failed(ctx context.Context, a *reply.Answer, err error) *reply.Refusal {
+func (d *Delivery) Failed(ctx context.Context, a *reply.Answer, err error) *reply.Refusal {
 	f := &reply.Refusal{Cause: d.cause(err), Status: http.StatusBadGateway, ProxyError: d.proxyError(ctx, a, err)}
 	switch f.ProxyError {
 	case "connection_timeout", "dns_timeout", "http_response_timeout":
@@ -38,16 +41,16 @@ func (d *delivery) failed(ctx context.Context, a *reply.Answer, err error) *repl
 			f.Header = http.Header{"Retry-After": {"1"}}
 		}
 	} else {
-		f = unanswered(f.Status, f.ProxyError, f.Cause)
+		f = Unanswered(f.Status, f.ProxyError, f.Cause)
 	}
-	if errors.Is(ctx.Err(), context.Canceled) && context.Cause(ctx) != errProcessEnds {
-		f.Status = statusClientClosedRequest
+	if errors.Is(ctx.Err(), context.Canceled) && context.Cause(ctx) != ErrProcessEnds {
+		f.Status = StatusClientClosedRequest
 	}
 	return f
 }
 
-// unanswered says that the gateway may have received the call.
-func unanswered(status int, proxyError string, cause error) *reply.Refusal {
+// Unanswered says that the gateway may have received the call.
+func Unanswered(status int, proxyError string, cause error) *reply.Refusal {
 	return &reply.Refusal{
 		Code: "REQUEST_TIMEOUT",
 		Msg: "the request was sent to PayerMax but its answer did not arrive; " +
@@ -56,23 +59,23 @@ func unanswered(status int, proxyError string, cause error) *reply.Refusal {
 	}
 }
 
-// notSentInTime refuses a call that was given up before it was sent: its time is
+// NotSentInTime refuses a call that was given up before it was sent: its time is
 // over, the application has gone away, or the process ends.
-func notSentInTime(cause error) *reply.Refusal {
+func NotSentInTime(cause error) *reply.Refusal {
 	f := &reply.Refusal{
 		Code: "SYSTEM_ERROR", Msg: "there was no time left to send the request; nothing was sent, so it is safe to try again",
 		Status: http.StatusServiceUnavailable, ProxyError: "proxy_internal_error", Outcome: reply.NotSent,
 		Header: http.Header{"Retry-After": {"1"}}, Cause: cause,
 	}
 	if errors.Is(cause, context.Canceled) {
-		f.Status, f.Header = statusClientClosedRequest, nil
+		f.Status, f.Header = StatusClientClosedRequest, nil
 	}
 	return f
 }
 
 // cause returns what the log may say of err. The reverse proxy's error names one
 // reason why there is no connection at most, and none if the time was up before.
-func (d *delivery) cause(err error) error {
+func (d *Delivery) cause(err error) error {
 	noted := d.present().connectError.Load()
 	if noted == nil || d.written.Load() {
 		return err
@@ -91,7 +94,7 @@ func (d *delivery) cause(err error) error {
 // connection was asked for but nothing was written, or the reverse proxy had no
 // upstream to ask. A handler that asks for no connection could have sent the
 // call by other means.
-func (d *delivery) certainlyNotSent(err error) bool {
+func (d *Delivery) certainlyNotSent(err error) bool {
 	if d.connecting.Load() {
 		return !d.written.Load()
 	}
@@ -100,7 +103,7 @@ func (d *delivery) certainlyNotSent(err error) bool {
 }
 
 // proxyError names the failure by the error types of RFC 9209, section 2.3.
-func (d *delivery) proxyError(ctx context.Context, a *reply.Answer, err error) string {
+func (d *Delivery) proxyError(ctx context.Context, a *reply.Answer, err error) string {
 	known, _ := cause.Of(err)
 	if noted := d.present().connectError.Load(); known == "" && noted != nil && !d.written.Load() {
 		known, _ = cause.Of(*noted)
@@ -109,7 +112,7 @@ func (d *delivery) proxyError(ctx context.Context, a *reply.Answer, err error) s
 	timeout, isTimeout := errors.AsType[net.Error](err)
 
 	switch {
-	case context.Cause(ctx) == errProcessEnds:
+	case context.Cause(ctx) == ErrProcessEnds:
 		return "connection_terminated"
 	case a.TooLarge:
 		return "http_response_body_size"

@@ -1,4 +1,4 @@
-package payermax
+package gate
 
 import (
 	"os"
@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// signatures is the gate of the process, since its CPUs are what is short. It is
+// Process is the gate of the process, since its CPUs are what is short. It is
 // made when it is first asked for: Caddy adjusts GOMAXPROCS before it loads a config.
-var signatures = sync.OnceValue(func() *gate { return newGate(usableCPUs()) })
+var Process = sync.OnceValue(func() *Gate { return New(usableCPUs()) })
 
 // usableCPUs returns how many CPUs the process really has: those that it may run on,
 // or the quota of its cgroup, of either version, whatever GOMAXPROCS asks for beyond

@@ -1,4 +1,6 @@
-package payermax
+// Package limits bounds what is signed: who may call which endpoint, for how much, and
+// how often.
+package limits
 
 import (
 	"errors"
@@ -60,15 +62,23 @@ type Quota struct {
 	Burst int `json:"burst,omitempty"`
 }
 
-// limits are Limits that are ready to be enforced.
-type limits struct {
+// Endpoint is one that is enabled.
+type Endpoint struct {
+	protocol.Endpoint
+	// Rules are those of its data, or nil if there are none.
+	Rules *validate.RuleSet
+}
+
+// Enforced are Limits that are ready to be enforced. Those that are nil limit nothing.
+type Enforced struct {
 	quota
 	taking   sync.Mutex // from several rates, or giving back: all or none
 	callerID string
-	callers  map[string]*caller
+	callers  map[string]*Allowance
 }
 
-type caller struct {
+// Allowance is what one caller may have signed.
+type Allowance struct {
 	quota
 	endpoints map[string]bool // nil if all
 }
@@ -78,30 +88,30 @@ type quota struct {
 	rate     *rate.Limiter // nil if unlimited
 }
 
-// open checks the limits and makes them ready. A limit that could not be
-// enforced for one of the routes is an error: it would be none.
-func (l *Limits) open(routes map[string]route) (*limits, error) {
+// Open checks the limits and makes them ready. A limit that could not be enforced for
+// one of the endpoints that are enabled is an error.
+func (l *Limits) Open(enabled []Endpoint) (*Enforced, error) {
 	if l == nil {
 		return nil, nil
 	}
-	opened := &limits{callerID: l.CallerID, callers: make(map[string]*caller, len(l.Callers))}
+	opened := &Enforced{callerID: l.CallerID, callers: make(map[string]*Allowance, len(l.Callers))}
 	var err error
-	if opened.quota, err = l.Quota.open(routes); err != nil {
+	if opened.quota, err = l.Quota.open(enabled); err != nil {
 		return nil, err
 	}
 	if (l.CallerID == "") != (len(l.Callers) == 0) {
 		return nil, fmt.Errorf("caller_id and callers belong together: the one says who calls, the others who may")
 	}
 	for id, c := range l.Callers {
-		if opened.callers[id], err = c.open(routes); err != nil {
+		if opened.callers[id], err = c.open(enabled); err != nil {
 			return nil, fmt.Errorf("caller %s: %w", id, err)
 		}
 	}
 	return opened, nil
 }
 
-func (c Caller) open(routes map[string]route) (*caller, error) {
-	opened := new(caller)
+func (c Caller) open(enabled []Endpoint) (*Allowance, error) {
+	opened := new(Allowance)
 	if len(c.Endpoints) > 0 {
 		allowed, err := protocol.Select(c.Endpoints)
 		if err != nil {
@@ -109,18 +119,19 @@ func (c Caller) open(routes map[string]route) (*caller, error) {
 		}
 		opened.endpoints = make(map[string]bool)
 		for _, e := range allowed {
-			if _, ok := routes[e.Path()]; !ok && slices.Contains(c.Endpoints, e.Name) {
+			isEnabled := slices.ContainsFunc(enabled, func(other Endpoint) bool { return other.Name == e.Name })
+			if !isEnabled && slices.Contains(c.Endpoints, e.Name) {
 				return nil, fmt.Errorf("endpoints: %s is not enabled in this sidecar; enable it there as well", e.Name)
 			}
 			opened.endpoints[e.Name] = true
 		}
 	}
 	var err error
-	opened.quota, err = c.Quota.open(routes)
+	opened.quota, err = c.Quota.open(enabled)
 	return opened, err
 }
 
-func (q Quota) open(routes map[string]route) (quota, error) {
+func (q Quota) open(enabled []Endpoint) (quota, error) {
 	var opened quota
 	if q.Rate < 0 || q.Burst < 0 || math.IsNaN(q.Rate) || math.IsInf(q.Rate, 0) {
 		return opened, fmt.Errorf("rate: must be a positive number of requests per second")
@@ -150,9 +161,9 @@ func (q Quota) open(routes map[string]route) (quota, error) {
 		}
 		opened.ceilings[currency] = ceiling
 	}
-	for _, rt := range routes {
-		if rt.MovesMoney && rt.rules == nil {
-			return opened, fmt.Errorf("max_amount: cannot be enforced for %s, whose amounts this sidecar does not know; do not enable that endpoint beside max_amount", rt.Name)
+	for _, e := range enabled {
+		if e.MovesMoney && e.Rules == nil {
+			return opened, fmt.Errorf("max_amount: cannot be enforced for %s, whose amounts this sidecar does not know; do not enable that endpoint beside max_amount", e.Name)
 		}
 	}
 	return opened, nil
@@ -167,9 +178,9 @@ func parseAmount(text string) (*big.Rat, error) {
 	return amount, nil
 }
 
-// admit finds out who calls, and whether that caller may call the endpoint. There is
+// Admit finds out who calls, and whether that caller may call the endpoint. There is
 // no caller to find where there are none to tell apart.
-func (l *limits) admit(endpoint string, repl *caddy.Replacer) (*caller, error) {
+func (l *Enforced) Admit(endpoint string, repl *caddy.Replacer) (*Allowance, error) {
 	if l == nil || l.callerID == "" {
 		return nil, nil
 	}
@@ -177,22 +188,22 @@ func (l *limits) admit(endpoint string, repl *caddy.Replacer) (*caller, error) {
 	id, err := repl.ReplaceOrErr(l.callerID, true, true)
 	known, ok := l.callers[id]
 	if err != nil || !ok {
-		return nil, reply.Denied(limitCaller, http.StatusForbidden, "CALLER_NOT_ALLOWED",
+		return nil, reply.Denied(ByCaller, http.StatusForbidden, "CALLER_NOT_ALLOWED",
 			"the sidecar does not know this caller; authenticate, or have the operator add it to the callers")
 	}
 	if known.endpoints != nil && !known.endpoints[endpoint] {
-		return nil, reply.Denied(limitEndpoint, http.StatusForbidden, "CALLER_NOT_ALLOWED",
+		return nil, reply.Denied(ByEndpoint, http.StatusForbidden, "CALLER_NOT_ALLOWED",
 			endpoint+" is not among the endpoints that this caller may use; the operator can add it")
 	}
 	return known, nil
 }
 
-// allow decides whether a request that is otherwise in order may be signed: by
+// Allow decides whether a request that is otherwise in order may be signed: by
 // its amounts, and by how many there have been. What it takes of the rates can be
 // given back.
-func (l *limits) allow(by *caller, rules *validate.RuleSet, data []byte) (taken, error) {
+func (l *Enforced) Allow(by *Allowance, rules *validate.RuleSet, data []byte) (Taken, error) {
 	if l == nil {
-		return taken{}, nil
+		return Taken{}, nil
 	}
 	quotas := []*quota{&l.quota}
 	if by != nil {
@@ -200,7 +211,7 @@ func (l *limits) allow(by *caller, rules *validate.RuleSet, data []byte) (taken,
 	}
 	for _, q := range quotas {
 		if err := q.allowAmounts(rules, data); err != nil {
-			return taken{}, err
+			return Taken{}, err
 		}
 	}
 	return l.take(quotas)
@@ -234,24 +245,24 @@ func (q *quota) allowAmounts(rules *validate.RuleSet, data []byte) error {
 	return nil
 }
 
-// taken is one request of each rate that counts it.
-type taken struct {
-	from  *limits
+// Taken is one request of each rate that counts it.
+type Taken struct {
+	from  *Enforced
 	rates []*rate.Limiter
 }
 
 // take uses up one request of each rate, or of none if one of them is used up:
 // what is not signed must not count against anybody.
-func (l *limits) take(quotas []*quota) (taken, error) {
+func (l *Enforced) take(quotas []*quota) (Taken, error) {
 	l.taking.Lock()
 	defer l.taking.Unlock()
 	now := time.Now()
 	for _, q := range quotas {
 		if q.rate != nil && q.rate.TokensAt(now) < 1 {
-			return taken{}, q.usedUp()
+			return Taken{}, q.usedUp()
 		}
 	}
-	t := taken{from: l}
+	t := Taken{from: l}
 	for _, q := range quotas {
 		if q.rate != nil {
 			q.rate.AllowN(now, 1)
@@ -261,11 +272,11 @@ func (l *limits) take(quotas []*quota) (taken, error) {
 	return t, nil
 }
 
-// giveBack returns what was taken, for a request that never left: it could not be
+// GiveBack returns what was taken, for a request that never left: it could not be
 // signed, or nothing of it was sent. Until then it counts, so that no more than the
 // rate are ever under way. (A Reservation's Cancel would return nothing, since the
 // time of what may happen at once has always come already.)
-func (t taken) giveBack() {
+func (t Taken) GiveBack() {
 	if len(t.rates) == 0 {
 		return
 	}
@@ -279,7 +290,7 @@ func (t taken) giveBack() {
 
 // usedUp refuses a request beyond the rate.
 func (q *quota) usedUp() error {
-	f := reply.Denied(limitRate, http.StatusTooManyRequests, "TOO_MANY_REQUEST",
+	f := reply.Denied(ByRate, http.StatusTooManyRequests, "TOO_MANY_REQUEST",
 		"more requests per second than this sidecar signs; nothing was sent, so it is safe to try again later")
 	f.Header = http.Header{"Retry-After": {strconv.Itoa(max(1, int(math.Ceil(1/float64(q.rate.Limit())))))}}
 	return f
@@ -287,16 +298,14 @@ func (q *quota) usedUp() error {
 
 // The limits as the metric names them.
 const (
-	limitEndpoint = "endpoint"
-	limitCaller   = "caller"
-	limitAmount   = "amount"
-	limitRate     = "rate"
-	limitOverload = "overload"
-	limitInFlight = "in_flight"
+	ByEndpoint = "endpoint"
+	ByCaller   = "caller"
+	ByAmount   = "amount"
+	ByRate     = "rate"
 )
 
 func deniedAmount(v validate.Violation) *reply.Refusal {
-	f := reply.Denied(limitAmount, http.StatusForbidden, "AMOUNT_LIMIT_MAXIMUM", v.Message)
+	f := reply.Denied(ByAmount, http.StatusForbidden, "AMOUNT_LIMIT_MAXIMUM", v.Message)
 	f.Errors = []validate.Violation{v}
 	return f
 }

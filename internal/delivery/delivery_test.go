@@ -1,4 +1,4 @@
-package payermax
+package delivery
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/caddy-payermax/caddy-payermax/internal/wire"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -37,14 +36,14 @@ func TestFlightIsUnheard(t *testing.T) {
 
 // Every attempt but the first is signed anew and followed on its own.
 func TestAttempts(t *testing.T) {
-	d := new(delivery)
-	d.signed.Store(&signedRequest{Signed: wire.Signed{Body: []byte("first"), Signature: "1"}})
-	d.again = func(context.Context) (*signedRequest, error) {
-		return &signedRequest{Signed: wire.Signed{Body: []byte("second"), Signature: "2"}}, nil
+	d := new(Delivery)
+	d.signed.Store(&Signed{Body: []byte("first"), Signature: "1"})
+	d.again = func(context.Context) (*Signed, error) {
+		return &Signed{Body: []byte("second"), Signature: "2"}, nil
 	}
 	first, err := d.Attempt(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, "first", string(first.Signed.Body))
+	assert.Equal(t, "first", string(first.Body))
 	assert.Nil(t, first.Trace, "the trace of the call follows it")
 	d.kept.Store(true)
 	d.written.Store(true)
@@ -52,12 +51,12 @@ func TestAttempts(t *testing.T) {
 
 	second, err := d.Attempt(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, "second", string(second.Signed.Body))
-	assert.Equal(t, "2", second.Signed.Signature)
+	assert.Equal(t, "second", string(second.Body))
+	assert.Equal(t, "2", second.Signature)
 	assert.NotNil(t, second.Trace)
 	assert.False(t, second.IsUnheard(), "it is another flight")
 
-	d.again = func(context.Context) (*signedRequest, error) { return nil, errors.New("no key") }
+	d.again = func(context.Context) (*Signed, error) { return nil, errors.New("no key") }
 	_, err = d.Attempt(t.Context())
 	assert.EqualError(t, err, "no key")
 }
@@ -71,7 +70,7 @@ func TestMayRetry(t *testing.T) {
 		{true, true, false, false},
 		{true, true, true, true},
 	} {
-		d := &delivery{endpoint: protocol.Endpoint{Repeatable: test.repeatable}, retryRepeatable: test.option}
+		d := &Delivery{endpoint: protocol.Endpoint{Repeatable: test.repeatable}, retryRepeatable: test.option}
 		d.written.Store(test.written)
 		assert.Equal(t, test.want, d.MayRetry(), "%+v", test)
 	}

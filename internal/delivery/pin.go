@@ -1,4 +1,4 @@
-package wire
+package delivery
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
@@ -27,7 +28,7 @@ func IsPinned(field string) bool {
 	return slices.Contains(foreignFields, field) || slices.Contains(ownFields, field)
 }
 
-// Signed is a call as it was signed.
+// Signed is exactly what goes to the gateway. Nobody changes it.
 type Signed struct {
 	// Path is that of the endpoint's URL.
 	Path string
@@ -37,13 +38,20 @@ type Signed struct {
 	Signature string
 	// AuthToken is a service provider's token, or "" if the call has none.
 	AuthToken string
+
+	// RequestTime is the time that the request was stamped with.
+	RequestTime time.Time
+	// Fingerprint is that of the key that signed, or "" if the application did.
+	Fingerprint string
+	// Took is the time to sign, waiting included.
+	Took time.Duration
 }
 
 // Pin makes of a request to the gateway the one that was signed: a POST of the
 // signed bytes to the endpoint's path, with the header fields that belong to it.
 // Whatever options of a reverse proxy, or handlers before it, made of it is undone,
 // but for the fields that they added.
-func (s Signed) Pin(out *http.Request) {
+func (s *Signed) Pin(out *http.Request) {
 	out.Method = http.MethodPost
 	out.URL = &url.URL{Scheme: out.URL.Scheme, Host: out.URL.Host, Path: s.Path}
 	for _, field := range foreignFields {
@@ -61,7 +69,7 @@ func (s Signed) Pin(out *http.Request) {
 }
 
 // describe sets the header fields that say what the call is.
-func (s Signed) describe(header http.Header) {
+func (s *Signed) describe(header http.Header) {
 	fields := [...]struct{ name, value string }{
 		{"Accept", "application/json"},
 		{"Accept-Encoding", "identity"}, // what PayerMax signs is the plain body
@@ -77,7 +85,7 @@ func (s Signed) describe(header http.Header) {
 }
 
 // authenticate sets the header fields that must appear in no log.
-func (s Signed) authenticate(header http.Header) {
+func (s *Signed) authenticate(header http.Header) {
 	RemoveAuthentication(header)
 	if s.Signature != "" {
 		header[protocol.SignHeader] = []string{s.Signature}

@@ -1,4 +1,4 @@
-package payermax
+package delivery
 
 import (
 	"context"
@@ -122,11 +122,11 @@ func TestFailed(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			d := new(delivery)
+			d := new(Delivery)
 			d.connecting.Store(test.connecting)
 			d.written.Store(test.written)
 			d.handshakeFailed.Store(test.handshakeFailed)
-			f := d.failed(context.Background(), &test.arrived, test.err)
+			f := d.Failed(context.Background(), &test.arrived, test.err)
 			assert.Equal(t, test.status, f.Status)
 			assert.Equal(t, test.code, f.Code)
 			assert.Equal(t, test.proxyError, f.ProxyError)
@@ -141,26 +141,26 @@ func TestFailedByContext(t *testing.T) {
 	gone, leave := context.WithCancel(context.Background())
 	leave()
 
-	d := new(delivery)
+	d := new(Delivery)
 	d.connecting.Store(true)
 	d.written.Store(true)
-	assert.Equal(t, http.StatusGatewayTimeout, d.failed(late, &reply.Answer{Status: 200}, http.ErrAbortHandler).Status)
-	assert.Equal(t, statusClientClosedRequest, d.failed(gone, &reply.Answer{}, nil).Status)
+	assert.Equal(t, http.StatusGatewayTimeout, d.Failed(late, &reply.Answer{Status: 200}, http.ErrAbortHandler).Status)
+	assert.Equal(t, StatusClientClosedRequest, d.Failed(gone, &reply.Answer{}, nil).Status)
 }
 
 // The reverse proxy hides why it could not connect; the trace knows.
 func TestFailedByConnectError(t *testing.T) {
-	d := new(delivery)
+	d := new(Delivery)
 	d.watch().GetConn("")
 	d.watch().ConnectDone("tcp", "", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)})
-	f := d.failed(context.Background(), &reply.Answer{}, errors.New("opaque"))
+	f := d.Failed(context.Background(), &reply.Answer{}, errors.New("opaque"))
 	assert.Equal(t, "connection_refused", f.ProxyError)
 }
 
 // Which address of several was tried in vain does not matter once one has
 // answered: it is the handshake that failed.
 func TestFailedAfterConnecting(t *testing.T) {
-	d := new(delivery)
+	d := new(Delivery)
 	watch := d.watch()
 	watch.GetConn("")
 	watch.ConnectDone("tcp", "", os.NewSyscallError("connect", syscall.ECONNREFUSED))
@@ -168,16 +168,16 @@ func TestFailedAfterConnecting(t *testing.T) {
 	watch.ConnectDone("tcp", "", os.NewSyscallError("connect", syscall.EHOSTUNREACH))
 	late, cancel := context.WithDeadline(context.Background(), time.Now())
 	defer cancel()
-	f := d.failed(late, &reply.Answer{}, context.DeadlineExceeded)
+	f := d.Failed(late, &reply.Answer{}, context.DeadlineExceeded)
 	assert.Equal(t, "connection_timeout", f.ProxyError)
 	assert.Equal(t, reply.NotSent, f.Outcome)
 }
 
 // Of several addresses, the log names what is wrong with each, as far as is known.
 func TestFailedNamesSeveralCauses(t *testing.T) {
-	d := new(delivery)
+	d := new(Delivery)
 	d.watch().GetConn("")
 	d.watch().ConnectDone("tcp", "", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)})
-	f := d.failed(context.Background(), &reply.Answer{}, context.DeadlineExceeded)
+	f := d.Failed(context.Background(), &reply.Answer{}, context.DeadlineExceeded)
 	assert.EqualError(t, f.Cause, "context deadline exceeded: dial: connect: connection refused")
 }

@@ -1,4 +1,4 @@
-package payermax
+package delivery
 
 import (
 	"crypto/tls"

@@ -6,6 +6,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	"github.com/caddy-payermax/caddy-payermax/commands"
+	"github.com/caddy-payermax/caddy-payermax/doctor/command"
 )
 
 // exampleCaddyfile is what the demonstration runs, so that it is always the
@@ -19,5 +20,5 @@ var exampleCaddyfile []byte
 // this package register themselves.
 func init() {
 	caddycmd.RegisterCommand(commands.Demo(exampleCaddyfile))
-	caddycmd.RegisterCommand(doctorCommand())
+	caddycmd.RegisterCommand(command.Doctor(describe))
 }

@@ -1,4 +1,4 @@
-package payermax
+package command
 
 import (
 	"testing"

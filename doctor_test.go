@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/doctor"
+	"github.com/caddy-payermax/caddy-payermax/doctor/command"
+	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -48,7 +50,7 @@ func (d *distantSource) Key() (crypto.Signer, string, error) {
 // examined is the report on a Caddyfile.
 func examined(t *testing.T, caddyfile string, options doctor.Options) doctor.Report {
 	t.Helper()
-	report, err := examine(t.Context(), &configFile{name: "Caddyfile", adapter: "caddyfile", text: []byte(caddyfile)}, options)
+	report, err := command.Examine(t.Context(), command.Config{Name: "Caddyfile", Adapter: "caddyfile", Text: []byte(caddyfile)}, describe, options)
 	require.NoError(t, err)
 	return report
 }
@@ -81,6 +83,8 @@ func TestExamineGoodConfig(t *testing.T) {
 		writePrivateKey(t, merchantKey()), writePrivateKey(t, gatewayKey()), writePublicKey(t, &merchantKey().PublicKey), writePublicKey(t, &newKey().PublicKey))),
 		doctor.Options{Offline: true})
 	assert.Zero(t, report.Count(doctor.Problem)+report.Count(doctor.Warning), "%v", report)
+	assert.Equal(t, "payermax on 127.0.0.1:8080", resultsOf(report, "proxy")[0].Subject)
+	assert.Equal(t, "a call takes up to 30s, and a shutdown waits for it", resultsOf(report, "times")[0].Message)
 	assert.Equal(t, "calls go to https://pay-gate.payermax.com, then https://backup.example by transport payermax", resultsOf(report, "proxy")[0].Message)
 	assert.Equal(t, "signs applyDropinSession 1.5, cancel 1.4, capture 1.4, orderAndPay 1.5, orderQuery 1.4, refund 1.4, refundQuery 1.4; validation strict",
 		resultsOf(report, "settings")[0].Message)
@@ -205,57 +209,104 @@ func TestExamineSeveralMerchants(t *testing.T) {
 	assert.Equal(t, []string{"payermax on 127.0.0.1:8080, merchant 0202", "payermax on 127.0.0.1:8080, merchant no. 2"}, subjects)
 }
 
-// Handlers of one place are numbered, and their merchants with them.
-func TestNumberNames(t *testing.T) {
-	handlers := []doctor.Handler{{Name: "a"}, {Name: "b"}, {Name: "a", Merchants: []doctor.Merchant{{Name: "a"}, {Name: "a, merchant 1"}}}}
-	numberNames(handlers)
-	assert.Equal(t, "a", handlers[0].Name)
-	assert.Equal(t, "a (2)", handlers[2].Name)
-	assert.Equal(t, "a (2)", handlers[2].Merchants[0].Name)
-	assert.Equal(t, "a (2), merchant 1", handlers[2].Merchants[1].Name)
-}
-
-func TestExpandedOption(t *testing.T) {
-	t.Setenv("PAYERMAX_SET", "value")
-	t.Setenv("PAYERMAX_UNSET", "")
-	for configured, want := range map[string]doctor.Option{
-		"":                       {},
-		"plain":                  {Value: "plain"},
-		"{env.PAYERMAX_SET}":     {Value: "value"},
-		"a{env.PAYERMAX_UNSET}b": {Value: "ab", Empty: []string{"{env.PAYERMAX_UNSET}"}},
-		"{env.PAYERMAX_UNSET}":   {Empty: []string{"{env.PAYERMAX_UNSET}"}, Error: errors.New("app_id: {env.PAYERMAX_UNSET} is empty; set it, or remove the option")},
-		"{nonsense}":             {Empty: []string{"{nonsense}"}, Error: errors.New("app_id: unrecognized placeholder {nonsense}")},
-		"too long":               {Error: errors.New("app_id: longer than the 7 characters that PayerMax allows")},
-	} {
-		got := expandedOption("app_id", configured, 7, false)
-		assert.Equal(t, "app_id", got.Name)
-		assert.Equal(t, want.Value, got.Value, configured)
-		assert.Equal(t, want.Empty, got.Empty, configured)
-		assert.Equal(t, fmt.Sprint(want.Error), fmt.Sprint(got.Error), configured)
-	}
-	assert.NoError(t, expandedOption("app_id", "{env.PAYERMAX_UNSET}", 64, true).Error)
-}
-
-func TestExpandedToken(t *testing.T) {
+func TestDescribeToken(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(file, []byte("canary-token\n"), 0o600))
-	token, perRequest := expandedToken("{file." + file + "}")
+	token, perRequest := describeToken("{file." + file + "}")
 	assert.False(t, perRequest)
 	assert.NoError(t, token.Error)
 	assert.Equal(t, "canary-token", token.Value)
 
 	require.NoError(t, os.WriteFile(file, []byte("canary\x01token"), 0o600))
-	token, _ = expandedToken("{file." + file + "}")
+	token, _ = describeToken("{file." + file + "}")
 	assert.ErrorContains(t, token.Error, "characters that a header cannot hold")
 	assert.NotContains(t, token.Error.Error(), "canary")
 
-	token, _ = expandedToken("canary-itself")
+	token, _ = describeToken("canary-itself")
 	assert.ErrorContains(t, token.Error, "expected a placeholder")
 	assert.NotContains(t, fmt.Sprint(token), "canary")
 
-	_, perRequest = expandedToken("{http.request.header.X-Token}")
+	_, perRequest = describeToken("{http.request.header.X-Token}")
 	assert.True(t, perRequest)
-	token, perRequest = expandedToken("")
+	token, perRequest = describeToken("")
 	assert.Equal(t, doctor.Option{Name: "merchant_auth_token"}, token)
 	assert.False(t, perRequest)
+}
+
+// In JSON, a sandbox can stand before the proxy that calls were meant for.
+func TestDoctorFindsProxyBehindSandbox(t *testing.T) {
+	config := command.Config{Name: "caddy.json", Text: []byte(`{"admin":{"disabled":true},"apps":{"http":{"servers":{"a":{"listen":["127.0.0.1:8080"],"routes":[{"handle":[
+		{"handler":"payermax","sandbox":true},{"handler":"reverse_proxy","upstreams":[{"dial":"pay-gate.payermax.com:443"}]}]}]}}}}}`)}
+	report, err := command.Examine(t.Context(), config, describe, doctor.Options{Offline: true})
+	require.NoError(t, err)
+	found := resultsOf(report, "sandbox")
+	require.Len(t, found, 1, "%v", report)
+	assert.Equal(t, doctor.Warning, found[0].Outcome)
+	assert.Contains(t, found[0].Message, "a reverse_proxy comes after the sandbox")
+	assert.Contains(t, found[0].Next, `remove "sandbox": true if calls are for PayerMax`)
+}
+
+// The credentials of several merchants are named, each once.
+func TestDoctorNamesCredentialsOfSeveral(t *testing.T) {
+	report := examined(t, site("gateway sandbox sandbox\nsp_merchant_no SP\nmerchant 1 {\napp_id a\n}\nmerchant 2 {\napp_id b\n}"), doctor.Options{Offline: true})
+	found := resultsOf(report, "sandbox")
+	require.Len(t, found, 1, "%v", report)
+	assert.Contains(t, found[0].Message, "a merchant's app_id, merchant_no, sp_merchant_no stand")
+}
+
+// The doctor leaves nothing behind: no directory, no module that still runs, and
+// nothing where the config would have Caddy write.
+func TestExamineLeavesNothing(t *testing.T) {
+	dir, temporary := t.TempDir(), t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	report := examined(t, `{
+			admin off
+			storage file_system `+dir+`/storage
+		}
+		https://localhost:8443 {
+			bind 127.0.0.1
+			tls internal
+			log {
+				output file `+dir+`/access.log
+			}
+			payermax {
+				gateway sandbox
+			}
+		}`, doctor.Options{Offline: true})
+	assert.Equal(t, doctor.OK, resultsOf(report, "load")[0].Outcome, "%v", report)
+	for _, empty := range []string{dir, temporary} {
+		left, err := os.ReadDir(empty)
+		require.NoError(t, err)
+		assert.Empty(t, left)
+	}
+	assert.Empty(t, keys.InUse())
+}
+
+// In each config that is shipped, a shutdown waits for every call, and the server for
+// every answer.
+func TestTimesOfShippedConfigs(t *testing.T) {
+	t.Setenv("PAYERMAX_GATEWAY", "uat")
+	var files []string
+	for _, pattern := range []string{"Caddyfile.example", "examples/*.caddyfile", "deploy/kubernetes/components/*/Caddyfile"} {
+		matching, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		require.NotEmpty(t, matching)
+		files = append(files, matching...)
+	}
+	for _, file := range files {
+		t.Run(file, func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			found := resultsOf(examined(t, string(text), doctor.Options{Offline: true}), "times")
+			require.NotEmpty(t, found)
+			for _, times := range found {
+				assert.Equal(t, doctor.OK, times.Outcome, times.Message)
+				assert.Contains(t, times.Message, "a shutdown waits for it up to", "a shutdown must come to an end")
+			}
+			_, handlers := handlersIn(adapted(t, string(text)))
+			for _, h := range handlers {
+				assert.NotEmpty(t, h.Server["write_timeout"], "a client that reads nothing must not hold its memory for ever")
+			}
+		})
+	}
 }

@@ -1,4 +1,4 @@
-package payermax
+package command
 
 import (
 	"os"
@@ -12,7 +12,7 @@ import (
 // adapted is a Caddyfile in Caddy's JSON.
 func adapted(t *testing.T, caddyfile string) configTree {
 	t.Helper()
-	tree, err := (&configFile{name: "Caddyfile", adapter: "caddyfile", text: []byte(caddyfile)}).adapt()
+	tree, err := Config{Name: "Caddyfile", Adapter: "caddyfile", Text: []byte(caddyfile)}.adapt()
 	require.NoError(t, err)
 	return tree
 }
@@ -33,9 +33,7 @@ func TestHandlersOfConfig(t *testing.T) {
 		config string
 		want   []located
 	}{
-		"the short form": {":8080 {\nbind 127.0.0.1\npayermax {\ngateway uat\napp_id app\nprivate_key private.key\n}\n}",
-			[]located{{"payermax on 127.0.0.1:8080", "pay-gate-uat.payermax.com:443"}}},
-		"the long form":     {":8080 {\n" + signing + proxying("https://one.example") + "}", []located{{"payermax on :8080", "one.example:443"}}},
+		"the next handler":  {":8080 {\n" + signing + proxying("https://one.example") + "}", []located{{"payermax on :8080", "one.example:443"}}},
 		"no proxy":          {":8080 {\n" + signing + "}", []located{{"payermax on :8080", ""}}},
 		"a proxy elsewhere": {":8080 {\nhandle /a/* {\n" + signing + "}\nhandle {\n" + proxying("https://one.example") + "}\n}", []located{{"payermax on :8080", ""}}},
 		"in handle": {":8080 {\nhandle /a/* {\n" + signing + proxying("https://one.example") + "}\nhandle {\n" + signing + proxying("https://two.example") + "}\n}",
@@ -124,7 +122,7 @@ func TestReadConfig(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte("x"), 0o600))
 		file, err := readConfig(path, test.flag)
 		require.NoError(t, err)
-		assert.Equal(t, &configFile{path, test.adapter, []byte("x")}, file)
+		assert.Equal(t, Config{path, test.adapter, []byte("x")}, file)
 	}
 	_, err := readConfig(filepath.Join(dir, "nowhere"), "")
 	assert.ErrorContains(t, err, "name it by --config")

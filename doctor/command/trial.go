@@ -1,4 +1,4 @@
-package payermax
+package command
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+	_ "github.com/caddyserver/caddy/v2/modules/filestorage" // where a trial stores things
 
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 )

@@ -1,6 +1,7 @@
-package payermax
+package command
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -33,12 +34,10 @@ func (t *trial) gateways(proxy map[string]any, followsClock bool) (doctor.Result
 	if len(upstreams) == 0 {
 		return found("", check, doctor.NotChecked, "where calls go is only known when they are made: the reverse_proxy has no fixed upstreams", ""), nil
 	}
-	transport, _ := proxy["transport"].(map[string]any)
-	protocol, _ := transport["protocol"].(string)
-	if protocol == "" {
-		protocol = "http"
-	}
-	way, err := t.way(protocol, transport)
+	options, _ := proxy["transport"].(map[string]any)
+	name, _ := options["protocol"].(string)
+	name = cmp.Or(name, "http")
+	way, err := t.way(name, options)
 	var gateways []doctor.Gateway
 	for i, upstream := range upstreams {
 		object, _ := upstream.(map[string]any)
@@ -51,11 +50,11 @@ func (t *trial) gateways(proxy map[string]any, followsClock bool) (doctor.Result
 	for _, g := range gateways {
 		urls = append(urls, g.URL)
 	}
-	message := fmt.Sprintf("calls go to %s by transport %s", strings.Join(urls, ", then "), protocol)
+	message := fmt.Sprintf("calls go to %s by transport %s", strings.Join(urls, ", then "), name)
 	switch {
 	case err != nil:
-		return found("", check, doctor.Problem, fmt.Sprintf("transport %s: %v", protocol, err), "correct the transport's options"), gateways
-	case protocol != "payermax":
+		return found("", check, doctor.Problem, fmt.Sprintf("transport %s: %v", name, err), "correct the transport's options"), gateways
+	case name != "payermax":
 		return found("", check, doctor.Warning, message+", which shows signatures in debug logs and can send a call twice", "write transport payermax, which takes the same options"), gateways
 	}
 	return found("", check, doctor.OK, message, ""), gateways
@@ -72,8 +71,8 @@ type way struct {
 	unchecked string
 }
 
-// way loads a transport.
-func (t *trial) way(protocol string, config map[string]any) (way, error) {
+// way loads the transport of a name.
+func (t *trial) way(name string, config map[string]any) (way, error) {
 	via, err := json.Marshal(config)
 	if err != nil {
 		return way{}, err
@@ -82,7 +81,7 @@ func (t *trial) way(protocol string, config map[string]any) (way, error) {
 	if config["tls"] != nil {
 		w.TLS = new(reverseproxy.TLSConfig) // so that the URLs are right, whatever comes
 	}
-	module, err := t.loadModule("http.reverse_proxy.transport."+protocol, without(config, "protocol"))
+	module, err := t.loadModule("http.reverse_proxy.transport."+name, without(config, "protocol"))
 	if err != nil {
 		w.unchecked = "the transport cannot be loaded; see proxy above"
 		return w, err
@@ -93,9 +92,9 @@ func (t *trial) way(protocol string, config map[string]any) (way, error) {
 	case *reverseproxy.HTTPTransport:
 		w.HTTPTransport = loaded
 	default:
-		w.unchecked = "transport " + protocol + " is none that can be looked into"
+		w.unchecked = "transport " + name + " is none that can be looked into"
 	}
-	if why := whyIndirect(protocol, config, w.HTTPTransport); why != "" {
+	if why := whyIndirect(name, config, w.HTTPTransport); why != "" {
 		w.unchecked = why
 	}
 	return w, nil
@@ -103,16 +102,16 @@ func (t *trial) way(protocol string, config map[string]any) (way, error) {
 
 // whyIndirect returns why a plain connection would not go the transport's way,
 // or "".
-func whyIndirect(protocol string, config map[string]any, transport *reverseproxy.HTTPTransport) string {
+func whyIndirect(name string, config map[string]any, loaded *reverseproxy.HTTPTransport) string {
 	proxy, _ := config["network_proxy"].(map[string]any)
 	switch {
-	case proxy != nil && proxy["from"] != "none", transport.ForwardProxyURL != "":
+	case proxy != nil && proxy["from"] != "none", loaded.ForwardProxyURL != "":
 		return "the transport goes through a forward proxy, which this check does not"
-	case protocol != "payermax" && proxy == nil:
+	case name != "payermax" && proxy == nil:
 		return "transport http may go through a proxy that the environment names, which this check does not"
-	case transport.ProxyProtocol != "":
+	case loaded.ProxyProtocol != "":
 		return "the transport speaks the PROXY protocol, which this check does not"
-	case len(transport.Versions) == 1 && transport.Versions[0] == "3":
+	case len(loaded.Versions) == 1 && loaded.Versions[0] == "3":
 		return "the transport speaks HTTP/3, which this check does not"
 	}
 	return ""

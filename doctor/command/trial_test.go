@@ -1,4 +1,4 @@
-package payermax
+package command
 
 import (
 	"context"
@@ -10,8 +10,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/caddy-payermax/caddy-payermax/keys"
 )
 
 func TestProxyVariables(t *testing.T) {
@@ -40,33 +38,6 @@ func TestIsColourful(t *testing.T) {
 	} {
 		assert.Equal(t, test.want, isColourful(test.out, func(name string) string { return test.environment[name] }))
 	}
-}
-
-// A trial leaves nothing behind: no directory, no module that still runs, and
-// nothing where the config would have Caddy write.
-func TestTrialLeavesNothing(t *testing.T) {
-	dir := t.TempDir()
-	trial, err := newTrial(t.Context(), true)
-	require.NoError(t, err)
-	require.NoError(t, trial.loadConfig(adapted(t, `{
-			admin off
-			storage file_system `+dir+`/storage
-		}
-		https://localhost:8443 {
-			tls internal
-			log {
-				output file `+dir+`/access.log
-			}
-			payermax {
-				gateway sandbox
-			}
-		}`)))
-	trial.end()
-	left, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	assert.Empty(t, left)
-	assert.NoDirExists(t, trial.storage)
-	assert.Empty(t, keys.InUse())
 }
 
 // An interrupt ends whatever the trial has loaded.
@@ -114,3 +85,21 @@ func TestInnermost(t *testing.T) {
 type errString string
 
 func (e errString) Error() string { return string(e) }
+
+// Where nothing can be written, the doctor does without.
+func TestTrialStorage(t *testing.T) {
+	writable, nowhere := t.TempDir(), filepath.Join(t.TempDir(), "not there")
+	for _, parents := range [][]string{{writable}, {nowhere, writable}} {
+		directory, remove := trialStorage(parents...)
+		assert.Equal(t, writable, filepath.Dir(directory))
+		assert.DirExists(t, directory)
+		remove()
+		assert.NoDirExists(t, directory)
+	}
+	directory, remove := trialStorage(nowhere, nowhere)
+	assert.NoDirExists(t, directory)
+	remove()
+	left, err := os.ReadDir(writable)
+	require.NoError(t, err)
+	assert.Empty(t, left)
+}

@@ -1,10 +1,12 @@
-package payermax
+package command
 
 import (
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,25 +20,56 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// configTree is a config in Caddy's JSON, decoded. Numbers are json.Number, so
-// that none loses a digit on the way back.
-type configTree map[string]any
+// Config is a config as it was written.
+type Config struct {
+	// Name is that of its file, as the report names it.
+	Name string
+	// Adapter is the name of its config adapter, or "" for Caddy's own JSON.
+	Adapter string
+	Text    []byte
+}
+
+// readConfig reads a config. The adapter is guessed if it is not named.
+func readConfig(name, adapter string) (Config, error) {
+	if adapter == "" && !strings.HasSuffix(strings.ToLower(name), ".json") {
+		adapter = "caddyfile"
+	}
+	if adapter == "json" {
+		adapter = ""
+	}
+	config := Config{Name: name, Adapter: adapter}
+	var err error
+	if name == "-" {
+		config.Name = "standard input"
+		config.Text, err = io.ReadAll(os.Stdin)
+	} else {
+		config.Text, err = os.ReadFile(name)
+	}
+	if err != nil {
+		return Config{}, fmt.Errorf("reading the config: %w; name it by --config", err)
+	}
+	return config, nil
+}
 
 // adapt turns the config into Caddy's JSON.
-func (f *configFile) adapt() (configTree, error) {
-	text := f.text
-	if f.adapter != "" {
-		adapter := caddyconfig.GetAdapter(f.adapter)
+func (c Config) adapt() (configTree, error) {
+	text := c.Text
+	if c.Adapter != "" {
+		adapter := caddyconfig.GetAdapter(c.Adapter)
 		if adapter == nil {
-			return nil, fmt.Errorf("there is no config adapter %q in this binary", f.adapter)
+			return nil, fmt.Errorf("there is no config adapter %q in this binary", c.Adapter)
 		}
 		var err error
-		if text, _, err = adapter.Adapt(text, map[string]any{"filename": f.name}); err != nil {
+		if text, _, err = adapter.Adapt(text, map[string]any{"filename": c.Name}); err != nil {
 			return nil, err
 		}
 	}
 	return decodeTree(caddy.RemoveMetaFields(text))
 }
+
+// configTree is a config in Caddy's JSON, decoded. Numbers are json.Number, so
+// that none loses a digit on the way back.
+type configTree map[string]any
 
 // decodeTree decodes JSON. Its errors quote nothing.
 func decodeTree(text []byte) (configTree, error) {
@@ -112,25 +145,13 @@ func (c configTree) ports() []string {
 	var ports []string
 	for _, server := range servers {
 		object, _ := server.(map[string]any)
-		for _, listen := range textsOf(object["listen"]) {
+		for _, listen := range layout.Texts(object["listen"]) {
 			if address, err := caddy.ParseNetworkAddress(listen); err == nil {
 				ports = append(ports, strconv.FormatUint(uint64(address.StartPort), 10))
 			}
 		}
 	}
 	return ports
-}
-
-// textsOf returns the strings of a list.
-func textsOf(list any) []string {
-	members, _ := list.([]any)
-	var texts []string
-	for _, member := range members {
-		if text, isText := member.(string); isText {
-			texts = append(texts, text)
-		}
-	}
-	return texts
 }
 
 // name tells the handler from others.

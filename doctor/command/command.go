@@ -1,10 +1,13 @@
-package payermax
+// Package command is payermax-doctor, the subcommand: it takes a config apart with
+// Caddy's own code, hands it to the doctor as plain values, and prints the report.
+//
+// Of the handler that signs it knows nothing but what [Describe] says.
+package command
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"slices"
@@ -24,9 +27,9 @@ const (
 	exitCouldNotRun = 2
 )
 
-// doctorCommand returns the payermax-doctor subcommand, which checks what stands
-// between a configuration and its first call.
-func doctorCommand() caddycmd.Command {
+// Doctor returns the payermax-doctor subcommand, which checks what stands between a
+// configuration and its first call.
+func Doctor(describe Describe) caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "payermax-doctor",
 		Usage: "[--config <path>] [--adapter <name>] [--offline] [--call] [--json]",
@@ -56,7 +59,9 @@ could not be run. Warnings do not count.
 			cmd.Flags().Bool("offline", false, "Use no network")
 			cmd.Flags().Bool("call", false, "Make a signed call that changes nothing")
 			cmd.Flags().Bool("json", false, "Print an array of {check, subject, result, message, next}")
-			cmd.RunE = caddycmd.WrapCommandFuncForCobra(runDoctor)
+			cmd.RunE = caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
+				return run(flags, describe)
+			})
 
 			couldNotRun := func(err error) error {
 				return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return exitCouldNotRun, err })(cmd, nil)
@@ -72,20 +77,20 @@ could not be run. Warnings do not count.
 	}
 }
 
-// runDoctor examines the config that the flags name, and prints the report.
-func runDoctor(flags caddycmd.Flags) (int, error) {
+// run examines the config that the flags name, and prints the report.
+func run(flags caddycmd.Flags, describe Describe) (int, error) {
 	options := doctor.Options{Offline: flags.Bool("offline"), Call: flags.Bool("call")}
 	if options.Offline && options.Call {
 		return exitCouldNotRun, errors.New("--offline and --call exclude each other: a call needs a network")
 	}
-	file, err := readConfig(flags.String("config"), flags.String("adapter"))
+	config, err := readConfig(flags.String("config"), flags.String("adapter"))
 	if err != nil {
 		return exitCouldNotRun, err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second interrupt ends what does not heed the first
-	report, err := examine(ctx, file, options)
+	report, err := Examine(ctx, config, describe, options)
 	if err != nil {
 		return exitCouldNotRun, err
 	}
@@ -101,20 +106,21 @@ func runDoctor(flags caddycmd.Flags) (int, error) {
 	return caddy.ExitCodeSuccess, nil
 }
 
-// examine makes the report on a config.
-func examine(ctx context.Context, file *configFile, options doctor.Options) (doctor.Report, error) {
+// Examine makes the report on a config. The error says why there is none. Caddy's log
+// is silent from now on.
+func Examine(ctx context.Context, config Config, describe Describe, options doctor.Options) (doctor.Report, error) {
 	trial, err := newTrial(ctx, options.Offline)
 	if err != nil {
 		return nil, err
 	}
 	defer trial.end()
 
-	config, err := file.adapt()
+	tree, err := config.adapt()
 	if err != nil {
-		return doctor.Report{found(file.name, "config", doctor.Problem, doctor.Discreet(err.Error()),
+		return doctor.Report{found(config.Name, "config", doctor.Problem, doctor.Discreet(err.Error()),
 			"correct the config; caddy adapt shows the same")}, nil
 	}
-	setup, report := trial.setup(file.name, config)
+	setup, report := trial.setup(config.Name, tree, describe)
 	setup.ProxyVariables = proxyVariables(os.Getenv)
 	return append(report, doctor.Examine(ctx, setup, options)...), nil
 }
@@ -150,33 +156,4 @@ func proxyVariables(getenv func(string) string) []string {
 // found is a result of this package's own.
 func found(subject, check string, outcome doctor.Outcome, message, next string) doctor.Result {
 	return doctor.Result{Subject: subject, Check: check, Outcome: outcome, Message: message, Next: next}
-}
-
-// configFile is a config as it was written.
-type configFile struct {
-	name    string
-	adapter string // "" for Caddy's own JSON
-	text    []byte
-}
-
-// readConfig reads a config. The adapter is guessed if it is not named.
-func readConfig(name, adapter string) (*configFile, error) {
-	if adapter == "" && !strings.HasSuffix(strings.ToLower(name), ".json") {
-		adapter = "caddyfile"
-	}
-	if adapter == "json" {
-		adapter = ""
-	}
-	file := &configFile{name: name, adapter: adapter}
-	var err error
-	if name == "-" {
-		file.name = "standard input"
-		file.text, err = io.ReadAll(os.Stdin)
-	} else {
-		file.text, err = os.ReadFile(name)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the config: %w; name it by --config", err)
-	}
-	return file, nil
 }

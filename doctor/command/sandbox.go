@@ -1,9 +1,7 @@
-package payermax
+package command
 
 import (
 	"strings"
-
-	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
@@ -11,13 +9,13 @@ import (
 
 // describeSandbox says what stands beside the embedded sandbox that does not
 // belong there. That the sandbox answers is said where the gateway is checked.
-func (f foundHandler) describeSandbox(h *Handler) []doctor.Result {
-	if !h.Sandbox {
+func (f foundHandler) describeSandbox(s *Signing) []doctor.Result {
+	if !s.Sandbox {
 		return nil
 	}
 	var results []doctor.Result
-	if named := h.credentialsOfAll(); len(named) > 0 && h.SandboxWithCredentials {
-		results = append(results, found("", "sandbox", doctor.Warning, "a merchant's "+strings.Join(named, ", ")+" stand beside the sandbox, so somebody may take it for PayerMax",
+	if len(s.Credentials) > 0 {
+		results = append(results, found("", "sandbox", doctor.Warning, "a merchant's "+strings.Join(s.Credentials, ", ")+" stand beside the sandbox, so somebody may take it for PayerMax",
 			"for PayerMax, write gateway uat or gateway production; for the sandbox, use names and keys that are nobody's"))
 	}
 	if f.proxy != nil {
@@ -25,26 +23,6 @@ func (f foundHandler) describeSandbox(h *Handler) []doctor.Result {
 			`remove "sandbox": true if calls are for PayerMax, or else the reverse_proxy`))
 	}
 	return results
-}
-
-// credentialsOfAll names the credentials of all merchants, each once.
-func (h *Handler) credentialsOfAll() []string {
-	repl := caddy.NewReplacer()
-	if len(h.Merchants) == 0 {
-		return h.credentials(repl)
-	}
-	seen := make(map[string]bool)
-	var all []string
-	for _, choice := range h.Merchants {
-		shared := h.withShared(choice.Merchant)
-		for _, name := range shared.credentials(repl) {
-			if !seen[name] {
-				seen[name] = true
-				all = append(all, name)
-			}
-		}
-	}
-	return all
 }
 
 // describeSandboxes says of the config's sites which are sandboxes.

@@ -1,4 +1,4 @@
-package payermax
+package command
 
 import (
 	"encoding/json"
@@ -18,13 +18,9 @@ type times struct {
 	write time.Duration // the server's time to answer; 0 if there is no end
 }
 
-// timesOf returns the times of a handler.
-func timesOf(f foundHandler, h *Handler) times {
-	found := times{call: time.Duration(h.Timeout), grace: f.gracePeriod, write: f.writeTimeout}
-	if found.call == 0 {
-		found.call = defaultTimeout
-	}
-	return found
+// times returns the times of a handler whose calls may take this long.
+func (f foundHandler) times(call time.Duration) times {
+	return times{call: call, grace: f.gracePeriod, write: f.writeTimeout}
 }
 
 // check says whether a call can be cut off: by a shutdown that waits for less time

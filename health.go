@@ -10,8 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/farewell"
 	"github.com/caddy-payermax/caddy-payermax/keys"
-	"github.com/caddy-payermax/caddy-payermax/modules/handover"
 )
 
 func init() {
@@ -78,7 +78,7 @@ func newKeyHealth(id keys.Identity, loaded time.Time, refused string) keyHealth 
 
 // ServeHTTP answers a probe.
 func (*Health) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	w = handover.Announce(w, r)
+	w = farewell.Announce(w, r)
 	var answer health
 	switch r.URL.Path {
 	case "/livez":

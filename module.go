@@ -20,11 +20,11 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/adminendpoint"
+	"github.com/caddy-payermax/caddy-payermax/internal/farewell"
 	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/keys"
-	"github.com/caddy-payermax/caddy-payermax/modules/handover"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 )
 
@@ -279,7 +279,7 @@ func (h *Handler) Validate() error {
 // part of the contract with the application, so no error is left to the
 // server's error routes.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	w = handover.Announce(w, r)
+	w = farewell.Announce(w, r)
 	if h.sandbox != nil && strings.HasPrefix(r.URL.Path, sandboxPath) {
 		h.sandbox.ServeHTTP(w, r)
 		return nil

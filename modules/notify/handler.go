@@ -22,11 +22,11 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/adminendpoint"
 	"github.com/caddy-payermax/caddy-payermax/internal/confinement"
+	"github.com/caddy-payermax/caddy-payermax/internal/farewell"
 	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/keys"
-	"github.com/caddy-payermax/caddy-payermax/modules/handover"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -190,7 +190,7 @@ func (n *Handler) Validate() error {
 // ServeHTTP passes on a notification that is PayerMax's and for this site, and no
 // other.
 func (n *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	w = handover.Announce(w, r)
+	w = farewell.Announce(w, r)
 	if !inflight.Process.Enter(inflight.DefaultBound()) {
 		return n.turnAway(w, r)
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
@@ -83,21 +82,18 @@ func isSuccess(code string) bool { return lookalike.Fold(code) == successShape }
 
 var successShape = lookalike.Fold(protocol.CodeApplySuccess)
 
-// measure counts an answer of the gateway's. What it says of the time is taken
-// from those only that are PayerMax's, as far as that is checked.
+// measure counts an answer of the gateway's. The clock is set by none that is not
+// verifiably PayerMax's.
 func (h *Handler) measure(c *call, a *reply.Answer) {
 	processMetrics.answers.WithLabelValues(answerResults[c.found]).Inc()
 	processMetrics.answerBytes.WithLabelValues(c.route.Name).Add(float64(len(a.Body)))
 	processMetrics.codes.WithLabelValues(c.route.Name, knownCode(c.gatewayCode)).Inc()
-	if c.found != answerVerified && c.found != answerUnchecked {
-		return
+	isVerified := c.found == answerVerified
+	if c.gatewayCode == protocol.CodeApplySuccess && (isVerified || c.found == answerUnchecked) {
+		h.gateway.NoteSuccess()
 	}
-	if c.gatewayCode == protocol.CodeApplySuccess {
-		now := time.Now()
-		processMetrics.lastSuccess.Store(&now)
-	}
-	if arrived := c.firstByte.Load(); arrived != nil {
-		processMetrics.clock.observe(a.Header(), *arrived, h.logger)
+	if arrived := c.firstByte.Load(); isVerified && arrived != nil {
+		h.gateway.ObserveClock(a.Header(), *arrived, h.logger)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/farewell"
+	"github.com/caddy-payermax/caddy-payermax/internal/gateways"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 )
 
@@ -112,12 +113,12 @@ func readiness(shuttingDown bool) health {
 		}
 	}
 	slices.SortFunc(answer.Keys, func(a, b keyHealth) int { return strings.Compare(a.Fingerprint, b.Fingerprint) })
-	answer.Sandbox = processMetrics.sandboxes.isAnswering()
-	if skew, ok := processMetrics.clock.measured(); ok {
+	answer.Sandbox = gateways.HasSandbox()
+	if skew, ok := gateways.ClockSkew(); ok {
 		seconds := skew.Round(time.Millisecond).Seconds()
 		answer.ClockSkew = &seconds
 	}
-	if at := processMetrics.lastSuccess.Load(); at != nil {
+	if at, ok := gateways.LastSuccess(); ok {
 		success := at.UTC().Truncate(time.Millisecond)
 		answer.LastSuccess = &success
 	}

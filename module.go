@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -21,7 +20,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/adminendpoint"
 	"github.com/caddy-payermax/caddy-payermax/internal/farewell"
+	"github.com/caddy-payermax/caddy-payermax/internal/gateways"
 	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
+	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/keys"
@@ -101,7 +102,8 @@ type Handler struct {
 	Shadow bool `json:"shadow,omitempty"`
 
 	// Whether `requestTime` follows the gateway's clock, as far as the `Date` of
-	// its answers shows it, rather than this machine's. Default: false.
+	// its answers shows it, rather than this machine's. Only answers that are verified
+	// count, so it needs a `gateway_public_key`. Default: false.
 	FollowGatewayClock bool `json:"follow_gateway_clock,omitempty"`
 
 	// Whether a call that may have been received is sent once more to another
@@ -153,11 +155,9 @@ type Handler struct {
 	limits    *limits
 	gate      *gate
 	sandbox   *sandbox.Gateway
+	gateway   *gateways.Gateway
 	given     *givenAnswers
 	logger    *zap.Logger
-
-	// sandboxAnswers says whether a sandbox has answered a call, or will.
-	sandboxAnswers *atomic.Bool
 
 	// explanations are of signatures that differ, in shadow mode.
 	explanations *rate.Limiter
@@ -174,11 +174,11 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // Provision sets the defaults, expands the placeholders and loads the keys.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
-	if err := h.checkIsFollowed(ctx); err != nil {
+	_, places := layout.Places(ctx, layout.Sign, h) // before provisioning changes the config
+	if err := h.checkIsFollowed(places); err != nil {
 		return err
 	}
-	h.sandboxAnswers = new(atomic.Bool)
-	h.sandboxAnswers.Store(h.Sandbox)
+	h.gateway = h.knownGateway(places)
 	h.explanations = rate.NewLimiter(rate.Every(explanationInterval), 1)
 	h.given = newGivenAnswers()
 	if h.MaxBodySize == 0 {
@@ -214,11 +214,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if err := prom.Register(ctx); err != nil {
-		return fmt.Errorf("registering metrics: %w", err)
+		return err
 	}
 	endWithServer(ctx)
 	inflight.Process.SetBound(h, h.MaxInFlight)
-	processMetrics.sandboxes.add(h.sandboxAnswers)
+	h.gateway.Use()
 	adminendpoint.Warn(ctx, h.logger)
 	processMetrics.announce(h.routes)
 	for _, m := range h.merchants.all() {
@@ -237,6 +237,9 @@ func (h *Handler) use(ctx context.Context, m *merchant) {
 	loaded := m.keyring.Current()
 	if len(loaded.Gateway) == 0 {
 		h.logger.Warn("gateway_public_key is not configured: answers are passed on without checking that PayerMax signed them")
+		if h.FollowGatewayClock {
+			h.logger.Warn("follow_gateway_clock has no effect without gateway_public_key: only answers that are verified show the gateway's clock")
+		}
 	}
 	h.logger.Info("keys loaded", zap.String("app_id", m.identity.AppID),
 		zap.String("source", loaded.Signing.Source), zap.String("fingerprint", loaded.Signing.Fingerprint))
@@ -249,7 +252,7 @@ func (h *Handler) Cleanup() error {
 	for _, m := range h.merchants.all() {
 		m.keyring.Release()
 	}
-	processMetrics.sandboxes.remove(h.sandboxAnswers)
+	h.gateway.Release()
 	return closeSandbox(h.sandbox)
 }
 

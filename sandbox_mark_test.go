@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 )
 
 // Whatever a sandbox has to do with an answer, the answer says so, and so do the
@@ -15,7 +17,7 @@ func TestSandboxIsMarked(t *testing.T) {
 	site := &Sandbox{Merchants: []SandboxMerchant{{AppID: "app", PublicKey: writePublicKey(t, &merchantKey().PublicKey)}}}
 	require.NoError(t, provisionSandbox(t, site))
 	toSite := func(w http.ResponseWriter, r *http.Request) error { return site.ServeHTTP(w, r, nil) }
-	processMetrics.sandboxes.remove(site.answers) // as if it ran elsewhere
+	site.self.Release() // as if it ran elsewhere
 
 	inside := func(t *testing.T) *Handler {
 		h := &Handler{Sandbox: true}
@@ -59,7 +61,7 @@ func TestSandboxIsInMetricsAndHealth(t *testing.T) {
 		if expected {
 			value = 1
 		}
-		assert.Equal(t, map[string]float64{"caddy_payermax_sandbox": value}, metricsOf(t, processMetrics.sandboxes), when)
+		assert.Equal(t, value, metricsOf(t, prom.Collectors()...)["caddy_payermax_sandbox"], when)
 		_, answer := probe(t, "/readyz", false)
 		assert.Equal(t, expected, answer.Sandbox, when)
 		encoded, err := json.Marshal(answer)

@@ -9,12 +9,12 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/gateways"
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
@@ -59,8 +59,8 @@ type Sandbox struct {
 	NoControl bool `json:"no_control,omitempty"`
 
 	gateway *sandbox.Gateway
-	// answers is always true: whoever calls this site is answered by a sandbox.
-	answers *atomic.Bool
+	// self is what is known of this site by itself: that it is a sandbox.
+	self *gateways.Gateway
 }
 
 // SandboxMerchant is a merchant application that the sandbox knows, as
@@ -121,18 +121,18 @@ func (s *Sandbox) Provision(ctx caddy.Context) error {
 		}
 	}
 	if err := prom.Register(ctx); err != nil {
-		return fmt.Errorf("registering metrics: %w", err)
+		return err
 	}
-	s.gateway, s.answers = gateway, new(atomic.Bool)
-	s.answers.Store(true)
-	processMetrics.sandboxes.add(s.answers)
+	s.gateway, s.self = gateway, gateways.New("")
+	s.self.NoteSandbox()
+	s.self.Use()
 	ctx.Logger().Warn("a sandbox answers at this site: no call to it reaches PayerMax")
 	return nil
 }
 
 // Cleanup ends what the sandbox still has to deliver.
 func (s *Sandbox) Cleanup() error {
-	processMetrics.sandboxes.remove(s.answers)
+	s.self.Release()
 	return closeSandbox(s.gateway)
 }
 

@@ -54,7 +54,7 @@ func (c *call) waitingSince() time.Time {
 // now is the time to stamp a request with.
 func (h *Handler) now() time.Time {
 	if h.FollowGatewayClock {
-		return processMetrics.clock.gatewayTime()
+		return h.gateway.Now()
 	}
 	return time.Now()
 }

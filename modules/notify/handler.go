@@ -24,6 +24,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/confinement"
 	"github.com/caddy-payermax/caddy-payermax/internal/farewell"
 	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
+	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/keys"
@@ -142,8 +143,8 @@ func (n *Handler) Provision(ctx caddy.Context) error {
 	if n.own.isAnybody() {
 		n.logger.Warn(ForAnybody.Message + "; " + ForAnybody.Next)
 	}
-	if err := registerMetrics(ctx); err != nil {
-		return fmt.Errorf("registering metrics: %w", err)
+	if err := prom.Register(ctx); err != nil {
+		return err
 	}
 	Announce()
 	n.keyring.Use()

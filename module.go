@@ -253,7 +253,7 @@ func (h *Handler) Cleanup() error {
 		m.keyring.Release()
 	}
 	h.gateway.Release()
-	return closeSandbox(h.sandbox)
+	return h.sandbox.Stop()
 }
 
 // Validate checks the settings that need no file.

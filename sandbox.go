@@ -1,12 +1,9 @@
 package payermax
 
 import (
-	"context"
 	"crypto"
-	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -14,10 +11,6 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
-
-// generatedKeyBits is the key length that PayerMax asks for
-// (docs: developer/signature-rules).
-const generatedKeyBits = 2048
 
 // generatedKey is the source of a key that lives as long as the config.
 type generatedKey struct{ *rsa.PrivateKey }
@@ -30,7 +23,7 @@ func (k generatedKey) Key() (crypto.Signer, string, error) {
 // openSandbox makes the merchants ready and puts a gateway in the place of the next
 // handler. It knows the merchants, and they know its key.
 func (h *Handler) openSandbox(ctx caddy.Context) error {
-	key, err := generateKey()
+	key, err := sandbox.GenerateKey()
 	if err != nil {
 		return fmt.Errorf("opening the sandbox: %w", err)
 	}
@@ -61,22 +54,3 @@ func (h *Handler) openSandbox(ctx caddy.Context) error {
 // sandboxPath is where the sandbox has its page for people and its control API
 // for tests.
 const sandboxPath = "/sandbox/"
-
-// closeSandbox ends what a sandbox still has to deliver, if there is one.
-func closeSandbox(gateway *sandbox.Gateway) error {
-	if gateway == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	return gateway.Close(ctx)
-}
-
-// generateKey makes a key for the sandbox, which is gone with the process.
-func generateKey() (*rsa.PrivateKey, error) {
-	key, err := rsa.GenerateKey(rand.Reader, generatedKeyBits)
-	if err != nil {
-		return nil, fmt.Errorf("generating a key: %w", err)
-	}
-	return key, nil
-}

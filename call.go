@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/validate"
@@ -29,8 +30,8 @@ type call struct {
 	there time.Time
 	// inFlight is set once the call has its place among those in flight.
 	inFlight bool
-	// largeness is how many places its answer has among those that are large.
-	largeness int
+	// growth is what its answer holds if it is large.
+	growth inflight.Growth
 	// end ends the call's context, and givenUp is set if that was because the
 	// process ends.
 	end     context.CancelFunc
@@ -121,7 +122,7 @@ func (h *Handler) send(c *call, r *http.Request, next caddyhttp.Handler) (answer
 	if err := h.beginSending(ctx, c); err != nil {
 		return nil, notSentInTime(err)
 	}
-	received := &reply.Answer{Room: func() bool { return c.makeRoom(h.MaxInFlight) }}
+	received := &reply.Answer{Room: func() bool { return c.growth.Take(h.MaxInFlight) }}
 	defer func() {
 		// A reverse proxy that has begun to pass on an answer and cannot finish
 		// it aborts by this panic. Nothing has reached the application yet, so

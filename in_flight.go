@@ -3,28 +3,8 @@ package payermax
 import (
 	"net/http"
 
-	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
-
-// largeAnswers counts what answers hold beyond their first [reply.AnswerStep], a place
-// for each, in the process. PayerMax's are a few kilobytes, but a gateway that sends
-// large ones slowly makes them pile up.
-var largeAnswers = inflight.New()
-
-// fewestLarge is how many places there are at least, which is one answer of the
-// largest size.
-const fewestLarge = reply.MaxAnswerSize / reply.AnswerStep
-
-// makeRoom takes another place for the call's answer. There are half as many as there
-// may be calls, so that both together stay within the memory limit.
-func (c *call) makeRoom(maxInFlight int) bool {
-	if !largeAnswers.Enter(max(maxInFlight/2, fewestLarge)) {
-		return false
-	}
-	c.largeness++
-	return true
-}
 
 // tooManyInFlight refuses a request that there is no memory for.
 func tooManyInFlight() *reply.Refusal {

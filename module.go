@@ -321,9 +321,7 @@ func (c *call) leave() {
 	if c.inFlight {
 		inflight.Process.Leave()
 	}
-	for range c.largeness {
-		largeAnswers.Leave()
-	}
+	c.growth.Release()
 }
 
 // perform is the story of one request.

@@ -54,8 +54,8 @@ func benchmarked(b testing.TB, gateway []*rsa.PublicKey) (*Handler, caddyhttp.Ha
 	})
 }
 
-// gateways are the two ways to treat answers.
-func gateways() map[string][]*rsa.PublicKey {
+// treatments are the two ways to treat answers.
+func treatments() map[string][]*rsa.PublicKey {
 	return map[string][]*rsa.PublicKey{"unchecked": nil, "verified": {&gatewayKey().PublicKey}}
 }
 
@@ -68,7 +68,7 @@ func incoming() (*httptest.ResponseRecorder, *http.Request) {
 // BenchmarkHandler is a whole call but for the network: read, validated, filled,
 // signed, answered, the answer verified, and logged.
 func BenchmarkHandler(b *testing.B) {
-	for name, gateway := range gateways() {
+	for name, gateway := range treatments() {
 		b.Run(name, func(b *testing.B) {
 			h, next := benchmarked(b, gateway)
 			b.ReportAllocs()
@@ -88,7 +88,7 @@ func BenchmarkHandler(b *testing.B) {
 // the same run. Of the allocations, those that make the request to the gateway
 // are counted apart, proxy-allocs/op.
 func BenchmarkOverhead(b *testing.B) {
-	for name, gateway := range gateways() {
+	for name, gateway := range treatments() {
 		b.Run(name, func(b *testing.B) {
 			h, next := benchmarked(b, gateway)
 			key := &timedKey{key: merchantKey()}

@@ -16,12 +16,10 @@ import (
 func init() {
 	httpcaddyfile.RegisterDirective("payermax", parsePayermax)
 	httpcaddyfile.RegisterHandlerDirective("payermax_sign", parseSign)
-	httpcaddyfile.RegisterHandlerDirective("payermax_health", parseHealth)
-	httpcaddyfile.RegisterHandlerDirective("payermax_sandbox", parseSandbox)
 	orderDirectives()
 }
 
-// orderDirectives gives all directives their places, those of modules/notify as well:
+// orderDirectives gives all directives their places, those of modules/ as well:
 // of several before the same directive, the first stands first, so the order must not
 // depend on which package Go initializes when.
 func orderDirectives() {
@@ -151,15 +149,4 @@ func (b *payermaxBlock) handlers(h httpcaddyfile.Helper) ([]json.RawMessage, err
 func parseSign(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	handler := new(Handler)
 	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
-}
-
-// parseHealth sets up the health probes. Syntax:
-//
-//	payermax_health [<matcher>]
-func parseHealth(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
-	h.Next() // consume the directive name
-	if h.NextArg() || h.NextBlock(0) {
-		return nil, h.Err("payermax_health takes no options")
-	}
-	return new(Health), nil
 }

@@ -24,7 +24,7 @@ type call struct {
 	received time.Time
 	trace    trace.SpanContext // that surrounds the call, if it is valid
 	sandbox  bool              // whether the embedded sandbox answers
-	place    place             // among the calls in flight
+	place    place             // what it takes of the memory for calls
 
 	route    route
 	bodyRead time.Time // when the body had been read to its end, or zero

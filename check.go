@@ -39,8 +39,7 @@ func (h *Handler) measure(endpoint string, x exchange, arrived time.Time, a *rep
 		return
 	}
 	if x.Code == protocol.CodeApplySuccess {
-		now := time.Now()
-		processMetrics.lastSuccess.Store(&now)
+		h.gateway.NoteSuccess()
 	}
-	processMetrics.clock.observe(a.Header(), arrived, h.logger)
+	h.gateway.ObserveClock(a.Header(), arrived, h.logger)
 }

@@ -15,8 +15,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/internal/reference"
 	"github.com/caddy-payermax/caddy-payermax/keys"
+	"github.com/caddy-payermax/caddy-payermax/modules/health"
 	"github.com/caddy-payermax/caddy-payermax/modules/landlock"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
+	sandboxsite "github.com/caddy-payermax/caddy-payermax/modules/sandbox"
 	"github.com/caddy-payermax/caddy-payermax/modules/transport"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
@@ -62,8 +64,8 @@ func documented() []reference.Section {
 		directive("transport payermax", grammar.Block[transport.Transport]{}.Describe()),
 		directive("payermax_notify", notify.Options.Describe()),
 		directive("payermax_notify_guard", grammar.Block[notify.Guard]{}.Describe()),
-		directive("payermax_health", grammar.Block[Health]{}.Describe()),
-		directive("payermax_sandbox", sandboxOptions.Describe()),
+		directive("payermax_health", grammar.Block[health.Handler]{}.Describe()),
+		directive("payermax_sandbox", sandboxsite.Options.Describe()),
 		{Name: "payermax_landlock", Block: landlock.Options.Describe(), Around: []string{"", "payermax_landlock"}},
 	}
 }

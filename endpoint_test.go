@@ -19,8 +19,7 @@ import (
 // of docs/configuration.md and docs/errors.md follow in tests of their own.)
 func TestEndpointIsOneRow(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.Endpoints, h.Validation = []string{"all"}, validationOff })
-	site := &Sandbox{Merchants: []SandboxMerchant{{AppID: "app", PublicKey: writePublicKey(t, &merchantKey().PublicKey)}}}
-	require.NoError(t, provisionSandbox(t, site))
+	site := newSandbox(t)
 	for _, e := range protocol.Endpoints() {
 		t.Run(e.Name, func(t *testing.T) {
 			r := post(sessionBody)

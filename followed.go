@@ -1,12 +1,13 @@
 package payermax
 
 import (
+	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 
-	"github.com/caddyserver/caddy/v2"
-
+	"github.com/caddy-payermax/caddy-payermax/internal/gateways"
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
@@ -15,12 +16,11 @@ import (
 var errNothingSends = errors.New("payermax_sign: no handler follows that could send the call to PayerMax; add a reverse_proxy with transport payermax")
 
 // checkIsFollowed refuses a handler that certainly has nothing behind it to send
-// what it signs. It must be called before provisioning has changed the config.
-func (h *Handler) checkIsFollowed(ctx caddy.Context) error {
+// what it signs, wherever it may stand.
+func (h *Handler) checkIsFollowed(places []layout.Handler) error {
 	if h.Sandbox {
 		return nil
 	}
-	_, places := layout.Places(ctx, layout.Sign, h)
 	for _, place := range places {
 		if proxy := place.Proxy(); proxy != nil && !layout.Pins(proxy) {
 			h.logger.Warn("payermax_sign: the reverse_proxy behind it has no transport payermax, so that it may send something else than what was signed, in plain text or more than once; write transport payermax into it")
@@ -31,6 +31,28 @@ func (h *Handler) checkIsFollowed(ctx caddy.Context) error {
 		return nil
 	}
 	return errNothingSends
+}
+
+// knownGateway returns what the handler knows of its gateway before the first call. The
+// reverse_proxy behind the handler tells gateways apart.
+func (h *Handler) knownGateway(places []layout.Handler) *gateways.Gateway {
+	if h.Sandbox {
+		sandbox := gateways.New("")
+		sandbox.NoteSandbox()
+		return sandbox
+	}
+	names := make(map[string]bool)
+	for _, place := range places {
+		name, err := json.Marshal(place.Proxy())
+		if err != nil || place.Proxy() == nil {
+			return gateways.New("")
+		}
+		names[string(name)] = true
+	}
+	if len(names) != 1 { // there is no telling which it is
+		return gateways.New("")
+	}
+	return gateways.New(slices.Collect(maps.Keys(names))[0])
 }
 
 // nothingSends refuses a call that no handler has sent, which could not be found

@@ -16,27 +16,40 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/modules/health"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
+// shownHealth is what a probe may read of an answer.
+type shownHealth struct {
+	Status string
+	Keys   []struct {
+		Source, Fingerprint, Refused string
+		Loaded                       time.Time
+	}
+	Sandbox     bool
+	ClockSkew   *float64   `json:"clock_skew_seconds"`
+	LastSuccess *time.Time `json:"gateway_last_success"`
+}
+
 // probe asks for the health and returns status and body.
-func probe(t *testing.T, path string, shuttingDown bool) (int, health) {
+func probe(t *testing.T, path string, shuttingDown bool) (status int, body shownHealth) {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, path, nil)
 	repl := caddyhttp.NewTestReplacer(r)
 	repl.Set("http.shutting_down", shuttingDown)
 	r = r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, repl))
 	w := httptest.NewRecorder()
-	require.NoError(t, new(Health).ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+	require.NoError(t, new(health.Handler).ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 		w.WriteHeader(http.StatusTeapot)
 		return nil
 	})))
-	var answer health
 	if w.Code != http.StatusTeapot {
-		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answer))
+		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &body))
+		assert.Equal(t, body.Sandbox, strings.Contains(w.Body.String(), "sandbox"), "only where there is one")
 	}
-	return w.Code, answer
+	return w.Code, body
 }
 
 func TestHealth(t *testing.T) {

@@ -8,29 +8,11 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
-// largeAnswers counts what answers hold beyond their first [reply.AnswerStep], a place
-// for each, in the process. PayerMax's are a few kilobytes, but a gateway that sends
-// large ones slowly makes them pile up.
-var largeAnswers = inflight.New()
-
-// fewestLarge is how many places there are at least, which is one answer of the
-// largest size.
-const fewestLarge = reply.MaxAnswerSize / reply.AnswerStep
-
 // place is what a call takes of the memory that there is for calls.
 type place struct {
 	taken bool
-	large int // places among the large answers
-}
-
-// grow takes another place for the call's answer. There are half as many as there
-// may be calls, so that both together stay within the memory limit.
-func (p *place) grow(maxInFlight int) bool {
-	if !largeAnswers.Enter(max(maxInFlight/2, fewestLarge)) {
-		return false
-	}
-	p.large++
-	return true
+	// growth is what its answer takes if it is large.
+	growth inflight.Growth
 }
 
 // leave gives everything back.
@@ -38,9 +20,7 @@ func (p *place) leave() {
 	if p.taken {
 		inflight.Process.Leave()
 	}
-	for range p.large {
-		largeAnswers.Leave()
-	}
+	p.growth.Release()
 }
 
 // enter takes the call's place, or refuses it.

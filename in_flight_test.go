@@ -189,7 +189,7 @@ func TestLargeAnswersAreBounded(t *testing.T) {
 	first := make(chan int)
 	go func() { first <- serve(t, h, post(sessionBody), large).Code }()
 	<-answering
-	require.Eventually(t, func() bool { return largeAnswers.Taken() == 15 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return inflight.Large.Taken() == 15 }, 5*time.Second, time.Millisecond)
 
 	w := serve(t, h, post(sessionBody), func(w http.ResponseWriter, r *http.Request) error {
 		_, err := io.WriteString(w, body)
@@ -199,5 +199,5 @@ func TestLargeAnswersAreBounded(t *testing.T) {
 	assert.Contains(t, w.Header().Get("Proxy-Status"), "error=http_response_body_size")
 	close(full)
 	assert.Equal(t, http.StatusOK, <-first)
-	assert.Zero(t, largeAnswers.Taken())
+	assert.Zero(t, inflight.Large.Taken())
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
+	"github.com/caddy-payermax/caddy-payermax/sandbox"
 )
 
 // Merchant is on whose behalf PayerMax is called, and the keys that go with it.
@@ -213,7 +214,7 @@ func (m *Merchant) openKeyring(ctx caddy.Context, expanded Merchant, sandboxKey 
 		return nil, fmt.Errorf("next_key: %w", err)
 	}
 	if source == nil && sandboxKey != nil {
-		key, err := generateKey()
+		key, err := sandbox.GenerateKey()
 		if err != nil {
 			return nil, err
 		}

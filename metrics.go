@@ -1,17 +1,12 @@
 package payermax
 
 import (
-	"slices"
-	"sync/atomic"
-
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
-	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
@@ -30,7 +25,7 @@ func knownCode(code string) string {
 	return other
 }
 
-// metrics are the module's counters. There is one set for the process, so that
+// metrics are the counters of calls. There is one set for the process, so that
 // they survive a reload of the config, which brings a new registry.
 type metrics struct {
 	requests     *prometheus.CounterVec
@@ -44,9 +39,6 @@ type metrics struct {
 	violations   *prometheus.CounterVec
 	limits       *prometheus.CounterVec
 	shadow       *prometheus.CounterVec
-	lastSuccess  *lastSuccess
-	clock        *clock
-	sandboxes    *sandboxCollector
 }
 
 var processMetrics = &metrics{
@@ -78,26 +70,17 @@ var processMetrics = &metrics{
 	shadow: prom.Counters("shadow_signatures_total",
 		"Signatures of applications in shadow mode, by how they compare: agree, disagree, unsigned, or skipped if the sidecar could not sign.",
 		"endpoint", "result"),
-	lastSuccess: new(lastSuccess),
-	clock:       new(clock),
-	sandboxes:   &sandboxCollector{handlers: make(map[*atomic.Bool]struct{})},
 }
 
-func init() { prom.Share(processMetrics.collectors()...) }
+func init() {
+	m := processMetrics
+	prom.Share(m.requests, m.duration, m.upstream, m.signing, m.requestBytes, m.answerBytes,
+		m.answers, m.codes, m.violations, m.limits, m.shadow)
+}
 
 // exchangeBuckets suit exchanges that take between some milliseconds and the
 // half minute after which they are given up.
 var exchangeBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
-
-// collectors lists all of them, and those of the keys, of the requests in flight and of
-// the notifications.
-func (m *metrics) collectors() []prometheus.Collector {
-	return slices.Concat(keys.Collectors(), notify.Collectors(), []prometheus.Collector{
-		inflight.Process, m.requests, m.duration, m.upstream, m.signing, m.requestBytes, m.answerBytes,
-		m.answers, m.codes, m.violations, m.limits, m.shadow,
-		m.lastSuccess, m.clock, m.sandboxes,
-	})
-}
 
 // errorLabel is the error type of a refusal as a label, so that there are as many
 // values as RFC 9209 has names; "" if there is no refusal.

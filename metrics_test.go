@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
@@ -58,10 +59,10 @@ func metricsOf(t *testing.T, collectors ...prometheus.Collector) map[string]floa
 // how much. Those of time alone are left out.
 func increase(t *testing.T, during func()) map[string]float64 {
 	t.Helper()
-	before := metricsOf(t, processMetrics.collectors()...)
+	before := metricsOf(t, prom.Collectors()...)
 	during()
 	increased := make(map[string]float64)
-	for name, value := range metricsOf(t, processMetrics.collectors()...) {
+	for name, value := range metricsOf(t, prom.Collectors()...) {
 		name = strings.TrimPrefix(name, "caddy_payermax_")
 		if difference := value - before["caddy_payermax_"+name]; difference != 0 && !strings.HasPrefix(name, "key_") && !strings.Contains(name, "timestamp") {
 			increased[name] = difference
@@ -175,7 +176,7 @@ func TestCallsAreCounted(t *testing.T) {
 func TestSeriesAreBounded(t *testing.T) {
 	h := newHandler(t)
 	h.logger = zap.NewNop()
-	count := func() int { return len(metricsOf(t, processMetrics.collectors()...)) }
+	count := func() int { return len(metricsOf(t, prom.Collectors()...)) }
 	sendPath := func(i int) {
 		r := post(sessionBody)
 		r.URL.Path = fmt.Sprintf("%spath%d", protocol.PathPrefix, i)
@@ -223,7 +224,7 @@ func TestNotifyAloneHasAllMetrics(t *testing.T) {
 	n := &notify.Handler{GatewayPublicKeys: []string{writePublicKey(t, &gatewayKey().PublicKey)}}
 	require.NoError(t, n.Provision(ctx))
 	t.Cleanup(func() { require.NoError(t, n.Cleanup()) })
-	for _, collector := range processMetrics.collectors() {
+	for _, collector := range prom.Collectors() {
 		assert.True(t, ctx.GetMetricsRegistry().Unregister(collector))
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -20,14 +19,16 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/adminendpoint"
 	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
+	"github.com/caddy-payermax/caddy-payermax/internal/farewell"
 	"github.com/caddy-payermax/caddy-payermax/internal/gate"
+	"github.com/caddy-payermax/caddy-payermax/internal/gateways"
 	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
+	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/limits"
-	"github.com/caddy-payermax/caddy-payermax/modules/handover"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 )
 
@@ -104,7 +105,8 @@ type Handler struct {
 	Shadow bool `json:"shadow,omitempty"`
 
 	// Whether `requestTime` follows the gateway's clock, as far as the `Date` of
-	// its answers shows it, rather than this machine's. Default: false.
+	// its answers shows it, rather than this machine's. Answers that are withheld do
+	// not count. Default: false.
 	FollowGatewayClock bool `json:"follow_gateway_clock,omitempty"`
 
 	// Whether a call that may have been received is sent once more to another
@@ -157,10 +159,8 @@ type Handler struct {
 	gate      *gate.Gate
 	sandbox   *sandbox.Gateway
 	judge     *verdict.Judge
+	gateway   *gateways.Gateway
 	logger    *zap.Logger
-
-	// sandboxAnswers says whether a sandbox has answered a call, or will.
-	sandboxAnswers *atomic.Bool
 
 	// explanations are of signatures that differ, in shadow mode.
 	explanations *rate.Limiter
@@ -177,11 +177,11 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // Provision sets the defaults, expands the placeholders and loads the keys.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
-	if err := h.checkIsFollowed(ctx); err != nil {
+	_, places := layout.Places(ctx, layout.Sign, h) // before provisioning changes the config
+	if err := h.checkIsFollowed(places); err != nil {
 		return err
 	}
-	h.sandboxAnswers = new(atomic.Bool)
-	h.sandboxAnswers.Store(h.Sandbox)
+	h.gateway = h.knownGateway(places)
 	h.explanations = rate.NewLimiter(rate.Every(explanationInterval), 1)
 	h.judge = verdict.NewJudge()
 	if h.MaxBodySize == 0 {
@@ -217,11 +217,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if err := prom.Register(ctx); err != nil {
-		return fmt.Errorf("registering metrics: %w", err)
+		return err
 	}
 	endWithServer(ctx)
 	inflight.Process.SetBound(h, h.MaxInFlight)
-	processMetrics.sandboxes.add(h.sandboxAnswers)
+	h.gateway.Use()
 	adminendpoint.Warn(ctx, h.logger)
 	processMetrics.announce(h.routes)
 	for _, m := range h.merchants.all() {
@@ -252,8 +252,8 @@ func (h *Handler) Cleanup() error {
 	for _, m := range h.merchants.all() {
 		m.keyring.Release()
 	}
-	processMetrics.sandboxes.remove(h.sandboxAnswers)
-	return closeSandbox(h.sandbox)
+	h.gateway.Release()
+	return h.sandbox.Stop()
 }
 
 // Validate checks the settings that need no file.
@@ -282,7 +282,7 @@ func (h *Handler) Validate() error {
 // part of the contract with the application, so no error is left to the
 // server's error routes.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	w = handover.Announce(w, r)
+	w = farewell.Announce(w, r)
 	if h.sandbox != nil && strings.HasPrefix(r.URL.Path, sandboxPath) {
 		h.sandbox.ServeHTTP(w, r)
 		return nil

@@ -55,7 +55,7 @@ func TestOperationsMetrics(t *testing.T) {
 	described := make(chan *prometheus.Desc)
 	go func() {
 		defer close(described)
-		for _, collector := range processMetrics.collectors() {
+		for _, collector := range prom.Collectors() {
 			collector.Describe(described)
 		}
 	}()

@@ -1,12 +1,10 @@
 package payermax
 
 import (
-	"context"
 	"crypto"
-	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
-	"time"
+	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -14,10 +12,6 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
-
-// generatedKeyBits is the key length that PayerMax asks for
-// (docs: developer/signature-rules).
-const generatedKeyBits = 2048
 
 // generatedKey is the source of a key that lives as long as the config.
 type generatedKey struct{ *rsa.PrivateKey }
@@ -30,7 +24,7 @@ func (k generatedKey) Key() (crypto.Signer, string, error) {
 // openSandbox makes the merchants ready and puts a gateway in the place of the next
 // handler. It knows the merchants, and they know its key.
 func (h *Handler) openSandbox(ctx caddy.Context) error {
-	key, err := generateKey()
+	key, err := sandbox.GenerateKey()
 	if err != nil {
 		return fmt.Errorf("opening the sandbox: %w", err)
 	}
@@ -62,21 +56,33 @@ func (h *Handler) openSandbox(ctx caddy.Context) error {
 // for tests.
 const sandboxPath = "/sandbox/"
 
-// closeSandbox ends what a sandbox still has to deliver, if there is one.
-func closeSandbox(gateway *sandbox.Gateway) error {
-	if gateway == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	return gateway.Close(ctx)
+// The answers of a sandbox are those of PayerMax, signature included, but for
+// the money. So they are marked wherever somebody might look: in Proxy-Status,
+// in the log, in the health answer and in a metric.
+
+// sandboxMark is the parameter of Proxy-Status, a Boolean of RFC 8941, that says
+// that the answer is a sandbox's.
+const sandboxMark = "; sandbox"
+
+// isSandboxAnswer reports whether the gateway that answered is a sandbox in
+// another process or site. Only a sandbox says so of itself.
+func isSandboxAnswer(header http.Header) bool {
+	return header.Get("Server") == sandbox.ServerName
 }
 
-// generateKey makes a key for the sandbox, which is gone with the process.
-func generateKey() (*rsa.PrivateKey, error) {
-	key, err := rsa.GenerateKey(rand.Reader, generatedKeyBits)
-	if err != nil {
-		return nil, fmt.Errorf("generating a key: %w", err)
+// noticeSandbox reports whether another sandbox has answered the call, and warns of the
+// handler's first one.
+func (h *Handler) noticeSandbox(c *call, header http.Header) bool {
+	if h.Sandbox || !isSandboxAnswer(header) {
+		return false
 	}
-	return key, nil
+	if h.gateway.NoteSandbox() {
+		h.logger.Warn("the gateway calls itself a sandbox, so no call reaches PayerMax", zap.String("request_id", c.id))
+	}
+	return true
+}
+
+// markSandbox marks an answer to a call that a sandbox answers.
+func markSandbox(header http.Header) {
+	header.Set("Proxy-Status", header.Get("Proxy-Status")+sandboxMark)
 }

@@ -1,8 +1,6 @@
 package payermax
 
 import (
-	"context"
-	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -11,28 +9,24 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	sandboxsite "github.com/caddy-payermax/caddy-payermax/modules/sandbox"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-func provisionSandbox(t *testing.T, s *Sandbox) error {
+// newSandbox is the sandbox as a site that knows merchantKey.
+func newSandbox(t *testing.T) *sandboxsite.Handler {
 	t.Helper()
-	config, err := json.Marshal(s)
-	require.NoError(t, err)
-	*s = Sandbox{}
-	require.NoError(t, caddy.StrictUnmarshalJSON(config, s))
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	s := &sandboxsite.Handler{Merchants: []sandboxsite.Merchant{{AppID: "app", PublicKey: writePublicKey(t, &merchantKey().PublicKey)}}}
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
 	t.Cleanup(cancel)
+	require.NoError(t, s.Provision(ctx))
 	t.Cleanup(func() { require.NoError(t, s.Cleanup()) })
-	if err := s.Provision(ctx); err != nil {
-		return err
-	}
-	return s.Validate()
+	return s
 }
 
 // A sidecar whose gateway is the sandbox as a site of its own.
 func TestSandboxSite(t *testing.T) {
-	site := &Sandbox{Merchants: []SandboxMerchant{{AppID: "app", PublicKey: writePublicKey(t, &merchantKey().PublicKey)}}}
-	require.NoError(t, provisionSandbox(t, site))
+	site := newSandbox(t)
 	next := func(w http.ResponseWriter, r *http.Request) error { return site.ServeHTTP(w, r, nil) }
 
 	w := serve(t, newHandler(t), post(sessionBody), next)
@@ -43,22 +37,6 @@ func TestSandboxSite(t *testing.T) {
 	assert.Contains(t, serve(t, stranger, post(sessionBody), next).Body.String(), protocol.CodeSignVerifyFailed)
 	other := newHandler(t, func(h *Handler) { h.AppID = "other" })
 	assert.Contains(t, serve(t, other, post(sessionBody), next).Body.String(), "MERCHANT_APP_INVALID")
-}
-
-func TestSandboxProvisionRefuses(t *testing.T) {
-	public := writePublicKey(t, &merchantKey().PublicKey)
-	merchant := SandboxMerchant{AppID: "app", PublicKey: public}
-	for words, s := range map[string]*Sandbox{
-		"merchant: required":                                {},
-		"merchant 1: public_key: required":                  {Merchants: []SandboxMerchant{{AppID: "app"}}},
-		"merchant 1: public_key: public key file":           {Merchants: []SandboxMerchant{{AppID: "app", PublicKey: "no.pub"}}},
-		"merchant 2: app_id: evaluated placeholder":         {Merchants: []SandboxMerchant{merchant, {AppID: "{env.PAYERMAX_TEST_UNSET}", PublicKey: public}}},
-		"private_key: private key file " + public:           {Merchants: []SandboxMerchant{merchant}, PrivateKey: public},
-		"time_scale must be positive":                       {Merchants: []SandboxMerchant{merchant}, TimeScale: -1},
-		`sandbox: merchant 1: appId "app" is registered tw`: {Merchants: []SandboxMerchant{merchant, merchant}},
-	} {
-		assert.ErrorContains(t, provisionSandbox(t, s), words)
-	}
 }
 
 // With gateway sandbox, the sandbox's page is the sidecar's as well.

@@ -17,7 +17,7 @@ func (h *Handler) send(c *call, d *delivery.Delivery, r *http.Request, next cadd
 	if err := h.beginSending(ctx, c, d); err != nil {
 		return nil, delivery.NotSentInTime(err)
 	}
-	received := &reply.Answer{Room: func() bool { return c.place.grow(h.MaxInFlight) }}
+	received := &reply.Answer{Room: func() bool { return c.place.growth.Take(h.MaxInFlight) }}
 	defer func() {
 		// A reverse proxy that has begun to pass on an answer and cannot finish
 		// it aborts by this panic. Nothing has reached the application yet, so

@@ -47,7 +47,7 @@ func (h *Handler) sign(ctx context.Context, c *call, key keys.Key, since time.Ti
 // now is the time to stamp a request with.
 func (h *Handler) now() time.Time {
 	if h.FollowGatewayClock {
-		return processMetrics.clock.gatewayTime()
+		return h.gateway.Now()
 	}
 	return time.Now()
 }

@@ -14,14 +14,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
+	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
-	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
 // keyMetrics returns the metrics of keys, as metricsOf does.
-func keyMetrics(t *testing.T) map[string]float64 { return metricsOf(t, keys.Collectors()...) }
+func keyMetrics(t *testing.T) map[string]float64 { return metricsOf(t, prom.Collectors()...) }
 
 // gatewayWith answers as PayerMax does that knows one public key.
 func gatewayWith(t *testing.T, key *rsa.PublicKey, calls *int) func(http.ResponseWriter, *http.Request) error {

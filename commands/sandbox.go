@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/rsa"
 	"errors"
 	"fmt"
@@ -99,7 +98,7 @@ func newSandbox(flags caddycmd.Flags) (*sandbox.Gateway, error) {
 // sandboxKey reads the gateway's key, or generates it.
 func sandboxKey(path string) (*rsa.PrivateKey, error) {
 	if path == "" {
-		return rsa.GenerateKey(rand.Reader, 2048)
+		return sandbox.GenerateKey()
 	}
 	return signer.ReadPrivateKeyFile(path)
 }

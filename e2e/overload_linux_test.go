@@ -372,3 +372,76 @@ func (a *tally) requireBounded(t *testing.T, s *sidecar, maxWait time.Duration) 
 	assert.Less(t, p99, 1.5*maxWait.Seconds())
 	assert.Less(t, longest, 2*maxWait.Seconds())
 }
+
+// Notifications and the application's answers to them cost no more, be they as large as
+// they may be, arrive slowly, and be the notifications forged.
+func TestLargeNotificationsCostBoundedMemory(t *testing.T) {
+	const holding = 3 * time.Second
+	large := `{"code":"SUCCESS","msg":"` + strings.Repeat("x", 900<<10)
+	app := serveGateway(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, large)
+		_ = http.NewResponseController(w).Flush()
+		time.Sleep(holding)
+		_, _ = io.WriteString(w, `"}`)
+	})
+	forged := strings.Repeat(" ", 250<<10)
+	for name, test := range map[string]struct {
+		options  string
+		raw      string
+		statuses []int // each of which there must be
+	}{
+		"ack after":  {"ack after", notifying("/callback", paid()), []int{http.StatusOK, http.StatusServiceUnavailable}},
+		"duplicates": {"duplicates 1h", "", []int{http.StatusOK, http.StatusServiceUnavailable}},
+		"forged":     {"", requestWith("POST /callback HTTP/1.1", forged, "sign: x"), []int{http.StatusForbidden, http.StatusServiceUnavailable}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			port := freePort(t)
+			site := notifyBlock(t, "/callback*", test.options) + "reverse_proxy " + app
+			config := strings.Replace(caddyfile(port, site), "debug\n", withoutFields+"\n", 1)
+			s := startIn(t, newMemoryCgroup(t), "127.0.0.1:"+strconv.Itoa(port), config, []string{goMemLimit})
+			statuses := s.deliverAtOnce(t, fitting, func(i int) (begin, end string) {
+				raw := test.raw
+				if raw == "" { // they must differ
+					raw = notifying("/callback", strings.Replace(paid(), `"P1"`, fmt.Sprintf(`"P%d"`, i), 1))
+				}
+				return raw[:len(raw)-1], raw[len(raw)-1:]
+			})
+			t.Logf("%v; memory %d MiB at most", statuses, s.peakOwnMemory(t)>>20)
+			for _, status := range test.statuses {
+				assert.NotZero(t, statuses[status], status)
+			}
+			assert.Len(t, statuses, len(test.statuses))
+			assert.Less(t, s.peakOwnMemory(t), memoryLimit)
+		})
+	}
+}
+
+// deliverAtOnce makes so many requests of which the ends come when all the rest is
+// under way, and counts the statuses of the answers.
+func (s *sidecar) deliverAtOnce(t *testing.T, count int, request func(i int) (begin, end string)) map[int]int {
+	t.Helper()
+	var begun, all sync.WaitGroup
+	begun.Add(count)
+	var mutex sync.Mutex
+	statuses := make(map[int]int)
+	for i := range count {
+		all.Go(func() {
+			c := s.dial(t)
+			defer c.conn.Close()
+			_ = c.conn.SetDeadline(time.Now().Add(60 * time.Second))
+			begin, end := request(i)
+			_, _ = io.WriteString(c.conn, begin) // as far as it is read
+			begun.Done()
+			begun.Wait()
+			res, err := c.roundTrip(end)
+			if assert.NoError(t, err) {
+				mutex.Lock()
+				defer mutex.Unlock()
+				statuses[res.status]++
+			}
+		})
+	}
+	all.Wait()
+	return statuses
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -88,7 +89,7 @@ func requireRefused(t *testing.T, r *Ring) {
 func measured(t *testing.T) map[string]float64 {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
-	for _, collector := range Collectors() {
+	for _, collector := range prom.Collectors() {
 		require.NoError(t, registry.Register(collector))
 	}
 	families, err := registry.Gather()

@@ -22,11 +22,7 @@ var (
 // collector reports the keys of all rings in use, once for each key.
 type collector struct{}
 
-// Collectors returns the metrics of all rings, for the registry of each config that
-// uses some. They live as long as the process.
-func Collectors() []prometheus.Collector {
-	return []prometheus.Collector{collector{}, reloadFailures, promotions}
-}
+func init() { prom.Share(collector{}, reloadFailures, promotions) }
 
 // Describe describes the metrics.
 func (collector) Describe(descriptions chan<- *prometheus.Desc) {

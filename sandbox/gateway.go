@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/rsa"
 	"errors"
 	"fmt"
@@ -112,6 +113,15 @@ func New(key *rsa.PrivateKey, merchants ...Merchant) (*Gateway, error) {
 	}, nil
 }
 
+// GenerateKey makes a key of the length that PayerMax asks for: one for a gateway, or for a merchant that has none.
+func GenerateKey() (*rsa.PrivateKey, error) {
+	key, err := rsa.GenerateKey(rand.Reader, minKeyBits)
+	if err != nil {
+		return nil, fmt.Errorf("generating a key: %w", err)
+	}
+	return key, nil
+}
+
 // PublicKey returns the key that verifies the gateway's answers and notifications: what a merchant would download from
 // PayerMax.
 func (g *Gateway) PublicKey() *rsa.PublicKey { return &g.key.PublicKey }
@@ -125,6 +135,20 @@ func (g *Gateway) Close(ctx context.Context) error {
 	w := g.current
 	g.mu.Unlock()
 	return w.tasks.close(ctx)
+}
+
+// stopTime is how long Stop waits.
+const stopTime = time.Second
+
+// Stop is [Gateway.Close] for whoever has no context for it: it waits for a second at most. A nil Gateway has nothing to
+// stop.
+func (g *Gateway) Stop() error {
+	if g == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+	defer cancel()
+	return g.Close(ctx)
 }
 
 // ServeHTTP answers one request.

@@ -37,7 +37,7 @@ func boundWithin(memoryLimit int64) int {
 }
 
 // Count counts requests: each from before its body is read until it is answered. A
-// gateway that takes its time makes them pile up. It is a collector of its metrics.
+// gateway that takes its time makes them pile up.
 type Count struct {
 	count atomic.Int64
 
@@ -107,14 +107,19 @@ var (
 		"How many of them there may be at once; the smallest number, if handlers differ.")
 )
 
+func init() { prom.Share(collector{}) }
+
+// collector reports the count of the process.
+type collector struct{}
+
 // Describe describes the metrics.
-func (c *Count) Describe(described chan<- *prometheus.Desc) {
+func (collector) Describe(described chan<- *prometheus.Desc) {
 	described <- takenMetric
 	described <- boundMetric
 }
 
 // Collect reads the count and the bound.
-func (c *Count) Collect(collected chan<- prometheus.Metric) {
-	collected <- prometheus.MustNewConstMetric(takenMetric, prometheus.GaugeValue, float64(c.count.Load()))
-	collected <- prometheus.MustNewConstMetric(boundMetric, prometheus.GaugeValue, float64(c.Bound()))
+func (collector) Collect(collected chan<- prometheus.Metric) {
+	collected <- prometheus.MustNewConstMetric(takenMetric, prometheus.GaugeValue, float64(Process.Taken()))
+	collected <- prometheus.MustNewConstMetric(boundMetric, prometheus.GaugeValue, float64(Process.Bound()))
 }

@@ -4,6 +4,7 @@ package prom
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
@@ -41,26 +42,29 @@ func Description(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(prometheus.BuildFQName(Namespace, Subsystem, name), help, labels, nil)
 }
 
-// shared are the collectors of each config that registers any.
+// shared are the collectors of all rooms.
 var shared []prometheus.Collector
 
 // Share makes the collectors part of each config that registers any, so that which
-// metrics there are does not depend on which modules a config has. It is for init
-// functions.
+// metrics there are does not depend on which modules a config has. They live as long as
+// the process, so that counters survive a reload of the config. It is for init
+// functions: each room shares its own.
 func Share(collectors ...prometheus.Collector) { shared = append(shared, collectors...) }
 
-// Register makes the collectors, and those that are shared, part of the config that
-// ctx belongs to. A collector lives as long as the process, so that counters survive a
-// reload of the config, which brings a new registry. Another module of the same config
-// may have registered it before.
-func Register(ctx caddy.Context, collectors ...prometheus.Collector) error {
+// Collectors returns those that are shared, of all rooms that are part of the program.
+func Collectors() []prometheus.Collector { return slices.Clone(shared) }
+
+// Register makes the collectors that are shared part of the config that ctx belongs to,
+// which has a registry of its own. Another module of the same config may have done so
+// before.
+func Register(ctx caddy.Context) error {
 	registry := ctx.GetMetricsRegistry()
 	if registry == nil {
 		return nil
 	}
-	for _, collector := range slices.Concat(collectors, shared) {
+	for _, collector := range shared {
 		if err := registry.Register(collector); err != nil && !errors.As(err, new(prometheus.AlreadyRegisteredError)) {
-			return err
+			return fmt.Errorf("registering metrics: %w", err)
 		}
 	}
 	return nil

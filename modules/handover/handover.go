@@ -5,8 +5,8 @@
 // first, and with it the connections that wait there; and net/http, when it shuts
 // down, closes connections on which it has just read a request. Here both configs
 // share one socket. First the old one gets no more connections, then it has Grace
-// to read what is on its way and, by Announce, to tell its clients that the next
-// request needs another connection, and then the new one takes over. If the new
+// to read what is on its way and, by [farewell.Announce], to tell its clients that the
+// next request needs another connection, and then the new one takes over. If the new
 // one cannot start after all, the old one goes on.
 package handover
 
@@ -19,6 +19,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/farewell"
 )
 
 // Network is the name of the network, as in `bind handover/127.0.0.1`.
@@ -32,6 +34,7 @@ const Grace = 200 * time.Millisecond
 func init() {
 	caddy.RegisterNetwork(Network, listen)
 	caddyhttp.RegisterNetworkHTTP3(Network, "udp") // or no server with TLS would start that allows HTTP/3
+	farewell.Include(process.isReplaced)
 }
 
 // process has the sockets of this process, whichever config opened them.

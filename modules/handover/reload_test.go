@@ -14,6 +14,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/farewell"
 )
 
 func init() { caddy.RegisterModule(new(numbered)) }
@@ -28,7 +30,7 @@ func (*numbered) CaddyModule() caddy.ModuleInfo {
 }
 
 func (n *numbered) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
-	_, err := io.WriteString(Announce(w, r), strconv.Itoa(n.Number))
+	_, err := io.WriteString(farewell.Announce(w, r), strconv.Itoa(n.Number))
 	return err
 }
 

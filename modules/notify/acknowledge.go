@@ -11,20 +11,21 @@ import (
 
 // deliver passes a verified notification on to the application and reports
 // whether the application has accepted it.
-func (n *Handler) deliver(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, size int) (accepted bool, err error) {
+func (n *Handler) deliver(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, size int, memory *memory) (accepted bool, err error) {
 	if n.Ack != ackAfter && n.seen == nil {
 		return false, n.passOn(w, r, next, size)
 	}
-	received := new(reply.Answer)
-	if err := next.ServeHTTP(received, r); err != nil {
+	received := &reply.Answer{Room: memory.hasRoom}
+	isCut, err := hold(received, r, next)
+	if err != nil {
 		n.record("not_accepted", size, 0)
 		return false, err // PayerMax gets an error status, and delivers again
 	}
 	switch {
-	case n.Ack == ackAfter && received.IsSuccess():
+	case n.Ack == ackAfter && received.IsSuccess() && !isCut:
 		n.record("passed", size, received.Status)
 		return true, acknowledge(w)
-	case n.Ack == ackAfter || received.Status == 0 || received.TooLarge:
+	case n.Ack == ackAfter || received.Status == 0 || received.TooLarge || isCut:
 		n.record("not_accepted", size, received.Status)
 		return false, tryAgain(w, received.Status)
 	default:
@@ -32,6 +33,20 @@ func (n *Handler) deliver(w http.ResponseWriter, r *http.Request, next caddyhttp
 		received.Send(w)
 		return received.IsSuccess() && acknowledges(received), nil
 	}
+}
+
+// hold has the application's answer held back, and reports whether its end is missing: a
+// reverse proxy that cannot finish an answer aborts by a panic. Nothing of it has
+// reached PayerMax yet, so PayerMax can still be told to deliver the notification again.
+func hold(received *reply.Answer, r *http.Request, next caddyhttp.Handler) (isCut bool, err error) {
+	defer func() {
+		if cause := recover(); cause == http.ErrAbortHandler {
+			isCut = true
+		} else if cause != nil {
+			panic(cause)
+		}
+	}()
+	return false, next.ServeHTTP(received, r)
 }
 
 // passOn leaves the answer to the application. It sees to it that there is one:

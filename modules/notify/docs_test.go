@@ -58,7 +58,7 @@ func TestErrorsPageNotifications(t *testing.T) {
 	compressed.Header.Set("Content-Encoding", "gzip")
 	broken.Body = io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF))
 	for _, r := range []*http.Request{get, compressed, large, broken} {
-		_, refused := n.read(httptest.NewRecorder(), r)
+		_, refused := n.read(httptest.NewRecorder(), r, new(memory))
 		assert.Equal(t, strconv.Itoa(refused.status), statuses[refused.result])
 		delete(statuses, refused.result)
 	}

@@ -22,11 +22,12 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/adminendpoint"
 	"github.com/caddy-payermax/caddy-payermax/internal/confinement"
+	"github.com/caddy-payermax/caddy-payermax/internal/farewell"
 	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
+	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/keys"
-	"github.com/caddy-payermax/caddy-payermax/modules/handover"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -142,8 +143,8 @@ func (n *Handler) Provision(ctx caddy.Context) error {
 	if n.own.isAnybody() {
 		n.logger.Warn(ForAnybody.Message + "; " + ForAnybody.Next)
 	}
-	if err := registerMetrics(ctx); err != nil {
-		return fmt.Errorf("registering metrics: %w", err)
+	if err := prom.Register(ctx); err != nil {
+		return err
 	}
 	Announce()
 	n.keyring.Use()
@@ -190,12 +191,14 @@ func (n *Handler) Validate() error {
 // ServeHTTP passes on a notification that is PayerMax's and for this site, and no
 // other.
 func (n *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	w = handover.Announce(w, r)
+	w = farewell.Announce(w, r)
 	if !inflight.Process.Enter(inflight.DefaultBound()) {
 		return n.turnAway(w, r)
 	}
 	defer inflight.Process.Leave()
-	body, verifiedBy, refused := n.understand(w, r)
+	memory := new(memory)
+	defer memory.Release()
+	body, verifiedBy, refused := n.understand(w, r, memory)
 	if refused != nil {
 		n.record(refused.result, len(body), refused.status)
 		return refused.write(w, r)
@@ -203,7 +206,7 @@ func (n *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	r = verified(r, body, verifiedBy)
 
 	if n.seen == nil {
-		_, err := n.deliver(w, r, next, len(body))
+		_, err := n.deliver(w, r, next, len(body), memory)
 		return err
 	}
 	id := notification(envelope.NotificationID(body))
@@ -218,14 +221,14 @@ func (n *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	accepted := false
 	defer func() { n.seen.end(id, accepted) }()
 	var err error
-	accepted, err = n.deliver(w, r, next, len(body))
+	accepted, err = n.deliver(w, r, next, len(body), memory)
 	return err
 }
 
 // understand returns the body of a notification, and the key that it is signed
 // with.
-func (n *Handler) understand(w http.ResponseWriter, r *http.Request) ([]byte, *rsa.PublicKey, *refusal) {
-	body, refused := n.read(w, r)
+func (n *Handler) understand(w http.ResponseWriter, r *http.Request, memory *memory) ([]byte, *rsa.PublicKey, *refusal) {
+	body, refused := n.read(w, r, memory)
 	if refused != nil {
 		return nil, nil, refused
 	}
@@ -237,7 +240,7 @@ func (n *Handler) understand(w http.ResponseWriter, r *http.Request) ([]byte, *r
 }
 
 // read returns the notification's body.
-func (n *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
+func (n *Handler) read(w http.ResponseWriter, r *http.Request, memory *memory) ([]byte, *refusal) {
 	if r.Method != http.MethodPost {
 		return nil, &refusal{http.StatusMethodNotAllowed, "method", "PayerMax's notifications are POST requests"}
 	}
@@ -247,9 +250,12 @@ func (n *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, *refusal
 	if r.ContentLength > n.MaxBodySize {
 		return nil, &refusal{http.StatusRequestEntityTooLarge, "too_large", "the notification is larger than max_body_size allows"}
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, n.MaxBodySize))
+	body, err := io.ReadAll(&held{Reader: http.MaxBytesReader(w, r.Body, n.MaxBodySize), memory: memory})
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, &refusal{http.StatusRequestEntityTooLarge, "too_large", "the notification is larger than max_body_size allows"}
+	}
+	if errors.Is(err, errNoRoom) {
+		return nil, overloaded()
 	}
 	if err != nil {
 		return nil, &refusal{http.StatusBadRequest, "incomplete", "the notification could not be read to its end"}
@@ -340,9 +346,17 @@ func (f *refusal) write(w http.ResponseWriter, r *http.Request) error {
 	if f.status != http.StatusForbidden && r.ContentLength != 0 {
 		w.Header().Set("Connection", "close") // or the server would wait for the body
 	}
-	refused := &reply.Refusal{Code: "NOTIFICATION_REFUSED", Msg: f.msg, Status: f.status, ProxyError: "http_request_denied"}
-	refused.Answer().Send(w)
+	f.answer().Send(w)
 	return nil
+}
+
+// answer is what PayerMax gets, in PayerMax's own shape.
+func (f *refusal) answer() *reply.Answer {
+	refused := &reply.Refusal{Code: "NOTIFICATION_REFUSED", Msg: f.msg, Status: f.status, ProxyError: "http_request_denied"}
+	if f.status == http.StatusServiceUnavailable {
+		refused.Header = http.Header{"Retry-After": {"1"}}
+	}
+	return refused.Answer()
 }
 
 // Interface guards

@@ -3,12 +3,7 @@ package notify
 import (
 	"slices"
 
-	"github.com/caddyserver/caddy/v2"
-	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
-	"github.com/caddy-payermax/caddy-payermax/keys"
 )
 
 var notifications = prom.Counters("notifications_total",
@@ -25,9 +20,7 @@ var results = []string{
 // Results returns what can become of a notification, as the metric names it.
 func Results() []string { return slices.Clone(results) }
 
-// Collectors returns the metrics of all handlers, for the registry of each config. They
-// live as long as the process.
-func Collectors() []prometheus.Collector { return []prometheus.Collector{notifications} }
+func init() { prom.Share(notifications) }
 
 // Announce makes the series of all results begin at zero, so that the first
 // notification counts as an increase.
@@ -35,10 +28,4 @@ func Announce() {
 	for _, result := range results {
 		notifications.WithLabelValues(result)
 	}
-}
-
-// registerMetrics makes the metrics of what the handler uses part of the config that
-// ctx belongs to.
-func registerMetrics(ctx caddy.Context) error {
-	return prom.Register(ctx, slices.Concat(keys.Collectors(), Collectors(), []prometheus.Collector{inflight.Process})...)
 }

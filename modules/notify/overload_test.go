@@ -2,14 +2,17 @@ package notify
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
 // Notifications hold memory, too.
@@ -36,6 +39,89 @@ func TestNotificationsInFlight(t *testing.T) {
 	inflight.Process.Leave()
 	w = deliver(t, n, post("{}"), unreachable(t))
 	assert.Equal(t, http.StatusForbidden, w.Code)
+}
+
+// largeBound is how many steps fit into the memory of the process.
+const largeBound = 10_000 / 2
+
+// withRoom leaves room for so many steps until the end of the test.
+func withRoom(t *testing.T, steps int) {
+	t.Helper()
+	require.Equal(t, 2*largeBound, inflight.DefaultBound(), "without GOMEMLIMIT")
+	before := inflight.Large
+	t.Cleanup(func() { inflight.Large = before })
+	inflight.Large = inflight.New()
+	for range largeBound - steps {
+		require.True(t, inflight.Large.Enter(largeBound))
+	}
+}
+
+// What a notification and the application's answer hold beyond their first steps is
+// bounded, whoever of the two acknowledges, and comes back. What there is no room for is
+// delivered again.
+func TestLargeNotificationsAreBounded(t *testing.T) {
+	large := `{"code":"SUCCESS","msg":"` + strings.Repeat("x", 2*reply.AnswerStep) + `"}`
+	answer := func(w http.ResponseWriter, _ *http.Request) error {
+		_, _ = io.WriteString(w, large)
+		return nil
+	}
+	proxied := func(w http.ResponseWriter, _ *http.Request) error {
+		if _, err := io.WriteString(w, large); err != nil {
+			panic(http.ErrAbortHandler) // as a reverse proxy does
+		}
+		return nil
+	}
+	notification := strings.Replace(paymentNotification, `"msg":""`, `"msg":"`+strings.Repeat("x", 2*reply.AnswerStep)+`"`, 1)
+	for name, test := range map[string]struct {
+		option      func(*Handler)
+		body        string
+		application caddyhttp.HandlerFunc
+		steps       int // that it takes
+		result      string
+	}{
+		"ack after":                 {ackAfterwards, paymentNotification, answer, 2, "not_accepted"},
+		"ack after, proxied":        {ackAfterwards, paymentNotification, proxied, 2, "not_accepted"},
+		"duplicates":                {guarded, paymentNotification, answer, 2, "not_accepted"},
+		"duplicates, proxied":       {guarded, paymentNotification, proxied, 2, "not_accepted"},
+		"a large notification":      {func(*Handler) {}, notification, func(w http.ResponseWriter, _ *http.Request) error { return acknowledge(w) }, 2, "overload"},
+		"both, and the answer more": {ackAfterwards, notification, proxied, 4, "not_accepted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withRoom(t, test.steps-1)
+			n, all := newHandler(t, test.option), totals(t)
+			w := deliver(t, n, notify(t, test.body), test.application)
+			all[test.result]++
+			assert.Equal(t, all, totals(t))
+			assert.Equal(t, http.StatusServiceUnavailable, w.Code)
+			assert.NotContains(t, w.Body.String(), "xxx")
+			assert.Equal(t, largeBound-test.steps+1, inflight.Large.Taken(), "they come back")
+
+			withRoom(t, test.steps)
+			w = deliver(t, n, notify(t, test.body), test.application)
+			all["passed"]++
+			assert.Equal(t, all, totals(t))
+			assert.Equal(t, http.StatusOK, w.Code)
+			assert.Equal(t, largeBound-test.steps, inflight.Large.Taken(), "they come back")
+		})
+	}
+}
+
+// An answer that breaks off has not accepted anything, whatever its status.
+func TestCutAnswerIsNotAccepted(t *testing.T) {
+	for name, option := range map[string]func(*Handler){"ack after": ackAfterwards, "duplicates": guarded} {
+		n, all := newHandler(t, option), totals(t)
+		w := deliver(t, n, notify(t, paymentNotification), func(w http.ResponseWriter, _ *http.Request) error {
+			_, _ = io.WriteString(w, acknowledgement)
+			panic(http.ErrAbortHandler)
+		})
+		all["not_accepted"]++
+		assert.Equal(t, all, totals(t), name)
+		assert.Equal(t, http.StatusServiceUnavailable, w.Code, name)
+		assert.Contains(t, w.Body.String(), "NOTIFICATION_NOT_ACCEPTED", name)
+		assert.PanicsWithValue(t, "bug", func() {
+			deliver(t, n, notify(t, paymentNotification), func(http.ResponseWriter, *http.Request) error { panic("bug") })
+		}, name)
+	}
 }
 
 // totals are how many notifications had each result so far.

@@ -1,4 +1,4 @@
-package payermax
+package gateways
 
 import (
 	"net/http"
@@ -7,10 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
-	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -88,6 +86,14 @@ func (c *clock) complain(skew time.Duration, logger *zap.Logger) {
 	}
 }
 
+// inherit begins with what another clock has measured.
+func (c *clock) inherit(from *clock) {
+	from.mutex.Lock()
+	defer from.mutex.Unlock()
+	c.text, c.date, c.samples, c.level = from.text, from.date, slices.Clone(from.samples), from.level
+	c.skew.Store(from.skew.Load())
+}
+
 // measured returns how far the gateway's clock is ahead of ours, if that is
 // known.
 func (c *clock) measured() (skew time.Duration, ok bool) {
@@ -97,9 +103,9 @@ func (c *clock) measured() (skew time.Duration, ok bool) {
 	return 0, false
 }
 
-// gatewayTime returns what the gateway's clock shows now, as far as it can be
-// told; our own time if it cannot, or if there is no telling difference.
-func (c *clock) gatewayTime() time.Time {
+// now returns what the gateway's clock shows now, as far as it can be told; our own
+// time if it cannot, or if there is no telling difference.
+func (c *clock) now() time.Time {
 	now := time.Now()
 	skew, ok := c.measured()
 	if size := skew.Abs(); !ok || size < clockNoise || size > clockLimit {
@@ -112,34 +118,4 @@ func median(samples []time.Duration) time.Duration {
 	sorted := slices.Clone(samples)
 	slices.Sort(sorted)
 	return sorted[len(sorted)/2]
-}
-
-var (
-	clockSkew = prom.Description("clock_skew_seconds",
-		"How far the gateway's clock, by the Date of its last answers, is ahead of ours. Absent before the first answer.")
-	lastSuccessTime = prom.Description("gateway_last_success_timestamp_seconds",
-		"When the gateway last answered APPLY_SUCCESS, in seconds since 1970. Absent before the first time.")
-)
-
-// Describe describes the metric.
-func (*clock) Describe(descriptions chan<- *prometheus.Desc) { descriptions <- clockSkew }
-
-// Collect sends the skew once there is one.
-func (c *clock) Collect(collected chan<- prometheus.Metric) {
-	if skew, ok := c.measured(); ok {
-		collected <- prometheus.MustNewConstMetric(clockSkew, prometheus.GaugeValue, skew.Seconds())
-	}
-}
-
-// lastSuccess is when the gateway last accepted a request.
-type lastSuccess struct{ atomic.Pointer[time.Time] }
-
-// Describe describes the metric.
-func (*lastSuccess) Describe(descriptions chan<- *prometheus.Desc) { descriptions <- lastSuccessTime }
-
-// Collect sends the time once there is one.
-func (l *lastSuccess) Collect(collected chan<- prometheus.Metric) {
-	if at := l.Load(); at != nil {
-		collected <- prometheus.MustNewConstMetric(lastSuccessTime, prometheus.GaugeValue, float64(at.UnixMilli())/1000)
-	}
 }

@@ -1,4 +1,5 @@
-package payermax
+// Package sandbox is the Caddy module that serves the sandbox as a site.
+package sandbox
 
 import (
 	"crypto/rsa"
@@ -9,24 +10,24 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/gateways"
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
-	"github.com/caddy-payermax/caddy-payermax/sandbox"
+	box "github.com/caddy-payermax/caddy-payermax/sandbox"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
 func init() {
-	caddy.RegisterModule(new(Sandbox))
+	caddy.RegisterModule(new(Handler))
 }
 
-// Sandbox is a PayerMax gateway in a box, for demonstrations and tests. It
+// Handler is a PayerMax gateway in a box, for demonstrations and tests. It
 // checks requests as PayerMax documents it, signature included, and signs its
 // answers and notifications. It knows the Drop-In flow from the session to the
 // refund, with authorisation and capture; no payment is ever made.
@@ -35,9 +36,9 @@ func init() {
 // sidecar knows it. What happened in it can be seen at `/sandbox/`, and tests find
 // their controls there. Its state is in memory and begins anew when the config is
 // loaded.
-type Sandbox struct {
+type Handler struct {
 	// The merchants whose calls are accepted. At least one is required.
-	Merchants []SandboxMerchant `json:"merchants,omitempty"`
+	Merchants []Merchant `json:"merchants,omitempty"`
 
 	// The path of the file with the RSA private key that signs the answers, in
 	// any form that the `payermax` handler accepts. By default a key is
@@ -58,15 +59,15 @@ type Sandbox struct {
 	// Default: false.
 	NoControl bool `json:"no_control,omitempty"`
 
-	gateway *sandbox.Gateway
-	// answers is always true: whoever calls this site is answered by a sandbox.
-	answers *atomic.Bool
+	gateway *box.Gateway
+	// self is what is known of this site by itself: that it is a sandbox.
+	self *gateways.Gateway
 }
 
-// SandboxMerchant is a merchant application that the sandbox knows, as
+// Merchant is a merchant application that the sandbox knows, as
 // PayerMax's dashboard would hold it. Placeholders in its values are expanded
 // when the config is loaded.
-type SandboxMerchant struct {
+type Merchant struct {
 	// The application's id. Required.
 	AppID string `json:"app_id,omitempty"`
 
@@ -89,27 +90,27 @@ type SandboxMerchant struct {
 }
 
 // CaddyModule returns the Caddy module information.
-func (*Sandbox) CaddyModule() caddy.ModuleInfo {
+func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "http.handlers.payermax_sandbox",
-		New: func() caddy.Module { return new(Sandbox) },
+		New: func() caddy.Module { return new(Handler) },
 	}
 }
 
 // Provision loads the keys and registers the merchants.
-func (s *Sandbox) Provision(ctx caddy.Context) error {
+func (s *Handler) Provision(ctx caddy.Context) error {
 	repl := caddy.NewReplacer()
 	key, err := s.loadKey(repl, ctx.Logger())
 	if err != nil {
 		return err
 	}
-	merchants := make([]sandbox.Merchant, len(s.Merchants))
+	merchants := make([]box.Merchant, len(s.Merchants))
 	for i, m := range s.Merchants {
 		if merchants[i], err = m.load(repl); err != nil {
 			return fmt.Errorf("merchant %d: %w", i+1, err)
 		}
 	}
-	gateway, err := sandbox.New(key, merchants...)
+	gateway, err := box.New(key, merchants...)
 	if err != nil {
 		return err
 	}
@@ -121,23 +122,23 @@ func (s *Sandbox) Provision(ctx caddy.Context) error {
 		}
 	}
 	if err := prom.Register(ctx); err != nil {
-		return fmt.Errorf("registering metrics: %w", err)
+		return err
 	}
-	s.gateway, s.answers = gateway, new(atomic.Bool)
-	s.answers.Store(true)
-	processMetrics.sandboxes.add(s.answers)
+	s.gateway, s.self = gateway, gateways.New("")
+	s.self.NoteSandbox()
+	s.self.Use()
 	ctx.Logger().Warn("a sandbox answers at this site: no call to it reaches PayerMax")
 	return nil
 }
 
 // Cleanup ends what the sandbox still has to deliver.
-func (s *Sandbox) Cleanup() error {
-	processMetrics.sandboxes.remove(s.answers)
-	return closeSandbox(s.gateway)
+func (s *Handler) Cleanup() error {
+	s.self.Release()
+	return s.gateway.Stop()
 }
 
 // Validate checks that there is somebody to accept calls from.
-func (s *Sandbox) Validate() error {
+func (s *Handler) Validate() error {
 	switch {
 	case len(s.Merchants) == 0:
 		return errors.New("merchant: required; the sandbox accepts no call without one")
@@ -148,13 +149,13 @@ func (s *Sandbox) Validate() error {
 }
 
 // ServeHTTP answers as PayerMax's gateway would.
-func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+func (s *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	s.gateway.ServeHTTP(w, r)
 	return nil
 }
 
 // loadKey reads the key that signs the answers, or generates it.
-func (s *Sandbox) loadKey(repl *caddy.Replacer, logger *zap.Logger) (*rsa.PrivateKey, error) {
+func (s *Handler) loadKey(repl *caddy.Replacer, logger *zap.Logger) (*rsa.PrivateKey, error) {
 	if s.PrivateKey != "" {
 		path, err := repl.ReplaceOrErr(s.PrivateKey, true, true)
 		if err != nil {
@@ -166,7 +167,7 @@ func (s *Sandbox) loadKey(repl *caddy.Replacer, logger *zap.Logger) (*rsa.Privat
 		}
 		return key, nil
 	}
-	key, err := generateKey()
+	key, err := box.GenerateKey()
 	if err != nil {
 		return nil, err
 	}
@@ -179,8 +180,8 @@ func (s *Sandbox) loadKey(repl *caddy.Replacer, logger *zap.Logger) (*rsa.Privat
 }
 
 // load expands the merchant's placeholders and reads its public key.
-func (m SandboxMerchant) load(repl *caddy.Replacer) (sandbox.Merchant, error) {
-	var loaded sandbox.Merchant
+func (m Merchant) load(repl *caddy.Replacer) (box.Merchant, error) {
+	var loaded box.Merchant
 	if m.MerchantAuthToken != "" {
 		if err := grammar.CheckPlaceholder(m.MerchantAuthToken); err != nil {
 			return loaded, fmt.Errorf("merchant_auth_token: %w", err)
@@ -214,8 +215,8 @@ func (m SandboxMerchant) load(repl *caddy.Replacer) (sandbox.Merchant, error) {
 
 // Interface guards
 var (
-	_ caddy.Provisioner           = (*Sandbox)(nil)
-	_ caddy.Validator             = (*Sandbox)(nil)
-	_ caddy.CleanerUpper          = (*Sandbox)(nil)
-	_ caddyhttp.MiddlewareHandler = (*Sandbox)(nil)
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.Validator             = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 )

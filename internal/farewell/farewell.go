@@ -1,17 +1,27 @@
-package handover
+// Package farewell tells clients that their connections will be closed soon, so that
+// they go on with others.
+package farewell
 
 import (
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
+// endings are the ways in which a server ends that Caddy does not know of.
+var endings []func(*caddyhttp.Server) bool
+
+// Include makes Announce ask endsSoon, too, whether a server is about to end. It is for
+// init functions.
+func Include(endsSoon func(*caddyhttp.Server) bool) { endings = append(endings, endsSoon) }
+
 // Announce returns a ResponseWriter that tells the client if its connection will be
-// closed soon: because another config has taken over the server's socket, or
-// because the server serves on for shutdown_delay and then ends, whatever network
-// it listens on. The answer says `Connection: close`, which net/http turns into a
+// closed soon: because the server serves on for shutdown_delay and then ends, or for a
+// reason that was included, such as that another config has taken over the server's
+// socket. The answer says `Connection: close`, which net/http turns into a
 // GOAWAY on HTTP/2. So a client that goes on to call is on another connection when
 // the server closes this one.
 func Announce(w http.ResponseWriter, r *http.Request) http.ResponseWriter {
@@ -63,12 +73,13 @@ func endsSoon(r *http.Request) bool {
 	if server == nil {
 		return false
 	}
-	return process.isReplaced(server) || isShuttingDown(r)
+	isOfServer := func(endsSoon func(*caddyhttp.Server) bool) bool { return endsSoon(server) }
+	return slices.ContainsFunc(endings, isOfServer) || IsShuttingDown(r)
 }
 
-// isShuttingDown reports whether the server that got the request serves on for
-// shutdown_delay.
-func isShuttingDown(r *http.Request) bool {
+// IsShuttingDown reports whether the server that got the request serves on for
+// shutdown_delay and then ends.
+func IsShuttingDown(r *http.Request) bool {
 	placeholders := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	shuttingDown, _ := placeholders.Get("http.shutting_down")
 	return shuttingDown == true

@@ -1,4 +1,5 @@
-package payermax
+// Package health is the Caddy module that answers an orchestrator's probes.
+package health
 
 import (
 	"encoding/json"
@@ -8,17 +9,20 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/farewell"
+	"github.com/caddy-payermax/caddy-payermax/internal/gateways"
 	"github.com/caddy-payermax/caddy-payermax/keys"
-	"github.com/caddy-payermax/caddy-payermax/modules/handover"
 )
 
 func init() {
-	caddy.RegisterModule(new(Health))
+	caddy.RegisterModule(new(Handler))
+	httpcaddyfile.RegisterHandlerDirective("payermax_health", parse)
 }
 
-// Health answers the probes of an orchestrator, on a listener of its own:
+// Handler answers the probes of an orchestrator, on a listener of its own:
 //
 //   - `/livez`: the process answers.
 //   - `/readyz` and `/startupz`: the keys are loaded, those that sign have signed a
@@ -31,26 +35,26 @@ func init() {
 // answers in PayerMax's place. If a newer key was refused and the last good one is
 // still in use, the status is `degraded`, with the reason, and still `200`. Nothing
 // in it is secret. Other paths are left to the next handler.
-type Health struct{}
+type Handler struct{}
 
 // CaddyModule returns the Caddy module information.
-func (*Health) CaddyModule() caddy.ModuleInfo {
+func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "http.handlers.payermax_health",
-		New: func() caddy.Module { return new(Health) },
+		New: func() caddy.Module { return new(Handler) },
 	}
 }
 
-// health is the body of an answer.
-type health struct {
+// answer is the body of an answer.
+type answer struct {
 	// Status is ok, degraded, shutting_down or no_key.
 	Status string      `json:"status"`
 	Keys   []keyHealth `json:"keys,omitempty"`
 	// Sandbox says that a sandbox answers in PayerMax's place.
 	Sandbox bool `json:"sandbox,omitempty"`
-	// ClockSkew is how far the gateway's clock is ahead of ours.
+	// ClockSkew is how far the gateway's clock is ahead of ours, the furthest of several.
 	ClockSkew *float64 `json:"clock_skew_seconds,omitempty"`
-	// LastSuccess is when the gateway last answered APPLY_SUCCESS.
+	// LastSuccess is when the gateway, or any of several, last answered APPLY_SUCCESS.
 	LastSuccess *time.Time `json:"gateway_last_success,omitempty"`
 }
 
@@ -77,58 +81,67 @@ func newKeyHealth(id keys.Identity, loaded time.Time, refused string) keyHealth 
 }
 
 // ServeHTTP answers a probe.
-func (*Health) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	w = handover.Announce(w, r)
-	var answer health
+func (*Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	w = farewell.Announce(w, r)
+	var said answer
 	switch r.URL.Path {
 	case "/livez":
-		answer.Status = "ok"
+		said.Status = "ok"
 	case "/readyz", "/startupz":
-		repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-		shuttingDown, _ := repl.Get("http.shutting_down")
-		answer = readiness(shuttingDown == true)
+		said = readiness(farewell.IsShuttingDown(r))
 	default:
 		return next.ServeHTTP(w, r)
 	}
 
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	if answer.Status != "ok" && answer.Status != "degraded" {
+	if said.Status != "ok" && said.Status != "degraded" {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	return json.NewEncoder(w).Encode(answer)
+	return json.NewEncoder(w).Encode(said)
 }
 
 // readiness looks at the keys in use.
-func readiness(shuttingDown bool) health {
-	answer := health{Status: "ok"}
+func readiness(shuttingDown bool) answer {
+	said := answer{Status: "ok"}
 	for _, ring := range keys.InUse() {
 		current, refused := ring.Current(), ring.Refused()
 		if refused != "" {
-			answer.Status = "degraded"
+			said.Status = "degraded"
 		}
 		for _, id := range current.Identities() {
-			answer.Keys = append(answer.Keys, newKeyHealth(id, current.Loaded, refused))
+			said.Keys = append(said.Keys, newKeyHealth(id, current.Loaded, refused))
 		}
 	}
-	slices.SortFunc(answer.Keys, func(a, b keyHealth) int { return strings.Compare(a.Fingerprint, b.Fingerprint) })
-	answer.Sandbox = processMetrics.sandboxes.isAnswering()
-	if skew, ok := processMetrics.clock.measured(); ok {
+	slices.SortFunc(said.Keys, func(a, b keyHealth) int { return strings.Compare(a.Fingerprint, b.Fingerprint) })
+	said.Sandbox = gateways.HasSandbox()
+	if skew, ok := gateways.ClockSkew(); ok {
 		seconds := skew.Round(time.Millisecond).Seconds()
-		answer.ClockSkew = &seconds
+		said.ClockSkew = &seconds
 	}
-	if at := processMetrics.lastSuccess.Load(); at != nil {
+	if at, ok := gateways.LastSuccess(); ok {
 		success := at.UTC().Truncate(time.Millisecond)
-		answer.LastSuccess = &success
+		said.LastSuccess = &success
 	}
 	switch {
 	case shuttingDown:
-		answer.Status = "shutting_down"
-	case len(answer.Keys) == 0:
-		answer.Status = "no_key"
+		said.Status = "shutting_down"
+	case len(said.Keys) == 0:
+		said.Status = "no_key"
 	}
-	return answer
+	return said
+}
+
+// parse sets up the health probes. Syntax:
+//
+//	payermax_health [<matcher>]
+func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	h.Next() // consume the directive name
+	if h.NextArg() || h.NextBlock(0) {
+		return nil, h.Err("payermax_health takes no options")
+	}
+	return new(Handler), nil
 }
 
 // Interface guards
-var _ caddyhttp.MiddlewareHandler = (*Health)(nil)
+var _ caddyhttp.MiddlewareHandler = (*Handler)(nil)

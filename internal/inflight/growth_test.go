@@ -1,0 +1,31 @@
+package inflight
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+)
+
+// Large answers share half as many places as there may be requests, but one answer of
+// the largest size has its places in any case. They come back, once.
+func TestGrowth(t *testing.T) {
+	for bound, places := range map[int]int{500: 250, 40: 20, 10: reply.MaxAnswerSize / reply.AnswerStep} {
+		var first, second Growth
+		for range places - 1 {
+			assert.True(t, first.Take(bound))
+		}
+		assert.True(t, second.Take(bound))
+		assert.False(t, second.Take(bound))
+		assert.False(t, first.Take(bound))
+		assert.Equal(t, places, Large.Taken())
+		first.Release()
+		assert.Equal(t, 1, Large.Taken())
+		first.Release()
+		assert.Equal(t, 1, Large.Taken(), "released twice")
+		assert.True(t, second.Take(bound))
+		second.Release()
+		assert.Zero(t, Large.Taken())
+	}
+}

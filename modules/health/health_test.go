@@ -1,0 +1,125 @@
+package health
+
+import (
+	"crypto/rsa"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/gateways"
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/keys"
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+// probe asks for the health.
+func probe(t *testing.T, path string, shuttingDown bool) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	placeholders := caddy.NewReplacer()
+	placeholders.Set("http.shutting_down", shuttingDown)
+	r := caddyhttp.PrepareRequest(httptest.NewRequest(http.MethodGet, path, nil), placeholders, w, nil)
+	require.NoError(t, new(Handler).ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusTeapot)
+		return nil
+	})))
+	return w
+}
+
+// verifyingKeys are keys in use until the end of the test.
+func verifyingKeys(t *testing.T) *keys.Ring {
+	t.Helper()
+	ring, err := keys.Open(keys.Config{GatewayKeys: []*rsa.PublicKey{&testkeys.Gateway().PublicKey}, Logger: zap.NewNop()})
+	require.NoError(t, err)
+	ring.Use()
+	t.Cleanup(ring.Release)
+	return ring
+}
+
+// What a probe is told, byte for byte where it has no times in it.
+func TestProbes(t *testing.T) {
+	for _, test := range []struct {
+		path         string
+		shuttingDown bool
+		status       int
+		body         string
+	}{
+		{"/livez", false, http.StatusOK, `{"status":"ok"}`},
+		{"/livez", true, http.StatusOK, `{"status":"ok"}`},
+		{"/readyz", false, http.StatusServiceUnavailable, `{"status":"no_key"}`},
+		{"/startupz", false, http.StatusServiceUnavailable, `{"status":"no_key"}`},
+		{"/readyz", true, http.StatusServiceUnavailable, `{"status":"shutting_down"}`},
+		{"/metrics", false, http.StatusTeapot, ""},
+	} {
+		w := probe(t, test.path, test.shuttingDown)
+		assert.Equal(t, test.status, w.Code, test.path)
+		if test.body != "" {
+			assert.Equal(t, test.body+"\n", w.Body.String(), test.path)
+			assert.Equal(t, "application/json", w.Header().Get("Content-Type"))
+			assert.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+		}
+	}
+}
+
+// The keys in use are shown, and for how long.
+func TestKeysAreShown(t *testing.T) {
+	ring := verifyingKeys(t)
+	assert.Equal(t, http.StatusOK, probe(t, "/readyz", false).Code)
+	said := readiness(false)
+	assert.Equal(t, "ok", said.Status)
+	require.Len(t, said.Keys, 1)
+	assert.Equal(t, "gateway_public_key", said.Keys[0].Source)
+	assert.Equal(t, signer.Fingerprint(&testkeys.Gateway().PublicKey), said.Keys[0].Fingerprint)
+	assert.WithinDuration(t, time.Now(), said.Keys[0].Loaded, time.Minute)
+	assert.Less(t, said.Keys[0].Age, int64(60))
+	assert.Equal(t, "shutting_down", readiness(true).Status)
+	ring.Release()
+	assert.Equal(t, "no_key", readiness(false).Status)
+}
+
+// Of several gateways, what is shown is the clock that is furthest away, the latest
+// success, and whether any is a sandbox. What is not known is left out.
+func TestGatewaysAreShown(t *testing.T) {
+	said := readiness(false)
+	assert.Nil(t, said.ClockSkew)
+	assert.Nil(t, said.LastSuccess)
+	assert.False(t, said.Sandbox)
+
+	for _, ahead := range []time.Duration{20 * time.Second, -40 * time.Second, 0} {
+		g := gateways.New("")
+		now := time.Now()
+		g.ObserveClock(http.Header{"Date": {now.Add(ahead).UTC().Format(http.TimeFormat)}}, now, zap.NewNop())
+		g.NoteSuccess()
+		if ahead == 0 {
+			g.NoteSandbox()
+		}
+		g.Use()
+		t.Cleanup(g.Release)
+	}
+	said = readiness(false)
+	require.NotNil(t, said.ClockSkew)
+	assert.InDelta(t, -40, *said.ClockSkew, 1)
+	require.NotNil(t, said.LastSuccess)
+	assert.WithinDuration(t, time.Now(), *said.LastSuccess, time.Minute)
+	assert.True(t, said.Sandbox)
+}
+
+func TestTakesNoOptions(t *testing.T) {
+	for text, fits := range map[string]bool{"payermax_health": true, "payermax_health x": false, "payermax_health {\nx\n}": false} {
+		_, err := parse(httpcaddyfile.Helper{Dispenser: caddyfile.NewTestDispenser(text)})
+		if fits {
+			assert.NoError(t, err, text)
+		} else {
+			assert.ErrorContains(t, err, "payermax_health takes no options", text)
+		}
+	}
+}

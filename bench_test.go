@@ -21,7 +21,6 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
-	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -46,7 +45,7 @@ func benchmarked(b testing.TB, gateway []*rsa.PublicKey) (*Handler, caddyhttp.Ha
 	h.sandbox, h.Sandbox = nil, false
 	encoder := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
 	h.logger = zap.New(zapcore.NewCore(encoder, zapcore.AddSync(io.Discard), zap.InfoLevel))
-	changeKeys(h, func(g *keys.Generation) { g.Gateway = gateway })
+	setKeys(h, h.merchants.only.keyring.Current().Signing.Private, gateway)
 	return h, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 		w.Header().Set("Sign", signature)
 		_, err := io.WriteString(w, sessionAnswer)

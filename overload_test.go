@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/gate"
-	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddyserver/caddy/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -66,21 +65,6 @@ func withSlowKey(h *Handler) (turn chan struct{}) {
 	turn = make(chan struct{})
 	setKey(h, slowKey{merchantKey(), turn})
 	return turn
-}
-
-// setKey makes the handler sign with another key.
-func setKey(h *Handler, key crypto.Signer) {
-	changeKeys(h, func(g *keys.Generation) { g.Signing.Private = key })
-}
-
-// changeKeys makes the handler use other keys.
-func changeKeys(h *Handler, change func(*keys.Generation)) {
-	m := h.merchants.only
-	generation := m.keyring.Current()
-	change(&generation)
-	m.keyring.Release()
-	m.keyring = keys.Static(generation)
-	m.keyring.Use()
 }
 
 // The wait for a signature is a part of the call's time.

@@ -6,7 +6,6 @@ package keys
 import (
 	"crypto/rsa"
 	"crypto/sha256"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -66,15 +65,6 @@ func Open(config Config) (*Ring, error) {
 	r.current.Store(loaded)
 	r.seen = seen
 	return r, nil
-}
-
-// Static returns a ring with keys that do not change, except by a promotion.
-func Static(g Generation) *Ring {
-	g.Gateway = slices.Clip(g.Gateway)
-	r := &Ring{config: Config{Logger: zap.NewNop()}}
-	r.current.Store(&g)
-	r.seen = r.stamp()
-	return r
 }
 
 // Current returns the keys to use now.

@@ -199,13 +199,15 @@ func TestGenerationsDoNotChange(t *testing.T) {
 	assert.Equal(t, []*rsa.PublicKey{given}, r.Current().Gateway)
 }
 
-// Keys that are given stay until they are replaced by a promotion.
-func TestStatic(t *testing.T) {
-	signing, next := Key{Private: testkeys.Merchant(), Fingerprint: "a"}, Key{Private: testkeys.Next(), Fingerprint: "b"}
-	r := Static(Generation{Signing: signing, Next: next})
+// Keys stay until they are replaced by a promotion, and no key but the next one is
+// promoted.
+func TestOnlyTheNextKeyIsPromoted(t *testing.T) {
+	file := func(key *rsa.PrivateKey) *NamedSource { return inFile(t, testkeys.WritePrivate(t, key)) }
+	r := open(t, Config{Source: file(testkeys.Merchant()), Next: file(testkeys.Next())})
+	signing, next := r.Current().Signing, r.Current().Next
 	r.Refresh()
 	assert.Equal(t, signing, r.Current().Signing)
-	r.Promote(Key{Private: testkeys.Stranger(), Fingerprint: "c"})
+	r.Promote(Key{Private: testkeys.Stranger(), Fingerprint: signer.Fingerprint(&testkeys.Stranger().PublicKey)})
 	assert.Equal(t, signing, r.Current().Signing)
 	r.Promote(next)
 	r.Refresh()

@@ -83,7 +83,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	case !errors.Is(err, caddy.ErrNotConfigured):
 		return err
 	}
-	if a.needed, err = a.need(listening); err != nil {
+	if a.needed, err = a.need(keys.Directories(), listening); err != nil {
 		return err
 	}
 	return confinement.Allows(a.needed)
@@ -102,8 +102,8 @@ func (a *App) Start() error {
 // Stop does nothing: a process cannot be set free.
 func (*App) Stop() error { return nil }
 
-// need returns what this config needs.
-func (a *App) need(listening *caddyhttp.App) (confinement.Paths, error) {
+// need returns what this config needs, whose key files lie in these directories.
+func (a *App) need(keyDirectories []string, listening *caddyhttp.App) (confinement.Paths, error) {
 	var needed confinement.Paths
 	for _, path := range a.Read {
 		if _, err := os.Stat(path); err != nil {
@@ -117,13 +117,12 @@ func (a *App) need(listening *caddyhttp.App) (confinement.Paths, error) {
 			return needed, fmt.Errorf("write: %s is no directory; name the one that it is in", path)
 		}
 	}
-	directories := keys.Directories()
-	if slices.Contains(directories, "/") {
+	if slices.Contains(keyDirectories, "/") {
 		return needed, errors.New("a key file lies in /, so that everything could be read; put it into a directory of its own")
 	}
 	// As crypto/x509 has them.
 	authorities := append(filepath.SplitList(os.Getenv("SSL_CERT_DIR")), os.Getenv("SSL_CERT_FILE"))
-	needed.Read = slices.Concat(a.Read, directories, systemPaths, authorities)
+	needed.Read = slices.Concat(a.Read, keyDirectories, systemPaths, authorities)
 	needed.Write = slices.Concat(a.Write, socketDirectories(listening), caddyDirectories())
 	return needed.Absolute()
 }

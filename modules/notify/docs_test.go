@@ -52,7 +52,7 @@ func TestErrorsPageNotifications(t *testing.T) {
 	}
 	assert.ElementsMatch(t, results, slices.Collect(maps.Keys(statuses)))
 
-	n := &Handler{MaxBodySize: 1, keyring: gatewayKeys()}
+	n := &Handler{MaxBodySize: 1, keyring: gatewayKeys(t)}
 	get, compressed, large, broken := post("{"), post("{"), post("{}"), post("{")
 	get.Method = http.MethodGet
 	compressed.Header.Set("Content-Encoding", "gzip")

@@ -22,7 +22,7 @@ func FuzzNotify(f *testing.F) {
 	f.Add(false, "AAAA", []byte(`{"code":"APPLY_SUCCESS"}`))
 	f.Add(true, "", []byte{})
 	f.Add(true, "", []byte(`{"code":"APPLY_SUCCESS","msg":"Success.","data":{}}`))
-	n := &Handler{MaxBodySize: 1 << 16, logger: zap.NewNop(), keyring: gatewayKeys()}
+	n := &Handler{MaxBodySize: 1 << 16, logger: zap.NewNop(), keyring: gatewayKeys(f)}
 	f.Fuzz(func(t *testing.T, signed bool, signature string, body []byte) {
 		if signed {
 			signature = notify(t, string(body)).Header.Get("Sign")

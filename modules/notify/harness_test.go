@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/keys"
@@ -36,8 +37,11 @@ func newHandler(t *testing.T, options ...func(*Handler)) *Handler {
 }
 
 // gatewayKeys verifies with testkeys.Gateway.
-func gatewayKeys() *keys.Ring {
-	return keys.Static(keys.Generation{Gateway: []*rsa.PublicKey{&testkeys.Gateway().PublicKey}})
+func gatewayKeys(t testing.TB) *keys.Ring {
+	t.Helper()
+	ring, err := keys.Open(keys.Config{GatewayKeys: []*rsa.PublicKey{&testkeys.Gateway().PublicKey}, Logger: zap.NewNop()})
+	require.NoError(t, err)
+	return ring
 }
 
 func provision(t *testing.T, n *Handler) error {

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -104,7 +105,7 @@ func TestClockComplains(t *testing.T) {
 
 // The alerts and the log complain about the same skews.
 func TestClockAlertsAreTheLimits(t *testing.T) {
-	rules := readPage(t, "deploy/prometheus/rules.yaml")
+	rules := markdown.Page(t, "deploy/prometheus/rules.yaml")
 	for _, limit := range []time.Duration{protocol.ClockWarning, protocol.ClockAlarm} {
 		assert.Contains(t, rules, fmt.Sprintf("abs(caddy_payermax_clock_skew_seconds) > %.0f\n", limit.Seconds()))
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/cause"
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
@@ -36,7 +37,7 @@ const errorsPage = "docs/errors.md"
 // errorTable returns the rows of the tables in a section of the page.
 func errorTable(t *testing.T, heading string) [][]string {
 	t.Helper()
-	section, err := markdown.Section(readPage(t, errorsPage), heading)
+	section, err := markdown.Section(markdown.Page(t, errorsPage), heading)
 	require.NoError(t, err)
 	rows := markdown.Rows(section)
 	require.NotEmpty(t, rows)
@@ -128,7 +129,7 @@ func TestErrorsPageAnswers(t *testing.T) {
 		codes[f] = true // which PayerMax gets
 	}
 	assert.Equal(t, writtenIn(t, codeWritten, ".", "internal/reply", "modules/notify"), slices.Sorted(maps.Keys(codes)), "the codes in the code, and those made here")
-	page := readPage(t, errorsPage)
+	page := markdown.Page(t, errorsPage)
 	for _, word := range slices.Concat(writtenIn(t, codeWritten, ".", "internal/reply", "modules/notify"), writtenIn(t, proxyErrorWritten, ".", "internal/reply", "modules/notify")) {
 		assert.True(t, strings.Contains(page, "`"+word+"`"), "the page lacks %s", word)
 	}
@@ -206,7 +207,7 @@ func (s sample) message(t *testing.T, rule string) string {
 	if s.options != nil {
 		options = append(options, s.options)
 	}
-	f := refusalOf(t, serve(t, newHandler(t, options...), post(s.body), unreachable(t)))
+	f := refusalOf(t, serve(t, newHandler(t, options...), post(s.body), testcaddy.Unreachable(t)))
 	require.Len(t, f.Errors, 1, "%+v", f)
 	require.Equal(t, rule, f.Errors[0].Rule)
 	return f.Errors[0].Message
@@ -268,5 +269,5 @@ func TestErrorsPageStatuses(t *testing.T) {
 		}
 	}
 	last := len(list) - 1
-	assert.Contains(t, readPage(t, errorsPage), strings.Join(list[:last], ", ")+" or "+list[last]+",")
+	assert.Contains(t, markdown.Page(t, errorsPage), strings.Join(list[:last], ", ")+" or "+list[last]+",")
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 )
 
@@ -263,7 +264,7 @@ func TestWaitCountsIntoTimeout(t *testing.T) {
 	})
 	h.gate = newGate(1)
 	require.NoError(t, h.gate.enter(t.Context(), time.Now(), time.Minute))
-	w := serve(t, h, post(sessionBody), unreachable(t))
+	w := serve(t, h, post(sessionBody), testcaddy.Unreachable(t))
 	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
 	assert.Contains(t, refusalOf(t, w).Msg, "nothing was sent")
 }

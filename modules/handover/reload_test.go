@@ -14,6 +14,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 func init() { caddy.RegisterModule(new(numbered)) }
@@ -89,7 +91,7 @@ func TestSocketsAreHandedOverTogether(t *testing.T) {
 	const count = 20
 	ports := make([]string, count)
 	for i := range ports {
-		ports[i] = freePort(t)
+		ports[i] = strconv.Itoa(testnet.FreePort(t))
 	}
 	start(t, ports...)
 
@@ -108,7 +110,7 @@ func TestSocketsAreHandedOverTogether(t *testing.T) {
 // As soon as the first socket is handed over, all servers of the old config say so
 // on the connections that they have.
 func TestOldServersAnnounceTheirEnd(t *testing.T) {
-	ports := []string{freePort(t), freePort(t), freePort(t)}
+	ports := []string{strconv.Itoa(testnet.FreePort(t)), strconv.Itoa(testnet.FreePort(t)), strconv.Itoa(testnet.FreePort(t))}
 	start(t, ports...)
 	clients := make(map[string]*http.Client)
 	for _, port := range ports {
@@ -137,7 +139,7 @@ func TestOldServersAnnounceTheirEnd(t *testing.T) {
 // A config that cannot start gives all sockets back, those included that it had
 // not asked for yet, in whichever order Caddy starts its servers.
 func TestFailedConfigGivesSocketsBack(t *testing.T) {
-	ports := []string{freePort(t), freePort(t), freePort(t)}
+	ports := []string{strconv.Itoa(testnet.FreePort(t)), strconv.Itoa(testnet.FreePort(t)), strconv.Itoa(testnet.FreePort(t))}
 	start(t, ports...)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -161,7 +163,7 @@ func TestFailedConfigGivesSocketsBack(t *testing.T) {
 
 // A config may ask for fewer sockets than the one before, or more.
 func TestSocketsComeAndGo(t *testing.T) {
-	first, second, third := freePort(t), freePort(t), freePort(t)
+	first, second, third := strconv.Itoa(testnet.FreePort(t)), strconv.Itoa(testnet.FreePort(t)), strconv.Itoa(testnet.FreePort(t))
 	start(t, first, second)
 	require.NoError(t, load(t, 2, second, third))
 	for _, port := range []string{second, third} {

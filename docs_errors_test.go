@@ -29,6 +29,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
 	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
@@ -40,7 +41,7 @@ const errorsPage = "docs/errors.md"
 // errorTable returns the rows of the tables in a section of the page.
 func errorTable(t *testing.T, heading string) [][]string {
 	t.Helper()
-	section, err := markdown.Section(readPage(t, errorsPage), heading)
+	section, err := markdown.Section(markdown.Page(t, errorsPage), heading)
 	require.NoError(t, err)
 	rows := markdown.Rows(section)
 	require.NotEmpty(t, rows)
@@ -161,7 +162,7 @@ func TestErrorsPageAnswers(t *testing.T) {
 		codes[f] = true // which PayerMax gets
 	}
 	assert.Equal(t, writtenIn(t, codeWritten, ".", "internal/delivery", "internal/reply", "internal/verdict", "limits", "modules/notify"), slices.Sorted(maps.Keys(codes)), "the codes in the code, and those made here")
-	page := readPage(t, errorsPage)
+	page := markdown.Page(t, errorsPage)
 	for _, word := range slices.Concat(writtenIn(t, codeWritten, ".", "internal/delivery", "internal/reply", "internal/verdict", "limits", "modules/notify"), writtenIn(t, proxyErrorWritten, ".", "internal/delivery", "internal/reply", "internal/verdict", "limits", "modules/notify")) {
 		assert.True(t, strings.Contains(page, "`"+word+"`"), "the page lacks %s", word)
 	}
@@ -241,7 +242,7 @@ func (s sample) message(t *testing.T, rule string) string {
 	if s.options != nil {
 		options = append(options, s.options)
 	}
-	f := refusalOf(t, serve(t, newHandler(t, options...), post(s.body), unreachable(t)))
+	f := refusalOf(t, serve(t, newHandler(t, options...), post(s.body), testcaddy.Unreachable(t)))
 	require.Len(t, f.Errors, 1, "%+v", f)
 	require.Equal(t, rule, f.Errors[0].Rule)
 	return f.Errors[0].Message
@@ -303,5 +304,5 @@ func TestErrorsPageStatuses(t *testing.T) {
 		}
 	}
 	last := len(list) - 1
-	assert.Contains(t, readPage(t, errorsPage), strings.Join(list[:last], ", ")+" or "+list[last]+",")
+	assert.Contains(t, markdown.Page(t, errorsPage), strings.Join(list[:last], ", ")+" or "+list[last]+",")
 }

@@ -43,7 +43,7 @@ func TestConfigurationReference(t *testing.T) {
 		require.NoError(t, os.WriteFile(configurationPage, []byte(page.Text), 0o644))
 		return
 	}
-	wanted, have := strings.Split(page.Text, "\n"), strings.Split(readPage(t, configurationPage), "\n")
+	wanted, have := strings.Split(page.Text, "\n"), strings.Split(markdown.Page(t, configurationPage), "\n")
 	for i := range max(len(wanted), len(have)) {
 		if i >= len(wanted) || i >= len(have) || wanted[i] != have[i] {
 			require.FailNow(t, "the page is not what the source says; write it anew: go test . -run TestConfigurationReference -update",
@@ -76,7 +76,7 @@ func TestConfigurationDefaults(t *testing.T) {
 	require.Len(t, h.routes, 1)
 	require.Contains(t, h.routes, sessionPath)
 
-	page := strings.ReplaceAll(readPage(t, configurationPage), "\n", " ")
+	page := strings.ReplaceAll(markdown.Page(t, configurationPage), "\n", " ")
 	for _, row := range []string{
 		fmt.Sprintf("| `max_body_size` | `max_body_size` | %d (64 KiB) |", h.MaxBodySize),
 		fmt.Sprintf("| `timeout` | `timeout` | `%v` |", time.Duration(h.Timeout)),
@@ -120,7 +120,7 @@ var checkedPages = []string{configurationPage, errorsPage, "docs/quick-start.md"
 func TestDocsCaddyfiles(t *testing.T) {
 	found := 0
 	for _, path := range checkedPages {
-		for _, block := range markdown.Blocks(readPage(t, path)) {
+		for _, block := range markdown.Blocks(markdown.Page(t, path)) {
 			if block.Language == "caddyfile" {
 				t.Log(path)
 				adapt(t, block.Text, false)
@@ -142,7 +142,7 @@ func TestDocsLinks(t *testing.T) {
 	}
 	require.Contains(t, pages, operationsPage)
 	for _, page := range pages {
-		for _, target := range markdown.Links(readPage(t, page)) {
+		for _, target := range markdown.Links(markdown.Page(t, page)) {
 			if strings.Contains(target, "://") {
 				continue
 			}
@@ -154,7 +154,7 @@ func TestDocsLinks(t *testing.T) {
 			if _, err := os.Stat(path); !assert.NoError(t, err, "%s links to %s", page, target) || !hasAnchor {
 				continue
 			}
-			assert.True(t, markdown.Anchors(readPage(t, path))[anchor], "%s links to %s, which has no such heading", page, target)
+			assert.True(t, markdown.Anchors(markdown.Page(t, path))[anchor], "%s links to %s, which has no such heading", page, target)
 		}
 	}
 }
@@ -163,17 +163,10 @@ func TestDocsLinks(t *testing.T) {
 func TestDocsIndex(t *testing.T) {
 	pages, err := filepath.Glob("docs/*.md")
 	require.NoError(t, err)
-	linked := markdown.Links(readPage(t, "docs/README.md"))
+	linked := markdown.Links(markdown.Page(t, "docs/README.md"))
 	for _, page := range pages {
 		if name := filepath.Base(page); name != "README.md" {
 			assert.Contains(t, linked, name)
 		}
 	}
-}
-
-func readPage(t *testing.T, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	require.NoError(t, err)
-	return string(text)
 }

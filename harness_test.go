@@ -2,7 +2,6 @@ package payermax
 
 import (
 	"bytes"
-	"context"
 	"crypto/rsa"
 	"encoding/json"
 	"net/http"
@@ -16,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 )
@@ -53,7 +53,7 @@ func newHandler(t *testing.T, options ...func(*Handler)) *Handler {
 	for _, option := range options {
 		option(h)
 	}
-	require.NoError(t, provision(t, h))
+	require.NoError(t, testcaddy.Provision(t, h))
 	return h
 }
 
@@ -65,23 +65,6 @@ func verifying(t *testing.T) func(*Handler) {
 // keyFile returns the config of a key in a file.
 func keyFile(path string) json.RawMessage {
 	return caddyconfig.JSONModuleObject(keys.File{Path: path}, "source", "file", nil)
-}
-
-// provision loads the handler from its own JSON, in Caddy's order.
-func provision(t *testing.T, h *Handler) error {
-	t.Helper()
-	config, err := json.Marshal(h)
-	require.NoError(t, err)
-	*h = Handler{}
-	require.NoError(t, caddy.StrictUnmarshalJSON(config, h))
-
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
-	t.Cleanup(cancel)
-	t.Cleanup(func() { require.NoError(t, h.Cleanup()) })
-	if err := h.Provision(ctx); err != nil {
-		return err
-	}
-	return h.Validate()
 }
 
 // post makes the request of an application.
@@ -99,14 +82,6 @@ func serve(t *testing.T, h *Handler, r *http.Request, next caddyhttp.HandlerFunc
 	w := httptest.NewRecorder()
 	require.NoError(t, h.ServeHTTP(w, r, next))
 	return w
-}
-
-// unreachable is a next handler that must not be called.
-func unreachable(t *testing.T) caddyhttp.HandlerFunc {
-	return func(http.ResponseWriter, *http.Request) error {
-		t.Error("the request was passed on")
-		return nil
-	}
 }
 
 // refusalOf decodes an answer of the sidecar's own.

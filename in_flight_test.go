@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 )
 
 // separate gives the test a count of its own.
@@ -34,7 +35,7 @@ func TestMaxInFlight(t *testing.T) {
 	r := post(sessionBody)
 	r.Body = io.NopCloser(unread{t})
 	var w *httptest.ResponseRecorder
-	increased := increase(t, func() { w = serve(t, h, r, unreachable(t)) })
+	increased := increase(t, func() { w = serve(t, h, r, testcaddy.Unreachable(t)) })
 	assert.Equal(t, map[string]float64{
 		"limit_refusals_total{in_flight}":                                1,
 		"requests_total{applyDropinSession,http_request_denied,refused}": 1,
@@ -83,7 +84,7 @@ func TestPlacesComeBack(t *testing.T) {
 				serve(t, h, post(sessionBody), next)
 			}()
 			assert.Zero(t, inflight.Process.Taken())
-			serve(t, h, post("nonsense"), unreachable(t))
+			serve(t, h, post("nonsense"), testcaddy.Unreachable(t))
 			assert.Zero(t, inflight.Process.Taken())
 		})
 	}
@@ -143,7 +144,7 @@ func TestBodyCountsIntoTimeout(t *testing.T) {
 	separate(t)
 	h := newHandler(t, func(h *Handler) { h.Timeout = caddy.Duration(200 * time.Millisecond) })
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		assert.NoError(t, h.ServeHTTP(w, caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nil, nil), unreachable(t)))
+		assert.NoError(t, h.ServeHTTP(w, caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nil, nil), testcaddy.Unreachable(t)))
 	}))
 	defer server.Close()
 
@@ -170,7 +171,7 @@ func TestBoundsMustBePositive(t *testing.T) {
 		"max_wait must be positive, but is -1s":     {MaxWait: caddy.Duration(-time.Second)},
 	} {
 		h.Merchant = Merchant{AppID: "app", KeyRaw: keyFile(writePrivateKey(t, merchantKey()))}
-		assert.EqualError(t, provision(t, h), want)
+		assert.EqualError(t, testcaddy.Provision(t, h), want)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -110,7 +111,7 @@ func TestRotationUnderLoad(t *testing.T) {
 // The pair is compared when the config is loaded.
 func TestPairMustFit(t *testing.T) {
 	h := &Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(writePrivateKey(t, merchantKey())), MerchantPublicKey: writePublicKey(t, &gatewayKey().PublicKey)}}
-	err := provision(t, h)
+	err := testcaddy.Provision(t, h)
 	require.ErrorContains(t, err, "merchant_public_key: it has the fingerprint "+signer.Fingerprint(&gatewayKey().PublicKey))
 	require.ErrorContains(t, err, signer.Fingerprint(&merchantKey().PublicKey))
 }

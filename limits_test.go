@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/gate"
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
@@ -64,7 +65,7 @@ func TestMaxAmount(t *testing.T) {
 				assert.Equal(t, http.StatusOK, w.Code, w.Body)
 				return
 			}
-			w := serve(t, test.h, post(test.body), unreachable(t))
+			w := serve(t, test.h, post(test.body), testcaddy.Unreachable(t))
 			assert.Contains(t, []int{http.StatusForbidden, http.StatusBadRequest}, w.Code)
 			refused := refusalOf(t, w)
 			assert.Contains(t, []string{"AMOUNT_LIMIT_MAXIMUM", "PARAMS_INVALID"}, refused.Code)
@@ -79,10 +80,10 @@ func TestRate(t *testing.T) {
 		assert.Equal(t, http.StatusOK, serve(t, h, post(sessionBody), answering(t)).Code)
 	}
 	// What is refused for another reason uses nothing up.
-	w := serve(t, h, post(`{"data":{}}`), unreachable(t))
+	w := serve(t, h, post(`{"data":{}}`), testcaddy.Unreachable(t))
 	assert.Equal(t, http.StatusBadRequest, w.Code)
 
-	w = serve(t, h, post(sessionBody), unreachable(t))
+	w = serve(t, h, post(sessionBody), testcaddy.Unreachable(t))
 	assert.Equal(t, http.StatusTooManyRequests, w.Code)
 	assert.Equal(t, "TOO_MANY_REQUEST", refusalOf(t, w).Code)
 	assert.Equal(t, "1000", w.Header().Get("Retry-After"))
@@ -99,8 +100,8 @@ func TestRateIsGivenBack(t *testing.T) {
 		next       caddyhttp.HandlerFunc
 		proxyError string
 	}{
-		"the key does not sign":         {failingKey{merchantKey(), errors.New("broken")}, unreachable(t), "proxy_internal_error"},
-		"there is no time to sign":      {failingKey{merchantKey(), gate.ErrOverloaded}, unreachable(t), "http_request_denied"},
+		"the key does not sign":         {failingKey{merchantKey(), errors.New("broken")}, testcaddy.Unreachable(t), "proxy_internal_error"},
+		"there is no time to sign":      {failingKey{merchantKey(), gate.ErrOverloaded}, testcaddy.Unreachable(t), "http_request_denied"},
 		"the gateway cannot be reached": {merchantKey(), unavailable, "destination_unavailable"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -127,7 +128,7 @@ func TestRateIsGivenBack(t *testing.T) {
 			for range 2 {
 				assert.Equal(t, http.StatusOK, call(answering(t)).Code)
 			}
-			assert.Equal(t, http.StatusTooManyRequests, call(unreachable(t)).Code)
+			assert.Equal(t, http.StatusTooManyRequests, call(testcaddy.Unreachable(t)).Code)
 		})
 	}
 }
@@ -147,7 +148,7 @@ func TestRateCountsWhatWasSent(t *testing.T) {
 	assert.Equal(t, "CHECK_SIGN_ERROR", refusalOf(t, unverified).Code)
 	unknown := serve(t, h, post(sessionBody), func(http.ResponseWriter, *http.Request) error { return io.ErrUnexpectedEOF })
 	assert.Equal(t, "REQUEST_TIMEOUT", refusalOf(t, unknown).Code)
-	assert.Equal(t, http.StatusTooManyRequests, serve(t, h, post(sessionBody), unreachable(t)).Code)
+	assert.Equal(t, http.StatusTooManyRequests, serve(t, h, post(sessionBody), testcaddy.Unreachable(t)).Code)
 }
 
 func TestCallers(t *testing.T) {
@@ -179,7 +180,7 @@ func TestCallers(t *testing.T) {
 	} {
 		r := post(sessionBody)
 		r.Header.Set("X-Caller", test.caller)
-		next := unreachable(t)
+		next := testcaddy.Unreachable(t)
 		if test.status == 200 {
 			next = answering(t)
 		}
@@ -220,7 +221,7 @@ func TestLimitsRefused(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			h := &Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(writePrivateKey(t, merchantKey()))}, Limits: new(limits.Limits)}
 			test.change(h)
-			assert.ErrorContains(t, provision(t, h), test.err)
+			assert.ErrorContains(t, testcaddy.Provision(t, h), test.err)
 		})
 	}
 }
@@ -253,7 +254,7 @@ func TestMaxAmountIsForAllThatMovesMoney(t *testing.T) {
 
 func TestValidationModes(t *testing.T) {
 	const wrong = `{"data":{"totalAmount":1,"currency":"idr","country":"ID","userId":"U10001"}}`
-	assert.Equal(t, http.StatusBadRequest, serve(t, newHandler(t), post(wrong), unreachable(t)).Code)
+	assert.Equal(t, http.StatusBadRequest, serve(t, newHandler(t), post(wrong), testcaddy.Unreachable(t)).Code)
 	for _, mode := range []string{validationWarn, validationOff} {
 		h := newHandler(t, func(h *Handler) { h.Validation = mode })
 		assert.Equal(t, http.StatusOK, serve(t, h, post(wrong), answering(t)).Code, mode)
@@ -261,12 +262,12 @@ func TestValidationModes(t *testing.T) {
 		// What is not strict JSON, or contradicts the configuration, is refused
 		// in any mode.
 		for _, body := range []string{`{"data":{"a":1,"a":2}}`, `{"data":[]}`, `{"appId":"another","data":{}}`} {
-			w := serve(t, h, post(body), unreachable(t))
+			w := serve(t, h, post(body), testcaddy.Unreachable(t))
 			assert.Equal(t, http.StatusBadRequest, w.Code, body)
 		}
 	}
 	h := &Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(writePrivateKey(t, merchantKey()))}, Validation: "lax"}
-	assert.ErrorContains(t, provision(t, h), `validation must be strict, warn or off, but is "lax"`)
+	assert.ErrorContains(t, testcaddy.Provision(t, h), `validation must be strict, warn or off, but is "lax"`)
 }
 
 func TestContract(t *testing.T) {
@@ -274,7 +275,7 @@ func TestContract(t *testing.T) {
 		h.Contract = &Contract{Currencies: []string{"IDR"}, Countries: []string{"ID"}}
 	})
 	assert.Equal(t, http.StatusOK, serve(t, h, post(sessionFor("1", "IDR", "ID")), answering(t)).Code)
-	w := serve(t, h, post(sessionFor("1", "USD", "US")), unreachable(t))
+	w := serve(t, h, post(sessionFor("1", "USD", "US")), testcaddy.Unreachable(t))
 	assert.Equal(t, http.StatusBadRequest, w.Code)
 	var rules []string
 	for _, v := range refusalOf(t, w).Errors {
@@ -283,5 +284,5 @@ func TestContract(t *testing.T) {
 	assert.Equal(t, []string{"contract", "contract"}, rules)
 
 	wrong := &Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(writePrivateKey(t, merchantKey()))}, Contract: &Contract{Currencies: []string{"RUPIAH"}}}
-	assert.ErrorContains(t, provision(t, wrong), "contract: ")
+	assert.ErrorContains(t, testcaddy.Provision(t, wrong), "contract: ")
 }

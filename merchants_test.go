@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -84,7 +85,7 @@ func TestMerchantIsNotChosen(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			r := post(sessionOf(test.merchantNo))
 			r.Header.Set("X-Shop", test.shop)
-			w := serve(t, h, r, unreachable(t))
+			w := serve(t, h, r, testcaddy.Unreachable(t))
 			assert.Equal(t, http.StatusBadRequest, w.Code)
 			refused := refusalOf(t, w)
 			require.Len(t, refused.Errors, 1)
@@ -110,7 +111,7 @@ func TestMerchantsRefused(t *testing.T) {
 			h := new(Handler)
 			severalMerchants(t)(h)
 			test.change(h)
-			assert.ErrorContains(t, provision(t, h), test.err)
+			assert.ErrorContains(t, testcaddy.Provision(t, h), test.err)
 		})
 	}
 }
@@ -171,7 +172,7 @@ func TestMerchantAuthTokenRefused(t *testing.T) {
 		"{file./no/such/token}":    "merchant_auth_token: ",
 	} {
 		h := &Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(writePrivateKey(t, merchantKey())), MerchantAuthToken: configured}}
-		err := provision(t, h)
+		err := testcaddy.Provision(t, h)
 		assert.ErrorContains(t, err, want, configured)
 		assert.NotContains(t, err.Error(), "CANARY")
 	}

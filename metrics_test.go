@@ -16,6 +16,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
@@ -118,7 +119,7 @@ func TestCallsAreCounted(t *testing.T) {
 			},
 		},
 		{
-			"refused", h, `{"data":{"totalAmount":1,"currency":"IDR","country":"ID","CANARY":1,"userId":""}}`, sessionPath, unreachable(t), map[string]float64{
+			"refused", h, `{"data":{"totalAmount":1,"currency":"IDR","country":"ID","CANARY":1,"userId":""}}`, sessionPath, testcaddy.Unreachable(t), map[string]float64{
 				"requests_total{applyDropinSession,http_request_error,refused}":     1,
 				"request_duration_seconds{applyDropinSession}":                      1,
 				"violations_total{refused,applyDropinSession,data.userId,required}": 1,
@@ -138,14 +139,14 @@ func TestCallsAreCounted(t *testing.T) {
 			},
 		},
 		{
-			"limited", limited, sessionBody, sessionPath, unreachable(t), map[string]float64{
+			"limited", limited, sessionBody, sessionPath, testcaddy.Unreachable(t), map[string]float64{
 				"requests_total{applyDropinSession,http_request_denied,refused}": 1,
 				"request_duration_seconds{applyDropinSession}":                   1,
 				"limit_refusals_total{rate}":                                     1,
 			},
 		},
 		{
-			"not enabled", h, sessionBody, protocol.PathPrefix + "refund", unreachable(t), map[string]float64{
+			"not enabled", h, sessionBody, protocol.PathPrefix + "refund", testcaddy.Unreachable(t), map[string]float64{
 				"requests_total{other,http_request_denied,refused}": 1,
 				"request_duration_seconds{other}":                   1,
 				"limit_refusals_total{endpoint}":                    1,
@@ -180,10 +181,10 @@ func TestSeriesAreBounded(t *testing.T) {
 	sendPath := func(i int) {
 		r := post(sessionBody)
 		r.URL.Path = fmt.Sprintf("%spath%d", protocol.PathPrefix, i)
-		serve(t, h, r, unreachable(t))
+		serve(t, h, r, testcaddy.Unreachable(t))
 	}
 	send := func(i int) {
-		serve(t, h, post(fmt.Sprintf(`{"data":{"user_id%d":1,"USERID":%d,"userId":1,"m%d":1}}`, i, i, i)), unreachable(t))
+		serve(t, h, post(fmt.Sprintf(`{"data":{"user_id%d":1,"USERID":%d,"userId":1,"m%d":1}}`, i, i, i)), testcaddy.Unreachable(t))
 		serve(t, h, post(sessionBody), func(w http.ResponseWriter, _ *http.Request) error {
 			_, err := fmt.Fprintf(w, `{"code":"CODE%d"}`, i)
 			return err

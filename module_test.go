@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -75,14 +76,14 @@ func TestServeHTTPRefuses(t *testing.T) {
 		{"another charset", func(r *http.Request) { r.Header.Set("Content-Type", "application/json; charset=gbk") }, 415, "UNSUPPORTED_MEDIA_TYPE"},
 		{"a content coding", func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }, 415, "UNSUPPORTED_MEDIA_TYPE"},
 		{"too large, as declared", func(r *http.Request) { r.ContentLength = 201 }, 413, "CONTENT_TOO_LARGE"},
-		{"too large, undeclared", func(r *http.Request) { withBody(r, sessionBody+strings.Repeat(" ", 200), -1) }, 413, "CONTENT_TOO_LARGE"},
-		{"shorter than declared", func(r *http.Request) { withBody(r, sessionBody, 100) }, 400, "PARAMS_INVALID"},
-		{"not JSON", func(r *http.Request) { withBody(r, "a=b", 3) }, 400, "PARAMS_INVALID"},
+		{"too large, undeclared", func(r *http.Request) { testcaddy.WithBody(r, sessionBody+strings.Repeat(" ", 200), -1) }, 413, "CONTENT_TOO_LARGE"},
+		{"shorter than declared", func(r *http.Request) { testcaddy.WithBody(r, sessionBody, 100) }, 400, "PARAMS_INVALID"},
+		{"not JSON", func(r *http.Request) { testcaddy.WithBody(r, "a=b", 3) }, 400, "PARAMS_INVALID"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := post(sessionBody)
 			test.change(r)
-			w := serve(t, h, r, unreachable(t))
+			w := serve(t, h, r, testcaddy.Unreachable(t))
 			assert.Equal(t, test.status, w.Code)
 			assert.Equal(t, test.code, refusalOf(t, w).Code)
 			if test.status == http.StatusMethodNotAllowed {
@@ -90,10 +91,6 @@ func TestServeHTTPRefuses(t *testing.T) {
 			}
 		})
 	}
-}
-
-func withBody(r *http.Request, body string, length int64) {
-	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), length
 }
 
 func TestServeHTTPAcceptsContentTypes(t *testing.T) {
@@ -113,7 +110,7 @@ func TestServeHTTPAcceptsBodyAtTheLimit(t *testing.T) {
 	body := sessionBody + strings.Repeat(" ", 300-len(sessionBody))
 	for _, length := range []int64{300, -1} {
 		r := post("")
-		withBody(r, body, length)
+		testcaddy.WithBody(r, body, length)
 		w := serve(t, h, r, answering(t))
 		assert.Equal(t, http.StatusOK, w.Code)
 	}
@@ -125,8 +122,8 @@ func TestServeHTTPReportsAllViolations(t *testing.T) {
 	h := newHandler(t)
 	r := post("")
 	const body = `{"appId":"other","data":{"totalAmount":-1,"currency":"idr","userId":""}}`
-	withBody(r, body, int64(len(body)))
-	f := refusalOf(t, serve(t, h, r, unreachable(t)))
+	testcaddy.WithBody(r, body, int64(len(body)))
+	f := refusalOf(t, serve(t, h, r, testcaddy.Unreachable(t)))
 
 	var fields []string
 	for _, violation := range f.Errors {
@@ -188,7 +185,7 @@ func TestServeHTTPEndpoints(t *testing.T) {
 func TestServeHTTPWithoutSignature(t *testing.T) {
 	h := newHandler(t)
 	setKey(h, brokenKey{merchantKey()})
-	w := serve(t, h, post(sessionBody), unreachable(t))
+	w := serve(t, h, post(sessionBody), testcaddy.Unreachable(t))
 	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
 	assert.Equal(t, "1", w.Header().Get("Retry-After"))
 	assert.Equal(t, "SYSTEM_ERROR", refusalOf(t, w).Code)

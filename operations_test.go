@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
@@ -67,7 +68,7 @@ func TestOperationsMetrics(t *testing.T) {
 	}
 
 	documented := make(map[string]string)
-	for _, metric := range firstColumn(section(t, readPage(t, operationsPage), "## Metrics and health")) {
+	for _, metric := range firstColumn(section(t, markdown.Page(t, operationsPage), "## Metrics and health")) {
 		name, list, _ := strings.Cut(metric, "{")
 		if strings.HasPrefix(name, prom.Namespace+"_") {
 			documented[name] = strings.TrimSuffix(list, "}")
@@ -76,7 +77,7 @@ func TestOperationsMetrics(t *testing.T) {
 	assert.Equal(t, labels, documented)
 
 	for _, path := range []string{operationsPage, "README.md"} {
-		for _, name := range regexp.MustCompile(`caddy_payermax_\w+`).FindAllString(readPage(t, path), -1) {
+		for _, name := range regexp.MustCompile(`caddy_payermax_\w+`).FindAllString(markdown.Page(t, path), -1) {
 			name = regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(name, "")
 			assert.Contains(t, labels, name, path)
 		}
@@ -85,7 +86,7 @@ func TestOperationsMetrics(t *testing.T) {
 
 // The values that labels and log fields can have are explained.
 func TestOperationsValues(t *testing.T) {
-	page := readPage(t, operationsPage)
+	page := markdown.Page(t, operationsPage)
 	values := []string{
 		string(reply.Answered), string(reply.Unsigned), string(reply.Refused), string(reply.NotSent), string(reply.Unknown), string(reply.Unverified),
 		limits.ByEndpoint, limits.ByCaller, limits.ByAmount, limits.ByRate, shadowAgree, shadowDisagree, shadowUnsigned, other,
@@ -102,7 +103,7 @@ func TestOperationsValues(t *testing.T) {
 // The page's table has every field of a call's line, and no other, and so does
 // the example above it.
 func TestOperationsLogFields(t *testing.T) {
-	what := section(t, readPage(t, operationsPage), "## What it logs")
+	what := section(t, markdown.Page(t, operationsPage), "## What it logs")
 	documented := firstColumn(what)
 	assert.ElementsMatch(t, loggedFields(t), documented)
 
@@ -159,7 +160,7 @@ func TestOperationsAdvice(t *testing.T) {
 		return err
 	})
 	advice := logs.All()[logs.Len()-1].ContextMap()["check"].([]any)
-	steps := regexp.MustCompile(`(?m)^\d\. .*$`).FindAllString(section(t, readPage(t, operationsPage), "### SIGN_VERIFY_FAILED"), -1)
+	steps := regexp.MustCompile(`(?m)^\d\. .*$`).FindAllString(section(t, markdown.Page(t, operationsPage), "### SIGN_VERIFY_FAILED"), -1)
 	about := []string{"dashboard", "environment", "key_version", "changed lately", "body_sha256"}
 	require.Len(t, advice, len(about))
 	require.Len(t, steps, len(about))
@@ -171,12 +172,12 @@ func TestOperationsAdvice(t *testing.T) {
 
 // Each promise names tests, and these exist where it says.
 func TestOperationsPromises(t *testing.T) {
-	page := readPage(t, operationsPage)
+	page := markdown.Page(t, operationsPage)
 	linked := make(map[string]bool)
 	link := regexp.MustCompile(`\[(Test\w+)\]\(([^)]+)\)`)
 	for _, test := range link.FindAllStringSubmatch(page, -1) {
 		linked[test[1]] = true
-		assert.Contains(t, readPage(t, filepath.Join("docs", test[2])), "\nfunc "+test[1]+"(t *testing.T)", test[2])
+		assert.Contains(t, markdown.Page(t, filepath.Join("docs", test[2])), "\nfunc "+test[1]+"(t *testing.T)", test[2])
 	}
 	promises := regexp.MustCompile(`(?m)^\| .*$`).FindAllString(section(t, page, "### Promises and their tests"), -1)
 	require.Greater(t, len(promises), 2)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/gate"
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddyserver/caddy/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -75,7 +76,7 @@ func TestWaitCountsIntoTimeout(t *testing.T) {
 	})
 	h.gate = gate.New(1)
 	require.NoError(t, h.gate.Enter(t.Context(), time.Now(), time.Minute))
-	w := serve(t, h, post(sessionBody), unreachable(t))
+	w := serve(t, h, post(sessionBody), testcaddy.Unreachable(t))
 	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
 	assert.Contains(t, refusalOf(t, w).Msg, "nothing was sent")
 }

@@ -14,6 +14,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 )
 
 // logged returns what the handler logs from now on.
@@ -82,7 +84,7 @@ func assertNoCanary(t *testing.T, logs *observer.ObservedLogs) {
 func TestRefusalIsLogged(t *testing.T) {
 	h := newHandler(t)
 	logs := logged(h)
-	serve(t, h, post(`{"data":{"totalAmount":1,"currency":"CANARY","country":"ID","userId":"U1","user_id":"CANARY"}}`), unreachable(t))
+	serve(t, h, post(`{"data":{"totalAmount":1,"currency":"CANARY","country":"ID","userId":"U1","user_id":"CANARY"}}`), testcaddy.Unreachable(t))
 	require.Equal(t, 1, logs.Len())
 	fields := logs.All()[0].ContextMap()
 	assert.Equal(t, "refused", fields["payermax.outcome"])

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -21,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -46,7 +46,7 @@ func TestRotationsAndReloadsUnderLoad(t *testing.T) {
 	}))
 	defer gateway.Close()
 
-	address := freeAddress(t)
+	address := testnet.FreeAddress(t)
 	load := func(i int) {
 		config, err := json.Marshal(map[string]any{
 			"admin":   map[string]any{"disabled": true, "config": map[string]any{"persist": false}},
@@ -112,13 +112,4 @@ func TestRotationsAndReloadsUnderLoad(t *testing.T) {
 	close(stop)
 	working.Wait()
 	assert.Equal(t, sent.Load(), received.Load())
-}
-
-// freeAddress is a loopback address that was free a moment ago.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
 }

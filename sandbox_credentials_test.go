@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
@@ -48,10 +49,10 @@ func TestSandboxRefusesCredentials(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := &Handler{Merchant: test.merchant, Sandbox: true}
-			err := provision(t, h)
+			err := testcaddy.Provision(t, h)
 			if test.named == "" {
 				require.NoError(t, err)
-				assert.Contains(t, serve(t, h, post(sessionBody), unreachable(t)).Body.String(), protocol.CodeApplySuccess)
+				assert.Contains(t, serve(t, h, post(sessionBody), testcaddy.Unreachable(t)).Body.String(), protocol.CodeApplySuccess)
 				return
 			}
 			for _, words := range []string{
@@ -77,18 +78,18 @@ func TestSandboxRefusesCredentialsOfSeveral(t *testing.T) {
 	several := func() *Handler {
 		return &Handler{Sandbox: true, Merchants: []MerchantChoice{{Merchant: Merchant{MerchantNo: "0202", AppID: "app"}}}}
 	}
-	require.ErrorContains(t, provision(t, several()), "merchant 0202: the gateway is the sandbox")
+	require.ErrorContains(t, testcaddy.Provision(t, several()), "merchant 0202: the gateway is the sandbox")
 	meant := several()
 	meant.SandboxWithCredentials = true
-	require.NoError(t, provision(t, meant))
+	require.NoError(t, testcaddy.Provision(t, meant))
 	shared := &Handler{Sandbox: true, Merchant: Merchant{SPMerchantNo: "SP"}, Merchants: []MerchantChoice{{}}}
-	require.ErrorContains(t, provision(t, shared), "a merchant's sp_merchant_no,")
+	require.ErrorContains(t, testcaddy.Provision(t, shared), "a merchant's sp_merchant_no,")
 }
 
 // With credentials that are meant, the sandbox knows the merchant by them.
 func TestSandboxWithCredentials(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.Sandbox, h.SandboxWithCredentials = true, true })
-	w := serve(t, h, post(sessionBody), unreachable(t))
+	w := serve(t, h, post(sessionBody), testcaddy.Unreachable(t))
 	assert.Contains(t, w.Body.String(), protocol.CodeApplySuccess)
 	current := h.merchants.only.keyring.Current()
 	assert.Equal(t, "app", h.merchants.only.identity.AppID)
@@ -107,7 +108,7 @@ func TestSandboxKeySurvivesARefresh(t *testing.T) {
 	h.merchants.only.keyring.Refresh()
 	require.NotEqual(t, before, h.merchants.only.keyring.Current().Loaded)
 
-	w := serve(t, h, post(sessionBody), unreachable(t))
+	w := serve(t, h, post(sessionBody), testcaddy.Unreachable(t))
 	assert.Contains(t, w.Body.String(), protocol.CodeApplySuccess)
 	assert.Contains(t, w.Header().Get("Proxy-Status"), string(verdict.Verified))
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 )
 
 // Whatever a sandbox has to do with an answer, the answer says so, and so do the
@@ -18,7 +19,7 @@ func TestSandboxIsMarked(t *testing.T) {
 
 	inside := func(t *testing.T) *Handler {
 		h := &Handler{Sandbox: true}
-		require.NoError(t, provision(t, h))
+		require.NoError(t, testcaddy.Provision(t, h))
 		return h
 	}
 	for name, test := range map[string]struct {
@@ -27,12 +28,12 @@ func TestSandboxIsMarked(t *testing.T) {
 		body   string
 		status string
 	}{
-		"inside":                     {inside(t), unreachable(t), sessionBody, `caddy-payermax; received-status=200; details="answer verified"; sandbox`},
-		"inside, refused":            {inside(t), unreachable(t), `{}`, `caddy-payermax; error=http_request_error; details="PARAMS_INVALID"; sandbox`},
+		"inside":                     {inside(t), testcaddy.Unreachable(t), sessionBody, `caddy-payermax; received-status=200; details="answer verified"; sandbox`},
+		"inside, refused":            {inside(t), testcaddy.Unreachable(t), `{}`, `caddy-payermax; error=http_request_error; details="PARAMS_INVALID"; sandbox`},
 		"elsewhere":                  {newHandler(t), toSite, sessionBody, `caddy-payermax; received-status=200; details="answer not checked"; sandbox`},
 		"elsewhere, refuses":         {newHandler(t, func(h *Handler) { h.AppID = "other" }), toSite, sessionBody, `caddy-payermax; received-status=200; details="answer not checked"; sandbox`},
 		"elsewhere, another's key":   {newHandler(t, verifying(t)), toSite, sessionBody, `caddy-payermax; error=http_protocol_error; received-status=200; details="CHECK_SIGN_ERROR"; sandbox`},
-		"not asked":                  {newHandler(t), unreachable(t), `{}`, `caddy-payermax; error=http_request_error; details="PARAMS_INVALID"`},
+		"not asked":                  {newHandler(t), testcaddy.Unreachable(t), `{}`, `caddy-payermax; error=http_request_error; details="PARAMS_INVALID"`},
 		"PayerMax, or whoever it is": {newHandler(t), answering(t), sessionBody, `caddy-payermax; received-status=200; details="answer not checked"`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -65,7 +66,7 @@ func TestSandboxIsInMetricsAndHealth(t *testing.T) {
 	requireSandbox(false, "with nothing")
 
 	h := &Handler{Sandbox: true}
-	require.NoError(t, provision(t, h))
+	require.NoError(t, testcaddy.Provision(t, h))
 	requireSandbox(true, "inside a sidecar, before the first call")
 	require.NoError(t, h.Cleanup())
 	requireSandbox(false, "when its config is gone")

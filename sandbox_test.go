@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	sandboxsite "github.com/caddy-payermax/caddy-payermax/modules/sandbox"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
@@ -42,12 +43,12 @@ func TestSandboxSite(t *testing.T) {
 // With gateway sandbox, the sandbox's page is the sidecar's as well.
 func TestSandboxPageInSidecar(t *testing.T) {
 	h := &Handler{Sandbox: true}
-	require.NoError(t, provision(t, h))
-	w := serve(t, h, httptest.NewRequest(http.MethodGet, "/sandbox/", nil), unreachable(t))
+	require.NoError(t, testcaddy.Provision(t, h))
+	w := serve(t, h, httptest.NewRequest(http.MethodGet, "/sandbox/", nil), testcaddy.Unreachable(t))
 	assert.Equal(t, http.StatusOK, w.Code)
 	assert.Contains(t, w.Body.String(), "<title>")
 
 	// Without the sandbox there is no such path.
-	w = serve(t, newHandler(t), httptest.NewRequest(http.MethodGet, "/sandbox/", nil), unreachable(t))
+	w = serve(t, newHandler(t), httptest.NewRequest(http.MethodGet, "/sandbox/", nil), testcaddy.Unreachable(t))
 	assert.Equal(t, http.StatusNotFound, w.Code)
 }

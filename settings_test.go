@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
@@ -47,7 +48,7 @@ func TestProvisionRefuses(t *testing.T) {
 		{"permission without the sandbox", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, SandboxWithCredentials: true}, []string{"sandbox_with_credentials has no meaning without sandbox"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			err := provision(t, &test.h)
+			err := testcaddy.Provision(t, &test.h)
 			require.Error(t, err)
 			for _, words := range test.words {
 				assert.ErrorContains(t, err, words)
@@ -68,7 +69,7 @@ func TestProvisionDoesNotRepeatKeyGivenAsPath(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("PAYERMAX_TEST_KEY", value)
 			for _, configured := range []string{"{env.PAYERMAX_TEST_KEY}", value} {
-				err := provision(t, &Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(configured)}})
+				err := testcaddy.Provision(t, &Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(configured)}})
 				require.ErrorContains(t, err, "looks like a key itself")
 				assert.NotContains(t, err.Error(), oneLine[40:56])
 			}
@@ -89,7 +90,7 @@ func TestProvisionExpandsPlaceholders(t *testing.T) {
 			KeyRaw:     keyFile("{env.PAYERMAX_TEST_KEY}"),
 		},
 	}
-	require.NoError(t, provision(t, h))
+	require.NoError(t, testcaddy.Provision(t, h))
 	identity := h.merchants.only.identity
 	assert.Equal(t, "from a file", identity.AppID)
 	assert.Equal(t, "from the environment", identity.MerchantNo)
@@ -107,8 +108,8 @@ func TestProvisionDefaults(t *testing.T) {
 func TestProvisionSandbox(t *testing.T) {
 	t.Setenv("PAYERMAX_TEST_EMPTY", "")
 	h := &Handler{Merchant: Merchant{AppID: "{env.PAYERMAX_TEST_EMPTY}", KeyRaw: keyFile("{env.PAYERMAX_TEST_EMPTY}")}, Sandbox: true}
-	require.NoError(t, provision(t, h))
-	w := serve(t, h, post(sessionBody), unreachable(t))
+	require.NoError(t, testcaddy.Provision(t, h))
+	w := serve(t, h, post(sessionBody), testcaddy.Unreachable(t))
 	assert.Contains(t, w.Body.String(), protocol.CodeApplySuccess)
 	assert.Contains(t, w.Header().Get("Proxy-Status"), string(verdict.Verified))
 }

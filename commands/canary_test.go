@@ -58,7 +58,7 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 	}
 	requireNoPrivateKey(t, printed.String(), r.read(t, "merchant.key"))
 	manifest := r.read(t, "secret-secret.yaml")
-	requireSilent(t, printed.String(), manifest[strings.Index(manifest, "private.key: ")+len("private.key: "):])
+	testkeys.RequireSilent(t, printed.String(), manifest[strings.Index(manifest, "private.key: ")+len("private.key: "):], 12)
 	require.False(t, strings.Contains(printed.String(), "canary-in-the-body"))
 }
 
@@ -74,7 +74,7 @@ func requireNoPrivateKey(t *testing.T, printed, file string) {
 		private.D.String(), private.Primes[0].String(), private.Primes[1].String(),
 	}
 	for _, secret := range secrets {
-		requireSilent(t, printed, secret)
+		testkeys.RequireSilent(t, printed, secret, 12)
 	}
 }
 

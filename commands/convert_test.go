@@ -128,6 +128,6 @@ func TestConvertRefuses(t *testing.T) {
 		assert.Equal(t, test.code, got.code)
 		assert.Contains(t, got.stderr, says)
 		assert.Empty(t, got.stdout)
-		requireSilent(t, got.stderr, strings.ReplaceAll(test.text, "\n", ""))
+		testkeys.RequireSilent(t, got.stderr, strings.ReplaceAll(test.text, "\n", ""), 12)
 	}
 }

@@ -153,16 +153,6 @@ func (r result) fields(t *testing.T) map[string]any {
 	return fields
 }
 
-// requireSilent fails when a text has any twelve characters of a secret in it.
-func requireSilent(t *testing.T, text, secret string) {
-	t.Helper()
-	for i := 0; i+12 <= len(secret); i++ {
-		if strings.Contains(text, secret[i:i+12]) {
-			t.Fatalf("it repeats characters %d to %d of what must not be repeated", i, i+12)
-		}
-	}
-}
-
 // parsePrivate reads a private key in PKCS#8 PEM.
 func parsePrivate(t *testing.T, text string) *rsa.PrivateKey {
 	t.Helper()

@@ -2,7 +2,6 @@ package commands_test
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,13 +13,15 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // A sidecar as it is answers, on a port and on a Unix socket.
 func TestHealthOfASidecar(t *testing.T) {
 	t.Parallel()
 	r := workplace(t)
-	address := freeAddress(t)
+	address := testnet.FreeAddress(t)
 	// The path of a socket may have no more than about a hundred characters.
 	short, err := os.MkdirTemp("", "health")
 	require.NoError(t, err)
@@ -73,21 +74,6 @@ http://127.0.0.1:0 {
 		assert.Equal(t, 200.0, fields["status"])
 		assert.Contains(t, fields["answer"].(map[string]any)["keys"].([]any)[0], "fingerprint")
 	}
-}
-
-// freeAddress is an address that nobody listens on. Its port is below those that systems
-// hand out, so that none of the other tests gets it before Caddy does.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for port := 12000 + os.Getpid()%16000; port < 32000; port++ {
-		address := fmt.Sprintf("127.0.0.1:%d", port)
-		if listener, err := net.Listen("tcp", address); err == nil {
-			listener.Close()
-			return address
-		}
-	}
-	require.FailNow(t, "no free port")
-	return ""
 }
 
 func TestHealthAnswers(t *testing.T) {

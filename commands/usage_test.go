@@ -100,7 +100,7 @@ func TestUsage(t *testing.T) {
 			assert.Contains(t, got.stderr, test.says)
 			assert.Contains(t, got.stderr, args[0]+" --help shows how it is used.")
 			assert.NotContains(t, got.stderr, "Error:")
-			requireSilent(t, got.stderr, value)
+			testkeys.RequireSilent(t, got.stderr, value, 12)
 			require.NotContains(t, got.stderr, "secret@")
 			if !strings.Contains(test.args, "--json") {
 				assert.Empty(t, got.stdout)

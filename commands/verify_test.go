@@ -55,7 +55,7 @@ func TestVerify(t *testing.T) {
 		assert.Equal(t, test.want == "valid", got.code == 0)
 		assert.Equal(t, test.want == "invalid", got.code == 1)
 		assert.Equal(t, test.want == "valid", got.stderr == "")
-		requireSilent(t, got.stderr, good)
+		testkeys.RequireSilent(t, got.stderr, good, 12)
 	}
 }
 

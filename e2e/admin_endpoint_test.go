@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // adminWarning is the line about an admin endpoint that is on.
@@ -24,7 +25,7 @@ func TestAdminEndpointIsWarnedOf(t *testing.T) {
 	t.Parallel()
 	notify := "payermax_notify /callback {\ngateway_public_key " + testkeys.WritePublic(t, &testkeys.Gateway().PublicKey) + "\n}\n"
 	sandbox := "payermax_sandbox {\nmerchant {\napp_id app\npublic_key " + testkeys.WritePublic(t, &testkeys.Merchant().PublicKey) + "\n}\n}"
-	on := func(t *testing.T) string { return "admin 127.0.0.1:" + strconv.Itoa(freePort(t)) }
+	on := func(t *testing.T) string { return "admin 127.0.0.1:" + strconv.Itoa(testnet.FreePort(t)) }
 	off := func(*testing.T) string { return "admin off" }
 
 	for name, test := range map[string]struct {
@@ -42,7 +43,7 @@ func TestAdminEndpointIsWarnedOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			port := freePort(t)
+			port := testnet.FreePort(t)
 			config := func(i int) string {
 				return strings.Replace(caddyfile(port, test.site), "admin off", test.admin[i](t), 1)
 			}
@@ -64,7 +65,7 @@ func TestAdminEndpointIsWarnedOf(t *testing.T) {
 // To validate a config opens no admin endpoint, and is no occasion to warn.
 func TestAdminEndpointIsNotWarnedOfInVain(t *testing.T) {
 	t.Parallel()
-	config := configFile(t, freePort(t), "gateway uat", handlerOptions(t))
+	config := configFile(t, testnet.FreePort(t), "gateway uat", handlerOptions(t))
 	text, err := os.ReadFile(config)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(config, []byte(strings.Replace(string(text), "admin off", "", 1)), 0o600))

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // Each site follows the clock of its own gateway, and of no other. Answers that are
@@ -67,7 +68,7 @@ type clockedSite struct {
 // startClocked runs a sidecar with all sites, and one for its probes.
 func startClocked(t *testing.T, sites map[string]*clockedSite) (s *sidecar, health string) {
 	t.Helper()
-	healthPort := freePort(t)
+	healthPort := testnet.FreePort(t)
 	config := new(strings.Builder)
 	config.WriteString(caddyfile(healthPort, "payermax_health"))
 	for _, site := range sites {
@@ -81,7 +82,7 @@ func startClocked(t *testing.T, sites map[string]*clockedSite) (s *sidecar, heal
 // start runs the gateway and adds the site to the config.
 func (c *clockedSite) start(t *testing.T, config *strings.Builder) {
 	t.Helper()
-	port := freePort(t)
+	port := testnet.FreePort(t)
 	c.gateway, c.sidecar = newUpstream(t), &sidecar{addr: "127.0.0.1:" + strconv.Itoa(port)}
 	key := testkeys.Gateway()
 	if c.stranger {

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // validateConfig runs `caddy validate` and returns what it printed, and whether
@@ -26,7 +27,7 @@ func validateConfig(t *testing.T, directives string, env ...string) (out string,
 	file := filepath.Join(t.TempDir(), "Caddyfile")
 	// Without debug, since Caddy's own debug log prints the whole config, and so
 	// whatever somebody wrote in the place of a file's name.
-	config := strings.Replace(caddyfile(freePort(t), directives), "debug\n", "", 1)
+	config := strings.Replace(caddyfile(testnet.FreePort(t), directives), "debug\n", "", 1)
 	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()

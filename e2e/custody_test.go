@@ -15,13 +15,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // custodian is a sidecar with everything on that could show a key: the admin
 // endpoint, autosave, metrics, health and debug logs.
 func custodian(t *testing.T, gateway *upstream, keyPath string) (s *sidecar, admin string) {
 	t.Helper()
-	port, adminPort := freePort(t), freePort(t)
+	port, adminPort := testnet.FreePort(t), testnet.FreePort(t)
 	admin = fmt.Sprintf("http://127.0.0.1:%d", adminPort)
 	config := fmt.Sprintf(`{
 	admin 127.0.0.1:%d

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // The README's first command: the main job, told step by step.
@@ -39,7 +40,7 @@ func TestDemo(t *testing.T) {
 // With --serve it stays up for the reader's own calls, until it is interrupted.
 func TestDemoServes(t *testing.T) {
 	t.Parallel()
-	port := strconv.Itoa(freePort(t))
+	port := strconv.Itoa(testnet.FreePort(t))
 	cmd := caddyCommand(t, context.Background(), nil, "payermax-demo", "--serve", "--port", port)
 	told := new(output)
 	cmd.Stdout, cmd.Stderr = told, told

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // limit sets a resource limit of the running process and returns what it was.
@@ -36,7 +37,7 @@ func TestDescriptorsExhausted(t *testing.T) {
 			t.Parallel()
 			gateway := open(t, anyPort, nil)
 			key := testkeys.WritePrivate(t, testkeys.Merchant())
-			port := freePort(t)
+			port := testnet.FreePort(t)
 			s := start(t, "127.0.0.1:"+strconv.Itoa(port), strings.Replace(caddyfile(port, merchantsSite(t, gateway,
 				"app_id "+appID, "private_key "+key, "endpoints drop_in", "timeout 5s")), "bind 127.0.0.1", "bind "+network+"127.0.0.1", 1), nil)
 			app, probe := s.dial(t), s.dial(t)

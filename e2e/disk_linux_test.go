@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // device is always full: what is written to it fails with ENOSPC.
@@ -32,7 +33,7 @@ func TestDiskFullOfLog(t *testing.T) {
 	block := payermaxBlock(t, setup{gateway: gateway.url(), options: "endpoints drop_in"})
 
 	t.Run("from the beginning", func(t *testing.T) {
-		port := freePort(t)
+		port := testnet.FreePort(t)
 		s := start(t, "127.0.0.1:"+strconv.Itoa(port), logTo(port, block, device+" {\n\t\t\troll_disabled\n\t\t}"), nil)
 		for endpoint := range moving {
 			pay(t, s, gateway, endpoint)
@@ -44,7 +45,7 @@ func TestDiskFullOfLog(t *testing.T) {
 	// As near as one gets to a disk that fills up without filling one: a limit to
 	// the size of files.
 	t.Run("for a while", func(t *testing.T) {
-		port := freePort(t)
+		port := testnet.FreePort(t)
 		file := filepath.Join(t.TempDir(), "log")
 		s := start(t, "127.0.0.1:"+strconv.Itoa(port), logTo(port, block, file), nil)
 		lines := func(res *response) int {
@@ -80,8 +81,8 @@ func TestDiskFullOfState(t *testing.T) {
 		"the config is not saved": {[]string{"XDG_CONFIG_HOME=" + full}, []string{"unable to autosave config", "no space left on device"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			port := freePort(t)
-			config := strings.NewReplacer("admin off", fmt.Sprintf("admin 127.0.0.1:%d", freePort(t)), "persist_config off", "",
+			port := testnet.FreePort(t)
+			config := strings.NewReplacer("admin off", fmt.Sprintf("admin 127.0.0.1:%d", testnet.FreePort(t)), "persist_config off", "",
 				"bind 127.0.0.1", "bind handover/127.0.0.1").Replace(caddyfile(port, block))
 			s := start(t, "127.0.0.1:"+strconv.Itoa(port), config, test.env)
 			s.awaitLog(t, test.says...)

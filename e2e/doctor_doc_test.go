@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 var updateDocs = flag.Bool("update", false, "rewrite the transcripts in docs/doctor.md")
@@ -51,7 +52,7 @@ func TestDoctorPage(t *testing.T) {
 	write("private.key", testkeys.PrivatePEM(testkeys.Merchant()), 0o600)
 	write("merchant.pub", public, 0o644)
 
-	sandbox, port := freePort(t), freePort(t)
+	sandbox, port := testnet.FreePort(t), testnet.FreePort(t)
 	serveSandbox(t, sandbox, filepath.Join(dir, "merchant.pub"))
 	write("payermax.pub", get(t, fmt.Sprintf("http://127.0.0.1:%d/sandbox/key", sandbox)), 0o644)
 	ports := strings.NewReplacer("127.0.0.1:9000", fmt.Sprintf("127.0.0.1:%d", sandbox), ":8080", ":"+strconv.Itoa(port))

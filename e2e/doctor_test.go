@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // finding is one element of what payermax-doctor --json prints.
@@ -157,7 +158,7 @@ func TestDoctorFindsNothing(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
 	gateway := orderQueryAnswering(t, &tls.Config{Certificates: []tls.Certificate{ca.issue(t, "127.0.0.1", time.Now().Add(30*24*time.Hour))}}, orderNotExist, byGateway)
-	port := freePort(t)
+	port := testnet.FreePort(t)
 	config := configFile(t, port, "gateway "+gateway.url, handlerOptions(t), "gateway_public_key "+testkeys.WritePublic(t, &testkeys.Gateway().PublicKey),
 		"merchant_public_key "+testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), ca.trust(t))
 	text, err := os.ReadFile(config)
@@ -279,7 +280,7 @@ func TestDoctorNetwork(t *testing.T) {
 		"expires soon":    {serve(with(ca, "127.0.0.1", time.Now().Add(50*time.Hour))), "tls", "warning", "in 2 days"},
 		"no TLS":          {strings.Replace(serve(nil), "http:", "https:", 1), "tls", "problem", "does not speak TLS"},
 		"another time":    {skewed.URL, "clock", "problem", "5m0s behind the gateway's"},
-		"a closed port":   {"https://127.0.0.1:" + strconv.Itoa(freePort(t)), "connection", "problem", "refused"},
+		"a closed port":   {"https://127.0.0.1:" + strconv.Itoa(testnet.FreePort(t)), "connection", "problem", "refused"},
 		"no such host":    {"https://gateway.invalid", "address", "problem", ""},
 		"nothing to find": {"sandbox", "gateway", "warning", "no call reaches PayerMax, and there is nothing to connect to"},
 	} {
@@ -303,7 +304,7 @@ func TestDoctorNetwork(t *testing.T) {
 // A call is explained by PayerMax's answer, here the sandbox's.
 func TestDoctorCall(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := testnet.FreePort(t)
 	address := "127.0.0.1:" + strconv.Itoa(port)
 	start(t, address, caddyfile(port, fmt.Sprintf("payermax_sandbox {\nmerchant {\napp_id %s\nmerchant_no %s\npublic_key %s\n}\n}",
 		appID, merchantNo, testkeys.WritePublic(t, &testkeys.Merchant().PublicKey))), nil)

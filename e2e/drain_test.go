@@ -16,13 +16,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // startWithHealth runs a sidecar as an orchestrator would: with health on a
 // listener of its own, and time to be taken out of service.
 func startWithHealth(t *testing.T, globals string, want setup) (s *sidecar, health string) {
 	t.Helper()
-	port, healthPort := freePort(t), freePort(t)
+	port, healthPort := testnet.FreePort(t), testnet.FreePort(t)
 	config := fmt.Sprintf(`{
 	admin off
 	persist_config off
@@ -131,7 +132,7 @@ func TestDrain(t *testing.T) {
 func TestDrainIsAnnounced(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
-	port := freePort(t)
+	port := testnet.FreePort(t)
 	notify := "payermax_notify /notify {\ngateway_public_key " + testkeys.WritePublic(t, &testkeys.Gateway().PublicKey) + "\n}\n"
 	config := strings.Replace(caddyfile(port, notify+"payermax_health /readyz\n"+payermaxBlock(t, setup{gateway: gateway.url()})), "debug", "debug\nshutdown_delay 3s", 1)
 	s := start(t, "127.0.0.1:"+strconv.Itoa(port), config, nil)

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // shop is everything a merchant runs for Drop-In, and the sandbox in PayerMax's
@@ -47,7 +48,7 @@ func openShop(t *testing.T) *shop {
 	t.Helper()
 	s := &shop{t: t}
 
-	sandboxPort, port, callbackPort := freePort(t), freePort(t), freePort(t)
+	sandboxPort, port, callbackPort := testnet.FreePort(t), testnet.FreePort(t), testnet.FreePort(t)
 	s.sandbox = "http://127.0.0.1:" + strconv.Itoa(sandboxPort)
 	s.startSandbox(sandboxPort)
 	gatewayKeyFile := filepath.Join(t.TempDir(), "payermax.pub")

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // The examples are run as they are: all that a test chooses is their
@@ -51,8 +52,8 @@ func exampleEnvironment(t *testing.T, gateway string) environment {
 		"PAYERMAX_MERCHANT_NO":        merchantNo,
 		"PAYERMAX_PRIVATE_KEY":        testkeys.WritePrivate(t, testkeys.Merchant()),
 		"PAYERMAX_GATEWAY_PUBLIC_KEY": testkeys.WritePublic(t, &testkeys.Gateway().PublicKey),
-		"PAYERMAX_PORT":               strconv.Itoa(freePort(t)),
-		"PAYERMAX_HEALTH_PORT":        strconv.Itoa(freePort(t)),
+		"PAYERMAX_PORT":               strconv.Itoa(testnet.FreePort(t)),
+		"PAYERMAX_HEALTH_PORT":        strconv.Itoa(testnet.FreePort(t)),
 	}
 }
 
@@ -200,7 +201,7 @@ func requireHealthy(t *testing.T, env environment) {
 func TestExampleDropIn(t *testing.T) {
 	t.Parallel()
 	s := &shop{t: t}
-	sandboxPort := freePort(t)
+	sandboxPort := testnet.FreePort(t)
 	s.sandbox = "http://127.0.0.1:" + strconv.Itoa(sandboxPort)
 	s.startSandbox(sandboxPort)
 	application := httptest.NewServer(http.HandlerFunc(s.serveCallback))
@@ -209,7 +210,7 @@ func TestExampleDropIn(t *testing.T) {
 	env := exampleEnvironment(t, s.sandbox)
 	env["PAYERMAX_GATEWAY_PUBLIC_KEY"] = testkeys.WriteFile(t, get(t, s.sandbox+"/sandbox/key"))
 	env["PAYERMAX_APPLICATION"] = strings.TrimPrefix(application.URL, "http://")
-	env["PAYERMAX_CALLBACK_PORT"] = strconv.Itoa(freePort(t))
+	env["PAYERMAX_CALLBACK_PORT"] = strconv.Itoa(testnet.FreePort(t))
 	s.callback = "http://" + env.address("PAYERMAX_CALLBACK_PORT") + "/payermax/callback"
 	s.sidecar = startExample(t, "drop-in.caddyfile", env)
 	requireHealthy(t, env)

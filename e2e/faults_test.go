@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // retryEagerly asks the reverse proxy to try again whatever happened, which for
@@ -171,7 +173,7 @@ func endless(conn net.Conn, _ *request) bool {
 // hears just that. Once it is there again, so are its answers.
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
-	address := "127.0.0.1:" + strconv.Itoa(freePort(t))
+	address := "127.0.0.1:" + strconv.Itoa(testnet.FreePort(t))
 	sidecars := make(map[string]*sidecar)
 	for variant, options := range map[string]string{"plain": "", "retrying": retryEagerly} {
 		sidecars[variant] = startSidecar(t, setup{gateway: "http://" + address, options: "timeout 5s\n" + options})
@@ -252,7 +254,7 @@ func TestKeepAliveRace(t *testing.T) {
 // into thousands.
 func TestLoop(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := testnet.FreePort(t)
 	addr := "127.0.0.1:" + strconv.Itoa(port)
 	block := payermaxBlock(t, setup{gateway: "http://" + addr, options: "timeout 1s"})
 	s := start(t, addr, caddyfile(port, block), nil)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // No Caddyfile that people deploy answers with invented money unless it is told to.
@@ -134,7 +135,7 @@ func TestNoSandbox(t *testing.T) {
 // A sandbox elsewhere that a sidecar takes for PayerMax is found by its answers.
 func TestSandboxElsewhereIsNoticed(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := testnet.FreePort(t)
 	public := testkeys.WritePublic(t, &testkeys.Merchant().PublicKey)
 	serveSandbox(t, port, public)
 	s, health := startWithHealth(t, "", setup{gateway: "http://127.0.0.1:" + strconv.Itoa(port), unchecked: true})
@@ -145,7 +146,7 @@ func TestSandboxElsewhereIsNoticed(t *testing.T) {
 	assert.Contains(t, get(t, health+"/readyz"), `"sandbox":true`)
 	assert.Contains(t, get(t, health+"/metrics"), "\ncaddy_payermax_sandbox 1\n")
 
-	_, findings := doctorJSON(t, nil, configFile(t, freePort(t), "gateway http://127.0.0.1:"+strconv.Itoa(port), handlerOptions(t)))
+	_, findings := doctorJSON(t, nil, configFile(t, testnet.FreePort(t), "gateway http://127.0.0.1:"+strconv.Itoa(port), handlerOptions(t)))
 	result, message := results(findings, "sandbox")
 	assert.Equal(t, "warning", result)
 	assert.Contains(t, message, "a sandbox answers there, and no call to it reaches PayerMax")

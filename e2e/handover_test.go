@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // listening is how a sidecar listens, and how its clients connect.
@@ -109,7 +110,7 @@ func TestReloadFails(t *testing.T) {
 // startListening runs a sidecar that listens in some way.
 func startListening(t *testing.T, how listening, ca authority, directives string) *sidecar {
 	t.Helper()
-	port, network, scheme := freePort(t), "handover/", "http"
+	port, network, scheme := testnet.FreePort(t), "handover/", "http"
 	if how.plainTCP {
 		network = ""
 	}

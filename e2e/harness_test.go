@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -18,7 +17,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -27,6 +25,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 const (
@@ -108,7 +107,7 @@ func startSidecar(t *testing.T, want setup) *sidecar {
 	if want.gateway != "" {
 		directives += "\n" + payermaxBlock(t, want)
 	}
-	port := freePort(t)
+	port := testnet.FreePort(t)
 	config := strings.Replace(caddyfile(port, directives), "debug\n", "debug\n"+want.globals+"\n", 1)
 	return start(t, "127.0.0.1:"+strconv.Itoa(port), config, want.env)
 }
@@ -302,32 +301,6 @@ func await(t *testing.T, limit time.Duration, what string, condition func() bool
 			require.FailNow(t, "waited in vain for "+what)
 		}
 	}
-}
-
-// lastPort is where freePort goes on looking. It stays below the ports that
-// systems hand out for outgoing connections, one of which could otherwise take
-// the port before Caddy does, and begins far from where the tests of another
-// process do, be its number the next one: Caddy would share a port with theirs.
-var lastPort atomic.Int32
-
-func init() { lastPort.Store(int32(12000 + os.Getpid()*1009%20000)) }
-
-// freePort returns a port of 127.0.0.1 that nobody listens on, and that no
-// other test of this process gets.
-func freePort(t *testing.T) int {
-	t.Helper()
-	for range 1000 {
-		port := int(lastPort.Add(1))
-		listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
-		if errors.Is(err, syscall.EADDRINUSE) {
-			continue
-		}
-		require.NoError(t, err)
-		listener.Close()
-		return port
-	}
-	require.FailNow(t, "no free port")
-	return 0
 }
 
 // hasRaceDetector reports whether the process under test is slow and large.

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // irregular are things that are not a file, by what an error calls them. Each is
@@ -72,7 +73,7 @@ func TestIrregularKeyFilesAreRefusedAtOnce(t *testing.T) {
 				assert.Contains(t, out, path+": "+says)
 
 				config := filepath.Join(t.TempDir(), "Caddyfile")
-				require.NoError(t, os.WriteFile(config, []byte(caddyfile(freePort(t), block)), 0o600))
+				require.NoError(t, os.WriteFile(config, []byte(caddyfile(testnet.FreePort(t), block)), 0o600))
 				ran := doctor(t, nil, "--offline", "--config", config)
 				assert.NotZero(t, ran.exitCode)
 				assert.Contains(t, ran.stdout, path+": "+says)

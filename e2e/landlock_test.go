@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"crypto/rsa"
 	"fmt"
 	"net"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // requireLandlock skips a test where the kernel has no Landlock, except in CI,
@@ -28,29 +30,6 @@ func requireLandlock(t *testing.T) {
 		}
 		t.Skip("this kernel has no Landlock")
 	}
-}
-
-// secretVolume is a folder with a key as the kubelet mounts it.
-type secretVolume struct {
-	dir   string
-	count int
-}
-
-func (v *secretVolume) keyPath() string { return filepath.Join(v.dir, "private.key") }
-
-// swap puts another key there, in the kubelet's way.
-func (v *secretVolume) swap(t *testing.T, key string) {
-	v.count++
-	name := fmt.Sprintf("..%d", v.count)
-	require.NoError(t, os.Mkdir(filepath.Join(v.dir, name), 0o700))
-	require.NoError(t, os.WriteFile(filepath.Join(v.dir, name, "private.key"), []byte(key), 0o600))
-	require.NoError(t, os.Symlink(name, filepath.Join(v.dir, "..data_tmp")))
-	require.NoError(t, os.Rename(filepath.Join(v.dir, "..data_tmp"), filepath.Join(v.dir, "..data")))
-	if v.count == 1 {
-		require.NoError(t, os.Symlink("..data/private.key", v.keyPath()))
-		return
-	}
-	require.NoError(t, os.RemoveAll(filepath.Join(v.dir, fmt.Sprintf("..%d", v.count-1))))
 }
 
 // confined is a config with everything that touches files: keys, a Unix socket, a
@@ -118,11 +97,13 @@ func (c confined) statusOf(t *testing.T, path string, socket bool) int {
 func TestLandlock(t *testing.T) {
 	t.Parallel()
 	requireLandlock(t)
-	volume := &secretVolume{dir: t.TempDir()}
-	volume.swap(t, testkeys.PrivatePEM(testkeys.Merchant()))
+	holding := func(key *rsa.PrivateKey) map[string]string {
+		return map[string]string{"private.key": testkeys.PrivatePEM(key)}
+	}
+	volume := testkeys.MountSecret(t, holding(testkeys.Merchant()))
 	c := confined{
-		port: freePort(t), adminPort: freePort(t),
-		keyPath: volume.keyPath(), publicKeyPath: testkeys.WritePublic(t, &testkeys.Gateway().PublicKey),
+		port: testnet.FreePort(t), adminPort: testnet.FreePort(t),
+		keyPath: volume.Path("private.key"), publicKeyPath: testkeys.WritePublic(t, &testkeys.Gateway().PublicKey),
 		gateway: newUpstream(t).url(),
 		socket:  filepath.Join(t.TempDir(), "sock"), logFile: filepath.Join(t.TempDir(), "log"),
 		mine: t.TempDir(), alien: t.TempDir(),
@@ -138,7 +119,7 @@ func TestLandlock(t *testing.T) {
 			return readLog(t, c.logFile).countLines(parts...) == count
 		})
 	}
-	logged(1, "the process is confined to its files", volume.dir)
+	logged(1, "the process is confined to its files", filepath.Dir(volume.Path("private.key")))
 
 	works := func() {
 		t.Helper()
@@ -151,9 +132,9 @@ func TestLandlock(t *testing.T) {
 	}
 	works()
 
-	volume.swap(t, testkeys.PrivatePEM(testkeys.Next()))
+	volume.Swap(holding(testkeys.Next()))
 	logged(1, "keys loaded anew")
-	volume.swap(t, testkeys.PrivatePEM(testkeys.Merchant()))
+	volume.Swap(holding(testkeys.Merchant()))
 	logged(2, "keys loaded anew")
 	works()
 

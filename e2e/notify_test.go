@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // application is what stands behind a site: it remembers the requests that reach
@@ -339,7 +340,7 @@ func TestNotifyGuardLetsStreamsFlow(t *testing.T) {
 func TestNotifyInJSON(t *testing.T) {
 	t.Parallel()
 	app := startApplication(t)
-	port := freePort(t)
+	port := testnet.FreePort(t)
 	config := func(guard string) string {
 		return fmt.Sprintf(`{"admin":{"disabled":true,"config":{"persist":false}},"apps":{"http":{"servers":{"s":{"listen":["127.0.0.1:%d"],"routes":[
 			%s

@@ -16,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // The memory of the manifests' containers.
@@ -44,7 +46,7 @@ func startInMemory(t *testing.T, gateway, options string, env ...string) *sideca
 
 func startInGroup(t *testing.T, group *cgroup, gateway, options string, env ...string) *sidecar {
 	t.Helper()
-	port := freePort(t)
+	port := testnet.FreePort(t)
 	block := payermaxBlock(t, setup{gateway: gateway, options: options})
 	config := strings.Replace(caddyfile(port, "payermax_health\nmetrics /metrics\n"+block), "debug\n", "", 1)
 	return startIn(t, group, "127.0.0.1:"+strconv.Itoa(port), config, env)
@@ -346,7 +348,7 @@ func TestWaitIsBounded(t *testing.T) {
 func startOverloaded(t *testing.T, group *cgroup, env ...string) *sidecar {
 	t.Helper()
 	gateway := newDelayedGateway(t, 0)
-	port := freePort(t)
+	port := testnet.FreePort(t)
 	config := strings.Replace(caddyfile(port, payermaxBlock(t, setup{gateway: gateway.url})), "debug\n", "", 1)
 	return startIn(t, group, "127.0.0.1:"+strconv.Itoa(port), config, env)
 }
@@ -396,7 +398,7 @@ func TestLargeNotificationsCostBoundedMemory(t *testing.T) {
 		"forged":     {"", requestWith("POST /callback HTTP/1.1", forged, "sign: x"), []int{http.StatusForbidden, http.StatusServiceUnavailable}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			port := freePort(t)
+			port := testnet.FreePort(t)
 			site := notifyBlock(t, "/callback*", test.options) + "reverse_proxy " + app
 			config := strings.Replace(caddyfile(port, site), "debug\n", withoutFields+"\n", 1)
 			s := startIn(t, newMemoryCgroup(t), "127.0.0.1:"+strconv.Itoa(port), config, []string{goMemLimit})

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // reader is somebody who does what docs/quick-start.md says, in the order in
@@ -78,7 +79,7 @@ func newReader(t *testing.T) *reader {
 	r := &reader{folder: t.TempDir(), running: make(map[string]*sidecar)}
 	var pairs []string
 	for _, port := range []string{"8080", "8081", "8443", "9000", "3000"} {
-		pairs = append(pairs, ":"+port, ":"+strconv.Itoa(freePort(t)))
+		pairs = append(pairs, ":"+port, ":"+strconv.Itoa(testnet.FreePort(t)))
 	}
 	r.ports = strings.NewReplacer(pairs...)
 

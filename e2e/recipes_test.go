@@ -18,6 +18,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // recipes are where the programs of docs/recipes.md are.
@@ -117,7 +120,7 @@ func startRecipeSidecar(t *testing.T) (tcp, unix string) {
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(folder)) })
 	socket := filepath.Join(folder, "payermax.sock")
-	port := strconv.Itoa(freePort(t))
+	port := strconv.Itoa(testnet.FreePort(t))
 	withSocket := strings.Replace(string(config), "bind 127.0.0.1", "bind 127.0.0.1 unix/"+socket+"|0660", 1)
 	require.NotEqual(t, string(config), withSocket)
 	s := start(t, "127.0.0.1:"+port, withSocket, []string{"PAYERMAX_PORT=" + port})
@@ -128,7 +131,7 @@ func startRecipeSidecar(t *testing.T) (tcp, unix string) {
 // application to expect.
 func TestRecipes(t *testing.T) {
 	t.Parallel()
-	nobody := "http://127.0.0.1:" + strconv.Itoa(freePort(t))
+	nobody := "http://127.0.0.1:" + strconv.Itoa(testnet.FreePort(t))
 	lost := startSidecar(t, setup{gateway: nobody, options: "fail_duration 1m"})
 	var ran atomic.Int32
 	t.Cleanup(func() {
@@ -226,7 +229,7 @@ func ordersSent(t *testing.T, sandbox, outTradeNo string) int {
 // The page shows what is in the programs, to the letter.
 func TestRecipesPage(t *testing.T) {
 	t.Parallel()
-	excerpts := regexp.MustCompile("(?s)<!-- (\\S+) -->\n```\\w+\n(.*?)```").FindAllStringSubmatch(readPage(t, "recipes.md"), -1)
+	excerpts := regexp.MustCompile("(?s)<!-- (\\S+) -->\n```\\w+\n(.*?)```").FindAllStringSubmatch(markdown.Page(t, "../docs/recipes.md"), -1)
 	shown := make(map[string]bool)
 	for _, excerpt := range excerpts {
 		file, err := os.ReadFile(filepath.Join("..", excerpt[1]))
@@ -242,7 +245,7 @@ func TestRecipesPage(t *testing.T) {
 // Whole Caddyfiles on the pages are ones that Caddy takes.
 func TestPagesCaddyfiles(t *testing.T) {
 	t.Parallel()
-	pages := readPage(t, "recipes.md") + readPage(t, "migration.md")
+	pages := markdown.Page(t, "../docs/recipes.md") + markdown.Page(t, "../docs/migration.md")
 	blocks := regexp.MustCompile("(?s)```caddyfile\n(.*?)```").FindAllStringSubmatch(pages, -1)
 	require.Len(t, blocks, 2)
 	for _, block := range blocks {
@@ -258,7 +261,7 @@ func TestPagesCaddyfiles(t *testing.T) {
 // What the migration page tells is what the tests of the SDKs have tried.
 func TestMigrationPage(t *testing.T) {
 	t.Parallel()
-	page := readPage(t, "migration.md")
+	page := markdown.Page(t, "../docs/migration.md")
 	for _, words := range []string{
 		"endpoints drop_in", "version applyDropinSession 1.6",
 		`setBaseUrl("http://127.0.0.1:8080` + javaSDK.base + `")`,
@@ -278,11 +281,4 @@ func TestMigrationPage(t *testing.T) {
 	require.NoError(t, err)
 	_, err = x509.ParsePKCS8PrivateKey(der)
 	assert.NoError(t, err)
-}
-
-func readPage(t *testing.T, name string) string {
-	t.Helper()
-	page, err := os.ReadFile(filepath.Join("../docs", name))
-	require.NoError(t, err)
-	return string(page)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // newShadowUpstream is a gateway for requests that the sidecar has not signed,
@@ -297,7 +298,7 @@ func TestShadowLogsHaveNoSecrets(t *testing.T) {
 func TestShadowOfServiceProvider(t *testing.T) {
 	t.Parallel()
 	gateway := newShadowUpstream(t)
-	port := freePort(t)
+	port := testnet.FreePort(t)
 	config := strings.Replace(caddyfile(port, payermaxBlock(t, setup{gateway: gateway.url(), options: "shadow\nsp_merchant_no SP0001"})),
 		"\tdebug\n", "\tdebug\n\tservers {\n\t\texpected_underscore_headers merchant_auth_token\n\t}\n", 1)
 	s := start(t, fmt.Sprintf("127.0.0.1:%d", port), config, nil)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // event is what happens to a sidecar while there are calls at every stage.
@@ -94,7 +96,7 @@ func TestEventsAtEveryStage(t *testing.T) {
 // startWithAdmin runs a sidecar that can be given another config.
 func startWithAdmin(t *testing.T, gateway *upstream, event event) (s *sidecar, admin string) {
 	t.Helper()
-	port, adminPort := freePort(t), freePort(t)
+	port, adminPort := testnet.FreePort(t), testnet.FreePort(t)
 	config := strings.NewReplacer(
 		"admin off", fmt.Sprintf("admin 127.0.0.1:%d\n\t%s", adminPort, event.options),
 		"bind 127.0.0.1", "bind "+event.network+"127.0.0.1",

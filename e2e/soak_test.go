@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // soakDuration is how long TestSoak goes on: SOAK_DURATION, or long enough to see
@@ -121,7 +122,7 @@ func TestSoak(t *testing.T) {
 	gateway := newFlappingGateway(t)
 	forms := []string{testkeys.PrivatePEM(testkeys.Merchant()), testkeys.PrivatePEM(testkeys.Next())}
 	key := testkeys.WriteFile(t, forms[0])
-	port, healthPort := freePort(t), freePort(t)
+	port, healthPort := testnet.FreePort(t), testnet.FreePort(t)
 	s := start(t, "127.0.0.1:"+strconv.Itoa(port), fmt.Sprintf(`{
 	admin off
 	persist_config off

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/regular"
 )
 
 // maxPathInMessage is the longest file name that an error repeats. No component of a
@@ -75,26 +77,14 @@ func ReadKeyText(path string) ([]byte, error) {
 	case LooksLikeKey(path):
 		return nil, errKeyAsPath
 	}
-	// It is looked at before it is opened, since to open a device may do something,
-	// and afterwards as well, since by then another file may stand there.
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, reason(err)
+	file, err := regular.Open(path)
+	if notRegular, ok := errors.AsType[*regular.NotRegularError](err); ok {
+		return nil, refuseIrregular(notRegular.Mode)
 	}
-	if err := checkRegular(info.Mode()); err != nil {
-		return nil, err
-	}
-	file, err := openAtOnce(path)
 	if err != nil {
 		return nil, reason(err)
 	}
 	defer file.Close()
-	if info, err = file.Stat(); err != nil {
-		return nil, reason(err)
-	}
-	if err := checkRegular(info.Mode()); err != nil {
-		return nil, err
-	}
 	text, err := io.ReadAll(io.LimitReader(file, maxKeyText+1))
 	if err != nil {
 		return nil, reason(err)
@@ -102,12 +92,10 @@ func ReadKeyText(path string) ([]byte, error) {
 	return text, nil
 }
 
-// checkRegular refuses what is no regular file, and says what to do instead.
-func checkRegular(mode fs.FileMode) error {
+// refuseIrregular refuses what is not a regular file, and says what to do instead.
+func refuseIrregular(mode fs.FileMode) error {
 	const instead = "; save the key to a regular file that only this user can read, and name that file"
 	switch {
-	case mode.IsRegular():
-		return nil
 	case mode.IsDir():
 		return errors.New("it is a directory; name the file in it that contains the key")
 	case mode&fs.ModeNamedPipe != 0:

@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -77,26 +76,5 @@ func TestIrregularFilesAreRefusedAtOnce(t *testing.T) {
 			_, err := ReadKeyText(path)
 			assert.ErrorContains(t, err, says)
 		}
-	}
-}
-
-// A pipe that takes the place of a file between the look and the opening is opened
-// without waiting.
-func TestPipesAreOpenedAtOnce(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "pipe")
-	require.NoError(t, syscall.Mkfifo(path, 0o600))
-	opened := make(chan error, 1)
-	go func() {
-		file, err := openAtOnce(path)
-		if err == nil {
-			file.Close()
-		}
-		opened <- err
-	}()
-	select {
-	case err := <-opened:
-		assert.NoError(t, err)
-	case <-time.After(10 * time.Second):
-		require.FailNow(t, "it waits for somebody who writes to the pipe")
 	}
 }

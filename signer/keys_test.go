@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // utf16LE is ASCII text as Windows programs save "Unicode".
@@ -58,13 +60,7 @@ func run(t *testing.T, program string, files map[string]string, args ...string) 
 // secret, as text or decoded.
 func requireSilent(t *testing.T, message, secret string) {
 	t.Helper()
-	windows := func(material string) {
-		for i := 0; i+8 <= len(material); i++ {
-			if strings.Contains(message, material[i:i+8]) {
-				t.Fatalf("the error repeats bytes %d to %d of the key material", i, i+8)
-			}
-		}
-	}
+	windows := func(material string) { testkeys.RequireSilent(t, message, material, 8) }
 	var body strings.Builder // what is left of a key text without armour and line breaks
 	for line := range strings.Lines(secret) {
 		if !strings.Contains(line, "-----") && !strings.Contains(line, ": ") {

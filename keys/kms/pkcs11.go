@@ -12,7 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"go.step.sm/crypto/kms/apiv1"
 
-	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/regular"
+	"github.com/caddy-payermax/caddy-payermax/internal/regular"
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/remote"
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/reopen"
 )

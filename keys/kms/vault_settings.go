@@ -10,7 +10,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/regular"
+	"github.com/caddy-payermax/caddy-payermax/internal/regular"
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/vault"
 )
 

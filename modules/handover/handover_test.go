@@ -5,11 +5,14 @@ import (
 	"errors"
 	"net"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // listenOn listens on a port of this machine, for no HTTP server.
@@ -18,17 +21,6 @@ func listenOn(t *testing.T, ctx context.Context, port string) *listener {
 	l, err := listen(ctx, Network, "127.0.0.1", port, 0, net.ListenConfig{})
 	require.NoError(t, err)
 	return l.(*listener)
-}
-
-// freePort returns a port that was free a moment ago.
-func freePort(t *testing.T) string {
-	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer free.Close()
-	_, port, err := net.SplitHostPort(free.Addr().String())
-	require.NoError(t, err)
-	return port
 }
 
 // accepted is the connection that a listener accepts, or nil if it gets none.
@@ -50,7 +42,7 @@ func accepted(t *testing.T, l net.Listener) net.Conn {
 }
 
 func TestHandover(t *testing.T) {
-	port := freePort(t)
+	port := strconv.Itoa(testnet.FreePort(t))
 	dial := func() {
 		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
 		require.NoError(t, err)

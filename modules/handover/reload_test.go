@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/farewell"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 func init() { caddy.RegisterModule(new(numbered)) }
@@ -91,7 +92,7 @@ func TestSocketsAreHandedOverTogether(t *testing.T) {
 	const count = 20
 	ports := make([]string, count)
 	for i := range ports {
-		ports[i] = freePort(t)
+		ports[i] = strconv.Itoa(testnet.FreePort(t))
 	}
 	start(t, ports...)
 
@@ -110,7 +111,7 @@ func TestSocketsAreHandedOverTogether(t *testing.T) {
 // As soon as the first socket is handed over, all servers of the old config say so
 // on the connections that they have.
 func TestOldServersAnnounceTheirEnd(t *testing.T) {
-	ports := []string{freePort(t), freePort(t), freePort(t)}
+	ports := []string{strconv.Itoa(testnet.FreePort(t)), strconv.Itoa(testnet.FreePort(t)), strconv.Itoa(testnet.FreePort(t))}
 	start(t, ports...)
 	clients := make(map[string]*http.Client)
 	for _, port := range ports {
@@ -139,7 +140,7 @@ func TestOldServersAnnounceTheirEnd(t *testing.T) {
 // A config that cannot start gives all sockets back, those included that it had
 // not asked for yet, in whichever order Caddy starts its servers.
 func TestFailedConfigGivesSocketsBack(t *testing.T) {
-	ports := []string{freePort(t), freePort(t), freePort(t)}
+	ports := []string{strconv.Itoa(testnet.FreePort(t)), strconv.Itoa(testnet.FreePort(t)), strconv.Itoa(testnet.FreePort(t))}
 	start(t, ports...)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -163,7 +164,7 @@ func TestFailedConfigGivesSocketsBack(t *testing.T) {
 
 // A config may ask for fewer sockets than the one before, or more.
 func TestSocketsComeAndGo(t *testing.T) {
-	first, second, third := freePort(t), freePort(t), freePort(t)
+	first, second, third := strconv.Itoa(testnet.FreePort(t)), strconv.Itoa(testnet.FreePort(t)), strconv.Itoa(testnet.FreePort(t))
 	start(t, first, second)
 	require.NoError(t, load(t, 2, second, third))
 	for _, port := range []string{second, third} {

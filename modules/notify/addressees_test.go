@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
@@ -92,7 +93,7 @@ func TestNotifyAddressees(t *testing.T) {
 func TestNotifyVerifiesFirst(t *testing.T) {
 	r := notify(t, `{"notifyType":"PAYMENT","appId":"x"}`)
 	r.Header.Del("Sign")
-	w := deliver(t, newHandler(t, func(n *Handler) { n.AppIDs = []string{"a"} }), r, unreachable(t))
+	w := deliver(t, newHandler(t, func(n *Handler) { n.AppIDs = []string{"a"} }), r, testcaddy.Unreachable(t))
 	assert.Contains(t, w.Body.String(), "sign header")
 }
 
@@ -110,7 +111,7 @@ func TestNotifyAddresseesAreExpanded(t *testing.T) {
 		"merchant_no: contains characters that are not text": {MerchantNos: []string{"1\n"}},
 	} {
 		n.GatewayPublicKeys = []string{key}
-		assert.ErrorContains(t, provision(t, n), words)
+		assert.ErrorContains(t, testcaddy.Provision(t, n), words)
 	}
 }
 

@@ -6,8 +6,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,17 +18,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 )
 
-// readPage reads a page of docs/.
-func readPage(t *testing.T, name string) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", name))
-	require.NoError(t, err)
-	return string(text)
-}
-
 // The defaults that the doc comments name are those that the code has.
 func TestConfigurationDefaults(t *testing.T) {
-	page := strings.ReplaceAll(readPage(t, "configuration.md"), "\n", " ")
+	page := strings.ReplaceAll(markdown.Page(t, "../../docs/configuration.md"), "\n", " ")
 	for _, row := range []string{
 		fmt.Sprintf("| `max_body_size` | `max_body_size` | %d (256 KiB) |", newHandler(t).MaxBodySize),
 		fmt.Sprintf("the last %d of them", maxAccepted),
@@ -42,7 +32,7 @@ func TestConfigurationDefaults(t *testing.T) {
 // The table of what PayerMax gets for a notification has a row for each result,
 // and those that are refused have their status.
 func TestErrorsPageNotifications(t *testing.T) {
-	section, err := markdown.Section(readPage(t, "errors.md"), "What PayerMax gets for a notification")
+	section, err := markdown.Section(markdown.Page(t, "../../docs/errors.md"), "What PayerMax gets for a notification")
 	require.NoError(t, err)
 	statuses := make(map[string]string)
 	for _, row := range markdown.Rows(section) {

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -70,11 +71,11 @@ func TestNotifyRefuses(t *testing.T) {
 			require.NoError(t, err)
 			r.Header.Set("Sign", signature)
 		}, 403, "wrong_signature"},
-		{"one byte changed", func(r *http.Request) { withBody(r, strings.Replace(paymentNotification, "P1", "P2", 1), -1) }, 403, "wrong_signature"},
-		{"one byte added", func(r *http.Request) { withBody(r, paymentNotification+"\n", -1) }, 403, "wrong_signature"},
-		{"empty", func(r *http.Request) { withBody(r, "", 0) }, 403, "wrong_signature"},
+		{"one byte changed", func(r *http.Request) { testcaddy.WithBody(r, strings.Replace(paymentNotification, "P1", "P2", 1), -1) }, 403, "wrong_signature"},
+		{"one byte added", func(r *http.Request) { testcaddy.WithBody(r, paymentNotification+"\n", -1) }, 403, "wrong_signature"},
+		{"empty", func(r *http.Request) { testcaddy.WithBody(r, "", 0) }, 403, "wrong_signature"},
 		{"too large, as declared", func(r *http.Request) { r.ContentLength = 301 }, 413, "too_large"},
-		{"too large, undeclared", func(r *http.Request) { withBody(r, strings.Repeat(" ", 301), -1) }, 413, "too_large"},
+		{"too large, undeclared", func(r *http.Request) { testcaddy.WithBody(r, strings.Repeat(" ", 301), -1) }, 413, "too_large"},
 		{"compressed", func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }, 415, "coding"},
 		{"compressed, on a second line", func(r *http.Request) { r.Header["Content-Encoding"] = []string{"", "gzip"} }, 415, "coding"},
 		{"compressed, in a list", func(r *http.Request) { r.Header.Set("Content-Encoding", "identity, gzip") }, 415, "coding"},
@@ -84,7 +85,7 @@ func TestNotifyRefuses(t *testing.T) {
 			r := notify(t, paymentNotification)
 			test.change(r)
 			before := counted(t, test.result)
-			w := deliver(t, n, r, unreachable(t))
+			w := deliver(t, n, r, testcaddy.Unreachable(t))
 			assert.Equal(t, test.status, w.Code)
 			assert.NotContains(t, w.Body.String(), `"SUCCESS"`, "PayerMax would not deliver it again")
 			assert.Equal(t, before+1, counted(t, test.result))
@@ -180,7 +181,7 @@ func TestNotifyDuplicates(t *testing.T) {
 		deliver(t, n, notify(t, paymentNotification), accepting(&count))
 		forged := notify(t, paymentNotification)
 		forged.Header.Del("Sign")
-		assert.Equal(t, http.StatusForbidden, deliver(t, n, forged, unreachable(t)).Code)
+		assert.Equal(t, http.StatusForbidden, deliver(t, n, forged, testcaddy.Unreachable(t)).Code)
 	})
 
 	// An application that says nothing at all has not accepted it.
@@ -197,7 +198,7 @@ func TestNotifyDuplicates(t *testing.T) {
 		n := newHandler(t, guarded)
 		var count int
 		deliver(t, n, notify(t, paymentNotification), func(w http.ResponseWriter, r *http.Request) error {
-			assert.Equal(t, http.StatusServiceUnavailable, deliver(t, n, notify(t, paymentNotification), unreachable(t)).Code)
+			assert.Equal(t, http.StatusServiceUnavailable, deliver(t, n, notify(t, paymentNotification), testcaddy.Unreachable(t)).Code)
 			return accepting(&count)(w, r)
 		})
 		assert.Equal(t, 1, count)
@@ -225,7 +226,7 @@ func TestNotifyKeys(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, old, 0o600))
 
 	n := newHandler(t, func(n *Handler) { n.GatewayPublicKeys = []string{path} })
-	assert.Equal(t, http.StatusForbidden, deliver(t, n, notify(t, paymentNotification), unreachable(t)).Code)
+	assert.Equal(t, http.StatusForbidden, deliver(t, n, notify(t, paymentNotification), testcaddy.Unreachable(t)).Code)
 	require.NoError(t, os.WriteFile(path, public, 0o600))
 	var count int
 	require.Eventually(t, func() bool {
@@ -248,6 +249,6 @@ func TestNotifyProvisionRefuses(t *testing.T) {
 		"max_body_size must be positive":                         {GatewayPublicKeys: []string{key}, MaxBodySize: -1},
 		"duplicates must be positive":                            {GatewayPublicKeys: []string{key}, Duplicates: -1},
 	} {
-		assert.ErrorContains(t, provision(t, n), words)
+		assert.ErrorContains(t, testcaddy.Provision(t, n), words)
 	}
 }

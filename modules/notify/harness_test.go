@@ -1,9 +1,7 @@
 package notify
 
 import (
-	"context"
 	"crypto/rsa"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
@@ -32,7 +31,7 @@ func newHandler(t *testing.T, options ...func(*Handler)) *Handler {
 	for _, option := range options {
 		option(n)
 	}
-	require.NoError(t, provision(t, n))
+	require.NoError(t, testcaddy.Provision(t, n))
 	return n
 }
 
@@ -42,21 +41,6 @@ func gatewayKeys(t testing.TB) *keys.Ring {
 	ring, err := keys.Open(keys.Config{GatewayKeys: []*rsa.PublicKey{&testkeys.Gateway().PublicKey}, Logger: zap.NewNop()})
 	require.NoError(t, err)
 	return ring
-}
-
-func provision(t *testing.T, n *Handler) error {
-	t.Helper()
-	config, err := json.Marshal(n)
-	require.NoError(t, err)
-	*n = Handler{}
-	require.NoError(t, caddy.StrictUnmarshalJSON(config, n))
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
-	t.Cleanup(cancel)
-	t.Cleanup(func() { require.NoError(t, n.Cleanup()) })
-	if err := n.Provision(ctx); err != nil {
-		return err
-	}
-	return n.Validate()
 }
 
 func ackAfterwards(n *Handler) { n.Ack = "after" }
@@ -94,19 +78,6 @@ func accepting(count *int) caddyhttp.HandlerFunc {
 // post makes a request to the callback without a signature.
 func post(body string) *http.Request {
 	return httptest.NewRequest(http.MethodPost, "/callback", strings.NewReader(body))
-}
-
-// withBody gives a request another body of the declared length.
-func withBody(r *http.Request, body string, length int64) {
-	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), length
-}
-
-// unreachable is an application that must not be called.
-func unreachable(t *testing.T) caddyhttp.HandlerFunc {
-	return func(http.ResponseWriter, *http.Request) error {
-		t.Error("the request was passed on")
-		return nil
-	}
 }
 
 // counted returns how many notifications had a result so far.

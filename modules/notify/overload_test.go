@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 )
 
 // Notifications hold memory, too.
@@ -26,7 +27,7 @@ func TestNotificationsInFlight(t *testing.T) {
 
 	n := newHandler(t)
 	all := totals(t)
-	w := deliver(t, n, post("{}"), unreachable(t))
+	w := deliver(t, n, post("{}"), testcaddy.Unreachable(t))
 	all[overload]++
 	assert.Equal(t, all, totals(t))
 	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
@@ -37,7 +38,7 @@ func TestNotificationsInFlight(t *testing.T) {
 	assert.Equal(t, "NOTIFICATION_REFUSED", refused.Code)
 
 	inflight.Process.Leave()
-	w = deliver(t, n, post("{}"), unreachable(t))
+	w = deliver(t, n, post("{}"), testcaddy.Unreachable(t))
 	assert.Equal(t, http.StatusForbidden, w.Code)
 }
 

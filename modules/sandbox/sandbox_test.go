@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/gateways"
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	box "github.com/caddy-payermax/caddy-payermax/sandbox"
 	"github.com/caddy-payermax/caddy-payermax/signer"
@@ -58,7 +59,7 @@ func TestProvisionRefuses(t *testing.T) {
 		"time_scale must be positive":                       {Merchants: []Merchant{merchant}, TimeScale: -1},
 		`sandbox: merchant 1: appId "app" is registered tw`: {Merchants: []Merchant{merchant, merchant}},
 	} {
-		assert.ErrorContains(t, provision(t, s), words)
+		assert.ErrorContains(t, testcaddy.Provision(t, s), words)
 	}
 }
 
@@ -66,7 +67,7 @@ func TestProvisionRefuses(t *testing.T) {
 func TestSiteIsKnown(t *testing.T) {
 	require.False(t, gateways.HasSandbox())
 	s := &Handler{Merchants: []Merchant{known(t)}}
-	require.NoError(t, provision(t, s))
+	require.NoError(t, testcaddy.Provision(t, s))
 	assert.True(t, gateways.HasSandbox())
 	require.NoError(t, s.Cleanup())
 	assert.False(t, gateways.HasSandbox())
@@ -103,7 +104,7 @@ func TestOptions(t *testing.T) {
 	}`)
 	s := new(Handler)
 	require.NoError(t, s.UnmarshalCaddyfile(d))
-	require.NoError(t, provision(t, s))
+	require.NoError(t, testcaddy.Provision(t, s))
 	assert.Equal(t, 1000.0, s.gateway.TimeScale)
 	assert.True(t, s.gateway.NoControl)
 	assert.True(t, s.gateway.PublicKey().Equal(&testkeys.Gateway().PublicKey))
@@ -115,7 +116,7 @@ func TestOptions(t *testing.T) {
 // All that a site answers says that it is a sandbox.
 func TestServe(t *testing.T) {
 	s := &Handler{Merchants: []Merchant{known(t)}}
-	require.NoError(t, provision(t, s))
+	require.NoError(t, testcaddy.Provision(t, s))
 	body := `{"version":"1.5","keyVersion":"1","requestTime":"2022-01-17T09:33:54.540+00:00","appId":"app","data":{}}`
 	signature, err := signer.Sign(t.Context(), testkeys.Merchant(), []byte(body))
 	require.NoError(t, err)

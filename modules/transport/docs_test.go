@@ -2,20 +2,17 @@ package transport
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 )
 
 // The defaults that the doc comments name are those that the code has.
 func TestConfigurationDefaults(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "configuration.md"))
-	require.NoError(t, err)
-	page := strings.ReplaceAll(string(text), "\n", " ")
+	page := strings.ReplaceAll(markdown.Page(t, "../../docs/configuration.md"), "\n", " ")
 	for _, row := range []string{
 		fmt.Sprintf("`dial_timeout` is %v, `tls_timeout` %v, `keepalive` (idle) %v,", defaultDialTimeout, defaultHandshakeTimeout, defaultIdleTimeout),
 		fmt.Sprintf("`max_response_header` %d KiB,", defaultMaxAnswerHeader>>10),

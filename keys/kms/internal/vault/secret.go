@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/regular"
+	"github.com/caddy-payermax/caddy-payermax/internal/regular"
 )
 
 // maxSecretSize is ample for any token and any service account's JWT, and keeps a

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -33,5 +34,26 @@ func TestReadRefusesAtOnce(t *testing.T) {
 	for _, path := range []string{pipe, "/dev/zero", t.TempDir()} {
 		_, err := Read(path, 1024)
 		assert.ErrorContains(t, err, path+": is not a regular file")
+	}
+}
+
+// A pipe that takes the place of a file between the look and the opening is opened
+// without waiting.
+func TestPipesAreOpenedAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(path, 0o600))
+	opened := make(chan error, 1)
+	go func() {
+		file, err := openAtOnce(path)
+		if err == nil {
+			file.Close()
+		}
+		opened <- err
+	}()
+	select {
+	case err := <-opened:
+		assert.NoError(t, err)
+	case <-time.After(10 * time.Second):
+		require.FailNow(t, "it waits for somebody who writes to the pipe")
 	}
 }

@@ -1,9 +1,0 @@
-//go:build !unix
-
-package signer
-
-import "os"
-
-// openAtOnce opens a file to read it. Without named pipes among the files there is
-// nothing to wait for.
-func openAtOnce(path string) (*os.File, error) { return os.Open(path) }

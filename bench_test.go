@@ -18,8 +18,9 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
-	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -144,40 +145,38 @@ func BenchmarkWithoutRSA(b *testing.B) {
 func (h *Handler) performUnsigned(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	c := h.newCall(r)
 	defer c.leave()
-	ctx, end := context.WithDeadline(r.Context(), c.received.Add(time.Duration(h.Timeout)))
+	ctx, end := c.within(r.Context(), time.Duration(h.Timeout))
 	defer end()
-	c.end, r = end, r.WithContext(ctx)
+	r = r.WithContext(ctx)
 	var err error
 	if c.route, err = h.match(r); err != nil {
 		return err
 	}
-	if err := h.limits.admit(c, replacer(r.Context())); err != nil {
+	caller, err := h.limits.Admit(c.route.Name, replacer(r.Context()))
+	if err != nil {
 		return err
 	}
-	c.inFlight = inflight.Process.Enter(h.MaxInFlight)
+	if err := h.enter(c, w, r); err != nil {
+		return err
+	}
 	body, err := h.read(w, r)
 	if err != nil {
 		return err
 	}
-	request, err := h.understand(c, r, body)
-	if err != nil {
+	if c.request, err = h.understand(c, r, body); err != nil {
 		return err
 	}
-	if _, err := h.limits.allow(c, request.Data()); err != nil {
+	if _, err := h.limits.Allow(caller, c.route.rules, c.request.Data()); err != nil {
 		return err
 	}
-	c.keys = c.merchant.keyring.Current()
-	c.fingerprint, c.requestTime = c.keys.Signing.Fingerprint, h.now()
-	c.body, c.signature = request.Fill(c.merchant.identity, c.requestTime), "signature"
-	c.noteSent()
+	c.keys = c.request.merchant.keyring.Current()
+	signed := &delivery.Signed{Path: c.route.Path(), Signature: "signature", Fingerprint: c.keys.Signing.Fingerprint, RequestTime: h.now()}
+	signed.Body = c.request.Fill(c.request.merchant.identity, signed.RequestTime)
 	observe(c.trace, processMetrics.signing.WithLabelValues(c.keys.Signing.Source), 0)
-	answer, err := h.send(c, r, next)
-	if err != nil {
+	if c.exchange, err = h.exchange(c, delivery.New(c.route.Endpoint, false, signed, nil), r, next); err != nil {
 		return err
 	}
-	if answer, err = h.check(c, answer); err != nil {
-		return err
-	}
+	answer := c.exchange.answer
 	answer.Header().Set(requestIDHeader, c.id)
 	h.record(r, c, answer, nil)
 	answer.Send(w)
@@ -211,10 +210,10 @@ func proxyAllocations(h *Handler) float64 {
 	_, r := incoming()
 	c := h.newCall(r)
 	c.route, _ = h.match(r)
-	c.body, c.signature = []byte(sessionBody), "signature"
+	d := delivery.New(c.route.Endpoint, false, &delivery.Signed{Path: c.route.Path(), Body: []byte(sessionBody), Signature: "signature"}, nil)
 	return testing.AllocsPerRun(100, func() {
 		ctx, cancel := context.WithTimeout(r.Context(), time.Duration(h.Timeout))
-		c.outgoing(ctx, r, false)
+		d.Outgoing(ctx, r, make(http.Header))
 		cancel()
 	})
 }
@@ -264,17 +263,16 @@ func BenchmarkAnswer(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	keys := []*rsa.PublicKey{&gatewayKey().PublicKey}
 	a := &reply.Answer{Status: http.StatusOK, Body: []byte(sessionAnswer)}
 	a.Header()["Sign"] = []string{signature}
 	endpoint, _ := protocol.Lookup(protocol.SessionEndpoint)
-	names := envelope.NewNames(endpoint.Identifying()...)
+	judge, asked := verdict.NewJudge(), verdict.Question{
+		Endpoint: endpoint, Identifying: envelope.NewNames(endpoint.Identifying()...),
+		Body: []byte(sessionBody), Keys: []*rsa.PublicKey{&gatewayKey().PublicKey},
+	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := verify(keys, a); err != nil {
-			b.Fatal(err)
-		}
-		if _, err := a.Read(names); err != nil {
+		if _, _, err := judge.Decide(a, asked); err != nil {
 			b.Fatal(err)
 		}
 	}

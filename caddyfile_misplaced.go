@@ -2,12 +2,11 @@ package payermax
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	"github.com/caddy-payermax/caddy-payermax/protocol"
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 )
 
 // misplaced are the options of reverse_proxy that would make of a call something
@@ -34,7 +33,7 @@ func refuseMisplaced(d *caddyfile.Dispenser) error {
 		return nil
 	}
 	field := http.CanonicalHeaderKey(strings.TrimSuffix(strings.TrimLeft(d.Val(), "+-?>"), ":"))
-	if slices.Contains(foreignFields, field) || slices.Contains(ownFields, field) || field == protocol.CanonicalAuthTokenHeader {
+	if delivery.IsPinned(field) {
 		return d.Errf("header_up %s has no place here: the sidecar sets that field for each call, or leaves it out", field)
 	}
 	return nil

@@ -2,7 +2,6 @@ package payermax
 
 import (
 	"encoding/json"
-	"math"
 	"slices"
 	"strconv"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/keys"
+	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -73,7 +73,7 @@ version orderAndPay 1.4`,
 	max_amount IDR 5000000
 	rate 50 100
 }`,
-		Sets: grammar.Nested(func(h *Handler) **Limits { return &h.Limits }, limitsOptions)},
+		Sets: grammar.Nested(func(h *Handler) **limits.Limits { return &h.Limits }, limits.Options)},
 	{Name: "shadow", Example: "shadow",
 		Sets: grammar.Flag(func(h *Handler) *bool { return &h.Shadow })},
 	{Name: "follow_gateway_clock", Example: "follow_gateway_clock",
@@ -154,66 +154,6 @@ var contractOptions = grammar.Block[Contract]{
 		Sets: grammar.Names(func(c *Contract) *[]string { return &c.Countries })},
 	{Name: "components", Args: "<names...>", Example: "components CARD APPLEPAY",
 		Sets: grammar.Names(func(c *Contract) *[]string { return &c.Components })},
-}
-
-// quotaOptions are the options of how much may be signed, by everybody together
-// or by one caller.
-var quotaOptions = grammar.Block[Quota]{
-	{Name: "max_amount", Args: "<currency> <amount>", Example: `max_amount IDR 5000000
-max_amount USD 250.00`,
-		Sets: grammar.Into(func(q *Quota) *map[string]string { return &q.MaxAmounts }, readMaxAmount)},
-	{Name: "rate", Args: "<requests_per_second> [<burst>]", Example: "rate 50 100",
-		Sets: grammar.By(readRate, func(q *Quota) any { return &q.Rate }, func(q *Quota) any { return &q.Burst })},
-}
-
-// limitsOptions are the options of the limits of what is signed.
-var limitsOptions = slices.Concat(grammar.Lift(quotaOptions, func(l *Limits) *Quota { return &l.Quota }), grammar.Block[Limits]{
-	{Name: "caller_id", Args: "<placeholder>", Example: "caller_id {http.auth.user.id}",
-		Sets: grammar.Text(func(l *Limits) *string { return &l.CallerID })},
-	{Name: "caller", Args: "<id>", Example: `caller shop {
-	rate 20
-	max_amount IDR 1000000
-}`,
-		Sets: grammar.Map(func(l *Limits) *map[string]Caller { return &l.Callers }, callerOptions)},
-})
-
-// callerOptions are the options of one caller.
-var callerOptions = slices.Concat(grammar.Block[Caller]{
-	{Name: "endpoints", Args: "drop_in|all|<names...>", Example: "endpoints applyDropinSession orderQuery",
-		Sets: grammar.Names(func(c *Caller) *[]string { return &c.Endpoints })},
-}, grammar.Lift(quotaOptions, func(c *Caller) *Quota { return &c.Quota }))
-
-// readMaxAmount reads the largest amount in one currency.
-func readMaxAmount(d *caddyfile.Dispenser, amounts *map[string]string) error {
-	var currency, amount string
-	if !d.AllArgs(&currency, &amount) {
-		return d.ArgErr()
-	}
-	if _, ok := (*amounts)[currency]; ok {
-		return d.Errf("max_amount %s is already set", currency)
-	}
-	grammar.Put(amounts, currency, amount)
-	return nil
-}
-
-// readRate reads the rate of a quota, and its burst if there is one.
-func readRate(d *caddyfile.Dispenser, q *Quota) (err error) {
-	if q.Rate != 0 {
-		return d.Err("rate is already set")
-	}
-	args := d.RemainingArgs()
-	if len(args) == 0 || len(args) > 2 {
-		return d.ArgErr()
-	}
-	if q.Rate, err = strconv.ParseFloat(args[0], 64); err != nil || !(q.Rate > 0) || math.IsInf(q.Rate, 0) {
-		return d.Errf("rate must be a positive number of requests per second, but is %q", args[0])
-	}
-	if len(args) == 2 {
-		if q.Burst, err = strconv.Atoi(args[1]); err != nil || q.Burst <= 0 {
-			return d.Errf("the burst of rate must be a positive whole number, but is %q", args[1])
-		}
-	}
-	return nil
 }
 
 // UnmarshalCaddyfile sets up the handler from Caddyfile tokens. The options of

@@ -1,13 +1,11 @@
 package payermax
 
 import (
-	"errors"
-	"fmt"
-	"net/http"
+	"time"
 
-	"github.com/caddy-payermax/caddy-payermax/envelope"
-	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -16,95 +14,32 @@ import (
 // In shadow mode an answer passes in any case, since it answers a request that
 // was not the sidecar's: all but a redirect, which would have the application
 // send its request, signature and all, to somebody else.
-func (h *Handler) check(c *call, a *reply.Answer) (*reply.Answer, error) {
-	if c.answerSign != nil {
-		a.Header()[protocol.SignHeader] = c.answerSign
-	}
-	given, err := h.judge(c, a)
-	if refused := reply.AsRefusal(err); refused != nil && refused.Outcome == reply.Unverified {
-		c.found = answerUnverified
-	}
-	h.measure(c, a)
+func (h *Handler) check(c *call, d *delivery.Delivery, a *reply.Answer) (exchange, error) {
+	x := exchangeBy(d)
+	x.fromSandbox = h.noticeSandbox(c, a.Header())
+	var err error
+	x.Verdict, x.answer, err = h.judge.Decide(a, verdict.Question{
+		Endpoint: c.route.Endpoint, Identifying: c.route.identifying, Body: x.Body, Keys: c.keys.Gateway,
+	})
+	h.measure(c.route.Name, x, d.Arrived(), a)
 	if h.Shadow && !a.IsRedirect() {
-		a.Header().Set("Proxy-Status", a.ProxyStatus(c.found))
-		return a, nil
+		a.Header().Set("Proxy-Status", a.ProxyStatus(string(x.Finding)))
+		x.answer, err = a, nil
 	}
-	return given, err
+	return x, err
 }
 
-// judge decides what passes of an answer: one that is verifiably PayerMax's, and
-// to this call, as it is; of one that is not signed and is no success, what is
-// safe to be read; of others nothing.
-func (h *Handler) judge(c *call, a *reply.Answer) (*reply.Answer, error) {
-	if a.IsRedirect() {
-		return nil, withheld(a, errors.New("the answer is a redirect"))
+// measure counts an answer of the gateway's. What it says of the time is taken
+// from those only that are PayerMax's, as far as that is checked.
+func (h *Handler) measure(endpoint string, x exchange, arrived time.Time, a *reply.Answer) {
+	processMetrics.answers.WithLabelValues(x.Finding.Label()).Inc()
+	processMetrics.answerBytes.WithLabelValues(endpoint).Add(float64(len(a.Body)))
+	processMetrics.codes.WithLabelValues(endpoint, knownCode(x.Code)).Inc()
+	if x.Finding != verdict.Verified && x.Finding != verdict.Unchecked {
+		return
 	}
-	said, err := a.Read(c.route.identifying)
-	if err != nil {
-		return nil, withheld(a, fmt.Errorf("the answer cannot be read: %w", err))
-	}
-	c.gatewayCode = said.Code
-	if c.found, err = verify(c.keys.Gateway, a); err != nil {
-		return nil, withheld(a, err)
-	}
-
-	isSigned := c.found == answerVerified
-	isUnchecked := c.found == answerUnchecked
-	switch {
-	case said.IsNotification:
-		return nil, withheld(a, errors.New("the answer is a notification"))
-	case isSuccess(said.Code) && a.Status != http.StatusOK:
-		return nil, withheld(a, errors.New("the answer says "+protocol.CodeApplySuccess+", but not with status 200"))
-	case isSuccess(said.Code) && said.HasNoObject:
-		return nil, withheld(a, errors.New("the answer says "+protocol.CodeApplySuccess+", but its data is not an object"))
-	case isUnchecked && c.isIntermediarys(a, said):
-		return nil, byAnIntermediary(a)
-	case isSigned, isUnchecked && a.Status == http.StatusOK:
-		return h.passWhole(c, a, said)
-	default:
-		return c.rewrite(a, said)
-	}
-}
-
-// passWhole passes an answer on byte for byte, if it is this call's.
-func (h *Handler) passWhole(c *call, a *reply.Answer, said *envelope.Answer) (*reply.Answer, error) {
-	if err := c.contradiction(said); err != nil {
-		return nil, withheld(a, err)
-	}
-	if c.route.Personal && said.Code == protocol.CodeApplySuccess && !h.given.toOneUserOnly(a.Body, c.body) {
-		return nil, withheld(a, errors.New("the same answer was given to another user before"))
-	}
-	return a.Whole(c.found), nil
-}
-
-// isSuccess reports whether a reader could take the code for APPLY_SUCCESS.
-func isSuccess(code string) bool { return lookalike.Fold(code) == successShape }
-
-var successShape = lookalike.Fold(protocol.CodeApplySuccess)
-
-// measure counts an answer of the gateway's. The clock is set by none that is not
-// verifiably PayerMax's.
-func (h *Handler) measure(c *call, a *reply.Answer) {
-	processMetrics.answers.WithLabelValues(answerResults[c.found]).Inc()
-	processMetrics.answerBytes.WithLabelValues(c.route.Name).Add(float64(len(a.Body)))
-	processMetrics.codes.WithLabelValues(c.route.Name, knownCode(c.gatewayCode)).Inc()
-	isVerified := c.found == answerVerified
-	if c.gatewayCode == protocol.CodeApplySuccess && (isVerified || c.found == answerUnchecked) {
+	if x.Code == protocol.CodeApplySuccess {
 		h.gateway.NoteSuccess()
 	}
-	if arrived := c.firstByte.Load(); isVerified && arrived != nil {
-		h.gateway.ObserveClock(a.Header(), *arrived, h.logger)
-	}
-}
-
-// withheld replaces an answer that cannot be trusted. It may come from PayerMax
-// all the same, so the application must not take it for a refusal.
-func withheld(a *reply.Answer, cause error) *reply.Refusal {
-	return &reply.Refusal{
-		Code: "CHECK_SIGN_ERROR",
-		Msg: "an answer arrived that is not verifiably PayerMax's answer to this call, so it was withheld; " +
-			"the outcome is unknown: query it before you send the request again",
-		Status: http.StatusBadGateway, ProxyError: "http_protocol_error", Outcome: reply.Unverified,
-		Received: a.Status, Cause: cause,
-	}
+	h.gateway.ObserveClock(a.Header(), arrived, h.logger)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -30,21 +31,21 @@ func TestCheckAnswers(t *testing.T) {
 		status     int
 		header     http.Header
 		// passes is what Proxy-Status says; nothing if the answer is withheld.
-		passes string
+		passes verdict.Finding
 		// becomes is what the application gets; the body itself if this is empty.
 		becomes string
 	}{
-		{"signed success", success, 200, http.Header{"Sign": {sign(success)}}, answerVerified, ""},
-		{"signed failure", failure, 200, http.Header{"Sign": {sign(failure)}}, answerVerified, ""},
-		{"signed failure with its status", failure, 503, http.Header{"Sign": {sign(failure)}}, answerVerified, ""},
-		{"harmless codings", success, 200, http.Header{"Sign": {sign(success)}, "Content-Encoding": {"", "Identity, identity"}}, answerVerified, ""},
-		{"unsigned failure", failure, 200, nil, answerUnsigned, `{"code":"AMOUNT_LIMIT","msg":"The amount doesn't match."}`},
-		{"unsigned failure, spaced", " {\"data\":{\"code\":\"APPLY_SUCCESS\"},\n\"code\" : \"X\"} \n", 200, nil, answerUnsigned, `{"code":"X","msg":""}`},
-		{"unsigned failure with its status", failure, 429, nil, answerUnsigned, `{"code":"AMOUNT_LIMIT","msg":"The amount doesn't match."}`},
-		{"unsigned markup", `{"code":"X","msg":"<script>a&b</script>"}`, 200, nil, answerUnsigned, `{"code":"X","msg":"\u003cscript\u003ea\u0026b\u003c/script\u003e"}`},
-		{"unsigned control characters", `{"code":"X","msg":"a\u0000\u001b[31m\nb\u202e\u200bc\u2028"}`, 200, nil, answerUnsigned, `{"code":"X","msg":"a[31m bc "}`},
-		{"unsigned message that is no text", `{"code":"X","msg":{"code":"APPLY_SUCCESS"}}`, 200, nil, answerUnsigned, `{"code":"X","msg":""}`},
-		{"unsigned long message", `{"code":"X","msg":"` + strings.Repeat("é", 600) + `"}`, 200, nil, answerUnsigned, `{"code":"X","msg":"` + strings.Repeat("é", 512) + `"}`},
+		{"signed success", success, 200, http.Header{"Sign": {sign(success)}}, verdict.Verified, ""},
+		{"signed failure", failure, 200, http.Header{"Sign": {sign(failure)}}, verdict.Verified, ""},
+		{"signed failure with its status", failure, 503, http.Header{"Sign": {sign(failure)}}, verdict.Verified, ""},
+		{"harmless codings", success, 200, http.Header{"Sign": {sign(success)}, "Content-Encoding": {"", "Identity, identity"}}, verdict.Verified, ""},
+		{"unsigned failure", failure, 200, nil, verdict.Unsigned, `{"code":"AMOUNT_LIMIT","msg":"The amount doesn't match."}`},
+		{"unsigned failure, spaced", " {\"data\":{\"code\":\"APPLY_SUCCESS\"},\n\"code\" : \"X\"} \n", 200, nil, verdict.Unsigned, `{"code":"X","msg":""}`},
+		{"unsigned failure with its status", failure, 429, nil, verdict.Unsigned, `{"code":"AMOUNT_LIMIT","msg":"The amount doesn't match."}`},
+		{"unsigned markup", `{"code":"X","msg":"<script>a&b</script>"}`, 200, nil, verdict.Unsigned, `{"code":"X","msg":"\u003cscript\u003ea\u0026b\u003c/script\u003e"}`},
+		{"unsigned control characters", `{"code":"X","msg":"a\u0000\u001b[31m\nb\u202e\u200bc\u2028"}`, 200, nil, verdict.Unsigned, `{"code":"X","msg":"a[31m bc "}`},
+		{"unsigned message that is no text", `{"code":"X","msg":{"code":"APPLY_SUCCESS"}}`, 200, nil, verdict.Unsigned, `{"code":"X","msg":""}`},
+		{"unsigned long message", `{"code":"X","msg":"` + strings.Repeat("é", 600) + `"}`, 200, nil, verdict.Unsigned, `{"code":"X","msg":"` + strings.Repeat("é", 512) + `"}`},
 
 		{"signed non-JSON", "CANARY", 200, http.Header{"Sign": {sign("CANARY")}}, "", ""},
 		{"signed and compressed", "CANARY", 200, http.Header{"Sign": {sign("CANARY")}, "Content-Encoding": {"gzip"}}, "", ""},

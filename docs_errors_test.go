@@ -8,6 +8,8 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -22,10 +24,13 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/time/rate"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/cause"
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
+	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
@@ -51,33 +56,42 @@ func words(cell string) []string {
 	return found
 }
 
+// refusalBy returns the refusal that a step of the story ends with.
+func refusalBy[T any](_ T, err error) *reply.Refusal { return reply.AsRefusal(err) }
+
 // allRefusals makes every refusal that an application can get.
 func allRefusals() []*reply.Refusal {
 	refusals := []*reply.Refusal{
 		badRequest(""), notServed(&url.URL{}), notServed(&url.URL{Path: protocol.PathPrefix + "refund"}), methodNotAllowed(), tooLarge(0),
-		unsupportedMediaType(""), loopDetected(), signingFailed(nil), withheld(new(reply.Answer), nil), reply.AsRefusal(errors.New("x")),
-		deniedAmount(validate.Violation{}), nothingSends(),
+		unsupportedMediaType(""), loopDetected(), signingFailed(nil), verdict.Withheld(new(reply.Answer), nil), reply.AsRefusal(errors.New("x")),
+		nothingSends(),
 	}
 	for _, status := range []int{http.StatusServiceUnavailable, http.StatusGatewayTimeout} {
-		refusals = append(refusals, byAnIntermediary(&reply.Answer{Status: status}))
+		refusals = append(refusals, verdict.ByAnIntermediary(&reply.Answer{Status: status}))
 	}
-	exhausted := quota{rate: rate.NewLimiter(1, 0)}
-	refusals = append(refusals, reply.AsRefusal(exhausted.usedUp()), overloaded(), tooManyInFlight(), notSentInTime(errProcessEnds))
-	stranger := &limits{callerID: "nobody"}
-	refusals = append(refusals, reply.AsRefusal(stranger.admit(new(call), caddy.NewReplacer())))
+	refusals = append(refusals, overloaded(), tooManyInFlight(), delivery.NotSentInTime(delivery.ErrProcessEnds))
+	refusals = append(refusals, limitRefusals()...)
 
 	failed := func(connecting, written, handshakeFailed bool, a reply.Answer, err error) {
-		c := call{exchange: new(exchange)}
-		c.connecting.Store(connecting)
-		c.written.Store(written)
-		c.handshakeFailed.Store(handshakeFailed)
-		refusals = append(refusals, c.failed(context.Background(), &a, err))
+		d := delivery.New(protocol.Endpoint{}, false, new(delivery.Signed), nil)
+		out := d.Outgoing(context.Background(), httptest.NewRequest(http.MethodPost, "/", nil), make(http.Header))
+		trace := httptrace.ContextClientTrace(out.Context())
+		if connecting {
+			trace.GetConn("")
+		}
+		if handshakeFailed {
+			trace.TLSHandshakeDone(tls.ConnectionState{}, errors.New("x"))
+		}
+		if written {
+			trace.WroteHeaders()
+		}
+		refusals = append(refusals, d.Failed(context.Background(), &a, err))
 	}
 	for _, err := range []error{
 		os.NewSyscallError("connect", syscall.ECONNREFUSED), &net.DNSError{IsNotFound: true}, &net.DNSError{IsTimeout: true},
 		os.ErrDeadlineExceeded, &tls.CertificateVerificationError{Err: io.EOF}, io.EOF, errors.New("x"),
 		os.NewSyscallError("connect", syscall.ENETUNREACH), os.NewSyscallError("socket", syscall.EMFILE),
-		&net.OpError{Op: "remote error", Err: tls.AlertError(0)}, &connectRefused{407}, &connectRefused{403},
+		&net.OpError{Op: "remote error", Err: tls.AlertError(0)}, &cause.ConnectRefused{Status: 407}, &cause.ConnectRefused{Status: 403},
 	} {
 		failed(true, false, false, reply.Answer{}, err)
 	}
@@ -88,11 +102,31 @@ func allRefusals() []*reply.Refusal {
 	failed(true, true, false, reply.Answer{}, os.ErrDeadlineExceeded)
 	failed(true, true, false, reply.Answer{}, &net.OpError{Op: "remote error", Err: tls.AlertError(0)})
 	failed(true, true, false, reply.Answer{}, errors.New("tls: bad record MAC"))
-	for _, known := range protocolProblems {
-		failed(true, true, false, reply.Answer{}, errors.New(known.begins))
+	for _, words := range cause.Beginnings() {
+		failed(true, true, false, reply.Answer{}, errors.New(words))
 	}
 	failed(true, true, false, reply.Answer{Status: 200}, http.ErrAbortHandler)
 	failed(true, true, false, reply.Answer{Status: 200, TooLarge: true}, http.ErrAbortHandler)
+	return refusals
+}
+
+// limitRefusals makes every refusal of the limits.
+func limitRefusals() []*reply.Refusal {
+	rules, _ := validate.Lookup(protocol.SessionEndpoint, "1.5")
+	quota := limits.Quota{MaxAmounts: map[string]string{"USD": "1"}, Rate: 1}
+	enforced, err := (&limits.Limits{Quota: quota, CallerID: "{none}", Callers: map[string]limits.Caller{"shop": {}}}).Open(nil)
+	if err != nil {
+		panic(err)
+	}
+	refusals := []*reply.Refusal{
+		refusalBy(enforced.Admit("", caddy.NewReplacer())),
+		refusalBy(enforced.Allow(nil, rules, []byte(`{"totalAmount":2,"currency":"USD"}`))),
+	}
+	for range 2 { // of which the first is allowed
+		if refused := refusalBy(enforced.Allow(nil, nil, nil)); refused != nil {
+			refusals = append(refusals, refused)
+		}
+	}
 	return refusals
 }
 
@@ -126,16 +160,16 @@ func TestErrorsPageAnswers(t *testing.T) {
 	for _, f := range []string{"NOTIFICATION_REFUSED", "NOTIFICATION_NOT_ACCEPTED"} {
 		codes[f] = true // which PayerMax gets
 	}
-	assert.Equal(t, writtenIn(t, codeWritten, ".", "internal/reply", "modules/notify"), slices.Sorted(maps.Keys(codes)), "the codes in the code, and those made here")
+	assert.Equal(t, writtenIn(t, codeWritten, ".", "internal/delivery", "internal/reply", "internal/verdict", "limits", "modules/notify"), slices.Sorted(maps.Keys(codes)), "the codes in the code, and those made here")
 	page := readPage(t, errorsPage)
-	for _, word := range slices.Concat(writtenIn(t, codeWritten, ".", "internal/reply", "modules/notify"), writtenIn(t, proxyErrorWritten, ".", "internal/reply", "modules/notify")) {
+	for _, word := range slices.Concat(writtenIn(t, codeWritten, ".", "internal/delivery", "internal/reply", "internal/verdict", "limits", "modules/notify"), writtenIn(t, proxyErrorWritten, ".", "internal/delivery", "internal/reply", "internal/verdict", "limits", "modules/notify")) {
 		assert.True(t, strings.Contains(page, "`"+word+"`"), "the page lacks %s", word)
 	}
 }
 
 // How the code writes the words that the page explains.
 var (
-	codeWritten       = regexp.MustCompile(`(?:\bCode: |\.Code = |ClientError\([\w.]+, |Denied\(\w+, [\w.]+, )"([A-Z_]+)"`)
+	codeWritten       = regexp.MustCompile(`(?:\bCode: |\.Code = |ClientError\([\w.]+, |Denied\([\w.]+, [\w.]+, )"([A-Z_]+)"`)
 	proxyErrorWritten = regexp.MustCompile(`(?:[pP]roxyError: |\.ProxyError = |\breturn )"([a-z]+_[a-z_]+)"`)
 	ruleWritten       = regexp.MustCompile(`(?:\bRule: |\brule[A-Z]\w+ += |unknownMerchant\()"(\w+)"`)
 )
@@ -193,8 +227,10 @@ var samples = map[string]sample{
 	"mismatch":  {body: strings.Replace(sessionBody, `{`, `{"appId":"other",`, 1)},
 	"contract":  {body: sessionBody, options: func(h *Handler) { h.Contract = &Contract{Currencies: []string{"USD", "EUR"}} }},
 	"limit": {
-		body:    sessionBody,
-		options: func(h *Handler) { h.Limits = &Limits{Quota: Quota{MaxAmounts: map[string]string{"IDR": "5000"}}} },
+		body: sessionBody,
+		options: func(h *Handler) {
+			h.Limits = &limits.Limits{Quota: limits.Quota{MaxAmounts: map[string]string{"IDR": "5000"}}}
+		},
 	},
 }
 
@@ -218,7 +254,7 @@ func TestErrorsPageRules(t *testing.T) {
 	for _, row := range errorTable(t, "The rules in `errors`") {
 		documented[words(row[0])[0]] = row[1]
 	}
-	assert.Equal(t, writtenIn(t, ruleWritten, ".", "envelope", "validate"), slices.Sorted(maps.Keys(documented)))
+	assert.Equal(t, writtenIn(t, ruleWritten, ".", "envelope", "limits", "validate"), slices.Sorted(maps.Keys(documented)))
 	for rule, message := range documented {
 		if rule == "syntax" {
 			// The envelope's reader finds it first, so nobody can be told this.

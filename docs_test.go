@@ -19,6 +19,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/modules/landlock"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
 	sandboxsite "github.com/caddy-payermax/caddy-payermax/modules/sandbox"
+	"github.com/caddy-payermax/caddy-payermax/modules/transport"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
@@ -60,7 +61,7 @@ func documented() []reference.Section {
 		directive("payermax", payermaxOptions.Describe()),
 		directive("payermax_sign", handlerOptions.Describe()),
 		{Name: "key file", Block: keys.FileOptions.Describe(), Around: []string{":8080", "payermax_sign", "key file private.key"}},
-		directive("transport payermax", grammar.Block[Transport]{}.Describe()),
+		directive("transport payermax", grammar.Block[transport.Transport]{}.Describe()),
 		directive("payermax_notify", notify.Options.Describe()),
 		directive("payermax_notify_guard", grammar.Block[notify.Guard]{}.Describe()),
 		directive("payermax_health", grammar.Block[health.Handler]{}.Describe()),
@@ -82,8 +83,6 @@ func TestConfigurationDefaults(t *testing.T) {
 		fmt.Sprintf("| `validation` | `validation` | `%s` |", h.Validation),
 		fmt.Sprintf("| `key_version` | `key_version` | `%s`,", h.merchants.only.keyring.Current().KeyVersion),
 		"| `endpoints` | `endpoints` | `" + protocol.SessionEndpoint + "` alone |",
-		fmt.Sprintf("`dial_timeout` is %v, `tls_timeout` %v, `keepalive` (idle) %v,", defaultDialTimeout, defaultHandshakeTimeout, defaultIdleTimeout),
-		fmt.Sprintf("`max_response_header` %d KiB,", defaultMaxAnswerHeader>>10),
 		"`fail_duration " + defaultFailDuration.String() + "`",
 		"`" + urlOf(t, protocol.UAT) + "`",
 		"`" + urlOf(t, protocol.Production) + "`",

@@ -10,8 +10,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
-	"go.uber.org/zap/zaptest/observer"
 )
 
 // requestTime follows the gateway's clock if it is told to.
@@ -28,23 +26,6 @@ func TestFollowGatewayClock(t *testing.T) {
 			assert.WithinDuration(t, time.Now().Add(want), stamped, time.Second)
 			return nil
 		})
-	}
-}
-
-// A sidecar that checks no answers has no clock to follow, and says so.
-func TestFollowGatewayClockNeedsItsKey(t *testing.T) {
-	const words = "follow_gateway_clock has no effect without gateway_public_key"
-	for _, verifies := range []bool{false, true} {
-		h := newHandler(t, func(h *Handler) {
-			h.FollowGatewayClock = true
-			if verifies {
-				verifying(t)(h)
-			}
-		})
-		core, logs := observer.New(zapcore.WarnLevel)
-		h.logger = zap.New(core)
-		h.use(t.Context(), h.merchants.only)
-		assert.Equal(t, !verifies, logs.FilterMessageSnippet(words).Len() == 1)
 	}
 }
 

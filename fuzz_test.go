@@ -19,6 +19,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/signer"
@@ -79,7 +80,7 @@ func FuzzHandler(f *testing.F) {
 			if sent, err = io.ReadAll(r.Body); err != nil {
 				t.Fatal(err)
 			}
-			if c := r.Context().Value(callKey{}).(*call); !isSignedBy(key, sent, c.signature) {
+			if d := delivery.From(r.Context()); !isSignedBy(key, sent, d.Signed().Signature) {
 				t.Fatalf("what is sent is not what was signed: %s", sent)
 			}
 			_, err = io.WriteString(w, `{"code":"SYSTEM_BUSY"}`) // a session is for one user alone

@@ -1,9 +1,31 @@
 package payermax
 
-// The Caddy modules that come with the handler, though no call needs them.
 import (
+	_ "embed"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	"github.com/caddy-payermax/caddy-payermax/commands"
+	"github.com/caddy-payermax/caddy-payermax/doctor/command"
+
+	// The Caddy modules that come with the handler.
 	_ "github.com/caddy-payermax/caddy-payermax/modules/handover"
 	_ "github.com/caddy-payermax/caddy-payermax/modules/health"
 	_ "github.com/caddy-payermax/caddy-payermax/modules/landlock"
 	_ "github.com/caddy-payermax/caddy-payermax/modules/sandbox"
+	_ "github.com/caddy-payermax/caddy-payermax/modules/transport"
 )
+
+// exampleCaddyfile is what the demonstration runs, so that it is always the
+// configuration that the documentation shows.
+//
+//go:embed Caddyfile.example
+var exampleCaddyfile []byte
+
+// The subcommands belong to the module rather than to the binary in caddy/, so
+// that a binary built with xcaddy has them as well. Those that need nothing of
+// this package register themselves.
+func init() {
+	caddycmd.RegisterCommand(commands.Demo(exampleCaddyfile))
+	caddycmd.RegisterCommand(command.Doctor(describe))
+}

@@ -2,14 +2,57 @@ package payermax
 
 import (
 	"net/http"
+	"time"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+)
+
+// place is what a call takes of the memory that there is for calls.
+type place struct {
+	taken bool
+	// growth is what its answer takes if it is large.
+	growth inflight.Growth
+}
+
+// leave gives everything back.
+func (p *place) leave() {
+	if p.taken {
+		inflight.Process.Leave()
+	}
+	p.growth.Release()
+}
+
+// enter takes the call's place, or refuses it.
+func (h *Handler) enter(c *call, w http.ResponseWriter, r *http.Request) error {
+	c.place.taken = inflight.Process.Enter(h.MaxInFlight)
+	if c.place.taken {
+		return nil
+	}
+	if inflight.Discard(w, r) {
+		c.bodyRead = time.Now()
+	}
+	return tooManyInFlight()
+}
+
+// The limits of the process, as the metric names them.
+const (
+	limitOverload = "overload"
+	limitInFlight = "in_flight"
 )
 
 // tooManyInFlight refuses a request that there is no memory for.
 func tooManyInFlight() *reply.Refusal {
 	f := reply.Denied(limitInFlight, http.StatusServiceUnavailable, "SYSTEM_ERROR",
 		"the sidecar has as many calls in flight as max_in_flight allows; nothing was sent, so it is safe to try again")
+	f.Header = http.Header{"Retry-After": {"1"}}
+	return f
+}
+
+// overloaded refuses a request that there is no time for.
+func overloaded() *reply.Refusal {
+	f := reply.Denied(limitOverload, http.StatusServiceUnavailable, "SYSTEM_ERROR",
+		"the sidecar has more requests than it can sign; nothing was sent, so it is safe to try again")
 	f.Header = http.Header{"Retry-After": {"1"}}
 	return f
 }

@@ -6,17 +6,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/time/rate"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/gate"
+	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -35,10 +32,10 @@ func sessionFor(amount, currency, country string) string {
 
 func TestMaxAmount(t *testing.T) {
 	h := newHandler(t, func(h *Handler) {
-		h.Limits = &Limits{Quota: Quota{MaxAmounts: map[string]string{"IDR": "10000", "USD": "19.99"}}}
+		h.Limits = &limits.Limits{Quota: limits.Quota{MaxAmounts: map[string]string{"IDR": "10000", "USD": "19.99"}}}
 	})
 	off := newHandler(t, func(h *Handler) {
-		h.Limits, h.Validation = &Limits{Quota: Quota{MaxAmounts: map[string]string{"USD": "19.99"}}}, validationOff
+		h.Limits, h.Validation = &limits.Limits{Quota: limits.Quota{MaxAmounts: map[string]string{"USD": "19.99"}}}, validationOff
 	})
 
 	for _, test := range []struct {
@@ -77,7 +74,7 @@ func TestMaxAmount(t *testing.T) {
 }
 
 func TestRate(t *testing.T) {
-	h := newHandler(t, func(h *Handler) { h.Limits = &Limits{Quota: Quota{Rate: 0.001, Burst: 2}} })
+	h := newHandler(t, func(h *Handler) { h.Limits = &limits.Limits{Quota: limits.Quota{Rate: 0.001, Burst: 2}} })
 	for range 2 {
 		assert.Equal(t, http.StatusOK, serve(t, h, post(sessionBody), answering(t)).Code)
 	}
@@ -103,15 +100,15 @@ func TestRateIsGivenBack(t *testing.T) {
 		proxyError string
 	}{
 		"the key does not sign":         {failingKey{merchantKey(), errors.New("broken")}, unreachable(t), "proxy_internal_error"},
-		"there is no time to sign":      {failingKey{merchantKey(), errOverloaded}, unreachable(t), "http_request_denied"},
+		"there is no time to sign":      {failingKey{merchantKey(), gate.ErrOverloaded}, unreachable(t), "http_request_denied"},
 		"the gateway cannot be reached": {merchantKey(), unavailable, "destination_unavailable"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHandler(t, func(h *Handler) {
-				h.Limits = &Limits{
-					Quota:    Quota{Rate: 0.001, Burst: 2},
+				h.Limits = &limits.Limits{
+					Quota:    limits.Quota{Rate: 0.001, Burst: 2},
 					CallerID: "{http.request.header.X-Caller}",
-					Callers:  map[string]Caller{"shop": {Quota: Quota{Rate: 0.001, Burst: 2}}},
+					Callers:  map[string]limits.Caller{"shop": {Quota: limits.Quota{Rate: 0.001, Burst: 2}}},
 				}
 			})
 			call := func(next caddyhttp.HandlerFunc) *httptest.ResponseRecorder {
@@ -145,7 +142,7 @@ func (k failingKey) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 
 // An answer that never came, or is withheld, was asked for, and counts.
 func TestRateCountsWhatWasSent(t *testing.T) {
-	h := newHandler(t, verifying(t), func(h *Handler) { h.Limits = &Limits{Quota: Quota{Rate: 0.001, Burst: 2}} })
+	h := newHandler(t, verifying(t), func(h *Handler) { h.Limits = &limits.Limits{Quota: limits.Quota{Rate: 0.001, Burst: 2}} })
 	unverified := serve(t, h, post(sessionBody), answering(t))
 	assert.Equal(t, "CHECK_SIGN_ERROR", refusalOf(t, unverified).Code)
 	unknown := serve(t, h, post(sessionBody), func(http.ResponseWriter, *http.Request) error { return io.ErrUnexpectedEOF })
@@ -153,57 +150,16 @@ func TestRateCountsWhatWasSent(t *testing.T) {
 	assert.Equal(t, http.StatusTooManyRequests, serve(t, h, post(sessionBody), unreachable(t)).Code)
 }
 
-// However many take and give back at once, no more than the burst hold something,
-// and in the end all of it is there, and no more.
-func TestRateHoldsWhileItIsGivenBack(t *testing.T) {
-	const burst = 5
-	l := &limits{quota: quota{rate: rate.NewLimiter(1e-9, burst)}}
-	var held, most atomic.Int32
-	var requests sync.WaitGroup
-	for range 50 {
-		requests.Go(func() {
-			for range 200 {
-				taken, err := l.take([]*quota{&l.quota})
-				if err != nil {
-					continue
-				}
-				now := held.Add(1)
-				for seen := most.Load(); now > seen && !most.CompareAndSwap(seen, now); seen = most.Load() {
-				}
-				runtime.Gosched()
-				held.Add(-1)
-				taken.giveBack()
-			}
-		})
-	}
-	requests.Wait()
-	assert.LessOrEqual(t, most.Load(), int32(burst))
-	for range burst {
-		_, err := l.take([]*quota{&l.quota})
-		assert.NoError(t, err)
-	}
-	_, err := l.take([]*quota{&l.quota})
-	assert.Error(t, err)
-
-	// What was full has no room for more.
-	full := &limits{quota: quota{rate: rate.NewLimiter(1e6, burst)}}
-	first, err := full.take([]*quota{&full.quota})
-	require.NoError(t, err)
-	require.Eventually(t, func() bool { return full.rate.Tokens() == burst }, time.Second, time.Millisecond)
-	first.giveBack()
-	assert.LessOrEqual(t, full.rate.Tokens(), float64(burst))
-}
-
 func TestCallers(t *testing.T) {
 	h := newHandler(t, func(h *Handler) {
 		h.Endpoints = []string{"drop_in"}
-		h.Limits = &Limits{
+		h.Limits = &limits.Limits{
 			CallerID: "{http.request.header.X-Caller}",
-			Callers: map[string]Caller{
+			Callers: map[string]limits.Caller{
 				"shop":    {Endpoints: []string{protocol.SessionEndpoint}},
 				"finance": {Endpoints: []string{"refund", "refundQuery"}},
 				"anybody": {},
-				"slow":    {Quota: Quota{Rate: 0.001}},
+				"slow":    {Quota: limits.Quota{Rate: 0.001}},
 			},
 		}
 	})
@@ -248,11 +204,13 @@ func TestLimitsRefused(t *testing.T) {
 		{"no currency", func(h *Handler) { h.Limits.MaxAmounts = map[string]string{"usd": "1"} }, "max_amount: "},
 		{"a negative rate", func(h *Handler) { h.Limits.Rate = -1 }, "limits: rate: must be a positive number"},
 		{"a burst alone", func(h *Handler) { h.Limits.Burst = 5 }, "limits: burst: has no meaning without a rate"},
-		{"callers without caller_id", func(h *Handler) { h.Limits.Callers = map[string]Caller{"a": {}} }, "caller_id and callers belong together"},
+		{"callers without caller_id", func(h *Handler) { h.Limits.Callers = map[string]limits.Caller{"a": {}} }, "caller_id and callers belong together"},
 		{"caller_id without callers", func(h *Handler) { h.Limits.CallerID = "{http.auth.user.id}" }, "caller_id and callers belong together"},
-		{"a caller's endpoint that does not exist", func(h *Handler) { withCaller(h, Caller{Endpoints: []string{"pay"}}) }, `caller a: endpoints: "pay" is neither an endpoint nor a group`},
-		{"a caller's endpoint that is not enabled", func(h *Handler) { withCaller(h, Caller{Endpoints: []string{"refund"}}) }, "caller a: endpoints: refund is not enabled"},
-		{"a caller's wrong amount", func(h *Handler) { withCaller(h, Caller{Quota: Quota{MaxAmounts: map[string]string{"USD": ""}}}) }, "caller a: max_amount USD"},
+		{"a caller's endpoint that does not exist", func(h *Handler) { withCaller(h, limits.Caller{Endpoints: []string{"pay"}}) }, `caller a: endpoints: "pay" is neither an endpoint nor a group`},
+		{"a caller's endpoint that is not enabled", func(h *Handler) { withCaller(h, limits.Caller{Endpoints: []string{"refund"}}) }, "caller a: endpoints: refund is not enabled"},
+		{"a caller's wrong amount", func(h *Handler) {
+			withCaller(h, limits.Caller{Quota: limits.Quota{MaxAmounts: map[string]string{"USD": ""}}})
+		}, "caller a: max_amount USD"},
 		{"amounts that are not known", func(h *Handler) {
 			h.Endpoints = []string{"paymentOrderPay"}
 			h.Limits.MaxAmounts = map[string]string{"USD": "1"}
@@ -260,16 +218,16 @@ func TestLimitsRefused(t *testing.T) {
 		{"beside shadow mode", func(h *Handler) { h.Shadow = true }, "limits cannot hold in shadow mode"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := &Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(writePrivateKey(t, merchantKey()))}, Limits: new(Limits)}
+			h := &Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(writePrivateKey(t, merchantKey()))}, Limits: new(limits.Limits)}
 			test.change(h)
 			assert.ErrorContains(t, provision(t, h), test.err)
 		})
 	}
 }
 
-func withCaller(h *Handler, c Caller) {
+func withCaller(h *Handler, c limits.Caller) {
 	h.Limits.CallerID = "{http.auth.user.id}"
-	h.Limits.Callers = map[string]Caller{"a": c}
+	h.Limits.Callers = map[string]limits.Caller{"a": c}
 }
 
 // Every endpoint that moves money either has rules that know its amounts, or
@@ -278,8 +236,7 @@ func TestMaxAmountIsForAllThatMovesMoney(t *testing.T) {
 	for _, e := range protocol.Endpoints() {
 		rules, err := rulesFor(e.Name, e.Version)
 		require.NoError(t, err)
-		routes := map[string]route{e.Path(): {Endpoint: e, rules: rules}}
-		_, err = Quota{MaxAmounts: map[string]string{"USD": "1"}}.open(routes)
+		_, err = (&limits.Limits{Quota: limits.Quota{MaxAmounts: map[string]string{"USD": "1"}}}).Open([]limits.Endpoint{{Endpoint: e, Rules: rules}})
 		switch {
 		case !e.MovesMoney:
 			assert.NoError(t, err, e.Name)

@@ -6,6 +6,8 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
+	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
@@ -119,11 +121,11 @@ func (m *metrics) announce(routes map[string]route) {
 			m.shadow.WithLabelValues(rt.Name, result)
 		}
 	}
-	for _, result := range answerResults {
-		m.answers.WithLabelValues(result)
+	for _, finding := range verdict.Findings {
+		m.answers.WithLabelValues(finding.Label())
 	}
 	notify.Announce()
-	for _, limit := range []string{limitEndpoint, limitCaller, limitAmount, limitRate, limitOverload, limitInFlight} {
+	for _, limit := range []string{limits.ByEndpoint, limits.ByCaller, limits.ByAmount, limits.ByRate, limitOverload, limitInFlight} {
 		m.limits.WithLabelValues(limit)
 	}
 }

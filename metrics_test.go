@@ -16,6 +16,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
@@ -74,7 +75,7 @@ func increase(t *testing.T, during func()) map[string]float64 {
 func TestCallsAreCounted(t *testing.T) {
 	h := newHandler(t)
 	warning := newHandler(t, func(h *Handler) { h.Validation = validationWarn })
-	limited := newHandler(t, func(h *Handler) { h.Limits = &Limits{Quota: Quota{Rate: .001}} })
+	limited := newHandler(t, func(h *Handler) { h.Limits = &limits.Limits{Quota: limits.Quota{Rate: .001}} })
 	serve(t, limited, post(sessionBody), answering(t))
 	const answer = `{"code":"SIGN_VERIFY_FAILED","msg":"The signature verify failed."}`
 

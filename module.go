@@ -17,15 +17,18 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
-	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/adminendpoint"
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/farewell"
+	"github.com/caddy-payermax/caddy-payermax/internal/gate"
 	"github.com/caddy-payermax/caddy-payermax/internal/gateways"
 	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
 	"github.com/caddy-payermax/caddy-payermax/keys"
+	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 )
 
@@ -93,7 +96,7 @@ type Handler struct {
 	Contract *Contract `json:"contract,omitempty"`
 
 	// The limits of what is signed. Default: none.
-	Limits *Limits `json:"limits,omitempty"`
+	Limits *limits.Limits `json:"limits,omitempty"`
 
 	// Whether the application still signs, and the sidecar only compares: the
 	// application's request goes to PayerMax as it is, and whether the sidecar
@@ -102,8 +105,8 @@ type Handler struct {
 	Shadow bool `json:"shadow,omitempty"`
 
 	// Whether `requestTime` follows the gateway's clock, as far as the `Date` of
-	// its answers shows it, rather than this machine's. Only answers that are verified
-	// count, so it needs a `gateway_public_key`. Default: false.
+	// its answers shows it, rather than this machine's. Answers that are withheld do
+	// not count. Default: false.
 	FollowGatewayClock bool `json:"follow_gateway_clock,omitempty"`
 
 	// Whether a call that may have been received is sent once more to another
@@ -152,11 +155,11 @@ type Handler struct {
 
 	merchants merchants
 	routes    map[string]route
-	limits    *limits
-	gate      *gate
+	limits    *limits.Enforced
+	gate      *gate.Gate
 	sandbox   *sandbox.Gateway
+	judge     *verdict.Judge
 	gateway   *gateways.Gateway
-	given     *givenAnswers
 	logger    *zap.Logger
 
 	// explanations are of signatures that differ, in shadow mode.
@@ -180,7 +183,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.gateway = h.knownGateway(places)
 	h.explanations = rate.NewLimiter(rate.Every(explanationInterval), 1)
-	h.given = newGivenAnswers()
+	h.judge = verdict.NewJudge()
 	if h.MaxBodySize == 0 {
 		h.MaxBodySize = defaultMaxBodySize
 	}
@@ -196,13 +199,13 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.Validation == "" {
 		h.Validation = validationStrict
 	}
-	h.gate = signatures()
+	h.gate = gate.Process()
 
 	var err error
 	if h.routes, err = h.enabledRoutes(); err != nil {
 		return err
 	}
-	if h.limits, err = h.Limits.open(h.routes); err != nil {
+	if h.limits, err = h.Limits.Open(h.enabled()); err != nil {
 		return fmt.Errorf("limits: %w", err)
 	}
 	if h.Sandbox {
@@ -237,9 +240,6 @@ func (h *Handler) use(ctx context.Context, m *merchant) {
 	loaded := m.keyring.Current()
 	if len(loaded.Gateway) == 0 {
 		h.logger.Warn("gateway_public_key is not configured: answers are passed on without checking that PayerMax signed them")
-		if h.FollowGatewayClock {
-			h.logger.Warn("follow_gateway_clock has no effect without gateway_public_key: only answers that are verified show the gateway's clock")
-		}
 	}
 	h.logger.Info("keys loaded", zap.String("app_id", m.identity.AppID),
 		zap.String("source", loaded.Signing.Source), zap.String("fingerprint", loaded.Signing.Fingerprint))
@@ -289,19 +289,20 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	c := h.newCall(r)
 	defer c.leave()
-	ctx, end := context.WithDeadline(r.Context(), c.received.Add(time.Duration(h.Timeout)))
+	ctx, end := c.within(r.Context(), time.Duration(h.Timeout))
 	defer end()
-	c.end, r = end, r.WithContext(ctx)
+	r = r.WithContext(ctx)
+
 	answer, err := h.perform(c, w, r, next)
 	refused := reply.AsRefusal(err)
 	if refused != nil {
 		answer = refused.Answer()
-		if !c.bodyRead && r.ContentLength != 0 {
+		if c.bodyRead.IsZero() && r.ContentLength != 0 {
 			// Or the server would wait for the body before it sends this answer.
 			answer.Header().Set("Connection", "close")
 		}
 	}
-	if c.sandbox {
+	if c.sandbox || c.exchange.fromSandbox {
 		markSandbox(answer.Header())
 	}
 	answer.Header().Set(requestIDHeader, c.id)
@@ -309,76 +310,75 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	// or never does, must not keep a call that was made out of the log.
 	h.record(r, c, answer, refused)
 	answer.Send(w)
-	if c.givenUp.Load() {
+	if context.Cause(ctx) == delivery.ErrProcessEnds {
 		_ = http.NewResponseController(w).Flush() // while there is time
 	}
 	return nil
 }
 
-// leave makes room for another call.
-func (c *call) leave() {
-	callsUnderWay.leave(c)
-	if c.inFlight {
-		inflight.Process.Leave()
-	}
-	c.growth.Release()
-}
-
-// perform is the story of one request.
+// perform is the story of one request. What it finds out on the way it notes in the
+// call, for the record.
 func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (*reply.Answer, error) {
 	var err error
 	if c.route, err = h.match(r); err != nil {
 		return nil, err
 	}
-	if err := h.limits.admit(c, replacer(r.Context())); err != nil {
+	caller, err := h.limits.Admit(c.route.Name, replacer(r.Context()))
+	if err != nil {
 		return nil, err
 	}
-	if c.inFlight = inflight.Process.Enter(h.MaxInFlight); !c.inFlight {
-		c.bodyRead = inflight.Discard(w, r)
-		return nil, tooManyInFlight()
+	if err := h.enter(c, w, r); err != nil {
+		return nil, err
 	}
 	body, err := h.read(w, r)
 	if err != nil {
 		return nil, err
 	}
-	c.bodyRead, c.there = true, time.Now()
+	c.bodyRead = time.Now()
 	if h.Shadow {
 		return h.passOn(c, body, r, next)
 	}
-	if h.gate.isFull(time.Duration(h.MaxWait)) {
+	if h.gate.IsFull(time.Duration(h.MaxWait)) {
 		return nil, overloaded()
 	}
-	request, err := h.understand(c, r, body)
+	if c.request, err = h.understand(c, r, body); err != nil {
+		return nil, err
+	}
+	taken, err := h.limits.Allow(caller, c.route.rules, c.request.Data())
 	if err != nil {
 		return nil, err
 	}
-	taken, err := h.limits.allow(c, request.Data())
-	if err != nil {
+	c.keys = c.request.merchant.keyring.Current()
+	if c.exchange, err = h.ask(c, c.keys.Signing, c.bodyRead, r, next); err != nil {
+		if reply.AsRefusal(err).NeverLeft() {
+			taken.GiveBack()
+		}
 		return nil, err
 	}
-	c.keys = c.merchant.keyring.Current()
-	answer, err := h.exchange(c, c.keys.Signing, request, r, next)
-	if err == nil && h.hasSwitched(c) {
-		return h.tryNextKey(c, answer, request, r, next), nil
+	if c.hasSwitched() {
+		c.exchange = h.tryNextKey(c, r, next)
 	}
-	if reply.AsRefusal(err).NeverLeft() {
-		taken.giveBack()
-	}
-	return answer, err
+	return c.exchange.answer, nil
 }
 
-// exchange signs the request with the key, sends it and returns the answer if
-// it can be trusted. It fills the call's present exchange, which must be new.
-func (h *Handler) exchange(c *call, key keys.Key, request *envelope.Envelope, r *http.Request, next caddyhttp.Handler) (*reply.Answer, error) {
-	c.sign = func(ctx context.Context) error { return h.sign(ctx, c, key, request) }
-	if err := c.sign(r.Context()); err != nil {
-		return nil, err
-	}
-	answer, err := h.send(c, r, next)
+// ask signs the request with the key, sends it, and checks the answer.
+// The signature is waited for since the time given.
+func (h *Handler) ask(c *call, key keys.Key, since time.Time, r *http.Request, next caddyhttp.Handler) (exchange, error) {
+	signed, err := h.sign(r.Context(), c, key, since)
 	if err != nil {
-		return nil, err
+		return exchange{Signed: signed}, err
 	}
-	return h.check(c, answer)
+	again := func(ctx context.Context) (*delivery.Signed, error) { return h.sign(ctx, c, key, time.Now()) }
+	return h.exchange(c, delivery.New(c.route.Endpoint, h.RetryRepeatable, signed, again), r, next)
+}
+
+// exchange sends what is signed, and checks the answer.
+func (h *Handler) exchange(c *call, d *delivery.Delivery, r *http.Request, next caddyhttp.Handler) (exchange, error) {
+	answer, err := h.send(c, d, r, next)
+	if err != nil {
+		return exchangeBy(d), err
+	}
+	return h.check(c, d, answer)
 }
 
 // replacer returns the placeholders of a request.

@@ -6,7 +6,6 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
-	"maps"
 	"net/http"
 	"path/filepath"
 	"regexp"
@@ -21,6 +20,8 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
+	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
 )
 
@@ -87,9 +88,12 @@ func TestOperationsValues(t *testing.T) {
 	page := readPage(t, operationsPage)
 	values := []string{
 		string(reply.Answered), string(reply.Unsigned), string(reply.Refused), string(reply.NotSent), string(reply.Unknown), string(reply.Unverified),
-		limitEndpoint, limitCaller, limitAmount, limitRate, shadowAgree, shadowDisagree, shadowUnsigned, other,
+		limits.ByEndpoint, limits.ByCaller, limits.ByAmount, limits.ByRate, shadowAgree, shadowDisagree, shadowUnsigned, other,
 	}
-	values = slices.Concat(values, slices.Collect(maps.Values(answerResults)), notify.Results())
+	for _, finding := range verdict.Findings {
+		values = append(values, finding.Label())
+	}
+	values = append(values, notify.Results()...)
 	for _, value := range values {
 		assert.Contains(t, page, "`"+value+"`")
 	}
@@ -117,12 +121,12 @@ func TestOperationsLogFields(t *testing.T) {
 // from the source: no single call has them all.
 func loggedFields(t *testing.T) []string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "record.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), "line.go", nil, 0)
 	require.NoError(t, err)
 	var names []string
 	for _, declared := range file.Decls {
 		method, ok := declared.(*ast.FuncDecl)
-		if !ok || method.Name.Name != "MarshalLogObject" && method.Name.Name != "addRefusal" {
+		if !ok || method.Name.Name != "MarshalLogObject" && !strings.HasPrefix(method.Name.Name, "add") {
 			continue
 		}
 		ast.Inspect(method, func(node ast.Node) bool {

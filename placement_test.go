@@ -5,18 +5,47 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/doctor"
+	"github.com/caddy-payermax/caddy-payermax/internal/layout"
+	"github.com/caddy-payermax/caddy-payermax/modules/notify"
 )
 
+// signing is a payermax_sign directive.
+const signing = "payermax_sign {\napp_id app\nprivate_key private.key\n}\n"
+
+// proxying is a reverse proxy for it.
+func proxying(url string) string {
+	return "reverse_proxy " + url + " {\ntransport payermax\n}\n"
+}
+
+// adapted is a Caddyfile in Caddy's JSON, decoded.
+func adapted(t *testing.T, caddyfile string) map[string]any {
+	t.Helper()
+	text, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
+	require.NoError(t, err)
+	var tree map[string]any
+	require.NoError(t, json.Unmarshal(text, &tree))
+	return tree
+}
+
+// handlersIn returns the handlers of this module in a config.
+func handlersIn(tree map[string]any) (*layout.Layout, []layout.Handler) {
+	servers := tree["apps"].(map[string]any)["http"].(map[string]any)["servers"].(map[string]any)
+	read := layout.Read(servers)
+	return read, read.Handlers
+}
+
 // loaded loads a config, as caddy validate does, and returns what was logged.
-func loaded(t *testing.T, tree configTree) (string, error) {
+func loaded(t *testing.T, tree map[string]any) (string, error) {
 	t.Helper()
 	log := filepath.Join(t.TempDir(), "log")
 	tree["logging"] = map[string]any{"logs": map[string]any{"default": map[string]any{
@@ -113,26 +142,28 @@ func TestWaysPastNotify(t *testing.T) {
 
 // The same in JSON, where the directive brings no guard along.
 func TestWaysPastNotifyInJSON(t *testing.T) {
-	notify := fmt.Sprintf(`{"handler":"payermax_notify","gateway_public_keys":[%q],"duplicates":"1h","app_ids":["app"]}`, writePublicKey(t, &gatewayKey().PublicKey))
+	verify := fmt.Sprintf(`{"handler":"payermax_notify","gateway_public_keys":[%q],"duplicates":"1h","app_ids":["app"]}`, writePublicKey(t, &gatewayKey().PublicKey))
 	const app, guard = `{"handler":"reverse_proxy","upstreams":[{"dial":"127.0.0.1:3000"}]}`, `{"handler":"payermax_notify_guard"}`
 	for name, test := range map[string]struct {
 		routes string
 		warned bool
 	}{
-		"no guard":                 {`{"match":[{"path":["/callback*"]}],"handle":[` + notify + `]},{"handle":[` + app + `]}`, true},
-		"a guard":                  {`{"handle":[` + guard + `]},{"match":[{"path":["/callback*"]}],"handle":[` + notify + `]},{"handle":[` + app + `]}`, false},
-		"a guard in the same list": {`{"handle":[` + guard + `,` + notify + `,` + app + `]}`, false},
-		"a guard after it":         {`{"handle":[` + notify + `,` + app + `,` + guard + `]}`, true},
-		"a guard for some":         {`{"match":[{"path":["/callback*"]}],"handle":[` + guard + `,` + notify + `]},{"handle":[` + app + `]}`, true},
-		"a guard in a group":       {`{"group":"g","handle":[` + guard + `]},{"handle":[` + notify + `]},{"handle":[` + app + `]}`, true},
-		"in a handler of others":   {`{"handle":[{"handler":"intercept","handle_response":[{"routes":[{"handle":[` + notify + `]}]}]}]}`, true},
+		"no guard":                 {`{"match":[{"path":["/callback*"]}],"handle":[` + verify + `]},{"handle":[` + app + `]}`, true},
+		"a guard":                  {`{"handle":[` + guard + `]},{"match":[{"path":["/callback*"]}],"handle":[` + verify + `]},{"handle":[` + app + `]}`, false},
+		"a guard in the same list": {`{"handle":[` + guard + `,` + verify + `,` + app + `]}`, false},
+		"a guard after it":         {`{"handle":[` + verify + `,` + app + `,` + guard + `]}`, true},
+		"a guard for some":         {`{"match":[{"path":["/callback*"]}],"handle":[` + guard + `,` + verify + `]},{"handle":[` + app + `]}`, true},
+		"a guard in a group":       {`{"group":"g","handle":[` + guard + `]},{"handle":[` + verify + `]},{"handle":[` + app + `]}`, true},
+		"in a handler of others":   {`{"handle":[{"handler":"intercept","handle_response":[{"routes":[{"handle":[` + verify + `]}]}]}]}`, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tree, err := decodeTree([]byte(`{"admin":{"disabled":true},"apps":{"http":{"servers":{"s":{"listen":["127.0.0.1:8443"],"routes":[` + test.routes + `]}}}}}`))
-			require.NoError(t, err)
-			handlers := tree.handlers()
+			var tree map[string]any
+			require.NoError(t, json.Unmarshal([]byte(`{"admin":{"disabled":true},"apps":{"http":{"servers":{"s":{"listen":["127.0.0.1:8443"],"routes":[`+test.routes+`]}}}}}`), &tree))
+			read, handlers := handlersIn(tree)
+			handlers = slices.DeleteFunc(handlers, func(h layout.Handler) bool { return h.Module != layout.Notify })
 			require.Len(t, handlers, 1)
-			assert.Equal(t, test.warned, len(handlers[0].waysPast) > 0, "%v", handlers[0].waysPast)
+			ways := notify.WaysPast(read, handlers[0])
+			assert.Equal(t, test.warned, len(ways) > 0, "%v", ways)
 			logged, err := loaded(t, tree)
 			require.NoError(t, err)
 			assert.Equal(t, test.warned, strings.Contains(logged, forged), logged)

@@ -1,21 +1,13 @@
 package payermax
 
 import (
-	"errors"
-	"net/url"
 	"os"
 	"regexp"
 	"strconv"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/time/rate"
-
-	"github.com/caddy-payermax/caddy-payermax/internal/reply"
-	"github.com/caddy-payermax/caddy-payermax/protocol"
-	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
 // Each Caddyfile in the README is one that Caddy takes as it stands, formatted
@@ -38,11 +30,7 @@ func TestReadmeTables(t *testing.T) {
 	for _, name := range append([]string{"gateway"}, handlerOptions.Names()...) {
 		assert.Contains(t, string(readme), "`"+name+"`")
 	}
-	for _, f := range []*reply.Refusal{
-		notServed(&url.URL{}), notServed(&url.URL{Path: protocol.PathPrefix + "refund"}), methodNotAllowed(), badRequest(""), tooLarge(0), unsupportedMediaType(""), loopDetected(), signingFailed(nil), withheld(new(reply.Answer), nil), reply.AsRefusal(errors.New("")),
-		deniedAmount(validate.Violation{}), (&quota{rate: rate.NewLimiter(0, 0)}).usedUp().(*reply.Refusal), (&limits{callerID: "{none}"}).admit(&call{}, caddy.NewReplacer()).(*reply.Refusal),
-		(&call{exchange: new(exchange)}).failed(t.Context(), &reply.Answer{}, nil),
-	} {
+	for _, f := range allRefusals() {
 		assert.Regexp(t, `\| [\d, ]*`+strconv.Itoa(f.Status)+`[\d, ]* \| `+"`"+f.Code+"`", string(readme))
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
@@ -44,7 +45,7 @@ func (h *Handler) match(r *http.Request) (route, error) {
 func notServed(u *url.URL) *reply.Refusal {
 	name, _ := strings.CutPrefix(u.Path, protocol.PathPrefix)
 	if _, ok := protocol.Lookup(name); ok && u.RawPath == "" && u.Path == protocol.PathPrefix+name {
-		return reply.Denied(limitEndpoint, http.StatusForbidden, "ENDPOINT_NOT_ENABLED",
+		return reply.Denied(limits.ByEndpoint, http.StatusForbidden, "ENDPOINT_NOT_ENABLED",
 			name+" is not enabled in this sidecar; the operator can enable it with the option endpoints")
 	}
 	return reply.ClientError(http.StatusNotFound, "NOT_FOUND",
@@ -169,32 +170,34 @@ func unsupportedMediaType(msg string) *reply.Refusal {
 // understand reads the application's JSON, finds out which merchant it is for,
 // and reports everything that is wrong with it at once: what contradicts the
 // configuration, then what breaks the rules of the endpoint.
-func (h *Handler) understand(c *call, r *http.Request, body []byte) (*envelope.Envelope, error) {
-	request, err := envelope.Read(body)
+func (h *Handler) understand(c *call, r *http.Request, body []byte) (request, error) {
+	read, err := envelope.Read(body)
 	if problem, ok := errors.AsType[*envelope.Error](err); ok {
-		return nil, invalid([]validate.Violation{violation(problem)})
+		return request{}, invalid([]validate.Violation{violation(problem)})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the request: %w", err)
+		return request{}, fmt.Errorf("reading the request: %w", err)
 	}
-	if c.merchant, err = h.merchants.choose(r, request); err != nil {
-		return nil, err
+	merchant, err := h.merchants.choose(r, read)
+	if err != nil {
+		return request{}, err
 	}
+	understood := request{Envelope: read, merchant: merchant}
 
 	var violations []validate.Violation
-	for _, problem := range request.Check(c.merchant.identity) {
+	for _, problem := range read.Check(merchant.identity) {
 		violations = append(violations, violation(problem))
 	}
-	broken := h.validate(r.Context(), c, request.Data())
+	broken := h.validate(r.Context(), c, read.Data())
 	if h.Validation == validationWarn {
-		c.warned = broken
+		understood.warned = broken
 	} else {
 		violations = append(violations, broken...)
 	}
 	if len(violations) > 0 {
-		return nil, invalid(violations)
+		return understood, invalid(violations)
 	}
-	return request, nil
+	return understood, nil
 }
 
 // invalid refuses a body that breaks rules, with all of them.

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -108,5 +109,5 @@ func TestSandboxKeySurvivesARefresh(t *testing.T) {
 
 	w := serve(t, h, post(sessionBody), unreachable(t))
 	assert.Contains(t, w.Body.String(), protocol.CodeApplySuccess)
-	assert.Contains(t, w.Header().Get("Proxy-Status"), answerVerified)
+	assert.Contains(t, w.Header().Get("Proxy-Status"), string(verdict.Verified))
 }

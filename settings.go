@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
+	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
@@ -98,6 +99,15 @@ func (h *Handler) enabledRoutes() (map[string]route, error) {
 		routes[e.Path()] = route{Endpoint: e, rules: rules, identifying: envelope.NewNames(e.Identifying()...)}
 	}
 	return routes, nil
+}
+
+// enabled lists the endpoints for the limits.
+func (h *Handler) enabled() []limits.Endpoint {
+	enabled := make([]limits.Endpoint, 0, len(h.routes))
+	for _, rt := range h.routes {
+		enabled = append(enabled, limits.Endpoint{Endpoint: rt.Endpoint, Rules: rt.rules})
+	}
+	return enabled
 }
 
 // rulesFor returns the rules for an endpoint's data, or nil if there are none

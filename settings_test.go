@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -109,5 +110,5 @@ func TestProvisionSandbox(t *testing.T) {
 	require.NoError(t, provision(t, h))
 	w := serve(t, h, post(sessionBody), unreachable(t))
 	assert.Contains(t, w.Body.String(), protocol.CodeApplySuccess)
-	assert.Contains(t, w.Header().Get("Proxy-Status"), answerVerified)
+	assert.Contains(t, w.Header().Get("Proxy-Status"), string(verdict.Verified))
 }

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/diagnosis"
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
@@ -31,45 +32,44 @@ const (
 // and reports whether the sidecar would have done the same. Nothing that it
 // finds stops the request: it is the application that answers for it still.
 func (h *Handler) passOn(c *call, body []byte, r *http.Request, next caddyhttp.Handler) (*reply.Answer, error) {
-	_, err := h.understand(c, r, body)
+	var err error
+	c.request, err = h.understand(c, r, body)
 	if refused := reply.AsRefusal(err); refused != nil {
-		c.warned = append(c.warned, refused.Errors...)
+		c.request.warned = append(c.request.warned, refused.Errors...)
 	}
-	if c.merchant == nil {
-		c.merchant = h.merchants.only // whatever the request says
+	if c.request.merchant == nil {
+		c.request.merchant = h.merchants.only // whatever the request says
 	}
-	h.compare(c, r, body)
+	if c.request.merchant != nil {
+		c.keys = c.request.merchant.keyring.Current()
+	}
+	c.shadow = h.compare(c, r, body)
 
-	c.body = body
-	c.signature = r.Header.Get(protocol.SignHeader)
-	c.authToken = r.Header.Get(protocol.AuthTokenHeader)
-	c.noteSent()
-	answer, err := h.send(c, r, next)
-	if err != nil {
-		return nil, err
+	signed := &delivery.Signed{
+		Path: c.route.Path(), Body: body,
+		Signature: r.Header.Get(protocol.SignHeader), AuthToken: r.Header.Get(protocol.AuthTokenHeader),
 	}
-	return h.check(c, answer)
+	c.exchange, err = h.exchange(c, delivery.New(c.route.Endpoint, h.RetryRepeatable, signed, nil), r, next)
+	return c.exchange.answer, err
 }
 
-// compare signs the bytes that the application has signed. Signatures of
-// PKCS#1 v1.5 are deterministic, so the same key gives the same one.
-func (h *Handler) compare(c *call, r *http.Request, body []byte) {
-	if c.merchant != nil {
-		c.keys = c.merchant.keyring.Current()
-	}
+// compare signs the bytes that the application has signed, and says how the
+// signatures compare. Those of PKCS#1 v1.5 are deterministic, so the same key gives
+// the same one.
+func (h *Handler) compare(c *call, r *http.Request, body []byte) string {
 	signatures := r.Header[protocol.SignHeader]
+	found := shadowDisagree
 	switch {
 	case len(signatures) == 0:
-		c.shadow = shadowUnsigned
-	case len(signatures) == 1 && c.merchant != nil:
-		c.shadow = h.compareWithOwn(r.Context(), c, signatures[0], body)
-	default:
-		c.shadow = shadowDisagree
+		found = shadowUnsigned
+	case len(signatures) == 1 && c.request.merchant != nil:
+		found = h.compareWithOwn(r.Context(), c, signatures[0], body)
 	}
-	processMetrics.shadow.WithLabelValues(c.route.Name, c.shadow).Inc()
-	if c.shadow == shadowDisagree || c.shadow == shadowUnsigned {
-		h.explain(c, signatures, body)
+	processMetrics.shadow.WithLabelValues(c.route.Name, found).Inc()
+	if found == shadowDisagree || found == shadowUnsigned {
+		h.explain(c, found, signatures, body)
 	}
+	return found
 }
 
 // compareWithOwn signs as the handler does when it is not in shadow mode. It gives up
@@ -77,7 +77,7 @@ func (h *Handler) compare(c *call, r *http.Request, body []byte) {
 func (h *Handler) compareWithOwn(ctx context.Context, c *call, signature string, body []byte) string {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(h.MaxWait))
 	defer cancel()
-	own, err := h.gate.sign(ctx, c.keys.Signing, body, c.there, time.Duration(h.MaxWait))
+	own, err := h.gate.Sign(ctx, c.keys.Signing, body, c.bodyRead, time.Duration(h.MaxWait))
 	switch {
 	case err != nil:
 		h.logger.Warn("the application's signature was not compared, since the sidecar could not sign",
@@ -93,13 +93,13 @@ func (h *Handler) compareWithOwn(ctx context.Context, c *call, signature string,
 // explain logs why the application's signature is not the sidecar's. Finding that
 // out can take a third of a second, so it is left to another goroutine, and not
 // done for every call of an application that always signs wrongly.
-func (h *Handler) explain(c *call, signatures []string, body []byte) {
-	logger := h.logger.With(zap.String("request_id", c.id), zap.String("payermax.endpoint", c.route.Name), zap.String("shadow", c.shadow))
+func (h *Handler) explain(c *call, found string, signatures []string, body []byte) {
+	logger := h.logger.With(zap.String("request_id", c.id), zap.String("payermax.endpoint", c.route.Name), zap.String("shadow", found))
 	warn := func(reason string, fields ...zap.Field) {
 		logger.Warn("the application's signature is not the one that this sidecar would have made", append(fields, zap.String("reason", reason))...)
 	}
 	switch {
-	case c.merchant == nil:
+	case c.request.merchant == nil:
 		warn("The request does not tell which merchant it is for.")
 	case len(signatures) != 1:
 		warn(fmt.Sprintf("The request has %d sign headers.", len(signatures)))

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/gate"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -43,8 +44,8 @@ func signedPost(t *testing.T) *http.Request {
 // context, and not at the gate: the CPUs are not short because of it.
 func TestShadowWithRemoteKey(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.Shadow = true; h.Timeout = caddy.Duration(time.Minute) })
-	h.gate = newGate(1)
-	require.NoError(t, h.gate.enter(t.Context(), time.Now(), time.Minute))
+	h.gate = gate.New(1)
+	require.NoError(t, h.gate.Enter(t.Context(), time.Now(), time.Minute))
 	setKey(h, remoteKey{merchantKey(), func(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 		assert.NotNil(t, ctx.Done())
 		return merchantKey().Sign(nil, digest, opts)
@@ -72,8 +73,8 @@ func TestShadowGivesUp(t *testing.T) {
 // to compare is passed on, and is not said to disagree.
 func TestShadowAtTheGate(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.Shadow = true; h.MaxWait = caddy.Duration(20 * time.Millisecond) })
-	h.gate = newGate(1)
-	require.NoError(t, h.gate.enter(t.Context(), time.Now(), time.Minute))
+	h.gate = gate.New(1)
+	require.NoError(t, h.gate.Enter(t.Context(), time.Now(), time.Minute))
 	logs := logged(h)
 	var w int
 	increased := increase(t, func() { w = serve(t, h, signedPost(t), answering(t)).Code })
@@ -81,7 +82,7 @@ func TestShadowAtTheGate(t *testing.T) {
 	assert.EqualValues(t, 1, increased["shadow_signatures_total{applyDropinSession,skipped}"])
 	assert.Zero(t, logs.FilterMessageSnippet("is not the one that this sidecar").Len())
 
-	h.gate.leave(time.Now())
+	h.gate.Leave(time.Now())
 	serve(t, h, signedPost(t), answering(t))
 	assert.Equal(t, shadowAgree, logs.FilterMessage("call").All()[1].ContextMap()["shadow"])
 }

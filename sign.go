@@ -8,47 +8,40 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
+	"github.com/caddy-payermax/caddy-payermax/internal/gate"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 )
 
 // sign fills the envelope and signs exactly the bytes that will be sent.
 // requestTime is stamped here, as late as possible, and anew for each attempt:
-// PayerMax accepts it for two minutes.
-func (h *Handler) sign(ctx context.Context, c *call, key keys.Key, request *envelope.Envelope) (err error) {
+// PayerMax accepts it for two minutes. The request has been waiting for its
+// signature since the time given. If there is an error, what is returned has no
+// signature.
+func (h *Handler) sign(ctx context.Context, c *call, key keys.Key, since time.Time) (signed *delivery.Signed, err error) {
 	ctx, span := c.startSpan(ctx, "sign")
 	defer func() { endSpan(span, err) }()
 
-	if c.authToken, err = c.merchant.expandAuthToken(replacer(ctx)); err != nil {
-		return signingFailed(err)
+	merchant := c.request.merchant
+	authToken, err := merchant.expandAuthToken(replacer(ctx))
+	if err != nil {
+		return nil, signingFailed(err)
 	}
-	identity := c.merchant.identity
+	identity := merchant.identity
 	identity.Version = c.route.Version
 	identity.KeyVersion = c.keys.KeyVersion
-	c.fingerprint, c.requestTime = key.Fingerprint, h.now()
-	c.body = request.Fill(identity, c.requestTime)
+	signed = &delivery.Signed{Path: c.route.Path(), AuthToken: authToken, RequestTime: h.now(), Fingerprint: key.Fingerprint}
+	signed.Body = c.request.Fill(identity, signed.RequestTime)
 
 	began := time.Now()
-	c.signature, err = h.gate.sign(ctx, key, c.body, c.waitingSince(), time.Duration(h.MaxWait))
-	c.signing = time.Since(began)
-	observe(c.trace, processMetrics.signing.WithLabelValues(key.Source), c.signing.Seconds())
+	signed.Signature, err = h.gate.Sign(ctx, key, signed.Body, since, time.Duration(h.MaxWait))
+	signed.Took = time.Since(began)
+	observe(c.trace, processMetrics.signing.WithLabelValues(key.Source), signed.Took.Seconds())
 	if err != nil {
-		return signingFailed(err)
+		return signed, signingFailed(err)
 	}
-	c.noteSent()
-	return nil
-}
-
-// waitingSince is when the wait for a signature began: for the first one, when the
-// request was there; for another, just now.
-func (c *call) waitingSince() time.Time {
-	if c.there.IsZero() {
-		return time.Now()
-	}
-	there := c.there
-	c.there = time.Time{}
-	return there
+	return signed, nil
 }
 
 // now is the time to stamp a request with.
@@ -62,7 +55,7 @@ func (h *Handler) now() time.Time {
 // signingFailed refuses a request because of the key, not of the request. A key
 // that lives elsewhere may know when to try again.
 func signingFailed(err error) *reply.Refusal {
-	if errors.Is(err, errOverloaded) {
+	if errors.Is(err, gate.ErrOverloaded) {
 		return overloaded()
 	}
 	seconds := 1

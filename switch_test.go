@@ -13,7 +13,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -147,10 +149,9 @@ func TestLateReportsOfAnEarlierAttempt(t *testing.T) {
 		if calls == 2 {
 			close(second)
 			late.Wait()
-			c := callFrom(r.Context())
-			assert.False(t, c.written.Load())
-			assert.False(t, c.handshakeFailed.Load())
-			assert.Nil(t, c.connectError.Load())
+			d := delivery.From(r.Context())
+			assert.True(t, d.MayRetry(), "nothing of it is written")
+			assert.Equal(t, "destination_unavailable", d.Failed(t.Context(), new(reply.Answer), nil).ProxyError, "no reason is known")
 		}
 		_, err := io.WriteString(w, `{"code":"SIGN_VERIFY_FAILED"}`)
 		return err

@@ -2,21 +2,16 @@ package payermax
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
-
-// errProcessEnds is why a call is given up when the grace period is over.
-var errProcessEnds = errors.New("the process ends")
 
 // givingUp is how long calls have to end by themselves once they are given up.
 const givingUp = time.Second
@@ -82,7 +77,7 @@ func (u *underWay) end() {
 		time.Sleep(time.Millisecond)
 	}
 	for c, h := range left {
-		h.recordCutOff(c, errProcessEnds)
+		h.recordCutOff(c, delivery.ErrProcessEnds)
 	}
 }
 
@@ -96,8 +91,7 @@ func (u *underWay) giveUp() map[*call]*Handler {
 	for c, h := range u.calls {
 		if !c.recorded.Load() {
 			left[c] = h
-			c.givenUp.Store(true)
-			c.end()
+			c.giveUp(delivery.ErrProcessEnds)
 		}
 	}
 	return left
@@ -115,55 +109,13 @@ func (u *underWay) anyOf(calls map[*call]*Handler) bool {
 	return false
 }
 
-// sent is what is known of a call that another goroutine handles. Nobody changes the
-// body.
-type sent struct {
-	body        []byte
-	signature   string
-	fingerprint string
-	requestTime time.Time
-	signing     time.Duration
-	attempts    int
-	at          time.Time // when it was noted; zero if there was nothing yet
-}
-
-// lastSent is the newest.
-type lastSent struct {
-	mutex sync.Mutex
-	sent  sent
-}
-
-func (l *lastSent) get() sent {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.sent
-}
-
-// noteSent notes what is about to be sent, for recordCutOff. It is called before the
-// call is, and for each attempt.
-func (c *call) noteSent() {
-	c.sent.mutex.Lock()
-	defer c.sent.mutex.Unlock()
-	c.sent.sent = sent{c.body, c.signature, c.fingerprint, c.requestTime, c.signing, max(c.attempts, 1), time.Now()}
-}
-
 // recordCutOff writes the line of a call whose handler cannot, unless there is one.
 // It touches nothing that the handler may be changing.
 func (h *Handler) recordCutOff(c *call, cause error) {
-	sent := c.sent.get()
-	if sent.at.IsZero() || !c.recorded.CompareAndSwap(false, true) {
+	d := c.sent.Load()
+	if d == nil || !c.recorded.CompareAndSwap(false, true) {
 		return
 	}
-	known := &call{
-		id: c.id, received: c.received, trace: c.trace, route: c.route, merchant: c.merchant, shadow: c.shadow, warned: c.warned,
-		exchange: &exchange{
-			body: sent.body, signature: sent.signature, fingerprint: sent.fingerprint, requestTime: sent.requestTime,
-			signing: sent.signing, attempts: sent.attempts, upstream: time.Since(sent.at),
-		},
-	}
-	refused := unanswered(http.StatusBadGateway, "connection_terminated", cause)
-	known.count(reply.Unknown, refused)
-	if entry := h.logger.Check(zapcore.ErrorLevel, "call"); entry != nil {
-		entry.Write(zap.Inline(&line{known, reply.Unknown, refused.Answer(), refused}))
-	}
+	refused := delivery.Unanswered(http.StatusBadGateway, "connection_terminated", cause)
+	h.write(&line{c, exchangeBy(d), reply.Unknown, refused.Answer(), refused})
 }

@@ -52,5 +52,5 @@ func checkGatewayKey(name string, o Option, own []*rsa.PublicKey) (*rsa.PublicKe
 		return nil, problem(name, "%s is the example key of PayerMax's documentation, which signs no answer", o.Value).
 			then("save PayerMax's public key from your own dashboard")
 	}
-	return key, ok(name, "RSA of %d bits, %s, fingerprint %s", key.N.BitLen(), formOf(o.Value), fingerprint)
+	return key, ok(name, "RSA of %d bits, %s, fingerprint %s", key.N.BitLen(), signer.FormOfFile(o.Value), fingerprint)
 }

@@ -52,7 +52,7 @@ func checkKey(name string, k Key) (crypto.Signer, []Result) {
 	if err != nil {
 		return nil, append([]Result{problem(name, "%v", err).then("%s", nextForFile(err, k.Path))}, file...)
 	}
-	described := ok(name, "RSA of %d bits, %s, fingerprint %s", key.N.BitLen(), formOf(k.Path.Value), signer.Fingerprint(&key.PublicKey))
+	described := ok(name, "RSA of %d bits, %s, fingerprint %s", key.N.BitLen(), signer.FormOfFile(k.Path.Value), signer.Fingerprint(&key.PublicKey))
 	return key, append([]Result{described, checkSigning(name, key)}, file...)
 }
 

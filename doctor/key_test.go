@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,33 +18,6 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
-
-func TestDescribeForm(t *testing.T) {
-	key := testkeys.Merchant()
-	pkcs1, public := testkeys.PKCS1(key), &key.PublicKey
-	wrapped := strings.TrimSuffix(strings.TrimPrefix(testkeys.PEM("X", testkeys.PKCS8(key)), "-----BEGIN X-----\n"), "-----END X-----\n")
-	for want, text := range map[string]string{
-		"PEM (PKCS#8)": testkeys.PrivatePEM(key),
-		"PEM (PKCS#1)": testkeys.PEM("RSA PRIVATE KEY", pkcs1),
-		"PEM (PKCS#8 under the label of PKCS#1, as PayerMax's PHP SDK writes it)": testkeys.PEM("RSA PRIVATE KEY", testkeys.PKCS8(key)),
-		"one-line base64 (PKCS#8)":           testkeys.OneLine(testkeys.PKCS8(key)) + "\n",
-		"one-line base64 (PKCS#1)":           "\ufeff" + testkeys.OneLine(pkcs1),
-		"base64 without PEM armour (PKCS#8)": wrapped,
-		"PEM (SPKI)":                         testkeys.PublicPEM(public),
-		"one-line base64 (SPKI)":             testkeys.OneLine(testkeys.SPKI(public)),
-		"PEM":                                "-----BEGIN PRIVATE KEY-----\nnonsense\n-----END PRIVATE KEY-----\n",
-		"one-line base64":                    "nonsense",
-	} {
-		assert.Equal(t, want, describeForm(text))
-	}
-	for name, text := range map[string]string{
-		"explained": "Bag Attributes\n friendlyName: x\n" + testkeys.PrivatePEM(key),
-		"headers":   strings.Replace(testkeys.PrivatePEM(key), "-----\n", "-----\nComment: x\n\n", 1),
-		"CRLF":      strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", "\r\n"),
-	} {
-		assert.Equal(t, "PEM (PKCS#8)", describeForm(text), name)
-	}
-}
 
 func TestCheckKeyInFile(t *testing.T) {
 	key := testkeys.Merchant()

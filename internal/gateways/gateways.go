@@ -50,8 +50,8 @@ func (g *Gateway) inherit(before *Gateway) {
 }
 
 // ObserveClock takes the Date of an answer whose first byte arrived at the time given.
-// Only that of an answer which is verifiably the gateway's may be given. It logs when
-// the skew becomes large or small again.
+// Answers that are withheld must not be given. It logs when the skew becomes large or
+// small again.
 func (g *Gateway) ObserveClock(answer http.Header, arrived time.Time, logger *zap.Logger) {
 	g.clock.observe(answer, arrived, logger)
 }

@@ -69,7 +69,7 @@ func Read(servers map[string]any) *Layout {
 	l := new(Layout)
 	for _, name := range slices.Sorted(maps.Keys(servers)) {
 		server := objectOf(servers[name])
-		w := walk{found: l, config: server, listen: textsOf(server["listen"]), named: objectOf(server["named_routes"]), invoked: make(map[string]bool)}
+		w := walk{found: l, config: server, listen: Texts(server["listen"]), named: objectOf(server["named_routes"]), invoked: make(map[string]bool)}
 		w.server(server)
 	}
 	return l
@@ -95,7 +95,7 @@ func (l *Layout) HasSideDoor(h Handler) bool {
 func (h Handler) ExactPaths() []string {
 	var exact []string
 	for _, set := range h.matcherSets() {
-		for _, path := range textsOf(set["path"]) {
+		for _, path := range Texts(set["path"]) {
 			if !strings.HasSuffix(path, "*") {
 				exact = append(exact, path)
 			}

@@ -16,8 +16,8 @@ func listOf(node any) []any {
 	return list
 }
 
-// textsOf returns the strings of a list.
-func textsOf(node any) []string {
+// Texts returns the strings of a list in decoded JSON.
+func Texts(node any) []string {
 	var texts []string
 	for _, member := range listOf(node) {
 		if text, ok := member.(string); ok {
@@ -43,7 +43,7 @@ func groupOf(route any) string {
 func hostsOf(match []any) []string {
 	var hosts []string
 	for _, set := range match {
-		hosts = append(hosts, textsOf(objectOf(set)["host"])...)
+		hosts = append(hosts, Texts(objectOf(set)["host"])...)
 	}
 	return hosts
 }

@@ -1,0 +1,159 @@
+// Package command is payermax-doctor, the subcommand: it takes a config apart with
+// Caddy's own code, hands it to the doctor as plain values, and prints the report.
+//
+// Of the handler that signs it knows nothing but what [Describe] says.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-payermax/caddy-payermax/doctor"
+)
+
+// The exit codes of payermax-doctor, besides 0 if there is no problem.
+const (
+	exitProblems    = 1
+	exitCouldNotRun = 2
+)
+
+// Doctor returns the payermax-doctor subcommand, which checks what stands between a
+// configuration and its first call.
+func Doctor(describe Describe) caddycmd.Command {
+	return caddycmd.Command{
+		Name:  "payermax-doctor",
+		Usage: "[--config <path>] [--adapter <name>] [--offline] [--call] [--json]",
+		Short: "Checks everything that the first call to PayerMax needs",
+		Long: `
+Checks whatever can be checked before the first call to PayerMax, and says in one
+line each what it found and what to do next: whether the config loads; the
+merchants' options and keys, and who may read the key files; whether PayerMax's
+public key is PayerMax's; the way to the gateway, its certificate, and the clock.
+
+	$ caddy payermax-doctor --config /etc/caddy/Caddyfile
+	$ caddy payermax-doctor --config /etc/caddy/Caddyfile --call
+
+Run it as the sidecar's user and with the sidecar's environment, or it looks at
+something else than the sidecar would. It binds no port, writes no log and changes
+nothing, and what it prints contains no secret.
+
+With --call it makes one signed call for each merchant: an orderQuery for an order
+that does not exist, which moves no money.
+
+The exit code is 0 if there is no problem, 1 if there is one, and 2 if the checks
+could not be run. Warnings do not count.
+`,
+		CobraFunc: func(cmd *cobra.Command) {
+			cmd.Flags().StringP("config", "c", "Caddyfile", "The config file, or - for standard input")
+			cmd.Flags().StringP("adapter", "a", "", "The config adapter; default: caddyfile, or none if the file's name ends in .json")
+			cmd.Flags().Bool("offline", false, "Use no network")
+			cmd.Flags().Bool("call", false, "Make a signed call that changes nothing")
+			cmd.Flags().Bool("json", false, "Print an array of {check, subject, result, message, next}")
+			cmd.RunE = caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
+				return run(flags, describe)
+			})
+
+			couldNotRun := func(err error) error {
+				return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return exitCouldNotRun, err })(cmd, nil)
+			}
+			cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return couldNotRun(err) })
+			cmd.Args = func(_ *cobra.Command, args []string) error {
+				if len(args) > 0 {
+					return couldNotRun(errors.New("there are no arguments, only flags; name the config by --config"))
+				}
+				return nil
+			}
+		},
+	}
+}
+
+// run examines the config that the flags name, and prints the report.
+func run(flags caddycmd.Flags, describe Describe) (int, error) {
+	options := doctor.Options{Offline: flags.Bool("offline"), Call: flags.Bool("call")}
+	if options.Offline && options.Call {
+		return exitCouldNotRun, errors.New("--offline and --call exclude each other: a call needs a network")
+	}
+	config, err := readConfig(flags.String("config"), flags.String("adapter"))
+	if err != nil {
+		return exitCouldNotRun, err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second interrupt ends what does not heed the first
+	report, err := Examine(ctx, config, describe, options)
+	if err != nil {
+		return exitCouldNotRun, err
+	}
+	if ctx.Err() != nil {
+		return exitCouldNotRun, errors.New("interrupted")
+	}
+	if err := printReport(os.Stdout, report, flags.Bool("json")); err != nil {
+		return exitCouldNotRun, fmt.Errorf("printing the report: %w", err)
+	}
+	if report.Count(doctor.Problem) > 0 {
+		return exitProblems, errors.New(report.Summary()) // which nobody prints: the log is silent by now
+	}
+	return caddy.ExitCodeSuccess, nil
+}
+
+// Examine makes the report on a config. The error says why there is none. Caddy's log
+// is silent from now on.
+func Examine(ctx context.Context, config Config, describe Describe, options doctor.Options) (doctor.Report, error) {
+	trial, err := newTrial(ctx, options.Offline)
+	if err != nil {
+		return nil, err
+	}
+	defer trial.end()
+
+	tree, err := config.adapt()
+	if err != nil {
+		return doctor.Report{found(config.Name, "config", doctor.Problem, doctor.Discreet(err.Error()),
+			"correct the config; caddy adapt shows the same")}, nil
+	}
+	setup, report := trial.setup(config.Name, tree, describe)
+	setup.ProxyVariables = proxyVariables(os.Getenv)
+	return append(report, doctor.Examine(ctx, setup, options)...), nil
+}
+
+// printReport prints a report for people, or for programs.
+func printReport(out *os.File, report doctor.Report, asJSON bool) error {
+	if asJSON {
+		return report.WriteJSON(out)
+	}
+	return report.WriteText(out, isColourful(out, os.Getenv))
+}
+
+// isColourful reports whether colours can be seen and are wanted (no-color.org).
+func isColourful(out *os.File, getenv func(string) string) bool {
+	info, err := out.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
+}
+
+// proxyVariables returns the names of the environment variables that name a
+// forward proxy.
+func proxyVariables(getenv func(string) string) []string {
+	var set []string
+	for _, name := range []string{"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"} {
+		for _, name := range []string{name, strings.ToLower(name)} {
+			if getenv(name) != "" {
+				set = append(set, name)
+			}
+		}
+	}
+	return slices.Compact(set)
+}
+
+// found is a result of this package's own.
+func found(subject, check string, outcome doctor.Outcome, message, next string) doctor.Result {
+	return doctor.Result{Subject: subject, Check: check, Outcome: outcome, Message: message, Next: next}
+}

@@ -1,0 +1,175 @@
+package command
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/layout"
+	"github.com/caddy-payermax/caddy-payermax/modules/notify"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
+)
+
+// Config is a config as it was written.
+type Config struct {
+	// Name is that of its file, as the report names it.
+	Name string
+	// Adapter is the name of its config adapter, or "" for Caddy's own JSON.
+	Adapter string
+	Text    []byte
+}
+
+// readConfig reads a config. The adapter is guessed if it is not named.
+func readConfig(name, adapter string) (Config, error) {
+	if adapter == "" && !strings.HasSuffix(strings.ToLower(name), ".json") {
+		adapter = "caddyfile"
+	}
+	if adapter == "json" {
+		adapter = ""
+	}
+	config := Config{Name: name, Adapter: adapter}
+	var err error
+	if name == "-" {
+		config.Name = "standard input"
+		config.Text, err = io.ReadAll(os.Stdin)
+	} else {
+		config.Text, err = os.ReadFile(name)
+	}
+	if err != nil {
+		return Config{}, fmt.Errorf("reading the config: %w; name it by --config", err)
+	}
+	return config, nil
+}
+
+// adapt turns the config into Caddy's JSON.
+func (c Config) adapt() (configTree, error) {
+	text := c.Text
+	if c.Adapter != "" {
+		adapter := caddyconfig.GetAdapter(c.Adapter)
+		if adapter == nil {
+			return nil, fmt.Errorf("there is no config adapter %q in this binary", c.Adapter)
+		}
+		var err error
+		if text, _, err = adapter.Adapt(text, map[string]any{"filename": c.Name}); err != nil {
+			return nil, err
+		}
+	}
+	return decodeTree(caddy.RemoveMetaFields(text))
+}
+
+// configTree is a config in Caddy's JSON, decoded. Numbers are json.Number, so
+// that none loses a digit on the way back.
+type configTree map[string]any
+
+// decodeTree decodes JSON. Its errors quote nothing.
+func decodeTree(text []byte) (configTree, error) {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var tree configTree
+	if err := decoder.Decode(&tree); err != nil || tree == nil {
+		return nil, errors.New("it is not a JSON object; for another format, name its --adapter")
+	}
+	return tree, nil
+}
+
+// copied returns a deep copy.
+func (c configTree) copied() (configTree, error) {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	return decodeTree(text)
+}
+
+// at returns what is at the end of a path of names, or nil.
+func (c configTree) at(path ...string) any {
+	var node any = map[string]any(c)
+	for _, name := range path {
+		object, _ := node.(map[string]any)
+		node = object[name]
+	}
+	return node
+}
+
+// foundHandler is a handler of this module in a config.
+type foundHandler struct {
+	// module is the handler's name, such as payermax.
+	module string
+	config map[string]any
+	// proxy is the reverse_proxy that comes next, or nil.
+	proxy map[string]any
+	// listen are the addresses of its server, and hosts the host names that its
+	// routes match.
+	listen, hosts []string
+	// waysPast are those of requests that get past it, if it verifies.
+	waysPast []notify.WayPast
+	// gracePeriod is the config's, and writeTimeout that of its server.
+	gracePeriod, writeTimeout time.Duration
+}
+
+// handlers returns the handlers that sign or verify, wherever they are nested.
+func (c configTree) handlers() []foundHandler { return c.find(layout.Sign, layout.Notify) }
+
+// find returns the handlers of these modules, wherever they are nested.
+func (c configTree) find(modules ...string) []foundHandler {
+	servers, _ := c.at("apps", "http", "servers").(map[string]any)
+	read := layout.Read(servers)
+	var all []foundHandler
+	for _, h := range read.Handlers {
+		if !slices.Contains(modules, h.Module) {
+			continue
+		}
+		found := foundHandler{module: h.Module, config: h.Config, proxy: h.Proxy(), listen: h.Listen, hosts: h.Hosts,
+			gracePeriod: durationOf(c.at("apps", "http", "grace_period")), writeTimeout: durationOf(h.Server["write_timeout"])}
+		if h.Module == layout.Notify {
+			found.waysPast = notify.WaysPast(read, h)
+		}
+		all = append(all, found)
+	}
+	return all
+}
+
+// ports returns the ports that the config's servers listen on.
+func (c configTree) ports() []string {
+	servers, _ := c.at("apps", "http", "servers").(map[string]any)
+	var ports []string
+	for _, server := range servers {
+		object, _ := server.(map[string]any)
+		for _, listen := range layout.Texts(object["listen"]) {
+			if address, err := caddy.ParseNetworkAddress(listen); err == nil {
+				ports = append(ports, strconv.FormatUint(uint64(address.StartPort), 10))
+			}
+		}
+	}
+	return ports
+}
+
+// name tells the handler from others.
+func (h foundHandler) name() string {
+	where := h.listen
+	if len(h.hosts) > 0 {
+		where = h.hosts
+	}
+	if len(where) == 0 {
+		return h.module
+	}
+	return h.module + " on " + strings.Join(where, ", ")
+}
+
+// isPrivate reports whether only this machine can reach the handler.
+func (h foundHandler) isPrivate() bool {
+	return !slices.ContainsFunc(h.listen, func(listen string) bool {
+		address, err := caddy.ParseNetworkAddress(listen)
+		return err != nil || !address.IsUnixNetwork() && !protocol.IsLoopback(address.Host)
+	})
+}

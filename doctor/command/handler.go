@@ -1,0 +1,202 @@
+package command
+
+import (
+	"crypto"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-payermax/caddy-payermax/doctor"
+	"github.com/caddy-payermax/caddy-payermax/internal/layout"
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
+	"github.com/caddy-payermax/caddy-payermax/modules/notify"
+)
+
+// setup takes a config apart, and reports on what concerns it as a whole.
+func (t *trial) setup(name string, config configTree, describe Describe) (doctor.Setup, doctor.Report) {
+	handlers := config.handlers()
+	if len(handlers) == 0 {
+		return doctor.Setup{}, doctor.Report{found(name, "config", doctor.Problem, "it has neither a payermax nor a payermax_sign handler",
+			"write a payermax block into a site")}
+	}
+	t.use(config)
+	notLoaded, loadError := t.tryConfig(config, handlers)
+
+	var setup doctor.Setup
+	for _, module := range []string{layout.Sign, layout.Notify} {
+		for _, h := range handlers {
+			if h.module == module {
+				setup.Handlers = append(setup.Handlers, t.handler(h, describe, loadError != nil))
+			}
+		}
+	}
+	numberNames(setup.Handlers)
+
+	report := doctor.Report{found(name, "config", doctor.OK, "it is understood; "+countOf(handlers), "")}
+	switch {
+	case notLoaded != "":
+		report = append(report, found(name, "load", doctor.NotChecked, notLoaded, ""))
+	case loadError == nil:
+		report = append(report, found(name, "load", doctor.OK, "Caddy loads it: limits, contract, versions and all other options are in order", ""))
+	case slices.ContainsFunc(setup.Handlers, func(h doctor.Handler) bool { return h.LoadError != nil }):
+		report = append(report, found(name, "load", doctor.Problem, "Caddy does not load it, for the reasons below", ""))
+	default:
+		report = append(report, found(name, "load", doctor.Problem, doctor.Discreet(loadError.Error()), "correct the config; caddy validate shows the same"))
+	}
+	report = append(report, config.describeAdmin(name)...)
+	return setup, append(report, config.describeSandboxes()...)
+}
+
+// tryConfig loads the whole config, unless that would need a network that is not
+// to be used.
+func (t *trial) tryConfig(config configTree, handlers []foundHandler) (notLoaded string, err error) {
+	if t.offline && slices.ContainsFunc(handlers, foundHandler.hasDistantKey) {
+		return "loading asks the source of a key that is not in a file, which --offline forbids", nil
+	}
+	return "", t.loadConfig(config)
+}
+
+// hasDistantKey reports whether a key of the handler's is not in a file.
+func (h foundHandler) hasDistantKey() bool {
+	merchants := []any{h.config}
+	if several, isList := h.config["merchants"].([]any); isList {
+		merchants = append(merchants, several...)
+	}
+	for _, m := range merchants {
+		for _, name := range []string{"key", "next_key"} {
+			merchant, _ := m.(map[string]any)
+			if key, isObject := merchant[name].(map[string]any); isObject && key["source"] != doctor.SourceFile {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// countOf says how many handlers there are.
+func countOf(handlers []foundHandler) string {
+	counts := make(map[string]int)
+	for _, h := range handlers {
+		counts[h.module]++
+	}
+	text := fmt.Sprintf("handlers that sign: %d", counts[layout.Sign])
+	if verifying := counts[layout.Notify]; verifying > 0 {
+		text += fmt.Sprintf("; that verify notifications: %d", verifying)
+	}
+	return text
+}
+
+// numberNames tells handlers of the same place apart.
+func numberNames(handlers []doctor.Handler) {
+	seen := make(map[string]int)
+	for i := range handlers {
+		h := &handlers[i]
+		if seen[h.Name]++; seen[h.Name] > 1 {
+			unnumbered := h.Name
+			h.Name = fmt.Sprintf("%s (%d)", unnumbered, seen[unnumbered])
+			for j := range h.Merchants {
+				h.Merchants[j].Name = h.Name + strings.TrimPrefix(h.Merchants[j].Name, unnumbered)
+			}
+		}
+	}
+}
+
+// handler takes one handler apart. If the config does not load, the handler is
+// tried alone, to tell whether it is the reason.
+func (t *trial) handler(f foundHandler, describe Describe, broken bool) doctor.Handler {
+	described := doctor.Handler{Name: f.name()}
+	if broken {
+		_, described.LoadError = t.loadModule("http.handlers."+f.module, without(f.config, "handler"))
+	}
+	if f.module == layout.Notify {
+		described.Verifies = true
+		described.Found = f.describeNotify()
+		for _, path := range layout.Texts(f.config["gateway_public_keys"]) {
+			described.GatewayPublicKeys = append(described.GatewayPublicKeys, Expand("gateway_public_key", path, 0, false))
+		}
+		return described
+	}
+
+	raw, err := json.Marshal(without(f.config, "handler"))
+	if err != nil {
+		return described
+	}
+	signing, err := describe(t.ctx, raw)
+	if err != nil {
+		return described // which cannot be loaded either
+	}
+	described.Sandbox = signing.Sandbox
+	described.Found = append(described.Found, f.describeSandbox(signing)...)
+	if !f.isPrivate() {
+		described.Found = append(described.Found, found("", "listener", doctor.Warning, "it listens beyond this machine, and whoever reaches the port can have calls signed", "bind 127.0.0.1, or make sure that only the application gets there"))
+	}
+	if !signing.Sandbox {
+		var result doctor.Result
+		result, described.Gateways = t.gateways(f.proxy, signing.FollowsClock)
+		described.Found = append(described.Found, result)
+	}
+	described.Found = append(described.Found, signing.settings(), f.times(signing.Timeout).check())
+	for _, m := range signing.Merchants {
+		described.Merchants = append(described.Merchants, t.merchant(described.Name, m))
+	}
+	return described
+}
+
+// merchant makes the merchant of a handler fit for the report. A key that is not in a
+// file is asked for only where the network may be used.
+func (t *trial) merchant(handler string, m doctor.Merchant) doctor.Merchant {
+	m.Name = handler + m.Name
+	for _, key := range []*doctor.Key{m.Key, m.NextKey} {
+		switch {
+		case key == nil || key.Load == nil:
+		case t.offline:
+			key.Load = nil
+		default:
+			key.Load = discreetly(key.Load, "payermax.keys."+key.Source)
+		}
+	}
+	return m
+}
+
+// discreetly loads a key, and says of an error what comes after the module's name.
+func discreetly(load func() (crypto.Signer, error), module string) func() (crypto.Signer, error) {
+	return func() (crypto.Signer, error) {
+		key, err := load()
+		if err != nil {
+			return nil, errors.New(innermost(err, module))
+		}
+		return key, nil
+	}
+}
+
+// describeNotify says for whom notifications pass, and which requests get past
+// their verification.
+func (f foundHandler) describeNotify() []doctor.Result {
+	var results []doctor.Result
+	appIDs, merchantNos := layout.Texts(f.config["app_ids"]), layout.Texts(f.config["merchant_nos"])
+	if len(appIDs)+len(merchantNos) == 0 {
+		results = append(results, found("", "merchant", doctor.Warning, notify.ForAnybody.Message, notify.ForAnybody.Next))
+	}
+	results = append(results, describeAddressees("app_id", appIDs, 64)...)
+	results = append(results, describeAddressees("merchant_no", merchantNos, 32)...)
+	for _, way := range f.waysPast {
+		results = append(results, found("", "placement", doctor.Warning, way.Message, way.Next))
+	}
+	return results
+}
+
+// describeAddressees says what the values of an option are.
+func describeAddressees(name string, configured []string, maxLength int) []doctor.Result {
+	if len(configured) == 0 {
+		return nil
+	}
+	values, err := setting.ExpandAll(name, configured, maxLength, caddy.NewReplacer())
+	if err != nil {
+		return []doctor.Result{found("", name, doctor.Problem, strings.TrimPrefix(err.Error(), name+": "), "")}
+	}
+	return []doctor.Result{found("", name, doctor.OK, "notifications pass that are for "+strings.Join(values, ", "), "")}
+}

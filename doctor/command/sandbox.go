@@ -1,0 +1,36 @@
+package command
+
+import (
+	"strings"
+
+	"github.com/caddy-payermax/caddy-payermax/doctor"
+	"github.com/caddy-payermax/caddy-payermax/internal/layout"
+)
+
+// describeSandbox says what stands beside the embedded sandbox that does not
+// belong there. That the sandbox answers is said where the gateway is checked.
+func (f foundHandler) describeSandbox(s *Signing) []doctor.Result {
+	if !s.Sandbox {
+		return nil
+	}
+	var results []doctor.Result
+	if len(s.Credentials) > 0 {
+		results = append(results, found("", "sandbox", doctor.Warning, "a merchant's "+strings.Join(s.Credentials, ", ")+" stand beside the sandbox, so somebody may take it for PayerMax",
+			"for PayerMax, write gateway uat or gateway production; for the sandbox, use names and keys that are nobody's"))
+	}
+	if f.proxy != nil {
+		results = append(results, found("", "sandbox", doctor.Warning, "a reverse_proxy comes after the sandbox, and no call ever gets there",
+			`remove "sandbox": true if calls are for PayerMax, or else the reverse_proxy`))
+	}
+	return results
+}
+
+// describeSandboxes says of the config's sites which are sandboxes.
+func (c configTree) describeSandboxes() []doctor.Result {
+	var results []doctor.Result
+	for _, site := range c.find(layout.Sandbox) {
+		results = append(results, found(site.name(), "sandbox", doctor.Warning, "a sandbox answers here, and no call to it reaches PayerMax",
+			"remove it from the configuration of production"))
+	}
+	return results
+}

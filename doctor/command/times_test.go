@@ -1,0 +1,46 @@
+package command
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/doctor"
+)
+
+// The doctor says what does not fit together, and what to do about it.
+func TestTimes(t *testing.T) {
+	for name, test := range map[string]struct {
+		globals       string
+		call          time.Duration
+		outcome       doctor.Outcome
+		message, next string // in part
+	}{
+		"nothing is set":           {"", 30 * time.Second, doctor.OK, "up to 30s, and a shutdown waits for it", ""},
+		"they fit":                 {"grace_period 25s", 20 * time.Second, doctor.OK, "up to 20s, and a shutdown waits for it up to 25s", ""},
+		"the default is too long":  {"grace_period 25s", 30 * time.Second, doctor.Warning, "after grace_period, 25s, and they may take 30s", "timeout 20s"},
+		"as long as grace":         {"grace_period 20s", 20 * time.Second, doctor.Warning, "grace_period", "timeout 16s"},
+		"longer than write":        {"servers {\ntimeouts {\nwrite 10s\n}\n}", 20 * time.Second, doctor.Warning, "the server has 10s", "raise write"},
+		"shorter than write":       {"grace_period 25s\nservers {\ntimeouts {\nwrite 60s\n}\n}", 20 * time.Second, doctor.OK, "", ""},
+		"neither fits":             {"grace_period 5s\nservers {\ntimeouts {\nwrite 10s\n}\n}", 20 * time.Second, doctor.Warning, "; the server has", "; raise write"},
+		"of another server":        {"servers :9999 {\ntimeouts {\nwrite 1s\n}\n}", 20 * time.Second, doctor.OK, "", ""},
+		"grace_period of no limit": {"grace_period 0", 20 * time.Second, doctor.OK, "a shutdown waits for it", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			handlers := adapted(t, "{\n"+test.globals+"\n}\n:8080 {\n"+signing+"}\n").handlers()
+			require.Len(t, handlers, 1)
+			result := handlers[0].times(test.call).check()
+			assert.Equal(t, test.outcome, result.Outcome)
+			assert.Contains(t, result.Message, test.message)
+			assert.Contains(t, result.Next, test.next)
+			assert.Equal(t, test.outcome == doctor.Warning, result.Next != "")
+		})
+	}
+	assert.Equal(t, 10*time.Second, durationOf("10s"))
+	assert.Equal(t, 10*time.Second, durationOf(json.Number("10000000000")))
+	assert.Zero(t, durationOf("soon"))
+	assert.Zero(t, durationOf(nil))
+}

@@ -1,0 +1,153 @@
+// Package delivery is the way of a signed request to the gateway: what the handler
+// that signs hands to the transport that sends, how far it gets, and what it means if
+// there is no answer.
+package delivery
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
+)
+
+// Delivery is a signed request on its way. Of all that belongs to a call, it alone
+// changes while others look on.
+type Delivery struct {
+	endpoint        protocol.Endpoint
+	retryRepeatable bool
+	again           func(context.Context) (*Signed, error)
+
+	began time.Time
+	// signed is what the present attempt sends, and attempts how many there were.
+	signed   atomic.Pointer[Signed]
+	attempts atomic.Int32
+	// flight is how far the request gets, over all attempts, and attempt how far the
+	// present one does if it is not the first.
+	flight
+	attempt *flight
+
+	// answerSign has the answer's sign headers, which the transport takes out of the
+	// reach of debug logs.
+	answerSign []string
+	// answerStatus is the answer's status, as it was before anybody could change
+	// it, or 0.
+	answerStatus int
+}
+
+// New makes a delivery of what is signed. What is safe to repeat may be sent once more
+// after it may have been received, if retryRepeatable says so. Another attempt is
+// stamped and signed again, unless again is nil, since the application has signed.
+func New(endpoint protocol.Endpoint, retryRepeatable bool, signed *Signed, again func(context.Context) (*Signed, error)) *Delivery {
+	d := &Delivery{endpoint: endpoint, retryRepeatable: retryRepeatable, again: again, began: time.Now()}
+	d.signed.Store(signed)
+	return d
+}
+
+// key is the context key of the *Delivery.
+type key struct{}
+
+// From returns the delivery that the context carries, or nil.
+func From(ctx context.Context) *Delivery {
+	d, _ := ctx.Value(key{}).(*Delivery)
+	return d
+}
+
+// Outgoing returns the request to the gateway, which carries the delivery to the
+// transport. It is made anew rather than changed, from nothing of the application's
+// but the body: whatever header, trailer, coding or query the application sent cannot
+// touch what was signed. The header is what it has beside what is pinned.
+func (d *Delivery) Outgoing(ctx context.Context, r *http.Request, header http.Header) *http.Request {
+	ctx = context.WithValue(ctx, key{}, d)
+	ctx = httptrace.WithClientTrace(ctx, d.watch())
+
+	out := r.WithContext(ctx)
+	out.URL = new(url.URL) // whose path is the endpoint's
+	out.RequestURI = d.endpoint.Path()
+	out.Header = header
+	d.Signed().Pin(out)
+	return out
+}
+
+// Attempt is one attempt to send what is signed.
+type Attempt struct {
+	*Signed
+	// Trace follows this attempt alone. It is nil if the request's context has one
+	// that does already.
+	Trace *httptrace.ClientTrace
+	// IsUnheard reports whether the request was sent on a connection that had been
+	// idle, and has not heard anything on it. It may be called at any time.
+	IsUnheard func() bool
+}
+
+// Attempt begins an attempt of the transport's. It fails if signing again does.
+func (d *Delivery) Attempt(ctx context.Context) (Attempt, error) {
+	if d.attempts.Add(1) == 1 {
+		return Attempt{Signed: d.Signed(), IsUnheard: d.flight.isUnheard}, nil
+	}
+	if d.again != nil {
+		signed, err := d.again(ctx)
+		if err != nil {
+			return Attempt{}, err
+		}
+		d.signed.Store(signed)
+	}
+	d.attempt = new(flight)
+	return Attempt{Signed: d.Signed(), Trace: d.attempt.watch(), IsUnheard: d.attempt.isUnheard}, nil
+}
+
+// MayRetry reports whether the request may be sent, once more or for the first
+// time: nothing of it was written yet, or it may be received twice.
+func (d *Delivery) MayRetry() bool {
+	return !d.written.Load() || d.retryRepeatable && d.endpoint.Repeatable
+}
+
+// Conceal takes out of an answer what no log may show, its signatures, and keeps them
+// for Restore, with the status.
+func (d *Delivery) Conceal(answer *http.Response) {
+	d.answerStatus, d.answerSign = answer.StatusCode, answer.Header[protocol.SignHeader]
+	delete(answer.Header, protocol.SignHeader)
+}
+
+// Restore makes of an answer that has come through other handlers the gateway's again,
+// if it was the transport that got it.
+func (d *Delivery) Restore(a *reply.Answer) {
+	if d.answerStatus != 0 {
+		a.Status = d.answerStatus
+	}
+	if d.answerSign != nil {
+		a.Header()[protocol.SignHeader] = d.answerSign
+	}
+}
+
+// Signed returns what was last given to the gateway. Any goroutine may ask.
+func (d *Delivery) Signed() *Signed { return d.signed.Load() }
+
+// Attempts returns how many there were, at least one. Any goroutine may ask.
+func (d *Delivery) Attempts() int { return max(1, int(d.attempts.Load())) }
+
+// Took returns the time since it began. Any goroutine may ask.
+func (d *Delivery) Took() time.Duration { return time.Since(d.began) }
+
+// IsConnecting reports whether a connection to the gateway was ever asked for.
+func (d *Delivery) IsConnecting() bool { return d.connecting.Load() }
+
+// Arrived returns when the answer began, or the zero time if that is not known.
+func (d *Delivery) Arrived() time.Time {
+	if at := d.firstByte.Load(); at != nil {
+		return *at
+	}
+	return time.Time{}
+}
+
+// present returns how far the present attempt gets.
+func (d *Delivery) present() *flight {
+	if d.attempt != nil {
+		return d.attempt
+	}
+	return &d.flight
+}

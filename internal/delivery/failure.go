@@ -1,0 +1,135 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/cause"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+)
+
+// ErrProcessEnds is the cause of a context that ends because the grace period is over.
+var ErrProcessEnds = errors.New("the process ends")
+
+// StatusClientClosedRequest is what Caddy records when the client went away.
+const StatusClientClosedRequest = 499
+
+// Failed says why there is no answer to the call, and above all whether the
+// gateway may have received it: a payment that may have been made must not be
+// sent again blindly. The answer is what arrived of it; err is what the next
+// handler returned, if it returned at all.
+func (d *Delivery) Failed(ctx context.Context, a *reply.Answer, err error) *reply.Refusal {
+	f := &reply.Refusal{Cause: d.cause(err), Status: http.StatusBadGateway, ProxyError: d.proxyError(ctx, a, err)}
+	switch f.ProxyError {
+	case "connection_timeout", "dns_timeout", "http_response_timeout":
+		f.Status = http.StatusGatewayTimeout
+	}
+
+	if d.certainlyNotSent(err) {
+		f.Outcome = reply.NotSent
+		f.Code = "SYSTEM_ERROR"
+		f.Msg = "PayerMax could not be reached; nothing was sent, so it is safe to try again"
+		if refused, ok := errors.AsType[caddyhttp.HandlerError](err); ok && refused.StatusCode == http.StatusServiceUnavailable {
+			f.Status = http.StatusServiceUnavailable
+			f.Header = http.Header{"Retry-After": {"1"}}
+		}
+	} else {
+		f = Unanswered(f.Status, f.ProxyError, f.Cause)
+	}
+	if errors.Is(ctx.Err(), context.Canceled) && context.Cause(ctx) != ErrProcessEnds {
+		f.Status = StatusClientClosedRequest
+	}
+	return f
+}
+
+// Unanswered says that the gateway may have received the call.
+func Unanswered(status int, proxyError string, cause error) *reply.Refusal {
+	return &reply.Refusal{
+		Code: "REQUEST_TIMEOUT",
+		Msg: "the request was sent to PayerMax but its answer did not arrive; " +
+			"the outcome is unknown: query it before you send the request again",
+		Status: status, ProxyError: proxyError, Outcome: reply.Unknown, Cause: cause,
+	}
+}
+
+// NotSentInTime refuses a call that was given up before it was sent: its time is
+// over, the application has gone away, or the process ends.
+func NotSentInTime(cause error) *reply.Refusal {
+	f := &reply.Refusal{
+		Code: "SYSTEM_ERROR", Msg: "there was no time left to send the request; nothing was sent, so it is safe to try again",
+		Status: http.StatusServiceUnavailable, ProxyError: "proxy_internal_error", Outcome: reply.NotSent,
+		Header: http.Header{"Retry-After": {"1"}}, Cause: cause,
+	}
+	if errors.Is(cause, context.Canceled) {
+		f.Status, f.Header = StatusClientClosedRequest, nil
+	}
+	return f
+}
+
+// cause returns what the log may say of err. The reverse proxy's error names one
+// reason why there is no connection at most, and none if the time was up before.
+func (d *Delivery) cause(err error) error {
+	noted := d.present().connectError.Load()
+	if noted == nil || d.written.Load() {
+		return err
+	}
+	reason := cause.Discreet(*noted)
+	switch {
+	case err == nil:
+		return reason
+	case strings.Contains(err.Error(), reason.Error()):
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, reason)
+}
+
+// certainlyNotSent reports whether the gateway cannot have received the call: a
+// connection was asked for but nothing was written, or the reverse proxy had no
+// upstream to ask. A handler that asks for no connection could have sent the
+// call by other means.
+func (d *Delivery) certainlyNotSent(err error) bool {
+	if d.connecting.Load() {
+		return !d.written.Load()
+	}
+	refused, ok := errors.AsType[caddyhttp.HandlerError](err)
+	return ok && refused.StatusCode == http.StatusServiceUnavailable
+}
+
+// proxyError names the failure by the error types of RFC 9209, section 2.3.
+func (d *Delivery) proxyError(ctx context.Context, a *reply.Answer, err error) string {
+	known, _ := cause.Of(err)
+	if noted := d.present().connectError.Load(); known == "" && noted != nil && !d.written.Load() {
+		known, _ = cause.Of(*noted)
+		err = errors.Join(err, *noted)
+	}
+	timeout, isTimeout := errors.AsType[net.Error](err)
+
+	switch {
+	case context.Cause(ctx) == ErrProcessEnds:
+		return "connection_terminated"
+	case a.TooLarge:
+		return "http_response_body_size"
+	case known != "":
+		return known
+	case errors.Is(ctx.Err(), context.DeadlineExceeded) || isTimeout && timeout.Timeout():
+		if d.written.Load() {
+			return "http_response_timeout"
+		}
+		return "connection_timeout"
+	case d.present().handshakeFailed.Load() && !d.written.Load():
+		return "tls_protocol_error"
+	case a.Status != 0 && d.written.Load():
+		return "http_response_incomplete"
+	case d.written.Load() || errors.Is(err, io.EOF):
+		return "connection_terminated"
+	default:
+		return "destination_unavailable"
+	}
+}

@@ -1,0 +1,183 @@
+package delivery
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/stretchr/testify/assert"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/cause"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+)
+
+// Whether a call was sent decides what the application may do next, so it is
+// held apart for each way to fail.
+func TestFailed(t *testing.T) {
+	dial := func(err error) error {
+		return caddyhttp.Error(http.StatusBadGateway, fmt.Errorf("dial: %w", &net.OpError{Op: "dial", Err: err}))
+	}
+	for _, test := range []struct {
+		name                string
+		connecting, written bool
+		handshakeFailed     bool
+		arrived             reply.Answer
+		err                 error
+		status              int
+		code, proxyError    string
+	}{
+		{
+			name: "refused", connecting: true, err: dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)),
+			status: 502, code: "SYSTEM_ERROR", proxyError: "connection_refused",
+		},
+		{
+			name: "no such host", connecting: true, err: dial(&net.DNSError{IsNotFound: true}),
+			status: 502, code: "SYSTEM_ERROR", proxyError: "dns_error",
+		},
+		{
+			name: "resolver does not answer", connecting: true, err: dial(&net.DNSError{IsTimeout: true}),
+			status: 504, code: "SYSTEM_ERROR", proxyError: "dns_timeout",
+		},
+		{
+			name: "connecting takes too long", connecting: true, err: dial(os.ErrDeadlineExceeded),
+			status: 504, code: "SYSTEM_ERROR", proxyError: "connection_timeout",
+		},
+		{
+			name: "untrusted certificate", connecting: true, err: &tls.CertificateVerificationError{Err: errors.New("x")},
+			status: 502, code: "SYSTEM_ERROR", proxyError: "tls_certificate_error",
+		},
+		{
+			name: "no TLS", connecting: true, handshakeFailed: true, err: errors.New("x"),
+			status: 502, code: "SYSTEM_ERROR", proxyError: "tls_protocol_error",
+		},
+		{
+			name: "no way to the address", connecting: true, err: dial(os.NewSyscallError("connect", syscall.EHOSTUNREACH)),
+			status: 502, code: "SYSTEM_ERROR", proxyError: "destination_ip_unroutable",
+		},
+		{
+			name: "no file descriptor", connecting: true, err: dial(os.NewSyscallError("socket", syscall.EMFILE)),
+			status: 502, code: "SYSTEM_ERROR", proxyError: "connection_limit_reached",
+		},
+		{
+			name: "handshake takes too long", connecting: true, handshakeFailed: true, err: os.ErrDeadlineExceeded,
+			status: 504, code: "SYSTEM_ERROR", proxyError: "connection_timeout",
+		},
+		{
+			name: "alert in the handshake", connecting: true, handshakeFailed: true, err: &net.OpError{Op: "remote error", Err: tls.AlertError(42)},
+			status: 502, code: "SYSTEM_ERROR", proxyError: "tls_alert_received",
+		},
+		{
+			// With TLS 1.3 a client's certificate is refused when the call is on its way.
+			name: "alert after writing", connecting: true, written: true, err: &net.OpError{Op: "remote error", Err: tls.AlertError(116)},
+			status: 502, code: "REQUEST_TIMEOUT", proxyError: "tls_alert_received",
+		},
+		{
+			name: "forward proxy wants a password", connecting: true, err: &cause.ConnectRefused{Status: 407},
+			status: 502, code: "SYSTEM_ERROR", proxyError: "proxy_configuration_error",
+		},
+		{
+			name: "forward proxy forbids", connecting: true, err: &cause.ConnectRefused{Status: 403},
+			status: 502, code: "SYSTEM_ERROR", proxyError: "http_request_denied",
+		},
+		{
+			name: "forward proxy cannot", connecting: true, err: &cause.ConnectRefused{Status: 503},
+			status: 502, code: "SYSTEM_ERROR", proxyError: "destination_unavailable",
+		},
+		{
+			name: "not HTTP", connecting: true, written: true, err: fmt.Errorf("broken: %w", errors.New(`malformed HTTP response "x"`)),
+			status: 502, code: "REQUEST_TIMEOUT", proxyError: "http_protocol_error",
+		},
+		{
+			name: "no upstream is healthy", err: caddyhttp.Error(http.StatusServiceUnavailable, errors.New("no upstreams available")),
+			status: 503, code: "SYSTEM_ERROR", proxyError: "destination_unavailable",
+		},
+		{
+			name: "closed before the answer", connecting: true, written: true, err: io.EOF,
+			status: 502, code: "REQUEST_TIMEOUT", proxyError: "connection_terminated",
+		},
+		{
+			name: "answer takes too long", connecting: true, written: true, err: os.ErrDeadlineExceeded,
+			status: 504, code: "REQUEST_TIMEOUT", proxyError: "http_response_timeout",
+		},
+		{
+			name: "cut in the answer", connecting: true, written: true, arrived: reply.Answer{Status: 200}, err: http.ErrAbortHandler,
+			status: 502, code: "REQUEST_TIMEOUT", proxyError: "http_response_incomplete",
+		},
+		{
+			name: "endless answer", connecting: true, written: true, arrived: reply.Answer{Status: 200, TooLarge: true}, err: http.ErrAbortHandler,
+			status: 502, code: "REQUEST_TIMEOUT", proxyError: "http_response_body_size",
+		},
+		{
+			name: "no telling", err: errors.New("x"),
+			status: 502, code: "REQUEST_TIMEOUT", proxyError: "destination_unavailable",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := new(Delivery)
+			d.connecting.Store(test.connecting)
+			d.written.Store(test.written)
+			d.handshakeFailed.Store(test.handshakeFailed)
+			f := d.Failed(context.Background(), &test.arrived, test.err)
+			assert.Equal(t, test.status, f.Status)
+			assert.Equal(t, test.code, f.Code)
+			assert.Equal(t, test.proxyError, f.ProxyError)
+			assert.Equal(t, test.code == "SYSTEM_ERROR", f.Outcome == reply.NotSent)
+		})
+	}
+}
+
+func TestFailedByContext(t *testing.T) {
+	late, cancelLate := context.WithDeadline(context.Background(), time.Now())
+	defer cancelLate()
+	gone, leave := context.WithCancel(context.Background())
+	leave()
+
+	d := new(Delivery)
+	d.connecting.Store(true)
+	d.written.Store(true)
+	assert.Equal(t, http.StatusGatewayTimeout, d.Failed(late, &reply.Answer{Status: 200}, http.ErrAbortHandler).Status)
+	assert.Equal(t, StatusClientClosedRequest, d.Failed(gone, &reply.Answer{}, nil).Status)
+}
+
+// The reverse proxy hides why it could not connect; the trace knows.
+func TestFailedByConnectError(t *testing.T) {
+	d := new(Delivery)
+	d.watch().GetConn("")
+	d.watch().ConnectDone("tcp", "", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)})
+	f := d.Failed(context.Background(), &reply.Answer{}, errors.New("opaque"))
+	assert.Equal(t, "connection_refused", f.ProxyError)
+}
+
+// Which address of several was tried in vain does not matter once one has
+// answered: it is the handshake that failed.
+func TestFailedAfterConnecting(t *testing.T) {
+	d := new(Delivery)
+	watch := d.watch()
+	watch.GetConn("")
+	watch.ConnectDone("tcp", "", os.NewSyscallError("connect", syscall.ECONNREFUSED))
+	watch.ConnectDone("tcp", "", nil)
+	watch.ConnectDone("tcp", "", os.NewSyscallError("connect", syscall.EHOSTUNREACH))
+	late, cancel := context.WithDeadline(context.Background(), time.Now())
+	defer cancel()
+	f := d.Failed(late, &reply.Answer{}, context.DeadlineExceeded)
+	assert.Equal(t, "connection_timeout", f.ProxyError)
+	assert.Equal(t, reply.NotSent, f.Outcome)
+}
+
+// Of several addresses, the log names what is wrong with each, as far as is known.
+func TestFailedNamesSeveralCauses(t *testing.T) {
+	d := new(Delivery)
+	d.watch().GetConn("")
+	d.watch().ConnectDone("tcp", "", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)})
+	f := d.Failed(context.Background(), &reply.Answer{}, context.DeadlineExceeded)
+	assert.EqualError(t, f.Cause, "context deadline exceeded: dial: connect: connection refused")
+}

@@ -1,0 +1,72 @@
+package delivery
+
+import (
+	"crypto/tls"
+	"net/http/httptrace"
+	"sync/atomic"
+	"time"
+)
+
+// flight is how far a request gets on its way to the gateway. net/http reports it
+// from goroutines of its own, some of them after the request has ended, so nothing
+// else of a call is in their reach.
+type flight struct {
+	// connecting is set once a connection to the gateway was asked for, and
+	// written once the request's header may have gone out on it. Together they
+	// tell a request that certainly was not sent from one that may have been.
+	connecting, written atomic.Bool
+	// connected is set once there is a new connection, and kept if it is an older
+	// one that is used again.
+	connected, kept atomic.Bool
+	// connectError is why there is no connection. The reverse proxy's own error
+	// does not let on.
+	connectError atomic.Pointer[error]
+	// handshakeFailed is set if there is a connection, but no TLS on it.
+	handshakeFailed atomic.Bool
+	// firstByte is when the answer began.
+	firstByte atomic.Pointer[time.Time]
+}
+
+// watch returns the hooks that note it.
+func (f *flight) watch() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn:      func(string) { f.connecting.Store(true) },
+		GotConn:      func(got httptrace.GotConnInfo) { f.kept.Store(got.Reused) },
+		WroteHeaders: func() { f.written.Store(true) },
+		GotFirstResponseByte: func() {
+			now := time.Now()
+			f.firstByte.Store(&now)
+		},
+		DNSDone:     func(info httptrace.DNSDoneInfo) { f.cannotConnect(info.Err) },
+		ConnectDone: func(_, _ string, err error) { f.connectDone(err) },
+		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
+			f.cannotConnect(err)
+			f.handshakeFailed.Store(err != nil)
+		},
+	}
+}
+
+// connectDone notes the end of an attempt to connect to one of the gateway's
+// addresses. What became of the others does not matter once there is a connection.
+func (f *flight) connectDone(err error) {
+	switch {
+	case err == nil:
+		f.connected.Store(true)
+		f.connectError.Store(nil)
+	case !f.connected.Load():
+		f.cannotConnect(err)
+	}
+}
+
+// cannotConnect notes why there is no connection, if err is not nil.
+func (f *flight) cannotConnect(err error) {
+	if err != nil {
+		f.connectError.Store(&err)
+	}
+}
+
+// isUnheard reports whether a request was sent on a connection that had been idle, and
+// has not heard anything on it.
+func (f *flight) isUnheard() bool {
+	return f.kept.Load() && f.written.Load() && f.firstByte.Load() == nil
+}

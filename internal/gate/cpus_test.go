@@ -1,0 +1,22 @@
+package gate
+
+import (
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// GOMAXPROCS makes no CPUs, and what it is set to stays as it is.
+func TestUsableCPUs(t *testing.T) {
+	before := runtime.GOMAXPROCS(0)
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+	for _, set := range []int{1, 64, 10_000} {
+		t.Setenv("GOMAXPROCS", "64")
+		runtime.GOMAXPROCS(set)
+		usable := usableCPUs()
+		assert.Positive(t, usable)
+		assert.LessOrEqual(t, usable, min(set, runtime.NumCPU()))
+		assert.Equal(t, set, runtime.GOMAXPROCS(0))
+	}
+}

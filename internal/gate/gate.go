@@ -1,0 +1,146 @@
+// Package gate bounds how long requests wait for their signatures, which are what takes
+// the CPU.
+package gate
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddy-payermax/caddy-payermax/keys"
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+const (
+	// paceWeight is the share of the newest signature in the pace: it follows a
+	// change of load within a dozen signatures.
+	paceWeight = 8
+	// paceStep bounds how much slower than the pace a signature can count for.
+	// Otherwise a machine that stood still for a moment would refuse its ordinary
+	// load afterwards.
+	paceStep = 4
+)
+
+// ErrOverloaded says that a request would wait too long for its signature, or has.
+var ErrOverloaded = errors.New("more requests than this machine can sign")
+
+// Gate bounds how long requests wait for their signatures. Signing is nearly all of
+// a request's work, so with more requests than the CPUs can sign, without it all
+// of them would wait longer and longer, until none is answered in time. With it,
+// those that cannot be signed soon are refused at once.
+//
+// How soon is a matter of time, and not of how many wait: what a signature takes
+// depends on how much of the CPU others leave, be they other containers on the node
+// or the other goroutines of this process. So the gate measures it.
+type Gate struct {
+	// slots are as many as signatures are computed at once. More than the CPUs
+	// would only make all of them slower.
+	slots   chan struct{}
+	waiting atomic.Int32
+	// pace is how long a signature has its slot, lately: a moving average, in
+	// nanoseconds. It is 0 before the first.
+	pace atomic.Int64
+}
+
+// New returns a gate that lets so many sign at once.
+func New(slots int) *Gate {
+	return &Gate{slots: make(chan struct{}, slots)}
+}
+
+// IsFull reports whether a request that comes now would be refused. It is asked
+// as soon as the request is read: a connection with unread bytes on it would have
+// to be closed, and to open another one costs more than to read.
+func (g *Gate) IsFull(maxWait time.Duration) bool {
+	return g.tooLong(g.waiting.Load()+1, maxWait)
+}
+
+// tooLong reports whether the last of so many that wait would wait for longer than
+// maxWait. The first never does, whatever the pace: it may be of another time, and
+// only another signature can tell.
+func (g *Gate) tooLong(waiting int32, maxWait time.Duration) bool {
+	expected := time.Duration(int64(waiting) * g.pace.Load() / int64(cap(g.slots)))
+	return waiting > 1 && expected > maxWait
+}
+
+// Enter waits for a turn to sign, until maxWait after the request was there: where the
+// CPU is short, it may have waited before it came here, and may wait again to go on
+// when it is its turn. If it returns no error, Leave must be called.
+func (g *Gate) Enter(ctx context.Context, there time.Time, maxWait time.Duration) error {
+	select {
+	case g.slots <- struct{}{}:
+		return g.inTime(there, maxWait)
+	default:
+	}
+	left := maxWait - time.Since(there)
+	if left < 0 {
+		return ErrOverloaded
+	}
+	defer g.waiting.Add(-1)
+	if g.tooLong(g.waiting.Add(1), left) {
+		return ErrOverloaded
+	}
+	// Signatures may become slower than they were when the wait began.
+	end := time.NewTimer(left)
+	defer end.Stop()
+	select {
+	case g.slots <- struct{}{}:
+		return g.inTime(there, maxWait)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-end.C:
+		return ErrOverloaded
+	}
+}
+
+// inTime gives a slot back that came too late.
+func (g *Gate) inTime(there time.Time, maxWait time.Duration) error {
+	if time.Since(there) <= maxWait {
+		return nil
+	}
+	<-g.slots
+	return ErrOverloaded
+}
+
+// Leave gives the slot to the next, and learns from how long it was taken.
+func (g *Gate) Leave(entered time.Time) {
+	g.Observe(time.Since(entered))
+	<-g.slots
+}
+
+// Observe adds a signature to the pace, by how long it had its slot.
+func (g *Gate) Observe(took time.Duration) {
+	for {
+		before := g.pace.Load()
+		after := int64(took)
+		if before > 0 {
+			after = before + (min(after, paceStep*before)-before)/paceWeight
+		}
+		if g.pace.CompareAndSwap(before, max(after, 1)) {
+			return
+		}
+	}
+}
+
+// Sign signs when there is a turn. A key that lives elsewhere takes no CPU of
+// ours, and bounds itself.
+func (g *Gate) Sign(ctx context.Context, key keys.Key, body []byte, there time.Time, maxWait time.Duration) (string, error) {
+	if _, isRemote := key.Private.(signer.ContextSigner); isRemote {
+		return signer.Sign(ctx, key.Private, body)
+	}
+	if err := g.Enter(ctx, there, maxWait); err != nil {
+		return "", err
+	}
+	defer g.Leave(time.Now())
+	// When there is more to sign than there is time, whoever is ready to run
+	// goes first: reading a request, refusing it or answering a probe takes a
+	// fraction of a signature's time.
+	if g.waiting.Load() > 0 {
+		runtime.Gosched()
+		if time.Since(there) > maxWait { // which is long where the CPU is short
+			return "", ErrOverloaded
+		}
+	}
+	return signer.Sign(ctx, key.Private, body)
+}

@@ -1,0 +1,195 @@
+package gate
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// tuned returns a gate that knows how long a signature takes.
+func tuned(slots int, pace time.Duration) *Gate {
+	g := New(slots)
+	g.pace.Store(int64(pace))
+	return g
+}
+
+// arrivals are what became of requests at a gate.
+type arrivals struct {
+	mutex             sync.Mutex
+	signed, refused   int
+	longest, atOnce   time.Duration // the longest wait of those that were signed, and refused
+	signing, mostAtIt int
+}
+
+// arrive has a request wait for its signature, which takes some time.
+func (a *arrivals) arrive(g *Gate, maxWait, takes time.Duration) {
+	began := time.Now()
+	err := g.Enter(context.Background(), time.Now(), maxWait)
+	waited := time.Since(began)
+	a.mutex.Lock()
+	if err != nil {
+		a.refused++
+		a.atOnce = max(a.atOnce, waited)
+		a.mutex.Unlock()
+		return
+	}
+	a.signed++
+	a.longest = max(a.longest, waited)
+	a.signing++
+	a.mostAtIt = max(a.mostAtIt, a.signing)
+	a.mutex.Unlock()
+
+	defer g.Leave(time.Now())
+	time.Sleep(takes)
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	a.signing--
+}
+
+// refusedSoFar is how many were refused, while others may still be.
+func (a *arrivals) refusedSoFar() int {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	return a.refused
+}
+
+// However long a signature takes and however many are made at once, nobody who gets
+// one has waited for longer than the bound, those who would are refused at once, and
+// the slots are never idle while somebody waits.
+func TestGateBoundsTheWait(t *testing.T) {
+	const maxWait, lasts = time.Second, 20 * time.Second
+	for name, test := range map[string]struct {
+		slots        int
+		takes, every time.Duration // a signature, and between two arrivals
+		refuses      bool
+	}{
+		"calm":                           {2, 2 * time.Millisecond, 10 * time.Millisecond, false},
+		"as much as there is time for":   {2, 2 * time.Millisecond, time.Millisecond, false},
+		"four times as much":             {2, 2 * time.Millisecond, 250 * time.Microsecond, true},
+		"50 millicores, 60 calls/s":      {1, 40 * time.Millisecond, 16 * time.Millisecond, true},
+		"50 millicores, 15 calls/s":      {1, 40 * time.Millisecond, 66 * time.Millisecond, false},
+		"64 slots on two CPUs, 60 a s":   {64, 64 * time.Millisecond, 16 * time.Millisecond, false},
+		"64 slots on two CPUs, 1,500 /s": {64, 64 * time.Millisecond, 666 * time.Microsecond, true},
+		"slower than the bound":          {1, 3 * time.Second, 500 * time.Millisecond, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g, a := New(test.slots), new(arrivals)
+				var all sync.WaitGroup
+				for began := time.Now(); time.Since(began) < lasts; time.Sleep(test.every) {
+					all.Go(func() { a.arrive(g, maxWait, test.takes) })
+				}
+				all.Wait()
+				t.Logf("%d signed after %v at most, %d refused after %v at most", a.signed, a.longest, a.refused, a.atOnce)
+				assert.LessOrEqual(t, a.longest, maxWait)
+				assert.LessOrEqual(t, a.mostAtIt, test.slots)
+				assert.Equal(t, test.refuses, a.refused > 0)
+				if test.refuses {
+					possible := float64(lasts) / float64(test.takes) * float64(test.slots)
+					assert.GreaterOrEqual(t, float64(a.signed), 0.95*possible)
+				}
+				assert.Zero(t, g.waiting.Load())
+			})
+		})
+	}
+}
+
+// Those whose wait can be foreseen do not wait for it to be over.
+func TestGateRefusesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const maxWait = 1050 * time.Millisecond
+		g, a := tuned(1, 100*time.Millisecond), new(arrivals)
+		for range 20 {
+			go a.arrive(g, maxWait, 100*time.Millisecond)
+		}
+		synctest.Wait()
+		assert.Equal(t, 9, a.refusedSoFar(), "one signs, ten wait for up to a second")
+		assert.True(t, g.IsFull(maxWait))
+		assert.False(t, g.IsFull(2*maxWait))
+		time.Sleep(2 * maxWait)
+		synctest.Wait()
+		assert.Equal(t, 11, a.signed)
+		assert.Zero(t, a.atOnce)
+		assert.False(t, g.IsFull(maxWait))
+	})
+}
+
+// If signatures become slower than anybody could foresee, the wait ends all the same.
+func TestGateStopsWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, a := tuned(1, time.Millisecond), new(arrivals)
+		for range 20 {
+			go a.arrive(g, time.Second, time.Minute)
+		}
+		time.Sleep(999 * time.Millisecond)
+		synctest.Wait()
+		assert.Zero(t, a.refusedSoFar())
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		assert.Equal(t, 19, a.refusedSoFar())
+		time.Sleep(time.Minute)
+	})
+}
+
+// A pace of another time refuses nobody for ever: the first to wait is let in, and
+// with each that is signed, it is forgotten.
+func TestGateForgets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, a := tuned(1, time.Hour), new(arrivals)
+		var all sync.WaitGroup
+		for range 200 {
+			all.Go(func() { a.arrive(g, time.Second, time.Millisecond) })
+			all.Go(func() { a.arrive(g, time.Second, time.Millisecond) })
+			time.Sleep(10 * time.Millisecond)
+		}
+		all.Wait()
+		assert.Zero(t, a.refused)
+		assert.Less(t, g.pace.Load(), int64(2*time.Millisecond))
+	})
+}
+
+// A machine that stands still for a moment refuses nothing of the ordinary load that
+// has piled up meanwhile.
+func TestGateForgivesAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, a := tuned(2, 2*time.Millisecond), new(arrivals)
+		var all sync.WaitGroup
+		all.Go(func() { a.arrive(g, time.Second, 900*time.Millisecond) })
+		all.Go(func() { a.arrive(g, time.Second, 900*time.Millisecond) })
+		time.Sleep(900 * time.Millisecond)
+		for range 180 { // of 200 a second
+			all.Go(func() { a.arrive(g, time.Second, 2*time.Millisecond) })
+		}
+		all.Wait()
+		assert.Zero(t, a.refused)
+	})
+}
+
+// Who goes away while it waits gives up its place.
+func TestGateVanishing(t *testing.T) {
+	g := New(1)
+	require.NoError(t, g.Enter(t.Context(), time.Now(), time.Minute))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	assert.ErrorIs(t, g.Enter(ctx, time.Now(), time.Minute), context.Canceled)
+	assert.Zero(t, g.waiting.Load())
+	g.Leave(time.Now())
+	assert.NoError(t, g.Enter(t.Context(), time.Now(), time.Minute))
+}
+
+// A request that has waited for too long before it comes to the gate, since the CPU is
+// short, is refused there, and takes no slot from others.
+func TestGateCountsFromTheRequest(t *testing.T) {
+	g := New(1)
+	assert.ErrorIs(t, g.Enter(t.Context(), time.Now().Add(-2*time.Second), time.Second), ErrOverloaded, "with a free slot")
+	require.NoError(t, g.Enter(t.Context(), time.Now(), time.Second))
+	assert.ErrorIs(t, g.Enter(t.Context(), time.Now().Add(-2*time.Second), time.Second), ErrOverloaded, "with none")
+	assert.Zero(t, g.waiting.Load())
+	<-g.slots
+	assert.NoError(t, g.Enter(t.Context(), time.Now(), time.Second))
+}

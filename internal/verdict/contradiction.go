@@ -1,0 +1,58 @@
+package verdict
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
+)
+
+// contradiction reports a member by which the answer says that it is for another
+// call than this. PayerMax's signature tells who has made an answer, and not what
+// for: a good answer to somebody else's call is signed as well.
+func contradiction(said *envelope.Answer, asked Question) error {
+	if len(said.Claims) == 0 {
+		return nil
+	}
+	sent := slices.DeleteFunc(envelope.ReadClaims(asked.Body, asked.Identifying), isAside)
+	for _, claim := range said.Claims {
+		if contradicts(claim, sent) {
+			return fmt.Errorf("the answer is for another call: its %s is not what was sent", claim.Name)
+		}
+	}
+	if isSuccess(said.Code) && slices.ContainsFunc(said.Claims, isOfData) && lacks(said.Claims, asked.Own) && !lacks(sent, asked.Own) {
+		return fmt.Errorf("the answer is for another kind of call: it lacks the %s of this one", asked.Own)
+	}
+	return nil
+}
+
+// lacks reports whether none of the claims is that of a name, if there is one.
+func lacks(claims []envelope.Claim, name string) bool {
+	return name != "" && !slices.ContainsFunc(claims, func(claim envelope.Claim) bool { return claim.Name == name })
+}
+
+// isOfData reports whether a claim is one of those that stand in data.
+func isOfData(claim envelope.Claim) bool { return claim.InData && !protocol.IsOfEnvelope(claim.Name) }
+
+// isAside reports whether a claim of the request is the application's own, in data,
+// about what the envelope says.
+func isAside(claim envelope.Claim) bool { return claim.InData && protocol.IsOfEnvelope(claim.Name) }
+
+// contradicts reports whether the answer's claim is none of those that the
+// request makes under that name, if it makes any. PayerMax's numbers are the same
+// in any case (orderAndPay: outTradeNo AAA is AAa).
+func contradicts(claim envelope.Claim, sent []envelope.Claim) bool {
+	asked := false
+	for _, own := range sent {
+		if own.Name != claim.Name || own.LookAlike {
+			continue
+		}
+		if !claim.LookAlike && strings.EqualFold(own.Text, claim.Text) {
+			return false
+		}
+		asked = true
+	}
+	return asked
+}

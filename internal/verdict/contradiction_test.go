@@ -1,0 +1,91 @@
+package verdict
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
+)
+
+// What an answer says of its call must be what was sent.
+func TestContradiction(t *testing.T) {
+	const request = `{"version":"1.4","appId":"app","merchantNo":"0202","data":{"outTradeNo":"P1","requestId":7}}`
+	for body, names := range map[string]string{
+		`{"code":"X"}`:             "",
+		`{"code":"X","data":null}`: "",
+		`{"code":"X","data":{"outTradeNo":"P1","requestId":"7"}}`:               "",
+		`{"code":"X","data":{"outTradeNo":"p1"}}`:                               "", // PayerMax's numbers have no case
+		`{"code":"X","data":{"outTradeNo":"\u00501"}}`:                          "",
+		`{"code":"X","data":{"outTradeNo":null,"requestId":""}}`:                "",
+		`{"code":"X","appId":"app","merchantNo":"0202"}`:                        "",
+		`{"code":"X","spMerchantNo":"0303"}`:                                    "", // none was sent
+		`{"code":"X","data":{"merchantNo":"0202"}}`:                             "",
+		`{"code":"X","data":{"status":"SUCCESS","out_trade":"P2"}}`:             "",
+		`{"code":"X","data":{"outTradeNo":"P2"}}`:                               "outTradeNo",
+		`{"code":"X","outTradeNo":"P2"}`:                                        "outTradeNo",
+		`{"code":"X","data":{"outTradeNo":1}}`:                                  "outTradeNo",
+		`{"code":"X","data":{"outTradeNo":["P1"]}}`:                             "outTradeNo",
+		`{"code":"X","data":{"outTradeNo":"P1","out_trade_no":"P1"}}`:           "outTradeNo",
+		`{"code":"X","data":{"OutTradeNo":"P1"}}`:                               "outTradeNo",
+		`{"code":"X","data":{"outTradeNo":"P1","requestId":"8"}}`:               "requestId",
+		`{"code":"X","data":{"outTradeNo":"P1"},"merchantNo":"0203"}`:           "merchantNo",
+		`{"code":"X","data":{"outTradeNo":"P1","appId":"another"}}`:             "appId",
+		`{"code":"X","data":{"outTradeNo":"P1","requestId":"7"},"appid":"app"}`: "appId",
+		`{"code":"X","data":{"outTradeNo":"P1","merchantNo":202}}`:              "merchantNo",
+	} {
+		asked := questionOf(t, "capture", request)
+		said, err := (&reply.Answer{Body: []byte(body)}).Read(asked.Identifying)
+		require.NoError(t, err, body)
+		err = contradiction(said, asked)
+		if names == "" {
+			assert.NoError(t, err, body)
+			continue
+		}
+		assert.ErrorContains(t, err, "its "+names+" is not what was sent", body)
+		assert.NotContains(t, err.Error(), "P2", body)
+	}
+}
+
+// What the application says in data of its own about the merchant makes no answer
+// this call's.
+func TestOwnWordsInDataBindNothing(t *testing.T) {
+	asked := questionOf(t, "orderAndPay", `{"appId":"app","merchantNo":"0202","data":{"outTradeNo":"P1","merchantNo":"999"}}`)
+	said, err := (&reply.Answer{Body: []byte(`{"code":"X","merchantNo":"999"}`)}).Read(asked.Identifying)
+	require.NoError(t, err)
+	assert.ErrorContains(t, contradiction(said, asked), "its merchantNo is not what was sent")
+}
+
+// A success for another kind of call about the same order is not one for this.
+func TestAnswersToOtherKindsOfCalls(t *testing.T) {
+	for _, test := range []struct{ endpoint, request, answer, lacks string }{
+		{"refund", `{"outRefundNo":"R1","outTradeNo":"P1"}`, `{"outTradeNo":"P1","status":"SUCCESS"}`, "outRefundNo"},
+		{"refund", `{"outRefundNo":"R1","outTradeNo":"P1"}`, `{"outRefundNo":"R1","status":"REFUND_PENDING"}`, ""},
+		{"capture", `{"requestId":"C1","outTradeNo":"P1"}`, `{"outTradeNo":"P1","status":"SUCCESS"}`, "requestId"},
+		{"cancel", `{"requestId":"C1","outTradeNo":"P1"}`, `{"outTradeNo":"P1","status":"SUCCESS"}`, "requestId"},
+		{"cancel", `{"outTradeNo":"P1"}`, `{"outTradeNo":"P1","status":"SUCCESS"}`, ""}, // none was sent
+		{"orderAndPay", `{"outTradeNo":"P1"}`, `{"status":"SUCCESS"}`, ""},              // names nothing at all
+		{"orderQuery", `{"outTradeNo":"P1"}`, `{"outTradeNo":"P1"}`, ""},
+	} {
+		asked := questionOf(t, test.endpoint, `{"appId":"app","data":`+test.request+`}`)
+		said, err := (&reply.Answer{Body: []byte(`{"code":"APPLY_SUCCESS","data":` + test.answer + `}`)}).Read(asked.Identifying)
+		require.NoError(t, err)
+		err = contradiction(said, asked)
+		if test.lacks == "" {
+			assert.NoError(t, err, "%s %s", test.endpoint, test.answer)
+			continue
+		}
+		assert.ErrorContains(t, err, "lacks the "+test.lacks, "%s %s", test.endpoint, test.answer)
+	}
+}
+
+// questionOf is a request to an endpoint.
+func questionOf(t *testing.T, name, body string) Question {
+	t.Helper()
+	e, ok := protocol.Lookup(name)
+	require.True(t, ok, name)
+	return Question{Endpoint: e, Identifying: envelope.NewNames(e.Identifying()...), Body: []byte(body)}
+}

@@ -1,0 +1,68 @@
+package verdict
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// sessionCallOf is a signed call for a session of a user's.
+func sessionCallOf(merchantNo, userID string) []byte {
+	return fmt.Appendf(nil, `{"appId":"app","merchantNo":%q,"data":{"userId":%q,"currency":"IDR"}}`, merchantNo, userID)
+}
+
+// An answer is one user's: the first one's.
+func TestGivenAnswers(t *testing.T) {
+	g := newGivenAnswers()
+	now := time.Now()
+	g.given.Now = func() time.Time { return now }
+	for _, test := range []struct {
+		name, answer, request string
+		want                  bool
+	}{
+		{"the first user", "A", string(sessionCallOf("1", "anna")), true},
+		{"once more", "A", string(sessionCallOf("1", "anna")), true},
+		{"once more, with the members in another order", "A", `{"data":{"currency":"USD","userId":"anna"},"merchantNo":"1","appId":"app"}`, true},
+		{"another user", "A", string(sessionCallOf("1", "berta")), false},
+		{"a user of another case", "A", string(sessionCallOf("1", "Anna")), false},
+		{"nobody", "A", `{"appId":"app","merchantNo":"1","data":{}}`, false},
+		{"another merchant's user of that name", "A", string(sessionCallOf("2", "anna")), false},
+		{"nobody with an answer of the own", "N", `{"appId":"app","merchantNo":"1","data":{}}`, true},
+		{"nobody again, who may be somebody else", "N", `{"appId":"app","merchantNo":"1","data":{"userId":null}}`, false},
+		{"another user with an answer of the own", "B", string(sessionCallOf("1", "berta")), true},
+		{"the first user again", "A", string(sessionCallOf("1", "anna")), true},
+	} {
+		assert.Equal(t, test.want, g.toOneUserOnly([]byte(test.answer), []byte(test.request)), test.name)
+	}
+
+	now = now.Add(givenWindow)
+	assert.False(t, g.toOneUserOnly([]byte("A"), sessionCallOf("1", "berta")), "at the end of the window")
+	now = now.Add(time.Second)
+	assert.True(t, g.toOneUserOnly([]byte("A"), sessionCallOf("1", "berta")), "the window is over")
+
+	for i := range maxGiven + 100 {
+		g.toOneUserOnly(fmt.Append(nil, i), sessionCallOf("1", "anna"))
+	}
+	assert.Equal(t, maxGiven, g.given.Len())
+}
+
+// Of many users who get the same answer at the same time, one may have it.
+func TestGivenAnswersAtOnce(t *testing.T) {
+	g := newGivenAnswers()
+	var users sync.WaitGroup
+	var got atomic.Int32
+	for i := range 100 {
+		users.Go(func() {
+			if g.toOneUserOnly([]byte("A"), sessionCallOf("1", strings.Repeat("x", i))) {
+				got.Add(1)
+			}
+		})
+	}
+	users.Wait()
+	assert.EqualValues(t, 1, got.Load())
+}

@@ -1,0 +1,113 @@
+// Package verdict decides what an application may get of an answer: one that is
+// verifiably PayerMax's, and to this call, as it is; of one that is not signed and is
+// no success, what is safe to be read; of others nothing.
+package verdict
+
+import (
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
+)
+
+// Question is what was asked, and of whom.
+type Question struct {
+	protocol.Endpoint
+	// Identifying are the names by which an answer can say which call it is for.
+	Identifying envelope.Names
+	// Body is the request's, as it was sent.
+	Body []byte
+	// Keys are PayerMax's. Without any, signatures are not checked.
+	Keys []*rsa.PublicKey
+}
+
+// Verdict is what was found out about an answer.
+type Verdict struct {
+	// Finding is "" if there was no answer.
+	Finding Finding
+	// Code is the code that the answer gives, or "" if it cannot be read.
+	Code string
+}
+
+// Judge decides on the answers to the calls of one handler. It remembers which user
+// got which session.
+type Judge struct {
+	given *givenAnswers
+}
+
+// NewJudge returns a Judge that has seen no answer.
+func NewJudge() *Judge { return &Judge{given: newGivenAnswers()} }
+
+// Decide returns what passes of the answer. The error is a [reply.Refusal] to be given
+// to the application instead.
+func (j *Judge) Decide(a *reply.Answer, asked Question) (Verdict, *reply.Answer, error) {
+	var found Verdict
+	passes, err := j.decide(&found, a, asked)
+	if refused := reply.AsRefusal(err); refused != nil && refused.Outcome == reply.Unverified {
+		found.Finding = Unverified
+	}
+	return found, passes, err
+}
+
+func (j *Judge) decide(found *Verdict, a *reply.Answer, asked Question) (*reply.Answer, error) {
+	if a.IsRedirect() {
+		return nil, Withheld(a, errors.New("the answer is a redirect"))
+	}
+	said, err := a.Read(asked.Identifying)
+	if err != nil {
+		return nil, Withheld(a, fmt.Errorf("the answer cannot be read: %w", err))
+	}
+	found.Code = said.Code
+	if found.Finding, err = verify(asked.Keys, a); err != nil {
+		return nil, Withheld(a, err)
+	}
+
+	isUnchecked := found.Finding == Unchecked
+	switch {
+	case said.IsNotification:
+		return nil, Withheld(a, errors.New("the answer is a notification"))
+	case isSuccess(said.Code) && a.Status != http.StatusOK:
+		return nil, Withheld(a, errors.New("the answer says "+protocol.CodeApplySuccess+", but not with status 200"))
+	case isSuccess(said.Code) && said.HasNoObject:
+		return nil, Withheld(a, errors.New("the answer says "+protocol.CodeApplySuccess+", but its data is not an object"))
+	case isUnchecked && isIntermediarys(a, said, asked.Endpoint):
+		return nil, ByAnIntermediary(a)
+	case found.Finding == Verified, isUnchecked && a.Status == http.StatusOK:
+		return j.passWhole(a, said, asked, found.Finding)
+	default:
+		return rewrite(a, said, asked.Endpoint, found.Finding)
+	}
+}
+
+// passWhole passes an answer on byte for byte, if it is this call's.
+func (j *Judge) passWhole(a *reply.Answer, said *envelope.Answer, asked Question, found Finding) (*reply.Answer, error) {
+	if err := contradiction(said, asked); err != nil {
+		return nil, Withheld(a, err)
+	}
+	if asked.Personal && said.Code == protocol.CodeApplySuccess && !j.given.toOneUserOnly(a.Body, asked.Body) {
+		return nil, Withheld(a, errors.New("the same answer was given to another user before"))
+	}
+	return a.Whole(string(found)), nil
+}
+
+// isSuccess reports whether a reader could take the code for APPLY_SUCCESS.
+func isSuccess(code string) bool { return lookalike.Fold(code) == successShape }
+
+var successShape = lookalike.Fold(protocol.CodeApplySuccess)
+
+// Withheld replaces an answer that cannot be trusted. It may come from PayerMax
+// all the same, so the application must not take it for a refusal.
+func Withheld(a *reply.Answer, cause error) *reply.Refusal {
+	return &reply.Refusal{
+		Code: "CHECK_SIGN_ERROR",
+		Msg: "an answer arrived that is not verifiably PayerMax's answer to this call, so it was withheld; " +
+			"the outcome is unknown: query it before you send the request again",
+		Status: http.StatusBadGateway, ProxyError: "http_protocol_error", Outcome: reply.Unverified,
+		Received: a.Status, Cause: cause,
+	}
+}

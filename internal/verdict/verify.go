@@ -1,0 +1,64 @@
+package verdict
+
+import (
+	"crypto/rsa"
+	"fmt"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+// Finding is how an answer was found, in the words of Proxy-Status.
+type Finding string
+
+// What can be found.
+const (
+	Verified  Finding = "answer verified"
+	Unsigned  Finding = "answer not signed"
+	Unchecked Finding = "answer not checked" // since there is no key
+	// Unverified answers are withheld, except in shadow mode.
+	Unverified Finding = "answer not verifiable"
+)
+
+// Findings are all of them.
+var Findings = []Finding{Verified, Unsigned, Unchecked, Unverified}
+
+// Label returns the finding in one word, for metrics and logs: verified, unsigned,
+// unchecked or unverified.
+func (f Finding) Label() string {
+	switch f {
+	case Verified:
+		return "verified"
+	case Unsigned:
+		return "unsigned"
+	case Unchecked:
+		return "unchecked"
+	default:
+		return "unverified"
+	}
+}
+
+// verify checks the signature over the raw bytes of the answer, which may be by
+// any of the keys. Without a key, nothing is checked.
+//
+// PayerMax's own SDKs verify answers of code APPLY_SUCCESS, and it is documented
+// nowhere whether the others are signed. So a signature may be missing, but one
+// that is there must be right.
+func verify(keys []*rsa.PublicKey, a *reply.Answer) (found Finding, err error) {
+	signatures := a.Header()[protocol.SignHeader]
+	switch {
+	case len(keys) == 0:
+		return Unchecked, nil
+	case len(signatures) == 0:
+		return Unsigned, nil
+	case len(signatures) > 1:
+		return Unverified, fmt.Errorf("the answer has %d signatures", len(signatures))
+	}
+	for _, key := range keys {
+		if err = signer.Verify(key, a.Body, signatures[0]); err == nil {
+			return Verified, nil
+		}
+	}
+	return Unverified, fmt.Errorf("verifying the answer's signature: %w", err)
+}

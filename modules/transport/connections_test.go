@@ -1,0 +1,202 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/http2"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
+)
+
+// countedConnections are the connections of a server's.
+type countedConnections struct{ opened, open atomic.Int32 }
+
+func (c *countedConnections) note(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		c.opened.Add(1)
+		c.open.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		c.open.Add(-1)
+	}
+}
+
+// Connections that are never idle are replaced all the same, whatever is spoken on
+// them; no call is lost by it or made twice, and the old ones do not stay open.
+func TestConnectionsAreReplaced(t *testing.T) {
+	for name, test := range map[string]struct {
+		versions  []string
+		tls, unix bool
+		major     int
+	}{
+		"plain":       {versions: []string{"1.1"}, major: 1},
+		"Unix socket": {versions: []string{"1.1"}, unix: true, major: 1},
+		"TLS":         {versions: []string{"1.1"}, tls: true, major: 1},
+		"HTTP/2":      {versions: []string{"1.1", "2"}, tls: true, major: 2},
+		"HTTP/2 only": {versions: []string{"2"}, tls: true, major: 2},
+		"h2c":         {versions: []string{"h2c", "2"}, major: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var counted countedConnections
+			var received atomic.Int32
+			gateway := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				received.Add(1)
+				assert.Equal(t, test.major, r.ProtoMajor)
+				time.Sleep(2 * time.Millisecond) // so that a call is under way at any time
+				_, _ = io.Copy(w, r.Body)
+			}))
+			gateway.Config.ConnState = counted.note
+			gateway.EnableHTTP2 = true
+			gateway.Config.Protocols = new(http.Protocols)
+			gateway.Config.Protocols.SetHTTP1(true)
+			gateway.Config.Protocols.SetHTTP2(true)
+			gateway.Config.Protocols.SetUnencryptedHTTP2(true)
+			if test.unix {
+				socket := filepath.Join(t.TempDir(), "gateway.sock")
+				listener, err := net.Listen("unix", socket)
+				require.NoError(t, err)
+				gateway.Listener.Close()
+				gateway.Listener = listener
+			}
+			if test.tls {
+				gateway.StartTLS()
+			} else {
+				gateway.Start()
+			}
+			defer gateway.Close()
+
+			address := gateway.Listener.Addr()
+			model := &http.Transport{
+				IdleConnTimeout: 300 * time.Millisecond,
+				DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+					return new(net.Dialer).DialContext(ctx, address.Network(), address.String())
+				},
+			}
+			url := "http://gateway.example/"
+			if test.tls {
+				url = "https://example.com/"
+				model.TLSClientConfig = gateway.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+			}
+			if test.major == 2 {
+				//lint:ignore SA1019 It is what Caddy does.
+				require.NoError(t, http2.ConfigureTransport(model))
+			}
+			connections := newConnections(model, test.versions)
+			connections.maxAge = 50 * time.Millisecond
+
+			const workers = 4
+			var sent atomic.Int32
+			var wait sync.WaitGroup
+			end := time.Now().Add(time.Second)
+			for range workers {
+				wait.Go(func() {
+					for time.Now().Before(end) {
+						sent.Add(1)
+						r, err := http.NewRequest(http.MethodPost, url, strings.NewReader("call"))
+						if !assert.NoError(t, err) {
+							return
+						}
+						r.GetBody = nil
+						answer, err := connections.present().RoundTrip(r)
+						if !assert.NoError(t, err) {
+							return
+						}
+						body, err := io.ReadAll(answer.Body)
+						assert.NoError(t, err)
+						assert.Equal(t, "call", string(body))
+						answer.Body.Close()
+					}
+				})
+			}
+			wait.Wait()
+			assert.Equal(t, sent.Load(), received.Load(), "calls sent, and calls received")
+			assert.Greater(t, counted.opened.Load(), int32(workers), "connections in 20 lives of one, if the machine is quick")
+			require.Eventually(t, func() bool { return counted.open.Load() == 0 }, 5*time.Second, time.Millisecond, "connections that nobody closes")
+		})
+	}
+}
+
+// The model itself is never used, so that what has been set up for it, such as a
+// pool of HTTP/2 connections, has no connection that nobody closes.
+func TestConnectionsLeaveTheModelAlone(t *testing.T) {
+	model := &http.Transport{TLSClientConfig: new(tls.Config)}
+	//lint:ignore SA1019 It is what Caddy does.
+	require.NoError(t, http2.ConfigureTransport(model))
+	connections := newConnections(model, []string{"1.1", "2"})
+	assert.NotSame(t, model, connections.present())
+	assert.NotSame(t, connections.model, connections.present())
+	assert.NotNil(t, model.TLSNextProto["h2"])
+}
+
+// What the end of a call says about connections that are idle.
+func TestSuspicion(t *testing.T) {
+	gone, leave := context.WithCancel(context.Background())
+	leave()
+	late, cancel := context.WithDeadline(context.Background(), time.Now())
+	defer cancel()
+	now, before := time.Now(), time.Now().Add(-patience)
+	for name, test := range map[string]struct {
+		ctx     context.Context
+		unheard bool
+		began   time.Time
+		want    bool
+	}{
+		"reset":                              {context.Background(), true, now, true},
+		"no answer in time":                  {late, true, before, true},
+		"on a new connection":                {late, false, before, false},
+		"broke off in its answer":            {context.Background(), false, now, false},
+		"application gone":                   {gone, true, now, false},
+		"application gone after a long wait": {gone, true, before, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			attempt := delivery.Attempt{IsUnheard: func() bool { return test.unheard }}
+			assert.Equal(t, test.want, isSuspect(test.ctx, attempt, test.began))
+		})
+	}
+}
+
+// A call that hears nothing for some time on a connection that had been idle has the
+// others closed, but not again and again, and not if there is another reason to wait.
+func TestDoubtClosesIdleConnections(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	c := newConnections(&http.Transport{}, []string{"1.1"})
+	isKept := func() bool {
+		var kept bool
+		trace := &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) { kept = got.Reused }}
+		r, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), http.MethodGet, server.URL, nil)
+		require.NoError(t, err)
+		answer, err := c.present().RoundTrip(r)
+		require.NoError(t, err)
+		answer.Body.Close()
+		return kept
+	}
+	heard := delivery.Attempt{IsUnheard: func() bool { return false }}
+	silent := delivery.Attempt{IsUnheard: func() bool { return true }}
+
+	require.False(t, isKept())
+	c.doubt(heard)
+	require.True(t, isKept(), "a new connection says nothing about others")
+	c.doubt(silent)
+	require.False(t, isKept())
+	c.doubt(silent)
+	require.True(t, isKept(), "so soon after the last time")
+	c.doubted = time.Now().Add(-doubtAfter)
+	c.doubt(silent)
+	require.False(t, isKept())
+}

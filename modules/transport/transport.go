@@ -1,0 +1,229 @@
+// Package transport is the last word on a signed call: the transport of a reverse
+// proxy that sends exactly what was signed, at most once.
+package transport
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"net/http/httptrace"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/cause"
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
+)
+
+func init() {
+	caddy.RegisterModule(new(Transport))
+}
+
+const (
+	defaultDialTimeout = 5 * time.Second
+	// defaultHandshakeTimeout is for TLS what defaultDialTimeout is for TCP: a
+	// gateway that takes connections and then says nothing is passed over as soon.
+	defaultHandshakeTimeout = 5 * time.Second
+	// defaultIdleTimeout is shorter than any common gateway's, so that a
+	// request seldom meets a connection that is just being closed.
+	defaultIdleTimeout = 30 * time.Second
+	// defaultMaxAnswerHeader is ample for an API's answer; Caddy's own default
+	// is 10 MiB.
+	defaultMaxAnswerHeader = 64 << 10
+)
+
+var (
+	errUnsigned  = errors.New("refusing to send a request that no payermax handler has signed")
+	errSentTwice = errors.New("refusing to send a signed request again after it may have been received")
+	errPlaintext = errors.New("refusing to send a signed request in plain text to another machine; use https")
+)
+
+// Transport is Caddy's `http` transport with the last word on a signed call. It
+// sends exactly the bytes that were signed, at most once, and nothing that no
+// `payermax` handler has signed; it takes only `https`, except to this machine.
+// The signatures of request and answer pass by the reverse proxy's debug log.
+//
+// All options of the `http` transport are available. These defaults differ:
+// `dial_timeout` is 5s, `tls_timeout` 5s, `keepalive` (idle) 30s, `versions` 1.1,
+// `max_response_header` 64 KiB, no compression is asked for, and `HTTP_PROXY` and
+// its like are ignored (`network_proxy none`), since an environment variable
+// should not decide where payments go. The `Host` header is the gateway's, and
+// `Via` and `X-Forwarded-*` are not sent.
+//
+// A connection carries one call at a time, so one that dies silently costs one
+// call; the idle ones are closed then, since they may have died with it. With
+// `versions 1.1 2` many calls share a connection: one that says nothing for four
+// seconds is asked for a sign of life, and given up if there is none within five
+// more, with all calls on it. Connections are replaced every five minutes, or
+// after ten times `keepalive` if that is sooner, so that a change of the gateway's
+// address in DNS is noticed under load, too. Over HTTP/3 (`versions 3`) neither
+// is done.
+type Transport struct {
+	reverseproxy.HTTPTransport
+
+	connections *connections
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Transport) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.reverse_proxy.transport.payermax",
+		New: func() caddy.Module { return new(Transport) },
+	}
+}
+
+// Provision sets the defaults that differ and provisions the http transport.
+func (t *Transport) Provision(ctx caddy.Context) error {
+	if len(t.Versions) == 0 {
+		t.Versions = []string{"1.1"}
+	}
+	if t.TLS != nil && t.TLS.HandshakeTimeout == 0 {
+		t.TLS.HandshakeTimeout = caddy.Duration(defaultHandshakeTimeout)
+	}
+	if t.DialTimeout == 0 {
+		t.DialTimeout = caddy.Duration(defaultDialTimeout)
+	}
+	if t.KeepAlive == nil {
+		t.KeepAlive = new(reverseproxy.KeepAlive)
+	}
+	if t.KeepAlive.IdleConnTimeout == 0 {
+		t.KeepAlive.IdleConnTimeout = caddy.Duration(defaultIdleTimeout)
+	}
+	if t.MaxResponseHeaderSize == 0 {
+		t.MaxResponseHeaderSize = defaultMaxAnswerHeader
+	}
+	if t.Compression == nil {
+		t.Compression = new(bool)
+	}
+	if t.NetworkProxyRaw == nil && t.ForwardProxyURL == "" {
+		t.NetworkProxyRaw = json.RawMessage(`{"from":"none"}`)
+	}
+	if err := t.HTTPTransport.Provision(ctx); err != nil {
+		return err
+	}
+	t.Transport.OnProxyConnectResponse = cause.CheckConnected
+	t.connections = newConnections(t.Transport, t.Versions)
+	return nil
+}
+
+// Cleanup closes what nobody uses. Calls that are under way come to their end.
+func (t *Transport) Cleanup() error {
+	if t.connections != nil {
+		t.connections.closeIdle()
+	}
+	return t.HTTPTransport.Cleanup()
+}
+
+// RequestHeaderOps makes Host the gateway's and removes what the reverse proxy
+// adds about the application.
+func (t *Transport) RequestHeaderOps() *headers.HeaderOps {
+	return &headers.HeaderOps{
+		Set:    http.Header{"Host": {"{http.reverse_proxy.upstream.hostport}"}},
+		Delete: []string{"Via", "X-Forwarded-*"},
+	}
+}
+
+// RoundTrip sends the signed call that the request's context carries. If it
+// fails, the placeholder `{payermax.may_retry}` tells the reverse proxy whether
+// another attempt may be made.
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	d := delivery.From(r.Context())
+	if d == nil {
+		return t.probe(r)
+	}
+	answer, err := t.send(d, r)
+	if err != nil {
+		r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).Set("payermax.may_retry", d.MayRetry())
+		return nil, err
+	}
+	d.Conceal(answer)
+	return answer, nil
+}
+
+// send makes one attempt.
+func (t *Transport) send(d *delivery.Delivery, r *http.Request) (*http.Response, error) {
+	// Where a reverse proxy copies the header for each attempt, this is the
+	// attempt's own copy; what authenticates must not be in it when it is logged,
+	// whatever becomes of the attempt.
+	out, address := r.WithContext(r.Context()), *r.URL
+	out.URL = &address                // whose scheme is this attempt's
+	out.Header = maps.Clone(r.Header) // whose values nobody changes
+	delivery.RemoveAuthentication(r.Header)
+	t.SetScheme(out)
+	if !t.isPrivate(out) {
+		return nil, errPlaintext
+	}
+	if !d.MayRetry() {
+		return nil, errSentTwice
+	}
+	attempt, err := d.Attempt(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	attempt.Pin(out)
+	out.Host = delivery.WithoutDefaultPort(out.Host, out.URL.Scheme)
+	if attempt.Trace != nil {
+		out = out.WithContext(httptrace.WithClientTrace(out.Context(), attempt.Trace))
+	}
+	began := time.Now()
+	doubt := time.AfterFunc(doubtAfter, func() { t.connections.doubt(attempt) })
+	answer, err := t.roundTrip(out)
+	doubt.Stop()
+	if err != nil {
+		if isSuspect(r.Context(), attempt, began) {
+			t.connections.closeIdle()
+		}
+		return nil, cause.Discreet(err)
+	}
+	return answer, nil
+}
+
+// roundTrip sends a request on one of the connections.
+func (t *Transport) roundTrip(r *http.Request) (*http.Response, error) {
+	if slices.Contains(t.Versions, "3") {
+		return t.HTTPTransport.RoundTrip(r)
+	}
+	t.SetScheme(r)
+	return t.connections.present().RoundTrip(r)
+}
+
+// probe sends what a reverse proxy asks on its own account, such as an active
+// health check. It has no body, so it cannot be a call that lost its signature.
+func (t *Transport) probe(r *http.Request) (*http.Response, error) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return nil, errUnsigned
+	}
+	return t.roundTrip(r)
+}
+
+// isPrivate reports whether nobody between here and the gateway can read the
+// call: it is encrypted, or it stays on this machine.
+func (t *Transport) isPrivate(r *http.Request) bool {
+	if r.URL.Scheme == "https" {
+		return true
+	}
+	if to, ok := reverseproxy.GetDialInfo(r.Context()); ok && strings.HasPrefix(to.Network, "unix") {
+		return true
+	}
+	if !protocol.IsLoopback(r.URL.Hostname()) {
+		return false
+	}
+	// A forward proxy would get the call in the clear, wherever that is.
+	proxy, err := t.Transport.Proxy(r)
+	return err == nil && (proxy == nil || protocol.IsLoopback(proxy.Hostname()))
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner                      = (*Transport)(nil)
+	_ caddy.CleanerUpper                     = (*Transport)(nil)
+	_ http.RoundTripper                      = (*Transport)(nil)
+	_ reverseproxy.TLSTransport              = (*Transport)(nil)
+	_ reverseproxy.RequestHeaderOpsTransport = (*Transport)(nil)
+)

@@ -1,0 +1,225 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
+)
+
+func newTransport(t *testing.T, options ...func(*Transport)) *Transport {
+	t.Helper()
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	t.Cleanup(cancel)
+	transport := new(Transport)
+	for _, option := range options {
+		option(transport)
+	}
+	require.NoError(t, transport.Provision(ctx))
+	t.Cleanup(func() { require.NoError(t, transport.Cleanup()) })
+	return transport
+}
+
+// signed is a delivery to an endpoint, and the request of it as a reverse proxy hands it
+// to its transport.
+func signed(t *testing.T, url string) (*delivery.Delivery, *http.Request) {
+	t.Helper()
+	endpoint, ok := protocol.Lookup("refund")
+	require.True(t, ok)
+	d := delivery.New(endpoint, false, &delivery.Signed{Path: endpoint.Path(), Body: []byte("signed"), Signature: "signature"}, nil)
+	ctx := context.WithValue(t.Context(), caddyhttp.VarsCtxKey, map[string]any{})
+	ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
+	r := d.Outgoing(ctx, httptest.NewRequest(http.MethodPost, url, nil), make(http.Header))
+	r.RequestURI = ""
+	address, err := r.URL.Parse(url)
+	require.NoError(t, err)
+	r.URL = address
+	return d, r
+}
+
+// The transport sends what was signed, whatever happened to the request after
+// it was, and keeps the signatures from those who log.
+func TestTransportSendsWhatWasSigned(t *testing.T) {
+	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		assert.NoError(t, err)
+		assert.Equal(t, "signed", string(body))
+		assert.Equal(t, []string{"signature"}, r.Header["Sign"])
+		w.Header().Set("Sign", "answer's")
+	}))
+	defer gateway.Close()
+
+	d, r := signed(t, gateway.URL)
+	r.Header.Set("Sign", "changed")
+	r.Header.Add("Sign", "added")
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader([]byte("changed"))), 7
+
+	answer, err := newTransport(t).RoundTrip(r)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	assert.Empty(t, r.Header["Sign"])
+	assert.Empty(t, answer.Header["Sign"])
+	got := new(reply.Answer)
+	d.Restore(got)
+	assert.Equal(t, http.StatusOK, got.Status)
+	assert.Equal(t, []string{"answer's"}, got.Header()["Sign"])
+}
+
+// Whatever a reverse proxy's options or other handlers make of a call on its way,
+// it is the signed one that goes out, once, to the endpoint that it is for.
+func TestTransportPinsTheCall(t *testing.T) {
+	var got *http.Request
+	var body []byte
+	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var err error
+		body, err = io.ReadAll(r.Body)
+		assert.NoError(t, err)
+		got = r
+	}))
+	defer gateway.Close()
+
+	for name, change := range map[string]func(r *http.Request){
+		"nothing":          func(*http.Request) {},
+		"method":           func(r *http.Request) { r.Method = http.MethodGet },
+		"method and body":  func(r *http.Request) { r.Method, r.Body, r.ContentLength = http.MethodHead, nil, 0 },
+		"path":             func(r *http.Request) { r.URL.Path = protocol.PathPrefix + "cancel" },
+		"escaped path":     func(r *http.Request) { r.URL.RawPath = "/%61" },
+		"opaque":           func(r *http.Request) { r.URL.Opaque = "//elsewhere/cancel" },
+		"query":            func(r *http.Request) { r.URL.RawQuery = "a=b" },
+		"empty query":      func(r *http.Request) { r.URL.ForceQuery = true },
+		"fragment":         func(r *http.Request) { r.URL.Fragment = "a" },
+		"user":             func(r *http.Request) { r.URL.User = url.UserPassword("a", "b") },
+		"Content-Type":     func(r *http.Request) { r.Header["Content-Type"] = []string{"text/plain"} },
+		"no Content-Type":  func(r *http.Request) { r.Header.Del("Content-Type") },
+		"Content-Encoding": func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") },
+		"Content-Length":   func(r *http.Request) { r.Header["Content-Length"], r.ContentLength = []string{"3", "4"}, -1 },
+		"Transfer-Encoding": func(r *http.Request) {
+			r.Header.Set("Transfer-Encoding", "chunked")
+			r.TransferEncoding = []string{"chunked"}
+		},
+		"trailer":         func(r *http.Request) { r.Trailer = http.Header{"Sign": {"x"}}; r.Header.Set("Trailer", "Sign") },
+		"Accept-Encoding": func(r *http.Request) { r.Header.Set("Accept-Encoding", "gzip") },
+		"User-Agent":      func(r *http.Request) { r.Header.Set("User-Agent", "") },
+		"Connection":      func(r *http.Request) { r.Header.Set("Connection", "Sign, close"); r.Close = true },
+		"upgrade":         func(r *http.Request) { r.Header.Set("Connection", "Upgrade"); r.Header.Set("Upgrade", "h2c") },
+		"Expect":          func(r *http.Request) { r.Header.Set("Expect", "100-continue") },
+		"another method":  func(r *http.Request) { r.Header.Set("X-HTTP-Method-Override", "DELETE") },
+		"another path": func(r *http.Request) {
+			r.Header.Set("X-Original-URL", "/cancel")
+			r.Header.Set("X-Rewrite-URL", "/cancel")
+		},
+		"no Sign": func(r *http.Request) { r.Header.Del("Sign") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, r := signed(t, gateway.URL+protocol.PathPrefix+"refund")
+			r.Header.Set("X-Added", "stays")
+			change(r)
+			answer, err := newTransport(t).RoundTrip(r)
+			require.NoError(t, err)
+			defer answer.Body.Close()
+			assert.Equal(t, "POST "+protocol.PathPrefix+"refund", got.Method+" "+got.RequestURI)
+			assert.Equal(t, "signed", string(body))
+			assert.EqualValues(t, 6, got.ContentLength)
+			assert.Empty(t, got.TransferEncoding)
+			assert.Empty(t, got.Trailer)
+			assert.Equal(t, http.Header{
+				"Accept": {"application/json"}, "Accept-Encoding": {"identity"}, "Content-Length": {"6"}, "Content-Type": {"application/json"},
+				"Sign": {"signature"}, "User-Agent": {protocol.SidecarName}, "X-Added": {"stays"},
+			}, got.Header)
+		})
+	}
+}
+
+// A forward proxy on another machine would read what goes to this one in the clear.
+func TestTransportRefusesPlaintextThroughProxy(t *testing.T) {
+	for proxy, want := range map[string]string{
+		"http://192.0.2.1:3128":       errPlaintext.Error(),
+		"socks5://proxy.example:1080": errPlaintext.Error(),
+		"http://127.0.0.1:1":          "connection refused", // by a proxy on this machine
+	} {
+		transport := newTransport(t, func(transport *Transport) {
+			transport.NetworkProxyRaw = json.RawMessage(`{"from":"url","url":"` + proxy + `"}`)
+		})
+		_, r := signed(t, "http://localhost:9000")
+		_, err := transport.RoundTrip(r) //nolint:bodyclose // there is none
+		assert.ErrorContains(t, err, want, proxy)
+	}
+}
+
+func TestTransportRefuses(t *testing.T) {
+	gateway := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("the gateway was called")
+	}))
+	defer gateway.Close()
+
+	_, sent := signed(t, gateway.URL)
+	httptrace.ContextClientTrace(sent.Context()).WroteHeaders()
+	_, abroad := signed(t, "http://192.0.2.1")
+	_, lookalike := signed(t, "http://localhost.example.com")
+	unsigned := httptest.NewRequest(http.MethodPost, gateway.URL, nil)
+	unsigned.RequestURI = ""
+
+	for _, test := range []struct {
+		name string
+		r    *http.Request
+		want error
+	}{
+		{"what nobody signed", unsigned, errUnsigned},
+		{"a second sending", sent, errSentTwice},
+		{"plain text to another machine", abroad, errPlaintext},
+		{"plain text to what only looks like this machine", lookalike, errPlaintext},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := newTransport(t).RoundTrip(test.r) //nolint:bodyclose // there is none
+			assert.ErrorIs(t, err, test.want)
+		})
+	}
+}
+
+// Active health checks have no body and need no signature.
+func TestTransportLetsProbesPass(t *testing.T) {
+	gateway := httptest.NewServer(http.NotFoundHandler())
+	defer gateway.Close()
+	ctx := context.WithValue(context.Background(), caddyhttp.VarsCtxKey, map[string]any{})
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, gateway.URL, nil)
+	require.NoError(t, err)
+	answer, err := newTransport(t).RoundTrip(r)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	assert.Equal(t, http.StatusNotFound, answer.StatusCode)
+}
+
+// What a configuration leaves open, and that what it says stays.
+func TestTransportDefaults(t *testing.T) {
+	bare := newTransport(t, func(transport *Transport) { transport.TLS = new(reverseproxy.TLSConfig) })
+	assert.Equal(t, []string{"1.1"}, bare.Versions)
+	assert.Equal(t, 5*time.Second, bare.Transport.TLSHandshakeTimeout)
+	assert.Equal(t, 5*time.Second, time.Duration(bare.DialTimeout))
+	assert.Equal(t, maxConnectionAge, bare.connections.maxAge)
+
+	said := newTransport(t, func(transport *Transport) {
+		transport.TLS = &reverseproxy.TLSConfig{HandshakeTimeout: caddy.Duration(time.Second)}
+		transport.Versions = []string{"1.1", "2"}
+		transport.KeepAlive = &reverseproxy.KeepAlive{IdleConnTimeout: caddy.Duration(time.Second)}
+	})
+	assert.Equal(t, []string{"1.1", "2"}, said.Versions)
+	assert.Equal(t, time.Second, said.Transport.TLSHandshakeTimeout)
+	assert.Equal(t, 10*time.Second, said.connections.maxAge)
+	assert.Equal(t, signOfLife, said.connections.present().HTTP2.PingTimeout)
+}

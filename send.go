@@ -1,0 +1,74 @@
+package payermax
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+)
+
+// send hands what is signed to the next handler and returns the gateway's answer.
+func (h *Handler) send(c *call, d *delivery.Delivery, r *http.Request, next caddyhttp.Handler) (answered *reply.Answer, err error) {
+	ctx := r.Context()
+	if err := h.beginSending(ctx, c, d); err != nil {
+		return nil, delivery.NotSentInTime(err)
+	}
+	received := &reply.Answer{Room: func() bool { return c.place.growth.Take(h.MaxInFlight) }}
+	defer func() {
+		// A reverse proxy that has begun to pass on an answer and cannot finish
+		// it aborts by this panic. Nothing has reached the application yet, so
+		// it can still be told.
+		if cause := recover(); cause == http.ErrAbortHandler {
+			answered, err = nil, d.Failed(ctx, received, http.ErrAbortHandler)
+		} else if cause != nil {
+			h.recordCutOff(c, errors.New("a handler panicked"))
+			panic(cause)
+		}
+	}()
+
+	var header http.Header
+	if h.Shadow {
+		header = r.Header.Clone() // as they would go out without the sidecar
+	} else {
+		header = make(http.Header)
+	}
+	if h.sandbox != nil {
+		next = caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+			h.sandbox.ServeHTTP(w, r)
+			return nil
+		})
+	}
+	ctx, span := c.startSpan(ctx, "upstream")
+	defer func() {
+		observe(c.trace, processMetrics.upstream.WithLabelValues(c.route.Name), d.Took().Seconds())
+		endSpan(span, err)
+	}()
+	seen := reply.NewWitness(received)
+	err = next.ServeHTTP(seen, d.Outgoing(ctx, r, header))
+	if err == nil && seen.IsSilent() && !d.IsConnecting() {
+		return nil, nothingSends()
+	}
+	// A reverse proxy whose client has gone away answers 499 without an error.
+	clientGone := received.Status == delivery.StatusClientClosedRequest && ctx.Err() != nil
+	if err != nil || received.Status == 0 || clientGone {
+		return nil, d.Failed(ctx, received, err)
+	}
+	d.Restore(received)
+	return received, nil
+}
+
+// beginSending has the call followed from now on, unless it is too late to send it.
+func (h *Handler) beginSending(ctx context.Context, c *call, d *delivery.Delivery) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	c.sent.Store(d)
+	if !callsUnderWay.begin(c, h) {
+		return delivery.ErrProcessEnds
+	}
+	return nil
+}

@@ -27,18 +27,15 @@ func (e *NotRegularError) Error() string {
 func Open(path string) (*os.File, error) {
 	// It is looked at before it is opened, since to open a device may do something,
 	// and afterwards as well, since by then another file may stand there.
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, &NotRegularError{path, info.Mode()}
 	}
 	file, err := openAtOnce(path)
 	if err != nil {
 		return nil, err
 	}
-	if info, err = file.Stat(); err == nil && !info.Mode().IsRegular() {
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
 		err = &NotRegularError{path, info.Mode()}
 	}
 	if err != nil {

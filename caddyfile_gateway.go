@@ -1,10 +1,15 @@
 package payermax
 
 import (
+	"errors"
+	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // gatewayOption is where the calls of a payermax block go.
@@ -45,4 +50,55 @@ func readGateway(d *caddyfile.Dispenser, b *payermaxBlock) error {
 	}
 	b.gateway = &gatewayOption{upstreams: upstreams}
 	return nil
+}
+
+// gatewaySandbox names the embedded sandbox, which has no URL.
+const gatewaySandbox = "sandbox"
+
+// gatewayURL returns the URL of the gateway that the option's value names: uat,
+// production, or a URL of one's own. Errors do not repeat the value, which may
+// contain a password.
+func gatewayURL(value string) (string, error) {
+	if known, ok := protocol.GatewayURL(value); ok {
+		return known, nil
+	}
+	const expected = "expected uat, production, sandbox or a URL such as https://host"
+
+	u, err := url.Parse(value)
+	switch {
+	case err != nil || u.Scheme == "" || u.Host == "" || u.Opaque != "":
+		return "", errors.New(expected)
+	case u.Scheme != "https" && u.Scheme != "http":
+		return "", fmt.Errorf("the scheme must be https; %s", expected)
+	case u.User != nil:
+		return "", errors.New("the URL must not contain a user or password")
+	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
+		return "", errors.New("the URL must end after the host and port; the paths are the gateway's own")
+	case u.Scheme == "http" && !protocol.IsLoopback(u.Hostname()):
+		return "", errors.New("plain http is for this machine only, such as http://localhost:9000; use https")
+	}
+	return u.Scheme + "://" + u.Host, nil
+}
+
+// gatewayURLsOf returns the URLs of the gateway and of its backup, if there is
+// one. The backup is a URL: neither of PayerMax's environments is the other's.
+func gatewayURLsOf(gateway string, backup ...string) ([]string, error) {
+	if gateway == gatewaySandbox || slices.Contains(backup, gatewaySandbox) {
+		return nil, errors.New("the sandbox neither has a backup nor is one")
+	}
+	first, err := gatewayURL(gateway)
+	if err != nil || len(backup) == 0 {
+		return []string{first}, err
+	}
+	second, err := gatewayURL(backup[0])
+	if err != nil {
+		return nil, fmt.Errorf("backup: %w", err)
+	}
+	switch {
+	case protocol.EnvironmentAt(second) != "":
+		return nil, errors.New("backup: expected the URL of another host of the same environment, such as https://host")
+	case first == second:
+		return nil, errors.New("backup: it is the gateway itself; name another host, or none")
+	}
+	return []string{first, second}, nil
 }

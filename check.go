@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
+	"github.com/caddy-payermax/caddy-payermax/internal/replay"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
@@ -69,10 +70,11 @@ func (h *Handler) judge(c *call, a *reply.Answer) (*reply.Answer, error) {
 
 // passWhole passes an answer on byte for byte, if it is this call's.
 func (h *Handler) passWhole(c *call, a *reply.Answer, said *envelope.Answer) (*reply.Answer, error) {
-	if err := c.contradiction(said); err != nil {
+	sent := replay.Call{Body: c.body, Identifying: c.route.identifying, Own: c.route.Own}
+	if err := sent.Contradiction(said, isSuccess(said.Code)); err != nil {
 		return nil, withheld(a, err)
 	}
-	if c.route.Personal && said.Code == protocol.CodeApplySuccess && !h.given.toOneUserOnly(a.Body, c.body) {
+	if c.route.Personal && said.Code == protocol.CodeApplySuccess && !h.given.ToOneUserOnly(a.Body, c.body) {
 		return nil, withheld(a, errors.New("the same answer was given to another user before"))
 	}
 	return a.Whole(c.found), nil

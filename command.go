@@ -7,6 +7,10 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/commands"
 	"github.com/caddy-payermax/caddy-payermax/doctor/command"
+
+	// The Caddy modules that come with the handler.
+	_ "github.com/caddy-payermax/caddy-payermax/modules/landlock"
+	_ "github.com/caddy-payermax/caddy-payermax/modules/transport"
 )
 
 // exampleCaddyfile is what the demonstration runs, so that it is always the

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"net/http"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/cpus"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
@@ -151,3 +153,7 @@ func overloaded() *reply.Refusal {
 	f.Header = http.Header{"Retry-After": {"1"}}
 	return f
 }
+
+// signatures is the gate of the process, since its CPUs are what is short. It is
+// made when it is first asked for: Caddy adjusts GOMAXPROCS before it loads a config.
+var signatures = sync.OnceValue(func() *gate { return newGate(cpus.Usable()) })

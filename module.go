@@ -22,6 +22,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/adminendpoint"
 	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
+	"github.com/caddy-payermax/caddy-payermax/internal/replay"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/modules/handover"
@@ -153,7 +154,7 @@ type Handler struct {
 	limits    *limits
 	gate      *gate
 	sandbox   *sandbox.Gateway
-	given     *givenAnswers
+	given     *replay.Given
 	logger    *zap.Logger
 
 	// sandboxAnswers says whether a sandbox has answered a call, or will.
@@ -180,7 +181,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.sandboxAnswers = new(atomic.Bool)
 	h.sandboxAnswers.Store(h.Sandbox)
 	h.explanations = rate.NewLimiter(rate.Every(explanationInterval), 1)
-	h.given = newGivenAnswers()
+	h.given = replay.NewGiven()
 	if h.MaxBodySize == 0 {
 		h.MaxBodySize = defaultMaxBodySize
 	}

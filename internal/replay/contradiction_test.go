@@ -1,4 +1,4 @@
-package payermax
+package replay
 
 import (
 	"testing"
@@ -37,10 +37,10 @@ func TestContradiction(t *testing.T) {
 		`{"code":"X","data":{"outTradeNo":"P1","requestId":"7"},"appid":"app"}`: "appId",
 		`{"code":"X","data":{"outTradeNo":"P1","merchantNo":202}}`:              "merchantNo",
 	} {
-		c := &call{route: routeOf(t, "capture"), exchange: &exchange{body: []byte(request)}}
-		said, err := (&reply.Answer{Body: []byte(body)}).Read(c.route.identifying)
+		c := callOf(t, "capture", request)
+		said, err := (&reply.Answer{Body: []byte(body)}).Read(c.Identifying)
 		require.NoError(t, err, body)
-		err = c.contradiction(said)
+		err = c.Contradiction(said, false)
 		if names == "" {
 			assert.NoError(t, err, body)
 			continue
@@ -53,11 +53,10 @@ func TestContradiction(t *testing.T) {
 // What the application says in data of its own about the merchant makes no answer
 // this call's.
 func TestOwnWordsInDataBindNothing(t *testing.T) {
-	c := &call{route: routeOf(t, "orderAndPay"), exchange: &exchange{body: []byte(
-		`{"appId":"app","merchantNo":"0202","data":{"outTradeNo":"P1","merchantNo":"999"}}`)}}
-	said, err := (&reply.Answer{Body: []byte(`{"code":"X","merchantNo":"999"}`)}).Read(c.route.identifying)
+	c := callOf(t, "orderAndPay", `{"appId":"app","merchantNo":"0202","data":{"outTradeNo":"P1","merchantNo":"999"}}`)
+	said, err := (&reply.Answer{Body: []byte(`{"code":"X","merchantNo":"999"}`)}).Read(c.Identifying)
 	require.NoError(t, err)
-	assert.ErrorContains(t, c.contradiction(said), "its merchantNo is not what was sent")
+	assert.ErrorContains(t, c.Contradiction(said, false), "its merchantNo is not what was sent")
 }
 
 // A success for another kind of call about the same order is not one for this.
@@ -71,13 +70,10 @@ func TestAnswersToOtherKindsOfCalls(t *testing.T) {
 		{"orderAndPay", `{"outTradeNo":"P1"}`, `{"status":"SUCCESS"}`, ""},              // names nothing at all
 		{"orderQuery", `{"outTradeNo":"P1"}`, `{"outTradeNo":"P1"}`, ""},
 	} {
-		c := &call{
-			route:    routeOf(t, test.endpoint),
-			exchange: &exchange{body: []byte(`{"appId":"app","data":` + test.request + `}`)},
-		}
-		said, err := (&reply.Answer{Body: []byte(`{"code":"APPLY_SUCCESS","data":` + test.answer + `}`)}).Read(c.route.identifying)
+		c := callOf(t, test.endpoint, `{"appId":"app","data":`+test.request+`}`)
+		said, err := (&reply.Answer{Body: []byte(`{"code":"APPLY_SUCCESS","data":` + test.answer + `}`)}).Read(c.Identifying)
 		require.NoError(t, err)
-		err = c.contradiction(said)
+		err = c.Contradiction(said, true)
 		if test.lacks == "" {
 			assert.NoError(t, err, "%s %s", test.endpoint, test.answer)
 			continue
@@ -86,10 +82,10 @@ func TestAnswersToOtherKindsOfCalls(t *testing.T) {
 	}
 }
 
-// routeOf is the route of an endpoint.
-func routeOf(t *testing.T, name string) route {
+// callOf is a call of an endpoint.
+func callOf(t *testing.T, name, body string) Call {
 	t.Helper()
 	e, ok := protocol.Lookup(name)
 	require.True(t, ok, name)
-	return route{Endpoint: e, identifying: envelope.NewNames(e.Identifying()...)}
+	return Call{Body: []byte(body), Identifying: envelope.NewNames(e.Identifying()...), Own: e.Own}
 }

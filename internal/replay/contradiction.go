@@ -1,4 +1,7 @@
-package payermax
+// Package replay tells the answer to a call from others that PayerMax has signed as
+// well: a signature says who has made an answer, and not what for, so that an old
+// answer could be passed off as the answer to a later call, or to somebody else's.
+package replay
 
 import (
 	"fmt"
@@ -9,21 +12,30 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// contradiction reports a member by which the answer says that it is for another
-// call than this. PayerMax's signature tells who has made an answer, and not what
-// for: a good answer to somebody else's call is signed as well.
-func (c *call) contradiction(said *envelope.Answer) error {
+// Call is what an answer is held against.
+type Call struct {
+	// Body is the envelope that was sent.
+	Body []byte
+	// Identifying are the names by which an answer can say which call it is for.
+	Identifying envelope.Names
+	// Own is the name that a success must give back if it was sent, or "".
+	Own string
+}
+
+// Contradiction reports a member by which an answer says that it is for another call,
+// or that a success lacks what it must give back. It returns nil if there is none.
+func (c Call) Contradiction(said *envelope.Answer, isSuccess bool) error {
 	if len(said.Claims) == 0 {
 		return nil
 	}
-	sent := slices.DeleteFunc(envelope.ReadClaims(c.body, c.route.identifying), isAside)
+	sent := slices.DeleteFunc(envelope.ReadClaims(c.Body, c.Identifying), isAside)
 	for _, claim := range said.Claims {
 		if contradicts(claim, sent) {
 			return fmt.Errorf("the answer is for another call: its %s is not what was sent", claim.Name)
 		}
 	}
-	if isSuccess(said.Code) && slices.ContainsFunc(said.Claims, isOfData) && lacks(said.Claims, c.route.Own) && !lacks(sent, c.route.Own) {
-		return fmt.Errorf("the answer is for another kind of call: it lacks the %s of this one", c.route.Own)
+	if isSuccess && slices.ContainsFunc(said.Claims, isOfData) && lacks(said.Claims, c.Own) && !lacks(sent, c.Own) {
+		return fmt.Errorf("the answer is for another kind of call: it lacks the %s of this one", c.Own)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package payermax
+package replay
 
 import (
 	"fmt"
@@ -17,8 +17,8 @@ func sessionCallOf(merchantNo, userID string) []byte {
 }
 
 // An answer is one user's: the first one's.
-func TestGivenAnswers(t *testing.T) {
-	g := newGivenAnswers()
+func TestGiven(t *testing.T) {
+	g := NewGiven()
 	now := time.Now()
 	g.given.Now = func() time.Time { return now }
 	for _, test := range []struct {
@@ -37,28 +37,28 @@ func TestGivenAnswers(t *testing.T) {
 		{"another user with an answer of the own", "B", string(sessionCallOf("1", "berta")), true},
 		{"the first user again", "A", string(sessionCallOf("1", "anna")), true},
 	} {
-		assert.Equal(t, test.want, g.toOneUserOnly([]byte(test.answer), []byte(test.request)), test.name)
+		assert.Equal(t, test.want, g.ToOneUserOnly([]byte(test.answer), []byte(test.request)), test.name)
 	}
 
 	now = now.Add(givenWindow)
-	assert.False(t, g.toOneUserOnly([]byte("A"), sessionCallOf("1", "berta")), "at the end of the window")
+	assert.False(t, g.ToOneUserOnly([]byte("A"), sessionCallOf("1", "berta")), "at the end of the window")
 	now = now.Add(time.Second)
-	assert.True(t, g.toOneUserOnly([]byte("A"), sessionCallOf("1", "berta")), "the window is over")
+	assert.True(t, g.ToOneUserOnly([]byte("A"), sessionCallOf("1", "berta")), "the window is over")
 
 	for i := range maxGiven + 100 {
-		g.toOneUserOnly(fmt.Append(nil, i), sessionCallOf("1", "anna"))
+		g.ToOneUserOnly(fmt.Append(nil, i), sessionCallOf("1", "anna"))
 	}
 	assert.Equal(t, maxGiven, g.given.Len())
 }
 
 // Of many users who get the same answer at the same time, one may have it.
-func TestGivenAnswersAtOnce(t *testing.T) {
-	g := newGivenAnswers()
+func TestGivenAtOnce(t *testing.T) {
+	g := NewGiven()
 	var users sync.WaitGroup
 	var got atomic.Int32
 	for i := range 100 {
 		users.Go(func() {
-			if g.toOneUserOnly([]byte("A"), sessionCallOf("1", strings.Repeat("x", i))) {
+			if g.ToOneUserOnly([]byte("A"), sessionCallOf("1", strings.Repeat("x", i))) {
 				got.Add(1)
 			}
 		})

@@ -1,4 +1,4 @@
-package payermax
+package replay
 
 import (
 	"crypto/sha256"
@@ -17,24 +17,26 @@ const (
 	givenWindow = 24 * time.Hour
 )
 
-// givenAnswers remembers which user got which answer. It holds digests alone.
+// Given remembers which user got which answer. It holds digests alone, of the last
+// 10,000 answers of a day. It is safe for concurrent use.
 //
 // A session names neither its user nor its call, so an old answer, which PayerMax
 // has signed after all, could be passed off as the answer to a later call. Then
 // two users would share a session, and one could pay with the other's cards.
-type givenAnswers struct {
+type Given struct {
 	mutex sync.Mutex
 	given *recent.Values[[sha256.Size]byte, [sha256.Size]byte]
 }
 
-func newGivenAnswers() *givenAnswers {
-	return &givenAnswers{given: recent.New[[sha256.Size]byte, [sha256.Size]byte](givenWindow, maxGiven)}
+// NewGiven returns one that remembers nothing yet.
+func NewGiven() *Given {
+	return &Given{given: recent.New[[sha256.Size]byte, [sha256.Size]byte](givenWindow, maxGiven)}
 }
 
-// toOneUserOnly reports whether the answer may be given to the user that the
+// ToOneUserOnly reports whether the answer may be given to the user that the
 // request is for: nobody else got these very bytes before. From now on nobody
 // else will. A request that names no user could be anybody's.
-func (g *givenAnswers) toOneUserOnly(answer, request []byte) bool {
+func (g *Given) ToOneUserOnly(answer, request []byte) bool {
 	body := sha256.Sum256(answer)
 	user, isNamed := userOf(request)
 	g.mutex.Lock()

@@ -13,6 +13,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"io"
+	"log"
 	"math/big"
 	"net/http"
 	"os"
@@ -87,7 +88,10 @@ func serveGateway(m *machine.Machine, a *authority) (*gateway, error) {
 		return nil, err
 	}
 	g := &gateway{key: key}
-	server := &http.Server{Handler: g, TLSConfig: &tls.Config{Certificates: []tls.Certificate{a.pair}}}
+	server := &http.Server{
+		Handler: g, TLSConfig: &tls.Config{Certificates: []tls.Certificate{a.pair}},
+		ErrorLog: log.New(io.Discard, "", 0), // of probes that only connect
+	}
 	go func() { _ = server.ServeTLS(listener, "", "") }()
 	return g, nil
 }

@@ -51,7 +51,7 @@ func TestNetworkPolicies(t *testing.T) {
 
 	for address, allowed := range map[string]bool{
 		machine.Public + ":443": true, uat + ":443": true, // which needs the name server
-		machine.Private + ":443": false, machine.Metadata + ":443": false, machine.Metadata + ":80": false, machine.NodeIP + ":10250": false,
+		machine.Private + ":443": false, machine.Metadata + ":443": false, machine.Metadata + ":80": false,
 		machine.Public + ":80": false,
 	} {
 		said, reached := c.reaches(t, namespace, p.Metadata.Name, "connect", address)

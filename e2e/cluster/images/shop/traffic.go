@@ -97,9 +97,9 @@ func (t *traffic) outcome() string {
 	if err != nil {
 		return err.Error()
 	}
-	var said struct{ Code string }
-	if err := json.Unmarshal(text, &said); err != nil {
-		return fmt.Sprintf("%d: %v", answer.StatusCode, err)
+	var said struct{ Code, Msg string }
+	if err := json.Unmarshal(text, &said); err != nil || answer.StatusCode != http.StatusOK {
+		return fmt.Sprintf("%d %s %s", answer.StatusCode, said.Code, said.Msg)
 	}
 	return said.Code
 }

@@ -35,7 +35,7 @@ func components(folder string) []component {
 		}},
 		{"kube-apiserver", []string{
 			"--etcd-servers=http://127.0.0.1:2379", "--secure-port=" + apiPort, "--advertise-address=" + NodeIP,
-			"--service-cluster-ip-range=10.96.0.0/16",
+			"--service-cluster-ip-range=10.96.0.0/16", "--kubelet-preferred-address-types=InternalIP",
 			"--tls-cert-file=" + in("certificates/api.crt"), "--tls-private-key-file=" + in("certificates/api.key"), "--cert-dir=" + in("certificates"),
 			"--token-auth-file=" + in("certificates/tokens.csv"), "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
 			"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file=" + in("certificates/accounts.key"),

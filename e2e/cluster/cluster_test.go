@@ -364,20 +364,22 @@ func (c *cluster) load(t *testing.T, p pod, workers int) {
 	require.Equal(t, http.StatusOK, status, body)
 }
 
-// requireAnswered checks that every call was answered with success. A busy machine may
-// have the sidecar refuse some before it signs them, with 503, which loses nothing.
+// requireAnswered checks that every call was answered with success. On a busy machine
+// the sidecar may say of one in a hundred that it was not sent, which loses nothing: it
+// was refused with 503, or the gateway or its name did not answer in time.
 func requireAnswered(t *testing.T, o outcomes) int {
 	t.Helper()
-	require.NotZero(t, o[success], "%v", o)
 	for outcome, calls := range o {
 		switch {
 		case outcome == success:
-		case strings.HasPrefix(outcome, "503 "):
-			t.Logf("%d calls were refused: %s", calls, outcome)
+		case strings.HasPrefix(outcome, "503 ") || strings.Contains(outcome, "nothing was sent"):
+			t.Logf("%d calls were not sent: %s", calls, outcome)
+			require.Less(t, calls*100, o[success], "%v", o)
 		default:
 			require.Fail(t, "calls failed", "%v", o)
 		}
 	}
+	require.NotZero(t, o[success], "%v", o)
 	return o[success]
 }
 

@@ -124,6 +124,11 @@ patches:
 	stranger := c.namespace(t, "unlabelled")
 	c.shell(t, folder, "kubectl create secret generic certified -n "+stranger+" --from-file=gateway.crt"+certified)
 	url := "https://" + name
+	c.restrictedPod(t, callers, "early")
+	await(t, time.Minute, "the name of the Service to be known", func() bool {
+		_, reached := c.reaches(t, callers, "early", "connect", name+":443")
+		return reached
+	})
 	c.caller(t, callers, "http1", "certified", url, 4)
 	c.caller(t, callers, "http2", "certified", url, 4)
 	c.caller(t, callers, "without", "uncertified", url, 0)

@@ -191,3 +191,40 @@ func TestOwnCaddyfile(t *testing.T) {
 	mounted := named(templateOf(objects["StatefulSet"]), "volumes")["payermax-caddyfile"]["configMap"].(map[string]any)["name"]
 	assert.Equal(t, config["metadata"].(map[string]any)["name"], mounted)
 }
+
+// consumerOf writes a kustomization on top of an overlay, and returns its folder.
+func consumerOf(t *testing.T, overlay, component string) string {
+	t.Helper()
+	folder := t.TempDir()
+	text := "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+	for list, target := range map[string]string{"resources": "overlays/" + overlay, "components": "components/" + component} {
+		absolute, err := filepath.Abs("kubernetes/" + target)
+		require.NoError(t, err)
+		relative, err := filepath.Rel(folder, absolute)
+		require.NoError(t, err)
+		text += list + ": [" + relative + "]\n"
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(text), 0o600))
+	return folder
+}
+
+// The autoscaler asks for a metric that the sidecar has, beside the CPU.
+func TestScaleByCalls(t *testing.T) {
+	t.Parallel()
+	scaler := render(t, consumerOf(t, "shared-gateway", "scale-by-calls")).scalers[0]
+	require.Len(t, scaler.Spec.Metrics, 2)
+	assert.NotNil(t, scaler.Spec.Metrics[0].Resource)
+	p := newPod(t, "kubernetes/overlays/sandbox")
+	p.run(t)
+	_, metrics := get("http://127.0.0.1:" + p.health + "/metrics")
+	assert.Contains(t, metrics, "\n"+scaler.Spec.Metrics[1].Pods.Metric.Name+" ")
+}
+
+// On OpenShift the sidecar names no user, so that the namespace's own is given to it.
+func TestOpenShift(t *testing.T) {
+	t.Parallel()
+	_, container := podOf(render(t, consumerOf(t, "uat", "openshift")))
+	assert.Nil(t, container.SecurityContext.RunAsUser)
+	assert.Nil(t, container.SecurityContext.RunAsGroup)
+	assert.True(t, *container.SecurityContext.RunAsNonRoot)
+}

@@ -56,7 +56,8 @@ type Merchant struct {
 	// sidecar follows: when the gateway answers `SIGN_VERIFY_FAILED` to a
 	// request that is safe to repeat, it is sent once more, signed with this key,
 	// and if that is accepted, this key takes the place of the other until the
-	// config or the keys change. Optional.
+	// config or the keys change. A file that is not there yet, in a directory that
+	// is, is no error: it is used once it is there. Optional.
 	NextKeyRaw json.RawMessage `json:"next_key,omitempty" caddy:"namespace=payermax.keys inline_key=source"`
 
 	// The path of the file with the public key that was uploaded to PayerMax, in

@@ -21,12 +21,12 @@ func readmeBlock(t *testing.T, words string) string {
 	readme, err := os.ReadFile("kubernetes/README.md")
 	require.NoError(t, err)
 	var found []string
-	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(readme), -1) {
+	for _, block := range regexp.MustCompile("(?s)```(?:sh|yaml)\n(.*?)```").FindAllStringSubmatch(string(readme), -1) {
 		if strings.Contains(block[1], words) {
 			found = append(found, block[1])
 		}
 	}
-	require.Len(t, found, 1, "shell blocks of the README with %q", words)
+	require.Len(t, found, 1, "blocks of the README with %q", words)
 	return found[0]
 }
 

@@ -60,6 +60,11 @@ func newPod(t *testing.T, folder string, variables ...string) *pod {
 	for name, value := range env {
 		p.env = append(p.env, name+"="+p.here(value))
 	}
+	for _, i := range stages(t)[1] {
+		if i.name == "ENV" { // where Caddy is at home in the image
+			p.env = append(p.env, strings.Fields(strings.ReplaceAll(i.rest, "=/", "="+p.root+"/"))...)
+		}
+	}
 	private, public := keyPair(t)
 	for variable, key := range map[string]*pem.Block{"PAYERMAX_PRIVATE_KEY": private, "PAYERMAX_GATEWAY_PUBLIC_KEY": public} {
 		if path, ok := env[variable]; ok {
@@ -74,7 +79,7 @@ func newPod(t *testing.T, folder string, variables ...string) *pod {
 // here translates directories and ports from the container to this machine.
 func (p *pod) here(text string) string {
 	return strings.NewReplacer(
-		"/run/", p.root+"/run/", "/var/lib/caddy", p.root+"/var/lib/caddy",
+		"/run/", p.root+"/run/",
 		":8080 {", ":"+p.signing+" {", ":8081 {", ":"+p.health+" {", ":8443 {", ":"+p.tls+" {",
 	).Replace(text)
 }

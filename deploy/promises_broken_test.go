@@ -82,7 +82,7 @@ func TestBrokenPromisesAreNoticed(t *testing.T) {
 			p.keysMount().ReadOnly = false
 		},
 		"a Secret is not mounted": func(p *signingPod) {
-			p.keysMount().Name = "payermax-home"
+			p.keysMount().Name = "payermax-caddyfile"
 		},
 		"shop mounts a Secret": func(p *signingPod) {
 			p.spec.Containers[0].VolumeMounts = []corev1.VolumeMount{*p.keysMount()}
@@ -106,10 +106,11 @@ func TestBrokenPromisesAreNoticed(t *testing.T) {
 			p.signer.SecurityContext.ReadOnlyRootFilesystem = nil
 		},
 		"has no small limit": func(p *signingPod) {
-			p.spec.Volumes[2].EmptyDir.SizeLimit = nil
+			p.spec.Volumes = append(p.spec.Volumes, corev1.Volume{Name: "home", VolumeSource: corev1.VolumeSource{EmptyDir: new(corev1.EmptyDirVolumeSource)}})
 		},
 		"a token of the API server": func(p *signingPod) {
 			p.spec.AutomountServiceAccountToken = nil
+			p.signer.VolumeMounts = p.signer.VolumeMounts[:2]
 		},
 		"Services leave variables": func(p *signingPod) {
 			p.spec.EnableServiceLinks = nil
@@ -149,6 +150,18 @@ func TestBrokenPromisesAreNoticed(t *testing.T) {
 		},
 		"Prometheus cannot come in": func(p *signingPod) {
 			p.policy("payermax-signer").Spec.Ingress = nil
+		},
+		"the policy payermax-signer gives a port by name": func(p *signingPod) {
+			p.policy("payermax-signer").Spec.Ingress[0].Ports[0].Port = new(intstr.FromString("payermax-health"))
+		},
+		"left the pod's whole time": func(p *signingPod) {
+			p.signer.LivenessProbe.TerminationGracePeriodSeconds = nil
+		},
+		"replaced after 60 s": func(p *signingPod) {
+			p.signer.LivenessProbe.PeriodSeconds = 10
+		},
+		"keeps the cluster autoscaler from": func(p *signingPod) {
+			p.spec.Volumes[1].VolumeSource = corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: new(resource.MustParse("1Mi"))}}
 		},
 	} {
 		t.Run(says, func(t *testing.T) {

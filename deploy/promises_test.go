@@ -35,6 +35,9 @@ var promises = []promise{
 	{"Go keeps below the memory limit", checkMemory},
 	{"images are named by version", checkImages},
 	{"policies let in what they must, and nothing to the port that signs", checkPolicies},
+	{"policies and Services give ports by number", checkPortNumbers},
+	{"a frozen signer is replaced in time", checkLiveness},
+	{"nothing keeps a node from being drained", checkDrain},
 }
 
 // podOf returns the pod of the one Deployment.
@@ -228,16 +231,20 @@ func checkFiles(m *manifests) error {
 	return nil
 }
 
+// tokenFile is where a token of the API server would be, if nothing else is mounted
+// there.
+const tokenFile = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+
 func checkIsolation(m *manifests) error {
-	template, _ := podOf(m)
+	template, container := podOf(m)
 	spec := &template.Spec
 	is := func(flag *bool, value bool) bool { return flag != nil && *flag == value }
 	switch {
-	case !is(spec.AutomountServiceAccountToken, false):
+	case !is(spec.AutomountServiceAccountToken, false) && !mounts(container, tokenFile):
 		return errors.New("a token of the API server is mounted")
 	case !is(spec.EnableServiceLinks, false):
 		return errors.New("Services leave variables in the environment")
-	case !is(spec.ShareProcessNamespace, false), spec.HostNetwork, spec.HostPID, spec.HostIPC:
+	case is(spec.ShareProcessNamespace, true), spec.HostNetwork, spec.HostPID, spec.HostIPC:
 		return errors.New("something is shared that need not be")
 	}
 	return nil
@@ -320,6 +327,59 @@ func checkPolicies(m *manifests) error {
 	}
 	if !allowed[healthPort] {
 		return errors.New("Prometheus cannot come in")
+	}
+	return nil
+}
+
+// The port of a native sidecar belongs to an init container. Several network plugins,
+// and Services before Kubernetes 1.32, look at the names of ordinary ones only.
+func checkPortNumbers(m *manifests) error {
+	for _, p := range m.policies {
+		for _, rule := range p.Spec.Ingress {
+			for _, port := range rule.Ports {
+				if port.Port.StrVal != "" {
+					return fmt.Errorf("the policy %s gives a port by name", p.Name)
+				}
+			}
+		}
+	}
+	for _, s := range m.services {
+		for _, port := range s.Spec.Ports {
+			if port.TargetPort.StrVal != "" {
+				return fmt.Errorf("the Service %s gives a port by name", s.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// replacement is how long a frozen signer may take until it is another one.
+const replacement = 40
+
+func checkLiveness(m *manifests) error {
+	_, container := podOf(m)
+	probe := container.LivenessProbe
+	if probe.TerminationGracePeriodSeconds == nil {
+		return errors.New("a frozen signer is left the pod's whole time to end")
+	}
+	const start = 3
+	takes := probe.PeriodSeconds*probe.FailureThreshold + probe.TimeoutSeconds + int32(*probe.TerminationGracePeriodSeconds) + start
+	if takes > replacement {
+		return fmt.Errorf("a frozen signer is replaced after %d s", takes)
+	}
+	return nil
+}
+
+// evictable names the volumes whose loss a pod bears.
+const evictable = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
+
+func checkDrain(m *manifests) error {
+	template, _ := podOf(m)
+	bears := strings.Split(template.Annotations[evictable], ",")
+	for _, volume := range template.Spec.Volumes {
+		if (volume.EmptyDir != nil || volume.HostPath != nil) && !slices.Contains(bears, volume.Name) {
+			return fmt.Errorf("%s keeps the cluster autoscaler from removing the node", volume.Name)
+		}
 	}
 	return nil
 }

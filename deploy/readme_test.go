@@ -29,7 +29,7 @@ func TestReadmeMakesTheSecrets(t *testing.T) {
 	}
 
 	made := make(map[string][]string)
-	for _, words := range []string{"secret generic payermax-keys -n shop --from-file", "--dry-run=client", "create secret tls"} {
+	for _, words := range []string{"secret generic payermax-keys -n shop --from-file", "--from-file=next.key", "create secret tls"} {
 		for _, command := range secretCommands(readmeBlock(t, words)) {
 			out, err := exec.Command("sh", "-euc", "cd "+folder+"; "+strings.Replace(command, "kubectl", kubectl, 1)+" --dry-run=client -o yaml").Output()
 			require.NoError(t, err, command)

@@ -5,6 +5,8 @@ import (
 	"crypto"
 	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -27,6 +29,19 @@ type Key struct {
 	// Load asks another source for the key. It is nil if the source is not to
 	// be asked.
 	Load func() (crypto.Signer, error)
+}
+
+// isNotThereYet reports whether the key is a file that does not exist, in a directory
+// that does, which is all that a next key needs.
+func (k Key) isNotThereYet() bool {
+	if k.Source != SourceFile || !k.Path.isUsable() {
+		return false
+	}
+	if _, err := os.Stat(k.Path.Value); !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	directory, err := os.Stat(filepath.Dir(k.Path.Value))
+	return err == nil && directory.IsDir()
 }
 
 const (

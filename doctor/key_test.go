@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -154,6 +155,20 @@ func TestCheckPair(t *testing.T) {
 		assert.Equal(t, "merchant public key", result.Check, name)
 		assert.Equal(t, test.outcome, result.Outcome, name)
 		assert.Contains(t, result.Message, test.message, name)
+	}
+}
+
+// A next key that is not there yet is nothing to mend, unless its directory is missing.
+func TestNextKeyIsNotThereYet(t *testing.T) {
+	m := goodMerchant(t, "")
+	folder := t.TempDir()
+	for path, want := range map[string]Outcome{filepath.Join(folder, "next.key"): OK, filepath.Join(folder, "none", "next.key"): Problem} {
+		m.NextKey = fileKey(path)
+		_, results := checkMerchant(m, false, nil)
+		i := slices.IndexFunc(results, func(r Result) bool { return r.Check == "next key" })
+		require.GreaterOrEqual(t, i, 0)
+		assert.Equal(t, want, results[i].Outcome, path)
+		assert.Contains(t, results[i].Message, path)
 	}
 }
 

@@ -68,7 +68,11 @@ func checkMerchant(m Merchant, sandbox bool, others []*rsa.PublicKey) (merchantK
 	if keys.signing != nil {
 		results = append(results, checkPair(m.PublicKey, keys.signing))
 	}
-	if m.NextKey != nil {
+	switch {
+	case m.NextKey == nil:
+	case m.NextKey.isNotThereYet():
+		results = append(results, ok("next key", "there is none yet: %s does not exist, and is used once it does", m.NextKey.Path.Value))
+	default:
 		var found []Result
 		keys.next, found = checkKey("next key", *m.NextKey)
 		results = append(results, append(found, checkNextKey(keys)...)...)

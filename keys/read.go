@@ -57,7 +57,7 @@ func (r *Ring) readSigning(loaded *Generation) error {
 	if loaded.Signing, err = source.testedKey(); err != nil {
 		return fmt.Errorf("%s: %w", source.option("private_key"), err)
 	}
-	if next != nil {
+	if next != nil && !next.isNotThereYet() {
 		if loaded.Next, err = next.testedKey(); err != nil {
 			return fmt.Errorf("%s: %w", next.option("next_private_key"), err)
 		}

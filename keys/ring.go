@@ -32,7 +32,7 @@ type Ring struct {
 type Config struct {
 	// Source has the key that signs. A ring without it only verifies.
 	Source *NamedSource
-	// Next has the key to change over to. Optional.
+	// Next has the key to change over to. Optional; its file need not be there yet.
 	Next *NamedSource
 	// GatewayFiles are the paths of the files with the public keys that PayerMax may
 	// sign with.
@@ -64,6 +64,10 @@ func Open(config Config) (*Ring, error) {
 	}
 	r.current.Store(loaded)
 	r.seen = seen
+	if config.Next != nil && !loaded.Next.Exists() {
+		config.Logger.Info("there is no next key yet, since its file is not there; once it is, it is in use without a reload",
+			zap.String("path", config.Next.file().path))
+	}
 	return r, nil
 }
 
@@ -99,7 +103,8 @@ func (r *Ring) Refresh() {
 	r.refused.Store(nil)
 	r.config.Logger.Info("keys loaded anew",
 		zap.String("fingerprint", loaded.fingerprints()),
-		zap.String("previous_fingerprint", before.fingerprints()))
+		zap.String("previous_fingerprint", before.fingerprints()),
+		zap.String("next_fingerprint", loaded.Next.Fingerprint))
 }
 
 // Promote makes the next key the current one, since the gateway has accepted it

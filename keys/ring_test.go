@@ -9,10 +9,12 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -174,6 +176,29 @@ func TestPromotionOutlivesRefresh(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte(testkeys.PrivatePEM(third)), 0o600))
 	requireInUse(t, r, third)
 	assert.True(t, r.Current().Next.Exists())
+}
+
+// A next key may come later and go again, in a directory that is there. Whatever else
+// is wrong with it is an error, as with every key.
+func TestNextKeyMayComeLater(t *testing.T) {
+	current, next := inFile(t, testkeys.WritePrivate(t, testkeys.New(2048))), filepath.Join(t.TempDir(), "next.key")
+	r := watched(t, Config{Source: current, Next: inFile(t, next)})
+	assert.False(t, r.Current().Next.Exists())
+	require.NoError(t, os.WriteFile(next, []byte(testkeys.PrivatePEM(testkeys.New(2048))), 0o600))
+	require.Eventually(t, func() bool { return r.Current().Next.Exists() }, pickUp, 10*time.Millisecond)
+	require.NoError(t, os.Remove(next))
+	require.Eventually(t, func() bool { return !r.Current().Next.Exists() }, pickUp, 10*time.Millisecond)
+	assert.Empty(t, r.Refused())
+
+	require.NoError(t, os.WriteFile(next, []byte("not a key"), 0o600))
+	for name, path := range map[string]string{
+		"not a key": next, "no such directory": filepath.Join(filepath.Dir(next), "none", "next.key"), "a file for a directory": filepath.Join(next, "next.key"),
+	} {
+		_, err := try(Config{Source: current, Next: inFile(t, path)})
+		assert.ErrorContains(t, err, "next_private_key: ", name)
+	}
+	_, err := try(Config{Source: inFile(t, filepath.Join(filepath.Dir(next), "none.key"))})
+	assert.ErrorIs(t, err, fs.ErrNotExist, "the key that signs has to be there")
 }
 
 // A generation is what it was, whatever becomes of the ring and whatever a holder

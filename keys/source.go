@@ -5,7 +5,11 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -90,6 +94,21 @@ func (s *NamedSource) option(forFile string) string {
 		return forFile
 	}
 	return "key " + s.Name
+}
+
+// isNotThereYet reports whether the source is a file that does not exist, in a
+// directory that does. A next key may be named before there is one, so that a mounted
+// Secret gets it and loses it again without a change of the config.
+func (s *NamedSource) isNotThereYet() bool {
+	file := s.file()
+	if file == nil || file.path == "" {
+		return false
+	}
+	if _, err := os.Stat(file.path); !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	directory, err := os.Stat(filepath.Dir(file.path))
+	return err == nil && directory.IsDir()
 }
 
 // file returns the source as a file, or nil if it is something else.

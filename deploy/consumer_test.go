@@ -1,0 +1,230 @@
+package deploy
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
+)
+
+// ownPod is a pod that somebody has without us, with a value of their own wherever we
+// could have an opinion. It is YAML that is indented for a Deployment.
+const ownPod = `
+    metadata:
+      labels: {app: books, team: accounts}
+      annotations: {cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes: scratch}
+    spec:
+      terminationGracePeriodSeconds: 300
+      automountServiceAccountToken: true
+      enableServiceLinks: true
+      shareProcessNamespace: true
+      serviceAccountName: books
+      restartPolicy: %s
+      securityContext: {fsGroup: 2000, runAsUser: 1000, supplementalGroups: [7]}
+      initContainers:
+        - {name: migrate, image: "example.com/migrate:1", volumeMounts: [{name: scratch, mountPath: /scratch}]}
+      containers:
+        - name: books
+          image: example.com/books:1
+          env: [{name: GOMEMLIMIT, value: 1GiB}]
+          ports: [{name: http, containerPort: 8000}]
+          securityContext: {runAsUser: 1001}
+          volumeMounts: [{name: scratch, mountPath: /scratch}]
+        - {name: proxy, image: "example.com/proxy:1"}
+      volumes:
+        - {name: scratch, emptyDir: {}}
+        - {name: config, configMap: {name: books}}
+`
+
+// ownWorkloads are workloads of each kind, with that pod.
+func ownWorkloads() map[string]string {
+	metadata := "metadata: {name: books, labels: {app: books, payermax-signer: \"true\"}}\n"
+	always, never := fmt.Sprintf(ownPod, "Always"), fmt.Sprintf(ownPod, "Never")
+	selector := "  selector: {matchLabels: {app: books}}\n"
+	return map[string]string{
+		"Deployment":  "apiVersion: apps/v1\nkind: Deployment\n" + metadata + "spec:\n" + selector + "  template:" + always,
+		"StatefulSet": "apiVersion: apps/v1\nkind: StatefulSet\n" + metadata + "spec:\n  serviceName: books\n" + selector + "  template:" + always,
+		"DaemonSet":   "apiVersion: apps/v1\nkind: DaemonSet\n" + metadata + "spec:\n" + selector + "  template:" + always,
+		"Job":         "apiVersion: batch/v1\nkind: Job\n" + metadata + "spec:\n  template:" + never,
+		"CronJob":     "apiVersion: batch/v1\nkind: CronJob\n" + metadata + "spec:\n  schedule: \"0 3 * * *\"\n  jobTemplate: {spec: {template: " + asJSON(never) + "}}\n",
+	}
+}
+
+// asJSON writes YAML where its indentation would be in the way.
+func asJSON(text string) string {
+	encoded, err := yaml.YAMLToJSON([]byte(text))
+	if err != nil {
+		panic(err)
+	}
+	return string(encoded)
+}
+
+// renderConsumer renders a workload with components of ours, as somebody's own
+// kustomization, and returns its objects by their kinds.
+func renderConsumer(t *testing.T, workload string, components ...string) map[string]map[string]any {
+	t.Helper()
+	folder := t.TempDir()
+	text := "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [workload.yaml]\ncomponents:\n"
+	for _, component := range components {
+		target, err := filepath.Abs("kubernetes/components/" + component)
+		if filepath.IsAbs(component) {
+			target = component
+		}
+		require.NoError(t, err)
+		relative, err := filepath.Rel(folder, target)
+		require.NoError(t, err)
+		text += "  - " + relative + "\n"
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "workload.yaml"), []byte(workload), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(text), 0o600))
+	rendered, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
+	require.NoError(t, err)
+	objects := make(map[string]map[string]any)
+	for _, resource := range rendered.Resources() {
+		object, err := resource.Map()
+		require.NoError(t, err)
+		objects[resource.GetKind()] = object
+	}
+	return objects
+}
+
+// templateOf returns the pod of a workload.
+func templateOf(object map[string]any) map[string]any {
+	spec := object["spec"].(map[string]any)
+	if job, isCronJob := spec["jobTemplate"].(map[string]any); isCronJob {
+		spec = job["spec"].(map[string]any)
+	}
+	return spec["template"].(map[string]any)
+}
+
+// named returns the elements of a list of the pod by their names.
+func named(template map[string]any, list string) map[string]map[string]any {
+	found := make(map[string]map[string]any)
+	elements, _ := template["spec"].(map[string]any)[list].([]any)
+	for _, element := range elements {
+		object := element.(map[string]any)
+		found[object["name"].(string)] = object
+	}
+	return found
+}
+
+// The components add to a workload of any kind, and change nothing that it has.
+func TestComponentsAddAndDoNotTake(t *testing.T) {
+	t.Parallel()
+	for kind, workload := range ownWorkloads() {
+		t.Run(kind, func(t *testing.T) {
+			before := renderConsumer(t, workload)[kind]
+			after := renderConsumer(t, workload, "sidecar", "payermax", "unix-socket")[kind]
+			template := templateOf(after)
+
+			first := template["spec"].(map[string]any)["initContainers"].([]any)[0].(map[string]any)
+			assert.Equal(t, "payermax", first["name"], "the sidecar starts before what else there is")
+			assert.Equal(t, "Always", first["restartPolicy"])
+			for _, volume := range []string{"payermax-caddyfile", "payermax-keys", "payermax-socket"} {
+				assert.Contains(t, named(template, "volumes"), volume)
+			}
+			assert.Equal(t, "true", template["metadata"].(map[string]any)["labels"].(map[string]any)["payermax-signer"])
+
+			// Without what was added, it is what it was.
+			delete(template["metadata"].(map[string]any)["labels"].(map[string]any), "payermax-signer")
+			spec := template["spec"].(map[string]any)
+			for _, list := range []string{"initContainers", "volumes"} {
+				spec[list] = slices.DeleteFunc(spec[list].([]any), func(element any) bool {
+					_, isOwn := named(templateOf(before), list)[element.(map[string]any)["name"].(string)]
+					return !isOwn
+				})
+			}
+			was, err := json.MarshalIndent(before, "", " ")
+			require.NoError(t, err)
+			is, err := json.MarshalIndent(after, "", " ")
+			require.NoError(t, err)
+			assert.Equal(t, string(was), string(is))
+		})
+	}
+}
+
+// A token that the application has is not mounted into the sidecar as well.
+func TestSidecarHasNoTokenOfTheApplication(t *testing.T) {
+	t.Parallel()
+	for kind, workload := range ownWorkloads() {
+		sidecar := named(templateOf(renderConsumer(t, workload, "sidecar")[kind]), "initContainers")["payermax"]
+		assert.True(t, slices.ContainsFunc(sidecar["volumeMounts"].([]any), func(mount any) bool {
+			return mount.(map[string]any)["mountPath"] == filepath.Dir(tokenFile)
+		}), kind)
+	}
+}
+
+// A CronJob gets what the others get.
+func TestCronJobsGetTheSame(t *testing.T) {
+	t.Parallel()
+	for component, others := range map[string]string{"sidecar": "sidecar.yaml", "payermax": "keys.yaml", "unix-socket": "socket.yaml"} {
+		read := func(file string) map[string]any {
+			text, err := os.ReadFile("kubernetes/components/" + component + "/" + file)
+			require.NoError(t, err)
+			var object map[string]any
+			require.NoError(t, yaml.UnmarshalStrict(text, &object))
+			return templateOf(object)
+		}
+		assert.Equal(t, read(others), read("cronjob.yaml"), component)
+	}
+}
+
+// Somebody's own Caddyfile takes the place of ours by a component of theirs after it,
+// as the README has it.
+func TestOwnCaddyfile(t *testing.T) {
+	t.Parallel()
+	own := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(own, "kustomization.yaml"), []byte(readmeBlock(t, "behavior: replace")), 0o600))
+	const text = "http://:8080 {\n\trespond own\n}\n"
+	require.NoError(t, os.WriteFile(filepath.Join(own, "Caddyfile"), []byte(text), 0o600))
+	objects := renderConsumer(t, ownWorkloads()["StatefulSet"], "sidecar", own)
+	config := objects["ConfigMap"]
+	assert.Equal(t, text, config["data"].(map[string]any)["Caddyfile"])
+	mounted := named(templateOf(objects["StatefulSet"]), "volumes")["payermax-caddyfile"]["configMap"].(map[string]any)["name"]
+	assert.Equal(t, config["metadata"].(map[string]any)["name"], mounted)
+}
+
+// consumerOf writes a kustomization on top of an overlay, and returns its folder.
+func consumerOf(t *testing.T, overlay, component string) string {
+	t.Helper()
+	folder := t.TempDir()
+	text := "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+	for list, target := range map[string]string{"resources": "overlays/" + overlay, "components": "components/" + component} {
+		absolute, err := filepath.Abs("kubernetes/" + target)
+		require.NoError(t, err)
+		relative, err := filepath.Rel(folder, absolute)
+		require.NoError(t, err)
+		text += list + ": [" + relative + "]\n"
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(text), 0o600))
+	return folder
+}
+
+// The autoscaler asks for a metric that the sidecar has, beside the CPU.
+func TestScaleByCalls(t *testing.T) {
+	t.Parallel()
+	scaler := render(t, consumerOf(t, "shared-gateway", "scale-by-calls")).scalers[0]
+	require.Len(t, scaler.Spec.Metrics, 2)
+	assert.NotNil(t, scaler.Spec.Metrics[0].Resource)
+	p := newPod(t, "kubernetes/overlays/sandbox")
+	p.run(t)
+	_, metrics := get("http://127.0.0.1:" + p.health + "/metrics")
+	assert.Contains(t, metrics, "\n"+scaler.Spec.Metrics[1].Pods.Metric.Name+" ")
+}
+
+// On OpenShift the sidecar names no user, so that the namespace's own is given to it.
+func TestOpenShift(t *testing.T) {
+	t.Parallel()
+	_, container := podOf(render(t, consumerOf(t, "uat", "openshift")))
+	assert.Nil(t, container.SecurityContext.RunAsUser)
+	assert.Nil(t, container.SecurityContext.RunAsGroup)
+	assert.True(t, *container.SecurityContext.RunAsNonRoot)
+}

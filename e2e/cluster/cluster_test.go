@@ -1,0 +1,419 @@
+// Package cluster runs what deploy/ has on a Kubernetes node of its own: the image
+// that xcaddy.Dockerfile describes, the overlays as they are, before a gateway that
+// shares no code with what it judges.
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/e2e/cluster/internal/image"
+	"github.com/caddy-payermax/caddy-payermax/e2e/cluster/internal/machine"
+)
+
+const (
+	// nodeBinary names the program of the folder node, which .ci/cluster builds.
+	nodeBinary = "CLUSTER_NODE_BINARY"
+	// caddyBinary names a sidecar to be tested instead of one that is built here.
+	caddyBinary = "CADDY_BINARY"
+
+	repository = "../.."
+)
+
+// overlays are the folders that kubectl is told to apply, wherever it runs.
+var overlays = func() string {
+	folder, err := filepath.Abs(repository + "/deploy/kubernetes/overlays")
+	if err != nil {
+		panic(err)
+	}
+	return folder + "/"
+}()
+
+// cluster is the node that all tests share, and the gateway outside of it.
+type cluster struct {
+	*machine.Machine
+	gateway *gateway
+}
+
+// started is the cluster, or why there is none.
+var started = sync.OnceValues(func() (*cluster, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	authority, err := newAuthority()
+	if err != nil {
+		return nil, err
+	}
+	images, err := makeImages(ctx, authority.certificate)
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	node, err := machine.Start(ctx, os.Getenv(nodeBinary))
+	if err != nil {
+		return nil, err
+	}
+	running = node
+	fmt.Printf("the node is ready after %.1f s\n", time.Since(began).Seconds())
+	for _, i := range images {
+		archive, err := i.Archive()
+		if err != nil {
+			return nil, err
+		}
+		if err := node.Import(ctx, archive); err != nil {
+			return nil, fmt.Errorf("%s: %w", i.Name, err)
+		}
+	}
+	c := &cluster{Machine: node}
+	if c.gateway, err = serveGateway(node, authority); err != nil {
+		return nil, err
+	}
+	if err := c.serveNames(ctx); err != nil {
+		return nil, err
+	}
+	fmt.Printf("images and name server are there after %.1f s\n", time.Since(began).Seconds())
+	return c, nil
+})
+
+// running is the machine to be ended with the tests.
+var running *machine.Machine
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if running != nil {
+		reportMemory(running)
+		running.Close()
+	}
+	os.Exit(code)
+}
+
+// start returns the cluster. Where there can be none, the test is skipped and says
+// why; in CI, .ci/cluster does not begin at all then.
+func start(t *testing.T) *cluster {
+	t.Helper()
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("NOT RUN: a node needs root, for its namespaces and control groups")
+	}
+	if os.Getenv(nodeBinary) == "" {
+		t.Skip("NOT RUN: " + nodeBinary + " is not set; .ci/cluster builds Kubernetes, which takes minutes the first time, and runs these tests")
+	}
+	for _, tool := range []string{"etcd", "containerd", "runc", "iptables", "ip", "nsenter", "openssl"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip("NOT RUN: " + tool + " is missing; .ci/tools installs it")
+		}
+	}
+	c, err := started()
+	require.NoError(t, err)
+	return c
+}
+
+// reportMemory prints what the node cost.
+func reportMemory(m *machine.Machine) {
+	used := m.Memory()
+	var names []string
+	var total int64
+	for name, bytes := range used {
+		names, total = append(names, name), total+bytes
+	}
+	slices.SortFunc(names, func(a, b string) int { return int(used[b] - used[a]) })
+	fmt.Printf("memory of the node: %d MiB", total>>20)
+	for _, name := range names[:min(8, len(names))] {
+		fmt.Printf(", %s %d", name, used[name]>>20)
+	}
+	fmt.Println()
+}
+
+// makeImages builds the sidecar's image as xcaddy.Dockerfile describes it, from the
+// build of the shipped binary, and those around it. The one difference: the sidecar
+// trusts the authority of the tests, whose gateway has PayerMax's name.
+func makeImages(ctx context.Context, authority []byte) ([]image.Image, error) {
+	folder, err := os.MkdirTemp("", "payermax-images-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(folder)
+	program := func(in, target string, flags ...string) ([]byte, error) {
+		file := filepath.Join(folder, filepath.Base(target))
+		cmd := exec.CommandContext(ctx, "go", append(append([]string{"build", "-trimpath", "-o", file}, flags...), target)...)
+		cmd.Dir, cmd.Env = in, append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("building %s: %w: %s", target, err, out)
+		}
+		return os.ReadFile(file)
+	}
+	caddy, err := os.ReadFile(os.Getenv(caddyBinary))
+	if os.Getenv(caddyBinary) == "" {
+		caddy, err = program(repository, "./caddy", "-tags=nobadger,nomysql,nopgx")
+	}
+	if err != nil {
+		return nil, err
+	}
+	sidecar, err := image.FromDockerfile(repository+"/xcaddy.Dockerfile", map[string][]byte{
+		"/caddy": caddy, "/etc/ssl/certs/ca-certificates.crt": authority,
+	})
+	if err != nil {
+		return nil, err
+	}
+	sidecar.Name = "example.com/caddy-payermax:v0.1.0"
+	images := []image.Image{sidecar}
+	for name, tag := range map[string]string{"pause": machine.PauseImage, "shop": "example.com/shop:1.0", "names": "example.com/names:1"} {
+		content, err := program(".", "./images/"+name)
+		if err != nil {
+			return nil, err
+		}
+		images = append(images, image.Image{
+			Name: tag, Entrypoint: []string{"/usr/bin/" + name},
+			Files: []image.File{{Path: "usr/bin/" + name, Content: content, Mode: 0o755}},
+		})
+	}
+	return images, nil
+}
+
+// kubectl runs kubectl and returns what it prints.
+func (c *cluster) kubectl(t *testing.T, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	out, err := c.Kubectl(ctx, args...)
+	require.NoError(t, err)
+	return strings.TrimSpace(out)
+}
+
+// apply applies text.
+func (c *cluster) apply(t *testing.T, text string) {
+	t.Helper()
+	cmd := c.Command(t.Context(), "kubectl", "apply", "-f", "-")
+	cmd.Stdin = strings.NewReader(text)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
+
+// shell runs commands as a reader of the README would, in a folder.
+func (c *cluster) shell(t *testing.T, folder, commands string) string {
+	t.Helper()
+	cmd := c.Command(t.Context(), "sh", "-euc", "cd "+folder+"\n"+commands)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s\n%s", commands, out)
+	return string(out)
+}
+
+// namespace makes a namespace that enforces the restricted Pod Security standard,
+// and removes it at the end of the test. If the test fails, it says what was there.
+func (c *cluster) namespace(t *testing.T, name string, labels ...string) string {
+	t.Helper()
+	c.kubectl(t, "create", "namespace", name)
+	c.kubectl(t, append([]string{"label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted"}, labels...)...)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if t.Failed() {
+			for _, args := range [][]string{
+				{"get", "pods,jobs,services", "-o", "wide"}, {"get", "events", "--sort-by=.lastTimestamp"},
+				{"logs", "--selector=payermax-signer=true", "--all-containers", "--prefix", "--tail=15"},
+			} {
+				out, err := c.Kubectl(ctx, append(args, "-n", name)...)
+				t.Logf("kubectl %s: %v\n%s", strings.Join(args, " "), err, lastLines(out, 40))
+			}
+		}
+		_, err := c.Kubectl(ctx, "delete", "namespace", name, "--wait=false")
+		assert.NoError(t, err)
+	})
+	return name
+}
+
+func lastLines(text string, n int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for i, line := range lines {
+		lines[i] = line[:min(len(line), 400)]
+	}
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+// await waits for a condition, and returns how long that took.
+func await(t *testing.T, limit time.Duration, what string, condition func() bool) time.Duration {
+	t.Helper()
+	began := time.Now()
+	for !condition() {
+		if time.Since(began) > limit {
+			require.FailNow(t, "waited in vain for "+what)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return time.Since(began)
+}
+
+// ready waits until the Deployment of a namespace is ready.
+func (c *cluster) ready(t *testing.T, namespace, deployment string) time.Duration {
+	t.Helper()
+	began := time.Now()
+	c.kubectl(t, "rollout", "status", "-n", namespace, "deployment/"+deployment, "--timeout=60s")
+	return time.Since(began)
+}
+
+// pod is what the tests look at of one.
+type pod struct {
+	Metadata struct {
+		Name, UID         string
+		DeletionTimestamp *time.Time
+	}
+	Status struct {
+		Phase                 string
+		PodIP                 string
+		StartTime             time.Time
+		ContainerStatuses     []containerStatus
+		InitContainerStatuses []containerStatus
+	}
+}
+
+type containerStatus struct {
+	Name         string
+	Ready        bool
+	RestartCount int
+	ContainerID  string
+	State        struct {
+		Running    *struct{ StartedAt time.Time }
+		Waiting    *struct{ Reason, Message string }
+		Terminated *struct {
+			ExitCode              int
+			StartedAt, FinishedAt time.Time
+		}
+	}
+}
+
+// container returns the status of a container, native sidecars included.
+func (p pod) container(name string) containerStatus {
+	for _, status := range append(p.Status.InitContainerStatuses, p.Status.ContainerStatuses...) {
+		if status.Name == name {
+			return status
+		}
+	}
+	return containerStatus{}
+}
+
+// pods returns the pods of a namespace that are not being deleted.
+func (c *cluster) pods(t *testing.T, namespace string, selector ...string) []pod {
+	t.Helper()
+	args := []string{"get", "pods", "-n", namespace, "-o", "json"}
+	for _, labels := range selector {
+		args = append(args, "--selector="+labels)
+	}
+	var list struct{ Items []pod }
+	require.NoError(t, json.Unmarshal([]byte(c.kubectl(t, args...)), &list))
+	return slices.DeleteFunc(list.Items, func(p pod) bool { return p.Metadata.DeletionTimestamp != nil })
+}
+
+// onlyPod returns the one pod of a namespace.
+func (c *cluster) onlyPod(t *testing.T, namespace string) pod {
+	t.Helper()
+	pods := c.pods(t, namespace)
+	require.Len(t, pods, 1)
+	return pods[0]
+}
+
+// get asks as the kubelet would, from the node.
+func (c *cluster) get(t *testing.T, url string) (status int, body string) {
+	t.Helper()
+	return c.ask(t, http.MethodGet, url)
+}
+
+func (c *cluster) ask(t *testing.T, method, url string) (status int, body string) {
+	t.Helper()
+	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DialContext: c.DialFromNode, DisableKeepAlives: true}}
+	request, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	require.NoError(t, err)
+	answer, err := client.Do(request)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	return answer.StatusCode, string(text)
+}
+
+// outcomes are how calls ended: numbers by code or error.
+type outcomes map[string]int
+
+// report asks the shop how its calls ended.
+func (c *cluster) report(t *testing.T, p pod) outcomes {
+	t.Helper()
+	_, body := c.get(t, "http://"+p.Status.PodIP+":3000/report")
+	var o outcomes
+	require.NoError(t, json.Unmarshal([]byte(body), &o), body)
+	return o
+}
+
+// load has the shop call all the time.
+func (c *cluster) load(t *testing.T, p pod, workers int) {
+	t.Helper()
+	status, body := c.ask(t, http.MethodPost, fmt.Sprintf("http://%s:3000/load?workers=%d", p.Status.PodIP, workers))
+	require.Equal(t, http.StatusOK, status, body)
+}
+
+// requireAnswered checks that every call was answered with success. On a busy machine
+// the sidecar may say of one in a hundred that it was not sent, which loses nothing: it
+// was refused with 503, or the gateway or its name did not answer in time.
+func requireAnswered(t *testing.T, o outcomes) int {
+	t.Helper()
+	for outcome, calls := range o {
+		switch {
+		case outcome == success:
+		case strings.HasPrefix(outcome, "503 ") || strings.Contains(outcome, "nothing was sent"):
+			t.Logf("%d calls were not sent: %s", calls, outcome)
+			require.Less(t, calls*100, o[success], "%v", o)
+		default:
+			require.Fail(t, "calls failed", "%v", o)
+		}
+	}
+	require.NotZero(t, o[success], "%v", o)
+	return o[success]
+}
+
+// following is the log of a container, until it ends.
+type following struct {
+	text strings.Builder
+	done chan struct{}
+}
+
+// follow reads the log of a container until it ends, which may be with its pod.
+func (c *cluster) follow(t *testing.T, namespace, pod, container string) *following {
+	t.Helper()
+	f := &following{done: make(chan struct{})}
+	cmd := c.Command(t.Context(), "kubectl", "logs", "-f", "-n", namespace, pod, "-c", container)
+	cmd.Stdout = &f.text
+	require.NoError(t, cmd.Start())
+	go func() {
+		defer close(f.done)
+		_ = cmd.Wait()
+	}()
+	return f
+}
+
+// last waits for the end, and returns what the shop then said of all its calls.
+func (f *following) last(t *testing.T) outcomes {
+	t.Helper()
+	select {
+	case <-f.done:
+	case <-time.After(90 * time.Second):
+		require.FailNow(t, "the log does not end")
+	}
+	_, report, found := strings.Cut(f.text.String(), "last: ")
+	require.True(t, found, "the shop did not say how its calls ended:\n%s", f.text.String())
+	var o outcomes
+	require.NoError(t, json.Unmarshal([]byte(report), &o), report)
+	return o
+}

@@ -1,0 +1,168 @@
+package cluster
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/pem"
+	"io"
+	"log"
+	"math/big"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/e2e/cluster/internal/machine"
+)
+
+const (
+	success    = "APPLY_SUCCESS"
+	refused    = "SIGN_VERIFY_FAILED"
+	uat        = "pay-gate-uat.payermax.com"
+	production = "pay-gate.payermax.com"
+)
+
+// authority certifies the gateway.
+type authority struct {
+	certificate []byte // as PEM
+	pair        tls.Certificate
+}
+
+// newAuthority makes a certificate for PayerMax's names that is its own authority.
+func newAuthority() (*authority, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	template := x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "gateway of the tests"}, DNSNames: []string{uat, production},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &key.PublicKey, key)
+	if err != nil {
+		return nil, err
+	}
+	return &authority{
+		certificate: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pair:        tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key},
+	}, nil
+}
+
+// gateway stands in for PayerMax, outside of the cluster and under its name. It
+// verifies what it is sent, and signs what it answers.
+type gateway struct {
+	key *rsa.PrivateKey
+
+	mu        sync.Mutex
+	merchants []*merchant
+}
+
+// merchant is whom the gateway knows by a key.
+type merchant struct {
+	key    atomic.Pointer[rsa.PublicKey] // the one that is uploaded
+	delay  atomic.Int64                  // before an answer, a time.Duration
+	served atomic.Int64
+}
+
+func serveGateway(m *machine.Machine, a *authority) (*gateway, error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := m.ListenOutside(machine.Public + ":443")
+	if err != nil {
+		return nil, err
+	}
+	g := &gateway{key: key}
+	server := &http.Server{
+		Handler: g, TLSConfig: &tls.Config{Certificates: []tls.Certificate{a.pair}},
+		ErrorLog: log.New(io.Discard, "", 0), // of probes that only connect
+	}
+	go func() { _ = server.ServeTLS(listener, "", "") }()
+	return g, nil
+}
+
+// ServeHTTP answers one call. Nobody's signature is refused.
+func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	signature, _ := base64.StdEncoding.DecodeString(r.Header.Get("Sign"))
+	answer := []byte(`{"code":"` + refused + `","msg":"sign verify failed"}`)
+	if m := g.whose(body, signature); m != nil {
+		time.Sleep(time.Duration(m.delay.Load()))
+		m.served.Add(1)
+		answer = []byte(`{"code":"` + success + `","msg":"Success.","data":{"clientKey":"37114858239eur2384237r810482390","sessionKey":"bdsf8982348974hhf82934bf8239424","notSupportedComponent":[]}}`)
+	}
+	digest := sha256.Sum256(answer)
+	sign, err := rsa.SignPKCS1v15(nil, g.key, crypto.SHA256, digest[:])
+	if err != nil {
+		return
+	}
+	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
+	w.Header().Set("Sign", base64.StdEncoding.EncodeToString(sign))
+	_, _ = w.Write(answer)
+}
+
+// whose returns the merchant that has signed.
+func (g *gateway) whose(body, signature []byte) *merchant {
+	digest := sha256.Sum256(body)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, m := range g.merchants {
+		if rsa.VerifyPKCS1v15(m.key.Load(), crypto.SHA256, digest[:], signature) == nil {
+			return m
+		}
+	}
+	return nil
+}
+
+// enrol makes a merchant known, and returns it with its key as PEM.
+func (g *gateway) enrol(t *testing.T) (m *merchant, private []byte) {
+	t.Helper()
+	private, public := newKey(t)
+	m = new(merchant)
+	m.key.Store(public)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.merchants = append(g.merchants, m)
+	return m, private
+}
+
+// newKey makes a merchant's key.
+func newKey(t *testing.T) (private []byte, public *rsa.PublicKey) {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), &key.PublicKey
+}
+
+// keyFolder is a folder as the README's commands expect it: the merchant's key and
+// PayerMax's.
+func (g *gateway) keyFolder(t *testing.T, private []byte) string {
+	t.Helper()
+	folder := t.TempDir()
+	der, err := x509.MarshalPKIXPublicKey(&g.key.PublicKey)
+	require.NoError(t, err)
+	public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "payermax.pub"), public, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "private.key"), private, 0o600))
+	return folder
+}

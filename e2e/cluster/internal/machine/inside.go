@@ -1,0 +1,181 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// becomeMachine is the variable that makes a process the machine, whose folder it
+// names.
+const becomeMachine = "PAYERMAX_CLUSTER_MACHINE"
+
+func init() {
+	if folder := os.Getenv(becomeMachine); folder != "" {
+		fmt.Fprintln(os.Stderr, "the machine ends:", become(folder))
+		os.Exit(1)
+	}
+}
+
+// become makes this process, the first of its namespaces, the machine, until its
+// standard input is closed or a component ends.
+func become(folder string) error {
+	os.Unsetenv(becomeMachine)
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0) // which ends all others
+	}()
+	for _, prepare := range []func(string) error{mountFolders, makeCgroups, nameMachine, makeNetwork} {
+		if err := prepare(folder); err != nil {
+			return err
+		}
+	}
+	running := make(map[int]string)
+	for _, c := range components(folder) {
+		pid, err := c.start(folder)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+		running[pid] = c.name
+	}
+	for { // the first process buries everybody
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, 0, nil)
+		if err != nil && !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+		if name, known := running[pid]; known {
+			return fmt.Errorf("%s ended with %d", name, status.ExitStatus())
+		}
+	}
+}
+
+// mountFolders gives the machine what only one kubelet may use. What is mounted
+// here is gone with the machine.
+func mountFolders(folder string) error {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("making the mounts private: %w", err)
+	}
+	for _, m := range []struct {
+		source, target, kind string
+		flags                uintptr
+	}{
+		{"proc", "/proc", "proc", 0},
+		{"tmpfs", "/run", "tmpfs", 0},
+		{"tmpfs", filepath.Join(folder, "etcd"), "tmpfs", 0},
+		{filepath.Join(folder, "kubelet"), "/var/lib/kubelet", "", unix.MS_BIND},
+		{"", "/var/lib/kubelet", "", unix.MS_SHARED | unix.MS_REC},
+		{filepath.Join(folder, "var-log"), "/var/log", "", unix.MS_BIND},
+	} {
+		if err := os.MkdirAll(m.target, 0o755); err != nil {
+			return err
+		}
+		if err := unix.Mount(m.source, m.target, m.kind, m.flags, ""); err != nil {
+			return fmt.Errorf("mounting %s: %w", m.target, err)
+		}
+	}
+	return nil
+}
+
+// cgroupRoots returns where control groups are mounted: one folder of version 2, or
+// one for each controller of version 1.
+func cgroupRoots() []string {
+	const top = "/sys/fs/cgroup"
+	if _, err := os.Stat(top + "/cgroup.controllers"); err == nil {
+		return []string{top}
+	}
+	controllers, _ := filepath.Glob(top + "/*/cgroup.procs")
+	for i := range controllers {
+		controllers[i] = filepath.Dir(controllers[i])
+	}
+	return controllers
+}
+
+// makeCgroups makes the control group that the kubelet's are below, so that several
+// machines do not meet.
+func makeCgroups(folder string) error {
+	for _, root := range cgroupRoots() {
+		group := filepath.Join(root, filepath.Base(folder))
+		if err := os.MkdirAll(group, 0o755); err != nil {
+			return fmt.Errorf("making a control group: %w", err)
+		}
+		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} { // of version 1, where they begin empty
+			if value, err := os.ReadFile(filepath.Join(root, file)); err == nil {
+				_ = os.WriteFile(filepath.Join(group, file), value, 0o644)
+			}
+		}
+	}
+	return nil
+}
+
+func nameMachine(string) error { return unix.Sethostname([]byte(nodeName)) }
+
+// makeNetwork joins the machine to a second network namespace that stands for
+// everything outside, and has what the NetworkPolicies decide on come to the agent
+// that enforces them: new connections of pods, but none of the node's own.
+func makeNetwork(string) error {
+	for _, line := range strings.Split(strings.TrimSpace(fmt.Sprintf(`
+ip link set lo up
+ip netns add world
+ip link add world type veth peer name node netns world
+ip address add %[1]s/30 dev world
+ip link set world up
+ip route add default via %[2]s
+ip -n world link set lo up
+ip -n world address add %[2]s/30 dev node
+ip -n world link set node up
+ip -n world address add %[3]s/32 dev lo
+ip -n world address add %[4]s/32 dev lo
+ip -n world address add %[5]s/32 dev lo
+ip -n world route add %[6]s via %[1]s
+iptables -t mangle -A POSTROUTING -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+iptables -t mangle -A POSTROUTING -m addrtype --src-type LOCAL -j ACCEPT
+iptables -t mangle -A POSTROUTING -s %[6]s -j NFQUEUE --queue-num %[7]s
+iptables -t mangle -A POSTROUTING -d %[6]s -j NFQUEUE --queue-num %[7]s
+`, NodeIP, worldIP, Public, Private, Metadata, PodCIDR, policyQueue)), "\n") {
+		words := strings.Fields(line)
+		if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %s", line, err, out)
+		}
+	}
+	for _, setting := range []string{"ipv4/ip_forward", "bridge/bridge-nf-call-iptables"} {
+		if err := os.WriteFile("/proc/sys/net/"+setting, []byte("1"), 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start starts a component. What it prints is kept.
+func (c component) start(folder string) (pid int, err error) {
+	path, err := exec.LookPath(filepath.Join(folder, "bin", c.name))
+	if err != nil {
+		if path, err = exec.LookPath(c.name); err != nil {
+			return 0, err
+		}
+	}
+	log, err := os.Create(filepath.Join(folder, "log", c.name))
+	if err != nil {
+		return 0, err
+	}
+	defer log.Close()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return 0, err
+	}
+	defer null.Close()
+	process, err := os.StartProcess(path, append([]string{c.name}, c.args...), &os.ProcAttr{
+		Dir: folder, Env: os.Environ(), Files: []*os.File{null, log, log},
+	})
+	if err != nil {
+		return 0, err
+	}
+	return process.Pid, nil
+}

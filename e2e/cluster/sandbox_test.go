@@ -1,0 +1,133 @@
+package cluster
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The sandbox overlay, as it is: the sidecar serves before the application begins,
+// the probes are answered, and what operators run in the container works there.
+func TestSandbox(t *testing.T) {
+	c := start(t)
+	namespace := c.namespace(t, "sandbox")
+	c.kubectl(t, "apply", "-n", namespace, "-k", overlays+"sandbox")
+	t.Logf("ready after %.1f s", c.ready(t, namespace, "shop").Seconds())
+	p := c.onlyPod(t, namespace)
+
+	t.Run("the sidecar starts first", func(t *testing.T) {
+		log := c.kubectl(t, "logs", "-n", namespace, p.Metadata.Name, "-c", "shop")
+		assert.Contains(t, log, `first call: {"APPLY_SUCCESS":1}`)
+		sidecar, shop := p.container("payermax"), p.container("shop")
+		assert.False(t, shop.State.Running.StartedAt.Before(sidecar.State.Running.StartedAt))
+	})
+	t.Run("probes", func(t *testing.T) {
+		for path, says := range map[string]string{"startupz": `"status"`, "livez": `"status"`, "readyz": `"sandbox":true`, "metrics": "caddy_payermax_sandbox 1"} {
+			status, body := c.get(t, fmt.Sprintf("http://%s:8081/%s", p.Status.PodIP, path))
+			assert.Equal(t, 200, status, path)
+			assert.Contains(t, body, says, path)
+		}
+		status, _ := c.get(t, fmt.Sprintf("http://%s:8080/readyz", p.Status.PodIP))
+		assert.Zero(t, status, "the port that signs is on loopback")
+	})
+	t.Run("kubectl exec", func(t *testing.T) {
+		for _, command := range []string{
+			"payermax-doctor --config /etc/caddy/Caddyfile --call", "payermax-doctor --config /etc/caddy/Caddyfile --offline",
+			"payermax-health", "validate --config /etc/caddy/Caddyfile", "list-modules",
+		} {
+			args := append([]string{"exec", "-n", namespace, p.Metadata.Name, "-c", "payermax", "--", "/usr/bin/caddy"}, strings.Fields(command)...)
+			said := c.kubectl(t, args...)
+			t.Logf("%s\n%s", command, lastLines(said, 3))
+		}
+	})
+	t.Run("logs", func(t *testing.T) {
+		log := c.kubectl(t, "logs", "-n", namespace, p.Metadata.Name, "-c", "payermax")
+		for line := range strings.Lines(log) {
+			assert.NotContains(t, line, `"level":"error"`)
+			if strings.Contains(line, `"level":"warn"`) {
+				t.Log(line)
+			}
+		}
+	})
+	t.Run("memory and CPU as the manifests give them", func(t *testing.T) {
+		group := c.cgroup(t, p, "payermax")
+		assert.Equal(t, "201326592", group.value(t, "memory", "memory.limit_in_bytes", "memory.max"), "192 MiB")
+		if shares := group.value(t, "cpu", "cpu.shares", "cpu.weight"); shares != "51" { // 50m of 1024
+			assert.Equal(t, "2", shares)
+		}
+		quota := group.value(t, "cpu", "cpu.cfs_quota_us", "cpu.max")
+		assert.True(t, quota == "-1" || strings.HasPrefix(quota, "max"), "a quota stops signatures: %s", quota)
+		before := c.report(t, p)[success]
+		c.load(t, p, 4)
+		await(t, 30*time.Second, "a thousand calls", func() bool { return c.report(t, p)[success] > before+1000 })
+		used, err := strconv.Atoi(group.value(t, "memory", "memory.max_usage_in_bytes", "memory.peak"))
+		require.NoError(t, err)
+		t.Logf("memory at most %d MiB of 192, page cache included", used>>20)
+		assert.Less(t, used, 192<<20)
+	})
+	t.Run("a frozen sidecar is replaced", func(t *testing.T) {
+		pid := c.cgroup(t, p, "payermax").process(t)
+		require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+		notReady := await(t, 40*time.Second, "the pod not to be ready", func() bool { return !c.onlyPod(t, namespace).container("payermax").Ready })
+		replaced := notReady + await(t, 60*time.Second, "the sidecar to be replaced", func() bool {
+			status := c.onlyPod(t, namespace).container("payermax")
+			return status.RestartCount == 1 && status.Ready
+		})
+		t.Logf("not ready after %.1f s, replaced after %.1f s", notReady.Seconds(), replaced.Seconds())
+		assert.Less(t, replaced, 40*time.Second)
+		assert.Zero(t, c.onlyPod(t, namespace).container("shop").RestartCount)
+	})
+}
+
+// cgroup are the control groups of a container.
+type cgroup struct{ folders []string }
+
+// cgroup finds the control groups that the kubelet made for a container.
+func (c *cluster) cgroup(t *testing.T, p pod, container string) cgroup {
+	t.Helper()
+	_, id, _ := strings.Cut(p.container(container).ContainerID, "://")
+	require.NotEmpty(t, id)
+	var found []string
+	for _, pattern := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*"} {
+		for _, class := range []string{"", "burstable/", "besteffort/"} {
+			folders, err := filepath.Glob(filepath.Join(pattern, "payermax-cluster-*/kubepods", class+"pod"+p.Metadata.UID, id))
+			require.NoError(t, err)
+			found = append(found, folders...)
+		}
+	}
+	require.NotEmpty(t, found)
+	return cgroup{found}
+}
+
+// value reads a setting by its name in version 1 of control groups or in version 2.
+func (g cgroup) value(t *testing.T, controller, name1, name2 string) string {
+	t.Helper()
+	for _, folder := range g.folders {
+		for _, name := range []string{name1, name2} {
+			if text, err := os.ReadFile(filepath.Join(folder, name)); err == nil {
+				return strings.TrimSpace(string(text))
+			}
+		}
+	}
+	require.FailNow(t, "no such setting", "%s: %s, %s", controller, name1, name2)
+	return ""
+}
+
+// process returns the one process of a container, as the machine of the tests knows
+// it.
+func (g cgroup) process(t *testing.T) int {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(g.folders[0], "cgroup.procs"))
+	require.NoError(t, err)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	require.NoError(t, err)
+	return pid
+}

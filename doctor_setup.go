@@ -73,7 +73,11 @@ func (h foundHandler) hasDistantKey() bool {
 	for _, m := range merchants {
 		for _, name := range []string{"key", "next_key"} {
 			merchant, _ := m.(map[string]any)
-			if key, isObject := merchant[name].(map[string]any); isObject && key["source"] != doctor.SourceFile {
+			key, isObject := merchant[name].(map[string]any)
+			if !isObject {
+				continue
+			}
+			if _, isInFile := key["path"]; !isInFile && key["source"] != doctor.SourceFile {
 				return true
 			}
 		}
@@ -284,7 +288,7 @@ func (h *Handler) queryVersion() string {
 // key says where a key is. It is nil if there is none, or if the sandbox makes
 // one.
 func (t *trial) key(m Merchant, field string, raw json.RawMessage, sandbox bool) *doctor.Key {
-	if raw == nil {
+	if raw == nil || sandbox && isBlankKey(caddy.NewReplacer(), raw) {
 		return nil
 	}
 	var named struct {
@@ -300,12 +304,9 @@ func (t *trial) key(m Merchant, field string, raw json.RawMessage, sandbox bool)
 	case named.Source == doctor.SourceFile:
 		key.Path = expandedOption("private_key", named.Path, 0, true)
 		if key.Path.Error == nil && key.Path.Value == "" {
-			if sandbox {
-				return nil
-			}
 			key.Path.Error = fmt.Errorf("%s: %w", named.Path, keys.ErrNoPath) // as keys.File says it
 		}
-	case !t.offline:
+	case !t.offline || named.Path != "":
 		key.Load = func() (crypto.Signer, error) {
 			source, err := keys.LoadSource(t.ctx, &m, field, raw)
 			if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/internal/reference"
 	"github.com/caddy-payermax/caddy-payermax/keys"
+	"github.com/caddy-payermax/caddy-payermax/modules/buffered"
 	"github.com/caddy-payermax/caddy-payermax/modules/landlock"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
@@ -64,6 +65,7 @@ func documented() []reference.Section {
 		directive("payermax_health", grammar.Block[Health]{}.Describe()),
 		directive("payermax_sandbox", sandboxOptions.Describe()),
 		{Name: "payermax_landlock", Block: landlock.Options.Describe(), Around: []string{"", "payermax_landlock"}},
+		{Name: "payermax_buffered", Block: buffered.Options.Describe(), Around: []string{"", "log", "output payermax_buffered"}},
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/internal/reference"
 	"github.com/caddy-payermax/caddy-payermax/keys"
+	"github.com/caddy-payermax/caddy-payermax/modules/buffered"
 	"github.com/caddy-payermax/caddy-payermax/modules/health"
 	"github.com/caddy-payermax/caddy-payermax/modules/landlock"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
@@ -67,6 +68,7 @@ func documented() []reference.Section {
 		directive("payermax_health", grammar.Block[health.Handler]{}.Describe()),
 		directive("payermax_sandbox", sandboxsite.Options.Describe()),
 		{Name: "payermax_landlock", Block: landlock.Options.Describe(), Around: []string{"", "payermax_landlock"}},
+		{Name: "payermax_buffered", Block: buffered.Options.Describe(), Around: []string{"", "log", "output payermax_buffered"}},
 	}
 }
 

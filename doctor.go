@@ -131,7 +131,7 @@ func (h *Handler) queryVersion() string {
 // describeKey says where the key of a field is. It returns nil if there is no key, or
 // if the sandbox makes one.
 func (m Merchant) describeKey(ctx caddy.Context, field string, raw json.RawMessage, sandbox bool) *doctor.Key {
-	if raw == nil {
+	if raw == nil || sandbox && isBlankKey(caddy.NewReplacer(), raw) {
 		return nil
 	}
 	var named struct {
@@ -156,9 +156,6 @@ func (m Merchant) describeKey(ctx caddy.Context, field string, raw json.RawMessa
 	}
 	key.Path = command.Expand("private_key", named.Path, 0, true)
 	if key.Path.Error == nil && key.Path.Value == "" {
-		if sandbox {
-			return nil
-		}
 		key.Path.Error = fmt.Errorf("%s: %w", named.Path, keys.ErrNoPath) // as keys.File says it
 	}
 	return key

@@ -87,8 +87,14 @@ func isBlankKey(repl *caddy.Replacer, raw json.RawMessage) bool {
 		return true
 	}
 	var named struct {
-		Source string `json:"source"`
-		Path   string `json:"path"`
+		Source string  `json:"source"`
+		Path   *string `json:"path"` // of any source whose key is in a file
 	}
-	return json.Unmarshal(raw, &named) == nil && named.Source == "file" && isBlank(repl, named.Path)
+	if json.Unmarshal(raw, &named) != nil {
+		return false
+	}
+	if named.Path == nil {
+		return named.Source == "file"
+	}
+	return isBlank(repl, *named.Path)
 }

@@ -35,6 +35,8 @@ func TestSandboxRefusesCredentials(t *testing.T) {
 		"key":                           {Merchant{KeyRaw: keyFile(key)}, "private_key"},
 		"key by variable":               {Merchant{KeyRaw: keyFile("{env.PAYERMAX_TEST_KEY}")}, "private_key"},
 		"key elsewhere":                 {Merchant{KeyRaw: json.RawMessage(`{"source":"distant"}`)}, "private_key"},
+		"key in a file, of any source":  {Merchant{KeyRaw: json.RawMessage(`{"source":"distant","path":"private.key"}`)}, "private_key"},
+		"its path is empty":             {Merchant{KeyRaw: json.RawMessage(`{"source":"distant","path":"{env.PAYERMAX_TEST_EMPTY}"}`)}, ""},
 		"next key":                      {Merchant{NextKeyRaw: keyFile(key)}, "next_private_key"},
 		"public key":                    {Merchant{MerchantPublicKey: public}, "merchant_public_key"},
 		"gateway key":                   {Merchant{GatewayPublicKeys: []string{public}}, "gateway_public_key"},

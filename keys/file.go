@@ -2,6 +2,7 @@ package keys
 
 import (
 	"crypto"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"os"
@@ -62,25 +63,38 @@ func (f *File) Provision(ctx caddy.Context) error {
 
 // Key reads the file.
 func (f *File) Key() (crypto.Signer, string, error) {
-	if f.path == "" {
-		return nil, "", fmt.Errorf("%s: %w", f.Path, ErrNoPath)
-	}
-	key, err := signer.ReadPrivateKeyFile(f.path)
+	key, err := f.PrivateKey()
 	if err != nil {
 		return nil, "", err
 	}
+	return key, signer.Fingerprint(&key.PublicKey), nil
+}
+
+// KeyFile returns the path of the file.
+func (f *File) KeyFile() string { return f.path }
+
+// PrivateKey reads the file and returns the key itself, for sources that embed File
+// and sign in another way.
+func (f *File) PrivateKey() (*rsa.PrivateKey, error) {
+	if f.path == "" {
+		return nil, fmt.Errorf("%s: %w", f.Path, ErrNoPath)
+	}
+	key, err := signer.ReadPrivateKeyFile(f.path)
+	if err != nil {
+		return nil, err
+	}
 	if info, err := os.Stat(f.path); err == nil && info.Mode().Perm()&worldReadable != 0 {
 		if f.RefuseWorldReadable {
-			return nil, "", fmt.Errorf("private key file %s: every user may read it (mode %04o); take that away with: chmod o-r FILE", f.path, info.Mode().Perm())
+			return nil, fmt.Errorf("private key file %s: every user may read it (mode %04o); take that away with: chmod o-r FILE", f.path, info.Mode().Perm())
 		}
 		f.logger.Warn("every user may read the private key file; take that away with chmod o-r",
 			zap.String("path", f.path), zap.String("mode", fmt.Sprintf("%04o", info.Mode().Perm())))
 	}
-	return key, signer.Fingerprint(&key.PublicKey), nil
+	return key, nil
 }
 
 // Interface guards
 var (
 	_ caddy.Provisioner = (*File)(nil)
-	_ Source            = (*File)(nil)
+	_ FileSource        = (*File)(nil)
 )

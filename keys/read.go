@@ -96,7 +96,10 @@ func (r *Ring) stamp() [sha256.Size]byte {
 		sum.Write(content)
 	}
 	for _, source := range []*NamedSource{r.config.Source, r.config.Next} {
-		if source == nil || source.file() != nil {
+		if source == nil {
+			continue
+		}
+		if _, isInFile := source.file(); isInFile {
 			continue
 		}
 		_, fingerprint, err := source.Key()
@@ -116,8 +119,8 @@ func (r *Ring) files() []string {
 		if source == nil {
 			continue
 		}
-		if file := source.file(); file != nil {
-			paths = append(paths, file.path)
+		if path, isInFile := source.file(); isInFile {
+			paths = append(paths, path)
 		}
 	}
 	paths = append(paths, r.config.GatewayFiles...)

@@ -65,8 +65,9 @@ func Open(config Config) (*Ring, error) {
 	r.current.Store(loaded)
 	r.seen = seen
 	if config.Next != nil && !loaded.Next.Exists() {
+		path, _ := config.Next.file()
 		config.Logger.Info("there is no next key yet, since its file is not there; once it is, it is in use without a reload",
-			zap.String("path", config.Next.file().path))
+			zap.String("path", path))
 	}
 	return r, nil
 }

@@ -31,6 +31,15 @@ type Source interface {
 	Key() (key crypto.Signer, fingerprint string, err error)
 }
 
+// FileSource is a Source whose key is in a file. The ring watches that file, and
+// asks the source for its key when the file has changed, rather than every few
+// seconds.
+type FileSource interface {
+	Source
+	// KeyFile returns the path of the file, whose placeholders are expanded.
+	KeyFile() string
+}
+
 // NamedSource is a source as the config names it.
 type NamedSource struct {
 	Source
@@ -90,7 +99,7 @@ func (s *NamedSource) testedKey() (Key, error) {
 
 // option names the option that a source was configured by.
 func (s *NamedSource) option(forFile string) string {
-	if s.file() != nil {
+	if _, isFile := s.Source.(*File); isFile {
 		return forFile
 	}
 	return "key " + s.Name
@@ -100,19 +109,21 @@ func (s *NamedSource) option(forFile string) string {
 // directory that does. A next key may be named before there is one, so that a mounted
 // Secret gets it and loses it again without a change of the config.
 func (s *NamedSource) isNotThereYet() bool {
-	file := s.file()
-	if file == nil || file.path == "" {
+	path, isInFile := s.file()
+	if !isInFile || path == "" {
 		return false
 	}
-	if _, err := os.Stat(file.path); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return false
 	}
-	directory, err := os.Stat(filepath.Dir(file.path))
+	directory, err := os.Stat(filepath.Dir(path))
 	return err == nil && directory.IsDir()
 }
 
-// file returns the source as a file, or nil if it is something else.
-func (s *NamedSource) file() *File {
-	file, _ := s.Source.(*File)
-	return file
+// file returns the path of the file that the key is in, if it is in one.
+func (s *NamedSource) file() (path string, isInFile bool) {
+	if source, ok := s.Source.(FileSource); ok {
+		return source.KeyFile(), true
+	}
+	return "", false
 }

@@ -69,7 +69,11 @@ func (h foundHandler) hasDistantKey() bool {
 	for _, m := range merchants {
 		for _, name := range []string{"key", "next_key"} {
 			merchant, _ := m.(map[string]any)
-			if key, isObject := merchant[name].(map[string]any); isObject && key["source"] != doctor.SourceFile {
+			key, isObject := merchant[name].(map[string]any)
+			if !isObject {
+				continue
+			}
+			if _, isInFile := key["path"]; !isInFile && key["source"] != doctor.SourceFile {
 				return true
 			}
 		}

@@ -1,0 +1,263 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+)
+
+// sandboxSite is a payermax directive that needs no gateway but its own.
+const sandboxSite = "payermax {\ngateway sandbox\n}"
+
+// buffered is the global option that hands the lines of the log over.
+func buffered(options string) string {
+	return "log {\noutput payermax_buffered {\n" + options + "\n}\n}"
+}
+
+// callers make calls of a sidecar until it is gone, and keep the IDs of those that
+// were answered.
+type callers struct {
+	all      sync.WaitGroup
+	stopping atomic.Bool
+	mutex    sync.Mutex
+	answered map[string]time.Time
+}
+
+func startCallers(addr string) *callers {
+	c := &callers{answered: make(map[string]time.Time)}
+	for range 4 {
+		c.all.Go(func() {
+			client := &http.Client{Transport: new(http.Transport), Timeout: 20 * time.Second}
+			defer client.CloseIdleConnections()
+			for !c.stopping.Load() {
+				c.call(client, addr)
+			}
+		})
+	}
+	return c
+}
+
+// call makes one call. A sidecar that is gone does not answer, which is no failure.
+func (c *callers) call(client *http.Client, addr string) {
+	res, err := client.Post("http://"+addr+endpointPath, "application/json", strings.NewReader(validBody()))
+	if err != nil {
+		return
+	}
+	_, _ = io.Copy(io.Discard, res.Body)
+	res.Body.Close()
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.answered[res.Header.Get("Payermax-Request-Id")] = time.Now()
+}
+
+func (c *callers) count() int {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return len(c.answered)
+}
+
+func (c *callers) stop() {
+	c.stopping.Store(true)
+	c.all.Wait()
+}
+
+// missing are the calls without exactly one line in the log.
+func (c *callers) missing(log *output) (ids []string) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	lines := make(map[string]int)
+	for line := range strings.Lines(log.String()) {
+		if _, rest, isCall := strings.Cut(line, `"msg":"call","request_id":"`); isCall {
+			id, _, _ := strings.Cut(rest, `"`)
+			lines[id]++
+		}
+	}
+	for id := range c.answered {
+		if lines[id] != 1 {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// Each call that was answered has its line, however the process is told to end, and
+// the last words of the shutdown are the last line.
+func TestBufferedLogIsWhole(t *testing.T) {
+	for name, end := range map[string]func(t *testing.T, s *sidecar, admin string){
+		"SIGTERM": func(t *testing.T, s *sidecar, _ string) { require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM)) },
+		"SIGINT":  func(t *testing.T, s *sidecar, _ string) { require.NoError(t, s.cmd.Process.Signal(syscall.SIGINT)) },
+		"caddy stop": func(t *testing.T, _ *sidecar, admin string) {
+			said, err := caddyCommand(t, t.Context(), nil, "stop", "--address", admin).CombinedOutput()
+			require.NoError(t, err, "%s", said)
+		},
+	} {
+		for where, wrap := range map[string]string{"standard error": "", "a file": "wrap file FILE"} {
+			t.Run(name+", "+where, func(t *testing.T) {
+				t.Parallel()
+				port, file := freePort(t), t.TempDir()+"/log"
+				admin := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+				config := strings.Replace(caddyfile(port, sandboxSite), "admin off", "admin "+admin, 1)
+				config = strings.Replace(config, "debug\n", buffered(strings.Replace(wrap, "FILE", file, 1))+"\n", 1)
+				s := start(t, "127.0.0.1:"+strconv.Itoa(port), config, nil)
+				c := startCallers(s.addr)
+				await(t, 30*time.Second, "calls", func() bool { return c.count() >= 100 })
+				end(t, s, admin)
+				s.awaitEnd(t)
+				c.stop()
+
+				log := s.log
+				if wrap != "" {
+					log = readLog(t, file)
+				}
+				assert.Empty(t, c.missing(log), "of %d calls", c.count())
+				assert.True(t, log.hasLine("exiting; byeee"))
+				if wrap == "" { // Caddy has closed the file before
+					lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+					assert.Contains(t, lines[len(lines)-1], "shutdown complete")
+				}
+			})
+		}
+	}
+}
+
+// A reload loses no line, whether the log stays where it is or goes elsewhere.
+func TestBufferedLogThroughReloads(t *testing.T) {
+	t.Parallel()
+	file := t.TempDir() + "/log"
+	s := startSidecar(t, setup{site: sandboxSite, globals: buffered("")})
+	c := startCallers(s.addr)
+	config, err := os.ReadFile(s.config)
+	require.NoError(t, err)
+	for i, options := range []string{"", "wrap file " + file, "size 1MiB", "wrap file " + file} {
+		await(t, 30*time.Second, "calls", func() bool { return c.count() >= 30*(i+1) })
+		changed := strings.Replace(string(config), buffered(""), buffered(options), 1)
+		require.NoError(t, os.WriteFile(s.config, []byte(changed), 0o600))
+		require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
+		await(t, 20*time.Second, "the reload", func() bool {
+			both := s.log.String()
+			if text, err := os.ReadFile(file); err == nil {
+				both += string(text)
+			}
+			return strings.Count(both, reloaded) == i+1
+		})
+	}
+	c.stop()
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+	s.awaitEnd(t)
+	both := readLog(t, file)
+	_, _ = both.Write([]byte(s.log.String()))
+	assert.Empty(t, c.missing(both), "of %d calls", c.count())
+}
+
+// Killed, it loses the tail and nothing else: what was answered long enough before
+// has its line.
+func TestBufferedLogLosesTheTailAtMost(t *testing.T) {
+	t.Parallel()
+	s := startSidecar(t, setup{site: sandboxSite, globals: buffered("")})
+	c := startCallers(s.addr)
+	await(t, 30*time.Second, "calls", func() bool { return c.count() >= 200 })
+	killed := time.Now()
+	require.NoError(t, s.cmd.Process.Kill())
+	<-s.exited
+	s.ended = true
+	c.stop()
+
+	const tail = time.Second // 10 ms, and what a busy machine takes to get to it
+	missing := c.missing(s.log)
+	t.Logf("%d of %d calls have no line", len(missing), c.count())
+	for _, id := range missing {
+		assert.Less(t, killed.Sub(c.answered[id]), tail)
+	}
+}
+
+// A process that cannot start says why, as its last words.
+func TestBufferedLogOfAFailedStart(t *testing.T) {
+	t.Parallel()
+	port := freePort(t)
+	config := testkeys.WriteFile(t, strings.Replace(caddyfile(port, "bind handover/127.0.0.1\n"+sandboxSite), "debug\n", buffered("")+"\n", 1))
+	said, err := caddyCommand(t, t.Context(), nil, "run", "--adapter", "caddyfile", "--config", config).CombinedOutput()
+	require.Error(t, err)
+	lines := strings.Split(strings.TrimSpace(string(said)), "\n")
+	assert.Contains(t, lines[len(lines)-1], "loading initial config")
+	assert.Contains(t, lines[len(lines)-1], "address already in use")
+}
+
+// Without load there is no tail: a line is there before anybody could look.
+func TestBufferedLogOfOneCall(t *testing.T) {
+	t.Parallel()
+	s := startSidecar(t, setup{site: sandboxSite, globals: buffered("")})
+	for range 3 {
+		res := s.dial(t)
+		answer, err := res.roundTrip(post(validBody()))
+		require.NoError(t, err)
+		s.requireLogged(t, answer, "answered")
+	}
+}
+
+// Calls do not wait for a pipe that nobody reads. The log says how many of its lines
+// were lost when somebody does; and if nobody does, the process ends all the same.
+func TestBufferedLogThatNobodyReads(t *testing.T) {
+	for name, isRead := range map[string]bool{"for a while": true, "ever": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			read, written, err := os.Pipe()
+			require.NoError(t, err)
+			defer read.Close()
+			port := freePort(t)
+			addr := "127.0.0.1:" + strconv.Itoa(port)
+			config := strings.Replace(caddyfile(port, "metrics /metrics\n"+sandboxSite), "debug\n", buffered("size 16KiB")+"\n", 1)
+			cmd := caddyCommand(t, t.Context(), nil, "run", "--adapter", "caddyfile", "--config", "/dev/stdin")
+			cmd.Stdin, cmd.Stderr = strings.NewReader(config), written
+			require.NoError(t, cmd.Start())
+			exited := make(chan error, 1)
+			go func() { exited <- cmd.Wait() }()
+			written.Close()
+
+			lost := func() bool {
+				res, err := http.Get("http://" + addr + "/metrics")
+				if err != nil {
+					return false
+				}
+				defer res.Body.Close()
+				text, _ := io.ReadAll(res.Body)
+				return bytes.Contains(text, []byte("caddy_payermax_log_lines_lost_total")) &&
+					!bytes.Contains(text, []byte("\ncaddy_payermax_log_lines_lost_total 0\n"))
+			}
+			c := startCallers(addr)
+			await(t, 60*time.Second, "the pipe and the buffer to be full", lost)
+			answered := c.count()
+			await(t, 30*time.Second, "calls meanwhile", func() bool { return c.count() >= answered+50 })
+
+			log := new(output)
+			if isRead {
+				go func() { _, _ = io.Copy(log, read) }()
+				await(t, 10*time.Second, "a line about those that were lost", func() bool {
+					return log.hasLine("lines of a log were lost", `"lines":`)
+				})
+			}
+			c.stop()
+			require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+			select {
+			case err := <-exited:
+				assert.NoError(t, err)
+			case <-time.After(20 * time.Second):
+				_ = cmd.Process.Kill()
+				assert.Fail(t, "caddy did not end")
+			}
+		})
+	}
+}

@@ -1,0 +1,120 @@
+//go:build cgo
+
+package openssl
+
+// #cgo LDFLAGS: -lcrypto
+// #include <openssl/crypto.h>
+// #include <openssl/err.h>
+// #include "evp.h"
+import "C"
+
+import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"runtime"
+	"slices"
+	"unsafe"
+)
+
+// errUnsupported is nil: this binary has OpenSSL.
+var errUnsupported error
+
+// key is a private key in OpenSSL's memory. It belongs to one generation of keys;
+// when the last request that signs with it is done, the garbage collector has
+// OpenSSL overwrite and free it.
+//
+// It is a crypto.Signer and nothing more: a signature takes this process's CPU, so
+// it has to wait for its turn like those of Go, and it ends by itself.
+type key struct {
+	public *rsa.PublicKey
+	evp    *C.EVP_PKEY
+}
+
+// newKey copies the key into OpenSSL's memory. What is handed over is overwritten
+// afterwards, here; OpenSSL does so with its copies when the key is freed.
+func newKey(private *rsa.PrivateKey) (*key, error) {
+	width := private.Size()
+	numbers := numbersOf(private, width)
+	defer clear(numbers)
+	var failed C.ulong
+	evp := C.payermax_key((*C.uchar)(unsafe.SliceData(numbers)), C.size_t(width), C.size_t(len(numbers)/width), &failed)
+	if evp == nil {
+		return nil, reason(failed)
+	}
+	k := &key{public: &rsa.PublicKey{N: private.N, E: private.E}, evp: evp}
+	runtime.AddCleanup(k, func(evp *C.EVP_PKEY) { C.EVP_PKEY_free(evp) }, evp)
+	return k, nil
+}
+
+// numbersOf writes the numbers of the key as evp.h says. A key with more than two
+// primes signs without them.
+func numbersOf(private *rsa.PrivateKey, width int) []byte {
+	numbers := []*big.Int{private.N, big.NewInt(int64(private.E)), private.D}
+	if len(private.Primes) == 2 {
+		private.Precompute()
+		numbers = append(numbers, private.Primes[0], private.Primes[1],
+			private.Precomputed.Dp, private.Precomputed.Dq, private.Precomputed.Qinv)
+	}
+	text := make([]byte, len(numbers)*width)
+	for i, number := range numbers {
+		field := text[i*width : (i+1)*width]
+		number.FillBytes(field)
+		if isLittleEndian() {
+			slices.Reverse(field)
+		}
+	}
+	return text
+}
+
+// isLittleEndian reports whether the machine's least significant byte comes first.
+func isLittleEndian() bool { return binary.NativeEndian.Uint16([]byte{1, 0}) == 1 }
+
+// Public returns the public half.
+func (k *key) Public() crypto.PublicKey { return k.public }
+
+// Sign signs a SHA-256 digest by PKCS #1 v1.5, whatever the source of randomness:
+// OpenSSL takes its own, for blinding. The signature is not verified here; that is
+// up to whoever asks for it, such as signer.Sign.
+func (k *key) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if _, isPSS := opts.(*rsa.PSSOptions); isPSS || opts.HashFunc() != crypto.SHA256 || len(digest) != sha256.Size {
+		return nil, errors.New("OpenSSL is asked for PKCS #1 v1.5 signatures of SHA-256 digests only")
+	}
+	signature := make([]byte, k.public.Size())
+	var failed C.ulong
+	length := C.payermax_sign(k.evp,
+		(*C.uchar)(unsafe.SliceData(digest)), C.size_t(len(digest)),
+		(*C.uchar)(unsafe.SliceData(signature)), C.size_t(len(signature)), &failed)
+	runtime.KeepAlive(k)
+	if length == 0 {
+		return nil, fmt.Errorf("OpenSSL cannot sign: %w", reason(failed))
+	}
+	return signature[:length], nil
+}
+
+// provider names the one of OpenSSL's providers that signs, such as default or fips.
+func (k *key) provider() string {
+	name := C.GoString(C.payermax_provider(k.evp))
+	runtime.KeepAlive(k)
+	return name
+}
+
+// version is that of the library that this process has loaded, which may be newer
+// than the headers that it was built with.
+func version() string { return C.GoString(C.OpenSSL_version(C.OPENSSL_VERSION)) }
+
+// reason says what a code of OpenSSL's means. It is one of the library's fixed
+// sentences; the details that OpenSSL may add to it are left out, since nobody could
+// promise that they never quote the key.
+func reason(code C.ulong) error {
+	text := C.ERR_reason_error_string(code)
+	if text == nil {
+		return fmt.Errorf("OpenSSL gives no reason (error %08X)", uint64(code))
+	}
+	return fmt.Errorf("%s (OpenSSL error %08X)", C.GoString(text), uint64(code))
+}

@@ -1,0 +1,139 @@
+//go:build cgo
+
+package openssl
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+)
+
+// resident is the memory of this process, Go's and OpenSSL's, in bytes.
+func resident(t *testing.T) int {
+	t.Helper()
+	runtime.GC()
+	text, err := os.ReadFile("/proc/self/statm")
+	require.NoError(t, err)
+	var size, pages int
+	_, err = fmt.Sscan(string(text), &size, &pages)
+	require.NoError(t, err)
+	return pages * os.Getpagesize()
+}
+
+// A signature leaves nothing behind in C's memory, which no garbage collector looks
+// at: one leaked byte of each would show.
+func TestMemoryOfSignaturesIsBounded(t *testing.T) {
+	opened := mustOpen(t, testkeys.Merchant())
+	digest := sha256.Sum256(nil)
+	sign := func(count int) {
+		var workers sync.WaitGroup
+		for range runtime.GOMAXPROCS(0) {
+			workers.Go(func() {
+				for range count / runtime.GOMAXPROCS(0) {
+					_, err := opened.Sign(nil, digest[:], crypto.SHA256)
+					if !assert.NoError(t, err) {
+						return
+					}
+				}
+			})
+		}
+		workers.Wait()
+	}
+	sign(1_000) // what OpenSSL allocates once for each thread
+	before := resident(t)
+	const signatures = 100_000
+	sign(signatures)
+	grown := resident(t) - before
+	t.Logf("%d signatures: %d KiB more", signatures, grown>>10)
+	assert.Less(t, grown, 4<<20, "bytes after %d signatures", signatures)
+}
+
+// A key whose generation has retired is freed: a rotation leaves nothing behind.
+func TestMemoryOfRetiredKeysIsBounded(t *testing.T) {
+	digest := sha256.Sum256(nil)
+	rotate := func(count int) {
+		for i := range count {
+			_, err := mustOpen(t, testkeys.Merchant()).Sign(nil, digest[:], crypto.SHA256)
+			require.NoError(t, err)
+			if i%100 == 0 {
+				runtime.GC()
+			}
+		}
+	}
+	rotate(500)
+	before := resident(t)
+	const rotations = 5_000
+	rotate(rotations)
+	grown := resident(t) - before
+	t.Logf("%d keys: %d KiB more", rotations, grown>>10)
+	assert.Less(t, grown, 8<<20, "bytes after %d keys, each of which takes some 10 KiB", rotations)
+}
+
+// A retired key is overwritten in OpenSSL's memory, not only freed.
+func TestRetiredKeysAreOverwritten(t *testing.T) {
+	private := testkeys.New(2048)
+	prime := make([]byte, private.Primes[0].BitLen()/8)
+	private.Primes[0].FillBytes(prime)
+	// OpenSSL keeps numbers in words, the least significant first. Half of them are
+	// enough to know it by, and a copy that is being overwritten is not whole.
+	var needle []byte
+	for i := len(prime); i > len(prime)/2; i -= 8 {
+		needle = binary.NativeEndian.AppendUint64(needle, binary.BigEndian.Uint64(prime[i-8:i]))
+	}
+
+	opened := mustOpen(t, private)
+	digest := sha256.Sum256(nil)
+	_, err := opened.Sign(nil, digest[:], crypto.SHA256)
+	require.NoError(t, err)
+	require.Positive(t, countOutsideOfGo(t, needle), "while the key is in use")
+	runtime.KeepAlive(opened)
+
+	opened = nil
+	for ends := time.Now().Add(10 * time.Second); countOutsideOfGo(t, needle) > 0; {
+		require.True(t, time.Now().Before(ends), "the prime is still in OpenSSL's memory")
+		runtime.GC() // and the cleanup, which follows it on a goroutine of its own
+	}
+}
+
+// countOutsideOfGo counts a text in the memory that this process may write, but for
+// Go's own heap, where the test itself has it.
+func countOutsideOfGo(t *testing.T, needle []byte) int {
+	t.Helper()
+	maps, err := os.ReadFile("/proc/self/maps")
+	require.NoError(t, err)
+	memory, err := os.Open("/proc/self/mem")
+	require.NoError(t, err)
+	defer memory.Close()
+	// Go's heap grows upwards from where it begins, which is far from all else.
+	const region = 40
+	goHeap := uintptr(unsafe.Pointer(unsafe.SliceData(needle))) >> region
+	count := 0
+	for line := range strings.Lines(string(maps)) {
+		var from, to int64
+		var rights string
+		if _, err := fmt.Sscanf(line, "%x-%x %s", &from, &to, &rights); err != nil || !strings.HasPrefix(rights, "rw") {
+			continue
+		}
+		if uintptr(from)>>region == goHeap || strings.Contains(line, "[v") {
+			continue
+		}
+		text, _ := io.ReadAll(io.NewSectionReader(memory, from, to-from))
+		count += bytes.Count(text, needle)
+	}
+	return count
+}

@@ -1,0 +1,77 @@
+// Package openssl has a key source that signs by OpenSSL: the Caddy module
+// payermax.keys.openssl. The key lives in a file, as with `key file`, and is read by
+// the same code; only the signatures are made by libcrypto 3.
+//
+// It is a Go module of its own, since it needs cgo and libcrypto, which whoever
+// signs by Go's own crypto/rsa builds without.
+package openssl
+
+import (
+	"crypto"
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap"
+
+	"github.com/caddy-payermax/caddy-payermax/keys"
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+func init() {
+	caddy.RegisterModule(new(Source))
+}
+
+// Source reads the signing key from a file and signs with it by OpenSSL 3. It takes
+// the same files as the source file, follows their changes in the same way, and
+// has the same options. It needs a binary that was built with cgo.
+//
+// Which of OpenSSL's providers signs, such as its FIPS provider, is up to OpenSSL's
+// own configuration (OPENSSL_CONF). The log says which one it is.
+type Source struct {
+	keys.File
+
+	logger *zap.Logger
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Source) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "payermax.keys.openssl",
+		New: func() caddy.Module { return new(Source) },
+	}
+}
+
+// Provision expands the path.
+func (s *Source) Provision(ctx caddy.Context) error {
+	if errUnsupported != nil {
+		return errUnsupported
+	}
+	s.logger = ctx.Logger()
+	return s.File.Provision(ctx)
+}
+
+// Key reads the file and hands the key over to OpenSSL. It is a key of this
+// process: it signs on the process's own CPUs, and its signatures are verified by
+// whoever asks for them.
+func (s *Source) Key() (crypto.Signer, string, error) {
+	private, err := s.PrivateKey()
+	if err != nil {
+		return nil, "", err
+	}
+	opened, err := newKey(private)
+	if err != nil {
+		return nil, "", fmt.Errorf("handing the key over to OpenSSL: %w; what OpenSSL may do is up to its configuration, which OPENSSL_CONF names", err)
+	}
+	fingerprint := signer.Fingerprint(&private.PublicKey)
+	s.logger.Info("OpenSSL has the signing key",
+		zap.String("fingerprint", fingerprint), zap.String("openssl", version()), zap.String("provider", opened.provider()))
+	return opened, fingerprint, nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner     = (*Source)(nil)
+	_ caddyfile.Unmarshaler = (*Source)(nil)
+	_ keys.FileSource       = (*Source)(nil)
+)

@@ -1,0 +1,165 @@
+//go:build cgo
+
+package openssl
+
+import (
+	"context"
+	"crypto/rsa"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/keys"
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+func TestCaddyfile(t *testing.T) {
+	for input, want := range map[string]string{
+		"openssl private.key":                             `{"path":"private.key","source":"openssl"}`,
+		"openssl {env.KEY} {\n\trefuse_world_readable\n}": `{"path":"{env.KEY}","refuse_world_readable":true,"source":"openssl"}`,
+		"openssl":                                             "",
+		"openssl private.key another.key":                     "",
+		"openssl private.key {\n\tengine batch\n}":            "",
+		"openssl -----BEGIN\\ RSA\\ PRIVATE\\ KEY-----CANARY": "",
+	} {
+		t.Run(input, func(t *testing.T) {
+			raw, err := adapt(input)
+			if want == "" {
+				require.Error(t, err)
+				assert.NotContains(t, err.Error(), "CANARY")
+				return
+			}
+			require.NoError(t, err)
+			assert.JSONEq(t, want, string(raw))
+		})
+	}
+}
+
+// Whatever key file says of a file, key openssl says.
+func TestFilesAreThoseOfKeyFile(t *testing.T) {
+	merchant := testkeys.Merchant()
+	readable := testkeys.WriteFile(t, testkeys.PrivatePEM(merchant))
+	require.NoError(t, os.Chmod(readable, 0o644))
+	for name, path := range map[string]string{
+		"PKCS#8":                testkeys.WriteFile(t, testkeys.PrivatePEM(merchant)),
+		"PKCS#8 on one line":    testkeys.WriteFile(t, testkeys.OneLine(testkeys.PKCS8(merchant))),
+		"larger":                testkeys.WriteFile(t, testkeys.PrivatePEM(testkeys.Large())),
+		"too small":             testkeys.WriteFile(t, testkeys.PrivatePEM(testkeys.Small())),
+		"a public key":          testkeys.WritePublic(t, &merchant.PublicKey),
+		"empty":                 testkeys.WriteFile(t, ""),
+		"no key":                testkeys.WriteFile(t, "CANARY"),
+		"missing":               filepath.Join(t.TempDir(), "missing"),
+		"a directory":           t.TempDir(),
+		"no path":               `""`,
+		"every user may read":   readable,
+		"refused by its rights": readable + " {\n\trefuse_world_readable\n}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantKey, wantFingerprint, wantErr := mustLoad(t, "file "+path).Key()
+			got, fingerprint, err := mustLoad(t, "openssl "+path).Key()
+			assert.Equal(t, wantErr, err)
+			assert.Equal(t, wantFingerprint, fingerprint)
+			if wantErr == nil {
+				assert.True(t, wantKey.(*rsa.PrivateKey).PublicKey.Equal(got.Public()))
+				assert.IsType(t, new(key), got)
+			}
+		})
+	}
+}
+
+// The ring follows the file as it follows that of key file, under load: no signature
+// fails, and none is of a key that the generation does not have.
+func TestRotationUnderLoad(t *testing.T) {
+	private := testkeys.Merchant()
+	mounted := testkeys.MountSecret(t, map[string]string{"private.key": testkeys.PrivatePEM(private)})
+	ring, err := keys.Open(keys.Config{
+		Source:     mustLoad(t, "openssl "+mounted.Path("private.key")),
+		KeyVersion: func() (string, error) { return "1", nil },
+		Logger:     zap.NewNop(),
+	})
+	require.NoError(t, err)
+	assert.Equal(t, "openssl", ring.Current().Signing.Source)
+	ring.Use()
+	defer ring.Release()
+	assert.Contains(t, keys.Directories(), filepath.Dir(mounted.Path("private.key")))
+	go ring.Watch(t.Context())
+
+	var stop atomic.Bool
+	var workers sync.WaitGroup
+	for range 4 {
+		workers.Go(func() {
+			for !stop.Load() {
+				signing := ring.Current().Signing
+				sign, err := signer.Sign(context.Background(), signing.Private, []byte("body"))
+				if !assert.NoError(t, err) {
+					return
+				}
+				assert.Equal(t, signing.Fingerprint, signer.Fingerprint(signing.Private.Public().(*rsa.PublicKey)))
+				assert.NoError(t, signer.Verify(signing.Private.Public().(*rsa.PublicKey), []byte("body"), sign))
+			}
+		})
+	}
+	defer workers.Wait()
+	defer stop.Store(true)
+	for range 5 {
+		private = testkeys.New(2048)
+		mounted.Swap(map[string]string{"private.key": testkeys.PrivatePEM(private)})
+		want := signer.Fingerprint(&private.PublicKey)
+		require.Eventually(t, func() bool { return ring.Current().Signing.Fingerprint == want }, 10*time.Second, 5*time.Millisecond)
+	}
+	mounted.Swap(map[string]string{"private.key": "CANARY"})
+	require.Eventually(t, func() bool { return ring.Refused() != "" }, 10*time.Second, 5*time.Millisecond)
+	assert.Contains(t, ring.Refused(), "key openssl: private key file ")
+	assert.NotContains(t, ring.Refused(), "CANARY")
+	assert.Equal(t, signer.Fingerprint(&private.PublicKey), ring.Current().Signing.Fingerprint, "the last good one")
+}
+
+// asOpenSSL has the test binary try the key that this variable names.
+const asOpenSSL = "PAYERMAX_TEST_OPENSSL_KEY"
+
+// What OpenSSL may use is up to its own configuration. Without a provider that knows
+// RSA nothing is signed, and the error says where to look.
+func TestProvidersAreOpenSSLsOwn(t *testing.T) {
+	if path := os.Getenv(asOpenSSL); path != "" {
+		_, _, err := mustLoad(t, "openssl "+path).Key()
+		require.NoError(t, err)
+		return
+	}
+	configured := func(config string) (said string, err error) {
+		command := exec.Command(os.Args[0], "-test.run=^TestProvidersAreOpenSSLsOwn$", "-test.v")
+		command.Env = append(os.Environ(),
+			asOpenSSL+"="+testkeys.WriteFile(t, testkeys.PrivatePEM(testkeys.Merchant())),
+			"OPENSSL_CONF="+testkeys.WriteFile(t, config))
+		text, err := command.CombinedOutput()
+		return string(text), err
+	}
+	said, err := configured(providers("default"))
+	require.NoError(t, err, said)
+
+	said, err = configured(providers("base"))
+	require.Error(t, err)
+	assert.Contains(t, said, "handing the key over to OpenSSL: unsupported (OpenSSL error ")
+	assert.Contains(t, said, "OPENSSL_CONF")
+}
+
+// providers is a configuration of OpenSSL that has one provider.
+func providers(name string) string {
+	return "config_diagnostics = 1\nopenssl_conf = main\n[main]\nproviders = providers\n[providers]\n" +
+		name + " = one\n[one]\nactivate = 1\n"
+}
+
+func TestJSONNamesAreThoseOfKeyFile(t *testing.T) {
+	var source Source
+	require.NoError(t, json.Unmarshal([]byte(`{"path":"private.key","refuse_world_readable":true}`), &source))
+	assert.Equal(t, keys.File{Path: "private.key", RefuseWorldReadable: true}, source.File)
+}

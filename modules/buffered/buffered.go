@@ -1,0 +1,118 @@
+// Package buffered is a log writer for Caddy that hands lines over rather than
+// waiting until they are written: the module caddy.logging.writers.payermax_buffered.
+package buffered
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/prom"
+)
+
+func init() {
+	caddy.RegisterModule(new(Writer))
+	prom.Share(lostLines)
+}
+
+// defaultSize is some seven thousand lines of calls.
+const defaultSize = 4 << 20
+
+// Writer is a log writer that wraps another one, so that no call waits for a disk or
+// for whoever reads a pipe. It is for any of Caddy's logs.
+//
+// Until the process has started, lines are written as without it. From then on, a
+// line is written at once if nothing was written in the last ten milliseconds.
+// Otherwise it is written with the others of those ten milliseconds, in one piece and
+// in order. All lines are written before a shutdown ends, however it was asked for,
+// and before a reload closes the log. What can be lost are the lines of the last ten
+// milliseconds, if the process ends without a shutdown: by SIGKILL, SIGQUIT or a second
+// SIGINT, for want of memory, or by a crash of the Go runtime.
+//
+// If the wrapped writer does not take the lines, because its disk stalls or nobody
+// reads its pipe, as many wait as size says. Further ones are lost, rather than that
+// calls wait for them. How many, the log says when it can be written again, and the
+// metric caddy_payermax_log_lines_lost_total says at any time. A shutdown waits for
+// five seconds in that case.
+//
+// Unless another format is configured, lines are JSON, on a terminal as well.
+type Writer struct {
+	// The writer that is wrapped, as Caddy's `output` names it, such as `file`
+	// with its options. Default: `stderr`.
+	WrapRaw json.RawMessage `json:"wrap,omitempty" caddy:"namespace=caddy.logging.writers inline_key=output"`
+
+	// How many bytes of lines may wait to be written. Default: `4MiB`.
+	Size int64 `json:"size,omitempty"`
+
+	wrapped caddy.WriterOpener
+	queue   *queue
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Writer) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "caddy.logging.writers.payermax_buffered",
+		New: func() caddy.Module { return new(Writer) },
+	}
+}
+
+// Provision opens the wrapped writer, if no config before has.
+func (w *Writer) Provision(ctx caddy.Context) error {
+	if err := w.load(ctx); err != nil {
+		return err
+	}
+	var err error
+	w.queue, err = ofProcess.use(w.WriterKey(), w.wrapped, int(w.Size))
+	return err
+}
+
+// load loads the wrapped writer, and sets the defaults.
+func (w *Writer) load(ctx caddy.Context) error {
+	switch {
+	case w.Size < 0:
+		return fmt.Errorf("size must be positive, but is %d", w.Size)
+	case w.Size == 0:
+		w.Size = defaultSize
+	}
+	if w.WrapRaw == nil {
+		w.wrapped = caddy.StderrWriter{}
+		return nil
+	}
+	module, err := ctx.LoadModule(w, "WrapRaw")
+	if err != nil {
+		return fmt.Errorf("wrap: %w", err)
+	}
+	if _, isBuffered := module.(*Writer); isBuffered {
+		return errors.New("wrap: payermax_buffered wraps itself; name the writer that the lines shall go to, such as stderr or file")
+	}
+	w.wrapped = module.(caddy.WriterOpener)
+	return nil
+}
+
+// String describes the writer for Caddy's log.
+func (w *Writer) String() string { return "buffered " + w.wrapped.String() }
+
+// WriterKey identifies the writer: logs that wrap the same share one.
+func (w *Writer) WriterKey() string { return "payermax_buffered:" + w.wrapped.WriterKey() }
+
+// OpenWriter returns the queue before the wrapped writer.
+func (w *Writer) OpenWriter() (io.WriteCloser, error) { return lasting{w.queue}, nil }
+
+// Cleanup writes what waits if no other config goes on with it. Caddy calls it on a
+// reload when the new config is in use, and on a shutdown when all servers have ended.
+func (w *Writer) Cleanup() error {
+	if w.queue != nil {
+		w.queue.release()
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner  = (*Writer)(nil)
+	_ caddy.CleanerUpper = (*Writer)(nil)
+	_ caddy.WriterOpener = (*Writer)(nil)
+)

@@ -1,0 +1,65 @@
+package buffered
+
+import (
+	"encoding/json"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+)
+
+// Options are the options of the writer.
+var Options = grammar.Block[Writer]{
+	{Name: "wrap", Args: "<writer...>", Example: "wrap file /var/log/payermax/calls.log {\n\troll_size 100MiB\n}",
+		Sets: grammar.Into(func(w *Writer) *json.RawMessage { return &w.WrapRaw }, readWrapped)},
+	{Name: "size", Args: "<size>", Example: "size 1MiB",
+		Sets: grammar.Size(func(w *Writer) *int64 { return &w.Size })},
+}
+
+// UnmarshalCaddyfile sets up the writer from Caddyfile tokens:
+//
+//	payermax_buffered {
+//	    <options...>
+//	}
+//
+// The block may be left out. The options are in docs/configuration.md.
+func (w *Writer) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the writer's name
+	return Options.Read(d, w)
+}
+
+// standard are the writers that Caddy knows without a grammar of their own.
+var standard = map[string]caddy.WriterOpener{
+	"stdout":  caddy.StdoutWriter{},
+	"stderr":  caddy.StderrWriter{},
+	"discard": caddy.DiscardWriter{},
+}
+
+// readWrapped reads a writer as Caddy's option output does.
+func readWrapped(d *caddyfile.Dispenser, target *json.RawMessage) error {
+	if *target != nil {
+		return d.Errf("%s is already set", d.Val())
+	}
+	if !d.NextArg() {
+		return d.ArgErr()
+	}
+	name := d.Val()
+	if writer, isStandard := standard[name]; isStandard {
+		if err := grammar.NoArgs(d); err != nil {
+			return err
+		}
+		*target = caddyconfig.JSONModuleObject(writer, "output", name, nil)
+		return nil
+	}
+	module, err := caddyfile.UnmarshalModule(d, "caddy.logging.writers."+name)
+	if err != nil {
+		return err
+	}
+	*target = caddyconfig.JSONModuleObject(module, "output", name, nil)
+	return nil
+}
+
+// Interface guards
+var _ caddyfile.Unmarshaler = (*Writer)(nil)

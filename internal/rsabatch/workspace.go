@@ -33,9 +33,10 @@ type vector [limbs * maxLanes]uint64
 // allocator puts it where vectors are aligned to cache lines.
 type workspace struct {
 	table         [powers * limbs * maxLanes]uint64
+	a             vector
 	columns       [2 * limbs * maxLanes]uint64
 	modulus       [(limbs + 1) * maxLanes]uint64 // and its inverse
-	a, b, c       vector
+	b, c          vector
 	index         [maxLanes]uint64
 	squares, cube vector
 }

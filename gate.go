@@ -2,6 +2,7 @@ package payermax
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"net/http"
 	"runtime"
@@ -42,6 +43,9 @@ type gate struct {
 	// pace is how long a signature has its slot, lately: a moving average, in
 	// nanoseconds. It is 0 before the first.
 	pace atomic.Int64
+	// batches is the gate of keys whose signatures are computed in batches, once there
+	// is such a key. It has more slots, since several signatures share a CPU.
+	batches atomic.Pointer[gate]
 }
 
 func newGate(slots int) *gate {
@@ -52,7 +56,20 @@ func newGate(slots int) *gate {
 // as soon as the request is read: a connection with unread bytes on it would have
 // to be closed, and to open another one costs more than to read.
 func (g *gate) isFull(maxWait time.Duration) bool {
-	return g.tooLong(g.waiting.Load()+1, maxWait)
+	batches := g.batches.Load()
+	return g.tooLong(g.waiting.Load()+1, maxWait) || batches != nil && batches.isFull(maxWait)
+}
+
+// of returns the gate at which the signatures of a key wait.
+func (g *gate) of(key crypto.Signer) *gate {
+	batched, ok := key.(signer.BatchSigner)
+	if !ok {
+		return g
+	}
+	if g.batches.Load() == nil {
+		g.batches.CompareAndSwap(nil, newGate(batched.Concurrency()))
+	}
+	return g.batches.Load()
 }
 
 // tooLong reports whether the last of so many that wait would wait for longer than
@@ -128,6 +145,7 @@ func (g *gate) sign(ctx context.Context, key keys.Key, body []byte, there time.T
 	if _, isRemote := key.Private.(signer.ContextSigner); isRemote {
 		return signer.Sign(ctx, key.Private, body)
 	}
+	g = g.of(key.Private)
 	if err := g.enter(ctx, there, maxWait); err != nil {
 		return "", err
 	}

@@ -109,7 +109,8 @@ func (r *Ring) Refresh() {
 	r.refused.Store(nil)
 	r.config.Logger.Info("keys loaded anew",
 		zap.String("fingerprint", loaded.fingerprints()),
-		zap.String("previous_fingerprint", before.fingerprints()))
+		zap.String("previous_fingerprint", before.fingerprints()),
+		zap.String("engine", loaded.Signing.Engine()))
 }
 
 // Promote makes the next key the current one, since the gateway has accepted it

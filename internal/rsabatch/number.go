@@ -90,8 +90,8 @@ func (a *number) minus(b *number) (difference number, borrow uint64) {
 
 // reduced returns a modulo m, for an a below 2m.
 func (a *number) reduced(m *number) (least number) {
-	less, isLeast := a.minus(m)
-	keep := -isLeast // all ones, or zero
+	less, isNegative := a.minus(m)
+	keep := -isNegative // all ones, or zero
 	for i := range least {
 		least[i] = a[i]&keep | less[i]&^keep
 	}

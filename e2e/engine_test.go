@@ -53,6 +53,7 @@ func TestBatchEngineSigns(t *testing.T) {
 	metrics := get(t, "http://"+s.addr+"/metrics")
 	assert.Contains(t, metrics, `caddy_payermax_signing_engine_info{engine="batch",`)
 	assert.Contains(t, metrics, "caddy_payermax_engine_failures_total 0")
+	assert.Contains(t, metrics, "caddy_payermax_engine_off 0")
 }
 
 // Where the engine cannot be used, the sidecar says so when it starts, and crypto/rsa

@@ -46,6 +46,7 @@ var batches = sync.OnceValues(func() (*rsabatch.Engine, error) {
 // own, so neither has its log.
 func engineFailed() {
 	engineFailures.Inc()
+	engineOff.Set(1)
 	caddy.Log().Named("payermax.keys.file").Error(
 		"the engine computed a wrong signature, which was not used; crypto/rsa signs from now on, until the process is started anew",
 		zap.String("engine", engineBatch))

@@ -108,11 +108,16 @@ func TestBatchEngineFallsBackLoudly(t *testing.T) {
 	}
 }
 
-// A signature that did not verify is counted.
+// A signature that did not verify is counted, and that the engine is off can be seen
+// whenever somebody looks.
 func TestEngineFailuresAreCounted(t *testing.T) {
-	before := measured(t)["engine_failures_total"]
+	t.Cleanup(func() { engineOff.Set(0) })
+	before := measured(t)
+	assert.Zero(t, before["engine_off"])
 	engineFailed()
-	assert.Equal(t, before+1, measured(t)["engine_failures_total"])
+	after := measured(t)
+	assert.Equal(t, before["engine_failures_total"]+1, after["engine_failures_total"])
+	assert.Equal(t, 1.0, after["engine_off"])
 }
 
 // The engine that nobody asked for is crypto/rsa, and one that does not exist is an error

@@ -17,6 +17,8 @@ var (
 		"What computes the signatures of the keys in use that sign in this process: batch, or crypto/rsa. Always 1.", "source", "fingerprint", "engine")
 	engineFailures = prom.Counter("engine_failures_total",
 		"Signatures of the engine batch that did not verify, and were made by crypto/rsa instead.")
+	engineOff = prom.Gauge("engine_off",
+		"Whether the engine batch is off, since a signature of it did not verify: 1 until the process is started anew.")
 	reloadFailures = prom.Counter("key_reload_failures_total",
 		"Changed keys that could not be used, so that the last good ones stayed in use.")
 	promotions = prom.Counter("key_promotions_total",
@@ -29,7 +31,7 @@ type collector struct{}
 // Collectors returns the metrics of all rings, for the registry of each config that
 // uses some. They live as long as the process.
 func Collectors() []prometheus.Collector {
-	return []prometheus.Collector{collector{}, reloadFailures, promotions, engineFailures}
+	return []prometheus.Collector{collector{}, reloadFailures, promotions, engineFailures, engineOff}
 }
 
 // Describe describes the metrics.

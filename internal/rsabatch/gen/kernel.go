@@ -192,43 +192,45 @@ func (k kernel) square() {
 	k.finish()
 }
 
-// squareColumns stores the 40 columns of the square. The row of a limb i has its
-// products with those above it, in the columns 2i+1 to i+20, so that 20 registers are
-// enough for the columns that are under way.
+// squareColumns stores the 40 columns of the square. A limb comes in by its products
+// with those below it, so that it is needed no sooner than the multiplication before has
+// stored it. With limb i, the columns i to 2i are under way, for which 20 registers are
+// enough, and column i is completed.
 func (k kernel) squareColumns() {
-	column := func(c int) int { return c % limbs }
-	limb := func(i int) int { return factor + i%2 } // this one, and the one above
-	k.load(k.at(first, 0), limb(0))
-	k.zero(loaded)
-	k.addLow(limb(0), limb(0), loaded)
-	k.store(loaded, k.at(columns, 0))
-	for c := 1; c < limbs; c++ {
-		k.zero(column(c))
-	}
 	for i := range limbs {
-		k.zero(column(limbs + i))
-		if i+1 < limbs {
-			k.load(k.at(first, i+1), limb(i+1))
+		k.load(k.at(first, i), factor)
+		if i > 0 {
+			k.zero(column(2*i - 1))
 		}
-		for j := i + 1; j < limbs; j++ {
-			other := limb(i + 1)
-			if j > i+1 {
-				other = loaded + j%loads
-				k.load(k.at(first, j), other)
-			}
-			k.addLow(other, limb(i), column(i+j))
-			k.addHigh(other, limb(i), column(i+j+1))
+		k.zero(column(2 * i))
+		for j := range i {
+			other := loaded + j%loads
+			k.load(k.at(first, j), other)
+			k.addLow(other, factor, column(i+j))
+			k.addHigh(other, factor, column(i+j+1))
 		}
-		odd, even := 2*i+1, 2*i+2
-		k.add(column(odd), column(odd))
-		k.addHigh(limb(i), limb(i), column(odd))
-		k.store(column(odd), k.at(columns, odd))
-		if i+1 < limbs {
-			k.add(column(even), column(even))
-			k.addLow(limb(i+1), limb(i+1), column(even))
-			k.store(column(even), k.at(columns, even))
-		}
+		k.completeColumn(i)
 	}
+	k.zero(column(2*limbs - 1))
+	for c := limbs; c < 2*limbs; c++ {
+		k.completeColumn(c)
+	}
+}
+
+// column is the register of a column of the square.
+func column(c int) int { return c % limbs }
+
+// completeColumn doubles a column of products of different limbs, adds its half of the
+// square of a limb, and stores it.
+func (k kernel) completeColumn(c int) {
+	k.load(k.at(first, c/2), quotient)
+	k.add(column(c), column(c))
+	if c%2 == 0 {
+		k.addLow(quotient, quotient, column(c))
+	} else {
+		k.addHigh(quotient, quotient, column(c))
+	}
+	k.store(column(c), k.at(columns, c))
 }
 
 // choose reads the whole table, whatever the index, and keeps in each lane the entry

@@ -4,6 +4,7 @@ import (
 	"math"
 	mathrand "math/rand/v2"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"testing"
 	"time"
@@ -28,8 +29,11 @@ const (
 // and more.
 func TestTiming(t *testing.T) {
 	needEngine(t)
-	if !isLong() {
+	switch info, ok := debug.ReadBuildInfo(); {
+	case !isLong():
 		t.Skip("it takes minutes; set SOAK_DURATION=1m")
+	case ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}):
+		t.Skip("the race detector has times of its own")
 	}
 	keys := someKeys()
 	key := keys[0]

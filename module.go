@@ -242,7 +242,8 @@ func (h *Handler) use(ctx context.Context, m *merchant) {
 		h.logger.Warn("gateway_public_key is not configured: answers are passed on without checking that PayerMax signed them")
 	}
 	h.logger.Info("keys loaded", zap.String("app_id", m.identity.AppID),
-		zap.String("source", loaded.Signing.Source), zap.String("fingerprint", loaded.Signing.Fingerprint))
+		zap.String("source", loaded.Signing.Source), zap.String("fingerprint", loaded.Signing.Fingerprint),
+		zap.String("engine", loaded.Signing.Engine()))
 }
 
 // Cleanup takes the keys out of the metrics. They stay where they are, since

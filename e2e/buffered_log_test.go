@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // sandboxSite is a payermax directive that needs no gateway but its own.
@@ -108,8 +109,8 @@ func TestBufferedLogIsWhole(t *testing.T) {
 		for where, wrap := range map[string]string{"standard error": "", "a file": "wrap file FILE"} {
 			t.Run(name+", "+where, func(t *testing.T) {
 				t.Parallel()
-				port, file := freePort(t), t.TempDir()+"/log"
-				admin := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+				port, file := testnet.FreePort(t), t.TempDir()+"/log"
+				admin := fmt.Sprintf("127.0.0.1:%d", testnet.FreePort(t))
 				config := strings.Replace(caddyfile(port, sandboxSite), "admin off", "admin "+admin, 1)
 				config = strings.Replace(config, "debug\n", buffered(strings.Replace(wrap, "FILE", file, 1))+"\n", 1)
 				s := start(t, "127.0.0.1:"+strconv.Itoa(port), config, nil)
@@ -187,7 +188,7 @@ func TestBufferedLogLosesTheTailAtMost(t *testing.T) {
 // A process that cannot start says why, as its last words.
 func TestBufferedLogOfAFailedStart(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := testnet.FreePort(t)
 	config := testkeys.WriteFile(t, strings.Replace(caddyfile(port, "bind handover/127.0.0.1\n"+sandboxSite), "debug\n", buffered("")+"\n", 1))
 	said, err := caddyCommand(t, t.Context(), nil, "run", "--adapter", "caddyfile", "--config", config).CombinedOutput()
 	require.Error(t, err)
@@ -217,7 +218,7 @@ func TestBufferedLogThatNobodyReads(t *testing.T) {
 			read, written, err := os.Pipe()
 			require.NoError(t, err)
 			defer read.Close()
-			port := freePort(t)
+			port := testnet.FreePort(t)
 			addr := "127.0.0.1:" + strconv.Itoa(port)
 			config := strings.Replace(caddyfile(port, "metrics /metrics\n"+sandboxSite), "debug\n", buffered("size 16KiB")+"\n", 1)
 			cmd := caddyCommand(t, t.Context(), nil, "run", "--adapter", "caddyfile", "--config", "/dev/stdin")

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -327,29 +328,41 @@ func TestWaitIsBounded(t *testing.T) {
 		all.requireBounded(t, s, maxWait)
 		assert.NotZero(t, all.statuses[http.StatusServiceUnavailable])
 	})
-	t.Run("GOMAXPROCS=64", func(t *testing.T) {
-		s := startOverloaded(t, nil, "GOMAXPROCS=64")
-		all := newTally()
-		var callers sync.WaitGroup
-		ends := time.Now().Add(6 * time.Second)
-		for range 1500 {
-			callers.Go(func() {
-				for time.Now().Before(ends) {
-					all.call(s, validBody())
-				}
-			})
-		}
-		callers.Wait()
-		all.requireBounded(t, s, maxWait)
-	})
+	for name, engine := range map[string]string{"GOMAXPROCS=64": "", "GOMAXPROCS=64, in batches": "batch"} {
+		t.Run(name, func(t *testing.T) {
+			s := startOverloadedWith(t, engine, nil, "GOMAXPROCS=64")
+			all := newTally()
+			var callers sync.WaitGroup
+			ends := time.Now().Add(6 * time.Second)
+			for range 1500 {
+				callers.Go(func() {
+					for time.Now().Before(ends) {
+						all.call(s, validBody())
+					}
+				})
+			}
+			callers.Wait()
+			all.requireBounded(t, s, maxWait)
+		})
+	}
 }
 
 // startOverloaded runs a sidecar that is to be overloaded.
 func startOverloaded(t *testing.T, group *cgroup, env ...string) *sidecar {
 	t.Helper()
+	return startOverloadedWith(t, "", group, env...)
+}
+
+// startOverloadedWith is startOverloaded with an engine, unless it is "".
+func startOverloadedWith(t *testing.T, engine string, group *cgroup, env ...string) *sidecar {
+	t.Helper()
 	gateway := newDelayedGateway(t, 0)
 	port := testnet.FreePort(t)
-	config := strings.Replace(caddyfile(port, payermaxBlock(t, setup{gateway: gateway.url})), "debug\n", "", 1)
+	block := payermaxBlock(t, setup{gateway: gateway.url})
+	if engine != "" {
+		block = regexp.MustCompile(`private_key (\S+)`).ReplaceAllString(block, "key file $1 {\nengine "+engine+"\n}")
+	}
+	config := strings.Replace(caddyfile(port, block), "debug\n", "", 1)
 	return startIn(t, group, "127.0.0.1:"+strconv.Itoa(port), config, env)
 }
 

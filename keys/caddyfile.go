@@ -44,6 +44,9 @@ func ReadFilePath(d *caddyfile.Dispenser, target *json.RawMessage) error {
 var FileOptions = grammar.Block[File]{
 	{Name: "refuse_world_readable", Example: "refuse_world_readable",
 		Sets: grammar.Flag(func(f *File) *bool { return &f.RefuseWorldReadable })},
+	{Name: "engine", Args: "<name>", Example: "engine batch",
+		Sets: grammar.Parsed(func(f *File) *string { return &f.Engine }, engineBatch,
+			func(text string) (string, bool) { return text, text == engineBatch })},
 }
 
 // UnmarshalCaddyfile sets up the source from Caddyfile tokens:

@@ -13,6 +13,12 @@ var (
 		"When the key in use was loaded, in seconds since 1970.", "source", "fingerprint")
 	keyDegraded = prom.Description("key_degraded",
 		"Whether a newer key was refused and this one is only the last good one.", "source", "fingerprint")
+	engineInfo = prom.Description("signing_engine_info",
+		"What computes the signatures of the keys in use that sign in this process: batch, or crypto/rsa. Always 1.", "source", "fingerprint", "engine")
+	engineFailures = prom.Counter("engine_failures_total",
+		"Signatures of the engine batch that did not verify, and were made by crypto/rsa instead.")
+	engineOff = prom.Gauge("engine_off",
+		"Whether the engine batch is off, since a signature of it did not verify: 1 until the process is started anew.")
 	reloadFailures = prom.Counter("key_reload_failures_total",
 		"Changed keys that could not be used, so that the last good ones stayed in use.")
 	promotions = prom.Counter("key_promotions_total",
@@ -22,13 +28,14 @@ var (
 // collector reports the keys of all rings in use, once for each key.
 type collector struct{}
 
-func init() { prom.Share(collector{}, reloadFailures, promotions) }
+func init() { prom.Share(collector{}, reloadFailures, promotions, engineFailures, engineOff) }
 
 // Describe describes the metrics.
 func (collector) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- keyInfo
 	descriptions <- keyLoaded
 	descriptions <- keyDegraded
+	descriptions <- engineInfo
 }
 
 // Collect sends one set of metrics for each distinct key in use.
@@ -36,12 +43,13 @@ func (collector) Collect(collected chan<- prometheus.Metric) {
 	type state struct {
 		loaded   float64
 		degraded float64
+		engine   string
 	}
 	states := make(map[Identity]state)
 	for _, ring := range InUse() {
 		current, refused := ring.Current(), ring.Refused() != ""
 		for _, id := range current.Identities() {
-			s := state{loaded: max(states[id].loaded, float64(current.Loaded.UnixMilli())/1000), degraded: states[id].degraded}
+			s := state{loaded: max(states[id].loaded, float64(current.Loaded.UnixMilli())/1000), degraded: states[id].degraded, engine: current.Signing.Engine()}
 			if refused {
 				s.degraded = 1
 			}
@@ -50,6 +58,9 @@ func (collector) Collect(collected chan<- prometheus.Metric) {
 	}
 	for id, s := range states {
 		collected <- prometheus.MustNewConstMetric(keyInfo, prometheus.GaugeValue, 1, id.Source, id.Fingerprint)
+		if s.engine != "" {
+			collected <- prometheus.MustNewConstMetric(engineInfo, prometheus.GaugeValue, 1, id.Source, id.Fingerprint, s.engine)
+		}
 		collected <- prometheus.MustNewConstMetric(keyLoaded, prometheus.GaugeValue, s.loaded, id.Source, id.Fingerprint)
 		collected <- prometheus.MustNewConstMetric(keyDegraded, prometheus.GaugeValue, s.degraded, id.Source, id.Fingerprint)
 	}

@@ -105,7 +105,8 @@ func (r *Ring) Refresh() {
 	r.config.Logger.Info("keys loaded anew",
 		zap.String("fingerprint", loaded.fingerprints()),
 		zap.String("previous_fingerprint", before.fingerprints()),
-		zap.String("next_fingerprint", loaded.Next.Fingerprint))
+		zap.String("next_fingerprint", loaded.Next.Fingerprint),
+		zap.String("engine", loaded.Signing.Engine()))
 }
 
 // Promote makes the next key the current one, since the gateway has accepted it

@@ -45,14 +45,27 @@ type ContextSigner interface {
 	SignContext(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error)
 }
 
+// BatchSigner is a crypto.Signer in this process that computes the signatures which are
+// asked for at the same time together. It is no [ContextSigner]: it takes the CPU of this
+// process.
+type BatchSigner interface {
+	crypto.Signer
+	// SignBatched signs a SHA-256 digest with RSASSA-PKCS1-v1_5, but not past the end of
+	// ctx. It has verified what it returns by crypto/rsa.
+	SignBatched(ctx context.Context, digest [sha256.Size]byte) ([]byte, error)
+	// Concurrency is how many calls of SignBatched at once make full use of it. Any more
+	// only wait for each other.
+	Concurrency() int
+}
+
 // Sign signs body as PayerMax's gateway expects it and returns the value of the
 // sign header: standard padded base64 on one line.
 //
 // The key may live anywhere (a file, an HSM, a KMS), as long as its public half is
-// RSA; a [ContextSigner] is asked with ctx. Whatever the key returns is verified
+// RSA; a [ContextSigner] and a [BatchSigner] are asked with ctx. Whatever the key returns is verified
 // before it is handed on: a remote signer that is set to PSS, a rotated key or a
-// flipped bit must end here and not in somebody's rejected payment. Of an
-// [rsa.PrivateKey], crypto/rsa does that itself.
+// flipped bit must end here and not in somebody's rejected payment. An
+// [rsa.PrivateKey] and a [BatchSigner] have done that themselves.
 func Sign(ctx context.Context, key crypto.Signer, body []byte) (string, error) {
 	if key == nil {
 		return "", errors.New("signing: there is no private key")
@@ -62,11 +75,11 @@ func Sign(ctx context.Context, key crypto.Signer, body []byte) (string, error) {
 		return "", fmt.Errorf("signing: PayerMax's signature needs an RSA key, this one is a %T", key.Public())
 	}
 	digest := sha256.Sum256(body)
-	signature, err := signDigest(ctx, key, digest[:])
+	signature, err := signDigest(ctx, key, digest)
 	if err != nil {
 		return "", fmt.Errorf("signing: %w", err)
 	}
-	if _, isChecked := key.(*rsa.PrivateKey); isChecked {
+	if verifiesItself(key) {
 		return base64.StdEncoding.EncodeToString(signature), nil
 	}
 	if err := rsa.VerifyPKCS1v15(public, crypto.SHA256, digest[:], signature); err != nil {
@@ -76,11 +89,23 @@ func Sign(ctx context.Context, key crypto.Signer, body []byte) (string, error) {
 }
 
 // signDigest asks the key for the signature.
-func signDigest(ctx context.Context, key crypto.Signer, digest []byte) ([]byte, error) {
-	if remote, ok := key.(ContextSigner); ok {
-		return remote.SignContext(ctx, digest, crypto.SHA256)
+func signDigest(ctx context.Context, key crypto.Signer, digest [sha256.Size]byte) ([]byte, error) {
+	switch key := key.(type) {
+	case ContextSigner:
+		return key.SignContext(ctx, digest[:], crypto.SHA256)
+	case BatchSigner:
+		return key.SignBatched(ctx, digest)
 	}
-	return key.Sign(rand.Reader, digest, crypto.SHA256)
+	return key.Sign(rand.Reader, digest[:], crypto.SHA256)
+}
+
+// verifiesItself reports whether the key has verified by crypto/rsa what it returns.
+func verifiesItself(key crypto.Signer) bool {
+	switch key.(type) {
+	case *rsa.PrivateKey, BatchSigner:
+		return true
+	}
+	return false
 }
 
 // Verify checks that sign, as found in a sign header, is the signature over exactly

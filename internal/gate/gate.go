@@ -4,6 +4,7 @@ package gate
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"runtime"
 	"sync/atomic"
@@ -42,6 +43,9 @@ type Gate struct {
 	// pace is how long a signature has its slot, lately: a moving average, in
 	// nanoseconds. It is 0 before the first.
 	pace atomic.Int64
+	// batches is the gate of keys whose signatures are computed in batches, once there
+	// is such a key. It has more slots, since several signatures share a CPU.
+	batches atomic.Pointer[Gate]
 }
 
 // New returns a gate that lets so many sign at once.
@@ -53,7 +57,20 @@ func New(slots int) *Gate {
 // as soon as the request is read: a connection with unread bytes on it would have
 // to be closed, and to open another one costs more than to read.
 func (g *Gate) IsFull(maxWait time.Duration) bool {
-	return g.tooLong(g.waiting.Load()+1, maxWait)
+	batches := g.batches.Load()
+	return g.tooLong(g.waiting.Load()+1, maxWait) || batches != nil && batches.IsFull(maxWait)
+}
+
+// of returns the gate at which the signatures of a key wait.
+func (g *Gate) of(key crypto.Signer) *Gate {
+	batched, ok := key.(signer.BatchSigner)
+	if !ok {
+		return g
+	}
+	if g.batches.Load() == nil {
+		g.batches.CompareAndSwap(nil, New(batched.Concurrency()))
+	}
+	return g.batches.Load()
 }
 
 // tooLong reports whether the last of so many that wait would wait for longer than
@@ -129,6 +146,7 @@ func (g *Gate) Sign(ctx context.Context, key keys.Key, body []byte, there time.T
 	if _, isRemote := key.Private.(signer.ContextSigner); isRemote {
 		return signer.Sign(ctx, key.Private, body)
 	}
+	g = g.of(key.Private)
 	if err := g.Enter(ctx, there, maxWait); err != nil {
 		return "", err
 	}

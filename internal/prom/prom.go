@@ -29,6 +29,13 @@ func Counters(name, help string, labels ...string) *prometheus.CounterVec {
 	}, labels)
 }
 
+// Gauge makes a gauge without labels.
+func Gauge(name, help string) prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: Namespace, Subsystem: Subsystem, Name: name, Help: help,
+	})
+}
+
 // Histograms makes the histograms of one name, one for each set of values of the
 // labels. The buckets are upper bounds in ascending order.
 func Histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {

@@ -47,6 +47,9 @@ func (s *Source) Provision(ctx caddy.Context) error {
 	if errUnsupported != nil {
 		return errUnsupported
 	}
+	if s.Engine != "" {
+		return fmt.Errorf("engine: OpenSSL signs, so no engine can be chosen; leave it out, or write key file %s { engine %s }", s.Path, s.Engine)
+	}
 	s.logger = ctx.Logger()
 	return s.File.Provision(ctx)
 }

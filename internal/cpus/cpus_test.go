@@ -1,4 +1,4 @@
-package gate
+package cpus
 
 import (
 	"runtime"
@@ -8,13 +8,13 @@ import (
 )
 
 // GOMAXPROCS makes no CPUs, and what it is set to stays as it is.
-func TestUsableCPUs(t *testing.T) {
+func TestUsable(t *testing.T) {
 	before := runtime.GOMAXPROCS(0)
 	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
 	for _, set := range []int{1, 64, 10_000} {
 		t.Setenv("GOMAXPROCS", "64")
 		runtime.GOMAXPROCS(set)
-		usable := usableCPUs()
+		usable := Usable()
 		assert.Positive(t, usable)
 		assert.LessOrEqual(t, usable, min(set, runtime.NumCPU()))
 		assert.Equal(t, set, runtime.GOMAXPROCS(0))

@@ -49,6 +49,8 @@ type call struct {
 	keys     keys.Generation
 	// warned are the rules that the request broke and was signed all the same.
 	warned []validate.Violation
+	// disputed are those that something else of PayerMax's contradicts.
+	disputed []validate.Dispute
 	// shadow says how the application's own signature compares, in shadow mode.
 	shadow string
 	// sandbox says that a sandbox answers, and not PayerMax.

@@ -198,6 +198,12 @@ func (h *Handler) describeSettings() doctor.Result {
 	case h.Validation == validationOff, h.Validation == validationWarn:
 		return found("", "settings", doctor.Warning, message+", so requests that break PayerMax's rules are signed", "write validation strict when the application is ready")
 	}
+	for _, r := range routes {
+		if r.rulesOf != "" {
+			return found("", "settings", doctor.Warning, fmt.Sprintf("%s; there are no rules for %s %s, so those of %s judge its requests",
+				message, r.Name, r.Version, r.rulesOf), "")
+		}
+	}
 	return found("", "settings", doctor.OK, message, "")
 }
 

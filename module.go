@@ -76,9 +76,11 @@ type Handler struct {
 	// able to have anything signed.
 	Endpoints []string `json:"endpoints,omitempty"`
 
-	// The API version to declare, by endpoint. Each endpoint has a default;
-	// that of applyDropinSession is `1.5`, and `1.6` is known as well.
-	// Placeholders are expanded when the config is loaded.
+	// The API version to declare, by endpoint. Each endpoint has a default; that
+	// of applyDropinSession is `1.5`. Any version can be declared. Where there are
+	// no rules for it, those of the nearest version judge the requests, and a line
+	// of the log says so when the config is loaded. Placeholders are expanded when
+	// the config is loaded.
 	Versions map[string]string `json:"versions,omitempty"`
 
 	// What becomes of a request whose `data` breaks a rule of PayerMax's field
@@ -221,6 +223,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	processMetrics.sandboxes.add(h.sandboxAnswers)
 	adminendpoint.Warn(ctx, h.logger)
 	processMetrics.announce(h.routes)
+	h.tellNearestRules()
 	for _, m := range h.merchants.all() {
 		h.use(ctx, m)
 	}

@@ -68,6 +68,9 @@ func (c *call) count(ended reply.Outcome, refused *reply.Refusal) {
 	for _, v := range c.warned {
 		m.violations.WithLabelValues(endpoint, v.Row, v.Rule, "warned").Inc()
 	}
+	for _, d := range c.disputed {
+		m.violations.WithLabelValues(endpoint, d.Row, d.Rule, "disputed").Inc()
+	}
 	if refused == nil {
 		return
 	}
@@ -128,6 +131,9 @@ func (l *line) MarshalLogObject(log zapcore.ObjectEncoder) error {
 	if len(l.warned) > 0 {
 		zap.Strings("warned", brokenRules(l.warned)).AddTo(log)
 	}
+	if len(l.disputed) > 0 {
+		zap.Strings("disputed", disputedRules(l.disputed)).AddTo(log)
+	}
 	if l.refused != nil {
 		l.addRefusal(log)
 	}
@@ -187,6 +193,15 @@ func brokenRules(violations []validate.Violation) []string {
 	names := make([]string, len(violations))
 	for i, v := range violations {
 		names[i] = strings.TrimSpace(v.Row + " " + v.Rule)
+	}
+	return names
+}
+
+// disputedRules is brokenRules for those that are contradicted.
+func disputedRules(disputed []validate.Dispute) []string {
+	names := make([]string, len(disputed))
+	for i, d := range disputed {
+		names[i] = d.Row + " " + d.Rule
 	}
 	return names
 }

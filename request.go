@@ -185,15 +185,16 @@ func (h *Handler) understand(c *call, r *http.Request, body []byte) (*envelope.E
 	for _, problem := range request.Check(c.merchant.identity) {
 		violations = append(violations, violation(problem))
 	}
-	broken := h.validate(r.Context(), c, request.Data())
+	verdict := h.validate(r.Context(), c, request.Data())
 	if h.Validation == validationWarn {
-		c.warned = broken
+		c.warned = verdict.Broken
 	} else {
-		violations = append(violations, broken...)
+		violations = append(violations, verdict.Broken...)
 	}
 	if len(violations) > 0 {
 		return nil, invalid(violations)
 	}
+	c.disputed = verdict.Disputed
 	return request, nil
 }
 
@@ -209,13 +210,13 @@ func invalid(violations []validate.Violation) *reply.Refusal {
 }
 
 // validate returns the rules that the data breaks.
-func (h *Handler) validate(ctx context.Context, c *call, data []byte) []validate.Violation {
+func (h *Handler) validate(ctx context.Context, c *call, data []byte) validate.Verdict {
 	if c.route.rules == nil || h.Validation == validationOff {
-		return nil
+		return validate.Verdict{}
 	}
 	_, span := c.startSpan(ctx, "validate")
 	defer span.End()
-	return c.route.rules.Validate(data)
+	return c.route.rules.Judge(data)
 }
 
 // violation puts the envelope's error in the shape that the application gets.

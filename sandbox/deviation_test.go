@@ -20,9 +20,9 @@ func TestDeviations(t *testing.T) {
 	}
 	const order = `{"outTradeNo":"P1","subject":"s","totalAmount":"10","currency":"USD","userId":"U1","country":"US"`
 	for _, tt := range []struct{ name, endpoint, body, deviation string }{
-		{"Go SDK at a full second", "applyDropinSession", replace("52.194+00:00", "52Z"), "requestTime has 0 fraction digits instead of 3"},
-		{"Go SDK at a tenth", "applyDropinSession", replace("52.194+00:00", "52.1Z"), "requestTime has 1 fraction digits instead of 3"},
-		{"Go SDK at a hundredth", "applyDropinSession", replace("52.194+00:00", "52.19Z"), "requestTime has 2 fraction digits instead of 3"},
+		{"Go SDK at a full second", "applyDropinSession", replace("52.194+00:00", "52Z"), "requestTime has 0 of 3 fraction digits"},
+		{"Go SDK at a tenth", "applyDropinSession", replace("52.194+00:00", "52.1Z"), "requestTime has 1 of 3 fraction digits"},
+		{"Go SDK at a hundredth", "applyDropinSession", replace("52.194+00:00", "52.19Z"), "requestTime has 2 of 3 fraction digits"},
 		{"PHP SDK's version", "applyDropinSession", session("1.2", `,"totalAmount":"10"`), "version 1.2, which the pages do not have: 1.1 or 1.4 or 1.5 or 1.6"},
 		{"a later version", "applyDropinSession", session("1.10", `,"totalAmount":1`), "version 1.10, which the pages do not have: 1.1 or 1.4 or 1.5 or 1.6"},
 		{"WooCommerce plugin's envelope", "applyDropinSession", replace(`"appId"`, `"merchantAppId"`), "merchantAppId instead of appId, as in version 1.0"},

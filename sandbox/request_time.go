@@ -20,7 +20,7 @@ func checkRequestTime(text string, now time.Time, d *deviations) *refusal {
 	parts := requestTimeShape.FindStringSubmatch(text)
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil || parts == nil ||
-		len(parts[1]) != 3 && !d.allow(fmt.Sprintf("requestTime has %d fraction digits instead of 3", len(parts[1]))) {
+		len(parts[1]) != 3 && !d.allow(fmt.Sprintf("requestTime has %d of 3 fraction digits", len(parts[1]))) {
 		return wrongType("requestTime", "yyyy-MM-dd'T'HH:mm:ss.SSSXXX", text)
 	}
 	if now.Sub(t).Abs() > requestTimeWindow {

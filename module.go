@@ -112,6 +112,12 @@ type Handler struct {
 	// in any case. Default: false.
 	RetryRepeatable bool `json:"retry_repeatable,omitempty"`
 
+	// Whether every answer has the HTTP status 200, the only one that PayerMax's
+	// documents know: for clients that take an answer of another status for none.
+	// What came of the call is then in `code` alone, and in `Proxy-Status`; the log
+	// and the metrics have the true status. Default: false.
+	Status200 bool `json:"status_200,omitempty"`
+
 	// The largest request body that is accepted, in bytes. A request takes up to
 	// three times as much memory as its body, or some twenty times if it is made of
 	// nothing but tiny members. Default: 65536 (64 KiB).
@@ -308,6 +314,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	// Before the answer is written: an application that takes its time to read it,
 	// or never does, must not keep a call that was made out of the log.
 	h.record(r, c, answer, refused)
+	h.presentStatus(answer)
 	answer.Send(w)
 	if c.givenUp.Load() {
 		_ = http.NewResponseController(w).Flush() // while there is time

@@ -241,7 +241,7 @@ func rowsOfBothVersions() []row {
 		{"referralCode", times(32, "r"), "", ""},
 		{"referralCode", times(33, "r"), "maxLength", "at most 32 characters, but 33 were sent"},
 		{"referralCode", `null`, "", ""},
-		{"referralCode", `false`, "type", "must be a string or a JSON number, but a boolean was sent"},
+		{"referralCode", `false`, "type", "must be a string, but a boolean was sent"},
 
 		{"tokenForFutureUse", `true`, "", ""},
 		{"tokenForFutureUse", `false`, "", ""},

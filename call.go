@@ -50,6 +50,8 @@ type request struct {
 	merchant *merchant
 	// warned are the rules that the request broke and was signed all the same.
 	warned []validate.Violation
+	// disputed are those that something else of PayerMax's contradicts.
+	disputed []validate.Dispute
 }
 
 // exchange is one signed request to the gateway, and what came of it.

@@ -213,7 +213,7 @@ var samples = map[string]sample{
 	"reserved":  {body: `{"data":{"totalAmount":{"$ref":"$.x"}}}`},
 	"number":    {body: `{"data":{"totalAmount":1e309}}`},
 	"required":  {body: `{"data":{"totalAmount":10000,"currency":"IDR","country":"ID"}}`},
-	"type":      {body: strings.Replace(sessionBody, "10000", `"10000"`, 1)},
+	"type":      {body: strings.Replace(sessionBody, `}}`, `,"componentList":"CARD"}}`, 1)},
 	"maxLength": {body: strings.Replace(sessionBody, "U10001", strings.Repeat("U", 65), 1)},
 	"pattern":   {body: strings.Replace(sessionBody, "IDR", "idr", 1)},
 	"enum": {

@@ -37,6 +37,9 @@ func describe(ctx caddy.Context, config []byte) (*command.Signing, error) {
 	described.SettingsError = err
 	for _, r := range routes {
 		described.Endpoints = append(described.Endpoints, r.Name+" "+r.Version)
+		if r.rulesOf != "" {
+			described.JudgedBy = fmt.Sprintf("there are no rules for %s %s, so those of %s judge its requests", r.Name, r.Version, r.rulesOf)
+		}
 	}
 	if h.SandboxWithCredentials {
 		described.Credentials = h.credentialsOfAll()

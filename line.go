@@ -49,6 +49,9 @@ func (l *line) MarshalLogObject(log zapcore.ObjectEncoder) error {
 	if len(l.request.warned) > 0 {
 		zap.Strings("warned", brokenRules(l.request.warned)).AddTo(log)
 	}
+	if len(l.request.disputed) > 0 {
+		zap.Strings("disputed", disputedRules(l.request.disputed)).AddTo(log)
+	}
 	if l.refused != nil {
 		l.addRefusal(log)
 	}
@@ -116,6 +119,15 @@ func brokenRules(violations []validate.Violation) []string {
 	names := make([]string, len(violations))
 	for i, v := range violations {
 		names[i] = strings.TrimSpace(v.Row + " " + v.Rule)
+	}
+	return names
+}
+
+// disputedRules is brokenRules for those that are contradicted.
+func disputedRules(disputed []validate.Dispute) []string {
+	names := make([]string, len(disputed))
+	for i, d := range disputed {
+		names[i] = d.Row + " " + d.Rule
 	}
 	return names
 }

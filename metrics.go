@@ -63,7 +63,7 @@ var processMetrics = &metrics{
 		"Answers of the gateway, by their code; other if PayerMax does not document it.",
 		"endpoint", "code"),
 	violations: prom.Counters("violations_total",
-		"Rules that requests broke, by the row of PayerMax's table and by what became of the request: refused or warned.",
+		"Rules that requests broke, by the row of PayerMax's table and by what became of the request: refused, warned, or disputed if something else of PayerMax's contradicts the rule and the request was signed.",
 		"endpoint", "field", "rule", "action"),
 	limits: prom.Counters("limit_refusals_total",
 		"Requests that were refused by a limit: endpoint, caller, amount, rate, overload when there is no time to sign them, or in_flight when there is no memory for them.", "limit"),

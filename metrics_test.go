@@ -126,6 +126,19 @@ func TestCallsAreCounted(t *testing.T) {
 			},
 		},
 		{
+			"disputed", h, strings.Replace(sessionBody, `10000`, `"10000"`, 1), sessionPath, answering(t), map[string]float64{
+				"requests_total{applyDropinSession,,answered}":                        1,
+				"request_duration_seconds{applyDropinSession}":                        1,
+				"upstream_duration_seconds{applyDropinSession}":                       1,
+				"sign_duration_seconds{file}":                                         1,
+				"request_body_bytes_total{applyDropinSession}":                        175,
+				"answer_body_bytes_total{applyDropinSession}":                         24,
+				"answers_total{unchecked}":                                            1,
+				"gateway_codes_total{APPLY_SUCCESS,applyDropinSession}":               1,
+				"violations_total{disputed,applyDropinSession,data.totalAmount,type}": 1,
+			},
+		},
+		{
 			"warned", warning, strings.Replace(sessionBody, `"ID"`, `"id"`, 1), sessionPath, answering(t), map[string]float64{
 				"requests_total{applyDropinSession,,answered}":                     1,
 				"request_duration_seconds{applyDropinSession}":                     1,

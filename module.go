@@ -80,9 +80,11 @@ type Handler struct {
 	// able to have anything signed.
 	Endpoints []string `json:"endpoints,omitempty"`
 
-	// The API version to declare, by endpoint. Each endpoint has a default;
-	// that of applyDropinSession is `1.5`, and `1.6` is known as well.
-	// Placeholders are expanded when the config is loaded.
+	// The API version to declare, by endpoint. Each endpoint has a default; that
+	// of applyDropinSession is `1.5`. Any version can be declared. Where there are
+	// no rules for it, those of the nearest version judge the requests, and a line
+	// of the log says so when the config is loaded. Placeholders are expanded when
+	// the config is loaded.
 	Versions map[string]string `json:"versions,omitempty"`
 
 	// What becomes of a request whose `data` breaks a rule of PayerMax's field
@@ -114,6 +116,12 @@ type Handler struct {
 	// the queries. Others are sent again only if nothing of them was written,
 	// in any case. Default: false.
 	RetryRepeatable bool `json:"retry_repeatable,omitempty"`
+
+	// Whether every answer has the HTTP status 200, the only one that PayerMax's
+	// documents know: for clients that take an answer of another status for none.
+	// What came of the call is then in `code` alone, and in `Proxy-Status`; the log
+	// and the metrics have the true status. Default: false.
+	Status200 bool `json:"status_200,omitempty"`
 
 	// The largest request body that is accepted, in bytes. A request takes up to
 	// three times as much memory as its body, or some twenty times if it is made of
@@ -224,6 +232,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.gateway.Use()
 	adminendpoint.Warn(ctx, h.logger)
 	processMetrics.announce(h.routes)
+	h.tellNearestRules()
 	for _, m := range h.merchants.all() {
 		h.use(ctx, m)
 	}
@@ -310,6 +319,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	// Before the answer is written: an application that takes its time to read it,
 	// or never does, must not keep a call that was made out of the log.
 	h.record(r, c, answer, refused)
+	if h.Status200 {
+		answer.Status = http.StatusOK
+	}
 	answer.Send(w)
 	if context.Cause(ctx) == delivery.ErrProcessEnds {
 		_ = http.NewResponseController(w).Flush() // while there is time

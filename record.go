@@ -70,6 +70,9 @@ func (l *line) count() {
 	for _, v := range l.request.warned {
 		m.violations.WithLabelValues(endpoint, v.Row, v.Rule, "warned").Inc()
 	}
+	for _, d := range l.request.disputed {
+		m.violations.WithLabelValues(endpoint, d.Row, d.Rule, "disputed").Inc()
+	}
 	if refused == nil {
 		return
 	}

@@ -188,15 +188,16 @@ func (h *Handler) understand(c *call, r *http.Request, body []byte) (request, er
 	for _, problem := range read.Check(merchant.identity) {
 		violations = append(violations, violation(problem))
 	}
-	broken := h.validate(r.Context(), c, read.Data())
+	verdict := h.validate(r.Context(), c, read.Data())
 	if h.Validation == validationWarn {
-		understood.warned = broken
+		understood.warned = verdict.Broken
 	} else {
-		violations = append(violations, broken...)
+		violations = append(violations, verdict.Broken...)
 	}
 	if len(violations) > 0 {
 		return understood, invalid(violations)
 	}
+	understood.disputed = verdict.Disputed
 	return understood, nil
 }
 
@@ -212,13 +213,13 @@ func invalid(violations []validate.Violation) *reply.Refusal {
 }
 
 // validate returns the rules that the data breaks.
-func (h *Handler) validate(ctx context.Context, c *call, data []byte) []validate.Violation {
+func (h *Handler) validate(ctx context.Context, c *call, data []byte) validate.Verdict {
 	if c.route.rules == nil || h.Validation == validationOff {
-		return nil
+		return validate.Verdict{}
 	}
 	_, span := c.startSpan(ctx, "validate")
 	defer span.End()
-	return c.route.rules.Validate(data)
+	return c.route.rules.Judge(data)
 }
 
 // violation puts the envelope's error in the shape that the application gets.

@@ -3,9 +3,9 @@ package payermax
 import (
 	"cmp"
 	"fmt"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
@@ -49,6 +49,8 @@ type route struct {
 	// The version is the one to declare: the configured one, or the endpoint's own.
 	protocol.Endpoint
 	rules *validate.RuleSet // nil if there are none for the endpoint
+	// rulesOf is the version whose rules they are, or "" if that is the declared one.
+	rulesOf string
 	// identifying are the names by which an answer can say which call it is for.
 	identifying envelope.Names
 }
@@ -89,14 +91,14 @@ func (h *Handler) enabledRoutes() (map[string]route, error) {
 	routes := make(map[string]route, len(enabled))
 	for _, e := range enabled {
 		e.Version = cmp.Or(versions[e.Name], e.Version)
-		rules, err := rulesFor(e.Name, e.Version)
-		if err != nil {
-			return nil, err
+		r := route{Endpoint: e, identifying: envelope.NewNames(e.Identifying()...)}
+		if rules, of, ok := validate.Nearest(e.Name, e.Version); ok {
+			r.rules = rules.Within(h.Contract.limits())
+			if of != e.Version {
+				r.rulesOf = of
+			}
 		}
-		if rules != nil {
-			rules = rules.Within(h.Contract.limits())
-		}
-		routes[e.Path()] = route{Endpoint: e, rules: rules, identifying: envelope.NewNames(e.Identifying()...)}
+		routes[e.Path()] = r
 	}
 	return routes, nil
 }
@@ -110,12 +112,12 @@ func (h *Handler) enabled() []limits.Endpoint {
 	return enabled
 }
 
-// rulesFor returns the rules for an endpoint's data, or nil if there are none
-// for this endpoint yet. Where there are some, the version must be one of theirs.
-func rulesFor(name, version string) (*validate.RuleSet, error) {
-	rules, ok := validate.Lookup(name, version)
-	if known := validate.Versions(name); !ok && len(known) > 0 {
-		return nil, fmt.Errorf("version: %s has no version %q here; choose one of %s", name, version, strings.Join(known, ", "))
+// tellNearestRules says of which endpoints another version's rules are used.
+func (h *Handler) tellNearestRules() {
+	for _, r := range h.routes {
+		if r.rulesOf != "" && h.Validation != validationOff {
+			h.logger.Warn("there are no rules for this version of the API; requests are judged by those of the nearest",
+				zap.String("payermax.endpoint", r.Name), zap.String("version", r.Version), zap.String("rules", r.rulesOf))
+		}
 	}
-	return rules, nil
 }

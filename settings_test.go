@@ -1,6 +1,8 @@
 package payermax
 
 import (
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,7 +37,6 @@ func TestProvisionRefuses(t *testing.T) {
 		// A check must not be switched off by a variable that is not set.
 		{"empty placeholder for the gateway key", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key), GatewayPublicKeys: []string{"{env.PAYERMAX_TEST_EMPTY}"}}}, []string{"gateway_public_key: {env.PAYERMAX_TEST_EMPTY} is empty"}},
 		{"unknown placeholder", Handler{Merchant: Merchant{AppID: "{nope.nope}", KeyRaw: keyFile(key)}}, []string{"app_id: ", "nope.nope"}},
-		{"unknown version", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, Versions: map[string]string{protocol.SessionEndpoint: "1.1"}}, []string{`version: applyDropinSession has no version "1.1"`, "1.5, 1.6"}},
 		{"version of an unknown endpoint", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, Versions: map[string]string{"pay": "1.1"}}, []string{`version: there is no endpoint "pay"`}},
 		{"unknown endpoint", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, Endpoints: []string{"dropin"}}, []string{`endpoints: "dropin" is neither an endpoint nor a group`, "drop_in, all, applyDropinSession"}},
 		{"long app_id", Handler{Merchant: Merchant{AppID: strings.Repeat("a", 65), KeyRaw: keyFile(key)}}, []string{"app_id: longer than the 64 characters"}},
@@ -54,6 +55,32 @@ func TestProvisionRefuses(t *testing.T) {
 				assert.ErrorContains(t, err, words)
 			}
 		})
+	}
+}
+
+// Any version can be declared. The log says whose rules judge one that has none.
+func TestAnyVersionCanBeDeclared(t *testing.T) {
+	for version, of := range map[string]string{"1.0": "1.4", "1.1": "1.4", "1.4": "", "1.5": "", "1.6": "", "1.7": "1.6", "2.0": "1.6"} {
+		h := newHandler(t)
+		h.Versions = map[string]string{protocol.SessionEndpoint: version}
+		var err error
+		h.routes, err = h.enabledRoutes()
+		require.NoError(t, err, version)
+		logs := logged(h)
+		h.tellNearestRules()
+		if of == "" {
+			assert.Empty(t, logs.All(), version)
+		} else if assert.Len(t, logs.All(), 1, version) {
+			assert.Equal(t, map[string]any{"payermax.endpoint": protocol.SessionEndpoint, "version": version, "rules": of}, logs.All()[0].ContextMap())
+		}
+		w := serve(t, h, post(sessionBody), func(w http.ResponseWriter, r *http.Request) error {
+			body, err := io.ReadAll(r.Body)
+			require.NoError(t, err)
+			assert.Contains(t, string(body), `"version":"`+version+`"`)
+			_, err = io.WriteString(w, `{"code":"APPLY_SUCCESS"}`)
+			return err
+		})
+		assert.Equal(t, http.StatusOK, w.Code, version)
 	}
 }
 

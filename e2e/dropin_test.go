@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -207,7 +208,7 @@ func TestDropInFlow(t *testing.T) {
 	assert.Equal(t, "SUCCESS", s.must("orderQuery", map[string]any{"outTradeNo": "P1"})["status"])
 
 	refund := map[string]any{"outRefundNo": "R1", "outTradeNo": "P1", "refundAmount": "15000", "refundCurrency": "IDR", "refundNotifyUrl": s.callback}
-	assert.Equal(t, "REFUND_SUCCESS", s.must("refund", refund)["status"])
+	assert.Equal(t, "REFUND_PENDING", s.must("refund", refund)["status"])
 	assert.Equal(t, "REFUND", s.awaitNotifications(2)[1].kind)
 	assert.Equal(t, "REFUND_SUCCESS", s.must("refundQuery", map[string]any{"outRefundNo": "R1"})["status"])
 
@@ -222,11 +223,16 @@ func TestDropInResults(t *testing.T) {
 	assert.Equal(t, "FAILED", s.must("orderAndPay", s.order("P1", "FAILED"))["status"])
 	assert.Equal(t, "FAILED", s.awaitNotifications(1)[0].data["status"])
 	assert.Equal(t, "PENDING", s.must("orderAndPay", s.order("P2", "PENDING"))["status"])
-	assert.Equal(t, "SUCCESS", s.awaitNotifications(2)[1].data["status"])
+	assert.Equal(t, "PENDING", s.must("orderQuery", map[string]any{"outTradeNo": "P2"})["status"], "until somebody says how it ends")
 
 	challenged := s.must("orderAndPay", s.order("P3", "3DS"))
 	assert.Equal(t, "PENDING", challenged["status"])
-	get(t, challenged["redirectUrl"].(string))
+	get(t, challenged["redirectUrl"].(string)) // looking at it pays nothing
+	assert.Equal(t, "PENDING", s.must("orderQuery", map[string]any{"outTradeNo": "P3"})["status"])
+	confirmed, err := http.PostForm(challenged["redirectUrl"].(string), url.Values{"result": {"SUCCESS"}})
+	require.NoError(t, err)
+	require.NoError(t, confirmed.Body.Close())
+	assert.Equal(t, "SUCCESS", s.awaitNotifications(2)[1].data["status"])
 }
 
 // Whatever goes wrong on the way back, the application never sees a success

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"math/big"
-	"regexp"
 	"slices"
 )
 
@@ -29,10 +28,16 @@ var dropinAmounts = map[string]dropinAmount{
 	"1.6": {types: []string{"string"}, zeroNeedsMIT: true},
 }
 
-var (
-	currencyShape = regexp.MustCompile(`^[A-Z]{3}$`)
-	countryShape  = regexp.MustCompile(`^[A-Z]{2}$`)
-)
+// anyAmount are the JSON types of an amount on one page or another.
+var anyAmount = []string{"number", "string"}
+
+// amountRule returns the rule of a version; one that the page was never documented with has that of its examples.
+func amountRule(version string) dropinAmount {
+	if rule, known := dropinAmounts[version]; known {
+		return rule
+	}
+	return dropinAmounts["1.1"]
+}
 
 // dropinComponents are the components that Drop-In has (enum of data.componentList on the page of version 1.6).
 var dropinComponents = []string{"CARD", "APPLEPAY", "GOOGLEPAY"}
@@ -47,7 +52,7 @@ type dropinSession struct {
 // applyDropinSession opens a session of PayerMax's Drop-In components (page "Apply Drop-In Session"). Members that the
 // page does not name are ignored, since pages of other versions and products name more.
 func applyDropinSession(req *request) (any, *refusal) {
-	opened, refused := readDropinSession(req.env.version, req.data)
+	opened, refused := readDropinSession(req)
 	if refused != nil {
 		return nil, refused
 	}
@@ -63,26 +68,29 @@ func applyDropinSession(req *request) (any, *refusal) {
 		}
 	}
 	key := randomKey()
-	opened.appID = req.merchant.AppID
+	opened.appID, opened.clientKey = req.merchant.AppID, randomKey()
+	if lifetime := req.gateway.SessionLifetime; lifetime > 0 {
+		opened.expires = req.gateway.now().Add(lifetime)
+	}
 	req.world.ledger.open(key, opened)
-	return dropinSession{ClientKey: randomKey(), SessionKey: key, NotSupportedComponent: unsupported}, nil
+	return dropinSession{ClientKey: opened.clientKey, SessionKey: key, NotSupportedComponent: unsupported}, nil
 }
 
 // readDropinSession judges the members of data that the answer does not depend on: first that the required ones are
 // there, then each by itself, and the amount last because it depends on two others.
-func readDropinSession(version string, data object) (session, *refusal) {
-	var s session
+func readDropinSession(req *request) (*session, *refusal) {
+	s, data, rule := new(session), req.data, amountRule(req.env.version)
 	required := []string{"currency", "country", "userId"}
-	if dropinAmounts[version].required {
+	if rule.required && !data.has("totalAmount") && !req.deviations.allow("there is no totalAmount, as in the page's own example") {
 		required = append(required, "totalAmount")
 	}
 	if refused := data.require(required...); refused != nil {
 		return s, refused
 	}
-	if refused := data.matches("currency", currencyShape, codeCurrencyInvalid); refused != nil {
+	if refused := data.currency("currency"); refused != nil {
 		return s, refused
 	}
-	if refused := data.matches("country", countryShape, codeCountryInvalid); refused != nil {
+	if refused := data.country("country"); refused != nil {
 		return s, refused
 	}
 	s.currency, _ = data.str("currency")
@@ -94,24 +102,29 @@ func readDropinSession(version string, data object) (session, *refusal) {
 	if refused != nil {
 		return s, refused
 	}
-	if s.futureUse, refused = data.boolean("tokenForFutureUse"); refused != nil {
+	if s.futureUse, refused = data.boolean("tokenForFutureUse", req.deviations); refused != nil {
 		return s, refused
 	}
 	if s.manual, refused = data.captureMode(); refused != nil {
 		return s, refused
 	}
-	s.amount, refused = readDropinAmount(dropinAmounts[version], data)
+	s.amount, refused = readDropinAmount(rule, data, req.deviations)
 	return s, refused
 }
 
 // readDropinAmount judges data.totalAmount, once currency and mitType are known to be strings. It returns nil when there
 // is none.
-func readDropinAmount(rule dropinAmount, data object) (*big.Rat, *refusal) {
+func readDropinAmount(rule dropinAmount, data object, d *deviations) (*big.Rat, *refusal) {
 	if !data.has("totalAmount") {
 		return nil, nil
 	}
+	types := rule.types
+	if kind := typeOf(data["totalAmount"]); !slices.Contains(types, kind) && slices.Contains(anyAmount, kind) &&
+		d.allow("totalAmount is a "+kind+" instead of a "+types[0]) {
+		types = anyAmount
+	}
 	currency, _ := data.str("currency")
-	amount, refused := data.amount("totalAmount", rule.types, currency)
+	amount, refused := data.amount("totalAmount", types, currency)
 	if refused != nil {
 		return nil, refused
 	}

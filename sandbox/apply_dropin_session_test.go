@@ -75,12 +75,15 @@ func TestApplyDropinSessionData(t *testing.T) {
 		{"long currency", with("currency", `"USDT"`), "CURRENCY_INVALID", currencyMsg},
 		{"small currency", with("currency", `"usd"`), "CURRENCY_INVALID", currencyMsg},
 		{"currency with line break", with("currency", `"USD\n"`), "CURRENCY_INVALID", currencyMsg},
+		{"unknown currency", with("currency", `"QQQ"`), "CURRENCY_INVALID", currencyMsg},
+		{"withdrawn currency", with("currency", `"HRK"`), "CURRENCY_INVALID", currencyMsg},
 		{"Cyrillic currency", with("currency", `"UЅD"`), "CURRENCY_INVALID", currencyMsg},
 
 		{"no country", with("country", ""), "PARAMS_INVALID", "country is invalid,because country is null."},
 		{"array country", with("country", `["US"]`), "PARAMS_INVALID", "country must be string , but your input is array."},
 		{"long country", with("country", `"USA"`), "COUNTRY_INVALID", countryMsg},
 		{"short country", with("country", `"U"`), "COUNTRY_INVALID", countryMsg},
+		{"unknown country", with("country", `"UK"`), "COUNTRY_INVALID", countryMsg},
 		{"small country", with("country", `"us"`), "COUNTRY_INVALID", countryMsg},
 
 		{"no userId", with("userId", ""), "PARAMS_INVALID", "userId is invalid,because userId is null."},
@@ -110,7 +113,7 @@ func TestApplyDropinSessionData(t *testing.T) {
 		{"negative totalAmount", with("totalAmount", "-0.01"), "AMOUNT_INVALID", amountMsg},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			res := ask(t, newGateway(t), requestBody("1.5", tt.data))
+			res := ask(t, strictGateway(t), requestBody("1.5", tt.data))
 			assert.Equal(t, tt.code, res.Code)
 			assert.Equal(t, tt.msg, res.Msg)
 		})
@@ -150,7 +153,7 @@ func TestApplyDropinSessionAmountByVersion(t *testing.T) {
 		for i, version := range versions {
 			t.Run(version+tt.members, func(t *testing.T) {
 				data := `{"currency":"USD","country":"US","userId":"U10001"` + tt.members + `}`
-				assert.Equal(t, tt.want[i], ask(t, newGateway(t), requestBody(version, data)).Msg)
+				assert.Equal(t, tt.want[i], ask(t, strictGateway(t), requestBody(version, data)).Msg)
 			})
 		}
 	}

@@ -105,7 +105,7 @@ func TestNoGoroutineIsLeftAfterClose(t *testing.T) {
 // Many clients at once, each with its orders and refunds, and somebody who watches: no state is mixed up.
 func TestEverythingConcurrently(t *testing.T) {
 	g := closing(t, newGateway(t))
-	g.TimeScale = 1e5
+	g.TimeScale, g.PendingDelay = 1e5, time.Second
 	s := newShop(t)
 	session := openSession(t, g)
 	var wg sync.WaitGroup

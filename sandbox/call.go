@@ -29,6 +29,10 @@ type Call struct {
 	Verified   bool
 	Unverified string
 
+	// Deviations are what PayerMax's pages do not have of the request, although its own SDKs, plugins or examples send it;
+	// a sentence each. A strict gateway lets none pass.
+	Deviations []string
+
 	// Fault is the fault that was asked for, in the words of the Sandbox-Fault header.
 	Fault string
 

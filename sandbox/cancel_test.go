@@ -81,10 +81,10 @@ func TestNothingHeld(t *testing.T) {
 		{"pending", func(t *testing.T, g *Gateway) { authorize(t, g, fields{"subject": "PENDING"}) }, "PAYMENT_PROCESSING"},
 		{"not challenged yet", func(t *testing.T, g *Gateway) { authorize(t, g, fields{"subject": "3DS"}) }, "PAYMENT_PROCESSING"},
 		{"failed in the challenge", func(t *testing.T, g *Gateway) {
-			visit(g, authorize(t, g, fields{"subject": "3DS"}), "?result=FAILED")
+			visit(g, authorize(t, g, fields{"subject": "3DS"}), "FAILED")
 		}, "PAYMENT_FAILED"},
 		{"authorised in the challenge", func(t *testing.T, g *Gateway) {
-			visit(g, authorize(t, g, fields{"subject": "3DS"}), "")
+			visit(g, authorize(t, g, fields{"subject": "3DS"}), "SUCCESS")
 		}, "APPLY_SUCCESS"},
 		{"expired at once", func(t *testing.T, g *Gateway) { authorizeWith(t, g, "SANDBOX_AUTH_EXPIRED", nil) }, "AUTH_EXPIRED"},
 	} {

@@ -57,7 +57,7 @@ func captureOrder(req *request) (any, *refusal) {
 	}
 	c, refused := l.capture(req.merchant.AppID, in, made, func() bool {
 		return req.world.tasks.start(func(ctx context.Context) {
-			if l.await(ctx, &made.progress, g.pendingDelay(), statusSuccess, g.now) {
+			if l.await(ctx, &made.progress, g.scaled(g.PendingDelay), statusSuccess, g.now) {
 				final := snapshot(l, made)
 				req.notify(ctx, final.order.notifyURL, captureNotice(final))
 			}
@@ -79,7 +79,7 @@ func readCapture(data object) (captureData, *refusal) {
 	if refused != nil {
 		return in, refused
 	}
-	if refused := data.matches("currency", currencyShape, codeCurrencyInvalid); refused != nil {
+	if refused := data.currency("currency"); refused != nil {
 		return in, refused
 	}
 	in.currency, _ = data.str("currency")

@@ -66,7 +66,7 @@ func TestAuthCaptureFlow(t *testing.T) {
 	view = must(t, g, "orderQuery", `{"outTradeNo":"P1642410680681"}`)
 	assert.Equal(t, []any{"SUCCESS", "APPLY_SUCCESS", "Captured."}, []any{view["status"], view["resultCode"], view["resultMsg"]})
 	assert.Equal(t, "AMOUNT_INVALID", call(t, g, "refund", refundFields(30001).String()).Code)
-	assert.Equal(t, "REFUND_SUCCESS", must(t, g, "refund", refundFields(30000).String())["status"])
+	assert.Equal(t, "REFUND_PENDING", must(t, g, "refund", refundFields(30000).String())["status"])
 }
 
 // readLater is readNotification for one that was sent when it was no longer testNow.

@@ -6,20 +6,36 @@ import (
 	"net/url"
 )
 
-// challengeTemplate is what a buyer sees after the challenge, if there is no shop to go back to.
+// The pages on which a buyer completes a payment.
+const (
+	challenge3DS     = "3DS challenge"
+	challengeCashier = "Cashier"
+)
+
+// challengeStyle is all that the page loads.
+const challengeStyle = "body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:22rem;padding:0 1rem}" +
+	"form{display:flex;gap:.75rem;margin-top:1.5rem}button{flex:1;font:inherit;padding:.75rem;border-radius:.5rem;" +
+	"border:1px solid currentColor;background:none;color:inherit;cursor:pointer}button[value=SUCCESS]{font-weight:700}"
+
+// challengeTemplate is what a buyer sees: two buttons as long as the payment is pending, or how it has ended.
 var challengeTemplate = template.Must(template.New("challenge").Parse(`<!DOCTYPE html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>3DS challenge</title></head>
-<body><main><h1>3DS challenge</h1><p>Order {{.Number}} is {{.Status}}.</p></main></body>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
+<title>{{.Title}}</title><style>{{.Style}}</style></head>
+<body><main><h1>{{.Title}}</h1>
+{{if .Pending}}<p>Order {{.Number}}: {{.Amount}} {{.Currency}}. This is a sandbox, and no money moves.</p>
+<form method="post"><button name="result" value="SUCCESS" autofocus>{{.Confirm}}</button>
+<button name="result" value="FAILED">Refuse</button></form>
+{{else}}<p>Order {{.Number}} is {{.Status}}.</p>
+{{end}}</main></body>
 </html>
 `))
 
-// serveChallenge is the page of a bank in a payment with 3DS. Visiting it is all that there is to do: the payment
-// succeeds, or fails with ?result=FAILED, unless it has expired. The browser then returns to the shop's
-// frontCallbackUrl, if the order named one.
+// serveChallenge is the page of a bank in a payment with 3DS, or PayerMax's cashier. One button pays, the other one
+// refuses; the browser then returns to the shop's frontCallbackUrl, if the order named one.
 func (g *Gateway) serveChallenge(w http.ResponseWriter, r *http.Request, key string) {
-	if r.Method != http.MethodGet {
-		w.Header().Set("Allow", http.MethodGet)
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
+		w.Header().Set("Allow", "GET, POST")
 		controlError(w, http.StatusMethodNotAllowed, "the method is not allowed")
 		return
 	}
@@ -29,18 +45,50 @@ func (g *Gateway) serveChallenge(w http.ResponseWriter, r *http.Request, key str
 		controlError(w, http.StatusNotFound, "there is no such challenge")
 		return
 	}
-	status := statusSuccess
-	if r.URL.Query().Get("result") == statusFailed {
-		status = statusFailed
+	if r.Method == http.MethodPost {
+		r.Body = http.MaxBytesReader(w, r.Body, maxControlBody)
+		status := r.PostFormValue("result")
+		if status != statusSuccess && status != statusFailed {
+			controlError(w, http.StatusBadRequest, "result must be SUCCESS or FAILED")
+			return
+		}
+		ledger.settle(&o.progress, status, g.now())
 	}
-	ledger.settle(&o.progress, status, g.now())
-
-	if u, err := url.Parse(o.frontURL); err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") {
-		w.Header().Set("Location", u.String())
+	now := snapshot(ledger, o)
+	if back := now.returnURL(); back != "" && now.status != statusPending {
+		w.Header().Set("Location", back)
 		w.WriteHeader(http.StatusSeeOther)
 		return
 	}
+	g.renderChallenge(w, now)
+}
+
+// renderChallenge shows the page.
+func (g *Gateway) renderChallenge(w http.ResponseWriter, o *order) {
+	confirm := "Confirm"
+	if o.plan.challenge == challengeCashier {
+		confirm = "Pay"
+	}
 	w.Header().Set("Content-Type", htmlType)
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	_ = challengeTemplate.Execute(w, struct{ Number, Status string }{o.outTradeNo, snapshot(ledger, o).status})
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src "+sourceHash(challengeStyle)+"; base-uri 'none'")
+	_ = challengeTemplate.Execute(w, map[string]any{
+		"Title": o.plan.challenge, "Style": template.CSS(challengeStyle), "Confirm": confirm,
+		"Pending": o.status == statusPending, "Status": o.status,
+		"Number": o.outTradeNo, "Amount": number(o.amount).String(), "Currency": o.currency,
+	})
+}
+
+// returnURL is where the browser goes after the page, with the order's numbers and state attached (page "pageReturn"), or
+// "" if the order names no page of the web. The state is a hint: the notification and the query are what counts.
+func (o *order) returnURL() string {
+	u, err := url.Parse(o.frontURL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return ""
+	}
+	told := url.Values{"outTradeNo": {o.outTradeNo}, "tradeToken": {o.tradeToken}, "status": {o.status}}.Encode()
+	if u.RawQuery != "" {
+		told = u.RawQuery + "&" + told
+	}
+	u.RawQuery = told
+	return u.String()
 }

@@ -11,47 +11,70 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// visit opens the page that an order redirects to.
-func visit(g *Gateway, order map[string]any, query string) *httptest.ResponseRecorder {
+// visit opens the page that an order redirects to, or with a result presses one of its buttons.
+func visit(g *Gateway, order map[string]any, result string) *httptest.ResponseRecorder {
 	path := order["redirectUrl"].(string)[len("http://example.com"):]
-	return serve(g, httptest.NewRequest(http.MethodGet, path+query, nil))
+	if result == "" {
+		return serve(g, httptest.NewRequest(http.MethodGet, path, nil))
+	}
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader("result="+result))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return serve(g, r)
 }
 
+// Looking at the page pays nothing; a button of it does, or refuses.
 func TestChallenge(t *testing.T) {
-	for query, want := range map[string]string{"": "SUCCESS", "?result=FAILED": "FAILED", "?result=x": "SUCCESS"} {
-		g := closing(t, newGateway(t))
-		s := newShop(t)
-		order := pay(t, g, fields{"subject": "3DS", "notifyUrl": s.URL})
-		assert.Regexp(t, `^http://example\.com/sandbox/3ds/[0-9a-f]{32}$`, order["redirectUrl"])
-		assert.Equal(t, "PENDING", order["status"])
+	for _, over := range []fields{
+		{"subject": "3DS"},
+		{"integrate": "Hosted_Checkout", "paymentDetail": nil, "terminalType": nil},
+	} {
+		for _, want := range []string{"SUCCESS", "FAILED"} {
+			g := closing(t, newGateway(t))
+			s := newShop(t)
+			order := pay(t, g, over.with(fields{"notifyUrl": s.URL}))
+			assert.Regexp(t, `^http://example\.com/sandbox/3ds/[0-9a-f]{32}$`, order["redirectUrl"])
+			assert.Equal(t, "PENDING", order["status"])
 
-		w := visit(g, order, query)
-		assert.Equal(t, http.StatusOK, w.Code)
-		assert.Contains(t, w.Body.String(), "Order P1642410680681 is "+want)
-		assert.Equal(t, want, orderStatus(t, g))
-		_, data := readNotification(t, g, s.wait(t, 1)[0])
-		assert.Equal(t, want, data["status"])
+			w := visit(g, order, "")
+			assert.Equal(t, http.StatusOK, w.Code)
+			assert.Contains(t, w.Body.String(), "40000 IDR")
+			assert.Equal(t, 2, strings.Count(w.Body.String(), "<button"))
+			assert.Equal(t, "PENDING", orderStatus(t, g))
+			assert.Equal(t, http.StatusBadRequest, visit(g, order, "CLOSED").Code)
+			assert.Equal(t, "PENDING", orderStatus(t, g))
 
-		// Once is enough: what is final stays so.
-		other := map[string]string{"SUCCESS": "?result=FAILED", "FAILED": ""}[want]
-		assert.Contains(t, visit(g, order, other).Body.String(), want)
-		require.NoError(t, g.Close(t.Context()))
-		s.wait(t, 1)
+			assert.Contains(t, visit(g, order, want).Body.String(), "Order P1642410680681 is "+want)
+			assert.Equal(t, want, orderStatus(t, g))
+			_, data := readNotification(t, g, s.wait(t, 1)[0])
+			assert.Equal(t, want, data["status"])
+
+			// Once is enough: what is final stays so.
+			other := map[string]string{"SUCCESS": "FAILED", "FAILED": "SUCCESS"}[want]
+			assert.Contains(t, visit(g, order, other).Body.String(), "is "+want)
+			assert.NotContains(t, visit(g, order, "").Body.String(), "<button")
+			require.NoError(t, g.Close(t.Context()))
+			s.wait(t, 1)
+		}
 	}
 }
 
+// The shop learns from the address which order comes back, and how (page "pageReturn").
 func TestChallengeReturnsToTheShop(t *testing.T) {
 	for front, want := range map[string]string{
-		"https://shop.example/thanks?a=b": "https://shop.example/thanks?a=b",
-		"javascript:alert(1)":             "",
-		"/thanks":                         "",
-		"http://shop .example":            "",
+		"https://shop.example/thanks?b=c&a=%20#x": "https://shop.example/thanks?b=c&a=%20&outTradeNo=P1642410680681&status=FAILED&tradeToken=T#x",
+		"https://shop.example/thanks":             "https://shop.example/thanks?outTradeNo=P1642410680681&status=FAILED&tradeToken=T",
+		"javascript:alert(1)":                     "",
+		"/thanks":                                 "",
+		"http://shop .example":                    "",
 	} {
 		g := closing(t, newGateway(t))
-		w := visit(g, pay(t, g, fields{"subject": "3DS", "frontCallbackUrl": front}), "")
-		assert.Equal(t, want, w.Header().Get("Location"), front)
+		order := pay(t, g, fields{"subject": "3DS", "frontCallbackUrl": front})
+		assert.Empty(t, visit(g, order, "").Header().Get("Location"), "not yet")
+		w := visit(g, order, "FAILED")
+		got := strings.Replace(w.Header().Get("Location"), order["tradeToken"].(string), "T", 1)
+		assert.Equal(t, want, got, front)
 		assert.Equal(t, want != "", w.Code == http.StatusSeeOther, front)
-		assert.Equal(t, "SUCCESS", orderStatus(t, g))
+		assert.Equal(t, "FAILED", orderStatus(t, g))
 	}
 }
 
@@ -61,9 +84,9 @@ func TestChallengeRefusals(t *testing.T) {
 	path := strings.TrimPrefix(order["redirectUrl"].(string), "http://example.com/sandbox/")
 	assert.Equal(t, http.StatusNotFound, sendControl(g, http.MethodGet, "3ds/x", "").Code)
 	assert.Equal(t, http.StatusNotFound, sendControl(g, http.MethodGet, "3ds/", "").Code)
-	w := sendControl(g, http.MethodPost, path, "")
+	w := sendControl(g, http.MethodPut, path, "")
 	assert.Equal(t, http.StatusMethodNotAllowed, w.Code)
-	assert.Equal(t, "GET", w.Header().Get("Allow"))
+	assert.Equal(t, "GET, POST", w.Header().Get("Allow"))
 	assert.Equal(t, "PENDING", orderStatus(t, g))
 }
 

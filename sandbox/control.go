@@ -43,6 +43,11 @@ var control = map[string]map[string]func(*Gateway, http.ResponseWriter, *http.Re
 			w.WriteHeader(http.StatusNoContent)
 		},
 	},
+	"settle": {http.MethodPost: (*Gateway).serveSettle},
+	"sessions": {http.MethodDelete: func(g *Gateway, w http.ResponseWriter, _ *http.Request) {
+		g.state().ledger.expireSessions(g.now())
+		w.WriteHeader(http.StatusNoContent)
+	}},
 	"reset": {http.MethodPost: (*Gateway).serveReset},
 }
 
@@ -54,6 +59,10 @@ func (g *Gateway) serveSandbox(w http.ResponseWriter, r *http.Request) {
 	header.Set("Referrer-Policy", "no-referrer")
 	if key, ours := strings.CutPrefix(r.URL.Path, challengePath); ours {
 		g.serveChallenge(w, r, key)
+		return
+	}
+	if name, ours := strings.CutPrefix(r.URL.Path, dropInPath); ours {
+		g.serveDropIn(w, r, name)
 		return
 	}
 	methods, known := control[strings.TrimPrefix(r.URL.Path, controlPath)]

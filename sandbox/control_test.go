@@ -183,8 +183,9 @@ func TestNoControl(t *testing.T) {
 	assert.Equal(t, "PARAMS_INVALID", readAnswer(t, g, serve(g, r)).Code)
 
 	order := pay(t, g, fields{"subject": "3DS"})
-	assert.Equal(t, http.StatusOK, visit(g, order, "").Code, "the challenge is a part of the payment")
+	assert.Equal(t, http.StatusOK, visit(g, order, "SUCCESS").Code, "the challenge is a part of the payment")
 	assert.Equal(t, "SUCCESS", orderStatus(t, g))
+	assert.Equal(t, http.StatusOK, sendControl(g, http.MethodPost, "dropin/session", `{}`).Code, "and so is the component")
 }
 
 // The package's documentation names every path and method of the control API.

@@ -7,19 +7,48 @@
 // # Payments
 //
 // A session of applyDropinSession is paid with orderAndPay, looked up with orderQuery, refunded with refund and
-// refundQuery. In reality the browser makes the paymentToken of an order; here any text will do. How a payment ends is
-// decided by its subject, as in PayerMax's own test environment, or by its paymentToken where a test cannot choose the
-// subject:
+// refundQuery. How a payment ends is decided by its subject, as in PayerMax's own test environment, or by its
+// paymentToken where a test cannot choose the subject:
 //
 //	subject   paymentToken      the payment
 //	SUCCESS   SANDBOX_SUCCESS   succeeds at once, as do all others
 //	FAILED    SANDBOX_FAILED    fails at once
-//	PENDING   SANDBOX_PENDING   succeeds after Gateway.PendingDelay
-//	3DS       SANDBOX_3DS       succeeds when its redirectUrl is visited (fails with ?result=FAILED), or is CLOSED when it
-//	                            expires
+//	PENDING   SANDBOX_PENDING   stays pending until POST /sandbox/settle, or until Gateway.PendingDelay if that is set
+//	3DS       SANDBOX_3DS       succeeds or fails by a button on the page of its redirectUrl, or is CLOSED when it expires
 //	          SANDBOX_EXPIRED   is refused: the token is not valid
 //
-// A refund of 10000 or 102 fails, one of 20000 or 202 succeeds after Gateway.PendingDelay, all others succeed at once.
+// An order with integrate Hosted_Checkout goes like 3DS, on the cashier's page. From both pages the browser returns to the
+// order's frontCallbackUrl, with outTradeNo, tradeToken and status attached. The same order again, as long as it is pending
+// there, has the same redirectUrl; any other repetition is refused with ORDER_REPEAT.
+//
+// No refund succeeds at once: one of 10000 or 102 fails, one of 20000 or 202 is pending like a payment, and all others
+// succeed after Gateway.RefundDelay. That is told by a notification, and by refundQuery.
+//
+// # Payment tokens
+//
+// In reality PayerMax's component in the browser makes the paymentToken of an order. A component of the sandbox's gets one
+// by posting clientKey and sessionKey to /sandbox/dropin/token: it is good for one order, in that session. Once a session
+// has issued one, it takes no others. Without a component any text will do, which is a deviation.
+//
+//	POST /sandbox/dropin/session  {"clientKey":"...","sessionKey":"..."}: what the session is for
+//	POST /sandbox/dropin/token    the same, with agreementAccepted and simulate (a subject of the list above) if wanted:
+//	                              a paymentToken, in the shape of PayerMax's canMakePayment
+//
+// # Saved cards
+//
+// With tokenForFutureUse in the session and in the order, and agreementAccepted of the component, a payment that succeeds
+// saves its card: orderQuery and the notification have a paymentTokenID. An order of the same user is paid with that
+// instead of the tokens of a component; with merchantInitiated, by the merchant alone. inquirePaymentToken lists the saved
+// cards of a user, removePaymentToken forgets one.
+//
+// # Deviations
+//
+// PayerMax's SDKs, plugins and examples send what its pages do not have. The gateway serves that, and lists it as
+// deviations of the call: a version that the interface was not documented with, a requestTime with less than three fraction
+// digits, merchantAppId for appId, frontCallbackURL, an order without integrate (the cashier's) or country, an amount of
+// the session as a string or a number where the version has the other one or without any, a boolean in quotes, a
+// paymentToken that no component has issued. With Gateway.Strict all of it is refused, but for
+// frontCallbackURL, which is ignored like any member that a page does not name.
 //
 // # Authorisations
 //
@@ -29,7 +58,7 @@
 // was one of these:
 //
 //	SANDBOX_CAPTURE_FAILED    the capture fails
-//	SANDBOX_CAPTURE_PENDING   the capture succeeds after Gateway.PendingDelay
+//	SANDBOX_CAPTURE_PENDING   the capture stays pending, or succeeds after Gateway.PendingDelay if that is set
 //	SANDBOX_AUTH_EXPIRED      the authorisation has expired already
 //
 // PayerMax documents no codes for what is refused. These are the nearest of its list:
@@ -76,6 +105,9 @@
 //	GET    /sandbox/faults         the faults that are still to come
 //	PUT    /sandbox/faults         adds one: {"endpoint":"orderAndPay","fault":"wrong-signature","times":3}
 //	DELETE /sandbox/faults         removes them all
+//	POST   /sandbox/settle         ends what is pending: {"outTradeNo":"P1","status":"SUCCESS"}, or with outRefundNo
+//	                               {"outRefundNo":"R1","status":"REFUND_SUCCESS"}
+//	DELETE /sandbox/sessions       ends all sessions, as if their time were over
 //	POST   /sandbox/reset          forgets sessions, orders, captures, refunds, calls, notifications and faults
 //
 // An empty endpoint means any, and times is 1 unless given. The next calls of the endpoint consume the fault, oldest

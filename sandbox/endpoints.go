@@ -19,13 +19,15 @@ type endpoint struct {
 // endpoints are the interfaces that the gateway simulates, by the last element of their path. The versions are those of
 // PayerMax's OpenAPI file and of the interface pages, current and older ones.
 var endpoints = map[string]endpoint{
-	"applyDropinSession": {versions: []string{"1.1", "1.4", "1.5", "1.6"}, serve: applyDropinSession},
-	"orderAndPay":        {versions: []string{"1.1", "1.4", "1.5"}, serve: orderAndPay},
-	"orderQuery":         {versions: []string{"1.4"}, serve: orderQuery},
-	"capture":            {versions: []string{"1.4"}, serve: captureOrder},
-	"cancel":             {versions: []string{"1.4"}, serve: cancelOrder},
-	"refund":             {versions: []string{"1.1", "1.4"}, serve: refundOrder},
-	"refundQuery":        {versions: []string{"1.4"}, serve: refundQuery},
+	"applyDropinSession":  {versions: []string{"1.1", "1.4", "1.5", "1.6"}, serve: applyDropinSession},
+	"orderAndPay":         {versions: []string{"1.1", "1.4", "1.5"}, serve: orderAndPay},
+	"orderQuery":          {versions: []string{"1.4", "1.5"}, serve: orderQuery},
+	"capture":             {versions: []string{"1.4"}, serve: captureOrder},
+	"cancel":              {versions: []string{"1.4"}, serve: cancelOrder},
+	"refund":              {versions: []string{"1.1", "1.4"}, serve: refundOrder},
+	"refundQuery":         {versions: []string{"1.4"}, serve: refundQuery},
+	"inquirePaymentToken": {versions: []string{"1.2", "1.5"}, serve: inquirePaymentToken},
+	"removePaymentToken":  {versions: []string{"1.2"}, serve: removePaymentToken},
 }
 
 // lookup finds one of PayerMax's interfaces, whether it is simulated or not.
@@ -44,6 +46,8 @@ type request struct {
 	env      envelope
 	data     object
 	faults   faults
+
+	deviations *deviations
 
 	// base is where a browser reaches the gateway.
 	base string

@@ -1,8 +1,10 @@
 package sandbox
 
 import (
+	"fmt"
 	"mime"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -30,11 +32,15 @@ func checkContentType(header http.Header) *refusal {
 // readEnvelope reads a request's body as far as its signature must be known to be valid. Names, types and which members
 // are required are those of every interface page ("Request Body"); the lengths are those of PayerMax's OpenAPI file.
 // spMerchantNo is a service provider's ("ISV integration" page, where it has 15 characters; pages of notifications have
-// 32). appID is the name of the member that names the application.
-func readEnvelope(body []byte, appID string) (envelope, *refusal) {
+// 32).
+func readEnvelope(body []byte, endpoint string, d *deviations) (envelope, *refusal) {
 	o, refused := readObject("body", body)
 	if refused != nil {
 		return envelope{}, refused
+	}
+	appID := appIDMember(endpoint)
+	if !o.has(appID) && o.has(oldAppID) && d.allow(oldAppID+" instead of "+appID+", as in version 1.0") {
+		appID = oldAppID
 	}
 	if refused := o.require("version", "keyVersion", "requestTime", appID, "data"); refused != nil {
 		return envelope{}, refused
@@ -58,15 +64,26 @@ func readEnvelope(body []byte, appID string) (envelope, *refusal) {
 // version 1.0.
 func appIDMember(endpoint string) string {
 	if endpoint == orderConfirm {
-		return "merchantAppId"
+		return oldAppID
 	}
 	return "appId"
 }
 
-// checkVersion refuses a version that the interface was never documented with. Each interface counts its own.
-func checkVersion(version string, known []string) *refusal {
-	if known != nil && !slices.Contains(known, version) {
-		return wrongType("version", strings.Join(known, " or "), version)
+// oldAppID is what appId was called in version 1.0, and is in PayerMax's plugin for WooCommerce.
+const oldAppID = "merchantAppId"
+
+// versionShape is what a version looks like.
+var versionShape = regexp.MustCompile(`^\d{1,2}(\.\d{1,2}){1,2}$`)
+
+// checkVersion refuses a version that the interface was never documented with. Each interface counts its own, but
+// PayerMax's SDKs declare one for all of them: 1.1 (Go), 1.2 (PHP), 1.4 (Java).
+func checkVersion(version string, known []string, d *deviations) *refusal {
+	if known == nil || slices.Contains(known, version) {
+		return nil
 	}
-	return nil
+	want := strings.Join(known, " or ")
+	if versionShape.MatchString(version) && d.allow(fmt.Sprintf("version %s, which the pages do not have: %s", version, want)) {
+		return nil
+	}
+	return wrongType("version", want, version)
 }

@@ -84,7 +84,7 @@ func TestEnvelope(t *testing.T) {
 		{"version of another spelling", requestBody("1.50", validData), "version must be 1.1 or 1.4 or 1.5 or 1.6 , but your input is 1.50."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			assertRefused(t, ask(t, newGateway(t), tt.body), "PARAMS_INVALID", tt.msg)
+			assertRefused(t, ask(t, strictGateway(t), tt.body), "PARAMS_INVALID", tt.msg)
 		})
 	}
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -28,6 +29,7 @@ func readNotification(t *testing.T, g *Gateway, got received) (envelope map[stri
 
 func TestWholeFlow(t *testing.T) {
 	g := closing(t, newGateway(t))
+	g.RefundDelay = time.Millisecond
 	s := newShop(t)
 
 	// The payment, which succeeds.
@@ -67,7 +69,7 @@ func TestWholeFlow(t *testing.T) {
 	assert.Equal(t, "R1642411016202", back["outRefundNo"])
 	assert.Equal(t, order["tradeToken"], back["tradeOrderNo"])
 	assert.Regexp(t, `^20220117090552TI\d{14}$`, back["refundTradeNo"])
-	assert.Equal(t, "REFUND_SUCCESS", back["status"])
+	assert.Equal(t, "REFUND_PENDING", back["status"])
 
 	envelope, data = readNotification(t, g, s.wait(t, 2)[1])
 	assert.Equal(t, "REFUND", envelope["notifyType"])
@@ -128,7 +130,7 @@ func TestApplicationsAreSeparate(t *testing.T) {
 
 // Every interface takes each of its documented versions, and no other.
 func TestVersions(t *testing.T) {
-	g := closing(t, newGateway(t))
+	g := closing(t, strictGateway(t))
 	for name, ep := range endpoints {
 		for _, version := range append([]string{"1.0", "1.9"}, ep.versions...) {
 			body := requestBody(version, "{}")

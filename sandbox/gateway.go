@@ -53,8 +53,20 @@ type Gateway struct {
 	// timeouts, or the seven days of an authorisation. 0 means 1.
 	TimeScale float64
 
-	// PendingDelay is how long a pending payment, capture or refund takes to succeed, before TimeScale; 0 means 30 seconds.
+	// Strict refuses what PayerMax's pages do not have, although its own SDKs, plugins and examples send it: other versions,
+	// times with fewer digits, amounts of another JSON type, a paymentToken that no component has issued. Otherwise such a
+	// request is served, and its deviations are in the record of the call.
+	Strict bool
+
+	// PendingDelay is how long a payment, a capture or a refund that is simulated as pending takes to succeed, before
+	// TimeScale. 0 means that it stays pending until POST /sandbox/settle says how it ends.
 	PendingDelay time.Duration
+
+	// RefundDelay is how long any other refund takes to succeed, before TimeScale; 0 means a second.
+	RefundDelay time.Duration
+
+	// SessionLifetime is how long a session can be paid in, by Clock; 0 means for ever. PayerMax states no time.
+	SessionLifetime time.Duration
 
 	// NotifyTimeout bounds one attempt to deliver a notification; 0 means 15 seconds, the time that PayerMax's SDKs wait
 	// in the other direction.
@@ -220,7 +232,9 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, state *world, ca
 		return answer
 	}
 	call.Time = call.Time.Add(faults.skew)
-	data, refused := g.judge(ep, call, &request{gateway: g, world: state, faults: faults, base: g.base(r)})
+	noted := &deviations{strict: g.Strict}
+	data, refused := g.judge(ep, call, &request{gateway: g, world: state, faults: faults, base: g.base(r), deviations: noted})
+	call.Deviations = noted.found
 	answer := faults.strike(g, g.answer(call, data, refused))
 	wait(r.Context(), state.tasks.ctx, faults.latency)
 	return answer
@@ -232,7 +246,7 @@ func (g *Gateway) judge(ep endpoint, call *Call, req *request) (any, *refusal) {
 	if refused := checkContentType(call.Header); refused != nil {
 		return nil, call.notVerified(refused, refused.msg)
 	}
-	env, refused := readEnvelope(call.Body, appIDMember(call.Endpoint))
+	env, refused := readEnvelope(call.Body, call.Endpoint, req.deviations)
 	if refused != nil {
 		return nil, call.notVerified(refused, refused.msg)
 	}
@@ -249,10 +263,10 @@ func (g *Gateway) judge(ep endpoint, call *Call, req *request) (any, *refusal) {
 	}
 	call.Verified = true
 
-	if refused := checkRequestTime(env.requestTime, call.Time); refused != nil {
+	if refused := checkRequestTime(env.requestTime, call.Time, req.deviations); refused != nil {
 		return nil, refused
 	}
-	if refused := checkVersion(env.version, ep.versions); refused != nil {
+	if refused := checkVersion(env.version, ep.versions, req.deviations); refused != nil {
 		return nil, refused
 	}
 	if code := req.faults.code; code != "" {

@@ -169,7 +169,7 @@ func TestServeHTTPBrokenBody(t *testing.T) {
 
 // A refusal must name the first thing that is wrong, in the order that PayerMax's checks depend on each other.
 func TestServeHTTPOrderOfChecks(t *testing.T) {
-	g := newGateway(t)
+	g := strictGateway(t)
 	const badData = `{"currency":1}`
 	late := strings.Replace(requestBody("9.9", badData), "09:05", "09:55", 1)
 

@@ -22,7 +22,15 @@ import (
 // versionOf is a version that each interface is documented with.
 var versionOf = map[string]string{
 	"applyDropinSession": "1.5", "orderAndPay": "1.4", "orderQuery": "1.4", "refund": "1.4", "refundQuery": "1.4",
-	"capture": "1.4", "cancel": "1.4",
+	"capture": "1.4", "cancel": "1.4", "inquirePaymentToken": "1.2", "removePaymentToken": "1.2",
+}
+
+// strictGateway is a gateway that goes by the letter of PayerMax's pages.
+func strictGateway(t testing.TB) *Gateway {
+	t.Helper()
+	g := newGateway(t)
+	g.Strict = true
+	return g
 }
 
 // callRequest is a validly signed request to an interface, at the gateway's time.

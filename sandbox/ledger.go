@@ -22,9 +22,20 @@ const (
 
 // session is what a session of the Drop-In components was opened for.
 type session struct {
-	appID, userID, currency string
-	amount                  *big.Rat // nil when the session named none
-	futureUse, manual       bool
+	clientKey, appID, userID, currency string
+	amount                             *big.Rat // nil when the session named none
+	futureUse, manual                  bool
+
+	// expires is when the session ends; zero for never.
+	expires time.Time
+
+	// issues says that a component has issued a paymentToken in the session. The ledger guards it.
+	issues bool
+}
+
+// hasExpired reports whether a session has ended.
+func (s *session) hasExpired(now time.Time) bool {
+	return !s.expires.IsZero() && !now.Before(s.expires)
 }
 
 // progress is the state of an order, a capture or a refund. The ledger guards it.
@@ -39,16 +50,25 @@ type progress struct {
 	done chan struct{}
 }
 
-// order is a payment, or with captureMode MANUAL an authorised amount. All but its progress, hold, captured and refunded
-// stays as it was made.
+// order is a payment, or with captureMode MANUAL an authorised amount. Once it
+// is placed, all but its progress, paymentTokenID, hold, captured and refunded stays as it was made.
 type order struct {
 	appID, outTradeNo, tradeToken string
 	currency, country             string
 	amount                        *big.Rat
 	frontURL, notifyURL           string
+	userID, referralCode          string
+	reference                     string
 	created                       time.Time
 	plan                          simulation
 	progress
+
+	// redirectURL is where the buyer completes the payment, and challengeKey the part of it that names the order.
+	redirectURL, challengeKey string
+
+	// saves says that a success saves the card. paymentTokenID is the saved card that was charged, or that came of it.
+	saves          bool
+	paymentTokenID string
 
 	// manual says that success means an amount that is only authorised. hold is what has become of it, and captured what
 	// was taken of it, if anything was.
@@ -73,7 +93,10 @@ type refund struct {
 type ledger struct {
 	mu sync.Mutex
 
-	sessions   shelf[session] // by sessionKey
+	sessions      shelf[*session]      // by sessionKey
+	paymentTokens shelf[*paymentToken] // by their text
+	cards         shelf[*savedCard]    // by paymentTokenID
+
 	orders     shelf[*order]  // by numberKey of outTradeNo
 	tokens     shelf[*order]  // by numberKey of tradeToken
 	challenges shelf[*order]  // by the key in the redirectUrl
@@ -90,37 +113,47 @@ type ledger struct {
 func numberKey(appID, number string) string { return appID + "\x00" + strings.ToLower(number) }
 
 // open remembers a session.
-func (l *ledger) open(key string, s session) {
+func (l *ledger) open(key string, s *session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sessions.put(key, s)
 }
 
-// session returns an application's session.
-func (l *ledger) session(appID, key string) (session, bool) {
+// expireSessions ends all sessions.
+func (l *ledger) expireSessions(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := l.sessions.get(key)
-	return s, s.appID == appID
+	for _, s := range l.sessions.entries {
+		s.expires = now
+	}
 }
 
-// place remembers a new order and the key of its 3DS challenge, if any, unless it is a repeated one or cannot be begun.
-func (l *ledger) place(o *order, challenge string, begin func() bool) *refusal {
+// place remembers a new order, unless it cannot be begun. A repeated one is refused, but where it is the very order that
+// the buyer has yet to complete: then it returns a copy of that.
+func (l *ledger) place(o *order, begin func() *refusal) (*order, *refusal) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	key := numberKey(o.appID, o.outTradeNo)
-	if l.orders.get(key) != nil {
-		return refuse(codeOrderRepeat)
+	if before := l.orders.get(key); before != nil {
+		if before.status == statusPending && before.redirectURL != "" && before.isLike(o) {
+			return copied(before), nil
+		}
+		return nil, refuse(codeOrderRepeat)
 	}
-	if !begin() {
-		return refuse(codeSystemError)
+	if refused := begin(); refused != nil {
+		return nil, refused
 	}
 	l.orders.put(key, o)
 	l.tokens.put(numberKey(o.appID, o.tradeToken), o)
-	if challenge != "" {
-		l.challenges.put(challenge, o)
+	if o.challengeKey != "" {
+		l.challenges.put(o.challengeKey, o)
 	}
-	return nil
+	return copied(o), nil
+}
+
+// isLike reports whether two orders ask for the same.
+func (o *order) isLike(other *order) bool {
+	return o.currency == other.currency && o.amount.Cmp(other.amount) == 0 && o.userID == other.userID && o.manual == other.manual
 }
 
 // order returns an application's order as it is now, or nil. An empty number is not looked at; both numbers must name
@@ -177,7 +210,7 @@ func (l *ledger) settle(p *progress, status string, now time.Time) bool {
 	}
 }
 
-// settle is for who holds the lock or has not shown the progress to anyone yet.
+// settle is for who holds the lock.
 func (p *progress) settle(status string, now time.Time) {
 	p.status, p.completed = status, now
 	if p.then != nil {
@@ -186,14 +219,18 @@ func (p *progress) settle(status string, now time.Time) {
 	close(p.done)
 }
 
-// await settles a state after a while, unless something else has settled it by then, and reports false if ctx ended
+// await settles a state after a while, or never if that is 0, unless something else has settled it by then, and reports false if ctx ended
 // first.
 func (l *ledger) await(ctx context.Context, p *progress, after time.Duration, status string, now func() time.Time) bool {
-	timer := time.NewTimer(after)
-	defer timer.Stop()
+	var ended <-chan time.Time // never, unless there is a time
+	if after > 0 {
+		timer := time.NewTimer(after)
+		defer timer.Stop()
+		ended = timer.C
+	}
 	select {
 	case <-p.done:
-	case <-timer.C:
+	case <-ended:
 		l.settle(p, status, now())
 	case <-ctx.Done():
 		return false

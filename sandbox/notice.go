@@ -47,6 +47,7 @@ type paymentData struct {
 	AuthorizationType string          `json:"authorizationType,omitempty"`
 	CompleteTime      string          `json:"completeTime,omitempty"`
 	PaymentDetails    []paymentDetail `json:"paymentDetails"`
+	Reference         string          `json:"reference,omitempty"`
 }
 
 // refundNoticeData is the data of a REFUND notification (page "RefundResultNotifyUrl").
@@ -67,7 +68,7 @@ func paymentNotice(o *order) notice {
 	return notice{"PAYMENT", code, msg, o.outTradeNo, o.status, paymentData{
 		OutTradeNo: o.outTradeNo, TradeToken: o.tradeToken, TotalAmount: number(o.amount), Currency: o.currency,
 		Country: o.country, Status: o.status, CaptureMode: captureMode, AuthorizationType: authorizationType,
-		CompleteTime: o.completeTime(), PaymentDetails: o.details(),
+		CompleteTime: o.completeTime(), PaymentDetails: o.details(), Reference: o.reference,
 	}}
 }
 

@@ -123,7 +123,7 @@ func TestNotificationOfEveryState(t *testing.T) {
 	} {
 		t.Run(subject, func(t *testing.T) {
 			g := closing(t, newGateway(t))
-			g.TimeScale = 1e5
+			g.TimeScale, g.PendingDelay = 1e5, time.Second
 			s := newShop(t)
 			pay(t, g, fields{"subject": subject, "notifyUrl": s.URL})
 			envelope, data := readNotification(t, g, s.wait(t, 1)[0])
@@ -133,10 +133,10 @@ func TestNotificationOfEveryState(t *testing.T) {
 		})
 	}
 	for amount, want := range map[int][2]string{
-		102: {"REFUND_FAILED", "REFUND_FAILED"}, 202: {"REFUND_SUCCESS", "APPLY_SUCCESS"},
+		102: {"REFUND_FAILED", "REFUND_FAILED"}, 202: {"REFUND_SUCCESS", "APPLY_SUCCESS"}, 203: {"REFUND_SUCCESS", "APPLY_SUCCESS"},
 	} {
 		g := closing(t, newGateway(t))
-		g.TimeScale = 1e5
+		g.TimeScale, g.PendingDelay = 1e5, time.Second
 		s := newShop(t)
 		pay(t, g, nil)
 		must(t, g, "refund", refundFields(amount).with(fields{"refundNotifyUrl": s.URL}).String())

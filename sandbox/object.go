@@ -3,7 +3,6 @@ package sandbox
 import (
 	"bytes"
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -116,24 +115,20 @@ func (o object) object(name string) (object, *refusal) {
 	return readObject(name, o[name])
 }
 
-// matches refuses a string member of another shape with the code that PayerMax has for it.
-func (o object) matches(name string, shape *regexp.Regexp, code string) *refusal {
-	s, refused := o.str(name)
-	if refused != nil {
-		return refused
+// boolean returns a boolean member, or false when it is not there. PayerMax's Java SDK has some as text.
+func (o object) boolean(name string, d *deviations) (bool, *refusal) {
+	if !o.has(name) {
+		return false, nil
 	}
-	if !shape.MatchString(s) {
-		return refuse(code)
+	switch text := string(o[name]); text {
+	case "true", "false":
+		return text == "true", nil
+	case `"true"`, `"false"`:
+		if d.allow(name + " is a string instead of a boolean") {
+			return text == `"true"`, nil
+		}
 	}
-	return nil
-}
-
-// boolean returns a boolean member, or false when it is not there.
-func (o object) boolean(name string) (bool, *refusal) {
-	if o.has(name) && typeOf(o[name]) != "boolean" {
-		return false, wrongType(name, "boolean", typeOf(o[name]))
-	}
-	return string(o[name]) == "true", nil
+	return false, wrongType(name, "boolean", typeOf(o[name]))
 }
 
 // texts returns an array member whose elements must all be strings, or nil when it is not there.

@@ -11,6 +11,12 @@ import (
 // anyLength is for strings whose length the pages leave open: the body has bounded them already.
 const anyLength = maxBody
 
+// The ways to pay (integrate on the pages of "orderAndPay").
+const (
+	hostedCheckout = "Hosted_Checkout"
+	directPayment  = "Direct_Payment"
+)
+
 // outTradeNoShape is what an order number may consist of ("letters, digits and underscores", outTradeNo on the page
 // "orderAndPay").
 var outTradeNoShape = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
@@ -28,65 +34,139 @@ type orderAnswer struct {
 
 // orderData is the data of an order request, as far as anything depends on it.
 type orderData struct {
-	outTradeNo, subject, userID, currency, country string
-	notifyURL, frontURL                            string
-	amount                                         *big.Rat
-	expiry                                         time.Duration
-	sessionKey, paymentToken                       string
-	futureUse, manual                              bool
+	outTradeNo, integrate, subject, userID, currency, country string
+	notifyURL, frontURL, reference, referralCode              string
+	amount                                                    *big.Rat
+	expiry                                                    time.Duration
+	sessionKey, paymentToken, paymentTokenID                  string
+	futureUse, manual                                         bool
 }
 
-// orderAndPay pays with what the buyer entered in a Drop-In component (page "orderAndPay (for Drop-In)"), or with
-// captureMode MANUAL only authorises the payment ("Auth-Capture" guide).
+// orderAndPay pays with what the buyer entered in a Drop-In component (page "orderAndPay (for Drop-In)"), with a card that
+// was saved before ("Tokenization" guide), or on the cashier's page ("orderAndPay"). With captureMode MANUAL it only
+// authorises the payment ("Auth-Capture" guide).
 func orderAndPay(req *request) (any, *refusal) {
-	in, refused := readOrder(req.data)
+	in, refused := readOrder(req)
 	if refused != nil {
 		return nil, refused
 	}
-	if refused := req.checkSession(in); refused != nil {
-		return nil, refused
-	}
-
 	g, l := req.gateway, &req.world.ledger
 	now := g.now()
-	plan := simulate(in.subject, in.paymentToken)
 	o := &order{
 		appID: req.merchant.AppID, outTradeNo: in.outTradeNo, tradeToken: newTradeToken(now),
-		currency: in.currency, country: in.country, amount: in.amount,
-		frontURL: in.frontURL, notifyURL: in.notifyURL, created: now, refunded: new(big.Rat),
-		plan: plan, manual: in.manual, progress: progress{done: make(chan struct{})},
+		currency: in.currency, country: in.country, amount: in.amount, userID: in.userID,
+		frontURL: in.frontURL, notifyURL: in.notifyURL, reference: in.reference, referralCode: in.referralCode,
+		created: now, refunded: new(big.Rat), manual: in.manual, progress: progress{done: make(chan struct{})},
 	}
-	answer := orderAnswer{OutTradeNo: o.outTradeNo, TradeToken: o.tradeToken, Status: plan.status}
-	after, challenge := g.pendingDelay(), ""
-	if plan.challenge {
-		challenge = randomKey()
-		after = g.scaled(in.expiry)
-		answer.RedirectURL = req.base + challengePath + challenge
-	}
-	o.status = plan.status
-	if plan.final == "" {
-		o.settle(plan.status, now)
-	}
-
-	refused = l.place(o, challenge, func() bool {
-		return req.world.tasks.start(func(ctx context.Context) {
-			if l.await(ctx, &o.progress, after, plan.final, g.now) {
+	placed, refused := l.place(o, func() *refusal {
+		if refused := req.admit(in, o); refused != nil {
+			return refused
+		}
+		after := g.PendingDelay
+		if o.plan.challenge != "" {
+			o.challengeKey = randomKey()
+			o.redirectURL = req.base + challengePath + o.challengeKey
+			after = in.expiry
+		}
+		begun := req.world.tasks.start(func(ctx context.Context) {
+			if l.await(ctx, &o.progress, g.scaled(after), o.plan.final, g.now) {
 				req.notify(ctx, o.notifyURL, paymentNotice(snapshot(l, o)))
 			}
 		})
+		if !begun {
+			return refuse(codeSystemError)
+		}
+		o.status = o.plan.status
+		o.then = func() {
+			if o.status == statusSuccess {
+				l.saveCard(o, o.completed)
+			}
+		}
+		if o.status != statusPending {
+			o.settle(o.status, now)
+		}
+		return nil
 	})
 	if refused != nil {
 		return nil, refused
 	}
-	return answer, nil
+	return orderAnswer{
+		OutTradeNo: placed.outTradeNo, TradeToken: placed.tradeToken, Status: placed.status, RedirectURL: placed.redirectURL,
+	}, nil
+}
+
+// admit decides what an order is paid with, and how it goes. It is called with the ledger's lock held.
+func (req *request) admit(in orderData, o *order) *refusal {
+	l := &req.world.ledger
+	switch {
+	case in.integrate == hostedCheckout:
+		o.plan = simulation{status: statusPending, final: statusClosed, challenge: challengeCashier}
+		o.saves = in.futureUse
+		return nil
+	case in.paymentTokenID != "":
+		if !l.usable(o.appID, o.userID, in.paymentTokenID, o.created) {
+			return isUndefined("paymentTokenID")
+		}
+		o.paymentTokenID = in.paymentTokenID
+		o.plan = simulate(in.subject, "")
+		return nil
+	}
+	return req.admitDropIn(in, o)
+}
+
+// admitDropIn compares an order with the session that it is paid in. That the session must exist, and be open to
+// tokenForFutureUse if the order is, is documented ("Tokenization" guide for Drop-In). That user, currency and amount
+// must be the session's is not: but the buyer was shown the session's, so that another one is a mistake worth finding. So
+// is an order without the captureMode of its session, which would be paid at once. That a session without one has an order
+// with it is let pass, since most pages of applyDropinSession do not know the member.
+func (req *request) admitDropIn(in orderData, o *order) *refusal {
+	l := &req.world.ledger
+	s := l.sessions.get(in.sessionKey)
+	switch {
+	case s == nil || s.appID != o.appID || s.hasExpired(o.created):
+		return isUndefined("sessionKey")
+	case in.futureUse && !s.futureUse:
+		return isUndefined("tokenForFutureUse")
+	case s.manual && !in.manual:
+		return isNull("captureMode")
+	case in.userID != s.userID:
+		return isUndefined("userId")
+	case in.currency != s.currency:
+		return refuse(codeCurrencyInvalid)
+	case s.amount != nil && s.amount.Sign() != 0 && in.amount.Cmp(s.amount) != 0:
+		return refuse(codeAmountInvalid)
+	}
+	token, ok := l.issued(s, in.sessionKey, in.paymentToken)
+	switch {
+	case !ok || in.paymentToken == expiredToken:
+		return isUndefined("paymentToken")
+	case token == nil:
+		if !req.deviations.allow("no component of this sandbox has issued the paymentToken") {
+			return isUndefined("paymentToken")
+		}
+		o.plan, o.saves = simulate(in.subject, in.paymentToken), in.futureUse
+	case in.futureUse && !token.agreed:
+		return isUndefined("tokenForFutureUse")
+	default:
+		token.used = true
+		o.plan, o.saves = simulate(in.subject, "SANDBOX_"+token.simulates), in.futureUse
+	}
+	return nil
 }
 
 // readOrder judges the members of data. mitManagementUrl is not asked for: the table calls it required, but the page's
 // own example omits it.
-func readOrder(data object) (orderData, *refusal) {
-	var in orderData
-	refused := data.require("outTradeNo", "integrate", "subject", "totalAmount", "currency", "country", "userId",
-		"paymentDetail", "terminalType")
+func readOrder(req *request) (orderData, *refusal) {
+	data := req.data
+	in := orderData{integrate: directPayment}
+	if !data.has("integrate") {
+		// The examples of the SDKs and PayerMax's plugin for WooCommerce, which are cashier orders.
+		if !req.deviations.allow("there is no integrate: read as " + hostedCheckout) {
+			return in, isNull("integrate")
+		}
+		in.integrate = hostedCheckout
+	}
+	refused := data.require("outTradeNo", "subject", "totalAmount", "currency", "userId")
 	if refused != nil {
 		return in, refused
 	}
@@ -97,10 +177,11 @@ func readOrder(data object) (orderData, *refusal) {
 		member{"subject", 1, 256, &in.subject},
 		member{"userId", 1, 64, &in.userID},
 		member{"expireTime", 0, 32, &expireTime},
-		member{"referralCode", 0, 32, nil},
+		member{"referralCode", 0, 32, &in.referralCode},
 		member{"mitManagementUrl", 0, anyLength, nil},
 		member{"language", 0, 16, nil},
 		member{"osType", 0, anyLength, nil},
+		member{"reference", 0, 512, &in.reference},
 		member{"frontCallbackUrl", 0, 1024, &in.frontURL},
 		member{"notifyUrl", 0, 256, &in.notifyURL},
 	)
@@ -110,7 +191,13 @@ func readOrder(data object) (orderData, *refusal) {
 	if !outTradeNoShape.MatchString(in.outTradeNo) {
 		return in, wrongType("outTradeNo", "letters, digits and underscores", in.outTradeNo)
 	}
-	if refused := data.oneOf("integrate", "Direct_Payment"); refused != nil {
+	if refused := data.oneOf("integrate", directPayment, hostedCheckout); refused != nil {
+		return in, refused
+	}
+	if data.has("integrate") {
+		in.integrate, _ = data.str("integrate")
+	}
+	if refused := req.readFrontURL(&in); refused != nil {
 		return in, refused
 	}
 	if refused := data.oneOf("terminalType", "WEB", "WAP", "APP"); refused != nil {
@@ -122,10 +209,29 @@ func readOrder(data object) (orderData, *refusal) {
 	if in.expiry, refused = readExpiry(expireTime); refused != nil {
 		return in, refused
 	}
-	if refused := in.readPrice(data); refused != nil {
+	if refused := in.readPrice(req); refused != nil {
 		return in, refused
 	}
-	return in, in.readPayment(data)
+	return in, in.readPayment(req)
+}
+
+// readFrontURL reads where the buyer comes back to, which PayerMax's Java SDK writes under two names.
+func (req *request) readFrontURL(in *orderData) *refusal {
+	const old = "frontCallbackURL"
+	if !req.data.has(old) {
+		return nil
+	}
+	url, refused := req.data.text(old, 0, 1024)
+	switch {
+	case refused != nil:
+		return refused
+	case in.frontURL == url:
+	case in.frontURL == "" && req.deviations.allow(old+" instead of frontCallbackUrl"):
+		in.frontURL = url
+	case in.frontURL != url && !req.deviations.allow("frontCallbackURL is not frontCallbackUrl: the latter is taken"):
+		return isUndefined("frontCallbackUrl")
+	}
+	return nil
 }
 
 // readExpiry reads expireTime: seconds in a string, which PayerMax moves into its bounds.
@@ -141,30 +247,71 @@ func readExpiry(text string) (time.Duration, *refusal) {
 }
 
 // readPrice reads currency, country and amount. The table has totalAmount as a number, PayerMax's SDK examples send it
-// as a string: both are taken.
-func (in *orderData) readPrice(data object) (refused *refusal) {
-	if refused := data.matches("currency", currencyShape, codeCurrencyInvalid); refused != nil {
+// as a string: both are taken. The cashier's page does without a country, and so do guides for the others.
+func (in *orderData) readPrice(req *request) (refused *refusal) {
+	data := req.data
+	if refused := data.currency("currency"); refused != nil {
 		return refused
 	}
-	if refused := data.matches("country", countryShape, codeCountryInvalid); refused != nil {
+	if !data.has("country") && in.integrate == directPayment && !req.deviations.allow("there is no country") {
+		return isNull("country")
+	}
+	if refused := data.country("country"); refused != nil {
 		return refused
 	}
 	in.currency, _ = data.str("currency")
 	in.country, _ = data.str("country")
 	in.amount, refused = data.amount("totalAmount", []string{"number", "string"}, in.currency)
-	if refused == nil && in.amount.Sign() == 0 {
-		return refuse(codeAmountInvalid)
-	}
 	return refused
 }
 
-// readPayment reads paymentDetail. The table leaves sessionKey and paymentToken optional, because payments without the
-// buyer do without; for a payment from a Drop-In component both are needed.
-func (in *orderData) readPayment(data object) *refusal {
-	detail, refused := data.object("paymentDetail")
+// readPayment reads paymentDetail, which the cashier's page does without. The table leaves sessionKey and paymentToken
+// optional, because a saved card does without; for a payment from a Drop-In component both are needed.
+func (in *orderData) readPayment(req *request) *refusal {
+	direct := in.integrate == directPayment
+	if direct {
+		if refused := req.data.require("terminalType", "paymentDetail"); refused != nil {
+			return refused
+		}
+	}
+	if !req.data.has("paymentDetail") {
+		return in.checkZero(nil, req.data)
+	}
+	detail, refused := req.data.object("paymentDetail")
 	if refused != nil {
 		return refused
 	}
+	refused = detail.read(
+		member{"sessionKey", 0, anyLength, &in.sessionKey},
+		member{"paymentToken", 0, anyLength, &in.paymentToken},
+		member{"paymentTokenID", 0, 64, &in.paymentTokenID},
+	)
+	if refused != nil {
+		return refused
+	}
+	if refused := detail.oneOf("mitType", "SCHEDULED", "UNSCHEDULED"); refused != nil {
+		return refused
+	}
+	merchantInitiated, refused := detail.boolean("merchantInitiated", req.deviations)
+	if refused != nil {
+		return refused
+	}
+	if merchantInitiated && in.paymentTokenID == "" {
+		return isNull("paymentTokenID")
+	}
+	if in.futureUse, refused = detail.boolean("tokenForFutureUse", req.deviations); refused != nil {
+		return refused
+	}
+	if direct && in.paymentTokenID == "" {
+		if refused := readDropIn(detail); refused != nil {
+			return refused
+		}
+	}
+	return in.checkZero(detail, req.data)
+}
+
+// readDropIn judges the members of paymentDetail that a payment from a component needs.
+func readDropIn(detail object) *refusal {
 	if refused := detail.require("buyerInfo", "sessionKey", "paymentToken"); refused != nil {
 		return refused
 	}
@@ -178,44 +325,13 @@ func (in *orderData) readPayment(data object) *refusal {
 	if refused := buyer.read(member{"clientIp", 1, anyLength, nil}, member{"userAgent", 1, anyLength, nil}); refused != nil {
 		return refused
 	}
-	refused = detail.read(
-		member{"sessionKey", 1, anyLength, &in.sessionKey},
-		member{"paymentToken", 1, anyLength, &in.paymentToken},
-	)
-	if refused != nil {
-		return refused
-	}
-	if refused := detail.oneOf("mitType", "SCHEDULED", "UNSCHEDULED"); refused != nil {
-		return refused
-	}
-	if _, refused := detail.boolean("merchantInitiated"); refused != nil {
-		return refused
-	}
-	in.futureUse, refused = detail.boolean("tokenForFutureUse")
-	return refused
+	return detail.read(member{"sessionKey", 1, anyLength, nil}, member{"paymentToken", 1, anyLength, nil})
 }
 
-// checkSession compares an order with the session that it is paid in. That the session must exist, and be open to
-// tokenForFutureUse if the order is, is documented ("Tokenization" guide for Drop-In). That user, currency and amount
-// must be the session's is not: but the buyer was shown the session's, so that another one is a mistake worth finding. So
-// is an order without the captureMode of its session, which would be paid at once. That a session without one has an order
-// with it is let pass, since most pages of applyDropinSession do not know the member.
-func (req *request) checkSession(in orderData) *refusal {
-	s, known := req.world.ledger.session(req.merchant.AppID, in.sessionKey)
-	switch {
-	case !known:
-		return isUndefined("sessionKey")
-	case in.paymentToken == expiredToken:
-		return isUndefined("paymentToken")
-	case in.futureUse && !s.futureUse:
-		return isUndefined("tokenForFutureUse")
-	case s.manual && !in.manual:
-		return isNull("captureMode")
-	case in.userID != s.userID:
-		return isUndefined("userId")
-	case in.currency != s.currency:
-		return refuse(codeCurrencyInvalid)
-	case s.amount != nil && s.amount.Sign() != 0 && in.amount.Cmp(s.amount) != 0:
+// checkZero refuses an amount of 0 but where a card is bound for later charges, or a subscription begins with a free
+// trial (subscription guides).
+func (in *orderData) checkZero(detail, data object) *refusal {
+	if in.amount.Sign() == 0 && !(detail.has("mitType") && in.paymentTokenID == "") && !data.has("subscriptionPlan") {
 		return refuse(codeAmountInvalid)
 	}
 	return nil

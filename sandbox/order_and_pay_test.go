@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -35,8 +36,10 @@ func TestOrderAndPayData(t *testing.T) {
 		{name: "hyphen", order: fields{"outTradeNo": "A-1"}, msg: "outTradeNo must be letters, digits and underscores , but your input is A-1."},
 		{name: "umlaut", order: fields{"outTradeNo": "Ä1"}, msg: "outTradeNo must be letters, digits and underscores , but your input is Ä1."},
 
-		{name: "no integrate", order: fields{"integrate": nil}, msg: null("integrate")},
-		{name: "other integrate", order: fields{"integrate": "Hosted_Checkout"}, msg: "integrate must be Direct_Payment , but your input is Hosted_Checkout."},
+		{name: "no integrate", order: fields{"integrate": nil}, msg: success},
+		{name: "other integrate", order: fields{"integrate": "Other"}, msg: "integrate must be Direct_Payment or Hosted_Checkout , but your input is Other."},
+		{name: "cashier", order: fields{"integrate": "Hosted_Checkout", "paymentDetail": nil, "terminalType": nil, "country": nil}, msg: success},
+		{name: "another name of frontCallbackUrl", order: fields{"frontCallbackURL": "https://shop.example"}, msg: success},
 		{name: "no subject", order: fields{"subject": nil}, msg: null("subject")},
 		{name: "long subject", order: fields{"subject": long(257)}, msg: "subject length must be between 1 and 256,but your input value length is 257."},
 		{name: "no userId", order: fields{"userId": nil}, msg: null("userId")},
@@ -55,7 +58,9 @@ func TestOrderAndPayData(t *testing.T) {
 		{name: "no currency", order: fields{"currency": nil}, msg: null("currency")},
 		{name: "small currency", order: fields{"currency": "idr"}, code: "CURRENCY_INVALID", msg: "currency is invalid,because currency is not defined."},
 		{name: "other currency than the session's", order: fields{"currency": "USD"}, code: "CURRENCY_INVALID", msg: "currency is invalid,because currency is not defined."},
-		{name: "no country", order: fields{"country": nil}, msg: null("country")},
+		{name: "unknown currency", order: fields{"currency": "QQQ"}, code: "CURRENCY_INVALID", msg: "currency is invalid,because currency is not defined."},
+		{name: "no country", order: fields{"country": nil}, msg: success},
+		{name: "unknown country", order: fields{"country": "XX"}, code: "COUNTRY_INVALID", msg: "No country support, pls re-pay."},
 		{name: "long country", order: fields{"country": "IDN"}, code: "COUNTRY_INVALID", msg: "No country support, pls re-pay."},
 
 		{name: "expireTime in words", order: fields{"expireTime": "soon"}, msg: "expireTime must be seconds , but your input is soon."},
@@ -76,7 +81,10 @@ func TestOrderAndPayData(t *testing.T) {
 		{name: "no paymentToken", detail: fields{"paymentToken": nil}, msg: null("paymentToken")},
 		{name: "empty paymentToken", detail: fields{"paymentToken": ""}, msg: "paymentToken length must be between 1 and 1048576,but your input value length is 0."},
 		{name: "expired paymentToken", detail: fields{"paymentToken": "SANDBOX_EXPIRED"}, msg: undefined("paymentToken")},
-		{name: "string tokenForFutureUse", detail: fields{"tokenForFutureUse": "true"}, msg: "tokenForFutureUse must be boolean , but your input is string."},
+		{name: "string tokenForFutureUse", detail: fields{"tokenForFutureUse": "true"}, msg: success},
+		{name: "number tokenForFutureUse", detail: fields{"tokenForFutureUse": 1}, msg: "tokenForFutureUse must be boolean , but your input is number."},
+		{name: "charged without a card", detail: fields{"merchantInitiated": true}, msg: null("paymentTokenID")},
+		{name: "unknown card", detail: fields{"paymentTokenID": "PM1"}, msg: undefined("paymentTokenID")},
 		{name: "string merchantInitiated", detail: fields{"merchantInitiated": "no"}, msg: "merchantInitiated must be boolean , but your input is string."},
 		{name: "misspelt mitType", detail: fields{"mitType": "UNSCHDULED"}, msg: "mitType must be SCHEDULED or UNSCHEDULED , but your input is UNSCHDULED."},
 	} {
@@ -131,6 +139,62 @@ func TestOrderRepeat(t *testing.T) {
 	pay(t, g, fields{"outTradeNo": "P2"})
 }
 
+// The buyer who has yet to complete an order is sent to the same page again (cashier's pages).
+func TestOrderRepeatedWhilePending(t *testing.T) {
+	for _, over := range []fields{{"subject": "3DS"}, {"integrate": "Hosted_Checkout", "paymentDetail": nil}} {
+		g := closing(t, newGateway(t))
+		first := pay(t, g, over)
+		assert.Equal(t, first, pay(t, g, over))
+		other := over.with(fields{"userId": "U2"})
+		if over["subject"] == nil {
+			assert.Equal(t, "ORDER_REPEAT", call(t, g, "orderAndPay", orderFields("x").with(other).String()).Code)
+		}
+		visit(g, first, "SUCCESS")
+		assert.Equal(t, "ORDER_REPEAT", call(t, g, "orderAndPay", orderFields(openSession(t, g)).with(over).String()).Code)
+	}
+}
+
+// PENDING stays pending, unless somebody says how it ends.
+func TestSettle(t *testing.T) {
+	for status, want := range map[string]int{"SUCCESS": 204, "FAILED": 204, "CLOSED": 204, "PENDING": 400, "REFUND_SUCCESS": 400, "": 400} {
+		g := closing(t, newGateway(t))
+		s := newShop(t)
+		pay(t, g, fields{"subject": "PENDING", "notifyUrl": s.URL})
+		w := sendControl(g, http.MethodPost, "settle", `{"outTradeNo":"p1642410680681","status":"`+status+`"}`)
+		assert.Equal(t, want, w.Code, w.Body)
+		if want != 204 {
+			assert.Equal(t, "PENDING", orderStatus(t, g))
+			continue
+		}
+		assert.Equal(t, status, orderStatus(t, g))
+		_, data := readNotification(t, g, s.wait(t, 1)[0])
+		assert.Equal(t, status, data["status"])
+		again := sendControl(g, http.MethodPost, "settle", `{"outTradeNo":"P1642410680681","status":"SUCCESS"}`)
+		assert.Equal(t, http.StatusBadRequest, again.Code)
+	}
+	g := closing(t, newGateway(t))
+	pay(t, g, nil)
+	must(t, g, "refund", refundFields(202).String())
+	for body, want := range map[string]int{
+		`{}`: 400, `{"outTradeNo":"P2","status":"SUCCESS"}`: 400, `{"outRefundNo":"R2","status":"REFUND_SUCCESS"}`: 400,
+		`{"outTradeNo":"P1642410680681","outRefundNo":"R1642411016202","status":"SUCCESS"}`: 400, `{"order":"P"}`: 400, `x`: 400,
+		`{"outRefundNo":"R1642411016202","status":"SUCCESS"}`: 400,
+	} {
+		assert.Equal(t, want, sendControl(g, http.MethodPost, "settle", body).Code, body)
+	}
+	assert.Equal(t, http.StatusNoContent, sendControl(g, http.MethodPost, "settle", `{"outRefundNo":"R1642411016202","status":"REFUND_FAILED"}`).Code)
+	assert.Equal(t, "REFUND_FAILED", must(t, g, "refundQuery", `{"outRefundNo":"R1642411016202"}`)["status"])
+}
+
+func TestReferenceIsReturned(t *testing.T) {
+	g := closing(t, newGateway(t))
+	s := newShop(t)
+	pay(t, g, fields{"reference": "basket 7", "notifyUrl": s.URL})
+	assert.Equal(t, "basket 7", must(t, g, "orderQuery", `{"outTradeNo":"P1642410680681"}`)["reference"])
+	_, data := readNotification(t, g, s.wait(t, 1)[0])
+	assert.Equal(t, "basket 7", data["reference"])
+}
+
 func TestOrderQueryRefusals(t *testing.T) {
 	g := newGateway(t)
 	assertRefused(t, call(t, g, "orderQuery", `{}`), "PARAMS_INVALID", "outTradeNo is invalid,because outTradeNo is null.")
@@ -144,16 +208,16 @@ func TestSimulation(t *testing.T) {
 		{"60 diamonds", "x", "SUCCESS", "SUCCESS"},
 		{"failed", "x", "SUCCESS", "SUCCESS"},
 		{"FAILED", "x", "FAILED", "FAILED"},
-		{"PENDING", "x", "PENDING", "SUCCESS"},
+		{"PENDING", "x", "PENDING", "PENDING"},
 		{"3DS", "x", "PENDING", "CLOSED"},
 		{"60 diamonds", "SANDBOX_FAILED", "FAILED", "FAILED"},
-		{"60 diamonds", "SANDBOX_PENDING", "PENDING", "SUCCESS"},
+		{"60 diamonds", "SANDBOX_PENDING", "PENDING", "PENDING"},
 		{"60 diamonds", "SANDBOX_3DS", "PENDING", "CLOSED"},
 		{"FAILED", "SANDBOX_SUCCESS", "SUCCESS", "SUCCESS"},
 	} {
 		t.Run(tt.subject+" "+tt.token, func(t *testing.T) {
 			g := closing(t, newGateway(t))
-			g.TimeScale = 1e4 // the pending delay becomes 3 ms, the expiry 180 ms
+			g.TimeScale = 1e4 // the expiry becomes 180 ms
 			detail := detailFields(openSession(t, g)).with(fields{"paymentToken": tt.token})
 			order := pay(t, g, fields{"subject": tt.subject, "paymentDetail": detail})
 			assert.Equal(t, tt.want, order["status"])
@@ -161,12 +225,13 @@ func TestSimulation(t *testing.T) {
 			assert.Eventually(t, func() bool { return orderStatus(t, g) == tt.final }, 10*time.Second, 5*time.Millisecond)
 
 			view := must(t, g, "orderQuery", `{"outTradeNo":"P1642410680681"}`)
-			assert.Equal(t, tt.final != "CLOSED", view["completeTime"] != nil)
-			if tt.final == "SUCCESS" {
-				assert.Equal(t, "APPLY_SUCCESS", view["resultCode"])
-			} else {
-				assert.Equal(t, "PAYMENT_FAILED", view["resultCode"])
+			assert.Equal(t, tt.final == "SUCCESS" || tt.final == "FAILED", view["completeTime"] != nil)
+			assert.Equal(t, tt.final == "SUCCESS", len(view["paymentDetails"].([]any)) > 0, "only what was paid has a card")
+			code := map[string]string{"SUCCESS": "APPLY_SUCCESS", "PENDING": "PAYMENT_PROCESSING"}[tt.final]
+			if code == "" {
+				code = "PAYMENT_FAILED"
 			}
+			assert.Equal(t, code, view["resultCode"])
 		})
 	}
 }

@@ -5,6 +5,7 @@ import "encoding/json"
 // orderView is the data of a successful orderQuery: the members of its page that a simulated payment has, and those that
 // the "Auth-Capture" guide adds to it.
 type orderView struct {
+	Reference         string          `json:"reference,omitempty"`
 	OutTradeNo        string          `json:"outTradeNo"`
 	TradeToken        string          `json:"tradeToken"`
 	TotalAmount       json.Number     `json:"totalAmount"`
@@ -24,8 +25,12 @@ type orderView struct {
 // paymentDetail says what was paid with. It is the test card of PayerMax's examples, whatever component was used.
 type paymentDetail struct {
 	PaymentMethodType string   `json:"paymentMethodType"`
+	PaymentTokenID    string   `json:"paymentTokenID,omitempty"`
 	CardInfo          cardInfo `json:"cardInfo"`
 }
+
+// testCard is what is shown of the card.
+var testCard = cardInfo{CardOrg: "VISA", CardIdentifierNo: "424242******0000", CardIdentifierName: "**D"}
 
 type cardInfo struct {
 	CardOrg            string `json:"cardOrg"`
@@ -49,7 +54,7 @@ func orderQuery(req *request) (any, *refusal) {
 	status, code, msg := o.state(req.gateway.now())
 	captureMode, authorizationType := o.modes()
 	return orderView{
-		OutTradeNo: o.outTradeNo, TradeToken: o.tradeToken,
+		Reference: o.reference, OutTradeNo: o.outTradeNo, TradeToken: o.tradeToken,
 		TotalAmount: number(o.amount), Currency: o.currency, Country: o.country, CashierCountry: o.country,
 		Status: status, CaptureMode: captureMode, AuthorizationType: authorizationType, ResultCode: code, ResultMsg: msg,
 		CreateTime: formatTime(o.created), CompleteTime: o.completeTime(), PaymentDetails: o.details(),
@@ -79,13 +84,11 @@ func (o *order) completeTime() string {
 	return formatTime(o.completed)
 }
 
-// details returns what an order was paid with, an empty array if it was not.
+// details returns what an order was paid with, an empty array if it was not (paymentDetails on the page "orderQuery":
+// "when the transaction failed, []").
 func (o *order) details() []paymentDetail {
-	if o.status == statusPending || o.status == statusClosed {
+	if o.status != statusSuccess {
 		return []paymentDetail{}
 	}
-	return []paymentDetail{{
-		PaymentMethodType: "CARD",
-		CardInfo:          cardInfo{CardOrg: "VISA", CardIdentifierNo: "424242******0000", CardIdentifierName: "**D"},
-	}}
+	return []paymentDetail{{PaymentMethodType: "CARD", PaymentTokenID: o.paymentTokenID, CardInfo: testCard}}
 }

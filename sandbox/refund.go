@@ -30,16 +30,17 @@ func refundOrder(req *request) (any, *refusal) {
 	}
 	g, l := req.gateway, &req.world.ledger
 	now := g.now()
+	status, after := g.simulateRefund(in.amount)
 	made := &refund{
 		outRefundNo: in.outRefundNo, refundTradeNo: newRefundTradeNo(now), currency: in.currency, amount: in.amount,
-		progress: progress{status: simulateRefund(in.amount), done: make(chan struct{})},
+		progress: progress{status: status, done: make(chan struct{})},
 	}
 	if made.status != refundPending {
 		made.settle(made.status, now)
 	}
 	r, refused := l.giveBack(req.merchant.AppID, in, made, now, func() bool {
 		return req.world.tasks.start(func(ctx context.Context) {
-			if l.await(ctx, &made.progress, g.pendingDelay(), refundSuccess, g.now) {
+			if l.await(ctx, &made.progress, after, refundSuccess, g.now) {
 				req.notify(ctx, in.notifyURL, refundNotice(snapshot(l, made)))
 			}
 		})
@@ -73,7 +74,7 @@ func readRefund(data object) (refundData, *refusal) {
 	if refused != nil {
 		return in, refused
 	}
-	if refused := data.matches("refundCurrency", currencyShape, codeCurrencyInvalid); refused != nil {
+	if refused := data.currency("refundCurrency"); refused != nil {
 		return in, refused
 	}
 	in.currency, _ = data.str("refundCurrency")

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"fmt"
 	"regexp"
 	"time"
 )
@@ -9,14 +10,17 @@ import (
 // within two minutes of the current time" (requestTime on every interface page).
 const requestTimeWindow = 2 * time.Minute
 
-// requestTimeShape is PayerMax's yyyy-MM-dd'T'HH:mm:ss.SSSXXX to the letter. [time.Parse] alone would also take an hour
-// of one digit and a comma before the fraction.
-var requestTimeShape = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(Z|[+-]\d\d:\d\d)$`)
+// requestTimeShape is PayerMax's yyyy-MM-dd'T'HH:mm:ss.SSSXXX, but for the number of fraction digits. [time.Parse] alone
+// would also take an hour of one digit and a comma before the fraction.
+var requestTimeShape = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(\d{1,3}))?(?:Z|[+-]\d\d:\d\d)$`)
 
-// checkRequestTime refuses a requestTime that is not written as documented or too far from now.
-func checkRequestTime(text string, now time.Time) *refusal {
-	t, err := time.Parse("2006-01-02T15:04:05.000Z07:00", text)
-	if err != nil || !requestTimeShape.MatchString(text) {
+// checkRequestTime refuses a requestTime that is not written as documented or too far from now. PayerMax's Go SDK drops
+// trailing zeros of the milliseconds, and all of them together with the point.
+func checkRequestTime(text string, now time.Time, d *deviations) *refusal {
+	parts := requestTimeShape.FindStringSubmatch(text)
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || parts == nil ||
+		len(parts[1]) != 3 && !d.allow(fmt.Sprintf("requestTime has %d of 3 fraction digits", len(parts[1]))) {
 		return wrongType("requestTime", "yyyy-MM-dd'T'HH:mm:ss.SSSXXX", text)
 	}
 	if now.Sub(t).Abs() > requestTimeWindow {

@@ -10,7 +10,7 @@ import (
 
 func askAt(t *testing.T, requestTime string) result {
 	t.Helper()
-	return ask(t, newGateway(t), strings.Replace(validBody, "2022-01-17T09:05:52.194+00:00", requestTime, 1))
+	return ask(t, strictGateway(t), strings.Replace(validBody, "2022-01-17T09:05:52.194+00:00", requestTime, 1))
 }
 
 // The gateway's clock stands at 2022-01-17T09:05:52.194Z.

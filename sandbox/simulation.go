@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"math/big"
@@ -8,8 +9,8 @@ import (
 )
 
 const (
-	// defaultPendingDelay is how long a pending payment, capture or refund takes. PayerMax states no time.
-	defaultPendingDelay = 30 * time.Second
+	// defaultRefundDelay is how long a refund takes that succeeds. PayerMax states no time.
+	defaultRefundDelay = time.Second
 
 	// The bounds of expireTime ("orderAndPay (for Drop-In)" page). Without one, the shorter is taken.
 	minExpiry = 1800 * time.Second
@@ -24,8 +25,9 @@ type simulation struct {
 	// status is the state at once; final is the one that follows a pending one after a while.
 	status, final string
 
-	// challenge says that the buyer is redirected, and the payment expires unless it is completed there.
-	challenge bool
+	// challenge names the page that the buyer is redirected to, if there is one. The payment expires unless it is
+	// completed there.
+	challenge string
 
 	// What follows is for a payment that is only authorised. captures is the state at once of its capture, "" meaning
 	// SUCCESS; a pending one succeeds after a while. lapses says that the authorisation has expired at once.
@@ -37,7 +39,7 @@ var (
 	succeeds   = simulation{status: statusSuccess}
 	fails      = simulation{status: statusFailed}
 	hesitates  = simulation{status: statusPending, final: statusSuccess}
-	challenges = simulation{status: statusPending, final: statusClosed, challenge: true}
+	challenges = simulation{status: statusPending, final: statusClosed, challenge: challenge3DS}
 )
 
 // bySubject are the subjects that decide how an order goes in PayerMax's test environment (integration assistant, setup
@@ -73,20 +75,17 @@ var refundStatuses = map[string]string{
 	"20000": refundPending, "202": refundPending,
 }
 
-// simulateRefund decides how a refund begins.
-func simulateRefund(amount *big.Rat) string {
-	if status, special := refundStatuses[number(amount).String()]; special {
-		return status
+// simulateRefund decides how a refund begins, and how it goes on: no refund succeeds at once (data.status on the page
+// "refund": REFUND_PENDING or REFUND_FAILED).
+func (g *Gateway) simulateRefund(amount *big.Rat) (status string, after time.Duration) {
+	switch refundStatuses[number(amount).String()] {
+	case refundFailed:
+		return refundFailed, 0
+	case refundPending:
+		return refundPending, g.scaled(g.PendingDelay)
+	default:
+		return refundPending, g.scaled(cmp.Or(g.RefundDelay, defaultRefundDelay))
 	}
-	return refundSuccess
-}
-
-// pendingDelay is how long something is pending before it succeeds.
-func (g *Gateway) pendingDelay() time.Duration {
-	if g.PendingDelay == 0 {
-		return g.scaled(defaultPendingDelay)
-	}
-	return g.scaled(g.PendingDelay)
 }
 
 // newTradeToken returns an order number such as PayerMax's "T2024062702289232000001".

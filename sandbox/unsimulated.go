@@ -10,7 +10,7 @@ var unsimulated = []string{
 	"confirmPayment", "orderClose", orderConfirm, "applyDDC", "createPaybylink", "queryPaybylink", "expirePaybylink",
 
 	// Tokens and subscriptions.
-	"applyToken", "applyPaymentToken", "InquireApplyRequest", "inquirePaymentToken", "removePaymentToken",
+	"applyToken", "applyPaymentToken", "InquireApplyRequest",
 	"subscriptionCreate", "subscriptionQuery", "subscriptionCancel",
 
 	// Disputes and risk.

@@ -53,7 +53,7 @@ func TestNotSimulated(t *testing.T) {
 
 // merchantAppId names the application for orderConfirm, and for nobody else.
 func TestAppIDMember(t *testing.T) {
-	g := newGateway(t)
+	g := strictGateway(t)
 	for name, member := range map[string]string{"orderConfirm": "merchantAppId", "orderQuery": "appId", "capture": "appId", "caseSearch": "appId"} {
 		for _, sent := range []string{"merchantAppId", "appId"} {
 			body := strings.Replace(requestBody("1.4", `{}`), "appId", sent, 1)

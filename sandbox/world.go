@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -53,6 +54,7 @@ type callRecord struct {
 	MerchantNo string    `json:"merchantNo"`
 	Verified   bool      `json:"verified"`
 	Unverified string    `json:"unverified,omitempty"`
+	Deviations []string  `json:"deviations,omitempty"`
 	Fault      string    `json:"fault,omitempty"`
 	Status     int       `json:"status"`
 	Code       string    `json:"code"`
@@ -74,7 +76,7 @@ func (t text) MarshalText() ([]byte, error) { return t, nil }
 func (w *world) record(c *Call) {
 	r := callRecord{
 		Time: c.Time, Endpoint: c.Endpoint, AppID: c.AppID, MerchantNo: c.MerchantNo,
-		Verified: c.Verified, Unverified: c.Unverified, Fault: c.Fault,
+		Verified: c.Verified, Unverified: c.Unverified, Deviations: slices.Clone(c.Deviations), Fault: c.Fault,
 		Status: c.Status, Code: c.Code, Msg: c.Msg,
 		Sign: strings.Join(c.Header.Values(signHeader), ", "), Body: bytes.Clone(c.Body),
 		AnswerSign: c.AnswerSign, Answer: bytes.Clone(c.Answer),
@@ -84,6 +86,13 @@ func (w *world) record(c *Call) {
 	defer w.mu.Unlock()
 	r.ID = w.calls.id()
 	w.calls.add(r, size)
+	w.changes++
+}
+
+// changed makes the page be shown anew.
+func (w *world) changed() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.changes++
 }
 

@@ -92,42 +92,30 @@ func isPlainDecimal(s []byte) bool {
 	return len(s) > 0
 }
 
-// amountNumber judges an amount that is a JSON number. PayerMax states no lower
-// bound for it, so zero passes; a negative amount cannot be meant.
-var amountNumber = &check{
-	rules: []string{rulePattern, ruleMinimum, ruleDecimals},
-	judge: func(w *walker, v value) {
-		if a, ok := w.amountNumber(v); ok {
-			w.decimals(v, a)
-		}
-	},
-}
-
-// amountString judges an amount that is a decimal in a string. "0 is allowed
-// only together with mitType, otherwise the amount must be greater than 0" is
-// PayerMax's text for it.
-var amountString = &check{
-	rules: []string{rulePattern, ruleMinimum, ruleDecimals},
-	judge: func(w *walker, v value) {
-		a, ok := w.amountString(v)
-		if !ok {
-			return
-		}
-		if a.zero && !v.siblings.has("mitType") {
-			w.report(ruleMinimum, "must be greater than 0 when no mitType is sent; send the amount, or omit it")
-		}
-		w.decimals(v, a)
-	},
-}
-
-// amountOfPlan judges an amount of a subscription plan, number or string. Zero
-// is allowed: a trial may be free.
-var amountOfPlan = &check{
+// amountOrZero judges an amount, number or string, for which PayerMax states no
+// lower bound: a trial may be free, and a session may be for a card alone.
+var amountOrZero = &check{
 	rules: []string{rulePattern, ruleMinimum, ruleDecimals},
 	judge: func(w *walker, v value) {
 		if a, ok := w.amount(v); ok {
 			w.decimals(v, a)
 		}
+	},
+}
+
+// amountOfSession judges the amount of a session: "0 is allowed only together
+// with mitType, otherwise the amount must be greater than 0" (api.json).
+var amountOfSession = &check{
+	rules: []string{rulePattern, ruleMinimum, ruleDecimals},
+	judge: func(w *walker, v value) {
+		a, ok := w.amount(v)
+		if !ok {
+			return
+		}
+		if a.zero && !v.siblings.filled("mitType") {
+			w.report(ruleMinimum, "must be greater than 0 when no mitType is sent; send the amount, or omit it")
+		}
+		w.decimals(v, a)
 	},
 }
 

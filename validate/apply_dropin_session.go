@@ -4,20 +4,23 @@ package validate
 // opens a session for PayerMax's Drop-In payment components.
 //
 // PayerMax publishes two tables that contradict each other on totalAmount. The
-// version that the merchant declares decides which of them applies.
+// version that the merchant declares decides whether it is required. Its JSON type
+// is left to the client in both: the table of 1.5 says number, and every published
+// body that declares 1.5 sends a string.
 
 // applyDropinSession15 is the table of the English page, version 1.5:
 // https://docs.payermax.com/public/api/New%20Version/en/v1.0/aggregate-pay_api_gateway_applyDropinSession.html
 //
 // The page's own example omits totalAmount although the table requires it.
 // Here the table is right.
-var applyDropinSession15 = newTable(
+var applyDropinSession15 = newTable(session15Page,
 	field{
-		name: "totalAmount", kind: number, required: true, check: amountNumber, moves: "currency", announced: true,
-		expects: "a JSON number such as 19.99, or configure API version 1.6, where it is an optional string",
+		name: "totalAmount", kind: number, required: true, check: amountOrZero, moves: "currency", announced: true,
+		disputes: []dispute{sentAs(text, sessionGuides)},
+		expects:  `an amount such as 19.99 or "19.99", or configure API version 1.6, where it is optional`,
 	},
 	field{
-		name: "mitType", kind: text, maxLength: 64,
+		name: "mitType", kind: text, maxLength: 64, decides: true,
 		expects: `a string of at most 64 characters, such as "UNSCHEDULED"`,
 	},
 	field{ // maxLength 3, "capital letter"
@@ -31,8 +34,9 @@ var applyDropinSession15 = newTable(
 	userID,
 	referralCode,
 	field{
-		name: "tokenForFutureUse", kind: boolean,
-		expects: "true or false without quotes, or omit it",
+		name: "tokenForFutureUse", kind: boolean, decides: true,
+		disputes: []dispute{sentAs(text, javaClasses, "true", "false")},
+		expects:  "true or false without quotes, or omit it",
 	},
 	field{ // array[string] without an enum; an empty string names no component
 		name: "componentList", kind: array,
@@ -47,27 +51,29 @@ var applyDropinSession15 = newTable(
 // applyDropinSession16 is the table of version 1.6: the Chinese page and
 // PayerMax's own OpenAPI file, api.json in the payermax-server-sdk repository
 // (March 2026).
-var applyDropinSession16 = newTable(
+var applyDropinSession16 = newTable(sessionTable,
 	field{
-		name: "totalAmount", kind: text, check: amountString, moves: "currency", announced: true,
-		expects: `a string such as "19.99", or configure API version 1.5, where it is a required number`,
+		name: "totalAmount", kind: text, check: amountOfSession, moves: "currency", announced: true,
+		disputes: []dispute{sentAs(number, session15Page)},
+		expects:  `an amount such as "19.99" or 19.99, or omit it`,
 	},
 	field{
 		// UNSCHDULED is how both versions of this table spell it; the
 		// subscription guide for this very endpoint and the orderAndPay table
 		// say UNSCHEDULED. Which of them the gateway takes is not documented, so
 		// both pass.
-		name: "mitType", kind: text, enum: []string{"SCHEDULED", "UNSCHEDULED", "UNSCHDULED"},
-		expects: "SCHEDULED or UNSCHEDULED",
+		name: "mitType", kind: text, enum: []string{"SCHEDULED", "UNSCHDULED"}, decides: true,
+		disputes: []dispute{spelled(sessionGuides, "UNSCHEDULED")},
+		expects:  "SCHEDULED or UNSCHEDULED",
 	},
 	// The auth-capture variant of the page, which is the same endpoint, adds
 	// captureMode and authorizationType with these values only.
 	field{
-		name: "captureMode", kind: text, enum: []string{"MANUAL"},
+		name: "captureMode", source: captureSession, kind: text, enum: []string{"MANUAL"}, decides: true,
 		expects: "MANUAL, or omit it",
 	},
 	field{
-		name: "authorizationType", kind: text, enum: []string{"FINAL_AUTH"},
+		name: "authorizationType", source: captureSession, kind: text, enum: []string{"FINAL_AUTH"}, decides: true,
 		expects: "FINAL_AUTH, or omit it",
 	},
 	field{ // maxLength 3, capital letters
@@ -81,8 +87,9 @@ var applyDropinSession16 = newTable(
 	userID,
 	referralCode,
 	field{ // Type: boolean|null
-		name: "tokenForFutureUse", kind: boolean, nullable: true,
-		expects: "true or false without quotes, or omit it",
+		name: "tokenForFutureUse", kind: boolean, decides: true,
+		disputes: []dispute{sentAs(text, javaClasses, "true", "false")},
+		expects:  "true or false without quotes, or omit it",
 	},
 	field{
 		name: "componentList", kind: array,
@@ -99,7 +106,7 @@ var (
 	// userID must be unique for each user: PayerMax recommends a user's saved
 	// cards by it, so a shared one shows them to others. No rule can see that.
 	userID = field{
-		name: "userId", kind: text, required: true, maxLength: 64,
+		name: "userId", kind: text, required: true, maxLength: 64, decides: true,
 		expects: "the merchant's own ID of the user, a string of 1 to 64 characters",
 	}
 

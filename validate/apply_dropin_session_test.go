@@ -28,8 +28,8 @@ func TestPublishedExample(t *testing.T) {
 		Field: "/data/totalAmount",
 		Rule:  "required",
 		Row:   "data.totalAmount",
-		Message: "data.totalAmount is required; send a JSON number such as 19.99, " +
-			"or configure API version 1.6, where it is an optional string",
+		Message: `data.totalAmount is required; send an amount such as 19.99 or "19.99", ` +
+			"or configure API version 1.6, where it is optional",
 	}}, rules(t, "1.5").Validate([]byte(publishedExample)))
 	assert.Nil(t, rules(t, "1.6").Validate([]byte(publishedExample)))
 }
@@ -93,8 +93,12 @@ func TestApplyDropinSession15(t *testing.T) {
 	}, append(rowsOfBothVersions(), []row{
 		{"totalAmount", ``, "required", "API version 1.6"},
 		{"totalAmount", `null`, "required", "API version 1.6"},
-		{"totalAmount", `"50"`, "type", "must be a JSON number, but a string was sent; send a JSON number such as 19.99, or configure API version 1.6"},
-		{"totalAmount", `true`, "type", "a boolean was sent"},
+		{"totalAmount", `""`, "required", "API version 1.6"},
+		{"totalAmount", `"50"`, "", ""},
+		{"totalAmount", `"100.00"`, "", ""},
+		{"totalAmount", `"100.5"`, "decimals", "IDR"},
+		{"totalAmount", `"1e2"`, "pattern", "plain decimal"},
+		{"totalAmount", `true`, "type", "must be a JSON number or a string, but a boolean was sent; send an amount such as 19.99"},
 		{"totalAmount", `[50]`, "type", "an array was sent"},
 		{"totalAmount", `{}`, "type", "an object was sent"},
 		{"totalAmount", `0`, "", ""},
@@ -119,10 +123,10 @@ func TestApplyDropinSession15(t *testing.T) {
 		{"mitType", `""`, "", ""},
 		{"mitType", times(64, "m"), "", ""},
 		{"mitType", times(65, "m"), "maxLength", "at most 64 characters, but 65 were sent"},
-		{"mitType", `null`, "type", "omit it instead of sending null"},
+		{"mitType", `null`, "", ""},
 		{"mitType", `1`, "type", "must be a string, but a number was sent"},
 
-		{"tokenForFutureUse", `null`, "type", "omit it instead of sending null"},
+		{"tokenForFutureUse", `null`, "", ""},
 
 		{"componentList", `["ANYTHING"]`, "", ""},
 		{"componentList", `["CARD",""]`, "/1 required", "data.componentList[1] is required and must not be empty"},
@@ -138,15 +142,19 @@ func TestApplyDropinSession16(t *testing.T) {
 	}
 	check(t, "1.6", valid, append(rowsOfBothVersions(), []row{
 		{"totalAmount", ``, "", ""},
-		{"totalAmount", `null`, "type", "omit it instead of sending null"},
-		{"totalAmount", `50`, "type", `must be a string, but a number was sent; send a string such as "19.99", or configure API version 1.5`},
+		{"totalAmount", `null`, "", ""},
+		{"totalAmount", `50`, "", ""},
+		{"totalAmount", `-1`, "minimum", "must not be negative"},
+		{"totalAmount", `0`, "minimum", "must be greater than 0 when no mitType is sent"},
+		{"totalAmount", `0.5`, "decimals", "IDR"},
+		{"totalAmount", `true`, "type", "must be a string or a JSON number, but a boolean was sent"},
 		{"totalAmount", `"100.00"`, "", ""},
 		{"totalAmount", `"007"`, "", ""},
 		{"totalAmount", `"\u0037"`, "", ""},
 		{"totalAmount", `"100.5"`, "decimals", "IDR"},
 		{"totalAmount", `"0"`, "minimum", "must be greater than 0 when no mitType is sent"},
 		{"totalAmount", `"0.00"`, "minimum", "mitType"},
-		{"totalAmount", `""`, "pattern", "plain decimal"},
+		{"totalAmount", `""`, "", ""},
 		{"totalAmount", `"."`, "pattern", "plain decimal"},
 		{"totalAmount", `".5"`, "pattern", "plain decimal"},
 		{"totalAmount", `"5."`, "pattern", "plain decimal"},
@@ -164,8 +172,8 @@ func TestApplyDropinSession16(t *testing.T) {
 		{"mitType", `"UNSCHEDULED"`, "", ""},
 		{"mitType", `"UNSCHDULED"`, "", ""},
 		{"mitType", `"scheduled"`, "enum", "must be SCHEDULED or UNSCHEDULED"},
-		{"mitType", `""`, "enum", "must be SCHEDULED or UNSCHEDULED"},
-		{"mitType", `null`, "type", "omit it instead of sending null"},
+		{"mitType", `""`, "", ""},
+		{"mitType", `null`, "", ""},
 
 		{"captureMode", `"MANUAL"`, "", ""},
 		{"captureMode", `"AUTOMATIC"`, "enum", "MANUAL"},
@@ -232,18 +240,19 @@ func rowsOfBothVersions() []row {
 		{"referralCode", `""`, "", ""},
 		{"referralCode", times(32, "r"), "", ""},
 		{"referralCode", times(33, "r"), "maxLength", "at most 32 characters, but 33 were sent"},
-		{"referralCode", `null`, "type", "omit it instead of sending null"},
+		{"referralCode", `null`, "", ""},
 		{"referralCode", `false`, "type", "must be a string, but a boolean was sent"},
 
 		{"tokenForFutureUse", `true`, "", ""},
 		{"tokenForFutureUse", `false`, "", ""},
-		{"tokenForFutureUse", `"true"`, "type", "must be true or false, but a string was sent"},
+		{"tokenForFutureUse", `"true"`, "", ""},
+		{"tokenForFutureUse", `"yes"`, "type", "must be true or false, but a string was sent"},
 		{"tokenForFutureUse", `1`, "type", "must be true or false, but a number was sent"},
 
 		{"componentList", `["CARD","APPLEPAY"]`, "", ""},
 		{"componentList", `["CARD","CARD"]`, "", ""},
 		{"componentList", `[]`, "", ""},
-		{"componentList", `null`, "type", "must be an array, but null was sent; omit it"},
+		{"componentList", `null`, "", ""},
 		{"componentList", `"CARD"`, "type", "must be an array, but a string was sent"},
 		{"componentList", `{"0":"CARD"}`, "type", "must be an array, but an object was sent"},
 		{"componentList", `["CARD",1]`, "/1 type", "data.componentList[1] must be a string, but a number was sent"},

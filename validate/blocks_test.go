@@ -21,6 +21,11 @@ var full = map[string]string{
 		"currency": "IDR", "country": "ID", "userId": "U1", "referralCode": "d41d8cd9", "tokenForFutureUse": false,
 		"componentList": ["CARD"]
 	}`,
+	"applyDropinSession 1.4": `{
+		"totalAmount": "100", "mitType": "SCHEDULED", "captureMode": "MANUAL", "authorizationType": "FINAL_AUTH",
+		"currency": "IDR", "country": "ID", "userId": "U1", "referralCode": "d41d8cd9", "tokenForFutureUse": false,
+		"componentList": ["CARD"]
+	}`,
 	"orderAndPay 1.4": fullOrder, "orderAndPay 1.5": fullOrder,
 	"orderQuery 1.4": `{"outTradeNo": "P1"}`, "orderQuery 1.5": `{"outTradeNo": "P1"}`,
 	"refund 1.4": fullRefund, "refund 1.5": fullRefund,

@@ -3,21 +3,22 @@ package validate
 // capture14 is the data block of POST /aggregate-pay/api/gateway/capture, which
 // collects what an order with captureMode MANUAL has authorised, in version 1.4.
 // The page's example has a finalCapture as well, which the table does not know.
-var capture14 = newTable(
+var capture14 = newTable(captureTable,
 	requestID,
 	outTradeNo,
 	field{ // maxLength 3
 		name: "currency", kind: text, required: true, check: currencyCode, covered: currencies,
 		expects: `3 capital letters, such as "IDR"`,
 	},
-	field{ // Type: number; string in the answer and the notification
-		name: "amount", kind: numeric, required: true, check: amountPositive, moves: "currency",
-		expects: `an amount such as 19.99 or "19.99"`,
+	field{
+		name: "amount", kind: number, required: true, check: amountPositive, moves: "currency",
+		disputes: []dispute{sentAs(text, captureTable+", the answer and the notification")},
+		expects:  `an amount such as 19.99 or "19.99"`,
 	},
 )
 
 // requestID is the merchant's own number of a capture or a cancel.
 var requestID = field{
-	name: "requestId", kind: text, required: true, maxLength: 64,
+	name: "requestId", kind: text, required: true, maxLength: 64, decides: true,
 	expects: "the merchant's own number of this request, a string of 1 to 64 characters",
 }

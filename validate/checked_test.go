@@ -33,30 +33,16 @@ var checked = map[*check]struct {
 		},
 		[]string{`"ID"`, `"TR"`, `"UN"`},
 	},
-	amountNumber: {
-		map[string][]string{
-			rulePattern:  {`1e309`},
-			ruleMinimum:  {`-1`},
-			ruleDecimals: {`1.5`, `1e-1`},
-		},
-		[]string{`0`, `100`, `100.00`, `1e2`},
-	},
-	amountString: {
-		map[string][]string{
-			rulePattern:  {`"1,5"`, `"-1"`, `"1e2"`, `" 1"`},
-			ruleDecimals: {`"1.5"`},
-		},
-		[]string{`"100"`, `"100.00"`, `"0"`}, // 0 beside mitType
-	},
-	amountOfOrder:  {brokenAmounts, []string{`100`, `"100"`, `100.00`, `"100.00"`, `1e2`, `0`, `"0"`}}, // 0 beside mitType
-	amountOfPlan:   {brokenAmounts, []string{`100`, `"100"`, `100.00`, `"100.00"`, `1e2`, `0`, `"0.00"`}},
-	amountPositive: {withZero(brokenAmounts), []string{`100`, `"100"`, `100.00`, `"100.00"`, `1e2`}},
+	amountOfSession: {brokenAmounts, []string{`100`, `"100"`, `100.00`, `"100.00"`, `1e2`, `0`, `"0"`}}, // 0 beside mitType
+	amountOfOrder:   {brokenAmounts, []string{`100`, `"100"`, `100.00`, `"100.00"`, `1e2`, `0`, `"0"`}}, // 0 beside mitType
+	amountOrZero:    {brokenAmounts, []string{`100`, `"100"`, `100.00`, `"100.00"`, `1e2`, `0`, `"0.00"`}},
+	amountPositive:  {withZero(brokenAmounts), []string{`100`, `"100"`, `100.00`, `"100.00"`, `1e2`}},
 	orderNumber: {
 		map[string][]string{rulePattern: {`"P-1"`, `"P 1"`, `"P.1"`, `"Pé"`, `"P1\n"`, `"P1\u0000"`}},
 		[]string{`"P1"`, `"p_1"`, `"_"`, `"20181112112606266846"`},
 	},
 	wholeSeconds: {
-		map[string][]string{rulePattern: {`""`, `"30m"`, `"1800.0"`, `"-1"`, `"1 800"`, `"١٨٠٠"`}},
+		map[string][]string{rulePattern: {`"30m"`, `"1800.0"`, `"-1"`, `"1 800"`, `"١٨٠٠"`}},
 		[]string{`"1800"`, `"86400"`, `"60"`, `"0"`, `"604800"`}, // PayerMax takes the nearest it allows
 	},
 	wholeNumber: {
@@ -65,14 +51,14 @@ var checked = map[*check]struct {
 	},
 	webURL: {
 		map[string][]string{rulePattern: {
-			`""`, `"shop.example"`, `"/paid"`, `"//shop.example"`, `"https:shop.example"`, `"https://"`, `"https:///paid"`,
+			`"shop.example"`, `"/paid"`, `"//shop.example"`, `"https:shop.example"`, `"https://"`, `"https:///paid"`,
 			`"ftp://shop.example"`, `"myapp://paid"`, `"https://shop.example/a b"`, `"https://shop.example/\n"`, `" https://shop.example"`,
 		}},
 		[]string{`"https://shop.example"`, `"http://192.0.2.1:8080/a?b=c#d"`, `"HTTPS://shop.example/é"`},
 	},
 	appURL: {
 		map[string][]string{rulePattern: {
-			`""`, `"shop.example"`, `"/paid"`, `"//shop.example"`, `"https://"`, `"https:///paid"`, `"http://"`, `"://paid"`,
+			`"shop.example"`, `"/paid"`, `"//shop.example"`, `"https://"`, `"https:///paid"`, `"http://"`, `"://paid"`,
 			`"1app://paid"`, `"my app://paid"`, `"my_app://paid"`, `"https://shop.example/a b"`, `"myapp://a b"`, `"javascript:alert"`,
 		}},
 		[]string{`"https://shop.example"`, `"http://shop.example/paid"`, `"myapp://paid"`, `"myapp://"`, `"my.app-1+x:///paid"`},
@@ -105,68 +91,80 @@ func withZero(amounts map[string][]string) map[string][]string {
 var related = []struct {
 	endpoint, row, rule string
 	broken, passing     edits
+	at                  string // where it is broken, if not at the row
 }{
 	{"applyDropinSession 1.6", "data.totalAmount", ruleMinimum,
-		edits{"/totalAmount": `"0"`, "/mitType": ""}, edits{"/totalAmount": `"0"`}},
+		edits{"/totalAmount": `"0"`, "/mitType": ""}, edits{"/totalAmount": `"0"`}, ""},
+	{"applyDropinSession 1.4", "data.totalAmount", ruleMinimum,
+		edits{"/totalAmount": `0`, "/mitType": `""`}, edits{"/totalAmount": `0`}, ""},
+	{"applyDropinSession", "data.tokenForFutureUse", ruleType,
+		edits{"/tokenForFutureUse": `"yes"`}, edits{"/tokenForFutureUse": `"true"`}, ""},
 
 	{"refund", "data.outTradeNo", ruleRequired,
-		edits{"/outTradeNo": "", "/tradeToken": ""}, edits{"/outTradeNo": ""}},
+		edits{"/outTradeNo": "", "/tradeToken": ""}, edits{"/outTradeNo": ""}, ""},
 	{"refund", "data.outTradeNo", ruleRequired,
-		edits{"/outTradeNo": "", "/tradeToken": `""`}, edits{"/tradeToken": `""`}},
+		edits{"/outTradeNo": "", "/tradeToken": `""`}, edits{"/tradeToken": `""`}, ""},
 	{"refundQuery", "data.outRefundNo", ruleRequired,
-		edits{"/outRefundNo": "", "/refundTradeNo": ""}, edits{"/outRefundNo": ""}},
+		edits{"/outRefundNo": "", "/refundTradeNo": ""}, edits{"/outRefundNo": ""}, ""},
 
+	// A name by which some clients write a field must not say anything else.
+	{"orderAndPay", "data.frontCallbackUrl", ruleLookAlike,
+		edits{"/frontCallbackURL": `"https://other.example/paid"`}, edits{"/frontCallbackURL": `"https:\/\/shop.example/paid"`}, "/frontCallbackURL"},
+	{"orderAndPay", "data.paymentDetail.paymentTokenID", ruleLookAlike,
+		edits{"/paymentDetail/paymentTokenId": `"PM2"`}, edits{"/paymentDetail/paymentTokenId": `"PM1"`}, "/paymentDetail/paymentTokenId"},
+	{"orderAndPay", "data.frontCallbackUrl", rulePattern,
+		edits{"/frontCallbackUrl": "", "/frontCallbackURL": `"shop.example"`}, edits{"/frontCallbackUrl": "null", "/frontCallbackURL": `"myapp://paid"`}, ""},
 	{"orderAndPay", "data.captureMode", ruleRequired,
-		edits{"/captureMode": ""}, edits{"/captureMode": "", "/authorizationType": ""}},
+		edits{"/captureMode": ""}, edits{"/captureMode": "", "/authorizationType": ""}, ""},
 	{"orderAndPay", "data.totalAmount", ruleMinimum,
 		edits{"/totalAmount": "0", "/paymentDetail/mitType": "", "/subscriptionPlan": ""},
-		edits{"/totalAmount": "0", "/paymentDetail/mitType": ""}},
+		edits{"/totalAmount": "0", "/paymentDetail/mitType": ""}, ""},
 	{"orderAndPay", "data.totalAmount", ruleMinimum,
 		edits{"/totalAmount": `"0.00"`, "/paymentDetail/merchantInitiated": "true"},
-		edits{"/totalAmount": `"0.00"`, "/subscriptionPlan": ""}},
+		edits{"/totalAmount": `"0.00"`, "/subscriptionPlan": ""}, ""},
 	{"orderAndPay", "data.paymentDetail", ruleRequired,
-		edits{"/paymentDetail": ""}, edits{"/paymentDetail": "", "/integrate": `"Hosted_Checkout"`}},
+		edits{"/paymentDetail": ""}, edits{"/paymentDetail": "", "/integrate": `"Hosted_Checkout"`}, ""},
 	{"orderAndPay", "data.terminalType", ruleRequired,
-		edits{"/terminalType": ""}, edits{"/terminalType": "", "/integrate": `"Hosted_Checkout"`}},
+		edits{"/terminalType": ""}, edits{"/terminalType": "", "/integrate": `"Hosted_Checkout"`}, ""},
 	{"orderAndPay", "data.frontCallbackUrl", ruleRequired,
-		edits{"/frontCallbackUrl": "", "/integrate": `"Hosted_Checkout"`}, edits{"/frontCallbackUrl": ""}},
+		edits{"/frontCallbackUrl": "", "/integrate": `"Hosted_Checkout"`}, edits{"/frontCallbackUrl": ""}, ""},
 
 	// Drop-In: both tokens or none; none needs another way to pay.
 	{"orderAndPay", "data.paymentDetail.sessionKey", ruleRequired,
-		edits{"/paymentDetail/sessionKey": ""}, edits{"/paymentDetail/sessionKey": "", "/paymentDetail/paymentToken": ""}},
+		edits{"/paymentDetail/sessionKey": ""}, edits{"/paymentDetail/sessionKey": "", "/paymentDetail/paymentToken": ""}, ""},
 	{"orderAndPay", "data.paymentDetail.paymentToken", ruleRequired,
-		edits{"/paymentDetail/paymentToken": ""}, edits{"/paymentDetail/sessionKey": `""`, "/paymentDetail/paymentToken": ""}},
+		edits{"/paymentDetail/paymentToken": ""}, edits{"/paymentDetail/sessionKey": `""`, "/paymentDetail/paymentToken": ""}, ""},
 	{"orderAndPay", "data.paymentDetail.paymentToken", ruleRequired,
 		edits{"/paymentDetail/paymentToken": `""`, "/paymentDetail/paymentMethodType": "", "/paymentDetail/targetOrg": "", "/paymentDetail/paymentTokenID": ""},
-		edits{"/paymentDetail/paymentMethodType": `""`, "/paymentDetail/targetOrg": `""`, "/paymentDetail/paymentTokenID": ""}},
+		edits{"/paymentDetail/paymentMethodType": `""`, "/paymentDetail/targetOrg": `""`, "/paymentDetail/paymentTokenID": ""}, ""},
 	{"orderAndPay", "data.paymentDetail.sessionKey", ruleRequired,
 		edits{"/paymentDetail/sessionKey": "null", "/paymentDetail/paymentMethodType": "", "/paymentDetail/targetOrg": "", "/paymentDetail/paymentTokenID": ""},
-		edits{"/paymentDetail/sessionKey": "", "/paymentDetail/paymentToken": "", "/paymentDetail/paymentMethodType": "", "/paymentDetail/targetOrg": ""}},
+		edits{"/paymentDetail/sessionKey": "", "/paymentDetail/paymentToken": "", "/paymentDetail/paymentMethodType": "", "/paymentDetail/targetOrg": ""}, ""},
 	{"orderAndPay", "data.paymentDetail.buyerInfo", ruleRequired,
 		edits{"/paymentDetail/buyerInfo": ""},
-		edits{"/paymentDetail/buyerInfo": "", "/paymentDetail/sessionKey": "", "/paymentDetail/paymentToken": ""}},
+		edits{"/paymentDetail/buyerInfo": "", "/paymentDetail/sessionKey": "", "/paymentDetail/paymentToken": ""}, ""},
 	{"orderAndPay", "data.paymentDetail.buyerInfo.clientIp", ruleRequired,
-		edits{"/paymentDetail/buyerInfo/clientIp": ""}, edits{"/paymentDetail/buyerInfo/clientIp": "", "/integrate": `"Hosted_Checkout"`}},
+		edits{"/paymentDetail/buyerInfo/clientIp": ""}, edits{"/paymentDetail/buyerInfo/clientIp": "", "/integrate": `"Hosted_Checkout"`}, ""},
 	{"orderAndPay", "data.paymentDetail.buyerInfo.userAgent", ruleRequired,
-		edits{"/paymentDetail/buyerInfo/userAgent": ""}, edits{"/paymentDetail/buyerInfo/userAgent": "", "/integrate": `"Hosted_Checkout"`}},
+		edits{"/paymentDetail/buyerInfo/userAgent": ""}, edits{"/paymentDetail/buyerInfo/userAgent": "", "/integrate": `"Hosted_Checkout"`}, ""},
 
 	// Saved tokens and methods that are completed elsewhere.
 	{"orderAndPay", "data.paymentDetail.paymentMethodType", ruleRequired,
-		edits{"/paymentDetail/paymentMethodType": ""}, edits{"/paymentDetail/paymentMethodType": "", "/paymentDetail/targetOrg": ""}},
+		edits{"/paymentDetail/paymentMethodType": ""}, edits{"/paymentDetail/paymentMethodType": "", "/paymentDetail/targetOrg": ""}, ""},
 	{"orderAndPay", "data.paymentDetail.paymentTokenID", ruleRequired,
 		edits{"/paymentDetail/paymentTokenID": "", "/paymentDetail/merchantInitiated": "true", "/paymentDetail/cardInfo": ""},
-		edits{"/paymentDetail/paymentTokenID": "", "/paymentDetail/merchantInitiated": "true"}},
+		edits{"/paymentDetail/paymentTokenID": "", "/paymentDetail/merchantInitiated": "true"}, ""},
 
 	// A plan of the merchant's is described when it begins.
-	{"orderAndPay", "data.subscriptionPlan.subject", ruleRequired, planWithout("subject"), edits{"/subscriptionPlan/subject": ""}},
-	{"orderAndPay", "data.subscriptionPlan.description", ruleRequired, planWithout("description"), edits{"/subscriptionPlan/description": ""}},
-	{"orderAndPay", "data.subscriptionPlan.totalPeriods", ruleRequired, planWithout("totalPeriods"), edits{"/subscriptionPlan/totalPeriods": ""}},
-	{"orderAndPay", "data.subscriptionPlan.periodRule", ruleRequired, planWithout("periodRule"), edits{"/subscriptionPlan/periodRule": ""}},
-	{"orderAndPay", "data.subscriptionPlan.periodAmount", ruleRequired, planWithout("periodAmount"), edits{"/subscriptionPlan/periodAmount": "null"}},
+	{"orderAndPay", "data.subscriptionPlan.subject", ruleRequired, planWithout("subject"), edits{"/subscriptionPlan/subject": ""}, ""},
+	{"orderAndPay", "data.subscriptionPlan.description", ruleRequired, planWithout("description"), edits{"/subscriptionPlan/description": ""}, ""},
+	{"orderAndPay", "data.subscriptionPlan.totalPeriods", ruleRequired, planWithout("totalPeriods"), edits{"/subscriptionPlan/totalPeriods": ""}, ""},
+	{"orderAndPay", "data.subscriptionPlan.periodRule", ruleRequired, planWithout("periodRule"), edits{"/subscriptionPlan/periodRule": ""}, ""},
+	{"orderAndPay", "data.subscriptionPlan.periodAmount", ruleRequired, planWithout("periodAmount"), edits{"/subscriptionPlan/periodAmount": "null"}, ""},
 	{"orderAndPay", "data.subscriptionPlan.trialPeriodConfig.trialPeriodAmount.amount", ruleRequired,
-		edits{"/subscriptionPlan/trialPeriodConfig/trialPeriodAmount/amount": ""}, edits{"/subscriptionPlan/trialPeriodConfig/trialPeriodAmount": "{}"}},
+		edits{"/subscriptionPlan/trialPeriodConfig/trialPeriodAmount/amount": ""}, edits{"/subscriptionPlan/trialPeriodConfig/trialPeriodAmount": "{}"}, ""},
 	{"orderAndPay", "data.subscriptionPlan.trialPeriodConfig.trialPeriodAmount.currency", ruleRequired,
-		edits{"/subscriptionPlan/trialPeriodConfig/trialPeriodAmount/currency": ""}, edits{"/subscriptionPlan/trialPeriodConfig": "null"}},
+		edits{"/subscriptionPlan/trialPeriodConfig/trialPeriodAmount/currency": ""}, edits{"/subscriptionPlan/trialPeriodConfig": "null"}, ""},
 }
 
 // planWithout describes a plan of the merchant's but for one field.

@@ -39,14 +39,7 @@ func officialExamples(t testing.TB) []example {
 }
 
 // filledIn replaces what PayerMax's guides leave to the reader.
-func (e example) filledIn() []byte {
-	return []byte(strings.NewReplacer(
-		"[your domain name]", "shop.example",
-		"[your callback URL]", "paid",
-		"[your notify URL]", "payermax/callback",
-		"[your subscription management URL]", "subscriptions",
-	).Replace(string(e.Data)))
-}
+func (e example) filledIn() []byte { return validate.FilledIn(e.Data) }
 
 // What PayerMax publishes as a request passes, or is refused for a stated reason.
 // An example of the one version passes the other as well.

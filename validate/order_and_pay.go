@@ -15,14 +15,15 @@ package validate
 
 // orderAndPay14 is the table of PayerMax's own OpenAPI file, api.json in the
 // payermax-server-sdk repository (March 2026), which declares version 1.4.
-var orderAndPay14 = newTable(
+var orderAndPay14 = newTable(cashierOrder,
 	field{
-		name: "outTradeNo", kind: text, required: true, maxLength: 64, check: orderNumber,
+		name: "outTradeNo", kind: text, required: true, maxLength: 64, check: orderNumber, decides: true,
 		expects: "the merchant's own number of the order, 1 to 64 letters, digits and underscores",
 	},
 	field{
-		name: "integrate", kind: text, required: true, enum: []string{"Hosted_Checkout", "Direct_Payment"},
-		expects: "Direct_Payment for Drop-In and direct API, or Hosted_Checkout for the cashier",
+		name: "integrate", kind: text, required: true, enum: []string{"Hosted_Checkout", "Direct_Payment"}, decides: true,
+		disputes: []dispute{leftOut(sdkReadmes)}, // and the WooCommerce plugin
+		expects:  "Direct_Payment for Drop-In and direct API, or Hosted_Checkout for the cashier",
 	},
 	captureMode,
 	authorizationType,
@@ -30,19 +31,19 @@ var orderAndPay14 = newTable(
 		name: "subject", kind: text, required: true, maxLength: 256,
 		expects: "the title of the order, a string of 1 to 256 characters",
 	},
-	field{ // Type: number; the examples of the same page, and of the SDKs, send strings
-		name: "totalAmount", kind: numeric, required: true, check: amountOfOrder, moves: "currency",
-		expects: `an amount such as 19.99 or "19.99"`,
+	field{
+		name: "totalAmount", kind: number, required: true, check: amountOfOrder, moves: "currency",
+		disputes: []dispute{sentAs(text, directExamples)}, // and the READMEs of the SDKs
+		expects:  `an amount such as 19.99 or "19.99"`,
 	},
 	field{ // maxLength 3, capital letters
 		name: "currency", kind: text, required: true, check: currencyCode, covered: currencies,
 		expects: `3 capital letters, such as "IDR"`,
 	},
-	field{
-		// maxLength 2, capital letters. Required on the Drop-In and the direct
-		// pages, but the examples of the subscription guides for both omit it.
-		name: "country", kind: text, check: countryOfOrder, covered: countries,
-		expects: `2 capital letters, such as "ID"`,
+	field{ // maxLength 2, capital letters; required on the Drop-In and the direct pages
+		name: "country", source: directOrder, kind: text, requiredWhen: directPayment, check: countryOfOrder, covered: countries,
+		disputes: []dispute{leftOut(planGuides)},
+		expects:  `2 capital letters, such as "ID"`,
 	},
 	userID,
 	field{
@@ -50,11 +51,10 @@ var orderAndPay14 = newTable(
 		expects: `whole seconds in a string, such as "1800"`,
 	},
 	referralCode,
-	field{
-		// Required in the Drop-In table, absent from the example below it, and
-		// marked optional in the subscription guides' examples for Drop-In.
-		name: "mitManagementUrl", kind: text, check: webURL,
-		expects: `an absolute URL, such as "https://shop.example/subscriptions"`,
+	field{ // marked optional in the subscription guides' examples for Drop-In
+		name: "mitManagementUrl", source: dropInOrder, kind: text, requiredWhen: paidWithDropIn, check: webURL,
+		disputes: []dispute{leftOut(dropInExample)},
+		expects:  `an absolute URL, such as "https://shop.example/subscriptions"`,
 	},
 	field{
 		name: "subscriptionPlan", kind: object, members: subscriptionPlan,
@@ -70,33 +70,34 @@ var orderAndPay14 = newTable(
 	},
 	field{
 		name: "subMerchant", kind: object, expects: "an object with subMerchantNo",
-		members: newTable(field{name: "subMerchantNo", kind: text, maxLength: 64}),
+		members: newTable(cashierOrder, field{name: "subMerchantNo", kind: text, maxLength: 64, decides: true}),
 	},
 	field{name: "shippingInfo", kind: object, members: shippingInfo, expects: "an object with a name and an address"},
 	field{name: "billingInfo", kind: object, members: billingInfo, expects: "an object with an email and an address"},
 	field{
 		name: "envInfo", kind: object, expects: `an object such as {"deviceLanguage":"en"}`,
-		members: newTable(
+		members: newTable(cashierOrder,
 			field{name: "deviceId", kind: text},
 			field{name: "deviceLanguage", kind: text},
-			// Type: string; the example of the same page sends 768 and 1024.
-			field{name: "screenHeight", kind: numeric},
-			field{name: "screenWidth", kind: numeric},
+			field{name: "screenHeight", kind: text, disputes: []dispute{sentAs(number, directExamples)}},
+			field{name: "screenWidth", kind: text, disputes: []dispute{sentAs(number, directExamples)}},
 		),
 	},
 	field{name: "language", kind: text, maxLength: 16},
 	field{ // what is in it is agreed with PayerMax's risk control
-		name: "riskParams", kind: object, members: newTable(),
+		name: "riskParams", kind: object, members: newTable(cashierOrder),
 	},
 	field{ // maxLength 3; of the direct and the Drop-In pages only
-		name: "terminalType", kind: text, requiredWhen: directPayment, enum: []string{"WEB", "WAP", "APP"},
+		name: "terminalType", source: directOrder, kind: text, requiredWhen: directPayment, enum: []string{"WEB", "WAP", "APP"},
 	},
 	field{ // "ANDROID or IOS", which the Drop-In page spells Andriod: no enum
-		name: "osType", kind: text,
+		name: "osType", source: directOrder, kind: text,
 	},
 	field{name: "reference", kind: text, maxLength: 512},
 	field{
+		// PayerMax's Java class TradeOrderRequest writes both names, with one value.
 		name: "frontCallbackUrl", kind: text, requiredWhen: is("integrate", "Hosted_Checkout"), maxLength: 1024, check: appURL,
+		aliases: []alias{{"frontCallbackURL", javaClasses + ".TradeOrderRequest"}},
 		expects: `the URL that the user comes back to, such as "https://shop.example/paid", at most 1024 characters`,
 	},
 	field{
@@ -108,6 +109,13 @@ var orderAndPay14 = newTable(
 // directPayment makes a field required for orders that are not paid on
 // PayerMax's own page.
 var directPayment = is("integrate", "Direct_Payment")
+
+// paidWithDropIn makes a field required for orders that are paid by the tokens of
+// a Drop-In component.
+var paidWithDropIn = &condition{
+	says:  "to pay with Drop-In",
+	holds: func(siblings *members) bool { return dropIn.holds(siblings.object("paymentDetail")) },
+}
 
 // amountOfOrder judges totalAmount, number or string. The guides say when it may
 // be 0: when a payment method is bound for later charges (mitType), and when a
@@ -139,8 +147,8 @@ var (
 		// Required on the direct page for auth-capture and optional on the other
 		// two; no example has authorizationType without it, which would ask for
 		// an authorisation and capture it at once.
-		name: "captureMode", kind: text, requiredWhen: with("authorizationType"), enum: []string{"MANUAL"},
+		name: "captureMode", source: captureCashier, kind: text, requiredWhen: with("authorizationType"), enum: []string{"MANUAL"}, decides: true,
 	}
 
-	authorizationType = field{name: "authorizationType", kind: text, enum: []string{"FINAL_AUTH"}}
+	authorizationType = field{name: "authorizationType", source: captureCashier, kind: text, enum: []string{"FINAL_AUTH"}, decides: true}
 )

@@ -51,6 +51,5 @@ func TestRows(t *testing.T) {
 		"/data/paymentDetail/allowedCardOrg/1 = data.paymentDetail.allowedCardOrg[] type",
 		"/data/goodsDetails/0 = data.goodsDetails[] type",
 		"/data/goodsDetails/1/goodsId = data.goodsDetails[].goodsId required",
-		"/data/goodsDetails/1/goods_id = data.goodsDetails[].goodsId lookAlike",
 	}, got)
 }

@@ -2,7 +2,7 @@ package validate
 
 // goods is one of the things that an order pays for. "If the object is sent, its
 // required fields must be sent."
-var goods = newTable(
+var goods = newTable(cashierOrder,
 	field{name: "goodsId", kind: text, required: true, maxLength: 64},
 	field{name: "goodsName", kind: text, required: true, maxLength: 128},
 	field{name: "quantity", kind: text, required: true, maxLength: 16},
@@ -14,45 +14,51 @@ var goods = newTable(
 	// No form is stated for the address, and the README of PayerMax's Go SDK
 	// sends one that starts with httpw://.
 	field{name: "showUrl", kind: text, maxLength: 128},
-	field{name: "goodsCategory", kind: text, maxLength: 128}, // 64 on the cashier page
+	field{name: "goodsCategory", kind: text, maxLength: 64, disputes: []dispute{longer(directOrder, 128)}},
 )
 
-// shippingInfo is where the goods are sent.
-var shippingInfo = newTable(
-	field{name: "firstName", kind: text, required: true, maxLength: 64},
+// shippingInfo is where the goods are sent. PayerMax's own plugin for WooCommerce
+// leaves out phoneNo and email, and sends "" for the others of an order that is not
+// shipped.
+var shippingInfo = newTable(cashierOrder,
+	field{name: "firstName", kind: text, required: true, maxLength: 64, disputes: notAsked},
 	field{name: "middleName", kind: text, maxLength: 64},
-	field{name: "lastName", kind: text, required: true, maxLength: 64},
-	field{name: "phoneNo", kind: text, required: true, maxLength: 32},
-	field{name: "email", kind: text, required: true, maxLength: 255},
-	field{name: "address1", kind: text, required: true, maxLength: 1024},
+	field{name: "lastName", kind: text, required: true, maxLength: 64, disputes: notAsked},
+	field{name: "phoneNo", kind: text, required: true, maxLength: 32, disputes: notAsked},
+	field{name: "email", kind: text, required: true, maxLength: 255, disputes: notAsked},
+	field{name: "address1", kind: text, required: true, maxLength: 1024, disputes: notAsked},
 	field{name: "address2", kind: text, maxLength: 1024},
-	field{name: "address3", kind: text, maxLength: 1024},
-	field{name: "city", kind: text, required: true, maxLength: 64},
+	field{name: "address3", source: directOrder, kind: text, maxLength: 1024},
+	field{name: "city", kind: text, required: true, maxLength: 64, disputes: notAsked},
 	field{name: "region", kind: text, maxLength: 64},
 	field{name: "state", kind: text, maxLength: 32},
 	field{ // maxLength 2
-		name: "country", kind: text, required: true, check: countryCode,
+		name: "country", kind: text, required: true, check: countryCode, disputes: notAsked,
 		expects: `2 capital letters, such as "ID"`,
 	},
-	field{name: "zipCode", kind: text, required: true, maxLength: 32},
+	field{name: "zipCode", kind: text, required: true, maxLength: 32, disputes: notAsked},
 )
 
-// billingInfo is where the card is billed.
-var billingInfo = newTable(
+// notAsked are the disputes of the rows of an address.
+var notAsked = []dispute{leftOut(wooCommerce)}
+
+// billingInfo is where the card is billed. The plugin sends "" for what the shop
+// does not ask the buyer.
+var billingInfo = newTable(cashierOrder,
 	field{name: "firstName", kind: text, maxLength: 64},
 	field{name: "middleName", kind: text, maxLength: 64},
 	field{name: "lastName", kind: text, maxLength: 64},
 	field{name: "phoneNo", kind: text, maxLength: 32},
-	field{name: "phoneNoRegion", kind: text, maxLength: 16},
-	field{name: "email", kind: text, required: true, maxLength: 255},
-	field{name: "address1", kind: text, required: true, maxLength: 1024},
+	field{name: "phoneNoRegion", source: directOrder, kind: text, maxLength: 16},
+	field{name: "email", kind: text, required: true, maxLength: 255, disputes: notAsked},
+	field{name: "address1", kind: text, required: true, maxLength: 1024, disputes: notAsked},
 	field{name: "address2", kind: text, maxLength: 1024},
-	field{name: "address3", kind: text, maxLength: 1024},
-	field{name: "city", kind: text, required: true, maxLength: 64},
+	field{name: "address3", source: directOrder, kind: text, maxLength: 1024},
+	field{name: "city", kind: text, required: true, maxLength: 64, disputes: notAsked},
 	field{name: "region", kind: text, maxLength: 64},
 	field{name: "state", kind: text, maxLength: 32},
 	field{ // maxLength 2
-		name: "country", kind: text, required: true, check: countryCode,
+		name: "country", kind: text, required: true, check: countryCode, disputes: notAsked,
 		expects: `2 capital letters, such as "ID"`,
 	},
 	field{name: "zipCode", kind: text, maxLength: 16},

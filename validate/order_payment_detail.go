@@ -5,17 +5,18 @@ package validate
 // components (paymentToken and sessionKey), the token of an earlier payment
 // (paymentTokenID), and methods that the user completes elsewhere
 // (paymentMethodType, targetOrg).
-var paymentDetail = newTable(
+var paymentDetail = newTable(cashierOrder,
 	field{ // "from the component's canMakePayment"; without a length on the page
-		name: "paymentToken", kind: text, requiredWhen: dropInWith("sessionKey"),
+		name: "paymentToken", source: dropInOrder, kind: text, decides: true, requiredWhen: dropInWith("sessionKey"),
 		expects: "the paymentToken that the component's canMakePayment returned, or pay another way, with paymentMethodType or paymentTokenID",
 	},
 	field{
-		name: "sessionKey", kind: text, requiredWhen: dropInWith("paymentToken"),
+		name: "sessionKey", source: dropInOrder, kind: text, decides: true, requiredWhen: dropInWith("paymentToken"),
 		expects: "the sessionKey of applyDropinSession",
 	},
 	field{
-		name: "paymentTokenID", kind: text, maxLength: 64, requiredWhen: chargedWithoutTheUser,
+		name: "paymentTokenID", kind: text, maxLength: 64, requiredWhen: chargedWithoutTheUser, decides: true,
+		aliases: []alias{{"paymentTokenId", communityGo}},
 		expects: "the token of an earlier payment, a string of at most 64 characters",
 	},
 	field{
@@ -24,26 +25,28 @@ var paymentDetail = newTable(
 		name: "paymentMethodType", kind: text, maxLength: 16, requiredWhen: with("targetOrg"), covered: components,
 		expects: `a payment method type such as "CARD", at most 16 characters`,
 	},
-	field{ // maxLength 16 on the cashier page, 32 on the direct one
-		name: "targetOrg", kind: text, maxLength: 32,
-	},
+	field{name: "targetOrg", kind: text, maxLength: 16, disputes: []dispute{longer(directOrder, 32)}},
 	field{
 		name: "allowedCardOrg", kind: array, items: &field{kind: text, expects: `a card organisation such as "VISA"`},
 		expects: `an array of card organisations, such as ["VISA"]`,
 	},
 	field{
+		// A community client has one account here instead of a list.
 		name: "payAccountInfo", kind: array, expects: "an array of accounts",
 		items: &field{
 			kind: object, expects: "an object with accountNo and accountNoType",
-			members: newTable(
+			members: newTable(cashierOrder,
 				field{name: "accountNo", kind: text, maxLength: 32},
-				field{name: "accountNoType", kind: text, enum: []string{"EMAIL", "PHONE", "ACCOUNT"}}, // maxLength 255
+				field{ // maxLength 255; no list of words on the direct page
+					name: "accountNoType", kind: text, enum: []string{"EMAIL", "PHONE", "ACCOUNT"},
+					disputes: []dispute{spelled(directOrder)},
+				},
 			),
 		},
 	},
 	field{
-		name: "cardInfo", kind: object, expects: "an object with the card's number, name and dates",
-		members: newTable(
+		name: "cardInfo", source: directOrder, decides: true, kind: object, expects: "an object with the card's number, name and dates",
+		members: newTable(directOrder,
 			field{name: "cardIdentifierNo", kind: text, maxLength: 19},
 			field{name: "cardHolderFullName", kind: text, maxLength: 64},
 			field{name: "cardExpirationMonth", kind: text, maxLength: 2},
@@ -54,25 +57,25 @@ var paymentDetail = newTable(
 		),
 	},
 	field{
-		// Required on the direct and the Drop-In pages; the subscription guides'
-		// direct examples for wallets omit it, those for Drop-In never do.
-		name: "buyerInfo", kind: object, members: buyerInfo, requiredWhen: dropIn,
-		expects: "an object with the user's clientIp and userAgent",
+		// The guides' examples for Drop-In never leave it out.
+		name: "buyerInfo", source: directOrder, kind: object, members: buyerInfo, requiredWhen: directPayment,
+		disputes: []dispute{leftOut(walletGuides).unless(dropIn)},
+		expects:  "an object with the user's clientIp and userAgent",
 	},
 	field{
-		name: "tokenForFutureUse", kind: boolean,
+		name: "tokenForFutureUse", kind: boolean, decides: true,
 		expects: "true or false without quotes, or omit it",
 	},
 	field{
-		name: "merchantInitiated", kind: boolean,
+		name: "merchantInitiated", kind: boolean, decides: true,
 		expects: "true or false without quotes, or omit it",
 	},
 	field{ // maxLength 16 on the cashier page, whose text names the same values
-		name: "mitType", kind: text, enum: []string{"SCHEDULED", "UNSCHEDULED"},
+		name: "mitType", source: directOrder, kind: text, enum: []string{"SCHEDULED", "UNSCHEDULED"}, decides: true,
 	},
 	field{
-		name: "info3DSecure", kind: object, expects: "an object with the result of your own 3-D Secure",
-		members: newTable(
+		name: "info3DSecure", source: directOrder, kind: object, expects: "an object with the result of your own 3-D Secure",
+		members: newTable(directOrder,
 			field{name: "threeDSVersion", kind: text},
 			field{name: "eci", kind: text},
 			field{name: "cavv", kind: text},
@@ -81,41 +84,37 @@ var paymentDetail = newTable(
 		),
 	},
 	field{
-		// network and type are required in the table, and absent from the
-		// example of the same page.
-		name: "applePayPaymentData", kind: object, expects: "an object with Apple Pay's decrypted token",
-		members: newTable(
+		name: "applePayPaymentData", source: directOrder, kind: object, expects: "an object with Apple Pay's decrypted token",
+		members: newTable(directOrder,
 			field{name: "applicationExpirationDate", kind: text},
 			field{name: "applicationPrimaryAccountNumber", kind: text},
 			field{name: "currencyCode", kind: text}, // numeric, of ISO 4217
 			field{name: "deviceManufacturerIdentifier", kind: text},
 			field{
 				name: "paymentData", kind: object, expects: "an object with eciIndicator and onlinePaymentCryptogram",
-				members: newTable(
+				members: newTable(directOrder,
 					field{name: "eciIndicator", kind: text},
 					field{name: "onlinePaymentCryptogram", kind: text},
 				),
 			},
 			field{name: "paymentDataType", kind: text},
 			field{name: "transactionAmount", kind: text}, // what the wallet signed; totalAmount is what is paid
-			field{name: "network", kind: text},
-			field{name: "type", kind: text},
+			field{name: "network", kind: text, required: true, disputes: []dispute{leftOut(directExamples)}},
+			field{name: "type", kind: text, required: true, disputes: []dispute{leftOut(directExamples)}},
 			field{name: "displayName", kind: text},
 		),
 	},
-	field{
-		// cardNetwork is required in the table, and absent from the example of
-		// the same page, which has eciIndicator and cryptogram instead.
-		name: "googlePayDetails", kind: object, expects: "an object with Google Pay's decrypted token",
-		members: newTable(
+	field{ // the example has eciIndicator and cryptogram instead of cardNetwork
+		name: "googlePayDetails", source: directOrder, kind: object, expects: "an object with Google Pay's decrypted token",
+		members: newTable(directOrder,
 			field{name: "authMethod", kind: text},
 			field{name: "pan", kind: text},
 			field{name: "expirationMonth", kind: text},
 			field{name: "expirationYear", kind: text},
-			field{name: "cryptogram", kind: text},
-			field{name: "eciIndicator", kind: text},
+			field{name: "cryptogram", source: directExamples, kind: text},
+			field{name: "eciIndicator", source: directExamples, kind: text},
 			field{name: "description", kind: text},
-			field{name: "cardNetwork", kind: text},
+			field{name: "cardNetwork", kind: text, required: true, disputes: []dispute{leftOut(directExamples)}},
 			field{name: "cardHolderFullName", kind: text},
 		),
 	},
@@ -123,7 +122,7 @@ var paymentDetail = newTable(
 
 // buyerInfo is the user who pays. The cashier page does not have it, and asks
 // for what it needs itself.
-var buyerInfo = newTable(
+var buyerInfo = newTable(directOrder,
 	field{
 		name: "clientIp", kind: text, requiredWhen: directPayment, check: ipAddress,
 		expects: `the user's IP address, such as "59.82.59.92"`,

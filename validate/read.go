@@ -17,7 +17,15 @@ type members struct {
 	table      *table
 	parent     *members         // the fields of the object around this one; nil around the block, and in an array
 	values     []jsontext.Value // in the table's order; nil when absent
+	aliases    []member         // what was sent under another name of a field's
 	lookAlikes []lookAlike
+}
+
+// member is a member that stands for a field under another name.
+type member struct {
+	field int
+	name  string
+	value jsontext.Value
 }
 
 // lookAlike is a member that could be taken for a field of the table.
@@ -47,7 +55,7 @@ func (m *members) has(name string) bool {
 // filled reports whether a field was sent with a value other than null and "".
 // PayerMax's own examples send "" for what they do not specify.
 func (m *members) filled(name string) bool {
-	return m.has(name) && string(m.value(name)) != `""`
+	return !saysNothing(m.value(name))
 }
 
 // text returns the decoded text of a field, or nil when it is absent or no
@@ -59,9 +67,10 @@ func (m *members) text(name string) []byte {
 	return nil
 }
 
-// isTrue reports whether a field was sent as true.
+// isTrue reports whether a field was sent as true, or as "true", which some
+// clients write.
 func (m *members) isTrue(name string) bool {
-	return m.value(name).Kind() == 't'
+	return m.value(name).Kind() == 't' || string(m.text(name)) == "true"
 }
 
 // object returns the members of a field, or nil when it is absent or no object.
@@ -109,11 +118,38 @@ func readObject(t *table, parent *members, raw jsontext.Value) (*members, error)
 		name := content(quoted)
 		if i, ok := t.byName[string(name)]; ok {
 			m.values[i] = value
+		} else if i, ok := t.byAlias[string(name)]; ok {
+			m.aliases = append(m.aliases, member{field: i, name: string(name), value: value})
 		} else if i, ok := t.lookAlike(name); ok {
 			m.lookAlikes = append(m.lookAlikes, lookAlike{field: i, name: string(name)})
 		}
 	}
+	m.takeAliases()
 	return m, r.finish()
+}
+
+// takeAliases puts what was sent under another name in the place of a field that
+// was not sent under its own.
+func (m *members) takeAliases() {
+	for _, a := range m.aliases {
+		if saysNothing(m.values[a.field]) && !saysNothing(a.value) {
+			m.values[a.field] = a.value
+		}
+	}
+}
+
+// saysNothing reports whether a member is absent, null or "", which are one to
+// PayerMax and to its clients.
+func saysNothing(raw jsontext.Value) bool {
+	return raw == nil || raw.Kind() == 'n' || string(raw) == `""`
+}
+
+// equal reports whether two values are the same text or literal.
+func equal(a, b jsontext.Value) bool {
+	if a.Kind() == '"' && b.Kind() == '"' {
+		return bytes.Equal(content(a), content(b))
+	}
+	return bytes.Equal(a, b)
 }
 
 // readArray splits the array raw into its elements.

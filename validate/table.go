@@ -16,9 +16,23 @@ type field struct {
 	name      string
 	kind      kind
 	required  bool     // must be there, not null, and not empty if it is text
-	nullable  bool     // null means absent; PayerMax writes such a Type as "boolean|null"
 	maxLength int      // in Unicode code points; 0 when the table names none
 	enum      []string // the words that are accepted
+
+	// source is where the row is from. Those that say nothing have their table's.
+	source source
+
+	// disputes are the columns that something else of PayerMax's contradicts.
+	disputes []dispute
+
+	// aliases are other names that clients of PayerMax's gateway write for the
+	// field, instead of its own or beside it.
+	aliases []alias
+
+	// decides marks what says whose money is moved, and whether it is: a member
+	// that resembles one of these is refused. Amounts, their currencies, what the
+	// contract covers and the objects around any of these need no mark.
+	decides bool
 
 	// requiredWhen makes the field required depending on what else was sent,
 	// which PayerMax's tables say in the Description column.
@@ -78,6 +92,12 @@ func alternatives(words []string) string {
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
+// alias is another name of a field.
+type alias struct {
+	name   string
+	source source
+}
+
 // check judges the content of one field.
 type check struct {
 	// rules are the words of Violation.Rule that judge can report.
@@ -107,7 +127,6 @@ type kind uint8
 const (
 	text    kind = iota // string
 	number              // number
-	numeric             // number in one of PayerMax's documents, string in another
 	boolean             // boolean
 	array               // array[...]
 	object              // object
@@ -115,7 +134,7 @@ const (
 
 // String completes the sentence "must be ...".
 func (k kind) String() string {
-	return [...]string{"a string", "a JSON number", "a number or a string", "true or false", "an array", "an object"}[k]
+	return [...]string{"a string", "a JSON number", "true or false", "an array", "an object"}[k]
 }
 
 // accepts reports whether a field of kind k takes a JSON value of the kind sent.
@@ -125,8 +144,6 @@ func (k kind) accepts(sent jsontext.Kind) bool {
 		return sent == '"'
 	case number:
 		return sent == '0'
-	case numeric:
-		return sent == '"' || sent == '0'
 	case boolean:
 		return sent == 't' || sent == 'f'
 	case array:
@@ -156,29 +173,47 @@ func nameOf(sent jsontext.Kind) string {
 
 // table is the field table of one object, with its rows in PayerMax's order.
 type table struct {
-	fields []field
-	byName map[string]int
-	names  *lookalike.Names // what could be taken for one of them
+	fields  []field
+	byName  map[string]int
+	byAlias map[string]int
+	names   *lookalike.Names // what could be taken for one of them
 
 	// money are the fields that Amounts has to understand: amounts that are
 	// moved, their currencies, and the objects that hold some.
 	money []bool
+
+	// deciding are the fields that nothing else may be mistaken for.
+	deciding []bool
 }
 
-// newTable indexes the rows of a table.
-func newTable(fields ...field) *table {
+// newTable indexes the rows of a table, which are from one source unless they say
+// another.
+func newTable(from source, fields ...field) *table {
 	t := &table{
-		fields: fields,
-		byName: make(map[string]int, len(fields)),
-		money:  make([]bool, len(fields)),
+		fields:   fields,
+		byName:   make(map[string]int, len(fields)),
+		byAlias:  make(map[string]int),
+		money:    make([]bool, len(fields)),
+		deciding: make([]bool, len(fields)),
 	}
 	var names []string
-	for i, f := range fields {
+	for i := range fields {
+		f := &fields[i]
+		if f.source == "" {
+			f.source = from
+		}
+		if f.items != nil && f.items.source == "" {
+			f.items.source = f.source
+		}
 		t.byName[f.name] = i
 		names = append(names, f.name)
+		for _, a := range f.aliases {
+			t.byAlias[a.name] = i
+		}
 	}
 	t.names = lookalike.NewNames(names...)
-	for i, f := range fields {
+	for i := range fields {
+		f := &fields[i]
 		switch {
 		case f.moves != "":
 			t.money[i], t.money[t.byName[f.moves]] = true, true
@@ -186,15 +221,35 @@ func newTable(fields ...field) *table {
 			t.money[i] = f.members.movesMoney()
 		}
 	}
+	for i := range fields {
+		t.deciding[i] = t.money[i] || fields[i].decidesAnything()
+	}
 	return t
+}
+
+// decidesAnything reports whether the field, or one inside of it, says whose
+// money is moved, or is limited by the contract.
+func (f *field) decidesAnything() bool {
+	switch {
+	case f.decides || f.covered != anything:
+		return true
+	case f.items != nil:
+		return f.items.decidesAnything()
+	default:
+		return f.members != nil && slices.Contains(f.members.deciding, true)
+	}
 }
 
 // movesMoney reports whether the table has an amount that is moved.
 func (t *table) movesMoney() bool { return slices.Contains(t.money, true) }
 
 // lookAlike finds the field that a name, which is no field's name itself, could
-// be taken for: `totalamount`, `user_id`, `Currency`.
+// be taken for: `totalamount`, `user_id`, `Currency`. Only fields that decide
+// about money or identity are looked for.
 //
 // Such a member could be read as the real field at PayerMax, after it passed
 // here as an unknown one that no rule looks at.
-func (t *table) lookAlike(name []byte) (index int, ok bool) { return t.names.Find(name) }
+func (t *table) lookAlike(name []byte) (index int, ok bool) {
+	index, ok = t.names.Find(name)
+	return index, ok && t.deciding[index]
+}

@@ -8,14 +8,14 @@ import (
 
 // nested has the shapes of PayerMax's larger tables: objects in objects, and
 // arrays of objects.
-var nested = newRuleSet(newTable(
+var nested = newRuleSet(newTable("a page",
 	field{name: "currency", kind: text, required: true, check: currencyCode, expects: "a currency"},
 	field{
 		name: "paymentDetail", kind: object, required: true, expects: "an object",
-		members: newTable(
+		members: newTable("a page",
 			field{
 				name: "buyerInfo", kind: object, expects: "an object",
-				members: newTable(field{name: "clientIp", kind: text, required: true, maxLength: 64, expects: "an IP address"}),
+				members: newTable("a page", field{name: "clientIp", kind: text, required: true, maxLength: 64, expects: "an IP address"}),
 			},
 		),
 	},
@@ -23,8 +23,8 @@ var nested = newRuleSet(newTable(
 		name: "goodsDetails", kind: array, expects: "an array of goods",
 		items: &field{
 			kind: object, expects: "an object",
-			members: newTable(
-				field{name: "goodsName", kind: text, required: true, expects: "a name"},
+			members: newTable("a page",
+				field{name: "goodsName", kind: text, required: true, decides: true, expects: "a name"},
 				field{name: "quantity", kind: number, expects: "a number"},
 			),
 		},
@@ -64,7 +64,7 @@ func TestNamesDifferInShape(t *testing.T) {
 	for endpoint, versions := range ruleSets {
 		for version, s := range versions {
 			for i, f := range s.data.members.fields {
-				found, ok := s.data.members.lookAlike([]byte(f.name))
+				found, ok := s.data.members.names.Find([]byte(f.name))
 				assert.True(t, ok && found == i, "%s %s: %s", endpoint, version, f.name)
 			}
 		}

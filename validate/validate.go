@@ -15,6 +15,8 @@ package validate
 import (
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -88,9 +90,11 @@ type RuleSet struct {
 //
 // PayerMax's OpenAPI file of March 2026 declares 1.4 for all but the session,
 // and its pages meanwhile 1.5, with the same tables: the subscription guides'
-// examples of 1.5 pass both.
+// examples of 1.5 pass both. The Chinese page of the session declared 1.4 before
+// it declared 1.6, with the same table.
 var ruleSets = map[string]map[string]*RuleSet{
 	"applyDropinSession": {
+		"1.4": newRuleSet(applyDropinSession16),
 		"1.5": newRuleSet(applyDropinSession15),
 		"1.6": newRuleSet(applyDropinSession16),
 	},
@@ -116,6 +120,7 @@ func sameRules(members *table, versions ...string) map[string]*RuleSet {
 func newRuleSet(members *table) *RuleSet {
 	return &RuleSet{data: field{
 		name:     "data",
+		source:   "every interface page",
 		kind:     object,
 		required: true,
 		members:  members,
@@ -130,25 +135,71 @@ func Lookup(endpoint, version string) (*RuleSet, bool) {
 	return s, ok
 }
 
-// Versions lists the API versions that Lookup knows for an endpoint, in
-// ascending order of their text, for error messages. It is nil for an unknown
-// endpoint.
-func Versions(endpoint string) []string {
-	return slices.Sorted(maps.Keys(ruleSets[endpoint]))
+// Nearest returns the rules of an endpoint for any version: those of the version
+// itself, or else of the highest version below it, or else of the lowest one. It
+// names the version whose rules they are. A version that is no number has the
+// rules of the highest. It reports false for an endpoint that it has no rules for.
+func Nearest(endpoint, version string) (s *RuleSet, of string, ok bool) {
+	known := Versions(endpoint)
+	if len(known) == 0 {
+		return nil, "", false
+	}
+	of = known[0]
+	declared, isNumber := parseVersion(version)
+	for _, candidate := range known {
+		if number, _ := parseVersion(candidate); !isNumber || slices.Compare(number, declared) <= 0 {
+			of = candidate
+		}
+	}
+	return ruleSets[endpoint][of], of, true
 }
 
-// Validate checks data, the raw JSON of the request's data member, and returns
-// every broken rule in the order of PayerMax's table, or nil when data is valid.
-// A member that only resembles a field comes right after that field; members
-// that PayerMax may have added since are left alone.
+// parseVersion reads a version such as 1.5, so that 1.10 is more than 1.9.
+func parseVersion(version string) (parts []int, ok bool) {
+	for part := range strings.SplitSeq(version, ".") {
+		n, err := strconv.Atoi(part)
+		if err != nil || n < 0 {
+			return nil, false
+		}
+		parts = append(parts, n)
+	}
+	return parts, true
+}
+
+// Versions lists the API versions that Lookup knows for an endpoint, in ascending
+// order. It is nil for an unknown endpoint.
+func Versions(endpoint string) []string {
+	return slices.SortedFunc(maps.Keys(ruleSets[endpoint]), func(a, b string) int {
+		x, _ := parseVersion(a)
+		y, _ := parseVersion(b)
+		return slices.Compare(x, y)
+	})
+}
+
+// Verdict is what the rules say of a block.
+type Verdict struct {
+	// Broken are the rules for which the request must be refused, in the order of
+	// PayerMax's table. A member that only resembles a field comes right after that
+	// field; members that PayerMax may have added since are left alone.
+	Broken []Violation
+	// Disputed are the rules that are broken as well, but that another document
+	// of PayerMax's, or a client of its gateway, contradicts.
+	Disputed []Dispute
+}
+
+// Judge checks data, the raw JSON of the request's data member.
 //
 // The caller has read the request strictly already: data is one JSON object
 // in valid UTF-8 without duplicate names. Anything else is one violation on
 // /data, never a panic. So that a hostile body cannot be answered with a far
-// larger one, at most 100 violations are listed.
-func (s *RuleSet) Validate(data []byte) []Violation {
+// larger one, at most 100 violations are listed, and as many disputes.
+func (s *RuleSet) Judge(data []byte) Verdict {
 	w := walker{contract: &s.contract}
 	w.at = w.steps[:0]
 	w.value(&s.data, nil, jsontext.Value(data))
-	return w.found
+	return Verdict{Broken: w.found, Disputed: w.disputes}
 }
+
+// Validate is Judge for who wants to know of the rules alone that refuse the
+// request. It returns nil when data is valid.
+func (s *RuleSet) Validate(data []byte) []Violation { return s.Judge(data).Broken }

@@ -29,13 +29,13 @@ func broken(vs []validate.Violation) []string {
 }
 
 func TestLookup(t *testing.T) {
-	for _, version := range []string{"1.5", "1.6"} {
+	for _, version := range []string{"1.4", "1.5", "1.6"} {
 		s, ok := validate.Lookup("applyDropinSession", version)
 		assert.True(t, ok, version)
 		assert.NotNil(t, s, version)
 	}
 	for _, unknown := range [][2]string{
-		{"applyDropinSession", "1.4"}, {"applyDropinSession", ""}, {"applydropinsession", "1.5"}, {"orderClose", "1.5"}, {"", ""},
+		{"applyDropinSession", "1.7"}, {"applyDropinSession", ""}, {"applydropinsession", "1.5"}, {"orderClose", "1.5"}, {"", ""},
 	} {
 		s, ok := validate.Lookup(unknown[0], unknown[1])
 		assert.False(t, ok, unknown)
@@ -44,9 +44,28 @@ func TestLookup(t *testing.T) {
 }
 
 func TestVersions(t *testing.T) {
-	assert.Equal(t, []string{"1.5", "1.6"}, validate.Versions("applyDropinSession"))
+	assert.Equal(t, []string{"1.4", "1.5", "1.6"}, validate.Versions("applyDropinSession"))
 	assert.Equal(t, []string{"1.4", "1.5"}, validate.Versions("orderAndPay"))
 	assert.Nil(t, validate.Versions("orderClose"))
+}
+
+// Any version can be declared. One without a table is judged by the nearest.
+func TestNearest(t *testing.T) {
+	for _, tc := range []struct{ endpoint, version, of string }{
+		{"applyDropinSession", "1.0", "1.4"}, {"applyDropinSession", "1.1", "1.4"}, {"applyDropinSession", "1.4", "1.4"},
+		{"applyDropinSession", "1.5", "1.5"}, {"applyDropinSession", "1.6", "1.6"}, {"applyDropinSession", "1.7", "1.6"},
+		{"applyDropinSession", "1.10", "1.6"}, {"applyDropinSession", "2", "1.6"}, {"applyDropinSession", "1.5.1", "1.5"},
+		{"applyDropinSession", "beta", "1.6"}, {"applyDropinSession", "", "1.6"},
+		{"orderQuery", "1.2", "1.4"}, {"orderQuery", "1.6", "1.5"},
+	} {
+		s, of, ok := validate.Nearest(tc.endpoint, tc.version)
+		require.True(t, ok, tc)
+		assert.Equal(t, tc.of, of, tc)
+		same, _ := validate.Lookup(tc.endpoint, of)
+		assert.Same(t, same, s, tc)
+	}
+	_, _, ok := validate.Nearest("orderClose", "1.4")
+	assert.False(t, ok)
 }
 
 // What is not the JSON that the caller promised is one violation on the block.
@@ -97,13 +116,13 @@ func TestValidateBoundsItsAnswer(t *testing.T) {
 func TestValidateReportsAllInTableOrder(t *testing.T) {
 	data := []byte(`{
 		"componentList": ["CARD", 7, ""],
-		"tokenForFutureUse": "true",
+		"tokenForFutureUse": "yes",
 		"referralCode": "` + strings.Repeat("r", 33) + `",
 		"user_id": "U10001",
 		"country": "id",
 		"currency": "QQQ",
-		"mitType": null,
-		"totalAmount": "50"
+		"mitType": 7,
+		"totalAmount": true
 	}`)
 	assert.Equal(t, []string{
 		"/data/totalAmount type",

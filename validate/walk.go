@@ -21,6 +21,7 @@ type walker struct {
 	at       []step  // where the walk is; the first step is the block itself
 	steps    [8]step // where at begins, as deep as most blocks go
 	found    []Violation
+	disputes []Dispute
 }
 
 // step is one part of the way to a value: a member's name, or an index into an
@@ -43,10 +44,25 @@ func (w *walker) value(f *field, siblings *members, raw jsontext.Value) {
 		return
 	}
 	if !f.kind.accepts(sent) {
-		w.report(ruleType, "must be %s, but %s was sent; send %s", f.kind, nameOf(sent), f.wanted())
+		d := f.disputed(ruleType, siblings)
+		if d.takes(raw) {
+			w.dispute(d)
+			w.content(f, siblings, raw)
+			return
+		}
+		if raw.Kind() == '"' && len(raw) == len(`""`) && f.name != "" {
+			w.absent(f, siblings) // what some clients write for a number that they do not have
+			return
+		}
+		w.report(ruleType, "must be %s, but %s was sent; send %s", f.kinds(d), nameOf(sent), f.wanted())
 		return
 	}
-	switch sent {
+	w.content(f, siblings, raw)
+}
+
+// content judges what a value of the right type is made of.
+func (w *walker) content(f *field, siblings *members, raw jsontext.Value) {
+	switch sent := raw.Kind(); sent {
 	case '{':
 		w.object(f, siblings, raw)
 	case '[':
@@ -72,6 +88,11 @@ func (w *walker) object(f *field, siblings *members, raw jsontext.Value) {
 	}
 	for i := range f.members.fields {
 		w.member(&f.members.fields[i], m, m.values[i])
+		for _, a := range m.aliases {
+			if a.field == i {
+				w.alias(&f.members.fields[i], m.values[i], a)
+			}
+		}
 		for _, l := range m.lookAlikes {
 			if l.field == i {
 				w.lookAlike(f.members.fields[i].name, l.name)
@@ -80,44 +101,89 @@ func (w *walker) object(f *field, siblings *members, raw jsontext.Value) {
 	}
 }
 
+// alias judges a member that stands for a field under another name. It must not
+// say anything else than the field itself.
+func (w *walker) alias(f *field, own jsontext.Value, a member) {
+	if saysNothing(a.value) {
+		return
+	}
+	if equal(own, a.value) {
+		w.enter(step{name: f.name})
+		w.dispute(&dispute{rule: ruleLookAlike, source: f.aliasSource(a.name)})
+		w.leave()
+		return
+	}
+	pointer := w.pointer().AppendToken(a.name)
+	w.enter(step{name: f.name})
+	w.reportAt(pointer, ruleLookAlike, "must be equal to %s, by which some clients write it; send one of them", a.name)
+	w.leave()
+}
+
 // member judges one row of a table: whether the field is there at all, and what
-// it holds.
+// it holds. Serialisers write null for what is not there, unless they are told
+// not to.
 func (w *walker) member(f *field, siblings *members, raw jsontext.Value) {
 	if raw != nil && raw.Kind() != 'n' {
 		w.value(f, siblings, raw)
 		return
 	}
-	null := raw != nil
-	if required, ok := f.needed(siblings); ok {
-		w.enter(step{name: f.name})
-		w.report(ruleRequired, "%s; send %s", required, f.wanted())
-		w.leave()
-	} else if null && !f.nullable {
-		w.enter(step{name: f.name})
-		w.report(ruleType, "must be %s, but null was sent; omit it instead of sending null", f.kind)
-		w.leave()
+	w.enter(step{name: f.name})
+	w.absent(f, siblings)
+	w.leave()
+}
+
+// absent judges a field that was not sent, where the walk is.
+func (w *walker) absent(f *field, siblings *members) {
+	required, ok := f.needed(siblings)
+	if !ok {
+		return
 	}
+	if d := f.disputed(ruleRequired, siblings); d != nil {
+		w.dispute(d)
+		return
+	}
+	w.report(ruleRequired, "%s; send %s", required, f.wanted())
 }
 
 // text judges a decoded string.
 func (w *walker) text(v value) {
 	f, s := v.field, v.content
-	if len(s) == 0 {
-		if required, ok := f.needed(v.siblings); ok {
-			w.report(ruleRequired, "%s and must not be empty; send %s", required, f.wanted())
-			return
-		}
+	if len(s) == 0 && (f.required || f.name != "") {
+		w.empty(v)
+		return
 	}
 	// A code point takes at least a byte, so most texts need no counting.
 	if f.maxLength > 0 && len(s) > f.maxLength {
-		if n := utf8.RuneCount(s); n > f.maxLength {
-			w.report(ruleMaxLength, "must have at most %d characters, but %d were sent; send %s", f.maxLength, n, f.wanted())
-		}
+		w.length(v, utf8.RuneCount(s))
 	}
 	if f.enum != nil && !slices.Contains(f.enum, string(s)) {
-		w.report(ruleEnum, "must be %s", f.wanted())
+		d := f.disputed(ruleEnum, v.siblings)
+		if !d.covers(s) {
+			d = nil
+		}
+		w.reportUnless(d, ruleEnum, "must be %s", f.wanted())
 	}
 	w.judge(v)
+}
+
+// length judges how many characters a string has.
+func (w *walker) length(v value, n int) {
+	limit := v.field.maxLength
+	d := v.field.disputed(ruleMaxLength, v.siblings)
+	if d != nil && n > d.limit {
+		limit, d = d.limit, nil
+	}
+	if n > limit {
+		w.reportUnless(d, ruleMaxLength, "must have at most %d characters, but %d were sent; send %s", limit, n, v.field.wanted())
+	}
+}
+
+// empty judges a string without characters, which is what some clients write for
+// a member that they do not have.
+func (w *walker) empty(v value) {
+	if required, ok := v.field.needed(v.siblings); ok {
+		w.reportUnless(v.field.disputed(ruleRequired, v.siblings), ruleRequired, "%s and must not be empty; send %s", required, v.field.wanted())
+	}
 }
 
 // judge applies the row's own check.
@@ -152,6 +218,22 @@ func (w *walker) lookAlike(want, got string) {
 	w.reportAt(pointer, ruleLookAlike,
 		`must be written exactly so; rename the member that differs from %s only in letter case, spaces, "_" or "-"`, want)
 	w.leave()
+}
+
+// dispute notes a rule that is broken where the walk is, and contradicted.
+func (w *walker) dispute(d *dispute) {
+	if len(w.disputes) < maxViolations {
+		w.disputes = append(w.disputes, Dispute{Row: w.row(), Rule: d.rule, Source: string(d.source)})
+	}
+}
+
+// reportUnless is report, unless something contradicts the rule.
+func (w *walker) reportUnless(d *dispute, rule, sentence string, args ...any) {
+	if d != nil {
+		w.dispute(d)
+		return
+	}
+	w.report(rule, sentence, args...)
 }
 
 // report adds a violation of the value where the walk is. The sentence goes on

@@ -25,6 +25,9 @@ type Signing struct {
 	Merchants []doctor.Merchant
 	// Endpoints are those it signs for, each with its version, such as "refund 1.4".
 	Endpoints []string
+	// JudgedBy says whose rules judge requests of a version that has none of its own, or
+	// is "".
+	JudgedBy string
 	// SettingsError is why its endpoints cannot be told, or nil.
 	SettingsError error
 	// Validation is the option's value. IsLenient says that it lets requests be signed
@@ -59,6 +62,8 @@ func (s *Signing) settings() doctor.Result {
 		return found("", "settings", doctor.Warning, message+"; in shadow mode, so the application still signs", "remove shadow when the signatures agree")
 	case s.IsLenient:
 		return found("", "settings", doctor.Warning, message+", so requests that break PayerMax's rules are signed", "write validation strict when the application is ready")
+	case s.JudgedBy != "":
+		return found("", "settings", doctor.Warning, message+"; "+s.JudgedBy, "")
 	}
 	return found("", "settings", doctor.OK, message, "")
 }

@@ -1,0 +1,161 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+)
+
+// knownClient is a client of PayerMax's gateway that is in public. What it sends is
+// written down in clients_sent_test.go, by its source.
+type knownClient struct {
+	name  string
+	base  string // of its URLs
+	calls []knownCall
+}
+
+// knownCall is a call of such a client.
+type knownCall struct {
+	name string
+	send func(c sdkConfig) sdkCall
+	// refused is the field and the rule by which the sidecar refuses it with the
+	// default configuration, and why says what is wrong with it.
+	refused, why string
+}
+
+const clientsPage = "../docs/clients.md"
+
+// What PayerMax publishes, and what known clients of its gateway send, passes with
+// the default configuration, or the reason stands in docs/clients.md. The page's
+// table is written by this test (-update).
+func TestKnownClients(t *testing.T) {
+	var rows []string
+	for _, client := range knownClients {
+		gateway, alone := newRecorder(t), newRecorder(t)
+		s := startSidecar(t, setup{gateway: gateway.url, options: "endpoints drop_in"})
+		for _, call := range client.calls {
+			name := client.name + ": " + call.name
+			config := migrated(officialSDK{base: client.base})
+			config.now = config.now.Truncate(time.Second).Add(120 * time.Millisecond) // of which the Go SDK drops the zero
+			sent := call.send(config)
+			res := s.send(t, sent.raw())
+			through := ""
+			if call.refused != "" {
+				var answer refusal
+				require.NoError(t, json.Unmarshal(res.body, &answer), name)
+				require.Len(t, answer.Errors, 1, "%s: %s", name, res.body)
+				require.Equal(t, call.refused, answer.Errors[0].Field+" "+answer.Errors[0].Rule, name)
+				require.Empty(t, gateway.seen(), name)
+				through = fmt.Sprintf("refused, `%s`: %s", call.refused, call.why)
+			} else {
+				got := gateway.one(t)
+				require.True(t, got.Verified, "%s: %s %s", name, got.Unverified, res.raw)
+				requireDataKept(t, sent.body, string(got.Body))
+				require.Equal(t, "APPLY_SUCCESS", got.Code, "%s: %s", name, got.Msg)
+				through = "passes"
+				if disputed := disputedIn(t, s, res); len(disputed) > 0 {
+					through += "; disputed: " + strings.Join(disputed, ", ")
+				}
+			}
+			rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |", client.name, call.name, through, atSandboxAlone(t, alone, call, config)))
+			settle(t, gateway, alone)
+		}
+	}
+	holdTable(t, clientsPage, "client", rows)
+}
+
+// requireDataKept checks that data goes out byte for byte.
+func requireDataKept(t *testing.T, sent, got string) {
+	t.Helper()
+	var mine, theirs map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal([]byte(got), &mine))
+	require.NoError(t, json.Unmarshal([]byte(sent), &theirs))
+	require.Equal(t, string(theirs["data"]), string(mine["data"]))
+}
+
+// disputedIn returns what the call's line in the log says of disputed rules, which
+// the metric has counted.
+func disputedIn(t *testing.T, s *sidecar, res *response) []string {
+	t.Helper()
+	var disputed []string
+	await(t, 5*time.Second, "the call's line", func() bool {
+		for line := range strings.Lines(s.log.String()) {
+			var entry struct {
+				RequestID string   `json:"request_id"`
+				Disputed  []string `json:"disputed"`
+				Msg       string   `json:"msg"`
+			}
+			if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "call" && entry.RequestID == res.header.Get("Payermax-Request-Id") {
+				disputed = entry.Disputed
+				return true
+			}
+		}
+		return false
+	})
+	for i, rule := range disputed {
+		disputed[i] = "`" + rule + "`"
+	}
+	return disputed
+}
+
+// atSandboxAlone says what the sandbox makes of a call that a client signs itself.
+func atSandboxAlone(t *testing.T, gateway *recorder, call knownCall, config sdkConfig) string {
+	t.Helper()
+	config.key = testkeys.Merchant()
+	config.base = gateway.url + strings.TrimPrefix(config.base, "http://127.0.0.1:8080")
+	sent := call.send(config)
+	alone := &sidecar{addr: strings.TrimPrefix(gateway.url, "http://")}
+	alone.send(t, sent.raw())
+	got := gateway.one(t)
+	require.True(t, got.Verified, "%s: %s", call.name, got.Unverified)
+	if got.Code != "APPLY_SUCCESS" {
+		return fmt.Sprintf("refused, `%s`: %s", got.Code, got.Msg)
+	}
+	if len(got.Deviations) == 0 {
+		return "passes"
+	}
+	return "passes; " + strings.Join(got.Deviations, "; ")
+}
+
+// holdTable holds the table of a page whose first column has this head to its rows,
+// or writes it.
+func holdTable(t *testing.T, page, head string, rows []string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.FromSlash(page))
+	require.NoError(t, err)
+	lines := strings.Split(string(text), "\n")
+	start := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "| "+head+" |") })
+	require.GreaterOrEqual(t, start, 0, "the page has no such table")
+	start += 2
+	end := start
+	for end < len(lines) && strings.HasPrefix(lines[end], "|") {
+		end++
+	}
+	if !*updateDocs {
+		assert.Equal(t, rows, lines[start:end], "run the test with -update, and read the difference")
+		return
+	}
+	lines = slices.Concat(lines[:start], rows, lines[end:])
+	require.NoError(t, os.WriteFile(page, []byte(strings.Join(lines, "\n")), 0o644))
+}
+
+// settle ends the pending order P1 of the sandboxes, so that it can be refunded.
+func settle(t *testing.T, gateways ...*recorder) {
+	t.Helper()
+	for _, gateway := range gateways {
+		res, err := http.Post(gateway.url+"/sandbox/settle", "application/json", strings.NewReader(`{"outTradeNo":"P1","status":"SUCCESS"}`))
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+	}
+}

@@ -1,0 +1,98 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// dropInPath is what a Drop-In component in a buyer's browser calls, from the shop's page. The keys of the session are
+// its credentials, so that any origin may call it, and it is there without the rest of /sandbox/ as well.
+const dropInPath = controlPath + "dropin/"
+
+// dropInRequest is what a component sends.
+type dropInRequest struct {
+	ClientKey  string `json:"clientKey"`
+	SessionKey string `json:"sessionKey"`
+
+	// AgreementAccepted says that the buyer wants the card to be saved.
+	AgreementAccepted bool `json:"agreementAccepted"`
+
+	// Simulate is SUCCESS, FAILED, PENDING or 3DS, as an order's subject, and counts more than that.
+	Simulate string `json:"simulate"`
+}
+
+// dropInSession is what a component needs to know of its session.
+type dropInSession struct {
+	Currency          string `json:"currency"`
+	TotalAmount       string `json:"totalAmount,omitempty"`
+	TokenForFutureUse bool   `json:"tokenForFutureUse"`
+}
+
+// issuedToken is the data of PayerMax's answer to canMakePayment.
+type issuedToken struct {
+	PaymentToken      string `json:"paymentToken"`
+	AgreementAccepted bool   `json:"agreementAccepted"`
+}
+
+// serveDropIn answers a component: at "session" what its session is for, at "token" a paymentToken that one order can be
+// paid with. Answers have PayerMax's shape, without a signature, as canMakePayment's have none.
+func (g *Gateway) serveDropIn(w http.ResponseWriter, r *http.Request, name string) {
+	header := w.Header()
+	header.Set("Access-Control-Allow-Origin", "*")
+	header.Set("Access-Control-Allow-Headers", "Content-Type")
+	serve, known := map[string]func(*Gateway, dropInRequest) (any, *refusal){
+		"session": (*Gateway).openDropIn, "token": (*Gateway).makeToken,
+	}[name]
+	switch {
+	case !known:
+		controlError(w, http.StatusNotFound, "there is nothing here")
+		return
+	case r.Method == http.MethodOptions:
+		w.WriteHeader(http.StatusNoContent)
+		return
+	case r.Method != http.MethodPost:
+		header.Set("Allow", http.MethodPost)
+		controlError(w, http.StatusMethodNotAllowed, "the method is not allowed")
+		return
+	}
+	var in dropInRequest
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxControlBody)).Decode(&in); err != nil {
+		controlError(w, http.StatusBadRequest, "the body is no JSON object of a component's")
+		return
+	}
+	data, refused := serve(g, in)
+	if refused != nil {
+		writeJSON(w, answerBody{Code: refused.code, Msg: refused.msg})
+		return
+	}
+	writeJSON(w, answerBody{Code: codeApplySuccess, Msg: "Success.", Data: data})
+}
+
+// openDropIn says what a session is for, if the component has its keys.
+func (g *Gateway) openDropIn(in dropInRequest) (any, *refusal) {
+	l := &g.state().ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.openedSession(in.ClientKey, in.SessionKey, g.now())
+	if s == nil {
+		return nil, isUndefined("sessionKey")
+	}
+	view := dropInSession{Currency: s.currency, TokenForFutureUse: s.futureUse}
+	if s.amount != nil {
+		view.TotalAmount = number(s.amount).String()
+	}
+	return view, nil
+}
+
+// makeToken issues a paymentToken.
+func (g *Gateway) makeToken(in dropInRequest) (any, *refusal) {
+	if _, known := bySubject[in.Simulate]; in.Simulate != "" && !known {
+		return nil, isUndefined("simulate")
+	}
+	t := &paymentToken{sessionKey: in.SessionKey, agreed: in.AgreementAccepted, simulates: in.Simulate}
+	token := g.state().ledger.issueToken(in.ClientKey, t, g.now())
+	if token == "" {
+		return nil, isUndefined("sessionKey")
+	}
+	return issuedToken{PaymentToken: token, AgreementAccepted: t.agreed}, nil
+}

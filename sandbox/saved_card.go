@@ -1,0 +1,136 @@
+package sandbox
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// The states of a saved card (pages "inquirePaymentToken" and "removePaymentToken").
+const (
+	cardActivated = "Activated"
+	cardDeleted   = "Deleted"
+)
+
+// cardValidity is how long a saved card can be charged. No page states a time; the examples show some years.
+const cardValidity = 3 * 365 * 24 * time.Hour
+
+// tokenAcquiring is the one tokenScope of PayerMax's examples.
+const tokenAcquiring = "tokenAcq"
+
+// savedCard is what a buyer has agreed to pay with again. The ledger guards its status.
+type savedCard struct {
+	paymentTokenID, appID, userID, referralCode string
+	expiry                                      time.Time
+	status                                      string
+}
+
+// tokenView is a saved card as inquirePaymentToken lists it, in the order of the page's example.
+type tokenView struct {
+	TokenScope         string `json:"tokenScope"`
+	TargetOrg          string `json:"targetOrg"`
+	IfCVV              string `json:"ifCVV"`
+	CardInfo           string `json:"cardInfo"`
+	PaymentTokenID     string `json:"paymentTokenID"`
+	AccountDisplay     string `json:"accountDisplay"`
+	PaymentTokenStatus string `json:"paymentTokenStatus"`
+	UserID             string `json:"userId"`
+	Brand              string `json:"brand"`
+	PaymentMethodType  string `json:"paymentMethodType"`
+	PaymentTokenExpiry string `json:"paymentTokenExpiry"`
+	ReferralCode       string `json:"referralCode"`
+}
+
+// removedToken is the data of a successful removePaymentToken.
+type removedToken struct {
+	PaymentTokenID     string `json:"paymentTokenID"`
+	UserID             string `json:"userId"`
+	PaymentTokenStatus string `json:"paymentTokenStatus"`
+}
+
+// saveCard saves what a successful order was paid with, if its buyer agreed to that. It is called with the lock held.
+func (l *ledger) saveCard(o *order, now time.Time) {
+	if !o.saves || o.paymentTokenID != "" {
+		return
+	}
+	card := &savedCard{
+		paymentTokenID: "PMTOKEN" + now.UTC().Format("20060102") + randomDigits(), appID: o.appID, userID: o.userID,
+		referralCode: o.referralCode, expiry: now.Add(cardValidity), status: cardActivated,
+	}
+	o.paymentTokenID = card.paymentTokenID
+	l.cards.put(card.paymentTokenID, card)
+}
+
+// usable returns a user's saved card, if it can be charged. It is called with the lock held.
+func (l *ledger) usable(appID, userID, paymentTokenID string, now time.Time) bool {
+	card := l.cards.get(paymentTokenID)
+	return card != nil && card.appID == appID && card.userID == userID &&
+		card.status == cardActivated && now.Before(card.expiry)
+}
+
+// cardsOf returns copies of a user's saved cards that were not removed, in the order of their numbers.
+func (l *ledger) cardsOf(appID, userID, paymentTokenID string) []savedCard {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	cards := []savedCard{}
+	for _, card := range l.cards.entries {
+		if card.appID == appID && card.userID == userID && card.status == cardActivated &&
+			(paymentTokenID == "" || card.paymentTokenID == paymentTokenID) {
+			cards = append(cards, *card)
+		}
+	}
+	slices.SortFunc(cards, func(a, b savedCard) int { return cmp.Compare(a.paymentTokenID, b.paymentTokenID) })
+	return cards
+}
+
+// inquirePaymentToken lists what a user has saved (page "inquirePaymentToken").
+func inquirePaymentToken(req *request) (any, *refusal) {
+	if refused := req.data.require("userId", "tokenScope"); refused != nil {
+		return nil, refused
+	}
+	var userID, paymentTokenID string
+	refused := req.data.read(
+		member{"userId", 1, 64, &userID},
+		member{"tokenScope", 1, 64, nil},
+		member{"paymentTokenID", 0, 64, &paymentTokenID},
+	)
+	if refused != nil {
+		return nil, refused
+	}
+	list := []tokenView{}
+	for _, card := range req.world.ledger.cardsOf(req.merchant.AppID, userID, paymentTokenID) {
+		list = append(list, tokenView{
+			TokenScope: tokenAcquiring, IfCVV: "N", CardInfo: testCard.CardIdentifierNo, PaymentTokenID: card.paymentTokenID,
+			PaymentTokenStatus: card.status, UserID: card.userID, Brand: testCard.CardOrg, PaymentMethodType: "CARD",
+			PaymentTokenExpiry: formatTime(card.expiry), ReferralCode: card.referralCode,
+		})
+	}
+	return struct {
+		TokenList []tokenView `json:"tokenList"`
+	}{list}, nil
+}
+
+// removePaymentToken forgets a saved card (page "removePaymentToken").
+func removePaymentToken(req *request) (any, *refusal) {
+	if refused := req.data.require("userId", "paymentTokenID"); refused != nil {
+		return nil, refused
+	}
+	var userID, paymentTokenID string
+	refused := req.data.read(
+		member{"userId", 1, 64, &userID},
+		member{"paymentTokenID", 1, 64, &paymentTokenID},
+		member{"removeReason", 0, 512, nil},
+	)
+	if refused != nil {
+		return nil, refused
+	}
+	l := &req.world.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	card := l.cards.get(paymentTokenID)
+	if card == nil || card.appID != req.merchant.AppID || card.userID != userID {
+		return nil, isUndefined("paymentTokenID")
+	}
+	card.status = cardDeleted
+	return removedToken{card.paymentTokenID, userID, card.status}, nil
+}

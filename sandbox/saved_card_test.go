@@ -1,0 +1,111 @@
+package sandbox
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// saveCard pays an order of user U10001 whose card is saved, and returns its paymentTokenID.
+func saveCard(t *testing.T, g *Gateway) string {
+	t.Helper()
+	session := openSession(t, g)
+	pay(t, g, fields{"paymentDetail": detailFields(session).with(fields{"tokenForFutureUse": true})})
+	view := must(t, g, "orderQuery", `{"outTradeNo":"P1642410680681"}`)
+	id := view["paymentDetails"].([]any)[0].(map[string]any)["paymentTokenID"]
+	require.Regexp(t, `^PMTOKEN20220117\d{14}$`, id)
+	return id.(string)
+}
+
+// chargeFields is an order that a saved card is charged with.
+func chargeFields(number, card string) fields {
+	return orderFields("").with(fields{"outTradeNo": number, "paymentDetail": fields{
+		"paymentTokenID": card, "merchantInitiated": true, "mitType": "UNSCHEDULED",
+	}})
+}
+
+func TestSavedCard(t *testing.T) {
+	g := closing(t, newGateway(t))
+	s := newShop(t)
+	card := saveCard(t, g)
+
+	// The merchant charges it, without the buyer.
+	charged := must(t, g, "orderAndPay", chargeFields("P2", card).with(fields{"notifyUrl": s.URL}).String())
+	assert.Equal(t, "SUCCESS", charged["status"])
+	_, data := readNotification(t, g, s.wait(t, 1)[0])
+	assert.Equal(t, card, data["paymentDetails"].([]any)[0].(map[string]any)["paymentTokenID"])
+	failed := chargeFields("P3", card).with(fields{"subject": "FAILED"})
+	assert.Equal(t, "FAILED", must(t, g, "orderAndPay", failed.String())["status"])
+
+	// Nobody else's is charged, and nothing is charged by 0.
+	for _, over := range []fields{{"userId": "U2"}, {"paymentDetail": fields{"paymentTokenID": card + "0"}}} {
+		res := call(t, g, "orderAndPay", chargeFields("P4", card).with(over).String())
+		assertRefused(t, res, "PARAMS_INVALID", "paymentTokenID is invalid,because paymentTokenID is not defined.")
+	}
+	zero := chargeFields("P4", card).with(fields{"totalAmount": 0})
+	assert.Equal(t, "AMOUNT_INVALID", call(t, g, "orderAndPay", zero.String()).Code)
+
+	list := must(t, g, "inquirePaymentToken", `{"userId":"U10001","tokenScope":"tokenAcq"}`)["tokenList"].([]any)
+	require.Len(t, list, 1)
+	assert.Equal(t, map[string]any{
+		"tokenScope": "tokenAcq", "targetOrg": "", "ifCVV": "N", "cardInfo": "424242******0000", "paymentTokenID": card,
+		"accountDisplay": "", "paymentTokenStatus": "Activated", "userId": "U10001", "brand": "VISA",
+		"paymentMethodType": "CARD", "paymentTokenExpiry": "2025-01-16T09:05:52.194Z", "referralCode": "",
+	}, list[0])
+	for _, data := range []string{`{"userId":"U2","tokenScope":"tokenAcq"}`, `{"userId":"U10001","tokenScope":"tokenAcq","paymentTokenID":"x"}`} {
+		assert.Empty(t, must(t, g, "inquirePaymentToken", data)["tokenList"])
+	}
+
+	// A removed card is not charged any more.
+	res := call(t, g, "removePaymentToken", `{"userId":"U2","paymentTokenID":"`+card+`"}`)
+	assertRefused(t, res, "PARAMS_INVALID", "paymentTokenID is invalid,because paymentTokenID is not defined.")
+	removed := must(t, g, "removePaymentToken", `{"userId":"U10001","paymentTokenID":"`+card+`"}`)
+	assert.Equal(t, map[string]any{"paymentTokenID": card, "userId": "U10001", "paymentTokenStatus": "Deleted"}, removed)
+	assert.Equal(t, "PARAMS_INVALID", call(t, g, "orderAndPay", chargeFields("P5", card).String()).Code)
+	assert.Empty(t, must(t, g, "inquirePaymentToken", `{"userId":"U10001","tokenScope":"tokenAcq"}`)["tokenList"])
+}
+
+func TestSavedCardExpires(t *testing.T) {
+	g := closing(t, newGateway(t))
+	card := saveCard(t, g)
+	g.Clock = func() time.Time { return testNow.Add(cardValidity) }
+	assert.Equal(t, "PARAMS_INVALID", call(t, g, "orderAndPay", chargeFields("P2", card).String()).Code)
+}
+
+// A card is saved by a payment that succeeds, once it does, and bound by one of 0.
+func TestCardIsSavedBySuccess(t *testing.T) {
+	for _, over := range []fields{{"subject": "3DS"}, {"integrate": "Hosted_Checkout"}} {
+		for _, result := range []string{"SUCCESS", "FAILED"} {
+			g := closing(t, newGateway(t))
+			detail := detailFields(openSession(t, g)).with(fields{"tokenForFutureUse": true})
+			order := pay(t, g, over.with(fields{"paymentDetail": detail}))
+			list := func() []any {
+				return must(t, g, "inquirePaymentToken", `{"userId":"U10001","tokenScope":"tokenAcq"}`)["tokenList"].([]any)
+			}
+			assert.Empty(t, list())
+			visit(g, order, result)
+			assert.Equal(t, result == "SUCCESS", len(list()) == 1)
+		}
+	}
+	g := closing(t, newGateway(t))
+	data := `{"totalAmount":0,"currency":"IDR","country":"ID","userId":"U10001","tokenForFutureUse":true}`
+	session := must(t, g, "applyDropinSession", data)["sessionKey"].(string)
+	bind := detailFields(session).with(fields{"tokenForFutureUse": true, "mitType": "UNSCHEDULED"})
+	assert.Equal(t, "SUCCESS", must(t, g, "orderAndPay", orderFields(session).with(fields{"totalAmount": 0, "paymentDetail": bind}).String())["status"])
+}
+
+func TestSavedCardRefusals(t *testing.T) {
+	g := newGateway(t)
+	for endpoint, refusals := range map[string]map[string]string{
+		"inquirePaymentToken": {`{}`: "userId is invalid,because userId is null.", `{"userId":"U"}`: "tokenScope is invalid,because tokenScope is null."},
+		"removePaymentToken":  {`{"userId":"U"}`: "paymentTokenID is invalid,because paymentTokenID is null.", `{"userId":1,"paymentTokenID":"x"}`: "userId must be string , but your input is number."},
+	} {
+		for data, msg := range refusals {
+			assertRefused(t, call(t, g, endpoint, data), "PARAMS_INVALID", msg)
+		}
+	}
+	assert.Equal(t, http.StatusNotFound, sendControl(g, http.MethodPost, "dropin/x", `{}`).Code)
+}

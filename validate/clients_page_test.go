@@ -1,0 +1,152 @@
+package validate
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
+)
+
+var updateDocs = flag.Bool("update", false, "rewrite the tables of docs/clients.md that are about rules and examples")
+
+// The page lists every column of a table that something else of PayerMax's
+// contradicts, and every other name of a field.
+func TestClientsPageListsDisputes(t *testing.T) {
+	var rows []string
+	for _, endpoint := range []string{"applyDropinSession", "orderAndPay", "refund", "capture"} {
+		listed := make(map[string]bool)
+		for _, version := range Versions(endpoint) {
+			names, byName := rowsOf(ruleSets[endpoint][version])
+			for _, name := range names {
+				for _, row := range disputesOf(endpoint, name, byName[name]) {
+					if !listed[row] {
+						rows = append(rows, row)
+					}
+					listed[row] = true
+				}
+			}
+		}
+	}
+	holdTable(t, "field", rows)
+}
+
+// disputesOf says of each dispute of a row what the table has, and what the other
+// source.
+func disputesOf(endpoint, name string, f *field) []string {
+	var rows []string
+	add := func(rule, table, other string, s source) {
+		rows = append(rows, fmt.Sprintf("| `%s` `%s` | `%s` | %s (%s) | %s (%s) |", endpoint, name, rule, table, f.source, other, s))
+	}
+	for _, d := range f.disputes {
+		switch d.rule {
+		case ruleType:
+			other := d.kind.String()
+			if d.words != nil {
+				other = `"` + strings.Join(d.words, `" or "`) + `"`
+			}
+			add(d.rule, f.kind.String(), other, d.source)
+		case ruleRequired:
+			table := "required"
+			if f.requiredWhen != nil {
+				table += " " + f.requiredWhen.says
+			}
+			add(d.rule, table, "left out", d.source)
+		case ruleEnum:
+			other := "any text"
+			if d.words != nil {
+				other = alternatives(d.words)
+			}
+			add(d.rule, alternatives(f.enum), other, d.source)
+		case ruleMaxLength:
+			add(d.rule, fmt.Sprint("at most ", f.maxLength), fmt.Sprint("at most ", d.limit), d.source)
+		}
+	}
+	for _, a := range f.aliases {
+		add(ruleLookAlike, "`"+f.name+"`", "`"+a.name+"`", a.source)
+	}
+	return rows
+}
+
+// The page lists the published requests that are refused with the default
+// configuration, and says why.
+func TestClientsPageListsRefusedExamples(t *testing.T) {
+	file, err := os.ReadFile("testdata/official_examples.json")
+	require.NoError(t, err)
+	var examples []struct {
+		Source, Endpoint, Why string
+		Data                  json.RawMessage
+	}
+	require.NoError(t, json.Unmarshal(file, &examples))
+	var rows []string
+	seen := make(map[string]bool)
+	for _, e := range examples {
+		if seen[string(e.Data)] {
+			continue // from the same page, for another version
+		}
+		seen[string(e.Data)] = true
+		endpoint, ok := protocol.Lookup(e.Endpoint)
+		require.True(t, ok)
+		rules, ok := Lookup(e.Endpoint, endpoint.Version)
+		require.True(t, ok)
+		var refused []string
+		for _, v := range rules.Validate(FilledIn(e.Data)) {
+			refused = append(refused, "`"+v.Field+" "+v.Rule+"`")
+		}
+		if len(refused) == 0 {
+			continue
+		}
+		if slices.Equal(refused, []string{"`/data/totalAmount required`"}) {
+			e.Why = "version 1.5 requires totalAmount, and there is none in the example; with `version 1.6` it passes"
+		}
+		require.NotEmpty(t, e.Why, e.Source)
+		rows = append(rows, fmt.Sprintf("| %s | `%s` | %s | %s |", e.Source, e.Endpoint, strings.Join(refused, ", "), e.Why))
+	}
+	assert.True(t, strings.Contains(readPage(t), fmt.Sprintf(" %d different requests", len(seen))), len(seen))
+	holdTable(t, "example", rows)
+}
+
+// FilledIn replaces what PayerMax's guides leave to the reader.
+func FilledIn(data []byte) []byte {
+	return []byte(strings.NewReplacer(
+		"[your domain name]", "shop.example",
+		"[your callback URL]", "paid",
+		"[your notify URL]", "payermax/callback",
+		"[your subscription management URL]", "subscriptions",
+	).Replace(string(data)))
+}
+
+const clientsPage = "../docs/clients.md"
+
+func readPage(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(clientsPage)
+	require.NoError(t, err)
+	return string(text)
+}
+
+// holdTable holds the page's table whose first column has this head to its rows, or
+// writes it.
+func holdTable(t *testing.T, head string, rows []string) {
+	t.Helper()
+	lines := strings.Split(readPage(t), "\n")
+	start := 2 + slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "| "+head+" |") })
+	require.Greater(t, start, 1, "the page has no such table")
+	end := start
+	for end < len(lines) && strings.HasPrefix(lines[end], "|") {
+		end++
+	}
+	if !*updateDocs {
+		assert.Equal(t, rows, lines[start:end], "run the test with -update, and read the difference")
+		return
+	}
+	lines = slices.Concat(lines[:start], rows, lines[end:])
+	require.NoError(t, os.WriteFile(clientsPage, []byte(strings.Join(lines, "\n")), 0o644))
+}

@@ -238,7 +238,7 @@ func (c *cluster) namespace(t *testing.T, name string, labels ...string) string 
 func lastLines(text string, n int) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	for i, line := range lines {
-		lines[i] = line[:min(len(line), 400)]
+		lines[i] = line[:min(len(line), 900)]
 	}
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }

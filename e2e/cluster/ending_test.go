@@ -101,7 +101,7 @@ spec:
 	require.NotNil(t, sidecar)
 	after := sidecar.FinishedAt.Sub(app.FinishedAt)
 	t.Logf("the sidecar ended %v after the application", after)
-	assert.LessOrEqual(t, after, 3*time.Second, "times are whole seconds; shutdown_delay was five")
+	assert.LessOrEqual(t, after, 4*time.Second, "times are whole seconds; shutdown_delay was five")
 	assert.Zero(t, sidecar.ExitCode)
 }
 

@@ -22,6 +22,7 @@ spec:
         - name: names
           image: example.com/names:1
           args: [/etc/names/hosts]
+          resources: {requests: {cpu: 100m}} # as CoreDNS has, or a busy machine starves it
           volumeMounts: [{name: hosts, mountPath: /etc/names}]
       volumes: [{name: hosts, configMap: {name: names}}]
 ---

@@ -49,7 +49,9 @@ func TestNetworkPolicies(t *testing.T) {
 	c.ready(t, namespace, "shop")
 	p := c.pods(t, namespace)[0]
 
+	server := c.kubectl(t, "get", "pods", "-n", "kube-system", "--selector=k8s-app=kube-dns", "-o", "jsonpath={.items[0].status.podIP}")
 	for address, allowed := range map[string]bool{
+		server + ":53": true, server + ":54": false,
 		machine.Public + ":443": true, uat + ":443": true, // which needs the name server
 		machine.Private + ":443": false, machine.Metadata + ":443": false, machine.Metadata + ":80": false,
 		machine.Public + ":80": false,
@@ -81,8 +83,11 @@ func TestNetworkPolicies(t *testing.T) {
 	sandbox := c.namespace(t, "closed")
 	c.kubectl(t, "apply", "-n", sandbox, "-k", overlays+"sandbox")
 	c.ready(t, sandbox, "shop")
-	_, reached = c.reaches(t, sandbox, c.onlyPod(t, sandbox).Metadata.Name, "connect", machine.Public+":443")
-	assert.False(t, reached, "the sandbox reaches the internet")
+	for _, address := range []string{machine.Public + ":443", server + ":53"} {
+		said, reached = c.reaches(t, sandbox, c.onlyPod(t, sandbox).Metadata.Name, "connect", address)
+		assert.False(t, reached, "the sandbox reaches %s", address)
+		assert.NotContains(t, said, "refused", "the sandbox reaches %s", address)
+	}
 }
 
 // The shared gateway with two replicas: callers with a certificate are served, from

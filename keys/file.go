@@ -40,9 +40,9 @@ type File struct {
 	RefuseWorldReadable bool `json:"refuse_world_readable,omitempty"`
 
 	// What computes the signatures. `batch` computes those that are asked for at the same
-	// time together, by the AVX-512 IFMA instructions of the CPU: it takes an eighth of
-	// crypto/rsa's time under load, and less than half of it for one alone. Each signature
-	// is verified by crypto/rsa before it is used. Where it cannot be used (another CPU,
+	// time together, by the AVX-512 IFMA instructions of the CPU: under load it takes some
+	// sixth of crypto/rsa's time, and less than half of it for one alone. Each signature
+	// is verified by crypto/rsa before it is used, which is counted in that. Where it cannot be used (another CPU,
 	// FIPS mode, a key of more than 2048 bits), and after a signature that did not verify,
 	// crypto/rsa signs, and a warning says why. Default: crypto/rsa.
 	Engine string `json:"engine,omitempty"`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,28 +13,77 @@ import (
 const (
 	stockCaddy = "caddy"
 	sidecar    = "caddy-payermax"
+	// sidecarOpenSSL is the sidecar with keys/openssl.
+	sidecarOpenSSL = "caddy-payermax-openssl"
 )
 
 // buildBinaries builds stock Caddy and the sidecar in the same way, that of the
-// releases, and notes their sizes.
+// releases, and the sidecar with OpenSSL as xcaddy would, and notes their sizes. The
+// last one is left out where there is no C compiler or no OpenSSL.
 func buildBinaries(ctx context.Context, root, dir string, found *results) error {
-	for name, main := range map[string]string{
-		stockCaddy: "github.com/caddyserver/caddy/v2/cmd/caddy",
-		sidecar:    "./caddy",
-	} {
-		path := filepath.Join(dir, name)
-		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w",
-			"-tags", "nobadger,nomysql,nopgx", "-o", path, main)
-		build.Dir = root
-		build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
-		if said, err := build.CombinedOutput(); err != nil {
-			return fmt.Errorf("building %s: %w\n%s", name, err, said)
-		}
-		info, err := os.Stat(path)
-		if err != nil {
-			return err
-		}
-		found.Binaries[name] = &binary{Bytes: info.Size()}
+	if err := build(ctx, root, dir, stockCaddy, found, "github.com/caddyserver/caddy/v2/cmd/caddy"); err != nil {
+		return err
+	}
+	if err := build(ctx, root, dir, sidecar, found, "./caddy"); err != nil {
+		return err
+	}
+	module := filepath.Join(root, "keys", "openssl")
+	overlay, err := writeOverlay(dir, filepath.Join(module, "caddy", "main.go"))
+	if err != nil {
+		return err
+	}
+	if err := build(ctx, module, dir, sidecarOpenSSL, found, "-overlay", overlay, "./caddy"); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
 	}
 	return nil
+}
+
+// build builds one binary. That with OpenSSL needs cgo; the others are built without.
+func build(ctx context.Context, module, dir, name string, found *results, main ...string) error {
+	path, cgo := filepath.Join(dir, name), "0"
+	if name == sidecarOpenSSL {
+		cgo = "1"
+	}
+	build := exec.CommandContext(ctx, "go", append([]string{"build", "-trimpath", "-ldflags", "-s -w",
+		"-tags", "nobadger,nomysql,nopgx", "-o", path}, main...)...)
+	build.Dir = module
+	build.Env = append(os.Environ(), "CGO_ENABLED="+cgo, "GOWORK=off")
+	if said, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("building %s: %w\n%s", name, err, said)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	found.Binaries[name] = &binary{Bytes: info.Size()}
+	return nil
+}
+
+// opensslMain is the main of the sidecar with keys/openssl, which its module has no
+// need of otherwise.
+const opensslMain = `package main
+
+import (
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/caddy-payermax/caddy-payermax"
+	_ "github.com/caddy-payermax/caddy-payermax/keys/openssl"
+)
+
+func main() { caddycmd.Main() }
+`
+
+// writeOverlay has the go command find opensslMain at a path where there is no file.
+func writeOverlay(dir, path string) (overlay string, err error) {
+	main := filepath.Join(dir, "main.go")
+	if err := os.WriteFile(main, []byte(opensslMain), 0o600); err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(map[string]map[string]string{"Replace": {path: main}})
+	if err != nil {
+		return "", err
+	}
+	overlay = filepath.Join(dir, "overlay.json")
+	return overlay, os.WriteFile(overlay, text, 0o600)
 }

@@ -28,14 +28,19 @@ func (r *results) judge() {
 
 	const micro, milli, mega = 1e6, 1e3, 1e-6
 	// A signature is what it takes where it is made: in the sidecar, under that load.
-	cpu, mostCPU := r.middle(32, func(plain, ours sample) (found, most float64) {
+	own, _ := r.middle(32, targetPlain, targetVerifying, func(plain, ours sample) (found, most float64) {
+		return ours.cpu - ours.sign - ours.verify - plain.cpu, 35 / micro
+	})
+	cpu, mostCPU := r.middle(32, targetPlain, targetVerifying, func(plain, ours sample) (found, most float64) {
 		return ours.cpu, 1.1 * (plain.cpu + ours.sign + ours.verify)
 	})
-	p50, mostP50 := r.middle(1, func(plain, ours sample) (found, most float64) {
+	p50, mostP50 := r.middle(1, targetPlain, targetVerifying, func(plain, ours sample) (found, most float64) {
 		return ours.p50, plain.p50 + 1.15*ours.sign
 	})
 	plain32, ours32 := r.median(targetPlain, 32), r.median(targetVerifying, 32)
 	r.Goals = []goal{
+		{Name: "own CPU per request at 32 connections, beside plain Caddy and cryptography", Unit: "us",
+			Found: own * micro, Most: 35},
 		{Name: "CPU per request at 32 connections: plain Caddy + signature + verification + 10 %", Unit: "us",
 			Found: cpu * micro, Most: mostCPU * micro},
 		{Name: "p50 at one connection: plain Caddy's + 1.15 signatures", Unit: "us",
@@ -48,21 +53,38 @@ func (r *results) judge() {
 			Found: r.Overload.AcceptedP99 * milli, Most: 50},
 		{Name: "unanswered health probes meanwhile", Found: float64(r.Overload.HealthUnanswered), Most: 0},
 	}
+	r.Goals = append(r.Goals, r.goalsBesideNginx(targetOpenSSL, 1.45)...)
+	r.Goals = append(r.Goals, r.goalsBesideNginx(targetBatch, 0.95)...)
 	for i := range r.Goals {
 		g := &r.Goals[i]
 		g.Met = g.Found <= g.Most
 	}
 }
 
+// goalsBesideNginx are those of CPU per request at 32 connections as a part of what
+// nginx with Lua and OpenSSL takes, in plain and over TLS, as far as both took part.
+func (r *results) goalsBesideNginx(name string, most float64) []goal {
+	var goals []goal
+	for _, ours := range []string{name, name + overTLS} {
+		nginx := beside(targetNginx, ours)
+		if r.median(ours, 32) == nil || r.median(nginx, 32) == nil {
+			continue
+		}
+		found, _ := r.middle(32, nginx, ours, func(nginx, ours sample) (float64, float64) { return ours.cpu / nginx.cpu, most })
+		goals = append(goals, goal{Name: ours + ": CPU per request, of nginx + Lua + OpenSSL", Found: found, Most: most})
+	}
+	return goals
+}
+
 // middle returns what was found, and what it may be at most, in the round in which
 // the one is neither nearest to nor farthest from the other. What is compared is of
 // one round, since the machine is not the same in all of them.
-func (r *results) middle(connections int, judge func(plain, ours sample) (found, most float64)) (found, most float64) {
+func (r *results) middle(connections int, beside, ours string, judge func(beside, ours sample) (found, most float64)) (found, most float64) {
 	type round struct{ found, most float64 }
 	var rounds []round
-	plain, ours := r.target(targetPlain).samples[connections], r.target(targetVerifying).samples[connections]
-	for i := range ours {
-		found, most := judge(plain[i], ours[i])
+	others := r.target(beside).samples[connections]
+	for i, s := range r.target(ours).samples[connections] {
+		found, most := judge(others[i], s)
 		rounds = append(rounds, round{found, most})
 	}
 	slices.SortFunc(rounds, func(a, b round) int { return cmp.Compare(a.found/a.most, b.found/b.most) })

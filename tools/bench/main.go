@@ -1,16 +1,18 @@
 // Command bench measures the sidecar beside its alternatives, on one machine in
-// one run: plain Caddy, the sidecar with and without checking answers, and nginx
-// with a Lua script that signs by OpenSSL. All of them stand before the same
-// static upstream and take the same load of wrk, in turn, for several rounds; what
-// is reported is the median of the rounds.
+// one run: plain Caddy, which signs nothing; the sidecar, which signs by Go, by
+// OpenSSL or in batches; and nginx with a Lua script that signs by OpenSSL. All of
+// them stand before the same static upstream, in plain and over TLS, and take the
+// same load of wrk, in turn, for several rounds; what is reported is the median of
+// the rounds. Their logs go to a pipe, as a container's do.
 //
-//	cd tools/bench && go run .          # about five minutes
-//	cd tools/bench && go run . -quick   # under a minute, one short round
+//	cd tools/bench && go run .          # a quarter of an hour
+//	cd tools/bench && go run . -quick   # two minutes, one short round
 //
 // It prints a table, and writes results.json beside itself and the chart
 // docs/performance.svg. It needs wrk; nginx (Debian's nginx-light,
-// libnginx-mod-http-lua and lua-cjson) and openssl are left out, and that is
-// said, if they are not there. Everything listens on loopback.
+// libnginx-mod-http-lua and lua-cjson), what OpenSSL is built in with (gcc and
+// libssl-dev) and openssl are left out, and that is said, if they are not there.
+// Everything listens on loopback.
 package main
 
 import (
@@ -34,16 +36,16 @@ type plan struct {
 }
 
 var (
-	fullPlan  = plan{rounds: 5, load: 4 * time.Second, overload: 15 * time.Second, starts: 5, timeout: 10 * time.Minute}
-	quickPlan = plan{rounds: 1, load: 2 * time.Second, overload: 4 * time.Second, starts: 3, timeout: 2 * time.Minute}
+	fullPlan  = plan{rounds: 5, load: 4 * time.Second, overload: 15 * time.Second, starts: 5, timeout: 40 * time.Minute}
+	quickPlan = plan{rounds: 1, load: 2 * time.Second, overload: 4 * time.Second, starts: 1, timeout: 10 * time.Minute}
 )
 
 func main() {
 	quick := flag.Bool("quick", false, "one short round, to see whether everything works; writes no files")
-	upstream := flag.String("upstream", "", "be the static upstream: the file with its signature (used by bench itself)")
+	upstream := flag.String("upstream", "", "be the static upstream: the file with its signature, then that with its certificate (used by bench itself)")
 	flag.Parse()
 	if *upstream != "" {
-		fail(serveUpstream(*upstream))
+		fail(serveUpstream(*upstream, flag.Arg(0)))
 		return
 	}
 	chosen := fullPlan
@@ -90,7 +92,7 @@ func run(ctx context.Context, p plan, quick bool) error {
 	}
 	defer upstream.stop()
 
-	targets, err := startTargets(ctx, material, upstream.port, found, p.starts)
+	targets, err := startTargets(ctx, material, upstream, found, p.starts)
 	defer func() {
 		for _, t := range targets {
 			t.stop()

@@ -2,15 +2,21 @@ package main
 
 import (
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	_ "embed"
 	"encoding/base64"
 	"encoding/pem"
+	"math/big"
+	"net"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 const (
@@ -32,6 +38,7 @@ type material struct {
 	merchant              *rsa.PrivateKey
 	privateKey, publicKey string // paths: the merchant's, and the gateway's
 	signature             string // path: of the answer, by the gateway's key
+	certificate           string // path: of the upstream, with its key beside it in .key
 	wrkScript             string // path
 }
 
@@ -46,10 +53,11 @@ func newMaterial(dir string) (*material, error) {
 	}
 	m := &material{
 		dir: dir, merchant: merchant,
-		privateKey: filepath.Join(dir, "private.key"),
-		publicKey:  filepath.Join(dir, "gateway.pub"),
-		signature:  filepath.Join(dir, "answer.sign"),
-		wrkScript:  filepath.Join(dir, "post.lua"),
+		privateKey:  filepath.Join(dir, "private.key"),
+		publicKey:   filepath.Join(dir, "gateway.pub"),
+		signature:   filepath.Join(dir, "answer.sign"),
+		certificate: filepath.Join(dir, "upstream.crt"),
+		wrkScript:   filepath.Join(dir, "post.lua"),
 	}
 	private, err := x509.MarshalPKCS8PrivateKey(merchant)
 	if err != nil {
@@ -64,7 +72,12 @@ func newMaterial(dir string) (*material, error) {
 	if err != nil {
 		return nil, err
 	}
+	certificate, certificateKey, err := newCertificate()
+	if err != nil {
+		return nil, err
+	}
 	for path, content := range map[string][]byte{
+		m.certificate: certificate, m.certificate + ".key": certificateKey,
 		m.privateKey: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
 		m.publicKey:  pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}),
 		m.wrkScript:  postScript,
@@ -75,4 +88,28 @@ func newMaterial(dir string) (*material, error) {
 		}
 	}
 	return m, nil
+}
+
+// newCertificate makes the certificate of a gateway on loopback, which is its own
+// authority, and its key, in PEM.
+func newCertificate() (certificate, key []byte, err error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "upstream"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"127.0.0.1"}, // nginx looks for a name
+		BasicConstraintsValid: true, IsCA: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		return nil, nil, err
+	}
+	text, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return nil, nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: text}), nil
 }

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 )
 
 // errNoNginx says what to install for the comparison with nginx.
@@ -25,7 +24,7 @@ var nginxScript []byte
 const nginxModules = "/usr/lib/nginx/modules"
 
 // startNginx starts nginx with the script that signs.
-func startNginx(ctx context.Context, m *material, upstreamPort int) (*target, error) {
+func startNginx(ctx context.Context, m *material, to gateway) (*target, error) {
 	nginx, err := exec.LookPath("nginx")
 	if err != nil {
 		return nil, errNoNginx
@@ -38,27 +37,31 @@ func startNginx(ctx context.Context, m *material, upstreamPort int) (*target, er
 			return nil, errNoNginx
 		}
 	}
-	t := &target{name: targetNginx, process: new(process)}
-	if t.port, err = freePort(); err != nil {
+	t, err := newTarget(targetNginx, to)
+	if err != nil {
 		return nil, err
 	}
-	script, config := filepath.Join(m.dir, "sign.lua"), filepath.Join(m.dir, "nginx.conf")
+	t.healthPort, t.adminPort = 0, 0
+	scheme := "http"
+	if to.tls {
+		scheme = "https"
+	}
+	prefix := filepath.Join(m.dir, fmt.Sprintf("nginx-%d", t.port))
+	script, config := filepath.Join(prefix, "sign.lua"), filepath.Join(prefix, "nginx.conf")
 	filled := strings.NewReplacer(
-		"MODULES", nginxModules, "DIRECTORY", m.dir, "SCRIPT", script, "PRIVATE_KEY", m.privateKey, "APP_ID", appID,
-		"UPSTREAM_PORT", fmt.Sprint(upstreamPort), "PORT", fmt.Sprint(t.port),
+		"MODULES", nginxModules, "DIRECTORY", prefix, "SCRIPT", script, "PRIVATE_KEY", m.privateKey, "APP_ID", appID,
+		"CERTIFICATE", m.certificate, "SCHEME", scheme, "UPSTREAM_PORT", fmt.Sprint(to.port), "PORT", fmt.Sprint(t.port),
 	).Replace(nginxConfig)
-	if err := errors.Join(os.WriteFile(script, nginxScript, 0o600), os.WriteFile(config, []byte(filled), 0o600)); err != nil {
+	if err := errors.Join(os.Mkdir(prefix, 0o700), os.WriteFile(script, nginxScript, 0o600), os.WriteFile(config, []byte(filled), 0o600)); err != nil {
 		return nil, err
 	}
-	t.command = exec.CommandContext(ctx, nginx, "-p", m.dir, "-c", config, "-e", filepath.Join(m.dir, "nginx.log"))
-	// Killed, it would leave its workers behind.
-	t.command.Cancel = func() error { return t.command.Process.Signal(syscall.SIGTERM) }
-	if err := t.command.Start(); err != nil {
+	t.command = exec.Command(nginx, "-p", prefix, "-c", config, "-e", filepath.Join(prefix, "nginx.log"))
+	if err := t.start(); err != nil {
 		return nil, err
 	}
 	if err := t.await(ctx); err != nil {
 		t.stop()
-		log, _ := os.ReadFile(filepath.Join(m.dir, "nginx.log"))
+		log, _ := os.ReadFile(filepath.Join(prefix, "nginx.log"))
 		return nil, fmt.Errorf("%w\n%s", err, log)
 	}
 	return t, nil

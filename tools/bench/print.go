@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 )
 
@@ -22,8 +23,11 @@ func (r *results) print(to io.Writer) {
 		fmt.Fprintln(w)
 	}
 	row("\nbinary", "MB", "start ms", "idle MB", "of it private MB")
-	for _, name := range []string{stockCaddy, sidecar} {
+	for _, name := range []string{stockCaddy, sidecar, sidecarOpenSSL} {
 		b := r.Binaries[name]
+		if b == nil {
+			continue
+		}
 		row(name, mega(float64(b.Bytes)), fmt.Sprintf("%.0f", b.StartMilliseconds), mega(float64(b.IdleBytes)), mega(float64(b.IdlePrivateBytes)))
 	}
 	row("\nRSA 2048", "sign us", "verify us")
@@ -37,11 +41,11 @@ func (r *results) print(to io.Writer) {
 		row("OpenSSL, one CPU", micro(r.Cryptography.OpenSSLSign), micro(r.Cryptography.OpenSSLVerify))
 	}
 	for _, count := range connections {
-		plain := r.median(targetPlain, count)
-		row(fmt.Sprintf("\n%d connections", count), "req/s", "CPU us/req", "of plain", "less plain us", "p50 us", "p99 us", "resident MB")
+		row(fmt.Sprintf("\n%d connections", count), "req/s", "CPU us/req (spread)", "of nginx (spread)", "less plain us", "p50 us", "p99 us", "resident MB")
 		for _, t := range r.Targets {
 			l := r.median(t.Name, count)
-			row(t.Name, fmt.Sprintf("%.0f", l.RequestsPerSecond), micro(l.CPU), fmt.Sprintf("x %.2f", l.CPU/plain.CPU),
+			plain := r.median(beside(targetPlain, t.Name), count)
+			row(t.Name, fmt.Sprintf("%.0f", l.RequestsPerSecond), r.spreadOfCPU(t.Name, count), r.shareOfNginx(t.Name, count),
 				micro(l.CPU-plain.CPU), micro(l.P50), micro(l.P99), mega(l.Resident))
 		}
 	}
@@ -56,10 +60,32 @@ func (r *results) print(to io.Writer) {
 		if !g.Met {
 			verdict = "MISSED"
 		}
-		row(g.Name, fmt.Sprintf("%.1f %s", g.Found, g.Unit), fmt.Sprintf("%.1f %s", g.Most, g.Unit), verdict)
+		row(g.Name, fmt.Sprintf("%.2f %s", g.Found, g.Unit), fmt.Sprintf("%.2f %s", g.Most, g.Unit), verdict)
 	}
 }
 
 func micro(seconds float64) string { return fmt.Sprintf("%.0f", seconds*1e6) }
 func milli(seconds float64) string { return fmt.Sprintf("%.1f", seconds*1e3) }
 func mega(bytes float64) string    { return fmt.Sprintf("%.1f", bytes/1e6) }
+
+// spreadOfCPU is what a request takes, the least and the most of the rounds.
+func (r *results) spreadOfCPU(name string, connections int) string {
+	var rounds []float64
+	for _, s := range r.target(name).samples[connections] {
+		rounds = append(rounds, s.cpu)
+	}
+	return fmt.Sprintf("%s (%s to %s)", micro(median(rounds)), micro(slices.Min(rounds)), micro(slices.Max(rounds)))
+}
+
+// shareOfNginx is what a request takes of what it takes nginx in the same round.
+func (r *results) shareOfNginx(name string, connections int) string {
+	var rounds []float64
+	nginx := r.target(beside(targetNginx, name)).samples[connections]
+	for i, s := range r.target(name).samples[connections][:min(len(nginx), len(r.target(name).samples[connections]))] {
+		rounds = append(rounds, s.cpu/nginx[i].cpu)
+	}
+	if len(rounds) == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("x %.2f (%.2f to %.2f)", median(rounds), slices.Min(rounds), slices.Max(rounds))
+}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -20,6 +21,35 @@ const ticksPerSecond = 100
 type process struct {
 	command *exec.Cmd
 	port    int
+	log     tail
+}
+
+// start starts the process with its output in a pipe, as a container has it. This
+// program reads the pipe and keeps the end of what it has read.
+func (p *process) start() error {
+	p.command.Stdout, p.command.Stderr = &p.log, &p.log
+	return p.command.Start()
+}
+
+// tail is the end of a text, of which the rest is forgotten.
+type tail struct {
+	mutex sync.Mutex
+	text  []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	const kept = 4 << 10
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	t.text = append(t.text, p[max(0, len(p)-kept):]...)
+	t.text = t.text[max(0, len(t.text)-kept):]
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	return string(t.text)
 }
 
 func (p *process) pid() int { return p.command.Process.Pid }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -73,21 +74,30 @@ func newResults() *results {
 	return r
 }
 
-// target returns what was found of a target.
+// skip notes what is left out, once.
+func (r *results) skip(reason error) {
+	if !slices.Contains(r.Skipped, reason.Error()) {
+		r.Skipped = append(r.Skipped, reason.Error())
+	}
+}
+
+// target returns what was found of a target, which is nothing if it was left out.
 func (r *results) target(name string) *measured {
 	for _, t := range r.Targets {
 		if t.Name == name {
 			return t
 		}
 	}
-	t := &measured{Name: name, samples: make(map[int][]sample)}
-	r.Targets = append(r.Targets, t)
-	return t
+	return new(measured)
 }
 
 // add notes a measurement.
 func (r *results) add(name string, connections int, s sample) {
 	t := r.target(name)
+	if t.Name == "" {
+		t.Name, t.samples = name, make(map[int][]sample)
+		r.Targets = append(r.Targets, t)
+	}
 	t.samples[connections] = append(t.samples[connections], s)
 }
 

@@ -12,14 +12,6 @@ import (
 	"time"
 )
 
-// Names of the targets, in the order in which they are measured.
-const (
-	targetPlain     = "Caddy reverse_proxy, unsigned"
-	targetUnchecked = "sidecar, answers unchecked"
-	targetVerifying = "sidecar, answers verified"
-	targetNginx     = "nginx + Lua + OpenSSL, answers unchecked"
-)
-
 // target is one way to sign, or not to sign, a request on its way.
 type target struct {
 	*process
@@ -28,58 +20,75 @@ type target struct {
 	adminPort  int // of Caddy
 }
 
-// startTargets starts them all. Each is started several times first to find out
-// how long that takes.
-func startTargets(ctx context.Context, m *material, upstreamPort int, found *results, starts int) ([]*target, error) {
+// startTargets starts every contender before the gateway in plain and over TLS. A
+// binary is started several times to find out how long that takes.
+func startTargets(ctx context.Context, m *material, u *upstream, found *results, starts int) ([]*target, error) {
 	var targets []*target
-	for _, name := range []string{targetPlain, targetUnchecked, targetVerifying} {
-		t, err := startCaddy(ctx, m, name, upstreamPort, found, starts)
+	for _, to := range []gateway{{port: u.port}, {port: u.tlsPort, tls: true}} {
+		for _, c := range contenders {
+			t, err := startCaddy(ctx, m, c, to, found, starts)
+			if errors.Is(err, errCannot) {
+				found.skip(err)
+				continue
+			}
+			if err != nil {
+				return targets, err
+			}
+			targets = append(targets, t)
+		}
+		t, err := startNginx(ctx, m, to)
+		if errors.Is(err, errNoNginx) {
+			found.skip(err)
+			continue
+		}
 		if err != nil {
 			return targets, err
 		}
 		targets = append(targets, t)
 	}
-	t, err := startNginx(ctx, m, upstreamPort)
-	if errors.Is(err, errNoNginx) {
-		found.Skipped = append(found.Skipped, err.Error())
-		return targets, nil
-	}
-	if err != nil {
-		return targets, err
-	}
-	return append(targets, t), nil
+	return targets, nil
 }
 
-// startCaddy starts a Caddy of the target's kind, the given number of times, and
-// keeps the last one.
-func startCaddy(ctx context.Context, m *material, name string, upstreamPort int, found *results, starts int) (*target, error) {
+// newTarget returns a target before the gateway, which has its ports and is not
+// started.
+func newTarget(name string, to gateway) (*target, error) {
+	if to.tls {
+		name += overTLS
+	}
 	t := &target{name: name, process: new(process)}
-	var err error
-	if t.port, err = freePort(); err != nil {
-		return nil, err
+	for _, port := range []*int{&t.port, &t.healthPort, &t.adminPort} {
+		var err error
+		if *port, err = freePort(); err != nil {
+			return nil, err
+		}
 	}
-	if t.healthPort, err = freePort(); err != nil {
-		return nil, err
-	}
-	if t.adminPort, err = freePort(); err != nil {
+	return t, nil
+}
+
+// startCaddy starts a Caddy, the given number of times if it is the first of its
+// binary, and keeps the last one.
+func startCaddy(ctx context.Context, m *material, c contender, to gateway, found *results, starts int) (*target, error) {
+	t, err := newTarget(c.name, to)
+	if err != nil {
 		return nil, err
 	}
 	config := filepath.Join(m.dir, fmt.Sprintf("%d.caddyfile", t.port))
-	if err := os.WriteFile(config, []byte(t.caddyfile(m, upstreamPort)), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(c.caddyfile(m, t, to)), 0o600); err != nil {
 		return nil, err
 	}
-	binaryName := sidecar
-	if name == targetPlain {
-		binaryName = stockCaddy
+	if err := c.canStart(m, config); err != nil {
+		return nil, err
 	}
-
+	b := found.Binaries[c.binary]
+	isDescribed := b.IdleBytes > 0
+	if isDescribed || c.name == targetUnchecked {
+		starts = 1
+	}
 	var took []float64
 	for i := range starts {
-		t.command = exec.CommandContext(ctx, filepath.Join(m.dir, binaryName), "run", "--adapter", "caddyfile", "--config", config)
-		// Caddy keeps its state there.
-		t.command.Env = append(os.Environ(), "HOME="+m.dir, "XDG_CONFIG_HOME="+m.dir, "XDG_DATA_HOME="+m.dir)
+		t.command = caddyCommand(m, filepath.Join(m.dir, c.binary), "run", "--adapter", "caddyfile", "--config", config)
 		began := time.Now()
-		if err := t.command.Start(); err != nil {
+		if err := t.start(); err != nil {
 			return nil, err
 		}
 		if err := t.await(ctx); err != nil {
@@ -91,13 +100,20 @@ func startCaddy(ctx context.Context, m *material, name string, upstreamPort int,
 			t.stop()
 		}
 	}
-	if name != targetUnchecked { // which is the other sidecar's binary
-		if err := t.describe(found.Binaries[binaryName], took); err != nil {
+	if !isDescribed && c.name != targetUnchecked {
+		if err := t.describe(b, took); err != nil {
 			t.stop()
 			return nil, err
 		}
 	}
 	return t, nil
+}
+
+// caddyCommand is a Caddy that keeps its state beside its configuration.
+func caddyCommand(m *material, binary string, args ...string) *exec.Cmd {
+	command := exec.Command(binary, args...)
+	command.Env = append(os.Environ(), "HOME="+m.dir, "XDG_CONFIG_HOME="+m.dir, "XDG_DATA_HOME="+m.dir)
+	return command
 }
 
 // describe notes what the binary takes before it has any load.
@@ -112,31 +128,6 @@ func (t *target) describe(b *binary, starts []float64) error {
 	return err
 }
 
-// caddyfile is the target's configuration.
-func (t *target) caddyfile(m *material, upstreamPort int) string {
-	global := fmt.Sprintf("{\n\tadmin 127.0.0.1:%d\n\tpersist_config off\n}\n", t.adminPort)
-	if t.name == targetPlain {
-		return fmt.Sprintf("%s:%d {\n\tbind 127.0.0.1\n\treverse_proxy 127.0.0.1:%d\n}\n", global, t.port, upstreamPort)
-	}
-	check := ""
-	if t.name == targetVerifying {
-		check = "\n\t\tgateway_public_key " + m.publicKey
-	}
-	return fmt.Sprintf(`%s:%d {
-	bind 127.0.0.1
-	payermax {
-		gateway http://127.0.0.1:%d
-		app_id %s
-		private_key %s%s
-	}
-}
-:%d {
-	bind 127.0.0.1
-	payermax_health
-}
-`, global, t.port, upstreamPort, appID, m.privateKey, check, t.healthPort)
-}
-
 // await waits for the first good answer.
 func (t *target) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -148,7 +139,7 @@ func (t *target) await(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s gives no good answer within 10 s: status %d, %w", t.name, status, errors.Join(err, ctx.Err()))
+			return fmt.Errorf("%s gives no good answer within 10 s: status %d, %w\n%s", t.name, status, errors.Join(err, ctx.Err()), &t.log)
 		case <-time.After(time.Millisecond):
 		}
 	}

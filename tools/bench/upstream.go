@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -11,9 +12,9 @@ import (
 	"strconv"
 )
 
-// serveUpstream answers everything with the same signed body, on a port that it
-// prints, until its input ends.
-func serveUpstream(signatureFile string) error {
+// serveUpstream answers everything with the same signed body, on a port and over TLS on
+// another, both of which it prints, until its input ends.
+func serveUpstream(signatureFile, certificate string) error {
 	signature, err := os.ReadFile(signatureFile)
 	if err != nil {
 		return err
@@ -22,26 +23,35 @@ func serveUpstream(signatureFile string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(listener.Addr().(*net.TCPAddr).Port)
+	overTLS, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Println(listener.Addr().(*net.TCPAddr).Port, overTLS.Addr().(*net.TCPAddr).Port)
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
 	body, length := []byte(answer), strconv.Itoa(len(answer))
-	return http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		header := w.Header()
 		header["Content-Type"] = []string{"application/json"}
 		header["Content-Length"] = []string{length}
 		header["Sign"] = []string{string(signature)}
 		_, _ = w.Write(body)
-	}))
+	})
+	// HTTP/1.1 for all contenders alike: nginx speaks no other to a gateway.
+	server := &http.Server{Handler: handler, TLSNextProto: make(map[string]func(*http.Server, *tls.Conn, http.Handler))}
+	go func() { _ = server.ServeTLS(overTLS, certificate, certificate+".key") }()
+	return server.Serve(listener)
 }
 
 // upstream is the process that serves it.
 type upstream struct {
 	*process
-	input io.Closer
+	tlsPort int
+	input   io.Closer
 }
 
 func startUpstream(ctx context.Context, m *material) (*upstream, error) {
@@ -49,7 +59,7 @@ func startUpstream(ctx context.Context, m *material) (*upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	command := exec.CommandContext(ctx, self, "-upstream", m.signature)
+	command := exec.CommandContext(ctx, self, "-upstream", m.signature, m.certificate)
 	input, err := command.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -62,7 +72,7 @@ func startUpstream(ctx context.Context, m *material) (*upstream, error) {
 		return nil, err
 	}
 	u := &upstream{process: &process{command: command}, input: input}
-	if _, err := fmt.Fscan(output, &u.port); err != nil {
+	if _, err := fmt.Fscan(output, &u.port, &u.tlsPort); err != nil {
 		u.stop()
 		return nil, fmt.Errorf("the upstream does not start: %w", err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 )
 
 // dockerfile is what the image is made by.
@@ -122,6 +123,16 @@ func copyFile(t *testing.T, from, to string, mode os.FileMode) {
 	require.NoError(t, os.Chmod(to, mode))
 }
 
+// variableOf is what a container's manifest sets a variable of the environment to.
+func variableOf(container corev1.Container, name string) string {
+	for _, variable := range container.Env {
+		if variable.Name == name {
+			return variable.Value
+		}
+	}
+	return ""
+}
+
 // The image is run as the manifests' pods run it, and has no gateway of its own
 // choice.
 func TestImageIsWhatPodsExpect(t *testing.T) {
@@ -131,12 +142,13 @@ func TestImageIsWhatPodsExpect(t *testing.T) {
 	assert.Equal(t, []string{"/usr/bin/caddy"}, made.entrypoint)
 	assert.Equal(t, []string{"run", "--config", "/etc/caddy/Caddyfile"}, made.cmd)
 	for _, variable := range made.env {
-		assert.Regexp(t, "^XDG_", variable)
+		assert.Regexp(t, "^(XDG_|GOGC=)", variable)
 	}
 	for _, folder := range overlays(t) {
 		_, container := podOf(render(t, folder))
 		assert.Empty(t, container.Command, folder)
 		assert.Equal(t, made.cmd, container.Args, folder)
+		assert.Contains(t, made.env, "GOGC="+variableOf(container, "GOGC"), folder)
 		context := container.SecurityContext
 		assert.Equal(t, made.user, fmt.Sprintf("%d:%d", *context.RunAsUser, *context.RunAsGroup), folder)
 	}

@@ -42,11 +42,13 @@ type Gate struct {
 	// pace is how long a signature has its slot, lately: a moving average, in
 	// nanoseconds. It is 0 before the first.
 	pace atomic.Int64
+	// yield lets other goroutines run first: runtime.Gosched, except in tests.
+	yield func()
 }
 
-// New returns a gate that lets so many sign at once.
+// New returns a gate that lets as many requests sign at once as it has slots.
 func New(slots int) *Gate {
-	return &Gate{slots: make(chan struct{}, slots)}
+	return &Gate{slots: make(chan struct{}, slots), yield: runtime.Gosched}
 }
 
 // IsFull reports whether a request that comes now would be refused. It is asked
@@ -137,7 +139,7 @@ func (g *Gate) Sign(ctx context.Context, key keys.Key, body []byte, there time.T
 	// goes first: reading a request, refusing it or answering a probe takes a
 	// fraction of a signature's time.
 	if g.waiting.Load() > 0 {
-		runtime.Gosched()
+		g.yield()
 		if time.Since(there) > maxWait { // which is long where the CPU is short
 			return "", ErrOverloaded
 		}

@@ -56,7 +56,7 @@ type request struct {
 type exchange struct {
 	// Signed is nil if it never came to that.
 	*delivery.Signed
-	attempts int
+	attempts int           // how often it was handed to a gateway
 	upstream time.Duration // the time the gateway took
 	// Verdict is on the answer, and answer what the application gets of it.
 	verdict.Verdict
@@ -65,9 +65,21 @@ type exchange struct {
 	fromSandbox bool
 }
 
-// exchangeBy returns what is known of an exchange by now.
+// exchangeBy returns what is known by now of an exchange that may have reached the
+// gateway. Another handler than our transport does not count its attempts; what it
+// sends is one.
 func exchangeBy(d *delivery.Delivery) exchange {
-	return exchange{Signed: d.Signed(), attempts: d.Attempts(), upstream: d.Took()}
+	return exchange{Signed: d.Signed(), attempts: max(1, d.Attempts()), upstream: d.Took()}
+}
+
+// failedExchange returns what is known of an exchange without an answer. If nothing
+// was sent, there may have been no attempt.
+func failedExchange(d *delivery.Delivery, err error) exchange {
+	x := exchangeBy(d)
+	if reply.AsRefusal(err).NeverLeft() {
+		x.attempts = d.Attempts()
+	}
+	return x
 }
 
 // newCall begins a call.
@@ -81,8 +93,9 @@ func (h *Handler) newCall(r *http.Request) *call {
 
 // within returns the call's context. All of its time counts from when it was received.
 func (c *call) within(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
-	ctx, c.giveUp = context.WithCancelCause(ctx)
-	return context.WithDeadline(ctx, c.received.Add(timeout))
+	ctx, end := context.WithDeadline(ctx, c.received.Add(timeout))
+	ctx, c.giveUp = context.WithCancelCause(ctx) // which end ends as well
+	return ctx, end
 }
 
 // leave makes room for another call.

@@ -78,6 +78,8 @@ func TestCallsAreCounted(t *testing.T) {
 	warning := newHandler(t, func(h *Handler) { h.Validation = validationWarn })
 	limited := newHandler(t, func(h *Handler) { h.Limits = &limits.Limits{Quota: limits.Quota{Rate: .001}} })
 	serve(t, limited, post(sessionBody), answering(t))
+	unsigned := newHandler(t)
+	setKey(unsigned, failingKey{merchantKey(), errors.New("broken")})
 	const answer = `{"code":"SIGN_VERIFY_FAILED","msg":"The signature verify failed."}`
 
 	for _, test := range []struct {
@@ -143,6 +145,13 @@ func TestCallsAreCounted(t *testing.T) {
 				"requests_total{applyDropinSession,http_request_denied,refused}": 1,
 				"request_duration_seconds{applyDropinSession}":                   1,
 				"limit_refusals_total{rate}":                                     1,
+			},
+		},
+		{
+			"not signed", unsigned, sessionBody, sessionPath, testcaddy.Unreachable(t), map[string]float64{
+				"requests_total{applyDropinSession,proxy_internal_error,not_sent}": 1,
+				"request_duration_seconds{applyDropinSession}":                     1,
+				"sign_duration_seconds{file}":                                      1,
 			},
 		},
 		{

@@ -376,7 +376,7 @@ func (h *Handler) ask(c *call, key keys.Key, since time.Time, r *http.Request, n
 func (h *Handler) exchange(c *call, d *delivery.Delivery, r *http.Request, next caddyhttp.Handler) (exchange, error) {
 	answer, err := h.send(c, d, r, next)
 	if err != nil {
-		return exchangeBy(d), err
+		return failedExchange(d, err), err
 	}
 	return h.check(c, d, answer)
 }

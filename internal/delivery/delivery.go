@@ -127,8 +127,8 @@ func (d *Delivery) Restore(a *reply.Answer) {
 // Signed returns what was last given to the gateway. Any goroutine may ask.
 func (d *Delivery) Signed() *Signed { return d.signed.Load() }
 
-// Attempts returns how many there were, at least one. Any goroutine may ask.
-func (d *Delivery) Attempts() int { return max(1, int(d.attempts.Load())) }
+// Attempts returns how many attempts the transport has begun. Any goroutine may ask.
+func (d *Delivery) Attempts() int { return int(d.attempts.Load()) }
 
 // Took returns the time since it began. Any goroutine may ask.
 func (d *Delivery) Took() time.Duration { return time.Since(d.began) }

@@ -8,11 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-payermax/caddy-payermax/internal/gate"
-	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddyserver/caddy/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/gate"
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 )
 
 // slowKey signs when it is told to.

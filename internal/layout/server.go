@@ -9,11 +9,11 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// OfServer returns the JSON of a server that is being provisioned, as far as this
+// ofServer returns the JSON of a server that is being provisioned, as far as this
 // package reads it. Caddy loads one top-level route after the other, and forgets
 // the JSON of each only when it is loaded. So that of the present route and of
 // those to come is there; of those before, what was made of it.
-func OfServer(server *caddyhttp.Server) map[string]any {
+func ofServer(server *caddyhttp.Server) map[string]any {
 	listen := make([]any, len(server.Listen))
 	for i, address := range server.Listen {
 		listen[i] = address

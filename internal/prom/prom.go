@@ -11,10 +11,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// What all names begin with: caddy_payermax_.
+// Namespace is what the names of all of Caddy's metrics begin with, and subsystem what
+// follows it in those of this module: caddy_payermax_.
 const (
 	Namespace = "caddy"
-	Subsystem = "payermax"
+	subsystem = "payermax"
 )
 
 // Counter makes a counter without labels.
@@ -25,7 +26,7 @@ func Counter(name, help string) prometheus.Counter {
 // Counters makes the counters of one name, one for each set of values of the labels.
 func Counters(name, help string, labels ...string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: Namespace, Subsystem: Subsystem, Name: name, Help: help,
+		Namespace: Namespace, Subsystem: subsystem, Name: name, Help: help,
 	}, labels)
 }
 
@@ -33,13 +34,13 @@ func Counters(name, help string, labels ...string) *prometheus.CounterVec {
 // labels. The buckets are upper bounds in ascending order.
 func Histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: Namespace, Subsystem: Subsystem, Name: name, Help: help, Buckets: buckets,
+		Namespace: Namespace, Subsystem: subsystem, Name: name, Help: help, Buckets: buckets,
 	}, labels)
 }
 
 // Description describes a metric whose values are asked for when they are collected.
 func Description(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc(prometheus.BuildFQName(Namespace, Subsystem, name), help, labels, nil)
+	return prometheus.NewDesc(prometheus.BuildFQName(Namespace, subsystem, name), help, labels, nil)
 }
 
 // shared are the collectors of all rooms.

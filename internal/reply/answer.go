@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // MaxAnswerSize bounds what is kept of an answer, in bytes. PayerMax's answers
@@ -103,7 +104,7 @@ func (a *Answer) Send(w http.ResponseWriter) {
 	_, _ = w.Write(a.Body)
 	// The header is on its way; access logs, which print what is left here,
 	// have no use for the signature.
-	header.Del("Sign")
+	header.Del(protocol.SignHeader)
 }
 
 // IsSuccess reports whether the answer is a 2xx, and complete.

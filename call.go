@@ -16,10 +16,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
-// call is one request of the application's, and what became of it as far as it came.
-// perform fills it in, step by step; the log line is made of it.
+// call is one request of the application's, and what has become of it so far. perform
+// fills it in, step by step; the log line is made of it.
 type call struct {
-	// id tells the call from others, in the log and in the answer.
+	// id identifies the call, in the log and in the answer.
 	id       string
 	received time.Time
 	trace    trace.SpanContext // that surrounds the call, if it is valid
@@ -46,19 +46,20 @@ type call struct {
 // request is what the application asks for.
 type request struct {
 	*envelope.Envelope
-	// merchant is the one that it is for, or nil if that is not known.
+	// merchant is who the request is for, or nil if that is not known.
 	merchant *merchant
-	// warned are the rules that the request broke and was signed all the same.
+	// warned are the broken rules that do not keep the request from being sent.
 	warned []validate.Violation
 }
 
 // exchange is one signed request to the gateway, and what came of it.
 type exchange struct {
-	// Signed is nil if it never came to that.
+	// Signed is what was to be sent, or nil if the call never came to that.
 	*delivery.Signed
 	attempts int           // how often it was handed to a gateway
 	upstream time.Duration // the time the gateway took
-	// Verdict is on the answer, and answer what the application gets of it.
+	// Verdict is what was found out about the answer, and answer what the application
+	// gets of it.
 	verdict.Verdict
 	answer *reply.Answer
 	// fromSandbox says that a sandbox has answered, in another site or process.
@@ -91,7 +92,8 @@ func (h *Handler) newCall(r *http.Request) *call {
 	}
 }
 
-// within returns the call's context. All of its time counts from when it was received.
+// within returns the call's context, which ends with its timeout. The time counts from
+// when the call was received.
 func (c *call) within(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 	ctx, end := context.WithDeadline(ctx, c.received.Add(timeout))
 	ctx, c.giveUp = context.WithCancelCause(ctx) // which end ends as well

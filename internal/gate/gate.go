@@ -27,9 +27,9 @@ const (
 var ErrOverloaded = errors.New("more requests than this machine can sign")
 
 // Gate bounds how long requests wait for their signatures. Signing is nearly all of
-// a request's work, so with more requests than the CPUs can sign, without it all
-// of them would wait longer and longer, until none is answered in time. With it,
-// those that cannot be signed soon are refused at once.
+// a request's work. With more requests than the CPUs can sign, all of them would wait
+// longer and longer, until no request is answered in time. So those that cannot be
+// signed soon are refused at once.
 //
 // How soon is a matter of time, and not of how many wait: what a signature takes
 // depends on how much of the CPU others leave, be they other containers on the node
@@ -58,9 +58,9 @@ func (g *Gate) IsFull(maxWait time.Duration) bool {
 	return g.tooLong(g.waiting.Load()+1, maxWait)
 }
 
-// tooLong reports whether the last of so many that wait would wait for longer than
-// maxWait. The first never does, whatever the pace: it may be of another time, and
-// only another signature can tell.
+// tooLong reports whether the last of so many waiting requests would wait for longer
+// than maxWait. The first never does, whatever the pace: the pace may be out of date,
+// and only another signature can tell.
 func (g *Gate) tooLong(waiting int32, maxWait time.Duration) bool {
 	expected := time.Duration(int64(waiting) * g.pace.Load() / int64(cap(g.slots)))
 	return waiting > 1 && expected > maxWait
@@ -125,8 +125,8 @@ func (g *Gate) Observe(took time.Duration) {
 	}
 }
 
-// Sign signs when there is a turn. A key that lives elsewhere takes no CPU of
-// ours, and bounds itself.
+// Sign waits for a turn, as Enter does, and signs the body. A key that lives elsewhere
+// takes none of our CPU and has limits of its own, so nobody waits for a turn with it.
 func (g *Gate) Sign(ctx context.Context, key keys.Key, body []byte, there time.Time, maxWait time.Duration) (string, error) {
 	if _, isRemote := key.Private.(signer.ContextSigner); isRemote {
 		return signer.Sign(ctx, key.Private, body)

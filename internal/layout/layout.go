@@ -173,7 +173,7 @@ var neverSending = []string{
 // could send a request to PayerMax, or stand in for it.
 func (h Handler) IsDeadEnd() bool { return !h.open && !canSend(h.after) }
 
-// canSend reports whether one of some routes or handlers could.
+// canSend reports whether one of some routes or handlers could send a request.
 func canSend(nodes []any) bool {
 	return slices.ContainsFunc(nodes, func(node any) bool {
 		o := objectOf(node)

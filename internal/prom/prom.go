@@ -12,7 +12,7 @@ import (
 )
 
 // Namespace is what the names of all of Caddy's metrics begin with, and subsystem what
-// follows it in those of this module: caddy_payermax_.
+// follows it in the names of this module's: caddy_payermax_.
 const (
 	Namespace = "caddy"
 	subsystem = "payermax"
@@ -46,13 +46,13 @@ func Description(name, help string, labels ...string) *prometheus.Desc {
 // shared are the collectors of all rooms.
 var shared []prometheus.Collector
 
-// Share makes the collectors part of each config that registers any, so that which
-// metrics there are does not depend on which modules a config has. They live as long as
-// the process, so that counters survive a reload of the config. It is for init
+// Share makes the collectors part of each config that registers any, so that all configs
+// have the same metrics, whichever modules they have. Collectors live as long as the
+// process, so that counters survive a reload of the config. It is for init
 // functions: each room shares its own.
 func Share(collectors ...prometheus.Collector) { shared = append(shared, collectors...) }
 
-// Collectors returns those that are shared, of all rooms that are part of the program.
+// Collectors returns the collectors of all rooms that are part of the program.
 func Collectors() []prometheus.Collector { return slices.Clone(shared) }
 
 // Register makes the collectors that are shared part of the config that ctx belongs to,

@@ -15,7 +15,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// requestTime follows the gateway's clock if it is told to.
+// requestTime follows the gateway's clock if that is configured.
 func TestFollowGatewayClock(t *testing.T) {
 	for follow, want := range map[bool]time.Duration{false: 0, true: 3 * time.Minute} {
 		h := newHandler(t, func(h *Handler) { h.FollowGatewayClock = follow })

@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 )
 
-// slowKey signs when it is told to.
+// slowKey signs when it is its turn.
 type slowKey struct {
 	crypto.Signer
 	turn chan struct{}
@@ -62,7 +62,7 @@ func TestOverload(t *testing.T) {
 	assert.Equal(t, map[int]int{http.StatusOK: 4, http.StatusServiceUnavailable: 16}, count)
 }
 
-// withSlowKey makes the handler sign when it is told to.
+// withSlowKey makes the handler sign when it is its turn.
 func withSlowKey(h *Handler) (turn chan struct{}) {
 	turn = make(chan struct{})
 	setKey(h, slowKey{merchantKey(), turn})

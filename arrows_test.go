@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The other Caddy modules know neither this package nor one another, in their tests
-// neither; and what they share does not know them.
+// The other Caddy modules know neither this package nor one another, not even in their
+// tests; and what they share does not know them.
 func TestArrowsRunOneWay(t *testing.T) {
 	root := reflect.TypeFor[Handler]().PkgPath()
 	var files []string

@@ -156,7 +156,7 @@ func (h *Handler) performUnsigned(w http.ResponseWriter, r *http.Request, next c
 	if err != nil {
 		return err
 	}
-	if err := h.enter(c, w, r); err != nil {
+	if err := h.takePlace(c, w, r); err != nil {
 		return err
 	}
 	body, err := h.read(w, r)

@@ -7,8 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // gatewayOption is where the calls of a payermax block go.

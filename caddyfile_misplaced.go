@@ -9,8 +9,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 )
 
-// misplaced are the options of reverse_proxy that would make of a call something
-// else than was signed, or of an answer something else than was checked.
+// misplaced are the options of reverse_proxy that would make a call differ from what
+// was signed, or an answer from what was checked.
 var misplaced = map[string]string{
 	"to":              "the upstream is the one that gateway names",
 	"dynamic":         "the upstream is the one that gateway names",

@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 )
 
-// defaultFailDuration is for how long a gateway that could not be reached is
+// defaultFailDuration is how long a gateway that could not be reached is
 // passed over if there is another.
 const defaultFailDuration = 10 * time.Second
 
@@ -101,8 +101,7 @@ func (o *proxyOptions) explain(err error) error {
 	return err
 }
 
-// resembling returns the option that was probably meant to be the one of ours,
-// or "".
+// resembling returns the option that was probably a misspelling of ours, or "".
 func (o *proxyOptions) resembling(ours string) string {
 	i := slices.IndexFunc(o.names, func(name string) bool { return grammar.Suggest(name, []string{ours}) != "" })
 	if i < 0 {

@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "rewrite the expectations in testdata/ad
 
 // TestAdapt adapts each Caddyfile in testdata/adapt and compares the result
 // with what stands below the line of hyphens: JSON, or the text of an error.
-// Names of wrong ones begin with "wrong_".
+// The names of files whose Caddyfile is wrong begin with "wrong_".
 func TestAdapt(t *testing.T) {
 	paths, err := filepath.Glob("testdata/adapt/*.caddyfiletest")
 	require.NoError(t, err)

@@ -16,10 +16,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
-// call is one request of the application's, and what became of it as far as it came.
-// perform fills it in, step by step; the log line is made of it.
+// call is one request of the application's, and what has become of it so far. perform
+// fills it in, step by step; the log line is made of it.
 type call struct {
-	// id tells the call from others, in the log and in the answer.
+	// id identifies the call, in the log and in the answer.
 	id       string
 	received time.Time
 	trace    trace.SpanContext // that surrounds the call, if it is valid
@@ -46,9 +46,9 @@ type call struct {
 // request is what the application asks for.
 type request struct {
 	*envelope.Envelope
-	// merchant is the one that it is for, or nil if that is not known.
+	// merchant is who the request is for, or nil if that is not known.
 	merchant *merchant
-	// warned are the rules that the request broke and was signed all the same.
+	// warned are the broken rules that do not keep the request from being sent.
 	warned []validate.Violation
 	// disputed are those that something else of PayerMax's contradicts.
 	disputed []validate.Dispute
@@ -56,20 +56,33 @@ type request struct {
 
 // exchange is one signed request to the gateway, and what came of it.
 type exchange struct {
-	// Signed is nil if it never came to that.
+	// Signed is what was to be sent, or nil if the call never came to that.
 	*delivery.Signed
-	attempts int
+	attempts int           // how often it was handed to a gateway
 	upstream time.Duration // the time the gateway took
-	// Verdict is on the answer, and answer what the application gets of it.
+	// Verdict is what was found out about the answer, and answer what the application
+	// gets of it.
 	verdict.Verdict
 	answer *reply.Answer
 	// fromSandbox says that a sandbox has answered, in another site or process.
 	fromSandbox bool
 }
 
-// exchangeBy returns what is known of an exchange by now.
+// exchangeBy returns what is known by now of an exchange that may have reached the
+// gateway. Another handler than our transport does not count its attempts; what it
+// sends is one.
 func exchangeBy(d *delivery.Delivery) exchange {
-	return exchange{Signed: d.Signed(), attempts: d.Attempts(), upstream: d.Took()}
+	return exchange{Signed: d.Signed(), attempts: max(1, d.Attempts()), upstream: d.Took()}
+}
+
+// failedExchange returns what is known of an exchange without an answer. If nothing
+// was sent, there may have been no attempt.
+func failedExchange(d *delivery.Delivery, err error) exchange {
+	x := exchangeBy(d)
+	if reply.AsRefusal(err).NeverLeft() {
+		x.attempts = d.Attempts()
+	}
+	return x
 }
 
 // newCall begins a call.
@@ -81,10 +94,12 @@ func (h *Handler) newCall(r *http.Request) *call {
 	}
 }
 
-// within returns the call's context. All of its time counts from when it was received.
+// within returns the call's context, which ends with its timeout. The time counts from
+// when the call was received.
 func (c *call) within(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
-	ctx, c.giveUp = context.WithCancelCause(ctx)
-	return context.WithDeadline(ctx, c.received.Add(timeout))
+	ctx, end := context.WithDeadline(ctx, c.received.Add(timeout))
+	ctx, c.giveUp = context.WithCancelCause(ctx) // which end ends as well
+	return ctx, end
 }
 
 // leave makes room for another call.

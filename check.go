@@ -29,13 +29,14 @@ func (h *Handler) check(c *call, d *delivery.Delivery, a *reply.Answer) (exchang
 	return x, err
 }
 
-// measure counts an answer of the gateway's. What it says of the time is taken
-// from those only that are PayerMax's, as far as that is checked.
+// measure counts an answer of the gateway's. An answer that is withheld, or that
+// PayerMax has not signed though it could be checked, says nothing of the gateway's
+// clock.
 func (h *Handler) measure(endpoint string, x exchange, arrived time.Time, a *reply.Answer) {
 	processMetrics.answers.WithLabelValues(x.Finding.Label()).Inc()
 	processMetrics.answerBytes.WithLabelValues(endpoint).Add(float64(len(a.Body)))
 	processMetrics.codes.WithLabelValues(endpoint, knownCode(x.Code)).Inc()
-	if x.Finding != verdict.Verified && x.Finding != verdict.Unchecked {
+	if x.answer == nil || x.Finding == verdict.Unsigned {
 		return
 	}
 	if x.Code == protocol.CodeApplySuccess {

@@ -131,8 +131,8 @@ func limitRefusals() []*reply.Refusal {
 	return refusals
 }
 
-// The table of the sidecar's own answers has a row for each that there is, and
-// nothing in its rows that there is not.
+// The table of the sidecar's own answers has a row for each of them, and nothing in its
+// rows that does not exist.
 func TestErrorsPageAnswers(t *testing.T) {
 	rows := errorTable(t, "What the sidecar answers itself")
 	used := make(map[string]bool)
@@ -161,12 +161,15 @@ func TestErrorsPageAnswers(t *testing.T) {
 	for _, f := range []string{"NOTIFICATION_REFUSED", "NOTIFICATION_NOT_ACCEPTED"} {
 		codes[f] = true // which PayerMax gets
 	}
-	assert.Equal(t, writtenIn(t, codeWritten, ".", "internal/delivery", "internal/reply", "internal/verdict", "limits", "modules/notify"), slices.Sorted(maps.Keys(codes)), "the codes in the code, and those made here")
+	assert.Equal(t, writtenIn(t, codeWritten, refusing...), slices.Sorted(maps.Keys(codes)), "the codes in the code, and those made here")
 	page := markdown.Page(t, errorsPage)
-	for _, word := range slices.Concat(writtenIn(t, codeWritten, ".", "internal/delivery", "internal/reply", "internal/verdict", "limits", "modules/notify"), writtenIn(t, proxyErrorWritten, ".", "internal/delivery", "internal/reply", "internal/verdict", "limits", "modules/notify")) {
+	for _, word := range slices.Concat(writtenIn(t, codeWritten, refusing...), writtenIn(t, proxyErrorWritten, refusing...)) {
 		assert.True(t, strings.Contains(page, "`"+word+"`"), "the page lacks %s", word)
 	}
 }
+
+// refusing are the folders whose code refuses requests, or says why there is no answer.
+var refusing = []string{".", "internal/cause", "internal/delivery", "internal/reply", "internal/verdict", "limits", "modules/notify"}
 
 // How the code writes the words that the page explains.
 var (

@@ -148,7 +148,7 @@ func TestExamineWrongConfig(t *testing.T) {
 	}
 }
 
-// What stops a handler is told once, with the config's own line that it does not
+// What stops a handler is reported once, with the config's own line that it does not
 // load.
 func TestExamineDoesNotRepeatItself(t *testing.T) {
 	report := examined(t, site("gateway uat\napp_id app\nprivate_key {env.PAYERMAX_UNSET}"), doctor.Options{Offline: true})
@@ -176,7 +176,7 @@ func TestExamineDistantKey(t *testing.T) {
 }
 
 // A gateway that is another site of the config is not there before it runs, and
-// that is no problem.
+// that is not a problem.
 func TestExamineOwnSite(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

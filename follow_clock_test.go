@@ -4,15 +4,18 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// requestTime follows the gateway's clock if it is told to.
+// requestTime follows the gateway's clock if that is configured.
 func TestFollowGatewayClock(t *testing.T) {
 	for follow, want := range map[bool]time.Duration{false: 0, true: 3 * time.Minute} {
 		h := newHandler(t, func(h *Handler) { h.FollowGatewayClock = follow })
@@ -26,6 +29,29 @@ func TestFollowGatewayClock(t *testing.T) {
 			assert.WithinDuration(t, time.Now().Add(want), stamped, time.Second)
 			return nil
 		})
+	}
+}
+
+// Without a key to check answers with, an answer that is probably an intermediary's is
+// withheld as well, and its clock is not the gateway's.
+func TestIntermediariesDoNotSetTheClock(t *testing.T) {
+	h := newHandler(t, func(h *Handler) {
+		h.Endpoints, h.Validation, h.FollowGatewayClock = []string{"orderAndPay"}, validationOff, true
+	})
+	for _, test := range []struct {
+		code    string
+		follows bool
+	}{{"GATEWAY_DOWN", false}, {"SYSTEM_ERROR", true}} {
+		r := post(sessionBody)
+		r.URL.Path = protocol.PathPrefix + "orderAndPay"
+		serve(t, h, r, func(w http.ResponseWriter, r *http.Request) error {
+			now := time.Now()
+			w.Header().Set("Date", now.Add(10*time.Minute).UTC().Format(http.TimeFormat))
+			httptrace.ContextClientTrace(r.Context()).GotFirstResponseByte()
+			_, err := io.WriteString(w, `{"code":"`+test.code+`"}`)
+			return err
+		})
+		assert.Equal(t, test.follows, h.gateway.Now().After(time.Now().Add(time.Minute)), test.code)
 	}
 }
 

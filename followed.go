@@ -23,7 +23,7 @@ func (h *Handler) checkIsFollowed(places []layout.Handler) error {
 	}
 	for _, place := range places {
 		if proxy := place.Proxy(); proxy != nil && !layout.Pins(proxy) {
-			h.logger.Warn("payermax_sign: the reverse_proxy behind it has no transport payermax, so that it may send something else than what was signed, in plain text or more than once; write transport payermax into it")
+			h.logger.Warn("payermax_sign: the reverse_proxy behind it has no transport payermax, so that it may send something other than what was signed, in plain text or more than once; write transport payermax into it")
 			break
 		}
 	}
@@ -49,7 +49,7 @@ func (h *Handler) knownGateway(places []layout.Handler) *gateways.Gateway {
 		}
 		names[string(name)] = true
 	}
-	if len(names) != 1 { // there is no telling which it is
+	if len(names) != 1 { // it may be any of them
 		return gateways.New("")
 	}
 	return gateways.New(slices.Collect(maps.Keys(names))[0])

@@ -11,7 +11,7 @@ import (
 // place is what a call takes of the memory that there is for calls.
 type place struct {
 	taken bool
-	// growth is what its answer takes if it is large.
+	// growth is what a large answer takes besides.
 	growth inflight.Growth
 }
 
@@ -23,8 +23,8 @@ func (p *place) leave() {
 	p.growth.Release()
 }
 
-// enter takes the call's place, or refuses it.
-func (h *Handler) enter(c *call, w http.ResponseWriter, r *http.Request) error {
+// takePlace takes a place for the call, or refuses it.
+func (h *Handler) takePlace(c *call, w http.ResponseWriter, r *http.Request) error {
 	c.place.taken = inflight.Process.Enter(h.MaxInFlight)
 	if c.place.taken {
 		return nil

@@ -29,7 +29,7 @@ func keyPEM(t *testing.T, key *rsa.PrivateKey) []byte {
 	return []byte(testkeys.PrivatePEM(key))
 }
 
-// fingerprint is that of the key in use.
+// fingerprint returns the fingerprint of the key in use.
 func fingerprint(h *Handler) string {
 	return h.merchants.only.keyring.Current().Signing.Fingerprint
 }

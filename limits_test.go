@@ -141,7 +141,7 @@ type failingKey struct {
 
 func (k failingKey) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return nil, k.reason }
 
-// An answer that never came, or is withheld, was asked for, and counts.
+// A call whose answer never came, or is withheld, was sent, and counts.
 func TestRateCountsWhatWasSent(t *testing.T) {
 	h := newHandler(t, verifying(t), func(h *Handler) { h.Limits = &limits.Limits{Quota: limits.Quota{Rate: 0.001, Burst: 2}} })
 	unverified := serve(t, h, post(sessionBody), answering(t))

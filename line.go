@@ -113,8 +113,8 @@ func (l *line) severity() zapcore.Level {
 	}
 }
 
-// brokenRules names rules and the rows of the tables that they are of, none of which
-// is from the request.
+// brokenRules names rules, each after its row in PayerMax's table. Both names are our
+// own, and not the request's.
 func brokenRules(violations []validate.Violation) []string {
 	names := make([]string, len(violations))
 	for i, v := range violations {

@@ -238,7 +238,7 @@ func (m *Merchant) openKeyring(ctx caddy.Context, expanded Merchant, sandboxKey 
 func (m *merchant) publicKey() (*rsa.PublicKey, error) {
 	key, ok := m.keyring.Current().Signing.Private.Public().(*rsa.PublicKey)
 	if !ok {
-		return nil, errors.New("the signing key is no RSA key")
+		return nil, errors.New("the signing key is not an RSA key")
 	}
 	return key, nil
 }

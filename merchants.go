@@ -21,7 +21,7 @@ type MerchantChoice struct {
 
 	// The requests that are for this merchant, whatever `merchantNo` they name.
 	// Without matchers, a merchant is chosen by the request's `merchantNo` alone;
-	// with matchers, by these alone, so that they can tell who may call for it.
+	// with matchers, by these alone, so that they can decide who may call for it.
 	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
 }
 
@@ -70,8 +70,8 @@ func (h *Handler) openMerchant(ctx caddy.Context, m *Merchant, sandboxKey *rsa.P
 	return m.open(ctx, sandboxKey, h.logger)
 }
 
-// checkShared refuses options beside the merchants that belong into each of
-// them.
+// checkShared refuses options beside the merchants that each of them must have for
+// itself.
 func (h *Handler) checkShared() error {
 	for name, isSet := range map[string]bool{
 		"app_id":              h.AppID != "",
@@ -88,7 +88,7 @@ func (h *Handler) checkShared() error {
 }
 
 // withShared returns one of several merchants with what merchants can share: what
-// this one does not have is the handler's.
+// this merchant lacks is taken from the handler.
 func (h *Handler) withShared(m Merchant) Merchant {
 	if len(m.GatewayPublicKeys) == 0 {
 		m.GatewayPublicKeys = h.GatewayPublicKeys
@@ -165,7 +165,7 @@ func (m *merchants) choose(r *http.Request, request *envelope.Envelope) (*mercha
 	}
 	if number == "" {
 		for _, problem := range request.Check(envelope.Identity{}) {
-			if problem.Field == "/merchantNo" { // it is there, but no text
+			if problem.Field == "/merchantNo" { // it is there, but is not a string
 				return nil, invalid([]validate.Violation{violation(problem)})
 			}
 		}
@@ -173,7 +173,7 @@ func (m *merchants) choose(r *http.Request, request *envelope.Envelope) (*mercha
 			"merchantNo is required, since this sidecar signs for several merchants; send the number of the one that is meant")
 	}
 	return nil, unknownMerchant("mismatch",
-		"merchantNo is none of the merchants that this sidecar signs for, or not for this caller; check the number")
+		"merchantNo is not one of the merchants that this sidecar signs for, or not for this caller; check the number")
 }
 
 func unknownMerchant(rule, message string) *reply.Refusal {

@@ -94,8 +94,8 @@ func errorLabel(refused *reply.Refusal) string {
 	return refused.ProxyError
 }
 
-// likelyErrors are those whose series begin at zero, by outcome: the ones that are
-// to be expected of a healthy setup on a bad day.
+// likelyErrors are the errors whose series begin at zero, by outcome: those that a
+// healthy setup has on a bad day.
 var likelyErrors = map[reply.Outcome][]string{
 	reply.Answered:   {""},
 	reply.Unsigned:   {""},
@@ -106,7 +106,7 @@ var likelyErrors = map[reply.Outcome][]string{
 }
 
 // announce makes the series that alerts are about begin at zero, so that the
-// first one counts as an increase.
+// first event counts as an increase.
 func (m *metrics) announce(routes map[string]route) {
 	for _, rt := range routes {
 		for ended, errors := range likelyErrors {

@@ -78,6 +78,8 @@ func TestCallsAreCounted(t *testing.T) {
 	warning := newHandler(t, func(h *Handler) { h.Validation = validationWarn })
 	limited := newHandler(t, func(h *Handler) { h.Limits = &limits.Limits{Quota: limits.Quota{Rate: .001}} })
 	serve(t, limited, post(sessionBody), answering(t))
+	unsigned := newHandler(t)
+	setKey(unsigned, failingKey{merchantKey(), errors.New("broken")})
 	const answer = `{"code":"SIGN_VERIFY_FAILED","msg":"The signature verify failed."}`
 
 	for _, test := range []struct {
@@ -159,6 +161,13 @@ func TestCallsAreCounted(t *testing.T) {
 			},
 		},
 		{
+			"not signed", unsigned, sessionBody, sessionPath, testcaddy.Unreachable(t), map[string]float64{
+				"requests_total{applyDropinSession,proxy_internal_error,not_sent}": 1,
+				"request_duration_seconds{applyDropinSession}":                     1,
+				"sign_duration_seconds{file}":                                      1,
+			},
+		},
+		{
 			"not enabled", h, sessionBody, protocol.PathPrefix + "refund", testcaddy.Unreachable(t), map[string]float64{
 				"requests_total{other,http_request_denied,refused}": 1,
 				"request_duration_seconds{other}":                   1,
@@ -215,10 +224,10 @@ func TestSeriesAreBounded(t *testing.T) {
 	assert.Equal(t, before, count())
 }
 
-// So it does on what errors name: the words of the RFC, and no others.
+// Nor does it depend on what has failed: errors have the RFC's names, and no others.
 func TestErrorsAreBounded(t *testing.T) {
-	for _, name := range writtenIn(t, proxyErrorWritten, ".", "internal/reply") {
-		assert.True(t, reply.IsProxyError(name), "RFC 9209 has no such error type")
+	for _, name := range writtenIn(t, proxyErrorWritten, refusing...) {
+		assert.True(t, reply.IsProxyError(name), "RFC 9209 has no error type %s", name)
 	}
 	assert.Equal(t, other, errorLabel(&reply.Refusal{ProxyError: "an error that somebody makes up"}))
 	assert.Equal(t, "dns_error", errorLabel(&reply.Refusal{ProxyError: "dns_error"}))

@@ -49,8 +49,8 @@ const (
 // `transport payermax`. The answer's own signature is checked before the
 // application sees the answer.
 //
-// What is served is a `POST` of JSON to the path of an enabled endpoint, such as
-// `/aggregate-pay/api/gateway/applyDropinSession`; anything else is refused. A
+// The handler serves a `POST` of JSON to the path of an enabled endpoint, such as
+// `/aggregate-pay/api/gateway/applyDropinSession`; it refuses anything else. A
 // request that cannot be validated, filled and signed never leaves: it is
 // answered here, in PayerMax's own JSON shape, with a `Proxy-Status` header
 // (RFC 9209) that tells the sidecar's answers from PayerMax's. Every answer has
@@ -61,11 +61,11 @@ const (
 //
 // Placeholder | Description
 // ------------|------------
-// `{payermax.endpoint}` | The endpoint's name, such as `applyDropinSession`; empty if the request was for none
+// `{payermax.endpoint}` | The endpoint's name, such as `applyDropinSession`; empty if the request was not for an enabled endpoint
 // `{payermax.may_retry}` | Whether the call may be sent once more after an attempt that failed, for `lb_retry_match`: nothing was written, or it may be received twice
 // `{payermax.outcome}` | `answered`; `unsigned` (a refusal that PayerMax has not signed, written anew); `refused` (by the sidecar, nothing was sent); `not_sent` (the gateway could not be reached); `unknown` (sent, but PayerMax's answer did not arrive); `unverified` (an answer was withheld: it is not verifiably PayerMax's, to this call)
 type Handler struct {
-	// The merchant that is called for, if there is only one.
+	// The merchant to call PayerMax for, if there is only one.
 	Merchant
 
 	// The merchants to choose from, if there are several. What they can share,
@@ -76,8 +76,8 @@ type Handler struct {
 	// The endpoints that are signed: their names, or `drop_in` for those of a
 	// Drop-In payment (applyDropinSession, orderAndPay, orderQuery, refund,
 	// refundQuery, capture, cancel), or `all`. Default: `applyDropinSession` alone.
-	// Others are refused, for whoever takes over the application should not be
-	// able to have anything signed.
+	// Others are refused, so that whoever takes over the application cannot have
+	// just anything signed.
 	Endpoints []string `json:"endpoints,omitempty"`
 
 	// The API version to declare, by endpoint. Each endpoint has a default; that
@@ -89,8 +89,9 @@ type Handler struct {
 
 	// What becomes of a request whose `data` breaks a rule of PayerMax's field
 	// tables: `strict` refuses it; `warn` signs it, and logs and counts what
-	// strict would have refused; `off` does not look. Default: `strict`. Strict
-	// JSON, and a request that contradicts the configuration, are not up to this.
+	// strict would have refused; `off` does not check. Default: `strict`. A request
+	// that is not strict JSON, or that contradicts the configuration, is refused by
+	// all three.
 	Validation string `json:"validation,omitempty"`
 
 	// What the merchant's contract with PayerMax covers. A request beyond it
@@ -101,8 +102,8 @@ type Handler struct {
 	Limits *limits.Limits `json:"limits,omitempty"`
 
 	// Whether the application still signs, and the sidecar only compares: the
-	// application's request goes to PayerMax as it is, and whether the sidecar
-	// would have made the same signature is logged and counted. For the time
+	// application's request goes to PayerMax as it is, and the sidecar logs and
+	// counts whether it would have made the same signature. It is for the time
 	// before the key is taken away from the application. Default: false.
 	Shadow bool `json:"shadow,omitempty"`
 
@@ -113,8 +114,8 @@ type Handler struct {
 
 	// Whether a call that may have been received is sent once more to another
 	// gateway if its endpoint is safe to repeat, such as applyDropinSession and
-	// the queries. Others are sent again only if nothing of them was written,
-	// in any case. Default: false.
+	// the queries. Other calls are only sent again if nothing of them was written.
+	// Default: false.
 	RetryRepeatable bool `json:"retry_repeatable,omitempty"`
 
 	// Whether every answer has the HTTP status 200, the only one that PayerMax's
@@ -124,7 +125,7 @@ type Handler struct {
 	Status200 bool `json:"status_200,omitempty"`
 
 	// The largest request body that is accepted, in bytes. A request takes up to
-	// three times as much memory as its body, or some twenty times if it is made of
+	// three times as much memory as its body, or about twenty times if it is made of
 	// nothing but tiny members. Default: 65536 (64 KiB).
 	MaxBodySize int64 `json:"max_body_size,omitempty"`
 
@@ -133,32 +134,32 @@ type Handler struct {
 	// `503` and `Retry-After` before their bodies are read; nothing of them is sent.
 	// Default: as many as fit into the memory limit (`GOMEMLIMIT`, or 90 % of the
 	// cgroup's), with 60 MiB for the process and 0.2 MiB for each; at least 20, at
-	// most 10000. Give it where `max_body_size` is larger than its default.
+	// most 10000. Set it where `max_body_size` is larger than its default.
 	MaxInFlight int `json:"max_in_flight,omitempty"`
 
 	// How long a request may wait for its signature when there are more requests
-	// than the CPUs can sign. One that would wait longer is refused at once, one
-	// that did wait so long is refused then, with `503` and `Retry-After`; nothing
-	// of it is sent. Keys that live elsewhere have limits of their own.
+	// than the CPUs can sign. A request that would wait longer is refused at once,
+	// and one that has waited so long is refused then, with `503` and `Retry-After`;
+	// nothing of it is sent. Keys that live elsewhere have limits of their own.
 	// Default: `1s`.
 	MaxWait caddy.Duration `json:"max_wait,omitempty"`
 
 	// How long a call may take in all, from the arrival of the application's request
 	// to the last byte of the gateway's answer: reading the body, waiting for the
-	// signature, and the exchange. If it is over before the call was sent, nothing
-	// is sent. Default: `30s`.
+	// signature, and the exchange. If that time is over before the call is sent,
+	// nothing is sent. Default: `30s`.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
 	// Whether the embedded sandbox answers instead of the next handler, so that
 	// everything works without an account, a key or a network. Keys that are not
-	// configured are generated, and a missing `app_id` is that of PayerMax's
+	// configured are generated, and a missing `app_id` is taken from PayerMax's
 	// documentation. No call reaches PayerMax. Default: false.
 	Sandbox bool `json:"sandbox,omitempty"`
 
 	// Whether the embedded sandbox may have a merchant's credentials beside it:
 	// `app_id`, `merchant_no`, `sp_merchant_no`, `merchant_auth_token` or keys.
-	// Without this they are refused, since they mean that somebody takes the
-	// sandbox for PayerMax. Default: false.
+	// Without this option they are refused, since somebody may take the sandbox for
+	// PayerMax. Default: false.
 	SandboxWithCredentials bool `json:"sandbox_with_credentials,omitempty"`
 
 	merchants merchants
@@ -170,7 +171,8 @@ type Handler struct {
 	gateway   *gateways.Gateway
 	logger    *zap.Logger
 
-	// explanations are of signatures that differ, in shadow mode.
+	// explanations bounds how often a signature that differs is explained, in shadow
+	// mode.
 	explanations *rate.Limiter
 }
 
@@ -239,7 +241,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// use follows the merchant's keys from now on, and tells of them.
+// use follows the merchant's keys from now on, and logs which they are.
 func (h *Handler) use(ctx context.Context, m *merchant) {
 	if !h.Sandbox {
 		go m.keyring.Watch(ctx)
@@ -255,8 +257,8 @@ func (h *Handler) use(ctx context.Context, m *merchant) {
 		zap.String("engine", loaded.Signing.Engine()))
 }
 
-// Cleanup takes the keys out of the metrics. They stay where they are, since
-// requests that began before still sign with them.
+// Cleanup takes the handler out of the metrics, and ends the sandbox. The keys stay
+// loaded, since requests that began before still sign with them.
 func (h *Handler) Cleanup() error {
 	inflight.Process.RemoveBound(h)
 	for _, m := range h.merchants.all() {
@@ -329,8 +331,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return nil
 }
 
-// perform is the story of one request. What it finds out on the way it notes in the
-// call, for the record.
+// perform is the story of one request: it is matched, admitted, read and understood,
+// which validates it; then it is filled in, signed and sent, and the gateway's answer
+// is checked. What is found out on the way is noted in the call, for the record.
 func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (*reply.Answer, error) {
 	var err error
 	if c.route, err = h.match(r); err != nil {
@@ -340,7 +343,7 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 	if err != nil {
 		return nil, err
 	}
-	if err := h.enter(c, w, r); err != nil {
+	if err := h.takePlace(c, w, r); err != nil {
 		return nil, err
 	}
 	body, err := h.read(w, r)
@@ -362,7 +365,7 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 		return nil, err
 	}
 	c.keys = c.request.merchant.keyring.Current()
-	if c.exchange, err = h.ask(c, c.keys.Signing, c.bodyRead, r, next); err != nil {
+	if c.exchange, err = h.askGateway(c, c.keys.Signing, c.bodyRead, r, next); err != nil {
 		if reply.AsRefusal(err).NeverLeft() {
 			taken.GiveBack()
 		}
@@ -374,9 +377,9 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 	return c.exchange.answer, nil
 }
 
-// ask signs the request with the key, sends it, and checks the answer.
-// The signature is waited for since the time given.
-func (h *Handler) ask(c *call, key keys.Key, since time.Time, r *http.Request, next caddyhttp.Handler) (exchange, error) {
+// askGateway signs the request with the key, sends it, and checks the answer. The
+// request has been waiting for its signature since the time given.
+func (h *Handler) askGateway(c *call, key keys.Key, since time.Time, r *http.Request, next caddyhttp.Handler) (exchange, error) {
 	signed, err := h.sign(r.Context(), c, key, since)
 	if err != nil {
 		return exchange{Signed: signed}, err
@@ -389,7 +392,7 @@ func (h *Handler) ask(c *call, key keys.Key, since time.Time, r *http.Request, n
 func (h *Handler) exchange(c *call, d *delivery.Delivery, r *http.Request, next caddyhttp.Handler) (exchange, error) {
 	answer, err := h.send(c, d, r, next)
 	if err != nil {
-		return exchangeBy(d), err
+		return failedExchange(d, err), err
 	}
 	return h.check(c, d, answer)
 }

@@ -89,7 +89,7 @@ func TestOperationsValues(t *testing.T) {
 	page := markdown.Page(t, operationsPage)
 	values := []string{
 		string(reply.Answered), string(reply.Unsigned), string(reply.Refused), string(reply.NotSent), string(reply.Unknown), string(reply.Unverified),
-		limits.ByEndpoint, limits.ByCaller, limits.ByAmount, limits.ByRate, shadowAgree, shadowDisagree, shadowUnsigned, other,
+		limits.ByEndpoint, limits.ByCaller, limits.ByAmount, limits.ByRate, limitOverload, limitInFlight, shadowAgree, shadowDisagree, shadowUnsigned, shadowSkipped, other,
 	}
 	for _, finding := range verdict.Findings {
 		values = append(values, finding.Label())

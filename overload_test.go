@@ -8,14 +8,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-payermax/caddy-payermax/internal/gate"
-	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddyserver/caddy/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/gate"
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 )
 
-// slowKey signs when it is told to.
+// slowKey signs when it is its turn.
 type slowKey struct {
 	crypto.Signer
 	turn chan struct{}
@@ -61,7 +62,7 @@ func TestOverload(t *testing.T) {
 	assert.Equal(t, map[int]int{http.StatusOK: 4, http.StatusServiceUnavailable: 16}, count)
 }
 
-// withSlowKey makes the handler sign when it is told to.
+// withSlowKey makes the handler sign when it is its turn.
 func withSlowKey(h *Handler) (turn chan struct{}) {
 	turn = make(chan struct{})
 	setKey(h, slowKey{merchantKey(), turn})

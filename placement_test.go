@@ -69,7 +69,7 @@ const (
 )
 
 // A payermax_notify that requests can get past earns a warning when it is loaded,
-// and the same one from the doctor; one that they cannot earns none.
+// and the same one from the doctor; one that they cannot get past earns no warning.
 func TestWaysPastNotify(t *testing.T) {
 	options := fmt.Sprintf("{\ngateway_public_key %s\napp_id app\n}", writePublicKey(t, &gatewayKey().PublicKey))
 	notify := func(matcher string) string { return "payermax_notify " + matcher + " " + options + "\n" }

@@ -64,7 +64,7 @@ func (l *line) count() {
 	m := processMetrics
 	m.requests.WithLabelValues(endpoint, string(l.ended), errorLabel(refused)).Inc()
 	observe(l.trace, m.duration.WithLabelValues(endpoint), time.Since(l.received).Seconds())
-	if l.Signed != nil {
+	if l.Signed != nil && l.Signature != "" {
 		m.requestBytes.WithLabelValues(endpoint).Add(float64(len(l.Body)))
 	}
 	for _, v := range l.request.warned {

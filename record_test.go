@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
@@ -116,6 +117,29 @@ func TestCauseIsLogged(t *testing.T) {
 	assert.Equal(t, zapcore.ErrorLevel, logs.All()[0].Level)
 	assert.Equal(t, "lost in space", logs.All()[0].ContextMap()["cause"])
 	assert.NotContains(t, w.Body.String(), "space")
+}
+
+// attempts says how often a call was handed to a gateway: not at all if no upstream is
+// healthy, and once if another handler than our transport has answered.
+func TestAttemptsAreLogged(t *testing.T) {
+	for name, test := range map[string]struct {
+		next     func(http.ResponseWriter, *http.Request) error
+		attempts int64
+	}{
+		"no upstream is healthy": {func(http.ResponseWriter, *http.Request) error {
+			return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("no upstreams available"))
+		}, 0},
+		"another handler answers": {answering(t), 1},
+		"another handler fails":   {func(http.ResponseWriter, *http.Request) error { return errors.New("x") }, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHandler(t)
+			logs := logged(h)
+			serve(t, h, post(sessionBody), test.next)
+			require.Equal(t, 1, logs.Len())
+			assert.EqualValues(t, test.attempts, logs.All()[0].ContextMap()["attempts"])
+		})
+	}
 }
 
 // An answer that refuses the signature comes with what to do about it.

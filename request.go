@@ -106,9 +106,9 @@ func tooLarge(limit int64) *reply.Refusal {
 		fmt.Sprintf("the body is larger than the %d bytes that max_body_size allows", limit))
 }
 
-// endReadingInTime has reading the body fail when the call's time is over, and reports
-// whether that has to be taken back after the body. The server may give less time than
-// that, but never gets to give more.
+// endReadingInTime makes reading the body fail when the call's time is over, and reports
+// whether that has to be taken back after the body. The server may allow less time, but
+// never more.
 func (h *Handler) endReadingInTime(ctx context.Context, connection *http.ResponseController) bool {
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if server != nil && server.ReadTimeout > 0 && server.ReadTimeout <= h.Timeout {
@@ -122,16 +122,16 @@ func (h *Handler) endReadingInTime(ctx context.Context, connection *http.Respons
 // in bytes: most are smaller.
 const firstPiece = 4 << 10
 
-// readAll reads r, whose length is known if it is not negative. What is allocated
-// grows with what arrives, for nobody has to send what they announce; a small body
-// is in one piece of its own length all the same.
+// readAll reads r, whose length is negative if it is unknown. What is allocated grows
+// with what arrives, since a client need not send as much as it announces. A small body
+// still gets one piece of its own length.
 func readAll(r io.Reader, length int64) ([]byte, error) {
 	if length < 0 {
 		return io.ReadAll(r)
 	}
 	body := make([]byte, 0, min(length, firstPiece))
 	for int64(len(body)) < length {
-		if len(body) == cap(body) { // quadruple, for what is outgrown is memory, too
+		if len(body) == cap(body) { // quadruple, since the piece that is outgrown takes memory, too
 			body = slices.Grow(body, int(min(length-int64(len(body)), 3*int64(len(body)))))
 		}
 		n, err := r.Read(body[len(body):min(int64(cap(body)), length)])
@@ -222,13 +222,13 @@ func (h *Handler) validate(ctx context.Context, c *call, data []byte) validate.V
 	return c.route.rules.Judge(data)
 }
 
-// violation puts the envelope's error in the shape that the application gets.
+// violation puts the envelope's error into the shape that the application gets.
 func violation(e *envelope.Error) validate.Violation {
 	return validate.Violation{Field: e.Field, Row: envelopeRow(e.Field), Rule: e.Rule, Message: e.Message}
 }
 
-// envelopeRow returns the name of the envelope's field that a JSON Pointer is
-// of, and "" for what is no such field.
+// envelopeRow returns the name of the envelope's field that a JSON Pointer leads to
+// or into, or "" if the envelope has no field of that name.
 func envelopeRow(pointer string) string {
 	name, _, _ := strings.Cut(strings.TrimPrefix(pointer, "/"), "/")
 	if slices.Contains([]string{"version", "keyVersion", "requestTime", "appId", "merchantAppId", "merchantNo", "spMerchantNo", "data"}, name) {

@@ -10,7 +10,7 @@ import (
 
 // Real credentials beside the sandbox mean that somebody takes it for PayerMax:
 // a variable is missing, or has the wrong value, and every payment is invented.
-// So they must be meant, which writing sandbox twice says.
+// So they are refused, unless sandbox is written twice.
 
 // checkSandbox refuses a merchant's credentials beside the sandbox, unless they
 // are meant.

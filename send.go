@@ -61,7 +61,8 @@ func (h *Handler) send(c *call, d *delivery.Delivery, r *http.Request, next cadd
 	return received, nil
 }
 
-// beginSending has the call followed from now on, unless it is too late to send it.
+// beginSending adds the call to those that are under way, unless it is too late to send
+// it.
 func (h *Handler) beginSending(ctx context.Context, c *call, d *delivery.Delivery) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -61,8 +61,8 @@ func untested(key crypto.Signer) (tested crypto.Signer, isOver func()) {
 	}
 }
 
-// laterKey is one that becomes another later.
+// laterKey is a key that becomes another later.
 type laterKey struct{ crypto.Signer }
 
-// laterRemoteKey is one that lives elsewhere.
+// laterRemoteKey is a laterKey that lives elsewhere.
 type laterRemoteKey struct{ signer.ContextSigner }

@@ -30,7 +30,7 @@ const (
 
 // passOn sends the application's own request, body and signature as they are,
 // and reports whether the sidecar would have done the same. Nothing that it
-// finds stops the request: it is the application that answers for it still.
+// finds stops the request: the application still answers for it.
 func (h *Handler) passOn(c *call, body []byte, r *http.Request, next caddyhttp.Handler) (*reply.Answer, error) {
 	var err error
 	c.request, err = h.understand(c, r, body)
@@ -54,8 +54,8 @@ func (h *Handler) passOn(c *call, body []byte, r *http.Request, next caddyhttp.H
 }
 
 // compare signs the bytes that the application has signed, and says how the
-// signatures compare. Those of PKCS#1 v1.5 are deterministic, so the same key gives
-// the same one.
+// signatures compare. Signatures of PKCS#1 v1.5 are deterministic: the same key always
+// makes the same one.
 func (h *Handler) compare(c *call, r *http.Request, body []byte) string {
 	signatures := r.Header[protocol.SignHeader]
 	found := shadowDisagree

@@ -17,8 +17,8 @@ import (
 // sign fills the envelope and signs exactly the bytes that will be sent.
 // requestTime is stamped here, as late as possible, and anew for each attempt:
 // PayerMax accepts it for two minutes. The request has been waiting for its
-// signature since the time given. If there is an error, what is returned has no
-// signature.
+// signature since the time given. If there is an error, what is returned is nil or
+// has no signature.
 func (h *Handler) sign(ctx context.Context, c *call, key keys.Key, since time.Time) (signed *delivery.Signed, err error) {
 	ctx, span := c.startSpan(ctx, "sign")
 	defer func() { endSpan(span, err) }()

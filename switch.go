@@ -18,7 +18,7 @@ func (c *call) hasSwitched() bool {
 // tryNextKey sends the request once more, signed with the next key. If PayerMax
 // accepts that, the key is promoted; if not, the first exchange stands.
 func (h *Handler) tryNextKey(c *call, r *http.Request, next caddyhttp.Handler) exchange {
-	second, err := h.ask(c, c.keys.Next, time.Now(), r, next)
+	second, err := h.askGateway(c, c.keys.Next, time.Now(), r, next)
 	if err != nil || second.Code != protocol.CodeApplySuccess {
 		return c.exchange
 	}

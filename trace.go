@@ -13,7 +13,7 @@ import (
 const instrumentation = "github.com/caddy-payermax/caddy-payermax"
 
 // startSpan begins a step of the call in the trace that Caddy's tracing
-// directive began; without one it does nothing. Nothing of the trace is sent to
+// directive began; without a trace it does nothing. Nothing of the trace is sent to
 // PayerMax.
 func (c *call) startSpan(ctx context.Context, step string) (context.Context, trace.Span) {
 	if !c.trace.IsValid() {

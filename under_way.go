@@ -16,9 +16,9 @@ import (
 // givingUp is how long calls have to end by themselves once they are given up.
 const givingUp = time.Second
 
-// underWay are the calls that are on their way to the gateway or back. Whatever was
-// signed has a line in the log, also if the process ends first, since a payment
-// that nobody knows of cannot be queried.
+// underWay are the calls that are on their way to the gateway or back. Each has its
+// line in the log even if the process ends first, since a payment that nobody knows
+// of cannot be queried.
 //
 // There is one set for the process, because what ends is the process: calls of a
 // config that was replaced are among them.
@@ -82,7 +82,7 @@ func (u *underWay) end() {
 }
 
 // giveUp gives up the calls that are not in the log yet, and returns them. From now
-// on, none begins.
+// on, no call begins.
 func (u *underWay) giveUp() map[*call]*Handler {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
@@ -109,7 +109,8 @@ func (u *underWay) anyOf(calls map[*call]*Handler) bool {
 	return false
 }
 
-// recordCutOff writes the line of a call whose handler cannot, unless there is one.
+// recordCutOff writes the line of a call whose handler cannot, unless it is written
+// already.
 // It touches nothing that the handler may be changing.
 func (h *Handler) recordCutOff(c *call, cause error) {
 	d := c.sent.Load()

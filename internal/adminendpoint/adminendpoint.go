@@ -36,7 +36,7 @@ func (*router) Provision(ctx caddy.Context) error {
 	return err
 }
 
-// Routes returns none.
+// Routes returns no routes.
 func (*router) Routes() []caddy.AdminRoute { return nil }
 
 // appName is what Caddy knows the app by.

@@ -171,7 +171,7 @@ func protocolProblem(err error) (proxyError, text string) {
 	return "", ""
 }
 
-// bounded makes a text fit for a log that is not ours to the letter.
+// bounded makes a text that somebody else may have written fit for a log.
 func bounded(text string) string {
 	const enough = 120
 	text = strings.Map(func(r rune) rune {

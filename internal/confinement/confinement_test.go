@@ -16,8 +16,8 @@ import (
 // confined, and where it may read and write.
 const confinedFolder = "CADDY_PAYERMAX_CONFINED_FOLDER"
 
-// A confined process reads, makes and removes files where it may, also such as were
-// not there before; and elsewhere does nothing. It starts no program anywhere.
+// A confined process reads, makes and removes files where it may, also files that were
+// not there before. Elsewhere it can do nothing, and it cannot start a program anywhere.
 func TestLandlockConfines(t *testing.T) {
 	folder := os.Getenv(confinedFolder)
 	if folder != "" {

@@ -1,4 +1,4 @@
-// Package delivery is the way of a signed request to the gateway: what the handler
+// Package delivery follows a signed request on its way to the gateway: what the handler
 // that signs hands to the transport that sends, how far it gets, and what it means if
 // there is no answer.
 package delivery
@@ -15,8 +15,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// Delivery is a signed request on its way. Of all that belongs to a call, it alone
-// changes while others look on.
+// Delivery is a signed request on its way. It changes while other goroutines look at it;
+// its methods say what those may ask.
 type Delivery struct {
 	endpoint        protocol.Endpoint
 	retryRepeatable bool
@@ -39,9 +39,9 @@ type Delivery struct {
 	answerStatus int
 }
 
-// New makes a delivery of what is signed. What is safe to repeat may be sent once more
-// after it may have been received, if retryRepeatable says so. Another attempt is
-// stamped and signed again, unless again is nil, since the application has signed.
+// New makes a delivery of what is signed. If retryRepeatable is set, a request that is
+// safe to repeat may be sent once more even if it may have been received. Before another
+// attempt, again stamps and signs the request anew; it is nil if the application signs.
 func New(endpoint protocol.Endpoint, retryRepeatable bool, signed *Signed, again func(context.Context) (*Signed, error)) *Delivery {
 	d := &Delivery{endpoint: endpoint, retryRepeatable: retryRepeatable, again: again, began: time.Now()}
 	d.signed.Store(signed)
@@ -60,7 +60,8 @@ func From(ctx context.Context) *Delivery {
 // Outgoing returns the request to the gateway, which carries the delivery to the
 // transport. It is made anew rather than changed, from nothing of the application's
 // but the body: whatever header, trailer, coding or query the application sent cannot
-// touch what was signed. The header is what it has beside what is pinned.
+// touch what was signed. The header has the fields that go out beside those that are
+// pinned.
 func (d *Delivery) Outgoing(ctx context.Context, r *http.Request, header http.Header) *http.Request {
 	ctx = context.WithValue(ctx, key{}, d)
 	ctx = httptrace.WithClientTrace(ctx, d.watch())
@@ -84,7 +85,7 @@ type Attempt struct {
 	IsUnheard func() bool
 }
 
-// Attempt begins an attempt of the transport's. It fails if signing again does.
+// Attempt begins an attempt to send. It fails if signing again fails.
 func (d *Delivery) Attempt(ctx context.Context) (Attempt, error) {
 	if d.attempts.Add(1) == 1 {
 		return Attempt{Signed: d.Signed(), IsUnheard: d.flight.isUnheard}, nil
@@ -113,8 +114,8 @@ func (d *Delivery) Conceal(answer *http.Response) {
 	delete(answer.Header, protocol.SignHeader)
 }
 
-// Restore makes of an answer that has come through other handlers the gateway's again,
-// if it was the transport that got it.
+// Restore gives an answer that has come through other handlers the status and the
+// signatures that it had when the transport got it, if that got it.
 func (d *Delivery) Restore(a *reply.Answer) {
 	if d.answerStatus != 0 {
 		a.Status = d.answerStatus
@@ -127,8 +128,8 @@ func (d *Delivery) Restore(a *reply.Answer) {
 // Signed returns what was last given to the gateway. Any goroutine may ask.
 func (d *Delivery) Signed() *Signed { return d.signed.Load() }
 
-// Attempts returns how many there were, at least one. Any goroutine may ask.
-func (d *Delivery) Attempts() int { return max(1, int(d.attempts.Load())) }
+// Attempts returns how many attempts the transport has begun. Any goroutine may ask.
+func (d *Delivery) Attempts() int { return int(d.attempts.Load()) }
 
 // Took returns the time since it began. Any goroutine may ask.
 func (d *Delivery) Took() time.Duration { return time.Since(d.began) }

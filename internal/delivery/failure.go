@@ -73,8 +73,8 @@ func NotSentInTime(cause error) *reply.Refusal {
 	return f
 }
 
-// cause returns what the log may say of err. The reverse proxy's error names one
-// reason why there is no connection at most, and none if the time was up before.
+// cause returns what the log may say of err. The reverse proxy's error names at most
+// one reason why there is no connection, and no reason if the time was up before.
 func (d *Delivery) cause(err error) error {
 	noted := d.present().connectError.Load()
 	if noted == nil || d.written.Load() {

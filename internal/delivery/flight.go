@@ -19,7 +19,7 @@ type flight struct {
 	// one that is used again.
 	connected, kept atomic.Bool
 	// connectError is why there is no connection. The reverse proxy's own error
-	// does not let on.
+	// may not say.
 	connectError atomic.Pointer[error]
 	// handshakeFailed is set if there is a connection, but no TLS on it.
 	handshakeFailed atomic.Bool
@@ -27,7 +27,7 @@ type flight struct {
 	firstByte atomic.Pointer[time.Time]
 }
 
-// watch returns the hooks that note it.
+// watch returns the hooks that note how far the request gets.
 func (f *flight) watch() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GetConn:      func(string) { f.connecting.Store(true) },

@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// foreignFields could make of a call something else than what was signed: another
-// method, path or coding, or fewer fields after the next hop. No call has them.
+// foreignFields could turn a call into something other than what was signed: give it
+// another method, path or coding, or fewer fields after the next hop. No call has them.
 var foreignFields = []string{
 	"Connection", "Content-Encoding", "Expect", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
 	"X-Http-Method", "X-Http-Method-Override", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url",
@@ -28,9 +28,9 @@ func IsPinned(field string) bool {
 	return slices.Contains(foreignFields, field) || slices.Contains(ownFields, field)
 }
 
-// Signed is exactly what goes to the gateway. Nobody changes it.
+// Signed is exactly what goes to the gateway. It never changes.
 type Signed struct {
-	// Path is that of the endpoint's URL.
+	// Path is the path of the endpoint's URL.
 	Path string
 	// Body is the very bytes that were signed.
 	Body []byte
@@ -41,16 +41,16 @@ type Signed struct {
 
 	// RequestTime is the time that the request was stamped with.
 	RequestTime time.Time
-	// Fingerprint is that of the key that signed, or "" if the application did.
+	// Fingerprint identifies the key that signed. It is "" if the application signed.
 	Fingerprint string
 	// Took is the time to sign, waiting included.
 	Took time.Duration
 }
 
-// Pin makes of a request to the gateway the one that was signed: a POST of the
+// Pin turns a request to the gateway into the one that was signed: a POST of the
 // signed bytes to the endpoint's path, with the header fields that belong to it.
-// Whatever options of a reverse proxy, or handlers before it, made of it is undone,
-// but for the fields that they added.
+// Whatever options of a reverse proxy, or handlers before it, have done to it is undone,
+// except for the fields that they added.
 func (s *Signed) Pin(out *http.Request) {
 	out.Method = http.MethodPost
 	out.URL = &url.URL{Scheme: out.URL.Scheme, Host: out.URL.Host, Path: s.Path}
@@ -96,8 +96,8 @@ func (s *Signed) authenticate(header http.Header) {
 }
 
 // RemoveAuthentication removes the header fields that must appear in no log: the
-// signature and a service provider's token. The token's
-// may have become canonical on its way through a server or a reverse proxy.
+// signature and a service provider's token. The name of the token's field may have
+// become canonical on its way through a server or a reverse proxy.
 func RemoveAuthentication(header http.Header) {
 	delete(header, protocol.SignHeader)
 	delete(header, protocol.AuthTokenHeader)

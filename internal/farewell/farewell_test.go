@@ -76,7 +76,7 @@ func TestIsShuttingDown(t *testing.T) {
 	}
 }
 
-// request is one that a server got.
+// request returns a request that a server got.
 func request(server *caddyhttp.Server) (*http.Request, *caddy.Replacer) {
 	placeholders := caddy.NewReplacer()
 	return caddyhttp.PrepareRequest(httptest.NewRequest(http.MethodGet, "/", nil), placeholders, nil, server), placeholders

@@ -28,9 +28,9 @@ const (
 var ErrOverloaded = errors.New("more requests than this machine can sign")
 
 // Gate bounds how long requests wait for their signatures. Signing is nearly all of
-// a request's work, so with more requests than the CPUs can sign, without it all
-// of them would wait longer and longer, until none is answered in time. With it,
-// those that cannot be signed soon are refused at once.
+// a request's work. With more requests than the CPUs can sign, all of them would wait
+// longer and longer, until no request is answered in time. So those that cannot be
+// signed soon are refused at once.
 //
 // How soon is a matter of time, and not of how many wait: what a signature takes
 // depends on how much of the CPU others leave, be they other containers on the node
@@ -46,11 +46,13 @@ type Gate struct {
 	// batches is the gate of keys whose signatures are computed in batches, once there
 	// is such a key. It has more slots, since several signatures share a CPU.
 	batches atomic.Pointer[Gate]
+	// yield lets other goroutines run first: runtime.Gosched, except in tests.
+	yield func()
 }
 
-// New returns a gate that lets so many sign at once.
+// New returns a gate that lets as many requests sign at once as it has slots.
 func New(slots int) *Gate {
-	return &Gate{slots: make(chan struct{}, slots)}
+	return &Gate{slots: make(chan struct{}, slots), yield: runtime.Gosched}
 }
 
 // IsFull reports whether a request that comes now would be refused. It is asked
@@ -73,9 +75,9 @@ func (g *Gate) of(key crypto.Signer) *Gate {
 	return g.batches.Load()
 }
 
-// tooLong reports whether the last of so many that wait would wait for longer than
-// maxWait. The first never does, whatever the pace: it may be of another time, and
-// only another signature can tell.
+// tooLong reports whether the last of so many waiting requests would wait for longer
+// than maxWait. The first never does, whatever the pace: the pace may be out of date,
+// and only another signature can tell.
 func (g *Gate) tooLong(waiting int32, maxWait time.Duration) bool {
 	expected := time.Duration(int64(waiting) * g.pace.Load() / int64(cap(g.slots)))
 	return waiting > 1 && expected > maxWait
@@ -140,8 +142,8 @@ func (g *Gate) Observe(took time.Duration) {
 	}
 }
 
-// Sign signs when there is a turn. A key that lives elsewhere takes no CPU of
-// ours, and bounds itself.
+// Sign waits for a turn, as Enter does, and signs the body. A key that lives elsewhere
+// takes none of our CPU and has limits of its own, so nobody waits for a turn with it.
 func (g *Gate) Sign(ctx context.Context, key keys.Key, body []byte, there time.Time, maxWait time.Duration) (string, error) {
 	if _, isRemote := key.Private.(signer.ContextSigner); isRemote {
 		return signer.Sign(ctx, key.Private, body)
@@ -155,7 +157,7 @@ func (g *Gate) Sign(ctx context.Context, key keys.Key, body []byte, there time.T
 	// goes first: reading a request, refusing it or answering a probe takes a
 	// fraction of a signature's time.
 	if g.waiting.Load() > 0 {
-		runtime.Gosched()
+		g.yield()
 		if time.Since(there) > maxWait { // which is long where the CPU is short
 			return "", ErrOverloaded
 		}

@@ -2,13 +2,19 @@ package gate
 
 import (
 	"context"
+	"crypto"
+	"io"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/keys"
 )
 
 // tuned returns a gate that knows how long a signature takes.
@@ -192,4 +198,57 @@ func TestGateCountsFromTheRequest(t *testing.T) {
 	assert.Zero(t, g.waiting.Load())
 	<-g.slots
 	assert.NoError(t, g.Enter(t.Context(), time.Now(), time.Second))
+}
+
+// countingKey counts its signatures.
+type countingKey struct {
+	crypto.Signer
+	signatures atomic.Int32
+}
+
+func (k *countingKey) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	k.signatures.Add(1)
+	return k.Signer.Sign(rand, digest, opts)
+}
+
+// A request that has its turn lets others run before it signs. If its time is over when
+// it goes on, it is refused without a signature, and its slot is free again.
+func TestSignChecksTheTimeAfterItYields(t *testing.T) {
+	key := &countingKey{Signer: testkeys.Merchant()}
+	for name, test := range map[string]struct {
+		away   time.Duration // while others run
+		signed int32
+	}{
+		"in time":  {10 * time.Millisecond, 2},
+		"too late": {1500 * time.Millisecond, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			key.signatures.Store(0)
+			synctest.Test(t, func(t *testing.T) {
+				const maxWait = time.Second
+				g := New(1)
+				g.yield = func() { time.Sleep(test.away) }
+				require.NoError(t, g.Enter(t.Context(), time.Now(), maxWait))
+				ended := make(chan error, 2)
+				for range cap(ended) {
+					go func() {
+						_, err := g.Sign(t.Context(), keys.Key{Private: key}, nil, time.Now(), maxWait)
+						ended <- err
+					}()
+				}
+				synctest.Wait() // until both wait for the slot
+				g.Leave(time.Now())
+				for range cap(ended) {
+					if err := <-ended; test.signed > 0 {
+						assert.NoError(t, err)
+					} else {
+						assert.ErrorIs(t, err, ErrOverloaded)
+					}
+				}
+				assert.Equal(t, test.signed, key.signatures.Load())
+				assert.Zero(t, g.waiting.Load())
+				assert.Empty(t, g.slots)
+			})
+		})
+	}
 }

@@ -17,10 +17,10 @@ const (
 	// takes some time to get here.
 	clockNoise = 2 * time.Second
 	// clockLimit is the skew beyond which the gateway's clock is not followed:
-	// that is no drift but a mistake, and not necessarily ours.
+	// that is a mistake rather than a drift, and not necessarily ours.
 	clockLimit = time.Hour
-	// clockSamples are the answers that the skew is the median of, so that one
-	// odd Date does not matter.
+	// clockSamples is how many answers the skew is the median of, so that one odd
+	// Date does not matter.
 	clockSamples = 5
 )
 
@@ -103,8 +103,8 @@ func (c *clock) measured() (skew time.Duration, ok bool) {
 	return 0, false
 }
 
-// now returns what the gateway's clock shows now, as far as it can be told; our own
-// time if it cannot, or if there is no telling difference.
+// now returns what the gateway's clock shows now, as far as that is known. Otherwise, or
+// if the difference says nothing, it is our own time.
 func (c *clock) now() time.Time {
 	now := time.Now()
 	skew, ok := c.measured()

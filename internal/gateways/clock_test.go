@@ -58,7 +58,7 @@ func TestClockTakesTheMedian(t *testing.T) {
 	assert.InDelta(t, 60, skew.Seconds(), 0.5)
 }
 
-// What is noise is not followed, and neither is what cannot be a drift.
+// Noise is not followed, and neither is what cannot be a drift.
 func TestClockFollowsWithinReason(t *testing.T) {
 	for _, test := range []struct {
 		ahead    time.Duration
@@ -81,7 +81,7 @@ func TestClockFollowsWithinReason(t *testing.T) {
 	}
 }
 
-// Each level is complained about once, and the end of it is told.
+// Each level is complained about once, and its end is logged.
 func TestClockComplains(t *testing.T) {
 	core, logs := observer.New(zapcore.DebugLevel)
 	var c clock

@@ -22,8 +22,8 @@ type Gateway struct {
 	sandbox     atomic.Bool
 }
 
-// New returns what a new handler knows. The name is the same for handlers that call the
-// same gateway, whatever it looks like, or "" if that is not known. At a reload of the
+// New returns what a new handler knows. Handlers that call the same gateway give the
+// same name, whatever it looks like, or "" if their gateway is not known. At a reload of the
 // config, a handler begins with what the one before it has measured of the same
 // gateway: otherwise its first call would be stamped with the wrong time.
 func New(name string) *Gateway {
@@ -73,7 +73,7 @@ func (g *Gateway) noteSuccess(at time.Time) {
 // NoteSandbox notes that the gateway is a sandbox, and reports whether that is news.
 func (g *Gateway) NoteSandbox() bool { return !g.sandbox.Swap(true) }
 
-// inUse are those of the handlers in use. Probes and metrics ask for them when they are
+// inUse are the gateways of the handlers in use. Probes and metrics ask for them when they are
 // asked themselves, so that what is known of a gateway does not outlive its config.
 var inUse = struct {
 	mutex sync.Mutex
@@ -94,7 +94,7 @@ func (g *Gateway) Release() {
 	delete(inUse.known, g)
 }
 
-// all returns those of the handlers in use, in no particular order.
+// all returns the gateways of the handlers in use, in no particular order.
 func all() []*Gateway {
 	inUse.mutex.Lock()
 	defer inUse.mutex.Unlock()

@@ -17,7 +17,7 @@ type Row struct {
 	Of reflect.Type
 	// Fields are the exported fields of Of that the option sets.
 	Fields []reflect.StructField
-	// Block is what the block that follows may have, or nil if none follows.
+	// Block is what the block that follows may have, or nil if no block follows.
 	Block *Table
 }
 

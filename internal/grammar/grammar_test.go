@@ -2,6 +2,7 @@ package grammar
 
 import (
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -141,6 +142,25 @@ func TestReadRefuses(t *testing.T) {
 	}
 	_, err := read("house large")
 	assert.ErrorContains(t, err, `unexpected argument "large": house takes its options in a block`)
+}
+
+// Several Caddyfiles may be read at once, such as by the admin endpoint's /adapt: the
+// options are shared, and nothing of them changes.
+func TestReadAtOnce(t *testing.T) {
+	options := Block[House]{{Name: "floor", Sets: List(func(h *House) *[]Floor { return &h.Floors }, nil, Block[Floor]{
+		{Name: "colour", Sets: Text(func(f *Floor) *string { return &f.Colour })},
+	})}}
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			house := new(House)
+			d := caddyfile.NewTestDispenser("house {\nfloor {\ncolour red\n}\n}")
+			d.Next()
+			assert.NoError(t, options.Read(d, house))
+			assert.Equal(t, []Floor{{"red"}}, house.Floors)
+		})
+	}
+	readers.Wait()
 }
 
 func TestDescribe(t *testing.T) {

@@ -19,11 +19,11 @@ func Nested[T, V any](field func(*T) **V, block Block[V]) Setter[T] {
 // List adds to a field by a block that may be repeated. The arguments before the
 // block are head's to read; if head is nil, they are refused.
 func List[T, V any](field func(*T) *[]V, head func(d *caddyfile.Dispenser, target *V) error, block Block[V]) Setter[T] {
+	if head == nil {
+		head = func(d *caddyfile.Dispenser, _ *V) error { return NoArgs(d) }
+	}
 	return Into(field, func(d *caddyfile.Dispenser, target *[]V) error {
 		var item V
-		if head == nil {
-			head = func(d *caddyfile.Dispenser, _ *V) error { return NoArgs(d) }
-		}
 		if err := head(d, &item); err != nil {
 			return err
 		}

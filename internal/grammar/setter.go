@@ -14,7 +14,7 @@ import (
 type Setter[T any] struct {
 	// set begins where the dispenser stands on the name of the option.
 	set func(d *caddyfile.Dispenser, target *T) error
-	// describe tells a row which fields that are.
+	// describe notes in a row which fields those are.
 	describe func(*Row)
 }
 

@@ -3,7 +3,7 @@ package grammar
 import "strings"
 
 // Suggest returns the one of the known names that a name was probably meant to
-// be, or "" if there is none that resembles it.
+// be, or "" if no known name resembles it.
 func Suggest(name string, known []string) string {
 	plain := plainName(name)
 	best, distance := "", max(1, len(plain)/3)+1

@@ -11,7 +11,7 @@ const (
 	// cheapBody is how large it may be, in bytes. Those of PayerMax's calls are
 	// some kilobytes.
 	cheapBody = 16 << 10
-	// cheapWait is for how long. Nearly all bodies arrive with their header.
+	// cheapWait is for how long it is read. Nearly all bodies arrive with their header.
 	cheapWait = 100 * time.Millisecond
 )
 

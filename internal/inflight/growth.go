@@ -11,12 +11,12 @@ var Large = New()
 // largest size.
 const fewestLarge = reply.MaxAnswerSize / reply.AnswerStep
 
-// Growth is what one request holds beyond first steps. The zero value is nothing.
+// Growth is what one request holds beyond the first step. The zero value is nothing.
 type Growth struct{ places int }
 
-// Take takes a place for another step, and reports whether there was one. Of those there
-// are half as many as there may be requests, by the bound that is given, so that both
-// together stay within the memory limit. Release must be called in the end.
+// Take takes a place for another step, and reports whether there was a place. There are
+// half as many places as there may be requests by the bound, so that both together stay
+// within the memory limit. Release must be called in the end.
 func (g *Growth) Take(bound int) bool {
 	if !Large.Enter(max(bound/2, fewestLarge)) {
 		return false

@@ -1,5 +1,5 @@
-// Package inflight counts the requests that hold memory, of which a process has room
-// for so many.
+// Package inflight counts the requests that hold memory, since a process has room for
+// only so many.
 package inflight
 
 import (
@@ -45,7 +45,7 @@ type Count struct {
 	bounds map[any]int // of the handlers in use
 }
 
-// Process counts those of the process, since its memory is what is short. Only tests
+// Process counts the requests of the process, since its memory is what is short. Only tests
 // put another count in its place.
 var Process = New()
 
@@ -79,14 +79,14 @@ func (c *Count) SetBound(handler any, bound int) {
 	c.bounds[handler] = bound
 }
 
-// RemoveBound forgets a handler's.
+// RemoveBound forgets the bound of a handler.
 func (c *Count) RemoveBound(handler any) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	delete(c.bounds, handler)
 }
 
-// Bound is the smallest one, at which the first requests are refused.
+// Bound returns the smallest bound, at which the first requests are refused.
 func (c *Count) Bound() int {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -104,7 +104,7 @@ var (
 	takenMetric = prom.Description("requests_in_flight",
 		"Requests of applications, and notifications, that are being handled and hold memory.")
 	boundMetric = prom.Description("max_in_flight",
-		"How many of them there may be at once; the smallest number, if handlers differ.")
+		"How many requests may be handled at once; the smallest number, if handlers differ.")
 )
 
 func init() { prom.Share(collector{}) }

@@ -3,7 +3,7 @@
 // past them, and whether a guard has seen it before.
 //
 // It works on the JSON of a server. The doctor has that in a file; a handler that
-// is being provisioned gets it from its server by [OfServer].
+// is being provisioned gets it from its server by [Places].
 package layout
 
 import (
@@ -140,8 +140,9 @@ func (h Handler) matcherSets() []object {
 // Proxy returns the reverse_proxy that comes next, or nil.
 func (h Handler) Proxy() map[string]any { return firstProxy(h.after) }
 
-// Pins reports whether a reverse_proxy has the transport that sends exactly what was
-// signed.
+// Pins reports whether a reverse_proxy has the transport that sends signed calls to
+// PayerMax, exactly as they were signed. They have nothing of the application's request
+// but its body.
 func Pins(proxy map[string]any) bool { return objectOf(proxy["transport"])["protocol"] == Sign }
 
 // firstProxy returns the first reverse_proxy of some routes or handlers.
@@ -172,7 +173,7 @@ var neverSending = []string{
 // could send a request to PayerMax, or stand in for it.
 func (h Handler) IsDeadEnd() bool { return !h.open && !canSend(h.after) }
 
-// canSend reports whether one of some routes or handlers could.
+// canSend reports whether one of some routes or handlers could send a request.
 func canSend(nodes []any) bool {
 	return slices.ContainsFunc(nodes, func(node any) bool {
 		o := objectOf(node)

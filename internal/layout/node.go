@@ -88,12 +88,6 @@ func isGuardedFirst(handlers []any) bool {
 	return nameOf(first) == Guard || nameOf(first) == "subroute" && beginsGuarded(listOf(first["routes"]))
 }
 
-// leadsToGateway reports whether a reverse_proxy sends signed calls to PayerMax,
-// which have nothing of the application's request but its body.
-func leadsToGateway(proxy object) bool {
-	return objectOf(proxy["transport"])["protocol"] == "payermax"
-}
-
 // dialsOf returns the fixed upstreams of a reverse_proxy.
 func dialsOf(proxy object) []string {
 	var dials []string

@@ -20,7 +20,7 @@ func Places[T any](ctx caddy.Context, module string, own *T) (*Layout, []Handler
 	if !ok {
 		return nil, nil
 	}
-	found := Read(map[string]any{"": OfServer(server)})
+	found := Read(map[string]any{"": ofServer(server)})
 	return found, slices.DeleteFunc(slices.Clone(found.Handlers), func(h Handler) bool {
 		return h.Module != module || !isConfigOf(h.Config, own)
 	})

@@ -9,11 +9,11 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// OfServer returns the JSON of a server that is being provisioned, as far as this
+// ofServer returns the JSON of a server that is being provisioned, as far as this
 // package reads it. Caddy loads one top-level route after the other, and forgets
-// the JSON of each only when it is loaded. So that of the present route and of
-// those to come is there; of those before, what was made of it.
-func OfServer(server *caddyhttp.Server) map[string]any {
+// the JSON of each only when it is loaded. So the JSON of the present route and of
+// later ones is still there; of earlier routes, there is what was made of it.
+func ofServer(server *caddyhttp.Server) map[string]any {
 	listen := make([]any, len(server.Listen))
 	for i, address := range server.Listen {
 		listen[i] = address
@@ -56,8 +56,8 @@ func routeOf(route caddyhttp.Route) object {
 	return o
 }
 
-// matchOf returns the matcher sets of a route. Those of all top-level routes are
-// loaded before the first handler is.
+// matchOf returns the matcher sets of a route. The matchers of all top-level routes
+// are loaded before the first handler is.
 func matchOf(route caddyhttp.Route) []any {
 	var sets []any
 	for _, set := range route.MatcherSetsRaw {

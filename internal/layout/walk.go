@@ -122,7 +122,7 @@ func (w *walk) handler(handler object, p position) (guarded bool) {
 	case "invoke":
 		return w.invoke(handler, p)
 	case "reverse_proxy":
-		if !leadsToGateway(handler) {
+		if !Pins(handler) {
 			w.found.proxies = append(w.found.proxies, proxy{p.site, p.matches, dialsOf(handler), p.guarded})
 		}
 		fallthrough

@@ -1,4 +1,4 @@
-// Package lookalike tells which JSON member names a lenient parser could take
+// Package lookalike says which JSON member names a lenient parser could take
 // for one another.
 //
 // PayerMax runs on Java. fastjson, which PayerMax's own SDK uses, binds names

@@ -11,10 +11,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// What all names begin with: caddy_payermax_.
+// Namespace is what the names of all of Caddy's metrics begin with, and subsystem what
+// follows it in the names of this module's: caddy_payermax_.
 const (
 	Namespace = "caddy"
-	Subsystem = "payermax"
+	subsystem = "payermax"
 )
 
 // Counter makes a counter without labels.
@@ -25,7 +26,7 @@ func Counter(name, help string) prometheus.Counter {
 // Counters makes the counters of one name, one for each set of values of the labels.
 func Counters(name, help string, labels ...string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: Namespace, Subsystem: Subsystem, Name: name, Help: help,
+		Namespace: Namespace, Subsystem: subsystem, Name: name, Help: help,
 	}, labels)
 }
 
@@ -40,25 +41,25 @@ func Gauge(name, help string) prometheus.Gauge {
 // labels. The buckets are upper bounds in ascending order.
 func Histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: Namespace, Subsystem: Subsystem, Name: name, Help: help, Buckets: buckets,
+		Namespace: Namespace, Subsystem: subsystem, Name: name, Help: help, Buckets: buckets,
 	}, labels)
 }
 
 // Description describes a metric whose values are asked for when they are collected.
 func Description(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc(prometheus.BuildFQName(Namespace, Subsystem, name), help, labels, nil)
+	return prometheus.NewDesc(prometheus.BuildFQName(Namespace, subsystem, name), help, labels, nil)
 }
 
 // shared are the collectors of all rooms.
 var shared []prometheus.Collector
 
-// Share makes the collectors part of each config that registers any, so that which
-// metrics there are does not depend on which modules a config has. They live as long as
-// the process, so that counters survive a reload of the config. It is for init
+// Share makes the collectors part of each config that registers any, so that all configs
+// have the same metrics, whichever modules they have. Collectors live as long as the
+// process, so that counters survive a reload of the config. It is for init
 // functions: each room shares its own.
 func Share(collectors ...prometheus.Collector) { shared = append(shared, collectors...) }
 
-// Collectors returns those that are shared, of all rooms that are part of the program.
+// Collectors returns the collectors of all rooms that are part of the program.
 func Collectors() []prometheus.Collector { return slices.Clone(shared) }
 
 // Register makes the collectors that are shared part of the config that ctx belongs to,

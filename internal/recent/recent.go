@@ -1,4 +1,4 @@
-// Package recent remembers what was lately.
+// Package recent remembers what happened lately.
 package recent
 
 import (
@@ -9,14 +9,14 @@ import (
 // Values remembers a value for each key, for a while, and the last ones only. It
 // is for one goroutine at a time.
 type Values[K comparable, V any] struct {
-	// Now tells the time, for tests.
+	// Now returns the time. Tests put another clock in its place.
 	Now func() time.Time
 
 	window time.Duration
 	limit  int
 
 	entries map[K]*list.Element
-	order   *list.List // of remembrance, the oldest first
+	order   *list.List // of remembrances, the oldest first
 }
 
 // remembrance is an element of the list.

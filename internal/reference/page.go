@@ -145,7 +145,7 @@ func (w *writer) field(section, name string) (string, error) {
 	return w.markdown(described.doc), err
 }
 
-// faults lists what the page lacks, or has too much.
+// faults lists what the page lacks, and what it has that does not exist.
 func (w *writer) faults() []string {
 	var faults []string
 	for name, s := range w.sections {

@@ -1,5 +1,5 @@
-// Package regular reads files that are files: keys, secrets and certificates that are
-// mounted, which nobody should have to wait for.
+// Package regular reads regular files, such as the keys, secrets and certificates that
+// are mounted. It never waits for what stands in the place of one, such as a named pipe.
 package regular
 
 import (
@@ -12,7 +12,7 @@ import (
 // NotRegularError is why a file was not opened: something else stands in its place.
 type NotRegularError struct {
 	Path string
-	// Mode is that of what stands there.
+	// Mode is the mode of what stands there.
 	Mode fs.FileMode
 }
 
@@ -25,8 +25,8 @@ func (e *NotRegularError) Error() string {
 // pipe, is a *[NotRegularError] at once, and nobody waits for it. Links are followed.
 // Other errors are those of the operating system.
 func Open(path string) (*os.File, error) {
-	// It is looked at before it is opened, since to open a device may do something,
-	// and afterwards as well, since by then another file may stand there.
+	// The file is looked at before it is opened, since opening a device may do
+	// something, and afterwards as well, since by then another file may stand there.
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, &NotRegularError{path, info.Mode()}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // MaxAnswerSize bounds what is kept of an answer, in bytes. PayerMax's answers
@@ -17,7 +18,7 @@ import (
 const MaxAnswerSize = 1 << 20
 
 // AnswerStep is how much of an answer is kept without asking for room, and how much
-// more for each time that there is some, in bytes.
+// more each time that there is room, in bytes.
 const AnswerStep = 64 << 10
 
 // errAnswerTooLarge stops an answer beyond MaxAnswerSize, or one that there is no
@@ -103,7 +104,7 @@ func (a *Answer) Send(w http.ResponseWriter) {
 	_, _ = w.Write(a.Body)
 	// The header is on its way; access logs, which print what is left here,
 	// have no use for the signature.
-	header.Del("Sign")
+	header.Del(protocol.SignHeader)
 }
 
 // IsSuccess reports whether the answer is a 2xx, and complete.
@@ -112,8 +113,8 @@ func (a *Answer) IsSuccess() bool { return a.Status >= 200 && a.Status < 300 && 
 // IsRedirect reports whether the answer sends the application elsewhere.
 func (a *Answer) IsRedirect() bool { return a.Status >= 300 && a.Status < 400 }
 
-// Read reads an answer of PayerMax's shape, which must be plain JSON. Of the names
-// it looks for what the answer says of its call.
+// Read reads an answer of PayerMax's shape, which must be plain JSON. The names are
+// those by which an answer can say which call it is for.
 func (a *Answer) Read(names envelope.Names) (*envelope.Answer, error) {
 	if a.hasCoding() {
 		return nil, errors.New("it has a content coding")

@@ -13,8 +13,8 @@ import (
 // Refusal is an answer of the sidecar's own. Its first fields are the body that
 // the application gets: PayerMax's shape, with details.
 //
-// It never holds a key, a signature, a value from the request or an address of
-// the gateway's.
+// It never holds a key, a signature, a value from the request or the gateway's
+// address.
 type Refusal struct {
 	// Code is one word, and Msg a sentence for people.
 	Code string `json:"code"`

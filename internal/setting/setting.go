@@ -48,7 +48,7 @@ func isText(value string) bool {
 	return utf8.ValidString(value) && !strings.ContainsFunc(value, unicode.IsControl)
 }
 
-// ExpandAll expands the values of an option that may have several. None may be
+// ExpandAll expands the values of an option that may have several. No value may be
 // empty.
 func ExpandAll(name string, configured []string, maxLength int, repl *caddy.Replacer) ([]string, error) {
 	values := make([]string, len(configured))

@@ -10,7 +10,7 @@ import (
 )
 
 // contradiction reports a member by which the answer says that it is for another
-// call than this. PayerMax's signature tells who has made an answer, and not what
+// call than this. PayerMax's signature says who has made an answer, but not what
 // for: a good answer to somebody else's call is signed as well.
 func contradiction(said *envelope.Answer, asked Question) error {
 	if len(said.Claims) == 0 {
@@ -28,7 +28,7 @@ func contradiction(said *envelope.Answer, asked Question) error {
 	return nil
 }
 
-// lacks reports whether none of the claims is that of a name, if there is one.
+// lacks reports whether no claim has the name. It does not for an empty name.
 func lacks(claims []envelope.Claim, name string) bool {
 	return name != "" && !slices.ContainsFunc(claims, func(claim envelope.Claim) bool { return claim.Name == name })
 }
@@ -40,9 +40,9 @@ func isOfData(claim envelope.Claim) bool { return claim.InData && !protocol.IsOf
 // about what the envelope says.
 func isAside(claim envelope.Claim) bool { return claim.InData && protocol.IsOfEnvelope(claim.Name) }
 
-// contradicts reports whether the answer's claim is none of those that the
-// request makes under that name, if it makes any. PayerMax's numbers are the same
-// in any case (orderAndPay: outTradeNo AAA is AAa).
+// contradicts reports whether the request makes claims under the name of the answer's
+// claim, but not this one. Upper and lower case are the same in PayerMax's numbers
+// (orderAndPay: outTradeNo AAA is AAa).
 func contradicts(claim envelope.Claim, sent []envelope.Claim) bool {
 	asked := false
 	for _, own := range sent {

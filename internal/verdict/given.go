@@ -13,7 +13,8 @@ import (
 const (
 	// maxGiven is how many answers are remembered at most.
 	maxGiven = 10_000
-	// givenWindow is for how long. PayerMax documents no lifetime of a session.
+	// givenWindow is for how long they are remembered. PayerMax documents no lifetime
+	// of a session.
 	givenWindow = 24 * time.Hour
 )
 

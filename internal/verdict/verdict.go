@@ -1,6 +1,6 @@
-// Package verdict decides what an application may get of an answer: one that is
-// verifiably PayerMax's, and to this call, as it is; of one that is not signed and is
-// no success, what is safe to be read; of others nothing.
+// Package verdict decides what an application may get of an answer. An answer that is
+// verifiably PayerMax's, and to this call, passes as it is. Of an answer that is not
+// signed and is not a success, what is safe to read passes. Of any other, nothing does.
 package verdict
 
 import (
@@ -22,7 +22,7 @@ type Question struct {
 	Identifying envelope.Names
 	// Body is the request's, as it was sent.
 	Body []byte
-	// Keys are PayerMax's. Without any, signatures are not checked.
+	// Keys are PayerMax's public keys. Without any, signatures are not checked.
 	Keys []*rsa.PublicKey
 }
 

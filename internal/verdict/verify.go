@@ -9,10 +9,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// Finding is how an answer was found, in the words of Proxy-Status.
+// Finding is what the check of an answer has found, in the words of Proxy-Status.
 type Finding string
 
-// What can be found.
+// The findings there are.
 const (
 	Verified  Finding = "answer verified"
 	Unsigned  Finding = "answer not signed"
@@ -21,7 +21,7 @@ const (
 	Unverified Finding = "answer not verifiable"
 )
 
-// Findings are all of them.
+// Findings lists all findings.
 var Findings = []Finding{Verified, Unsigned, Unchecked, Unverified}
 
 // Label returns the finding in one word, for metrics and logs: verified, unsigned,

@@ -25,7 +25,7 @@ type Signing struct {
 	Merchants []doctor.Merchant
 	// Endpoints are those it signs for, each with its version, such as "refund 1.4".
 	Endpoints []string
-	// SettingsError is why its endpoints cannot be told, or nil.
+	// SettingsError is why its endpoints are not known, or nil.
 	SettingsError error
 	// Validation is the option's value. IsLenient says that it lets requests be signed
 	// that break PayerMax's rules.

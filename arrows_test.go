@@ -3,8 +3,10 @@ package payermax
 import (
 	"go/parser"
 	"go/token"
+	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,25 +15,101 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The other Caddy modules know neither this package nor one another, not even in their
-// tests; and what they share does not know them.
-func TestArrowsRunOneWay(t *testing.T) {
-	root := reflect.TypeFor[Handler]().PkgPath()
-	var files []string
-	for _, rooms := range []string{"modules/*/*.go", "internal/*/*.go", "keys/*.go", "protocol/*.go", "sandbox/*.go", "signer/*.go", "envelope/*.go", "validate/*.go"} {
-		found, err := filepath.Glob(rooms)
-		require.NoError(t, err)
-		require.NotEmpty(t, found, rooms)
-		files = append(files, found...)
-	}
-	for _, path := range files {
+// module is the path of this module, and of its root package.
+var module = reflect.TypeFor[Handler]().PkgPath()
+
+// importsOf returns what the files of a pattern import, by the file's path.
+func importsOf(t *testing.T, pattern string) map[string][]string {
+	t.Helper()
+	paths, err := filepath.Glob(pattern)
+	require.NoError(t, err)
+	require.NotEmpty(t, paths, pattern)
+	imports := make(map[string][]string)
+	for _, path := range paths {
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
 		require.NoError(t, err)
 		for _, imported := range file.Imports {
 			name, err := strconv.Unquote(imported.Path.Value)
 			require.NoError(t, err)
-			assert.NotEqual(t, root, name, path)
-			assert.False(t, strings.HasPrefix(name, root+"/modules/"), "%s imports %s", path, name)
+			imports[path] = append(imports[path], name)
 		}
 	}
+	return imports
+}
+
+// The other Caddy modules know neither this package nor one another, not even in their
+// tests. What they share does not know them.
+func TestArrowsRunOneWay(t *testing.T) {
+	for _, rooms := range []string{
+		"modules/*/*.go", "internal/*/*.go", "keys/*.go", "limits/*.go", "doctor/*.go", "diagnosis/*.go",
+		"protocol/*.go", "sandbox/*.go", "signer/*.go", "envelope/*.go", "validate/*.go",
+	} {
+		for path, imports := range importsOf(t, rooms) {
+			for _, name := range imports {
+				assert.NotEqual(t, module, name, path)
+				assert.False(t, strings.HasPrefix(name, module+"/modules/"), "%s imports %s", path, name)
+			}
+		}
+	}
+}
+
+// Of the rooms beside modules/ and internal/, these know no others than stand here, and
+// only the commands know Caddy.
+func TestRoomsKnowWhatTheyMay(t *testing.T) {
+	for room, knows := range map[string][]string{
+		"protocol":           nil,
+		"sandbox":            nil,
+		"envelope":           {"internal/lookalike"},
+		"validate":           {"internal/lookalike"},
+		"signer":             {"internal/regular"},
+		"diagnosis":          {"protocol"},
+		"doctor":             {"envelope", "protocol", "signer"},
+		"commands":           {"diagnosis", "protocol", "sandbox", "signer"},
+		"internal/lookalike": nil,
+		"internal/regular":   nil,
+	} {
+		for path, imports := range importsOf(t, room+"/*.go") {
+			if strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+			for _, name := range imports {
+				assert.False(t, room != "commands" && strings.HasPrefix(name, "github.com/caddyserver/"), "%s imports %s", path, name)
+				if own, isOwn := strings.CutPrefix(name, module+"/"); isOwn {
+					assert.True(t, slices.Contains(knows, own), "%s imports %s", path, name)
+				}
+			}
+		}
+	}
+}
+
+// The map of the house shows each room that has Go files, and no room that is gone.
+func TestMapIsComplete(t *testing.T) {
+	page, err := os.ReadFile("CONTRIBUTING.md")
+	require.NoError(t, err)
+	var shown []string
+	for line := range strings.Lines(string(page)) {
+		if room, found := strings.CutPrefix(line, "| `"); found {
+			room, _, _ = strings.Cut(room, "`")
+			shown = append(shown, strings.TrimSuffix(room, "/"))
+		}
+	}
+	for _, room := range shown {
+		assert.DirExists(t, room)
+	}
+	for _, pattern := range []string{"*/*.go", "*/*/*.go", "*/*/*/*.go"} {
+		paths, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, path := range paths {
+			room := filepath.Dir(path)
+			isInside := func(other string) bool {
+				return room == other || hasRoomsOfItsOwn(other) && strings.HasPrefix(room, other+"/")
+			}
+			assert.True(t, slices.ContainsFunc(shown, isInside), "the map lacks %s", room)
+		}
+	}
+}
+
+// hasRoomsOfItsOwn reports whether the map shows a folder as a whole.
+func hasRoomsOfItsOwn(folder string) bool {
+	return slices.Contains([]string{"e2e/cluster", "examples", "internal/rsabatch", "keys/kms"}, folder)
 }

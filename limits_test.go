@@ -199,9 +199,9 @@ func TestLimitsRefused(t *testing.T) {
 		change func(*Handler)
 		err    string
 	}{
-		{"no amount", func(h *Handler) { h.Limits.MaxAmounts = map[string]string{"USD": "much"} }, `limits: max_amount USD: "much" is no amount`},
-		{"a fraction", func(h *Handler) { h.Limits.MaxAmounts = map[string]string{"USD": "1/3"} }, `"1/3" is no amount`},
-		{"a negative amount", func(h *Handler) { h.Limits.MaxAmounts = map[string]string{"USD": "-1"} }, `"-1" is no amount`},
+		{"no amount", func(h *Handler) { h.Limits.MaxAmounts = map[string]string{"USD": "much"} }, `limits: max_amount USD: "much" is not an amount`},
+		{"a fraction", func(h *Handler) { h.Limits.MaxAmounts = map[string]string{"USD": "1/3"} }, `"1/3" is not an amount`},
+		{"a negative amount", func(h *Handler) { h.Limits.MaxAmounts = map[string]string{"USD": "-1"} }, `"-1" is not an amount`},
 		{"no currency", func(h *Handler) { h.Limits.MaxAmounts = map[string]string{"usd": "1"} }, "max_amount: "},
 		{"a negative rate", func(h *Handler) { h.Limits.Rate = -1 }, "limits: rate: must be a positive number"},
 		{"a burst alone", func(h *Handler) { h.Limits.Burst = 5 }, "limits: burst: has no meaning without a rate"},

@@ -37,7 +37,7 @@ in the one that is asked for:
 	               shows and takes it
 
 A private key gives its public key, too. It is written to a new file that only
-this user can read, or to the standard output if that is no terminal. Files that
+this user can read, or to the standard output if that is not a terminal. Files that
 exist are never overwritten. Keys that PayerMax would not take, of less than 2048
 bits or of another kind than RSA, are refused with a sentence that says why.
 ` + exitCodes,

@@ -14,7 +14,7 @@ import (
 
 // Demo returns the payermax-demo subcommand, which runs the sidecar of the given
 // Caddyfile and a sandbox gateway, makes a call as an application would, and
-// tells what happened on either side.
+// shows what happened on either side.
 func Demo(caddyfile []byte) caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "payermax-demo",

@@ -34,7 +34,7 @@ type demo struct {
 	// caddyfile configures the sidecar by the environment variables that
 	// Caddyfile.example documents.
 	caddyfile []byte
-	// port is the sidecar's, on 127.0.0.1; any free one if zero.
+	// port is the sidecar's, on 127.0.0.1; any free port if zero.
 	port uint16
 	// serve keeps everything up after the show, until the context ends.
 	serve bool

@@ -111,7 +111,7 @@ func TestHealthAnswers(t *testing.T) {
 	assert.Empty(t, got.stderr)
 
 	got = r.caddy(t, "payermax-health", "--url", server.URL+"/moved")
-	assert.Equal(t, 1, got.code, "a redirect is no answer")
+	assert.Equal(t, 1, got.code, "a redirect is not an answer")
 
 	got = r.caddy(t, "payermax-health", "--url", server.URL+"/text")
 	assert.Zero(t, got.code)

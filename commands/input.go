@@ -30,7 +30,8 @@ func (t *tool) readBody(path string) ([]byte, error) {
 // may be something else than a name.
 const maxPathInMessage = 255
 
-// checkName refuses what is no name of a file but its content, before any error repeats it.
+// checkName refuses the content of a file where its name belongs, before any error
+// repeats it.
 func checkName(flag, path string) error {
 	if signer.LooksLikeKey(path) || len(path) > maxPathInMessage {
 		return fmt.Errorf("--%s: the name of a file is expected here, and this looks like what should be in it", flag)

@@ -155,7 +155,7 @@ func (k *keygen) paths() []string {
 	return []string{k.private, k.public}
 }
 
-// errTerminal is what every command says that would print a private key on a terminal.
+// errTerminal refuses to print a private key on a terminal, in every command.
 var errTerminal = errors.New("the standard output is a terminal, where a private key does not belong: name a file, or send it through a pipe")
 
 // write writes the pair and says what it did.

@@ -81,7 +81,7 @@ func TestKeygenOut(t *testing.T) {
 }
 
 // Nothing that exists is touched, and no half of a pair is made, whichever half is in the
-// way, and be it a link to nowhere.
+// way, even if it is a link to nowhere.
 func TestKeygenNeverOverwrites(t *testing.T) {
 	t.Parallel()
 	for _, there := range []string{"merchant.key", "merchant.pub", "merchant-secret.yaml"} {

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// newFile is a file to be written where there is none.
+// newFile is a file to be written under a name that is free.
 type newFile struct {
 	path    string
 	content []byte

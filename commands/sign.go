@@ -86,7 +86,7 @@ func accidents(body []byte) []string {
 	d := diagnosis.Describe(body)
 	switch {
 	case d.Length == 0:
-		return append(found, "There is nothing to sign: the signature is the one of no bytes.")
+		return append(found, "There is nothing to sign: the signature covers no bytes.")
 	case d.Compression != "":
 		return append(found, "The body is compressed. PayerMax's signature covers the JSON that it reads.")
 	}

@@ -37,7 +37,7 @@ func TestSignWarns(t *testing.T) {
 	r := workplace(t)
 	for content, warnings := range map[string][]any{
 		"{}":                 {},
-		"":                   {"There is nothing to sign: the signature is the one of no bytes."},
+		"":                   {"There is nothing to sign: the signature covers no bytes."},
 		"{}\n":               {"The body ends with a line break, which was signed as well. Is it sent? (echo adds one, printf %s does not.)"},
 		"\xef\xbb\xbf{}":     {"The body begins with a byte order mark, which was signed as well. Is it sent?"},
 		"data=1":             {"The body is not JSON, so PayerMax will not read it."},

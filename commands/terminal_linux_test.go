@@ -85,7 +85,7 @@ func TestNoPrivateKeyOnTerminal(t *testing.T) {
 	assert.Contains(t, seen, testkeys.OneLine(testkeys.SPKI(&testkeys.Merchant().PublicKey)), "a public key may be seen")
 }
 
-// Who is asked to type a body is told so.
+// A user who has to type the body is asked for it.
 func TestBodyFromTerminal(t *testing.T) {
 	t.Parallel()
 	r := workplace(t)
@@ -100,7 +100,7 @@ func TestBodyFromTerminal(t *testing.T) {
 	assert.Equal(t, signed(t, testkeys.Merchant(), "{}\n")+"\n", stdout.String())
 }
 
-// The null device is no terminal, so it may have everything.
+// The null device is not a terminal, so it may have everything.
 func TestNullDevice(t *testing.T) {
 	t.Parallel()
 	r := workplace(t)

@@ -14,7 +14,7 @@ import (
 )
 
 // The exit codes of the commands that answer a question. Caddy's own meanings of 1 and
-// 2 are those of a server, which failed to start or was told twice to quit.
+// 2 are those of a server, which failed to start or got a second signal to quit.
 const (
 	exitYes     = caddy.ExitCodeSuccess
 	exitNo      = 1

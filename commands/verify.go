@@ -19,7 +19,7 @@ func Verify() caddycmd.Command {
 		Usage: "--public-key <path> | --private-key <path> [--body <path>] --sign <base64> | --sign-file <path> [--explain [--other-key <path>]...] [--json]",
 		Short: "Verifies a PayerMax signature, and explains why it is wrong",
 		Long: `
-Verifies that a signature is the one of exactly the bytes of a file or of the
+Verifies that a signature is valid for exactly the bytes of a file or of the
 standard input, and prints "valid" or "invalid". For your own calls, give your
 own key; for PayerMax's answers and notifications, PayerMax's public key.
 
@@ -97,7 +97,7 @@ func (t *tool) printVerdict(invalid error) error {
 	return err
 }
 
-// verdict is the error of a verification that was told already.
+// verdict is the error of a verification whose result was printed already.
 func verdict(err, invalid error) error {
 	if err == nil && invalid != nil {
 		return no{}

@@ -27,7 +27,7 @@ type Description struct {
 	ByteOrderMark bool `json:"byteOrderMark"`
 	// Compression is gzip, zlib or zstd if the body begins as such data do.
 	Compression string `json:"compression,omitempty"`
-	// UTF8 and JSON say that the body is such.
+	// UTF8 and JSON say whether the body is valid UTF-8 and valid JSON.
 	UTF8 bool `json:"utf8"`
 	JSON bool `json:"json"`
 }
@@ -52,7 +52,7 @@ func Describe(body []byte) Description {
 }
 
 // compressionOf recognises compressed data by its first bytes (RFC 1952, RFC 1950, RFC
-// 8878). Brotli has none of its own.
+// 8878). Brotli has no first bytes of its own.
 func compressionOf(body []byte) string {
 	switch {
 	case hasAnyPrefix(body, "\x1f\x8b"):
@@ -76,7 +76,7 @@ func hasAnyPrefix(body []byte, prefixes ...string) bool {
 }
 
 // classOf says what kind of byte it is. Only the bytes that JSON itself or a program on
-// the way puts there are told exactly.
+// the way puts there are named exactly.
 func classOf(b byte) string {
 	names := map[byte]string{
 		'{': "an opening brace", '}': "a closing brace", '[': "an opening bracket", ']': "a closing bracket",

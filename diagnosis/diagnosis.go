@@ -1,14 +1,14 @@
 // Package diagnosis finds out why a signature does not verify.
 //
 // PayerMax answers SIGN_VERIFY_FAILED and nothing else. But an RSA signature with
-// PKCS #1 v1.5 padding is no riddle: whoever has the public key can take out of it
+// PKCS #1 v1.5 padding hides nothing: whoever has the public key can take out of it
 // the digest that was signed (RFC 8017, section 8.2.2). So this package does not
 // guess. The padding that comes out proves that the key is the right one, the digest
 // is held against that of the body at hand, and if they differ, against those of the
 // bodies that the usual mistakes would have made of it.
 //
 // Only public keys are used. What is said never repeats any part of the body, of the
-// signature or of a key; the digest of what was signed is no secret.
+// signature or of a key; the digest of what was signed is not a secret.
 //
 // The package knows nothing of Caddy and nothing of HTTP.
 package diagnosis
@@ -29,12 +29,12 @@ const (
 	// body, in standard padded base64 on one line.
 	Valid Cause = "valid"
 
-	// UnusableKey: the key given is no RSA public key that can verify anything.
+	// UnusableKey: the key given is not an RSA public key that can verify anything.
 	UnusableKey Cause = "unusable-key"
 
 	// SignatureMissing: there is no signature.
 	SignatureMissing Cause = "signature-missing"
-	// SignatureDamaged: the text is no signature in any known spelling, or was cut.
+	// SignatureDamaged: the text is not a signature in any known spelling, or was cut.
 	SignatureDamaged Cause = "signature-damaged"
 	// SignatureEncoding: it is a signature, but not in standard padded base64.
 	SignatureEncoding Cause = "signature-encoding"
@@ -123,7 +123,7 @@ type Diagnosis struct {
 // variations of the body. That is nothing to do in the path of a request.
 func Diagnose(key *rsa.PublicKey, body []byte, sign string, otherKeys ...*rsa.PublicKey) Diagnosis {
 	if !usable(key) {
-		return diagnosed(Finding{UnusableKey, "The public key is no RSA key that can verify anything."})
+		return diagnosed(Finding{UnusableKey, "The public key is not an RSA key that can verify anything."})
 	}
 	signature, spelling := decodeSignature(sign)
 	if signature == nil {
@@ -198,9 +198,9 @@ func unknownKey(key *rsa.PublicKey, signature []byte, others int) Finding {
 	const remedy = " Compare the fingerprint of the public key of the one who signs with the one that the other side has; test and production have different keys, and so has each appId."
 	switch {
 	case !fits(signature, key) && slices.Contains([]int{1024, 2048, 3072, 4096, 8192}, len(signature)*8):
-		return Finding{WrongKey, fmt.Sprintf("The signature was made with another key: it is one of a %d-bit key, and this key has %d bits.%s", len(signature)*8, key.N.BitLen(), remedy)}
+		return Finding{WrongKey, fmt.Sprintf("The signature was made with another key: it was a %d-bit key, and this key has %d bits.%s", len(signature)*8, key.N.BitLen(), remedy)}
 	case !fits(signature, key):
-		return Finding{SignatureDamaged, fmt.Sprintf("The signature has %d bytes, but one of this key has %d: it was cut, or something was added to it. Copy it again, complete.", len(signature), key.Size())}
+		return Finding{SignatureDamaged, fmt.Sprintf("The signature has %d bytes, but a signature of this key has %d: it was cut, or something was added to it. Copy it again, complete.", len(signature), key.Size())}
 	case others > 0:
 		return Finding{WrongKey, "The signature was made with another key than all of the given ones, or it was changed on its way." + remedy}
 	}

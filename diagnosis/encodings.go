@@ -44,14 +44,14 @@ func decompressed(body []byte, yield func(Finding, []byte) bool) bool {
 	}
 	inflated, err := io.ReadAll(io.LimitReader(reader, maxInflated+1))
 	return err != nil || len(inflated) > maxInflated ||
-		yield(Finding{Compressed, "This body is compressed, and the signature is the one of what is inside. Verify what comes out of decompression, or do not ask for compression (Accept-Encoding: identity)."}, inflated)
+		yield(Finding{Compressed, "This body is compressed, and the signature covers what is inside. Verify what comes out of decompression, or do not ask for compression (Accept-Encoding: identity)."}, inflated)
 }
 
 // urlEncoded yields the body with and without the escapes of URLs and forms.
 func urlEncoded(body []byte, yield func(Finding, []byte) bool) bool {
 	text := string(body)
 	form := url.QueryEscape(text)
-	finding := Finding{URLEncoded, "The signature is the one of this body in URL encoding. Sign the JSON as it is sent."}
+	finding := Finding{URLEncoded, "The signature covers this body in URL encoding. Sign the JSON as it is sent."}
 	for _, escaped := range []string{
 		form,
 		url.PathEscape(text),
@@ -63,7 +63,7 @@ func urlEncoded(body []byte, yield func(Finding, []byte) bool) bool {
 			return false
 		}
 	}
-	finding.Advice = "This body is URL-encoded, and the signature is the one of what it decodes to." + exactBytes
+	finding.Advice = "This body is URL-encoded, and the signature covers what it decodes to." + exactBytes
 	for _, unescape := range []func(string) (string, error){url.QueryUnescape, url.PathUnescape} {
 		if unescaped, err := unescape(text); err == nil && unescaped != text && !yield(finding, []byte(unescaped)) {
 			return false
@@ -85,20 +85,20 @@ func lowerEscapes(text string) string {
 
 // base64Encoded yields the body in base64, and what is inside if it is base64.
 func base64Encoded(body []byte, yield func(Finding, []byte) bool) bool {
-	finding := Finding{Base64Encoded, "The signature is the one of this body in base64. Sign the JSON as it is sent."}
+	finding := Finding{Base64Encoded, "The signature covers this body in base64. Sign the JSON as it is sent."}
 	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
 		if !yield(finding, encoding.AppendEncode(nil, body)) {
 			return false
 		}
 	}
 	inside, err := base64.StdEncoding.DecodeString(string(body))
-	return err != nil || yield(Finding{Base64Encoded, "This body is base64, and the signature is the one of what it decodes to." + exactBytes}, inside)
+	return err != nil || yield(Finding{Base64Encoded, "This body is base64, and the signature covers what it decodes to." + exactBytes}, inside)
 }
 
 // jsonString yields the body as a JSON string, and what is inside if it is one.
 func jsonString(body []byte, yield func(Finding, []byte) bool) bool {
 	if utf8.Valid(body) {
-		finding := Finding{JSONString, "The signature is the one of this body as a JSON string, in quotes and with escapes: the text was turned into JSON a second time, as json_encode or JSON.stringify do with a string. Sign the text itself."}
+		finding := Finding{JSONString, "The signature covers this body as a JSON string, in quotes and with escapes: the text was turned into JSON a second time, as json_encode or JSON.stringify do with a string. Sign the text itself."}
 		text := &node{kind: 's', text: string(body)}
 		for _, notation := range notations(text) {
 			if !yield(finding, text.write(nil, &notation.style, 0)) {
@@ -108,13 +108,13 @@ func jsonString(body []byte, yield func(Finding, []byte) bool) bool {
 	}
 	var inside string
 	return json.Unmarshal(body, &inside) != nil ||
-		yield(Finding{JSONString, "This body is a JSON string, and the signature is the one of the text in it." + exactBytes}, []byte(inside))
+		yield(Finding{JSONString, "This body is a JSON string, and the signature covers the text in it." + exactBytes}, []byte(inside))
 }
 
 // digests yields the digests of the body as somebody hands them to a function that
 // hashes once more.
 func digests(body []byte, yield func(Finding, []byte) bool) bool {
-	finding := Finding{DigestSigned, "The signature is the one of a digest of this body, so that it was hashed twice. Hand the body itself to the function that signs: SHA256withRSA hashes it."}
+	finding := Finding{DigestSigned, "The signature covers a digest of this body, so the body was hashed twice. Hand the body itself to the function that signs: SHA256withRSA hashes it."}
 	for _, hash := range hashes {
 		for _, text := range digestTexts(digestOf(hash, body)) {
 			if !yield(finding, text) {
@@ -130,8 +130,8 @@ func characterSets(body []byte) candidates {
 	return func(yield func(Finding, []byte) bool) {
 		if !utf8.Valid(body) {
 			decoded, err := simplifiedchinese.GBK.NewDecoder().Bytes(body)
-			_ = (err != nil || yield(Finding{CharacterSet, "This body is in GBK, and the signature is the one of its text in UTF-8. Send UTF-8."}, decoded)) &&
-				yield(Finding{CharacterSet, "This body is in Latin-1, and the signature is the one of its text in UTF-8. Send UTF-8."}, fromLatin1(body))
+			_ = (err != nil || yield(Finding{CharacterSet, "This body is in GBK, and the signature covers its text in UTF-8. Send UTF-8."}, decoded)) &&
+				yield(Finding{CharacterSet, "This body is in Latin-1, and the signature covers its text in UTF-8. Send UTF-8."}, fromLatin1(body))
 			return
 		}
 		text := string(body)
@@ -148,7 +148,7 @@ func characterSets(body []byte) candidates {
 			{"UTF-16", func(text string) []byte { return toUTF16("\ufeff"+text, 1, 0) }},
 		} {
 			encoded := set.encode(text)
-			if encoded != nil && !yield(Finding{CharacterSet, "The signature is the one of this text in " + set.name + ". Name UTF-8 wherever text becomes bytes, such as getBytes(StandardCharsets.UTF_8)."}, encoded) {
+			if encoded != nil && !yield(Finding{CharacterSet, "The signature covers this text in " + set.name + ". Name UTF-8 wherever text becomes bytes, such as getBytes(StandardCharsets.UTF_8)."}, encoded) {
 				return
 			}
 		}

@@ -87,7 +87,7 @@ func removePKCS1v15(message []byte) ([]byte, bool) {
 	return content[1:], true
 }
 
-// hashes are those that can be told and computed, by their object identifiers (RFC 8017
+// hashes are the hashes that can be recognised and computed, by their object identifiers (RFC 8017
 // appendix B.1).
 var hashes = map[string]crypto.Hash{
 	"1.2.840.113549.2.5":     crypto.MD5,
@@ -229,7 +229,7 @@ func (s signed) findings() []Finding {
 	}
 	switch {
 	case s.hash == 0 && s.digest != nil:
-		found = append(found, Finding{HashAlgorithm, "The signature was made with the right key but with a hash that is none of the usual ones. PayerMax uses SHA-256: choose SHA256withRSA."})
+		found = append(found, Finding{HashAlgorithm, "The signature was made with the right key but with an unusual hash. PayerMax uses SHA-256: choose SHA256withRSA."})
 	case s.hash != 0 && s.hash != crypto.SHA256:
 		found = append(found, Finding{HashAlgorithm, fmt.Sprintf("The signature was made with %s. PayerMax uses SHA-256: choose SHA256withRSA.", s.hash)})
 	}

@@ -8,13 +8,13 @@ import (
 const maxPermuted = 7
 
 // reordered are the bodies with the members of the envelope, or of data, in any other
-// order, as maps have them that keep none.
+// order, as maps without an order have them.
 func reordered(body []byte) candidates {
 	root, err := parse(body)
 	if err != nil {
 		return none
 	}
-	finding := Finding{JSONRewritten, "The signature is the one of the same JSON with its members in another order, as maps without an order write it (HashMap)." + exactBytes}
+	finding := Finding{JSONRewritten, "The signature covers the same JSON with its members in another order, as maps without an order write it (HashMap)." + exactBytes}
 	return func(yield func(Finding, []byte) bool) {
 		for _, n := range []*node{root, root.member("data")} {
 			if n == nil || n.kind != '{' || len(n.names) > maxPermuted {

@@ -108,7 +108,7 @@ func rewritten(body []byte) candidates {
 	}
 }
 
-// none are no candidates.
+// none yields no candidates.
 func none(func(Finding, []byte) bool) {}
 
 // How many peculiarities at once are tried: of the whole body, there are programs with
@@ -126,7 +126,7 @@ func inNotations(n *node, atMost int, cause Cause, what, remedy string, yield fu
 			break
 		}
 		text := n.write(nil, &notation.style, 0)
-		how := "The signature is the one of " + what + ", written " + notation.String()
+		how := "The signature covers " + what + ", written " + notation.String()
 		if !yield(Finding{cause, how + ". " + remedy}, text) || !yield(Finding{cause, how + ", and with a line feed at its end. " + remedy}, append(text, '\n')) {
 			return false
 		}
@@ -147,7 +147,7 @@ func dataOnly(body []byte, root *node, yield func(Finding, []byte) bool) bool {
 	var envelope struct {
 		Data json.RawMessage `json:"data"`
 	}
-	if json.Unmarshal(body, &envelope) == nil && !yield(Finding{DataOnly, "The signature is the one of " + what + ". " + remedy}, envelope.Data) {
+	if json.Unmarshal(body, &envelope) == nil && !yield(Finding{DataOnly, "The signature covers " + what + ". " + remedy}, envelope.Data) {
 		return false
 	}
 	return inNotations(data, peculiarities, DataOnly, what, remedy, yield)
@@ -180,7 +180,7 @@ func pairs(root *node, yield func(Finding, []byte) bool) bool {
 	if root.kind != '{' {
 		return true
 	}
-	finding := Finding{QueryString, "The signature is the one of name=value pairs. Other gateways want that; PayerMax's signature covers the JSON body as it is sent."}
+	finding := Finding{QueryString, "The signature covers name=value pairs. Other gateways want that; PayerMax's signature covers the JSON body as it is sent."}
 	for _, sorted := range []bool{true, false} {
 		var text []string
 		for _, i := range root.order(sorted) {

@@ -28,7 +28,7 @@ type candidates = iter.Seq2[Finding, []byte]
 var suspects = []func(body []byte) candidates{ends, placeholders, encodings, characterSets, rewritten, reordered, restamped}
 
 // search finds the body that was signed among those that the usual mistakes make of
-// this one. Hashing is all it takes, since the signature has told its digest.
+// this one. Hashing is all it takes, since the signature reveals its digest.
 func search(s signed, body []byte) Finding {
 	if finding, ok := s.amongSuspects(body); ok {
 		return finding
@@ -86,7 +86,7 @@ func (s signed) isCut(body []byte) (Finding, bool) {
 	return Finding{}, false
 }
 
-// byteOrderMark is the one of UTF-8.
+// byteOrderMark is UTF-8's.
 const byteOrderMark = "\xef\xbb\xbf"
 
 // exactBytes is the rule that most mistakes break.
@@ -130,7 +130,7 @@ func ends(body []byte) candidates {
 				}
 			}
 		}
-		yield(Finding{WhiteSpace, "The signature is the one of this body without the white space around it." + exactBytes}, bytes.TrimSpace(bare))
+		yield(Finding{WhiteSpace, "The signature covers this body without the white space around it." + exactBytes}, bytes.TrimSpace(bare))
 	}
 }
 
@@ -144,7 +144,7 @@ type variant struct {
 // describeVariants names what differs, and the last of the causes: a line break at the
 // end is seen before others.
 func describeVariants(variants ...variant) Finding {
-	finding := Finding{Advice: "The signature is the one of this body"}
+	finding := Finding{Advice: "The signature covers this body"}
 	separator := " "
 	for _, v := range variants {
 		if v.cause == "" {
@@ -166,7 +166,7 @@ func placeholders([]byte) candidates {
 			if text != "" {
 				what = fmt.Sprintf("%q", text)
 			}
-			finding := Finding{NoBody, "The signature is the one of " + what + ", not of the body: it was signed before there was a body, or after its stream had been read. Read the body into memory once, and sign those bytes."}
+			finding := Finding{NoBody, "The signature covers " + what + ", not the body: it was signed before there was a body, or after its stream had been read. Read the body into memory once, and sign those bytes."}
 			if !yield(finding, []byte(text)) {
 				return
 			}

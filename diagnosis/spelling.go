@@ -19,7 +19,7 @@ func decodeSignature(sign string) ([]byte, Finding) {
 	case strings.TrimSpace(sign) == "":
 		return nil, Finding{SignatureMissing, "There is no signature: it is empty. PayerMax expects it in the header named sign."}
 	case len(sign) > maxSignature:
-		return nil, Finding{SignatureDamaged, "The text given as the signature is far too long for one. The one of a 2048-bit key has 344 characters."}
+		return nil, Finding{SignatureDamaged, "The text given as the signature is far too long for a signature. The signature of a 2048-bit key has 344 characters."}
 	}
 	if signature, ok := strictBase64(sign); ok && !isText(sign, signature) {
 		return signature, Finding{Cause: Valid}

@@ -68,7 +68,7 @@ func query(ctx context.Context, g Gateway, m Merchant, key crypto.Signer) (*answ
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, g.URL+queryPath, bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("the gateway's URL is none")
+		return nil, fmt.Errorf("the gateway's URL cannot be read")
 	}
 	request.GetBody = nil // or it might be sent twice
 	for field, value := range map[string]string{

@@ -15,7 +15,7 @@ func checkClock(ctx context.Context, g Gateway) (clock Result, header http.Heade
 	const name = "clock"
 	request, err := http.NewRequestWithContext(ctx, http.MethodHead, g.URL+"/", nil)
 	if err != nil {
-		return notChecked(name, "the gateway's URL is none"), nil
+		return notChecked(name, "the gateway's URL cannot be read"), nil
 	}
 	request.Header.Set("User-Agent", protocol.SidecarName)
 	began := time.Now()

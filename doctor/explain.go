@@ -27,7 +27,7 @@ func explain(code string, g Gateway, m Merchant, keys merchantKeys) Result {
 	case code == protocol.CodeOrderNotExist, code == protocol.CodeApplySuccess:
 		return ok(name, "%s: PayerMax knows the merchant and accepts the signature, and has no such order, as it should be; everything works", code)
 	case code == protocol.CodeSignVerifyFailed:
-		return problem(name, "%s: PayerMax has another public key for this app_id than that of the private key, %s", code, fingerprintOf(keys.signing)).
+		return problem(name, "%s: PayerMax's public key for this app_id does not belong to the private key, %s", code, fingerprintOf(keys.signing)).
 			then("check in this order: (1) the public half of exactly this key is uploaded in %s; (2) app_id is that of the application it is uploaded for; (3) key_version is 1; (4) nothing between here and PayerMax rewrites the body", dashboard)
 	case code == protocol.CodeMerchantAppInvalid:
 		return problem(name, "%s: PayerMax has no public key for this app_id, or does not know it", code).
@@ -39,7 +39,7 @@ func explain(code string, g Gateway, m Merchant, keys merchantKeys) Result {
 		return problem(name, "%s: requestTime is more than two minutes away from PayerMax's clock", code).
 			then("have this machine's clock synchronised (NTP), or see follow_gateway_clock")
 	case code == protocol.CodeParamsInvalid && m.MerchantNo.Value == "":
-		return problem(name, "%s: PayerMax misses something, most likely the merchantNo, which no merchant_no is configured for", code).
+		return problem(name, "%s: something is missing for PayerMax, most likely the merchantNo, since merchant_no is not configured", code).
 			then("set merchant_no, or have every request name its merchantNo")
 	case code == protocol.CodeParamsInvalid:
 		return problem(name, "%s: PayerMax does not accept the envelope: app_id, merchant_no, key_version, or orderQuery's version %s", code, m.QueryVersion).

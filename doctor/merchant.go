@@ -62,7 +62,7 @@ func checkMerchant(m Merchant, sandbox bool, others []*rsa.PublicKey) (merchantK
 	case sandbox:
 		results = append(results, ok("private key", "none is configured, so the sandbox generates one"))
 	default:
-		results = append(results, problem("private key", "there is none, and nothing can be signed without").
+		results = append(results, problem("private key", "there is none, and nothing can be signed without a key").
 			then("name the file with the merchant's RSA private key: private_key <path>"))
 	}
 	if keys.signing != nil {
@@ -108,7 +108,7 @@ func checkIdentity(m Merchant, sandbox bool) []Result {
 	return append(results, checkAuthToken(m)...)
 }
 
-// checkOption checks one option whose value is no secret.
+// checkOption checks one option whose value is not a secret.
 func checkOption(o Option) Result {
 	empty := strings.Join(o.Empty, " and ")
 	switch {

@@ -254,14 +254,14 @@ func TestCheckClock(t *testing.T) {
 		outcome Outcome
 		message string
 	}{
-		"agrees":              {dateIn(0), false, OK, "agrees with the gateway's"},
-		"a little off":        {dateIn(10 * time.Second), false, OK, "s behind the gateway's"},
-		"a minute behind":     {dateIn(time.Minute), false, Warning, "behind the gateway's; PayerMax refuses a requestTime that is more than two minutes off"},
-		"a minute ahead":      {dateIn(-time.Minute), false, Warning, "ahead of the gateway's"},
-		"five minutes":        {dateIn(5 * time.Minute), false, Problem, "5m0s behind the gateway's"},
-		"followed":            {dateIn(5 * time.Minute), true, Warning, "but follow_gateway_clock is on"},
-		"no date":             {func() string { return "" }, false, NotChecked, "do not say what time it is"},
-		"a date that is none": {func() string { return "tomorrow" }, false, NotChecked, "do not say what time it is"},
+		"agrees":          {dateIn(0), false, OK, "agrees with the gateway's"},
+		"a little off":    {dateIn(10 * time.Second), false, OK, "s behind the gateway's"},
+		"a minute behind": {dateIn(time.Minute), false, Warning, "behind the gateway's; PayerMax refuses a requestTime that is more than two minutes off"},
+		"a minute ahead":  {dateIn(-time.Minute), false, Warning, "ahead of the gateway's"},
+		"five minutes":    {dateIn(5 * time.Minute), false, Problem, "5m0s behind the gateway's"},
+		"followed":        {dateIn(5 * time.Minute), true, Warning, "but follow_gateway_clock is on"},
+		"no date":         {func() string { return "" }, false, NotChecked, "do not say what time it is"},
+		"not a date":      {func() string { return "tomorrow" }, false, NotChecked, "do not say what time it is"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -162,7 +162,7 @@ func TestLandlockPaths(t *testing.T) {
 	for option, said := range map[string]string{
 		"read " + file + ".missing": "read: stat " + file + ".missing: no such file or directory; name what exists",
 		"write " + file + ".dir":    "write: stat " + file + ".dir: no such file or directory; make the directory first",
-		"write " + file:             "write: " + file + " is no directory; name the one that it is in",
+		"write " + file:             "write: " + file + " is not a directory; name the directory that it is in",
 	} {
 		t.Run(strings.Fields(option)[0], func(t *testing.T) {
 			config := filepath.Join(t.TempDir(), "Caddyfile")

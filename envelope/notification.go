@@ -17,8 +17,8 @@ type Notification struct {
 	// AppIDs are the values of appId and merchantAppId. Some of PayerMax's
 	// notifications have the one, some the other.
 	AppIDs []string
-	// MerchantNo is the merchant's number, or "" if the notification has none,
-	// as that of a payment may.
+	// MerchantNo is the merchant's number, or "" if the notification does not
+	// name it. Notifications of payments may leave it out.
 	MerchantNo string
 }
 

@@ -12,9 +12,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// MaxDepth is how deeply arrays and objects may be nested, the envelope itself
+// maxDepth is how deeply arrays and objects may be nested, the envelope itself
 // counted as the first level. PayerMax's own tables go five levels deep.
-const MaxDepth = 32
+const maxDepth = 32
 
 // maxExponent bounds a number's exponent to what fits an IEEE 754 double, the
 // range that RFC 8259, section 6, calls interoperable. A longer one is a few
@@ -178,9 +178,9 @@ func (r reader) readValue() ([]byte, error) {
 			if start < 0 {
 				start = int(r.dec.InputOffset()) - 1
 			}
-			if r.dec.StackDepth() > MaxDepth {
+			if r.dec.StackDepth() > maxDepth {
 				return nil, &Error{Field: r.field(), Rule: "depth", Message: fmt.Sprintf(
-					"the body is nested more than %d levels deep; no PayerMax request needs that", MaxDepth)}
+					"the body is nested more than %d levels deep; no PayerMax request needs that", maxDepth)}
 			}
 		default:
 			value, err := r.dec.ReadValue()

@@ -67,8 +67,8 @@ func TestReadRefuses(t *testing.T) {
 		{"duplicate inside data", `{"data":{"a":1,"a":1}}`, "/data/a", "duplicate", "data.a appears twice"},
 		{"duplicate at depth", `{"data":{"a":[{"b":1,"c":2,"b":3}]}}`, "/data/a/0/b", "duplicate", "data.a.0.b appears twice"},
 		{"duplicate by escape", `{"data":{"currency":"IDR","\u0063urrency":"USD"}}`, "/data/currency", "duplicate", "appears twice"},
-		{"too deep", nested(MaxDepth - 1), "/data/a" + strings.Repeat("/0", MaxDepth-2), "depth", "32 levels"},
-		{"far too deep", nested(30_000), "/data/a" + strings.Repeat("/0", MaxDepth-2), "depth", "32 levels"},
+		{"too deep", nested(maxDepth - 1), "/data/a" + strings.Repeat("/0", maxDepth-2), "depth", "32 levels"},
+		{"far too deep", nested(30_000), "/data/a" + strings.Repeat("/0", maxDepth-2), "depth", "32 levels"},
 		{"no data", `{"merchantNo":"1"}`, "/data", "required", "data is missing"},
 		{"data is null", `{"data":null}`, "/data", "type", "data must be an object, but is null"},
 		{"data is an array", `{"data":[]}`, "/data", "type", "an array"},
@@ -159,7 +159,7 @@ func TestReadErrorsRepeatNoValues(t *testing.T) {
 }
 
 func TestReadKeepsDataVerbatim(t *testing.T) {
-	deep := strings.Repeat("[", MaxDepth-2) + strings.Repeat("]", MaxDepth-2)
+	deep := strings.Repeat("[", maxDepth-2) + strings.Repeat("]", maxDepth-2)
 	for name, data := range map[string]string{
 		"empty object":       `{}`,
 		"white space":        "{ \"a\" :\t1 ,\r\n \"b\" : [ ] }",

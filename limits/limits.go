@@ -23,14 +23,14 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
-// Limits bound what is signed, for the day when somebody else is in charge of
-// the application: keeping the key from it does not keep it from asking.
+// Limits bound what is signed, in case an attacker controls the application: it does
+// not have the key, but it can have calls signed.
 type Limits struct {
 	Quota
 
 	// Who the caller is: a placeholder of what has authenticated the request,
 	// such as `{http.auth.user.id}` or `{http.request.tls.client.subject}`. If it
-	// is set, callers that are not known are refused.
+	// is set, unknown callers are refused.
 	CallerID string `json:"caller_id,omitempty"`
 
 	// The callers by their ID, and what each may have signed.
@@ -49,7 +49,7 @@ type Caller struct {
 // Quota is how much may be signed.
 type Quota struct {
 	// The largest amount of one request by its currency, in major units, such as
-	// `"USD": "250.00"`. If there is any, requests in other currencies are
+	// `"USD": "250.00"`. If any is set, requests in other currencies are
 	// refused, and so are amounts that cannot be read.
 	MaxAmounts map[string]string `json:"max_amounts,omitempty"`
 
@@ -57,19 +57,19 @@ type Quota struct {
 	// or sent is not counted. Default: no limit.
 	Rate float64 `json:"rate,omitempty"`
 
-	// How many are signed at once after a quiet time. Default: those of one
-	// second.
+	// How many requests may be signed at once after a quiet time. Default: as many as
+	// in one second.
 	Burst int `json:"burst,omitempty"`
 }
 
-// Endpoint is one that is enabled.
+// Endpoint is an endpoint that is enabled.
 type Endpoint struct {
 	protocol.Endpoint
-	// Rules are those of its data, or nil if there are none.
+	// Rules are the rules for its data, or nil if it has none.
 	Rules *validate.RuleSet
 }
 
-// Enforced are Limits that are ready to be enforced. Those that are nil limit nothing.
+// Enforced are Limits that are ready to be enforced. If it is nil, nothing is limited.
 type Enforced struct {
 	quota
 	taking   sync.Mutex // from several rates, or giving back: all or none
@@ -173,13 +173,13 @@ func (q Quota) open(enabled []Endpoint) (quota, error) {
 func parseAmount(text string) (*big.Rat, error) {
 	amount, ok := new(big.Rat).SetString(text)
 	if !ok || amount.Sign() < 0 || strings.Trim(text, "0123456789.") != "" {
-		return nil, fmt.Errorf("%q is no amount; write it in major units, such as 250.00", text)
+		return nil, fmt.Errorf("%q is not an amount; write it in major units, such as 250.00", text)
 	}
 	return amount, nil
 }
 
-// Admit finds out who calls, and whether that caller may call the endpoint. There is
-// no caller to find where there are none to tell apart.
+// Admit finds out who calls, and whether that caller may call the endpoint. It
+// returns nil if no callers are configured.
 func (l *Enforced) Admit(endpoint string, repl *caddy.Replacer) (*Allowance, error) {
 	if l == nil || l.callerID == "" {
 		return nil, nil
@@ -245,7 +245,7 @@ func (q *quota) allowAmounts(rules *validate.RuleSet, data []byte) error {
 	return nil
 }
 
-// Taken is one request of each rate that counts it.
+// Taken is what a request has used up: one of each rate that counts it.
 type Taken struct {
 	from  *Enforced
 	rates []*rate.Limiter
@@ -274,15 +274,15 @@ func (l *Enforced) take(quotas []*quota) (Taken, error) {
 
 // GiveBack returns what was taken, for a request that never left: it could not be
 // signed, or nothing of it was sent. Until then it counts, so that no more than the
-// rate are ever under way. (A Reservation's Cancel would return nothing, since the
-// time of what may happen at once has always come already.)
+// rate are ever under way. (The Cancel of a rate.Reservation gives nothing back once
+// its time has come, and here it comes at once.)
 func (t Taken) GiveBack() {
 	if len(t.rates) == 0 {
 		return
 	}
 	t.from.taking.Lock()
 	defer t.from.taking.Unlock()
-	now := time.Now() // under the lock, or a rate could be told of an earlier time
+	now := time.Now() // under the lock, or a rate could get an earlier time than before
 	for _, r := range t.rates {
 		r.AllowN(now, -1)
 	}

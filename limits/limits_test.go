@@ -12,8 +12,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// However many take and give back at once, no more than the burst hold something,
-// and in the end all of it is there, and no more.
+// However many take and give back at once, no more than the burst is ever taken, and in
+// the end exactly the burst is there again.
 func TestRateHoldsWhileItIsGivenBack(t *testing.T) {
 	const burst = 5
 	l := &Enforced{quota: quota{rate: rate.NewLimiter(1e-9, burst)}}

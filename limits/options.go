@@ -28,11 +28,11 @@ var Options = slices.Concat(grammar.Lift(quotaOptions, func(l *Limits) *Quota { 
 	rate 20
 	max_amount IDR 1000000
 }`,
-		Sets: grammar.Map(func(l *Limits) *map[string]Caller { return &l.Callers }, CallerOptions)},
+		Sets: grammar.Map(func(l *Limits) *map[string]Caller { return &l.Callers }, callerOptions)},
 })
 
-// CallerOptions are the options of one caller.
-var CallerOptions = slices.Concat(grammar.Block[Caller]{
+// callerOptions are the options of one caller.
+var callerOptions = slices.Concat(grammar.Block[Caller]{
 	{Name: "endpoints", Args: "drop_in|all|<names...>", Example: "endpoints applyDropinSession orderQuery",
 		Sets: grammar.Names(func(c *Caller) *[]string { return &c.Endpoints })},
 }, grammar.Lift(quotaOptions, func(c *Caller) *Quota { return &c.Quota }))

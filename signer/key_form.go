@@ -63,7 +63,7 @@ var algorithms = map[string]struct{ private, public form }{
 }
 
 // identify says what a piece of DER is, by its outline alone: the types of the
-// elements of its outermost SEQUENCE. The label on a PEM block is no evidence
+// elements of its outermost SEQUENCE. The label on a PEM block is not evidence
 // (PayerMax's PHP SDK writes PKCS#8 under "RSA PRIVATE KEY"), and the one-line form
 // has no label at all. What the elements contain is for x509 to judge.
 func identify(der []byte) (finding, error) {

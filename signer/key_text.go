@@ -14,7 +14,7 @@ import (
 const maxKeyText = 64 << 10
 
 var (
-	errTooLarge   = errors.New("it is larger than 64 KiB, so it is no key; a private key has about 2 KiB")
+	errTooLarge   = errors.New("it is larger than 64 KiB, so it is not a key; a private key has about 2 KiB")
 	errEmpty      = errors.New("it is empty; it must contain the key in PEM or in one-line base64")
 	errBlank      = errors.New("it contains only white space; it must contain the key in PEM or in one-line base64")
 	errUTF16      = errors.New("it is UTF-16 text, as some Windows programs save it; convert it with: iconv -f UTF-16 -t UTF-8 FILE > key.pem")
@@ -29,7 +29,7 @@ var (
 	errAfterPEM   = errors.New("there is text after the END line of its PEM block; leave nothing but the key")
 	errPEMBase64  = errors.New("the base64 in its PEM block is cut short or damaged; copy it again, complete")
 	errEmptyPEM   = errors.New("there is nothing between the BEGIN and the END line of its PEM block; copy it again, complete")
-	errLabel      = errors.New("the label in the BEGIN line of its PEM block is not the one of such a key; use the file as the program that made the key wrote it")
+	errLabel      = errors.New("the label in the BEGIN line of its PEM block does not belong to a key of this kind; use the file as the program that made the key wrote it")
 )
 
 // labels maps the PEM labels that tell by themselves what is inside.
@@ -85,7 +85,7 @@ func isUTF16(text []byte) bool {
 }
 
 // isDER recognises a SEQUENCE of 128 bytes or more, which every key is. In text the
-// first of the two bytes would be the digit 0, and the second is no ASCII.
+// first of the two bytes would be the digit 0, and the second is not ASCII.
 func isDER(text []byte) bool {
 	return len(text) >= 2 && text[0] == 0x30 && text[1] >= 0x80
 }

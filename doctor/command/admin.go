@@ -60,7 +60,7 @@ func (c configTree) adminReach() reach {
 }
 
 // socketReach returns who can get at a Unix socket. Caddy gives it the mode after
-// the path, or 0200; an abstract one, which is not in the file system, has none.
+// the path, or 0200; an abstract socket, which is not in the file system, has no mode.
 func socketReach(path string) reach {
 	const othersWrite = 0o022
 	_, mode, hasMode := strings.Cut(path, "|")

@@ -106,7 +106,7 @@ func run(flags caddycmd.Flags, describe Describe) (int, error) {
 	return caddy.ExitCodeSuccess, nil
 }
 
-// Examine makes the report on a config. The error says why there is none. Caddy's log
+// Examine makes the report on a config. The error says why there is no report. Caddy's log
 // is silent from now on.
 func Examine(ctx context.Context, config Config, describe Describe, options doctor.Options) (doctor.Report, error) {
 	trial, err := newTrial(ctx, options.Offline)

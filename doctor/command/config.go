@@ -22,7 +22,7 @@ import (
 
 // Config is a config as it was written.
 type Config struct {
-	// Name is that of its file, as the report names it.
+	// Name is the name of its file, or what the report calls it instead.
 	Name string
 	// Adapter is the name of its config adapter, or "" for Caddy's own JSON.
 	Adapter string
@@ -111,7 +111,7 @@ type foundHandler struct {
 	// listen are the addresses of its server, and hosts the host names that its
 	// routes match.
 	listen, hosts []string
-	// waysPast are those of requests that get past it, if it verifies.
+	// waysPast are the ways on which requests get past it, if it verifies.
 	waysPast []notify.WayPast
 	// gracePeriod is the config's, and writeTimeout that of its server.
 	gracePeriod, writeTimeout time.Duration

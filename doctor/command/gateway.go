@@ -65,7 +65,7 @@ type way struct {
 	*reverseproxy.HTTPTransport
 	// via is the transport's config.
 	via string
-	// ports are those of the config's own sites.
+	// ports are the ports of the config's own sites.
 	ports []string
 	// unchecked is why nobody but the transport itself can go that way, or "".
 	unchecked string
@@ -92,7 +92,7 @@ func (t *trial) way(name string, config map[string]any) (way, error) {
 	case *reverseproxy.HTTPTransport:
 		w.HTTPTransport = loaded
 	default:
-		w.unchecked = "transport " + name + " is none that can be looked into"
+		w.unchecked = "transport " + name + " cannot be looked into"
 	}
 	if why := whyIndirect(name, config, w.HTTPTransport); why != "" {
 		w.unchecked = why
@@ -124,7 +124,7 @@ func (w way) gateway(dial string) doctor.Gateway {
 	address, err := caddy.ParseNetworkAddress(dial)
 	if err != nil || address.IsUnixNetwork() || address.PortRangeSize() != 1 || strings.Contains(dial, "{") {
 		g.URL = dial
-		g.Unchecked = "this address is none that can be checked: a socket, a range, or one that depends on the request"
+		g.Unchecked = "this address cannot be checked: it is a socket or a range, or depends on the request"
 		return g
 	}
 	port := strconv.FormatUint(uint64(address.StartPort), 10)
@@ -148,7 +148,7 @@ func (w way) gateway(dial string) doctor.Gateway {
 	return g
 }
 
-// dial connects as the transport does. The transport's own error does not let on
+// dial connects as the transport does. The transport's own error does not say
 // why there is no connection, so the trace is asked.
 func (w way) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	var cause atomic.Pointer[error]

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-payermax/caddy-payermax/doctor"
+	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
@@ -185,8 +186,8 @@ func (f foundHandler) describeNotify() []doctor.Result {
 	if len(appIDs)+len(merchantNos) == 0 {
 		results = append(results, found("", "merchant", doctor.Warning, notify.ForAnybody.Message, notify.ForAnybody.Next))
 	}
-	results = append(results, describeAddressees("app_id", appIDs, 64)...)
-	results = append(results, describeAddressees("merchant_no", merchantNos, 32)...)
+	results = append(results, describeAddressees("app_id", appIDs, envelope.MaxAppID)...)
+	results = append(results, describeAddressees("merchant_no", merchantNos, envelope.MaxMerchantNo)...)
 	for _, way := range f.waysPast {
 		results = append(results, found("", "placement", doctor.Warning, way.Message, way.Next))
 	}

@@ -28,7 +28,7 @@ type Signing struct {
 	// JudgedBy says whose rules judge requests of a version that has none of its own, or
 	// is "".
 	JudgedBy string
-	// SettingsError is why its endpoints cannot be told, or nil.
+	// SettingsError is why its endpoints are not known, or nil.
 	SettingsError error
 	// Validation is the option's value. IsLenient says that it lets requests be signed
 	// that break PayerMax's rules.

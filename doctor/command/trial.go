@@ -142,7 +142,7 @@ func (t *trial) loadModule(id string, config map[string]any) (any, error) {
 	return module, nil
 }
 
-// innermost returns what an error says after the module that it is of.
+// innermost returns what an error says after the name of the module that it comes from.
 func innermost(err error, id string) string {
 	text := err.Error()
 	if i := strings.LastIndex(text, id+": "); i >= 0 {

@@ -33,7 +33,7 @@ func Counters(name, help string, labels ...string) *prometheus.CounterVec {
 // Gauge makes a gauge without labels.
 func Gauge(name, help string) prometheus.Gauge {
 	return prometheus.NewGauge(prometheus.GaugeOpts{
-		Namespace: Namespace, Subsystem: Subsystem, Name: name, Help: help,
+		Namespace: Namespace, Subsystem: subsystem, Name: name, Help: help,
 	})
 }
 

@@ -22,7 +22,7 @@ type Module interface {
 }
 
 // Provision loads a module from its own JSON, in Caddy's order, and has it cleaned up
-// at the end of the test. Its type is that of the struct, and its pointer is a module.
+// at the end of the test. T is the module's struct, and M is a pointer to it.
 func Provision[T any, M interface {
 	*T
 	Module

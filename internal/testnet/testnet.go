@@ -13,8 +13,8 @@ import (
 
 // lastPort is where FreePort goes on looking. It stays below the ports that systems
 // hand out for outgoing connections, one of which could otherwise take the port before
-// the server does, and begins far from where the tests of another process do, be its
-// number the next one: Caddy would share a port with theirs.
+// the server does, and begins far from where the tests of another process do, even
+// if that has the next process ID: Caddy would share a port with theirs.
 var lastPort atomic.Int32
 
 func init() { lastPort.Store(int32(12000 + os.Getpid()*1009%20000)) }

@@ -4,9 +4,9 @@
 // On plain TCP, Caddy opens a second socket for the new config and closes the
 // first, and with it the connections that wait there; and net/http, when it shuts
 // down, closes connections on which it has just read a request. Here both configs
-// share one socket. First the old one gets no more connections, then it has Grace
-// to read what is on its way and, by [farewell.Announce], to tell its clients that the
-// next request needs another connection, and then the new one takes over. If the new
+// share one socket. First the old one gets no more connections. Then it has a
+// short grace to read what is on its way and, by [farewell.Announce], to tell its clients
+// that the next request needs another connection. Then the new one takes over. If the new
 // one cannot start after all, the old one goes on.
 package handover
 
@@ -23,17 +23,17 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/farewell"
 )
 
-// Network is the name of the network, as in `bind handover/127.0.0.1`.
-const Network = "handover"
+// network is the name of the network, as in `bind handover/127.0.0.1`.
+const network = "handover"
 
-// Grace is the time that the old config's servers are given, when a new config
+// grace is the time that the old config's servers are given, when a new config
 // takes over, to read the requests on the connections that they have. It is given
 // once for each reload, however many sockets are handed over.
-const Grace = 200 * time.Millisecond
+const grace = 200 * time.Millisecond
 
 func init() {
-	caddy.RegisterNetwork(Network, listen)
-	caddyhttp.RegisterNetworkHTTP3(Network, "udp") // or no server with TLS would start that allows HTTP/3
+	caddy.RegisterNetwork(network, listen)
+	caddyhttp.RegisterNetworkHTTP3(network, "udp") // or no server with TLS would start that allows HTTP/3
 	farewell.Include(process.isReplaced)
 }
 
@@ -44,7 +44,7 @@ var process = &sockets{byAddress: make(map[string]*socket)}
 func listen(ctx context.Context, _, host, portRange string, portOffset uint, config net.ListenConfig) (any, error) {
 	port, err := strconv.ParseUint(portRange, 10, 16)
 	if err != nil {
-		return nil, fmt.Errorf("%s: expected a port, but got %q", Network, portRange)
+		return nil, fmt.Errorf("%s: expected a port, but got %q", network, portRange)
 	}
 	address := net.JoinHostPort(host, strconv.FormatUint(port+uint64(portOffset), 10))
 	l, err := process.listen(ctx, address, config)
@@ -56,8 +56,8 @@ func listen(ctx context.Context, _, host, portRange string, portOffset uint, con
 }
 
 // serversOf returns the HTTP servers of the config that ctx belongs to, by the
-// addresses that they listen on. The given address is among them, with no server
-// if it is not an HTTP server's, but that of the admin endpoint, for example.
+// addresses that they listen on. The given address is always among them. Its server
+// is nil if something else listens there, such as the admin endpoint.
 func serversOf(ctx context.Context, address string) map[string]*caddyhttp.Server {
 	servers := map[string]*caddyhttp.Server{address: nil}
 	config, ok := ctx.(caddy.Context)
@@ -71,7 +71,7 @@ func serversOf(ctx context.Context, address string) map[string]*caddyhttp.Server
 	for _, server := range app.(*caddyhttp.App).Servers {
 		for _, bound := range server.Listen {
 			parsed, err := caddy.ParseNetworkAddress(bound)
-			if err != nil || parsed.Network != Network {
+			if err != nil || parsed.Network != network {
 				continue
 			}
 			for port := range parsed.PortRangeSize() {

@@ -15,15 +15,15 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// listenOn listens on a port of this machine, for no HTTP server.
+// listenOn listens on a port of this machine, without an HTTP server.
 func listenOn(t *testing.T, ctx context.Context, port string) *listener {
 	t.Helper()
-	l, err := listen(ctx, Network, "127.0.0.1", port, 0, net.ListenConfig{})
+	l, err := listen(ctx, network, "127.0.0.1", port, 0, net.ListenConfig{})
 	require.NoError(t, err)
 	return l.(*listener)
 }
 
-// accepted is the connection that a listener accepts, or nil if it gets none.
+// accepted is the connection that a listener accepts, or nil if none comes.
 func accepted(t *testing.T, l net.Listener) net.Conn {
 	t.Helper()
 	connections := make(chan net.Conn, 1)
@@ -56,7 +56,7 @@ func TestHandover(t *testing.T) {
 	// What comes before the new one accepts waits for it.
 	began := time.Now()
 	changed := listenOn(t, t.Context(), port)
-	assert.GreaterOrEqual(t, time.Since(began), Grace)
+	assert.GreaterOrEqual(t, time.Since(began), grace)
 	dial()
 	dial()
 	assert.Nil(t, accepted(t, old))
@@ -123,13 +123,13 @@ func TestHandoverFromTheFirst(t *testing.T) {
 }
 
 func TestHandoverRefused(t *testing.T) {
-	_, err := listen(t.Context(), Network, "127.0.0.1", "http", 0, net.ListenConfig{})
+	_, err := listen(t.Context(), network, "127.0.0.1", "http", 0, net.ListenConfig{})
 	assert.ErrorContains(t, err, "expected a port")
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer taken.Close()
 	_, port, err := net.SplitHostPort(taken.Addr().String())
 	require.NoError(t, err)
-	_, err = listen(t.Context(), Network, "127.0.0.1", port, 0, net.ListenConfig{})
+	_, err = listen(t.Context(), network, "127.0.0.1", port, 0, net.ListenConfig{})
 	assert.ErrorContains(t, err, "address already in use")
 }

@@ -13,7 +13,7 @@ import (
 // ways before the server sees them.
 type listener struct {
 	socket *socket
-	server *caddyhttp.Server // nil if it is not an HTTP server's
+	server *caddyhttp.Server // nil for the admin endpoint, for example
 	ready  time.Time         // when the config before has had its time
 
 	connections chan net.Conn
@@ -21,7 +21,7 @@ type listener struct {
 	closing     sync.Once
 }
 
-// isOf reports whether the listener is that of the server.
+// isOf reports whether the listener belongs to the server.
 func (l *listener) isOf(server *caddyhttp.Server) bool {
 	return server != nil && l.server == server
 }

@@ -41,7 +41,7 @@ func load(t *testing.T, number int, ports ...string) error {
 	servers := make(map[string]any)
 	for _, port := range ports {
 		servers[port] = map[string]any{
-			"listen": []string{Network + "/127.0.0.1:" + port},
+			"listen": []string{network + "/127.0.0.1:" + port},
 			"routes": []any{map[string]any{"handle": []any{map[string]any{"handler": "numbered", "number": number}}}},
 		}
 	}
@@ -99,8 +99,8 @@ func TestSocketsAreHandedOverTogether(t *testing.T) {
 	began := time.Now()
 	require.NoError(t, load(t, 2, ports...))
 	took := time.Since(began)
-	assert.GreaterOrEqual(t, took, Grace)
-	assert.Less(t, took, count/2*Grace)
+	assert.GreaterOrEqual(t, took, grace)
+	assert.Less(t, took, count/2*grace)
 	for _, port := range ports {
 		number, closed := ask(t, newClient(t), port)
 		assert.Equal(t, "2", number)

@@ -9,8 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// socket accepts connections for the newest of its listeners. The mutex of all
-// sockets must be held for what does not lock it.
+// socket accepts connections for the newest of its listeners. Methods that
+// do not lock the mutex of all sockets need it held.
 type socket struct {
 	all     *sockets
 	tcp     net.Listener

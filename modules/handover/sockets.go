@@ -37,7 +37,7 @@ func (s *sockets) open(ctx context.Context, address string, server *caddyhttp.Se
 }
 
 // begin accepts connections on a socket that was opened, for its first listener.
-// That is there before them, since one that is for nobody would be closed.
+// The listener is there before them, since a connection without one would be closed.
 func (s *sockets) begin(ctx context.Context, tcp net.Listener, address string, server *caddyhttp.Server) *listener {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -64,7 +64,7 @@ func (s *sockets) takeOver(ctx context.Context, address string, servers map[stri
 	if newest := wanted.newest(); newest.isOf(servers[address]) {
 		return newest
 	}
-	ready := time.Now().Add(Grace)
+	ready := time.Now().Add(grace)
 	for address, server := range servers {
 		if socket := s.byAddress[address]; socket != nil && !socket.newest().isOf(server) {
 			socket.add(ctx, server).ready = ready

@@ -60,8 +60,8 @@ type answer struct {
 
 // keyHealth is about a key of one handler.
 type keyHealth struct {
-	// Source is where a key that signs comes from, or gateway_public_key for one
-	// that notifications are verified with.
+	// Source is where a key that signs comes from, or gateway_public_key for
+	// a key that verifies notifications.
 	Source      string    `json:"source"`
 	Fingerprint string    `json:"fingerprint"`
 	Loaded      time.Time `json:"loaded"`

@@ -45,7 +45,7 @@ func verifyingKeys(t *testing.T) *keys.Ring {
 	return ring
 }
 
-// What a probe is told, byte for byte where it has no times in it.
+// What a probe gets, byte for byte unless there are times in it.
 func TestProbes(t *testing.T) {
 	for _, test := range []struct {
 		path         string

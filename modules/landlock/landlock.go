@@ -22,20 +22,20 @@ func init() {
 }
 
 // App confines the whole process to the files that it needs, by the Linux
-// kernel's Landlock. Whoever took the process over could not read other files, such
-// as the tokens and data of whatever else runs there, not write any, and start no
-// program. What it may connect to is not confined; that is for a network policy.
+// kernel's Landlock. An attacker who takes the process over cannot read or write other
+// files, such as the tokens and data of other programs there, and cannot start a
+// program. What the process may connect to is not confined; that is for a network
+// policy.
 //
-// Files may be read that lie below the directories of the key files, so that keys
-// can still be rotated; below /etc and /proc; those of the system's certificate
-// authorities and time zones; and what the option read names. Files may be written,
-// made and removed below Caddy's own directories for data and configuration, in the
-// directories of the Unix sockets that are listened on, and below what the option
-// write names.
+// The process may read files below the directories of the key files, so that keys can
+// still be rotated; below /etc and /proc; the system's certificate authorities and time
+// zones; and what the option read names. It may write, make and remove files below
+// Caddy's own directories for data and configuration, in the directories of the Unix
+// sockets that are listened on, and below what the option write names.
 //
-// It takes effect when the config has been loaded, and cannot be taken back: it
-// holds for later configs until the process ends, and one that needs other files
-// is refused until Caddy is restarted.
+// It takes effect when the config has been loaded, and cannot be taken back: it also
+// holds for later configs, until the process ends. A later config that needs other
+// files is refused until Caddy is restarted.
 type App struct {
 	// Other directories, or files, that may be read: such as those of TLS
 	// certificates and of the Caddyfile, if it is loaded again by a signal, or the
@@ -46,8 +46,8 @@ type App struct {
 	// as that of a log file. They must exist.
 	Write []string `json:"write,omitempty"`
 
-	// Whether to refuse the config on a kernel without Landlock, which is before
-	// Linux 5.13 or turned off, rather than to warn of it. Default: false.
+	// Whether to refuse the config if the kernel has no Landlock, since it is older
+	// than Linux 5.13 or Landlock is turned off. By default that is only a warning.
 	Required bool `json:"required,omitempty"`
 
 	needed confinement.Paths
@@ -114,7 +114,7 @@ func (a *App) need(keyDirectories []string, listening *caddyhttp.App) (confineme
 		if info, err := os.Stat(path); err != nil {
 			return needed, fmt.Errorf("write: %w; make the directory first", err)
 		} else if !info.IsDir() {
-			return needed, fmt.Errorf("write: %s is no directory; name the one that it is in", path)
+			return needed, fmt.Errorf("write: %s is not a directory; name the directory that it is in", path)
 		}
 	}
 	if slices.Contains(keyDirectories, "/") {
@@ -127,10 +127,10 @@ func (a *App) need(keyDirectories []string, listening *caddyhttp.App) (confineme
 	return needed.Absolute()
 }
 
-// caddyDirectories are where Caddy keeps what it needs another time.
+// caddyDirectories are where Caddy keeps what it needs after a restart.
 func caddyDirectories() []string { return []string{caddy.AppDataDir(), caddy.AppConfigDir()} }
 
-// socketDirectories are those of the Unix sockets that are listened on.
+// socketDirectories are the directories of the Unix sockets that are listened on.
 func socketDirectories(listening *caddyhttp.App) []string {
 	if listening == nil {
 		return nil

@@ -68,7 +68,7 @@ func TestNeedRefuses(t *testing.T) {
 	for words, a := range map[string]*App{
 		"read: stat /no/such: no such file or directory; name what exists":           {Read: []string{file, "/no/such"}},
 		"write: stat /no/such: no such file or directory; make the directory first":  {Write: []string{"/no/such"}},
-		"write: " + file + " is no directory; name the one that it is in":            {Write: []string{file}},
+		"write: " + file + " is not a directory; name the directory that it is in":   {Write: []string{file}},
 		"write: stat " + file + "/inside: not a directory; make the directory first": {Write: []string{file + "/inside"}},
 		"read: stat : no such file or directory; name what exists":                   {Read: []string{""}},
 	} {

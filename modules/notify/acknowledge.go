@@ -80,7 +80,7 @@ func acknowledge(w http.ResponseWriter) error {
 }
 
 // tryAgain tells PayerMax to deliver the notification again. An application's
-// status that is no error becomes one.
+// status that is not an error becomes 503.
 func tryAgain(w http.ResponseWriter, status int) error {
 	if status < http.StatusBadRequest {
 		status = http.StatusServiceUnavailable

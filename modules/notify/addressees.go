@@ -11,8 +11,8 @@ import (
 )
 
 // addressees are the merchants whose notifications pass: PayerMax's signature says
-// who has sent a notification, but not for whom. Both lists are empty if those of
-// any merchant do.
+// who has sent a notification, but not for whom. Both lists are empty if
+// notifications for any merchant pass.
 type addressees struct {
 	appIDs, merchantNos []string
 }
@@ -49,8 +49,8 @@ func (a addressees) check(body []byte) *refusal {
 	return nil
 }
 
-// include reports whether a notification is for one of them, as far as it can be
-// compared with what is configured, and that something can.
+// include reports whether a notification is for one of them. It compares what both the
+// notification and the configuration have, which must be something.
 func (a addressees) include(n envelope.Notification) bool {
 	byAppID := len(a.appIDs) > 0
 	if byAppID && (len(n.AppIDs) == 0 || !isSubset(n.AppIDs, a.appIDs)) {
@@ -65,7 +65,7 @@ func (a addressees) include(n envelope.Notification) bool {
 	return slices.Contains(a.merchantNos, n.MerchantNo)
 }
 
-// isSubset reports whether each of some values is one of others.
+// isSubset reports whether all values are among the others.
 func isSubset(values, of []string) bool {
 	return !slices.ContainsFunc(values, func(value string) bool { return !slices.Contains(of, value) })
 }

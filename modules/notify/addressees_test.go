@@ -115,7 +115,7 @@ func TestNotifyAddresseesAreExpanded(t *testing.T) {
 	}
 }
 
-// A character set is no coding.
+// A character set is not a coding.
 func TestNotifyTakesHarmlessCodings(t *testing.T) {
 	n := newHandler(t)
 	for _, codings := range [][]string{{""}, {"identity"}, {"Identity", ""}, {"identity, identity"}, {"UTF-8"}, {"utf8"}} {

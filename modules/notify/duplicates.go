@@ -37,8 +37,8 @@ func newAcceptedNotifications(window time.Duration) *acceptedNotifications {
 	}
 }
 
-// begin says whether the notification is new, and if so, that it is under way
-// until end is called.
+// begin returns the state of a notification. A new one is under way until end is
+// called.
 func (s *acceptedNotifications) begin(id notification) delivery {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

@@ -16,17 +16,16 @@ func init() {
 	caddy.RegisterModule(new(Guard))
 }
 
-// Guard keeps the proof of `payermax_notify` worth something on every path
-// of a site. From each request it takes the header `Payermax-Verified`, and
-// whatever an application could take for it, unless `payermax_notify` has verified
-// that very request. It drops the trailers of requests too, which could bring the
-// header after the body. And a request that no handler behind it answers gets a
-// 404 rather than Caddy's empty 200.
+// Guard keeps the proof of `payermax_notify` from being forged, on every path of a
+// site. It removes the header `Payermax-Verified`, and whatever an application could
+// take for it, from each request that `payermax_notify` has not verified. It drops the
+// trailers of requests, too, since they could bring the header after the body. A
+// request that no handler behind it answers gets a 404 rather than Caddy's empty 200.
 //
 // The directive `payermax_notify` brings it along, but it can only guard what
 // comes after it. Where that is not the whole site, because `payermax_notify`
 // stands inside a `handle` or `route`, or where the config is JSON, it has to be
-// written out; a warning says so when the config is loaded. It also belongs into
+// written out; a warning says so when the config is loaded. It also belongs in
 // every other site that leads to the same application. It takes no options and is
 // ordered before all other directives; in JSON it must be the first handler of the
 // site.

@@ -58,9 +58,9 @@ const (
 // Everything else is refused with a 4xx, which makes PayerMax deliver it again. A
 // verified notification that no handler answers is refused as well.
 //
-// A notification is one JSON object with a `notifyType`, whichever it is: those of
-// failed payments pass, too. That tells it from PayerMax's answers, which have the
-// same signature. The callbacks that PayerMax calls rfiNotifyUrl and
+// A notification is one JSON object with a `notifyType`, whatever its value:
+// notifications of failed payments pass, too. The `notifyType` tells it from PayerMax's
+// answers, which are signed with the same key. The callbacks that PayerMax calls rfiNotifyUrl and
 // billPaymentValidationUrl have no `notifyType`, so they do not pass: give them
 // another path, and have the application verify their signature itself.
 //
@@ -264,7 +264,7 @@ func (n *Handler) read(w http.ResponseWriter, r *http.Request, memory *memory) (
 }
 
 // isCoded reports whether a header says that the body is compressed. A character
-// set is no coding, but a common mistake that does no harm.
+// set is not a coding: it is a common mistake that does no harm.
 func isCoded(header http.Header) bool {
 	for _, field := range header["Content-Encoding"] {
 		for coding := range strings.SplitSeq(field, ",") {
@@ -338,7 +338,7 @@ type refusal struct {
 	msg    string
 }
 
-// write answers PayerMax, or whoever it is.
+// write answers PayerMax, or whoever sent the request.
 func (f *refusal) write(w http.ResponseWriter, r *http.Request) error {
 	if f.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", http.MethodPost)

@@ -8,7 +8,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
-// errNoRoom stops a body that there is no memory for.
+// errNoRoom ends the reading of a body for which there is no memory.
 var errNoRoom = errors.New("there is no memory for the notification")
 
 // memory is what a notification holds of the process's memory, beyond the first step of

@@ -6,10 +6,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 )
 
-// overload is what the metric calls a notification that there is no memory for.
+// overload is what the metric calls a notification for which there is no memory.
 const overload = "overload"
 
-// overloaded refuses a notification that there is no memory for. PayerMax delivers it
+// overloaded refuses a notification for which there is no memory. PayerMax delivers it
 // again.
 func overloaded() *refusal {
 	return &refusal{http.StatusServiceUnavailable, overload,

@@ -58,8 +58,8 @@ func withRoom(t *testing.T, steps int) {
 }
 
 // What a notification and the application's answer hold beyond their first steps is
-// bounded, whoever of the two acknowledges, and comes back. What there is no room for is
-// delivered again.
+// bounded and given back, whichever of the two acknowledges. Without room, PayerMax is to
+// deliver again.
 func TestLargeNotificationsAreBounded(t *testing.T) {
 	large := `{"code":"SUCCESS","msg":"` + strings.Repeat("x", 2*reply.AnswerStep) + `"}`
 	answer := func(w http.ResponseWriter, _ *http.Request) error {

@@ -46,7 +46,7 @@ type Handler struct {
 	// Placeholders are expanded when the config is loaded.
 	PrivateKey string `json:"private_key,omitempty"`
 
-	// How much faster time passes, for what is waited for: the retries of
+	// How much faster time passes for whatever has to wait: the retries of
 	// notifications, pending payments, captures and refunds. With 1000, half a minute takes
 	// 30 milliseconds. Default: 1.
 	TimeScale float64 `json:"time_scale,omitempty"`
@@ -71,7 +71,7 @@ type Merchant struct {
 	// The application's id. Required.
 	AppID string `json:"app_id,omitempty"`
 
-	// The merchant number. If it is set, calls for another one are refused.
+	// The merchant number. If it is set, calls for another merchant are refused.
 	MerchantNo string `json:"merchant_no,omitempty"`
 
 	// The service provider's merchant number. If it is set, calls must name it,

@@ -107,10 +107,10 @@ func (c *connections) doubt(attempt delivery.Attempt) {
 	}
 }
 
-// isSuspect reports whether the failure of an attempt, of a call that began at the
-// time given, casts doubt on the idle connections: it was sent on one that had been
-// idle, too, and then heard nothing. That the application has hung up says so only
-// after it has waited.
+// isSuspect reports whether the failure of an attempt that began at the given time
+// casts doubt on the idle connections: the attempt was sent on a connection that had
+// been idle as well, and heard nothing. If it failed because the application hung up,
+// that counts only after the application has waited as long as patience says.
 func isSuspect(ctx context.Context, attempt delivery.Attempt, began time.Time) bool {
 	if errors.Is(ctx.Err(), context.Canceled) && time.Since(began) < patience {
 		return false

@@ -28,7 +28,7 @@ func init() {
 const (
 	defaultDialTimeout = 5 * time.Second
 	// defaultHandshakeTimeout is for TLS what defaultDialTimeout is for TCP: a
-	// gateway that takes connections and then says nothing is passed over as soon.
+	// gateway that takes connections and then says nothing is given up as quickly.
 	defaultHandshakeTimeout = 5 * time.Second
 	// defaultIdleTimeout is shorter than any common gateway's, so that a
 	// request seldom meets a connection that is just being closed.
@@ -45,9 +45,9 @@ var (
 )
 
 // Transport is Caddy's `http` transport with the last word on a signed call. It
-// sends exactly the bytes that were signed, at most once, and nothing that no
-// `payermax` handler has signed; it takes only `https`, except to this machine.
-// The signatures of request and answer pass by the reverse proxy's debug log.
+// sends only what a `payermax` handler has signed: exactly those bytes, at most once,
+// and only over `https`, except to this machine. The signatures of request and answer
+// stay out of the reverse proxy's debug log.
 //
 // All options of the `http` transport are available. These defaults differ:
 // `dial_timeout` is 5s, `tls_timeout` 5s, `keepalive` (idle) 30s, `versions` 1.1,
@@ -56,11 +56,11 @@ var (
 // should not decide where payments go. The `Host` header is the gateway's, and
 // `Via` and `X-Forwarded-*` are not sent.
 //
-// A connection carries one call at a time, so one that dies silently costs one
-// call; the idle ones are closed then, since they may have died with it. With
-// `versions 1.1 2` many calls share a connection: one that says nothing for four
-// seconds is asked for a sign of life, and given up if there is none within five
-// more, with all calls on it. Connections are replaced every five minutes, or
+// A connection carries one call at a time, so a connection that dies silently costs
+// one call; the idle connections are closed then, since they may have died with it.
+// With `versions 1.1 2` many calls share a connection. If it is silent for four
+// seconds, it gets a ping; without an answer within five more, it is given up with all
+// calls on it. Connections are replaced every five minutes, or
 // after ten times `keepalive` if that is sooner, so that a change of the gateway's
 // address in DNS is noticed under load, too. Over HTTP/3 (`versions 3`) neither
 // is done.
@@ -193,7 +193,7 @@ func (t *Transport) roundTrip(r *http.Request) (*http.Response, error) {
 	return t.connections.present().RoundTrip(r)
 }
 
-// probe sends what a reverse proxy asks on its own account, such as an active
+// probe sends what a reverse proxy asks for itself, such as an active
 // health check. It has no body, so it cannot be a call that lost its signature.
 func (t *Transport) probe(r *http.Request) (*http.Response, error) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {

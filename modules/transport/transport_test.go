@@ -157,7 +157,7 @@ func TestTransportRefusesPlaintextThroughProxy(t *testing.T) {
 			transport.NetworkProxyRaw = json.RawMessage(`{"from":"url","url":"` + proxy + `"}`)
 		})
 		_, r := signed(t, "http://localhost:9000")
-		_, err := transport.RoundTrip(r) //nolint:bodyclose // there is none
+		_, err := transport.RoundTrip(r) //nolint:bodyclose // there is no answer
 		assert.ErrorContains(t, err, want, proxy)
 	}
 }
@@ -186,7 +186,7 @@ func TestTransportRefuses(t *testing.T) {
 		{"plain text to what only looks like this machine", lookalike, errPlaintext},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := newTransport(t).RoundTrip(test.r) //nolint:bodyclose // there is none
+			_, err := newTransport(t).RoundTrip(test.r) //nolint:bodyclose // there is no answer
 			assert.ErrorIs(t, err, test.want)
 		})
 	}

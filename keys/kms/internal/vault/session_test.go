@@ -67,7 +67,7 @@ func (b *bench) sign(t *testing.T) error {
 	})
 }
 
-// signFor asks for a signature each five seconds for a while, all of which must be
+// signFor asks for a signature every five seconds for a while, all of which must be
 // given.
 func (b *bench) signFor(t *testing.T, duration time.Duration) {
 	t.Helper()
@@ -111,7 +111,7 @@ func TestTokenIsRenewedAfterTwoThirdsOfItsTTL(t *testing.T) {
 
 		b.signFor(t, time.Hour)
 		assert.Equal(t, 1, b.Calls(loginPath))
-		assert.Equal(t, 91, b.Calls(renewPath)) // one each 40 s
+		assert.Equal(t, 91, b.Calls(renewPath)) // one every 40 s
 	})
 }
 
@@ -120,7 +120,7 @@ func TestLoginIsMadeAnewBeforeTheMaxTTL(t *testing.T) {
 		b.Issue = vaulttest.Token{TTL: 60 * time.Second, MaxTTL: 5 * time.Minute, Renewable: true}
 		b.signFor(t, time.Hour)
 
-		// Renewed each 40 s, a token has 20 of its 300 s left after the seventh time.
+		// Renewed every 40 s, a token has 20 of its 300 s left after the seventh time.
 		assert.InDelta(t, 3600/280, b.Calls(loginPath), 1)
 		assert.InDelta(t, 3600/40, b.Calls(renewPath), 2)
 		assert.NotContains(t, b.log.String(), "failed")
@@ -132,7 +132,7 @@ func TestLoginIsMadeAnewWhenTheTokenIsNotRenewable(t *testing.T) {
 		b.Issue = vaulttest.Token{TTL: 60 * time.Second}
 		b.signFor(t, 590*time.Second)
 
-		assert.Equal(t, 15, b.Calls(loginPath)) // one each 40 s
+		assert.Equal(t, 15, b.Calls(loginPath)) // one every 40 s
 		assert.Zero(t, b.Calls(renewPath))
 	})
 }
@@ -178,7 +178,7 @@ func TestRenewalIsTriedAgain(t *testing.T) {
 		})
 
 		time.Sleep(9 * time.Minute)
-		tries := b.Calls(renewPath) // 1+2+4+8+16 s, then each 30 s, from 6:40 on
+		tries := b.Calls(renewPath) // 1+2+4+8+16 s, then every 30 s, from 6:40 on
 		assert.InDelta(t, 9, tries, 1)
 		assert.ErrorContains(t, b.sign(t), "the server is sealed")
 
@@ -198,7 +198,7 @@ func TestLoginIsMadeAnewWhenTheTokenHasEnded(t *testing.T) {
 		require.NoError(t, b.sign(t))
 		b.Change(func(s *vaulttest.Server) { s.Fault = vaulttest.Answer("", http.StatusServiceUnavailable, "") })
 		time.Sleep(time.Hour)
-		assert.Less(t, b.Calls(loginPath), 130) // each 30 s
+		assert.Less(t, b.Calls(loginPath), 130) // every 30 s
 
 		b.Change(func(s *vaulttest.Server) { s.Fault = nil })
 		require.NoError(t, b.sign(t), "a denied request must not have to wait for the next try")

@@ -3,8 +3,10 @@ package payermax
 import (
 	"crypto"
 	"crypto/rsa"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -85,4 +87,95 @@ func (h *Handler) noticeSandbox(c *call, header http.Header) bool {
 // markSandbox marks an answer to a call that a sandbox answers.
 func markSandbox(header http.Header) {
 	header.Set("Proxy-Status", header.Get("Proxy-Status")+sandboxMark)
+}
+
+// Real credentials beside the sandbox mean that somebody takes it for PayerMax:
+// a variable is missing, or has the wrong value, and every payment is invented.
+// So they are refused, unless sandbox is written twice.
+
+// checkSandbox refuses a merchant's credentials beside the sandbox, unless they
+// are meant.
+func (h *Handler) checkSandbox(m *Merchant) error {
+	if !h.Sandbox || h.SandboxWithCredentials {
+		return nil
+	}
+	if named := m.credentials(caddy.NewReplacer()); len(named) > 0 {
+		return fmt.Errorf("the gateway is the sandbox, which never calls PayerMax, but the configuration has a merchant's %s, "+
+			"so somebody may take the sandbox for PayerMax. For PayerMax, write gateway uat or gateway production. "+
+			`For the sandbox, leave these options out, or write gateway sandbox sandbox (in JSON, "sandbox_with_credentials": true) `+
+			"if it is to run with them", strings.Join(named, ", "))
+	}
+	return nil
+}
+
+// credentials names the options that say who the merchant is or what keys it
+// has, and are not empty.
+func (m *Merchant) credentials(repl *caddy.Replacer) []string {
+	var named []string
+	for _, o := range []struct {
+		name    string
+		isBlank bool
+	}{
+		{"app_id", isBlank(repl, m.AppID)},
+		{"merchant_no", isBlank(repl, m.MerchantNo)},
+		{"sp_merchant_no", isBlank(repl, m.SPMerchantNo)},
+		{"merchant_auth_token", isBlank(repl, m.MerchantAuthToken)},
+		{"private_key", isBlankKey(repl, m.KeyRaw)},
+		{"next_private_key", isBlankKey(repl, m.NextKeyRaw)},
+		{"merchant_public_key", isBlank(repl, m.MerchantPublicKey)},
+		{"gateway_public_key", isBlank(repl, m.GatewayPublicKeys...)},
+	} {
+		if !o.isBlank {
+			named = append(named, o.name)
+		}
+	}
+	return named
+}
+
+// withoutBlanks returns the merchant without the credentials that turn out
+// empty, such as variables that are not set: the sandbox supplies them.
+func (m Merchant) withoutBlanks(repl *caddy.Replacer) Merchant {
+	for _, value := range []*string{&m.AppID, &m.MerchantNo, &m.SPMerchantNo, &m.MerchantAuthToken, &m.MerchantPublicKey} {
+		if isBlank(repl, *value) {
+			*value = ""
+		}
+	}
+	for _, key := range []*json.RawMessage{&m.KeyRaw, &m.NextKeyRaw} {
+		if isBlankKey(repl, *key) {
+			*key = nil
+		}
+	}
+	if isBlank(repl, m.GatewayPublicKeys...) {
+		m.GatewayPublicKeys = nil
+	}
+	return m
+}
+
+// isBlank reports whether nothing is left of the values but white space. A
+// placeholder that only a request can fill in is something.
+func isBlank(repl *caddy.Replacer, values ...string) bool {
+	for _, value := range values {
+		if strings.TrimSpace(repl.ReplaceKnown(value, "")) != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// isBlankKey reports whether there is no key, or the path of its file is blank.
+func isBlankKey(repl *caddy.Replacer, raw json.RawMessage) bool {
+	if raw == nil {
+		return true
+	}
+	var named struct {
+		Source string  `json:"source"`
+		Path   *string `json:"path"` // of any source whose key is in a file
+	}
+	if json.Unmarshal(raw, &named) != nil {
+		return false
+	}
+	if named.Path == nil {
+		return named.Source == "file"
+	}
+	return isBlank(repl, *named.Path)
 }

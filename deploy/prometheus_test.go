@@ -30,13 +30,7 @@ func TestPrometheus(t *testing.T) {
 		changed := strings.NewReplacer("127.0.0.1:8081", target, "_interval: 15s", "_interval: 1s").Replace(string(text))
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(changed), 0o600))
 	}
-	address := "127.0.0.1:" + freePort(t)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	t.Cleanup(cancel)
-	start(t, exec.CommandContext(ctx, program, "--config.file="+filepath.Join(folder, "prometheus.yaml"),
-		"--storage.tsdb.path="+filepath.Join(folder, "data"), "--web.listen-address="+address),
-		func() bool { return answers("http://" + address + "/-/ready") })
-
+	address := startPrometheus(t, program, folder)
 	for _, query := range []string{
 		`up{job="payermax"} == 1`,
 		`caddy_payermax_answers_total{job="payermax", result="verified"} >= 1`,
@@ -77,6 +71,18 @@ func TestPrometheus(t *testing.T) {
 		}
 	}
 	assert.Len(t, alerts(t), evaluated)
+}
+
+// startPrometheus runs Prometheus with the folder's prometheus.yaml, for some minutes at most.
+func startPrometheus(t *testing.T, program, folder string, flags ...string) (address string) {
+	t.Helper()
+	address = "127.0.0.1:" + freePort(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	t.Cleanup(cancel)
+	flags = append(flags, "--config.file="+filepath.Join(folder, "prometheus.yaml"),
+		"--storage.tsdb.path="+filepath.Join(folder, "data"), "--web.listen-address="+address)
+	start(t, exec.CommandContext(ctx, program, flags...), func() bool { return answers("http://" + address + "/-/ready") })
+	return address
 }
 
 // ask queries Prometheus' HTTP API and reports whether it answered.

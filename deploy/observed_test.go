@@ -114,8 +114,8 @@ func (o *observed) fault(t *testing.T, fault string, times int) {
 }
 
 // startObserved runs the process, has it handle calls of each outcome, and
-// returns the port of its metrics.
-func startObserved(t *testing.T) (healthPort string) {
+// returns it.
+func startObserved(t *testing.T) *observed {
 	t.Helper()
 	o := observe(t, false)
 	call := func(endpoint, body string) string {
@@ -135,5 +135,5 @@ func startObserved(t *testing.T) (healthPort string) {
 
 	status, _, _ := post(t, o.app, "http://127.0.0.1:"+o.notifications+"/payermax/callback", `{"code":"APPLY_SUCCESS"}`)
 	assert.GreaterOrEqual(t, status, 400, "an unsigned notification is refused")
-	return o.health
+	return o
 }

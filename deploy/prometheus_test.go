@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,9 @@ import (
 func TestPrometheus(t *testing.T) {
 	t.Parallel()
 	program := tool(t, "prometheus")
-	target := "127.0.0.1:" + startObserved(t)
+	o := startObserved(t)
+	target := "127.0.0.1:" + o.health
+	callWhile(t, o)
 	folder := t.TempDir()
 	for _, name := range []string{"prometheus.yaml", "rules.yaml"} {
 		text, err := os.ReadFile(filepath.Join("prometheus", name))
@@ -71,6 +74,26 @@ func TestPrometheus(t *testing.T) {
 		}
 	}
 	assert.Len(t, alerts(t), evaluated)
+	dashboardHasData(t, address)
+}
+
+// withoutData are panels for what this process does not do.
+var withoutData = []string{"Disputed rules"}
+
+// dashboardHasData looks at each query of the dashboard. Prometheus asks for OpenMetrics,
+// in which some labels are written in another way.
+func dashboardHasData(t *testing.T, address string) {
+	t.Helper()
+	for _, panel := range dashboard(t).Panels {
+		for _, target := range panel.Targets {
+			var vector struct{ Result []any }
+			query := strings.Replace(filledIn(target.Expr), "[5m]", "[20s]", -1)
+			await(t, 30*time.Second, "data of "+panel.Title+": "+query, func() bool {
+				return ask(address, "query?query="+url.QueryEscape(query), &vector) &&
+					(len(vector.Result) > 0 || slices.Contains(withoutData, panel.Title))
+			})
+		}
+	}
 }
 
 // startPrometheus runs Prometheus with the folder's prometheus.yaml, for some minutes at most.

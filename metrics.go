@@ -101,8 +101,15 @@ var likelyErrors = map[reply.Outcome][]string{
 	reply.Unsigned:   {""},
 	reply.Refused:    {"http_request_error"},
 	reply.NotSent:    {"connection_refused", "connection_timeout", "dns_error", "tls_certificate_error", "proxy_internal_error"},
-	reply.Unknown:    {"http_response_timeout", "connection_terminated"},
+	reply.Unknown:    {"http_response_timeout", "connection_terminated", "http_response_incomplete", "http_protocol_error"},
 	reply.Unverified: {"http_protocol_error"},
+}
+
+// likelyCodes are those of PayerMax's codes whose series begin at zero: the ones that
+// alerts ask for.
+var likelyCodes = []string{
+	protocol.CodeApplySuccess, protocol.CodeSignVerifyFailed, protocol.CodeRequestTimeOver,
+	protocol.CodeOrderNotExist, protocol.CodeTooManyRequest,
 }
 
 // announce makes the series that alerts are about begin at zero, so that the
@@ -114,7 +121,7 @@ func (m *metrics) announce(routes map[string]route) {
 				m.requests.WithLabelValues(rt.Name, string(ended), proxyError)
 			}
 		}
-		for _, code := range []string{protocol.CodeApplySuccess, protocol.CodeSignVerifyFailed, protocol.CodeRequestTimeOver} {
+		for _, code := range likelyCodes {
 			m.codes.WithLabelValues(rt.Name, code)
 		}
 		for _, result := range []string{shadowAgree, shadowDisagree, shadowUnsigned, shadowSkipped} {

@@ -92,3 +92,31 @@ func TestDashboard(t *testing.T) {
 	}
 	assert.Equal(t, []string{"At a glance", "Traffic", "Errors", "Gateway answers", "Latency", "Keys and clock", "Process"}, rows)
 }
+
+// With two hundred sidecars, no panel draws more than some lines: what is drawn for each
+// sidecar is drawn for those with the most alone, and all else is summed up.
+func TestDashboardIsReadable(t *testing.T) {
+	t.Parallel()
+	f := fleet{sidecars: 200, minutes: 10, callsAMinute: 400, gauges: func(_, number int) map[string]float64 {
+		return map[string]float64{
+			"process_cpu_seconds_total": float64(number), "process_resident_memory_bytes": float64(number),
+			"go_memstats_heap_inuse_bytes": float64(number), "go_goroutines": float64(number), "process_open_fds": float64(number),
+			"process_max_fds": 1024, `go_gc_duration_seconds{quantile="1.0"}`: float64(number),
+			"caddy_payermax_clock_skew_seconds": float64(number - 100), "caddy_payermax_requests_in_flight": float64(number),
+			`caddy_payermax_key_last_load_timestamp_seconds{source="file",fingerprint="one"}`:    float64(number),
+			`caddy_payermax_signing_engine_info{source="file",fingerprint="one",engine="batch"}`: 1,
+		}
+	}}
+	var expected []expressionTest
+	for _, panel := range dashboard(t).Panels {
+		for _, target := range panel.Targets {
+			expected = append(expected, expressionTest{Expr: "count(" + filledIn(target.Expr) + ") > 15", EvalTime: "10m"})
+		}
+	}
+	runRuleTests(t, f.test("two hundred", expected...))
+}
+
+// filledIn is an expression with Grafana's variables as for All.
+func filledIn(expr string) string {
+	return strings.NewReplacer("$__rate_interval", "5m", "$job", ".*", "$namespace", ".*", "$instance", ".*").Replace(expr)
+}

@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"encoding/pem"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -62,51 +63,77 @@ const observedCaddyfile = `{
 }
 `
 
-// startObserved runs the process, has it handle calls of each outcome, and
-// returns the port of its metrics.
-func startObserved(t *testing.T) (healthPort string) {
+// observed is a process that serves observedCaddyfile.
+type observed struct {
+	*process
+	folder                                  string
+	signing, gateway, notifications, health string // ports
+	app                                     *http.Client
+}
+
+// observe runs the process. With lost, its gateway is a port that nobody listens on.
+func observe(t *testing.T, lost bool) *observed {
 	t.Helper()
-	folder := t.TempDir()
+	o := &observed{
+		folder: t.TempDir(), app: client(new(http.Transport)),
+		signing: freePort(t), gateway: freePort(t), notifications: freePort(t), health: freePort(t),
+	}
 	for _, name := range []string{"merchant", "gateway"} {
 		private, public := keyPair(t)
-		require.NoError(t, os.WriteFile(filepath.Join(folder, name+".key"), pem.EncodeToMemory(private), 0o600))
-		require.NoError(t, os.WriteFile(filepath.Join(folder, name+".pub"), pem.EncodeToMemory(public), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(o.folder, name+".key"), pem.EncodeToMemory(private), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(o.folder, name+".pub"), pem.EncodeToMemory(public), 0o600))
 	}
-	signing, gateway, notifications, health := freePort(t), freePort(t), freePort(t), freePort(t)
-	config := strings.NewReplacer("SIGNING", signing, "GATEWAY", gateway, "NOTIFICATIONS", notifications, "HEALTH", health).Replace(observedCaddyfile)
-	require.NoError(t, os.WriteFile(filepath.Join(folder, "Caddyfile"), []byte(config), 0o600))
+	text := observedCaddyfile
+	if lost {
+		text = strings.Replace(text, "http://127.0.0.1:GATEWAY", "http://127.0.0.1:"+freePort(t), 1)
+	}
+	config := strings.NewReplacer("SIGNING", o.signing, "GATEWAY", o.gateway, "NOTIFICATIONS", o.notifications, "HEALTH", o.health).Replace(text)
+	require.NoError(t, os.WriteFile(filepath.Join(o.folder, "Caddyfile"), []byte(config), 0o600))
 	cmd := exec.CommandContext(context.Background(), caddy(t), "run")
-	cmd.Dir = folder
-	cmd.Env = []string{"HOME=" + folder}
-	start(t, cmd, func() bool { return answers("http://127.0.0.1:" + health + "/readyz") })
+	cmd.Dir = o.folder
+	cmd.Env = []string{"HOME=" + o.folder}
+	o.process = start(t, cmd, func() bool { return answers("http://127.0.0.1:" + o.health + "/readyz") })
+	return o
+}
 
-	app := client(new(http.Transport))
+// url is where the application calls an endpoint.
+func (o *observed) url(endpoint string) string {
+	return "http://127.0.0.1:" + o.signing + "/aggregate-pay/api/gateway/" + endpoint
+}
+
+// fault has the gateway meet the next calls with a fault.
+func (o *observed) fault(t *testing.T, fault string, times int) {
+	t.Helper()
+	body := fmt.Sprintf(`{"endpoint":"applyDropinSession","fault":%q,"times":%d}`, fault, times)
+	request, err := http.NewRequest(http.MethodPut, "http://127.0.0.1:"+o.gateway+"/sandbox/faults", strings.NewReader(body))
+	require.NoError(t, err)
+	answer, err := o.app.Do(request)
+	require.NoError(t, err)
+	answer.Body.Close()
+	require.Equal(t, http.StatusNoContent, answer.StatusCode)
+}
+
+// startObserved runs the process, has it handle calls of each outcome, and
+// returns it.
+func startObserved(t *testing.T) *observed {
+	t.Helper()
+	o := observe(t, false)
 	call := func(endpoint, body string) string {
 		t.Helper()
-		_, code, _ := post(t, app, "http://127.0.0.1:"+signing+"/aggregate-pay/api/gateway/"+endpoint, body)
+		_, code, _ := post(t, o.app, o.url(endpoint), body)
 		return code
-	}
-	fault := func(fault string) {
-		t.Helper()
-		request, err := http.NewRequest(http.MethodPut, "http://127.0.0.1:"+gateway+"/sandbox/faults",
-			strings.NewReader(`{"endpoint":"applyDropinSession","fault":"`+fault+`","times":1}`))
-		require.NoError(t, err)
-		answer, err := app.Do(request)
-		require.NoError(t, err)
-		answer.Body.Close()
-		require.Equal(t, http.StatusNoContent, answer.StatusCode)
 	}
 	assert.Equal(t, "APPLY_SUCCESS", call("applyDropinSession", dropinCall))
 	assert.Equal(t, "PARAMS_INVALID", call("applyDropinSession", strings.Replace(dropinCall, "IDR", "idr", 1)))
 	assert.Equal(t, "NOT_FOUND", call("none", dropinCall))
-	fault("code=TOO_MANY_REQUEST")
+	o.fault(t, "code=TOO_MANY_REQUEST", 1)
 	assert.Equal(t, "TOO_MANY_REQUEST", call("applyDropinSession", dropinCall))
-	fault("wrong-signature")
+	o.fault(t, "wrong-signature", 1)
 	assert.Equal(t, "CHECK_SIGN_ERROR", call("applyDropinSession", dropinCall))
-	fault("reset")
+	o.fault(t, "reset", 1)
 	assert.Equal(t, "REQUEST_TIMEOUT", call("applyDropinSession", dropinCall))
 
-	status, _, _ := post(t, app, "http://127.0.0.1:"+notifications+"/payermax/callback", `{"code":"APPLY_SUCCESS"}`)
+	status, _, _ := post(t, o.app, "http://127.0.0.1:"+o.notifications+"/payermax/callback", `{"code":"APPLY_SUCCESS"}`)
 	assert.GreaterOrEqual(t, status, 400, "an unsigned notification is refused")
-	return health
+	return o
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,9 @@ import (
 func TestPrometheus(t *testing.T) {
 	t.Parallel()
 	program := tool(t, "prometheus")
-	target := "127.0.0.1:" + startObserved(t)
+	o := startObserved(t)
+	target := "127.0.0.1:" + o.health
+	callWhile(t, o)
 	folder := t.TempDir()
 	for _, name := range []string{"prometheus.yaml", "rules.yaml"} {
 		text, err := os.ReadFile(filepath.Join("prometheus", name))
@@ -30,13 +33,7 @@ func TestPrometheus(t *testing.T) {
 		changed := strings.NewReplacer("127.0.0.1:8081", target, "_interval: 15s", "_interval: 1s").Replace(string(text))
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(changed), 0o600))
 	}
-	address := "127.0.0.1:" + freePort(t)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	t.Cleanup(cancel)
-	start(t, exec.CommandContext(ctx, program, "--config.file="+filepath.Join(folder, "prometheus.yaml"),
-		"--storage.tsdb.path="+filepath.Join(folder, "data"), "--web.listen-address="+address),
-		func() bool { return answers("http://" + address + "/-/ready") })
-
+	address := startPrometheus(t, program, folder)
 	for _, query := range []string{
 		`up{job="payermax"} == 1`,
 		`caddy_payermax_answers_total{job="payermax", result="verified"} >= 1`,
@@ -77,6 +74,38 @@ func TestPrometheus(t *testing.T) {
 		}
 	}
 	assert.Len(t, alerts(t), evaluated)
+	dashboardHasData(t, address)
+}
+
+// withoutData are panels for what this process does not do.
+var withoutData = []string{"Disputed rules"}
+
+// dashboardHasData looks at each query of the dashboard. Prometheus asks for OpenMetrics,
+// in which some labels are written in another way.
+func dashboardHasData(t *testing.T, address string) {
+	t.Helper()
+	for _, panel := range dashboard(t).Panels {
+		for _, target := range panel.Targets {
+			var vector struct{ Result []any }
+			query := strings.Replace(filledIn(target.Expr), "[5m]", "[20s]", -1)
+			await(t, 30*time.Second, "data of "+panel.Title+": "+query, func() bool {
+				return ask(address, "query?query="+url.QueryEscape(query), &vector) &&
+					(len(vector.Result) > 0 || slices.Contains(withoutData, panel.Title))
+			})
+		}
+	}
+}
+
+// startPrometheus runs Prometheus with the folder's prometheus.yaml, for some minutes at most.
+func startPrometheus(t *testing.T, program, folder string, flags ...string) (address string) {
+	t.Helper()
+	address = "127.0.0.1:" + freePort(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	t.Cleanup(cancel)
+	flags = append(flags, "--config.file="+filepath.Join(folder, "prometheus.yaml"),
+		"--storage.tsdb.path="+filepath.Join(folder, "data"), "--web.listen-address="+address)
+	start(t, exec.CommandContext(ctx, program, flags...), func() bool { return answers("http://" + address + "/-/ready") })
+	return address
 }
 
 // ask queries Prometheus' HTTP API and reports whether it answered.

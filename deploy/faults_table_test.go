@@ -1,0 +1,203 @@
+package deploy
+
+// fault is a kind of fault, and the alert that must fire because of it.
+type fault struct {
+	what  string
+	tests []string // that bring it about, named in docs/tests.md
+	// alert is the one whose section says what to do, and within how many minutes it fires
+	// when all calls of four sidecars, thirty a minute, meet the fault.
+	alert  string
+	within int
+	// also are the others that fire half an hour after the fault began.
+	also []string
+	// why there is no alert, if there is none.
+	why string
+
+	call   func(count int) ended
+	gauges map[string]float64
+	// sidecars is how many of the four have the gauges; without it all.
+	sidecars int
+	// spread has 200 sidecars with forty calls a minute meet the fault as well.
+	spread bool
+}
+
+// all has every call end alike.
+func all(how ended) func(int) ended { return func(int) ended { return how } }
+
+// some has a number of the first calls end in that way, and the rest succeed.
+func some(number int, how ended) func(int) ended {
+	return func(count int) ended {
+		if count < number {
+			return how
+		}
+		return succeeded
+	}
+}
+
+// notSent is a call that did not reach PayerMax.
+func notSent(failure string, seconds float64) ended {
+	return ended{outcome: "not_sent", failure: failure, seconds: seconds}
+}
+
+// unknown is a call without an answer that could be told.
+func unknown(failure string, seconds float64) ended {
+	return ended{outcome: "unknown", failure: failure, seconds: seconds}
+}
+
+var (
+	withheld = ended{outcome: "unverified", failure: "http_protocol_error", code: "APPLY_SUCCESS", answer: "unverified", seconds: 0.05}
+	unsigned = ended{outcome: "unsigned", code: "SYSTEM_ERROR", answer: "unsigned", seconds: 0.05}
+)
+
+// refusal is a refusal that PayerMax has signed.
+func refusal(code string) ended {
+	return ended{outcome: "answered", code: code, answer: "verified", seconds: 0.05}
+}
+
+// limited is a call that one of the sidecar's own limits refused.
+func limited(limit, failure string) ended {
+	return ended{outcome: "refused", failure: failure, limit: limit, seconds: 0.001}
+}
+
+// faults are those of docs/tests.md, and of what else goes wrong in operation.
+var faults = []fault{
+	{what: "The gateway refuses connections; its name is not found", tests: []string{"TestUnreachable", "TestDNS"},
+		alert: "PayerMaxGatewayUnreachable", within: 4, also: []string{"PayerMaxNoSuccess"}, call: all(notSent("dns_error", 0.01)), spread: true},
+	{what: "Its certificate is wrong, or it does not speak TLS", tests: []string{"TestTLS", "TestTLSNeverBegins"},
+		alert: "PayerMaxGatewayUnreachable", within: 4, also: []string{"PayerMaxNoSuccess"}, call: all(notSent("tls_certificate_error", 0.1))},
+	{what: "It wants a client's certificate", tests: []string{"TestTLSWantsCertificate"},
+		alert: "PayerMaxOutcomeUnknown", within: 4, also: []string{"PayerMaxNoSuccess"}, call: all(unknown("tls_alert_received", 0.1))},
+	{what: "It takes connections and then says nothing", tests: []string{"TestFrozenGateway"},
+		alert: "PayerMaxGatewayUnreachable", within: 4, also: []string{"PayerMaxNoSuccess", "PayerMaxSlow", "PayerMaxUpstreamSlow"},
+		call: all(notSent("connection_timeout", 5.1))},
+	{what: "Ten kept connections die at once", tests: []string{"TestDeadConnections"},
+		why: "one call is lost, and its line says so", call: some(1, unknown("http_response_timeout", 20))},
+	{what: "The connection of all calls dies, with `versions 1.1 2`", tests: []string{"TestDeadConnectionOfModernGateway"},
+		alert: "PayerMaxOutcomeUnknown", within: 4, also: []string{}, call: some(5, unknown("connection_terminated", 10))},
+	{what: "An HTTP/2 connection ends by GOAWAY", tests: []string{"TestGoAway"},
+		why: "at most a few calls cross with it, and their lines say so", call: some(2, unknown("connection_terminated", 0.1))},
+	{what: "The gateway's name gets another address; its connections are closed as they are used again", tests: []string{"TestDNSMoves", "TestKeepAliveRace"},
+		why: "calls are answered"},
+	{what: "The forward proxy refuses", tests: []string{"TestForwardProxy"},
+		alert: "PayerMaxGatewayUnreachable", within: 4, also: []string{"PayerMaxNoSuccess"}, call: all(notSent("http_request_denied", 0.01))},
+	{what: "The gateway never answers", tests: []string{"TestFaults"},
+		alert: "PayerMaxOutcomeUnknown", within: 4, also: []string{"PayerMaxNoSuccess", "PayerMaxSlow", "PayerMaxUpstreamSlow"},
+		call: all(unknown("http_response_timeout", 20))},
+	{what: "It breaks off, or does not speak HTTP", tests: []string{"TestFaults"},
+		alert: "PayerMaxOutcomeUnknown", within: 4, also: []string{"PayerMaxNoSuccess"}, call: all(unknown("http_response_incomplete", 0.1))},
+	{what: "One call in fifty breaks off", tests: []string{"TestFaults"},
+		alert: "PayerMaxOutcomeUnknown", within: 9, also: []string{}, call: func(count int) ended {
+			if count%50 == 7 {
+				return unknown("connection_terminated", 0.1)
+			}
+			return succeeded
+		}},
+	{what: "Answers are not signed by PayerMax, or not strict JSON", tests: []string{"TestAnswersWithheld", "TestAnswersUnchecked"},
+		alert: "PayerMaxAnswersUnverified", within: 2, also: []string{}, call: some(1, withheld)},
+	{what: "An answer is another call's, merchant's or user's", tests: []string{"TestAnswersToOtherCalls", "TestSessionsAreNotShared"},
+		alert: "PayerMaxAnswersUnverified", within: 2, also: []string{}, call: some(1, withheld)},
+	{what: "It refuses without a signature", tests: []string{"TestAnswersPass", "TestAnswerHeader"},
+		alert: "PayerMaxNoSuccess", within: 8, also: []string{"PayerMaxUnsignedAnswers"}, call: all(unsigned), spread: true},
+	{what: "The same for one call in four", tests: []string{"TestAnswersPass"},
+		alert: "PayerMaxUnsignedAnswers", within: 20, also: []string{}, call: func(count int) ended {
+			if count%4 == 1 {
+				return unsigned
+			}
+			return succeeded
+		}},
+	{what: "An intermediary answers in its place", tests: []string{"TestIntermediaryIsNotPayerMax"},
+		alert: "PayerMaxOutcomeUnknown", within: 4, also: []string{"PayerMaxNoSuccess"}, call: all(unknown("http_protocol_error", 0.1)), spread: true},
+	{what: "The program calls wrongly", tests: []string{"TestRecipesAskPayerMax"},
+		why: "it is the application's, whose monitoring has to notice it"},
+	{what: "The gateway is the sidecar itself", tests: []string{"TestLoop"},
+		alert: "PayerMaxNoSuccess", within: 8, also: []string{}, call: all(ended{outcome: "answered", code: "other", answer: "unchecked", seconds: 0.05})},
+	{what: "Clients are slow, vanish, or read nothing", tests: []string{"TestSlowClients", "TestSlowBodyEndsWithTimeout", "TestVanishingClients", "TestVanishingAtAnyMoment"},
+		why: "each costs its own call; if they are many, `PayerMaxInFlightLimit` fires", call: func(count int) ended {
+			if count%10 == 3 {
+				return ended{outcome: "refused", failure: "http_request_error", seconds: 4}
+			}
+			return succeeded
+		}},
+	{what: "The disk of the log is full", tests: []string{"TestDiskFullOfLog"},
+		alert: "PayerMaxLogLinesLost", within: 2, also: []string{}, gauges: map[string]float64{"caddy_payermax_log_lines_lost_total": 40}, sidecars: 1},
+	{what: "Caddy's own folders are full", tests: []string{"TestDiskFullOfState"}, why: "nothing is lost, and a line warns of it"},
+	{what: "A key's file is gone or broken", tests: []string{"TestKeysGone"},
+		alert: "PayerMaxKeyDegraded", within: 6, also: []string{},
+		gauges: map[string]float64{`caddy_payermax_key_degraded{source="file",fingerprint="old"}`: 1}, sidecars: 1},
+	{what: "No file descriptor is left", tests: []string{"TestDescriptorsExhausted"},
+		alert: "PayerMaxGatewayUnreachable", within: 4, also: []string{"PayerMaxNoSuccess"}, call: all(notSent("connection_limit_reached", 0.001))},
+	{what: "The process ends before the answer comes", tests: []string{"TestGraceEnds", "TestGraceEndsBeforeItIsSent"},
+		why: "its metrics end with it; its lines are what there is"},
+	{what: "The gateway's clock jumps by a minute", tests: []string{"TestClockJumps", "TestClocksOfSeveralGateways"},
+		alert: "PayerMaxClockSkew", within: 6, also: []string{}, gauges: map[string]float64{"caddy_payermax_clock_skew_seconds": -61}, sidecars: 1},
+	{what: "It jumps by two minutes", tests: []string{"TestClockJumps"},
+		alert: "PayerMaxClockSkewCritical", within: 2, also: []string{"PayerMaxClockSkew", "PayerMaxNoSuccess"},
+		gauges: map[string]float64{"caddy_payermax_clock_skew_seconds": 121}, call: all(refusal("REQ_TIME_OVER_TIME"))},
+	{what: "Reloads and signals", tests: []string{"TestEventsAtEveryStage", "TestReloadUnderLoad", "TestReloadFails", "TestFailedConfigGivesSocketsBack", "TestDrainUnderLoad", "TestDrainIsAnnounced"},
+		why: "no call is lost"},
+	{what: "A signature is computed wrongly", tests: []string{"TestFaultsInConstants", "TestFaultsInWorkspace", "TestFaultsInResult"},
+		alert: "PayerMaxEngineFailures", within: 1, also: []string{}, gauges: map[string]float64{"caddy_payermax_engine_off": 1}, sidecars: 1},
+	{what: "More calls come than can be signed", tests: []string{"TestOverload"},
+		alert: "PayerMaxOverloaded", within: 2, also: []string{}, call: func(count int) ended {
+			if count%3 == 0 {
+				return limited("overload", "http_request_denied")
+			}
+			return succeeded
+		}},
+	{what: "The gateway takes its time, and calls pile up", tests: []string{"TestSlowGatewayCostsBoundedMemory"},
+		alert: "PayerMaxInFlightLimit", within: 2, also: []string{"PayerMaxSidecarInFlight", "PayerMaxSlow", "PayerMaxUpstreamSlow"},
+		gauges: map[string]float64{"caddy_payermax_requests_in_flight": 430}, call: all(ended{outcome: "answered", code: "APPLY_SUCCESS", answer: "verified", seconds: 8})},
+	{what: "Bodies do not end, and their callers pile up", tests: []string{"TestUnfinishedBodiesCostBoundedMemory"},
+		alert: "PayerMaxInFlightLimit", within: 3, also: []string{}, call: func(count int) ended {
+			if count%5 == 0 {
+				return limited("in_flight", "http_request_denied")
+			}
+			return succeeded
+		}},
+	{what: "One sidecar of four has as many calls in flight as it may", tests: []string{"TestSlowGatewayCostsBoundedMemory"},
+		alert: "PayerMaxSidecarInFlight", within: 6, also: []string{}, gauges: map[string]float64{"caddy_payermax_requests_in_flight": 480}, sidecars: 1},
+	{what: "Notifications are forged, or another merchant's", tests: []string{"TestForgedProof", "TestNotifyBindsWhatIsSigned", "TestNotifyAddressees"},
+		alert: "PayerMaxForgedNotifications", within: 3, also: []string{}, call: func(count int) ended {
+			if count%10 == 0 {
+				return ended{notification: "wrong_signature"}
+			}
+			return succeeded
+		}},
+	{what: "The sandbox answers in production", tests: []string{"TestSandboxElsewhereIsNoticed"},
+		alert: "PayerMaxSandboxAnswers", within: 6, also: []string{}, gauges: map[string]float64{"caddy_payermax_sandbox": 1}, sidecars: 1},
+	{what: "PayerMax does not know the public key",
+		alert: "PayerMaxSignatureRefused", within: 2, also: []string{"PayerMaxNoSuccess"}, call: all(refusal("SIGN_VERIFY_FAILED")), spread: true},
+	{what: "PayerMax refuses the merchant, or everything by SYSTEM_ERROR",
+		alert: "PayerMaxNoSuccess", within: 8, also: []string{}, call: all(refusal("MERCHANT_STATUS_ERROR")), spread: true},
+	{what: "PayerMax throttles",
+		alert: "PayerMaxThrottled", within: 7, also: []string{}, call: func(count int) ended {
+			if count%4 == 0 {
+				return refusal("TOO_MANY_REQUEST")
+			}
+			return succeeded
+		}},
+	{what: "PayerMax is slow", alert: "PayerMaxUpstreamSlow", within: 13, also: []string{"PayerMaxSlow"},
+		call: all(ended{outcome: "answered", code: "APPLY_SUCCESS", answer: "verified", seconds: 8}), spread: true},
+	{what: "The key's service is slow", alert: "PayerMaxSigningSlow", within: 13, also: []string{},
+		call: all(ended{outcome: "answered", code: "APPLY_SUCCESS", answer: "verified", seconds: 1, signing: 0.9})},
+	{what: "A release of the application breaks the rules of a field",
+		alert: "PayerMaxViolations", within: 12, also: []string{}, call: func(count int) ended {
+			if count%2 == 0 {
+				return ended{outcome: "refused", failure: "http_request_error", rule: true, seconds: 0.001}
+			}
+			return succeeded
+		}},
+	{what: "An application asks for what it may not",
+		alert: "PayerMaxLimitsRefuse", within: 3, also: []string{}, call: func(count int) ended {
+			if count%10 == 0 {
+				return limited("amount", "http_request_denied")
+			}
+			return succeeded
+		}},
+	{what: "In shadow mode, signatures differ",
+		alert: "PayerMaxShadowDisagreement", within: 1, also: []string{}, call: some(1, ended{outcome: "answered", code: "APPLY_SUCCESS", answer: "verified", shadow: "disagree"})},
+	{what: "All sidecars are down", alert: "PayerMaxMostSidecarsDown", within: 4, also: []string{"PayerMaxSidecarDown"},
+		gauges: map[string]float64{"up": 0}},
+	{what: "One sidecar of four stays down", alert: "PayerMaxSidecarDown", within: 16, also: []string{},
+		gauges: map[string]float64{"up": 0}, sidecars: 1},
+}

@@ -1,0 +1,104 @@
+package deploy
+
+import (
+	"fmt"
+	"testing"
+)
+
+// kubernetesFault is a fault of pods, as kube-state-metrics and Prometheus see it.
+type kubernetesFault struct {
+	what   string
+	alert  string
+	within int // minutes from its beginning
+	fleet  fleet
+}
+
+// podSeries are kube-state-metrics' series of a pod's sidecar; the values are in promtool's
+// notation.
+func podSeries(pod, phase, running string) map[string]string {
+	labels := fmt.Sprintf(`job="kube-state-metrics",namespace="shop",pod=%q`, pod)
+	return map[string]string{
+		fmt.Sprintf(`kube_pod_info{%s}`, labels):                                               "1x200",
+		fmt.Sprintf(`kube_pod_init_container_info{%s,container="payermax"}`, labels):           "1x200",
+		fmt.Sprintf(`kube_pod_init_container_status_running{%s,container="payermax"}`, labels): running,
+		fmt.Sprintf(`kube_pod_status_phase{%s,phase=%q}`, labels, phase):                       "1x200",
+	}
+}
+
+// podsOf are those of several pods.
+func podsOf(pods int, phase, running string) map[string]string {
+	series := make(map[string]string)
+	for number := range pods {
+		for name, values := range podSeries(fmt.Sprintf("shop-%d", number), phase, running) {
+			series[name] = values
+		}
+	}
+	return series
+}
+
+// kubernetesFaults begin in minute faultBegins.
+var kubernetesFaults = []kubernetesFault{
+	{what: "Pods wait for a Secret that is not there", alert: "PayerMaxMostSidecarsDown", within: 4,
+		fleet: fleet{others: withNode(podsOf(2, "Pending", fmt.Sprintf("_x%d 0x100", faultBegins)))}},
+	{what: "One pod of a rollout waits for a Secret", alert: "PayerMaxSidecarNotRunning", within: 16,
+		fleet: fleet{sidecars: 4, callsAMinute: 30,
+			others: merged(podsOf(4, "Running", "1x200"), podSeries("shop-9", "Pending", fmt.Sprintf("_x%d 0x100", faultBegins)))}},
+	{what: "All sidecars crash again and again, and answer in between", alert: "PayerMaxMostSidecarsDown", within: 11,
+		fleet: fleet{sidecars: 4, callsAMinute: 30,
+			gauges: func(minute, _ int) map[string]float64 {
+				if minute < faultBegins {
+					return nil
+				}
+				if minute%5 == 0 {
+					return map[string]float64{"process_start_time_seconds": float64(1795100000 + minute)}
+				}
+				return map[string]float64{"up": 0}
+			},
+			restarts: func(minute, _ int) bool { return minute >= faultBegins && minute%5 == 0 }}},
+	{what: "One sidecar is killed again and again", alert: "PayerMaxSidecarRestarts", within: 16,
+		fleet: fleet{sidecars: 4, callsAMinute: 30,
+			gauges: func(minute, number int) map[string]float64 {
+				if number > 0 || minute < faultBegins {
+					return nil
+				}
+				return map[string]float64{"process_start_time_seconds": float64(1795100000 + minute/5)}
+			},
+			restarts: func(minute, number int) bool { return number == 0 && minute >= faultBegins && minute%5 == 0 }}},
+	{what: "Nothing succeeds through one sidecar of four", alert: "PayerMaxSidecarNoSuccess", within: 75,
+		fleet: fleet{sidecars: 4, callsAMinute: 30, minutes: 115,
+			call: func(minute, number, count int) ended {
+				if number == 0 && minute >= faultBegins {
+					return refusal("MERCHANT_STATUS_ERROR")
+				}
+				return healthy(count)
+			}}},
+	{what: "Prometheus finds no target", alert: "PayerMaxSidecarAbsent", within: 16,
+		fleet: fleet{sidecars: 2, callsAMinute: 30, life: func(int) (int, int) { return 0, faultBegins - 1 }}},
+}
+
+// withNode adds what a cluster has besides.
+func withNode(series map[string]string) map[string]string {
+	return merged(series, map[string]string{`up{job="kube-state-metrics"}`: "1x200", `up{job="payermax",namespace="books",pod="books-1",instance="10.0.9.9:8081"}`: "1x200"})
+}
+
+// merged are the series of both.
+func merged(one, other map[string]string) map[string]string {
+	both := make(map[string]string)
+	for _, series := range []map[string]string{one, other} {
+		for name, values := range series {
+			both[name] = values
+		}
+	}
+	return both
+}
+
+// Faults of pods raise their alerts.
+func TestFaultsOfPodsRaiseTheirAlerts(t *testing.T) {
+	t.Parallel()
+	tests := make([]ruleTest, 0, len(kubernetesFaults))
+	for _, f := range kubernetesFaults {
+		f.fleet.minutes = max(f.fleet.minutes, faultsEnd)
+		tests = append(tests, f.fleet.test(f.what, firing(faultBegins-1, true), firing(faultBegins+f.within, false, f.alert)))
+	}
+	runRuleTests(t, tests...)
+}

@@ -1,0 +1,86 @@
+package deploy
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+)
+
+// inputSeries is a series of a test of promtool's.
+type inputSeries struct {
+	Series string `json:"series"`
+	Values string `json:"values"`
+}
+
+// ruleTests is a file of promtool's.
+type ruleTests struct {
+	RuleFiles          []string   `json:"rule_files"`
+	EvaluationInterval string     `json:"evaluation_interval"`
+	Tests              []ruleTest `json:"tests"`
+}
+
+type ruleTest struct {
+	Name        string           `json:"name"`
+	Interval    string           `json:"interval"`
+	InputSeries []inputSeries    `json:"input_series"`
+	Expressions []expressionTest `json:"promql_expr_test"`
+}
+
+type expressionTest struct {
+	Expr     string           `json:"expr"`
+	EvalTime string           `json:"eval_time"`
+	Samples  []expectedSample `json:"exp_samples"`
+}
+
+type expectedSample struct {
+	Labels string  `json:"labels"`
+	Value  float64 `json:"value"`
+}
+
+// firing expects these alerts to fire at the minute, and if only, no others.
+func firing(minute int, only bool, names ...string) expressionTest {
+	selected := ""
+	if !only {
+		selected = fmt.Sprintf(`,alertname=%q`, names[0])
+	}
+	test := expressionTest{
+		Expr:     `group by (alertname) (ALERTS{alertstate="firing"` + selected + `})`,
+		EvalTime: fmt.Sprintf("%dm", minute),
+	}
+	for _, name := range names {
+		test.Samples = append(test.Samples, expectedSample{fmt.Sprintf(`{alertname=%q}`, name), 1})
+	}
+	return test
+}
+
+// test makes the fleet's series a test of promtool's.
+func (f fleet) test(name string, expected ...expressionTest) ruleTest {
+	test := ruleTest{Name: name, Interval: "1m", Expressions: expected}
+	for _, s := range f.run() {
+		test.InputSeries = append(test.InputSeries, s.inputs("shop")...)
+	}
+	for series, values := range f.others {
+		test.InputSeries = append(test.InputSeries, inputSeries{series, values})
+	}
+	return test
+}
+
+// runRuleTests has promtool run the tests on this folder's rules.
+func runRuleTests(t *testing.T, tests ...ruleTest) {
+	t.Helper()
+	promtool := tool(t, "promtool")
+	rules, err := filepath.Abs("prometheus/rules.yaml")
+	require.NoError(t, err)
+	text, err := yaml.Marshal(ruleTests{RuleFiles: []string{rules}, EvaluationInterval: "1m", Tests: tests})
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "test.yaml")
+	require.NoError(t, os.WriteFile(file, text, 0o600))
+	out, err := exec.Command(promtool, "test", "rules", file).CombinedOutput()
+	assert.NoError(t, err, "%.4000s", out)
+}

@@ -49,10 +49,10 @@ func read(info *debug.BuildInfo) Build {
 			continue
 		}
 		version := module.Version
-		if module.Replace != nil && module.Replace.Version != "" { // a fork, or another version
+		if module.Replace != nil && !isFolder(module.Replace) { // a fork, or another version
 			version = module.Replace.Version
 		}
-		if version != "" && version != "(devel)" && version != "v0.0.0" {
+		if version != "" && version != devel && version != "v0.0.0" {
 			b.Version = version
 		}
 		if found := pseudoVersion.FindStringSubmatch(version); found != nil {
@@ -64,6 +64,14 @@ func read(info *debug.BuildInfo) Build {
 		break
 	}
 	return b
+}
+
+// devel is what Go says in the place of a version that it does not know.
+const devel = "(devel)"
+
+// isFolder reports whether a module was replaced by a folder, which has no version.
+func isFolder(replacement *debug.Module) bool {
+	return replacement.Version == "" || replacement.Version == devel
 }
 
 // pseudoVersion is the form of the version of a commit without a tag

@@ -21,24 +21,27 @@ func TestRead(t *testing.T) {
 			{Path: Path + "/keys/kms", Version: "v9.9.9"}, {Path: Path, Version: version, Replace: replace},
 		}}
 	}
+	folder := &debug.Module{Path: "/src", Version: devel}
 	for name, test := range map[string]struct {
 		info            debug.BuildInfo
 		version, commit string
 	}{
-		"a tag":                         {debug.BuildInfo{Main: own("v1.2.0"), Settings: stamped}, "v1.2.0", commit},
-		"a commit without a tag":        {debug.BuildInfo{Main: own(pseudo), Settings: stamped}, pseudo, commit},
-		"with changes":                  {debug.BuildInfo{Main: own("v1.2.0+dirty"), Settings: stamped}, "v1.2.0+dirty", commit},
-		"without a repository":          {debug.BuildInfo{Main: own("(devel)")}, Unknown, Unknown},
-		"go install":                    {debug.BuildInfo{Main: own("v1.2.0")}, "v1.2.0", Unknown},
-		"go install of a commit":        {debug.BuildInfo{Main: own("v0.0.0-20261128213200-5c60cc5a1b2c")}, "v0.0.0-20261128213200-5c60cc5a1b2c", short},
-		"go build of a changed commit":  {debug.BuildInfo{Main: own(pseudo + "+dirty")}, pseudo + "+dirty", short},
-		"xcaddy":                        {dependency("v1.2.0", nil), "v1.2.0", Unknown},
-		"xcaddy of a commit":            {dependency(pseudo, nil), pseudo, short},
-		"xcaddy of a pre-release":       {dependency("v1.2.0-rc.1.0.20261128213200-5c60cc5a1b2c", nil), "v1.2.0-rc.1.0.20261128213200-5c60cc5a1b2c", short},
-		"xcaddy of a folder":            {dependency("v0.0.0", &debug.Module{Path: "/src"}), Unknown, Unknown},
-		"xcaddy of a folder, by a name": {dependency("v1.2.0", &debug.Module{Path: "/src"}), "v1.2.0", Unknown},
-		"xcaddy of a fork":              {dependency("v1.2.0", &debug.Module{Path: "example.com/fork", Version: "v1.3.0"}), "v1.3.0", Unknown},
-		"no such module":                {debug.BuildInfo{}, Unknown, Unknown},
+		"a tag":                              {debug.BuildInfo{Main: own("v1.2.0"), Settings: stamped}, "v1.2.0", commit},
+		"a commit without a tag":             {debug.BuildInfo{Main: own(pseudo), Settings: stamped}, pseudo, commit},
+		"with changes":                       {debug.BuildInfo{Main: own("v1.2.0+dirty"), Settings: stamped}, "v1.2.0+dirty", commit},
+		"without a repository":               {debug.BuildInfo{Main: own("(devel)")}, Unknown, Unknown},
+		"go install":                         {debug.BuildInfo{Main: own("v1.2.0")}, "v1.2.0", Unknown},
+		"go install of a commit":             {debug.BuildInfo{Main: own("v0.0.0-20261128213200-5c60cc5a1b2c")}, "v0.0.0-20261128213200-5c60cc5a1b2c", short},
+		"go build of a changed commit":       {debug.BuildInfo{Main: own(pseudo + "+dirty")}, pseudo + "+dirty", short},
+		"xcaddy":                             {dependency("v1.2.0", nil), "v1.2.0", Unknown},
+		"xcaddy of a commit":                 {dependency(pseudo, nil), pseudo, short},
+		"xcaddy of a pre-release":            {dependency("v1.2.0-rc.1.0.20261128213200-5c60cc5a1b2c", nil), "v1.2.0-rc.1.0.20261128213200-5c60cc5a1b2c", short},
+		"xcaddy of a folder":                 {dependency("v0.0.0", folder), Unknown, Unknown},
+		"xcaddy of a folder, by a name":      {dependency("v1.2.0", folder), "v1.2.0", Unknown},
+		"xcaddy of a folder, before Go 1.24": {dependency("v1.2.0", &debug.Module{Path: "/src"}), "v1.2.0", Unknown},
+		"xcaddy of a folder, by a commit":    {dependency(pseudo, folder), pseudo, short},
+		"xcaddy of a fork":                   {dependency("v1.2.0", &debug.Module{Path: "example.com/fork", Version: "v1.3.0"}), "v1.3.0", Unknown},
+		"no such module":                     {debug.BuildInfo{}, Unknown, Unknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.info.GoVersion = "go1.26.8"

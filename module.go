@@ -18,6 +18,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/adminendpoint"
+	"github.com/caddy-payermax/caddy-payermax/internal/build"
 	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/farewell"
 	"github.com/caddy-payermax/caddy-payermax/internal/gate"
@@ -233,6 +234,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	inflight.Process.SetBound(h, h.MaxInFlight)
 	h.gateway.Use()
 	adminendpoint.Warn(ctx, h.logger)
+	build.Announce(h.logger)
 	processMetrics.announce(h.routes)
 	h.tellNearestRules()
 	for _, m := range h.merchants.all() {

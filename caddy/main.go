@@ -7,8 +7,10 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/caddy-payermax/caddy-payermax"
+	"github.com/caddy-payermax/caddy-payermax/commands"
 )
 
 func main() {
+	commands.RefuseToReplaceBinary()
 	caddycmd.Main()
 }

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -31,13 +33,16 @@ can ask by HTTP itself, let it: that starts no process.
 Besides http:// it takes a Unix socket in Caddy's notation, followed by | and the
 path: unix//run/payermax/health.sock|/readyz.
 
+Without --url it asks this machine's /readyz, at the port that PAYERMAX_HEALTH_PORT
+names, as Caddyfile.example does, or 8081.
+
 The paths are /livez, /readyz and /startupz.
 ` + exitCodes,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Example = `  $ caddy payermax-health
   $ caddy payermax-health --url http://127.0.0.1:8081/livez --timeout 500ms
   $ caddy payermax-health --url 'unix//run/payermax/health.sock|/readyz'`
-			cmd.Flags().String("url", "http://127.0.0.1:8081/readyz", "What to ask")
+			cmd.Flags().String("url", "", "What to ask")
 			cmd.Flags().Duration("timeout", time.Second, "How long to wait for the answer, in all")
 			answering(cmd, runHealth)
 		},
@@ -61,7 +66,11 @@ func runHealth(t *tool, flags caddycmd.Flags) error {
 	if timeout <= 0 {
 		return errors.New("--timeout must be a positive duration such as 1s")
 	}
-	target, transport, err := dialing(flags.String("url"))
+	asked := flags.String("url")
+	if asked == "" {
+		asked = "http://127.0.0.1:" + cmp.Or(os.Getenv("PAYERMAX_HEALTH_PORT"), "8081") + "/readyz"
+	}
+	target, transport, err := dialing(asked)
 	if err != nil {
 		return err
 	}

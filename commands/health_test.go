@@ -61,6 +61,11 @@ http://127.0.0.1:0 {
 		return r.caddy(t, "payermax-health", "--url", port+"/readyz").code == 0
 	}, 30*time.Second, 50*time.Millisecond)
 
+	_, number, _ := strings.Cut(address, ":")
+	r.env = []string{"PAYERMAX_HEALTH_PORT=" + number}
+	got = r.caddy(t, "payermax-health")
+	assert.Zero(t, got.code, "it looks where Caddyfile.example puts it: %s", got.stderr)
+
 	for _, url := range []string{port, unix} {
 		for _, path := range []string{"/readyz", "/livez", "/startupz"} {
 			got := r.caddy(t, "payermax-health", "--url", url+path)

@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-var tools = []string{"payermax-keygen", "payermax-sign", "payermax-verify", "payermax-convert", "payermax-health"}
+var tools = []string{"payermax-keygen", "payermax-sign", "payermax-verify", "payermax-convert", "payermax-health", "payermax-version"}
 
 func TestHelp(t *testing.T) {
 	t.Parallel()
@@ -87,6 +87,7 @@ func TestUsage(t *testing.T) {
 		{"payermax-health --url unix//run/x.sock|0222", "--url must be like"},
 		{"payermax-health --url unix/|/readyz", "--url must be like"},
 		{"payermax-health extra", "belongs to no flag"},
+		{"payermax-version extra", "belongs to no flag"},
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			t.Parallel()

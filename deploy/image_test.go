@@ -22,7 +22,8 @@ const dockerfile = "../xcaddy.Dockerfile"
 // instruction is one of the Dockerfile's, such as COPY and what follows it.
 type instruction struct{ name, rest string }
 
-// stages returns the Dockerfile's instructions, by the FROM that they follow.
+// stages returns the Dockerfile's instructions, by the FROM that they follow. What
+// stands before the first, the versions of the base images, is left out.
 func stages(t *testing.T) [][]instruction {
 	t.Helper()
 	text, err := os.ReadFile(dockerfile)
@@ -33,7 +34,7 @@ func stages(t *testing.T) [][]instruction {
 	for line := range strings.Lines(joined) {
 		name, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 		switch {
-		case name == "":
+		case name == "", name == "ARG" && len(all) == 0:
 		case name == "FROM":
 			all = append(all, []instruction{{name, rest}})
 		default:
@@ -49,8 +50,10 @@ func stages(t *testing.T) [][]instruction {
 type image struct {
 	root            string
 	env             []string
+	labels          map[string]string
 	user            string
 	entrypoint, cmd []string
+	healthcheck     []string
 }
 
 // buildImage does what the last stage says, with binary as what the first one has
@@ -61,7 +64,7 @@ func buildImage(t *testing.T, binary string) *image {
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(root) })
 	require.NoError(t, os.Chmod(root, 0o755)) // as a layer's root is
-	made := &image{root: root}
+	made := &image{root: root, labels: make(map[string]string)}
 	for _, i := range stages(t)[1] {
 		switch i.name {
 		case "FROM":
@@ -76,7 +79,15 @@ func buildImage(t *testing.T, binary string) *image {
 			require.NoError(t, json.Unmarshal([]byte(i.rest), &made.entrypoint))
 		case "CMD":
 			require.NoError(t, json.Unmarshal([]byte(i.rest), &made.cmd))
-		case "EXPOSE": // says something to people only
+		case "LABEL":
+			for _, label := range regexp.MustCompile(`([\w.]+)="([^"]*)"`).FindAllStringSubmatch(i.rest, -1) {
+				made.labels[label[1]] = label[2]
+			}
+		case "HEALTHCHECK":
+			_, command, found := strings.Cut(i.rest, " CMD ")
+			require.True(t, found, i.rest)
+			require.NoError(t, json.Unmarshal([]byte(command), &made.healthcheck), "without a shell it must be a list")
+		case "ARG", "EXPOSE": // say something to people only
 		default:
 			require.FailNow(t, "this test does not know "+i.name)
 		}
@@ -152,4 +163,49 @@ func TestImageIsWhatPodsExpect(t *testing.T) {
 		context := container.SecurityContext
 		assert.Equal(t, made.user, fmt.Sprintf("%d:%d", *context.RunAsUser, *context.RunAsGroup), folder)
 	}
+}
+
+// The build compiles on the machine's own platform for the one that is wanted, keeps
+// what it has compiled, and names the versions of what it starts from.
+func TestImageBuild(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(dockerfile)
+	require.NoError(t, err)
+	assert.Regexp(t, `(?m)^ARG CADDY_VERSION=\d+\.\d+\.\d+$`, string(text))
+	assert.Regexp(t, `(?m)^ARG BUILDER=\S+:\$\{CADDY_VERSION\}-builder$`, string(text))
+	build := stages(t)[0]
+	assert.Equal(t, instruction{"FROM", "--platform=$BUILDPLATFORM ${BUILDER} AS build"}, build[0])
+	for _, i := range build {
+		if i.name != "RUN" {
+			continue
+		}
+		assert.Contains(t, i.rest, "--mount=type=cache,target=/go/pkg/mod", "what was downloaded is kept")
+		if strings.Contains(i.rest, "xcaddy build") {
+			assert.Contains(t, i.rest, "--mount=type=cache,target=/root/.cache/go-build", "what was compiled is kept")
+			assert.Contains(t, i.rest, "GOOS=${TARGETOS} GOARCH=${TARGETARCH} ")
+			assert.NotContains(t, i.rest, "&& /caddy", "it may be for another platform, and cannot be run")
+		}
+	}
+}
+
+// The version of Caddy in the image is the one that everything here is tested with.
+func TestImageHasTestedCaddy(t *testing.T) {
+	t.Parallel()
+	module, err := os.ReadFile("../go.mod")
+	require.NoError(t, err)
+	version := regexp.MustCompile(`github.com/caddyserver/caddy/v2 v(\S+)`).FindSubmatch(module)
+	require.NotNil(t, version)
+	text, err := os.ReadFile(dockerfile)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "\nARG CADDY_VERSION="+string(version[1])+"\n")
+}
+
+// The labels say what registries and scanners look for.
+func TestImageIsLabelled(t *testing.T) {
+	t.Parallel()
+	labels := buildImage(t, dockerfile).labels
+	for _, name := range []string{"title", "description", "source", "licenses", "version", "revision"} {
+		assert.NotEmpty(t, labels["org.opencontainers.image."+name], name)
+	}
+	assert.Len(t, labels, 6)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/build"
 	"github.com/caddy-payermax/caddy-payermax/internal/farewell"
 	"github.com/caddy-payermax/caddy-payermax/internal/gateways"
 	"github.com/caddy-payermax/caddy-payermax/keys"
@@ -31,10 +32,11 @@ func init() {
 //
 // The answer is `200` or `503` with a short JSON that says why, and which key is
 // in use since when; also how far the gateway's clock is ahead of ours, and when
-// it last accepted a call, once there was one; and `"sandbox": true` if a sandbox
-// answers in PayerMax's place. If a newer key was refused and the last good one is
-// still in use, the status is `degraded`, with the reason, and still `200`. Nothing
-// in it is secret. Other paths are left to the next handler.
+// it last accepted a call, once there was one; `"sandbox": true` if a sandbox
+// answers in PayerMax's place; and the module's version and commit. If a newer key
+// was refused and the last good one is still in use, the status is `degraded`,
+// with the reason, and still `200`. Nothing in it is secret. Other paths are left
+// to the next handler.
 type Handler struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -56,6 +58,10 @@ type answer struct {
 	ClockSkew *float64 `json:"clock_skew_seconds,omitempty"`
 	// LastSuccess is when the gateway, or any of several, last answered APPLY_SUCCESS.
 	LastSuccess *time.Time `json:"gateway_last_success,omitempty"`
+	// Version and Commit are those of this module in the binary, or unknown. Only
+	// what /livez says lacks them.
+	Version string `json:"version,omitempty"`
+	Commit  string `json:"commit,omitempty"`
 }
 
 // keyHealth is about a key of one handler.
@@ -103,7 +109,8 @@ func (*Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 
 // readiness looks at the keys in use.
 func readiness(shuttingDown bool) answer {
-	said := answer{Status: "ok"}
+	own := build.Current()
+	said := answer{Status: "ok", Version: own.Version, Commit: own.Commit}
 	for _, ring := range keys.InUse() {
 		current, refused := ring.Current(), ring.Refused()
 		if refused != "" {

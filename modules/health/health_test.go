@@ -2,6 +2,7 @@ package health
 
 import (
 	"crypto/rsa"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/build"
 	"github.com/caddy-payermax/caddy-payermax/internal/gateways"
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/keys"
@@ -47,6 +49,7 @@ func verifyingKeys(t *testing.T) *keys.Ring {
 
 // What a probe gets, byte for byte unless there are times in it.
 func TestProbes(t *testing.T) {
+	own := fmt.Sprintf(`"version":%q,"commit":%q}`, build.Current().Version, build.Current().Commit)
 	for _, test := range []struct {
 		path         string
 		shuttingDown bool
@@ -55,9 +58,9 @@ func TestProbes(t *testing.T) {
 	}{
 		{"/livez", false, http.StatusOK, `{"status":"ok"}`},
 		{"/livez", true, http.StatusOK, `{"status":"ok"}`},
-		{"/readyz", false, http.StatusServiceUnavailable, `{"status":"no_key"}`},
-		{"/startupz", false, http.StatusServiceUnavailable, `{"status":"no_key"}`},
-		{"/readyz", true, http.StatusServiceUnavailable, `{"status":"shutting_down"}`},
+		{"/readyz", false, http.StatusServiceUnavailable, `{"status":"no_key",` + own},
+		{"/startupz", false, http.StatusServiceUnavailable, `{"status":"no_key",` + own},
+		{"/readyz", true, http.StatusServiceUnavailable, `{"status":"shutting_down",` + own},
 		{"/metrics", false, http.StatusTeapot, ""},
 	} {
 		w := probe(t, test.path, test.shuttingDown)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/adminendpoint"
+	"github.com/caddy-payermax/caddy-payermax/internal/build"
 	"github.com/caddy-payermax/caddy-payermax/internal/confinement"
 	"github.com/caddy-payermax/caddy-payermax/internal/farewell"
 	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
@@ -152,6 +153,7 @@ func (n *Handler) Provision(ctx caddy.Context) error {
 		n.seen = newAcceptedNotifications(time.Duration(n.Duplicates))
 	}
 	adminendpoint.Warn(ctx, n.logger)
+	build.Announce(n.logger)
 	go n.keyring.Watch(ctx)
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/build"
 	"github.com/caddy-payermax/caddy-payermax/internal/gateways"
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
@@ -127,6 +128,7 @@ func (s *Handler) Provision(ctx caddy.Context) error {
 	s.gateway, s.self = gateway, gateways.New("")
 	s.self.NoteSandbox()
 	s.self.Use()
+	build.Announce(ctx.Logger())
 	ctx.Logger().Warn("a sandbox answers at this site: no call to it reaches PayerMax")
 	return nil
 }

@@ -41,7 +41,9 @@ type stage struct {
 // follow does what one instruction says.
 func (s *stage) follow(name, rest string) error {
 	switch name {
-	case "", "scratch", "EXPOSE": // which says something to people only
+	case "", "scratch", "ARG", "EXPOSE", "LABEL": // which say something to people only
+		return nil
+	case "HEALTHCHECK": // which Kubernetes ignores
 		return nil
 	case "COPY":
 		return s.copy(strings.Fields(rest))

@@ -1,0 +1,35 @@
+package commands
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// replacing are Caddy's commands that download another binary and put it in the place
+// of this one.
+var replacing = []string{"upgrade", "add-package", "remove-package"}
+
+// RefuseToReplaceBinary ends the process if it was started to replace its own binary.
+// It is for the main function of caddy/: Caddy's commands ask Caddy's download server
+// for the modules that are dependencies of the binary, and panic if one of them is
+// the main module itself (v2.11.9). That server does not have this module either.
+func RefuseToReplaceBinary() {
+	if refusesToReplace(os.Args[1:], os.Stderr) {
+		os.Exit(caddy.ExitCodeFailedStartup)
+	}
+}
+
+// refusesToReplace reports whether the arguments are for one of the commands, and says
+// what to do instead.
+func refusesToReplace(args []string, out io.Writer) bool {
+	if len(args) == 0 || !slices.Contains(replacing, args[0]) {
+		return false
+	}
+	_, _ = fmt.Fprintf(out, "caddy %s: this binary cannot be replaced by one from Caddy's download server, which does not have the payermax module; "+
+		"build it anew instead: go build in a checkout, or xcaddy build with the modules that you want\n", args[0])
+	return true
+}

@@ -1,0 +1,64 @@
+package build
+
+import (
+	"runtime/debug"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+)
+
+// What Go says of a binary, in each way that there is to build one.
+func TestRead(t *testing.T) {
+	const commit = "5c60cc5a1b2c0123456789abcdef0123456789ab"
+	const pseudo, short = "v1.2.1-0.20261128213200-5c60cc5a1b2c", "5c60cc5a1b2c"
+	stamped := []debug.BuildSetting{{Key: "vcs", Value: "git"}, {Key: "vcs.revision", Value: commit}, {Key: "vcs.modified", Value: "false"}}
+	own := func(version string) debug.Module { return debug.Module{Path: Path, Version: version} }
+	dependency := func(version string, replace *debug.Module) debug.BuildInfo {
+		return debug.BuildInfo{Main: debug.Module{Path: "caddy", Version: "(devel)"}, Settings: stamped, Deps: []*debug.Module{
+			{Path: Path + "/keys/kms", Version: "v9.9.9"}, {Path: Path, Version: version, Replace: replace},
+		}}
+	}
+	folder := &debug.Module{Path: "/src", Version: devel}
+	for name, test := range map[string]struct {
+		info            debug.BuildInfo
+		version, commit string
+	}{
+		"a tag":                              {debug.BuildInfo{Main: own("v1.2.0"), Settings: stamped}, "v1.2.0", commit},
+		"a commit without a tag":             {debug.BuildInfo{Main: own(pseudo), Settings: stamped}, pseudo, commit},
+		"with changes":                       {debug.BuildInfo{Main: own("v1.2.0+dirty"), Settings: stamped}, "v1.2.0+dirty", commit},
+		"without a repository":               {debug.BuildInfo{Main: own("(devel)")}, Unknown, Unknown},
+		"go install":                         {debug.BuildInfo{Main: own("v1.2.0")}, "v1.2.0", Unknown},
+		"go install of a commit":             {debug.BuildInfo{Main: own("v0.0.0-20261128213200-5c60cc5a1b2c")}, "v0.0.0-20261128213200-5c60cc5a1b2c", short},
+		"go build of a changed commit":       {debug.BuildInfo{Main: own(pseudo + "+dirty")}, pseudo + "+dirty", short},
+		"xcaddy":                             {dependency("v1.2.0", nil), "v1.2.0", Unknown},
+		"xcaddy of a commit":                 {dependency(pseudo, nil), pseudo, short},
+		"xcaddy of a pre-release":            {dependency("v1.2.0-rc.1.0.20261128213200-5c60cc5a1b2c", nil), "v1.2.0-rc.1.0.20261128213200-5c60cc5a1b2c", short},
+		"xcaddy of a folder":                 {dependency("v0.0.0", folder), Unknown, Unknown},
+		"xcaddy of a folder, by a name":      {dependency("v1.2.0", folder), "v1.2.0", Unknown},
+		"xcaddy of a folder, before Go 1.24": {dependency("v1.2.0", &debug.Module{Path: "/src"}), "v1.2.0", Unknown},
+		"xcaddy of a folder, by a commit":    {dependency(pseudo, folder), pseudo, short},
+		"xcaddy of a fork":                   {dependency("v1.2.0", &debug.Module{Path: "example.com/fork", Version: "v1.3.0"}), "v1.3.0", Unknown},
+		"no such module":                     {debug.BuildInfo{}, Unknown, Unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.info.GoVersion = "go1.26.8"
+			assert.Equal(t, Build{Version: test.version, Commit: test.commit, Go: "go1.26.8"}, read(&test.info))
+		})
+	}
+}
+
+func TestAnnounceOnce(t *testing.T) {
+	core, logged := observer.New(zapcore.InfoLevel)
+	for range 3 {
+		Announce(zap.New(core))
+	}
+	lines := logged.All()
+	if assert.Len(t, lines, 1) {
+		assert.Equal(t, "caddy-payermax", lines[0].Message)
+		b := Current()
+		assert.Equal(t, map[string]any{"version": b.Version, "commit": b.Commit, "go": b.Go}, lines[0].ContextMap())
+	}
+}

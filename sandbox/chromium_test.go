@@ -54,6 +54,74 @@ func TestPageUpdatesItself(t *testing.T) {
 	b.WaitFor(`document.getElementById("state").textContent === "the sandbox does not answer"`)
 }
 
+// The page ends an order, makes a call go wrong and forgets everything, by the keyboard as well.
+func TestPageControls(t *testing.T) {
+	g := closing(t, newGateway(t))
+	server := httptest.NewServer(g)
+	defer server.Close()
+	pay(t, g, fields{"subject": "3DS"})
+	b := testbrowser.New(t)
+	b.Open(server.URL + "/sandbox/")
+	b.WaitFor(`document.getElementById("state").textContent === "live"`)
+
+	b.Run(`document.getElementById("settle-1-FAILED").focus(); document.activeElement.click()`)
+	b.WaitFor(`document.getElementById("said").textContent === "P1642410680681 is FAILED"`)
+	assert.Equal(t, "FAILED", orderStatus(t, g))
+	b.WaitFor(`document.activeElement.id === "orders"`)
+	b.WaitFor(`document.getElementById("settle-1-FAILED") === null`)
+
+	b.Run(`
+		const form = document.getElementById("fault");
+		form.elements.endpoint.value = "orderQuery";
+		form.elements.fault.value = "code=SYSTEM_ERROR";
+		form.requestSubmit()`)
+	b.WaitFor(`document.querySelector("#live li")?.textContent === "code=SYSTEM_ERROR for orderQuery, 1 more time"`)
+	assert.Equal(t, "SYSTEM_ERROR", call(t, g, "orderQuery", `{"outTradeNo":"P1642410680681"}`).Code)
+
+	session := openSession(t, g)
+	b.Run(`document.querySelector("[data-path=sessions]").click()`)
+	b.WaitFor(`document.getElementById("said").textContent === "all sessions have ended"`)
+	assert.Equal(t, "PARAMS_INVALID", call(t, g, "orderAndPay", orderFields(session).with(fields{"outTradeNo": "P2"}).String()).Code)
+
+	b.Run(`document.querySelector("[data-path=reset]").click()`)
+	b.WaitFor(`document.body.innerText.includes("None yet.")`)
+	assert.Empty(t, g.state().recentCalls())
+	assert.Empty(t, b.Complaints())
+}
+
+// On a phone nothing is wider than the window, and what is pressed is large enough for a finger.
+func TestPageOnAPhone(t *testing.T) {
+	g := closing(t, newGateway(t))
+	server := httptest.NewServer(g)
+	defer server.Close()
+	s := newShop(t)
+	pay(t, g, fields{"subject": "3DS", "notifyUrl": s.URL, "outTradeNo": strings.Repeat("P", 64)})
+	serve(g, newRequest(validBody, signWith(t, testkeys.Stranger(), validBody)))
+	b := testbrowser.New(t)
+	b.Command(http.MethodPost, "/goog/cdp/execute", map[string]any{"cmd": "Emulation.setDeviceMetricsOverride", "params": map[string]any{
+		"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": true,
+	}}, nil)
+	b.Open(server.URL + "/sandbox/")
+	b.WaitFor(`document.getElementById("state").textContent === "live"`)
+	assert.EqualValues(t, 390, b.Run(`return innerWidth`))
+	assert.Equal(t, true, b.Run(`return document.documentElement.scrollWidth <= innerWidth`))
+	assert.Equal(t, []any{}, b.Run(`return [...document.querySelectorAll("button, select, input")].filter(e => e.getBoundingClientRect().height < 40).map(e => e.outerHTML)`))
+	takePicture(t, b, "PHONE")
+	b.Command(http.MethodPost, "/goog/cdp/execute", map[string]any{"cmd": "Emulation.setEmulatedMedia", "params": map[string]any{
+		"features": []any{map[string]string{"name": "prefers-color-scheme", "value": "dark"}},
+	}}, nil)
+	assert.Equal(t, "rgb(17, 21, 27)", b.Run(`return getComputedStyle(document.body).backgroundColor`))
+	takePicture(t, b, "DARK")
+}
+
+// takePicture saves what the window shows if SANDBOX_SCREENSHOT_<name> has a path.
+func takePicture(t *testing.T, b *testbrowser.Browser, name string) {
+	t.Helper()
+	if path := os.Getenv("SANDBOX_SCREENSHOT_" + name); path != "" {
+		require.NoError(t, os.WriteFile(path, b.Screenshot(), 0o644))
+	}
+}
+
 // Without JavaScript the page reloads itself.
 func TestPageWithoutScript(t *testing.T) {
 	g := closing(t, newGateway(t))
@@ -91,7 +159,7 @@ func TestScreenshot(t *testing.T) {
 	}
 	server := httptest.NewServer(g)
 	defer server.Close()
-	b := testbrowser.New(t, "--window-size=1280,1560", "--hide-scrollbars")
+	b := testbrowser.New(t, "--window-size=1280,1460", "--hide-scrollbars")
 
 	body := callRequest(t, g, "applyDropinSession", validData)
 	body.Header.Set("sign", signWith(t, testkeys.Stranger(), "x"))
@@ -107,6 +175,7 @@ func TestScreenshot(t *testing.T) {
 	serve(g, callRequest(t, g, "orderAndPay", orderFields(openSession(t, g)).with(failing).String()))
 	sent(t, g, 3)
 	sendControl(g, http.MethodPut, "faults", `{"endpoint":"refund","fault":"latency=2s, reset","times":3}`)
+	serve(g, callRequest(t, g, "orderAndPay", orderFields(openSession(t, g)).with(fields{"outTradeNo": "P1642410680683", "subject": "3DS"}).String()))
 	must(t, g, "orderQuery", `{"outTradeNo":"P1642410680682"}`)
 
 	b.Open(server.URL + "/sandbox/")

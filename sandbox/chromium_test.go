@@ -159,7 +159,7 @@ func TestScreenshot(t *testing.T) {
 	}
 	server := httptest.NewServer(g)
 	defer server.Close()
-	b := testbrowser.New(t, "--window-size=1280,1460", "--hide-scrollbars")
+	b := testbrowser.New(t, "--window-size=1280,1560", "--hide-scrollbars")
 
 	body := callRequest(t, g, "applyDropinSession", validData)
 	body.Header.Set("sign", signWith(t, testkeys.Stranger(), "x"))

@@ -23,10 +23,15 @@ import (
 //go:embed Caddyfile.example
 var exampleCaddyfile []byte
 
+// dropInCaddyfile is what it runs to serve a checkout, which needs a site for notifications.
+//
+//go:embed examples/drop-in.caddyfile
+var dropInCaddyfile []byte
+
 // The subcommands belong to the module rather than to the binary in caddy/, so
 // that a binary built with xcaddy has them as well. Those that need nothing of
 // this package register themselves.
 func init() {
-	caddycmd.RegisterCommand(commands.Demo(exampleCaddyfile))
+	caddycmd.RegisterCommand(commands.Demo(exampleCaddyfile, dropInCaddyfile))
 	caddycmd.RegisterCommand(command.Doctor(describe))
 }

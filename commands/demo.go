@@ -12,10 +12,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Demo returns the payermax-demo subcommand, which runs the sidecar of the given
+// Demo returns the payermax-demo subcommand, which runs the sidecar of the first
 // Caddyfile and a sandbox gateway, makes a call as an application would, and
-// shows what happened on either side.
-func Demo(caddyfile []byte) caddycmd.Command {
+// shows what happened on either side. With --serve it runs the second one, which
+// takes notifications as well, and a shop.
+func Demo(example, dropIn []byte) caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "payermax-demo",
 		Usage: "[--serve] [--port <port>]",
@@ -26,7 +27,9 @@ machine and with keys generated for the occasion, makes a call as an
 application would, and shows the request that went in, the signed request that
 came out, and the answer. It needs no account, no key and no network.
 
-With --serve it stays up afterwards, for calls of your own:
+With --serve it runs examples/drop-in.caddyfile and a shop, and stays up
+afterwards. It prints the address of the shop's checkout, which a browser can
+click through, and that of the sandbox's page; and it takes calls of your own:
 
 	$ caddy payermax-demo --serve
 	$ curl -i http://127.0.0.1:8080/aggregate-pay/api/gateway/applyDropinSession \
@@ -44,7 +47,10 @@ With --serve it stays up afterwards, for calls of your own:
 				ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 				defer stop()
 
-				d := &demo{caddyfile: caddyfile, port: port, serve: flags.Bool("serve"), out: os.Stdout}
+				d := &demo{caddyfile: example, name: "Caddyfile.example", port: port, serve: flags.Bool("serve"), out: os.Stdout}
+				if d.serve {
+					d.caddyfile, d.name = dropIn, "examples/drop-in.caddyfile"
+				}
 				if err := d.run(ctx); err != nil {
 					return caddy.ExitCodeFailedStartup, err
 				}

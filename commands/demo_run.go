@@ -31,9 +31,10 @@ const (
 
 // demo is one demonstration.
 type demo struct {
-	// caddyfile configures the sidecar by the environment variables that
-	// Caddyfile.example documents.
+	// caddyfile configures the sidecar by the environment variables that it
+	// documents, and name is where a reader finds it.
 	caddyfile []byte
+	name      string
 	// port is the sidecar's, on 127.0.0.1; any free port if zero.
 	port uint16
 	// serve keeps everything up after the show, until the context ends.
@@ -58,7 +59,13 @@ func (d *demo) run(ctx context.Context) error {
 	}
 	defer gateway.Close()
 
-	sidecar, err := d.startSidecar(keys, gateway.Addr)
+	front, err := d.openShop(gateway.Addr)
+	if err != nil {
+		return fmt.Errorf("opening the shop: %w", err)
+	}
+	defer front.close()
+
+	sidecar, err := d.startSidecar(keys, gateway.Addr, front)
 	if err != nil {
 		return fmt.Errorf("starting the sidecar: %w", err)
 	}
@@ -69,7 +76,8 @@ func (d *demo) run(ctx context.Context) error {
 		return err
 	}
 	if d.serve {
-		d.invite(sidecar)
+		front.open(sidecar)
+		d.invite(sidecar, gateway.Addr, front.address())
 		<-ctx.Done()
 	}
 	return nil
@@ -106,7 +114,7 @@ func (d *demo) startGateway(k *demoKeys) (*http.Server, error) {
 
 // startSidecar runs the Caddyfile in this process and returns the sidecar's
 // address.
-func (d *demo) startSidecar(k *demoKeys, gateway string) (string, error) {
+func (d *demo) startSidecar(k *demoKeys, gateway string, s *shopfront) (string, error) {
 	port := int(d.port)
 	if port == 0 {
 		var err error
@@ -126,13 +134,15 @@ func (d *demo) startSidecar(k *demoKeys, gateway string) (string, error) {
 		"PAYERMAX_GATEWAY_PUBLIC_KEY": k.gatewayPath,
 		"PAYERMAX_PORT":               strconv.Itoa(port),
 		"PAYERMAX_HEALTH_PORT":        strconv.Itoa(healthPort),
+		"PAYERMAX_APPLICATION":        s.callbacks.Addr().String(),
+		"PAYERMAX_CALLBACK_PORT":      strconv.Itoa(s.callbackPort),
 	} {
 		if err := os.Setenv(name, value); err != nil {
 			return "", err
 		}
 	}
 
-	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(d.caddyfile, map[string]any{"filename": "Caddyfile.example"})
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(d.caddyfile, map[string]any{"filename": d.name})
 	if err != nil {
 		return "", err
 	}

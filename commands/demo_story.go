@@ -20,11 +20,11 @@ func (d *demo) introduce(sidecar, gateway string, k *demoKeys) {
 	d.say(`One call from an application to PayerMax, all on this machine.
 
   application  this program; it holds no key
-  sidecar      http://%s, from Caddyfile.example
+  sidecar      http://%s, from %s
                signs with %s
   gateway      http://%s, the sandbox in PayerMax's place
                signs with %s
-`, sidecar, signer.Fingerprint(&k.merchant.PublicKey), gateway, signer.Fingerprint(&k.gateway.PublicKey))
+`, sidecar, d.name, signer.Fingerprint(&k.merchant.PublicKey), gateway, signer.Fingerprint(&k.gateway.PublicKey))
 }
 
 // show makes one good call and one bad one, and tells both.
@@ -71,13 +71,24 @@ func (d *demo) show(ctx context.Context, sidecar string) error {
 	return nil
 }
 
-// invite tells how to make a call of one's own.
-func (d *demo) invite(sidecar string) {
+// invite says where the checkout is, and what to try.
+func (d *demo) invite(sidecar, gateway, shop string) {
 	d.heading("Your turn; Ctrl-C ends it")
-	d.say(`  curl -i http://%s%s \
+	d.say(`  A checkout       http://%s/
+  The other side   http://%s/sandbox/
+
+  In a browser, fill in the test card and pay. Then try:
+  - "asks for 3DS" under the card, and either button of the bank's page
+  - "stays pending", and end that order on the sandbox's page
+  - "End sessions" there while the card form is open
+  - the fault drop-notification: the shop asks, and learns it all the same
+
+  A call of your own:
+
+  curl -i http://%s%s \
     -H 'Content-Type: application/json' \
     -d '%s'
-`, sidecar, endpoint, complete)
+`, shop, gateway, sidecar, endpoint, complete)
 }
 
 // post sends body as an application would, without a key or a signature.

@@ -17,6 +17,14 @@ const challengeStyle = "body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto
 	"form{display:flex;gap:.75rem;margin-top:1.5rem}button{flex:1;font:inherit;padding:.75rem;border-radius:.5rem;" +
 	"border:1px solid currentColor;background:none;color:inherit;cursor:pointer}button[value=SUCCESS]{font-weight:700}"
 
+// popupParameter is what create3DSPopup of a Drop-In component adds to the address of the page, which it shows in a frame
+// of its own, and challengeScript tells it there that the buyer is through. Nothing of the order is told, so that any page
+// may hear it.
+const (
+	popupParameter  = "popup"
+	challengeScript = `parent.postMessage("3DS_PROCESSED", "*")`
+)
+
 // challengeTemplate is what a buyer sees: two buttons as long as the payment is pending, or how it has ended.
 var challengeTemplate = template.Must(template.New("challenge").Parse(`<!DOCTYPE html>
 <html lang="en">
@@ -24,15 +32,17 @@ var challengeTemplate = template.Must(template.New("challenge").Parse(`<!DOCTYPE
 <title>{{.Title}}</title><style>{{.Style}}</style></head>
 <body><main><h1>{{.Title}}</h1>
 {{if .Pending}}<p>Order {{.Number}}: {{.Amount}} {{.Currency}}. This is a sandbox, and no money moves.</p>
-<form method="post"><button name="result" value="SUCCESS" autofocus>{{.Confirm}}</button>
+<form method="post"><button name="result" value="SUCCESS"{{if not .Script}} autofocus{{end}}>{{.Confirm}}</button>
 <button name="result" value="FAILED">Refuse</button></form>
 {{else}}<p>Order {{.Number}} is {{.Status}}.</p>
-{{end}}</main></body>
+{{with .Script}}<script>{{.}}</script>
+{{end}}{{end}}</main></body>
 </html>
 `))
 
 // serveChallenge is the page of a bank in a payment with 3DS, or PayerMax's cashier. One button pays, the other one
-// refuses; the browser then returns to the shop's frontCallbackUrl, if the order named one.
+// refuses; the browser then returns to the shop's frontCallbackUrl, if the order named one. In the popup of a component
+// it stays, and the component is told.
 func (g *Gateway) serveChallenge(w http.ResponseWriter, r *http.Request, key string) {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
 		w.Header().Set("Allow", "GET, POST")
@@ -53,26 +63,32 @@ func (g *Gateway) serveChallenge(w http.ResponseWriter, r *http.Request, key str
 			return
 		}
 		ledger.settle(&o.progress, status, g.now())
+		g.state().changed()
 	}
-	now := snapshot(ledger, o)
-	if back := now.returnURL(); back != "" && now.status != statusPending {
+	now, inPopup := snapshot(ledger, o), r.URL.Query().Has(popupParameter)
+	if back := now.returnURL(); back != "" && now.status != statusPending && !inPopup {
 		w.Header().Set("Location", back)
 		w.WriteHeader(http.StatusSeeOther)
 		return
 	}
-	g.renderChallenge(w, now)
+	g.renderChallenge(w, now, inPopup)
 }
 
 // renderChallenge shows the page.
-func (g *Gateway) renderChallenge(w http.ResponseWriter, o *order) {
+func (g *Gateway) renderChallenge(w http.ResponseWriter, o *order, inPopup bool) {
+	var script template.JS
+	if inPopup {
+		script = challengeScript
+	}
 	confirm := "Confirm"
 	if o.plan.challenge == challengeCashier {
 		confirm = "Pay"
 	}
 	w.Header().Set("Content-Type", htmlType)
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src "+sourceHash(challengeStyle)+"; base-uri 'none'")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src "+sourceHash(challengeStyle)+
+		"; script-src "+sourceHash(challengeScript)+"; base-uri 'none'")
 	_ = challengeTemplate.Execute(w, map[string]any{
-		"Title": o.plan.challenge, "Style": template.CSS(challengeStyle), "Confirm": confirm,
+		"Title": o.plan.challenge, "Style": template.CSS(challengeStyle), "Script": script, "Confirm": confirm,
 		"Pending": o.status == statusPending, "Status": o.status,
 		"Number": o.outTradeNo, "Amount": number(o.amount).String(), "Currency": o.currency,
 	})

@@ -1,16 +1,10 @@
 package sandbox
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -18,128 +12,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testbrowser"
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
-
-// browser is a headless Chromium, driven by the WebDriver protocol.
-type browser struct {
-	t       *testing.T
-	session string
-}
-
-// newBrowser starts Chromium, or skips the test.
-func newBrowser(t *testing.T, options ...string) *browser {
-	t.Helper()
-	driver, err := exec.LookPath("chromedriver")
-	if err != nil {
-		t.Skip("needs a browser: apt-get install chromium chromium-driver")
-	}
-	if _, err := exec.LookPath("chromium"); err != nil {
-		t.Skip("needs a browser: apt-get install chromium chromium-driver")
-	}
-	command := exec.Command(driver, "--port=0")
-	command.Env = append(os.Environ(), "HOME="+t.TempDir())
-	output, err := command.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, command.Start())
-	t.Cleanup(func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
-	})
-
-	// The last line that chromedriver prints before it listens names its port.
-	port := ""
-	for lines := bufio.NewScanner(output); port == "" && lines.Scan(); {
-		if _, after, found := strings.Cut(lines.Text(), "started successfully on port "); found {
-			port = strings.TrimSuffix(after, ".")
-		}
-	}
-	require.NotEmpty(t, port)
-
-	b := &browser{t: t, session: "http://127.0.0.1:" + port + "/session"}
-	arguments := append([]string{
-		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
-		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server",
-		"--user-data-dir=" + t.TempDir(),
-	}, options...)
-	var opened struct {
-		SessionID string `json:"sessionId"`
-	}
-	b.command(http.MethodPost, "", map[string]any{"capabilities": map[string]any{"alwaysMatch": map[string]any{
-		"goog:chromeOptions": map[string]any{"args": arguments},
-		"goog:loggingPrefs":  map[string]string{"browser": "ALL"},
-	}}}, &opened)
-	b.session += "/" + opened.SessionID
-	// Before the driver is ended, which would leave the browser behind.
-	t.Cleanup(func() { b.command(http.MethodDelete, "", nil, nil) })
-	return b
-}
-
-// command sends one command to the driver.
-func (b *browser) command(method, path string, body, value any) {
-	b.t.Helper()
-	var content io.Reader // none for the methods without a body
-	if method == http.MethodPost {
-		raw, err := json.Marshal(body)
-		require.NoError(b.t, err)
-		content = bytes.NewReader(raw)
-	}
-	r, err := http.NewRequest(method, b.session+path, content)
-	require.NoError(b.t, err)
-	client := &http.Client{Timeout: time.Minute}
-	resp, err := client.Do(r)
-	require.NoError(b.t, err)
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	require.NoError(b.t, err)
-	require.Equal(b.t, http.StatusOK, resp.StatusCode, "%s", answer)
-	if value != nil {
-		require.NoError(b.t, json.Unmarshal(answer, &struct {
-			Value any `json:"value"`
-		}{value}))
-	}
-}
-
-func (b *browser) open(url string) {
-	b.t.Helper()
-	b.command(http.MethodPost, "/url", map[string]string{"url": url}, nil)
-}
-
-// run evaluates JavaScript in the page.
-func (b *browser) run(script string) any {
-	b.t.Helper()
-	var value any
-	b.command(http.MethodPost, "/execute/sync", map[string]any{"script": script, "args": []any{}}, &value)
-	return value
-}
-
-// waitFor waits until JavaScript in the page is true.
-func (b *browser) waitFor(script string) {
-	b.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if b.run("return "+script) == true {
-			return
-		}
-	}
-	b.t.Fatalf("%s never came true; the page is\n%v", script, b.run("return document.body.innerText"))
-}
-
-// complaints are what the console shows, violations of the page's policy among them.
-func (b *browser) complaints() []any {
-	b.t.Helper()
-	var entries []any
-	b.command(http.MethodPost, "/se/log", map[string]string{"type": "browser"}, &entries)
-	return entries
-}
-
-func (b *browser) screenshot() []byte {
-	b.t.Helper()
-	var text string
-	b.command(http.MethodGet, "/screenshot", nil, &text)
-	image, err := base64.StdEncoding.DecodeString(text)
-	require.NoError(b.t, err)
-	return image
-}
 
 // The page shows a call and a notification that come later, without a reload; what was opened stays open, what is
 // hostile stays text, and the policy lets the page do all it needs.
@@ -147,36 +22,104 @@ func TestPageUpdatesItself(t *testing.T) {
 	g := closing(t, newGateway(t))
 	server := httptest.NewServer(g)
 	defer server.Close()
-	b := newBrowser(t, "--window-size=1280,900")
+	b := testbrowser.New(t, "--window-size=1280,900")
 
-	b.open(server.URL + "/sandbox/")
-	b.waitFor(`document.getElementById("state").textContent === "live"`)
-	assert.Equal(t, true, b.run(`return document.body.innerText.includes("None yet.")`))
-	b.run(`window.sameDocument = true`)
+	b.Open(server.URL + "/sandbox/")
+	b.WaitFor(`document.getElementById("state").textContent === "live"`)
+	assert.Equal(t, true, b.Run(`return document.body.innerText.includes("None yet.")`))
+	b.Run(`window.sameDocument = true`)
 
 	serve(g, newRequest(validBody, signWith(t, testkeys.Merchant(), validBody)))
-	b.waitFor(`document.querySelectorAll("#live tbody th").length === 1`)
-	assert.Equal(t, "applyDropinSession", b.run(`return document.querySelector("#live tbody th").textContent`))
-	assert.Equal(t, "rgb(224, 244, 232)", b.run(`return getComputedStyle(document.querySelector(".good")).backgroundColor`),
+	b.WaitFor(`document.querySelectorAll("#live tbody th").length === 1`)
+	assert.Equal(t, "applyDropinSession", b.Run(`return document.querySelector("#live tbody th").textContent`))
+	assert.Equal(t, "rgb(224, 244, 232)", b.Run(`return getComputedStyle(document.querySelector(".good")).backgroundColor`),
 		"the style applies")
 
-	b.run(`document.querySelector("#call-1 summary").focus(); document.querySelector("#call-1").open = true`)
-	assert.Equal(t, validBody, b.run(`return document.querySelector("#call-1 pre").textContent`))
+	b.Run(`document.querySelector("#call-1 summary").focus(); document.querySelector("#call-1").open = true`)
+	assert.Equal(t, validBody, b.Run(`return document.querySelector("#call-1 pre").textContent`))
 
 	s := newShop(t)
 	pay(t, g, fields{"notifyUrl": s.URL})
 	hostileBody := strings.Replace(validBody, "U10001", `</pre><script>window.hacked = true</script><img src=x onerror=\"window.hacked = true\">`, 1)
 	serve(g, newRequest(hostileBody, signWith(t, testkeys.Merchant(), hostileBody)))
-	b.waitFor(`document.getElementById("live").innerText.includes("delivered")`)
-	b.waitFor(`document.querySelector("#call-4") !== null`)
-	assert.Equal(t, true, b.run(`return document.querySelector("#call-1").open && !document.querySelector("#call-2").open`))
-	assert.Equal(t, true, b.run(`return document.activeElement === document.querySelector("#call-1 summary")`))
-	assert.Equal(t, hostileBody, b.run(`return document.querySelector("#call-4 pre").textContent`))
-	assert.Equal(t, true, b.run(`return window.sameDocument && !window.hacked`))
-	assert.Empty(t, b.complaints())
+	b.WaitFor(`document.getElementById("live").innerText.includes("delivered")`)
+	b.WaitFor(`document.querySelector("#call-4") !== null`)
+	assert.Equal(t, true, b.Run(`return document.querySelector("#call-1").open && !document.querySelector("#call-2").open`))
+	assert.Equal(t, true, b.Run(`return document.activeElement === document.querySelector("#call-1 summary")`))
+	assert.Equal(t, hostileBody, b.Run(`return document.querySelector("#call-4 pre").textContent`))
+	assert.Equal(t, true, b.Run(`return window.sameDocument && !window.hacked`))
+	assert.Empty(t, b.Complaints())
 
 	server.Close()
-	b.waitFor(`document.getElementById("state").textContent === "the sandbox does not answer"`)
+	b.WaitFor(`document.getElementById("state").textContent === "the sandbox does not answer"`)
+}
+
+// The page ends an order, makes a call go wrong and forgets everything, by the keyboard as well.
+func TestPageControls(t *testing.T) {
+	g := closing(t, newGateway(t))
+	server := httptest.NewServer(g)
+	defer server.Close()
+	pay(t, g, fields{"subject": "3DS"})
+	b := testbrowser.New(t)
+	b.Open(server.URL + "/sandbox/")
+	b.WaitFor(`document.getElementById("state").textContent === "live"`)
+
+	b.Run(`document.getElementById("settle-1-FAILED").focus(); document.activeElement.click()`)
+	b.WaitFor(`document.getElementById("said").textContent === "P1642410680681 is FAILED"`)
+	assert.Equal(t, "FAILED", orderStatus(t, g))
+	b.WaitFor(`document.activeElement.id === "orders"`)
+	b.WaitFor(`document.getElementById("settle-1-FAILED") === null`)
+
+	b.Run(`
+		const form = document.getElementById("fault");
+		form.elements.endpoint.value = "orderQuery";
+		form.elements.fault.value = "code=SYSTEM_ERROR";
+		form.requestSubmit()`)
+	b.WaitFor(`document.querySelector("#live li")?.textContent === "code=SYSTEM_ERROR for orderQuery, 1 more time"`)
+	assert.Equal(t, "SYSTEM_ERROR", call(t, g, "orderQuery", `{"outTradeNo":"P1642410680681"}`).Code)
+
+	session := openSession(t, g)
+	b.Run(`document.querySelector("[data-path=sessions]").click()`)
+	b.WaitFor(`document.getElementById("said").textContent === "all sessions have ended"`)
+	assert.Equal(t, "PARAMS_INVALID", call(t, g, "orderAndPay", orderFields(session).with(fields{"outTradeNo": "P2"}).String()).Code)
+
+	b.Run(`document.querySelector("[data-path=reset]").click()`)
+	b.WaitFor(`document.body.innerText.includes("None yet.")`)
+	assert.Empty(t, g.state().recentCalls())
+	assert.Empty(t, b.Complaints())
+}
+
+// On a phone nothing is wider than the window, and what is pressed is large enough for a finger.
+func TestPageOnAPhone(t *testing.T) {
+	g := closing(t, newGateway(t))
+	server := httptest.NewServer(g)
+	defer server.Close()
+	s := newShop(t)
+	pay(t, g, fields{"subject": "3DS", "notifyUrl": s.URL, "outTradeNo": strings.Repeat("P", 64)})
+	serve(g, newRequest(validBody, signWith(t, testkeys.Stranger(), validBody)))
+	b := testbrowser.New(t)
+	b.Command(http.MethodPost, "/goog/cdp/execute", map[string]any{"cmd": "Emulation.setDeviceMetricsOverride", "params": map[string]any{
+		"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": true,
+	}}, nil)
+	b.Open(server.URL + "/sandbox/")
+	b.WaitFor(`document.getElementById("state").textContent === "live"`)
+	assert.EqualValues(t, 390, b.Run(`return innerWidth`))
+	assert.Equal(t, true, b.Run(`return document.documentElement.scrollWidth <= innerWidth`))
+	assert.Equal(t, []any{}, b.Run(`return [...document.querySelectorAll("button, select, input")].filter(e => e.getBoundingClientRect().height < 40).map(e => e.outerHTML)`))
+	takePicture(t, b, "PHONE")
+	b.Command(http.MethodPost, "/goog/cdp/execute", map[string]any{"cmd": "Emulation.setEmulatedMedia", "params": map[string]any{
+		"features": []any{map[string]string{"name": "prefers-color-scheme", "value": "dark"}},
+	}}, nil)
+	assert.Equal(t, "rgb(17, 21, 27)", b.Run(`return getComputedStyle(document.body).backgroundColor`))
+	takePicture(t, b, "DARK")
+}
+
+// takePicture saves what the window shows if SANDBOX_SCREENSHOT_<name> has a path.
+func takePicture(t *testing.T, b *testbrowser.Browser, name string) {
+	t.Helper()
+	if path := os.Getenv("SANDBOX_SCREENSHOT_" + name); path != "" {
+		require.NoError(t, os.WriteFile(path, b.Screenshot(), 0o644))
+	}
 }
 
 // Without JavaScript the page reloads itself.
@@ -184,10 +127,10 @@ func TestPageWithoutScript(t *testing.T) {
 	g := closing(t, newGateway(t))
 	server := httptest.NewServer(g)
 	defer server.Close()
-	b := newBrowser(t, "--blink-settings=scriptEnabled=false")
-	b.open(server.URL + "/sandbox/")
+	b := testbrowser.New(t, "--blink-settings=scriptEnabled=false")
+	b.Open(server.URL + "/sandbox/")
 	source := func() (html string) {
-		b.command(http.MethodGet, "/source", nil, &html)
+		b.Command(http.MethodGet, "/source", nil, &html)
 		return html
 	}
 	assert.Contains(t, source(), "None yet.")
@@ -216,7 +159,7 @@ func TestScreenshot(t *testing.T) {
 	}
 	server := httptest.NewServer(g)
 	defer server.Close()
-	b := newBrowser(t, "--window-size=1280,1560", "--hide-scrollbars")
+	b := testbrowser.New(t, "--window-size=1280,1560", "--hide-scrollbars")
 
 	body := callRequest(t, g, "applyDropinSession", validData)
 	body.Header.Set("sign", signWith(t, testkeys.Stranger(), "x"))
@@ -232,10 +175,11 @@ func TestScreenshot(t *testing.T) {
 	serve(g, callRequest(t, g, "orderAndPay", orderFields(openSession(t, g)).with(failing).String()))
 	sent(t, g, 3)
 	sendControl(g, http.MethodPut, "faults", `{"endpoint":"refund","fault":"latency=2s, reset","times":3}`)
+	serve(g, callRequest(t, g, "orderAndPay", orderFields(openSession(t, g)).with(fields{"outTradeNo": "P1642410680683", "subject": "3DS"}).String()))
 	must(t, g, "orderQuery", `{"outTradeNo":"P1642410680682"}`)
 
-	b.open(server.URL + "/sandbox/")
-	b.waitFor(`document.getElementById("state").textContent === "live"`)
-	b.run(`document.querySelector("#call-1").open = true`)
-	require.NoError(t, os.WriteFile(path, b.screenshot(), 0o644))
+	b.Open(server.URL + "/sandbox/")
+	b.WaitFor(`document.getElementById("state").textContent === "live"`)
+	b.Run(`document.querySelector("#call-1").open = true`)
+	require.NoError(t, os.WriteFile(path, b.Screenshot(), 0o644))
 }

@@ -30,9 +30,10 @@
 // by posting clientKey and sessionKey to /sandbox/dropin/token: it is good for one order, in that session. Once a session
 // has issued one, it takes no others. Without a component any text will do, which is a deviation.
 //
-//	POST /sandbox/dropin/session  {"clientKey":"...","sessionKey":"..."}: what the session is for
-//	POST /sandbox/dropin/token    the same, with agreementAccepted and simulate (a subject of the list above) if wanted:
-//	                              a paymentToken, in the shape of PayerMax's canMakePayment
+//	GET  /sandbox/dropin/pmdropin.js  the component: a stand-in for PayerMax's script, with its documented interface
+//	POST /sandbox/dropin/session      {"clientKey":"...","sessionKey":"..."}: what the session is for
+//	POST /sandbox/dropin/token        the same, with agreementAccepted and simulate (a subject of the list above) if
+//	                                  wanted: a paymentToken, in the shape of PayerMax's canMakePayment
 //
 // # Saved cards
 //

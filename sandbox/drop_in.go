@@ -1,9 +1,16 @@
 package sandbox
 
 import (
+	_ "embed"
 	"encoding/json"
 	"net/http"
 )
+
+// dropInScript is the name of the stand-in for PayerMax's script, and dropInJS its text.
+const dropInScript = "pmdropin.js"
+
+//go:embed drop_in.js
+var dropInJS []byte
 
 // dropInPath is what a Drop-In component in a buyer's browser calls, from the shop's page. The keys of the session are
 // its credentials, so that any origin may call it, and it is there without the rest of /sandbox/ as well.
@@ -35,8 +42,13 @@ type issuedToken struct {
 }
 
 // serveDropIn answers a component: at "session" what its session is for, at "token" a paymentToken that one order can be
-// paid with. Answers have PayerMax's shape, without a signature, as canMakePayment's have none.
+// paid with. Answers have PayerMax's shape, without a signature, as canMakePayment's have none. The component itself is in
+// the script beside them.
 func (g *Gateway) serveDropIn(w http.ResponseWriter, r *http.Request, name string) {
+	if name == dropInScript {
+		serveDropInScript(w, r)
+		return
+	}
 	header := w.Header()
 	header.Set("Access-Control-Allow-Origin", "*")
 	header.Set("Access-Control-Allow-Headers", "Content-Type")
@@ -66,6 +78,20 @@ func (g *Gateway) serveDropIn(w http.ResponseWriter, r *http.Request, name strin
 		return
 	}
 	writeJSON(w, answerBody{Code: codeApplySuccess, Msg: "Success.", Data: data})
+}
+
+// serveDropInScript serves the stand-in for PayerMax's script to the page of any shop.
+func serveDropInScript(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		controlError(w, http.StatusMethodNotAllowed, "the method is not allowed")
+		return
+	}
+	header := w.Header()
+	header.Set("Content-Type", "text/javascript; charset=utf-8")
+	header.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	header.Set("Access-Control-Allow-Origin", "*") // for a script element with crossorigin
+	_, _ = w.Write(dropInJS)
 }
 
 // openDropIn says what a session is for, if the component has its keys.

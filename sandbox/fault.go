@@ -100,6 +100,13 @@ var faultKinds = map[string]func(f *faults, value string) error{
 // faultNames are the names, for the message that refuses an unknown one.
 var faultNames = strings.Join(slices.Sorted(maps.Keys(faultKinds)), ", ")
 
+// faultExamples has each fault once, with a value where it needs one, for the page for people.
+var faultExamples = []string{
+	"wrong-signature", "missing-signature", "latency=2s", "reset", "truncate", "garbage", "empty", "status=503", "html",
+	"throttle", "code=SYSTEM_ERROR", "clock-skew=5m", "date-skew=5m", "drop-notification", "duplicate-notification",
+	"odd-notification-time", "wrong-notification-signature", "missing-notification-signature",
+}
+
 var faultCodeShape = regexp.MustCompile(`^[A-Z_]{1,64}$`)
 
 // flag is a fault that takes no value.

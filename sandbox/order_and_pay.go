@@ -70,6 +70,7 @@ func orderAndPay(req *request) (any, *refusal) {
 		}
 		begun := req.world.tasks.start(func(ctx context.Context) {
 			if l.await(ctx, &o.progress, g.scaled(after), o.plan.final, g.now) {
+				req.world.changed()
 				req.notify(ctx, o.notifyURL, paymentNotice(snapshot(l, o)))
 			}
 		})

@@ -8,7 +8,11 @@ import (
 	"encoding/hex"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -40,9 +44,57 @@ type pageView struct {
 	Script template.JS
 
 	Version       string
+	Orders        []orderRow
 	Calls         []callView
 	Notifications []notificationView
 	Faults        []scheduledFault
+
+	// Endings are how a pending order can end.
+	Endings []ending
+
+	// Interfaces and FaultExamples are what can be chosen to make a call go wrong.
+	Interfaces, FaultExamples []string
+}
+
+// ending is a way for an order to end, and what its button is called.
+type ending struct{ Status, Name string }
+
+var endings = []ending{{statusSuccess, "Succeed"}, {statusFailed, "Fail"}, {statusClosed, "Close"}}
+
+// maxOrderRows is how many orders the page shows.
+const maxOrderRows = 20
+
+// orderRow is an order as the page shows it.
+type orderRow struct {
+	ID                           int // in the page
+	AppID, Number, Amount, State string
+
+	// Challenge is where the buyer completes a pending payment, if that is needed, from the page's own address.
+	Challenge string
+}
+
+// Look is the colour of the order's state.
+func (o orderRow) Look() string { return look(o.State) }
+
+// Pending says whether the order can still be settled.
+func (o orderRow) Pending() bool { return o.State == statusPending }
+
+// recentOrders are the orders that were made last, newest first.
+func (l *ledger) recentOrders(now time.Time) []orderRow {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rows := make([]orderRow, 0, maxOrderRows)
+	for _, o := range l.orders.newest(maxOrderRows) {
+		state, _, _ := o.state(now)
+		row := orderRow{
+			ID: len(rows) + 1, AppID: o.appID, Number: o.outTradeNo, Amount: number(o.amount).String() + " " + o.currency, State: state,
+		}
+		if row.Pending() && o.challengeKey != "" {
+			row.Challenge = strings.TrimPrefix(challengePath, controlPath) + o.challengeKey
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }
 
 // callView is a call in words.
@@ -99,6 +151,24 @@ func (c callView) Outcome() string {
 // Good says whether the call was accepted.
 func (c callView) Good() bool { return c.Code == codeApplySuccess }
 
+// StateLook is the colour of what the answer says of the order.
+func (c callView) StateLook() string { return look(c.State) }
+
+// Look is the colour of the answer: that a call was accepted is no good news if the payment has failed.
+func (c callView) Look() string {
+	switch {
+	case !c.Good():
+		return "bad"
+	case c.StateLook() == "bad":
+		return ""
+	default:
+		return "good"
+	}
+}
+
+// StatusLook is the colour of what a notification says.
+func (n notificationView) StatusLook() string { return look(n.Status) }
+
 // Clock is the time of day of a notification.
 func (n notificationView) Clock() string { return n.Time.UTC().Format("15:04:05.000") }
 
@@ -118,8 +188,12 @@ func (n notificationView) Look() string {
 }
 
 // view collects what the page shows.
-func (w *world) view() pageView {
-	v := pageView{Style: template.CSS(pageCSS), Script: template.JS(pageJS), Version: w.version(), Faults: w.waitingFaults()}
+func (w *world) view(now time.Time) pageView {
+	v := pageView{
+		Style: template.CSS(pageCSS), Script: template.JS(pageJS), Version: w.version(), Faults: w.waitingFaults(),
+		Orders: w.ledger.recentOrders(now), Interfaces: slices.Sorted(maps.Keys(endpoints)), FaultExamples: faultExamples,
+		Endings: endings,
+	}
 	for _, c := range w.recentCalls() {
 		v.Calls = append(v.Calls, callView{c, show(c.Body), show(c.Answer)})
 	}
@@ -137,7 +211,9 @@ func (w *world) version() string {
 }
 
 // servePage answers with the whole page.
-func (g *Gateway) servePage(w http.ResponseWriter, _ *http.Request) { g.state().render(w, "page") }
+func (g *Gateway) servePage(w http.ResponseWriter, _ *http.Request) {
+	g.state().render(w, "page", g.now())
+}
 
 // serveLive answers with the part that changes, if it has changed since the script's last look.
 func (g *Gateway) serveLive(w http.ResponseWriter, r *http.Request) {
@@ -146,13 +222,13 @@ func (g *Gateway) serveLive(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	state.render(w, "live")
+	state.render(w, "live", g.now())
 }
 
 // render writes one of the templates. What they show is taken after the version, so that a change in between is shown
 // again rather than never.
-func (w *world) render(rw http.ResponseWriter, name string) {
-	view := w.view()
+func (w *world) render(rw http.ResponseWriter, name string, now time.Time) {
+	view := w.view(now)
 	var page bytes.Buffer
 	if err := pageTemplate.ExecuteTemplate(&page, name, view); err != nil {
 		controlError(rw, http.StatusInternalServerError, err.Error())

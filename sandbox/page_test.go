@@ -4,9 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -33,7 +36,7 @@ func TestPage(t *testing.T) {
 	for _, want := range []string{
 		`<html lang="en">`, `<title>PayerMax sandbox</title>`, `<noscript><meta http-equiv="refresh" content="2"></noscript>`,
 		"Test data, kept in memory: no call reaches PayerMax",
-		`<th scope="row">orderAndPay</th>`, `<th scope="row">applyDropinSession</th>`, `<td class="number">` + testMerchantNo + `</td>`,
+		`<th scope="row">orderAndPay</th>`, `<th scope="row">applyDropinSession</th>`, `<td class="number" data-label="Merchant">` + testMerchantNo + `</td>`,
 		`<span class="tag good">verified</span>`, `<span class="tag bad">not verified</span>`,
 		"the signature is not that of these bytes by the registered key",
 		`<span class="tag good">APPLY_SUCCESS</span>`, `<span class="tag bad">SIGN_VERIFY_FAILED</span>`,
@@ -48,6 +51,56 @@ func TestPage(t *testing.T) {
 
 	empty := sendControl(newGateway(t), http.MethodGet, "", "").Body.String()
 	assert.Equal(t, 2, strings.Count(empty, "None yet."))
+}
+
+// Each row says which order it is about and what became of that, and a failed one does not look like a success.
+func TestPageTellsOfOrders(t *testing.T) {
+	g := closing(t, newGateway(t))
+	s := newShop(t)
+	pay(t, g, fields{"subject": "FAILED", "notifyUrl": s.URL})
+	sent(t, g, 1)
+	page := sendControl(g, http.MethodGet, "live", "").Body.String()
+	assert.Contains(t, page, `<td data-label="Order">P1642410680681 <span class="tag bad">FAILED</span></td>`)
+	assert.Contains(t, page, `<span class="tag ">APPLY_SUCCESS</span>`, "accepted, but nothing is good about it")
+	assert.Contains(t, page, `<td data-label="Says"><span class="tag bad">FAILED</span></td>`)
+	assert.Contains(t, page, `<td data-label="State"><span class="tag bad">FAILED</span></td>`)
+	assert.Contains(t, page, "40000 IDR")
+	assert.NotContains(t, page, `data-status="SUCCESS"`, "it is final")
+
+	order := pay(t, g, fields{"outTradeNo": "P2", "subject": "3DS"})
+	page = sendControl(g, http.MethodGet, "live", "").Body.String()
+	assert.Contains(t, page, `href="`+strings.TrimPrefix(order["redirectUrl"].(string), "http://example.com/sandbox/")+`"`)
+	for _, status := range []string{"SUCCESS", "FAILED", "CLOSED"} {
+		assert.Contains(t, page, `data-number="P2" data-status="`+status+`"`)
+	}
+	assert.Less(t, strings.Index(page, `data-number="P2"`), strings.Index(page, ">P1642410680681</th>"), "newest first")
+	pay(t, g, fields{"outTradeNo": "P3"})
+	must(t, g, "refund", `{"outRefundNo":"R1","outTradeNo":"P3","refundAmount":"10000","refundCurrency":"IDR"}`)
+	calls := sendControl(g, http.MethodGet, "calls", "").Body.String()
+	assert.Contains(t, calls, `"number":"R1","state":"REFUND_FAILED"`)
+	assert.Contains(t, calls, `"number":"P2","state":"PENDING"`)
+}
+
+// The page offers each fault, in a form that is taken.
+func TestFaultExamples(t *testing.T) {
+	var named []string
+	for _, example := range faultExamples {
+		_, err := parseFaults(example)
+		assert.NoError(t, err)
+		name, _, _ := strings.Cut(example, "=")
+		named = append(named, name)
+	}
+	assert.ElementsMatch(t, slices.Collect(maps.Keys(faultKinds)), named)
+}
+
+func TestNewest(t *testing.T) {
+	var s shelf[int]
+	assert.Empty(t, s.newest(3))
+	for i := range maxKept + 2 {
+		s.put(strconv.Itoa(i), i)
+	}
+	assert.Equal(t, []int{maxKept + 1, maxKept, maxKept - 1}, s.newest(3))
+	assert.Len(t, s.newest(2*maxKept), maxKept)
 }
 
 // A call's body is shown to the byte and cannot leave its place.

@@ -27,5 +27,14 @@ func (s *shelf[V]) put(key string, value V) {
 	s.entries[key] = value
 }
 
+// newest returns the entries that were added last, up to n of them, newest first.
+func (s *shelf[V]) newest(n int) []V {
+	last := make([]V, 0, min(n, len(s.keys)))
+	for i := range min(n, len(s.keys)) {
+		last = append(last, s.entries[s.keys[(s.oldest+len(s.keys)-1-i)%len(s.keys)]])
+	}
+	return last
+}
+
 // get returns the entry of a key, or the zero value.
 func (s *shelf[V]) get(key string) V { return s.entries[key] }

@@ -45,13 +45,15 @@ func (g *Gateway) reset(ctx context.Context) error {
 }
 
 // callRecord is a call as GET /sandbox/calls shows it. The body and the answer are the exact text if they are UTF-8, as
-// all but hostile ones are.
+// all but hostile ones are. Number is the order or the refund that the call is about, and State what the answer says of it.
 type callRecord struct {
 	ID         int       `json:"id"`
 	Time       time.Time `json:"time"`
 	Endpoint   string    `json:"endpoint"`
 	AppID      string    `json:"appId"`
 	MerchantNo string    `json:"merchantNo"`
+	Number     string    `json:"number,omitempty"`
+	State      string    `json:"state,omitempty"`
 	Verified   bool      `json:"verified"`
 	Unverified string    `json:"unverified,omitempty"`
 	Deviations []string  `json:"deviations,omitempty"`
@@ -81,6 +83,7 @@ func (w *world) record(c *Call) {
 		Sign: strings.Join(c.Header.Values(signHeader), ", "), Body: bytes.Clone(c.Body),
 		AnswerSign: c.AnswerSign, Answer: bytes.Clone(c.Answer),
 	}
+	r.Number, r.State = c.about()
 	size := len(r.Unverified) + len(r.Fault) + len(r.Msg) + len(r.Sign) + len(r.Body) + len(r.AnswerSign) + len(r.Answer)
 	w.mu.Lock()
 	defer w.mu.Unlock()

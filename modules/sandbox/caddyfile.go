@@ -21,6 +21,8 @@ var Options = grammar.Block[Handler]{
 		Sets: grammar.Factor(func(s *Handler) *float64 { return &s.TimeScale })},
 	{Name: "notify_hosts", Args: "<hosts...>", Example: "notify_hosts app.test",
 		Sets: grammar.Names(func(s *Handler) *[]string { return &s.NotifyHosts })},
+	{Name: "strict", Example: "strict",
+		Sets: grammar.Flag(func(s *Handler) *bool { return &s.Strict })},
 	{Name: "no_control", Example: "no_control",
 		Sets: grammar.Flag(func(s *Handler) *bool { return &s.NoControl })},
 	{Name: "merchant", Example: `merchant {

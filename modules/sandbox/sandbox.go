@@ -56,6 +56,11 @@ type Handler struct {
 	// Default: none.
 	NotifyHosts []string `json:"notify_hosts,omitempty"`
 
+	// Whether to refuse what PayerMax's pages do not have although its own
+	// SDKs, plugins and examples send it, instead of serving it and showing it as
+	// a deviation of the call. Default: false.
+	Strict bool `json:"strict,omitempty"`
+
 	// Whether to switch off the page and the control API under `/sandbox/`.
 	// Default: false.
 	NoControl bool `json:"no_control,omitempty"`
@@ -116,6 +121,7 @@ func (s *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	gateway.TimeScale = s.TimeScale
+	gateway.Strict = s.Strict
 	gateway.NoControl = s.NoControl
 	if len(s.NotifyHosts) > 0 {
 		gateway.AllowNotify = func(u *url.URL) bool {

@@ -78,6 +78,7 @@ func TestOptions(t *testing.T) {
 		private_key ` + testkeys.WritePrivate(t, testkeys.Gateway()) + `
 		time_scale 1000
 		notify_hosts app.test
+		strict
 		no_control
 		merchant {
 			app_id app
@@ -88,6 +89,7 @@ func TestOptions(t *testing.T) {
 	require.NoError(t, s.UnmarshalCaddyfile(d))
 	require.NoError(t, testcaddy.Provision(t, s))
 	assert.Equal(t, 1000.0, s.gateway.TimeScale)
+	assert.True(t, s.gateway.Strict)
 	assert.True(t, s.gateway.NoControl)
 	assert.True(t, s.gateway.PublicKey().Equal(&testkeys.Gateway().PublicKey))
 	for host, allowed := range map[string]bool{"app.test": true, "127.0.0.1": true, "localhost": true, "other.test": false} {

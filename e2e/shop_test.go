@@ -1,0 +1,189 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testbrowser"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+)
+
+// buyer is somebody with a browser at the example shop.
+type buyer struct {
+	*testbrowser.Browser
+	t             *testing.T
+	shop, sandbox string
+}
+
+// inCard finds an element of the card form.
+func inCard(selector string) string {
+	return fmt.Sprintf(`document.querySelector("#card > div").shadowRoot.querySelector(%q)`, selector)
+}
+
+// fillIn opens the checkout and fills in the test card, whose payment goes as it says.
+func (b *buyer) fillIn(outcome string) {
+	b.t.Helper()
+	b.Open(b.shop)
+	b.refill(outcome)
+}
+
+// refill is fillIn for a form that is already open.
+func (b *buyer) refill(outcome string) {
+	b.t.Helper()
+	b.WaitFor(`document.querySelector("#card > div")?.shadowRoot.querySelector("[name=fill]") != null`)
+	b.Run(inCard("[name=simulate]") + `.value = "` + outcome + `"; ` + inCard("[name=fill]") + `.click()`)
+	b.WaitFor(`!document.getElementById("pay").disabled`)
+}
+
+func (b *buyer) pay() { b.t.Helper(); b.Run(`document.getElementById("pay").click()`) }
+
+// sees waits until the order's page shows the outcome, and what the shop has learnt it by.
+func (b *buyer) sees(outcome string, events ...string) {
+	b.t.Helper()
+	b.WaitFor(`location.pathname.startsWith("/orders/") && document.getElementById("outcome").textContent === "` + outcome + `"`)
+	for _, event := range events {
+		b.WaitFor(`document.getElementById("events").textContent.includes("` + event + `")`)
+	}
+}
+
+// press presses a button of the bank's page, which is open over the checkout.
+func (b *buyer) press(result string) {
+	b.t.Helper()
+	b.WaitFor(inCard("dialog") + ` != null`)
+	b.EnterFrame(inCard("iframe"))
+	b.WaitFor(`document.querySelector("button[value=` + result + `]") !== null`)
+	b.Run(`document.querySelector("button[value=` + result + `]").click()`)
+	b.Leave()
+}
+
+// control uses the sandbox's controls.
+func (b *buyer) control(method, path, body string) {
+	b.t.Helper()
+	r, err := http.NewRequest(method, b.sandbox+path, strings.NewReader(body))
+	require.NoError(b.t, err)
+	answer, err := http.DefaultClient.Do(r)
+	require.NoError(b.t, err)
+	answer.Body.Close()
+	require.Equal(b.t, http.StatusNoContent, answer.StatusCode)
+}
+
+// A browser walks the checkout that payermax-demo --serve names: each payment ends as it should, and the shop knows by a
+// notification, through payermax_notify.
+func TestShop(t *testing.T) {
+	t.Parallel()
+	b := &buyer{Browser: testbrowser.New(t, "--window-size=800,900"), t: t}
+	told := startDemo(t)
+	b.shop = regexp.MustCompile(`A checkout +(\S+)`).FindStringSubmatch(told)[1]
+	b.sandbox = regexp.MustCompile(`The other side +(\S+)`).FindStringSubmatch(told)[1]
+
+	b.fillIn("")
+	if path := os.Getenv("SHOP_SCREENSHOT"); path != "" {
+		require.NoError(t, os.WriteFile(path, b.Screenshot(), 0o644))
+	}
+	b.pay()
+	b.sees("Paid. Thank you!", "SUCCESS (answer to the order)", "SUCCESS (notification)")
+
+	b.fillIn("FAILED")
+	b.pay()
+	b.sees("The payment has failed", "FAILED (notification)")
+
+	b.fillIn("3DS")
+	b.pay()
+	b.press("SUCCESS")
+	b.sees("Paid. Thank you!", "PENDING (answer to the order)", "SUCCESS (notification)")
+
+	b.fillIn("3DS")
+	b.pay()
+	b.press("FAILED")
+	b.sees("The payment has failed", "FAILED (notification)")
+
+	// Who closes the bank's page can come back to it, from the order.
+	b.fillIn("3DS")
+	b.pay()
+	b.WaitFor(inCard("dialog") + ` != null`)
+	b.Run(inCard("dialog > button") + `.click()`)
+	b.sees("We are waiting for your payment")
+	b.WaitFor(`!document.getElementById("continue").hidden`)
+	b.Run(`document.querySelector("#continue a").click()`)
+	b.WaitFor(`document.querySelector("button[value=SUCCESS]") !== null`)
+	b.Run(`document.querySelector("button[value=SUCCESS]").click()`)
+	b.sees("Paid. Thank you!", "SUCCESS (notification)")
+
+	// A session that has expired costs the buyer the card form, and no more.
+	b.fillIn("")
+	b.control(http.MethodDelete, "sessions", "")
+	b.pay()
+	b.WaitFor(`document.getElementById("notice").textContent.startsWith("Your checkout has expired")`)
+	b.refill("")
+	b.pay()
+	b.sees("Paid. Thank you!", "SUCCESS (notification)")
+
+	// A lost answer and a lost notification: the shop asks, and there is one order.
+	b.control(http.MethodPut, "faults", `{"endpoint":"orderAndPay","fault":"drop-notification,reset"}`)
+	b.fillIn("")
+	b.pay()
+	b.sees("Paid. Thank you!", "PENDING (the answer was lost)", "SUCCESS (answer to a query)")
+	assert.Empty(t, b.Complaints())
+	assert.NotContains(t, get(t, b.sandbox+"calls"), "4444", "the card stays in the browser")
+}
+
+// startDemo runs payermax-demo --serve until the end of the test and returns what it has told.
+func startDemo(t *testing.T) string {
+	t.Helper()
+	cmd := caddyCommand(t, context.Background(), nil, "payermax-demo", "--serve", "--port", "0")
+	told := new(output)
+	cmd.Stdout, cmd.Stderr = told, told
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		assert.NoError(t, cmd.Process.Signal(os.Interrupt))
+		assert.NoError(t, cmd.Wait(), told.String())
+	})
+	await(t, 30*time.Second, "the invitation", func() bool { return told.hasLine("curl -i") })
+	return told.String()
+}
+
+// The shop by itself starts, shows its page, and takes no notification where buyers are.
+func TestShopServes(t *testing.T) {
+	t.Parallel()
+	program := filepath.Join(t.TempDir(), "shop")
+	mustRun(t, "go", "build", "-o", program, examplesFolder+"/shop/serve")
+	address := func() string { return "127.0.0.1:" + strconv.Itoa(testnet.FreePort(t)) }
+	buyers, callbacks := address(), address()
+	cmd := exec.Command(program)
+	cmd.Env = append(os.Environ(), "SHOP_ADDRESS="+buyers, "SHOP_CALLBACK_ADDRESS="+callbacks, "PAYERMAX_URL=http://127.0.0.1:9")
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	await(t, 20*time.Second, "the shop", func() bool {
+		answer, err := http.Get("http://" + buyers + "/")
+		if err == nil {
+			answer.Body.Close()
+		}
+		return err == nil
+	})
+	assert.Contains(t, get(t, "http://"+buyers+"/"), "/sandbox/dropin/pmdropin.js")
+	for url, status := range map[string]int{
+		"http://" + buyers + "/payermax/callback": http.StatusNotFound,
+		"http://" + buyers + "/checkout":          http.StatusBadGateway,
+		"http://" + callbacks + "/":               http.StatusForbidden,
+	} {
+		answer, err := http.Post(url, "application/json", strings.NewReader("{}"))
+		require.NoError(t, err)
+		answer.Body.Close()
+		assert.Equal(t, status, answer.StatusCode, url)
+	}
+}

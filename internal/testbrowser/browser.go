@@ -1,0 +1,159 @@
+// Package testbrowser drives a headless Chromium in tests.
+package testbrowser
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Browser is a headless Chromium, driven by the WebDriver protocol.
+type Browser struct {
+	t       *testing.T
+	session string
+}
+
+// New starts Chromium until the end of the test, with further options of its command line. Without Chromium the test is
+// skipped, unless CI is set, which must have it.
+func New(t *testing.T, options ...string) *Browser {
+	t.Helper()
+	driver, err := exec.LookPath("chromedriver")
+	if err == nil {
+		_, err = exec.LookPath("chromium")
+	}
+	if err != nil && os.Getenv("CI") == "" {
+		t.Skip("needs a browser: apt-get install chromium chromium-driver")
+	}
+	require.NoError(t, err)
+	command := exec.Command(driver, "--port=0")
+	command.Env = append(os.Environ(), "HOME="+t.TempDir())
+	output, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	t.Cleanup(func() {
+		_ = command.Process.Kill()
+		_ = command.Wait()
+	})
+
+	// The last line that chromedriver prints before it listens names its port.
+	port := ""
+	for lines := bufio.NewScanner(output); port == "" && lines.Scan(); {
+		if _, after, found := strings.Cut(lines.Text(), "started successfully on port "); found {
+			port = strings.TrimSuffix(after, ".")
+		}
+	}
+	require.NotEmpty(t, port)
+
+	b := &Browser{t: t, session: "http://127.0.0.1:" + port + "/session"}
+	arguments := append([]string{
+		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
+		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server",
+		"--user-data-dir=" + t.TempDir(),
+	}, options...)
+	var opened struct {
+		SessionID string `json:"sessionId"`
+	}
+	b.Command(http.MethodPost, "", map[string]any{"capabilities": map[string]any{"alwaysMatch": map[string]any{
+		"goog:chromeOptions": map[string]any{"args": arguments},
+		"goog:loggingPrefs":  map[string]string{"browser": "ALL"},
+	}}}, &opened)
+	b.session += "/" + opened.SessionID
+	// Before the driver is ended, which would leave the browser behind.
+	t.Cleanup(func() { b.Command(http.MethodDelete, "", nil, nil) })
+	return b
+}
+
+// Command sends one command to the driver.
+func (b *Browser) Command(method, path string, body, value any) {
+	b.t.Helper()
+	var content io.Reader // none for the methods without a body
+	if method == http.MethodPost {
+		raw, err := json.Marshal(body)
+		require.NoError(b.t, err)
+		content = bytes.NewReader(raw)
+	}
+	r, err := http.NewRequest(method, b.session+path, content)
+	require.NoError(b.t, err)
+	client := &http.Client{Timeout: time.Minute}
+	resp, err := client.Do(r)
+	require.NoError(b.t, err)
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	require.NoError(b.t, err)
+	require.Equal(b.t, http.StatusOK, resp.StatusCode, "%s", answer)
+	if value != nil {
+		require.NoError(b.t, json.Unmarshal(answer, &struct {
+			Value any `json:"value"`
+		}{value}))
+	}
+}
+
+// Open loads a page.
+func (b *Browser) Open(url string) {
+	b.t.Helper()
+	b.Command(http.MethodPost, "/url", map[string]string{"url": url}, nil)
+}
+
+// Run evaluates JavaScript in the page.
+func (b *Browser) Run(script string) any {
+	b.t.Helper()
+	var value any
+	b.Command(http.MethodPost, "/execute/sync", map[string]any{"script": script, "args": []any{}}, &value)
+	return value
+}
+
+// WaitFor waits until JavaScript in the page is true.
+func (b *Browser) WaitFor(script string) {
+	b.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if b.Run("return "+script) == true {
+			return
+		}
+	}
+	b.t.Fatalf("%s never came true; the page is\n%v", script, b.Run("return document.body.innerText"))
+}
+
+// element is how WebDriver names an element of a page (WebDriver, section "Elements").
+const element = "element-6066-11e4-a52e-4f735466cecf"
+
+// EnterFrame makes what follows happen in a frame, which JavaScript in the page returns. Leave ends that.
+func (b *Browser) EnterFrame(script string) {
+	b.t.Helper()
+	frame, isElement := b.Run("return " + script).(map[string]any)
+	require.True(b.t, isElement && frame[element] != nil, "%s is no element", script)
+	b.Command(http.MethodPost, "/frame", map[string]any{"id": frame}, nil)
+}
+
+// Leave returns from a frame to the page.
+func (b *Browser) Leave() {
+	b.t.Helper()
+	b.Command(http.MethodPost, "/frame", map[string]any{"id": nil}, nil)
+}
+
+// Complaints are what the console shows, violations of the page's policy among them.
+func (b *Browser) Complaints() []any {
+	b.t.Helper()
+	var entries []any
+	b.Command(http.MethodPost, "/se/log", map[string]string{"type": "browser"}, &entries)
+	return entries
+}
+
+// Screenshot returns what the window shows, as a PNG.
+func (b *Browser) Screenshot() []byte {
+	b.t.Helper()
+	var text string
+	b.Command(http.MethodGet, "/screenshot", nil, &text)
+	image, err := base64.StdEncoding.DecodeString(text)
+	require.NoError(b.t, err)
+	return image
+}

@@ -44,7 +44,7 @@ With --serve it stays up afterwards, for calls of your own:
 				ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 				defer stop()
 
-				d := &demo{caddyfile: caddyfile, port: port, serve: flags.Bool("serve"), out: os.Stdout}
+				d := &demo{caddyfile: caddyfile, port: port, serve: flags.Bool("serve"), out: os.Stdout, coloured: wantsColours(os.Stdout)}
 				if err := d.run(ctx); err != nil {
 					return caddy.ExitCodeFailedStartup, err
 				}

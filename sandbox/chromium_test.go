@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // browser is a headless Chromium, driven by the WebDriver protocol.
@@ -30,13 +31,8 @@ type browser struct {
 // newBrowser starts Chromium, or skips the test.
 func newBrowser(t *testing.T, options ...string) *browser {
 	t.Helper()
-	driver, err := exec.LookPath("chromedriver")
-	if err != nil {
-		t.Skip("needs a browser: apt-get install chromium chromium-driver")
-	}
-	if _, err := exec.LookPath("chromium"); err != nil {
-		t.Skip("needs a browser: apt-get install chromium chromium-driver")
-	}
+	testtool.Find(t, "chromium")
+	driver := testtool.Find(t, "chromedriver")
 	command := exec.Command(driver, "--port=0")
 	command.Env = append(os.Environ(), "HOME="+t.TempDir())
 	output, err := command.StdoutPipe()

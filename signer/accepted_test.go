@@ -4,7 +4,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // wrap breaks a text into lines of the given width.
@@ -192,9 +192,7 @@ func TestConversionsThatErrorsRecommend(t *testing.T) {
 		requirePrivate(t, key, run(t, "bash", wide, "-c", `iconv -f UTF-16 -t UTF-8 FILE`))
 	})
 	t.Run("OpenSSH", func(t *testing.T) {
-		if _, err := exec.LookPath("ssh-keygen"); err != nil {
-			t.Skip("ssh-keygen is not on PATH, so there is nothing to make this file with")
-		}
+		testtool.Find(t, "ssh-keygen")
 		copies := map[string]string{"COPY": private}
 		copies["COPY"] = run(t, "bash", copies, "-c", `ssh-keygen -p -N '' -f COPY >/dev/null && cat COPY`)
 		_, err := ParsePrivateKey([]byte(copies["COPY"]))

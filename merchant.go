@@ -171,8 +171,11 @@ func checkAuthToken(repl *caddy.Replacer, token string) error {
 	if err := grammar.CheckPlaceholder(token); err != nil {
 		return err
 	}
-	_, err := repl.ReplaceOrErr(token, true, false)
-	return err
+	expanded, err := repl.ReplaceOrErr(token, true, false)
+	if err != nil || strings.Contains(expanded, "{") && !strings.Contains(expanded, "${") {
+		return err // the rest of it comes with each request
+	}
+	return setting.CheckToken(strings.TrimSpace(expanded))
 }
 
 // expandAuthToken returns the token to send with a request, or "" if none is
@@ -188,6 +191,9 @@ func (m *merchant) expandAuthToken(repl *caddy.Replacer) (string, error) {
 	token = strings.TrimSpace(token)
 	if token == "" || !httpguts.ValidHeaderFieldValue(token) {
 		return "", errors.New("merchant_auth_token: it is empty or contains characters that a header cannot hold")
+	}
+	if err := setting.CheckToken(token); err != nil {
+		return "", fmt.Errorf("merchant_auth_token: %w", err)
 	}
 	return token, nil
 }

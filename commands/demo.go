@@ -47,7 +47,7 @@ click through, and that of the sandbox's page; and it takes calls of your own:
 				ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 				defer stop()
 
-				d := &demo{caddyfile: example, name: "Caddyfile.example", port: port, serve: flags.Bool("serve"), out: os.Stdout}
+				d := &demo{caddyfile: example, name: "Caddyfile.example", port: port, serve: flags.Bool("serve"), out: os.Stdout, coloured: wantsColours(os.Stdout)}
 				if d.serve {
 					d.caddyfile, d.name = dropIn, "examples/drop-in.caddyfile"
 				}

@@ -41,6 +41,8 @@ type demo struct {
 	serve bool
 	// out is where the story is told.
 	out io.Writer
+	// coloured makes its headings bold.
+	coloured bool
 
 	calls chan sandbox.Call
 }
@@ -146,7 +148,7 @@ func (d *demo) startSidecar(k *demoKeys, gateway string, s *shopfront) (string, 
 	if err != nil {
 		return "", err
 	}
-	if config, err = withLogLevel(config, "ERROR"); err != nil {
+	if config, err = forTheShow(config); err != nil {
 		return "", err
 	}
 	if err := caddy.Load(config, true); err != nil {
@@ -155,14 +157,21 @@ func (d *demo) startSidecar(k *demoKeys, gateway string, s *shopfront) (string, 
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), nil
 }
 
-// withLogLevel makes the default logger of a config less talkative, so that it
-// does not talk into the story.
-func withLogLevel(config []byte, level string) ([]byte, error) {
+// forTheShow makes the default logger of a config less talkative, so that it does not
+// talk into the story. It also takes the shutdown_delay out, in which probes learn that
+// the sidecar is about to leave: nobody probes this one, and its story would end with
+// five silent seconds.
+func forTheShow(config []byte) ([]byte, error) {
 	var root map[string]any
 	if err := json.Unmarshal(config, &root); err != nil {
 		return nil, err
 	}
-	root["logging"] = map[string]any{"logs": map[string]any{"default": map[string]any{"level": level}}}
+	root["logging"] = map[string]any{"logs": map[string]any{"default": map[string]any{"level": "ERROR"}}}
+	if apps, ok := root["apps"].(map[string]any); ok {
+		if http, ok := apps["http"].(map[string]any); ok {
+			delete(http, "shutdown_delay")
+		}
+	}
 	return json.Marshal(root)
 }
 

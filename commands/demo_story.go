@@ -21,9 +21,11 @@ func (d *demo) introduce(sidecar, gateway string, k *demoKeys) {
 
   application  this program; it holds no key
   sidecar      http://%s, from %s
-               signs with %s
+               signs with the key
+    %s
   gateway      http://%s, the sandbox in PayerMax's place
-               signs with %s
+               signs with the key
+    %s
 `, sidecar, d.name, signer.Fingerprint(&k.merchant.PublicKey), gateway, signer.Fingerprint(&k.gateway.PublicKey))
 }
 
@@ -48,7 +50,7 @@ func (d *demo) show(ctx context.Context, sidecar string) error {
 	if !call.Verified {
 		return fmt.Errorf("the gateway refused the signature: %s %s", call.Code, call.Msg)
 	}
-	d.say("  %d bytes signed; the gateway verified the signature with the merchant's public key.\n", len(call.Body))
+	d.say("  %d bytes signed;\n  the gateway verified the signature with the merchant's public key.\n", len(call.Body))
 
 	d.heading("3. The gateway answers, and the sidecar verifies its signature in turn")
 	d.response(answer, body)
@@ -57,7 +59,7 @@ func (d *demo) show(ctx context.Context, sidecar string) error {
 	}
 
 	d.heading("4. A mistake is explained on the spot and goes no further")
-	d.say("  PayerMax's documented example lacks the totalAmount that its own table requires.\n\n")
+	d.say("  PayerMax's documented example lacks the totalAmount that its own table\n  requires.\n\n")
 	if answer, body, err = post(ctx, sidecar, documented); err != nil {
 		return fmt.Errorf("calling the sidecar: %w", err)
 	}
@@ -71,24 +73,32 @@ func (d *demo) show(ctx context.Context, sidecar string) error {
 	return nil
 }
 
-// invite says where the checkout is, and what to try.
+// invite names the pages to look at, and what to try next.
 func (d *demo) invite(sidecar, gateway, shop string) {
 	d.heading("Your turn; Ctrl-C ends it")
-	d.say(`  A checkout       http://%s/
-  The other side   http://%s/sandbox/
+	d.say(`  checkout     http://%[4]s/
+               a shop, to click through in a browser
+  live page    http://%[2]s/sandbox/
+               every order and call, as the gateway sees it
 
-  In a browser, fill in the test card and pay. Then try:
-  - "asks for 3DS" under the card, and either button of the bank's page
-  - "stays pending", and end that order on the sandbox's page
-  - "End sessions" there while the card form is open
-  - the fault drop-notification: the shop asks, and learns it all the same
+  1. Fill in the test card and pay. Once more with "asks for 3DS" ticked, and
+     either button of the bank's page.
 
-  A call of your own:
+  2. Make a call of your own, and find it on the live page:
 
-  curl -i http://%s%s \
+  curl -i http://%[1]s%[3]s \
     -H 'Content-Type: application/json' \
-    -d '%s'
-`, shop, gateway, sidecar, endpoint, complete)
+    -d '{"data":{"totalAmount":10000,"currency":"IDR",
+         "country":"ID","userId":"U10001"}}'
+
+  3. Have the gateway sign its next answer wrongly, make the call again, and see
+     that your application gets none of it:
+
+  curl -X PUT http://%[2]s/sandbox/faults \
+    -d '{"endpoint":"applyDropinSession","fault":"wrong-signature"}'
+
+  Then set up a sidecar with your own keys: docs/quick-start.md
+`, sidecar, gateway, endpoint, shop)
 }
 
 // post sends body as an application would, without a key or a signature.
@@ -128,14 +138,34 @@ func (d *demo) response(answer *http.Response, body []byte) {
 func (d *demo) message(header http.Header, body []byte) {
 	for _, field := range []string{"Content-Type", "Sign", "Proxy-Status"} {
 		for _, value := range header.Values(field) {
-			d.say("  %s: %s\n", field, abbreviate(value))
+			d.lines("  " + field + ": " + abbreviate(value))
 		}
 	}
 	var indented bytes.Buffer
 	if json.Indent(&indented, body, "  ", "  ") != nil {
 		indented.Write(body)
 	}
-	d.say("\n  %s\n\n", bytes.TrimSpace(indented.Bytes()))
+	d.say("\n")
+	d.lines("  " + string(bytes.TrimSpace(indented.Bytes())))
+	d.say("\n")
+}
+
+// lines prints lines, and breaks between two words those that are wider than a terminal.
+func (d *demo) lines(text string) {
+	const width = 80
+	for line := range strings.Lines(text + "\n") {
+		line = strings.TrimSuffix(line, "\n")
+		indent := line[:len(line)-len(strings.TrimLeft(line, " "))] + "    "
+		for len(line) > width {
+			at := strings.LastIndexByte(line[:width+1], ' ')
+			if at < len(indent) {
+				break // one long word
+			}
+			d.say("%s\n", line[:at])
+			line = indent + line[at+1:]
+		}
+		d.say("%s\n", line)
+	}
 }
 
 // abbreviate shortens what nobody would read to its end, such as a signature.
@@ -149,7 +179,11 @@ func abbreviate(value string) string {
 
 // heading begins a chapter.
 func (d *demo) heading(text string) {
-	d.say("\n%s\n%s\n\n", text, strings.Repeat("-", len(text)))
+	title := text
+	if d.coloured {
+		title = bold + text + plain
+	}
+	d.say("\n%s\n%s\n\n", title, strings.Repeat("-", len(text)))
 }
 
 // say prints. A demonstration that cannot be seen has nothing else to do.

@@ -16,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // docs is the manual of the commands.
@@ -30,8 +32,7 @@ func TestDocsTranscripts(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(docs)
 	require.NoError(t, err)
-	sh, err := exec.LookPath("sh")
-	require.NoError(t, err)
+	sh := testtool.Find(t, "sh")
 
 	home := t.TempDir()
 	program, env := caddyProgram(t)

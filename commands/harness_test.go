@@ -23,6 +23,7 @@ import (
 
 	_ "github.com/caddy-payermax/caddy-payermax"
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 const (
@@ -95,9 +96,7 @@ func caddyProgram(t *testing.T) (path string, env []string) {
 // openssl runs the other implementation.
 func openssl(t *testing.T, stdin string, args ...string) string {
 	t.Helper()
-	program, err := exec.LookPath("openssl")
-	require.NoError(t, err, "OpenSSL is the other implementation here; install it")
-	cmd := exec.Command(program, args...)
+	cmd := exec.Command(testtool.Find(t, "openssl"), args...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

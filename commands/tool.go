@@ -38,6 +38,8 @@ type tool struct {
 	out, err io.Writer
 	// outTerminal and errTerminal say that somebody is looking.
 	outTerminal, errTerminal bool
+	// outColours says that they want colours.
+	outColours bool
 	// json says that a machine is.
 	json bool
 }
@@ -67,7 +69,7 @@ func answering(cmd *cobra.Command, run func(*tool, caddycmd.Flags) error) {
 func newTool(json bool) *tool {
 	return &tool{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
-		outTerminal: isTerminal(os.Stdout), errTerminal: isTerminal(os.Stderr),
+		outTerminal: isTerminal(os.Stdout), errTerminal: isTerminal(os.Stderr), outColours: wantsColours(os.Stdout),
 		json: json,
 	}
 }
@@ -141,17 +143,23 @@ func isTerminal(file *os.File) bool {
 	return err != nil || !os.SameFile(info, null)
 }
 
-// The colours of a verdict (ECMA-48, Select Graphic Rendition).
+// The colours of a verdict and of a heading (ECMA-48, Select Graphic Rendition).
 const (
+	bold  = "\x1b[1m"
 	green = "\x1b[1;32m"
 	red   = "\x1b[1;31m"
 	plain = "\x1b[0m"
 )
 
-// coloured is a word in a colour, if somebody is looking who wants colours
+// wantsColours reports whether somebody is looking at the file who wants colours
 // (https://no-color.org).
+func wantsColours(file *os.File) bool {
+	return isTerminal(file) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// coloured is a word in a colour, if somebody wants it.
 func (t *tool) coloured(colour, word string) string {
-	if !t.outTerminal || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+	if !t.outColours {
 		return word
 	}
 	return colour + word + plain

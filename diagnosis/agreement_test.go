@@ -14,13 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
 // Whatever OpenSSL can sign with the key, wrongly, is told apart.
 func TestSignaturesOfOpenSSL(t *testing.T) {
-	openssl, err := exec.LookPath("openssl")
-	require.NoError(t, err, "OpenSSL is the other implementation here; install it")
+	openssl := testtool.Find(t, "openssl")
 	dir := t.TempDir()
 	key := testkeys.WritePrivate(t, testkeys.Merchant())
 	body, digest := filepath.Join(dir, "body"), filepath.Join(dir, "digest")

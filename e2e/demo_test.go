@@ -4,10 +4,13 @@ import (
 	"context"
 	"net/http"
 	"os"
+	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -22,8 +25,21 @@ func TestDemo(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	cmd := caddyCommand(t, ctx, nil, "payermax-demo", "--port", "0")
-	told, err := cmd.CombinedOutput()
-	require.NoError(t, err, string(told))
+	printed := new(output)
+	cmd.Stdout, cmd.Stderr = printed, printed
+	require.NoError(t, cmd.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	await(t, time.Minute, "the end of the story", func() bool { return printed.hasLine("The gateway was not called.") })
+	select {
+	case err := <-ended:
+		require.NoError(t, err, printed.String())
+	case <-time.After(4 * time.Second): // the sidecar's shutdown_delay is 5 s
+		assert.Fail(t, "the story is over, and the demonstration is not")
+		require.NoError(t, <-ended)
+	}
+	told := printed.String()
+	requireFits(t, told)
 	for _, words := range []string{
 		"it holds no key",
 		"Sign: ",
@@ -33,7 +49,7 @@ func TestDemo(t *testing.T) {
 		"HTTP 400 Bad Request",
 		"The gateway was not called.",
 	} {
-		assert.Contains(t, string(told), words)
+		assert.Contains(t, told, words)
 	}
 }
 
@@ -47,13 +63,33 @@ func TestDemoServes(t *testing.T) {
 	require.NoError(t, cmd.Start())
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	await(t, 30*time.Second, "the invitation", func() bool { return told.hasLine("curl -i") })
+	await(t, 30*time.Second, "the invitation", func() bool { return told.hasLine("docs/quick-start.md") })
+	requireFits(t, told.String())
+
+	// The page that it names is there, and shows the calls.
+	page := regexp.MustCompile(`http://[0-9.:]+/sandbox/`).FindString(told.String())
+	require.NotEmpty(t, page)
+	shown, err := http.Get(page)
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusOK, shown.StatusCode)
+	shown.Body.Close()
 
 	answer, err := http.Post("http://127.0.0.1:"+port+"/aggregate-pay/api/gateway/applyDropinSession", "application/json",
 		strings.NewReader(`{"data":{"totalAmount":10000,"currency":"IDR","country":"ID","userId":"U10001"}}`))
 	if assert.NoError(t, err) {
 		assert.Equal(t, http.StatusOK, answer.StatusCode)
 		answer.Body.Close()
+	}
+
+	// What it says to try is tried.
+	if bash, err := exec.LookPath("bash"); err == nil {
+		commands := regexp.MustCompile(`(?m)^  curl (?:.*\\\n)+(?:.*[^'\n]\n)*.*'$`).FindAllString(told.String(), -1)
+		require.Len(t, commands, 2)
+		for i, says := range []string{"APPLY_SUCCESS", "", "CHECK_SIGN_ERROR"} {
+			said, err := exec.Command(bash, "-c", commands[i%2]).CombinedOutput()
+			require.NoError(t, err, "%s", said)
+			assert.Contains(t, string(said), says)
+		}
 	}
 
 	require.NoError(t, cmd.Process.Signal(os.Interrupt))
@@ -64,6 +100,15 @@ func TestDemoServes(t *testing.T) {
 		_ = cmd.Process.Kill()
 		require.FailNow(t, "the demonstration did not end within 10 s of an interrupt")
 	}
+}
+
+// requireFits requires text that a terminal of 80 columns shows as it is, in no colours.
+func requireFits(t *testing.T, text string) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		assert.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSpace(line)), 80, line)
+	}
+	assert.NotContains(t, text, "\x1b")
 }
 
 // The sandbox alone says what it needs.

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // snippet returns the one block of docs/migration.md in a language.
@@ -79,9 +80,7 @@ func CreateClient(appId, merchantNo, merchantPrivateKey, payermaxPublicKey, spMe
 // github.com/payermax-all/payermax-server-sdk@7f0556c9 DefaultPayermaxClient.java
 func TestMigrationSnippetJava(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("javac"); err != nil {
-		missing(t, "javac")
-	}
+	testtool.Find(t, "javac")
 	dir := inFiles(t, map[string]string{
 		"DefaultPayermaxClient.java": `interface PayermaxClient { void setBaseUrl(String baseUrl); }
 class DefaultPayermaxClient implements PayermaxClient {
@@ -101,9 +100,7 @@ class DefaultPayermaxClient implements PayermaxClient {
 // github.com/shareit-payermax/payermax-server-sdk-php@4f9fd330 src/client/PayermaxClient.php
 func TestMigrationSnippetPHP(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("php"); err != nil {
-		missing(t, "php")
-	}
+	testtool.Find(t, "php")
 	dir := inFiles(t, map[string]string{"snippet.php": "<?php\ndeclare(strict_types=1);\nclass MerchantConfig {}\n" +
 		"class PayermaxClient { public static function setConfig(MerchantConfig $merchantConfig, string $env = '') { echo $env; } }\n" +
 		"$merchantConfig = new MerchantConfig();\n" + snippet(t, "php")})

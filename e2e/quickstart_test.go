@@ -17,6 +17,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // reader is somebody who does what docs/quick-start.md says, in the order in
@@ -44,9 +45,7 @@ var served = regexp.MustCompile(`(?m)^:(\d+) \{|--listen 127\.0\.0\.1:(\d+)`)
 func TestQuickStart(t *testing.T) {
 	t.Parallel()
 	for _, tool := range []string{"bash", "curl", "openssl", "sed"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			missing(t, tool)
-		}
+		testtool.Find(t, tool)
 	}
 	page, err := os.ReadFile("../docs/quick-start.md")
 	require.NoError(t, err)

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // orders answers sessions and queries well, and orders as the test has it, which
@@ -178,9 +178,7 @@ func TestRecipesAskPayerMax(t *testing.T) {
 		t.Run(r.language, func(t *testing.T) {
 			t.Parallel()
 			for _, command := range r.needs {
-				if _, err := exec.LookPath(command); err != nil {
-					missing(t, command)
-				}
+				testtool.Find(t, command)
 			}
 			command := r.prepare(t)
 			asks := func(o *orders, at, name string, order http.HandlerFunc) {
@@ -276,9 +274,7 @@ func TestRecipesDecide(t *testing.T) {
 		t.Run(r.language, func(t *testing.T) {
 			t.Parallel()
 			for _, command := range r.needs {
-				if _, err := exec.LookPath(command); err != nil {
-					missing(t, command)
-				}
+				testtool.Find(t, command)
 			}
 			command := r.prepare(t)
 			decides := func(o *orders, at string, test outcome) {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // onSandboxPage returns a block of docs/sandbox.md by the name in the comment before it.
@@ -80,9 +81,7 @@ func (p *sandboxPage) ported(text string) string {
 func TestSandboxPageProcess(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"bash", "curl"} {
-		if _, err := exec.LookPath(name); err != nil {
-			missing(t, name)
-		}
+		testtool.Find(t, name)
 	}
 	printed := newSandboxPage(t).bash(t, onSandboxPage(t, "process"))
 	assert.Contains(t, printed, "BEGIN PUBLIC KEY")

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // The PHP SDK: payermax/sdk, with the client of
@@ -134,9 +135,7 @@ func quoteAsPHP(text string) string {
 // PHP itself writes the same.
 func TestPHPSDKWriter(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("php"); err != nil {
-		missing(t, "php")
-	}
+	testtool.Find(t, "php")
 	for _, text := range []string{
 		sdkOrder, sdkSession, `{}`,
 		`{"a":{},"b":[],"c":[1.50,15.00,19.99,0.1,10000,123456789012.34,-1],"d":"/<&>'€鑽😀\"\\\n\u0001\u007f\u0085\u2028","e":[true,false,null]}`,

@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -67,6 +68,9 @@ func (f *File) Provision(ctx caddy.Context) error {
 	}
 	var err error
 	if f.path, err = caddy.NewReplacer().ReplaceOrErr(f.Path, false, true); err != nil {
+		return fmt.Errorf("path: %w", err)
+	}
+	if err := setting.CheckPath(f.path); err != nil {
 		return fmt.Errorf("path: %w", err)
 	}
 	return nil

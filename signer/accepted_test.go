@@ -3,9 +3,11 @@ package signer
 import (
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // wrap breaks a text into lines of the given width.
@@ -80,6 +83,22 @@ func TestPrivateKeyForms(t *testing.T) {
 		"PEM with blank lines":             strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", "\n\n"),
 		"explanatory text before":          "Bag Attributes\n    friendlyName: payermax\nKey Attributes: <No Attributes>\n" + testkeys.PrivatePEM(key),
 		"old Mac line ends":                strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", "\r"),
+		"PEM on one line, with spaces":     strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", " "),
+		"PEM without line breaks":          strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", ""),
+		"PEM with \\n":                     strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", `\n`),
+		"PEM with \\\\n":                   strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", `\\n`),
+		"PEM with \\r\\n, in quotes":       `"` + strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", `\r\n`) + `"`,
+		"PEM in single quotes":             "'" + testkeys.PrivatePEM(key) + "'",
+		"export, in quotes with \\n":       `export PAYERMAX_KEY="` + strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", `\n`) + `"`,
+		"export, no quotes, spaces":        "export KEY=" + strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", " "),
+		"YAML":                             "private_key: |\n" + testkeys.PrivatePEM(key),
+		"JSON with one member":             `{"private_key":"` + strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", `\n`) + `"}`,
+		"base64 in quotes":                 `"` + testkeys.OneLine(testkeys.PKCS8(key)) + `"`,
+		"base64 with a name before":        "private_key=" + testkeys.OneLine(testkeys.PKCS1(key)),
+		"base64, export, single quotes":    "export KEY='" + testkeys.OneLine(testkeys.PKCS8(key)) + "';",
+		"base64 in YAML":                   "key: >-\n" + testkeys.OneLine(testkeys.PKCS8(key)),
+		"URL-safe base64":                  base64.URLEncoding.EncodeToString(testkeys.PKCS8(key)),
+		"URL-safe base64, no padding":      base64.RawURLEncoding.EncodeToString(testkeys.PKCS8(key)),
 		"header that says nothing of use":  strings.Replace(testkeys.PEM("RSA PRIVATE KEY", testkeys.PKCS1(key)), "-----\n", "-----\nComment: payermax\n\n", 1),
 		"one line PKCS#8, spaces at edges": "  " + testkeys.OneLine(testkeys.PKCS8(key)) + "  ",
 	} {
@@ -175,14 +194,6 @@ func TestConversionsThatErrorsRecommend(t *testing.T) {
 		files := map[string]string{"certs": openssl(t, files, fields("pkcs12 -passin pass:payermax -in store.p12 -nokeys -nodes")...)}
 		requirePublic(t, &key.PublicKey, openssl(t, files, fields("x509 -in certs -pubkey -noout")...))
 	})
-	t.Run("PEM with \\n", func(t *testing.T) {
-		escaped := map[string]string{"FILE": strings.ReplaceAll(private, "\n", `\n`)}
-		requirePrivate(t, key, run(t, "bash", escaped, "-c", `printf '%b\n' "$(cat FILE)"`))
-	})
-	t.Run("URL-safe", func(t *testing.T) {
-		urlSafe := map[string]string{"FILE": strings.NewReplacer("+", "-", "/", "_").Replace(testkeys.OneLine(testkeys.PKCS8(key)))}
-		requirePrivate(t, key, run(t, "bash", urlSafe, "-c", `tr '_-' '/+' < FILE`))
-	})
 	t.Run("base64 twice", func(t *testing.T) {
 		twice := map[string]string{"FILE": testkeys.OneLine([]byte(private))}
 		requirePrivate(t, key, run(t, "bash", twice, "-c", `base64 -d FILE`))
@@ -192,9 +203,7 @@ func TestConversionsThatErrorsRecommend(t *testing.T) {
 		requirePrivate(t, key, run(t, "bash", wide, "-c", `iconv -f UTF-16 -t UTF-8 FILE`))
 	})
 	t.Run("OpenSSH", func(t *testing.T) {
-		if _, err := exec.LookPath("ssh-keygen"); err != nil {
-			t.Skip("ssh-keygen is not on PATH, so there is nothing to make this file with")
-		}
+		testtool.Find(t, "ssh-keygen")
 		copies := map[string]string{"COPY": private}
 		copies["COPY"] = run(t, "bash", copies, "-c", `ssh-keygen -p -N '' -f COPY >/dev/null && cat COPY`)
 		_, err := ParsePrivateKey([]byte(copies["COPY"]))
@@ -223,5 +232,142 @@ func TestFingerprint(t *testing.T) {
 		der := openssl(t, files, strings.Fields(args)...)
 		digest := openssl(t, map[string]string{"der": der}, "dgst", "-sha256", "-r", "der")
 		assert.Equal(t, strings.TrimPrefix(Fingerprint(&key.PublicKey), "sha256:"), strings.Fields(digest)[0])
+	}
+}
+
+// remedies are the commands that an error names, in order, for the file.
+func remedies(err error, file string) []string {
+	_, text, found := strings.Cut(err.Error(), "with: ")
+	if !found {
+		return nil
+	}
+	text, _, _ = strings.Cut(text, " and give PayerMax its public key")
+	var commands []string
+	for command := range strings.SplitSeq(text, " and then: ") {
+		commands = append(commands, strings.ReplaceAll(command, "FILE", file))
+	}
+	return commands
+}
+
+// Each command that an error names is executed on the very file that was refused, as
+// it stands in a line of a JSON log, until the key is read. Passphrases are typed by
+// nobody here, so the programs take them from a wrapper's argument.
+func TestRemediesCure(t *testing.T) {
+	key := testkeys.Merchant()
+	private := testkeys.PrivatePEM(key)
+	base := map[string]string{"private.pem": private, "pkcs8.der": string(testkeys.PKCS8(key))}
+	fields := strings.Fields
+	encrypted := openssl(t, base, fields("pkcs8 -topk8 -passout pass:payermax -in private.pem")...)
+	encryptedDER := openssl(t, base, fields("pkcs8 -topk8 -passout pass:payermax -in private.pem -outform DER -out %OUT%")...)
+	base["cert.pem"] = openssl(t, base, fields("req -x509 -new -key private.pem -subj /CN=payermax -days 1")...)
+	store := openssl(t, base, fields("pkcs12 -export -passout pass:payermax -inkey private.pem -in cert.pem -out %OUT%")...)
+	jks := func(t *testing.T) string {
+		testtool.Find(t, "keytool")
+		return run(t, "bash", map[string]string{"store": store}, "-c",
+			"keytool -importkeystore -noprompt -srckeystore store -srcstorepass payermax -destkeystore jks -deststoretype JKS -deststorepass payermax 2>/dev/null && cat jks")
+	}
+	certDER := openssl(t, base, fields("x509 -in cert.pem -outform DER -out %OUT%")...)
+
+	for name, file := range map[string]struct {
+		text   string
+		public bool
+		made   func(*testing.T) string // in place of text
+	}{
+		"Java keystore":                 {made: jks},
+		"DER, PKCS#8":                   {text: string(testkeys.PKCS8(key))},
+		"DER, PKCS#1":                   {text: string(testkeys.PKCS1(key))},
+		"DER, SPKI":                     {text: string(testkeys.SPKI(&key.PublicKey)), public: true},
+		"DER, public PKCS#1":            {text: string(x509.MarshalPKCS1PublicKey(&key.PublicKey)), public: true},
+		"encrypted":                     {text: encrypted},
+		"encrypted, DER":                {text: encryptedDER},
+		"encrypted, base64":             {text: testkeys.OneLine([]byte(encryptedDER))},
+		"PKCS#12":                       {text: store},
+		"PKCS#12, public":               {text: store, public: true},
+		"PKCS#12, base64":               {text: testkeys.OneLine([]byte(store))},
+		"certificate":                   {text: base["cert.pem"], public: true},
+		"certificate, DER":              {text: certDER, public: true},
+		"certificate, base64":           {text: testkeys.OneLine([]byte(certDER)), public: true},
+		"base64 of PEM":                 {text: testkeys.OneLine([]byte(private))},
+		"base64 of PEM, wrapped":        {text: wrap(testkeys.OneLine([]byte(private)), 76, "\n")},
+		"base64 of base64":              {text: testkeys.OneLine([]byte(testkeys.OneLine(testkeys.PKCS8(key))))},
+		"base64, three times":           {text: testkeys.OneLine([]byte(testkeys.OneLine([]byte(private))))},
+		"base64 of an env file":         {text: testkeys.OneLine([]byte("KEY='" + testkeys.OneLine(testkeys.PKCS8(key)) + "'\n"))},
+		"UTF-16, byte order mark":       {text: utf16LE(private)},
+		"UTF-16LE":                      {text: utf16LE(private)[2:]},
+		"UTF-16BE":                      {text: "\x00" + strings.TrimSuffix(utf16LE(private)[2:], "\x00")},
+		"public key, UTF-16, in base64": {text: testkeys.OneLine([]byte(utf16LE(testkeys.PublicPEM(&key.PublicKey)))), public: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if file.made != nil {
+				file.text = file.made(t)
+			}
+			dir := t.TempDir()
+			path := filepath.Join(dir, "file")
+			require.NoError(t, os.WriteFile(path, []byte(file.text), 0o600))
+			read := func() error {
+				if file.public {
+					got, err := ReadPublicKeyFile(path)
+					require.True(t, err != nil || key.PublicKey.Equal(got))
+					return err
+				}
+				got, err := ReadPrivateKeyFile(path)
+				require.True(t, err != nil || key.Equal(got))
+				return err
+			}
+			err := read()
+			require.Error(t, err)
+			for range 4 { // one wrapping after the other
+				commands := remedies(err, filepath.Base(path))
+				require.NotEmpty(t, commands, "%v", err)
+				for _, command := range commands {
+					execute(t, dir, command)
+					path = filepath.Join(dir, written(t, command))
+				}
+				if err = read(); err == nil {
+					return
+				}
+			}
+			require.NoError(t, err)
+		})
+	}
+}
+
+// execute runs a command as a user would, with a passphrase at hand.
+func execute(t *testing.T, dir, command string) {
+	t.Helper()
+	for _, program := range []string{"openssl", "iconv", "base64"} {
+		if strings.Contains(command, program+" ") {
+			testtool.Find(t, program)
+		}
+	}
+	for _, subcommand := range []string{"openssl pkcs12", "openssl pkcs8"} {
+		command = strings.ReplaceAll(command, subcommand, subcommand+" -passin pass:payermax")
+	}
+	command = strings.ReplaceAll(command, "-importkeystore", "-importkeystore -noprompt -srcstorepass payermax -deststorepass payermax")
+	shell := exec.Command(testtool.Find(t, "bash"), "-euo", "pipefail", "-c", command)
+	shell.Dir = dir
+	said, err := shell.CombinedOutput()
+	require.NoError(t, err, "%s: %s", command, said)
+}
+
+// written is the file that a command writes.
+func written(t *testing.T, command string) string {
+	t.Helper()
+	found := regexp.MustCompile(`(?:> |-out |-destkeystore )(\S+)(?: -deststoretype PKCS12)?$`).FindStringSubmatch(command)
+	require.NotNil(t, found, command)
+	return found[1]
+}
+
+// In a JSON log, quotes and backslashes are escaped, so no command may need them.
+func TestRemediesSurviveJSON(t *testing.T) {
+	for f := pkcs8; f <= javaKeystore; f++ {
+		for _, want := range []role{privateKey, publicKey} {
+			for _, err := range []error{refusal(f, want), refuseInBase64(f, want)} {
+				assert.NotRegexp(t, `["\\<\t\n]`, err.Error())
+			}
+		}
+	}
+	for _, err := range []error{errTooLarge, errEmpty, errBlank, errNUL, errNotAKey, errBase64, errTwice, errNoEnd, errNoBegin, errArmour, errAfterPEM, errPEMBase64, errEmptyPEM, errLabel} {
+		assert.NotRegexp(t, `["\\<\t\n]`, err.Error())
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	mathrand "math/rand/v2"
-	"os"
 	"os/exec"
 	"strconv"
 	"testing"
@@ -14,19 +13,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // Thousands of signatures over random bodies with random keys are what another
 // implementation, in another language and from the definition alone, makes of
 // the same keys and bodies.
 func TestSignLikePython(t *testing.T) {
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			require.FailNow(t, "python3 is missing, but CI must not skip this test")
-		}
-		t.Skip("there is no python3 on this machine")
-	}
+	python := testtool.Find(t, "python3")
 	const keys, bodies, signed = 3, 700, 15
 	random := mathrand.New(mathrand.NewPCG(mathrand.Uint64(), mathrand.Uint64()))
 

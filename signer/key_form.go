@@ -34,6 +34,10 @@ const (
 	opensshPrivate
 	opensshPublic
 	certificate
+	jwk
+	dotNetXML
+	putty
+	pgp
 	pkcs12
 	javaKeystore
 )

@@ -14,22 +14,20 @@ import (
 const maxKeyText = 64 << 10
 
 var (
-	errTooLarge   = errors.New("it is larger than 64 KiB, so it is not a key; a private key has about 2 KiB")
-	errEmpty      = errors.New("it is empty; it must contain the key in PEM or in one-line base64")
-	errBlank      = errors.New("it contains only white space; it must contain the key in PEM or in one-line base64")
-	errUTF16      = errors.New("it is UTF-16 text, as some Windows programs save it; convert it with: iconv -f UTF-16 -t UTF-8 FILE > key.pem")
-	errNUL        = errors.New("it contains NUL bytes, so it is binary or damaged; it must contain the key as text, in PEM or in one-line base64")
-	errNotAKey    = errors.New("it is not a key; it must contain the key in PEM (from -----BEGIN to -----END) or in one-line base64, without quotes or comments")
-	errBase64     = errors.New("its base64 is cut short or damaged; copy it again, complete, with the = signs at its end")
-	errURLSafe    = errors.New("it is URL-safe base64, with - and _ for + and /; convert it with: tr '_-' '/+' < FILE > key.txt (and keep the = signs at its end)")
-	errTwice      = errors.New("it is base64 of a text that is the key already, as Kubernetes shows Secrets; decode it once with: base64 -d FILE > key.pem")
-	errNoEnd      = errors.New("its PEM block has a BEGIN line but no END line that belongs to it: it is cut short; copy it again, complete")
-	errNoBegin    = errors.New("its PEM block has an END line but no BEGIN line that belongs to it: it is cut off at its start; copy it again, complete")
-	errLineBreaks = errors.New(`the BEGIN and END lines of its PEM block do not stand on lines of their own; if the line breaks are written as \n, restore them with: printf '%b\n' "$(cat FILE)" > key.pem`)
-	errAfterPEM   = errors.New("there is text after the END line of its PEM block; leave nothing but the key")
-	errPEMBase64  = errors.New("the base64 in its PEM block is cut short or damaged; copy it again, complete")
-	errEmptyPEM   = errors.New("there is nothing between the BEGIN and the END line of its PEM block; copy it again, complete")
-	errLabel      = errors.New("the label in the BEGIN line of its PEM block does not belong to a key of this kind; use the file as the program that made the key wrote it")
+	errTooLarge  = errors.New("it is larger than 64 KiB, so it is not a key; a private key has about 2 KiB")
+	errEmpty     = errors.New("it is empty; it must contain the key in PEM or in one-line base64")
+	errBlank     = errors.New("it contains only white space; it must contain the key in PEM or in one-line base64")
+	errNUL       = errors.New("it contains NUL bytes, so it is binary or damaged; it must contain the key as text, in PEM or in one-line base64")
+	errNotAKey   = errors.New("it is not a key; it must contain the key in PEM (from -----BEGIN to -----END) or in one-line base64")
+	errBase64    = errors.New("its base64 is cut short or damaged; copy it again, complete, with the = signs at its end")
+	errTwice     = errors.New("it is base64 of a text that is the key already, as Kubernetes shows Secrets; decode it once with: base64 -d FILE > FILE.decoded")
+	errNoEnd     = errors.New("its PEM block has a BEGIN line but no END line that belongs to it: it is cut short; copy it again, complete")
+	errNoBegin   = errors.New("its PEM block has an END line but no BEGIN line that belongs to it: it is cut off at its start; copy it again, complete")
+	errArmour    = errors.New("the BEGIN or the END line of its PEM block is damaged; they read like -----BEGIN PRIVATE KEY-----, with five hyphens on either side; copy the key again, complete")
+	errAfterPEM  = errors.New("there is text after the END line of its PEM block; leave nothing but the key")
+	errPEMBase64 = errors.New("the base64 in its PEM block is cut short or damaged; copy it again, complete")
+	errEmptyPEM  = errors.New("there is nothing between the BEGIN and the END line of its PEM block; copy it again, complete")
+	errLabel     = errors.New("the label in the BEGIN line of its PEM block does not belong to a key of this kind; use the file as the program that made the key wrote it")
 )
 
 // labels maps the PEM labels that tell by themselves what is inside.
@@ -41,6 +39,8 @@ var labels = map[string]form{
 	"DSA PARAMETERS":          dsaPrivate,
 	"OPENSSH PRIVATE KEY":     opensshPrivate,
 	"CERTIFICATE":             certificate,
+	"PGP PRIVATE KEY BLOCK":   pgp,
+	"PGP PUBLIC KEY BLOCK":    pgp,
 	"X509 CERTIFICATE":        certificate,
 	"TRUSTED CERTIFICATE":     certificate,
 	"CERTIFICATE REQUEST":     certificate,
@@ -57,8 +57,8 @@ func keyDER(text []byte, want role) ([]byte, error) {
 	case len(text) > maxKeyText:
 		return nil, errTooLarge
 	case isUTF16(text):
-		return nil, errUTF16
-	case bytes.HasPrefix(text, []byte("\xfe\xed\xfe\xed")): // the magic number of JKS
+		return nil, refuseUTF16(text)
+	case isJavaKeystore(text):
 		return nil, refusal(javaKeystore, want)
 	case isDER(text):
 		return nil, refuseBinary(text, want)
@@ -74,7 +74,42 @@ func keyDER(text []byte, want role) ([]byte, error) {
 	case bytes.HasPrefix(text, []byte("ssh-")), bytes.HasPrefix(text, []byte("ecdsa-sha2-")), bytes.HasPrefix(text, []byte("---- BEGIN SSH2")):
 		return nil, refusal(opensshPublic, want)
 	}
-	return derOfBase64(text)
+	if form := formOfText(text); form != unknown {
+		return nil, refusal(form, want)
+	}
+	return derOfBase64(text, want)
+}
+
+// formOfText recognises forms of keys that are texts of their own kind.
+func formOfText(text []byte) form {
+	for begin, form := range map[string]form{
+		"PuTTY-User-Key-File-": putty, "<RSAKeyValue": dotNetXML, "<?xml": dotNetXML,
+	} {
+		if bytes.HasPrefix(text, []byte(begin)) {
+			return form
+		}
+	}
+	if text[0] == '{' && bytes.Contains(text, []byte(`"kty"`)) {
+		return jwk
+	}
+	return unknown
+}
+
+// isJavaKeystore recognises the magic numbers of JKS and JCEKS.
+func isJavaKeystore(text []byte) bool {
+	return bytes.HasPrefix(text, []byte("\xfe\xed\xfe\xed")) || bytes.HasPrefix(text, []byte("\xce\xce\xce\xce"))
+}
+
+// refuseUTF16 names the byte order, which iconv cannot tell without a byte order mark.
+func refuseUTF16(text []byte) error {
+	name := "UTF-16"
+	switch {
+	case text[0] == 0:
+		name = "UTF-16BE"
+	case text[1] == 0:
+		name = "UTF-16LE"
+	}
+	return fmt.Errorf("it is UTF-16 text, as some Windows programs save it; convert it with: iconv -f %s -t UTF-8 FILE > FILE.utf8", name)
 }
 
 // isUTF16 recognises UTF-16 by its byte order mark, or by the NUL bytes that it puts
@@ -129,7 +164,7 @@ func derOfPEM(text []byte, want role) ([]byte, error) {
 // return the next one, and would not mention a second key: both are how a rotation
 // goes wrong unnoticed.
 func onlyBlock(text []byte, want role) (*pem.Block, error) {
-	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	text = bytes.ReplaceAll(inLines(text), []byte("\r\n"), []byte("\n"))
 	lines := bytes.Split(bytes.ReplaceAll(text, []byte("\r"), []byte("\n")), []byte("\n"))
 	var (
 		found  []string // the labels, in order
@@ -152,13 +187,16 @@ func onlyBlock(text []byte, want role) (*pem.Block, error) {
 		case isEnd:
 			open = false
 		case bytes.Contains(line, []byte("-----BEGIN")), bytes.Contains(line, []byte("-----END")):
-			return nil, errLineBreaks
-		case len(found) > 0 && !open && len(line) > 0:
+			return nil, errArmour
+		case len(found) > 0 && !open && !consistsOf(string(line), closing):
 			behind = true
 		}
 	}
 	if open {
 		return nil, errNoEnd
+	}
+	if len(found) == 0 {
+		return nil, errArmour
 	}
 	if form := commonForm(found); form != unknown {
 		return nil, refusal(form, want)
@@ -197,16 +235,16 @@ func commonForm(found []string) form {
 
 // derOfBase64 decodes a key without armour: the one-line form of PayerMax's dashboard
 // and SDKs, or the same wrapped by an editor or a terminal.
-func derOfBase64(text []byte) ([]byte, error) {
-	joined := string(bytes.Join(bytes.Fields(text), nil))
+func derOfBase64(text []byte, want role) ([]byte, error) {
+	joined := standardBase64(undress(text))
 	switch {
-	case strings.HasPrefix(joined, "LS0tLS1CRUdJTi"), strings.HasPrefix(joined, "TUl"): // base64 of "-----BEGIN" and of "MI"
-		return nil, errTwice
-	case !strings.HasPrefix(joined, "M"): // how the base64 of any DER SEQUENCE, 0x30, begins
-		return nil, errNotAKey
-	case consistsOf(joined, base64Alphabet+"-_") && strings.ContainsAny(joined, "-_"):
-		return nil, errURLSafe
 	case !consistsOf(joined, base64Alphabet):
+		return nil, errNotAKey
+	case isWrapped(joined, want):
+		return nil, errTwice
+	case strings.HasPrefix(joined, "/u3+7Q"), strings.HasPrefix(joined, "zs7Ozg"): // of a Java keystore's magic numbers
+		return nil, refuseInBase64(javaKeystore, want)
+	case !strings.HasPrefix(joined, "M"): // how the base64 of any DER SEQUENCE, 0x30, begins
 		return nil, errNotAKey
 	case strings.Contains(strings.TrimRight(joined, "="), "="): // padding ends base64: two keys in a row
 		return nil, errTrailing
@@ -216,6 +254,18 @@ func derOfBase64(text []byte) ([]byte, error) {
 		return nil, errBase64
 	}
 	return der, nil
+}
+
+// isWrapped reports whether base64 stands for a text that is a key, or another form of
+// one, by itself: PEM, base64 once more, a JWK.
+func isWrapped(joined string, want role) bool {
+	inner, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(joined, "="))
+	if err != nil || len(inner) < 16 || isDER(inner) || isJavaKeystore(inner) || bytes.IndexByte(inner, 0) >= 0 && !isUTF16(inner) {
+		return false
+	}
+	defer clear(inner)
+	_, err = keyDER(inner, want)
+	return !errors.Is(err, errNotAKey) && !errors.Is(err, errBlank)
 }
 
 // base64Alphabet is the standard alphabet of RFC 4648 with its padding.

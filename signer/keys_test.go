@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // utf16LE is ASCII text as Windows programs save "Unicode".
@@ -28,10 +29,7 @@ func openssl(t *testing.T, files map[string]string, args ...string) string {
 
 func run(t *testing.T, program string, files map[string]string, args ...string) string {
 	t.Helper()
-	path, err := exec.LookPath(program)
-	if err != nil {
-		t.Skipf("%s is not on PATH, so there is nothing to compare with or to make this file with", program)
-	}
+	path := testtool.Find(t, program)
 	dir := t.TempDir()
 	for name, content := range files {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))

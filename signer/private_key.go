@@ -60,7 +60,7 @@ func parsePrivateKey(text []byte) (*rsa.PrivateKey, error) {
 		return nil, err
 	}
 	if found.form != pkcs8 && found.form != pkcs1Private {
-		return nil, refusal(found.form, privateKey)
+		return nil, refusalIn(text, found.form, privateKey)
 	}
 	// The size comes first because x509 would only say that a small key is
 	// insecure, and would work long on an enormous one.

@@ -33,7 +33,7 @@ func parsePublicKey(text []byte) (*rsa.PublicKey, error) {
 		return nil, err
 	}
 	if found.form != spki && found.form != pkcs1Public {
-		return nil, refusal(found.form, publicKey)
+		return nil, refusalIn(text, found.form, publicKey)
 	}
 	if err := checkBits(found.bits, publicKey); err != nil {
 		return nil, err

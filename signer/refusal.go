@@ -1,6 +1,10 @@
 package signer
 
-import "errors"
+import (
+	"bytes"
+	"errors"
+	"strings"
+)
 
 // role is what a key is read for.
 type role int
@@ -43,8 +47,10 @@ const (
 	copyRSA       = ", but PayerMax's is an RSA key; copy it again from PayerMax's dashboard"
 	isPublic      = "it is a public key, but the private key is expected here: the one that is secret and has PRIVATE KEY in its first line"
 	isPrivate     = "it is a private key, but a public key is expected here: for PayerMax's signatures the one that its dashboard shows; keep the private key secret"
-	fromKeystore  = "openssl pkcs12 -in FILE.p12 -nocerts -nodes -out private.pem"
-	certFromStore = "openssl pkcs12 -in FILE.p12 -nokeys -nodes | openssl x509 -pubkey -noout > public.pem"
+	fromKeystore  = "openssl pkcs12 -in FILE -nocerts -nodes -out private.pem"
+	certFromStore = "openssl pkcs12 -in FILE -nokeys -nodes | openssl x509 -pubkey -noout > public.pem"
+	fromP12       = "openssl pkcs12 -in FILE.p12 -nocerts -nodes -out private.pem"
+	certFromP12   = "openssl pkcs12 -in FILE.p12 -nokeys -nodes | openssl x509 -pubkey -noout > public.pem"
 	toPKCS12      = "keytool -importkeystore -srckeystore FILE -destkeystore FILE.p12 -deststoretype PKCS12"
 )
 
@@ -70,7 +76,7 @@ var refusals = map[form]struct{ private, public string }{
 	otherPrivate:   {private: "it is a key of another algorithm" + makeRSA, public: isPrivate},
 	otherPublic:    {private: isPublic, public: "it is a key of another algorithm" + copyRSA},
 	opensshPrivate: {
-		private: "it is in OpenSSH's own format; convert a copy of it with: ssh-keygen -p -N '' -m PKCS8 -f COPY",
+		private: "it is in OpenSSH's own format; convert a copy of it with: cp FILE private.pem && ssh-keygen -p -N '' -m PKCS8 -f private.pem",
 		public:  isPrivate,
 	},
 	opensshPublic: {
@@ -81,13 +87,29 @@ var refusals = map[form]struct{ private, public string }{
 		private: "it is a certificate, which holds a public key only, but the private key is expected here",
 		public:  "it is a certificate; take the public key out of it with: openssl x509 -in FILE -pubkey -noout > public.pem",
 	},
+	jwk: {
+		private: "it is a JSON Web Key; have the program that made it export the private key as PKCS #8 in PEM",
+		public:  "it is a JSON Web Key; copy PayerMax's public key again from its dashboard, which shows it in base64",
+	},
+	dotNetXML: {
+		private: "it is XML, as .NET's ToXmlString writes keys; export it with ExportPkcs8PrivateKeyPem instead",
+		public:  "it is XML, as .NET's ToXmlString writes keys; export it with ExportSubjectPublicKeyInfoPem instead",
+	},
+	putty: {
+		private: "it is in PuTTY's format; convert it with: puttygen FILE -O private-openssh -o private.pem",
+		public:  isPrivate,
+	},
+	pgp: {
+		private: "it is a key of OpenPGP, which PayerMax does not use; make a new key with: " + newKeyCommand + " and give PayerMax its public key",
+		public:  "it is a key of OpenPGP; copy PayerMax's public key again from its dashboard",
+	},
 	pkcs12: {
 		private: "it is a PKCS #12 keystore; take the private key out of it with: " + fromKeystore,
 		public:  "it is a PKCS #12 keystore; take the public key out of it with: " + certFromStore,
 	},
 	javaKeystore: {
-		private: "it is a Java keystore; convert it with: " + toPKCS12 + " and then: " + fromKeystore,
-		public:  "it is a Java keystore; convert it with: " + toPKCS12 + " and then: " + certFromStore,
+		private: "it is a Java keystore; convert it with: " + toPKCS12 + " and then: " + fromP12,
+		public:  "it is a Java keystore; convert it with: " + toPKCS12 + " and then: " + certFromP12,
 	},
 }
 
@@ -97,4 +119,23 @@ func refusal(f form, want role) error {
 		return errors.New(refusals[f].public)
 	}
 	return errors.New(refusals[f].private)
+}
+
+// refuseInBase64 is the error for a form that cannot be used and was found in base64
+// without armour, which the programs that convert it do not read.
+func refuseInBase64(f form, want role) error {
+	message := refusal(f, want).Error()
+	before, command, found := strings.Cut(message, "with: ")
+	if !found || !strings.Contains(command, "FILE") {
+		return errors.New(message)
+	}
+	return errors.New(before + "with: base64 -d FILE > FILE.der and then: " + strings.ReplaceAll(command, "FILE", "FILE.der"))
+}
+
+// refusalIn is the error for a form that cannot be used, as the text has it.
+func refusalIn(text []byte, f form, want role) error {
+	if bytes.Contains(text, []byte("-----BEGIN")) {
+		return refusal(f, want)
+	}
+	return refuseInBase64(f, want)
 }

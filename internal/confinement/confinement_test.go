@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // confinedFolder tells a process of TestLandlockConfines that it is the one to be
@@ -36,8 +38,7 @@ func TestLandlockConfines(t *testing.T) {
 		require.NoError(t, os.Mkdir(filepath.Join(folder, name), 0o700))
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name, "file"), []byte("content"), 0o600))
 	}
-	program, err := exec.LookPath("true")
-	require.NoError(t, err)
+	program := testtool.Find(t, "true")
 	content, err := os.ReadFile(program)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "write", "program"), content, 0o700))

@@ -19,6 +19,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // Keys with extreme primes, p above and below q, mixed in each batch, in batches of
@@ -108,13 +110,7 @@ func TestSignaturesAgainstStandardLibrary(t *testing.T) {
 // And those of OpenSSL.
 func TestSignaturesAgainstOpenSSL(t *testing.T) {
 	needEngine(t)
-	openssl, err := exec.LookPath("openssl")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("openssl is not on PATH, and CI must not skip what needs it")
-		}
-		t.Skip("openssl is not on PATH, so there is nothing to compare with")
-	}
+	openssl := testtool.Find(t, "openssl")
 	w, keys, folder := new(workspace), someKeys(), t.TempDir()
 	file := filepath.Join(folder, "key.pem")
 	for i := 0; i < len(keys); i += len(keys) / 40 {

@@ -4,8 +4,6 @@ package setting
 
 import (
 	"fmt"
-	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/caddyserver/caddy/v2"
@@ -16,8 +14,8 @@ type Option struct {
 	Name string
 	// Value is what is configured.
 	Value string
-	// MaxLength is in characters, by the field table of the envelope. 0 stands for
-	// paths, which may have any length.
+	// MaxLength is in characters, by the field table of the envelope; the value is then
+	// one of PayerMax's identifiers. 0 stands for paths, which may have any length.
 	MaxLength int
 	// Target is where the expanded value goes.
 	Target *string
@@ -36,16 +34,16 @@ func (o Option) Expand(repl *caddy.Replacer, mayBeEmpty bool) error {
 		return fmt.Errorf("%s: %s is empty; set it, or remove the option", o.Name, o.Value)
 	case o.MaxLength > 0 && utf8.RuneCountInString(value) > o.MaxLength:
 		return fmt.Errorf("%s: longer than the %d characters that PayerMax allows", o.Name, o.MaxLength)
-	case o.MaxLength > 0 && !isText(value):
-		return fmt.Errorf("%s: contains characters that are not text, such as a line break; check where the value comes from", o.Name)
+	}
+	check := CheckPath
+	if o.MaxLength > 0 {
+		check = CheckIdentity
+	}
+	if err := check(value); err != nil {
+		return fmt.Errorf("%s: %w", o.Name, err)
 	}
 	*o.Target = value
 	return nil
-}
-
-// isText reports whether a value can stand in the envelope as it is.
-func isText(value string) bool {
-	return utf8.ValidString(value) && !strings.ContainsFunc(value, unicode.IsControl)
 }
 
 // ExpandAll expands the values of an option that may have several. No value may be

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 	"github.com/stretchr/testify/require"
 )
 
@@ -27,14 +28,8 @@ type Browser struct {
 // skipped, unless CI is set, which must have it.
 func New(t *testing.T, options ...string) *Browser {
 	t.Helper()
-	driver, err := exec.LookPath("chromedriver")
-	if err == nil {
-		_, err = exec.LookPath("chromium")
-	}
-	if err != nil && os.Getenv("CI") == "" {
-		t.Skip("needs a browser: apt-get install chromium chromium-driver")
-	}
-	require.NoError(t, err)
+	testtool.Find(t, "chromium")
+	driver := testtool.Find(t, "chromedriver")
 	command := exec.Command(driver, "--port=0")
 	command.Env = append(os.Environ(), "HOME="+t.TempDir())
 	output, err := command.StdoutPipe()

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -19,6 +20,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/gateways"
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	box "github.com/caddy-payermax/caddy-payermax/sandbox"
 	"github.com/caddy-payermax/caddy-payermax/signer"
@@ -166,6 +168,9 @@ func (s *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 func (s *Handler) loadKey(repl *caddy.Replacer, logger *zap.Logger) (*rsa.PrivateKey, error) {
 	if s.PrivateKey != "" {
 		path, err := repl.ReplaceOrErr(s.PrivateKey, true, true)
+		if err == nil {
+			err = setting.CheckPath(path)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("private_key: %w", err)
 		}
@@ -199,15 +204,19 @@ func (m Merchant) load(repl *caddy.Replacer) (box.Merchant, error) {
 	for _, option := range []struct {
 		name, value string
 		target      *string
+		check       func(string) error
 	}{
-		{"app_id", m.AppID, &loaded.AppID},
-		{"merchant_no", m.MerchantNo, &loaded.MerchantNo},
-		{"sp_merchant_no", m.SPMerchantNo, &loaded.SPMerchantNo},
-		{"merchant_auth_token", m.MerchantAuthToken, &loaded.MerchantAuthToken},
-		{"public_key", m.PublicKey, &publicKey},
+		{"app_id", m.AppID, &loaded.AppID, setting.CheckIdentity},
+		{"merchant_no", m.MerchantNo, &loaded.MerchantNo, setting.CheckIdentity},
+		{"sp_merchant_no", m.SPMerchantNo, &loaded.SPMerchantNo, setting.CheckIdentity},
+		{"merchant_auth_token", m.MerchantAuthToken, &loaded.MerchantAuthToken, checkToken},
+		{"public_key", m.PublicKey, &publicKey, setting.CheckPath},
 	} {
 		var err error
-		if *option.target, err = repl.ReplaceOrErr(option.value, true, true); err != nil {
+		if *option.target, err = repl.ReplaceOrErr(option.value, true, true); err == nil && *option.target != "" {
+			err = option.check(*option.target)
+		}
+		if err != nil {
 			return loaded, fmt.Errorf("%s: %w", option.name, err)
 		}
 	}
@@ -220,6 +229,9 @@ func (m Merchant) load(repl *caddy.Replacer) (box.Merchant, error) {
 	}
 	return loaded, nil
 }
+
+// checkToken checks the text of a token's file, whose last line may have an end.
+func checkToken(token string) error { return setting.CheckToken(strings.TrimSpace(token)) }
 
 // Interface guards
 var (

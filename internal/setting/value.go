@@ -1,0 +1,132 @@
+package setting
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+// What people leave in environment variables and files, and what to do about it. The
+// words follow the value.
+const (
+	notText    = "contains characters that are not text, such as a line break; check where the value comes from"
+	blanks     = "has white space or invisible characters in it, such as a no-break space or a byte order mark; remove them where the value comes from"
+	inQuotes   = "has quotes in it, which an env file or YAML list takes literally; write the value without them"
+	unexpanded = "still has a variable in it that nobody has expanded; write {$NAME} or {env.NAME} in the Caddyfile, and the variable's value in its environment"
+	unfilled   = "stands for a value that nobody has filled in yet; replace it with the real one"
+	calculated = "is a number as a spreadsheet or YAML writes it; put the digits in quotes where the value comes from"
+	otherSigns = "has characters in it that PayerMax's identifiers do not have; they consist of letters, digits, and . _ : -"
+	ownHome    = "begins with ~, which only a shell expands; write the whole path"
+)
+
+var (
+	variable   = regexp.MustCompile(`\$\{|\{\$|\$\(|^\$\w+$|^%\w+%$|^\{\{.*\}\}$`)
+	stand      = regexp.MustCompile(`(?i)^(<.*>|\[.*\]|change[-_ .]?(me|it)|(insert|replace|put|enter)[-_ .]?(me|this|here|with.*)?|your[-_ .].*|todo|tbd|fixme|x{3,}|placeholder|none|null|nil|undefined|empty)$`)
+	exponent   = regexp.MustCompile(`^[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+$`)
+	identifier = regexp.MustCompile(`^[A-Za-z0-9._:-]+$`)
+)
+
+// quotes are those of shells and of word processors.
+const quotes = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
+
+// CheckIdentity refuses what cannot be an identifier of PayerMax's: an app_id, a
+// merchant_no or a version. The error shows the value, in quotes and with escapes for
+// what nobody could see.
+func CheckIdentity(value string) error {
+	var wrong string
+	switch {
+	case value == "":
+		return nil
+	case !isText(value):
+		wrong = notText
+	case variable.MatchString(value):
+		wrong = unexpanded
+	case stand.MatchString(value):
+		wrong = unfilled
+	case strings.ContainsFunc(value, isBlank):
+		wrong = blanks
+	case strings.ContainsAny(value, quotes):
+		wrong = inQuotes
+	case exponent.MatchString(value):
+		wrong = calculated
+	case !identifier.MatchString(value):
+		wrong = otherSigns
+	default:
+		return nil
+	}
+	return fmt.Errorf("%s %s", strconv.QuoteToASCII(value), wrong)
+}
+
+// CheckPath refuses what is hardly meant to be the path of a file. A path may have
+// spaces and letters of any language inside. The text of a key is left to whoever reads
+// the file, who does not repeat it.
+func CheckPath(path string) error {
+	var wrong string
+	switch {
+	case path == "", signer.LooksLikeKey(path):
+		return nil
+	case !isText(path):
+		wrong = notText
+	case strings.TrimFunc(path, isBlank) != path:
+		wrong = blanks
+	case variable.MatchString(path):
+		wrong = unexpanded
+	case isQuoted(path):
+		wrong = inQuotes
+	case stand.MatchString(path):
+		wrong = unfilled
+	case path == "~" || strings.HasPrefix(path, "~/"):
+		wrong = ownHome
+	default:
+		return nil
+	}
+	return fmt.Errorf("%s %s", strconv.QuoteToASCII(path), wrong)
+}
+
+// CheckToken refuses what cannot be a token, without repeating any of it. White space
+// around it, such as the line break at the end of its file, is not for this function.
+func CheckToken(token string) error {
+	var wrong string
+	switch {
+	case !isText(token):
+		wrong = notText
+	case strings.TrimFunc(token, isBlank) != token || strings.ContainsFunc(token, isInvisible):
+		wrong = blanks
+	case variable.MatchString(token):
+		wrong = unexpanded
+	case isQuoted(token):
+		wrong = inQuotes
+	case stand.MatchString(token):
+		wrong = unfilled
+	default:
+		return nil
+	}
+	return errors.New("the token, which is not repeated here, " + wrong)
+}
+
+// isText reports whether a value can stand in the envelope as it is.
+func isText(value string) bool {
+	return utf8.ValidString(value) && !strings.ContainsFunc(value, unicode.IsControl)
+}
+
+// isBlank reports whether a character is white space or cannot be seen.
+func isBlank(r rune) bool { return unicode.IsSpace(r) || isInvisible(r) }
+
+// isInvisible reports whether a character cannot be seen, such as a byte order mark or
+// a soft hyphen.
+func isInvisible(r rune) bool {
+	return unicode.Is(unicode.Cf, r) || r != ' ' && unicode.IsSpace(r)
+}
+
+// isQuoted reports whether a value begins and ends with a quote.
+func isQuoted(value string) bool {
+	first, _ := utf8.DecodeRuneInString(value)
+	last, _ := utf8.DecodeLastRuneInString(value)
+	return strings.ContainsRune(quotes, first) && strings.ContainsRune(quotes, last)
+}

@@ -92,9 +92,7 @@ func TestSandboxPageProcess(t *testing.T) {
 // The service's image is the shipped one with the page's Caddyfile: it serves where the workflow looks for it.
 func TestSandboxPageService(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("curl"); err != nil {
-		missing(t, "curl")
-	}
+	testtool.Find(t, "curl")
 	p, workflow := newSandboxPage(t), onSandboxPage(t, "workflow.yaml")
 	config, err := os.ReadFile(filepath.Join(p.folder, "sandbox.caddyfile"))
 	require.NoError(t, err)

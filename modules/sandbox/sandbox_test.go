@@ -1,9 +1,7 @@
 package sandbox
 
 import (
-	"context"
 	"encoding/base64"
-	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -24,22 +22,6 @@ import (
 	box "github.com/caddy-payermax/caddy-payermax/sandbox"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
-
-// provision loads the handler from its own JSON, in Caddy's order.
-func provision(t *testing.T, s *Handler) error {
-	t.Helper()
-	config, err := json.Marshal(s)
-	require.NoError(t, err)
-	*s = Handler{}
-	require.NoError(t, caddy.StrictUnmarshalJSON(config, s))
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
-	t.Cleanup(cancel)
-	t.Cleanup(func() { require.NoError(t, s.Cleanup()) })
-	if err := s.Provision(ctx); err != nil {
-		return err
-	}
-	return s.Validate()
-}
 
 // known is a merchant with testkeys.Merchant.
 func known(t *testing.T) Merchant {

@@ -15,6 +15,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// The example shop is to be copied, and needs nothing but the standard library.
+func TestShopNeedsTheStandardLibraryOnly(t *testing.T) {
+	files, err := filepath.Glob("examples/shop/*.go")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, path := range files {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		require.NoError(t, err)
+		for _, imported := range file.Imports {
+			assert.NotContains(t, imported.Path.Value, ".", path)
+		}
+	}
+}
+
 // module is the path of this module, and of its root package.
 var module = reflect.TypeFor[Handler]().PkgPath()
 

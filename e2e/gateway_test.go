@@ -61,7 +61,7 @@ func TestGatewayVariableIsMissing(t *testing.T) {
 				require.NoError(t, ctx.Err(), "%s", said)
 				for _, words := range []string{
 					"gateway is empty: expected uat, production, sandbox or a URL such as https://host", "PAYERMAX_GATEWAY=uat", "{$PAYERMAX_GATEWAY}",
-					file + ":38",
+					file + ":43",
 				} {
 					assert.Contains(t, string(said), words)
 				}

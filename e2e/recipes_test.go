@@ -253,9 +253,9 @@ func TestMigrationPage(t *testing.T) {
 	t.Parallel()
 	page := markdown.Page(t, "../docs/migration.md")
 	for _, words := range []string{
-		"endpoints drop_in", "version applyDropinSession 1.6",
+		"endpoints drop_in",
 		`setBaseUrl("http://127.0.0.1:8080` + javaSDK.base + `")`,
-		`"http://127.0.0.1:8080` + goSDK.base + `")`,
+		`"http://127.0.0.1:8080` + goSDK.base + `",`,
 		`setConfig($merchantConfig, 'http://127.0.0.1:8080` + phpSDK.base + `')`,
 	} {
 		assert.Contains(t, page, words)

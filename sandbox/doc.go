@@ -18,7 +18,8 @@
 //	          SANDBOX_EXPIRED   is refused: the token is not valid
 //
 // An order with integrate Hosted_Checkout goes like 3DS, on the cashier's page. From both pages the browser returns to the
-// order's frontCallbackUrl, with outTradeNo, tradeToken and status attached. The same order again, as long as it is pending
+// order's frontCallbackUrl, with outTradeNo, tradeToken and status attached, but for the popup of a component, which tells
+// the shop's page instead. The same order again, as long as it is pending
 // there, has the same redirectUrl; any other repetition is refused with ORDER_REPEAT.
 //
 // No refund succeeds at once: one of 10000 or 102 fails, one of 20000 or 202 is pending like a payment, and all others
@@ -99,7 +100,7 @@
 // Everything under /sandbox/ is for tests and for people, without authentication: serve it on a loopback address, or set
 // Gateway.NoControl.
 //
-//	GET    /sandbox/               a live page of the calls and the notifications
+//	GET    /sandbox/               a live page of the orders, the calls and the notifications, with buttons for what follows
 //	GET    /sandbox/calls          the last 200 calls, newest first
 //	GET    /sandbox/notifications  the last 200 notifications, newest first
 //	GET    /sandbox/key            the public key that verifies answers and notifications, in PEM

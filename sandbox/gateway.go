@@ -80,8 +80,8 @@ type Gateway struct {
 	// redirects there. Empty means the host that orderAndPay was sent to.
 	BaseURL string
 
-	// NoControl switches off everything under /sandbox/ except for the page that a 3DS payment redirects to, and the
-	// Sandbox-Fault header with it.
+	// NoControl switches off everything under /sandbox/ except for what a buyer's browser needs, which is the Drop-In
+	// component and the page that a 3DS payment redirects to, and the Sandbox-Fault header with it.
 	NoControl bool
 
 	key       *rsa.PrivateKey

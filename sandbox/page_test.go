@@ -171,6 +171,12 @@ func TestLive(t *testing.T) {
 	assert.Contains(t, second.Body.String(), "there is no sign header")
 	assert.NotEqual(t, version, second.Header().Get("ETag"))
 
+	order := pay(t, closing(t, g), fields{"subject": "3DS"})
+	third := look(second.Header().Get("ETag"))
+	assert.Contains(t, third.Body.String(), ">PENDING<")
+	visit(g, order, "FAILED")
+	assert.Contains(t, look(third.Header().Get("ETag")).Body.String(), ">FAILED<", "no call has come, but the order has ended")
+
 	sendControl(g, http.MethodPost, "reset", "")
 	assert.Equal(t, http.StatusOK, look(second.Header().Get("ETag")).Code)
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -68,29 +69,45 @@ func New(t *testing.T, options ...string) *Browser {
 	return b
 }
 
-// Command sends one command to the driver.
+// Command sends one command to the driver, which must succeed.
 func (b *Browser) Command(method, path string, body, value any) {
 	b.t.Helper()
+	require.NoError(b.t, b.send(method, path, body, value))
+}
+
+// send sends one command to the driver.
+func (b *Browser) send(method, path string, body, value any) error {
 	var content io.Reader // none for the methods without a body
 	if method == http.MethodPost {
 		raw, err := json.Marshal(body)
-		require.NoError(b.t, err)
+		if err != nil {
+			return err
+		}
 		content = bytes.NewReader(raw)
 	}
 	r, err := http.NewRequest(method, b.session+path, content)
-	require.NoError(b.t, err)
+	if err != nil {
+		return err
+	}
 	client := &http.Client{Timeout: time.Minute}
 	resp, err := client.Do(r)
-	require.NoError(b.t, err)
+	if err != nil {
+		return err
+	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
-	require.NoError(b.t, err)
-	require.Equal(b.t, http.StatusOK, resp.StatusCode, "%s", answer)
-	if value != nil {
-		require.NoError(b.t, json.Unmarshal(answer, &struct {
-			Value any `json:"value"`
-		}{value}))
+	if err != nil {
+		return err
 	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, answer)
+	}
+	if value == nil {
+		return nil
+	}
+	return json.Unmarshal(answer, &struct {
+		Value any `json:"value"`
+	}{value})
 }
 
 // Open loads a page.
@@ -107,15 +124,19 @@ func (b *Browser) Run(script string) any {
 	return value
 }
 
-// WaitFor waits until JavaScript in the page is true.
+// WaitFor waits until JavaScript in the page is true. That it fails is no more than that it is not true yet: another page
+// may be about to come.
 func (b *Browser) WaitFor(script string) {
 	b.t.Helper()
+	var lastErr error
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if b.Run("return "+script) == true {
+		var value any
+		lastErr = b.send(http.MethodPost, "/execute/sync", map[string]any{"script": "return " + script, "args": []any{}}, &value)
+		if lastErr == nil && value == true {
 			return
 		}
 	}
-	b.t.Fatalf("%s never came true; the page is\n%v", script, b.Run("return document.body.innerText"))
+	b.t.Fatalf("%s never came true (%v); the page is\n%v", script, lastErr, b.Run("return document.body.innerText"))
 }
 
 // element is how WebDriver names an element of a page (WebDriver, section "Elements").

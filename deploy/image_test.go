@@ -159,7 +159,7 @@ func TestImageIsWhatPodsExpect(t *testing.T) {
 		_, container := podOf(render(t, folder))
 		assert.Empty(t, container.Command, folder)
 		assert.Equal(t, made.cmd, container.Args, folder)
-		assert.Contains(t, made.env, "GOGC="+variableOf(container, "GOGC"), folder)
+		assert.Contains(t, made.env, "GOGC="+variableOf(*container, "GOGC"), folder)
 		context := container.SecurityContext
 		assert.Equal(t, made.user, fmt.Sprintf("%d:%d", *context.RunAsUser, *context.RunAsGroup), folder)
 	}

@@ -171,7 +171,7 @@ func checkAuthToken(repl *caddy.Replacer, token string) error {
 	if err := grammar.CheckPlaceholder(token); err != nil {
 		return err
 	}
-	expanded, err := repl.ReplaceOrErr(token, true, false)
+	expanded, err := setting.Replace(repl, token, true, false)
 	if err != nil || strings.Contains(expanded, "{") && !strings.Contains(expanded, "${") {
 		return err // the rest of it comes with each request
 	}
@@ -184,7 +184,7 @@ func (m *merchant) expandAuthToken(repl *caddy.Replacer) (string, error) {
 	if m.authToken == "" {
 		return "", nil
 	}
-	token, err := repl.ReplaceOrErr(m.authToken, true, true)
+	token, err := setting.Replace(repl, m.authToken, true, true)
 	if err != nil {
 		return "", fmt.Errorf("merchant_auth_token: %w", err)
 	}

@@ -67,7 +67,7 @@ func (f *File) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("engine: %q is not one; it can be %s, or be left out for crypto/rsa", f.Engine, engineBatch)
 	}
 	var err error
-	if f.path, err = caddy.NewReplacer().ReplaceOrErr(f.Path, false, true); err != nil {
+	if f.path, err = setting.Replace(caddy.NewReplacer(), f.Path, false, true); err != nil {
 		return fmt.Errorf("path: %w", err)
 	}
 	if err := setting.CheckPath(f.path); err != nil {

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
@@ -185,7 +186,7 @@ func (l *Enforced) Admit(endpoint string, repl *caddy.Replacer) (*Allowance, err
 		return nil, nil
 	}
 	// A placeholder that is unknown or empty names nobody.
-	id, err := repl.ReplaceOrErr(l.callerID, true, true)
+	id, err := setting.Replace(repl, l.callerID, true, true)
 	known, ok := l.callers[id]
 	if err != nil || !ok {
 		return nil, reply.Denied(ByCaller, http.StatusForbidden, "CALLER_NOT_ALLOWED",

@@ -73,6 +73,10 @@ func (s *Signing) settings() doctor.Result {
 func Expand(name, configured string, maxLength int, mayBeEmpty bool) doctor.Option {
 	expanded := doctor.Option{Name: name}
 	repl := caddy.NewReplacer()
+	if expanded.Error = setting.CheckFiles(configured); expanded.Error != nil {
+		expanded.Error = fmt.Errorf("%s: %w", name, expanded.Error)
+		return expanded
+	}
 	_, _ = repl.ReplaceFunc(configured, func(placeholder string, value any) (any, error) {
 		if caddy.ToString(value) == "" {
 			expanded.Empty = append(expanded.Empty, "{"+placeholder+"}")

@@ -25,7 +25,7 @@ type Option struct {
 // empty, unless it may be: a missing environment variable must not switch a check
 // off.
 func (o Option) Expand(repl *caddy.Replacer, mayBeEmpty bool) error {
-	value, err := repl.ReplaceOrErr(o.Value, false, true)
+	value, err := Replace(repl, o.Value, false, true)
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.Name, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddyserver/caddy/v2"
 	"go.step.sm/crypto/kms/uri"
 )
@@ -40,7 +41,7 @@ func parseAddress(raw string, s scheme, repl *caddy.Replacer) (address, error) {
 	expanded := strings.HasPrefix(raw, "{")
 	if expanded {
 		var err error
-		if raw, err = repl.ReplaceOrErr(raw, true, true); err != nil {
+		if raw, err = setting.Replace(repl, raw, true, true); err != nil {
 			return address{}, fmt.Errorf("expanding uri: %w", err)
 		}
 		raw = strings.TrimSpace(raw)
@@ -70,7 +71,7 @@ func parseAddress(raw string, s scheme, repl *caddy.Replacer) (address, error) {
 			return address{}, fmt.Errorf("uri must not contain the %[1]s itself, which every reader of the config would see; write a placeholder such as %[1]s={file./run/secrets/payermax/%[1]s}", name)
 		default:
 			written := value
-			if value, err = repl.ReplaceOrErr(value, true, true); err != nil {
+			if value, err = setting.Replace(repl, value, true, true); err != nil {
 				return address{}, fmt.Errorf("expanding %s in uri: %w", name, err)
 			}
 			if isPlaceholder(written) {

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/regular"
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/vault"
 )
 
@@ -41,7 +42,7 @@ func (v *Vault) expand(repl *caddy.Replacer) (vaultSettings, error) {
 		{"ca", v.CA, &ca},
 	} {
 		var err error
-		if *option.target, err = repl.ReplaceOrErr(option.value, true, true); err != nil {
+		if *option.target, err = setting.Replace(repl, option.value, true, true); err != nil {
 			return s, fmt.Errorf("%s: %w", option.name, err)
 		}
 	}
@@ -96,14 +97,14 @@ func (v *Vault) loginMethod(repl *caddy.Replacer) (vault.Method, error) {
 }
 
 func (k *VaultKubernetes) method(repl *caddy.Replacer) (vault.Method, error) {
-	role, err := repl.ReplaceOrErr(k.Role, true, true)
+	role, err := setting.Replace(repl, k.Role, true, true)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("kubernetes: role: %w", err)
 	case role == "":
 		return nil, errors.New("kubernetes: role: required; it is a role of the server's Kubernetes auth method")
 	}
-	mount, err := repl.ReplaceOrErr(cmp.Or(k.Mount, defaultVaultKubernetesMount), true, true)
+	mount, err := setting.Replace(repl, cmp.Or(k.Mount, defaultVaultKubernetesMount), true, true)
 	if err != nil {
 		return nil, fmt.Errorf("kubernetes: mount: %w", err)
 	}
@@ -122,7 +123,7 @@ func (k *VaultKubernetes) method(repl *caddy.Replacer) (vault.Method, error) {
 // or {file.*}: it is refused without repeating it, before an error of the file
 // system would.
 func vaultSecretPath(repl *caddy.Replacer, value string) (string, error) {
-	path, err := repl.ReplaceOrErr(value, true, true)
+	path, err := setting.Replace(repl, value, true, true)
 	switch {
 	case err != nil:
 		return "", err

@@ -167,7 +167,7 @@ func (s *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // loadKey reads the key that signs the answers, or generates it.
 func (s *Handler) loadKey(repl *caddy.Replacer, logger *zap.Logger) (*rsa.PrivateKey, error) {
 	if s.PrivateKey != "" {
-		path, err := repl.ReplaceOrErr(s.PrivateKey, true, true)
+		path, err := setting.Replace(repl, s.PrivateKey, true, true)
 		if err == nil {
 			err = setting.CheckPath(path)
 		}
@@ -213,7 +213,7 @@ func (m Merchant) load(repl *caddy.Replacer) (box.Merchant, error) {
 		{"public_key", m.PublicKey, &publicKey, setting.CheckPath},
 	} {
 		var err error
-		if *option.target, err = repl.ReplaceOrErr(option.value, true, true); err == nil && *option.target != "" {
+		if *option.target, err = setting.Replace(repl, option.value, true, true); err == nil && *option.target != "" {
 			err = option.check(*option.target)
 		}
 		if err != nil {

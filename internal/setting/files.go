@@ -1,0 +1,38 @@
+package setting
+
+import (
+	"os"
+	"regexp"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/regular"
+)
+
+// filePlaceholder is a placeholder that stands for the contents of a file.
+var filePlaceholder = regexp.MustCompile(`\{file\.([^{}]+)\}`)
+
+// CheckFiles refuses a text whose placeholders name something other than regular files.
+// Caddy reads what they name, and would wait for whoever writes into a named pipe: at the
+// start, at a reload, or in the middle of a call. A file that is missing is left to Caddy.
+func CheckFiles(text string) error {
+	if !strings.Contains(text, "{file.") {
+		return nil
+	}
+	for _, match := range filePlaceholder.FindAllStringSubmatch(text, -1) {
+		if info, err := os.Stat(match[1]); err == nil && !info.Mode().IsRegular() {
+			return &regular.NotRegularError{Path: match[1], Mode: info.Mode()}
+		}
+	}
+	return nil
+}
+
+// Replace expands the placeholders of a text as ReplaceOrErr of the replacer does, and
+// never waits for a file.
+func Replace(repl *caddy.Replacer, text string, errorOnEmpty, errorOnUnknown bool) (string, error) {
+	if err := CheckFiles(text); err != nil {
+		return "", err
+	}
+	return repl.ReplaceOrErr(text, errorOnEmpty, errorOnUnknown)
+}

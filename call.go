@@ -58,6 +58,9 @@ type request struct {
 type exchange struct {
 	// Signed is what was to be sent, or nil if the call never came to that.
 	*delivery.Signed
+	// others are what the gateway may have received of the call besides, signed at another
+	// time or with another key.
+	others   []*delivery.Signed
 	attempts int           // how often it was handed to a gateway
 	upstream time.Duration // the time the gateway took
 	// Verdict is what was found out about the answer, and answer what the application
@@ -72,7 +75,7 @@ type exchange struct {
 // gateway. Another handler than our transport does not count its attempts; what it
 // sends is one.
 func exchangeBy(d *delivery.Delivery) exchange {
-	return exchange{Signed: d.Signed(), attempts: max(1, d.Attempts()), upstream: d.Took()}
+	return exchange{Signed: d.Signed(), others: d.Others(), attempts: max(1, d.Attempts()), upstream: d.Took()}
 }
 
 // failedExchange returns what is known of an exchange without an answer. If nothing

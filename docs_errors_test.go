@@ -64,7 +64,7 @@ func refusalBy[T any](_ T, err error) *reply.Refusal { return reply.AsRefusal(er
 func allRefusals() []*reply.Refusal {
 	refusals := []*reply.Refusal{
 		badRequest(""), notServed(&url.URL{}), notServed(&url.URL{Path: protocol.PathPrefix + "refund"}), methodNotAllowed(), tooLarge(0),
-		unsupportedMediaType(""), loopDetected(), signingFailed(nil), verdict.Withheld(new(reply.Answer), nil), reply.AsRefusal(errors.New("x")),
+		unsupportedMediaType(""), loopDetected(), signingFailed(context.Background(), nil), verdict.Withheld(new(reply.Answer), nil), reply.AsRefusal(errors.New("x")),
 		nothingSends(),
 	}
 	for _, status := range []int{http.StatusServiceUnavailable, http.StatusGatewayTimeout} {

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
@@ -63,6 +64,9 @@ func (l *line) addSigned(log zapcore.ObjectEncoder) {
 	if l.Signature != "" {
 		log.AddInt("body_bytes", len(l.Body))
 		log.AddString("body_sha256", digest(l.Body))
+		if len(l.others) > 0 {
+			zap.Strings("other_body_sha256", digests(l.others)).AddTo(log)
+		}
 		log.AddDuration("upstream_duration", l.upstream)
 	}
 	if l.Fingerprint != "" {
@@ -130,6 +134,15 @@ func disputedRules(disputed []validate.Dispute) []string {
 		names[i] = d.Row + " " + d.Rule
 	}
 	return names
+}
+
+// digests are those of several bodies.
+func digests(bodies []*delivery.Signed) []string {
+	all := make([]string, len(bodies))
+	for i, signed := range bodies {
+		all[i] = digest(signed.Body)
+	}
+	return all
 }
 
 func digest(body []byte) string {

@@ -387,7 +387,11 @@ func (h *Handler) askGateway(c *call, key keys.Key, since time.Time, r *http.Req
 		return exchange{Signed: signed}, err
 	}
 	again := func(ctx context.Context) (*delivery.Signed, error) { return h.sign(ctx, c, key, time.Now()) }
-	return h.exchange(c, delivery.New(c.route.Endpoint, h.RetryRepeatable, signed, again), r, next)
+	d := delivery.New(c.route.Endpoint, h.RetryRepeatable, signed, again)
+	if first := c.exchange.Signed; first != nil {
+		d.Follow(first)
+	}
+	return h.exchange(c, d, r, next)
 }
 
 // exchange sends what is signed, and checks the answer.

@@ -194,8 +194,8 @@ func TestServeHTTPWithoutSignature(t *testing.T) {
 
 // A key that lives elsewhere says when to try again.
 func TestServeHTTPRetryAfter(t *testing.T) {
-	assert.Equal(t, []string{"3"}, signingFailed(fmt.Errorf("signing: %w", away{})).Header["Retry-After"])
-	assert.Equal(t, []string{"1"}, signingFailed(errors.New("x")).Header["Retry-After"])
+	assert.Equal(t, []string{"3"}, signingFailed(t.Context(), fmt.Errorf("signing: %w", away{})).Header["Retry-After"])
+	assert.Equal(t, []string{"1"}, signingFailed(t.Context(), errors.New("x")).Header["Retry-After"])
 }
 
 type away struct{}

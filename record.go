@@ -66,6 +66,9 @@ func (l *line) count() {
 	observe(l.trace, m.duration.WithLabelValues(endpoint), time.Since(l.received).Seconds())
 	if l.Signed != nil && l.Signature != "" {
 		m.requestBytes.WithLabelValues(endpoint).Add(float64(len(l.Body)))
+		for _, other := range l.others {
+			m.requestBytes.WithLabelValues(endpoint).Add(float64(len(other.Body)))
+		}
 	}
 	for _, v := range l.request.warned {
 		m.violations.WithLabelValues(endpoint, v.Row, v.Rule, "warned").Inc()

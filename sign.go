@@ -26,7 +26,7 @@ func (h *Handler) sign(ctx context.Context, c *call, key keys.Key, since time.Ti
 	merchant := c.request.merchant
 	authToken, err := merchant.expandAuthToken(replacer(ctx))
 	if err != nil {
-		return nil, signingFailed(err)
+		return nil, signingFailed(ctx, err)
 	}
 	identity := merchant.identity
 	identity.Version = c.route.Version
@@ -39,7 +39,7 @@ func (h *Handler) sign(ctx context.Context, c *call, key keys.Key, since time.Ti
 	signed.Took = time.Since(began)
 	observe(c.trace, processMetrics.signing.WithLabelValues(key.Source), signed.Took.Seconds())
 	if err != nil {
-		return signed, signingFailed(err)
+		return signed, signingFailed(ctx, err)
 	}
 	return signed, nil
 }
@@ -53,10 +53,14 @@ func (h *Handler) now() time.Time {
 }
 
 // signingFailed refuses a request because of the key, not of the request. A key
-// that lives elsewhere may know when to try again.
-func signingFailed(err error) *reply.Refusal {
-	if errors.Is(err, gate.ErrOverloaded) {
+// that lives elsewhere may know when to try again. If the call is over, the key is not
+// to blame.
+func signingFailed(ctx context.Context, err error) *reply.Refusal {
+	switch {
+	case errors.Is(err, gate.ErrOverloaded):
 		return overloaded()
+	case ctx.Err() != nil:
+		return delivery.NotSentInTime(context.Cause(ctx))
 	}
 	seconds := 1
 	var unavailable interface{ RetryAfter() time.Duration }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -19,9 +20,15 @@ func (c *call) hasSwitched() bool {
 // accepts that, the key is promoted; if not, the first exchange stands.
 func (h *Handler) tryNextKey(c *call, r *http.Request, next caddyhttp.Handler) exchange {
 	second, err := h.askGateway(c, c.keys.Next, time.Now(), r, next)
-	if err != nil || second.Code != protocol.CodeApplySuccess {
-		return c.exchange
+	first := c.exchange
+	if err == nil && second.Code == protocol.CodeApplySuccess {
+		c.request.merchant.keyring.Promote(c.keys.Next)
+		second.attempts += first.attempts
+		return second
 	}
-	c.request.merchant.keyring.Promote(c.keys.Next)
-	return second
+	if !reply.AsRefusal(err).NeverLeft() {
+		first.others = append(first.others, second.Signed)
+		first.attempts += second.attempts
+	}
+	return first
 }

@@ -1,6 +1,9 @@
 package payermax
 
 import (
+	"bytes"
+	"context"
+	"crypto"
 	"crypto/rsa"
 	"crypto/tls"
 	"errors"
@@ -16,6 +19,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -157,4 +161,51 @@ func TestLateReportsOfAnEarlierAttempt(t *testing.T) {
 		return err
 	})
 	assert.Equal(t, 2, calls)
+}
+
+// Of a call that was signed twice, the line names both bodies, since PayerMax has
+// received both, whichever answer stands.
+func TestBothBodiesOfASwitchAreLogged(t *testing.T) {
+	old, changed := newKey(), newKey()
+	for name, known := range map[string]*rsa.PrivateKey{"the next key's": changed, "neither": newKey()} {
+		t.Run(name, func(t *testing.T) {
+			h := newHandler(t, func(h *Handler) {
+				h.KeyRaw = keyFile(writePrivateKey(t, old))
+				h.NextKeyRaw = keyFile(writePrivateKey(t, changed))
+			})
+			lines := callLines(h)
+			var received []any
+			var calls int
+			gateway := gatewayWith(t, &known.PublicKey, &calls)
+			serve(t, h, post(sessionBody), func(w http.ResponseWriter, r *http.Request) error {
+				body, err := io.ReadAll(r.Body)
+				require.NoError(t, err)
+				received = append(received, digest(body))
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				return gateway(w, r)
+			})
+			require.Len(t, received, 2)
+			require.Len(t, lines(), 1)
+			logged := append([]any{lines()[0]["body_sha256"]}, lines()[0]["other_body_sha256"].([]any)...)
+			assert.ElementsMatch(t, received, logged)
+			assert.EqualValues(t, 2, lines()[0]["attempts"])
+		})
+	}
+}
+
+// An application that hangs up while its request waits for the signature is not told to
+// try again, and the key is not blamed.
+func TestHangingUpWhileSigning(t *testing.T) {
+	h := newHandler(t)
+	lines := callLines(h)
+	ctx, cancel := context.WithCancel(t.Context())
+	setKey(h, remoteKey{merchantKey(), func(ctx context.Context, _ []byte, _ crypto.SignerOpts) ([]byte, error) {
+		cancel()
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}})
+	serve(t, h, post(sessionBody).WithContext(ctx), testcaddy.Unreachable(t))
+	require.Len(t, lines(), 1)
+	assert.EqualValues(t, 499, lines()[0]["status"])
+	assert.Equal(t, "not_sent", lines()[0]["payermax.outcome"])
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +27,8 @@ type Delivery struct {
 	// signed is what the present attempt sends, and attempts how many there were.
 	signed   atomic.Pointer[Signed]
 	attempts atomic.Int32
+	// others are what the gateway may have received of the call before, signed otherwise.
+	others atomic.Pointer[[]*Signed]
 	// flight is how far the request gets, over all attempts, and attempt how far the
 	// present one does if it is not the first.
 	flight
@@ -95,10 +98,28 @@ func (d *Delivery) Attempt(ctx context.Context) (Attempt, error) {
 		if err != nil {
 			return Attempt{}, err
 		}
+		if d.written.Load() {
+			d.Follow(d.Signed())
+		}
 		d.signed.Store(signed)
 	}
 	d.attempt = new(flight)
 	return Attempt{Signed: d.Signed(), Trace: d.attempt.watch(), IsUnheard: d.attempt.isUnheard}, nil
+}
+
+// Follow notes what the gateway may have received of the same call before.
+func (d *Delivery) Follow(before *Signed) {
+	others := append(d.Others(), before)
+	d.others.Store(&others)
+}
+
+// Others returns what the gateway may have received of the same call before, signed at
+// another time or with another key. Any goroutine may ask.
+func (d *Delivery) Others() []*Signed {
+	if others := d.others.Load(); others != nil {
+		return slices.Clone(*others)
+	}
+	return nil
 }
 
 // MayRetry reports whether the request may be sent, once more or for the first

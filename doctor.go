@@ -109,7 +109,7 @@ func describeToken(configured string) (token doctor.Option, perRequest bool) {
 	if strings.Contains(configured, "{http.") {
 		return token, true
 	}
-	token = command.Expand("merchant_auth_token", configured, 0, false)
+	token = command.ExpandToken("merchant_auth_token", configured)
 	if token.Error != nil || configured == "" {
 		return token, false
 	}

@@ -33,6 +33,19 @@ func (h *Handler) checkIsFollowed(places []layout.Handler) error {
 	return errNothingSends
 }
 
+// warnOfMisplacements says at the start why calls may never come to the handler.
+func (h *Handler) warnOfMisplacements(places []layout.Handler) {
+	warned := make(map[layout.Misplacement]bool)
+	for _, place := range places {
+		for _, m := range place.Misplacements() {
+			if !warned[m] {
+				h.logger.Warn(m.Message + "; " + m.Next)
+			}
+			warned[m] = true
+		}
+	}
+}
+
 // knownGateway returns what the handler knows of its gateway before the first call. The
 // reverse_proxy behind the handler tells gateways apart.
 func (h *Handler) knownGateway(places []layout.Handler) *gateways.Gateway {

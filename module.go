@@ -192,6 +192,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.checkIsFollowed(places); err != nil {
 		return err
 	}
+	h.warnOfMisplacements(places)
 	h.gateway = h.knownGateway(places)
 	h.explanations = rate.NewLimiter(rate.Every(explanationInterval), 1)
 	h.judge = verdict.NewJudge()

@@ -212,3 +212,24 @@ func TestSigningForNothing(t *testing.T) {
 		})
 	}
 }
+
+// Where calls never come to a handler, a warning at the start says so, as the doctor does.
+func TestMisplacedSigningWarns(t *testing.T) {
+	key := writePrivateKey(t, merchantKey())
+	signing := fmt.Sprintf("payermax {\ngateway https://gateway.example\napp_id app\nprivate_key %s\n}\n", key)
+	for config, says := range map[string]string{
+		"http://localhost:8080 {\nbind 127.0.0.1\n" + signing + "}":       "the site is for localhost alone",
+		":8080 {\nbind 127.0.0.1\nrespond hello\n" + signing + "}":        "the handler static_response comes first",
+		":8080 {\nbind 127.0.0.1\n" + signing + "}":                       "",
+		":8080 {\nbind 127.0.0.1\nrespond /hello hello\n" + signing + "}": "",
+	} {
+		said, err := loaded(t, adapted(t, config))
+		require.NoError(t, err)
+		if says == "" {
+			assert.NotContains(t, said, "is not signed")
+			assert.NotContains(t, said, "comes first")
+			continue
+		}
+		assert.Contains(t, said, says)
+	}
+}

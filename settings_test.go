@@ -41,7 +41,7 @@ func TestProvisionRefuses(t *testing.T) {
 		{"unknown endpoint", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, Endpoints: []string{"dropin"}}, []string{`endpoints: "dropin" is neither an endpoint nor a group`, "drop_in, all, applyDropinSession"}},
 		{"long app_id", Handler{Merchant: Merchant{AppID: strings.Repeat("a", 65), KeyRaw: keyFile(key)}}, []string{"app_id: longer than the 64 characters"}},
 		{"long merchant_no", Handler{Merchant: Merchant{AppID: "app", MerchantNo: strings.Repeat("1", 33), KeyRaw: keyFile(key)}}, []string{"merchant_no: longer than the 32 characters"}},
-		{"line break in app_id", Handler{Merchant: Merchant{AppID: "app\n", KeyRaw: keyFile(key)}}, []string{"app_id: contains characters that are not text"}},
+		{"line break in app_id", Handler{Merchant: Merchant{AppID: "app\n", KeyRaw: keyFile(key)}}, []string{`app_id: "app\n" contains characters that are not text`}},
 		{"negative size", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, MaxBodySize: -1}, []string{"max_body_size"}},
 		{"negative timeout", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, Timeout: -1}, []string{"timeout"}},
 		{"gateway key beside the sandbox", Handler{Merchant: Merchant{GatewayPublicKeys: []string{public}}, Sandbox: true, SandboxWithCredentials: true},
@@ -106,8 +106,8 @@ func TestProvisionDoesNotRepeatKeyGivenAsPath(t *testing.T) {
 
 func TestProvisionExpandsPlaceholders(t *testing.T) {
 	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "app_id"), []byte("from a file\n"), 0o600))
-	t.Setenv("PAYERMAX_TEST_MERCHANT", "from the environment")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "app_id"), []byte("from-a-file\n"), 0o600))
+	t.Setenv("PAYERMAX_TEST_MERCHANT", "from-the-environment")
 	t.Setenv("PAYERMAX_TEST_KEY", writePrivateKey(t, merchantKey()))
 
 	h := &Handler{
@@ -119,8 +119,8 @@ func TestProvisionExpandsPlaceholders(t *testing.T) {
 	}
 	require.NoError(t, testcaddy.Provision(t, h))
 	identity := h.merchants.only.identity
-	assert.Equal(t, "from a file", identity.AppID)
-	assert.Equal(t, "from the environment", identity.MerchantNo)
+	assert.Equal(t, "from-a-file", identity.AppID)
+	assert.Equal(t, "from-the-environment", identity.MerchantNo)
 }
 
 func TestProvisionDefaults(t *testing.T) {
@@ -139,4 +139,30 @@ func TestProvisionSandbox(t *testing.T) {
 	w := serve(t, h, post(sessionBody), testcaddy.Unreachable(t))
 	assert.Contains(t, w.Body.String(), protocol.CodeApplySuccess)
 	assert.Contains(t, w.Header().Get("Proxy-Status"), string(verdict.Verified))
+}
+
+// What people have in environment variables is refused where it is used, and shown.
+func TestProvisionRefusesAccidents(t *testing.T) {
+	key := writePrivateKey(t, merchantKey())
+	for value, says := range map[string]string{
+		`"app"`:      `app_id: "\"app\"" has quotes in it`,
+		"app\u00a0":  `app_id: "app\u00a0" has white space or invisible characters`,
+		"CHANGE_ME":  `app_id: "CHANGE_ME" stands for a value that nobody has filled in yet`,
+		"${APP_ID}":  `app_id: "${APP_ID}" still has a variable in it`,
+		"2.0213e+14": `app_id: "2.0213e+14" is a number as a spreadsheet`,
+	} {
+		t.Setenv("PAYERMAX_TEST_APP_ID", value)
+		h := &Handler{Merchant: Merchant{AppID: "{env.PAYERMAX_TEST_APP_ID}", KeyRaw: keyFile(key)}}
+		assert.ErrorContains(t, testcaddy.Provision(t, h), says)
+	}
+
+	t.Setenv("PAYERMAX_TEST_KEY", "'"+key+"'")
+	h := &Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile("{env.PAYERMAX_TEST_KEY}")}}
+	assert.ErrorContains(t, testcaddy.Provision(t, h), "has quotes in it")
+
+	t.Setenv("PAYERMAX_TEST_TOKEN", `"canary"`)
+	h = &Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key), MerchantAuthToken: "{env.PAYERMAX_TEST_TOKEN}"}}
+	err := testcaddy.Provision(t, h)
+	assert.ErrorContains(t, err, "merchant_auth_token: the token, which is not repeated here, has quotes in it")
+	assert.NotContains(t, err.Error(), "canary")
 }

@@ -41,7 +41,7 @@ func checkCall(ctx context.Context, g Gateway, m Merchant, keys merchantKeys) []
 	const name = "call"
 	received, err := query(ctx, g, m, keys.signing)
 	if err != nil {
-		return []Result{problem(name, "%s", err).then("see above for what can be wrong with the connection, and try again")}
+		return []Result{problem(name, "%s", err).then("see above for what can be wrong with the connection, and try again%s", g.allowList())}
 	}
 	if received.code == protocol.CodeSignVerifyFailed && keys.next != nil {
 		if second, err := query(ctx, g, m, keys.next); err == nil && second.code != protocol.CodeSignVerifyFailed && second.code != "" {
@@ -51,7 +51,7 @@ func checkCall(ctx context.Context, g Gateway, m Merchant, keys merchantKeys) []
 	}
 	if received.code == "" {
 		return []Result{problem(name, "HTTP %d, and not PayerMax's JSON: something else answered, such as a proxy or a firewall", received.status).
-			then("check gateway, and whether PayerMax wants to know the address that this machine has on the Internet")}
+			then("check gateway, and what stands between it and this machine%s", g.allowList())}
 	}
 	return []Result{explain(received.code, g, m, keys), checkAnswer(keys.gateway, received)}
 }

@@ -139,6 +139,16 @@ func checkEnvironment(g Gateway) Result {
 	return ok(name, "neither PayerMax's uat nor its production, but a host of your own choice%s", backup)
 }
 
+// allowList is what else to do if PayerMax's test environment does not answer. It lets
+// in only the IP addresses that the merchant has named, and calls leave from another one
+// when a sidecar sends them from another place than the application did.
+func (g Gateway) allowList() string {
+	if g.Environment != protocol.UAT {
+		return ""
+	}
+	return "; PayerMax's test environment answers only to IP addresses that it has been told, so tell PayerMax the one that this machine's calls leave from"
+}
+
 // checkNetwork connects to the gateway step by step, and reports whether a call
 // could be sent.
 func checkNetwork(ctx context.Context, g Gateway) (results []Result, reached bool) {
@@ -215,7 +225,7 @@ func checkConnection(ctx context.Context, g Gateway) (net.Conn, Result) {
 	}
 	if err != nil {
 		return nil, problem(name, "%s", connectFailure(err)).
-			then("let the sidecar's machine connect to %s: firewall, network policy, route", g.address())
+			then("let the sidecar's machine connect to %s: firewall, network policy, route%s", g.address(), g.allowList())
 	}
 	return conn, ok(name, "TCP to %s in %s", conn.RemoteAddr(), rounded(time.Since(began)))
 }

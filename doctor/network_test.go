@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 func TestGatewayAddress(t *testing.T) {
@@ -307,4 +308,16 @@ func TestJudgeSkew(t *testing.T) {
 func TestProxyVariables(t *testing.T) {
 	assert.Contains(t, proxyVariables([]string{"HTTPS_PROXY"}).Message, "HTTPS_PROXY is set, and ignored")
 	assert.Contains(t, proxyVariables([]string{"HTTPS_PROXY", "http_proxy"}).Message, "HTTPS_PROXY and http_proxy are set, and ignored")
+}
+
+// PayerMax's test environment answers to known addresses alone, which a sidecar
+// elsewhere than the application does not have.
+func TestAllowListOfTestEnvironment(t *testing.T) {
+	refused := func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED }
+	for environment, says := range map[string]bool{protocol.UAT: true, protocol.Production: false, "": false} {
+		g := Gateway{URL: "https://gateway.example", Environment: environment, Dial: refused}
+		_, result := checkConnection(t.Context(), g)
+		assert.Equal(t, Problem, result.Outcome)
+		assert.Equal(t, says, strings.Contains(result.Next, "only to IP addresses that it has been told"), environment)
+	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
@@ -113,6 +114,10 @@ type foundHandler struct {
 	listen, hosts []string
 	// waysPast are the ways on which requests get past it, if it verifies.
 	waysPast []notify.WayPast
+	// misplacements are what is wrong with the place of a handler that signs, and
+	// becomesHTTPS says that Caddy serves its site by HTTPS unasked.
+	misplacements []layout.Misplacement
+	becomesHTTPS  bool
 	// gracePeriod is the config's, and writeTimeout that of its server.
 	gracePeriod, writeTimeout time.Duration
 }
@@ -131,12 +136,31 @@ func (c configTree) find(modules ...string) []foundHandler {
 		}
 		found := foundHandler{module: h.Module, config: h.Config, proxy: h.Proxy(), listen: h.Listen, hosts: h.Hosts,
 			gracePeriod: durationOf(c.at("apps", "http", "grace_period")), writeTimeout: durationOf(h.Server["write_timeout"])}
-		if h.Module == layout.Notify {
+		switch h.Module {
+		case layout.Notify:
 			found.waysPast = notify.WaysPast(read, h)
+		case layout.Sign:
+			found.misplacements = h.Misplacements()
+			found.becomesHTTPS = h.BecomesHTTPS() && !c.isHTTPPort(h.Listen)
 		}
 		all = append(all, found)
 	}
 	return all
+}
+
+// isHTTPPort reports whether a server listens where Caddy speaks HTTP without being told
+// to, and nowhere else.
+func (c configTree) isHTTPPort(listen []string) bool {
+	port := uint(caddyhttp.DefaultHTTPPort)
+	if number, ok := c.at("apps", "http", "http_port").(json.Number); ok {
+		if configured, err := number.Int64(); err == nil {
+			port = uint(configured)
+		}
+	}
+	return !slices.ContainsFunc(listen, func(listen string) bool {
+		address, err := caddy.ParseNetworkAddress(listen)
+		return err != nil || !address.IsUnixNetwork() && address.StartPort != port
+	})
 }
 
 // ports returns the ports that the config's servers listen on.

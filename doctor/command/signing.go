@@ -71,18 +71,28 @@ func (s *Signing) settings() doctor.Result {
 // Expand expands the value of an option as a handler does, and notes placeholders that
 // stand for nothing. maxLength is in characters, or 0 for any length.
 func Expand(name, configured string, maxLength int, mayBeEmpty bool) doctor.Option {
-	expanded := doctor.Option{Name: name}
+	return expand(setting.Option{Name: name, Value: configured, MaxLength: maxLength}, mayBeEmpty)
+}
+
+// ExpandToken is Expand for an option whose value is a secret.
+func ExpandToken(name, configured string) doctor.Option {
+	return expand(setting.Option{Name: name, Value: configured, IsSecret: true}, false)
+}
+
+func expand(option setting.Option, mayBeEmpty bool) doctor.Option {
+	expanded := doctor.Option{Name: option.Name}
 	repl := caddy.NewReplacer()
-	if expanded.Error = setting.CheckFiles(configured); expanded.Error != nil {
-		expanded.Error = fmt.Errorf("%s: %w", name, expanded.Error)
+	if expanded.Error = setting.CheckFiles(option.Value); expanded.Error != nil {
+		expanded.Error = fmt.Errorf("%s: %w", option.Name, expanded.Error)
 		return expanded
 	}
-	_, _ = repl.ReplaceFunc(configured, func(placeholder string, value any) (any, error) {
+	_, _ = repl.ReplaceFunc(option.Value, func(placeholder string, value any) (any, error) {
 		if caddy.ToString(value) == "" {
 			expanded.Empty = append(expanded.Empty, "{"+placeholder+"}")
 		}
 		return value, nil
 	})
-	expanded.Error = setting.Option{Name: name, Value: configured, MaxLength: maxLength, Target: &expanded.Value}.Expand(repl, mayBeEmpty)
+	option.Target = &expanded.Value
+	expanded.Error = option.Expand(repl, mayBeEmpty)
 	return expanded
 }

@@ -48,6 +48,12 @@ type Handler struct {
 	// nearest first. If it is open, there may be more.
 	after []any
 	open  bool
+	// front is the name of a handler that answers every request before this one
+	// sees it, or "".
+	front string
+	// isOnlyForHosts says that nothing on the server handles requests for hosts
+	// other than those of the routes around the handler.
+	isOnlyForHosts bool
 }
 
 // site is what a Caddyfile calls a site: the routes for some host names, or all

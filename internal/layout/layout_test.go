@@ -58,3 +58,48 @@ func TestGroups(t *testing.T) {
 	assert.True(t, read(t, `"routes":[`+route+`,{"group":"g","handle":[{"handler":"reverse_proxy"}]}]`).Handlers[0].IsDeadEnd())
 	assert.False(t, read(t, `"routes":[`+route+`,{"group":"h","handle":[{"handler":"reverse_proxy"}]}]`).Handlers[0].IsDeadEnd())
 }
+
+// Caddy loads each of these, and in those that are found no call is signed.
+func TestMisplacements(t *testing.T) {
+	const sign = `{"handler":"payermax"},{"handler":"reverse_proxy"}`
+	for name, test := range map[string]struct {
+		routes string
+		says   []string
+	}{
+		"good":                        {`{"handle":[` + sign + `]}`, nil},
+		"respond in front":            {`{"handle":[{"handler":"static_response"},` + sign + `]}`, []string{"the handler static_response comes first"}},
+		"in a route before":           {`{"handle":[{"handler":"file_server"}]},{"handle":[` + sign + `]}`, []string{"the handler file_server comes first"}},
+		"in a subroute before":        {`{"handle":[{"handler":"subroute","routes":[{"handle":[{"handler":"error"}]}]},` + sign + `]}`, []string{"the handler error"}},
+		"outside of the subroute":     {`{"handle":[{"handler":"static_response"},{"handler":"subroute","routes":[{"handle":[` + sign + `]}]}]}`, []string{"static_response"}},
+		"with a path of its own":      {`{"match":[{"path":["/hello"]}],"handle":[{"handler":"static_response"}]},{"handle":[` + sign + `]}`, nil},
+		"files that pass on":          {`{"handle":[{"handler":"file_server","pass_thru":true},` + sign + `]}`, nil},
+		"headers in front":            {`{"handle":[{"handler":"headers"},` + sign + `]}`, nil},
+		"behind":                      {`{"handle":[` + sign + `,{"handler":"static_response"}]}`, nil},
+		"for a host":                  {`{"match":[{"host":["localhost"]}],"handle":[` + sign + `]}`, []string{"the site is for localhost alone"}},
+		"for a host, and one for all": {`{"match":[{"host":["localhost"]}],"handle":[` + sign + `]},{"handle":[{"handler":"static_response"}]}`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			handlers := read(t, `"routes":[`+test.routes+`]`).Handlers
+			require.Len(t, handlers, 1)
+			found := handlers[0].Misplacements()
+			require.Len(t, found, len(test.says))
+			for i, says := range test.says {
+				assert.Regexp(t, says, found[i].Message)
+			}
+		})
+	}
+}
+
+func TestBecomesHTTPS(t *testing.T) {
+	const routes = `"routes":[{"match":[{"host":["localhost"]}],"handle":[{"handler":"payermax"}]}]`
+	for members, want := range map[string]bool{
+		routes: true,
+		routes + `,"automatic_https":{"skip":["localhost"]}`:     false,
+		routes + `,"automatic_https":{"disable":true}`:           false,
+		routes + `,"tls_connection_policies":[{}]`:               false,
+		`"routes":[{"handle":[{"handler":"payermax"}]}]`:         false,
+		routes + `,"automatic_https":{"disable_redirects":true}`: true,
+	} {
+		assert.Equal(t, want, read(t, members).Handlers[0].BecomesHTTPS(), members)
+	}
+}

@@ -105,6 +105,10 @@ func loadedHandler(handler caddyhttp.MiddlewareHandler) object {
 		}
 		o["upstreams"] = upstreams
 		o["transport"] = object{"protocol": moduleName(handler.Transport)}
+	default:
+		if passes := objectOf(decoded(handler))["pass_thru"]; passes != nil {
+			o["pass_thru"] = passes
+		}
 	}
 	return o
 }

@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"cmp"
 	"maps"
 	"reflect"
 	"slices"
@@ -23,7 +24,8 @@ type position struct {
 	matches []any
 	after   []any
 	open    bool
-	guarded bool // every request that comes here has passed a guard
+	guarded bool   // every request that comes here has passed a guard
+	front   string // the name of a handler that answers everything before, or ""
 }
 
 // server walks through the routes of a server, then through those for errors, and
@@ -76,6 +78,7 @@ func (w *walk) route(list []any, i int, p position) (inside, after bool) {
 	route := objectOf(list[i])
 	here := p
 	here.after = append(followers(list, i), p.after...)
+	here.front = cmp.Or(p.front, answererOf(list[:i]))
 	if route["terminal"] == true {
 		here.after, here.open = nil, false
 	}
@@ -98,6 +101,7 @@ func (w *walk) handlers(list []any, p position) (guarded bool) {
 	for i, node := range list {
 		p.after = append(slices.Clone(list[i+1:]), outside...)
 		p.guarded = w.handler(objectOf(node), p)
+		p.front = cmp.Or(p.front, answerer(objectOf(node)))
 	}
 	return p.guarded
 }
@@ -112,6 +116,7 @@ func (w *walk) handler(handler object, p position) (guarded bool) {
 		w.found.Handlers = append(w.found.Handlers, Handler{
 			Module: name, Config: handler, Server: w.config, Listen: w.listen, Hosts: p.hosts,
 			site: p.site, matches: p.matches, after: p.after, open: p.open,
+			front: p.front, isOnlyForHosts: len(p.hosts) > 0 && !takesAnyHost(listOf(w.config["routes"])),
 		})
 	case "subroute":
 		routes := listOf(handler["routes"])

@@ -17,6 +17,9 @@ type Option struct {
 	// MaxLength is in characters, by the field table of the envelope; the value is then
 	// one of PayerMax's identifiers. 0 stands for paths, which may have any length.
 	MaxLength int
+	// IsSecret says that the value is a token, which whoever uses it checks with
+	// CheckToken, and which no error may show.
+	IsSecret bool
 	// Target is where the expanded value goes.
 	Target *string
 }
@@ -35,15 +38,22 @@ func (o Option) Expand(repl *caddy.Replacer, mayBeEmpty bool) error {
 	case o.MaxLength > 0 && utf8.RuneCountInString(value) > o.MaxLength:
 		return fmt.Errorf("%s: longer than the %d characters that PayerMax allows", o.Name, o.MaxLength)
 	}
-	check := CheckPath
-	if o.MaxLength > 0 {
-		check = CheckIdentity
-	}
-	if err := check(value); err != nil {
+	if err := o.check(value); err != nil {
 		return fmt.Errorf("%s: %w", o.Name, err)
 	}
 	*o.Target = value
 	return nil
+}
+
+// check checks the expanded value by what it is.
+func (o Option) check(value string) error {
+	switch {
+	case o.IsSecret:
+		return nil
+	case o.MaxLength > 0:
+		return CheckIdentity(value)
+	}
+	return CheckPath(value)
 }
 
 // ExpandAll expands the values of an option that may have several. No value may be

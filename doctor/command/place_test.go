@@ -1,0 +1,36 @@
+package command
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/doctor"
+)
+
+// What Caddy loads and the first call would show is said before it.
+func TestPlaces(t *testing.T) {
+	const host, https, front = "is for localhost alone", "by HTTPS", "comes first"
+	for config, want := range map[string][]string{
+		":8080 {\n#\n}":                                    nil,
+		"http://localhost:8080 {\n#\n}":                    {host},
+		"localhost:8080 {\n#\n}":                           {host, https},
+		"{\nauto_https off\n}\nlocalhost:8080 {\n#\n}":     {host},
+		"http://localhost:8080 {\n#\n}\n:8080 {\nabort\n}": nil,
+		"http://localhost {\n#\n}":                         {host},
+		":8080 {\nroute {\nrespond hello\n#\n}\n}":         {front},
+		":8080 {\nroute {\nrespond /hello hello\n#\n}\n}":  nil,
+	} {
+		handlers := adapted(t, strings.Replace(config, "#", signing+proxying("https://one.example"), 1)).handlers()
+		require.Len(t, handlers, 1)
+		results := handlers[0].describePlace()
+		require.Len(t, results, len(want), "%s: %v", config, results)
+		for i, says := range want {
+			assert.Equal(t, doctor.Warning, results[i].Outcome)
+			assert.Contains(t, results[i].Message, says, config)
+			assert.NotEmpty(t, results[i].Next)
+		}
+	}
+}

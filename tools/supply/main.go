@@ -3,6 +3,7 @@
 //
 //	cd tools/supply && go run . ../../bin/caddy          # compares docs/licences.md, writes bin/caddy.cdx.json
 //	cd tools/supply && go run . -update ../../bin/caddy  # writes both
+//	cd tools/supply && go run . -release ../../dist/...  # writes the bill, and the licences with their texts
 //
 // What is linked it learns from the binary itself. It fails if that is not what
 // docs/licences.md lists, if a module's licence is not known, or if it is not one
@@ -29,16 +30,21 @@ const repository = "../.."
 
 func main() {
 	update := flag.Bool("update", false, "write docs/licences.md anew, instead of comparing it")
+	release := flag.Bool("release", false, "of a binary for any platform, write what goes with it: <binary>.cdx.json and <binary>.licences.txt")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: go run . [-update] <binary>")
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: go run . [-update | -release] <binary>")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
-	if flag.NArg() != 1 {
+	if flag.NArg() != 1 || *update && *release {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(flag.Arg(0), *update); err != nil {
+	task := func(path string) error { return run(path, *update) }
+	if *release {
+		task = accompany
+	}
+	if err := task(flag.Arg(0)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -69,6 +75,35 @@ func run(path string, update bool) error {
 	if err := settle(filepath.Join(repository, "docs", "licences.md"), wanted, update); err != nil {
 		return err
 	}
+	return b.writeBill(path, linked)
+}
+
+// accompany writes what goes with a binary that is given to others. Which modules
+// are linked depends on the platform, so docs/licences.md is not asked.
+func accompany(path string) error {
+	b, err := readBinary(path)
+	if err != nil {
+		return err
+	}
+	linked, err := b.linked(repository)
+	if err != nil {
+		return err
+	}
+	if err := readLicences(linked); err != nil {
+		return err
+	}
+	texts, err := licenceTexts(repository, linked)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".licences.txt", texts, 0o644); err != nil {
+		return err
+	}
+	return b.writeBill(path, linked)
+}
+
+// writeBill writes the bill of materials beside the binary.
+func (b *binary) writeBill(path string, linked []*module) error {
 	bill, err := b.bill(linked)
 	if err != nil {
 		return err

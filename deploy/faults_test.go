@@ -90,7 +90,7 @@ func TestFaultsOfALargeFleetRaiseTheirAlerts(t *testing.T) {
 		if f.spread {
 			t.Run(f.what, func(t *testing.T) {
 				large := f.in(200, 40)
-				large.minutes = faultBegins + f.within
+				large.minutes, large.lean = faultBegins+f.within, true
 				runRuleTests(t, large.test(f.what, firing(faultBegins-1, true), firing(large.minutes, false, f.alert)))
 			})
 		}

@@ -57,6 +57,8 @@ type fleet struct {
 	gauges func(minute, number int) map[string]float64
 	// blind reports whether Prometheus scrapes nothing in this minute.
 	blind func(minute int) bool
+	// lean leaves out what no sidecar counted: promtool holds ten thousand samples at a time.
+	lean bool
 	// others are series of others than sidecars.
 	others map[string]string
 }

@@ -132,7 +132,7 @@ func TestQuietThingsRaiseNothing(t *testing.T) {
 // on a node that is lost, raises nothing either.
 func TestRolloutOfALargeFleetRaisesNothing(t *testing.T) {
 	t.Parallel()
-	f := fleet{sidecars: 400, callsAMinute: 40, life: rollout(200),
+	f := fleet{sidecars: 400, callsAMinute: 40, life: rollout(200), lean: true,
 		call: func(_, _, count int) ended { return healthy(count) },
 		gauges: func(minute, number int) map[string]float64 {
 			if number < 200 && number%20 == 0 && minute >= 25 {

@@ -95,7 +95,7 @@ func TestServeHTTPRefuses(t *testing.T) {
 
 func TestServeHTTPAcceptsContentTypes(t *testing.T) {
 	h := newHandler(t)
-	for _, contentType := range []string{"application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8"} {
+	for _, contentType := range []string{"application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8", "application/json; charset=utf8", `application/json; charset="UTF8"`} {
 		r := post(sessionBody)
 		r.Header.Set("Content-Type", contentType)
 		r.Header.Set("Content-Encoding", "identity")

@@ -157,10 +157,16 @@ func checkContentType(header http.Header) error {
 	}
 	mediaType, parameters, err := mime.ParseMediaType(contentType)
 	charset, hasCharset := parameters["charset"]
-	if err != nil || mediaType != "application/json" || hasCharset && !strings.EqualFold(charset, "utf-8") {
+	if err != nil || mediaType != "application/json" || hasCharset && !isUTF8(charset) {
 		return unsupportedMediaType("the body must be JSON in UTF-8; send Content-Type: application/json")
 	}
 	return nil
+}
+
+// isUTF8 reports whether a charset is UTF-8, with its hyphen or without, which
+// clients write as well.
+func isUTF8(charset string) bool {
+	return strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
 }
 
 func unsupportedMediaType(msg string) *reply.Refusal {

@@ -11,7 +11,7 @@ import (
 type dropinAmount struct {
 	required bool
 
-	// types are the JSON types it may have; the first is the one that a refusal asks for.
+	// types are the JSON types it may have. The first is that of the version's table, for which a refusal asks.
 	types []string
 
 	// zeroNeedsMIT says that 0 is allowed only together with mitType.
@@ -20,16 +20,14 @@ type dropinAmount struct {
 
 // dropinAmounts are the versions' rules for data.totalAmount, on which PayerMax's pages differ: the Chinese ones (1.4,
 // 1.6) have an optional string, the English one (1.5) a required number. Version 1.1 has no page left, only examples,
-// which omit the member or send a string; a number, which the English page prints beside one of them, is taken too.
+// which omit the member or send a string. The guides declare any version and send a string, and the English page prints
+// its number beside an example of another version: so either type is by the letter of some page, in all versions.
 var dropinAmounts = map[string]dropinAmount{
 	"1.1": {types: []string{"string", "number"}},
-	"1.4": {types: []string{"string"}, zeroNeedsMIT: true},
-	"1.5": {required: true, types: []string{"number"}},
-	"1.6": {types: []string{"string"}, zeroNeedsMIT: true},
+	"1.4": {types: []string{"string", "number"}, zeroNeedsMIT: true},
+	"1.5": {types: []string{"number", "string"}, required: true},
+	"1.6": {types: []string{"string", "number"}, zeroNeedsMIT: true},
 }
-
-// anyAmount are the JSON types of an amount on one page or another.
-var anyAmount = []string{"number", "string"}
 
 // amountRule returns the rule of a version; one that the page was never documented with has that of its examples.
 func amountRule(version string) dropinAmount {
@@ -80,18 +78,20 @@ func applyDropinSession(req *request) (any, *refusal) {
 // there, then each by itself, and the amount last because it depends on two others.
 func readDropinSession(req *request) (*session, *refusal) {
 	s, data, rule := new(session), req.data, amountRule(req.env.version)
-	required := []string{"currency", "country", "userId"}
-	if rule.required && !data.has("totalAmount") && !req.deviations.allow("there is no totalAmount, as in the page's own example") {
-		required = append(required, "totalAmount")
-	}
-	if refused := data.require(required...); refused != nil {
+	if refused := data.require("currency", "country", "userId"); refused != nil {
 		return s, refused
+	}
+	if rule.required && !data.has("totalAmount") && !req.deviations.allow("there is no totalAmount, as in the page's own example") {
+		return s, isNull("totalAmount")
 	}
 	if refused := data.currency("currency"); refused != nil {
 		return s, refused
 	}
 	if refused := data.country("country"); refused != nil {
 		return s, refused
+	}
+	if country, _ := data.str("country"); country == noCountry && !req.deviations.allow("country "+noCountry+", which only orders may have") {
+		return s, refuse(codeCountryInvalid)
 	}
 	s.currency, _ = data.str("currency")
 	refused := data.read(
@@ -108,23 +108,18 @@ func readDropinSession(req *request) (*session, *refusal) {
 	if s.manual, refused = data.captureMode(); refused != nil {
 		return s, refused
 	}
-	s.amount, refused = readDropinAmount(rule, data, req.deviations)
+	s.amount, refused = readDropinAmount(rule, data)
 	return s, refused
 }
 
 // readDropinAmount judges data.totalAmount, once currency and mitType are known to be strings. It returns nil when there
 // is none.
-func readDropinAmount(rule dropinAmount, data object, d *deviations) (*big.Rat, *refusal) {
+func readDropinAmount(rule dropinAmount, data object) (*big.Rat, *refusal) {
 	if !data.has("totalAmount") {
 		return nil, nil
 	}
-	types := rule.types
-	if kind := typeOf(data["totalAmount"]); !slices.Contains(types, kind) && slices.Contains(anyAmount, kind) &&
-		d.allow("totalAmount is a "+kind+" instead of a "+types[0]) {
-		types = anyAmount
-	}
 	currency, _ := data.str("currency")
-	amount, refused := data.amount("totalAmount", types, currency)
+	amount, refused := data.amount("totalAmount", rule.types, currency)
 	if refused != nil {
 		return nil, refused
 	}

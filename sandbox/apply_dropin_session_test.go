@@ -108,7 +108,9 @@ func TestApplyDropinSessionData(t *testing.T) {
 		{"null in componentList", with("componentList", `[null]`), "PARAMS_INVALID", "componentList must be array[string] , but your input is array[null]."},
 
 		{"no totalAmount", with("totalAmount", ""), "PARAMS_INVALID", "totalAmount is invalid,because totalAmount is null."},
-		{"string totalAmount", with("totalAmount", `"10"`), "PARAMS_INVALID", "totalAmount must be number , but your input is string."},
+		{"string totalAmount of the guides", with("totalAmount", `"10"`), "APPLY_SUCCESS", "Success."},
+		{"array totalAmount", with("totalAmount", `[10]`), "PARAMS_INVALID", "totalAmount must be number , but your input is array."},
+		{"country of nobody", with("country", `"UN"`), "COUNTRY_INVALID", countryMsg},
 		{"zero totalAmount", with("totalAmount", "0"), "APPLY_SUCCESS", "Success."},
 		{"negative totalAmount", with("totalAmount", "-0.01"), "AMOUNT_INVALID", amountMsg},
 	} {
@@ -122,11 +124,9 @@ func TestApplyDropinSessionData(t *testing.T) {
 
 func TestApplyDropinSessionAmountByVersion(t *testing.T) {
 	const (
-		null   = "totalAmount is invalid,because totalAmount is null."
-		number = "totalAmount must be number , but your input is string."
-		text   = "totalAmount must be string , but your input is number."
-		wrong  = "Amount is incorrect."
-		ok     = "Success."
+		null  = "totalAmount is invalid,because totalAmount is null."
+		wrong = "Amount is incorrect."
+		ok    = "Success."
 	)
 	versions := []string{"1.1", "1.4", "1.5", "1.6"}
 	for _, tt := range []struct {
@@ -135,14 +135,15 @@ func TestApplyDropinSessionAmountByVersion(t *testing.T) {
 	}{
 		{``, [4]string{ok, ok, null, ok}},
 		{`,"totalAmount":null`, [4]string{ok, ok, null, ok}},
-		{`,"totalAmount":19.99`, [4]string{ok, text, ok, text}},
-		{`,"totalAmount":"19.99"`, [4]string{ok, ok, number, ok}},
-		{`,"totalAmount":"-1"`, [4]string{wrong, wrong, number, wrong}},
-		{`,"totalAmount":"ten"`, [4]string{wrong, wrong, number, wrong}},
-		{`,"totalAmount":"0"`, [4]string{ok, wrong, number, wrong}},
-		{`,"totalAmount":"0.00","mitType":""`, [4]string{ok, wrong, number, wrong}},
-		{`,"totalAmount":"0.00","mitType":"UNSCHEDULED"`, [4]string{ok, ok, number, ok}},
-		{`,"totalAmount":0`, [4]string{ok, text, ok, text}},
+		{`,"totalAmount":""`, [4]string{ok, ok, null, ok}},
+		{`,"totalAmount":19.99`, [4]string{ok, ok, ok, ok}},
+		{`,"totalAmount":"19.99"`, [4]string{ok, ok, ok, ok}},
+		{`,"totalAmount":"-1"`, [4]string{wrong, wrong, wrong, wrong}},
+		{`,"totalAmount":"ten"`, [4]string{wrong, wrong, wrong, wrong}},
+		{`,"totalAmount":"0"`, [4]string{ok, wrong, ok, wrong}},
+		{`,"totalAmount":"0.00","mitType":""`, [4]string{ok, wrong, ok, wrong}},
+		{`,"totalAmount":"0.00","mitType":"UNSCHEDULED"`, [4]string{ok, ok, ok, ok}},
+		{`,"totalAmount":0`, [4]string{ok, wrong, ok, wrong}},
 		{`,"totalAmount":true`, [4]string{
 			"totalAmount must be string , but your input is boolean.",
 			"totalAmount must be string , but your input is boolean.",

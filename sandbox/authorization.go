@@ -35,8 +35,8 @@ func (o object) captureMode() (manual bool, refused *refusal) {
 	if refused := o.oneOf("authorizationType", finalAuth); refused != nil {
 		return false, refused
 	}
-	if o.has("authorizationType") {
-		return true, o.require("captureMode")
+	if o.has("authorizationType") && !o.has("captureMode") {
+		return false, isNull("captureMode")
 	}
 	return o.has("captureMode"), nil
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -157,6 +158,8 @@ func TestCaptureMode(t *testing.T) {
 				return
 			}
 			assert.Equal(t, "APPLY_SUCCESS", res.Code, res.Msg)
+			deviates := tt.manual && tt.session == nil
+			assert.Equal(t, deviates, slices.Contains(g.state().recentCalls()[0].Deviations, "captureMode is MANUAL, and its session has none"))
 			want := "AUTH_FAILED"
 			if tt.manual {
 				want = "APPLY_SUCCESS"

@@ -4,6 +4,8 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 )
 
 // The pages on which a buyer completes a payment.
@@ -95,10 +97,11 @@ func (g *Gateway) renderChallenge(w http.ResponseWriter, o *order, inPopup bool)
 }
 
 // returnURL is where the browser goes after the page, with the order's numbers and state attached (page "pageReturn"), or
-// "" if the order names no page of the web. The state is a hint: the notification and the query are what counts.
+// "" if the order names neither a page of the web nor an app. The state is a hint: the notification and the query are what
+// counts.
 func (o *order) returnURL() string {
 	u, err := url.Parse(o.frontURL)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	if err != nil || !leavesPage(u, o.frontURL) {
 		return ""
 	}
 	told := url.Values{"outTradeNo": {o.outTradeNo}, "tradeToken": {o.tradeToken}, "status": {o.status}}.Encode()
@@ -106,5 +109,20 @@ func (o *order) returnURL() string {
 		told = u.RawQuery + "&" + told
 	}
 	u.RawQuery = told
+	if u.Host == "" && u.Path == "" {
+		u.Opaque = "//" // which String would drop: myapp:// has to stay one
+	}
 	return u.String()
+}
+
+// pageSchemes are those by which a browser would stay with this page, run a script in its place, or read a file.
+var pageSchemes = []string{"", "javascript", "vbscript", "data", "blob", "filesystem", "file", "about", "view-source"}
+
+// leavesPage reports whether an address leads to a host of the web, or by a scheme of its own to an app ("starts with
+// http/https, or the scheme of an app", frontCallbackUrl on the page "orderAndPay").
+func leavesPage(u *url.URL, text string) bool {
+	if u.Scheme == "http" || u.Scheme == "https" {
+		return u.Host != ""
+	}
+	return !slices.Contains(pageSchemes, u.Scheme) && strings.HasPrefix(text[len(u.Scheme):], "://")
 }

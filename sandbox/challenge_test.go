@@ -66,6 +66,24 @@ func TestChallengeReturnsToTheShop(t *testing.T) {
 		"javascript:alert(1)":                     "",
 		"/thanks":                                 "",
 		"http://shop .example":                    "",
+
+		"myapp://ok":              "myapp://ok?outTradeNo=P1642410680681&status=FAILED&tradeToken=T",
+		"myapp://":                "myapp://?outTradeNo=P1642410680681&status=FAILED&tradeToken=T",
+		"MyApp://?a=b#x":          "myapp://?a=b&outTradeNo=P1642410680681&status=FAILED&tradeToken=T#x",
+		"my.app-1+x:///paid":      "my.app-1+x:///paid?outTradeNo=P1642410680681&status=FAILED&tradeToken=T",
+		"javascript://%0aalert":   "",
+		"JavaScript://%0aalert":   "",
+		"data://text/html,x":      "",
+		"data:text/html,x":        "",
+		"vbscript://x":            "",
+		"file:///etc/passwd":      "",
+		"//host/thanks":           "",
+		"https:///thanks":         "",
+		"myapp:ok":                "",
+		"myapp:/x?u=a://b":        "",
+		"myapp://ok\r\nX-Evil: 1": "",
+		"https://a\nb":            "",
+		"://ok":                   "",
 	} {
 		g := closing(t, newGateway(t))
 		order := pay(t, g, fields{"subject": "3DS", "frontCallbackUrl": front})

@@ -20,7 +20,7 @@ const currencies = "" +
 	" TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG "
 
 // countries are the codes of ISO 3166-1 alpha-2, and XK, which banks use for Kosovo. UN is what PayerMax writes where no
-// country in particular is meant (subscription guide for Drop-In; notifications).
+// country in particular is meant (orders of a subscription guide for Drop-In; notifications).
 const countries = "" +
 	" AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY " +
 	" BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK " +
@@ -29,6 +29,9 @@ const countries = "" +
 	" ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM " +
 	" PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF " +
 	" TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW UN "
+
+// noCountry is what stands for a country where none in particular is meant.
+const noCountry = "UN"
 
 // currency refuses a string member that is the code of no currency. One that is not there is for require.
 func (o object) currency(name string) *refusal {
@@ -43,7 +46,7 @@ func (o object) country(name string) *refusal {
 // code refuses a string member that is none of a list of codes, with the refusal that PayerMax has for it.
 func (o object) code(name string, shape *regexp.Regexp, known, otherwise string) *refusal {
 	text, refused := o.str(name)
-	if refused != nil || !o.has(name) {
+	if refused != nil || !o.sent(name) {
 		return refused
 	}
 	if !shape.MatchString(text) || !strings.Contains(known, " "+text+" ") {

@@ -26,13 +26,18 @@ func TestDeviations(t *testing.T) {
 		{"PHP SDK's version", "applyDropinSession", session("1.2", `,"totalAmount":"10"`), "version 1.2, which the pages do not have: 1.1 or 1.4 or 1.5 or 1.6"},
 		{"a later version", "applyDropinSession", session("1.10", `,"totalAmount":1`), "version 1.10, which the pages do not have: 1.1 or 1.4 or 1.5 or 1.6"},
 		{"WooCommerce plugin's envelope", "applyDropinSession", replace(`"appId"`, `"merchantAppId"`), "merchantAppId instead of appId, as in version 1.0"},
-		{"subscription guides", "applyDropinSession", session("1.5", `,"totalAmount":"10"`), "totalAmount is a string instead of a number"},
-		{"English page's type", "applyDropinSession", session("1.6", `,"totalAmount":10`), "totalAmount is a number instead of a string"},
+		{"duplicate in data", "applyDropinSession", session("1.6", `,"userId":"U10001"`), "an object has two members of one name: the last is taken"},
+		{"duplicate in an object of data", "applyDropinSession", session("1.6", `,"x":[{"a":1,"\u0061":1}]`), "an object has two members of one name: the last is taken"},
+		{"duplicate in the envelope", "applyDropinSession", replace(`{`, `{"keyVersion":"1",`), "an object has two members of one name: the last is taken"},
+		{"another merchantAppId", "applyDropinSession", replace(`{`, `{"merchantAppId":"A2",`), "merchantAppId is not appId: the latter is taken"},
+		{"country of nobody", "applyDropinSession", strings.Replace(session("1.6", ``), `"US"`, `"UN"`, 1), "country UN, which only orders may have"},
 		{"English page's example", "applyDropinSession", session("1.5", ``), "there is no totalAmount, as in the page's own example"},
 		{"Java SDK's class", "applyDropinSession", session("1.6", `,"tokenForFutureUse":"true"`), "tokenForFutureUse is a string instead of a boolean"},
 		{"READMEs of the SDKs", "orderAndPay", requestBody("1.4", order+`}`), "there is no integrate: read as Hosted_Checkout"},
 		{"Java SDK's TradeOrderRequest", "orderAndPay", requestBody("1.4", order+`,"integrate":"Hosted_Checkout","frontCallbackURL":"https://shop.example"}`),
 			"frontCallbackURL instead of frontCallbackUrl"},
+		{"another frontCallbackURL", "orderAndPay", requestBody("1.4", order+`,"integrate":"Hosted_Checkout","frontCallbackUrl":"https://a","frontCallbackURL":"https://b"}`),
+			"frontCallbackURL is not frontCallbackUrl: the latter is taken"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, strict := range []bool{false, true} {
@@ -44,9 +49,7 @@ func TestDeviations(t *testing.T) {
 				r.URL.Path = basePath + tt.endpoint
 				res := readAnswer(t, g, serve(g, r))
 				if strict {
-					if tt.deviation != "frontCallbackURL instead of frontCallbackUrl" {
-						assert.Equal(t, "PARAMS_INVALID", res.Code)
-					}
+					assert.Contains(t, []string{"PARAMS_INVALID", "COUNTRY_INVALID"}, res.Code)
 					assert.Empty(t, got.Deviations)
 					continue
 				}
@@ -64,4 +67,60 @@ func TestDeviations(t *testing.T) {
 	for _, version := range []string{"1", "1.x", "v1.5", "1.5.0.0", "-1.5"} {
 		assert.Contains(t, ask(t, g, requestBody(version, validData)).Msg, "version must be", version)
 	}
+}
+
+// A body is read as UTF-8, whatever its Content-Type says.
+func TestCharsetDeviates(t *testing.T) {
+	for charset, deviates := range map[string]bool{"utf-8": false, "UTF8": false, "GBK": true} {
+		for _, strict := range []bool{false, true} {
+			g := newGateway(t)
+			g.Strict = strict
+			r := newRequest(validBody, signWith(t, testkeys.Merchant(), validBody))
+			r.Header.Set("Content-Type", "application/json; charset="+charset)
+			res := readAnswer(t, g, serve(g, r))
+			assert.Equal(t, strict && deviates, res.Code == "PARAMS_INVALID", charset)
+			assert.Equal(t, !strict && deviates, len(g.state().recentCalls()[0].Deviations) == 1, charset)
+		}
+	}
+}
+
+// What any page has is by the letter: two members of one name are not, lone surrogates that only look invalid are.
+func TestStrictTakesWhatAnyPageHas(t *testing.T) {
+	g := closing(t, strictGateway(t))
+	for _, data := range []string{
+		`{"totalAmount":"10000","currency":"IDR","country":"ID","userId":"U10001"}`,
+		`{"totalAmount":1,"currency":"IDR","country":"ID","userId":"\ud800"}`,
+	} {
+		must(t, g, "applyDropinSession", data)
+	}
+	must(t, g, "orderAndPay", `{"outTradeNo":"P1","integrate":"Hosted_Checkout","subject":"s","totalAmount":"10","currency":"USD","country":"UN","userId":"U1"}`)
+	assert.Empty(t, g.state().recentCalls()[0].Deviations)
+}
+
+// "" of a member that may be left out leaves it out, whatever its type.
+func TestEmptyIsAbsent(t *testing.T) {
+	g := closing(t, newGateway(t))
+	const session = `"currency":"IDR","country":"ID","userId":"U10001"`
+	for _, name := range []string{"totalAmount", "mitType", "referralCode", "tokenForFutureUse", "componentList", "captureMode", "authorizationType"} {
+		must(t, g, "applyDropinSession", `{`+session+`,"`+name+`":""}`)
+	}
+	for i, name := range []string{"country", "terminalType", "paymentDetail", "captureMode", "expireTime", "frontCallbackUrl", "integrate", "notifyUrl"} {
+		order := orderFields("").with(fields{"outTradeNo": "P" + string(rune('A'+i)), "integrate": "Hosted_Checkout", "paymentDetail": nil, name: ""})
+		must(t, g, "orderAndPay", order.String())
+	}
+	for i, name := range []string{"tokenForFutureUse", "merchantInitiated", "mitType", "paymentTokenID", "paymentMethodType"} {
+		detail := detailFields(openSession(t, g)).with(fields{name: ""})
+		must(t, g, "orderAndPay", orderFields("").with(fields{"outTradeNo": "Q" + string(rune('A'+i)), "paymentDetail": detail}).String())
+	}
+	pay(t, g, nil)
+	refund := must(t, g, "refund", refundFields(10).with(fields{"tradeToken": "", "comments": ""}).String())
+	must(t, g, "refundQuery", fields{"outRefundNo": "", "refundTradeNo": refund["refundTradeNo"]}.String())
+
+	// A required one is still asked for.
+	for _, name := range []string{"terminalType", "paymentDetail"} {
+		res := call(t, g, "orderAndPay", orderFields(openSession(t, g)).with(fields{"outTradeNo": "P2", name: ""}).String())
+		assertRefused(t, res, "PARAMS_INVALID", name+" is invalid,because "+name+" is null.")
+	}
+	res := call(t, g, "orderAndPay", orderFields(openSession(t, g)).with(fields{"authorizationType": "FINAL_AUTH", "captureMode": ""}).String())
+	assertRefused(t, res, "PARAMS_INVALID", "captureMode is invalid,because captureMode is null.")
 }

@@ -18,9 +18,11 @@
 //	          SANDBOX_EXPIRED   is refused: the token is not valid
 //
 // An order with integrate Hosted_Checkout goes like 3DS, on the cashier's page. From both pages the browser returns to the
-// order's frontCallbackUrl, with outTradeNo, tradeToken and status attached, but for the popup of a component, which tells
-// the shop's page instead. The same order again, as long as it is pending
-// there, has the same redirectUrl; any other repetition is refused with ORDER_REPEAT.
+// order's frontCallbackUrl, of the web or of an app, with outTradeNo, tradeToken and
+// status attached, but for the popup of a component, which tells the shop's page instead.
+// The same order again, as long as it is pending there, has the same redirectUrl; any
+// other repetition is refused with ORDER_REPEAT. Orders of the direct API, which say
+// themselves what they are paid with, are refused with SANDBOX_NOT_SIMULATED.
 //
 // No refund succeeds at once: one of 10000 or 102 fails, one of 20000 or 202 is pending like a payment, and all others
 // succeed after Gateway.RefundDelay. That is told by a notification, and by refundQuery.
@@ -40,17 +42,20 @@
 //
 // With tokenForFutureUse in the session and in the order, and agreementAccepted of the component, a payment that succeeds
 // saves its card: orderQuery and the notification have a paymentTokenID. An order of the same user is paid with that
-// instead of the tokens of a component; with merchantInitiated, by the merchant alone. inquirePaymentToken lists the saved
-// cards of a user, removePaymentToken forgets one.
+// instead of the tokens of a component; with merchantInitiated, by the merchant alone, so that it fails where 3DS is asked
+// for. A paymentMethodType must be that of the payment that saved it. inquirePaymentToken lists the saved cards of a user,
+// removePaymentToken forgets one.
 //
 // # Deviations
 //
 // PayerMax's SDKs, plugins and examples send what its pages do not have. The gateway serves that, and lists it as
 // deviations of the call: a version that the interface was not documented with, a requestTime with less than three fraction
-// digits, merchantAppId for appId, frontCallbackURL, an order without integrate (the cashier's) or country, an amount of
-// the session as a string or a number where the version has the other one or without any, a boolean in quotes, a
-// paymentToken that no component has issued. With Gateway.Strict all of it is refused, but for
-// frontCallbackURL, which is ignored like any member that a page does not name.
+// digits, another charset than UTF-8, two members of one name, merchantAppId for appId or beside another one,
+// frontCallbackURL and paymentTokenId, an order without integrate (the cashier's), a session of version 1.5 without an
+// amount or of country UN, a boolean in quotes, a paymentToken that no component has issued, captureMode without that of
+// the session, merchantInitiated without mitType or on the cashier's page. With Gateway.Strict all of it is refused. What
+// any of the pages or guides has is none, such as either type of a session's amount. A member that may be left out is left
+// out if it is "".
 //
 // # Authorisations
 //

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // envelope is what every request is wrapped in.
@@ -16,15 +18,21 @@ type envelope struct {
 	data object
 }
 
-// checkContentType refuses anything but application/json, whatever its parameters ("Parameters" on every interface
-// page; PayerMax's own SDKs add a charset).
-func checkContentType(header http.Header) *refusal {
+// checkContentType refuses anything but application/json ("Parameters" on every interface page), with any parameters:
+// PayerMax's own SDKs add a charset. PayerMax exchanges UTF-8 ("Communication protocols" page).
+func checkContentType(header http.Header, d *deviations) *refusal {
 	value := header.Get("Content-Type")
 	if value == "" {
 		return isNull("Content-Type")
 	}
-	if mediaType, _, err := mime.ParseMediaType(value); err != nil || mediaType != "application/json" {
+	mediaType, parameters, err := mime.ParseMediaType(value)
+	if err != nil || mediaType != "application/json" {
 		return wrongType("Content-Type", "application/json", value)
+	}
+	charset, named := parameters["charset"]
+	if named && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "utf8") &&
+		!d.allow("Content-Type names another charset than UTF-8, as which the body is read") {
+		return wrongType("Content-Type", "application/json in UTF-8", value)
 	}
 	return nil
 }
@@ -38,9 +46,19 @@ func readEnvelope(body []byte, endpoint string, d *deviations) (envelope, *refus
 	if refused != nil {
 		return envelope{}, refused
 	}
+	// Of an invalid text and one with duplicates, only the latter is left here.
+	unique := jsontext.Value(body).IsValid(jsontext.AllowInvalidUTF8(true))
+	if !unique && !d.allow("an object has two members of one name: the last is taken") {
+		return envelope{}, wrongType("body", "object whose members have different names", "one with two of one name")
+	}
 	appID := appIDMember(endpoint)
 	if !o.has(appID) && o.has(oldAppID) && d.allow(oldAppID+" instead of "+appID+", as in version 1.0") {
 		appID = oldAppID
+	}
+	for _, other := range []string{"appId", oldAppID} {
+		if o.has(other) && o.has(appID) && string(o[other]) != string(o[appID]) && !d.allow(other+" is not "+appID+": the latter is taken") {
+			return envelope{}, isUndefined(other)
+		}
 	}
 	if refused := o.require("version", "keyVersion", "requestTime", appID, "data"); refused != nil {
 		return envelope{}, refused

@@ -54,8 +54,8 @@ type Gateway struct {
 	TimeScale float64
 
 	// Strict refuses what PayerMax's pages do not have, although its own SDKs, plugins and examples send it: other versions,
-	// times with fewer digits, amounts of another JSON type, a paymentToken that no component has issued. Otherwise such a
-	// request is served, and its deviations are in the record of the call.
+	// times with fewer digits, other names of members, a paymentToken that no component has issued. What any of its pages
+	// has is taken. Without Strict such a request is served, and its deviations are in the record of the call.
 	Strict bool
 
 	// PendingDelay is how long a payment, a capture or a refund that is simulated as pending takes to succeed, before
@@ -243,7 +243,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, state *world, ca
 // judge returns the data of the answer, or why there is none. What the signature covers is looked into only after the
 // signature has been verified, save for the envelope, which says whose signature it should be.
 func (g *Gateway) judge(ep endpoint, call *Call, req *request) (any, *refusal) {
-	if refused := checkContentType(call.Header); refused != nil {
+	if refused := checkContentType(call.Header, req.deviations); refused != nil {
 		return nil, call.notVerified(refused, refused.msg)
 	}
 	env, refused := readEnvelope(call.Body, call.Endpoint, req.deviations)

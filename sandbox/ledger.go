@@ -59,6 +59,7 @@ type order struct {
 	frontURL, notifyURL           string
 	userID, referralCode          string
 	reference                     string
+	method                        string // paymentMethodType, or ""
 	created                       time.Time
 	plan                          simulation
 	progress

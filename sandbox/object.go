@@ -10,7 +10,7 @@ import (
 
 // object is a JSON object whose members are still the text that was sent. Member names are matched exactly, which a
 // struct would not do, and numbers keep every digit. Of members with one name the last counts, as in most JSON readers;
-// what PayerMax makes of them is not documented.
+// what PayerMax makes of them is not documented, and they are a deviation.
 type object map[string]json.RawMessage
 
 // readObject reads a whole JSON text that must be an object. PayerMax exchanges UTF-8 ("Communication protocols" page),
@@ -45,16 +45,22 @@ func typeOf(raw json.RawMessage) string {
 	}
 }
 
-// has reports whether a member is there. One that is null is not: PayerMax's messages know no difference.
-func (o object) has(name string) bool {
+// sent reports whether a member is there. One that is null is not: PayerMax's messages know no difference.
+func (o object) sent(name string) bool {
 	raw, sent := o[name]
 	return sent && typeOf(raw) != "null"
 }
 
-// require refuses the first of the named members that is not there.
+// has reports whether a member that may be left out says anything. "" does not, whatever its type: PayerMax's own examples
+// have it for what they leave open.
+func (o object) has(name string) bool {
+	return o.sent(name) && string(o[name]) != `""`
+}
+
+// require refuses the first of the named members that is not there. What is in it is for whoever reads it.
 func (o object) require(names ...string) *refusal {
 	for _, name := range names {
-		if !o.has(name) {
+		if !o.sent(name) {
 			return isNull(name)
 		}
 	}
@@ -63,7 +69,7 @@ func (o object) require(names ...string) *refusal {
 
 // str returns a string member of any length, or "" when it is not there.
 func (o object) str(name string) (string, *refusal) {
-	if !o.has(name) {
+	if !o.sent(name) {
 		return "", nil
 	}
 	var s string
@@ -77,7 +83,7 @@ func (o object) str(name string) (string, *refusal) {
 // OpenAPI's maxLength counts them: code points, not bytes.
 func (o object) text(name string, low, high int) (string, *refusal) {
 	s, refused := o.str(name)
-	if refused != nil || !o.has(name) {
+	if refused != nil || !o.sent(name) {
 		return "", refused
 	}
 	if n := utf8.RuneCountInString(s); n < low || n > high {

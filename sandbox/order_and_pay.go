@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/big"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -38,8 +39,8 @@ type orderData struct {
 	notifyURL, frontURL, reference, referralCode              string
 	amount                                                    *big.Rat
 	expiry                                                    time.Duration
-	sessionKey, paymentToken, paymentTokenID                  string
-	futureUse, manual                                         bool
+	sessionKey, paymentToken, paymentTokenID, method          string
+	futureUse, manual, merchantInitiated                      bool
 }
 
 // orderAndPay pays with what the buyer entered in a Drop-In component (page "orderAndPay (for Drop-In)"), with a card that
@@ -55,7 +56,7 @@ func orderAndPay(req *request) (any, *refusal) {
 	o := &order{
 		appID: req.merchant.AppID, outTradeNo: in.outTradeNo, tradeToken: newTradeToken(now),
 		currency: in.currency, country: in.country, amount: in.amount, userID: in.userID,
-		frontURL: in.frontURL, notifyURL: in.notifyURL, reference: in.reference, referralCode: in.referralCode,
+		frontURL: in.frontURL, notifyURL: in.notifyURL, reference: in.reference, referralCode: in.referralCode, method: in.method,
 		created: now, refunded: new(big.Rat), manual: in.manual, progress: progress{done: make(chan struct{})},
 	}
 	placed, refused := l.place(o, func() *refusal {
@@ -100,26 +101,38 @@ func orderAndPay(req *request) (any, *refusal) {
 func (req *request) admit(in orderData, o *order) *refusal {
 	l := &req.world.ledger
 	switch {
-	case in.integrate == hostedCheckout:
+	case in.integrate == hostedCheckout && !in.merchantInitiated:
 		o.plan = simulation{status: statusPending, final: statusClosed, challenge: challengeCashier}
 		o.saves = in.futureUse
 		return nil
 	case in.paymentTokenID != "":
-		if !l.usable(o.appID, o.userID, in.paymentTokenID, o.created) {
-			return isUndefined("paymentTokenID")
-		}
-		o.paymentTokenID = in.paymentTokenID
-		o.plan = simulate(in.subject, "")
-		return nil
+		return l.admitCard(in, o)
 	}
 	return req.admitDropIn(in, o)
+}
+
+// admitCard charges a saved card. That a charge of the merchant's fails where the bank asks for 3DS is not documented: but
+// there is no buyer who could be asked. It is called with the lock held.
+func (l *ledger) admitCard(in orderData, o *order) *refusal {
+	card := l.usable(o.appID, o.userID, in.paymentTokenID, o.created)
+	switch {
+	case card == nil:
+		return isUndefined("paymentTokenID")
+	case in.method != "" && in.method != card.method:
+		return isUndefined("paymentMethodType")
+	}
+	o.paymentTokenID, o.method = in.paymentTokenID, card.method
+	if o.plan = simulate(in.subject, ""); in.merchantInitiated && o.plan.challenge != "" {
+		o.plan = fails
+	}
+	return nil
 }
 
 // admitDropIn compares an order with the session that it is paid in. That the session must exist, and be open to
 // tokenForFutureUse if the order is, is documented ("Tokenization" guide for Drop-In). That user, currency and amount
 // must be the session's is not: but the buyer was shown the session's, so that another one is a mistake worth finding. So
-// is an order without the captureMode of its session, which would be paid at once. That a session without one has an order
-// with it is let pass, since most pages of applyDropinSession do not know the member.
+// is an order without the captureMode of its session, which would be paid at once. An order with it in a session without
+// is a deviation: most pages of applyDropinSession do not know the member, but the one for auth-capture does.
 func (req *request) admitDropIn(in orderData, o *order) *refusal {
 	l := &req.world.ledger
 	s := l.sessions.get(in.sessionKey)
@@ -130,6 +143,8 @@ func (req *request) admitDropIn(in orderData, o *order) *refusal {
 		return isUndefined("tokenForFutureUse")
 	case s.manual && !in.manual:
 		return isNull("captureMode")
+	case in.manual && !s.manual && !req.deviations.allow("captureMode is MANUAL, and its session has none"):
+		return isUndefined("captureMode")
 	case in.userID != s.userID:
 		return isUndefined("userId")
 	case in.currency != s.currency:
@@ -171,10 +186,13 @@ func readOrder(req *request) (orderData, *refusal) {
 	if refused != nil {
 		return in, refused
 	}
+	if refused := req.takeAlias(data, "frontCallbackUrl", "frontCallbackURL"); refused != nil {
+		return in, refused
+	}
 	var expireTime string
 	refused = data.read(
 		member{"outTradeNo", 1, 64, &in.outTradeNo},
-		member{"integrate", 1, 16, nil},
+		member{"integrate", 0, 16, nil},
 		member{"subject", 1, 256, &in.subject},
 		member{"userId", 1, 64, &in.userID},
 		member{"expireTime", 0, 32, &expireTime},
@@ -198,9 +216,6 @@ func readOrder(req *request) (orderData, *refusal) {
 	if data.has("integrate") {
 		in.integrate, _ = data.str("integrate")
 	}
-	if refused := req.readFrontURL(&in); refused != nil {
-		return in, refused
-	}
 	if refused := data.oneOf("terminalType", "WEB", "WAP", "APP"); refused != nil {
 		return in, refused
 	}
@@ -216,21 +231,25 @@ func readOrder(req *request) (orderData, *refusal) {
 	return in, in.readPayment(req)
 }
 
-// readFrontURL reads where the buyer comes back to, which PayerMax's Java SDK writes under two names.
-func (req *request) readFrontURL(in *orderData) *refusal {
-	const old = "frontCallbackURL"
-	if !req.data.has(old) {
+// takeAlias puts what a client writes under another name in the place of a member that is not there under its own. Beside
+// it, the other one must not say anything else.
+func (req *request) takeAlias(o object, name, other string) *refusal {
+	if !o.has(other) {
 		return nil
 	}
-	url, refused := req.data.text(old, 0, 1024)
+	own, refused := o.str(name)
+	if refused != nil {
+		return refused
+	}
+	written, refused := o.str(other)
 	switch {
 	case refused != nil:
 		return refused
-	case in.frontURL == url:
-	case in.frontURL == "" && req.deviations.allow(old+" instead of frontCallbackUrl"):
-		in.frontURL = url
-	case in.frontURL != url && !req.deviations.allow("frontCallbackURL is not frontCallbackUrl: the latter is taken"):
-		return isUndefined("frontCallbackUrl")
+	case own == written:
+	case own == "" && req.deviations.allow(other+" instead of "+name):
+		o[name] = o[other]
+	case own == "" || !req.deviations.allow(other+" is not "+name+": the latter is taken"):
+		return isUndefined(other)
 	}
 	return nil
 }
@@ -248,17 +267,16 @@ func readExpiry(text string) (time.Duration, *refusal) {
 }
 
 // readPrice reads currency, country and amount. The table has totalAmount as a number, PayerMax's SDK examples send it
-// as a string: both are taken. The cashier's page does without a country, and so do guides for the others.
+// as a string: both are taken. The cashier's page does without a country, and so do subscription guides for the others.
 func (in *orderData) readPrice(req *request) (refused *refusal) {
 	data := req.data
 	if refused := data.currency("currency"); refused != nil {
 		return refused
 	}
-	if !data.has("country") && in.integrate == directPayment && !req.deviations.allow("there is no country") {
-		return isNull("country")
-	}
-	if refused := data.country("country"); refused != nil {
-		return refused
+	if data.has("country") {
+		if refused := data.country("country"); refused != nil {
+			return refused
+		}
 	}
 	in.currency, _ = data.str("currency")
 	in.country, _ = data.str("country")
@@ -270,9 +288,9 @@ func (in *orderData) readPrice(req *request) (refused *refusal) {
 // optional, because a saved card does without; for a payment from a Drop-In component both are needed.
 func (in *orderData) readPayment(req *request) *refusal {
 	direct := in.integrate == directPayment
-	if direct {
-		if refused := req.data.require("terminalType", "paymentDetail"); refused != nil {
-			return refused
+	for _, name := range []string{"terminalType", "paymentDetail"} {
+		if direct && !req.data.has(name) {
+			return isNull(name)
 		}
 	}
 	if !req.data.has("paymentDetail") {
@@ -282,10 +300,27 @@ func (in *orderData) readPayment(req *request) *refusal {
 	if refused != nil {
 		return refused
 	}
-	refused = detail.read(
+	if refused := in.readDetail(detail, req); refused != nil {
+		return refused
+	}
+	if direct && in.paymentTokenID == "" {
+		if refused := in.readDropIn(detail); refused != nil {
+			return refused
+		}
+	}
+	return in.checkZero(detail, req.data)
+}
+
+// readDetail reads the members of paymentDetail that any order may have.
+func (in *orderData) readDetail(detail object, req *request) *refusal {
+	if refused := req.takeAlias(detail, "paymentTokenID", "paymentTokenId"); refused != nil {
+		return refused
+	}
+	refused := detail.read(
 		member{"sessionKey", 0, anyLength, &in.sessionKey},
 		member{"paymentToken", 0, anyLength, &in.paymentToken},
 		member{"paymentTokenID", 0, 64, &in.paymentTokenID},
+		member{"paymentMethodType", 0, 16, &in.method},
 	)
 	if refused != nil {
 		return refused
@@ -293,26 +328,38 @@ func (in *orderData) readPayment(req *request) *refusal {
 	if refused := detail.oneOf("mitType", "SCHEDULED", "UNSCHEDULED"); refused != nil {
 		return refused
 	}
-	merchantInitiated, refused := detail.boolean("merchantInitiated", req.deviations)
-	if refused != nil {
+	if in.merchantInitiated, refused = detail.boolean("merchantInitiated", req.deviations); refused != nil {
 		return refused
 	}
-	if merchantInitiated && in.paymentTokenID == "" {
-		return isNull("paymentTokenID")
-	}
-	if in.futureUse, refused = detail.boolean("tokenForFutureUse", req.deviations); refused != nil {
-		return refused
-	}
-	if direct && in.paymentTokenID == "" {
-		if refused := readDropIn(detail); refused != nil {
+	if in.merchantInitiated {
+		if refused := in.readCharge(detail, req.deviations); refused != nil {
 			return refused
 		}
 	}
-	return in.checkZero(detail, req.data)
+	in.futureUse, refused = detail.boolean("tokenForFutureUse", req.deviations)
+	return refused
 }
 
-// readDropIn judges the members of paymentDetail that a payment from a component needs.
-func readDropIn(detail object) *refusal {
+// readCharge judges what a charge of the merchant's needs, to which the buyer does nothing. All of the guides' have a
+// mitType and are direct; no table requires that.
+func (in *orderData) readCharge(detail object, d *deviations) *refusal {
+	switch {
+	case in.paymentTokenID == "":
+		return isNull("paymentTokenID")
+	case !detail.has("mitType") && !d.allow("merchantInitiated without mitType"):
+		return isNull("mitType")
+	case in.integrate == hostedCheckout && !d.allow("merchantInitiated with "+hostedCheckout+": charged without its page"):
+		return wrongType("integrate", directPayment, hostedCheckout)
+	}
+	return nil
+}
+
+// readDropIn judges the members of paymentDetail that a payment from a component needs. An order that names another way to
+// pay instead is one of the direct API.
+func (in *orderData) readDropIn(detail object) *refusal {
+	if in.sessionKey == "" && in.paymentToken == "" && slices.ContainsFunc(directMembers, detail.has) {
+		return directNotSimulated
+	}
 	if refused := detail.require("buyerInfo", "sessionKey", "paymentToken"); refused != nil {
 		return refused
 	}

@@ -1,6 +1,9 @@
 package sandbox
 
-import "encoding/json"
+import (
+	"cmp"
+	"encoding/json"
+)
 
 // orderView is the data of a successful orderQuery: the members of its page that a simulated payment has, and those that
 // the "Auth-Capture" guide adds to it.
@@ -84,11 +87,15 @@ func (o *order) completeTime() string {
 	return formatTime(o.completed)
 }
 
+// paidBy returns the paymentMethodType that an order was paid with: a card, unless the order or its saved card names
+// another.
+func (o *order) paidBy() string { return cmp.Or(o.method, "CARD") }
+
 // details returns what an order was paid with, an empty array if it was not (paymentDetails on the page "orderQuery":
 // "when the transaction failed, []").
 func (o *order) details() []paymentDetail {
 	if o.status != statusSuccess {
 		return []paymentDetail{}
 	}
-	return []paymentDetail{{PaymentMethodType: "CARD", PaymentTokenID: o.paymentTokenID, CardInfo: testCard}}
+	return []paymentDetail{{PaymentMethodType: o.paidBy(), PaymentTokenID: o.paymentTokenID, CardInfo: testCard}}
 }

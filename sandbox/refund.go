@@ -59,15 +59,17 @@ func readRefund(data object) (refundData, *refusal) {
 	if refused := data.require("outRefundNo", "refundAmount", "refundCurrency"); refused != nil {
 		return in, refused
 	}
+	orderNo := 0 // its least length
 	if !data.has("tradeToken") {
+		orderNo = 1
 		if refused := data.require("outTradeNo"); refused != nil {
 			return in, refused
 		}
 	}
 	refused := data.read(
 		member{"outRefundNo", 1, 64, &in.outRefundNo},
-		member{"outTradeNo", 1, 64, &in.outTradeNo},
-		member{"tradeToken", 1, 64, &in.tradeToken},
+		member{"outTradeNo", orderNo, 64, &in.outTradeNo},
+		member{"tradeToken", 0, 64, &in.tradeToken},
 		member{"comments", 0, 512, nil},
 		member{"refundNotifyUrl", 0, 256, &in.notifyURL},
 	)

@@ -16,13 +16,15 @@ type refundView struct {
 
 // refundQuery tells the state of a refund, by either of its numbers (page "refundQuery").
 func refundQuery(req *request) (any, *refusal) {
+	refundNo := 0 // its least length
 	if !req.data.has("refundTradeNo") {
+		refundNo = 1
 		if refused := req.data.require("outRefundNo"); refused != nil {
 			return nil, refused
 		}
 	}
 	var outRefundNo, refundTradeNo string
-	refused := req.data.read(member{"outRefundNo", 1, 64, &outRefundNo}, member{"refundTradeNo", 1, 64, &refundTradeNo})
+	refused := req.data.read(member{"outRefundNo", refundNo, 64, &outRefundNo}, member{"refundTradeNo", 0, 64, &refundTradeNo})
 	if refused != nil {
 		return nil, refused
 	}

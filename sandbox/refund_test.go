@@ -142,7 +142,7 @@ func TestRefundQueryRefusals(t *testing.T) {
 	for data, msg := range map[string]string{
 		`{}`:                    "outRefundNo is invalid,because outRefundNo is null.",
 		`{"outRefundNo":1}`:     "outRefundNo must be string , but your input is number.",
-		`{"refundTradeNo":""}`:  "refundTradeNo length must be between 1 and 64,but your input value length is 0.",
+		`{"refundTradeNo":""}`:  "outRefundNo is invalid,because outRefundNo is null.",
 		`{"outRefundNo":"R2"}`:  "Invalid refund order number",
 		`{"refundTradeNo":"x"}`: "Invalid refund order number",
 		`{"outRefundNo":"R1642411016202","refundTradeNo":"x"}`: "Invalid refund order number",

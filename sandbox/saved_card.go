@@ -21,6 +21,7 @@ const tokenAcquiring = "tokenAcq"
 // savedCard is what a buyer has agreed to pay with again. The ledger guards its status.
 type savedCard struct {
 	paymentTokenID, appID, userID, referralCode string
+	method                                      string // paymentMethodType
 	expiry                                      time.Time
 	status                                      string
 }
@@ -55,17 +56,19 @@ func (l *ledger) saveCard(o *order, now time.Time) {
 	}
 	card := &savedCard{
 		paymentTokenID: "PMTOKEN" + now.UTC().Format("20060102") + randomDigits(), appID: o.appID, userID: o.userID,
-		referralCode: o.referralCode, expiry: now.Add(cardValidity), status: cardActivated,
+		referralCode: o.referralCode, method: o.paidBy(), expiry: now.Add(cardValidity), status: cardActivated,
 	}
 	o.paymentTokenID = card.paymentTokenID
 	l.cards.put(card.paymentTokenID, card)
 }
 
-// usable returns a user's saved card, if it can be charged. It is called with the lock held.
-func (l *ledger) usable(appID, userID, paymentTokenID string, now time.Time) bool {
+// usable returns a user's saved card if it can be charged, or nil. It is called with the lock held.
+func (l *ledger) usable(appID, userID, paymentTokenID string, now time.Time) *savedCard {
 	card := l.cards.get(paymentTokenID)
-	return card != nil && card.appID == appID && card.userID == userID &&
-		card.status == cardActivated && now.Before(card.expiry)
+	if card == nil || card.appID != appID || card.userID != userID || card.status != cardActivated || !now.Before(card.expiry) {
+		return nil
+	}
+	return card
 }
 
 // cardsOf returns copies of a user's saved cards that were not removed, in the order of their numbers.
@@ -101,7 +104,7 @@ func inquirePaymentToken(req *request) (any, *refusal) {
 	for _, card := range req.world.ledger.cardsOf(req.merchant.AppID, userID, paymentTokenID) {
 		list = append(list, tokenView{
 			TokenScope: tokenAcquiring, IfCVV: "N", CardInfo: testCard.CardIdentifierNo, PaymentTokenID: card.paymentTokenID,
-			PaymentTokenStatus: card.status, UserID: card.userID, Brand: testCard.CardOrg, PaymentMethodType: "CARD",
+			PaymentTokenStatus: card.status, UserID: card.userID, Brand: testCard.CardOrg, PaymentMethodType: card.method,
 			PaymentTokenExpiry: formatTime(card.expiry), ReferralCode: card.referralCode,
 		})
 	}

@@ -109,3 +109,64 @@ func TestSavedCardRefusals(t *testing.T) {
 	}
 	assert.Equal(t, http.StatusNotFound, sendControl(g, http.MethodPost, "dropin/x", `{}`).Code)
 }
+
+// Nobody is there to click when the merchant charges a saved card.
+func TestMerchantInitiated(t *testing.T) {
+	g := closing(t, newGateway(t))
+	card := saveCard(t, g)
+	deviations := func() []string { return g.state().recentCalls()[0].Deviations }
+	for i, over := range []fields{{}, {"integrate": "Hosted_Checkout"}} {
+		order := chargeFields("P2"+string(rune('A'+i)), card).with(over)
+		asked := must(t, g, "orderAndPay", order.with(fields{"subject": "3DS"}).String())
+		assert.Equal(t, "FAILED", asked["status"])
+		assert.NotContains(t, asked, "redirectUrl")
+		assert.Equal(t, over["integrate"] != nil, len(deviations()) == 1)
+	}
+	detail := chargeFields("", card)["paymentDetail"].(fields)
+	must(t, g, "orderAndPay", chargeFields("P3", card).with(fields{"paymentDetail": detail.with(fields{"mitType": nil})}).String())
+	assert.Equal(t, []string{"merchantInitiated without mitType"}, deviations())
+
+	// The buyer who pays with it can be asked.
+	bought := detail.with(fields{"merchantInitiated": false})
+	asked := must(t, g, "orderAndPay", chargeFields("P4", card).with(fields{"subject": "3DS", "paymentDetail": bought}).String())
+	assert.Contains(t, asked, "redirectUrl")
+
+	// A card is a card.
+	for method, accepted := range map[string]bool{"CARD": true, "WALLET": false, "GOOGLEPAY": false} {
+		order := chargeFields("P5"+method, card).with(fields{"paymentDetail": detail.with(fields{"paymentMethodType": method})})
+		res := call(t, g, "orderAndPay", order.String())
+		if accepted {
+			assert.Equal(t, "APPLY_SUCCESS", res.Code, res.Msg)
+		} else {
+			assertRefused(t, res, "PARAMS_INVALID", "paymentMethodType is invalid,because paymentMethodType is not defined.")
+		}
+	}
+
+	// Some clients write its name in another way.
+	alias := detail.with(fields{"paymentTokenID": nil, "paymentTokenId": card})
+	must(t, g, "orderAndPay", chargeFields("P6", card).with(fields{"paymentDetail": alias}).String())
+	assert.Equal(t, []string{"paymentTokenId instead of paymentTokenID"}, deviations())
+
+	g.Strict = true
+	for _, over := range []fields{
+		{"integrate": "Hosted_Checkout"}, {"paymentDetail": detail.with(fields{"mitType": nil})}, {"paymentDetail": alias},
+	} {
+		assert.Equal(t, "PARAMS_INVALID", call(t, g, "orderAndPay", chargeFields("P7", card).with(over).String()).Code, over)
+	}
+}
+
+// What was saved on the cashier's page is charged as what it was paid with (guides for Google Pay and Apple Pay).
+func TestSavedWalletIsCharged(t *testing.T) {
+	g := closing(t, newGateway(t))
+	order := pay(t, g, fields{"integrate": "Hosted_Checkout", "paymentDetail": fields{
+		"paymentMethodType": "GOOGLEPAY", "mitType": "UNSCHEDULED", "tokenForFutureUse": true, "merchantInitiated": false,
+	}})
+	visit(g, order, "SUCCESS")
+	saved := must(t, g, "inquirePaymentToken", `{"userId":"U10001","tokenScope":"tokenAcq"}`)["tokenList"].([]any)[0].(map[string]any)
+	assert.Equal(t, "GOOGLEPAY", saved["paymentMethodType"])
+	charge := chargeFields("P2", saved["paymentTokenID"].(string))
+	charge["paymentDetail"].(fields)["paymentMethodType"] = "GOOGLEPAY"
+	must(t, g, "orderAndPay", charge.String())
+	paid := must(t, g, "orderQuery", `{"outTradeNo":"P2"}`)["paymentDetails"].([]any)[0].(map[string]any)
+	assert.Equal(t, "GOOGLEPAY", paid["paymentMethodType"])
+}

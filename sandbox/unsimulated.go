@@ -32,3 +32,11 @@ func notSimulated(name string) func(*request) (any, *refusal) {
 			"The envelope and the signature are right, but the sandbox does not simulate %s.", name)}
 	}
 }
+
+// directMembers are the members of paymentDetail by which an order of the direct API says how it is paid.
+var directMembers = []string{"paymentMethodType", "targetOrg", "cardInfo", "payAccountInfo", "applePayPaymentData", "googlePayDetails"}
+
+// directNotSimulated refuses such an order.
+var directNotSimulated = &refusal{codeNotSimulated, "The envelope and the signature are right, but the sandbox does not simulate " +
+	"orders of the direct API. It knows integrate " + hostedCheckout + ", and " + directPayment +
+	" with the sessionKey and the paymentToken of a Drop-In component, or with a paymentTokenID."}

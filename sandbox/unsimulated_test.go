@@ -68,3 +68,24 @@ func TestAppIDMember(t *testing.T) {
 		}
 	}
 }
+
+// An order of the direct API is told apart from one that lacks the tokens of a component. These are the ways to pay in the
+// examples of its page and of the guides.
+func TestDirectOrdersAreNotSimulated(t *testing.T) {
+	g := closing(t, newGateway(t))
+	buyer := fields{"clientIp": "59.82.59.92", "userAgent": "Chrome"}
+	for _, detail := range []fields{
+		{"paymentMethodType": "CARD", "cardInfo": fields{"cardIdentifierNo": "4111111111111111"}, "buyerInfo": buyer},
+		{"paymentMethodType": "GOOGLEPAY", "googlePayDetails": fields{}, "buyerInfo": buyer},
+		{"paymentMethodType": "APPLEPAY", "applePayPaymentData": fields{}, "buyerInfo": buyer},
+		{"paymentMethodType": "ONE_TOUCH", "targetOrg": "NAVERPAY"}, // without buyerInfo, as for wallets
+		{"cardInfo": fields{}, "sessionKey": "", "paymentToken": ""},
+	} {
+		res := call(t, g, "orderAndPay", orderFields("").with(fields{"paymentDetail": detail}).String())
+		assert.Equal(t, "SANDBOX_NOT_SIMULATED", res.Code, res.Msg)
+		assert.Contains(t, res.Msg, "does not simulate orders of the direct API. It knows integrate Hosted_Checkout, and Direct_Payment with")
+	}
+	lacking := detailFields("x").with(fields{"paymentMethodType": "CARD", "paymentToken": nil})
+	res := call(t, g, "orderAndPay", orderFields("").with(fields{"paymentDetail": lacking}).String())
+	assertRefused(t, res, "PARAMS_INVALID", "paymentToken is invalid,because paymentToken is null.")
+}

@@ -93,7 +93,7 @@ func isPlainDecimal(s []byte) bool {
 }
 
 // amountOrZero judges an amount, number or string, for which PayerMax states no
-// lower bound: a trial may be free, and a session may be for a card alone.
+// lower bound: a trial may be free.
 var amountOrZero = &check{
 	rules: []string{rulePattern, ruleMinimum, ruleDecimals},
 	judge: func(w *walker, v value) {
@@ -104,7 +104,8 @@ var amountOrZero = &check{
 }
 
 // amountOfSession judges the amount of a session: "0 is allowed only together
-// with mitType, otherwise the amount must be greater than 0" (api.json).
+// with mitType, otherwise the amount must be greater than 0" (api.json). The
+// English page states no lower bound.
 var amountOfSession = &check{
 	rules: []string{rulePattern, ruleMinimum, ruleDecimals},
 	judge: func(w *walker, v value) {
@@ -113,7 +114,8 @@ var amountOfSession = &check{
 			return
 		}
 		if a.zero && !v.siblings.filled("mitType") {
-			w.report(ruleMinimum, "must be greater than 0 when no mitType is sent; send the amount, or omit it")
+			w.reportUnless(v.field.disputed(ruleMinimum, v.siblings), ruleMinimum,
+				"must be greater than 0 when no mitType is sent; send the amount, or omit it")
 		}
 		w.decimals(v, a)
 	},

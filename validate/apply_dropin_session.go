@@ -15,8 +15,8 @@ package validate
 // Here the table is right.
 var applyDropinSession15 = newTable(session15Page,
 	field{
-		name: "totalAmount", kind: number, required: true, check: amountOrZero, moves: "currency", announced: true,
-		disputes: []dispute{sentAs(text, sessionGuides)},
+		name: "totalAmount", kind: number, required: true, check: amountOfSession, moves: "currency", announced: true,
+		disputes: []dispute{sentAs(text, sessionGuides), aboveZero(sessionTable)},
 		expects:  `an amount such as 19.99 or "19.99", or configure API version 1.6, where it is optional`,
 	},
 	field{

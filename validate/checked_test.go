@@ -114,6 +114,12 @@ var related = []struct {
 		edits{"/paymentDetail/paymentTokenId": `"PM2"`}, edits{"/paymentDetail/paymentTokenId": `"PM1"`}, "/paymentDetail/paymentTokenId"},
 	{"orderAndPay", "data.frontCallbackUrl", rulePattern,
 		edits{"/frontCallbackUrl": "", "/frontCallbackURL": `"shop.example"`}, edits{"/frontCallbackUrl": "null", "/frontCallbackURL": `"myapp://paid"`}, ""},
+	// Another address could be told of the payment instead.
+	{"orderAndPay", "data.notifyUrl", ruleLookAlike,
+		edits{"/notifyURL": `"https://other.example/paid"`}, nil, "/notifyURL"},
+	{"refund", "data.refundNotifyUrl", ruleLookAlike,
+		edits{"/refundNotifyURL": `"https://other.example/paid"`}, nil, "/refundNotifyURL"},
+
 	{"orderAndPay", "data.captureMode", ruleRequired,
 		edits{"/captureMode": ""}, edits{"/captureMode": "", "/authorizationType": ""}, ""},
 	{"orderAndPay", "data.totalAmount", ruleMinimum,

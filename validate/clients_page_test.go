@@ -22,28 +22,32 @@ var updateDocs = flag.Bool("update", false, "rewrite the tables of docs/clients.
 func TestClientsPageListsDisputes(t *testing.T) {
 	var rows []string
 	for _, endpoint := range []string{"applyDropinSession", "orderAndPay", "refund", "capture"} {
-		listed := make(map[string]bool)
+		var disputed []string
+		versions := make(map[string][]string)
 		for _, version := range Versions(endpoint) {
 			names, byName := rowsOf(ruleSets[endpoint][version])
 			for _, name := range names {
-				for _, row := range disputesOf(endpoint, name, byName[name]) {
-					if !listed[row] {
-						rows = append(rows, row)
+				for _, row := range disputesOf(name, byName[name]) {
+					if versions[row] == nil {
+						disputed = append(disputed, row)
 					}
-					listed[row] = true
+					versions[row] = append(versions[row], version)
 				}
 			}
 		}
+		for _, row := range disputed {
+			rows = append(rows, fmt.Sprintf("| `%s` | %s | %s", endpoint, strings.Join(versions[row], ", "), row))
+		}
 	}
-	holdTable(t, "field", rows)
+	holdTable(t, "endpoint", rows)
 }
 
 // disputesOf says of each dispute of a row what the table has, and what the other
 // source.
-func disputesOf(endpoint, name string, f *field) []string {
+func disputesOf(name string, f *field) []string {
 	var rows []string
 	add := func(rule, table, other string, s source) {
-		rows = append(rows, fmt.Sprintf("| `%s` `%s` | `%s` | %s (%s) | %s (%s) |", endpoint, name, rule, table, f.source, other, s))
+		rows = append(rows, fmt.Sprintf("`%s` | `%s` | %s (%s) | %s (%s) |", name, rule, table, f.source, other, s))
 	}
 	for _, d := range f.disputes {
 		switch d.rule {
@@ -67,6 +71,8 @@ func disputesOf(endpoint, name string, f *field) []string {
 			add(d.rule, alternatives(f.enum), other, d.source)
 		case ruleMaxLength:
 			add(d.rule, fmt.Sprint("at most ", f.maxLength), fmt.Sprint("at most ", d.limit), d.source)
+		case ruleMinimum:
+			add(d.rule, "no lower bound", "0 only together with mitType", d.source)
 		}
 	}
 	for _, a := range f.aliases {

@@ -49,6 +49,9 @@ func longer(s source, limit int) dispute {
 	return dispute{rule: ruleMaxLength, source: s, limit: limit}
 }
 
+// aboveZero says that source forbids a 0 which the page of the table allows.
+func aboveZero(s source) dispute { return dispute{rule: ruleMinimum, source: s} }
+
 // unless says where the other source agrees with the table.
 func (d dispute) unless(c *condition) dispute {
 	d.not = c

@@ -100,8 +100,8 @@ var orderAndPay14 = newTable(cashierOrder,
 		aliases: []alias{{"frontCallbackURL", javaClasses + ".TradeOrderRequest"}},
 		expects: `the URL that the user comes back to, such as "https://shop.example/paid", at most 1024 characters`,
 	},
-	field{
-		name: "notifyUrl", kind: text, maxLength: 256, check: webURL,
+	field{ // another one beside it could decide who is told of the payment
+		name: "notifyUrl", kind: text, maxLength: 256, check: webURL, decides: true,
 		expects: `an absolute URL, such as "https://shop.example/payermax/callback", at most 256 characters`,
 	},
 )

@@ -21,7 +21,7 @@ var refund14 = newTable(refundTable,
 	field{name: "tradeToken", kind: text, maxLength: 64, decides: true},
 	field{name: "comments", kind: text, maxLength: 512},
 	field{ // format: uri
-		name: "refundNotifyUrl", kind: text, maxLength: 256, check: webURL,
+		name: "refundNotifyUrl", kind: text, maxLength: 256, check: webURL, decides: true,
 		expects: `an absolute URL, such as "https://shop.example/payermax/callback", at most 256 characters`,
 	},
 )

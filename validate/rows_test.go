@@ -213,6 +213,9 @@ func testEveryRule(t *testing.T, endpoint, name string, s *RuleSet) {
 			for _, raw := range checked[f.check].passing {
 				passes(row, change(at, raw))
 			}
+			if f.alwaysDisputed(ruleMinimum) { // by 0, which is allowed beside mitType
+				disputes(f, row, ruleMinimum, edited(t, name, edits{at: "0", "/mitType": ""}))
+			}
 		}
 		if f.covered != anything {
 			breaks(s.Within(elsewhere), row, ruleContract, at, edited(t, name, insideOf(rows, at)))

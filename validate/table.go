@@ -29,8 +29,8 @@ type field struct {
 	// field, instead of its own or beside it.
 	aliases []alias
 
-	// decides marks what says whose money is moved, and whether it is: a member
-	// that resembles one of these is refused. Amounts, their currencies, what the
+	// decides marks what says whose money is moved, whether it is, and who is told
+	// of it: a member that resembles one of these is refused. Amounts, their currencies, what the
 	// contract covers and the objects around any of these need no mark.
 	decides bool
 

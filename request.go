@@ -146,10 +146,8 @@ func readAll(r io.Reader, length int64) ([]byte, error) {
 // checkContentType admits plain JSON in UTF-8 only. A content coding is refused
 // rather than decoded: the bytes of data go out as they came in.
 func checkContentType(header http.Header) error {
-	for _, coding := range header.Values("Content-Encoding") {
-		if !strings.EqualFold(strings.TrimSpace(coding), "identity") {
-			return unsupportedMediaType("the body has a content coding; send it without Content-Encoding")
-		}
+	if protocol.IsCoded(header) {
+		return unsupportedMediaType("the body has a content coding; send it without Content-Encoding")
 	}
 	contentType := header.Get("Content-Type")
 	if contentType == "application/json" { // as nearly every application writes it
@@ -157,7 +155,7 @@ func checkContentType(header http.Header) error {
 	}
 	mediaType, parameters, err := mime.ParseMediaType(contentType)
 	charset, hasCharset := parameters["charset"]
-	if err != nil || mediaType != "application/json" || hasCharset && !strings.EqualFold(charset, "utf-8") {
+	if err != nil || mediaType != "application/json" || hasCharset && !protocol.IsUTF8(charset) {
 		return unsupportedMediaType("the body must be JSON in UTF-8; send Content-Type: application/json")
 	}
 	return nil

@@ -3,6 +3,8 @@ package reply
 import (
 	"net/http"
 	"slices"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // Whole is the answer as the application gets it if all of it is PayerMax's: the
@@ -10,8 +12,8 @@ import (
 // signed, so none of that passes. Proxy-Status says how the answer was found.
 func (a *Answer) Whole(found string) *Answer {
 	header := ownHeader(a.ProxyStatus(found))
-	if signatures, ok := a.header["Sign"]; ok {
-		header["Sign"] = signatures
+	if signatures := protocol.Signatures(a.header); len(signatures) > 0 {
+		header[protocol.SignHeader] = signatures
 	}
 	return &Answer{Status: a.passableStatus(), header: header, Body: a.Body}
 }

@@ -18,7 +18,7 @@ import (
 func Demo(caddyfile []byte) caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "payermax-demo",
-		Usage: "[--serve] [--port <port>]",
+		Usage: "[--serve] [--port PORT]",
 		Short: "Shows a signed PayerMax call, offline",
 		Long: `
 Starts the sidecar of Caddyfile.example and a sandbox gateway, both on this
@@ -36,6 +36,7 @@ With --serve it stays up afterwards, for calls of your own:
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Flags().Bool("serve", false, "Stay up until interrupted")
 			cmd.Flags().Uint16("port", 8080, "The sidecar's port on 127.0.0.1; 0 for any free one")
+			offer(cmd, "port", "8080", "0")
 			cmd.RunE = caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
 				port, err := flags.GetUint16("port")
 				if err != nil {

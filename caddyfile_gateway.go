@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -46,7 +47,7 @@ func readGateway(d *caddyfile.Dispenser, b *payermaxBlock) error {
 	}
 	upstreams, err := gatewayURLsOf(args[0], args[1:]...)
 	if err != nil {
-		return d.Errf("gateway: %w", err)
+		return d.Errf("gateway: %w%s", err, grammar.Unexpanded(args...))
 	}
 	b.gateway = &gatewayOption{upstreams: upstreams}
 	return nil

@@ -11,7 +11,10 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 )
 
 var update = flag.Bool("update", false, "rewrite the expectations in testdata/adapt")
@@ -54,4 +57,16 @@ func adapt(t *testing.T, caddyfile string, wrong bool) string {
 	var indented bytes.Buffer
 	require.NoError(t, json.Indent(&indented, config, "", "\t"))
 	return indented.String()
+}
+
+// An option that expands no placeholder says what to write instead.
+func TestPlaceholdersThatAreNotExpanded(t *testing.T) {
+	for _, option := range []string{"gateway {env.X}", "gateway uat\ntimeout {env.X}", "gateway uat\nmax_body_size {env.X}", "gateway uat\nmax_in_flight {env.X}", "gateway uat\nmax_wait {env.X}"} {
+		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(":8080 {\npayermax {\n"+option+"\n}\n}"), nil)
+		assert.ErrorContains(t, err, "write {$X} in the Caddyfile", option)
+	}
+	for _, h := range []*Handler{{Validation: "{env.X}"}, {Endpoints: []string{"drop_in", "{env.X}"}}} {
+		h.Merchant = Merchant{AppID: "app", KeyRaw: keyFile(writePrivateKey(t, merchantKey()))}
+		assert.ErrorContains(t, testcaddy.Provision(t, h), "write {$X} in the Caddyfile")
+	}
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/farewell"
 	"github.com/caddy-payermax/caddy-payermax/internal/gate"
 	"github.com/caddy-payermax/caddy-payermax/internal/gateways"
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
@@ -283,7 +284,7 @@ func (h *Handler) Validate() error {
 	case h.Timeout < 0:
 		return fmt.Errorf("timeout must be positive, but is %v", time.Duration(h.Timeout))
 	case !slices.Contains(validations, h.Validation):
-		return fmt.Errorf("validation must be strict, warn or off, but is %q", h.Validation)
+		return fmt.Errorf("validation must be strict, warn or off, but is %q%s", h.Validation, grammar.Unexpanded(h.Validation))
 	case h.SandboxWithCredentials && !h.Sandbox:
 		return errors.New("sandbox_with_credentials has no meaning without sandbox; remove it, or set sandbox as well")
 	case h.Shadow && h.Limits != nil:

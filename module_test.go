@@ -98,7 +98,7 @@ func TestServeHTTPAcceptsContentTypes(t *testing.T) {
 	for _, contentType := range []string{"application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8", "application/json; charset=utf8", `application/json; charset="UTF8"`} {
 		r := post(sessionBody)
 		r.Header.Set("Content-Type", contentType)
-		r.Header.Set("Content-Encoding", "identity")
+		r.Header["Content-Encoding"] = []string{"identity", "", "UTF-8"}
 		w := serve(t, h, r, answering(t))
 		assert.Equal(t, http.StatusOK, w.Code, contentType)
 	}

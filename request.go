@@ -146,10 +146,8 @@ func readAll(r io.Reader, length int64) ([]byte, error) {
 // checkContentType admits plain JSON in UTF-8 only. A content coding is refused
 // rather than decoded: the bytes of data go out as they came in.
 func checkContentType(header http.Header) error {
-	for _, coding := range header.Values("Content-Encoding") {
-		if !strings.EqualFold(strings.TrimSpace(coding), "identity") {
-			return unsupportedMediaType("the body has a content coding; send it without Content-Encoding")
-		}
+	if protocol.IsCoded(header) {
+		return unsupportedMediaType("the body has a content coding; send it without Content-Encoding")
 	}
 	contentType := header.Get("Content-Type")
 	if contentType == "application/json" { // as nearly every application writes it
@@ -157,16 +155,10 @@ func checkContentType(header http.Header) error {
 	}
 	mediaType, parameters, err := mime.ParseMediaType(contentType)
 	charset, hasCharset := parameters["charset"]
-	if err != nil || mediaType != "application/json" || hasCharset && !isUTF8(charset) {
+	if err != nil || mediaType != "application/json" || hasCharset && !protocol.IsUTF8(charset) {
 		return unsupportedMediaType("the body must be JSON in UTF-8; send Content-Type: application/json")
 	}
 	return nil
-}
-
-// isUTF8 reports whether a charset is UTF-8, with its hyphen or without, which
-// clients write as well.
-func isUTF8(charset string) bool {
-	return strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
 }
 
 func unsupportedMediaType(msg string) *reply.Refusal {

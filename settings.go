@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
@@ -79,7 +80,7 @@ func (h *Handler) enabledRoutes() (map[string]route, error) {
 	}
 	enabled, err := protocol.Select(names)
 	if err != nil {
-		return nil, fmt.Errorf("endpoints: %w", err)
+		return nil, fmt.Errorf("endpoints: %w%s", err, grammar.Unexpanded(names...))
 	}
 	versions, err := h.expandVersions(caddy.NewReplacer())
 	if err != nil {

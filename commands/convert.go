@@ -21,7 +21,7 @@ import (
 func Convert() caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "payermax-convert",
-		Usage: "--to pkcs8-pem|pkcs1-pem|base64|der|public-pem|public-base64 [--in <path>] [--out <path>] [--json]",
+		Usage: "--to pkcs8-pem|pkcs1-pem|base64|der|public-pem|public-base64 [--in PATH] [--out PATH] [--json]",
 		Short: "Converts a key between PEM, one-line base64 and DER",
 		Long: `
 Reads an RSA key in any of the usual forms, whatever its label says, and writes it
@@ -48,6 +48,7 @@ bits or of another kind than RSA, are refused with a sentence that says why.
 			cmd.Flags().String("in", "-", "Path of the key; - is the standard input")
 			cmd.Flags().String("out", "-", "Path of a new file; - is the standard output")
 			cmd.Flags().String("to", "", "The form to write; required")
+			offer(cmd, "to", keyForms()...)
 			answering(cmd, runConvert)
 		},
 	}
@@ -78,7 +79,7 @@ func runConvert(t *tool, flags caddycmd.Flags) error {
 	isPrivate := privateForms[to] != nil
 	switch {
 	case !isPrivate && publicForms[to] == nil:
-		names := slices.Concat(slices.Sorted(maps.Keys(privateForms)), slices.Sorted(maps.Keys(publicForms)))
+		names := keyForms()
 		return errors.New("--to is required and must be one of " + strings.Join(names, ", "))
 	case isPrivate && out == "-" && t.json:
 		return errors.New("--json prints no private key; name a file for it with --out")
@@ -159,4 +160,9 @@ func encodeKey(form string, private *rsa.PrivateKey, public *rsa.PublicKey) ([]b
 		return nil, no{errors.New("this is a public key, and no private key can be made of it; with --to public-pem or public-base64 it can be converted")}
 	}
 	return privateForms[form](private)
+}
+
+// keyForms are the names of all forms, those of private keys first.
+func keyForms() []string {
+	return slices.Concat(slices.Sorted(maps.Keys(privateForms)), slices.Sorted(maps.Keys(publicForms)))
 }

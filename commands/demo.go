@@ -19,7 +19,7 @@ import (
 func Demo(example, dropIn []byte) caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "payermax-demo",
-		Usage: "[--serve] [--port <port>]",
+		Usage: "[--serve] [--port PORT]",
 		Short: "Shows a signed PayerMax call, offline",
 		Long: `
 Starts the sidecar of Caddyfile.example and a sandbox gateway, both on this
@@ -39,6 +39,7 @@ click through, and that of the sandbox's page; and it takes calls of your own:
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Flags().Bool("serve", false, "Stay up until interrupted")
 			cmd.Flags().Uint16("port", 8080, "The sidecar's port on 127.0.0.1; 0 for any free one")
+			offer(cmd, "port", "8080", "0")
 			cmd.RunE = caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
 				port, err := flags.GetUint16("port")
 				if err != nil {

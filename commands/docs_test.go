@@ -2,6 +2,7 @@ package commands_test
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -17,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/diagnosis"
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
@@ -80,19 +82,32 @@ func readTranscripts(text string) []transcript {
 	return all
 }
 
-// Each cause that a diagnosis can have is in the manual's table, and no other.
+// update writes what is generated into the manual.
+var update = flag.Bool("update", false, "write the manual's table of causes anew")
+
+// The manual's table of causes is made of the code, and has each cause that is declared.
 func TestDocsCauses(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(docs)
 	require.NoError(t, err)
-	_, table, found := strings.Cut(string(text), "| cause |")
+	begin, _, found := strings.Cut(string(text), "| cause |")
 	require.True(t, found)
-	table, _, _ = strings.Cut(table, "\n\n")
-	var documented []string
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z0-9-]+)` \\|").FindAllStringSubmatch(table, -1) {
-		documented = append(documented, row[1])
+	_, end, found := strings.Cut(string(text)[len(begin):], "\n\n")
+	require.True(t, found)
+
+	var explained []string
+	table := "| cause | meaning | what to do |\n| --- | --- | --- |\n"
+	for _, e := range diagnosis.Explanations {
+		explained = append(explained, string(e.Cause))
+		table += fmt.Sprintf("| `%s` | %s | %s |\n", e.Cause, e.Meaning, e.Remedy)
 	}
-	assert.Equal(t, declaredCauses(t), documented)
+	assert.Equal(t, declaredCauses(t), explained)
+	want := begin + table + "\n" + end
+	if *update {
+		require.NoError(t, os.WriteFile(docs, []byte(want), 0o600))
+		return
+	}
+	assert.Equal(t, want, string(text), "write it anew: go test ./commands -run TestDocsCauses -update")
 }
 
 // declaredCauses reads the constants of type Cause, in their order.

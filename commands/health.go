@@ -23,7 +23,7 @@ import (
 func Health() caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "payermax-health",
-		Usage: "[--url <url>] [--timeout <duration>] [--json]",
+		Usage: "[--url URL] [--timeout DURATION] [--json]",
 		Short: "Asks a sidecar whether it is ready",
 		Long: `
 Asks a running sidecar's payermax_health and prints its answer. It is for probes
@@ -44,6 +44,8 @@ The paths are /livez, /readyz and /startupz.
   $ caddy payermax-health --url 'unix//run/payermax/health.sock|/readyz'`
 			cmd.Flags().String("url", "", "What to ask")
 			cmd.Flags().Duration("timeout", time.Second, "How long to wait for the answer, in all")
+			offer(cmd, "url", "http://127.0.0.1:8081/readyz", "http://127.0.0.1:8081/healthz")
+			offer(cmd, "timeout", "1s", "5s")
 			answering(cmd, runHealth)
 		},
 	}

@@ -22,7 +22,7 @@ import (
 func Keygen() caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "payermax-keygen",
-		Usage: "[--out <directory or prefix>] [--bits 2048|3072|4096] [--kubernetes-secret <name> [--namespace <namespace>] [--manifest <path>]] [--json]",
+		Usage: "[--out DIRECTORY-OR-PREFIX] [--bits 2048|3072|4096] [--kubernetes-secret NAME [--namespace NAMESPACE] [--manifest PATH]] [--json]",
 		Short: "Makes an RSA key pair for PayerMax",
 		Long: `
 Makes an RSA key pair and writes it to two new files: <prefix>.key, the private
@@ -47,6 +47,9 @@ The private key is never printed on a terminal.
 			cmd.Flags().String("kubernetes-secret", "", "Name of a Secret to write a manifest of, instead of the private key's file")
 			cmd.Flags().String("namespace", "", "Namespace of the Secret; kubectl's own by default")
 			cmd.Flags().String("manifest", "", "Path of the manifest; - is the standard output")
+			offer(cmd, "bits", "2048", "3072", "4096")
+			offer(cmd, "kubernetes-secret")
+			offer(cmd, "namespace")
 			answering(cmd, runKeygen)
 		},
 	}

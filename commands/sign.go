@@ -17,7 +17,7 @@ import (
 func Sign() caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "payermax-sign",
-		Usage: "--private-key <path> [--body <path>] [--json]",
+		Usage: "--private-key PATH [--body PATH] [--json]",
 		Short: "Signs a body as PayerMax expects it",
 		Long: `
 Signs exactly the bytes of a file or of the standard input and prints the value

@@ -16,7 +16,7 @@ import (
 func Verify() caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "payermax-verify",
-		Usage: "--public-key <path> | --private-key <path> [--body <path>] --sign <base64> | --sign-file <path> [--explain [--other-key <path>]...] [--json]",
+		Usage: "--public-key PATH | --private-key PATH [--body PATH] --sign BASE64 | --sign-file PATH [--explain [--other-key PATH]...] [--json]",
 		Short: "Verifies a PayerMax signature, and explains why it is wrong",
 		Long: `
 Verifies that a signature is valid for exactly the bytes of a file or of the
@@ -45,6 +45,7 @@ In a file, white space around the signature does not matter.
 			cmd.Flags().String("sign-file", "", "Path of a file with the signature instead")
 			cmd.Flags().Bool("explain", false, "Say what is wrong; --json always does")
 			cmd.Flags().StringArray("other-key", nil, "Path of another key that may have signed; may be repeated")
+			offer(cmd, "sign")
 			answering(cmd, runVerify)
 		},
 	}

@@ -51,7 +51,7 @@ const (
 
 	// TrailingNewline: a line break at the end of the body was added or removed.
 	TrailingNewline Cause = "trailing-newline"
-	// LineEndings: CRLF became LF, or the other way round.
+	// LineEndings: CRLF became LF, or the other way round, or lines were joined.
 	LineEndings Cause = "line-endings"
 	// ByteOrderMark: a UTF-8 byte order mark was added or removed.
 	ByteOrderMark Cause = "byte-order-mark"
@@ -77,6 +77,9 @@ const (
 	Base64Encoded Cause = "base64-encoded"
 	// QueryString: name=value pairs were signed, not the JSON.
 	QueryString Cause = "query-string"
+	// CanonicalText: the body was signed together with something else, such as a
+	// method, a path and a time.
+	CanonicalText Cause = "canonical-text"
 	// DataOnly: only the data block was signed.
 	DataOnly Cause = "data-only"
 	// JSONRewritten: the same JSON was signed in another notation.

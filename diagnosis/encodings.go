@@ -140,6 +140,7 @@ func characterSets(body []byte) candidates {
 			encode func(string) []byte
 		}{
 			{"Latin-1, in which other characters become question marks", toLatin1},
+			{"ASCII, the default of Java in many containers, in which other characters become question marks", toASCII},
 			{"GBK, the default of Java and of editors on some Chinese systems", toGBK},
 			{"UTF-8 twice, because it was taken for Latin-1 in between", func(text string) []byte { return fromLatin1([]byte(text)) }},
 			{"UTF-16", func(text string) []byte { return toUTF16(text, 0, 1) }},
@@ -160,6 +161,19 @@ func toLatin1(text string) []byte {
 	var encoded []byte
 	for _, r := range text {
 		if r > 0xff {
+			r = '?'
+		}
+		encoded = append(encoded, byte(r))
+	}
+	return encoded
+}
+
+// toASCII is what Java's getBytes() does where the default character set is US-ASCII, as
+// it was before Java 18 without a locale.
+func toASCII(text string) []byte {
+	encoded := make([]byte, 0, len(text))
+	for _, r := range text {
+		if r >= utf8.RuneSelf {
 			r = '?'
 		}
 		encoded = append(encoded, byte(r))

@@ -25,7 +25,7 @@ const (
 type candidates = iter.Seq2[Finding, []byte]
 
 // suspects are the usual mistakes, those that are cheap to try first.
-var suspects = []func(body []byte) candidates{ends, placeholders, encodings, characterSets, rewritten, reordered, restamped}
+var suspects = []func(body []byte) candidates{ends, placeholders, encodings, characterSets, rewritten, dataTwice, canonicalTexts, reordered, restamped}
 
 // search finds the body that was signed among those that the usual mistakes make of
 // this one. Hashing is all it takes, since the signature reveals its digest.
@@ -129,6 +129,10 @@ func ends(body []byte) candidates {
 					}
 				}
 			}
+		}
+		joined := bytes.ReplaceAll(unix, []byte("\n"), nil)
+		if len(joined) < len(unix) && !yield(Finding{LineEndings, "The signature covers this body with its lines joined, as a loop over readLine makes them." + exactBytes}, joined) {
+			return
 		}
 		yield(Finding{WhiteSpace, "The signature covers this body without the white space around it." + exactBytes}, bytes.TrimSpace(bare))
 	}

@@ -1,5 +1,11 @@
 package protocol
 
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
 const (
 	// SignHeader carries the signature of a request, an answer or a notification.
 	// PayerMax writes it sign (docs: developer/api-desc); this is the canonical form.
@@ -13,3 +19,29 @@ const (
 	// AuthTokenHeader.
 	CanonicalAuthTokenHeader = "Merchant_auth_token"
 )
+
+// Signatures returns the values of the sign header. An empty one is the same as none:
+// some gateways write it where they have not signed.
+func Signatures(header http.Header) []string {
+	return slices.DeleteFunc(slices.Clone(header[SignHeader]), func(value string) bool { return strings.TrimSpace(value) == "" })
+}
+
+// IsCoded reports whether a header says that a body is anything but the plain text. A
+// character set is not a coding, but a common mistake that does no harm.
+func IsCoded(header http.Header) bool {
+	for _, codings := range header["Content-Encoding"] {
+		for coding := range strings.SplitSeq(codings, ",") {
+			switch strings.ToLower(strings.TrimSpace(coding)) {
+			case "", "identity", "utf-8", "utf8":
+			default:
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// IsUTF8 reports whether a charset parameter means UTF-8, however it is spelt.
+func IsUTF8(charset string) bool {
+	return strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
+}

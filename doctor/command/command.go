@@ -32,7 +32,7 @@ const (
 func Doctor(describe Describe) caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "payermax-doctor",
-		Usage: "[--config <path>] [--adapter <name>] [--offline] [--call] [--json]",
+		Usage: "[--config PATH] [--adapter NAME] [--offline] [--call] [--json]",
 		Short: "Checks everything that the first call to PayerMax needs",
 		Long: `
 Checks whatever can be checked before the first call to PayerMax, and says in one

@@ -78,7 +78,7 @@ func Parsed[T any, V comparable](field func(*T) *V, expected string, parse func(
 		}
 		value, ok := parse(text)
 		if !ok {
-			return d.Errf("%s must be %s, but is %q", name, expected, text)
+			return d.Errf("%s must be %s, but is %q%s", name, expected, text, Unexpanded(text))
 		}
 		*target = value
 		return nil

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
@@ -116,20 +115,8 @@ func (a *Answer) IsRedirect() bool { return a.Status >= 300 && a.Status < 400 }
 // Read reads an answer of PayerMax's shape, which must be plain JSON. The names are
 // those by which an answer can say which call it is for.
 func (a *Answer) Read(names envelope.Names) (*envelope.Answer, error) {
-	if a.hasCoding() {
+	if protocol.IsCoded(a.header) {
 		return nil, errors.New("it has a content coding")
 	}
 	return envelope.ReadAnswer(a.Body, names)
-}
-
-// hasCoding reports whether the body is anything but the plain text.
-func (a *Answer) hasCoding() bool {
-	for _, codings := range a.header["Content-Encoding"] {
-		for coding := range strings.SplitSeq(codings, ",") {
-			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -12,7 +12,7 @@ import (
 // signed, so none of that passes. Proxy-Status says how the answer was found.
 func (a *Answer) Whole(found string) *Answer {
 	header := ownHeader(a.ProxyStatus(found))
-	if signatures, ok := a.header[protocol.SignHeader]; ok {
+	if signatures := protocol.Signatures(a.header); len(signatures) > 0 {
 		header[protocol.SignHeader] = signatures
 	}
 	return &Answer{Status: a.passableStatus(), header: header, Body: a.Body}

@@ -1,9 +1,9 @@
 // Command testreport runs the tests and says at the end what was skipped, why, and how
 // to get what was missing; `go test` alone prints nothing of a package that passes:
 //
-//	go run ./internal/testreport [-may-skip regexp] [-printed file] [argument of go test...]
+//	go run ./internal/testreport [-may-skip regexp] [-printed file] [--] [argument of go test...]
 //
-// Without arguments it runs ./... . It exits as `go test` does.
+// Without arguments it runs ./... ; arguments that begin with a hyphen come after --. It exits as `go test` does.
 package main
 
 import (

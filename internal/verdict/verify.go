@@ -46,7 +46,7 @@ func (f Finding) Label() string {
 // nowhere whether the others are signed. So a signature may be missing, but one
 // that is there must be right.
 func verify(keys []*rsa.PublicKey, a *reply.Answer) (found Finding, err error) {
-	signatures := a.Header()[protocol.SignHeader]
+	signatures := protocol.Signatures(a.Header())
 	switch {
 	case len(keys) == 0:
 		return Unchecked, nil

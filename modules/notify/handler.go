@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -246,7 +245,7 @@ func (n *Handler) read(w http.ResponseWriter, r *http.Request, memory *memory) (
 	if r.Method != http.MethodPost {
 		return nil, &refusal{http.StatusMethodNotAllowed, "method", "PayerMax's notifications are POST requests"}
 	}
-	if isCoded(r.Header) {
+	if protocol.IsCoded(r.Header) {
 		return nil, &refusal{http.StatusUnsupportedMediaType, "coding", "PayerMax's notifications have no content coding"}
 	}
 	if r.ContentLength > n.MaxBodySize {
@@ -265,24 +264,9 @@ func (n *Handler) read(w http.ResponseWriter, r *http.Request, memory *memory) (
 	return body, nil
 }
 
-// isCoded reports whether a header says that the body is compressed. A character
-// set is not a coding: it is a common mistake that does no harm.
-func isCoded(header http.Header) bool {
-	for _, field := range header["Content-Encoding"] {
-		for coding := range strings.SplitSeq(field, ",") {
-			switch strings.ToLower(strings.TrimSpace(coding)) {
-			case "", "identity", "utf-8", "utf8":
-			default:
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // verify returns the key that the notification is signed with.
 func (n *Handler) verify(header http.Header, body []byte) (*rsa.PublicKey, *refusal) {
-	signatures := header[protocol.SignHeader]
+	signatures := protocol.Signatures(header)
 	if len(signatures) != 1 {
 		return nil, &refusal{http.StatusForbidden, "unsigned", "the notification must have one sign header"}
 	}

@@ -1,0 +1,77 @@
+package diagnosis
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
+)
+
+// dataTwice are the bodies whose data block was turned into JSON a second time, so that
+// it is a string in what was signed.
+func dataTwice(body []byte) candidates {
+	root, err := parse(body)
+	if err != nil || root.member("data") == nil {
+		return none
+	}
+	var envelope struct {
+		Data json.RawMessage `json:"data"`
+	}
+	texts := []string{string(root.member("data").write(nil, &plain, 0))}
+	if json.Unmarshal(body, &envelope) == nil {
+		texts = append(texts, string(envelope.Data))
+	}
+	return func(yield func(Finding, []byte) bool) {
+		for _, text := range texts {
+			twice := &node{kind: root.kind, names: root.names}
+			for i, name := range root.names {
+				value := root.values[i]
+				if name == "data" {
+					value = &node{kind: 's', text: text}
+				}
+				twice.values = append(twice.values, value)
+			}
+			if !inNotations(twice, fewPeculiarities, JSONString, "the same JSON with its data block as a string", "Put the object into data, and serialise the whole once.", yield) {
+				return
+			}
+		}
+	}
+}
+
+// canonicalTexts are what other gateways want signed: the body beside a method, a path,
+// a time or an identity.
+func canonicalTexts(body []byte) candidates {
+	var beside struct {
+		RequestTime string `json:"requestTime"`
+		AppID       string `json:"appId"`
+		MerchantNo  string `json:"merchantNo"`
+	}
+	_ = json.Unmarshal(body, &beside) // what is not there is not tried
+	values := [][]string{{beside.RequestTime}, {beside.AppID}, {beside.MerchantNo}, {beside.AppID, beside.RequestTime}, {beside.RequestTime, beside.AppID}}
+	for _, e := range protocol.Endpoints() {
+		path := e.Path()
+		values = append(values, []string{path}, []string{"POST", path}, []string{"POST " + path}, []string{"POST", path, beside.RequestTime},
+			[]string{"POST", path, beside.AppID, beside.RequestTime}, []string{"POST " + path, beside.AppID, beside.RequestTime})
+	}
+	finding := Finding{CanonicalText, "The signature is the one of this body together with something else, such as a method, a path, a time or an appId. Other gateways want that; PayerMax's signature covers the body alone."}
+	return func(yield func(Finding, []byte) bool) {
+		for _, parts := range values {
+			if strings.Join(parts, "") == "" {
+				continue
+			}
+			for _, separator := range []string{"", "\n", "&", ".", "|", "\r\n"} {
+				before := []byte(strings.Join(parts, separator))
+				for _, text := range [][]byte{
+					bytes.Join([][]byte{before, body}, []byte(separator)),
+					bytes.Join([][]byte{body, before}, []byte(separator)),
+					bytes.Join([][]byte{before, body, nil}, []byte(separator)),
+				} {
+					if !yield(finding, text) {
+						return
+					}
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,40 @@
+package diagnosis
+
+// Explanation is a cause in the words of the manual, whose table is made of these.
+type Explanation struct {
+	Cause Cause
+	// Meaning says what has happened, and Remedy what to do about it. Both are Markdown.
+	Meaning, Remedy string
+}
+
+// Explanations are all causes, in the order in which they are declared.
+var Explanations = []Explanation{
+	{Valid, `the signature is right`, "look at the key: does PayerMax have this one, for this `appId`, in this environment?"},
+	{UnusableKey, `the public key is no RSA key that can verify anything`, `copy it again from the dashboard`},
+	{SignatureMissing, `there is no signature`, "send it in the header `sign`"},
+	{SignatureDamaged, `it was cut or changed, or is something else`, `copy it again; for 2048 bits it has 344 characters`},
+	{SignatureEncoding, `URL-safe base64, no padding, line breaks, hexadecimal, URL-encoded, in quotes, twice base64`, "standard base64 with its `=`, on one line"},
+	{WrongKey, `another key has signed`, "compare fingerprints; see [`payermax-convert`](#payermax-convert)"},
+	{PSSPadding, `RSASSA-PSS`, "RSASSA-PKCS1-v1_5: `SHA256withRSA`, `OPENSSL_ALGO_SHA256`, `SignPKCS1v15`"},
+	{OtherPadding, `bare RSA, "encryption" of a digest with the private key, or no padding`, `the library's function for signing`},
+	{HashAlgorithm, `MD5, SHA-1, SHA-512 or another hash`, `SHA-256`},
+	{TrailingNewline, `a line break at the end of the body`, "sign what is sent: `printf %s`, not `echo`"},
+	{LineEndings, `CRLF in place of LF, or the other way round, or lines joined without any`, `sign and send bytes, not lines; transfer files in binary`},
+	{ByteOrderMark, `a UTF-8 byte order mark in front of the body`, `save without one`},
+	{WhiteSpace, `white space around the body`, `trim before signing, or not at all`},
+	{Compressed, `the body at hand is compressed, what was signed is not`, `verify after decompression, or ask for none`},
+	{CharacterSet, "the text was signed in GBK, Latin-1, ASCII (with `?` for everything else) or UTF-16", `name UTF-8 wherever text becomes bytes`},
+	{NoBody, "an empty body was signed, or `null`, `{}`, `[object Object]`", `read the body once, keep the bytes, sign those`},
+	{BodyCut, `only the beginning of the body was signed`, `count bytes, not characters; read to the end`},
+	{DigestSigned, `a digest of the body was signed, so it was hashed twice`, `hand the body itself to the function that signs`},
+	{JSONString, "the body, or its `data` block, was signed as a JSON string, or the other way round", `do not serialise what is JSON already`},
+	{URLEncoded, `the body was signed in URL encoding, or the other way round`, `sign the JSON`},
+	{Base64Encoded, `the body was signed in base64, or the other way round`, `sign the JSON`},
+	{QueryString, "`name=value` pairs were signed", `sign the JSON`},
+	{CanonicalText, "the body was signed together with a method, a path, a time or an `appId`, as other gateways want it", `sign the body alone`},
+	{DataOnly, "only the `data` block was signed", `sign the whole body`},
+	{JSONRewritten, "the same JSON in another notation: spaces, order, escapes, numbers, `null` left out", `serialise once, and sign and send that text`},
+	{EnvelopeChanged, "members beside `data` were added after signing, or `sign` is among them", `complete the body, then sign it`},
+	{Restamped, "`requestTime`, `version` or `keyVersion` was changed after signing", `complete the body, then sign it`},
+	{OtherBytes, `this key has signed something else, and none of the above`, `log length and SHA-256 where it is signed, and compare`},
+}

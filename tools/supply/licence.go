@@ -17,7 +17,7 @@ import (
 // accepted are the licences that may be linked, by their SPDX identifiers. All are
 // permissive: they ask to be passed on with the binary, and nothing of its source.
 // Before another one comes in, read it.
-var accepted = []string{"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "Unlicense", "Zlib"}
+var accepted = []string{"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-2-Clause-Views", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "Unlicense", "Zlib"}
 
 // notLinked are licences that a module's files name for one of its packages only,
 // which is not linked. If it is, they count.

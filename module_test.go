@@ -251,7 +251,7 @@ func TestServeHTTPPassesOnPanics(t *testing.T) {
 }
 
 func TestServeHTTPTimeout(t *testing.T) {
-	h := newHandler(t, func(h *Handler) { h.Timeout = caddy.Duration(10 * time.Millisecond) })
+	h := newHandler(t, func(h *Handler) { h.Timeout = caddy.Duration(500 * time.Millisecond) }) // of which signing takes some
 	w := serve(t, h, post(sessionBody), func(_ http.ResponseWriter, r *http.Request) error {
 		<-r.Context().Done()
 		return r.Context().Err()

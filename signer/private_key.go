@@ -31,10 +31,12 @@ var (
 //   - PEM: PKCS#8 ("PRIVATE KEY") and PKCS#1 ("RSA PRIVATE KEY");
 //   - PEM whose label names the other of the two, which PayerMax's PHP SDK writes;
 //   - base64 of PKCS#8 or PKCS#1 DER without PEM armour, which PayerMax's dashboard
-//     and its Java and Go SDKs use;
+//     and its Java and Go SDKs use, URL-safe and without padding as well;
 //
 // with any line wrapping and line ends, surrounding white space, a UTF-8 byte order
-// mark, and explanatory text before a PEM block. The key is checked for consistency
+// mark, explanatory text before a PEM block, and what env files, scripts, YAML and JSON
+// make of a text: one line with spaces, \n or nothing for line breaks, quotes around it,
+// a name before it. The key is checked for consistency
 // and signs a test message before it is returned.
 //
 // Everything else is refused with an error that says what was found and how to

@@ -18,9 +18,11 @@ var debian = map[string]string{
 	"keytool":      "default-jdk-headless",
 	"node":         "nodejs",
 	"php":          "php-cli",
-	"puttygen":     "putty-tools",
+	"sh":           "dash",
 	"ssh-keygen":   "openssh-client",
 	"iconv":        "libc-bin",
+	"base64":       "coreutils",
+	"true":         "coreutils",
 }
 
 // Find returns the path of a program, or ends the test.

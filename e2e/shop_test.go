@@ -85,8 +85,8 @@ func TestShop(t *testing.T) {
 	t.Parallel()
 	b := &buyer{Browser: testbrowser.New(t, "--window-size=800,900"), t: t}
 	told := startDemo(t)
-	b.shop = regexp.MustCompile(`A checkout +(\S+)`).FindStringSubmatch(told)[1]
-	b.sandbox = regexp.MustCompile(`The other side +(\S+)`).FindStringSubmatch(told)[1]
+	b.shop = regexp.MustCompile(`(?m)^ +checkout +(\S+)`).FindStringSubmatch(told)[1]
+	b.sandbox = regexp.MustCompile(`(?m)^ +live page +(\S+)`).FindStringSubmatch(told)[1]
 
 	b.fillIn("")
 	if path := os.Getenv("SHOP_SCREENSHOT"); path != "" {

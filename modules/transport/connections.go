@@ -81,7 +81,15 @@ func (c *connections) present() *http.Transport {
 	return c.current
 }
 
-func (c *connections) replace() { c.current, c.since = c.model.Clone(), time.Now() }
+// replace begins with a new transport.
+func (c *connections) replace() {
+	c.current, c.since = c.model.Clone(), time.Now()
+	if config := c.current.TLSClientConfig; config != nil {
+		// net/http appends to it at the first call, which may be while another transport's
+		// first call does: they must not share the array.
+		config.NextProtos = slices.Clone(config.NextProtos)
+	}
+}
 
 // closeIdle closes connections that carry no call.
 func (c *connections) closeIdle() {

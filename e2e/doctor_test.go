@@ -224,7 +224,7 @@ func TestDoctorFindsProblems(t *testing.T) {
 		"encrypted":          {change("private_key", testkeys.WriteFile(t, encrypt(t, testkeys.PrivatePEM(testkeys.Merchant())))), 1, "private key", "problem", "encrypted with a passphrase"},
 		"the wrong file":     {change("private_key", public), 1, "private key", "problem", "it is a public key"},
 		"readable by others": {change("private_key", readable), 0, "private key file", "warning", "every user may read it"},
-		"version":            {append(good, "version 9.9"), 1, "settings", "problem", "9.9"},
+		"version":            {append(good, "version 9.9"), 0, "settings", "warning", "there are no rules for applyDropinSession 9.9"},
 		"limits":             {append(good, "limits {\ncaller_id {http.auth.user.id}\n}"), 1, "load", "problem", "caller_id and callers belong together"},
 		"unknown option":     {append(good, "privat_key x"), 1, "config", "problem", "privat_key"},
 		"the key itself":     {append(good, testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant()))), 1, "config", "problem", "looks like a key"},

@@ -90,7 +90,7 @@ func exists(path string) bool {
 func TestAcceptedAreDocumented(t *testing.T) {
 	page, err := os.ReadFile("../../docs/supply-chain.md")
 	require.NoError(t, err)
-	assert.Contains(t, string(page), "none of these: "+strings.Join(accepted, ", ")+".")
+	assert.Contains(t, string(page), "not one of these: "+strings.Join(accepted, ", ")+".")
 }
 
 // What a licence is for may come to be linked.

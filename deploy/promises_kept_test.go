@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -62,7 +63,8 @@ func reachesInternet(m *manifests) bool {
 	return false
 }
 
-// environment returns the variables of a container.
+// environment returns the variables of a container, filled in as an operator does: the
+// sidecar refuses values such as your-app-id.
 func environment(m *manifests, container *corev1.Container) map[string]string {
 	variables := make(map[string]string)
 	for _, source := range container.EnvFrom {
@@ -72,6 +74,11 @@ func environment(m *manifests, container *corev1.Container) map[string]string {
 	}
 	for _, variable := range container.Env {
 		variables[variable.Name] = variable.Value
+	}
+	for name, value := range variables {
+		if filledIn, isOpen := strings.CutPrefix(value, "your-"); isOpen {
+			variables[name] = filledIn
+		}
 	}
 	return variables
 }

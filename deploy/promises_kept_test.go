@@ -1,7 +1,6 @@
 package deploy
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -63,8 +62,7 @@ func reachesInternet(m *manifests) bool {
 	return false
 }
 
-// environment returns the variables of a container, filled in as an operator does: the
-// sidecar refuses values such as your-app-id.
+// environment returns the variables of a container.
 func environment(m *manifests, container *corev1.Container) map[string]string {
 	variables := make(map[string]string)
 	for _, source := range container.EnvFrom {
@@ -74,11 +72,6 @@ func environment(m *manifests, container *corev1.Container) map[string]string {
 	}
 	for _, variable := range container.Env {
 		variables[variable.Name] = variable.Value
-	}
-	for name, value := range variables {
-		if filledIn, isOpen := strings.CutPrefix(value, "your-"); isOpen {
-			variables[name] = filledIn
-		}
 	}
 	return variables
 }

@@ -26,8 +26,9 @@ const (
 )
 
 var (
-	variable   = regexp.MustCompile(`\$\{|\{\$|\$\(|^\$\w+$|^%\w+%$|^\{\{.*\}\}$`)
-	stand      = regexp.MustCompile(`(?i)^(<.*>|\[.*\]|change[-_ .]?(me|it)|(insert|replace|put|enter)[-_ .]?(me|this|here|with.*)?|your[-_ .].*|todo|tbd|fixme|x{3,}|placeholder|none|null|nil|undefined|empty)$`)
+	variable = regexp.MustCompile(`\$\{|\{\$|\$\(|^\$\w+$|^%\w+%$|^\{\{.*\}\}$`)
+	// The shipped overlays have your-app-id, and start as they are; PayerMax refuses it.
+	stand      = regexp.MustCompile(`(?i)^(<.*>|\[.*\]|change[-_ .]?(me|it)|(insert|replace|put|enter)[-_ .]?(me|this|here|with.*)?|todo|tbd|fixme|x{3,}|placeholder|none|null|nil|undefined|empty)$`)
 	exponent   = regexp.MustCompile(`^[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+$`)
 	identifier = regexp.MustCompile(`^[A-Za-z0-9._:-]+$`)
 )

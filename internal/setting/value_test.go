@@ -28,7 +28,6 @@ var accidents = map[string]string{
 	"CHANGE_ME":       unfilled,
 	"changeme":        unfilled,
 	"<your app id>":   unfilled,
-	"your-app-id":     unfilled,
 	"xxxx":            unfilled,
 	"TODO":            unfilled,
 	"null":            unfilled,

@@ -47,11 +47,34 @@ func (s *Source) Provision(ctx caddy.Context) error {
 	if errUnsupported != nil {
 		return errUnsupported
 	}
-	if s.Engine != "" {
-		return fmt.Errorf("engine: OpenSSL signs, so no engine can be chosen; leave it out, or write key file %s { engine %s }", s.Path, s.Engine)
+	if err := s.refuseEngine(); err != nil {
+		return err
 	}
 	s.logger = ctx.Logger()
 	return s.File.Provision(ctx)
+}
+
+// UnmarshalCaddyfile sets up the source from Caddyfile tokens, as those of key file:
+//
+//	openssl <path> {
+//	    refuse_world_readable
+//	}
+func (s *Source) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	if err := s.File.UnmarshalCaddyfile(d); err != nil {
+		return err
+	}
+	if err := s.refuseEngine(); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+// refuseEngine refuses the option engine of key file.
+func (s *Source) refuseEngine() error {
+	if s.Engine == "" {
+		return nil
+	}
+	return fmt.Errorf("engine: OpenSSL signs, so no engine can be chosen; leave it out, or write key file %s { engine %s }", s.Path, s.Engine)
 }
 
 // Key reads the file and hands the key over to OpenSSL. It is a key of this

@@ -62,7 +62,7 @@ func soundsLikeSuccess(code string) bool {
 // PayerMax's: nobody has signed it, it is not what PayerMax would say, and the call
 // is one that must not be made twice.
 func isIntermediarys(a *reply.Answer, said *envelope.Answer, endpoint protocol.Endpoint) bool {
-	if endpoint.Repeatable || isSuccess(said.Code) || len(a.Header()[protocol.SignHeader]) > 0 {
+	if endpoint.Repeatable || isSuccess(said.Code) || len(protocol.Signatures(a.Header())) > 0 {
 		return false
 	}
 	return a.Status != http.StatusOK || !protocol.IsDocumented(said.Code)

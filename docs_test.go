@@ -115,7 +115,9 @@ func endpointRows() []reference.Endpoint {
 
 // The pages whose Caddyfiles are held against the grammar here. Those of the
 // others run in tests of their own.
-var checkedPages = []string{configurationPage, errorsPage, "docs/quick-start.md", "docs/faq.md", "docs/sandbox.md"}
+var checkedPages = []string{
+	"README.md", configurationPage, errorsPage, "docs/quick-start.md", "docs/faq.md", "docs/sandbox.md", "docs/notifications.md", "docs/limits.md",
+}
 
 // Each Caddyfile of a page is one that Caddy takes as it stands, formatted as
 // caddy fmt would.

@@ -1,36 +1,21 @@
 package payermax
 
 import (
-	"os"
-	"regexp"
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 )
 
-// Each Caddyfile in the README is one that Caddy takes as it stands, formatted
-// as caddy fmt would.
-func TestReadmeCaddyfiles(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
-	require.NoError(t, err)
-	blocks := regexp.MustCompile("(?s)```caddyfile\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
-	require.NotEmpty(t, blocks)
-	for _, block := range blocks {
-		adapt(t, block[1], false)
-	}
+// The README can be read in a few minutes: what is longer has a page of its own.
+func TestReadmeIsShort(t *testing.T) {
+	size := len(markdown.Page(t, "README.md"))
+	assert.Greater(t, size, 8_000)
+	assert.LessOrEqual(t, size, 10*1024)
 }
 
-// The README's table of options names all there are, and its table of errors all
-// codes.
-func TestReadmeTables(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
-	require.NoError(t, err)
-	for _, name := range append([]string{"gateway"}, handlerOptions.Names()...) {
-		assert.Contains(t, string(readme), "`"+name+"`")
-	}
-	for _, f := range allRefusals() {
-		assert.Regexp(t, `\| [\d, ]*`+strconv.Itoa(f.Status)+`[\d, ]* \| `+"`"+f.Code+"`", string(readme))
-	}
+// Whatever is not in the README is found by the map.
+func TestReadmeLeadsToTheMap(t *testing.T) {
+	assert.Contains(t, markdown.Links(markdown.Page(t, "README.md")), "docs/README.md")
 }

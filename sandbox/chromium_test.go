@@ -107,9 +107,7 @@ func TestPageOnAPhone(t *testing.T) {
 	assert.Equal(t, true, b.Run(`return document.documentElement.scrollWidth <= innerWidth`))
 	assert.Equal(t, []any{}, b.Run(`return [...document.querySelectorAll("button, select, input")].filter(e => e.getBoundingClientRect().height < 40).map(e => e.outerHTML)`))
 	takePicture(t, b, "PHONE")
-	b.Command(http.MethodPost, "/goog/cdp/execute", map[string]any{"cmd": "Emulation.setEmulatedMedia", "params": map[string]any{
-		"features": []any{map[string]string{"name": "prefers-color-scheme", "value": "dark"}},
-	}}, nil)
+	b.Prefer("dark")
 	assert.Equal(t, "rgb(17, 21, 27)", b.Run(`return getComputedStyle(document.body).backgroundColor`))
 	takePicture(t, b, "DARK")
 }
@@ -140,7 +138,7 @@ func TestPageWithoutScript(t *testing.T) {
 	}
 }
 
-// TestScreenshot takes the picture in the documentation: a bad signature, a payment, a refund whose first notification
+// TestScreenshot takes the pictures in the documentation, light and dark: a bad signature, a payment, a refund whose first notification
 // fails, and a fault, by the real clock.
 func TestScreenshot(t *testing.T) {
 	path := os.Getenv("SANDBOX_SCREENSHOT")
@@ -182,4 +180,6 @@ func TestScreenshot(t *testing.T) {
 	b.WaitFor(`document.getElementById("state").textContent === "live"`)
 	b.Run(`document.querySelector("#call-1").open = true`)
 	require.NoError(t, os.WriteFile(path, b.Screenshot(), 0o644))
+	b.Prefer("dark")
+	require.NoError(t, os.WriteFile(strings.TrimSuffix(path, ".png")+"-dark.png", b.Screenshot(), 0o644))
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -283,4 +284,18 @@ func TestEveryFaultIsDocumented(t *testing.T) {
 		assert.Contains(t, documented, name)
 	}
 	assert.Len(t, documented, len(faultKinds))
+}
+
+// docs/sandbox.md has each fault, and nothing that is not one.
+func TestFaultsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../docs/sandbox.md")
+	require.NoError(t, err)
+	_, list, found := strings.Cut(string(page), "\nThe faults are ")
+	require.True(t, found)
+	list, _, _ = strings.Cut(list, ". Where headers\nreach the sandbox")
+	var documented []string
+	for _, name := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(list, -1) {
+		documented = append(documented, name[1])
+	}
+	assert.ElementsMatch(t, faultExamples, documented)
 }

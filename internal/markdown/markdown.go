@@ -93,15 +93,22 @@ func Rows(page string) [][]string {
 	return rows
 }
 
+// inHTML is where a picture in HTML comes from: Markdown has no other for the dark mode.
+var inHTML = regexp.MustCompile(`\s(?:src|srcset)="([^"]*)"`)
+
 // Links returns where a page links to, images included.
 func Links(page string) []string {
 	var targets []string
-	visit(page, func(node ast.Node, _ []byte) {
+	visit(page, func(node ast.Node, source []byte) {
 		switch n := node.(type) {
 		case *ast.Link:
 			targets = append(targets, string(n.Destination))
 		case *ast.Image:
 			targets = append(targets, string(n.Destination))
+		case *ast.HTMLBlock:
+			for _, found := range inHTML.FindAllSubmatch(n.Lines().Value(source), -1) {
+				targets = append(targets, string(found[1]))
+			}
 		}
 	})
 	return targets

@@ -11,6 +11,8 @@ const page = "# The page\n" +
 	"\n" +
 	"A [link](other.md#part), `[no](link)` and ![an image](a.png).\n" +
 	"\n" +
+	"<picture>\n  <source srcset=\"dark.png\">\n  <img alt=\"src\" src=\"light.png\">\n</picture>\n" +
+	"\n" +
 	"<!-- Caddyfile -->\n" +
 	"```caddyfile\n:8080 {\n}\n```\n" +
 	"\n" +
@@ -32,7 +34,7 @@ func TestBlocks(t *testing.T) {
 }
 
 func TestLinksAndAnchors(t *testing.T) {
-	assert.Equal(t, []string{"other.md#part", "a.png", "https://example.com"}, Links(page))
+	assert.Equal(t, []string{"other.md#part", "a.png", "dark.png", "light.png", "https://example.com"}, Links(page))
 	assert.Equal(t, map[string]bool{
 		"the-page": true, "private_key-of-payermax": true, "whats-next": true, "whats-next-1": true,
 	}, Anchors(page))

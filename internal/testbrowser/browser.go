@@ -164,6 +164,14 @@ func (b *Browser) Complaints() []any {
 	return entries
 }
 
+// Prefer has pages be as for a reader who prefers a colour scheme: "light" or "dark".
+func (b *Browser) Prefer(scheme string) {
+	b.t.Helper()
+	b.Command(http.MethodPost, "/goog/cdp/execute", map[string]any{"cmd": "Emulation.setEmulatedMedia", "params": map[string]any{
+		"features": []any{map[string]string{"name": "prefers-color-scheme", "value": scheme}},
+	}}, nil)
+}
+
 // Screenshot returns what the window shows, as a PNG.
 func (b *Browser) Screenshot() []byte {
 	b.t.Helper()

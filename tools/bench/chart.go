@@ -8,8 +8,8 @@ import (
 
 // Measures of the chart, in pixels.
 const (
-	chartWidth  = 760
-	labelWidth  = 290
+	chartWidth  = 860
+	labelWidth  = 330
 	barHeight   = 18
 	barDistance = 26
 	headHeight  = 56
@@ -28,12 +28,12 @@ func (r *results) chart() string {
 
 	var svg strings.Builder
 	height := headHeight + len(targets)*barDistance + 34
-	fmt.Fprintf(&svg, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" font-family="system-ui, sans-serif" font-size="13" role="img">
+	fmt.Fprintf(&svg, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif" role="img" font-size="13">
 <title>CPU time of a request</title>
-<rect width="100%%" height="100%%" fill="#fff"/>
-<text x="12" y="22" font-size="15" font-weight="600">CPU time of a request, in microseconds, at 32 connections, over TLS to the gateway</text>
-<text x="12" y="41" fill="#666">of the proxy's processes; %s, %d CPUs of %s, %s</text>
-`, chartWidth, height, r.Date, r.CPUs, escape(r.CPU), escape(r.Go))
+%s<rect width="100%%" height="100%%" class="page"/>
+<text x="12" y="22" font-size="15" font-weight="600" class="head">CPU time of a request, in microseconds, at 32 connections, over TLS to the gateway</text>
+<text x="12" y="41" class="soft">of the proxy's processes; %s, %d CPUs of %s, %s</text>
+`, chartWidth, height, chartStyle, r.Date, r.CPUs, escape(r.CPU), escape(r.Go))
 	for i, t := range targets {
 		y := headHeight + i*barDistance
 		cpu := r.median(t.Name, 32).CPU
@@ -48,11 +48,21 @@ func (r *results) chart() string {
 	x, y := labelWidth, headHeight+len(targets)*barDistance+8
 	for _, part := range []part{{name: "proxying", color: colorProxy}, {name: "one RSA signature", color: colorSign}, {name: "the rest", color: colorRest}} {
 		fmt.Fprintf(&svg, "<rect x=\"%d\" y=\"%d\" width=\"12\" height=\"12\" fill=\"%s\"/><text x=\"%d\" y=\"%d\">%s</text>\n", x, y, part.color, x+18, y+11, part.name)
-		x += 150
+		x += 170
 	}
 	svg.WriteString("</svg>\n")
 	return svg.String()
 }
+
+// chartStyle has the colours of the other figures in docs/, which follow the reader's dark
+// mode. Those of the bars are seen in both.
+const chartStyle = `<style>
+text { fill: #334155 } .page { fill: #ffffff } .head { fill: #0f172a } .soft { fill: #64748b }
+@media (prefers-color-scheme: dark) {
+text { fill: #c9d1d9 } .page { fill: #0d1117 } .head { fill: #f0f6fc } .soft { fill: #9198a1 }
+}
+</style>
+`
 
 const (
 	colorProxy = "#94a3b8"

@@ -1,0 +1,177 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+)
+
+// ending is a way in which a command ends, and the code that it ends with.
+type ending struct {
+	command string
+	code    int
+}
+
+// The table of exit codes has each of them, and no others: whatever is in it happens here.
+func TestExitCodes(t *testing.T) {
+	t.Parallel()
+	documented := exitCodeTable(t)
+
+	happened := make(map[ending]bool)
+	for _, args := range exitingRuns(t) {
+		happened[ending{args[0], exitCodeOf(t, args...)}] = true
+	}
+	happened[ending{"payermax-sandbox", exitCodeAfter(t, "what's on", interrupt,
+		"payermax-sandbox", "--app-id", appID, "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--listen", testnet.FreeAddress(t))}] = true
+	for _, end := range []func(*testing.T, *exec.Cmd, *output){interrupt, interruptTwice, terminateWithoutPidfile} {
+		pidfile := filepath.Join(t.TempDir(), "caddy.pid")
+		happened[ending{"run", exitCodeAfter(t, "serving initial configuration", end,
+			"run", "--config", slowToEnd(t), "--pidfile", pidfile)}] = true
+	}
+	assert.Equal(t, documented, happened)
+}
+
+// exitCodeTable reads the table: which command can end with which codes.
+func exitCodeTable(t *testing.T) map[ending]bool {
+	t.Helper()
+	section, err := markdown.Section(markdown.Page(t, "../docs/commands.md"), "Exit codes")
+	require.NoError(t, err)
+	documented := make(map[ending]bool)
+	for _, row := range markdown.Rows(section) {
+		for _, command := range regexp.MustCompile("`(?:caddy )?([a-z-]+)`").FindAllStringSubmatch(row[0], -1) {
+			for code, meaning := range row[1:] {
+				if meaning != "" {
+					documented[ending{command[1], code}] = true
+				}
+			}
+		}
+	}
+	require.NotEmpty(t, documented)
+	return documented
+}
+
+// exitingRuns are commands that end by themselves, each way that the table has.
+func exitingRuns(t *testing.T) [][]string {
+	t.Helper()
+	folder := t.TempDir()
+	private := testkeys.WritePrivate(t, testkeys.Merchant())
+	public := testkeys.WritePublic(t, &testkeys.Merchant().PublicKey)
+	file := func(name, text string) string {
+		path := filepath.Join(folder, name)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	body := file("body.json", "{}")
+	signature, err := caddyCommand(t, t.Context(), nil, "payermax-sign", "--private-key", private, "--body", body).Output()
+	require.NoError(t, err)
+	sign, otherBody := file("sign.txt", string(signature)), file("other.json", "[]")
+	missing := filepath.Join(folder, "missing")
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { busy.Close() })
+	_, busyPort, err := net.SplitHostPort(busy.Addr().String())
+	require.NoError(t, err)
+	good := file("Good.caddyfile", "{\n\tadmin off\n}\n\n:8080 {\n\tbind 127.0.0.1\n\n\tpayermax {\n\t\tgateway sandbox\n\t}\n}\n")
+	bad := file("Bad.caddyfile", ":8080 {\n\tpayermax {\n\t\tgateway uat\n\t}\n}\n")
+	ready := "http://" + startSidecar(t, setup{gateway: "sandbox sandbox", unchecked: true, site: "payermax_health"}).addr + "/readyz"
+
+	return [][]string{
+		{"payermax-verify", "--public-key", public, "--body", body, "--sign-file", sign},
+		{"payermax-verify", "--public-key", public, "--body", otherBody, "--sign-file", sign},
+		{"payermax-verify", "--public-key", missing, "--body", body, "--sign-file", sign},
+		{"payermax-sign", "--private-key", private, "--body", body},
+		{"payermax-sign", "--private-key", missing, "--body", body},
+		{"payermax-version"},
+		{"payermax-version", "--nope"},
+		{"payermax-health", "--url", ready},
+		{"payermax-health", "--url", "http://127.0.0.1:1/readyz"},
+		{"payermax-health", "--nope"},
+		{"payermax-keygen", "--out", filepath.Join(folder, "new")},
+		{"payermax-keygen", "--out", filepath.Join(folder, "new")}, // which is there now
+		{"payermax-keygen", "--bits", "1"},
+		{"payermax-convert", "--in", private, "--to", "public-pem"},
+		{"payermax-convert", "--in", public, "--to", "pkcs8-pem"},
+		{"payermax-convert", "--in", missing, "--to", "public-pem"},
+		{"payermax-doctor", "--config", good, "--offline"},
+		{"payermax-doctor", "--config", bad, "--offline"},
+		{"payermax-doctor", "--config", missing},
+		{"payermax-demo", "--port", "0"},
+		{"payermax-demo", "--port", busyPort},
+		{"payermax-sandbox"},
+		{"validate", "--config", good, "--adapter", "caddyfile"},
+		{"validate", "--config", bad, "--adapter", "caddyfile"},
+		{"run", "--config", bad, "--adapter", "caddyfile"},
+		{"upgrade"}, {"add-package", "example.com/x"}, {"remove-package", "example.com/x"},
+	}
+}
+
+// slowToEnd is a config that takes a while to end, once it is told to.
+func slowToEnd(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "Caddyfile")
+	config := strings.Replace(caddyfile(testnet.FreePort(t), "respond 204"), "debug\n", "shutdown_delay 2s\n", 1)
+	require.NoError(t, os.WriteFile(path, []byte(config), 0o600))
+	return path
+}
+
+// exitCodeOf runs a command to its end.
+func exitCodeOf(t *testing.T, args ...string) int {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := caddyCommand(t, ctx, nil, args...)
+	said, err := cmd.CombinedOutput()
+	if _, exited := errors.AsType[*exec.ExitError](err); !exited {
+		require.NoError(t, err, args)
+	}
+	require.NoError(t, ctx.Err(), "%v does not end: %s", args, said)
+	t.Logf("%d: caddy %s", cmd.ProcessState.ExitCode(), strings.Join(args, " "))
+	return cmd.ProcessState.ExitCode()
+}
+
+// exitCodeAfter starts a command that stays, and ends it once it has said so.
+func exitCodeAfter(t *testing.T, says string, end func(*testing.T, *exec.Cmd, *output), args ...string) int {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd, said := caddyCommand(t, ctx, nil, args...), new(output)
+	cmd.Stdout, cmd.Stderr = said, said
+	require.NoError(t, cmd.Start())
+	await(t, 30*time.Second, "caddy "+args[0], func() bool { return said.hasLine(says) })
+	end(t, cmd, said)
+	_ = cmd.Wait() // the exit code is what is asked for
+	require.NoError(t, ctx.Err(), said.String())
+	t.Logf("%d: caddy %s", cmd.ProcessState.ExitCode(), strings.Join(args, " "))
+	return cmd.ProcessState.ExitCode()
+}
+
+func interrupt(t *testing.T, cmd *exec.Cmd, _ *output) {
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+}
+
+func interruptTwice(t *testing.T, cmd *exec.Cmd, said *output) {
+	interrupt(t, cmd, said)
+	await(t, 10*time.Second, "the first interrupt", func() bool { return said.hasLine("shutting down") })
+	interrupt(t, cmd, said)
+}
+
+// terminateWithoutPidfile takes away what Caddy wants to remove at its end.
+func terminateWithoutPidfile(t *testing.T, cmd *exec.Cmd, _ *output) {
+	require.NoError(t, os.Remove(cmd.Args[len(cmd.Args)-1]))
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+}

@@ -83,7 +83,7 @@ func TestWaysPastNotify(t *testing.T) {
 		config string
 		want   []string
 	}{
-		"the README's layout":         {site(notify("/callback*"), "reverse_proxy /callback* 127.0.0.1:3000\n"), nil},
+		"the manual's layout":         {site(notify("/callback*"), "reverse_proxy /callback* 127.0.0.1:3000\n"), nil},
 		"a proxy for the whole site":  {site(notify("/callback*"), app), nil},
 		"no matcher":                  {site(notify(""), app), nil},
 		"two directives":              {site(notify("/a*"), notify("/b*"), app), nil},

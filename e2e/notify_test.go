@@ -139,7 +139,7 @@ func TestForgedProof(t *testing.T) {
 	for name, lines := range map[string][]string{
 		"a proxy for the whole site":   {notifyBlock(t, "/payermax/callback*"), everything},
 		"an exact path":                {notifyBlock(t, "/payermax/callback"), everything},
-		"the README's layout":          {notifyBlock(t, "/payermax/callback*"), "reverse_proxy /payermax/callback* " + app.address},
+		"the manual's layout":          {notifyBlock(t, "/payermax/callback*"), "reverse_proxy /payermax/callback* " + app.address},
 		"two directives":               {notifyBlock(t, "/payermax/callback*"), notifyBlock(t, "/other*"), everything},
 		"two directives, of one path":  {notifyBlock(t, "/payermax/*"), notifyBlock(t, "/payermax/callback*"), everything},
 		"a handle for the application": {notifyBlock(t, "/payermax/callback*"), "handle {\n" + everything + "\n}"},

@@ -119,8 +119,8 @@ func startRecipeSidecar(t *testing.T) (tcp, unix string) {
 	return "http://" + s.addr, "unix:" + socket
 }
 
-// Each program, through everything that the README's table of errors tells an
-// application to expect.
+// Each program, through everything that docs/errors.md tells an application to
+// expect.
 func TestRecipes(t *testing.T) {
 	t.Parallel()
 	nobody := "http://127.0.0.1:" + strconv.Itoa(testnet.FreePort(t))

@@ -40,7 +40,7 @@ func (f form) fits(want role) bool {
 }
 
 // newKeyCommand makes a key as PayerMax needs it.
-const newKeyCommand = "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out FILE.new"
+const newKeyCommand = "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out new-private.pem"
 
 // What is said about several forms alike.
 const (

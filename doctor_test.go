@@ -237,7 +237,7 @@ func TestDescribeToken(t *testing.T) {
 func TestDoctorFindsProxyBehindSandbox(t *testing.T) {
 	config := command.Config{Name: "caddy.json", Text: []byte(`{"admin":{"disabled":true},"apps":{"http":{"servers":{"a":{"listen":["127.0.0.1:8080"],"routes":[{"handle":[
 		{"handler":"payermax","sandbox":true},{"handler":"reverse_proxy","upstreams":[{"dial":"pay-gate.payermax.com:443"}]}]}]}}}}}`)}
-	report, err := command.Examine(t.Context(), config, describe, doctor.Options{Offline: true})
+	report, err := command.Examine(t.Context(), config, describe, command.Options{Options: doctor.Options{Offline: true}})
 	require.NoError(t, err)
 	found := resultsOf(report, "sandbox")
 	require.Len(t, found, 1, "%v", report)

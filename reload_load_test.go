@@ -56,7 +56,8 @@ func TestRotationsAndReloadsUnderLoad(t *testing.T) {
 				"routes": []any{map[string]any{"handle": []any{
 					map[string]any{
 						"handler": "payermax", "app_id": fmt.Sprint(i),
-						"key": map[string]any{"source": "file", "path": mounted.Path("private.key")},
+						"max_wait": "20s", // the test is of reloads, whatever else the machine has to do
+						"key":      map[string]any{"source": "file", "path": mounted.Path("private.key")},
 					},
 					map[string]any{
 						"handler":   "reverse_proxy",

@@ -4,6 +4,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/hex"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
@@ -100,6 +103,22 @@ func TestPrivateKeyForms(t *testing.T) {
 		"URL-safe base64":                  base64.URLEncoding.EncodeToString(testkeys.PKCS8(key)),
 		"URL-safe base64, no padding":      base64.RawURLEncoding.EncodeToString(testkeys.PKCS8(key)),
 		"header that says nothing of use":  strings.Replace(testkeys.PEM("RSA PRIVATE KEY", testkeys.PKCS1(key)), "-----\n", "-----\nComment: payermax\n\n", 1),
+		"base64 without padding":           strings.TrimRight(testkeys.OneLine(testkeys.PKCS8(key)), "="),
+		"comment behind base64":            testkeys.OneLine(testkeys.PKCS8(key)) + " # of 2026",
+		"comments around base64":           "# of 2026\n" + testkeys.OneLine(testkeys.PKCS8(key)) + "\n# the end",
+		"comments around PEM":              "# of 2026\n" + testkeys.PrivatePEM(key) + "# the end\n",
+		"env file with a comment":          "# of 2026\nKEY=\"" + testkeys.OneLine(testkeys.PKCS8(key)) + "\" # quoted\n",
+		"typographic quotes":               "\u201c" + testkeys.OneLine(testkeys.PKCS8(key)) + "\u201d",
+		"typographic quotes, PEM":          "\u2018" + strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", `\n`) + "\u2019",
+		"invisible characters":             "\u200b" + wrap(testkeys.OneLine(testkeys.PKCS8(key)), 64, "\u00ad\u200b") + "\ufeff",
+		"invisible characters in PEM":      strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", "\n\ufeff\u200b"),
+		"no-break spaces":                  "\u00a0" + strings.ReplaceAll(testkeys.PrivatePEM(key), " ", "\u00a0") + "\u202f",
+		"Unicode's line breaks":            strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", "\u2028"),
+		"JSON of PHP":                      `"` + strings.ReplaceAll(testkeys.OneLine(testkeys.PKCS8(key)), "/", `\/`) + `"`,
+		"JSON of PHP, PEM":                 `{"key": "` + strings.NewReplacer("/", `\/`, "\n", `\n`).Replace(testkeys.PrivatePEM(key)) + `"}`,
+		"JSON of Gson":                     `{"key":"` + strings.NewReplacer("=", `\u003d`, "+", `\u002B`).Replace(testkeys.OneLine(testkeys.PKCS8(key))) + `"}`,
+		"Java's properties":                "key=" + strings.ReplaceAll(testkeys.OneLine(testkeys.PKCS8(key)), "=", `\=`),
+		"JSON with one member, base64":     "{\n  \"privateKey\": \"" + testkeys.OneLine(testkeys.PKCS8(key)) + "\"\n}\n",
 		"one line PKCS#8, spaces at edges": "  " + testkeys.OneLine(testkeys.PKCS8(key)) + "  ",
 	} {
 		t.Run(name, func(t *testing.T) { requirePrivate(t, key, text) })
@@ -235,18 +254,18 @@ func TestFingerprint(t *testing.T) {
 	}
 }
 
-// remedies are the commands that an error names, in order, for the file.
-func remedies(err error, file string) []string {
-	_, text, found := strings.Cut(err.Error(), "with: ")
+// remedies are the commands that an error names, in order, as they stand in a line of a
+// JSON log.
+func remedies(t *testing.T, err error) []string {
+	t.Helper()
+	line, encodeErr := zapcore.NewJSONEncoder(zapcore.EncoderConfig{}).EncodeEntry(zapcore.Entry{}, []zapcore.Field{zap.Error(err)})
+	require.NoError(t, encodeErr)
+	_, text, found := strings.Cut(strings.TrimSuffix(strings.TrimSpace(line.String()), `"}`), "with: ")
 	if !found {
 		return nil
 	}
 	text, _, _ = strings.Cut(text, " and give PayerMax its public key")
-	var commands []string
-	for command := range strings.SplitSeq(text, " and then: ") {
-		commands = append(commands, strings.ReplaceAll(command, "FILE", file))
-	}
-	return commands
+	return strings.Split(text, " and then: ")
 }
 
 // Each command that an error names is executed on the very file that was refused, as
@@ -267,6 +286,17 @@ func TestRemediesCure(t *testing.T) {
 			"keytool -importkeystore -noprompt -srckeystore store -srcstorepass payermax -destkeystore jks -deststoretype JKS -deststorepass payermax 2>/dev/null && cat jks")
 	}
 	certDER := openssl(t, base, fields("x509 -in cert.pem -outform DER -out %OUT%")...)
+	request := openssl(t, base, fields("req -new -key private.pem -subj /CN=payermax")...)
+	requestDER := openssl(t, base, fields("req -new -key private.pem -subj /CN=payermax -outform DER -out %OUT%")...)
+	bundle := openssl(t, base, fields("crl2pkcs7 -nocrl -certfile cert.pem")...)
+	bundleDER := openssl(t, base, fields("crl2pkcs7 -nocrl -certfile cert.pem -outform DER -out %OUT%")...)
+	ssh := func(passphrase string) func(*testing.T) string {
+		return func(t *testing.T) string {
+			testtool.Find(t, "ssh-keygen")
+			return run(t, "bash", map[string]string{"COPY": private}, "-c", "ssh-keygen -q -p -N '"+passphrase+"' -f COPY >/dev/null && cat COPY")
+		}
+	}
+	colons := strings.TrimSuffix(regexp.MustCompile(`..`).ReplaceAllString(hex.EncodeToString(testkeys.PKCS8(key)), "$0:"), ":")
 
 	for name, file := range map[string]struct {
 		text   string
@@ -274,6 +304,30 @@ func TestRemediesCure(t *testing.T) {
 		made   func(*testing.T) string // in place of text
 	}{
 		"Java keystore":                 {made: jks},
+		"OpenSSH":                       {made: ssh("")},
+		"OpenSSH, encrypted":            {made: ssh("payermax")},
+		"key and certificate":           {text: private + base["cert.pem"]},
+		"certificate and key":           {text: base["cert.pem"] + private},
+		"key and public key":            {text: private + testkeys.PublicPEM(&key.PublicKey)},
+		"labelled EC":                   {text: testkeys.PEM("EC PRIVATE KEY", testkeys.PKCS8(key))},
+		"labelled encrypted":            {text: testkeys.PEM("ENCRYPTED PRIVATE KEY", testkeys.PKCS1(key))},
+		"labelled OpenSSH":              {text: testkeys.PEM("OPENSSH PRIVATE KEY", testkeys.PKCS8(key))},
+		"labelled public":               {text: testkeys.PEM("PUBLIC KEY", testkeys.PKCS8(key))},
+		"labelled something":            {text: testkeys.PEM("PAYERMAX THING", testkeys.PKCS8(key))},
+		"labelled certificate":          {text: testkeys.PEM("CERTIFICATE", testkeys.SPKI(&key.PublicKey)), public: true},
+		"hexadecimal":                   {text: hex.EncodeToString(testkeys.PKCS8(key))},
+		"hexadecimal, wrapped, PKCS#1":  {text: wrap(strings.ToUpper(hex.EncodeToString(testkeys.PKCS1(key))), 64, "\n")},
+		"hexadecimal, colons":           {text: colons},
+		"hexadecimal, public":           {text: hex.EncodeToString(testkeys.SPKI(&key.PublicKey)), public: true},
+		"hexadecimal of PEM":            {text: hex.EncodeToString([]byte(private))},
+		"hexadecimal of a certificate":  {text: hex.EncodeToString([]byte(certDER)), public: true},
+		"request":                       {text: request, public: true},
+		"request, DER":                  {text: requestDER, public: true},
+		"request, base64":               {text: testkeys.OneLine([]byte(requestDER)), public: true},
+		"PKCS#7":                        {text: bundle, public: true},
+		"PKCS#7, DER":                   {text: bundleDER, public: true},
+		"PKCS#7, base64":                {text: testkeys.OneLine([]byte(bundleDER)), public: true},
+		"UTF-32":                        {text: utf32LE(private)},
 		"DER, PKCS#8":                   {text: string(testkeys.PKCS8(key))},
 		"DER, PKCS#1":                   {text: string(testkeys.PKCS1(key))},
 		"DER, SPKI":                     {text: string(testkeys.SPKI(&key.PublicKey)), public: true},
@@ -301,8 +355,15 @@ func TestRemediesCure(t *testing.T) {
 			if file.made != nil {
 				file.text = file.made(t)
 			}
-			dir := t.TempDir()
-			path := filepath.Join(dir, "file")
+			// The names that people give keys, which no command may overwrite.
+			name := "private.pem"
+			if file.public {
+				name = "public.pem"
+			}
+			dir := filepath.Join(t.TempDir(), "my keys & more")
+			require.NoError(t, os.Mkdir(dir, 0o700))
+			path := filepath.Join(dir, name)
+			original := path
 			require.NoError(t, os.WriteFile(path, []byte(file.text), 0o600))
 			read := func() error {
 				if file.public {
@@ -317,13 +378,16 @@ func TestRemediesCure(t *testing.T) {
 			err := read()
 			require.Error(t, err)
 			for range 4 { // one wrapping after the other
-				commands := remedies(err, filepath.Base(path))
+				commands := remedies(t, err)
 				require.NotEmpty(t, commands, "%v", err)
 				for _, command := range commands {
-					execute(t, dir, command)
-					path = filepath.Join(dir, written(t, command))
+					execute(t, t.TempDir(), command)
+					path = written(t, command)
 				}
 				if err = read(); err == nil {
+					kept, readErr := os.ReadFile(original)
+					require.NoError(t, readErr)
+					require.Equal(t, file.text, string(kept))
 					return
 				}
 			}
@@ -335,11 +399,12 @@ func TestRemediesCure(t *testing.T) {
 // execute runs a command as a user would, with a passphrase at hand.
 func execute(t *testing.T, dir, command string) {
 	t.Helper()
-	for _, program := range []string{"openssl", "iconv", "base64"} {
+	for _, program := range []string{"openssl", "iconv", "base64", "xxd"} {
 		if strings.Contains(command, program+" ") {
 			testtool.Find(t, program)
 		}
 	}
+	command = strings.ReplaceAll(command, "ssh-keygen -p", "ssh-keygen -p -P payermax")
 	for _, subcommand := range []string{"openssl pkcs12", "openssl pkcs8"} {
 		command = strings.ReplaceAll(command, subcommand, subcommand+" -passin pass:payermax")
 	}
@@ -353,21 +418,39 @@ func execute(t *testing.T, dir, command string) {
 // written is the file that a command writes.
 func written(t *testing.T, command string) string {
 	t.Helper()
-	found := regexp.MustCompile(`(?:> |-out |-destkeystore )(\S+)(?: -deststoretype PKCS12)?$`).FindStringSubmatch(command)
+	found := regexp.MustCompile(`(?:> |-out |-f |-destkeystore )('[^']+'\S*|\S+)(?: -deststoretype PKCS12)?$`).FindStringSubmatch(command)
 	require.NotNil(t, found, command)
-	return found[1]
+	return strings.ReplaceAll(found[1], "'", "")
 }
 
 // In a JSON log, quotes and backslashes are escaped, so no command may need them.
 func TestRemediesSurviveJSON(t *testing.T) {
 	for f := pkcs8; f <= javaKeystore; f++ {
 		for _, want := range []role{privateKey, publicKey} {
-			for _, err := range []error{refusal(f, want), refuseInBase64(f, want)} {
+			for _, err := range []error{refusal(f, want), refusalInDER(f, want), refuseInBase64(f, want), relabel(want), refuseSeveral([]string{"PRIVATE KEY", "CERTIFICATE"}, want)} {
 				assert.NotRegexp(t, `["\\<\t\n]`, err.Error())
 			}
 		}
 	}
-	for _, err := range []error{errTooLarge, errEmpty, errBlank, errNUL, errNotAKey, errBase64, errTwice, errNoEnd, errNoBegin, errArmour, errAfterPEM, errPEMBase64, errEmptyPEM, errLabel} {
+	for _, err := range []error{errTooLarge, errEmpty, errBlank, errNUL, errNotAKey, errBase64, errTwice, errNoEnd, errNoBegin, errArmour, errAfterPEM, errPEMBase64, errEmptyPEM, errLabel, errHeads, errHex, errHexPublic, errHexText, errPercent, errAmong, errPointer, errEncrypted, errMarkup, errVariable, errPlace} {
 		assert.NotRegexp(t, `["\\<\t\n]`, err.Error())
 	}
+}
+
+// A path that no shell takes as it is, or that a JSON log would escape, is left out of the
+// command rather than written wrongly.
+func TestCommandsForPaths(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"/run/keys/key.pem": "base64 -d /run/keys/key.pem > /run/keys/key.pem.decoded",
+		"my key":            "base64 -d 'my key' > 'my key'.decoded",
+		"a$b;c`d":           "base64 -d 'a$b;c`d' > 'a$b;c`d'.decoded",
+		"-key":              "base64 -d ./-key > ./-key.decoded",
+		"it's":              "base64 -d FILE > FILE.decoded",
+		`C:\keys\key.pem`:   "base64 -d FILE > FILE.decoded",
+		"FILE":              "base64 -d FILE > FILE.decoded",
+	} {
+		assert.ErrorContains(t, forFile(errTwice, path), "with: "+want)
+	}
+	assert.Equal(t, errBlank, forFile(errBlank, "/run/keys/key.pem"))
 }

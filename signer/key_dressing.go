@@ -3,14 +3,24 @@ package signer
 import (
 	"bytes"
 	"regexp"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // What env files, shell scripts, YAML and JSON put around the text of a key. None of it
 // can be a part of a key, so it can be taken away without a doubt about what is meant.
 var (
-	// assignment is a name with an equals sign or a colon, as in export KEY=.
-	assignment = regexp.MustCompile(`^(?:export[ \t]+)?[A-Za-z_][A-Za-z0-9_.-]{0,63}[ \t]*(?:=|:)[ \t]*(?:[|>][-+]?[ \t]*[\r\n])?`)
+	// assignment is a name with an equals sign or a colon, as in export KEY=, or in a JSON
+	// object with one member.
+	assignment = regexp.MustCompile(`^(?:export[ \t]+|\{\s*)?["']?[A-Za-z_][A-Za-z0-9_.-]{0,63}["']?[ \t]*(?:=|:)[ \t]*(?:[|>][-+]?[ \t]*[\r\n])?`)
+	// comment is what env files, YAML and scripts have behind a number sign, which no key
+	// has in it.
+	comment = regexp.MustCompile(`(^|[ \t\r\n])#[^\r\n]*`)
+	// escapedSign is a character that PHP, Go and Gson escape in JSON, and Java in its
+	// properties.
+	escapedSign = regexp.MustCompile(`\\+(?:u00[0-9A-Fa-f]{2}|[/=+])`)
 	// escapedBreak is a line break as a string literal has it, or one that a shell skips.
 	escapedBreak = regexp.MustCompile(`\\+(?:[rn]|\r?\n)`)
 	// armourInside is a BEGIN or END line, wherever in a line it stands.
@@ -19,14 +29,47 @@ var (
 
 // closing may stand behind the value of a key, and opening before it.
 const (
-	opening = "\"'`"
+	opening = "\"'`\u2018\u2019\u201c\u201d"
 	closing = opening + ";,} \t"
 )
+
+// plain takes away what nobody can see, such as byte order marks and zero-width spaces,
+// makes white space of all kinds plain, and leaves out comments.
+func plain(text []byte) []byte {
+	var visible []byte
+	for rest := text; len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		switch {
+		case r == utf8.RuneError, r < utf8.RuneSelf:
+			visible = append(visible, rest[:size]...)
+		case r == '\u0085', r == '\u2028', r == '\u2029': // NEL, and Unicode's own line breaks
+			visible = append(visible, '\n')
+		case unicode.IsSpace(r):
+			visible = append(visible, ' ')
+		case !unicode.Is(unicode.Cf, r):
+			visible = append(visible, rest[:size]...)
+		}
+		rest = rest[size:]
+	}
+	return comment.ReplaceAll(visible, []byte("$1"))
+}
+
+// unescape gives the characters back that a string literal has behind backslashes.
+func unescape(text []byte) []byte {
+	text = escapedSign.ReplaceAllFunc(text, func(escaped []byte) []byte {
+		escaped = bytes.TrimLeft(escaped, `\`)
+		if code, err := strconv.ParseUint(strings.TrimPrefix(string(escaped), "u"), 16, 8); len(escaped) > 1 && err == nil {
+			return []byte{byte(code)}
+		}
+		return escaped
+	})
+	return escapedBreak.ReplaceAll(text, []byte("\n"))
+}
 
 // inLines gives a PEM block its line breaks back: env files have it on one line, with
 // spaces, with \n or with nothing in their place.
 func inLines(text []byte) []byte {
-	text = escapedBreak.ReplaceAll(text, []byte("\n"))
+	text = unescape(text)
 	var lines []byte
 	rest := text
 	for _, at := range armourInside.FindAllIndex(text, -1) {
@@ -58,7 +101,7 @@ func startsLine(text []byte) bool {
 // undress takes away what stands around base64: a name, quotes and white space of all
 // kinds.
 func undress(text []byte) string {
-	text = escapedBreak.ReplaceAll(text, []byte("\n"))
+	text = unescape(text)
 	if name := assignment.Find(text); len(name) < len(text) && !bytes.HasPrefix(text[len(name):], []byte("=")) {
 		text = text[len(name):]
 	}
@@ -66,12 +109,15 @@ func undress(text []byte) string {
 	return strings.TrimLeft(strings.TrimRight(joined, closing), opening)
 }
 
-// standardBase64 turns URL-safe base64 (RFC 4648 section 5), which need not be padded,
-// into the standard kind.
+// standardBase64 turns URL-safe base64 (RFC 4648 section 5), and base64 without padding,
+// into the standard kind. DER has its own length, so nothing is lost unnoticed.
 func standardBase64(joined string) string {
-	if !strings.ContainsAny(joined, "-_") || !consistsOf(joined, base64Alphabet+"-_") {
+	if !consistsOf(joined, base64Alphabet+"-_") {
 		return joined
 	}
-	joined = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(joined, "="))
+	joined = strings.NewReplacer("-", "+", "_", "/").Replace(joined)
+	if strings.HasSuffix(joined, "=") || len(joined)%4 == 1 {
+		return joined
+	}
 	return joined + strings.Repeat("=", (4-len(joined)%4)%4)
 }

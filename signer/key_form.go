@@ -34,6 +34,8 @@ const (
 	opensshPrivate
 	opensshPublic
 	certificate
+	certificateRequest
+	pkcs7
 	jwk
 	dotNetXML
 	putty
@@ -93,12 +95,23 @@ func identify(der []byte) (finding, error) {
 		return finding{form: ecPrivate}, nil
 	case outline == "so":
 		return finding{form: encryptedPrivate}, nil
+	case outline == "ssb" && isRequest(elements[0]):
+		return finding{form: certificateRequest}, nil
 	case outline == "ssb":
 		return finding{form: certificate}, nil
+	case outline == "xx" && elements[0].Tag == asn1.TagOID:
+		return finding{form: pkcs7}, nil
 	case strings.HasPrefix(outline, "is"):
 		return finding{form: pkcs12}, nil
 	}
 	return finding{}, errNotAKey
+}
+
+// isRequest tells a certificate request from a certificate: it says for whom it is right
+// after its version (RFC 2986 section 4.1), and has no serial number.
+func isRequest(info asn1.RawValue) bool {
+	elements, err := sequence(info.FullBytes)
+	return err == nil && outlineOf(elements) == "issx"
 }
 
 // identifyInside looks into PKCS#8 and SubjectPublicKeyInfo, which wrap the key of

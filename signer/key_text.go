@@ -2,6 +2,7 @@ package signer
 
 import (
 	"bytes"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
@@ -20,6 +21,11 @@ var (
 	errNUL       = errors.New("it contains NUL bytes, so it is binary or damaged; it must contain the key as text, in PEM or in one-line base64")
 	errNotAKey   = errors.New("it is not a key; it must contain the key in PEM (from -----BEGIN to -----END) or in one-line base64")
 	errBase64    = errors.New("its base64 is cut short or damaged; copy it again, complete, with the = signs at its end")
+	errHex       = errors.New("it is hexadecimal, not a key in PEM or base64; convert it with: cat FILE | tr -d : | xxd -r -p > FILE.der and then: openssl pkey -inform DER -in FILE.der -out FILE.pem")
+	errHexPublic = errors.New("it is hexadecimal, not a key in PEM or base64; convert it with: cat FILE | tr -d : | xxd -r -p > FILE.der and then: openssl pkey -pubin -inform DER -in FILE.der -out FILE.pem")
+	errHexText   = errors.New("it is hexadecimal of a text that is the key already; convert it with: cat FILE | tr -d : | xxd -r -p > FILE.decoded")
+	errPercent   = errors.New("it is not a key but its percent-encoding, as in URLs and forms; decode it, or take the key from where it was before")
+	errAmong     = errors.New("it is not a key alone, but has other settings, names or code around the key; leave nothing but the key")
 	errTwice     = errors.New("it is base64 of a text that is the key already, as Kubernetes shows Secrets; decode it once with: base64 -d FILE > FILE.decoded")
 	errNoEnd     = errors.New("its PEM block has a BEGIN line but no END line that belongs to it: it is cut short; copy it again, complete")
 	errNoBegin   = errors.New("its PEM block has an END line but no BEGIN line that belongs to it: it is cut off at its start; copy it again, complete")
@@ -28,6 +34,7 @@ var (
 	errPEMBase64 = errors.New("the base64 in its PEM block is cut short or damaged; copy it again, complete")
 	errEmptyPEM  = errors.New("there is nothing between the BEGIN and the END line of its PEM block; copy it again, complete")
 	errLabel     = errors.New("the label in the BEGIN line of its PEM block does not belong to a key of this kind; use the file as the program that made the key wrote it")
+	errHeads     = errors.New("the BEGIN line of its PEM block is missing or damaged; such a line has capital letters, and five plain hyphens at either end; copy the key again, complete")
 )
 
 // labels maps the PEM labels that tell by themselves what is inside.
@@ -43,8 +50,10 @@ var labels = map[string]form{
 	"PGP PUBLIC KEY BLOCK":    pgp,
 	"X509 CERTIFICATE":        certificate,
 	"TRUSTED CERTIFICATE":     certificate,
-	"CERTIFICATE REQUEST":     certificate,
-	"NEW CERTIFICATE REQUEST": certificate,
+	"CERTIFICATE REQUEST":     certificateRequest,
+	"NEW CERTIFICATE REQUEST": certificateRequest,
+	"PKCS7":                   pkcs7,
+	"CMS":                     pkcs7,
 }
 
 // keyDER returns the DER that a key text stands for, or says why it stands for none.
@@ -57,7 +66,7 @@ func keyDER(text []byte, want role) ([]byte, error) {
 	case len(text) > maxKeyText:
 		return nil, errTooLarge
 	case isUTF16(text):
-		return nil, refuseUTF16(text)
+		return nil, refuseUnicode(text)
 	case isJavaKeystore(text):
 		return nil, refusal(javaKeystore, want)
 	case isDER(text):
@@ -65,10 +74,12 @@ func keyDER(text []byte, want role) ([]byte, error) {
 	case bytes.IndexByte(text, 0) >= 0:
 		return nil, errNUL
 	}
-	text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))) // the UTF-8 byte order mark
+	text = bytes.TrimSpace(plain(text))
 	switch {
 	case len(text) == 0:
 		return nil, errBlank
+	case bytes.Contains(text, []byte("-----BEGIN%20")), bytes.Contains(text, []byte("-----BEGIN+")):
+		return nil, errPercent
 	case bytes.Contains(text, []byte("-----BEGIN")), bytes.Contains(text, []byte("-----END")):
 		return derOfPEM(text, want)
 	case bytes.HasPrefix(text, []byte("ssh-")), bytes.HasPrefix(text, []byte("ecdsa-sha2-")), bytes.HasPrefix(text, []byte("---- BEGIN SSH2")):
@@ -77,19 +88,20 @@ func keyDER(text []byte, want role) ([]byte, error) {
 	if form := formOfText(text); form != unknown {
 		return nil, refusal(form, want)
 	}
+	if err := refuseStandIn(text); err != nil {
+		return nil, err
+	}
 	return derOfBase64(text, want)
 }
 
 // formOfText recognises forms of keys that are texts of their own kind.
 func formOfText(text []byte) form {
-	for begin, form := range map[string]form{
-		"PuTTY-User-Key-File-": putty, "<RSAKeyValue": dotNetXML, "<?xml": dotNetXML,
-	} {
-		if bytes.HasPrefix(text, []byte(begin)) {
-			return form
-		}
-	}
-	if text[0] == '{' && bytes.Contains(text, []byte(`"kty"`)) {
+	switch {
+	case bytes.HasPrefix(text, []byte("PuTTY-User-Key-File-")):
+		return putty
+	case text[0] == '<' && bytes.Contains(text, []byte("<Modulus>")):
+		return dotNetXML
+	case text[0] == '{' && bytes.Contains(text, []byte(`"kty"`)):
 		return jwk
 	}
 	return unknown
@@ -100,23 +112,25 @@ func isJavaKeystore(text []byte) bool {
 	return bytes.HasPrefix(text, []byte("\xfe\xed\xfe\xed")) || bytes.HasPrefix(text, []byte("\xce\xce\xce\xce"))
 }
 
-// refuseUTF16 names the byte order, which iconv cannot tell without a byte order mark.
-func refuseUTF16(text []byte) error {
+// refuseUnicode names the byte order, which iconv cannot tell without a byte order mark.
+func refuseUnicode(text []byte) error {
 	name := "UTF-16"
 	switch {
+	case bytes.HasPrefix(text, []byte("\xff\xfe\x00\x00")), bytes.HasPrefix(text, []byte("\x00\x00\xfe\xff")):
+		name = "UTF-32"
 	case text[0] == 0:
 		name = "UTF-16BE"
 	case text[1] == 0:
 		name = "UTF-16LE"
 	}
-	return fmt.Errorf("it is UTF-16 text, as some Windows programs save it; convert it with: iconv -f %s -t UTF-8 FILE > FILE.utf8", name)
+	return fmt.Errorf("it is %s text, as some Windows programs save it; convert it with: iconv -f %s -t UTF-8 FILE > FILE.utf8", name[:len("UTF-16")], name)
 }
 
-// isUTF16 recognises UTF-16 by its byte order mark, or by the NUL bytes that it puts
-// between the letters of any key text.
+// isUTF16 recognises UTF-16, and UTF-32, by the byte order mark, or by the NUL bytes that
+// UTF-16 puts between the letters of any key text.
 func isUTF16(text []byte) bool {
-	return bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) ||
-		len(text) >= 4 && (text[0] == 0 && text[2] == 0 || text[1] == 0 && text[3] == 0)
+	return bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) || bytes.HasPrefix(text, []byte("\x00\x00\xfe\xff")) ||
+		len(text) >= 4 && (text[0] == 0 && text[1] != 0 && text[2] == 0 && text[3] != 0 || text[0] != 0 && text[1] == 0 && text[2] != 0 && text[3] == 0)
 }
 
 // isDER recognises a SEQUENCE of 128 bytes or more, which every key is. In text the
@@ -131,12 +145,12 @@ func isDER(text []byte) bool {
 func refuseBinary(der []byte, want role) error {
 	found, err := identify(der)
 	if err == nil && !found.form.fits(want) {
-		return refusal(found.form, want)
+		return refusalInDER(found.form, want)
 	}
 	if want == publicKey {
-		return errors.New("it is binary DER, not text; convert it with: openssl pkey -pubin -inform DER -in FILE -out public.pem")
+		return errors.New("it is binary DER, not text; convert it with: openssl pkey -pubin -inform DER -in FILE -out FILE.pem")
 	}
-	return errors.New("it is binary DER, not text; convert it with: openssl pkcs8 -topk8 -nocrypt -inform DER -in FILE -out private.pem")
+	return errors.New("it is binary DER, not text; convert it with: openssl pkcs8 -topk8 -nocrypt -inform DER -in FILE -out FILE.pem")
 }
 
 // derOfPEM returns the content of the only PEM block (RFC 7468) in text.
@@ -151,13 +165,23 @@ func derOfPEM(text []byte, want role) ([]byte, error) {
 	if len(block.Bytes) == 0 {
 		return nil, errEmptyPEM
 	}
-	if block.Type != want.label() && block.Type != "RSA "+want.label() {
-		if found, err := identify(block.Bytes); err == nil && !found.form.fits(want) {
-			return nil, refusal(found.form, want)
-		}
-		return nil, errLabel
+	if block.Type == want.label() || block.Type == "RSA "+want.label() {
+		return block.Bytes, nil
 	}
-	return block.Bytes, nil
+	if holds(block, want) {
+		return nil, relabel(want)
+	}
+	if found, err := identify(block.Bytes); err == nil {
+		return nil, refusal(found.form, want)
+	}
+	return nil, errLabel
+}
+
+// relabel is the error for a key that can be used, under the label of something else. It
+// is not read, since people go by the label: a private key that is called a public one
+// gets around.
+func relabel(want role) error {
+	return fmt.Errorf("the label in the BEGIN line of its PEM block does not belong to a key of this kind, but what is inside does; correct it with: sed -e 's/-----BEGIN .*/-----BEGIN %[1]s-----/' -e 's/-----END .*/-----END %[1]s-----/' FILE > FILE.pem", want.label())
 }
 
 // onlyBlock finds the one PEM block. pem.Decode alone would skip a damaged block and
@@ -198,20 +222,45 @@ func onlyBlock(text []byte, want role) (*pem.Block, error) {
 	if len(found) == 0 {
 		return nil, errArmour
 	}
-	if form := commonForm(found); form != unknown {
+	block, _ := pem.Decode(bytes.Join(lines[begin:], []byte("\n")))
+	if form := commonForm(found); form != unknown && !(len(found) == 1 && holds(block, want)) {
 		return nil, refusal(form, want)
 	}
 	if len(found) > 1 {
-		return nil, fmt.Errorf("it contains %d PEM blocks, so it does not say which key is meant; leave one %s in the file and nothing else", len(found), want)
+		return nil, refuseSeveral(found, want)
 	}
 	if behind {
 		return nil, errAfterPEM
 	}
-	block, _ := pem.Decode(bytes.Join(lines[begin:], []byte("\n")))
 	if block == nil {
 		return nil, errPEMBase64
 	}
 	return block, nil
+}
+
+// holds reports whether a PEM block has a key for the role in it, whatever its label says.
+func holds(block *pem.Block, want role) bool {
+	if block == nil {
+		return false
+	}
+	found, err := identify(block.Bytes)
+	return err == nil && found.form.fits(want)
+}
+
+// refuseSeveral refuses a text with several PEM blocks. If only one is a private key, as
+// in the files of web servers, OpenSSL finds it.
+func refuseSeveral(found []string, want role) error {
+	text := fmt.Sprintf("it contains %d PEM blocks, so it does not say which key is meant; leave one %s in the file and nothing else", len(found), want)
+	private := 0
+	for _, label := range found {
+		if strings.HasSuffix(label, "PRIVATE KEY") {
+			private++
+		}
+	}
+	if want == privateKey && private == 1 {
+		text += ", for example with: openssl pkey -in FILE -out FILE.pem"
+	}
+	return errors.New(text)
 }
 
 // armour returns the label of a BEGIN or END line that stands alone.
@@ -236,24 +285,34 @@ func commonForm(found []string) form {
 // derOfBase64 decodes a key without armour: the one-line form of PayerMax's dashboard
 // and SDKs, or the same wrapped by an editor or a terminal.
 func derOfBase64(text []byte, want role) ([]byte, error) {
-	joined := standardBase64(undress(text))
+	bare := undress(text)
+	joined := standardBase64(bare)
 	switch {
 	case !consistsOf(joined, base64Alphabet):
-		return nil, errNotAKey
+		return nil, refuseText(text, want)
 	case isWrapped(joined, want):
 		return nil, errTwice
 	case strings.HasPrefix(joined, "/u3+7Q"), strings.HasPrefix(joined, "zs7Ozg"): // of a Java keystore's magic numbers
 		return nil, refuseInBase64(javaKeystore, want)
+	case strings.HasPrefix(joined, "b3BlbnNzaC1rZXktdjE"): // of openssh-key-v1
+		return nil, errors.New("it is in OpenSSH's own format, without its BEGIN and END lines; copy it again, complete")
 	case !strings.HasPrefix(joined, "M"): // how the base64 of any DER SEQUENCE, 0x30, begins
-		return nil, errNotAKey
+		return nil, refuseText(text, want)
 	case strings.Contains(strings.TrimRight(joined, "="), "="): // padding ends base64: two keys in a row
 		return nil, errTrailing
 	}
 	der, err := base64.StdEncoding.Strict().DecodeString(joined)
-	if err != nil {
+	if err != nil || !strings.HasSuffix(bare, "=") && len(bare)%4 != 0 && !isWhole(der) {
 		return nil, errBase64
 	}
 	return der, nil
+}
+
+// isWhole reports whether DER has as many bytes as it says.
+func isWhole(der []byte) bool {
+	var outer asn1.RawValue
+	_, err := asn1.Unmarshal(der, &outer)
+	return err == nil
 }
 
 // isWrapped reports whether base64 stands for a text that is a key, or another form of

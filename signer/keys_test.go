@@ -20,6 +20,11 @@ func utf16LE(text string) string {
 	return "\xff\xfe" + strings.Join(strings.Split(text, ""), "\x00") + "\x00"
 }
 
+// utf32LE is ASCII text in UTF-32 with a byte order mark.
+func utf32LE(text string) string {
+	return "\xff\xfe\x00\x00" + strings.Join(strings.Split(text, ""), "\x00\x00\x00") + "\x00\x00\x00"
+}
+
 // openssl runs OpenSSL in a new folder that holds the given files, and returns what it
 // printed. With an argument %OUT% it returns what it wrote to that file instead.
 func openssl(t *testing.T, files map[string]string, args ...string) string {

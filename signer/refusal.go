@@ -3,6 +3,7 @@ package signer
 import (
 	"bytes"
 	"errors"
+	"regexp"
 	"strings"
 )
 
@@ -39,7 +40,7 @@ func (f form) fits(want role) bool {
 }
 
 // newKeyCommand makes a key as PayerMax needs it.
-const newKeyCommand = "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out private.pem"
+const newKeyCommand = "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out new-private.pem"
 
 // What is said about several forms alike.
 const (
@@ -47,10 +48,10 @@ const (
 	copyRSA       = ", but PayerMax's is an RSA key; copy it again from PayerMax's dashboard"
 	isPublic      = "it is a public key, but the private key is expected here: the one that is secret and has PRIVATE KEY in its first line"
 	isPrivate     = "it is a private key, but a public key is expected here: for PayerMax's signatures the one that its dashboard shows; keep the private key secret"
-	fromKeystore  = "openssl pkcs12 -in FILE -nocerts -nodes -out private.pem"
-	certFromStore = "openssl pkcs12 -in FILE -nokeys -nodes | openssl x509 -pubkey -noout > public.pem"
-	fromP12       = "openssl pkcs12 -in FILE.p12 -nocerts -nodes -out private.pem"
-	certFromP12   = "openssl pkcs12 -in FILE.p12 -nokeys -nodes | openssl x509 -pubkey -noout > public.pem"
+	fromKeystore  = "openssl pkcs12 -in FILE -nocerts -nodes -out FILE.pem"
+	certFromStore = "openssl pkcs12 -in FILE -nokeys -nodes | openssl x509 -pubkey -noout > FILE.pem"
+	fromP12       = "openssl pkcs12 -in FILE.p12 -nocerts -nodes -out FILE.pem"
+	certFromP12   = "openssl pkcs12 -in FILE.p12 -nokeys -nodes | openssl x509 -pubkey -noout > FILE.pem"
 	toPKCS12      = "keytool -importkeystore -srckeystore FILE -destkeystore FILE.p12 -deststoretype PKCS12"
 )
 
@@ -62,7 +63,7 @@ var refusals = map[form]struct{ private, public string }{
 	spki:         {private: isPublic},
 	pkcs1Public:  {private: isPublic},
 	encryptedPrivate: {
-		private: "it is encrypted with a passphrase, and nobody is there to type it when the sidecar starts; decrypt it with: openssl pkcs8 -topk8 -nocrypt -in FILE -out private.pem",
+		private: "it is encrypted with a passphrase, and nobody is there to type it when the sidecar starts; decrypt it with: openssl pkcs8 -topk8 -nocrypt -in FILE -out FILE.pem",
 		public:  isPrivate,
 	},
 	ecPrivate:      {private: "it is an EC key" + makeRSA, public: isPrivate},
@@ -76,16 +77,24 @@ var refusals = map[form]struct{ private, public string }{
 	otherPrivate:   {private: "it is a key of another algorithm" + makeRSA, public: isPrivate},
 	otherPublic:    {private: isPublic, public: "it is a key of another algorithm" + copyRSA},
 	opensshPrivate: {
-		private: "it is in OpenSSH's own format; convert a copy of it with: cp FILE private.pem && ssh-keygen -p -N '' -m PKCS8 -f private.pem",
+		private: "it is in OpenSSH's own format; convert a copy of it with: install -m 600 FILE FILE.pem && ssh-keygen -p -N '' -m PKCS8 -f FILE.pem",
 		public:  isPrivate,
 	},
 	opensshPublic: {
 		private: isPublic,
-		public:  "it is in OpenSSH's own format; convert it with: ssh-keygen -e -m PKCS8 -f FILE > public.pem",
+		public:  "it is in OpenSSH's own format; convert it with: ssh-keygen -e -m PKCS8 -f FILE > FILE.pem",
 	},
 	certificate: {
 		private: "it is a certificate, which holds a public key only, but the private key is expected here",
-		public:  "it is a certificate; take the public key out of it with: openssl x509 -in FILE -pubkey -noout > public.pem",
+		public:  "it is a certificate; take the public key out of it with: openssl x509 -in FILE -pubkey -noout > FILE.pem",
+	},
+	certificateRequest: {
+		private: "it is a certificate request, which holds a public key only, but the private key is expected here",
+		public:  "it is a certificate request; take the public key out of it with: openssl req -in FILE -pubkey -noout > FILE.pem",
+	},
+	pkcs7: {
+		private: "it is a PKCS #7 file, which holds certificates only, but the private key is expected here",
+		public:  "it is a PKCS #7 file; take the public key out of its first certificate with: openssl pkcs7 -in FILE -print_certs | openssl x509 -pubkey -noout > FILE.pem",
 	},
 	jwk: {
 		private: "it is a JSON Web Key; have the program that made it export the private key as PKCS #8 in PEM",
@@ -96,7 +105,7 @@ var refusals = map[form]struct{ private, public string }{
 		public:  "it is XML, as .NET's ToXmlString writes keys; export it with ExportSubjectPublicKeyInfoPem instead",
 	},
 	putty: {
-		private: "it is in PuTTY's format; convert it with: puttygen FILE -O private-openssh -o private.pem",
+		private: "it is in PuTTY's format; convert it with: puttygen FILE -O private-openssh -o FILE.pem",
 		public:  isPrivate,
 	},
 	pgp: {
@@ -121,15 +130,24 @@ func refusal(f form, want role) error {
 	return errors.New(refusals[f].private)
 }
 
+// refusalInDER is the error for a form that cannot be used, in binary. Some programs have
+// to be told.
+func refusalInDER(f form, want role) error {
+	return errors.New(strings.NewReplacer("openssl pkcs7 ", "openssl pkcs7 -inform DER ", "openssl req ", "openssl req -inform DER ").Replace(refusal(f, want).Error()))
+}
+
 // refuseInBase64 is the error for a form that cannot be used and was found in base64
 // without armour, which the programs that convert it do not read.
-func refuseInBase64(f form, want role) error {
-	message := refusal(f, want).Error()
+func refuseInBase64(f form, want role) error { return refusalAfter("base64 -d FILE", f, want) }
+
+// refusalAfter is the error for a form that cannot be used, in DER that a command writes.
+func refusalAfter(decode string, f form, want role) error {
+	message := refusalInDER(f, want).Error()
 	before, command, found := strings.Cut(message, "with: ")
-	if !found || !strings.Contains(command, "FILE") {
+	if !found || !strings.Contains(command, "FILE ") {
 		return errors.New(message)
 	}
-	return errors.New(before + "with: base64 -d FILE > FILE.der and then: " + strings.ReplaceAll(command, "FILE", "FILE.der"))
+	return errors.New(before + "with: " + decode + " > FILE.der and then: " + strings.ReplaceAll(command, "FILE", "FILE.der"))
 }
 
 // refusalIn is the error for a form that cannot be used, as the text has it.
@@ -139,3 +157,27 @@ func refusalIn(text []byte, f form, want role) error {
 	}
 	return refuseInBase64(f, want)
 }
+
+// placeholder is the word for the file in the commands of refusals.
+var placeholder = regexp.MustCompile(`\bFILE\b`)
+
+// plainPath is a path that means the same to every shell, and in a JSON log.
+var plainPath = regexp.MustCompile(`^[^'"\\\x00-\x1f\x7f]+$`)
+
+// forFile puts the path of the file into the commands of a refusal, so that they can be
+// pasted as they stand. A path that would have to be escaped is left to the reader.
+func forFile(err error, path string) error {
+	if !plainPath.MatchString(path) || !placeholder.MatchString(err.Error()) {
+		return err
+	}
+	if strings.HasPrefix(path, "-") {
+		path = "./" + path
+	}
+	if !consistsOf(path, shellSafe) {
+		path = "'" + path + "'"
+	}
+	return errors.New(placeholder.ReplaceAllLiteralString(err.Error(), path))
+}
+
+// shellSafe are the characters that no shell takes for anything else.
+const shellSafe = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./@%+,:-"

@@ -12,6 +12,7 @@ import (
 	"encoding/asn1"
 	"encoding/base64"
 	"math/big"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -152,13 +153,33 @@ func accidents(label string, der []byte) map[string]refused {
 		"OpenPGP":                   {"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n" + line + "\n=abcd\n-----END PGP PRIVATE KEY BLOCK-----\n", []string{"OpenPGP"}},
 		"base64 of PEM":             {testkeys.OneLine([]byte(block)), []string{"Kubernetes", "base64 -d FILE"}},
 		"base64 of base64":          {testkeys.OneLine([]byte(line)), []string{"Kubernetes", "base64 -d FILE"}},
-		"hexadecimal":               {new(big.Int).SetBytes(der).Text(16), []string{"not a key"}},
+		"hexadecimal":               {new(big.Int).SetBytes(der).Text(16), []string{"hexadecimal", "xxd -r -p"}},
 		"UTF-16, byte order mark":   {utf16LE(block), []string{"UTF-16", "iconv"}},
 		"UTF-16, none":              {utf16LE(line)[2:], []string{"UTF-16", "iconv"}},
 		"UTF-16, big endian":        {"\xfe\xff\x00" + utf16LE(line)[2:], []string{"UTF-16", "iconv"}},
 		"NUL bytes at the end":      {block + "\x00\x00", []string{"NUL bytes"}},
 		"more than 64 KiB":          {strings.Repeat("# a comment\n", 6000) + block, []string{"larger than 64 KiB"}},
 		"Java keystore":             {"\xfe\xed\xfe\xed\x00\x00\x00\x02" + string(der), []string{"Java keystore", "keytool"}},
+		"percent-encoded":           {url.QueryEscape(line + "="), []string{"percent-encoding"}},
+		"percent-encoded PEM":       {url.PathEscape(block), []string{"percent-encoding"}},
+		"em dashes":                 {strings.ReplaceAll(block, "-----", "\u2014\u2014"), []string{"BEGIN line", "five plain hyphens"}},
+		"four hyphens":              {strings.ReplaceAll(block, "-----", "----"), []string{"BEGIN line", "five plain hyphens"}},
+		"lower case":                {strings.ToLower(lines[0]) + strings.Join(lines[1:len(lines)-2], "") + strings.ToLower(lines[len(lines)-2]), []string{"BEGIN line"}},
+		"env file of two settings":  {"APP_ID=1\nKEY=" + line + "\n", []string{"not a key alone"}},
+		"JSON of two members":       {`{"appId":"1","key":"` + line + `"}`, []string{"not a key alone"}},
+		"Java":                      {`String key = "` + line + `";`, []string{"not a key alone"}},
+		"a Secret's manifest":       {"kind: Secret\ndata:\n  key: " + testkeys.OneLine([]byte(block)) + "\n", []string{"not a key alone"}},
+		"a data URL":                {"data:text/plain;base64," + testkeys.OneLine([]byte(block)), []string{"not a key alone"}},
+		"HTML":                      {"<!DOCTYPE html><p>404</p>", []string{"XML or HTML"}},
+		"a pointer of Git LFS":      {"version https://git-lfs.github.com/spec/v1\noid sha256:4d\n", []string{"git lfs pull"}},
+		"Ansible's vault":           {"$ANSIBLE_VAULT;1.1;AES256\n6231\n", []string{"still encrypted"}},
+		"age":                       {"age-encryption.org/v1\n-> X25519 a\n", []string{"still encrypted"}},
+		"a variable":                {"${PAYERMAX_KEY}", []string{"nobody has expanded"}},
+		"a template":                {"{{ .Values.key }}\n", []string{"nobody has expanded"}},
+		"a path":                    {"/run/secrets/private.key\n", []string{"says where the key is"}},
+		"a reference":               {"op://vault/payermax/key", []string{"says where the key is"}},
+		"a Vault path":              {"vault:secret/data/payermax#key", []string{"says where the key is"}},
+		"zeros":                     {strings.Repeat("\x00", 100), []string{"NUL bytes"}},
 		"a sentence":                {"My key is in the safe.", []string{"not a key"}},
 		"base64 of a sentence":      {testkeys.OneLine([]byte("2 keys are in the safe")), []string{"not a key"}},
 		"base64 of other DER":       {testkeys.OneLine(append([]byte{0x30, 0x20}, make([]byte, 0x20)...)), []string{"not a key"}},
@@ -191,7 +212,7 @@ func TestPrivateKeysRefused(t *testing.T) {
 	valid := testkeys.PrivatePEM(key)
 
 	tests := map[string]refused{
-		"encrypted":                    {testkeys.PEM("ENCRYPTED PRIVATE KEY", encrypted), []string{"passphrase", "openssl pkcs8 -topk8 -nocrypt -in FILE -out private.pem"}},
+		"encrypted":                    {testkeys.PEM("ENCRYPTED PRIVATE KEY", encrypted), []string{"passphrase", "openssl pkcs8 -topk8 -nocrypt -in FILE -out FILE.pem"}},
 		"encrypted, base64":            {testkeys.OneLine(encrypted), []string{"passphrase"}},
 		"encrypted, legacy":            {"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n" + testkeys.OneLine(testkeys.PKCS1(key)) + "\n-----END RSA PRIVATE KEY-----\n", []string{"passphrase"}},
 		"EC":                           {testkeys.PEM("EC PRIVATE KEY", ecDER), []string{"an EC key", "needs RSA", "openssl genpkey"}},

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -32,7 +33,7 @@ const (
 func Doctor(describe Describe) caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "payermax-doctor",
-		Usage: "[--config PATH] [--adapter NAME] [--offline] [--call] [--json]",
+		Usage: "[--config PATH] [--adapter NAME] [--offline] [--call] [--termination-grace-period DURATION] [--json]",
 		Short: "Checks everything that the first call to PayerMax needs",
 		Long: `
 Checks whatever can be checked before the first call to PayerMax, and says in one
@@ -47,6 +48,10 @@ Run it as the sidecar's user and with the sidecar's environment, or it looks at
 something else than the sidecar would. It binds no port, writes no log and changes
 nothing, and what it prints contains no secret.
 
+With --termination-grace-period, the pod's terminationGracePeriodSeconds, it says
+whether a shutdown is over before the sidecar is killed. No config says that, so it can
+also stand in the environment, as PAYERMAX_TERMINATION_GRACE_PERIOD.
+
 With --call it makes one signed call for each merchant: an orderQuery for an order
 that does not exist, which moves no money.
 
@@ -58,6 +63,7 @@ could not be run. Warnings do not count.
 			cmd.Flags().StringP("adapter", "a", "", "The config adapter; default: caddyfile, or none if the file's name ends in .json")
 			cmd.Flags().Bool("offline", false, "Use no network")
 			cmd.Flags().Bool("call", false, "Make a signed call that changes nothing")
+			cmd.Flags().String("termination-grace-period", "", "How long the sidecar has from SIGTERM on, such as 60s; default: $"+terminationVariable)
 			cmd.Flags().Bool("json", false, "Print an array of {check, subject, result, message, next}")
 			cmd.RunE = caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
 				return run(flags, describe)
@@ -90,7 +96,11 @@ func run(flags caddycmd.Flags, describe Describe) (int, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second interrupt ends what does not heed the first
-	report, err := Examine(ctx, config, describe, options)
+	granted, err := termination(flags.String("termination-grace-period"), os.Getenv)
+	if err != nil {
+		return exitCouldNotRun, err
+	}
+	report, err := Examine(ctx, config, describe, Options{Options: options, Termination: granted})
 	if err != nil {
 		return exitCouldNotRun, err
 	}
@@ -106,13 +116,23 @@ func run(flags caddycmd.Flags, describe Describe) (int, error) {
 	return caddy.ExitCodeSuccess, nil
 }
 
+// Options say how far to go, and what no config says.
+type Options struct {
+	doctor.Options
+	// Termination is how long the sidecar has from SIGTERM on, until it is killed: a pod's
+	// terminationGracePeriodSeconds, less what a preStop hook takes before. 0 if that is
+	// not known.
+	Termination time.Duration
+}
+
 // Examine makes the report on a config. The error says why there is no report. Caddy's log
 // is silent from now on.
-func Examine(ctx context.Context, config Config, describe Describe, options doctor.Options) (doctor.Report, error) {
+func Examine(ctx context.Context, config Config, describe Describe, options Options) (doctor.Report, error) {
 	trial, err := newTrial(ctx, options.Offline)
 	if err != nil {
 		return nil, err
 	}
+	trial.termination = options.Termination
 	defer trial.end()
 
 	tree, err := config.adapt()
@@ -122,7 +142,7 @@ func Examine(ctx context.Context, config Config, describe Describe, options doct
 	}
 	setup, report := trial.setup(config.Name, tree, describe)
 	setup.ProxyVariables = proxyVariables(os.Getenv)
-	return append(report, doctor.Examine(ctx, setup, options)...), nil
+	return append(report, doctor.Examine(ctx, setup, options.Options)...), nil
 }
 
 // printReport prints a report for people, or for programs.

@@ -114,12 +114,12 @@ type foundHandler struct {
 	listen, hosts []string
 	// waysPast are the ways on which requests get past it, if it verifies.
 	waysPast []notify.WayPast
-	// misplacements are what is wrong with the place of a handler that signs, and
-	// becomesHTTPS says that Caddy serves its site by HTTPS unasked.
+	// misplacements are what is wrong with the place of a handler that signs.
 	misplacements []layout.Misplacement
-	becomesHTTPS  bool
-	// gracePeriod is the config's, and writeTimeout that of its server.
-	gracePeriod, writeTimeout time.Duration
+	// becomesHTTPS says that Caddy serves its site by HTTPS unasked.
+	becomesHTTPS bool
+	// gracePeriod and shutdownDelay are the config's, and writeTimeout that of its server.
+	gracePeriod, shutdownDelay, writeTimeout time.Duration
 }
 
 // handlers returns the handlers that sign or verify, wherever they are nested.
@@ -135,13 +135,13 @@ func (c configTree) find(modules ...string) []foundHandler {
 			continue
 		}
 		found := foundHandler{module: h.Module, config: h.Config, proxy: h.Proxy(), listen: h.Listen, hosts: h.Hosts,
-			gracePeriod: durationOf(c.at("apps", "http", "grace_period")), writeTimeout: durationOf(h.Server["write_timeout"])}
+			gracePeriod: durationOf(c.at("apps", "http", "grace_period")), shutdownDelay: durationOf(c.at("apps", "http", "shutdown_delay")),
+			writeTimeout: durationOf(h.Server["write_timeout"]), becomesHTTPS: h.BecomesHTTPS() && !c.isHTTPPort(h.Listen)}
 		switch h.Module {
 		case layout.Notify:
 			found.waysPast = notify.WaysPast(read, h)
 		case layout.Sign:
 			found.misplacements = h.Misplacements()
-			found.becomesHTTPS = h.BecomesHTTPS() && !c.isHTTPPort(h.Listen)
 		}
 		all = append(all, found)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -49,6 +50,7 @@ func (t *trial) setup(name string, config configTree, describe Describe) (doctor
 		report = append(report, found(name, "load", doctor.Problem, doctor.Discreet(loadError.Error()), "correct the config; caddy validate shows the same"))
 	}
 	report = append(report, config.describeAdmin(name)...)
+	report = append(report, config.describeStorage(name, os.TempDir(), caddy.AppDataDir())...)
 	return setup, append(report, config.describeSandboxes()...)
 }
 
@@ -145,7 +147,9 @@ func (t *trial) handler(f foundHandler, describe Describe, broken bool) doctor.H
 		result, described.Gateways = t.gateways(f.proxy, signing.FollowsClock)
 		described.Found = append(described.Found, result)
 	}
-	described.Found = append(described.Found, signing.settings(), f.times(signing.Timeout).check())
+	times := f.times(signing.Timeout)
+	described.Found = append(described.Found, signing.settings(), times.check())
+	described.Found = append(described.Found, times.checkTermination(t.termination)...)
 	for _, m := range signing.Merchants {
 		described.Merchants = append(described.Merchants, t.merchant(described.Name, m))
 	}

@@ -39,6 +39,52 @@ func TestTimes(t *testing.T) {
 			assert.Equal(t, test.outcome == doctor.Warning, result.Next != "")
 		})
 	}
+}
+
+// A process that is killed before its shutdown is over loses calls, and only whoever
+// starts it knows when it is killed.
+func TestTermination(t *testing.T) {
+	for name, test := range map[string]struct {
+		globals string
+		granted time.Duration
+		outcome doctor.Outcome // 0 for no result
+		message string
+	}{
+		"not known":        {"grace_period 25s", 0, doctor.OK, ""},
+		"time enough":      {"shutdown_delay 5s\ngrace_period 25s", 32 * time.Second, doctor.OK, "takes up to 31s"},
+		"not quite enough": {"shutdown_delay 5s\ngrace_period 25s", 31 * time.Second, doctor.Warning, "takes up to 31s, but after 31s"},
+		"no grace_period":  {"shutdown_delay 5s", 25 * time.Second, doctor.Warning, "takes up to 26s"},
+		"Kubernetes's own": {"shutdown_delay 30s\ngrace_period 25s", 30 * time.Second, doctor.Warning, "takes up to 56s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			handlers := adapted(t, "{\n"+test.globals+"\n}\n:8080 {\n"+signing+"}\n").handlers()
+			require.Len(t, handlers, 1)
+			results := handlers[0].times(20 * time.Second).checkTermination(test.granted)
+			if test.granted == 0 {
+				assert.Empty(t, results)
+				return
+			}
+			require.Len(t, results, 1)
+			assert.Equal(t, test.outcome, results[0].Outcome)
+			assert.Contains(t, results[0].Message, test.message)
+			assert.Equal(t, test.outcome == doctor.Warning, results[0].Next != "")
+		})
+	}
+	for value, want := range map[string]time.Duration{"": 0, "60": time.Minute, "60s": time.Minute, "1m30s": 90 * time.Second, "1d": 24 * time.Hour} {
+		got, err := termination(value, func(string) string { return "" })
+		assert.NoError(t, err, value)
+		assert.Equal(t, want, got, value)
+		got, err = termination("", func(string) string { return value })
+		assert.NoError(t, err, value)
+		assert.Equal(t, want, got, value)
+	}
+	_, err := termination("soon", nil)
+	assert.EqualError(t, err, `--termination-grace-period is "soon", but must be a duration such as 60s, or a number of seconds`)
+	_, err = termination("", func(name string) string { return name })
+	assert.ErrorContains(t, err, "PAYERMAX_TERMINATION_GRACE_PERIOD is ")
+}
+
+func TestDurationOf(t *testing.T) {
 	assert.Equal(t, 10*time.Second, durationOf("10s"))
 	assert.Equal(t, 10*time.Second, durationOf(json.Number("10000000000")))
 	assert.Zero(t, durationOf("soon"))

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -22,10 +23,12 @@ import (
 type trial struct {
 	ctx     caddy.Context
 	offline bool
-	config  *caddy.Config
-	storage string
-	ports   []string // that the config's own sites listen on
-	end     func()
+	// termination is how long the process has from SIGTERM on, or 0 if that is not known.
+	termination time.Duration
+	config      *caddy.Config
+	storage     string
+	ports       []string // that the config's own sites listen on
+	end         func()
 }
 
 // newTrial prepares a trial. From now on, Caddy's log is silent.

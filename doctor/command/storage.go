@@ -1,0 +1,78 @@
+package command
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/caddy-payermax/caddy-payermax/doctor"
+)
+
+// describeStorage says where this user can write nothing, if that matters: to the place
+// where Caddy keeps certificates, and to that of temporary files. A container with a
+// read-only root is well without either, unless the config has Caddy make certificates.
+func (c configTree) describeStorage(name, temporary, data string) []doctor.Result {
+	const check = "storage"
+	var lacks []string
+	if err := tryWriting(temporary); err != nil {
+		lacks = append(lacks, temporary+", for temporary files: "+reasonOf(err))
+	}
+	dataError := tryWriting(existing(data)) // where Caddy makes what is missing
+	if dataError != nil {
+		lacks = append(lacks, data+", where Caddy keeps things: "+reasonOf(dataError))
+	}
+	if len(lacks) == 0 || c.at("storage") != nil {
+		return nil
+	}
+	message := "this user cannot write to " + strings.Join(lacks, ", nor to ")
+	if dataError != nil && c.makesCertificates() {
+		return []doctor.Result{found(name, check, doctor.Warning, message+"; Caddy has to keep there the certificates that this config has it make",
+			"mount a volume that this user can write to, and name it by XDG_DATA_HOME; or write http:// before the address of the site")}
+	}
+	return []doctor.Result{found(name, check, doctor.OK, message+"; this config needs neither", "")}
+}
+
+// makesCertificates reports whether the config has Caddy make or obtain certificates.
+func (c configTree) makesCertificates() bool {
+	if c.at("apps", "tls", "automation") != nil || c.at("apps", "tls", "certificates", "automate") != nil || c.at("apps", "pki") != nil {
+		return true
+	}
+	for _, h := range c.handlers() {
+		if h.becomesHTTPS {
+			return true
+		}
+	}
+	return false
+}
+
+// tryWriting writes an empty file into a directory, and removes it.
+func tryWriting(directory string) error {
+	file, err := os.CreateTemp(directory, "payermax-doctor-")
+	if err != nil {
+		return err
+	}
+	_ = file.Close()
+	return os.Remove(file.Name())
+}
+
+// existing returns the directory, or the nearest one above it that is there already.
+func existing(directory string) string {
+	for {
+		parent := filepath.Dir(directory)
+		if _, err := os.Stat(directory); err == nil || parent == directory {
+			return directory
+		}
+		directory = parent
+	}
+}
+
+// reasonOf is what the operating system says, without the name of the file.
+func reasonOf(err error) string {
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) {
+		err = pathError.Err
+	}
+	return err.Error()
+}

@@ -1,0 +1,90 @@
+package signer
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"regexp"
+	"strings"
+)
+
+// What is found in the place of a key, and is not one in any form.
+var (
+	errPointer   = errors.New("it is a pointer of Git LFS to the file; fetch the file with: git lfs pull")
+	errEncrypted = errors.New("it is still encrypted, by Ansible, age, GnuPG or SOPS; decrypt it on the way to the sidecar")
+	errMarkup    = errors.New("it is XML or HTML, perhaps the page of an error; it must contain the key in PEM or in one-line base64")
+	errVariable  = errors.New("it is the name of a variable that nobody has expanded; it must contain the key in PEM or in one-line base64")
+	errPlace     = errors.New("it says where the key is, but must contain the key itself, in PEM or in one-line base64; name the other file, or have its contents put here")
+)
+
+// standIns are what such texts begin with, or consist of.
+var standIns = []struct {
+	pattern *regexp.Regexp
+	err     error
+}{
+	{regexp.MustCompile(`^version https://git-lfs`), errPointer},
+	{regexp.MustCompile(`^(\$ANSIBLE_VAULT;|age-encryption\.org/|ENC\[)`), errEncrypted},
+	{regexp.MustCompile(`^<`), errMarkup},
+	{regexp.MustCompile(`^(\$\{[^}]*\}|\$\([^)]*\)|\$\w+|%\w+%|\{\{.*\}\}|\{\$\w+\})$`), errVariable},
+	{regexp.MustCompile(`^([a-z][a-z0-9+.-]*:/?/?|~?/|\.\.?/)[A-Za-z0-9._/#-]{1,200}$`), errPlace},
+}
+
+// refuseStandIn refuses what stands in the place of a key.
+func refuseStandIn(text []byte) error {
+	for _, known := range standIns {
+		if known.pattern.Match(text) {
+			return known.err
+		}
+	}
+	return nil
+}
+
+var (
+	// longBase64 is more base64 in a row than anything else than a key has.
+	longBase64 = regexp.MustCompile(`[A-Za-z0-9+/]{200}|MI[A-Za-z0-9+/]{60}`)
+	// hexadecimal is bytes in hexadecimal, as they are or as OpenSSL prints them.
+	hexadecimal = regexp.MustCompile(`^(0[xX])?([0-9A-Fa-f]{2}[:\s]*){100,}$`)
+	// percentEncoded are the characters of a key that URLs and forms encode.
+	percentEncoded = regexp.MustCompile(`%(2[BbFf]|3[Dd]|0[AaDd]|20)`)
+	// begins is what a damaged BEGIN line still has.
+	begins = regexp.MustCompile(`(?i)BEGIN[^A-Za-z]+([A-Z0-9]+[^A-Za-z]+)?(PRIVATE|PUBLIC)[^A-Za-z]+KEY`)
+)
+
+// refuseText refuses a text that is neither PEM nor base64, and says what it is.
+func refuseText(text []byte, want role) error {
+	switch {
+	case hexadecimal.Match(text):
+		return refuseHex(text, want)
+	case percentEncoded.Match(text):
+		return errPercent
+	case begins.Match(text):
+		return errHeads
+	case longBase64.Match(text):
+		return errAmong
+	}
+	return errNotAKey
+}
+
+// refuseHex refuses hexadecimal by what it stands for.
+func refuseHex(text []byte, want role) error {
+	digits := strings.NewReplacer(":", "", "0x", "", "0X", "").Replace(string(bytes.Join(bytes.Fields(text), nil)))
+	decoded, err := hex.DecodeString(digits)
+	if err != nil {
+		return errNotAKey
+	}
+	defer clear(decoded)
+	if !isDER(decoded) {
+		if _, err := keyDER(decoded, want); errors.Is(err, errNotAKey) || errors.Is(err, errNUL) {
+			return errNotAKey
+		}
+		return errHexText
+	}
+	found, err := identify(decoded)
+	switch {
+	case err == nil && !found.form.fits(want):
+		return refusalAfter("cat FILE | tr -d : | xxd -r -p", found.form, want)
+	case want == publicKey:
+		return errHexPublic
+	}
+	return errHex
+}

@@ -15,17 +15,33 @@ const (
 	sidecar    = "caddy-payermax"
 	// sidecarOpenSSL is the sidecar with keys/openssl.
 	sidecarOpenSSL = "caddy-payermax-openssl"
+	// sidecarBefore is the sidecar of the commit before.
+	sidecarBefore = "caddy-payermax-before"
 )
+
+// before is the last commit without a buffered log, OpenSSL and batches. What was gained
+// since then is measured beside it.
+const before = "7a99f70d440ff8758c0bd11eda82c5018b2afd82"
+
+// needs say what it takes to build a binary that may be left out.
+var needs = map[string]string{
+	sidecarOpenSSL: "gcc and libssl-dev",
+	sidecarBefore:  "git, and a clone that has the commit " + before[:7],
+}
 
 // buildBinaries builds stock Caddy and the sidecar in the same way, that of the
 // releases, and the sidecar with OpenSSL as xcaddy would, and notes their sizes. The
-// last one is left out where there is no C compiler or no OpenSSL.
+// last one is left out where there is no C compiler or no OpenSSL, and the sidecar of the
+// commit before where git does not have it.
 func buildBinaries(ctx context.Context, root, dir string, found *results) error {
 	if err := build(ctx, root, dir, stockCaddy, found, "github.com/caddyserver/caddy/v2/cmd/caddy"); err != nil {
 		return err
 	}
 	if err := build(ctx, root, dir, sidecar, found, "./caddy"); err != nil {
 		return err
+	}
+	if err := buildBefore(ctx, root, dir, found); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
 	}
 	module := filepath.Join(root, "keys", "openssl")
 	overlay, err := writeOverlay(dir, filepath.Join(module, "caddy", "main.go"))
@@ -36,6 +52,24 @@ func buildBinaries(ctx context.Context, root, dir string, found *results) error 
 		fmt.Fprintln(os.Stderr, "bench:", err)
 	}
 	return nil
+}
+
+// buildBefore builds the sidecar of the commit before, from files of its own.
+func buildBefore(ctx context.Context, root, dir string, found *results) error {
+	tree := filepath.Join(dir, "before")
+	if err := os.Mkdir(tree, 0o700); err != nil {
+		return err
+	}
+	archive := filepath.Join(dir, "before.tar")
+	for _, command := range []*exec.Cmd{
+		exec.CommandContext(ctx, "git", "-C", root, "archive", "--output", archive, before),
+		exec.CommandContext(ctx, "tar", "-x", "-C", tree, "-f", archive),
+	} {
+		if said, err := command.CombinedOutput(); err != nil {
+			return fmt.Errorf("getting the commit before: %w\n%s", err, said)
+		}
+	}
+	return build(ctx, tree, dir, sidecarBefore, found, "./caddy")
 }
 
 // build builds one binary. That with OpenSSL needs cgo; the others are built without.

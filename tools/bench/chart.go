@@ -39,14 +39,14 @@ func (r *results) chart() string {
 		cpu := r.median(t.Name, 32).CPU
 		fmt.Fprintf(&svg, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>\n", labelWidth-8, y+14, escape(strings.TrimSuffix(t.Name, overTLS)))
 		x := float64(labelWidth)
-		for _, part := range r.parts(t.Name, cpu, plain) {
+		for _, part := range r.segments(t.Name, cpu, plain) {
 			fmt.Fprintf(&svg, "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>\n", x, y, part.seconds*scale, barHeight, part.color)
 			x += part.seconds * scale
 		}
 		fmt.Fprintf(&svg, "<text x=\"%.1f\" y=\"%d\">%s</text>\n", x+6, y+14, micro(cpu))
 	}
 	x, y := labelWidth, headHeight+len(targets)*barDistance+8
-	for _, part := range []part{{name: "proxying", color: colorProxy}, {name: "one RSA signature", color: colorSign}, {name: "the rest", color: colorRest}} {
+	for _, part := range []segment{{name: "proxying", color: colorProxy}, {name: "one RSA signature", color: colorSign}, {name: "the rest", color: colorRest}} {
 		fmt.Fprintf(&svg, "<rect x=\"%d\" y=\"%d\" width=\"12\" height=\"12\" fill=\"%s\"/><text x=\"%d\" y=\"%d\">%s</text>\n", x, y, part.color, x+18, y+11, part.name)
 		x += 170
 	}
@@ -70,28 +70,28 @@ const (
 	colorRest  = "#2563eb"
 )
 
-// part is a part of a bar.
-type part struct {
+// segment is a part of a bar.
+type segment struct {
 	name, color string
 	seconds     float64
 }
 
-// parts divides a target's CPU time. nginx proxies for less than Caddy does, so
+// segments divides a target's CPU time. nginx proxies for less than Caddy does, so
 // of its time only the signature is told from the rest; and what a signature of a batch
 // takes is not known apart.
-func (r *results) parts(name string, cpu, plain float64) []part {
+func (r *results) segments(name string, cpu, plain float64) []segment {
 	var sign float64
 	switch strings.TrimSuffix(name, overTLS) {
 	case targetPlain:
-		return []part{{color: colorProxy, seconds: cpu}}
+		return []segment{{color: colorProxy, seconds: cpu}}
 	case targetNginx:
-		sign, plain = r.Cryptography.OpenSSLSign, 0
+		sign, plain = median(r.Cryptography.OpenSSLSign), 0
 	case targetOpenSSL:
-		sign = r.Cryptography.OpenSSLSign
-	case targetUnchecked, targetVerifying:
-		sign = r.Cryptography.BusySign
+		sign = median(r.Cryptography.OpenSSLSign)
+	case targetBefore, targetUnchecked, targetVerifying:
+		sign = median(r.Cryptography.BusySign)
 	}
-	return []part{
+	return []segment{
 		{color: colorProxy, seconds: plain},
 		{color: colorSign, seconds: sign},
 		{color: colorRest, seconds: max(0, cpu-plain-sign)},

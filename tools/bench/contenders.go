@@ -11,6 +11,7 @@ import (
 // Names of the contenders, in the order in which they are measured.
 const (
 	targetPlain     = "Caddy reverse_proxy, unsigned"
+	targetBefore    = "sidecar before, go"
 	targetUnchecked = "sidecar, go, answers unchecked"
 	targetVerifying = "sidecar, go"
 	targetOpenSSL   = "sidecar, openssl"
@@ -39,15 +40,26 @@ type contender struct {
 	key string
 	// isChecked says that answers are verified.
 	isChecked bool
+	// writesPlainly says that the log is written line by line, by Caddy alone.
+	writesPlainly bool
+	// options are further ones of the payermax block.
+	options string
+	// env has further environment variables.
+	env []string
 }
+
+// asShipped is the environment that the image and the manifests set. Plain Caddy has it
+// as well, so that it differs by nothing but the sidecar.
+var asShipped = []string{"GOGC=200"}
 
 // contenders are all but nginx.
 var contenders = []contender{
-	{name: targetPlain, binary: stockCaddy},
-	{name: targetUnchecked, binary: sidecar, key: "private_key %s"},
-	{name: targetVerifying, binary: sidecar, key: "private_key %s", isChecked: true},
-	{name: targetOpenSSL, binary: sidecarOpenSSL, key: "key openssl %s", isChecked: true},
-	{name: targetBatch, binary: sidecar, key: "key file %s {\n\t\t\tengine batch\n\t\t}", isChecked: true},
+	{name: targetPlain, binary: stockCaddy, env: asShipped},
+	{name: targetBefore, binary: sidecarBefore, key: "private_key %s", isChecked: true, writesPlainly: true},
+	{name: targetUnchecked, binary: sidecar, key: "private_key %s", env: asShipped},
+	{name: targetVerifying, binary: sidecar, key: "private_key %s", isChecked: true, env: asShipped},
+	{name: targetOpenSSL, binary: sidecarOpenSSL, key: "key openssl %s", isChecked: true, env: asShipped},
+	{name: targetBatch, binary: sidecar, key: "key file %s {\n\t\t\tengine batch\n\t\t}", isChecked: true, env: asShipped},
 }
 
 // errCannot says that a contender cannot take part, and why.
@@ -70,13 +82,17 @@ func (c contender) caddyfile(m *material, t *target, to gateway) string {
 	if c.key == "" {
 		return fmt.Sprintf("{\n%s}\n:%d {\n\tbind 127.0.0.1\n\treverse_proxy %s://127.0.0.1:%d {%s\n\t}\n}\n", global, t.port, scheme, to.port, trust)
 	}
-	check := ""
+	options := c.options
 	if c.isChecked {
-		check = "\n\t\tgateway_public_key " + m.publicKey
+		options += "\n\t\tgateway_public_key " + m.publicKey
+	}
+	output := "payermax_buffered"
+	if c.writesPlainly {
+		output = "stderr"
 	}
 	return fmt.Sprintf(`{
 %s	log {
-		output payermax_buffered
+		output %s
 	}
 }
 :%d {
@@ -91,7 +107,7 @@ func (c contender) caddyfile(m *material, t *target, to gateway) string {
 	bind 127.0.0.1
 	payermax_health
 }
-`, global, t.port, scheme, to.port, appID, fmt.Sprintf(c.key, m.privateKey), check, trust, t.healthPort)
+`, global, output, t.port, scheme, to.port, appID, fmt.Sprintf(c.key, m.privateKey), options, trust, t.healthPort)
 }
 
 // canStart tells why the contender cannot take part: its binary could not be built, or
@@ -99,7 +115,7 @@ func (c contender) caddyfile(m *material, t *target, to gateway) string {
 func (c contender) canStart(m *material, config string) error {
 	binary := filepath.Join(m.dir, c.binary)
 	if _, err := os.Stat(binary); err != nil {
-		return fmt.Errorf("%s %w: its binary could not be built; it needs gcc and libssl-dev", c.name, errCannot)
+		return fmt.Errorf("%s %w: its binary could not be built; it needs %s", c.name, errCannot, needs[c.binary])
 	}
 	if err := caddyCommand(m, binary, "adapt", "--adapter", "caddyfile", "--config", config).Run(); err != nil {
 		return fmt.Errorf("%s %w: this sidecar does not know one of its options", c.name, errCannot)

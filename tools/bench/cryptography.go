@@ -31,13 +31,13 @@ func measureCryptography(ctx context.Context, m *material, found *results) error
 	verify := func() {
 		_ = rsa.VerifyPKCS1v15(&m.merchant.PublicKey, crypto.SHA256, digest[:], signature)
 	}
-	c := &found.cryptography
-	c.goSign = append(c.goSign, cpuTime(1, 300*time.Millisecond, sign))
-	c.goVerify = append(c.goVerify, cpuTime(1, 100*time.Millisecond, verify))
-	c.busySign = append(c.busySign, cpuTime(runtime.NumCPU(), 500*time.Millisecond, sign))
-	c.busyVerify = append(c.busyVerify, cpuTime(runtime.NumCPU(), 200*time.Millisecond, verify))
+	c := &found.Cryptography
+	c.GoSign = append(c.GoSign, cpuTime(1, 300*time.Millisecond, sign))
+	c.GoVerify = append(c.GoVerify, cpuTime(1, 100*time.Millisecond, verify))
+	c.BusySign = append(c.BusySign, cpuTime(runtime.NumCPU(), 500*time.Millisecond, sign))
+	c.BusyVerify = append(c.BusyVerify, cpuTime(runtime.NumCPU(), 200*time.Millisecond, verify))
 	if sign, verify, ok := openssl(ctx); ok {
-		c.opensslSign, c.opensslVerify = append(c.opensslSign, sign), append(c.opensslVerify, verify)
+		c.OpenSSLSign, c.OpenSSLVerify = append(c.OpenSSLSign, sign), append(c.OpenSSLVerify, verify)
 	}
 	return nil
 }

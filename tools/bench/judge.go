@@ -14,36 +14,26 @@ type goal struct {
 	Met         bool
 }
 
-// judge takes the medians and holds them against the goals.
+// judge holds the medians against the goals.
 func (r *results) judge() {
-	c := r.cryptography
-	r.Cryptography.GoSign, r.Cryptography.GoVerify = median(c.goSign), median(c.goVerify)
-	r.Cryptography.BusySign, r.Cryptography.BusyVerify = median(c.busySign), median(c.busyVerify)
-	r.Cryptography.OpenSSLSign, r.Cryptography.OpenSSLVerify = median(c.opensslSign), median(c.opensslVerify)
-	for _, t := range r.Targets {
-		for _, count := range connections {
-			t.Loads = append(t.Loads, r.median(t.Name, count))
-		}
-	}
-
 	const micro, milli, mega = 1e6, 1e3, 1e-6
 	// A signature is what it takes where it is made: in the sidecar, under that load.
 	own, _ := r.middle(32, targetPlain, targetVerifying, func(plain, ours sample) (found, most float64) {
-		return ours.cpu - ours.sign - ours.verify - plain.cpu, 35 / micro
+		return ours.CPU - ours.Sign - ours.Verify - plain.CPU, 35 / micro
 	})
 	cpu, mostCPU := r.middle(32, targetPlain, targetVerifying, func(plain, ours sample) (found, most float64) {
-		return ours.cpu, 1.1 * (plain.cpu + ours.sign + ours.verify)
+		return ours.CPU, 1.1 * (plain.CPU + ours.Sign + ours.Verify)
 	})
 	p50, mostP50 := r.middle(1, targetPlain, targetVerifying, func(plain, ours sample) (found, most float64) {
-		return ours.p50, plain.p50 + 1.15*ours.sign
+		return ours.P50, plain.P50 + 1.15*ours.Sign
 	})
 	plain32, ours32 := r.median(targetPlain, 32), r.median(targetVerifying, 32)
 	r.Goals = []goal{
-		{Name: "own CPU per request at 32 connections, beside plain Caddy and cryptography", Unit: "us",
+		{Name: "own CPU per request at 32 connections, beside plain Caddy and cryptography", Unit: "µs",
 			Found: own * micro, Most: 35},
-		{Name: "CPU per request at 32 connections: plain Caddy + signature + verification + 10 %", Unit: "us",
+		{Name: "CPU per request at 32 connections: plain Caddy + signature + verification + 10 %", Unit: "µs",
 			Found: cpu * micro, Most: mostCPU * micro},
-		{Name: "p50 at one connection: plain Caddy's + 1.15 signatures", Unit: "us",
+		{Name: "p50 at one connection: plain Caddy's + 1.15 signatures", Unit: "µs",
 			Found: p50 * micro, Most: mostP50 * micro},
 		{Name: "resident memory at 32 connections: plain Caddy's + 10 MB", Unit: "MB",
 			Found: ours32.Resident * mega, Most: plain32.Resident*mega + 10},
@@ -70,7 +60,7 @@ func (r *results) goalsBesideNginx(name string, most float64) []goal {
 		if r.median(ours, 32) == nil || r.median(nginx, 32) == nil {
 			continue
 		}
-		found, _ := r.middle(32, nginx, ours, func(nginx, ours sample) (float64, float64) { return ours.cpu / nginx.cpu, most })
+		found, _ := r.middle(32, nginx, ours, func(nginx, ours sample) (float64, float64) { return ours.CPU / nginx.CPU, most })
 		goals = append(goals, goal{Name: ours + ": CPU per request, of nginx + Lua + OpenSSL", Found: found, Most: most})
 	}
 	return goals
@@ -82,8 +72,8 @@ func (r *results) goalsBesideNginx(name string, most float64) []goal {
 func (r *results) middle(connections int, beside, ours string, judge func(beside, ours sample) (found, most float64)) (found, most float64) {
 	type round struct{ found, most float64 }
 	var rounds []round
-	others := r.target(beside).samples[connections]
-	for i, s := range r.target(ours).samples[connections] {
+	others := r.rounds(beside, connections)
+	for i, s := range r.rounds(ours, connections) {
 		found, most := judge(others[i], s)
 		rounds = append(rounds, round{found, most})
 	}

@@ -8,13 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"time"
 )
 
 // connections are the loads: one call after the other, and far more than the
 // machine has CPUs.
-var connections = []int{1, 32}
+var allConnections = []int{1, 32}
 
 // warming is how long a target is warmed up before each measurement.
 const warming = 500 * time.Millisecond
@@ -28,7 +27,7 @@ func measureRounds(ctx context.Context, p plan, targets []*target, m *material, 
 			return err
 		}
 		script := m.wrkScript
-		for _, count := range connections {
+		for _, count := range allConnections {
 			for _, t := range targets {
 				if _, err := load(ctx, t, script, count, warming); err != nil {
 					return err
@@ -38,9 +37,11 @@ func measureRounds(ctx context.Context, p plan, targets []*target, m *material, 
 					return err
 				}
 				if t.name == targetVerifying {
-					if s.sign, s.verify, err = cryptographyUnder(ctx, t, script, count, p.load); err != nil {
+					under, err := profileUnder(ctx, t, script, count, p.load)
+					if err != nil {
 						return err
 					}
+					s.Sign, s.Verify = under.of(partSign), under.of(partAnswer)
 				}
 				found.add(t.name, count, s)
 			}
@@ -51,26 +52,11 @@ func measureRounds(ctx context.Context, p plan, targets []*target, m *material, 
 
 // sample is one measurement of one target.
 type sample struct {
-	requestsPerSecond float64
-	cpu               float64 // seconds of the process tree for each request
-	p50, p99          float64 // seconds
-	resident          float64 // bytes, the most that was seen
-	sign, verify      float64 // seconds of the CPU time, for each request; of the verifying sidecar only
-}
-
-// cryptographyUnder returns what a signature and a verification take under a load,
-// in seconds of CPU time. To find that out takes some itself, so it is a load of its
-// own.
-func cryptographyUnder(ctx context.Context, t *target, script string, count int, duration time.Duration) (sign, verify float64, err error) {
-	var (
-		found   shares
-		failed  error
-		profile sync.WaitGroup
-	)
-	profile.Go(func() { found, failed = t.shares(ctx, duration-time.Second) })
-	s, err := load(ctx, t, script, count, duration)
-	profile.Wait()
-	return found.sign * s.cpu, found.verify * s.cpu, errors.Join(err, failed)
+	RequestsPerSecond float64
+	CPU               float64 // seconds of the process tree for each request
+	P50, P99          float64 // seconds
+	Resident          float64 // bytes, the most that was seen
+	Sign, Verify      float64 `json:",omitzero"` // seconds of the CPU time, for each request; of the sidecar that signs by Go only
 }
 
 // load has wrk make as many calls as it can.
@@ -86,7 +72,7 @@ func load(ctx context.Context, t *target, script string, count int, duration tim
 			if err != nil {
 				return err
 			}
-			s.resident = max(s.resident, float64(resident))
+			s.Resident = max(s.Resident, float64(resident))
 		}
 		return nil
 	})
@@ -100,9 +86,9 @@ func load(ctx context.Context, t *target, script string, count int, duration tim
 	if failed := said.Refused + said.Broken; failed > 0 || said.Requests == 0 {
 		return s, fmt.Errorf("%s: %d of %d requests failed", t.name, failed, said.Requests)
 	}
-	s.requestsPerSecond = float64(said.Requests) / said.seconds()
-	s.cpu = (after - before).Seconds() / float64(said.Requests)
-	s.p50, s.p99 = float64(said.P50)/1e6, float64(said.P99)/1e6
+	s.RequestsPerSecond = float64(said.Requests) / said.seconds()
+	s.CPU = (after - before).Seconds() / float64(said.Requests)
+	s.P50, s.P99 = float64(said.P50)/1e6, float64(said.P99)/1e6
 	return s, nil
 }
 

@@ -6,10 +6,10 @@
 // the rounds. Their logs go to a pipe, as a container's do.
 //
 //	cd tools/bench && go run .          # a quarter of an hour
-//	cd tools/bench && go run . -quick   # two minutes, one short round
+//	cd tools/bench && go run . -quick   # four minutes, one short round
 //
-// It prints a table, and writes results.json beside itself and the chart
-// docs/performance.svg. It needs wrk; nginx (Debian's nginx-light,
+// It prints its tables, and writes results.json beside itself, the tables and the first
+// sentence of docs/performance.md, and the chart docs/performance.svg. It needs wrk; nginx (Debian's nginx-light,
 // libnginx-mod-http-lua and lua-cjson), what OpenSSL is built in with (gcc and
 // libssl-dev) and openssl are left out, and that is said, if they are not there.
 // Everything listens on loopback.
@@ -17,6 +17,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -30,22 +31,28 @@ import (
 type plan struct {
 	rounds   int
 	load     time.Duration // of each target at each number of connections, in each round
+	profile  time.Duration
 	overload time.Duration
 	starts   int
 	timeout  time.Duration // of everything, the building included
 }
 
 var (
-	fullPlan  = plan{rounds: 5, load: 4 * time.Second, overload: 15 * time.Second, starts: 5, timeout: 40 * time.Minute}
-	quickPlan = plan{rounds: 1, load: 2 * time.Second, overload: 4 * time.Second, starts: 1, timeout: 10 * time.Minute}
+	fullPlan  = plan{rounds: 5, load: 4 * time.Second, profile: 15 * time.Second, overload: 15 * time.Second, starts: 5, timeout: 40 * time.Minute}
+	quickPlan = plan{rounds: 1, load: 2 * time.Second, profile: 3 * time.Second, overload: 4 * time.Second, starts: 1, timeout: 10 * time.Minute}
 )
 
 func main() {
 	quick := flag.Bool("quick", false, "one short round, to see whether everything works; writes no files")
+	page := flag.Bool("page", false, "measure nothing; write the page and the chart anew, from results.json")
 	upstream := flag.String("upstream", "", "be the static upstream: the file with its signature, then that with its certificate (used by bench itself)")
 	flag.Parse()
 	if *upstream != "" {
 		fail(serveUpstream(*upstream, flag.Arg(0)))
+		return
+	}
+	if *page {
+		fail(publishAgain())
 		return
 	}
 	chosen := fullPlan
@@ -104,10 +111,13 @@ func run(ctx context.Context, p plan, quick bool) error {
 	if err := measureRounds(ctx, p, targets, material, found); err != nil {
 		return err
 	}
+	if err := measureProfiles(ctx, p, targets, material, found); err != nil {
+		return err
+	}
 	if err := measureLargePosts(ctx, targets, found); err != nil {
 		return err
 	}
-	if err := measureOverload(ctx, p, targets, material, found); err != nil {
+	if err := measureOverload(ctx, p, upstream, material, found); err != nil {
 		return err
 	}
 	found.judge()
@@ -115,11 +125,32 @@ func run(ctx context.Context, p plan, quick bool) error {
 	if quick {
 		return nil
 	}
-	if err := found.save(filepath.Join(root, "tools", "bench", "results.json")); err != nil {
+	if err := found.save(filepath.Join(root, resultsFile)); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(root, "docs", "performance.svg"), []byte(found.chart()), 0o644)
+	return found.publish(root)
 }
+
+// publishAgain writes what is shown of the last run, after what shows it has changed.
+func publishAgain() error {
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	found, err := readResults(filepath.Join(root, resultsFile))
+	if err != nil {
+		return err
+	}
+	found.judge()
+	return errors.Join(found.save(filepath.Join(root, resultsFile)), found.publish(root))
+}
+
+// Files that a run writes, in the repository.
+const (
+	resultsFile = "tools/bench/results.json"
+	pageFile    = "docs/performance.md"
+	chartFile   = "docs/performance.svg"
+)
 
 // moduleRoot returns the directory of the sidecar's module, which is the present
 // one or the one above.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"sync"
@@ -12,6 +13,10 @@ const (
 	// overloadFactor is how many times as many requests come in an overload as
 	// the sidecar can sign.
 	overloadFactor = 4
+	// overloadWait is how long a call may wait for its signature then (max_wait). By
+	// default it is a second: all calls of wrk's connections would wait, so that few
+	// would be sent and none refused, which is no overload.
+	overloadWait = 10 * time.Millisecond
 	// overloadPause is how long each of wrk's connections pauses between its
 	// calls, on average. It makes wrk, which otherwise sends when it has an answer,
 	// send at a rate that hardly depends on the answers.
@@ -38,19 +43,29 @@ type overload struct {
 	RefusalCPU       float64 // seconds of the sidecar for each call that it refused
 }
 
-// measureOverload has wrk send the sidecar far more than it can do, and finds out
+// overloaded is the sidecar that is to be overloaded.
+var overloaded = contender{
+	name: targetVerifying + fmt.Sprintf(", max_wait %v", overloadWait), binary: sidecar, key: "private_key %s",
+	isChecked: true, options: fmt.Sprintf("\n\t\tmax_wait %v", overloadWait), env: asShipped,
+}
+
+// measureOverload has wrk send a sidecar far more than it can do, and finds out
 // by other calls, and by probes of its health, how long they take meanwhile.
 // Sending takes CPU of the same machine.
-func measureOverload(ctx context.Context, p plan, targets []*target, m *material, found *results) error {
-	i := slices.IndexFunc(targets, func(t *target) bool { return t.name == targetVerifying })
-	t, without := targets[i], found.median(targetVerifying, 32)
+func measureOverload(ctx context.Context, p plan, u *upstream, m *material, found *results) error {
+	t, err := startCaddy(ctx, m, overloaded, gateway{port: u.port}, found, 1)
+	if err != nil {
+		return err
+	}
+	defer t.stop()
+	without := found.median(targetVerifying, 32)
 	capacity := without.RequestsPerSecond
 	before, err := t.cpu()
 	if err != nil {
 		return err
 	}
 	var o overload
-	count := int(overloadFactor * capacity * overloadPause.Seconds())
+	count := int(overloadFactor * capacity * (overloadPause + overloadWait).Seconds())
 	said, err := wrk(ctx, t, m.wrkScript, count, overloadPause, func() error {
 		time.Sleep(overloadStart)
 		o.sample(ctx, t, p.overload)

@@ -2,66 +2,159 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/pprof/profile"
 )
 
-// Functions whose share of the CPU time is measured.
+// Parts of a request's CPU time that the goals are about.
 const (
-	signFunction   = "crypto/rsa.SignPKCS1v15"
-	verifyFunction = "crypto/rsa.VerifyPKCS1v15"
+	partSign   = "the signature"
+	partAnswer = "the verification of the answer"
 )
 
-// shares are the parts of a process's CPU time that its cryptography takes.
-type shares struct{ sign, verify float64 }
+// part is a part of a request's CPU time.
+type part struct {
+	name  string
+	where [][]string
+}
+
+// parts are where the CPU time of a Caddy goes. A sample belongs to the first part
+// that has a function on its stack: all functions of one of the lists that the part has,
+// by the beginnings of their names. The last part has what is left.
+var parts = []part{
+	{"the verification of the signature", [][]string{{"crypto/rsa.VerifyPKCS1v15", own + "/signer.Sign"}}},
+	{partAnswer, [][]string{{"crypto/rsa.VerifyPKCS1v15"}}},
+	{partSign, [][]string{
+		{"crypto/rsa.SignPKCS1v15"}, {own + "/internal/rsabatch."}, {own + "/keys/openssl.(*key).Sign"},
+	}},
+	{"the garbage collector", [][]string{{"runtime.gcBgMarkWorker"}, {"runtime.gcAssistAlloc"}, {"runtime.bgsweep"}, {"runtime.bgscavenge"}}},
+	{"`net/http`: the connections to the gateway", [][]string{{"net/http.(*persistConn)"}, {"net/http.(*Transport).roundTrip"}}},
+	{"ours: the log line and the metrics", [][]string{{own + ".(*Handler).record"}, {own + "/modules/buffered."}}},
+	{"ours: the transport", [][]string{{own + "/modules/transport."}}},
+	{"`reverse_proxy`", [][]string{{"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy."}}},
+	{"ours: checking the answer", [][]string{{own + ".(*Handler).check"}}},
+	{"ours: reading and validating the request", [][]string{{own + ".(*Handler).read"}, {own + ".(*Handler).understand"}}},
+	{"ours: the rest", [][]string{{own}}},
+	{"the rest of Caddy", [][]string{{"github.com/caddyserver/caddy/v2"}}},
+	{"`net/http`: reading requests, writing answers", [][]string{{"net/http.(*conn)"}, {"net/http.(*connReader)"}}},
+	{"the scheduler, and the rest", [][]string{nil}},
+}
+
+// own begins the names of the sidecar's functions.
+const own = "github.com/caddy-payermax/caddy-payermax"
+
+// shares are the parts of a process's CPU time, in the order of parts.
+type shares []float64
+
+// of returns one of them.
+func (s shares) of(name string) float64 {
+	for i, part := range parts {
+		if part.name == name {
+			return s[i]
+		}
+	}
+	return 0
+}
 
 // shares takes a CPU profile of the target for the duration, in whole seconds, and
-// returns what its cryptography takes. That can be more, for each request, than the
+// returns what takes how much of it. That can be more, for each request, than the
 // same operations take in a loop: between two signatures everything else has been
 // through the caches, and the other processes on the machine want their time.
 func (t *target) shares(ctx context.Context, duration time.Duration) (shares, error) {
 	url := fmt.Sprintf("http://127.0.0.1:%d/debug/pprof/profile?seconds=%d", t.adminPort, int(duration.Seconds()))
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return shares{}, err
+		return nil, err
 	}
 	w, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return shares{}, err
+		return nil, err
 	}
 	defer w.Body.Close()
 	p, err := profile.Parse(w.Body)
 	if err != nil {
-		return shares{}, fmt.Errorf("%s: %w", url, err)
+		return nil, fmt.Errorf("%s: %w", url, err)
 	}
-	var all, sign, verify int64
+	found, all := make(shares, len(parts)), int64(0)
 	for _, s := range p.Sample {
 		taken := s.Value[len(s.Value)-1] // nanoseconds
 		all += taken
-		switch {
-		case passes(s, signFunction):
-			sign += taken
-		case passes(s, verifyFunction):
-			verify += taken
-		}
+		found[partOf(stack(s))] += float64(taken)
 	}
-	if sign == 0 {
-		return shares{}, fmt.Errorf("%s: no sample of %s", url, signFunction)
+	if all == 0 {
+		return nil, fmt.Errorf("%s: the profile is empty", url)
 	}
-	return shares{float64(sign) / float64(all), float64(verify) / float64(all)}, nil
+	for i := range found {
+		found[i] /= float64(all)
+	}
+	return found, nil
 }
 
-// passes reports whether the function is on the sample's stack.
-func passes(s *profile.Sample, function string) bool {
+// stack returns the names of the functions on a sample's stack.
+func stack(s *profile.Sample) []string {
+	var names []string
 	for _, location := range s.Location {
 		for _, line := range location.Line {
-			if line.Function.Name == function {
-				return true
-			}
+			names = append(names, line.Function.Name)
 		}
 	}
-	return false
+	return names
+}
+
+// partOf returns the index of the part that a stack belongs to.
+func partOf(stack []string) int {
+	return slices.IndexFunc(parts, func(p part) bool {
+		return slices.ContainsFunc(p.where, func(all []string) bool { return hasAll(stack, all) })
+	})
+}
+
+// hasAll reports whether for each beginning there is a function on the stack.
+func hasAll(stack, beginnings []string) bool {
+	for _, begins := range beginnings {
+		if !slices.ContainsFunc(stack, func(name string) bool { return strings.HasPrefix(name, begins) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// profileUnder returns what takes how much of a request under a load, in seconds of CPU
+// time in the order of parts. To find that out takes some itself, so it is a load of its
+// own.
+func profileUnder(ctx context.Context, t *target, script string, count int, duration time.Duration) (shares, error) {
+	var (
+		found  shares
+		failed error
+		taking sync.WaitGroup
+	)
+	taking.Go(func() { found, failed = t.shares(ctx, duration-time.Second) })
+	s, err := load(ctx, t, script, count, duration)
+	taking.Wait()
+	for i := range found {
+		found[i] *= s.CPU
+	}
+	return found, errors.Join(err, failed)
+}
+
+// measureProfiles finds out where the CPU time of each Caddy goes that reaches the
+// gateway over TLS, at 32 connections.
+func measureProfiles(ctx context.Context, p plan, targets []*target, m *material, found *results) error {
+	for _, t := range targets {
+		if t.adminPort == 0 || !strings.HasSuffix(t.name, overTLS) {
+			continue
+		}
+		profile, err := profileUnder(ctx, t, m.wrkScript, 32, p.profile)
+		if err != nil {
+			return err
+		}
+		found.target(t.name).Profile = profile
+	}
+	return nil
 }

@@ -87,6 +87,7 @@ func startCaddy(ctx context.Context, m *material, c contender, to gateway, found
 	var took []float64
 	for i := range starts {
 		t.command = caddyCommand(m, filepath.Join(m.dir, c.binary), "run", "--adapter", "caddyfile", "--config", config)
+		t.command.Env = append(t.command.Env, c.env...)
 		began := time.Now()
 		if err := t.start(); err != nil {
 			return nil, err

@@ -65,7 +65,7 @@ func documented() []reference.Section {
 		directive("transport payermax", grammar.Block[transport.Transport]{}.Describe()),
 		directive("payermax_notify", notify.Options.Describe()),
 		directive("payermax_notify_guard", grammar.Block[notify.Guard]{}.Describe()),
-		directive("payermax_health", grammar.Block[health.Handler]{}.Describe()),
+		directive("payermax_health", health.Options.Describe()),
 		directive("payermax_sandbox", sandboxsite.Options.Describe()),
 		{Name: "payermax_landlock", Block: landlock.Options.Describe(), Around: []string{"", "payermax_landlock"}},
 		{Name: "payermax_buffered", Block: buffered.Options.Describe(), Around: []string{"", "log", "output payermax_buffered"}},

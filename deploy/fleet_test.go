@@ -63,6 +63,12 @@ type fleet struct {
 	others map[string]string
 }
 
+// day has that many seconds. The tests' time begins at 1970, as promtool's does.
+const day = 86400
+
+// servedCertificate is when the first certificate of a file expires.
+const servedCertificate = `caddy_payermax_certificate_expiration_timestamp_seconds{file="/run/secrets/gateway-tls/tls.crt"}`
+
 // goodDay is what gauges show of a sidecar with which nothing is wrong.
 var goodDay = map[string]float64{
 	"up":                                  1,
@@ -73,6 +79,7 @@ var goodDay = map[string]float64{
 	"caddy_payermax_log_lines_lost_total": 0,
 	"caddy_payermax_engine_off":           0,
 	"caddy_payermax_sandbox":              0,
+	servedCertificate:                     300 * day,
 	`caddy_payermax_key_degraded{source="file",fingerprint="old"}`: 0,
 }
 

@@ -2,14 +2,20 @@ package deploy
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -58,7 +64,9 @@ const observedCaddyfile = `{
 
 :HEALTH {
 	bind 127.0.0.1
-	payermax_health
+	payermax_health {
+		certificates tls.crt
+	}
 	metrics /metrics
 }
 `
@@ -83,6 +91,7 @@ func observe(t *testing.T, lost bool) *observed {
 		require.NoError(t, os.WriteFile(filepath.Join(o.folder, name+".key"), pem.EncodeToMemory(private), 0o600))
 		require.NoError(t, os.WriteFile(filepath.Join(o.folder, name+".pub"), pem.EncodeToMemory(public), 0o600))
 	}
+	require.NoError(t, os.WriteFile(filepath.Join(o.folder, "tls.crt"), certificate(t), 0o600))
 	text := observedCaddyfile
 	if lost {
 		text = strings.Replace(text, "http://127.0.0.1:GATEWAY", "http://127.0.0.1:"+freePort(t), 1)
@@ -94,6 +103,17 @@ func observe(t *testing.T, lost bool) *observed {
 	cmd.Env = []string{"HOME=" + o.folder}
 	o.process = start(t, cmd, func() bool { return answers("http://127.0.0.1:" + o.health + "/readyz") })
 	return o
+}
+
+// certificate makes a certificate in PEM that lasts for a year.
+func certificate(t *testing.T) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().AddDate(1, 0, 0)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	require.NoError(t, err)
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
 // url is where the application calls an endpoint.

@@ -40,7 +40,8 @@ func TestPrometheusRuleIsGenerated(t *testing.T) {
 	require.True(t, found)
 	text := []byte("# Generated from deploy/prometheus/rules.yaml, which explains it, by\n" +
 		"# go test . -run TestPrometheusRuleIsGenerated -update\n" +
-		"apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  name: payermax\nspec:\n  groups:\n")
+		"apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  name: payermax\n  labels:\n" +
+		"    app.kubernetes.io/name: caddy-payermax\n    app.kubernetes.io/component: monitoring\n    app.kubernetes.io/part-of: payermax\nspec:\n  groups:\n")
 	for line := range bytes.Lines(groups) {
 		if len(bytes.TrimSpace(line)) > 0 {
 			text = append(text, "  "...)
@@ -70,11 +71,19 @@ func TestOperatorObjects(t *testing.T) {
 	}
 	assert.Equal(t, alerts(t), theirs)
 
+	for _, kind := range []string{"PodMonitor", "PrometheusRule", "ConfigMap"} {
+		labels := make(map[string]string)
+		for name, value := range objects[kind]["metadata"].(map[string]any)["labels"].(map[string]any) {
+			labels[name] = value.(string)
+		}
+		assert.NoError(t, checkRecommended(kind, labels))
+	}
+
 	board, err := os.ReadFile("grafana/dashboard.json")
 	require.NoError(t, err)
 	config := objects["ConfigMap"]
 	assert.Equal(t, "payermax-dashboard", config["metadata"].(map[string]any)["name"])
-	assert.Equal(t, map[string]any{"grafana_dashboard": "1"}, config["metadata"].(map[string]any)["labels"])
+	assert.Equal(t, "1", config["metadata"].(map[string]any)["labels"].(map[string]any)["grafana_dashboard"])
 	assert.Equal(t, map[string]any{"payermax.json": string(board)}, config["data"])
 }
 

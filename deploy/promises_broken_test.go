@@ -160,6 +160,15 @@ func TestBrokenPromisesAreNoticed(t *testing.T) {
 		"replaced after 60 s": func(p *signingPod) {
 			p.signer.LivenessProbe.PeriodSeconds = 10
 		},
+		"payermax-egress lacks app.kubernetes.io/component": func(p *signingPod) {
+			delete(p.policy("payermax-egress").Labels, "app.kubernetes.io/component")
+		},
+		"the pod lacks app.kubernetes.io/name": func(p *signingPod) {
+			delete(p.deployments[0].Spec.Template.Labels, "app.kubernetes.io/name")
+		},
+		"a selector asks for app.kubernetes.io/name": func(p *signingPod) {
+			p.deployments[0].Spec.Selector.MatchLabels["app.kubernetes.io/name"] = "shop"
+		},
 		"keeps the cluster autoscaler from": func(p *signingPod) {
 			p.spec.Volumes[1].VolumeSource = corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: new(resource.MustParse("1Mi"))}}
 		},

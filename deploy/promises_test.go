@@ -11,6 +11,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
@@ -38,6 +40,7 @@ var promises = []promise{
 	{"policies and Services give ports by number", checkPortNumbers},
 	{"a frozen signer is replaced in time", checkLiveness},
 	{"nothing keeps a node from being drained", checkDrain},
+	{"everything has the recommended labels, which no selector asks for", checkLabels},
 }
 
 // podOf returns the pod of the one Deployment.
@@ -379,6 +382,54 @@ func checkDrain(m *manifests) error {
 	for _, volume := range template.Spec.Volumes {
 		if (volume.EmptyDir != nil || volume.HostPath != nil) && !slices.Contains(bears, volume.Name) {
 			return fmt.Errorf("%s keeps the cluster autoscaler from removing the node", volume.Name)
+		}
+	}
+	return nil
+}
+
+// recommended are the labels that Kubernetes recommends and that do not change with a
+// release or an installation: version and instance are for whoever applies it.
+var recommended = []string{"app.kubernetes.io/name", "app.kubernetes.io/component", "app.kubernetes.io/part-of"}
+
+// A selector cannot be changed once it is applied, so the labels that one would like
+// to change are in none.
+func checkLabels(m *manifests) error {
+	for _, object := range m.objects {
+		named, err := meta.Accessor(object)
+		if err != nil {
+			return err
+		}
+		if err := checkRecommended(named.GetName(), named.GetLabels()); err != nil {
+			return err
+		}
+	}
+	if err := checkRecommended("the pod", m.deployments[0].Spec.Template.Labels); err != nil {
+		return err
+	}
+	selectors := []*metav1.LabelSelector{m.deployments[0].Spec.Selector}
+	for _, p := range m.policies {
+		selectors = append(selectors, &p.Spec.PodSelector)
+	}
+	for _, b := range m.budgets {
+		selectors = append(selectors, b.Spec.Selector)
+	}
+	for _, s := range m.services {
+		selectors = append(selectors, &metav1.LabelSelector{MatchLabels: s.Spec.Selector})
+	}
+	for _, selector := range selectors {
+		for _, label := range recommended {
+			if _, found := selector.MatchLabels[label]; found {
+				return fmt.Errorf("a selector asks for %s", label)
+			}
+		}
+	}
+	return nil
+}
+
+func checkRecommended(name string, has map[string]string) error {
+	for _, label := range recommended {
+		if has[label] == "" {
+			return fmt.Errorf("%s lacks %s", name, label)
 		}
 	}
 	return nil

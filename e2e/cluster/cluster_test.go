@@ -273,6 +273,7 @@ type pod struct {
 	Status struct {
 		Phase                 string
 		PodIP                 string
+		PodIPs                []struct{ IP string }
 		StartTime             time.Time
 		ContainerStatuses     []containerStatus
 		InitContainerStatuses []containerStatus
@@ -290,6 +291,12 @@ type containerStatus struct {
 		Terminated *struct {
 			ExitCode              int
 			StartedAt, FinishedAt time.Time
+		}
+	}
+	LastState struct {
+		Terminated *struct {
+			ExitCode int
+			Reason   string
 		}
 	}
 }

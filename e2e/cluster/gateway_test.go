@@ -15,6 +15,7 @@ import (
 	"io"
 	"log"
 	"math/big"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -48,7 +49,7 @@ func newAuthority() (*authority, error) {
 		return nil, err
 	}
 	template := x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "gateway of the tests"}, DNSNames: []string{uat, production},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "gateway of the tests"}, DNSNames: []string{uat, uat6, production},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 	}
@@ -83,16 +84,18 @@ func serveGateway(m *machine.Machine, a *authority) (*gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := m.ListenOutside(machine.Public + ":443")
-	if err != nil {
-		return nil, err
-	}
 	g := &gateway{key: key}
 	server := &http.Server{
 		Handler: g, TLSConfig: &tls.Config{Certificates: []tls.Certificate{a.pair}},
 		ErrorLog: log.New(io.Discard, "", 0), // of probes that only connect
 	}
-	go func() { _ = server.ServeTLS(listener, "", "") }()
+	for _, address := range []string{machine.Public, machine.Public6} {
+		listener, err := m.ListenOutside(net.JoinHostPort(address, "443"))
+		if err != nil {
+			return nil, err
+		}
+		go func() { _ = server.ServeTLS(listener, "", "") }()
+	}
 	return g, nil
 }
 

@@ -36,9 +36,12 @@ spec:
 ---
 `
 
+// uat6 is a name of the gateway's that has an IPv6 address alone.
+const uat6 = "pay-gate-uat-ipv6.payermax.com"
+
 // hosts are the names that the server knows at first.
 func hosts(more ...string) string {
-	lines := append([]string{machine.Public + " " + uat + " " + production}, more...)
+	lines := append([]string{machine.Public + " " + uat + " " + production, machine.Public6 + " " + uat6}, more...)
 	return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: names, namespace: kube-system}\ndata:\n  hosts: |\n    " + strings.Join(lines, "\n    ") + "\n"
 }
 

@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -85,6 +86,60 @@ func TestSandbox(t *testing.T) {
 		assert.Less(t, replaced, 40*time.Second)
 		assert.Zero(t, c.onlyPod(t, namespace).container("shop").RestartCount)
 	})
+}
+
+// A sidecar whose memory is at its limit is killed by the kernel. The kubelet starts it
+// anew, without the application, and says so to the operator; the call under way is
+// without an answer.
+func TestOutOfMemory(t *testing.T) {
+	c := start(t)
+	namespace := c.namespace(t, "memory")
+	c.kubectl(t, "apply", "-n", namespace, "-k", overlays+"sandbox")
+	c.ready(t, namespace, "shop")
+	p := c.onlyPod(t, namespace)
+	c.load(t, p, 2)
+	await(t, 30*time.Second, "calls", func() bool { return c.report(t, p)[success] > 20 })
+
+	hog(t, c.cgroup(t, p, "payermax"))
+	await(t, 30*time.Second, "the sidecar to be killed", func() bool { return c.onlyPod(t, namespace).container("payermax").RestartCount == 1 })
+	back := await(t, 30*time.Second, "the sidecar to be back", func() bool { return c.onlyPod(t, namespace).container("payermax").Ready })
+	p = c.onlyPod(t, namespace)
+	ended := p.container("payermax").LastState.Terminated
+	require.NotNil(t, ended)
+	assert.Equal(t, "OOMKilled", ended.Reason)
+	assert.Equal(t, 137, ended.ExitCode)
+	assert.Zero(t, p.container("shop").RestartCount)
+	described := c.kubectl(t, "describe", "pod", "-n", namespace, p.Metadata.Name)
+	assert.Contains(t, described, "OOMKilled")
+	before := c.report(t, p)[success]
+	await(t, 30*time.Second, "calls to be answered again", func() bool { return c.report(t, p)[success] > before+20 })
+	t.Logf("back after %.1f s; calls: %v", back.Seconds(), c.report(t, p))
+}
+
+// hog fills a container's memory from within its control group, by a process that the
+// kernel may not kill for it, so that it kills the container's.
+func hog(t *testing.T, group cgroup) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "sh", "-euc", `
+		read -r _
+		exec head -c 190m /dev/zero | tail`)
+	begin, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = begin.Close()
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	pid := strconv.Itoa(cmd.Process.Pid)
+	require.NoError(t, os.WriteFile("/proc/"+pid+"/oom_score_adj", []byte("-1000"), 0))
+	for _, folder := range group.folders {
+		if strings.Contains(folder, "/memory/") || strings.HasPrefix(folder, "/sys/fs/cgroup/payermax-cluster-") {
+			require.NoError(t, os.WriteFile(filepath.Join(folder, "cgroup.procs"), []byte(pid), 0))
+		}
+	}
+	_, err = begin.Write([]byte("\n"))
+	require.NoError(t, err)
 }
 
 // cgroup are the control groups of a container.

@@ -3,24 +3,25 @@ package health
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/build"
 	"github.com/caddy-payermax/caddy-payermax/internal/farewell"
 	"github.com/caddy-payermax/caddy-payermax/internal/gateways"
+	"github.com/caddy-payermax/caddy-payermax/internal/prom"
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 )
 
 func init() {
 	caddy.RegisterModule(new(Handler))
-	httpcaddyfile.RegisterHandlerDirective("payermax_health", parse)
 }
 
 // Handler answers the probes of an orchestrator, on a listener of its own:
@@ -37,7 +38,16 @@ func init() {
 // was refused and the last good one is still in use, the status is `degraded`,
 // with the reason, and still `200`. Nothing in it is secret. Other paths are left
 // to the next handler.
-type Handler struct{}
+type Handler struct {
+	// The paths of PEM files with the certificates that this process serves, or that
+	// it trusts: those that `tls` and `trust_pool` of a site name. The metric
+	// `caddy_payermax_certificate_expiration_timestamp_seconds` has when the first
+	// certificate of each expires. They are read when the config is loaded, as `tls`
+	// reads them, so the metric is about what is in use, and not about a file that
+	// was replaced since. Placeholders are expanded when the config is loaded.
+	// Default: none.
+	Certificates []string `json:"certificates,omitempty"`
+}
 
 // CaddyModule returns the Caddy module information.
 func (*Handler) CaddyModule() caddy.ModuleInfo {
@@ -45,6 +55,32 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 		ID:  "http.handlers.payermax_health",
 		New: func() caddy.Module { return new(Handler) },
 	}
+}
+
+// Provision looks up when the certificates expire.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	repl := caddy.NewReplacer()
+	byPath := make(map[string]time.Time, len(h.Certificates))
+	for _, configured := range h.Certificates {
+		path, err := setting.Replace(repl, configured, true, true)
+		if err != nil {
+			return fmt.Errorf("certificates: %w", err)
+		}
+		if byPath[path], err = firstExpiry(path); err != nil {
+			return fmt.Errorf("certificates: %w", err)
+		}
+	}
+	if err := prom.Register(ctx); err != nil {
+		return err
+	}
+	inUse.use(h, byPath)
+	return nil
+}
+
+// Cleanup forgets the certificates.
+func (h *Handler) Cleanup() error {
+	inUse.release(h)
+	return nil
 }
 
 // answer is the body of an answer.
@@ -139,16 +175,9 @@ func readiness(shuttingDown bool) answer {
 	return said
 }
 
-// parse sets up the health probes. Syntax:
-//
-//	payermax_health [<matcher>]
-func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
-	h.Next() // consume the directive name
-	if h.NextArg() || h.NextBlock(0) {
-		return nil, h.Err("payermax_health takes no options")
-	}
-	return new(Handler), nil
-}
-
 // Interface guards
-var _ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+var (
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
+)

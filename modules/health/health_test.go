@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,13 +117,23 @@ func TestGatewaysAreShown(t *testing.T) {
 	assert.True(t, said.Sandbox)
 }
 
-func TestTakesNoOptions(t *testing.T) {
-	for text, fits := range map[string]bool{"payermax_health": true, "payermax_health x": false, "payermax_health {\nx\n}": false} {
+// The Caddyfile's syntax.
+func TestOptions(t *testing.T) {
+	for text, refused := range map[string]string{
+		"payermax_health": "",
+		"payermax_health {\ncertificates a.crt b.crt\n}": "",
+		"payermax_health x":                              "takes its options in a block",
+		"payermax_health {\nx\n}":                        "x",
+		"payermax_health {\ncertificates\n}":             "wrong argument count",
+		"payermax_health {\ncertificate a.crt\n}":        "certificates",
+		"payermax_health {\ncertificates PRIVATE_KEY\n}": "looks like a key itself",
+	} {
+		text = strings.ReplaceAll(text, "PRIVATE_KEY", testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant())))
 		_, err := parse(httpcaddyfile.Helper{Dispenser: caddyfile.NewTestDispenser(text)})
-		if fits {
+		if refused == "" {
 			assert.NoError(t, err, text)
 		} else {
-			assert.ErrorContains(t, err, "payermax_health takes no options", text)
+			assert.ErrorContains(t, err, refused)
 		}
 	}
 }

@@ -29,7 +29,7 @@ func main() {
 	}
 }
 
-// answer answers a question about an IPv4 address. Other types have no answer.
+// answer answers a question about an address. Other types have no answer.
 func answer(question []byte, hosts string) ([]byte, error) {
 	var message dnsmessage.Message
 	if err := message.Unpack(question); err != nil {
@@ -39,14 +39,14 @@ func answer(question []byte, hosts string) ([]byte, error) {
 	message.Answers, message.Additionals = nil, nil
 	for _, q := range message.Questions {
 		address, known := lookUp(hosts, strings.TrimSuffix(q.Name.String(), "."))
+		header := dnsmessage.ResourceHeader{Name: q.Name, Class: dnsmessage.ClassINET, TTL: 5}
 		switch {
 		case !known:
 			message.RCode = dnsmessage.RCodeNameError
-		case q.Type == dnsmessage.TypeA:
-			message.Answers = append(message.Answers, dnsmessage.Resource{
-				Header: dnsmessage.ResourceHeader{Name: q.Name, Class: dnsmessage.ClassINET, TTL: 5},
-				Body:   &dnsmessage.AResource{A: address.As4()},
-			})
+		case q.Type == dnsmessage.TypeA && address.Is4():
+			message.Answers = append(message.Answers, dnsmessage.Resource{Header: header, Body: &dnsmessage.AResource{A: address.As4()}})
+		case q.Type == dnsmessage.TypeAAAA && address.Is6():
+			message.Answers = append(message.Answers, dnsmessage.Resource{Header: header, Body: &dnsmessage.AAAAResource{AAAA: address.As16()}})
 		}
 	}
 	return message.Pack()
@@ -66,7 +66,7 @@ func lookUp(hosts, name string) (netip.Addr, bool) {
 		for _, known := range words[1:] {
 			if strings.EqualFold(known, name) {
 				address, err := netip.ParseAddr(words[0])
-				return address, err == nil && address.Is4()
+				return address, err == nil
 			}
 		}
 	}

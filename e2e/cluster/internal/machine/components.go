@@ -35,7 +35,7 @@ func components(folder string) []component {
 		}},
 		{"kube-apiserver", []string{
 			"--etcd-servers=http://127.0.0.1:2379", "--secure-port=" + apiPort, "--advertise-address=" + NodeIP,
-			"--service-cluster-ip-range=10.96.0.0/16", "--kubelet-preferred-address-types=InternalIP",
+			"--service-cluster-ip-range=10.96.0.0/16," + serviceIP6, "--kubelet-preferred-address-types=InternalIP",
 			"--tls-cert-file=" + in("certificates/api.crt"), "--tls-private-key-file=" + in("certificates/api.key"), "--cert-dir=" + in("certificates"),
 			"--token-auth-file=" + in("certificates/tokens.csv"), "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
 			"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file=" + in("certificates/accounts.key"),
@@ -50,7 +50,7 @@ func components(folder string) []component {
 			"--kubeconfig=" + config("kube-scheduler"), "--leader-elect=false", "--cert-dir=" + in("certificates"),
 		}},
 		{"kubelet", []string{
-			"--config=" + in("kubelet.yaml"), "--kubeconfig=" + config("kubelet"), "--hostname-override=" + nodeName, "--node-ip=" + NodeIP,
+			"--config=" + in("kubelet.yaml"), "--kubeconfig=" + config("kubelet"), "--hostname-override=" + nodeName, "--node-ip=" + NodeIP + "," + nodeIP6,
 			"--cert-dir=" + in("certificates"),
 		}},
 		{"kube-proxy", []string{"--config=" + in("kube-proxy.yaml"), "--hostname-override=" + nodeName}},
@@ -87,7 +87,8 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
 				"type": "bridge", "bridge": "pods", "isGateway": true, "hairpinMode": true,
 				"ipam": map[string]any{
 					"type": "host-local", "dataDir": in("cni-addresses"),
-					"ranges": []any{[]any{map[string]any{"subnet": PodCIDR}}}, "routes": []any{map[string]any{"dst": "0.0.0.0/0"}},
+					"ranges": []any{[]any{map[string]any{"subnet": PodCIDR}}, []any{map[string]any{"subnet": podCIDR6}}},
+					"routes": []any{map[string]any{"dst": "0.0.0.0/0"}, map[string]any{"dst": "::/0"}},
 				},
 			}},
 		},
@@ -107,7 +108,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
 		"kube-proxy.yaml": map[string]any{
 			"apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration",
 			"clientConnection": map[string]any{"kubeconfig": in("kube-proxy.kubeconfig")},
-			"mode":             "iptables", "clusterCIDR": PodCIDR,
+			"mode":             "iptables", "clusterCIDR": PodCIDR + "," + podCIDR6,
 			"conntrack": map[string]any{"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
 		},
 	}

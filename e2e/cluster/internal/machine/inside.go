@@ -121,7 +121,8 @@ func nameMachine(string) error { return unix.Sethostname([]byte(nodeName)) }
 // everything outside, and has what the NetworkPolicies decide on come to the agent
 // that enforces them: new connections of pods, but none of the node's own. Questions
 // to a name server over UDP are let through, since on a busy machine a queue loses one
-// in some hundred, and a lost one costs five seconds; over TCP they are decided on.
+// in some hundred, and a lost one costs five seconds; over TCP they are decided on. Of
+// IPv6, what finds neighbours is let through as well.
 func makeNetwork(string) error {
 	for _, line := range strings.Split(strings.TrimSpace(fmt.Sprintf(`
 ip link set lo up
@@ -142,13 +143,26 @@ iptables -t mangle -A POSTROUTING -m addrtype --src-type LOCAL -j ACCEPT
 iptables -t mangle -A POSTROUTING -p udp --dport 53 -j ACCEPT
 iptables -t mangle -A POSTROUTING -s %[6]s -j NFQUEUE --queue-num %[7]s
 iptables -t mangle -A POSTROUTING -d %[6]s -j NFQUEUE --queue-num %[7]s
-`, NodeIP, worldIP, Public, Private, Metadata, PodCIDR, policyQueue)), "\n") {
+ip address add %[8]s/64 dev world nodad
+ip -n world address add %[9]s/64 dev node nodad
+ip route add default via %[9]s
+ip -n world address add %[10]s/128 dev lo nodad
+ip -n world address add %[11]s/128 dev lo nodad
+ip -n world route add %[12]s via %[8]s
+ip6tables -t mangle -A POSTROUTING -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+ip6tables -t mangle -A POSTROUTING -m addrtype --src-type LOCAL -j ACCEPT
+ip6tables -t mangle -A POSTROUTING -p ipv6-icmp -j ACCEPT
+ip6tables -t mangle -A POSTROUTING -s %[12]s -j NFQUEUE --queue-num %[7]s
+ip6tables -t mangle -A POSTROUTING -d %[12]s -j NFQUEUE --queue-num %[7]s
+`, NodeIP, worldIP, Public, Private, Metadata, PodCIDR, policyQueue, nodeIP6, worldIP6, Public6, Private6, podCIDR6)), "\n") {
 		words := strings.Fields(line)
 		if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w: %s", line, err, out)
 		}
 	}
-	for _, setting := range []string{"ipv4/ip_forward", "bridge/bridge-nf-call-iptables"} {
+	for _, setting := range []string{
+		"ipv4/ip_forward", "bridge/bridge-nf-call-iptables", "ipv6/conf/all/forwarding", "bridge/bridge-nf-call-ip6tables",
+	} {
 		if err := os.WriteFile("/proc/sys/net/"+setting, []byte("1"), 0); err != nil {
 			return err
 		}

@@ -20,7 +20,8 @@ import (
 	"time"
 )
 
-// Addresses of the machine, and of the world outside of it.
+// Addresses of the machine, and of the world outside of it. Pods and Services have
+// IPv4 addresses first, and IPv6 ones beside them.
 const (
 	NodeIP   = "172.31.255.1"
 	PodCIDR  = "10.244.0.0/24"
@@ -30,6 +31,13 @@ const (
 	Metadata = "169.254.169.254" // where clouds tell machines their secrets
 	worldIP  = "172.31.255.2"
 	apiPort  = "6443"
+
+	Public6    = "2001:db8::10" // an address of the internet
+	Private6   = "fd55::1"      // an address of a network that is not the cluster's
+	nodeIP6    = "fd99::1"
+	podCIDR6   = "fd98::/64"
+	serviceIP6 = "fd97::/112"
+	worldIP6   = "fd99::2"
 )
 
 // Machine is a running node.

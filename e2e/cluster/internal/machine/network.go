@@ -30,7 +30,7 @@ func (m *Machine) DialFromOutside(ctx context.Context, _, address string) (net.C
 
 func dialWithin(ctx context.Context, namespace *os.File, address string) (conn net.Conn, err error) {
 	err = within(namespace, func() (err error) {
-		conn, err = new(net.Dialer).DialContext(ctx, "tcp4", address)
+		conn, err = new(net.Dialer).DialContext(ctx, "tcp", address)
 		return err
 	})
 	return conn, err

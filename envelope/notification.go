@@ -22,8 +22,9 @@ type Notification struct {
 	MerchantNo string
 }
 
-// notificationNames are the members that decide what a notification is and whose.
-var notificationNames = lookalike.NewNames("notifyType", "appId", "merchantAppId", "merchantNo")
+// notificationNames are the members that decide what a notification is, whose, and what
+// it says.
+var notificationNames = lookalike.NewNames("notifyType", "appId", "merchantAppId", "merchantNo", "data")
 
 // ReadNotification reads the envelope of a notification: one strict JSON object
 // with a notifyType, which tells it from an answer that is signed with the same
@@ -43,6 +44,9 @@ func ReadNotification(body []byte) (Notification, error) {
 		case "":
 			return nil
 		case name:
+			if name == "data" {
+				return nil // the application's
+			}
 			return n.set(member{known, value})
 		default:
 			return fmt.Errorf("a member of it can be mistaken for %s", known)

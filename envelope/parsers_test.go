@@ -30,7 +30,11 @@ var documents = map[string]struct {
 		if err != nil {
 			return nil
 		}
-		return e.Fill(envelope.Identity{Version: "1.5", KeyVersion: "1", AppID: "3b24", MerchantNo: "0202"}, time.Unix(0, 0))
+		who := envelope.Identity{Version: "1.5", KeyVersion: "1", AppID: "3b24", MerchantNo: "0202"}
+		if len(e.Check(who)) > 0 {
+			return nil
+		}
+		return e.Fill(who, time.Unix(0, 0))
 	}, append([]string{"appId", "merchantAppId", "merchantNo", "spMerchantNo"}, inData...)},
 	"answer": {testparsers.Generator.Answer, func(document []byte) []byte {
 		if _, err := envelope.ReadAnswer(document, nil); err != nil {

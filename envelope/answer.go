@@ -2,6 +2,7 @@ package envelope
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -27,58 +28,76 @@ type Answer struct {
 	Claims []Claim
 }
 
-// The members of an answer, by what [lookalike.Fold] makes of their names.
-var (
-	codeShape       = lookalike.Fold("code")
-	msgShape        = lookalike.Fold("msg")
-	dataShape       = lookalike.Fold("data")
-	notifyTypeShape = lookalike.Fold("notifyType")
-)
+// answerMembers are the members of an answer that the sidecar looks at.
+var answerNames = lookalike.NewNames("code", "msg", "data", "notifyType")
 
 // ReadAnswer reads an answer of the gateway's as strictly as [Read] reads a
 // request: where the application's reader, which may take Code or co_de for
-// code, finds APPLY_SUCCESS, this one must not find another code. Its errors
-// continue a sentence about the answer and repeat nothing of it.
+// code, finds APPLY_SUCCESS, this one must not find another code, nor another amount
+// or status. Its errors continue a sentence about the answer and repeat nothing of it.
 //
 // The claims are those of the members named.
 func ReadAnswer(body []byte, names Names) (*Answer, error) {
-	d := openDecoder(body)
-	defer d.close()
-	if d.PeekKind() != '{' {
+	r := openReader(body, decisiveInAnswers)
+	defer r.close()
+	if r.dec.PeekKind() != '{' {
 		return nil, errors.New("it is not a JSON object")
 	}
 	a := new(Answer)
-	err := eachMember(d, func(name []byte, value jsontext.Value) error {
-		var shape [maxShape]byte
-		switch string(lookalike.Append(shape[:0], name)) {
-		case codeShape:
-			if string(name) != "code" || value.Kind() != '"' {
-				return errors.New("its code is ambiguous")
-			}
-			a.Code = textOf(value)
-		case dataShape:
-			if string(name) != "data" {
-				return errors.New("its data is ambiguous")
-			}
-			a.HasNoObject = value.Kind() != '{' && value.Kind() != 'n'
-			a.Claims = names.appendClaims(a.Claims, value)
-		case msgShape:
-			a.Msg = textOf(value)
-			a.MsgAmbiguous = a.MsgAmbiguous || string(name) != "msg"
-		case notifyTypeShape:
-			a.IsNotification = true
-		default:
-			a.Claims = names.appendClaim(a.Claims, name, value, false)
-		}
-		return nil
-	})
+	err := r.members(func(name string, value jsontext.Value) error { return a.take(name, value, names) })
 	if err != nil {
-		return nil, err
+		return nil, inAnswer(err)
 	}
 	if a.Code == "" {
 		return nil, errors.New("it has no code")
 	}
 	return a, nil
+}
+
+// take takes a member of the answer.
+func (a *Answer) take(name string, value jsontext.Value, names Names) error {
+	switch answerNames.Known([]byte(name)) {
+	case "code":
+		if name != "code" || value.Kind() != '"' {
+			return errors.New("its code is ambiguous")
+		}
+		a.Code = textOf(value)
+	case "data":
+		if name != "data" {
+			return errors.New("its data is ambiguous")
+		}
+		a.HasNoObject = value.Kind() != '{' && value.Kind() != 'n'
+		a.Claims = names.appendClaims(a.Claims, value)
+	case "msg":
+		a.Msg = textOf(value)
+		a.MsgAmbiguous = a.MsgAmbiguous || name != "msg"
+	case "notifyType":
+		a.IsNotification = true
+	default:
+		a.Claims = names.appendClaim(a.Claims, []byte(name), value, false)
+	}
+	return nil
+}
+
+// inAnswer puts an error of the reader's in words that continue a sentence about an
+// answer or a notification.
+func inAnswer(err error) error {
+	problem, ok := errors.AsType[*Error](err)
+	if !ok {
+		return err
+	}
+	switch problem.Rule {
+	case "depth":
+		return fmt.Errorf("it is nested more than %d levels deep", maxDepth)
+	case "number":
+		return errors.New("it has a number that parsers do not all read alike")
+	case "reserved":
+		return errors.New("it has a member whose name parsers act upon")
+	case "lookAlike":
+		return fmt.Errorf("a member of it can be mistaken for %s", problem.mistaken)
+	default:
+		return errNotJSON
+	}
 }
 
 // Code returns the code member of an answer of the gateway's, or of an

@@ -61,13 +61,63 @@ func TestReadAnswer(t *testing.T) {
 		`{"code":"X","notifyType":"PAYMENT"}`:                                              {Code: "X", IsNotification: true},
 		`{"code":"X","notıfy_type":null}`:                                                  {Code: "X", IsNotification: true},
 		`{"code":"X","data":{"outTradeNo":"P\u0031","merchantNo":"","other":1}}`:           {Code: "X", Claims: []Claim{{"outTradeNo", "P1", false, true}}},
-		`{"code":"X","merchantNo":20,"data":{"out_trade_no":"P1","a":{"outTradeNo":"x"}}}`: {Code: "X", Claims: []Claim{{"merchantNo", "20", false, false}, {"outTradeNo", "P1", true, true}}},
-		`{"code":"X","data":{"outTradeNo":null,"OutTradeNo":["P1"]}}`:                      {Code: "X", Claims: []Claim{{"outTradeNo", `["P1"]`, true, true}}},
+		`{"code":"X","merchantNo":20,"data":{"outTradeNo":["P1"],"a":{"outTradeNo":"x"}}}`: {Code: "X", Claims: []Claim{{"merchantNo", "20", false, false}, {"outTradeNo", `["P1"]`, false, true}}},
 		`{"code":"X","data":[{"outTradeNo":"P1"}]}`:                                        {Code: "X", HasNoObject: true},
 	} {
 		got, err := ReadAnswer([]byte(body), names)
 		require.NoError(t, err, body)
 		assert.Equal(t, want, *got, body)
+	}
+}
+
+// Of an answer or a notification that parsers do not all read alike, the application
+// might see another amount, status or order than the one that was checked.
+func TestReadRefusesWhatParsersReadDifferently(t *testing.T) {
+	for member, words := range map[string]string{
+		`"out_trade_no":"CANARY"`:                   "mistaken for outTradeNo",
+		`"outTradeNo":null,"OutTradeNo":["CANARY"]`: "mistaken for outTradeNo",
+		`"status":"FAILED","Status":"CANARY"`:       "mistaken for status",
+		`"\u017ftatus":"CANARY"`:                    "mistaken for status",
+		`"a":[{"currency":"IDR","CURRENCY":null}]`:  "mistaken for currency",
+		`"total-amount":1`:                          "mistaken for totalAmount",
+		`"merchant_no":"CANARY"`:                    "mistaken for merchantNo",
+		`"totalAmount":9007199254740993`:            "a number",
+		`"totalAmount":0.10000000000000001`:         "a number",
+		`"totalAmount":[1,90071992547409930.1]`:     "a number",
+		`"any":1e400`:                               "a number",
+		`"any":-1.8e308`:                            "a number",
+		`"any":1` + strings.Repeat("0", 400):        "a number",
+		`"any":0.` + strings.Repeat("0", 1000):      "a number",
+		`"__proto__":{"status":"CANARY"}`:           "parsers act upon",
+		`"a":[{"\u005f_proto__":1}]`:                "parsers act upon",
+		`"\u0000a":1`:                               "parsers act upon",
+		`"a":{"$ref":"$.CANARY"}`:                   "parsers act upon",
+		`"@type":"CANARY"`:                          "parsers act upon",
+		`"any":` + strings.Repeat(`[`, 40):          "nested more than 32",
+		`"any":{"a":"\ud800CANARY"}`:                "not valid JSON",
+	} {
+		for what, read := range map[string]func(body string) error{
+			`"code":"X"`:       func(body string) error { _, err := ReadAnswer([]byte(body), nil); return err },
+			`"notifyType":"X"`: func(body string) error { _, err := ReadNotification([]byte(body)); return err },
+		} {
+			for _, body := range []string{`{` + what + `,"data":{` + member + `}}`, `{` + member + `,` + what + `}`} {
+				err := read(body)
+				require.ErrorContains(t, err, words, body)
+				assert.NotContains(t, err.Error(), "CANARY")
+			}
+		}
+	}
+
+	// What PayerMax writes, it may write like this.
+	for _, member := range []string{
+		`"totalAmount":10000.00,"refundAmount":"90071992547409931.00","tradeOrderNo":"T2026"`,
+		`"orderId":1234567890123456789,"rate":0.123456789012345678901234`, `"username":"a","userName":"b"`,
+		`"a":1,"A":2`, `"data":{"proto":{},"_proto":1}`, `"totalAmount":1e2`, `"totalAmount":123456789012.34`, `"price":-0`,
+	} {
+		_, err := ReadAnswer([]byte(`{"code":"X","data":{`+member+`}}`), nil)
+		assert.NoError(t, err, member)
+		_, err = ReadNotification([]byte(`{"notifyType":"X","data":{` + member + `}}`))
+		assert.NoError(t, err, member)
 	}
 }
 

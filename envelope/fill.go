@@ -52,6 +52,8 @@ func (e *Envelope) Check(id Identity) []*Error {
 		case "spMerchantNo":
 			if id.SPMerchantNo != "" {
 				found = appendMismatch(found, m, id.SPMerchantNo)
+			} else if problem := checkMerchantNo(m); problem != nil {
+				found = append(found, problem)
 			}
 		}
 	}
@@ -141,16 +143,17 @@ func appendMismatch(found []*Error, m member, want string) []*Error {
 		"%s is not the one this sidecar signs for; leave it out, the sidecar writes it", m.name)})
 }
 
-// checkMerchantNo holds an application's own merchantNo to the field table.
+// checkMerchantNo holds an application's own merchantNo, or spMerchantNo, to the field
+// table. As a number it would not be the same to all parsers: some drop digits.
 func checkMerchantNo(m member) *Error {
 	switch {
 	case m.value.Kind() == 'n':
 		return nil
 	case m.value.Kind() != '"':
-		return &Error{Field: "/merchantNo", Rule: "type", Message: "merchantNo must be a string, but is " + describe(m.value.Kind())}
+		return &Error{Field: "/" + m.name, Rule: "type", Message: m.name + " must be a string, but is " + describe(m.value.Kind())}
 	case utf8.RuneCountInString(m.text()) > MaxMerchantNo:
-		return &Error{Field: "/merchantNo", Rule: "maxLength", Message: fmt.Sprintf(
-			"merchantNo must be at most %d characters long", MaxMerchantNo)}
+		return &Error{Field: "/" + m.name, Rule: "maxLength", Message: fmt.Sprintf(
+			"%s must be at most %d characters long", m.name, MaxMerchantNo)}
 	}
 	return nil
 }

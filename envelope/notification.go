@@ -22,17 +22,9 @@ type Notification struct {
 	MerchantNo string
 }
 
-// notificationMembers are the members that decide what a notification is and
-// whose, by the shape that their look-alikes share.
-var notificationMembers = byShape("notifyType", "appId", "merchantAppId", "merchantNo")
-
-func byShape(names ...string) map[string]string {
-	shapes := make(map[string]string, len(names))
-	for _, name := range names {
-		shapes[lookalike.Fold(name)] = name
-	}
-	return shapes
-}
+// notificationNames are the members that decide what a notification is, whose, and what
+// it says.
+var notificationNames = lookalike.NewNames("notifyType", "appId", "merchantAppId", "merchantNo", "data")
 
 // ReadNotification reads the envelope of a notification: one strict JSON object
 // with a notifyType, which tells it from an answer that is signed with the same
@@ -40,21 +32,28 @@ func byShape(names ...string) map[string]string {
 // finds another type or merchant, this one must not find the right one. Its errors
 // continue a sentence about the notification and repeat nothing of it.
 func ReadNotification(body []byte) (Notification, error) {
-	d := openDecoder(body)
-	defer d.close()
+	r := openReader(body, decisiveInAnswers)
+	defer r.close()
+	if r.dec.PeekKind() != '{' {
+		return Notification{}, errNotJSON
+	}
 	var n Notification
-	err := eachMember(d, func(name []byte, value jsontext.Value) error {
-		known, ok := notificationMembers[lookalike.Fold(string(name))]
-		if !ok {
+	err := r.members(func(name string, value jsontext.Value) error {
+		known := notificationNames.Known([]byte(name))
+		switch known {
+		case "":
 			return nil
-		}
-		if string(name) != known {
+		case name:
+			if name == "data" {
+				return nil // the application's
+			}
+			return n.set(member{known, value})
+		default:
 			return fmt.Errorf("a member of it can be mistaken for %s", known)
 		}
-		return n.set(member{known, value})
 	})
 	if err != nil {
-		return Notification{}, err
+		return Notification{}, inAnswer(err)
 	}
 	if n.Type == "" {
 		return Notification{}, errors.New("it has no notifyType")

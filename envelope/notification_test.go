@@ -47,6 +47,7 @@ func TestReadNotificationRefuses(t *testing.T) {
 		`{"notifyType":"A","appId":{"CANARY":1}}`:                 "appId is not a string",
 		`{"notifyType":"A","NotifyType":"CANARY"}`:                "mistaken for notifyType",
 		`{"notify_type":"CANARY"}`:                                "mistaken for notifyType",
+		`{"notifyType":"A","data":{},"Data":{"a":"CANARY"}}`:      "mistaken for data",
 		`{"notifyType":"A","app-id":"CANARY"}`:                    "mistaken for appId",
 		`{"notifyType":"A","appıd":"CANARY"}`:                     "mistaken for appId",
 		`{"notifyType":"A","merchant no":"CANARY"}`:               "mistaken for merchantNo",

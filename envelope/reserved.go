@@ -3,8 +3,6 @@ package envelope
 import (
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
 )
 
@@ -26,19 +24,25 @@ import (
 // first character that is refused, not a list of names.
 const reservedFirst = "$@"
 
+// prototype is the name under which JavaScript knows the object that lends another one
+// its members. JSON.parse makes a member of it, but whoever copies that member with
+// Object.assign, or merges it, gives the copy whatever members it names, such as a
+// status that the answer does not have.
+const prototype = "__proto__"
+
 // isReserved reports whether a parser could act upon a member's name, as strictly
-// as it is judged whether one name can be taken for another.
-func isReserved(name string) bool {
-	if name == "" || isLetter(name[0]) {
+// as it is judged whether one name can be taken for another. PHP's json_decode
+// refuses the whole text if an object's name begins with a NUL, by which it marks what
+// is private.
+func isReserved(name []byte) bool {
+	if len(name) == 0 || isLetter(name[0]) {
 		return false // as nearly every name
 	}
-	shape := lookalike.Fold(name)
+	if name[0] == 0 || string(name) == prototype {
+		return true
+	}
+	shape := lookalike.Fold(string(name))
 	return shape != "" && strings.IndexByte(reservedFirst, shape[0]) >= 0
-}
-
-// quotedNameIsReserved is isReserved for a name as it stands in the text.
-func quotedNameIsReserved(quoted jsontext.Value) bool {
-	return !isLetter(quoted[1]) && isReserved(member{value: quoted}.text())
 }
 
 // isLetter reports whether c is a letter of ASCII.
@@ -47,14 +51,8 @@ func isLetter(c byte) bool {
 	return 'a' <= c && c <= 'z'
 }
 
-// isName reports whether the string that was read last is a member's name.
-func (r reader) isName() bool {
-	kind, length := r.dec.StackIndex(r.dec.StackDepth())
-	return kind == '{' && length%2 == 1 // names and values count alike
-}
-
 // reserved refuses the member whose name was read last.
-func (r reader) reserved() *Error {
+func (r *reader) reserved() *Error {
 	return &Error{Field: r.field(), Rule: "reserved", Message: `a member's name must not begin with "$" or "@", by which JSON parsers ` +
-		`mark references and types; PayerMax's API has no such member, so leave it out or rename it`}
+		`mark references and types, nor with a NUL, nor be "__proto__"; PayerMax's API has no such member, so leave it out or rename it`}
 }

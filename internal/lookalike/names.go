@@ -2,13 +2,14 @@ package lookalike
 
 // Names are the member names that an object is known to have.
 type Names struct {
+	names    []string
 	byShape  map[string]int
 	byNumber map[uint64]int
 }
 
 // NewNames returns the names, each of which is known by its place among them.
 func NewNames(names ...string) *Names {
-	n := &Names{byShape: make(map[string]int, len(names)), byNumber: make(map[uint64]int)}
+	n := &Names{names: names, byShape: make(map[string]int, len(names)), byNumber: make(map[uint64]int)}
 	for i, name := range names {
 		n.byShape[Fold(name)] = i
 		for _, number := range NumbersOf([]byte(name)) {
@@ -32,4 +33,13 @@ func (n *Names) Find(name []byte) (place int, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// Known returns the name that a parser could take another one for, or "" if there is no
+// such name. See [Names.Find].
+func (n *Names) Known(name []byte) string {
+	if place, ok := n.Find(name); ok {
+		return n.names[place]
+	}
+	return ""
 }

@@ -49,7 +49,7 @@ func contradicts(claim envelope.Claim, sent []envelope.Claim) bool {
 		if own.Name != claim.Name || own.LookAlike {
 			continue
 		}
-		if !claim.LookAlike && strings.EqualFold(own.Text, claim.Text) {
+		if strings.EqualFold(own.Text, claim.Text) {
 			return false
 		}
 		asked = true

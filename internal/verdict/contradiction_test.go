@@ -17,25 +17,22 @@ func TestContradiction(t *testing.T) {
 	for body, names := range map[string]string{
 		`{"code":"X"}`:             "",
 		`{"code":"X","data":null}`: "",
-		`{"code":"X","data":{"outTradeNo":"P1","requestId":"7"}}`:               "",
-		`{"code":"X","data":{"outTradeNo":"p1"}}`:                               "", // PayerMax's numbers have no case
-		`{"code":"X","data":{"outTradeNo":"\u00501"}}`:                          "",
-		`{"code":"X","data":{"outTradeNo":null,"requestId":""}}`:                "",
-		`{"code":"X","appId":"app","merchantNo":"0202"}`:                        "",
-		`{"code":"X","spMerchantNo":"0303"}`:                                    "", // none was sent
-		`{"code":"X","data":{"merchantNo":"0202"}}`:                             "",
-		`{"code":"X","data":{"status":"SUCCESS","out_trade":"P2"}}`:             "",
-		`{"code":"X","data":{"outTradeNo":"P2"}}`:                               "outTradeNo",
-		`{"code":"X","outTradeNo":"P2"}`:                                        "outTradeNo",
-		`{"code":"X","data":{"outTradeNo":1}}`:                                  "outTradeNo",
-		`{"code":"X","data":{"outTradeNo":["P1"]}}`:                             "outTradeNo",
-		`{"code":"X","data":{"outTradeNo":"P1","out_trade_no":"P1"}}`:           "outTradeNo",
-		`{"code":"X","data":{"OutTradeNo":"P1"}}`:                               "outTradeNo",
-		`{"code":"X","data":{"outTradeNo":"P1","requestId":"8"}}`:               "requestId",
-		`{"code":"X","data":{"outTradeNo":"P1"},"merchantNo":"0203"}`:           "merchantNo",
-		`{"code":"X","data":{"outTradeNo":"P1","appId":"another"}}`:             "appId",
-		`{"code":"X","data":{"outTradeNo":"P1","requestId":"7"},"appid":"app"}`: "appId",
-		`{"code":"X","data":{"outTradeNo":"P1","merchantNo":202}}`:              "merchantNo",
+		`{"code":"X","data":{"outTradeNo":"P1","requestId":"7"}}`:     "",
+		`{"code":"X","data":{"outTradeNo":"p1"}}`:                     "", // PayerMax's numbers have no case
+		`{"code":"X","data":{"outTradeNo":"\u00501"}}`:                "",
+		`{"code":"X","data":{"outTradeNo":null,"requestId":""}}`:      "",
+		`{"code":"X","appId":"app","merchantNo":"0202"}`:              "",
+		`{"code":"X","spMerchantNo":"0303"}`:                          "", // none was sent
+		`{"code":"X","data":{"merchantNo":"0202"}}`:                   "",
+		`{"code":"X","data":{"status":"SUCCESS","out_trade":"P2"}}`:   "",
+		`{"code":"X","data":{"outTradeNo":"P2"}}`:                     "outTradeNo",
+		`{"code":"X","outTradeNo":"P2"}`:                              "outTradeNo",
+		`{"code":"X","data":{"outTradeNo":1}}`:                        "outTradeNo",
+		`{"code":"X","data":{"outTradeNo":["P1"]}}`:                   "outTradeNo",
+		`{"code":"X","data":{"outTradeNo":"P1","requestId":"8"}}`:     "requestId",
+		`{"code":"X","data":{"outTradeNo":"P1"},"merchantNo":"0203"}`: "merchantNo",
+		`{"code":"X","data":{"outTradeNo":"P1","appId":"another"}}`:   "appId",
+		`{"code":"X","data":{"outTradeNo":"P1","merchantNo":202}}`:    "merchantNo",
 	} {
 		asked := questionOf(t, "capture", request)
 		said, err := (&reply.Answer{Body: []byte(body)}).Read(asked.Identifying)

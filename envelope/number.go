@@ -1,0 +1,82 @@
+package envelope
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/big"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxExponent bounds a number's exponent to what fits an IEEE 754 double, the
+// range that RFC 8259, section 6, calls interoperable. A longer one is a few
+// bytes here and gigabytes in a receiver that expands it.
+const maxExponent = 308
+
+// maxNumberLength is how many characters a number may have. Jackson refuses longer
+// ones since 2.15 (StreamReadConstraints.DEFAULT_MAX_NUM_LEN), Python integers of more
+// than 4300 digits.
+const maxNumberLength = 1000
+
+// number judges a number that was read.
+func (r *reader) number(value jsontext.Value) error {
+	field := r.field()
+	switch {
+	case !exponentInRange(value):
+		return &Error{Field: field, Rule: "number", Message: fmt.Sprintf(
+			"%s has an exponent beyond %d; write the number out", dotted(field), maxExponent)}
+	case len(value) > maxNumberLength || !isFinite(value):
+		return &Error{Field: field, Rule: "number", Message: fmt.Sprintf(
+			"%s is a number that many parsers cannot hold; send it as a string", dotted(field))}
+	case r.decides && !survivesDouble(value):
+		return &Error{Field: field, Rule: "number", Message: fmt.Sprintf(
+			"%s has more digits than parsers keep that read numbers as doubles; send it with at most 15 digits", dotted(field))}
+	}
+	return nil
+}
+
+// exponentInRange reports whether the exponent of a JSON number, if it has one,
+// is at most maxExponent either way.
+func exponentInRange(number []byte) bool {
+	i := bytes.IndexAny(number, "eE")
+	if i < 0 {
+		return true
+	}
+	exponent, err := strconv.Atoi(string(number[i+1:]))
+	return err == nil && -maxExponent <= exponent && exponent <= maxExponent
+}
+
+// isFinite reports whether a double is not infinite where the number is read into it.
+func isFinite(number []byte) bool {
+	if len(number) < maxExponent {
+		if bytes.IndexAny(number, "eE") < 0 {
+			return true
+		}
+	}
+	_, err := strconv.ParseFloat(string(number), 64)
+	return !errors.Is(err, strconv.ErrRange)
+}
+
+// survivesDouble reports whether a number is the same to parsers that read it into
+// a double, as JavaScript's, Go's and PHP's do, and to those that keep its digits.
+func survivesDouble(number []byte) bool {
+	if len(number) <= doubleDigits {
+		return bytes.IndexAny(number, "eE") < 0 || survives(number)
+	}
+	return survives(number)
+}
+
+// doubleDigits is how many digits a double keeps of any decimal number.
+const doubleDigits = 15
+
+func survives(number []byte) bool {
+	double, err := strconv.ParseFloat(string(number), 64)
+	if err != nil {
+		return false
+	}
+	exact, _ := new(big.Rat).SetString(string(number))
+	again, _ := new(big.Rat).SetString(strconv.FormatFloat(double, 'g', -1, 64))
+	return exact != nil && exact.Cmp(again) == 0
+}

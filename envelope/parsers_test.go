@@ -1,0 +1,101 @@
+package envelope_test
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/testparsers"
+)
+
+// inData are the members of data that say which payment it is and how much.
+var inData = []string{
+	"data.outTradeNo", "data.outRefundNo", "data.refundTradeNo", "data.tradeToken", "data.requestId", "data.userId",
+	"data.totalAmount", "data.refundAmount", "data.amount", "data.payAmount", "data.currency", "data.refundCurrency",
+}
+
+// documents are the three kinds that the sidecar reads: how they are written for a
+// test, and what of them goes on to be read by others, or nil if it is refused.
+var documents = map[string]struct {
+	write   func(testparsers.Generator) []byte
+	goOn    func(document []byte) []byte
+	decides []string // the members that must be the same to all
+}{
+	"request": {testparsers.Generator.Request, func(document []byte) []byte {
+		e, err := envelope.Read(document)
+		if err != nil {
+			return nil
+		}
+		who := envelope.Identity{Version: "1.5", KeyVersion: "1", AppID: "3b24", MerchantNo: "0202"}
+		if len(e.Check(who)) > 0 {
+			return nil
+		}
+		return e.Fill(who, time.Unix(0, 0))
+	}, append([]string{"appId", "merchantAppId", "merchantNo", "spMerchantNo"}, inData...)},
+	"answer": {testparsers.Generator.Answer, func(document []byte) []byte {
+		if _, err := envelope.ReadAnswer(document, nil); err != nil {
+			return nil
+		}
+		return document
+	}, append([]string{"code", "data.status"}, inData...)},
+	"notification": {testparsers.Generator.Notification, func(document []byte) []byte {
+		if _, err := envelope.ReadNotification(document); err != nil {
+			return nil
+		}
+		return document
+	}, append([]string{"notifyType", "appId", "merchantAppId", "merchantNo", "data.status"}, inData...)},
+}
+
+// What is signed and what is passed on means the same to the parsers of all languages,
+// in code, amount, currency and identity. Of what is refused, much does not: or the test
+// would look in the wrong places.
+//
+// PARSERS_DURATION is how long it looks for something, 5 s for each kind if it is not
+// set.
+func TestParsersAgree(t *testing.T) {
+	duration := 5 * time.Second
+	if longer := os.Getenv("PARSERS_DURATION"); longer != "" {
+		var err error
+		duration, err = time.ParseDuration(longer)
+		require.NoError(t, err)
+	}
+	parsers := testparsers.Open(t)
+	for kind, of := range documents {
+		t.Run(kind, func(t *testing.T) {
+			seed := uint64(time.Now().UnixNano())
+			generator := testparsers.NewGenerator(seed)
+			var goOn, refused, disputed int
+			for end := time.Now().Add(duration); time.Now().Before(end) || goOn == 0; {
+				var passed, others [][]byte
+				for range 500 {
+					document := of.write(generator)
+					if out := of.goOn(document); out != nil {
+						passed = append(passed, out)
+					} else {
+						others = append(others, document)
+					}
+				}
+				for i, views := range parsers.Read(t, passed) {
+					if found := testparsers.Disagreement(views, of.decides); found != "" {
+						t.Errorf("seed %d: %s: %.300s", seed, found, passed[i])
+					}
+				}
+				for _, views := range parsers.Read(t, others) {
+					if testparsers.Disagreement(views, of.decides) != "" {
+						disputed++
+					}
+				}
+				if t.Failed() {
+					return
+				}
+				goOn, refused = goOn+len(passed), refused+len(others)
+			}
+			t.Logf("%d go on, and all agree; %d are refused, of which parsers dispute %d", goOn, refused, disputed)
+			assert.Greater(t, disputed, refused/20)
+		})
+	}
+}

@@ -1,0 +1,176 @@
+package envelope
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
+)
+
+// maxDepth is how deeply arrays and objects may be nested, the envelope itself
+// counted as the first level. PayerMax's own tables go five levels deep; Python and
+// PHP give up at some hundreds, and other parsers never.
+const maxDepth = 32
+
+// reader walks one text, which must be one JSON object and nothing after it, and
+// refuses what parsers do not all read alike. It reads token by token, since what it
+// refuses may stand at every level.
+type reader struct {
+	body []byte
+	dec  *decoder
+	// decides says that the name that was read last is one of those that decide what
+	// a payment is, so that its number must be the same to all.
+	decides bool
+	// decisive are these names.
+	decisive *lookalike.Names
+}
+
+// openReader starts to read a text, of which some names decide what it means. No other
+// name in it may be one that a parser could take for one of them.
+func openReader(body []byte, decisive *lookalike.Names) *reader {
+	return &reader{body: body, dec: openDecoder(body), decisive: decisive}
+}
+
+func (r *reader) close() { r.dec.close() }
+
+// members calls f for each member of the outermost object. The name is unescaped, and
+// the value's bytes are those of the text.
+func (r *reader) members(f func(name string, value jsontext.Value) error) error {
+	if _, err := r.dec.ReadToken(); err != nil {
+		return r.syntaxError(err)
+	}
+	for r.dec.PeekKind() == '"' {
+		quoted, err := r.dec.readValue()
+		if err != nil {
+			return r.syntaxError(err)
+		}
+		if err := r.name(quoted); err != nil {
+			return err
+		}
+		value, err := r.readValue()
+		if err != nil {
+			return err
+		}
+		if err := f(textOf(quoted), value); err != nil {
+			return err
+		}
+	}
+	if _, err := r.dec.ReadToken(); err != nil {
+		return r.syntaxError(err)
+	}
+	if _, err := r.dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return &Error{Rule: "json", Message: fmt.Sprintf(
+			"the body must be one JSON object and nothing after it, but something follows it at byte %d", r.offset(err))}
+	}
+	return nil
+}
+
+// readValue reads one whole value and returns its bytes.
+func (r *reader) readValue() (jsontext.Value, error) {
+	outside := r.dec.StackDepth()
+	start := -1
+	for {
+		value, err := r.step()
+		if err != nil {
+			return nil, err
+		}
+		if start < 0 {
+			start = int(r.dec.InputOffset()) - len(value)
+		}
+		if r.dec.StackDepth() == outside {
+			return r.body[start:r.dec.InputOffset()], nil
+		}
+	}
+}
+
+// step reads a bracket, a name or a value that holds no other.
+func (r *reader) step() (jsontext.Value, error) {
+	kind := r.dec.PeekKind()
+	switch kind {
+	case '{', '[', '}', ']':
+		if _, err := r.dec.ReadToken(); err != nil {
+			return nil, r.syntaxError(err)
+		}
+		return r.body[r.dec.InputOffset()-1 : r.dec.InputOffset()], r.bracket()
+	}
+	value, err := r.dec.readValue()
+	if err != nil {
+		return nil, r.syntaxError(err)
+	}
+	switch {
+	case kind == '"' && r.isName():
+		err = r.name(value)
+	case kind == '0':
+		err = r.number(value)
+	}
+	return value, err
+}
+
+// bracket judges the beginning or the end of an object or array.
+func (r *reader) bracket() error {
+	if r.dec.StackDepth() > maxDepth {
+		return &Error{Field: r.field(), Rule: "depth", Message: fmt.Sprintf(
+			"the body is nested more than %d levels deep; no PayerMax request needs that", maxDepth)}
+	}
+	return nil
+}
+
+// name judges the name of a member.
+func (r *reader) name(quoted jsontext.Value) error {
+	name := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(name, '\\') >= 0 {
+		name = []byte(textOf(quoted))
+	}
+	if isReserved(name) {
+		return r.reserved()
+	}
+	known := r.decisive.Known(name)
+	r.decides = known != ""
+	if r.decides && known != string(name) {
+		return &Error{Field: r.field(), Rule: "lookAlike", Message: fmt.Sprintf(
+			"%s can be mistaken for %s; write %s, or leave it out", dotted(r.field()), known, known), mistaken: known}
+	}
+	return nil
+}
+
+// isName reports whether the string that was read last is a member's name.
+func (r *reader) isName() bool {
+	kind, length := r.dec.StackIndex(r.dec.StackDepth())
+	return kind == '{' && length%2 == 1 // names and values count alike
+}
+
+// field returns the JSON Pointer of the value that was read last.
+func (r *reader) field() string { return string(r.dec.StackPointer()) }
+
+// syntaxError puts the decoder's complaint in words of our own: its text quotes
+// the input, which may be somebody's name or card.
+func (r *reader) syntaxError(err error) *Error {
+	var syntactic *jsontext.SyntacticError
+	switch {
+	case !errors.As(err, &syntactic):
+		return &Error{Rule: "json", Message: "the body is not valid JSON"}
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		field := string(syntactic.JSONPointer)
+		return &Error{Field: field, Rule: "duplicate", Message: fmt.Sprintf(
+			"%s appears twice in one object; send each member once", dotted(field))}
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return &Error{Field: string(syntactic.JSONPointer), Rule: "json", Message: fmt.Sprintf(
+			"the body is not valid JSON: it ends too early, at byte %d", syntactic.ByteOffset)}
+	default:
+		return &Error{Field: string(syntactic.JSONPointer), Rule: "json", Message: fmt.Sprintf(
+			"the body is not valid JSON at byte %d", syntactic.ByteOffset)}
+	}
+}
+
+// offset returns where the error lies, or where the reader stands.
+func (r *reader) offset(err error) int64 {
+	var syntactic *jsontext.SyntacticError
+	if errors.As(err, &syntactic) {
+		return syntactic.ByteOffset
+	}
+	return r.dec.InputOffset() - 1
+}

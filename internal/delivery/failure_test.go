@@ -101,6 +101,27 @@ func TestFailed(t *testing.T) {
 			status: 503, code: "SYSTEM_ERROR", proxyError: "destination_unavailable",
 		},
 		{
+			// It could have sent the call by other means.
+			name: "another handler failed", err: caddyhttp.Error(http.StatusInternalServerError, errors.New("x")),
+			status: 502, code: "REQUEST_TIMEOUT", proxyError: "destination_unavailable",
+		},
+		{
+			name: "timeout of the transport's own, before it is written", connecting: true, err: &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded},
+			status: 504, code: "SYSTEM_ERROR", proxyError: "connection_timeout",
+		},
+		{
+			name: "closed before it is written", connecting: true, err: io.EOF,
+			status: 502, code: "SYSTEM_ERROR", proxyError: "connection_terminated",
+		},
+		{
+			name: "broken when it was written", connecting: true, written: true, handshakeFailed: true, err: errors.New("x"),
+			status: 502, code: "REQUEST_TIMEOUT", proxyError: "connection_terminated",
+		},
+		{
+			name: "a status without a call", connecting: true, arrived: reply.Answer{Status: 200}, err: errors.New("x"),
+			status: 502, code: "SYSTEM_ERROR", proxyError: "destination_unavailable",
+		},
+		{
 			name: "closed before the answer", connecting: true, written: true, err: io.EOF,
 			status: 502, code: "REQUEST_TIMEOUT", proxyError: "connection_terminated",
 		},

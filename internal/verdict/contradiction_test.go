@@ -61,6 +61,7 @@ func TestAnswersToOtherKindsOfCalls(t *testing.T) {
 	for _, test := range []struct{ endpoint, request, answer, lacks string }{
 		{"refund", `{"outRefundNo":"R1","outTradeNo":"P1"}`, `{"outTradeNo":"P1","status":"SUCCESS"}`, "outRefundNo"},
 		{"refund", `{"outRefundNo":"R1","outTradeNo":"P1"}`, `{"outRefundNo":"R1","status":"REFUND_PENDING"}`, ""},
+		{"refund", `{"outRefundNo":"R1","outTradeNo":"P1"}`, `{"merchantNo":"0202","status":"REFUND_PENDING"}`, ""}, // names the merchant alone
 		{"capture", `{"requestId":"C1","outTradeNo":"P1"}`, `{"outTradeNo":"P1","status":"SUCCESS"}`, "requestId"},
 		{"cancel", `{"requestId":"C1","outTradeNo":"P1"}`, `{"outTradeNo":"P1","status":"SUCCESS"}`, "requestId"},
 		{"cancel", `{"outTradeNo":"P1"}`, `{"outTradeNo":"P1","status":"SUCCESS"}`, ""}, // none was sent

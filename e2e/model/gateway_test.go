@@ -1,0 +1,269 @@
+package model
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// gateway stands in for PayerMax. It keeps what arrives, and answers each call as the
+// call's fault has it.
+type gateway struct {
+	address string
+	wait    sync.WaitGroup
+
+	mu       sync.Mutex
+	listener net.Listener // nil while it is down
+	open     map[net.Conn]bool
+	resets   bool             // whether connections are reset before anything is read
+	calls    map[string]*call // those that may come, by their number
+	accepts  map[string]map[int]bool
+	ahead    time.Duration // of this machine's clock
+	arrivals []*arrival
+	faulty   []string // what has arrived that is no call
+}
+
+// arrival is a call that has reached the gateway.
+type arrival struct {
+	*call
+	at       time.Time
+	appID    string
+	key      int // that has signed it, or none
+	stamped  time.Time
+	body     []byte
+	faults   []string // what is wrong with it
+	answer   []byte   // if there is one that PayerMax has signed
+	refused  bool     // since the key is not accepted
+	verified bool     // whether there is an answer that the sidecar can verify
+	ahead    time.Duration
+}
+
+func (a *arrival) digest() string {
+	sum := sha256.Sum256(a.body)
+	return hex.EncodeToString(sum[:])
+}
+
+func newGateway(t require.TestingT) *gateway {
+	g := &gateway{address: "127.0.0.1:0", open: make(map[net.Conn]bool), calls: make(map[string]*call), accepts: make(map[string]map[int]bool)}
+	g.up(t)
+	return g
+}
+
+// up listens, at the same address each time.
+func (g *gateway) up(t require.TestingT) {
+	listener, err := net.Listen("tcp", g.address)
+	require.NoError(t, err)
+	g.mu.Lock()
+	g.listener, g.address = listener, listener.Addr().String()
+	g.mu.Unlock()
+	g.wait.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			g.wait.Go(func() { g.take(conn) })
+		}
+	})
+}
+
+// down stops listening, and closes what is open.
+func (g *gateway) down() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.listener != nil {
+		g.listener.Close()
+		g.listener = nil
+	}
+	for conn := range g.open {
+		reset(conn)
+	}
+}
+
+func (g *gateway) isUp() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.listener != nil
+}
+
+// end is down, until all of it has ended.
+func (g *gateway) end() {
+	g.down()
+	g.wait.Wait()
+}
+
+// expect says which calls may come.
+func (g *gateway) expect(calls []*call) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, c := range calls {
+		g.calls[c.number] = c
+	}
+}
+
+// set changes what the gateway is like, under its lock.
+func (g *gateway) set(change func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	change()
+}
+
+// since returns the arrivals after the first ones, and what else was faulty.
+func (g *gateway) since(count int) (arrivals []*arrival, faulty []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.arrivals[count:]), slices.Clone(g.faulty)
+}
+
+func (g *gateway) take(conn net.Conn) {
+	g.mu.Lock()
+	isDown, resets := g.listener == nil, g.resets
+	g.open[conn] = true
+	g.mu.Unlock()
+	defer func() {
+		conn.Close()
+		g.mu.Lock()
+		delete(g.open, conn)
+		g.mu.Unlock()
+	}()
+	if isDown || resets {
+		reset(conn)
+		return
+	}
+	in := bufio.NewReader(conn)
+	for {
+		if _, err := in.Peek(1); err != nil {
+			return
+		}
+		r, err := http.ReadRequest(in)
+		var body []byte
+		if err == nil {
+			body, err = io.ReadAll(r.Body)
+		}
+		if err != nil {
+			return // half a call, which is none: its sender was killed, or the gateway went down
+		}
+		a := g.note(r, body)
+		if a == nil || !g.answer(conn, a) {
+			return
+		}
+	}
+}
+
+// numbers are how calls are known again in what arrives.
+var numbers = regexp.MustCompile(`model_\d+_`)
+
+// envelope is what the sidecar puts around the data of a call.
+type envelope struct {
+	Version, KeyVersion, AppID, RequestTime string
+	Data                                    json.RawMessage
+}
+
+// note looks at a call as it arrives.
+func (g *gateway) note(r *http.Request, body []byte) *arrival {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	known := g.calls[string(numbers.Find(body))]
+	if known == nil {
+		g.faulty = append(g.faulty, fmt.Sprintf("%s %s with %d bytes, which nobody has asked for", r.Method, r.URL, len(body)))
+		return nil
+	}
+	a := &arrival{call: known, at: time.Now(), body: body, key: none, ahead: g.ahead}
+	g.arrivals = append(g.arrivals, a)
+	fault := func(format string, args ...any) { a.faults = append(a.faults, fmt.Sprintf(format, args...)) }
+
+	for name := range r.Header {
+		if !slices.Contains([]string{"Accept", "Accept-Encoding", "Content-Length", "Content-Type", "Sign", "User-Agent"}, name) {
+			fault("header field %s", name)
+		}
+	}
+	var sent envelope
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&sent); err != nil && !strings.Contains(err.Error(), "merchantNo") {
+		fault("envelope: %v", err)
+	}
+	a.appID = sent.AppID
+	if r.Method != "POST" || r.URL.String() != pathPrefix+known.endpoint || r.Host != g.address || r.Header.Get("Content-Type") != "application/json" {
+		fault("%s %s of %s to %s", r.Method, r.URL, r.Header.Get("Content-Type"), r.Host)
+	}
+	if sent.AppID != known.merchant.appID {
+		fault("appId %s", sent.AppID)
+	}
+	if string(sent.Data) != known.data {
+		fault("data is not what the application has sent")
+	}
+	if sent.Version == "" || sent.KeyVersion != "1" {
+		fault("version %q, keyVersion %q", sent.Version, sent.KeyVersion)
+	}
+	var err error
+	if a.stamped, err = time.Parse(time.RFC3339, sent.RequestTime); err != nil {
+		fault("requestTime: %v", err)
+	}
+	signatures := r.Header["Sign"]
+	if len(signatures) == 1 {
+		a.key = slices.IndexFunc(signingKeys(), func(key *rsa.PrivateKey) bool { return verifies(&key.PublicKey, body, signatures[0]) })
+	}
+	if a.key == none {
+		fault("%d signatures, none of which verifies", len(signatures))
+	}
+	accepts := g.accepts[a.appID]
+	a.refused = accepts != nil && !accepts[a.key]
+	return a
+}
+
+// answer answers a call, and says whether the connection stays open.
+func (g *gateway) answer(conn net.Conn, a *arrival) (keep bool) {
+	r := reply{ahead: a.ahead, status: 200}
+	if a.refused {
+		r.body = `{"code":"SIGN_VERIFY_FAILED","msg":"The signature is wrong."}`
+		r.signAs(gatewayKey())
+	} else {
+		r.body = a.success()
+		a.fault.answer(&r, a.call)
+	}
+	raw := r.bytes()
+	switch {
+	case r.stalls:
+		_, _ = io.Copy(io.Discard, conn)
+		return false
+	case r.delay > 0:
+		time.Sleep(r.delay)
+	}
+	g.mu.Lock()
+	if r.verifies() && r.cut == 0 && !r.resets {
+		a.answer, a.verified = []byte(r.body), r.passes
+	}
+	g.mu.Unlock()
+	if r.resets {
+		reset(conn)
+		return false
+	}
+	if r.cut > 0 {
+		raw = raw[:len(raw)-r.cut]
+	}
+	_, err := conn.Write(raw)
+	return err == nil && r.cut == 0
+}
+
+// reset closes a connection the hard way.
+func reset(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	conn.Close()
+}

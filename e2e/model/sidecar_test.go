@@ -1,0 +1,241 @@
+package model
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// settings are what differs between configs.
+type settings struct {
+	follows    bool // follow_gateway_clock
+	duplicates bool // whether notifications are delivered once
+	rate       int  // calls a second, with a burst of twice as many; 0 is no limit
+}
+
+// sidecar is the process, and the addresses that it always has.
+type sidecar struct {
+	folder                      string
+	calls, site, metrics, admin string
+	buffered                    bool
+
+	cmd    *exec.Cmd
+	log    *lines
+	exited chan struct{}
+}
+
+// lines are what a process prints.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func newSidecar(t require.TestingT, folder string, buffered bool) *sidecar {
+	return &sidecar{
+		folder: folder, calls: freeAddress(t), site: freeAddress(t), metrics: freeAddress(t), admin: freeAddress(t), buffered: buffered,
+	}
+}
+
+// freeAddress is an address of this machine that nobody listens at.
+func freeAddress(t require.TestingT) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
+
+// config is the Caddyfile of a world.
+func (w *world) config(s settings) string {
+	var out strings.Builder
+	out.WriteString("{\n\tadmin " + w.sidecar.admin + "\n\tpersist_config off\n\tgrace_period 5s\n")
+	if w.sidecar.buffered {
+		out.WriteString("\tlog {\n\t\toutput payermax_buffered\n\t\tformat json\n\t}\n")
+	}
+	fmt.Fprintf(&out, "}\nhttp://:%s {\n\tbind handover/127.0.0.1\n\tpayermax {\n\t\tgateway http://%s\n\t\tgateway_public_key %s\n\t\tendpoints drop_in\n\t\ttimeout %s\n",
+		port(w.sidecar.calls), w.gateway.address, w.gatewayFile, timeout)
+	if s.follows {
+		out.WriteString("\t\tfollow_gateway_clock\n")
+	}
+	for _, m := range w.merchants {
+		fmt.Fprintf(&out, "\t\tmerchant {\n\t\t\tmatch header X-Shop %s\n\t\t\tapp_id %s\n\t\t\tprivate_key %s\n\t\t\tnext_private_key %s\n\t\t}\n",
+			m.name, m.appID, m.file, m.next)
+	}
+	out.WriteString("\t\tlimits {\n\t\t\tcaller_id {http.request.header.X-Caller}\n")
+	if s.rate > 0 {
+		fmt.Fprintf(&out, "\t\t\trate %d %d\n", s.rate, 2*s.rate)
+	}
+	fmt.Fprintf(&out, "\t\t\tcaller %s {\n\t\t\t\tmax_amount IDR %d\n\t\t\t}\n\t\t\tcaller %s {\n\t\t\t\tendpoints orderQuery refundQuery\n\t\t\t}\n\t\t}\n\t}\n}\n",
+		shop, maxAmount, backOffice)
+	fmt.Fprintf(&out, "http://:%s {\n\tbind handover/127.0.0.1\n\tpayermax_notify /callback* {\n\t\tgateway_public_key %s\n\t\tapp_id %s\n\t\tack after\n",
+		port(w.sidecar.site), w.gatewayFile, w.merchants[0].appID)
+	if s.duplicates {
+		out.WriteString("\t\tduplicates 1h\n")
+	}
+	fmt.Fprintf(&out, "\t}\n\treverse_proxy %s\n}\nhttp://:%s {\n\tbind handover/127.0.0.1\n\tpayermax_health /readyz\n\tmetrics /metrics\n}\n",
+		w.app.address, port(w.sidecar.metrics))
+	return out.String()
+}
+
+// start runs the process with a config, and waits until it serves.
+func (s *sidecar) start(t require.TestingT, config string) {
+	file := filepath.Join(s.folder, "Caddyfile")
+	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
+	cmd := exec.Command(binary, "run", "--config", file)
+	cmd.Dir = s.folder
+	cmd.Env = []string{"HOME=" + s.folder, "XDG_CONFIG_HOME=" + s.folder, "XDG_DATA_HOME=" + s.folder, "PATH=" + os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0"}
+	s.log, s.exited, s.cmd = new(lines), make(chan struct{}), cmd
+	cmd.Stdout, cmd.Stderr = s.log, s.log
+	require.NoError(t, cmd.Start())
+	exited := s.exited
+	go func() {
+		defer close(exited)
+		_ = cmd.Wait()
+	}()
+	for _, address := range []string{s.calls, s.site, s.metrics, s.admin} {
+		require.True(t, eventually(30*time.Second, func() bool {
+			conn, err := net.Dial("tcp", address)
+			if err == nil {
+				conn.Close()
+			}
+			return err == nil || s.hasExited()
+		}) && !s.hasExited(), "the sidecar does not serve: %s", s.log)
+	}
+}
+
+func (s *sidecar) hasExited() bool {
+	select {
+	case <-s.exited:
+		return true
+	default:
+		return false
+	}
+}
+
+// signal ends the process one way or another. It does not wait.
+func (s *sidecar) signal(with syscall.Signal) { _ = s.cmd.Process.Signal(with) }
+
+// awaitEnd waits for the end of a process that was told to end.
+func (s *sidecar) awaitEnd(t require.TestingT) {
+	select {
+	case <-s.exited:
+	case <-time.After(15 * time.Second):
+		_ = s.cmd.Process.Kill()
+		<-s.exited
+		require.Fail(t, "the sidecar has not ended within 15 s of its signal")
+	}
+}
+
+// load gives the process a config by its admin endpoint, and says what that answers.
+// Caddy loads what it has already only if it is told to.
+func (s *sidecar) load(t require.TestingT, config string) (status int, said string) {
+	r, err := http.NewRequest(http.MethodPost, "http://"+s.admin+"/load", strings.NewReader(config))
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "text/caddyfile")
+	r.Header.Set("Cache-Control", "must-revalidate")
+	res, err := operator.Do(r)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	return res.StatusCode, string(body)
+}
+
+// entry is what the log says of a call or a notification.
+type entry struct {
+	Msg       string
+	RequestID string `json:"request_id"`
+	Outcome   string `json:"payermax.outcome"`
+	Endpoint  string `json:"payermax.endpoint"`
+	Status    int
+	Code      string
+	Answer    string
+	Digest    string   `json:"body_sha256"`
+	Others    []string `json:"other_body_sha256"`
+	Bytes     int      `json:"body_bytes"`
+	Attempts  int
+	Result    string
+}
+
+// logged returns what the process has logged so far under a message.
+func (s *sidecar) logged(message string) []entry {
+	var entries []entry
+	for line := range strings.Lines(s.log.String()) {
+		var e entry
+		if strings.Contains(line, `"msg":"`+message+`"`) && json.Unmarshal([]byte(line), &e) == nil && e.Msg == message {
+			entries = append(entries, e)
+		}
+	}
+	return entries
+}
+
+var sample = regexp.MustCompile(`(?m)^caddy_payermax_(\w+?)(?:\{(.*)\})? (\S+)$`)
+
+// counted returns the sums of a metric by the value of one of its labels.
+func (s *sidecar) counted(t require.TestingT, metric, label string) map[string]float64 {
+	sums := make(map[string]float64)
+	ofLabel := regexp.MustCompile(label + `="([^"]*)"`)
+	for _, found := range sample.FindAllStringSubmatch(s.get(t, "/metrics"), -1) {
+		if found[1] != metric {
+			continue
+		}
+		value, err := strconv.ParseFloat(found[3], 64)
+		require.NoError(t, err)
+		if of := ofLabel.FindStringSubmatch(found[2]); of != nil && value > 0 {
+			sums[of[1]] += value
+		}
+	}
+	return sums
+}
+
+// get returns a page of the operator's.
+func (s *sidecar) get(t require.TestingT, path string) string {
+	res, err := operator.Get("http://" + s.metrics + path)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	return string(body)
+}
+
+// operator keeps no connection, since the process ends now and then.
+var operator = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+
+// eventually waits for a condition, and reports whether it has come true.
+func eventually(limit time.Duration, condition func() bool) bool {
+	for deadline := time.Now().Add(limit); ; time.Sleep(5 * time.Millisecond) {
+		if condition() {
+			return true
+		}
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+}

@@ -1,0 +1,26 @@
+package stores
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// Load loads the store that raw configures, a field of the struct that owner points to.
+// If raw is nil, it is the store of the whole config, if that has one
+// (`payermax_store`), and otherwise memory that is the caller's own.
+func Load(ctx caddy.Context, owner any, field string, raw json.RawMessage) (Store, error) {
+	if raw == nil {
+		return NewMemory(), nil
+	}
+	module, err := ctx.LoadModule(owner, field)
+	if err != nil {
+		return nil, err
+	}
+	store, ok := module.(Store)
+	if !ok {
+		return nil, fmt.Errorf("module %T is not a store", module)
+	}
+	return store, nil
+}

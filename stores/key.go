@@ -1,6 +1,7 @@
 package stores
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -20,6 +21,9 @@ func NewScope(parts ...string) Scope { return Scope{digest(parts)} }
 // Key returns the key of what parts identify within the scope, such as a kind of thing
 // and its number.
 func (s Scope) Key(parts ...string) Key { return Key{"{" + s.text + "}" + digest(parts)} }
+
+// NewKey returns a key that nothing else has.
+func (s Scope) NewKey() Key { return s.Key(rand.Text()) }
 
 // String returns the key as a remote store may have it: two hashes of 128 bits, the
 // scope's in braces, which Redis calls a hash tag. Nothing of the parts can be read in it.

@@ -21,6 +21,12 @@ type Memory struct {
 	// held is who holds a claim, by the claim's token.
 	held expiring[Key, string]
 	done expiring[Key, struct{}]
+	// calls are those to be settled, by when the windows of their budgets began; rates
+	// are when their next calls would be due.
+	calls  expiring[Key, []time.Time]
+	rates  expiring[Key, time.Time]
+	spent  expiring[Key, spent]
+	orders expiring[Key, order]
 	// now is the store's clock.
 	now func() time.Time
 }

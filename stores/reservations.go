@@ -3,29 +3,37 @@ package stores
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 )
 
 // Reservations count what calls use up, and see to it that no two calls of the same
 // order are under way at once.
 type Reservations interface {
-	// Reserve takes everything that a call needs, or nothing. If something is used up,
-	// the error is an *Exceeded. All keys of a reservation have the same scope.
-	Reserve(ctx context.Context, reservation Reservation) (Ticket, error)
+	// Reserve takes everything that a call needs, or nothing, and returns what is left
+	// of its budgets, in their order. If something is used up, the error is an
+	// *Exceeded. After any other error, the store may have it all the same, so that it
+	// is to be settled as well.
+	Reserve(ctx context.Context, reservation Reservation) ([]Balance, error)
 
-	// Settle says what became of a call. After it, the ticket is void.
-	Settle(ctx context.Context, ticket Ticket, settlement Settlement) error
+	// Settle says what became of a call. What the store does not know, or no longer,
+	// stays as it is, without an error.
+	Settle(ctx context.Context, reservation Reservation, settlement Settlement) error
 }
 
-// Reservation is what a call needs.
+// Reservation is what a call needs. All its keys have the same scope.
 type Reservation struct {
+	// Call tells this call from all others ([Scope.NewKey]).
+	Call Key
+	// Lease is how long the call can be under way. After it, what the call has taken
+	// stays taken, and others may be about its order.
+	Lease time.Duration
 	// Rates count the call once each.
 	Rates []Rate
 	// Budgets count the call's amounts.
 	Budgets []Budget
-	// Order is the claim of the call's order number, or nil if calls of one order may
-	// be under way at once.
-	Order *Order
+	// Order is what no other call may be about meanwhile, or the zero Key if they may.
+	Order Key
 }
 
 // Rate is a limit on the number of calls, by the generic cell rate algorithm.
@@ -35,6 +43,13 @@ type Rate struct {
 	PerSecond float64
 	// Burst is how many there may be at once after a quiet time.
 	Burst int
+}
+
+// Interval is the time between two calls at the rate. It is short enough for a whole
+// burst of them to be a duration.
+func (r Rate) Interval() time.Duration {
+	longest := math.MaxInt64 / 4 / float64(max(1, r.Burst))
+	return time.Duration(min(float64(time.Second)/r.PerSecond, longest))
 }
 
 // Window is the time that a budget is for. Windows begin when they do in UTC.
@@ -47,6 +62,25 @@ const (
 	Month Window = "month"
 )
 
+// Windows lists the windows of budgets.
+var Windows = []Window{Hour, Day, Month}
+
+// Around returns when the window begins and ends that has the time in it.
+func (w Window) Around(now time.Time) (begin, end time.Time) {
+	now = now.UTC()
+	switch w {
+	case Hour:
+		begin = now.Truncate(time.Hour)
+		return begin, begin.Add(time.Hour)
+	case Day:
+		begin = now.Truncate(24 * time.Hour)
+		return begin, begin.Add(24 * time.Hour)
+	default:
+		begin = time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
+		return begin, begin.AddDate(0, 1, 0)
+	}
+}
+
 // Budget is a limit on the sum of amounts in a window.
 type Budget struct {
 	Key    Key
@@ -57,22 +91,12 @@ type Budget struct {
 	Amount int64
 }
 
-// Order is the order that a call is about, which is claimed while the call is under way.
-type Order struct {
-	Key Key
-	// Lease is after which time the claim is over by itself.
-	Lease time.Duration
-}
-
-// Ticket is what a call has taken.
-type Ticket struct {
-	// Reservation is what was reserved.
-	Reservation Reservation
-	// Token tells this call from all others.
-	Token string
-	// Windows are when the windows of the budgets began, in seconds since 1970, in the
-	// order of the budgets.
-	Windows []int64
+// Balance is what is left of a budget.
+type Balance struct {
+	// Remaining is in minor units, and may be negative if the limit was lowered.
+	Remaining int64
+	// Reset is when the next window begins, by the store's clock.
+	Reset time.Time
 }
 
 // Settlement is what becomes of that which a call has taken. The claim of its order is
@@ -93,8 +117,8 @@ const (
 type Exceeded struct {
 	// Key is the rate, budget or order that is used up.
 	Key Key
-	// Remaining is what is left of a budget, in minor units.
-	Remaining int64
+	// Balance is what is left, if it is a budget.
+	Balance Balance
 	// RetryAfter is after which time it is worth another try, by the store's clock: the
 	// next call of a rate, the end of a budget's window, the lease of an order.
 	RetryAfter time.Duration

@@ -5,6 +5,7 @@ package payermax
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -32,6 +33,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
+	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
 func init() {
@@ -103,6 +105,12 @@ type Handler struct {
 	// The limits of what is signed. Default: none.
 	Limits *limits.Limits `json:"limits,omitempty"`
 
+	// Where what `limits` count is kept. With `memory`, each process counts for itself,
+	// from zero at a restart or a reload of the config; with a store that replicas
+	// share, they count together. Default: the store of `payermax_store`, if the config
+	// has it, or else `memory`.
+	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=payermax.stores inline_key=module"`
+
 	// Whether the application still signs, and the sidecar only compares: the
 	// application's request goes to PayerMax as it is, and the sidecar logs and
 	// counts whether it would have made the same signature. It is for the time
@@ -166,6 +174,7 @@ type Handler struct {
 
 	merchants merchants
 	routes    map[string]route
+	store     stores.Store
 	limits    *limits.Enforced
 	gate      *gate.Gate
 	sandbox   *sandbox.Gateway
@@ -217,6 +226,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	var err error
 	if h.routes, err = h.enabledRoutes(); err != nil {
 		return err
+	}
+	if h.store, err = stores.Load(ctx, h, "StoreRaw", h.StoreRaw); err != nil {
+		return fmt.Errorf("store: %w", err)
 	}
 	if h.limits, err = h.Limits.Open(h.enabled()); err != nil {
 		return fmt.Errorf("limits: %w", err)

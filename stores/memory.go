@@ -11,18 +11,19 @@ func init() {
 	caddy.RegisterModule(new(Memory))
 }
 
-// maxDone is how many things that are done are remembered at most.
-const maxDone = 10_000
+// MaxDone is how many things that are done Memory remembers at most.
+const MaxDone = 10_000
 
 // Memory keeps what one process shares, in its memory. A restart forgets it, and so
 // does a reload of the config. Of what is done, it remembers the last 10000.
 type Memory struct {
+	// Now returns the time. Tests put another clock in its place.
+	Now func() time.Time `json:"-"`
+
 	mutex sync.Mutex
 	// held is who holds a claim, by the claim's token.
 	held expiring[Key, string]
 	done expiring[Key, struct{}]
-	// now is the store's clock.
-	now func() time.Time
 }
 
 // CaddyModule returns the Caddy module information.
@@ -35,7 +36,7 @@ func (*Memory) CaddyModule() caddy.ModuleInfo {
 
 // NewMemory returns a store that is empty.
 func NewMemory() *Memory {
-	return &Memory{done: expiring[Key, struct{}]{limit: maxDone}, now: time.Now}
+	return &Memory{done: expiring[Key, struct{}]{limit: MaxDone}, Now: time.Now}
 }
 
 // Interface guards

@@ -11,12 +11,15 @@ func init() {
 	caddy.RegisterModule(new(Memory))
 }
 
-// maxDone is how many things that are done are remembered at most.
-const maxDone = 10_000
+// MaxDone is how many things that are done Memory remembers at most.
+const MaxDone = 10_000
 
 // Memory keeps what one process shares, in its memory. A restart forgets it, and so
 // does a reload of the config. Of what is done, it remembers the last 10000.
 type Memory struct {
+	// Now returns the time. Tests put another clock in its place.
+	Now func() time.Time `json:"-"`
+
 	mutex sync.Mutex
 	// held is who holds a claim, by the claim's token.
 	held expiring[Key, string]
@@ -27,8 +30,6 @@ type Memory struct {
 	rates  expiring[Key, time.Time]
 	spent  expiring[Key, spent]
 	orders expiring[Key, order]
-	// now is the store's clock.
-	now func() time.Time
 }
 
 // CaddyModule returns the Caddy module information.
@@ -41,7 +42,7 @@ func (*Memory) CaddyModule() caddy.ModuleInfo {
 
 // NewMemory returns a store that is empty.
 func NewMemory() *Memory {
-	return &Memory{done: expiring[Key, struct{}]{limit: maxDone}, now: time.Now}
+	return &Memory{done: expiring[Key, struct{}]{limit: MaxDone}, Now: time.Now}
 }
 
 // Interface guards

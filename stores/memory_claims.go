@@ -21,7 +21,7 @@ func (m *Memory) Renew(_ context.Context, claim Claim, lease time.Duration) erro
 func (m *Memory) take(claim Claim, lease time.Duration) State {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	now := m.now()
+	now := m.Now()
 	if _, isDone := m.done.get(claim.Key, now); isDone {
 		return Done
 	}
@@ -37,7 +37,7 @@ func (m *Memory) Finish(_ context.Context, claim Claim, remember time.Duration) 
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	m.held.drop(claim.Key)
-	m.done.put(claim.Key, struct{}{}, m.now(), remember)
+	m.done.put(claim.Key, struct{}{}, m.Now(), remember)
 	return nil
 }
 
@@ -45,7 +45,7 @@ func (m *Memory) Finish(_ context.Context, claim Claim, remember time.Duration) 
 func (m *Memory) Release(_ context.Context, claim Claim) error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	if holder, isHeld := m.held.get(claim.Key, m.now()); isHeld && holder == claim.Token {
+	if holder, isHeld := m.held.get(claim.Key, m.Now()); isHeld && holder == claim.Token {
 		m.held.drop(claim.Key)
 	}
 	return nil

@@ -22,7 +22,7 @@ type order struct {
 func (m *Memory) Reserve(_ context.Context, r Reservation) ([]Balance, error) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	now := m.now()
+	now := m.Now()
 	if _, isThere := m.calls.get(r.Call, now); isThere {
 		return m.balances(r.Budgets, now), nil
 	}
@@ -101,7 +101,7 @@ func (m *Memory) balances(budgets []Budget, now time.Time) []Balance {
 func (m *Memory) Settle(_ context.Context, r Reservation, settlement Settlement) error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	now := m.now()
+	now := m.Now()
 	windows, isThere := m.calls.get(r.Call, now)
 	if !isThere {
 		return nil

@@ -11,7 +11,7 @@ import (
 )
 
 func TestMemoryReserves(t *testing.T) {
-	storetest.Reservations(t, func(*testing.T) stores.Reservations { return stores.NewMemory() })
+	storetest.TestReservations(t, func(*testing.T) stores.Reservations { return stores.NewMemory() })
 }
 
 func TestWindows(t *testing.T) {

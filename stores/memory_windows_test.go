@@ -15,7 +15,7 @@ func TestMemoryBeginsWindowsAnew(t *testing.T) {
 		t.Run(string(window), func(t *testing.T) {
 			m := NewMemory()
 			now := time.Date(2026, 11, 30, 23, 59, 59, 0, time.UTC)
-			m.now = func() time.Time { return now }
+			m.Now = func() time.Time { return now }
 			s := NewScope(t.Name())
 			call := func() Reservation {
 				return Reservation{Call: s.NewKey(), Lease: time.Minute, Budgets: []Budget{{Key: s.Key("b"), Window: window, Limit: 10, Amount: 10}}}

@@ -16,9 +16,9 @@ import (
 // long is a lease that no test outlives.
 const long = time.Minute
 
-// Reservations tests what [stores.Reservations] promises. Open returns a store that is
+// TestReservations holds a store to the promises of [stores.Reservations]. Open returns a store that is
 // empty.
-func Reservations(t *testing.T, open func(t *testing.T) stores.Reservations) {
+func TestReservations(t *testing.T, open func(t *testing.T) stores.Reservations) {
 	for name, test := range map[string]func(*testing.T, stores.Reservations){
 		"budgets are exact":                       budgetsAreExact,
 		"a budget's limit may change":             limitMayChange,

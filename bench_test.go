@@ -166,7 +166,8 @@ func (h *Handler) performUnsigned(w http.ResponseWriter, r *http.Request, next c
 	if c.request, err = h.understand(c, r, body); err != nil {
 		return err
 	}
-	if _, err := h.limits.Allow(caller, c.route.rules, c.request.Data()); err != nil {
+	reserved, err := h.limits.Reserve(r.Context(), c.limited(caller, body))
+	if err != nil {
 		return err
 	}
 	c.keys = c.request.merchant.keyring.Current()
@@ -176,6 +177,7 @@ func (h *Handler) performUnsigned(w http.ResponseWriter, r *http.Request, next c
 	if c.exchange, err = h.exchange(c, delivery.New(c.route.Endpoint, false, signed, nil), r, next); err != nil {
 		return err
 	}
+	reserved.Settle(c.exchange.settlement(nil))
 	answer := c.exchange.answer
 	answer.Header().Set(requestIDHeader, c.id)
 	h.record(r, c, answer, nil)

@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
+	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
 // merchantOptions are the options of a merchant, whether it is the only one or one
@@ -74,6 +75,8 @@ version orderAndPay 1.4`,
 	rate 50 100
 }`,
 		Sets: grammar.Nested(func(h *Handler) **limits.Limits { return &h.Limits }, limits.Options)},
+	{Name: "store", Args: "memory|redis [...]", Example: "store memory",
+		Sets: grammar.Into(func(h *Handler) *json.RawMessage { return &h.StoreRaw }, stores.ReadStore)},
 	{Name: "shadow", Example: "shadow",
 		Sets: grammar.Flag(func(h *Handler) *bool { return &h.Shadow })},
 	{Name: "follow_gateway_clock", Example: "follow_gateway_clock",

@@ -19,11 +19,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/cause"
 	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
@@ -33,6 +35,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
 	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
+	"github.com/caddy-payermax/caddy-payermax/stores"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
@@ -113,22 +116,51 @@ func allRefusals() []*reply.Refusal {
 
 // limitRefusals makes every refusal of the limits.
 func limitRefusals() []*reply.Refusal {
-	rules, _ := validate.Lookup(protocol.SessionEndpoint, "1.5")
-	quota := limits.Quota{MaxAmounts: map[string]string{"USD": "1"}, Rate: 1}
-	enforced, err := (&limits.Limits{Quota: quota, CallerID: "{none}", Callers: map[string]limits.Caller{"shop": {}}}).Open(nil)
-	if err != nil {
-		panic(err)
+	order, _ := protocol.Lookup("orderAndPay")
+	rules, _ := validate.Lookup(order.Name, order.Version)
+	enabled := limits.Endpoint{Endpoint: order, Rules: rules}
+	open := func(l limits.Limits, store stores.Store) *limits.Enforced {
+		enforced, err := l.Open(limits.Place{
+			Enabled: []limits.Endpoint{enabled}, Merchants: []limits.Merchant{{}}, Store: store, Longest: time.Second, Logger: zap.NewNop(),
+		})
+		if err != nil {
+			panic(err)
+		}
+		return enforced
 	}
-	refusals := []*reply.Refusal{
-		refusalBy(enforced.Admit("", caddy.NewReplacer())),
-		refusalBy(enforced.Allow(nil, rules, []byte(`{"totalAmount":2,"currency":"USD"}`))),
-	}
-	for range 2 { // of which the first is allowed
-		if refused := refusalBy(enforced.Allow(nil, nil, nil)); refused != nil {
+	var refusals []*reply.Refusal
+	reserve := func(l *limits.Enforced, data string) {
+		body := []byte(`{"data":` + data + `}`)
+		if refused := refusalBy(l.Reserve(context.Background(), limits.Call{Endpoint: enabled, Body: body, Data: []byte(data)})); refused != nil {
 			refusals = append(refusals, refused)
 		}
 	}
+
+	callers := open(limits.Limits{CallerID: "{none}", Callers: map[string]limits.Caller{"shop": {}}}, stores.NewMemory())
+	refusals = append(refusals, refusalBy(callers.Admit("", caddy.NewReplacer())))
+	const paid = `{"outTradeNo":"P1","totalAmount":2,"currency":"USD"}`
+	reserve(open(limits.Limits{Quota: limits.Quota{MaxAmounts: map[string]string{"USD": "1"}}}, stores.NewMemory()), paid)
+	budget := limits.Limits{Quota: limits.Quota{Budgets: []limits.Budget{{Currency: "USD", Amount: "1", Per: "day"}}}}
+	reserve(open(budget, stores.NewMemory()), paid)
+	reserve(open(budget, unreachableStore{}), paid)
+	rate, doubles := open(limits.Limits{Quota: limits.Quota{Rate: 1}}, stores.NewMemory()), open(limits.Limits{RefuseDoubles: true}, stores.NewMemory())
+	for range 2 { // of which the first is allowed
+		reserve(rate, paid)
+		reserve(doubles, paid)
+	}
+	reserve(doubles, `{}`)
 	return refusals
+}
+
+// unreachableStore is a store that replicas share and none can reach.
+type unreachableStore struct{ stores.Claims }
+
+func (unreachableStore) Reserve(context.Context, stores.Reservation) ([]stores.Balance, error) {
+	return nil, errors.New("out of reach")
+}
+
+func (unreachableStore) Settle(context.Context, stores.Reservation, stores.Settlement) error {
+	return nil
 }
 
 // The table of the sidecar's own answers has a row for each of them, and nothing in its

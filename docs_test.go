@@ -22,6 +22,7 @@ import (
 	sandboxsite "github.com/caddy-payermax/caddy-payermax/modules/sandbox"
 	"github.com/caddy-payermax/caddy-payermax/modules/transport"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
+	"github.com/caddy-payermax/caddy-payermax/stores"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
@@ -67,6 +68,7 @@ func documented() []reference.Section {
 		directive("payermax_notify_guard", grammar.Block[notify.Guard]{}.Describe()),
 		directive("payermax_health", health.Options.Describe()),
 		directive("payermax_sandbox", sandboxsite.Options.Describe()),
+		{Name: "payermax_store", Block: grammar.Block[stores.App]{}.Describe(), Around: []string{"", "payermax_store memory"}},
 		{Name: "payermax_landlock", Block: landlock.Options.Describe(), Around: []string{"", "payermax_landlock"}},
 		{Name: "payermax_buffered", Block: buffered.Options.Describe(), Around: []string{"", "log", "output payermax_buffered"}},
 	}

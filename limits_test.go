@@ -15,6 +15,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
+	"github.com/caddy-payermax/caddy-payermax/stores"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
@@ -236,7 +237,10 @@ func withCaller(h *Handler, c limits.Caller) {
 func TestMaxAmountIsForAllThatMovesMoney(t *testing.T) {
 	for _, e := range protocol.Endpoints() {
 		rules, _ := validate.Lookup(e.Name, e.Version)
-		_, err := (&limits.Limits{Quota: limits.Quota{MaxAmounts: map[string]string{"USD": "1"}}}).Open([]limits.Endpoint{{Endpoint: e, Rules: rules}})
+		opened, err := (&limits.Limits{Quota: limits.Quota{MaxAmounts: map[string]string{"USD": "1"}}}).Open(limits.Place{
+			Enabled: []limits.Endpoint{{Endpoint: e, Rules: rules}}, Store: stores.NewMemory(),
+		})
+		opened.Close()
 		switch {
 		case !e.MovesMoney:
 			assert.NoError(t, err, e.Name)

@@ -1,6 +1,8 @@
 package payermax
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 
@@ -66,7 +68,7 @@ var processMetrics = &metrics{
 		"Rules that requests broke, by the row of PayerMax's table and by what became of the request: refused, warned, or disputed if something else of PayerMax's contradicts the rule and the request was signed.",
 		"endpoint", "field", "rule", "action"),
 	limits: prom.Counters("limit_refusals_total",
-		"Requests that were refused by a limit: endpoint, caller, amount, rate, overload when there is no time to sign them, or in_flight when there is no memory for them.", "limit"),
+		"Requests that were refused by a limit: endpoint, caller, amount, budget, rate, double when a call of the same number is under way, store when the store that counts cannot be reached, overload when there is no time to sign them, or in_flight when there is no memory for them.", "limit"),
 	shadow: prom.Counters("shadow_signatures_total",
 		"Signatures of applications in shadow mode, by how they compare: agree, disagree, unsigned, or skipped if the sidecar could not sign.",
 		"endpoint", "result"),
@@ -132,7 +134,7 @@ func (m *metrics) announce(routes map[string]route) {
 		m.answers.WithLabelValues(finding.Label())
 	}
 	notify.Announce()
-	for _, limit := range []string{limits.ByEndpoint, limits.ByCaller, limits.ByAmount, limits.ByRate, limitOverload, limitInFlight} {
+	for _, limit := range append(slices.Clone(limits.Names), limitOverload, limitInFlight) {
 		m.limits.WithLabelValues(limit)
 	}
 }

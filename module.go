@@ -5,6 +5,7 @@ package payermax
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -32,6 +33,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
+	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
 func init() {
@@ -103,6 +105,12 @@ type Handler struct {
 	// The limits of what is signed. Default: none.
 	Limits *limits.Limits `json:"limits,omitempty"`
 
+	// Where what `limits` count is kept. With `memory`, each process counts for itself:
+	// budgets from zero at a restart, rates at a reload of the config as well. With a
+	// store that replicas share, they count together. Default: the store of
+	// `payermax_store`, if the config has it, or else `memory`.
+	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=payermax.stores inline_key=module"`
+
 	// Whether the application still signs, and the sidecar only compares: the
 	// application's request goes to PayerMax as it is, and the sidecar logs and
 	// counts whether it would have made the same signature. It is for the time
@@ -166,6 +174,7 @@ type Handler struct {
 
 	merchants merchants
 	routes    map[string]route
+	store     stores.Store
 	limits    *limits.Enforced
 	gate      *gate.Gate
 	sandbox   *sandbox.Gateway
@@ -218,8 +227,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.routes, err = h.enabledRoutes(); err != nil {
 		return err
 	}
-	if h.limits, err = h.Limits.Open(h.enabled()); err != nil {
-		return fmt.Errorf("limits: %w", err)
+	if h.store, err = stores.Load(ctx, h, "StoreRaw", h.StoreRaw); err != nil {
+		return fmt.Errorf("store: %w", err)
 	}
 	if h.Sandbox {
 		err = h.openSandbox(ctx)
@@ -228,6 +237,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	if err != nil {
 		return err
+	}
+	if h.limits, err = h.Limits.Open(h.place()); err != nil {
+		return fmt.Errorf("limits: %w", err)
 	}
 	if err := prom.Register(ctx); err != nil {
 		return err
@@ -261,10 +273,11 @@ func (h *Handler) use(ctx context.Context, m *merchant) {
 		zap.String("engine", loaded.Signing.Engine()))
 }
 
-// Cleanup takes the handler out of the metrics, and ends the sandbox. The keys stay
+// Cleanup takes the handler out of the metrics, and ends the limits and the sandbox. The keys stay
 // loaded, since requests that began before still sign with them.
 func (h *Handler) Cleanup() error {
 	inflight.Process.RemoveBound(h)
+	h.limits.Close()
 	for _, m := range h.merchants.all() {
 		m.keyring.Release()
 	}
@@ -287,6 +300,8 @@ func (h *Handler) Validate() error {
 		return fmt.Errorf("validation must be strict, warn or off, but is %q%s", h.Validation, grammar.Unexpanded(h.Validation))
 	case h.SandboxWithCredentials && !h.Sandbox:
 		return errors.New("sandbox_with_credentials has no meaning without sandbox; remove it, or set sandbox as well")
+	case h.StoreRaw != nil && h.Limits == nil:
+		return errors.New("store has no meaning without limits, which are what is counted there; remove it, or set limits as well")
 	case h.Shadow && h.Limits != nil:
 		return errors.New("limits cannot hold in shadow mode, where the application signs; remove one of them")
 	}
@@ -336,8 +351,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 }
 
 // perform is the story of one request: it is matched, admitted, read and understood,
-// which validates it; then it is filled in, signed and sent, and the gateway's answer
-// is checked. What is found out on the way is noted in the call, for the record.
+// which validates it; what it needs of the limits is reserved; then it is filled in,
+// signed and sent, the gateway's answer is checked, and what was reserved is settled by
+// it. What is found out on the way is noted in the call, for the record.
 func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (*reply.Answer, error) {
 	var err error
 	if c.route, err = h.match(r); err != nil {
@@ -364,15 +380,20 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 	if c.request, err = h.understand(c, r, body); err != nil {
 		return nil, err
 	}
-	taken, err := h.limits.Allow(caller, c.route.rules, c.request.Data())
+	reserved, err := h.limits.Reserve(r.Context(), c.limited(caller, body))
 	if err != nil {
 		return nil, err
 	}
+	answer, err := h.call(c, r, next)
+	reserved.Settle(c.exchange.settlement(err))
+	return answer, err
+}
+
+// call signs and sends what is understood, and has the answer checked.
+func (h *Handler) call(c *call, r *http.Request, next caddyhttp.Handler) (*reply.Answer, error) {
+	var err error
 	c.keys = c.request.merchant.keyring.Current()
 	if c.exchange, err = h.askGateway(c, c.keys.Signing, c.bodyRead, r, next); err != nil {
-		if reply.AsRefusal(err).NeverLeft() {
-			taken.GiveBack()
-		}
 		return nil, err
 	}
 	if c.hasSwitched() {

@@ -10,7 +10,6 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
-	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
@@ -102,15 +101,6 @@ func (h *Handler) enabledRoutes() (map[string]route, error) {
 		routes[e.Path()] = r
 	}
 	return routes, nil
-}
-
-// enabled lists the endpoints for the limits.
-func (h *Handler) enabled() []limits.Endpoint {
-	enabled := make([]limits.Endpoint, 0, len(h.routes))
-	for _, rt := range h.routes {
-		enabled = append(enabled, limits.Endpoint{Endpoint: rt.Endpoint, Rules: rt.rules})
-	}
-	return enabled
 }
 
 // tellNearestRules says of which endpoints another version's rules are used.

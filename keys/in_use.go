@@ -2,9 +2,10 @@ package keys
 
 import (
 	"maps"
-	"path/filepath"
 	"slices"
 	"sync"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/regular"
 )
 
 // rings are those that handlers use. Probes and metrics ask for them when they are
@@ -41,18 +42,9 @@ func InUse() []*Ring {
 // Directories returns where the key files of the rings in use lie: by their names,
 // and where the names lead if they are links.
 func Directories() []string {
-	directories := make(map[string]struct{})
+	var files []string
 	for _, ring := range InUse() {
-		for _, path := range ring.files() {
-			path, err := filepath.Abs(path)
-			if err != nil {
-				continue
-			}
-			directories[filepath.Dir(path)] = struct{}{}
-			if target, err := filepath.EvalSymlinks(path); err == nil {
-				directories[filepath.Dir(target)] = struct{}{}
-			}
-		}
+		files = append(files, ring.files()...)
 	}
-	return slices.Sorted(maps.Keys(directories))
+	return regular.Directories(files...)
 }

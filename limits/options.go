@@ -16,8 +16,19 @@ var quotaOptions = grammar.Block[Quota]{
 	{Name: "max_amount", Args: "<currency> <amount>", Example: `max_amount IDR 5000000
 max_amount USD 250.00`,
 		Sets: grammar.Into(func(q *Quota) *map[string]string { return &q.MaxAmounts }, readMaxAmount)},
+	{Name: "budget", Args: "<currency> <amount> per hour|day|month", Example: `budget USD 10000 per day
+budget USD 500 per day {
+	endpoints refund
+}`,
+		Sets: grammar.List(func(q *Quota) *[]Budget { return &q.Budgets }, readBudget, budgetOptions)},
 	{Name: "rate", Args: "<requests_per_second> [<burst>]", Example: "rate 50 100",
 		Sets: grammar.By(readRate, func(q *Quota) any { return &q.Rate }, func(q *Quota) any { return &q.Burst })},
+}
+
+// budgetOptions are the options of one budget.
+var budgetOptions = grammar.Block[Budget]{
+	{Name: "endpoints", Args: "drop_in|all|<names...>", Example: "endpoints refund",
+		Sets: grammar.Names(func(b *Budget) *[]string { return &b.Endpoints })},
 }
 
 // Options are the options of Limits.
@@ -29,6 +40,12 @@ var Options = slices.Concat(grammar.Lift(quotaOptions, func(l *Limits) *Quota { 
 	max_amount IDR 1000000
 }`,
 		Sets: grammar.Map(func(l *Limits) *map[string]Caller { return &l.Callers }, callerOptions)},
+	{Name: "refuse_doubles", Example: "refuse_doubles",
+		Sets: grammar.Flag(func(l *Limits) *bool { return &l.RefuseDoubles })},
+	{Name: "without_store", Args: "refuse|alone", Example: "without_store alone",
+		Sets: grammar.Text(func(l *Limits) *string { return &l.WithoutStore })},
+	{Name: "replicas", Args: "<number>", Example: "replicas 3",
+		Sets: grammar.Parsed(func(l *Limits) *int { return &l.Replicas }, "a positive whole number", parseReplicas)},
 })
 
 // callerOptions are the options of one caller.
@@ -48,6 +65,21 @@ func readMaxAmount(d *caddyfile.Dispenser, amounts *map[string]string) error {
 	}
 	grammar.Put(amounts, currency, amount)
 	return nil
+}
+
+// readBudget reads how much a budget is.
+func readBudget(d *caddyfile.Dispenser, b *Budget) error {
+	var per string
+	if !d.AllArgs(&b.Currency, &b.Amount, &per, &b.Per) || per != "per" {
+		return d.Err("budget must be such as: budget USD 10000 per day")
+	}
+	return nil
+}
+
+// parseReplicas reads a number of replicas, at least one.
+func parseReplicas(text string) (replicas int, ok bool) {
+	replicas, err := strconv.Atoi(text)
+	return replicas, err == nil && replicas > 0
 }
 
 // readRate reads the rate of a quota, and its burst if there is one.

@@ -59,3 +59,14 @@ func DocumentedCodes() []string { return slices.Clone(documentedCodes) }
 
 // IsDocumented reports whether PayerMax documents the code.
 func IsDocumented(code string) bool { return slices.Contains(documentedCodes, code) }
+
+// openCodes are documented codes that do not say that a call has moved no money, and
+// never will: PayerMax is busy, has no result yet, or asks to be asked.
+var openCodes = []string{
+	CodeApplySuccess, CodeSystemError, "SYSTEM_BUSY", CodeTooManyRequest, CodeRequestTimeout, CodeUnexpectedError,
+	"PAYMENT_PROCESSING", "REFUND_FAILED",
+}
+
+// IsRefusal reports whether the code of an answer that is verifiably PayerMax's says that
+// the call has moved no money. It says nothing of an earlier attempt of the same order.
+func IsRefusal(code string) bool { return IsDocumented(code) && !slices.Contains(openCodes, code) }

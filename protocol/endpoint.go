@@ -1,6 +1,9 @@
 package protocol
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // PathPrefix is where PayerMax's gateway has its endpoints, and where the
 // application finds the sidecar's (docs: developer/api-desc).
@@ -59,6 +62,15 @@ func (e Endpoint) Identifying() []string { return slices.Concat(e.Echoes, envelo
 
 // Endpoints returns all endpoints in the order of the table.
 func Endpoints() []Endpoint { return slices.Clone(endpoints) }
+
+// Number returns the member of data by which PayerMax tells a call that moves money from
+// others of its kind, such as outTradeNo or outRefundNo, or "" if the call moves none.
+func (e Endpoint) Number() string {
+	if !e.MovesMoney || len(e.Echoes) == 0 {
+		return ""
+	}
+	return cmp.Or(e.Own, e.Echoes[0])
+}
 
 // Lookup returns the endpoint of that name, to the letter.
 func Lookup(name string) (Endpoint, bool) {

@@ -75,6 +75,13 @@ func buildCurrencyDecimals() map[string]int {
 	return decimals
 }
 
+// Decimals returns how many decimals PayerMax takes in a currency: those of ISO 4217, or
+// PayerMax's own. It is not ok if the code is not of a currency in use.
+func Decimals(currency string) (decimals int, ok bool) {
+	decimals, ok = currencyDecimals[currency]
+	return decimals, ok
+}
+
 // currencyCode judges an ISO 4217 code. Which of the currencies a merchant may
 // use is a matter of the contract, not of this table.
 var currencyCode = &check{

@@ -18,6 +18,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/keys"
+	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
 func init() {
@@ -33,8 +34,10 @@ func init() {
 //
 // The answer is `200` or `503` with a short JSON that says why, and which key is
 // in use since when; also how far the gateway's clock is ahead of ours, and when
-// it last accepted a call, once there was one; `"sandbox": true` if a sandbox
-// answers in PayerMax's place; and the module's version and commit. If a newer key
+// it last accepted a call, once there was one; whether the store that replicas share
+// can be reached, which changes no status, since all replicas would be taken out of
+// service at once; `"sandbox": true` if a sandbox answers in PayerMax's place; and the
+// module's version and commit. If a newer key
 // was refused and the last good one is still in use, the status is `degraded`,
 // with the reason, and still `200`. Nothing in it is secret. Other paths are left
 // to the next handler.
@@ -92,12 +95,24 @@ type answer struct {
 	Sandbox bool `json:"sandbox,omitempty"`
 	// ClockSkew is how far the gateway's clock is ahead of ours, the furthest of several.
 	ClockSkew *float64 `json:"clock_skew_seconds,omitempty"`
+	// Store is about the store that replicas share, if there is one; of several, the one
+	// that is worst off.
+	Store *storeHealth `json:"store,omitempty"`
 	// LastSuccess is when the gateway, or any of several, last answered APPLY_SUCCESS.
 	LastSuccess *time.Time `json:"gateway_last_success,omitempty"`
 	// Version and Commit are those of this module in the binary, or unknown. Only
 	// what /livez says lacks them.
 	Version string `json:"version,omitempty"`
 	Commit  string `json:"commit,omitempty"`
+}
+
+// storeHealth is about a store that replicas share.
+type storeHealth struct {
+	Module    string    `json:"module"`
+	Reachable bool      `json:"reachable"`
+	Since     time.Time `json:"since"`
+	// Problem is why it is out of reach.
+	Problem string `json:"problem,omitempty"`
 }
 
 // keyHealth is about a key of one handler.
@@ -165,6 +180,9 @@ func readiness(shuttingDown bool) answer {
 	if at, ok := gateways.LastSuccess(); ok {
 		success := at.UTC().Truncate(time.Millisecond)
 		said.LastSuccess = &success
+	}
+	if store, ok := stores.Worst(); ok {
+		said.Store = &storeHealth{store.Name, store.Reachable, store.Since.UTC().Truncate(time.Millisecond), store.Problem}
 	}
 	switch {
 	case shuttingDown:

@@ -22,6 +22,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
+	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
 // probe asks for the health.
@@ -115,6 +116,30 @@ func TestGatewaysAreShown(t *testing.T) {
 	require.NotNil(t, said.LastSuccess)
 	assert.WithinDuration(t, time.Now(), *said.LastSuccess, time.Minute)
 	assert.True(t, said.Sandbox)
+}
+
+// remote is a store that is out of reach.
+type remote struct{ stores.Store }
+
+func (remote) Files() []string { return nil }
+
+func (remote) Health() stores.Health {
+	return stores.Health{Name: "redis", Since: time.Unix(1, 0), Problem: "connection refused"}
+}
+
+// A store that is away is shown, and takes no replica out of service.
+func TestStoreIsShown(t *testing.T) {
+	verifyingKeys(t)
+	assert.NotContains(t, probe(t, "/readyz", false).Body.String(), `"store"`)
+	release := stores.Use(remote{})
+	t.Cleanup(release)
+	w := probe(t, "/readyz", false)
+	assert.Equal(t, http.StatusOK, w.Code)
+	assert.Contains(t, w.Body.String(), `{"status":"ok"`)
+	assert.Contains(t, w.Body.String(), `"store":{"module":"redis","reachable":false,"since":"1970-01-01T00:00:01Z","problem":"connection refused"}`)
+	assert.NotContains(t, probe(t, "/livez", false).Body.String(), `"store"`)
+	release()
+	assert.NotContains(t, probe(t, "/readyz", false).Body.String(), `"store"`)
 }
 
 // The Caddyfile's syntax.

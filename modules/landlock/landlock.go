@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/confinement"
 	"github.com/caddy-payermax/caddy-payermax/keys"
+	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
 func init() {
@@ -27,8 +28,8 @@ func init() {
 // program. What the process may connect to is not confined; that is for a network
 // policy.
 //
-// The process may read files below the directories of the key files, so that keys can
-// still be rotated; below /etc and /proc; the system's certificate authorities and time
+// The process may read files below the directories of the key files and of a store's
+// password, so that they can still be rotated; below /etc and /proc; the system's certificate authorities and time
 // zones; and what the option read names. It may write, make and remove files below
 // Caddy's own directories for data and configuration, in the directories of the Unix
 // sockets that are listened on, and below what the option write names.
@@ -83,7 +84,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	case !errors.Is(err, caddy.ErrNotConfigured):
 		return err
 	}
-	if a.needed, err = a.need(keys.Directories(), listening); err != nil {
+	if a.needed, err = a.need(slices.Concat(keys.Directories(), stores.Directories()), listening); err != nil {
 		return err
 	}
 	return confinement.Allows(a.needed)
@@ -102,8 +103,8 @@ func (a *App) Start() error {
 // Stop does nothing: a process cannot be set free.
 func (*App) Stop() error { return nil }
 
-// need returns what this config needs, whose key files lie in these directories.
-func (a *App) need(keyDirectories []string, listening *caddyhttp.App) (confinement.Paths, error) {
+// need returns what this config needs, whose keys and passwords lie in these directories.
+func (a *App) need(secretDirectories []string, listening *caddyhttp.App) (confinement.Paths, error) {
 	var needed confinement.Paths
 	for _, path := range a.Read {
 		if _, err := os.Stat(path); err != nil {
@@ -117,12 +118,12 @@ func (a *App) need(keyDirectories []string, listening *caddyhttp.App) (confineme
 			return needed, fmt.Errorf("write: %s is not a directory; name the directory that it is in", path)
 		}
 	}
-	if slices.Contains(keyDirectories, "/") {
-		return needed, errors.New("a key file lies in /, so that everything could be read; put it into a directory of its own")
+	if slices.Contains(secretDirectories, "/") {
+		return needed, errors.New("a file of a key or password lies in /, so that everything could be read; put it into a directory of its own")
 	}
 	// As crypto/x509 has them.
 	authorities := append(filepath.SplitList(os.Getenv("SSL_CERT_DIR")), os.Getenv("SSL_CERT_FILE"))
-	needed.Read = slices.Concat(a.Read, keyDirectories, systemPaths, authorities)
+	needed.Read = slices.Concat(a.Read, secretDirectories, systemPaths, authorities)
 	needed.Write = slices.Concat(a.Write, socketDirectories(listening), caddyDirectories())
 	return needed.Absolute()
 }

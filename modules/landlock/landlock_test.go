@@ -80,7 +80,7 @@ func TestNeedRefuses(t *testing.T) {
 // A key in the root directory would leave everything readable.
 func TestNeedRefusesKeyInRoot(t *testing.T) {
 	_, err := new(App).need([]string{"/run/secrets", "/"}, nil)
-	assert.ErrorContains(t, err, "a key file lies in /, so that everything could be read; put it into a directory of its own")
+	assert.ErrorContains(t, err, "a file of a key or password lies in /, so that everything could be read; put it into a directory of its own")
 }
 
 // A process that is not confined may have anything, and a config without servers is one.

@@ -12,7 +12,7 @@ import (
 // deliver passes a verified notification on to the application and reports
 // whether the application has accepted it.
 func (n *Handler) deliver(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, size int, memory *memory) (accepted bool, err error) {
-	if n.Ack != ackAfter && n.seen == nil {
+	if n.Ack != ackAfter && n.guard == nil {
 		return false, n.passOn(w, r, next, size)
 	}
 	received := &reply.Answer{Room: memory.hasRoom}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
+	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
 func init() {
@@ -32,6 +33,9 @@ var Options = grammar.Block[Handler]{
 		Sets: grammar.Text(func(n *Handler) *string { return &n.Ack })},
 	{Name: "duplicates", Args: "<window>", Example: "duplicates 24h",
 		Sets: grammar.Duration(func(n *Handler) *caddy.Duration { return &n.Duplicates })},
+	{Name: "store", Args: "memory|redis [...]", Example: `duplicates 24h
+store memory`,
+		Sets: grammar.Into(func(n *Handler) *json.RawMessage { return &n.StoreRaw }, stores.ReadStore)},
 }
 
 // parseHandler sets up the verification of PayerMax's notifications:

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
+	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
 // The defaults that the doc comments name are those that the code has.
@@ -23,7 +24,7 @@ func TestConfigurationDefaults(t *testing.T) {
 	page := strings.ReplaceAll(markdown.Page(t, "../../docs/configuration.md"), "\n", " ")
 	for _, row := range []string{
 		fmt.Sprintf("| `max_body_size` | `max_body_size` | %d (256 KiB) |", newHandler(t).MaxBodySize),
-		fmt.Sprintf("the last %d of them", maxAccepted),
+		fmt.Sprintf("remembers the last %d", stores.MaxDone),
 	} {
 		assert.True(t, strings.Contains(page, row), "the page lacks %s", row)
 	}

@@ -6,6 +6,7 @@ package notify
 import (
 	"bytes"
 	"crypto/rsa"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +19,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
-	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/adminendpoint"
 	"github.com/caddy-payermax/caddy-payermax/internal/build"
 	"github.com/caddy-payermax/caddy-payermax/internal/confinement"
@@ -30,6 +30,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
+	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
 func init() {
@@ -108,13 +109,21 @@ type Handler struct {
 
 	// For how long the same notification, delivered again, is acknowledged
 	// without reaching the application. Only notifications that the application
-	// has accepted count, the last 10000 of them; a restart or a reload of the
-	// config forgets them. Default: 0, no guard.
+	// has accepted count. While one is being delivered, the same is answered with
+	// `503`, which makes PayerMax deliver it again. Default: 0, no guard.
 	Duplicates caddy.Duration `json:"duplicates,omitempty"`
+
+	// Where `duplicates` is remembered. With `memory`, each process has its own,
+	// remembers the last 10000, and forgets them at a restart or a reload of the config.
+	// With a store that replicas share, the guard is that of all replicas whose
+	// `app_id` and `merchant_no` are the same; while it is away, notifications are
+	// delivered without the guard. Default: the store of `payermax_store`, if the config
+	// has it, or else `memory`.
+	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=payermax.stores inline_key=module"`
 
 	keyring *keys.Ring
 	own     addressees
-	seen    *acceptedNotifications
+	guard   *duplicates // nil if there is none
 	logger  *zap.Logger
 }
 
@@ -143,14 +152,14 @@ func (n *Handler) Provision(ctx caddy.Context) error {
 	if n.own.isAnybody() {
 		n.logger.Warn(ForAnybody.Message + "; " + ForAnybody.Next)
 	}
+	if err := n.openGuard(ctx); err != nil {
+		return err
+	}
 	if err := prom.Register(ctx); err != nil {
 		return err
 	}
 	Announce()
 	n.keyring.Use()
-	if n.Duplicates > 0 {
-		n.seen = newAcceptedNotifications(time.Duration(n.Duplicates))
-	}
 	adminendpoint.Warn(ctx, n.logger)
 	build.Announce(n.logger)
 	go n.keyring.Watch(ctx)
@@ -168,6 +177,22 @@ func (n *Handler) openKeys() error {
 	}
 	n.keyring, err = keys.Open(keys.Config{GatewayFiles: paths, Logger: n.logger})
 	return confinement.Explain(err)
+}
+
+// openGuard makes the guard against duplicates ready, if there is to be one.
+func (n *Handler) openGuard(ctx caddy.Context) error {
+	if n.Duplicates <= 0 {
+		if n.StoreRaw != nil {
+			return errors.New("store: has no meaning without duplicates; say there for how long a notification is remembered, such as 24h")
+		}
+		return nil
+	}
+	claims, err := stores.Load(ctx, n, "StoreRaw", n.StoreRaw)
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	n.guard = &duplicates{claims, scopeOf(n.own), time.Duration(n.Duplicates), n.logger}
+	return nil
 }
 
 // Cleanup takes the keys out of the metrics.
@@ -206,21 +231,21 @@ func (n *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	r = verified(r, body, verifiedBy)
 
-	if n.seen == nil {
+	if n.guard == nil {
 		_, err := n.deliver(w, r, next, len(body), memory)
 		return err
 	}
-	id := notification(envelope.NotificationID(body))
-	switch n.seen.begin(id) {
-	case alreadyAccepted:
+	delivery := n.guard.begin(r.Context(), body)
+	switch delivery.state {
+	case stores.Done:
 		n.record("duplicate", len(body), http.StatusOK)
 		return acknowledge(w)
-	case beingDelivered:
+	case stores.UnderWay:
 		n.record("concurrent", len(body), http.StatusServiceUnavailable)
 		return tryAgain(w, http.StatusServiceUnavailable)
 	}
 	accepted := false
-	defer func() { n.seen.end(id, accepted) }()
+	defer func() { delivery.end(r.Context(), accepted) }()
 	var err error
 	accepted, err = n.deliver(w, r, next, len(body), memory)
 	return err

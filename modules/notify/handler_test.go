@@ -18,6 +18,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
+	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
 func TestNotifyPassesOn(t *testing.T) {
@@ -168,7 +169,7 @@ func TestNotifyDuplicates(t *testing.T) {
 			deliver(t, n, notify(t, other), accepting(&count))
 			assert.Equal(t, 5, count)
 
-			n.seen.accepted.Now = func() time.Time { return time.Now().Add(2 * time.Hour) }
+			n.guard.claims.(*stores.Memory).Now = func() time.Time { return time.Now().Add(2 * time.Hour) }
 			deliver(t, n, notify(t, paymentNotification), accepting(&count))
 			assert.Equal(t, 6, count, "the window is over")
 		})
@@ -202,17 +203,6 @@ func TestNotifyDuplicates(t *testing.T) {
 			return accepting(&count)(w, r)
 		})
 		assert.Equal(t, 1, count)
-	})
-
-	t.Run("bounded", func(t *testing.T) {
-		s := newAcceptedNotifications(time.Hour)
-		for i := range maxAccepted + 100 {
-			id := notification{byte(i), byte(i >> 8), byte(i >> 16)}
-			require.Equal(t, isNew, s.begin(id))
-			s.end(id, true)
-		}
-		assert.Equal(t, maxAccepted, s.accepted.Len())
-		assert.Empty(t, s.underWay)
 	})
 }
 

@@ -10,6 +10,9 @@ var notifications = prom.Counters("notifications_total",
 	"Notifications, by what became of them: passed, duplicate, concurrent, not_accepted, or refused as unsigned, wrong_signature, not_a_notification, other_merchant, too_large, method, coding, incomplete or overload.",
 	"result")
 
+var unguarded = prom.Counter("notifications_unguarded_total",
+	"Notifications that were delivered without the guard against duplicates, since its store did not answer: the application may get them twice.")
+
 // results are what can become of a notification, as the metric names it.
 var results = []string{
 	"passed", "duplicate", "concurrent", "not_accepted",
@@ -20,7 +23,7 @@ var results = []string{
 // Results returns what can become of a notification, as the metric names it.
 func Results() []string { return slices.Clone(results) }
 
-func init() { prom.Share(notifications) }
+func init() { prom.Share(notifications, unguarded) }
 
 // Announce makes the series of all results begin at zero, so that the first
 // notification counts as an increase.

@@ -1,0 +1,71 @@
+package limits
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
+)
+
+// Caller is what one caller may have signed, within what is allowed at all.
+type Caller struct {
+	// The endpoints, in the terms of the handler's own option. Default: all
+	// that are enabled.
+	Endpoints []string `json:"endpoints,omitempty"`
+
+	Quota
+}
+
+// Allowance is what one caller may have signed.
+type Allowance struct {
+	quota
+	endpoints map[string]bool // nil if all
+}
+
+// open makes the caller's allowance ready.
+func (c Caller) open(id string, at Place) (*Allowance, error) {
+	opened := new(Allowance)
+	if len(c.Endpoints) > 0 {
+		allowed, err := protocol.Select(c.Endpoints)
+		if err != nil {
+			return nil, fmt.Errorf("endpoints: %w", err)
+		}
+		opened.endpoints = make(map[string]bool)
+		for _, e := range allowed {
+			isEnabled := slices.ContainsFunc(at.Enabled, func(other Endpoint) bool { return other.Name == e.Name })
+			if !isEnabled && slices.Contains(c.Endpoints, e.Name) {
+				return nil, fmt.Errorf("endpoints: %s is not enabled in this sidecar; enable it there as well", e.Name)
+			}
+			opened.endpoints[e.Name] = true
+		}
+	}
+	var err error
+	isAllowed := func(e Endpoint) bool { return opened.endpoints == nil || opened.endpoints[e.Name] }
+	opened.quota, err = c.Quota.open(id, at, slices.DeleteFunc(slices.Clone(at.Enabled), func(e Endpoint) bool { return !isAllowed(e) }))
+	return opened, err
+}
+
+// Admit finds out who calls, and whether that caller may call the endpoint. It
+// returns nil if no callers are configured.
+func (l *Enforced) Admit(endpoint string, repl *caddy.Replacer) (*Allowance, error) {
+	if l == nil || l.callerID == "" {
+		return nil, nil
+	}
+	// A placeholder that is unknown or empty names nobody.
+	id, err := setting.Replace(repl, l.callerID, true, true)
+	known, ok := l.callers[id]
+	if err != nil || !ok {
+		return nil, reply.Denied(ByCaller, http.StatusForbidden, "CALLER_NOT_ALLOWED",
+			"the sidecar does not know this caller; authenticate, or have the operator add it to the callers")
+	}
+	if known.endpoints != nil && !known.endpoints[endpoint] {
+		return nil, reply.Denied(ByEndpoint, http.StatusForbidden, "CALLER_NOT_ALLOWED",
+			endpoint+" is not among the endpoints that this caller may use; the operator can add it")
+	}
+	return known, nil
+}

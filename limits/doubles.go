@@ -1,0 +1,59 @@
+package limits
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/stores"
+	"github.com/caddy-payermax/caddy-payermax/validate"
+)
+
+// addNumber has the call's own number taken, so that no other call of the same number is
+// made meanwhile. Without a number that is beyond doubt, it is refused.
+func (n *need) addNumber(c Call) error {
+	name := c.Number()
+	if name == "" {
+		return nil // nothing could be moved twice
+	}
+	number, ok := numberOf(c.Body, name)
+	if !ok {
+		return withoutNumber("data." + name)
+	}
+	// Upper and lower case are the same in PayerMax's numbers (orderAndPay: outTradeNo).
+	n.Order = scope.Key("number", c.AppID, c.MerchantNo, c.Name, strings.ToLower(number))
+	n.refusals[n.Order] = func(*stores.Exceeded) error { return underWay(name) }
+	return nil
+}
+
+// withoutNumber refuses a call that cannot be told from others.
+func withoutNumber(row string) *reply.Refusal {
+	f := reply.ClientError(http.StatusBadRequest, "PARAMS_INVALID",
+		row+" is required, once and written exactly so, since this sidecar refuses two calls of the same number at once")
+	f.Errors = []validate.Violation{{Field: "/" + strings.ReplaceAll(row, ".", "/"), Row: row, Rule: "required", Message: f.Msg}}
+	return f
+}
+
+// numberOf returns the one value of a member of data.
+func numberOf(body []byte, name string) (number string, ok bool) {
+	for _, claim := range envelope.ReadClaims(body, envelope.NewNames(name)) {
+		switch {
+		case !claim.InData:
+			continue
+		case ok || claim.LookAlike:
+			return "", false
+		}
+		number, ok = claim.Text, true
+	}
+	return number, ok
+}
+
+// underWay refuses the second of two calls.
+func underWay(name string) *reply.Refusal {
+	f := reply.Denied(ByDouble, http.StatusConflict, "CALL_UNDER_WAY",
+		"a call with the same data."+name+" is under way; nothing was sent of this one: wait for the answer to the other, or query")
+	f.Header = retryAfter(time.Second)
+	return f
+}

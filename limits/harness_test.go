@@ -1,0 +1,92 @@
+package limits_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/limits"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
+	"github.com/caddy-payermax/caddy-payermax/stores"
+	"github.com/caddy-payermax/caddy-payermax/validate"
+)
+
+// endpoint returns an endpoint with its rules.
+func endpoint(t *testing.T, name string) limits.Endpoint {
+	t.Helper()
+	known, ok := protocol.Lookup(name)
+	require.True(t, ok, name)
+	rules, _ := validate.Lookup(name, known.Version)
+	return limits.Endpoint{Endpoint: known, Rules: rules}
+}
+
+// place is a handler that signs for a merchant which no other test has.
+func place(t *testing.T, names ...string) limits.Place {
+	t.Helper()
+	at := limits.Place{
+		Merchants: []limits.Merchant{{AppID: t.Name(), MerchantNo: "1"}},
+		Store:     stores.NewMemory(), Longest: time.Second, Logger: zap.NewNop(),
+	}
+	for _, name := range names {
+		at.Enabled = append(at.Enabled, endpoint(t, name))
+	}
+	return at
+}
+
+// open makes limits ready until the end of the test.
+func open(t *testing.T, l limits.Limits, at limits.Place) *limits.Enforced {
+	t.Helper()
+	opened, err := l.Open(at)
+	require.NoError(t, err)
+	t.Cleanup(opened.Close)
+	return opened
+}
+
+// perDay is a budget of a day.
+func perDay(currency, amount string, endpoints ...string) limits.Budget {
+	return limits.Budget{Currency: currency, Amount: amount, Per: "day", Endpoints: endpoints}
+}
+
+// within are limits of budgets alone.
+func within(budgets ...limits.Budget) limits.Limits {
+	return limits.Limits{Quota: limits.Quota{Budgets: budgets}}
+}
+
+// callOf is a call with this data.
+func callOf(t *testing.T, at limits.Place, name, data string) limits.Call {
+	t.Helper()
+	return limits.Call{
+		Endpoint: endpoint(t, name), Merchant: at.Merchants[0],
+		Body: []byte(`{"data":` + data + `}`), Data: []byte(data),
+	}
+}
+
+// order is a call of orderAndPay.
+func order(t *testing.T, at limits.Place, amount, currency string) limits.Call {
+	t.Helper()
+	return callOf(t, at, "orderAndPay", `{"outTradeNo":"P1","totalAmount":`+amount+`,"currency":"`+currency+`"}`)
+}
+
+// requireRefused checks which limit refuses.
+func requireRefused(t *testing.T, err error, limit string) *reply.Refusal {
+	t.Helper()
+	refused, ok := errors.AsType[*reply.Refusal](err)
+	require.True(t, ok, "%v", err)
+	require.Equal(t, limit, refused.Limit, refused.Msg)
+	return refused
+}
+
+// admitted returns what a caller may have signed, who is who {x} says.
+func admitted(t *testing.T, l *limits.Enforced, caller string) *limits.Allowance {
+	t.Helper()
+	repl := caddy.NewEmptyReplacer()
+	repl.Set("x", caller)
+	allowance, err := l.Admit("orderAndPay", repl)
+	require.NoError(t, err)
+	return allowance
+}

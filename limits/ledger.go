@@ -1,0 +1,246 @@
+package limits
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/stores"
+)
+
+// scope is that of all keys here: a budget is a merchant's, whichever handlers sign for
+// it, and a rate is that of a handler, whichever merchants it signs for.
+var scope = stores.NewScope("payermax_sign")
+
+// What becomes of calls that count while the store cannot be reached.
+const (
+	withoutStoreRefuse = "refuse"
+	withoutStoreAlone  = "alone"
+)
+
+// ledger counts what is used up: in the books of this process, or in a store that it
+// shares with others.
+type ledger struct {
+	// gate counts this handler's rates, before anybody else is asked.
+	gate *stores.Memory
+	// books outlive a reload of the config, as long as the process.
+	books *books
+	// shared is the store that replicas share, or nil.
+	shared *shared
+	// lease is how long a call can be under way.
+	lease time.Duration
+}
+
+// settling is how long a settlement may take beyond the end of its call.
+const settling = 10 * time.Second
+
+// openLedger checks the options of the store, and opens what counts.
+func (l *Limits) openLedger(at Place) (*ledger, error) {
+	_, isMemory := at.Store.(*stores.Memory)
+	isShared := !isMemory // with others
+	switch {
+	case l.WithoutStore != "" && l.WithoutStore != withoutStoreRefuse && l.WithoutStore != withoutStoreAlone:
+		return nil, fmt.Errorf("without_store must be refuse or alone, but is %q", l.WithoutStore)
+	case l.Replicas < 0:
+		return nil, errors.New("replicas must be a positive whole number")
+	case !isShared && l.WithoutStore != "":
+		return nil, errors.New("without_store has no meaning without a store that replicas share; configure one, or remove it")
+	case !isShared && l.Replicas != 0:
+		return nil, errors.New("replicas has no meaning without a store that replicas share; configure one, or remove it")
+	}
+	opened := &ledger{gate: stores.NewMemory(), books: openBooks(), lease: at.Longest + settling}
+	if isShared {
+		opened.shared = newShared(at.Store, l.WithoutStore == withoutStoreAlone, max(1, l.Replicas), at.Logger)
+	}
+	return opened, nil
+}
+
+// close waits a moment for settlements, and ends the use of the books.
+func (l *ledger) close() {
+	if l.shared != nil {
+		l.shared.settlements.wait()
+	}
+	closeBooks()
+}
+
+// need is what a call needs, and how to refuse it if that is used up.
+type need struct {
+	stores.Reservation
+	refusals map[stores.Key]func(*stores.Exceeded) error
+}
+
+func (l *ledger) newNeed() *need {
+	return &need{
+		Reservation: stores.Reservation{Call: scope.NewKey(), Lease: l.lease},
+		refusals:    make(map[stores.Key]func(*stores.Exceeded) error),
+	}
+}
+
+// isAboutMoney reports whether more than rates are at stake.
+func (n *need) isAboutMoney() bool { return len(n.Budgets) > 0 || n.Order != (stores.Key{}) }
+
+// refuse says what is used up.
+func (n *need) refuse(e *stores.Exceeded) error { return n.refusals[e.Key](e) }
+
+// take takes what a call needs, or nothing.
+func (l *ledger) take(ctx context.Context, n *need) (*Reserved, error) {
+	taken := &Reserved{ledger: l}
+	rates := n.Reservation
+	rates.Budgets, rates.Order = nil, stores.Key{}
+	if err := taken.reserve(ctx, l.gate, rates, n); err != nil {
+		return nil, err
+	}
+	var err error
+	switch {
+	case l.shared != nil:
+		err = l.takeShared(ctx, n, taken)
+	case n.isAboutMoney():
+		money := n.Reservation
+		money.Rates = nil
+		err = taken.reserve(ctx, l.books.memory, money, n)
+	}
+	if err != nil {
+		taken.Settle(stores.Unsent)
+		return nil, err
+	}
+	return taken, nil
+}
+
+// takeShared takes it of the store. If that cannot be reached, it takes this replica's
+// share, unless money is at stake.
+func (l *ledger) takeShared(ctx context.Context, n *need, taken *Reserved) error {
+	if len(n.Rates) == 0 && !n.isAboutMoney() {
+		return nil
+	}
+	err := taken.reserve(ctx, l.shared.store, n.Reservation, n)
+	refused := reply.AsRefusal(err)
+	switch {
+	case err == nil || refused.Limit != "":
+		l.shared.isThere()
+		return err
+	case ctx.Err() != nil:
+		return delivery.NotSentInTime(context.Cause(ctx))
+	}
+	l.shared.isAway(err)
+	if n.isAboutMoney() && !l.shared.alone {
+		return withoutStore(err)
+	}
+	return taken.reserve(ctx, l.books.memory, l.shared.shareOf(n.Reservation), n)
+}
+
+// withoutStore refuses a call that nobody can count.
+func withoutStore(cause error) *reply.Refusal {
+	f := reply.Denied(ByStore, http.StatusServiceUnavailable, "SYSTEM_ERROR",
+		"the store that counts budgets cannot be reached; nothing was sent, so it is safe to try again")
+	f.Header, f.Cause = retryAfter(time.Second), cause
+	return f
+}
+
+// Reserved is what a call has taken. If it is nil, that is nothing.
+type Reserved struct {
+	ledger *ledger
+	taken  []taken
+}
+
+type taken struct {
+	of          stores.Reservations
+	reservation stores.Reservation
+	balances    []stores.Balance
+}
+
+// reserve takes something of one store. What a store may have taken is to be settled,
+// even if it has not answered.
+func (r *Reserved) reserve(ctx context.Context, of stores.Reservations, reservation stores.Reservation, n *need) error {
+	if len(reservation.Rates) == 0 && len(reservation.Budgets) == 0 && reservation.Order == (stores.Key{}) {
+		return nil
+	}
+	balances, err := of.Reserve(ctx, reservation)
+	if exceeded, ok := errors.AsType[*stores.Exceeded](err); ok {
+		r.ledger.books.note(exceeded.Key, exceeded.Balance)
+		return n.refuse(exceeded)
+	}
+	r.taken = append(r.taken, taken{of, reservation, balances})
+	if err != nil {
+		return err
+	}
+	for i, balance := range balances {
+		r.ledger.books.note(reservation.Budgets[i].Key, balance)
+	}
+	return nil
+}
+
+// Settle says what became of the call. It does not wait for a store that is not in this
+// process.
+func (r *Reserved) Settle(settlement stores.Settlement) {
+	if r == nil {
+		return
+	}
+	for _, t := range r.taken {
+		if shared := r.ledger.shared; shared != nil && t.of == shared.store {
+			shared.settlements.send(t.reservation, settlement)
+		} else {
+			_ = t.of.Settle(context.Background(), t.reservation, settlement) // memory, which does not fail
+		}
+		if settlement != stores.Kept {
+			for i, balance := range t.balances {
+				r.ledger.books.giveBack(t.reservation.Budgets[i], balance)
+			}
+		}
+	}
+}
+
+// shared is a store that replicas share.
+type shared struct {
+	store stores.Reservations
+	// alone is set if money is counted here while the store is away.
+	alone       bool
+	replicas    int
+	away        atomic.Bool
+	settlements *settlements
+	logger      *zap.Logger
+}
+
+func newShared(store stores.Reservations, alone bool, replicas int, logger *zap.Logger) *shared {
+	return &shared{store: store, alone: alone, replicas: replicas, settlements: newSettlements(store), logger: logger}
+}
+
+// isAway notes that the store cannot be reached, and logs it once.
+func (s *shared) isAway(cause error) {
+	if s.away.Swap(true) {
+		return
+	}
+	budgets := "calls that count against a budget or are told apart by their numbers are refused"
+	if s.alone {
+		budgets = "budgets and numbers are counted in this process alone"
+	}
+	s.logger.Error("the store that replicas share cannot be reached: until it can, this replica signs its share of each rate, and "+budgets,
+		zap.String("share", fmt.Sprintf("1/%d", s.replicas)), zap.Error(cause))
+}
+
+// isThere notes that the store has answered, and logs it if it could not be reached.
+func (s *shared) isThere() {
+	if s.away.Load() && s.away.Swap(false) {
+		s.logger.Info("the store that replicas share can be reached again")
+	}
+}
+
+// shareOf returns what a call needs, of this replica's share of the limits.
+func (s *shared) shareOf(r stores.Reservation) stores.Reservation {
+	r.Rates, r.Budgets = slices.Clone(r.Rates), slices.Clone(r.Budgets)
+	for i := range r.Rates {
+		r.Rates[i].PerSecond /= float64(s.replicas)
+		r.Rates[i].Burst = max(1, r.Rates[i].Burst/s.replicas)
+	}
+	for i := range r.Budgets {
+		r.Budgets[i].Limit /= int64(s.replicas)
+	}
+	return r
+}

@@ -1,0 +1,117 @@
+package limits
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/prom"
+	"github.com/caddy-payermax/caddy-payermax/stores"
+)
+
+var (
+	budgetLabels = []string{"app_id", "merchant_no", "caller", "endpoints", "currency", "per"}
+
+	budgetLimit = prom.Description("budget_limit",
+		"Budgets, in the currency's major unit. An empty caller or endpoints stands for all.", budgetLabels...)
+	budgetRemaining = prom.Description("budget_remaining",
+		"What is left of a budget in the present window, in the currency's major unit, as this process has last seen it. Absent before the first call that counts.", budgetLabels...)
+	budgetReset = prom.Description("budget_reset_timestamp_seconds",
+		"When a budget begins anew, in seconds since 1970. Absent before the first call that counts.", budgetLabels...)
+)
+
+// inUse are the limits of the handlers in use. Metrics ask for them when they are asked
+// themselves.
+var inUse = struct {
+	mutex sync.Mutex
+	known map[*Enforced]struct{}
+}{known: make(map[*Enforced]struct{})}
+
+func (l *Enforced) use() {
+	inUse.mutex.Lock()
+	defer inUse.mutex.Unlock()
+	inUse.known[l] = struct{}{}
+}
+
+func (l *Enforced) release() {
+	inUse.mutex.Lock()
+	defer inUse.mutex.Unlock()
+	delete(inUse.known, l)
+}
+
+func init() { prom.Share(collector{}) }
+
+// collector reports what is left of the budgets.
+type collector struct{}
+
+// Describe describes the metrics.
+func (collector) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- budgetLimit
+	descriptions <- budgetRemaining
+	descriptions <- budgetReset
+}
+
+// Collect sends what is known. Of several handlers with the same budget, it is that of
+// the lowest limit.
+func (collector) Collect(collected chan<- prometheus.Metric) {
+	inUse.mutex.Lock()
+	limits := slices.Collect(maps.Keys(inUse.known))
+	inUse.mutex.Unlock()
+
+	lowest := make(map[stores.Key]status)
+	for _, l := range limits {
+		for _, s := range l.statuses(time.Now()) {
+			if other, ok := lowest[s.key]; !ok || s.limit < other.limit {
+				lowest[s.key] = s
+			}
+		}
+	}
+	for _, s := range lowest {
+		s.collect(collected)
+	}
+}
+
+// status is a merchant's budget, and what is left of it.
+type status struct {
+	*budget
+	of    Merchant
+	key   stores.Key
+	left  stores.Balance
+	known bool
+}
+
+// statuses are those of all budgets.
+func (l *Enforced) statuses(now time.Time) []status {
+	budgets := slices.Clone(l.budgets)
+	for _, c := range l.callers {
+		budgets = append(budgets, c.budgets...)
+	}
+	var all []status
+	for _, b := range budgets {
+		for merchant, key := range b.keys {
+			left, known := l.ledger.books.remaining(b, merchant, now)
+			all = append(all, status{b, merchant, key, left, known})
+		}
+	}
+	return all
+}
+
+func (s status) collect(collected chan<- prometheus.Metric) {
+	gauge := func(description *prometheus.Desc, value float64) {
+		collected <- prometheus.MustNewConstMetric(description, prometheus.GaugeValue, value,
+			s.of.AppID, s.of.MerchantNo, s.caller, strings.Join(s.only, " "), s.Currency, s.Per)
+	}
+	major := func(minor int64) float64 {
+		value, _ := inMajorUnits(minor, s.decimals).Float64()
+		return value
+	}
+	gauge(budgetLimit, major(s.limit))
+	if s.known {
+		gauge(budgetRemaining, major(max(0, s.left.Remaining)))
+		gauge(budgetReset, float64(s.left.Reset.Unix()))
+	}
+}

@@ -1,0 +1,67 @@
+package limits_test
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/limits"
+	"github.com/caddy-payermax/caddy-payermax/stores"
+)
+
+// However many take and give back at once, no more than the burst is ever taken, and in
+// the end exactly the burst is there again.
+func TestRateHoldsWhileItIsGivenBack(t *testing.T) {
+	const burst = 5
+	at := place(t, "orderQuery")
+	query := callOf(t, at, "orderQuery", `{"outTradeNo":"P1"}`)
+	l := open(t, limits.Limits{Quota: limits.Quota{Rate: 1e-9, Burst: burst}}, at)
+	var held, most atomic.Int32
+	var requests sync.WaitGroup
+	for range 50 {
+		requests.Go(func() {
+			for range 200 {
+				reserved, err := l.Reserve(t.Context(), query)
+				if err != nil {
+					continue
+				}
+				now := held.Add(1)
+				for seen := most.Load(); now > seen && !most.CompareAndSwap(seen, now); seen = most.Load() {
+				}
+				runtime.Gosched()
+				held.Add(-1)
+				reserved.Settle(stores.Unsent)
+			}
+		})
+	}
+	requests.Wait()
+	assert.LessOrEqual(t, most.Load(), int32(burst))
+	for range burst {
+		_, err := l.Reserve(t.Context(), query)
+		require.NoError(t, err)
+	}
+	_, err := l.Reserve(t.Context(), query)
+	requireRefused(t, err, limits.ByRate)
+}
+
+// What was full has no room for more.
+func TestRateIsNotGivenBackBeyondTheBurst(t *testing.T) {
+	const burst = 5
+	at := place(t, "orderQuery")
+	query := callOf(t, at, "orderQuery", `{"outTradeNo":"P1"}`)
+	l := open(t, limits.Limits{Quota: limits.Quota{Rate: 20, Burst: burst}}, at)
+	reserved, err := l.Reserve(t.Context(), query)
+	require.NoError(t, err)
+	time.Sleep(60 * time.Millisecond) // until the rate is full again
+	reserved.Settle(stores.Unsent)
+	began, passed := time.Now(), 0
+	for err = nil; err == nil; passed++ {
+		_, err = l.Reserve(t.Context(), query)
+	}
+	assert.LessOrEqual(t, float64(passed-1), burst+20*time.Since(began).Seconds()+1)
+}

@@ -1,0 +1,155 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
+	"github.com/caddy-payermax/caddy-payermax/stores"
+)
+
+// failing is a store some of whose operations fail.
+type failing struct {
+	stores.Claims
+	claim, finish, release bool
+}
+
+var errAway = errors.New("the store is away")
+
+func (f *failing) Claim(ctx context.Context, key stores.Key, lease time.Duration) (stores.State, stores.Claim, error) {
+	state, claim, err := f.Claims.Claim(ctx, key, lease)
+	if f.claim {
+		err = errAway
+	}
+	return state, claim, err
+}
+
+func (f *failing) Finish(ctx context.Context, claim stores.Claim, remember time.Duration) error {
+	if f.finish {
+		return errAway
+	}
+	return f.Claims.Finish(ctx, claim, remember)
+}
+
+func (f *failing) Release(ctx context.Context, claim stores.Claim) error {
+	if f.release {
+		return errAway
+	}
+	return f.Claims.Release(ctx, claim)
+}
+
+// countedUnguarded returns how many notifications were not guarded so far.
+func countedUnguarded(t *testing.T) float64 {
+	t.Helper()
+	var metric dto.Metric
+	require.NoError(t, unguarded.Write(&metric))
+	return metric.GetCounter().GetValue()
+}
+
+// A store that is away costs the guard and nothing else: notifications are delivered, and
+// counted once each. What the application has accepted is remembered as soon as the store
+// hears of it.
+func TestNotifyWithoutItsStore(t *testing.T) {
+	for name, test := range map[string]struct {
+		away      failing
+		unguarded float64
+		accepts   bool
+		next      int // the status of the next delivery
+	}{
+		"no claim":          {failing{claim: true}, 1, true, http.StatusOK},
+		"not finished":      {failing{finish: true}, 1, true, http.StatusServiceUnavailable},
+		"neither":           {failing{claim: true, finish: true}, 1, true, http.StatusServiceUnavailable},
+		"not released":      {failing{release: true}, 0, false, http.StatusServiceUnavailable},
+		"neither, released": {failing{claim: true, release: true}, 1, false, http.StatusServiceUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newHandler(t, guarded)
+			test.away.Claims = n.guard.claims
+			n.guard.claims = &test.away
+			before, count := countedUnguarded(t), 0
+			w := deliver(t, n, notify(t, paymentNotification), func(w http.ResponseWriter, r *http.Request) error {
+				if test.accepts {
+					return accepting(&count)(w, r)
+				}
+				w.WriteHeader(http.StatusInternalServerError)
+				return nil
+			})
+			assert.Equal(t, test.accepts, w.Code == http.StatusOK)
+			assert.Equal(t, test.unguarded, countedUnguarded(t)-before)
+
+			test.away = failing{Claims: test.away.Claims} // it is back, and so is PayerMax
+			assert.Equal(t, test.next, deliver(t, n, notify(t, paymentNotification), testcaddy.Unreachable(t)).Code)
+			memory := test.away.Claims.(*stores.Memory)
+			memory.Now = func() time.Time { return time.Now().Add(lease) }
+			again := deliver(t, n, notify(t, paymentNotification), accepting(&count))
+			assert.Equal(t, http.StatusOK, again.Code, "no delivery is delayed by more than the lease")
+			assert.Equal(t, before+test.unguarded, countedUnguarded(t))
+		})
+	}
+}
+
+// A store that answered the claim of somebody who has hung up still guards.
+func TestNotifyGuardsThoughPayerMaxHungUp(t *testing.T) {
+	n := newHandler(t, guarded)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	var count int
+	deliver(t, n, notify(t, paymentNotification).WithContext(gone), accepting(&count))
+	deliver(t, n, notify(t, paymentNotification), accepting(&count))
+	assert.Equal(t, 1, count)
+}
+
+// However long the application takes, the notification is under way; once it is over, no
+// renewal brings it back.
+func TestLeaseLastsAsLongAsTheDelivery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		guard := &duplicates{stores.NewMemory(), scopeOf(addressees{}), time.Hour, zap.NewNop()}
+		first := guard.begin(t.Context(), []byte(paymentNotification))
+		require.Equal(t, stores.New, first.state)
+		for range 100 {
+			time.Sleep(lease / 3)
+			require.Equal(t, stores.UnderWay, guard.begin(t.Context(), []byte(paymentNotification)).state)
+		}
+		first.end(t.Context(), false)
+		second := guard.begin(t.Context(), []byte(paymentNotification))
+		require.Equal(t, stores.New, second.state)
+		second.end(t.Context(), true)
+		time.Sleep(2 * lease)
+		require.Equal(t, stores.Done, guard.begin(t.Context(), []byte(paymentNotification)).state)
+	})
+}
+
+// A lease is over before PayerMax delivers again, and survives two renewals that fail.
+func TestLeaseFitsPayerMax(t *testing.T) {
+	assert.Less(t, lease, 30*time.Second)
+	assert.Greater(t, lease, 3*renewal)
+}
+
+// The guards of two handlers meet if their merchants are the same, in whatever order.
+func TestGuardsMeetByMerchants(t *testing.T) {
+	scope := scopeOf(addressees{[]string{"a", "b"}, []string{"1", "2"}})
+	assert.Equal(t, scope, scopeOf(addressees{[]string{"b", "a"}, []string{"2", "1"}}))
+	for _, other := range []addressees{{}, {[]string{"a"}, []string{"b", "1", "2"}}, {[]string{"a", "b"}, []string{"1"}}} {
+		assert.NotEqual(t, scope, scopeOf(other))
+	}
+}
+
+// A store without a guard is a mistake, and so is a module that is not a store.
+func TestStoreNeedsDuplicates(t *testing.T) {
+	n := &Handler{GatewayPublicKeys: newHandler(t).GatewayPublicKeys, StoreRaw: []byte(`{"module":"memory"}`)}
+	assert.ErrorContains(t, testcaddy.Provision(t, n), "store: has no meaning without duplicates")
+	n.StoreRaw, n.Duplicates = []byte(`{"module":"redsi"}`), 1
+	err := testcaddy.Provision(t, n)
+	require.ErrorContains(t, err, "store: ")
+	assert.True(t, strings.Contains(err.Error(), "payermax.stores.redsi"), err)
+}

@@ -1,0 +1,67 @@
+package stores
+
+import (
+	"encoding/json"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+)
+
+func init() {
+	httpcaddyfile.RegisterGlobalOption(appName, parseApp)
+}
+
+// namespace is that of the modules that are stores.
+const namespace = "payermax.stores."
+
+// ReadStore reads the name of a store's module, and what the module makes of the rest.
+func ReadStore(d *caddyfile.Dispenser, target *json.RawMessage) error {
+	option := d.Val()
+	if *target != nil {
+		return d.Errf("%s is already set", option)
+	}
+	if !d.NextArg() {
+		return d.ArgErr()
+	}
+	name := d.Val()
+	if _, err := caddy.GetModule(namespace + name); err != nil {
+		return d.Errf("%s: this program has no store %s; memory is part of every build, and redis of those with the module stores/redis", option, name)
+	}
+	module, err := caddyfile.UnmarshalModule(d, namespace+name)
+	if err != nil {
+		return err
+	}
+	*target = caddyconfig.JSONModuleObject(module, "module", name, nil)
+	return nil
+}
+
+// parseApp sets up the store of all handlers as a global option:
+//
+//	payermax_store <module> [...]
+func parseApp(d *caddyfile.Dispenser, present any) (any, error) {
+	d.Next() // or an error would not know its line
+	if present != nil {
+		return nil, d.Errf("%s was given already; one store is for all handlers that name none", appName)
+	}
+	a := new(App)
+	if err := ReadStore(d, &a.StoreRaw); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: appName, Value: caddyconfig.JSON(a, nil)}, nil
+}
+
+// UnmarshalCaddyfile sets up the store from Caddyfile tokens:
+//
+//	memory
+func (*Memory) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the module's name
+	if d.NextArg() || d.NextBlock(d.Nesting()) {
+		return d.Err("store memory takes no options")
+	}
+	return nil
+}
+
+// Interface guards
+var _ caddyfile.Unmarshaler = (*Memory)(nil)

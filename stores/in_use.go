@@ -1,0 +1,93 @@
+package stores
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/regular"
+)
+
+// Remote is a store that is not in this process, and may be out of reach.
+type Remote interface {
+	Store
+	// Health is how the store is doing. It does not ask the store.
+	Health() Health
+	// Files are the paths of the files that are read again while the store is in use,
+	// such as that of a password.
+	Files() []string
+}
+
+// Health is how a remote store is doing.
+type Health struct {
+	// Name is the module's, such as redis.
+	Name string
+	// Reachable says whether the store answered when it was last asked. It is false
+	// until it has answered for the first time.
+	Reachable bool
+	// Since is when that began.
+	Since time.Time
+	// Problem is why the store is out of reach, without anything secret.
+	Problem string
+}
+
+// remotes are the remote stores that a config uses. Probes and metrics ask for them when
+// they are asked themselves.
+type remotes struct {
+	mutex sync.Mutex
+	used  []Remote
+}
+
+var inUse = new(remotes)
+
+// Use counts a remote store among those in use, until release is called.
+func Use(store Remote) (release func()) {
+	inUse.mutex.Lock()
+	defer inUse.mutex.Unlock()
+	inUse.used = append(inUse.used, store)
+	return func() {
+		inUse.mutex.Lock()
+		defer inUse.mutex.Unlock()
+		inUse.used = slices.DeleteFunc(inUse.used, func(other Remote) bool { return other == store })
+	}
+}
+
+// InUse returns the remote stores in use, in the order in which they came into use.
+func InUse() []Remote {
+	inUse.mutex.Lock()
+	defer inUse.mutex.Unlock()
+	return slices.Clone(inUse.used)
+}
+
+// Directories returns where the files of the remote stores in use lie: by their names,
+// and where the names lead if they are links.
+func Directories() []string {
+	var files []string
+	for _, store := range InUse() {
+		files = append(files, store.Files()...)
+	}
+	return regular.Directories(files...)
+}
+
+// Worst returns the health of the remote store that is worst off: the one that has been
+// out of reach for longest, or any if all can be reached. It is not ok if there is no
+// remote store.
+func Worst() (health Health, ok bool) {
+	var all []Health
+	for _, store := range InUse() {
+		all = append(all, store.Health())
+	}
+	if len(all) == 0 {
+		return Health{}, false
+	}
+	return slices.MinFunc(all, func(a, b Health) int {
+		if a.Reachable != b.Reachable {
+			if b.Reachable {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.Since.UnixNano(), b.Since.UnixNano())
+	}), true
+}

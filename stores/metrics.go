@@ -1,0 +1,50 @@
+package stores
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/prom"
+)
+
+var (
+	reachable = prom.Description("store_reachable",
+		"Whether the store that replicas share answered when it was last asked: 1, or 0. With several, whether all did. There is no series without such a store.")
+	duration = prom.Histograms("store_duration_seconds",
+		"Time that the store which replicas share took for an operation (claim, renew, finish, release, reserve, settle), by its result: ok, or failed, if it did not answer in time or not well.",
+		[]float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5}, "operation", "result")
+)
+
+// health collects the metrics of the stores in use.
+type health struct{}
+
+func init() { prom.Share(health{}, duration) }
+
+// Observe notes how long an operation of a remote store has taken, and whether it failed.
+func Observe(operation string, began time.Time, failed bool) {
+	result := "ok"
+	if failed {
+		result = "failed"
+	}
+	duration.WithLabelValues(operation, result).Observe(time.Since(began).Seconds())
+}
+
+// Describe describes what is collected.
+func (health) Describe(descriptions chan<- *prometheus.Desc) { descriptions <- reachable }
+
+// Collect asks the stores in use.
+func (health) Collect(metrics chan<- prometheus.Metric) {
+	worst, ok := Worst()
+	if !ok {
+		return
+	}
+	value := 0.0
+	if worst.Reachable {
+		value = 1
+	}
+	metrics <- prometheus.MustNewConstMetric(reachable, prometheus.GaugeValue, value)
+}
+
+// Interface guards
+var _ prometheus.Collector = health{}

@@ -1,0 +1,89 @@
+package redis
+
+import (
+	"encoding/json"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+)
+
+// Options are the options of store redis.
+var Options = grammar.Block[Settings]{
+	{Name: "address", Args: "<addresses...>", Example: "address redis.payments.svc:6379",
+		Sets: grammar.Names(func(s *Settings) *[]string { return &s.Addresses })},
+	{Name: "sentinel_master", Args: "<name>", Example: "sentinel_master payermax",
+		Sets: grammar.Text(func(s *Settings) *string { return &s.SentinelMaster })},
+	{Name: "sentinel_password_file", Args: "<path>", Example: "sentinel_password_file /run/secrets/sentinel/password",
+		Sets: grammar.Text(func(s *Settings) *string { return &s.SentinelPasswordFile })},
+	{Name: "cluster", Example: "cluster",
+		Sets: grammar.Flag(func(s *Settings) *bool { return &s.Cluster })},
+	{Name: "tls", Example: `tls {
+	trust_pool file /etc/redis/ca.pem
+}`,
+		Sets: grammar.Nested(func(s *Settings) **TLS { return &s.TLS }, tlsOptions)},
+	{Name: "username", Args: "<name>", Example: "username payermax",
+		Sets: grammar.Text(func(s *Settings) *string { return &s.Username })},
+	{Name: "password_file", Args: "<path>", Example: "password_file /run/secrets/redis/password",
+		Sets: grammar.Text(func(s *Settings) *string { return &s.PasswordFile })},
+	{Name: "key_prefix", Args: "<text>", Example: "key_prefix payermax-uat:",
+		Sets: grammar.Text(func(s *Settings) *string { return &s.KeyPrefix })},
+	{Name: "timeout", Args: "<duration>", Example: "timeout 200ms",
+		Sets: grammar.Duration(func(s *Settings) *caddy.Duration { return &s.Timeout })},
+}
+
+// tlsOptions are the options of tls.
+var tlsOptions = grammar.Block[TLS]{
+	{Name: "trust_pool", Args: "<module> [...]", Example: "trust_pool file /etc/redis/ca.pem",
+		Sets: grammar.Into(func(t *TLS) *json.RawMessage { return &t.TrustPoolRaw }, readTrustPool)},
+	{Name: "server_name", Args: "<name>", Example: "server_name redis.example.com",
+		Sets: grammar.Text(func(t *TLS) *string { return &t.ServerName })},
+	{Name: "client_certificate", Args: "<certificate> <key>", Example: "client_certificate /run/secrets/redis/tls.crt /run/secrets/redis/tls.key",
+		Sets: grammar.By(readClientCertificate,
+			func(t *TLS) any { return &t.Certificate }, func(t *TLS) any { return &t.Key })},
+}
+
+// readTrustPool reads a source of authorities: its name, and what it makes of the rest.
+func readTrustPool(d *caddyfile.Dispenser, target *json.RawMessage) error {
+	if *target != nil {
+		return d.Errf("%s is already set", d.Val())
+	}
+	if !d.NextArg() {
+		return d.ArgErr()
+	}
+	name := d.Val()
+	module, err := caddyfile.UnmarshalModule(d, "tls.ca_pool.source."+name)
+	if err != nil {
+		return err
+	}
+	*target = caddyconfig.JSONModuleObject(module, "provider", name, nil)
+	return nil
+}
+
+// readClientCertificate reads the paths of a certificate and its key.
+func readClientCertificate(d *caddyfile.Dispenser, t *TLS) error {
+	if t.Certificate != "" {
+		return d.Errf("%s is already set", d.Val())
+	}
+	if !d.AllArgs(&t.Certificate, &t.Key) {
+		return d.ArgErr()
+	}
+	return grammar.CheckPaths(d, t.Certificate, t.Key)
+}
+
+// UnmarshalCaddyfile sets up the store from Caddyfile tokens:
+//
+//	redis {
+//	    <options...>
+//	}
+//
+// The options are in the README of this module.
+func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the module's name
+	return Options.Read(d, &s.Settings)
+}
+
+// Interface guards
+var _ caddyfile.Unmarshaler = (*Store)(nil)

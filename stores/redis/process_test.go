@@ -1,0 +1,110 @@
+package redis
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
+)
+
+// Programs that a store may be. Valkey is tested as well where it is installed.
+const redisServer = "redis-server"
+
+// forEachProgram runs a test with Redis, and with Valkey where it is installed.
+func forEachProgram(t *testing.T, test func(t *testing.T, program string)) {
+	t.Run(redisServer, func(t *testing.T) { test(t, redisServer) })
+	if _, err := exec.LookPath("valkey-server"); err == nil {
+		t.Run("valkey-server", func(t *testing.T) { test(t, "valkey-server") })
+	}
+}
+
+// process is a real server on loopback, which keeps nothing on a disk.
+type process struct {
+	t         testing.TB
+	program   string
+	address   string
+	arguments []string
+	command   *exec.Cmd
+}
+
+// startServer starts a program with a server's options, on a port of its own, and ends it
+// at the end of the test.
+func startServer(t testing.TB, program string, options ...string) *process {
+	t.Helper()
+	path := testtool.Find(t, program)
+	address := testnet.FreeAddress(t)
+	_, port, err := net.SplitHostPort(address)
+	require.NoError(t, err)
+	p := &process{t: t, program: path, address: address, arguments: append([]string{
+		"--bind", "127.0.0.1", "--port", port, "--dir", t.TempDir(), "--save", "", "--appendonly", "no",
+	}, options...)}
+	p.start()
+	t.Cleanup(p.kill)
+	return p
+}
+
+// start starts the server, empty, and waits until it takes connections.
+func (p *process) start() {
+	p.t.Helper()
+	p.command = exec.Command(p.program, p.arguments...)
+	require.NoError(p.t, p.command.Start())
+	require.Eventually(p.t, func() bool {
+		connection, err := net.Dial("tcp", p.address)
+		if err == nil {
+			connection.Close()
+		}
+		return err == nil
+	}, 30*time.Second, 10*time.Millisecond, "%s does not listen", p.program)
+}
+
+// kill ends the server at once, whether it is paused or not.
+func (p *process) kill() {
+	if p.command == nil {
+		return
+	}
+	_ = p.command.Process.Kill()
+	_ = p.command.Wait()
+	p.command = nil
+}
+
+// pause stops the server, whose connections stay open.
+func (p *process) pause() { require.NoError(p.t, p.command.Process.Signal(syscall.SIGSTOP)) }
+
+// resume has a paused server go on.
+func (p *process) resume() { require.NoError(p.t, p.command.Process.Signal(syscall.SIGCONT)) }
+
+// client returns a client of the server, to look at what it has.
+func (p *process) client() *redis.Client {
+	client := redis.NewClient(&redis.Options{Addr: p.address})
+	p.t.Cleanup(func() { client.Close() })
+	return client
+}
+
+// keys returns the names of all keys.
+func (p *process) keys() []string {
+	p.t.Helper()
+	keys, err := p.client().Keys(context.Background(), "*").Result()
+	require.NoError(p.t, err)
+	return keys
+}
+
+// writeSecret writes a file that only this user reads, and returns its path.
+func writeSecret(t testing.TB, content string) string {
+	t.Helper()
+	path := strings.TrimSuffix(t.TempDir(), "/") + "/secret"
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	return path
+}
+
+// writeOver replaces the content of a secret's file.
+func writeOver(path, content string) error { return os.WriteFile(path, []byte(content), 0o600) }

@@ -1,0 +1,93 @@
+// Package redis keeps what replicas share in Redis, or in Valkey, which is the same to
+// it: the Caddy module payermax.stores.redis.
+//
+// It is a Go module of its own, so that whoever runs one replica builds without a
+// client of Redis.
+package redis
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+
+	"github.com/caddy-payermax/caddy-payermax/stores"
+)
+
+func init() {
+	caddy.RegisterModule(new(Store))
+}
+
+// Store keeps what replicas share in Redis 6 or later, or in Valkey: a single server, one
+// that Sentinels watch, or a cluster.
+//
+// A config is loaded though the server is away, since the sidecar serves calls and
+// notifications without it as well as it can. The log says when the server stops or begins
+// to answer, and so do `/readyz` and the metric `caddy_payermax_store_reachable`.
+//
+// Each operation is one round trip; what reads and writes at once is a script. All keys
+// have a time to live, and windows are the server's time. Keys and values have no numbers
+// of orders or merchants and no amounts of single orders in clear: keys are hashes.
+// All keys of one handler have the same hash tag, so that a cluster keeps them on one node.
+type Store struct {
+	Settings
+
+	*server
+	release func() // from the stores in use
+	stop    context.CancelFunc
+	watch   sync.WaitGroup
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Store) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "payermax.stores.redis",
+		New: func() caddy.Module { return new(Store) },
+	}
+}
+
+// Provision checks the settings, and begins to ask whether the server answers. It does
+// not wait for the answer.
+func (s *Store) Provision(ctx caddy.Context) error {
+	options, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	s.server = &server{
+		client: redis.NewUniversalClient(options.client), prefix: options.prefix, timeout: options.client.ReadTimeout,
+		files: options.files, logger: ctx.Logger(),
+	}
+	if options.passwordInClear {
+		s.logger.Warn("the password and all that is shared go to the store without TLS, and not to this machine; write tls into the block of redis, or keep the network between them to yourself",
+			zap.Strings("addresses", options.client.Addrs))
+	}
+	s.release = stores.Use(s.server)
+	watching, stop := context.WithCancel(ctx)
+	s.stop = stop
+	s.watch.Go(func() { s.server.watch(watching) })
+	return nil
+}
+
+// Cleanup closes the connections. Requests of this config have ended by then.
+func (s *Store) Cleanup() error {
+	if s.server == nil {
+		return nil // Provision failed before there was anything to clean up
+	}
+	s.release()
+	s.stop()
+	s.watch.Wait()
+	if err := s.client.Close(); err != nil && !errors.Is(err, redis.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner  = (*Store)(nil)
+	_ caddy.CleanerUpper = (*Store)(nil)
+	_ stores.Store       = (*Store)(nil)
+)

@@ -1,0 +1,139 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/stores"
+	"github.com/caddy-payermax/caddy-payermax/stores/storetest"
+)
+
+// replicas are several sidecars with one store, each of which has the next word.
+type replicas struct {
+	stores []stores.Reservations
+	turn   atomic.Int64
+}
+
+func (r *replicas) next() stores.Reservations {
+	return r.stores[r.turn.Add(1)%int64(len(r.stores))]
+}
+
+func (r *replicas) Reserve(ctx context.Context, reservation stores.Reservation) ([]stores.Balance, error) {
+	return r.next().Reserve(ctx, reservation)
+}
+
+func (r *replicas) Settle(ctx context.Context, reservation stores.Reservation, settlement stores.Settlement) error {
+	return r.next().Settle(ctx, reservation, settlement)
+}
+
+// Whichever of the replicas asks, what is used up is used up.
+func TestReservations(t *testing.T) {
+	forEachProgram(t, func(t *testing.T, program string) {
+		server := startServer(t, program)
+		settings := Settings{Addresses: []string{server.address}, KeyPrefix: "test:", Timeout: caddy.Duration(10 * time.Second)}
+		shared := &replicas{stores: []stores.Reservations{open(t, settings), open(t, settings), open(t, settings)}}
+		storetest.TestReservations(t, func(*testing.T) stores.Reservations { return shared })
+
+		keys := server.keys()
+		require.NotEmpty(t, keys)
+		for _, key := range keys {
+			ttl, err := server.client().PTTL(t.Context(), key).Result()
+			require.NoError(t, err)
+			assert.NotEqual(t, time.Duration(-1), ttl, "%s is for ever", key)
+			assert.Regexp(t, `^test:\{[0-9a-f]{32}\}[0-9a-f]{32}$`, key)
+		}
+	})
+}
+
+// The server's windows are those of the interface, at all times.
+func TestWindows(t *testing.T) {
+	client := startServer(t, redisServer).client()
+	times := []time.Time{
+		time.Date(2026, 12, 31, 23, 59, 59, 0, time.UTC), time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC),
+		time.Date(2028, 2, 29, 23, 59, 59, 0, time.UTC), time.Date(2028, 3, 1, 0, 0, 0, 0, time.UTC),
+		time.Date(2100, 2, 28, 23, 59, 59, 0, time.UTC), time.Date(2100, 3, 1, 0, 0, 0, 0, time.UTC), time.Unix(0, 0),
+	}
+	for range 2000 {
+		times = append(times, time.Unix(rand.Int64N(4e9), 0))
+	}
+	for _, window := range stores.Windows {
+		for _, now := range times {
+			got, err := client.Eval(t.Context(), windowsSource+"return {window(ARGV[1], tonumber(ARGV[2]))}", nil, string(window), now.Unix()).Int64Slice()
+			require.NoError(t, err)
+			begin, end := window.Around(now)
+			require.Equal(t, []int64{begin.Unix(), end.Unix()}, got, "%s %v", window, now.UTC())
+		}
+	}
+}
+
+// A new window begins with nothing used up, and what was taken before cannot be given back
+// to it.
+func TestWindowsBeginAnew(t *testing.T) {
+	server := startServer(t, redisServer)
+	s := open(t, Settings{Addresses: []string{server.address}})
+	scope := stores.NewScope(t.Name())
+	call := func() stores.Reservation {
+		return stores.Reservation{Call: scope.NewKey(), Lease: time.Minute, Budgets: []stores.Budget{{Key: scope.Key("b"), Window: stores.Month, Limit: 10, Amount: 10}}}
+	}
+	before := call()
+	_, err := s.Reserve(t.Context(), before)
+	require.NoError(t, err)
+	// The clock is nobody's to turn, so that what was noted is dated back instead.
+	lastMonth, _ := stores.Month.Around(time.Now().AddDate(0, 0, -32))
+	require.NoError(t, server.client().Set(t.Context(), s.name(before.Call), fmt.Sprint("taken ", lastMonth.Unix()), time.Hour).Err())
+	require.NoError(t, s.Settle(t.Context(), before, stores.Refunded))
+	_, err = s.Reserve(t.Context(), call())
+	require.Error(t, err, "it was of the window before")
+
+	require.NoError(t, server.client().Set(t.Context(), s.name(scope.Key("b")), fmt.Sprint(lastMonth.Unix(), " 10"), time.Hour).Err())
+	_, err = s.Reserve(t.Context(), call())
+	require.NoError(t, err)
+}
+
+// A server that has lost everything is not told of what it has never counted.
+func TestNothingIsGivenBackToAnEmptyServer(t *testing.T) {
+	server := startServer(t, redisServer)
+	s := open(t, Settings{Addresses: []string{server.address}})
+	scope := stores.NewScope(t.Name())
+	call := func() stores.Reservation {
+		return stores.Reservation{
+			Call: scope.NewKey(), Lease: time.Minute,
+			Rates:   []stores.Rate{{Key: scope.Key("r"), PerSecond: 0.001, Burst: 1}},
+			Budgets: []stores.Budget{{Key: scope.Key("b"), Window: stores.Month, Limit: 10, Amount: 10}},
+		}
+	}
+	before, after := call(), call()
+	_, err := s.Reserve(t.Context(), before)
+	require.NoError(t, err)
+	require.NoError(t, server.client().FlushAll(t.Context()).Err())
+	_, err = s.Reserve(t.Context(), after)
+	require.NoError(t, err)
+	require.NoError(t, s.Settle(t.Context(), before, stores.Unsent))
+	exceeded := new(stores.Exceeded)
+	_, err = s.Reserve(t.Context(), call())
+	require.ErrorAs(t, err, &exceeded)
+}
+
+// A reservation that arrives after its call was given up takes nothing.
+func TestReservationArrivesLate(t *testing.T) {
+	s := open(t, Settings{Addresses: []string{startServer(t, redisServer).address}})
+	scope := stores.NewScope(t.Name())
+	call := func() stores.Reservation {
+		return stores.Reservation{Call: scope.NewKey(), Lease: time.Minute, Budgets: []stores.Budget{{Key: scope.Key("b"), Window: stores.Month, Limit: 10, Amount: 10}}}
+	}
+	lost := call()
+	require.NoError(t, s.Settle(t.Context(), lost, stores.Unsent))
+	_, err := s.Reserve(t.Context(), lost)
+	require.ErrorContains(t, err, "settled before")
+	left, err := s.Reserve(t.Context(), call())
+	require.NoError(t, err)
+	assert.Zero(t, left[0].Remaining)
+}

@@ -1,0 +1,122 @@
+package redis
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+
+	"github.com/caddy-payermax/caddy-payermax/stores"
+)
+
+// checkInterval is how often the server is asked whether it answers.
+const checkInterval = 5 * time.Second
+
+// server is a Redis, a Valkey, or a cluster of them.
+type server struct {
+	client  redis.UniversalClient
+	prefix  string
+	timeout time.Duration
+	files   []string
+	logger  *zap.Logger
+
+	mutex  sync.Mutex
+	health stores.Health // empty until it was asked for the first time
+}
+
+// ask has the server carry out an operation, within the timeout.
+func (s *server) ask(ctx context.Context, operation string, carryOut func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	began := time.Now()
+	err := carryOut(ctx)
+	stores.Observe(operation, began, err != nil)
+	if err != nil {
+		return fmt.Errorf("redis: %s: %w", operation, err)
+	}
+	return nil
+}
+
+// name returns a key as the server has it.
+func (s *server) name(key stores.Key) string { return s.prefix + key.String() }
+
+// watch asks again and again whether the server answers, until the context ends.
+func (s *server) watch(ctx context.Context) {
+	ticker := time.NewTicker(checkInterval)
+	defer ticker.Stop()
+	for {
+		if err := s.check(ctx); ctx.Err() == nil {
+			s.note(err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// check does what a claim does, so that a server that can be reached but not be used is
+// found out: a replica that takes no writes, a full one, or a user who may run no script.
+func (s *server) check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	_, err := s.claim(ctx, stores.Claim{Key: stores.NewScope("check").Key(rand.Text()), Token: "check"}, time.Millisecond)
+	return err
+}
+
+// note remembers whether the server answers, and says so if that has changed.
+func (s *server) note(problem error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	before := s.health
+	if problem != nil {
+		s.health.Problem = problem.Error()
+	} else {
+		s.health.Problem = ""
+	}
+	s.health.Reachable = problem == nil
+	switch isFirst := before.Since.IsZero(); {
+	case !isFirst && before.Reachable == s.health.Reachable:
+		return
+	case problem != nil:
+		s.logger.Warn("the store that replicas share does not answer, or not well", zap.Error(problem))
+	default:
+		s.logger.Info("the store that replicas share answers")
+	}
+	s.health.Since = time.Now()
+}
+
+// Health is how the server is doing.
+func (s *server) Health() stores.Health {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	health := s.health
+	health.Name = "redis"
+	if health.Since.IsZero() {
+		health.Since, health.Problem = time.Now(), "it was not asked yet"
+	}
+	return health
+}
+
+// Files are the paths of the files that are read for each new connection.
+func (s *server) Files() []string { return s.files }
+
+// quiet has the client's own messages go to Caddy's log, where only who looks for a
+// problem sees them: what matters comes back as an error as well.
+type quiet struct{}
+
+func init() { redis.SetLogger(quiet{}) }
+
+// Printf writes one of the client's messages.
+func (quiet) Printf(_ context.Context, format string, arguments ...any) {
+	caddy.Log().Named("payermax.stores.redis.client").Debug(fmt.Sprintf(format, arguments...))
+}
+
+// Interface guards
+var _ stores.Remote = (*server)(nil)

@@ -1,0 +1,193 @@
+package redis
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
+)
+
+const (
+	defaultPrefix  = "payermax:"
+	defaultTimeout = 500 * time.Millisecond
+	// bufferSize is that of a connection in each direction: nothing that is sent is larger.
+	bufferSize = 4 << 10
+)
+
+// Settings are where the server is and how to talk to it.
+type Settings struct {
+	// The server's address, such as `redis.payments.svc:6379`, or several: of a cluster's
+	// nodes, or of the Sentinels. Required. Placeholders are expanded when the config is
+	// loaded.
+	Addresses []string `json:"addresses,omitempty"`
+
+	// The name by which the Sentinels, whose addresses are given, know the server.
+	// Default: none, so that the addresses are the servers' own. Placeholders are expanded
+	// when the config is loaded.
+	SentinelMaster string `json:"sentinel_master,omitempty"`
+
+	// The path of a file with the password of the Sentinels and nothing else. It is
+	// read when the config is loaded. Default: none. Placeholders are expanded when the
+	// config is loaded.
+	SentinelPasswordFile string `json:"sentinel_password_file,omitempty"`
+
+	// Whether the server is a cluster though only one address is given, such as that
+	// of its configuration endpoint. Several addresses without `sentinel_master` are
+	// always a cluster's. Default: false.
+	Cluster bool `json:"cluster,omitempty"`
+
+	// How to talk TLS to the server, and to the Sentinels. Default: no TLS.
+	TLS *TLS `json:"tls,omitempty"`
+
+	// The name of the user. Default: the server's default user. Placeholders are expanded
+	// when the config is loaded.
+	Username string `json:"username,omitempty"`
+
+	// The path of a file with the password and nothing else, whose line may end.
+	// It is read for each new connection, so that a new password needs no reload.
+	// Default: no password. Placeholders are expanded when the config is loaded; the value
+	// is a path, never the password itself.
+	PasswordFile string `json:"password_file,omitempty"`
+
+	// What the names of all keys begin with, without braces. Deployments that must not
+	// share anything need different ones: such as those of UAT and production, and two
+	// sidecars that pass the same notification on, one to the other. Default:
+	// `payermax:`. Placeholders are expanded when the config is loaded.
+	KeyPrefix string `json:"key_prefix,omitempty"`
+
+	// How long one operation may take in all: waiting for a connection, opening it, and
+	// the server's answer. A call or notification is delayed by that much, and twice, if
+	// the server is away and nothing refuses the connection. Default: `500ms`.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+}
+
+// opened are the settings as the client takes them.
+type opened struct {
+	client          *redis.UniversalOptions
+	prefix          string
+	files           []string // that are read again
+	passwordInClear bool
+}
+
+// open expands the placeholders and checks the settings.
+func (s *Settings) open(ctx caddy.Context) (opened, error) {
+	var username, passwordFile, prefix, sentinelMaster, sentinelPasswordFile string
+	repl := caddy.NewReplacer()
+	for _, option := range []setting.Option{
+		{Name: "username", Value: s.Username, Target: &username},
+		{Name: "password_file", Value: s.PasswordFile, Target: &passwordFile},
+		{Name: "key_prefix", Value: cmp.Or(s.KeyPrefix, defaultPrefix), Target: &prefix},
+		{Name: "sentinel_master", Value: s.SentinelMaster, Target: &sentinelMaster},
+		{Name: "sentinel_password_file", Value: s.SentinelPasswordFile, Target: &sentinelPasswordFile},
+	} {
+		if err := option.Expand(repl, false); err != nil {
+			return opened{}, err
+		}
+	}
+	addresses, err := setting.ExpandAll("address", s.Addresses, 0, repl)
+	if err != nil {
+		return opened{}, err
+	}
+	if err := s.check(addresses, username, passwordFile, prefix, sentinelMaster, sentinelPasswordFile); err != nil {
+		return opened{}, err
+	}
+
+	timeout := cmp.Or(time.Duration(s.Timeout), defaultTimeout)
+	o := opened{prefix: prefix, client: &redis.UniversalOptions{
+		Addrs: addresses, MasterName: sentinelMaster, IsClusterMode: s.Cluster,
+		DialTimeout: timeout, ReadTimeout: timeout, WriteTimeout: timeout, PoolTimeout: timeout,
+		ContextTimeoutEnabled: true, // one timeout is for the whole operation
+		DialerRetries:         1,
+		MaxRetries:            2, // such as on a connection that the server has closed
+		ReadBufferSize:        bufferSize, WriteBufferSize: bufferSize,
+		DisableIdentity:          true, // or each connection would begin with one more command
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	}}
+	if passwordFile != "" {
+		if _, err := readPassword(passwordFile); err != nil {
+			return opened{}, fmt.Errorf("password_file: %w", err)
+		}
+		o.files = append(o.files, passwordFile)
+		o.client.CredentialsProviderContext = func(context.Context) (string, string, error) {
+			password, err := readPassword(passwordFile)
+			return username, password, err
+		}
+	}
+	if sentinelPasswordFile != "" {
+		if o.client.SentinelPassword, err = readPassword(sentinelPasswordFile); err != nil {
+			return opened{}, fmt.Errorf("sentinel_password_file: %w", err)
+		}
+	}
+	if o.client.TLSConfig, err = s.TLS.open(ctx, repl); err != nil {
+		return opened{}, fmt.Errorf("tls: %w", err)
+	}
+	o.files = append(o.files, clientCertificateFiles(o.client.TLSConfig, s.TLS)...)
+	o.passwordInClear = passwordFile != "" && s.TLS == nil && !areLocal(addresses)
+	return o, nil
+}
+
+// check checks the expanded settings.
+func (s *Settings) check(addresses []string, username, passwordFile, prefix, sentinelMaster, sentinelPasswordFile string) error {
+	if len(addresses) == 0 {
+		return errors.New("address: required; it is the server's host and port, such as 127.0.0.1:6379")
+	}
+	for _, address := range addresses {
+		host, port, err := net.SplitHostPort(address)
+		if number, notNumber := strconv.ParseUint(port, 10, 16); err != nil || host == "" || notNumber != nil || number == 0 {
+			return fmt.Errorf("address: %q is not a host and a port, such as 127.0.0.1:6379; options like the password have names of their own", withoutUser(address))
+		}
+	}
+	switch {
+	case s.Timeout < 0:
+		return fmt.Errorf("timeout: must be positive, but is %v", time.Duration(s.Timeout))
+	case username != "" && passwordFile == "":
+		return errors.New("username: has no meaning without password_file; give the path of the file with that user's password")
+	case sentinelPasswordFile != "" && sentinelMaster == "":
+		return errors.New("sentinel_password_file: has no meaning without sentinel_master; give the name by which the Sentinels know the server")
+	case s.Cluster && sentinelMaster != "":
+		return errors.New("cluster: Sentinels do not watch a cluster; remove cluster or sentinel_master")
+	case strings.ContainsAny(prefix, "{}"):
+		return errors.New("key_prefix: must not have braces, by which a cluster finds the node of a key")
+	}
+	return nil
+}
+
+// withoutUser returns what an error may show of an address: nothing before an @, where
+// URLs have a password.
+func withoutUser(address string) string {
+	if i := strings.LastIndex(address, "@"); i >= 0 {
+		return "..." + address[i:]
+	}
+	return address
+}
+
+// areLocal reports whether all addresses are this machine's.
+func areLocal(addresses []string) bool {
+	for _, address := range addresses {
+		host, _, _ := net.SplitHostPort(address)
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return false
+		}
+	}
+	return true
+}
+
+// clientCertificateFiles are the files of a client certificate, which are read for each
+// connection.
+func clientCertificateFiles(config *tls.Config, settings *TLS) []string {
+	if config == nil || config.GetClientCertificate == nil {
+		return nil
+	}
+	return []string{settings.certificate, settings.key}
+}

@@ -1,0 +1,174 @@
+package redis
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/stores"
+	"github.com/caddy-payermax/caddy-payermax/stores/storetest"
+)
+
+// open loads a store as Caddy does, and has it cleaned up at the end of the test.
+func open(t testing.TB, settings Settings) *Store {
+	t.Helper()
+	store, err := load(t, settings)
+	require.NoError(t, err)
+	return store
+}
+
+func load(t testing.TB, settings Settings) (*Store, error) {
+	t.Helper()
+	raw, err := json.Marshal(settings)
+	require.NoError(t, err)
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	t.Cleanup(cancel)
+	module, err := ctx.LoadModuleByID("payermax.stores.redis", raw)
+	if err != nil {
+		return nil, err
+	}
+	return module.(*Store), nil
+}
+
+// A claim holds between two sidecars, and its lease is the server's.
+func TestClaims(t *testing.T) {
+	forEachProgram(t, func(t *testing.T, program string) {
+		server := startServer(t, program)
+		t.Run("claims", func(t *testing.T) {
+			storetest.TestClaims(t, func(t *testing.T) storetest.Subject {
+				settings := Settings{Addresses: []string{server.address}, KeyPrefix: t.Name() + ":", Timeout: caddy.Duration(10 * time.Second)}
+				return storetest.Subject{
+					Replicas: []stores.Claims{open(t, settings), open(t, settings)},
+					Pass:     time.Sleep, // the server's clock is nobody's to turn
+				}
+			})
+		})
+		t.Run("every key ends", func(t *testing.T) {
+			keys := server.keys()
+			require.NotEmpty(t, keys)
+			for _, key := range keys {
+				ttl, err := server.client().PTTL(t.Context(), key).Result()
+				require.NoError(t, err)
+				assert.NotEqual(t, time.Duration(-1), ttl, "%s is for ever", key)
+				assert.Regexp(t, `:\{[0-9a-f]{32}\}[0-9a-f]{32}$`, key)
+			}
+		})
+	})
+}
+
+// An attempt whose answer was lost may be repeated: the claim is still the claimant's.
+func TestClaimMayBeRepeated(t *testing.T) {
+	s := open(t, Settings{Addresses: []string{startServer(t, redisServer).address}})
+	claim := stores.NewClaim(stores.NewScope("test").Key("thing"))
+	for range 2 {
+		state, err := s.claim(t.Context(), claim, time.Minute)
+		require.NoError(t, err)
+		assert.Equal(t, stores.New, state)
+	}
+}
+
+// Whatever the server does, an operation is over when the timeout is, even if many wait
+// for a connection.
+func TestTimeoutBoundsAll(t *testing.T) {
+	server := startServer(t, redisServer)
+	const timeout = 200 * time.Millisecond
+	s := open(t, Settings{Addresses: []string{server.address}, Timeout: caddy.Duration(timeout)})
+	_, _, err := s.Claim(t.Context(), stores.NewScope("test").Key("before"), time.Minute)
+	require.NoError(t, err)
+	for name, fault := range map[string]func(){"paused": server.pause, "killed": server.kill} {
+		fault()
+		const claimants = 100
+		took := make(chan time.Duration, claimants)
+		for range claimants {
+			go func() {
+				began := time.Now()
+				_, _, err := s.Claim(t.Context(), stores.NewScope("test").Key(name), time.Minute)
+				assert.Error(t, err, name)
+				took <- time.Since(began)
+			}()
+		}
+		for range claimants {
+			assert.Less(t, <-took, timeout+2*time.Second, name) // of which the machine may take the most
+		}
+		if name == "paused" {
+			server.resume()
+		}
+	}
+}
+
+// What is wrong with the settings is said when the config is loaded, and by its name.
+func TestSettings(t *testing.T) {
+	password := writeSecret(t, "hunter2\n")
+	address := []string{"127.0.0.1:1"}
+	for message, settings := range map[string]Settings{
+		"address: required":                  {},
+		"is not a host and a port":           {Addresses: []string{"127.0.0.1"}},
+		`"...@127.0.0.1:1" is not a host`:    {Addresses: []string{"redis://user:hunter2@127.0.0.1:1"}},
+		"username: has no meaning without":   {Addresses: address, Username: "payermax"},
+		"sentinel_password_file: has no":     {Addresses: address, SentinelPasswordFile: password},
+		"cluster: Sentinels do not watch":    {Addresses: address, Cluster: true, SentinelMaster: "payermax"},
+		"key_prefix: must not have braces":   {Addresses: address, KeyPrefix: "payermax}"},
+		"timeout: must be positive":          {Addresses: address, Timeout: -1},
+		"password_file: ":                    {Addresses: address, PasswordFile: password + ".missing"},
+		"is empty; write the password":       {Addresses: address, PasswordFile: writeSecret(t, "\n")},
+		"has several lines":                  {Addresses: address, PasswordFile: writeSecret(t, "hunter2\nhunter3\n")},
+		"is not a regular file":              {Addresses: address, PasswordFile: t.TempDir()},
+		"tls: client_certificate: needs the": {Addresses: address, TLS: &TLS{Certificate: "tls.crt"}},
+		"PAYERMAX_TEST_UNSET":                {Addresses: []string{"{env.PAYERMAX_TEST_UNSET}"}},
+	} {
+		_, err := load(t, settings)
+		require.ErrorContains(t, err, message)
+		assert.NotContains(t, err.Error(), "hunter", message)
+	}
+}
+
+// A server that is away keeps no config from being loaded. Once it is there, the store
+// finds it.
+func TestServerMayComeLater(t *testing.T) {
+	server := startServer(t, redisServer)
+	server.kill()
+	s := open(t, Settings{Addresses: []string{server.address}})
+	require.Eventually(t, func() bool { return s.Health().Problem != "" && !s.Health().Reachable }, 10*time.Second, 10*time.Millisecond)
+	require.Len(t, stores.InUse(), 1)
+	server.start()
+	require.Eventually(t, func() bool { return s.Health().Reachable }, 2*checkInterval+10*time.Second, 50*time.Millisecond)
+	assert.Empty(t, s.Health().Problem)
+}
+
+// A server that can be reached, but that cannot be used, is not called reachable.
+func TestUselessServerIsFoundOut(t *testing.T) {
+	server := startServer(t, redisServer)
+	require.NoError(t, server.client().ACLSetUser(t.Context(), "reader", "on", ">hunter2", "~*", "+@read", "+@connection").Err())
+	s := open(t, Settings{Addresses: []string{server.address}, Username: "reader", PasswordFile: writeSecret(t, "hunter2")})
+	require.Eventually(t, func() bool { return strings.Contains(s.Health().Problem, "NOPERM") }, 10*time.Second, 10*time.Millisecond, "%v", s.Health())
+	assert.False(t, s.Health().Reachable)
+}
+
+// The password is read for each new connection.
+func TestPasswordIsReadAgain(t *testing.T) {
+	server := startServer(t, redisServer, "--requirepass", "first")
+	path := writeSecret(t, "first\n")
+	s := open(t, Settings{Addresses: []string{server.address}, PasswordFile: path})
+	assert.Equal(t, []string{path}, s.Files())
+	scope := stores.NewScope("test")
+	_, _, err := s.Claim(t.Context(), scope.Key("first"), time.Minute)
+	require.NoError(t, err)
+
+	server.kill()
+	server.arguments[len(server.arguments)-1] = "second"
+	server.start()
+	_, _, err = s.Claim(t.Context(), scope.Key("between"), time.Minute)
+	require.ErrorContains(t, err, "WRONGPASS")
+	assert.NotContains(t, err.Error(), "first")
+	require.NoError(t, writeOver(path, "second\n"))
+	require.Eventually(t, func() bool {
+		_, _, err := s.Claim(t.Context(), scope.Key("second"), time.Minute)
+		return err == nil
+	}, 10*time.Second, 50*time.Millisecond)
+}

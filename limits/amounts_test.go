@@ -1,4 +1,4 @@
-package limits
+package limits_test
 
 import (
 	"math"
@@ -10,27 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
-	"github.com/caddy-payermax/caddy-payermax/protocol"
-	"github.com/caddy-payermax/caddy-payermax/validate"
+	"github.com/caddy-payermax/caddy-payermax/limits"
+	"github.com/caddy-payermax/caddy-payermax/stores"
 )
-
-// endpointOf is an endpoint with its rules.
-func endpointOf(t *testing.T, name string) Endpoint {
-	t.Helper()
-	e, ok := protocol.Lookup(name)
-	require.True(t, ok, name)
-	rules, ok := validate.Lookup(e.Name, e.Version)
-	require.True(t, ok, name)
-	return Endpoint{Endpoint: e, Rules: rules}
-}
-
-// opened are limits for the endpoints of a payment.
-func opened(t *testing.T, l *Limits) *Enforced {
-	t.Helper()
-	e, err := l.Open([]Endpoint{endpointOf(t, "orderAndPay"), endpointOf(t, "refund"), endpointOf(t, "orderQuery")})
-	require.NoError(t, err)
-	return e
-}
 
 // callBy is a request by somebody, as a placeholder.
 func callBy(id string) *caddy.Replacer {
@@ -44,11 +26,11 @@ func callBy(id string) *caddy.Replacer {
 // The largest amount is signed, and nothing beyond it, in another currency, or in a form
 // that cannot be compared; whoever calls must keep to their own amount as well.
 func TestAmountsOfEverybodyAndOfTheCaller(t *testing.T) {
-	l := opened(t, &Limits{
-		Quota:    Quota{MaxAmounts: map[string]string{"IDR": "1000.50", "USD": "7"}},
-		CallerID: "{test.caller}", Callers: map[string]Caller{"shop": {Quota: Quota{MaxAmounts: map[string]string{"IDR": "200"}}}, "office": {}},
-	})
-	pay := endpointOf(t, "orderAndPay").Rules
+	at := place(t, "orderAndPay", "refund", "orderQuery")
+	l := open(t, limits.Limits{
+		Quota:    limits.Quota{MaxAmounts: map[string]string{"IDR": "1000.50", "USD": "7"}},
+		CallerID: "{test.caller}", Callers: map[string]limits.Caller{"shop": {Quota: limits.Quota{MaxAmounts: map[string]string{"IDR": "200"}}}, "office": {}},
+	}, at)
 	for name, test := range map[string]struct {
 		caller, data string
 		says         string // "" if it is signed
@@ -66,7 +48,9 @@ func TestAmountsOfEverybodyAndOfTheCaller(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			by, err := l.Admit("orderAndPay", callBy(test.caller))
 			require.NoError(t, err)
-			_, err = l.Allow(by, pay, []byte(test.data))
+			call := callOf(t, at, "orderAndPay", test.data)
+			call.By = by
+			_, err = l.Reserve(t.Context(), call)
 			if test.says == "" {
 				assert.NoError(t, err)
 				return
@@ -76,30 +60,33 @@ func TestAmountsOfEverybodyAndOfTheCaller(t *testing.T) {
 			assert.Equal(t, http.StatusForbidden, refused.Status)
 			assert.Equal(t, "AMOUNT_LIMIT_MAXIMUM", refused.Code)
 			assert.Contains(t, refused.Msg, test.says)
-			assert.Equal(t, ByAmount, refused.Limit)
+			assert.Equal(t, limits.ByAmount, refused.Limit)
 		})
 	}
 
 	// Without rules there are no amounts, as of a query; Open has seen to it that none moves money.
-	_, err := l.Allow(nil, nil, []byte(`{"totalAmount":99999,"currency":"IDR"}`))
+	ruleless := callOf(t, at, "orderQuery", `{"totalAmount":99999,"currency":"IDR"}`)
+	ruleless.Rules = nil
+	_, err := l.Reserve(t.Context(), ruleless)
 	assert.NoError(t, err)
-	var unlimited *Enforced
+	var unlimited *limits.Enforced
 	by, err := unlimited.Admit("orderAndPay", callBy(""))
 	assert.NoError(t, err)
 	assert.Nil(t, by)
-	_, err = unlimited.Allow(nil, pay, []byte(`{"totalAmount":99999,"currency":"EUR"}`))
+	_, err = unlimited.Reserve(t.Context(), order(t, at, "99999", "EUR"))
 	assert.NoError(t, err)
 }
 
 // Who is not known, or not named, is admitted to nothing, and a known caller to its own
 // endpoints alone.
 func TestAdmit(t *testing.T) {
-	l := opened(t, &Limits{CallerID: "{test.caller}", Callers: map[string]Caller{"shop": {}, "office": {Endpoints: []string{"orderQuery"}}}})
+	at := place(t, "orderAndPay", "refund", "orderQuery")
+	l := open(t, limits.Limits{CallerID: "{test.caller}", Callers: map[string]limits.Caller{"shop": {}, "office": {Endpoints: []string{"orderQuery"}}}}, at)
 	for _, test := range []struct {
 		caller, endpoint, limit string
 	}{
 		{"shop", "orderAndPay", ""}, {"shop", "refund", ""}, {"office", "orderQuery", ""},
-		{"office", "refund", ByEndpoint}, {"thief", "orderQuery", ByCaller}, {"", "orderQuery", ByCaller},
+		{"office", "refund", limits.ByEndpoint}, {"thief", "orderQuery", limits.ByCaller}, {"", "orderQuery", limits.ByCaller},
 	} {
 		by, err := l.Admit(test.endpoint, callBy(test.caller))
 		if test.limit == "" {
@@ -119,14 +106,17 @@ func TestAdmit(t *testing.T) {
 // and a request that one of them refuses takes nothing of the other.
 func TestRatesCountTogether(t *testing.T) {
 	const slow = 1e-9
-	l := opened(t, &Limits{
-		Quota:    Quota{Rate: slow, Burst: 2},
-		CallerID: "{test.caller}", Callers: map[string]Caller{"shop": {Quota: Quota{Rate: slow, Burst: 1}}, "office": {}},
-	})
-	allow := func(caller string) (Taken, error) {
+	at := place(t, "orderAndPay", "refund", "orderQuery")
+	l := open(t, limits.Limits{
+		Quota:    limits.Quota{Rate: slow, Burst: 2},
+		CallerID: "{test.caller}", Callers: map[string]limits.Caller{"shop": {Quota: limits.Quota{Rate: slow, Burst: 1}}, "office": {}},
+	}, at)
+	allow := func(caller string) (*limits.Reserved, error) {
 		by, err := l.Admit("orderQuery", callBy(caller))
 		require.NoError(t, err)
-		return l.Allow(by, nil, nil)
+		call := callOf(t, at, "orderQuery", `{"outTradeNo":"P1"}`)
+		call.By = by
+		return l.Reserve(t.Context(), call)
 	}
 	_, err := allow("shop")
 	require.NoError(t, err)
@@ -134,77 +124,93 @@ func TestRatesCountTogether(t *testing.T) {
 	refused := reply.AsRefusal(err)
 	require.NotNil(t, refused)
 	assert.Equal(t, http.StatusTooManyRequests, refused.Status)
-	assert.Equal(t, ByRate, refused.Limit)
+	assert.Equal(t, limits.ByRate, refused.Limit)
 
 	taken, err := allow("office") // the second of all, since the refused one took nothing
 	require.NoError(t, err)
 	_, err = allow("office")
 	assert.Error(t, err)
-	taken.GiveBack()
+	taken.Settle(stores.Unsent)
 	_, err = allow("office")
 	assert.NoError(t, err)
-	Taken{}.GiveBack() // of nothing
+	(*limits.Reserved)(nil).Settle(stores.Unsent) // of nothing
 }
 
 // Retry-After is a whole number of seconds, until there is room for one more.
 func TestRetryAfter(t *testing.T) {
+	at := place(t, "orderQuery")
+	query := callOf(t, at, "orderQuery", `{"outTradeNo":"P1"}`)
 	for rate, seconds := range map[float64]string{100: "1", 1: "1", 0.4: "3", 0.5: "2"} {
-		l := opened(t, &Limits{Quota: Quota{Rate: rate, Burst: 1}})
-		_, err := l.Allow(nil, nil, nil)
+		l := open(t, limits.Limits{Quota: limits.Quota{Rate: rate, Burst: 1}}, at)
+		_, err := l.Reserve(t.Context(), query)
 		require.NoError(t, err)
-		_, err = l.Allow(nil, nil, nil)
-		assert.Equal(t, seconds, reply.AsRefusal(err).Header.Get("Retry-After"), rate)
+		_, err = l.Reserve(t.Context(), query)
+		assert.Equal(t, seconds, requireRefused(t, err, limits.ByRate).Header.Get("Retry-After"), rate)
 	}
 }
 
 // The burst is as many as in one second, and at least one, if it is not set.
 func TestDefaultBurst(t *testing.T) {
-	for rate, burst := range map[float64]int{0.001: 1, 2: 2, 2.5: 3} {
-		l := opened(t, &Limits{Quota: Quota{Rate: rate}})
-		assert.Equal(t, burst, l.rate.Burst(), rate)
+	at := place(t, "orderQuery")
+	query := callOf(t, at, "orderQuery", `{"outTradeNo":"P1"}`)
+	slow := open(t, limits.Limits{Quota: limits.Quota{Rate: 0.001}}, at)
+	assert.Equal(t, 1, signedAtOnce(t, slow, query))
+	for rate, burst := range map[float64]int{2: 2, 2.5: 3} {
+		l := open(t, limits.Limits{Quota: limits.Quota{Rate: rate}}, at)
+		assert.GreaterOrEqual(t, signedAtOnce(t, l, query), burst, rate)
+	}
+}
+
+// signedAtOnce is how many calls are signed before one is refused.
+func signedAtOnce(t *testing.T, l *limits.Enforced, call limits.Call) int {
+	for n := 0; ; n++ {
+		if _, err := l.Reserve(t.Context(), call); err != nil {
+			return n
+		}
 	}
 }
 
 // A limit that could not hold is an error that names what is wrong.
 func TestOpenRefuses(t *testing.T) {
-	for says, l := range map[string]*Limits{
-		"rate: must be a positive number":                   {Quota: Quota{Rate: -1}},
-		"rate: must be a positive":                          {Quota: Quota{Burst: -1}},
-		"rate: must be":                                     {Quota: Quota{Rate: math.NaN()}},
-		"rate: must":                                        {Quota: Quota{Rate: math.Inf(1)}},
-		"burst: has no meaning without a rate":              {Quota: Quota{Burst: 1}},
-		"max_amount: ":                                      {Quota: Quota{MaxAmounts: map[string]string{"RUPIAH": "1"}}},
-		`max_amount IDR: "-1" is not an amount`:             {Quota: Quota{MaxAmounts: map[string]string{"IDR": "-1"}}},
-		`max_amount IDR: "1e3" is not an amount`:            {Quota: Quota{MaxAmounts: map[string]string{"IDR": "1e3"}}},
-		`max_amount IDR: "1/2" is not an amount`:            {Quota: Quota{MaxAmounts: map[string]string{"IDR": "1/2"}}},
-		`max_amount IDR: "" is not an amount`:               {Quota: Quota{MaxAmounts: map[string]string{"IDR": ""}}},
+	for says, l := range map[string]*limits.Limits{
+		"rate: must be a positive number":                   {Quota: limits.Quota{Rate: -1}},
+		"rate: must be a positive":                          {Quota: limits.Quota{Burst: -1}},
+		"rate: must be":                                     {Quota: limits.Quota{Rate: math.NaN()}},
+		"rate: must":                                        {Quota: limits.Quota{Rate: math.Inf(1)}},
+		"burst: has no meaning without a rate":              {Quota: limits.Quota{Burst: 1}},
+		"max_amount: ":                                      {Quota: limits.Quota{MaxAmounts: map[string]string{"RUPIAH": "1"}}},
+		`max_amount IDR: "-1" is not an amount`:             {Quota: limits.Quota{MaxAmounts: map[string]string{"IDR": "-1"}}},
+		`max_amount IDR: "1e3" is not an amount`:            {Quota: limits.Quota{MaxAmounts: map[string]string{"IDR": "1e3"}}},
+		`max_amount IDR: "1/2" is not an amount`:            {Quota: limits.Quota{MaxAmounts: map[string]string{"IDR": "1/2"}}},
+		`max_amount IDR: "" is not an amount`:               {Quota: limits.Quota{MaxAmounts: map[string]string{"IDR": ""}}},
 		"caller_id and callers belong together":             {CallerID: "{test.caller}"},
-		"caller_id and callers belong together: the one":    {Callers: map[string]Caller{"shop": {}}},
-		"caller shop: endpoints: ":                          {CallerID: "x", Callers: map[string]Caller{"shop": {Endpoints: []string{"nothing"}}}},
-		"caller shop: endpoints: capture is not enabled":    {CallerID: "x", Callers: map[string]Caller{"shop": {Endpoints: []string{"capture"}}}},
-		"caller shop: rate: must be a positive number of r": {CallerID: "x", Callers: map[string]Caller{"shop": {Quota: Quota{Rate: -1}}}},
+		"caller_id and callers belong together: the one":    {Callers: map[string]limits.Caller{"shop": {}}},
+		"caller shop: endpoints: ":                          {CallerID: "x", Callers: map[string]limits.Caller{"shop": {Endpoints: []string{"nothing"}}}},
+		"caller shop: endpoints: capture is not enabled":    {CallerID: "x", Callers: map[string]limits.Caller{"shop": {Endpoints: []string{"capture"}}}},
+		"caller shop: rate: must be a positive number of r": {CallerID: "x", Callers: map[string]limits.Caller{"shop": {Quota: limits.Quota{Rate: -1}}}},
 	} {
-		_, err := l.Open([]Endpoint{endpointOf(t, "orderAndPay")})
+		_, err := l.Open(place(t, "orderAndPay"))
 		assert.ErrorContains(t, err, says)
 	}
 
 	// What stands for several endpoints may name some that are not enabled.
-	_, err := (&Limits{CallerID: "x", Callers: map[string]Caller{"shop": {Endpoints: []string{"drop_in"}}}}).Open([]Endpoint{endpointOf(t, "orderAndPay")})
+	_, err := (&limits.Limits{CallerID: "x", Callers: map[string]limits.Caller{"shop": {Endpoints: []string{"drop_in"}}}}).Open(place(t, "orderAndPay"))
 	assert.NoError(t, err)
 
 	// An amount of zero refuses all that moves money. What has no rules has no amounts to limit.
-	_, err = (&Limits{Quota: Quota{MaxAmounts: map[string]string{"IDR": "0"}}}).Open([]Endpoint{endpointOf(t, "orderAndPay")})
+	_, err = (&limits.Limits{Quota: limits.Quota{MaxAmounts: map[string]string{"IDR": "0"}}}).Open(place(t, "orderAndPay"))
 	assert.NoError(t, err)
-	unknown := endpointOf(t, "orderAndPay")
+	at := place(t, "orderAndPay")
+	unknown := &at.Enabled[0]
 	unknown.Rules = nil
-	_, err = (&Limits{Quota: Quota{MaxAmounts: map[string]string{"IDR": "1"}}}).Open([]Endpoint{unknown})
+	_, err = (&limits.Limits{Quota: limits.Quota{MaxAmounts: map[string]string{"IDR": "1"}}}).Open(at)
 	assert.ErrorContains(t, err, "cannot be enforced for orderAndPay")
-	_, err = (&Limits{Quota: Quota{Rate: 1}}).Open([]Endpoint{unknown})
+	_, err = (&limits.Limits{Quota: limits.Quota{Rate: 1}}).Open(at)
 	assert.NoError(t, err)
 	unknown.MovesMoney = false
-	_, err = (&Limits{Quota: Quota{MaxAmounts: map[string]string{"IDR": "1"}}}).Open([]Endpoint{unknown})
+	_, err = (&limits.Limits{Quota: limits.Quota{MaxAmounts: map[string]string{"IDR": "1"}}}).Open(at)
 	assert.NoError(t, err)
-	none, err := (*Limits)(nil).Open(nil)
+	none, err := (*limits.Limits)(nil).Open(limits.Place{})
 	assert.NoError(t, err)
 	assert.Nil(t, none)
 }

@@ -134,7 +134,7 @@ var faults = []fault{
 		alert: "PayerMaxClockSkewCritical", within: 2, also: []string{"PayerMaxClockSkew", "PayerMaxNoSuccess"},
 		gauges: map[string]float64{"caddy_payermax_clock_skew_seconds": 121}, call: all(refusal("REQ_TIME_OVER_TIME"))},
 	{what: "Reloads and signals", tests: []string{"TestEventsAtEveryStage", "TestReloadUnderLoad", "TestReloadFails", "TestFailedConfigGivesSocketsBack", "TestDrainUnderLoad", "TestDrainIsAnnounced"},
-		why: "no call is lost"},
+		why: "no call that has begun is lost"},
 	{what: "A signature is computed wrongly", tests: []string{"TestFaultsInConstants", "TestFaultsInWorkspace", "TestFaultsInResult"},
 		alert: "PayerMaxEngineFailures", within: 1, also: []string{}, gauges: map[string]float64{"caddy_payermax_engine_off": 1}, sidecars: 1},
 	{what: "More calls come than can be signed", tests: []string{"TestOverload"},

@@ -1,5 +1,5 @@
-// Package handover is a network for Caddy: TCP on which a reload of the config
-// loses no request. A server is put on it with `bind handover/127.0.0.1`.
+// Package handover is a network for Caddy: TCP on which a client that calls all the time
+// does not notice a reload of the config. A server is put on it with `bind handover/127.0.0.1`.
 //
 // On plain TCP, Caddy opens a second socket for the new config and closes the
 // first, and with it the connections that wait there; and net/http, when it shuts

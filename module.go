@@ -193,7 +193,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.checkIsFollowed(places); err != nil {
 		return err
 	}
-	h.warnOfMisplacements(places)
 	h.gateway = h.knownGateway(places)
 	h.explanations = rate.NewLimiter(rate.Every(explanationInterval), 1)
 	h.judge = verdict.NewJudge()
@@ -218,6 +217,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.routes, err = h.enabledRoutes(); err != nil {
 		return err
 	}
+	h.warnOfMisplacements(places)
 	if h.limits, err = h.Limits.Open(h.enabled()); err != nil {
 		return fmt.Errorf("limits: %w", err)
 	}

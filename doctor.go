@@ -5,6 +5,8 @@ import (
 	"crypto"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +37,7 @@ func describe(ctx caddy.Context, config []byte) (*command.Signing, error) {
 	}
 	routes, err := h.enabledRoutes()
 	described.SettingsError = err
+	described.Paths = slices.Sorted(maps.Keys(routes))
 	for _, r := range routes {
 		described.Endpoints = append(described.Endpoints, r.Name+" "+r.Version)
 		if r.rulesOf != "" {

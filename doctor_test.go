@@ -50,7 +50,7 @@ func (d *distantSource) Key() (crypto.Signer, string, error) {
 // examined is the report on a Caddyfile.
 func examined(t *testing.T, caddyfile string, options doctor.Options) doctor.Report {
 	t.Helper()
-	report, err := command.Examine(t.Context(), command.Config{Name: "Caddyfile", Adapter: "caddyfile", Text: []byte(caddyfile)}, describe, options)
+	report, err := command.Examine(t.Context(), command.Config{Name: "Caddyfile", Adapter: "caddyfile", Text: []byte(caddyfile)}, describe, command.Options{Options: options})
 	require.NoError(t, err)
 	return report
 }

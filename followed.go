@@ -37,7 +37,7 @@ func (h *Handler) checkIsFollowed(places []layout.Handler) error {
 func (h *Handler) warnOfMisplacements(places []layout.Handler) {
 	warned := make(map[layout.Misplacement]bool)
 	for _, place := range places {
-		for _, m := range place.Misplacements() {
+		for _, m := range place.Misplacements(slices.Sorted(maps.Keys(h.routes))) {
 			if !warned[m] {
 				h.logger.Warn(m.Message + "; " + m.Next)
 			}

@@ -202,7 +202,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.checkIsFollowed(places); err != nil {
 		return err
 	}
-	h.warnOfMisplacements(places)
 	h.gateway = h.knownGateway(places)
 	h.explanations = rate.NewLimiter(rate.Every(explanationInterval), 1)
 	h.judge = verdict.NewJudge()
@@ -227,6 +226,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.routes, err = h.enabledRoutes(); err != nil {
 		return err
 	}
+	h.warnOfMisplacements(places)
 	if h.store, err = stores.Load(ctx, h, "StoreRaw", h.StoreRaw); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}

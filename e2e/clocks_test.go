@@ -31,6 +31,9 @@ func TestClocksOfSeveralGateways(t *testing.T) {
 		"unchecked": {ahead: 30 * time.Minute, unchecked: true, follows: 30 * time.Minute},
 	}
 	s, health := startClocked(t, sites)
+	for _, site := range sites {
+		site.await(t) // each has a server of its own
+	}
 
 	for i := range 2 {
 		for range 3 { // which are more than half of those that count
@@ -94,6 +97,18 @@ func (c *clockedSite) start(t *testing.T, config *strings.Builder) {
 	})
 	block := payermaxBlock(t, setup{gateway: c.gateway.url(), unchecked: c.unchecked, options: "follow_gateway_clock"})
 	fmt.Fprintf(config, "\nhttp://:%d {\n\tbind 127.0.0.1\n\t%s\n}\n", port, block)
+}
+
+// await waits until the site is served.
+func (c *clockedSite) await(t *testing.T) {
+	t.Helper()
+	await(t, 30*time.Second, "caddy to serve "+c.sidecar.addr, func() bool {
+		conn, err := net.Dial("tcp", c.sidecar.addr)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
 }
 
 // call makes a call and returns the requestTime that the gateway got.

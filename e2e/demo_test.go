@@ -17,6 +17,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // The README's first command: the main job, told step by step.
@@ -82,7 +83,9 @@ func TestDemoServes(t *testing.T) {
 	}
 
 	// What it says to try is tried.
-	if bash, err := exec.LookPath("bash"); err == nil {
+	t.Run("what it says to try", func(t *testing.T) {
+		bash := testtool.Find(t, "bash")
+		testtool.Find(t, "curl")
 		commands := regexp.MustCompile(`(?m)^  curl (?:.*\\\n)+(?:.*[^'\n]\n)*.*'$`).FindAllString(told.String(), -1)
 		require.Len(t, commands, 2)
 		for i, says := range []string{"APPLY_SUCCESS", "", "CHECK_SIGN_ERROR"} {
@@ -90,7 +93,7 @@ func TestDemoServes(t *testing.T) {
 			require.NoError(t, err, "%s", said)
 			assert.Contains(t, string(said), says)
 		}
-	}
+	})
 
 	require.NoError(t, cmd.Process.Signal(os.Interrupt))
 	select {

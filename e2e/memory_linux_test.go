@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // peakMemory returns the most memory that the process has ever had, in bytes.
@@ -76,6 +77,7 @@ func serveGateway(t *testing.T, answer http.HandlerFunc) string {
 // or answered, and, because names are remembered until it is certain that none
 // comes twice, thirty-two times one that is made of the smallest members.
 func TestMemory(t *testing.T) {
+	testtool.Quiet(t)
 	t.Parallel()
 	const atOnce = 64
 	limit, each, eachMember, rest := 1<<20, 6, 32, 32<<20
@@ -114,6 +116,12 @@ func TestMemory(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			began := time.Now()
 			var requests sync.WaitGroup
+			defer func() {
+				if t.Failed() { // before all were let go
+					release()
+				}
+				requests.Wait()
+			}()
 			for range atOnce {
 				requests.Go(func() { s.insist(t, test.raw, test.status) })
 			}

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // The memory of the manifests' containers.
@@ -55,6 +56,7 @@ func startInGroup(t *testing.T, group *cgroup, gateway, options string, env ...s
 
 // Without GOMEMLIMIT, the bound follows from the limit of the control group.
 func TestMaxInFlightByControlGroup(t *testing.T) {
+	testtool.Quiet(t)
 	group := newMemoryCgroup(t)
 	if group == nil {
 		t.Skip("the memory of a process cannot be limited here")
@@ -178,6 +180,7 @@ func watchProbes(t *testing.T, s *sidecar) (stop func() time.Duration) {
 // whatever was accepted is answered and has its line. That is so for 2,500 calls at
 // once, and for as many of which a part comes each second.
 func TestSlowGatewayCostsBoundedMemory(t *testing.T) {
+	testtool.Quiet(t)
 	const answersAfter = 8 * time.Second
 	gateway := newDelayedGateway(t, answersAfter)
 	s := startInMemory(t, gateway.url, "timeout 20s", goMemLimit)
@@ -215,6 +218,7 @@ func TestSlowGatewayCostsBoundedMemory(t *testing.T) {
 // Large answers that take their time cost no more either: those that there is no room
 // for are unknown, and have their line.
 func TestLargeAnswersCostBoundedMemory(t *testing.T) {
+	testtool.Quiet(t)
 	const holding = 3 * time.Second
 	large := `{"code":"APPLY_SUCCESS","msg":"` + strings.Repeat("x", 900<<10)
 	gateway := serveGateway(t, func(w http.ResponseWriter, r *http.Request) {
@@ -263,6 +267,7 @@ func newDelayedGateway(t *testing.T, after time.Duration) *delayedGateway {
 // Connections whose bodies do not come to their end take what has arrived of them at
 // most, no more than fit are waited for, and none for longer than a call may take.
 func TestUnfinishedBodiesCostBoundedMemory(t *testing.T) {
+	testtool.Quiet(t)
 	const connections, announced, timeout = 3000, 64 << 10, 3 * time.Second
 	gateway := newUpstream(t)
 	s := startInMemory(t, gateway.url(), fmt.Sprintf("timeout %v", timeout), goMemLimit)
@@ -305,6 +310,7 @@ func TestUnfinishedBodiesCostBoundedMemory(t *testing.T) {
 // because more goroutines than CPUs compute them, nobody who gets one has waited much
 // longer than max_wait, and none is left without an answer.
 func TestWaitIsBounded(t *testing.T) {
+	testtool.Quiet(t)
 	if hasRaceDetector() {
 		t.Skip("with the race detector, a signature takes many times the CPU")
 	}
@@ -391,6 +397,7 @@ func (a *tally) requireBounded(t *testing.T, s *sidecar, maxWait time.Duration) 
 // Notifications and the application's answers to them cost no more, be they as large as
 // they may be, arrive slowly, and be the notifications forged.
 func TestLargeNotificationsCostBoundedMemory(t *testing.T) {
+	testtool.Quiet(t)
 	const holding = 3 * time.Second
 	large := `{"code":"SUCCESS","msg":"` + strings.Repeat("x", 900<<10)
 	app := serveGateway(t, func(w http.ResponseWriter, r *http.Request) {

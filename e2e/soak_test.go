@@ -23,6 +23,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // soakDuration is how long TestSoak goes on: SOAK_DURATION, or long enough to see
@@ -118,6 +119,7 @@ func (g *flappingGateway) callsOf(word string) int {
 // A sidecar whose gateway flaps, whose keys rotate and whose config is reloaded
 // all the time loses no call and makes none twice, and does not grow.
 func TestSoak(t *testing.T) {
+	testtool.Quiet(t)
 	t.Parallel()
 	gateway := newFlappingGateway(t)
 	forms := []string{testkeys.PrivatePEM(testkeys.Merchant()), testkeys.PrivatePEM(testkeys.Next())}

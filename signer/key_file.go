@@ -122,12 +122,19 @@ func reason(err error) error {
 	return err
 }
 
+// shortestLine is how much base64 a line has that is taken for a line of a key.
+const shortestLine = 32
+
 // LooksLikeKey recognises the text of a key, with or without armour, where the name of
 // a file belongs. It prefers to take a strange name for a key: the name can be changed,
 // a key in a log cannot be taken back.
 func LooksLikeKey(path string) bool {
-	if strings.Contains(path, "-----") || strings.ContainsAny(path, "\r\n") {
+	line := strings.TrimRight(path, "\r\n")
+	if strings.Contains(line, "-----") || strings.ContainsAny(line, "\r\n") {
 		return true
+	}
+	if line != path { // a line of a key, or a path from a file of Windows
+		return len(line) >= shortestLine && consistsOf(line, base64Alphabet) || LooksLikeKey(line)
 	}
 	// The base64 of a DER key begins with MI; an absolute path begins with a slash,
 	// which is in the alphabet too.

@@ -94,6 +94,8 @@ func TestKeyInsteadOfItsFileName(t *testing.T) {
 		"1024-bit public":          testkeys.OneLine(testkeys.SPKI(&testkeys.Small().PublicKey)),
 		"without its beginning":    testkeys.OneLine(private)[40:340],
 		"cut":                      testkeys.OneLine(private)[:70],
+		"some line of PEM":         strings.Split(block, "\n")[3] + "\r\n",
+		"base64 and a line break":  testkeys.OneLine(private) + "\n",
 		"first line of PEM":        strings.Split(block, "\n")[1] + "\n",
 		"wrapped with spaces":      wrap(testkeys.OneLine(private), 64, " "),
 		"URL-safe":                 strings.NewReplacer("+", "-", "/", "_").Replace(testkeys.OneLine(private)),
@@ -119,6 +121,8 @@ func TestKeyInsteadOfItsFileName(t *testing.T) {
 	for _, path := range []string{
 		"/run/secrets/payermax/private.key",
 		"private.key",
+		"/run/secrets/payermax/private.key\r",
+		"/run/secrets/payermax/key\r\n",
 		"MII",
 		"MIIkeys/private",
 		"/var/lib/" + strings.Repeat("directory/", 19) + "key",

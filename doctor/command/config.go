@@ -114,8 +114,8 @@ type foundHandler struct {
 	listen, hosts []string
 	// waysPast are the ways on which requests get past it, if it verifies.
 	waysPast []notify.WayPast
-	// misplacements are what is wrong with the place of a handler that signs.
-	misplacements []layout.Misplacement
+	// place is where it stands.
+	place layout.Handler
 	// becomesHTTPS says that Caddy serves its site by HTTPS unasked.
 	becomesHTTPS bool
 	// gracePeriod and shutdownDelay are the config's, and writeTimeout that of its server.
@@ -134,18 +134,29 @@ func (c configTree) find(modules ...string) []foundHandler {
 		if !slices.Contains(modules, h.Module) {
 			continue
 		}
-		found := foundHandler{module: h.Module, config: h.Config, proxy: h.Proxy(), listen: h.Listen, hosts: h.Hosts,
+		found := foundHandler{module: h.Module, config: h.Config, proxy: h.Proxy(), place: h, listen: h.Listen, hosts: h.Hosts,
 			gracePeriod: durationOf(c.at("apps", "http", "grace_period")), shutdownDelay: durationOf(c.at("apps", "http", "shutdown_delay")),
-			writeTimeout: durationOf(h.Server["write_timeout"]), becomesHTTPS: h.BecomesHTTPS() && !c.isHTTPPort(h.Listen)}
-		switch h.Module {
-		case layout.Notify:
+			writeTimeout: durationOf(h.Server["write_timeout"]), becomesHTTPS: h.BecomesHTTPS() && !c.isHTTPPort(h.Listen) && !c.automates(h.Hosts)}
+		if h.Module == layout.Notify {
 			found.waysPast = notify.WaysPast(read, h)
-		case layout.Sign:
-			found.misplacements = h.Misplacements()
 		}
 		all = append(all, found)
 	}
 	return all
+}
+
+// automates reports whether the config says where all these hosts get their certificates
+// from, as tls internal does.
+func (c configTree) automates(hosts []string) bool {
+	policies, _ := c.at("apps", "tls", "automation", "policies").([]any)
+	named := make(map[string]bool)
+	for _, policy := range policies {
+		object, _ := policy.(map[string]any)
+		for _, subject := range layout.Texts(object["subjects"]) {
+			named[subject] = true
+		}
+	}
+	return !slices.ContainsFunc(hosts, func(host string) bool { return !named[host] })
 }
 
 // isHTTPPort reports whether a server listens where Caddy speaks HTTP without being told

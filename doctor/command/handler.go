@@ -141,7 +141,7 @@ func (t *trial) handler(f foundHandler, describe Describe, broken bool) doctor.H
 	if !f.isPrivate() {
 		described.Found = append(described.Found, found("", "listener", doctor.Warning, "it listens beyond this machine, and whoever reaches the port can have calls signed", "bind 127.0.0.1, or make sure that only the application gets there"))
 	}
-	described.Found = append(described.Found, f.describePlace()...)
+	described.Found = append(described.Found, f.describePlace(signing.Paths)...)
 	if !signing.Sandbox {
 		var result doctor.Result
 		result, described.Gateways = t.gateways(f.proxy, signing.FollowsClock)

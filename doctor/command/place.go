@@ -7,10 +7,10 @@ import (
 )
 
 // describePlace says why calls do not come to a handler that signs, though Caddy loads
-// the config.
-func (f foundHandler) describePlace() []doctor.Result {
+// the config. paths are those that it signs.
+func (f foundHandler) describePlace(paths []string) []doctor.Result {
 	var results []doctor.Result
-	for _, m := range f.misplacements {
+	for _, m := range f.place.Misplacements(paths) {
 		results = append(results, found("", "placement", doctor.Warning, m.Message, m.Next))
 	}
 	if f.becomesHTTPS {

@@ -25,6 +25,8 @@ type Signing struct {
 	Merchants []doctor.Merchant
 	// Endpoints are those it signs for, each with its version, such as "refund 1.4".
 	Endpoints []string
+	// Paths are the paths of these endpoints.
+	Paths []string
 	// JudgedBy says whose rules judge requests of a version that has none of its own, or
 	// is "".
 	JudgedBy string

@@ -51,6 +51,9 @@ type Handler struct {
 	// front is the name of a handler that answers every request before this one
 	// sees it, or "".
 	front string
+	// rewrites are the handlers before that change the path or the method of every
+	// request.
+	rewrites []object
 	// isOnlyForHosts says that nothing on the server handles requests for hosts
 	// other than those of the routes around the handler.
 	isOnlyForHosts bool

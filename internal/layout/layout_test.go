@@ -75,13 +75,31 @@ func TestMisplacements(t *testing.T) {
 		"files that pass on":          {`{"handle":[{"handler":"file_server","pass_thru":true},` + sign + `]}`, nil},
 		"headers in front":            {`{"handle":[{"handler":"headers"},` + sign + `]}`, nil},
 		"behind":                      {`{"handle":[` + sign + `,{"handler":"static_response"}]}`, nil},
+		"for the API's paths":         {`{"match":[{"path":["/aggregate-pay/*"]}],"handle":[` + sign + `]}`, nil},
+		"for one endpoint":            {`{"match":[{"path":["/Aggregate-Pay/api/gateway/orderQuery"]}],"handle":[` + sign + `]}`, nil},
+		"for another endpoint":        {`{"match":[{"path":["/aggregate-pay/api/gateway/capture"]}],"handle":[` + sign + `]}`, []string{"let no call through.*gateway/capture"}},
+		"for other paths":             {`{"match":[{"path":["/api/*","/pay"]}],"handle":[{"handler":"subroute","routes":[{"handle":[` + sign + `]}]}]}`, []string{"/api/\\* and /pay"}},
+		"for two sets of paths":       {`{"match":[{"path":["/pay"]},{"method":["POST"]}],"handle":[` + sign + `]}`, nil},
+		"for nested paths":            {`{"match":[{"path":["/aggregate-pay/*"]}],"handle":[{"handler":"subroute","routes":[{"match":[{"path":["/api/*"]}],"handle":[` + sign + `]}]}]}`, []string{"let no call through"}},
+		"for ends of paths":           {`{"match":[{"path":["*/refund"]}],"handle":[` + sign + `]}`, nil},
+		"for a pattern":               {`{"match":[{"path":["/*/api/gateway/x"]}],"handle":[` + sign + `]}`, nil},
+		"another path, always":        {`{"handle":[{"handler":"rewrite","uri":"/pay"},` + sign + `]}`, []string{"changes the path to /pay"}},
+		"another path, in a group":    {`{"group":"g","handle":[{"handler":"rewrite","uri":"/pay"}]},{"handle":[` + sign + `]}`, []string{"changes the path to /pay"}},
+		"another path, sometimes":     {`{"match":[{"path":["/x"]}],"handle":[{"handler":"rewrite","uri":"/pay"}]},{"handle":[` + sign + `]}`, nil},
+		"the right path":              {`{"match":[{"path":["/pay"]}],"handle":[{"handler":"rewrite","uri":"/aggregate-pay/api/gateway/refund"},` + sign + `]}`, nil},
+		"a path that depends":         {`{"handle":[{"handler":"rewrite","uri":"/aggregate-pay{http.request.uri}"},` + sign + `]}`, nil},
+		"another method":              {`{"handle":[{"handler":"rewrite","method":"GET"},` + sign + `]}`, []string{"changes the method to GET"}},
+		"the right method":            {`{"handle":[{"handler":"rewrite","method":"POST"},` + sign + `]}`, nil},
+		"handle_path, too much":       {`{"match":[{"path":["/aggregate-pay/*"]}],"handle":[{"handler":"subroute","routes":[{"handle":[{"handler":"rewrite","strip_path_prefix":"/aggregate-pay"}]},{"handle":[` + sign + `]}]}]}`, []string{"takes off /aggregate-pay"}},
+		"handle_path":                 {`{"match":[{"path":["/pay/*"]}],"handle":[{"handler":"subroute","routes":[{"handle":[{"handler":"rewrite","strip_path_prefix":"/pay"}]},{"handle":[` + sign + `]}]}]}`, nil},
+		"a query alone":               {`{"handle":[{"handler":"rewrite","uri":"?a=b"},` + sign + `]}`, nil},
 		"for a host":                  {`{"match":[{"host":["localhost"]}],"handle":[` + sign + `]}`, []string{"the site is for localhost alone"}},
 		"for a host, and one for all": {`{"match":[{"host":["localhost"]}],"handle":[` + sign + `]},{"handle":[{"handler":"static_response"}]}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			handlers := read(t, `"routes":[`+test.routes+`]`).Handlers
 			require.Len(t, handlers, 1)
-			found := handlers[0].Misplacements()
+			found := handlers[0].Misplacements([]string{"/aggregate-pay/api/gateway/refund", "/aggregate-pay/api/gateway/orderQuery"})
 			require.Len(t, found, len(test.says))
 			for i, says := range test.says {
 				assert.Regexp(t, says, found[i].Message)

@@ -2,6 +2,7 @@ package layout
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -10,9 +11,22 @@ import (
 // about it. Caddy loads the config all the same, and calls are not signed.
 type Misplacement struct{ Message, Next string }
 
-// Misplacements returns what is wrong with the place of a handler that signs.
-func (h Handler) Misplacements() []Misplacement {
+// Misplacements returns what is wrong with the place of a handler that signs. paths are
+// those of the endpoints that it signs.
+func (h Handler) Misplacements(paths []string) []Misplacement {
 	var found []Misplacement
+	switch rewritten := h.rewritten(paths); {
+	case rewritten != "":
+		found = append(found, Misplacement{
+			fmt.Sprintf("what comes before changes %s, so that no call is signed", rewritten),
+			"remove the rewrite, uri, method or handle_path before it; the application calls PayerMax's own paths",
+		})
+	case len(paths) > 0 && len(h.rewrites) == 0 && !h.lets(paths):
+		found = append(found, Misplacement{
+			fmt.Sprintf("the matchers around the handler let no call through: the application calls %s, and it is for %s", paths[0], strings.Join(h.pathsAround(), " and ")),
+			"write payermax without a matcher, or into a handle block for /aggregate-pay/*",
+		})
+	}
 	if h.front != "" {
 		found = append(found, Misplacement{
 			fmt.Sprintf("the handler %s comes first and answers every request, so that no call is signed", h.front),
@@ -36,6 +50,105 @@ func (h Handler) BecomesHTTPS() bool {
 	skipped := append(Texts(automatic["skip"]), Texts(automatic["skip_certificates"])...)
 	return automatic["disable"] != true && h.Server["tls_connection_policies"] == nil &&
 		slices.ContainsFunc(h.Hosts, func(host string) bool { return !slices.Contains(skipped, host) })
+}
+
+// lets reports whether the path matchers around the handler let one of the paths through.
+func (h Handler) lets(paths []string) bool {
+	return slices.ContainsFunc(paths, func(path string) bool {
+		for _, match := range h.matches {
+			if !slices.ContainsFunc(listOf(match), func(set any) bool { return setLets(objectOf(set), path) }) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// setLets reports whether the path matcher of a matcher set lets a path through. What
+// other matchers do depends on more than the path.
+func setLets(set object, path string) bool {
+	patterns := Texts(set["path"])
+	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(pattern string) bool { return fits(pattern, path) })
+}
+
+// fits reports whether a pattern of Caddy's path matcher may fit a path. A pattern that is
+// more than a beginning or an end, or has a placeholder, may.
+func fits(pattern, path string) bool {
+	pattern, path = strings.ToLower(pattern), strings.ToLower(path)
+	first, last := strings.HasPrefix(pattern, "*"), strings.HasSuffix(pattern, "*")
+	bare := strings.Trim(pattern, "*")
+	switch {
+	case strings.ContainsAny(bare, "*?[{%"):
+		return true
+	case first && last:
+		return strings.Contains(path, bare)
+	case last:
+		return strings.HasPrefix(path, bare)
+	case first:
+		return strings.HasSuffix(path, bare)
+	}
+	return pattern == path
+}
+
+// pathsAround are the patterns of the path matchers around the handler.
+func (h Handler) pathsAround() []string {
+	var patterns []string
+	for _, set := range h.matcherSets() {
+		patterns = append(patterns, Texts(set["path"])...)
+	}
+	return patterns
+}
+
+// rewritten says what the handlers before change that must not be changed, or "": all of
+// the paths that are signed, or the method.
+func (h Handler) rewritten(paths []string) string {
+	for _, rewrite := range h.rewrites {
+		method, _ := rewrite["method"].(string)
+		uri, _ := rewrite["uri"].(string)
+		prefix, _ := rewrite["strip_path_prefix"].(string)
+		switch {
+		case method != "" && method != http.MethodPost && !strings.Contains(method, "{"):
+			return "the method to " + method
+		case uri != "" && !strings.ContainsAny(uri, "{") && strings.HasPrefix(uri, "/") && !slices.Contains(paths, uri):
+			return "the path to " + uri
+		case prefix != "" && len(paths) > 0 && !slices.ContainsFunc(paths, func(path string) bool { return !strings.HasPrefix(path, prefix) }):
+			return "the path, of which it takes off " + prefix
+		}
+	}
+	return ""
+}
+
+// rewritesOf returns the handlers in some routes that change requests. One that does not
+// see every request is there without what it does, since nobody knows what comes of it.
+func rewritesOf(routes []any) []object {
+	var all []object
+	for i, node := range routes {
+		route := objectOf(node)
+		always := len(listOf(route["match"])) == 0 && isFirstOfGroup(routes, i)
+		for _, handler := range listOf(route["handle"]) {
+			var found []object
+			switch h := objectOf(handler); nameOf(h) {
+			case "rewrite":
+				found = []object{h}
+			case "subroute":
+				found = rewritesOf(listOf(h["routes"]))
+			}
+			for _, rewrite := range found {
+				if !always {
+					rewrite = object{}
+				}
+				all = append(all, rewrite)
+			}
+		}
+	}
+	return all
+}
+
+// isFirstOfGroup reports whether no route before is of the same group, of which only one
+// is used.
+func isFirstOfGroup(routes []any, i int) bool {
+	group := groupOf(routes[i])
+	return group == "" || !slices.ContainsFunc(routes[:i], func(before any) bool { return groupOf(before) == group })
 }
 
 // answering are the handlers that pass no request on.

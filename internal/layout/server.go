@@ -3,10 +3,12 @@ package layout
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 )
 
 // ofServer returns the JSON of a server that is being provisioned, as far as this
@@ -105,6 +107,8 @@ func loadedHandler(handler caddyhttp.MiddlewareHandler) object {
 		}
 		o["upstreams"] = upstreams
 		o["transport"] = object{"protocol": moduleName(handler.Transport)}
+	case *rewrite.Rewrite:
+		maps.Copy(o, objectOf(decoded(handler)))
 	default:
 		if passes := objectOf(decoded(handler))["pass_thru"]; passes != nil {
 			o["pass_thru"] = passes

@@ -26,6 +26,9 @@ type position struct {
 	open    bool
 	guarded bool   // every request that comes here has passed a guard
 	front   string // the name of a handler that answers everything before, or ""
+	// rewrites are the handlers before that change the path or the method of every
+	// request.
+	rewrites []object
 }
 
 // server walks through the routes of a server, then through those for errors, and
@@ -79,6 +82,7 @@ func (w *walk) route(list []any, i int, p position) (inside, after bool) {
 	here := p
 	here.after = append(followers(list, i), p.after...)
 	here.front = cmp.Or(p.front, answererOf(list[:i]))
+	here.rewrites = append(slices.Clip(p.rewrites), rewritesOf(list[:i])...)
 	if route["terminal"] == true {
 		here.after, here.open = nil, false
 	}
@@ -102,6 +106,9 @@ func (w *walk) handlers(list []any, p position) (guarded bool) {
 		p.after = append(slices.Clone(list[i+1:]), outside...)
 		p.guarded = w.handler(objectOf(node), p)
 		p.front = cmp.Or(p.front, answerer(objectOf(node)))
+		if nameOf(objectOf(node)) == "rewrite" {
+			p.rewrites = append(slices.Clip(p.rewrites), objectOf(node))
+		}
 	}
 	return p.guarded
 }
@@ -116,7 +123,7 @@ func (w *walk) handler(handler object, p position) (guarded bool) {
 		w.found.Handlers = append(w.found.Handlers, Handler{
 			Module: name, Config: handler, Server: w.config, Listen: w.listen, Hosts: p.hosts,
 			site: p.site, matches: p.matches, after: p.after, open: p.open,
-			front: p.front, isOnlyForHosts: len(p.hosts) > 0 && !takesAnyHost(listOf(w.config["routes"])),
+			front: p.front, rewrites: p.rewrites, isOnlyForHosts: len(p.hosts) > 0 && !takesAnyHost(listOf(w.config["routes"])),
 		})
 	case "subroute":
 		routes := listOf(handler["routes"])

@@ -23,13 +23,27 @@ const (
 	calculated = "is a number as a spreadsheet or YAML writes it; put the digits in quotes where the value comes from"
 	otherSigns = "has characters in it that PayerMax's identifiers do not have; they consist of letters, digits, and . _ : -"
 	ownHome    = "begins with ~, which only a shell expands; write the whole path"
+	named      = "has the name of a setting or of a header before it; write the value alone"
+	commented  = "has a comment behind it, which an env file or a secret takes literally; write the value alone"
+	escaped    = "ends with a line break that is written out, as in a JSON string; remove it where the value comes from"
+	elsewhere  = "says where the value is kept, and is not the value; have it put here on the way to the sidecar"
+	asURL      = "is a URL; write the path alone"
+	document   = "is a document, of JSON, XML or HTML; write the value alone"
+	empty      = "is empty; set it, or remove the option"
 )
 
 var (
 	variable = regexp.MustCompile(`\$\{|\{\$|\$\(|^\$\w+$|^%\w+%$|^\{\{.*\}\}$`)
 	// The shipped overlays have your-app-id, and start as they are; PayerMax refuses it.
-	stand      = regexp.MustCompile(`(?i)^(<.*>|\[.*\]|change[-_ .]?(me|it)|(insert|replace|put|enter)[-_ .]?(me|this|here|with.*)?|todo|tbd|fixme|x{3,}|placeholder|none|null|nil|undefined|empty)$`)
-	exponent   = regexp.MustCompile(`^[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+$`)
+	stand    = regexp.MustCompile(`(?i)^(<.*>|\[.*\]|change[-_ .]?(me|it)|(insert|replace|put|enter)[-_ .]?(me|this|here|with.*)?|todo|tbd|fixme|x{3,}|placeholder|none|null|nil|nan|true|false|undefined|empty|redacted|dummy|your[-_ .]?(app[-_ .]?id|merchant[-_ .]?no|token)[-_ .]here|[*]{3,}|__\w+__|@\w+@|#\{\w+\}#?)$`)
+	exponent = regexp.MustCompile(`^[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+$|^[0-9]{6,}[.,][0-9]+$|^[0-9]{1,3}([.,][0-9]{3}){2,}$|^[+-][0-9.]+$`)
+	// nameBefore is a setting of an env file, or a header. Base64 ends with its equals signs.
+	nameBefore = regexp.MustCompile(`(?i)^(export +)?[a-z_][a-z0-9_]*=[^=]|^(merchant_?auth_?token|authorization) *:|^bearer +\S`)
+	settingOf  = regexp.MustCompile(`^(export +)?[A-Za-z_][A-Za-z0-9_]*=[/.]`)
+	comment    = regexp.MustCompile(`\s#( |$)`)
+	brokenEnd  = regexp.MustCompile(`\\[rn]$`)
+	reference  = regexp.MustCompile(`^(arn:aws|ref\+|op://|vault:|file:|gs://|s3://|projects/|/run/|/etc/|/var/)`)
+	homeOf     = regexp.MustCompile(`^\$\w+/|^%\w+%`)
 	identifier = regexp.MustCompile(`^[A-Za-z0-9._:-]+$`)
 )
 
@@ -50,6 +64,14 @@ func CheckIdentity(value string) error {
 		wrong = unexpanded
 	case stand.MatchString(value):
 		wrong = unfilled
+	case nameBefore.MatchString(value):
+		wrong = named
+	case comment.MatchString(value):
+		wrong = commented
+	case brokenEnd.MatchString(value):
+		wrong = escaped
+	case reference.MatchString(value):
+		wrong = elsewhere
 	case strings.ContainsFunc(value, isBlank):
 		wrong = blanks
 	case strings.ContainsAny(value, quotes):
@@ -76,8 +98,16 @@ func CheckPath(path string) error {
 		wrong = notText
 	case strings.TrimFunc(path, isBlank) != path:
 		wrong = blanks
-	case variable.MatchString(path):
+	case variable.MatchString(path), homeOf.MatchString(path):
 		wrong = unexpanded
+	case settingOf.MatchString(path):
+		wrong = named
+	case comment.MatchString(path):
+		wrong = commented
+	case brokenEnd.MatchString(path) && strings.Contains(path, "/"):
+		wrong = escaped
+	case strings.HasPrefix(path, "file:"):
+		wrong = asURL
 	case isQuoted(path):
 		wrong = inQuotes
 	case stand.MatchString(path):
@@ -99,8 +129,20 @@ func CheckToken(token string) error {
 		wrong = notText
 	case strings.TrimFunc(token, isBlank) != token || strings.ContainsFunc(token, isInvisible):
 		wrong = blanks
+	case token == "":
+		wrong = empty
 	case variable.MatchString(token):
 		wrong = unexpanded
+	case nameBefore.MatchString(token):
+		wrong = named
+	case comment.MatchString(token):
+		wrong = commented
+	case brokenEnd.MatchString(token):
+		wrong = escaped
+	case reference.MatchString(token):
+		wrong = elsewhere
+	case strings.HasPrefix(token, "<") && !stand.MatchString(token), strings.HasPrefix(token, "{") && strings.HasSuffix(token, "}") && strings.Contains(token, `":`):
+		wrong = document
 	case isQuoted(token):
 		wrong = inQuotes
 	case stand.MatchString(token):

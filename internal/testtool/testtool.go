@@ -7,6 +7,9 @@ package testtool
 import (
 	"os"
 	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -46,4 +49,33 @@ func Missing(t testing.TB, what, remedy string) {
 		t.Fatalf("%s is missing, but CI must not skip this test; get it with: %s", what, remedy)
 	}
 	t.Skipf("needs %s; get it with: %s", what, remedy)
+}
+
+// tooBusy is how many processes wait for each CPU where a measurement says more about
+// the machine than about what is measured. The tests themselves, package by package on
+// all CPUs, come to some two.
+const tooBusy = 4
+
+// Quiet ends a test that measures times or memory under load, if the machine has too much
+// else to do. Where CI is set, the machine is there for the tests.
+func Quiet(t testing.TB) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		return
+	}
+	if load, busy := busyness(); busy {
+		t.Skipf("needs a machine that has less to do (the load is %.0f on %d CPUs); run it alone: go test ./e2e -run '^%s$'",
+			load, runtime.NumCPU(), strings.Split(t.Name(), "/")[0])
+	}
+}
+
+// busyness returns the load of the last minute, where the system has that in a file.
+func busyness() (load float64, busy bool) {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0, false
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	load, err = strconv.ParseFloat(first, 64)
+	return load, err == nil && load > tooBusy*float64(runtime.NumCPU())
 }

@@ -20,10 +20,14 @@ const (
 	CanonicalAuthTokenHeader = "Merchant_auth_token"
 )
 
-// Signatures returns the values of the sign header. An empty one is the same as none:
-// some gateways write it where they have not signed.
+// Signatures returns the values of the sign header, which belong to the header. An empty
+// one is the same as none: some gateways write it where they have not signed.
 func Signatures(header http.Header) []string {
-	return slices.DeleteFunc(slices.Clone(header[SignHeader]), func(value string) bool { return strings.TrimSpace(value) == "" })
+	values, isEmpty := header[SignHeader], func(value string) bool { return strings.TrimSpace(value) == "" }
+	if !slices.ContainsFunc(values, isEmpty) {
+		return values
+	}
+	return slices.DeleteFunc(slices.Clone(values), isEmpty)
 }
 
 // IsCoded reports whether a header says that a body is anything but the plain text. A

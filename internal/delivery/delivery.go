@@ -71,9 +71,10 @@ func (d *Delivery) Outgoing(ctx context.Context, r *http.Request, header http.He
 
 	out := r.WithContext(ctx)
 	out.URL = new(url.URL) // whose path is the endpoint's
-	out.RequestURI = d.endpoint.Path()
+	signed := d.Signed()
+	out.RequestURI = signed.Path
 	out.Header = header
-	d.Signed().Pin(out)
+	signed.Pin(out)
 	return out
 }
 

@@ -28,13 +28,13 @@ func Announce(w http.ResponseWriter, r *http.Request) http.ResponseWriter {
 	if r.ProtoMajor > 2 {
 		return w // HTTP/3 has no such field; its server announces its end by itself
 	}
-	return &announcer{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, request: r}
+	return &announcer{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, request: r}
 }
 
 // announcer looks at the server when an answer begins, which may be long after its
 // request came.
 type announcer struct {
-	*caddyhttp.ResponseWriterWrapper
+	caddyhttp.ResponseWriterWrapper
 	request *http.Request
 	begun   bool
 }

@@ -12,14 +12,14 @@ import (
 // Witness passes on a response and remembers whether there was any. Caddy ends a
 // request that no handler answers in a 200 without a body.
 type Witness struct {
-	*caddyhttp.ResponseWriterWrapper
+	caddyhttp.ResponseWriterWrapper
 	status  int
 	interim bool // whether there was an interim response
 }
 
 // NewWitness returns a Witness of what is written to w.
 func NewWitness(w http.ResponseWriter) *Witness {
-	return &Witness{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
+	return &Witness{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
 }
 
 // sees remembers a status. Interim (1xx) responses are not the response, but for

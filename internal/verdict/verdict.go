@@ -96,7 +96,9 @@ func (j *Judge) passWhole(a *reply.Answer, said *envelope.Answer, asked Question
 }
 
 // isSuccess reports whether a reader could take the code for APPLY_SUCCESS.
-func isSuccess(code string) bool { return lookalike.Fold(code) == successShape }
+func isSuccess(code string) bool {
+	return code == protocol.CodeApplySuccess || lookalike.Fold(code) == successShape
+}
 
 var successShape = lookalike.Fold(protocol.CodeApplySuccess)
 

@@ -40,7 +40,9 @@ func TestSandboxNotifiesItsOwnSidecar(t *testing.T) {
 	got := arrived[0]
 	assert.Contains(t, got.body, `"notifyType":"PAYMENT"`)
 	assert.Regexp(t, "^sha256:", got.Header.Get("Payermax-Verified"))
-	await(t, 10*time.Second, "its acknowledgement", func() bool { return strings.Contains(get(t, "http://"+s.addr+"/sandbox/notifications"), `"state":"delivered"`) })
+	await(t, 10*time.Second, "its acknowledgement", func() bool {
+		return strings.Contains(get(t, "http://"+s.addr+"/sandbox/notifications"), `"state":"delivered"`)
+	})
 
 	forged, err := http.Post("http://127.0.0.1:"+port+"/payermax/callback", "application/json", strings.NewReader(got.body))
 	require.NoError(t, err)

@@ -20,6 +20,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
@@ -36,9 +37,7 @@ func benchmarked(b testing.TB, gateway []*rsa.PublicKey) (*Handler, caddyhttp.Ha
 		b.Fatal(err)
 	}
 	h := &Handler{Merchant: Merchant{AppID: "app"}, Sandbox: true, SandboxWithCredentials: true}
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
-	b.Cleanup(cancel)
-	if err := h.Provision(ctx); err != nil {
+	if err := h.Provision(testcaddy.Context(b)); err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = h.Cleanup() })

@@ -119,7 +119,10 @@ type Handler struct {
 
 	// Whether `requestTime` follows the gateway's clock, as far as the `Date` of
 	// its answers shows it, rather than this machine's. Answers that are withheld do
-	// not count. Default: false.
+	// not count, nor, with `gateway_public_key`, refusals that PayerMax has not signed:
+	// whoever can write those could have calls stamped, and signed, for another time.
+	// So a clock that is two minutes off from the start, when every call is refused, is
+	// only followed if PayerMax signs these refusals. Default: false.
 	FollowGatewayClock bool `json:"follow_gateway_clock,omitempty"`
 
 	// Whether a call that may have been received is sent once more to another

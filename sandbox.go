@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/embedded"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -26,7 +27,7 @@ func (k generatedKey) Key() (crypto.Signer, string, error) {
 // openSandbox makes the merchants ready and puts a gateway in the place of the next
 // handler. It knows the merchants, and they know its key.
 func (h *Handler) openSandbox(ctx caddy.Context) error {
-	key, err := sandbox.GenerateKey()
+	key, err := embedded.Key(ctx)
 	if err != nil {
 		return fmt.Errorf("opening the sandbox: %w", err)
 	}

@@ -77,7 +77,7 @@ func (h *Handler) compare(c *call, r *http.Request, body []byte) string {
 func (h *Handler) compareWithOwn(ctx context.Context, c *call, signature string, body []byte) string {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(h.MaxWait))
 	defer cancel()
-	own, err := h.gate.Sign(ctx, c.keys.Signing, body, c.bodyRead, time.Duration(h.MaxWait))
+	own, _, err := h.signature(ctx, c, c.keys.Signing, body, c.bodyRead)
 	switch {
 	case err != nil:
 		h.logger.Warn("the application's signature was not compared, since the sidecar could not sign",

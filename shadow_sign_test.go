@@ -83,7 +83,8 @@ func TestShadowAtTheGate(t *testing.T) {
 	assert.Zero(t, logs.FilterMessageSnippet("is not the one that this sidecar").Len())
 
 	h.gate.Leave(time.Now())
-	serve(t, h, signedPost(t), answering(t))
+	increased = increase(t, func() { serve(t, h, signedPost(t), answering(t)) })
+	assert.EqualValues(t, 1, increased["sign_duration_seconds{file}"], "how long it takes is known before the key is taken away")
 	assert.Equal(t, shadowAgree, logs.FilterMessage("call").All()[1].ContextMap()["shadow"])
 }
 

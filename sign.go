@@ -34,14 +34,21 @@ func (h *Handler) sign(ctx context.Context, c *call, key keys.Key, since time.Ti
 	signed = &delivery.Signed{Path: c.route.Path(), AuthToken: authToken, RequestTime: h.now(), Fingerprint: key.Fingerprint}
 	signed.Body = c.request.Fill(identity, signed.RequestTime)
 
-	began := time.Now()
-	signed.Signature, err = h.gate.Sign(ctx, key, signed.Body, since, time.Duration(h.MaxWait))
-	signed.Took = time.Since(began)
-	observe(c.trace, processMetrics.signing.WithLabelValues(key.Source), signed.Took.Seconds())
+	signed.Signature, signed.Took, err = h.signature(ctx, c, key, signed.Body, since)
 	if err != nil {
 		return signed, signingFailed(ctx, err)
 	}
 	return signed, nil
+}
+
+// signature signs a body when it is its turn, and measures how long that takes. The
+// request is there since the time given.
+func (h *Handler) signature(ctx context.Context, c *call, key keys.Key, body []byte, since time.Time) (signature string, took time.Duration, err error) {
+	began := time.Now()
+	signature, err = h.gate.Sign(ctx, key, body, since, time.Duration(h.MaxWait))
+	took = time.Since(began)
+	observe(c.trace, processMetrics.signing.WithLabelValues(key.Source), took.Seconds())
+	return signature, took, err
 }
 
 // now is the time to stamp a request with.

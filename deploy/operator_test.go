@@ -89,7 +89,9 @@ func TestOperatorObjects(t *testing.T) {
 
 // The PodMonitor selects the pods that have a sidecar, asks the port that it has, and
 // leaves the labels that the alerts ask for. The operator puts labels of its own before
-// the monitor's relabelings.
+// the monitor's relabelings: namespace, container, pod, job and endpoint, as
+// generatePodMonitorConfig does in pkg/prometheus/promcfg.go of
+// github.com/prometheus-operator/prometheus-operator, 6adcebc5076c of 8 August 2026.
 func TestPodMonitorLeavesTheLabels(t *testing.T) {
 	t.Parallel()
 	objects := renderConsumer(t, ownWorkloads()["Deployment"], "sidecar", "payermax", "prometheus-operator")

@@ -51,6 +51,13 @@ var knownClients = []knownClient{
 		{name: "order of goods that are not", send: wooSends("orderAndPay", strings.NewReplacer(
 			`"P1"`, `"P2"`, `"Street 1"`, `""`, `"Ankara"`, `""`, `"TR"`, `""`, `"06700"`, `""`, `"James"`, `""`, `"Smith"`, `""`).Replace(wooOrder))},
 	}},
+	{"xnevz/Payermax_woocommerce", "", []knownCall{
+		{name: "order of a guest", send: olderPHPSends("orderAndPay", xnevzOrder)},
+	}},
+	{"Nafezly/payments (Laravel)", "/aggregate-pay/api/gateway", []knownCall{
+		{name: "order", send: laravelSends("orderAndPay", laravelOrder), refused: "/data type", why: "its data is a text of JSON instead of an object"},
+		{name: "query", send: laravelSends("orderQuery", `{"outTradeNo":"P1"}`), refused: "/data type", why: "the same"},
+	}},
 	{"TIZ36/payermax-sdk-go", "/aggregate-pay/api/gateway", []knownCall{
 		{name: "order", send: communitySends("orderAndPay", communityOrder)},
 		{name: "query", send: communitySends("orderQuery", `{"outTradeNo":"P1"}`)},
@@ -109,6 +116,18 @@ const wooOrder = `{"outTradeNo":"P1","subject":"Shoes","totalAmount":"19.99","cu
 		"state":"","country":"TR","zipCode":"06700"},
 	"language":"en","reference":"12","frontCallbackUrl":"https://shop.example/paid","notifyUrl":"https://shop.example/wc-api/payermax/"}`
 
+// xnevzOrder is what payermax_get_secure_url makes of an order without a customer and
+// without a country of shipment.
+// github.com/xnevz/Payermax_woocommerce@40bbb429 api/App.php
+const xnevzOrder = `{"outTradeNo":"wc_order_Ab1Cd2Ef3Gh4I1662115609","subject":"Buying goods","totalAmount":"19.99","currency":"USD","country":"SA",
+	"userId":"0","language":"ar","frontCallbackURL":"https://shop.example/checkout/order-received/12/?key=wc_order_Ab1Cd2Ef3Gh4I",
+	"notifyUrl":"https://shop.example?wc-api=payermax&nonce=0a1b2c3d4e5f&order_id=12"}`
+
+// laravelOrder is what PayermaxPayment::pay sends, its members in the order of ksort.
+// github.com/Nafezly/payments@1410ce99 src/Classes/PayermaxPayment.php
+const laravelOrder = `{"country":"US","currency":"USD","email":"james@shop.example","frontCallbackURL":"https://shop.example/payments/verify/payermax/P1",` +
+	`"language":"en","notifyUrl":"https://shop.example/payments/verify/payermax/P1","outTradeNo":"P1","subject":"Payment","totalAmount":"19.99","userId":"U1"}`
+
 // communityOrder is an OrderAndPayApiReqData: without goods, the slice that it
 // always sends is null.
 // github.com/TIZ36/payermax-sdk-go@e31a60e4 api/order_and_pay.go
@@ -139,6 +158,39 @@ func wooSends(endpoint, data string) func(sdkConfig) sdkCall {
 			},
 		})
 		return sdkCall{c.base + "/" + endpoint, []string{"Accept: */*", "Content-Type: application/json", "sign: " + sign(c.key, []byte(body))}, body}
+	}
+}
+
+// olderPHPSends is the PHP SDK of 2022, of which that plugin has a copy: with the
+// envelope of version 1.0.
+// github.com/xnevz/Payermax_woocommerce@40bbb429 api/src/client/PayermaxClient.php
+func olderPHPSends(endpoint, data string) func(sdkConfig) sdkCall {
+	return func(c sdkConfig) sdkCall {
+		body := jsonEncode(phpArray{
+			names: []string{"requestTime", "version", "merchantAppId", "merchantNo", "keyVersion", "data"},
+			values: map[string]any{
+				"requestTime": c.now.Format("2006-01-02T15:04:05.000-07:00"), "version": "1.0",
+				"merchantAppId": c.appID, "merchantNo": c.merchantNo, "keyVersion": "1", "data": jsonDecode(data),
+			},
+		})
+		fields := []string{"User-Agent: GuzzleHttp/7", "sign: " + sign(c.key, []byte(body)), "content-type: application/json"}
+		return sdkCall{resolve(c.base, "/aggregate-pay/api/gateway/"+endpoint), fields, body}
+	}
+}
+
+// laravelSends is formatJsonString, which sorts the members and encodes each array by
+// itself, so that data becomes a string; and Laravel's HTTP client, which is Guzzle.
+func laravelSends(endpoint, data string) func(sdkConfig) sdkCall {
+	return func(c sdkConfig) sdkCall {
+		encoded, err := json.Marshal(data)
+		if err != nil {
+			panic(err)
+		}
+		body := `{"appId":"` + c.appID + `","data":` + string(encoded) + `,"keyVersion":"1","merchantNo":"` + c.merchantNo +
+			`","requestTime":"` + c.now.Format("2006-01-02T15:04:05.000-07:00") + `","version":"1.4"}`
+		return sdkCall{c.base + "/" + endpoint, []string{
+			"User-Agent: GuzzleHttp/7", "Accept: application/json", "Content-Type: application/json", "sign: " + sign(c.key, []byte(body)),
+		}, body}
 	}
 }
 

@@ -21,7 +21,11 @@ func readNotification(t *testing.T, g *Gateway, got received) (envelope map[stri
 	decoder.UseNumber()
 	require.NoError(t, decoder.Decode(&envelope))
 	assert.Equal(t, "1", envelope["keyVersion"])
-	assert.Equal(t, testAppID, envelope["appId"])
+	whose := "appId"
+	if envelope["notifyType"] == tokenization {
+		whose = "merchantAppId"
+	}
+	assert.Equal(t, testAppID, envelope[whose])
 	assert.Equal(t, testMerchantNo, envelope["merchantNo"])
 	assert.Equal(t, "2022-01-17T09:05:52.194+00:00", envelope["notifyTime"])
 	return envelope, envelope["data"].(map[string]any)

@@ -36,6 +36,11 @@ type Merchant struct {
 	// NotifyURL is the callback address of PayerMax's dashboard. A notifyUrl in the request overrides it; with neither,
 	// nothing is notified.
 	NotifyURL string
+
+	// TokenNotifyURL is told when a card is saved or removed (page "tokenizationNotifyUrl"). Where PayerMax takes that
+	// address from is not documented, so it is neither NotifyURL nor an order's notifyUrl; without it, nothing is
+	// notified of cards.
+	TokenNotifyURL string
 }
 
 // check reports what a merchant cannot be registered with.

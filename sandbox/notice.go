@@ -21,7 +21,11 @@ type noticeBody struct {
 	Code       string `json:"code"`
 	Msg        string `json:"msg"`
 	KeyVersion string `json:"keyVersion"`
-	AppID      string `json:"appId"`
+	AppID      string `json:"appId,omitempty"`
+
+	// MerchantAppID stands in the place of AppID in the example of TOKENIZATION, and only there.
+	MerchantAppID string `json:"merchantAppId,omitempty"`
+
 	MerchantNo string `json:"merchantNo,omitempty"`
 	NotifyTime string `json:"notifyTime"`
 	NotifyType string `json:"notifyType"`
@@ -93,6 +97,39 @@ func refundNotice(r *refund) notice {
 	}}
 }
 
+// tokenization is the type of notifications of saved cards.
+const tokenization = "TOKENIZATION"
+
+// tokenNoticeData is the data of a TOKENIZATION notification, with the members of the example of the page
+// "tokenizationNotifyUrl". Its table has requestId, supportMIT and status as well, which belong to an application by
+// applyPaymentToken.
+type tokenNoticeData struct {
+	AccountDisplay     string `json:"accountDisplay"`
+	Brand              string `json:"brand"`
+	CardInfo           string `json:"cardInfo"`
+	IfCVV              string `json:"ifCVV"`
+	OutTradeNo         string `json:"outTradeNo"`
+	PaymentMethodType  string `json:"paymentMethodType"`
+	PaymentTokenExpiry string `json:"paymentTokenExpiry"`
+	PaymentTokenID     string `json:"paymentTokenID"`
+	PaymentTokenStatus string `json:"paymentTokenStatus"`
+	TargetOrg          string `json:"targetOrg"`
+	TokenScope         string `json:"tokenScope"`
+	UserID             string `json:"userId"`
+	Country            string `json:"country"`
+	ReferralCode       string `json:"referralCode"`
+}
+
+// tokenNotice tells of a card that was saved by an order, or that has another status since: then there is no order.
+func tokenNotice(card *savedCard, outTradeNo string) notice {
+	return notice{tokenization, codeApplySuccess, "Success.", card.paymentTokenID, card.status, tokenNoticeData{
+		Brand: testCard.CardOrg, CardInfo: testCard.CardIdentifierNo, IfCVV: "N", OutTradeNo: outTradeNo,
+		PaymentMethodType: card.method, PaymentTokenExpiry: formatTime(card.expiry), PaymentTokenID: card.paymentTokenID,
+		PaymentTokenStatus: card.status, TokenScope: tokenAcquiring, UserID: card.userID, Country: card.country,
+		ReferralCode: card.referralCode,
+	}}
+}
+
 // body is the notice addressed to the merchant of a request.
 func (n notice) body(req *request, now time.Time) noticeBody {
 	format := noticeTime
@@ -103,8 +140,12 @@ func (n notice) body(req *request, now time.Time) noticeBody {
 	if merchantNo == "" {
 		merchantNo = req.merchant.MerchantNo
 	}
+	appID, merchantAppID := req.merchant.AppID, ""
+	if n.notifyType == tokenization {
+		appID, merchantAppID = "", appID
+	}
 	return noticeBody{
-		Code: n.code, Msg: n.msg, KeyVersion: req.merchant.keyVersion(), AppID: req.merchant.AppID,
+		Code: n.code, Msg: n.msg, KeyVersion: req.merchant.keyVersion(), AppID: appID, MerchantAppID: merchantAppID,
 		MerchantNo: merchantNo, NotifyTime: now.UTC().Format(format), NotifyType: n.notifyType, Data: n.data,
 	}
 }

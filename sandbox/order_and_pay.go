@@ -72,7 +72,11 @@ func orderAndPay(req *request) (any, *refusal) {
 		begun := req.world.tasks.start(func(ctx context.Context) {
 			if l.await(ctx, &o.progress, g.scaled(after), o.plan.final, g.now) {
 				req.world.changed()
-				req.notify(ctx, o.notifyURL, paymentNotice(snapshot(l, o)))
+				settled := snapshot(l, o)
+				if card := l.savedBy(settled); card != nil {
+					req.notifyOfToken(tokenNotice(card, settled.outTradeNo))
+				}
+				req.notify(ctx, o.notifyURL, paymentNotice(settled))
 			}
 		})
 		if !begun {

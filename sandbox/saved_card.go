@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"time"
 )
@@ -21,6 +22,7 @@ const tokenAcquiring = "tokenAcq"
 // savedCard is what a buyer has agreed to pay with again. The ledger guards its status.
 type savedCard struct {
 	paymentTokenID, appID, userID, referralCode string
+	country                                     string // of the order that it was saved by
 	method                                      string // paymentMethodType
 	expiry                                      time.Time
 	status                                      string
@@ -56,10 +58,25 @@ func (l *ledger) saveCard(o *order, now time.Time) {
 	}
 	card := &savedCard{
 		paymentTokenID: "PMTOKEN" + now.UTC().Format("20060102") + randomDigits(), appID: o.appID, userID: o.userID,
-		referralCode: o.referralCode, method: o.paidBy(), expiry: now.Add(cardValidity), status: cardActivated,
+		referralCode: o.referralCode, country: o.country, method: o.paidBy(), expiry: now.Add(cardValidity), status: cardActivated,
 	}
 	o.paymentTokenID = card.paymentTokenID
 	l.cards.put(card.paymentTokenID, card)
+}
+
+// savedBy returns a copy of the card that a successful order has saved, or nil.
+func (l *ledger) savedBy(o *order) *savedCard {
+	if !o.saves || o.paymentTokenID == "" {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	card := l.cards.get(o.paymentTokenID)
+	if card == nil {
+		return nil
+	}
+	saved := *card
+	return &saved
 }
 
 // usable returns a user's saved card if it can be charged, or nil. It is called with the lock held.
@@ -127,13 +144,30 @@ func removePaymentToken(req *request) (any, *refusal) {
 	if refused != nil {
 		return nil, refused
 	}
-	l := &req.world.ledger
+	removed := req.world.ledger.removeCard(req.merchant.AppID, userID, paymentTokenID)
+	if removed == nil {
+		return nil, isUndefined("paymentTokenID")
+	}
+	req.notifyOfToken(tokenNotice(removed, ""))
+	return removedToken{removed.paymentTokenID, userID, removed.status}, nil
+}
+
+// removeCard removes a user's saved card and returns a copy of it, or nil if there is no such card.
+func (l *ledger) removeCard(appID, userID, paymentTokenID string) *savedCard {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	card := l.cards.get(paymentTokenID)
-	if card == nil || card.appID != req.merchant.AppID || card.userID != userID {
-		return nil, isUndefined("paymentTokenID")
+	if card == nil || card.appID != appID || card.userID != userID {
+		return nil
 	}
 	card.status = cardDeleted
-	return removedToken{card.paymentTokenID, userID, card.status}, nil
+	removed := *card
+	return &removed
+}
+
+// notifyOfToken tells the merchant about a saved card, if there is somewhere to tell it.
+func (req *request) notifyOfToken(what notice) {
+	if to := req.merchant.TokenNotifyURL; to != "" {
+		req.world.tasks.start(func(ctx context.Context) { req.notify(ctx, to, what) })
+	}
 }

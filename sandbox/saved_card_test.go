@@ -68,6 +68,39 @@ func TestSavedCard(t *testing.T) {
 	assert.Empty(t, must(t, g, "inquirePaymentToken", `{"userId":"U10001","tokenScope":"tokenAcq"}`)["tokenList"])
 }
 
+// A card that is saved or removed is told to the merchant's own address for that, in the envelope of PayerMax's example,
+// and to no other.
+func TestSavedCardIsNotified(t *testing.T) {
+	g := closing(t, newGateway(t))
+	cards, orders := newShop(t), newShop(t)
+	for id, m := range g.merchants {
+		m.NotifyURL, m.TokenNotifyURL = orders.URL, cards.URL
+		g.merchants[id] = m
+	}
+	card := saveCard(t, g)
+	must(t, g, "orderAndPay", chargeFields("P2", card).String())
+	saved := cards.wait(t, 1)[0]
+	must(t, g, "removePaymentToken", `{"userId":"U10001","paymentTokenID":"`+card+`"}`)
+	removed := cards.wait(t, 2)[1]
+
+	envelope, data := readNotification(t, g, saved)
+	assert.Equal(t, "TOKENIZATION", envelope["notifyType"])
+	assert.NotEmpty(t, envelope["merchantAppId"])
+	assert.NotContains(t, envelope, "appId")
+	assert.Equal(t, map[string]any{
+		"accountDisplay": "", "brand": "VISA", "cardInfo": "424242******0000", "ifCVV": "N", "outTradeNo": "P1642410680681",
+		"paymentMethodType": "CARD", "paymentTokenExpiry": "2025-01-16T09:05:52.194Z", "paymentTokenID": card,
+		"paymentTokenStatus": "Activated", "targetOrg": "", "tokenScope": "tokenAcq", "userId": "U10001", "country": "ID", "referralCode": "",
+	}, data)
+	_, data = readNotification(t, g, removed)
+	assert.Equal(t, "Deleted", data["paymentTokenStatus"])
+	assert.Empty(t, data["outTradeNo"])
+	for _, notified := range orders.wait(t, 2) {
+		envelope, _ := readNotification(t, g, notified)
+		assert.Equal(t, "PAYMENT", envelope["notifyType"])
+	}
+}
+
 func TestSavedCardExpires(t *testing.T) {
 	g := closing(t, newGateway(t))
 	card := saveCard(t, g)

@@ -2,7 +2,6 @@
 package testcaddy
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -21,6 +20,17 @@ type Module interface {
 	caddy.CleanerUpper
 }
 
+// Context is the context of a config of its own, as Caddy provisions it: without one,
+// there are no apps.
+func Context(t testing.TB) caddy.Context {
+	t.Helper()
+	config, err := caddy.ProvisionContext(&caddy.Config{Admin: &caddy.AdminConfig{Disabled: true}})
+	require.NoError(t, err)
+	ctx, cancel := caddy.NewContext(config)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 // Provision loads a module from its own JSON, in Caddy's order, and has it cleaned up
 // at the end of the test. T is the module's struct, and M is a pointer to it.
 func Provision[T any, M interface {
@@ -34,8 +44,7 @@ func Provision[T any, M interface {
 	*m = fresh
 	require.NoError(t, caddy.StrictUnmarshalJSON(config, m))
 
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
-	t.Cleanup(cancel)
+	ctx := Context(t)
 	t.Cleanup(func() { require.NoError(t, m.Cleanup()) })
 	if err := m.Provision(ctx); err != nil {
 		return err

@@ -23,6 +23,8 @@ func init() {
 var Options = grammar.Block[Handler]{
 	{Name: "gateway_public_key", Args: "<paths...>", Example: "gateway_public_key /run/secrets/payermax/payermax.pub",
 		Sets: grammar.Paths(func(n *Handler) *[]string { return &n.GatewayPublicKeys })},
+	{Name: "sandbox", Example: "sandbox",
+		Sets: grammar.Flag(func(n *Handler) *bool { return &n.Sandbox })},
 	{Name: "app_id", Args: "<app_ids...>", Example: "app_id {env.PAYERMAX_APP_ID}",
 		Sets: grammar.Names(func(n *Handler) *[]string { return &n.AppIDs })},
 	{Name: "merchant_no", Args: "<merchant_nos...>", Example: "merchant_no {env.PAYERMAX_MERCHANT_NO}",

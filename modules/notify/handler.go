@@ -22,7 +22,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/adminendpoint"
 	"github.com/caddy-payermax/caddy-payermax/internal/build"
 	"github.com/caddy-payermax/caddy-payermax/internal/confinement"
+	"github.com/caddy-payermax/caddy-payermax/internal/embedded"
 	"github.com/caddy-payermax/caddy-payermax/internal/farewell"
+	"github.com/caddy-payermax/caddy-payermax/internal/gateways"
 	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
@@ -78,9 +80,15 @@ const (
 type Handler struct {
 	// The paths of the files with the public keys that PayerMax may sign with:
 	// PEM, or the one-line base64 that the dashboard shows. They are followed
-	// when they change. Required. Placeholders are expanded when the config is
-	// loaded.
+	// when they change. Required, unless `sandbox` is given. Placeholders are
+	// expanded when the config is loaded.
 	GatewayPublicKeys []string `json:"gateway_public_keys,omitempty"`
+
+	// Whether the notifications are those of the embedded sandbox, `gateway
+	// sandbox`, of the same config instead of PayerMax's. Its key is new each time the
+	// config is loaded, so no file has it. Not together with `gateway_public_key`.
+	// Default: false.
+	Sandbox bool `json:"sandbox,omitempty"`
 
 	// The `appId` of this site's merchant. A notification must have one of them,
 	// as `appId` or `merchantAppId`. Without this option and without
@@ -122,9 +130,11 @@ type Handler struct {
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=payermax.stores inline_key=module"`
 
 	keyring *keys.Ring
-	own     addressees
-	guard   *duplicates // nil if there is none
-	logger  *zap.Logger
+	// self is what is known of this site by itself: whether a sandbox notifies it.
+	self   *gateways.Gateway
+	own    addressees
+	guard  *duplicates // nil if there is none
+	logger *zap.Logger
 }
 
 // CaddyModule returns the Caddy module information.
@@ -142,14 +152,14 @@ func (n *Handler) Provision(ctx caddy.Context) error {
 	if n.MaxBodySize == 0 {
 		n.MaxBodySize = defaultMaxNotificationSize
 	}
-	if err := n.openKeys(); err != nil {
+	if err := n.openKeys(ctx); err != nil {
 		return err
 	}
 	var err error
 	if n.own, err = n.expandAddressees(caddy.NewReplacer()); err != nil {
 		return err
 	}
-	if n.own.isAnybody() {
+	if n.own.isAnybody() && !n.Sandbox {
 		n.logger.Warn(ForAnybody.Message + "; " + ForAnybody.Next)
 	}
 	if err := n.openGuard(ctx); err != nil {
@@ -160,16 +170,32 @@ func (n *Handler) Provision(ctx caddy.Context) error {
 	}
 	Announce()
 	n.keyring.Use()
+	n.self = gateways.New("")
+	if n.Sandbox {
+		n.logger.Warn("payermax_notify verifies the notifications of the embedded sandbox: PayerMax's are refused")
+		n.self.NoteSandbox()
+	}
+	n.self.Use()
 	adminendpoint.Warn(ctx, n.logger)
 	build.Announce(n.logger)
 	go n.keyring.Watch(ctx)
 	return nil
 }
 
-// openKeys loads the keys that PayerMax may sign with.
-func (n *Handler) openKeys() error {
-	if len(n.GatewayPublicKeys) == 0 {
-		return errors.New("gateway_public_key: required; it is the path of the file with the public key that PayerMax signs with")
+// openKeys loads the keys that PayerMax may sign with, or the embedded sandbox's.
+func (n *Handler) openKeys(ctx caddy.Context) error {
+	switch {
+	case n.Sandbox && len(n.GatewayPublicKeys) > 0:
+		return errors.New("sandbox: the embedded sandbox has a key of its own; leave gateway_public_key out, or sandbox, for PayerMax's notifications")
+	case n.Sandbox:
+		key, err := embedded.Key(ctx)
+		if err == nil {
+			n.keyring, err = keys.Open(keys.Config{GatewayKeys: []*rsa.PublicKey{&key.PublicKey}, Logger: n.logger})
+		}
+		return err
+	case len(n.GatewayPublicKeys) == 0:
+		return errors.New("gateway_public_key: required; it is the path of the file with the public key that PayerMax signs with; " +
+			"for the notifications of gateway sandbox in the same config, write sandbox instead")
 	}
 	paths, err := setting.ExpandAll("gateway_public_key", n.GatewayPublicKeys, 0, caddy.NewReplacer())
 	if err != nil {
@@ -198,6 +224,7 @@ func (n *Handler) openGuard(ctx caddy.Context) error {
 // Cleanup takes the keys out of the metrics.
 func (n *Handler) Cleanup() error {
 	n.keyring.Release()
+	n.self.Release()
 	return nil
 }
 

@@ -44,6 +44,8 @@ var merchantOptions = grammar.Block[Merchant]{
 		Sets: grammar.Placeholder(func(m *Merchant) *string { return &m.MerchantAuthToken })},
 	{Name: "public_key", Args: "<path>", Example: "public_key merchant.pub",
 		Sets: grammar.Path(func(m *Merchant) *string { return &m.PublicKey })},
+	{Name: "token_notify_url", Args: "<url>", Example: "token_notify_url http://127.0.0.1:3000/payermax/cards",
+		Sets: grammar.Text(func(m *Merchant) *string { return &m.TokenNotifyURL })},
 }
 
 // parse sets up the sandbox as a site's handler:

@@ -95,6 +95,10 @@ type Merchant struct {
 	// The path of the file with the merchant's public key: PEM or one-line
 	// base64. Required.
 	PublicKey string `json:"public_key,omitempty"`
+
+	// The URL that is notified, with the type `TOKENIZATION`, when a card is saved or
+	// removed. Default: none, and nobody is notified of cards.
+	TokenNotifyURL string `json:"token_notify_url,omitempty"`
 }
 
 // CaddyModule returns the Caddy module information.
@@ -211,6 +215,7 @@ func (m Merchant) load(repl *caddy.Replacer) (box.Merchant, error) {
 		{"sp_merchant_no", m.SPMerchantNo, &loaded.SPMerchantNo, setting.CheckIdentity},
 		{"merchant_auth_token", m.MerchantAuthToken, &loaded.MerchantAuthToken, checkToken},
 		{"public_key", m.PublicKey, &publicKey, setting.CheckPath},
+		{"token_notify_url", m.TokenNotifyURL, &loaded.TokenNotifyURL, checkURL},
 	} {
 		var err error
 		if *option.target, err = setting.Replace(repl, option.value, true, true); err == nil && *option.target != "" {
@@ -228,6 +233,14 @@ func (m Merchant) load(repl *caddy.Replacer) (box.Merchant, error) {
 		return loaded, fmt.Errorf("public_key: %w", err)
 	}
 	return loaded, nil
+}
+
+// checkURL checks a URL that is notified.
+func checkURL(text string) error {
+	if u, err := url.Parse(text); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return errors.New("expected a URL that begins with http:// or https://, such as http://127.0.0.1:3000/payermax/cards")
+	}
+	return nil
 }
 
 // checkToken checks the text of a token's file, whose last line may have an end.

@@ -1,0 +1,57 @@
+package e2e
+
+import (
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+)
+
+// One sidecar is the sandbox and verifies its notifications, as docs/sandbox.md shows it:
+// the application gets them with the proof, and nobody else's.
+func TestSandboxNotifiesItsOwnSidecar(t *testing.T) {
+	t.Parallel()
+	application := startApplication(t)
+	port := strconv.Itoa(testnet.FreePort(t))
+	config := strings.NewReplacer(":8080", ":"+port, "127.0.0.1:3000", application.address).Replace(onSandboxPage(t, "notifications.caddyfile"))
+	s := start(t, "127.0.0.1:"+port, config, nil)
+
+	res := s.send(t, toEndpoint("applyDropinSession", `{"data":{"totalAmount":10000,"currency":"IDR","country":"ID","userId":"U1"}}`))
+	require.Equal(t, http.StatusOK, res.status, "%s", res.body)
+	session := regexp.MustCompile(`"sessionKey":"([^"]+)"`).FindStringSubmatch(string(res.body))
+	require.NotNil(t, session, "%s", res.body)
+	res = s.send(t, toEndpoint("orderAndPay", `{"data":{"outTradeNo":"P1","integrate":"Direct_Payment","subject":"Socks","totalAmount":10000,"currency":"IDR",
+		"country":"ID","userId":"U1","terminalType":"WEB","notifyUrl":"http://127.0.0.1:`+port+`/payermax/callback",
+		"paymentDetail":{"paymentToken":"any","sessionKey":"`+session[1]+`","buyerInfo":{"clientIp":"127.0.0.1","userAgent":"test"}}}}`))
+	require.Equal(t, http.StatusOK, res.status, "%s", res.body)
+
+	var arrived []reached
+	await(t, 10*time.Second, "the notification", func() bool {
+		arrived = append(arrived, application.taken()...)
+		return len(arrived) > 0
+	})
+	got := arrived[0]
+	assert.Contains(t, got.body, `"notifyType":"PAYMENT"`)
+	assert.Regexp(t, "^sha256:", got.Header.Get("Payermax-Verified"))
+	await(t, 10*time.Second, "its acknowledgement", func() bool {
+		return strings.Contains(get(t, "http://"+s.addr+"/sandbox/notifications"), `"state":"delivered"`)
+	})
+
+	forged, err := http.Post("http://127.0.0.1:"+port+"/payermax/callback", "application/json", strings.NewReader(got.body))
+	require.NoError(t, err)
+	forged.Body.Close()
+	assert.Equal(t, http.StatusForbidden, forged.StatusCode)
+	assert.Empty(t, application.taken())
+}
+
+// toEndpoint is post for another endpoint.
+func toEndpoint(endpoint, body string) string {
+	return requestWith("POST /aggregate-pay/api/gateway/"+endpoint+" HTTP/1.1", body)
+}

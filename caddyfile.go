@@ -73,7 +73,7 @@ transport http {
 // options. With gateway sandbox there is no reverse proxy: the sandbox answers.
 //
 // With a backup, the reverse proxy has two upstreams and these options, unless
-// they are given: lb_policy first, lb_retries 1, fail_duration 10s, and an
+// they are given: lb_policy payermax_backup, lb_retries 1, fail_duration 10s, and an
 // lb_retry_match that leaves it to the transport whether a call may be sent once
 // more.
 func parsePayermax(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+	"github.com/caddy-payermax/caddy-payermax/modules/backup"
 )
 
 // defaultFailDuration is how long a gateway that could not be reached is
@@ -120,7 +121,7 @@ func (o *proxyOptions) failOver(proxy *reverseproxy.Handler) {
 	}
 	balancing := proxy.LoadBalancing
 	if !o.has("lb_policy") {
-		balancing.SelectionPolicyRaw = caddyconfig.JSONModuleObject(reverseproxy.FirstSelection{}, "policy", "first", nil)
+		balancing.SelectionPolicyRaw = caddyconfig.JSONModuleObject(backup.Policy{}, "policy", "payermax_backup", nil)
 	}
 	if !o.has("lb_retries") && !o.has("lb_try_duration") {
 		balancing.Retries = 1

@@ -110,7 +110,7 @@ func TestCallKeepsDataVerbatim(t *testing.T) {
 		"decimals":              `{"totalAmount":10000.00,"currency":"IDR","country":"ID","userId":"U"}`,
 		"exponent":              `{"totalAmount":1e4,"currency":"IDR","country":"ID","userId":"U"}`,
 		"capital exponent":      `{"totalAmount":1.50E+1,"currency":"IDR","country":"ID","userId":"U"}`,
-		"big integer":           `{"totalAmount":90071992547409931234567890,"currency":"IDR","country":"ID","userId":"U"}`,
+		"big integer":           `{"totalAmount":1,"currency":"IDR","country":"ID","userId":"U","serial":90071992547409931234567890}`,
 		"precise decimal":       `{"totalAmount":0.1000,"currency":"USD","country":"US","userId":"U","rate":0.12345678901234567890123456789}`,
 		"negative zero":         `{"totalAmount":-0,"currency":"IDR","country":"ID","userId":"U"}`,
 		"escapes":               `{"totalAmount":1,"currency":"\u0049DR","country":"I\u0044","userId":"\ud83d\ude00\/\b\f\n\r\t\"\\\u00e9"}`,

@@ -60,6 +60,27 @@ func TestFailoverBothGone(t *testing.T) {
 	}
 }
 
+// Both that failed lately are asked again, rather than none: it may have been the network.
+func TestFailoverAfterBothFailed(t *testing.T) {
+	t.Parallel()
+	first, backup := newUpstream(t), newUpstream(t)
+	s := startSidecar(t, setup{gateway: first.url() + " " + backup.url(), options: "timeout 5s"})
+	for _, gateway := range []*upstream{first, backup} {
+		gateway.answers(func(conn net.Conn, _ *request) bool { reset(conn); return false })
+	}
+	for range 2 {
+		requireRefusal(t, s.post(t, validBody()), http.StatusBadGateway, "REQUEST_TIMEOUT")
+	}
+	require.Len(t, first.received(), 1)
+	require.Len(t, backup.received(), 1)
+
+	first.answers(ownSession)
+	backup.close()
+	for range 3 {
+		requireSuccess(t, s.post(t, validBody()))
+	}
+}
+
 // Once the first attempt has been written, a call goes to the backup only if it
 // may be received twice and the operator has said so.
 func TestFailoverAfterWriting(t *testing.T) {

@@ -115,6 +115,7 @@ func TestCheck(t *testing.T) {
 		{"not a string", `{"appId":["app"],"data":{}}`, someone, []string{"/appId"}, "mismatch"},
 		{"a service provider's other number", `{"spMerchantNo":"x","data":{}}`, Identity{SPMerchantNo: "y"}, []string{"/spMerchantNo"}, "mismatch"},
 		{"a service provider's own number", `{"spMerchantNo":"x","data":{}}`, Identity{}, nil, ""},
+		{"a service provider's number as a number", `{"spMerchantNo":1,"data":{}}`, Identity{}, []string{"/spMerchantNo"}, "type"},
 		{"own merchantNo, none configured", `{"merchantNo":"` + strings.Repeat("é", 32) + `","data":{}}`, Identity{}, nil, ""},
 		{"own merchantNo too long", `{"merchantNo":"` + strings.Repeat("1", 33) + `","data":{}}`, Identity{}, []string{"/merchantNo"}, "maxLength"},
 		{"own merchantNo not a string", `{"merchantNo":1,"data":{}}`, Identity{}, []string{"/merchantNo"}, "type"},

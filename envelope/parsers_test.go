@@ -99,3 +99,26 @@ func TestParsersAgree(t *testing.T) {
 		})
 	}
 }
+
+// FuzzParsersAgree is the same for what Go's fuzzer comes upon, with the parsers of this
+// process alone.
+func FuzzParsersAgree(f *testing.F) {
+	generator := testparsers.NewGenerator(1)
+	for kind, of := range documents {
+		for range 50 {
+			f.Add(kind, of.write(generator))
+		}
+	}
+	parsers := new(testparsers.Parsers)
+	f.Fuzz(func(t *testing.T, kind string, document []byte) {
+		of, ok := documents[kind]
+		if !ok {
+			return
+		}
+		if out := of.goOn(document); out != nil {
+			if found := testparsers.Disagreement(parsers.Read(t, [][]byte{out})[0], of.decides); found != "" {
+				t.Errorf("%s: %s", found, out)
+			}
+		}
+	})
+}

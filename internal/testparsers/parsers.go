@@ -47,7 +47,7 @@ type View struct {
 	facts []string
 }
 
-// Parsers read documents.
+// Parsers read documents. The zero value has those of this process alone.
 type Parsers struct {
 	processes []*process
 }
@@ -191,6 +191,15 @@ func Disagreement(views []View, members []string) string {
 		}
 	}
 	return ""
+}
+
+// Members returns all members whose values can be compared.
+func Members() []string {
+	members := make([]string, 2*len(Names))
+	for i := range members {
+		members[i] = member(i)
+	}
+	return members
 }
 
 // member names what one of the facts is about.

@@ -1,0 +1,23 @@
+package backup
+
+import (
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"github.com/stretchr/testify/assert"
+)
+
+// The first that is available is chosen. None is left out for being full or nothing.
+func TestSelect(t *testing.T) {
+	first, backup := &reverseproxy.Upstream{Host: new(reverseproxy.Host)}, &reverseproxy.Upstream{Host: new(reverseproxy.Host)}
+	pool := reverseproxy.UpstreamPool{first, backup}
+	assert.Same(t, first, new(Policy).Select(pool, nil, nil))
+	assert.Same(t, backup, new(Policy).Select(pool[1:], nil, nil))
+	assert.Nil(t, new(Policy).Select(nil, nil, nil))
+}
+
+func TestUnmarshalCaddyfile(t *testing.T) {
+	assert.NoError(t, new(Policy).UnmarshalCaddyfile(caddyfile.NewTestDispenser("payermax_backup")))
+	assert.ErrorContains(t, new(Policy).UnmarshalCaddyfile(caddyfile.NewTestDispenser("payermax_backup 2")), "argument")
+}

@@ -158,7 +158,11 @@ http://:%d {
 }
 `, port, gateway.url, appID, key, testkeys.WritePublic(t, &testkeys.Gateway().PublicKey),
 		notifyPort, notifyBlock(t, "/callback*", "ack after", "duplicates 1s"), app.address, healthPort)
-	s := start(t, "127.0.0.1:"+strconv.Itoa(port), config, nil)
+	var group *cgroup
+	if !hasRaceDetector() {
+		group = newMemoryCgroup(t) // which ends a process that needs more
+	}
+	s := startIn(t, group, "127.0.0.1:"+strconv.Itoa(port), config, nil)
 	health := fmt.Sprintf("http://127.0.0.1:%d/metrics", healthPort)
 
 	duration := soakDuration(t)

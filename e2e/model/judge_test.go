@@ -88,8 +88,11 @@ func countOf(entries []entry, digest string) (count int) {
 func (w *world) judgeCall(t *rapid.T, s *step, c *call, arrivals []*arrival, entries []entry) {
 	w.judgeTimes(t, s, c, arrivals)
 	if c.response == nil {
-		assert.True(t, s.cuts, "%s: no answer", c)
-		if !s.kills {
+		assert.True(t, s.cuts || c.vanishes, "%s: no answer", c)
+		if c.mistake != nil {
+			assert.Empty(t, arrivals, "%s", c)
+		}
+		if !s.kills && !c.vanishes {
 			assert.Empty(t, arrivals, "%s: it was made, and its application is not told", c)
 		}
 		return
@@ -295,8 +298,12 @@ func (w *world) judgeBudget(t *rapid.T, s *step, arrivals []*arrival) {
 	}
 }
 
-// judgeMetrics holds that the metrics and the log say the same.
+// judgeMetrics holds that the metrics and the log say the same, and that nothing is held
+// for what has ended.
 func (w *world) judgeMetrics(t *rapid.T) {
+	assert.True(t, eventually(3*time.Second, func() bool {
+		return strings.Contains(w.sidecar.get(t, "/metrics"), "\ncaddy_payermax_requests_in_flight 0\n")
+	}), "requests are in flight, and nobody has made them")
 	var said, counted map[string]float64
 	agree := func(metric, label string, from func() map[string]float64) {
 		if !eventually(3*time.Second, func() bool {

@@ -163,18 +163,28 @@ func (s *sidecar) awaitEnd(t require.TestingT) {
 }
 
 // load gives the process a config by its admin endpoint, and says what that answers.
-// Caddy loads what it has already only if it is told to.
 func (s *sidecar) load(t require.TestingT, config string) (status int, said string) {
-	r, err := http.NewRequest(http.MethodPost, "http://"+s.admin+"/load", strings.NewReader(config))
+	status, said, err := s.tryToLoad(config)
 	require.NoError(t, err)
+	return status, said
+}
+
+// tryToLoad is load of a process that may end meanwhile. Caddy loads what it has already
+// only if it is told to.
+func (s *sidecar) tryToLoad(config string) (status int, said string, err error) {
+	r, err := http.NewRequest(http.MethodPost, "http://"+s.admin+"/load", strings.NewReader(config))
+	if err != nil {
+		return 0, "", err
+	}
 	r.Header.Set("Content-Type", "text/caddyfile")
 	r.Header.Set("Cache-Control", "must-revalidate")
 	res, err := operator.Do(r)
-	require.NoError(t, err)
+	if err != nil {
+		return 0, "", err
+	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	require.NoError(t, err)
-	return res.StatusCode, string(body)
+	return res.StatusCode, string(body), err
 }
 
 // entry is what the log says of a call or a notification.

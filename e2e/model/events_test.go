@@ -87,7 +87,12 @@ var events = []*event{
 			loads.Go(func() { statuses[i], _, _ = w.sidecar.tryToLoad(w.config(w.settings)) })
 		}
 		loads.Wait()
-		require.Equal(t, [2]int{200, 200}, statuses)
+		require.Contains(t, statuses[:], 200)
+		for _, status := range statuses {
+			// Caddy's admin endpoint is replaced with the config, and may close the connection
+			// of the other one.
+			require.Contains(t, []int{200, 0}, status)
+		}
 		w.loaded()
 		w.done.reloads += len(statuses)
 	}},

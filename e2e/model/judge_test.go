@@ -110,7 +110,7 @@ func (w *world) judgeCall(t *rapid.T, s *step, c *call, arrivals []*arrival, ent
 	assert.Equal(t, line.Code, told.code, "%s: code", c)
 	w.judgeTruth(t, c, told, arrivals)
 	assert.Contains(t, w.allowed(s, c, arrivals), told, "%s: how it may end; %d arrivals, after %v", c, len(arrivals), c.took)
-	if c.mistake != nil && told.outcome == "refused" {
+	if c.mistake != nil && told.code == c.mistake.code {
 		assert.Equal(t, c.mistake.status, c.response.status, "%s: status", c)
 	}
 }
@@ -189,7 +189,7 @@ func answersOf(arrivals []*arrival) (bodies []string) {
 // allowed are the endings that a call may have.
 func (w *world) allowed(s *step, c *call, arrivals []*arrival) []ending {
 	if c.mistake != nil {
-		return []ending{{"refused", c.mistake.code}}
+		return append([]ending{{"refused", c.mistake.code}}, w.late(c)...)
 	}
 	endings := []ending{c.fault.ends(c)}
 	if slices.ContainsFunc(arrivals, func(a *arrival) bool { return a.refused }) {
@@ -201,14 +201,23 @@ func (w *world) allowed(s *step, c *call, arrivals []*arrival) []ending {
 	if w.settings.rate > 0 || s.before.rate > 0 {
 		endings = append(endings, ending{"refused", "TOO_MANY_REQUEST"})
 	}
-	if s.isolates || c.took >= timeout*8/10 || s.ends {
+	if s.isolates || s.ends {
 		endings = append(endings, unknown, notSent)
 	}
 	if w.settings.backup || s.before.backup {
 		endings = append(endings, notSent) // for some time after both of its addresses have failed
 	}
+	return append(endings, w.late(c)...)
+}
+
+// late are the endings of a call that has taken long, since the machine is busy or the
+// process stood still.
+func (w *world) late(c *call) (endings []ending) {
 	if c.took >= timeout/2 {
 		endings = append(endings, overloaded)
+	}
+	if c.took >= timeout*8/10 {
+		endings = append(endings, unknown, notSent, ending{"refused", "PARAMS_INVALID"}) // the last if its body did not arrive in time
 	}
 	return endings
 }

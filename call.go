@@ -3,6 +3,7 @@ package payermax
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -70,6 +71,9 @@ type exchange struct {
 	// fromSandbox says that a sandbox has answered, in another site or process.
 	fromSandbox bool
 }
+
+// bodies are all that the gateway may have received of the call, the last one at the end.
+func (x exchange) bodies() []*delivery.Signed { return append(slices.Clone(x.others), x.Signed) }
 
 // exchangeBy returns what is known by now of an exchange that may have reached the
 // gateway. Another handler than our transport does not count its attempts; what it

@@ -414,8 +414,8 @@ func (h *Handler) askGateway(c *call, key keys.Key, since time.Time, r *http.Req
 	}
 	again := func(ctx context.Context) (*delivery.Signed, error) { return h.sign(ctx, c, key, time.Now()) }
 	d := delivery.New(c.route.Endpoint, h.RetryRepeatable, signed, again)
-	if first := c.exchange.Signed; first != nil {
-		d.Follow(first)
+	if c.exchange.Signed != nil {
+		d.Follow(c.exchange.bodies()...)
 	}
 	return h.exchange(c, d, r, next)
 }

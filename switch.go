@@ -2,10 +2,12 @@ package payermax
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
@@ -27,7 +29,8 @@ func (h *Handler) tryNextKey(c *call, r *http.Request, next caddyhttp.Handler) e
 		return second
 	}
 	if !reply.AsRefusal(err).NeverLeft() {
-		first.others = append(first.others, second.Signed)
+		// The second exchange follows all of the first.
+		first.others = slices.DeleteFunc(second.bodies(), func(s *delivery.Signed) bool { return s == first.Signed })
 		first.attempts += second.attempts
 	}
 	return first

@@ -3,11 +3,13 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -90,6 +92,72 @@ func TestDiskFullOfState(t *testing.T) {
 			require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
 			s.awaitLog(t, reloaded)
 			s.requireLogged(t, pay(t, s, gateway, "refund"), "answered")
+		})
+	}
+}
+
+// smallDisk is a file system of 64 KiB at a folder, which only the process itself has.
+type smallDisk struct{ folder string }
+
+// newSmallDisk is a small disk, if this user can make one.
+func newSmallDisk(t *testing.T) *smallDisk {
+	t.Helper()
+	disk := &smallDisk{t.TempDir()}
+	cmd := exec.Command("true")
+	disk.wrap(cmd)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Skipf("needs root, to mount a small disk: %v: %s", err, said)
+	}
+	return disk
+}
+
+// wrap has a command run with the disk mounted, in a mount namespace of its own.
+func (d *smallDisk) wrap(cmd *exec.Cmd) {
+	const mount = `mount -t tmpfs -o size=64k tmpfs "$0" && exec "$@"`
+	cmd.Args = append([]string{"unshare", "--mount", "sh", "-c", mount, d.folder, cmd.Path}, cmd.Args[1:]...)
+	cmd.Path, cmd.Err = "/usr/bin/unshare", nil
+}
+
+// path is where a test finds a file of the process's disk.
+func (d *smallDisk) path(s *sidecar, name string) string {
+	return filepath.Join("/proc", strconv.Itoa(s.cmd.Process.Pid), "root", d.folder, name)
+}
+
+// A disk that the log itself fills up keeps no call from being made or answered. What is
+// logged once there is room is there, once.
+func TestDiskOfLogFillsUp(t *testing.T) {
+	t.Parallel()
+	for name, output := range map[string]string{
+		"file": "output file %s {\nroll_disabled\n}", "payermax_buffered": "output payermax_buffered {\nsize 16KiB\nwrap file %s {\nroll_disabled\n}\n}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			disk := newSmallDisk(t)
+			gateway := newPaymentUpstream(t)
+			port := testnet.FreePort(t)
+			config := strings.Replace(caddyfile(port, payermaxBlock(t, setup{gateway: gateway.url(), options: "endpoints drop_in"})),
+				"debug\n", "log {\n"+fmt.Sprintf(output, filepath.Join(disk.folder, "log"))+"\n}\n", 1)
+			s := startIn(t, disk, "127.0.0.1:"+strconv.Itoa(port), config, nil)
+			file := disk.path(s, "log")
+
+			const more = 200 // some 100 KiB of lines
+			for range more {
+				pay(t, s, gateway, "orderAndPay")
+			}
+			info, err := os.Stat(file)
+			require.NoError(t, err)
+			assert.LessOrEqual(t, info.Size(), int64(64<<10))
+			log := readLog(t, file)
+			assert.Less(t, log.countLines(`"msg":"call"`), more)
+			assert.Greater(t, log.countLines(`"msg":"call"`), more/10)
+
+			require.NoError(t, os.Truncate(file, 0)) // an operator makes room
+			var last *response
+			await(t, 10*time.Second, "a line with room for it", func() bool {
+				last = pay(t, s, gateway, "refund")
+				text := readLog(t, file)
+				return text.countLines(`"msg":"call"`, last.header.Get("Payermax-Request-Id")) == 1
+			})
 		})
 	}
 }

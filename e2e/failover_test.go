@@ -1,15 +1,20 @@
 package e2e
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
 // closed is a gateway that nobody listens at any more.
@@ -148,4 +153,53 @@ func listenSecurely(t *testing.T, options ...string) (gateway *upstream, trust s
 	ca := newAuthority(t)
 	gateway = listen(t, &tls.Config{Certificates: []tls.Certificate{ca.issue(t, "127.0.0.1", time.Now().Add(time.Hour))}})
 	return gateway, ca.trust(t, options...)
+}
+
+// The log has the digest of each body of a call that the gateways may have received, even
+// if each of the two keys was tried at both of them.
+func TestEveryBodyIsLogged(t *testing.T) {
+	t.Parallel()
+	const wrongKey = `{"code":"SIGN_VERIFY_FAILED","msg":"The signature is wrong."}`
+	refuses := answerWith(signed(wrongKey))
+	resets := func(conn net.Conn, _ *request) bool { reset(conn); return false }
+	for name, test := range map[string]struct {
+		first, backup []reply // to one call after the other
+		outcome       string
+	}{
+		"lost, then refused, then accepted":      {[]reply{resets}, []reply{refuses, ownSession}, "answered"},
+		"refused, then lost, then refused":       {[]reply{refuses, resets}, []reply{refuses}, "answered"},
+		"refused, then lost at both":             {[]reply{refuses, resets}, []reply{resets}, "answered"},
+		"refused, then accepted":                 {[]reply{refuses, ownSession}, nil, "answered"},
+		"refused with each of the two keys":      {[]reply{refuses, refuses}, nil, "answered"},
+		"lost with the one, refused, lost again": {[]reply{resets}, []reply{refuses, resets}, "answered"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			first, backup := open(t, anyPort, nil), open(t, anyPort, nil)
+			first.answers(oneByOne(test.first...))
+			backup.answers(oneByOne(test.backup...))
+			s := startSidecar(t, setup{
+				gateway: first.url() + " " + backup.url(),
+				options: "timeout 5s\nretry_repeatable\nnext_private_key " + testkeys.WritePrivate(t, testkeys.Next()),
+			})
+			res := s.post(t, validBody())
+			s.requireLogged(t, res, test.outcome)
+
+			received := append(first.received(), backup.received()...)
+			require.Len(t, received, len(test.first)+len(test.backup))
+			for _, r := range received {
+				assert.Equal(t, 1, s.log.countLines(`"msg":"call"`, fmt.Sprintf("%x", sha256.Sum256(r.body))), "lines with the digest of a body")
+			}
+			s.awaitLog(t, `"msg":"call"`, fmt.Sprintf(`"attempts":%d`, len(received)))
+		})
+	}
+}
+
+// oneByOne answers each request with the next of the replies.
+func oneByOne(replies ...reply) reply {
+	var turn atomic.Int64
+	return func(conn net.Conn, r *request) bool {
+		n := int(turn.Add(1))
+		return n <= len(replies) && replies[n-1](conn, r)
+	}
 }

@@ -148,8 +148,11 @@ func start(t *testing.T, addr, config string, env []string) *sidecar {
 	return startIn(t, nil, addr, config, env)
 }
 
-// startIn is start in a control group, if there is one.
-func startIn(t *testing.T, group *cgroup, addr, config string, env []string) *sidecar {
+// surroundings are what a process runs in, such as a control group.
+type surroundings interface{ wrap(cmd *exec.Cmd) }
+
+// startIn is start in surroundings, if there are any.
+func startIn(t *testing.T, in surroundings, addr, config string, env []string) *sidecar {
 	t.Helper()
 	name := "Caddyfile"
 	if json.Valid([]byte(config)) {
@@ -160,7 +163,9 @@ func startIn(t *testing.T, group *cgroup, addr, config string, env []string) *si
 
 	s := &sidecar{addr: addr, config: file, log: new(output), exited: make(chan struct{})}
 	s.cmd = caddyCommand(t, context.Background(), env, "run", "--config", file)
-	group.wrap(s.cmd)
+	if in != nil {
+		in.wrap(s.cmd)
+	}
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	require.NoError(t, s.cmd.Start())
 	go func() {

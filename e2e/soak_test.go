@@ -116,16 +116,19 @@ func (g *flappingGateway) callsOf(word string) int {
 	return calls
 }
 
-// A sidecar whose gateway flaps, whose keys rotate and whose config is reloaded
-// all the time loses no call and makes none twice, and does not grow.
+// A sidecar whose gateway flaps, whose keys rotate and break, whose config is reloaded,
+// well or not, whose clients send nonsense or vanish, and which gets notifications, true
+// and forged, all at once and all the time, loses no call and makes none twice, passes on
+// no forgery, and does not grow.
 func TestSoak(t *testing.T) {
 	testtool.Quiet(t)
 	t.Parallel()
 	gateway := newFlappingGateway(t)
-	forms := []string{testkeys.PrivatePEM(testkeys.Merchant()), testkeys.PrivatePEM(testkeys.Next())}
+	app := startApplication(t)
+	forms := []string{testkeys.PrivatePEM(testkeys.Merchant()), testkeys.PrivatePEM(testkeys.Next()), "no key"}
 	key := testkeys.WriteFile(t, forms[0])
-	port, healthPort := testnet.FreePort(t), testnet.FreePort(t)
-	s := start(t, "127.0.0.1:"+strconv.Itoa(port), fmt.Sprintf(`{
+	port, notifyPort, healthPort := testnet.FreePort(t), testnet.FreePort(t), testnet.FreePort(t)
+	config := fmt.Sprintf(`{
 	admin off
 	persist_config off
 }
@@ -143,10 +146,25 @@ http://:%d {
 	}
 }
 http://:%d {
+	bind 127.0.0.1
+	%s
+	reverse_proxy %s {
+		transport http {
+			keepalive 2s
+		}
+	}
+}
+http://:%d {
 	bind handover/127.0.0.1 # or a reload could close the connection that asks
 	metrics /metrics
 }
-`, port, gateway.url, appID, key, testkeys.WritePublic(t, &testkeys.Gateway().PublicKey), healthPort), nil)
+`, port, gateway.url, appID, key, testkeys.WritePublic(t, &testkeys.Gateway().PublicKey),
+		notifyPort, notifyBlock(t, "/callback*", "ack after", "duplicates 1s"), app.address, healthPort)
+	var group *cgroup
+	if !hasRaceDetector() {
+		group = newMemoryCgroup(t) // which ends a process that needs more
+	}
+	s := startIn(t, group, "127.0.0.1:"+strconv.Itoa(port), config, nil)
 	health := fmt.Sprintf("http://127.0.0.1:%d/metrics", healthPort)
 
 	duration := soakDuration(t)
@@ -162,14 +180,34 @@ http://:%d {
 	}
 	work.Go(func() {
 		for i := 1; time.Now().Before(ended); i++ {
-			replaceFile(t, key, forms[i%2])
+			replaceFile(t, key, forms[i%len(forms)])
 			time.Sleep(300 * time.Millisecond)
 		}
 	})
 	work.Go(func() {
-		for time.Now().Before(ended) {
+		for i := 1; time.Now().Before(ended); i++ {
 			time.Sleep(time.Second)
+			now := config
+			if i%3 == 0 {
+				now = strings.Replace(config, "app_id", "app_di", 1)
+			}
+			replaceFile(t, s.config, now)
 			_ = s.cmd.Process.Signal(syscall.SIGUSR1)
+		}
+	})
+	notified := &sidecar{addr: "127.0.0.1:" + strconv.Itoa(notifyPort)}
+	var notifications soakedNotifications
+	for range 2 {
+		work.Go(func() {
+			for time.Now().Before(ended) {
+				notifications.deliver(t, notified)
+			}
+		})
+	}
+	work.Go(func() {
+		for time.Now().Before(ended) {
+			disturb(s)
+			time.Sleep(20 * time.Millisecond)
 		}
 	})
 
@@ -179,21 +217,77 @@ http://:%d {
 	work.Wait()
 	var after map[string]float64
 	for range 100 { // until what was under way has ended
-		if after = resources(t, health); after["go_goroutines"] <= before["go_goroutines"] {
+		if after = resources(t, health); after["go_goroutines"] <= before["go_goroutines"] && after["process_open_fds"] <= before["process_open_fds"] {
 			break
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
 
-	t.Logf("%s: %d calls: %d answered, %d unknown or unverified, %d not sent, %d connections closed unserved, %d rotations and reloads or more; memory %.1f MB, then %.1f MB; goroutines %.0f, then %.0f",
-		duration, gateway.calls.Load(), count.answered.Load(), count.unknown.Load(), count.notSent.Load(), count.closed.Load(), int(duration.Seconds()),
-		before["process_resident_memory_bytes"]/1e6, after["process_resident_memory_bytes"]/1e6, before["go_goroutines"], after["go_goroutines"])
+	t.Logf("TestSoak: %d calls: %d answered, %d unknown or unverified, %d not sent, %d connections closed unserved; %d notifications accepted, %d forged; %d reloads, %d changes of the key; memory %.1f MB, then %.1f MB; goroutines %.0f, then %.0f; descriptors %.0f, then %.0f",
+		gateway.calls.Load(), count.answered.Load(), count.unknown.Load(), count.notSent.Load(), count.closed.Load(),
+		notifications.accepted.Load(), notifications.forged.Load(), s.log.countLines(reloaded), s.log.countLines("keys loaded anew"),
+		before["process_resident_memory_bytes"]/1e6, after["process_resident_memory_bytes"]/1e6, before["go_goroutines"], after["go_goroutines"],
+		before["process_open_fds"], after["process_open_fds"])
 	assert.LessOrEqual(t, after["go_goroutines"], before["go_goroutines"]+5)
+	assert.LessOrEqual(t, after["process_open_fds"], before["process_open_fds"]+5)
+	for _, r := range app.taken() {
+		if !assert.Contains(t, r.body, `"notifyType":"PAYMENT"`) {
+			break
+		}
+	}
+	assert.Greater(t, notifications.accepted.Load(), int64(10))
 	assert.Empty(t, gateway.wrong)
 	assert.Greater(t, count.answered.Load(), int64(100))
 	assert.Greater(t, count.unknown.Load(), int64(0))
 	if duration >= time.Minute { // before, the heap has not settled
 		assert.Less(t, after["process_resident_memory_bytes"], 1.05*before["process_resident_memory_bytes"]+8e6)
+	}
+}
+
+// soakedNotifications counts what was delivered to the site of the notifications.
+type soakedNotifications struct{ sent, accepted, forged atomic.Int64 }
+
+// deliver sends a notification, of which one in two is forged.
+func (n *soakedNotifications) deliver(t *testing.T, site *sidecar) {
+	number := n.sent.Add(1)
+	body := strings.Replace(paid(), "P1", "P"+strconv.FormatInt(number, 10), 1)
+	fields := []string{"Connection: close"}
+	if isForged := number%2 == 0; isForged {
+		n.forged.Add(1)
+		body = strings.Replace(body, "PAYMENT", "FORGED", 1)
+		fields = append(fields, "sign: "+sign(testkeys.Stranger(), []byte(body)))
+	} else {
+		fields = append(fields, signField(body))
+	}
+	conn, err := net.Dial("tcp", site.addr)
+	if err != nil {
+		return // a reload
+	}
+	defer conn.Close()
+	res, err := newClient(conn).roundTrip(requestWith("POST /callback HTTP/1.1", body, fields...))
+	switch {
+	case err != nil: // a reload has closed the connection
+	case number%2 == 0:
+		assert.Equal(t, http.StatusForbidden, res.status, "%s", res.raw)
+	case res.status == http.StatusOK:
+		n.accepted.Add(1)
+	default:
+		assert.GreaterOrEqual(t, res.status, 500, "%s", res.raw)
+	}
+}
+
+// disturb is a client that sends nonsense, or half of a request, and vanishes.
+func disturb(s *sidecar) {
+	for _, raw := range []string{
+		"nonsense\r\n\r\n", post(`{"data":{}}`), post(validBody(), "Content-Length: 5000"),
+		strings.Replace(post(validBody()), endpointPath, "/nowhere", 1), post(validBody(), "Content-Type: text/plain"),
+	} {
+		conn, err := net.Dial("tcp", s.addr)
+		if err != nil {
+			return
+		}
+		_, _ = io.WriteString(conn, raw)
+		reset(conn)
 	}
 }
 
@@ -232,11 +326,11 @@ func (o *outcomes) add(t *testing.T, s *sidecar, gateway *flappingGateway) {
 // resources reads what the process uses from its metrics.
 func resources(t *testing.T, url string) map[string]float64 {
 	used := make(map[string]float64)
-	for _, match := range regexp.MustCompile(`(?m)^(go_goroutines|process_resident_memory_bytes) (\S+)$`).FindAllStringSubmatch(get(t, url), -1) {
+	for _, match := range regexp.MustCompile(`(?m)^(go_goroutines|process_open_fds|process_resident_memory_bytes) (\S+)$`).FindAllStringSubmatch(get(t, url), -1) {
 		value, err := strconv.ParseFloat(match[2], 64)
 		require.NoError(t, err)
 		used[match[1]] = value
 	}
-	require.Len(t, used, 2)
+	require.Len(t, used, 3)
 	return used
 }

@@ -17,6 +17,7 @@ func TestCode(t *testing.T) {
 		`{"code":"APPLY_SUCCESS"}`:                               "APPLY_SUCCESS",
 		" {\"data\":{\"code\":\"X\"},\n\"c\\u006fde\" : \"Y\"} ": "Y",
 		`{"msg":"","code":"\u0041"}`:                             "A",
+		`{"\u0063ode":"A"}`:                                      "A",
 	} {
 		code, err := Code([]byte(body))
 		require.NoError(t, err, body)
@@ -38,6 +39,7 @@ func TestCode(t *testing.T) {
 		`{"code":"X","co\u200bde":1}`:       "ambiguous",
 		`{"co_de":"CANARY"}`:                "ambiguous",
 		`{"code":"X","Data":{}}`:            "ambiguous",
+		`{"code":"X","\u0043ode":"CANARY"}`: "ambiguous",
 		`{"code":"X","code":"CANARY"}`:      "not valid JSON",
 		"\ufeff" + `{"code":"X"}`:           "not a JSON object",
 		`{"code":"X"}{"code":"CANARY"}`:     "not valid JSON",

@@ -31,6 +31,7 @@ func TestReadNotificationRefuses(t *testing.T) {
 		`CANARY`:                    "not valid JSON",
 		`"CANARY"`:                  "not valid JSON",
 		`[{"notifyType":"CANARY"}]`: "not valid JSON",
+		`["notifyType","CANARY"]`:   "not valid JSON",
 		`{"notifyType":"A"}{"notifyType":"CANARY"}`:               "not valid JSON",
 		`{"notifyType":"A","notifyType":"CANARY"}`:                "not valid JSON",
 		`{"notifyType":"A","n\u006ftifyType":"CANARY"}`:           "not valid JSON",

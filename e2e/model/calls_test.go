@@ -71,7 +71,8 @@ type call struct {
 	amount   int
 	fault    *fault
 	mistake  *mistake
-	sending  func(raw string, body string) []string // the pieces in which it is sent
+	sending  func(header, body string) []string // the pieces in which it is sent
+	vanishes bool                               // whether its application hangs up once it is sent
 
 	// What has come of it.
 	took     time.Duration
@@ -98,6 +99,9 @@ func (c *call) String() string {
 	said := fmt.Sprintf("%s %s of %s for %s, gateway: %s", c.number, c.endpoint, c.caller, c.merchant.name, c.fault.name)
 	if c.mistake != nil {
 		said += ", mistake: " + c.mistake.name
+	}
+	if c.vanishes {
+		said += ", vanishes"
 	}
 	return said
 }
@@ -169,6 +173,7 @@ func (w *world) drawCall(t *rapid.T) *call {
 		c.mistake = fitting[rapid.IntRange(0, len(fitting)-1).Draw(t, "mistake")]
 	}
 	c.sending = sendings[rapid.IntRange(0, len(sendings)-1).Draw(t, "sending")]
+	c.vanishes = rapid.IntRange(0, 9).Draw(t, "vanishes") == 9
 	return c
 }
 
@@ -203,6 +208,9 @@ var sendings = []func(header, body string) []string{
 	},
 }
 
+// betweenPieces is how long an application takes, so that something may happen.
+const betweenPieces = 20 * time.Millisecond
+
 func chunk(text string) string { return fmt.Sprintf("%x\r\n%s\r\n", len(text), text) }
 
 // make sends the call, over a connection of its own, and waits for what comes of it.
@@ -221,10 +229,16 @@ func (c *call) make(address string) {
 	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
 	header := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: sidecar.example\r\nConnection: close\r\nContent-Type: %s\r\nX-Caller: %s\r\nX-Shop: %s\r\nCookie: a=b\r\n",
 		r.method, r.path, r.contentType, r.caller, r.shop)
-	for _, piece := range c.sending(header, r.body) {
+	for i, piece := range c.sending(header, r.body) {
+		if i > 0 {
+			time.Sleep(betweenPieces)
+		}
 		if _, err := io.WriteString(conn, piece); err != nil {
 			break // the server may have answered and closed before it has read everything
 		}
+	}
+	if c.vanishes {
+		return
 	}
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {

@@ -3,6 +3,7 @@ package model
 import (
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -79,6 +80,22 @@ var events = []*event{
 		w.loaded()
 		w.done.reloads++
 	}},
+	{name: "two configs are loaded at once", fits: isWhole, cuts: true, loads: true, during: func(w *world, t *rapid.T) {
+		var loads sync.WaitGroup
+		var statuses [2]int
+		for i := range statuses {
+			loads.Go(func() { statuses[i], _, _ = w.sidecar.tryToLoad(w.config(w.settings)) })
+		}
+		loads.Wait()
+		require.Contains(t, statuses[:], 200)
+		for _, status := range statuses {
+			// Caddy's admin endpoint is replaced with the config, and may close the connection
+			// of the other one.
+			require.Contains(t, []int{200, 0}, status)
+		}
+		w.loaded()
+		w.done.reloads += len(statuses)
+	}},
 	{name: "a bad config is refused", during: func(w *world, t *rapid.T) {
 		config := w.config(drawSettings(t))
 		bad := rapid.SampledFrom([]string{
@@ -112,6 +129,17 @@ var events = []*event{
 	{name: "SIGTERM", cuts: true, ends: true, during: func(w *world, t *rapid.T) {
 		w.sidecar.signal(syscall.SIGTERM)
 		w.sidecar.awaitEnd(t)
+		require.Zero(t, w.sidecar.cmd.ProcessState.ExitCode(), "%s", w.sidecar.log)
+	}, after: again},
+	{name: "SIGTERM while a config is loaded", fits: isWhole, cuts: true, ends: true, loads: true, during: func(w *world, t *rapid.T) {
+		pause := time.Duration(rapid.IntRange(0, 30).Draw(t, "until SIGTERM in ms")) * time.Millisecond
+		config := w.config(w.settings)
+		var load sync.WaitGroup
+		load.Go(func() { _, _, _ = w.sidecar.tryToLoad(config) })
+		time.Sleep(pause)
+		w.sidecar.signal(syscall.SIGTERM)
+		w.sidecar.awaitEnd(t)
+		load.Wait()
 		require.Zero(t, w.sidecar.cmd.ProcessState.ExitCode(), "%s", w.sidecar.log)
 	}, after: again},
 	{name: "SIGKILL", cuts: true, ends: true, kills: true, during: func(w *world, t *rapid.T) {

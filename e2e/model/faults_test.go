@@ -138,6 +138,15 @@ var faults = []fault{
 		}
 		return answered
 	}},
+	{"large success", func(r *reply, _ *call) {
+		r.body = strings.Replace(r.body, `"Success."`, `"Success.`+strings.Repeat(" ", 300<<10)+`"`, 1)
+		r.signAs(gatewayKey())
+	}, always(answered)},
+	{"too large", func(r *reply, _ *call) {
+		r.body += strings.Repeat(" ", 1<<20)
+		r.signAs(gatewayKey())
+		r.passes = false
+	}, always(unknown)},
 	{"reset", func(r *reply, _ *call) { r.resets = true }, always(unknown)},
 	{"cut in the body", func(r *reply, _ *call) { r.signAs(gatewayKey()); r.cut = 10 }, always(unknown)},
 	{"cut in the header", func(r *reply, _ *call) { r.signAs(gatewayKey()); r.cut = len(r.body) + 20 }, always(unknown)},

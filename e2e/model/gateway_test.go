@@ -24,10 +24,12 @@ import (
 // call's fault has it.
 type gateway struct {
 	address string
+	backup  string // another address of it, which is always there
 	wait    sync.WaitGroup
 
 	mu       sync.Mutex
 	listener net.Listener // nil while it is down
+	second   net.Listener // of the backup
 	open     map[net.Conn]bool
 	resets   bool             // whether connections are reset before anything is read
 	calls    map[string]*call // those that may come, by their number
@@ -60,16 +62,22 @@ func (a *arrival) digest() string {
 func newGateway(t require.TestingT) *gateway {
 	g := &gateway{address: "127.0.0.1:0", open: make(map[net.Conn]bool), calls: make(map[string]*call), accepts: make(map[string]map[int]bool)}
 	g.up(t)
+	g.second = g.listen(t, "127.0.0.1:0")
+	g.backup = g.second.Addr().String()
 	return g
 }
 
 // up listens, at the same address each time.
 func (g *gateway) up(t require.TestingT) {
-	listener, err := net.Listen("tcp", g.address)
-	require.NoError(t, err)
+	listener := g.listen(t, g.address)
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	g.listener, g.address = listener, listener.Addr().String()
-	g.mu.Unlock()
+}
+
+func (g *gateway) listen(t require.TestingT, address string) net.Listener {
+	listener, err := net.Listen("tcp", address)
+	require.NoError(t, err)
 	g.wait.Go(func() {
 		for {
 			conn, err := listener.Accept()
@@ -79,9 +87,10 @@ func (g *gateway) up(t require.TestingT) {
 			g.wait.Go(func() { g.take(conn) })
 		}
 	})
+	return listener
 }
 
-// down stops listening, and closes what is open.
+// down stops listening, and closes what is open, but for the backup's.
 func (g *gateway) down() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -90,19 +99,23 @@ func (g *gateway) down() {
 		g.listener = nil
 	}
 	for conn := range g.open {
-		reset(conn)
+		if !g.isBackups(conn) {
+			reset(conn)
+		}
 	}
 }
 
-func (g *gateway) isUp() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.listener != nil
-}
+func (g *gateway) isBackups(conn net.Conn) bool { return conn.LocalAddr().String() == g.backup }
 
-// end is down, until all of it has ended.
+// end ends all of it.
 func (g *gateway) end() {
 	g.down()
+	g.second.Close()
+	g.set(func() {
+		for conn := range g.open {
+			conn.Close()
+		}
+	})
 	g.wait.Wait()
 }
 
@@ -131,7 +144,7 @@ func (g *gateway) since(count int) (arrivals []*arrival, faulty []string) {
 
 func (g *gateway) take(conn net.Conn) {
 	g.mu.Lock()
-	isDown, resets := g.listener == nil, g.resets
+	isAway := (g.listener == nil || g.resets) && !g.isBackups(conn)
 	g.open[conn] = true
 	g.mu.Unlock()
 	defer func() {
@@ -140,7 +153,7 @@ func (g *gateway) take(conn net.Conn) {
 		delete(g.open, conn)
 		g.mu.Unlock()
 	}()
-	if isDown || resets {
+	if isAway {
 		reset(conn)
 		return
 	}
@@ -157,7 +170,7 @@ func (g *gateway) take(conn net.Conn) {
 		if err != nil {
 			return // half a call, which is none: its sender was killed, or the gateway went down
 		}
-		a := g.note(r, body)
+		a := g.note(r, body, conn.LocalAddr().String())
 		if a == nil || !g.answer(conn, a) {
 			return
 		}
@@ -174,7 +187,7 @@ type envelope struct {
 }
 
 // note looks at a call as it arrives.
-func (g *gateway) note(r *http.Request, body []byte) *arrival {
+func (g *gateway) note(r *http.Request, body []byte, host string) *arrival {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	known := g.calls[string(numbers.Find(body))]
@@ -198,7 +211,7 @@ func (g *gateway) note(r *http.Request, body []byte) *arrival {
 		fault("envelope: %v", err)
 	}
 	a.appID = sent.AppID
-	if r.Method != "POST" || r.URL.String() != pathPrefix+known.endpoint || r.Host != g.address || r.Header.Get("Content-Type") != "application/json" {
+	if r.Method != "POST" || r.URL.String() != pathPrefix+known.endpoint || r.Host != host || r.Header.Get("Content-Type") != "application/json" {
 		fault("%s %s of %s to %s", r.Method, r.URL, r.Header.Get("Content-Type"), r.Host)
 	}
 	if sent.AppID != known.merchant.appID {

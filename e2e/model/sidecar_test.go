@@ -24,6 +24,8 @@ import (
 type settings struct {
 	follows    bool // follow_gateway_clock
 	duplicates bool // whether notifications are delivered once
+	backup     bool // whether the gateway has a second address
+	retries    bool // whether what may be repeated is, at that one
 	rate       int  // calls a second, with a burst of twice as many; 0 is no limit
 }
 
@@ -79,8 +81,15 @@ func (w *world) config(s settings) string {
 	if w.sidecar.buffered {
 		out.WriteString("\tlog {\n\t\toutput payermax_buffered\n\t\tformat json\n\t}\n")
 	}
-	fmt.Fprintf(&out, "}\nhttp://:%s {\n\tbind handover/127.0.0.1\n\tpayermax {\n\t\tgateway http://%s\n\t\tgateway_public_key %s\n\t\tendpoints drop_in\n\t\ttimeout %s\n",
-		port(w.sidecar.calls), w.gateway.address, w.gatewayFile, timeout)
+	gateway := "http://" + w.gateway.address
+	if s.backup {
+		gateway += " http://" + w.gateway.backup
+	}
+	if s.retries {
+		gateway += "\n\t\tretry_repeatable"
+	}
+	fmt.Fprintf(&out, "}\nhttp://:%s {\n\tbind handover/127.0.0.1\n\tpayermax {\n\t\tgateway %s\n\t\tgateway_public_key %s\n\t\tendpoints drop_in\n\t\ttimeout %s\n",
+		port(w.sidecar.calls), gateway, w.gatewayFile, timeout)
 	if s.follows {
 		out.WriteString("\t\tfollow_gateway_clock\n")
 	}
@@ -154,18 +163,28 @@ func (s *sidecar) awaitEnd(t require.TestingT) {
 }
 
 // load gives the process a config by its admin endpoint, and says what that answers.
-// Caddy loads what it has already only if it is told to.
 func (s *sidecar) load(t require.TestingT, config string) (status int, said string) {
-	r, err := http.NewRequest(http.MethodPost, "http://"+s.admin+"/load", strings.NewReader(config))
+	status, said, err := s.tryToLoad(config)
 	require.NoError(t, err)
+	return status, said
+}
+
+// tryToLoad is load of a process that may end meanwhile. Caddy loads what it has already
+// only if it is told to.
+func (s *sidecar) tryToLoad(config string) (status int, said string, err error) {
+	r, err := http.NewRequest(http.MethodPost, "http://"+s.admin+"/load", strings.NewReader(config))
+	if err != nil {
+		return 0, "", err
+	}
 	r.Header.Set("Content-Type", "text/caddyfile")
 	r.Header.Set("Cache-Control", "must-revalidate")
 	res, err := operator.Do(r)
-	require.NoError(t, err)
+	if err != nil {
+		return 0, "", err
+	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	require.NoError(t, err)
-	return res.StatusCode, string(body)
+	return res.StatusCode, string(body), err
 }
 
 // entry is what the log says of a call or a notification.

@@ -55,7 +55,10 @@ func newWorld(t *testing.T, rt *rapid.T) *world {
 }
 
 func drawSettings(t *rapid.T) settings {
+	backup := rapid.Bool().Draw(t, "backup")
 	return settings{
+		backup:     backup,
+		retries:    backup && rapid.Bool().Draw(t, "retry_repeatable"),
 		follows:    rapid.Bool().Draw(t, "follow_gateway_clock"),
 		duplicates: rapid.Bool().Draw(t, "duplicates"),
 		rate:       rapid.SampledFrom([]int{0, 0, 2}).Draw(t, "rate"),

@@ -109,8 +109,8 @@ func (d *Delivery) Attempt(ctx context.Context) (Attempt, error) {
 }
 
 // Follow notes what the gateway may have received of the same call before.
-func (d *Delivery) Follow(before *Signed) {
-	others := append(d.Others(), before)
+func (d *Delivery) Follow(before ...*Signed) {
+	others := append(d.Others(), before...)
 	d.others.Store(&others)
 }
 

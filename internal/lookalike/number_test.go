@@ -22,6 +22,17 @@ func TestNumbersOf(t *testing.T) {
 	assert.Equal(t, numbers("totalAmount")[3], numbers(" total_Am-ount")[3])
 	assert.NotEqual(t, numbers("totalAmount")[2], numbers(" totalAmount")[2])
 
+	// At the edges: letters, characters of one byte, those that are nothing at the
+	// beginning, and the last of the basic plane.
+	assert.Equal(t, numbers("azaz")[1], numbers("AZAZ")[1])
+	assert.NotEqual(t, numbers("[")[1], numbers("{")[1], "the characters after Z and z are no letters")
+	assert.NotEqual(t, numbers("@")[1], numbers("`")[1], "nor are those before A and a")
+	assert.EqualValues(t, 0xff, numbers("ÿ")[4])
+	assert.Equal(t, numbers("Ā")[0], numbers("Ā")[4], "too wide to be packed")
+	assert.Equal(t, numbers("\x00a")[0], numbers("\x00a")[4], "it would be that of a shorter name")
+	assert.EqualValues(t, 'a'|'b'<<16, numbers("a\x00b")[4])
+	assert.EqualValues(t, (fnvBasisOf^0xffff)*fnvPrimeOf, numbers("\uffff")[0])
+
 	// A character beyond the basic plane counts as two.
 	assert.EqualValues(t, uint64(((fnvBasisOf^0xd83d)*fnvPrimeOf^0xde00)*fnvPrimeOf), numbers("😀")[0])
 }

@@ -60,3 +60,31 @@ func TestAnswerAsksForRoom(t *testing.T) {
 	assert.True(t, a.TooLarge)
 	assert.Len(t, a.Body, 3*AnswerStep)
 }
+
+// A 2xx that is complete is a success; a 3xx would send the application elsewhere.
+func TestAnswerKinds(t *testing.T) {
+	for status, want := range map[int]struct{ success, redirect bool }{
+		0: {}, 199: {}, 200: {success: true}, 204: {success: true}, 299: {success: true}, 300: {redirect: true}, 399: {redirect: true}, 400: {}, 502: {},
+	} {
+		assert.Equal(t, want.success, (&Answer{Status: status}).IsSuccess(), status)
+		assert.Equal(t, want.redirect, (&Answer{Status: status}).IsRedirect(), status)
+		assert.False(t, (&Answer{Status: status, TooLarge: true}).IsSuccess(), "%d, cut", status)
+	}
+}
+
+// The largest answer is kept, and none that is a byte larger, whatever pieces it
+// arrives in.
+func TestAnswerAtItsBound(t *testing.T) {
+	for _, piece := range []int{MaxAnswerSize, MaxAnswerSize / 4} {
+		a := new(Answer)
+		for range MaxAnswerSize / piece {
+			_, err := a.Write(make([]byte, piece))
+			assert.NoError(t, err)
+		}
+		assert.False(t, a.TooLarge)
+		_, err := a.Write([]byte{0})
+		assert.Error(t, err)
+		assert.True(t, a.TooLarge)
+		assert.Len(t, a.Body, MaxAnswerSize)
+	}
+}

@@ -34,6 +34,9 @@ func TestAnswerPasses(t *testing.T) {
 	assert.Equal(t, a.Body, whole.Body)
 	assert.Equal(t, Answered, whole.Outcome())
 
+	delete(a.header, "Sign")
+	assert.Equal(t, common(), a.Whole("found").Header())
+
 	rewritten := a.Rewritten("found", []byte("[]"))
 	assert.Equal(t, common(), rewritten.Header())
 	assert.Equal(t, "[]", string(rewritten.Body))

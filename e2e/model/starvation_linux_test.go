@@ -1,0 +1,35 @@
+package model
+
+import (
+	"syscall"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+	"pgregory.net/rapid"
+)
+
+// What a machine without enough of something does to a process. It is over before the
+// step ends, since whoever waits for a connection waits for its end.
+func init() {
+	events = append(events,
+		&event{name: "no descriptor is left for a moment", isolates: true, cuts: true, during: func(w *world, t *rapid.T) {
+			pid := w.sidecar.cmd.Process.Pid
+			var before unix.Rlimit
+			require.NoError(t, unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &before))
+			require.NoError(t, unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 4, Max: before.Max}, nil))
+			time.Sleep(standsStill(t))
+			require.NoError(t, unix.Prlimit(pid, unix.RLIMIT_NOFILE, &before, nil))
+		}},
+		&event{name: "the process stands still for a moment", during: func(w *world, t *rapid.T) {
+			w.sidecar.signal(syscall.SIGSTOP)
+			time.Sleep(standsStill(t))
+			w.sidecar.signal(syscall.SIGCONT)
+		}},
+	)
+}
+
+// standsStill is for how long, up to more than a call may take.
+func standsStill(t *rapid.T) time.Duration {
+	return time.Duration(rapid.IntRange(0, int(timeout/time.Millisecond)*12/10).Draw(t, "for ms")) * time.Millisecond
+}

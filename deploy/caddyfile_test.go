@@ -32,6 +32,7 @@ func TestCaddyfilesAreValid(t *testing.T) {
 	for _, folder := range overlays(t) {
 		t.Run(folder, func(t *testing.T) {
 			p := newPod(t, folder)
+			caddy(t) // is built before the time counts
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
 			if folder == "kubernetes/overlays/shared-gateway" {

@@ -84,8 +84,11 @@ func (p *process) pause() { require.NoError(p.t, p.command.Process.Signal(syscal
 func (p *process) resume() { require.NoError(p.t, p.command.Process.Signal(syscall.SIGCONT)) }
 
 // client returns a client of the server, to look at what it has.
-func (p *process) client() *redis.Client {
-	client := redis.NewClient(&redis.Options{Addr: p.address})
+func (p *process) client() *redis.Client { return p.clientWith("") }
+
+// clientWith returns a client that has a password.
+func (p *process) clientWith(password string) *redis.Client {
+	client := redis.NewClient(&redis.Options{Addr: p.address, Password: password})
 	p.t.Cleanup(func() { client.Close() })
 	return client
 }

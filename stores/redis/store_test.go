@@ -18,12 +18,12 @@ import (
 // open loads a store as Caddy does, and has it cleaned up at the end of the test.
 func open(t testing.TB, settings Settings) *Store {
 	t.Helper()
-	store, err := load(t, settings)
+	store, err := tryOpen(t, settings)
 	require.NoError(t, err)
 	return store
 }
 
-func load(t testing.TB, settings Settings) (*Store, error) {
+func tryOpen(t testing.TB, settings Settings) (*Store, error) {
 	t.Helper()
 	raw, err := json.Marshal(settings)
 	require.NoError(t, err)
@@ -122,7 +122,7 @@ func TestSettings(t *testing.T) {
 		"tls: client_certificate: needs the": {Addresses: address, TLS: &TLS{Certificate: "tls.crt"}},
 		"PAYERMAX_TEST_UNSET":                {Addresses: []string{"{env.PAYERMAX_TEST_UNSET}"}},
 	} {
-		_, err := load(t, settings)
+		_, err := tryOpen(t, settings)
 		require.ErrorContains(t, err, message)
 		assert.NotContains(t, err.Error(), "hunter", message)
 	}

@@ -1,0 +1,301 @@
+package redis
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// load is PayerMax as it delivers many notifications at once, each to several sidecars
+// at the same time, and again until it is acknowledged, and then once more: as when
+// acknowledgements are lost.
+type load struct {
+	t           *testing.T
+	sidecars    []*sidecar
+	application *application
+	name        string
+	slowest     atomic.Int64 // of all deliveries, in nanoseconds
+}
+
+// deliver delivers as many notifications and returns them when all are acknowledged.
+// While it goes on, meanwhile is called once, when a third is done.
+func (l *load) deliver(count int, meanwhile func()) []notification {
+	l.t.Helper()
+	all := make([]notification, count)
+	for i := range all {
+		all[i] = newNotification(l.t, fmt.Sprintf("%s-%d", l.name, i))
+	}
+	next := make(chan notification)
+	var workers sync.WaitGroup
+	for range 8 {
+		workers.Go(func() {
+			for n := range next {
+				l.insist(n)
+			}
+		})
+	}
+	for i, n := range all {
+		if i == count/3 && meanwhile != nil {
+			meanwhile()
+		}
+		next <- n
+	}
+	close(next)
+	workers.Wait()
+	return all
+}
+
+// insist delivers one notification to two sidecars at once until it is acknowledged, and
+// then once more.
+func (l *load) insist(n notification) {
+	deadline := time.Now().Add(2 * time.Minute)
+	for acknowledged := false; !acknowledged; {
+		if !assert.True(l.t, time.Now().Before(deadline), "a notification is never acknowledged") {
+			return
+		}
+		var first, second bool
+		var both sync.WaitGroup
+		both.Go(func() { first = l.once(n) })
+		both.Go(func() { second = l.once(n) })
+		both.Wait()
+		if acknowledged = first || second; !acknowledged {
+			time.Sleep(20 * time.Millisecond) // PayerMax waits longer
+		}
+	}
+	l.once(n)
+}
+
+func (l *load) once(n notification) bool {
+	began := time.Now()
+	acknowledged, _ := n.deliver(l.sidecars[rand.IntN(len(l.sidecars))])
+	took := int64(time.Since(began))
+	for slowest := l.slowest.Load(); took > slowest && !l.slowest.CompareAndSwap(slowest, took); slowest = l.slowest.Load() {
+	}
+	return acknowledged
+}
+
+// assertTimes says how often the application got each of the notifications: at least once,
+// and at most as often as given.
+func (l *load) assertTimes(notifications []notification, most int) {
+	l.t.Helper()
+	found := make(map[int]int)
+	for _, n := range notifications {
+		found[l.application.times(n)]++
+	}
+	for times, count := range found {
+		assert.True(l.t, times >= 1 && times <= most, "%s: %d notifications reached the application %d times", l.name, count, times)
+	}
+	l.t.Logf("%s: notifications by how often they reached the application: %v; the slowest delivery took %v", l.name, found, time.Duration(l.slowest.Load()))
+}
+
+// unguarded is how many notifications all sidecars have delivered without the guard.
+func unguarded(sidecars []*sidecar) int {
+	sum := 0
+	for _, s := range sidecars {
+		sum += s.unguarded()
+	}
+	return sum
+}
+
+// awaitGuard waits until the sidecar guards what is delivered to it.
+func (s *sidecar) awaitGuard() {
+	s.t.Helper()
+	for i := 0; ; i++ {
+		before := s.unguarded()
+		newNotification(s.t, fmt.Sprintf("%s-%d", s.url, i)).deliver(s)
+		if s.unguarded() == before {
+			return
+		}
+		require.Less(s.t, i, 1000, "the sidecar does not find its store")
+	}
+}
+
+// anyTimes is as often as PayerMax delivers.
+const anyTimes = 1 << 30
+
+// Three sidecars with one store: while it lives, a notification reaches the application
+// once, however often and wherever it is delivered. When the store is killed, paused or
+// empty, none is lost, and what was not guarded is counted.
+func TestNotificationsThroughFaults(t *testing.T) {
+	t.Parallel()
+	forEachProgram(t, func(t *testing.T, program string) {
+		server, shop := startServer(t, program), startApplication(t)
+		sidecars := startSidecars(t, 3, shop.address(), "address "+server.address+"\ntimeout 2s")
+		delivering := func(name string) *load {
+			return &load{t: t, sidecars: sidecars, application: shop, name: name}
+		}
+		guarded := func(name string) []notification {
+			t.Helper()
+			for _, s := range sidecars {
+				s.awaitStore(true)
+			}
+			l, before := delivering(name), unguarded(sidecars)
+			all := l.deliver(100, nil)
+			l.assertTimes(all, 1)
+			assert.Equal(t, before, unguarded(sidecars), name)
+			return all
+		}
+
+		done := guarded("all is well")
+
+		killed := delivering("killed")
+		killed.assertTimes(killed.deliver(100, server.kill), anyTimes)
+		afterKill := unguarded(sidecars)
+		assert.NotZero(t, afterKill)
+		sidecars[0].awaitStore(false)
+		assert.Contains(t, sidecars[0].get("/metrics"), "caddy_payermax_store_reachable 0")
+
+		server.start() // it remembers nothing
+		guarded("restarted empty")
+		for range 2 {
+			acknowledged, _ := done[0].deliver(sidecars[1])
+			assert.True(t, acknowledged)
+		}
+		assert.Equal(t, 2, shop.times(done[0]), "forgotten, so delivered once more, and then remembered")
+
+		paused := delivering("paused")
+		paused.assertTimes(paused.deliver(40, server.pause), anyTimes)
+		assert.Greater(t, unguarded(sidecars), afterKill)
+		server.resume()
+		guarded("resumed")
+
+		restarted := delivering("restarted during load")
+		restarted.assertTimes(restarted.deliver(100, func() { server.kill(); server.start() }), anyTimes)
+		guarded("restarted")
+		assert.Contains(t, sidecars[0].log(), "the store that replicas share does not answer")
+		assert.Contains(t, sidecars[0].log(), "the store that replicas share answers")
+	})
+}
+
+// A sidecar that dies while it delivers delays the notification by the rest of its lease,
+// within which PayerMax would not come again, and loses nothing.
+func TestSidecarDiesHoldingAClaim(t *testing.T) {
+	t.Parallel()
+	server, shop := startServer(t, redisServer), startApplication(t)
+	arrived, proceed := make(chan struct{}), make(chan struct{})
+	var calls atomic.Int32
+	shop.before = func(string) {
+		if calls.Add(1) == 1 {
+			close(arrived)
+			<-proceed
+		}
+	}
+	t.Cleanup(func() { close(proceed) })
+	sidecars := startSidecars(t, 2, shop.address(), "address "+server.address+"\ntimeout 2s")
+	n := newNotification(t, "claimed")
+
+	go n.deliver(sidecars[0])
+	<-arrived
+	began := time.Now()
+	sidecars[0].kill()
+	acknowledged, status := n.deliver(sidecars[1])
+	assert.False(t, acknowledged)
+	assert.Equal(t, http.StatusServiceUnavailable, status)
+	require.Eventually(t, func() bool {
+		acknowledged, _ := n.deliver(sidecars[1])
+		return acknowledged
+	}, time.Minute, 200*time.Millisecond)
+	assert.Less(t, time.Since(began), 30*time.Second, "PayerMax's next delivery must find the lease over")
+	assert.Equal(t, 2, shop.times(n), "the application may have got it twice: its sidecar died before it answered")
+	assert.Zero(t, sidecars[1].unguarded())
+}
+
+// A delivery that outlasts the lease is still the only one.
+func TestSlowApplicationKeepsItsClaim(t *testing.T) {
+	t.Parallel()
+	server, shop := startServer(t, redisServer), startApplication(t)
+	arrived := make(chan struct{})
+	const takes = 30 * time.Second // longer than the lease
+	shop.before = func(string) { close(arrived); time.Sleep(takes) }
+	sidecars := startSidecars(t, 2, shop.address(), "address "+server.address+"\ntimeout 2s")
+	n := newNotification(t, "slow")
+
+	delivered := make(chan bool)
+	go func() {
+		acknowledged, _ := n.deliver(sidecars[0])
+		delivered <- acknowledged
+	}()
+	<-arrived
+	again := time.NewTicker(500 * time.Millisecond)
+	defer again.Stop()
+	for isOver := false; !isOver; {
+		select {
+		case acknowledged := <-delivered:
+			assert.True(t, acknowledged)
+			isOver = true
+		case <-again.C:
+			_, _ = n.deliver(sidecars[1])
+		}
+	}
+	acknowledged, _ := n.deliver(sidecars[1])
+	assert.True(t, acknowledged)
+	assert.Equal(t, 1, shop.times(n))
+}
+
+// A slow store slows down what it guards, and guards it; one that takes longer than the
+// timeout delays each delivery by two timeouts, and loses none.
+func TestSlowStore(t *testing.T) {
+	t.Parallel()
+	server, shop := startServer(t, redisServer), startApplication(t)
+	slow := startSlow(t, server.address)
+	sidecars := startSidecars(t, 2, shop.address(), "address "+slow.address()+"\ntimeout 2s")
+	delivering := func(name string) *load { return &load{t: t, sidecars: sidecars, application: shop, name: name} }
+
+	slow.delay.Store(int64(100 * time.Millisecond))
+	behind := delivering("behind 100 ms")
+	behind.assertTimes(behind.deliver(40, nil), 1)
+	assert.Zero(t, unguarded(sidecars))
+
+	slow.delay.Store(int64(5 * time.Second))
+	tooSlow := delivering("behind 5 s")
+	tooSlow.assertTimes(tooSlow.deliver(16, nil), anyTimes)
+	assert.NotZero(t, unguarded(sidecars))
+}
+
+// A server that Sentinels watch is replaced by its replica: none is lost meanwhile, what
+// was done is remembered, and the guard goes on.
+func TestSentinelFailover(t *testing.T) {
+	t.Parallel()
+	first := startServer(t, redisServer)
+	_, port, err := net.SplitHostPort(first.address)
+	require.NoError(t, err)
+	second := startServer(t, redisServer, "--replicaof", "127.0.0.1", port)
+	sentinel := startSentinel(t, first.address)
+	sentinel.awaitReplica()
+	shop := startApplication(t)
+	sidecars := startSidecars(t, 2, shop.address(), "address "+sentinel.address+"\nsentinel_master payermax\ntimeout 2s")
+	delivering := func(name string) *load { return &load{t: t, sidecars: sidecars, application: shop, name: name} }
+
+	before := delivering("before the failover")
+	done := before.deliver(50, nil)
+	before.assertTimes(done, 1)
+	require.Eventually(t, func() bool { return len(second.keys()) >= len(done) }, 10*time.Second, 10*time.Millisecond, "the replica lags behind")
+
+	during := delivering("during the failover")
+	during.assertTimes(during.deliver(100, first.kill), anyTimes)
+	require.Eventually(t, func() bool {
+		role, err := second.client().Info(t.Context(), "replication").Result()
+		return err == nil && strings.Contains(role, "role:master")
+	}, time.Minute, 100*time.Millisecond, "the replica does not take over")
+	for _, s := range sidecars {
+		s.awaitGuard()
+	}
+	for _, n := range done {
+		acknowledged, _ := n.deliver(sidecars[1])
+		assert.True(t, acknowledged)
+		assert.Equal(t, 1, shop.times(n), "the replica has what was done")
+	}
+	counted := unguarded(sidecars)
+	after := delivering("after the failover")
+	after.assertTimes(after.deliver(50, nil), 1)
+	assert.Equal(t, counted, unguarded(sidecars))
+}

@@ -1,0 +1,217 @@
+package redis
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+// patience is how long a condition is awaited.
+const patience = time.Minute
+
+// acknowledgement is what the application says when it has accepted a notification.
+const acknowledgement = `{"code":"SUCCESS","msg":"Success"}`
+
+// sidecar is a process of its own, in front of an application.
+type sidecar struct {
+	t       *testing.T
+	url     string
+	command *exec.Cmd
+	said    string // the path of its log
+}
+
+// startSidecar starts a sidecar whose store is configured by lines of its block, and ends
+// it at the end of the test.
+func startSidecar(t *testing.T, application, store string) *sidecar {
+	t.Helper()
+	home, address := t.TempDir(), testnet.FreeAddress(t)
+	config := filepath.Join(home, "Caddyfile")
+	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, `{
+	admin off
+	persist_config off
+	payermax_store redis {
+		%s
+	}
+	log {
+		level DEBUG
+	}
+}
+http://%s {
+	payermax_health
+	metrics /metrics
+	payermax_notify /callback* {
+		gateway_public_key %s
+		app_id app
+		duplicates 1h
+	}
+	reverse_proxy /callback* %s
+}
+`, strings.ReplaceAll(store, "\n", "\n\t\t"), address, testkeys.WritePublic(t, &testkeys.Gateway().PublicKey), application), 0o600))
+	log, err := os.Create(filepath.Join(home, "log"))
+	require.NoError(t, err)
+	t.Cleanup(func() { log.Close() })
+	program, err := os.Executable()
+	require.NoError(t, err)
+
+	s := &sidecar{t: t, url: "http://" + address, command: exec.Command(program, "run", "--config", config), said: log.Name()}
+	s.command.Env = append(os.Environ(), asSidecar+"=1", "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home)
+	s.command.Stdout, s.command.Stderr = log, log
+	require.NoError(t, s.command.Start())
+	t.Cleanup(s.kill)
+	require.Eventually(t, func() bool { return strings.Contains(s.get("/readyz"), `"status":"ok"`) }, time.Minute, 20*time.Millisecond,
+		"the sidecar is not ready")
+	return s
+}
+
+// kill ends the sidecar at once.
+func (s *sidecar) kill() {
+	if s.command.ProcessState == nil {
+		_ = s.command.Process.Kill()
+		_ = s.command.Wait()
+	}
+}
+
+// quit has the sidecar end with a dump of its goroutines.
+func (s *sidecar) quit() {
+	s.t.Helper()
+	require.NoError(s.t, s.command.Process.Signal(syscall.SIGABRT))
+	_ = s.command.Wait()
+}
+
+// get returns what the sidecar says to a GET, or nothing if it cannot be reached.
+func (s *sidecar) get(path string) string {
+	answer, err := http.Get(s.url + path)
+	if err != nil {
+		return ""
+	}
+	defer answer.Body.Close()
+	body, _ := io.ReadAll(answer.Body)
+	return string(body)
+}
+
+// unguarded is how many notifications the sidecar has delivered without the guard.
+func (s *sidecar) unguarded() int {
+	s.t.Helper()
+	found := regexp.MustCompile(`(?m)^caddy_payermax_notifications_unguarded_total (\d+)`).FindStringSubmatch(s.get("/metrics"))
+	require.NotNil(s.t, found, "there is no such metric")
+	count, err := strconv.Atoi(found[1])
+	require.NoError(s.t, err)
+	return count
+}
+
+// awaitStore waits until the sidecar says that its store can be reached, or that it cannot.
+func (s *sidecar) awaitStore(reachable bool) {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool {
+		return strings.Contains(s.get("/readyz"), fmt.Sprintf(`"store":{"module":"redis","reachable":%t`, reachable))
+	}, 30*time.Second, 50*time.Millisecond, "the store is not reachable: %t", reachable)
+}
+
+// log returns what the sidecar has logged so far.
+func (s *sidecar) log() string {
+	s.t.Helper()
+	content, err := os.ReadFile(s.said)
+	require.NoError(s.t, err)
+	return string(content)
+}
+
+// startSidecars starts several sidecars with the same store.
+func startSidecars(t *testing.T, count int, application, store string) []*sidecar {
+	t.Helper()
+	sidecars := make([]*sidecar, count)
+	var starting sync.WaitGroup
+	for i := range sidecars {
+		starting.Go(func() { sidecars[i] = startSidecar(t, application, store) })
+	}
+	starting.Wait()
+	return sidecars
+}
+
+// application is what the notifications are for. It counts how often it gets each.
+type application struct {
+	*httptest.Server
+	mutex sync.Mutex
+	got   map[string]int
+	// before, if there is one, is called before a notification is accepted.
+	before func(body string)
+}
+
+func startApplication(t *testing.T) *application {
+	a := &application{got: make(map[string]int)}
+	a.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return // it has not arrived as a whole
+		}
+		a.mutex.Lock()
+		a.got[string(body)]++
+		a.mutex.Unlock()
+		if a.before != nil {
+			a.before(string(body))
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, acknowledgement)
+	}))
+	t.Cleanup(a.Close)
+	return a
+}
+
+// address returns the application's host and port.
+func (a *application) address() string { return a.Listener.Addr().String() }
+
+// times returns how often the application got a notification.
+func (a *application) times(n notification) int {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	return a.got[n.body]
+}
+
+// notification is a text that PayerMax has signed.
+type notification struct{ body, signature string }
+
+// newNotification signs a notification of an order.
+func newNotification(t *testing.T, order string) notification {
+	t.Helper()
+	body := fmt.Sprintf(`{"code":"APPLY_SUCCESS","msg":"","keyVersion":"1","appId":"app","notifyTime":"2026-11-28T09:33:54.540+00:00","notifyType":"PAYMENT","data":{"outTradeNo":%q,"status":"SUCCESS","totalAmount":10000.00}}`, order)
+	signature, err := signer.Sign(t.Context(), testkeys.Gateway(), []byte(body))
+	require.NoError(t, err)
+	return notification{body, signature}
+}
+
+// client is PayerMax's, which waits for an answer as long as it takes a test to be stuck.
+var client = &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
+
+// deliver delivers a notification to a sidecar, and reports whether it was acknowledged.
+func (n notification) deliver(to *sidecar) (acknowledged bool, status int) {
+	request, err := http.NewRequest(http.MethodPost, to.url+"/callback", bytes.NewReader([]byte(n.body)))
+	if err != nil {
+		panic(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Sign", n.signature)
+	answer, err := client.Do(request)
+	if err != nil {
+		return false, 0
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	return err == nil && string(body) == acknowledgement, answer.StatusCode
+}

@@ -163,6 +163,15 @@ var faults = []fault{
 			}
 			return succeeded
 		}},
+	{what: "One sidecar of four does not reach the store that they share", tests: []string{"TestServerMayComeLater", "TestUselessServerIsFoundOut"},
+		alert: "PayerMaxStoreUnreachable", within: 3, also: []string{}, gauges: map[string]float64{"caddy_payermax_store_reachable": 0}, sidecars: 1},
+	{what: "The store is away while notifications arrive", tests: []string{"TestNotificationsThroughFaults", "TestSlowStore", "TestSentinelFailover"},
+		alert: "PayerMaxNotificationsUnguarded", within: 3, also: []string{}, call: func(count int) ended {
+			if count%10 == 0 {
+				return ended{notification: "passed", unguarded: true}
+			}
+			return succeeded
+		}},
 	{what: "The sandbox answers in production", tests: []string{"TestSandboxElsewhereIsNoticed"},
 		alert: "PayerMaxSandboxAnswers", within: 6, also: []string{}, gauges: map[string]float64{"caddy_payermax_sandbox": 1}, sidecars: 1},
 	{what: "PayerMax does not know the public key",

@@ -23,6 +23,7 @@ type ended struct {
 	shadow           string // of shadow_signatures_total
 	promoted         bool   // the next key took over
 	notification     string // of notifications_total; there is no call then
+	unguarded        bool   // the notification, since the store was away
 }
 
 // What calls come to on a good day.
@@ -104,7 +105,7 @@ var announced = func() []string {
 	for _, result := range []string{"passed", "wrong_signature", "other_merchant"} {
 		series = append(series, notificationSeries(result))
 	}
-	return append(series, shadowSeries("disagree"))
+	return append(series, shadowSeries("disagree"), unguardedSeries)
 }()
 
 func requestSeries(outcome, failure string) string {
@@ -127,6 +128,9 @@ func notificationSeries(result string) string {
 	return fmt.Sprintf("caddy_payermax_notifications_total{result=%q}", result)
 }
 
+// unguardedSeries counts the notifications that the store has not guarded.
+const unguardedSeries = "caddy_payermax_notifications_unguarded_total"
+
 func shadowSeries(result string) string {
 	return fmt.Sprintf("caddy_payermax_shadow_signatures_total{endpoint=%q,result=%q}", fleetEndpoint, result)
 }
@@ -136,7 +140,10 @@ var durationBuckets = []float64{0.5, 1, 5, 10, 30}
 
 // counts returns what a call adds one to, but for sums of seconds.
 func (e ended) counts() []string {
-	if e.notification != "" {
+	switch {
+	case e.unguarded:
+		return []string{notificationSeries(e.notification), unguardedSeries}
+	case e.notification != "":
 		return []string{notificationSeries(e.notification)}
 	}
 	series := []string{requestSeries(e.outcome, e.failure)}

@@ -20,6 +20,9 @@ import (
 // Programs that a store may be. Valkey is tested as well where it is installed.
 const redisServer = "redis-server"
 
+// lifetime is longer than any test.
+const lifetime = time.Hour
+
 // forEachProgram runs a test with Redis, and with Valkey where it is installed.
 func forEachProgram(t *testing.T, test func(t *testing.T, program string)) {
 	t.Run(redisServer, func(t *testing.T) { test(t, redisServer) })
@@ -37,14 +40,17 @@ type process struct {
 	command   *exec.Cmd
 }
 
-// startServer starts a program with a server's options, on a port of its own, and ends it
-// at the end of the test.
+// startServer starts a program with a server's options, in which PORT stands for the port
+// that it gets, and ends it at the end of the test.
 func startServer(t testing.TB, program string, options ...string) *process {
 	t.Helper()
 	path := testtool.Find(t, program)
 	address := testnet.FreeAddress(t)
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
+	for i, option := range options {
+		options[i] = strings.ReplaceAll(option, "PORT", port)
+	}
 	p := &process{t: t, program: path, address: address, arguments: append([]string{
 		"--bind", "127.0.0.1", "--port", port, "--dir", t.TempDir(), "--save", "", "--appendonly", "no",
 	}, options...)}

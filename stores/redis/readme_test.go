@@ -1,0 +1,94 @@
+package redis
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
+	"github.com/caddy-payermax/caddy-payermax/stores"
+)
+
+// The page has a row for each option, with its default and its name in JSON, and Caddyfiles
+// that Caddy takes.
+func TestReadme(t *testing.T) {
+	page := markdown.Page(t, "README.md")
+	for _, row := range Options.Describe().Rows {
+		require.Len(t, row.Fields, 1, row.Name)
+		name, _, _ := strings.Cut(row.Fields[0].Tag.Get("json"), ",")
+		assert.Contains(t, page, fmt.Sprintf("| `%s` | `%s` |", row.Name, name))
+	}
+	for _, row := range tlsOptions.Describe().Rows {
+		assert.Contains(t, page, "`"+row.Name)
+	}
+	assert.Contains(t, page, fmt.Sprintf("| `key_prefix` | `key_prefix` | `%s` |", defaultPrefix))
+	assert.Contains(t, page, fmt.Sprintf("| `timeout` | `timeout` | `%v` |", defaultTimeout))
+	for _, block := range markdown.Blocks(page) {
+		if block.Language == "caddyfile" {
+			adapt(t, block.Text)
+		}
+	}
+}
+
+// The user that the page makes can do what the store does, and nothing to other keys.
+func TestReadmeUser(t *testing.T) {
+	server := startServer(t, redisServer)
+	var rule string
+	for _, block := range markdown.Blocks(markdown.Page(t, "README.md")) {
+		if strings.HasPrefix(block.Text, "ACL SETUSER") {
+			rule = block.Text
+		}
+	}
+	require.NotEmpty(t, rule)
+	var command []any
+	for _, word := range strings.Fields(rule) {
+		command = append(command, word)
+	}
+	require.NoError(t, server.client().Do(t.Context(), command...).Err())
+	password := writeSecret(t, "password")
+	s := open(t, Settings{Addresses: []string{server.address}, Username: "payermax", PasswordFile: password})
+	key := stores.NewScope("test").Key("thing")
+	state, claim, err := s.Claim(t.Context(), key, lifetime)
+	require.NoError(t, err)
+	assert.Equal(t, stores.New, state)
+	require.NoError(t, s.Renew(t.Context(), claim, lifetime))
+	require.NoError(t, s.Release(t.Context(), claim))
+	require.NoError(t, s.Finish(t.Context(), claim, lifetime))
+
+	other := open(t, Settings{Addresses: []string{server.address}, Username: "payermax", PasswordFile: password, KeyPrefix: "other:"})
+	_, _, err = other.Claim(t.Context(), key, lifetime)
+	assert.ErrorContains(t, err, "NOPERM")
+}
+
+// Each option is shown by an example that can be read, once.
+func TestOptions(t *testing.T) {
+	for _, row := range Options.Describe().Rows {
+		config := adapt(t, "{\n\tpayermax_store redis {\n"+row.Example+"\n}\n}")
+		assert.Contains(t, config, `"`+strings.Split(row.Fields[0].Tag.Get("json"), ",")[0]+`":`, row.Name)
+		if row.Name == "address" {
+			continue // may be repeated
+		}
+		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte("{\n\tpayermax_store redis {\n"+row.Example+"\n"+row.Example+"\n}\n}"), nil)
+		if row.Name != "cluster" { // which says the same twice
+			assert.ErrorContains(t, err, "already set", row.Name)
+		}
+	}
+	for _, row := range tlsOptions.Describe().Rows {
+		adapt(t, "{\n\tpayermax_store redis {\ntls {\n"+row.Example+"\n}\n}\n}")
+	}
+	_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte("{\n\tpayermax_store redis {\npassword hunter2\n}\n}"), nil)
+	require.ErrorContains(t, err, "unrecognized option password; expected one of address")
+	assert.NotContains(t, err.Error(), "hunter2")
+}
+
+// adapt returns the config that a Caddyfile stands for.
+func adapt(t *testing.T, text string) string {
+	t.Helper()
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "Caddyfile"})
+	require.NoError(t, err, text)
+	return string(config)
+}

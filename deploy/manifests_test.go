@@ -45,6 +45,7 @@ type manifests struct {
 	yaml        []byte
 	objects     []runtime.Object
 	deployments []*appsv1.Deployment
+	stores      []*appsv1.StatefulSet
 	services    []*corev1.Service
 	policies    []*networkingv1.NetworkPolicy
 	budgets     []*policyv1.PodDisruptionBudget
@@ -66,6 +67,8 @@ func render(t *testing.T, folder string) *manifests {
 		switch object := object.(type) {
 		case *appsv1.Deployment:
 			m.deployments = append(m.deployments, object)
+		case *appsv1.StatefulSet:
+			m.stores = append(m.stores, object)
 		case *corev1.Service:
 			m.services = append(m.services, object)
 		case *networkingv1.NetworkPolicy:

@@ -2,6 +2,7 @@ package stores
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -14,6 +15,9 @@ type Remote interface {
 	Store
 	// Health is how the store is doing. It does not ask the store.
 	Health() Health
+	// Check asks the store whether it answers, and can be used, within the store's own
+	// timeout. The error says why not, without anything secret.
+	Check(ctx context.Context) error
 	// Files are the paths of the files that are read again while the store is in use,
 	// such as that of a password.
 	Files() []string

@@ -25,7 +25,8 @@ func (t *trial) setup(name string, config configTree, describe Describe) (doctor
 			"write a payermax block into a site")}
 	}
 	t.use(config)
-	notLoaded, loadError := t.tryConfig(config, handlers)
+	shared := sharedStores(config, handlers)
+	notLoaded, loadError := t.tryConfig(config, handlers, len(shared) > 0)
 
 	var setup doctor.Setup
 	for _, module := range []string{layout.Sign, layout.Notify} {
@@ -48,13 +49,17 @@ func (t *trial) setup(name string, config configTree, describe Describe) (doctor
 	default:
 		report = append(report, found(name, "load", doctor.Problem, doctor.Discreet(loadError.Error()), "correct the config; caddy validate shows the same"))
 	}
+	report = append(report, t.describeStores(name, shared)...)
 	report = append(report, config.describeAdmin(name)...)
 	return setup, append(report, config.describeSandboxes()...)
 }
 
 // tryConfig loads the whole config, unless that would need a network that is not
 // to be used.
-func (t *trial) tryConfig(config configTree, handlers []foundHandler) (notLoaded string, err error) {
+func (t *trial) tryConfig(config configTree, handlers []foundHandler, hasSharedStore bool) (notLoaded string, err error) {
+	if t.offline && hasSharedStore {
+		return "loading connects to the store that replicas share, which --offline forbids", nil
+	}
 	if t.offline && slices.ContainsFunc(handlers, foundHandler.hasDistantKey) {
 		return "loading asks the source of a key that is not in a file, which --offline forbids", nil
 	}

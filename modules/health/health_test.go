@@ -1,7 +1,9 @@
 package health
 
 import (
+	"context"
 	"crypto/rsa"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -121,6 +123,8 @@ func TestGatewaysAreShown(t *testing.T) {
 type remote struct{ stores.Store }
 
 func (remote) Files() []string { return nil }
+
+func (remote) Check(context.Context) error { return errors.New("connection refused") }
 
 func (remote) Health() stores.Health {
 	return stores.Health{Name: "redis", Since: time.Unix(1, 0), Problem: "connection refused"}

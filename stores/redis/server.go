@@ -50,7 +50,7 @@ func (s *server) watch(ctx context.Context) {
 	ticker := time.NewTicker(checkInterval)
 	defer ticker.Stop()
 	for {
-		if err := s.check(ctx); ctx.Err() == nil {
+		if err := s.Check(ctx); ctx.Err() == nil {
 			s.note(err)
 		}
 		select {
@@ -61,9 +61,9 @@ func (s *server) watch(ctx context.Context) {
 	}
 }
 
-// check does what a claim does, so that a server that can be reached but not be used is
+// Check does what a claim does, so that a server that can be reached but not be used is
 // found out: a replica that takes no writes, a full one, or a user who may run no script.
-func (s *server) check(ctx context.Context) error {
+func (s *server) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	_, err := s.claim(ctx, stores.Claim{Key: stores.NewScope("check").Key(rand.Text()), Token: "check"}, time.Millisecond)

@@ -1,0 +1,56 @@
+package command
+
+import (
+	"encoding/json"
+
+	"github.com/caddy-payermax/caddy-payermax/doctor"
+	"github.com/caddy-payermax/caddy-payermax/stores"
+)
+
+// sharedStores returns the stores that a config names, by their JSON, each once: that of
+// all handlers, and those of one. The store memory is left out, since it is in the process.
+func sharedStores(config configTree, handlers []foundHandler) map[string]map[string]any {
+	named := []any{config.at("apps", "payermax_store", "store")}
+	for _, h := range handlers {
+		named = append(named, h.config["store"])
+	}
+	shared := make(map[string]map[string]any)
+	for _, n := range named {
+		store, isObject := n.(map[string]any)
+		if !isObject || store["module"] == "memory" {
+			continue
+		}
+		if text, err := json.Marshal(store); err == nil {
+			shared[string(text)] = store
+		}
+	}
+	return shared
+}
+
+// describeStores asks the stores that replicas share whether they answer. A sidecar starts
+// without them, so it is no problem if they do not.
+func (t *trial) describeStores(name string, shared map[string]map[string]any) doctor.Report {
+	var report doctor.Report
+	for _, store := range shared {
+		module, _ := store["module"].(string)
+		if t.offline {
+			report = append(report, found(name, "store", doctor.NotChecked, "left out by --offline", ""))
+			continue
+		}
+		loaded, err := t.loadModule("payermax.stores."+module, without(store, "module"))
+		if err != nil {
+			continue // it is why the config does not load
+		}
+		remote, isRemote := loaded.(stores.Remote)
+		if !isRemote {
+			continue
+		}
+		if err := remote.Check(t.ctx); err != nil {
+			report = append(report, found(name, "store", doctor.Warning, "the store that replicas share does not answer, or not well: "+doctor.Discreet(err.Error()),
+				"start it, open the way to it, or correct the options of store "+module+"; until then, each replica is on its own"))
+			continue
+		}
+		report = append(report, found(name, "store", doctor.OK, "the store that replicas share answers, and takes what is written", ""))
+	}
+	return report
+}

@@ -1,0 +1,58 @@
+package redis
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+)
+
+// The doctor says whether the store answers, which is no condition for anything, and asks
+// nobody if it is told not to.
+func TestDoctorAsksTheStore(t *testing.T) {
+	t.Parallel()
+	server := startServer(t, redisServer)
+	config := filepath.Join(t.TempDir(), "Caddyfile")
+	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, `{
+	admin off
+	payermax_store redis {
+		address %s
+	}
+}
+http://127.0.0.1:8080 {
+	payermax_notify /callback* {
+		gateway_public_key %s
+		app_id app
+		duplicates 1h
+	}
+	respond /callback* 200
+}
+`, server.address, testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)), 0o600))
+	doctor := func(arguments ...string) string {
+		program, err := os.Executable()
+		require.NoError(t, err)
+		command := exec.Command(program, append([]string{"payermax-doctor", "--config", config}, arguments...)...)
+		command.Env = append(os.Environ(), asSidecar+"=1", "HOME="+t.TempDir())
+		said, err := command.CombinedOutput()
+		if _, isProblem := err.(*exec.ExitError); !isProblem {
+			require.NoError(t, err)
+		}
+		return string(said)
+	}
+	assert.Contains(t, doctor(), "the store that replicas share answers, and takes what is written")
+	server.kill()
+	said := doctor()
+	assert.Contains(t, said, "the store that replicas share does not answer, or not well")
+	assert.Contains(t, said, "connection refused")
+	assert.Contains(t, said, "correct the options of store redis")
+	assert.Contains(t, said, "Caddy loads it")
+	said = doctor("--offline")
+	assert.Contains(t, said, "loading connects to the store that replicas share, which --offline forbids")
+	assert.NotContains(t, said, "connection refused")
+}

@@ -203,6 +203,18 @@ var faults = []fault{
 			}
 			return succeeded
 		}},
+	{what: "A budget is nearly used up", tests: []string{"TestBudget"},
+		alert: "PayerMaxBudgetLow", within: 3, also: []string{}, gauges: map[string]float64{
+			`caddy_payermax_budget_limit{app_id="app",currency="USD",per="day"}`:     1000,
+			`caddy_payermax_budget_remaining{app_id="app",currency="USD",per="day"}`: 50,
+		}},
+	{what: "The store is away, and a budget counts there", tests: []string{"TestBudgetsWithoutStore"},
+		alert: "PayerMaxStoreRefuses", within: 3, also: []string{}, call: func(count int) ended {
+			if count%10 == 0 {
+				return limited("store", "http_request_denied")
+			}
+			return succeeded
+		}},
 	{what: "In shadow mode, signatures differ",
 		alert: "PayerMaxShadowDisagreement", within: 1, also: []string{}, call: some(1, ended{outcome: "answered", code: "APPLY_SUCCESS", answer: "verified", shadow: "disagree"})},
 	{what: "The certificate of a shared gateway expires in ten days, or was renewed and one process has the old one",

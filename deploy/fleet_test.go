@@ -106,7 +106,7 @@ var announced = func() []string {
 	for _, result := range []string{"verified", "unsigned", "unverified"} {
 		series = append(series, answerSeries(result))
 	}
-	for _, limit := range []string{"endpoint", "amount", "overload", "in_flight"} {
+	for _, limit := range []string{"endpoint", "amount", "store", "overload", "in_flight"} {
 		series = append(series, limitSeries(limit))
 	}
 	for _, result := range []string{"passed", "wrong_signature", "other_merchant"} {

@@ -47,6 +47,13 @@ func (b *books) note(key stores.Key, balance stores.Balance) {
 	b.balances[key] = balance
 }
 
+// last returns what was last seen of a budget, if it was.
+func (b *books) last(key stores.Key) stores.Balance {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.balances[key]
+}
+
 // giveBack notes that a call has not used what it took when the balance was so.
 func (b *books) giveBack(budget stores.Budget, then stores.Balance) {
 	b.mutex.Lock()

@@ -74,12 +74,14 @@ func (l *ledger) close() {
 // need is what a call needs, and how to refuse it if that is used up.
 type need struct {
 	stores.Reservation
+	books    *books
 	refusals map[stores.Key]func(*stores.Exceeded) error
 }
 
 func (l *ledger) newNeed() *need {
 	return &need{
 		Reservation: stores.Reservation{Call: scope.NewKey(), Lease: l.lease},
+		books:       l.books,
 		refusals:    make(map[stores.Key]func(*stores.Exceeded) error),
 	}
 }
@@ -164,7 +166,7 @@ func (r *Reserved) reserve(ctx context.Context, of stores.Reservations, reservat
 	}
 	balances, err := of.Reserve(ctx, reservation)
 	if exceeded, ok := errors.AsType[*stores.Exceeded](err); ok {
-		r.ledger.books.note(exceeded.Key, exceeded.Balance)
+		r.ledger.note(of, exceeded.Key, exceeded.Balance)
 		return n.refuse(exceeded)
 	}
 	r.taken = append(r.taken, taken{of, reservation, balances})
@@ -172,9 +174,20 @@ func (r *Reserved) reserve(ctx context.Context, of stores.Reservations, reservat
 		return err
 	}
 	for i, balance := range balances {
-		r.ledger.books.note(reservation.Budgets[i].Key, balance)
+		r.ledger.note(of, reservation.Budgets[i].Key, balance)
 	}
 	return nil
+}
+
+// counts reports whether a store has the count of the budgets, rather than what this
+// replica has taken alone.
+func (l *ledger) counts(of stores.Reservations) bool { return l.shared == nil || of == l.shared.store }
+
+// note keeps what is left of a budget.
+func (l *ledger) note(by stores.Reservations, key stores.Key, balance stores.Balance) {
+	if l.counts(by) {
+		l.books.note(key, balance)
+	}
 }
 
 // Settle says what became of the call. It does not wait for a store that is not in this
@@ -189,7 +202,7 @@ func (r *Reserved) Settle(settlement stores.Settlement) {
 		} else {
 			_ = t.of.Settle(context.Background(), t.reservation, settlement) // memory, which does not fail
 		}
-		if settlement != stores.Kept {
+		if settlement != stores.Kept && r.ledger.counts(t.of) {
 			for i, balance := range t.balances {
 				r.ledger.books.giveBack(t.reservation.Budgets[i], balance)
 			}

@@ -16,10 +16,10 @@ var quotaOptions = grammar.Block[Quota]{
 	{Name: "max_amount", Args: "<currency> <amount>", Example: `max_amount IDR 5000000
 max_amount USD 250.00`,
 		Sets: grammar.Into(func(q *Quota) *map[string]string { return &q.MaxAmounts }, readMaxAmount)},
-	{Name: "budget", Args: "<currency> <amount> per hour|day|month", Example: `budget USD 10000 per day
-budget USD 500 per day {
+	{Name: "budget", Args: "<currency> <amount> per hour|day|month", Example: `budget USD 500 per day {
 	endpoints refund
-}`,
+}
+budget USD 10000 per day`,
 		Sets: grammar.List(func(q *Quota) *[]Budget { return &q.Budgets }, readBudget, budgetOptions)},
 	{Name: "rate", Args: "<requests_per_second> [<burst>]", Example: "rate 50 100",
 		Sets: grammar.By(readRate, func(q *Quota) any { return &q.Rate }, func(q *Quota) any { return &q.Burst })},

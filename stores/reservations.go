@@ -89,6 +89,9 @@ type Budget struct {
 	Limit int64
 	// Amount is what this call takes of it, in minor units.
 	Amount int64
+	// Last is what the caller has last seen of the budget, if it has. A store that has
+	// lost its count, such as a Redis that was started again, goes on from there.
+	Last Balance
 }
 
 // Balance is what is left of a budget.
@@ -97,6 +100,9 @@ type Balance struct {
 	Remaining int64
 	// Reset is when the next window begins, by the store's clock.
 	Reset time.Time
+	// Epoch tells one count of the budget from another that the store has begun since
+	// it lost it. A store that cannot lose a count has no epochs.
+	Epoch int64
 }
 
 // Settlement is what becomes of that which a call has taken. The claim of its order is

@@ -94,6 +94,8 @@ func reserving(r stores.Reservation) []any {
 	}
 	for _, budget := range r.Budgets {
 		arguments = append(arguments, string(budget.Window), budget.Limit, budget.Amount)
+		last := budget.Last
+		arguments = append(arguments, last.Reset.Unix(), last.Epoch, budget.Limit-last.Remaining)
 	}
 	return arguments
 }
@@ -122,9 +124,9 @@ func microseconds(interval time.Duration) string {
 func readReserved(r stores.Reservation, answer []int64) (left []stores.Balance, exceeded *stores.Exceeded, err error) {
 	keys := keysOf(r)
 	switch {
-	case len(answer) == 1+2*len(r.Budgets) && answer[0] == 0:
+	case len(answer) == 1+3*len(r.Budgets) && answer[0] == 0:
 		for i := range r.Budgets {
-			left = append(left, balance(answer[1+2*i:]))
+			left = append(left, balance(answer[1+3*i:]))
 		}
 		return left, nil, nil
 	case len(answer) == 1 && answer[0] == -1:
@@ -133,13 +135,13 @@ func readReserved(r stores.Reservation, answer []int64) (left []stores.Balance, 
 		return nil, nil, fmt.Errorf("the script has answered %d numbers that make no sense", len(answer))
 	}
 	exceeded = &stores.Exceeded{Key: keys[answer[0]-1], RetryAfter: time.Duration(answer[1]) * time.Millisecond}
-	if len(answer) > 3 {
+	if len(answer) == 5 {
 		exceeded.Balance = balance(answer[2:])
 	}
 	return nil, exceeded, nil
 }
 
-// balance reads what remains of a budget, and when it begins anew.
+// balance reads what remains of a budget, when it begins anew, and the epoch.
 func balance(answer []int64) stores.Balance {
-	return stores.Balance{Remaining: answer[0], Reset: time.Unix(answer[1], 0)}
+	return stores.Balance{Remaining: answer[0], Reset: time.Unix(answer[1], 0), Epoch: answer[2]}
 }

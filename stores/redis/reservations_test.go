@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
@@ -93,7 +94,7 @@ func TestWindowsBeginAnew(t *testing.T) {
 	_, err = s.Reserve(t.Context(), call())
 	require.Error(t, err, "it was of the window before")
 
-	require.NoError(t, server.client().Set(t.Context(), s.name(scope.Key("b")), fmt.Sprint(lastMonth.Unix(), " 10"), time.Hour).Err())
+	require.NoError(t, server.client().Set(t.Context(), s.name(scope.Key("b")), fmt.Sprint(lastMonth.Unix(), " 1 0 10"), time.Hour).Err())
 	_, err = s.Reserve(t.Context(), call())
 	require.NoError(t, err)
 }
@@ -120,6 +121,46 @@ func TestNothingIsGivenBackToAnEmptyServer(t *testing.T) {
 	exceeded := new(stores.Exceeded)
 	_, err = s.Reserve(t.Context(), call())
 	require.ErrorAs(t, err, &exceeded)
+}
+
+// A server that has lost a budget goes on from what its replicas have seen of it: the most
+// that any of them has, and what was used since.
+func TestLostBudgetIsFoundAgain(t *testing.T) {
+	server := startServer(t, redisServer)
+	s := open(t, Settings{Addresses: []string{server.address}})
+	scope := stores.NewScope(t.Name())
+	seen := make(map[string]stores.Balance)
+	take := func(replica string, amount int64) error {
+		left, err := s.Reserve(t.Context(), stores.Reservation{
+			Call: scope.NewKey(), Lease: time.Minute,
+			Budgets: []stores.Budget{{Key: scope.Key("b"), Window: stores.Month, Limit: 100, Amount: amount, Last: seen[replica]}},
+		})
+		if exceeded := new(stores.Exceeded); errors.As(err, &exceeded) {
+			seen[replica] = exceeded.Balance
+			return err
+		}
+		require.NoError(t, err)
+		seen[replica] = left[0]
+		return nil
+	}
+	require.NoError(t, take("early", 20))
+	require.NoError(t, take("late", 30))
+	for range 3 {
+		require.NoError(t, server.client().FlushAll(t.Context()).Err())
+		require.NoError(t, take("early", 5)) // which has not seen what the other has taken
+		require.NoError(t, take("late", 5))
+	}
+	assert.EqualValues(t, 100-(20+30+3*10), seen["late"].Remaining)
+	require.NoError(t, take("new", 15))
+	require.Error(t, take("early", 6), "none but 5 are left")
+	assert.EqualValues(t, 5, seen["early"].Remaining)
+
+	// Whoever is refused has told what it knows all the same.
+	require.NoError(t, server.client().FlushAll(t.Context()).Err())
+	require.NoError(t, take("newer", 2))
+	require.Error(t, take("early", 4))
+	require.Error(t, take("newer", 4))
+	require.NoError(t, take("newer", 3))
 }
 
 // A reservation that arrives after its call was given up takes nothing.

@@ -31,12 +31,10 @@ if ARGV[5] == '1' then
 	for begin in string.gmatch(known, '%d+') do
 		i = i + 1
 		local key = KEYS[1 + orders + rates + i]
-		local value = redis.call('GET', key)
-		if value then
-			local of, used = string.match(value, '^(%d+) (%-?%d+)$')
-			if of == begin then -- or the window is over, and has taken the amount with it
-				redis.call('SET', key, string.format('%s %.0f', of, tonumber(used) - tonumber(ARGV[6 + rates + i])), 'KEEPTTL')
-			end
+		local of, epoch, before, used = string.match(redis.call('GET', key) or '', '^(%d+) (%d+) (%d+) (%d+)$')
+		if of == begin then -- or the window is over, and has taken the amount with it
+			local rest = math.max(0, tonumber(used) - tonumber(ARGV[6 + rates + i]))
+			redis.call('SET', key, string.format('%s %s %s %.0f', of, epoch, before, rest), 'KEEPTTL')
 		end
 	end
 end

@@ -1,0 +1,214 @@
+package redis
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	// budget is what three sidecars may move together, and most one order's amount.
+	budget, most = 200_000, 1500
+	// buyers are how many orders there are at once.
+	buyers = 9
+)
+
+// buy makes orders through the sidecars, more than the budget has room for, and calls
+// meanwhile when a third of the budget is used. It returns how many orders were refused
+// because of the budget, and how many because of the store.
+func buy(t *testing.T, from []*sidecar, at *gateway, meanwhile func()) (beyond, without int64) {
+	t.Helper()
+	var fault sync.Once
+	var orders sync.WaitGroup
+	var beyondBudget, withoutStore atomic.Int64
+	deadline := time.Now().Add(2 * time.Minute)
+	for range buyers {
+		orders.Go(func() {
+			for beyondBudget.Load() < 60 && time.Now().Before(deadline) {
+				if at.moved.Load() > budget/3 && meanwhile != nil {
+					fault.Do(func() { orders.Go(meanwhile) })
+				}
+				status, answer := from[rand.IntN(len(from))].order(500 + rand.Int64N(most-500))
+				switch {
+				case strings.Contains(answer, "BUDGET_EXCEEDED"):
+					beyondBudget.Add(1)
+				case status == http.StatusServiceUnavailable:
+					withoutStore.Add(1)
+				}
+			}
+		})
+	}
+	orders.Wait()
+	require.GreaterOrEqual(t, beyondBudget.Load(), int64(60), "the budget was not used up")
+	return beyondBudget.Load(), withoutStore.Load()
+}
+
+// assertExact checks that what the gateway's books have left is there, and not more.
+func assertExact(t *testing.T, s *sidecar, at *gateway) {
+	t.Helper()
+	left := budget - at.moved.Load()
+	require.GreaterOrEqual(t, left, int64(0))
+	for left > 0 { // since the gateway refuses some orders
+		var status int
+		var answer string
+		require.Eventually(t, func() bool {
+			status, answer = s.order(left)
+			return !strings.Contains(answer, "BUDGET_EXCEEDED")
+		}, 30*time.Second, 100*time.Millisecond, "there is less left than %d: %s", left, answer)
+		left = budget - at.moved.Load()
+		require.GreaterOrEqual(t, left, int64(0), "%d %s", status, answer)
+	}
+	_, answer := s.order(1)
+	require.Contains(t, answer, "BUDGET_EXCEEDED")
+}
+
+// However many sidecars sign, and whatever becomes of one of them or of the store, a budget
+// holds by the gateway's own books.
+func TestBudgetsThroughFaults(t *testing.T) {
+	const limits = "budget IDR 200000 per month"
+	for name, test := range map[string]struct {
+		fault func(server *process, sidecars []*sidecar)
+		exact bool  // to the last minor unit
+		over  int64 // how much more there may be
+		under int64 // and how much less
+	}{
+		"nothing fails": {exact: true},
+		"a sidecar is killed": {
+			fault: func(_ *process, sidecars []*sidecar) { sidecars[2].kill() },
+			under: (buyers + 1) * most, // what was in flight stays taken
+		},
+		"the store is paused": {
+			fault: func(server *process, _ []*sidecar) {
+				server.pause()
+				time.Sleep(1500 * time.Millisecond) // longer than anybody waits for it
+				server.resume()
+			},
+			exact: true,
+		},
+		"the store is restarted empty": {
+			fault: func(server *process, _ []*sidecar) {
+				server.kill()
+				time.Sleep(300 * time.Millisecond)
+				server.start()
+			},
+			over:  buyers * most,
+			under: (buyers + 1) * most,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, at := startServer(t, redisServer), startGateway(t)
+			sidecars := startSigners(t, 3, at, "address "+server.address+"\ntimeout 500ms", limits)
+			var fault func()
+			if test.fault != nil {
+				fault = func() { test.fault(server, sidecars) }
+			}
+			beyond, without := buy(t, sidecars, at, fault)
+			moved := at.moved.Load()
+			t.Logf("%s: of %d, %d were moved; %d orders were beyond the budget, %d without the store", name, budget, moved, beyond, without)
+			if test.exact {
+				assertExact(t, sidecars[0], at)
+				return
+			}
+			assert.LessOrEqual(t, moved, budget+test.over)
+			assert.GreaterOrEqual(t, moved, budget-test.under)
+		})
+	}
+}
+
+// While the store is away, nobody spends, unless that is configured, and then nobody more
+// than a replica's share.
+func TestBudgetsWithoutStore(t *testing.T) {
+	t.Run("refuse", func(t *testing.T) {
+		server, at := startServer(t, redisServer), startGateway(t)
+		s := startSigner(t, at, "address "+server.address+"\ntimeout 500ms", "budget IDR 200000 per month")
+		server.kill()
+		for range 3 {
+			status, answer := s.order(1)
+			assert.Equal(t, http.StatusServiceUnavailable, status)
+			assert.Contains(t, answer, "the store that counts budgets cannot be reached")
+		}
+		assert.Zero(t, at.calls.Load())
+		assert.Equal(t, 1, strings.Count(s.log(), "the store that replicas share cannot be reached"))
+		assert.Contains(t, s.get("/metrics"), `caddy_payermax_limit_refusals_total{limit="store"} 3`)
+		server.start()
+		require.Eventually(t, func() bool { status, _ := s.order(1); return status == http.StatusOK }, 30*time.Second, 50*time.Millisecond)
+		assert.Contains(t, s.log(), "the store that replicas share can be reached again")
+	})
+	t.Run("alone", func(t *testing.T) {
+		server, at := startServer(t, redisServer), startGateway(t)
+		s := startSigner(t, at, "address "+server.address+"\ntimeout 500ms", "budget IDR 3000 per month\nwithout_store alone\nreplicas 3")
+		server.kill()
+		status, answer := s.order(1000)
+		require.Equal(t, http.StatusOK, status, answer)
+		_, answer = s.order(1)
+		assert.Contains(t, answer, "BUDGET_EXCEEDED")
+	})
+}
+
+// Three sidecars sign as much as the rate allows, within 1 %: with the store, and without
+// it by their shares.
+func TestRateOfThree(t *testing.T) {
+	const rate, burst, span = 40.0, 12.0, 8 * time.Second
+	server, at := startServer(t, redisServer), startGateway(t)
+	sidecars := startSigners(t, 3, at, "address "+server.address+"\ntimeout 500ms", "rate 40 12\nreplicas 3")
+	measure := func(name string, bursts float64) {
+		began, before := time.Now(), at.calls.Load()
+		var orders sync.WaitGroup
+		for i := range buyers {
+			orders.Go(func() {
+				for time.Since(began) < span {
+					if status, _ := sidecars[i%3].order(1); status != http.StatusOK {
+						time.Sleep(5 * time.Millisecond)
+					}
+				}
+			})
+		}
+		orders.Wait()
+		took, calls := time.Since(began).Seconds(), float64(at.calls.Load()-before)
+		t.Logf("%s: %.0f calls in %.2f s, of at most %.1f", name, calls, took, rate*took+bursts)
+		assert.LessOrEqual(t, calls, rate*took*1.01+bursts)
+		assert.GreaterOrEqual(t, calls, rate*span.Seconds()*0.99)
+	}
+	measure("with the store", burst)
+	server.kill()
+	measure("without the store", burst+3)
+	for _, s := range sidecars {
+		assert.Equal(t, 1, strings.Count(s.log(), `"share":"1/3"`), "said once")
+	}
+}
+
+// Two calls of one number are not under way at once, whichever sidecars they come to.
+func TestDoublesOfTwo(t *testing.T) {
+	server, at := startServer(t, redisServer), startGateway(t)
+	arrived, release := make(chan struct{}, 10), make(chan struct{})
+	at.hold = func() {
+		arrived <- struct{}{}
+		<-release
+	}
+	sidecars := startSigners(t, 2, at, "address "+server.address, "refuse_doubles")
+	var first sync.WaitGroup
+	first.Go(func() {
+		status, answer := sidecars[0].orderOf("AAA", 1)
+		assert.Equal(t, http.StatusOK, status, answer)
+	})
+	<-arrived
+	for _, s := range sidecars {
+		status, answer := s.orderOf("aaa", 1)
+		assert.Equal(t, http.StatusConflict, status)
+		assert.Contains(t, answer, "CALL_UNDER_WAY")
+	}
+	close(release)
+	first.Wait()
+	require.Eventually(t, func() bool {
+		status, _ := sidecars[1].orderOf("AAA", 1)
+		return status != http.StatusConflict
+	}, 10*time.Second, 20*time.Millisecond)
+	assert.EqualValues(t, 2, at.calls.Load())
+}

@@ -19,7 +19,7 @@ func TestSharedStoreIsAddedToTheGateway(t *testing.T) {
 	t.Parallel()
 	plain, err := os.ReadFile("kubernetes/components/mutual-tls/Caddyfile")
 	require.NoError(t, err)
-	stored, err := os.ReadFile("kubernetes/components/shared-store/Caddyfile")
+	stored, err := os.ReadFile("kubernetes/components/shared-store/gateway.caddyfile")
 	require.NoError(t, err)
 	before, rest, found := strings.Cut(string(stored), "\t# What the replicas share: docs/shared-state.md.\n")
 	require.True(t, found)

@@ -44,7 +44,7 @@ func TestDeployedUsers(t *testing.T) {
 // store.
 func TestDeployedCaddyfile(t *testing.T) {
 	t.Setenv("PAYERMAX_GATEWAY", "uat")
-	text, err := os.ReadFile(deployed + "components/shared-store/Caddyfile")
+	text, err := os.ReadFile(deployed + "components/shared-store/gateway.caddyfile")
 	require.NoError(t, err)
 	config := adapt(t, string(text))
 	assert.Contains(t, config, `"payermax_store":{"store":{"addresses":["payermax-store:6379"],"module":"redis","password_file":"/run/secrets/store/password","username":"payermax"}}`)

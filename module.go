@@ -247,7 +247,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := prom.Register(ctx); err != nil {
 		return err
 	}
-	endWithServer(ctx)
+	h.endWithServer(ctx)
 	inflight.Process.SetBound(h, h.MaxInFlight)
 	h.gateway.Use()
 	adminendpoint.Warn(ctx, h.logger)

@@ -37,8 +37,9 @@ func init() {
 }
 
 // endWithServer ends the calls when the process does, after the grace period and
-// before Caddy closes the logs.
-func endWithServer(ctx caddy.Context) {
+// before Caddy closes the logs. Before it closes the store, in any case, that hears what
+// came of them.
+func (h *Handler) endWithServer(ctx caddy.Context) {
 	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok {
 		return // not in a server, as in tests
@@ -47,6 +48,7 @@ func endWithServer(ctx caddy.Context) {
 		if caddy.Exiting() { // and not only replaced by another config
 			callsUnderWay.end()
 		}
+		h.limits.AwaitSettled()
 		return nil
 	})
 }

@@ -63,14 +63,6 @@ func (l *Limits) openLedger(at Place) (*ledger, error) {
 	return opened, nil
 }
 
-// close waits a moment for settlements, and ends the use of the books.
-func (l *ledger) close() {
-	if l.shared != nil {
-		l.shared.settlements.wait()
-	}
-	closeBooks()
-}
-
 // need is what a call needs, and how to refuse it if that is used up.
 type need struct {
 	stores.Reservation

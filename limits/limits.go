@@ -143,12 +143,19 @@ func (q Quota) open(caller string, at Place, enabled []Endpoint) (opened quota, 
 	return opened, err
 }
 
-// Close ends the use of the limits, when the settlements that are on their way have
-// arrived, or cannot.
+// AwaitSettled gives the store a moment to hear what came of the calls. It is for the time
+// after the last call, and before the store is closed.
+func (l *Enforced) AwaitSettled() {
+	if l != nil && l.ledger.shared != nil {
+		l.ledger.shared.settlements.wait()
+	}
+}
+
+// Close ends the use of the limits.
 func (l *Enforced) Close() {
 	if l != nil {
 		l.release()
-		l.ledger.close()
+		closeBooks()
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 // fill the memory while the store is away. Of more, what was taken stays taken.
 const maxSettlements = 2000
 
-// closing is how long the end of a config waits for settlements.
-const closing = time.Second
+// arriving is how long the end of a config waits for settlements.
+const arriving = time.Second
 
 var lostSettlements = prom.Counter("settlements_lost_total",
 	"Calls whose outcome could not be told to the store that replicas share, so that what they took of budgets and rates stays taken.")
@@ -65,6 +65,6 @@ func (s *settlements) wait() {
 	}()
 	select {
 	case <-arrived:
-	case <-time.After(closing):
+	case <-time.After(arriving):
 	}
 }

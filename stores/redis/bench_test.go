@@ -43,6 +43,37 @@ func BenchmarkDuplicate(b *testing.B) {
 	}
 }
 
+// BenchmarkLimits is what a rate, two budgets and a number add to a call: a reservation
+// before it is signed, and the settlement, which nobody waits for.
+func BenchmarkLimits(b *testing.B) {
+	for name, store := range benchmarked(b) {
+		scope := stores.NewScope(rand.Text())
+		r := stores.Reservation{
+			Lease: time.Minute,
+			Rates: []stores.Rate{{Key: scope.Key("rate"), PerSecond: 1e6, Burst: 1e6}},
+			Budgets: []stores.Budget{
+				{Key: scope.Key("day"), Window: stores.Day, Limit: 1 << 52, Amount: 1},
+				{Key: scope.Key("month"), Window: stores.Month, Limit: 1 << 52, Amount: 1},
+			},
+		}
+		b.Run(name+"/reserve", func(b *testing.B) {
+			for b.Loop() {
+				r.Call, r.Order = scope.NewKey(), scope.NewKey()
+				_, err := store.Reserve(b.Context(), r)
+				require.NoError(b, err)
+			}
+		})
+		b.Run(name+"/both", func(b *testing.B) {
+			for b.Loop() {
+				r.Call, r.Order = scope.NewKey(), scope.NewKey()
+				_, err := store.Reserve(b.Context(), r)
+				require.NoError(b, err)
+				require.NoError(b, store.Settle(b.Context(), r, stores.Kept))
+			}
+		})
+	}
+}
+
 // benchmarked are the stores to compare.
 func benchmarked(b *testing.B) map[string]stores.Store {
 	return map[string]stores.Store{

@@ -65,6 +65,11 @@ func TestCluster(t *testing.T) {
 			}
 		})
 	})
+	t.Run("reservations", func(t *testing.T) {
+		settings := Settings{Addresses: addresses(nodes...), KeyPrefix: "reservations:", Timeout: caddy.Duration(10 * time.Second)}
+		shared := &replicas{stores: []stores.Reservations{open(t, settings), open(t, settings)}}
+		storetest.TestReservations(t, func(*testing.T) stores.Reservations { return shared })
+	})
 	t.Run("one scope is on one node", func(t *testing.T) {
 		s := open(t, Settings{Addresses: addresses(nodes...), KeyPrefix: "scopes:", Timeout: caddy.Duration(10 * time.Second)})
 		used := 0

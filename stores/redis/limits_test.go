@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -83,6 +84,24 @@ func TestBudgetsThroughFaults(t *testing.T) {
 		"a sidecar is killed": {
 			fault: func(_ *process, sidecars []*sidecar) { sidecars[2].kill() },
 			under: (buyers + 1) * most, // what was in flight stays taken
+		},
+		"a sidecar is told to end": {
+			fault: func(_ *process, sidecars []*sidecar) {
+				_ = sidecars[2].command.Process.Signal(syscall.SIGTERM)
+				_ = sidecars[2].command.Wait()
+			},
+			exact: true,
+		},
+		"the config is loaded again and again": {
+			fault: func(_ *process, sidecars []*sidecar) {
+				for range 4 {
+					for _, s := range sidecars {
+						_ = s.command.Process.Signal(syscall.SIGUSR1)
+					}
+					time.Sleep(200 * time.Millisecond) // of load
+				}
+			},
+			exact: true,
 		},
 		"the store is paused": {
 			fault: func(server *process, _ []*sidecar) {

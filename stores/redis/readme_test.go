@@ -59,6 +59,16 @@ func TestReadmeUser(t *testing.T) {
 	require.NoError(t, s.Release(t.Context(), claim))
 	require.NoError(t, s.Finish(t.Context(), claim, lifetime))
 
+	scope := stores.NewScope("test")
+	reservation := stores.Reservation{
+		Call: scope.NewKey(), Lease: lifetime, Order: scope.Key("order"),
+		Rates:   []stores.Rate{{Key: scope.Key("rate"), PerSecond: 1, Burst: 1}},
+		Budgets: []stores.Budget{{Key: scope.Key("budget"), Window: stores.Day, Limit: 10, Amount: 5}},
+	}
+	_, err = s.Reserve(t.Context(), reservation)
+	require.NoError(t, err)
+	require.NoError(t, s.Settle(t.Context(), reservation, stores.Unsent))
+
 	other := open(t, Settings{Addresses: []string{server.address}, Username: "payermax", PasswordFile: password, KeyPrefix: "other:"})
 	_, _, err = other.Claim(t.Context(), key, lifetime)
 	assert.ErrorContains(t, err, "NOPERM")

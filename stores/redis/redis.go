@@ -7,7 +7,6 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
@@ -71,7 +70,8 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// Cleanup closes the connections. Requests of this config have ended by then.
+// Cleanup has the connections closed once nobody needs them: after a reload, requests of
+// this config may still be under way, and are to be settled.
 func (s *Store) Cleanup() error {
 	if s.server == nil {
 		return nil // Provision failed before there was anything to clean up
@@ -79,9 +79,7 @@ func (s *Store) Cleanup() error {
 	s.release()
 	s.stop()
 	s.watch.Wait()
-	if err := s.client.Close(); err != nil && !errors.Is(err, redis.ErrClosed) {
-		return err
-	}
+	go s.server.closeWhenDone()
 	return nil
 }
 

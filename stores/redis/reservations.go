@@ -45,14 +45,19 @@ func (s *server) Reserve(ctx context.Context, r stores.Reservation) (left []stor
 	if exceeded != nil {
 		return nil, exceeded
 	}
+	s.reserved.Add(1)
 	return left, err
 }
 
 // Settle gives back what a call did not need after all.
 func (s *server) Settle(ctx context.Context, r stores.Reservation, settlement stores.Settlement) error {
-	return s.ask(ctx, "settle", func(ctx context.Context) error {
+	err := s.ask(ctx, "settle", func(ctx context.Context) error {
 		return settleScript.Run(ctx, s.client, s.names(keysOf(r)), settling(r, settlement)...).Err()
 	})
+	if err == nil {
+		s.reserved.Add(-1)
+	}
+	return err
 }
 
 // keysOf returns the keys of a reservation in the order of the scripts.

@@ -3,8 +3,10 @@ package redis
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -25,8 +27,29 @@ type server struct {
 	files   []string
 	logger  *zap.Logger
 
+	// reserved counts the calls that are to be settled.
+	reserved atomic.Int64
+
 	mutex  sync.Mutex
 	health stores.Health // empty until it was asked for the first time
+}
+
+// How long the connections of a former config stay open: long enough for requests that
+// have not asked yet, and no longer than any call takes.
+const (
+	lingering = 10 * time.Second
+	longest   = 2 * time.Minute
+)
+
+// closeWhenDone closes the connections when the calls that are under way are settled.
+func (s *server) closeWhenDone() {
+	ended := time.Now()
+	for waited := time.Duration(0); waited < lingering || s.reserved.Load() > 0 && waited < longest; waited = time.Since(ended) {
+		time.Sleep(100 * time.Millisecond)
+	}
+	if err := s.client.Close(); err != nil && !errors.Is(err, redis.ErrClosed) {
+		s.logger.Warn("closing the connections to the store", zap.Error(err))
+	}
 }
 
 // ask has the server carry out an operation, within the timeout.

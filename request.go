@@ -153,10 +153,18 @@ func checkContentType(header http.Header) error {
 	if contentType == "application/json" { // as nearly every application writes it
 		return nil
 	}
+	const send = "send Content-Type: application/json"
 	mediaType, parameters, err := mime.ParseMediaType(contentType)
 	charset, hasCharset := parameters["charset"]
-	if err != nil || mediaType != "application/json" || hasCharset && !protocol.IsUTF8(charset) {
-		return unsupportedMediaType("the body must be JSON in UTF-8; send Content-Type: application/json")
+	switch {
+	case strings.TrimSpace(contentType) == "":
+		return unsupportedMediaType("there is no Content-Type; " + send)
+	case errors.Is(err, mime.ErrInvalidMediaParameter):
+		return unsupportedMediaType("a parameter of Content-Type has no value; " + send)
+	case err != nil || mediaType != "application/json":
+		return unsupportedMediaType("Content-Type is not JSON's; " + send)
+	case hasCharset && !protocol.IsUTF8(charset):
+		return unsupportedMediaType("Content-Type names another character set than UTF-8, in which JSON is; " + send)
 	}
 	return nil
 }

@@ -40,6 +40,7 @@ click through, and that of the sandbox's page; and it takes calls of your own:
 			cmd.Flags().Bool("serve", false, "Stay up until interrupted")
 			cmd.Flags().Uint16("port", 8080, "The sidecar's port on 127.0.0.1; 0 for any free one")
 			offer(cmd, "port", "8080", "0")
+			takingFlags(cmd)
 			cmd.RunE = caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
 				port, err := flags.GetUint16("port")
 				if err != nil {

@@ -55,6 +55,7 @@ and shown as a deviation; --strict refuses it.
 			offer(cmd, "listen", "127.0.0.1:9000")
 			offer(cmd, "time-scale", "1", "10", "1000")
 			cmd.Flags().Bool("strict", false, "Refuse what PayerMax's pages do not have, although its own SDKs send it")
+			takingFlags(cmd)
 			cmd.RunE = caddycmd.WrapCommandFuncForCobra(runSandbox)
 		},
 	}
@@ -64,7 +65,7 @@ and shown as a deviation; --strict refuses it.
 func runSandbox(flags caddycmd.Flags) (int, error) {
 	gateway, err := newSandbox(flags)
 	if err != nil {
-		return caddy.ExitCodeFailedStartup, err
+		return exitUnclear, err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -48,6 +48,17 @@ type tool struct {
 // the exit code: 1 for a no, 2 for everything else.
 func answering(cmd *cobra.Command, run func(*tool, caddycmd.Flags) error) {
 	cmd.Flags().Bool("json", false, "Print the result as JSON, for machines")
+	takingFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		flags := caddycmd.Flags{FlagSet: cmd.Flags()}
+		t := newTool(flags.Bool("json"))
+		return exit(cmd, t.explain(cmd, run(t, flags)))
+	}
+}
+
+// takingFlags has a command refuse flags that it does not have, and anything else than
+// flags, with exit code 2.
+func takingFlags(cmd *cobra.Command) {
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return exit(cmd, newTool(false).explain(cmd, err))
 	})
@@ -57,11 +68,6 @@ func answering(cmd *cobra.Command, run func(*tool, caddycmd.Flags) error) {
 		}
 		// What stands there is not repeated: it may be a signature or a key.
 		return exit(cmd, newTool(false).explain(cmd, errors.New("there is an argument that belongs to no flag; everything is given by flags")))
-	}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		flags := caddycmd.Flags{FlagSet: cmd.Flags()}
-		t := newTool(flags.Bool("json"))
-		return exit(cmd, t.explain(cmd, run(t, flags)))
 	}
 }
 

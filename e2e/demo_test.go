@@ -125,7 +125,14 @@ func TestSandboxCommandRefuses(t *testing.T) {
 		"listen tcp: address 70000: missing port": {"--app-id", "app", "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--listen", "70000"},
 	} {
 		said, err := caddyCommand(t, context.Background(), nil, append([]string{"payermax-sandbox"}, args...)...).CombinedOutput()
-		assert.Error(t, err)
+		code := 2 // what it was told is wrong
+		if strings.HasPrefix(words, "listen") {
+			code = 1
+		}
+		var exit *exec.ExitError
+		if assert.ErrorAs(t, err, &exit) {
+			assert.Equal(t, code, exit.ExitCode(), words)
+		}
 		assert.Contains(t, string(said), words)
 	}
 }

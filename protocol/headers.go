@@ -31,12 +31,13 @@ func Signatures(header http.Header) []string {
 }
 
 // IsCoded reports whether a header says that a body is anything but the plain text. A
-// character set is not a coding, but a common mistake that does no harm.
+// character set is not a coding, and neither is what Content-Transfer-Encoding says, but
+// both are common mistakes that do no harm.
 func IsCoded(header http.Header) bool {
 	for _, codings := range header["Content-Encoding"] {
 		for coding := range strings.SplitSeq(codings, ",") {
 			switch strings.ToLower(strings.TrimSpace(coding)) {
-			case "", "identity", "utf-8", "utf8":
+			case "", "identity", "none", "utf-8", "utf8", "7bit", "8bit", "binary":
 			default:
 				return true
 			}
@@ -47,5 +48,9 @@ func IsCoded(header http.Header) bool {
 
 // IsUTF8 reports whether a charset parameter means UTF-8, however it is spelt.
 func IsUTF8(charset string) bool {
-	return strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
+	switch strings.ToLower(strings.Trim(charset, "' ")) {
+	case "utf-8", "utf8", "utf_8":
+		return true
+	}
+	return false
 }

@@ -118,7 +118,7 @@ var faults = []fault{
 			}
 			return succeeded
 		}},
-	{what: "The disk of the log is full", tests: []string{"TestDiskFullOfLog"},
+	{what: "The disk of the log is full", tests: []string{"TestDiskFullOfLog", "TestDiskOfLogFillsUp"},
 		alert: "PayerMaxLogLinesLost", within: 2, also: []string{}, gauges: map[string]float64{"caddy_payermax_log_lines_lost_total": 40}, sidecars: 1},
 	{what: "Caddy's own folders are full", tests: []string{"TestDiskFullOfState"}, why: "nothing is lost, and a line warns of it"},
 	{what: "A key's file is gone or broken", tests: []string{"TestKeysGone"},

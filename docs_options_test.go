@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/modules/buffered"
+	"github.com/caddy-payermax/caddy-payermax/modules/health"
 	"github.com/caddy-payermax/caddy-payermax/modules/landlock"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
 	sandboxsite "github.com/caddy-payermax/caddy-payermax/modules/sandbox"
@@ -28,7 +29,9 @@ var costsUnder = map[reflect.Type]string{
 	reflect.TypeFor[Contract]():             "`contract`",
 	reflect.TypeFor[limits.Limits]():        "`limits`",
 	reflect.TypeFor[limits.Quota]():         "`limits`",
+	reflect.TypeFor[limits.Budget]():        "`limits`",
 	reflect.TypeFor[limits.Caller]():        "`limits`",
+	reflect.TypeFor[health.Handler]():       "`payermax_health`",
 	reflect.TypeFor[keys.File]():            "`key file`",
 	reflect.TypeFor[notify.Handler]():       "`payermax_notify`",
 	reflect.TypeFor[sandboxsite.Handler]():  "`payermax_sandbox`",

@@ -85,12 +85,14 @@ func assertNoCanary(t *testing.T, logs *observer.ObservedLogs) {
 func TestRefusalIsLogged(t *testing.T) {
 	h := newHandler(t)
 	logs := logged(h)
-	serve(t, h, post(`{"data":{"totalAmount":1,"currency":"CANARY","country":"ID","userId":"U1","user_id":"CANARY"}}`), testcaddy.Unreachable(t))
-	require.Equal(t, 1, logs.Len())
+	serve(t, h, post(`{"data":{"totalAmount":1,"currency":"CANARY","country":"ID"}}`), testcaddy.Unreachable(t))
+	serve(t, h, post(`{"data":{"totalAmount":1,"currency":"IDR","country":"ID","userId":"U1","user_id":"CANARY"}}`), testcaddy.Unreachable(t))
+	require.Equal(t, 2, logs.Len())
 	fields := logs.All()[0].ContextMap()
 	assert.Equal(t, "refused", fields["payermax.outcome"])
 	assert.Equal(t, "PARAMS_INVALID", fields["code"])
-	assert.Equal(t, []any{"data.currency pattern", "data.userId lookAlike"}, fields["rules"])
+	assert.Equal(t, []any{"data.currency pattern", "data.userId required"}, fields["rules"])
+	assert.Equal(t, []any{"data lookAlike"}, logs.All()[1].ContextMap()["rules"])
 	assert.NotContains(t, fields, "body_sha256")
 	assertNoCanary(t, logs)
 }

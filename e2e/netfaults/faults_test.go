@@ -198,6 +198,7 @@ func TestNetworkFaultsForLong(t *testing.T) {
 			var calls []call
 			var mutex sync.Mutex
 			var callers sync.WaitGroup
+			var healed time.Time
 			end := time.Now().Add(duration)
 			for range 4 {
 				callers.Go(func() {
@@ -214,11 +215,12 @@ func TestNetworkFaultsForLong(t *testing.T) {
 				w.begin(troubles[rand.IntN(len(troubles))])
 				time.Sleep(rand.N(6 * time.Second))
 				w.end()
+				healed = time.Now()
 				time.Sleep(rand.N(3 * time.Second))
 			}
 			callers.Wait()
 			outcomes := requireHonest(t, w.sidecar, w.gateway, calls)
-			t.Logf("%v; well again after %v", outcomes, w.recover(t, end, 10*time.Second).Round(time.Millisecond))
+			t.Logf("%v; well again after %v", outcomes, w.recover(t, healed, 10*time.Second).Round(time.Millisecond))
 		})
 	}
 }

@@ -33,6 +33,11 @@ func TestSandboxNotifiesItsOwnSidecar(t *testing.T) {
 	res = s.send(t, toEndpoint("orderAndPay", body))
 	require.Equal(t, http.StatusOK, res.status, "%s", res.body)
 
+	said, err := caddyCommand(t, t.Context(), nil, "payermax-doctor", "--offline", "--config", s.config, "--adapter", "caddyfile").CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	assert.Contains(t, string(said), "PayerMax's notifications are refused")
+	assert.NotContains(t, string(said), "there is none, so answers are passed on")
+
 	var arrived []reached
 	await(t, 10*time.Second, "the notification", func() bool {
 		arrived = append(arrived, application.taken()...)

@@ -183,21 +183,14 @@ func TestGoAway(t *testing.T) {
 	requireSuccess(t, s.post(t, validBody()))
 
 	const workers, each = 8, 50
-	var wait sync.WaitGroup
 	var lost atomic.Int32
-	for range workers {
-		c := s.dial(t)
-		wait.Go(func() {
-			defer c.conn.Close()
-			for range each {
-				res, err := c.roundTrip(post(validBody()))
-				if assert.NoError(t, err) && res.status != http.StatusOK {
-					assert.Equal(t, http.StatusBadGateway, res.status, "%s", res.raw)
-					lost.Add(1)
-				}
-			}
-		})
-	}
+	wait := s.keepCalling(t, workers, func(made int, res *response, err error) bool {
+		if assert.NoError(t, err) && res.status != http.StatusOK {
+			assert.Equal(t, http.StatusBadGateway, res.status, "%s", res.raw)
+			lost.Add(1)
+		}
+		return made < each
+	})
 	await(t, 10*time.Second, "calls at the first gateway", func() bool { return first.calls.Load() > workers })
 	wire.leadsTo(second.addr())
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -238,21 +231,14 @@ func TestDNSMoves(t *testing.T) {
 
 	const workers = 4
 	var ended atomic.Bool
-	var wait sync.WaitGroup
 	var made atomic.Int32
-	for range workers {
-		c := s.dial(t)
-		wait.Go(func() {
-			defer c.conn.Close()
-			for !ended.Load() {
-				res, err := c.roundTrip(post(validBody()))
-				if !assert.NoError(t, err) || !assert.Equal(t, http.StatusOK, res.status, "%s", res.raw) {
-					return
-				}
-				made.Add(1)
-			}
-		})
-	}
+	wait := s.keepCalling(t, workers, func(_ int, res *response, err error) bool {
+		if !assert.NoError(t, err) || !assert.Equal(t, http.StatusOK, res.status, "%s", res.raw) {
+			return false
+		}
+		made.Add(1)
+		return !ended.Load()
+	})
 	defer wait.Wait()
 	defer ended.Store(true)
 	await(t, 10*time.Second, "calls at the first address", func() bool { return len(first.received()) > 10*workers })

@@ -166,22 +166,14 @@ func TestCallsInParallel(t *testing.T) {
 	s := startSidecar(t, setup{gateway: gateway.url()})
 
 	const workers, each = 16, 10
-	var wait sync.WaitGroup
 	var sessions sync.Map
-	for range workers {
-		c := s.dial(t)
-		wait.Go(func() {
-			defer c.conn.Close()
-			for range each {
-				res, err := c.roundTrip(post(validBody()))
-				if assert.NoError(t, err) {
-					assert.Equal(t, success, withoutOwnSession(res.body))
-					_, mixedUp := sessions.LoadOrStore(string(res.body), true)
-					assert.False(t, mixedUp, "two calls got one session")
-				}
-			}
-		})
-	}
-	wait.Wait()
+	s.keepCalling(t, workers, func(made int, res *response, err error) bool {
+		if assert.NoError(t, err) {
+			assert.Equal(t, success, withoutOwnSession(res.body))
+			_, mixedUp := sessions.LoadOrStore(string(res.body), true)
+			assert.False(t, mixedUp, "two calls got one session")
+		}
+		return made < each
+	}).Wait()
 	require.Len(t, gateway.received(), workers*each)
 }

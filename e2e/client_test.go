@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -142,6 +143,26 @@ func newClient(conn net.Conn) *client {
 	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
 	seen := new(bytes.Buffer)
 	return &client{conn, bufio.NewReader(io.TeeReader(conn, seen)), seen}
+}
+
+// keepCalling has so many connections call, each one call after another. What comes of a
+// call, and how many its connection has made by then, goes to next, which reports whether
+// it makes another one.
+func (s *sidecar) keepCalling(t *testing.T, connections int, next func(made int, res *response, err error) bool) *sync.WaitGroup {
+	t.Helper()
+	wait := new(sync.WaitGroup)
+	for range connections {
+		c := s.dial(t)
+		wait.Go(func() {
+			defer c.conn.Close()
+			for made := 1; ; made++ {
+				if res, err := c.roundTrip(post(validBody())); !next(made, res, err) {
+					return
+				}
+			}
+		})
+	}
+	return wait
 }
 
 // send sends bytes and returns the final answer to them.

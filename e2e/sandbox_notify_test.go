@@ -23,14 +23,20 @@ func TestSandboxNotifiesItsOwnSidecar(t *testing.T) {
 	config := strings.NewReplacer(":8080", ":"+port, "127.0.0.1:3000", application.address).Replace(onSandboxPage(t, "notifications.caddyfile"))
 	s := start(t, "127.0.0.1:"+port, config, nil)
 
-	res := s.send(t, toEndpoint("applyDropinSession", `{"data":{"totalAmount":10000,"currency":"IDR","country":"ID","userId":"U1"}}`))
+	res := s.send(t, toEndpoint("applyDropinSession", `{"data":{"totalAmount":40000,"currency":"IDR","country":"ID","userId":"U10001"}}`))
 	require.Equal(t, http.StatusOK, res.status, "%s", res.body)
 	session := regexp.MustCompile(`"sessionKey":"([^"]+)"`).FindStringSubmatch(string(res.body))
 	require.NotNil(t, session, "%s", res.body)
-	res = s.send(t, toEndpoint("orderAndPay", `{"data":{"outTradeNo":"P1","integrate":"Direct_Payment","subject":"Socks","totalAmount":10000,"currency":"IDR",
-		"country":"ID","userId":"U1","terminalType":"WEB","notifyUrl":"http://127.0.0.1:`+port+`/payermax/callback",
-		"paymentDetail":{"paymentToken":"any","sessionKey":"`+session[1]+`","buyerInfo":{"clientIp":"127.0.0.1","userAgent":"test"}}}}`))
+	order, _ := payment("orderAndPay", "P")
+	order = strings.Replace(order, `"sessionKey":"bdsf8982348974hhf82934bf8239424"`, `"sessionKey":"`+session[1]+`"`, 1)
+	body := strings.Replace(order[strings.Index(order, "{"):], `"integrate"`, `"notifyUrl":"http://127.0.0.1:`+port+`/payermax/callback","integrate"`, 1)
+	res = s.send(t, toEndpoint("orderAndPay", body))
 	require.Equal(t, http.StatusOK, res.status, "%s", res.body)
+
+	said, err := caddyCommand(t, t.Context(), nil, "payermax-doctor", "--offline", "--config", s.config, "--adapter", "caddyfile").CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	assert.Contains(t, string(said), "PayerMax's notifications are refused")
+	assert.NotContains(t, string(said), "there is none, so answers are passed on")
 
 	var arrived []reached
 	await(t, 10*time.Second, "the notification", func() bool {

@@ -125,7 +125,7 @@ func (t *trial) handler(f foundHandler, describe Describe, broken bool) doctor.H
 		_, described.LoadError = t.loadModule("http.handlers."+f.module, without(f.config, "handler"))
 	}
 	if f.module == layout.Notify {
-		described.Verifies = true
+		described.Verifies = f.config["sandbox"] != true // whose key is in no file
 		described.Found = f.describeNotify()
 		for _, path := range layout.Texts(f.config["gateway_public_keys"]) {
 			described.GatewayPublicKeys = append(described.GatewayPublicKeys, Expand("gateway_public_key", path, 0, false))
@@ -193,7 +193,11 @@ func discreetly(load func() (crypto.Signer, error), module string) func() (crypt
 func (f foundHandler) describeNotify() []doctor.Result {
 	var results []doctor.Result
 	appIDs, merchantNos := layout.Texts(f.config["app_ids"]), layout.Texts(f.config["merchant_nos"])
-	if len(appIDs)+len(merchantNos) == 0 {
+	if f.config["sandbox"] == true {
+		results = append(results, found("", "gateway public key", doctor.Warning,
+			"it is that of the sandbox in the sidecar's own process: PayerMax's notifications are refused",
+			"for PayerMax, write gateway_public_key in the place of sandbox"))
+	} else if len(appIDs)+len(merchantNos) == 0 {
 		results = append(results, found("", "merchant", doctor.Warning, notify.ForAnybody.Message, notify.ForAnybody.Next))
 	}
 	results = append(results, describeAddressees("app_id", appIDs, envelope.MaxAppID)...)

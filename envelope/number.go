@@ -51,7 +51,7 @@ func exponentInRange(number []byte) bool {
 // isFinite reports whether a double is not infinite where the number is read into it.
 func isFinite(number []byte) bool {
 	if len(number) < maxExponent {
-		if bytes.IndexAny(number, "eE") < 0 {
+		if !bytes.ContainsAny(number, "eE") {
 			return true
 		}
 	}
@@ -63,7 +63,7 @@ func isFinite(number []byte) bool {
 // a double, as JavaScript's, Go's and PHP's do, and to those that keep its digits.
 func survivesDouble(number []byte) bool {
 	if len(number) <= doubleDigits {
-		return bytes.IndexAny(number, "eE") < 0 || survives(number)
+		return !bytes.ContainsAny(number, "eE") || survives(number)
 	}
 	return survives(number)
 }

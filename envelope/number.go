@@ -50,10 +50,8 @@ func exponentInRange(number []byte) bool {
 
 // isFinite reports whether a double is not infinite where the number is read into it.
 func isFinite(number []byte) bool {
-	if len(number) < maxExponent {
-		if !bytes.ContainsAny(number, "eE") {
-			return true
-		}
+	if len(number) < maxExponent && !bytes.ContainsAny(number, "eE") {
+		return true
 	}
 	_, err := strconv.ParseFloat(string(number), 64)
 	return !errors.Is(err, strconv.ErrRange)
@@ -62,16 +60,9 @@ func isFinite(number []byte) bool {
 // survivesDouble reports whether a number is the same to parsers that read it into
 // a double, as JavaScript's, Go's and PHP's do, and to those that keep its digits.
 func survivesDouble(number []byte) bool {
-	if len(number) <= doubleDigits {
-		return !bytes.ContainsAny(number, "eE") || survives(number)
+	if len(number) <= doubleDigits && !bytes.ContainsAny(number, "eE") {
+		return true
 	}
-	return survives(number)
-}
-
-// doubleDigits is how many digits a double keeps of any decimal number.
-const doubleDigits = 15
-
-func survives(number []byte) bool {
 	double, err := strconv.ParseFloat(string(number), 64)
 	if err != nil {
 		return false
@@ -80,3 +71,6 @@ func survives(number []byte) bool {
 	again, _ := new(big.Rat).SetString(strconv.FormatFloat(double, 'g', -1, 64))
 	return exact != nil && exact.Cmp(again) == 0
 }
+
+// doubleDigits is how many digits a double keeps of any decimal number.
+const doubleDigits = 15

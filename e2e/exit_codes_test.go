@@ -112,6 +112,8 @@ func exitingRuns(t *testing.T) [][]string {
 		{"payermax-doctor", "--config", missing},
 		{"payermax-demo", "--port", "0"},
 		{"payermax-demo", "--port", busyPort},
+		{"payermax-demo", "--nope"},
+		{"payermax-sandbox", "--app-id", appID, "--public-key", public, "--listen", busy.Addr().String()},
 		{"payermax-sandbox"},
 		{"validate", "--config", good, "--adapter", "caddyfile"},
 		{"validate", "--config", bad, "--adapter", "caddyfile"},

@@ -171,7 +171,7 @@ func TestEveryBodyIsLogged(t *testing.T) {
 		"refused, then lost at both":             {[]reply{refuses, resets}, []reply{resets}, "answered"},
 		"refused, then accepted":                 {[]reply{refuses, ownSession}, nil, "answered"},
 		"refused with each of the two keys":      {[]reply{refuses, refuses}, nil, "answered"},
-		"lost with the one, refused, lost again": {[]reply{resets}, []reply{refuses, resets}, "answered"},
+		"lost with the one, refused, lost again": {[]reply{resets, resets}, []reply{refuses, resets}, "answered"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -2,10 +2,12 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,6 +48,10 @@ func TestGatewayVariableIsMissing(t *testing.T) {
 	t.Parallel()
 	file, err := filepath.Abs("../Caddyfile.example")
 	require.NoError(t, err)
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	above, _, _ := strings.Cut(string(text), "gateway {$PAYERMAX_GATEWAY}")
+	line := 1 + strings.Count(above, "\n")
 	credentials := exampleEnvironment(t, "")
 	for name, variables := range map[string][]string{
 		"not set": nil, "empty": {"PAYERMAX_GATEWAY="}, "white space": {"PAYERMAX_GATEWAY= \t "}, "all the others": credentials.list(),
@@ -61,7 +67,7 @@ func TestGatewayVariableIsMissing(t *testing.T) {
 				require.NoError(t, ctx.Err(), "%s", said)
 				for _, words := range []string{
 					"gateway is empty: expected uat, production, sandbox or a URL such as https://host", "PAYERMAX_GATEWAY=uat", "{$PAYERMAX_GATEWAY}",
-					file + ":43",
+					fmt.Sprintf("%s:%d", file, line),
 				} {
 					assert.Contains(t, string(said), words)
 				}

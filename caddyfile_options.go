@@ -107,6 +107,9 @@ func readVersion(d *caddyfile.Dispenser, versions *map[string]string) error {
 	args := d.RemainingArgs()
 	switch len(args) {
 	case 1:
+		if _, ok := protocol.Lookup(args[0]); ok {
+			return d.Errf("version of %[1]s: there is none; write it after the name, such as version %[1]s 1.4", args[0])
+		}
 		args = []string{protocol.SessionEndpoint, args[0]}
 	case 2:
 	default:

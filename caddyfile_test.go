@@ -70,3 +70,9 @@ func TestPlaceholdersThatAreNotExpanded(t *testing.T) {
 		assert.ErrorContains(t, testcaddy.Provision(t, h), "write {$X} in the Caddyfile")
 	}
 }
+
+// An endpoint's name whose version was forgotten is not the version of another.
+func TestVersionIsNotAnEndpoint(t *testing.T) {
+	_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(":8080 {\npayermax_sign {\nversion refund\n}\n}"), nil)
+	assert.ErrorContains(t, err, "version of refund: there is none")
+}

@@ -66,6 +66,8 @@ const (
 	sideDoor = "another site leads to the application"
 	exact    = "is for exactly the path"
 	byMore   = "payermax_notify is matched by"
+	cutOff   = "no notification reaches an application"
+	front    = "answers every request before payermax_notify"
 )
 
 // A payermax_notify that requests can get past earns a warning when it is loaded,
@@ -78,6 +80,9 @@ func TestWaysPastNotify(t *testing.T) {
 	site := func(lines ...string) string { return ":8443 {\nbind 127.0.0.1\n" + strings.Join(lines, "") + "}\n" }
 	block := func(name string, lines ...string) string { return name + " {\n" + strings.Join(lines, "") + "}\n" }
 	host := func(name string, lines ...string) string { return block("http://"+name, lines...) }
+	calls := func(matcher string) string {
+		return strings.Replace(signs, "payermax_sign {", "payermax "+matcher+" {\ngateway https://one.example", 1)
+	}
 
 	for name, test := range map[string]struct {
 		config string
@@ -95,7 +100,12 @@ func TestWaysPastNotify(t *testing.T) {
 		"two guarded sites":           {host("a.example", notify("/callback*"), app) + host("b.example", guard, app), nil},
 		"errors go to the proxy":      {site(guard, "basic_auth {\nu $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n", notify("/callback*"), block("handle_errors", app)), nil},
 		"a named route":               {"&(callback) {\n" + notify("/callback*") + "}\n" + site("invoke callback\n", app), nil},
-		"calls from the same site":    {site(notify("/callback*"), "route {\n"+signs+proxying("https://one.example")+"}\n"), nil},
+		"calls from the same site":    {site(notify("/callback*"), "route {\n"+signs+proxying("https://one.example")+"}\n"), []string{cutOff}},
+		"calls go first":              {site(notify("/callback*"), calls(""), "reverse_proxy /callback* 127.0.0.1:3000\n"), []string{cutOff}},
+		"calls go first, in two":      {site(notify("/callback*"), signs, proxying("https://one.example"), "reverse_proxy /callback* 127.0.0.1:3000\n"), []string{front}},
+		"an answer goes first":        {site(guard, block("route", "respond hi\n", notify("/callback*"), app)), []string{front}},
+		"calls have their own paths":  {site(notify("/callback*"), calls("/aggregate-pay/*"), "reverse_proxy /callback* 127.0.0.1:3000\n"), nil},
+		"calls come last":             {site(block("route", notify("/callback*"), "reverse_proxy /callback* 127.0.0.1:3000\n", calls(""))), nil},
 		"the address has a path":      {"http://:8443/shop* {\nbind 127.0.0.1\n" + notify("/shop/callback*") + app + "}\n", nil},
 		"inside a handle":             {site(block("handle /callback*", notify(""), app), block("handle", app)), []string{forged}},
 		"inside a handle, and no app": {site(block("handle /callback*", notify(""), app)), []string{forged}},
@@ -120,7 +130,7 @@ func TestWaysPastNotify(t *testing.T) {
 			report := examined(t, "{\nadmin off\n}\n"+test.config, doctor.Options{Offline: true})
 			logged, err := loaded(t, tree)
 			require.NoError(t, err)
-			for _, words := range []string{forged, sideDoor, exact, byMore} {
+			for _, words := range []string{forged, sideDoor, exact, byMore, cutOff, front} {
 				expected := false
 				for _, want := range test.want {
 					if strings.HasPrefix(want, words) {

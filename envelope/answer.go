@@ -22,7 +22,8 @@ type Answer struct {
 	// IsNotification says that this is a notification, or could be taken for
 	// one: it has a notifyType.
 	IsNotification bool
-	// HasNoObject says that data is there, but neither an object nor null.
+	// HasNoObject says that data is there, but neither an object nor null, nor true
+	// or false, which is how putRfiMaterialList answers.
 	HasNoObject bool
 	// Claims say what the answer is about.
 	Claims []Claim
@@ -66,7 +67,11 @@ func (a *Answer) take(name string, value jsontext.Value, names Names) error {
 		if name != "data" {
 			return errors.New("its data is ambiguous")
 		}
-		a.HasNoObject = value.Kind() != '{' && value.Kind() != 'n'
+		switch value.Kind() {
+		case '{', 'n', 't', 'f':
+		default:
+			a.HasNoObject = true
+		}
 		a.Claims = names.appendClaims(a.Claims, value)
 	case "msg":
 		a.Msg = textOf(value)

@@ -65,6 +65,10 @@ func TestReadAnswer(t *testing.T) {
 		`{"code":"X","data":{"outTradeNo":"P\u0031","merchantNo":"","other":1}}`:           {Code: "X", Claims: []Claim{{"outTradeNo", "P1", false, true}}},
 		`{"code":"X","merchantNo":20,"data":{"outTradeNo":["P1"],"a":{"outTradeNo":"x"}}}`: {Code: "X", Claims: []Claim{{"merchantNo", "20", false, false}, {"outTradeNo", `["P1"]`, false, true}}},
 		`{"code":"X","data":[{"outTradeNo":"P1"}]}`:                                        {Code: "X", HasNoObject: true},
+		`{"code":"X","data":"{\"outTradeNo\":\"P1\"}"}`:                                    {Code: "X", HasNoObject: true},
+		`{"code":"X","data":1}`:                                                            {Code: "X", HasNoObject: true},
+		`{"code":"X","data":true}`:                                                         {Code: "X"},
+		`{"code":"X","data":false}`:                                                        {Code: "X"},
 	} {
 		got, err := ReadAnswer([]byte(body), names)
 		require.NoError(t, err, body)

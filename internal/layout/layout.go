@@ -182,6 +182,44 @@ var neverSending = []string{
 // could send a request to PayerMax, or stand in for it.
 func (h Handler) IsDeadEnd() bool { return !h.open && !canSend(h.after) }
 
+// Front returns the name of a handler that answers every request before this one sees it,
+// or "".
+func (h Handler) Front() string { return h.front }
+
+// IsCutOff reports whether it is certain that each request which the handler passes on
+// comes to one that signs, and so never to an application behind it.
+func (h Handler) IsCutOff() bool {
+	signs, _ := firstIsSign(h.after)
+	return signs
+}
+
+// firstIsSign reports whether a request that goes through some routes or handlers comes to
+// one that signs before it can come to one that sends or answers; and whether the search
+// ends here.
+func firstIsSign(nodes []any) (signs, ends bool) {
+	for _, node := range nodes {
+		o := objectOf(node)
+		inner := listOf(o["handle"])
+		switch name := nameOf(o); {
+		case name == Sign:
+			return true, true
+		case name == "subroute":
+			inner = listOf(o["routes"])
+		case name == "" && !isUnconditional(o):
+			if canSend(inner) {
+				return false, true
+			}
+			continue
+		case name != "" && !slices.Contains(neverSending, name):
+			return false, true
+		}
+		if signs, ends = firstIsSign(inner); ends {
+			return signs, true
+		}
+	}
+	return false, false
+}
+
 // canSend reports whether one of some routes or handlers could send a request.
 func canSend(nodes []any) bool {
 	return slices.ContainsFunc(nodes, func(node any) bool {

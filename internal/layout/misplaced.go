@@ -27,7 +27,7 @@ func (h Handler) Misplacements(paths []string) []Misplacement {
 			"write payermax without a matcher, or into a handle block for /aggregate-pay/*",
 		})
 	}
-	if h.front != "" {
+	if h.front != "" && h.front != Sign {
 		found = append(found, Misplacement{
 			fmt.Sprintf("the handler %s comes first and answers every request, so that no call is signed", h.front),
 			"give it a path of its own, remove it, or write both into a route block, with payermax first",
@@ -152,7 +152,7 @@ func isFirstOfGroup(routes []any, i int) bool {
 }
 
 // answering are the handlers that pass no request on.
-var answering = []string{"error", "file_server", "metrics", "reverse_proxy", Sandbox, "static_response"}
+var answering = []string{"error", "file_server", "metrics", Sign, "reverse_proxy", Sandbox, "static_response"}
 
 // answererOf returns the name of a handler in some routes that answers every request, or
 // "". A route with a matcher leaves the others alone.

@@ -58,6 +58,7 @@ func TestDecide(t *testing.T) {
 		"signed, of another call":          {pay, 0, strings.Replace(success, "P1", "P2", 1), []*rsa.PrivateKey{gateway}, false, withheld, Unverified, "for another call"},
 		"signed notification":              {pay, 0, strings.Replace(success, "{", `{"notifyType":"PAYMENT",`, 1), []*rsa.PrivateKey{gateway}, false, withheld, Unverified, "a notification"},
 		"signed success without an object": {pay, 0, `{"code":"APPLY_SUCCESS","msg":"","data":[]}`, []*rsa.PrivateKey{gateway}, false, withheld, Unverified, "not an object"},
+		"signed success with true":         {"putRfiMaterialList", 0, `{"code":"APPLY_SUCCESS","msg":"","data":true}`, []*rsa.PrivateKey{gateway}, false, passes, Verified, ""},
 		"signed refusal without an object": {pay, 0, `{"code":"ORDER_NOT_EXIST","msg":"","data":[]}`, []*rsa.PrivateKey{gateway}, false, passes, Verified, ""},
 		"not JSON":                         {pay, 0, `<html>`, []*rsa.PrivateKey{gateway}, false, withheld, Unverified, "cannot be read"},
 		"of a stranger":                    {pay, 0, success, []*rsa.PrivateKey{stranger}, false, withheld, Unverified, "verifying"},

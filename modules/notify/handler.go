@@ -253,7 +253,7 @@ func (n *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	defer memory.Release()
 	body, verifiedBy, refused := n.understand(w, r, memory)
 	if refused != nil {
-		n.record(refused.result, len(body), refused.status)
+		n.record(refused.result, len(body), refused.status, zap.String("cause", refused.msg))
 		return refused.write(w, r)
 	}
 	r = verified(r, body, verifiedBy)
@@ -360,13 +360,13 @@ func verified(r *http.Request, body []byte, key *rsa.PublicKey) *http.Request {
 }
 
 // record counts a notification and logs what became of it, without its content.
-func (n *Handler) record(result string, size, status int) {
+func (n *Handler) record(result string, size, status int, more ...zap.Field) {
 	notifications.WithLabelValues(result).Inc()
 	log := n.logger.Info
 	if result != "passed" && result != "duplicate" {
 		log = n.logger.Warn
 	}
-	log("notification", zap.String("result", result), zap.Int("bytes", size), zap.Int("status", status))
+	log("notification", append([]zap.Field{zap.String("result", result), zap.Int("bytes", size), zap.Int("status", status)}, more...)...)
 }
 
 // refusal is why a notification does not reach the application.

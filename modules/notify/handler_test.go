@@ -14,6 +14,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
@@ -92,6 +94,18 @@ func TestNotifyRefuses(t *testing.T) {
 			assert.Equal(t, before+1, counted(t, test.result))
 		})
 	}
+}
+
+// The log says why a notification of PayerMax's own was refused, without its content.
+func TestNotifyLogsTheCause(t *testing.T) {
+	n := newHandler(t)
+	core, logs := observer.New(zap.WarnLevel)
+	n.logger = zap.New(core)
+	deliver(t, n, notify(t, `{"notifyType":"PAYMENT","data":{"total_amount":"CANARY"}}`), testcaddy.Unreachable(t))
+	require.Len(t, logs.All(), 1)
+	fields := logs.All()[0].ContextMap()
+	assert.Contains(t, fields["cause"], "mistaken for totalAmount")
+	assert.NotContains(t, fields["cause"], "CANARY")
 }
 
 type broken struct{}

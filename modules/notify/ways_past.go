@@ -9,8 +9,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 )
 
-// WayPast is a way on which requests get past a payermax_notify handler, and what
-// to do about it.
+// WayPast is a way on which requests get past a payermax_notify handler, or
+// notifications past the application behind it, and what to do about it.
 type WayPast struct{ Message, Next string }
 
 // WaysPast returns the ways past a payermax_notify handler.
@@ -26,6 +26,18 @@ func WaysPast(found *layout.Layout, h layout.Handler) []WayPast {
 		ways = append(ways, WayPast{
 			"another site leads to the application behind payermax_notify, so that a forged " + verifiedHeader + " can reach it there",
 			"write payermax_notify_guard into that site as well",
+		})
+	}
+	if front := h.Front(); front != "" {
+		ways = append(ways, WayPast{
+			fmt.Sprintf("the handler %s answers every request before payermax_notify sees it, so that no notification reaches it", front),
+			"give it a path of its own, remove it, or write both into a route block, with payermax_notify first",
+		})
+	}
+	if h.IsCutOff() {
+		ways = append(ways, WayPast{
+			"payermax answers each request that payermax_notify passes on, so that no notification reaches an application",
+			"write a matcher after payermax, such as payermax /aggregate-pay/*, or write it into a site of its own",
 		})
 	}
 	for _, path := range h.ExactPaths() {

@@ -123,6 +123,8 @@ func (d *demo) startSidecar(k *demoKeys, gateway string, s *shopfront) (string, 
 		if port, err = freePort(); err != nil {
 			return "", err
 		}
+	} else if err := checkFree(port); err != nil {
+		return "", err
 	}
 	healthPort, err := freePort()
 	if err != nil {
@@ -173,6 +175,16 @@ func forTheShow(config []byte) ([]byte, error) {
 		}
 	}
 	return json.Marshal(root)
+}
+
+// checkFree refuses a port at which somebody listens. Caddy would share it with
+// another Caddy, and so the calls of the demonstration.
+func checkFree(port int) error {
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return fmt.Errorf("%w; end what listens there, or choose another port: --port 0 takes any free one", err)
+	}
+	return listener.Close()
 }
 
 // freePort returns a port that was free a moment ago.

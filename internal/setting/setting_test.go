@@ -19,7 +19,7 @@ func TestExpandAll(t *testing.T) {
 		"none":          {nil, 3, []string{}, ""},
 		"placeholders":  {[]string{"1", "{env.PAYERMAX_TEST_SET}"}, 3, []string{"1", "12"}, ""},
 		"a path":        {[]string{"/run/my keys/{env.PAYERMAX_TEST_SET}"}, 0, []string{"/run/my keys/12"}, ""},
-		"not set":       {[]string{"{env.PAYERMAX_TEST_UNSET}"}, 3, nil, "app_id: {env.PAYERMAX_TEST_UNSET} is empty; set it, or remove the option"},
+		"not set":       {[]string{"{env.PAYERMAX_TEST_UNSET}"}, 3, nil, "app_id: {env.PAYERMAX_TEST_UNSET} is empty; set it"},
 		"empty":         {[]string{"1", ""}, 3, nil, "app_id: one of its values is empty; set it, or remove it"},
 		"too long":      {[]string{"é{env.PAYERMAX_TEST_SET}3"}, 3, nil, "app_id: longer than the 3 characters that PayerMax allows"},
 		"several lines": {[]string{"{env.PAYERMAX_TEST_LINES}"}, 3, nil, `app_id: "1\n2" contains characters that are not text, such as a line break; check where the value comes from`},

@@ -29,7 +29,7 @@ const (
 	elsewhere  = "says where the value is kept, and is not the value; have it put here on the way to the sidecar"
 	asURL      = "is a URL; write the path alone"
 	document   = "is a document, of JSON, XML or HTML; write the value alone"
-	empty      = "is empty; set it, or remove the option"
+	empty      = "is empty; set it"
 )
 
 var (

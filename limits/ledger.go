@@ -158,7 +158,11 @@ func (r *Reserved) reserve(ctx context.Context, of stores.Reservations, reservat
 	}
 	balances, err := of.Reserve(ctx, reservation)
 	if exceeded, ok := errors.AsType[*stores.Exceeded](err); ok {
-		r.ledger.note(of, exceeded.Key, exceeded.Balance)
+		for _, budget := range reservation.Budgets {
+			if budget.Key == exceeded.Key {
+				r.ledger.note(of, budget, exceeded.Balance)
+			}
+		}
 		return n.refuse(exceeded)
 	}
 	r.taken = append(r.taken, taken{of, reservation, balances})
@@ -166,7 +170,7 @@ func (r *Reserved) reserve(ctx context.Context, of stores.Reservations, reservat
 		return err
 	}
 	for i, balance := range balances {
-		r.ledger.note(of, reservation.Budgets[i].Key, balance)
+		r.ledger.note(of, reservation.Budgets[i], balance)
 	}
 	return nil
 }
@@ -176,9 +180,9 @@ func (r *Reserved) reserve(ctx context.Context, of stores.Reservations, reservat
 func (l *ledger) counts(of stores.Reservations) bool { return l.shared == nil || of == l.shared.store }
 
 // note keeps what is left of a budget.
-func (l *ledger) note(by stores.Reservations, key stores.Key, balance stores.Balance) {
+func (l *ledger) note(by stores.Reservations, of stores.Budget, left stores.Balance) {
 	if l.counts(by) {
-		l.books.note(key, balance)
+		l.books.note(of, left)
 	}
 }
 

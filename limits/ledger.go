@@ -68,6 +68,9 @@ type need struct {
 	stores.Reservation
 	books    *books
 	refusals map[stores.Key]func(*stores.Exceeded) error
+	// sharers is how many replicas count budgets alone, each its share, if the store cannot
+	// be reached, and else 0.
+	sharers int64
 }
 
 func (l *ledger) newNeed() *need {
@@ -127,6 +130,7 @@ func (l *ledger) takeShared(ctx context.Context, n *need, taken *Reserved) error
 	if n.isAboutMoney() && !l.shared.alone {
 		return withoutStore(err)
 	}
+	n.sharers = int64(l.shared.replicas)
 	return taken.reserve(ctx, l.books.memory, l.shared.shareOf(n.Reservation), n)
 }
 

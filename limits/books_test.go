@@ -13,8 +13,11 @@ import (
 // told is a store that replicas share, and keeps what it was last told of a budget.
 type told struct {
 	*stores.Memory
-	last stores.Balance
+	identity string
+	last     stores.Balance
 }
+
+func (s *told) Identity() string { return s.identity }
 
 func (s *told) Reserve(ctx context.Context, r stores.Reservation) ([]stores.Balance, error) {
 	s.last = r.Budgets[0].Last
@@ -39,5 +42,29 @@ func TestBudgetsAreKnownByWhatIsUsed(t *testing.T) {
 		l := open(t, within(perDay("USD", limit.amount)), at)
 		_, _ = l.Reserve(t.Context(), order(t, at, "0.01", "USD"))
 		assert.Equal(t, limit.left, store.last.Remaining, limit.amount)
+	}
+}
+
+// What one store counts is nothing to another, or to the process.
+func TestBudgetsOfStoresAreApart(t *testing.T) {
+	at := place(t, "orderAndPay")
+	counts := map[string]*stores.Memory{"uat": stores.NewMemory(), "production": stores.NewMemory()}
+	reserve := func() {
+		_, err := open(t, within(perDay("USD", "100")), at).Reserve(t.Context(), order(t, at, "10", "USD"))
+		require.NoError(t, err)
+	}
+	for i := range int64(4) {
+		for identity, memory := range counts {
+			store := &told{Memory: memory, identity: identity} // another one after each reload
+			at.Store = store
+			reserve()
+			if i == 0 {
+				assert.Zero(t, store.last, identity)
+			} else {
+				assert.Equal(t, 10000-i*1000, store.last.Remaining, identity)
+			}
+		}
+		at.Store = stores.NewMemory()
+		reserve()
 	}
 }

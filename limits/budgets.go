@@ -185,7 +185,7 @@ func (n *need) addBudget(b *budget, of Merchant, amounts []validate.Amount) {
 		takes = sum.Int64()
 	}
 	key := b.keys[of]
-	n.Budgets = append(n.Budgets, stores.Budget{Key: key, Window: b.window, Limit: b.limit, Amount: takes, Last: n.books.last(key, b.limit)})
+	n.Budgets = append(n.Budgets, stores.Budget{Key: key, Window: b.window, Limit: b.limit, Amount: takes, Last: n.ledger.last(key, b.limit)})
 	n.refusals[key] = func(e *stores.Exceeded) error { return b.usedUp(field, e, n.sharers) }
 }
 

@@ -33,6 +33,8 @@ type ledger struct {
 	gate *stores.Memory
 	// books outlive a reload of the config, as long as the process.
 	books *books
+	// store is the identity of what counts, or "" if that is the books.
+	store string
 	// shared is the store that replicas share, or nil.
 	shared *shared
 	// lease is how long a call can be under way.
@@ -58,6 +60,9 @@ func (l *Limits) openLedger(at Place) (*ledger, error) {
 	}
 	opened := &ledger{gate: stores.NewMemory(), books: openBooks(), lease: at.Longest + settling}
 	if isShared {
+		if of, isIdentified := at.Store.(stores.Identified); isIdentified {
+			opened.store = of.Identity()
+		}
 		opened.shared = newShared(at.Store, l.WithoutStore == withoutStoreAlone, max(1, l.Replicas), at.Logger)
 	}
 	return opened, nil
@@ -66,7 +71,7 @@ func (l *Limits) openLedger(at Place) (*ledger, error) {
 // need is what a call needs, and how to refuse it if that is used up.
 type need struct {
 	stores.Reservation
-	books    *books
+	ledger   *ledger
 	refusals map[stores.Key]func(*stores.Exceeded) error
 	// sharers is how many replicas count budgets alone, each its share, if the store cannot
 	// be reached, and else 0.
@@ -76,7 +81,7 @@ type need struct {
 func (l *ledger) newNeed() *need {
 	return &need{
 		Reservation: stores.Reservation{Call: scope.NewKey(), Lease: l.lease},
-		books:       l.books,
+		ledger:      l,
 		refusals:    make(map[stores.Key]func(*stores.Exceeded) error),
 	}
 }
@@ -186,8 +191,13 @@ func (l *ledger) counts(of stores.Reservations) bool { return l.shared == nil ||
 // note keeps what is left of a budget.
 func (l *ledger) note(by stores.Reservations, of stores.Budget, left stores.Balance) {
 	if l.counts(by) {
-		l.books.note(of, left)
+		l.books.note(l.store, of, left)
 	}
+}
+
+// last returns what was last seen of a budget of so much.
+func (l *ledger) last(key stores.Key, limit int64) stores.Balance {
+	return l.books.last(account{l.store, key}, limit)
 }
 
 // Settle says what became of the call. It does not wait for a store that is not in this
@@ -204,7 +214,7 @@ func (r *Reserved) Settle(settlement stores.Settlement) {
 		}
 		if settlement != stores.Kept && r.ledger.counts(t.of) {
 			for i, balance := range t.balances {
-				r.ledger.books.giveBack(t.reservation.Budgets[i], balance)
+				r.ledger.books.giveBack(r.ledger.store, t.reservation.Budgets[i], balance)
 			}
 		}
 	}

@@ -14,7 +14,26 @@ type books struct {
 	memory *stores.Memory
 
 	mutex    sync.Mutex
-	balances map[stores.Key]stores.Balance // as they were last seen
+	balances map[account]balance // as they were last seen
+}
+
+// account is a budget in one of the stores that handlers of this process may have.
+type account struct {
+	store string // its identity, or "" if it is in this process
+	key   stores.Key
+}
+
+// balance is what is known of a budget. It says what is used up rather than what is left,
+// for handlers and configs may differ in how much the budget is.
+type balance struct {
+	used  int64
+	reset time.Time
+	epoch int64
+}
+
+// of returns what is left, if the budget is so much.
+func (b balance) of(limit int64) stores.Balance {
+	return stores.Balance{Remaining: limit - b.used, Reset: b.reset, Epoch: b.epoch}
 }
 
 // shelf has the books of this process. They are of the merchants, and not of a handler or
@@ -27,7 +46,7 @@ const shelved = "books"
 // openBooks returns the books of this process, until closeBooks.
 func openBooks() *books {
 	opened, _, _ := shelf.LoadOrNew(shelved, func() (caddy.Destructor, error) {
-		return &books{memory: stores.NewMemory(), balances: make(map[stores.Key]stores.Balance)}, nil
+		return &books{memory: stores.NewMemory(), balances: make(map[account]balance)}, nil
 	})
 	return opened.(*books)
 }
@@ -37,42 +56,42 @@ func closeBooks() { _, _ = shelf.Delete(shelved) }
 // Destruct does nothing.
 func (*books) Destruct() error { return nil }
 
-// note keeps what is left of a budget. Of a rate or a number, there is no balance.
-func (b *books) note(key stores.Key, balance stores.Balance) {
-	if balance.Reset.IsZero() {
-		return
-	}
+// note keeps what is left of a budget.
+func (b *books) note(in string, of stores.Budget, left stores.Balance) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	b.balances[key] = balance
+	b.balances[account{in, of.Key}] = balance{used: of.Limit - left.Remaining, reset: left.Reset, epoch: left.Epoch}
 }
 
-// last returns what was last seen of a budget, if it was.
-func (b *books) last(key stores.Key) stores.Balance {
+// last returns what was last seen of a budget of so much, if it was.
+func (b *books) last(of account, limit int64) stores.Balance {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	return b.balances[key]
+	if known, ok := b.balances[of]; ok {
+		return known.of(limit)
+	}
+	return stores.Balance{}
 }
 
 // giveBack notes that a call has not used what it took when the balance was so.
-func (b *books) giveBack(budget stores.Budget, then stores.Balance) {
+func (b *books) giveBack(in string, budget stores.Budget, then stores.Balance) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	if known, ok := b.balances[budget.Key]; ok && known.Reset.Equal(then.Reset) {
-		known.Remaining += budget.Amount
-		b.balances[budget.Key] = known
+	if known, ok := b.balances[account{in, budget.Key}]; ok && known.reset.Equal(then.Reset) {
+		known.used -= budget.Amount
+		b.balances[account{in, budget.Key}] = known
 	}
 }
 
 // remaining returns what is left of a budget, as far as this process knows. It is not ok
 // before the first call.
-func (b *books) remaining(budget *budget, of Merchant, now time.Time) (left stores.Balance, ok bool) {
+func (b *books) remaining(in string, budget *budget, of Merchant, now time.Time) (left stores.Balance, ok bool) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	left, ok = b.balances[budget.keys[of]]
-	if ok && !now.Before(left.Reset) {
+	known, ok := b.balances[account{in, budget.keys[of]}]
+	if ok && !now.Before(known.reset) {
 		_, reset := budget.window.Around(now)
-		left = stores.Balance{Remaining: budget.limit, Reset: reset}
+		known = balance{reset: reset}
 	}
-	return left, ok
+	return known.of(budget.limit), ok
 }

@@ -185,16 +185,19 @@ func (n *need) addBudget(b *budget, of Merchant, amounts []validate.Amount) {
 		takes = sum.Int64()
 	}
 	key := b.keys[of]
-	n.Budgets = append(n.Budgets, stores.Budget{Key: key, Window: b.window, Limit: b.limit, Amount: takes, Last: n.books.last(key)})
-	n.refusals[key] = func(e *stores.Exceeded) error { return b.usedUp(field, e) }
+	n.Budgets = append(n.Budgets, stores.Budget{Key: key, Window: b.window, Limit: b.limit, Amount: takes, Last: n.ledger.last(key, b.limit)})
+	n.refusals[key] = func(e *stores.Exceeded) error { return b.usedUp(field, e, n.sharers) }
 }
 
-// usedUp refuses a call that would move more than is left.
-func (b *budget) usedUp(field string, e *stores.Exceeded) error {
-	reset := e.Balance.Reset.UTC().Format(time.RFC3339)
-	f := beyondBudget(field, fmt.Sprintf(
-		"the budget of %s %s per %s has %s left, which is less than this call would move; it begins anew at %s; nothing was sent",
-		b.Currency, majorUnits(b.limit, b.decimals), b.Per, majorUnits(max(0, e.Balance.Remaining), b.decimals), reset))
+// usedUp refuses a call that would move more than is left, or more than is left of a
+// replica's share, if there are sharers.
+func (b *budget) usedUp(field string, e *stores.Exceeded, sharers int64) error {
+	what := fmt.Sprintf("the budget of %s %s per %s", b.Currency, majorUnits(b.limit, b.decimals), b.Per)
+	if sharers > 0 {
+		what = fmt.Sprintf("the store that counts budgets cannot be reached, and this replica's share, %s, of %s", majorUnits(b.limit/sharers, b.decimals), what)
+	}
+	f := beyondBudget(field, fmt.Sprintf("%s has %s left, which is less than this call would move; it begins anew at %s; nothing was sent",
+		what, majorUnits(max(0, e.Balance.Remaining), b.decimals), e.Balance.Reset.UTC().Format(time.RFC3339)))
 	f.Header = retryAfter(e.RetryAfter)
 	return f
 }

@@ -33,6 +33,8 @@ type ledger struct {
 	gate *stores.Memory
 	// books outlive a reload of the config, as long as the process.
 	books *books
+	// store is the identity of what counts, or "" if that is the books.
+	store string
 	// shared is the store that replicas share, or nil.
 	shared *shared
 	// lease is how long a call can be under way.
@@ -58,6 +60,9 @@ func (l *Limits) openLedger(at Place) (*ledger, error) {
 	}
 	opened := &ledger{gate: stores.NewMemory(), books: openBooks(), lease: at.Longest + settling}
 	if isShared {
+		if of, isIdentified := at.Store.(stores.Identified); isIdentified {
+			opened.store = of.Identity()
+		}
 		opened.shared = newShared(at.Store, l.WithoutStore == withoutStoreAlone, max(1, l.Replicas), at.Logger)
 	}
 	return opened, nil
@@ -66,14 +71,17 @@ func (l *Limits) openLedger(at Place) (*ledger, error) {
 // need is what a call needs, and how to refuse it if that is used up.
 type need struct {
 	stores.Reservation
-	books    *books
+	ledger   *ledger
 	refusals map[stores.Key]func(*stores.Exceeded) error
+	// sharers is how many replicas count budgets alone, each its share, if the store cannot
+	// be reached, and else 0.
+	sharers int64
 }
 
 func (l *ledger) newNeed() *need {
 	return &need{
 		Reservation: stores.Reservation{Call: scope.NewKey(), Lease: l.lease},
-		books:       l.books,
+		ledger:      l,
 		refusals:    make(map[stores.Key]func(*stores.Exceeded) error),
 	}
 }
@@ -127,6 +135,7 @@ func (l *ledger) takeShared(ctx context.Context, n *need, taken *Reserved) error
 	if n.isAboutMoney() && !l.shared.alone {
 		return withoutStore(err)
 	}
+	n.sharers = int64(l.shared.replicas)
 	return taken.reserve(ctx, l.books.memory, l.shared.shareOf(n.Reservation), n)
 }
 
@@ -158,7 +167,11 @@ func (r *Reserved) reserve(ctx context.Context, of stores.Reservations, reservat
 	}
 	balances, err := of.Reserve(ctx, reservation)
 	if exceeded, ok := errors.AsType[*stores.Exceeded](err); ok {
-		r.ledger.note(of, exceeded.Key, exceeded.Balance)
+		for _, budget := range reservation.Budgets {
+			if budget.Key == exceeded.Key {
+				r.ledger.note(of, budget, exceeded.Balance)
+			}
+		}
 		return n.refuse(exceeded)
 	}
 	r.taken = append(r.taken, taken{of, reservation, balances})
@@ -166,7 +179,7 @@ func (r *Reserved) reserve(ctx context.Context, of stores.Reservations, reservat
 		return err
 	}
 	for i, balance := range balances {
-		r.ledger.note(of, reservation.Budgets[i].Key, balance)
+		r.ledger.note(of, reservation.Budgets[i], balance)
 	}
 	return nil
 }
@@ -176,10 +189,15 @@ func (r *Reserved) reserve(ctx context.Context, of stores.Reservations, reservat
 func (l *ledger) counts(of stores.Reservations) bool { return l.shared == nil || of == l.shared.store }
 
 // note keeps what is left of a budget.
-func (l *ledger) note(by stores.Reservations, key stores.Key, balance stores.Balance) {
+func (l *ledger) note(by stores.Reservations, of stores.Budget, left stores.Balance) {
 	if l.counts(by) {
-		l.books.note(key, balance)
+		l.books.note(l.store, of, left)
 	}
+}
+
+// last returns what was last seen of a budget of so much.
+func (l *ledger) last(key stores.Key, limit int64) stores.Balance {
+	return l.books.last(account{l.store, key}, limit)
 }
 
 // Settle says what became of the call. It does not wait for a store that is not in this
@@ -196,7 +214,7 @@ func (r *Reserved) Settle(settlement stores.Settlement) {
 		}
 		if settlement != stores.Kept && r.ledger.counts(t.of) {
 			for i, balance := range t.balances {
-				r.ledger.books.giveBack(t.reservation.Budgets[i], balance)
+				r.ledger.books.giveBack(r.ledger.store, t.reservation.Budgets[i], balance)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package limits
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -56,7 +57,7 @@ func (collector) Describe(descriptions chan<- *prometheus.Desc) {
 }
 
 // Collect sends what is known. Of several handlers with the same budget, it is that of
-// the lowest limit.
+// the lowest limit, or of the store with the least left.
 func (collector) Collect(collected chan<- prometheus.Metric) {
 	inUse.mutex.Lock()
 	limits := slices.Collect(maps.Keys(inUse.known))
@@ -65,7 +66,7 @@ func (collector) Collect(collected chan<- prometheus.Metric) {
 	lowest := make(map[stores.Key]status)
 	for _, l := range limits {
 		for _, s := range l.statuses(time.Now()) {
-			if other, ok := lowest[s.key]; !ok || s.limit < other.limit {
+			if other, ok := lowest[s.key]; !ok || cmp.Or(cmp.Compare(s.limit, other.limit), cmp.Compare(s.left.Remaining, other.left.Remaining)) < 0 {
 				lowest[s.key] = s
 			}
 		}
@@ -93,7 +94,7 @@ func (l *Enforced) statuses(now time.Time) []status {
 	var all []status
 	for _, b := range budgets {
 		for merchant, key := range b.keys {
-			left, known := l.ledger.books.remaining(b, merchant, now)
+			left, known := l.ledger.books.remaining(l.ledger.store, b, merchant, now)
 			all = append(all, status{b, merchant, key, left, known})
 		}
 	}

@@ -16,3 +16,10 @@ type Store interface {
 	Claims
 	Reservations
 }
+
+// Identified is a store of which a process may have several.
+type Identified interface {
+	// Identity is the same for two handlers, or for a handler before a reload and after
+	// it, if what they count is in the same place.
+	Identity() string
+}

@@ -47,7 +47,7 @@ func (t *trial) describeStores(name string, shared map[string]map[string]any) do
 		}
 		if err := remote.Check(t.ctx); err != nil {
 			report = append(report, found(name, "store", doctor.Warning, "the store that replicas share does not answer, or not well: "+doctor.Discreet(err.Error()),
-				"start it, open the way to it, or correct the options of store "+module+"; until then, each replica is on its own"))
+				"start it, open the way to it, or correct the options of store "+module+"; until then, calls that count against a budget are refused, unless without_store says otherwise, and each replica has a rate and a guard against duplicates of its own"))
 			continue
 		}
 		report = append(report, found(name, "store", doctor.OK, "the store that replicas share answers, and takes what is written", ""))

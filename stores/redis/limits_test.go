@@ -168,6 +168,7 @@ func TestBudgetsWithoutStore(t *testing.T) {
 		require.Equal(t, http.StatusOK, status, answer)
 		_, answer = s.order(1)
 		assert.Contains(t, answer, "BUDGET_EXCEEDED")
+		assert.Contains(t, answer, "this replica's share, 1000, of the budget of IDR 3000 per month has 0 left")
 	})
 }
 

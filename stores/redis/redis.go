@@ -7,6 +7,8 @@ package redis
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
@@ -57,7 +59,7 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	}
 	s.server = &server{
 		client: redis.NewUniversalClient(options.client), prefix: options.prefix, timeout: options.client.ReadTimeout,
-		files: options.files, logger: ctx.Logger(),
+		files: options.files, logger: ctx.Logger(), identity: identityOf(options),
 	}
 	if options.passwordInClear {
 		s.logger.Warn("the password and all that is shared go to the store without TLS, and not to this machine; write tls into the block of redis, or keep the network between them to yourself",
@@ -68,6 +70,11 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	s.stop = stop
 	s.watch.Go(func() { s.server.watch(watching) })
 	return nil
+}
+
+// identityOf tells one place where something is counted from another.
+func identityOf(o opened) string {
+	return fmt.Sprintf("redis %q %q %q", slices.Sorted(slices.Values(o.client.Addrs)), o.client.MasterName, o.prefix)
 }
 
 // Cleanup has the connections closed once nobody needs them: after a reload, requests of
@@ -88,4 +95,5 @@ var (
 	_ caddy.Provisioner  = (*Store)(nil)
 	_ caddy.CleanerUpper = (*Store)(nil)
 	_ stores.Store       = (*Store)(nil)
+	_ stores.Identified  = (*Store)(nil)
 )

@@ -163,6 +163,30 @@ func TestLostBudgetIsFoundAgain(t *testing.T) {
 	require.NoError(t, take("newer", 3))
 }
 
+// A server whose clock is behind what was noted, since it was set back or the server is
+// another one after a failover, does not let calls wait until then.
+func TestRateSurvivesAClockThatIsSetBack(t *testing.T) {
+	server := startServer(t, redisServer)
+	s := open(t, Settings{Addresses: []string{server.address}})
+	scope := stores.NewScope(t.Name())
+	rate := stores.Rate{Key: scope.Key("r"), PerSecond: 20, Burst: 2}
+	take := func() error {
+		_, err := s.Reserve(t.Context(), stores.Reservation{Call: scope.NewKey(), Lease: time.Minute, Rates: []stores.Rate{rate}})
+		return err
+	}
+	for _, noted := range []string{fmt.Sprint(time.Now().Add(time.Hour).UnixMicro()), "of somebody else"} {
+		require.NoError(t, server.client().Set(t.Context(), s.name(rate.Key), noted, time.Hour).Err())
+		if exceeded := new(stores.Exceeded); errors.As(take(), &exceeded) {
+			assert.LessOrEqual(t, exceeded.RetryAfter, time.Second/20, noted)
+			time.Sleep(exceeded.RetryAfter)
+			require.NoError(t, take(), noted)
+		}
+		left, err := server.client().PTTL(t.Context(), s.name(rate.Key)).Result()
+		require.NoError(t, err)
+		assert.Less(t, left, time.Second, noted)
+	}
+}
+
 // A reservation that arrives after its call was given up takes nothing.
 func TestReservationArrivesLate(t *testing.T) {
 	s := open(t, Settings{Addresses: []string{startServer(t, redisServer).address}})

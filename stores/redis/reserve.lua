@@ -54,7 +54,14 @@ if not known then
 	for i = 1, rates do
 		local at = 4 + 2 * (i - 1)
 		local interval, burst = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
-		local next = math.max(now, tonumber(redis.call('GET', KEYS[1 + orders + i]) or 0))
+		local key = KEYS[1 + orders + i]
+		local next = math.max(now, tonumber(redis.call('GET', key) or '') or 0)
+		local latest = now + burst * interval
+		if next > latest + 1 then
+			-- The clock was set back, or another server's is behind. Nobody waits for that.
+			next = latest
+			redis.call('SET', key, string.format('%.0f', next), 'PX', math.ceil((next - now) / 1000) + 1)
+		end
 		local early = next - now - (burst - 1) * interval
 		if early > 0 then
 			return {1 + orders + i, math.ceil(early / 1000)}

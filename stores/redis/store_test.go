@@ -172,3 +172,14 @@ func TestPasswordIsReadAgain(t *testing.T) {
 		return err == nil
 	}, 10*time.Second, 50*time.Millisecond)
 }
+
+// Two handlers count in one place if server and prefix are the same, however they reach it.
+func TestIdentity(t *testing.T) {
+	identity := func(prefix string, addresses ...string) string {
+		return open(t, Settings{Addresses: addresses, KeyPrefix: prefix}).Identity()
+	}
+	of := identity("", "127.0.0.1:1", "127.0.0.1:2")
+	assert.Equal(t, of, identity("payermax:", "127.0.0.1:2", "127.0.0.1:1"))
+	assert.NotEqual(t, of, identity("uat:", "127.0.0.1:1", "127.0.0.1:2"))
+	assert.NotEqual(t, of, identity("", "127.0.0.1:1"))
+}

@@ -33,7 +33,7 @@ func seeds(f *testing.F) {
 		`{"totalAmount":1e999999999,"currency":"IDR"}`, `{"amount":"$","currency":"$"}`, `{"refundAmount":-1e-308,"refund_currency":"$"}`,
 		`{"subscriptionPlan":{"periodAmount":{"amount":1,"amount":2},"trialConfig":[]}}`, `{"paymentDetail":{"payAccountInfo":["$",{"$":1}]}}`,
 		`{"integrate":"Direct_Payment","paymentDetail":{"buyerInfo":{"clientIp":"$"}}}`, `{"goodsDetails":[{},{},null,7]}`,
-		`["$"]`, `"$"`, `{"$":`, `{} "$"`, `null`, ``, "\x00", "{\"\xff\":1}",
+		`["$"]`, `"$"`, `{"$":`, `{} "$"`, `null`, `""`, "\"\x12", ``, "\x00", "{\"\xff\":1}",
 	} {
 		f.Add([]byte(strings.ReplaceAll(block, "$", secret)))
 	}

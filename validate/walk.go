@@ -50,7 +50,7 @@ func (w *walker) value(f *field, siblings *members, raw jsontext.Value) {
 			w.content(f, siblings, raw)
 			return
 		}
-		if raw.Kind() == '"' && len(raw) == len(`""`) && f.name != "" {
+		if string(raw) == `""` && siblings != nil {
 			w.absent(f, siblings) // what some clients write for a number that they do not have
 			return
 		}

@@ -70,6 +70,8 @@ var faults = []fault{
 	{what: "It takes connections and then says nothing", tests: []string{"TestFrozenGateway"},
 		alert: "PayerMaxGatewayUnreachable", within: 4, also: []string{"PayerMaxNoSuccess", "PayerMaxSlow", "PayerMaxUpstreamSlow"},
 		call: all(notSent("connection_timeout", 5.1))},
+	{what: "The network loses, delays or breaks packets for some seconds", tests: []string{"TestNetworkFaults"},
+		why: "the calls of these seconds have their lines; what lasts is one of the faults of this table", call: some(1, unknown("http_response_timeout", 20))},
 	{what: "Ten kept connections die at once", tests: []string{"TestDeadConnections"},
 		why: "one call is lost, and its line says so", call: some(1, unknown("http_response_timeout", 20))},
 	{what: "The connection of all calls dies, with `versions 1.1 2`", tests: []string{"TestDeadConnectionOfModernGateway"},

@@ -38,6 +38,9 @@ const observedCaddyfile = `{
 		private_key merchant.key
 		gateway_public_key gateway.pub
 		endpoints drop_in
+		limits {
+			budget IDR 1000000 per day
+		}
 	}
 }
 
@@ -70,6 +73,11 @@ const observedCaddyfile = `{
 	metrics /metrics
 }
 `
+
+// orderCall moves money, so that it counts against the budget.
+const orderCall = `{"data":{"outTradeNo":"P1","integrate":"Hosted_Checkout","subject":"Shoes","totalAmount":"10000","currency":"IDR","country":"ID",` +
+	`"userId":"U1","goodsDetails":[{"goodsId":"1","goodsName":"Shoes","quantity":"1","price":"10000"}],"language":"en",` +
+	`"frontCallbackUrl":"https://shop.example/paid","notifyUrl":"https://shop.example/notify"}}`
 
 // observed is a process that serves observedCaddyfile.
 type observed struct {
@@ -144,6 +152,7 @@ func startObserved(t *testing.T) *observed {
 		return code
 	}
 	assert.Equal(t, "APPLY_SUCCESS", call("applyDropinSession", dropinCall))
+	assert.Equal(t, "APPLY_SUCCESS", call("orderAndPay", orderCall))
 	assert.Equal(t, "PARAMS_INVALID", call("applyDropinSession", strings.Replace(dropinCall, "IDR", "idr", 1)))
 	assert.Equal(t, "NOT_FOUND", call("none", dropinCall))
 	o.fault(t, "code=TOO_MANY_REQUEST", 1)

@@ -77,8 +77,8 @@ func TestPrometheus(t *testing.T) {
 	dashboardHasData(t, address)
 }
 
-// withoutData are panels for what this process does not do.
-var withoutData = []string{"Disputed rules"}
+// withoutData are panels for what this process does not do. It has no store module.
+var withoutData = []string{"Disputed rules", "Store that replicas share"}
 
 // dashboardHasData looks at each query of the dashboard. Prometheus asks for OpenMetrics,
 // in which some labels are written in another way.

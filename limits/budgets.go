@@ -186,7 +186,19 @@ func (n *need) addBudget(b *budget, of Merchant, amounts []validate.Amount) {
 	}
 	key := b.keys[of]
 	n.Budgets = append(n.Budgets, stores.Budget{Key: key, Window: b.window, Limit: b.limit, Amount: takes, Last: n.ledger.last(key, b.limit)})
-	n.refusals[key] = func(e *stores.Exceeded) error { return b.usedUp(field, e, n.sharers) }
+	n.refusals[key] = func(e *stores.Exceeded) error {
+		if takes > b.limit {
+			return b.neverEnough(field)
+		}
+		return b.usedUp(field, e, n.sharers)
+	}
+}
+
+// neverEnough refuses a call that would move more than a whole budget. To wait does not
+// help it.
+func (b *budget) neverEnough(field string) error {
+	return beyondBudget(field, fmt.Sprintf("this call would move more than the whole budget of %s %s per %s; nothing was sent; the operator can raise the budget",
+		b.Currency, majorUnits(b.limit, b.decimals), b.Per))
 }
 
 // usedUp refuses a call that would move more than is left, or more than is left of a

@@ -190,3 +190,17 @@ func TestBudgetsRefused(t *testing.T) {
 	_, err := l.Open(place(t, "paymentOrderPay", "refund"))
 	assert.NoError(t, err, "what is not counted need not be known")
 }
+
+// What is more than a whole budget is not put off until the next one.
+func TestBudgetIsNeverEnough(t *testing.T) {
+	at := place(t, "orderAndPay")
+	l := open(t, within(perDay("USD", "100")), at)
+	_, err := l.Reserve(t.Context(), order(t, at, "100.01", "USD"))
+	refused := requireRefused(t, err, limits.ByBudget)
+	assert.Contains(t, refused.Msg, "more than the whole budget of USD 100.00 per day")
+	assert.Empty(t, refused.Header)
+	_, err = l.Reserve(t.Context(), order(t, at, "100", "USD"))
+	require.NoError(t, err)
+	_, err = l.Reserve(t.Context(), order(t, at, "0.01", "USD"))
+	assert.NotEmpty(t, requireRefused(t, err, limits.ByBudget).Header)
+}

@@ -38,7 +38,7 @@ type plan struct {
 }
 
 var (
-	fullPlan  = plan{rounds: 5, load: 4 * time.Second, profile: 15 * time.Second, overload: 15 * time.Second, starts: 5, timeout: 40 * time.Minute}
+	fullPlan  = plan{rounds: 3, load: 4 * time.Second, profile: 15 * time.Second, overload: 15 * time.Second, starts: 5, timeout: 40 * time.Minute}
 	quickPlan = plan{rounds: 1, load: 2 * time.Second, profile: 3 * time.Second, overload: 4 * time.Second, starts: 1, timeout: 10 * time.Minute}
 )
 

@@ -5,7 +5,7 @@
 // same load of wrk, in turn, for several rounds; what is reported is the median of
 // the rounds. Their logs go to a pipe, as a container's do.
 //
-//	cd tools/bench && go run .          # a quarter of an hour
+//	cd tools/bench && go run .          # ten minutes
 //	cd tools/bench && go run . -quick   # four minutes, one short round
 //
 // It prints its tables, and writes results.json beside itself, the tables and the first

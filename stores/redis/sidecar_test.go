@@ -42,29 +42,35 @@ type sidecar struct {
 // it at the end of the test.
 func startSidecar(t *testing.T, application, store string) *sidecar {
 	t.Helper()
+	return start(t, fmt.Sprintf(`payermax_store redis {
+		%s
+	}
+	log {
+		level DEBUG
+	}`, strings.ReplaceAll(store, "\n", "\n\t\t")), fmt.Sprintf(`payermax_notify /callback* {
+		gateway_public_key %s
+		app_id app
+		duplicates 1h
+	}
+	reverse_proxy /callback* %s`, testkeys.WritePublic(t, &testkeys.Gateway().PublicKey), application))
+}
+
+// start starts a sidecar with global options and directives.
+func start(t *testing.T, global, directives string) *sidecar {
+	t.Helper()
 	home, address := t.TempDir(), testnet.FreeAddress(t)
 	config := filepath.Join(home, "Caddyfile")
 	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, `{
 	admin off
 	persist_config off
-	payermax_store redis {
-		%s
-	}
-	log {
-		level DEBUG
-	}
+	%s
 }
 http://%s {
 	payermax_health
 	metrics /metrics
-	payermax_notify /callback* {
-		gateway_public_key %s
-		app_id app
-		duplicates 1h
-	}
-	reverse_proxy /callback* %s
+	%s
 }
-`, strings.ReplaceAll(store, "\n", "\n\t\t"), address, testkeys.WritePublic(t, &testkeys.Gateway().PublicKey), application), 0o600))
+`, global, address, directives), 0o600))
 	log, err := os.Create(filepath.Join(home, "log"))
 	require.NoError(t, err)
 	t.Cleanup(func() { log.Close() })

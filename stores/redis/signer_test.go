@@ -7,19 +7,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
-
-	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
-	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -51,38 +44,6 @@ func startSigner(t *testing.T, to *gateway, store, limits string) *sidecar {
 			%s
 		}
 	}`, to.URL, testkeys.WritePrivate(t, testkeys.Merchant()), testkeys.WritePublic(t, &testkeys.Gateway().PublicKey), strings.ReplaceAll(limits, "\n", "\n\t\t\t")))
-}
-
-// start starts a sidecar with a global option and a directive.
-func start(t *testing.T, global, directive string) *sidecar {
-	t.Helper()
-	home, address := t.TempDir(), testnet.FreeAddress(t)
-	config := filepath.Join(home, "Caddyfile")
-	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, `{
-	admin off
-	persist_config off
-	%s
-}
-http://%s {
-	payermax_health
-	metrics /metrics
-	%s
-}
-`, global, address, directive), 0o600))
-	log, err := os.Create(filepath.Join(home, "log"))
-	require.NoError(t, err)
-	t.Cleanup(func() { log.Close() })
-	program, err := os.Executable()
-	require.NoError(t, err)
-
-	s := &sidecar{t: t, url: "http://" + address, command: exec.Command(program, "run", "--config", config), said: log.Name()}
-	s.command.Env = append(os.Environ(), asSidecar+"=1", "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home)
-	s.command.Stdout, s.command.Stderr = log, log
-	require.NoError(t, s.command.Start())
-	t.Cleanup(s.kill)
-	require.Eventually(t, func() bool { return strings.Contains(s.get("/readyz"), `"status":"ok"`) }, time.Minute, 20*time.Millisecond,
-		"the sidecar is not ready")
-	return s
 }
 
 // gateway is PayerMax. It keeps books of its own of what orders have moved: of those that

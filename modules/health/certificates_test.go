@@ -28,10 +28,11 @@ func provisioned(t *testing.T, paths ...string) (end func(), err error) {
 // The metric has the first certificate of each file that expires, as long as a config
 // with the file is in use, and of two such configs the earlier time.
 func TestCertificateExpiry(t *testing.T) {
-	until := func(days int) time.Time { return time.Now().AddDate(0, 0, days).Truncate(time.Second) }
+	now := time.Now()
+	until := func(days int) time.Time { return now.AddDate(0, 0, days).Truncate(time.Second) }
 	authority := testkeys.NewAuthority(t)
 	certificate := func(days int) string {
-		issued := authority.IssueToServer(t, "payermax-gateway", time.Now().Add(-time.Hour), until(days))
+		issued := authority.IssueToServer(t, "payermax-gateway", now.Add(-time.Hour), until(days))
 		return testkeys.PEM("CERTIFICATE", issued.Certificate[0])
 	}
 	key := testkeys.PrivatePEM(testkeys.Merchant())

@@ -252,3 +252,40 @@ func TestSignChecksTheTimeAfterItYields(t *testing.T) {
 		})
 	}
 }
+
+// Requests that are ready to run come to the gate before a signature is computed, also
+// if nobody waits at the gate yet. Where signatures take all CPUs, they would wait in the
+// runtime's queue otherwise, and be signed late instead of refused in time.
+func TestSignLetsRequestsComeFirst(t *testing.T) {
+	key := &countingKey{Signer: testkeys.Merchant()}
+	synctest.Test(t, func(t *testing.T) {
+		const maxWait = time.Second
+		g := New(1)
+		g.Observe(maxWait) // so that one request may wait, and no more
+		ended := make(chan error, 4)
+		come := func() {
+			_, err := g.Sign(t.Context(), keys.Key{Private: key}, nil, time.Now(), maxWait)
+			ended <- err
+		}
+		var others sync.Once
+		g.yield = func() {
+			others.Do(func() {
+				for range 3 {
+					go come()
+				}
+				synctest.Wait() // until they wait, or are refused
+				assert.Zero(t, key.signatures.Load())
+			})
+		}
+		come()
+		refused := 0
+		for range cap(ended) {
+			if err := <-ended; err != nil {
+				require.ErrorIs(t, err, ErrOverloaded)
+				refused++
+			}
+		}
+		assert.Equal(t, 2, refused)
+		assert.EqualValues(t, 2, key.signatures.Load())
+	})
+}

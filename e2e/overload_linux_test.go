@@ -215,19 +215,24 @@ func TestSlowGatewayCostsBoundedMemory(t *testing.T) {
 	assert.NotContains(t, metrics, `caddy_payermax_limit_refusals_total{limit="in_flight"} 0`)
 }
 
+// answersLargely is a server whose answers have this code, are nearly as large as they
+// may be, and take three seconds.
+func answersLargely(t *testing.T, code string) (address string) {
+	large := `{"code":"` + code + `","msg":"` + strings.Repeat("x", 900<<10)
+	return serveGateway(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, large)
+		_ = http.NewResponseController(w).Flush()
+		time.Sleep(3 * time.Second)
+		_, _ = io.WriteString(w, `"}`)
+	})
+}
+
 // Large answers that take their time cost no more either: those that there is no room
 // for are unknown, and have their line.
 func TestLargeAnswersCostBoundedMemory(t *testing.T) {
 	testtool.Quiet(t)
-	const holding = 3 * time.Second
-	large := `{"code":"APPLY_SUCCESS","msg":"` + strings.Repeat("x", 900<<10)
-	gateway := serveGateway(t, func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		_, _ = io.WriteString(w, large)
-		_ = http.NewResponseController(w).Flush()
-		time.Sleep(holding)
-		_, _ = io.WriteString(w, `"}`)
-	})
+	gateway := answersLargely(t, "APPLY_SUCCESS")
 	s := startInMemory(t, gateway, "timeout 30s\nmax_wait 20s", goMemLimit)
 	all := newTally()
 	var calls sync.WaitGroup
@@ -398,15 +403,7 @@ func (a *tally) requireBounded(t *testing.T, s *sidecar, maxWait time.Duration) 
 // they may be, arrive slowly, and be the notifications forged.
 func TestLargeNotificationsCostBoundedMemory(t *testing.T) {
 	testtool.Quiet(t)
-	const holding = 3 * time.Second
-	large := `{"code":"SUCCESS","msg":"` + strings.Repeat("x", 900<<10)
-	app := serveGateway(t, func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		_, _ = io.WriteString(w, large)
-		_ = http.NewResponseController(w).Flush()
-		time.Sleep(holding)
-		_, _ = io.WriteString(w, `"}`)
-	})
+	app := answersLargely(t, "SUCCESS")
 	forged := strings.Repeat(" ", 250<<10)
 	for name, test := range map[string]struct {
 		options  string

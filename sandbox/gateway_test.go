@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"crypto/rsa"
 	"encoding/json"
 	"errors"
@@ -99,6 +100,20 @@ func assertRefused(t testing.TB, res result, code, msg string) {
 	assert.Equal(t, code, res.Code)
 	assert.Equal(t, msg, res.Msg)
 	assert.Empty(t, res.Data)
+}
+
+// success is what the gateway says of what it has done.
+const success = "Success."
+
+// assertAnswered expects a success if msg is success, and otherwise a refusal, for a
+// mistake in the parameters unless there is another code.
+func assertAnswered(t testing.TB, res result, code, msg string) {
+	t.Helper()
+	if msg == success {
+		assert.Equal(t, "APPLY_SUCCESS", res.Code, res.Msg)
+		return
+	}
+	assertRefused(t, res, cmp.Or(code, "PARAMS_INVALID"), msg)
 }
 
 func TestServeHTTPAnswersASignedRequest(t *testing.T) {

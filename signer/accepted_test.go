@@ -44,30 +44,28 @@ var dressings = map[string]func(string) string{
 
 func requirePrivate(t *testing.T, want *rsa.PrivateKey, text string) {
 	t.Helper()
-	for name, dress := range dressings {
-		key, err := ParsePrivateKey([]byte(dress(text)))
-		require.NoError(t, err, name)
-		require.True(t, want.Equal(key), name)
-	}
-	path := filepath.Join(t.TempDir(), "private.key")
-	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-	key, err := ReadPrivateKeyFile(path)
-	require.NoError(t, err)
-	require.True(t, want.Equal(key))
+	requireKey(t, func(key *rsa.PrivateKey) bool { return want.Equal(key) }, ParsePrivateKey, ReadPrivateKeyFile, text)
 }
 
 func requirePublic(t *testing.T, want *rsa.PublicKey, text string) {
 	t.Helper()
+	requireKey(t, func(key *rsa.PublicKey) bool { return want.Equal(key) }, ParsePublicKey, ReadPublicKeyFile, text)
+}
+
+// requireKey requires that the text has the key that is wanted, in every dressing and in
+// a file.
+func requireKey[K any](t *testing.T, isWanted func(K) bool, parse func([]byte) (K, error), read func(path string) (K, error), text string) {
+	t.Helper()
 	for name, dress := range dressings {
-		key, err := ParsePublicKey([]byte(dress(text)))
+		key, err := parse([]byte(dress(text)))
 		require.NoError(t, err, name)
-		require.True(t, want.Equal(key), name)
+		require.True(t, isWanted(key), name)
 	}
-	path := filepath.Join(t.TempDir(), "public.key")
+	path := filepath.Join(t.TempDir(), "the.key")
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-	key, err := ReadPublicKeyFile(path)
+	key, err := read(path)
 	require.NoError(t, err)
-	require.True(t, want.Equal(key))
+	require.True(t, isWanted(key))
 }
 
 func TestPrivateKeyForms(t *testing.T) {

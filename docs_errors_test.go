@@ -143,7 +143,7 @@ func limitRefusals() []*reply.Refusal {
 	budget := limits.Limits{Quota: limits.Quota{Budgets: []limits.Budget{{Currency: "USD", Amount: "1", Per: "day"}}}}
 	reserve(open(budget, stores.NewMemory()), paid)
 	reserve(open(budget, unreachableStore{}), paid)
-	rate, doubles := open(limits.Limits{Quota: limits.Quota{Rate: 1}}, stores.NewMemory()), open(limits.Limits{RefuseDoubles: true}, stores.NewMemory())
+	rate, doubles := open(limits.Limits{Quota: limits.Quota{Rate: 0.001}}, stores.NewMemory()), open(limits.Limits{RefuseDoubles: true}, stores.NewMemory())
 	for range 2 { // of which the first is allowed
 		reserve(rate, paid)
 		reserve(doubles, paid)

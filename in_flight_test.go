@@ -161,7 +161,7 @@ func TestBodyCountsIntoTimeout(t *testing.T) {
 	assert.Equal(t, http.StatusBadRequest, answer.StatusCode)
 	assert.True(t, answer.Close)
 	assert.Less(t, time.Since(began), 10*time.Second)
-	assert.Eventually(t, func() bool { return inflight.Process.Taken() == 0 }, 5*time.Second, time.Millisecond)
+	assert.Eventually(t, func() bool { return inflight.Process.Taken() == 0 }, 30*time.Second, time.Millisecond)
 }
 
 // Numbers that cannot bound anything are refused when the config is loaded.
@@ -190,7 +190,7 @@ func TestLargeAnswersAreBounded(t *testing.T) {
 	first := make(chan int)
 	go func() { first <- serve(t, h, post(sessionBody), large).Code }()
 	<-answering
-	require.Eventually(t, func() bool { return inflight.Large.Taken() == 15 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return inflight.Large.Taken() == 15 }, 30*time.Second, time.Millisecond)
 
 	w := serve(t, h, post(sessionBody), func(w http.ResponseWriter, r *http.Request) error {
 		_, err := io.WriteString(w, body)

@@ -51,7 +51,7 @@ func TestOverload(t *testing.T) {
 			codes <- w.Code
 		})
 	}
-	require.Eventually(t, func() bool { return len(codes) == 16 }, 5*time.Second, time.Millisecond, "those beyond are refused while nothing is signed")
+	require.Eventually(t, func() bool { return len(codes) == 16 }, 30*time.Second, time.Millisecond, "those beyond are refused while nothing is signed")
 	close(turn)
 	requests.Wait()
 	close(codes)

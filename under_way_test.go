@@ -76,8 +76,12 @@ func TestEndAtAnyMoment(t *testing.T) {
 	const calls = 100
 	var sent sync.Map
 	var answered sync.WaitGroup
+	ended := make(chan struct{})
 	for i := range calls {
 		answered.Go(func() {
+			if i == calls-1 {
+				<-ended // so that one is too late, whichever the machine begins with
+			}
 			w := serve(t, h, post(sessionBody), func(w http.ResponseWriter, r *http.Request) error {
 				sent.Store(i, true)
 				time.Sleep(time.Duration(i%7) * time.Millisecond) // so that they end at different times
@@ -89,7 +93,7 @@ func TestEndAtAnyMoment(t *testing.T) {
 			}
 		})
 		if i == calls/2 {
-			answered.Go(all.end)
+			answered.Go(func() { all.end(); close(ended) })
 		}
 	}
 	answered.Wait()

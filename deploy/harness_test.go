@@ -121,7 +121,7 @@ func start(t *testing.T, cmd *exec.Cmd, ready func() bool) *process {
 			t.Logf("%s printed:\n%s", filepath.Base(cmd.Path), p.log.String())
 		}
 	})
-	await(t, 20*time.Second, filepath.Base(cmd.Path)+" to serve", func() bool {
+	await(t, time.Minute, filepath.Base(cmd.Path)+" to serve", func() bool {
 		select {
 		case <-p.exited:
 			require.FailNow(t, "ended instead of serving")
@@ -157,10 +157,10 @@ func await(t *testing.T, limit time.Duration, what string, condition func() bool
 
 // lastPort is where freePort goes on looking. It stays below the ports that
 // systems hand out for outgoing connections, one of which could otherwise take
-// the port before the server does.
+// the port before the server does, and begins far from where other processes' tests do.
 var lastPort atomic.Int32
 
-func init() { lastPort.Store(int32(12000 + os.Getpid()%16000)) }
+func init() { lastPort.Store(int32(12000 + os.Getpid()*1009%20000)) }
 
 // freePort returns a port of 127.0.0.1 that nobody listens on, and that no
 // other test of this process gets.
@@ -185,7 +185,7 @@ func answers(url string) bool {
 
 // get returns status and body, or no status if there is no answer.
 func get(url string) (status int, body string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

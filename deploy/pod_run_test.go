@@ -19,7 +19,7 @@ import (
 // The sandbox's pod answers calls, and PayerMax is not needed.
 func TestSandboxPod(t *testing.T) {
 	t.Parallel()
-	p := newPod(t, "kubernetes/overlays/sandbox", "PAYERMAX_SHUTDOWN_DELAY=1s")
+	p := newPod(t, "kubernetes/overlays/sandbox", "PAYERMAX_SHUTDOWN_DELAY=6s")
 	process := p.run(t)
 	status, code, _ := post(t, client(new(http.Transport)), "http://127.0.0.1:"+p.signing+dropinPath, dropinCall)
 	assert.Equal(t, http.StatusOK, status)
@@ -30,7 +30,7 @@ func TestSandboxPod(t *testing.T) {
 
 	// As the pod ends: not ready any more, but still serving for the delay.
 	require.NoError(t, process.cmd.Process.Signal(syscall.SIGTERM))
-	await(t, time.Second, "the readiness probe to fail", func() bool {
+	await(t, 5*time.Second, "the readiness probe to fail", func() bool {
 		status, _ := get(p.probe(container.ReadinessProbe))
 		return status == http.StatusServiceUnavailable
 	})

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -53,7 +52,7 @@ func TestAdminEndpointIsWarnedOf(t *testing.T) {
 			for i := 1; i < len(test.admin); i++ {
 				require.NoError(t, os.WriteFile(s.config, []byte(config(i)), 0o600))
 				require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
-				await(t, 10*time.Second, fmt.Sprintf("reload %d", i), func() bool {
+				await(t, patience, fmt.Sprintf("reload %d", i), func() bool {
 					return s.log.countLines("successfully reloaded config from file") == i
 				})
 				assert.Equal(t, test.counts[i], s.log.countLines(adminWarning...), "after reload %d", i)

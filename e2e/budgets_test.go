@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // orderOver is an order over an amount in IDR, with a number that no other has.
@@ -36,6 +37,7 @@ func remaining(per string) string {
 // What is within a budget is signed, and what is beyond is not, before and after a reload.
 func TestBudget(t *testing.T) {
 	t.Parallel()
+	testtool.WithinOneDay(t, 2*time.Minute)
 	gateway := newPaymentUpstream(t)
 	s := startSidecar(t, setup{
 		gateway: gateway.url(), site: "metrics /metrics",
@@ -95,6 +97,7 @@ func TestBudgetIsSettled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			testtool.WithinOneDay(t, 2*time.Minute)
 			gateway := newPaymentUpstream(t)
 			s := startSidecar(t, setup{gateway: gateway.url(), options: "endpoints drop_in\nlimits {\nbudget IDR 1000 per month\n}"})
 			gateway.answers(test.answer)
@@ -118,6 +121,7 @@ func TestBudgetIsSettled(t *testing.T) {
 // While nothing can be signed or sent, nothing is used up.
 func TestBudgetOfWhatIsNotSent(t *testing.T) {
 	t.Parallel()
+	testtool.WithinOneDay(t, 2*time.Minute)
 	gateway := newPaymentUpstream(t)
 	token := testkeys.WriteFile(t, canaryBearer)
 	s := startSidecar(t, setup{
@@ -154,6 +158,7 @@ func paidFor(t *testing.T, r *request) int64 {
 // up to what the gateway has, and no further.
 func TestBudgetUnderLoad(t *testing.T) {
 	t.Parallel()
+	testtool.WithinOneDay(t, 2*time.Minute)
 	const budget = 200_000
 	gateway := newPaymentUpstream(t)
 	var moved, count atomic.Int64

@@ -140,7 +140,7 @@ func (s *sidecar) dial(t *testing.T) *client {
 }
 
 func newClient(conn net.Conn) *client {
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(2 * time.Minute)) // for all that it does
 	seen := new(bytes.Buffer)
 	return &client{conn, bufio.NewReader(io.TeeReader(conn, seen)), seen}
 }

@@ -89,7 +89,7 @@ func requireDataKept(t *testing.T, sent, got string) {
 func disputedIn(t *testing.T, s *sidecar, res *response) []string {
 	t.Helper()
 	var disputed []string
-	await(t, 5*time.Second, "the call's line", func() bool {
+	await(t, patience, "the call's line", func() bool {
 		for line := range strings.Lines(s.log.String()) {
 			var entry struct {
 				RequestID string   `json:"request_id"`

@@ -48,7 +48,7 @@ func TestClocksOfSeveralGateways(t *testing.T) {
 		assert.InDelta(t, fast.Seconds(), shown.ClockSkew, 10)
 
 		require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
-		await(t, 10*time.Second, "a reload", func() bool { return s.log.countLines(reloaded) == i+1 })
+		await(t, patience, "a reload", func() bool { return s.log.countLines(reloaded) == i+1 })
 		_, shown = healthOf(t, health+"/readyz")
 		assert.InDelta(t, fast.Seconds(), shown.ClockSkew, 10)
 		for name, site := range sites {
@@ -102,7 +102,7 @@ func (c *clockedSite) start(t *testing.T, config *strings.Builder) {
 // await waits until the site is served.
 func (c *clockedSite) await(t *testing.T) {
 	t.Helper()
-	await(t, 30*time.Second, "caddy to serve "+c.sidecar.addr, func() bool {
+	await(t, patience, "caddy to serve "+c.sidecar.addr, func() bool {
 		conn, err := net.Dial("tcp", c.sidecar.addr)
 		if err == nil {
 			conn.Close()

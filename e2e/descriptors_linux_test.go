@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -52,7 +51,7 @@ func TestDescriptorsExhausted(t *testing.T) {
 				require.NoError(t, err)
 				defer conn.Close()
 			}
-			await(t, 10*time.Second, "no descriptor to be left to read /proc with", func() bool {
+			await(t, patience, "no descriptor to be left to read /proc with", func() bool {
 				return !strings.Contains(string(probe.send(t, ask("/metrics")).body), "process_resident_memory_bytes")
 			})
 			requireSuccess(t, app.send(t, post(validBody())))
@@ -85,7 +84,7 @@ func TestDescriptorsExhausted(t *testing.T) {
 			s.limit(t, unix.RLIMIT_NOFILE, before)
 			requireSuccess(t, waiting.send(t, ""))
 			assert.Len(t, gateway.about(number), 1)
-			await(t, 15*time.Second, "the new key", func() bool {
+			await(t, patience, "the new key", func() bool {
 				requireSuccess(t, s.post(t, validBody()))
 				return signedBy(gateway, testkeys.Next())
 			})

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -153,7 +152,7 @@ func TestDiskOfLogFillsUp(t *testing.T) {
 
 			require.NoError(t, os.Truncate(file, 0)) // an operator makes room
 			var last *response
-			await(t, 10*time.Second, "a line with room for it", func() bool {
+			await(t, patience, "a line with room for it", func() bool {
 				last = pay(t, s, gateway, "refund")
 				text := readLog(t, file)
 				return text.countLines(`"msg":"call"`, last.header.Get("Payermax-Request-Id")) == 1

@@ -43,7 +43,7 @@ http://:%d {
 }
 `, globals, port, payermaxBlock(t, want), healthPort)
 	s = start(t, "127.0.0.1:"+strconv.Itoa(port), config, want.env)
-	await(t, 10*time.Second, "the probes' listener", func() bool {
+	await(t, patience, "the probes' listener", func() bool {
 		conn, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(healthPort))
 		if err == nil {
 			conn.Close()
@@ -56,7 +56,7 @@ http://:%d {
 // healthOf asks a probe's question.
 func healthOf(t *testing.T, url string) (status int, body shownHealth) {
 	t.Helper()
-	client := http.Client{Timeout: time.Second}
+	client := http.Client{Timeout: patience}
 	res, err := client.Get(url)
 	require.NoError(t, err)
 	defer res.Body.Close()
@@ -79,7 +79,7 @@ func TestDrain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			gateway := newUpstream(t)
-			s, health := startWithHealth(t, "shutdown_delay 5s\ngrace_period 10s", setup{gateway: gateway.url()})
+			s, health := startWithHealth(t, "shutdown_delay 8s\ngrace_period 10s", setup{gateway: gateway.url()})
 			status, body := healthOf(t, health+"/readyz")
 			require.Equal(t, http.StatusOK, status)
 			require.Equal(t, "ok", body.Status)
@@ -96,13 +96,13 @@ func TestDrain(t *testing.T) {
 				assert.NoError(t, err)
 				answered <- res
 			}()
-			await(t, 5*time.Second, "the call at the gateway", func() bool { return len(gateway.received()) == 1 })
+			await(t, patience, "the call at the gateway", func() bool { return len(gateway.received()) == 1 })
 
 			told := time.Now()
 			for range signals {
 				require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
 			}
-			await(t, 4*time.Second, "not to be ready", func() bool {
+			await(t, 7*time.Second, "not to be ready", func() bool {
 				status, body = healthOf(t, health+"/readyz")
 				return status == http.StatusServiceUnavailable
 			})
@@ -114,15 +114,15 @@ func TestDrain(t *testing.T) {
 			// Within the delay, new calls are served like before.
 			gateway.answers(answerWith(signed(success)))
 			requireSuccess(t, s.post(t, validBody()))
-			assert.Less(t, time.Since(told), 5*time.Second)
+			assert.Less(t, time.Since(told), 8*time.Second)
 
-			time.Sleep(time.Until(told.Add(5500 * time.Millisecond)))
+			time.Sleep(time.Until(told.Add(8500 * time.Millisecond)))
 			close(release)
 			res := <-answered
 			require.NotNil(t, res)
 			requireSuccess(t, res)
 			s.awaitEnd(t)
-			assert.Less(t, time.Since(told), 12*time.Second)
+			assert.Less(t, time.Since(told), 16*time.Second, "the grace period need not end")
 		})
 	}
 }
@@ -134,7 +134,7 @@ func TestDrainIsAnnounced(t *testing.T) {
 	gateway := newUpstream(t)
 	port := testnet.FreePort(t)
 	notify := "payermax_notify /notify {\ngateway_public_key " + testkeys.WritePublic(t, &testkeys.Gateway().PublicKey) + "\n}\n"
-	config := strings.Replace(caddyfile(port, notify+"payermax_health /readyz\n"+payermaxBlock(t, setup{gateway: gateway.url()})), "debug", "debug\nshutdown_delay 3s", 1)
+	config := strings.Replace(caddyfile(port, notify+"payermax_health /readyz\n"+payermaxBlock(t, setup{gateway: gateway.url()})), "debug", "debug\nshutdown_delay 8s", 1)
 	s := start(t, "127.0.0.1:"+strconv.Itoa(port), config, nil)
 
 	requests := map[string]string{
@@ -170,7 +170,7 @@ func TestDrainUnderLoad(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			gateway, ca := newUpstream(t), newAuthority(t)
-			how.globals = "shutdown_delay 4s"
+			how.globals = "shutdown_delay 8s"
 			s := startListening(t, how, ca, payermaxBlock(t, setup{gateway: gateway.url()}))
 			traffic := startTraffic(t, s.addr, how, ca)
 			traffic.awaitAnswers(t, 20)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -39,7 +38,7 @@ func postAtOnce(t *testing.T, s *sidecar, calls int) {
 		all.Go(func() { assert.Equal(t, 200, s.post(t, validBody()).status) })
 	}
 	all.Wait()
-	await(t, 10*time.Second, "the lines of all calls", func() bool { return s.countCalls("answered") == calls })
+	await(t, patience, "the lines of all calls", func() bool { return s.countCalls("answered") == calls })
 }
 
 // With the engine batch, the gateway takes every signature, and the log and the metrics

@@ -235,7 +235,7 @@ func TestExampleLimits(t *testing.T) {
 	gateway.only(t)
 
 	// The back office has a rate of its own: ten at once, and then one a second.
-	await(t, 20*time.Second, "the limit", func() bool {
+	await(t, patience, "the limit", func() bool {
 		res := s.send(t, query(office))
 		if res.status == http.StatusOK {
 			return false
@@ -334,7 +334,7 @@ func TestExampleMutualTLS(t *testing.T) {
 	require.NoError(t, os.WriteFile(env["PAYERMAX_TLS_CERTIFICATE"], []byte(testkeys.PEM("CERTIFICATE", renewed.Certificate[0])), 0o600))
 	require.NoError(t, os.WriteFile(env["PAYERMAX_TLS_KEY"], []byte(testkeys.PrivatePEM(renewed.PrivateKey)), 0o600))
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
-	await(t, 10*time.Second, "the renewed certificate", func() bool {
+	await(t, patience, "the renewed certificate", func() bool {
 		conn, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: trusted, ServerName: "sidecar.example", Certificates: []tls.Certificate{shop}})
 		if err != nil {
 			return false

@@ -80,7 +80,7 @@ func startWith(t *testing.T, config string, env environment) *sidecar {
 			continue
 		}
 		s.addr = env.address(variable)
-		await(t, 5*time.Second, variable, func() bool {
+		await(t, patience, variable, func() bool {
 			conn, err := net.Dial("tcp", s.addr)
 			if err == nil {
 				conn.Close()

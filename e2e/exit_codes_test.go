@@ -154,7 +154,7 @@ func exitCodeAfter(t *testing.T, says string, end func(*testing.T, *exec.Cmd, *o
 	cmd, said := caddyCommand(t, ctx, nil, args...), new(output)
 	cmd.Stdout, cmd.Stderr = said, said
 	require.NoError(t, cmd.Start())
-	await(t, 30*time.Second, "caddy "+args[0], func() bool { return said.hasLine(says) })
+	await(t, patience, "caddy "+args[0], func() bool { return said.hasLine(says) })
 	end(t, cmd, said)
 	_ = cmd.Wait() // the exit code is what is asked for
 	require.NoError(t, ctx.Err(), said.String())
@@ -168,7 +168,7 @@ func interrupt(t *testing.T, cmd *exec.Cmd, _ *output) {
 
 func interruptTwice(t *testing.T, cmd *exec.Cmd, said *output) {
 	interrupt(t, cmd, said)
-	await(t, 10*time.Second, "the first interrupt", func() bool { return said.hasLine("shutting down") })
+	await(t, patience, "the first interrupt", func() bool { return said.hasLine("shutting down") })
 	interrupt(t, cmd, said)
 }
 

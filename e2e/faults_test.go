@@ -83,7 +83,7 @@ func TestFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			gateway := newPaymentUpstream(t)
-			testFaults(t, gateway, test.endpoint, startSidecar(t, setup{gateway: gateway.url(), options: "endpoints drop_in\ntimeout 1s\n" + test.options}))
+			testFaults(t, gateway, test.endpoint, startSidecar(t, setup{gateway: gateway.url(), options: "endpoints drop_in\ntimeout 3s\n" + test.options}))
 		})
 	}
 }

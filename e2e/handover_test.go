@@ -66,7 +66,7 @@ func TestReloadUnderLoad(t *testing.T) {
 			for i := range 5 {
 				traffic.awaitAnswers(t, 20)
 				require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
-				await(t, 10*time.Second, "a reload", func() bool { return s.log.countLines(reloaded) == i+1 })
+				await(t, patience, "a reload", func() bool { return s.log.countLines(reloaded) == i+1 })
 			}
 			traffic.awaitAnswers(t, 20)
 			traffic.stop()

@@ -36,6 +36,10 @@ const (
 	caddyBinary = "CADDY_BINARY"
 )
 
+// patience is how long a test waits for what should be there at once, on a machine that
+// may have other things to do.
+const patience = 30 * time.Second
+
 const (
 	appID      = "3b242b56a8b64274bcc37dac281120e3"
 	merchantNo = "020213827212251"
@@ -174,7 +178,7 @@ func startIn(t *testing.T, in surroundings, addr, config string, env []string) *
 	}()
 	t.Cleanup(func() { s.stop(t) })
 
-	await(t, 30*time.Second, "caddy to serve "+addr, func() bool {
+	await(t, 2*patience, "caddy to serve "+addr, func() bool {
 		select {
 		case <-s.exited:
 			require.FailNow(t, "caddy ended instead of serving", "%s\n%s", config, s.log)
@@ -216,8 +220,8 @@ func (s *sidecar) awaitEnd(t *testing.T) {
 	s.ended = true
 	select {
 	case <-s.exited:
-	case <-time.After(10 * time.Second):
-		assert.Fail(t, "caddy did not end within 10 s of SIGTERM")
+	case <-time.After(patience):
+		assert.Fail(t, "caddy did not end within "+patience.String()+" of SIGTERM")
 		_ = s.cmd.Process.Kill()
 		<-s.exited
 	}
@@ -227,7 +231,7 @@ func (s *sidecar) awaitEnd(t *testing.T) {
 // awaitLog waits for a line of the process's output that contains all parts.
 func (s *sidecar) awaitLog(t *testing.T, parts ...string) {
 	t.Helper()
-	await(t, 5*time.Second, fmt.Sprintf("a log line with %q", parts), func() bool {
+	await(t, patience, fmt.Sprintf("a log line with %q", parts), func() bool {
 		return s.log.hasLine(parts...)
 	})
 }
@@ -245,7 +249,7 @@ func (s *sidecar) requireLogged(t *testing.T, res *response, outcome string) {
 // in any way if it is not named.
 func (s *sidecar) awaitCalls(t *testing.T, count int, outcome string) {
 	t.Helper()
-	await(t, 10*time.Second, fmt.Sprintf("%d calls to be logged as %s", count, outcome), func() bool { return s.countCalls(outcome) == count })
+	await(t, patience, fmt.Sprintf("%d calls to be logged as %s", count, outcome), func() bool { return s.countCalls(outcome) == count })
 }
 
 // countCalls returns how many calls have ended in some way, or in any way if it is

@@ -4,7 +4,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -54,7 +53,7 @@ func TestUpstreamJudges(t *testing.T) {
 			_, err = conn.Write([]byte(test.raw))
 			require.NoError(t, err)
 			require.NoError(t, conn.(*net.TCPConn).CloseWrite())
-			await(t, 5*time.Second, "the request", func() bool { return len(u.received()) == before+1 })
+			await(t, patience, "the request", func() bool { return len(u.received()) == before+1 })
 			conn.Close()
 			err = u.judge(u.received()[before])
 			if test.says == "" {

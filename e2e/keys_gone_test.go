@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -85,7 +84,7 @@ func TestKeysGone(t *testing.T) {
 	}
 	for i, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			await(t, 15*time.Second, "the log to tell of it", func() bool { return s.log.hasLine("the new keys cannot be used", path(i)) })
+			await(t, patience, "the log to tell of it", func() bool { return s.log.hasLine("the new keys cannot be used", path(i)) })
 			assert.True(t, degraded(i))
 			assert.True(t, signs(i, testkeys.Merchant()))
 		})
@@ -96,7 +95,7 @@ func TestKeysGone(t *testing.T) {
 	}
 	for i, row := range rows {
 		t.Run(row.name+", and comes back", func(t *testing.T) {
-			await(t, 15*time.Second, "the new key", func() bool { return signs(i, testkeys.Next()) })
+			await(t, patience, "the new key", func() bool { return signs(i, testkeys.Next()) })
 			assert.False(t, degraded(i))
 		})
 	}

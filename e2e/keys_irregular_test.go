@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -112,7 +111,7 @@ func TestRotationToAnIrregularFile(t *testing.T) {
 		require.NoError(t, at(paths[says]))
 	}
 	for says, path := range paths {
-		await(t, 15*time.Second, "the health to tell that "+path+" cannot be used, since "+says, func() bool {
+		await(t, patience, "the health to tell that "+path+" cannot be used, since "+says, func() bool {
 			return strings.Contains(ready(), path+": "+says)
 		})
 		assert.Contains(t, ready(), `"status":"degraded"`)
@@ -121,7 +120,7 @@ func TestRotationToAnIrregularFile(t *testing.T) {
 	for says, path := range paths {
 		require.NoError(t, os.RemoveAll(path))
 		require.NoError(t, os.WriteFile(path, []byte(testkeys.PrivatePEM(testkeys.Next())), 0o600))
-		await(t, 15*time.Second, "the good key that took the place of what was not a file: "+says, func() bool { return signs(path) })
+		await(t, patience, "the good key that took the place of what was not a file: "+says, func() bool { return signs(path) })
 	}
-	await(t, 15*time.Second, "the health to be good again", func() bool { return strings.Contains(ready(), `"status":"ok"`) })
+	await(t, patience, "the health to be good again", func() bool { return strings.Contains(ready(), `"status":"ok"`) })
 }

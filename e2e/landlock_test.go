@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"github.com/stretchr/testify/assert"
@@ -115,7 +114,7 @@ func TestLandlock(t *testing.T) {
 	s := start(t, fmt.Sprintf("127.0.0.1:%d", c.port), c.caddyfile(), nil)
 	logged := func(count int, parts ...string) {
 		t.Helper()
-		await(t, 20*time.Second, fmt.Sprintf("%d log lines with %q", count, parts), func() bool {
+		await(t, patience, fmt.Sprintf("%d log lines with %q", count, parts), func() bool {
 			return readLog(t, c.logFile).countLines(parts...) == count
 		})
 	}

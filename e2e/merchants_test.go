@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -227,7 +226,7 @@ func TestMerchantsChangeKeysApart(t *testing.T) {
 	require.True(t, signs("200", testkeys.Stranger()))
 
 	require.NoError(t, os.WriteFile(second, []byte(testkeys.PrivatePEM(testkeys.Gateway())), 0o600))
-	await(t, 15*time.Second, "the second merchant's new key", func() bool { return signs("200", testkeys.Gateway()) })
+	await(t, patience, "the second merchant's new key", func() bool { return signs("200", testkeys.Gateway()) })
 	assert.True(t, signs("100", testkeys.Merchant()))
 
 	require.NoError(t, os.WriteFile(first, []byte("no key"), 0o600))

@@ -39,7 +39,7 @@ func TestCountersSurviveReload(t *testing.T) {
 
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
 	s.awaitLog(t, "successfully reloaded config from file")
-	await(t, 5*time.Second, "the new config to serve", func() bool { _, body := healthOf(t, health+"/readyz"); return body.Status == "ok" })
+	await(t, patience, "the new config to serve", func() bool { _, body := healthOf(t, health+"/readyz"); return body.Status == "ok" })
 	assert.Equal(t, before, counted(t, health))
 	requireSuccess(t, s.post(t, validBody()))
 	assert.Contains(t, counted(t, health), `caddy_payermax_requests_total{endpoint="applyDropinSession",error="",outcome="answered"} 2`)

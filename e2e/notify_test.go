@@ -248,7 +248,7 @@ func TestNotifyBindsWhatIsSigned(t *testing.T) {
 		before := s.log.countLines(`"msg":"notification"`, `"result":"`+test.result+`"`)
 		requireRefusal(t, s.send(t, notifying("/payermax/callback", test.body)), http.StatusForbidden, "NOTIFICATION_REFUSED")
 		assert.Empty(t, app.taken(), name)
-		await(t, 5*time.Second, name, func() bool {
+		await(t, patience, name, func() bool {
 			return s.log.countLines(`"msg":"notification"`, `"result":"`+test.result+`"`) == before+1
 		})
 	}

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -39,14 +38,14 @@ func TestSandboxNotifiesItsOwnSidecar(t *testing.T) {
 	assert.NotContains(t, string(said), "there is none, so answers are passed on")
 
 	var arrived []reached
-	await(t, 10*time.Second, "the notification", func() bool {
+	await(t, patience, "the notification", func() bool {
 		arrived = append(arrived, application.taken()...)
 		return len(arrived) > 0
 	})
 	got := arrived[0]
 	assert.Contains(t, got.body, `"notifyType":"PAYMENT"`)
 	assert.Regexp(t, "^sha256:", got.Header.Get("Payermax-Verified"))
-	await(t, 10*time.Second, "its acknowledgement", func() bool {
+	await(t, patience, "its acknowledgement", func() bool {
 		return strings.Contains(get(t, "http://"+s.addr+"/sandbox/notifications"), `"state":"delivered"`)
 	})
 

@@ -131,7 +131,7 @@ func (r *recorder) seen() []sandbox.Call {
 func (r *recorder) one(t *testing.T) sandbox.Call {
 	t.Helper()
 	var calls []sandbox.Call
-	await(t, 5*time.Second, "the call", func() bool {
+	await(t, patience, "the call", func() bool {
 		calls = append(calls, r.seen()...)
 		return len(calls) > 0
 	})

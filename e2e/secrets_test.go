@@ -30,7 +30,7 @@ const (
 func TestLogsHaveNoSecrets(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
-	s := startSidecar(t, setup{gateway: gateway.url(), options: "timeout 1s\n" + retryEagerly, site: "log"})
+	s := startSidecar(t, setup{gateway: gateway.url(), options: "timeout 3s\n" + retryEagerly, site: "log"})
 	provoke(t, gateway, s)
 
 	var kept strings.Builder
@@ -48,7 +48,7 @@ func TestLogsHaveNoSecrets(t *testing.T) {
 func TestLogsHaveNoSecretsOfTheApplication(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
-	s := startSidecar(t, setup{gateway: gateway.url(), options: "timeout 1s\n" + retryEagerly,
+	s := startSidecar(t, setup{gateway: gateway.url(), options: "timeout 3s\n" + retryEagerly,
 		site: "log {\nformat filter {\nrequest>headers delete\n}\n}"})
 	provoke(t, gateway, s)
 	requireNoSecrets(t, gateway, s.log.String())

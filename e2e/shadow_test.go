@@ -181,7 +181,7 @@ func TestShadowOnlyWarns(t *testing.T) {
 func TestShadowAnswersPass(t *testing.T) {
 	t.Parallel()
 	gateway := newShadowUpstream(t)
-	s := startShadow(t, gateway, "timeout 2s")
+	s := startShadow(t, gateway, "timeout 5s")
 	for name, test := range map[string]struct {
 		answer  []byte
 		details string
@@ -264,7 +264,7 @@ func TestShadowRefuses(t *testing.T) {
 func TestShadowLogsHaveNoSecrets(t *testing.T) {
 	t.Parallel()
 	gateway := newShadowUpstream(t)
-	s := startShadow(t, gateway, "timeout 1s\n"+retryEagerly)
+	s := startShadow(t, gateway, "timeout 3s\n"+retryEagerly)
 	body := strings.Replace(signedByApplication(), `"1.1"`, `"canary-in-the-body"`, 1)
 	signatures := []string{
 		sign(testkeys.Merchant(), []byte(body)), sign(testkeys.Stranger(), []byte(body)), strings.Repeat("canary-of-a-sign", 20),

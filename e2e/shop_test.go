@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -150,7 +149,7 @@ func startDemo(t *testing.T) string {
 		assert.NoError(t, cmd.Process.Signal(os.Interrupt))
 		assert.NoError(t, cmd.Wait(), told.String())
 	})
-	await(t, 30*time.Second, "the invitation", func() bool { return told.hasLine("curl -i") })
+	await(t, patience, "the invitation", func() bool { return told.hasLine("curl -i") })
 	return told.String()
 }
 
@@ -168,7 +167,7 @@ func TestShopServes(t *testing.T) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	await(t, 20*time.Second, "the shop", func() bool {
+	await(t, patience, "the shop", func() bool {
 		answer, err := http.Get("http://" + buyers + "/")
 		if err == nil {
 			answer.Body.Close()

@@ -81,7 +81,7 @@ func TestGraceEnds(t *testing.T) {
 func reload(t *testing.T, s *sidecar, logFile string) {
 	t.Helper()
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
-	await(t, 10*time.Second, "the reload", func() bool {
+	await(t, patience, "the reload", func() bool {
 		if s.log.hasLine(reloaded) {
 			return true
 		}

@@ -18,7 +18,7 @@ import (
 func TestSlowClients(t *testing.T) {
 	t.Parallel()
 	gateway := newStagedGateway(t)
-	s, health := startWithHealth(t, "servers {\ntimeouts {\nread_header 1s\nread_body 2s\nwrite 3s\n}\n}",
+	s, health := startWithHealth(t, "servers {\ntimeouts {\nread_header 3s\nread_body 4s\nwrite 5s\n}\n}",
 		setup{gateway: gateway.url(), options: "endpoints drop_in"})
 
 	// They are slow all at once.
@@ -48,7 +48,7 @@ func TestSlowClients(t *testing.T) {
 			}
 		})
 	}
-	await(t, 15*time.Second, "the sidecar to lose its patience", func() bool {
+	await(t, patience, "the sidecar to lose its patience", func() bool {
 		return strings.Contains(get(t, health+"/metrics"), "\ncaddy_payermax_requests_in_flight 0\n")
 	})
 	for _, c := range readers {
@@ -62,7 +62,7 @@ func TestSlowClients(t *testing.T) {
 func TestSlowBodyEndsWithTimeout(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
-	s := startSidecar(t, setup{gateway: gateway.url(), options: "timeout 1s"})
+	s := startSidecar(t, setup{gateway: gateway.url(), options: "timeout 4s"})
 	kept := s.dial(t)
 	requireSuccess(t, kept.send(t, post(validBody())))
 
@@ -180,7 +180,7 @@ func TestVanishingAtAnyMoment(t *testing.T) {
 		require.NoError(t, err)
 		time.AfterFunc(time.Duration(i)*100*time.Microsecond, func() { c.conn.Close() })
 	}
-	await(t, 15*time.Second, "the calls to end", func() bool {
+	await(t, patience, "the calls to end", func() bool {
 		return s.countCalls("") == calls && strings.Contains(get(t, health+"/metrics"), "\ncaddy_payermax_requests_in_flight 0\n")
 	})
 	for _, number := range numbers {

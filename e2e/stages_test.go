@@ -9,7 +9,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -114,7 +113,7 @@ func (g *stagedGateway) begin(t *testing.T, s *sidecar, at stage, endpoint strin
 	require.NoError(t, err)
 	switch at {
 	case atGateway:
-		await(t, 10*time.Second, "the call at the gateway", func() bool { return len(g.about(number)) == 1 })
+		await(t, patience, "the call at the gateway", func() bool { return len(g.about(number)) == 1 })
 	case inAnswer:
 		_, err = c.in.Peek(1)
 		require.NoError(t, err)

@@ -139,7 +139,7 @@ func TestTLSWantsCertificate(t *testing.T) {
 func TestTLSNeverBegins(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
-	s := startSidecar(t, setup{gateway: "https://" + gateway.host, options: "timeout 1s"})
+	s := startSidecar(t, setup{gateway: "https://" + gateway.host, options: "timeout 4s"})
 	for name, test := range map[string]struct {
 		greet  func(net.Conn)
 		status int

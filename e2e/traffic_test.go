@@ -62,7 +62,7 @@ func (traffic *traffic) newApplication() caller {
 func (traffic *traffic) awaitAnswers(t *testing.T, count int64) {
 	t.Helper()
 	enough := traffic.answered.Load() + count
-	await(t, 20*time.Second, "answers", func() bool { return traffic.answered.Load() >= enough })
+	await(t, patience, "answers", func() bool { return traffic.answered.Load() >= enough })
 }
 
 // stop ends the calls, and waits for the last ones.

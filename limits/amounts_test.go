@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/http"
 	"testing"
+	"testing/synctest"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/stretchr/testify/assert"
@@ -138,15 +139,17 @@ func TestRatesCountTogether(t *testing.T) {
 
 // Retry-After is a whole number of seconds, until there is room for one more.
 func TestRetryAfter(t *testing.T) {
-	at := place(t, "orderQuery")
-	query := callOf(t, at, "orderQuery", `{"outTradeNo":"P1"}`)
-	for rate, seconds := range map[float64]string{100: "1", 1: "1", 0.4: "3", 0.5: "2"} {
-		l := open(t, limits.Limits{Quota: limits.Quota{Rate: rate, Burst: 1}}, at)
-		_, err := l.Reserve(t.Context(), query)
-		require.NoError(t, err)
-		_, err = l.Reserve(t.Context(), query)
-		assert.Equal(t, seconds, requireRefused(t, err, limits.ByRate).Header.Get("Retry-After"), rate)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		at := place(t, "orderQuery")
+		query := callOf(t, at, "orderQuery", `{"outTradeNo":"P1"}`)
+		for rate, seconds := range map[float64]string{100: "1", 1: "1", 0.4: "3", 0.5: "2"} {
+			l := open(t, limits.Limits{Quota: limits.Quota{Rate: rate, Burst: 1}}, at)
+			_, err := l.Reserve(t.Context(), query)
+			require.NoError(t, err)
+			_, err = l.Reserve(t.Context(), query)
+			assert.Equal(t, seconds, requireRefused(t, err, limits.ByRate).Header.Get("Retry-After"), rate)
+		}
+	})
 }
 
 // The burst is as many as in one second, and at least one, if it is not set.

@@ -2,6 +2,7 @@ package limits_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -10,6 +11,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
+
+// The time of these tests is that of a bubble, which stands still while they run, so that
+// no day ends in the middle of one.
 
 // A budget is used to the last minor unit, in the currency's own decimals.
 func TestBudgetsAreInMinorUnits(t *testing.T) {
@@ -25,136 +29,168 @@ func TestBudgetsAreInMinorUnits(t *testing.T) {
 		"JPY": {"5", []string{"5", "0"}, "0", "1"},
 	} {
 		t.Run(currency, func(t *testing.T) {
-			at := place(t, "orderAndPay")
-			l := open(t, within(perDay(currency, test.budget)), at)
-			for _, amount := range test.fits {
-				_, err := l.Reserve(t.Context(), order(t, at, amount, currency))
-				require.NoError(t, err, amount)
-			}
-			_, err := l.Reserve(t.Context(), order(t, at, test.more, currency))
-			refused := requireRefused(t, err, limits.ByBudget)
-			assert.Equal(t, "BUDGET_EXCEEDED", refused.Code)
-			assert.Contains(t, refused.Msg, " has "+test.left+" left")
-			_, reset := stores.Day.Around(time.Now())
-			assert.Contains(t, refused.Msg, reset.Format(time.RFC3339))
-			assert.Equal(t, "/data/totalAmount", refused.Errors[0].Field)
-			assert.NotEmpty(t, refused.Header.Get("Retry-After"))
+			synctest.Test(t, func(t *testing.T) {
+				at := place(t, "orderAndPay")
+				l := open(t, within(perDay(currency, test.budget)), at)
+				for _, amount := range test.fits {
+					_, err := l.Reserve(t.Context(), order(t, at, amount, currency))
+					require.NoError(t, err, amount)
+				}
+				_, err := l.Reserve(t.Context(), order(t, at, test.more, currency))
+				refused := requireRefused(t, err, limits.ByBudget)
+				assert.Equal(t, "BUDGET_EXCEEDED", refused.Code)
+				assert.Contains(t, refused.Msg, " has "+test.left+" left")
+				_, reset := stores.Day.Around(time.Now())
+				assert.Contains(t, refused.Msg, reset.Format(time.RFC3339))
+				assert.Equal(t, "/data/totalAmount", refused.Errors[0].Field)
+				assert.NotEmpty(t, refused.Header.Get("Retry-After"))
+			})
 		})
 	}
+}
+
+// A budget is used up until the last moment of its day, and is a new one from then on.
+func TestBudgetsBeginAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at := place(t, "orderAndPay")
+		l := open(t, within(perDay("USD", "10")), at)
+		_, midnight := stores.Day.Around(time.Now())
+		for range 2 {
+			_, err := l.Reserve(t.Context(), order(t, at, "10", "USD"))
+			require.NoError(t, err)
+			time.Sleep(time.Until(midnight) - time.Nanosecond)
+			_, err = l.Reserve(t.Context(), order(t, at, "0.01", "USD"))
+			assert.Equal(t, "1", requireRefused(t, err, limits.ByBudget).Header.Get("Retry-After"))
+			time.Sleep(time.Nanosecond)
+			_, midnight = stores.Day.Around(time.Now())
+		}
+	})
 }
 
 // An amount that is finer than the currency counts as the next unit, and one beyond all
 // numbers as too much.
 func TestBudgetsRoundUp(t *testing.T) {
-	at := place(t, "orderAndPay")
-	l := open(t, within(perDay("IDR", "3")), at)
-	for _, amount := range []string{"1.000001", "1"} {
-		_, err := l.Reserve(t.Context(), order(t, at, amount, "IDR"))
-		require.NoError(t, err)
-	}
-	for _, amount := range []string{"1", "0.5", "1e308"} {
-		_, err := l.Reserve(t.Context(), order(t, at, amount, "IDR"))
-		requireRefused(t, err, limits.ByBudget)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		at := place(t, "orderAndPay")
+		l := open(t, within(perDay("IDR", "3")), at)
+		for _, amount := range []string{"1.000001", "1"} {
+			_, err := l.Reserve(t.Context(), order(t, at, amount, "IDR"))
+			require.NoError(t, err)
+		}
+		for _, amount := range []string{"1", "0.5", "1e308"} {
+			_, err := l.Reserve(t.Context(), order(t, at, amount, "IDR"))
+			requireRefused(t, err, limits.ByBudget)
+		}
+	})
 }
 
 // What counts: the endpoints of the budget, and of each merchant what is its own.
 func TestBudgetsCount(t *testing.T) {
-	refund := `{"outRefundNo":"R1","refundAmount":40,"refundCurrency":"USD"}`
-	at := place(t, "applyDropinSession", "orderAndPay", "orderQuery", "refund", "capture")
-	at.Merchants = append(at.Merchants, limits.Merchant{AppID: t.Name(), MerchantNo: "2"})
-	l := open(t, limits.Limits{
-		Quota: limits.Quota{Budgets: []limits.Budget{perDay("USD", "100"), {Currency: "USD", Amount: "50", Per: "month", Endpoints: []string{"refund"}}}},
-	}, at)
-	reserve := func(c limits.Call) error {
-		_, err := l.Reserve(t.Context(), c)
-		return err
-	}
-	require.NoError(t, reserve(callOf(t, at, "refund", refund)))
-	requireRefused(t, reserve(callOf(t, at, "refund", refund)), limits.ByBudget)
-	require.NoError(t, reserve(order(t, at, "59", "USD")))
-	requireRefused(t, reserve(order(t, at, "2", "USD")), limits.ByBudget)
+	synctest.Test(t, func(t *testing.T) {
+		refund := `{"outRefundNo":"R1","refundAmount":40,"refundCurrency":"USD"}`
+		at := place(t, "applyDropinSession", "orderAndPay", "orderQuery", "refund", "capture")
+		at.Merchants = append(at.Merchants, limits.Merchant{AppID: t.Name(), MerchantNo: "2"})
+		l := open(t, limits.Limits{
+			Quota: limits.Quota{Budgets: []limits.Budget{perDay("USD", "100"), {Currency: "USD", Amount: "50", Per: "month", Endpoints: []string{"refund"}}}},
+		}, at)
+		reserve := func(c limits.Call) error {
+			_, err := l.Reserve(t.Context(), c)
+			return err
+		}
+		require.NoError(t, reserve(callOf(t, at, "refund", refund)))
+		requireRefused(t, reserve(callOf(t, at, "refund", refund)), limits.ByBudget)
+		require.NoError(t, reserve(order(t, at, "59", "USD")))
+		requireRefused(t, reserve(order(t, at, "2", "USD")), limits.ByBudget)
 
-	// What moves nothing, or only announces it.
-	require.NoError(t, reserve(callOf(t, at, "orderQuery", `{"outTradeNo":"P1"}`)))
-	require.NoError(t, reserve(callOf(t, at, "applyDropinSession", `{"totalAmount":1000000,"currency":"USD"}`)))
+		// What moves nothing, or only announces it.
+		require.NoError(t, reserve(callOf(t, at, "orderQuery", `{"outTradeNo":"P1"}`)))
+		require.NoError(t, reserve(callOf(t, at, "applyDropinSession", `{"totalAmount":1000000,"currency":"USD"}`)))
 
-	// Another merchant has a budget of its own.
-	other := order(t, at, "91", "USD")
-	other.Merchant = at.Merchants[1]
-	require.NoError(t, reserve(other))
+		// Another merchant has a budget of its own.
+		other := order(t, at, "91", "USD")
+		other.Merchant = at.Merchants[1]
+		require.NoError(t, reserve(other))
 
-	requireRefused(t, reserve(order(t, at, "1", "EUR")), limits.ByBudget)
-	requireRefused(t, reserve(callOf(t, at, "orderAndPay", `{"currency":"USD"}`)), limits.ByAmount)
-	require.NoError(t, reserve(order(t, at, "1", "USD")))
+		requireRefused(t, reserve(order(t, at, "1", "EUR")), limits.ByBudget)
+		requireRefused(t, reserve(callOf(t, at, "orderAndPay", `{"currency":"USD"}`)), limits.ByAmount)
+		require.NoError(t, reserve(order(t, at, "1", "USD")))
+	})
 }
 
 // All amounts of a call count, such as those of a subscription.
 func TestBudgetsCountAllAmounts(t *testing.T) {
-	at := place(t, "orderAndPay")
-	l := open(t, within(perDay("USD", "30"), perDay("EUR", "10")), at)
-	_, err := l.Reserve(t.Context(), callOf(t, at, "orderAndPay", `{"totalAmount":5,"currency":"USD","subscriptionPlan":{
-		"periodAmount":{"amount":20,"currency":"USD"},"trialConfig":{"trialAmount":{"amount":10,"currency":"EUR"}}}}`))
-	require.NoError(t, err)
-	_, err = l.Reserve(t.Context(), order(t, at, "0.01", "EUR"))
-	requireRefused(t, err, limits.ByBudget)
-	_, err = l.Reserve(t.Context(), order(t, at, "5", "USD"))
-	require.NoError(t, err)
-	_, err = l.Reserve(t.Context(), order(t, at, "0.01", "USD"))
-	requireRefused(t, err, limits.ByBudget)
+	synctest.Test(t, func(t *testing.T) {
+		at := place(t, "orderAndPay")
+		l := open(t, within(perDay("USD", "30"), perDay("EUR", "10")), at)
+		_, err := l.Reserve(t.Context(), callOf(t, at, "orderAndPay", `{"totalAmount":5,"currency":"USD","subscriptionPlan":{
+			"periodAmount":{"amount":20,"currency":"USD"},"trialConfig":{"trialAmount":{"amount":10,"currency":"EUR"}}}}`))
+		require.NoError(t, err)
+		_, err = l.Reserve(t.Context(), order(t, at, "0.01", "EUR"))
+		requireRefused(t, err, limits.ByBudget)
+		_, err = l.Reserve(t.Context(), order(t, at, "5", "USD"))
+		require.NoError(t, err)
+		_, err = l.Reserve(t.Context(), order(t, at, "0.01", "USD"))
+		requireRefused(t, err, limits.ByBudget)
+	})
 }
 
 // A caller's budget is within that of all; what one of them refuses, the other has not
 // counted.
 func TestBudgetsOfCallers(t *testing.T) {
-	at := place(t, "orderAndPay")
-	allowances := limits.Limits{
-		Quota: limits.Quota{Budgets: []limits.Budget{perDay("USD", "100")}}, CallerID: "{x}",
-		Callers: map[string]limits.Caller{"a": {Quota: limits.Quota{Budgets: []limits.Budget{perDay("USD", "30")}}}},
-	}
-	l := open(t, allowances, at)
-	byA := order(t, at, "20", "USD")
-	byA.By = admitted(t, l, "a")
-	_, err := l.Reserve(t.Context(), byA)
-	require.NoError(t, err)
-	for range 10 {
-		_, err = l.Reserve(t.Context(), byA)
-		requireRefused(t, err, limits.ByBudget)
-	}
-	_, err = l.Reserve(t.Context(), order(t, at, "80", "USD"))
-	require.NoError(t, err)
+	synctest.Test(t, func(t *testing.T) {
+		at := place(t, "orderAndPay")
+		allowances := limits.Limits{
+			Quota: limits.Quota{Budgets: []limits.Budget{perDay("USD", "100")}}, CallerID: "{x}",
+			Callers: map[string]limits.Caller{"a": {Quota: limits.Quota{Budgets: []limits.Budget{perDay("USD", "30")}}}},
+		}
+		l := open(t, allowances, at)
+		byA := order(t, at, "20", "USD")
+		byA.By = admitted(t, l, "a")
+		_, err := l.Reserve(t.Context(), byA)
+		require.NoError(t, err)
+		for range 10 {
+			_, err = l.Reserve(t.Context(), byA)
+			requireRefused(t, err, limits.ByBudget)
+		}
+		_, err = l.Reserve(t.Context(), order(t, at, "80", "USD"))
+		require.NoError(t, err)
+	})
 }
 
 func TestBudgetsAreSettled(t *testing.T) {
-	for settlement, back := range map[stores.Settlement]bool{stores.Kept: false, stores.Refunded: true, stores.Unsent: true} {
-		at := place(t, "orderAndPay")
-		at.Merchants[0].MerchantNo = string(rune('1' + settlement))
-		l := open(t, within(perDay("USD", "10")), at)
-		reserved, err := l.Reserve(t.Context(), order(t, at, "10", "USD"))
-		require.NoError(t, err)
-		_, err = l.Reserve(t.Context(), order(t, at, "10", "USD"))
-		requireRefused(t, err, limits.ByBudget)
-		reserved.Settle(settlement)
-		reserved.Settle(stores.Unsent) // once only
-		_, err = l.Reserve(t.Context(), order(t, at, "10", "USD"))
-		assert.Equal(t, back, err == nil, settlement)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		for settlement, back := range map[stores.Settlement]bool{stores.Kept: false, stores.Refunded: true, stores.Unsent: true} {
+			at := place(t, "orderAndPay")
+			at.Merchants[0].MerchantNo = string(rune('1' + settlement))
+			l := open(t, within(perDay("USD", "10")), at)
+			reserved, err := l.Reserve(t.Context(), order(t, at, "10", "USD"))
+			require.NoError(t, err)
+			_, err = l.Reserve(t.Context(), order(t, at, "10", "USD"))
+			requireRefused(t, err, limits.ByBudget)
+			reserved.Settle(settlement)
+			reserved.Settle(stores.Unsent) // once only
+			_, err = l.Reserve(t.Context(), order(t, at, "10", "USD"))
+			assert.Equal(t, back, err == nil, settlement)
+		}
+	})
 }
 
 // A reload of the config does not make a budget new, whichever limit it has then. It is
 // new if there was no handler with limits in between.
 func TestBudgetsOutliveReloads(t *testing.T) {
-	at := place(t, "orderAndPay", "refund")
-	before := open(t, within(perDay("USD", "10")), at)
-	_, err := before.Reserve(t.Context(), order(t, at, "10", "USD"))
-	require.NoError(t, err)
+	synctest.Test(t, func(t *testing.T) {
+		at := place(t, "orderAndPay", "refund")
+		before := open(t, within(perDay("USD", "10")), at)
+		_, err := before.Reserve(t.Context(), order(t, at, "10", "USD"))
+		require.NoError(t, err)
 
-	after := open(t, within(perDay("USD", "15")), at)
-	before.Close()
-	_, err = after.Reserve(t.Context(), order(t, at, "6", "USD"))
-	assert.Contains(t, requireRefused(t, err, limits.ByBudget).Msg, "has 5.00 left")
-	_, err = after.Reserve(t.Context(), order(t, at, "5", "USD"))
-	require.NoError(t, err)
+		after := open(t, within(perDay("USD", "15")), at)
+		before.Close()
+		_, err = after.Reserve(t.Context(), order(t, at, "6", "USD"))
+		assert.Contains(t, requireRefused(t, err, limits.ByBudget).Msg, "has 5.00 left")
+		_, err = after.Reserve(t.Context(), order(t, at, "5", "USD"))
+		require.NoError(t, err)
+	})
 }
 
 func TestBudgetsRefused(t *testing.T) {
@@ -193,14 +229,16 @@ func TestBudgetsRefused(t *testing.T) {
 
 // What is more than a whole budget is not put off until the next one.
 func TestBudgetIsNeverEnough(t *testing.T) {
-	at := place(t, "orderAndPay")
-	l := open(t, within(perDay("USD", "100")), at)
-	_, err := l.Reserve(t.Context(), order(t, at, "100.01", "USD"))
-	refused := requireRefused(t, err, limits.ByBudget)
-	assert.Contains(t, refused.Msg, "more than the whole budget of USD 100.00 per day")
-	assert.Empty(t, refused.Header)
-	_, err = l.Reserve(t.Context(), order(t, at, "100", "USD"))
-	require.NoError(t, err)
-	_, err = l.Reserve(t.Context(), order(t, at, "0.01", "USD"))
-	assert.NotEmpty(t, requireRefused(t, err, limits.ByBudget).Header)
+	synctest.Test(t, func(t *testing.T) {
+		at := place(t, "orderAndPay")
+		l := open(t, within(perDay("USD", "100")), at)
+		_, err := l.Reserve(t.Context(), order(t, at, "100.01", "USD"))
+		refused := requireRefused(t, err, limits.ByBudget)
+		assert.Contains(t, refused.Msg, "more than the whole budget of USD 100.00 per day")
+		assert.Empty(t, refused.Header)
+		_, err = l.Reserve(t.Context(), order(t, at, "100", "USD"))
+		require.NoError(t, err)
+		_, err = l.Reserve(t.Context(), order(t, at, "0.01", "USD"))
+		assert.NotEmpty(t, requireRefused(t, err, limits.ByBudget).Header)
+	})
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 func packageDoc(t *testing.T) string {
@@ -81,9 +82,9 @@ func TestTasksAreBounded(t *testing.T) {
 func TestNoGoroutineIsLeftAfterClose(t *testing.T) {
 	s := newShop(t)
 	s.answer = func(w http.ResponseWriter, _ int) { w.WriteHeader(http.StatusInternalServerError) }
-	baseline := runtime.NumGoroutine()
+	begun := testtool.Goroutines()
 	g := newGateway(t)
-	assert.Equal(t, baseline, runtime.NumGoroutine(), "New starts none")
+	assert.Empty(t, begun(), "New starts none")
 	session := openSession(t, g)
 	for i := range 100 {
 		order := orderFields(session).with(fields{
@@ -92,14 +93,11 @@ func TestNoGoroutineIsLeftAfterClose(t *testing.T) {
 		must(t, g, "orderAndPay", order.String())
 	}
 	s.wait(t, 34)
-	assert.Greater(t, runtime.NumGoroutine(), baseline+90)
+	assert.Greater(t, len(begun()), 90)
 	require.NoError(t, g.Close(t.Context()))
 	s.CloseClientConnections()
 	// The last goroutines of the shop's server end by themselves, a moment later.
-	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > baseline && time.Now().Before(deadline); {
-		time.Sleep(time.Millisecond)
-	}
-	assert.LessOrEqual(t, runtime.NumGoroutine(), baseline)
+	assert.EventuallyWithT(t, func(c *assert.CollectT) { assert.Empty(c, begun()) }, 30*time.Second, 10*time.Millisecond)
 }
 
 // Many clients at once, each with its orders and refunds, and somebody who watches: no state is mixed up.

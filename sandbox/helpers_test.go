@@ -215,7 +215,7 @@ func (s *shop) wait(t testing.TB, n int) []received {
 		defer s.mu.Unlock()
 		got = append([]received(nil), s.received...)
 		return len(got) >= n
-	}, 10*time.Second, time.Millisecond)
+	}, 30*time.Second, time.Millisecond)
 	require.Len(t, got, n)
 	return got
 }
@@ -232,7 +232,7 @@ func sent(t testing.TB, g *Gateway, n int) []notification {
 			}
 		}
 		return len(list) == n
-	}, 10*time.Second, time.Millisecond)
+	}, 30*time.Second, time.Millisecond)
 	return list
 }
 

@@ -12,6 +12,10 @@ import (
 	"pgregory.net/rapid"
 )
 
+// patience is how long a test waits for what should be there at once, on a machine that
+// may have other things to do.
+const patience = 15 * time.Second
+
 // timeout is that of the sidecar's calls.
 const timeout = time.Second
 

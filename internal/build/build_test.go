@@ -2,6 +2,7 @@ package build
 
 import (
 	"runtime/debug"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -51,6 +52,7 @@ func TestRead(t *testing.T) {
 }
 
 func TestAnnounceOnce(t *testing.T) {
+	announced = sync.Once{} // whatever has run in this process before
 	core, logged := observer.New(zapcore.InfoLevel)
 	for range 3 {
 		Announce(zap.New(core))

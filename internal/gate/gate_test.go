@@ -192,12 +192,14 @@ func TestGateVanishing(t *testing.T) {
 // short, is refused there, and takes no slot from others.
 func TestGateCountsFromTheRequest(t *testing.T) {
 	g := New(1)
-	assert.ErrorIs(t, g.Enter(t.Context(), time.Now().Add(-2*time.Second), time.Second), ErrOverloaded, "with a free slot")
-	require.NoError(t, g.Enter(t.Context(), time.Now(), time.Second))
-	assert.ErrorIs(t, g.Enter(t.Context(), time.Now().Add(-2*time.Second), time.Second), ErrOverloaded, "with none")
+	const maxWait = time.Minute
+	before := time.Now().Add(-2 * maxWait)
+	assert.ErrorIs(t, g.Enter(t.Context(), before, maxWait), ErrOverloaded, "with a free slot")
+	require.NoError(t, g.Enter(t.Context(), time.Now(), maxWait))
+	assert.ErrorIs(t, g.Enter(t.Context(), before, maxWait), ErrOverloaded, "with none")
 	assert.Zero(t, g.waiting.Load())
 	<-g.slots
-	assert.NoError(t, g.Enter(t.Context(), time.Now(), time.Second))
+	assert.NoError(t, g.Enter(t.Context(), time.Now(), maxWait))
 }
 
 // countingKey counts its signatures.

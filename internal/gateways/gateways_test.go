@@ -2,6 +2,7 @@ package gateways
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -49,64 +50,70 @@ func ahead(g *Gateway) float64 { return time.Until(g.Now()).Seconds() }
 
 // No handler's clock is changed by another's gateway.
 func TestClocksAreApart(t *testing.T) {
-	fast, slow, unknown := used(t, "fast", time.Minute), used(t, "slow", -time.Minute), New("unknown")
-	assert.InDelta(t, 60, ahead(fast), 1)
-	assert.InDelta(t, -60, ahead(slow), 1)
-	assert.InDelta(t, 0, ahead(unknown), 1)
-	observe(slow, 3*time.Minute)
-	assert.InDelta(t, 60, ahead(fast), 1)
-	assert.InDelta(t, 180, ahead(slow), 1)
+	synctest.Test(t, func(t *testing.T) {
+		fast, slow, unknown := used(t, "fast", time.Minute), used(t, "slow", -time.Minute), New("unknown")
+		assert.InDelta(t, 60, ahead(fast), 1)
+		assert.InDelta(t, -60, ahead(slow), 1)
+		assert.InDelta(t, 0, ahead(unknown), 1)
+		observe(slow, 3*time.Minute)
+		assert.InDelta(t, 60, ahead(fast), 1)
+		assert.InDelta(t, 180, ahead(slow), 1)
+	})
 }
 
 // A handler that takes another's place goes on with what that has measured of the same
 // gateway; from then on they are apart. What is not in use, or not known, is nobody's
 // predecessor.
 func TestSuccessor(t *testing.T) {
-	before := used(t, "gateway", time.Minute)
-	before.NoteSuccess()
-	before.NoteSandbox()
-	after := New("gateway")
-	assert.InDelta(t, 60, ahead(after), 1)
-	require.NotNil(t, after.lastSuccess.Load())
-	assert.Equal(t, *before.lastSuccess.Load(), *after.lastSuccess.Load())
-	assert.True(t, after.NoteSandbox(), "another program may answer there by now")
+	synctest.Test(t, func(t *testing.T) {
+		before := used(t, "gateway", time.Minute)
+		before.NoteSuccess()
+		before.NoteSandbox()
+		after := New("gateway")
+		assert.InDelta(t, 60, ahead(after), 1)
+		require.NotNil(t, after.lastSuccess.Load())
+		assert.Equal(t, *before.lastSuccess.Load(), *after.lastSuccess.Load())
+		assert.True(t, after.NoteSandbox(), "another program may answer there by now")
 
-	observe(after, 2*time.Minute)
-	assert.InDelta(t, 60, ahead(before), 1)
-	assert.InDelta(t, 120, ahead(after), 1)
+		observe(after, 2*time.Minute)
+		assert.InDelta(t, 60, ahead(before), 1)
+		assert.InDelta(t, 120, ahead(after), 1)
 
-	assert.InDelta(t, 0, ahead(New("another gateway")), 1)
-	before.Release()
-	assert.InDelta(t, 0, ahead(New("gateway")), 1)
-	used(t, "", time.Minute)
-	assert.InDelta(t, 0, ahead(New("")), 1)
+		assert.InDelta(t, 0, ahead(New("another gateway")), 1)
+		before.Release()
+		assert.InDelta(t, 0, ahead(New("gateway")), 1)
+		used(t, "", time.Minute)
+		assert.InDelta(t, 0, ahead(New("")), 1)
+	})
 }
 
 // One number stands for all gateways: the largest difference, the latest success, and
 // whether there is any sandbox.
 func TestSeveralGateways(t *testing.T) {
-	const skew, success, sandbox = "caddy_payermax_clock_skew_seconds", "caddy_payermax_gateway_last_success_timestamp_seconds", "caddy_payermax_sandbox"
-	assert.Equal(t, map[string]float64{sandbox: 0}, collect(t), "without a handler")
-	silent := New("silent")
-	silent.Use()
-	defer silent.Release()
-	assert.Equal(t, map[string]float64{sandbox: 0}, collect(t), "before the first answer")
+	synctest.Test(t, func(t *testing.T) {
+		const skew, success, sandbox = "caddy_payermax_clock_skew_seconds", "caddy_payermax_gateway_last_success_timestamp_seconds", "caddy_payermax_sandbox"
+		assert.Equal(t, map[string]float64{sandbox: 0}, collect(t), "without a handler")
+		silent := New("silent")
+		silent.Use()
+		defer silent.Release()
+		assert.Equal(t, map[string]float64{sandbox: 0}, collect(t), "before the first answer")
 
-	fast, slow := used(t, "fast", 20*time.Second), used(t, "slow", -40*time.Second)
-	assert.InDelta(t, -40, collect(t)[skew], 1)
-	slow.NoteSuccess()
-	slow.Release()
-	assert.InDelta(t, 20, collect(t)[skew], 1)
-	assert.NotContains(t, collect(t), success)
+		fast, slow := used(t, "fast", 20*time.Second), used(t, "slow", -40*time.Second)
+		assert.InDelta(t, -40, collect(t)[skew], 1)
+		slow.NoteSuccess()
+		slow.Release()
+		assert.InDelta(t, 20, collect(t)[skew], 1)
+		assert.NotContains(t, collect(t), success)
 
-	earlier, later := time.Now().Add(-time.Hour), time.Now().Add(-time.Minute)
-	fast.noteSuccess(later)
-	silent.noteSuccess(earlier)
-	assert.InDelta(t, float64(later.Unix()), collect(t)[success], 1)
+		earlier, later := time.Now().Add(-time.Hour), time.Now().Add(-time.Minute)
+		fast.noteSuccess(later)
+		silent.noteSuccess(earlier)
+		assert.InDelta(t, float64(later.Unix()), collect(t)[success], 1)
 
-	assert.True(t, silent.NoteSandbox())
-	assert.False(t, silent.NoteSandbox(), "it is known")
-	assert.Equal(t, 1.0, collect(t)[sandbox])
-	silent.Release()
-	assert.Equal(t, 0.0, collect(t)[sandbox])
+		assert.True(t, silent.NoteSandbox())
+		assert.False(t, silent.NoteSandbox(), "it is known")
+		assert.Equal(t, 1.0, collect(t)[sandbox])
+		silent.Release()
+		assert.Equal(t, 0.0, collect(t)[sandbox])
+	})
 }

@@ -4,6 +4,7 @@ package testnet
 import (
 	"net"
 	"os"
+	"runtime"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -11,20 +12,28 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// lastPort is where FreePort goes on looking. It stays below the ports that systems
-// hand out for outgoing connections, one of which could otherwise take the port before
-// the server does, and begins far from where the tests of another process do, even
-// if that has the next process ID: Caddy would share a port with theirs.
+// The ports that FreePort looks at are below those that systems hand out for outgoing
+// connections, one of which could otherwise take the port before the server does.
+const (
+	firstPort = 12000
+	portCount = 20000
+)
+
+// lastPort is where FreePort goes on looking. It begins far from where the tests of
+// another process do, even if that has the next process ID.
 var lastPort atomic.Int32
 
-func init() { lastPort.Store(int32(12000 + os.Getpid()*1009%20000)) }
+func init() { lastPort.Store(int32(os.Getpid() * 1009 % portCount)) }
 
-// FreePort returns a port of 127.0.0.1 that nobody listens on, and that no other test
-// of this process gets.
+// FreePort returns a port of 127.0.0.1 that nobody listens on, and that no other test gets,
+// of this process or another, until the end of this one: Caddy would share it with theirs.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	for range 1000 {
-		port := int(lastPort.Add(1))
+	for range portCount {
+		port := firstPort + int(uint32(lastPort.Add(1))%portCount)
+		if !reserve(t, port) {
+			continue
+		}
 		if listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
 			listener.Close()
 			return port
@@ -32,6 +41,22 @@ func FreePort(t testing.TB) int {
 	}
 	require.FailNow(t, "no free port")
 	return 0
+}
+
+// reserve keeps a port from the tests of other processes until the end of the test, and
+// reports whether nobody else does. On Linux there is a name for it that belongs to this
+// process, like the port to this network namespace, and that is free when it ends; elsewhere
+// the processes only begin far from one another.
+func reserve(t testing.TB, port int) bool {
+	if runtime.GOOS != "linux" {
+		return true
+	}
+	name, err := net.Listen("unix", "@caddy-payermax-test-"+strconv.Itoa(port))
+	if err != nil {
+		return false
+	}
+	t.Cleanup(func() { name.Close() })
+	return true
 }
 
 // FreeAddress returns the address of such a port, as host and port.

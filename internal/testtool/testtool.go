@@ -2,6 +2,9 @@
 // one policy: what is missing skips the test and says how to get it, so that a machine
 // with nothing but Go passes; where the environment variable CI is set it fails instead,
 // since a check that is never made would look like one that passed.
+//
+// It also has what tests need that go by the clock of a machine that is busy, or near
+// midnight.
 package testtool
 
 import (

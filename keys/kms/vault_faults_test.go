@@ -66,13 +66,14 @@ func TestVaultDoesNotHandOnABadSignature(t *testing.T) {
 
 func TestVaultDeadlineAndCancellation(t *testing.T) {
 	b := newVaultBench(t)
-	v, _ := b.load(t, map[string]any{"timeout": "200ms"})
+	v, _ := b.load(t, map[string]any{"timeout": "2s"})
 	_, _, err := v.Key()
 	require.NoError(t, err)
-	cancelled := make(chan struct{}, 2)
+	arrived, cancelled := make(chan struct{}, 2), make(chan struct{}, 2)
 	b.Change(func(s *vaulttest.Server) {
 		s.Fault = func(_ http.ResponseWriter, r *http.Request) bool {
 			_, _ = io.Copy(io.Discard, r.Body)
+			arrived <- struct{}{}
 			<-r.Context().Done()
 			cancelled <- struct{}{}
 			return true
@@ -81,10 +82,11 @@ func TestVaultDeadlineAndCancellation(t *testing.T) {
 
 	_, err = vaultSign(t.Context(), v)
 	require.ErrorIs(t, err, remote.ErrUnavailable)
+	<-arrived
 	<-cancelled
 
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(20*time.Millisecond, cancel)
+	go func() { <-arrived; cancel() }()
 	_, err = vaultSign(ctx, v)
 	require.ErrorIs(t, err, context.Canceled)
 	<-cancelled

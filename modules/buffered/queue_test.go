@@ -110,9 +110,9 @@ func TestFirstLineIsWrittenAtOnce(t *testing.T) {
 	q := begin(d, defaultSize, running)
 	defer q.release()
 	write(t, q, "line\n")
-	require.Eventually(t, func() bool { return d.String() == "line\n" }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return d.String() == "line\n" }, 30*time.Second, time.Millisecond)
 	write(t, q, "later\n")
-	require.Eventually(t, func() bool { return d.String() == "line\nlater\n" }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return d.String() == "line\nlater\n" }, 30*time.Second, time.Millisecond)
 }
 
 // Until the process has started, whoever logs waits until the line is written.
@@ -201,7 +201,7 @@ func TestFullDisk(t *testing.T) {
 	d.failWith(errors.New("no space left on device"))
 	q := begin(d, defaultSize, running)
 	write(t, q, "lost\n")
-	require.Eventually(t, func() bool { return lostSoFar(t)-before == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return lostSoFar(t)-before == 1 }, 30*time.Second, time.Millisecond)
 	d.failWith(nil)
 	write(t, q, "written\n")
 	q.release()

@@ -23,21 +23,35 @@ func listenOn(t *testing.T, ctx context.Context, port string) *listener {
 	return l.(*listener)
 }
 
-// accepted is the connection that a listener accepts, or nil if none comes.
-func accepted(t *testing.T, l net.Listener) net.Conn {
-	t.Helper()
+// accepting returns what a listener accepts.
+func accepting(t *testing.T, l net.Listener) <-chan net.Conn {
 	connections := make(chan net.Conn, 1)
 	go func() {
 		if conn, err := l.Accept(); err == nil {
+			t.Cleanup(func() { conn.Close() })
 			connections <- conn
 		}
 	}()
+	return connections
+}
+
+// requireAccepted waits for a connection that the listener accepts.
+func requireAccepted(t *testing.T, l net.Listener) {
+	t.Helper()
 	select {
-	case conn := <-connections:
-		t.Cleanup(func() { conn.Close() })
-		return conn
+	case <-accepting(t, l):
+	case <-time.After(30 * time.Second):
+		require.Fail(t, "no connection is accepted")
+	}
+}
+
+// requireNone checks that the listener accepts none, as far as a moment shows it.
+func requireNone(t *testing.T, l net.Listener) {
+	t.Helper()
+	select {
+	case <-accepting(t, l):
+		require.Fail(t, "a connection is accepted")
 	case <-time.After(100 * time.Millisecond):
-		return nil
 	}
 }
 
@@ -51,7 +65,7 @@ func TestHandover(t *testing.T) {
 	old := listenOn(t, t.Context(), port)
 	assert.Equal(t, "127.0.0.1:"+port, old.Addr().String())
 	dial()
-	require.NotNil(t, accepted(t, old))
+	requireAccepted(t, old)
 
 	// What comes before the new one accepts waits for it.
 	began := time.Now()
@@ -59,28 +73,28 @@ func TestHandover(t *testing.T) {
 	assert.GreaterOrEqual(t, time.Since(began), grace)
 	dial()
 	dial()
-	assert.Nil(t, accepted(t, old))
-	assert.NotNil(t, accepted(t, changed))
-	assert.NotNil(t, accepted(t, changed))
+	requireNone(t, old)
+	requireAccepted(t, changed)
+	requireAccepted(t, changed)
 
 	// A config that cannot start after all leaves everything as it was, whether its
 	// listener is closed or its context ends.
 	failed := listenOn(t, t.Context(), port)
 	dial()
 	require.NoError(t, failed.Close())
-	assert.NotNil(t, accepted(t, changed))
+	requireAccepted(t, changed)
 	ctx, cancel := context.WithCancel(t.Context())
 	failed = listenOn(t, ctx, port)
 	dial()
 	cancel()
-	assert.NotNil(t, accepted(t, changed))
+	requireAccepted(t, changed)
 	_, err := failed.Accept()
 	assert.ErrorIs(t, err, net.ErrClosed)
 
 	require.NoError(t, old.Close())
 	require.NoError(t, old.Close(), "twice")
 	dial()
-	assert.NotNil(t, accepted(t, changed))
+	requireAccepted(t, changed)
 	require.NoError(t, changed.Close())
 	_, err = changed.Accept()
 	assert.ErrorIs(t, err, net.ErrClosed)

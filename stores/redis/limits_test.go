@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 const (
@@ -122,6 +124,7 @@ func TestBudgetsThroughFaults(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			testtool.WithinOneDay(t, 4*time.Minute)
 			server, at := startServer(t, redisServer), startGateway(t)
 			sidecars := startSigners(t, 3, at, "address "+server.address+"\ntimeout 500ms", limits)
 			var fault func()
@@ -144,6 +147,7 @@ func TestBudgetsThroughFaults(t *testing.T) {
 // While the store is away, nobody spends, unless that is configured, and then nobody more
 // than a replica's share.
 func TestBudgetsWithoutStore(t *testing.T) {
+	testtool.WithinOneDay(t, 2*time.Minute)
 	t.Run("refuse", func(t *testing.T) {
 		server, at := startServer(t, redisServer), startGateway(t)
 		s := startSigner(t, at, "address "+server.address+"\ntimeout 500ms", "budget IDR 200000 per month")
@@ -177,24 +181,42 @@ func TestBudgetsWithoutStore(t *testing.T) {
 func TestRateOfThree(t *testing.T) {
 	const rate, burst, span = 40.0, 12.0, 8 * time.Second
 	server, at := startServer(t, redisServer), startGateway(t)
-	sidecars := startSigners(t, 3, at, "address "+server.address+"\ntimeout 500ms", "rate 40 12\nreplicas 3")
+	sidecars := startSigners(t, 3, at, "address "+server.address+"\ntimeout 5s", "rate 40 12\nreplicas 3")
 	measure := func(name string, bursts float64) {
 		began, before := time.Now(), at.calls.Load()
+		idle := make([]float64, len(sidecars)) // for how long nobody has asked a sidecar, in seconds
 		var orders sync.WaitGroup
-		for i := range buyers {
-			orders.Go(func() {
-				for time.Since(began) < span {
-					if status, _ := sidecars[i%3].order(1); status != http.StatusOK {
-						time.Sleep(5 * time.Millisecond)
+		for i, s := range sidecars {
+			asked := make(chan time.Time, buyers)
+			var buying sync.WaitGroup
+			for range buyers / len(sidecars) {
+				buying.Go(func() {
+					for time.Since(began) < span {
+						if status, _ := s.order(1); status != http.StatusOK {
+							time.Sleep(5 * time.Millisecond)
+						}
+						asked <- time.Now()
 					}
+				})
+			}
+			orders.Go(func() { buying.Wait(); close(asked) })
+			orders.Go(func() {
+				last := began
+				for now := range asked {
+					// What is saved up in less than this is not lost.
+					if pause := now.Sub(last).Seconds(); pause > burst/rate/2 {
+						idle[i] += pause
+					}
+					last = now
 				}
 			})
 		}
 		orders.Wait()
 		took, calls := time.Since(began).Seconds(), float64(at.calls.Load()-before)
-		t.Logf("%s: %.0f calls in %.2f s, of at most %.1f", name, calls, took, rate*took+bursts)
+		missed := rate / float64(len(sidecars)) * (idle[0] + idle[1] + idle[2])
+		t.Logf("%s: %.0f calls in %.2f s, of at most %.1f; %.1f may be missed, since the machine stood still", name, calls, took, rate*took+bursts, missed)
 		assert.LessOrEqual(t, calls, rate*took*1.01+bursts)
-		assert.GreaterOrEqual(t, calls, rate*span.Seconds()*0.99)
+		assert.GreaterOrEqual(t, calls, rate*span.Seconds()*0.99-missed)
 	}
 	measure("with the store", burst)
 	server.kill()
@@ -212,7 +234,7 @@ func TestDoublesOfTwo(t *testing.T) {
 		arrived <- struct{}{}
 		<-release
 	}
-	sidecars := startSigners(t, 2, at, "address "+server.address, "refuse_doubles")
+	sidecars := startSigners(t, 2, at, "address "+server.address+"\ntimeout 5s", "refuse_doubles")
 	var first sync.WaitGroup
 	first.Go(func() {
 		status, answer := sidecars[0].orderOf("AAA", 1)
@@ -229,6 +251,6 @@ func TestDoublesOfTwo(t *testing.T) {
 	require.Eventually(t, func() bool {
 		status, _ := sidecars[1].orderOf("AAA", 1)
 		return status != http.StatusConflict
-	}, 10*time.Second, 20*time.Millisecond)
+	}, 30*time.Second, 20*time.Millisecond)
 	assert.EqualValues(t, 2, at.calls.Load())
 }

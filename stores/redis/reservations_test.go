@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 	"github.com/caddy-payermax/caddy-payermax/stores"
 	"github.com/caddy-payermax/caddy-payermax/stores/storetest"
 )
@@ -78,6 +79,7 @@ func TestWindows(t *testing.T) {
 // A new window begins with nothing used up, and what was taken before cannot be given back
 // to it.
 func TestWindowsBeginAnew(t *testing.T) {
+	testtool.WithinOneDay(t, time.Minute)
 	server := startServer(t, redisServer)
 	s := open(t, Settings{Addresses: []string{server.address}})
 	scope := stores.NewScope(t.Name())
@@ -101,6 +103,7 @@ func TestWindowsBeginAnew(t *testing.T) {
 
 // A server that has lost everything is not told of what it has never counted.
 func TestNothingIsGivenBackToAnEmptyServer(t *testing.T) {
+	testtool.WithinOneDay(t, time.Minute)
 	server := startServer(t, redisServer)
 	s := open(t, Settings{Addresses: []string{server.address}})
 	scope := stores.NewScope(t.Name())
@@ -126,6 +129,7 @@ func TestNothingIsGivenBackToAnEmptyServer(t *testing.T) {
 // A server that has lost a budget goes on from what its replicas have seen of it: the most
 // that any of them has, and what was used since.
 func TestLostBudgetIsFoundAgain(t *testing.T) {
+	testtool.WithinOneDay(t, time.Minute)
 	server := startServer(t, redisServer)
 	s := open(t, Settings{Addresses: []string{server.address}})
 	scope := stores.NewScope(t.Name())
@@ -189,6 +193,7 @@ func TestRateSurvivesAClockThatIsSetBack(t *testing.T) {
 
 // A reservation that arrives after its call was given up takes nothing.
 func TestReservationArrivesLate(t *testing.T) {
+	testtool.WithinOneDay(t, time.Minute)
 	s := open(t, Settings{Addresses: []string{startServer(t, redisServer).address}})
 	scope := stores.NewScope(t.Name())
 	call := func() stores.Reservation {

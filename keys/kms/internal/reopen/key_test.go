@@ -32,6 +32,8 @@ type device struct {
 	epoch                     atomic.Int32
 	openErr, signErr          atomic.Pointer[error]
 	slow                      time.Duration
+	signing                   atomic.Int32
+	hold                      chan struct{} // if it is not nil, signatures take until it is closed
 }
 
 func newDevice() *device { return &device{key: testkeys.New(2048)} }
@@ -66,6 +68,11 @@ func (s session) Public() crypto.PublicKey { return s.public }
 
 func (s session) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	time.Sleep(s.device.slow)
+	s.device.signing.Add(1)
+	defer s.device.signing.Add(-1)
+	if s.device.hold != nil {
+		<-s.device.hold
+	}
 	if s.device.epoch.Load() != s.epoch {
 		return nil, errLost
 	}
@@ -164,9 +171,12 @@ func TestAnotherKeyInItsPlace(t *testing.T) {
 	assert.Zero(t, d.alive.Load())
 }
 
+// patience is how long a condition is awaited.
+const patience = 30 * time.Second
+
 func TestRelease(t *testing.T) {
 	d := newDevice()
-	d.slow = 20 * time.Millisecond
+	d.hold = make(chan struct{})
 	k := d.newKey()
 	_, err := k.Public()
 	require.NoError(t, err)
@@ -178,13 +188,18 @@ func TestRelease(t *testing.T) {
 			assert.NoError(t, err, "a signature under way is finished")
 		})
 	}
-	time.Sleep(5 * time.Millisecond)
-	begin := time.Now()
-	k.Release()
-	assert.Less(t, time.Since(begin), 10*time.Millisecond, "nobody waits")
+	require.Eventually(t, func() bool { return d.signing.Load() == 4 }, patience, time.Millisecond)
+	released := make(chan struct{})
+	go func() { k.Release(); close(released) }()
+	select {
+	case <-released:
+	case <-time.After(patience):
+		assert.Fail(t, "it waits for the signatures")
+	}
+	close(d.hold)
 	group.Wait()
 	closed := func() bool { return d.alive.Load() == 0 }
-	assert.Eventually(t, closed, time.Second, time.Millisecond)
+	assert.Eventually(t, closed, patience, time.Millisecond)
 
 	for range 4 {
 		group.Go(func() {
@@ -193,7 +208,7 @@ func TestRelease(t *testing.T) {
 		})
 	}
 	group.Wait()
-	assert.Eventually(t, closed, time.Second, time.Millisecond)
+	assert.Eventually(t, closed, patience, time.Millisecond)
 	k.Release()
 	assert.Equal(t, d.openings.Load(), d.closings.Load())
 }

@@ -1,0 +1,38 @@
+package testnet
+
+import (
+	"net"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// However many ports were asked for, none is one that the system hands out, that another
+// test has, or that somebody listens on.
+func TestFreePort(t *testing.T) {
+	lastPort.Store(portCount - 3)
+	taken, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(firstPort+1))
+	if err == nil {
+		defer taken.Close()
+	}
+	seen := make(map[int]bool)
+	for range 10 {
+		port := FreePort(t)
+		assert.False(t, seen[port], port)
+		seen[port] = true
+		assert.GreaterOrEqual(t, port, firstPort)
+		assert.Less(t, port, firstPort+portCount)
+		assert.NotEqual(t, firstPort+1, port, "it is taken")
+	}
+	lastPort.Store(portCount - 3)
+	assert.False(t, seen[FreePort(t)], "another process would begin there, too")
+}
+
+// When a test has ended, its ports are others' again.
+func TestPortsAreGivenBack(t *testing.T) {
+	var port int
+	t.Run("a test", func(t *testing.T) { port = FreePort(t) })
+	require.True(t, reserve(t, port))
+}

@@ -377,6 +377,7 @@ func TestRemediesCure(t *testing.T) {
 			}
 			err := read()
 			require.Error(t, err)
+			requireSameRemedies(t, path, err)
 			for range 4 { // one wrapping after the other
 				commands := remedies(t, err)
 				require.NotEmpty(t, commands, "%v", err)
@@ -393,6 +394,16 @@ func TestRemediesCure(t *testing.T) {
 			}
 			require.NoError(t, err)
 		})
+	}
+}
+
+// requireSameRemedies has [ReadKeyFile] take the file, or refuse it with the commands of
+// the reader that knows which key it wants.
+func requireSameRemedies(t *testing.T, path string, refused error) {
+	t.Helper()
+	if _, _, err := ReadKeyFile(path); err != nil {
+		_, privateErr := ReadPrivateKeyFile(path)
+		require.Contains(t, [][]string{remedies(t, refused), remedies(t, privateErr)}, remedies(t, err))
 	}
 }
 

@@ -112,6 +112,8 @@ var related = []struct {
 		edits{"/frontCallbackURL": `"https://other.example/paid"`}, edits{"/frontCallbackURL": `"https:\/\/shop.example/paid"`}, "/frontCallbackURL"},
 	{"orderAndPay", "data.paymentDetail.paymentTokenID", ruleLookAlike,
 		edits{"/paymentDetail/paymentTokenId": `"PM2"`}, edits{"/paymentDetail/paymentTokenId": `"PM1"`}, "/paymentDetail/paymentTokenId"},
+	{"orderAndPay", "data.paymentDetail.paymentTokenID", ruleLookAlike, // a number that has the text inside
+		edits{"/paymentDetail/paymentTokenID": `"5"`, "/paymentDetail/paymentTokenId": `151`}, nil, "/paymentDetail/paymentTokenId"},
 	{"orderAndPay", "data.frontCallbackUrl", rulePattern,
 		edits{"/frontCallbackUrl": "", "/frontCallbackURL": `"shop.example"`}, edits{"/frontCallbackUrl": "null", "/frontCallbackURL": `"myapp://paid"`}, ""},
 	// Another address could be told of the payment instead.

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -142,6 +143,40 @@ func TestPublicKeyForms(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { requirePublic(t, key, text) })
 	}
+}
+
+// ofBits returns a public key whose modulus has just so many bits. Nobody knows its
+// private key.
+func ofBits(bits int) *rsa.PublicKey {
+	modulus := new(big.Int).Lsh(big.NewInt(1), uint(bits-1))
+	return &rsa.PublicKey{N: modulus.SetBit(modulus, 0, 1), E: 65537}
+}
+
+// The bounds are of the keys that are accepted.
+func TestSmallestAndLargestKey(t *testing.T) {
+	for _, bits := range []int{minBits, maxBits} {
+		requirePublic(t, ofBits(bits), testkeys.OneLine(testkeys.SPKI(ofBits(bits))))
+	}
+}
+
+// The padding of base64 may be left out, whatever the length asks for, but what is there
+// of it must be whole: it is the end of the text, which a cut takes first.
+func TestPaddingOfBase64(t *testing.T) {
+	paddings := make(map[int]bool)
+	for _, exponent := range []int{3, 257, 65537} { // of one, two and three bytes
+		key := &rsa.PublicKey{N: testkeys.Merchant().N, E: exponent}
+		line := testkeys.OneLine(testkeys.SPKI(key))
+		bare := strings.TrimRight(line, "=")
+		requirePublic(t, key, line)
+		requirePublic(t, key, bare)
+		padding := len(line) - len(bare)
+		paddings[padding] = true
+		if padding == 2 {
+			_, err := ParsePublicKey([]byte(bare + "="))
+			assert.ErrorIs(t, err, errBase64)
+		}
+	}
+	assert.Len(t, paddings, 3)
 }
 
 // What OpenSSL writes, by the commands that PayerMax's documentation and our own

@@ -1,7 +1,9 @@
 package envelope_test
 
 import (
+	"math/rand/v2"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -18,13 +20,16 @@ var inData = []string{
 	"data.totalAmount", "data.refundAmount", "data.amount", "data.payAmount", "data.currency", "data.refundCurrency",
 }
 
-// documents are the three kinds that the sidecar reads: how they are written for a
-// test, and what of them goes on to be read by others, or nil if it is refused.
-var documents = map[string]struct {
+// kind is a kind of document: how it is written for a test, and what of it goes on to be
+// read by others, or nil if it is refused.
+type kind struct {
 	write   func(testparsers.Generator) []byte
 	goOn    func(document []byte) []byte
 	decides []string // the members that must be the same to all
-}{
+}
+
+// documents are the three kinds that the sidecar reads.
+var documents = map[string]kind{
 	"request": {testparsers.Generator.Request, func(document []byte) []byte {
 		e, err := envelope.Read(document)
 		if err != nil {
@@ -50,12 +55,16 @@ var documents = map[string]struct {
 	}, append([]string{"notifyType", "appId", "merchantAppId", "merchantNo", "data.status"}, inData...)},
 }
 
+// batch is how many documents one seed stands for.
+const batch = 500
+
 // What is signed and what is passed on means the same to the parsers of all languages,
 // in code, amount, currency and identity. Of what is refused, much does not: or the test
 // would look in the wrong places.
 //
 // PARSERS_DURATION is how long it looks for something, 5 s for each kind if it is not
-// set.
+// set. Each batch of documents has a seed of its own, and a failure says with which
+// PARSERS_SEED that batch alone is tried again.
 func TestParsersAgree(t *testing.T) {
 	duration := 5 * time.Second
 	if longer := os.Getenv("PARSERS_DURATION"); longer != "" {
@@ -63,25 +72,23 @@ func TestParsersAgree(t *testing.T) {
 		duration, err = time.ParseDuration(longer)
 		require.NoError(t, err)
 	}
+	seeds := rand.Uint64
+	if again := os.Getenv("PARSERS_SEED"); again != "" {
+		seed, err := strconv.ParseUint(again, 10, 64)
+		require.NoError(t, err)
+		seeds, duration = func() uint64 { return seed }, 0
+	}
 	parsers := testparsers.Open(t)
 	for kind, of := range documents {
 		t.Run(kind, func(t *testing.T) {
-			seed := uint64(time.Now().UnixNano())
-			generator := testparsers.NewGenerator(seed)
 			var goOn, refused, disputed int
 			for end := time.Now().Add(duration); time.Now().Before(end) || goOn == 0; {
-				var passed, others [][]byte
-				for range 500 {
-					document := of.write(generator)
-					if out := of.goOn(document); out != nil {
-						passed = append(passed, out)
-					} else {
-						others = append(others, document)
-					}
-				}
+				seed := seeds()
+				written, passed, others := writeBatch(of, seed)
 				for i, views := range parsers.Read(t, passed) {
 					if found := testparsers.Disagreement(views, of.decides); found != "" {
-						t.Errorf("seed %d: %s: %.300s", seed, found, passed[i])
+						t.Errorf("%s: %q goes on as %q\nagain: PARSERS_SEED=%d go test ./envelope -run '^TestParsersAgree$/^%s$'",
+							found, written[i], passed[i], seed, kind)
 					}
 				}
 				for _, views := range parsers.Read(t, others) {
@@ -96,6 +103,36 @@ func TestParsersAgree(t *testing.T) {
 			}
 			t.Logf("%d go on, and all agree; %d are refused, of which parsers dispute %d", goOn, refused, disputed)
 			assert.Greater(t, disputed, refused/20)
+		})
+	}
+}
+
+// writeBatch writes the documents of a seed: those that go on as they were written, what
+// of them goes on, and those that are refused.
+func writeBatch(of kind, seed uint64) (written, passed, refused [][]byte) {
+	generator := testparsers.NewGenerator(seed)
+	for range batch {
+		document := of.write(generator)
+		if out := of.goOn(document); out != nil {
+			written, passed = append(written, document), append(passed, out)
+		} else {
+			refused = append(refused, document)
+		}
+	}
+	return written, passed, refused
+}
+
+// A seed that a failure names stands for the same documents each time.
+func TestSeedsRepeat(t *testing.T) {
+	for name, of := range documents {
+		t.Run(name, func(t *testing.T) {
+			written, passed, refused := writeBatch(of, 7)
+			again, passedAgain, refusedAgain := writeBatch(of, 7)
+			assert.Equal(t, written, again)
+			assert.Equal(t, passed, passedAgain)
+			assert.Equal(t, refused, refusedAgain)
+			other, _, _ := writeBatch(of, 8)
+			assert.NotEqual(t, written, other)
 		})
 	}
 }

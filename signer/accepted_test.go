@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -140,6 +141,40 @@ func TestPublicKeyForms(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { requirePublic(t, key, text) })
 	}
+}
+
+// ofBits returns a public key whose modulus has just so many bits. Nobody knows its
+// private key.
+func ofBits(bits int) *rsa.PublicKey {
+	modulus := new(big.Int).Lsh(big.NewInt(1), uint(bits-1))
+	return &rsa.PublicKey{N: modulus.SetBit(modulus, 0, 1), E: 65537}
+}
+
+// The bounds are of the keys that are accepted.
+func TestSmallestAndLargestKey(t *testing.T) {
+	for _, bits := range []int{minBits, maxBits} {
+		requirePublic(t, ofBits(bits), testkeys.OneLine(testkeys.SPKI(ofBits(bits))))
+	}
+}
+
+// The padding of base64 may be left out, whatever the length asks for, but what is there
+// of it must be whole: it is the end of the text, which a cut takes first.
+func TestPaddingOfBase64(t *testing.T) {
+	paddings := make(map[int]bool)
+	for _, exponent := range []int{3, 257, 65537} { // of one, two and three bytes
+		key := &rsa.PublicKey{N: testkeys.Merchant().N, E: exponent}
+		line := testkeys.OneLine(testkeys.SPKI(key))
+		bare := strings.TrimRight(line, "=")
+		requirePublic(t, key, line)
+		requirePublic(t, key, bare)
+		padding := len(line) - len(bare)
+		paddings[padding] = true
+		if padding == 2 {
+			_, err := ParsePublicKey([]byte(bare + "="))
+			assert.ErrorIs(t, err, errBase64)
+		}
+	}
+	assert.Len(t, paddings, 3)
 }
 
 // What OpenSSL writes, by the commands that PayerMax's documentation and our own
@@ -375,6 +410,7 @@ func TestRemediesCure(t *testing.T) {
 			}
 			err := read()
 			require.Error(t, err)
+			requireSameRemedies(t, path, err)
 			for range 4 { // one wrapping after the other
 				commands := remedies(t, err)
 				require.NotEmpty(t, commands, "%v", err)
@@ -391,6 +427,16 @@ func TestRemediesCure(t *testing.T) {
 			}
 			require.NoError(t, err)
 		})
+	}
+}
+
+// requireSameRemedies has [ReadKeyFile] take the file, or refuse it with the commands of
+// the reader that knows which key it wants.
+func requireSameRemedies(t *testing.T, path string, refused error) {
+	t.Helper()
+	if _, _, err := ReadKeyFile(path); err != nil {
+		_, privateErr := ReadPrivateKeyFile(path)
+		require.Contains(t, [][]string{remedies(t, refused), remedies(t, privateErr)}, remedies(t, err))
 	}
 }
 

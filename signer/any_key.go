@@ -2,7 +2,6 @@ package signer
 
 import (
 	"crypto/rsa"
-	"encoding/base64"
 	"errors"
 	"fmt"
 )
@@ -38,14 +37,16 @@ func ReadKeyFile(path string) (*rsa.PrivateKey, *rsa.PublicKey, error) {
 
 // parseKey is ParseKey without the words that introduce the error.
 func parseKey(text []byte) (*rsa.PrivateKey, *rsa.PublicKey, error) {
+	readPrivate, readPublic := parsePrivateKey, parsePublicKey
 	if isDER(text) && len(text) <= maxKeyText {
-		text = []byte(base64.StdEncoding.EncodeToString(text))
+		readPrivate = func(der []byte) (*rsa.PrivateKey, error) { return privateKeyOf(der, refusalInDER) }
+		readPublic = func(der []byte) (*rsa.PublicKey, error) { return publicKeyOf(der, refusalInDER) }
 	}
-	private, err := parsePrivateKey(text)
+	private, err := readPrivate(text)
 	if err == nil {
 		return private, &private.PublicKey, nil
 	}
-	public, publicErr := parsePublicKey(text)
+	public, publicErr := readPublic(text)
 	switch {
 	case publicErr == nil:
 		return nil, public, nil

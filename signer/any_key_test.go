@@ -65,6 +65,7 @@ func TestAnyKeyRefused(t *testing.T) {
 		"certificate":       {testkeys.PEM("CERTIFICATE", certificateDER(t)), []string{"openssl x509"}},
 		"cut":               {string(testkeys.PKCS8(testkeys.Merchant())[:600]), []string{"cut short or damaged"}},
 		"cut public":        {testkeys.PublicPEM(&testkeys.Merchant().PublicKey)[:300], []string{"no END line"}},
+		"64 K":              {"\x30\x82\xff\xfc" + strings.Repeat("\x05\x00", maxKeyText/2-2), []string{"it is not a key"}},
 		"larger than 64 K":  {"\x30\x82" + strings.Repeat("x", maxKeyText), []string{"larger than 64 KiB"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -93,6 +94,13 @@ func TestAnyKeyFileErrors(t *testing.T) {
 	_, _, err = ReadKeyFile(value)
 	require.ErrorIs(t, err, errKeyAsPath)
 	requireSilent(t, err.Error(), value)
+
+	long := "/" + strings.Repeat("directory./", 23) + "k"
+	require.Len(t, long, maxPathInMessage)
+	_, _, err = ReadKeyFile(long)
+	assert.ErrorContains(t, err, "key file "+long+": ")
+	_, _, err = ReadKeyFile(long + "x")
+	assert.ErrorContains(t, err, "key file, whose name of 256 characters is not repeated here")
 
 	_, _, err = ReadKeyFile(`"` + value + `"`)
 	require.ErrorContains(t, err, "is not repeated here")

@@ -58,7 +58,7 @@ func plain(text []byte) []byte {
 func unescape(text []byte) []byte {
 	text = escapedSign.ReplaceAllFunc(text, func(escaped []byte) []byte {
 		escaped = bytes.TrimLeft(escaped, `\`)
-		if code, err := strconv.ParseUint(strings.TrimPrefix(string(escaped), "u"), 16, 8); len(escaped) > 1 && err == nil {
+		if code, err := strconv.ParseUint(strings.TrimPrefix(string(escaped), "u"), 16, 8); err == nil {
 			return []byte{byte(code)}
 		}
 		return escaped
@@ -73,23 +73,14 @@ func inLines(text []byte) []byte {
 	var lines []byte
 	rest := text
 	for _, at := range armourInside.FindAllIndex(text, -1) {
-		before := text[len(text)-len(rest) : at[0]]
-		lines = append(lines, before...)
-		if !endsLine(before) {
-			lines = append(lines, '\n')
-		}
+		lines = append(lines, text[len(text)-len(rest):at[0]]...)
+		lines = append(lines, '\n') // an empty line more does no harm here
 		lines, rest = append(lines, text[at[0]:at[1]]...), text[at[1]:]
 		if !startsLine(rest) {
 			lines = append(lines, '\n')
 		}
 	}
 	return append(lines, rest...)
-}
-
-// endsLine reports whether nothing but blanks stands behind the last line break.
-func endsLine(text []byte) bool {
-	text = bytes.TrimRight(text, " \t")
-	return len(text) == 0 || bytes.HasSuffix(text, []byte("\n")) || bytes.HasSuffix(text, []byte("\r"))
 }
 
 // startsLine reports whether nothing but blanks stands before the next line break.

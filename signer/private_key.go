@@ -57,12 +57,18 @@ func parsePrivateKey(text []byte) (*rsa.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	return privateKeyOf(der, func(found form, want role) error { return refusalIn(text, found, want) })
+}
+
+// privateKeyOf makes a private key of DER. Another form than a private key's is refused
+// with the error that refuse returns.
+func privateKeyOf(der []byte, refuse func(form, role) error) (*rsa.PrivateKey, error) {
 	found, err := identify(der)
 	if err != nil {
 		return nil, err
 	}
-	if found.form != pkcs8 && found.form != pkcs1Private {
-		return nil, refusalIn(text, found.form, privateKey)
+	if !found.form.fits(privateKey) {
+		return nil, refuse(found.form, privateKey)
 	}
 	// The size comes first because x509 would only say that a small key is
 	// insecure, and would work long on an enormous one.

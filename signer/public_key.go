@@ -28,12 +28,17 @@ func parsePublicKey(text []byte) (*rsa.PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	return publicKeyOf(der, func(found form, want role) error { return refusalIn(text, found, want) })
+}
+
+// publicKeyOf is privateKeyOf for a public key.
+func publicKeyOf(der []byte, refuse func(form, role) error) (*rsa.PublicKey, error) {
 	found, err := identify(der)
 	if err != nil {
 		return nil, err
 	}
-	if found.form != spki && found.form != pkcs1Public {
-		return nil, refusalIn(text, found.form, publicKey)
+	if !found.form.fits(publicKey) {
+		return nil, refuse(found.form, publicKey)
 	}
 	if err := checkBits(found.bits, publicKey); err != nil {
 		return nil, err

@@ -303,6 +303,8 @@ func TestPublicKeysRefused(t *testing.T) {
 		"another algorithm":        {testkeys.OneLine(spkiOf(t, asn1.ObjectIdentifier{1, 2, 3}, key.N.Bytes())), []string{"another algorithm"}},
 		"RSA for PSS":              {testkeys.OneLine(spkiOf(t, oidPSS, x509.MarshalPKCS1PublicKey(key))), []string{"restricted to PSS"}},
 		"1024 bits":                {testkeys.OneLine(testkeys.SPKI(&testkeys.Small().PublicKey)), []string{"1024 bits", "at least 2048", "dashboard"}},
+		"2047 bits":                {testkeys.OneLine(testkeys.SPKI(ofBits(2047))), []string{"2047 bits", "at least 2048"}},
+		"8193 bits":                {testkeys.OneLine(testkeys.SPKI(ofBits(8193))), []string{"8193 bits", "8192"}},
 		"16384 bits":               {testkeys.OneLine(testkeys.SPKI(&rsa.PublicKey{N: new(big.Int).Lsh(key.N, 16384-2048), E: 3})), []string{"16384 bits", "8192"}},
 		"even modulus":             {testkeys.OneLine(testkeys.SPKI(&rsa.PublicKey{N: even, E: 65537})), []string{"cannot be used"}},
 		"exponent 1":               {testkeys.OneLine(testkeys.SPKI(&rsa.PublicKey{N: key.N, E: 1})), []string{"cannot be used"}},

@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 	"os"
@@ -138,6 +139,15 @@ func TestSignAgreesWithOpenSSL(t *testing.T) {
 	}
 }
 
+// A signature of the wrong length most likely is of another key, whose size the error names.
+func TestVerifySaysTheSizes(t *testing.T) {
+	sign, err := Sign(context.Background(), testkeys.Large(), nil)
+	require.NoError(t, err)
+	bits := testkeys.Large().N.BitLen()
+	assert.ErrorContains(t, Verify(&testkeys.Merchant().PublicKey, nil, sign), fmt.Sprintf("has %d characters, but a 2048-bit key signs with 344", len(sign)))
+	assert.ErrorContains(t, Verify(&testkeys.Large().PublicKey, nil, "AA=="), fmt.Sprintf("has 4 characters, but a %d-bit key signs with %d", bits, len(sign)))
+}
+
 // keyFunc is a signer somewhere else, such as a KMS.
 type keyFunc struct {
 	public crypto.PublicKey
@@ -231,7 +241,9 @@ func TestVerifyIsStrictAboutBase64(t *testing.T) {
 		"padding in the middle":     sign[:100] + "=" + sign[101:],
 		"not text":                  strings.Repeat("\x00", 344),
 		"data after the padding":    sign[:340] + "A==A",
-		"one byte more, one = less": sign[:343] + "A",
+		"one byte more, one = less": sign[:342] + "A=",
+		"two bytes more, no =":      sign[:342] + "AA",
+		"= before the end":          sign[:343] + "A",
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := Verify(&key.PublicKey, body, malformed)

@@ -14,10 +14,10 @@ var checked = map[*check]struct {
 }{
 	currencyCode: {
 		map[string][]string{
-			rulePattern:  {`"idr"`, `"ID"`, `"IDRX"`, `"I R"`},
+			rulePattern:  {`"idr"`, `"ID"`, `"IDRX"`, `"I R"`, `"@DR"`, `"[DR"`},
 			ruleCurrency: {`"QQQ"`, `"XAU"`, `"HRK"`},
 		},
-		[]string{`"IDR"`, `"JPY"`, `"\u0049DR"`},
+		[]string{`"AZN"`, `"IDR"`, `"JPY"`, `"\u0049DR"`},
 	},
 	countryCode: {
 		map[string][]string{
@@ -38,12 +38,12 @@ var checked = map[*check]struct {
 	amountOrZero:    {brokenAmounts, []string{`100`, `"100"`, `100.00`, `"100.00"`, `1e2`, `0`, `"0.00"`}},
 	amountPositive:  {withZero(brokenAmounts), []string{`100`, `"100"`, `100.00`, `"100.00"`, `1e2`}},
 	orderNumber: {
-		map[string][]string{rulePattern: {`"P-1"`, `"P 1"`, `"P.1"`, `"Pé"`, `"P1\n"`, `"P1\u0000"`}},
-		[]string{`"P1"`, `"p_1"`, `"_"`, `"20181112112606266846"`},
+		map[string][]string{rulePattern: {`"P-1"`, `"P 1"`, `"P.1"`, `"Pé"`, `"P1\n"`, `"P1\u0000"`, `"@"`, `"["`, "\"`\"", `"{"`, `"/"`, `":"`}},
+		[]string{`"azAZ09_"`, `"P1"`, `"p_1"`, `"_"`, `"20181112112606266846"`},
 	},
 	wholeSeconds: {
-		map[string][]string{rulePattern: {`"30m"`, `"1800.0"`, `"-1"`, `"1 800"`, `"١٨٠٠"`}},
-		[]string{`"1800"`, `"86400"`, `"60"`, `"0"`, `"604800"`}, // PayerMax takes the nearest it allows
+		map[string][]string{rulePattern: {`"30m"`, `"1800.0"`, `"-1"`, `"1 800"`, `"١٨٠٠"`, `"18/0"`, `"18:0"`}},
+		[]string{`"0987654321"`, `"1800"`, `"86400"`, `"60"`, `"0"`, `"604800"`}, // PayerMax takes the nearest it allows
 	},
 	wholeNumber: {
 		map[string][]string{rulePattern: {`"twelve"`, `1.5`, `-1`, `1e1`, `"-1"`}},
@@ -59,9 +59,9 @@ var checked = map[*check]struct {
 	appURL: {
 		map[string][]string{rulePattern: {
 			`"shop.example"`, `"/paid"`, `"//shop.example"`, `"https://"`, `"https:///paid"`, `"http://"`, `"://paid"`,
-			`"1app://paid"`, `"my app://paid"`, `"my_app://paid"`, `"https://shop.example/a b"`, `"myapp://a b"`, `"javascript:alert"`,
+			`"1app://paid"`, `"my/app://paid"`, `"0a://"`, `"9a://"`, `"+a://"`, `"my app://paid"`, `"my_app://paid"`, `"https://shop.example/a b"`, `"myapp://a b"`, `"javascript:alert"`,
 		}},
-		[]string{`"https://shop.example"`, `"http://shop.example/paid"`, `"myapp://paid"`, `"myapp://"`, `"my.app-1+x:///paid"`},
+		[]string{`"https://shop.example"`, `"http://shop.example/paid"`, `"myapp://paid"`, `"myapp://"`, `"my.app-1+x:///paid"`, `"az09+-.://"`},
 	},
 	ipAddress: {
 		map[string][]string{rulePattern: {
@@ -69,7 +69,7 @@ var checked = map[*check]struct {
 			`"1.2.3.4.5"`, `"1.2.3.1000"`, `"192.0.2.1 "`, `"[2001:db8::1]"`, `"2001:db8::1%eth0"`, `"2001:db8"`, `"localhost"`,
 			`"` + strings.Repeat("1", 60) + `"`,
 		}},
-		[]string{`"192.0.2.1"`, `"2001:db8::1"`, `"::ffff:192.0.2.1"`, `"211.52.321.225"`}, // the last is PayerMax's
+		[]string{`"192.0.2.1"`, `"2001:db8::1"`, `"::ffff:192.0.2.1"`, `"0000:0000:0000:0000:0000:ffff:255.255.255.255"`, `"211.52.321.225"`}, // the last is PayerMax's
 	},
 }
 
@@ -112,6 +112,8 @@ var related = []struct {
 		edits{"/frontCallbackURL": `"https://other.example/paid"`}, edits{"/frontCallbackURL": `"https:\/\/shop.example/paid"`}, "/frontCallbackURL"},
 	{"orderAndPay", "data.paymentDetail.paymentTokenID", ruleLookAlike,
 		edits{"/paymentDetail/paymentTokenId": `"PM2"`}, edits{"/paymentDetail/paymentTokenId": `"PM1"`}, "/paymentDetail/paymentTokenId"},
+	{"orderAndPay", "data.paymentDetail.paymentTokenID", ruleLookAlike, // a number that has the text inside
+		edits{"/paymentDetail/paymentTokenID": `"5"`, "/paymentDetail/paymentTokenId": `151`}, nil, "/paymentDetail/paymentTokenId"},
 	{"orderAndPay", "data.frontCallbackUrl", rulePattern,
 		edits{"/frontCallbackUrl": "", "/frontCallbackURL": `"shop.example"`}, edits{"/frontCallbackUrl": "null", "/frontCallbackURL": `"myapp://paid"`}, ""},
 	// Another address could be told of the payment instead.

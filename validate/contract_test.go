@@ -77,7 +77,7 @@ func TestWithinCopies(t *testing.T) {
 func TestContractCheck(t *testing.T) {
 	for _, c := range []validate.Contract{
 		{},
-		{Currencies: []string{"IDR", "USD", "VES"}, Countries: []string{"ID", "UN", "XK"}, Components: []string{"CARD", "BANK_TRANSFER", "PAY2"}},
+		{Currencies: []string{"IDR", "USD", "VES"}, Countries: []string{"ID", "UN", "XK"}, Components: []string{"CARD", "BANK_TRANSFER", "PAY2", "AZ_09"}},
 	} {
 		assert.NoError(t, c.Check())
 	}
@@ -94,6 +94,10 @@ func TestContractCheck(t *testing.T) {
 		{validate.Contract{Countries: []string{"IDN"}}, `country "IDN" is no ISO 3166-1`},
 		{validate.Contract{Countries: []string{"036"}}, `country "036" is no ISO 3166-1`},
 		{validate.Contract{Components: []string{"card"}}, `component "card" is no payment method type; use PayerMax's capitals, such as CARD`},
+		{validate.Contract{Components: []string{"CARD@"}}, `component "CARD@" is no payment method type`},
+		{validate.Contract{Components: []string{"CARD["}}, `component "CARD[" is no payment method type`},
+		{validate.Contract{Components: []string{"CARD/"}}, `component "CARD/" is no payment method type`},
+		{validate.Contract{Components: []string{"CARD:"}}, `component "CARD:" is no payment method type`},
 		{validate.Contract{Components: []string{""}}, `component "" is no payment method type`},
 		{validate.Contract{Components: []string{"GOOGLE PAY"}}, `component "GOOGLE PAY" is no payment method type`},
 	} {

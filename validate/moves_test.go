@@ -92,6 +92,7 @@ func TestAmounts(t *testing.T) {
 		{"capture", "1.4", `{"amount":"010","currency":"USD"}`, []string{"/data/amount USD 10"}},
 		{"capture", "1.4", `{"amount":1999e-2,"currency":"USD"}`, []string{"/data/amount USD 1999/100"}},
 		{"capture", "1.4", `{"amount":9007199254740993.01,"currency":"USD"}`, []string{"/data/amount USD 900719925474099301/100"}},
+		{"capture", "1.4", `{"amount":` + strings.Repeat("9", 64) + `,"currency":"USD"}`, []string{"/data/amount USD " + strings.Repeat("9", 64)}},
 		{"capture", "1.4", `{"amount":-0,"currency":"USD"}`, []string{"/data/amount USD 0"}},
 		{"capture", "1.4", `{"amount":1e308,"currency":"USD"}`, []string{"/data/amount USD 1" + strings.Repeat("0", 308)}},
 

@@ -35,6 +35,28 @@ func TestOrderAndPayMessages(t *testing.T) {
 	}, got)
 }
 
+// Either token alone says that Drop-In was meant: the other one is missing then, and so
+// is what Drop-In cannot do without and other direct payments can.
+func TestHalfOfDropIn(t *testing.T) {
+	for _, tc := range []struct {
+		paymentDetail string
+		broken        []string
+	}{
+		{`{"sessionKey":"S"}`, []string{"data.paymentDetail.paymentToken required", "data.paymentDetail.buyerInfo required"}},
+		{`{"paymentToken":"T"}`, []string{"data.paymentDetail.sessionKey required", "data.paymentDetail.buyerInfo required"}},
+		{`{"paymentMethodType":"WALLET"}`, nil},
+	} {
+		var broken []string
+		for _, v := range lookup(t, "orderAndPay", "1.5").Validate([]byte(`{
+			"country": "ID", "outTradeNo": "P1", "integrate": "Direct_Payment", "subject": "s", "totalAmount": 1, "currency": "IDR", "userId": "U1",
+			"frontCallbackUrl": "https://shop.example", "terminalType": "WEB", "paymentDetail": ` + tc.paymentDetail + `
+		}`)) {
+			broken = append(broken, v.Row+" "+v.Rule)
+		}
+		assert.Equal(t, tc.broken, broken, tc.paymentDetail)
+	}
+}
+
 // The rows that violations name do not depend on indices or on the names that
 // were sent.
 func TestRows(t *testing.T) {

@@ -174,6 +174,7 @@ func testEveryRule(t *testing.T, endpoint, name string, s *RuleSet) {
 			for _, d := range f.disputes {
 				if d.rule == ruleMaxLength {
 					disputes(f, row, ruleMaxLength, change(at, `"`+longest(f, limit+1)+`"`))
+					disputes(f, row, ruleMaxLength, change(at, `"`+longest(f, d.limit)+`"`))
 					limit = d.limit
 				}
 			}

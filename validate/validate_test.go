@@ -111,6 +111,11 @@ func TestValidateBoundsItsAnswer(t *testing.T) {
 	vs := rules(t, "1.6").Validate([]byte(data))
 	require.Len(t, vs, 100)
 	assert.Equal(t, "/data/componentList/99", vs[99].Field)
+
+	disputed := strings.Repeat(`{"accountNoType":"X"},`, 200) + `{}`
+	verdict := lookup(t, "orderAndPay", "1.5").Judge([]byte(`{"paymentDetail":{"payAccountInfo":[` + disputed + `]}}`))
+	require.Len(t, verdict.Disputed, 100)
+	assert.Equal(t, "data.paymentDetail.payAccountInfo[].accountNoType", verdict.Disputed[99].Row)
 }
 
 func TestValidateReportsAllInTableOrder(t *testing.T) {

@@ -125,6 +125,58 @@ func TestGateRefusesAtOnce(t *testing.T) {
 	})
 }
 
+// A request is refused as it comes if it would wait for longer than the bound, and the
+// first to wait never is.
+func TestIsFull(t *testing.T) {
+	const pace, maxWait = 100 * time.Millisecond, time.Second
+	for name, test := range map[string]struct {
+		slots   int
+		pace    time.Duration
+		waiting int32 // before it
+		full    bool
+	}{
+		"it would wait for less":                  {1, pace, 8, false},
+		"it would wait for just the bound":        {1, pace, 9, false},
+		"it would wait for longer":                {1, pace, 10, true},
+		"with two slots for just the bound":       {2, pace, 19, false},
+		"with two slots for longer":               {2, pace, 20, true},
+		"it is the first, at whatever pace":       {1, time.Hour, 0, false},
+		"it is the second, at a pace of an hour":  {1, time.Hour, 1, true},
+		"nobody knows how long a signature takes": {1, 0, 1000, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := tuned(test.slots, test.pace)
+			g.waiting.Store(test.waiting)
+			assert.Equal(t, test.full, g.IsFull(maxWait))
+		})
+	}
+}
+
+// The pace follows what signatures take: the first says what it is, each later one counts
+// for an eighth, and a very slow one for no more than four times the pace.
+func TestPace(t *testing.T) {
+	const ms = time.Millisecond
+	for name, test := range map[string]struct {
+		took []time.Duration
+		pace time.Duration
+	}{
+		"the first":            {[]time.Duration{80 * ms}, 80 * ms},
+		"a slower one":         {[]time.Duration{80 * ms, 160 * ms}, 90 * ms},
+		"a faster one":         {[]time.Duration{80 * ms, 40 * ms}, 75 * ms},
+		"four times as slow":   {[]time.Duration{80 * ms, 320 * ms}, 110 * ms},
+		"a machine that slept": {[]time.Duration{80 * ms, time.Hour}, 110 * ms},
+		"less than the clock can tell is known all the same": {[]time.Duration{0}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := New(1)
+			for _, took := range test.took {
+				g.Observe(took)
+			}
+			assert.Equal(t, test.pace, time.Duration(g.pace.Load()))
+		})
+	}
+}
+
 // If signatures become slower than anybody could foresee, the wait ends all the same.
 func TestGateStopsWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -200,6 +252,38 @@ func TestGateCountsFromTheRequest(t *testing.T) {
 	assert.Zero(t, g.waiting.Load())
 	<-g.slots
 	assert.NoError(t, g.Enter(t.Context(), time.Now(), maxWait))
+}
+
+// The time of a request counts from when it was there, to the end of the bound and no
+// longer, whether a slot is free or has to be waited for.
+func TestGateCountsTheWholeWait(t *testing.T) {
+	const maxWait = time.Second
+	for name, test := range map[string]struct {
+		age     time.Duration // when it comes to the gate
+		isTaken bool          // the slot
+		waits   time.Duration
+		err     error
+	}{
+		"a free slot at the end of its time":     {maxWait, false, 0, nil},
+		"a free slot after its time":             {maxWait + 1, false, 0, ErrOverloaded},
+		"no slot, and most of its time is over":  {900 * time.Millisecond, true, 100 * time.Millisecond, ErrOverloaded},
+		"no slot, and all of its time is left":   {0, true, maxWait, ErrOverloaded},
+		"no slot, and its time is over":          {maxWait, true, 0, ErrOverloaded},
+		"no slot, and its time was over earlier": {2 * maxWait, true, 0, ErrOverloaded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := New(1)
+				if test.isTaken {
+					require.NoError(t, g.Enter(t.Context(), time.Now(), maxWait))
+				}
+				began := time.Now()
+				assert.ErrorIs(t, g.Enter(t.Context(), began.Add(-test.age), maxWait), test.err)
+				assert.Equal(t, test.waits, time.Since(began))
+				assert.Zero(t, g.waiting.Load())
+			})
+		})
+	}
 }
 
 // countingKey counts its signatures.

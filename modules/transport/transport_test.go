@@ -212,12 +212,18 @@ func TestTransportDefaults(t *testing.T) {
 	assert.Equal(t, 5*time.Second, bare.Transport.TLSHandshakeTimeout)
 	assert.Equal(t, 5*time.Second, time.Duration(bare.DialTimeout))
 	assert.Equal(t, maxConnectionAge, bare.connections.maxAge)
+	assert.EqualValues(t, 64<<10, bare.connections.present().MaxResponseHeaderBytes)
+	assert.True(t, bare.connections.present().DisableCompression, "what is signed is the answer as it was sent")
 
 	said := newTransport(t, func(transport *Transport) {
 		transport.TLS = &reverseproxy.TLSConfig{HandshakeTimeout: caddy.Duration(time.Second)}
 		transport.Versions = []string{"1.1", "2"}
 		transport.KeepAlive = &reverseproxy.KeepAlive{IdleConnTimeout: caddy.Duration(time.Second)}
+		transport.DialTimeout, transport.MaxResponseHeaderSize, transport.Compression = caddy.Duration(time.Minute), 1000, new(true)
 	})
+	assert.Equal(t, time.Minute, time.Duration(said.DialTimeout))
+	assert.EqualValues(t, 1000, said.connections.present().MaxResponseHeaderBytes)
+	assert.False(t, said.connections.present().DisableCompression)
 	assert.Equal(t, []string{"1.1", "2"}, said.Versions)
 	assert.Equal(t, time.Second, said.Transport.TLSHandshakeTimeout)
 	assert.Equal(t, 10*time.Second, said.connections.maxAge)

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
 	"net/url"
+	"os"
 	"testing"
 	"time"
 
@@ -22,6 +24,15 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
+
+// TestMain runs the tests where the environment names a proxy, as it does on many a
+// machine. net/http looks at it once in a process.
+func TestMain(m *testing.M) {
+	if err := errors.Join(os.Setenv("HTTPS_PROXY", "http://192.0.2.1:3128"), os.Setenv("HTTP_PROXY", "http://192.0.2.1:3128")); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 func newTransport(t *testing.T, options ...func(*Transport)) *Transport {
 	t.Helper()
@@ -188,6 +199,34 @@ func TestTransportRefuses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := newTransport(t).RoundTrip(test.r) //nolint:bodyclose // there is no answer
 			assert.ErrorIs(t, err, test.want)
+		})
+	}
+}
+
+// An environment variable does not decide where payments go; the config may.
+func TestProxies(t *testing.T) {
+	for name, test := range map[string]struct {
+		option func(*Transport)
+		want   string
+	}{
+		"what the environment names":        {func(*Transport) {}, ""},
+		"no proxy":                          {func(t *Transport) { t.NetworkProxyRaw = json.RawMessage(`{"from":"none"}`) }, ""},
+		"network_proxy url":                 {func(t *Transport) { t.NetworkProxyRaw = json.RawMessage(`{"from":"url","url":"http://a.example"}`) }, "http://a.example"},
+		"forward_proxy_url, as in old days": {func(t *Transport) { t.ForwardProxyURL = "http://b.example" }, "http://b.example"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			transport := newTransport(t, test.option)
+			r := httptest.NewRequest(http.MethodPost, "https://gateway.example", nil)
+			r = r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, caddy.NewReplacer()))
+			var got string
+			if choose := transport.connections.present().Proxy; choose != nil {
+				proxy, err := choose(r)
+				require.NoError(t, err)
+				if proxy != nil {
+					got = proxy.String()
+				}
+			}
+			assert.Equal(t, test.want, got)
 		})
 	}
 }

@@ -132,6 +132,27 @@ func TestConnectionsAreReplaced(t *testing.T) {
 	}
 }
 
+// A config that is gone leaves no connection behind, and one that never came about has none.
+func TestCleanupClosesWhatIsIdle(t *testing.T) {
+	require.NoError(t, new(Transport).Cleanup())
+
+	var counted countedConnections
+	gateway := httptest.NewUnstartedServer(http.NotFoundHandler())
+	gateway.Config.ConnState = counted.note
+	gateway.Start()
+	defer gateway.Close()
+	transport := newTransport(t)
+	_, r := signed(t, gateway.URL)
+	answer, err := transport.RoundTrip(r)
+	require.NoError(t, err)
+	_, err = io.Copy(io.Discard, answer.Body)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	require.EqualValues(t, 1, counted.open.Load(), "it is kept")
+	require.NoError(t, transport.Cleanup())
+	require.Eventually(t, func() bool { return counted.open.Load() == 0 }, 5*time.Second, time.Millisecond)
+}
+
 // The model itself is never used, so that what has been set up for it, such as a
 // pool of HTTP/2 connections, has no connection that nobody closes.
 func TestConnectionsLeaveTheModelAlone(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -62,6 +63,12 @@ func signed(t *testing.T, url string) (*delivery.Delivery, *http.Request) {
 	require.NoError(t, err)
 	r.URL = address
 	return d, r
+}
+
+// dialing returns the request as a reverse proxy hands it on that has chosen where to.
+func dialing(r *http.Request, network, address string) *http.Request {
+	to := reverseproxy.DialInfo{Network: network, Address: address}
+	return r.WithContext(context.WithValue(r.Context(), caddy.CtxKey("reverse_proxy.dial_info"), to))
 }
 
 // The transport sends what was signed, whatever happened to the request after
@@ -182,6 +189,8 @@ func TestTransportRefuses(t *testing.T) {
 	_, sent := signed(t, gateway.URL)
 	httptrace.ContextClientTrace(sent.Context()).WroteHeaders()
 	_, abroad := signed(t, "http://192.0.2.1")
+	_, proxied := signed(t, "http://192.0.2.1")
+	proxied = dialing(proxied, "tcp", "192.0.2.1:80")
 	_, lookalike := signed(t, "http://localhost.example.com")
 	unsigned := httptest.NewRequest(http.MethodPost, gateway.URL, nil)
 	unsigned.RequestURI = ""
@@ -194,6 +203,7 @@ func TestTransportRefuses(t *testing.T) {
 		{"what nobody signed", unsigned, errUnsigned},
 		{"a second sending", sent, errSentTwice},
 		{"plain text to another machine", abroad, errPlaintext},
+		{"plain text to another machine, by a reverse proxy", proxied, errPlaintext},
 		{"plain text to what only looks like this machine", lookalike, errPlaintext},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -229,6 +239,15 @@ func TestProxies(t *testing.T) {
 			assert.Equal(t, test.want, got)
 		})
 	}
+}
+
+// What goes to a Unix socket stays on this machine, whatever the gateway is called.
+func TestTransportSendsPlaintextToASocket(t *testing.T) {
+	_, r := signed(t, "http://gateway.example")
+	r = dialing(r, "unix", filepath.Join(t.TempDir(), "nobody.sock"))
+	_, err := newTransport(t).RoundTrip(r) //nolint:bodyclose // there is no answer
+	assert.NotErrorIs(t, err, errPlaintext)
+	assert.ErrorContains(t, err, "connect: no such file or directory")
 }
 
 // Active health checks have no body and need no signature.

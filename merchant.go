@@ -55,8 +55,9 @@ type Merchant struct {
 	// valid at once and the old one invalid; with the new private key here, the
 	// sidecar follows: when the gateway answers `SIGN_VERIFY_FAILED` to a
 	// request that is safe to repeat, it is sent once more, signed with this key,
-	// and if that is accepted, this key takes the place of the other until the
-	// config or the keys change. A file that is not there yet, in a directory that
+	// and if PayerMax accepts the signature, even if it refuses the request for something
+	// else, such as an order that does not exist, this key takes the place of the other
+	// until the config or the keys change. A file that is not there yet, in a directory that
 	// is, is no error: it is used once it is there. Optional.
 	NextKeyRaw json.RawMessage `json:"next_key,omitempty" caddy:"namespace=payermax.keys inline_key=source"`
 

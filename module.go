@@ -122,8 +122,9 @@ type Handler struct {
 	// its answers shows it, rather than this machine's. Answers that are withheld do
 	// not count, nor, with `gateway_public_key`, refusals that PayerMax has not signed:
 	// whoever can write those could have calls stamped, and signed, for another time.
-	// So a clock that is two minutes off from the start, when every call is refused, is
-	// only followed if PayerMax signs these refusals. Default: false.
+	// So a clock that is two minutes off at once, from the start or by a jump, when every
+	// call is refused, is only followed if PayerMax signs these refusals, which it does
+	// not document. Default: false.
 	FollowGatewayClock bool `json:"follow_gateway_clock,omitempty"`
 
 	// Whether a call that may have been received is sent once more to another

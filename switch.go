@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -19,11 +20,12 @@ func (c *call) hasSwitched() bool {
 }
 
 // tryNextKey sends the request once more, signed with the next key. If PayerMax
-// accepts that, the key is promoted; if not, the first exchange stands.
+// accepts the signature, whatever it says of the request, the key is promoted; if not,
+// the first exchange stands.
 func (h *Handler) tryNextKey(c *call, r *http.Request, next caddyhttp.Handler) exchange {
 	second, err := h.askGateway(c, c.keys.Next, time.Now(), r, next)
 	first := c.exchange
-	if err == nil && second.Code == protocol.CodeApplySuccess {
+	if err == nil && second.acceptsSignature() {
 		c.request.merchant.keyring.Promote(c.keys.Next)
 		second.attempts += first.attempts
 		return second
@@ -34,4 +36,10 @@ func (h *Handler) tryNextKey(c *call, r *http.Request, next caddyhttp.Handler) e
 		first.attempts += second.attempts
 	}
 	return first
+}
+
+// acceptsSignature reports whether PayerMax has accepted the signature of what was sent:
+// its answer says so, and is not one that somebody else may have written.
+func (x exchange) acceptsSignature() bool {
+	return x.Finding != verdict.Unsigned && protocol.AcceptsSignature(x.Code)
 }

@@ -82,20 +82,24 @@ func TestNextKeyIsNotPromoted(t *testing.T) {
 	assert.True(t, h.merchants.only.keyring.Current().Next.Exists())
 }
 
-// A forged acceptance of the next key promotes nothing.
+// A forged acceptance of the next key promotes nothing, nor does a forged refusal of the
+// request, which PayerMax could only give after it has accepted the signature.
 func TestUnverifiedAcceptanceDoesNotPromote(t *testing.T) {
-	h := newHandler(t, verifying(t), func(h *Handler) { h.NextKeyRaw = keyFile(writePrivateKey(t, newKey())) })
-	var calls int
-	w := serve(t, h, post(sessionBody), func(w http.ResponseWriter, _ *http.Request) error {
-		answer := `{"code":"SIGN_VERIFY_FAILED"}`
-		if calls++; calls > 1 {
-			answer = `{"code":"APPLY_SUCCESS"}`
-		}
-		_, err := io.WriteString(w, answer)
-		return err
-	})
-	assert.Contains(t, w.Body.String(), protocol.CodeSignVerifyFailed)
-	assert.Equal(t, signer.Fingerprint(&merchantKey().PublicKey), fingerprint(h))
+	for _, code := range []string{protocol.CodeApplySuccess, protocol.CodeOrderNotExist} {
+		h := newHandler(t, verifying(t), func(h *Handler) { h.NextKeyRaw = keyFile(writePrivateKey(t, newKey())) })
+		var calls int
+		w := serve(t, h, post(sessionBody), func(w http.ResponseWriter, _ *http.Request) error {
+			answer := `{"code":"SIGN_VERIFY_FAILED"}`
+			if calls++; calls > 1 {
+				answer = `{"code":"` + code + `"}`
+			}
+			_, err := io.WriteString(w, answer)
+			return err
+		})
+		assert.Equal(t, 2, calls)
+		assert.Contains(t, w.Body.String(), protocol.CodeSignVerifyFailed, code)
+		assert.Equal(t, signer.Fingerprint(&merchantKey().PublicKey), fingerprint(h), code)
+	}
 }
 
 // What may move money is never sent twice.

@@ -47,9 +47,15 @@ func judgeSkew(skew time.Duration, follows bool) Result {
 	}
 	size := skew.Abs().Round(time.Second)
 	switch {
-	case size >= protocol.ClockWarning && follows:
+	case size >= protocol.RequestTimeTolerance && size <= protocol.ClockLimit && follows:
+		return warning(name, "this machine's clock is %s %s; %s, and follow_gateway_clock goes by signed answers alone, which these refusals need not be", size, direction, rule).
+			then("have this machine's clock synchronised (NTP)")
+	case size >= protocol.ClockWarning && size <= protocol.ClockLimit && follows:
 		return warning(name, "this machine's clock is %s %s; %s, but follow_gateway_clock is on", size, direction, rule).
 			then("have this machine's clock synchronised (NTP)")
+	case size > protocol.ClockLimit:
+		return problem(name, "this machine's clock is %s %s; %s", size, direction, rule).
+			then("have this machine's clock synchronised (NTP): follow_gateway_clock follows no more than an hour")
 	case size >= protocol.ClockAlarm:
 		return problem(name, "this machine's clock is %s %s; %s", size, direction, rule).then(next)
 	case size >= protocol.ClockWarning:

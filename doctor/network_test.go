@@ -255,14 +255,16 @@ func TestCheckClock(t *testing.T) {
 		outcome Outcome
 		message string
 	}{
-		"agrees":          {dateIn(0), false, OK, "agrees with the gateway's"},
-		"a little off":    {dateIn(10 * time.Second), false, OK, "s behind the gateway's"},
-		"a minute behind": {dateIn(time.Minute), false, Warning, "behind the gateway's; PayerMax refuses a requestTime that is more than two minutes off"},
-		"a minute ahead":  {dateIn(-time.Minute), false, Warning, "ahead of the gateway's"},
-		"five minutes":    {dateIn(5 * time.Minute), false, Problem, "5m0s behind the gateway's"},
-		"followed":        {dateIn(5 * time.Minute), true, Warning, "but follow_gateway_clock is on"},
-		"no date":         {func() string { return "" }, false, NotChecked, "do not say what time it is"},
-		"not a date":      {func() string { return "tomorrow" }, false, NotChecked, "do not say what time it is"},
+		"agrees":           {dateIn(0), false, OK, "agrees with the gateway's"},
+		"a little off":     {dateIn(10 * time.Second), false, OK, "s behind the gateway's"},
+		"a minute behind":  {dateIn(time.Minute), false, Warning, "behind the gateway's; PayerMax refuses a requestTime that is more than two minutes off"},
+		"a minute ahead":   {dateIn(-time.Minute), false, Warning, "ahead of the gateway's"},
+		"five minutes":     {dateIn(5 * time.Minute), false, Problem, "5m0s behind the gateway's"},
+		"followed":         {dateIn(time.Minute), true, Warning, "but follow_gateway_clock is on"},
+		"perhaps followed": {dateIn(5 * time.Minute), true, Warning, "goes by signed answers alone"},
+		"a day":            {dateIn(24 * time.Hour), true, Problem, "behind the gateway's"},
+		"no date":          {func() string { return "" }, false, NotChecked, "do not say what time it is"},
+		"not a date":       {func() string { return "tomorrow" }, false, NotChecked, "do not say what time it is"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -293,16 +295,35 @@ func dateIn(ahead time.Duration) func() string {
 
 // Where a skew becomes a warning, and where a problem.
 func TestJudgeSkew(t *testing.T) {
+	const (
+		either   = "see follow_gateway_clock"
+		set      = "(NTP)"
+		noFollow = "follow_gateway_clock follows no more than an hour"
+	)
 	for _, test := range []struct {
-		skew    time.Duration
-		outcome Outcome
+		skew     time.Duration
+		follows  bool
+		outcome  Outcome
+		nextEnds string
 	}{
-		{0, OK}, {29 * time.Second, OK}, {-29 * time.Second, OK},
-		{30 * time.Second, Warning}, {-89 * time.Second, Warning},
-		{90 * time.Second, Problem}, {-time.Hour, Problem},
+		{0, false, OK, ""},
+		{29 * time.Second, false, OK, ""},
+		{-29 * time.Second, true, OK, ""},
+		{30 * time.Second, false, Warning, either},
+		{-89 * time.Second, false, Warning, either},
+		{90 * time.Second, false, Problem, either},
+		{-time.Hour, false, Problem, either},
+		{time.Hour + time.Second, false, Problem, noFollow},
+		{30 * time.Second, true, Warning, set},
+		{time.Hour, true, Warning, set},
+		{-time.Hour - time.Second, true, Problem, noFollow},
 	} {
-		assert.Equal(t, test.outcome, judgeSkew(test.skew, false).Outcome, "%s", test.skew)
+		result := judgeSkew(test.skew, test.follows)
+		assert.Equal(t, test.outcome, result.Outcome, "%s", test.skew)
+		assert.True(t, strings.HasSuffix(result.Next, test.nextEnds), "%s: %s", test.skew, result.Next)
 	}
+	assert.Contains(t, judgeSkew(2*time.Minute-time.Second, true).Message, "but follow_gateway_clock is on")
+	assert.Contains(t, judgeSkew(2*time.Minute, true).Message, "goes by signed answers alone")
 }
 
 func TestProxyVariables(t *testing.T) {

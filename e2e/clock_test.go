@@ -64,3 +64,41 @@ func TestClockJumps(t *testing.T) {
 		assert.Equal(t, 1, s.log.countLines(line...), "it is said once")
 	}
 }
+
+// A clock that is wrong from the start, so that every call is refused, is followed from
+// the first refusal on if PayerMax signs it. If it does not, nobody knows whose clock that
+// is: calls go on to be refused, and the doctor says what time it is there.
+func TestClockThatIsWrongFromTheStart(t *testing.T) {
+	t.Parallel()
+	const ahead = 10 * time.Minute
+	const refused = `{"code":"REQ_TIME_OVER_TIME","msg":"requestTime effective in two minutes"}`
+	for name, isSigned := range map[string]bool{"signed refusals": true, "unsigned refusals": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			gateway := newUpstream(t)
+			gateway.answers(func(conn net.Conn, r *request) bool {
+				now := time.Now().Add(ahead)
+				date := "Date: " + now.UTC().Format(http.TimeFormat)
+				stamped, err := time.Parse(time.RFC3339, readEnvelope(t, r).RequestTime)
+				switch {
+				case err == nil && now.Sub(stamped).Abs() < 2*time.Minute:
+					return answerWith(message("200 OK", success, typeJSON, signField(success), date))(conn, r)
+				case isSigned:
+					return answerWith(message("200 OK", refused, typeJSON, signField(refused), date))(conn, r)
+				default:
+					return answerWith(message("200 OK", refused, typeJSON, date))(conn, r)
+				}
+			})
+			s := startSidecar(t, setup{gateway: gateway.url(), options: "follow_gateway_clock"})
+			assert.Contains(t, string(s.post(t, validBody()).body), "REQ_TIME_OVER_TIME")
+			for range 3 {
+				res := s.post(t, validBody())
+				if isSigned {
+					requireSuccess(t, res)
+				} else {
+					assert.Contains(t, string(res.body), "REQ_TIME_OVER_TIME")
+				}
+			}
+		})
+	}
+}

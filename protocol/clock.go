@@ -13,4 +13,7 @@ const (
 	ClockWarning = RequestTimeTolerance / 4
 	// ClockAlarm is the skew at which calls are about to be refused.
 	ClockAlarm = RequestTimeTolerance * 3 / 4
+	// ClockLimit is the skew beyond which the gateway's clock is not followed: that is a
+	// mistake rather than a drift, and not necessarily ours.
+	ClockLimit = time.Hour
 )

@@ -70,3 +70,15 @@ var openCodes = []string{
 // IsRefusal reports whether the code of an answer that is verifiably PayerMax's says that
 // the call has moved no money. It says nothing of an earlier attempt of the same order.
 func IsRefusal(code string) bool { return IsDocumented(code) && !slices.Contains(openCodes, code) }
+
+// signatureOpenCodes are documented refusals that PayerMax may give before it has accepted
+// a signature: for what stands around data, or for who asks.
+var signatureOpenCodes = []string{
+	CodeSignVerifyFailed, CodeRequestTimeOver, CodeMerchantAppInvalid, CodeMerchantInvalid, CodeParamsInvalid,
+}
+
+// AcceptsSignature reports whether the code of an answer that is PayerMax's says that it
+// has accepted the signature of the call: it has judged what the call asks for.
+func AcceptsSignature(code string) bool {
+	return code == CodeApplySuccess || IsRefusal(code) && !slices.Contains(signatureOpenCodes, code)
+}

@@ -25,6 +25,32 @@ func TestDocumentedCodes(t *testing.T) {
 	}
 }
 
+// By these codes PayerMax says that it has accepted a signature: they judge what was asked
+// for. What it may say of anybody's request does not count, nor does what it says when busy.
+func TestAcceptsSignature(t *testing.T) {
+	for code, want := range map[string]bool{
+		protocol.CodeApplySuccess: true, protocol.CodeOrderNotExist: true, "ORDER_REPEAT": true, "CONTRACT_INVALID": true,
+		protocol.CodeSignVerifyFailed: false, protocol.CodeRequestTimeOver: false, protocol.CodeMerchantAppInvalid: false,
+		protocol.CodeMerchantInvalid: false, protocol.CodeParamsInvalid: false, protocol.CodeSystemError: false,
+		"SYSTEM_BUSY": false, protocol.CodeTooManyRequest: false, protocol.CodeRequestTimeout: false,
+		protocol.CodeUnexpectedError: false, "SOMETHING_NEW": false, "": false,
+	} {
+		assert.Equal(t, want, protocol.AcceptsSignature(code), code)
+	}
+}
+
+// PayerMax's own refusals say that no money has moved, but for those that leave it open.
+func TestIsRefusal(t *testing.T) {
+	for code, want := range map[string]bool{
+		protocol.CodeSignVerifyFailed: true, protocol.CodeOrderNotExist: true, "PAYMENT_REJECTED": true, "AMOUNT_LIMIT": true,
+		protocol.CodeApplySuccess: false, protocol.CodeSystemError: false, "SYSTEM_BUSY": false, protocol.CodeTooManyRequest: false,
+		protocol.CodeRequestTimeout: false, protocol.CodeUnexpectedError: false, "PAYMENT_PROCESSING": false, "REFUND_FAILED": false,
+		"SOMETHING_NEW": false, "": false,
+	} {
+		assert.Equal(t, want, protocol.IsRefusal(code), code)
+	}
+}
+
 func TestEnvironments(t *testing.T) {
 	for name, want := range map[string]string{
 		protocol.UAT:        "https://pay-gate-uat.payermax.com",

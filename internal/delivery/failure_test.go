@@ -151,7 +151,14 @@ func TestFailed(t *testing.T) {
 			assert.Equal(t, test.status, f.Status)
 			assert.Equal(t, test.code, f.Code)
 			assert.Equal(t, test.proxyError, f.ProxyError)
-			assert.Equal(t, test.code == "SYSTEM_ERROR", f.Outcome == reply.NotSent)
+			if test.code == "SYSTEM_ERROR" {
+				assert.Equal(t, reply.NotSent, f.Outcome)
+				assert.Contains(t, f.Msg, "nothing was sent, so it is safe to try again")
+			} else {
+				assert.Equal(t, reply.Unknown, f.Outcome)
+				assert.Contains(t, f.Msg, "query it before you send the request again")
+			}
+			assert.Equal(t, test.status == http.StatusServiceUnavailable, f.Header.Get("Retry-After") == "1")
 		})
 	}
 }

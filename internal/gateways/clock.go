@@ -16,9 +16,6 @@ const (
 	// clockNoise is the skew that says nothing: Date has whole seconds, and
 	// takes some time to get here.
 	clockNoise = 2 * time.Second
-	// clockLimit is the skew beyond which the gateway's clock is not followed:
-	// that is a mistake rather than a drift, and not necessarily ours.
-	clockLimit = time.Hour
 	// clockSamples is how many answers the skew is the median of, so that one odd
 	// Date does not matter.
 	clockSamples = 5
@@ -108,7 +105,7 @@ func (c *clock) measured() (skew time.Duration, ok bool) {
 func (c *clock) now() time.Time {
 	now := time.Now()
 	skew, ok := c.measured()
-	if size := skew.Abs(); !ok || size < clockNoise || size > clockLimit {
+	if size := skew.Abs(); !ok || size < clockNoise || size > protocol.ClockLimit {
 		return now
 	}
 	return now.Add(skew)

@@ -61,6 +61,21 @@ func TestAnswerAsksForRoom(t *testing.T) {
 	assert.Len(t, a.Body, 3*AnswerStep)
 }
 
+// An answer of a coding is not read: what PayerMax has signed is the plain body.
+func TestAnswerOfACoding(t *testing.T) {
+	for coding, want := range map[string]string{"": "", "identity": "", "gzip": "it has a content coding"} {
+		a := &Answer{Body: []byte(`{"code":"APPLY_SUCCESS"}`)}
+		a.Header().Set("Content-Encoding", coding)
+		said, err := a.Read(nil)
+		if want != "" {
+			assert.EqualError(t, err, want, coding)
+			continue
+		}
+		require.NoError(t, err, coding)
+		assert.Equal(t, "APPLY_SUCCESS", said.Code, coding)
+	}
+}
+
 // A 2xx that is complete is a success; a 3xx would send the application elsewhere.
 func TestAnswerKinds(t *testing.T) {
 	for status, want := range map[int]struct{ success, redirect bool }{

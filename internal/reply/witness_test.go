@@ -1,13 +1,29 @@
 package reply
 
 import (
+	"bufio"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
+
+// taken is a response whose connection can be taken over.
+type taken struct{ *httptest.ResponseRecorder }
+
+func (taken) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, nil }
+
+// A connection that was taken over is an answer: nobody may write another one to it.
+func TestWitnessOfAHijack(t *testing.T) {
+	w := NewWitness(taken{httptest.NewRecorder()})
+	_, _, err := w.Hijack()
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusSwitchingProtocols, w.Status())
+}
 
 // Whatever a handler does with its ResponseWriter, it is known whether there was a
 // response.
@@ -29,8 +45,12 @@ func TestWitness(t *testing.T) {
 		"no real hijack":  {func(w *Witness) { _, _, _ = w.Hijack() }, 0, true},
 		"an empty answer": {func(w *Witness) { _, _ = w.Write(nil) }, http.StatusOK, false},
 	} {
-		w := NewWitness(httptest.NewRecorder())
+		recorded := httptest.NewRecorder()
+		w := NewWitness(recorded)
 		test.does(w)
+		if test.status >= http.StatusOK {
+			assert.Equal(t, test.status, recorded.Code, "%s is passed on", name)
+		}
 		assert.Equal(t, test.status, w.Status(), name)
 		assert.Equal(t, test.isSilent, w.IsSilent(), name)
 	}

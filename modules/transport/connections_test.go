@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -135,6 +136,27 @@ func TestConnectionsAreReplaced(t *testing.T) {
 	}
 }
 
+// A config that is gone leaves no connection behind, and one that never came about has none.
+func TestCleanupClosesWhatIsIdle(t *testing.T) {
+	require.NoError(t, new(Transport).Cleanup())
+
+	var counted countedConnections
+	gateway := httptest.NewUnstartedServer(http.NotFoundHandler())
+	gateway.Config.ConnState = counted.note
+	gateway.Start()
+	defer gateway.Close()
+	transport := newTransport(t)
+	_, r := signed(t, gateway.URL)
+	answer, err := transport.RoundTrip(r)
+	require.NoError(t, err)
+	_, err = io.Copy(io.Discard, answer.Body)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	require.EqualValues(t, 1, counted.open.Load(), "it is kept")
+	require.NoError(t, transport.Cleanup())
+	require.Eventually(t, func() bool { return counted.open.Load() == 0 }, 5*time.Second, time.Millisecond)
+}
+
 // The model itself is never used, so that what has been set up for it, such as a
 // pool of HTTP/2 connections, has no connection that nobody closes.
 func TestConnectionsLeaveTheModelAlone(t *testing.T) {
@@ -153,25 +175,63 @@ func TestSuspicion(t *testing.T) {
 	leave()
 	late, cancel := context.WithDeadline(context.Background(), time.Now())
 	defer cancel()
-	before, now := time.Now().Add(-patience), time.Now().Add(time.Minute) // or it would soon be over
 	for name, test := range map[string]struct {
 		ctx     context.Context
 		unheard bool
-		began   time.Time
+		waited  time.Duration
 		want    bool
 	}{
-		"reset":                              {context.Background(), true, now, true},
-		"no answer in time":                  {late, true, before, true},
-		"on a new connection":                {late, false, before, false},
-		"broke off in its answer":            {context.Background(), false, now, false},
-		"application gone":                   {gone, true, now, false},
-		"application gone after a long wait": {gone, true, before, true},
+		"reset":                              {context.Background(), true, 0, true},
+		"no answer in time":                  {late, true, patience, true},
+		"on a new connection":                {late, false, patience, false},
+		"broke off in its answer":            {context.Background(), false, 0, false},
+		"application gone":                   {gone, true, 0, false},
+		"application gone just before":       {gone, true, patience - 1, false},
+		"application gone after a long wait": {gone, true, patience, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			attempt := delivery.Attempt{IsUnheard: func() bool { return test.unheard }}
-			assert.Equal(t, test.want, isSuspect(test.ctx, attempt, test.began))
+			synctest.Test(t, func(t *testing.T) {
+				attempt := delivery.Attempt{IsUnheard: func() bool { return test.unheard }}
+				assert.Equal(t, test.want, isSuspect(test.ctx, attempt, time.Now().Add(-test.waited)))
+			})
 		})
 	}
+}
+
+// Connections are used for as long as their age allows, and not a moment longer.
+func TestConnectionsHaveAnAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newConnections(&http.Transport{IdleConnTimeout: time.Second}, []string{"1.1"})
+		first := c.present()
+		time.Sleep(maxIdleAges*time.Second - 1)
+		assert.Same(t, first, c.present())
+		time.Sleep(1)
+		second := c.present()
+		assert.NotSame(t, first, second)
+		time.Sleep(maxIdleAges*time.Second - 1)
+		assert.Same(t, second, c.present(), "their age begins anew")
+	})
+}
+
+// However many calls hear nothing, idle connections are closed once in the time that
+// another call needs to find out.
+func TestDoubtsAreFarBetween(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newConnections(&http.Transport{}, []string{"1.1"})
+		silent := delivery.Attempt{IsUnheard: func() bool { return true }}
+		began := time.Now()
+		for _, test := range []struct{ at, last time.Duration }{
+			{0, 0},
+			{doubtAfter - 1, 0},
+			{doubtAfter, doubtAfter},
+			{2*doubtAfter - 1, doubtAfter},
+			{3 * doubtAfter, 3 * doubtAfter},
+		} {
+			time.Sleep(test.at - time.Since(began))
+			c.doubt(silent)
+			assert.Equal(t, test.last, c.doubted.Sub(began), "after %v", test.at)
+		}
+	})
 }
 
 // A call that hears nothing for some time on a connection that had been idle has the

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
 	"net/url"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -22,6 +25,15 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
+
+// TestMain runs the tests where the environment names a proxy, as it does on many a
+// machine. net/http looks at it once in a process.
+func TestMain(m *testing.M) {
+	if err := errors.Join(os.Setenv("HTTPS_PROXY", "http://192.0.2.1:3128"), os.Setenv("HTTP_PROXY", "http://192.0.2.1:3128")); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 func newTransport(t *testing.T, options ...func(*Transport)) *Transport {
 	t.Helper()
@@ -51,6 +63,12 @@ func signed(t *testing.T, url string) (*delivery.Delivery, *http.Request) {
 	require.NoError(t, err)
 	r.URL = address
 	return d, r
+}
+
+// dialing returns the request as a reverse proxy hands it on that has chosen where to.
+func dialing(r *http.Request, network, address string) *http.Request {
+	to := reverseproxy.DialInfo{Network: network, Address: address}
+	return r.WithContext(context.WithValue(r.Context(), caddy.CtxKey("reverse_proxy.dial_info"), to))
 }
 
 // The transport sends what was signed, whatever happened to the request after
@@ -171,6 +189,8 @@ func TestTransportRefuses(t *testing.T) {
 	_, sent := signed(t, gateway.URL)
 	httptrace.ContextClientTrace(sent.Context()).WroteHeaders()
 	_, abroad := signed(t, "http://192.0.2.1")
+	_, proxied := signed(t, "http://192.0.2.1")
+	proxied = dialing(proxied, "tcp", "192.0.2.1:80")
 	_, lookalike := signed(t, "http://localhost.example.com")
 	unsigned := httptest.NewRequest(http.MethodPost, gateway.URL, nil)
 	unsigned.RequestURI = ""
@@ -183,6 +203,7 @@ func TestTransportRefuses(t *testing.T) {
 		{"what nobody signed", unsigned, errUnsigned},
 		{"a second sending", sent, errSentTwice},
 		{"plain text to another machine", abroad, errPlaintext},
+		{"plain text to another machine, by a reverse proxy", proxied, errPlaintext},
 		{"plain text to what only looks like this machine", lookalike, errPlaintext},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -190,6 +211,43 @@ func TestTransportRefuses(t *testing.T) {
 			assert.ErrorIs(t, err, test.want)
 		})
 	}
+}
+
+// An environment variable does not decide where payments go; the config may.
+func TestProxies(t *testing.T) {
+	for name, test := range map[string]struct {
+		option func(*Transport)
+		want   string
+	}{
+		"what the environment names":        {func(*Transport) {}, ""},
+		"no proxy":                          {func(t *Transport) { t.NetworkProxyRaw = json.RawMessage(`{"from":"none"}`) }, ""},
+		"network_proxy url":                 {func(t *Transport) { t.NetworkProxyRaw = json.RawMessage(`{"from":"url","url":"http://a.example"}`) }, "http://a.example"},
+		"forward_proxy_url, as in old days": {func(t *Transport) { t.ForwardProxyURL = "http://b.example" }, "http://b.example"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			transport := newTransport(t, test.option)
+			r := httptest.NewRequest(http.MethodPost, "https://gateway.example", nil)
+			r = r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, caddy.NewReplacer()))
+			var got string
+			if choose := transport.connections.present().Proxy; choose != nil {
+				proxy, err := choose(r)
+				require.NoError(t, err)
+				if proxy != nil {
+					got = proxy.String()
+				}
+			}
+			assert.Equal(t, test.want, got)
+		})
+	}
+}
+
+// What goes to a Unix socket stays on this machine, whatever the gateway is called.
+func TestTransportSendsPlaintextToASocket(t *testing.T) {
+	_, r := signed(t, "http://gateway.example")
+	r = dialing(r, "unix", filepath.Join(t.TempDir(), "nobody.sock"))
+	_, err := newTransport(t).RoundTrip(r) //nolint:bodyclose // there is no answer
+	assert.NotErrorIs(t, err, errPlaintext)
+	assert.ErrorContains(t, err, "connect: no such file or directory")
 }
 
 // Active health checks have no body and need no signature.
@@ -212,12 +270,18 @@ func TestTransportDefaults(t *testing.T) {
 	assert.Equal(t, 5*time.Second, bare.Transport.TLSHandshakeTimeout)
 	assert.Equal(t, 5*time.Second, time.Duration(bare.DialTimeout))
 	assert.Equal(t, maxConnectionAge, bare.connections.maxAge)
+	assert.EqualValues(t, 64<<10, bare.connections.present().MaxResponseHeaderBytes)
+	assert.True(t, bare.connections.present().DisableCompression, "what is signed is the answer as it was sent")
 
 	said := newTransport(t, func(transport *Transport) {
 		transport.TLS = &reverseproxy.TLSConfig{HandshakeTimeout: caddy.Duration(time.Second)}
 		transport.Versions = []string{"1.1", "2"}
 		transport.KeepAlive = &reverseproxy.KeepAlive{IdleConnTimeout: caddy.Duration(time.Second)}
+		transport.DialTimeout, transport.MaxResponseHeaderSize, transport.Compression = caddy.Duration(time.Minute), 1000, new(true)
 	})
+	assert.Equal(t, time.Minute, time.Duration(said.DialTimeout))
+	assert.EqualValues(t, 1000, said.connections.present().MaxResponseHeaderBytes)
+	assert.False(t, said.connections.present().DisableCompression)
 	assert.Equal(t, []string{"1.1", "2"}, said.Versions)
 	assert.Equal(t, time.Second, said.Transport.TLSHandshakeTimeout)
 	assert.Equal(t, 10*time.Second, said.connections.maxAge)

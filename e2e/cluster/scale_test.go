@@ -34,7 +34,7 @@ func TestScaleByCalls(t *testing.T) {
 	t.Logf("active after %.1f s: %s", took.Seconds(), c.inFlight(t, namespace))
 
 	m.delay.Store(int64(10 * time.Second))
-	certify(t, c, folder, callers)
+	c.certify(t, folder, callers)
 	c.caller(t, callers, "http1", "certified", "https://payermax-gateway."+namespace, 300)
 	log := c.follow(t, callers, c.pods(t, callers, "app=http1")[0].Metadata.Name, "shop")
 	took = await(t, 2*time.Minute, "another replica", func() bool {
@@ -122,14 +122,17 @@ func (c *cluster) inFlight(t *testing.T, namespace string) string {
 	return strings.Join(all, " ")
 }
 
-// serveMetrics starts a Prometheus with the shipped config and rules, and
-// prometheus-adapter with the README's rule.
+// serveMetrics starts a Prometheus with the shipped config and rules, which scrapes more
+// often, and prometheus-adapter with the README's rule.
 func (c *cluster) serveMetrics(t *testing.T) {
 	t.Helper()
+	c.serveDiscovery(t)
 	shipped, err := os.ReadFile(repository + "/deploy/prometheus/kubernetes.yaml")
 	require.NoError(t, err)
+	const discovery = "kubernetes_sd_configs:\n      - role: pod"
+	require.Contains(t, string(shipped), discovery)
 	folder := t.TempDir()
-	writeFile(t, folder, "prometheus.yaml", strings.Replace(string(shipped), "scrape_interval: 15s", "scrape_interval: 5s", 1)+kubeletJob)
+	writeFile(t, folder, "prometheus.yaml", strings.NewReplacer("scrape_interval: 15s", "scrape_interval: 5s", discovery, httpDiscovery).Replace(string(shipped))+kubeletJob)
 	writeFile(t, folder, "config.yaml", readmeManifest(t, "## The shared gateway", "seriesQuery")+resourceRules)
 	rules, err := filepath.Abs(repository + "/deploy/prometheus/rules.yaml")
 	require.NoError(t, err)
@@ -168,21 +171,6 @@ resourceRules:
 `
 
 const prometheus = `
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: prometheus, namespace: ` + monitoring + `}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: prometheus}
-rules: [{apiGroups: [""], resources: [pods], verbs: [get, list, watch]}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: prometheus}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: prometheus}
-subjects: [{kind: ServiceAccount, name: prometheus, namespace: ` + monitoring + `}]
----
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: prometheus, namespace: ` + monitoring + `}
@@ -191,7 +179,6 @@ spec:
   template:
     metadata: {labels: {app.kubernetes.io/name: prometheus}}
     spec:
-      serviceAccountName: prometheus
       containers:
         - name: prometheus
           image: ` + prometheusImage + `

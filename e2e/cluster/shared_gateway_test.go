@@ -52,7 +52,7 @@ func (c *cluster) replicated(t *testing.T, namespace string, number int) {
 }
 
 // certify gives a namespace the certificate of a caller.
-func certify(t *testing.T, c *cluster, folder, namespace string) {
+func (c *cluster) certify(t *testing.T, folder, namespace string) {
 	t.Helper()
 	c.shell(t, folder, "kubectl create secret generic certified -n "+namespace+" --from-file=gateway.crt --from-file=tls.crt=shop.crt --from-file=tls.key=shop.key")
 }
@@ -66,10 +66,10 @@ func TestSharedGateway(t *testing.T) {
 	c.kubectl(t, "apply", "-n", namespace, "-k", consumer(t, "shared-gateway", "patches:"+cheapReplicas+replicas(2)))
 	c.replicated(t, namespace, 2)
 
-	certify(t, c, folder, callers)
+	c.certify(t, folder, callers)
 	c.shell(t, folder, "kubectl create secret generic uncertified -n "+callers+" --from-file=gateway.crt")
 	stranger := c.namespace(t, "unlabelled")
-	certify(t, c, folder, stranger)
+	c.certify(t, folder, stranger)
 	url := "https://payermax-gateway." + namespace
 	c.caller(t, callers, "http1", "certified", url, 4)
 	c.caller(t, callers, "http2", "certified", url, 4)

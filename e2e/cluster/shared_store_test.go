@@ -32,7 +32,7 @@ func TestSharedStore(t *testing.T) {
 	r := replicaSet{c, namespace}
 	r.awaitStore(t, true)
 
-	certify(t, c, folder, callers)
+	c.certify(t, folder, callers)
 	c.caller(t, callers, "http1", "certified", "https://payermax-gateway."+namespace, 2)
 	log := c.follow(t, callers, c.pods(t, callers, "app=http1")[0].Metadata.Name, "shop")
 

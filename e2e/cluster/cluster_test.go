@@ -21,17 +21,22 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/caddy-payermax/caddy-payermax/e2e/cluster/internal/image"
 	"github.com/caddy-payermax/caddy-payermax/e2e/cluster/internal/machine"
 )
 
 const (
 	// nodeBinary names the program of the folder node, which .ci/cluster builds.
 	nodeBinary = "CLUSTER_NODE_BINARY"
+	// coreDNSBinary names the program of the folder coredns, and adapterBinary that of
+	// prometheus-adapter. .ci/cluster builds them as well.
+	coreDNSBinary = "CLUSTER_COREDNS_BINARY"
+	adapterBinary = "CLUSTER_ADAPTER_BINARY"
 	// caddyBinary names a sidecar to be tested instead of one that is built here.
 	caddyBinary = "CADDY_BINARY"
 
 	repository = "../.."
+	// monitoring is the namespace from which the policies let Prometheus in.
+	monitoring = "monitoring"
 )
 
 // overlays are the folders that kubectl is told to apply, wherever it runs.
@@ -84,7 +89,10 @@ var started = sync.OnceValues(func() (*cluster, error) {
 	if err := c.serveNames(ctx); err != nil {
 		return nil, err
 	}
-	fmt.Printf("images and name server are there after %.1f s\n", time.Since(began).Seconds())
+	if _, err := node.Kubectl(ctx, "create", "namespace", monitoring); err != nil {
+		return nil, err
+	}
+	fmt.Printf("images and name servers are there after %.1f s\n", time.Since(began).Seconds())
 	return c, nil
 })
 
@@ -108,10 +116,12 @@ func start(t *testing.T) *cluster {
 	if os.Geteuid() != 0 {
 		t.Skip("NOT RUN: a node needs root, for its namespaces and control groups")
 	}
-	if os.Getenv(nodeBinary) == "" {
-		t.Skip("NOT RUN: " + nodeBinary + " is not set; .ci/cluster builds Kubernetes, which takes minutes the first time, and runs these tests")
+	for _, binary := range []string{nodeBinary, coreDNSBinary, adapterBinary} {
+		if os.Getenv(binary) == "" {
+			t.Skip("NOT RUN: " + binary + " is not set; .ci/cluster builds Kubernetes, which takes minutes the first time, and runs these tests")
+		}
 	}
-	for _, tool := range []string{"etcd", "containerd", "runc", "iptables", "ip", "nsenter", "openssl"} {
+	for _, tool := range []string{"etcd", "containerd", "runc", "iptables", "ip", "nsenter", "openssl", "redis-server", "prometheus"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skip("NOT RUN: " + tool + " is missing; .ci/tools installs it")
 		}
@@ -135,52 +145,6 @@ func reportMemory(m *machine.Machine) {
 		fmt.Printf(", %s %d", name, used[name]>>20)
 	}
 	fmt.Println()
-}
-
-// makeImages builds the sidecar's image as xcaddy.Dockerfile describes it, from the
-// build of the shipped binary, and those around it. The one difference: the sidecar
-// trusts the authority of the tests, whose gateway has PayerMax's name.
-func makeImages(ctx context.Context, authority []byte) ([]image.Image, error) {
-	folder, err := os.MkdirTemp("", "payermax-images-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(folder)
-	program := func(in, target string, flags ...string) ([]byte, error) {
-		file := filepath.Join(folder, filepath.Base(target))
-		cmd := exec.CommandContext(ctx, "go", append(append([]string{"build", "-trimpath", "-o", file}, flags...), target)...)
-		cmd.Dir, cmd.Env = in, append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("building %s: %w: %s", target, err, out)
-		}
-		return os.ReadFile(file)
-	}
-	caddy, err := os.ReadFile(os.Getenv(caddyBinary))
-	if os.Getenv(caddyBinary) == "" {
-		caddy, err = program(repository, "./caddy", "-tags=nobadger,nomysql,nopgx")
-	}
-	if err != nil {
-		return nil, err
-	}
-	sidecar, err := image.FromDockerfile(repository+"/xcaddy.Dockerfile", map[string][]byte{
-		"/caddy": caddy, "/etc/ssl/certs/ca-certificates.crt": authority,
-	})
-	if err != nil {
-		return nil, err
-	}
-	sidecar.Name = "example.com/caddy-payermax:v0.1.0"
-	images := []image.Image{sidecar}
-	for name, tag := range map[string]string{"pause": machine.PauseImage, "shop": "example.com/shop:1.0", "names": "example.com/names:1"} {
-		content, err := program(".", "./images/"+name)
-		if err != nil {
-			return nil, err
-		}
-		images = append(images, image.Image{
-			Name: tag, Entrypoint: []string{"/usr/bin/" + name},
-			Files: []image.File{{Path: "usr/bin/" + name, Content: content, Mode: 0o755}},
-		})
-	}
-	return images, nil
 }
 
 // kubectl runs kubectl and returns what it prints.

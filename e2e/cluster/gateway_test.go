@@ -99,6 +99,13 @@ func serveGateway(m *machine.Machine, a *authority) (*gateway, error) {
 	return g, nil
 }
 
+// sign signs a text as PayerMax does.
+func (g *gateway) sign(text []byte) (string, error) {
+	digest := sha256.Sum256(text)
+	signature, err := rsa.SignPKCS1v15(nil, g.key, crypto.SHA256, digest[:])
+	return base64.StdEncoding.EncodeToString(signature), err
+}
+
 // ServeHTTP answers one call. Nobody's signature is refused.
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
@@ -112,13 +119,12 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.served.Add(1)
 		answer = []byte(`{"code":"` + success + `","msg":"Success.","data":{"clientKey":"37114858239eur2384237r810482390","sessionKey":"bdsf8982348974hhf82934bf8239424","notSupportedComponent":[]}}`)
 	}
-	digest := sha256.Sum256(answer)
-	sign, err := rsa.SignPKCS1v15(nil, g.key, crypto.SHA256, digest[:])
+	sign, err := g.sign(answer)
 	if err != nil {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
-	w.Header().Set("Sign", base64.StdEncoding.EncodeToString(sign))
+	w.Header().Set("Sign", sign)
 	_, _ = w.Write(answer)
 }
 

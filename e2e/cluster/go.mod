@@ -4,7 +4,6 @@ go 1.26.0
 
 require (
 	github.com/stretchr/testify v1.12.1
-	golang.org/x/net v0.61.0
 	golang.org/x/sys v0.49.0
 )
 

@@ -125,8 +125,23 @@ func readmeSection(t *testing.T, heading string) string {
 	return section
 }
 
-// blocks are the commands of a README.
-var blocks = regexp.MustCompile("(?s)```sh\n(.*?)```")
+// blocks are the commands of a README, and manifests what it would have written to a file.
+var (
+	blocks    = regexp.MustCompile("(?s)```sh\n(.*?)```")
+	manifests = regexp.MustCompile("(?s)```yaml\n(.*?)```")
+)
+
+// readmeManifest returns the block of YAML in a section that has a text in it.
+func readmeManifest(t *testing.T, heading, with string) string {
+	t.Helper()
+	for _, block := range manifests.FindAllStringSubmatch(readmeSection(t, heading), -1) {
+		if strings.Contains(block[1], with) {
+			return block[1]
+		}
+	}
+	require.FailNow(t, "the README has no such block", "%s: %s", heading, with)
+	return ""
+}
 
 // readmeBlocks returns the commands of a section, block by block.
 func readmeBlocks(t *testing.T, heading string) []string {

@@ -25,6 +25,9 @@ func main() {
 		case "get":
 			get(os.Args[2])
 			return
+		case "lookup":
+			lookUp(os.Args[2], os.Args[3], os.Args[4])
+			return
 		}
 	}
 	var listen string
@@ -67,6 +70,9 @@ func serve(ctx context.Context, address string, t *traffic) {
 		workers, _ := strconv.Atoi(r.FormValue("workers"))
 		t.load(ctx, workers)
 	})
+	var n notified
+	http.HandleFunc("POST /notified", n.accept)
+	http.HandleFunc("GET /notified", n.report)
 	fmt.Fprintln(os.Stderr, http.ListenAndServe(address, nil))
 	os.Exit(1)
 }

@@ -30,7 +30,7 @@ type traffic struct {
 // whichever the environment names.
 func newClient() (*http.Client, string) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = 100
+	transport.MaxIdleConnsPerHost = 500
 	url := os.Getenv("PAYERMAX_URL")
 	if socket := os.Getenv("PAYERMAX_SOCKET"); socket != "" {
 		url = "http://payermax"

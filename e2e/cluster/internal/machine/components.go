@@ -40,6 +40,10 @@ func components(folder string) []component {
 			"--token-auth-file=" + in("certificates/tokens.csv"), "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
 			"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file=" + in("certificates/accounts.key"),
 			"--service-account-signing-key-file=" + in("certificates/accounts.key"),
+			// How APIs that are served elsewhere know whom the API server asks for.
+			"--proxy-client-cert-file=" + in("certificates/proxy.crt"), "--proxy-client-key-file=" + in("certificates/proxy.key"),
+			"--requestheader-client-ca-file=" + in("certificates/proxy.crt"), "--requestheader-username-headers=X-Remote-User",
+			"--requestheader-group-headers=X-Remote-Group", "--requestheader-extra-headers-prefix=X-Remote-Extra-",
 		}},
 		{"kube-controller-manager", []string{
 			"--kubeconfig=" + config("kube-controller-manager"), "--use-service-account-credentials", "--leader-elect=false",

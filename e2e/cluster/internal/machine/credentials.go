@@ -31,8 +31,17 @@ var users = map[string]struct{ name, group string }{
 // user. They live as long as the machine.
 func writeCredentials(folder string) error {
 	path := func(name string) string { return filepath.Join(folder, name) }
-	certificate, err := writeCertificate(path("certificates/api.crt"), path("certificates/api.key"))
-	if err != nil {
+	certificate := path("certificates/api.crt")
+	if err := writeCertificate(certificate, path("certificates/api.key"), x509.Certificate{
+		Subject: pkix.Name{CommonName: "kube-apiserver"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames:    []string{"kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost"},
+		IPAddresses: []net.IP{net.ParseIP("127.0.0.1"), net.ParseIP(NodeIP), net.ParseIP("10.96.0.1")},
+	}); err != nil {
+		return err
+	}
+	if err := writeCertificate(path("certificates/proxy.crt"), path("certificates/proxy.key"), x509.Certificate{
+		Subject: pkix.Name{CommonName: "front-proxy-client"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}); err != nil {
 		return err
 	}
 	accounts, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -60,32 +69,27 @@ current-context: here
 	return os.WriteFile(path("certificates/tokens.csv"), []byte(tokens.String()), 0o600)
 }
 
-// writeCertificate makes the API server's certificate, which is its own authority.
-func writeCertificate(certificate, key string) (string, error) {
+// writeCertificate makes a certificate of the control plane, which is its own authority.
+func writeCertificate(certificate, key string, template x509.Certificate) error {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return "", err
+		return err
 	}
-	template := x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "kube-apiserver"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    []string{"kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost"},
-		IPAddresses: []net.IP{net.ParseIP("127.0.0.1"), net.ParseIP(NodeIP), net.ParseIP("10.96.0.1")},
-	}
+	now := time.Now()
+	template.SerialNumber, template.NotBefore, template.NotAfter = big.NewInt(1), now.Add(-time.Hour), now.Add(24*time.Hour)
+	template.IsCA, template.BasicConstraintsValid, template.KeyUsage = true, true, x509.KeyUsageDigitalSignature|x509.KeyUsageCertSign
 	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &private.PublicKey, private)
 	if err != nil {
-		return "", err
+		return err
 	}
 	encoded, err := x509.MarshalECPrivateKey(private)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if err := writePEM(key, "EC PRIVATE KEY", encoded); err != nil {
-		return "", err
+		return err
 	}
-	return certificate, writePEM(certificate, "CERTIFICATE", der)
+	return writePEM(certificate, "CERTIFICATE", der)
 }
 
 func writePEM(path, kind string, der []byte) error {

@@ -121,8 +121,8 @@ func nameMachine(string) error { return unix.Sethostname([]byte(nodeName)) }
 // everything outside, and has what the NetworkPolicies decide on come to the agent
 // that enforces them: new connections of pods, but none of the node's own. Questions
 // to a name server over UDP are let through, since on a busy machine a queue loses one
-// in some hundred, and a lost one costs five seconds; over TCP they are decided on. Of
-// IPv6, what finds neighbours is let through as well.
+// in some hundred, and a lost one costs five seconds; over TCP they are decided on, and
+// so are those from the port QuestionPort. Of IPv6, what finds neighbours is let through as well.
 func makeNetwork(string) error {
 	for _, line := range strings.Split(strings.TrimSpace(fmt.Sprintf(`
 ip link set lo up
@@ -137,10 +137,11 @@ ip -n world link set node up
 ip -n world address add %[3]s/32 dev lo
 ip -n world address add %[4]s/32 dev lo
 ip -n world address add %[5]s/32 dev lo
+ip -n world address add %[14]s/32 dev lo
 ip -n world route add %[6]s via %[1]s
 iptables -t mangle -A POSTROUTING -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
 iptables -t mangle -A POSTROUTING -m addrtype --src-type LOCAL -j ACCEPT
-iptables -t mangle -A POSTROUTING -p udp --dport 53 -j ACCEPT
+iptables -t mangle -A POSTROUTING -p udp --dport 53 ! --sport %[13]s -j ACCEPT
 iptables -t mangle -A POSTROUTING -s %[6]s -j NFQUEUE --queue-num %[7]s
 iptables -t mangle -A POSTROUTING -d %[6]s -j NFQUEUE --queue-num %[7]s
 ip address add %[8]s/64 dev world nodad
@@ -154,7 +155,7 @@ ip6tables -t mangle -A POSTROUTING -m addrtype --src-type LOCAL -j ACCEPT
 ip6tables -t mangle -A POSTROUTING -p ipv6-icmp -j ACCEPT
 ip6tables -t mangle -A POSTROUTING -s %[12]s -j NFQUEUE --queue-num %[7]s
 ip6tables -t mangle -A POSTROUTING -d %[12]s -j NFQUEUE --queue-num %[7]s
-`, NodeIP, worldIP, Public, Private, Metadata, PodCIDR, policyQueue, nodeIP6, worldIP6, Public6, Private6, podCIDR6)), "\n") {
+`, NodeIP, worldIP, Public, Private, Metadata, PodCIDR, policyQueue, nodeIP6, worldIP6, Public6, Private6, podCIDR6, QuestionPort, NodeLocal)), "\n") {
 		words := strings.Fields(line)
 		if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w: %s", line, err, out)

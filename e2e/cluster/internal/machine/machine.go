@@ -28,9 +28,16 @@ const (
 	DNS      = "10.96.0.10"      // the Service of the name server
 	Public   = "203.0.113.10"    // an address of the internet
 	Private  = "10.99.0.1"       // an address of a network that is not the cluster's
-	Metadata = "169.254.169.254" // where clouds tell machines their secrets
+	Metadata = "169.254.169.254" // where clouds tell machines their secrets, and GKE names
 	worldIP  = "172.31.255.2"
 	apiPort  = "6443"
+
+	// NodeLocal is where NodeLocal DNSCache answers. It is a node's own address, about
+	// which no policy decides; here it is outside, so that they do.
+	NodeLocal = "169.254.20.10"
+	// QuestionPort is the port from which a pod's questions over UDP to a name server
+	// are decided on.
+	QuestionPort = "5300"
 
 	Public6    = "2001:db8::10" // an address of the internet
 	Private6   = "fd55::1"      // an address of a network that is not the cluster's

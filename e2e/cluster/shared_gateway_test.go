@@ -1,0 +1,126 @@
+package cluster
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// cheapReplicas is a patch for less CPU than the gateway's replicas ask for, of which
+// this node has not enough.
+const cheapReplicas = `
+  - target: {kind: Deployment}
+    patch: |
+      - {op: replace, path: /spec/template/spec/containers/0/resources/requests/cpu, value: 50m}
+`
+
+// replicas is a patch for a number of replicas at least.
+func replicas(least int) string {
+	return fmt.Sprintf(`
+  - target: {kind: HorizontalPodAutoscaler}
+    patch: |
+      - {op: replace, path: /spec/minReplicas, value: %d}
+`, least)
+}
+
+// sharedGateway prepares a namespace for the shared gateway, and another one for its
+// callers, by the README's commands but the last, which applies it. It returns the
+// merchant, and the folder of the keys and certificates.
+func (c *cluster) sharedGateway(t *testing.T, namespace, callers string) (m *merchant, folder string) {
+	t.Helper()
+	m, private := c.gateway.enrol(t)
+	folder = c.gateway.keyFolder(t, private)
+	c.shell(t, folder, fmt.Sprintf(createKeys, namespace))
+	here := strings.NewReplacer("-n shop", "-n "+namespace, "gateway.shop", "gateway."+namespace, "namespace shop", "namespace "+callers,
+		"kubectl apply", "# kubectl apply")
+	for _, commands := range readmeBlocks(t, "## The shared gateway") {
+		c.shell(t, folder, here.Replace(commands))
+	}
+	return m, folder
+}
+
+// replicated waits until the autoscaler has made a number of replicas, and all are ready.
+func (c *cluster) replicated(t *testing.T, namespace string, number int) {
+	t.Helper()
+	await(t, 2*time.Minute, fmt.Sprintf("%d replicas", number), func() bool {
+		return c.kubectl(t, "get", "deployment", "payermax-gateway", "-n", namespace, "-o", "jsonpath={.spec.replicas}") == fmt.Sprint(number)
+	})
+	c.ready(t, namespace, "payermax-gateway")
+}
+
+// certify gives a namespace the certificate of a caller.
+func (c *cluster) certify(t *testing.T, folder, namespace string) {
+	t.Helper()
+	c.shell(t, folder, "kubectl create secret generic certified -n "+namespace+" --from-file=gateway.crt --from-file=tls.crt=shop.crt --from-file=tls.key=shop.key")
+}
+
+// The shared gateway with two replicas: callers with a certificate are served, from
+// namespaces that are labelled, and a rolling restart under load loses no call.
+func TestSharedGateway(t *testing.T) {
+	c := start(t)
+	namespace, callers := c.namespace(t, "gateway"), c.namespace(t, "callers", "payermax-caller=true")
+	_, folder := c.sharedGateway(t, namespace, callers)
+	c.kubectl(t, "apply", "-n", namespace, "-k", consumer(t, "shared-gateway", "patches:"+cheapReplicas+replicas(2)))
+	c.replicated(t, namespace, 2)
+
+	c.certify(t, folder, callers)
+	c.shell(t, folder, "kubectl create secret generic uncertified -n "+callers+" --from-file=gateway.crt")
+	stranger := c.namespace(t, "unlabelled")
+	c.certify(t, folder, stranger)
+	url := "https://payermax-gateway." + namespace
+	c.caller(t, callers, "http1", "certified", url, 4)
+	c.caller(t, callers, "http2", "certified", url, 4)
+	c.caller(t, callers, "without", "uncertified", url, 0)
+	c.caller(t, stranger, "stranger", "certified", url, 0)
+
+	logs := make(map[string]*following)
+	for _, name := range []string{"http1", "http2"} {
+		logs[name] = c.follow(t, callers, c.pods(t, callers, "app="+name)[0].Metadata.Name, "shop")
+	}
+	await(t, time.Minute, "a caller without a certificate", func() bool {
+		return strings.Contains(c.kubectl(t, "logs", "-n", callers, "deployment/without"), "first call")
+	})
+	assert.Contains(t, c.kubectl(t, "logs", "-n", callers, "deployment/without"), "certificate required")
+
+	began := time.Now()
+	c.kubectl(t, "rollout", "restart", "-n", namespace, "deployment/payermax-gateway")
+	c.ready(t, namespace, "payermax-gateway")
+	await(t, 2*time.Minute, "the old pods to be gone", func() bool {
+		return strings.Count(c.kubectl(t, "get", "pods", "-n", namespace, "-o", "name"), "pod/") == 2
+	})
+	t.Logf("restarted in %.1f s", time.Since(began).Seconds())
+	c.kubectl(t, "delete", "pods", "-n", callers, "--all", "--wait=false")
+	for name, log := range logs {
+		t.Logf("%s: %d calls answered", name, requireAnswered(t, log.last(t)))
+	}
+	assert.NotContains(t, c.kubectl(t, "logs", "-n", stranger, "deployment/stranger"), success, "a namespace without the label is served")
+}
+
+// caller is a Deployment that calls the shared gateway: once, and with workers all the
+// time.
+func (c *cluster) caller(t *testing.T, namespace, name, secret, url string, workers int) {
+	t.Helper()
+	c.apply(t, fmt.Sprintf(`
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: %[1]s, namespace: %[2]s}
+spec:
+  selector: {matchLabels: {app: %[1]s}}
+  template:
+    metadata: {labels: {app: %[1]s}}
+    spec:
+      securityContext: {runAsNonRoot: true, runAsUser: 10001, fsGroup: 10001, seccompProfile: {type: RuntimeDefault}}
+      containers:
+        - name: shop
+          image: example.com/shop:1.0
+          args: [--workers=%[4]d, --pause=10ms]
+          env: [{name: PAYERMAX_URL, value: %[3]q}, {name: CALLER_CERTIFICATES, value: /certificates}, {name: CALLER_HTTP, value: %[6]q}]
+          securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
+          volumeMounts: [{name: certificates, mountPath: /certificates, readOnly: true}]
+      volumes: [{name: certificates, secret: {secretName: %[5]s}}]
+`, name, namespace, url, workers, secret, strings.TrimPrefix(name, "http")))
+	c.ready(t, namespace, name)
+}

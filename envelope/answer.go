@@ -20,7 +20,8 @@ type Answer struct {
 	// MsgAmbiguous says that another member could be taken for msg.
 	MsgAmbiguous bool
 	// IsNotification says that this is a notification, or could be taken for
-	// one: it has a notifyType.
+	// one: it has a notifyType, or a member that can be mistaken for it. As in
+	// [ReadNotification], a notifyType that is null or empty is as good as absent.
 	IsNotification bool
 	// HasNoObject says that data is there, but neither an object nor null, nor true
 	// or false, which is how putRfiMaterialList answers.
@@ -36,6 +37,7 @@ var answerNames = lookalike.NewNames("code", "msg", "data", "notifyType")
 // request: where the application's reader, which may take Code or co_de for
 // code, finds APPLY_SUCCESS, this one must not find another code, nor another amount
 // or status. Its errors continue a sentence about the answer and repeat nothing of it.
+// A member that is null is as good as absent, which is how some serializers write it.
 //
 // The claims are those of the members named.
 func ReadAnswer(body []byte, names Names) (*Answer, error) {
@@ -59,7 +61,7 @@ func ReadAnswer(body []byte, names Names) (*Answer, error) {
 func (a *Answer) take(name string, value jsontext.Value, names Names) error {
 	switch answerNames.Known([]byte(name)) {
 	case "code":
-		if name != "code" || value.Kind() != '"' {
+		if name != "code" || value.Kind() != '"' && value.Kind() != 'n' {
 			return errors.New("its code is ambiguous")
 		}
 		a.Code = textOf(value)
@@ -77,7 +79,7 @@ func (a *Answer) take(name string, value jsontext.Value, names Names) error {
 		a.Msg = textOf(value)
 		a.MsgAmbiguous = a.MsgAmbiguous || name != "msg"
 	case "notifyType":
-		a.IsNotification = true
+		a.IsNotification = a.IsNotification || name != "notifyType" || !claimsNothing(value)
 	default:
 		a.Claims = names.appendClaim(a.Claims, []byte(name), value, false)
 	}

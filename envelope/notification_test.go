@@ -17,6 +17,8 @@ func TestReadNotification(t *testing.T) {
 		`{"merchantAppId":"a","appId":"b","notifyType":"X"}`:                             {"X", []string{"a", "b"}, ""},
 		`{"appId":null,"merchantNo":null,"notifyType":"X"}`:                              {"X", nil, ""},
 		`{"appId":"","merchantNo":"","notifyType":"X"}`:                                  {"X", nil, ""},
+		`{"code":null,"msg":null,"keyVersion":null,"data":null,"notifyType":"X"}`:        {"X", nil, ""},
+		`{"appId":null,"merchantAppId":"a","notifyType":"X","data":{"status":null}}`:     {"X", []string{"a"}, ""},
 		` {"n\u006ftifyType":"\u0058","spMerchantNo":1} `:                                {"X", nil, ""},
 	} {
 		got, err := ReadNotification([]byte(body))

@@ -11,6 +11,13 @@ import (
 
 var errNotJSON = errors.New("it is not valid JSON")
 
+// Ambiguity is why JSON parsers do not all read an answer or a notification alike. It
+// continues a sentence about it and repeats nothing of it.
+type Ambiguity string
+
+// Error returns the reason.
+func (a Ambiguity) Error() string { return string(a) }
+
 // Answer is what an answer of the gateway's says.
 type Answer struct {
 	// Code is its code, which is not empty.
@@ -95,16 +102,23 @@ func inAnswer(err error) error {
 	}
 	switch problem.Rule {
 	case "depth":
-		return fmt.Errorf("it is nested more than %d levels deep", maxDepth)
+		return Ambiguity(fmt.Sprintf("it is nested more than %d levels deep", maxDepth))
 	case "number":
-		return errors.New("it has a number that parsers do not all read alike")
+		return Ambiguity("it has a number that not every parser can hold")
 	case "reserved":
-		return errors.New("it has a member whose name parsers act upon")
+		return Ambiguity("it has a member whose name parsers act upon")
 	case "lookAlike":
-		return fmt.Errorf("a member of it can be mistaken for %s", problem.mistaken)
+		return mistakable(problem.mistaken)
+	case "duplicate":
+		return Ambiguity("it has two members of one name in one object")
 	default:
 		return errNotJSON
 	}
+}
+
+// mistakable says that a parser could take another member for the one named.
+func mistakable(name string) Ambiguity {
+	return Ambiguity(fmt.Sprintf("a member of it can be mistaken for %s", name))
 }
 
 // Code returns the code member of an answer of the gateway's, or of an

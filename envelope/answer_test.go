@@ -43,7 +43,7 @@ func TestCode(t *testing.T) {
 		`{"co_de":"CANARY"}`:                "ambiguous",
 		`{"code":"X","Data":{}}`:            "ambiguous",
 		`{"code":"X","\u0043ode":"CANARY"}`: "ambiguous",
-		`{"code":"X","code":"CANARY"}`:      "not valid JSON",
+		`{"code":"X","code":"CANARY"}`:      "two members of one name",
 		"\ufeff" + `{"code":"X"}`:           "not a JSON object",
 		`{"code":"X"}{"code":"CANARY"}`:     "not valid JSON",
 		`{"code":"X","msg":"CANARY`:         "not valid JSON",

@@ -119,11 +119,16 @@ func TestAnswersToOtherCalls(t *testing.T) {
 		endpoint, call, answer string
 		withheld               bool
 	}{
-		"the same order":                {"orderQuery", order, `{"code":"APPLY_SUCCESS","data":{"outTradeNo":"P1","status":"SUCCESS"}}`, false},
-		"the same order in other case":  {"orderQuery", order, `{"code":"APPLY_SUCCESS","data":{"outTradeNo":"p1"}}`, false},
-		"the same order, escaped":       {"orderQuery", order, `{"code":"APPLY_SUCCESS","data":{"outTradeNo":"\u00501"}}`, false},
-		"no order":                      {"orderQuery", order, `{"code":"APPLY_SUCCESS","data":{"outTradeNo":null}}`, false},
-		"no data":                       {"orderQuery", order, `{"code":"ORDER_NOT_EXIST","msg":"","data":null}`, false},
+		"the same order":               {"orderQuery", order, `{"code":"APPLY_SUCCESS","data":{"outTradeNo":"P1","status":"SUCCESS"}}`, false},
+		"the same order in other case": {"orderQuery", order, `{"code":"APPLY_SUCCESS","data":{"outTradeNo":"p1"}}`, false},
+		"the same order, escaped":      {"orderQuery", order, `{"code":"APPLY_SUCCESS","data":{"outTradeNo":"\u00501"}}`, false},
+		"no order":                     {"orderQuery", order, `{"code":"APPLY_SUCCESS","data":{"outTradeNo":null}}`, false},
+		"no data":                      {"orderQuery", order, `{"code":"ORDER_NOT_EXIST","msg":"","data":null}`, false},
+		"null for what is absent": {"orderQuery", order,
+			`{"code":"APPLY_SUCCESS","msg":null,"notifyType":null,"keyVersion":null,"version":null,"appId":null,"merchantNo":null,"sign":null,"data":null}`, false},
+		"an empty notifyType":           {"orderQuery", order, `{"code":"APPLY_SUCCESS","notifyType":"","data":{"outTradeNo":"P1"}}`, false},
+		"a notifyType of another kind":  {"orderQuery", order, `{"code":"APPLY_SUCCESS","notifyType":0,"data":{"outTradeNo":"P1"}}`, true},
+		"null for the code":             {"orderQuery", order, `{"code":null,"msg":"Success.","data":{"outTradeNo":"P1"}}`, true},
 		"another order":                 {"orderQuery", order, `{"code":"APPLY_SUCCESS","data":{"outTradeNo":"P2","status":"SUCCESS"}}`, true},
 		"another order, failed":         {"orderQuery", order, `{"code":"PAYMENT_FAILED","data":{"outTradeNo":"P2"}}`, true},
 		"another order beside":          {"orderQuery", order, `{"code":"APPLY_SUCCESS","data":{"outTradeNo":"P1","out_trade_no":"P2"}}`, true},

@@ -242,7 +242,9 @@ func TestNotifyBindsWhatIsSigned(t *testing.T) {
 		"another merchant":        {strings.Replace(paid(), merchantNo, "other", 1), "other_merchant"},
 		"nobody's":                {`{"notifyType":"PAYMENT","data":{}}`, "other_merchant"},
 		"no JSON":                 {"hello", "not_a_notification"},
-		"two type members":        {strings.Replace(paid(), `"data"`, `"notify_type":"REFUND","data"`, 1), "not_a_notification"},
+		"two type members":        {strings.Replace(paid(), `"data"`, `"notify_type":"REFUND","data"`, 1), "ambiguous"},
+		"one type twice":          {strings.Replace(paid(), `"data"`, `"notifyType":"PAYMENT","data"`, 1), "ambiguous"},
+		"null for its type":       {`{"code":"APPLY_SUCCESS","notifyType":null,"appId":"` + appID + `","data":null}`, "not_a_notification"},
 		"a callback without type": {`{"referenceNo":"1","amount":"2","currency":"PHP"}`, "not_a_notification"},
 	} {
 		before := s.log.countLines(`"msg":"notification"`, `"result":"`+test.result+`"`)

@@ -11,6 +11,13 @@ import (
 
 var errNotJSON = errors.New("it is not valid JSON")
 
+// Ambiguity is why JSON parsers do not all read an answer or a notification alike. It
+// continues a sentence about it and repeats nothing of it.
+type Ambiguity string
+
+// Error returns the reason.
+func (a Ambiguity) Error() string { return string(a) }
+
 // Answer is what an answer of the gateway's says.
 type Answer struct {
 	// Code is its code, which is not empty.
@@ -20,7 +27,8 @@ type Answer struct {
 	// MsgAmbiguous says that another member could be taken for msg.
 	MsgAmbiguous bool
 	// IsNotification says that this is a notification, or could be taken for
-	// one: it has a notifyType.
+	// one: it has a notifyType, or a member that can be mistaken for it. As in
+	// [ReadNotification], a notifyType that is null or empty is as good as absent.
 	IsNotification bool
 	// HasNoObject says that data is there, but neither an object nor null, nor true
 	// or false, which is how putRfiMaterialList answers.
@@ -36,6 +44,7 @@ var answerNames = lookalike.NewNames("code", "msg", "data", "notifyType")
 // request: where the application's reader, which may take Code or co_de for
 // code, finds APPLY_SUCCESS, this one must not find another code, nor another amount
 // or status. Its errors continue a sentence about the answer and repeat nothing of it.
+// A member that is null is as good as absent, which is how some serializers write it.
 //
 // The claims are those of the members named.
 func ReadAnswer(body []byte, names Names) (*Answer, error) {
@@ -59,7 +68,7 @@ func ReadAnswer(body []byte, names Names) (*Answer, error) {
 func (a *Answer) take(name string, value jsontext.Value, names Names) error {
 	switch answerNames.Known([]byte(name)) {
 	case "code":
-		if name != "code" || value.Kind() != '"' {
+		if name != "code" || value.Kind() != '"' && value.Kind() != 'n' {
 			return errors.New("its code is ambiguous")
 		}
 		a.Code = textOf(value)
@@ -77,7 +86,7 @@ func (a *Answer) take(name string, value jsontext.Value, names Names) error {
 		a.Msg = textOf(value)
 		a.MsgAmbiguous = a.MsgAmbiguous || name != "msg"
 	case "notifyType":
-		a.IsNotification = true
+		a.IsNotification = a.IsNotification || name != "notifyType" || !claimsNothing(value)
 	default:
 		a.Claims = names.appendClaim(a.Claims, []byte(name), value, false)
 	}
@@ -93,16 +102,23 @@ func inAnswer(err error) error {
 	}
 	switch problem.Rule {
 	case "depth":
-		return fmt.Errorf("it is nested more than %d levels deep", maxDepth)
+		return Ambiguity(fmt.Sprintf("it is nested more than %d levels deep", maxDepth))
 	case "number":
-		return errors.New("it has a number that parsers do not all read alike")
+		return Ambiguity("it has a number that not every parser can hold")
 	case "reserved":
-		return errors.New("it has a member whose name parsers act upon")
+		return Ambiguity("it has a member whose name parsers act upon")
 	case "lookAlike":
-		return fmt.Errorf("a member of it can be mistaken for %s", problem.mistaken)
+		return mistakable(problem.mistaken)
+	case "duplicate":
+		return Ambiguity("it has two members of one name in one object")
 	default:
 		return errNotJSON
 	}
+}
+
+// mistakable says that a parser could take another member for the one named.
+func mistakable(name string) Ambiguity {
+	return Ambiguity(fmt.Sprintf("a member of it can be mistaken for %s", name))
 }
 
 // Code returns the code member of an answer of the gateway's, or of an

@@ -30,6 +30,9 @@ func TestCode(t *testing.T) {
 		`[{"code":"CANARY"}]`:               "not a JSON object",
 		`{"msg":"CANARY"}`:                  "no code",
 		`{"code":""}`:                       "no code",
+		`{"code":null}`:                     "no code",
+		`{"code":["CANARY"]}`:               "ambiguous",
+		`{"Code":null,"code":"CANARY"}`:     "ambiguous",
 		`{"code":1}`:                        "ambiguous",
 		`{"code":"X","Code":"CANARY"}`:      "ambiguous",
 		`{"code":"X","co_de":"CANARY"}`:     "ambiguous",
@@ -40,7 +43,7 @@ func TestCode(t *testing.T) {
 		`{"co_de":"CANARY"}`:                "ambiguous",
 		`{"code":"X","Data":{}}`:            "ambiguous",
 		`{"code":"X","\u0043ode":"CANARY"}`: "ambiguous",
-		`{"code":"X","code":"CANARY"}`:      "not valid JSON",
+		`{"code":"X","code":"CANARY"}`:      "two members of one name",
 		"\ufeff" + `{"code":"X"}`:           "not a JSON object",
 		`{"code":"X"}{"code":"CANARY"}`:     "not valid JSON",
 		`{"code":"X","msg":"CANARY`:         "not valid JSON",
@@ -61,7 +64,14 @@ func TestReadAnswer(t *testing.T) {
 		`{"code":"X","msg":1}`:                                                             {Code: "X"},
 		`{"code":"X","msg":"a","Msg":"b"}`:                                                 {Code: "X", Msg: "b", MsgAmbiguous: true},
 		`{"code":"X","notifyType":"PAYMENT"}`:                                              {Code: "X", IsNotification: true},
+		`{"code":"X","notifyType":null}`:                                                   {Code: "X"},
+		`{"code":"X","notifyType":""}`:                                                     {Code: "X"},
+		`{"code":"X","notifyType":1}`:                                                      {Code: "X", IsNotification: true},
+		`{"code":"X","notifyType":{}}`:                                                     {Code: "X", IsNotification: true},
 		`{"code":"X","notıfy_type":null}`:                                                  {Code: "X", IsNotification: true},
+		`{"notify_type":"A","code":"X","notifyType":null}`:                                 {Code: "X", IsNotification: true},
+		`{"code":"X","msg":null,"data":null,"merchantNo":null,"keyVersion":null}`:          {Code: "X"},
+		`{"code":"X","data":{"outTradeNo":null,"totalAmount":null}}`:                       {Code: "X"},
 		`{"code":"X","data":{"outTradeNo":"P\u0031","merchantNo":"","other":1}}`:           {Code: "X", Claims: []Claim{{"outTradeNo", "P1", false, true}}},
 		`{"code":"X","merchantNo":20,"data":{"outTradeNo":["P1"],"a":{"outTradeNo":"x"}}}`: {Code: "X", Claims: []Claim{{"merchantNo", "20", false, false}, {"outTradeNo", `["P1"]`, false, true}}},
 		`{"code":"X","data":[{"outTradeNo":"P1"}]}`:                                        {Code: "X", HasNoObject: true},
@@ -124,6 +134,24 @@ func TestReadRefusesWhatParsersReadDifferently(t *testing.T) {
 		assert.NoError(t, err, member)
 		_, err = ReadNotification([]byte(`{"notifyType":"X","data":{` + member + `}}`))
 		assert.NoError(t, err, member)
+	}
+}
+
+// An answer and a notification are told apart by notifyType, and so both readers must
+// say the same of it: a text that is neither would reach nobody, and one that is both
+// could be passed off as the other.
+func TestAnswersAreNoNotifications(t *testing.T) {
+	for _, value := range []string{"", "null", `""`, `"PAYMENT"`, `" "`, "1", "0", "false", "[]", "{}", `["PAYMENT"]`} {
+		for _, name := range []string{"notifyType", "notify_type", "NotifyType", `n\u006ftifyType`} {
+			body := `{"code":"APPLY_SUCCESS"}`
+			if value != "" {
+				body = `{"code":"APPLY_SUCCESS","` + name + `":` + value + `}`
+			}
+			answer, err := ReadAnswer([]byte(body), nil)
+			require.NoError(t, err, body)
+			_, err = ReadNotification([]byte(body))
+			assert.Equal(t, !answer.IsNotification, err != nil && strings.Contains(err.Error(), "no notifyType"), "%s: %v", body, err)
+		}
 	}
 }
 

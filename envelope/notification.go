@@ -29,8 +29,9 @@ var notificationNames = lookalike.NewNames("notifyType", "appId", "merchantAppId
 // ReadNotification reads the envelope of a notification: one strict JSON object
 // with a notifyType, which tells it from an answer that is signed with the same
 // key. Where the application's parser, which may take notify_type for notifyType,
-// finds another type or merchant, this one must not find the right one. Its errors
-// continue a sentence about the notification and repeat nothing of it.
+// finds another type or merchant, this one must not find the right one: that is an
+// [Ambiguity]. Its errors continue a sentence about the notification and repeat nothing
+// of it.
 func ReadNotification(body []byte) (Notification, error) {
 	r := openReader(body, decisiveInAnswers)
 	defer r.close()
@@ -49,7 +50,7 @@ func ReadNotification(body []byte) (Notification, error) {
 			}
 			return n.set(member{known, value})
 		default:
-			return fmt.Errorf("a member of it can be mistaken for %s", known)
+			return mistakable(known)
 		}
 	})
 	if err != nil {

@@ -17,6 +17,8 @@ func TestReadNotification(t *testing.T) {
 		`{"merchantAppId":"a","appId":"b","notifyType":"X"}`:                             {"X", []string{"a", "b"}, ""},
 		`{"appId":null,"merchantNo":null,"notifyType":"X"}`:                              {"X", nil, ""},
 		`{"appId":"","merchantNo":"","notifyType":"X"}`:                                  {"X", nil, ""},
+		`{"code":null,"msg":null,"keyVersion":null,"data":null,"notifyType":"X"}`:        {"X", nil, ""},
+		`{"appId":null,"merchantAppId":"a","notifyType":"X","data":{"status":null}}`:     {"X", []string{"a"}, ""},
 		` {"n\u006ftifyType":"\u0058","spMerchantNo":1} `:                                {"X", nil, ""},
 	} {
 		got, err := ReadNotification([]byte(body))
@@ -33,9 +35,9 @@ func TestReadNotificationRefuses(t *testing.T) {
 		`[{"notifyType":"CANARY"}]`: "not valid JSON",
 		`["notifyType","CANARY"]`:   "not valid JSON",
 		`{"notifyType":"A"}{"notifyType":"CANARY"}`:               "not valid JSON",
-		`{"notifyType":"A","notifyType":"CANARY"}`:                "not valid JSON",
-		`{"notifyType":"A","n\u006ftifyType":"CANARY"}`:           "not valid JSON",
-		`{"notifyType":"A","data":{"a":1,"a":"CANARY"}}`:          "not valid JSON",
+		`{"notifyType":"A","notifyType":"CANARY"}`:                "two members of one name",
+		`{"notifyType":"A","n\u006ftifyType":"CANARY"}`:           "two members of one name",
+		`{"notifyType":"A","data":{"a":1,"a":"CANARY"}}`:          "two members of one name",
 		"{\"notifyType\":\"A\",\"x\":\"\xff\"}":                   "not valid JSON",
 		"\xef\xbb\xbf{\"notifyType\":\"A\"}":                      "not valid JSON",
 		`{"notifyType":"A","data":"CANARY`:                        "not valid JSON",

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 
@@ -37,9 +38,13 @@ func (n *Handler) expandAddressees(repl *caddy.Replacer) (addressees, error) {
 // isAnybody reports whether notifications for any merchant pass.
 func (a addressees) isAnybody() bool { return len(a.appIDs)+len(a.merchantNos) == 0 }
 
-// check refuses a signed text that is not a notification, or one for somebody else.
+// check refuses a signed text that is not a notification, or not the same one to every
+// parser, or one for somebody else.
 func (a addressees) check(body []byte) *refusal {
 	n, err := envelope.ReadNotification(body)
+	if ambiguity, ok := errors.AsType[envelope.Ambiguity](err); ok {
+		return &refusal{http.StatusForbidden, "ambiguous", "PayerMax has signed this, but JSON parsers do not all read it alike: " + ambiguity.Error()}
+	}
 	if err != nil {
 		return &refusal{http.StatusForbidden, "not_a_notification", "PayerMax has signed this, but it is not a notification: " + err.Error()}
 	}

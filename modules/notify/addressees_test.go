@@ -15,6 +15,7 @@ import (
 func TestNotifyAddressees(t *testing.T) {
 	const (
 		notNotification = "not_a_notification"
+		ambiguous       = "ambiguous"
 		otherMerchant   = "other_merchant"
 		passed          = "passed"
 	)
@@ -31,8 +32,13 @@ func TestNotifyAddressees(t *testing.T) {
 			`{"code":"APPLY_SUCCESS","data":{"notifyType":"PAYMENT","outTradeNo":"P1"}}`: notNotification,
 			`{"referenceNo":"1","amount":"2","currency":"PHP"}`:                          notNotification,
 			`{"notifyType":"","appId":"x"}`:                                              notNotification,
-			`{"notifyType":"PAYMENT","notify_type":"REFUND"}`:                            notNotification,
-			`{"notifyType":"PAYMENT","data":{"status":"SUCCESS","status":"FAILED"}}`:     notNotification,
+			`{"notifyType":"PAYMENT","notify_type":"REFUND"}`:                            ambiguous,
+			`{"notifyType":"PAYMENT","data":{"status":"SUCCESS","status":"FAILED"}}`:     ambiguous,
+			`{"notifyType":"PAYMENT","data":{"status":"SUCCESS","Status":"FAILED"}}`:     ambiguous,
+			`{"notifyType":"PAYMENT","data":{"totalAmount":0.10000000000000001}}`:        ambiguous,
+			`{"notifyType":"PAYMENT","data":{"$ref":"$.x"}}`:                             ambiguous,
+			`{"notifyType":"PAYMENT","data":` + strings.Repeat("[", 40):                  ambiguous,
+			`{"notifyType":null,"appId":"x"}`:                                            notNotification,
 			`{"notifyType":"PAYMENT"} {"notifyType":"PAYMENT"}`:                          notNotification,
 			`["notifyType"]`: notNotification,
 			"hello":          notNotification,
@@ -50,7 +56,7 @@ func TestNotifyAddressees(t *testing.T) {
 			`{"notifyType":"PAYMENT","appId":null}`:                      otherMerchant,
 			`{"notifyType":"PAYMENT","data":{"appId":"a1"}}`:             otherMerchant,
 			`{"notifyType":"PAYMENT","merchantNo":"m1"}`:                 otherMerchant,
-			`{"notifyType":"PAYMENT","appId":"a1","app_id":"x"}`:         notNotification,
+			`{"notifyType":"PAYMENT","appId":"a1","app_id":"x"}`:         ambiguous,
 			`{"notifyType":"PAYMENT","appId":["a1"]}`:                    notNotification,
 		}},
 		"merchantNo": {[]func(*Handler){byNumber}, map[string]string{

@@ -7,7 +7,7 @@ import (
 )
 
 var notifications = prom.Counters("notifications_total",
-	"Notifications, by what became of them: passed, duplicate, concurrent, not_accepted, or refused as unsigned, wrong_signature, not_a_notification, other_merchant, too_large, method, coding, incomplete or overload.",
+	"Notifications, by what became of them: passed, duplicate, concurrent, not_accepted, or refused as unsigned, wrong_signature, not_a_notification, ambiguous, other_merchant, too_large, method, coding, incomplete or overload.",
 	"result")
 
 var unguarded = prom.Counter("notifications_unguarded_total",
@@ -16,7 +16,7 @@ var unguarded = prom.Counter("notifications_unguarded_total",
 // results are what can become of a notification, as the metric names it.
 var results = []string{
 	"passed", "duplicate", "concurrent", "not_accepted",
-	"unsigned", "wrong_signature", "not_a_notification", "other_merchant", "too_large", "method", "coding", "incomplete",
+	"unsigned", "wrong_signature", "not_a_notification", "ambiguous", "other_merchant", "too_large", "method", "coding", "incomplete",
 	overload,
 }
 

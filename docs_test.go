@@ -137,15 +137,22 @@ func TestDocsCaddyfiles(t *testing.T) {
 	require.Greater(t, found, 10)
 }
 
-// Links between the pages lead somewhere: to a file that is there, and to a
-// heading that it has.
-func TestDocsLinks(t *testing.T) {
+// allPages are the paths of the pages.
+func allPages(t *testing.T) []string {
+	t.Helper()
 	var pages []string
 	for _, pattern := range []string{"*.md", "docs/*.md", "*/*/README.md", "*/README.md"} {
 		found, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		pages = append(pages, found...)
 	}
+	return pages
+}
+
+// Links between the pages lead somewhere: to a file that is there, and to a
+// heading that it has.
+func TestDocsLinks(t *testing.T) {
+	pages := allPages(t)
 	require.Contains(t, pages, operationsPage)
 	for _, page := range pages {
 		for _, target := range markdown.Links(markdown.Page(t, page)) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -36,6 +37,27 @@ func TestFiguresHaveOneStyle(t *testing.T) {
 		assert.Contains(t, drawing, "@media (prefers-color-scheme: dark)", path)
 		assert.Contains(t, drawing, "<title>", path)
 		assert.Empty(t, regexp.MustCompile(`<(?:text|tspan|g|path|circle)[^>]* (?:fill|stroke)="#[^>]*`).FindAllString(drawing, -1), "%s: a colour that does not follow the dark mode", path)
+	}
+}
+
+// Every screenshot has a dark one, and each page that shows it shows that one to readers who
+// prefer it.
+func TestScreenshotsFollowTheDarkMode(t *testing.T) {
+	paths, err := filepath.Glob("docs/*.png")
+	require.NoError(t, err)
+	require.NotEmpty(t, paths)
+	for _, path := range paths {
+		if strings.HasSuffix(path, "-dark.png") {
+			continue
+		}
+		dark := strings.TrimSuffix(path, ".png") + "-dark.png"
+		assert.FileExists(t, dark)
+		for _, page := range allPages(t) {
+			text := markdown.Page(t, page)
+			if strings.Contains(text, filepath.Base(path)+`"`) {
+				assert.Regexp(t, `<source media="\(prefers-color-scheme: dark\)" srcset="(docs/)?`+regexp.QuoteMeta(filepath.Base(dark))+`">`, text, page)
+			}
+		}
 	}
 }
 

@@ -173,10 +173,13 @@ func checkAuthToken(repl *caddy.Replacer, token string) error {
 		return err
 	}
 	expanded, err := setting.Replace(repl, token, true, false)
-	if err != nil || strings.Contains(expanded, "{") && !strings.Contains(expanded, "${") {
-		return err // the rest of it comes with each request
+	if err != nil {
+		return err
 	}
-	return setting.CheckToken(strings.TrimSpace(expanded))
+	if _, err := setting.Replace(repl, token, true, true); err != nil {
+		return nil // a part of it comes with each request
+	}
+	return setting.CheckToken(strings.TrimSpace(expanded), token)
 }
 
 // expandAuthToken returns the token to send with a request, or "" if none is
@@ -193,7 +196,7 @@ func (m *merchant) expandAuthToken(repl *caddy.Replacer) (string, error) {
 	if token == "" || !httpguts.ValidHeaderFieldValue(token) {
 		return "", errors.New("merchant_auth_token: it is empty or contains characters that a header cannot hold")
 	}
-	if err := setting.CheckToken(token); err != nil {
+	if err := setting.CheckToken(token, m.authToken); err != nil {
 		return "", fmt.Errorf("merchant_auth_token: %w", err)
 	}
 	return token, nil

@@ -196,6 +196,11 @@ func requireHealthy(t *testing.T, env environment) {
 	health := "http://" + env.address("PAYERMAX_HEALTH_PORT")
 	assert.Contains(t, get(t, health+"/readyz"), `"status":"ok"`)
 	assert.Contains(t, get(t, health+"/metrics"), "caddy_payermax_key_info{")
+	requireNothingElsewhere(t, env.address("PAYERMAX_HEALTH_PORT"))
+	requireOnlyAsked(t, env.address("PAYERMAX_HEALTH_PORT"))
+	if env["PAYERMAX_CALLBACK_PORT"] != "" {
+		requireNothingElsewhere(t, env.address("PAYERMAX_CALLBACK_PORT"))
+	}
 }
 
 func TestExampleDropIn(t *testing.T) {

@@ -88,8 +88,12 @@ func TestShop(t *testing.T) {
 	b.sandbox = regexp.MustCompile(`(?m)^ +live page +(\S+)`).FindStringSubmatch(told)[1]
 
 	b.fillIn("")
-	if path := os.Getenv("SHOP_SCREENSHOT"); path != "" {
-		require.NoError(t, os.WriteFile(path, b.Screenshot(), 0o644))
+	for scheme, end := range map[string]string{"light": ".png", "dark": "-dark.png"} {
+		b.Prefer(scheme)
+		b.WaitFor(`getComputedStyle(document.querySelector("#card > div")).colorScheme === "` + scheme + `"`)
+		if path := os.Getenv("SHOP_SCREENSHOT"); path != "" {
+			require.NoError(t, os.WriteFile(strings.TrimSuffix(path, ".png")+end, b.Screenshot(), 0o644))
+		}
 	}
 	b.pay()
 	b.sees("Paid. Thank you!", "SUCCESS (answer to the order)", "SUCCESS (notification)")

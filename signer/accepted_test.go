@@ -329,6 +329,13 @@ func TestRemediesCure(t *testing.T) {
 			return run(t, "bash", map[string]string{"COPY": private}, "-c", "ssh-keygen -q -p -N '"+passphrase+"' -f COPY >/dev/null && cat COPY")
 		}
 	}
+	putty := func(passphrase string) func(*testing.T) string {
+		return func(t *testing.T) string {
+			testtool.Find(t, "puttygen")
+			return run(t, "bash", map[string]string{"private.pem": testkeys.PEM("RSA PRIVATE KEY", testkeys.PKCS1(key))}, "-c",
+				"printf %s '"+passphrase+"' > new && chmod 600 private.pem && puttygen private.pem -O private --new-passphrase new -o key.ppk && cat key.ppk")
+		}
+	}
 	colons := strings.TrimSuffix(regexp.MustCompile(`..`).ReplaceAllString(hex.EncodeToString(testkeys.PKCS8(key)), "$0:"), ":")
 
 	for name, file := range map[string]struct {
@@ -338,6 +345,13 @@ func TestRemediesCure(t *testing.T) {
 	}{
 		"Java keystore":                 {made: jks},
 		"OpenSSH":                       {made: ssh("")},
+		"PuTTY":                         {made: putty("")},
+		"PuTTY, encrypted":              {made: putty("payermax")},
+		"text behind":                   {text: private + "made by somebody\n"},
+		"text behind, public":           {text: testkeys.PublicPEM(&key.PublicKey) + "\nmade by somebody", public: true},
+		"text around, in Windows":       {text: "made by somebody\r\n" + strings.ReplaceAll(private, "\n", "\r\n") + "\r\nin haste"},
+		"text behind, byte order mark":  {text: "\ufeff" + private + "made by somebody\n"},
+		"text behind, indented":         {text: "    " + strings.ReplaceAll(private, "\n", "\n    ") + "made by somebody\n"},
 		"OpenSSH, encrypted":            {made: ssh("payermax")},
 		"key and certificate":           {text: private + base["cert.pem"]},
 		"certificate and key":           {text: base["cert.pem"] + private},
@@ -405,7 +419,7 @@ func TestRemediesCure(t *testing.T) {
 					return err
 				}
 				got, err := ReadPrivateKeyFile(path)
-				require.True(t, err != nil || key.Equal(got))
+				require.True(t, err != nil || key.PublicKey.Equal(&got.PublicKey)) // PuTTY has the primes in another order
 				return err
 			}
 			err := read()
@@ -443,7 +457,7 @@ func requireSameRemedies(t *testing.T, path string, refused error) {
 // execute runs a command as a user would, with a passphrase at hand.
 func execute(t *testing.T, dir, command string) {
 	t.Helper()
-	for _, program := range []string{"openssl", "iconv", "base64", "xxd"} {
+	for _, program := range []string{"openssl", "iconv", "base64", "xxd", "sed", "puttygen"} {
 		if strings.Contains(command, program+" ") {
 			testtool.Find(t, program)
 		}
@@ -453,6 +467,8 @@ func execute(t *testing.T, dir, command string) {
 		command = strings.ReplaceAll(command, subcommand, subcommand+" -passin pass:payermax")
 	}
 	command = strings.ReplaceAll(command, "-importkeystore", "-importkeystore -noprompt -srcstorepass payermax -deststorepass payermax")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "passphrase"), []byte("payermax"), 0o600))
+	command = strings.ReplaceAll(command, "puttygen ", "puttygen --old-passphrase passphrase ")
 	shell := exec.Command(testtool.Find(t, "bash"), "-euo", "pipefail", "-c", command)
 	shell.Dir = dir
 	said, err := shell.CombinedOutput()
@@ -462,7 +478,7 @@ func execute(t *testing.T, dir, command string) {
 // written is the file that a command writes.
 func written(t *testing.T, command string) string {
 	t.Helper()
-	found := regexp.MustCompile(`(?:> |-out |-f |-destkeystore )('[^']+'\S*|\S+)(?: -deststoretype PKCS12)?$`).FindStringSubmatch(command)
+	found := regexp.MustCompile(`(?:> |-out |-o |-f |-destkeystore )('[^']+'[^\s)]*|[^\s)]+)(?: -deststoretype PKCS12|\))?$`).FindStringSubmatch(command)
 	require.NotNil(t, found, command)
 	return strings.ReplaceAll(found[1], "'", "")
 }
@@ -476,7 +492,7 @@ func TestRemediesSurviveJSON(t *testing.T) {
 			}
 		}
 	}
-	for _, err := range []error{errTooLarge, errEmpty, errBlank, errNUL, errNotAKey, errBase64, errTwice, errNoEnd, errNoBegin, errArmour, errAfterPEM, errPEMBase64, errEmptyPEM, errLabel, errHeads, errHex, errHexPublic, errHexText, errPercent, errAmong, errPointer, errEncrypted, errMarkup, errVariable, errPlace} {
+	for _, err := range []error{errTooLarge, errEmpty, errBlank, errNUL, errNotAKey, errBase64, errTwice, errNoEnd, errNoBegin, errArmour, errAfterPEM, errBehindPEM, errPEMBase64, errEmptyPEM, errLabel, errHeads, errHex, errHexPublic, errHexText, errPercent, errAmong, errPointer, errEncrypted, errMarkup, errVariable, errPlace} {
 		assert.NotRegexp(t, `["\\<\t\n]`, err.Error())
 	}
 }
@@ -494,7 +510,7 @@ func TestCommandsForPaths(t *testing.T) {
 		`C:\keys\key.pem`:   "base64 -d FILE > FILE.decoded",
 		"FILE":              "base64 -d FILE > FILE.decoded",
 	} {
-		assert.ErrorContains(t, forFile(errTwice, path), "with: "+want)
+		assert.ErrorContains(t, ForFile(errTwice, path), "with: "+want)
 	}
-	assert.Equal(t, errBlank, forFile(errBlank, "/run/keys/key.pem"))
+	assert.Equal(t, errBlank, ForFile(errBlank, "/run/keys/key.pem"))
 }

@@ -75,5 +75,5 @@ func anyKeyFileError(path string, err error) error {
 	case len(path) > maxPathInMessage:
 		return fmt.Errorf("key file, whose name of %d characters is not repeated here: %w", len(path), err)
 	}
-	return fmt.Errorf("key file %s: %w", path, forFile(err, path))
+	return fmt.Errorf("key file %s: %w", path, ForFile(err, path))
 }

@@ -61,7 +61,7 @@ func fileError(want role, path string, err error) error {
 	case len(path) > maxPathInMessage:
 		return fmt.Errorf("%s file, whose name of %d characters is not repeated here: %w", want, len(path), err)
 	}
-	return fmt.Errorf("%s file %s: %w", want, path, forFile(err, path))
+	return fmt.Errorf("%s file %s: %w", want, path, ForFile(err, path))
 }
 
 // ReadKeyText reads the text of a key file without parsing it, and no more of it

@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -31,6 +32,7 @@ var (
 	errNoBegin   = errors.New("its PEM block has an END line but no BEGIN line that belongs to it: it is cut off at its start; copy it again, complete")
 	errArmour    = errors.New("the BEGIN or the END line of its PEM block is damaged; they read like -----BEGIN PRIVATE KEY-----, with five hyphens on either side; copy the key again, complete")
 	errAfterPEM  = errors.New("there is text after the END line of its PEM block; leave nothing but the key")
+	errBehindPEM = errors.New(errAfterPEM.Error() + ", for example with: (umask 077; sed -n '/-----BEGIN/,/-----END/p' FILE > FILE.pem)")
 	errPEMBase64 = errors.New("the base64 in its PEM block is cut short or damaged; copy it again, complete")
 	errEmptyPEM  = errors.New("there is nothing between the BEGIN and the END line of its PEM block; copy it again, complete")
 	errLabel     = errors.New("the label in the BEGIN line of its PEM block does not belong to a key of this kind; use the file as the program that made the key wrote it")
@@ -188,6 +190,7 @@ func relabel(want role) error {
 // return the next one, and would not mention a second key: both are how a rotation
 // goes wrong unnoticed.
 func onlyBlock(text []byte, want role) (*pem.Block, error) {
+	inItsLines := blockInLines.Match(text)
 	text = bytes.ReplaceAll(inLines(text), []byte("\r\n"), []byte("\n"))
 	lines := bytes.Split(bytes.ReplaceAll(text, []byte("\r"), []byte("\n")), []byte("\n"))
 	var (
@@ -229,6 +232,9 @@ func onlyBlock(text []byte, want role) (*pem.Block, error) {
 	if len(found) > 1 {
 		return nil, refuseSeveral(found, want)
 	}
+	if behind && inItsLines {
+		return nil, errBehindPEM
+	}
 	if behind {
 		return nil, errAfterPEM
 	}
@@ -237,6 +243,9 @@ func onlyBlock(text []byte, want role) (*pem.Block, error) {
 	}
 	return block, nil
 }
+
+// blockInLines is a PEM block that sed can copy, line by line.
+var blockInLines = regexp.MustCompile(`(?m)^[ \t]*-----BEGIN [A-Z0-9 ]+-----[ \t]*\r?\n(?s:.*?)\n[ \t]*-----END [A-Z0-9 ]+-----[ \t]*\r?$`)
 
 // holds reports whether a PEM block has a key for the role in it, whatever its label says.
 func holds(block *pem.Block, want role) bool {

@@ -164,9 +164,10 @@ var placeholder = regexp.MustCompile(`\bFILE\b`)
 // plainPath is a path that means the same to every shell, and in a JSON log.
 var plainPath = regexp.MustCompile(`^[^'"\\\x00-\x1f\x7f]+$`)
 
-// forFile puts the path of the file into the commands of a refusal, so that they can be
-// pasted as they stand. A path that would have to be escaped is left to the reader.
-func forFile(err error, path string) error {
+// ForFile puts the path of the file into the commands of an error, for the word FILE, so
+// that they can be pasted as they stand, from a JSON log as well. A path that would have to
+// be escaped is left to the reader.
+func ForFile(err error, path string) error {
 	if !plainPath.MatchString(path) || !placeholder.MatchString(err.Error()) {
 		return err
 	}

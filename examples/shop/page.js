@@ -18,15 +18,19 @@ async function ask(path, options) {
 
 // The checkout: a session, a card form, an order.
 
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const theme = () => dark.matches ? "dark" : "light"; // PayerMax's script does not look by itself
+
 async function begin(notice) {
   find("notice").textContent = notice;
   find("pay").disabled = true;
   find("card").replaceChildren();
   try {
     const checkout = await ask("/checkout", { method: "POST" });
-    const card = PMdropin.create("card", { clientKey: checkout.clientKey, sessionKey: checkout.sessionKey, sandbox: true });
+    const card = PMdropin.create("card", { clientKey: checkout.clientKey, sessionKey: checkout.sessionKey, sandbox: true, theme: theme() });
     card.on("form-check", ({ isFormValid }) => { find("pay").disabled = !isFormValid; });
     card.mount("#card");
+    dark.onchange = () => card.emit("switchTheme", theme());
     find("pay").onclick = () => pay(card, checkout.number);
   } catch {
     find("notice").textContent = "The payment form is not available now. Please reload the page.";

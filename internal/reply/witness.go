@@ -22,6 +22,17 @@ func NewWitness(w http.ResponseWriter) *Witness {
 	return &Witness{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
 }
 
+// OrNotFound hands a request to the next handler, and answers 404 if neither that one nor
+// any behind it does.
+func OrNotFound(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	seen := NewWitness(w)
+	if err := next.ServeHTTP(seen, r); err != nil || seen.Status() != 0 {
+		return err
+	}
+	ClientError(http.StatusNotFound, "NOT_FOUND", "there is nothing here").Answer().Send(w)
+	return nil
+}
+
 // sees remembers a status. Interim (1xx) responses are not the response, but for
 // the one with which a connection changes hands.
 func (w *Witness) sees(status int) {

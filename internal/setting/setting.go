@@ -35,7 +35,7 @@ func (o Option) Expand(repl *caddy.Replacer, mayBeEmpty bool) error {
 	switch {
 	case value == "" && o.Value != "" && !mayBeEmpty:
 		return fmt.Errorf("%s: %s is empty; set it", o.Name, o.Value)
-	case o.MaxLength > 0 && utf8.RuneCountInString(value) > o.MaxLength:
+	case o.MaxLength > 0 && utf8.RuneCountInString(value) > o.MaxLength && !isDocument(value):
 		return fmt.Errorf("%s: longer than the %d characters that PayerMax allows", o.Name, o.MaxLength)
 	}
 	if err := o.check(value); err != nil {
@@ -51,7 +51,7 @@ func (o Option) check(value string) error {
 	case o.IsSecret:
 		return nil
 	case o.MaxLength > 0:
-		return CheckIdentity(value)
+		return CheckIdentity(value, o.Value)
 	}
 	return CheckPath(value)
 }

@@ -1,7 +1,6 @@
 package setting
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -30,6 +29,8 @@ const (
 	asURL      = "is a URL; write the path alone"
 	document   = "is a document, of JSON, XML or HTML; write the value alone"
 	empty      = "is empty; set it"
+
+	severalLines = "has several lines, but a password has one; write the password alone"
 )
 
 var (
@@ -52,38 +53,60 @@ const quotes = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
 
 // CheckIdentity refuses what cannot be an identifier of PayerMax's: an app_id, a
 // merchant_no or a version. The error shows the value, in quotes and with escapes for
-// what nobody could see.
-func CheckIdentity(value string) error {
-	var wrong string
-	switch {
-	case value == "":
-		return nil
-	case !isText(value):
-		wrong = notText
-	case variable.MatchString(value):
-		wrong = unexpanded
-	case stand.MatchString(value):
-		wrong = unfilled
-	case nameBefore.MatchString(value):
-		wrong = named
-	case comment.MatchString(value):
-		wrong = commented
-	case brokenEnd.MatchString(value):
-		wrong = escaped
-	case reference.MatchString(value):
-		wrong = elsewhere
-	case strings.ContainsFunc(value, isBlank):
-		wrong = blanks
-	case strings.ContainsAny(value, quotes):
-		wrong = inQuotes
-	case exponent.MatchString(value):
-		wrong = calculated
-	case !identifier.MatchString(value):
-		wrong = otherSigns
-	default:
+// what nobody could see. configured is where it comes from, as [CheckToken] has it.
+func CheckIdentity(value, configured string) error {
+	wrong := wrongIdentity(value)
+	if wrong == "" {
 		return nil
 	}
-	return fmt.Errorf("%s %s", strconv.QuoteToASCII(value), wrong)
+	return curable(fmt.Errorf("%s %s", shown(value), wrong), value, configured, wrongIdentity)
+}
+
+// wrongIdentity says why a text cannot be an identifier, or "".
+func wrongIdentity(value string) string {
+	switch {
+	case value == "":
+		return ""
+	case isDocument(value):
+		return document
+	case !isText(value):
+		return notText
+	case variable.MatchString(value):
+		return unexpanded
+	case stand.MatchString(value):
+		return unfilled
+	case nameBefore.MatchString(value):
+		return named
+	case comment.MatchString(value):
+		return commented
+	case brokenEnd.MatchString(value):
+		return escaped
+	case reference.MatchString(value):
+		return elsewhere
+	case strings.ContainsFunc(value, isBlank):
+		return blanks
+	case strings.ContainsAny(value, quotes):
+		return inQuotes
+	case exponent.MatchString(value):
+		return calculated
+	case !identifier.MatchString(value):
+		return otherSigns
+	}
+	return ""
+}
+
+// maxShown is how many characters of a value an error shows.
+const maxShown = 64
+
+// shown is a value as an error shows it. A document may hold a secret, and is not shown.
+func shown(value string) string {
+	if isDocument(value) {
+		return "the value, which is not repeated here,"
+	}
+	if characters := []rune(value); len(characters) > maxShown {
+		value = string(characters[:maxShown]) + "..."
+	}
+	return strconv.QuoteToASCII(value)
 }
 
 // CheckPath refuses what is hardly meant to be the path of a file. A path may have
@@ -92,6 +115,8 @@ func CheckIdentity(value string) error {
 func CheckPath(path string) error {
 	var wrong string
 	switch {
+	case isDocument(path):
+		wrong = document
 	case path == "", signer.LooksLikeKey(path):
 		return nil
 	case !isText(path):
@@ -117,40 +142,7 @@ func CheckPath(path string) error {
 	default:
 		return nil
 	}
-	return fmt.Errorf("%s %s", strconv.QuoteToASCII(path), wrong)
-}
-
-// CheckToken refuses what cannot be a token, without repeating any of it. White space
-// around it, such as the line break at the end of its file, is not for this function.
-func CheckToken(token string) error {
-	var wrong string
-	switch {
-	case !isText(token):
-		wrong = notText
-	case strings.TrimFunc(token, isBlank) != token || strings.ContainsFunc(token, isInvisible):
-		wrong = blanks
-	case token == "":
-		wrong = empty
-	case variable.MatchString(token):
-		wrong = unexpanded
-	case nameBefore.MatchString(token):
-		wrong = named
-	case comment.MatchString(token):
-		wrong = commented
-	case brokenEnd.MatchString(token):
-		wrong = escaped
-	case reference.MatchString(token):
-		wrong = elsewhere
-	case strings.HasPrefix(token, "<") && !stand.MatchString(token), strings.HasPrefix(token, "{") && strings.HasSuffix(token, "}") && strings.Contains(token, `":`):
-		wrong = document
-	case isQuoted(token):
-		wrong = inQuotes
-	case stand.MatchString(token):
-		wrong = unfilled
-	default:
-		return nil
-	}
-	return errors.New("the token, which is not repeated here, " + wrong)
+	return fmt.Errorf("%s %s", shown(path), wrong)
 }
 
 // isText reports whether a value can stand in the envelope as it is.

@@ -12,49 +12,56 @@ import (
 
 // accidents happen to values of all kinds.
 var accidents = map[string]string{
-	`"abc"`:            inQuotes,
-	`'abc'`:            inQuotes,
-	"\u201cabc\u201d":  inQuotes,
-	"\u00a0abc":        blanks,
-	"abc ":             blanks,
-	"abc\u200b":        blanks,
-	"\ufeffabc":        blanks,
-	"${APP_ID}":        unexpanded,
-	"$APP_ID":          unexpanded,
-	"$(cat file)":      unexpanded,
-	"%APP_ID%":         unexpanded,
-	"{{ .appId }}":     unexpanded,
-	"{$APP_ID}":        unexpanded,
-	"CHANGE_ME":        unfilled,
-	"changeme":         unfilled,
-	"<your app id>":    unfilled,
-	"xxxx":             unfilled,
-	"TODO":             unfilled,
-	"null":             unfilled,
-	"undefined":        unfilled,
-	"****":             unfilled,
-	"REDACTED":         unfilled,
-	"__APP_ID__":       unfilled,
-	"@APP_ID@":         unfilled,
-	"#{APP_ID}#":       unfilled,
-	"true":             unfilled,
-	"NaN":              unfilled,
-	"YOUR_APP_ID_HERE": unfilled,
-	"/run/x # prod":    commented,
-	"abc/d # prod":     commented,
-	"APP_ID=/abc":      named,
-	"export X=./abc":   named,
-	"abc/d\\n":         escaped,
-	"abc/d\\r":         escaped,
-	"abc\r":            notText,
-	"abc\x00":          notText,
-	"abc\xff":          notText,
+	`"abc"`:              inQuotes,
+	`'abc'`:              inQuotes,
+	"\u201cabc\u201d":    inQuotes,
+	"\u00a0abc":          blanks,
+	"abc ":               blanks,
+	"abc\u200b":          blanks,
+	"\ufeffabc":          blanks,
+	"${APP_ID}":          unexpanded,
+	"$APP_ID":            unexpanded,
+	"$(cat file)":        unexpanded,
+	"%APP_ID%":           unexpanded,
+	"{{ .appId }}":       unexpanded,
+	"{$APP_ID}":          unexpanded,
+	"CHANGE_ME":          unfilled,
+	"changeme":           unfilled,
+	"<your app id>":      unfilled,
+	"xxxx":               unfilled,
+	"TODO":               unfilled,
+	"null":               unfilled,
+	"undefined":          unfilled,
+	"****":               unfilled,
+	"REDACTED":           unfilled,
+	"__APP_ID__":         unfilled,
+	"@APP_ID@":           unfilled,
+	"#{APP_ID}#":         unfilled,
+	"true":               unfilled,
+	"NaN":                unfilled,
+	"YOUR_APP_ID_HERE":   unfilled,
+	"/run/x # prod":      commented,
+	"abc/d # prod":       commented,
+	"APP_ID=/abc":        named,
+	"export X=./abc":     named,
+	"abc/d\\n":           escaped,
+	"abc/d\\r":           escaped,
+	`{"token":"canary"}`: document,
+	`{ "a" : "canary" }`: document,
+	"\ufeff{\"a\":1}":    document,
+	"abc\r":              notText,
+	"abc\x00":            notText,
+	"abc\xff":            notText,
 }
 
 func TestAccidents(t *testing.T) {
 	t.Parallel()
 	for value, why := range accidents {
-		for kind, check := range map[string]func(string) error{"identity": CheckIdentity, "path": CheckPath, "token": CheckToken} {
+		for kind, check := range map[string]func(string) error{
+			"identity": func(value string) error { return CheckIdentity(value, value) },
+			"path":     CheckPath,
+			"token":    func(token string) error { return CheckToken(token, "{file./run/token}") },
+		} {
 			err := check(value)
 			if kind == "path" && strings.ContainsAny(value, "\r\n") {
 				continue // could be a key, which is never repeated, and is refused as one
@@ -62,9 +69,11 @@ func TestAccidents(t *testing.T) {
 			if !assert.ErrorContains(t, err, why, "%s %q", kind, value) {
 				continue
 			}
-			switch kind {
-			case "token":
+			switch {
+			case kind == "token":
 				assert.NotContains(t, err.Error(), value)
+			case why == document:
+				assert.NotContains(t, err.Error(), "canary", "a document may hold a secret")
 			default:
 				assert.Regexp(t, `^"[ -~]*" `, err.Error(), "the value is shown, and can be seen")
 			}
@@ -81,7 +90,7 @@ func TestIdentities(t *testing.T) {
 		"1.50": "", "your-app-id": "", "123456.7": calculated, "２０": otherSigns, "a/b": otherSigns, "a b": blanks, "a\tb": notText,
 		"": "", "6666c8b036a24579974497c2f9a33333": "", "010213834784554": "", "SDP01010113412495": "", "1.4": "", "app-1_b:c": "", "5e3a": "",
 	} {
-		if err := CheckIdentity(value); why == "" {
+		if err := CheckIdentity(value, value); why == "" {
 			assert.NoError(t, err, value)
 		} else {
 			assert.ErrorContains(t, err, why, value)
@@ -110,11 +119,19 @@ func TestTokens(t *testing.T) {
 	t.Parallel()
 	for token, why := range map[string]string{
 		"": empty, "TOKEN=abc": named, "export TOKEN=abc": named, "Bearer abc": named, "merchantAuthToken: abc": named, "abc # prod": commented, `abc\n`: escaped,
-		`{"token":"abc"}`: document, "<html><body>404": document, "vault:secret/token": elsewhere,
+		`{"token":"abc"}`: document, "{\n  \"token\": \"abc\"\n}": document, "<html><body>404": document, "vault:secret/token": elsewhere,
 	} {
-		assert.ErrorContains(t, CheckToken(token), "the token, which is not repeated here, "+why, token)
+		assert.ErrorContains(t, CheckToken(token, "{env.TOKEN}"), "the token, which is not repeated here, "+why, token)
 	}
 	for _, token := range []string{"abc=", "abc==", "a#b", "abc def", base64.StdEncoding.EncodeToString([]byte("token")), "a$b", `a"b`, "{a}"} {
-		assert.NoError(t, CheckToken(token), token)
+		assert.NoError(t, CheckToken(token, "{file./run/token}"), token)
 	}
+}
+
+// A value of any length is shown in part.
+func TestLongValuesAreShownInPart(t *testing.T) {
+	t.Parallel()
+	err := CheckIdentity(strings.Repeat("a b", 1000), "")
+	assert.ErrorContains(t, err, blanks)
+	assert.Less(t, len(err.Error()), 300)
 }

@@ -24,6 +24,7 @@ var debian = map[string]string{
 	"keytool":      "default-jdk-headless",
 	"node":         "nodejs",
 	"php":          "php-cli",
+	"puttygen":     "putty-tools",
 	"sh":           "dash",
 	"ssh-keygen":   "openssh-client",
 	"iconv":        "libc-bin",

@@ -13,6 +13,7 @@ import (
 	"go.step.sm/crypto/kms/apiv1"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/regular"
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/remote"
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/reopen"
 )
@@ -188,6 +189,9 @@ func (t *token) pin() (string, error) {
 	pin := strings.TrimSpace(string(content))
 	if pin == "" {
 		return "", fmt.Errorf("reading pin-source: %s is empty; it must contain the token's user PIN", path)
+	}
+	if err := setting.CheckPassword(pin, path); err != nil {
+		return "", fmt.Errorf("reading pin-source: %s: %w", path, err)
 	}
 	return pin, nil
 }

@@ -163,6 +163,9 @@ func TestPKCS11CannotLoad(t *testing.T) {
 	hsm := newSoftHSM(t)
 	empty := hsm.pinFile + ".empty"
 	require.NoError(t, os.WriteFile(empty, []byte("\n"), 0o600))
+	quoted, named := hsm.pinFile+".quoted", hsm.pinFile+".named"
+	require.NoError(t, os.WriteFile(quoted, []byte("'"+softHSMPIN+"'\n"), 0o600))
+	require.NoError(t, os.WriteFile(named, []byte("PIN="+softHSMPIN+"\n"), 0o600))
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
 	for name, test := range map[string]struct{ input, want string }{
@@ -170,6 +173,8 @@ func TestPKCS11CannotLoad(t *testing.T) {
 		"no such token":   {"pkcs11 pkcs11:token=other;object=a;module-path=" + hsm.library + "?pin-source=" + hsm.pinFile, "could not find PKCS#11 token"},
 		"no PIN file":     {"pkcs11 pkcs11:token=payermax;object=a;module-path=" + hsm.library + "?pin-source=/nonexistent/pin", "reading pin-source: open /nonexistent/pin"},
 		"PIN from a pipe": {"pkcs11 pkcs11:token=payermax;object=a;module-path=" + hsm.library + "?pin-source=" + pipe, "reading pin-source: " + pipe + ": is not a regular file"},
+		"PIN in quotes":   {"pkcs11 pkcs11:token=payermax;object=a;module-path=" + hsm.library + "?pin-source=" + quoted, "what it has, which is not repeated here, has quotes in it"},
+		"PIN with a name": {"pkcs11 pkcs11:token=payermax;object=a;module-path=" + hsm.library + "?pin-source=" + named, "what it has, which is not repeated here, has the name of a setting"},
 		"empty PIN file":  {"pkcs11 pkcs11:token=payermax;object=a;module-path=" + hsm.library + "?pin-source=" + empty, "is empty; it must contain the token's user PIN"},
 	} {
 		t.Run(name, func(t *testing.T) {

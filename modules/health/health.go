@@ -16,6 +16,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/farewell"
 	"github.com/caddy-payermax/caddy-payermax/internal/gateways"
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/stores"
@@ -39,8 +40,9 @@ func init() {
 // service at once; `"sandbox": true` if a sandbox answers in PayerMax's place; and the
 // module's version and commit. If a newer key
 // was refused and the last good one is still in use, the status is `degraded`,
-// with the reason, and still `200`. Nothing in it is secret. Other paths are left
-// to the next handler.
+// with the reason, and still `200`. Nothing in it is secret. Methods other than `GET`
+// and `HEAD` are answered `405`. Other paths are left to the next handler; one that no
+// handler answers gets a `404` rather than Caddy's empty `200`.
 type Handler struct {
 	// The paths of PEM files with the certificates that this process serves, or that
 	// it trusts: those that `tls` and `trust_pool` of a site name. The metric
@@ -147,7 +149,11 @@ func (*Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	case "/readyz", "/startupz":
 		said = readiness(farewell.IsShuttingDown(r))
 	default:
-		return next.ServeHTTP(w, r)
+		return reply.OrNotFound(w, r, next)
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		methodNotAllowed().Answer().Send(w)
+		return nil
 	}
 
 	w.Header().Set("Content-Type", "application/json")
@@ -156,6 +162,13 @@ func (*Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
 	return json.NewEncoder(w).Encode(said)
+}
+
+// methodNotAllowed refuses what does not ask for anything.
+func methodNotAllowed() *reply.Refusal {
+	f := reply.ClientError(http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "a probe only asks; send the request as GET")
+	f.Header = http.Header{"Allow": {"GET, HEAD"}}
+	return f
 }
 
 // readiness looks at the keys in use.

@@ -77,6 +77,31 @@ func TestProbes(t *testing.T) {
 	}
 }
 
+// A probe only asks, and where nothing is, nobody gets the empty 200 that a handler without
+// a next one ends in.
+func TestNothingElse(t *testing.T) {
+	for _, test := range []struct {
+		method, path string
+		status       int
+		allow        string
+	}{
+		{http.MethodHead, "/livez", http.StatusOK, ""},
+		{http.MethodPost, "/livez", http.StatusMethodNotAllowed, "GET, HEAD"},
+		{http.MethodDelete, "/readyz", http.StatusMethodNotAllowed, "GET, HEAD"},
+		{http.MethodPost, "/", http.StatusNotFound, ""},
+		{http.MethodGet, "/healthz", http.StatusNotFound, ""},
+		{http.MethodGet, "/livez/", http.StatusNotFound, ""},
+	} {
+		w, placeholders := httptest.NewRecorder(), caddy.NewReplacer()
+		placeholders.Set("http.shutting_down", false)
+		r := caddyhttp.PrepareRequest(httptest.NewRequest(test.method, test.path, nil), placeholders, w, nil)
+		silent := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
+		require.NoError(t, new(Handler).ServeHTTP(w, r, silent))
+		assert.Equal(t, test.status, w.Code, "%s %s", test.method, test.path)
+		assert.Equal(t, test.allow, w.Header().Get("Allow"), "%s %s", test.method, test.path)
+	}
+}
+
 // The keys in use are shown, and for how long.
 func TestKeysAreShown(t *testing.T) {
 	ring := verifyingKeys(t)

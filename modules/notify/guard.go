@@ -44,12 +44,7 @@ func (*Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	if !isVerified(r.Context()) {
 		r = withoutProof(r)
 	}
-	seen := reply.NewWitness(w)
-	if err := next.ServeHTTP(seen, r); err != nil || seen.Status() != 0 {
-		return err
-	}
-	reply.ClientError(http.StatusNotFound, "NOT_FOUND", "there is nothing here").Answer().Send(w)
-	return nil
+	return reply.OrNotFound(w, r, next)
 }
 
 // verifiedKey is the context key of requests that a Handler has verified.

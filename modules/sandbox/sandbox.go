@@ -208,18 +208,18 @@ func (m Merchant) load(repl *caddy.Replacer) (box.Merchant, error) {
 	for _, option := range []struct {
 		name, value string
 		target      *string
-		check       func(string) error
+		check       func(value, configured string) error
 	}{
 		{"app_id", m.AppID, &loaded.AppID, setting.CheckIdentity},
 		{"merchant_no", m.MerchantNo, &loaded.MerchantNo, setting.CheckIdentity},
 		{"sp_merchant_no", m.SPMerchantNo, &loaded.SPMerchantNo, setting.CheckIdentity},
 		{"merchant_auth_token", m.MerchantAuthToken, &loaded.MerchantAuthToken, checkToken},
-		{"public_key", m.PublicKey, &publicKey, setting.CheckPath},
+		{"public_key", m.PublicKey, &publicKey, checkPath},
 		{"token_notify_url", m.TokenNotifyURL, &loaded.TokenNotifyURL, checkURL},
 	} {
 		var err error
 		if *option.target, err = setting.Replace(repl, option.value, true, true); err == nil && *option.target != "" {
-			err = option.check(*option.target)
+			err = option.check(*option.target, option.value)
 		}
 		if err != nil {
 			return loaded, fmt.Errorf("%s: %w", option.name, err)
@@ -236,7 +236,7 @@ func (m Merchant) load(repl *caddy.Replacer) (box.Merchant, error) {
 }
 
 // checkURL checks a URL that is notified.
-func checkURL(text string) error {
+func checkURL(text, _ string) error {
 	if u, err := url.Parse(text); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return errors.New("expected a URL that begins with http:// or https://, such as http://127.0.0.1:3000/payermax/cards")
 	}
@@ -244,7 +244,11 @@ func checkURL(text string) error {
 }
 
 // checkToken checks the text of a token's file, whose last line may have an end.
-func checkToken(token string) error { return setting.CheckToken(strings.TrimSpace(token)) }
+func checkToken(token, configured string) error {
+	return setting.CheckToken(strings.TrimSpace(token), configured)
+}
+
+func checkPath(path, _ string) error { return setting.CheckPath(path) }
 
 // Interface guards
 var (

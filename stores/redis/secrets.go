@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/confinement"
 	"github.com/caddy-payermax/caddy-payermax/internal/regular"
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 )
 
 // maxSecret is how large a file with a secret may be.
@@ -21,8 +22,8 @@ func readPassword(path string) (string, error) {
 	if len(password) == 0 {
 		return "", fmt.Errorf("%s: is empty; write the password into it", path)
 	}
-	if bytes.ContainsAny(password, "\r\n") {
-		return "", fmt.Errorf("%s: has several lines, but a password has one", path)
+	if err := setting.CheckPassword(string(password), path); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
 	}
 	return string(password), nil
 }

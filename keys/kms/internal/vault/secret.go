@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/regular"
 )
@@ -66,6 +67,9 @@ func ReadSecret(path string) (Secret, error) {
 	return newSecret(string(text)), nil
 }
 
+// name is what env files and shell scripts have before a value.
+var name = regexp.MustCompile(`^(export\s+)?[A-Za-z_]\w*=[^=]`)
+
 // checkSecret refuses what cannot be a token, so that it is not sent to a server
 // that would only say "permission denied".
 func checkSecret(text []byte) error {
@@ -76,6 +80,12 @@ func checkSecret(text []byte) error {
 		return fmt.Errorf("is larger than %d KiB; it must contain the token and nothing else", maxSecretSize>>10)
 	case text[0] == '{':
 		return errors.New("contains JSON; it must contain the bare token (a sink of Vault Agent must neither wrap nor encrypt it)")
+	}
+	if bytes.ContainsAny(text[:1], "\"'`") && text[0] == text[len(text)-1] {
+		return errors.New("has quotes around it, which would be sent as well; it must contain the token and nothing else")
+	}
+	if name.Match(text) {
+		return errors.New("has the name of a setting before it; it must contain the token and nothing else")
 	}
 	for _, b := range text {
 		if b <= ' ' || b > '~' {

@@ -24,7 +24,7 @@ func startCluster(t *testing.T) []*process {
 	nodes, buses := make([]*process, len(bounds)), make([]string, len(bounds))
 	for i, slots := range bounds {
 		buses[i] = strconv.Itoa(testnet.FreePort(t))
-		nodes[i] = startServer(t, redisServer, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
+		nodes[i] = startServer(t, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
 			"--cluster-port", buses[i], "--cluster-announce-ip", "127.0.0.1")
 		require.NoError(t, nodes[i].client().ClusterAddSlotsRange(t.Context(), slots[0], slots[1]).Err())
 		require.NoError(t, nodes[i].client().Do(t.Context(), "CLUSTER", "SET-CONFIG-EPOCH", i+1).Err())

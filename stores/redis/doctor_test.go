@@ -17,7 +17,7 @@ import (
 // nobody if it is told not to.
 func TestDoctorAsksTheStore(t *testing.T) {
 	t.Parallel()
-	server := startServer(t, redisServer)
+	server := startServer(t)
 	config := filepath.Join(t.TempDir(), "Caddyfile")
 	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, `{
 	admin off

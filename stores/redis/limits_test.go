@@ -122,7 +122,7 @@ func TestBudgetsThroughFaults(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server, at := startServer(t, redisServer), startGateway(t)
+			server, at := startServer(t), startGateway(t)
 			sidecars := startSigners(t, 3, at, "address "+server.address+"\ntimeout 500ms", limits)
 			var fault func()
 			if test.fault != nil {
@@ -145,7 +145,7 @@ func TestBudgetsThroughFaults(t *testing.T) {
 // than a replica's share.
 func TestBudgetsWithoutStore(t *testing.T) {
 	t.Run("refuse", func(t *testing.T) {
-		server, at := startServer(t, redisServer), startGateway(t)
+		server, at := startServer(t), startGateway(t)
 		s := startSigner(t, at, "address "+server.address+"\ntimeout 500ms", "budget IDR 200000 per month")
 		server.kill()
 		for range 3 {
@@ -161,7 +161,7 @@ func TestBudgetsWithoutStore(t *testing.T) {
 		assert.Contains(t, s.log(), "the store that replicas share can be reached again")
 	})
 	t.Run("alone", func(t *testing.T) {
-		server, at := startServer(t, redisServer), startGateway(t)
+		server, at := startServer(t), startGateway(t)
 		s := startSigner(t, at, "address "+server.address+"\ntimeout 500ms", "budget IDR 3000 per month\nwithout_store alone\nreplicas 3")
 		server.kill()
 		status, answer := s.order(1000)
@@ -176,7 +176,7 @@ func TestBudgetsWithoutStore(t *testing.T) {
 // it by their shares.
 func TestRateOfThree(t *testing.T) {
 	const rate, burst, span = 40.0, 12.0, 8 * time.Second
-	server, at := startServer(t, redisServer), startGateway(t)
+	server, at := startServer(t), startGateway(t)
 	sidecars := startSigners(t, 3, at, "address "+server.address+"\ntimeout 500ms", "rate 40 12\nreplicas 3")
 	measure := func(name string, bursts float64) {
 		began, before := time.Now(), at.calls.Load()
@@ -206,7 +206,7 @@ func TestRateOfThree(t *testing.T) {
 
 // Two calls of one number are not under way at once, whichever sidecars they come to.
 func TestDoublesOfTwo(t *testing.T) {
-	server, at := startServer(t, redisServer), startGateway(t)
+	server, at := startServer(t), startGateway(t)
 	arrived, release := make(chan struct{}, 10), make(chan struct{})
 	at.hold = func() {
 		arrived <- struct{}{}

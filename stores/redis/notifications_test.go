@@ -127,60 +127,58 @@ const anyTimes = 1 << 30
 // empty, none is lost, and what was not guarded is counted.
 func TestNotificationsThroughFaults(t *testing.T) {
 	t.Parallel()
-	forEachProgram(t, func(t *testing.T, program string) {
-		server, shop := startServer(t, program), startApplication(t)
-		sidecars := startSidecars(t, 3, shop.address(), "address "+server.address+"\ntimeout 2s")
-		delivering := func(name string) *load {
-			return &load{t: t, sidecars: sidecars, application: shop, name: name}
+	server, shop := startServer(t), startApplication(t)
+	sidecars := startSidecars(t, 3, shop.address(), "address "+server.address+"\ntimeout 2s")
+	delivering := func(name string) *load {
+		return &load{t: t, sidecars: sidecars, application: shop, name: name}
+	}
+	guarded := func(name string) []notification {
+		t.Helper()
+		for _, s := range sidecars {
+			s.awaitStore(true)
 		}
-		guarded := func(name string) []notification {
-			t.Helper()
-			for _, s := range sidecars {
-				s.awaitStore(true)
-			}
-			l, before := delivering(name), unguarded(sidecars)
-			all := l.deliver(100, nil)
-			l.assertTimes(all, 1)
-			assert.Equal(t, before, unguarded(sidecars), name)
-			return all
-		}
+		l, before := delivering(name), unguarded(sidecars)
+		all := l.deliver(100, nil)
+		l.assertTimes(all, 1)
+		assert.Equal(t, before, unguarded(sidecars), name)
+		return all
+	}
 
-		done := guarded("all is well")
+	done := guarded("all is well")
 
-		killed := delivering("killed")
-		killed.assertTimes(killed.deliver(100, server.kill), anyTimes)
-		afterKill := unguarded(sidecars)
-		assert.NotZero(t, afterKill)
-		sidecars[0].awaitStore(false)
-		assert.Contains(t, sidecars[0].get("/metrics"), "caddy_payermax_store_reachable 0")
+	killed := delivering("killed")
+	killed.assertTimes(killed.deliver(100, server.kill), anyTimes)
+	afterKill := unguarded(sidecars)
+	assert.NotZero(t, afterKill)
+	sidecars[0].awaitStore(false)
+	assert.Contains(t, sidecars[0].get("/metrics"), "caddy_payermax_store_reachable 0")
 
-		server.start() // it remembers nothing
-		guarded("restarted empty")
-		for range 2 {
-			acknowledged, _ := done[0].deliver(sidecars[1])
-			assert.True(t, acknowledged)
-		}
-		assert.Equal(t, 2, shop.times(done[0]), "forgotten, so delivered once more, and then remembered")
+	server.start() // it remembers nothing
+	guarded("restarted empty")
+	for range 2 {
+		acknowledged, _ := done[0].deliver(sidecars[1])
+		assert.True(t, acknowledged)
+	}
+	assert.Equal(t, 2, shop.times(done[0]), "forgotten, so delivered once more, and then remembered")
 
-		paused := delivering("paused")
-		paused.assertTimes(paused.deliver(40, server.pause), anyTimes)
-		assert.Greater(t, unguarded(sidecars), afterKill)
-		server.resume()
-		guarded("resumed")
+	paused := delivering("paused")
+	paused.assertTimes(paused.deliver(40, server.pause), anyTimes)
+	assert.Greater(t, unguarded(sidecars), afterKill)
+	server.resume()
+	guarded("resumed")
 
-		restarted := delivering("restarted during load")
-		restarted.assertTimes(restarted.deliver(100, func() { server.kill(); server.start() }), anyTimes)
-		guarded("restarted")
-		assert.Contains(t, sidecars[0].log(), "the store that replicas share does not answer")
-		assert.Contains(t, sidecars[0].log(), "the store that replicas share answers")
-	})
+	restarted := delivering("restarted during load")
+	restarted.assertTimes(restarted.deliver(100, func() { server.kill(); server.start() }), anyTimes)
+	guarded("restarted")
+	assert.Contains(t, sidecars[0].log(), "the store that replicas share does not answer")
+	assert.Contains(t, sidecars[0].log(), "the store that replicas share answers")
 }
 
 // A sidecar that dies while it delivers delays the notification by the rest of its lease,
 // within which PayerMax would not come again, and loses nothing.
 func TestSidecarDiesHoldingAClaim(t *testing.T) {
 	t.Parallel()
-	server, shop := startServer(t, redisServer), startApplication(t)
+	server, shop := startServer(t), startApplication(t)
 	arrived, proceed := make(chan struct{}), make(chan struct{})
 	var calls atomic.Int32
 	shop.before = func(string) {
@@ -212,7 +210,7 @@ func TestSidecarDiesHoldingAClaim(t *testing.T) {
 // A delivery that outlasts the lease is still the only one.
 func TestSlowApplicationKeepsItsClaim(t *testing.T) {
 	t.Parallel()
-	server, shop := startServer(t, redisServer), startApplication(t)
+	server, shop := startServer(t), startApplication(t)
 	arrived := make(chan struct{})
 	const takes = 30 * time.Second // longer than the lease
 	shop.before = func(string) { close(arrived); time.Sleep(takes) }
@@ -245,7 +243,7 @@ func TestSlowApplicationKeepsItsClaim(t *testing.T) {
 // timeout delays each delivery by two timeouts, and loses none.
 func TestSlowStore(t *testing.T) {
 	t.Parallel()
-	server, shop := startServer(t, redisServer), startApplication(t)
+	server, shop := startServer(t), startApplication(t)
 	slow := startSlow(t, server.address)
 	sidecars := startSidecars(t, 2, shop.address(), "address "+slow.address()+"\ntimeout 2s")
 	delivering := func(name string) *load { return &load{t: t, sidecars: sidecars, application: shop, name: name} }
@@ -265,10 +263,10 @@ func TestSlowStore(t *testing.T) {
 // was done is remembered, and the guard goes on.
 func TestSentinelFailover(t *testing.T) {
 	t.Parallel()
-	first := startServer(t, redisServer)
+	first := startServer(t)
 	_, port, err := net.SplitHostPort(first.address)
 	require.NoError(t, err)
-	second := startServer(t, redisServer, "--replicaof", "127.0.0.1", port)
+	second := startServer(t, "--replicaof", "127.0.0.1", port)
 	sentinel := startSentinel(t, first.address)
 	sentinel.awaitReplica()
 	shop := startApplication(t)

@@ -36,7 +36,7 @@ func TestReadme(t *testing.T) {
 
 // The user that the page makes can do what the store does, and nothing to other keys.
 func TestReadmeUser(t *testing.T) {
-	server := startServer(t, redisServer)
+	server := startServer(t)
 	var rule string
 	for _, block := range markdown.Blocks(markdown.Page(t, "README.md")) {
 		if strings.HasPrefix(block.Text, "ACL SETUSER") {

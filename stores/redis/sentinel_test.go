@@ -34,7 +34,7 @@ sentinel monitor payermax 127.0.0.1 %s 1
 sentinel down-after-milliseconds payermax 1000
 sentinel failover-timeout payermax 10000
 `, port, folder, watched), 0o600))
-	p := &process{t: t, program: testtool.Find(t, redisServer), address: address, arguments: []string{config, "--sentinel"}}
+	p := &process{t: t, program: testtool.Find(t, program), address: address, arguments: []string{config, "--sentinel"}}
 	p.start()
 	t.Cleanup(p.kill)
 	return sentinel{p}

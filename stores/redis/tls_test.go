@@ -29,7 +29,7 @@ func TestTLS(t *testing.T) {
 		return fmt.Appendf(nil, `{"provider":"file","pem_files":[%q]}`, path)
 	}
 	start := func(clients string) string {
-		return startServer(t, redisServer, "--port", "0", "--tls-port", "PORT", "--tls-auth-clients", clients, "--tls-ca-cert-file", roots,
+		return startServer(t, "--port", "0", "--tls-port", "PORT", "--tls-auth-clients", clients, "--tls-ca-cert-file", roots,
 			"--tls-cert-file", pem("CERTIFICATE", server.Certificate[0]), "--tls-key-file", pem("PRIVATE KEY", testkeys.PKCS8(server.PrivateKey))).address
 	}
 	any, known := start("no"), start("yes")

@@ -70,6 +70,18 @@ func TestCluster(t *testing.T) {
 		shared := &replicas{stores: []stores.Reservations{open(t, settings), open(t, settings)}}
 		storetest.TestReservations(t, func(*testing.T) stores.Reservations { return shared })
 	})
+	t.Run("one node forgets", func(t *testing.T) {
+		s := open(t, Settings{Addresses: addresses(nodes...), Timeout: caddy.Duration(10 * time.Second)})
+		concerns, err := s.Concerns(t.Context())
+		require.NoError(t, err)
+		assert.Empty(t, concerns)
+		for _, node := range nodes[1:] {
+			require.NoError(t, node.client().ConfigSet(t.Context(), "maxmemory-policy", "allkeys-lru").Err())
+		}
+		concerns, err = s.Concerns(t.Context())
+		require.NoError(t, err)
+		assert.Len(t, concerns, 1)
+	})
 	t.Run("one scope is on one node", func(t *testing.T) {
 		s := open(t, Settings{Addresses: addresses(nodes...), KeyPrefix: "scopes:", Timeout: caddy.Duration(10 * time.Second)})
 		used := 0

@@ -68,6 +68,8 @@ func TestReadmeUser(t *testing.T) {
 	_, err = s.Reserve(t.Context(), reservation)
 	require.NoError(t, err)
 	require.NoError(t, s.Settle(t.Context(), reservation, stores.Unsent))
+	_, err = s.Concerns(t.Context())
+	require.NoError(t, err)
 
 	other := open(t, Settings{Addresses: []string{server.address}, Username: "payermax", PasswordFile: password, KeyPrefix: "other:"})
 	_, _, err = other.Claim(t.Context(), key, lifetime)

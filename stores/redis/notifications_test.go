@@ -3,9 +3,7 @@ package redis
 import (
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -263,12 +261,7 @@ func TestSlowStore(t *testing.T) {
 // was done is remembered, and the guard goes on.
 func TestSentinelFailover(t *testing.T) {
 	t.Parallel()
-	first := startServer(t)
-	_, port, err := net.SplitHostPort(first.address)
-	require.NoError(t, err)
-	second := startServer(t, "--replicaof", "127.0.0.1", port)
-	sentinel := startSentinel(t, first.address)
-	sentinel.awaitReplica()
+	first, second, sentinel := startWatched(t)
 	shop := startApplication(t)
 	sidecars := startSidecars(t, 2, shop.address(), "address "+sentinel.address+"\nsentinel_master payermax\ntimeout 2s")
 	delivering := func(name string) *load { return &load{t: t, sidecars: sidecars, application: shop, name: name} }
@@ -276,14 +269,11 @@ func TestSentinelFailover(t *testing.T) {
 	before := delivering("before the failover")
 	done := before.deliver(50, nil)
 	before.assertTimes(done, 1)
-	require.Eventually(t, func() bool { return len(second.keys()) >= len(done) }, 10*time.Second, 10*time.Millisecond, "the replica lags behind")
+	awaitCopied(t, first)
 
 	during := delivering("during the failover")
 	during.assertTimes(during.deliver(100, first.kill), anyTimes)
-	require.Eventually(t, func() bool {
-		role, err := second.client().Info(t.Context(), "replication").Result()
-		return err == nil && strings.Contains(role, "role:master")
-	}, time.Minute, 100*time.Millisecond, "the replica does not take over")
+	second.awaitMaster()
 	for _, s := range sidecars {
 		s.awaitGuard()
 	}

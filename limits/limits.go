@@ -124,6 +124,9 @@ func (l *Limits) Open(at Place) (*Enforced, error) {
 			return nil, fmt.Errorf("caller %s: %w", id, err)
 		}
 	}
+	if err := opened.checkCurrencies(at); err != nil {
+		return nil, err
+	}
 	if opened.ledger, err = l.openLedger(at); err != nil {
 		return nil, err
 	}

@@ -18,10 +18,18 @@ type Remote interface {
 	// Check asks the store whether it answers, and can be used, within the store's own
 	// timeout. The error says why not, without anything secret.
 	Check(ctx context.Context) error
+	// Concerns asks the store for what in its own settings is at odds with what it is
+	// for, within the store's own timeout. The error says why it is not known, without
+	// anything secret.
+	Concerns(ctx context.Context) ([]Concern, error)
 	// Files are the paths of the files that are read again while the store is in use,
 	// such as that of a password.
 	Files() []string
 }
+
+// Concern is what in a store's own settings is at odds with what it is for, and what to do
+// about it.
+type Concern struct{ Message, Next string }
 
 // Health is how a remote store is doing.
 type Health struct {

@@ -51,6 +51,21 @@ func (t *trial) describeStores(name string, shared map[string]map[string]any) do
 			continue
 		}
 		report = append(report, found(name, "store", doctor.OK, "the store that replicas share answers, and takes what is written", ""))
+		report = append(report, t.describeConcerns(name, remote)...)
+	}
+	return report
+}
+
+// describeConcerns says how a store's own settings are at odds with what it is for.
+func (t *trial) describeConcerns(name string, of stores.Remote) doctor.Report {
+	concerns, err := of.Concerns(t.ctx)
+	if err != nil {
+		return doctor.Report{found(name, "store", doctor.NotChecked, "whether the store that replicas share keeps what it is given is not known: "+doctor.Discreet(err.Error()),
+			"let its user ask for the server's settings (+info)")}
+	}
+	var report doctor.Report
+	for _, concern := range concerns {
+		report = append(report, found(name, "store", doctor.Warning, concern.Message, concern.Next))
 	}
 	return report
 }

@@ -152,6 +152,10 @@ func (remote) Files() []string { return nil }
 
 func (remote) Check(context.Context) error { return errors.New("connection refused") }
 
+func (remote) Concerns(context.Context) ([]stores.Concern, error) {
+	return nil, errors.New("connection refused")
+}
+
 func (remote) Health() stores.Health {
 	return stores.Health{Name: "redis", Since: time.Unix(1, 0), Problem: "connection refused"}
 }

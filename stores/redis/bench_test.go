@@ -78,6 +78,6 @@ func BenchmarkLimits(b *testing.B) {
 func benchmarked(b *testing.B) map[string]stores.Store {
 	return map[string]stores.Store{
 		"memory": stores.NewMemory(),
-		"redis":  open(b, Settings{Addresses: []string{startServer(b, redisServer).address}}),
+		"redis":  open(b, Settings{Addresses: []string{startServer(b).address}}),
 	}
 }

@@ -24,7 +24,7 @@ func startCluster(t *testing.T) []*process {
 	nodes, buses := make([]*process, len(bounds)), make([]string, len(bounds))
 	for i, slots := range bounds {
 		buses[i] = strconv.Itoa(testnet.FreePort(t))
-		nodes[i] = startServer(t, redisServer, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
+		nodes[i] = startServer(t, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
 			"--cluster-port", buses[i], "--cluster-announce-ip", "127.0.0.1")
 		require.NoError(t, nodes[i].client().ClusterAddSlotsRange(t.Context(), slots[0], slots[1]).Err())
 		require.NoError(t, nodes[i].client().Do(t.Context(), "CLUSTER", "SET-CONFIG-EPOCH", i+1).Err())
@@ -69,6 +69,18 @@ func TestCluster(t *testing.T) {
 		settings := Settings{Addresses: addresses(nodes...), KeyPrefix: "reservations:", Timeout: caddy.Duration(10 * time.Second)}
 		shared := &replicas{stores: []stores.Reservations{open(t, settings), open(t, settings)}}
 		storetest.TestReservations(t, func(*testing.T) stores.Reservations { return shared })
+	})
+	t.Run("one node forgets", func(t *testing.T) {
+		s := open(t, Settings{Addresses: addresses(nodes...), Timeout: caddy.Duration(10 * time.Second)})
+		concerns, err := s.Concerns(t.Context())
+		require.NoError(t, err)
+		assert.Empty(t, concerns)
+		for _, node := range nodes[1:] {
+			require.NoError(t, node.client().ConfigSet(t.Context(), "maxmemory-policy", "allkeys-lru").Err())
+		}
+		concerns, err = s.Concerns(t.Context())
+		require.NoError(t, err)
+		assert.Len(t, concerns, 1)
 	})
 	t.Run("one scope is on one node", func(t *testing.T) {
 		s := open(t, Settings{Addresses: addresses(nodes...), KeyPrefix: "scopes:", Timeout: caddy.Duration(10 * time.Second)})

@@ -33,7 +33,7 @@ func TestDeployedUsers(t *testing.T) {
 			require.NoError(t, err, "%s", out)
 		}
 	}
-	server := startServer(t, redisServer, "--aclfile", filepath.Join(folder, "users.acl"))
+	server := startServer(t, "--aclfile", filepath.Join(folder, "users.acl"))
 	s := open(t, Settings{Addresses: []string{server.address}, Username: "payermax", PasswordFile: filepath.Join(folder, "password")})
 	_, _, err := s.Claim(t.Context(), stores.NewScope("test").Key("thing"), lifetime)
 	require.NoError(t, err)

@@ -17,7 +17,7 @@ import (
 // nobody if it is told not to.
 func TestDoctorAsksTheStore(t *testing.T) {
 	t.Parallel()
-	server := startServer(t, redisServer)
+	server := startServer(t)
 	config := filepath.Join(t.TempDir(), "Caddyfile")
 	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, `{
 	admin off
@@ -45,9 +45,15 @@ http://127.0.0.1:8080 {
 		}
 		return string(said)
 	}
-	assert.Contains(t, doctor(), "the store that replicas share answers, and takes what is written")
-	server.kill()
 	said := doctor()
+	assert.Contains(t, said, "the store that replicas share answers, and takes what is written")
+	assert.NotContains(t, said, "maxmemory-policy")
+	require.NoError(t, server.client().ConfigSet(t.Context(), "maxmemory-policy", "allkeys-lru").Err())
+	said = doctor()
+	assert.Contains(t, said, "the store's maxmemory-policy is allkeys-lru")
+	assert.Contains(t, said, "set maxmemory-policy to noeviction")
+	server.kill()
+	said = doctor()
 	assert.Contains(t, said, "the store that replicas share does not answer, or not well")
 	assert.Contains(t, said, "connection refused")
 	assert.Contains(t, said, "correct the options of store redis")

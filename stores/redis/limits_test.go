@@ -124,8 +124,12 @@ func TestBudgetsThroughFaults(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+<<<<<<< HEAD
 			testtool.WithinOneDay(t, 4*time.Minute)
 			server, at := startServer(t, redisServer), startGateway(t)
+=======
+			server, at := startServer(t), startGateway(t)
+>>>>>>> store
 			sidecars := startSigners(t, 3, at, "address "+server.address+"\ntimeout 500ms", limits)
 			var fault func()
 			if test.fault != nil {
@@ -149,7 +153,7 @@ func TestBudgetsThroughFaults(t *testing.T) {
 func TestBudgetsWithoutStore(t *testing.T) {
 	testtool.WithinOneDay(t, 2*time.Minute)
 	t.Run("refuse", func(t *testing.T) {
-		server, at := startServer(t, redisServer), startGateway(t)
+		server, at := startServer(t), startGateway(t)
 		s := startSigner(t, at, "address "+server.address+"\ntimeout 500ms", "budget IDR 200000 per month")
 		server.kill()
 		for range 3 {
@@ -165,7 +169,7 @@ func TestBudgetsWithoutStore(t *testing.T) {
 		assert.Contains(t, s.log(), "the store that replicas share can be reached again")
 	})
 	t.Run("alone", func(t *testing.T) {
-		server, at := startServer(t, redisServer), startGateway(t)
+		server, at := startServer(t), startGateway(t)
 		s := startSigner(t, at, "address "+server.address+"\ntimeout 500ms", "budget IDR 3000 per month\nwithout_store alone\nreplicas 3")
 		server.kill()
 		status, answer := s.order(1000)
@@ -180,8 +184,13 @@ func TestBudgetsWithoutStore(t *testing.T) {
 // it by their shares.
 func TestRateOfThree(t *testing.T) {
 	const rate, burst, span = 40.0, 12.0, 8 * time.Second
+<<<<<<< HEAD
 	server, at := startServer(t, redisServer), startGateway(t)
 	sidecars := startSigners(t, 3, at, "address "+server.address+"\ntimeout 5s", "rate 40 12\nreplicas 3")
+=======
+	server, at := startServer(t), startGateway(t)
+	sidecars := startSigners(t, 3, at, "address "+server.address+"\ntimeout 500ms", "rate 40 12\nreplicas 3")
+>>>>>>> store
 	measure := func(name string, bursts float64) {
 		began, before := time.Now(), at.calls.Load()
 		idle := make([]float64, len(sidecars)) // for how long nobody has asked a sidecar, in seconds
@@ -228,7 +237,7 @@ func TestRateOfThree(t *testing.T) {
 
 // Two calls of one number are not under way at once, whichever sidecars they come to.
 func TestDoublesOfTwo(t *testing.T) {
-	server, at := startServer(t, redisServer), startGateway(t)
+	server, at := startServer(t), startGateway(t)
 	arrived, release := make(chan struct{}, 10), make(chan struct{})
 	at.hold = func() {
 		arrived <- struct{}{}

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"os"
@@ -17,19 +18,12 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// Programs that a store may be. Valkey is tested as well where it is installed.
-const redisServer = "redis-server"
+// program is the store that the tests start: redis-server, or what the variable
+// PAYERMAX_TEST_STORE names, such as valkey-server, by its name or its path.
+var program = cmp.Or(os.Getenv("PAYERMAX_TEST_STORE"), "redis-server")
 
 // lifetime is longer than any test.
 const lifetime = time.Hour
-
-// forEachProgram runs a test with Redis, and with Valkey where it is installed.
-func forEachProgram(t *testing.T, test func(t *testing.T, program string)) {
-	t.Run(redisServer, func(t *testing.T) { test(t, redisServer) })
-	if _, err := exec.LookPath("valkey-server"); err == nil {
-		t.Run("valkey-server", func(t *testing.T) { test(t, "valkey-server") })
-	}
-}
 
 // process is a real server on loopback, which keeps nothing on a disk.
 type process struct {
@@ -40,9 +34,9 @@ type process struct {
 	command   *exec.Cmd
 }
 
-// startServer starts a program with a server's options, in which PORT stands for the port
-// that it gets, and ends it at the end of the test.
-func startServer(t testing.TB, program string, options ...string) *process {
+// startServer starts a server with options, in which PORT stands for the port that it
+// gets, and ends it at the end of the test.
+func startServer(t testing.TB, options ...string) *process {
 	t.Helper()
 	path := testtool.Find(t, program)
 	address := testnet.FreeAddress(t)

@@ -36,7 +36,7 @@ func TestReadme(t *testing.T) {
 
 // The user that the page makes can do what the store does, and nothing to other keys.
 func TestReadmeUser(t *testing.T) {
-	server := startServer(t, redisServer)
+	server := startServer(t)
 	var rule string
 	for _, block := range markdown.Blocks(markdown.Page(t, "README.md")) {
 		if strings.HasPrefix(block.Text, "ACL SETUSER") {
@@ -68,6 +68,8 @@ func TestReadmeUser(t *testing.T) {
 	_, err = s.Reserve(t.Context(), reservation)
 	require.NoError(t, err)
 	require.NoError(t, s.Settle(t.Context(), reservation, stores.Unsent))
+	_, err = s.Concerns(t.Context())
+	require.NoError(t, err)
 
 	other := open(t, Settings{Addresses: []string{server.address}, Username: "payermax", PasswordFile: password, KeyPrefix: "other:"})
 	_, _, err = other.Claim(t.Context(), key, lifetime)

@@ -59,7 +59,7 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	}
 	s.server = &server{
 		client: redis.NewUniversalClient(options.client), prefix: options.prefix, timeout: options.client.ReadTimeout,
-		files: options.files, logger: ctx.Logger(), identity: identityOf(options),
+		withTLS: options.client.TLSConfig != nil, files: options.files, logger: ctx.Logger(), identity: identityOf(options),
 	}
 	if options.passwordInClear {
 		s.logger.Warn("the password and all that is shared go to the store without TLS, and not to this machine; write tls into the block of redis, or keep the network between them to yourself",

@@ -23,7 +23,7 @@ import (
 func TestReload(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
-	server, shop, address := startServer(t, redisServer), startApplication(t), testnet.FreeAddress(t)
+	server, shop, address := startServer(t), startApplication(t), testnet.FreeAddress(t)
 	_, port, _ := strings.Cut(address, ":")
 	configured := func(extra string) []byte {
 		adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(fmt.Appendf(nil, `{

@@ -38,26 +38,24 @@ func (r *replicas) Settle(ctx context.Context, reservation stores.Reservation, s
 
 // Whichever of the replicas asks, what is used up is used up.
 func TestReservations(t *testing.T) {
-	forEachProgram(t, func(t *testing.T, program string) {
-		server := startServer(t, program)
-		settings := Settings{Addresses: []string{server.address}, KeyPrefix: "test:", Timeout: caddy.Duration(10 * time.Second)}
-		shared := &replicas{stores: []stores.Reservations{open(t, settings), open(t, settings), open(t, settings)}}
-		storetest.TestReservations(t, func(*testing.T) stores.Reservations { return shared })
+	server := startServer(t)
+	settings := Settings{Addresses: []string{server.address}, KeyPrefix: "test:", Timeout: caddy.Duration(10 * time.Second)}
+	shared := &replicas{stores: []stores.Reservations{open(t, settings), open(t, settings), open(t, settings)}}
+	storetest.TestReservations(t, func(*testing.T) stores.Reservations { return shared })
 
-		keys := server.keys()
-		require.NotEmpty(t, keys)
-		for _, key := range keys {
-			ttl, err := server.client().PTTL(t.Context(), key).Result()
-			require.NoError(t, err)
-			assert.NotEqual(t, time.Duration(-1), ttl, "%s is for ever", key)
-			assert.Regexp(t, `^test:\{[0-9a-f]{32}\}[0-9a-f]{32}$`, key)
-		}
-	})
+	keys := server.keys()
+	require.NotEmpty(t, keys)
+	for _, key := range keys {
+		ttl, err := server.client().PTTL(t.Context(), key).Result()
+		require.NoError(t, err)
+		assert.NotEqual(t, time.Duration(-1), ttl, "%s is for ever", key)
+		assert.Regexp(t, `^test:\{[0-9a-f]{32}\}[0-9a-f]{32}$`, key)
+	}
 }
 
 // The server's windows are those of the interface, at all times.
 func TestWindows(t *testing.T) {
-	client := startServer(t, redisServer).client()
+	client := startServer(t).client()
 	times := []time.Time{
 		time.Date(2026, 12, 31, 23, 59, 59, 0, time.UTC), time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC),
 		time.Date(2028, 2, 29, 23, 59, 59, 0, time.UTC), time.Date(2028, 3, 1, 0, 0, 0, 0, time.UTC),
@@ -79,8 +77,12 @@ func TestWindows(t *testing.T) {
 // A new window begins with nothing used up, and what was taken before cannot be given back
 // to it.
 func TestWindowsBeginAnew(t *testing.T) {
+<<<<<<< HEAD
 	testtool.WithinOneDay(t, time.Minute)
 	server := startServer(t, redisServer)
+=======
+	server := startServer(t)
+>>>>>>> store
 	s := open(t, Settings{Addresses: []string{server.address}})
 	scope := stores.NewScope(t.Name())
 	call := func() stores.Reservation {
@@ -103,8 +105,12 @@ func TestWindowsBeginAnew(t *testing.T) {
 
 // A server that has lost everything is not told of what it has never counted.
 func TestNothingIsGivenBackToAnEmptyServer(t *testing.T) {
+<<<<<<< HEAD
 	testtool.WithinOneDay(t, time.Minute)
 	server := startServer(t, redisServer)
+=======
+	server := startServer(t)
+>>>>>>> store
 	s := open(t, Settings{Addresses: []string{server.address}})
 	scope := stores.NewScope(t.Name())
 	call := func() stores.Reservation {
@@ -129,8 +135,12 @@ func TestNothingIsGivenBackToAnEmptyServer(t *testing.T) {
 // A server that has lost a budget goes on from what its replicas have seen of it: the most
 // that any of them has, and what was used since.
 func TestLostBudgetIsFoundAgain(t *testing.T) {
+<<<<<<< HEAD
 	testtool.WithinOneDay(t, time.Minute)
 	server := startServer(t, redisServer)
+=======
+	server := startServer(t)
+>>>>>>> store
 	s := open(t, Settings{Addresses: []string{server.address}})
 	scope := stores.NewScope(t.Name())
 	seen := make(map[string]stores.Balance)
@@ -170,7 +180,7 @@ func TestLostBudgetIsFoundAgain(t *testing.T) {
 // A server whose clock is behind what was noted, since it was set back or the server is
 // another one after a failover, does not let calls wait until then.
 func TestRateSurvivesAClockThatIsSetBack(t *testing.T) {
-	server := startServer(t, redisServer)
+	server := startServer(t)
 	s := open(t, Settings{Addresses: []string{server.address}})
 	scope := stores.NewScope(t.Name())
 	rate := stores.Rate{Key: scope.Key("r"), PerSecond: 20, Burst: 2}
@@ -193,8 +203,12 @@ func TestRateSurvivesAClockThatIsSetBack(t *testing.T) {
 
 // A reservation that arrives after its call was given up takes nothing.
 func TestReservationArrivesLate(t *testing.T) {
+<<<<<<< HEAD
 	testtool.WithinOneDay(t, time.Minute)
 	s := open(t, Settings{Addresses: []string{startServer(t, redisServer).address}})
+=======
+	s := open(t, Settings{Addresses: []string{startServer(t).address}})
+>>>>>>> store
 	scope := stores.NewScope(t.Name())
 	call := func() stores.Reservation {
 		return stores.Reservation{Call: scope.NewKey(), Lease: time.Minute, Budgets: []stores.Budget{{Key: scope.Key("b"), Window: stores.Month, Limit: 10, Amount: 10}}}

@@ -17,7 +17,7 @@ import (
 func TestNothingSecretIsTold(t *testing.T) {
 	t.Parallel()
 	const password, order = "canary-password-0123456789", "canary-order-0123456789"
-	server, shop := startServer(t, redisServer, "--requirepass", password), startApplication(t)
+	server, shop := startServer(t, "--requirepass", password), startApplication(t)
 	path := writeSecret(t, password+"\n")
 	store := "address " + server.address + "\npassword_file " + path + "\ntimeout 2s"
 	s := startSidecar(t, shop.address(), store)
@@ -56,7 +56,7 @@ func TestNothingSecretIsTold(t *testing.T) {
 func TestNoPasswordInGoroutineDump(t *testing.T) {
 	t.Parallel()
 	const password = "canary-password-9876543210"
-	server, shop := startServer(t, redisServer, "--requirepass", password), startApplication(t)
+	server, shop := startServer(t, "--requirepass", password), startApplication(t)
 	s := startSidecar(t, shop.address(), "address "+server.address+"\npassword_file "+writeSecret(t, password)+"\ntimeout 2s")
 	s.awaitStore(true)
 	s.quit()

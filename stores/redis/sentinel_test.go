@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,10 +32,10 @@ func startSentinel(t *testing.T, server string) sentinel {
 port %s
 dir %s
 sentinel monitor payermax 127.0.0.1 %s 1
-sentinel down-after-milliseconds payermax 1000
+sentinel down-after-milliseconds payermax 3000
 sentinel failover-timeout payermax 10000
 `, port, folder, watched), 0o600))
-	p := &process{t: t, program: testtool.Find(t, redisServer), address: address, arguments: []string{config, "--sentinel"}}
+	p := &process{t: t, program: testtool.Find(t, program), address: address, arguments: []string{config, "--sentinel"}}
 	p.start()
 	t.Cleanup(p.kill)
 	return sentinel{p}
@@ -49,4 +50,42 @@ func (s sentinel) awaitReplica() {
 		replicas, err := client.Replicas(s.t.Context(), "payermax").Result()
 		return err == nil && len(replicas) == 1 && replicas[0]["master-link-status"] == "ok"
 	}, time.Minute, 100*time.Millisecond, "the Sentinel knows no replica")
+}
+
+// startWatched starts a server and its replica, which a Sentinel watches. The replica
+// follows as a user of its own, so that the server can be cut off from it.
+func startWatched(t *testing.T) (first, second *process, by sentinel) {
+	t.Helper()
+	first = startServer(t)
+	require.NoError(t, first.client().ACLSetUser(t.Context(), "replica", "on", ">password", "+psync", "+replconf", "+ping").Err())
+	_, port, err := net.SplitHostPort(first.address)
+	require.NoError(t, err)
+	second = startServer(t, "--replicaof", "127.0.0.1", port, "--masteruser", "replica", "--masterauth", "password")
+	by = startSentinel(t, first.address)
+	by.awaitReplica()
+	return first, second, by
+}
+
+// cutOff has the server copy nothing to its replica any more.
+func (p *process) cutOff() {
+	p.t.Helper()
+	require.NoError(p.t, p.client().ACLSetUser(p.t.Context(), "replica", "off").Err())
+	require.NoError(p.t, p.client().ClientKillByFilter(p.t.Context(), "TYPE", "replica").Err())
+}
+
+// awaitMaster waits until the server takes writes.
+func (p *process) awaitMaster() {
+	p.t.Helper()
+	require.Eventually(p.t, func() bool {
+		role, err := p.client().Info(p.t.Context(), "replication").Result()
+		return err == nil && strings.Contains(role, "role:master")
+	}, time.Minute, 100*time.Millisecond, "the replica does not take over")
+}
+
+// awaitCopied waits until the replica has all that the server has.
+func awaitCopied(t *testing.T, first *process) {
+	t.Helper()
+	copied, err := first.client().Wait(t.Context(), 1, 30*time.Second).Result()
+	require.NoError(t, err)
+	require.EqualValues(t, 1, copied, "the replica lags behind")
 }

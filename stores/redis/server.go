@@ -25,6 +25,7 @@ type server struct {
 	identity string
 	prefix   string
 	timeout  time.Duration
+	withTLS  bool
 	files    []string
 	logger   *zap.Logger
 
@@ -61,7 +62,7 @@ func (s *server) ask(ctx context.Context, operation string, carryOut func(contex
 	err := carryOut(ctx)
 	stores.Observe(operation, began, err != nil)
 	if err != nil {
-		return fmt.Errorf("redis: %s: %w", operation, err)
+		return fmt.Errorf("redis: %s: %w", operation, explain(err, s.withTLS))
 	}
 	return nil
 }
@@ -77,8 +78,8 @@ func (s *server) watch(ctx context.Context) {
 	ticker := time.NewTicker(checkInterval)
 	defer ticker.Stop()
 	for {
-		if err := s.Check(ctx); ctx.Err() == nil {
-			s.note(err)
+		if err := s.Check(ctx); ctx.Err() == nil && s.note(err) {
+			s.warnOfConcerns(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -94,11 +95,24 @@ func (s *server) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	_, err := s.claim(ctx, stores.Claim{Key: stores.NewScope("check").Key(rand.Text()), Token: "check"}, time.Millisecond)
-	return err
+	return explain(err, s.withTLS)
 }
 
-// note remembers whether the server answers, and says so if that has changed.
-func (s *server) note(problem error) {
+// warnOfConcerns logs how the server's own settings are at odds with what it is for. A user
+// who may not ask for them is the doctor's business.
+func (s *server) warnOfConcerns(ctx context.Context) {
+	concerns, err := s.Concerns(ctx)
+	if err != nil {
+		s.logger.Debug("the settings of the store that replicas share are not known", zap.Error(err))
+	}
+	for _, concern := range concerns {
+		s.logger.Warn(concern.Message + "; " + concern.Next)
+	}
+}
+
+// note remembers whether the server answers, says so if that has changed, and reports
+// whether it answers again, or for the first time.
+func (s *server) note(problem error) (isBack bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	before := s.health
@@ -110,13 +124,14 @@ func (s *server) note(problem error) {
 	s.health.Reachable = problem == nil
 	switch isFirst := before.Since.IsZero(); {
 	case !isFirst && before.Reachable == s.health.Reachable:
-		return
+		return false
 	case problem != nil:
 		s.logger.Warn("the store that replicas share does not answer, or not well", zap.Error(problem))
 	default:
 		s.logger.Info("the store that replicas share answers")
 	}
 	s.health.Since = time.Now()
+	return problem == nil
 }
 
 // Health is how the server is doing.

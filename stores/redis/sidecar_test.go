@@ -139,6 +139,12 @@ func (s *sidecar) log() string {
 	return string(content)
 }
 
+// count returns how often the sidecar has logged something so far.
+func (s *sidecar) count(what string) int {
+	s.t.Helper()
+	return strings.Count(s.log(), what)
+}
+
 // startSidecars starts several sidecars with the same store.
 func startSidecars(t *testing.T, count int, application, store string) []*sidecar {
 	t.Helper()

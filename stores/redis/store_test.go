@@ -42,33 +42,31 @@ func tryOpen(t testing.TB, settings Settings) (*Store, error) {
 
 // A claim holds between two sidecars, and its lease is the server's.
 func TestClaims(t *testing.T) {
-	forEachProgram(t, func(t *testing.T, program string) {
-		server := startServer(t, program)
-		t.Run("claims", func(t *testing.T) {
-			storetest.TestClaims(t, func(t *testing.T) storetest.Subject {
-				settings := Settings{Addresses: []string{server.address}, KeyPrefix: t.Name() + ":", Timeout: caddy.Duration(10 * time.Second)}
-				return storetest.Subject{
-					Replicas: []stores.Claims{open(t, settings), open(t, settings)},
-					Pass:     time.Sleep, // the server's clock is nobody's to turn
-				}
-			})
-		})
-		t.Run("every key ends", func(t *testing.T) {
-			keys := server.keys()
-			require.NotEmpty(t, keys)
-			for _, key := range keys {
-				ttl, err := server.client().PTTL(t.Context(), key).Result()
-				require.NoError(t, err)
-				assert.NotEqual(t, time.Duration(-1), ttl, "%s is for ever", key)
-				assert.Regexp(t, `:\{[0-9a-f]{32}\}[0-9a-f]{32}$`, key)
+	server := startServer(t)
+	t.Run("claims", func(t *testing.T) {
+		storetest.TestClaims(t, func(t *testing.T) storetest.Subject {
+			settings := Settings{Addresses: []string{server.address}, KeyPrefix: t.Name() + ":", Timeout: caddy.Duration(10 * time.Second)}
+			return storetest.Subject{
+				Replicas: []stores.Claims{open(t, settings), open(t, settings)},
+				Pass:     time.Sleep, // the server's clock is nobody's to turn
 			}
 		})
+	})
+	t.Run("every key ends", func(t *testing.T) {
+		keys := server.keys()
+		require.NotEmpty(t, keys)
+		for _, key := range keys {
+			ttl, err := server.client().PTTL(t.Context(), key).Result()
+			require.NoError(t, err)
+			assert.NotEqual(t, time.Duration(-1), ttl, "%s is for ever", key)
+			assert.Regexp(t, `:\{[0-9a-f]{32}\}[0-9a-f]{32}$`, key)
+		}
 	})
 }
 
 // An attempt whose answer was lost may be repeated: the claim is still the claimant's.
 func TestClaimMayBeRepeated(t *testing.T) {
-	s := open(t, Settings{Addresses: []string{startServer(t, redisServer).address}})
+	s := open(t, Settings{Addresses: []string{startServer(t).address}})
 	claim := stores.NewClaim(stores.NewScope("test").Key("thing"))
 	for range 2 {
 		state, err := s.claim(t.Context(), claim, time.Minute)
@@ -80,7 +78,7 @@ func TestClaimMayBeRepeated(t *testing.T) {
 // Whatever the server does, an operation is over when the timeout is, even if many wait
 // for a connection.
 func TestTimeoutBoundsAll(t *testing.T) {
-	server := startServer(t, redisServer)
+	server := startServer(t)
 	const timeout = 200 * time.Millisecond
 	stood := testtool.Standstill(t)
 	s := open(t, Settings{Addresses: []string{server.address}, Timeout: caddy.Duration(timeout)})
@@ -140,7 +138,7 @@ func TestSettings(t *testing.T) {
 // A server that is away keeps no config from being loaded. Once it is there, the store
 // finds it.
 func TestServerMayComeLater(t *testing.T) {
-	server := startServer(t, redisServer)
+	server := startServer(t)
 	server.kill()
 	s := open(t, Settings{Addresses: []string{server.address}})
 	require.Eventually(t, func() bool { return s.Health().Problem != "" && !s.Health().Reachable }, 30*time.Second, 10*time.Millisecond)
@@ -152,7 +150,7 @@ func TestServerMayComeLater(t *testing.T) {
 
 // A server that can be reached, but that cannot be used, is not called reachable.
 func TestUselessServerIsFoundOut(t *testing.T) {
-	server := startServer(t, redisServer)
+	server := startServer(t)
 	require.NoError(t, server.client().ACLSetUser(t.Context(), "reader", "on", ">hunter2", "~*", "+@read", "+@connection").Err())
 	s := open(t, Settings{Addresses: []string{server.address}, Username: "reader", PasswordFile: writeSecret(t, "hunter2")})
 	require.Eventually(t, func() bool { return strings.Contains(s.Health().Problem, "NOPERM") }, 30*time.Second, 10*time.Millisecond, "%v", s.Health())
@@ -161,7 +159,7 @@ func TestUselessServerIsFoundOut(t *testing.T) {
 
 // The password is read for each new connection.
 func TestPasswordIsReadAgain(t *testing.T) {
-	server := startServer(t, redisServer, "--requirepass", "first")
+	server := startServer(t, "--requirepass", "first")
 	path := writeSecret(t, "first\n")
 	s := open(t, Settings{Addresses: []string{server.address}, PasswordFile: path})
 	assert.Equal(t, []string{path}, s.Files())

@@ -1,0 +1,63 @@
+package limits
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"go.uber.org/zap"
+)
+
+// checkCurrencies holds max_amount and budget against each other, each of which refuses the
+// currencies that it does not name. A currency that one of them names and the other always
+// refuses is a mistake. One that the budgets of some endpoints refuse may be meant, and is
+// logged.
+func (l *Enforced) checkCurrencies(at Place) error {
+	if err := checkCurrencies(at.Enabled, at, &l.quota); err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(l.callers)) {
+		c := l.callers[id]
+		allowed := slices.DeleteFunc(slices.Clone(at.Enabled), func(e Endpoint) bool { return c.endpoints != nil && !c.endpoints[e.Name] })
+		if err := checkCurrencies(allowed, at, &c.quota, &l.quota); err != nil {
+			return fmt.Errorf("caller %s: %w", id, err)
+		}
+	}
+	return nil
+}
+
+// checkCurrencies checks the currencies that a quota names, for calls of some endpoints,
+// which also count against the other quotas.
+func checkCurrencies(endpoints []Endpoint, at Place, naming *quota, others ...*quota) error {
+	all := append([]*quota{naming}, others...)
+	moving := slices.DeleteFunc(slices.Clone(endpoints), func(e Endpoint) bool { return !e.MovesMoney })
+	for _, currency := range slices.Sorted(maps.Keys(naming.ceilings)) {
+		var refusing []string
+		for _, e := range moving {
+			if slices.ContainsFunc(all, func(q *quota) bool { return q.hasNoBudgetIn(currency, e) }) {
+				refusing = append(refusing, e.Name)
+			}
+		}
+		switch {
+		case len(refusing) == 0:
+		case len(refusing) == len(moving):
+			return fmt.Errorf("max_amount %[1]s: there are budgets, but none in %[1]s, so that each call in it would be refused; add a budget %[1]s, or remove max_amount %[1]s", currency)
+		default:
+			at.Logger.Warn(fmt.Sprintf("limits: max_amount allows %[1]s, and the budgets of some endpoints have none in it, so that their calls in %[1]s are refused; add a budget %[1]s for them, if that is not meant", currency),
+				zap.Strings("endpoints", refusing))
+		}
+	}
+	for _, b := range naming.budgets {
+		if slices.ContainsFunc(all, func(q *quota) bool { return q.ceilings != nil && q.ceilings[b.Currency] == nil }) {
+			return fmt.Errorf("budget %[1]s: there is max_amount, but not in %[1]s, so that each call in it would be refused; add max_amount %[1]s, or remove the budget", b.Currency)
+		}
+	}
+	return nil
+}
+
+// hasNoBudgetIn reports whether calls of the endpoint count against budgets, of which there
+// is none in the currency.
+func (q *quota) hasNoBudgetIn(currency string, e Endpoint) bool {
+	counting := q.budgetsOf(e)
+	return len(counting) > 0 && !slices.ContainsFunc(counting, func(b *budget) bool { return b.Currency == currency })
+}

@@ -124,12 +124,8 @@ func TestBudgetsThroughFaults(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-<<<<<<< HEAD
 			testtool.WithinOneDay(t, 4*time.Minute)
-			server, at := startServer(t, redisServer), startGateway(t)
-=======
 			server, at := startServer(t), startGateway(t)
->>>>>>> store
 			sidecars := startSigners(t, 3, at, "address "+server.address+"\ntimeout 500ms", limits)
 			var fault func()
 			if test.fault != nil {
@@ -184,13 +180,8 @@ func TestBudgetsWithoutStore(t *testing.T) {
 // it by their shares.
 func TestRateOfThree(t *testing.T) {
 	const rate, burst, span = 40.0, 12.0, 8 * time.Second
-<<<<<<< HEAD
-	server, at := startServer(t, redisServer), startGateway(t)
-	sidecars := startSigners(t, 3, at, "address "+server.address+"\ntimeout 5s", "rate 40 12\nreplicas 3")
-=======
 	server, at := startServer(t), startGateway(t)
-	sidecars := startSigners(t, 3, at, "address "+server.address+"\ntimeout 500ms", "rate 40 12\nreplicas 3")
->>>>>>> store
+	sidecars := startSigners(t, 3, at, "address "+server.address+"\ntimeout 5s", "rate 40 12\nreplicas 3")
 	measure := func(name string, bursts float64) {
 		began, before := time.Now(), at.calls.Load()
 		idle := make([]float64, len(sidecars)) // for how long nobody has asked a sidecar, in seconds

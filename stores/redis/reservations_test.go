@@ -77,12 +77,8 @@ func TestWindows(t *testing.T) {
 // A new window begins with nothing used up, and what was taken before cannot be given back
 // to it.
 func TestWindowsBeginAnew(t *testing.T) {
-<<<<<<< HEAD
 	testtool.WithinOneDay(t, time.Minute)
-	server := startServer(t, redisServer)
-=======
 	server := startServer(t)
->>>>>>> store
 	s := open(t, Settings{Addresses: []string{server.address}})
 	scope := stores.NewScope(t.Name())
 	call := func() stores.Reservation {
@@ -105,12 +101,8 @@ func TestWindowsBeginAnew(t *testing.T) {
 
 // A server that has lost everything is not told of what it has never counted.
 func TestNothingIsGivenBackToAnEmptyServer(t *testing.T) {
-<<<<<<< HEAD
 	testtool.WithinOneDay(t, time.Minute)
-	server := startServer(t, redisServer)
-=======
 	server := startServer(t)
->>>>>>> store
 	s := open(t, Settings{Addresses: []string{server.address}})
 	scope := stores.NewScope(t.Name())
 	call := func() stores.Reservation {
@@ -135,12 +127,8 @@ func TestNothingIsGivenBackToAnEmptyServer(t *testing.T) {
 // A server that has lost a budget goes on from what its replicas have seen of it: the most
 // that any of them has, and what was used since.
 func TestLostBudgetIsFoundAgain(t *testing.T) {
-<<<<<<< HEAD
 	testtool.WithinOneDay(t, time.Minute)
-	server := startServer(t, redisServer)
-=======
 	server := startServer(t)
->>>>>>> store
 	s := open(t, Settings{Addresses: []string{server.address}})
 	scope := stores.NewScope(t.Name())
 	seen := make(map[string]stores.Balance)
@@ -203,12 +191,8 @@ func TestRateSurvivesAClockThatIsSetBack(t *testing.T) {
 
 // A reservation that arrives after its call was given up takes nothing.
 func TestReservationArrivesLate(t *testing.T) {
-<<<<<<< HEAD
 	testtool.WithinOneDay(t, time.Minute)
-	s := open(t, Settings{Addresses: []string{startServer(t, redisServer).address}})
-=======
 	s := open(t, Settings{Addresses: []string{startServer(t).address}})
->>>>>>> store
 	scope := stores.NewScope(t.Name())
 	call := func() stores.Reservation {
 		return stores.Reservation{Call: scope.NewKey(), Lease: time.Minute, Budgets: []stores.Budget{{Key: scope.Key("b"), Window: stores.Month, Limit: 10, Amount: 10}}}

@@ -118,6 +118,9 @@ func readVersion(d *caddyfile.Dispenser, versions *map[string]string) error {
 	if _, ok := (*versions)[args[0]]; ok {
 		return d.Errf("version of %s is already set", args[0])
 	}
+	if err := grammar.NotEmpty(d, "version of "+args[0], args[1]); err != nil {
+		return err
+	}
 	grammar.Put(versions, args[0], args[1])
 	return nil
 }
@@ -144,11 +147,15 @@ func readMerchantNo(d *caddyfile.Dispenser, choice *MerchantChoice) error {
 	return nil
 }
 
-// readMatchers adds a set of matchers.
+// readMatchers adds a set of matchers. One without any would match every request.
 func readMatchers(d *caddyfile.Dispenser, sets *caddyhttp.RawMatcherSets) error {
+	name := d.Val()
 	set, err := caddyhttp.ParseCaddyfileNestedMatcherSet(d)
 	if err != nil {
 		return err
+	}
+	if len(set) == 0 {
+		return d.Errf("%s has no matcher; write one, or leave it out, so that merchantNo chooses", name)
 	}
 	*sets = append(*sets, caddy.ModuleMap(set))
 	return nil

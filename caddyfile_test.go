@@ -71,6 +71,28 @@ func TestPlaceholdersThatAreNotExpanded(t *testing.T) {
 	}
 }
 
+// A value that is missing, as where {$NAME} stands in quotes and is not set, is not an
+// option that was left out.
+func TestEmptyIsNotLeftOut(t *testing.T) {
+	for option, says := range map[string]string{
+		`app_id ""`:                          "app_id is empty; set it, or leave it out",
+		`merchant_no ""`:                     "merchant_no is empty",
+		`sp_merchant_no ""`:                  "sp_merchant_no is empty",
+		`merchant_public_key ""`:             "merchant_public_key is empty",
+		`key_version ""`:                     "key_version is empty",
+		`validation ""`:                      "validation is empty",
+		`version ""`:                         "version of applyDropinSession is empty",
+		`version refund ""`:                  "version of refund is empty",
+		"limits {\ncaller_id \"\"\n}":        "caller_id is empty",
+		"limits {\ncaller \"\" {\n}\n}":      "caller is empty",
+		"merchant 100 {\nmatch {\n}\n}":      "match has no matcher",
+		"merchant 100 {\nmatch {$NOBODY}\n}": "match has no matcher",
+	} {
+		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(":8080 {\npayermax_sign {\n"+option+"\n}\n}"), nil)
+		assert.ErrorContains(t, err, says, option)
+	}
+}
+
 // An endpoint's name whose version was forgotten is not the version of another.
 func TestVersionIsNotAnEndpoint(t *testing.T) {
 	_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(":8080 {\npayermax_sign {\nversion refund\n}\n}"), nil)

@@ -46,8 +46,9 @@ type Endpoint struct {
 
 // envelopeEchoes are members of the envelope that an answer may repeat. They
 // stand in no table of answers but that of subscriptionQuery, which has
-// data.merchantNo; where they stand, they are those of the call.
-var envelopeEchoes = []string{"appId", "merchantNo", "spMerchantNo"}
+// data.merchantNo; where they stand, they are those of the call. merchantAppId is
+// what version 1.0 called appId.
+var envelopeEchoes = []string{"appId", "merchantAppId", "merchantNo", "spMerchantNo"}
 
 // IsOfEnvelope reports whether a member that identifies a call stands in the
 // envelope, rather than in data.

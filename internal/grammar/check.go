@@ -15,8 +15,18 @@ func Once(d *caddyfile.Dispenser, isSet bool, target *string) error {
 	if isSet {
 		return d.Errf("%s is already set", d.Val())
 	}
+	name := d.Val()
 	if !d.AllArgs(target) {
 		return d.ArgErr()
+	}
+	return NotEmpty(d, name, *target)
+}
+
+// NotEmpty refuses "" for a value. It is what "{$NAME}" comes to without the variable,
+// and would pass for an option that was left out.
+func NotEmpty(d *caddyfile.Dispenser, name, value string) error {
+	if value == "" {
+		return d.Errf("%s is empty; set it, or leave it out", name)
 	}
 	return nil
 }

@@ -44,6 +44,9 @@ func Map[T, V any](field func(*T) *map[string]V, block Block[V]) Setter[T] {
 		if !d.AllArgs(&key) {
 			return d.ArgErr()
 		}
+		if err := NotEmpty(d, name, key); err != nil {
+			return err
+		}
 		if _, ok := (*target)[key]; ok {
 			return d.Errf("%s %s is already set", name, key)
 		}

@@ -46,7 +46,7 @@ func isAside(claim envelope.Claim) bool { return claim.InData && protocol.IsOfEn
 func contradicts(claim envelope.Claim, sent []envelope.Claim) bool {
 	asked := false
 	for _, own := range sent {
-		if own.Name != claim.Name || own.LookAlike {
+		if meant(own.Name) != meant(claim.Name) || own.LookAlike {
 			continue
 		}
 		if strings.EqualFold(own.Text, claim.Text) {
@@ -55,4 +55,12 @@ func contradicts(claim envelope.Claim, sent []envelope.Claim) bool {
 		asked = true
 	}
 	return asked
+}
+
+// meant is the name that version 1.1 and later have for a member.
+func meant(name string) string {
+	if name == "merchantAppId" {
+		return "appId"
+	}
+	return name
 }

@@ -33,6 +33,9 @@ func TestContradiction(t *testing.T) {
 		`{"code":"X","data":{"outTradeNo":"P1"},"merchantNo":"0203"}`: "merchantNo",
 		`{"code":"X","data":{"outTradeNo":"P1","appId":"another"}}`:   "appId",
 		`{"code":"X","data":{"outTradeNo":"P1","merchantNo":202}}`:    "merchantNo",
+		`{"code":"X","merchantAppId":"app"}`:                          "",
+		`{"code":"X","merchantAppId":"another"}`:                      "merchantAppId",
+		`{"code":"X","appId":"app","merchantAppId":"another"}`:        "merchantAppId",
 	} {
 		asked := questionOf(t, "capture", request)
 		said, err := (&reply.Answer{Body: []byte(body)}).Read(asked.Identifying)

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // authority is a CA that exists for one test.
@@ -194,5 +195,18 @@ func TestHTTP2(t *testing.T) {
 	require.NoError(t, verify(&testkeys.Merchant().PublicKey, body, r.Header.Get("Sign")))
 	for name := range r.Header {
 		require.Contains(t, allowedFields, name)
+	}
+}
+
+// Whoever turns the check of the gateway's certificate off is told so, when the config is
+// validated already.
+func TestUncheckedCertificateIsWarnedOf(t *testing.T) {
+	t.Parallel()
+	const warning = "tls_insecure_skip_verify is on"
+	for option, counts := range map[string]int{"": 0, "transport http {\ntls_insecure_skip_verify\n}": 1} {
+		config := configFile(t, testnet.FreePort(t), "gateway uat", handlerOptions(t)+"\n"+option)
+		said, err := caddyCommand(t, t.Context(), nil, "validate", "--config", config, "--adapter", "caddyfile").CombinedOutput()
+		require.NoError(t, err, string(said))
+		assert.Equal(t, counts, strings.Count(string(said), warning), option)
 	}
 }

@@ -1,7 +1,7 @@
 // Package adminendpoint warns of Caddy's admin endpoint, which is on by default:
 // whoever reaches it can have Caddy serve the key file.
 //
-// A module cannot see whether it is on. But Caddy provisions the routers of an
+// A module cannot see whether it is on, or where. But Caddy provisions the routers of an
 // admin endpoint that is on, and of no other, before the apps of the same config.
 // So a router of ours, which routes nothing, leaves an app in the config, and the
 // handlers of that config look for it.
@@ -68,7 +68,7 @@ func Warn(ctx caddy.Context, logger *zap.Logger) {
 	}
 	found.(*app).warned.Do(func() {
 		logger.Warn("Caddy's admin endpoint is on: whoever reaches it can read the key files and give the sidecar another configuration; " +
-			"write admin off into the global options, or give it a Unix socket that only root can reach")
+			"write admin off into the global options; a Unix socket that only root can reach is safe as well, and is warned of all the same")
 	})
 }
 

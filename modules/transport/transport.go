@@ -107,6 +107,10 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 	if err := t.HTTPTransport.Provision(ctx); err != nil {
 		return err
 	}
+	if t.TLS != nil && t.TLS.InsecureSkipVerify {
+		ctx.Logger().Warn("tls_insecure_skip_verify is on: nobody checks that it is PayerMax who gets the calls; " +
+			"remove it, and name an authority of your own by tls_trust_pool")
+	}
 	t.Transport.OnProxyConnectResponse = cause.CheckConnected
 	t.connections = newConnections(t.Transport, t.Versions)
 	return nil

@@ -259,8 +259,9 @@ type containerStatus struct {
 	}
 	LastState struct {
 		Terminated *struct {
-			ExitCode int
-			Reason   string
+			ExitCode   int
+			Reason     string
+			FinishedAt time.Time
 		}
 	}
 }

@@ -217,6 +217,8 @@ var faults = []fault{
 			}
 			return succeeded
 		}},
+	{what: "The store is away for longer than calls last, and is not told what came of some", tests: []string{"TestSettlementsAreLost"},
+		alert: "PayerMaxSettlementsLost", within: 2, also: []string{}, call: some(1, ended{outcome: "answered", code: "APPLY_SUCCESS", answer: "verified", unsettled: true})},
 	{what: "In shadow mode, signatures differ",
 		alert: "PayerMaxShadowDisagreement", within: 1, also: []string{}, call: some(1, ended{outcome: "answered", code: "APPLY_SUCCESS", answer: "verified", shadow: "disagree"})},
 	{what: "The certificate of a shared gateway expires in ten days, or was renewed and one process has the old one",

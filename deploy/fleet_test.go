@@ -24,6 +24,7 @@ type ended struct {
 	promoted         bool   // the next key took over
 	notification     string // of notifications_total; there is no call then
 	unguarded        bool   // the notification, since the store was away
+	unsettled        bool   // the store was not told what came of the call
 }
 
 // What calls come to on a good day.
@@ -112,7 +113,7 @@ var announced = func() []string {
 	for _, result := range []string{"passed", "wrong_signature", "other_merchant"} {
 		series = append(series, notificationSeries(result))
 	}
-	return append(series, shadowSeries("disagree"), unguardedSeries)
+	return append(series, shadowSeries("disagree"), unguardedSeries, unsettledSeries)
 }()
 
 func requestSeries(outcome, failure string) string {
@@ -138,6 +139,9 @@ func notificationSeries(result string) string {
 // unguardedSeries counts the notifications that the store has not guarded.
 const unguardedSeries = "caddy_payermax_notifications_unguarded_total"
 
+// unsettledSeries counts the calls whose outcome the store was not told.
+const unsettledSeries = "caddy_payermax_settlements_lost_total"
+
 func shadowSeries(result string) string {
 	return fmt.Sprintf("caddy_payermax_shadow_signatures_total{endpoint=%q,result=%q}", fleetEndpoint, result)
 }
@@ -162,6 +166,9 @@ func (e ended) counts() []string {
 	}
 	if e.limit != "" {
 		series = append(series, limitSeries(e.limit))
+	}
+	if e.unsettled {
+		series = append(series, unsettledSeries)
 	}
 	if e.rule {
 		series = append(series, fmt.Sprintf("caddy_payermax_violations_total{endpoint=%q,field=\"data.currency\",rule=\"format\",action=\"refused\"}", fleetEndpoint))

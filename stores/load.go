@@ -25,6 +25,12 @@ func Load(ctx caddy.Context, owner any, field string, raw json.RawMessage) (Stor
 	return app.(*App).store, nil
 }
 
+// IsShared reports whether handlers that configure no store share one (`payermax_store`).
+func IsShared(ctx caddy.Context) bool {
+	_, err := ctx.AppIfConfigured(appName)
+	return err == nil
+}
+
 func load(ctx caddy.Context, owner any, field string) (Store, error) {
 	module, err := ctx.LoadModule(owner, field)
 	if err != nil {

@@ -26,6 +26,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/farewell"
 	"github.com/caddy-payermax/caddy-payermax/internal/gateways"
 	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
+	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
@@ -148,7 +149,11 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // Provision sets the defaults and loads the keys.
 func (n *Handler) Provision(ctx caddy.Context) error {
 	n.logger = ctx.Logger()
-	n.warnOfWaysPast(ctx)
+	found, places := layout.Places(ctx, layout.Notify, n)
+	n.warnOfWaysPast(found, places)
+	if err := checkChain(ctx, found, places); err != nil {
+		return err
+	}
 	if n.MaxBodySize == 0 {
 		n.MaxBodySize = defaultMaxNotificationSize
 	}

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 )
 
@@ -55,10 +53,8 @@ func WaysPast(found *layout.Layout, h layout.Handler) []WayPast {
 	return ways
 }
 
-// warnOfWaysPast logs the ways past the handler. It must be called before
-// provisioning has changed the config.
-func (n *Handler) warnOfWaysPast(ctx caddy.Context) {
-	found, places := layout.Places(ctx, layout.Notify, n)
+// warnOfWaysPast logs the ways past the handler.
+func (n *Handler) warnOfWaysPast(found *layout.Layout, places []layout.Handler) {
 	warned := make(map[WayPast]bool)
 	for _, place := range places {
 		for _, way := range WaysPast(found, place) {

@@ -1,17 +1,22 @@
 package redis
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
@@ -289,4 +294,32 @@ func TestSentinelFailover(t *testing.T) {
 	after := delivering("after the failover")
 	after.assertTimes(after.deliver(50, nil), 1)
 	assert.Equal(t, counted, unguarded(sidecars))
+}
+
+// Two handlers of one chain are told apart by their key_prefixes, and by nothing else that
+// is configured.
+func TestChainNeedsTwoPrefixes(t *testing.T) {
+	server, shop := startServer(t), startApplication(t)
+	key := testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)
+	chain := func(prefixes ...string) string {
+		var lines strings.Builder
+		for _, prefix := range prefixes {
+			fmt.Fprintf(&lines, "payermax_notify /callback* {\ngateway_public_key %s\napp_id app\nduplicates 1h\nstore redis {\naddress %s\nkey_prefix %s\ntimeout 2s\n}\n}\n", key, server.address, prefix)
+		}
+		return "route {\n" + lines.String() + "reverse_proxy /callback* " + shop.address() + "\n}"
+	}
+	s := start(t, "", chain("first:", "second:"))
+	n := newNotification(t, "chained")
+	for range 2 {
+		acknowledged, status := n.deliver(s)
+		assert.True(t, acknowledged, status)
+	}
+	assert.Equal(t, 1, shop.times(n))
+
+	config := []byte("http://127.0.0.1:1 {\n" + chain("one:", "one:") + "\n}\n")
+	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(config, map[string]any{"filename": "Caddyfile"})
+	require.NoError(t, err)
+	var parsed caddy.Config
+	require.NoError(t, json.Unmarshal(adapted, &parsed))
+	assert.ErrorContains(t, caddy.Validate(&parsed), "give each a store with a key_prefix of its own")
 }

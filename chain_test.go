@@ -1,0 +1,48 @@
+package payermax
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Two handlers that pass the same notification on, one to the other, cannot have one guard:
+// the second would refuse each. The config is not loaded, and the error names both.
+func TestChainedNotifyHasTwoGuards(t *testing.T) {
+	key := writePublicKey(t, &gatewayKey().PublicKey)
+	notify := func(matcher, options string) string {
+		return fmt.Sprintf("payermax_notify %s {\ngateway_public_key %s\n%s\n}\n", matcher, key, options)
+	}
+	const (
+		shared  = "{\nadmin off\npayermax_store memory\n}\n"
+		own     = "{\nadmin off\n}\n"
+		guarded = "app_id app\nduplicates 24h"
+	)
+	site := func(lines string) string {
+		return ":8443 {\nbind 127.0.0.1\nroute {\n" + lines + "reverse_proxy 127.0.0.1:3000\n}\n}\n"
+	}
+	for name, test := range map[string]struct{ config, problem string }{
+		"both for all":            {shared + site(notify("", guarded)+notify("", guarded)), "payermax_notify for all paths passes notifications on to payermax_notify for all paths"},
+		"both for one path":       {shared + site(notify("/callback*", guarded)+notify("/callback*", guarded)), "payermax_notify for /callback* passes notifications on to payermax_notify for /callback*"},
+		"the second for all":      {shared + site(notify("/callback*", guarded)+notify("", guarded)), "for /callback* passes notifications on to payermax_notify for all paths"},
+		"one inside a handle":     {shared + site(notify("", guarded)+"handle {\n"+notify("", guarded)+"reverse_proxy 127.0.0.1:3001\n}\n"), "both have one guard in one store"},
+		"one has no guard":        {shared + site(notify("", guarded)+notify("", "app_id app")), ""},
+		"for different merchants": {shared + site(notify("", guarded)+notify("", "app_id app other\nduplicates 24h")), ""},
+		"for different paths":     {shared + site(notify("/a*", guarded)+notify("/b*", guarded)), ""},
+		"each its own memory":     {own + site(notify("", guarded)+notify("", guarded)), ""},
+		"one its own memory":      {shared + site(notify("", guarded+"\nstore memory")+notify("", guarded)), ""},
+		"two sites":               {shared + site(notify("", guarded)) + ":8444 {\nbind 127.0.0.1\n" + notify("", guarded) + "reverse_proxy 127.0.0.1:3000\n}\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := loaded(t, adapted(t, test.config))
+			if test.problem == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, test.problem)
+			assert.ErrorContains(t, err, "give each a store with a key_prefix of its own")
+		})
+	}
+}

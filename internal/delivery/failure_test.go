@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -151,6 +153,10 @@ func TestFailed(t *testing.T) {
 			assert.Equal(t, test.status, f.Status)
 			assert.Equal(t, test.code, f.Code)
 			assert.Equal(t, test.proxyError, f.ProxyError)
+			if lasts := slices.Contains([]string{"tls_certificate_error", "proxy_configuration_error", "http_request_denied"}, test.proxyError); f.Outcome == reply.NotSent {
+				assert.Equal(t, lasts, strings.Contains(f.Msg, "trying again does not help"), f.Msg)
+				assert.Equal(t, !lasts, strings.Contains(f.Msg, "it is safe to try again"), f.Msg)
+			}
 			assert.Equal(t, test.code == "SYSTEM_ERROR", f.Outcome == reply.NotSent)
 		})
 	}

@@ -294,7 +294,7 @@ func TestExampleServiceProvider(t *testing.T) {
 	gateway.answers(closing(nil))
 	requireRefusal(t, s.post(t, validBody()), http.StatusBadGateway, "REQUEST_TIMEOUT")
 	require.NoError(t, os.Remove(env["PAYERMAX_MERCHANT_AUTH_TOKEN"]))
-	requireRefusal(t, s.post(t, validBody()), http.StatusServiceUnavailable, "SYSTEM_ERROR")
+	requireRefusal(t, s.post(t, validBody()), http.StatusInternalServerError, "SYSTEM_ERROR")
 	require.Len(t, gateway.received(), 3)
 	assert.True(t, s.log.hasLine(`"msg":"upstream roundtrip"`), "the debug log is on")
 	assert.True(t, s.log.hasLine(`"msg":"handled request"`), "the access log is on")

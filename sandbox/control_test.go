@@ -44,9 +44,9 @@ func TestScheduledFaults(t *testing.T) {
 func TestPutFaultRefusals(t *testing.T) {
 	g := newGateway(t)
 	for body, want := range map[string]string{
-		``:                                    "EOF",
+		``:                                    "must be a JSON object",
 		`{`:                                   "unexpected EOF",
-		`[]`:                                  "cannot unmarshal array",
+		`[]`:                                  "must be a JSON object",
 		`{"fault":"reset","time":1}`:          `unknown field "time"`,
 		`{"fault":"reset","times":-1}`:        "times: must be from 1 to 1000000",
 		`{"fault":"reset","times":1000001}`:   "times: must be from 1 to 1000000",

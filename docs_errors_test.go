@@ -68,7 +68,7 @@ func allRefusals() []*reply.Refusal {
 	refusals := []*reply.Refusal{
 		badRequest(""), notServed(&url.URL{}), notServed(&url.URL{Path: protocol.PathPrefix + "refund"}), methodNotAllowed(), tooLarge(0),
 		unsupportedMediaType(""), loopDetected(), signingFailed(context.Background(), nil), verdict.Withheld(new(reply.Answer), nil), reply.AsRefusal(errors.New("x")),
-		nothingSends(),
+		nothingSends(), new(merchant).withoutToken(nil), (&merchant{authToken: "{http.request.header.X-Token}"}).withoutToken(nil),
 	}
 	for _, status := range []int{http.StatusServiceUnavailable, http.StatusGatewayTimeout} {
 		refusals = append(refusals, verdict.ByAnIntermediary(&reply.Answer{Status: status}))

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -109,7 +108,7 @@ func (h *Handler) describeMerchant(ctx caddy.Context, m Merchant) doctor.Merchan
 // describeToken expands a service provider's token, unless it depends on the
 // request.
 func describeToken(configured string) (token doctor.Option, perRequest bool) {
-	if strings.Contains(configured, "{http.") {
+	if isPerRequest(configured) {
 		return token, true
 	}
 	token = command.ExpandToken("merchant_auth_token", configured)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/confinement"
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
@@ -200,6 +202,25 @@ func (m *merchant) expandAuthToken(repl *caddy.Replacer) (string, error) {
 		return "", fmt.Errorf("merchant_auth_token: %w", err)
 	}
 	return token, nil
+}
+
+// isPerRequest reports whether a token comes with each request.
+func isPerRequest(token string) bool { return strings.Contains(token, "{http.") }
+
+// withoutToken refuses a call for which there is no token, which trying again does not
+// cure: whoever sends it must add the token or, if the token is the operator's to
+// supply, the operator must.
+func (m *merchant) withoutToken(cause error) *reply.Refusal {
+	if isPerRequest(m.authToken) {
+		f := reply.ClientError(http.StatusBadRequest, "PARAMS_INVALID",
+			"merchant_auth_token comes with each request, but this request has none, or one that a header cannot hold; add it")
+		f.Cause = cause
+		return f
+	}
+	return &reply.Refusal{
+		Code: "SYSTEM_ERROR", Msg: "merchant_auth_token cannot be read; nothing was sent, and trying again does not help until the operator has corrected it",
+		Status: http.StatusInternalServerError, ProxyError: "proxy_configuration_error", Outcome: reply.NotSent, Cause: cause,
+	}
 }
 
 // expandKeyVersion returns the key version. It is expanded anew with each

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"sync"
@@ -136,10 +137,10 @@ func TestMerchantAuthToken(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte("TOKEN-1\n"), 0o600))
 	h := newHandler(t, func(h *Handler) { h.SPMerchantNo, h.MerchantAuthToken = "SP1", "{file."+path+"}" })
 
-	sent := func() (tokens []string, body string, w int) {
+	sent := func() (tokens []string, body string, recorded *httptest.ResponseRecorder) {
 		r := post(sessionBody)
 		r.Header.Set(protocol.AuthTokenHeader, "the application's own")
-		recorded := serve(t, h, r, func(w http.ResponseWriter, r *http.Request) error {
+		recorded = serve(t, h, r, func(w http.ResponseWriter, r *http.Request) error {
 			tokens = map[string][]string(r.Header)[protocol.AuthTokenHeader]
 			read, err := io.ReadAll(r.Body)
 			body = string(read)
@@ -147,7 +148,7 @@ func TestMerchantAuthToken(t *testing.T) {
 			_, err = io.WriteString(w, `{"code":"SYSTEM_BUSY"}`)
 			return err
 		})
-		return tokens, body, recorded.Code
+		return tokens, body, recorded
 	}
 	tokens, body, _ := sent()
 	assert.Equal(t, []string{"TOKEN-1"}, tokens)
@@ -159,9 +160,28 @@ func TestMerchantAuthToken(t *testing.T) {
 	assert.Equal(t, []string{"TOKEN-2"}, tokens)
 	for _, broken := range []string{"", "a\nb"} {
 		require.NoError(t, os.WriteFile(path, []byte(broken), 0o600))
-		tokens, _, status := sent()
+		tokens, _, w := sent()
 		assert.Nil(t, tokens)
-		assert.Equal(t, http.StatusServiceUnavailable, status)
+		assert.Equal(t, http.StatusInternalServerError, w.Code)
+		assert.Contains(t, w.Header().Get("Proxy-Status"), "error=proxy_configuration_error")
+		assert.Contains(t, w.Body.String(), "trying again does not help until the operator")
+		assert.Empty(t, w.Header().Get("Retry-After"), "nothing that a retry cures")
+	}
+}
+
+// A token that the caller is to send is the caller's to add.
+func TestMerchantAuthTokenOfTheRequest(t *testing.T) {
+	h := newHandler(t, func(h *Handler) { h.MerchantAuthToken = "{http.request.header.X-Token}" })
+	for token, want := range map[string]int{"TOKEN-1": http.StatusOK, "": http.StatusBadRequest, "TOKEN-1 # old": http.StatusBadRequest} {
+		r := post(sessionBody)
+		r.Header.Set("X-Token", token)
+		w := serve(t, h, r, answering(t))
+		assert.Equal(t, want, w.Code, token)
+		if want != http.StatusOK {
+			assert.Contains(t, w.Body.String(), "merchant_auth_token comes with each request")
+			assert.NotContains(t, w.Body.String(), "TOKEN-1")
+			assert.Empty(t, w.Header().Get("Retry-After"))
+		}
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -323,7 +322,7 @@ func (h *Handler) Validate() error {
 // server's error routes.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	w = farewell.Announce(w, r)
-	if h.sandbox != nil && strings.HasPrefix(r.URL.Path, sandboxPath) {
+	if h.sandbox != nil && sandbox.IsControl(r.URL.Path) {
 		h.sandbox.ServeHTTP(w, r)
 		return nil
 	}

@@ -68,6 +68,7 @@ const (
 	byMore   = "payermax_notify is matched by"
 	cutOff   = "no notification reaches an application"
 	front    = "answers every request before payermax_notify"
+	failed   = "payermax_notify stands in handle_errors"
 )
 
 // A payermax_notify that requests can get past earns a warning when it is loaded,
@@ -118,6 +119,7 @@ func TestWaysPastNotify(t *testing.T) {
 		"errors get ahead of it":      {site("basic_auth {\nu $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n", notify("/callback*"), block("handle_errors", app)), []string{forged}},
 		"errors of one of two sites": {host("a.example", notify("/callback*"), app, block("handle_errors", app)) +
 			host("b.example", "respond hi\n"), nil},
+		"in handle_errors":           {site(guard, "file_server\n", block("handle_errors", notify(""), app)), []string{failed}},
 		"another site, the same app": {host("a.example", notify("/callback*"), app) + host("b.example", app), []string{sideDoor}},
 		"an exact path":              {site(notify("/payermax/callback"), app), []string{exact + " /payermax/callback:"}},
 		"an exact path around it":    {site(guard, block("handle /payermax/callback", notify(""), app)), []string{exact + " /payermax/callback:"}},
@@ -130,7 +132,7 @@ func TestWaysPastNotify(t *testing.T) {
 			report := examined(t, "{\nadmin off\n}\n"+test.config, doctor.Options{Offline: true})
 			logged, err := loaded(t, tree)
 			require.NoError(t, err)
-			for _, words := range []string{forged, sideDoor, exact, byMore, cutOff, front} {
+			for _, words := range []string{forged, sideDoor, exact, byMore, cutOff, front, failed} {
 				expected := false
 				for _, want := range test.want {
 					if strings.HasPrefix(want, words) {
@@ -233,6 +235,7 @@ func TestMisplacedSigningWarns(t *testing.T) {
 		":8080 {\nbind 127.0.0.1\nhandle_path /aggregate-pay/* {\n" + signing + "}\n}": "changes the path, of which it takes off /aggregate-pay",
 		":8080 {\nbind 127.0.0.1\nrewrite * /pay\n" + signing + "}":                    "changes the path to /pay",
 		":8080 {\nbind 127.0.0.1\nhandle /api/* {\n" + signing + "}\n}":                "let no call through",
+		":8080 {\nbind 127.0.0.1\nrespond hello\nhandle_errors {\n" + signing + "}\n}": "stands in handle_errors",
 		":8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/* {\n" + signing + "}\n}":      "",
 		":8080 {\nbind 127.0.0.1\n" + signing + "}":                                    "",
 		":8080 {\nbind 127.0.0.1\nrespond /hello hello\n" + signing + "}":              "",

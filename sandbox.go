@@ -27,7 +27,7 @@ func (k generatedKey) Key() (crypto.Signer, string, error) {
 // openSandbox makes the merchants ready and puts a gateway in the place of the next
 // handler. It knows the merchants, and they know its key.
 func (h *Handler) openSandbox(ctx caddy.Context) error {
-	key, err := embedded.Key(ctx)
+	key, err := embedded.SigningKey(ctx)
 	if err != nil {
 		return fmt.Errorf("opening the sandbox: %w", err)
 	}
@@ -54,10 +54,6 @@ func (h *Handler) openSandbox(ctx caddy.Context) error {
 	}
 	return nil
 }
-
-// sandboxPath is where the sandbox has its page for people and its control API
-// for tests.
-const sandboxPath = "/sandbox/"
 
 // The answers of a sandbox are those of PayerMax, signature included, but for
 // the money. So they are marked wherever somebody might look: in Proxy-Status,

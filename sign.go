@@ -26,7 +26,7 @@ func (h *Handler) sign(ctx context.Context, c *call, key keys.Key, since time.Ti
 	merchant := c.request.merchant
 	authToken, err := merchant.expandAuthToken(replacer(ctx))
 	if err != nil {
-		return nil, signingFailed(ctx, err)
+		return nil, merchant.withoutToken(err)
 	}
 	identity := merchant.identity
 	identity.Version = c.route.Version
@@ -60,8 +60,8 @@ func (h *Handler) now() time.Time {
 }
 
 // signingFailed refuses a request because of the key, not of the request. A key
-// that lives elsewhere may know when to try again. If the call is over, the key is not
-// to blame.
+// that lives elsewhere may know when to try again; of another it is not known whether
+// that helps. If the call is over, the key is not to blame.
 func signingFailed(ctx context.Context, err error) *reply.Refusal {
 	switch {
 	case errors.Is(err, gate.ErrOverloaded):
@@ -70,12 +70,14 @@ func signingFailed(ctx context.Context, err error) *reply.Refusal {
 		return delivery.NotSentInTime(context.Cause(ctx))
 	}
 	seconds := 1
+	msg := "the key could not sign the request; nothing was sent; if trying again does not help, the operator must look at the key"
 	var unavailable interface{ RetryAfter() time.Duration }
 	if errors.As(err, &unavailable) {
+		msg = "the key cannot sign at the moment; nothing was sent, so it is safe to try again"
 		seconds = max(seconds, int(math.Ceil(unavailable.RetryAfter().Seconds())))
 	}
 	return &reply.Refusal{
-		Code: "SYSTEM_ERROR", Msg: "the request could not be signed; nothing was sent, so it is safe to try again",
+		Code: "SYSTEM_ERROR", Msg: msg,
 		Status: http.StatusServiceUnavailable, ProxyError: "proxy_internal_error", Outcome: reply.NotSent,
 		Header: http.Header{"Retry-After": {strconv.Itoa(seconds)}}, Cause: err,
 	}

@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -53,7 +52,7 @@ func TestDoctorPage(t *testing.T) {
 	write("merchant.pub", public, 0o644)
 
 	sandbox, port := testnet.FreePort(t), testnet.FreePort(t)
-	serveSandbox(t, sandbox, filepath.Join(dir, "merchant.pub"))
+	startSandbox(t, sandbox, "--app-id", appID, "--public-key", filepath.Join(dir, "merchant.pub"))
 	write("payermax.pub", get(t, fmt.Sprintf("http://127.0.0.1:%d/sandbox/key", sandbox)), 0o644)
 	ports := strings.NewReplacer("127.0.0.1:9000", fmt.Sprintf("127.0.0.1:%d", sandbox), ":8080", ":"+strconv.Itoa(port))
 	write("Caddyfile", ports.Replace(config), 0o600)
@@ -87,18 +86,4 @@ func TestDoctorPage(t *testing.T) {
 	}
 	assert.Equal(t, transcripts[0][1], good)
 	assert.Equal(t, transcripts[1][1], bad)
-}
-
-// serveSandbox runs payermax-sandbox for the merchant of the page.
-func serveSandbox(t *testing.T, port int, publicKey string) {
-	t.Helper()
-	cmd := caddyCommand(t, context.Background(), nil, "payermax-sandbox", "--listen", "127.0.0.1:"+strconv.Itoa(port), "--app-id", appID, "--public-key", publicKey)
-	log := new(output)
-	cmd.Stdout, cmd.Stderr = log, log
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		assert.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
-		assert.NoError(t, cmd.Wait(), log)
-	})
-	await(t, 30*time.Second, "the sandbox", func() bool { return log.hasLine("/sandbox/key") })
 }

@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,6 +31,9 @@ type shop struct {
 	sandbox  string // the sandbox's address
 	callback string // where PayerMax sends notifications
 
+	gatewayKeyFile string // the sandbox's public key
+	application    string // where the application takes what the sidecar passes on
+
 	mu            sync.Mutex
 	notifications []notified
 	refuse        int // how many of the next notifications the application refuses
@@ -45,18 +46,26 @@ type notified struct {
 	data     map[string]any
 }
 
-func openShop(t *testing.T) *shop {
+// newShop is a shop with its application and a sandbox, a thousand times faster than
+// life, but without a sidecar.
+func newShop(t *testing.T) *shop {
 	t.Helper()
 	s := &shop{t: t}
-
-	sandboxPort, port, callbackPort := testnet.FreePort(t), testnet.FreePort(t), testnet.FreePort(t)
-	s.sandbox = "http://127.0.0.1:" + strconv.Itoa(sandboxPort)
-	s.startSandbox(sandboxPort)
-	gatewayKeyFile := filepath.Join(t.TempDir(), "payermax.pub")
-	require.NoError(t, os.WriteFile(gatewayKeyFile, []byte(get(t, s.sandbox+"/sandbox/key")), 0o600))
-
+	port := testnet.FreePort(t)
+	startSandbox(t, port, "--app-id", appID, "--merchant-no", merchantNo,
+		"--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--time-scale", "1000")
+	s.sandbox = "http://127.0.0.1:" + strconv.Itoa(port)
+	s.gatewayKeyFile = testkeys.WriteFile(t, get(t, s.sandbox+"/sandbox/key"))
 	application := httptest.NewServer(http.HandlerFunc(s.serveCallback))
 	t.Cleanup(application.Close)
+	s.application = strings.TrimPrefix(application.URL, "http://")
+	return s
+}
+
+func openShop(t *testing.T) *shop {
+	t.Helper()
+	s := newShop(t)
+	port, callbackPort := testnet.FreePort(t), testnet.FreePort(t)
 	s.callback = fmt.Sprintf("http://127.0.0.1:%d/callback", callbackPort)
 	config := fmt.Sprintf(`{
 	admin off
@@ -85,26 +94,23 @@ http://:%[5]d {
 	}
 	reverse_proxy %[6]s
 }
-`, port, s.sandbox, handlerOptions(t), gatewayKeyFile, callbackPort, strings.TrimPrefix(application.URL, "http://"), withoutFields, appID, merchantNo)
+`, port, s.sandbox, handlerOptions(t), s.gatewayKeyFile, callbackPort, s.application, withoutFields, appID, merchantNo)
 	s.sidecar = start(t, "127.0.0.1:"+strconv.Itoa(port), config, nil)
 	return s
 }
 
-// startSandbox runs the payermax-sandbox subcommand, a thousand times faster
-// than life.
-func (s *shop) startSandbox(port int) {
-	s.t.Helper()
-	address := "127.0.0.1:" + strconv.Itoa(port)
-	cmd := caddyCommand(s.t, context.Background(), nil, "payermax-sandbox", "--listen", address, "--app-id", appID,
-		"--merchant-no", merchantNo, "--public-key", testkeys.WritePublic(s.t, &testkeys.Merchant().PublicKey), "--time-scale", "1000")
+// startSandbox runs the payermax-sandbox subcommand until the end of the test.
+func startSandbox(t *testing.T, port int, flags ...string) {
+	t.Helper()
+	cmd := caddyCommand(t, context.Background(), nil, append([]string{"payermax-sandbox", "--listen", "127.0.0.1:" + strconv.Itoa(port)}, flags...)...)
 	log := new(output)
 	cmd.Stdout, cmd.Stderr = log, log
-	require.NoError(s.t, cmd.Start())
-	s.t.Cleanup(func() {
-		assert.NoError(s.t, cmd.Process.Signal(syscall.SIGTERM))
-		assert.NoError(s.t, cmd.Wait(), log)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		assert.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+		assert.NoError(t, cmd.Wait(), log)
 	})
-	await(s.t, 30*time.Second, "the sandbox", func() bool { return log.hasLine("/sandbox/key") })
+	await(t, 30*time.Second, "the sandbox", func() bool { return log.hasLine("/sandbox/key") })
 }
 
 // serveCallback is the application's callback route.

@@ -6,7 +6,6 @@ import (
 	"crypto/rsa"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -205,16 +204,10 @@ func requireHealthy(t *testing.T, env environment) {
 
 func TestExampleDropIn(t *testing.T) {
 	t.Parallel()
-	s := &shop{t: t}
-	sandboxPort := testnet.FreePort(t)
-	s.sandbox = "http://127.0.0.1:" + strconv.Itoa(sandboxPort)
-	s.startSandbox(sandboxPort)
-	application := httptest.NewServer(http.HandlerFunc(s.serveCallback))
-	t.Cleanup(application.Close)
-
+	s := newShop(t)
 	env := exampleEnvironment(t, s.sandbox)
-	env["PAYERMAX_GATEWAY_PUBLIC_KEY"] = testkeys.WriteFile(t, get(t, s.sandbox+"/sandbox/key"))
-	env["PAYERMAX_APPLICATION"] = strings.TrimPrefix(application.URL, "http://")
+	env["PAYERMAX_GATEWAY_PUBLIC_KEY"] = s.gatewayKeyFile
+	env["PAYERMAX_APPLICATION"] = s.application
 	env["PAYERMAX_CALLBACK_PORT"] = strconv.Itoa(testnet.FreePort(t))
 	s.callback = "http://" + env.address("PAYERMAX_CALLBACK_PORT") + "/payermax/callback"
 	s.sidecar = startExample(t, "drop-in.caddyfile", env)
@@ -306,7 +299,7 @@ func TestExampleServiceProvider(t *testing.T) {
 	gateway.answers(closing(nil))
 	requireRefusal(t, s.post(t, validBody()), http.StatusBadGateway, "REQUEST_TIMEOUT")
 	require.NoError(t, os.Remove(env["PAYERMAX_MERCHANT_AUTH_TOKEN"]))
-	requireRefusal(t, s.post(t, validBody()), http.StatusServiceUnavailable, "SYSTEM_ERROR")
+	requireRefusal(t, s.post(t, validBody()), http.StatusInternalServerError, "SYSTEM_ERROR")
 	require.Len(t, gateway.received(), 3)
 	assert.True(t, s.log.hasLine(`"msg":"upstream roundtrip"`), "the debug log is on")
 	assert.True(t, s.log.hasLine(`"msg":"handled request"`), "the access log is on")

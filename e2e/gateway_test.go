@@ -143,7 +143,7 @@ func TestSandboxElsewhereIsNoticed(t *testing.T) {
 	t.Parallel()
 	port := testnet.FreePort(t)
 	public := testkeys.WritePublic(t, &testkeys.Merchant().PublicKey)
-	serveSandbox(t, port, public)
+	startSandbox(t, port, "--app-id", appID, "--public-key", public)
 	s, health := startWithHealth(t, "", setup{gateway: "http://127.0.0.1:" + strconv.Itoa(port), unchecked: true})
 	assert.Contains(t, get(t, health+"/metrics"), "\ncaddy_payermax_sandbox 0\n")
 	res := s.post(t, validBody())

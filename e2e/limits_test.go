@@ -204,7 +204,10 @@ func TestLimitsOfRateCountWhatIsSigned(t *testing.T) {
 
 	require.NoError(t, os.Rename(token, token+"-away"))
 	for range 5 {
-		requireRefusal(t, s.post(t, validBody()), http.StatusServiceUnavailable, "SYSTEM_ERROR")
+		res := s.post(t, validBody())
+		refused := requireRefusal(t, res, http.StatusInternalServerError, "SYSTEM_ERROR")
+		assert.Contains(t, refused.Msg, "trying again does not help")
+		assert.Empty(t, res.header.Get("Retry-After"))
 	}
 	gateway.requireUntouched(t)
 	require.NoError(t, os.Rename(token+"-away", token))

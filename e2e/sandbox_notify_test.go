@@ -56,6 +56,31 @@ func TestSandboxNotifiesItsOwnSidecar(t *testing.T) {
 	assert.Empty(t, application.taken())
 }
 
+// Half of such a set-up accepts no notification, and says so at the start.
+func TestHalfASandbox(t *testing.T) {
+	t.Parallel()
+	const sandbox, notified, byFile = "payermax /aggregate-pay/* {\ngateway sandbox\n}\n", "payermax_notify /callback* {\nsandbox\n}\n", "by gateway_public_key, but the embedded sandbox"
+	real := notifyBlock(t, "/callback*")
+	for name, test := range map[string]struct{ lines, says string }{
+		"no sandbox":           {notified, "no payermax of this config has gateway sandbox, so that every notification is refused"},
+		"the key in a file":    {sandbox + real, byFile},
+		"both":                 {sandbox + notified, ""},
+		"both, and PayerMax's": {sandbox + notified + strings.ReplaceAll(real, "/callback*", "/payermax*"), ""},
+		"PayerMax's alone":     {real, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startSite(t, test.lines, "reverse_proxy /callback* 127.0.0.1:1")
+			if test.says != "" {
+				s.awaitLog(t, `"level":"warn"`, test.says, "; write ")
+				return
+			}
+			assert.Zero(t, s.log.countLines("has gateway sandbox"))
+			assert.Zero(t, s.log.countLines(byFile))
+		})
+	}
+}
+
 // toEndpoint is post for another endpoint.
 func toEndpoint(endpoint, body string) string {
 	return requestWith("POST /aggregate-pay/api/gateway/"+endpoint+" HTTP/1.1", body)

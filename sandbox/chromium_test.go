@@ -98,26 +98,21 @@ func TestPageOnAPhone(t *testing.T) {
 	pay(t, g, fields{"subject": "3DS", "notifyUrl": s.URL, "outTradeNo": strings.Repeat("P", 64)})
 	serve(g, newRequest(validBody, signWith(t, testkeys.Stranger(), validBody)))
 	b := testbrowser.New(t)
-	b.Command(http.MethodPost, "/goog/cdp/execute", map[string]any{"cmd": "Emulation.setDeviceMetricsOverride", "params": map[string]any{
-		"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": true,
-	}}, nil)
+	onAPhone(b)
 	b.Open(server.URL + "/sandbox/")
 	b.WaitFor(`document.getElementById("state").textContent === "live"`)
 	assert.EqualValues(t, 390, b.Run(`return innerWidth`))
 	assert.Equal(t, true, b.Run(`return document.documentElement.scrollWidth <= innerWidth`))
 	assert.Equal(t, []any{}, b.Run(`return [...document.querySelectorAll("button, select, input")].filter(e => e.getBoundingClientRect().height < 40).map(e => e.outerHTML)`))
-	takePicture(t, b, "PHONE")
 	b.Prefer("dark")
 	assert.Equal(t, "rgb(17, 21, 27)", b.Run(`return getComputedStyle(document.body).backgroundColor`))
-	takePicture(t, b, "DARK")
 }
 
-// takePicture saves what the window shows if SANDBOX_SCREENSHOT_<name> has a path.
-func takePicture(t *testing.T, b *testbrowser.Browser, name string) {
-	t.Helper()
-	if path := os.Getenv("SANDBOX_SCREENSHOT_" + name); path != "" {
-		require.NoError(t, os.WriteFile(path, b.Screenshot(), 0o644))
-	}
+// onAPhone gives the window the size of one.
+func onAPhone(b *testbrowser.Browser) {
+	b.Command(http.MethodPost, "/goog/cdp/execute", map[string]any{"cmd": "Emulation.setDeviceMetricsOverride", "params": map[string]any{
+		"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": true,
+	}}, nil)
 }
 
 // Without JavaScript the page reloads itself.
@@ -138,8 +133,8 @@ func TestPageWithoutScript(t *testing.T) {
 	}
 }
 
-// TestScreenshot takes the pictures in the documentation, light and dark: a bad signature, a payment, a refund whose first notification
-// fails, and a fault, by the real clock.
+// TestScreenshot takes the pictures in the documentation, on a desk and on a phone, light and dark: a bad signature, a payment, a refund
+// whose first notification fails, and a fault, by the real clock.
 func TestScreenshot(t *testing.T) {
 	path := os.Getenv("SANDBOX_SCREENSHOT")
 	if path == "" {
@@ -176,10 +171,18 @@ func TestScreenshot(t *testing.T) {
 	serve(g, callRequest(t, g, "orderAndPay", orderFields(openSession(t, g)).with(fields{"outTradeNo": "P1642410680683", "subject": "3DS"}).String()))
 	must(t, g, "orderQuery", `{"outTradeNo":"P1642410680682"}`)
 
-	b.Open(server.URL + "/sandbox/")
-	b.WaitFor(`document.getElementById("state").textContent === "live"`)
-	b.Run(`document.querySelector("#call-1").open = true`)
-	require.NoError(t, os.WriteFile(path, b.Screenshot(), 0o644))
-	b.Prefer("dark")
-	require.NoError(t, os.WriteFile(strings.TrimSuffix(path, ".png")+"-dark.png", b.Screenshot(), 0o644))
+	take := func(name string) {
+		b.Prefer("light")
+		b.Open(server.URL + "/sandbox/")
+		b.WaitFor(`document.getElementById("state").textContent === "live"`)
+		b.Run(`document.querySelector("#call-1").open = true`)
+		for scheme, suffix := range map[string]string{"light": ".png", "dark": "-dark.png"} {
+			b.Prefer(scheme)
+			require.NoError(t, os.WriteFile(name+suffix, b.Screenshot(), 0o644))
+		}
+	}
+	name := strings.TrimSuffix(path, ".png")
+	take(name)
+	onAPhone(b)
+	take(name + "-phone")
 }

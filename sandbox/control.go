@@ -4,7 +4,11 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"reflect"
 	"strings"
 )
 
@@ -12,12 +16,21 @@ const (
 	// controlPath is what tests and people use; the package's documentation lists it.
 	controlPath = "/sandbox/"
 
+	// barePath is how people type it.
+	barePath = "/sandbox"
+
 	// challengePath is where a payment with 3DS redirects the buyer.
 	challengePath = controlPath + "3ds/"
 
 	// maxControlBody bounds what is read of one request.
 	maxControlBody = 64 << 10
 )
+
+// IsControl reports whether a request for the path is for the sandbox's page or for a test's controls, rather than for an
+// interface of PayerMax's.
+func IsControl(path string) bool {
+	return strings.HasPrefix(path, controlPath) || path == barePath
+}
 
 // sameOrigin refuses what a page of another site makes a developer's browser send here.
 var sameOrigin = http.NewCrossOriginProtection()
@@ -65,6 +78,10 @@ func (g *Gateway) serveSandbox(w http.ResponseWriter, r *http.Request) {
 		g.serveDropIn(w, r, name)
 		return
 	}
+	if r.URL.Path == barePath && !g.NoControl {
+		http.Redirect(w, r, controlPath, http.StatusTemporaryRedirect)
+		return
+	}
 	methods, known := control[strings.TrimPrefix(r.URL.Path, controlPath)]
 	if g.NoControl || !known {
 		controlError(w, http.StatusNotFound, "there is nothing here")
@@ -89,13 +106,34 @@ func (g *Gateway) serveSandbox(w http.ResponseWriter, r *http.Request) {
 	serve(g, w, r)
 }
 
-// putFault adds a fault. Members that it does not know are refused, since a misspelt one would leave a test without its
-// fault.
-func (g *Gateway) putFault(w http.ResponseWriter, r *http.Request) {
-	var f scheduledFault
+// kinds are what the members of a control are called.
+var kinds = map[reflect.Kind]string{reflect.String: "string", reflect.Int: "whole number"}
+
+// readControl reads what a test sends: one JSON object. Members that are not known are refused, since a misspelt one would
+// leave a test without its fault.
+func readControl(w http.ResponseWriter, r *http.Request, into any) error {
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxControlBody))
 	decoder.DisallowUnknownFields()
-	err := decoder.Decode(&f)
+	err := decoder.Decode(into)
+	mistyped, isMistyped := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case isMistyped && mistyped.Field != "":
+		return fmt.Errorf("%s: must be a %s, but is a %s", mistyped.Field, kinds[mistyped.Type.Kind()], mistyped.Value)
+	case isMistyped, errors.Is(err, io.EOF):
+		return errors.New("the body must be a JSON object")
+	case err != nil:
+		return err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("the body must be one JSON object and nothing after it")
+	}
+	return nil
+}
+
+// putFault adds a fault.
+func (g *Gateway) putFault(w http.ResponseWriter, r *http.Request) {
+	var f scheduledFault
+	err := readControl(w, r, &f)
 	if err == nil {
 		err = g.state().schedule(f)
 	}

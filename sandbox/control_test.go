@@ -44,9 +44,9 @@ func TestScheduledFaults(t *testing.T) {
 func TestPutFaultRefusals(t *testing.T) {
 	g := newGateway(t)
 	for body, want := range map[string]string{
-		``:                                    "EOF",
+		``:                                    "must be a JSON object",
 		`{`:                                   "unexpected EOF",
-		`[]`:                                  "cannot unmarshal array",
+		`[]`:                                  "must be a JSON object",
 		`{"fault":"reset","time":1}`:          `unknown field "time"`,
 		`{"fault":"reset","times":-1}`:        "times: must be from 1 to 1000000",
 		`{"fault":"reset","times":1000001}`:   "times: must be from 1 to 1000000",
@@ -168,6 +168,46 @@ func TestControlRefusals(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, "/sandbox/reset", nil)
 	r.Header.Set("Sec-Fetch-Site", "cross-site")
 	assert.Equal(t, http.StatusForbidden, serve(g, r).Code)
+}
+
+// Whoever types the address without its last slash sees the page as well.
+func TestPageWithoutSlash(t *testing.T) {
+	g := newGateway(t)
+	g.OnCall = func(Call) { t.Error("the page is no business of OnCall's") }
+	w := serve(g, httptest.NewRequest(http.MethodGet, "/sandbox", nil))
+	assert.Equal(t, http.StatusTemporaryRedirect, w.Code)
+	assert.Equal(t, "/sandbox/", w.Header().Get("Location"))
+	for path, control := range map[string]bool{"/sandbox": true, "/sandbox/": true, "/sandbox/calls": true, "/sandboxes": false, "/": false, basePath + "refund": false} {
+		assert.Equal(t, control, IsControl(path), path)
+	}
+
+	g.NoControl = true
+	assert.Equal(t, http.StatusNotFound, serve(g, httptest.NewRequest(http.MethodGet, "/sandbox", nil)).Code)
+}
+
+// What a test sends is one JSON object, and the answer says what is wrong with it in the words of the request.
+func TestControlBodies(t *testing.T) {
+	g := newGateway(t)
+	for body, says := range map[string]string{
+		``:                     "must be a JSON object",
+		`[]`:                   "must be a JSON object",
+		`"x"`:                  "must be a JSON object",
+		`{"outTradeNo":1}`:     "outTradeNo: must be a string, but is a number",
+		`{"outTradeno1":"P1"}`: "outTradeno1",
+		`{"outTradeNo":"P1","status":"SUCCESS"}{}`: "nothing after it",
+		`{"outTradeNo":"P1","status":"SUCCESS"}x`:  "nothing after it",
+		`{"outTradeNo":"P1","status":"SUCCESS"}`:   "there is no such order",
+		`{`:                                        "unexpected EOF",
+		`null`:                                     "name either an outTradeNo or an outRefundNo",
+	} {
+		w := sendControl(g, http.MethodPost, "settle", body)
+		assert.Equal(t, http.StatusBadRequest, w.Code, body)
+		assert.Contains(t, w.Body.String(), says, body)
+		assert.NotContains(t, w.Body.String(), "Go ", body)
+	}
+	w := sendControl(g, http.MethodPut, "faults", `{"endpoint":"refund","fault":"reset","times":1e9}`)
+	assert.Contains(t, w.Body.String(), "times: must be a whole number, but is a number 1e9")
+	assert.JSONEq(t, `[]`, sendControl(g, http.MethodGet, "faults", "").Body.String())
 }
 
 func TestNoControl(t *testing.T) {

@@ -166,7 +166,7 @@ func (g *Gateway) Stop() error {
 // ServeHTTP answers one request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Server", ServerName)
-	if strings.HasPrefix(r.URL.Path, controlPath) {
+	if IsControl(r.URL.Path) {
 		g.serveSandbox(w, r)
 		return
 	}

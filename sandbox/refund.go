@@ -21,8 +21,9 @@ type refundData struct {
 	amount                              *big.Rat
 }
 
-// refundOrder gives back a payment or a part of it (page "refund"). The same request again is answered with the refund
-// as it is now, so that a client that never saw the answer can repeat it; another one under its number is refused.
+// refundOrder gives back a payment or a part of it (page "refund"). "outRefundNo" identifies one application for a refund:
+// the same request again moves no more money and is answered with the same numbers, so that a client that never saw the
+// answer can repeat it; another one under its number is refused.
 func refundOrder(req *request) (any, *refusal) {
 	in, refused := readRefund(req.data)
 	if refused != nil {
@@ -49,8 +50,17 @@ func refundOrder(req *request) (any, *refusal) {
 		return nil, refused
 	}
 	return refundAnswer{
-		OutRefundNo: r.outRefundNo, TradeOrderNo: r.order.tradeToken, RefundTradeNo: r.refundTradeNo, Status: r.status,
+		OutRefundNo: r.outRefundNo, TradeOrderNo: r.order.tradeToken, RefundTradeNo: r.refundTradeNo, Status: r.answered(),
 	}, nil
+}
+
+// answered is the state of a refund as refund itself tells it, which is REFUND_PENDING or REFUND_FAILED and no other (page
+// "refund"), also when the request is repeated: that a refund has succeeded is said by refundQuery and the notification.
+func (r *refund) answered() string {
+	if r.status == refundSuccess {
+		return refundPending
+	}
+	return r.status
 }
 
 // readRefund judges the members of data. The page calls both numbers of the order optional; one of them is needed.

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,23 @@ func TestRefundRepeated(t *testing.T) {
 	for _, over := range []fields{{"refundAmount": 1}, {"outTradeNo": "P2"}, {"refundCurrency": "USD"}} {
 		res := call(t, g, "refund", refundFields(25000).with(over).String())
 		assertRefused(t, res, "REFUND_NO_INVALID", "Invalid refund order number")
+	}
+}
+
+// That a refund has succeeded is for refundQuery and the notification to say: refund itself has no such status, not even
+// for a client that asks again.
+func TestRefundRepeatedAfterItsEnd(t *testing.T) {
+	for end, again := range map[string]string{"REFUND_SUCCESS": "REFUND_PENDING", "REFUND_FAILED": "REFUND_FAILED"} {
+		g := closing(t, newGateway(t))
+		pay(t, g, nil)
+		first := must(t, g, "refund", refundFields(20000).String())
+		assert.Equal(t, "REFUND_PENDING", first["status"])
+		sendControl(g, http.MethodPost, "settle", `{"outRefundNo":"R1642411016202","status":"`+end+`"}`)
+		assert.Equal(t, end, must(t, g, "refundQuery", `{"outRefundNo":"R1642411016202"}`)["status"])
+
+		second := must(t, g, "refund", refundFields(20000).String())
+		assert.Equal(t, again, second["status"])
+		assert.Equal(t, first["refundTradeNo"], second["refundTradeNo"])
 	}
 }
 

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -19,9 +18,7 @@ type settlement struct {
 // serveSettle ends what is pending.
 func (g *Gateway) serveSettle(w http.ResponseWriter, r *http.Request) {
 	var s settlement
-	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxControlBody))
-	decoder.DisallowUnknownFields()
-	err := decoder.Decode(&s)
+	err := readControl(w, r, &s)
 	if err == nil {
 		err = g.settle(s)
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/caddy-payermax/caddy-payermax/doctor"
+	"github.com/caddy-payermax/caddy-payermax/internal/embedded"
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 )
 
@@ -25,12 +26,32 @@ func (f foundHandler) describeSandbox(s *Signing) []doctor.Result {
 	return results
 }
 
-// describeSandboxes says of the config's sites which are sandboxes.
+// describeSandboxes says of the config's sites which are sandboxes, and whether what
+// verifies notifications fits them.
 func (c configTree) describeSandboxes() []doctor.Result {
 	var results []doctor.Result
 	for _, site := range c.find(layout.Sandbox) {
 		results = append(results, found(site.name(), "sandbox", doctor.Warning, "a sandbox answers here, and no call to it reaches PayerMax",
 			"remove it from the configuration of production"))
 	}
+	if message, next := c.halves().Mismatch(); message != "" {
+		results = append(results, found("", "sandbox", doctor.Warning, message, next))
+	}
 	return results
+}
+
+// halves returns which halves of a set-up with the embedded sandbox the config has.
+func (c configTree) halves() (h embedded.Halves) {
+	for _, handler := range c.handlers() {
+		isSandbox := handler.config["sandbox"] == true
+		switch {
+		case handler.module == layout.Sign && isSandbox:
+			h.Sandboxes++
+		case handler.module == layout.Notify && isSandbox:
+			h.Verifying++
+		case handler.module == layout.Notify:
+			h.ByFile++
+		}
+	}
+	return h
 }

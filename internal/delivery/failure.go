@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -20,6 +21,10 @@ var ErrProcessEnds = errors.New("the process ends")
 
 // StatusClientClosedRequest is what Caddy records when the client went away.
 const StatusClientClosedRequest = 499
+
+// lasting are the error types whose cause is a setting or a certificate, which no second
+// try changes.
+var lasting = []string{"tls_certificate_error", "proxy_configuration_error", "http_request_denied"}
 
 // Failed says why there is no answer to the call, and above all whether the
 // gateway may have received it: a payment that may have been made must not be
@@ -36,6 +41,9 @@ func (d *Delivery) Failed(ctx context.Context, a *reply.Answer, err error) *repl
 		f.Outcome = reply.NotSent
 		f.Code = "SYSTEM_ERROR"
 		f.Msg = "PayerMax could not be reached; nothing was sent, so it is safe to try again"
+		if slices.Contains(lasting, f.ProxyError) {
+			f.Msg = "PayerMax could not be reached; nothing was sent, but trying again does not help until the operator has corrected the cause, which the log has"
+		}
 		if refused, ok := errors.AsType[caddyhttp.HandlerError](err); ok && refused.StatusCode == http.StatusServiceUnavailable {
 			f.Status = http.StatusServiceUnavailable
 			f.Header = http.Header{"Retry-After": {"1"}}

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -152,8 +154,10 @@ func TestFailed(t *testing.T) {
 			assert.Equal(t, test.code, f.Code)
 			assert.Equal(t, test.proxyError, f.ProxyError)
 			if test.code == "SYSTEM_ERROR" {
+				lasts := slices.Contains([]string{"tls_certificate_error", "proxy_configuration_error", "http_request_denied"}, test.proxyError)
 				assert.Equal(t, reply.NotSent, f.Outcome)
-				assert.Contains(t, f.Msg, "nothing was sent, so it is safe to try again")
+				assert.Equal(t, lasts, strings.Contains(f.Msg, "trying again does not help"), f.Msg)
+				assert.Equal(t, !lasts, strings.Contains(f.Msg, "nothing was sent, so it is safe to try again"), f.Msg)
 			} else {
 				assert.Equal(t, reply.Unknown, f.Outcome)
 				assert.Contains(t, f.Msg, "query it before you send the request again")

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 )
@@ -19,7 +20,9 @@ func init() { caddy.RegisterModule(new(App)) }
 // App is a Caddy app that is in no config: Caddy makes one for each config whose
 // handlers ask for it, and none of it outlives that config. It has no options.
 type App struct {
-	key func() (*rsa.PrivateKey, error)
+	key    func() (*rsa.PrivateKey, error)
+	halves Halves
+	logger *zap.Logger
 }
 
 // CaddyModule returns the Caddy module information.
@@ -29,24 +32,64 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 
 // Provision gets ready to generate the key, which takes some time and is only done if
 // it is asked for.
-func (a *App) Provision(caddy.Context) error {
+func (a *App) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Logger()
 	a.key = sync.OnceValues(sandbox.GenerateKey)
 	return nil
 }
 
-// Start does nothing: there is nothing to run.
-func (*App) Start() error { return nil }
+// Start warns of a half of a set-up that lacks the other. By now, all handlers are known;
+// there is nothing to run.
+func (a *App) Start() error {
+	if message, next := a.halves.Mismatch(); message != "" {
+		a.logger.Warn(message + "; " + next)
+	}
+	return nil
+}
 
 // Stop does nothing.
 func (*App) Stop() error { return nil }
 
-// Key returns the key that the embedded sandboxes of the config sign with.
-func Key(ctx caddy.Context) (*rsa.PrivateKey, error) {
+// SigningKey returns the key for an embedded sandbox to sign with.
+func SigningKey(ctx caddy.Context) (*rsa.PrivateKey, error) {
+	app, err := of(ctx)
+	if err != nil {
+		return nil, err
+	}
+	app.halves.Sandboxes++
+	return app.key()
+}
+
+// VerifyingKey returns the key that the embedded sandboxes' notifications are verified by.
+func VerifyingKey(ctx caddy.Context) (*rsa.PublicKey, error) {
+	app, err := of(ctx)
+	if err != nil {
+		return nil, err
+	}
+	app.halves.Verifying++
+	key, err := app.key()
+	if err != nil {
+		return nil, err
+	}
+	return &key.PublicKey, nil
+}
+
+// NoteOtherKey notes a handler that verifies notifications by a key in a file.
+func NoteOtherKey(ctx caddy.Context) error {
+	app, err := of(ctx)
+	if err == nil {
+		app.halves.ByFile++
+	}
+	return err
+}
+
+// of returns what the handlers of a config share.
+func of(ctx caddy.Context) (*App, error) {
 	app, err := ctx.App(name)
 	if err != nil {
 		return nil, fmt.Errorf("the embedded sandbox's key: %w", err)
 	}
-	return app.(*App).key()
+	return app.(*App), nil
 }
 
 // Interface guards

@@ -54,6 +54,8 @@ type Handler struct {
 	// rewrites are the handlers before that change the path or the method of every
 	// request.
 	rewrites []object
+	// forErrors says that only requests come to the handler that have failed before.
+	forErrors bool
 	// isOnlyForHosts says that nothing on the server handles requests for hosts
 	// other than those of the routes around the handler.
 	isOnlyForHosts bool
@@ -185,6 +187,10 @@ func (h Handler) IsDeadEnd() bool { return !h.open && !canSend(h.after) }
 // Front returns the name of a handler that answers every request before this one sees it,
 // or "".
 func (h Handler) Front() string { return h.front }
+
+// IsForErrors reports whether the handler stands in handle_errors, where a request comes
+// only if another handler has failed.
+func (h Handler) IsForErrors() bool { return h.forErrors }
 
 // IsCutOff reports whether it is certain that each request which the handler passes on
 // comes to one that signs, and so never to an application behind it.

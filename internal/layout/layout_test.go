@@ -2,6 +2,7 @@ package layout
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -49,6 +50,31 @@ func TestNamedRoutes(t *testing.T) {
 			}
 			assert.Equal(t, test.deadEnds, deadEnds)
 		})
+	}
+}
+
+// What stands in handle_errors sees no request that has not failed.
+func TestForErrors(t *testing.T) {
+	const sign, pay = `{"handle":[{"handler":"payermax"},{"handler":"reverse_proxy"}]}`, "/aggregate-pay/api/gateway/refund"
+	for name, test := range map[string]struct {
+		members string
+		found   bool
+	}{
+		"of the server":            {`"errors":{"routes":[` + sign + `]}`, true},
+		"of a site":                {`"routes":[{"match":[{"host":["a.example"]}],"handle":[{"handler":"file_server"}]}],"errors":{"routes":[{"match":[{"host":["a.example"]}],"handle":[{"handler":"subroute","routes":[` + sign + `]}]}]}`, true},
+		"of a subroute":            {`"routes":[{"handle":[{"handler":"subroute","routes":[],"errors":{"routes":[` + sign + `]}}]}]`, true},
+		"a named route from there": {`"errors":{"routes":[{"handle":[{"handler":"invoke","name":"sign"}]}]},"named_routes":{"sign":` + sign + `}`, true},
+		"beside them":              {`"routes":[` + sign + `],"errors":{"routes":[{"handle":[{"handler":"static_response"}]}]}`, false},
+		"beside those of a route":  {`"routes":[{"handle":[{"handler":"subroute","routes":[` + sign + `],"errors":{"routes":[{"handle":[{"handler":"static_response"}]}]}}]}]`, false},
+	} {
+		handlers := read(t, test.members).Handlers
+		require.Len(t, handlers, 1, name)
+		assert.Equal(t, test.found, handlers[0].IsForErrors(), name)
+		says := ""
+		for _, m := range handlers[0].Misplacements([]string{pay}) {
+			says += m.Message
+		}
+		assert.Equal(t, test.found, strings.Contains(says, "handle_errors"), "%s: %s", name, says)
 	}
 }
 

@@ -15,6 +15,12 @@ type Misplacement struct{ Message, Next string }
 // those of the endpoints that it signs.
 func (h Handler) Misplacements(paths []string) []Misplacement {
 	var found []Misplacement
+	if h.forErrors {
+		found = append(found, Misplacement{
+			"the handler stands in handle_errors, where a request comes only if another handler has failed, so that no call is signed as long as all is well",
+			"write payermax into the site itself, outside of handle_errors",
+		})
+	}
 	switch rewritten := h.rewritten(paths); {
 	case rewritten != "":
 		found = append(found, Misplacement{

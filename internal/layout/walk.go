@@ -29,6 +29,8 @@ type position struct {
 	// rewrites are the handlers before that change the path or the method of every
 	// request.
 	rewrites []object
+	// forErrors says that only requests come here that have failed before.
+	forErrors bool
 }
 
 // server walks through the routes of a server, then through those for errors, and
@@ -49,7 +51,7 @@ func (w *walk) server(server object) {
 	whole.guarded = p.guarded
 
 	for i, route := range listOf(objectOf(server["errors"])["routes"]) {
-		p := position{site: whole, open: true, guarded: beginsGuarded(routes)}
+		p := position{site: whole, open: true, guarded: beginsGuarded(routes), forErrors: true}
 		for j := range routes {
 			match := objectOf(routes[j])["match"]
 			if match != nil && reflect.DeepEqual(match, objectOf(route)["match"]) {
@@ -123,12 +125,12 @@ func (w *walk) handler(handler object, p position) (guarded bool) {
 		w.found.Handlers = append(w.found.Handlers, Handler{
 			Module: name, Config: handler, Server: w.config, Listen: w.listen, Hosts: p.hosts,
 			site: p.site, matches: p.matches, after: p.after, open: p.open,
-			front: p.front, rewrites: p.rewrites, isOnlyForHosts: len(p.hosts) > 0 && !takesAnyHost(listOf(w.config["routes"])),
+			front: p.front, rewrites: p.rewrites, forErrors: p.forErrors, isOnlyForHosts: len(p.hosts) > 0 && !takesAnyHost(listOf(w.config["routes"])),
 		})
 	case "subroute":
 		routes := listOf(handler["routes"])
 		errorRoutes := p
-		errorRoutes.open, errorRoutes.guarded = true, p.guarded || beginsGuarded(routes)
+		errorRoutes.open, errorRoutes.guarded, errorRoutes.forErrors = true, p.guarded || beginsGuarded(routes), true
 		w.routes(listOf(objectOf(handler["errors"])["routes"]), errorRoutes)
 		return w.routes(routes, p)
 	case "invoke":

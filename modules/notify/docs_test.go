@@ -58,7 +58,7 @@ func TestErrorsPageNotifications(t *testing.T) {
 		assert.Equal(t, strconv.Itoa(refused.status), statuses[refused.result])
 		delete(statuses, refused.result)
 	}
-	for _, body := range []string{"{}", paymentNotification} {
+	for _, body := range []string{"{}", `{"notifyType":"PAYMENT","notify_type":"REFUND"}`, paymentNotification} {
 		refused := addressees{appIDs: []string{"other"}}.check([]byte(body))
 		assert.Equal(t, strconv.Itoa(refused.status), statuses[refused.result])
 		delete(statuses, refused.result)

@@ -193,9 +193,9 @@ func (n *Handler) openKeys(ctx caddy.Context) error {
 	case n.Sandbox && len(n.GatewayPublicKeys) > 0:
 		return errors.New("sandbox: the embedded sandbox has a key of its own; leave gateway_public_key out, or sandbox, for PayerMax's notifications")
 	case n.Sandbox:
-		key, err := embedded.Key(ctx)
+		key, err := embedded.VerifyingKey(ctx)
 		if err == nil {
-			n.keyring, err = keys.Open(keys.Config{GatewayKeys: []*rsa.PublicKey{&key.PublicKey}, Logger: n.logger})
+			n.keyring, err = keys.Open(keys.Config{GatewayKeys: []*rsa.PublicKey{key}, Logger: n.logger})
 		}
 		return err
 	case len(n.GatewayPublicKeys) == 0:
@@ -204,6 +204,9 @@ func (n *Handler) openKeys(ctx caddy.Context) error {
 	}
 	paths, err := setting.ExpandAll("gateway_public_key", n.GatewayPublicKeys, 0, caddy.NewReplacer())
 	if err != nil {
+		return err
+	}
+	if err := embedded.NoteOtherKey(ctx); err != nil {
 		return err
 	}
 	n.keyring, err = keys.Open(keys.Config{GatewayFiles: paths, Logger: n.logger})

@@ -26,6 +26,12 @@ func WaysPast(found *layout.Layout, h layout.Handler) []WayPast {
 			"write payermax_notify_guard into that site as well",
 		})
 	}
+	if h.IsForErrors() {
+		ways = append(ways, WayPast{
+			"payermax_notify stands in handle_errors, where a request comes only if another handler has failed, so that no notification reaches it as long as all is well",
+			"write payermax_notify into the site itself, outside of handle_errors",
+		})
+	}
 	if front := h.Front(); front != "" {
 		ways = append(ways, WayPast{
 			fmt.Sprintf("the handler %s answers every request before payermax_notify sees it, so that no notification reaches it", front),

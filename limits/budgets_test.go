@@ -89,7 +89,7 @@ func TestBudgetsCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refund := `{"outRefundNo":"R1","refundAmount":40,"refundCurrency":"USD"}`
 		at := place(t, "applyDropinSession", "orderAndPay", "orderQuery", "refund", "capture")
-		at.Merchants = append(at.Merchants, limits.Merchant{AppID: t.Name(), MerchantNo: "2"})
+		at.Merchants = append(at.Merchants, limits.Merchant{AppID: at.Merchants[0].AppID, MerchantNo: "2"})
 		l := open(t, limits.Limits{
 			Quota: limits.Quota{Budgets: []limits.Budget{perDay("USD", "100"), {Currency: "USD", Amount: "50", Per: "month", Endpoints: []string{"refund"}}}},
 		}, at)

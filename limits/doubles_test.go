@@ -13,7 +13,7 @@ import (
 
 func TestRefuseDoubles(t *testing.T) {
 	at := place(t, "orderAndPay", "refund", "capture", "orderQuery")
-	at.Merchants = append(at.Merchants, limits.Merchant{AppID: t.Name(), MerchantNo: "2"})
+	at.Merchants = append(at.Merchants, limits.Merchant{AppID: at.Merchants[0].AppID, MerchantNo: "2"})
 	l := open(t, limits.Limits{RefuseDoubles: true}, at)
 	first := callOf(t, at, "orderAndPay", `{"outTradeNo":"AAa"}`)
 	reserved, err := l.Reserve(t.Context(), first)

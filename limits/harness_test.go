@@ -2,6 +2,8 @@ package limits_test
 
 import (
 	"errors"
+	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,11 +27,15 @@ func endpoint(t *testing.T, name string) limits.Endpoint {
 	return limits.Endpoint{Endpoint: known, Rules: rules}
 }
 
-// place is a handler that signs for a merchant which no other test has.
+// lastPlace tells merchants apart.
+var lastPlace atomic.Int64
+
+// place is a handler that signs for a merchant which no other test has, and no other run
+// of this one in the same process.
 func place(t *testing.T, names ...string) limits.Place {
 	t.Helper()
 	at := limits.Place{
-		Merchants: []limits.Merchant{{AppID: t.Name(), MerchantNo: "1"}},
+		Merchants: []limits.Merchant{{AppID: fmt.Sprint(t.Name(), lastPlace.Add(1)), MerchantNo: "1"}},
 		Store:     stores.NewMemory(), Longest: time.Second, Logger: zap.NewNop(),
 	}
 	for _, name := range names {

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // The names of the gateway and of its backup, which share what they have received, and
@@ -118,14 +119,18 @@ func TestNetworkFaults(t *testing.T) {
 	}
 }
 
+// patient is the shortest time for which anything of a sidecar's waits for an answer. A
+// machine that stands still for nearly as long is a trouble of its own.
+const patient = time.Second
+
 // suffer makes calls before, during and after the trouble.
 func (w *world) suffer(t *testing.T, from trouble) {
 	w.wire.begin(forgetting)
 	w.sidecar.payAtOnce(4) // which leaves no connection to where the gateway was before
 	w.wire.heal()
-	before := w.sidecar.payAtOnce(4) // which leaves connections
-	assert.Equal(t, map[string]int{"answered": 4}, requireHonest(t, w.sidecar, w.gateway, before), "before")
+	w.recover(t, time.Now(), 0) // which leaves connections
 
+	stood := testtool.Standstill(t)
 	w.begin(from)
 	during := w.sidecar.payAtOnce(4)
 	if from.names != nil || from.name == "connections are refused" {
@@ -141,7 +146,7 @@ func (w *world) suffer(t *testing.T, from trouble) {
 	outcomes := requireHonest(t, w.sidecar, w.gateway, during)
 	lastOutcomes := requireHonest(t, w.sidecar, w.gateway, last)
 	t.Logf("meanwhile %v, then %v; well again after %v", outcomes, lastOutcomes, after.Round(time.Millisecond))
-	if from.well {
+	if from.well && stood() < patient {
 		assert.Equal(t, map[string]int{"answered": 4}, lastOutcomes)
 	}
 }

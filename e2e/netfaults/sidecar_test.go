@@ -197,7 +197,7 @@ func requireHonest(t *testing.T, s *sidecar, g *gateway, calls []call) (outcomes
 			}
 		}
 		return true
-	}, 10*time.Second, 50*time.Millisecond, "each call has a line in the log")
+	}, 30*time.Second, 50*time.Millisecond, "each call has a line in the log")
 	said := s.log.outcomes()
 	for _, c := range calls {
 		if !assert.NoError(t, c.err, "the application gets an answer") {

@@ -84,9 +84,12 @@ func (a *http1Application) call(t *testing.T) {
 	if a.client != nil && time.Since(a.used) > stale { // on a busy machine
 		a.hangUp()
 	}
-	if a.client == nil && !a.connect() {
-		a.traffic.closed.Add(1)
-		return
+	begun := time.Now()
+	if a.client == nil {
+		if err := a.connect(); err != nil {
+			a.lose(t, begun, err)
+			return
+		}
 	}
 	var fields []string
 	if a.traffic.how.newEach {
@@ -95,7 +98,7 @@ func (a *http1Application) call(t *testing.T) {
 	res, err := a.roundTrip(post(validBody(), fields...))
 	a.used = time.Now()
 	if err != nil {
-		a.traffic.closed.Add(1)
+		a.lose(t, begun, err)
 		a.hangUp()
 		return
 	}
@@ -106,11 +109,23 @@ func (a *http1Application) call(t *testing.T) {
 	}
 }
 
-// connect opens a connection, and reports whether it can be used.
-func (a *http1Application) connect() bool {
+// lose counts a connection that was closed before there was an answer. A server that ends
+// closes a connection on which nothing has come for five seconds (net/http, Shutdown), as
+// may happen on a busy machine: that one is not counted.
+func (a *http1Application) lose(t *testing.T, begun time.Time, err error) {
+	const silent = 5 * time.Second
+	took := time.Since(begun)
+	t.Logf("a connection was closed after %v: %v", took, err)
+	if took < silent {
+		a.traffic.closed.Add(1)
+	}
+}
+
+// connect opens a connection.
+func (a *http1Application) connect() error {
 	conn, err := net.Dial("tcp", a.traffic.addr)
 	if err != nil {
-		return false
+		return err
 	}
 	if _, err = io.WriteString(conn, a.traffic.how.greeting); err == nil && a.traffic.how.tls {
 		secure := tls.Client(conn, a.traffic.trusted)
@@ -118,10 +133,10 @@ func (a *http1Application) connect() bool {
 	}
 	if err != nil {
 		conn.Close()
-		return false
+		return err
 	}
 	a.client = newClient(conn)
-	return true
+	return nil
 }
 
 func (a *http1Application) hangUp() {

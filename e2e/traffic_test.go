@@ -79,26 +79,31 @@ type http1Application struct {
 	used time.Time
 }
 
+// handover is how long a server that is replaced tells its clients so.
+const handover = 200 * time.Millisecond
+
 func (a *http1Application) call(t *testing.T) {
-	const stale = 100 * time.Millisecond               // half of the time that a handover takes
-	if a.client != nil && time.Since(a.used) > stale { // on a busy machine
+	if a.client != nil && time.Since(a.used) > handover/2 { // on a busy machine
 		a.hangUp()
 	}
-	begun := time.Now()
-	if a.client == nil {
-		if err := a.connect(); err != nil {
-			a.lose(t, begun, err)
-			return
-		}
+	// A server that ends closes a new connection on which nothing has come for five seconds
+	// (net/http, Shutdown), and one that was used when it no longer tells its clients. A busy
+	// machine may let that much time pass anywhere here.
+	since, unheard := time.Now(), 5*time.Second
+	if a.client != nil {
+		since, unheard = a.used, handover
+	} else if err := a.connect(); err != nil {
+		a.lose(t, since, unheard, err)
+		return
 	}
 	var fields []string
 	if a.traffic.how.newEach {
 		fields = append(fields, "Connection: close")
 	}
+	a.used = time.Now() // before the answer is written, which is the last that says anything
 	res, err := a.roundTrip(post(validBody(), fields...))
-	a.used = time.Now()
 	if err != nil {
-		a.lose(t, begun, err)
+		a.lose(t, since, unheard, err)
 		a.hangUp()
 		return
 	}
@@ -109,14 +114,12 @@ func (a *http1Application) call(t *testing.T) {
 	}
 }
 
-// lose counts a connection that was closed before there was an answer. A server that ends
-// closes a connection on which nothing has come for five seconds (net/http, Shutdown), as
-// may happen on a busy machine: that one is not counted.
-func (a *http1Application) lose(t *testing.T, begun time.Time, err error) {
-	const silent = 5 * time.Second
-	took := time.Since(begun)
-	t.Logf("a connection was closed after %v: %v", took, err)
-	if took < silent {
+// lose counts a connection that was closed before there was an answer, unless it had been
+// unheard for so long that the server could not tell.
+func (a *http1Application) lose(t *testing.T, since time.Time, unheard time.Duration, err error) {
+	silent := time.Since(since)
+	t.Logf("a connection was closed %v after the last that was heard on it: %v", silent, err)
+	if silent < unheard {
 		a.traffic.closed.Add(1)
 	}
 }

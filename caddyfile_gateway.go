@@ -98,8 +98,17 @@ func gatewayURLsOf(gateway string, backup ...string) ([]string, error) {
 	switch {
 	case protocol.EnvironmentAt(second) != "":
 		return nil, errors.New("backup: expected the URL of another host of the same environment, such as https://host")
+	case schemeOf(first) != schemeOf(second):
+		return nil, fmt.Errorf("backup: it is reached in the same way as the gateway, by %s; name a URL that begins with %[1]s://, or a gateway that begins with %s://",
+			schemeOf(first), schemeOf(second))
 	case first == second:
 		return nil, errors.New("backup: it is the gateway itself; name another host, or none")
 	}
 	return []string{first, second}, nil
+}
+
+// schemeOf is what a URL has before its host.
+func schemeOf(gateway string) string {
+	scheme, _, _ := strings.Cut(gateway, "://")
+	return scheme
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -135,6 +136,27 @@ func TestDocsCaddyfiles(t *testing.T) {
 		}
 	}
 	require.Greater(t, found, 10)
+}
+
+// The doctor's page names each of its checks.
+func TestDoctorPageNamesTheChecks(t *testing.T) {
+	page := markdown.Page(t, "docs/doctor.md")
+	named := regexp.MustCompile(`(?:found\((?:name|""), |const (?:check|name) = |\b(?:ok|warning|problem|notChecked)\()"([a-z_ ]+)"`)
+	count := 0
+	for _, pattern := range []string{"doctor/*.go", "doctor/command/*.go"} {
+		files, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			for _, match := range named.FindAllStringSubmatch(markdown.Page(t, file), -1) {
+				count++
+				assert.Contains(t, page, "`"+match[1]+"`", file)
+			}
+		}
+	}
+	assert.Greater(t, count, 25)
 }
 
 // allPages are the paths of the pages.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -250,6 +251,24 @@ func TestDoctorFindsProblems(t *testing.T) {
 	}
 }
 
+// Whoever has the sidecar's port already is found: another program is a problem, the sidecar
+// itself is none.
+func TestDoctorSeesWhoHasThePort(t *testing.T) {
+	t.Parallel()
+	s := startSidecar(t, setup{gateway: "http://127.0.0.1:1"})
+	ran := doctor(t, nil, "--config", s.config)
+	assert.Contains(t, ran.stdout, "[ok] port: a Caddy listens on "+s.addr+" already; it is this sidecar, if that is running")
+
+	other := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(other.Close)
+	address := other.Listener.Addr().(*net.TCPAddr)
+	config := configFile(t, address.Port, "gateway sandbox")
+	ran = doctor(t, nil, "--config", config)
+	assert.Equal(t, 1, ran.exitCode)
+	assert.Contains(t, ran.stdout, "[problem] port: another program listens on "+address.String()+" already, so that the sidecar cannot. Next: end that program")
+	assert.NotContains(t, doctor(t, nil, "--offline", "--config", config).stdout, "] port: ")
+}
+
 // Each thing that can be wrong with the way to the gateway is told from the
 // others.
 func TestDoctorNetwork(t *testing.T) {
@@ -292,7 +311,7 @@ func TestDoctorNetwork(t *testing.T) {
 			if strings.HasPrefix(test.gateway, "http:") {
 				options = options[:3]
 			}
-			ran, findings := doctorJSON(t, nil, configFile(t, 8080, options...))
+			ran, findings := doctorJSON(t, nil, configFile(t, testnet.FreePort(t), options...))
 			result, message := results(findings, test.check)
 			assert.Equal(t, test.result, result, ran.stdout)
 			assert.Contains(t, message, test.says)
@@ -347,7 +366,7 @@ func TestDoctorCall(t *testing.T) {
 			if test.fault != "" {
 				fault(test.fault)
 			}
-			ran, findings := doctorJSON(t, nil, configFile(t, 8080, test.options...), "--call")
+			ran, findings := doctorJSON(t, nil, configFile(t, testnet.FreePort(t), test.options...), "--call")
 			assert.Equal(t, test.exitCode, ran.exitCode, ran.stdout)
 			call, message := results(findings, "call")
 			answer, _ := results(findings, "answer")
@@ -386,7 +405,8 @@ func TestDoctorCouldNotRun(t *testing.T) {
 // A config comes by standard input and as JSON as well.
 func TestDoctorReadsJSON(t *testing.T) {
 	t.Parallel()
-	const config = `{"admin":{"disabled":true},"apps":{"http":{"servers":{"a":{"listen":["127.0.0.1:8080"],"routes":[{"handle":[{"handler":"payermax","sandbox":true}]}]}}}}}`
+	config := fmt.Sprintf(`{"admin":{"disabled":true},"apps":{"http":{"servers":{"a":{"listen":["127.0.0.1:%d"],"routes":[{"handle":[{"handler":"payermax","sandbox":true}]}]}}}}}`,
+		testnet.FreePort(t))
 	file := filepath.Join(t.TempDir(), "caddy.json")
 	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
 	ran, findings := doctorJSON(t, nil, file)

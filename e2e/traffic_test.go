@@ -79,23 +79,31 @@ type http1Application struct {
 	used time.Time
 }
 
+// handover is how long a server that is replaced tells its clients so.
+const handover = 200 * time.Millisecond
+
 func (a *http1Application) call(t *testing.T) {
-	const stale = 100 * time.Millisecond               // half of the time that a handover takes
-	if a.client != nil && time.Since(a.used) > stale { // on a busy machine
+	if a.client != nil && time.Since(a.used) > handover/2 { // on a busy machine
 		a.hangUp()
 	}
-	if a.client == nil && !a.connect() {
-		a.traffic.closed.Add(1)
+	// A server that ends closes a new connection on which nothing has come for five seconds
+	// (net/http, Shutdown), and one that was used when it no longer tells its clients. A busy
+	// machine may let that much time pass anywhere here.
+	since, unheard := time.Now(), 5*time.Second
+	if a.client != nil {
+		since, unheard = a.used, handover
+	} else if err := a.connect(); err != nil {
+		a.lose(t, since, unheard, err)
 		return
 	}
 	var fields []string
 	if a.traffic.how.newEach {
 		fields = append(fields, "Connection: close")
 	}
+	a.used = time.Now() // before the answer is written, which is the last that says anything
 	res, err := a.roundTrip(post(validBody(), fields...))
-	a.used = time.Now()
 	if err != nil {
-		a.traffic.closed.Add(1)
+		a.lose(t, since, unheard, err)
 		a.hangUp()
 		return
 	}
@@ -106,11 +114,21 @@ func (a *http1Application) call(t *testing.T) {
 	}
 }
 
-// connect opens a connection, and reports whether it can be used.
-func (a *http1Application) connect() bool {
+// lose counts a connection that was closed before there was an answer, unless it had been
+// unheard for so long that the server could not tell.
+func (a *http1Application) lose(t *testing.T, since time.Time, unheard time.Duration, err error) {
+	silent := time.Since(since)
+	t.Logf("a connection was closed %v after the last that was heard on it: %v", silent, err)
+	if silent < unheard {
+		a.traffic.closed.Add(1)
+	}
+}
+
+// connect opens a connection.
+func (a *http1Application) connect() error {
 	conn, err := net.Dial("tcp", a.traffic.addr)
 	if err != nil {
-		return false
+		return err
 	}
 	if _, err = io.WriteString(conn, a.traffic.how.greeting); err == nil && a.traffic.how.tls {
 		secure := tls.Client(conn, a.traffic.trusted)
@@ -118,10 +136,10 @@ func (a *http1Application) connect() bool {
 	}
 	if err != nil {
 		conn.Close()
-		return false
+		return err
 	}
 	a.client = newClient(conn)
-	return true
+	return nil
 }
 
 func (a *http1Application) hangUp() {

@@ -46,7 +46,8 @@ public key is PayerMax's; the way to the gateway, its certificate, and the clock
 
 Run it as the sidecar's user and with the sidecar's environment, or it looks at
 something else than the sidecar would. It binds no port, writes no log and changes
-nothing, and what it prints contains no secret.
+nothing, and what it prints contains no secret. Whether another program has the
+sites' ports it learns by a GET request to each, unless --offline is given.
 
 With --termination-grace-period, the pod's terminationGracePeriodSeconds, it says
 whether a shutdown is over before the sidecar is killed. No config says that, so it can
@@ -137,12 +138,19 @@ func Examine(ctx context.Context, config Config, describe Describe, options Opti
 
 	tree, err := config.adapt()
 	if err != nil {
-		return doctor.Report{found(config.Name, "config", doctor.Problem, doctor.Discreet(err.Error()),
-			"correct the config; caddy adapt shows the same")}, nil
+		return doctor.Report{found(config.Name, "config", doctor.Problem, doctor.Discreet(err.Error()), nextAfter(err))}, nil
 	}
 	setup, report := trial.setup(config.Name, tree, describe)
 	setup.ProxyVariables = proxyVariables(os.Getenv)
 	return append(report, doctor.Examine(ctx, setup, options.Options)...), nil
+}
+
+// nextAfter says what to do about a config that is not understood.
+func nextAfter(err error) string {
+	if strings.Contains(err.Error(), "must use the same scheme") { // as Caddy says
+		return "name upstreams that all begin with https://; or, on this machine, that all begin with http://"
+	}
+	return "correct the config; caddy adapt shows the same"
 }
 
 // printReport prints a report for people, or for programs.

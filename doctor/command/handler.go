@@ -53,6 +53,9 @@ func (t *trial) setup(name string, config configTree, describe Describe) (doctor
 	report = append(report, t.describeStores(name, shared)...)
 	report = append(report, config.describeAdmin(name)...)
 	report = append(report, config.describeStorage(name, os.TempDir(), caddy.AppDataDir())...)
+	if !t.offline {
+		report = append(report, config.describePorts(t.ctx, name)...)
+	}
 	return setup, append(report, config.describeSandboxes()...)
 }
 

@@ -1,0 +1,106 @@
+package command
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-payermax/caddy-payermax/doctor"
+	"github.com/caddy-payermax/caddy-payermax/internal/layout"
+)
+
+// patience is how long a program on a port has to say what it is.
+const patience = 5 * time.Second
+
+// occupant is what listens on a port of the config already.
+type occupant int
+
+const (
+	nobody occupant = iota
+	aCaddy          // which may be the sidecar itself
+	another
+	unknown
+)
+
+// describePorts says on which ports of the config's sites other programs listen already,
+// so that the sidecar could not. A Caddy there may be the sidecar itself, which runs while
+// somebody looks at its config.
+func (c configTree) describePorts(ctx context.Context, name string) []doctor.Result {
+	const check = "port"
+	var results []doctor.Result
+	for _, address := range c.ownAddresses() {
+		switch occupantOf(ctx, address) {
+		case aCaddy:
+			results = append(results, found(name, check, doctor.OK, "a Caddy listens on "+address+" already; it is this sidecar, if that is running", ""))
+		case another:
+			results = append(results, found(name, check, doctor.Problem, "another program listens on "+address+" already, so that the sidecar cannot",
+				"end that program, whose name ss -ltnp shows, or give the site another port"))
+		case unknown:
+			results = append(results, found(name, check, doctor.Warning, "something listens on "+address+" already, and does not say what it is",
+				"if it is not this sidecar, end that program, whose name ss -ltnp shows, or give the site another port"))
+		}
+	}
+	return results
+}
+
+// ownAddresses are those of this machine at which the config's sites would be found, by
+// TCP.
+func (c configTree) ownAddresses() []string {
+	servers, _ := c.at("apps", "http", "servers").(map[string]any)
+	var own []string
+	for _, server := range servers {
+		object, _ := server.(map[string]any)
+		for _, listen := range layout.Texts(object["listen"]) {
+			address, err := caddy.ParseNetworkAddress(listen)
+			if err != nil || address.IsUnixNetwork() || address.PortRangeSize() != 1 || address.StartPort == 0 {
+				continue
+			}
+			host := address.Host
+			if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+				host = "127.0.0.1"
+			}
+			own = append(own, net.JoinHostPort(host, strconv.FormatUint(uint64(address.StartPort), 10)))
+		}
+	}
+	slices.Sort(own)
+	return slices.Compact(own)
+}
+
+// occupantOf asks an address who is there. It sends one GET request.
+func occupantOf(ctx context.Context, address string) occupant {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nobody
+	}
+	defer conn.Close()
+	end, _ := ctx.Deadline()
+	_ = conn.SetDeadline(end)
+	_, _ = io.WriteString(conn, "GET /livez HTTP/1.1\r\nHost: "+address+"\r\nConnection: close\r\n\r\n")
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if timeout, isNetError := errors.AsType[net.Error](err); isNetError && timeout.Timeout() {
+		return unknown
+	}
+	if err != nil {
+		return another // that does not speak HTTP
+	}
+	defer answer.Body.Close()
+	body, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
+	switch server := answer.Header.Get("Server"); {
+	case strings.HasPrefix(server, "Caddy"), strings.HasPrefix(answer.Header.Get("Proxy-Status"), "caddy-payermax;"), server == "payermax-sandbox":
+		return aCaddy
+	case strings.Contains(string(body), "HTTP request to an HTTPS server"): // as Go says
+		return unknown
+	}
+	return another
+}

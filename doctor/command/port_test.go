@@ -1,0 +1,94 @@
+package command
+
+import (
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/doctor"
+)
+
+// listening serves connections until the end of the test, and returns its address.
+func listening(t *testing.T, serve func(net.Conn)) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { conn.Close() })
+			go serve(conn)
+		}
+	}()
+	return listener.Addr().String()
+}
+
+// answering serves HTTP with one header field.
+func answering(t *testing.T, field, value string, start func(*httptest.Server)) string {
+	t.Helper()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set(field, value) }))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // who asks a port for HTTPS does not shake hands
+	start(server)
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
+}
+
+// Whoever listens on the port of a site is found out, a Caddy apart from all others.
+func TestPorts(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		address string
+		outcome doctor.Outcome
+		says    string
+	}{
+		"a Caddy":                {answering(t, "Server", "Caddy", (*httptest.Server).Start), doctor.OK, "a Caddy listens on "},
+		"a sidecar":              {answering(t, "Proxy-Status", `caddy-payermax; error=http_request_error; details="NOT_FOUND"`, (*httptest.Server).Start), doctor.OK, "a Caddy"},
+		"a sandbox":              {answering(t, "Server", "payermax-sandbox", (*httptest.Server).Start), doctor.OK, "a Caddy"},
+		"another HTTP server":    {answering(t, "Server", "nginx", (*httptest.Server).Start), doctor.Problem, "another program listens on "},
+		"what speaks no HTTP":    {listening(t, func(conn net.Conn) { _, _ = io.WriteString(conn, "-ERR unknown command\r\n") }), doctor.Problem, "another program"},
+		"what hangs up":          {listening(t, func(conn net.Conn) { conn.Close() }), doctor.Problem, "another program"},
+		"what speaks HTTPS":      {answering(t, "Server", "Caddy", (*httptest.Server).StartTLS), doctor.Warning, "does not say what it is"},
+		"what says nothing":      {listening(t, func(net.Conn) {}), doctor.Warning, "does not say what it is"},
+		"what listens on a name": {strings.Replace(answering(t, "Server", "nginx", (*httptest.Server).Start), "127.0.0.1", "localhost", 1), doctor.Problem, "another program"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			host, port, err := net.SplitHostPort(test.address)
+			require.NoError(t, err)
+			results := adapted(t, "http://:"+port+" {\nbind "+host+"\n"+signing+"}").describePorts(t.Context(), "Caddyfile")
+			require.Len(t, results, 1)
+			assert.Equal(t, test.outcome, results[0].Outcome)
+			assert.Contains(t, results[0].Message, test.says)
+			assert.Contains(t, results[0].Message, port)
+			assert.Equal(t, test.outcome != doctor.OK, strings.Contains(results[0].Next, "ss -ltnp"))
+		})
+	}
+}
+
+// A port that nobody has is not worth a line, and a socket has none.
+func TestPortsThatAreFree(t *testing.T) {
+	t.Parallel()
+	config := adapted(t, "http://127.0.0.1:1 {\n"+signing+"}\nhttp:// {\nbind unix//run/payermax.sock\n"+signing+"}")
+	assert.Equal(t, []string{"127.0.0.1:1"}, config.ownAddresses())
+	assert.Empty(t, config.describePorts(t.Context(), "Caddyfile"))
+	assert.Equal(t, []string{"127.0.0.1:8080", "[::1]:8081"}, adapted(t, ":8080 {\n"+signing+"}\n:8081 {\nbind ::1\n"+signing+"}").ownAddresses())
+}
+
+// Caddy says that upstreams have two schemes, and the doctor what to do about it.
+func TestMixedSchemes(t *testing.T) {
+	t.Parallel()
+	_, err := Config{Name: "Caddyfile", Adapter: "caddyfile", Text: []byte(":8080 {\n" + signing + proxying("http://127.0.0.1:9000 https://one.example") + "}")}.adapt()
+	require.Error(t, err)
+	assert.Contains(t, nextAfter(err), "all begin with https://")
+}

@@ -123,6 +123,7 @@ func TestNotifyAckAfter(t *testing.T) {
 		{"200", func(w http.ResponseWriter, _ *http.Request) error { _, err := io.WriteString(w, "thanks"); return err }, 200, true},
 		{"204", func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(204); return nil }, 200, true},
 		{"302", func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(302); return nil }, 503, false},
+		{"400", func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(400); return nil }, 400, false},
 		{"409", func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(409); return nil }, 409, false},
 		{"500 that says SUCCESS", func(w http.ResponseWriter, _ *http.Request) error {
 			w.WriteHeader(500)
@@ -134,6 +135,7 @@ func TestNotifyAckAfter(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := deliver(t, n, notify(t, paymentNotification), test.application)
 			assert.Equal(t, test.status, w.Code)
+			assert.Equal(t, "application/json", w.Header().Get("Content-Type"))
 			if test.acked {
 				assert.Equal(t, `{"code":"SUCCESS","msg":"Success"}`, w.Body.String())
 			} else {

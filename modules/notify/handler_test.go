@@ -222,6 +222,37 @@ func TestNotifyDuplicates(t *testing.T) {
 	})
 }
 
+// What counts as accepted is what PayerMax takes for a receipt: the exact code, with a 2xx.
+// PayerMax delivers anything else again, and the application must get it then.
+func TestNotifyGuardsWhatPayerMaxTakesForAReceipt(t *testing.T) {
+	for name, test := range map[string]struct {
+		status     int
+		body       string
+		isAccepted bool
+	}{
+		"acknowledged":               {200, acknowledgement, true},
+		"acknowledged with a 201":    {201, acknowledgement, true},
+		"a 200 that says something":  {200, "thanks", false},
+		"a 200 of another code":      {200, `{"code":"FAIL","msg":""}`, false},
+		"an empty 200":               {200, "", false},
+		"an error that says SUCCESS": {500, acknowledgement, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newHandler(t, guarded)
+			var count int
+			for range 2 {
+				deliver(t, n, notify(t, paymentNotification), func(w http.ResponseWriter, _ *http.Request) error {
+					count++
+					w.WriteHeader(test.status)
+					_, err := io.WriteString(w, test.body)
+					return err
+				})
+			}
+			assert.Equal(t, test.isAccepted, count == 1, "it came %d times", count)
+		})
+	}
+}
+
 // PayerMax's key can change: two at a time, and followed when the file changes.
 func TestNotifyKeys(t *testing.T) {
 	public, err := os.ReadFile(testkeys.WritePublic(t, &testkeys.Gateway().PublicKey))

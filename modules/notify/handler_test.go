@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
@@ -92,8 +93,39 @@ func TestNotifyRefuses(t *testing.T) {
 			assert.Equal(t, test.status, w.Code)
 			assert.NotContains(t, w.Body.String(), `"SUCCESS"`, "PayerMax would not deliver it again")
 			assert.Equal(t, before+1, counted(t, test.result))
+			assert.Equal(t, test.status == http.StatusMethodNotAllowed, w.Header().Get("Allow") == http.MethodPost)
+			assert.Equal(t, test.status != http.StatusForbidden, w.Header().Get("Connection") == "close", "where the body is not read")
 		})
 	}
+}
+
+// The application gets the fields that it has a use for, as they came, and no other: the
+// signature covers none of them.
+func TestNotifyPassesFields(t *testing.T) {
+	r := notify(t, paymentNotification)
+	signature := r.Header.Get("Sign")
+	passed := []string{"User-Agent", "Accept", "Accept-Encoding", "Traceparent", "Tracestate", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"}
+	want := http.Header{"Sign": {signature}}
+	for _, field := range passed {
+		r.Header.Set(field, "of "+field)
+		want.Set(field, "of "+field)
+	}
+	for _, field := range []string{"Cookie", "Authorization", "Content-Encoding-2", "X-Original-Url", "Te", "Connection"} {
+		r.Header.Set(field, "forged")
+	}
+	taken := inflight.Process.Taken()
+	deliver(t, newHandler(t), r, func(w http.ResponseWriter, r *http.Request) error {
+		assert.True(t, isVerified(r.Context()), "or the guard would take the proof away")
+		for _, own := range []string{"Payermax-Verified", "Content-Type", "Content-Length"} {
+			assert.Len(t, r.Header[own], 1, own)
+			r.Header.Del(own)
+		}
+		assert.Equal(t, want, r.Header)
+		assert.Equal(t, taken+1, inflight.Process.Taken())
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	})
+	assert.Equal(t, taken, inflight.Process.Taken(), "its place is free again")
 }
 
 // The log says why a notification of PayerMax's own was refused, without its content.
@@ -212,13 +244,19 @@ func TestNotifyDuplicates(t *testing.T) {
 	})
 
 	t.Run("at the same time", func(t *testing.T) {
-		n := newHandler(t, guarded)
+		n, all := newHandler(t, guarded), totals(t)
 		var count int
 		deliver(t, n, notify(t, paymentNotification), func(w http.ResponseWriter, r *http.Request) error {
 			assert.Equal(t, http.StatusServiceUnavailable, deliver(t, n, notify(t, paymentNotification), testcaddy.Unreachable(t)).Code)
 			return accepting(&count)(w, r)
 		})
 		assert.Equal(t, 1, count)
+		all["concurrent"]++
+		all["passed"]++
+		assert.Equal(t, all, totals(t))
+		deliver(t, n, notify(t, paymentNotification), testcaddy.Unreachable(t))
+		all["duplicate"]++
+		assert.Equal(t, all, totals(t))
 	})
 }
 

@@ -26,6 +26,7 @@ func TestNextKeyTakesOver(t *testing.T) {
 	}{
 		"the order does not exist":         {ofCode("ORDER_NOT_EXIST"), true, true, "ORDER_NOT_EXIST"},
 		"it is refused, and nobody signed": {ofCode("ORDER_NOT_EXIST"), false, false, "SIGN_VERIFY_FAILED"},
+		"it is refused, for another call":  {`{"code":"ORDER_NOT_EXIST","msg":"","data":{"outTradeNo":"P2"}}`, true, false, "SIGN_VERIFY_FAILED"},
 		"PayerMax is busy":                 {ofCode("SYSTEM_ERROR"), true, false, "SIGN_VERIFY_FAILED"},
 		"PayerMax throttles":               {ofCode("TOO_MANY_REQUEST"), true, false, "SIGN_VERIFY_FAILED"},
 		"the clock is wrong":               {ofCode("REQ_TIME_OVER_TIME"), true, false, "SIGN_VERIFY_FAILED"},

@@ -32,6 +32,7 @@ func TestGivenAnswers(t *testing.T) {
 		{"a user of another case", "A", string(sessionCallOf("1", "Anna")), false},
 		{"nobody", "A", `{"appId":"app","merchantNo":"1","data":{}}`, false},
 		{"another merchant's user of that name", "A", string(sessionCallOf("2", "anna")), false},
+		{"a service provider's of that number", "A", `{"appId":"app","spMerchantNo":"1","data":{"userId":"anna"}}`, false},
 		{"nobody with an answer of the own", "N", `{"appId":"app","merchantNo":"1","data":{}}`, true},
 		{"nobody again, who may be somebody else", "N", `{"appId":"app","merchantNo":"1","data":{"userId":null}}`, false},
 		{"another user with an answer of the own", "B", string(sessionCallOf("1", "berta")), true},

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
@@ -23,6 +24,14 @@ func signatureOf(t *testing.T, key *rsa.PrivateKey, body string) string {
 	signature, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
 	require.NoError(t, err)
 	return base64.StdEncoding.EncodeToString(signature)
+}
+
+// codeOf is the code of an answer, or "" if it could not be read.
+func codeOf(said *envelope.Answer) string {
+	if said == nil {
+		return ""
+	}
+	return said.Code
 }
 
 // What becomes of an answer depends on who has signed it, on its status and its code,
@@ -54,6 +63,7 @@ func TestDecide(t *testing.T) {
 		"signed refusal":                   {pay, 0, refusal, []*rsa.PrivateKey{gateway}, false, passes, Verified, ""},
 		"signed refusal with status 503":   {pay, 503, refusal, []*rsa.PrivateKey{gateway}, false, passes, Verified, ""},
 		"signed success with status 201":   {pay, 201, success, []*rsa.PrivateKey{gateway}, false, withheld, Unverified, "not with status 200"},
+		"the same, in small letters":       {pay, 201, strings.Replace(success, "APPLY_SUCCESS", "apply_success", 1), []*rsa.PrivateKey{gateway}, false, withheld, Unverified, "not with status 200"},
 		"signed redirect":                  {pay, 302, success, []*rsa.PrivateKey{gateway}, false, withheld, Unverified, "a redirect"},
 		"signed, of another call":          {pay, 0, strings.Replace(success, "P1", "P2", 1), []*rsa.PrivateKey{gateway}, false, withheld, Unverified, "for another call"},
 		"signed notification":              {pay, 0, strings.Replace(success, "{", `{"notifyType":"PAYMENT",`, 1), []*rsa.PrivateKey{gateway}, false, withheld, Unverified, "a notification"},
@@ -103,6 +113,10 @@ func TestDecide(t *testing.T) {
 
 			found, given, err := NewJudge().Decide(a, asked)
 			assert.Equal(t, test.found, found.Finding)
+			if test.status != http.StatusFound { // which is not read
+				said, _ := a.Read(nil)
+				assert.Equal(t, codeOf(said), found.Code)
+			}
 			switch test.becomes {
 			case passes:
 				require.NoError(t, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -126,6 +127,41 @@ func TestLeaseLastsAsLongAsTheDelivery(t *testing.T) {
 		second.end(t.Context(), true)
 		time.Sleep(2 * lease)
 		require.Equal(t, stores.Done, guard.begin(t.Context(), []byte(paymentNotification)).state)
+	})
+}
+
+// slowClaims are claims whose renewals take until they are let go, and which note when
+// they are given back.
+type slowClaims struct {
+	stores.Claims
+	letGo    chan struct{}
+	released atomic.Bool
+}
+
+func (s *slowClaims) Renew(ctx context.Context, claim stores.Claim, lease time.Duration) error {
+	<-s.letGo
+	return s.Claims.Renew(ctx, claim, lease)
+}
+
+func (s *slowClaims) Release(ctx context.Context, claim stores.Claim) error {
+	s.released.Store(true)
+	return s.Claims.Release(ctx, claim)
+}
+
+// What the application has not accepted is given back after the last renewal, which could
+// otherwise take it again: PayerMax would deliver to a closed door until the lease is over.
+func TestNoRenewalFollowsTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		claims := &slowClaims{Claims: stores.NewMemory(), letGo: make(chan struct{})}
+		guard := &duplicates{claims, scopeOf(addressees{}), time.Hour, zap.NewNop()}
+		delivery := guard.begin(t.Context(), []byte(paymentNotification))
+		time.Sleep(renewal)
+		go delivery.end(t.Context(), false)
+		synctest.Wait()
+		assert.False(t, claims.released.Load(), "a renewal is under way")
+		close(claims.letGo)
+		synctest.Wait()
+		assert.True(t, claims.released.Load())
 	})
 }
 

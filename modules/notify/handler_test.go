@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
@@ -92,8 +93,39 @@ func TestNotifyRefuses(t *testing.T) {
 			assert.Equal(t, test.status, w.Code)
 			assert.NotContains(t, w.Body.String(), `"SUCCESS"`, "PayerMax would not deliver it again")
 			assert.Equal(t, before+1, counted(t, test.result))
+			assert.Equal(t, test.status == http.StatusMethodNotAllowed, w.Header().Get("Allow") == http.MethodPost)
+			assert.Equal(t, test.status != http.StatusForbidden, w.Header().Get("Connection") == "close", "where the body is not read")
 		})
 	}
+}
+
+// The application gets the fields that it has a use for, as they came, and no other: the
+// signature covers none of them.
+func TestNotifyPassesFields(t *testing.T) {
+	r := notify(t, paymentNotification)
+	signature := r.Header.Get("Sign")
+	passed := []string{"User-Agent", "Accept", "Accept-Encoding", "Traceparent", "Tracestate", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"}
+	want := http.Header{"Sign": {signature}}
+	for _, field := range passed {
+		r.Header.Set(field, "of "+field)
+		want.Set(field, "of "+field)
+	}
+	for _, field := range []string{"Cookie", "Authorization", "Content-Encoding-2", "X-Original-Url", "Te", "Connection"} {
+		r.Header.Set(field, "forged")
+	}
+	taken := inflight.Process.Taken()
+	deliver(t, newHandler(t), r, func(w http.ResponseWriter, r *http.Request) error {
+		assert.True(t, isVerified(r.Context()), "or the guard would take the proof away")
+		for _, own := range []string{"Payermax-Verified", "Content-Type", "Content-Length"} {
+			assert.Len(t, r.Header[own], 1, own)
+			r.Header.Del(own)
+		}
+		assert.Equal(t, want, r.Header)
+		assert.Equal(t, taken+1, inflight.Process.Taken())
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	})
+	assert.Equal(t, taken, inflight.Process.Taken(), "its place is free again")
 }
 
 // The log says why a notification of PayerMax's own was refused, without its content.
@@ -123,6 +155,7 @@ func TestNotifyAckAfter(t *testing.T) {
 		{"200", func(w http.ResponseWriter, _ *http.Request) error { _, err := io.WriteString(w, "thanks"); return err }, 200, true},
 		{"204", func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(204); return nil }, 200, true},
 		{"302", func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(302); return nil }, 503, false},
+		{"400", func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(400); return nil }, 400, false},
 		{"409", func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(409); return nil }, 409, false},
 		{"500 that says SUCCESS", func(w http.ResponseWriter, _ *http.Request) error {
 			w.WriteHeader(500)
@@ -134,6 +167,7 @@ func TestNotifyAckAfter(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := deliver(t, n, notify(t, paymentNotification), test.application)
 			assert.Equal(t, test.status, w.Code)
+			assert.Equal(t, "application/json", w.Header().Get("Content-Type"))
 			if test.acked {
 				assert.Equal(t, `{"code":"SUCCESS","msg":"Success"}`, w.Body.String())
 			} else {
@@ -210,14 +244,51 @@ func TestNotifyDuplicates(t *testing.T) {
 	})
 
 	t.Run("at the same time", func(t *testing.T) {
-		n := newHandler(t, guarded)
+		n, all := newHandler(t, guarded), totals(t)
 		var count int
 		deliver(t, n, notify(t, paymentNotification), func(w http.ResponseWriter, r *http.Request) error {
 			assert.Equal(t, http.StatusServiceUnavailable, deliver(t, n, notify(t, paymentNotification), testcaddy.Unreachable(t)).Code)
 			return accepting(&count)(w, r)
 		})
 		assert.Equal(t, 1, count)
+		all["concurrent"]++
+		all["passed"]++
+		assert.Equal(t, all, totals(t))
+		deliver(t, n, notify(t, paymentNotification), testcaddy.Unreachable(t))
+		all["duplicate"]++
+		assert.Equal(t, all, totals(t))
 	})
+}
+
+// What counts as accepted is what PayerMax takes for a receipt: the exact code, with a 2xx.
+// PayerMax delivers anything else again, and the application must get it then.
+func TestNotifyGuardsWhatPayerMaxTakesForAReceipt(t *testing.T) {
+	for name, test := range map[string]struct {
+		status     int
+		body       string
+		isAccepted bool
+	}{
+		"acknowledged":               {200, acknowledgement, true},
+		"acknowledged with a 201":    {201, acknowledgement, true},
+		"a 200 that says something":  {200, "thanks", false},
+		"a 200 of another code":      {200, `{"code":"FAIL","msg":""}`, false},
+		"an empty 200":               {200, "", false},
+		"an error that says SUCCESS": {500, acknowledgement, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newHandler(t, guarded)
+			var count int
+			for range 2 {
+				deliver(t, n, notify(t, paymentNotification), func(w http.ResponseWriter, _ *http.Request) error {
+					count++
+					w.WriteHeader(test.status)
+					_, err := io.WriteString(w, test.body)
+					return err
+				})
+			}
+			assert.Equal(t, test.isAccepted, count == 1, "it came %d times", count)
+		})
+	}
 }
 
 // PayerMax's key can change: two at a time, and followed when the file changes.

@@ -136,6 +136,25 @@ func TestConnectionsAreReplaced(t *testing.T) {
 	}
 }
 
+// The versions of HTTP that the config names are spoken, and in clear no other than h2c.
+func TestVersions(t *testing.T) {
+	for name, test := range map[string]struct {
+		versions        []string
+		http1, tls, h2c bool
+	}{
+		"either":    {[]string{"1.1", "2"}, true, true, false},
+		"HTTP/2":    {[]string{"2"}, true, true, false}, // as Caddy has it
+		"h2c":       {[]string{"h2c"}, false, true, true},
+		"h2c and 2": {[]string{"h2c", "2"}, false, true, true},
+	} {
+		spoken := newConnections(&http.Transport{}, test.versions).present().Protocols
+		assert.Equal(t, test.http1, spoken.HTTP1(), name)
+		assert.Equal(t, test.tls, spoken.HTTP2(), name)
+		assert.Equal(t, test.h2c, spoken.UnencryptedHTTP2(), name)
+	}
+	assert.Nil(t, newConnections(&http.Transport{}, []string{"1.1"}).present().Protocols, "as net/http has it")
+}
+
 // A config that is gone leaves no connection behind, and one that never came about has none.
 func TestCleanupClosesWhatIsIdle(t *testing.T) {
 	require.NoError(t, new(Transport).Cleanup())

@@ -241,6 +241,34 @@ func TestProxies(t *testing.T) {
 	}
 }
 
+// After a failure, the reverse proxy hears whether another attempt may be made: only as
+// long as nothing of the call was written.
+func TestTransportSaysWhetherToRetry(t *testing.T) {
+	gateway := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		panic(http.ErrAbortHandler) // which closes the connection
+	}))
+	defer gateway.Close()
+	nobody := httptest.NewServer(nil)
+	nobody.Close()
+	for url, want := range map[string]bool{gateway.URL: false, nobody.URL: true, "http://192.0.2.1": true} {
+		_, r := signed(t, url)
+		_, err := newTransport(t).RoundTrip(r) //nolint:bodyclose // there is no answer
+		require.Error(t, err)
+		may, said := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).Get("payermax.may_retry")
+		assert.True(t, said)
+		assert.Equal(t, want, may)
+	}
+}
+
+// Another attempt begins with the URL as the reverse proxy has chosen it.
+func TestTransportLeavesTheURLAlone(t *testing.T) {
+	_, r := signed(t, "http://192.0.2.1/")
+	r.URL.Scheme = ""
+	_, err := newTransport(t).RoundTrip(r) //nolint:bodyclose // there is no answer
+	require.ErrorIs(t, err, errPlaintext)
+	assert.Equal(t, "//192.0.2.1/", r.URL.String())
+}
+
 // What goes to a Unix socket stays on this machine, whatever the gateway is called.
 func TestTransportSendsPlaintextToASocket(t *testing.T) {
 	_, r := signed(t, "http://gateway.example")

@@ -196,6 +196,7 @@ func TestNextKeyMayComeLater(t *testing.T) {
 	require.NoError(t, os.WriteFile(next, []byte("not a key"), 0o600))
 	for name, path := range map[string]string{
 		"not a key": next, "no such directory": filepath.Join(filepath.Dir(next), "none", "next.key"), "a file for a directory": filepath.Join(next, "next.key"),
+		"no path": "",
 	} {
 		_, err := try(Config{Source: current, Next: inFile(t, path)})
 		assert.ErrorContains(t, err, "next_private_key: ", name)

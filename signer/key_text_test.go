@@ -64,3 +64,18 @@ func TestSeveralBlocks(t *testing.T) {
 		})
 	}
 }
+
+// The command that converts a text names the order of its bytes where no mark does:
+// iconv would take that of the machine.
+func TestRefuseUnicode(t *testing.T) {
+	for text, command := range map[string]string{
+		"A\x00B\x00":                       "iconv -f UTF-16LE -t",
+		"\x00A\x00B":                       "iconv -f UTF-16BE -t",
+		"\xff\xfeA\x00":                    "iconv -f UTF-16 -t",
+		"\xfe\xff\x00A":                    "iconv -f UTF-16 -t",
+		"\xff\xfe\x00\x00A\x00\x00\x00":    "iconv -f UTF-32 -t",
+		"\x00\x00\xfe\xff\x00\x00\x00\x41": "iconv -f UTF-32 -t",
+	} {
+		assert.ErrorContains(t, refuseUnicode([]byte(text)), command, "%q", text)
+	}
+}

@@ -86,6 +86,11 @@ func TestBatchKeyIsASigner(t *testing.T) {
 	require.NoError(t, err)
 	assert.NoError(t, rsa.VerifyPKCS1v15(public, crypto.SHA512, long, signature))
 
+	// A hash as long as SHA-256's is another one all the same.
+	signature, err = key.Sign(rand.Reader, short[:], crypto.SHA512_256)
+	require.NoError(t, err)
+	assert.NoError(t, rsa.VerifyPKCS1v15(public, crypto.SHA512_256, short[:], signature))
+
 	_, err = key.Sign(rand.Reader, short[:20], crypto.SHA256)
 	assert.Error(t, err)
 }

@@ -2,6 +2,7 @@ package keys
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -18,6 +19,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
@@ -193,6 +196,7 @@ func TestNextKeyMayComeLater(t *testing.T) {
 	require.NoError(t, os.WriteFile(next, []byte("not a key"), 0o600))
 	for name, path := range map[string]string{
 		"not a key": next, "no such directory": filepath.Join(filepath.Dir(next), "none", "next.key"), "a file for a directory": filepath.Join(next, "next.key"),
+		"no path": "",
 	} {
 		_, err := try(Config{Source: current, Next: inFile(t, path)})
 		assert.ErrorContains(t, err, "next_private_key: ", name)
@@ -260,10 +264,71 @@ func TestInUse(t *testing.T) {
 	values := measured(t)
 	assert.Equal(t, 1.0, values["key_info "+fingerprint(signs)+" file"])
 	assert.Equal(t, 0.0, values["key_degraded "+fingerprint(signs)+" file"])
+	assert.InDelta(t, signs.Current().Loaded.Unix(), values["key_last_load_timestamp_seconds "+fingerprint(signs)+" file"], 1, "seconds")
 	assert.Equal(t, 1.0, values["key_info "+signer.Fingerprint(&testkeys.Gateway().PublicKey)+" gateway_public_key"])
 
 	signs.Release()
 	verifies.Release()
 	assert.Empty(t, InUse())
 	assert.Empty(t, Directories())
+}
+
+// remote is a source whose key is not in a file.
+type remote struct{ key *rsa.PrivateKey }
+
+func (r *remote) Key() (crypto.Signer, string, error) {
+	return r.key, signer.Fingerprint(&r.key.PublicKey), nil
+}
+
+// What no file shows is followed as well: a key that lives elsewhere, whether it signs or
+// is the next one to a key in a file, and the version that goes with a key.
+func TestChangesBesideFilesAreFollowed(t *testing.T) {
+	file := inFile(t, testkeys.WritePrivate(t, testkeys.Merchant()))
+	elsewhere := &remote{testkeys.Next()}
+	version := "1"
+	keyVersion := func() (string, error) { return version, nil }
+	changed := signer.Fingerprint(&testkeys.Stranger().PublicKey)
+	for name, test := range map[string]struct {
+		config  Config
+		change  func()
+		isTaken func(Generation) bool
+	}{
+		"the key that signs": {
+			Config{Source: &NamedSource{elsewhere, "kms"}},
+			func() { elsewhere.key = testkeys.Stranger() },
+			func(g Generation) bool { return g.Signing.Fingerprint == changed },
+		},
+		"the next key of one in a file": {
+			Config{Source: file, Next: &NamedSource{elsewhere, "kms"}},
+			func() { elsewhere.key = testkeys.Stranger() },
+			func(g Generation) bool { return g.Next.Fingerprint == changed },
+		},
+		"the key version": {
+			Config{Source: file, KeyVersion: keyVersion},
+			func() { version = "2" },
+			func(g Generation) bool { return g.KeyVersion == "2" },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			elsewhere.key, version = testkeys.Next(), "1"
+			r := open(t, test.config)
+			r.Refresh()
+			assert.False(t, test.isTaken(r.Current()))
+			test.change()
+			r.Refresh()
+			assert.True(t, test.isTaken(r.Current()))
+		})
+	}
+}
+
+// Opening keys on a machine where all is well warns of nothing.
+func TestOpeningWarnsOfNothing(t *testing.T) {
+	core, logs := observer.New(zap.WarnLevel)
+	_, err := Open(Config{
+		Source:     inFile(t, testkeys.WritePrivate(t, testkeys.Merchant())),
+		KeyVersion: func() (string, error) { return "1", nil },
+		Logger:     zap.New(core),
+	})
+	require.NoError(t, err)
+	assert.Empty(t, logs.All())
 }

@@ -134,6 +134,26 @@ func TestKeyInsteadOfItsFileName(t *testing.T) {
 	}
 }
 
+// What is taken for a key, if it is of base64: a line of 32 characters or more, more than
+// 64 that begin as keys do, more than 200 of anything else.
+func TestLooksLikeKey(t *testing.T) {
+	letters := func(prefix string, length int) string { return prefix + strings.Repeat("A", length-len(prefix)) }
+	for text, looks := range map[string]bool{
+		letters("B", 31) + "\n":  false,
+		letters("B", 32) + "\n":  true,
+		letters("B.", 32) + "\n": false,
+		letters("MI", 64):        false,
+		letters("MI", 65):        true,
+		letters("MI.", 65):       false,
+		letters("B", 200):        false,
+		letters("B", 201):        true,
+		letters("B.", 201):       false,
+		letters("/B", 201):       false,
+	} {
+		assert.Equal(t, looks, LooksLikeKey(text), "%d of %.3s", len(text), text)
+	}
+}
+
 func TestLongPathsAreNotRepeated(t *testing.T) {
 	short := "/" + strings.Repeat("directory./", 23) + "k"
 	require.Len(t, short, maxPathInMessage)

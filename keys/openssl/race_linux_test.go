@@ -1,0 +1,5 @@
+//go:build cgo && race
+
+package openssl
+
+func init() { withRaceDetector = true }

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -137,34 +138,12 @@ func TestFailuresInWords(t *testing.T) {
 // serveTLS answers handshakes until the end of the test.
 func serveTLS(t *testing.T, config *tls.Config) string {
 	t.Helper()
-	return serveConnections(t, func(conn net.Conn) {
+	return "https://" + testnet.Serve(t, func(conn net.Conn) {
 		client := tls.Server(conn, config)
 		if client.Handshake() == nil {
 			_, _ = io.Copy(io.Discard, client)
 		}
 	})
-}
-
-// serveConnections gives every connection to f until the end of the test.
-func serveConnections(t *testing.T, f func(net.Conn)) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
-				f(conn)
-			}()
-		}
-	}()
-	return "https://" + listener.Addr().String()
 }
 
 func TestCheckTLS(t *testing.T) {
@@ -218,7 +197,7 @@ func TestCheckTLS(t *testing.T) {
 	}
 
 	t.Run("no TLS", func(t *testing.T) {
-		url := serveConnections(t, func(conn net.Conn) { _, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n") })
+		url := "https://" + testnet.Serve(t, func(conn net.Conn) { _, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n") })
 		result := tlsResult(t, Gateway{URL: url, TLS: trusting()})
 		assert.Equal(t, Problem, result.Outcome)
 		assert.Contains(t, result.Message, "does not speak TLS")
@@ -283,7 +262,7 @@ func TestCheckClock(t *testing.T) {
 			assert.Equal(t, test.outcome == Problem || test.outcome == Warning, result.Next != "")
 		})
 	}
-	result, _ := checkClock(t.Context(), Gateway{URL: strings.Replace(serveConnections(t, func(conn net.Conn) {}), "https", "http", 1)})
+	result, _ := checkClock(t.Context(), Gateway{URL: "http://" + testnet.Serve(t, func(net.Conn) {})})
 	assert.Equal(t, NotChecked, result.Outcome)
 	assert.Contains(t, result.Message, "got no answer")
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
@@ -265,37 +266,25 @@ func TestForwardProxy(t *testing.T) {
 	const canary = "canary words of the proxy"
 	gateway, trust := listenSecurely(t)
 	var answer atomic.Pointer[string]
-	proxy, err := net.Listen("tcp", anyPort)
-	require.NoError(t, err)
-	t.Cleanup(func() { proxy.Close() })
-	go func() {
-		for {
-			conn, err := proxy.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				request := make([]byte, 4096)
-				n, _ := conn.Read(request)
-				if !strings.HasPrefix(string(request[:n]), "CONNECT "+gateway.host+" ") {
-					return
-				}
-				_, _ = io.WriteString(conn, "HTTP/1.1 "+*answer.Load()+"\r\n\r\n")
-				if !strings.HasPrefix(*answer.Load(), "200") {
-					return
-				}
-				to, err := net.Dial("tcp", gateway.host)
-				if err != nil {
-					return
-				}
-				go func() { _, _ = io.Copy(conn, to); conn.Close() }()
-				_, _ = io.Copy(to, conn)
-				to.Close()
-			}()
+	proxy := testnet.Serve(t, func(conn net.Conn) {
+		request := make([]byte, 4096)
+		n, _ := conn.Read(request)
+		if !strings.HasPrefix(string(request[:n]), "CONNECT "+gateway.host+" ") {
+			return
 		}
-	}()
-	trust = strings.Replace(trust, "transport http {", "transport http {\nnetwork_proxy url http://"+proxy.Addr().String(), 1)
+		_, _ = io.WriteString(conn, "HTTP/1.1 "+*answer.Load()+"\r\n\r\n")
+		if !strings.HasPrefix(*answer.Load(), "200") {
+			return
+		}
+		to, err := net.Dial("tcp", gateway.host)
+		if err != nil {
+			return
+		}
+		go func() { _, _ = io.Copy(conn, to); conn.Close() }()
+		_, _ = io.Copy(to, conn)
+		to.Close()
+	})
+	trust = strings.Replace(trust, "transport http {", "transport http {\nnetwork_proxy url http://"+proxy, 1)
 	s := startSidecar(t, setup{gateway: "https://" + gateway.host, options: trust})
 	for _, test := range []struct{ answer, error, cause string }{
 		{"407 " + canary, "proxy_configuration_error", "status 407: it wants a user and password"},

@@ -13,26 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/doctor"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
-
-// listening serves connections until the end of the test, and returns its address.
-func listening(t *testing.T, serve func(net.Conn)) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			t.Cleanup(func() { conn.Close() })
-			go serve(conn)
-		}
-	}()
-	return listener.Addr().String()
-}
 
 // answering serves HTTP with one header field.
 func answering(t *testing.T, field, value string, start func(*httptest.Server)) string {
@@ -56,10 +38,10 @@ func TestPorts(t *testing.T) {
 		"a sidecar":              {answering(t, "Proxy-Status", `caddy-payermax; error=http_request_error; details="NOT_FOUND"`, (*httptest.Server).Start), doctor.OK, "a Caddy"},
 		"a sandbox":              {answering(t, "Server", "payermax-sandbox", (*httptest.Server).Start), doctor.OK, "a Caddy"},
 		"another HTTP server":    {answering(t, "Server", "nginx", (*httptest.Server).Start), doctor.Problem, "another program listens on "},
-		"what speaks no HTTP":    {listening(t, func(conn net.Conn) { _, _ = io.WriteString(conn, "-ERR unknown command\r\n") }), doctor.Problem, "another program"},
-		"what hangs up":          {listening(t, func(conn net.Conn) { conn.Close() }), doctor.Problem, "another program"},
+		"what speaks no HTTP":    {testnet.Serve(t, func(conn net.Conn) { _, _ = io.WriteString(conn, "-ERR unknown command\r\n") }), doctor.Problem, "another program"},
+		"what hangs up":          {testnet.Serve(t, func(net.Conn) {}), doctor.Problem, "another program"},
 		"what speaks HTTPS":      {answering(t, "Server", "Caddy", (*httptest.Server).StartTLS), doctor.Warning, "does not say what it is"},
-		"what says nothing":      {listening(t, func(net.Conn) {}), doctor.Warning, "does not say what it is"},
+		"what says nothing":      {testnet.Serve(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }), doctor.Warning, "does not say what it is"},
 		"what listens on a name": {strings.Replace(answering(t, "Server", "nginx", (*httptest.Server).Start), "127.0.0.1", "localhost", 1), doctor.Problem, "another program"},
 	} {
 		t.Run(name, func(t *testing.T) {

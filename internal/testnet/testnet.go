@@ -1,4 +1,4 @@
-// Package testnet finds ports for the servers of tests.
+// Package testnet has what tests need of the network: ports that are free, and servers.
 package testnet
 
 import (

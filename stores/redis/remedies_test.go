@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 	"github.com/caddyserver/caddy/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -23,28 +24,15 @@ var command = regexp.MustCompile(`(?m)^\*\d+\r$`)
 // startReplying starts what has one answer to all commands, and returns its address.
 func startReplying(t *testing.T, line string) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			connection, err := listener.Accept()
+	return testnet.Serve(t, func(connection net.Conn) {
+		for read := make([]byte, 4<<10); ; {
+			n, err := connection.Read(read)
 			if err != nil {
 				return
 			}
-			go func() {
-				defer connection.Close()
-				for read := make([]byte, 4<<10); ; {
-					n, err := connection.Read(read)
-					if err != nil {
-						return
-					}
-					_, _ = io.WriteString(connection, strings.Repeat(line, len(command.FindAll(read[:n], -1))))
-				}
-			}()
+			_, _ = io.WriteString(connection, strings.Repeat(line, len(command.FindAll(read[:n], -1))))
 		}
-	}()
-	return listener.Addr().String()
+	})
 }
 
 // What is wrong with the server, or between it and the options, is said by the name of the

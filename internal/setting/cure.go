@@ -1,0 +1,80 @@
+package setting
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
+)
+
+// fromFile is a setting that is the contents of one file.
+var fromFile = regexp.MustCompile(`^\{file\.([^{}]+)\}$`)
+
+// curable adds to an error how to take the value out of the file that it was read from, if
+// there is such a file, and if nothing is wrong with what is then left.
+func curable(err error, text, configured string, wrong func(string) string) error {
+	file := fromFile.FindStringSubmatch(configured)
+	value, command := cure(text)
+	if file == nil || value == "" || wrong(value) != "" {
+		return err
+	}
+	return signer.ForFile(fmt.Errorf("%w; take it out with: (umask 077; %s FILE > FILE.value) and name FILE.value", err, command), file[1])
+}
+
+// cuts are what can stand around a value, which is the first group if there is one, and how
+// sed removes it. The commands mean the same to every shell, and in a JSON log.
+var cuts = []struct {
+	around *regexp.Regexp
+	sed    string
+}{
+	{regexp.MustCompile(`\s+#.*$`), "s/[[:space:]]*[[:space:]]#.*//"},
+	{regexp.MustCompile(`^(?:export +)?[A-Za-z_]\w*=([^=].*)$`), "s/^[^=]*=//"},
+	{regexp.MustCompile(`(?i)^(?:merchant_?auth_?token|authorization|password|token|pin) *: *`), "s/^[^:]*: *//"},
+	{regexp.MustCompile(`(?i)^(?:bearer|requirepass|masterauth) +`), "s/^[^ ]* *//"},
+	{regexp.MustCompile("^[\"'`]"), "s/^.//"},
+	{regexp.MustCompile("[\"'`]$"), "s/.$//"},
+}
+
+// cure returns the value that a text has among other things, and the command that writes
+// it, but for the name of the file; or "" if neither is certain.
+func cure(text string) (value, command string) {
+	if isDocument(text) {
+		name, value := onlyMember(text)
+		if name == "" {
+			return "", ""
+		}
+		return value, "jq -r ." + name
+	}
+	// Of a file, sed sees the white space around it as well.
+	command = "sed -e 's/^[[:space:]]*//' -e 's/[[:space:]]*$//'"
+	for _, cut := range cuts {
+		if cut.around.MatchString(text) {
+			text = cut.around.ReplaceAllString(text, "$1")
+			command += " -e '" + cut.sed + "'"
+		}
+	}
+	return text, command
+}
+
+// memberName is a name that JSON has for such a value. It is shown, so it is no other.
+var memberName = regexp.MustCompile(`(?i)^(payermax_?)?(app_?id|merchant_?no|merchant_?auth_?token|(access_?|auth_?)?token|password|pass|secret|pin|value)$`)
+
+// onlyMember returns the one member of a JSON object that can be the value, or "".
+func onlyMember(text string) (name, value string) {
+	var members map[string]any
+	if err := json.Unmarshal([]byte(text), &members); err != nil {
+		return "", ""
+	}
+	for member, content := range members {
+		text, isText := content.(string)
+		if !isText || !memberName.MatchString(member) {
+			continue
+		}
+		if name != "" {
+			return "", ""
+		}
+		name, value = member, text
+	}
+	return name, value
+}

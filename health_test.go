@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/modules/health"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
 	"github.com/caddy-payermax/caddy-payermax/signer"
@@ -93,9 +94,7 @@ func TestHealth(t *testing.T) {
 func TestHealthOfNotify(t *testing.T) {
 	first, second := writePublicKey(t, &gatewayKey().PublicKey), writePublicKey(t, &merchantKey().PublicKey)
 	n := &notify.Handler{GatewayPublicKeys: []string{first, second}}
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
-	t.Cleanup(cancel)
-	require.NoError(t, n.Provision(ctx))
+	require.NoError(t, n.Provision(testcaddy.Context(t)))
 	t.Cleanup(func() { require.NoError(t, n.Cleanup()) })
 	fingerprints := []string{signer.Fingerprint(&gatewayKey().PublicKey), signer.Fingerprint(&merchantKey().PublicKey)}
 	slices.Sort(fingerprints)

@@ -131,7 +131,7 @@ func TestBudgetOfWhatIsNotSent(t *testing.T) {
 	require.NoError(t, os.Rename(token, token+"-away"))
 	for range 3 {
 		raw, _ := orderOver(1000)
-		requireRefusal(t, s.send(t, raw), http.StatusServiceUnavailable, "SYSTEM_ERROR")
+		requireRefusal(t, s.send(t, raw), http.StatusInternalServerError, "SYSTEM_ERROR")
 	}
 	require.NoError(t, os.Rename(token+"-away", token))
 	gateway.close()

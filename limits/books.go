@@ -26,9 +26,10 @@ type account struct {
 // balance is what is known of a budget. It says what is used up rather than what is left,
 // for handlers and configs may differ in how much the budget is.
 type balance struct {
-	used  int64
-	reset time.Time
-	epoch int64
+	window stores.Window
+	used   int64
+	reset  time.Time
+	epoch  int64
 }
 
 // of returns what is left, if the budget is so much.
@@ -60,7 +61,7 @@ func (*books) Destruct() error { return nil }
 func (b *books) note(in string, of stores.Budget, left stores.Balance) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	b.balances[account{in, of.Key}] = balance{used: of.Limit - left.Remaining, reset: left.Reset, epoch: left.Epoch}
+	b.balances[account{in, of.Key}] = balance{window: of.Window, used: of.Limit - left.Remaining, reset: left.Reset, epoch: left.Epoch}
 }
 
 // last returns what was last seen of a budget of so much, if it was.
@@ -72,6 +73,23 @@ func (b *books) last(of account, limit int64) stores.Balance {
 	}
 	return stores.Balance{}
 }
+
+// seen returns the budgets of a store whose present windows this process has seen, and what
+// it has seen of them. They take nothing.
+func (b *books) seen(in string, now time.Time) []stores.Budget {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	var budgets []stores.Budget
+	for of, known := range b.balances {
+		if of.store == in && now.Before(known.reset) {
+			budgets = append(budgets, stores.Budget{Key: of.key, Window: known.window, Limit: most, Last: known.of(most)})
+		}
+	}
+	return budgets
+}
+
+// most is a limit that no budget exceeds.
+const most = 1<<53 - 1
 
 // giveBack notes that a call has not used what it took when the balance was so.
 func (b *books) giveBack(in string, budget stores.Budget, then stores.Balance) {

@@ -64,8 +64,19 @@ func (l *Limits) openLedger(at Place) (*ledger, error) {
 			opened.store = of.Identity()
 		}
 		opened.shared = newShared(at.Store, l.WithoutStore == withoutStoreAlone, max(1, l.Replicas), at.Logger)
+		var ctx context.Context
+		ctx, opened.shared.forget = context.WithCancel(context.Background())
+		go opened.remind(ctx)
 	}
 	return opened, nil
+}
+
+// close ends the use of the books and of the store.
+func (l *ledger) close() {
+	if l.shared != nil {
+		l.shared.forget()
+	}
+	closeBooks()
 }
 
 // need is what a call needs, and how to refuse it if that is used up.
@@ -229,6 +240,8 @@ type shared struct {
 	away        atomic.Bool
 	settlements *settlements
 	logger      *zap.Logger
+	// forget ends the reminders.
+	forget context.CancelFunc
 }
 
 func newShared(store stores.Reservations, alone bool, replicas int, logger *zap.Logger) *shared {

@@ -158,7 +158,7 @@ func (l *Enforced) AwaitSettled() {
 func (l *Enforced) Close() {
 	if l != nil {
 		l.release()
-		closeBooks()
+		l.ledger.close()
 	}
 }
 

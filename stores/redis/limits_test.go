@@ -3,6 +3,7 @@ package redis
 import (
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -253,4 +254,45 @@ func TestDoublesOfTwo(t *testing.T) {
 		return status != http.StatusConflict
 	}, 30*time.Second, 20*time.Millisecond)
 	assert.EqualValues(t, 2, at.calls.Load())
+}
+
+// A store that loses its counts while the sidecars live goes on from the most that any of
+// them has seen, also if the first one to call has seen less, or nothing.
+func TestBudgetsAreRemembered(t *testing.T) {
+	t.Parallel()
+	testtool.WithinOneDay(t, 2*time.Minute)
+	server, at := startServer(t), startGateway(t)
+	sidecars := startSigners(t, 3, at, "address "+server.address+"\ntimeout 5s", "budget IDR 1000 per month")
+	spend := func(s *sidecar, upTo int64) {
+		t.Helper()
+		for at.moved.Load() < upTo { // the gateway refuses some orders
+			_, answer := s.order(100)
+			require.NotContains(t, answer, "BUDGET_EXCEEDED")
+		}
+	}
+	lose := func() {
+		t.Helper()
+		client := server.client()
+		require.NoError(t, client.FlushAll(t.Context()).Err())
+		require.Eventually(t, func() bool {
+			for _, key := range server.keys() {
+				value := client.Get(t.Context(), key).Val() // ends with what is used
+				if used, err := strconv.ParseInt(value[strings.LastIndex(value, " ")+1:], 10, 64); err == nil && used >= at.moved.Load() {
+					return true
+				}
+			}
+			return false
+		}, 30*time.Second, 10*time.Millisecond, "nobody tells the store what was used")
+	}
+
+	spend(sidecars[0], 100)
+	spend(sidecars[1], 600)
+	lose()
+	spend(sidecars[0], 1000)
+	_, answer := sidecars[0].order(1)
+	assert.Contains(t, answer, "BUDGET_EXCEEDED")
+	lose()
+	_, answer = sidecars[2].order(1)
+	assert.Contains(t, answer, "BUDGET_EXCEEDED", "by one that has called nobody yet")
+	assert.EqualValues(t, 1000, at.moved.Load())
 }

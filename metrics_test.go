@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -242,8 +241,7 @@ func TestErrorsAreBounded(t *testing.T) {
 // A sidecar that only verifies notifications has all metrics, too: a sandbox that does
 // not answer is a 0, for one.
 func TestNotifyAloneHasAllMetrics(t *testing.T) {
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
-	t.Cleanup(cancel)
+	ctx := testcaddy.Context(t)
 	n := &notify.Handler{GatewayPublicKeys: []string{writePublicKey(t, &gatewayKey().PublicKey)}}
 	require.NoError(t, n.Provision(ctx))
 	t.Cleanup(func() { require.NoError(t, n.Cleanup()) })

@@ -60,6 +60,9 @@ func (g *duplicates) begin(ctx context.Context, body []byte) *attempt {
 		a.state = stores.New
 		a.missed("claim", err)
 	}
+	if a.state == stores.UnderWay && isHeld(ctx, a.claim.Key) {
+		a.state = stores.New // this claim holds nothing, so that its end changes nothing either
+	}
 	if a.state == stores.New {
 		a.stop = a.keep(ctx)
 	}

@@ -281,6 +281,7 @@ func (n *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	accepted := false
 	defer func() { delivery.end(r.Context(), accepted) }()
+	r = r.WithContext(asHeld(r.Context(), delivery.claim.Key))
 	var err error
 	accepted, err = n.deliver(w, r, next, len(body), memory)
 	return err

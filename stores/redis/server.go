@@ -21,13 +21,12 @@ const checkInterval = 5 * time.Second
 
 // server is a Redis, a Valkey, or a cluster of them.
 type server struct {
-	client   redis.UniversalClient
-	identity string
-	prefix   string
-	timeout  time.Duration
-	withTLS  bool
-	files    []string
-	logger   *zap.Logger
+	client  redis.UniversalClient
+	prefix  string
+	timeout time.Duration
+	withTLS bool
+	files   []string
+	logger  *zap.Logger
 
 	// reserved counts the calls that are to be settled.
 	reserved atomic.Int64
@@ -66,9 +65,6 @@ func (s *server) ask(ctx context.Context, operation string, carryOut func(contex
 	}
 	return nil
 }
-
-// Identity is that of the server and of the part of it that the prefix names.
-func (s *server) Identity() string { return s.identity }
 
 // name returns a key as the server has it.
 func (s *server) name(key stores.Key) string { return s.prefix + key.String() }

@@ -108,6 +108,27 @@ func (a *attempt) end(ctx context.Context, accepted bool) {
 	}
 }
 
+// outlasting returns the context for the application to answer in, which outlasts the
+// sender's by up to a lease. An application is not done when the sender hangs up: a claim
+// that was given back then would let the next delivery in beside it, and what it accepts
+// would be forgotten.
+func outlasting(sender context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(sender))
+	stop := context.AfterFunc(sender, func() {
+		patience := time.NewTimer(lease)
+		defer patience.Stop()
+		select {
+		case <-ctx.Done():
+		case <-patience.C:
+			cancel()
+		}
+	})
+	return ctx, func() {
+		stop()
+		cancel()
+	}
+}
+
 // missed counts a notification that the store does not guard, once.
 func (a *attempt) missed(operation string, err error) {
 	if a.unguarded {

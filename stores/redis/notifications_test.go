@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -243,6 +244,40 @@ func TestSlowApplicationKeepsItsClaim(t *testing.T) {
 	}
 	acknowledged, _ := n.deliver(sidecars[1])
 	assert.True(t, acknowledged)
+	assert.Equal(t, 1, shop.times(n))
+}
+
+// Whoever hangs up while the application is at work changes nothing: the next delivery is
+// refused for as long, and the application gets the notification once.
+func TestApplicationOutlastsTheSender(t *testing.T) {
+	t.Parallel()
+	server, shop := startServer(t), startApplication(t)
+	arrived, letGo := make(chan struct{}), make(chan struct{})
+	shop.before = func(string) { close(arrived); <-letGo }
+	sidecars := startSidecars(t, 2, shop.address(), "address "+server.address+"\ntimeout 3s")
+	n := newNotification(t, "hung up")
+
+	ctx, hangUp := context.WithCancel(t.Context())
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		n.deliverWithin(ctx, sidecars[0])
+	}()
+	<-arrived
+	hangUp()
+	<-gone
+	for began := time.Now(); time.Since(began) < time.Second; time.Sleep(50 * time.Millisecond) {
+		for _, s := range sidecars {
+			acknowledged, status := n.deliver(s)
+			assert.False(t, acknowledged)
+			assert.Equal(t, http.StatusServiceUnavailable, status)
+		}
+	}
+	close(letGo)
+	require.Eventually(t, func() bool {
+		acknowledged, _ := n.deliver(sidecars[1])
+		return acknowledged
+	}, patience, 20*time.Millisecond)
 	assert.Equal(t, 1, shop.times(n))
 }
 

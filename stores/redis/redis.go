@@ -8,6 +8,7 @@ package redis
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/redis/go-redis/v9"
@@ -66,7 +67,7 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	s.release = stores.Use(s.server)
 	watching, stop := context.WithCancel(ctx)
 	s.stop = stop
-	s.watch.Go(func() { s.server.watch(watching) })
+	s.watch.Go(func() { s.server.watch(watching, time.Tick(checkInterval), time.Tick(reviewInterval)) })
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 // Two handlers that pass the same notification on, one to the other, cannot have one guard:
 // the second would refuse each. The config is not loaded, and the error names both.
 func TestChainedNotifyHasTwoGuards(t *testing.T) {
+	t.Setenv("CHAIN_APP_ID", "app")
 	key := writePublicKey(t, &gatewayKey().PublicKey)
 	notify := func(matcher, options string) string {
 		return fmt.Sprintf("payermax_notify %s {\ngateway_public_key %s\n%s\n}\n", matcher, key, options)
@@ -28,6 +29,7 @@ func TestChainedNotifyHasTwoGuards(t *testing.T) {
 		"both for one path":       {shared + site(notify("/callback*", guarded)+notify("/callback*", guarded)), "payermax_notify for /callback* passes notifications on to payermax_notify for /callback*"},
 		"the second for all":      {shared + site(notify("/callback*", guarded)+notify("", guarded)), "for /callback* passes notifications on to payermax_notify for all paths"},
 		"one inside a handle":     {shared + site(notify("", guarded)+"handle {\n"+notify("", guarded)+"reverse_proxy 127.0.0.1:3001\n}\n"), "both have one guard in one store"},
+		"spelled differently":     {shared + site(notify("", guarded)+notify("", "app_id {env.CHAIN_APP_ID}\nduplicates 1h")), "both have one guard in one store"},
 		"one has no guard":        {shared + site(notify("", guarded)+notify("", "app_id app")), ""},
 		"for different merchants": {shared + site(notify("", guarded)+notify("", "app_id app other\nduplicates 24h")), ""},
 		"for different paths":     {shared + site(notify("/a*", guarded)+notify("/b*", guarded)), ""},

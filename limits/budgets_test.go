@@ -117,6 +117,35 @@ func TestBudgetsCount(t *testing.T) {
 	})
 }
 
+// Two handlers share a budget if its list of endpoints is the same in both; with another
+// list it is another, and without a budget nothing counts.
+func TestHandlersShareEqualBudgets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at := place(t, "orderAndPay", "refund")
+		first := open(t, within(perDay("USD", "100")), at)
+		_, err := first.Reserve(t.Context(), order(t, at, "60", "USD"))
+		require.NoError(t, err)
+		for name, test := range map[string]struct {
+			other  limits.Limits
+			shares bool
+		}{
+			"the same":     {within(perDay("USD", "100")), true},
+			"another list": {within(perDay("USD", "100", "orderAndPay")), false},
+			"none":         {limits.Limits{}, false},
+		} {
+			other := open(t, test.other, at)
+			_, err := other.Reserve(t.Context(), order(t, at, "50", "USD"))
+			if test.shares {
+				requireRefused(t, err, limits.ByBudget)
+				continue
+			}
+			require.NoError(t, err, name)
+		}
+		_, err = first.Reserve(t.Context(), order(t, at, "40", "USD"))
+		require.NoError(t, err, "what the others moved does not count here")
+	})
+}
+
 // All amounts of a call count, such as those of a subscription.
 func TestBudgetsCountAllAmounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -8,10 +8,10 @@ import (
 	"go.uber.org/zap"
 )
 
-// checkCurrencies holds max_amount and budget against each other, each of which refuses the
-// currencies that it does not name. A currency that one of them names and the other always
-// refuses is a mistake. One that the budgets of some endpoints refuse may be meant, and is
-// logged.
+// checkCurrencies holds max_amount and budget against each other, and the budgets of a
+// caller against those of all: each refuses the currencies that it does not name. A currency
+// that one of them names and the other always refuses is a mistake. One that the budgets of
+// some endpoints refuse may be meant, and is logged.
 func (l *Enforced) checkCurrencies(at Place) error {
 	if err := checkCurrencies(at.Enabled, at, &l.quota); err != nil {
 		return err
@@ -22,8 +22,38 @@ func (l *Enforced) checkCurrencies(at Place) error {
 		if err := checkCurrencies(allowed, at, &c.quota, &l.quota); err != nil {
 			return fmt.Errorf("caller %s: %w", id, err)
 		}
+		if err := c.checkBudgetsWithin(&l.quota, id, allowed, at); err != nil {
+			return fmt.Errorf("caller %s: %w", id, err)
+		}
 	}
 	return nil
+}
+
+// checkBudgetsWithin checks the currencies of a caller's budgets, for calls of the endpoints
+// that the caller may use, which also count against the budgets of all.
+func (q *quota) checkBudgetsWithin(all *quota, caller string, endpoints []Endpoint, at Place) error {
+	for _, b := range q.budgets {
+		counting := slices.DeleteFunc(slices.Clone(endpoints), func(e Endpoint) bool { return !b.counts(e) })
+		refusing := slices.DeleteFunc(slices.Clone(counting), func(e Endpoint) bool { return !all.hasNoBudgetIn(b.Currency, e) })
+		switch {
+		case len(refusing) == 0:
+		case len(refusing) == len(counting):
+			return fmt.Errorf("budget %[1]s: the budgets of all callers are in %[2]s, and none is in %[1]s, so that each call in it would be refused; add a budget %[1]s for all callers, or have this budget in %[2]s",
+				b.Currency, currencies(all.budgetsOf(refusing[0])))
+		default:
+			at.Logger.Warn(fmt.Sprintf("limits: caller %[1]s has a budget %[2]s, and the budgets of all callers have none in it for some endpoints, so that their calls in %[2]s are refused; add a budget %[2]s for them, if that is not meant", caller, b.Currency),
+				zap.Strings("endpoints", namesOf(refusing)))
+		}
+	}
+	return nil
+}
+
+func namesOf(endpoints []Endpoint) []string {
+	var names []string
+	for _, e := range endpoints {
+		names = append(names, e.Name)
+	}
+	return names
 }
 
 // checkCurrencies checks the currencies that a quota names, for calls of some endpoints,
@@ -32,19 +62,16 @@ func checkCurrencies(endpoints []Endpoint, at Place, naming *quota, others ...*q
 	all := append([]*quota{naming}, others...)
 	moving := slices.DeleteFunc(slices.Clone(endpoints), func(e Endpoint) bool { return !e.MovesMoney })
 	for _, currency := range slices.Sorted(maps.Keys(naming.ceilings)) {
-		var refusing []string
-		for _, e := range moving {
-			if slices.ContainsFunc(all, func(q *quota) bool { return q.hasNoBudgetIn(currency, e) }) {
-				refusing = append(refusing, e.Name)
-			}
-		}
+		refusing := slices.DeleteFunc(slices.Clone(moving), func(e Endpoint) bool {
+			return !slices.ContainsFunc(all, func(q *quota) bool { return q.hasNoBudgetIn(currency, e) })
+		})
 		switch {
 		case len(refusing) == 0:
 		case len(refusing) == len(moving):
 			return fmt.Errorf("max_amount %[1]s: there are budgets, but none in %[1]s, so that each call in it would be refused; add a budget %[1]s, or remove max_amount %[1]s", currency)
 		default:
 			at.Logger.Warn(fmt.Sprintf("limits: max_amount allows %[1]s, and the budgets of some endpoints have none in it, so that their calls in %[1]s are refused; add a budget %[1]s for them, if that is not meant", currency),
-				zap.Strings("endpoints", refusing))
+				zap.Strings("endpoints", namesOf(refusing)))
 		}
 	}
 	for _, b := range naming.budgets {

@@ -42,6 +42,13 @@ func TestCurrenciesFitTogether(t *testing.T) {
 		"of all":              {limits: ofCaller(quota(nil, perDay("EUR", "100")), quota(amounts("USD"))), problem: "caller shop: max_amount USD"},
 		"of all, for refunds": {limits: ofCaller(quota(nil, perDay("EUR", "100", "refund")), quota(amounts("USD")), "orderAndPay")},
 		"above the caller":    {limits: ofCaller(quota(amounts("EUR")), quota(nil, perDay("USD", "100"))), problem: "caller shop: budget USD"},
+		"budgets of others":   {limits: ofCaller(quota(nil, perDay("USD", "10")), quota(nil, perDay("EUR", "100"))), problem: "caller shop: budget EUR: the budgets of all callers are in USD"},
+		"one of others":       {limits: ofCaller(quota(nil, perDay("USD", "10"), perDay("EUR", "10")), quota(nil, perDay("EUR", "10"), perDay("IDR", "100"))), problem: "caller shop: budget IDR: the budgets of all callers are in EUR, USD"},
+		"of others, crossed":  {limits: ofCaller(quota(nil, perDay("USD", "10", "refund"), perDay("EUR", "10", "orderAndPay")), quota(nil, perDay("USD", "10", "orderAndPay"))), problem: "caller shop: budget USD: the budgets of all callers are in EUR"},
+		"of others, refunds":  {limits: ofCaller(quota(nil, perDay("USD", "10", "refund")), quota(nil, perDay("EUR", "100"))), warn: "caller shop has a budget EUR"},
+		"of others, not his":  {limits: ofCaller(quota(nil, perDay("USD", "10", "refund")), quota(nil, perDay("EUR", "100")), "orderAndPay")},
+		"of others, apart":    {limits: ofCaller(quota(nil, perDay("USD", "10", "refund")), quota(nil, perDay("EUR", "100", "orderAndPay")))},
+		"fewer than others":   {limits: ofCaller(quota(nil, perDay("USD", "10"), perDay("EUR", "10")), quota(nil, perDay("EUR", "10")))},
 		"within the caller":   {limits: ofCaller(quota(amounts("USD", "EUR"), perDay("USD", "100"), perDay("EUR", "100")), quota(amounts("USD"), perDay("USD", "10")))},
 	} {
 		t.Run(name, func(t *testing.T) {

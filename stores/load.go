@@ -25,10 +25,39 @@ func Load(ctx caddy.Context, owner any, field string, raw json.RawMessage) (Stor
 	return app.(*App).store, nil
 }
 
-// IsShared reports whether handlers that configure no store share one (`payermax_store`).
-func IsShared(ctx caddy.Context) bool {
-	_, err := ctx.AppIfConfigured(appName)
-	return err == nil
+// IdentityOf returns the Identity of the store that Load would load for raw, without opening
+// it, as a text that no other store has. It is "" if the store is the handler's own memory,
+// or if there is a mistake in raw, which Load reports.
+func IdentityOf(ctx caddy.Context, raw json.RawMessage) string {
+	if raw == nil {
+		app, err := ctx.AppIfConfigured(appName)
+		if err != nil {
+			return ""
+		}
+		if store, isIdentified := app.(*App).store.(Identified); isIdentified {
+			return store.Identity()
+		}
+		return appName // whatever it is, it is one
+	}
+	var named struct{ Module string }
+	if err := json.Unmarshal(raw, &named); err != nil {
+		return ""
+	}
+	module, err := caddy.GetModule(namespace + named.Module)
+	if err != nil {
+		return ""
+	}
+	store := module.New()
+	if err := json.Unmarshal(raw, store); err != nil {
+		return ""
+	}
+	if _, isMemory := store.(*Memory); isMemory {
+		return "" // each is another
+	}
+	if store, isIdentified := store.(Identified); isIdentified {
+		return store.Identity()
+	}
+	return string(raw)
 }
 
 func load(ctx caddy.Context, owner any, field string) (Store, error) {

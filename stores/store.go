@@ -20,6 +20,8 @@ type Store interface {
 // Identified is a store of which a process may have several.
 type Identified interface {
 	// Identity is the same for two handlers, or for a handler before a reload and after
-	// it, if what they count is in the same place.
+	// it, if what they count is in the same place. It follows from the store's settings
+	// alone, so that it is known before the store is provisioned. It is "" if there is a
+	// mistake in them.
 	Identity() string
 }

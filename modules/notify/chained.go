@@ -1,9 +1,9 @@
 package notify
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
-	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -13,13 +13,13 @@ import (
 )
 
 // checkChain refuses a handler that passes notifications on to another one with the same
-// guard: that would take the claim of the first for a delivery by somebody else, and
-// refuse each notification. It must be called before provisioning has changed the config.
+// guard, which would guard nothing. It must be called before provisioning has changed the
+// config.
 func checkChain(ctx caddy.Context, found *layout.Layout, places []layout.Handler) error {
 	for _, first := range places {
 		for _, second := range found.PassesOnTo(first) {
-			if haveOneGuard(first.Config, second.Config, stores.IsShared(ctx)) {
-				return fmt.Errorf("duplicates: payermax_notify for %s passes notifications on to payermax_notify for %s, and both have one guard in one store, so that the second would refuse each of them; "+
+			if one := guardOf(ctx, first.Config); one.store != "" && one == guardOf(ctx, second.Config) {
+				return fmt.Errorf("duplicates: payermax_notify for %s passes notifications on to payermax_notify for %s, and both have one guard in one store, so that the second guards nothing; "+
 					"remove duplicates from one of them, or give each a store with a key_prefix of its own", pathsOf(first), pathsOf(second))
 			}
 		}
@@ -27,22 +27,45 @@ func checkChain(ctx caddy.Context, found *layout.Layout, places []layout.Handler
 	return nil
 }
 
-// haveOneGuard reports whether two handlers, by their JSON, remember duplicates for the
-// same merchants in the same store. hasCommonStore is set if handlers that name none share
-// one.
-func haveOneGuard(one, other map[string]any, hasCommonStore bool) bool {
-	if one["duplicates"] == nil || other["duplicates"] == nil {
-		return false
+// place is where a handler remembers duplicates: in which store, and by which keys.
+type place struct {
+	store string // "" if no other handler can have it
+	scope stores.Scope
+}
+
+// guardOf returns where the handler with this JSON remembers duplicates, however that is
+// spelled. A handler without a guard, or with a mistake that provisioning reports, has no
+// place.
+func guardOf(ctx caddy.Context, config map[string]any) place {
+	text, err := json.Marshal(config)
+	if err != nil {
+		return place{}
 	}
-	for _, merchants := range []string{"app_ids", "merchant_nos"} {
-		if !slices.Equal(slices.Sorted(slices.Values(layout.Texts(one[merchants]))), slices.Sorted(slices.Values(layout.Texts(other[merchants])))) {
-			return false
-		}
+	var n Handler
+	if err := json.Unmarshal(text, &n); err != nil || n.Duplicates <= 0 {
+		return place{}
 	}
-	if store, isNamed := one["store"].(map[string]any); isNamed {
-		return store["module"] != "memory" && reflect.DeepEqual(one["store"], other["store"]) // each memory is another
+	own, err := n.expandAddressees(caddy.NewReplacer())
+	if err != nil {
+		return place{}
 	}
-	return other["store"] == nil && hasCommonStore
+	return place{stores.IdentityOf(ctx, n.StoreRaw), scopeOf(own)}
+}
+
+// heldKey is the context key of requests whose notification a handler has claimed by a key.
+type heldKey struct{ stores.Key }
+
+// asHeld marks what a handler does as done under its claim of the key.
+func asHeld(ctx context.Context, key stores.Key) context.Context {
+	return context.WithValue(ctx, heldKey{key}, true)
+}
+
+// isHeld reports whether a handler that the request has come through has claimed the key.
+// Its claim is no reason for the next handler to refuse the notification, and the next may
+// have the same store without that being seen in the config: as when two addresses lead to
+// one server.
+func isHeld(ctx context.Context, key stores.Key) bool {
+	return ctx.Value(heldKey{key}) != nil
 }
 
 // pathsOf names a handler by what it is for.

@@ -60,6 +60,9 @@ func (g *duplicates) begin(ctx context.Context, body []byte) *attempt {
 		a.state = stores.New
 		a.missed("claim", err)
 	}
+	if a.state == stores.UnderWay && isHeld(ctx, a.claim.Key) {
+		a.state = stores.New // this claim holds nothing, so that its end changes nothing either
+	}
 	if a.state == stores.New {
 		a.stop = a.keep(ctx)
 	}
@@ -102,6 +105,27 @@ func (a *attempt) end(ctx context.Context, accepted bool) {
 	if err := a.guard.claims.Release(ctx, a.claim); err != nil {
 		a.guard.logger.Warn("the store did not take a notification back that the application has not accepted; it is delivered again when the lease is over",
 			zap.Duration("lease", lease), zap.Error(err))
+	}
+}
+
+// outlasting returns the context for the application to answer in, which outlasts the
+// sender's by up to a lease. An application is not done when the sender hangs up: a claim
+// that was given back then would let the next delivery in beside it, and what it accepts
+// would be forgotten.
+func outlasting(sender context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(sender))
+	stop := context.AfterFunc(sender, func() {
+		patience := time.NewTimer(lease)
+		defer patience.Stop()
+		select {
+		case <-ctx.Done():
+		case <-patience.C:
+			cancel()
+		}
+	})
+	return ctx, func() {
+		stop()
+		cancel()
 	}
 }
 

@@ -3,13 +3,16 @@ package notify
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -108,6 +111,57 @@ func TestNotifyGuardsThoughPayerMaxHungUp(t *testing.T) {
 	deliver(t, n, notify(t, paymentNotification).WithContext(gone), accepting(&count))
 	deliver(t, n, notify(t, paymentNotification), accepting(&count))
 	assert.Equal(t, 1, count)
+}
+
+// An application whose notification's sender has hung up is still at work: nobody else is
+// let in beside it, and what it accepts is remembered. It has a lease's time for that.
+func TestApplicationOutlastsTheSender(t *testing.T) {
+	for name, test := range map[string]struct {
+		takes   time.Duration
+		accepts bool
+	}{
+		"accepts":         {lease - time.Second, true},
+		"does not accept": {lease - time.Second, false},
+		"takes too long":  {time.Hour, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newHandler(t, guarded)
+			synctest.Test(t, func(t *testing.T) {
+				n.guard.claims = stores.NewMemory() // by the clock of this test
+				sender, hangUp := context.WithCancel(t.Context())
+				first := notify(t, paymentNotification).WithContext(sender)
+				over := false
+				go func() {
+					_ = n.ServeHTTP(httptest.NewRecorder(), first, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+						select {
+						case <-time.After(test.takes):
+						case <-r.Context().Done():
+							return r.Context().Err()
+						}
+						if !test.accepts {
+							w.WriteHeader(http.StatusInternalServerError)
+							return nil
+						}
+						_, err := io.WriteString(w, acknowledgement)
+						return err
+					}))
+					over = true
+				}()
+				synctest.Wait()
+				hangUp()
+				synctest.Wait()
+				assert.False(t, over)
+				assert.Equal(t, http.StatusServiceUnavailable, deliver(t, n, notify(t, paymentNotification), testcaddy.Unreachable(t)).Code)
+
+				time.Sleep(lease)
+				synctest.Wait()
+				assert.True(t, over)
+				count := 0
+				assert.Equal(t, http.StatusOK, deliver(t, n, notify(t, paymentNotification), accepting(&count)).Code)
+				assert.Equal(t, test.accepts, count == 0)
+			})
+		})
+	}
 }
 
 // However long the application takes, the notification is under way; once it is over, no

@@ -119,7 +119,9 @@ type Handler struct {
 	// For how long the same notification, delivered again, is acknowledged
 	// without reaching the application. Only notifications that the application
 	// has accepted count. While one is being delivered, the same is answered with
-	// `503`, which makes PayerMax deliver it again. Default: 0, no guard.
+	// `503`, which makes PayerMax deliver it again. If whoever delivers it hangs up,
+	// the application has 20 seconds more for its answer, which counts as well.
+	// Default: 0, no guard.
 	Duplicates caddy.Duration `json:"duplicates,omitempty"`
 
 	// Where `duplicates` is remembered. With `memory`, each process has its own,
@@ -281,8 +283,10 @@ func (n *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	accepted := false
 	defer func() { delivery.end(r.Context(), accepted) }()
+	ctx, cancel := outlasting(asHeld(r.Context(), delivery.claim.Key))
+	defer cancel()
 	var err error
-	accepted, err = n.deliver(w, r, next, len(body), memory)
+	accepted, err = n.deliver(w, r.WithContext(ctx), next, len(body), memory)
 	return err
 }
 

@@ -1,12 +1,16 @@
 package redis
 
 import (
+	"context"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 // A server that makes room by forgetting keys is found out, in the log as well, since all
@@ -47,4 +51,34 @@ func TestEvictingServerIsLogged(t *testing.T) {
 	server.arguments[len(server.arguments)-1] = "volatile-ttl"
 	server.start()
 	require.Eventually(t, func() bool { return s.count("the store's maxmemory-policy is volatile-ttl") == 1 }, 30*time.Second, 50*time.Millisecond)
+}
+
+// The log warns, once, of a server whose settings change while it runs, and once more if they
+// were in order in between.
+func TestSettingsAreReviewed(t *testing.T) {
+	process := startServer(t)
+	client := process.client()
+	core, logged := observer.New(zap.WarnLevel)
+	s := &server{client: client, timeout: 10 * time.Second, logger: zap.New(core)}
+	ctx, stop := context.WithCancel(t.Context())
+	reviews := make(chan time.Time)
+	var watching sync.WaitGroup
+	watching.Go(func() { s.watch(ctx, nil, reviews) })
+	t.Cleanup(func() { stop(); watching.Wait() })
+	review := func() {
+		for range 3 { // a review is over when the next one begins
+			reviews <- time.Time{}
+		}
+	}
+
+	review()
+	assert.Empty(t, logged.All())
+	for times, policy := range []string{"allkeys-lru", "volatile-ttl", "allkeys-lru"} {
+		require.NoError(t, client.ConfigSet(t.Context(), "maxmemory-policy", policy).Err())
+		review()
+		require.Len(t, logged.All(), times+1)
+		assert.Contains(t, logged.All()[times].Message, "the store's maxmemory-policy is "+policy)
+		require.NoError(t, client.ConfigSet(t.Context(), "maxmemory-policy", keepsAll).Err())
+		review()
+	}
 }

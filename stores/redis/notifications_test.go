@@ -1,9 +1,11 @@
 package redis
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -245,6 +247,40 @@ func TestSlowApplicationKeepsItsClaim(t *testing.T) {
 	assert.Equal(t, 1, shop.times(n))
 }
 
+// Whoever hangs up while the application is at work changes nothing: the next delivery is
+// refused for as long, and the application gets the notification once.
+func TestApplicationOutlastsTheSender(t *testing.T) {
+	t.Parallel()
+	server, shop := startServer(t), startApplication(t)
+	arrived, letGo := make(chan struct{}), make(chan struct{})
+	shop.before = func(string) { close(arrived); <-letGo }
+	sidecars := startSidecars(t, 2, shop.address(), "address "+server.address+"\ntimeout 3s")
+	n := newNotification(t, "hung up")
+
+	ctx, hangUp := context.WithCancel(t.Context())
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		n.deliverWithin(ctx, sidecars[0])
+	}()
+	<-arrived
+	hangUp()
+	<-gone
+	for began := time.Now(); time.Since(began) < time.Second; time.Sleep(50 * time.Millisecond) {
+		for _, s := range sidecars {
+			acknowledged, status := n.deliver(s)
+			assert.False(t, acknowledged)
+			assert.Equal(t, http.StatusServiceUnavailable, status)
+		}
+	}
+	close(letGo)
+	require.Eventually(t, func() bool {
+		acknowledged, _ := n.deliver(sidecars[1])
+		return acknowledged
+	}, patience, 20*time.Millisecond)
+	assert.Equal(t, 1, shop.times(n))
+}
+
 // A slow store slows down what it guards, and guards it; one that takes longer than the
 // timeout delays each delivery by two timeouts, and loses none.
 func TestSlowStore(t *testing.T) {
@@ -297,29 +333,80 @@ func TestSentinelFailover(t *testing.T) {
 }
 
 // Two handlers of one chain are told apart by their key_prefixes, and by nothing else that
-// is configured.
+// is configured: two guards that are one are refused, however their stores are spelled.
 func TestChainNeedsTwoPrefixes(t *testing.T) {
+	const address = "127.0.0.1:6379"
+	t.Setenv("CHAIN_PREFIX", "payermax:")
+	key := testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)
+	own := func(lines ...string) string {
+		return "store redis {\naddress " + address + "\n" + strings.Join(lines, "\n") + "\n}"
+	}
+	const common = "" // the store of the global option
+	for name, test := range map[string]struct {
+		global, first, second string
+		isOne                 bool
+	}{
+		"two prefixes":           {"", own("key_prefix one:"), own("key_prefix two:"), false},
+		"one prefix":             {"", own("key_prefix one:"), own("key_prefix one:"), true},
+		"another timeout":        {"", own(), own("timeout 1s"), true},
+		"the default prefix":     {"", own(), own("key_prefix payermax:"), true},
+		"a placeholder":          {"", own(), own("key_prefix {env.CHAIN_PREFIX}"), true},
+		"the first is common":    {address, common, own(), true},
+		"the second is common":   {address, own("timeout 1s"), common, true},
+		"both are common":        {address, common, common, true},
+		"common with a prefix":   {address, common, own("key_prefix two:"), false},
+		"common elsewhere":       {"127.0.0.1:6380", common, own(), false},
+		"common, and own memory": {address, common, "store memory", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := "http://127.0.0.1:1 {\n" + chain(key, "127.0.0.1:1", test.first, test.second) + "\n}\n"
+			if test.global != "" {
+				config = "{\npayermax_store redis {\naddress " + test.global + "\n}\n}\n" + config
+			}
+			adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(config), map[string]any{"filename": "Caddyfile"})
+			require.NoError(t, err)
+			var parsed caddy.Config
+			require.NoError(t, json.Unmarshal(adapted, &parsed))
+			err = caddy.Validate(&parsed)
+			if !test.isOne {
+				require.NoError(t, err)
+				return
+			}
+			assert.ErrorContains(t, err, "give each a store with a key_prefix of its own")
+		})
+	}
+}
+
+// chain is a route of handlers that remember duplicates, each passing on to the next.
+func chain(key, application string, stores ...string) string {
+	var lines strings.Builder
+	for _, store := range stores {
+		fmt.Fprintf(&lines, "payermax_notify /callback* {\ngateway_public_key %s\napp_id app\nduplicates 1h\n%s\n}\n", key, store)
+	}
+	return "route {\n" + lines.String() + "reverse_proxy /callback* " + application + "\n}"
+}
+
+// Handlers of one chain deliver each notification once, with two guards as well as with two
+// that are one, as nobody can see in a config whose two addresses lead to one server.
+func TestChainDelivers(t *testing.T) {
 	server, shop := startServer(t), startApplication(t)
 	key := testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)
-	chain := func(prefixes ...string) string {
-		var lines strings.Builder
-		for _, prefix := range prefixes {
-			fmt.Fprintf(&lines, "payermax_notify /callback* {\ngateway_public_key %s\napp_id app\nduplicates 1h\nstore redis {\naddress %s\nkey_prefix %s\ntimeout 2s\n}\n}\n", key, server.address, prefix)
-		}
-		return "route {\n" + lines.String() + "reverse_proxy /callback* " + shop.address() + "\n}"
-	}
-	s := start(t, "", chain("first:", "second:"))
-	n := newNotification(t, "chained")
-	for range 2 {
-		acknowledged, status := n.deliver(s)
-		assert.True(t, acknowledged, status)
-	}
-	assert.Equal(t, 1, shop.times(n))
-
-	config := []byte("http://127.0.0.1:1 {\n" + chain("one:", "one:") + "\n}\n")
-	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(config, map[string]any{"filename": "Caddyfile"})
+	_, port, err := net.SplitHostPort(server.address)
 	require.NoError(t, err)
-	var parsed caddy.Config
-	require.NoError(t, json.Unmarshal(adapted, &parsed))
-	assert.ErrorContains(t, caddy.Validate(&parsed), "give each a store with a key_prefix of its own")
+	for name, second := range map[string]string{
+		"two prefixes": "address " + server.address + "\nkey_prefix second:",
+		"one server":   "address localhost:" + port,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, "", chain(key, shop.address(),
+				"store redis {\naddress "+server.address+"\ntimeout 2s\n}", "store redis {\n"+second+"\ntimeout 2s\n}"))
+			n := newNotification(t, name)
+			for range 2 {
+				acknowledged, status := n.deliver(s)
+				assert.True(t, acknowledged, status)
+			}
+			assert.Equal(t, 1, shop.times(n))
+			assert.Zero(t, s.unguarded())
+		})
+	}
 }

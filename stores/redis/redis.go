@@ -7,9 +7,8 @@ package redis
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"sync"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/redis/go-redis/v9"
@@ -59,7 +58,7 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	}
 	s.server = &server{
 		client: redis.NewUniversalClient(options.client), prefix: options.prefix, timeout: options.client.ReadTimeout,
-		withTLS: options.client.TLSConfig != nil, files: options.files, logger: ctx.Logger(), identity: identityOf(options),
+		withTLS: options.client.TLSConfig != nil, files: options.files, logger: ctx.Logger(),
 	}
 	if options.passwordInClear {
 		s.logger.Warn("the password and all that is shared go to the store without TLS, and not to this machine; write tls into the block of redis, or keep the network between them to yourself",
@@ -68,13 +67,8 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	s.release = stores.Use(s.server)
 	watching, stop := context.WithCancel(ctx)
 	s.stop = stop
-	s.watch.Go(func() { s.server.watch(watching) })
+	s.watch.Go(func() { s.server.watch(watching, time.Tick(checkInterval), time.Tick(reviewInterval)) })
 	return nil
-}
-
-// identityOf tells one place where something is counted from another.
-func identityOf(o opened) string {
-	return fmt.Sprintf("redis %q %q %q", slices.Sorted(slices.Values(o.client.Addrs)), o.client.MasterName, o.prefix)
 }
 
 // Cleanup has the connections closed once nobody needs them: after a reload, requests of

@@ -26,6 +26,11 @@ func (e *explained) Unwrap() error { return e.cause }
 // remedy is what to do about an error whose text has the sign in it.
 type remedy struct{ sign, text string }
 
+const (
+	notSentinel = "address: whatever listens there is not a Sentinel, as it must be with sentinel_master; correct the host and port"
+	notRedis    = "address: whatever listens there is not Redis; correct the host and port"
+)
+
 // remedies are those that hold however the server is reached. The first that fits is it.
 var remedies = []remedy{
 	{"sentinels specified in configuration are unreachable: redis: nil",
@@ -60,7 +65,10 @@ var remedies = []remedy{
 	{"tls: first record does not look like a TLS handshake", "tls: the server does not speak TLS at this address; remove tls, or give the port where it does"},
 	{"no such host", "address: there is no host of this name; correct it"},
 	{"connection refused", "address: nothing listens there; start the server, or correct the host and port"},
-	{"redis: can't parse", "address: whatever listens there is not Redis; correct the host and port"},
+	{"sentinels specified in configuration are unreachable: redis: can't parse", notSentinel},
+	{"sentinels specified in configuration are unreachable: redis: invalid", notSentinel},
+	{"redis: can't parse", notRedis},
+	{"redis: invalid", notRedis},
 }
 
 // Remedies that depend on whether TLS is configured: Redis says nothing to a client that

@@ -85,6 +85,9 @@ func TestRemedies(t *testing.T) {
 		"a paused server":           {at: paused.address, says: "timeout: there is no answer", next: "raise timeout"},
 		"another protocol":          {at: web.Listener.Addr().String(), says: "address: whatever listens there is not Redis", next: "correct"},
 		"TLS at another protocol":   {at: web.Listener.Addr().String(), settings: Settings{TLS: new(TLS)}, says: "tls: the server does not speak TLS", next: "remove tls"},
+		"no protocol at all":        {at: startReplying(t, "\r\n"), says: "address: whatever listens there is not Redis", next: "correct"},
+		"no Sentinel's protocol":    {at: startReplying(t, "\r\n"), settings: Settings{SentinelMaster: "payermax"}, says: "address: whatever listens there is not a Sentinel", next: "correct"},
+		"Sentinels on the web":      {at: web.Listener.Addr().String(), settings: Settings{SentinelMaster: "payermax"}, says: "address: whatever listens there is not a Sentinel", next: "correct"},
 		"nobody":                    {at: "127.0.0.1:1", says: "address: nothing listens there", next: "start the server"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -112,4 +115,13 @@ func TestRemedyOfClosedConnections(t *testing.T) {
 	}
 	assert.NoError(t, explain(nil, true))
 	assert.Equal(t, context.Canceled, explain(context.Canceled, true), "what is not known is left as it is")
+}
+
+// A page of the web as an answer is not a reply of Redis, wherever the client finds that out.
+func TestRemedyOfWebPages(t *testing.T) {
+	for _, cause := range []string{`redis: invalid reply: "<!DOCTYPE html>"`, `redis: can't parse "<!DOCTYPE html>"`} {
+		assert.ErrorContains(t, explain(errors.New(cause), false), "address: whatever listens there is not Redis")
+		assert.ErrorContains(t, explain(errors.New("redis: all sentinels specified in configuration are unreachable: "+cause), false),
+			"address: whatever listens there is not a Sentinel")
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -51,6 +52,28 @@ func TestReservations(t *testing.T) {
 		assert.NotEqual(t, time.Duration(-1), ttl, "%s is for ever", key)
 		assert.Regexp(t, `^test:\{[0-9a-f]{32}\}[0-9a-f]{32}$`, key)
 	}
+}
+
+// What is in the store of a call that is over is that it is, and for no longer than a
+// reservation may be late.
+func TestSettledCallIsRemembered(t *testing.T) {
+	server := startServer(t)
+	s := open(t, Settings{Addresses: []string{server.address}, KeyPrefix: "test:", Timeout: caddy.Duration(10 * time.Second)})
+	call := stores.Reservation{Call: stores.NewScope("test").NewKey(), Lease: time.Minute}
+	_, err := s.Reserve(t.Context(), call)
+	require.NoError(t, err)
+	require.NoError(t, s.Settle(t.Context(), call, stores.Unsent))
+
+	name := "test:" + call.Call.String()
+	ttl, err := server.client().PTTL(t.Context(), name).Result()
+	require.NoError(t, err)
+	assert.LessOrEqual(t, ttl, late*time.Millisecond)
+	value, err := server.client().Get(t.Context(), name).Result()
+	if errors.Is(err, redis.Nil) {
+		return // on a machine on which that has taken so long
+	}
+	require.NoError(t, err)
+	assert.Equal(t, "settled", value)
 }
 
 // The server's windows are those of the interface, at all times.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,15 +20,18 @@ import (
 // checkInterval is how often the server is asked whether it answers.
 const checkInterval = 5 * time.Second
 
+// reviewInterval is how often the server is asked for its settings, which can change while
+// it runs.
+const reviewInterval = time.Minute
+
 // server is a Redis, a Valkey, or a cluster of them.
 type server struct {
-	client   redis.UniversalClient
-	identity string
-	prefix   string
-	timeout  time.Duration
-	withTLS  bool
-	files    []string
-	logger   *zap.Logger
+	client  redis.UniversalClient
+	prefix  string
+	timeout time.Duration
+	withTLS bool
+	files   []string
+	logger  *zap.Logger
 
 	// reserved counts the calls that are to be settled.
 	reserved atomic.Int64
@@ -67,24 +71,23 @@ func (s *server) ask(ctx context.Context, operation string, carryOut func(contex
 	return nil
 }
 
-// Identity is that of the server and of the part of it that the prefix names.
-func (s *server) Identity() string { return s.identity }
-
 // name returns a key as the server has it.
 func (s *server) name(key stores.Key) string { return s.prefix + key.String() }
 
-// watch asks again and again whether the server answers, until the context ends.
-func (s *server) watch(ctx context.Context) {
-	ticker := time.NewTicker(checkInterval)
-	defer ticker.Stop()
+// watch asks at each check whether the server answers, until the context ends. It asks for
+// the settings when the server is back, since that may be another one, and at each review.
+func (s *server) watch(ctx context.Context, checks, reviews <-chan time.Time) {
+	var said []stores.Concern
 	for {
 		if err := s.Check(ctx); ctx.Err() == nil && s.note(err) {
-			s.warnOfConcerns(ctx)
+			said = s.warnOfConcerns(ctx, nil)
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-reviews:
+			said = s.warnOfConcerns(ctx, said)
+		case <-checks:
 		}
 	}
 }
@@ -98,16 +101,25 @@ func (s *server) Check(ctx context.Context) error {
 	return explain(err, s.withTLS)
 }
 
-// warnOfConcerns logs how the server's own settings are at odds with what it is for. A user
-// who may not ask for them is the doctor's business.
-func (s *server) warnOfConcerns(ctx context.Context) {
+// warnOfConcerns logs how the server's own settings are at odds with what it is for, unless
+// that was said before, and returns what was said since they last were in order. A user who
+// may not ask for them is the doctor's business.
+func (s *server) warnOfConcerns(ctx context.Context, said []stores.Concern) []stores.Concern {
 	concerns, err := s.Concerns(ctx)
 	if err != nil {
 		s.logger.Debug("the settings of the store that replicas share are not known", zap.Error(err))
+		return said
+	}
+	if len(concerns) == 0 {
+		return nil
 	}
 	for _, concern := range concerns {
-		s.logger.Warn(concern.Message + "; " + concern.Next)
+		if !slices.Contains(said, concern) {
+			s.logger.Warn(concern.Message + "; " + concern.Next)
+			said = append(said, concern)
+		}
 	}
+	return said
 }
 
 // note remembers whether the server answers, says so if that has changed, and reports

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -80,32 +81,59 @@ type opened struct {
 	passwordInClear bool
 }
 
+// place is where the keys are, which tells one store from another.
+type place struct {
+	addresses              []string
+	sentinelMaster, prefix string
+}
+
+// place expands the settings that say where the keys are.
+func (s *Settings) place(repl *caddy.Replacer) (at place, err error) {
+	for _, option := range []setting.Option{
+		{Name: "key_prefix", Value: cmp.Or(s.KeyPrefix, defaultPrefix), Target: &at.prefix},
+		{Name: "sentinel_master", Value: s.SentinelMaster, Target: &at.sentinelMaster},
+	} {
+		if err := option.Expand(repl, false); err != nil {
+			return place{}, err
+		}
+	}
+	at.addresses, err = setting.ExpandAll("address", s.Addresses, 0, repl)
+	return at, err
+}
+
+// Identity is that of the server and of the part of it that the prefix names.
+func (s *Settings) Identity() string {
+	at, err := s.place(caddy.NewReplacer())
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("redis %q %q %q", slices.Sorted(slices.Values(at.addresses)), at.sentinelMaster, at.prefix)
+}
+
 // open expands the placeholders and checks the settings.
 func (s *Settings) open(ctx caddy.Context) (opened, error) {
-	var username, passwordFile, prefix, sentinelMaster, sentinelPasswordFile string
+	var username, passwordFile, sentinelPasswordFile string
 	repl := caddy.NewReplacer()
+	at, err := s.place(repl)
+	if err != nil {
+		return opened{}, err
+	}
 	for _, option := range []setting.Option{
 		{Name: "username", Value: s.Username, Target: &username},
 		{Name: "password_file", Value: s.PasswordFile, Target: &passwordFile},
-		{Name: "key_prefix", Value: cmp.Or(s.KeyPrefix, defaultPrefix), Target: &prefix},
-		{Name: "sentinel_master", Value: s.SentinelMaster, Target: &sentinelMaster},
 		{Name: "sentinel_password_file", Value: s.SentinelPasswordFile, Target: &sentinelPasswordFile},
 	} {
 		if err := option.Expand(repl, false); err != nil {
 			return opened{}, err
 		}
 	}
-	addresses, err := setting.ExpandAll("address", s.Addresses, 0, repl)
-	if err != nil {
-		return opened{}, err
-	}
-	if err := s.check(addresses, username, passwordFile, prefix, sentinelMaster, sentinelPasswordFile); err != nil {
+	if err := s.check(at, username, passwordFile, sentinelPasswordFile); err != nil {
 		return opened{}, err
 	}
 
 	timeout := cmp.Or(time.Duration(s.Timeout), defaultTimeout)
-	o := opened{prefix: prefix, client: &redis.UniversalOptions{
-		Addrs: addresses, MasterName: sentinelMaster, IsClusterMode: s.Cluster,
+	o := opened{prefix: at.prefix, client: &redis.UniversalOptions{
+		Addrs: at.addresses, MasterName: at.sentinelMaster, IsClusterMode: s.Cluster,
 		DialTimeout: timeout, ReadTimeout: timeout, WriteTimeout: timeout, PoolTimeout: timeout,
 		ContextTimeoutEnabled: true, // one timeout is for the whole operation
 		DialerRetries:         1,
@@ -133,16 +161,16 @@ func (s *Settings) open(ctx caddy.Context) (opened, error) {
 		return opened{}, fmt.Errorf("tls: %w", err)
 	}
 	o.files = append(o.files, clientCertificateFiles(o.client.TLSConfig, s.TLS)...)
-	o.passwordInClear = passwordFile != "" && s.TLS == nil && !areLocal(addresses)
+	o.passwordInClear = passwordFile != "" && s.TLS == nil && !areLocal(at.addresses)
 	return o, nil
 }
 
 // check checks the expanded settings.
-func (s *Settings) check(addresses []string, username, passwordFile, prefix, sentinelMaster, sentinelPasswordFile string) error {
-	if len(addresses) == 0 {
+func (s *Settings) check(at place, username, passwordFile, sentinelPasswordFile string) error {
+	if len(at.addresses) == 0 {
 		return errors.New("address: required; it is the server's host and port, such as 127.0.0.1:6379")
 	}
-	for _, address := range addresses {
+	for _, address := range at.addresses {
 		host, port, err := net.SplitHostPort(address)
 		if number, notNumber := strconv.ParseUint(port, 10, 16); err != nil || host == "" || notNumber != nil || number == 0 {
 			return fmt.Errorf("address: %q is not a host and a port, such as 127.0.0.1:6379; options like the password have names of their own", withoutUser(address))
@@ -153,11 +181,11 @@ func (s *Settings) check(addresses []string, username, passwordFile, prefix, sen
 		return fmt.Errorf("timeout: must be positive, but is %v", time.Duration(s.Timeout))
 	case username != "" && passwordFile == "":
 		return errors.New("username: has no meaning without password_file; give the path of the file with that user's password")
-	case sentinelPasswordFile != "" && sentinelMaster == "":
+	case sentinelPasswordFile != "" && at.sentinelMaster == "":
 		return errors.New("sentinel_password_file: has no meaning without sentinel_master; give the name by which the Sentinels know the server")
-	case s.Cluster && sentinelMaster != "":
+	case s.Cluster && at.sentinelMaster != "":
 		return errors.New("cluster: Sentinels do not watch a cluster; remove cluster or sentinel_master")
-	case strings.ContainsAny(prefix, "{}"):
+	case strings.ContainsAny(at.prefix, "{}"):
 		return errors.New("key_prefix: must not have braces, by which a cluster finds the node of a key")
 	}
 	return nil

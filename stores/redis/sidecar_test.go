@@ -2,6 +2,7 @@ package redis
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -213,7 +214,12 @@ var client = &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{M
 
 // deliver delivers a notification to a sidecar, and reports whether it was acknowledged.
 func (n notification) deliver(to *sidecar) (acknowledged bool, status int) {
-	request, err := http.NewRequest(http.MethodPost, to.url+"/callback", bytes.NewReader([]byte(n.body)))
+	return n.deliverWithin(context.Background(), to)
+}
+
+// deliverWithin is deliver, by somebody who hangs up when the context ends.
+func (n notification) deliverWithin(ctx context.Context, to *sidecar) (acknowledged bool, status int) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, to.url+"/callback", bytes.NewReader([]byte(n.body)))
 	if err != nil {
 		panic(err)
 	}

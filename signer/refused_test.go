@@ -369,3 +369,21 @@ func TestEveryFormIsAcceptedOrRefusedInWords(t *testing.T) {
 		}
 	}
 }
+
+// Base64 that sed and tr cannot take out of its file has no command, rather than one that
+// fails.
+func TestBase64WithoutCommand(t *testing.T) {
+	t.Parallel()
+	pem := testkeys.PrivatePEM(testkeys.Merchant())
+	for name, text := range map[string]string{
+		"URL-safe, of PEM with a mark": strings.NewReplacer("+", "-", "/", "_").Replace(testkeys.OneLine([]byte("\xef\xbb\xbf\u00bf\n" + pem))),
+		"no padding":                   strings.TrimRight(testkeys.OneLine([]byte(strings.Repeat("\n", (4-len(pem)%3)%3)+pem)), "="),
+		"line breaks written out":      "\"" + wrap(testkeys.OneLine([]byte(pem)), 64, `\n`) + "\"",
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := ParsePrivateKey([]byte(text))
+			require.ErrorContains(t, err, "as Kubernetes shows Secrets; leave nothing but the base64 in the file")
+			assert.NotContains(t, err.Error(), "with: ")
+		})
+	}
+}

@@ -82,7 +82,7 @@ func refuseHex(text []byte, want role) error {
 	found, err := identify(decoded)
 	switch {
 	case err == nil && !found.form.fits(want):
-		return refusalAfter("cat FILE | tr -d : | xxd -r -p", found.form, want)
+		return refusalAfter(decodeHex, found.form, want)
 	case want == publicKey:
 		return errHexPublic
 	}

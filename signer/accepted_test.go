@@ -329,6 +329,12 @@ func TestRemediesCure(t *testing.T) {
 			return run(t, "bash", map[string]string{"COPY": private}, "-c", "ssh-keygen -q -p -N '"+passphrase+"' -f COPY >/dev/null && cat COPY")
 		}
 	}
+	sshPublic := func(command string) func(*testing.T) string {
+		return func(t *testing.T) string {
+			testtool.Find(t, "ssh-keygen")
+			return run(t, "bash", map[string]string{"key": private}, "-c", command)
+		}
+	}
 	putty := func(passphrase string) func(*testing.T) string {
 		return func(t *testing.T) string {
 			testtool.Find(t, "puttygen")
@@ -345,6 +351,8 @@ func TestRemediesCure(t *testing.T) {
 	}{
 		"Java keystore":                 {made: jks},
 		"OpenSSH":                       {made: ssh("")},
+		"OpenSSH, public":               {made: sshPublic("ssh-keygen -y -f key"), public: true},
+		"RFC 4716":                      {made: sshPublic("ssh-keygen -y -f key > key.pub && ssh-keygen -e -m RFC4716 -f key.pub"), public: true},
 		"PuTTY":                         {made: putty("")},
 		"PuTTY, encrypted":              {made: putty("payermax")},
 		"text behind":                   {text: private + "made by somebody\n"},

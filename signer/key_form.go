@@ -33,6 +33,7 @@ const (
 	otherPublic
 	opensshPrivate
 	opensshPublic
+	ssh2Public // RFC 4716
 	certificate
 	certificateRequest
 	pkcs7

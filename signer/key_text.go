@@ -84,7 +84,7 @@ func keyDER(text []byte, want role) ([]byte, error) {
 		return nil, errPercent
 	case bytes.Contains(text, []byte("-----BEGIN")), bytes.Contains(text, []byte("-----END")):
 		return derOfPEM(text, want)
-	case bytes.HasPrefix(text, []byte("ssh-")), bytes.HasPrefix(text, []byte("ecdsa-sha2-")), bytes.HasPrefix(text, []byte("---- BEGIN SSH2")):
+	case bytes.HasPrefix(text, []byte("ssh-")), bytes.HasPrefix(text, []byte("ecdsa-sha2-")):
 		return nil, refusal(opensshPublic, want)
 	}
 	if form := formOfText(text); form != unknown {
@@ -101,6 +101,8 @@ func formOfText(text []byte) form {
 	switch {
 	case bytes.HasPrefix(text, []byte("PuTTY-User-Key-File-")):
 		return putty
+	case bytes.HasPrefix(text, []byte("---- BEGIN SSH2 PUBLIC KEY")):
+		return ssh2Public
 	case text[0] == '<' && bytes.Contains(text, []byte("<Modulus>")):
 		return dotNetXML
 	case text[0] == '{' && bytes.Contains(text, []byte(`"kty"`)):

@@ -86,6 +86,10 @@ var refusals = map[form]struct{ private, public string }{
 		private: isPublic,
 		public:  "it is in OpenSSH's own format; convert it with: ssh-keygen -e -m PKCS8 -f FILE > FILE.pem",
 	},
+	ssh2Public: {
+		private: isPublic,
+		public:  "it is in the format of RFC 4716, as ssh-keygen -e writes it; convert it with: ssh-keygen -i -m RFC4716 -f FILE > FILE.ssh && ssh-keygen -e -m PKCS8 -f FILE.ssh > FILE.pem",
+	},
 	certificate: {
 		private: "it is a certificate, which holds a public key only, but the private key is expected here",
 		public:  "it is a certificate; take the public key out of it with: openssl x509 -in FILE -pubkey -noout > FILE.pem",

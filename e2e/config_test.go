@@ -123,6 +123,8 @@ func TestValidateRefuses(t *testing.T) {
 		"unknown placeholder":      {"gateway uat\napp_id {no.such.thing}\nprivate_key " + key, []string{"app_id: ", "no.such.thing"}},
 		"no app_id":                {"gateway uat\nprivate_key " + key, []string{"app_id: ", "required"}},
 		"app_id with a line break": {"gateway uat\napp_id \"a\nb\"\nprivate_key " + key, []string{"app_id: "}},
+		"app_id of dots":           {"gateway uat\napp_id ...\nprivate_key " + key, []string{"app_id: ", "nobody has filled in"}},
+		"merchant_no of dots":      {"gateway uat\napp_id A\nmerchant_no ...\nprivate_key " + key, []string{"merchant_no: ", "nobody has filled in"}},
 		"app_id too long":          {"gateway uat\napp_id " + strings.Repeat("a", 65) + "\nprivate_key " + key, []string{"app_id: ", "64"}},
 		"bad gateway key":          {"gateway uat\napp_id A\nprivate_key " + key + "\ngateway_public_key " + key, []string{"gateway_public_key: ", key}},
 		"no gateway":               {"app_id A\nprivate_key " + key, []string{"gateway is required"}},

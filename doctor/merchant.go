@@ -158,7 +158,7 @@ func checkAuthToken(m Merchant) []Result {
 		return []Result{ok(name, "it is there")}
 	case m.SPMerchantNo.Value != "":
 		return []Result{warning(name, "there is none, though there is an sp_merchant_no").
-			then("if PayerMax has given you a token for this merchant, name its file: merchant_auth_token {file.<path>}")}
+			then("if PayerMax has given you a token for this merchant, name its file: merchant_auth_token {file./<path>}")}
 	}
 	return nil
 }

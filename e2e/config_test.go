@@ -125,6 +125,8 @@ func TestValidateRefuses(t *testing.T) {
 		"app_id with a line break": {"gateway uat\napp_id \"a\nb\"\nprivate_key " + key, []string{"app_id: "}},
 		"app_id of dots":           {"gateway uat\napp_id ...\nprivate_key " + key, []string{"app_id: ", "nobody has filled in"}},
 		"merchant_no of dots":      {"gateway uat\napp_id A\nmerchant_no ...\nprivate_key " + key, []string{"merchant_no: ", "nobody has filled in"}},
+		"relative token":           {"gateway uat\napp_id A\nmerchant_auth_token {file.tok}\nprivate_key " + key, []string{"merchant_auth_token: ", "{file.tok}", "expected an absolute path"}},
+		"relative key_version":     {"gateway uat\napp_id A\nkey_version {file.key_version}\nprivate_key " + key, []string{"key_version: ", "{file.key_version}", "expected an absolute path"}},
 		"app_id too long":          {"gateway uat\napp_id " + strings.Repeat("a", 65) + "\nprivate_key " + key, []string{"app_id: ", "64"}},
 		"bad gateway key":          {"gateway uat\napp_id A\nprivate_key " + key + "\ngateway_public_key " + key, []string{"gateway_public_key: ", key}},
 		"no gateway":               {"app_id A\nprivate_key " + key, []string{"gateway is required"}},

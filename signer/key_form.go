@@ -38,7 +38,9 @@ const (
 	certificateRequest
 	pkcs7
 	jwk
+	jwkPublic
 	dotNetXML
+	dotNetXMLPublic
 	putty
 	pgp
 	pkcs12

@@ -96,6 +96,9 @@ func keyDER(text []byte, want role) ([]byte, error) {
 	return derOfBase64(text, asFound, want)
 }
 
+// secretMember is a member that only JSON Web Keys with a secret have, RFC 7518 section 6.
+var secretMember = regexp.MustCompile(`"[dk]"\s*:`)
+
 // formOfText recognises forms of keys that are texts of their own kind.
 func formOfText(text []byte) form {
 	switch {
@@ -104,8 +107,14 @@ func formOfText(text []byte) form {
 	case bytes.HasPrefix(text, []byte("---- BEGIN SSH2 PUBLIC KEY")):
 		return ssh2Public
 	case text[0] == '<' && bytes.Contains(text, []byte("<Modulus>")):
+		if !bytes.Contains(text, []byte("<D>")) {
+			return dotNetXMLPublic
+		}
 		return dotNetXML
 	case text[0] == '{' && bytes.Contains(text, []byte(`"kty"`)):
+		if !secretMember.Match(text) {
+			return jwkPublic
+		}
 		return jwk
 	}
 	return unknown

@@ -104,10 +104,18 @@ var refusals = map[form]struct{ private, public string }{
 	},
 	jwk: {
 		private: "it is a JSON Web Key; have the program that made it export the private key as PKCS #8 in PEM",
+		public:  isPrivate,
+	},
+	jwkPublic: {
+		private: "it is a public key, in a JSON Web Key, but the private key is expected here; have the program that made it export that as PKCS #8 in PEM",
 		public:  "it is a JSON Web Key; copy PayerMax's public key again from its dashboard, which shows it in base64",
 	},
 	dotNetXML: {
 		private: "it is XML, as .NET's ToXmlString writes keys; export it with ExportPkcs8PrivateKeyPem instead",
+		public:  isPrivate,
+	},
+	dotNetXMLPublic: {
+		private: "it is a public key, in XML as .NET's ToXmlString writes it, but the private key is expected here; export that with ExportPkcs8PrivateKeyPem",
 		public:  "it is XML, as .NET's ToXmlString writes keys; export it with ExportSubjectPublicKeyInfoPem instead",
 	},
 	putty: {

@@ -298,6 +298,7 @@ func remedies(t *testing.T, err error) []string {
 		return nil
 	}
 	text, _, _ = strings.Cut(text, " and give PayerMax its public key")
+	text, _, _ = strings.Cut(text, " and name ")
 	return strings.Split(text, " and then: ")
 }
 
@@ -449,11 +450,13 @@ func TestRemediesCure(t *testing.T) {
 			for range 4 { // one wrapping after the other
 				commands := remedies(t, err)
 				require.NotEmpty(t, commands, "%v", err)
+				refused := strings.ReplaceAll(err.Error(), "'", "")
 				for _, command := range commands {
 					execute(t, t.TempDir(), command)
 					path = written(t, command)
 					requireOwn(t, path)
 				}
+				require.True(t, strings.HasSuffix(refused, " and name "+path+" instead"), "%s", refused)
 				if err = read(); err == nil {
 					kept, readErr := os.ReadFile(original)
 					require.NoError(t, readErr)

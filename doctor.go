@@ -15,6 +15,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/doctor/command"
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
@@ -108,7 +109,7 @@ func (h *Handler) describeMerchant(ctx caddy.Context, m Merchant) doctor.Merchan
 // describeToken expands a service provider's token, unless it depends on the
 // request.
 func describeToken(configured string) (token doctor.Option, perRequest bool) {
-	if isPerRequest(configured) {
+	if isPerRequest(configured) && setting.CheckFiles(configured) == nil {
 		return token, true
 	}
 	token = command.ExpandToken("merchant_auth_token", configured)

@@ -121,6 +121,8 @@ func TestExamineWrongConfig(t *testing.T) {
 		"key missing":               {site(without("private_key") + "private_key " + key + "s"), "private key", doctor.Problem, "no such file"},
 		"one's own as PayerMax's":   {site(without("gateway_public_key") + "gateway_public_key " + writePublicKey(t, &merchantKey().PublicKey)), "gateway public key", doctor.Problem, "the merchant's own"},
 		"a token that is missing":   {site(good + "merchant_auth_token {file./nowhere}"), "merchant_auth_token", doctor.Problem, "{file./nowhere} is empty"},
+		"a relative token":          {site(good + "merchant_auth_token {file.tok}"), "merchant_auth_token", doctor.Problem, "{file.tok} names no file"},
+		"a relative key_version":    {site(good + "key_version {file.key_version}"), "key_version", doctor.Problem, "{file.key_version} names no file"},
 		"a version nobody knows":    {site(good + "version 9.9"), "settings", doctor.Warning, "there are no rules for applyDropinSession 9.9, so those of 1.6 judge its requests"},
 		"an endpoint nobody knows":  {site(good + "endpoints applyDropInSession"), "settings", doctor.Problem, "neither an endpoint nor a group"},
 		"a burst without a rate":    {site(good + "limits {\ncaller_id {http.auth.user.id}\n}"), "load", doctor.Problem, "caller_id and callers belong together"},

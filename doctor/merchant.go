@@ -154,11 +154,14 @@ func checkAuthToken(m Merchant) []Result {
 		return []Result{problem(name, "%s", withoutName(m.AuthToken)).then("%s", nextForEmpty(m.AuthToken.Empty))}
 	case len(m.AuthToken.Empty) > 0:
 		return []Result{problem(name, "%s is empty or not set", strings.Join(m.AuthToken.Empty, " and ")).then("%s", nextForEmpty(m.AuthToken.Empty))}
+	case strings.ContainsAny(m.AuthToken.Value, " \t"):
+		return []Result{warning(name, "it has white space in it, so it may be more than the token").
+			then("compare it with what PayerMax has given you, and leave nothing but the token")}
 	case m.AuthToken.Value != "":
 		return []Result{ok(name, "it is there")}
 	case m.SPMerchantNo.Value != "":
 		return []Result{warning(name, "there is none, though there is an sp_merchant_no").
-			then("if PayerMax has given you a token for this merchant, name its file: merchant_auth_token {file.<path>}")}
+			then("if PayerMax has given you a token for this merchant, name its file: merchant_auth_token {file./<path>}")}
 	}
 	return nil
 }

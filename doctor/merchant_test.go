@@ -55,6 +55,8 @@ func TestCheckIdentity(t *testing.T) {
 			map[string]Outcome{"app_id": OK, "merchant_no": OK, "merchant_auth_token": Problem}, "{file./t} is empty"},
 		"a token that is refused": {Merchant{AppID: value("app_id", "a"), AuthToken: Option{Name: "merchant_auth_token", Error: errors.New("merchant_auth_token: expected a placeholder")}}, false,
 			map[string]Outcome{"app_id": OK, "merchant_no": OK, "merchant_auth_token": Problem}, "expected a placeholder"},
+		"a token of two words": {Merchant{AppID: value("app_id", "a"), AuthToken: value("merchant_auth_token", "Token canary")}, false,
+			map[string]Outcome{"app_id": OK, "merchant_no": OK, "merchant_auth_token": Warning}, "white space"},
 		"a token by request": {Merchant{AppID: value("app_id", "a"), AuthTokenPerRequest: true}, false,
 			map[string]Outcome{"app_id": OK, "merchant_no": OK, "merchant_auth_token": NotChecked}, "each request"},
 	} {

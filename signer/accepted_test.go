@@ -298,6 +298,7 @@ func remedies(t *testing.T, err error) []string {
 		return nil
 	}
 	text, _, _ = strings.Cut(text, " and give PayerMax its public key")
+	text, _, _ = strings.Cut(text, " and name ")
 	return strings.Split(text, " and then: ")
 }
 
@@ -329,6 +330,12 @@ func TestRemediesCure(t *testing.T) {
 			return run(t, "bash", map[string]string{"COPY": private}, "-c", "ssh-keygen -q -p -N '"+passphrase+"' -f COPY >/dev/null && cat COPY")
 		}
 	}
+	sshPublic := func(command string) func(*testing.T) string {
+		return func(t *testing.T) string {
+			testtool.Find(t, "ssh-keygen")
+			return run(t, "bash", map[string]string{"key": private}, "-c", command)
+		}
+	}
 	putty := func(passphrase string) func(*testing.T) string {
 		return func(t *testing.T) string {
 			testtool.Find(t, "puttygen")
@@ -345,6 +352,8 @@ func TestRemediesCure(t *testing.T) {
 	}{
 		"Java keystore":                 {made: jks},
 		"OpenSSH":                       {made: ssh("")},
+		"OpenSSH, public":               {made: sshPublic("ssh-keygen -y -f key"), public: true},
+		"RFC 4716":                      {made: sshPublic("ssh-keygen -y -f key > key.pub && ssh-keygen -e -m RFC4716 -f key.pub"), public: true},
 		"PuTTY":                         {made: putty("")},
 		"PuTTY, encrypted":              {made: putty("payermax")},
 		"text behind":                   {text: private + "made by somebody\n"},
@@ -393,6 +402,19 @@ func TestRemediesCure(t *testing.T) {
 		"base64 of base64":              {text: testkeys.OneLine([]byte(testkeys.OneLine(testkeys.PKCS8(key))))},
 		"base64, three times":           {text: testkeys.OneLine([]byte(testkeys.OneLine([]byte(private))))},
 		"base64 of an env file":         {text: testkeys.OneLine([]byte("KEY='" + testkeys.OneLine(testkeys.PKCS8(key)) + "'\n"))},
+		"base64 of PEM, in quotes":      {text: "\"" + testkeys.OneLine([]byte(private)) + "\"\n"},
+		"base64 of PEM, other quotes":   {text: "\u2018" + testkeys.OneLine([]byte(private)) + "\u2019"},
+		"base64 of PEM, of a Secret":    {text: "  private.key: " + testkeys.OneLine([]byte(private)) + "\n"},
+		"base64 of PEM, block in YAML":  {text: "private.key: |-\n  " + wrap(testkeys.OneLine([]byte(private)), 76, "\n  ") + "\n"},
+		"base64 of PEM, env file":       {text: "PRIVATE_KEY=" + testkeys.OneLine([]byte(private))},
+		"base64 of PEM, shell":          {text: "# made by somebody\nexport PRIVATE_KEY='" + testkeys.OneLine([]byte(private)) + "' # in haste\n"},
+		"base64 of PEM, JSON":           {text: "{\n  \"private.key\": \"" + testkeys.OneLine([]byte(private)) + "\"\n}\n"},
+		"base64 of PEM, Windows":        {text: "\ufeff" + wrap(testkeys.OneLine([]byte(private)), 64, "\r\n") + "\r\n"},
+		"base64 of PEM, comment":        {text: testkeys.OneLine([]byte(private)) + " # key\n"},
+		"base64 of base64, in quotes":   {text: "'" + testkeys.OneLine([]byte(testkeys.OneLine(testkeys.PKCS8(key)))) + "'"},
+		"base64, encrypted, in quotes":  {text: "KEY=\"" + testkeys.OneLine([]byte(encryptedDER)) + "\"\n"},
+		"base64, certificate, of YAML":  {text: "cert: " + testkeys.OneLine([]byte(certDER)) + "\n", public: true},
+		"base64, PKCS#12, wrapped":      {text: "store: |\n  " + wrap(testkeys.OneLine([]byte(store)), 76, "\n  ") + "\n"},
 		"UTF-16, byte order mark":       {text: utf16LE(private)},
 		"UTF-16LE":                      {text: utf16LE(private)[2:]},
 		"UTF-16BE":                      {text: "\x00" + strings.TrimSuffix(utf16LE(private)[2:], "\x00")},
@@ -428,10 +450,13 @@ func TestRemediesCure(t *testing.T) {
 			for range 4 { // one wrapping after the other
 				commands := remedies(t, err)
 				require.NotEmpty(t, commands, "%v", err)
+				refused := strings.ReplaceAll(err.Error(), "'", "")
 				for _, command := range commands {
 					execute(t, t.TempDir(), command)
 					path = written(t, command)
+					requireOwn(t, path)
 				}
+				require.True(t, strings.HasSuffix(refused, " and name "+path+" instead"), "%s", refused)
 				if err = read(); err == nil {
 					kept, readErr := os.ReadFile(original)
 					require.NoError(t, readErr)
@@ -469,7 +494,7 @@ func execute(t *testing.T, dir, command string) {
 	command = strings.ReplaceAll(command, "-importkeystore", "-importkeystore -noprompt -srcstorepass payermax -deststorepass payermax")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "passphrase"), []byte("payermax"), 0o600))
 	command = strings.ReplaceAll(command, "puttygen ", "puttygen --old-passphrase passphrase ")
-	shell := exec.Command(testtool.Find(t, "bash"), "-euo", "pipefail", "-c", command)
+	shell := exec.Command(testtool.Find(t, "bash"), "-euo", "pipefail", "-c", "umask 022; "+command)
 	shell.Dir = dir
 	said, err := shell.CombinedOutput()
 	require.NoError(t, err, "%s: %s", command, said)
@@ -478,21 +503,32 @@ func execute(t *testing.T, dir, command string) {
 // written is the file that a command writes.
 func written(t *testing.T, command string) string {
 	t.Helper()
-	found := regexp.MustCompile(`(?:> |-out |-o |-f |-destkeystore )('[^']+'[^\s)]*|[^\s)]+)(?: -deststoretype PKCS12|\))?$`).FindStringSubmatch(command)
+	found := regexp.MustCompile(`(?:> |-out |-o |-f |-destkeystore )('[^']+'[^\s)]*|[^\s)]+)(?: -deststoretype PKCS12)?\)?$`).FindStringSubmatch(command)
 	require.NotNil(t, found, command)
 	return strings.ReplaceAll(found[1], "'", "")
+}
+
+// requireOwn has a file be its user's alone, unless it is a public key.
+func requireOwn(t *testing.T, path string) {
+	t.Helper()
+	if _, err := ReadPublicKeyFile(path); err == nil {
+		return
+	}
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), path)
 }
 
 // In a JSON log, quotes and backslashes are escaped, so no command may need them.
 func TestRemediesSurviveJSON(t *testing.T) {
 	for f := pkcs8; f <= javaKeystore; f++ {
 		for _, want := range []role{privateKey, publicKey} {
-			for _, err := range []error{refusal(f, want), refusalInDER(f, want), refuseInBase64(f, want), relabel(want), refuseSeveral([]string{"PRIVATE KEY", "CERTIFICATE"}, want)} {
+			for _, err := range []error{refusal(f, want), refusalInDER(f, want), refuseInBase64(nil, f, want), refuseInBase64([]byte("TU-J"), f, want), relabel(want), refuseSeveral([]string{"PRIVATE KEY", "CERTIFICATE"}, want)} {
 				assert.NotRegexp(t, `["\\<\t\n]`, err.Error())
 			}
 		}
 	}
-	for _, err := range []error{errTooLarge, errEmpty, errBlank, errNUL, errNotAKey, errBase64, errTwice, errNoEnd, errNoBegin, errArmour, errAfterPEM, errBehindPEM, errPEMBase64, errEmptyPEM, errLabel, errHeads, errHex, errHexPublic, errHexText, errPercent, errAmong, errPointer, errEncrypted, errMarkup, errVariable, errPlace} {
+	for _, err := range []error{errTooLarge, errEmpty, errBlank, errNUL, errNotAKey, errBase64, refuseTwice([]byte("TU-J")), refuseTwice([]byte("# of a Secret\nkey: 'TUlJ'")), errNoEnd, errNoBegin, errArmour, errAfterPEM, errBehindPEM, errPEMBase64, errEmptyPEM, errLabel, errHeads, errHex, errHexPublic, errHexText, errPercent, errAmong, errPointer, errEncrypted, errMarkup, errVariable, errPlace} {
 		assert.NotRegexp(t, `["\\<\t\n]`, err.Error())
 	}
 }
@@ -502,15 +538,15 @@ func TestRemediesSurviveJSON(t *testing.T) {
 func TestCommandsForPaths(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{
-		"/run/keys/key.pem": "base64 -d /run/keys/key.pem > /run/keys/key.pem.decoded",
-		"my key":            "base64 -d 'my key' > 'my key'.decoded",
-		"a$b;c`d":           "base64 -d 'a$b;c`d' > 'a$b;c`d'.decoded",
-		"-key":              "base64 -d ./-key > ./-key.decoded",
-		"it's":              "base64 -d FILE > FILE.decoded",
-		`C:\keys\key.pem`:   "base64 -d FILE > FILE.decoded",
-		"FILE":              "base64 -d FILE > FILE.decoded",
+		"/run/keys/key.pem": "(umask 077; base64 -d /run/keys/key.pem > /run/keys/key.pem.decoded)",
+		"my key":            "(umask 077; base64 -d 'my key' > 'my key'.decoded)",
+		"a$b;c`d":           "(umask 077; base64 -d 'a$b;c`d' > 'a$b;c`d'.decoded)",
+		"-key":              "(umask 077; base64 -d ./-key > ./-key.decoded)",
+		"it's":              "(umask 077; base64 -d FILE > FILE.decoded)",
+		`C:\keys\key.pem`:   "(umask 077; base64 -d FILE > FILE.decoded)",
+		"FILE":              "(umask 077; base64 -d FILE > FILE.decoded)",
 	} {
-		assert.ErrorContains(t, ForFile(errTwice, path), "with: "+want)
+		assert.ErrorContains(t, ForFile(refuseTwice([]byte("TUlJ")), path), "with: "+want)
 	}
 	assert.Equal(t, errBlank, ForFile(errBlank, "/run/keys/key.pem"))
 }

@@ -59,7 +59,7 @@ func parseKey(text []byte) (*rsa.PrivateKey, *rsa.PublicKey, error) {
 // holdsPublicKeyOnly reports whether a private key was refused because the text holds
 // only a public key, so that the refusal as a public key says more.
 func holdsPublicKeyOnly(refused error) bool {
-	for _, form := range []form{spki, certificate} { // the other public forms are refused as spki is
+	for _, form := range []form{spki, certificate, jwkPublic, dotNetXMLPublic} { // the other public forms are refused as spki is
 		if refused.Error() == refusals[form].private {
 			return true
 		}

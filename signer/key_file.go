@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/regular"
@@ -61,7 +62,20 @@ func fileError(want role, path string, err error) error {
 	case len(path) > maxPathInMessage:
 		return fmt.Errorf("%s file, whose name of %d characters is not repeated here: %w", want, len(path), err)
 	}
-	return fmt.Errorf("%s file %s: %w", want, path, ForFile(err, path))
+	return fmt.Errorf("%s file %s: %w", want, path, ForFile(nameInstead(err), path))
+}
+
+// product is the file that the last command of an error writes.
+var product = regexp.MustCompile(`(?:> |-out |-o |-f )(FILE(?:\.\w+)+)\)?$`)
+
+// nameInstead adds to an error with commands that the file that they write is the one to
+// name from now on.
+func nameInstead(err error) error {
+	written := product.FindStringSubmatch(err.Error())
+	if written == nil {
+		return err
+	}
+	return fmt.Errorf("%w and name %s instead", err, written[1])
 }
 
 // ReadKeyText reads the text of a key file without parsing it, and no more of it

@@ -33,11 +33,14 @@ const (
 	otherPublic
 	opensshPrivate
 	opensshPublic
+	ssh2Public // RFC 4716
 	certificate
 	certificateRequest
 	pkcs7
 	jwk
+	jwkPublic
 	dotNetXML
+	dotNetXMLPublic
 	putty
 	pgp
 	pkcs12

@@ -22,17 +22,16 @@ var (
 	errNUL       = errors.New("it contains NUL bytes, so it is binary or damaged; it must contain the key as text, in PEM or in one-line base64")
 	errNotAKey   = errors.New("it is not a key; it must contain the key in PEM (from -----BEGIN to -----END) or in one-line base64")
 	errBase64    = errors.New("its base64 is cut short or damaged; copy it again, complete, with the = signs at its end")
-	errHex       = errors.New("it is hexadecimal, not a key in PEM or base64; convert it with: cat FILE | tr -d : | xxd -r -p > FILE.der and then: openssl pkey -inform DER -in FILE.der -out FILE.pem")
-	errHexPublic = errors.New("it is hexadecimal, not a key in PEM or base64; convert it with: cat FILE | tr -d : | xxd -r -p > FILE.der and then: openssl pkey -pubin -inform DER -in FILE.der -out FILE.pem")
-	errHexText   = errors.New("it is hexadecimal of a text that is the key already; convert it with: cat FILE | tr -d : | xxd -r -p > FILE.decoded")
+	errHex       = errors.New("it is hexadecimal, not a key in PEM or base64; convert it with: " + Privately(decodeHex+" > FILE.der") + " and then: openssl pkey -inform DER -in FILE.der -out FILE.pem")
+	errHexPublic = errors.New("it is hexadecimal, not a key in PEM or base64; convert it with: " + Privately(decodeHex+" > FILE.der") + " and then: openssl pkey -pubin -inform DER -in FILE.der -out FILE.pem")
+	errHexText   = errors.New("it is hexadecimal of a text that is the key already; convert it with: " + Privately(decodeHex+" > FILE.decoded"))
 	errPercent   = errors.New("it is not a key but its percent-encoding, as in URLs and forms; decode it, or take the key from where it was before")
 	errAmong     = errors.New("it is not a key alone, but has other settings, names or code around the key; leave nothing but the key")
-	errTwice     = errors.New("it is base64 of a text that is the key already, as Kubernetes shows Secrets; decode it once with: base64 -d FILE > FILE.decoded")
 	errNoEnd     = errors.New("its PEM block has a BEGIN line but no END line that belongs to it: it is cut short; copy it again, complete")
 	errNoBegin   = errors.New("its PEM block has an END line but no BEGIN line that belongs to it: it is cut off at its start; copy it again, complete")
 	errArmour    = errors.New("the BEGIN or the END line of its PEM block is damaged; they read like -----BEGIN PRIVATE KEY-----, with five hyphens on either side; copy the key again, complete")
 	errAfterPEM  = errors.New("there is text after the END line of its PEM block; leave nothing but the key")
-	errBehindPEM = errors.New(errAfterPEM.Error() + ", for example with: (umask 077; sed -n '/-----BEGIN/,/-----END/p' FILE > FILE.pem)")
+	errBehindPEM = errors.New(errAfterPEM.Error() + ", for example with: " + Privately("sed -n '/-----BEGIN/,/-----END/p' FILE > FILE.pem"))
 	errPEMBase64 = errors.New("the base64 in its PEM block is cut short or damaged; copy it again, complete")
 	errEmptyPEM  = errors.New("there is nothing between the BEGIN and the END line of its PEM block; copy it again, complete")
 	errLabel     = errors.New("the label in the BEGIN line of its PEM block does not belong to a key of this kind; use the file as the program that made the key wrote it")
@@ -76,6 +75,7 @@ func keyDER(text []byte, want role) ([]byte, error) {
 	case bytes.IndexByte(text, 0) >= 0:
 		return nil, errNUL
 	}
+	asFound := text
 	text = bytes.TrimSpace(plain(text))
 	switch {
 	case len(text) == 0:
@@ -84,7 +84,7 @@ func keyDER(text []byte, want role) ([]byte, error) {
 		return nil, errPercent
 	case bytes.Contains(text, []byte("-----BEGIN")), bytes.Contains(text, []byte("-----END")):
 		return derOfPEM(text, want)
-	case bytes.HasPrefix(text, []byte("ssh-")), bytes.HasPrefix(text, []byte("ecdsa-sha2-")), bytes.HasPrefix(text, []byte("---- BEGIN SSH2")):
+	case bytes.HasPrefix(text, []byte("ssh-")), bytes.HasPrefix(text, []byte("ecdsa-sha2-")):
 		return nil, refusal(opensshPublic, want)
 	}
 	if form := formOfText(text); form != unknown {
@@ -93,17 +93,28 @@ func keyDER(text []byte, want role) ([]byte, error) {
 	if err := refuseStandIn(text); err != nil {
 		return nil, err
 	}
-	return derOfBase64(text, want)
+	return derOfBase64(text, asFound, want)
 }
+
+// secretMember is a member that only JSON Web Keys with a secret have, RFC 7518 section 6.
+var secretMember = regexp.MustCompile(`"[dk]"\s*:`)
 
 // formOfText recognises forms of keys that are texts of their own kind.
 func formOfText(text []byte) form {
 	switch {
 	case bytes.HasPrefix(text, []byte("PuTTY-User-Key-File-")):
 		return putty
+	case bytes.HasPrefix(text, []byte("---- BEGIN SSH2 PUBLIC KEY")):
+		return ssh2Public
 	case text[0] == '<' && bytes.Contains(text, []byte("<Modulus>")):
+		if !bytes.Contains(text, []byte("<D>")) {
+			return dotNetXMLPublic
+		}
 		return dotNetXML
 	case text[0] == '{' && bytes.Contains(text, []byte(`"kty"`)):
+		if !secretMember.Match(text) {
+			return jwkPublic
+		}
 		return jwk
 	}
 	return unknown
@@ -125,7 +136,7 @@ func refuseUnicode(text []byte) error {
 	case text[1] == 0:
 		name = "UTF-16LE"
 	}
-	return fmt.Errorf("it is %s text, as some Windows programs save it; convert it with: iconv -f %s -t UTF-8 FILE > FILE.utf8", name[:len("UTF-16")], name)
+	return fmt.Errorf("it is %s text, as some Windows programs save it; convert it with: %s", name[:len("UTF-16")], Privately("iconv -f "+name+" -t UTF-8 FILE > FILE.utf8"))
 }
 
 // isUTF16 recognises UTF-16, and UTF-32, by the byte order mark, or by the NUL bytes that
@@ -183,7 +194,8 @@ func derOfPEM(text []byte, want role) ([]byte, error) {
 // is not read, since people go by the label: a private key that is called a public one
 // gets around.
 func relabel(want role) error {
-	return fmt.Errorf("the label in the BEGIN line of its PEM block does not belong to a key of this kind, but what is inside does; correct it with: sed -e 's/-----BEGIN .*/-----BEGIN %[1]s-----/' -e 's/-----END .*/-----END %[1]s-----/' FILE > FILE.pem", want.label())
+	return fmt.Errorf("the label in the BEGIN line of its PEM block does not belong to a key of this kind, but what is inside does; correct it with: %s",
+		Privately(fmt.Sprintf("sed -e 's/-----BEGIN .*/-----BEGIN %[1]s-----/' -e 's/-----END .*/-----END %[1]s-----/' FILE > FILE.pem", want.label())))
 }
 
 // onlyBlock finds the one PEM block. pem.Decode alone would skip a damaged block and
@@ -292,17 +304,18 @@ func commonForm(found []string) form {
 }
 
 // derOfBase64 decodes a key without armour: the one-line form of PayerMax's dashboard
-// and SDKs, or the same wrapped by an editor or a terminal.
-func derOfBase64(text []byte, want role) ([]byte, error) {
+// and SDKs, or the same wrapped by an editor or a terminal. The commands that its errors
+// name work on the text as it was found.
+func derOfBase64(text, asFound []byte, want role) ([]byte, error) {
 	bare := undress(text)
 	joined := standardBase64(bare)
 	switch {
 	case !consistsOf(joined, base64Alphabet):
 		return nil, refuseText(text, want)
 	case isWrapped(joined, want):
-		return nil, errTwice
+		return nil, refuseTwice(asFound)
 	case strings.HasPrefix(joined, "/u3+7Q"), strings.HasPrefix(joined, "zs7Ozg"): // of a Java keystore's magic numbers
-		return nil, refuseInBase64(javaKeystore, want)
+		return nil, refuseInBase64(asFound, javaKeystore, want)
 	case strings.HasPrefix(joined, "b3BlbnNzaC1rZXktdjE"): // of openssh-key-v1
 		return nil, errors.New("it is in OpenSSH's own format, without its BEGIN and END lines; copy it again, complete")
 	case !strings.HasPrefix(joined, "M"): // how the base64 of any DER SEQUENCE, 0x30, begins

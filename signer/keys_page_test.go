@@ -18,8 +18,8 @@ var onKeysPage = map[form]string{
 	dsaPrivate: "DSA", dsaPublic: "DSA",
 	pssPrivate: "PSS", pssPublic: "PSS",
 	otherPrivate: "PayerMax uses nothing else", otherPublic: "PayerMax uses nothing else",
-	opensshPrivate: "OpenSSH", opensshPublic: "OpenSSH",
-	certificate: "a certificate", certificateRequest: "a certificate request", pkcs7: "a PKCS#7 file", jwk: "JWK", dotNetXML: ".NET's XML", putty: "PuTTY", pgp: "OpenPGP",
+	opensshPrivate: "OpenSSH", opensshPublic: "OpenSSH", ssh2Public: "RFC 4716",
+	certificate: "a certificate", certificateRequest: "a certificate request", pkcs7: "a PKCS#7 file", jwk: "JWK", jwkPublic: "JWK", dotNetXML: ".NET's XML", dotNetXMLPublic: ".NET's XML", putty: "PuTTY", pgp: "OpenPGP",
 	pkcs12: "a PKCS#12 keystore", javaKeystore: "a Java keystore",
 }
 

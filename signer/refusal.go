@@ -52,8 +52,10 @@ const (
 	certFromStore = "openssl pkcs12 -in FILE -nokeys -nodes | openssl x509 -pubkey -noout > FILE.pem"
 	fromP12       = "openssl pkcs12 -in FILE.p12 -nocerts -nodes -out FILE.pem"
 	certFromP12   = "openssl pkcs12 -in FILE.p12 -nokeys -nodes | openssl x509 -pubkey -noout > FILE.pem"
-	toPKCS12      = "keytool -importkeystore -srckeystore FILE -destkeystore FILE.p12 -deststoretype PKCS12"
 )
+
+// toPKCS12 converts a Java keystore.
+var toPKCS12 = Privately("keytool -importkeystore -srckeystore FILE -destkeystore FILE.p12 -deststoretype PKCS12")
 
 // refusals says what to do about each form that cannot be used, where a private key
 // and where a public key is expected. FILE stands for the file at hand.
@@ -84,6 +86,10 @@ var refusals = map[form]struct{ private, public string }{
 		private: isPublic,
 		public:  "it is in OpenSSH's own format; convert it with: ssh-keygen -e -m PKCS8 -f FILE > FILE.pem",
 	},
+	ssh2Public: {
+		private: isPublic,
+		public:  "it is in the format of RFC 4716, as ssh-keygen -e writes it; convert it with: ssh-keygen -i -m RFC4716 -f FILE > FILE.ssh && ssh-keygen -e -m PKCS8 -f FILE.ssh > FILE.pem",
+	},
 	certificate: {
 		private: "it is a certificate, which holds a public key only, but the private key is expected here",
 		public:  "it is a certificate; take the public key out of it with: openssl x509 -in FILE -pubkey -noout > FILE.pem",
@@ -98,10 +104,18 @@ var refusals = map[form]struct{ private, public string }{
 	},
 	jwk: {
 		private: "it is a JSON Web Key; have the program that made it export the private key as PKCS #8 in PEM",
+		public:  isPrivate,
+	},
+	jwkPublic: {
+		private: "it is a public key, in a JSON Web Key, but the private key is expected here; have the program that made it export that as PKCS #8 in PEM",
 		public:  "it is a JSON Web Key; copy PayerMax's public key again from its dashboard, which shows it in base64",
 	},
 	dotNetXML: {
 		private: "it is XML, as .NET's ToXmlString writes keys; export it with ExportPkcs8PrivateKeyPem instead",
+		public:  isPrivate,
+	},
+	dotNetXMLPublic: {
+		private: "it is a public key, in XML as .NET's ToXmlString writes it, but the private key is expected here; export that with ExportPkcs8PrivateKeyPem",
 		public:  "it is XML, as .NET's ToXmlString writes keys; export it with ExportSubjectPublicKeyInfoPem instead",
 	},
 	putty: {
@@ -136,18 +150,39 @@ func refusalInDER(f form, want role) error {
 	return errors.New(strings.NewReplacer("openssl pkcs7 ", "openssl pkcs7 -inform DER ", "openssl req ", "openssl req -inform DER ").Replace(refusal(f, want).Error()))
 }
 
-// refuseInBase64 is the error for a form that cannot be used and was found in base64
-// without armour, which the programs that convert it do not read.
-func refuseInBase64(f form, want role) error { return refusalAfter("base64 -d FILE", f, want) }
+// bareFirst is what to do about base64 that no simple command takes out of its file.
+const bareFirst = "leave nothing but the base64 in the file, and check it again"
+
+// refuseTwice refuses base64 of a text that is a key by itself.
+func refuseTwice(text []byte) error {
+	const twice = "it is base64 of a text that is the key already, as Kubernetes shows Secrets; "
+	decode := decodeBase64(text)
+	if decode == "" {
+		return errors.New(twice + bareFirst)
+	}
+	return errors.New(twice + "decode it once with: " + Privately(decode+" > FILE.decoded"))
+}
+
+// refuseInBase64 is the error for a form that cannot be used and was found in the base64
+// of a text without armour, which the programs that convert it do not read.
+func refuseInBase64(text []byte, f form, want role) error {
+	return refusalAfter(decodeBase64(text), f, want)
+}
+
+// decodeHex decodes hexadecimal, as it is or as OpenSSL prints it.
+const decodeHex = "cat FILE | tr -d : | xxd -r -p"
 
 // refusalAfter is the error for a form that cannot be used, in DER that a command writes.
 func refusalAfter(decode string, f form, want role) error {
 	message := refusalInDER(f, want).Error()
 	before, command, found := strings.Cut(message, "with: ")
-	if !found || !strings.Contains(command, "FILE ") {
+	switch {
+	case !found || !strings.Contains(command, "FILE "):
 		return errors.New(message)
+	case decode == "":
+		return errors.New(before[:strings.LastIndex(before, "; ")] + "; " + bareFirst)
 	}
-	return errors.New(before + "with: " + decode + " > FILE.der and then: " + strings.ReplaceAll(command, "FILE", "FILE.der"))
+	return errors.New(before + "with: " + Privately(decode+" > FILE.der") + " and then: " + strings.ReplaceAll(command, "FILE", "FILE.der"))
 }
 
 // refusalIn is the error for a form that cannot be used, as the text has it.
@@ -155,7 +190,7 @@ func refusalIn(text []byte, f form, want role) error {
 	if bytes.Contains(text, []byte("-----BEGIN")) {
 		return refusal(f, want)
 	}
-	return refuseInBase64(f, want)
+	return refuseInBase64(text, f, want)
 }
 
 // placeholder is the word for the file in the commands of refusals.

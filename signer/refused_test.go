@@ -175,6 +175,8 @@ func accidents(label string, der []byte) map[string]refused {
 		"Ansible's vault":           {"$ANSIBLE_VAULT;1.1;AES256\n6231\n", []string{"still encrypted"}},
 		"age":                       {"age-encryption.org/v1\n-> X25519 a\n", []string{"still encrypted"}},
 		"a variable":                {"${PAYERMAX_KEY}", []string{"nobody has expanded"}},
+		"a placeholder":             {"{env.PAYERMAX_KEY}\n", []string{"nobody has expanded"}},
+		"a file's placeholder":      {"{file./run/secrets/key}", []string{"nobody has expanded"}},
 		"a template":                {"{{ .Values.key }}\n", []string{"nobody has expanded"}},
 		"a path":                    {"/run/secrets/private.key\n", []string{"says where the key is"}},
 		"a reference":               {"op://vault/payermax/key", []string{"says where the key is"}},
@@ -367,5 +369,48 @@ func TestEveryFormIsAcceptedOrRefusedInWords(t *testing.T) {
 				assert.Regexp(t, command, message)
 			}
 		}
+	}
+}
+
+// Base64 that sed and tr cannot take out of its file has no command, rather than one that
+// fails.
+func TestBase64WithoutCommand(t *testing.T) {
+	t.Parallel()
+	pem := testkeys.PrivatePEM(testkeys.Merchant())
+	for name, text := range map[string]string{
+		"URL-safe, of PEM with a mark": strings.NewReplacer("+", "-", "/", "_").Replace(testkeys.OneLine([]byte("\xef\xbb\xbf\u00bf\n" + pem))),
+		"no padding":                   strings.TrimRight(testkeys.OneLine([]byte(strings.Repeat("\n", (4-len(pem)%3)%3)+pem)), "="),
+		"line breaks written out":      "\"" + wrap(testkeys.OneLine([]byte(pem)), 64, `\n`) + "\"",
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := ParsePrivateKey([]byte(text))
+			require.ErrorContains(t, err, "as Kubernetes shows Secrets; leave nothing but the base64 in the file")
+			assert.NotContains(t, err.Error(), "with: ")
+		})
+	}
+}
+
+// JSON Web Keys and .NET's XML are told apart by the part that only private keys have.
+func TestWhichKeyIsInJWKAndXML(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		text    string
+		private string // what is said where the private key is expected
+		public  string
+	}{
+		"private JWK": {`{"kty":"RSA","n":"AQAB","e":"AQAB","d" : "AQAB"}`, "it is a JSON Web Key; have", "it is a private key, but"},
+		"public JWK":  {`{"kty":"RSA","n":"AQAB","e":"AQAB","kid":"d"}`, "it is a public key, in a JSON Web Key", "it is a JSON Web Key; copy"},
+		"private XML": {"<RSAKeyValue><Modulus>AQAB</Modulus><D>AQAB</D></RSAKeyValue>", "it is XML, as .NET's", "it is a private key, but"},
+		"public XML":  {"<RSAKeyValue><Modulus>AQAB</Modulus></RSAKeyValue>", "it is a public key, in XML", "it is XML, as .NET's"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := ParsePrivateKey([]byte(test.text))
+			assert.ErrorContains(t, err, "private key: "+test.private)
+			_, err = ParsePublicKey([]byte(test.text))
+			assert.ErrorContains(t, err, "public key: "+test.public)
+			_, _, err = ParseKey([]byte(test.text))
+			assert.ErrorContains(t, err, "key: it is ")
+			assert.NotContains(t, err.Error(), "is expected here", "either would do")
+		})
 	}
 }

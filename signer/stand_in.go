@@ -25,7 +25,7 @@ var standIns = []struct {
 	{regexp.MustCompile(`^version https://git-lfs`), errPointer},
 	{regexp.MustCompile(`^(\$ANSIBLE_VAULT;|age-encryption\.org/|ENC\[)`), errEncrypted},
 	{regexp.MustCompile(`^<`), errMarkup},
-	{regexp.MustCompile(`^(\$\{[^}]*\}|\$\([^)]*\)|\$\w+|%\w+%|\{\{.*\}\}|\{\$\w+\})$`), errVariable},
+	{regexp.MustCompile(`^(\$\{[^}]*\}|\$\([^)]*\)|\$\w+|%\w+%|\{\{.*\}\}|\{\$\w+\}|\{(env|file)\.[^{}]+\})$`), errVariable},
 	{regexp.MustCompile(`^([a-z][a-z0-9+.-]*:/?/?|~?/|\.\.?/)[A-Za-z0-9._/#-]{1,200}$`), errPlace},
 }
 
@@ -82,7 +82,7 @@ func refuseHex(text []byte, want role) error {
 	found, err := identify(decoded)
 	switch {
 	case err == nil && !found.form.fits(want):
-		return refusalAfter("cat FILE | tr -d : | xxd -r -p", found.form, want)
+		return refusalAfter(decodeHex, found.form, want)
 	case want == publicKey:
 		return errHexPublic
 	}

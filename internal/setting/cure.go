@@ -19,7 +19,7 @@ func curable(err error, text, configured string, wrong func(string) string) erro
 	if file == nil || value == "" || wrong(value) != "" {
 		return err
 	}
-	return signer.ForFile(fmt.Errorf("%w; take it out with: (umask 077; %s FILE > FILE.value) and name FILE.value", err, command), file[1])
+	return signer.ForFile(fmt.Errorf("%w; take it out with: %s and name FILE.value", err, signer.Privately(command+" FILE > FILE.value")), file[1])
 }
 
 // cuts are what can stand around a value, which is the first group if there is one, and how

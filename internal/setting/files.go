@@ -1,6 +1,7 @@
 package setting
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -13,10 +14,29 @@ import (
 // filePlaceholder is a placeholder that stands for the contents of a file.
 var filePlaceholder = regexp.MustCompile(`\{file\.([^{}]+)\}`)
 
+// relativeFile is what the Caddyfile makes of {file.NAME} where NAME has neither a slash nor
+// a dot: its shorthand for parts of the path of a request. Of those, Caddy has only two.
+var relativeFile = regexp.MustCompile(`\{http\.request\.uri\.path\.file\.([\w-]+)\}`)
+
+// checkAbsolute refuses a placeholder for a file whose path Caddy has taken for something
+// else.
+func checkAbsolute(text string) error {
+	for _, match := range relativeFile.FindAllStringSubmatch(text, -1) {
+		if name := match[1]; name != "base" && name != "ext" {
+			return fmt.Errorf("{file.%s} names no file: in a Caddyfile, it is short for a part of each request's path; expected an absolute path, such as {file./run/secrets/payermax/%[1]s}", name)
+		}
+	}
+	return nil
+}
+
 // CheckFiles refuses a text whose placeholders name something other than regular files.
 // Caddy reads what they name, and would wait for whoever writes into a named pipe: at the
 // start, at a reload, or in the middle of a call. A file that is missing is left to Caddy.
+// A relative path that the Caddyfile does not take for one is refused as well.
 func CheckFiles(text string) error {
+	if err := checkAbsolute(text); err != nil {
+		return err
+	}
 	if !strings.Contains(text, "{file.") {
 		return nil
 	}

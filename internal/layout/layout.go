@@ -182,7 +182,18 @@ var neverSending = []string{
 
 // IsDeadEnd reports whether it is certain that nothing comes after the handler that
 // could send a request to PayerMax, or stand in for it.
-func (h Handler) IsDeadEnd() bool { return !h.open && !canSend(h.after) }
+func (h Handler) IsDeadEnd() bool { return !h.open && isNoneBut(neverSending, h.after) }
+
+// neverAnswering are handlers that pass a notification on to what comes next. One that
+// fails is not among them, for routes for errors may answer in its place.
+var neverAnswering = []string{
+	"encode", "headers", "log_append", "map", Notify, Guard, "payermax_health", "request_body", "rewrite", "tracing", "vars",
+	"copy_response_headers", "push", "templates",
+}
+
+// IsUnanswered reports whether it is certain that nothing comes after the handler that
+// could accept a request: neither an application nor a fixed answer.
+func (h Handler) IsUnanswered() bool { return !h.open && isNoneBut(neverAnswering, h.after) }
 
 // Front returns the name of a handler that answers every request before this one sees it,
 // or "".
@@ -212,7 +223,7 @@ func firstIsSign(nodes []any) (signs, ends bool) {
 		case name == "subroute":
 			inner = listOf(o["routes"])
 		case name == "" && !isUnconditional(o):
-			if canSend(inner) {
+			if !isNoneBut(neverSending, inner) {
 				return false, true
 			}
 			continue
@@ -226,17 +237,17 @@ func firstIsSign(nodes []any) (signs, ends bool) {
 	return false, false
 }
 
-// canSend reports whether one of some routes or handlers could send a request.
-func canSend(nodes []any) bool {
-	return slices.ContainsFunc(nodes, func(node any) bool {
+// isNoneBut reports whether all handlers of some routes or handlers are among these.
+func isNoneBut(names []string, nodes []any) bool {
+	return !slices.ContainsFunc(nodes, func(node any) bool {
 		o := objectOf(node)
 		switch name := nameOf(o); name {
 		case "":
-			return canSend(listOf(o["handle"]))
+			return !isNoneBut(names, listOf(o["handle"]))
 		case "subroute":
-			return canSend(listOf(o["routes"]))
+			return !isNoneBut(names, listOf(o["routes"]))
 		default:
-			return !slices.Contains(neverSending, name)
+			return !slices.Contains(names, name)
 		}
 	})
 }

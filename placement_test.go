@@ -236,15 +236,19 @@ func TestMisplacedSigningWarns(t *testing.T) {
 	key := writePrivateKey(t, merchantKey())
 	signing := fmt.Sprintf("payermax {\ngateway https://gateway.example\napp_id app\nprivate_key %s\n}\n", key)
 	for config, says := range map[string]string{
-		"http://localhost:8080 {\nbind 127.0.0.1\n" + signing + "}":                    "the site is for localhost alone",
-		":8080 {\nbind 127.0.0.1\nrespond hello\n" + signing + "}":                     "the handler static_response comes first",
-		":8080 {\nbind 127.0.0.1\nhandle_path /aggregate-pay/* {\n" + signing + "}\n}": "changes the path, of which it takes off /aggregate-pay",
-		":8080 {\nbind 127.0.0.1\nrewrite * /pay\n" + signing + "}":                    "changes the path to /pay",
-		":8080 {\nbind 127.0.0.1\nhandle /api/* {\n" + signing + "}\n}":                "let no call through",
-		":8080 {\nbind 127.0.0.1\nrespond hello\nhandle_errors {\n" + signing + "}\n}": "stands in handle_errors",
-		":8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/* {\n" + signing + "}\n}":      "",
-		":8080 {\nbind 127.0.0.1\n" + signing + "}":                                    "",
-		":8080 {\nbind 127.0.0.1\nrespond /hello hello\n" + signing + "}":              "",
+		"http://localhost:8080 {\nbind 127.0.0.1\n" + signing + "}":                                                   "the site is for localhost alone",
+		":8080 {\nbind 127.0.0.1\nrespond hello\n" + signing + "}":                                                    "the handler static_response comes first",
+		":8080 {\nbind 127.0.0.1\nhandle_path /aggregate-pay/* {\n" + signing + "}\n}":                                "changes the path, of which it takes off /aggregate-pay",
+		":8080 {\nbind 127.0.0.1\nrewrite * /pay\n" + signing + "}":                                                   "changes the path to /pay",
+		":8080 {\nbind 127.0.0.1\nhandle /api/* {\n" + signing + "}\n}":                                               "let no call through",
+		":8080 {\nbind 127.0.0.1\nrespond hello\nhandle_errors {\n" + signing + "}\n}":                                "stands in handle_errors",
+		":8080 {\nbind 127.0.0.1\n@m method GET\n" + strings.Replace(signing, "payermax {", "payermax @m {", 1) + "}": "let no POST through",
+		"http://a.internal:8080 {\n" + signing + "}\n:8080 {\nrespond fallback\n}":                                    "the site is for a.internal alone: a call to the same port under another name or address of this machine gets the answer of the site for all hosts",
+		"http://a.internal:8080 {\n" + signing + "}\n:8080 {\nrespond no 404\n}":                                      "",
+		"http://a.internal:8080 {\n" + signing + "}\n:8080 {\n" + signing + "}":                                       "",
+		":8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/* {\n" + signing + "}\n}":                                     "",
+		":8080 {\nbind 127.0.0.1\n" + signing + "}":                                                                   "",
+		":8080 {\nbind 127.0.0.1\nrespond /hello hello\n" + signing + "}":                                             "",
 	} {
 		said, err := loaded(t, adapted(t, config))
 		require.NoError(t, err)

@@ -56,9 +56,9 @@ type Handler struct {
 	rewrites []object
 	// forErrors says that only requests come to the handler that have failed before.
 	forErrors bool
-	// isOnlyForHosts says that nothing on the server handles requests for hosts
-	// other than those of the routes around the handler.
-	isOnlyForHosts bool
+	// elsewhere is what a request gets that is for another host than those of the routes
+	// around the handler, or "" if it is handled like these, or refused.
+	elsewhere string
 }
 
 // site is what a Caddyfile calls a site: the routes for some host names, or all

@@ -86,6 +86,14 @@ func Read(servers map[string]any) *Layout {
 	return l
 }
 
+// HasHosts reports whether a route of a server, by its JSON, is for a host other than the
+// skipped ones.
+func HasHosts(server map[string]any, skipped []string) bool {
+	return slices.ContainsFunc(listOf(server["routes"]), func(route any) bool {
+		return slices.ContainsFunc(hostsOf(listOf(objectOf(route)["match"])), func(host string) bool { return !slices.Contains(skipped, host) })
+	})
+}
+
 // IsGuarded reports whether each request for the handler's site passes a guard
 // before it can come to a reverse_proxy.
 func (l *Layout) IsGuarded(h Handler) bool {

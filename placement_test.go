@@ -17,6 +17,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // signing is a payermax_sign directive.
@@ -259,4 +260,18 @@ func TestMisplacedSigningWarns(t *testing.T) {
 		}
 		assert.Contains(t, said, says)
 	}
+}
+
+// An app_id and a merchant_no in each other's place are worth a warning at the start.
+func TestExchangedIdentityWarns(t *testing.T) {
+	config := func(appID, merchantNo string) string {
+		return fmt.Sprintf(":8080 {\nbind 127.0.0.1\npayermax {\ngateway https://gateway.example\napp_id %s\nmerchant_no %s\nprivate_key %s\n}\n}",
+			appID, merchantNo, writePrivateKey(t, merchantKey()))
+	}
+	said, err := loaded(t, adapted(t, config(protocol.ExampleMerchantNo, protocol.ExampleAppID)))
+	require.NoError(t, err)
+	assert.Contains(t, said, "app_id and merchant_no seem to be exchanged")
+	said, err = loaded(t, adapted(t, config(protocol.ExampleAppID, protocol.ExampleMerchantNo)))
+	require.NoError(t, err)
+	assert.NotContains(t, said, "exchanged")
 }

@@ -101,6 +101,9 @@ func (m *Merchant) open(ctx caddy.Context, sandboxKey *rsa.PublicKey, logger *za
 	if err != nil {
 		return nil, err
 	}
+	if protocol.AreExchanged(expanded.AppID, expanded.MerchantNo) {
+		logger.Warn("app_id and merchant_no seem to be exchanged: app_id has 15 digits, as a merchantNo has, and merchant_no 32 hexadecimal ones, as an appId has; compare both with PayerMax's dashboard")
+	}
 	ring, err := m.openKeyring(ctx, expanded, sandboxKey, logger)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // signing is a payermax_sign directive.
@@ -69,6 +70,7 @@ const (
 	cutOff   = "no notification reaches an application"
 	front    = "answers every request before payermax_notify"
 	failed   = "payermax_notify stands in handle_errors"
+	nothing  = "no handler follows payermax_notify"
 )
 
 // A payermax_notify that requests can get past earns a warning when it is loaded,
@@ -99,7 +101,7 @@ func TestWaysPastNotify(t *testing.T) {
 		"guarded by hand":             {site(guard, block("handle /callback*", notify(""), app), block("handle", app)), nil},
 		"several sites":               {host("a.example", notify("/callback*"), app) + host("b.example", "reverse_proxy 127.0.0.1:4000\n"), nil},
 		"two guarded sites":           {host("a.example", notify("/callback*"), app) + host("b.example", guard, app), nil},
-		"errors go to the proxy":      {site(guard, "basic_auth {\nu $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n", notify("/callback*"), block("handle_errors", app)), nil},
+		"errors go to the proxy":      {site(guard, "basic_auth {\nu $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n", notify("/callback*"), block("handle_errors", app)), []string{nothing}},
 		"a named route":               {"&(callback) {\n" + notify("/callback*") + "}\n" + site("invoke callback\n", app), nil},
 		"calls from the same site":    {site(notify("/callback*"), "route {\n"+signs+proxying("https://one.example")+"}\n"), []string{cutOff}},
 		"calls go first":              {site(notify("/callback*"), calls(""), "reverse_proxy /callback* 127.0.0.1:3000\n"), []string{cutOff}},
@@ -116,9 +118,14 @@ func TestWaysPastNotify(t *testing.T) {
 		"in a route, too late":        {site(block("route", "reverse_proxy /x* 127.0.0.1:3000\n", notify("/callback*"), app)), []string{forged}},
 		"forward_auth sees it first":  {site("forward_auth 127.0.0.1:4000 {\nuri /auth\n}\n", notify("/callback*"), app), []string{forged}},
 		"guard ahead of forward_auth": {site(guard, "forward_auth 127.0.0.1:4000 {\nuri /auth\n}\n", notify("/callback*"), app), nil},
-		"errors get ahead of it":      {site("basic_auth {\nu $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n", notify("/callback*"), block("handle_errors", app)), []string{forged}},
+		"errors get ahead of it":      {site("basic_auth {\nu $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n", notify("/callback*"), block("handle_errors", app)), []string{forged, nothing}},
 		"errors of one of two sites": {host("a.example", notify("/callback*"), app, block("handle_errors", app)) +
 			host("b.example", "respond hi\n"), nil},
+		"nothing behind it":          {site(notify("/callback*")), []string{nothing}},
+		"only what answers nothing":  {site("encode\n", "payermax_health\n", notify("/callback*")), []string{nothing}},
+		"an app in another handle":   {site(guard, block("handle /callback*", notify("")), block("handle", app)), []string{nothing}},
+		"an error for other routes":  {site(block("route", notify("/callback*"), "error 404\n"), block("handle_errors", app)), nil},
+		"a fixed answer behind it":   {site(notify("/callback*"), "respond /callback* `{\"code\":\"SUCCESS\",\"msg\":\"Success\"}`\n"), nil},
 		"in handle_errors":           {site(guard, "file_server\n", block("handle_errors", notify(""), app)), []string{failed}},
 		"another site, the same app": {host("a.example", notify("/callback*"), app) + host("b.example", app), []string{sideDoor}},
 		"an exact path":              {site(notify("/payermax/callback"), app), []string{exact + " /payermax/callback:"}},
@@ -132,7 +139,7 @@ func TestWaysPastNotify(t *testing.T) {
 			report := examined(t, "{\nadmin off\n}\n"+test.config, doctor.Options{Offline: true})
 			logged, err := loaded(t, tree)
 			require.NoError(t, err)
-			for _, words := range []string{forged, sideDoor, exact, byMore, cutOff, front, failed} {
+			for _, words := range []string{forged, sideDoor, exact, byMore, cutOff, front, failed, nothing} {
 				expected := false
 				for _, want := range test.want {
 					if strings.HasPrefix(want, words) {
@@ -230,15 +237,19 @@ func TestMisplacedSigningWarns(t *testing.T) {
 	key := writePrivateKey(t, merchantKey())
 	signing := fmt.Sprintf("payermax {\ngateway https://gateway.example\napp_id app\nprivate_key %s\n}\n", key)
 	for config, says := range map[string]string{
-		"http://localhost:8080 {\nbind 127.0.0.1\n" + signing + "}":                    "the site is for localhost alone",
-		":8080 {\nbind 127.0.0.1\nrespond hello\n" + signing + "}":                     "the handler static_response comes first",
-		":8080 {\nbind 127.0.0.1\nhandle_path /aggregate-pay/* {\n" + signing + "}\n}": "changes the path, of which it takes off /aggregate-pay",
-		":8080 {\nbind 127.0.0.1\nrewrite * /pay\n" + signing + "}":                    "changes the path to /pay",
-		":8080 {\nbind 127.0.0.1\nhandle /api/* {\n" + signing + "}\n}":                "let no call through",
-		":8080 {\nbind 127.0.0.1\nrespond hello\nhandle_errors {\n" + signing + "}\n}": "stands in handle_errors",
-		":8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/* {\n" + signing + "}\n}":      "",
-		":8080 {\nbind 127.0.0.1\n" + signing + "}":                                    "",
-		":8080 {\nbind 127.0.0.1\nrespond /hello hello\n" + signing + "}":              "",
+		"http://localhost:8080 {\nbind 127.0.0.1\n" + signing + "}":                                                   "the site is for localhost alone",
+		":8080 {\nbind 127.0.0.1\nrespond hello\n" + signing + "}":                                                    "the handler static_response comes first",
+		":8080 {\nbind 127.0.0.1\nhandle_path /aggregate-pay/* {\n" + signing + "}\n}":                                "changes the path, of which it takes off /aggregate-pay",
+		":8080 {\nbind 127.0.0.1\nrewrite * /pay\n" + signing + "}":                                                   "changes the path to /pay",
+		":8080 {\nbind 127.0.0.1\nhandle /api/* {\n" + signing + "}\n}":                                               "let no call through",
+		":8080 {\nbind 127.0.0.1\nrespond hello\nhandle_errors {\n" + signing + "}\n}":                                "stands in handle_errors",
+		":8080 {\nbind 127.0.0.1\n@m method GET\n" + strings.Replace(signing, "payermax {", "payermax @m {", 1) + "}": "let no POST through",
+		"http://a.internal:8080 {\n" + signing + "}\n:8080 {\nrespond fallback\n}":                                    "the site is for a.internal alone: a call to the same port under another name or address of this machine gets the answer of the site for all hosts",
+		"http://a.internal:8080 {\n" + signing + "}\n:8080 {\nrespond no 404\n}":                                      "",
+		"http://a.internal:8080 {\n" + signing + "}\n:8080 {\n" + signing + "}":                                       "",
+		":8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/* {\n" + signing + "}\n}":                                     "",
+		":8080 {\nbind 127.0.0.1\n" + signing + "}":                                                                   "",
+		":8080 {\nbind 127.0.0.1\nrespond /hello hello\n" + signing + "}":                                             "",
 	} {
 		said, err := loaded(t, adapted(t, config))
 		require.NoError(t, err)
@@ -249,4 +260,18 @@ func TestMisplacedSigningWarns(t *testing.T) {
 		}
 		assert.Contains(t, said, says)
 	}
+}
+
+// An app_id and a merchant_no in each other's place are worth a warning at the start.
+func TestExchangedIdentityWarns(t *testing.T) {
+	config := func(appID, merchantNo string) string {
+		return fmt.Sprintf(":8080 {\nbind 127.0.0.1\npayermax {\ngateway https://gateway.example\napp_id %s\nmerchant_no %s\nprivate_key %s\n}\n}",
+			appID, merchantNo, writePrivateKey(t, merchantKey()))
+	}
+	said, err := loaded(t, adapted(t, config(protocol.ExampleMerchantNo, protocol.ExampleAppID)))
+	require.NoError(t, err)
+	assert.Contains(t, said, "app_id and merchant_no seem to be exchanged")
+	said, err = loaded(t, adapted(t, config(protocol.ExampleAppID, protocol.ExampleMerchantNo)))
+	require.NoError(t, err)
+	assert.NotContains(t, said, "exchanged")
 }

@@ -19,6 +19,8 @@ import (
 )
 
 const (
+	// callCheck is the name of the check.
+	callCheck = "call"
 	// queryPath is where PayerMax tells what became of an order.
 	queryPath = protocol.PathPrefix + protocol.OrderQueryEndpoint
 	// maxAnswer bounds what is read of an answer; one of orderQuery's has some
@@ -38,7 +40,7 @@ type answer struct {
 // checkCall asks for an order that cannot exist, signed as the sidecar signs, and
 // explains the answer. That moves no money and changes nothing.
 func checkCall(ctx context.Context, g Gateway, m Merchant, keys merchantKeys) []Result {
-	const name = "call"
+	const name = callCheck
 	received, err := query(ctx, g, m, keys.signing)
 	if err != nil {
 		return []Result{problem(name, "%s", err).then("see above for what can be wrong with the connection, and try again%s", g.allowList())}
@@ -53,7 +55,7 @@ func checkCall(ctx context.Context, g Gateway, m Merchant, keys merchantKeys) []
 		return []Result{problem(name, "HTTP %d, and not PayerMax's JSON: something else answered, such as a proxy or a firewall", received.status).
 			then("check gateway, and what stands between it and this machine%s", g.allowList())}
 	}
-	return []Result{explain(received.code, g, m, keys), checkAnswer(keys.gateway, received)}
+	return []Result{explain(received.code, g, m, keys, received.signedBy(keys.gateway) != nil), checkAnswer(keys.gateway, received)}
 }
 
 // query makes one signed call.
@@ -111,6 +113,19 @@ func queryBody(m Merchant, now time.Time) ([]byte, error) {
 	}, now), nil
 }
 
+// signedBy returns the key with which the answer's one signature verifies, or nil.
+func (a *answer) signedBy(keys []*rsa.PublicKey) *rsa.PublicKey {
+	if len(a.sign) != 1 {
+		return nil
+	}
+	for _, key := range keys {
+		if signer.Verify(key, a.body, a.sign[0]) == nil {
+			return key
+		}
+	}
+	return nil
+}
+
 // checkAnswer verifies the answer's own signature.
 func checkAnswer(keys []*rsa.PublicKey, a *answer) Result {
 	const name = "answer"
@@ -125,10 +140,8 @@ func checkAnswer(keys []*rsa.PublicKey, a *answer) Result {
 	case len(a.sign) > 1:
 		return problem(name, "it has %d signatures, so the sidecar would withhold it", len(a.sign))
 	}
-	for _, key := range keys {
-		if signer.Verify(key, a.body, a.sign[0]) == nil {
-			return ok(name, "its signature verifies with %s", signer.Fingerprint(key))
-		}
+	if key := a.signedBy(keys); key != nil {
+		return ok(name, "its signature verifies with %s", signer.Fingerprint(key))
 	}
 	return problem(name, "its signature verifies with no gateway public key, so the sidecar would withhold every answer (CHECK_SIGN_ERROR)").
 		then("save PayerMax's public key of this environment anew from the dashboard; uat and production have keys of their own")

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,8 +29,8 @@ func TestExplain(t *testing.T) {
 		outcome       Outcome
 		message, next string
 	}{
-		{"ORDER_NOT_EXIST", numbered, OK, "everything works", ""},
-		{"APPLY_SUCCESS", numbered, OK, "everything works", ""},
+		{"ORDER_NOT_EXIST", numbered, OK, "accepts the signature", ""},
+		{"APPLY_SUCCESS", numbered, OK, "accepts the signature", ""},
 		{"SIGN_VERIFY_FAILED", numbered, Problem, signer.Fingerprint(&testkeys.Merchant().PublicKey), "check in this order: (1) the public half of exactly this key is uploaded in PayerMax's dashboard for uat; (2)"},
 		{"MERCHANT_APP_INVALID", numbered, Problem, "has no public key for this app_id", "compare app_id with PayerMax's dashboard for uat"},
 		{"MERCHANT_INVALID", numbered, Problem, "does not serve this merchant", "compare merchant_no"},
@@ -42,7 +43,7 @@ func TestExplain(t *testing.T) {
 		{"SOMETHING_NEW", numbered, Warning, "SOMETHING_NEW: PayerMax answers", "documentation"},
 		{"canary: <b>", numbered, Warning, "a code of an unknown form", "documentation"},
 	} {
-		result := explain(test.code, uat, test.merchant, merchantKeys{signing: testkeys.Merchant()})
+		result := explain(test.code, uat, test.merchant, merchantKeys{signing: testkeys.Merchant()}, true)
 		assert.Equal(t, test.outcome, result.Outcome, test.code)
 		assert.Contains(t, result.Message, test.message)
 		assert.Contains(t, result.Next, test.next)
@@ -185,5 +186,46 @@ func TestCheckAnswer(t *testing.T) {
 		if len(test.answer.sign) == 1 {
 			assert.NotContains(t, result.Message+result.Next, test.answer.sign[0][:20], name)
 		}
+	}
+}
+
+// A call has gone well if PayerMax's own key says so, and everything only if nothing else
+// is wrong.
+func TestCallClaimsNoMoreThanIsKnown(t *testing.T) {
+	const code = `{"code":"ORDER_NOT_EXIST"}`
+	unsigned := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, code) }
+	signedBy := func(key *rsa.PrivateKey) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { answerSigned(w, key, code) }
+	}
+	gatewayKeys := []*rsa.PublicKey{&testkeys.Gateway().PublicKey}
+	for name, test := range map[string]struct {
+		answer      http.HandlerFunc
+		keys        []*rsa.PublicKey
+		found       []Result
+		hasProblems bool
+		outcome     Outcome
+		everything  bool
+	}{
+		"signed":                            {answer: signedBy(testkeys.Gateway()), keys: gatewayKeys, outcome: OK, everything: true},
+		"unsigned":                          {answer: unsigned, keys: gatewayKeys, outcome: Warning},
+		"signed by another":                 {answer: signedBy(testkeys.Next()), keys: gatewayKeys, outcome: Warning},
+		"signed, but nothing verifies":      {answer: signedBy(testkeys.Gateway()), outcome: Warning},
+		"signed, but a handler's problem":   {answer: signedBy(testkeys.Gateway()), keys: gatewayKeys, found: []Result{problem("times", "too short")}, outcome: OK},
+		"signed, but a problem of the rest": {answer: signedBy(testkeys.Gateway()), keys: gatewayKeys, hasProblems: true, outcome: OK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := gatewayThat(t, test.answer)
+			e := examination{options: Options{Call: true}, reached: map[gatewayID]bool{g.id(): true}}
+			h := Handler{Gateways: []Gateway{g}, Merchants: []Merchant{{AppID: value("app_id", "app"), QueryVersion: "1.4"}}}
+			e.add("handler", test.found...)
+			e.calls(t.Context(), h, []merchantKeys{{signing: testkeys.Merchant(), gateway: test.keys}})
+			report := e.concluded(test.hasProblems)
+			for _, r := range report {
+				if r.Check == callCheck {
+					assert.Equal(t, test.outcome, r.Outcome, r.Message)
+					assert.Equal(t, test.everything, strings.HasSuffix(r.Message, "; everything works"), r.Message)
+				}
+			}
+		})
 	}
 }

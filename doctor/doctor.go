@@ -21,6 +21,9 @@ type Setup struct {
 	// ProxyVariables are the environment variables that name a forward proxy,
 	// which a sidecar ignores. Their values are of no interest.
 	ProxyVariables []string
+	// HasProblems says that there is a problem which whoever took the configuration
+	// apart has found, and which belongs to no handler.
+	HasProblems bool
 }
 
 // Handler is one handler of the configuration.
@@ -68,7 +71,7 @@ func Examine(ctx context.Context, setup Setup, options Options) Report {
 	for i, h := range setup.Handlers {
 		e.calls(ctx, h, e.keys[i])
 	}
-	return e.report
+	return e.concluded(setup.HasProblems)
 }
 
 // examination is under way.
@@ -96,6 +99,20 @@ func (e *examination) add(subject string, results ...Result) {
 		r.Subject = subject
 		e.report = append(e.report, r)
 	}
+}
+
+// concluded returns the report. Only if there is no problem, it says of the calls that have
+// gone well that everything works.
+func (e *examination) concluded(hasOtherProblems bool) Report {
+	if hasOtherProblems || e.report.Count(Problem) > 0 {
+		return e.report
+	}
+	for i, r := range e.report {
+		if r.Check == callCheck && r.Outcome == OK {
+			e.report[i].Message += "; everything works"
+		}
+	}
+	return e.report
 }
 
 // handler checks what needs no network, or only that of a key's source.
@@ -151,13 +168,13 @@ func (e *examination) calls(ctx context.Context, h Handler, keys []merchantKeys)
 	for i, m := range h.Merchants {
 		switch {
 		case h.Sandbox:
-			e.add(m.Name, notChecked("call", "the sandbox runs in the sidecar's own process, which is not running now"))
+			e.add(m.Name, notChecked(callCheck, "the sandbox runs in the sidecar's own process, which is not running now"))
 		case len(h.Gateways) == 0:
-			e.add(m.Name, notChecked("call", "there is no gateway to call"))
+			e.add(m.Name, notChecked(callCheck, "there is no gateway to call"))
 		case keys[i].signing == nil || m.AppID.Value == "":
-			e.add(m.Name, notChecked("call", "there is no key or no app_id to call with; see above"))
+			e.add(m.Name, notChecked(callCheck, "there is no key or no app_id to call with; see above"))
 		case !e.reached[h.Gateways[0].id()]:
-			e.add(m.Name, notChecked("call", "there is no connection to the gateway that a call could be sent on; see above"))
+			e.add(m.Name, notChecked(callCheck, "there is no connection to the gateway that a call could be sent on; see above"))
 		default:
 			e.add(m.Name, checkCall(ctx, h.Gateways[0], m, keys[i])...)
 		}

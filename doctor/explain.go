@@ -16,16 +16,21 @@ var busyCodes = map[string]bool{
 }
 
 // explain says what the code of an answer to [checkCall]'s question means. The
-// answer's message is not repeated: it may quote anything.
-func explain(code string, g Gateway, m Merchant, keys merchantKeys) Result {
-	const name = "call"
+// answer's message is not repeated: it may quote anything. isProven says that one of
+// PayerMax's keys has signed the answer: without that, anybody may have given it.
+func explain(code string, g Gateway, m Merchant, keys merchantKeys, isProven bool) Result {
+	const name = callCheck
 	dashboard := "PayerMax's dashboard"
 	if g.Environment != "" {
 		dashboard += " for " + g.Environment
 	}
 	switch {
 	case code == protocol.CodeOrderNotExist, code == protocol.CodeApplySuccess:
-		return ok(name, "%s: PayerMax knows the merchant and accepts the signature, and has no such order, as it should be; everything works", code)
+		if !isProven {
+			return warning(name, "%s: whoever answers has no such order, as it should be, but nothing proves that it is PayerMax and that it has looked at the merchant and the signature; see answer below", code).
+				then("check gateway and gateway_public_key; a successful answer is always signed, so the first order shows whether PayerMax accepts the signature")
+		}
+		return ok(name, "%s: PayerMax knows the merchant and accepts the signature, and has no such order, as it should be", code)
 	case code == protocol.CodeSignVerifyFailed:
 		return problem(name, "%s: PayerMax's public key for this app_id does not belong to the private key, %s", code, fingerprintOf(keys.signing)).
 			then("check in this order: (1) the public half of exactly this key is uploaded in %s; (2) app_id is that of the application it is uploaded for; (3) key_version is 1; (4) nothing between here and PayerMax rewrites the body", dashboard)

@@ -172,6 +172,11 @@ func checkNetwork(ctx context.Context, g Gateway) (results []Result, reached boo
 		return results, false
 	}
 	clock, header := checkClock(ctx, g)
+	if g.TLS == nil && clock.Outcome == NotChecked && speaksTLS(ctx, g) {
+		results[len(results)-1] = problem(encryption.Check, "there is none, but what listens there speaks TLS, and does not answer what is sent in plain text").
+			then("write https:// in the gateway's URL, or name the port where it speaks plain http")
+		return results, false
+	}
 	return append(append(results, clock), checkWhoAnswers(header)...), true
 }
 

@@ -4,6 +4,8 @@ import (
 	"crypto/rsa"
 	"slices"
 	"strings"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // Option is one option of the configuration whose value may come from elsewhere.
@@ -98,6 +100,10 @@ func checkIdentity(m Merchant, sandbox bool) []Result {
 	}
 	if isAbsent(m.MerchantNo) {
 		merchantNo = ok("merchant_no", "there is none, so the application's own is sent")
+	}
+	if protocol.AreExchanged(m.AppID.Value, m.MerchantNo.Value) {
+		appID = warning("app_id", "%s, which has the 15 digits of a merchantNo, while merchant_no has the 32 hexadecimal ones of an appId: they seem to be exchanged", m.AppID.Value).
+			then("compare both with PayerMax's dashboard")
 	}
 	results := []Result{appID, merchantNo}
 	for _, o := range []Option{m.SPMerchantNo, m.KeyVersion} {

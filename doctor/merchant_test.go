@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -108,4 +109,15 @@ func TestCheckGatewayKeys(t *testing.T) {
 			requireSilent(t, fmt.Sprint(results), testkeys.Merchant())
 		})
 	}
+}
+
+// Whoever copies both from the dashboard may take the one for the other.
+func TestExchangedIdentity(t *testing.T) {
+	merchant := func(appID, merchantNo string) Merchant {
+		return Merchant{AppID: value("app_id", appID), MerchantNo: value("merchant_no", merchantNo)}
+	}
+	result := only(t, checkIdentity(merchant(protocol.ExampleMerchantNo, protocol.ExampleAppID), false), "app_id")
+	assert.Equal(t, Warning, result.Outcome)
+	assert.Contains(t, result.Message, "seem to be exchanged")
+	assert.Equal(t, OK, only(t, checkIdentity(merchant(protocol.ExampleAppID, protocol.ExampleMerchantNo), false), "app_id").Outcome)
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -220,6 +221,37 @@ func tlsResult(t *testing.T, g Gateway) Result {
 }
 
 // A certificate's names are somebody else's text.
+// A gateway in plain text on a port that speaks TLS is named, whatever such a port does with
+// plain text; one that speaks neither is not taken for it.
+func TestPlainTextToTLS(t *testing.T) {
+	certified := httptest.NewUnstartedServer(http.NotFoundHandler())
+	certified.Config.ErrorLog = log.New(io.Discard, "", 0)
+	certified.StartTLS()
+	t.Cleanup(certified.Close)
+	for name, test := range map[string]struct {
+		address string
+		found   bool
+	}{
+		"an HTTPS server that says so": {certified.Listener.Addr().String(), true},
+		"TLS that hangs up":            {serveTLS(t, certified.TLS), true},
+		"TLS that wants another name":  {serveTLS(t, &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, errors.New("no certificate") }}), true},
+		"what speaks neither":          {testnet.Serve(t, func(conn net.Conn) { _, _ = io.WriteString(conn, "-ERR unknown command\r\n") }), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			results, reached := checkNetwork(t.Context(), Gateway{URL: "http://" + strings.TrimPrefix(test.address, "https://")})
+			result := only(t, results, "tls")
+			assert.Equal(t, !test.found, reached)
+			if !test.found {
+				assert.Equal(t, OK, result.Outcome)
+				return
+			}
+			assert.Equal(t, Problem, result.Outcome)
+			assert.Contains(t, result.Message, "what listens there speaks TLS")
+			assert.Contains(t, result.Next, "write https://")
+		})
+	}
+}
+
 func TestNames(t *testing.T) {
 	assert.Equal(t, "no host", namesOf(new(x509.Certificate)))
 	assert.Equal(t, "a, b, c, 2 others", namesOf(&x509.Certificate{DNSNames: strings.Split("a b c d e", " ")}))

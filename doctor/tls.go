@@ -127,6 +127,24 @@ func certificateFailure(g Gateway, c *x509.Certificate, err error) (message, nex
 	return fmt.Sprintf("the %s, cannot be verified", describe(c)), interception
 }
 
+// speaksTLS reports whether a gateway that is to be called in plain text shakes hands by
+// TLS. Nothing is sent on this connection.
+func speaksTLS(ctx context.Context, g Gateway) bool {
+	conn, err := g.connect(ctx)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	err = tls.Client(conn, &tls.Config{
+		ServerName: g.host(), MinVersion: tls.VersionTLS12,
+		InsecureSkipVerify: true, // whose certificate it is does not matter here
+	}).HandshakeContext(ctx)
+	refused, isNetwork := errors.AsType[*net.OpError](err)
+	return err == nil || isNetwork && refused.Op == "remote error" // an alert is TLS as well
+}
+
 // oldVersion returns the version of TLS that a gateway speaks if it is one that
 // is refused, or "". Nothing is sent on this connection.
 func oldVersion(ctx context.Context, g Gateway) string {

@@ -141,6 +141,7 @@ func Examine(ctx context.Context, config Config, describe Describe, options Opti
 		return doctor.Report{found(config.Name, "config", doctor.Problem, doctor.Discreet(err.Error()), nextAfter(err))}, nil
 	}
 	setup, report := trial.setup(config.Name, tree, describe)
+	setup.HasProblems = report.Count(doctor.Problem) > 0
 	setup.ProxyVariables = proxyVariables(os.Getenv)
 	return append(report, doctor.Examine(ctx, setup, options.Options)...), nil
 }

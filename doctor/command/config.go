@@ -14,7 +14,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
@@ -162,16 +161,7 @@ func (c configTree) automates(hosts []string) bool {
 // isHTTPPort reports whether a server listens where Caddy speaks HTTP without being told
 // to, and nowhere else.
 func (c configTree) isHTTPPort(listen []string) bool {
-	port := uint(caddyhttp.DefaultHTTPPort)
-	if number, ok := c.at("apps", "http", "http_port").(json.Number); ok {
-		if configured, err := number.Int64(); err == nil {
-			port = uint(configured)
-		}
-	}
-	return !slices.ContainsFunc(listen, func(listen string) bool {
-		address, err := caddy.ParseNetworkAddress(listen)
-		return err != nil || !address.IsUnixNetwork() && address.StartPort != port
-	})
+	return onlyOn(c.httpPort(), listen)
 }
 
 // ports returns the ports that the config's servers listen on.

@@ -56,9 +56,9 @@ type Handler struct {
 	rewrites []object
 	// forErrors says that only requests come to the handler that have failed before.
 	forErrors bool
-	// isOnlyForHosts says that nothing on the server handles requests for hosts
-	// other than those of the routes around the handler.
-	isOnlyForHosts bool
+	// elsewhere is what a request gets that is for another host than those of the routes
+	// around the handler, or "" if it is handled like these, or refused.
+	elsewhere string
 }
 
 // site is what a Caddyfile calls a site: the routes for some host names, or all
@@ -84,6 +84,14 @@ func Read(servers map[string]any) *Layout {
 		w.server(server)
 	}
 	return l
+}
+
+// HasHosts reports whether a route of a server, by its JSON, is for a host other than the
+// skipped ones.
+func HasHosts(server map[string]any, skipped []string) bool {
+	return slices.ContainsFunc(listOf(server["routes"]), func(route any) bool {
+		return slices.ContainsFunc(hostsOf(listOf(objectOf(route)["match"])), func(host string) bool { return !slices.Contains(skipped, host) })
+	})
 }
 
 // IsGuarded reports whether each request for the handler's site passes a guard
@@ -182,7 +190,18 @@ var neverSending = []string{
 
 // IsDeadEnd reports whether it is certain that nothing comes after the handler that
 // could send a request to PayerMax, or stand in for it.
-func (h Handler) IsDeadEnd() bool { return !h.open && !canSend(h.after) }
+func (h Handler) IsDeadEnd() bool { return !h.open && isNoneBut(neverSending, h.after) }
+
+// neverAnswering are handlers that pass a notification on to what comes next. One that
+// fails is not among them, for routes for errors may answer in its place.
+var neverAnswering = []string{
+	"encode", "headers", "log_append", "map", Notify, Guard, "payermax_health", "request_body", "rewrite", "tracing", "vars",
+	"copy_response_headers", "push", "templates",
+}
+
+// IsUnanswered reports whether it is certain that nothing comes after the handler that
+// could accept a request: neither an application nor a fixed answer.
+func (h Handler) IsUnanswered() bool { return !h.open && isNoneBut(neverAnswering, h.after) }
 
 // Front returns the name of a handler that answers every request before this one sees it,
 // or "".
@@ -212,7 +231,7 @@ func firstIsSign(nodes []any) (signs, ends bool) {
 		case name == "subroute":
 			inner = listOf(o["routes"])
 		case name == "" && !isUnconditional(o):
-			if canSend(inner) {
+			if !isNoneBut(neverSending, inner) {
 				return false, true
 			}
 			continue
@@ -226,17 +245,17 @@ func firstIsSign(nodes []any) (signs, ends bool) {
 	return false, false
 }
 
-// canSend reports whether one of some routes or handlers could send a request.
-func canSend(nodes []any) bool {
-	return slices.ContainsFunc(nodes, func(node any) bool {
+// isNoneBut reports whether all handlers of some routes or handlers are among these.
+func isNoneBut(names []string, nodes []any) bool {
+	return !slices.ContainsFunc(nodes, func(node any) bool {
 		o := objectOf(node)
 		switch name := nameOf(o); name {
 		case "":
-			return canSend(listOf(o["handle"]))
+			return !isNoneBut(names, listOf(o["handle"]))
 		case "subroute":
-			return canSend(listOf(o["routes"]))
+			return !isNoneBut(names, listOf(o["routes"]))
 		default:
-			return !slices.Contains(neverSending, name)
+			return !slices.Contains(names, name)
 		}
 	})
 }

@@ -120,7 +120,16 @@ func TestMisplacements(t *testing.T) {
 		"handle_path":                 {`{"match":[{"path":["/pay/*"]}],"handle":[{"handler":"subroute","routes":[{"handle":[{"handler":"rewrite","strip_path_prefix":"/pay"}]},{"handle":[` + sign + `]}]}]}`, nil},
 		"a query alone":               {`{"handle":[{"handler":"rewrite","uri":"?a=b"},` + sign + `]}`, nil},
 		"for a host":                  {`{"match":[{"host":["localhost"]}],"handle":[` + sign + `]}`, []string{"the site is for localhost alone"}},
-		"for a host, and one for all": {`{"match":[{"host":["localhost"]}],"handle":[` + sign + `]},{"handle":[{"handler":"static_response"}]}`, nil},
+		"for a host, and one for all": {`{"match":[{"host":["localhost"]}],"handle":[` + sign + `]},{"handle":[{"handler":"static_response"}]}`, []string{"for localhost alone.*gets the answer of the site for all hosts"}},
+		"for a host, others refused":  {`{"match":[{"host":["localhost"]}],"handle":[` + sign + `]},{"handle":[{"handler":"static_response","status_code":404}]}`, nil},
+		"for a host, others hung up":  {`{"match":[{"host":["localhost"]}],"handle":[` + sign + `]},{"handle":[{"handler":"static_response","abort":true}]}`, nil},
+		"for GET":                     {`{"match":[{"method":["GET"]}],"handle":[` + sign + `]}`, []string{"let no POST through"}},
+		"for GET, around it":          {`{"match":[{"method":["GET","PUT"]}],"handle":[{"handler":"subroute","routes":[{"handle":[` + sign + `]}]}]}`, []string{"let no POST through"}},
+		"for all but POST":            {`{"match":[{"not":[{"method":["post"]}]}],"handle":[` + sign + `]}`, []string{"let no POST through"}},
+		"for all but some POST":       {`{"match":[{"not":[{"method":["POST"],"path":["/x"]}]}],"handle":[` + sign + `]}`, nil},
+		"for GET or a path":           {`{"match":[{"method":["GET"]},{"path":["/aggregate-pay/*"]}],"handle":[` + sign + `]}`, nil},
+		"for post":                    {`{"match":[{"method":["post"]}],"handle":[` + sign + `]}`, nil},
+		"for GET, made of POST":       {`{"handle":[{"handler":"rewrite","method":"{http.request.header.m}"},{"handler":"subroute","routes":[{"match":[{"method":["GET"]}],"handle":[` + sign + `]}]}]}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			handlers := read(t, `"routes":[`+test.routes+`]`).Handlers

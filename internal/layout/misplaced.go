@@ -27,6 +27,11 @@ func (h Handler) Misplacements(paths []string) []Misplacement {
 			fmt.Sprintf("what comes before changes %s, so that no call is signed", rewritten),
 			"remove the rewrite, uri, method or handle_path before it; the application calls PayerMax's own paths",
 		})
+	case !h.changesMethod() && !h.letsPOST():
+		found = append(found, Misplacement{
+			"the matchers around the handler let no POST through, and each call to PayerMax is a POST, so that no call is signed",
+			"write payermax without a matcher, or with one that names paths alone, such as /aggregate-pay/*",
+		})
 	case len(paths) > 0 && len(h.rewrites) == 0 && !h.lets(paths):
 		found = append(found, Misplacement{
 			fmt.Sprintf("the matchers around the handler let no call through: the application calls %s, and it is for %s", paths[0], strings.Join(h.pathsAround(), " and ")),
@@ -39,9 +44,9 @@ func (h Handler) Misplacements(paths []string) []Misplacement {
 			"give it a path of its own, remove it, or write both into a route block, with payermax first",
 		})
 	}
-	if h.isOnlyForHosts {
+	if h.elsewhere != "" {
 		found = append(found, Misplacement{
-			fmt.Sprintf("the site is for %s alone: a call to the same port under another name or address of this machine gets Caddy's empty 200, and is not signed", strings.Join(h.Hosts, " and ")),
+			fmt.Sprintf("the site is for %s alone: a call to the same port under another name or address of this machine gets %s, and is not signed", strings.Join(h.Hosts, " and "), h.elsewhere),
 			"leave the host out, as in :8080, and write bind 127.0.0.1 into the site",
 		})
 	}
@@ -68,6 +73,33 @@ func (h Handler) lets(paths []string) bool {
 		}
 		return true
 	})
+}
+
+// letsPOST reports whether the matchers around the handler may let a POST through.
+func (h Handler) letsPOST() bool {
+	return !slices.ContainsFunc(h.matches, func(match any) bool {
+		return !slices.ContainsFunc(listOf(match), func(set any) bool { return setLetsPOST(objectOf(set)) })
+	})
+}
+
+// setLetsPOST reports whether a matcher set may let a POST through: its method matcher
+// names it, and it does not exclude the method.
+func setLetsPOST(set object) bool {
+	excluded := slices.ContainsFunc(listOf(set["not"]), func(node any) bool {
+		inner := objectOf(node)
+		return len(inner) == 1 && namesPOST(inner["method"])
+	})
+	return !excluded && (set["method"] == nil || namesPOST(set["method"]))
+}
+
+// namesPOST reports whether a method matcher, which does not care for capitals, is for POST.
+func namesPOST(matcher any) bool {
+	return slices.ContainsFunc(Texts(matcher), func(method string) bool { return strings.EqualFold(method, http.MethodPost) })
+}
+
+// changesMethod reports whether what comes before may change the method.
+func (h Handler) changesMethod() bool {
+	return slices.ContainsFunc(h.rewrites, func(rewrite object) bool { return len(rewrite) == 0 || rewrite["method"] != nil })
 }
 
 // setLets reports whether the path matcher of a matcher set lets a path through. What
@@ -190,10 +222,45 @@ func answerer(handler object) string {
 	return name
 }
 
-// takesAnyHost reports whether a route of a server is for all hosts.
-func takesAnyHost(routes []any) bool {
-	return slices.ContainsFunc(routes, func(route any) bool {
-		sets := listOf(objectOf(route)["match"])
-		return len(sets) == 0 || slices.ContainsFunc(sets, func(set any) bool { return objectOf(set)["host"] == nil })
+// elsewhereOf says what answers a call for another host than those of a site that signs,
+// or "" if that is signed as well, or plainly refused. hosts are those of all handlers
+// that sign on the server, none for one that signs for every host.
+func elsewhereOf(routes []any, hosts [][]string) string {
+	if slices.ContainsFunc(hosts, func(names []string) bool { return len(names) == 0 }) {
+		return ""
+	}
+	rest := slices.DeleteFunc(slices.Clone(routes), func(route any) bool { return !takesAnyHost(objectOf(route)) })
+	switch {
+	case len(rest) == 0:
+		return "Caddy's empty 200"
+	case refuses(rest):
+		return ""
+	}
+	return "the answer of the site for all hosts"
+}
+
+// takesAnyHost reports whether a route is for all hosts.
+func takesAnyHost(route object) bool {
+	sets := listOf(route["match"])
+	return len(sets) == 0 || slices.ContainsFunc(sets, func(set any) bool { return objectOf(set)["host"] == nil })
+}
+
+// refuses reports whether some routes have a handler that refuses whatever comes to it, as
+// abort, error and respond 404 do.
+func refuses(routes []any) bool {
+	return slices.ContainsFunc(routes, func(node any) bool {
+		return slices.ContainsFunc(listOf(objectOf(node)["handle"]), func(handler any) bool {
+			h := objectOf(handler)
+			switch nameOf(h) {
+			case "subroute":
+				return refuses(listOf(h["routes"]))
+			case "error":
+				return true
+			case "static_response":
+				status := fmt.Sprint(h["status_code"])
+				return h["abort"] == true || strings.HasPrefix(status, "4") || strings.HasPrefix(status, "5")
+			}
+			return false
+		})
 	})
 }

@@ -107,7 +107,7 @@ func loadedHandler(handler caddyhttp.MiddlewareHandler) object {
 		}
 		o["upstreams"] = upstreams
 		o["transport"] = object{"protocol": moduleName(handler.Transport)}
-	case *rewrite.Rewrite:
+	case *rewrite.Rewrite, *caddyhttp.StaticResponse:
 		maps.Copy(o, objectOf(decoded(handler)))
 	default:
 		if passes := objectOf(decoded(handler))["pass_thru"]; passes != nil {

@@ -37,6 +37,8 @@ type position struct {
 // last through the named routes that nothing invokes.
 func (w *walk) server(server object) {
 	routes := listOf(server["routes"])
+	earlier := len(w.found.Handlers)
+	defer func() { nameElsewhere(w.found.Handlers[earlier:], routes) }()
 	whole := new(site)
 	sites := make([]*site, len(routes))
 	p := position{site: whole}
@@ -63,6 +65,22 @@ func (w *walk) server(server object) {
 	for _, name := range slices.Sorted(maps.Keys(w.named)) {
 		if !w.invoked[name] {
 			w.routes([]any{w.named[name]}, position{site: new(site), open: true})
+		}
+	}
+}
+
+// nameElsewhere says of the handlers of one server what answers calls for other hosts.
+func nameElsewhere(handlers []Handler, routes []any) {
+	var hosts [][]string
+	for _, h := range handlers {
+		if h.Module == Sign && !h.forErrors {
+			hosts = append(hosts, h.Hosts)
+		}
+	}
+	elsewhere := elsewhereOf(routes, hosts)
+	for i := range handlers {
+		if len(handlers[i].Hosts) > 0 {
+			handlers[i].elsewhere = elsewhere
 		}
 	}
 }
@@ -125,7 +143,7 @@ func (w *walk) handler(handler object, p position) (guarded bool) {
 		w.found.Handlers = append(w.found.Handlers, Handler{
 			Module: name, Config: handler, Server: w.config, Listen: w.listen, Hosts: p.hosts,
 			site: p.site, matches: p.matches, after: p.after, open: p.open,
-			front: p.front, rewrites: p.rewrites, forErrors: p.forErrors, isOnlyForHosts: len(p.hosts) > 0 && !takesAnyHost(listOf(w.config["routes"])),
+			front: p.front, rewrites: p.rewrites, forErrors: p.forErrors,
 		})
 	case "subroute":
 		routes := listOf(handler["routes"])

@@ -44,6 +44,12 @@ func WaysPast(found *layout.Layout, h layout.Handler) []WayPast {
 			"write a matcher after payermax, such as payermax /aggregate-pay/*, or write it into a site of its own",
 		})
 	}
+	if h.IsUnanswered() {
+		ways = append(ways, WayPast{
+			"no handler follows payermax_notify that could pass a notification on to an application, so that each is refused with 503, and PayerMax delivers it again",
+			"add a reverse_proxy to the application behind payermax_notify, for the same path",
+		})
+	}
 	for _, path := range h.ExactPaths() {
 		ways = append(ways, WayPast{
 			fmt.Sprintf("payermax_notify is for exactly the path %[1]s: a request for a variant such as %[1]s/, which an application may take for the same, is not verified", path),

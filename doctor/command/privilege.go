@@ -1,0 +1,129 @@
+package command
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-payermax/caddy-payermax/doctor"
+	"github.com/caddy-payermax/caddy-payermax/internal/layout"
+)
+
+// firstOpenPort returns the lowest port that this process may listen on, as Linux says it.
+// It is 0 for one with the capability NET_BIND_SERVICE, and where there is no such rule.
+func firstOpenPort() uint {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	start, err := os.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+	if err != nil {
+		return 0
+	}
+	return openPortOf(string(status), string(start))
+}
+
+// openPortOf is firstOpenPort for the contents of the two files.
+func openPortOf(status, start string) uint {
+	const netBindService = 10 // linux/capability.h
+	for line := range strings.Lines(status) {
+		text, isEffective := strings.CutPrefix(line, "CapEff:")
+		if !isEffective {
+			continue
+		}
+		effective, err := strconv.ParseUint(strings.TrimSpace(text), 16, 64)
+		if err != nil || effective&(1<<netBindService) != 0 {
+			return 0
+		}
+	}
+	first, err := strconv.ParseUint(strings.TrimSpace(start), 10, 16)
+	if err != nil {
+		return 0
+	}
+	return uint(first)
+}
+
+// describePrivilege says which ports the config needs that are below the first one that
+// this user may listen on. A service manager may give the sidecar more than its user has.
+func (c configTree) describePrivilege(name string, first uint) []doctor.Result {
+	const check, capability = "port", "give the sidecar the capability NET_BIND_SERVICE"
+	var results []doctor.Result
+	ports := c.tcpPorts()
+	for _, port := range ports {
+		if port < first {
+			results = append(results, found(name, check, doctor.Warning,
+				fmt.Sprintf("the user that runs this check may not listen on port %d: it is below %d", port, first),
+				fmt.Sprintf("%s, or the site a port from %d on", capability, first)))
+		}
+	}
+	if port := c.httpPort(); port < first && c.redirects() && !slices.Contains(ports, port) {
+		results = append(results, found(name, check, doctor.Warning,
+			fmt.Sprintf("Caddy also listens on port %d, to redirect HTTP to HTTPS, and the user that runs this check may not: it is below %d", port, first),
+			fmt.Sprintf("write auto_https disable_redirects into the global options, or http_port with a port from %d on; or %s", first, capability)))
+	}
+	return results
+}
+
+// servers returns the config's servers.
+func (c configTree) servers() []map[string]any {
+	named, _ := c.at("apps", "http", "servers").(map[string]any)
+	var all []map[string]any
+	for _, server := range named {
+		object, _ := server.(map[string]any)
+		all = append(all, object)
+	}
+	return all
+}
+
+// tcpPorts returns the ports that the config's servers open, in order.
+func (c configTree) tcpPorts() []uint {
+	var ports []uint
+	for _, server := range c.servers() {
+		for _, listen := range layout.Texts(server["listen"]) {
+			address, err := caddy.ParseNetworkAddress(listen)
+			if err == nil && !address.IsUnixNetwork() && !address.IsFdNetwork() && address.StartPort != 0 {
+				ports = append(ports, address.StartPort)
+			}
+		}
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
+}
+
+// redirects reports whether Caddy opens its HTTP port unasked, to redirect to a server that
+// speaks TLS: it has hosts or TLS connection policies, or listens on the HTTPS port alone.
+func (c configTree) redirects() bool {
+	return slices.ContainsFunc(c.servers(), func(server map[string]any) bool {
+		automatic, _ := server["automatic_https"].(map[string]any)
+		listen := layout.Texts(server["listen"])
+		if automatic["disable"] == true || automatic["disable_redirects"] == true || onlyOn(c.httpPort(), listen) {
+			return false
+		}
+		policies, _ := server["tls_connection_policies"].([]any)
+		return len(policies) > 0 || onlyOn(c.portOption("https_port", caddyhttp.DefaultHTTPSPort), listen) || layout.HasHosts(server, layout.Texts(automatic["skip"]))
+	})
+}
+
+// onlyOn reports whether all addresses have one port.
+func onlyOn(port uint, listen []string) bool {
+	return !slices.ContainsFunc(listen, func(listen string) bool {
+		address, err := caddy.ParseNetworkAddress(listen)
+		return err != nil || !address.IsUnixNetwork() && address.StartPort != port
+	})
+}
+
+// httpPort is where Caddy speaks HTTP without being told to.
+func (c configTree) httpPort() uint { return c.portOption("http_port", caddyhttp.DefaultHTTPPort) }
+
+// portOption returns an option of the HTTP app that is a port, or its default.
+func (c configTree) portOption(name string, otherwise uint) uint {
+	if number, err := strconv.ParseUint(fmt.Sprint(c.at("apps", "http", name)), 10, 16); err == nil {
+		return uint(number)
+	}
+	return otherwise
+}

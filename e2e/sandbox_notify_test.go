@@ -36,6 +36,7 @@ func TestSandboxNotifiesItsOwnSidecar(t *testing.T) {
 	require.NoError(t, err, "%s", said)
 	assert.Contains(t, string(said), "PayerMax's notifications are refused")
 	assert.NotContains(t, string(said), "there is none, so answers are passed on")
+	assert.NotContains(t, string(said), "comes after the sandbox", "the proxy is the notifications' way")
 
 	var arrived []reached
 	await(t, patience, "the notification", func() bool {

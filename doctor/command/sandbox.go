@@ -19,9 +19,9 @@ func (f foundHandler) describeSandbox(s *Signing) []doctor.Result {
 		results = append(results, found("", "sandbox", doctor.Warning, "a merchant's "+strings.Join(s.Credentials, ", ")+" stand beside the sandbox, so somebody may take it for PayerMax",
 			"for PayerMax, write gateway uat or gateway production; for the sandbox, use names and keys that are nobody's"))
 	}
-	if f.proxy != nil {
-		results = append(results, found("", "sandbox", doctor.Warning, "a reverse_proxy comes after the sandbox, and no call ever gets there",
-			`remove "sandbox": true if calls are for PayerMax, or else the reverse_proxy`))
+	if f.place.IsBeforeGateway() {
+		results = append(results, found("", "sandbox", doctor.Warning, "a reverse_proxy that is meant for calls to PayerMax comes after the sandbox, and no call ever gets there",
+			`if calls are for PayerMax, remove gateway sandbox (in JSON, "sandbox": true); or else remove the reverse_proxy`))
 	}
 	return results
 }

@@ -1,6 +1,8 @@
 package setting
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"regexp"
 	"strings"
@@ -26,6 +28,17 @@ func CheckFiles(text string) error {
 		}
 	}
 	return nil
+}
+
+// NamesMissingFile reports whether a placeholder of a text names a file that is not there.
+// Caddy takes it for one that is empty.
+func NamesMissingFile(text string) bool {
+	for _, match := range filePlaceholder.FindAllStringSubmatch(text, -1) {
+		if _, err := os.Stat(match[1]); errors.Is(err, fs.ErrNotExist) {
+			return true
+		}
+	}
+	return false
 }
 
 // Replace expands the placeholders of a text as ReplaceOrErr of the replacer does, and

@@ -48,6 +48,9 @@ func (h *Handler) openSandbox(ctx caddy.Context) error {
 			KeyVersion:   m.keyring.Current().KeyVersion,
 			PublicKey:    public,
 		})
+		if err := embedded.NoteMerchants(ctx, embedded.Merchant{AppID: m.identity.AppID, MerchantNo: m.identity.MerchantNo}); err != nil {
+			return err
+		}
 		h.logger.Warn("the sandbox answers: no call reaches PayerMax", zap.String("app_id", m.identity.AppID))
 	}
 	if h.sandbox, err = sandbox.New(key, known...); err != nil {

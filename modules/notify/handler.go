@@ -157,11 +157,11 @@ func (n *Handler) Provision(ctx caddy.Context) error {
 	if n.MaxBodySize == 0 {
 		n.MaxBodySize = defaultMaxNotificationSize
 	}
-	if err := n.openKeys(ctx); err != nil {
-		return err
-	}
 	var err error
 	if n.own, err = n.expandAddressees(caddy.NewReplacer()); err != nil {
+		return err
+	}
+	if err := n.openKeys(ctx); err != nil {
 		return err
 	}
 	if n.own.isAnybody() && !n.Sandbox {
@@ -193,7 +193,7 @@ func (n *Handler) openKeys(ctx caddy.Context) error {
 	case n.Sandbox && len(n.GatewayPublicKeys) > 0:
 		return errors.New("sandbox: the embedded sandbox has a key of its own; leave gateway_public_key out, or sandbox, for PayerMax's notifications")
 	case n.Sandbox:
-		key, err := embedded.VerifyingKey(ctx)
+		key, err := embedded.VerifyingKey(ctx, embedded.Addressees{AppIDs: n.own.appIDs, MerchantNos: n.own.merchantNos})
 		if err == nil {
 			n.keyring, err = keys.Open(keys.Config{GatewayKeys: []*rsa.PublicKey{key}, Logger: n.logger})
 		}

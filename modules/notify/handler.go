@@ -62,7 +62,7 @@ const (
 // Everything else is refused with a 4xx, which makes PayerMax deliver it again. A
 // verified notification that no handler answers is refused as well.
 //
-// A notification is one JSON object with a `notifyType`, whatever its value:
+// A notification is one JSON object with a `notifyType`, any text that is not empty:
 // notifications of failed payments pass, too. The `notifyType` tells it from PayerMax's
 // answers, which are signed with the same key. The callbacks that PayerMax calls rfiNotifyUrl and
 // billPaymentValidationUrl have no `notifyType`, so they do not pass: give them

@@ -87,7 +87,7 @@ func (h *Handler) describeMerchants(ctx caddy.Context) []doctor.Merchant {
 // describeMerchant expands a merchant's options and finds its keys.
 func (h *Handler) describeMerchant(ctx caddy.Context, m Merchant) doctor.Merchant {
 	expand := func(name, configured string, maxLength int) doctor.Option {
-		return command.Expand(name, configured, maxLength, h.Sandbox)
+		return command.Expand(name, configured, maxLength, h.Sandbox && isBlank(caddy.NewReplacer(), configured))
 	}
 	described := doctor.Merchant{
 		AppID:        expand("app_id", m.AppID, envelope.MaxAppID),
@@ -99,7 +99,11 @@ func (h *Handler) describeMerchant(ctx caddy.Context, m Merchant) doctor.Merchan
 		NextKey:      m.describeKey(ctx, "NextKeyRaw", m.NextKeyRaw, h.Sandbox),
 		QueryVersion: h.queryVersion(),
 	}
-	described.AuthToken, described.AuthTokenPerRequest = describeToken(m.MerchantAuthToken)
+	token := m.MerchantAuthToken
+	if h.Sandbox && isBlank(caddy.NewReplacer(), token) {
+		token = "" // the sandbox needs none
+	}
+	described.AuthToken, described.AuthTokenPerRequest = describeToken(token)
 	for _, path := range m.GatewayPublicKeys {
 		described.GatewayPublicKeys = append(described.GatewayPublicKeys, expand("gateway_public_key", path, 0))
 	}

@@ -237,17 +237,32 @@ func TestDescribeToken(t *testing.T) {
 	assert.False(t, perRequest)
 }
 
-// In JSON, a sandbox can stand before the proxy that calls were meant for.
+// A sandbox can stand before the proxy that calls were meant for. One that is meant for
+// anything else, such as the sandbox's own notifications, is none of its business.
 func TestDoctorFindsProxyBehindSandbox(t *testing.T) {
-	config := command.Config{Name: "caddy.json", Text: []byte(`{"admin":{"disabled":true},"apps":{"http":{"servers":{"a":{"listen":["127.0.0.1:8080"],"routes":[{"handle":[
-		{"handler":"payermax","sandbox":true},{"handler":"reverse_proxy","upstreams":[{"dial":"pay-gate.payermax.com:443"}]}]}]}}}}}`)}
-	report, err := command.Examine(t.Context(), config, describe, command.Options{Options: doctor.Options{Offline: true}})
-	require.NoError(t, err)
-	found := resultsOf(report, "sandbox")
-	require.Len(t, found, 1, "%v", report)
-	assert.Equal(t, doctor.Warning, found[0].Outcome)
-	assert.Contains(t, found[0].Message, "a reverse_proxy comes after the sandbox")
-	assert.Contains(t, found[0].Next, `remove "sandbox": true if calls are for PayerMax`)
+	for name, test := range map[string]struct {
+		directives string
+		warns      bool
+	}{
+		"to PayerMax":       {"payermax {\ngateway sandbox\n}\nreverse_proxy https://pay-gate.payermax.com", true},
+		"as signed":         {"payermax {\ngateway sandbox\n}\nreverse_proxy https://gateway.test {\ntransport payermax\n}", true},
+		"after another":     {"payermax @calls {\ngateway sandbox\n}\nreverse_proxy /shop* 127.0.0.1:3000\nreverse_proxy https://pay-gate-uat.payermax.com", true},
+		"for notifications": {"payermax @calls {\ngateway sandbox\n}\nreverse_proxy /payermax/callback* 127.0.0.1:3000", false},
+		"for all the rest":  {"payermax @calls {\ngateway sandbox\n}\nreverse_proxy 127.0.0.1:3000", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := "{\nadmin off\n}\n:8080 {\nbind 127.0.0.1\n@calls path /aggregate-pay/*\n" + test.directives + "\n}\n"
+			found := resultsOf(examined(t, config, doctor.Options{Offline: true}), "sandbox")
+			if !test.warns {
+				assert.Empty(t, found)
+				return
+			}
+			require.Len(t, found, 1)
+			assert.Equal(t, doctor.Warning, found[0].Outcome)
+			assert.Contains(t, found[0].Message, "comes after the sandbox")
+			assert.Contains(t, found[0].Next, `remove gateway sandbox (in JSON, "sandbox": true)`)
+		})
+	}
 }
 
 // The credentials of several merchants are named, each once.

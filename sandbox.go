@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/embedded"
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -47,6 +48,9 @@ func (h *Handler) openSandbox(ctx caddy.Context) error {
 			KeyVersion:   m.keyring.Current().KeyVersion,
 			PublicKey:    public,
 		})
+		if err := embedded.NoteMerchants(ctx, embedded.Merchant{AppID: m.identity.AppID, MerchantNo: m.identity.MerchantNo}); err != nil {
+			return err
+		}
 		h.logger.Warn("the sandbox answers: no call reaches PayerMax", zap.String("app_id", m.identity.AppID))
 	}
 	if h.sandbox, err = sandbox.New(key, known...); err != nil {
@@ -149,10 +153,11 @@ func (m Merchant) withoutBlanks(repl *caddy.Replacer) Merchant {
 }
 
 // isBlank reports whether nothing is left of the values but white space. A
-// placeholder that only a request can fill in is something.
+// placeholder that only a request can fill in is something, and so is one for a file that
+// is missing: a gateway of PayerMax's would not start with it either.
 func isBlank(repl *caddy.Replacer, values ...string) bool {
 	for _, value := range values {
-		if strings.TrimSpace(repl.ReplaceKnown(value, "")) != "" {
+		if setting.NamesMissingFile(value) || strings.TrimSpace(repl.ReplaceKnown(value, "")) != "" {
 			return false
 		}
 	}

@@ -3,12 +3,15 @@ package payermax
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/doctor"
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
@@ -46,8 +49,10 @@ func TestSandboxRefusesCredentials(t *testing.T) {
 		"two":                           {Merchant{AppID: "app", KeyRaw: keyFile(key)}, "app_id, private_key"},
 		"variables that are empty":      {credentialsFrom("{env.PAYERMAX_TEST_EMPTY}"), ""},
 		"variables of white space":      {credentialsFrom("{env.PAYERMAX_TEST_BLANK}"), ""},
-		"files that are not there":      {credentialsFrom("{file./nowhere/payermax}"), ""},
-		"the version of the key":        {Merchant{KeyVersion: "1"}, ""},
+		"files that are not there": {credentialsFrom("{file./nowhere/payermax}"),
+			"app_id, merchant_no, sp_merchant_no, merchant_auth_token, private_key, next_private_key, merchant_public_key, gateway_public_key"},
+		"files that are empty":   {credentialsFrom("{file." + testkeys.WriteFile(t, "") + "}"), ""},
+		"the version of the key": {Merchant{KeyVersion: "1"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := &Handler{Merchant: test.merchant, Sandbox: true}
@@ -63,6 +68,39 @@ func TestSandboxRefusesCredentials(t *testing.T) {
 			} {
 				assert.ErrorContains(t, err, words)
 			}
+		})
+	}
+}
+
+// What loads, what is called and what the doctor says are one and the same: with the
+// token's file missing, nothing loads, whatever the sandbox needs.
+func TestSandboxAndTheTokensFile(t *testing.T) {
+	missing, there := filepath.Join(t.TempDir(), "token"), testkeys.WriteFile(t, "token")
+	for name, test := range map[string]struct {
+		merchant, says string
+		meant          bool
+	}{
+		"missing":            {"{file." + missing + "}", "a merchant's merchant_auth_token,", false},
+		"missing, and meant": {"{file." + missing + "}", "merchant_auth_token: ", true},
+		"there, and meant":   {"{file." + there + "}", "", true},
+		"no variable":        {"{env.PAYERMAX_TEST_NOWHERE}", "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := &Handler{Merchant: Merchant{MerchantAuthToken: test.merchant}, Sandbox: true, SandboxWithCredentials: test.meant}
+			gateway := "gateway sandbox"
+			if test.meant {
+				gateway += " sandbox"
+			}
+			report := examined(t, site(gateway+"\nmerchant_auth_token "+test.merchant), doctor.Options{Offline: true})
+			err := testcaddy.Provision(t, h)
+			if test.says != "" {
+				assert.ErrorContains(t, err, test.says)
+				assert.NotZero(t, report.Count(doctor.Problem))
+				return
+			}
+			require.NoError(t, err)
+			assert.Contains(t, serve(t, h, post(sessionBody), testcaddy.Unreachable(t)).Body.String(), protocol.CodeApplySuccess)
+			assert.Zero(t, report.Count(doctor.Problem), "%v", report)
 		})
 	}
 }

@@ -37,10 +37,7 @@ func (h *Handler) send(c *call, d *delivery.Delivery, r *http.Request, next cadd
 		header = make(http.Header)
 	}
 	if h.sandbox != nil {
-		next = caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-			h.sandbox.ServeHTTP(w, r)
-			return nil
-		})
+		next = h.embeddedGateway(d)
 	}
 	ctx, span := c.startSpan(ctx, "upstream")
 	defer func() {
@@ -59,6 +56,17 @@ func (h *Handler) send(c *call, d *delivery.Delivery, r *http.Request, next cadd
 	}
 	d.Restore(received)
 	return received, nil
+}
+
+// embeddedGateway is the sandbox in the place of the next handler. It behaves as a gateway
+// at the other end of a connection does: the call has reached it, and an answer that comes
+// when nobody waits any more is none.
+func (h *Handler) embeddedGateway(d *delivery.Delivery) caddyhttp.Handler {
+	return caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		d.Arrive()
+		h.sandbox.ServeHTTP(w, r)
+		return r.Context().Err()
+	})
 }
 
 // beginSending adds the call to those that are under way, unless it is too late to send

@@ -84,6 +84,10 @@ func TestDisputedNotificationsAreRefused(t *testing.T) {
 	for name, members := range disputed {
 		t.Run(name, func(t *testing.T) { refuse(t, strings.Replace(paid(), payment, members, 1)) })
 	}
+	t.Run("another code", func(t *testing.T) {
+		require.Contains(t, paid(), `"code":"APPLY_SUCCESS"`)
+		refuse(t, strings.Replace(paid(), `"code"`, `"Code":"PAYMENT_FAILED","code"`, 1))
+	})
 	t.Run("another data", func(t *testing.T) {
 		refuse(t, strings.Replace(paid(), `"data"`, `"Data":{"outTradeNo":"P2","status":"SUCCESS"},"data"`, 1))
 	})

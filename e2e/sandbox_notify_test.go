@@ -36,6 +36,7 @@ func TestSandboxNotifiesItsOwnSidecar(t *testing.T) {
 	require.NoError(t, err, "%s", said)
 	assert.Contains(t, string(said), "PayerMax's notifications are refused")
 	assert.NotContains(t, string(said), "there is none, so answers are passed on")
+	assert.NotContains(t, string(said), "comes after the sandbox", "the proxy is the notifications' way")
 
 	var arrived []reached
 	await(t, patience, "the notification", func() bool {
@@ -60,6 +61,7 @@ func TestSandboxNotifiesItsOwnSidecar(t *testing.T) {
 func TestHalfASandbox(t *testing.T) {
 	t.Parallel()
 	const sandbox, notified, byFile = "payermax /aggregate-pay/* {\ngateway sandbox\n}\n", "payermax_notify /callback* {\nsandbox\n}\n", "by gateway_public_key, but the embedded sandbox"
+	const otherMerchant = "is that of no merchant of the sandbox, so that every notification is refused, as other_merchant"
 	real := notifyBlock(t, "/callback*")
 	for name, test := range map[string]struct{ lines, says string }{
 		"no sandbox":           {notified, "no payermax of this config has gateway sandbox, so that every notification is refused"},
@@ -67,14 +69,20 @@ func TestHalfASandbox(t *testing.T) {
 		"both":                 {sandbox + notified, ""},
 		"both, and PayerMax's": {sandbox + notified + strings.ReplaceAll(real, "/callback*", "/payermax*"), ""},
 		"PayerMax's alone":     {real, ""},
+		"for another merchant": {sandbox + strings.Replace(notified, "sandbox\n", "sandbox\napp_id other\nmerchant_no 99\n", 1), otherMerchant},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := startSite(t, test.lines, "reverse_proxy /callback* 127.0.0.1:1")
 			if test.says != "" {
 				s.awaitLog(t, `"level":"warn"`, test.says, "; write ")
+				said, err := caddyCommand(t, t.Context(), nil, "payermax-doctor", "--offline", "--config", s.config, "--adapter", "caddyfile").CombinedOutput()
+				require.NoError(t, err, "%s", said)
+				assert.Contains(t, string(said), "[warning] sandbox: ")
+				assert.Contains(t, strings.Join(strings.Fields(string(said)), " "), test.says)
 				return
 			}
+			assert.Zero(t, s.log.countLines(otherMerchant))
 			assert.Zero(t, s.log.countLines("has gateway sandbox"))
 			assert.Zero(t, s.log.countLines(byFile))
 		})

@@ -23,8 +23,8 @@ type Notification struct {
 }
 
 // notificationNames are the members that decide what a notification is, whose, and what
-// it says.
-var notificationNames = lookalike.NewNames("notifyType", "appId", "merchantAppId", "merchantNo", "data")
+// it says. A payment that has failed may say so by its code alone.
+var notificationNames = lookalike.NewNames("notifyType", "appId", "merchantAppId", "merchantNo", "code", "data")
 
 // ReadNotification reads the envelope of a notification: one strict JSON object
 // with a notifyType, which tells it from an answer that is signed with the same
@@ -73,7 +73,7 @@ func (n *Notification) set(m member) error {
 	}
 	text := m.text()
 	switch {
-	case text == "":
+	case text == "" || m.name == "code": // the application's
 	case m.name == "notifyType":
 		n.Type = text
 	case m.name == "merchantNo":

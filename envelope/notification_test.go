@@ -51,6 +51,9 @@ func TestReadNotificationRefuses(t *testing.T) {
 		`{"notifyType":"A","NotifyType":"CANARY"}`:                "mistaken for notifyType",
 		`{"notify_type":"CANARY"}`:                                "mistaken for notifyType",
 		`{"notifyType":"A","data":{},"Data":{"a":"CANARY"}}`:      "mistaken for data",
+		`{"notifyType":"A","code":"B","Code":"CANARY"}`:           "mistaken for code",
+		`{"notifyType":"A","co_de":"CANARY"}`:                     "mistaken for code",
+		`{"notifyType":"A","code":["CANARY"]}`:                    "code is not a string",
 		`{"notifyType":"A","app-id":"CANARY"}`:                    "mistaken for appId",
 		`{"notifyType":"A","appıd":"CANARY"}`:                     "mistaken for appId",
 		`{"notifyType":"A","merchant no":"CANARY"}`:               "mistaken for merchantNo",
@@ -59,6 +62,21 @@ func TestReadNotificationRefuses(t *testing.T) {
 		_, err := ReadNotification([]byte(body))
 		require.ErrorContains(t, err, words, body)
 		assert.NotContains(t, err.Error(), "CANARY")
+	}
+}
+
+// Two readings of a member that decides are refused in an answer and in a notification
+// alike: whoever writes a notification has all that an answer's writer has.
+func TestDecisiveMembersAreAlikeOnBothSides(t *testing.T) {
+	for name, other := range map[string]string{
+		"code": "Code", "data": "Data", "notifyType": "notify_type", "appId": "app-id", "merchantAppId": "MerchantAppId",
+		"merchantNo": "merchant no", "spMerchantNo": "spmerchantno", "status": "Status", "totalAmount": "total_amount", "currency": "Currency",
+	} {
+		members := `"` + other + `":"X"}`
+		_, err := ReadNotification([]byte(`{"notifyType":"PAYMENT","code":"APPLY_SUCCESS",` + members))
+		assert.ErrorContains(t, err, "mistaken for "+name)
+		answer, err := ReadAnswer([]byte(`{"code":"APPLY_SUCCESS",`+members), nil)
+		assert.True(t, err != nil || answer.IsNotification, name)
 	}
 }
 

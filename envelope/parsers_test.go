@@ -52,7 +52,7 @@ var documents = map[string]kind{
 			return nil
 		}
 		return document
-	}, append([]string{"notifyType", "appId", "merchantAppId", "merchantNo", "data.status"}, inData...)},
+	}, append([]string{"notifyType", "code", "appId", "merchantAppId", "merchantNo", "data.status"}, inData...)},
 }
 
 // batch is how many documents one seed stands for.

@@ -1,11 +1,17 @@
 package command
 
 import (
+	"cmp"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/caddy-payermax/caddy-payermax/doctor"
+	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/embedded"
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // describeSandbox says what stands beside the embedded sandbox that does not
@@ -19,22 +25,24 @@ func (f foundHandler) describeSandbox(s *Signing) []doctor.Result {
 		results = append(results, found("", "sandbox", doctor.Warning, "a merchant's "+strings.Join(s.Credentials, ", ")+" stand beside the sandbox, so somebody may take it for PayerMax",
 			"for PayerMax, write gateway uat or gateway production; for the sandbox, use names and keys that are nobody's"))
 	}
-	if f.proxy != nil {
-		results = append(results, found("", "sandbox", doctor.Warning, "a reverse_proxy comes after the sandbox, and no call ever gets there",
-			`remove "sandbox": true if calls are for PayerMax, or else the reverse_proxy`))
+	if f.place.IsBeforeGateway() {
+		results = append(results, found("", "sandbox", doctor.Warning, "a reverse_proxy that is meant for calls to PayerMax comes after the sandbox, and no call ever gets there",
+			`if calls are for PayerMax, remove gateway sandbox (in JSON, "sandbox": true); or else remove the reverse_proxy`))
 	}
 	return results
 }
 
 // describeSandboxes says of the config's sites which are sandboxes, and whether what
 // verifies notifications fits them.
-func (c configTree) describeSandboxes() []doctor.Result {
+func (c configTree) describeSandboxes(described []doctor.Handler) []doctor.Result {
 	var results []doctor.Result
 	for _, site := range c.find(layout.Sandbox) {
 		results = append(results, found(site.name(), "sandbox", doctor.Warning, "a sandbox answers here, and no call to it reaches PayerMax",
 			"remove it from the configuration of production"))
 	}
-	if message, next := c.halves().Mismatch(); message != "" {
+	halves := c.halves()
+	halves.Merchants = merchantsOfSandboxes(described)
+	if message, next := halves.Mismatch(); message != "" {
 		results = append(results, found("", "sandbox", doctor.Warning, message, next))
 	}
 	return results
@@ -48,10 +56,33 @@ func (c configTree) halves() (h embedded.Halves) {
 		case handler.module == layout.Sign && isSandbox:
 			h.Sandboxes++
 		case handler.module == layout.Notify && isSandbox:
-			h.Verifying++
+			h.Verifying = append(h.Verifying, handler.addressees())
 		case handler.module == layout.Notify:
 			h.ByFile++
 		}
 	}
 	return h
+}
+
+// addressees returns for whom a handler lets notifications pass. What cannot be expanded
+// is said elsewhere.
+func (f foundHandler) addressees() (a embedded.Addressees) {
+	repl := caddy.NewReplacer()
+	a.AppIDs, _ = setting.ExpandAll("app_id", layout.Texts(f.config["app_ids"]), envelope.MaxAppID, repl)
+	a.MerchantNos, _ = setting.ExpandAll("merchant_no", layout.Texts(f.config["merchant_nos"]), envelope.MaxMerchantNo, repl)
+	return a
+}
+
+// merchantsOfSandboxes returns the merchants that the embedded sandboxes know. Whoever
+// configures no appId there has that of PayerMax's examples.
+func merchantsOfSandboxes(described []doctor.Handler) []embedded.Merchant {
+	var all []embedded.Merchant
+	for _, handler := range described {
+		for _, m := range handler.Merchants {
+			if handler.Sandbox {
+				all = append(all, embedded.Merchant{AppID: cmp.Or(m.AppID.Value, protocol.ExampleAppID), MerchantNo: m.MerchantNo.Value})
+			}
+		}
+	}
+	return all
 }

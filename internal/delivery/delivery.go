@@ -129,6 +129,13 @@ func (d *Delivery) MayRetry() bool {
 	return !d.written.Load() || d.retryRepeatable && d.endpoint.Repeatable
 }
 
+// Arrive notes that the request is at a gateway in this process, which no connection
+// leads to.
+func (d *Delivery) Arrive() {
+	d.connecting.Store(true)
+	d.written.Store(true)
+}
+
 // Conceal takes out of an answer what no log may show, its signatures, and keeps them
 // for Restore, with the status.
 func (d *Delivery) Conceal(answer *http.Response) {

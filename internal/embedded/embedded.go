@@ -60,13 +60,23 @@ func SigningKey(ctx caddy.Context) (*rsa.PrivateKey, error) {
 	return app.key()
 }
 
-// VerifyingKey returns the key that the embedded sandboxes' notifications are verified by.
-func VerifyingKey(ctx caddy.Context) (*rsa.PublicKey, error) {
+// NoteMerchants notes the merchants that an embedded sandbox knows.
+func NoteMerchants(ctx caddy.Context, merchants ...Merchant) error {
+	app, err := of(ctx)
+	if err == nil {
+		app.halves.Merchants = append(app.halves.Merchants, merchants...)
+	}
+	return err
+}
+
+// VerifyingKey returns the key that the embedded sandboxes' notifications are verified by,
+// by a handler that lets those for the addressees pass.
+func VerifyingKey(ctx caddy.Context, whose Addressees) (*rsa.PublicKey, error) {
 	app, err := of(ctx)
 	if err != nil {
 		return nil, err
 	}
-	app.halves.Verifying++
+	app.halves.Verifying = append(app.halves.Verifying, whose)
 	key, err := app.key()
 	if err != nil {
 		return nil, err

@@ -8,9 +8,12 @@ package layout
 
 import (
 	"maps"
+	"net"
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // The names of the handlers that matter here.
@@ -159,6 +162,21 @@ func (h Handler) matcherSets() []object {
 // Proxy returns the reverse_proxy that comes next, or nil.
 func (h Handler) Proxy() map[string]any { return firstProxy(h.after) }
 
+// IsBeforeGateway reports whether a reverse_proxy comes after the handler that can only be
+// meant for signed calls: it sends them as they were signed, or it sends to PayerMax.
+func (h Handler) IsBeforeGateway() bool {
+	return slices.ContainsFunc(proxiesIn(h.after), func(proxy map[string]any) bool {
+		return Pins(proxy) || slices.ContainsFunc(dialsOf(proxy), isPayerMaxs)
+	})
+}
+
+// isPayerMaxs reports whether an upstream is the gateway of one of PayerMax's
+// environments.
+func isPayerMaxs(dial string) bool {
+	host, _, _ := net.SplitHostPort(dial)
+	return protocol.EnvironmentAt("https://"+host) != ""
+}
+
 // Pins reports whether a reverse_proxy has the transport that sends signed calls to
 // PayerMax, exactly as they were signed. They have nothing of the application's request
 // but its body.
@@ -166,18 +184,26 @@ func Pins(proxy map[string]any) bool { return objectOf(proxy["transport"])["prot
 
 // firstProxy returns the first reverse_proxy of some routes or handlers.
 func firstProxy(nodes []any) object {
+	if all := proxiesIn(nodes); len(all) > 0 {
+		return all[0]
+	}
+	return nil
+}
+
+// proxiesIn returns each reverse_proxy of some routes or handlers.
+func proxiesIn(nodes []any) []map[string]any {
+	var all []map[string]any
 	for _, node := range nodes {
 		o := objectOf(node)
 		if nameOf(o) == "reverse_proxy" {
-			return o
+			all = append(all, o)
+			continue
 		}
 		for _, name := range []string{"handle", "routes"} {
-			if proxy := firstProxy(listOf(o[name])); proxy != nil {
-				return proxy
-			}
+			all = append(all, proxiesIn(listOf(o[name]))...)
 		}
 	}
-	return nil
+	return all
 }
 
 // neverSending are handlers that pass a request on, or answer it themselves, but do

@@ -1,7 +1,9 @@
 package setting
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"regexp"
 	"strings"
@@ -46,6 +48,17 @@ func CheckFiles(text string) error {
 		}
 	}
 	return nil
+}
+
+// NamesMissingFile reports whether a placeholder of a text names a file that is not there.
+// Caddy takes it for one that is empty.
+func NamesMissingFile(text string) bool {
+	for _, match := range filePlaceholder.FindAllStringSubmatch(text, -1) {
+		if _, err := os.Stat(match[1]); errors.Is(err, fs.ErrNotExist) {
+			return true
+		}
+	}
+	return false
 }
 
 // Replace expands the placeholders of a text as ReplaceOrErr of the replacer does, and

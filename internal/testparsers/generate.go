@@ -26,7 +26,7 @@ func (g Generator) Answer() []byte {
 
 // Notification writes what PayerMax could notify of.
 func (g Generator) Notification() []byte {
-	return g.document(`"notifyType":"REFUND","appId":"3b24","merchantNo":"0202"`, `"outRefundNo":"R1","outTradeNo":"P1","refundAmount":10,"refundCurrency":"IDR","status":"REFUND_SUCCESS"`)
+	return g.document(`"notifyType":"REFUND","code":"APPLY_SUCCESS","appId":"3b24","merchantNo":"0202"`, `"outRefundNo":"R1","outTradeNo":"P1","refundAmount":10,"refundCurrency":"IDR","status":"REFUND_SUCCESS"`)
 }
 
 // document writes an object with the members, and an object named data with others.

@@ -62,7 +62,7 @@ const (
 // Everything else is refused with a 4xx, which makes PayerMax deliver it again. A
 // verified notification that no handler answers is refused as well.
 //
-// A notification is one JSON object with a `notifyType`, whatever its value:
+// A notification is one JSON object with a `notifyType`, any text that is not empty:
 // notifications of failed payments pass, too. The `notifyType` tells it from PayerMax's
 // answers, which are signed with the same key. The callbacks that PayerMax calls rfiNotifyUrl and
 // billPaymentValidationUrl have no `notifyType`, so they do not pass: give them
@@ -159,11 +159,11 @@ func (n *Handler) Provision(ctx caddy.Context) error {
 	if n.MaxBodySize == 0 {
 		n.MaxBodySize = defaultMaxNotificationSize
 	}
-	if err := n.openKeys(ctx); err != nil {
-		return err
-	}
 	var err error
 	if n.own, err = n.expandAddressees(caddy.NewReplacer()); err != nil {
+		return err
+	}
+	if err := n.openKeys(ctx); err != nil {
 		return err
 	}
 	if n.own.isAnybody() && !n.Sandbox {
@@ -195,7 +195,7 @@ func (n *Handler) openKeys(ctx caddy.Context) error {
 	case n.Sandbox && len(n.GatewayPublicKeys) > 0:
 		return errors.New("sandbox: the embedded sandbox has a key of its own; leave gateway_public_key out, or sandbox, for PayerMax's notifications")
 	case n.Sandbox:
-		key, err := embedded.VerifyingKey(ctx)
+		key, err := embedded.VerifyingKey(ctx, embedded.Addressees{AppIDs: n.own.appIDs, MerchantNos: n.own.merchantNos})
 		if err == nil {
 			n.keyring, err = keys.Open(keys.Config{GatewayKeys: []*rsa.PublicKey{key}, Logger: n.logger})
 		}

@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -259,8 +260,14 @@ func run(number, currency string) error {
 	return nil
 }
 
+// newNumber returns an outTradeNo that none has had: the time alone recurs where clocks are
+// set back, or orders come at once.
+func newNumber() string {
+	return "P" + strconv.FormatInt(time.Now().UnixMilli(), 10) + rand.Text()[:10]
+}
+
 func main() {
-	number, currency := "P"+strconv.FormatInt(time.Now().UnixNano(), 10), "IDR"
+	number, currency := newNumber(), "IDR"
 	if len(os.Args) > 1 {
 		number = os.Args[1]
 	}

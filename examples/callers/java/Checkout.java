@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.UUID;
 
 /**
  * Opens a Drop-In session and pays an order through the PayerMax sidecar.
@@ -228,8 +229,15 @@ public final class Checkout {
         System.out.printf("order %s: %s%n", number, status);
     }
 
+    /**
+     * Returns an outTradeNo that none has had: the time alone recurs where clocks are set back, or orders come at once.
+     */
+    static String newNumber() {
+        return "P" + System.currentTimeMillis() + UUID.randomUUID().toString().substring(24);
+    }
+
     public static void main(String[] args) throws InterruptedException {
-        String number = args.length > 0 ? args[0] : "P" + System.nanoTime();
+        String number = args.length > 0 ? args[0] : newNumber();
         String currency = args.length > 1 ? args[1] : "IDR";
         String said;
         try {

@@ -6,6 +6,7 @@
 // PAYERMAX_URL may name a Unix socket: unix:/run/payermax/payermax.sock.
 // Needs Node.js 18 and nothing else; this program holds no key.
 
+import { randomBytes } from 'node:crypto'
 import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -144,7 +145,13 @@ async function pay(order) {
   throw unknown ?? notSent
 }
 
-async function main(number = `P${Date.now()}`, currency = 'IDR') {
+/**
+ * Returns an outTradeNo that none has had: the time alone recurs where clocks are
+ * set back, or orders come at once.
+ */
+const newNumber = () => `P${Date.now()}${randomBytes(5).toString('hex')}`
+
+async function main(number = newNumber(), currency = 'IDR') {
   const session = await repeat('applyDropinSession', {
     totalAmount: 10000,
     currency,

@@ -201,8 +201,17 @@ function main(string $number, string $currency): void
     echo "order $number: $status\n";
 }
 
+/**
+ * Returns an outTradeNo that none has had: the time alone recurs where clocks are
+ * set back, or orders come at once.
+ */
+function newNumber(): string
+{
+    return 'P' . (int) (microtime(true) * 1000) . bin2hex(random_bytes(5));
+}
+
 try {
-    main($argv[1] ?? 'P' . hrtime(true), $argv[2] ?? 'IDR');
+    main($argv[1] ?? newNumber(), $argv[2] ?? 'IDR');
 } catch (Refused | NotSent | OutcomeUnknown $failure) {
     $said = ['Refused' => 'refused', 'NotSent' => 'not sent', 'OutcomeUnknown' => 'outcome unknown'][$failure::class];
     fwrite(STDERR, "$said: {$failure->getMessage()}\n");

@@ -10,6 +10,7 @@ Needs Python 3.9 and nothing else; this program holds no key.
 import http.client
 import json
 import os
+import secrets
 import socket
 import sys
 import time
@@ -173,8 +174,14 @@ def pay(order):
     raise unknown or not_sent
 
 
+def new_number():
+    """Returns an outTradeNo that none has had: the time alone recurs where clocks
+    are set back, or orders come at once."""
+    return f"P{time.time_ns() // 1_000_000}{secrets.token_hex(5)}"
+
+
 def main():
-    number = sys.argv[1] if len(sys.argv) > 1 else f"P{time.time_ns()}"
+    number = sys.argv[1] if len(sys.argv) > 1 else new_number()
     currency = sys.argv[2] if len(sys.argv) > 2 else "IDR"
 
     session = repeat("applyDropinSession", {

@@ -7,8 +7,8 @@ import (
 )
 
 // Privately returns the command for a shell that keeps what the command writes from all
-// other users, whatever their umask is. Commands that write a private key, or a keystore,
-// are named in no other way.
+// other users, whatever the umask is. Programs that do so by themselves, as OpenSSL does for
+// private keys, need no help.
 func Privately(command string) string { return "(umask 077; " + command + ")" }
 
 // passage is a step on the way from a file to the base64 in it: what the shell does, and

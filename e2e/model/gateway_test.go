@@ -135,11 +135,16 @@ func (g *gateway) set(change func()) {
 	change()
 }
 
-// since returns the arrivals after the first ones, and what else was faulty.
+// since returns the arrivals after the first ones as they are now, for an answer may be
+// late, and what else was faulty.
 func (g *gateway) since(count int) (arrivals []*arrival, faulty []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return slices.Clone(g.arrivals[count:]), slices.Clone(g.faulty)
+	for _, a := range g.arrivals[count:] {
+		now := *a
+		arrivals = append(arrivals, &now)
+	}
+	return arrivals, slices.Clone(g.faulty)
 }
 
 func (g *gateway) take(conn net.Conn) {

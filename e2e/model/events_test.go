@@ -26,6 +26,7 @@ type event struct {
 	ends     bool // the process
 	loads    bool // a config, or the same anew
 	isolates bool // the gateway, so that a call may not reach it, or no answer come back
+	starves  bool // the sidecar, so that it may not reach the application of the notifications either
 }
 
 // events are all that happen. The first, nothing, is as frequent as each other one.

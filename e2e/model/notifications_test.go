@@ -197,7 +197,7 @@ func (w *world) judgeNotification(t *rapid.T, s *step, n *notification, delivere
 		assert.True(t, known, "%s: it is acknowledged, and the application has not accepted it", n)
 	}
 	if s.ends || s.loads || !w.settings.duplicates || !s.before.duplicates {
-		if !s.ends && n.does.isAcceptance() && !w.settings.duplicates && !s.before.duplicates {
+		if !s.ends && !s.starves && n.does.isAcceptance() && !w.settings.duplicates && !s.before.duplicates {
 			assert.True(t, isAcknowledged, "%s: status %d", n, n.response.status)
 		}
 		return
@@ -206,7 +206,7 @@ func (w *world) judgeNotification(t *rapid.T, s *step, n *notification, delivere
 	if acceptedBefore[n.number] {
 		assert.Zero(t, delivered, "%s: it was accepted before", n)
 		assert.True(t, isAcknowledged, "%s: status %d", n, n.response.status)
-	} else if copies == 1 && n.does.isAcceptance() {
+	} else if copies == 1 && n.does.isAcceptance() && !s.starves {
 		assert.True(t, isAcknowledged, "%s: status %d", n, n.response.status)
 	}
 }

@@ -13,7 +13,7 @@ import (
 // step ends, since whoever waits for a connection waits for its end.
 func init() {
 	events = append(events,
-		&event{name: "no descriptor is left for a moment", isolates: true, cuts: true, during: func(w *world, t *rapid.T) {
+		&event{name: "no descriptor is left for a moment", isolates: true, starves: true, cuts: true, during: func(w *world, t *rapid.T) {
 			pid := w.sidecar.cmd.Process.Pid
 			var before unix.Rlimit
 			require.NoError(t, unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &before))

@@ -164,13 +164,22 @@ func (c configTree) isHTTPPort(listen []string) bool {
 	return onlyOn(c.httpPort(), listen)
 }
 
+// servers returns the config's servers.
+func (c configTree) servers() []map[string]any {
+	named, _ := c.at("apps", "http", "servers").(map[string]any)
+	var all []map[string]any
+	for _, server := range named {
+		object, _ := server.(map[string]any)
+		all = append(all, object)
+	}
+	return all
+}
+
 // ports returns the ports that the config's servers listen on.
 func (c configTree) ports() []string {
-	servers, _ := c.at("apps", "http", "servers").(map[string]any)
 	var ports []string
-	for _, server := range servers {
-		object, _ := server.(map[string]any)
-		for _, listen := range layout.Texts(object["listen"]) {
+	for _, server := range c.servers() {
+		for _, listen := range layout.Texts(server["listen"]) {
 			if address, err := caddy.ParseNetworkAddress(listen); err == nil {
 				ports = append(ports, strconv.FormatUint(uint64(address.StartPort), 10))
 			}

@@ -55,11 +55,9 @@ func (c configTree) describePorts(ctx context.Context, name string) []doctor.Res
 // ownAddresses are those of this machine at which the config's sites would be found, by
 // TCP.
 func (c configTree) ownAddresses() []string {
-	servers, _ := c.at("apps", "http", "servers").(map[string]any)
 	var own []string
-	for _, server := range servers {
-		object, _ := server.(map[string]any)
-		for _, listen := range layout.Texts(object["listen"]) {
+	for _, server := range c.servers() {
+		for _, listen := range layout.Texts(server["listen"]) {
 			address, err := caddy.ParseNetworkAddress(listen)
 			if err != nil || address.IsUnixNetwork() || address.PortRangeSize() != 1 || address.StartPort == 0 {
 				continue

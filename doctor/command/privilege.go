@@ -69,17 +69,6 @@ func (c configTree) describePrivilege(name string, first uint) []doctor.Result {
 	return results
 }
 
-// servers returns the config's servers.
-func (c configTree) servers() []map[string]any {
-	named, _ := c.at("apps", "http", "servers").(map[string]any)
-	var all []map[string]any
-	for _, server := range named {
-		object, _ := server.(map[string]any)
-		all = append(all, object)
-	}
-	return all
-}
-
 // tcpPorts returns the ports that the config's servers open, in order.
 func (c configTree) tcpPorts() []uint {
 	var ports []uint

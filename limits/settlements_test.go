@@ -7,10 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
@@ -31,9 +30,7 @@ func (u *unheard) Settle(context.Context, stores.Reservation, stores.Settlement)
 // lost is how many outcomes were lost so far.
 func lost(t *testing.T) float64 {
 	t.Helper()
-	var metric dto.Metric
-	require.NoError(t, lostSettlements.Write(&metric))
-	return metric.GetCounter().GetValue()
+	return testtool.Counted(t, lostSettlements)
 }
 
 // The store is told again and again what came of a call, for as long as it knows the call.

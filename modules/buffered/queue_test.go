@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	dto "github.com/prometheus/client_model/go"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -53,9 +53,7 @@ func (d *destination) failWith(err error) {
 // lostSoFar is what the metric says.
 func lostSoFar(t *testing.T) int {
 	t.Helper()
-	var metric dto.Metric
-	require.NoError(t, lostLines.Write(&metric))
-	return int(metric.Counter.GetValue())
+	return int(testtool.Counted(t, lostLines))
 }
 
 // running is a process that has started.

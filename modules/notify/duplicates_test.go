@@ -13,12 +13,12 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
@@ -55,9 +55,7 @@ func (f *failing) Release(ctx context.Context, claim stores.Claim) error {
 // countedUnguarded returns how many notifications were not guarded so far.
 func countedUnguarded(t *testing.T) float64 {
 	t.Helper()
-	var metric dto.Metric
-	require.NoError(t, unguarded.Write(&metric))
-	return metric.GetCounter().GetValue()
+	return testtool.Counted(t, unguarded)
 }
 
 // A store that is away costs the guard and nothing else: notifications are delivered, and

@@ -11,12 +11,12 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -83,7 +83,5 @@ func post(body string) *http.Request {
 // counted returns how many notifications had a result so far.
 func counted(t *testing.T, result string) float64 {
 	t.Helper()
-	var metric dto.Metric
-	require.NoError(t, notifications.WithLabelValues(result).Write(&metric))
-	return metric.GetCounter().GetValue()
+	return testtool.Counted(t, notifications.WithLabelValues(result))
 }

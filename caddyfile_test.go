@@ -98,3 +98,23 @@ func TestVersionIsNotAnEndpoint(t *testing.T) {
 	_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(":8080 {\npayermax_sign {\nversion refund\n}\n}"), nil)
 	assert.ErrorContains(t, err, "version of refund: there is none")
 }
+
+// A block behind an option that has none is an error, not ignored: it may ask for an
+// engine, or for a check of the key's file.
+func TestBlocksWithoutEffect(t *testing.T) {
+	for option, says := range map[string]string{
+		"private_key a.key {\nengine batch\n}":                "private_key takes no block; it is short for key file <path>, which may have one",
+		"private_key a.key {\nrefuse_world_readable\n}":       "private_key takes no block",
+		"next_private_key a.key {\nengine batch\n}":           "next_private_key takes no block; it is short for next_key file <path>",
+		"merchant 100 {\nprivate_key a {\nengine batch\n}\n}": "private_key takes no block",
+		"max_wait 1s {\nengine batch\n}":                      "max_wait takes no block",
+		"shadow {\nengine batch\n}":                           "shadow takes no block",
+		"gateway uat {\nengine batch\n}":                      "gateway takes no block",
+	} {
+		if !strings.HasPrefix(option, "gateway") {
+			option = "gateway uat\n" + option
+		}
+		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(":8080 {\npayermax {\n"+option+"\n}\n}"), nil)
+		assert.ErrorContains(t, err, says, option)
+	}
+}

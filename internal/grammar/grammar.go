@@ -71,10 +71,26 @@ func (b Block[T]) ReadBlock(d *caddyfile.Dispenser, target *T) error {
 func (b Block[T]) ReadOption(d *caddyfile.Dispenser, target *T) (known bool, err error) {
 	for _, o := range b {
 		if o.Name == d.Val() {
-			return true, o.Sets.set(d, target)
+			if err := o.Sets.set(d, target); err != nil {
+				return true, err
+			}
+			return true, o.refuseBlock(d)
 		}
 	}
 	return false, nil
+}
+
+// refuseBlock refuses a block that the option has not read: nothing of it would
+// have an effect.
+func (o Option[T]) refuseBlock(d *caddyfile.Dispenser) error {
+	switch {
+	case !d.NextBlock(d.Nesting()):
+		return nil
+	case o.ShortFor != "":
+		return d.Errf("%s takes no block; it is short for %s, which may have one", o.Name, o.ShortFor)
+	default:
+		return d.Errf("%s takes no block", o.Name)
+	}
 }
 
 // Names lists the names of the options.

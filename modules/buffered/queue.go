@@ -24,6 +24,9 @@ const (
 	// piece is how many bytes are written at once, if more have gathered while the
 	// writer stalled. A file that is rolled takes no more than a megabyte.
 	piece = 256 << 10
+	// reserve is how many bytes there are for the line about lost ones, beyond those
+	// for all lines: when it is written, others still wait in the place of those lost.
+	reserve = 4 << 10
 	// logName is who says that lines were lost, in whichever log there is.
 	logName = "payermax_buffered"
 )
@@ -37,10 +40,13 @@ type queue struct {
 	to io.WriteCloser
 	// hasStarted reports whether the process is done with its start.
 	hasStarted func() bool
+	// tell has a log say how many lines were lost.
+	tell func(lost int)
 
 	mutex   sync.Mutex
 	users   int
 	limit   int // of the bytes that wait or are being written
+	telling bool
 	waiting []byte
 	writing int // bytes
 	lost    int // lines that the log does not have, and does not say so yet
@@ -67,7 +73,12 @@ const (
 )
 
 func newQueue(to io.WriteCloser, hasStarted func() bool) *queue {
-	return &queue{to: to, hasStarted: hasStarted, state: through, wake: make(chan struct{}, 1)}
+	return &queue{to: to, hasStarted: hasStarted, tell: logLost, state: through, wake: make(chan struct{}, 1)}
+}
+
+// logLost says so in the log of the process, which may be that of the queue.
+func logLost(lost int) {
+	caddy.Log().Named(logName).Error("lines of a log were lost: it could not be written, or not as fast as it grew", zap.Int("lines", lost))
 }
 
 // use begins to gather lines, up to so many bytes, until release.
@@ -128,11 +139,14 @@ func (q *queue) add(line []byte) state {
 	if q.state == starting && q.hasStarted() {
 		q.state = gathering
 	}
-	held := len(q.waiting) + q.writing
+	held, limit := len(q.waiting)+q.writing, q.limit
+	if q.telling {
+		limit += reserve
+	}
 	switch {
 	case q.state == starting, q.state == through:
 		return q.state
-	case q.state == stuck, held > 0 && held+len(line) > q.limit:
+	case q.state == stuck, held > 0 && held+len(line) > limit:
 		q.lost++
 		lostLines.Inc()
 		return stuck
@@ -230,9 +244,13 @@ func (q *queue) report(unwritten []byte, err error) {
 	q.failing = false
 	q.mutex.Lock()
 	lost := q.lost
-	q.lost = 0
+	q.lost, q.telling = 0, lost > 0
 	q.mutex.Unlock()
-	if lost > 0 {
-		caddy.Log().Named(logName).Error("lines of a log were lost: it could not be written, or not as fast as it grew", zap.Int("lines", lost))
+	if lost == 0 {
+		return
 	}
+	q.tell(lost)
+	q.mutex.Lock()
+	q.telling = false
+	q.mutex.Unlock()
 }

@@ -170,6 +170,26 @@ func TestNobodyWaitsForAStalledWriter(t *testing.T) {
 	assert.Equal(t, strings.Repeat("line of 10\n", 9), d.String())
 }
 
+// How many lines were lost has a line for which there is room, though what waits has
+// filled the queue again.
+func TestLostLinesAreTold(t *testing.T) {
+	before := lostSoFar(t)
+	d := &destination{let: make(chan struct{})}
+	q := newQueue(d, running)
+	q.tell = func(lost int) { write(t, q, fmt.Sprintf("lost %d\n", lost)) }
+	q.use(100)
+	for range 3 {
+		write(t, q, strings.Repeat("x", 32)+"\n")
+	}
+	for range 7 {
+		write(t, q, strings.Repeat("y", 32)+"\n")
+	}
+	close(d.let)
+	q.release()
+	assert.Equal(t, 7, lostSoFar(t)-before)
+	assert.Equal(t, strings.Repeat(strings.Repeat("x", 32)+"\n", 3)+"lost 7\n", d.String())
+}
+
 // A line may be larger than the limit if it is alone.
 func TestLargeLineIsWritten(t *testing.T) {
 	d := new(destination)

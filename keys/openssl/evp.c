@@ -1,6 +1,8 @@
 #include "evp.h"
 
+#include <openssl/conf.h>
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/opensslv.h>
 #include <openssl/params.h>
@@ -17,6 +19,20 @@ static unsigned long take_error(void) {
 	unsigned long first = ERR_get_error();
 	ERR_clear_error();
 	return first;
+}
+
+int payermax_configure(int strictly, unsigned long *failed) {
+	ERR_clear_error();
+	OPENSSL_INIT_SETTINGS *settings = OPENSSL_INIT_new();
+	if (settings == NULL)
+		return 0;
+	if (strictly) // without the flags that ignore a missing file and errors
+		OPENSSL_INIT_set_config_file_flags(settings, CONF_MFLAGS_DEFAULT_SECTION);
+	int loaded = OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, settings);
+	if (!loaded)
+		*failed = take_error();
+	OPENSSL_INIT_free(settings);
+	return loaded;
 }
 
 EVP_PKEY *payermax_key(const unsigned char *numbers, size_t width, size_t count, unsigned long *failed) {

@@ -6,6 +6,12 @@
 #include <stddef.h>
 #include <openssl/evp.h>
 
+// payermax_configure has OpenSSL load its configuration, unless it has. Strictly, the
+// file must be there and all of it must work; otherwise that is up to what the file
+// says, as for other programs. If it fails, it returns 0, and failed is OpenSSL's code
+// for the reason.
+int payermax_configure(int strictly, unsigned long *failed);
+
 // payermax_key makes a key of its numbers: n, e and d, and if there are count = 8 of
 // them the primes p and q, d mod p-1, d mod q-1 and 1/q mod p. They stand one after
 // the other, each in width bytes in the machine's byte order. If it fails, it returns

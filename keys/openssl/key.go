@@ -17,8 +17,11 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"os"
 	"runtime"
 	"slices"
+	"sync"
+	"syscall"
 	"unsafe"
 )
 
@@ -36,9 +39,27 @@ type key struct {
 	evp    *C.EVP_PKEY
 }
 
+// configure has OpenSSL load its configuration, once in a process. Left to itself, as
+// it does so with the first key, OpenSSL signs with its default provider if that
+// fails. A file that OPENSSL_CONF names is meant, so all of it must work.
+var configure = sync.OnceValue(func() error {
+	strictly := C.int(0)
+	if os.Getenv("OPENSSL_CONF") != "" {
+		strictly = 1
+	}
+	var failed C.ulong
+	if C.payermax_configure(strictly, &failed) == 0 {
+		return fmt.Errorf("OpenSSL's configuration cannot be loaded: %w", reason(failed))
+	}
+	return nil
+})
+
 // newKey copies the key into OpenSSL's memory. What is handed over is overwritten
 // afterwards, here; OpenSSL does so with its copies when the key is freed.
 func newKey(private *rsa.PrivateKey) (*key, error) {
+	if err := configure(); err != nil {
+		return nil, err
+	}
 	width := private.Size()
 	numbers := numbersOf(private, width)
 	defer clear(numbers)
@@ -112,6 +133,9 @@ func version() string { return C.GoString(C.OpenSSL_version(C.OPENSSL_VERSION)) 
 // sentences; the details that OpenSSL may add to it are left out, since nobody could
 // promise that they never quote the key.
 func reason(code C.ulong) error {
+	if code&C.ERR_SYSTEM_FLAG != 0 {
+		return syscall.Errno(code &^ C.ERR_SYSTEM_FLAG)
+	}
 	text := C.ERR_reason_error_string(code)
 	if text == nil {
 		return fmt.Errorf("OpenSSL gives no reason (error %08X)", uint64(code))

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -135,14 +136,15 @@ func TestProvidersAreOpenSSLsOwn(t *testing.T) {
 		require.NoError(t, err)
 		return
 	}
-	configured := func(config string) (said string, err error) {
+	configuredBy := func(path string) (said string, err error) {
 		command := exec.Command(os.Args[0], "-test.run=^TestProvidersAreOpenSSLsOwn$", "-test.v")
 		command.Env = append(os.Environ(),
 			asOpenSSL+"="+testkeys.WriteFile(t, testkeys.PrivatePEM(testkeys.Merchant())),
-			"OPENSSL_CONF="+testkeys.WriteFile(t, config))
+			"OPENSSL_CONF="+path)
 		text, err := command.CombinedOutput()
 		return string(text), err
 	}
+	configured := func(config string) (said string, err error) { return configuredBy(testkeys.WriteFile(t, config)) }
 	said, err := configured(providers("default"))
 	require.NoError(t, err, said)
 
@@ -150,6 +152,24 @@ func TestProvidersAreOpenSSLsOwn(t *testing.T) {
 	require.Error(t, err)
 	assert.Contains(t, said, "handing the key over to OpenSSL: unsupported (OpenSSL error ")
 	assert.Contains(t, said, "OPENSSL_CONF")
+
+	// Where the configuration that is meant cannot be loaded, as without what sets up
+	// the FIPS provider, the default provider does not take its place.
+	for name, config := range map[string]string{
+		"a FIPS module that nobody has set up": strings.Replace(providers("fips"), "[one]", ".include "+t.TempDir()+"/fipsmodule.cnf\n[two]", 1),
+		"a section that is not there":          "openssl_conf = nonesuch\n",
+		"what is no configuration":             "config_diagnostics = 1\n[main\n",
+	} {
+		said, err := configured(config)
+		require.Error(t, err, name)
+		assert.Contains(t, said, "OpenSSL's configuration cannot be loaded: ", name)
+	}
+	said, err = configuredBy(t.TempDir() + "/openssl.cnf")
+	require.Error(t, err)
+	assert.Contains(t, said, "OpenSSL's configuration cannot be loaded: no such file or directory")
+
+	said, err = configuredBy("")
+	require.NoError(t, err, said)
 }
 
 // providers is a configuration of OpenSSL that has one provider.

@@ -58,6 +58,7 @@ type queue struct {
 	background sync.Mutex // one at a time
 	spare      []byte     // its own: for the next lines
 	failing    bool       // its own: and has said so
+	cut        bool       // its own: the last line that was written ends in the middle
 }
 
 // state is what becomes of a line.
@@ -215,8 +216,16 @@ func (q *queue) flush(lines []byte) {
 			}
 		}
 		rest = rest[len(next):]
+		if q.cut { // as by a full disk; without this, the next line would not be one either
+			_, err := q.to.Write([]byte{'\n'})
+			q.cut = err != nil
+		}
 		written, err := q.to.Write(next)
-		q.report(next[min(written, len(next)):], err)
+		written = min(written, len(next))
+		if err != nil && written > 0 {
+			q.cut = next[written-1] != '\n'
+		}
+		q.report(next[written:], err)
 	}
 	q.mutex.Lock()
 	defer q.mutex.Unlock()

@@ -226,6 +226,36 @@ func TestFullDisk(t *testing.T) {
 	assert.Equal(t, "written\n", d.String())
 }
 
+// smallDisk has room for so many bytes.
+type smallDisk struct {
+	destination
+	room int
+}
+
+func (d *smallDisk) Write(p []byte) (int, error) {
+	n := min(len(p), d.room)
+	d.room -= n
+	_, _ = d.destination.Write(p[:n])
+	if n < len(p) {
+		return n, errors.New("no space left on device")
+	}
+	return n, nil
+}
+
+// Where a disk was full in the middle of a line, the line after it is whole.
+func TestFullDiskInTheMiddleOfALine(t *testing.T) {
+	before := lostSoFar(t)
+	d := &smallDisk{room: 7}
+	q := newQueue(d, running)
+	q.flush([]byte("line\nlost\n"))
+	q.flush([]byte("lost\n"))
+	d.room = 100
+	q.flush([]byte("line\n"))
+	q.flush([]byte("line\n"))
+	assert.Equal(t, "line\nlo\nline\nline\n", d.String())
+	assert.Equal(t, 2, lostSoFar(t)-before)
+}
+
 // After a stall, what has gathered is written in pieces, each of whole lines, so that
 // a file that is rolled takes them.
 func TestPiecesAreOfWholeLines(t *testing.T) {

@@ -3,6 +3,7 @@ package payermax
 import (
 	"cmp"
 	"crypto"
+	"crypto/rsa"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -148,6 +149,7 @@ func (m Merchant) describeKey(ctx caddy.Context, field string, raw json.RawMessa
 		Source              string `json:"source"`
 		Path                string `json:"path"`
 		RefuseWorldReadable bool   `json:"refuse_world_readable"`
+		Engine              string `json:"engine"`
 	}
 	if err := json.Unmarshal(raw, &named); err != nil && named.Source == "" {
 		return nil // which cannot be loaded either
@@ -163,6 +165,9 @@ func (m Merchant) describeKey(ctx caddy.Context, field string, raw json.RawMessa
 			return signer, err
 		}
 		return key
+	}
+	if named.Engine != "" {
+		key.WithEngine = func(private *rsa.PrivateKey) (crypto.Signer, error) { return keys.WithEngine(named.Engine, private) }
 	}
 	key.Path = command.Expand("private_key", named.Path, 0, true)
 	if key.Path.Error == nil && key.Path.Value == "" {

@@ -3,10 +3,12 @@ package doctor
 import (
 	"context"
 	"crypto"
+	"crypto/rsa"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +28,10 @@ type Key struct {
 	// RefuseWorldReadable says that the sidecar refuses a file that every user
 	// may read.
 	RefuseWorldReadable bool
+	// WithEngine has an engine compute the signatures of a key in a file; the
+	// error says why it cannot, in which case crypto/rsa does. It is nil if
+	// crypto/rsa is meant.
+	WithEngine func(*rsa.PrivateKey) (crypto.Signer, error)
 	// Load asks another source for the key. It is nil if the source is not to
 	// be asked.
 	Load func() (crypto.Signer, error)
@@ -68,7 +74,23 @@ func checkKey(name string, k Key) (crypto.Signer, []Result) {
 		return nil, append([]Result{problem(name, "%v", err).then("%s", nextForFile(err, k.Path))}, file...)
 	}
 	described := ok(name, "RSA of %d bits, %s, fingerprint %s", key.N.BitLen(), signer.FormOfFile(k.Path.Value), signer.Fingerprint(&key.PublicKey))
-	return key, append([]Result{described, checkSigning(name, key)}, file...)
+	signing, engine := checkEngine(name+" engine", k, key)
+	results := append([]Result{described}, engine...)
+	return signing, slices.Concat(results, []Result{checkSigning(name, signing)}, file)
+}
+
+// checkEngine returns what signs with a key: the engine of the configuration, if it
+// can.
+func checkEngine(name string, k Key, key *rsa.PrivateKey) (crypto.Signer, []Result) {
+	if k.WithEngine == nil {
+		return key, nil
+	}
+	signing, err := k.WithEngine(key)
+	if err != nil {
+		return key, []Result{warning(name, "it cannot be used, so crypto/rsa signs, which takes more CPU time: %v", err).
+			then("leave engine out, or run the sidecar where it can be used")}
+	}
+	return signing, []Result{ok(name, "it can be used, and signs")}
 }
 
 // checkSource asks a source other than a file for its key.

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"errors"
 	"os"
 	"path/filepath"
@@ -88,6 +89,29 @@ func TestCheckKeyOfSource(t *testing.T) {
 				assert.Equal(t, test.sign, only(t, results, "next key self-test").Outcome)
 			}
 		})
+	}
+}
+
+// The engine of the configuration signs, and a warning says why it cannot.
+func TestCheckEngine(t *testing.T) {
+	path := testkeys.WritePrivate(t, testkeys.Merchant())
+	engine := distantKey{key: testkeys.Merchant(), delay: slowSignature + 10*time.Millisecond}
+	for name, test := range map[string]struct {
+		fails   error
+		outcome Outcome
+		message string
+		sign    Outcome
+	}{
+		"can":    {nil, OK, "it can be used, and signs", Warning},
+		"cannot": {errors.New("the CPU is old"), Warning, "it cannot be used, so crypto/rsa signs, which takes more CPU time: the CPU is old", OK},
+	} {
+		_, results := checkKey("private key", Key{Source: SourceFile, Path: Option{Value: path}, WithEngine: func(*rsa.PrivateKey) (crypto.Signer, error) {
+			return engine, test.fails
+		}})
+		result := only(t, results, "private key engine")
+		assert.Equal(t, test.outcome, result.Outcome, name)
+		assert.Equal(t, test.message, result.Message, name)
+		assert.Equal(t, test.sign, only(t, results, "private key self-test").Outcome, name)
 	}
 }
 

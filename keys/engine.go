@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"fmt"
 	"io"
 	"sync"
 
@@ -57,6 +58,24 @@ type batchKey struct {
 	private *rsa.PrivateKey
 	key     *rsabatch.Key
 	engine  *rsabatch.Engine
+}
+
+// WithEngine returns the key as one whose signatures the engine of that name computes.
+// The error says why they cannot be.
+func WithEngine(engine string, key *rsa.PrivateKey) (crypto.Signer, error) {
+	if engine != engineBatch {
+		return nil, noEngine(engine)
+	}
+	batched, err := newBatchKey(key)
+	if err != nil {
+		return nil, err
+	}
+	return batched, nil
+}
+
+// noEngine is the error about an engine that does not exist.
+func noEngine(name string) error {
+	return fmt.Errorf("engine: %q is not one; it can be %s, or be left out for crypto/rsa", name, engineBatch)
 }
 
 // newBatchKey prepares a key. The error says why its signatures cannot be computed in

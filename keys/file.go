@@ -64,7 +64,7 @@ func (*File) CaddyModule() caddy.ModuleInfo {
 func (f *File) Provision(ctx caddy.Context) error {
 	f.logger = ctx.Logger()
 	if f.Engine != "" && f.Engine != engineBatch {
-		return fmt.Errorf("engine: %q is not one; it can be %s, or be left out for crypto/rsa", f.Engine, engineBatch)
+		return noEngine(f.Engine)
 	}
 	var err error
 	if f.path, err = setting.Replace(caddy.NewReplacer(), f.Path, false, true); err != nil {
@@ -87,10 +87,10 @@ func (f *File) Key() (crypto.Signer, string, error) {
 
 // withEngine has the engine of the config compute the key's signatures, if it can.
 func (f *File) withEngine(key *rsa.PrivateKey) crypto.Signer {
-	if f.Engine != engineBatch {
+	if f.Engine == "" {
 		return key
 	}
-	batched, err := newBatchKey(key)
+	batched, err := WithEngine(f.Engine, key)
 	if err != nil {
 		f.logger.Warn("the engine of the config cannot be used; crypto/rsa signs",
 			zap.String("path", f.path), zap.String("engine", engineStandard), zap.String("reason", err.Error()))

@@ -14,7 +14,7 @@ var (
 	keyDegraded = prom.Description("key_degraded",
 		"Whether a newer key was refused and this one is only the last good one.", "source", "fingerprint")
 	engineInfo = prom.Description("signing_engine_info",
-		"What computes the signatures of the keys in use that sign in this process: batch, or crypto/rsa. Always 1.", "source", "fingerprint", "engine")
+		"What computes the signatures of the keys in use that sign in this process: batch, crypto/rsa, or openssl. Always 1.", "source", "fingerprint", "engine")
 	engineFailures = prom.Counter("engine_failures_total",
 		"Signatures of the engine batch that did not verify, and were made by crypto/rsa instead.")
 	engineOff = prom.Gauge("engine_off",

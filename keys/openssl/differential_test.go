@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -137,6 +138,7 @@ func TestKeyIsLocalAndIsVerified(t *testing.T) {
 	opened := mustOpen(t, testkeys.Merchant())
 	_, isRemote := opened.(signer.ContextSigner)
 	assert.False(t, isRemote)
+	assert.Equal(t, "openssl", keys.Key{Private: opened}.Engine())
 
 	sign, err := signer.Sign(context.Background(), opened, []byte("body"))
 	require.NoError(t, err)

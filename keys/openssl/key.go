@@ -118,6 +118,9 @@ func (k *key) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, 
 	return signature[:length], nil
 }
 
+// Engine names what computes the signatures.
+func (k *key) Engine() string { return "openssl" }
+
 // provider names the one of OpenSSL's providers that signs, such as default or fips.
 func (k *key) provider() string {
 	name := C.GoString(C.payermax_provider(k.evp))

@@ -43,25 +43,29 @@ func (r *results) judge() {
 			Found: r.Overload.AcceptedP99 * milli, Most: 50},
 		{Name: "unanswered health probes meanwhile", Found: float64(r.Overload.HealthUnanswered), Most: 0},
 	}
-	r.Goals = append(r.Goals, r.goalsBesideNginx(targetOpenSSL, 1.45)...)
-	r.Goals = append(r.Goals, r.goalsBesideNginx(targetBatch, 0.95)...)
+	const shareOfCPU = "CPU per request, of nginx + Lua + OpenSSL"
+	cpuOf := func(nginx, ours sample) float64 { return ours.CPU / nginx.CPU }
+	r.Goals = append(r.Goals, r.besideNginx(targetOpenSSL, shareOfCPU, 1.45, cpuOf)...)
+	r.Goals = append(r.Goals, r.besideNginx(targetBatch, shareOfCPU, 0.95, cpuOf)...)
+	r.Goals = append(r.Goals, r.besideNginx(targetBatch, "requests per second of nginx + Lua + OpenSSL, of its own", 1,
+		func(nginx, ours sample) float64 { return nginx.RequestsPerSecond / ours.RequestsPerSecond })...)
 	for i := range r.Goals {
 		g := &r.Goals[i]
 		g.Met = g.Found <= g.Most
 	}
 }
 
-// goalsBesideNginx are those of CPU per request at 32 connections as a part of what
-// nginx with Lua and OpenSSL takes, in plain and over TLS, as far as both took part.
-func (r *results) goalsBesideNginx(name string, most float64) []goal {
+// besideNginx are the goals of what is compared with nginx with Lua and OpenSSL, at 32
+// connections, in plain and over TLS, as far as both took part.
+func (r *results) besideNginx(name, what string, most float64, compare func(nginx, ours sample) float64) []goal {
 	var goals []goal
 	for _, ours := range []string{name, name + overTLS} {
 		nginx := beside(targetNginx, ours)
 		if r.median(ours, 32) == nil || r.median(nginx, 32) == nil {
 			continue
 		}
-		found, _ := r.middle(32, nginx, ours, func(nginx, ours sample) (float64, float64) { return ours.CPU / nginx.CPU, most })
-		goals = append(goals, goal{Name: ours + ": CPU per request, of nginx + Lua + OpenSSL", Found: found, Most: most})
+		found, _ := r.middle(32, nginx, ours, func(nginx, ours sample) (float64, float64) { return compare(nginx, ours), most })
+		goals = append(goals, goal{Name: ours + ": " + what, Found: found, Most: most})
 	}
 	return goals
 }

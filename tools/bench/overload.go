@@ -39,8 +39,6 @@ type overload struct {
 	HealthP99        float64 // seconds
 	HealthUnanswered int
 	CapacityShare    float64 // accepted, of what the sidecar signs without overload
-	CPUs             float64 // that the sidecar had meanwhile; the rest went into sending and answering
-	RefusalCPU       float64 // seconds of the sidecar for each call that it refused
 }
 
 // overloaded is the sidecar that is to be overloaded.
@@ -58,12 +56,7 @@ func measureOverload(ctx context.Context, p plan, u *upstream, m *material, foun
 		return err
 	}
 	defer t.stop()
-	without := found.median(targetVerifying, 32)
-	capacity := without.RequestsPerSecond
-	before, err := t.cpu()
-	if err != nil {
-		return err
-	}
+	capacity := found.median(targetVerifying, 32).RequestsPerSecond
 	var o overload
 	count := int(overloadFactor * capacity * (overloadPause + overloadWait).Seconds())
 	said, err := wrk(ctx, t, m.wrkScript, count, overloadPause, func() error {
@@ -74,17 +67,11 @@ func measureOverload(ctx context.Context, p plan, u *upstream, m *material, foun
 	if err != nil {
 		return err
 	}
-	after, err := t.cpu()
-	if err != nil {
-		return err
-	}
 	seconds := said.seconds()
 	o.Offered, o.Refused = float64(said.Requests)/seconds, float64(said.Refused)/seconds
 	o.Broken += said.Broken
 	o.Accepted = o.Offered - o.Refused
 	o.CapacityShare = o.Accepted / capacity
-	o.CPUs = (after - before).Seconds() / seconds
-	o.RefusalCPU = max(0, o.CPUs-o.Accepted*without.CPU) / max(1, o.Refused)
 	found.Overload = &o
 	return nil
 }

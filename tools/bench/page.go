@@ -84,7 +84,7 @@ func (r *results) answer(w io.Writer) {
 		case nginx == nil:
 			said = append(said, fmt.Sprintf("%s %s µs", c.words, micro(ours.CPU)))
 		default:
-			said = append(said, fmt.Sprintf("%s %.2f times as much (%s µs)", c.words, median(r.shareOfNginx(c.name+overTLS, 32)), micro(ours.CPU)))
+			said = append(said, fmt.Sprintf("%s %.2f times as much", c.words, median(r.shareOfNginx(c.name+overTLS, 32))))
 		}
 	}
 	if nginx == nil {
@@ -182,10 +182,10 @@ func quantity(value float64, unit string) string {
 // overload says what became of the calls of an overload.
 func (r *results) overload(w io.Writer) {
 	o := r.Overload
-	fmt.Fprintln(w, "| sent/s | accepted/s | refused/s | not answered | CPU of a refusal, µs | accepted, p50 and p99, ms | refused, p99, ms | health, p99, ms |")
-	fmt.Fprintln(w, "| --: | --: | --: | --: | --: | --: | --: | --: |")
-	fmt.Fprintf(w, "| %.0f | %.0f, %.0f %% of the capacity | %.0f | %d | %s | %s, %s | %s | %s |\n", o.Offered, o.Accepted, o.CapacityShare*100,
-		o.Refused, o.Broken, micro(o.RefusalCPU), milli(o.AcceptedP50), milli(o.AcceptedP99), milli(o.RefusedP99), milli(o.HealthP99))
+	fmt.Fprintln(w, "| sent/s | accepted/s | refused/s | not answered | accepted, p50 and p99, ms | refused, p99, ms | health, p99, ms |")
+	fmt.Fprintln(w, "| --: | --: | --: | --: | --: | --: | --: |")
+	fmt.Fprintf(w, "| %.0f | %.0f, %.0f %% of the capacity | %.0f | %d | %s, %s | %s | %s |\n", o.Offered, o.Accepted, o.CapacityShare*100,
+		o.Refused, o.Broken, milli(o.AcceptedP50), milli(o.AcceptedP99), milli(o.RefusedP99), milli(o.HealthP99))
 }
 
 // cryptography is what a signature and a verification take.

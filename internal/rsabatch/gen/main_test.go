@@ -59,8 +59,10 @@ var (
 	label     = regexp.MustCompile(`^([a-zA-Z]+[48]):$`)
 )
 
-// onVectors are the instructions that see data. None of them takes longer for some
-// operands than for others.
+// onVectors are the instructions that see data: moves, logic, additions, shifts,
+// comparisons into a mask and multiplications, which docs/engine.md says what is known
+// of. A mask stands between registers only: a load or a store by a mask could take longer
+// for some masks than for others.
 var onVectors = []string{
 	"VMOVDQU64", "VMOVDQA64", "VMOVDQA64.Z", "VPXORQ", "VPANDQ", "VPTERNLOGQ", "VPADDQ", "VPSRLQ", "VPCMPEQQ", "VPMADD52LUQ", "VPMADD52HUQ",
 }
@@ -83,6 +85,7 @@ func TestKernelTakesTheSameTimeForAllNumbers(t *testing.T) {
 					for _, operand := range i.operands {
 						assert.True(t, register.MatchString(operand) || memory.MatchString(operand) || operand == "K1" || immediate.MatchString(operand), text)
 					}
+					assert.False(t, slices.Contains(i.operands, "K1") && slices.ContainsFunc(i.operands, memory.MatchString), text)
 				case i.name == "MOVQ" && slices.Contains(pointers, i.operands[1]):
 					assert.Regexp(t, argument, i.operands[0], text)
 				case i.name == "MOVQ":

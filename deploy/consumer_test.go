@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
@@ -223,8 +224,41 @@ func TestScaleByCalls(t *testing.T) {
 // On OpenShift the sidecar names no user, so that the namespace's own is given to it.
 func TestOpenShift(t *testing.T) {
 	t.Parallel()
-	_, container := podOf(render(t, consumerOf(t, "uat", "openshift")))
-	assert.Nil(t, container.SecurityContext.RunAsUser)
-	assert.Nil(t, container.SecurityContext.RunAsGroup)
-	assert.True(t, *container.SecurityContext.RunAsNonRoot)
+	for kind, workload := range ownWorkloads() {
+		objects := renderConsumer(t, workload, "sidecar", "payermax", "unix-socket", "openshift")
+		sidecar := named(templateOf(objects[kind]), "initContainers")["payermax"]
+		settings := sidecar["securityContext"].(map[string]any)
+		assert.NotContains(t, settings, "runAsUser", kind)
+		assert.NotContains(t, settings, "runAsGroup", kind)
+		assert.Equal(t, true, settings["runAsNonRoot"], kind)
+	}
+}
+
+// commonLabels, which kustomize adds to selectors as well, does not close the way to the
+// name server, whose pods have none of them.
+func TestCommonLabels(t *testing.T) {
+	t.Parallel()
+	folder := consumerOf(t, "uat", "prometheus-operator")
+	text, err := os.ReadFile(filepath.Join(folder, "kustomization.yaml"))
+	require.NoError(t, err)
+	text = append(text, "commonLabels: {team: payments}\n"...)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "kustomization.yaml"), text, 0o600))
+	rendered, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
+	require.NoError(t, err)
+	for _, resource := range rendered.Resources() {
+		if resource.GetKind() != "NetworkPolicy" {
+			continue
+		}
+		var policy networkingv1.NetworkPolicy
+		encoded, err := resource.AsYAML()
+		require.NoError(t, err)
+		require.NoError(t, yaml.UnmarshalStrict(encoded, &policy))
+		for _, rule := range policy.Spec.Egress {
+			for _, peer := range rule.To {
+				if peer.NamespaceSelector != nil { // of others
+					assert.NotContains(t, peer.PodSelector.MatchLabels, "team", policy.Name)
+				}
+			}
+		}
+	}
 }

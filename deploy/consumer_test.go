@@ -10,6 +10,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
@@ -223,8 +226,41 @@ func TestScaleByCalls(t *testing.T) {
 // On OpenShift the sidecar names no user, so that the namespace's own is given to it.
 func TestOpenShift(t *testing.T) {
 	t.Parallel()
-	_, container := podOf(render(t, consumerOf(t, "uat", "openshift")))
-	assert.Nil(t, container.SecurityContext.RunAsUser)
-	assert.Nil(t, container.SecurityContext.RunAsGroup)
-	assert.True(t, *container.SecurityContext.RunAsNonRoot)
+	for kind, workload := range ownWorkloads() {
+		objects := renderConsumer(t, workload, "sidecar", "payermax", "unix-socket", "openshift")
+		sidecar := named(templateOf(objects[kind]), "initContainers")["payermax"]
+		settings := sidecar["securityContext"].(map[string]any)
+		assert.NotContains(t, settings, "runAsUser", kind)
+		assert.NotContains(t, settings, "runAsGroup", kind)
+		assert.Equal(t, true, settings["runAsNonRoot"], kind)
+	}
+}
+
+// nameServers are the labels of the pods that clusters ask for names: CoreDNS or kube-dns,
+// NodeLocal DNSCache where questions are sent on to it, and OpenShift's.
+var nameServers = []labels.Set{
+	{"k8s-app": "kube-dns"}, {"k8s-app": "node-local-dns"}, {"dns.operator.openshift.io/daemonset-dns": "default"},
+}
+
+// commonLabels, which kustomize adds to selectors as well, does not close the way to the
+// name servers, whose pods have none of them.
+func TestCommonLabels(t *testing.T) {
+	t.Parallel()
+	folder := consumerOf(t, "uat", "openshift")
+	text, err := os.ReadFile(filepath.Join(folder, "kustomization.yaml"))
+	require.NoError(t, err)
+	text = append(text, "commonLabels: {team: payments}\n"...)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "kustomization.yaml"), text, 0o600))
+	policies := render(t, folder).policies
+	for _, pod := range nameServers {
+		assert.True(t, slices.ContainsFunc(policies, func(policy *networkingv1.NetworkPolicy) bool {
+			return slices.ContainsFunc(policy.Spec.Egress, func(rule networkingv1.NetworkPolicyEgressRule) bool {
+				return slices.ContainsFunc(rule.To, func(peer networkingv1.NetworkPolicyPeer) bool {
+					selector, err := metav1.LabelSelectorAsSelector(peer.PodSelector)
+					require.NoError(t, err)
+					return selector.Matches(pod)
+				})
+			})
+		}), "%v cannot be asked", pod)
+	}
 }

@@ -97,7 +97,7 @@ func (m *image) servedIn(t *testing.T, folder string) served {
 	s := served{signing: freePort(t), health: freePort(t)}
 	manifests := render(t, folder)
 	template, signer := podOf(manifests)
-	s.container = container{Root: m.root, Env: append(m.env, "PAYERMAX_HEALTH_PORT="+s.health), Volumes: make(map[string]string), Args: append(m.entrypoint, signer.Args...)}
+	s.container = container{Root: m.root, Env: append(m.env, "PAYERMAX_PORT="+s.signing, "PAYERMAX_HEALTH_PORT="+s.health), Volumes: make(map[string]string), Args: append(m.entrypoint, signer.Args...)}
 	for name, value := range environment(manifests, signer) {
 		s.Env = append(s.Env, name+"="+value)
 	}
@@ -111,8 +111,7 @@ func (m *image) servedIn(t *testing.T, folder string) served {
 		require.NoError(t, os.Chown(volume, 65532, 65532))
 		s.Volumes[mount.MountPath] = volume
 	}
-	text := strings.NewReplacer(":8080 {", ":"+s.signing+" {", ":8081 {", ":"+s.health+" {").Replace(caddyfileOf(t, template, manifests))
-	require.NoError(t, os.WriteFile(m.root+"/etc/caddy/Caddyfile", []byte(text), 0o644))
+	require.NoError(t, os.WriteFile(m.root+"/etc/caddy/Caddyfile", []byte(caddyfileOf(t, template, manifests)), 0o644))
 	return s
 }
 

@@ -51,6 +51,7 @@ func newPod(t *testing.T, folder string, variables ...string) *pod {
 	}
 
 	env := environment(p.manifests, container)
+	env["PAYERMAX_PORT"], env["PAYERMAX_HEALTH_PORT"] = p.signing, p.health
 	for _, variable := range variables {
 		name, value, found := strings.Cut(variable, "=")
 		if env[name] = value; !found {
@@ -80,7 +81,7 @@ func newPod(t *testing.T, folder string, variables ...string) *pod {
 func (p *pod) here(text string) string {
 	return strings.NewReplacer(
 		"/run/", p.root+"/run/",
-		":8080 {", ":"+p.signing+" {", ":8081 {", ":"+p.health+" {", ":8443 {", ":"+p.tls+" {",
+		":8081 {", ":"+p.health+" {", ":8443 {", ":"+p.tls+" {", // of the shared gateway, whose pod is its own
 	).Replace(text)
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
@@ -171,6 +172,10 @@ func TestBrokenPromisesAreNoticed(t *testing.T) {
 		},
 		"keeps the cluster autoscaler from": func(p *signingPod) {
 			p.spec.Volumes[1].VolumeSource = corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: new(resource.MustParse("1Mi"))}}
+		},
+		"keeps pods that are not ready on their node": func(p *signingPod) {
+			p.budgets = []*policyv1.PodDisruptionBudget{{Spec: policyv1.PodDisruptionBudgetSpec{Selector: p.deployments[0].Spec.Selector}}}
+			p.budgets[0].Labels = p.deployments[0].Labels
 		},
 	} {
 		t.Run(says, func(t *testing.T) {

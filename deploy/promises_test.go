@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -382,6 +383,11 @@ func checkDrain(m *manifests) error {
 	for _, volume := range template.Spec.Volumes {
 		if (volume.EmptyDir != nil || volume.HostPath != nil) && !slices.Contains(bears, volume.Name) {
 			return fmt.Errorf("%s keeps the cluster autoscaler from removing the node", volume.Name)
+		}
+	}
+	for _, b := range m.budgets {
+		if b.Spec.UnhealthyPodEvictionPolicy == nil || *b.Spec.UnhealthyPodEvictionPolicy != policyv1.AlwaysAllow {
+			return fmt.Errorf("the budget %s keeps pods that are not ready on their node", b.Name)
 		}
 	}
 	return nil

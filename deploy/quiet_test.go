@@ -44,6 +44,13 @@ var quietThings = []quiet{
 	{what: "a Job completes", fleet: fleet{sidecars: 1, callsAMinute: 30, life: func(int) (int, int) { return 25, 35 },
 		others: merged(map[string]string{`up{job="payermax",namespace="books",pod="books-1",instance="10.0.9.9:8081"}`: "1x200"},
 			podSeries("shop-0", "Succeeded", "_x36 0x100"))}},
+	{what: "between the runs of a CronJob, the only workload with a sidecar, its ended pods are still listed", fleet: fleet{
+		sidecars: 1, callsAMinute: 30, life: func(int) (int, int) { return 25, 27 },
+		others: merged(podSeries("shop-0", "Succeeded", "_x28 0x100"), podSeries("shop-1", "Failed", "0x200"))}},
+	{what: "a short Job is scraped once, before its sidecar listens", fleet: fleet{
+		sidecars: 1, life: func(int) (int, int) { return 30, 30 },
+		gauges: func(int, int) map[string]float64 { return map[string]float64{"up": 0} },
+		others: map[string]string{`up{job="payermax",namespace="books",pod="books-1",instance="10.0.9.9:8081"}`: "1x200"}}},
 	{what: "a node is lost with one sidecar of two", fleet: fleet{sidecars: 3, callsAMinute: 30, life: func(number int) (int, int) {
 		return []int{0, 0, 36}[number], []int{40, quietMinutes, quietMinutes}[number]
 	}, gauges: func(minute, number int) map[string]float64 {

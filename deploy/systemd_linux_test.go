@@ -73,15 +73,21 @@ stat -c '%a %U %n' /etc/caddy-payermax/private.key
 curl -sS http://127.0.0.1:8081/metrics | grep ^process_start_time_seconds
 systemctl reload caddy-payermax
 curl -sS http://127.0.0.1:8081/livez
+application=$(systemctl show -P MainPID application)
 systemctl restart caddy-payermax && echo restarted
+cp /etc/caddy-payermax/environment /tmp/environment
 echo PAYERMAX_GATEWAY=nowhere >>/etc/caddy-payermax/environment
 systemctl restart caddy-payermax || echo refused
 systemctl is-active caddy-payermax
+cp /tmp/environment /etc/caddy-payermax/environment
+for _ in {1..60}; do systemctl is-active -q caddy-payermax && echo back && break; sleep 0.5; done
+systemctl show -p StartLimitIntervalUSec caddy-payermax
+[ "$application" = "$(systemctl show -P MainPID application)" ] && echo the application was left alone
 `
 
 // systemd starts the unit when the README's commands have been followed, and the
 // service is confined as the unit says. A config that cannot be loaded is a service
-// that does not start, so that what requires it does not either.
+// that does not start, until it is mended, and the application beside it goes on.
 func TestUnitRuns(t *testing.T) {
 	t.Parallel()
 	requireContainers(t)
@@ -95,7 +101,7 @@ func TestUnitRuns(t *testing.T) {
 	t.Cleanup(func() { os.RemoveAll(folder) })
 	install(t, filepath.Join(folder, "files"))
 	script := filepath.Join(folder, "script")
-	require.NoError(t, os.WriteFile(script, []byte("systemctl start caddy-payermax"+asked), 0o600))
+	require.NoError(t, os.WriteFile(script, []byte("systemctl start application"+asked), 0o600))
 
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -109,7 +115,7 @@ func TestUnitRuns(t *testing.T) {
 		"active", `{"status":"ok"}`, "restarted",
 		"CapPrm:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2",
 		"400 caddy-payermax /run/credentials/caddy-payermax.service/private.key", "600 root /etc/caddy-payermax/private.key",
-		"refused",
+		"refused", "back", "StartLimitIntervalUSec=0", "the application was left alone",
 	} {
 		assert.Contains(t, "\n"+said, "\n"+line+"\n")
 	}
@@ -136,5 +142,18 @@ func install(t *testing.T, folder string) {
 	copyFile(t, caddy(t), filepath.Join(folder, "usr", "local", "bin", "caddy-payermax"), 0o755)
 	copyFile(t, "../Caddyfile.example", filepath.Join(etc, "Caddyfile"), 0o644)
 	copyFile(t, systemdUnit, filepath.Join(folder, "etc", "systemd", "system", filepath.Base(systemdUnit)), 0o644)
+	application := readmeUnit(t) + "[Service]\nExecStart=/bin/sleep infinity\n"
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "etc", "systemd", "system", "application.service"), []byte(application), 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(etc, "environment"), []byte("PAYERMAX_GATEWAY=uat\nPAYERMAX_APP_ID=app\nPAYERMAX_MERCHANT_NO=1\n"), 0o644))
+}
+
+// readmeUnit is what the README has an application's unit say.
+func readmeUnit(t *testing.T) string {
+	t.Helper()
+	readme, err := os.ReadFile("systemd/README.md")
+	require.NoError(t, err)
+	_, block, found := strings.Cut(string(readme), "```ini\n")
+	require.True(t, found)
+	block, _, _ = strings.Cut(block, "```")
+	return block
 }

@@ -314,12 +314,10 @@ func TestRemediesCure(t *testing.T) {
 	encryptedDER := openssl(t, base, fields("pkcs8 -topk8 -passout pass:payermax -in private.pem -outform DER -out %OUT%")...)
 	base["cert.pem"] = openssl(t, base, fields("req -x509 -new -key private.pem -subj /CN=payermax -days 1")...)
 	store := openssl(t, base, fields("pkcs12 -export -passout pass:payermax -inkey private.pem -in cert.pem -out %OUT%")...)
-	java := func(storetype string) func(*testing.T) string {
-		return func(t *testing.T) string {
-			testtool.Find(t, "keytool")
-			return run(t, "bash", map[string]string{"store": store}, "-c",
-				"keytool -importkeystore -noprompt -srckeystore store -srcstorepass payermax -destkeystore jks -deststoretype "+storetype+" -deststorepass payermax 2>/dev/null && cat jks")
-		}
+	jks := func(t *testing.T) string {
+		testtool.Find(t, "keytool")
+		return run(t, "bash", map[string]string{"store": store}, "-c",
+			"keytool -importkeystore -noprompt -srckeystore store -srcstorepass payermax -destkeystore jks -deststoretype JKS -deststorepass payermax 2>/dev/null && cat jks")
 	}
 	legacy := func(t *testing.T) string {
 		testtool.Find(t, "openssl")
@@ -357,8 +355,7 @@ func TestRemediesCure(t *testing.T) {
 		public bool
 		made   func(*testing.T) string // in place of text
 	}{
-		"Java keystore, JKS":            {made: java("JKS")},
-		"Java keystore, JCEKS":          {made: java("JCEKS")},
+		"Java keystore":                 {made: jks},
 		"PKCS#12, legacy":               {made: legacy},
 		"PKCS#12, legacy, public":       {made: legacy, public: true},
 		"OpenSSH":                       {made: ssh("")},

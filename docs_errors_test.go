@@ -207,7 +207,7 @@ var refusing = []string{".", "internal/cause", "internal/delivery", "internal/re
 var (
 	codeWritten       = regexp.MustCompile(`(?:\bCode: |\.Code = |ClientError\([\w.]+, |Denied\([\w.]+, [\w.]+, )"([A-Z_]+)"`)
 	proxyErrorWritten = regexp.MustCompile(`(?:[pP]roxyError: |\.ProxyError = |\breturn )"([a-z]+_[a-z_]+)"`)
-	ruleWritten       = regexp.MustCompile(`(?:\bRule: |\brule[A-Z]\w+ += |unknownMerchant\()"(\w+)"`)
+	ruleWritten       = regexp.MustCompile(`(?:\bRule: |\brule[A-Z]\w+ += |unknownMerchant\(|unreadable\()"(\w+)"`)
 )
 
 // writtenIn returns what an expression finds in the code of some folders, sorted.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -209,6 +210,20 @@ func (m *merchant) expandAuthToken(repl *caddy.Replacer) (string, error) {
 
 // isPerRequest reports whether a token comes with each request.
 func isPerRequest(token string) bool { return strings.Contains(token, "{http.") }
+
+// requestHeader is the placeholder of one header of the request.
+var requestHeader = regexp.MustCompile(`\{http\.request\.header\.([^{}]+)\}`)
+
+// checkTokenHeaders refuses a request that has a header of the token more than once: Caddy's
+// placeholder joins the values by commas, which would be a token that nobody was given.
+func (m *merchant) checkTokenHeaders(header http.Header) error {
+	for _, match := range requestHeader.FindAllStringSubmatch(m.authToken, -1) {
+		if n := len(header.Values(match[1])); n > 1 {
+			return badRequest(fmt.Sprintf("the request has %d headers %s, from which merchant_auth_token is taken; send one", n, match[1]))
+		}
+	}
+	return nil
+}
 
 // withoutToken refuses a call for which there is no token, which trying again does not
 // cure: whoever sends it must add the token or, if the token is the operator's to

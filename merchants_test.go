@@ -3,6 +3,7 @@ package payermax
 import (
 	"crypto/rsa"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -182,6 +183,19 @@ func TestMerchantAuthTokenOfTheRequest(t *testing.T) {
 			assert.NotContains(t, w.Body.String(), "TOKEN-1")
 			assert.Empty(t, w.Header().Get("Retry-After"))
 		}
+	}
+}
+
+// Caddy's placeholder would join two headers to a token that nobody was given.
+func TestMerchantAuthTokenTwice(t *testing.T) {
+	h := newHandler(t, func(h *Handler) { h.MerchantAuthToken = "{http.request.header.merchantAuthToken}" })
+	for _, second := range []string{"TOKEN-2", "TOKEN-1", ""} {
+		r := post(sessionBody)
+		r.Header["Merchantauthtoken"] = []string{"TOKEN-1", second}
+		w := serve(t, h, r, func(http.ResponseWriter, *http.Request) error { return errors.New("it was sent") })
+		assert.Equal(t, http.StatusBadRequest, w.Code, second)
+		assert.Contains(t, w.Body.String(), "the request has 2 headers merchantAuthToken, from which merchant_auth_token is taken; send one")
+		assert.NotContains(t, w.Body.String(), "TOKEN-")
 	}
 }
 

@@ -189,6 +189,9 @@ func (h *Handler) understand(c *call, r *http.Request, body []byte) (request, er
 		return request{}, err
 	}
 	understood := request{Envelope: read, merchant: merchant}
+	if err := merchant.checkTokenHeaders(r.Header); err != nil {
+		return understood, err
+	}
 
 	var violations []validate.Violation
 	for _, problem := range read.Check(merchant.identity) {

@@ -50,7 +50,7 @@ func (d *demo) show(ctx context.Context, sidecar string) error {
 	if !call.Verified {
 		return fmt.Errorf("the gateway refused the signature: %s %s", call.Code, call.Msg)
 	}
-	d.say("  %d bytes signed;\n  the gateway verified the signature with the merchant's public key.\n", len(call.Body))
+	d.say("\n  %d bytes signed;\n  the gateway verified the signature with the merchant's public key.\n", len(call.Body))
 
 	d.heading("3. The gateway answers, and the sidecar verifies its signature in turn")
 	d.response(answer, body)
@@ -68,7 +68,7 @@ func (d *demo) show(ctx context.Context, sidecar string) error {
 	case <-d.calls:
 		return errors.New("the invalid request reached the gateway")
 	default:
-		d.say("  The gateway was not called.\n")
+		d.say("\n  The gateway was not called.\n")
 	}
 	return nil
 }
@@ -81,8 +81,8 @@ func (d *demo) invite(sidecar, gateway, shop string) {
   live page    http://%[2]s/sandbox/
                every order and call, as the gateway sees it
 
-  1. Fill in the test card and pay. Once more with "asks for 3DS" chosen from the
-     list "Sandbox: this payment", and either button of the bank's page.
+  1. Fill in the test card and pay. Then pay again, with "asks for 3DS" chosen in
+     the list "Sandbox: this payment", and press either button of the bank's page.
 
   2. Make a call of your own, and find it on the live page:
 
@@ -91,8 +91,8 @@ func (d *demo) invite(sidecar, gateway, shop string) {
     -d '{"data":{"totalAmount":10000,"currency":"IDR",
          "country":"ID","userId":"U10001"}}'
 
-  3. Have the gateway sign its next answer wrongly, make the call again, and see
-     that your application gets none of it:
+  3. Have the gateway sign its next answer wrongly, repeat the call, and see that
+     your application gets none of that answer:
 
   curl -X PUT http://%[2]s/sandbox/faults \
     -d '{"endpoint":"applyDropinSession","fault":"wrong-signature"}'
@@ -147,7 +147,6 @@ func (d *demo) message(header http.Header, body []byte) {
 	}
 	d.say("\n")
 	d.lines("  " + string(bytes.TrimSpace(indented.Bytes())))
-	d.say("\n")
 }
 
 // lines prints lines, and breaks between two words those that are wider than a terminal.

@@ -19,7 +19,7 @@ type Setup struct {
 	// notifications.
 	Handlers []Handler
 	// ProxyVariables are the environment variables that name a forward proxy,
-	// which a sidecar ignores. Their values are of no interest.
+	// which transport payermax ignores. Their values are of no interest.
 	ProxyVariables []string
 	// HasProblems says that there is a problem which whoever took the configuration
 	// apart has found, and which belongs to no handler.
@@ -60,7 +60,7 @@ type Options struct {
 func Examine(ctx context.Context, setup Setup, options Options) Report {
 	e := examination{options: options, reached: make(map[gatewayID]bool)}
 	if len(setup.ProxyVariables) > 0 && !options.Offline {
-		e.add("environment", proxyVariables(setup.ProxyVariables))
+		e.add("environment", proxyVariables(setup.ProxyVariables, followEnvironment(setup.Handlers)))
 	}
 	for _, h := range setup.Handlers {
 		e.handler(h)

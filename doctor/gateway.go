@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -38,6 +39,8 @@ type Gateway struct {
 	OwnResolver bool
 	// FollowsClock says that requestTime follows the gateway's clock.
 	FollowsClock bool
+	// FollowsEnvironment says that the environment may name a forward proxy to it.
+	FollowsEnvironment bool
 	// TLS is what the sidecar would connect with; nil for plain http.
 	TLS *tls.Config
 	// Dial is how the sidecar connects; nil for the usual way.
@@ -235,11 +238,23 @@ func checkConnection(ctx context.Context, g Gateway) (net.Conn, Result) {
 	return conn, ok(name, "TCP to %s in %s", conn.RemoteAddr(), rounded(time.Since(began)))
 }
 
-// proxyVariables says that environment variables for a forward proxy do not
-// count.
-func proxyVariables(names []string) Result {
-	return ok("proxy variables", "%s set, and ignored: an environment variable does not decide where payments go", isOrAre(names)).
-		then("if that proxy is the only way out, name it in the payermax block: transport http { network_proxy url <url> }")
+// proxyVariables says whether environment variables for a forward proxy count.
+func proxyVariables(names []string, follows bool) Result {
+	const check, network = "proxy variables", "network_proxy url {file.PATH} or {env.NAME}"
+	if follows {
+		return warning(check, "%s set, and transport http goes by what the environment says", isOrAre(names)).
+			then("write transport payermax, which goes by the config alone; if that proxy is the only way out, give it " + network)
+	}
+	return ok(check, "%s set, and ignored: an environment variable does not decide where payments go", isOrAre(names)).
+		then("if that proxy is the only way out, name it in the payermax block: transport http { " + network + " }")
+}
+
+// followEnvironment reports whether a gateway may be reached by a proxy of the
+// environment.
+func followEnvironment(handlers []Handler) bool {
+	return slices.ContainsFunc(handlers, func(h Handler) bool {
+		return slices.ContainsFunc(h.Gateways, func(g Gateway) bool { return g.FollowsEnvironment })
+	})
 }
 
 func isOrAre(names []string) string {

@@ -338,8 +338,12 @@ func TestJudgeSkew(t *testing.T) {
 }
 
 func TestProxyVariables(t *testing.T) {
-	assert.Contains(t, proxyVariables([]string{"HTTPS_PROXY"}).Message, "HTTPS_PROXY is set, and ignored")
-	assert.Contains(t, proxyVariables([]string{"HTTPS_PROXY", "http_proxy"}).Message, "HTTPS_PROXY and http_proxy are set, and ignored")
+	assert.Contains(t, proxyVariables([]string{"HTTPS_PROXY"}, false).Message, "HTTPS_PROXY is set, and ignored")
+	assert.Contains(t, proxyVariables([]string{"HTTPS_PROXY", "http_proxy"}, false).Message, "HTTPS_PROXY and http_proxy are set, and ignored")
+	followed := proxyVariables([]string{"HTTPS_PROXY"}, followEnvironment([]Handler{{}, {Gateways: []Gateway{{}, {FollowsEnvironment: true}}}}))
+	assert.Equal(t, Warning, followed.Outcome)
+	assert.Contains(t, followed.Message, "HTTPS_PROXY is set, and transport http goes by")
+	assert.False(t, followEnvironment([]Handler{{Gateways: []Gateway{{}}}}))
 }
 
 // PayerMax's test environment answers to known addresses alone, which a sidecar

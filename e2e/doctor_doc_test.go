@@ -19,7 +19,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-var updateDocs = flag.Bool("update", false, "rewrite the transcripts in docs/doctor.md")
+var updateDocs = flag.Bool("update", false, "rewrite the transcripts in docs/doctor.md and what payermax-demo says")
 
 // varying is what is different on each machine and at each time.
 var varying = []struct {

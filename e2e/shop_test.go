@@ -133,6 +133,13 @@ func TestShop(t *testing.T) {
 	b.pay()
 	b.sees("Paid. Thank you!", "SUCCESS (notification)")
 
+	// If no order was made, the shop says so, and the buyer can try again.
+	b.control(http.MethodPut, "faults", `{"endpoint":"orderAndPay","fault":"throttle"}`)
+	b.fillIn("")
+	b.pay()
+	b.sees("The payment was not accepted, and nothing was charged", "REFUSED (PayerMax has made no order)")
+	b.WaitFor(`document.getElementById("again").textContent === "Try again"`)
+
 	// A lost answer and a lost notification: the shop asks, and there is one order.
 	b.control(http.MethodPut, "faults", `{"endpoint":"orderAndPay","fault":"drop-notification,reset"}`)
 	b.fillIn("")

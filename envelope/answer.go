@@ -9,8 +9,6 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
 )
 
-var errNotJSON = errors.New("it is not valid JSON")
-
 // Ambiguity is why JSON parsers do not all read an answer or a notification alike. It
 // continues a sentence about it and repeats nothing of it.
 type Ambiguity string
@@ -48,13 +46,8 @@ var answerNames = lookalike.NewNames("code", "msg", "data", "notifyType")
 //
 // The claims are those of the members named.
 func ReadAnswer(body []byte, names Names) (*Answer, error) {
-	r := openReader(body, decisiveInAnswers)
-	defer r.close()
-	if r.dec.PeekKind() != '{' {
-		return nil, errors.New("it is not a JSON object")
-	}
 	a := new(Answer)
-	err := r.members(func(name string, value jsontext.Value) error { return a.take(name, value, names) })
+	err := readMembers(body, decisiveInAnswers, func(_ *reader, name string, value jsontext.Value) error { return a.take(name, value, names) })
 	if err != nil {
 		return nil, inAnswer(err)
 	}
@@ -111,9 +104,12 @@ func inAnswer(err error) error {
 		return mistakable(problem.mistaken)
 	case "duplicate":
 		return Ambiguity("it has two members of one name in one object")
-	default:
-		return errNotJSON
 	}
+	text := "it " + problem.found
+	if problem.expected != "" {
+		text += "; expected " + problem.expected
+	}
+	return errors.New(text)
 }
 
 // mistakable says that a parser could take another member for the one named.

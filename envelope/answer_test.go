@@ -25,9 +25,11 @@ func TestCode(t *testing.T) {
 	}
 
 	for body, words := range map[string]string{
-		``:                                  "not a JSON object",
-		`<html>CANARY</html>`:               "not a JSON object",
-		`[{"code":"CANARY"}]`:               "not a JSON object",
+		``:                                  "it is empty; expected a JSON object",
+		`<html>CANARY</html>`:               "it is HTML or XML; expected a JSON object",
+		`[{"code":"CANARY"}]`:               "it is an array; expected a JSON object",
+		`CANARY`:                            "not valid JSON at byte 0",
+		`"CANARY"`:                          "it is a string; expected a JSON object",
 		`{"msg":"CANARY"}`:                  "no code",
 		`{"code":""}`:                       "no code",
 		`{"code":null}`:                     "no code",
@@ -44,12 +46,12 @@ func TestCode(t *testing.T) {
 		`{"code":"X","Data":{}}`:            "ambiguous",
 		`{"code":"X","\u0043ode":"CANARY"}`: "ambiguous",
 		`{"code":"X","code":"CANARY"}`:      "two members of one name",
-		"\ufeff" + `{"code":"X"}`:           "not a JSON object",
-		`{"code":"X"}{"code":"CANARY"}`:     "not valid JSON",
-		`{"code":"X","msg":"CANARY`:         "not valid JSON",
+		"\ufeff" + `{"code":"X"}`:           "it begins with a byte order mark; expected UTF-8 without one",
+		`{"code":"X"}{"code":"CANARY"}`:     "it has more after its JSON object, at byte 12; expected one object and nothing after it",
+		`{"code":"X","msg":"CANARY`:         "it is not valid JSON: it ends too early, at byte 25",
 		`{"code":"X","msg":{"CANARY":1`:     "not valid JSON",
 		`{"code":"X",CANARY`:                "not valid JSON",
-		"{\"code\":\"X\",\"a\":\"\xff\"}":   "not valid JSON",
+		"{\"code\":\"X\",\"a\":\"\xff\"}":   "it is not valid UTF-8 at byte 17",
 	} {
 		_, err := Code([]byte(body))
 		require.ErrorContains(t, err, words, body)
@@ -110,7 +112,10 @@ func TestReadRefusesWhatParsersReadDifferently(t *testing.T) {
 		`"a":{"$ref":"$.CANARY"}`:                   "parsers act upon",
 		`"@type":"CANARY"`:                          "parsers act upon",
 		`"any":` + strings.Repeat(`[`, 40):          "nested more than 32",
-		`"any":{"a":"\ud800CANARY"}`:                "not valid JSON",
+		`"any":{"a":"\ud800CANARY"}`:                "half of a surrogate pair",
+		`"any":["\uDFffCANARY"]`:                    "; expected both halves of the character",
+		`"any\ud83d\u0041":"CANARY"`:                "half of a surrogate pair",
+		`"any":"\u1 CANARY"`:                        "not valid JSON at byte",
 	} {
 		for what, read := range map[string]func(body string) error{
 			`"code":"X"`:       func(body string) error { _, err := ReadAnswer([]byte(body), nil); return err },

@@ -9,6 +9,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+var errNotJSON = errors.New("it is not valid JSON")
+
 // decoder reads one JSON text.
 type decoder struct {
 	*jsontext.Decoder

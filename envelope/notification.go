@@ -33,13 +33,8 @@ var notificationNames = lookalike.NewNames("notifyType", "appId", "merchantAppId
 // [Ambiguity]. Its errors continue a sentence about the notification and repeat nothing
 // of it.
 func ReadNotification(body []byte) (Notification, error) {
-	r := openReader(body, decisiveInAnswers)
-	defer r.close()
-	if r.dec.PeekKind() != '{' {
-		return Notification{}, errNotJSON
-	}
 	var n Notification
-	err := r.members(func(name string, value jsontext.Value) error {
+	err := readMembers(body, decisiveInAnswers, func(_ *reader, name string, value jsontext.Value) error {
 		known := notificationNames.Known([]byte(name))
 		switch known {
 		case "":

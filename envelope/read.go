@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
 )
 
 // Envelope is an application's request, read and understood but not yet
@@ -36,6 +38,8 @@ type Error struct {
 	Message string
 
 	mistaken string // the member that another one could be taken for
+	found    string // what the text is or has, after "the body" or "it", if parsers agree that it cannot be read
+	expected string // what it should be, or "" if found says so
 }
 
 // Error returns the message.
@@ -51,17 +55,8 @@ func (e *Error) Error() string { return e.Message }
 // PayerMax's parser is more lenient than that, and two parsers that disagree
 // about a payment are how a validated request turns into another one.
 func Read(body []byte) (*Envelope, error) {
-	if err := checkText(body); err != nil {
-		return nil, err
-	}
-
-	r := openReader(body, decisiveInRequests)
-	defer r.close()
-	if r.dec.PeekKind() != '{' {
-		return nil, r.notAnObject()
-	}
 	e := new(Envelope)
-	if err := r.members(func(name string, value jsontext.Value) error { return e.take(r, name, value) }); err != nil {
+	if err := readMembers(body, decisiveInRequests, e.take); err != nil {
 		return nil, err
 	}
 	if e.data == nil {
@@ -77,17 +72,27 @@ func (e *Envelope) Data() []byte { return e.data }
 // checkText refuses what is not JSON text at all, in words that say so: a JSON
 // reader could only call each of these an unexpected character.
 func checkText(body []byte) error {
-	if len(bytes.TrimSpace(body)) == 0 {
-		return &Error{Rule: "json", Message: `the body is empty; send a JSON object such as {"data":{...}}`}
-	}
-	if bytes.HasPrefix(body, []byte("\xef\xbb\xbf")) {
-		return &Error{Rule: "utf8", Message: "the body begins with a byte order mark; send UTF-8 without one"}
-	}
-	if !utf8.Valid(body) {
-		return &Error{Rule: "utf8", Message: fmt.Sprintf(
-			"the body is not valid UTF-8 at byte %d; encode it as UTF-8", firstInvalid(body))}
+	switch trimmed := bytes.TrimSpace(body); {
+	case len(trimmed) == 0:
+		return unreadable("json", "is empty", "a JSON object", `send a JSON object such as {"data":{...}}`)
+	case bytes.HasPrefix(body, []byte("\xef\xbb\xbf")):
+		return unreadable("utf8", "begins with a byte order mark", "UTF-8 without one", "send UTF-8 without one")
+	case trimmed[0] == '<':
+		return unreadable("json", "is HTML or XML", "a JSON object", `send a JSON object such as {"data":{...}}`)
+	case !utf8.Valid(body):
+		return unreadable("utf8", fmt.Sprintf("is not valid UTF-8 at byte %d", firstInvalid(body)), "", "encode it as UTF-8")
 	}
 	return nil
+}
+
+// unreadable says of a text what it is or has and what was expected, and to an
+// application what to do instead, unless that goes without saying.
+func unreadable(rule, found, expected, remedy string) *Error {
+	message := "the body " + found
+	if remedy != "" {
+		message += "; " + remedy
+	}
+	return &Error{Rule: rule, Message: message, found: found, expected: expected}
 }
 
 // firstInvalid returns the offset of the first byte that is not UTF-8.
@@ -119,6 +124,19 @@ func (e *Envelope) take(r *reader, name string, value jsontext.Value) error {
 	return nil
 }
 
+// readMembers calls f for each member of the one object that the text must be.
+func readMembers(body []byte, decisive *lookalike.Names, f func(r *reader, name string, value jsontext.Value) error) error {
+	if err := checkText(body); err != nil {
+		return err
+	}
+	r := openReader(body, decisive)
+	defer r.close()
+	if r.dec.PeekKind() != '{' {
+		return r.notAnObject()
+	}
+	return r.members(func(name string, value jsontext.Value) error { return f(r, name, value) })
+}
+
 // notAnObject says what stands where the object should.
 func (r *reader) notAnObject() *Error {
 	kind := r.dec.PeekKind()
@@ -126,7 +144,7 @@ func (r *reader) notAnObject() *Error {
 		_, err := r.dec.ReadToken()
 		return r.syntaxError(err)
 	}
-	return &Error{Rule: "type", Message: `the body must be a JSON object such as {"data":{...}}, but is ` + describe(kind)}
+	return unreadable("type", "is "+describe(kind), "a JSON object", `send a JSON object such as {"data":{...}}`)
 }
 
 // dotted writes a JSON Pointer the way PayerMax's own messages name a field:

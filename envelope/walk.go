@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -63,8 +64,8 @@ func (r *reader) members(f func(name string, value jsontext.Value) error) error 
 		return r.syntaxError(err)
 	}
 	if _, err := r.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return &Error{Rule: "json", Message: fmt.Sprintf(
-			"the body must be one JSON object and nothing after it, but something follows it at byte %d", r.offset(err))}
+		return unreadable("json", fmt.Sprintf("has more after its JSON object, at byte %d", r.offset(err)),
+			"one object and nothing after it", "send one object and nothing after it")
 	}
 	return nil
 }
@@ -151,27 +152,39 @@ func (r *reader) field() string { return string(r.dec.StackPointer()) }
 // syntaxError puts the decoder's complaint in words of our own: its text quotes
 // the input, which may be somebody's name or card.
 func (r *reader) syntaxError(err error) *Error {
-	var syntactic *jsontext.SyntacticError
-	switch {
-	case !errors.As(err, &syntactic):
-		return &Error{Rule: "json", Message: "the body is not valid JSON"}
-	case errors.Is(err, jsontext.ErrDuplicateName):
-		field := string(syntactic.JSONPointer)
+	syntactic, ok := errors.AsType[*jsontext.SyntacticError](err)
+	if !ok {
+		return unreadable("json", "is not valid JSON", "", "")
+	}
+	field, at := string(syntactic.JSONPointer), syntactic.ByteOffset
+	if errors.Is(err, jsontext.ErrDuplicateName) {
 		return &Error{Field: field, Rule: "duplicate", Message: fmt.Sprintf(
 			"%s appears twice in one object; send each member once", dotted(field))}
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return &Error{Field: string(syntactic.JSONPointer), Rule: "json", Message: fmt.Sprintf(
-			"the body is not valid JSON: it ends too early, at byte %d", syntactic.ByteOffset)}
-	default:
-		return &Error{Field: string(syntactic.JSONPointer), Rule: "json", Message: fmt.Sprintf(
-			"the body is not valid JSON at byte %d", syntactic.ByteOffset)}
 	}
+	var problem *Error
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		problem = unreadable("json", fmt.Sprintf("is not valid JSON: it ends too early, at byte %d", at), "", "")
+	case isSurrogate(r.body[min(int64(len(r.body)), at):]):
+		problem = unreadable("json", fmt.Sprintf("has half of a surrogate pair at byte %d", at), "both halves of the character",
+			"write the character itself, or both halves of it")
+	default:
+		problem = unreadable("json", fmt.Sprintf("is not valid JSON at byte %d", at), "", "")
+	}
+	problem.Field = field
+	return problem
+}
+
+// isSurrogate reports whether a text begins with the escape of a surrogate, which is half
+// of a character: \uD800 to \uDFFF.
+func isSurrogate(text []byte) bool {
+	const prefix = `\ud`
+	return len(text) > len(prefix) && strings.EqualFold(string(text[:len(prefix)]), prefix) && strings.IndexByte("89abABcdefCDEF", text[len(prefix)]) >= 0
 }
 
 // offset returns where the error lies, or where the reader stands.
 func (r *reader) offset(err error) int64 {
-	var syntactic *jsontext.SyntacticError
-	if errors.As(err, &syntactic) {
+	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		return syntactic.ByteOffset
 	}
 	return r.dec.InputOffset() - 1

@@ -110,11 +110,12 @@
     }
 
     // Opens the redirectUrl of an order over the page. It says that the buyer is through with it, which is not how the
-    // payment has ended.
-    create3DSPopup({ url }) {
+    // payment has ended. An order that is final has no redirectUrl, which is no page to wait for.
+    async create3DSPopup(options) {
+      const page = URL.canParse(options?.url) ? new URL(options.url) : undefined;
+      if (!page || page.origin === "null") throw new TypeError("PMdropin.create3DSPopup: url is required, the redirectUrl of an order");
+      page.searchParams.set("popup", "");
       return new Promise(resolve => {
-        const page = new URL(url, location.href);
-        page.searchParams.set("popup", "");
         const frame = element("iframe", { src: page.href, title: "3D Secure" });
         const dialog = element("dialog", {}, frame, element("button", { type: "button", onclick: () => end("USER_CANCEL") }, "Cancel"));
         const processed = event => {

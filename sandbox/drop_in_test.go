@@ -145,6 +145,13 @@ func TestDropInPopup(t *testing.T) {
 	b.Run(`window.card = make("card"); window.open3DS = () => { window.result = null; card.create3DSPopup({url: "` + address + `"}).then(res => window.result = res.code) }`)
 	b.WaitFor(`seen.some(([event]) => event === "ready")`)
 
+	// An order that is final has no redirectUrl, and a promise that never ends would hide it.
+	for _, options := range []string{"", "{}", "{url: undefined}", "{url: ''}", "{url: '/3ds'}", "{url: 'javascript:1'}", "'" + address + "'"} {
+		said := b.Run(`return card.create3DSPopup(` + options + `).then(() => "opened", e => e.name + ": " + e.message)`)
+		assert.Equal(t, "TypeError: PMdropin.create3DSPopup: url is required, the redirectUrl of an order", said, options)
+	}
+	assert.Equal(t, true, b.Run("return "+fmt.Sprintf(inForm, "dialog")+" === null"))
+
 	b.Run(`open3DS()`)
 	b.WaitFor(fmt.Sprintf(inForm, "dialog") + `.open`)
 	b.Run(fmt.Sprintf(inForm, "dialog > button") + `.click()`)

@@ -319,6 +319,11 @@ func TestRemediesCure(t *testing.T) {
 		return run(t, "bash", map[string]string{"store": store}, "-c",
 			"keytool -importkeystore -noprompt -srckeystore store -srcstorepass payermax -destkeystore jks -deststoretype JKS -deststorepass payermax 2>/dev/null && cat jks")
 	}
+	legacy := func(t *testing.T) string {
+		testtool.Find(t, "openssl")
+		export := "openssl pkcs12 -export -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-RC2-40 -passout pass:payermax -inkey private.pem -in cert.pem -out store"
+		return run(t, "bash", base, "-c", "{ "+export+" || "+export+" -legacy; } 2>/dev/null && cat store")
+	}
 	certDER := openssl(t, base, fields("x509 -in cert.pem -outform DER -out %OUT%")...)
 	request := openssl(t, base, fields("req -new -key private.pem -subj /CN=payermax")...)
 	requestDER := openssl(t, base, fields("req -new -key private.pem -subj /CN=payermax -outform DER -out %OUT%")...)
@@ -351,6 +356,8 @@ func TestRemediesCure(t *testing.T) {
 		made   func(*testing.T) string // in place of text
 	}{
 		"Java keystore":                 {made: jks},
+		"PKCS#12, legacy":               {made: legacy},
+		"PKCS#12, legacy, public":       {made: legacy, public: true},
 		"OpenSSH":                       {made: ssh("")},
 		"OpenSSH, public":               {made: sshPublic("ssh-keygen -y -f key"), public: true},
 		"RFC 4716":                      {made: sshPublic("ssh-keygen -y -f key > key.pub && ssh-keygen -e -m RFC4716 -f key.pub"), public: true},
@@ -528,7 +535,7 @@ func TestRemediesSurviveJSON(t *testing.T) {
 			}
 		}
 	}
-	for _, err := range []error{errTooLarge, errEmpty, errBlank, errNUL, errNotAKey, errBase64, refuseTwice([]byte("TU-J")), refuseTwice([]byte("# of a Secret\nkey: 'TUlJ'")), errNoEnd, errNoBegin, errArmour, errAfterPEM, errBehindPEM, errPEMBase64, errEmptyPEM, errLabel, errHeads, errHex, errHexPublic, errHexText, errPercent, errAmong, errPointer, errEncrypted, errMarkup, errVariable, errPlace} {
+	for _, err := range []error{errTooLarge, errEmpty, errBlank, errNUL, errNotAKey, errOtherDER, errBase64, refuseTwice([]byte("TU-J")), refuseTwice([]byte("# of a Secret\nkey: 'TUlJ'")), errNoEnd, errNoBegin, errArmour, errAfterPEM, errBehindPEM, errPEMBase64, errEmptyPEM, errLabel, errHeads, errHex, errHexPublic, errHexText, errPercent, errAmong, errPointer, errEncrypted, errMarkup, errVariable, errPlace} {
 		assert.NotRegexp(t, `["\\<\t\n]`, err.Error())
 	}
 }

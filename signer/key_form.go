@@ -1,10 +1,12 @@
 package signer
 
 import (
+	"bytes"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
 	"math/big"
+	"slices"
 	"strings"
 )
 
@@ -44,6 +46,9 @@ const (
 	putty
 	pgp
 	pkcs12
+	pkcs12Legacy // as Windows and old programs write it
+	bks          // Bouncy Castle's, and its encrypted kind
+	uber
 	javaKeystore
 )
 
@@ -104,10 +109,21 @@ func identify(der []byte) (finding, error) {
 		return finding{form: certificate}, nil
 	case outline == "xx" && elements[0].Tag == asn1.TagOID:
 		return finding{form: pkcs7}, nil
+	case strings.HasPrefix(outline, "is") && isLegacy(der):
+		return finding{form: pkcs12Legacy}, nil
 	case strings.HasPrefix(outline, "is"):
 		return finding{form: pkcs12}, nil
 	}
 	return finding{}, errNotAKey
+}
+
+// isLegacy reports whether a PKCS#12 keystore names RC2 or RC4 (RFC 7292 appendix C), which
+// OpenSSL 3 decrypts only if it is told to.
+func isLegacy(keystore []byte) bool {
+	const pbe = "\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x01" // 1.2.840.113549.1.12.1
+	return slices.ContainsFunc([]byte{1, 2, 5, 6}, func(algorithm byte) bool {
+		return bytes.Contains(keystore, append([]byte(pbe), algorithm))
+	})
 }
 
 // isRequest tells a certificate request from a certificate: it says for whom it is right

@@ -21,6 +21,7 @@ var (
 	errBlank     = errors.New("it contains only white space; it must contain the key in PEM or in one-line base64")
 	errNUL       = errors.New("it contains NUL bytes, so it is binary or damaged; it must contain the key as text, in PEM or in one-line base64")
 	errNotAKey   = errors.New("it is not a key; it must contain the key in PEM (from -----BEGIN to -----END) or in one-line base64")
+	errOtherDER  = errors.New("it is binary DER, but not of a key; it must contain the key in PEM (from -----BEGIN to -----END) or in one-line base64")
 	errBase64    = errors.New("its base64 is cut short or damaged; copy it again, complete, with the = signs at its end")
 	errHex       = errors.New("it is hexadecimal, not a key in PEM or base64; convert it with: " + Privately(decodeHex+" > FILE.der") + " and then: openssl pkey -inform DER -in FILE.der -out FILE.pem")
 	errHexPublic = errors.New("it is hexadecimal, not a key in PEM or base64; convert it with: " + Privately(decodeHex+" > FILE.der") + " and then: openssl pkey -pubin -inform DER -in FILE.der -out FILE.pem")
@@ -68,8 +69,8 @@ func keyDER(text []byte, want role) ([]byte, error) {
 		return nil, errTooLarge
 	case isUTF16(text):
 		return nil, refuseUnicode(text)
-	case isJavaKeystore(text):
-		return nil, refusal(javaKeystore, want)
+	case javaForm(text) != unknown:
+		return nil, refusal(javaForm(text), want)
 	case isDER(text):
 		return nil, refuseBinary(text, want)
 	case bytes.IndexByte(text, 0) >= 0:
@@ -120,9 +121,24 @@ func formOfText(text []byte) form {
 	return unknown
 }
 
-// isJavaKeystore recognises the magic numbers of JKS and JCEKS.
-func isJavaKeystore(text []byte) bool {
-	return bytes.HasPrefix(text, []byte("\xfe\xed\xfe\xed")) || bytes.HasPrefix(text, []byte("\xce\xce\xce\xce"))
+// javaForm recognises Java's keystores by their first bytes: the magic numbers of JKS and
+// JCEKS, and the version and the length of the salt of Bouncy Castle's.
+func javaForm(text []byte) form {
+	for magic, form := range map[string]form{
+		"\xfe\xed\xfe\xed": javaKeystore, "\xce\xce\xce\xce": javaKeystore,
+		"\x00\x00\x00\x02\x00\x00\x00\x14": bks, "\x00\x00\x00\x01\x00\x00\x00\x14": uber,
+	} {
+		if bytes.HasPrefix(text, []byte(magic)) {
+			return form
+		}
+	}
+	return unknown
+}
+
+// javaFormIn recognises them by the beginning of their base64.
+func javaFormIn(joined string) form {
+	first, _ := base64.StdEncoding.DecodeString(joined[:min(len(joined), 12)])
+	return javaForm(first)
 }
 
 // refuseUnicode names the byte order, which iconv cannot tell without a byte order mark.
@@ -157,7 +173,10 @@ func isDER(text []byte) bool {
 // a key that also is of the wrong kind should be named as what it is.
 func refuseBinary(der []byte, want role) error {
 	found, err := identify(der)
-	if err == nil && !found.form.fits(want) {
+	switch {
+	case errors.Is(err, errNotAKey):
+		return errOtherDER
+	case err == nil && !found.form.fits(want):
 		return refusalInDER(found.form, want)
 	}
 	if want == publicKey {
@@ -314,8 +333,8 @@ func derOfBase64(text, asFound []byte, want role) ([]byte, error) {
 		return nil, refuseText(text, want)
 	case isWrapped(joined, want):
 		return nil, refuseTwice(asFound)
-	case strings.HasPrefix(joined, "/u3+7Q"), strings.HasPrefix(joined, "zs7Ozg"): // of a Java keystore's magic numbers
-		return nil, refuseInBase64(asFound, javaKeystore, want)
+	case javaFormIn(joined) != unknown:
+		return nil, refuseInBase64(asFound, javaFormIn(joined), want)
 	case strings.HasPrefix(joined, "b3BlbnNzaC1rZXktdjE"): // of openssh-key-v1
 		return nil, errors.New("it is in OpenSSH's own format, without its BEGIN and END lines; copy it again, complete")
 	case !strings.HasPrefix(joined, "M"): // how the base64 of any DER SEQUENCE, 0x30, begins
@@ -341,7 +360,7 @@ func isWhole(der []byte) bool {
 // one, by itself: PEM, base64 once more, a JWK.
 func isWrapped(joined string, want role) bool {
 	inner, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(joined, "="))
-	if err != nil || len(inner) < 16 || isDER(inner) || isJavaKeystore(inner) || bytes.IndexByte(inner, 0) >= 0 && !isUTF16(inner) {
+	if err != nil || len(inner) < 16 || isDER(inner) || javaForm(inner) != unknown || bytes.IndexByte(inner, 0) >= 0 && !isUTF16(inner) {
 		return false
 	}
 	defer clear(inner)

@@ -20,7 +20,7 @@ var onKeysPage = map[form]string{
 	otherPrivate: "PayerMax uses nothing else", otherPublic: "PayerMax uses nothing else",
 	opensshPrivate: "OpenSSH", opensshPublic: "OpenSSH", ssh2Public: "RFC 4716",
 	certificate: "a certificate", certificateRequest: "a certificate request", pkcs7: "a PKCS#7 file", jwk: "JWK", jwkPublic: "JWK", dotNetXML: ".NET's XML", dotNetXMLPublic: ".NET's XML", putty: "PuTTY", pgp: "OpenPGP",
-	pkcs12: "a PKCS#12 keystore", javaKeystore: "a Java keystore",
+	pkcs12: "a PKCS#12 keystore", pkcs12Legacy: "a PKCS#12 keystore", javaKeystore: "a Java keystore", bks: "BKS", uber: "UBER",
 }
 
 // The page names each form that is read or refused, where it says which.

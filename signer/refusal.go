@@ -54,8 +54,22 @@ const (
 	certFromP12   = "openssl pkcs12 -in FILE.p12 -nokeys -nodes | openssl x509 -pubkey -noout > FILE.pem"
 )
 
+// Where openssl needs -legacy for an old keystore depends on its version, and LibreSSL
+// knows no such option.
+const (
+	fromLegacy     = fromKeystore + " || openssl pkcs12 -legacy -in FILE -nocerts -nodes -out FILE.pem"
+	certFromLegacy = "(openssl pkcs12 -in FILE -nokeys -nodes || openssl pkcs12 -legacy -in FILE -nokeys -nodes) | openssl x509 -pubkey -noout > FILE.pem"
+)
+
 // toPKCS12 converts a Java keystore.
 var toPKCS12 = Privately("keytool -importkeystore -srckeystore FILE -destkeystore FILE.p12 -deststoretype PKCS12")
+
+// byBouncyCastle converts a keystore of a type that Java alone does not know.
+func byBouncyCastle(keystore string) string {
+	return "it is a Bouncy Castle keystore (" + keystore + "); get Bouncy Castle's bcprov.jar, and convert it with: " +
+		Privately("keytool -importkeystore -srckeystore FILE -srcstoretype "+keystore+" -providerclass org.bouncycastle.jce.provider.BouncyCastleProvider -providerpath bcprov.jar -destkeystore FILE.p12 -deststoretype PKCS12") +
+		" and then: "
+}
 
 // refusals says what to do about each form that cannot be used, where a private key
 // and where a public key is expected. FILE stands for the file at hand.
@@ -130,6 +144,12 @@ var refusals = map[form]struct{ private, public string }{
 		private: "it is a PKCS #12 keystore; take the private key out of it with: " + fromKeystore,
 		public:  "it is a PKCS #12 keystore; take the public key out of it with: " + certFromStore,
 	},
+	pkcs12Legacy: {
+		private: "it is a PKCS #12 keystore; take the private key out of it with: " + fromLegacy,
+		public:  "it is a PKCS #12 keystore; take the public key out of it with: " + certFromLegacy,
+	},
+	bks:  {byBouncyCastle("BKS") + fromP12, byBouncyCastle("BKS") + certFromP12},
+	uber: {byBouncyCastle("UBER") + fromP12, byBouncyCastle("UBER") + certFromP12},
 	javaKeystore: {
 		private: "it is a Java keystore; convert it with: " + toPKCS12 + " and then: " + fromP12,
 		public:  "it is a Java keystore; convert it with: " + toPKCS12 + " and then: " + certFromP12,

@@ -69,6 +69,8 @@ type way struct {
 	ports []string
 	// unchecked is why nobody but the transport itself can go that way, or "".
 	unchecked string
+	// followsEnvironment says that the environment may name a forward proxy.
+	followsEnvironment bool
 }
 
 // way loads the transport of a name.
@@ -94,7 +96,8 @@ func (t *trial) way(name string, config map[string]any) (way, error) {
 	default:
 		w.unchecked = "transport " + name + " cannot be looked into"
 	}
-	if why := whyIndirect(name, config, w.HTTPTransport); why != "" {
+	w.followsEnvironment = name != "payermax" && config["network_proxy"] == nil && w.ForwardProxyURL == ""
+	if why := whyIndirect(w.followsEnvironment, config, w.HTTPTransport); why != "" {
 		w.unchecked = why
 	}
 	return w, nil
@@ -102,12 +105,12 @@ func (t *trial) way(name string, config map[string]any) (way, error) {
 
 // whyIndirect returns why a plain connection would not go the transport's way,
 // or "".
-func whyIndirect(name string, config map[string]any, loaded *reverseproxy.HTTPTransport) string {
+func whyIndirect(followsEnvironment bool, config map[string]any, loaded *reverseproxy.HTTPTransport) string {
 	proxy, _ := config["network_proxy"].(map[string]any)
 	switch {
 	case proxy != nil && proxy["from"] != "none", loaded.ForwardProxyURL != "":
 		return "the transport goes through a forward proxy, which this check does not"
-	case name != "payermax" && proxy == nil:
+	case followsEnvironment:
 		return "transport http may go through a proxy that the environment names, which this check does not"
 	case loaded.ProxyProtocol != "":
 		return "the transport speaks the PROXY protocol, which this check does not"
@@ -119,7 +122,7 @@ func whyIndirect(name string, config map[string]any, loaded *reverseproxy.HTTPTr
 
 // gateway returns the gateway that an upstream is.
 func (w way) gateway(dial string) doctor.Gateway {
-	g := doctor.Gateway{Via: w.via, Unchecked: w.unchecked, OwnResolver: w.Resolver != nil}
+	g := doctor.Gateway{Via: w.via, Unchecked: w.unchecked, OwnResolver: w.Resolver != nil, FollowsEnvironment: w.followsEnvironment}
 	dial = caddy.NewReplacer().ReplaceKnown(dial, "")
 	address, err := caddy.ParseNetworkAddress(dial)
 	if err != nil || address.IsUnixNetwork() || address.PortRangeSize() != 1 || strings.Contains(dial, "{") {

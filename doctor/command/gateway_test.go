@@ -44,7 +44,7 @@ func TestGatewaysOfProxy(t *testing.T) {
 		"HTTP/3": {transport("versions 3"), doctor.OK, "https://one.example",
 			doctor.Gateway{URL: "https://one.example", Unchecked: "the transport speaks HTTP/3, which this check does not"}, true},
 		"transport http": {"https://one.example", doctor.Warning, "by transport http, which shows signatures in debug logs",
-			doctor.Gateway{URL: "https://one.example", Unchecked: "transport http may go through a proxy that the environment names, which this check does not"}, true},
+			doctor.Gateway{URL: "https://one.example", FollowsEnvironment: true, Unchecked: "transport http may go through a proxy that the environment names, which this check does not"}, true},
 		"a bad transport": {transport("tls_trust_pool file /nowhere.pem"), doctor.Problem, "transport payermax: ",
 			doctor.Gateway{URL: "https://one.example", Unchecked: "the transport cannot be loaded; see proxy above"}, true},
 	} {

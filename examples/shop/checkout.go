@@ -53,9 +53,13 @@ func (s *Shop) pay(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, errRefused):
 		log.Printf("order %s: %v", o.number, err)
 		s.note(o, statusRefused, "PayerMax has made no order")
-	case err != nil: // there may be an order: whoever waits for it asks
+	case errors.Is(err, errLost): // there may be an order: whoever waits for it asks
 		log.Printf("order %s: %v", o.number, err)
+		s.mayArrive(o)
 		s.note(o, statusPending, "the answer was lost")
+	case err != nil:
+		log.Printf("order %s: %v", o.number, err)
+		s.note(o, statusPending, "PayerMax did not say whether it made the order")
 	default:
 		s.redirectTo(o, paid.RedirectURL)
 		s.note(o, paid.Status, "answer to the order")

@@ -3,6 +3,7 @@ package shop
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log"
 	"net/http"
 	"time"
@@ -18,6 +19,9 @@ const (
 // askAfter is how long a pending order waits for its notification before PayerMax is asked, again and again.
 const askAfter = 5 * time.Second
 
+// arrivesWithin is how long PayerMax takes a request after its requestTime. One that was lost on its way may still arrive.
+const arrivesWithin = 2 * time.Minute
+
 // order is what a buyer wants to pay. What may change is guarded by the shop's lock.
 type order struct {
 	number, user, sessionKey string
@@ -26,6 +30,7 @@ type order struct {
 	redirect string
 	events   []event
 	asked    time.Time
+	arrives  time.Time // until when a request that was lost may arrive
 }
 
 // event is something that the shop has learnt of an order.
@@ -66,6 +71,20 @@ func (s *Shop) redirectTo(o *order, address string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o.redirect = address
+}
+
+// mayArrive remembers that the request of an order may still be on its way.
+func (s *Shop) mayArrive(o *order) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o.arrives = time.Now().Add(arrivesWithin)
+}
+
+// hasArrived reports whether no request of an order can still be on its way.
+func (s *Shop) hasArrived(o *order) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Now().After(o.arrives)
 }
 
 // note keeps what was learnt of an order. A state that is final stays, whatever comes late.
@@ -116,14 +135,16 @@ func (s *Shop) isOverdue(o *order) bool {
 	return true
 }
 
-// ask looks an order up. That PayerMax does not know it is no answer while a lost request may still arrive.
+// ask looks an order up. That PayerMax does not know it is an answer once no request for it can arrive any more: then the
+// buyer need not wait, and can try again.
 func (s *Shop) ask(ctx context.Context, o *order) {
 	var found result
-	if err := s.call(ctx, "orderQuery", map[string]any{"outTradeNo": o.number}, &found); err != nil {
+	switch err := s.call(ctx, "orderQuery", map[string]any{"outTradeNo": o.number}, &found); {
+	case errors.Is(err, errNotExist) && s.hasArrived(o):
+		s.note(o, statusRefused, "PayerMax has made no order")
+	case err != nil:
 		log.Printf("order %s: asking: %v", o.number, err)
-		return
-	}
-	if found.isOf(o) {
+	case found.isOf(o):
 		s.note(o, found.Status, "answer to a query")
 	}
 }

@@ -56,12 +56,13 @@ async function pay(card, number) {
 // The order: it looks until the state is final.
 
 async function watch() {
-  const words = { SUCCESS: "Paid. Thank you!", FAILED: "The payment has failed", CLOSED: "The payment has expired", REFUSED: "The payment was not accepted" };
+  const words = { SUCCESS: "Paid. Thank you!", FAILED: "The payment has failed", CLOSED: "The payment has expired", REFUSED: "The payment was not accepted, and nothing was charged" };
   try {
     const order = await ask(`/orders/${number}/state`);
     const text = words[order.status] ?? "We are waiting for your payment";
     if (find("outcome").textContent !== text) find("outcome").textContent = text;
     find("outcome").className = order.status;
+    find("again").textContent = order.status !== "SUCCESS" && order.status in words ? "Try again" : "Buy another one";
     find("continue").hidden = !order.redirectUrl;
     find("continue").firstChild.href = order.redirectUrl ?? "";
     find("events").replaceChildren(...order.events.map(({ time, status, source }) => {

@@ -11,11 +11,14 @@ import (
 	"strings"
 )
 
-// How a call can fail. Refused is certain: PayerMax has done nothing, and the same request would be refused again. After
-// anything else PayerMax may have carried it out.
+// How a call can fail. Refused is certain: PayerMax has made no order. After anything else it may have made one.
 var (
 	errRefused = errors.New("refused")
 	errUnknown = errors.New("the outcome is unknown")
+	// errLost has no answer of PayerMax's: the request may still be on its way.
+	errLost = fmt.Errorf("%w, as no answer has come", errUnknown)
+	// errNotExist is PayerMax's answer to a query: it does not know the order.
+	errNotExist = errors.New("there is no such order")
 )
 
 // noOrder are codes by which PayerMax says that it has made no order.
@@ -37,7 +40,7 @@ func (s *Shop) call(ctx context.Context, endpoint string, data map[string]any, i
 	r.Header.Set("Content-Type", "application/json")
 	resp, err := s.client.Do(r)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errUnknown, err)
+		return fmt.Errorf("%w: %w", errLost, err)
 	}
 	defer resp.Body.Close()
 	var answer struct {
@@ -45,15 +48,19 @@ func (s *Shop) call(ctx context.Context, endpoint string, data map[string]any, i
 		Data      json.RawMessage
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
-		return fmt.Errorf("%w: %w", errUnknown, err)
+		return fmt.Errorf("%w: %w", errLost, err)
 	}
-	// error= in Proxy-Status is the sidecar's own refusal: with a 4xx, nothing has left it.
+	// error= in Proxy-Status is the sidecar's own answer: with a 4xx or SYSTEM_ERROR, nothing has left it.
 	own := strings.Contains(resp.Header.Get("Proxy-Status"), "error=")
 	switch {
 	case !own && answer.Code == "APPLY_SUCCESS":
 		return json.Unmarshal(answer.Data, into)
-	case own && resp.StatusCode < 500, !own && slices.Contains(noOrder, answer.Code):
+	case !own && answer.Code == "ORDER_NOT_EXIST":
+		return errNotExist
+	case own && (resp.StatusCode < 500 || answer.Code == "SYSTEM_ERROR"), !own && slices.Contains(noOrder, answer.Code):
 		return fmt.Errorf("%w: %s: %s", errRefused, answer.Code, answer.Msg)
+	case own:
+		return fmt.Errorf("%w: %s: %s", errLost, answer.Code, answer.Msg)
 	default:
 		return fmt.Errorf("%w: %s: %s", errUnknown, answer.Code, answer.Msg)
 	}

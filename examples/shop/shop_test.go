@@ -118,3 +118,24 @@ func TestAsking(t *testing.T) {
 	assert.Contains(t, state(), `"status":"SUCCESS"`)
 	assert.Equal(t, http.StatusNotFound, send(shop.Buyers(), http.MethodGet, "/orders/other/state", "").Code)
 }
+
+// If there is no order, the buyer is told so and can try again: at once after PayerMax has answered, and otherwise as soon
+// as the lost request cannot arrive any more.
+func TestNoOrder(t *testing.T) {
+	for answer, lost := range map[string]bool{`{"code":"TOO_MANY_REQUEST"}`: false, `<html>`: true} {
+		shop, number := open(t, sidecar{"orderAndPay": answer, "orderQuery": `{"code":"ORDER_NOT_EXIST"}`})
+		assert.Equal(t, statusPending, pay(t, shop, number))
+		o := shop.order(number)
+		ask := func() string {
+			o.asked = time.Now().Add(-askAfter)
+			return send(shop.Buyers(), http.MethodGet, "/orders/"+number+"/state", "").Body.String()
+		}
+		if lost {
+			assert.Contains(t, ask(), `"status":"PENDING"`)
+			o.arrives = o.arrives.Add(-arrivesWithin)
+		}
+		state := ask()
+		assert.Contains(t, state, `"status":"REFUSED"`, answer)
+		assert.Contains(t, state, `"source":"PayerMax has made no order"`, answer)
+	}
+}

@@ -53,8 +53,10 @@ var (
 // `dial_timeout` is 5s, `tls_timeout` 5s, `keepalive` (idle) 30s, `versions` 1.1,
 // `max_response_header` 64 KiB, no compression is asked for, and `HTTP_PROXY` and
 // its like are ignored (`network_proxy none`), since an environment variable
-// should not decide where payments go. The `Host` header is the gateway's, and
-// `Via` and `X-Forwarded-*` are not sent.
+// should not decide where payments go. A forward proxy, of the scheme `http`, `https`,
+// `socks5` or `socks5h`, is named by `network_proxy url`, such as `network_proxy url
+// {file./run/secrets/proxy}` if its URL has a password. The `Host` header is the
+// gateway's, and `Via` and `X-Forwarded-*` are not sent.
 //
 // A connection carries one call at a time, so a connection that dies silently costs
 // one call; the idle connections are closed then, since they may have died with it.
@@ -104,8 +106,19 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 	if t.NetworkProxyRaw == nil && t.ForwardProxyURL == "" {
 		t.NetworkProxyRaw = json.RawMessage(`{"from":"none"}`)
 	}
+	proxy := t.forwardProxy()
+	if err := checkProxy(proxy); err != nil {
+		return err
+	}
 	if err := t.HTTPTransport.Provision(ctx); err != nil {
 		return err
+	}
+	if proxy != "" {
+		t.Transport.Proxy = viaProxy(proxy)
+	}
+	if hasPassword(proxy) {
+		ctx.Logger().Warn("network_proxy has a password in the config, which is saved and shown; " +
+			"put the whole URL into a file or a variable, and write network_proxy url {file.PATH} or {env.NAME}")
 	}
 	if t.TLS != nil && t.TLS.InsecureSkipVerify {
 		ctx.Logger().Warn("tls_insecure_skip_verify is on: nobody checks that it is PayerMax who gets the calls; " +

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -239,6 +240,35 @@ func TestProxies(t *testing.T) {
 			assert.Equal(t, test.want, got)
 		})
 	}
+}
+
+// A URL that is no proxy's is refused, when the config is loaded if that can be told, and
+// neither errors nor the log have its password.
+func TestProxyURLs(t *testing.T) {
+	const canary = "CANARY"
+	for _, wrong := range []string{
+		"proxy.example:3128", "ftp://u:CANARY@proxy.example", "http://u:CAN%ARY@proxy.example", "http://u:CANARY@proxy.example:31x", "http://u:CANARY@:3128", "CANARY",
+	} {
+		raw, err := json.Marshal(map[string]string{"from": "url", "url": wrong})
+		require.NoError(t, err)
+		for _, transport := range []*Transport{{HTTPTransport: reverseproxy.HTTPTransport{NetworkProxyRaw: raw}}, {HTTPTransport: reverseproxy.HTTPTransport{ForwardProxyURL: wrong}}} {
+			ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+			require.ErrorIs(t, transport.Provision(ctx), errNotAProxy, wrong)
+			cancel()
+		}
+
+		t.Setenv("PAYERMAX_TEST_PROXY", wrong)
+		r := httptest.NewRequest(http.MethodPost, "https://gateway.example", nil)
+		r = r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, caddy.NewReplacer()))
+		_, err = viaProxy("{env.PAYERMAX_TEST_PROXY}")(r)
+		require.ErrorIs(t, err, errNotAProxy, wrong)
+	}
+	assert.NotContains(t, errNotAProxy.Error(), canary)
+	for _, right := range []string{"http://proxy.example:3128", "https://u:CANARY@proxy.example", "socks5://[::1]:1080", "socks5h://proxy.example:1080"} {
+		require.NoError(t, checkProxy(right), right)
+		assert.Equal(t, strings.Contains(right, canary), hasPassword(right), right)
+	}
+	assert.False(t, hasPassword("http://u:{env.PASSWORD}@proxy.example"))
 }
 
 // After a failure, the reverse proxy hears whether another attempt may be made: only as

@@ -3,6 +3,7 @@ package payermax
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -31,6 +32,20 @@ func (h *Handler) checkIsFollowed(places []layout.Handler) error {
 		return nil
 	}
 	return errNothingSends
+}
+
+// checkLeadsElsewhere refuses a handler whose calls certainly come back to it, instead of
+// to PayerMax.
+func (h *Handler) checkLeadsElsewhere(places []layout.Handler) error {
+	if h.Sandbox {
+		return nil
+	}
+	for _, place := range places {
+		if back := place.LeadsBack(); back != "" {
+			return fmt.Errorf("gateway: calls would come back to this very site, which is served at %s; name PayerMax's gateway, such as uat, or where a sandbox listens", back)
+		}
+	}
+	return nil
 }
 
 // warnOfMisplacements says at the start why calls may never come to the handler.

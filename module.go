@@ -126,10 +126,10 @@ type Handler struct {
 	// not document. Default: false.
 	FollowGatewayClock bool `json:"follow_gateway_clock,omitempty"`
 
-	// Whether a call that may have been received is sent once more to another
-	// gateway if its endpoint is safe to repeat, such as applyDropinSession and
-	// the queries. Other calls are only sent again if nothing of them was written.
-	// Default: false.
+	// Whether a call that may have been received, and whose answer does not come or
+	// breaks off, is sent once more to another gateway if its endpoint is safe to
+	// repeat, such as applyDropinSession and the queries. Other calls are only sent
+	// again if nothing of them was written. Default: false.
 	RetryRepeatable bool `json:"retry_repeatable,omitempty"`
 
 	// Whether every answer has the HTTP status 200, the only one that PayerMax's
@@ -204,6 +204,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
 	_, places := layout.Places(ctx, layout.Sign, h) // before provisioning changes the config
 	if err := h.checkIsFollowed(places); err != nil {
+		return err
+	}
+	if err := h.checkLeadsElsewhere(places); err != nil {
 		return err
 	}
 	h.gateway = h.knownGateway(places)

@@ -232,6 +232,38 @@ func TestSigningForNothing(t *testing.T) {
 	}
 }
 
+// A gateway, a backup or an application that is the site itself is refused when the config
+// is loaded. Another site of the same Caddy may be one of them.
+func TestSitesThatLeadBack(t *testing.T) {
+	signs := strings.ReplaceAll(signing, "private.key", writePrivateKey(t, merchantKey()))
+	block := func(gateway string) string {
+		return "payermax {\ngateway " + gateway + "\n" + strings.TrimPrefix(signs, "payermax_sign {\n")
+	}
+	notify := "payermax_notify /callback* {\ngateway_public_key " + writePublicKey(t, &gatewayKey().PublicKey) + "\napp_id app\n}\n"
+	site := func(address string, lines ...string) string {
+		return address + " {\n" + strings.Join(lines, "") + "}\n"
+	}
+	for name, test := range map[string]struct{ config, says string }{
+		"a gateway":           {site(":8080", "bind 127.0.0.1\n", block("http://localhost:8080")), "gateway: calls would come back to this very site, which is served at localhost:8080"},
+		"a backup":            {site(":8080", block("http://localhost:8081 http://[::1]:8080")), "gateway: calls would come back to this very site, which is served at [::1]:8080"},
+		"with a transport":    {site(":8080", signs, proxying("http://127.0.0.1:8080")), "gateway: calls would come back to this very site"},
+		"on a socket":         {site("http://", "bind unix//run/payermax.sock\n", signs, "reverse_proxy unix//run/payermax.sock {\ntransport payermax\n}\n"), "gateway: calls would come back to this very site"},
+		"another port":        {site(":8080", block("http://localhost:8081")), ""},
+		"another site there":  {site("http://127.0.0.1:8080", block("http://localhost:8080")) + site("http://localhost:8080", "respond 404\n"), ""},
+		"an application":      {site(":8080", notify, "reverse_proxy 127.0.0.1:8080\n"), "notifications would come back to this very site, which is served at 127.0.0.1:8080"},
+		"another application": {site(":8080", notify, "reverse_proxy 127.0.0.1:3000\n"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := loaded(t, adapted(t, "{\nadmin off\n}\n"+test.config))
+			if test.says == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, test.says)
+		})
+	}
+}
+
 // Where calls never come to a handler, a warning at the start says so, as the doctor does.
 func TestMisplacedSigningWarns(t *testing.T) {
 	key := writePrivateKey(t, merchantKey())

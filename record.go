@@ -29,8 +29,12 @@ func (h *Handler) record(r *http.Request, c *call, a *reply.Answer, refused *rep
 	placeholders.Set("payermax.outcome", string(ended))
 	c.addToAccessLog(r.Context(), ended)
 	h.write(&line{c, c.exchange, ended, a, refused})
-	if c.exchange.Code == protocol.CodeSignVerifyFailed && !h.Shadow {
+	switch {
+	case c.exchange.Code == protocol.CodeSignVerifyFailed && !h.Shadow:
 		h.adviseOnSignature(c)
+	case c.exchange.Code == protocol.CodeLoopDetected:
+		h.logger.Error("the call came back to a sidecar instead of PayerMax, this one or another, which refused it; correct gateway, or what stands between here and PayerMax",
+			zap.String("request_id", c.id))
 	}
 }
 

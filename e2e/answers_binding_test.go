@@ -149,6 +149,8 @@ func TestAnswersToOtherCalls(t *testing.T) {
 		"another merchant's, in data":   {"subscriptionQuery", `{"data":{}}`, `{"code":"APPLY_SUCCESS","data":{"merchantNo":"020213827212252"}}`, true},
 		"another application's":         {"orderQuery", order, `{"code":"APPLY_SUCCESS","appId":"another","data":{"outTradeNo":"P1"}}`, true},
 		"a session of another's":        {"applyDropinSession", validBody(), `{"code":"APPLY_SUCCESS","merchantNo":"020213827212252","data":{"sessionKey":"a"}}`, true},
+		"another order, closed":         {"orderClose", order, `{"code":"APPLY_SUCCESS","data":{"outTradeNo":"P2"}}`, true},
+		"an order, closed":              {"orderClose", order, `{"code":"APPLY_SUCCESS","data":{"status":"CLOSED"}}`, false},
 		"a notification of this order": {"orderQuery", order,
 			`{"code":"APPLY_SUCCESS","notifyType":"PAYMENT","appId":"` + appID + `","data":{"outTradeNo":"P1","status":"SUCCESS"}}`, true},
 	} {

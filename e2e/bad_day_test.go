@@ -276,13 +276,7 @@ func TestForwardProxy(t *testing.T) {
 		if !strings.HasPrefix(*answer.Load(), "200") {
 			return
 		}
-		to, err := net.Dial("tcp", gateway.host)
-		if err != nil {
-			return
-		}
-		go func() { _, _ = io.Copy(conn, to); conn.Close() }()
-		_, _ = io.Copy(to, conn)
-		to.Close()
+		lead(conn, gateway.host)
 	})
 	trust = strings.Replace(trust, "transport http {", "transport http {\nnetwork_proxy url http://"+proxy, 1)
 	s := startSidecar(t, setup{gateway: "https://" + gateway.host, options: trust})
@@ -305,4 +299,57 @@ func TestForwardProxy(t *testing.T) {
 	answer.Store(&passed)
 	requireSuccess(t, s.post(t, validBody()))
 	gateway.only(t)
+}
+
+// lead is what a forward proxy does once it has said that it is connected.
+func lead(conn net.Conn, host string) {
+	to, err := net.Dial("tcp", host)
+	if err != nil {
+		return
+	}
+	go func() { _, _ = io.Copy(conn, to); conn.Close() }()
+	_, _ = io.Copy(to, conn)
+	to.Close()
+}
+
+// A forward proxy that says nothing about one gateway leaves time for the backup: nothing
+// was sent.
+func TestForwardProxyThatStaysSilent(t *testing.T) {
+	t.Parallel()
+	backup, trust := listenSecurely(t, "dial_timeout 1s")
+	const silent = "192.0.2.1:443"
+	proxy := testnet.Serve(t, func(conn net.Conn) {
+		request := make([]byte, 4096)
+		n, _ := conn.Read(request)
+		if strings.HasPrefix(string(request[:n]), "CONNECT "+silent+" ") {
+			untilClosed(conn)
+			return
+		}
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
+		lead(conn, backup.host)
+	})
+	trust = strings.Replace(trust, "transport http {", "transport http {\nnetwork_proxy url http://"+proxy, 1)
+	for name, test := range map[string]struct {
+		gateway string
+		saved   bool
+	}{
+		"alone":         {"https://" + silent, false},
+		"with a backup": {"https://" + silent + " https://" + backup.host, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startSidecar(t, setup{gateway: test.gateway, options: trust})
+			block, user := data()
+			res := s.post(t, `{"data":`+block+`}`)
+			if test.saved {
+				requireSuccess(t, res)
+				assert.Len(t, backup.about(user), 1)
+				return
+			}
+			requireRefusal(t, res, http.StatusGatewayTimeout, "SYSTEM_ERROR")
+			assert.Contains(t, res.header.Get("Proxy-Status"), "error=connection_timeout;")
+			requireHonest(t, s, backup, res, user)
+			s.awaitLog(t, `"msg":"call"`, `"cause":"`, "the forward proxy took the connection, and did not lead it to the gateway within 1s")
+		})
+	}
 }

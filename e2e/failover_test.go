@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -89,14 +90,19 @@ func TestFailoverAfterBothFailed(t *testing.T) {
 // Once the first attempt has been written, a call goes to the backup only if it
 // may be received twice and the operator has said so.
 func TestFailoverAfterWriting(t *testing.T) {
+	const half = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{\"code\":"
 	for _, test := range []struct {
 		name, options, endpoint string
+		begins                  string // what arrives of the first answer
 		again                   bool
 	}{
-		{"as it is", "", "applyDropinSession", false},
-		{"retry_repeatable", "retry_repeatable", "applyDropinSession", true},
-		{"retry_repeatable, an order", "retry_repeatable", "orderAndPay", false},
-		{"retry_repeatable, a query", "retry_repeatable", "orderQuery", true},
+		{"as it is", "", "applyDropinSession", "", false},
+		{"retry_repeatable", "retry_repeatable", "applyDropinSession", "", true},
+		{"retry_repeatable, an order", "retry_repeatable", "orderAndPay", "", false},
+		{"retry_repeatable, a query", "retry_repeatable", "orderQuery", "", true},
+		{"a header", "", "orderQuery", half, false},
+		{"a header, retry_repeatable", "retry_repeatable", "orderQuery", half, true},
+		{"a header, retry_repeatable, an order", "retry_repeatable", "orderAndPay", half, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -106,6 +112,10 @@ func TestFailoverAfterWriting(t *testing.T) {
 			s := startSidecar(t, setup{gateway: first.url() + " " + backup.url(), options: "endpoints drop_in\nvalidation off\ntimeout 5s\n" + test.options})
 			first.answers(func(conn net.Conn, _ *request) bool {
 				time.Sleep(2 * time.Millisecond) // which requestTime has whole ones of
+				if test.begins != "" {
+					_, _ = io.WriteString(conn, test.begins)
+					return false
+				}
 				reset(conn)
 				return false
 			})

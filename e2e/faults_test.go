@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"strconv"
@@ -250,17 +251,20 @@ func TestKeepAliveRace(t *testing.T) {
 	}
 }
 
-// A gateway that turns out to be the sidecar itself does not make one request
-// into thousands.
+// A gateway that turns out to be the sidecar itself, behind something else, does not make
+// one request into thousands.
 func TestLoop(t *testing.T) {
 	t.Parallel()
-	port := testnet.FreePort(t)
+	port, between := testnet.FreePort(t), testnet.FreePort(t)
 	addr := "127.0.0.1:" + strconv.Itoa(port)
-	block := payermaxBlock(t, setup{gateway: "http://" + addr, options: "timeout 1s"})
-	s := start(t, addr, caddyfile(port, block), nil)
+	block := payermaxBlock(t, setup{gateway: fmt.Sprintf("http://localhost:%d", between), options: "timeout 1s"})
+	site := fmt.Sprintf("\nhttp://:%d {\n\tbind 127.0.0.1\n\treverse_proxy 127.0.0.1:%d\n}\n", between, port)
+	// Caddy's debug log of another transport shows the signature.
+	s := start(t, addr, strings.Replace(caddyfile(port, block), "debug\n", "", 1)+site, nil)
 
 	res := s.post(t, validBody())
-	assert.GreaterOrEqual(t, res.status, 500, "%s", res.raw)
+	requireUnsigned(t, s, res, http.StatusBadGateway, "LOOP_DETECTED", "the request comes from a sidecar; gateway must not lead back to one")
+	s.awaitLog(t, `"level":"error"`, "the call came back to a sidecar", fmt.Sprintf(`"request_id":%q`, res.header.Get("Payermax-Request-Id")))
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
 	s.awaitEnd(t) // so that all is logged
 	assert.Less(t, s.log.countLines(`"msg":"call"`), 10, "calls that one request led to")

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // The canaries, each of which comes into the sidecar by another way.
@@ -153,4 +156,25 @@ func linesWith(text, part string) string {
 		}
 	}
 	return fmt.Sprintf("%d lines, such as\n%s", len(found), strings.Join(found[:min(len(found), lines)], "\n"))
+}
+
+// A token in a header of the application's is in no line of Caddy's access log with the
+// filter that the page shows.
+func TestAccessLogHidesTokens(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/operations.md")
+	require.NoError(t, err)
+	const filter = "log {\n\tformat filter {\n\t\trequest>headers>Merchantauthtoken delete\n\t}\n}\n"
+	require.Contains(t, string(page), filter)
+
+	gateway := newUpstream(t)
+	gateway.lenient = true // about the token's field
+	port := testnet.FreePort(t)
+	addr := "127.0.0.1:" + strconv.Itoa(port)
+	block := payermaxBlock(t, setup{gateway: gateway.url(), options: "sp_merchant_no 300\nmerchant_auth_token {http.request.header.merchantAuthToken}"})
+	s := start(t, addr, caddyfile(port, filter+block), nil)
+	requireSuccess(t, s.send(t, strings.Replace(post(validBody()), "\r\n\r\n", "\r\nmerchantAuthToken: "+canaryBearer+"\r\nX-Seen: seen\r\n\r\n", 1)))
+	assert.Equal(t, []string{canaryBearer}, gateway.only(t).values("merchant_auth_token"))
+	s.awaitLog(t, `"logger":"http.log.access`, `"X-Seen":["seen"]`)
+	assert.False(t, s.log.hasLine(canaryBearer))
 }

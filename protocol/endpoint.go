@@ -35,8 +35,8 @@ type Endpoint struct {
 	// user nor the call.
 	Personal bool
 	// Echoes are the members of data that an answer repeats from its call: those by
-	// which PayerMax tells one call from another. Without any, an answer names
-	// nothing of its call.
+	// which PayerMax tells one call from another. Without any, an answer need not
+	// name anything of its call.
 	Echoes []string
 	// Own is the one of them that tells the call from others about the same order,
 	// if there are such others, and that PayerMax's table requires of a success. A
@@ -50,6 +50,16 @@ type Endpoint struct {
 // what version 1.0 called appId.
 var envelopeEchoes = []string{"appId", "merchantAppId", "merchantNo", "spMerchantNo"}
 
+// numbers are the members of data by which a request names what it is about: an order,
+// a refund, a token, a dispute. In each of PayerMax's tables where a request and its
+// answer both have one of them, it is the same. So an answer that has another value than
+// the request is to another call, even if its table does not have the member. A userId
+// is not among them: it names a person, for whom PayerMax could have a name of its own.
+var numbers = []string{
+	"batchId", "caseId", "merchantLinkId", "outRefundNo", "outTradeNo", "paymentTokenID", "refundTradeNo", "requestId",
+	"rfiNo", "subscriptionNo", "subscriptionRequestId", "tradeOrderNo", "tradeToken",
+}
+
 // IsOfEnvelope reports whether a member that identifies a call stands in the
 // envelope, rather than in data.
 func IsOfEnvelope(name string) bool { return slices.Contains(envelopeEchoes, name) }
@@ -58,8 +68,12 @@ func IsOfEnvelope(name string) bool { return slices.Contains(envelopeEchoes, nam
 func (e Endpoint) Path() string { return PathPrefix + e.Name }
 
 // Identifying returns the names of the members by which an answer can say which
-// call it is for, those of the envelope included.
-func (e Endpoint) Identifying() []string { return slices.Concat(e.Echoes, envelopeEchoes) }
+// call it is for, those of the envelope included: all that it echoes, and what it would
+// only have if it were the same.
+func (e Endpoint) Identifying() []string {
+	others := slices.DeleteFunc(slices.Clone(numbers), func(name string) bool { return slices.Contains(e.Echoes, name) })
+	return slices.Concat(e.Echoes, others, envelopeEchoes)
+}
 
 // Endpoints returns all endpoints in the order of the table.
 func Endpoints() []Endpoint { return slices.Clone(endpoints) }

@@ -106,6 +106,8 @@ type foundHandler struct {
 	// module is the handler's name, such as payermax.
 	module string
 	config map[string]any
+	// whole is the config that it stands in.
+	whole configTree
 	// proxy is the reverse_proxy that comes next, or nil.
 	proxy map[string]any
 	// listen are the addresses of its server, and hosts the host names that its
@@ -133,7 +135,7 @@ func (c configTree) find(modules ...string) []foundHandler {
 		if !slices.Contains(modules, h.Module) {
 			continue
 		}
-		found := foundHandler{module: h.Module, config: h.Config, proxy: h.Proxy(), place: h, listen: h.Listen, hosts: h.Hosts,
+		found := foundHandler{module: h.Module, config: h.Config, whole: c, proxy: h.Proxy(), place: h, listen: h.Listen, hosts: h.Hosts,
 			gracePeriod: durationOf(c.at("apps", "http", "grace_period")), shutdownDelay: durationOf(c.at("apps", "http", "shutdown_delay")),
 			writeTimeout: durationOf(h.Server["write_timeout"]), becomesHTTPS: h.BecomesHTTPS() && !c.isHTTPPort(h.Listen) && !c.automates(h.Hosts)}
 		if h.Module == layout.Notify {

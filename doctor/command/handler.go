@@ -151,6 +151,7 @@ func (t *trial) handler(f foundHandler, describe Describe, broken bool) doctor.H
 		described.Found = append(described.Found, found("", "listener", doctor.Warning, "it listens beyond this machine, and whoever reaches the port can have calls signed", "bind 127.0.0.1, or make sure that only the application gets there"))
 	}
 	described.Found = append(described.Found, f.describePlace(signing.Paths)...)
+	described.Found = append(described.Found, f.describeAccessLog(signing.Shadow)...)
 	if !signing.Sandbox {
 		var result doctor.Result
 		result, described.Gateways = t.gateways(f.proxy, signing.FollowsClock)

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
@@ -57,6 +58,9 @@ func Discreet(err error) error {
 // words are "", the error's own will do; where the type is "", it depends on how far
 // the call got.
 func Of(err error) (proxyError, text string) {
+	if known, ok := errors.AsType[*failure](err); ok && known.proxyError != "" {
+		return known.proxyError, known.text
+	}
 	if refused, ok := errors.AsType[*ConnectRefused](err); ok {
 		return refused.proxyError(), refused.Error()
 	}
@@ -221,4 +225,26 @@ func (c *ConnectRefused) proxyError() string {
 		return "http_request_denied"
 	}
 	return "destination_unavailable"
+}
+
+// NoTunnel is the error of a forward proxy that has taken a connection and has not led it
+// to the gateway in time.
+func NoTunnel(within time.Duration) error {
+	return &failure{"connection_timeout", fmt.Sprintf("the forward proxy took the connection, and did not lead it to the gateway within %v", within), context.DeadlineExceeded}
+}
+
+// InTunnel says of an error that it came while a forward proxy was to lead a connection to
+// the gateway, so that what is not HTTP, or breaks off, is the proxy's and not the gateway's.
+// What names the proxy already stays as it is.
+func InTunnel(err error) error {
+	_, isRefused := errors.AsType[*ConnectRefused](err)
+	if known, ok := errors.AsType[*failure](err); isRefused || ok && known.proxyError == "connection_timeout" {
+		return err
+	}
+	return fmt.Errorf("the forward proxy did not lead the connection to the gateway: %w", Discreet(err))
+}
+
+// BrokenOff is the error of an answer whose header arrived, and its body did not.
+func BrokenOff(err error) error {
+	return &failure{"http_response_incomplete", "the answer breaks off after its header", err}
 }

@@ -22,7 +22,7 @@ func contradiction(said *envelope.Answer, asked Question) error {
 			return fmt.Errorf("the answer is for another call: its %s is not what was sent", claim.Name)
 		}
 	}
-	if isSuccess(said.Code) && slices.ContainsFunc(said.Claims, isOfData) && lacks(said.Claims, asked.Own) && !lacks(sent, asked.Own) {
+	if isSuccess(said.Code) && slices.ContainsFunc(said.Claims, asked.isEcho) && lacks(said.Claims, asked.Own) && !lacks(sent, asked.Own) {
 		return fmt.Errorf("the answer is for another kind of call: it lacks the %s of this one", asked.Own)
 	}
 	return nil
@@ -33,8 +33,11 @@ func lacks(claims []envelope.Claim, name string) bool {
 	return name != "" && !slices.ContainsFunc(claims, func(claim envelope.Claim) bool { return claim.Name == name })
 }
 
-// isOfData reports whether a claim is one of those that stand in data.
-func isOfData(claim envelope.Claim) bool { return claim.InData && !protocol.IsOfEnvelope(claim.Name) }
+// isEcho reports whether a claim of the answer, in data, is one that answers of this kind
+// make.
+func (q Question) isEcho(claim envelope.Claim) bool {
+	return claim.InData && slices.Contains(q.Echoes, claim.Name)
+}
 
 // isAside reports whether a claim of the request is the application's own, in data,
 // about what the envelope says.

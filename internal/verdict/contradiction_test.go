@@ -70,6 +70,7 @@ func TestAnswersToOtherKindsOfCalls(t *testing.T) {
 		{"cancel", `{"outTradeNo":"P1"}`, `{"outTradeNo":"P1","status":"SUCCESS"}`, ""}, // none was sent
 		{"orderAndPay", `{"outTradeNo":"P1"}`, `{"status":"SUCCESS"}`, ""},              // names nothing at all
 		{"orderQuery", `{"outTradeNo":"P1"}`, `{"outTradeNo":"P1"}`, ""},
+		{"refund", `{"outRefundNo":"R1","tradeToken":"T1"}`, `{"tradeToken":"T1","status":"REFUND_PENDING"}`, ""}, // not what a refund's answer echoes
 	} {
 		asked := questionOf(t, test.endpoint, `{"appId":"app","data":`+test.request+`}`)
 		said, err := (&reply.Answer{Body: []byte(`{"code":"APPLY_SUCCESS","data":` + test.answer + `}`)}).Read(asked.Identifying)
@@ -80,6 +81,38 @@ func TestAnswersToOtherKindsOfCalls(t *testing.T) {
 			continue
 		}
 		assert.ErrorContains(t, err, "lacks the "+test.lacks, "%s %s", test.endpoint, test.answer)
+	}
+}
+
+// What a request names is not another object in its answer, even where PayerMax's table
+// of answers lacks the member. An answer that lacks it as well names nothing.
+func TestAnswersThatNameMoreThanTheirTables(t *testing.T) {
+	for _, test := range []struct{ endpoint, request, answer, another string }{
+		{"orderClose", `{"outTradeNo":"P1"}`, `{"outTradeNo":"P2"}`, "outTradeNo"},
+		{"orderClose", `{"outTradeNo":"P1"}`, `{"outTradeNo":"p1","status":"CLOSED"}`, ""},
+		{"orderClose", `{"outTradeNo":"P1"}`, `{"tradeToken":"T1"}`, ""},
+		{"orderClose", `{"outTradeNo":"P1"}`, `{}`, ""},
+		{"confirmPayment", `{"tradeToken":"T1"}`, `{"tradeToken":"T2"}`, "tradeToken"},
+		{"confirmPayment", `{"tradeToken":"T1"}`, `{"outRefundNo":"R1","tradeOrderNo":"T2"}`, ""},
+		{"refund", `{"outRefundNo":"R1","tradeToken":"T1"}`, `{"outRefundNo":"R1","tradeToken":"T2"}`, "tradeToken"},
+		{"subscriptionCancel", `{"subscriptionNo":"S1"}`, `{"subscriptionNo":"S2"}`, "subscriptionNo"},
+		{"subscriptionCancel", `{"subscriptionNo":"S1"}`, `{"subscriptionRequestId":"Q1","userId":"anna"}`, ""},
+		{"inquirePaymentToken", `{"userId":"anna","paymentTokenID":"T1"}`, `{"paymentTokenID":"T2"}`, "paymentTokenID"},
+		{"applyDDC", `{"paymentTokenID":"T1"}`, `{"ddcSessionId":"D1","payment_token_id":"T2"}`, "paymentTokenID"},
+		{"caseReplay", `{"caseId":"C1","batchId":"B1"}`, `{"caseId":"C1","batchId":"B2"}`, "batchId"},
+		{"putRfiMaterialList", `{"rfiNo":"R1"}`, `{"rfiNo":"R2"}`, "rfiNo"},
+		{"caseSearch", `{"caseId":"C1"}`, `{"caseId":"C1","outTradeNo":"P1","tradeToken":"T1"}`, ""},
+		{"orderAndPay", `{"outTradeNo":"P1","userId":"anna"}`, `{"outTradeNo":"P1","userId":"masked"}`, ""},
+	} {
+		asked := questionOf(t, test.endpoint, `{"appId":"app","data":`+test.request+`}`)
+		said, err := (&reply.Answer{Body: []byte(`{"code":"APPLY_SUCCESS","data":` + test.answer + `}`)}).Read(asked.Identifying)
+		require.NoError(t, err)
+		err = contradiction(said, asked)
+		if test.another == "" {
+			assert.NoError(t, err, "%s %s", test.endpoint, test.answer)
+			continue
+		}
+		assert.ErrorContains(t, err, "its "+test.another+" is not what was sent", "%s %s", test.endpoint, test.answer)
 	}
 }
 

@@ -156,6 +156,11 @@ func (n *Handler) Provision(ctx caddy.Context) error {
 	if err := checkChain(ctx, found, places); err != nil {
 		return err
 	}
+	for _, place := range places {
+		if back := place.LeadsBack(); back != "" {
+			return fmt.Errorf("notifications would come back to this very site, which is served at %s; name where the application listens in the reverse_proxy behind payermax_notify", back)
+		}
+	}
 	if n.MaxBodySize == 0 {
 		n.MaxBodySize = defaultMaxNotificationSize
 	}

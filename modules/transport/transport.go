@@ -3,8 +3,10 @@
 package transport
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptrace"
@@ -18,6 +20,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/cause"
 	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -55,7 +58,8 @@ var (
 // its like are ignored (`network_proxy none`), since an environment variable
 // should not decide where payments go. A forward proxy, of the scheme `http`, `https`,
 // `socks5` or `socks5h`, is named by `network_proxy url`, such as `network_proxy url
-// {file./run/secrets/proxy}` if its URL has a password. The `Host` header is the
+// {file./run/secrets/proxy}` if its URL has a password. It has `dial_timeout` to take a
+// connection, and as long again to lead it to the gateway. The `Host` header is the
 // gateway's, and `Via` and `X-Forwarded-*` are not sent.
 //
 // A connection carries one call at a time, so a connection that dies silently costs
@@ -125,6 +129,7 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 			"remove it, and name an authority of your own by tls_trust_pool")
 	}
 	t.Transport.OnProxyConnectResponse = cause.CheckConnected
+	t.Transport.DialContext = dialInTunnel(t.Transport.DialContext)
 	t.connections = newConnections(t.Transport, t.Versions)
 	return nil
 }
@@ -188,6 +193,7 @@ func (t *Transport) send(d *delivery.Delivery, r *http.Request) (*http.Response,
 	if attempt.Trace != nil {
 		out = out.WithContext(httptrace.WithClientTrace(out.Context(), attempt.Trace))
 	}
+	out, through := t.throughProxy(out)
 	began := time.Now()
 	doubt := time.AfterFunc(doubtAfter, func() { t.connections.doubt(attempt) })
 	answer, err := t.roundTrip(out)
@@ -196,8 +202,42 @@ func (t *Transport) send(d *delivery.Delivery, r *http.Request) (*http.Response,
 		if isSuspect(r.Context(), attempt, began) {
 			t.connections.closeIdle()
 		}
+		if through != nil {
+			err = through.explain(err)
+		}
 		return nil, cause.Discreet(err)
 	}
+	if d.MayRetry() {
+		return whole(answer)
+	}
+	return answer, nil
+}
+
+// throughProxy bounds the time of a forward proxy that the request goes through. The
+// tunnel is nil if there is no proxy.
+func (t *Transport) throughProxy(out *http.Request) (*http.Request, *tunnel) {
+	if proxy, err := t.Transport.Proxy(out); err != nil || proxy == nil {
+		return out, nil
+	}
+	ctx, through := throughTunnel(out.Context(), time.Duration(t.DialTimeout))
+	return out.WithContext(ctx), through
+}
+
+// whole reads an answer before the reverse proxy sees it, which makes no further attempt
+// once it has seen one. What is beyond reply.AnswerStep is left to be read later.
+func whole(answer *http.Response) (*http.Response, error) {
+	body, err := io.ReadAll(io.LimitReader(answer.Body, reply.AnswerStep))
+	if err != nil {
+		answer.Body.Close()
+		if answer.Request.Context().Err() == nil {
+			err = cause.BrokenOff(err)
+		}
+		return nil, cause.Discreet(err)
+	}
+	answer.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(body), answer.Body), answer.Body}
 	return answer, nil
 }
 

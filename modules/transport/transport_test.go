@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/cause"
 	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
@@ -55,7 +57,12 @@ func signed(t *testing.T, url string) (*delivery.Delivery, *http.Request) {
 	t.Helper()
 	endpoint, ok := protocol.Lookup("refund")
 	require.True(t, ok)
-	d := delivery.New(endpoint, false, &delivery.Signed{Path: endpoint.Path(), Body: []byte("signed"), Signature: "signature"}, nil)
+	return signedFor(t, endpoint, false, url)
+}
+
+func signedFor(t *testing.T, endpoint protocol.Endpoint, retryRepeatable bool, url string) (*delivery.Delivery, *http.Request) {
+	t.Helper()
+	d := delivery.New(endpoint, retryRepeatable, &delivery.Signed{Path: endpoint.Path(), Body: []byte("signed"), Signature: "signature"}, nil)
 	ctx := context.WithValue(t.Context(), caddyhttp.VarsCtxKey, map[string]any{})
 	ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
 	r := d.Outgoing(ctx, httptest.NewRequest(http.MethodPost, url, nil), make(http.Header))
@@ -287,6 +294,52 @@ func TestTransportSaysWhetherToRetry(t *testing.T) {
 		may, said := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).Get("payermax.may_retry")
 		assert.True(t, said)
 		assert.Equal(t, want, may)
+	}
+}
+
+// An answer that breaks off is a failed attempt as long as another one may be made, and
+// otherwise the reverse proxy's. One that is whole is the same in both cases.
+func TestTransportReadsAnswersThatItMayReplace(t *testing.T) {
+	query, _ := protocol.Lookup("orderQuery")
+	refund, _ := protocol.Lookup("refund")
+	long := strings.Repeat("x", 3*reply.AnswerStep)
+	for name, test := range map[string]struct {
+		endpoint   protocol.Endpoint
+		retries    bool
+		body       string
+		missing    int
+		isReplaced bool
+	}{
+		"whole":                      {query, true, "{}", 0, false},
+		"empty":                      {query, true, "", 0, false},
+		"long":                       {query, true, long, 0, false},
+		"broken off":                 {query, true, "{}", 1, true},
+		"broken off at once":         {query, true, "", 1, true},
+		"broken off, not repeatable": {refund, true, "{}", 1, false},
+		"broken off, without retry":  {query, false, "{}", 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Length", strconv.Itoa(len(test.body)+test.missing))
+				_, _ = io.WriteString(w, test.body)
+				_ = http.NewResponseController(w).Flush()
+			}))
+			defer gateway.Close()
+			_, r := signedFor(t, test.endpoint, test.retries, gateway.URL)
+			answer, err := newTransport(t).RoundTrip(r)
+			if test.isReplaced {
+				proxyError, _ := cause.Of(err)
+				assert.Equal(t, "http_response_incomplete", proxyError)
+				may, _ := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).Get("payermax.may_retry")
+				assert.Equal(t, true, may)
+				return
+			}
+			require.NoError(t, err)
+			defer answer.Body.Close()
+			body, err := io.ReadAll(answer.Body)
+			assert.Equal(t, test.missing == 0, err == nil)
+			assert.Equal(t, test.body, string(body))
+		})
 	}
 }
 

@@ -56,7 +56,7 @@ type cluster struct {
 
 // started is the cluster, or why there is none.
 var started = sync.OnceValues(func() (*cluster, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
 	defer cancel()
 	authority, err := newAuthority()
 	if err != nil {

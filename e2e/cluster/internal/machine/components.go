@@ -22,7 +22,7 @@ type component struct {
 var componentNames = []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kube-network-policies"}
 
 // components are the processes of the machine, in the order of their start. Those
-// that come too early wait for the others by themselves.
+// that come too early wait for the others by themselves, or end and are started anew.
 func components(folder string) []component {
 	in := func(name string) string { return filepath.Join(folder, name) }
 	config := func(name string) string { return in(name + ".kubeconfig") }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,8 +25,13 @@ func init() {
 	}
 }
 
+// mostRestarts is how often components may end before the machine gives up. On a busy
+// machine the controller manager ends several times, for it waits ten seconds for the API
+// server.
+const mostRestarts = 30
+
 // become makes this process, the first of its namespaces, the machine, until its
-// standard input is closed or a component ends.
+// standard input is closed or its components end again and again.
 func become(folder string) error {
 	os.Unsetenv(becomeMachine)
 	go func() {
@@ -37,22 +43,38 @@ func become(folder string) error {
 			return err
 		}
 	}
-	running := make(map[int]string)
-	for _, c := range components(folder) {
+	running := make(map[int]component)
+	begin := func(c component) error {
 		pid, err := c.start(folder)
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
-		running[pid] = c.name
+		running[pid] = c
+		return nil
 	}
-	for { // the first process buries everybody
+	for _, c := range components(folder) {
+		if err := begin(c); err != nil {
+			return err
+		}
+	}
+	for restarts := 0; ; { // the first process buries everybody
 		var status syscall.WaitStatus
 		pid, err := syscall.Wait4(-1, &status, 0, nil)
 		if err != nil && !errors.Is(err, syscall.EINTR) {
 			return err
 		}
-		if name, known := running[pid]; known {
-			return fmt.Errorf("%s ended with %d", name, status.ExitStatus())
+		c, known := running[pid]
+		if !known {
+			continue
+		}
+		delete(running, pid)
+		fmt.Fprintf(os.Stderr, "%s ended with %d\n", c.name, status.ExitStatus())
+		if restarts++; restarts > mostRestarts {
+			return fmt.Errorf("%s ended once more", c.name)
+		}
+		time.Sleep(time.Second)
+		if err := begin(c); err != nil {
+			return err
 		}
 	}
 }
@@ -171,7 +193,7 @@ ip6tables -t mangle -A POSTROUTING -d %[12]s -j NFQUEUE --queue-num %[7]s
 	return nil
 }
 
-// start starts a component. What it prints is kept.
+// start starts a component. What it prints is kept, after what it printed before.
 func (c component) start(folder string) (pid int, err error) {
 	path, err := exec.LookPath(filepath.Join(folder, "bin", c.name))
 	if err != nil {
@@ -179,7 +201,7 @@ func (c component) start(folder string) (pid int, err error) {
 			return 0, err
 		}
 	}
-	log, err := os.Create(filepath.Join(folder, "log", c.name))
+	log, err := os.OpenFile(filepath.Join(folder, "log", c.name), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return 0, err
 	}

@@ -57,10 +57,10 @@ type Machine struct {
 	stop   io.Closer
 }
 
-// Start makes the machine and waits until its node is ready, for 90 seconds at
+// Start makes the machine and waits until its node is ready, for three minutes at
 // most. The binary is that of the folder node.
 func Start(ctx context.Context, binary string) (m *Machine, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	folder, err := os.MkdirTemp("", "payermax-cluster-")
 	if err != nil {

@@ -3,8 +3,9 @@
 #   docker build -f xcaddy.Dockerfile -t caddy-payermax .
 #
 # For several platforms, without emulation, since Go compiles for each of them on
-# the machine that builds; and with what the image, its labels and
-# `caddy payermax-version` say of where it comes from:
+# the machine that builds; and with where it comes from. The labels have both, and
+# `caddy payermax-version`, /readyz and the metrics have the version, which names the
+# commit if it is a pseudo-version, such as v0.0.0-20261128213200-5c60cc5a1b2c:
 #
 #   docker buildx build -f xcaddy.Dockerfile -t caddy-payermax \
 #     --platform linux/amd64,linux/arm64 \

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -98,7 +99,7 @@ func (c *court) trace(ctx context.Context, j judge, name string) (*test, error) 
 	case passed != lived:
 		fmt.Fprintf(c.progress, "%s: %s does not judge, since it fails by itself:\n%s", j.folder, name, said.Bytes()[max(0, said.Len()-2000):])
 		return nil, nil
-	case len(c.judges) > 0 && t.takes > c.slowest:
+	case t.takes > c.slowest:
 		fmt.Fprintf(c.progress, "%s: %s does not judge, since it takes %s\n", j.folder, name, t.takes.Round(time.Second/10))
 		return nil, nil
 	}
@@ -119,6 +120,38 @@ func (c *court) trace(ctx context.Context, j judge, name string) (*test, error) 
 		t.reaches[id] = true
 	}
 	return t, lines.Err()
+}
+
+// tried is what became of a mutant, or why that cannot be said.
+type tried struct {
+	said verdict
+	err  error
+}
+
+// tryAll tries mutants, several at a time, and yields what became of them in their order.
+func (c *court) tryAll(ctx context.Context, mutants []mutant, workers int) iter.Seq2[int, tried] {
+	results := make([]chan tried, len(mutants))
+	for i := range results {
+		results[i] = make(chan tried, 1)
+	}
+	free := make(chan struct{}, max(1, workers))
+	go func() {
+		for i, m := range mutants {
+			free <- struct{}{}
+			go func() {
+				said, err := c.try(ctx, m.id)
+				results[i] <- tried{said, err}
+				<-free
+			}()
+		}
+	}()
+	return func(yield func(int, tried) bool) {
+		for i, result := range results {
+			if !yield(i, <-result) {
+				return
+			}
+		}
+	}
 }
 
 // try runs the tests that reach a mutant, until one of them notices it.

@@ -26,9 +26,8 @@
 //
 // A mutant is killed if a test fails, and has timed out if the tests take ten times as
 // long as without it, and -patience. It is not covered if no test reaches it. Tests that
-// fail by themselves do not judge, and neither do those of other packages that take longer
-// than -slowest; it prints which. A test that fails now and then kills mutants that it
-// should not.
+// fail by themselves or take longer than -slowest do not judge; it prints which. A test
+// that fails now and then kills mutants that it should not.
 package main
 
 import (
@@ -60,8 +59,9 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	flags.SetOutput(progress)
 	dir := flags.String("dir", ".", "the folder of the Go module")
 	judges := flags.String("judges", "", "folders of further packages whose tests judge, separated by commas")
-	slowest := flags.Duration("slowest", 5*time.Second, "tests of the -judges that take longer do not judge")
+	slowest := flags.Duration("slowest", time.Minute, "tests that take longer do not judge")
 	patience := flags.Duration("patience", 20*time.Second, "how long the tests may take with a mutant, beside ten times as long as without it")
+	workers := flags.Int("workers", 1, "how many mutants to try at a time; more than there are CPUs where tests wait for time to pass")
 	only := flags.String("only", "", "a regular expression: of the mutants, only those that it matches as they are printed")
 	list := flags.Bool("list", false, "print the mutants, and try none")
 	if err := flags.Parse(args); err != nil {
@@ -106,9 +106,11 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 			return fmt.Errorf("the tests of %s: %w", of, err)
 		}
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends what is still tried if one fails
 	counts := make(map[verdict]int)
-	for i, m := range mutants {
-		said, err := court.try(ctx, m.id)
+	for i, tried := range court.tryAll(ctx, mutants, *workers) {
+		m, said, err := mutants[i], tried.said, tried.err
 		if err != nil {
 			return fmt.Errorf("trying %s: %w", m, err)
 		}

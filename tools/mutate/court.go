@@ -55,7 +55,7 @@ func (c *court) appoint(ctx context.Context, folder string) error {
 	if err != nil {
 		return err
 	}
-	build := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-overlay", c.overlay, "-o", binary, "./"+folder)
+	build := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", c.overlay, "-o", binary, "./"+folder)
 	build.Dir = c.dir
 	if said, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("building them with the mutants: %w\n%s", err, said)

@@ -211,6 +211,8 @@ func TestPrivateKeysRefused(t *testing.T) {
 		Safe        algorithmID
 		MacOverData algorithmID
 	}{3, algorithmID{asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}}, algorithmID{oidRSA}})
+	request, err := x509.CreateCertificateRequest(rand.Reader, new(x509.CertificateRequest), key)
+	require.NoError(t, err)
 	huge := new(big.Int).Lsh(key.N, 8192)
 	valid := testkeys.PrivatePEM(key)
 
@@ -244,6 +246,7 @@ func TestPrivateKeysRefused(t *testing.T) {
 		"certificate":                  {testkeys.PEM("CERTIFICATE", certificateDER(t)), []string{"a certificate", "the private key is expected"}},
 		"chain of certificates":        {testkeys.PEM("CERTIFICATE", certificateDER(t)) + testkeys.PEM("CERTIFICATE", certificateDER(t)), []string{"a certificate"}},
 		"certificate, one line":        {testkeys.OneLine(certificateDER(t)), []string{"a certificate"}},
+		"certificate request":          {testkeys.OneLine(request), []string{"a certificate request", "the private key is expected"}},
 		"key and its certificate":      {valid + testkeys.PEM("CERTIFICATE", certificateDER(t)), []string{"2 PEM blocks"}},
 		"key and an unfinished second": {valid + valid[:500], []string{"no END line"}},
 		"unfinished and a whole key":   {valid[:500] + "\n" + valid, []string{"no END line"}},

@@ -132,6 +132,7 @@ func accidents(label string, der []byte) map[string]refused {
 		"PEM with an unknown label": {
 			testkeys.PEM("PAYERMAX THING", der), []string{"label in the BEGIN line"},
 		},
+		"PEM, unknown label":        {testkeys.PEM("PAYERMAX THING", []byte("not a key")), []string{"label in the BEGIN line"}},
 		"two lines of base64":       {line + "\n" + line, []string{"after the end of the key"}},
 		"base64, trailing DER":      {testkeys.OneLine(append(bytes.Clone(der), der...)), []string{"after the end of the key"}},
 		"base64 cut":                {line[:len(line)/2/4*4+2], []string{"base64 is cut short"}},

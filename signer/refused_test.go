@@ -122,6 +122,7 @@ func accidents(label string, der []byte) map[string]refused {
 		"PEM with a line lost":     {strings.Join(append(lines[:2:2], lines[3:]...), ""), []string{"cut short or damaged"}},
 		"PEM with a character off": {strings.Replace(block, lines[2], lines[2][1:], 1), []string{"base64 in its PEM block", "damaged"}},
 		"PEM with a stray letter":  {strings.Replace(block, lines[2], "*"+lines[2], 1), []string{"base64 in its PEM block", "damaged"}},
+		"PEM with a French letter": {strings.Replace(block, lines[2], "é"+lines[2], 1), []string{"base64 in its PEM block", "damaged"}},
 		"PEM with nothing in it":   {lines[0] + lines[len(lines)-2], []string{"nothing between"}},
 		"PEM with a comment after": {block + "made by somebody\n", []string{"text after the END line"}},
 		"PEM twice":                {block + block, []string{"2 PEM blocks", "which key"}},
@@ -131,6 +132,7 @@ func accidents(label string, der []byte) map[string]refused {
 		"PEM with an unknown label": {
 			testkeys.PEM("PAYERMAX THING", der), []string{"label in the BEGIN line"},
 		},
+		"PEM, unknown label":        {testkeys.PEM("PAYERMAX THING", []byte("not a key")), []string{"label in the BEGIN line"}},
 		"two lines of base64":       {line + "\n" + line, []string{"after the end of the key"}},
 		"base64, trailing DER":      {testkeys.OneLine(append(bytes.Clone(der), der...)), []string{"after the end of the key"}},
 		"base64 cut":                {line[:len(line)/2/4*4+2], []string{"base64 is cut short"}},
@@ -214,6 +216,8 @@ func TestPrivateKeysRefused(t *testing.T) {
 		Safe        algorithmID
 		MacOverData algorithmID
 	}{3, algorithmID{asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}}, algorithmID{oidRSA}})
+	request, err := x509.CreateCertificateRequest(rand.Reader, new(x509.CertificateRequest), key)
+	require.NoError(t, err)
 	huge := new(big.Int).Lsh(key.N, 8192)
 	valid := testkeys.PrivatePEM(key)
 
@@ -247,6 +251,7 @@ func TestPrivateKeysRefused(t *testing.T) {
 		"certificate":                  {testkeys.PEM("CERTIFICATE", certificateDER(t)), []string{"a certificate", "the private key is expected"}},
 		"chain of certificates":        {testkeys.PEM("CERTIFICATE", certificateDER(t)) + testkeys.PEM("CERTIFICATE", certificateDER(t)), []string{"a certificate"}},
 		"certificate, one line":        {testkeys.OneLine(certificateDER(t)), []string{"a certificate"}},
+		"certificate request":          {testkeys.OneLine(request), []string{"a certificate request", "the private key is expected"}},
 		"key and its certificate":      {valid + testkeys.PEM("CERTIFICATE", certificateDER(t)), []string{"2 PEM blocks"}},
 		"key and an unfinished second": {valid + valid[:500], []string{"no END line"}},
 		"unfinished and a whole key":   {valid[:500] + "\n" + valid, []string{"no END line"}},

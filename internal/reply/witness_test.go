@@ -2,12 +2,14 @@ package reply
 
 import (
 	"bufio"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -53,5 +55,33 @@ func TestWitness(t *testing.T) {
 		}
 		assert.Equal(t, test.status, w.Status(), name)
 		assert.Equal(t, test.isSilent, w.IsSilent(), name)
+	}
+}
+
+// Where nobody answers, the request gets a 404. An error is an answer that Caddy will
+// write.
+func TestOrNotFound(t *testing.T) {
+	failure := errors.New("broken")
+	for name, test := range map[string]struct {
+		status int // that the next handler writes, if any
+		err    error
+		body   string
+	}{
+		"nobody answers":       {0, nil, `{"code":"NOT_FOUND","msg":"there is nothing here"}`},
+		"somebody answers":     {http.StatusTeapot, nil, ""},
+		"it fails":             {0, failure, ""},
+		"it answers and fails": {http.StatusTeapot, failure, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := httptest.NewRecorder()
+			err := OrNotFound(w, httptest.NewRequest(http.MethodGet, "/", nil), caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+				if test.status != 0 {
+					w.WriteHeader(test.status)
+				}
+				return test.err
+			}))
+			assert.Equal(t, test.err, err)
+			assert.Equal(t, test.body, strings.TrimSpace(w.Body.String()))
+		})
 	}
 }

@@ -53,7 +53,7 @@ func checkCall(ctx context.Context, g Gateway, m Merchant, keys merchantKeys) []
 	}
 	if received.code == "" {
 		return []Result{problem(name, "HTTP %d, and not PayerMax's JSON: something else answered, such as a proxy or a firewall", received.status).
-			then("check gateway, and what stands between it and this machine%s", g.allowList())}
+			then("check gateway%s, and what stands between it and this machine%s", g.schemeHint(), g.allowList())}
 	}
 	return []Result{explain(received.code, g, m, keys, received.signedBy(keys.gateway) != nil), checkAnswer(keys.gateway, received)}
 }

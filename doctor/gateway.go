@@ -238,6 +238,15 @@ func checkConnection(ctx context.Context, g Gateway) (net.Conn, Result) {
 	return conn, ok(name, "TCP to %s in %s", conn.RemoteAddr(), rounded(time.Since(began)))
 }
 
+// schemeHint reminds of https where a plain request may have come to a port that speaks
+// TLS: most servers answer it.
+func (g Gateway) schemeHint() string {
+	if strings.HasPrefix(g.URL, "http://") {
+		return ", which must begin with https:// if that port speaks TLS"
+	}
+	return ""
+}
+
 // proxyVariables says whether environment variables for a forward proxy count.
 func proxyVariables(names []string, follows bool) Result {
 	const check, network = "proxy variables", "network_proxy url {file.PATH} or {env.NAME}"

@@ -337,6 +337,12 @@ func TestJudgeSkew(t *testing.T) {
 	assert.Contains(t, judgeSkew(2*time.Minute, true).Message, "goes by signed answers alone")
 }
 
+// A server whose port speaks TLS answers a plain request by a page of its own.
+func TestSchemeHint(t *testing.T) {
+	assert.Contains(t, Gateway{URL: "http://127.0.0.1:8443"}.schemeHint(), "https:// if that port speaks TLS")
+	assert.Empty(t, Gateway{URL: "https://gateway.example"}.schemeHint())
+}
+
 func TestProxyVariables(t *testing.T) {
 	assert.Contains(t, proxyVariables([]string{"HTTPS_PROXY"}, false).Message, "HTTPS_PROXY is set, and ignored")
 	assert.Contains(t, proxyVariables([]string{"HTTPS_PROXY", "http_proxy"}, false).Message, "HTTPS_PROXY and http_proxy are set, and ignored")

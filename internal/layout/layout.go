@@ -226,8 +226,8 @@ var neverAnswering = []string{
 }
 
 // IsUnanswered reports whether it is certain that nothing comes after the handler that
-// could accept a request: neither an application nor a fixed answer.
-func (h Handler) IsUnanswered() bool { return !h.open && isNoneBut(neverAnswering, h.after) }
+// could accept a request for its path: neither an application nor a fixed answer.
+func (h Handler) IsUnanswered() bool { return !h.open && isNoneBut(neverAnswering, h.reached()) }
 
 // Front returns the name of a handler that answers every request before this one sees it,
 // or "".

@@ -227,6 +227,11 @@ func (c *ConnectRefused) proxyError() string {
 	return "destination_unavailable"
 }
 
+// Misconfigured is the error of a setting with which nothing can be sent.
+func Misconfigured(text string) error {
+	return &failure{"proxy_configuration_error", text, nil}
+}
+
 // NoTunnel is the error of a forward proxy that has taken a connection and has not led it
 // to the gateway in time.
 func NoTunnel(within time.Duration) error {

@@ -129,6 +129,10 @@ func (d *Delivery) MayRetry() bool {
 	return !d.written.Load() || d.retryRepeatable && d.endpoint.Repeatable
 }
 
+// Refuse notes that the transport has refused an attempt before anything of it could be
+// written. So it is known what became of the call, though no connection was asked for.
+func (d *Delivery) Refuse() { d.connecting.Store(true) }
+
 // Arrive notes that the request is at a gateway in this process, which no connection
 // leads to.
 func (d *Delivery) Arrive() {
@@ -163,7 +167,7 @@ func (d *Delivery) Attempts() int { return int(d.attempts.Load()) }
 // Took returns the time since it began. Any goroutine may ask.
 func (d *Delivery) Took() time.Duration { return time.Since(d.began) }
 
-// IsConnecting reports whether a connection to the gateway was ever asked for.
+// IsConnecting reports whether a connection to the gateway was ever asked for, or refused.
 func (d *Delivery) IsConnecting() bool { return d.connecting.Load() }
 
 // Arrived returns when the answer began, or the zero time if that is not known.

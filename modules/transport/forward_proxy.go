@@ -2,7 +2,6 @@ package transport
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -10,38 +9,38 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/cause"
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 )
 
 // errNotAProxy repeats nothing of the URL, which may have a password.
-var errNotAProxy = errors.New("network_proxy: its value, which is not repeated here, is not the URL of a forward proxy; " +
+var errNotAProxy = cause.Misconfigured("network_proxy: its value, which is not repeated here, is not the URL of a forward proxy; " +
 	"expected one such as http://proxy.example:3128 or socks5://proxy.example:1080, with the special characters of a password percent-encoded")
 
-// proxySchemes are those that net/http can connect through.
+// proxySchemes are those that net/http can connect through. It takes any other for http.
 var proxySchemes = []string{"http", "https", "socks5", "socks5h"}
 
-// forwardProxy returns the URL of the forward proxy as it is configured, placeholders
-// included, or "" if none is, or if another module chooses it.
-func (t *Transport) forwardProxy() string {
+// configuredProxy returns the URL of the forward proxy as it is configured, placeholders
+// included. It is not ok if there is none, or if another module chooses it.
+func (t *Transport) configuredProxy() (configured string, ok bool) {
 	if t.ForwardProxyURL != "" {
-		return t.ForwardProxyURL
+		return t.ForwardProxyURL, true
 	}
-	var configured struct{ From, URL string }
-	if json.Unmarshal(t.NetworkProxyRaw, &configured) != nil || configured.From != "url" {
-		return ""
+	var named struct{ From, URL string }
+	if json.Unmarshal(t.NetworkProxyRaw, &named) != nil || named.From != "url" {
+		return "", false
 	}
-	return configured.URL
+	return named.URL, true
 }
 
-// isPerCall reports whether a configured URL has placeholders.
-func isPerCall(configured string) bool { return strings.Contains(configured, "{") }
-
-// checkProxy refuses a URL of which it is certain that no call can go through it.
+// checkProxy refuses a URL of which it is certain, when the config is loaded, that no
+// call can go through it.
 func checkProxy(configured string) error {
-	if configured == "" || isPerCall(configured) {
+	known := caddy.NewReplacer().ReplaceKnown(configured, "")
+	if strings.Contains(known, "{") { // it depends on the call
 		return nil
 	}
-	_, err := parseProxy(configured)
+	_, err := parseProxy(known)
 	return err
 }
 
@@ -61,7 +60,7 @@ func hasPassword(configured string) bool {
 		return false
 	}
 	password, _ := u.User.Password()
-	return password != "" && !isPerCall(password)
+	return password != "" && !strings.Contains(password, "{")
 }
 
 // viaProxy chooses the forward proxy for a request. Caddy's own choice writes its URL to
@@ -69,7 +68,7 @@ func hasPassword(configured string) bool {
 func viaProxy(configured string) func(*http.Request) (*url.URL, error) {
 	return func(r *http.Request) (*url.URL, error) {
 		repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-		if !ok || !isPerCall(configured) {
+		if !ok {
 			return parseProxy(configured)
 		}
 		expanded, err := setting.Replace(repl, configured, true, true)
@@ -78,4 +77,14 @@ func viaProxy(configured string) func(*http.Request) (*url.URL, error) {
 		}
 		return parseProxy(expanded)
 	}
+}
+
+// proxyOf returns the forward proxy that a request goes through, or nil. Its error does
+// not show the URL, whichever module has chosen it.
+func (t *Transport) proxyOf(r *http.Request) (*url.URL, error) {
+	proxy, err := t.Transport.Proxy(r)
+	if err != nil {
+		return nil, errNotAProxy
+	}
+	return proxy, nil
 }

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -44,7 +45,7 @@ const (
 var (
 	errUnsigned  = errors.New("refusing to send a request that no payermax handler has signed")
 	errSentTwice = errors.New("refusing to send a signed request again after it may have been received")
-	errPlaintext = errors.New("refusing to send a signed request in plain text to another machine; use https")
+	errPlaintext = cause.Misconfigured("refusing to send a signed request in plain text to another machine; use https")
 )
 
 // Transport is Caddy's `http` transport with the last word on a signed call. It
@@ -110,14 +111,16 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 	if t.NetworkProxyRaw == nil && t.ForwardProxyURL == "" {
 		t.NetworkProxyRaw = json.RawMessage(`{"from":"none"}`)
 	}
-	proxy := t.forwardProxy()
-	if err := checkProxy(proxy); err != nil {
-		return err
+	proxy, hasProxy := t.configuredProxy()
+	if hasProxy {
+		if err := checkProxy(proxy); err != nil {
+			return err
+		}
 	}
 	if err := t.HTTPTransport.Provision(ctx); err != nil {
 		return err
 	}
-	if proxy != "" {
+	if hasProxy {
 		t.Transport.Proxy = viaProxy(proxy)
 	}
 	if hasPassword(proxy) {
@@ -178,14 +181,9 @@ func (t *Transport) send(d *delivery.Delivery, r *http.Request) (*http.Response,
 	out.Header = maps.Clone(r.Header) // whose values nobody changes
 	delivery.RemoveAuthentication(r.Header)
 	t.SetScheme(out)
-	if !t.isPrivate(out) {
-		return nil, errPlaintext
-	}
-	if !d.MayRetry() {
-		return nil, errSentTwice
-	}
-	attempt, err := d.Attempt(r.Context())
+	attempt, proxy, err := t.begin(d, out)
 	if err != nil {
+		d.Refuse()
 		return nil, err
 	}
 	attempt.Pin(out)
@@ -193,7 +191,11 @@ func (t *Transport) send(d *delivery.Delivery, r *http.Request) (*http.Response,
 	if attempt.Trace != nil {
 		out = out.WithContext(httptrace.WithClientTrace(out.Context(), attempt.Trace))
 	}
-	out, through := t.throughProxy(out)
+	var through *tunnel
+	if proxy != nil {
+		ctx, tunnel := throughTunnel(out.Context(), time.Duration(t.DialTimeout))
+		out, through = out.WithContext(ctx), tunnel
+	}
 	began := time.Now()
 	doubt := time.AfterFunc(doubtAfter, func() { t.connections.doubt(attempt) })
 	answer, err := t.roundTrip(out)
@@ -213,14 +215,20 @@ func (t *Transport) send(d *delivery.Delivery, r *http.Request) (*http.Response,
 	return answer, nil
 }
 
-// throughProxy bounds the time of a forward proxy that the request goes through. The
-// tunnel is nil if there is no proxy.
-func (t *Transport) throughProxy(out *http.Request) (*http.Request, *tunnel) {
-	if proxy, err := t.Transport.Proxy(out); err != nil || proxy == nil {
-		return out, nil
+// begin begins an attempt, unless what is to be sent must not be. It returns the forward
+// proxy that leads to the gateway, or nil.
+func (t *Transport) begin(d *delivery.Delivery, out *http.Request) (attempt delivery.Attempt, proxy *url.URL, err error) {
+	proxy, err = t.proxyOf(out)
+	switch {
+	case err != nil:
+	case !isPrivate(out, proxy):
+		err = errPlaintext
+	case !d.MayRetry():
+		err = errSentTwice
+	default:
+		attempt, err = d.Attempt(out.Context())
 	}
-	ctx, through := throughTunnel(out.Context(), time.Duration(t.DialTimeout))
-	return out.WithContext(ctx), through
+	return attempt, proxy, err
 }
 
 // whole reads an answer before the reverse proxy sees it, which makes no further attempt
@@ -260,20 +268,16 @@ func (t *Transport) probe(r *http.Request) (*http.Response, error) {
 }
 
 // isPrivate reports whether nobody between here and the gateway can read the
-// call: it is encrypted, or it stays on this machine.
-func (t *Transport) isPrivate(r *http.Request) bool {
+// call: it is encrypted, or it stays on this machine. A forward proxy would get the call
+// in the clear, wherever that is.
+func isPrivate(r *http.Request, proxy *url.URL) bool {
 	if r.URL.Scheme == "https" {
 		return true
 	}
 	if to, ok := reverseproxy.GetDialInfo(r.Context()); ok && strings.HasPrefix(to.Network, "unix") {
 		return true
 	}
-	if !protocol.IsLoopback(r.URL.Hostname()) {
-		return false
-	}
-	// A forward proxy would get the call in the clear, wherever that is.
-	proxy, err := t.Transport.Proxy(r)
-	return err == nil && (proxy == nil || protocol.IsLoopback(proxy.Hostname()))
+	return protocol.IsLoopback(r.URL.Hostname()) && (proxy == nil || protocol.IsLoopback(proxy.Hostname()))
 }
 
 // Interface guards

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"crypto/tls"
 	"encoding/json"
 	"io"
@@ -13,8 +14,10 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/cause"
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
@@ -98,4 +101,50 @@ func TestProxiesThatLeadNowhere(t *testing.T) {
 			<-left
 		})
 	}
+}
+
+// A forward proxy that is no URL of one is refused when the config is loaded, or at the call
+// if that decides. Its password is in neither error, and nothing was sent.
+func TestForwardProxiesThatAreNone(t *testing.T) {
+	for name, proxy := range map[string]string{
+		"a space in it":  "http://user:CANARY@pro xy:3128",
+		"no port":        "http://user:CANARY@proxy:port",
+		"no scheme":      "user:CANARY@proxy:3128",
+		"another scheme": "ftp://user:CANARY@proxy:21",
+		"no host":        "http://user:CANARY@:3128",
+		"nothing":        "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("PROXY_OF_TEST", proxy)
+			for _, configured := range []func(*Transport){
+				func(t *Transport) { t.NetworkProxyRaw = json.RawMessage(`{"from":"url","url":"` + proxy + `"}`) },
+				func(t *Transport) { t.NetworkProxyRaw = json.RawMessage(`{"from":"url","url":"{env.PROXY_OF_TEST}"}`) },
+				func(t *Transport) { t.ForwardProxyURL = cmp.Or(proxy, "{env.PROXY_OF_TEST}") },
+			} {
+				transport := new(Transport)
+				configured(transport)
+				ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+				defer cancel()
+				assert.ErrorIs(t, transport.Provision(ctx), errNotAProxy)
+			}
+
+			transport := newTransport(t, func(t *Transport) { t.NetworkProxyRaw = json.RawMessage(`{"from":"url","url":"{proxy.of.test}"}`) })
+			d, r := signed(t, "https://gateway.example")
+			r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).Set("proxy.of.test", proxy)
+			_, err := transport.RoundTrip(r) //nolint:bodyclose // there is no answer
+			require.ErrorIs(t, err, errNotAProxy)
+			assert.Equal(t, reply.NotSent, d.Failed(t.Context(), new(reply.Answer), err).Outcome)
+		})
+	}
+}
+
+// What the transport itself refuses was not sent, though no connection was asked for.
+func TestRefusalsOfTheTransportAreNotSent(t *testing.T) {
+	d, r := signed(t, "http://192.0.2.1")
+	_, err := newTransport(t).RoundTrip(r) //nolint:bodyclose // there is no answer
+	require.ErrorIs(t, err, errPlaintext)
+	failed := d.Failed(t.Context(), new(reply.Answer), err)
+	assert.Equal(t, reply.NotSent, failed.Outcome)
+	assert.Equal(t, "proxy_configuration_error", failed.ProxyError)
+	assert.Contains(t, failed.Msg, "until the operator has corrected the cause")
 }

@@ -3,6 +3,7 @@ package payermax
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -31,6 +32,16 @@ func (h *Handler) checkIsFollowed(places []layout.Handler) error {
 		return nil
 	}
 	return errNothingSends
+}
+
+// checkIsPrivate refuses a handler whose calls would go to another machine in plain text.
+func (h *Handler) checkIsPrivate(places []layout.Handler) error {
+	for _, place := range places {
+		if upstream := place.PlainUpstream(); upstream != "" && !h.Sandbox {
+			return fmt.Errorf("payermax_sign: reverse_proxy leads to %s in plain text, and a signed call goes in plain text to this machine alone; write https:// before the host, or tls into transport payermax", upstream)
+		}
+	}
+	return nil
 }
 
 // warnOfMisplacements says at the start why calls may never come to the handler.

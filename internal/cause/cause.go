@@ -53,10 +53,19 @@ func Discreet(err error) error {
 	return &failure{"", "the exchange with the gateway failed, or its answer is not HTTP", err}
 }
 
+// Misconfigured is the error of a call that is not sent because of a setting, which the
+// text names.
+func Misconfigured(text string) error {
+	return &failure{"proxy_configuration_error", text, nil}
+}
+
 // Of returns the error's type of RFC 9209 and puts the error into words. Where the
 // words are "", the error's own will do; where the type is "", it depends on how far
 // the call got.
 func Of(err error) (proxyError, text string) {
+	if known, ok := errors.AsType[*failure](err); ok && known.proxyError != "" {
+		return known.proxyError, known.text
+	}
 	if refused, ok := errors.AsType[*ConnectRefused](err); ok {
 		return refused.proxyError(), refused.Error()
 	}

@@ -27,6 +27,8 @@ type Delivery struct {
 	// signed is what the present attempt sends, and attempts how many there were.
 	signed   atomic.Pointer[Signed]
 	attempts atomic.Int32
+	// entered is set once the transport that reports on each step has the request.
+	entered atomic.Bool
 	// others are what the gateway may have received of the call before, signed otherwise.
 	others atomic.Pointer[[]*Signed]
 	// flight is how far the request gets, over all attempts, and attempt how far the
@@ -128,6 +130,10 @@ func (d *Delivery) Others() []*Signed {
 func (d *Delivery) MayRetry() bool {
 	return !d.written.Load() || d.retryRepeatable && d.endpoint.Repeatable
 }
+
+// Enter notes that the transport which sends what is signed has the request. Whatever it
+// writes from then on is noticed, so that a refusal of its own before is known to be one.
+func (d *Delivery) Enter() { d.entered.Store(true) }
 
 // Arrive notes that the request is at a gateway in this process, which no connection
 // leads to.

@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -38,9 +39,9 @@ func (h Handler) Misplacements(paths []string) []Misplacement {
 			"write payermax without a matcher, or into a handle block for /aggregate-pay/*",
 		})
 	}
-	if h.front != "" && h.front != Sign {
+	if front := cmp.Or(h.front, h.frontOf(paths)); front != "" && front != Sign {
 		found = append(found, Misplacement{
-			fmt.Sprintf("the handler %s comes first and answers every request, so that no call is signed", h.front),
+			fmt.Sprintf("the handler %s comes first and answers every request, so that no call is signed", front),
 			"give it a path of its own, remove it, or write both into a route block, with payermax first",
 		})
 	}

@@ -41,7 +41,7 @@ const (
 var (
 	errUnsigned  = errors.New("refusing to send a request that no payermax handler has signed")
 	errSentTwice = errors.New("refusing to send a signed request again after it may have been received")
-	errPlaintext = errors.New("refusing to send a signed request in plain text to another machine; use https")
+	errPlaintext = cause.Misconfigured("refusing to send a signed request in plain text to another machine; use https")
 )
 
 // Transport is Caddy's `http` transport with the last word on a signed call. It
@@ -152,6 +152,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // send makes one attempt.
 func (t *Transport) send(d *delivery.Delivery, r *http.Request) (*http.Response, error) {
+	d.Enter()
 	// Where a reverse proxy copies the header for each attempt, this is the
 	// attempt's own copy; what authenticates must not be in it when it is logged,
 	// whatever becomes of the attempt.

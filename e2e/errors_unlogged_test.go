@@ -28,7 +28,7 @@ func TestErrorsShowNoSignature(t *testing.T) {
 		site("after", after, app)+
 		site("inside", "handle /payermax/callback* {", notifyBlock(t, ""), app, "}")+
 		site("handled", after, app, "handle_errors {\nrespond `{method} {path} {err.status_code}` 503\n}")+
-		site("other", after, app, "handle_errors /elsewhere/* {\nrespond elsewhere\n}")+
+		site("other", after, app, "handle_errors 404 {\nrespond elsewhere\n}")+
 		site("failing", after, app, "handle_errors {\n"+app+"}"), nil)
 
 	lines := 0

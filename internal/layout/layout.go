@@ -65,6 +65,9 @@ type Handler struct {
 	// elsewhere is what a request gets that is for another host than those of the routes
 	// around the handler, or "" if it is handled like these, or refused.
 	elsewhere string
+	// neighbour is a name of this machine, such as localhost, for which another site of the
+	// server answers, and does not sign; or "".
+	neighbour string
 }
 
 // site is what a Caddyfile calls a site: the routes for some host names, or all

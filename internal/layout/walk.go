@@ -79,9 +79,12 @@ func nameElsewhere(handlers []Handler, routes []any) {
 		}
 	}
 	elsewhere := elsewhereOf(routes, hosts)
+	neighbour := neighbourOf(routes)
 	for i := range handlers {
 		if len(handlers[i].Hosts) > 0 {
 			handlers[i].elsewhere = elsewhere
+		} else {
+			handlers[i].neighbour = neighbour
 		}
 	}
 }

@@ -7,8 +7,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"strings"
+	"syscall"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/cause"
@@ -40,14 +44,19 @@ func whyOf(err error) []zap.Field {
 	dial, isOperation := errors.AsType[*net.OpError](inner)
 	isTimeout := errors.Is(inner, context.DeadlineExceeded) || isNetwork && timeout.Timeout()
 	isBroken := errors.Is(inner, io.EOF) || errors.Is(inner, io.ErrUnexpectedEOF)
+	_, isUnconnected := errors.AsType[reverseproxy.DialError](inner) // which hides the error that it holds
 
 	if proxyError == "" {
 		switch {
 		case isTimeout && isOperation && dial.Op == "dial":
 			proxyError = "connection_timeout"
+		case isUnconnected && strings.HasSuffix(inner.Error(), syscall.ECONNREFUSED.Error()):
+			proxyError = "connection_refused"
+		case isUnconnected && (isTimeout || strings.HasSuffix(inner.Error(), os.ErrDeadlineExceeded.Error())):
+			proxyError = "connection_timeout"
 		case isTimeout:
 			proxyError = timedOut
-		case isNetwork, isBroken, errors.Is(inner, context.Canceled):
+		case !isUnconnected && (isNetwork || isBroken), errors.Is(inner, context.Canceled):
 			proxyError = terminated
 		default:
 			proxyError = unavailable
@@ -55,7 +64,7 @@ func whyOf(err error) []zap.Field {
 	}
 	switch {
 	case words != "":
-	case isNetwork, isBroken, isTimeout, errors.Is(inner, context.Canceled):
+	case isUnconnected, isNetwork, isBroken, isTimeout, errors.Is(inner, context.Canceled):
 		words = inner.Error()
 	case statusOf(err) == http.StatusServiceUnavailable:
 		words = "no upstream of the reverse_proxy is available"

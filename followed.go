@@ -48,6 +48,16 @@ func (h *Handler) checkLeadsElsewhere(places []layout.Handler) error {
 	return nil
 }
 
+// checkIsPrivate refuses a handler whose calls would go to another machine in plain text.
+func (h *Handler) checkIsPrivate(places []layout.Handler) error {
+	for _, place := range places {
+		if upstream := place.PlainUpstream(); upstream != "" && !h.Sandbox {
+			return fmt.Errorf("payermax_sign: reverse_proxy leads to %s in plain text, and a signed call goes in plain text to this machine alone; write https:// before the host, or tls into transport payermax", upstream)
+		}
+	}
+	return nil
+}
+
 // warnOfMisplacements says at the start why calls may never come to the handler.
 func (h *Handler) warnOfMisplacements(places []layout.Handler) {
 	warned := make(map[layout.Misplacement]bool)

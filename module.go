@@ -209,6 +209,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.checkLeadsElsewhere(places); err != nil {
 		return err
 	}
+	if err := h.checkIsPrivate(places); err != nil {
+		return err
+	}
 	h.gateway = h.knownGateway(places)
 	h.explanations = rate.NewLimiter(rate.Every(explanationInterval), 1)
 	h.judge = verdict.NewJudge()

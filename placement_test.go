@@ -71,6 +71,8 @@ const (
 	front    = "answers every request before payermax_notify"
 	failed   = "payermax_notify stands in handle_errors"
 	nothing  = "no handler follows payermax_notify"
+	taken    = "before the reverse_proxy behind it"
+	pathless = "no handler behind payermax_notify is for"
 )
 
 // A payermax_notify that requests can get past earns a warning when it is loaded,
@@ -133,6 +135,24 @@ func TestWaysPastNotify(t *testing.T) {
 		"an app in another handle":   {site(guard, block("handle /callback*", notify("")), block("handle", app)), []string{nothing}},
 		"an error for other routes":  {site(block("route", notify("/callback*"), "error 404\n"), block("handle_errors", app)), nil},
 		"a fixed answer behind it":   {site(notify("/callback*"), "respond /callback* `{\"code\":\"SUCCESS\",\"msg\":\"Success\"}`\n"), nil},
+		"an answer for more paths":   {site(notify("/pay/callback*"), "respond /pay/* 200\n", app), []string{taken}},
+		"an answer for that path":    {site(notify("/callback*"), "respond /callback 200\n", app), []string{taken}},
+		"a redirect of all":          {site(notify("/callback*"), "redir https://one.example\n", app), []string{front}},
+		"a redirect behind it":       {site(block("route", notify("/callback*"), "redir https://one.example\n", app)), []string{taken}},
+		"calls for that path":        {site(notify("/callback*"), calls("/callback*"), app), []string{taken}},
+		"an answer in a handle":      {site(notify("/callback*"), block("handle /callback*", "respond ok\n"), block("handle", app)), []string{taken}},
+		"an answer for one of two":   {site("@c path /a* /b*\n", notify("@c"), "respond /b* 200\n", app), []string{taken}},
+		"an answer in front of it":   {site(guard, block("route", "respond /callback* 200\n", notify("/callback*"), app)), []string{front}},
+		"an answer for other paths":  {site(notify("/callback*"), "respond /health 200\n", "respond /callback/health 200\n", app), nil},
+		"an answer for some":         {site("@h header X-A b\n", notify("/callback*"), "respond @h 200\n", app), nil},
+		"an answer to GET":           {site("@g method GET\n", notify("/callback*"), "respond @g 200\n", app), nil},
+		"an answer behind the app":   {site(block("route", notify("/callback*"), app, "respond 404\n")), nil},
+		"an answer where it changes": {site(block("route", notify("/callback*"), "rewrite /callback* /x\n", "respond /callback* 200\n", app)), nil},
+		"an app for another path":    {site(notify("/payermax/callback*"), "reverse_proxy /cb* 127.0.0.1:3000\n"), []string{pathless + " /payermax/callback*"}},
+		"an app for one of two":      {site("@c path /a* /b*\n", notify("@c"), "reverse_proxy /a* 127.0.0.1:3000\n"), []string{pathless + " /b*"}},
+		"an app for a part":          {site(notify("/callback*"), "reverse_proxy /callback/a* 127.0.0.1:3000\n"), nil},
+		"an app for another method":  {site("@g method GET\n", notify("/callback*"), "reverse_proxy @g 127.0.0.1:3000\n"), []string{pathless + " /callback*"}},
+		"an app by capitals":         {site(notify("/CallBack*"), "reverse_proxy /callback* 127.0.0.1:3000\n"), nil},
 		"in handle_errors":           {site(guard, "file_server\n", block("handle_errors", notify(""), app)), []string{failed}},
 		"another site, the same app": {host("a.example", notify("/callback*"), app) + host("b.example", app), []string{sideDoor}},
 		"an exact path":              {site(notify("/payermax/callback"), app), []string{exact + " /payermax/callback:"}},
@@ -146,7 +166,7 @@ func TestWaysPastNotify(t *testing.T) {
 			report := examined(t, "{\nadmin off\n}\n"+test.config, doctor.Options{Offline: true})
 			logged, err := loaded(t, tree)
 			require.NoError(t, err)
-			for _, words := range []string{forged, sideDoor, exact, byMore, cutOff, front, failed, nothing} {
+			for _, words := range []string{forged, sideDoor, exact, byMore, cutOff, front, failed, nothing, taken, pathless} {
 				expected := false
 				for _, want := range test.want {
 					if strings.HasPrefix(want, words) {
@@ -271,6 +291,42 @@ func TestSitesThatLeadBack(t *testing.T) {
 	}
 }
 
+// A reverse_proxy that leads to another machine in plain text is an error of the config, as
+// far as it is known before a call comes: the transport refuses each call there.
+func TestSigningForPlainText(t *testing.T) {
+	signs := strings.ReplaceAll(signing, "private.key", writePrivateKey(t, merchantKey()))
+	for name, test := range map[string]struct {
+		proxy   string
+		refused string
+	}{
+		"another machine":              {proxying("http://192.0.2.1"), "192.0.2.1:80"},
+		"another machine, by its name": {proxying("http://gateway.example"), "gateway.example:80"},
+		"no scheme":                    {proxying("gateway.example:8080"), "gateway.example:8080"},
+		"the second of two":            {proxying("http://127.0.0.1:9000 http://192.0.2.1:9000"), "192.0.2.1:9000"},
+		"a port without TLS":           {"reverse_proxy https://one.example:8443 {\ntransport payermax {\ntls_except_ports 8443\n}\n}\n", "one.example:8443"},
+		"in a route":                   {"route /aggregate-pay/* {\n" + proxying("http://192.0.2.1") + "}\n", "192.0.2.1:80"},
+		"TLS":                          {proxying("https://192.0.2.1"), ""},
+		"TLS by an option":             {"reverse_proxy one.example:443 {\ntransport payermax {\ntls\n}\n}\n", ""},
+		"this machine":                 {proxying("http://127.0.0.2:9000"), ""},
+		"this machine, by its name":    {proxying("http://localhost:9000"), ""},
+		"this machine, by IPv6":        {proxying("http://[::1]:9000"), ""},
+		"a socket":                     {proxying("unix//run/gateway.sock"), ""},
+		"a placeholder":                {proxying("{env.PAYERMAX_TEST_GATEWAY}"), ""},
+		"a transport of others":        {"reverse_proxy http://192.0.2.1\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			site := ":8080 {\nbind 127.0.0.1\n" + signs + test.proxy + "}\n"
+			_, err := loaded(t, adapted(t, "{\nadmin off\n}\n"+site))
+			if test.refused == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, "payermax_sign: reverse_proxy leads to "+test.refused+" in plain text")
+			assert.NotZero(t, examined(t, site, doctor.Options{Offline: true}).Count(doctor.Problem))
+		})
+	}
+}
+
 // Where calls never come to a handler, a warning at the start says so, as the doctor does.
 func TestMisplacedSigningWarns(t *testing.T) {
 	key := writePrivateKey(t, merchantKey())
@@ -278,12 +334,17 @@ func TestMisplacedSigningWarns(t *testing.T) {
 	for config, says := range map[string]string{
 		"http://localhost:8080 {\nbind 127.0.0.1\n" + signing + "}":                                                   "the site is for localhost alone",
 		":8080 {\nbind 127.0.0.1\nrespond hello\n" + signing + "}":                                                    "the handler static_response comes first",
+		":8080 {\nbind 127.0.0.1\nrespond /aggregate-pay/* hello\n" + signing + "}":                                   "the handler static_response comes first",
 		":8080 {\nbind 127.0.0.1\nhandle_path /aggregate-pay/* {\n" + signing + "}\n}":                                "changes the path, of which it takes off /aggregate-pay",
 		":8080 {\nbind 127.0.0.1\nrewrite * /pay\n" + signing + "}":                                                   "changes the path to /pay",
 		":8080 {\nbind 127.0.0.1\nhandle /api/* {\n" + signing + "}\n}":                                               "let no call through",
 		":8080 {\nbind 127.0.0.1\nrespond hello\nhandle_errors {\n" + signing + "}\n}":                                "stands in handle_errors",
 		":8080 {\nbind 127.0.0.1\n@m method GET\n" + strings.Replace(signing, "payermax {", "payermax @m {", 1) + "}": "let no POST through",
 		"http://a.internal:8080 {\n" + signing + "}\n:8080 {\nrespond fallback\n}":                                    "the site is for a.internal alone: a call to the same port under another name or address of this machine gets the answer of the site for all hosts",
+		"http://localhost:8080 {\nrespond hello\n}\n:8080 {\nbind 127.0.0.1\n" + signing + "}":                        "",
+		"http://localhost:8080 {\nbind 127.0.0.1\nrespond hello\n}\n:8080 {\nbind 127.0.0.1\n" + signing + "}":        "another site on the same port is for localhost",
+		"http://localhost:8080 {\nbind 127.0.0.1\n" + signing + "}\n:8080 {\nbind 127.0.0.1\n" + signing + "}":        "",
+		"http://shop.test:8080 {\nbind 127.0.0.1\nrespond hello\n}\n:8080 {\nbind 127.0.0.1\n" + signing + "}":        "",
 		"http://a.internal:8080 {\n" + signing + "}\n:8080 {\nrespond no 404\n}":                                      "",
 		"http://a.internal:8080 {\n" + signing + "}\n:8080 {\n" + signing + "}":                                       "",
 		":8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/* {\n" + signing + "}\n}":                                     "",

@@ -6,6 +6,8 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -125,6 +127,8 @@ func TestRecipes(t *testing.T) {
 	t.Parallel()
 	nobody := "http://127.0.0.1:" + strconv.Itoa(testnet.FreePort(t))
 	lost := startSidecar(t, setup{gateway: nobody, options: "fail_duration 1m"})
+	unauthorized := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	t.Cleanup(unauthorized.Close)
 	var ran atomic.Int32
 	t.Cleanup(func() {
 		assert.Equal(t, 3*int(ran.Load()), lost.log.countLines(`"payermax.outcome":"not_sent"`), "three attempts of each program")
@@ -144,11 +148,16 @@ func TestRecipes(t *testing.T) {
 				assert.Regexp(t, "^"+session+`order P9: SUCCESS\n$`, said)
 			}
 
+			// A wrong password is no unknown outcome, though Caddy's 401 has no body.
+			said, exitCode := run(t, command, unauthorized.URL, "P1")
+			assert.Regexp(t, `^refused: .*401.* before the sidecar saw the request\n$`, said)
+			assert.Equal(t, 1, exitCode)
+
 			// What cannot be sent is tried three times: because PayerMax cannot be
 			// reached, and the sidecar asks for patience (Retry-After); or because
 			// there is no sidecar.
 			ran.Add(1)
-			said, exitCode := unreachable()
+			said, exitCode = unreachable()
 			assert.Equal(t, "not sent: SYSTEM_ERROR\n", said)
 			assert.Equal(t, 1, exitCode)
 			said, exitCode = absent()

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,6 +42,11 @@ func (c configTree) describePorts(ctx context.Context, name string) []doctor.Res
 	for _, address := range c.ownAddresses() {
 		switch occupantOf(ctx, address) {
 		case aCaddy:
+			if listeners(listening, address) > 1 {
+				results = append(results, found(name, check, doctor.Warning, "several processes listen on "+address+", so that each gets a part of the calls",
+					"end all but one, which ss -ltnp shows; with bind handover/, the second does not start"))
+				continue
+			}
 			results = append(results, found(name, check, doctor.OK, "a Caddy listens on "+address+" already; it is this sidecar, if that is running", ""))
 		case another:
 			results = append(results, found(name, check, doctor.Problem, "another program listens on "+address+" already, so that the sidecar cannot",
@@ -101,4 +108,34 @@ func occupantOf(ctx context.Context, address string) occupant {
 		return unknown
 	}
 	return another
+}
+
+// listening are the tables of the sockets of this machine, on Linux.
+var listening = []string{"/proc/net/tcp", "/proc/net/tcp6"}
+
+// listeners returns how many sockets listen on the port of an address, at one and the same
+// address: on Linux, Caddy shares a port with other processes of the same user. It returns
+// 0 where there are no tables.
+func listeners(tables []string, address string) int {
+	const state, isListening = 3, "0A"
+	_, port, _ := net.SplitHostPort(address)
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return 0
+	}
+	count := make(map[string]int)
+	for _, table := range tables {
+		text, _ := os.ReadFile(table)
+		for line := range strings.Lines(string(text)) {
+			columns := strings.Fields(line)
+			if len(columns) > state && columns[state] == isListening && strings.HasSuffix(columns[1], fmt.Sprintf(":%04X", number)) {
+				count[columns[1]]++
+			}
+		}
+	}
+	most := 0
+	for _, n := range count {
+		most = max(most, n)
+	}
+	return most
 }

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -73,4 +75,22 @@ func TestMixedSchemes(t *testing.T) {
 	_, err := Config{Name: "Caddyfile", Adapter: "caddyfile", Text: []byte(":8080 {\n" + signing + proxying("http://127.0.0.1:9000 https://one.example") + "}")}.adapt()
 	require.Error(t, err)
 	assert.Contains(t, nextAfter(err), "all begin with https://")
+}
+
+// Sockets that share a port are counted, each by its own address.
+func TestListeners(t *testing.T) {
+	const (
+		head = "  sl  local_address rem_address   st tx_queue\n"
+		one  = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1\n"
+		used = "   1: 0100007F:1F90 0100007F:9C40 01 00000000:00000000 00:00000000 00000000     0        0 2 1\n"
+		six  = "   0: 00000000000000000000000001000000:1F90 00000000000000000000000000000000:0000 0A 00000000:00000000\n"
+	)
+	for text, want := range map[string]int{
+		"": 0, head: 0, head + one: 1, head + one + used: 1, head + one + used + one: 2, head + one + six: 1, head + six + six + one: 2, "1F90\n": 0,
+	} {
+		table := filepath.Join(t.TempDir(), "tcp")
+		require.NoError(t, os.WriteFile(table, []byte(text), 0o600))
+		assert.Equal(t, want, listeners([]string{table, filepath.Join(t.TempDir(), "none")}, "127.0.0.1:8080"), text)
+		assert.Zero(t, listeners([]string{table}, "127.0.0.1:8081"), text)
+	}
 }

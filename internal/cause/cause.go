@@ -54,6 +54,12 @@ func Discreet(err error) error {
 	return &failure{"", "the exchange with the gateway failed, or its answer is not HTTP", err}
 }
 
+// Misconfigured is the error of a call that is not sent because of a setting, which the
+// text names.
+func Misconfigured(text string) error {
+	return &failure{"proxy_configuration_error", text, nil}
+}
+
 // Of returns the error's type of RFC 9209 and puts the error into words. Where the
 // words are "", the error's own will do; where the type is "", it depends on how far
 // the call got.
@@ -225,11 +231,6 @@ func (c *ConnectRefused) proxyError() string {
 		return "http_request_denied"
 	}
 	return "destination_unavailable"
-}
-
-// Misconfigured is the error of a setting with which nothing can be sent.
-func Misconfigured(text string) error {
-	return &failure{"proxy_configuration_error", text, nil}
 }
 
 // NoTunnel is the error of a forward proxy that has taken a connection and has not led it

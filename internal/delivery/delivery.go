@@ -27,6 +27,8 @@ type Delivery struct {
 	// signed is what the present attempt sends, and attempts how many there were.
 	signed   atomic.Pointer[Signed]
 	attempts atomic.Int32
+	// entered is set once the transport that reports on each step has the request.
+	entered atomic.Bool
 	// others are what the gateway may have received of the call before, signed otherwise.
 	others atomic.Pointer[[]*Signed]
 	// flight is how far the request gets, over all attempts, and attempt how far the
@@ -129,9 +131,9 @@ func (d *Delivery) MayRetry() bool {
 	return !d.written.Load() || d.retryRepeatable && d.endpoint.Repeatable
 }
 
-// Refuse notes that the transport has refused an attempt before anything of it could be
-// written. So it is known what became of the call, though no connection was asked for.
-func (d *Delivery) Refuse() { d.connecting.Store(true) }
+// Enter notes that the transport which sends what is signed has the request. Whatever it
+// writes from then on is noticed, so that a refusal of its own before is known to be one.
+func (d *Delivery) Enter() { d.entered.Store(true) }
 
 // Arrive notes that the request is at a gateway in this process, which no connection
 // leads to.

@@ -99,11 +99,11 @@ func (d *Delivery) cause(err error) error {
 }
 
 // certainlyNotSent reports whether the gateway cannot have received the call: a
-// connection was asked for but nothing was written, or the reverse proxy had no
-// upstream to ask. A handler that asks for no connection could have sent the
-// call by other means.
+// connection was asked for, or the transport has refused before that, but nothing was
+// written, or the reverse proxy had no upstream to ask. A handler that asks for no
+// connection could have sent the call by other means.
 func (d *Delivery) certainlyNotSent(err error) bool {
-	if d.connecting.Load() {
+	if d.connecting.Load() || d.entered.Load() {
 		return !d.written.Load()
 	}
 	refused, ok := errors.AsType[caddyhttp.HandlerError](err)

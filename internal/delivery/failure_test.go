@@ -31,6 +31,7 @@ func TestFailed(t *testing.T) {
 	for _, test := range []struct {
 		name                string
 		connecting, written bool
+		entered             bool
 		handshakeFailed     bool
 		arrived             reply.Answer
 		err                 error
@@ -103,6 +104,14 @@ func TestFailed(t *testing.T) {
 			status: 503, code: "SYSTEM_ERROR", proxyError: "destination_unavailable",
 		},
 		{
+			name: "the transport refuses", entered: true, err: caddyhttp.Error(http.StatusBadGateway, cause.Misconfigured("x")),
+			status: 502, code: "SYSTEM_ERROR", proxyError: "proxy_configuration_error",
+		},
+		{
+			name: "the transport refuses to send twice", entered: true, written: true, err: errors.New("x"),
+			status: 502, code: "REQUEST_TIMEOUT", proxyError: "connection_terminated",
+		},
+		{
 			// It could have sent the call by other means.
 			name: "another handler failed", err: caddyhttp.Error(http.StatusInternalServerError, errors.New("x")),
 			status: 502, code: "REQUEST_TIMEOUT", proxyError: "destination_unavailable",
@@ -148,6 +157,7 @@ func TestFailed(t *testing.T) {
 			d := new(Delivery)
 			d.connecting.Store(test.connecting)
 			d.written.Store(test.written)
+			d.entered.Store(test.entered)
 			d.handshakeFailed.Store(test.handshakeFailed)
 			f := d.Failed(context.Background(), &test.arrived, test.err)
 			assert.Equal(t, test.status, f.Status)

@@ -7,6 +7,7 @@
 package layout
 
 import (
+	"cmp"
 	"maps"
 	"net"
 	"reflect"
@@ -51,6 +52,8 @@ type Handler struct {
 	// nearest first. If it is open, there may be more.
 	after []any
 	open  bool
+	// before is what a request may come to before the handler, in this order.
+	before []any
 	// front is the name of a handler that answers every request before this one
 	// sees it, or "".
 	front string
@@ -62,6 +65,9 @@ type Handler struct {
 	// elsewhere is what a request gets that is for another host than those of the routes
 	// around the handler, or "" if it is handled like these, or refused.
 	elsewhere string
+	// neighbour is a name of this machine, such as localhost, for which another site of the
+	// server answers, and does not sign; or "".
+	neighbour string
 }
 
 // site is what a Caddyfile calls a site: the routes for some host names, or all
@@ -229,9 +235,9 @@ var neverAnswering = []string{
 // could accept a request for its path: neither an application nor a fixed answer.
 func (h Handler) IsUnanswered() bool { return !h.open && isNoneBut(neverAnswering, h.reached()) }
 
-// Front returns the name of a handler that answers every request before this one sees it,
-// or "".
-func (h Handler) Front() string { return h.front }
+// Front returns the name of a handler that answers every request for the paths of this one
+// before it sees them, or "".
+func (h Handler) Front() string { return cmp.Or(h.front, h.frontOf(h.patterns())) }
 
 // IsForErrors reports whether the handler stands in handle_errors, where a request comes
 // only if another handler has failed.

@@ -1,10 +1,13 @@
 package layout
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // Misplacement is what is wrong with the place of a handler that signs, and what to do
@@ -38,9 +41,9 @@ func (h Handler) Misplacements(paths []string) []Misplacement {
 			"write payermax without a matcher, or into a handle block for /aggregate-pay/*",
 		})
 	}
-	if h.front != "" && h.front != Sign {
+	if front := cmp.Or(h.front, h.frontOf(paths)); front != "" && front != Sign {
 		found = append(found, Misplacement{
-			fmt.Sprintf("the handler %s comes first and answers every request, so that no call is signed", h.front),
+			fmt.Sprintf("the handler %s comes first and answers every request, so that no call is signed", front),
 			"give it a path of its own, remove it, or write both into a route block, with payermax first",
 		})
 	}
@@ -48,6 +51,12 @@ func (h Handler) Misplacements(paths []string) []Misplacement {
 		found = append(found, Misplacement{
 			fmt.Sprintf("the site is for %s alone: a call to the same port under another name or address of this machine gets %s, and is not signed", strings.Join(h.Hosts, " and "), h.elsewhere),
 			"leave the host out, as in :8080, and write bind 127.0.0.1 into the site",
+		})
+	}
+	if h.neighbour != "" {
+		found = append(found, Misplacement{
+			fmt.Sprintf("another site on the same port is for %s, and answers each call under that name: it is not signed", h.neighbour),
+			"remove that site, or give it another port",
 		})
 	}
 	return found
@@ -237,6 +246,32 @@ func elsewhereOf(routes []any, hosts [][]string) string {
 		return ""
 	}
 	return "the answer of the site for all hosts"
+}
+
+// neighbourOf returns a name of this machine for which a route has a site of its own that
+// does not sign, and does not refuse plainly either, or "".
+func neighbourOf(routes []any) string {
+	for _, route := range routes {
+		o := objectOf(route)
+		if hasModule(listOf(o["handle"]), Sign) || refuses([]any{route}) {
+			continue
+		}
+		for _, host := range hostsOf(listOf(o["match"])) {
+			if protocol.IsLoopback(strings.Trim(host, "[]")) {
+				return host
+			}
+		}
+	}
+	return ""
+}
+
+// hasModule reports whether some routes or handlers have a handler of a module, or invoke
+// routes that may.
+func hasModule(nodes []any, module string) bool {
+	return slices.ContainsFunc(nodes, func(node any) bool {
+		o := objectOf(node)
+		return nameOf(o) == module || nameOf(o) == "invoke" || hasModule(listOf(o["handle"]), module) || hasModule(listOf(o["routes"]), module)
+	})
 }
 
 // takesAnyHost reports whether a route is for all hosts.

@@ -107,6 +107,9 @@ func loadedHandler(handler caddyhttp.MiddlewareHandler) object {
 		}
 		o["upstreams"] = upstreams
 		o["transport"] = object{"protocol": moduleName(handler.Transport)}
+		if secure, ok := handler.Transport.(reverseproxy.TLSTransport); ok && secure.TLSEnabled() {
+			o["transport"].(object)["tls"] = objectOf(decoded(handler.Transport))["tls"]
+		}
 	case *rewrite.Rewrite, *caddyhttp.StaticResponse:
 		maps.Copy(o, objectOf(decoded(handler)))
 	default:

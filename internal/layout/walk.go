@@ -23,6 +23,7 @@ type position struct {
 	hosts   []string
 	matches []any
 	after   []any
+	before  []any
 	open    bool
 	guarded bool   // every request that comes here has passed a guard
 	front   string // the name of a handler that answers everything before, or ""
@@ -78,9 +79,12 @@ func nameElsewhere(handlers []Handler, routes []any) {
 		}
 	}
 	elsewhere := elsewhereOf(routes, hosts)
+	neighbour := neighbourOf(routes)
 	for i := range handlers {
 		if len(handlers[i].Hosts) > 0 {
 			handlers[i].elsewhere = elsewhere
+		} else {
+			handlers[i].neighbour = neighbour
 		}
 	}
 }
@@ -101,6 +105,7 @@ func (w *walk) route(list []any, i int, p position) (inside, after bool) {
 	route := objectOf(list[i])
 	here := p
 	here.after = append(followers(list, i), p.after...)
+	here.before = append(slices.Clip(p.before), predecessors(list, i)...)
 	here.front = cmp.Or(p.front, answererOf(list[:i]))
 	here.rewrites = append(slices.Clip(p.rewrites), rewritesOf(list[:i])...)
 	if route["terminal"] == true {
@@ -125,6 +130,7 @@ func (w *walk) handlers(list []any, p position) (guarded bool) {
 	for i, node := range list {
 		p.after = append(slices.Clone(list[i+1:]), outside...)
 		p.guarded = w.handler(objectOf(node), p)
+		p.before = append(slices.Clip(p.before), node)
 		p.front = cmp.Or(p.front, answerer(objectOf(node)))
 		if nameOf(objectOf(node)) == "rewrite" {
 			p.rewrites = append(slices.Clip(p.rewrites), objectOf(node))
@@ -142,7 +148,7 @@ func (w *walk) handler(handler object, p position) (guarded bool) {
 	case Sign, Notify, Sandbox:
 		w.found.Handlers = append(w.found.Handlers, Handler{
 			Module: name, Config: handler, Server: w.config, Listen: w.listen, Hosts: p.hosts,
-			site: p.site, matches: p.matches, after: p.after, open: p.open,
+			site: p.site, matches: p.matches, after: p.after, open: p.open, before: p.before,
 			front: p.front, rewrites: p.rewrites, forErrors: p.forErrors,
 		})
 	case "subroute":
@@ -212,4 +218,11 @@ func followers(list []any, i int) []any {
 		}
 	}
 	return after
+}
+
+// predecessors are the routes that come before one: all, except for those of its group,
+// of which only one is ever used.
+func predecessors(list []any, i int) []any {
+	group := groupOf(list[i])
+	return slices.DeleteFunc(slices.Clone(list[:i]), func(member any) bool { return group != "" && groupOf(member) == group })
 }

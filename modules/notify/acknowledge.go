@@ -1,12 +1,16 @@
 package notify
 
 import (
+	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // deliver passes a verified notification on to the application and reports
@@ -15,24 +19,58 @@ func (n *Handler) deliver(w http.ResponseWriter, r *http.Request, next caddyhttp
 	if n.Ack != ackAfter && n.guard == nil {
 		return false, n.passOn(w, r, next, size)
 	}
+	r.Header["Accept-Encoding"] = []string{"identity"} // the answer is read here
 	received := &reply.Answer{Room: memory.hasRoom}
 	isCut, err := hold(received, r, next)
 	if err != nil {
-		n.record("not_accepted", size, 0)
+		n.record("not_accepted", size, 0, whyOf(err)...)
+		noteLogged(r.Context())
 		return false, err // PayerMax gets an error status, and delivers again
 	}
-	switch {
-	case n.Ack == ackAfter && received.IsSuccess() && !isCut:
-		n.record("passed", size, received.Status)
-		return true, acknowledge(w)
-	case n.Ack == ackAfter || received.Status == 0 || received.TooLarge || isCut:
-		n.record("not_accepted", size, received.Status)
+	if lacking := n.lacks(received, isCut); lacking != nil {
+		n.record("not_accepted", size, received.Status, lacking...)
 		return false, tryAgain(w, received.Status)
-	default:
-		n.record("passed", size, received.Status)
-		received.Send(w)
-		return received.IsSuccess() && acknowledges(received), nil
 	}
+	n.record("passed", size, received.Status)
+	if n.Ack == ackAfter {
+		return true, acknowledge(w)
+	}
+	received.Send(w)
+	return received.IsSuccess() && acknowledges(received), nil
+}
+
+// lacks says why an application's answer cannot go back, or cannot become the
+// acknowledgement, or returns nil.
+func (n *Handler) lacks(received *reply.Answer, isCut bool) []zap.Field {
+	switch {
+	case isCut:
+		return why(incomplete, "the application's answer breaks off")
+	case received.TooLarge:
+		return why(tooLarge, "the application's answer is larger than 1 MiB, or than there is memory for")
+	case received.Status == 0:
+		return why(unavailable, "no handler behind payermax_notify has answered")
+	case n.Ack != ackAfter:
+		return nil
+	case !received.IsSuccess():
+		return why(unavailable, "the application has answered with a status other than 2xx")
+	case refuses(received):
+		return why(unavailable, "the application has answered with a status of 2xx, and a code other than SUCCESS in its body; it may leave the body out, or write "+acknowledgement)
+	}
+	return nil
+}
+
+// refuses reports whether an application that answers with a 2xx says in its body that it
+// has not accepted the notification: as one does that was written for PayerMax, which looks
+// at the code, and not at the status. What cannot be read may say so.
+func refuses(received *reply.Answer) bool {
+	if protocol.IsCoded(received.Header()) {
+		return true
+	}
+	var said struct {
+		Code any `json:"code"`
+	}
+	err := json.Unmarshal(bytes.TrimPrefix(received.Body, []byte("\xef\xbb\xbf")), &said)
+	return err == nil && said.Code != nil && said.Code != "SUCCESS"
 }
 
 // hold has the application's answer held back, and reports whether its end is missing: a
@@ -53,15 +91,18 @@ func hold(received *reply.Answer, r *http.Request, next caddyhttp.Handler) (isCu
 // where no handler comes after this, Caddy would end in an empty 200.
 func (n *Handler) passOn(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, size int) error {
 	seen := reply.NewWitness(w)
-	result := "not_accepted"
-	defer func() { n.record(result, size, seen.Status()) }() // even if the proxy gives up and panics
+	result, reason := "not_accepted", why(incomplete, "the application's answer breaks off")
+	defer func() { n.record(result, size, seen.Status(), reason...) }() // even if the proxy gives up and panics
 	if err := next.ServeHTTP(seen, r); err != nil {
+		reason = whyOf(err)
+		noteLogged(r.Context())
 		return err
 	}
 	if seen.Status() == 0 {
-		return tryAgain(seen, seen.Status())
+		reason = why(unavailable, "no handler behind payermax_notify has answered")
+		return tryAgain(w, http.StatusServiceUnavailable)
 	}
-	result = "passed"
+	result, reason = "passed", nil
 	return nil
 }
 

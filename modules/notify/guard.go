@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
@@ -29,7 +30,9 @@ func init() {
 // every other site that leads to the same application. It takes no options and is
 // ordered before all other directives; in JSON it must be the first handler of the
 // site.
-type Guard struct{}
+type Guard struct {
+	logger *zap.Logger
+}
 
 // CaddyModule returns the Caddy module information.
 func (*Guard) CaddyModule() caddy.ModuleInfo {
@@ -39,12 +42,25 @@ func (*Guard) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// ServeHTTP passes a request on without a proof that is not ours.
-func (*Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+// Provision takes the logger.
+func (g *Guard) Provision(ctx caddy.Context) error {
+	g.logger = ctx.Logger()
+	return nil
+}
+
+// ServeHTTP passes a request on without a proof that is not ours. The error of a request
+// with a signature is kept from the server's log.
+func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if !isVerified(r.Context()) {
 		r = withoutProof(r)
 	}
-	return reply.OrNotFound(w, r, next)
+	answered := caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		return reply.OrNotFound(w, r, next)
+	})
+	if isSigned(r) {
+		return unlogged(g.logger, w, r, answered)
+	}
+	return answered(w, r)
 }
 
 // verifiedKey is the context key of requests that a Handler has verified.
@@ -93,4 +109,7 @@ func looksLikeVerifiedHeader(field string) bool {
 }
 
 // Interface guards
-var _ caddyhttp.MiddlewareHandler = (*Guard)(nil)
+var (
+	_ caddy.Provisioner           = (*Guard)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Guard)(nil)
+)

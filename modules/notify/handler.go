@@ -113,7 +113,9 @@ type Handler struct {
 	// application becomes the exact acknowledgement that PayerMax expects, and
 	// anything else an error, so that PayerMax delivers the notification again:
 	// after 30 seconds, 5 minutes, 10 minutes, 1 hour and 12 hours, and then no
-	// more.
+	// more. A 2xx whose body is a JSON object with a `code` other than `SUCCESS` is an
+	// error as well: an application that was written for PayerMax refuses a notification
+	// so.
 	Ack string `json:"ack,omitempty"`
 
 	// For how long the same notification, delivered again, is acknowledged
@@ -259,7 +261,13 @@ func (n *Handler) Validate() error {
 // ServeHTTP passes on a notification that is PayerMax's and for this site, and no
 // other.
 func (n *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	w = farewell.Announce(w, r)
+	return unlogged(n.logger, farewell.Announce(w, r), r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		return n.serve(w, r, next)
+	}))
+}
+
+// serve is ServeHTTP, but for what becomes of an error.
+func (n *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if !inflight.Process.Enter(inflight.DefaultBound()) {
 		return n.turnAway(w, r)
 	}
@@ -376,14 +384,19 @@ func verified(r *http.Request, body []byte, key *rsa.PublicKey) *http.Request {
 	return r
 }
 
-// record counts a notification and logs what became of it, without its content.
+// record counts a notification and logs what became of it, without its content. There is
+// no status if nobody has answered.
 func (n *Handler) record(result string, size, status int, more ...zap.Field) {
 	notifications.WithLabelValues(result).Inc()
 	log := n.logger.Info
 	if result != "passed" && result != "duplicate" {
 		log = n.logger.Warn
 	}
-	log("notification", append([]zap.Field{zap.String("result", result), zap.Int("bytes", size), zap.Int("status", status)}, more...)...)
+	fields := []zap.Field{zap.String("result", result), zap.Int("bytes", size)}
+	if status != 0 {
+		fields = append(fields, zap.Int("status", status))
+	}
+	log("notification", append(fields, more...)...)
 }
 
 // refusal is why a notification does not reach the application.

@@ -75,6 +75,14 @@ func accepting(count *int) caddyhttp.HandlerFunc {
 	}
 }
 
+// saying is an application that answers 200 with a body.
+func saying(body string) caddyhttp.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		_, err := io.WriteString(w, body)
+		return err
+	}
+}
+
 // post makes a request to the callback without a signature.
 func post(body string) *http.Request {
 	return httptest.NewRequest(http.MethodPost, "/callback", strings.NewReader(body))

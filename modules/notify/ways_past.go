@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -42,6 +43,18 @@ func WaysPast(found *layout.Layout, h layout.Handler) []WayPast {
 		ways = append(ways, WayPast{
 			"payermax answers each request that payermax_notify passes on, so that no notification reaches an application",
 			"write a matcher after payermax, such as payermax /aggregate-pay/*, or write it into a site of its own",
+		})
+	}
+	if name, path := h.AnsweredBefore(); name != "" && !h.IsCutOff() {
+		ways = append(ways, WayPast{
+			fmt.Sprintf("the handler %s answers notifications for %s before the reverse_proxy behind it, so that the application does not get them", name, cmp.Or(path, "all paths")),
+			"give it a path of its own, remove it, or write both into a route block, with reverse_proxy first",
+		})
+	}
+	if path := h.UnansweredPath(); path != "" && !h.IsUnanswered() {
+		ways = append(ways, WayPast{
+			fmt.Sprintf("no handler behind payermax_notify is for %s, so that each notification for it is refused with 503, and PayerMax delivers it again", path),
+			"write the same path for payermax_notify and for the reverse_proxy behind it",
 		})
 	}
 	if h.IsUnanswered() {

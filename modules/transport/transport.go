@@ -173,6 +173,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // send makes one attempt.
 func (t *Transport) send(d *delivery.Delivery, r *http.Request) (*http.Response, error) {
+	d.Enter()
 	// Where a reverse proxy copies the header for each attempt, this is the
 	// attempt's own copy; what authenticates must not be in it when it is logged,
 	// whatever becomes of the attempt.
@@ -183,7 +184,6 @@ func (t *Transport) send(d *delivery.Delivery, r *http.Request) (*http.Response,
 	t.SetScheme(out)
 	attempt, proxy, err := t.begin(d, out)
 	if err != nil {
-		d.Refuse()
 		return nil, err
 	}
 	attempt.Pin(out)

@@ -221,6 +221,49 @@ func TestTransportRefuses(t *testing.T) {
 	}
 }
 
+// Whatever keeps the transport from asking for a connection, the application hears that
+// nothing was sent, and the log why.
+func TestTransportSaysThatNothingWasSent(t *testing.T) {
+	through := func(proxy string) func(*Transport) {
+		return func(t *Transport) { t.NetworkProxyRaw = json.RawMessage(`{"from":"url","url":"` + proxy + `"}`) }
+	}
+	for name, test := range map[string]struct {
+		url        string
+		option     func(*Transport)
+		change     func(r *http.Request)
+		proxyError string
+		says       string
+	}{
+		"plain text to another machine": {url: "http://192.0.2.1", proxyError: "proxy_configuration_error", says: "in plain text"},
+		"plain text by a forward proxy": {url: "http://localhost:9", option: through("http://192.0.2.1:3128"), proxyError: "proxy_configuration_error", says: "in plain text"},
+		"no host":                       {url: "https://gateway.example", change: func(r *http.Request) { r.URL.Host, r.Host = "", "" }, proxyError: "destination_unavailable"},
+		"no field of HTTP":              {url: "https://gateway.example", change: func(r *http.Request) { r.Header.Set("X-A", "a\nb") }, proxyError: "destination_unavailable"},
+		"no HTTP/3 without TLS":         {url: "http://localhost:9", option: func(t *Transport) { t.TLS, t.Versions = new(reverseproxy.TLSConfig), []string{"3"} }, proxyError: "destination_unavailable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, r := signed(t, test.url)
+			var options []func(*Transport)
+			if test.option != nil {
+				options = append(options, test.option)
+			}
+			if test.change != nil {
+				test.change(r)
+			}
+			_, err := newTransport(t, options...).RoundTrip(r) //nolint:bodyclose // there is no answer
+			require.Error(t, err)
+			failed := d.Failed(r.Context(), new(reply.Answer), caddyhttp.Error(http.StatusBadGateway, err))
+			assert.Equal(t, reply.NotSent, failed.Outcome, "%v", err)
+			assert.Equal(t, test.proxyError, failed.ProxyError, "%v", err)
+			assert.ErrorContains(t, failed.Cause, test.says)
+		})
+	}
+
+	d, r := signed(t, "https://gateway.example")
+	httptrace.ContextClientTrace(r.Context()).WroteHeaders()
+	_, err := newTransport(t).RoundTrip(r) //nolint:bodyclose // there is no answer
+	assert.Equal(t, reply.Unknown, d.Failed(r.Context(), new(reply.Answer), err).Outcome)
+}
+
 // An environment variable does not decide where payments go; the config may.
 func TestProxies(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -101,6 +101,12 @@ func NewSidecar() *Sidecar {
 	return &Sidecar{base, &http.Client{Transport: transport, Timeout: timeout, CheckRedirect: noRedirect}}
 }
 
+// isNotLetIn reports whether Caddy itself refuses by a status: whoever has no password, and
+// what is too large.
+func isNotLetIn(status int) bool {
+	return status == http.StatusUnauthorized || status == http.StatusRequestEntityTooLarge
+}
+
 // Call makes one call and returns PayerMax's answer.
 func (s *Sidecar) Call(endpoint string, data map[string]any) (*Answer, error) {
 	body, err := json.Marshal(map[string]any{"data": data})
@@ -118,6 +124,9 @@ func (s *Sidecar) Call(endpoint string, data map[string]any) (*Answer, error) {
 	text, err := io.ReadAll(response.Body)
 	answer := new(Answer)
 	proxyStatus := response.Header.Get("Proxy-Status")
+	if isNotLetIn(response.StatusCode) && !strings.Contains(proxyStatus, "caddy-payermax") {
+		return nil, RefusedError{Answer{Code: response.Status, Msg: "Caddy's answer, before the sidecar saw the request"}}
+	}
 	if err != nil || json.Unmarshal(text, answer) != nil || answer.Code == "" || !strings.Contains(proxyStatus, "caddy-payermax") {
 		return nil, UnknownError{"no answer of PayerMax's"}
 	}

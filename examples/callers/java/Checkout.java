@@ -85,6 +85,11 @@ public final class Checkout {
         Map<String, Object> answer;
         try {
             response = client.send(request, BodyHandlers.ofString());
+            // Caddy itself refuses whoever has no password, and what is too large.
+            if (List.of(401, 413).contains(response.statusCode())
+                    && !response.headers().firstValue("Proxy-Status").orElse("").contains("caddy-payermax")) {
+                throw new Refused("Caddy answered " + response.statusCode() + " before the sidecar saw the request");
+            }
             answer = Json.read(response.body());
         } catch (ConnectException | HttpConnectTimeoutException e) {
             throw new NotSent("the sidecar is not there", 1);

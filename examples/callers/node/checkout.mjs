@@ -63,8 +63,13 @@ async function call(endpoint, data) {
   try {
     const response = await post('/aggregate-pay/api/gateway/' + endpoint, JSON.stringify({ data }))
     ;({ status, headers } = response)
+    // Caddy itself refuses whoever has no password, and what is too large.
+    if ((status === 401 || status === 413) && !(headers['proxy-status'] ?? '').includes('caddy-payermax')) {
+      throw new Refused(`Caddy answered ${status} before the sidecar saw the request`)
+    }
     answer = JSON.parse(response.text)
   } catch (error) {
+    if (error instanceof Refused) throw error
     if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') throw new NotSent('the sidecar is not there')
     throw new OutcomeUnknown(error.name)
   }

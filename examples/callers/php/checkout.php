@@ -71,6 +71,11 @@ function call(string $endpoint, array $data): array
     $answer = json_decode($body, true);
     $code = $answer['code'] ?? null;
     $proxyStatus = $headers['proxy-status'] ?? '';
+    // Caddy itself refuses whoever has no password, and what is too large.
+    $letIn = !in_array(curl_getinfo($curl, CURLINFO_RESPONSE_CODE), [401, 413], true);
+    if (!$letIn && !str_contains($proxyStatus, 'caddy-payermax')) {
+        throw new Refused('Caddy answered ' . curl_getinfo($curl, CURLINFO_RESPONSE_CODE) . ' before the sidecar saw the request');
+    }
     if (!is_string($code) || !str_contains($proxyStatus, 'caddy-payermax')) {
         throw new OutcomeUnknown('no answer of PayerMax\'s');
     }

@@ -26,6 +26,9 @@ NO_ORDER = (
     "SIGN_VERIFY_FAILED", "REQ_TIME_OVER_TIME", "MERCHANT_INVALID", "MERCHANT_APP_INVALID",
 )
 
+# By which Caddy itself refuses: without a password, and what is too large.
+NOT_LET_IN = (401, 413)
+
 # States of an order that are final. PENDING is not: the buyer has to go to
 # data.redirectUrl, or a notification will follow.
 FINAL = ("SUCCESS", "FAILED", "CLOSED")
@@ -84,14 +87,17 @@ def call(endpoint, data):
             {"Content-Type": "application/json"},
         )
         response = connection.getresponse()
-        answer = json.loads(response.read())
+        proxy_status = response.getheader("Proxy-Status", "")
+        body = response.read()
+        if response.status in NOT_LET_IN and "caddy-payermax" not in proxy_status:
+            raise Refused(f"Caddy answered {response.status} before the sidecar saw the request")
+        answer = json.loads(body)
         code = answer["code"]
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
         raise OutcomeUnknown(type(error).__name__) from error
     finally:
         connection.close()
 
-    proxy_status = response.getheader("Proxy-Status", "")
     if "caddy-payermax" not in proxy_status:
         raise OutcomeUnknown("no answer of PayerMax's")
 

@@ -1,0 +1,96 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
+)
+
+// watchKey is the context key of requests whose errors are kept from the server's log.
+type watchKey struct{}
+
+// watch is what the outermost handler of this package knows of an error behind it.
+type watch struct{ isLogged bool }
+
+// unlogged has next serve a request whose error must not reach the server: the server would
+// log it with the header of the request, and so with PayerMax's signature. The outermost
+// handler of this package does what the server would: it gives the error to the routes for
+// errors, if the config has any, and otherwise answers with the error's status. Whatever
+// next has not logged itself goes to the logger.
+func unlogged(logger *zap.Logger, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if r.Context().Value(watchKey{}) != nil {
+		return next.ServeHTTP(w, r)
+	}
+	watched, seen := new(watch), reply.NewWitness(w)
+	err := next.ServeHTTP(seen, r.WithContext(context.WithValue(r.Context(), watchKey{}, watched)))
+	if err == nil {
+		return nil
+	}
+	if !watched.isLogged {
+		logFailure(logger, err)
+	}
+	if seen.Status() == 0 {
+		answerFailure(logger, seen, r, err)
+	}
+	return nil
+}
+
+// noteLogged says that the error which a request ends in has a line in the log already.
+func noteLogged(ctx context.Context) {
+	if watched, ok := ctx.Value(watchKey{}).(*watch); ok {
+		watched.isLogged = true
+	}
+}
+
+// answerFailure answers a request that has failed. Routes for errors see the request as it
+// came to the server; if they fail as well, the first error's status remains.
+func answerFailure(logger *zap.Logger, seen *reply.Witness, r *http.Request, err error) {
+	if server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && server.Errors != nil && len(server.Errors.Routes) > 0 {
+		r = server.Errors.WithError(asItCame(r), err)
+		unanswered := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
+		if again := server.Errors.Routes.Compile(unanswered).ServeHTTP(seen, r); again != nil {
+			logFailure(logger, again)
+		}
+	}
+	if seen.Status() == 0 {
+		seen.WriteHeader(statusOf(err))
+	}
+}
+
+// asItCame returns a request with the method and the URL that it had when it came to the
+// server.
+func asItCame(r *http.Request) *http.Request {
+	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	if !ok {
+		return r
+	}
+	r = r.WithContext(r.Context())
+	r.Method, r.RequestURI, r.RemoteAddr, r.URL = original.Method, original.RequestURI, original.RemoteAddr, new(*original.URL)
+	return r
+}
+
+// statusOf returns the status that the server would answer an error with.
+func statusOf(err error) int {
+	if failed, ok := errors.AsType[caddyhttp.HandlerError](err); ok && failed.StatusCode != 0 {
+		return failed.StatusCode
+	}
+	return http.StatusInternalServerError
+}
+
+// logFailure logs an error in the server's place, at its level.
+func logFailure(logger *zap.Logger, err error) {
+	log := logger.Error
+	if statusOf(err) < http.StatusInternalServerError {
+		log = logger.Debug
+	}
+	log("a handler failed", append(whyOf(err), zap.Int("status", statusOf(err)))...)
+}
+
+// isSigned reports whether a request has a signature, of whatever kind.
+func isSigned(r *http.Request) bool { return len(protocol.Signatures(r.Header)) > 0 }

@@ -309,10 +309,13 @@ func commonForm(found []string) form {
 func derOfBase64(text, asFound []byte, want role) ([]byte, error) {
 	bare := undress(text)
 	joined := standardBase64(bare)
+	wrapped, inside := isWrapped(joined, want)
 	switch {
 	case !consistsOf(joined, base64Alphabet):
 		return nil, refuseText(text, want)
-	case isWrapped(joined, want):
+	case wrapped && isOther(inside, want):
+		return nil, refusal(inside, want)
+	case wrapped:
 		return nil, refuseTwice(asFound)
 	case strings.HasPrefix(joined, "/u3+7Q"), strings.HasPrefix(joined, "zs7Ozg"): // of a Java keystore's magic numbers
 		return nil, refuseInBase64(asFound, javaKeystore, want)
@@ -338,15 +341,28 @@ func isWhole(der []byte) bool {
 }
 
 // isWrapped reports whether base64 stands for a text that is a key, or another form of
-// one, by itself: PEM, base64 once more, a JWK.
-func isWrapped(joined string, want role) bool {
+// one, by itself: PEM, base64 once more, a JWK. It returns the form of that key, if it is
+// one that can be told without a passphrase.
+func isWrapped(joined string, want role) (wrapped bool, inside form) {
 	inner, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(joined, "="))
 	if err != nil || len(inner) < 16 || isDER(inner) || isJavaKeystore(inner) || bytes.IndexByte(inner, 0) >= 0 && !isUTF16(inner) {
-		return false
+		return false, unknown
 	}
 	defer clear(inner)
-	_, err = keyDER(inner, want)
-	return !errors.Is(err, errNotAKey) && !errors.Is(err, errBlank)
+	der, err := keyDER(inner, want)
+	defer clear(der)
+	if err == nil {
+		found, _ := identify(der) // or it is unknown
+		inside = found.form
+	}
+	return !errors.Is(err, errNotAKey) && !errors.Is(err, errBlank), inside
+}
+
+// isOther reports whether a form is that of the other half of a pair of keys. Decoding it
+// would not help.
+func isOther(f form, want role) bool {
+	said := refusal(f, want).Error()
+	return said == isPublic || said == isPrivate
 }
 
 // base64Alphabet is the standard alphabet of RFC 4648 with its padding.

@@ -83,6 +83,9 @@ func checkText(body []byte) error {
 	if bytes.HasPrefix(body, []byte("\xef\xbb\xbf")) {
 		return &Error{Rule: "utf8", Message: "the body begins with a byte order mark; send UTF-8 without one"}
 	}
+	if bytes.HasPrefix(body, []byte("\x1f\x8b")) {
+		return &Error{Rule: "utf8", Message: "the body is compressed with gzip; send it as it is, without compression"}
+	}
 	if !utf8.Valid(body) {
 		return &Error{Rule: "utf8", Message: fmt.Sprintf(
 			"the body is not valid UTF-8 at byte %d; encode it as UTF-8", firstInvalid(body))}
@@ -122,8 +125,7 @@ func (e *Envelope) take(r *reader, name string, value jsontext.Value) error {
 // notAnObject says what stands where the object should.
 func (r *reader) notAnObject() *Error {
 	kind := r.dec.PeekKind()
-	if kind == 0 {
-		_, err := r.dec.ReadToken()
+	if _, err := r.dec.ReadToken(); err != nil { // it is told by its first letter, and may be no value at all
 		return r.syntaxError(err)
 	}
 	return &Error{Rule: "type", Message: `the body must be a JSON object such as {"data":{...}}, but is ` + describe(kind)}

@@ -164,7 +164,7 @@ func (r *reader) syntaxError(err error) *Error {
 			"the body is not valid JSON: it ends too early, at byte %d", syntactic.ByteOffset)}
 	default:
 		return &Error{Field: string(syntactic.JSONPointer), Rule: "json", Message: fmt.Sprintf(
-			"the body is not valid JSON at byte %d", syntactic.ByteOffset)}
+			"the body is not valid JSON at byte %d%s", syntactic.ByteOffset, mistake(r.body, syntactic.ByteOffset, syntactic.Err.Error()))}
 	}
 }
 

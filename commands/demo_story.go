@@ -81,8 +81,8 @@ func (d *demo) invite(sidecar, gateway, shop string) {
   live page    http://%[2]s/sandbox/
                every order and call, as the gateway sees it
 
-  1. Fill in the test card and pay. Once more with "asks for 3DS" chosen from the
-     list "Sandbox: this payment", and either button of the bank's page.
+  1. Fill in the test card and pay. Once more with "asks for 3DS" from the list
+     "Sandbox: this payment", and either button of the bank's page.
 
   2. Make a call of your own, and find it on the live page:
 

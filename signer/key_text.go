@@ -309,12 +309,12 @@ func commonForm(found []string) form {
 func derOfBase64(text, asFound []byte, want role) ([]byte, error) {
 	bare := undress(text)
 	joined := standardBase64(bare)
-	wrapped, inside := isWrapped(joined, want)
+	wrapped, other := isWrapped(joined, want)
 	switch {
 	case !consistsOf(joined, base64Alphabet):
 		return nil, refuseText(text, want)
-	case wrapped && isOther(inside, want):
-		return nil, refusal(inside, want)
+	case other != nil:
+		return nil, other
 	case wrapped:
 		return nil, refuseTwice(asFound)
 	case strings.HasPrefix(joined, "/u3+7Q"), strings.HasPrefix(joined, "zs7Ozg"): // of a Java keystore's magic numbers
@@ -341,28 +341,27 @@ func isWhole(der []byte) bool {
 }
 
 // isWrapped reports whether base64 stands for a text that is a key, or another form of
-// one, by itself: PEM, base64 once more, a JWK. It returns the form of that key, if it is
-// one that can be told without a passphrase.
-func isWrapped(joined string, want role) (wrapped bool, inside form) {
+// one, by itself: PEM, base64 once more, a JWK. If that is the other half of a pair of keys,
+// decoding it would not help, and the error says so.
+func isWrapped(joined string, want role) (wrapped bool, other error) {
 	inner, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(joined, "="))
 	if err != nil || len(inner) < 16 || isDER(inner) || isJavaKeystore(inner) || bytes.IndexByte(inner, 0) >= 0 && !isUTF16(inner) {
-		return false, unknown
+		return false, nil
 	}
 	defer clear(inner)
 	der, err := keyDER(inner, want)
 	defer clear(der)
-	if err == nil {
-		found, _ := identify(der) // or it is unknown
-		inside = found.form
+	if errors.Is(err, errNotAKey) || errors.Is(err, errBlank) {
+		return false, nil
 	}
-	return !errors.Is(err, errNotAKey) && !errors.Is(err, errBlank), inside
-}
-
-// isOther reports whether a form is that of the other half of a pair of keys. Decoding it
-// would not help.
-func isOther(f form, want role) bool {
-	said := refusal(f, want).Error()
-	return said == isPublic || said == isPrivate
+	if err == nil {
+		found, _ := identify(der) // or it is unknown, which is not another half
+		err = refusal(found.form, want)
+	}
+	if said := err.Error(); said == isPublic || said == isPrivate {
+		other = err
+	}
+	return true, other
 }
 
 // base64Alphabet is the standard alphabet of RFC 4648 with its padding.

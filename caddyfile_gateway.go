@@ -102,7 +102,7 @@ func butIs(value string) string {
 	if meant := grammar.Suggest(plain, []string{protocol.UAT, protocol.Production, gatewaySandbox}); meant != "" {
 		return said + "; did you mean " + meant + "?"
 	}
-	if strings.Contains(plain, ".") {
+	if strings.Contains(plain, ".") && !strings.Contains(plain, "{") {
 		return said + "; write https:// before a host"
 	}
 	return said

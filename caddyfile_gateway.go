@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -35,9 +36,9 @@ func readGateway(d *caddyfile.Dispenser, b *payermaxBlock) error {
 	switch {
 	case !slices.ContainsFunc(args, func(arg string) bool { return !isEmpty(arg) }):
 		return d.Err("gateway is empty: expected uat, production, sandbox or a URL such as https://host. " +
-			"Where the Caddyfile takes it from the environment, set that variable, such as PAYERMAX_GATEWAY=uat for gateway {$PAYERMAX_GATEWAY}")
+			"Where the Caddyfile takes it from the environment, that variable is not set, or blank; set it, such as PAYERMAX_GATEWAY=uat for gateway {$PAYERMAX_GATEWAY}")
 	case len(args) > 2:
-		return d.ArgErr()
+		return grammar.ErrValues
 	case slices.Equal(args, []string{gatewaySandbox}):
 		b.gateway = &gatewayOption{sandbox: true}
 		return nil
@@ -57,8 +58,7 @@ func readGateway(d *caddyfile.Dispenser, b *payermaxBlock) error {
 const gatewaySandbox = "sandbox"
 
 // gatewayURL returns the URL of the gateway that the option's value names: uat,
-// production, or a URL of one's own. Errors do not repeat the value, which may
-// contain a password.
+// production, or a URL of one's own. Errors repeat no value that may contain a password.
 func gatewayURL(value string) (string, error) {
 	if known, ok := protocol.GatewayURL(value); ok {
 		return known, nil
@@ -68,17 +68,44 @@ func gatewayURL(value string) (string, error) {
 	u, err := url.Parse(value)
 	switch {
 	case err != nil || u.Scheme == "" || u.Host == "" || u.Opaque != "":
-		return "", errors.New(expected)
+		return "", fmt.Errorf("%s%s", expected, butIs(value))
 	case u.Scheme != "https" && u.Scheme != "http":
 		return "", fmt.Errorf("the scheme must be https; %s", expected)
 	case u.User != nil:
 		return "", errors.New("the URL must not contain a user or password")
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
 		return "", errors.New("the URL must end after the host and port; the paths are the gateway's own")
+	case strings.Contains(u.Host, ".."):
+		return "", fmt.Errorf("the host %q has two dots in a row; write one", u.Host)
 	case u.Scheme == "http" && !protocol.IsLoopback(u.Hostname()):
 		return "", errors.New("plain http is for this machine only, such as http://localhost:9000; use https")
 	}
 	return u.Scheme + "://" + u.Host, nil
+}
+
+// butIs continues an error with the value that was not expected, in quotes, and with what
+// was probably meant. Something with a user, a path or a query may hold a secret, and is
+// not repeated.
+func butIs(value string) string {
+	const maxShown = 64
+	if len(value) > maxShown || strings.ContainsAny(value, "@/?=") {
+		return ""
+	}
+	said := ", but it is " + strconv.QuoteToASCII(value)
+	plain := strings.Trim(strings.ToLower(value), "\"'` \t\u00a0\ufeff")
+	if _, known := protocol.GatewayURL(plain); known || plain == gatewaySandbox {
+		return said + "; write " + plain
+	}
+	if environment := protocol.EnvironmentAt("https://" + plain); environment != "" {
+		return said + "; write " + environment + ", which is that host"
+	}
+	if meant := grammar.Suggest(plain, []string{protocol.UAT, protocol.Production, gatewaySandbox}); meant != "" {
+		return said + "; did you mean " + meant + "?"
+	}
+	if strings.Contains(plain, ".") && !strings.Contains(plain, "{") {
+		return said + "; write https:// before a host"
+	}
+	return said
 }
 
 // gatewayURLsOf returns the URLs of the gateway and of its backup, if there is

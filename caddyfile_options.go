@@ -25,7 +25,7 @@ var merchantOptions = grammar.Block[Merchant]{
 		Sets: grammar.Text(func(m *Merchant) *string { return &m.MerchantNo })},
 	{Name: "sp_merchant_no", Args: "<sp_merchant_no>", Example: "sp_merchant_no SP1002",
 		Sets: grammar.Text(func(m *Merchant) *string { return &m.SPMerchantNo })},
-	{Name: "merchant_auth_token", Args: "<placeholder>", Example: "merchant_auth_token {file./run/secrets/payermax/token}",
+	{Name: "merchant_auth_token", Args: "<placeholder>", Example: "merchant_auth_token {file./run/secrets/payermax/token}", PerRequest: true,
 		Sets: grammar.Placeholder(func(m *Merchant) *string { return &m.MerchantAuthToken })},
 	{Name: "private_key", Args: "<path>", ShortFor: "key file <path>", Example: "private_key /run/secrets/payermax/private.key",
 		Sets: grammar.Into(func(m *Merchant) *json.RawMessage { return &m.KeyRaw }, keys.ReadFilePath)},
@@ -113,7 +113,7 @@ func readVersion(d *caddyfile.Dispenser, versions *map[string]string) error {
 		args = []string{protocol.SessionEndpoint, args[0]}
 	case 2:
 	default:
-		return d.ArgErr()
+		return grammar.ErrValues
 	}
 	if _, ok := (*versions)[args[0]]; ok {
 		return d.Errf("version of %s is already set", args[0])
@@ -142,7 +142,7 @@ func readMerchantNo(d *caddyfile.Dispenser, choice *MerchantChoice) error {
 	case 1:
 		choice.MerchantNo = args[0]
 	default:
-		return d.ArgErr()
+		return grammar.ErrValues
 	}
 	return nil
 }

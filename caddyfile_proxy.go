@@ -47,7 +47,7 @@ func (o *proxyOptions) add(option caddyfile.Segment) error {
 			return d.Err("transport is already set")
 		}
 		if !d.NextArg() {
-			return d.ArgErr()
+			return grammar.ErrValues
 		}
 		if d.Val() != "http" && d.Val() != "payermax" {
 			return d.Errf("transport %s cannot carry a signed call; expected transport http", d.Val())

@@ -118,3 +118,26 @@ func TestBlocksWithoutEffect(t *testing.T) {
 		assert.ErrorContains(t, err, says, option)
 	}
 }
+
+// A value that is no gateway is shown, with what was probably meant. One that may hold a
+// secret is not.
+func TestGatewaysThatAreNone(t *testing.T) {
+	for value, says := range map[string]string{
+		"UAT":                           `but it is "UAT"; write uat`,
+		"'uat'":                         `but it is "'uat'"; write uat`,
+		`"uat "`:                        `but it is "uat "; write uat`,
+		"\"uat\u00a0\"":                 `but it is "uat\u00a0"; write uat`,
+		"produciton":                    `but it is "produciton"; did you mean production?`,
+		"pay-gate-uat.payermax.com":     `but it is "pay-gate-uat.payermax.com"; write uat, which is that host`,
+		"gateway.example.com":           `but it is "gateway.example.com"; write https:// before a host`,
+		"live":                          `but it is "live", at`,
+		"https://pay-gate..example.com": `the host "pay-gate..example.com" has two dots in a row`,
+		"user:CANARY@host":              "expected uat, production, sandbox or a URL such as https://host, at",
+		"https://user:CANARY@host":      "the URL must not contain a user or password",
+		"host/?token=CANARY":            "expected uat, production, sandbox or a URL such as https://host, at",
+	} {
+		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(":8080 {\npayermax {\ngateway "+value+"\n}\n}"), nil)
+		assert.ErrorContains(t, err, says, value)
+		assert.NotContains(t, err.Error(), "CANARY")
+	}
+}

@@ -171,7 +171,7 @@ func (m Merchant) describeKey(ctx caddy.Context, field string, raw json.RawMessa
 	}
 	key.Path = command.Expand("private_key", named.Path, 0, true)
 	if key.Path.Error == nil && key.Path.Value == "" {
-		key.Path.Error = fmt.Errorf("%s: %w", named.Path, keys.ErrNoPath) // as keys.File says it
+		key.Path.Error = fmt.Errorf("%s: %w%s", named.Path, keys.ErrNoPath, setting.WhyEmpty(named.Path)) // as keys.File says it
 	}
 	return key
 }

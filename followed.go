@@ -8,9 +8,12 @@ import (
 	"net/http"
 	"slices"
 
+	"go.uber.org/zap"
+
 	"github.com/caddy-payermax/caddy-payermax/internal/gateways"
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // errNothingSends is why a handler that signs cannot be loaded.
@@ -67,6 +70,20 @@ func (h *Handler) warnOfMisplacements(places []layout.Handler) {
 				h.logger.Warn(m.Message + "; " + m.Next)
 			}
 			warned[m] = true
+		}
+	}
+}
+
+// warnOfSlips says at the start which gateway is hardly the one that is meant.
+func (h *Handler) warnOfSlips(places []layout.Handler) {
+	warned := make(map[string]bool)
+	for _, place := range places {
+		for _, host := range place.Gateways() {
+			if doubt := protocol.DoubtAbout(host); doubt != "" && !warned[host] {
+				h.logger.Warn("the gateway is hardly the one that is meant: "+doubt+"; write gateway uat or gateway production, unless calls are really to go there",
+					zap.String("host", host))
+				warned[host] = true
+			}
 		}
 	}
 }

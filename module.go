@@ -237,6 +237,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.warnOfMisplacements(places)
+	h.warnOfSlips(places)
 	if h.store, err = stores.Load(ctx, h, "StoreRaw", h.StoreRaw); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}

@@ -93,6 +93,29 @@ func TestServeHTTPRefuses(t *testing.T) {
 	}
 }
 
+// A path that is almost an endpoint's is answered with that endpoint's, and nothing of it is
+// repeated.
+func TestServeHTTPNamesTheNearEndpoint(t *testing.T) {
+	h := newHandler(t)
+	for path, says := range map[string]string{
+		protocol.PathPrefix + "orderQueryy":           "such as " + protocol.PathPrefix + "orderQuery",
+		protocol.PathPrefix + "orderquery/":           "such as " + protocol.PathPrefix + "orderQuery",
+		"/orderQuery":                                 "such as " + protocol.PathPrefix + "orderQuery",
+		protocol.PathPrefix + "apply-drop-in-session": "such as " + sessionPath,
+		protocol.PathPrefix + "orderConfirm":          "the sidecar does not sign orderConfirm",
+		protocol.PathPrefix + "CANARY":                "such as " + sessionPath,
+		"/":                                           "such as " + sessionPath,
+		"/" + strings.Repeat("CANARY", 10_000):        "such as " + sessionPath,
+	} {
+		r := post(sessionBody)
+		r.URL.Path = path
+		refused := refusalOf(t, serve(t, h, r, testcaddy.Unreachable(t)))
+		assert.Equal(t, "NOT_FOUND", refused.Code)
+		assert.Contains(t, refused.Msg, says, path)
+		assert.NotContains(t, refused.Msg, "CANARY")
+	}
+}
+
 func TestServeHTTPAcceptsContentTypes(t *testing.T) {
 	h := newHandler(t)
 	for _, contentType := range []string{"application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8", "application/json; charset=utf8", `application/json; charset="UTF8"`} {

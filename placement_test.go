@@ -362,6 +362,25 @@ func TestMisplacedSigningWarns(t *testing.T) {
 	}
 }
 
+// A gateway that is almost PayerMax's is worth a warning at the start; a host of one's own is
+// not.
+func TestSlipsOfTheGatewayWarn(t *testing.T) {
+	key := writePrivateKey(t, merchantKey())
+	for host, says := range map[string]string{
+		"pay-gate-uat.payermx.com": "the gateway is hardly the one that is meant: it is almost pay-gate-uat.payermax.com, which is PayerMax's uat",
+		"docs.payermax.com":        "it is a host of PayerMax's, but neither the gateway of uat nor that of production",
+		"gateway.example":          "",
+	} {
+		said, err := loaded(t, adapted(t, fmt.Sprintf(":8080 {\nbind 127.0.0.1\npayermax {\ngateway https://%s\napp_id app\nprivate_key %s\n}\n}", host, key)))
+		require.NoError(t, err)
+		if says == "" {
+			assert.NotContains(t, said, "hardly", host)
+		} else {
+			assert.Contains(t, said, says, host)
+		}
+	}
+}
+
 // An app_id and a merchant_no in each other's place are worth a warning at the start.
 func TestExchangedIdentityWarns(t *testing.T) {
 	config := func(appID, merchantNo string) string {

@@ -1,6 +1,7 @@
 package payermax
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
@@ -48,8 +51,25 @@ func notServed(u *url.URL) *reply.Refusal {
 		return reply.Denied(limits.ByEndpoint, http.StatusForbidden, "ENDPOINT_NOT_ENABLED",
 			name+" is not enabled in this sidecar; the operator can enable it with the option endpoints")
 	}
-	return reply.ClientError(http.StatusNotFound, "NOT_FOUND",
-		"there is no such endpoint; check the path, to the letter, such as "+protocol.PathPrefix+protocol.SessionEndpoint)
+	return reply.ClientError(http.StatusNotFound, "NOT_FOUND", "there is no such endpoint; "+instead(path.Base(u.Path)))
+}
+
+// instead says what to call in place of an endpoint that does not exist. Of its name, it
+// repeats nothing.
+func instead(name string) string {
+	if slices.Contains(protocol.Unsigned, name) {
+		return "the sidecar does not sign " + name + ", whose envelope is another than that of the other endpoints"
+	}
+	const longest = 64 // a name that is longer is meant for none, and would take its time to compare
+	var meant string
+	if len(name) <= longest {
+		var names []string
+		for _, e := range protocol.Endpoints() {
+			names = append(names, e.Name)
+		}
+		meant = grammar.Suggest(name, names)
+	}
+	return "check the path, to the letter, such as " + protocol.PathPrefix + cmp.Or(meant, protocol.SessionEndpoint)
 }
 
 func methodNotAllowed() *reply.Refusal {

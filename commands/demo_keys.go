@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"os"
 	"path/filepath"
 )
@@ -37,7 +38,7 @@ func makeDemoKeys() (k *demoKeys, err error) {
 	}
 
 	if k.dir, err = os.MkdirTemp("", "payermax-demo-"); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the demonstration keeps its keys in a temporary directory: %w; set TMPDIR to a directory that can be written to", err)
 	}
 	k.merchantPath = filepath.Join(k.dir, "private.key")
 	k.gatewayPath = filepath.Join(k.dir, "payermax.pub")

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"net"
+	"path/filepath"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -25,4 +26,11 @@ func TestDemoSharesNoPort(t *testing.T) {
 	free, err := freePort()
 	require.NoError(t, err)
 	assert.NoError(t, checkFree(free))
+}
+
+// Without a place for temporary files, the demonstration says what to set.
+func TestDemoNeedsTemporaryFiles(t *testing.T) {
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
+	_, err := makeDemoKeys()
+	assert.ErrorContains(t, err, "set TMPDIR to a directory that can be written to")
 }

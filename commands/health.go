@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,7 +45,7 @@ The paths are /livez, /readyz and /startupz.
   $ caddy payermax-health --url 'unix//run/payermax/health.sock|/readyz'`
 			cmd.Flags().String("url", "", "What to ask")
 			cmd.Flags().Duration("timeout", time.Second, "How long to wait for the answer, in all")
-			offer(cmd, "url", "http://127.0.0.1:8081/readyz", "http://127.0.0.1:8081/healthz")
+			offer(cmd, "url", "http://127.0.0.1:8081/readyz", "http://127.0.0.1:8081/livez", "http://127.0.0.1:8081/startupz")
 			offer(cmd, "timeout", "1s", "5s")
 			answering(cmd, runHealth)
 		},
@@ -70,7 +71,11 @@ func runHealth(t *tool, flags caddycmd.Flags) error {
 	}
 	asked := flags.String("url")
 	if asked == "" {
-		asked = "http://127.0.0.1:" + cmp.Or(os.Getenv("PAYERMAX_HEALTH_PORT"), "8081") + "/readyz"
+		port := cmp.Or(os.Getenv("PAYERMAX_HEALTH_PORT"), "8081")
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return fmt.Errorf("PAYERMAX_HEALTH_PORT must be a port such as 8081, but is %q", port)
+		}
+		asked = "http://127.0.0.1:" + port + "/readyz"
 	}
 	target, transport, err := dialing(asked)
 	if err != nil {

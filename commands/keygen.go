@@ -105,7 +105,7 @@ func outPrefix(out string) (string, error) {
 		return filepath.Join(out, "merchant"), nil
 	}
 	if directory := filepath.Dir(out); !isDirectory(directory) {
-		return "", fmt.Errorf("--out: there is no directory %s; make it first, with: mkdir -m 700 %s", directory, directory)
+		return "", fmt.Errorf("--out: there is no directory %s; make it first, with: mkdir -m 700 %s", directory, signer.ShellPath(directory))
 	}
 	return out, nil
 }

@@ -67,12 +67,27 @@ func runSandbox(flags caddycmd.Flags) (int, error) {
 	if err != nil {
 		return exitUnclear, err
 	}
+	if err := checkListen(flags.String("listen")); err != nil {
+		return exitUnclear, err
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := serveSandbox(ctx, gateway, flags.String("listen"), os.Stdout); err != nil {
 		return caddy.ExitCodeFailedStartup, err
 	}
 	return caddy.ExitCodeSuccess, nil
+}
+
+// checkListen refuses what is no address to listen at.
+func checkListen(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil {
+		return fmt.Errorf("--listen must be an address and a port such as 127.0.0.1:9000, but is %q", address)
+	}
+	return nil
 }
 
 // newSandbox makes the gateway and its one merchant.

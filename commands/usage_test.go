@@ -90,16 +90,21 @@ func TestUsage(t *testing.T) {
 		{"payermax-health --url unix//run/x.sock", "--url must be like"},
 		{"payermax-health --url unix//run/x.sock|0222", "--url must be like"},
 		{"payermax-health --url unix/|/readyz", "--url must be like"},
+		{"PAYERMAX_HEALTH_PORT=abc payermax-health", `PAYERMAX_HEALTH_PORT must be a port such as 8081, but is "abc"`},
 		{"payermax-health extra", "belongs to no flag"},
 		{"payermax-version extra", "belongs to no flag"},
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			t.Parallel()
 			args := strings.Fields(test.args)
+			r := workplace(t)
+			if strings.Contains(args[0], "=") {
+				r.env, args = args[:1], args[1:]
+			}
 			for i := range args {
 				args[i] = strings.ReplaceAll(args[i], "KEY", value)
 			}
-			got := workplace(t).caddy(t, args...)
+			got := r.caddy(t, args...)
 			assert.Equal(t, 2, got.code, got.stderr)
 			assert.Contains(t, got.stderr, "caddy "+args[0]+": ")
 			assert.Contains(t, got.stderr, test.says)

@@ -57,7 +57,8 @@ func urlEncoded(body []byte, yield func(Finding, []byte) bool) bool {
 		url.PathEscape(text),
 		// encodeURIComponent of JavaScript, which leaves more characters alone.
 		strings.NewReplacer("+", "%20", "%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*").Replace(form),
-		strings.ReplaceAll(form, "+", "%20"), // rawurlencode of PHP
+		strings.ReplaceAll(form, "+", "%20"),                      // rawurlencode of PHP
+		strings.NewReplacer("+", "%20", "%2F", "/").Replace(form), // quote of Python
 	} {
 		if !yield(finding, []byte(escaped)) || !yield(finding, []byte(lowerEscapes(escaped))) {
 			return false

@@ -43,6 +43,7 @@ var choices = [][]choice{
 		{func(s *style) { s.number = pythons }, "with its numbers rewritten, such as 15.0 for 15.00 (Python)"},
 		{func(s *style) { s.number = javas }, "with its numbers rewritten, such as 15.0 for 15 (Gson)"},
 		{func(s *style) { s.number = cents }, "with two decimals in its numbers"},
+		{func(s *style) { s.number = quoted }, "with its numbers as strings, such as \"15.00\" for 15.00"},
 	},
 	{
 		{func(s *style) { s.emptyObjectsAreArrays = true }, "with [] for {} (PHP arrays)"},

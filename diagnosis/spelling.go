@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -48,6 +49,10 @@ func isText(sign string, signature []byte) bool {
 	return notHex == nil || again && len(signature) > 0
 }
 
+// headerName is the name of the header, as a log, a command of curl or JSON has it before the
+// value. No base64 has a colon, or an equals sign in front.
+var headerName = regexp.MustCompile(`(?i)^\s*['"]?sign['"]?\s*[:=]\s*`)
+
 // respell reads a signature in the spellings that it gets on its way through programs,
 // and says which they are.
 func respell(sign string) (signature []byte, faults []string) {
@@ -56,6 +61,7 @@ func respell(sign string) (signature []byte, faults []string) {
 			sign, faults = to, append(faults, fault)
 		}
 	}
+	change(headerName.ReplaceAllString(sign, ""), "the name of its header stands before it")
 	change(strings.Trim(sign, " \t\r\n\"'"), "there are quotes or white space around it")
 	if strings.Contains(sign, "%") {
 		if unescaped, err := url.PathUnescape(sign); err == nil {

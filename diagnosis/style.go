@@ -124,6 +124,9 @@ func javas(number string) string {
 	return withDecimal(strconv.FormatFloat(f, 'f', -1, 64))
 }
 
+// quoted writes a number as a string, as amounts often are.
+func quoted(number string) string { return `"` + number + `"` }
+
 // withDecimal appends .0 to a whole number.
 func withDecimal(number string) string {
 	if strings.Contains(number, ".") {

@@ -131,7 +131,7 @@ func checkAnswer(keys []*rsa.PublicKey, a *answer) Result {
 	const name = "answer"
 	switch {
 	case len(keys) == 0:
-		return notChecked(name, "there is no gateway public key to verify its signature with")
+		return notChecked(name, "no gateway public key is configured, or none can be used, so nothing verifies its signature")
 	case len(a.sign) == 0 && a.code == protocol.CodeApplySuccess:
 		return problem(name, "it says %s but is not signed, so the sidecar would withhold it", protocol.CodeApplySuccess).
 			then("find out who answers in PayerMax's place")

@@ -11,6 +11,8 @@ import (
 	"context"
 	"crypto"
 	"crypto/rsa"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
 // Setup is a configuration, taken apart.
@@ -58,7 +60,7 @@ type Options struct {
 // Examine checks everything that the options allow. Once ctx has ended, whatever
 // needs the network fails at once.
 func Examine(ctx context.Context, setup Setup, options Options) Report {
-	e := examination{options: options, reached: make(map[gatewayID]bool)}
+	e := examination{options: options, reached: make(map[gatewayID]bool), signers: make(map[string]Merchant)}
 	if len(setup.ProxyVariables) > 0 && !options.Offline {
 		e.add("environment", proxyVariables(setup.ProxyVariables, followEnvironment(setup.Handlers)))
 	}
@@ -82,6 +84,8 @@ type examination struct {
 	keys [][]merchantKeys
 	// own are the public halves of all keys that sign.
 	own []*rsa.PublicKey
+	// signers are the merchants that sign with a key, by its fingerprint.
+	signers map[string]Merchant
 	// reached says of each gateway that was checked whether a call could be sent.
 	reached map[gatewayID]bool
 }
@@ -123,6 +127,9 @@ func (e *examination) handler(h Handler) {
 	for _, m := range h.Merchants {
 		loaded, results := checkMerchant(m, h.Sandbox, e.own)
 		e.add(m.Name, results...)
+		if !h.Sandbox {
+			e.add(m.Name, e.checkSharing(m, loaded)...)
+		}
 		keys = append(keys, loaded)
 		e.own = append(e.own, loaded.own()...)
 	}
@@ -179,6 +186,22 @@ func (e *examination) calls(ctx context.Context, h Handler, keys []merchantKeys)
 			e.add(m.Name, checkCall(ctx, h.Gateways[0], m, keys[i])...)
 		}
 	}
+}
+
+// checkSharing warns of a merchant that signs with the key of another appId.
+func (e *examination) checkSharing(m Merchant, loaded merchantKeys) []Result {
+	public, isRSA := publicOf(loaded.signing)
+	if !isRSA || m.AppID.Value == "" {
+		return nil
+	}
+	fingerprint := signer.Fingerprint(public)
+	other, isShared := e.signers[fingerprint]
+	e.signers[fingerprint] = m
+	if !isShared || other.AppID.Value == m.AppID.Value {
+		return nil
+	}
+	return []Result{warning("private key", "it is the key of %s as well, which has another app_id; a key belongs to one appId, and whoever gets it signs for both", other.Name).
+		then("make a key for each appId, and give PayerMax the public half of each")}
 }
 
 // own are the public halves of what signs.

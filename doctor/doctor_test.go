@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -126,6 +127,22 @@ func TestExamineSeveralMerchants(t *testing.T) {
 	assert.NotContains(t, outcomes(report, "first"), "problem gateway public key")
 	assert.Equal(t, []string{"ok app_id", "ok merchant_no", "ok merchant_auth_token", "ok private key", "ok private key self-test",
 		"not checked merchant public key", "problem gateway public key"}, outcomes(report, "second"))
+}
+
+// Two appIds with one key are worth a warning; one appId that is there twice is not.
+func TestExamineSharedKey(t *testing.T) {
+	for appID, outcome := range map[string]string{"app": "", "another": "warning private key"} {
+		first, second := goodMerchant(t, "first"), goodMerchant(t, "second")
+		second.AppID = value("app_id", appID)
+		report := Examine(t.Context(), Setup{Handlers: []Handler{{Name: "h", Merchants: []Merchant{first}}, {Name: "i", Merchants: []Merchant{second}}}}, Options{Offline: true})
+		found := slices.DeleteFunc(outcomes(report, "second"), func(o string) bool { return strings.HasPrefix(o, "ok ") })
+		if outcome == "" {
+			assert.Empty(t, found)
+		} else {
+			assert.Equal(t, []string{outcome}, found)
+		}
+		assert.NotContains(t, strings.Join(outcomes(report, "first"), "\n"), "warning")
+	}
 }
 
 func TestExamineNotifications(t *testing.T) {

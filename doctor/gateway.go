@@ -139,6 +139,10 @@ func checkEnvironment(g Gateway) Result {
 	case protocol.Production:
 		return ok(name, "PayerMax's production%s; payments are real, and its keys are not those of uat", backup)
 	}
+	if doubt := protocol.DoubtAbout(g.host()); doubt != "" {
+		return warning(name, "%s%s is hardly meant: %s", g.host(), backup, doubt).
+			then("write gateway uat or gateway production, unless calls are really to go there")
+	}
 	return ok(name, "neither PayerMax's uat nor its production, but a host of your own choice%s", backup)
 }
 

@@ -48,6 +48,12 @@ func TestCheckEnvironment(t *testing.T) {
 		assert.Equal(t, OK, result.Outcome)
 		assert.Contains(t, result.Message, test.says)
 	}
+	for _, url := range []string{"https://pay-gate-uat.payermx.com", "https://docs.payermax.com:8443"} {
+		result := checkEnvironment(Gateway{URL: url})
+		assert.Equal(t, Warning, result.Outcome, url)
+		assert.Contains(t, result.Message, "is hardly meant: it is ")
+		assert.Contains(t, result.Next, "write gateway uat")
+	}
 }
 
 func TestCheckAddress(t *testing.T) {

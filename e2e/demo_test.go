@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -127,7 +128,7 @@ func TestDemoServes(t *testing.T) {
 func requireFits(t *testing.T, text string) {
 	t.Helper()
 	for line := range strings.Lines(text) {
-		assert.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSpace(line)), 80, line)
+		assert.LessOrEqual(t, utf8.RuneCountInString(strings.TrimRight(line, "\r\n")), 80, line)
 	}
 	assert.NotContains(t, text, "\x1b")
 }
@@ -135,12 +136,16 @@ func requireFits(t *testing.T, text string) {
 // The sandbox alone says what it needs.
 func TestSandboxCommandRefuses(t *testing.T) {
 	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
 	for words, args := range map[string][]string{
-		"--app-id and --public-key are required":  {},
-		"--public-key: public key file no.pub":    {"--app-id", "app", "--public-key", "no.pub"},
-		"--private-key: private key file no.key":  {"--app-id", "app", "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--private-key", "no.key"},
-		"--time-scale must be a positive number":  {"--app-id", "app", "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--time-scale", "0"},
-		"listen tcp: address 70000: missing port": {"--app-id", "app", "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--listen", "70000"},
+		"--app-id and --public-key are required":                                          {},
+		"--public-key: public key file no.pub":                                            {"--app-id", "app", "--public-key", "no.pub"},
+		"--private-key: private key file no.key":                                          {"--app-id", "app", "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--private-key", "no.key"},
+		"--time-scale must be a positive number":                                          {"--app-id", "app", "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--time-scale", "0"},
+		"--listen must be an address and a port such as 127.0.0.1:9000, but is \"70000\"": {"--app-id", "app", "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--listen", "70000"},
+		"listen tcp": {"--app-id", "app", "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--listen", taken.Addr().String()},
 	} {
 		said, err := caddyCommand(t, context.Background(), nil, append([]string{"payermax-sandbox"}, args...)...).CombinedOutput()
 		code := 2 // what it was told is wrong

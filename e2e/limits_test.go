@@ -240,7 +240,7 @@ func TestValidateRefusesLimits(t *testing.T) {
 		"an amount in words":             {"limits {\nmax_amount IDR many\n}", []string{"max_amount"}},
 		"a negative amount":              {"limits {\nmax_amount IDR -1\n}", []string{"max_amount"}},
 		"an amount with an exponent":     {"limits {\nmax_amount IDR 1e9\n}", []string{"max_amount"}},
-		"an amount without its currency": {"limits {\nmax_amount 1000\n}", []string{"wrong argument count", "1000"}},
+		"an amount without its currency": {"limits {\nmax_amount 1000\n}", []string{"max_amount has one value", "expected max_amount <currency> <amount>"}},
 		"a currency twice":               {"limits {\nmax_amount IDR 1\nmax_amount IDR 2\n}", []string{"max_amount IDR", "already set"}},
 		"an unknown limit":               {"limits {\nmax_calls 5\n}", []string{"max_calls"}},
 		"limits twice":                   {"limits {\nrate 1\n}\nlimits {\nrate 2\n}", []string{"limits", "already set"}},

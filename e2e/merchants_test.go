@@ -253,7 +253,7 @@ func TestValidateRefusesMerchants(t *testing.T) {
 		"a key beside them":           {[]string{good, "private_key " + key}, []string{"key: ", "several merchants"}},
 		"an option of the handler's":  {[]string{merchantBlock("100", "first", key, "endpoints all")}, []string{"endpoints", "merchant"}},
 		"an option of the proxy's":    {[]string{merchantBlock("100", "first", key, "lb_retries 3")}, []string{"lb_retries", "merchant"}},
-		"two numbers":                 {[]string{merchantBlock("100 200", "first", key, "")}, []string{"wrong argument count", "200"}},
+		"two numbers":                 {[]string{merchantBlock("100 200", "first", key, "")}, []string{"merchant has 2 values", "expected merchant [<merchant_no>]"}},
 		"a matcher that is none":      {[]string{merchantBlock("100", "first", key, "match no_such_matcher x")}, []string{"no_such_matcher"}},
 		"a token instead of its file": {[]string{merchantBlock("100", "first", key, "merchant_auth_token canary")}, []string{"merchant_auth_token: ", "placeholder"}},
 		"a token's file is missing":   {[]string{merchantBlock("100", "first", key, "merchant_auth_token {file./no/such/file}")}, []string{"merchant 100: ", "merchant_auth_token: "}},

@@ -79,6 +79,8 @@ func checkText(body []byte) error {
 		return unreadable("utf8", "begins with a byte order mark", "UTF-8 without one", "send UTF-8 without one")
 	case trimmed[0] == '<':
 		return unreadable("json", "is HTML or XML", "a JSON object", `send a JSON object such as {"data":{...}}`)
+	case bytes.HasPrefix(body, []byte("\x1f\x8b")):
+		return unreadable("utf8", "is compressed with gzip", "a JSON object", "send it as it is, without compression")
 	case !utf8.Valid(body):
 		return unreadable("utf8", fmt.Sprintf("is not valid UTF-8 at byte %d", firstInvalid(body)), "", "encode it as UTF-8")
 	}
@@ -140,8 +142,7 @@ func readMembers(body []byte, decisive *lookalike.Names, f func(r *reader, name 
 // notAnObject says what stands where the object should.
 func (r *reader) notAnObject() *Error {
 	kind := r.dec.PeekKind()
-	if kind == 0 {
-		_, err := r.dec.ReadToken()
+	if _, err := r.dec.ReadToken(); err != nil { // it is told by its first letter, and may be no value at all
 		return r.syntaxError(err)
 	}
 	return unreadable("type", "is "+describe(kind), "a JSON object", `send a JSON object such as {"data":{...}}`)

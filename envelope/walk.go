@@ -169,7 +169,7 @@ func (r *reader) syntaxError(err error) *Error {
 		problem = unreadable("json", fmt.Sprintf("has half of a surrogate pair at byte %d", at), "both halves of the character",
 			"write the character itself, or both halves of it")
 	default:
-		problem = unreadable("json", fmt.Sprintf("is not valid JSON at byte %d", at), "", "")
+		problem = unreadable("json", fmt.Sprintf("is not valid JSON at byte %d%s", at, mistake(r.body, at, syntactic.Err.Error())), "", "")
 	}
 	problem.Field = field
 	return problem

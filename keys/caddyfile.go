@@ -16,7 +16,7 @@ func ReadSource(d *caddyfile.Dispenser, target *json.RawMessage) error {
 		return d.Errf("%s is already set", d.Val())
 	}
 	if !d.NextArg() {
-		return d.ArgErr()
+		return grammar.ErrValues
 	}
 	name := d.Val()
 	module, err := caddyfile.UnmarshalModule(d, "payermax.keys."+name)
@@ -59,7 +59,7 @@ var FileOptions = grammar.Block[File]{
 func (f *File) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the source's name
 	if !d.AllArgs(&f.Path) {
-		return d.ArgErr()
+		return grammar.ErrValues
 	}
 	if err := grammar.CheckPaths(d, f.Path); err != nil {
 		return err

@@ -106,7 +106,7 @@ func (f *File) KeyFile() string { return f.path }
 // and sign in another way.
 func (f *File) PrivateKey() (*rsa.PrivateKey, error) {
 	if f.path == "" {
-		return nil, fmt.Errorf("%s: %w", f.Path, ErrNoPath)
+		return nil, fmt.Errorf("%s: %w%s", f.Path, ErrNoPath, setting.WhyEmpty(f.Path))
 	}
 	key, err := signer.ReadPrivateKeyFile(f.path)
 	if err != nil {
@@ -114,7 +114,7 @@ func (f *File) PrivateKey() (*rsa.PrivateKey, error) {
 	}
 	if info, err := os.Stat(f.path); err == nil && info.Mode().Perm()&worldReadable != 0 {
 		if f.RefuseWorldReadable {
-			return nil, fmt.Errorf("private key file %s: every user may read it (mode %04o); take that away with: chmod o-r FILE", f.path, info.Mode().Perm())
+			return nil, fmt.Errorf("private key file %s: every user may read it (mode %04o); take that away with: chmod o-r %s", f.path, info.Mode().Perm(), signer.ShellPath(f.path))
 		}
 		f.logger.Warn("every user may read the private key file; take that away with chmod o-r",
 			zap.String("path", f.path), zap.String("mode", fmt.Sprintf("%04o", info.Mode().Perm())))

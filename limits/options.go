@@ -33,7 +33,7 @@ var budgetOptions = grammar.Block[Budget]{
 
 // Options are the options of Limits.
 var Options = slices.Concat(grammar.Lift(quotaOptions, func(l *Limits) *Quota { return &l.Quota }), grammar.Block[Limits]{
-	{Name: "caller_id", Args: "<placeholder>", Example: "caller_id {http.auth.user.id}",
+	{Name: "caller_id", Args: "<placeholder>", Example: "caller_id {http.auth.user.id}", PerRequest: true,
 		Sets: grammar.Text(func(l *Limits) *string { return &l.CallerID })},
 	{Name: "caller", Args: "<id>", Example: `caller shop {
 	rate 20
@@ -58,7 +58,7 @@ var callerOptions = slices.Concat(grammar.Block[Caller]{
 func readMaxAmount(d *caddyfile.Dispenser, amounts *map[string]string) error {
 	var currency, amount string
 	if !d.AllArgs(&currency, &amount) {
-		return d.ArgErr()
+		return grammar.ErrValues
 	}
 	if _, ok := (*amounts)[currency]; ok {
 		return d.Errf("max_amount %s is already set", currency)
@@ -71,7 +71,7 @@ func readMaxAmount(d *caddyfile.Dispenser, amounts *map[string]string) error {
 func readBudget(d *caddyfile.Dispenser, b *Budget) error {
 	var per string
 	if !d.AllArgs(&b.Currency, &b.Amount, &per, &b.Per) || per != "per" {
-		return d.Err("budget must be such as: budget USD 10000 per day")
+		return d.Errf("budget must be such as: budget USD 10000 per day; %s", grammar.NotSet)
 	}
 	return nil
 }
@@ -89,14 +89,14 @@ func readRate(d *caddyfile.Dispenser, q *Quota) (err error) {
 	}
 	args := d.RemainingArgs()
 	if len(args) == 0 || len(args) > 2 {
-		return d.ArgErr()
+		return grammar.ErrValues
 	}
 	if q.Rate, err = strconv.ParseFloat(args[0], 64); err != nil || !(q.Rate > 0) || math.IsInf(q.Rate, 0) {
-		return d.Errf("rate must be a positive number of requests per second, but is %q", args[0])
+		return d.Errf("rate must be a positive number of requests per second, but is %q%s", args[0], grammar.Unexpanded(args...))
 	}
 	if len(args) == 2 {
 		if q.Burst, err = strconv.Atoi(args[1]); err != nil || q.Burst <= 0 {
-			return d.Errf("the burst of rate must be a positive whole number, but is %q", args[1])
+			return d.Errf("the burst of rate must be a positive whole number, but is %q%s", args[1], grammar.Unexpanded(args...))
 		}
 	}
 	return nil

@@ -1,11 +1,13 @@
 package protocol
 
+// Unsigned are the calls of PayerMax's gateway that are missing among the endpoints: their
+// envelope is another, of version 1.0.
+var Unsigned = []string{"orderConfirm"}
+
 // endpoints are the calls of PayerMax's gateway. Their versions are those of its
 // OpenAPI file of March 2026, or of the Drop-In pages where these are newer, unless
 // the row says otherwise. What an answer echoes is from the tables of request and
 // answer in the same file.
-//
-// orderConfirm is missing: its envelope is another, of version 1.0.
 var endpoints = []Endpoint{
 	// Drop-In.
 	{Name: SessionEndpoint, Version: "1.5", DropIn: true, Repeatable: true, Personal: true},

@@ -1,5 +1,11 @@
 package protocol
 
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
 // The names of PayerMax's environments. Each has keys of its own.
 const (
 	// UAT is the test environment.
@@ -29,4 +35,47 @@ func EnvironmentAt(url string) string {
 		}
 	}
 	return ""
+}
+
+// domain is what the names of PayerMax's own hosts end with.
+const domain = "payermax.com"
+
+// DoubtAbout says why a host is hardly where calls are meant to go: it is almost the gateway
+// of an environment, or one of PayerMax's hosts that is not a gateway, such as that of its
+// documentation. It is "" for the gateways themselves, and for all other hosts.
+func DoubtAbout(host string) string {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	environments := slices.Sorted(maps.Keys(gatewayURLs))
+	for _, environment := range environments {
+		if gatewayURLs[environment] == "https://"+host {
+			return ""
+		}
+	}
+	for _, environment := range environments {
+		if known := strings.TrimPrefix(gatewayURLs[environment], "https://"); isSlipOf(host, known) {
+			return "it is almost " + known + ", which is PayerMax's " + environment
+		}
+	}
+	if host == domain || strings.HasSuffix(host, "."+domain) {
+		return "it is a host of PayerMax's, but neither the gateway of uat nor that of production"
+	}
+	return ""
+}
+
+// isSlipOf reports whether a host differs from another in no more than two letters that
+// stand together, such as two that have changed places.
+func isSlipOf(host, known string) bool {
+	const slip = 2
+	if host == known || len(host) > len(known)+slip {
+		return false
+	}
+	same := 0
+	for same < min(len(host), len(known)) && host[same] == known[same] {
+		same++
+	}
+	ahead := same
+	for same < min(len(host), len(known)) && host[len(host)-1-(same-ahead)] == known[len(known)-1-(same-ahead)] {
+		same++
+	}
+	return same >= len(known)-slip
 }

@@ -73,6 +73,36 @@ func TestEnvironments(t *testing.T) {
 	}
 }
 
+// A host that is almost a gateway's, or a host of PayerMax's that is none, is doubtful. All
+// others are a merchant's own business.
+func TestDoubtfulHosts(t *testing.T) {
+	for host, says := range map[string]string{
+		"pay-gate-uat.payermx.com":       "almost pay-gate-uat.payermax.com, which is PayerMax's uat",
+		"pay-gate-uat..payermax.com":     "almost pay-gate-uat.payermax.com",
+		"pay-gate-aut.payermax.com":      "almost pay-gate-uat.payermax.com",
+		"paygate-uat.payermax.com":       "almost pay-gate-uat.payermax.com",
+		"pay-gate-uat.payermax.co":       "almost pay-gate-uat.payermax.com",
+		"pay-gate-uat.payermax.com.cn":   "",
+		"PAY-GATE.PAYERMAX.CN":           "almost pay-gate.payermax.com, which is PayerMax's production",
+		"docs.payermax.com":              "neither the gateway of uat nor that of production",
+		"payermax.com":                   "neither the gateway of uat nor that of production",
+		"pay-gate-uat-ipv6.payermax.com": "neither the gateway of uat nor that of production",
+		"pay-gate-uat.payermax.com":      "",
+		"pay-gate.payermax.com.":         "",
+		"notpayermax.com":                "",
+		"gateway.example.com":            "",
+		"127.0.0.1":                      "",
+		"localhost":                      "",
+		"":                               "",
+	} {
+		if doubt := protocol.DoubtAbout(host); says == "" {
+			assert.Empty(t, doubt, host)
+		} else {
+			assert.Contains(t, doubt, says, host)
+		}
+	}
+}
+
 // The names are those by which Go's header maps know the fields.
 func TestHeadersAreCanonical(t *testing.T) {
 	assert.Equal(t, http.CanonicalHeaderKey("sign"), protocol.SignHeader)

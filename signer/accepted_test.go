@@ -542,8 +542,8 @@ func TestRemediesSurviveJSON(t *testing.T) {
 	}
 }
 
-// A path that no shell takes as it is, or that a JSON log would escape, is left out of the
-// command rather than written wrongly.
+// A path that no shell takes as it is stands in quotes. One that cannot be pasted is left
+// out of the command rather than written wrongly.
 func TestCommandsForPaths(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{
@@ -551,8 +551,9 @@ func TestCommandsForPaths(t *testing.T) {
 		"my key":            "(umask 077; base64 -d 'my key' > 'my key'.decoded)",
 		"a$b;c`d":           "(umask 077; base64 -d 'a$b;c`d' > 'a$b;c`d'.decoded)",
 		"-key":              "(umask 077; base64 -d ./-key > ./-key.decoded)",
-		"it's":              "(umask 077; base64 -d FILE > FILE.decoded)",
-		`C:\keys\key.pem`:   "(umask 077; base64 -d FILE > FILE.decoded)",
+		"it's":              `(umask 077; base64 -d 'it'\''s' > 'it'\''s'.decoded)`,
+		`C:\keys\key.pem`:   `(umask 077; base64 -d 'C:\keys\key.pem' > 'C:\keys\key.pem'.decoded)`,
+		"two\nlines":        "(umask 077; base64 -d FILE > FILE.decoded)",
 		"FILE":              "(umask 077; base64 -d FILE > FILE.decoded)",
 	} {
 		assert.ErrorContains(t, ForFile(refuseTwice([]byte("TUlJ")), path), "with: "+want)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -61,6 +62,11 @@ func fileError(want role, path string, err error) error {
 		return fmt.Errorf("%s: %w", want, err)
 	case len(path) > maxPathInMessage:
 		return fmt.Errorf("%s file, whose name of %d characters is not repeated here: %w", want, len(path), err)
+	}
+	if errors.Is(err, fs.ErrNotExist) && !filepath.IsAbs(path) {
+		if directory, unknown := os.Getwd(); unknown == nil {
+			return fmt.Errorf("%s file %s in the working directory %s: %w", want, path, directory, err)
+		}
 	}
 	return fmt.Errorf("%s file %s: %w", want, path, ForFile(nameInstead(err), path))
 }

@@ -328,10 +328,13 @@ func commonForm(found []string) form {
 func derOfBase64(text, asFound []byte, want role) ([]byte, error) {
 	bare := undress(text)
 	joined := standardBase64(bare)
+	wrapped, other := isWrapped(joined, want)
 	switch {
 	case !consistsOf(joined, base64Alphabet):
 		return nil, refuseText(text, want)
-	case isWrapped(joined, want):
+	case other != nil:
+		return nil, other
+	case wrapped:
 		return nil, refuseTwice(asFound)
 	case javaFormIn(joined) != unknown:
 		return nil, refuseInBase64(asFound, javaFormIn(joined), want)
@@ -357,15 +360,27 @@ func isWhole(der []byte) bool {
 }
 
 // isWrapped reports whether base64 stands for a text that is a key, or another form of
-// one, by itself: PEM, base64 once more, a JWK.
-func isWrapped(joined string, want role) bool {
+// one, by itself: PEM, base64 once more, a JWK. If that is the other half of a pair of keys,
+// decoding it would not help, and the error says so.
+func isWrapped(joined string, want role) (wrapped bool, other error) {
 	inner, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(joined, "="))
 	if err != nil || len(inner) < 16 || isDER(inner) || javaForm(inner) != unknown || bytes.IndexByte(inner, 0) >= 0 && !isUTF16(inner) {
-		return false
+		return false, nil
 	}
 	defer clear(inner)
-	_, err = keyDER(inner, want)
-	return !errors.Is(err, errNotAKey) && !errors.Is(err, errBlank)
+	der, err := keyDER(inner, want)
+	defer clear(der)
+	if errors.Is(err, errNotAKey) || errors.Is(err, errBlank) {
+		return false, nil
+	}
+	if err == nil {
+		found, _ := identify(der) // or it is unknown, which is not another half
+		err = refusal(found.form, want)
+	}
+	if said := err.Error(); said == isPublic || said == isPrivate {
+		other = err
+	}
+	return true, other
 }
 
 // base64Alphabet is the standard alphabet of RFC 4648 with its padding.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // role is what a key is read for.
@@ -216,24 +218,13 @@ func refusalIn(text []byte, f form, want role) error {
 // placeholder is the word for the file in the commands of refusals.
 var placeholder = regexp.MustCompile(`\bFILE\b`)
 
-// plainPath is a path that means the same to every shell, and in a JSON log.
-var plainPath = regexp.MustCompile(`^[^'"\\\x00-\x1f\x7f]+$`)
-
 // ForFile puts the path of the file into the commands of an error, for the word FILE, so
-// that they can be pasted as they stand, from a JSON log as well. A path that would have to
-// be escaped is left to the reader.
+// that they can be pasted into a POSIX shell as they stand. From a JSON log as well, unless
+// the path has a quote or a backslash, which such a log escapes. A path with characters
+// that nobody can see or paste is left to the reader.
 func ForFile(err error, path string) error {
-	if !plainPath.MatchString(path) || !placeholder.MatchString(err.Error()) {
+	if path == "" || !utf8.ValidString(path) || strings.ContainsFunc(path, unicode.IsControl) || !placeholder.MatchString(err.Error()) {
 		return err
 	}
-	if strings.HasPrefix(path, "-") {
-		path = "./" + path
-	}
-	if !consistsOf(path, shellSafe) {
-		path = "'" + path + "'"
-	}
-	return errors.New(placeholder.ReplaceAllLiteralString(err.Error(), path))
+	return errors.New(placeholder.ReplaceAllLiteralString(err.Error(), ShellPath(path)))
 }
-
-// shellSafe are the characters that no shell takes for anything else.
-const shellSafe = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./@%+,:-"

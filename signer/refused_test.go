@@ -110,6 +110,10 @@ func certificateDER(t testing.TB) []byte {
 func accidents(label string, der []byte) map[string]refused {
 	block, line := testkeys.PEM(label, der), testkeys.OneLine(der)
 	lines := strings.SplitAfter(block, "\n")
+	other := testkeys.PublicPEM(&testkeys.Merchant().PublicKey)
+	if label == "PUBLIC KEY" {
+		other = testkeys.PrivatePEM(testkeys.Merchant())
+	}
 	return map[string]refused{
 		"empty":                    {"", []string{"it is empty"}},
 		"white space":              {" \r\n\t\n", []string{"only white space"}},
@@ -158,6 +162,7 @@ func accidents(label string, der []byte) map[string]refused {
 		"base64 of .NET XML":        {testkeys.OneLine([]byte("<RSAKeyValue><Modulus>" + line + "</Modulus></RSAKeyValue>")), []string{"base64 -d FILE"}},
 		"OpenPGP":                   {"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n" + line + "\n=abcd\n-----END PGP PRIVATE KEY BLOCK-----\n", []string{"OpenPGP"}},
 		"base64 of PEM":             {testkeys.OneLine([]byte(block)), []string{"Kubernetes", "base64 -d FILE"}},
+		"base64 of the other half":  {testkeys.OneLine([]byte(other)), []string{"it is a ", ", but "}},
 		"base64 of base64":          {testkeys.OneLine([]byte(line)), []string{"Kubernetes", "base64 -d FILE"}},
 		"hexadecimal":               {new(big.Int).SetBytes(der).Text(16), []string{"hexadecimal", "xxd -r -p"}},
 		"UTF-16, byte order mark":   {utf16LE(block), []string{"UTF-16", "iconv"}},

@@ -7,6 +7,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 )
 
 func init() {
@@ -23,11 +25,11 @@ func ReadStore(d *caddyfile.Dispenser, target *json.RawMessage) error {
 		return d.Errf("%s is already set", option)
 	}
 	if !d.NextArg() {
-		return d.ArgErr()
+		return grammar.ErrValues
 	}
 	name := d.Val()
 	if _, err := caddy.GetModule(namespace + name); err != nil {
-		return d.Errf("%s: this program has no store %s; memory is part of every build, and redis of those with the module stores/redis", option, name)
+		return d.Errf("%s: this program has no store %s; memory is part of every build, and redis of those with the module stores/redis%s", option, name, grammar.Unexpanded(name))
 	}
 	module, err := caddyfile.UnmarshalModule(d, namespace+name)
 	if err != nil {
@@ -36,6 +38,10 @@ func ReadStore(d *caddyfile.Dispenser, target *json.RawMessage) error {
 	*target = caddyconfig.JSONModuleObject(module, "module", name, nil)
 	return nil
 }
+
+// appOption is the global option.
+var appOption = grammar.Block[App]{{Name: appName, Args: "<module> [...]", Example: appName + " redis {",
+	Sets: grammar.Into(func(a *App) *json.RawMessage { return &a.StoreRaw }, ReadStore)}}
 
 // parseApp sets up the store of all handlers as a global option:
 //
@@ -46,7 +52,7 @@ func parseApp(d *caddyfile.Dispenser, present any) (any, error) {
 		return nil, d.Errf("%s was given already; one store is for all handlers that name none", appName)
 	}
 	a := new(App)
-	if err := ReadStore(d, &a.StoreRaw); err != nil {
+	if _, err := appOption.ReadOption(d, a); err != nil {
 		return nil, err
 	}
 	return httpcaddyfile.App{Name: appName, Value: caddyconfig.JSON(a, nil)}, nil

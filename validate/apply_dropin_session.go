@@ -16,8 +16,9 @@ package validate
 var applyDropinSession15 = newTable(session15Page,
 	field{
 		name: "totalAmount", kind: number, required: true, check: amountOfSession, moves: "currency", announced: true,
-		disputes: []dispute{sentAs(text, sessionGuides), aboveZero(sessionTable)},
-		expects:  `an amount such as 19.99 or "19.99", or configure API version 1.6, where it is optional`,
+		disputes:  []dispute{sentAs(text, sessionGuides), aboveZero(sessionTable)},
+		expects:   `an amount such as 19.99 or "19.99"`,
+		otherwise: "configure API version 1.6, where it is optional",
 	},
 	field{
 		name: "mitType", kind: text, maxLength: 64, decides: true,

@@ -60,6 +60,9 @@ type field struct {
 	// expects says what to send, in words that complete "send ..." and
 	// "must be ...". Where the columns say it all, it is left out.
 	expects string
+
+	// otherwise says what else can be done if the field is missing, after "or".
+	otherwise string
 }
 
 // wanted completes "send ..." and "must be ...", from the columns unless the
@@ -81,6 +84,14 @@ func (f *field) wanted() string {
 	default:
 		return fmt.Sprintf("a string of at most %d characters", f.maxLength)
 	}
+}
+
+// wantedOrElse completes "send ..." where nothing was sent.
+func (f *field) wantedOrElse() string {
+	if f.otherwise == "" {
+		return f.wanted()
+	}
+	return f.wanted() + ", or " + f.otherwise
 }
 
 // alternatives writes "A", "A or B", "A, B or C".

@@ -142,7 +142,7 @@ func (w *walker) absent(f *field, siblings *members) {
 		w.dispute(d)
 		return
 	}
-	w.report(ruleRequired, "%s; send %s", required, f.wanted())
+	w.report(ruleRequired, "%s; send %s", required, f.wantedOrElse())
 }
 
 // text judges a decoded string.
@@ -182,7 +182,7 @@ func (w *walker) length(v value, n int) {
 // a member that they do not have.
 func (w *walker) empty(v value) {
 	if required, ok := v.field.needed(v.siblings); ok {
-		w.reportUnless(v.field.disputed(ruleRequired, v.siblings), ruleRequired, "%s and must not be empty; send %s", required, v.field.wanted())
+		w.reportUnless(v.field.disputed(ruleRequired, v.siblings), ruleRequired, "%s and must not be empty; send %s", required, v.field.wantedOrElse())
 	}
 }
 

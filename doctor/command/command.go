@@ -141,6 +141,10 @@ func Examine(ctx context.Context, config Config, describe Describe, options Opti
 		return doctor.Report{found(config.Name, "config", doctor.Problem, doctor.Discreet(err.Error()), nextAfter(err))}, nil
 	}
 	setup, report := trial.setup(config.Name, tree, describe)
+	if config.NeedsAdapter {
+		report = append(report, found(config.Name, "config", doctor.Warning, "caddy run takes a file of this name for JSON, and does not start",
+			"start it with --adapter caddyfile, or have the file's name begin with Caddyfile or end in .caddyfile"))
+	}
 	setup.HasProblems = report.Count(doctor.Problem) > 0
 	setup.ProxyVariables = proxyVariables(os.Getenv)
 	return append(report, doctor.Examine(ctx, setup, options.Options)...), nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,17 +28,23 @@ type Config struct {
 	// Adapter is the name of its config adapter, or "" for Caddy's own JSON.
 	Adapter string
 	Text    []byte
+	// NeedsAdapter says that Caddy takes a file of this name for JSON unless it is told
+	// otherwise.
+	NeedsAdapter bool
 }
 
 // readConfig reads a config. The adapter is guessed if it is not named.
 func readConfig(name, adapter string) (Config, error) {
-	if adapter == "" && !strings.HasSuffix(strings.ToLower(name), ".json") {
+	base := strings.ToLower(filepath.Base(name))
+	needsAdapter := false
+	if adapter == "" && !strings.HasSuffix(base, ".json") {
 		adapter = "caddyfile"
+		needsAdapter = name != "-" && !strings.HasPrefix(base, "caddyfile") && !strings.HasSuffix(base, ".caddyfile")
 	}
 	if adapter == "json" {
 		adapter = ""
 	}
-	config := Config{Name: name, Adapter: adapter}
+	config := Config{Name: name, Adapter: adapter, NeedsAdapter: needsAdapter}
 	var err error
 	if name == "-" {
 		config.Name = "standard input"

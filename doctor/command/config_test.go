@@ -122,7 +122,7 @@ func TestReadConfig(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte("x"), 0o600))
 		file, err := readConfig(path, test.flag)
 		require.NoError(t, err)
-		assert.Equal(t, Config{path, test.adapter, []byte("x")}, file)
+		assert.Equal(t, Config{Name: path, Adapter: test.adapter, Text: []byte("x"), NeedsAdapter: test.name == "sidecar.conf"}, file)
 	}
 	_, err := readConfig(filepath.Join(dir, "nowhere"), "")
 	assert.ErrorContains(t, err, "name it by --config")

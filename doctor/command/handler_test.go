@@ -28,8 +28,8 @@ func TestExpand(t *testing.T) {
 		"plain":                  {Value: "plain"},
 		"{env.PAYERMAX_SET}":     {Value: "value"},
 		"a{env.PAYERMAX_UNSET}b": {Value: "ab", Empty: []string{"{env.PAYERMAX_UNSET}"}},
-		"{env.PAYERMAX_UNSET}":   {Empty: []string{"{env.PAYERMAX_UNSET}"}, Error: errors.New("app_id: {env.PAYERMAX_UNSET} is empty; set it")},
-		"{nonsense}":             {Empty: []string{"{nonsense}"}, Error: errors.New("app_id: unrecognized placeholder {nonsense}")},
+		"{env.PAYERMAX_UNSET}":   {Empty: []string{"{env.PAYERMAX_UNSET}"}, Error: errors.New("app_id: {env.PAYERMAX_UNSET} is empty: the environment variable PAYERMAX_UNSET has no value; set it")},
+		"{nonsense}":             {Empty: []string{"{nonsense}"}, Error: errors.New("app_id: unrecognized placeholder {nonsense}; write {env.nonsense} for the environment variable")},
 		"too long":               {Error: errors.New("app_id: longer than the 7 characters that PayerMax allows")},
 	} {
 		got := Expand("app_id", configured, 7, false)

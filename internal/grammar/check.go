@@ -17,7 +17,7 @@ func Once(d *caddyfile.Dispenser, isSet bool, target *string) error {
 	}
 	name := d.Val()
 	if !d.AllArgs(target) {
-		return d.ArgErr()
+		return ErrValues
 	}
 	return NotEmpty(d, name, *target)
 }
@@ -26,7 +26,7 @@ func Once(d *caddyfile.Dispenser, isSet bool, target *string) error {
 // and would pass for an option that was left out.
 func NotEmpty(d *caddyfile.Dispenser, name, value string) error {
 	if value == "" {
-		return d.Errf("%s is empty; set it, or leave it out", name)
+		return d.Errf("%s is empty; set it, or leave it out; %s", name, NotSet)
 	}
 	return nil
 }

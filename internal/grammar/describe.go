@@ -12,6 +12,8 @@ type Table struct {
 // Row is an option without its types, for whoever documents it.
 type Row struct {
 	Name, Args, ShortFor, Example string
+	// PerRequest says that placeholders are expanded with each request.
+	PerRequest bool
 	// Of is the struct that the row was written for: the block's own, or the part
 	// that it was lifted from.
 	Of reflect.Type
@@ -25,7 +27,7 @@ type Row struct {
 func (b Block[T]) Describe() *Table {
 	table := &Table{Of: reflect.TypeFor[T](), Rows: make([]Row, len(b))}
 	for i, o := range b {
-		row := Row{Name: o.Name, Args: o.Args, ShortFor: o.ShortFor, Example: o.Example}
+		row := Row{Name: o.Name, Args: o.Args, ShortFor: o.ShortFor, Example: o.Example, PerRequest: o.PerRequest}
 		o.Sets.describe(&row)
 		table.Rows[i] = row
 	}

@@ -5,6 +5,7 @@
 package grammar
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -23,6 +24,9 @@ type Option[T any] struct {
 	// Example is for the documentation: one line with the option, or several
 	// where one would not show it.
 	Example string
+	// PerRequest says that placeholders are expanded with each request, for which Caddy's
+	// directive map may have made more of them.
+	PerRequest bool
 	// Sets reads what follows the name and sets fields of T.
 	Sets Setter[T]
 }
@@ -35,9 +39,10 @@ type Block[T any] []Option[T]
 func Lift[T, Part any](block Block[Part], part func(*T) *Part) Block[T] {
 	lifted := make(Block[T], len(block))
 	for i, o := range block {
-		lifted[i] = Option[T]{Name: o.Name, Args: o.Args, ShortFor: o.ShortFor, Example: o.Example, Sets: Setter[T]{
+		lifted[i] = Option[T]{Name: o.Name, Args: o.Args, ShortFor: o.ShortFor, Example: o.Example, PerRequest: o.PerRequest, Sets: Setter[T]{
 			set:      func(d *caddyfile.Dispenser, target *T) error { return o.Sets.set(d, part(target)) },
 			describe: o.Sets.describe,
+			isSecret: o.Sets.isSecret,
 		}}
 	}
 	return lifted
@@ -71,13 +76,25 @@ func (b Block[T]) ReadBlock(d *caddyfile.Dispenser, target *T) error {
 func (b Block[T]) ReadOption(d *caddyfile.Dispenser, target *T) (known bool, err error) {
 	for _, o := range b {
 		if o.Name == d.Val() {
-			if err := o.Sets.set(d, target); err != nil {
-				return true, err
-			}
-			return true, o.refuseBlock(d)
+			return true, o.read(d, target)
 		}
 	}
 	return false, nil
+}
+
+// read reads what follows the name of the option.
+func (o Option[T]) read(d *caddyfile.Dispenser, target *T) error {
+	values := valuesAhead(d)
+	if err := o.refuseVariables(d, values); err != nil {
+		return err
+	}
+	switch err := o.Sets.set(d, target); {
+	case errors.Is(err, ErrValues):
+		return o.wrongValues(d, len(values))
+	case err != nil:
+		return err
+	}
+	return o.refuseBlock(d)
 }
 
 // refuseBlock refuses a block that the option has not read: nothing of it would

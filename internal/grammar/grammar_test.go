@@ -33,6 +33,7 @@ type House struct {
 	Tenants map[string]Tenant
 	Left    int
 	Right   int
+	Visitor string
 
 	hidden string
 }
@@ -47,10 +48,10 @@ var lockOptions = Block[Lock]{{Name: "key", Args: "<key>", Sets: Text(func(l *Lo
 
 var houseOptions = slices.Concat(Block[House]{
 	{Name: "name", Args: "<name>", Example: "name Villa", ShortFor: "title <name>", Sets: Text(func(h *House) *string { return &h.Name })},
-	{Name: "secret", Sets: Placeholder(func(h *House) *string { return &h.Secret })},
+	{Name: "secret", Args: "<placeholder>", Sets: Placeholder(func(h *House) *string { return &h.Secret })},
 	{Name: "drawing", Sets: Path(func(h *House) *string { return &h.Drawing })},
 	{Name: "plans", Sets: Paths(func(h *House) *[]string { return &h.Plans })},
-	{Name: "rooms", Sets: Names(func(h *House) *[]string { return &h.Rooms })},
+	{Name: "rooms", Args: "<names...>", Sets: Names(func(h *House) *[]string { return &h.Rooms })},
 	{Name: "cellar", Sets: Size(func(h *House) *int64 { return &h.Cellar })},
 	{Name: "rent", Sets: Duration(func(h *House) *caddy.Duration { return &h.Rent })},
 	{Name: "scale", Sets: Factor(func(h *House) *float64 { return &h.Scale })},
@@ -61,13 +62,14 @@ var houseOptions = slices.Concat(Block[House]{
 	{Name: "floor", Sets: List(func(h *House) *[]Floor { return &h.Floors }, nil, Block[Floor]{
 		{Name: "colour", Sets: Text(func(f *Floor) *string { return &f.Colour })},
 	})},
-	{Name: "tenant", Sets: Map(func(h *House) *map[string]Tenant { return &h.Tenants }, Block[Tenant]{
+	{Name: "tenant", Args: "<name>", Sets: Map(func(h *House) *map[string]Tenant { return &h.Tenants }, Block[Tenant]{
 		{Name: "pet", Sets: Text(func(t *Tenant) *string { return &t.Pet })},
 	})},
 	{Name: "neighbours", Sets: By(func(d *caddyfile.Dispenser, h *House) error {
 		h.Left, h.Right = 1, len(d.RemainingArgs())
 		return nil
 	}, func(h *House) any { return &h.Left }, func(h *House) any { return &h.Right })},
+	{Name: "visitor", Args: "<name>", PerRequest: true, Sets: Text(func(h *House) *string { return &h.Visitor })},
 	{Name: "hidden", Sets: Text(func(h *House) *string { return &h.hidden })},
 }, Lift(lockOptions, func(h *House) *Lock { return &h.Lock }))
 
@@ -96,6 +98,7 @@ func TestRead(t *testing.T) {
 		"garden {\ntrees oak elm\n}\nempty": {Garden: &Garden{[]string{"oak", "elm"}}, Empty: true},
 		"floor {\ncolour red\n}\nfloor":     {Floors: []Floor{{"red"}, {}}},
 		"tenant a {\npet cat\n}\ntenant b":  {Tenants: map[string]Tenant{"a": {"cat"}, "b": {}}},
+		"visitor {guest}":                   {Visitor: "{guest}"},
 		"neighbours x y z":                  {Left: 1, Right: 3},
 	} {
 		if config[:5] != "house" {
@@ -110,20 +113,25 @@ func TestRead(t *testing.T) {
 func TestReadRefuses(t *testing.T) {
 	const pem = "-----BEGIN PRIVATE KEY-----"
 	for option, says := range map[string]string{
-		"name":                     "wrong argument count",
-		"name a b":                 "wrong argument count",
+		"name":                     `name has no value: expected name <name>, such as "name Villa"; where the Caddyfile has an environment variable, as in {$NAME}, that variable is not set`,
+		"name a b":                 `name has 2 values: expected name <name>, such as "name Villa"; a value with spaces needs quotes`,
+		"name ${VILLA}":            "name: ${VILLA} is expanded by nobody; the environment variable VILLA is written {$VILLA} in a Caddyfile",
+		"name {VILLA}":             "name: {VILLA} is expanded by nobody; the environment variable VILLA is written {$VILLA}",
+		"rooms a x{VILLA}":         "rooms: {VILLA} is expanded by nobody",
+		"secret {VILLA}":           "secret: {VILLA} is expanded by nobody; the environment variable VILLA is written {env.VILLA}",
+		"visitor ${VILLA}":         "visitor: ${VILLA} is expanded by nobody; the environment variable VILLA is written {$VILLA}",
 		"name a\nname b":           "name is already set",
 		"name a {\nempty\n}":       "name takes no block; it is short for title <name>, which may have one",
 		"empty {\nrooms hall\n}":   "empty takes no block, at Testfile:3",
 		"rooms hall {\nempty\n}":   "rooms takes no block",
-		`name ""`:                  "name is empty; set it, or leave it out",
+		`name ""`:                  "name is empty; set it, or leave it out; where the Caddyfile has an environment variable, as in {$NAME}, that variable is not set",
 		`secret ""`:                "secret is empty",
 		`drawing ""`:               "drawing is empty",
-		"secret open sesame":       "wrong argument count",
+		"secret open sesame":       "secret has 2 values: expected secret <placeholder>; a value with spaces needs quotes",
 		"secret sesame":            "secret: expected a placeholder such as",
 		`drawing "` + pem + `"`:    "the value looks like a key itself",
 		`plans a "` + pem + `"`:    "the value looks like a key itself",
-		"rooms":                    "wrong argument count",
+		"rooms":                    "rooms has no value: expected rooms <names...>",
 		"cellar deep":              `cellar must be a size such as 64KiB, but is "deep"`,
 		"cellar 0":                 `cellar must be a size such as 64KiB, but is "0"`,
 		"cellar 9EiB":              `cellar must be a size such as 64KiB, but is "9EiB"`,
@@ -132,17 +140,17 @@ func TestReadRefuses(t *testing.T) {
 		"scale 0":                  `scale must be a positive number such as 1000, but is "0"`,
 		"scale inf":                `scale must be a positive number such as 1000, but is "inf"`,
 		"scale nan":                `scale must be a positive number such as 1000, but is "nan"`,
-		"empty yes":                "wrong argument count",
-		"garden large":             "wrong argument count",
+		"empty yes":                "empty takes no value, but has one value; remove what follows it",
+		"garden large":             `unexpected argument "large": garden takes its options in a block`,
 		"garden\ngarden":           "garden is already set",
 		"garden {\ntree oak\n}":    "unrecognized option tree; did you mean trees?",
 		"floor first":              `unexpected argument "first": floor takes its options in a block`,
-		"tenant":                   "wrong argument count",
+		"tenant":                   "tenant has no value: expected tenant <name>",
 		`tenant ""`:                "tenant is empty",
 		"tenant a\ntenant a":       "tenant a is already set",
 		"tenant a {\nweather\n}":   "unrecognized option weather; expected one of pet, at Testfile:3",
 		"keys":                     "unrecognized option keys; did you mean key?",
-		"temperature":              "unrecognized option temperature; expected one of name, secret, drawing, plans, rooms, cellar, rent, scale, empty, garden, floor, tenant, neighbours, hidden, key",
+		"temperature":              "unrecognized option temperature; expected one of name, secret, drawing, plans, rooms, cellar, rent, scale, empty, garden, floor, tenant, neighbours, visitor, hidden, key",
 	} {
 		_, err := read("house {\n" + option + "\n}")
 		assert.ErrorContains(t, err, says, option)

@@ -8,8 +8,8 @@ func Nested[T, V any](field func(*T) **V, block Block[V]) Setter[T] {
 		if *target != nil {
 			return d.Errf("%s is already set", d.Val())
 		}
-		if d.NextArg() {
-			return d.ArgErr()
+		if err := NoArgs(d); err != nil {
+			return err
 		}
 		*target = new(V)
 		return block.ReadBlock(d, *target)
@@ -42,7 +42,7 @@ func Map[T, V any](field func(*T) *map[string]V, block Block[V]) Setter[T] {
 		name := d.Val()
 		var key string
 		if !d.AllArgs(&key) {
-			return d.ArgErr()
+			return ErrValues
 		}
 		if err := NotEmpty(d, name, key); err != nil {
 			return err

@@ -16,6 +16,9 @@ type Setter[T any] struct {
 	set func(d *caddyfile.Dispenser, target *T) error
 	// describe notes in a row which fields those are.
 	describe func(*Row)
+	// isSecret says that the value is a placeholder for a secret, which must not stand in
+	// the config itself.
+	isSecret bool
 }
 
 // By sets fields by a function of the caller's, which begins where the dispenser
@@ -39,7 +42,11 @@ func Text[T any](field func(*T) *string) Setter[T] { return Into(field, text) }
 
 // Placeholder sets a field to the one argument, which must be a placeholder and
 // not the secret itself.
-func Placeholder[T any](field func(*T) *string) Setter[T] { return Into(field, placeholder) }
+func Placeholder[T any](field func(*T) *string) Setter[T] {
+	setter := Into(field, placeholder)
+	setter.isSecret = true
+	return setter
+}
 
 // Path sets a field to the one argument, the path of a key's file.
 func Path[T any](field func(*T) *string) Setter[T] { return Into(field, path) }
@@ -120,7 +127,7 @@ func paths(d *caddyfile.Dispenser, target *[]string) error {
 func names(d *caddyfile.Dispenser, target *[]string) error {
 	args := d.RemainingArgs()
 	if len(args) == 0 {
-		return d.ArgErr()
+		return ErrValues
 	}
 	*target = append(*target, args...)
 	return nil
@@ -128,7 +135,7 @@ func names(d *caddyfile.Dispenser, target *[]string) error {
 
 func flag(d *caddyfile.Dispenser, target *bool) error {
 	if d.NextArg() {
-		return d.ArgErr()
+		return ErrValues
 	}
 	*target = true
 	return nil

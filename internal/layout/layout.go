@@ -176,6 +176,18 @@ func (h Handler) IsBeforeGateway() bool {
 	})
 }
 
+// Gateways returns the hosts that the reverse_proxy that comes next sends calls to, as far
+// as the config names them.
+func (h Handler) Gateways() []string {
+	var hosts []string
+	for _, dial := range dialsOf(h.Proxy()) {
+		if host, _, err := net.SplitHostPort(dial); err == nil {
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
+}
+
 // isPayerMaxs reports whether an upstream is the gateway of one of PayerMax's
 // environments.
 func isPayerMaxs(dial string) bool {

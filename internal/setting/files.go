@@ -62,10 +62,15 @@ func NamesMissingFile(text string) bool {
 }
 
 // Replace expands the placeholders of a text as ReplaceOrErr of the replacer does, and
-// never waits for a file.
+// never waits for a file. Its errors say what is behind a placeholder that is unknown or
+// empty.
 func Replace(repl *caddy.Replacer, text string, errorOnEmpty, errorOnUnknown bool) (string, error) {
 	if err := CheckFiles(text); err != nil {
 		return "", err
 	}
-	return repl.ReplaceOrErr(text, errorOnEmpty, errorOnUnknown)
+	value, err := repl.ReplaceOrErr(text, errorOnEmpty, errorOnUnknown)
+	if err != nil {
+		return "", explained(err, text, repl)
+	}
+	return value, nil
 }

@@ -125,6 +125,6 @@ func TestNoCommandForWhatIsUncertain(t *testing.T) {
 	for _, configured := range []string{"{env.TOKEN}", "{file./run/a}{file./run/b}", "x{file./run/a}", "{file.{env.X}}"} {
 		assert.Empty(t, commandIn(t, CheckToken("X=abc", configured)), configured)
 	}
-	assert.ErrorContains(t, CheckToken("X=abc", "{file.it's}"), "-e 's/^[^=]*=//' FILE > FILE.value")
+	assert.ErrorContains(t, CheckToken("X=abc", "{file.it's}"), `-e 's/^[^=]*=//' 'it'\''s' > 'it'\''s'.value) and name 'it'\''s'.value`)
 	assert.Equal(t, errors.Unwrap(nil), CheckToken("abc", "{file./run/token}"))
 }

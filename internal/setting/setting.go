@@ -34,7 +34,7 @@ func (o Option) Expand(repl *caddy.Replacer, mayBeEmpty bool) error {
 	}
 	switch {
 	case value == "" && o.Value != "" && !mayBeEmpty:
-		return fmt.Errorf("%s: %s is empty; set it", o.Name, o.Value)
+		return fmt.Errorf("%s: %s is empty%s; set it", o.Name, o.Value, WhyEmpty(o.Value))
 	case o.MaxLength > 0 && utf8.RuneCountInString(value) > o.MaxLength && !isDocument(value):
 		return fmt.Errorf("%s: longer than the %d characters that PayerMax allows", o.Name, o.MaxLength)
 	}

@@ -1,10 +1,13 @@
 package setting
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestExpandAll(t *testing.T) {
@@ -19,7 +22,7 @@ func TestExpandAll(t *testing.T) {
 		"none":          {nil, 3, []string{}, ""},
 		"placeholders":  {[]string{"1", "{env.PAYERMAX_TEST_SET}"}, 3, []string{"1", "12"}, ""},
 		"a path":        {[]string{"/run/my keys/{env.PAYERMAX_TEST_SET}"}, 0, []string{"/run/my keys/12"}, ""},
-		"not set":       {[]string{"{env.PAYERMAX_TEST_UNSET}"}, 3, nil, "app_id: {env.PAYERMAX_TEST_UNSET} is empty; set it"},
+		"not set":       {[]string{"{env.PAYERMAX_TEST_UNSET}"}, 3, nil, "app_id: {env.PAYERMAX_TEST_UNSET} is empty: the environment variable PAYERMAX_TEST_UNSET is not set; set it"},
 		"empty":         {[]string{"1", ""}, 3, nil, "app_id: one of its values is empty; set it, or remove it"},
 		"too long":      {[]string{"é{env.PAYERMAX_TEST_SET}3"}, 3, nil, "app_id: longer than the 3 characters that PayerMax allows"},
 		"several lines": {[]string{"{env.PAYERMAX_TEST_LINES}"}, 3, nil, `app_id: "1\n2" contains characters that are not text, such as a line break; check where the value comes from`},
@@ -44,4 +47,26 @@ func TestExpandMayBeEmpty(t *testing.T) {
 	assert.Equal(t, "before", value)
 	assert.NoError(t, o.Expand(caddy.NewReplacer(), true))
 	assert.Empty(t, value)
+}
+
+// Why a value is empty is said as far as it can be told.
+func TestWhyEmpty(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "empty")
+	require.NoError(t, os.WriteFile(empty, nil, 0o600))
+	t.Setenv("PAYERMAX_TEST_BLANK", "")
+	for value, says := range map[string]string{
+		"{env.PAYERMAX_TEST_UNSET}": "app_id: {env.PAYERMAX_TEST_UNSET} is empty: the environment variable PAYERMAX_TEST_UNSET is not set; set it",
+		"{env.PAYERMAX_TEST_BLANK}": "app_id: {env.PAYERMAX_TEST_BLANK} is empty: the environment variable PAYERMAX_TEST_BLANK has no value; set it",
+		"{file./nope/app_id}":       "app_id: {file./nope/app_id} is empty: there is no file /nope/app_id; set it",
+		"{file." + empty + "}":      "app_id: {file." + empty + "} is empty: the file " + empty + " has nothing in it; set it",
+		"{PAYERMAX_TEST_UNSET}":     "app_id: unrecognized placeholder {PAYERMAX_TEST_UNSET}; write {env.PAYERMAX_TEST_UNSET} for the environment variable",
+		"${PAYERMAX_TEST_UNSET}":    "app_id: unrecognized placeholder {PAYERMAX_TEST_UNSET}; write {env.PAYERMAX_TEST_UNSET} for the environment variable",
+		"{nope.nope}":               "app_id: unrecognized placeholder {nope.nope}",
+	} {
+		var target string
+		err := (Option{Name: "app_id", Value: value, MaxLength: 64, Target: &target}).Expand(caddy.NewReplacer(), false)
+		assert.EqualError(t, err, says)
+	}
+	_, err := Replace(caddy.NewReplacer(), "{env.PAYERMAX_TEST_UNSET}", true, true)
+	assert.ErrorContains(t, err, "the environment variable PAYERMAX_TEST_UNSET is not set")
 }

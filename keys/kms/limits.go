@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/remote"
 )
 
@@ -45,7 +46,7 @@ func (l Limits) options() remote.Options {
 func unmarshalSource(d *caddyfile.Dispenser, uri *string, l *Limits) error {
 	d.Next() // consume the source's name
 	if !d.AllArgs(uri) {
-		return d.ArgErr()
+		return grammar.ErrValues
 	}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := l.unmarshalOption(d); err != nil {
@@ -72,7 +73,7 @@ func (l *Limits) unmarshalOption(d *caddyfile.Dispenser) error {
 	}
 	var text string
 	if !d.AllArgs(&text) {
-		return d.ArgErr()
+		return d.Errf("%s must have one value; %s", option, grammar.NotSet)
 	}
 
 	if option == "timeout" {

@@ -28,10 +28,10 @@ func TestCaddyfile(t *testing.T) {
 func TestCaddyfileErrors(t *testing.T) {
 	for _, source := range []string{"pkcs11", "aws", "gcp", "azure"} {
 		for input, want := range map[string]string{
-			"":                                              "wrong argument count",
-			" uri other":                                    "wrong argument count",
-			" uri {\n timeout\n}":                           "wrong argument count",
-			" uri {\n timeout 1s 2s\n}":                     "wrong argument count",
+			"":                                              "too few or too many values",
+			" uri other":                                    "too few or too many values",
+			" uri {\n timeout\n}":                           "timeout must have one value",
+			" uri {\n timeout 1s 2s\n}":                     "timeout must have one value",
 			" uri {\n timeout soon\n}":                      `timeout must be a duration such as 2s, but is "soon"`,
 			" uri {\n timeout 0s\n}":                        `timeout must be a duration such as 2s, but is "0s"`,
 			" uri {\n timeout -1s\n}":                       `timeout must be a duration such as 2s, but is "-1s"`,

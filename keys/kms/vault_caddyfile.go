@@ -5,6 +5,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 )
 
 // UnmarshalCaddyfile sets up the key source from Caddyfile tokens. Syntax:
@@ -32,7 +34,7 @@ import (
 func (v *Vault) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the source's name
 	if !d.AllArgs(&v.Address) {
-		return d.ArgErr()
+		return grammar.ErrValues
 	}
 	t := vaultTokens{d}
 	return t.options(func(option string) error {
@@ -99,8 +101,9 @@ func (t vaultTokens) options(read func(option string) error) error {
 }
 
 func (t vaultTokens) text(target *string) error {
+	option := t.Val()
 	if !t.AllArgs(target) {
-		return t.ArgErr()
+		return t.Errf("%s must have one value; %s", option, grammar.NotSet)
 	}
 	return nil
 }

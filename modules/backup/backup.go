@@ -48,7 +48,7 @@ func (*Policy) Select(pool reverseproxy.UpstreamPool, _ *http.Request, _ http.Re
 func (*Policy) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the name
 	if d.NextArg() {
-		return d.ArgErr()
+		return d.Err("lb_policy payermax_backup takes no options; remove what follows it")
 	}
 	return nil
 }

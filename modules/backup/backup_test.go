@@ -19,5 +19,5 @@ func TestSelect(t *testing.T) {
 
 func TestUnmarshalCaddyfile(t *testing.T) {
 	assert.NoError(t, new(Policy).UnmarshalCaddyfile(caddyfile.NewTestDispenser("payermax_backup")))
-	assert.ErrorContains(t, new(Policy).UnmarshalCaddyfile(caddyfile.NewTestDispenser("payermax_backup 2")), "argument")
+	assert.ErrorContains(t, new(Policy).UnmarshalCaddyfile(caddyfile.NewTestDispenser("payermax_backup 2")), "takes no options")
 }

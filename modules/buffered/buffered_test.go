@@ -20,7 +20,7 @@ func TestCaddyfile(t *testing.T) {
 		"payermax_buffered {\n\twrap file calls.log {\n\troll_keep 3\n\t}\n}": `{"wrap":{"output":"file","filename":"calls.log","roll_keep":3}}`,
 		"payermax_buffered {\n\twrap net localhost:514\n}":                    `{"wrap":{"output":"net","address":"localhost:514"}}`,
 		"payermax_buffered stdout":                                            "unexpected argument",
-		"payermax_buffered {\n\twrap\n}":                                      "argument",
+		"payermax_buffered {\n\twrap\n}":                                      "wrap has no value",
 		"payermax_buffered {\n\twrap stdout stderr\n}":                        "unexpected argument",
 		"payermax_buffered {\n\twrap stdout\n\twrap stderr\n}":                "wrap is already set",
 		"payermax_buffered {\n\twrap nowhere\n}":                              "nowhere",

@@ -43,7 +43,7 @@ func readWrapped(d *caddyfile.Dispenser, target *json.RawMessage) error {
 		return d.Errf("%s is already set", d.Val())
 	}
 	if !d.NextArg() {
-		return d.ArgErr()
+		return grammar.ErrValues
 	}
 	name := d.Val()
 	if writer, isStandard := standard[name]; isStandard {

@@ -182,7 +182,7 @@ func TestOptions(t *testing.T) {
 		"payermax_health {\ncertificates a.crt b.crt\n}": "",
 		"payermax_health x":                              "takes its options in a block",
 		"payermax_health {\nx\n}":                        "x",
-		"payermax_health {\ncertificates\n}":             "wrong argument count",
+		"payermax_health {\ncertificates\n}":             "certificates has no value: expected certificates <paths...>",
 		"payermax_health {\ncertificate a.crt\n}":        "certificates",
 		"payermax_health {\ncertificates PRIVATE_KEY\n}": "looks like a key itself",
 	} {

@@ -112,7 +112,7 @@ func TestUnmarshalCaddyfile(t *testing.T) {
 		"payermax_landlock x":                  "x",
 		"payermax_landlock {\nread\n}":         "read",
 		"payermax_landlock {\nreads /a\n}":     "did you mean read?",
-		"payermax_landlock {\nrequired yes\n}": "wrong argument count",
+		"payermax_landlock {\nrequired yes\n}": "required takes no value, but has one value",
 	} {
 		assert.ErrorContains(t, new(App).UnmarshalCaddyfile(caddyfile.NewTestDispenser(text)), words, text)
 	}

@@ -51,7 +51,7 @@ func readTrustPool(d *caddyfile.Dispenser, target *json.RawMessage) error {
 		return d.Errf("%s is already set", d.Val())
 	}
 	if !d.NextArg() {
-		return d.ArgErr()
+		return grammar.ErrValues
 	}
 	name := d.Val()
 	module, err := caddyfile.UnmarshalModule(d, "tls.ca_pool.source."+name)
@@ -68,7 +68,7 @@ func readClientCertificate(d *caddyfile.Dispenser, t *TLS) error {
 		return d.Errf("%s is already set", d.Val())
 	}
 	if !d.AllArgs(&t.Certificate, &t.Key) {
-		return d.ArgErr()
+		return grammar.ErrValues
 	}
 	return grammar.CheckPaths(d, t.Certificate, t.Key)
 }

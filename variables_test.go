@@ -1,0 +1,86 @@
+package payermax
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+)
+
+// optionIn is an option, and the lines that open the blocks around it.
+type optionIn struct {
+	grammar.Row
+
+	around []string
+}
+
+// optionsWithValues are all options of all directives that need a value, in all the blocks
+// that may have them.
+func optionsWithValues() (all []optionIn) {
+	opening := map[string]string{"caller": "caller shop", "budget": "budget USD 5 per day"}
+	var walk func(block *grammar.Table, around []string)
+	walk = func(block *grammar.Table, around []string) {
+		for _, row := range block.Rows {
+			if len(needed(row)) > 0 {
+				all = append(all, optionIn{row, around})
+			}
+			if row.Block != nil {
+				line := row.Name
+				if opened, ok := opening[row.Name]; ok {
+					line = opened
+				}
+				walk(row.Block, append(slices.Clone(around), line))
+			}
+		}
+	}
+	for _, section := range documented() {
+		walk(section.Block, section.Around)
+	}
+	return all
+}
+
+// needed are the values that an option cannot do without, as its row shows them: what is in
+// brackets may be left out, and what is in braces is a block.
+func needed(row grammar.Row) []string {
+	return strings.Fields(regexp.MustCompile(`\[.*?\]|\{.*\}`).ReplaceAllString(row.Args, ""))
+}
+
+// with returns why a Caddyfile in which the option has these values cannot be read.
+func (o optionIn) with(values string) error {
+	config := strings.Join(o.around, " {\n") + " {\n" + o.Name + " " + values + "\n" + strings.Repeat("}\n", len(o.around))
+	_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(config), nil)
+	return err
+}
+
+// Each option of each directive says which it is, and how an environment variable is
+// written: if the variable is not set, or is written as in a shell, or without a word of
+// what it is.
+func TestVariablesThatNobodyExpands(t *testing.T) {
+	const written = `\{\$\w+\}|\{env\.\w+\}`
+	options := optionsWithValues()
+	require.Greater(t, len(options), 50)
+	for _, o := range options {
+		name := o.Of.String() + " " + o.Name
+		err := o.with("{$PAYERMAX_TEST_UNSET}")
+		require.Error(t, err, name)
+		assert.Contains(t, err.Error(), o.Name, name)
+		assert.Contains(t, err.Error(), "variable is not set", name)
+		assert.Regexp(t, written, err.Error(), name)
+
+		for _, variable := range []string{"${PAYERMAX_TEST_UNSET}", "{PAYERMAX_TEST_UNSET}"} {
+			if o.PerRequest && variable[0] != '$' {
+				continue // Caddy's directive map may have made such a placeholder
+			}
+			err := o.with(strings.Repeat(variable+" ", len(needed(o.Row))))
+			require.Error(t, err, name)
+			assert.Contains(t, err.Error(), o.Name+": "+variable+" is expanded by nobody; the environment variable PAYERMAX_TEST_UNSET is written ", name)
+			assert.Regexp(t, written, err.Error(), name)
+		}
+	}
+}

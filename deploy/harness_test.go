@@ -122,14 +122,20 @@ func start(t *testing.T, cmd *exec.Cmd, ready func() bool) *process {
 		}
 	})
 	await(t, time.Minute, filepath.Base(cmd.Path)+" to serve", func() bool {
-		select {
-		case <-p.exited:
-			require.FailNow(t, "ended instead of serving")
-		default:
-		}
+		require.True(t, p.isRunning(), "ended instead of serving")
 		return ready()
 	})
 	return p
+}
+
+// isRunning reports whether the server has not ended.
+func (p *process) isRunning() bool {
+	select {
+	case <-p.exited:
+		return false
+	default:
+		return true
+	}
 }
 
 // stop ends a server as an orchestrator would, unless it has ended already.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -94,6 +95,30 @@ func dashboardHasData(t *testing.T, address string) {
 			})
 		}
 	}
+}
+
+// callWhile calls the process five times a second until the end of the test.
+func callWhile(t *testing.T, o *observed) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var caller sync.WaitGroup
+	caller.Go(func() {
+		ticker := time.NewTicker(200 * time.Millisecond)
+		defer ticker.Stop()
+		for ctx.Err() == nil {
+			if answer, err := o.app.Post(o.url("applyDropinSession"), "application/json", strings.NewReader(dropinCall)); err == nil {
+				answer.Body.Close()
+			}
+			select {
+			case <-ctx.Done():
+			case <-ticker.C:
+			}
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		caller.Wait()
+	})
 }
 
 // startPrometheus runs Prometheus with the folder's prometheus.yaml, for some minutes at most.

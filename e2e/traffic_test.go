@@ -24,6 +24,7 @@ type traffic struct {
 	stopping     atomic.Bool
 	answered     atomic.Int64
 	closed       atomic.Int64 // connections, without an answer
+	forgotten    atomic.Int64 // those that were closed for having been silent for too long
 }
 
 // caller is a client that makes calls, on the connection that it has, until
@@ -52,7 +53,7 @@ func (traffic *traffic) newApplication() caller {
 	if traffic.how.http2 {
 		return &http2Application{traffic, &http.Client{
 			Transport: &http.Transport{TLSClientConfig: traffic.trusted.Clone(), ForceAttemptHTTP2: true},
-			Timeout:   20 * time.Second,
+			Timeout:   2 * time.Minute,
 		}}
 	}
 	return &http1Application{traffic: traffic}
@@ -82,14 +83,17 @@ type http1Application struct {
 // handover is how long a server that is replaced tells its clients so.
 const handover = 200 * time.Millisecond
 
+// newUnheard is how long a server that ends waits for a first request (net/http, Shutdown).
+const newUnheard = 5 * time.Second
+
 func (a *http1Application) call(t *testing.T) {
 	if a.client != nil && time.Since(a.used) > handover/2 { // on a busy machine
 		a.hangUp()
 	}
-	// A server that ends closes a new connection on which nothing has come for five seconds
-	// (net/http, Shutdown), and one that was used when it no longer tells its clients. A busy
-	// machine may let that much time pass anywhere here.
-	since, unheard := time.Now(), 5*time.Second
+	// A server that ends closes a new connection on which nothing has come for a while, and
+	// one that was used when it no longer tells its clients. A busy machine may let that much
+	// time pass anywhere here.
+	since, unheard := time.Now(), newUnheard
 	if a.client != nil {
 		since, unheard = a.used, handover
 	} else if err := a.connect(); err != nil {
@@ -114,13 +118,16 @@ func (a *http1Application) call(t *testing.T) {
 	}
 }
 
-// lose counts a connection that was closed before there was an answer, unless it had been
-// unheard for so long that the server could not tell.
+// lose counts a connection that was closed before there was an answer, and apart from the
+// others one that had been unheard for so long that the server could not tell. The server may
+// have read a call from it in that very moment.
 func (a *http1Application) lose(t *testing.T, since time.Time, unheard time.Duration, err error) {
 	silent := time.Since(since)
 	t.Logf("a connection was closed %v after the last that was heard on it: %v", silent, err)
 	if silent < unheard {
 		a.traffic.closed.Add(1)
+	} else {
+		a.traffic.forgotten.Add(1)
 	}
 }
 

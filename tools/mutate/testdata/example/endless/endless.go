@@ -1,0 +1,11 @@
+// Package endless has a loop that ends, but not with each mutant.
+package endless
+
+// Count counts up to a number.
+func Count(upTo int) int {
+	i := 0
+	for i != upTo {
+		i++
+	}
+	return i
+}

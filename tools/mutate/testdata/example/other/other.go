@@ -1,0 +1,2 @@
+// Package other is there for its tests, which judge example as well.
+package other

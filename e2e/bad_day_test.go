@@ -200,7 +200,7 @@ func TestGoAway(t *testing.T) {
 	})
 	await(t, patience, "calls at the first gateway", func() bool { return first.calls.Load() > workers })
 	wire.leadsTo(second.addr())
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	require.NoError(t, first.Config.Shutdown(ctx))
 	wait.Wait()

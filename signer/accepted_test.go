@@ -113,6 +113,7 @@ func TestPrivateKeyForms(t *testing.T) {
 		"invisible characters in PEM":      strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", "\n\ufeff\u200b"),
 		"no-break spaces":                  "\u00a0" + strings.ReplaceAll(testkeys.PrivatePEM(key), " ", "\u00a0") + "\u202f",
 		"Unicode's line breaks":            strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", "\u2028"),
+		"a comment that ends by one":       strings.ReplaceAll("# of 2026\n"+testkeys.PrivatePEM(key), "\n", "\u2028"),
 		"JSON of PHP":                      `"` + strings.ReplaceAll(testkeys.OneLine(testkeys.PKCS8(key)), "/", `\/`) + `"`,
 		"JSON of PHP, PEM":                 `{"key": "` + strings.NewReplacer("/", `\/`, "\n", `\n`).Replace(testkeys.PrivatePEM(key)) + `"}`,
 		"JSON of Gson":                     `{"key":"` + strings.NewReplacer("=", `\u003d`, "+", `\u002B`).Replace(testkeys.OneLine(testkeys.PKCS8(key))) + `"}`,

@@ -37,7 +37,7 @@ type court struct {
 	judges             []judge
 }
 
-// judge is a test binary, with its tests by the time they take.
+// judge is a test binary, with its tests by what they cost.
 type judge struct {
 	folder, binary string
 	tests          []test
@@ -46,7 +46,8 @@ type judge struct {
 type test struct {
 	name    string
 	takes   time.Duration
-	reaches map[int]bool // mutants by their ids
+	cpu     time.Duration // part of it, which is the same on a machine that is busy
+	reaches map[int]bool  // mutants by their ids
 }
 
 // appoint builds the tests of a package, and runs each by itself to see what it reaches.
@@ -55,7 +56,7 @@ func (c *court) appoint(ctx context.Context, folder string) error {
 	if err != nil {
 		return err
 	}
-	build := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-overlay", c.overlay, "-o", binary, "./"+folder)
+	build := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", c.overlay, "-o", binary, "./"+folder)
 	build.Dir = c.dir
 	if said, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("building them with the mutants: %w\n%s", err, said)
@@ -65,7 +66,7 @@ func (c *court) appoint(ctx context.Context, folder string) error {
 	}
 	j := judge{folder: folder, binary: binary}
 	var names bytes.Buffer
-	if said, err := c.run(ctx, j, 0, "", time.Minute, &names, "-test.list", "^(Test|Fuzz|Example)"); err != nil || said != lived {
+	if said, _, err := c.run(ctx, j, 0, "", time.Minute, &names, "-test.list", "^(Test|Fuzz|Example)"); err != nil || said != lived {
 		return fmt.Errorf("listing them: %w\n%s", err, names.Bytes())
 	}
 	for name := range strings.Lines(names.String()) {
@@ -77,7 +78,7 @@ func (c *court) appoint(ctx context.Context, folder string) error {
 			j.tests = append(j.tests, *t)
 		}
 	}
-	slices.SortFunc(j.tests, func(a, b test) int { return cmp.Compare(a.takes, b.takes) })
+	slices.SortFunc(j.tests, func(a, b test) int { return cmp.Compare(a.cpu, b.cpu) })
 	c.judges = append(c.judges, j)
 	fmt.Fprintf(c.progress, "%s: %d tests judge\n", folder, len(j.tests))
 	return nil
@@ -91,8 +92,8 @@ func (c *court) trace(ctx context.Context, j judge, name string) (*test, error) 
 	}
 	var said bytes.Buffer
 	began := time.Now()
-	passed, err := c.run(ctx, j, 0, trace, 10*time.Minute, &said, "-test.run", "^"+name+"$")
-	t := &test{name: name, takes: time.Since(began), reaches: make(map[int]bool)}
+	passed, cpu, err := c.run(ctx, j, 0, trace, 10*time.Minute, &said, "-test.run", "^"+name+"$")
+	t := &test{name: name, takes: time.Since(began), cpu: cpu, reaches: make(map[int]bool)}
 	switch {
 	case err != nil:
 		return nil, err
@@ -160,7 +161,7 @@ func (c *court) try(ctx context.Context, id int) (verdict, error) {
 	for _, j := range c.judges {
 		for _, sitting := range j.sittings(id) {
 			var err error
-			if said, err = c.run(ctx, j, id, "", sitting.limit(c.patience), nil, "-test.failfast", "-test.run", sitting.pattern()); err != nil || said != lived {
+			if said, _, err = c.run(ctx, j, id, "", sitting.limit(c.patience), nil, "-test.failfast", "-test.run", sitting.pattern()); err != nil || said != lived {
 				return said, err
 			}
 		}
@@ -171,8 +172,8 @@ func (c *court) try(ctx context.Context, id int) (verdict, error) {
 // sitting is some tests that run in one process, since to start one takes time as well.
 type sitting []test
 
-// sittings are the tests that reach a mutant, the quickest first. Each sitting takes about
-// as long as those before it, so a mutant that is noticed at once costs little, and one
+// sittings are the tests that reach a mutant, the cheapest first. Each sitting costs about
+// as much as those before it, so a mutant that is noticed at once costs little, and one
 // that is not, few processes.
 func (j judge) sittings(id int) []sitting {
 	var all []sitting
@@ -185,7 +186,7 @@ func (j judge) sittings(id int) []sitting {
 			all, before, now = append(all, nil), before+now, 0
 		}
 		all[len(all)-1] = append(all[len(all)-1], t)
-		now += t.takes
+		now += t.cpu
 	}
 	return all
 }
@@ -212,13 +213,13 @@ func (s sitting) limit(patience time.Duration) time.Duration {
 // more than it uses.
 const bounded = `ulimit -v 8388608 -f 2097152 && exec "$0" "$@"`
 
-// run runs a test binary with a mutant, or with none, in the folder of its package. It
-// bounds the time, the memory and the size of files, and ends the processes that the tests
-// have started.
-func (c *court) run(ctx context.Context, j judge, id int, trace string, limit time.Duration, out io.Writer, args ...string) (verdict, error) {
+// run runs a test binary with a mutant, or with none, in the folder of its package, and
+// returns the CPU time that it took. It bounds the time, the memory and the size of files,
+// and ends the processes that the tests have started.
+func (c *court) run(ctx context.Context, j judge, id int, trace string, limit time.Duration, out io.Writer, args ...string) (verdict, time.Duration, error) {
 	temporary, err := os.MkdirTemp(c.work, "tmp-")
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	defer os.RemoveAll(temporary)
 	bounds, cancel := context.WithTimeout(ctx, limit)
@@ -231,19 +232,21 @@ func (c *court) run(ctx context.Context, j judge, id int, trace string, limit ti
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
 	err = cmd.Run()
-	if cmd.Process != nil {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // whatever is left of the group
+	if cmd.Process == nil {
+		return "", 0, err
 	}
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // whatever is left of the group
+	cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
-		return "", ctx.Err()
+		return "", 0, ctx.Err()
 	case bounds.Err() != nil:
-		return timedOut, nil
+		return timedOut, cpu, nil
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):
-		return lived, nil
+		return lived, cpu, nil
 	case errors.As(err, &exit):
-		return killed, nil
+		return killed, cpu, nil
 	}
-	return "", err
+	return "", 0, err
 }

@@ -20,7 +20,7 @@
 // Here, all mutants of a package are compiled into one test binary, and the environment
 // says which of them is on. Each test runs once by itself, and notes the mutants that it
 // reaches and the time it takes. A mutant is then tried with the tests that reach it and
-// no others, the quickest first, until one fails.
+// no others, the cheapest first, until one fails.
 //
 // # What the numbers mean
 //

@@ -98,16 +98,16 @@ func TestText(t *testing.T) {
 	assert.Equal(t, "<a ,\n([b].c)>", text.String())
 }
 
-// The quickest tests run first, and each sitting takes as long as all before it.
+// The cheapest tests run first, and each sitting costs as much as all before it.
 func TestSittings(t *testing.T) {
 	reaches := map[int]bool{7: true}
 	j := judge{tests: []test{
-		{"A", time.Second, reaches},
-		{"B", time.Second, nil},
-		{"C", time.Second, reaches},
-		{"D", 2 * time.Second, reaches},
-		{"E", 3 * time.Second, reaches},
-		{"F", 4 * time.Second, reaches},
+		{"A", time.Second, 1, reaches},
+		{"B", time.Second, 1, nil},
+		{"C", time.Second, 1, reaches},
+		{"D", time.Second, 2, reaches},
+		{"E", 3 * time.Second, 3, reaches},
+		{"F", 4 * time.Second, 4, reaches},
 	}}
 	var patterns []string
 	for _, s := range j.sittings(7) {

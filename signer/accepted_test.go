@@ -102,6 +102,7 @@ func TestPrivateKeyForms(t *testing.T) {
 		"URL-safe base64":                  base64.URLEncoding.EncodeToString(testkeys.PKCS8(key)),
 		"URL-safe base64, no padding":      base64.RawURLEncoding.EncodeToString(testkeys.PKCS8(key)),
 		"header that says nothing of use":  strings.Replace(testkeys.PEM("RSA PRIVATE KEY", testkeys.PKCS1(key)), "-----\n", "-----\nComment: payermax\n\n", 1),
+		"a blank before the header":        strings.Replace(testkeys.PEM("RSA PRIVATE KEY", testkeys.PKCS1(key)), "-----\n", "----- \nComment: payermax\n\n", 1),
 		"base64 without padding":           strings.TrimRight(testkeys.OneLine(testkeys.PKCS8(key)), "="),
 		"comment behind base64":            testkeys.OneLine(testkeys.PKCS8(key)) + " # of 2026",
 		"comments around base64":           "# of 2026\n" + testkeys.OneLine(testkeys.PKCS8(key)) + "\n# the end",

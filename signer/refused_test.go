@@ -122,6 +122,7 @@ func accidents(label string, der []byte) map[string]refused {
 		"PEM with a line lost":     {strings.Join(append(lines[:2:2], lines[3:]...), ""), []string{"cut short or damaged"}},
 		"PEM with a character off": {strings.Replace(block, lines[2], lines[2][1:], 1), []string{"base64 in its PEM block", "damaged"}},
 		"PEM with a stray letter":  {strings.Replace(block, lines[2], "*"+lines[2], 1), []string{"base64 in its PEM block", "damaged"}},
+		"PEM with a French letter": {strings.Replace(block, lines[2], "é"+lines[2], 1), []string{"base64 in its PEM block", "damaged"}},
 		"PEM with nothing in it":   {lines[0] + lines[len(lines)-2], []string{"nothing between"}},
 		"PEM with a comment after": {block + "made by somebody\n", []string{"text after the END line"}},
 		"PEM twice":                {block + block, []string{"2 PEM blocks", "which key"}},

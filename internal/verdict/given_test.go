@@ -36,6 +36,8 @@ func TestGivenAnswers(t *testing.T) {
 		{"nobody with an answer of the own", "N", `{"appId":"app","merchantNo":"1","data":{}}`, true},
 		{"nobody again, who may be somebody else", "N", `{"appId":"app","merchantNo":"1","data":{"userId":null}}`, false},
 		{"nobody, in the same words", "N", `{"appId":"app","merchantNo":"1","data":{}}`, false},
+		{"nobody of a merchant's of a service provider's", "O", `{"appId":"app","merchantNo":"1","spMerchantNo":"2","data":{}}`, true},
+		{"the same, in the same words", "O", `{"appId":"app","merchantNo":"1","spMerchantNo":"2","data":{}}`, false},
 		{"null with an answer of the own", "M", `{"appId":"app","merchantNo":"1","data":{"userId":null}}`, true},
 		{"null again, in the same words", "M", `{"appId":"app","merchantNo":"1","data":{"userId":null}}`, false},
 		{"another user with an answer of the own", "B", string(sessionCallOf("1", "berta")), true},

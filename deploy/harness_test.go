@@ -116,20 +116,26 @@ func start(t *testing.T, cmd *exec.Cmd, ready func() bool) *process {
 		_ = cmd.Wait() // stop looks at the exit code
 	}()
 	t.Cleanup(func() {
-		p.stop(t, 20*time.Second)
+		p.stop(t, time.Minute)
 		if t.Failed() {
 			t.Logf("%s printed:\n%s", filepath.Base(cmd.Path), p.log.String())
 		}
 	})
 	await(t, time.Minute, filepath.Base(cmd.Path)+" to serve", func() bool {
-		select {
-		case <-p.exited:
-			require.FailNow(t, "ended instead of serving")
-		default:
-		}
+		require.True(t, p.isRunning(), "ended instead of serving")
 		return ready()
 	})
 	return p
+}
+
+// isRunning reports whether the server has not ended.
+func (p *process) isRunning() bool {
+	select {
+	case <-p.exited:
+		return false
+	default:
+		return true
+	}
 }
 
 // stop ends a server as an orchestrator would, unless it has ended already.
@@ -185,7 +191,7 @@ func answers(url string) bool {
 
 // get returns status and body, or no status if there is no answer.
 func get(url string) (status int, body string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

@@ -174,7 +174,7 @@ func TestImageWithoutGateway(t *testing.T) {
 		"docker run without variables": nil, "empty": {"PAYERMAX_GATEWAY="}, "white space": {"PAYERMAX_GATEWAY= \t"},
 		"all the others": {"PAYERMAX_APP_ID=app", "PAYERMAX_MERCHANT_NO=1", "PAYERMAX_PRIVATE_KEY=/run/secrets/private.key"},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		said, err := made.served(t, variables...).command(t, ctx).CombinedOutput()
 		assert.Error(t, err, name)
 		assert.NoError(t, ctx.Err(), name)
@@ -191,7 +191,7 @@ func TestImageWithCapabilityDoesNotStart(t *testing.T) {
 	requireContainers(t)
 	made := buildImage(t, caddy(t))
 	setCapability(t, made.root+"/usr/bin/caddy")
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	said, err := made.served(t, "PAYERMAX_GATEWAY=sandbox").command(t, ctx).CombinedOutput()
 	require.Error(t, err)

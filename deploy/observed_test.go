@@ -129,6 +129,9 @@ func (o *observed) url(endpoint string) string {
 	return "http://127.0.0.1:" + o.signing + "/aggregate-pay/api/gateway/" + endpoint
 }
 
+// metrics is where its metrics are.
+func (o *observed) metrics() string { return "http://127.0.0.1:" + o.health + "/metrics" }
+
 // fault has the gateway meet the next calls with a fault.
 func (o *observed) fault(t *testing.T, fault string, times int) {
 	t.Helper()

@@ -143,5 +143,5 @@ const (
 
 // client is an HTTP client that gives up in time.
 func client(transport *http.Transport) *http.Client {
-	return &http.Client{Transport: transport, Timeout: 10 * time.Second}
+	return &http.Client{Transport: transport, Timeout: time.Minute}
 }

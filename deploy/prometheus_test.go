@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,7 +39,7 @@ func TestPrometheus(t *testing.T) {
 		`up{job="payermax"} == 1`,
 		`caddy_payermax_answers_total{job="payermax", result="verified"} >= 1`,
 	} {
-		await(t, 30*time.Second, query, func() bool {
+		await(t, time.Minute, query, func() bool {
 			var vector struct {
 				Result []struct{ Metric map[string]string }
 			}
@@ -52,7 +53,7 @@ func TestPrometheus(t *testing.T) {
 			Rules []struct{ Name, Health, LastError, State string }
 		}
 	}
-	await(t, 30*time.Second, "all rules to be evaluated", func() bool {
+	await(t, time.Minute, "all rules to be evaluated", func() bool {
 		if !ask(address, "rules", &rules) {
 			return false
 		}
@@ -88,12 +89,36 @@ func dashboardHasData(t *testing.T, address string) {
 		for _, target := range panel.Targets {
 			var vector struct{ Result []any }
 			query := strings.Replace(filledIn(target.Expr), "[5m]", "[20s]", -1)
-			await(t, 30*time.Second, "data of "+panel.Title+": "+query, func() bool {
+			await(t, time.Minute, "data of "+panel.Title+": "+query, func() bool {
 				return ask(address, "query?query="+url.QueryEscape(query), &vector) &&
 					(len(vector.Result) > 0 || slices.Contains(withoutData, panel.Title))
 			})
 		}
 	}
+}
+
+// callWhile calls the process five times a second until the end of the test.
+func callWhile(t *testing.T, o *observed) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var caller sync.WaitGroup
+	caller.Go(func() {
+		ticker := time.NewTicker(200 * time.Millisecond)
+		defer ticker.Stop()
+		for ctx.Err() == nil {
+			if answer, err := o.app.Post(o.url("applyDropinSession"), "application/json", strings.NewReader(dropinCall)); err == nil {
+				answer.Body.Close()
+			}
+			select {
+			case <-ctx.Done():
+			case <-ticker.C:
+			}
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		caller.Wait()
+	})
 }
 
 // startPrometheus runs Prometheus with the folder's prometheus.yaml, for some minutes at most.

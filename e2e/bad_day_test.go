@@ -163,9 +163,11 @@ func TestDeadConnectionOfModernGateway(t *testing.T) {
 			stood := testtool.Standstill(t)
 			wire.die()
 			began, lost := time.Now(), 0
+			var late time.Duration // that a busy sidecar was, when it gave a call up
 			for made := began; s.post(t, validBody()).status != http.StatusOK; made = time.Now() {
 				lost++
-				require.Less(t, made.Sub(began), test.within+stood(), "a call is lost that was made so late")
+				late = max(late, time.Since(made)-time.Duration(test.timeout)*time.Second)
+				require.Less(t, made.Sub(began), test.within+stood()+late, "a call is lost that was made so late")
 			}
 			assert.LessOrEqual(t, lost, test.lost, "calls lost")
 			t.Logf("%d calls lost, in %v", lost, time.Since(began))
@@ -198,7 +200,7 @@ func TestGoAway(t *testing.T) {
 	})
 	await(t, patience, "calls at the first gateway", func() bool { return first.calls.Load() > workers })
 	wire.leadsTo(second.addr())
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	require.NoError(t, first.Config.Shutdown(ctx))
 	wait.Wait()

@@ -34,7 +34,7 @@ const callerToken = "canary-0123456789abcdef0123456789abcdef"
 // over makes a connection that was dialled otherwise the application's.
 func over(t *testing.T, conn net.Conn) *client {
 	t.Helper()
-	require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+	require.NoError(t, conn.SetDeadline(time.Now().Add(2*time.Minute)))
 	seen := new(bytes.Buffer)
 	return &client{conn, bufio.NewReader(io.TeeReader(conn, seen)), seen}
 }

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"net"
+	"net/http"
 	"regexp"
 	"strings"
 	"syscall"
@@ -54,14 +56,17 @@ func TestClockSkew(t *testing.T) {
 			t.Parallel()
 			gateway := newUpstream(t)
 			s, health := startWithHealth(t, "", setup{gateway: gateway.url(), options: options})
-			ahead := time.Now().Add(100 * time.Second).UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")
-			gateway.answers(answerWith(message("200 OK", success, typeJSON, signField(success), "Date: "+ahead)))
+			gateway.answers(func(conn net.Conn, r *request) bool {
+				ahead := time.Now().Add(100 * time.Second).UTC().Format(http.TimeFormat)
+				return answerWith(message("200 OK", success, typeJSON, signField(success), "Date: "+ahead))(conn, r)
+			})
 			requireSuccess(t, s.post(t, validBody()))
 			requireSuccess(t, s.post(t, validBody()))
 
 			s.awaitLog(t, `"level":"error"`, "PayerMax will refuse calls with REQ_TIME_OVER_TIME")
-			assert.Regexp(t, `caddy_payermax_clock_skew_seconds (99|10[01])`, get(t, health+"/metrics"))
-			assert.Regexp(t, `"clock_skew_seconds":(99|10[01])`, get(t, health+"/readyz"))
+			// By the seconds that a busy machine took for an answer, it is something else.
+			assert.Regexp(t, `caddy_payermax_clock_skew_seconds (9\d|10\d)\b`, get(t, health+"/metrics"))
+			assert.Regexp(t, `"clock_skew_seconds":(9\d|10\d)\b`, get(t, health+"/readyz"))
 			assert.Contains(t, get(t, health+"/readyz"), `"gateway_last_success":"20`)
 
 			stamped, err := time.Parse(time.RFC3339, readEnvelope(t, gateway.received()[1]).RequestTime)
@@ -70,7 +75,7 @@ func TestClockSkew(t *testing.T) {
 			if options != "" {
 				want = want.Add(100 * time.Second)
 			}
-			assert.WithinDuration(t, want, stamped, 5*time.Second)
+			assert.WithinDuration(t, want, stamped, patience)
 		})
 	}
 }

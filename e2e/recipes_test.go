@@ -46,7 +46,16 @@ var programs = []recipe{
 	{language: "java", needs: []string{"java", "javac"}, prepare: func(t *testing.T) []string {
 		classes := t.TempDir()
 		mustRun(t, "javac", "-d", classes, recipes+"/java/Checkout.java", recipes+"/java/Json.java")
-		return []string{"java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classes, "Checkout"} // which starts sooner
+		java := func(option string) []string {
+			return []string{"java", option, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classes, "Checkout"} // which starts sooner
+		}
+		// It starts in half the time with the classes that a first run needed, if Java is one that keeps them.
+		kept := filepath.Join(classes, "kept.jsa")
+		run(t, java("-XX:ArchiveClassesAtExit="+kept), newOrders(t, nil).url, "P1")
+		if _, err := os.Stat(kept); err != nil {
+			return java("-Xshare:auto")
+		}
+		return java("-XX:SharedArchiveFile=" + kept)
 	}},
 	{language: "go", needs: []string{"go"}, unix: true, prepare: func(t *testing.T) []string {
 		program := filepath.Join(t.TempDir(), "checkout")

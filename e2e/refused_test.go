@@ -113,7 +113,7 @@ func TestRefusesDeclaredSizeAtOnce(t *testing.T) {
 			t.Parallel()
 			c := s.dial(t)
 			defer c.conn.Close()
-			require.NoError(t, c.conn.SetDeadline(time.Now().Add(10*time.Second)))
+			require.NoError(t, c.conn.SetDeadline(time.Now().Add(patience)))
 			requireRefusal(t, c.send(t, post("", fields...)), 413, "CONTENT_TOO_LARGE")
 			gateway.requireUntouched(t)
 		})

@@ -162,7 +162,7 @@ func movableClock(g *Gateway) (move func(time.Duration)) {
 func closing(t testing.TB, g *Gateway) *Gateway {
 	t.Helper()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		assert.NoError(t, g.Close(ctx))
 	})

@@ -276,7 +276,7 @@ func TestClose(t *testing.T) {
 	pay(t, g, fields{"notifyUrl": server.URL})
 	pay(t, g, fields{"outTradeNo": "P2", "subject": "PENDING", "notifyUrl": server.URL})
 	pay(t, g, fields{"outTradeNo": "P3", "subject": "3DS"})
-	require.Eventually(t, func() bool { return len(g.state().recentNotifications()) == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(g.state().recentNotifications()) == 1 }, 30*time.Second, time.Millisecond)
 
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()

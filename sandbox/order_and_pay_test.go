@@ -214,7 +214,7 @@ func TestSimulation(t *testing.T) {
 			order := pay(t, g, fields{"subject": tt.subject, "paymentDetail": detail})
 			assert.Equal(t, tt.want, order["status"])
 			assert.Equal(t, tt.final == "CLOSED", order["redirectUrl"] != nil)
-			assert.Eventually(t, func() bool { return orderStatus(t, g) == tt.final }, 10*time.Second, 5*time.Millisecond)
+			assert.Eventually(t, func() bool { return orderStatus(t, g) == tt.final }, 30*time.Second, 5*time.Millisecond)
 
 			view := must(t, g, "orderQuery", `{"outTradeNo":"P1642410680681"}`)
 			assert.Equal(t, tt.final == "SUCCESS" || tt.final == "FAILED", view["completeTime"] != nil)

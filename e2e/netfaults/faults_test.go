@@ -177,13 +177,14 @@ func (w *world) end() {
 // then on all are.
 func (w *world) recover(t *testing.T, ended time.Time, within time.Duration) time.Duration {
 	t.Helper()
+	stood := testtool.Standstill(t)
 	for {
 		began := time.Now()
 		calls := w.sidecar.payAtOnce(4)
 		if outcomes := requireHonest(t, w.sidecar, w.gateway, calls); outcomes["answered"] == len(calls) {
 			return began.Sub(ended)
 		}
-		require.Less(t, time.Since(ended), within+timeout+grace, "the sidecar is not well again")
+		require.Less(t, time.Since(ended), within+timeout+grace+stood(), "the sidecar is not well again")
 	}
 }
 

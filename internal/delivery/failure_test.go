@@ -17,6 +17,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/cause"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
@@ -222,4 +223,29 @@ func TestFailedNamesSeveralCauses(t *testing.T) {
 	d.watch().ConnectDone("tcp", "", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)})
 	f := d.Failed(context.Background(), &reply.Answer{}, context.DeadlineExceeded)
 	assert.EqualError(t, f.Cause, "context deadline exceeded: dial: connect: connection refused")
+}
+
+// The log names the reason once, whether or not the reverse proxy does.
+func TestCauseIsNamedOnce(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+	for _, err := range []error{nil, fmt.Errorf("no upstream: %w", refused)} {
+		d := new(Delivery)
+		d.watch().GetConn("")
+		d.watch().ConnectDone("tcp", "", refused)
+		said := d.Failed(context.Background(), &reply.Answer{}, err).Cause
+		require.Error(t, said)
+		assert.Equal(t, 1, strings.Count(said.Error(), "connection refused"), said)
+	}
+}
+
+// What was given to a gateway in this process may have been received, and is not sent
+// again, though no connection was asked for and whatever the error looks like.
+func TestArrive(t *testing.T) {
+	d := new(Delivery)
+	assert.False(t, d.IsConnecting())
+	d.Arrive()
+	assert.True(t, d.IsConnecting())
+	assert.False(t, d.MayRetry())
+	f := d.Failed(context.Background(), &reply.Answer{}, caddyhttp.Error(http.StatusServiceUnavailable, errors.New("broken")))
+	assert.Equal(t, reply.Unknown, f.Outcome)
 }

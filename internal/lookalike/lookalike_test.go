@@ -8,7 +8,7 @@ import (
 
 func TestFold(t *testing.T) {
 	for _, pair := range [][2]string{
-		{"code", "co_de"}, {"code", "co-de"}, {"code", "CODE"}, {"code", "co de"}, {"code", " code\t"},
+		{"code", "co_de"}, {"code", "co-de"}, {"code", "CODE"}, {"az", "AZ"}, {"code", "co de"}, {"code", " code\t"},
 		{"code", "co\u200bde"}, {"code", "co\u0000de"}, {"code", "\ufeffcode"}, {"code", "co\u00a0de"},
 		{"userId", "userıd"}, {"userId", "user_İd"}, {"msg", "mſg"}, {"keyVersion", "\u212aeyversion"},
 	} {
@@ -39,9 +39,11 @@ func TestNames(t *testing.T) {
 		found, ok := names.Find([]byte(name))
 		assert.True(t, ok, "%q", name)
 		assert.Equal(t, place, found, "%q", name)
+		assert.Equal(t, []string{"data", "appId", "totalAmount"}[place], names.Known([]byte(name)), "%q", name)
 	}
 	for _, name := range []string{"", "x", "date", "isData", "totalAmounts", "数据"} {
 		_, ok := names.Find([]byte(name))
 		assert.False(t, ok, "%q", name)
+		assert.Empty(t, names.Known([]byte(name)), "%q", name)
 	}
 }

@@ -31,24 +31,12 @@ func New(t *testing.T, options ...string) *Browser {
 	t.Helper()
 	testtool.Find(t, "chromium")
 	driver := testtool.Find(t, "chromedriver")
-	command := exec.Command(driver, "--port=0")
-	command.Env = append(os.Environ(), "HOME="+t.TempDir())
-	output, err := command.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, command.Start())
-	t.Cleanup(func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
-	})
-
-	// The last line that chromedriver prints before it listens names its port.
 	port := ""
-	for lines := bufio.NewScanner(output); port == "" && lines.Scan(); {
-		if _, after, found := strings.Cut(lines.Text(), "started successfully on port "); found {
-			port = strings.TrimSuffix(after, ".")
-		}
+	for attempts := 0; port == ""; attempts++ {
+		var said string
+		port, said = start(t, driver)
+		require.Less(t, attempts, 10, "chromedriver ends: %s", said)
 	}
-	require.NotEmpty(t, port)
 
 	b := &Browser{t: t, session: "http://127.0.0.1:" + port + "/session"}
 	arguments := append([]string{
@@ -67,6 +55,32 @@ func New(t *testing.T, options ...string) *Browser {
 	// Before the driver is ended, which would leave the browser behind.
 	t.Cleanup(func() { b.Command(http.MethodDelete, "", nil, nil) })
 	return b
+}
+
+// start starts chromedriver until the end of the test, and returns its port. There is none
+// if it has ended: it takes a free port of IPv4, which must be free for IPv6 as well. What
+// it said comes with it.
+func start(t *testing.T, driver string) (port, said string) {
+	t.Helper()
+	command := exec.Command(driver, "--port=0")
+	command.Env = append(os.Environ(), "HOME="+t.TempDir())
+	output, err := command.StdoutPipe()
+	require.NoError(t, err)
+	command.Stderr = command.Stdout
+	require.NoError(t, command.Start())
+	t.Cleanup(func() {
+		_ = command.Process.Kill()
+		_ = command.Wait()
+	})
+	// The last line that it prints before it listens names its port.
+	for lines := bufio.NewScanner(output); port == "" && lines.Scan(); {
+		said += lines.Text() + "\n"
+		if _, after, found := strings.Cut(lines.Text(), "started successfully on port "); found {
+			port = strings.TrimSuffix(after, ".")
+		}
+	}
+	go func() { _, _ = io.Copy(io.Discard, output) }() // or it would wait for somebody to read
+	return port, said
 }
 
 // Command sends one command to the driver, which must succeed.
@@ -89,7 +103,7 @@ func (b *Browser) send(method, path string, body, value any) error {
 	if err != nil {
 		return err
 	}
-	client := &http.Client{Timeout: time.Minute}
+	client := &http.Client{Timeout: 3 * time.Minute}
 	resp, err := client.Do(r)
 	if err != nil {
 		return err

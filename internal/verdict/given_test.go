@@ -35,6 +35,11 @@ func TestGivenAnswers(t *testing.T) {
 		{"a service provider's of that number", "A", `{"appId":"app","spMerchantNo":"1","data":{"userId":"anna"}}`, false},
 		{"nobody with an answer of the own", "N", `{"appId":"app","merchantNo":"1","data":{}}`, true},
 		{"nobody again, who may be somebody else", "N", `{"appId":"app","merchantNo":"1","data":{"userId":null}}`, false},
+		{"nobody, in the same words", "N", `{"appId":"app","merchantNo":"1","data":{}}`, false},
+		{"nobody of a merchant's of a service provider's", "O", `{"appId":"app","merchantNo":"1","spMerchantNo":"2","data":{}}`, true},
+		{"the same, in the same words", "O", `{"appId":"app","merchantNo":"1","spMerchantNo":"2","data":{}}`, false},
+		{"null with an answer of the own", "M", `{"appId":"app","merchantNo":"1","data":{"userId":null}}`, true},
+		{"null again, in the same words", "M", `{"appId":"app","merchantNo":"1","data":{"userId":null}}`, false},
 		{"another user with an answer of the own", "B", string(sessionCallOf("1", "berta")), true},
 		{"the first user again", "A", string(sessionCallOf("1", "anna")), true},
 	} {

@@ -178,3 +178,12 @@ func TestPrintable(t *testing.T) {
 		assert.Equal(t, want, printable(text), "%q", text)
 	}
 }
+
+// The labels of findings are those of the metrics.
+func TestLabels(t *testing.T) {
+	var labels []string
+	for _, f := range Findings {
+		labels = append(labels, f.Label())
+	}
+	assert.Equal(t, []string{"verified", "unsigned", "unchecked", "unverified"}, labels)
+}

@@ -119,5 +119,5 @@ func TestVaultLeavesNothingBehind(t *testing.T) {
 		_, cancel := b.load(t, nil)
 		cancel()
 	}
-	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+2 }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+2 }, 30*time.Second, 20*time.Millisecond)
 }

@@ -116,10 +116,10 @@ func TestRotationUnderLoad(t *testing.T) {
 		private = testkeys.New(2048)
 		mounted.Swap(map[string]string{"private.key": testkeys.PrivatePEM(private)})
 		want := signer.Fingerprint(&private.PublicKey)
-		require.Eventually(t, func() bool { return ring.Current().Signing.Fingerprint == want }, 10*time.Second, 5*time.Millisecond)
+		require.Eventually(t, func() bool { return ring.Current().Signing.Fingerprint == want }, 30*time.Second, 5*time.Millisecond)
 	}
 	mounted.Swap(map[string]string{"private.key": "CANARY"})
-	require.Eventually(t, func() bool { return ring.Refused() != "" }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return ring.Refused() != "" }, 30*time.Second, 5*time.Millisecond)
 	assert.Contains(t, ring.Refused(), "key openssl: private key file ")
 	assert.NotContains(t, ring.Refused(), "CANARY")
 	assert.Equal(t, signer.Fingerprint(&private.PublicKey), ring.Current().Signing.Fingerprint, "the last good one")

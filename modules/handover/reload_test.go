@@ -66,7 +66,7 @@ func start(t *testing.T, ports ...string) {
 			process.mutex.Lock()
 			defer process.mutex.Unlock()
 			return len(process.byAddress) == 0
-		}, 10*time.Second, time.Millisecond, "sockets are left")
+		}, 30*time.Second, time.Millisecond, "sockets are left")
 	})
 }
 

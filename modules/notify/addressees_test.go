@@ -1,10 +1,13 @@
 package notify
 
 import (
+	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/assert"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
@@ -144,6 +147,23 @@ func TestNotifyWithoutApplication(t *testing.T) {
 		w := deliver(t, newHandler(t, options...), notify(t, paymentNotification), func(http.ResponseWriter, *http.Request) error { return nil })
 		assert.Equal(t, http.StatusServiceUnavailable, w.Code, name)
 		assert.Contains(t, w.Body.String(), "NOTIFICATION_NOT_ACCEPTED", name)
+		assert.Equal(t, before+1, counted(t, "not_accepted"), name)
+	}
+}
+
+// An error of the application's is one to the sender: without it, Caddy would end in an
+// empty 200, which looks as if the notification were accepted.
+func TestNotifyPassesErrorsOn(t *testing.T) {
+	broken := caddyhttp.Error(http.StatusBadGateway, errors.New("broken"))
+	for name, options := range map[string][]func(*Handler){
+		"the application acknowledges": nil, "the sidecar acknowledges": {ackAfterwards}, "without duplicates": {guarded},
+	} {
+		before := counted(t, "not_accepted")
+		w := httptest.NewRecorder()
+		err := newHandler(t, options...).ServeHTTP(w, notify(t, paymentNotification),
+			caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return broken }))
+		assert.ErrorIs(t, err, broken, name)
+		assert.Empty(t, w.Body.String(), name)
 		assert.Equal(t, before+1, counted(t, "not_accepted"), name)
 	}
 }

@@ -173,7 +173,7 @@ func TestCleanupClosesWhatIsIdle(t *testing.T) {
 	require.NoError(t, answer.Body.Close())
 	require.EqualValues(t, 1, counted.open.Load(), "it is kept")
 	require.NoError(t, transport.Cleanup())
-	require.Eventually(t, func() bool { return counted.open.Load() == 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return counted.open.Load() == 0 }, 30*time.Second, time.Millisecond)
 }
 
 // The model itself is never used, so that what has been set up for it, such as a

@@ -177,51 +177,79 @@ func TestBudgetsWithoutStore(t *testing.T) {
 	})
 }
 
+// allowance is what a rate allows, and what its refusals prove: at each of them, nothing
+// was left. What a busy machine has not asked for in time is lost, and proves nothing.
+type allowance struct {
+	rate, burst float64 // a second, and at once
+
+	refused     bool
+	first, last float64 // seconds: the end of the first refused order, and the beginning of the last one
+	lost        float64 // at most, for want of orders between two refusals
+}
+
+// refuses notes a refusal that was asked for and given at these times. Refusals come in
+// the order in which they were given.
+func (a *allowance) refuses(asked, given float64) {
+	if !a.refused {
+		a.refused, a.first, a.last = true, given, asked
+	}
+	a.lost += max(0, (given-a.last)*a.rate-a.burst)
+	a.last = max(a.last, asked)
+}
+
+// atLeast is how much was signed by the last refusal.
+func (a *allowance) atLeast() float64 {
+	if !a.refused {
+		return 0
+	}
+	return a.burst + a.rate*(a.last-a.first) - a.lost - 1
+}
+
+// refusal is an order that was refused, and when, in seconds.
+type refusal struct {
+	by           *allowance
+	asked, given float64
+}
+
 // Three sidecars sign as much as the rate allows, within 1 %: with the store, and without
 // it by their shares.
 func TestRateOfThree(t *testing.T) {
 	const rate, burst, span = 40.0, 12.0, 8 * time.Second
 	server, at := startServer(t), startGateway(t)
 	sidecars := startSigners(t, 3, at, "address "+server.address+"\ntimeout 5s", "rate 40 12\nreplicas 3")
-	measure := func(name string, bursts float64) {
+	measure := func(name string, bursts float64, allowances ...*allowance) {
 		began, before := time.Now(), at.calls.Load()
-		idle := make([]float64, len(sidecars)) // for how long nobody has asked a sidecar, in seconds
-		var orders sync.WaitGroup
+		refused := make(chan refusal, buyers)
+		var buying sync.WaitGroup
 		for i, s := range sidecars {
-			asked := make(chan time.Time, buyers)
-			var buying sync.WaitGroup
 			for range buyers / len(sidecars) {
 				buying.Go(func() {
 					for time.Since(began) < span {
+						asked := time.Since(began)
 						if status, _ := s.order(1); status != http.StatusOK {
+							refused <- refusal{allowances[i%len(allowances)], asked.Seconds(), time.Since(began).Seconds()}
 							time.Sleep(5 * time.Millisecond)
 						}
-						asked <- time.Now()
 					}
 				})
 			}
-			orders.Go(func() { buying.Wait(); close(asked) })
-			orders.Go(func() {
-				last := began
-				for now := range asked {
-					// What is saved up in less than this is not lost.
-					if pause := now.Sub(last).Seconds(); pause > burst/rate/2 {
-						idle[i] += pause
-					}
-					last = now
-				}
-			})
 		}
-		orders.Wait()
-		took, calls := time.Since(began).Seconds(), float64(at.calls.Load()-before)
-		missed := rate / float64(len(sidecars)) * (idle[0] + idle[1] + idle[2])
-		t.Logf("%s: %.0f calls in %.2f s, of at most %.1f; %.1f may be missed, since the machine stood still", name, calls, took, rate*took+bursts, missed)
+		go func() { buying.Wait(); close(refused) }()
+		for r := range refused {
+			r.by.refuses(r.asked, r.given)
+		}
+		took, calls, atLeast := time.Since(began).Seconds(), float64(at.calls.Load()-before), 0.0
+		for _, a := range allowances {
+			atLeast += a.atLeast()
+		}
+		t.Logf("%s: %.0f calls in %.2f s, of at most %.1f, and of %.1f at least", name, calls, took, rate*took+bursts, atLeast)
 		assert.LessOrEqual(t, calls, rate*took*1.01+bursts)
-		assert.GreaterOrEqual(t, calls, rate*span.Seconds()*0.99-missed)
+		assert.GreaterOrEqual(t, calls, atLeast*0.99)
 	}
-	measure("with the store", burst)
+	measure("with the store", burst, &allowance{rate: rate, burst: burst})
 	server.kill()
-	measure("without the store", burst+3)
+	share := func() *allowance { return &allowance{rate: rate / 3, burst: burst / 3} }
+	measure("without the store", burst+3, share(), share(), share())
 	for _, s := range sidecars {
 		assert.Equal(t, 1, strings.Count(s.log(), `"share":"1/3"`), "said once")
 	}

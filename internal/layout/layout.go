@@ -244,8 +244,8 @@ var neverAnswering = []string{
 }
 
 // IsUnanswered reports whether it is certain that nothing comes after the handler that
-// could accept a request for its path: neither an application nor a fixed answer.
-func (h Handler) IsUnanswered() bool { return !h.open && isNoneBut(neverAnswering, h.reached()) }
+// could accept a request: neither an application nor a fixed answer.
+func (h Handler) IsUnanswered() bool { return !h.open && isNoneBut(neverAnswering, h.after) }
 
 // Front returns the name of a handler that answers every request for the paths of this one
 // before it sees them, or "".

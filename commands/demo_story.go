@@ -81,8 +81,9 @@ func (d *demo) invite(sidecar, gateway, shop string) {
   live page    http://%[2]s/sandbox/
                every order and call, as the gateway sees it
 
-  1. Fill in the test card and pay. Then pay again, with "asks for 3DS" chosen in
-     the list "Sandbox: this payment", and press either button of the bank's page.
+  1. Fill in the test card and pay. Then pay again, with "asks for 3DS" chosen
+     in the list "Sandbox: this payment", and press either button of the bank's
+     page.
 
   2. Make a call of your own, and find it on the live page:
 
@@ -91,8 +92,8 @@ func (d *demo) invite(sidecar, gateway, shop string) {
     -d '{"data":{"totalAmount":10000,"currency":"IDR",
          "country":"ID","userId":"U10001"}}'
 
-  3. Have the gateway sign its next answer wrongly, repeat the call, and see that
-     your application gets none of that answer:
+  3. Have the gateway sign its next answer wrongly, repeat the call, and see
+     that your application gets none of that answer:
 
   curl -X PUT http://%[2]s/sandbox/faults \
     -d '{"endpoint":"applyDropinSession","fault":"wrong-signature"}'

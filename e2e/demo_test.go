@@ -140,11 +140,11 @@ func TestSandboxCommandRefuses(t *testing.T) {
 	require.NoError(t, err)
 	defer taken.Close()
 	for words, args := range map[string][]string{
-		"--app-id and --public-key are required":                                          {},
-		"--public-key: public key file no.pub":                                            {"--app-id", "app", "--public-key", "no.pub"},
-		"--private-key: private key file no.key":                                          {"--app-id", "app", "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--private-key", "no.key"},
-		"--time-scale must be a positive number":                                          {"--app-id", "app", "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--time-scale", "0"},
-		"--listen must be an address and a port such as 127.0.0.1:9000, but is \"70000\"": {"--app-id", "app", "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--listen", "70000"},
+		"--app-id and --public-key are required":                                {},
+		"--public-key: public key file no.pub":                                  {"--app-id", "app", "--public-key", "no.pub"},
+		"--private-key: private key file no.key":                                {"--app-id", "app", "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--private-key", "no.key"},
+		"--time-scale must be a positive number":                                {"--app-id", "app", "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--time-scale", "0"},
+		"--listen must be an address and a port such as 127.0.0.1:9000, but is": {"--app-id", "app", "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--listen", "70000"},
 		"listen tcp": {"--app-id", "app", "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--listen", taken.Addr().String()},
 	} {
 		said, err := caddyCommand(t, context.Background(), nil, append([]string{"payermax-sandbox"}, args...)...).CombinedOutput()

@@ -220,6 +220,15 @@ http://:%d {
 	time.Sleep(duration / 5)
 	before := resources(t, health)
 	work.Wait()
+	// Caddy has room for one signal that waits: behind another reload, the SIGTERM in the
+	// end would be lost.
+	const begun = "reloading config from last-known source"
+	for quiet := 0; quiet < 5; quiet++ {
+		time.Sleep(100 * time.Millisecond)
+		if s.log.countLines(begun) > s.log.countLines(reloaded)+s.log.countLines(notTaken) {
+			quiet = 0
+		}
+	}
 	var after map[string]float64
 	for waits := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) { // until what was under way has ended
 		after = resources(t, health)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/cause"
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
@@ -63,19 +64,28 @@ func hasPassword(configured string) bool {
 	return password != "" && !strings.Contains(password, "{")
 }
 
+// dialedProxy is the variable of a request by which Caddy's dialer knows that it is to
+// connect to a proxy, rather than to the upstream.
+const dialedProxy = "reverse_proxy.proxy"
+
 // viaProxy chooses the forward proxy for a request. Caddy's own choice writes its URL to
 // the log at debug level, and an error that quotes it.
 func viaProxy(configured string) func(*http.Request) (*url.URL, error) {
 	return func(r *http.Request) (*url.URL, error) {
-		repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-		if !ok {
-			return parseProxy(configured)
+		named := configured
+		if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+			expanded, err := setting.Replace(repl, configured, true, true)
+			if err != nil {
+				return nil, errNotAProxy
+			}
+			named = expanded
 		}
-		expanded, err := setting.Replace(repl, configured, true, true)
+		proxy, err := parseProxy(named)
 		if err != nil {
-			return nil, errNotAProxy
+			return nil, err
 		}
-		return parseProxy(expanded)
+		caddyhttp.SetVar(r.Context(), dialedProxy, proxy)
+		return proxy, nil
 	}
 }
 

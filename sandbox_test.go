@@ -66,9 +66,9 @@ func TestEmbeddedSandboxFailsAsARemoteOne(t *testing.T) {
 		"reset":      {http.StatusBadGateway, "connection_terminated"},
 	} {
 		t.Run(fault, func(t *testing.T) {
-			t.Parallel()
 			h := &Handler{Sandbox: true, Timeout: caddy.Duration(10 * time.Second)}
 			require.NoError(t, testcaddy.Provision(t, h))
+			t.Parallel() // only now, since Caddy provisions one config at a time
 			plan := httptest.NewRequest(http.MethodPut, "/sandbox/faults", strings.NewReader(`{"endpoint":"applyDropinSession","fault":"`+fault+`"}`))
 			plan.Header.Set("Content-Type", "application/json")
 			require.Equal(t, http.StatusNoContent, serve(t, h, plan, testcaddy.Unreachable(t)).Code)

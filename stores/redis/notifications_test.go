@@ -359,7 +359,7 @@ func TestChainNeedsTwoPrefixes(t *testing.T) {
 		"common, and own memory": {address, common, "store memory", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			config := "http://127.0.0.1:1 {\n" + chain(key, "127.0.0.1:1", test.first, test.second) + "\n}\n"
+			config := "http://127.0.0.1:1 {\n" + chain(key, "127.0.0.1:2", test.first, test.second) + "\n}\n"
 			if test.global != "" {
 				config = "{\npayermax_store redis {\naddress " + test.global + "\n}\n}\n" + config
 			}

@@ -154,6 +154,11 @@ func exitCodeAfter(t *testing.T, says string, end func(*testing.T, *exec.Cmd, *o
 	cmd, said := caddyCommand(t, ctx, nil, args...), new(output)
 	cmd.Stdout, cmd.Stderr = said, said
 	require.NoError(t, cmd.Start())
+	defer func() {
+		if t.Failed() {
+			t.Logf("caddy %s said:\n%s", strings.Join(args, " "), said)
+		}
+	}()
 	await(t, patience, "caddy "+args[0], func() bool { return said.hasLine(says) })
 	end(t, cmd, said)
 	_ = cmd.Wait() // the exit code is what is asked for

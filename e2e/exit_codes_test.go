@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -39,9 +40,15 @@ func TestExitCodes(t *testing.T) {
 	happened[ending{"payermax-sandbox", exitCodeAfter(t, "what's on", interrupt,
 		"payermax-sandbox", "--app-id", appID, "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--listen", testnet.FreeAddress(t))}] = true
 	for _, end := range []func(*testing.T, *exec.Cmd, *output){interrupt, interruptTwice, terminateWithoutPidfile} {
-		pidfile := filepath.Join(t.TempDir(), "caddy.pid")
-		happened[ending{"run", exitCodeAfter(t, "serving initial configuration", end,
-			"run", "--config", slowToEnd(t), "--pidfile", pidfile)}] = true
+		config, address := slowToEnd(t)
+		served := func(t *testing.T, cmd *exec.Cmd, said *output) {
+			// Caddy begins to catch signals in a goroutine, which could come after that line, but
+			// hardly after those that serve a request.
+			get(t, "http://"+address)
+			end(t, cmd, said)
+		}
+		happened[ending{"run", exitCodeAfter(t, "serving initial configuration", served,
+			"run", "--config", config, "--pidfile", filepath.Join(t.TempDir(), "caddy.pid"))}] = true
 	}
 	assert.Equal(t, documented, happened)
 }
@@ -123,12 +130,13 @@ func exitingRuns(t *testing.T) [][]string {
 }
 
 // slowToEnd is a config that takes a while to end, once it is told to.
-func slowToEnd(t *testing.T) string {
+func slowToEnd(t *testing.T) (path, address string) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "Caddyfile")
-	config := strings.Replace(caddyfile(testnet.FreePort(t), "respond 204"), "debug\n", "shutdown_delay 2s\n", 1)
+	path = filepath.Join(t.TempDir(), "Caddyfile")
+	port := testnet.FreePort(t)
+	config := strings.Replace(caddyfile(port, "respond 204"), "debug\n", "shutdown_delay 2s\n", 1)
 	require.NoError(t, os.WriteFile(path, []byte(config), 0o600))
-	return path
+	return path, net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
 // exitCodeOf runs a command to its end.

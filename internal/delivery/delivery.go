@@ -169,7 +169,7 @@ func (d *Delivery) Attempts() int { return int(d.attempts.Load()) }
 // Took returns the time since it began. Any goroutine may ask.
 func (d *Delivery) Took() time.Duration { return time.Since(d.began) }
 
-// IsConnecting reports whether a connection to the gateway was ever asked for, or refused.
+// IsConnecting reports whether a connection to the gateway was ever asked for.
 func (d *Delivery) IsConnecting() bool { return d.connecting.Load() }
 
 // Arrived returns when the answer began, or the zero time if that is not known.

@@ -11,8 +11,7 @@ import (
 // from goroutines of its own, some of them after the request has ended, so nothing
 // else of a call is in their reach.
 type flight struct {
-	// connecting is set once a connection to the gateway was asked for, or the
-	// transport has refused to ask for one, and
+	// connecting is set once a connection to the gateway was asked for, and
 	// written once the request's header may have gone out on it. Together they
 	// tell a request that certainly was not sent from one that may have been.
 	connecting, written atomic.Bool

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -87,7 +86,9 @@ type merchant struct {
 	// identity lacks what depends on the endpoint and on the key.
 	identity  envelope.Identity
 	authToken string
-	keyring   *keys.Ring
+	// tokenHeaders are the header fields of a request that it comes from.
+	tokenHeaders []string
+	keyring      *keys.Ring
 }
 
 // open expands the options and loads the keys. With the key of a sandbox, what is
@@ -115,8 +116,9 @@ func (m *Merchant) open(ctx caddy.Context, sandboxKey *rsa.PublicKey, logger *za
 			MerchantNo:   expanded.MerchantNo,
 			SPMerchantNo: expanded.SPMerchantNo,
 		},
-		authToken: m.MerchantAuthToken,
-		keyring:   ring,
+		authToken:    m.MerchantAuthToken,
+		tokenHeaders: setting.RequestHeaders(m.MerchantAuthToken),
+		keyring:      ring,
 	}, nil
 }
 
@@ -211,15 +213,12 @@ func (m *merchant) expandAuthToken(repl *caddy.Replacer) (string, error) {
 // isPerRequest reports whether a token comes with each request.
 func isPerRequest(token string) bool { return strings.Contains(token, "{http.") }
 
-// requestHeader is the placeholder of one header of the request.
-var requestHeader = regexp.MustCompile(`\{http\.request\.header\.([^{}]+)\}`)
-
 // checkTokenHeaders refuses a request that has a header of the token more than once: Caddy's
 // placeholder joins the values by commas, which would be a token that nobody was given.
 func (m *merchant) checkTokenHeaders(header http.Header) error {
-	for _, match := range requestHeader.FindAllStringSubmatch(m.authToken, -1) {
-		if n := len(header.Values(match[1])); n > 1 {
-			return badRequest(fmt.Sprintf("the request has %d headers %s, from which merchant_auth_token is taken; send one", n, match[1]))
+	for _, name := range m.tokenHeaders {
+		if n := len(header.Values(name)); n > 1 {
+			return badRequest(fmt.Sprintf("the request has %d headers %s, from which merchant_auth_token is taken; send one", n, name))
 		}
 	}
 	return nil

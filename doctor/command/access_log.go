@@ -4,17 +4,14 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
-
-// headerPlaceholder is one that stands for a header field of the request.
-var headerPlaceholder = regexp.MustCompile(`\{http\.request\.header\.([^}]+)\}`)
 
 // redacted are the fields that Caddy keeps out of its logs unless it is told to show them.
 var redacted = []string{"Authorization", "Cookie", "Proxy-Authorization", "Set-Cookie"}
@@ -50,8 +47,8 @@ func (f foundHandler) secretFields(shadow bool) []string {
 	for _, m := range merchants {
 		merchant, _ := m.(map[string]any)
 		token, _ := merchant["merchant_auth_token"].(string)
-		for _, placeholder := range headerPlaceholder.FindAllStringSubmatch(token, -1) {
-			fields[http.CanonicalHeaderKey(placeholder[1])] = true
+		for _, name := range setting.RequestHeaders(token) {
+			fields[http.CanonicalHeaderKey(name)] = true
 		}
 	}
 	if shadow {

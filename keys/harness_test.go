@@ -47,7 +47,9 @@ func try(config Config) (*Ring, error) {
 	if config.KeyVersion == nil {
 		config.KeyVersion = func() (string, error) { return "1", nil }
 	}
-	config.Logger = zap.NewNop()
+	if config.Logger == nil {
+		config.Logger = zap.NewNop()
+	}
 	return Open(config)
 }
 

@@ -83,23 +83,20 @@ func (r *Ring) Refused() string {
 	return ""
 }
 
-// Refresh looks for a new generation and takes it if it is good.
+// Refresh looks for a new generation and takes it if it is good. One that was refused is
+// tried again each time: a key that lives elsewhere may sign by then.
 func (r *Ring) Refresh() {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	if r.stamp() == r.seen {
+	if r.stamp() == r.seen && r.Refused() == "" {
 		return
 	}
 	loaded, seen, err := r.readConsistently()
-	r.seen = seen
 	if err != nil {
-		reason := err.Error()
-		r.refused.Store(&reason)
-		reloadFailures.Inc()
-		r.config.Logger.Error("the new keys cannot be used; the last good ones stay in use",
-			zap.String("reason", reason), zap.String("fingerprint", r.Current().fingerprints()))
+		r.refuse(err.Error(), seen)
 		return
 	}
+	r.seen = seen
 	before := r.current.Swap(loaded)
 	r.refused.Store(nil)
 	r.config.Logger.Info("keys loaded anew",
@@ -107,6 +104,19 @@ func (r *Ring) Refresh() {
 		zap.String("previous_fingerprint", before.fingerprints()),
 		zap.String("next_fingerprint", loaded.Next.Fingerprint),
 		zap.String("engine", loaded.Signing.Engine()))
+}
+
+// refuse keeps the last good generation, and says so once for each that is refused.
+func (r *Ring) refuse(reason string, seen [sha256.Size]byte) {
+	isSaid := r.Refused() != "" && seen == r.seen
+	r.refused.Store(&reason)
+	r.seen = seen
+	if isSaid {
+		return
+	}
+	reloadFailures.Inc()
+	r.config.Logger.Error("the new keys cannot be used; the last good ones stay in use",
+		zap.String("reason", reason), zap.String("fingerprint", r.Current().fingerprints()))
 }
 
 // Promote makes the next key the current one, since the gateway has accepted it

@@ -9,11 +9,14 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -149,10 +152,31 @@ func TestPairMustFit(t *testing.T) {
 	require.ErrorContains(t, err, signer.Fingerprint(&testkeys.Merchant().PublicKey))
 }
 
+// The public key that was uploaded is followed as the private one is.
+func TestUploadedKeyIsFollowed(t *testing.T) {
+	path := testkeys.WritePublic(t, &testkeys.Merchant().PublicKey)
+	r := open(t, Config{Source: inFile(t, testkeys.WritePrivate(t, testkeys.Merchant())), MerchantFile: path})
+	replace := func(content string) {
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+		r.Refresh()
+	}
+	replace(testkeys.PEM("PUBLIC KEY", testkeys.SPKI(&testkeys.Stranger().PublicKey)))
+	assert.Contains(t, r.Refused(), "merchant_public_key: it has the fingerprint ")
+	replace("not a key")
+	assert.Contains(t, r.Refused(), "merchant_public_key: public key file "+path)
+	replace(testkeys.PEM("PUBLIC KEY", testkeys.SPKI(&testkeys.Merchant().PublicKey)))
+	assert.Empty(t, r.Refused())
+}
+
 func TestWorldReadableFile(t *testing.T) {
 	path := testkeys.WritePrivate(t, testkeys.Merchant())
 	require.NoError(t, os.Chmod(path, 0o644))
-	open(t, Config{Source: inFile(t, path)}) // with a warning
+	core, logs := observer.New(zap.WarnLevel)
+	source := inFile(t, path)
+	source.Source.(*File).logger = zap.New(core)
+	open(t, Config{Source: source})
+	warnings := logs.FilterMessageSnippet("every user may read the private key file").All()
+	require.Len(t, warnings, 1)
 
 	strict := fmt.Sprintf(`{"source":"file","path":%q,"refuse_world_readable":true}`, path)
 	_, err := try(Config{Source: load(t, strict)})
@@ -274,17 +298,126 @@ func TestInUse(t *testing.T) {
 }
 
 // remote is a source whose key is not in a file.
-type remote struct{ key *rsa.PrivateKey }
+type remote struct {
+	key  *rsa.PrivateKey
+	fail error // what a signature ends with, unless nil
+}
 
 func (r *remote) Key() (crypto.Signer, string, error) {
-	return r.key, signer.Fingerprint(&r.key.PublicKey), nil
+	return &remoteKey{r.key, r.fail}, signer.Fingerprint(&r.key.PublicKey), nil
+}
+
+// remoteKey is a key that may not sign.
+type remoteKey struct {
+	*rsa.PrivateKey
+	fail error
+}
+
+func (k *remoteKey) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if k.fail != nil {
+		return nil, k.fail
+	}
+	return k.PrivateKey.Sign(random, digest, opts)
+}
+
+// A new key that could not sign at first is taken once it can, although nothing else has
+// changed. Until then it is counted and logged once.
+func TestRefusedKeyIsTriedAgain(t *testing.T) {
+	elsewhere := &remote{key: testkeys.Merchant()}
+	core, logs := observer.New(zap.InfoLevel)
+	r := open(t, Config{Source: &NamedSource{elsewhere, "kms"}, Logger: zap.New(core)})
+	before := measured(t)["key_reload_failures_total"]
+
+	elsewhere.key, elsewhere.fail = testkeys.Next(), errors.New("503 Service Unavailable")
+	for range 3 {
+		r.Refresh()
+		assert.Equal(t, signer.Fingerprint(&testkeys.Merchant().PublicKey), fingerprint(r))
+		assert.Contains(t, r.Refused(), "key kms: self-test: ")
+	}
+	assert.Equal(t, before+1, measured(t)["key_reload_failures_total"])
+	said := logs.TakeAll()
+	require.Len(t, said, 1)
+	assert.Equal(t, "the new keys cannot be used; the last good ones stay in use", said[0].Message)
+	assert.Equal(t, zap.ErrorLevel, said[0].Level)
+	assert.Contains(t, said[0].ContextMap()["reason"], "503 Service Unavailable")
+	assert.Equal(t, signer.Fingerprint(&testkeys.Merchant().PublicKey), said[0].ContextMap()["fingerprint"])
+
+	elsewhere.fail = nil
+	r.Refresh()
+	assert.Equal(t, signer.Fingerprint(&testkeys.Next().PublicKey), fingerprint(r))
+	assert.Empty(t, r.Refused())
+	said = logs.TakeAll()
+	require.Len(t, said, 1)
+	assert.Equal(t, "keys loaded anew", said[0].Message)
+	assert.Equal(t, map[string]any{
+		"fingerprint": signer.Fingerprint(&testkeys.Next().PublicKey), "previous_fingerprint": signer.Fingerprint(&testkeys.Merchant().PublicKey),
+		"next_fingerprint": "", "engine": "",
+	}, said[0].ContextMap())
+	r.Refresh()
+	assert.Empty(t, logs.All(), "nothing has changed since")
+}
+
+// A key that PayerMax's signature cannot be made with is refused before a call needs it.
+func TestKeysThatCannotSign(t *testing.T) {
+	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	for name, test := range map[string]struct {
+		source Source
+		want   string
+	}{
+		"no RSA":            {fixed{curve}, "key kms: the key is a *ecdsa.PublicKey, but PayerMax's signature needs RSA"},
+		"no signature":      {&remote{testkeys.Merchant(), errors.New("permission denied")}, "key kms: self-test: "},
+		"another's":         {fixed{impostor{testkeys.Merchant()}}, "key kms: self-test: "},
+		"no key version":    {&remote{key: testkeys.Merchant()}, "key_version: it is empty"},
+		"no key at present": {nowhere{}, "key kms: it is away"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := try(Config{Source: &NamedSource{test.source, "kms"}, KeyVersion: func() (string, error) {
+				if name == "no key version" {
+					return "", errors.New(test.want)
+				}
+				return "1", nil
+			}})
+			assert.ErrorContains(t, err, test.want)
+		})
+	}
+}
+
+// fixed is a source with a key of any kind.
+type fixed struct{ key crypto.Signer }
+
+func (f fixed) Key() (crypto.Signer, string, error) { return f.key, "sha256:00", nil }
+
+// impostor shows a public key whose private half it does not have.
+type impostor struct{ crypto.Signer }
+
+func (impostor) Public() crypto.PublicKey { return &testkeys.Stranger().PublicKey }
+
+// nowhere is a source whose key cannot be reached.
+type nowhere struct{}
+
+func (nowhere) Key() (crypto.Signer, string, error) { return nil, "", errors.New("it is away") }
+
+// A generation is read again while it changes. One that never comes to rest is refused.
+func TestGenerationThatChangesWhileItIsRead(t *testing.T) {
+	asked, rest := 0, 5
+	version := func() (string, error) {
+		asked = min(asked+1, rest)
+		return strconv.Itoa(asked), nil
+	}
+	source := inFile(t, testkeys.WritePrivate(t, testkeys.Merchant()))
+	assert.Equal(t, "5", open(t, Config{Source: source, KeyVersion: version}).Current().KeyVersion)
+
+	asked, rest = 0, 1000
+	_, err := try(Config{Source: source, KeyVersion: version})
+	assert.EqualError(t, err, "the key files change faster than they can be read")
 }
 
 // What no file shows is followed as well: a key that lives elsewhere, whether it signs or
 // is the next one to a key in a file, and the version that goes with a key.
 func TestChangesBesideFilesAreFollowed(t *testing.T) {
 	file := inFile(t, testkeys.WritePrivate(t, testkeys.Merchant()))
-	elsewhere := &remote{testkeys.Next()}
+	elsewhere := &remote{key: testkeys.Next()}
 	version := "1"
 	keyVersion := func() (string, error) { return version, nil }
 	changed := signer.Fingerprint(&testkeys.Stranger().PublicKey)
@@ -302,6 +435,11 @@ func TestChangesBesideFilesAreFollowed(t *testing.T) {
 			Config{Source: file, Next: &NamedSource{elsewhere, "kms"}},
 			func() { elsewhere.key = testkeys.Stranger() },
 			func(g Generation) bool { return g.Next.Fingerprint == changed },
+		},
+		"the key that signs, beside one in a file": {
+			Config{Source: &NamedSource{elsewhere, "kms"}, Next: file},
+			func() { elsewhere.key = testkeys.Stranger() },
+			func(g Generation) bool { return g.Signing.Fingerprint == changed },
 		},
 		"the key version": {
 			Config{Source: file, KeyVersion: keyVersion},

@@ -163,11 +163,16 @@ func TestAnswersAreNoNotifications(t *testing.T) {
 func TestReadClaims(t *testing.T) {
 	names := NewNames("outTradeNo", "merchantNo")
 	for body, want := range map[string][]Claim{
-		`{"merchantNo":"20","data":{"outTradeNo":"P1"}}`:       {{"merchantNo", "20", false, false}, {"outTradeNo", "P1", false, true}},
-		`{"merchantNo":null,"data":{"outTradeNo":1,"a":"P2"}}`: {{"outTradeNo", "1", false, true}},
-		`{"merchantNo":"20"`: nil,
-		`["merchantNo"]`:     nil,
-		``:                   nil,
+		`{"merchantNo":"20","data":{"outTradeNo":"P1"}}`:                {{"merchantNo", "20", false, false}, {"outTradeNo", "P1", false, true}},
+		`{"merchantNo":null,"data":{"outTradeNo":1,"a":"P2"}}`:          {{"outTradeNo", "1", false, true}},
+		`{"merchantNo":"2\u0030","data":{"\u006futTrade\u004eo":"P1"}}`: {{"merchantNo", "20", false, false}, {"outTradeNo", "P1", false, true}},
+		`{"merchantNo":"20","data":["outTradeNo","P1"]}`:                {{"merchantNo", "20", false, false}},
+		`{"merchantNo":"20","data":{},"out`:                             nil,
+		`{"merchantNo":"20"`:                                            nil,
+		`{"merchantNo":`:                                                nil,
+		`{"merchantNo":"20"}x`:                                          nil,
+		`["merchantNo"]`:                                                nil,
+		``:                                                              nil,
 	} {
 		assert.Equal(t, want, ReadClaims([]byte(body), names), body)
 	}

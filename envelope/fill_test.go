@@ -65,6 +65,17 @@ func TestFill(t *testing.T) {
 			Identity{Version: "1.5", KeyVersion: "1", AppID: "app", MerchantNo: "sub", SPMerchantNo: "provider"},
 		},
 		{
+			"the application's own spMerchantNo is written once",
+			`{"spMerchantNo":"provider","data":{}}`,
+			`{"version":"1.5","keyVersion":"1","requestTime":"2026-01-02T03:04:05.006+00:00","appId":"app","merchantNo":"sub","spMerchantNo":"provider","data":{}}`,
+			Identity{Version: "1.5", KeyVersion: "1", AppID: "app", MerchantNo: "sub", SPMerchantNo: "provider"},
+		},
+		{
+			"the application's spMerchantNo is kept when none is configured",
+			`{"spMerchantNo":"their own","data":{}}`,
+			filled + `,"spMerchantNo":"their own","data":{}}`, someone,
+		},
+		{
 			"configured values are quoted", `{"data":{}}`,
 			`{"version":"1.5","keyVersion":"1","requestTime":"2026-01-02T03:04:05.006+00:00","appId":"a\"b\\","data":{}}`,
 			Identity{Version: "1.5", KeyVersion: "1", AppID: `a"b\`},
@@ -118,6 +129,7 @@ func TestCheck(t *testing.T) {
 		{"a service provider's number as a number", `{"spMerchantNo":1,"data":{}}`, Identity{}, []string{"/spMerchantNo"}, "type"},
 		{"own merchantNo, none configured", `{"merchantNo":"` + strings.Repeat("é", 32) + `","data":{}}`, Identity{}, nil, ""},
 		{"own merchantNo too long", `{"merchantNo":"` + strings.Repeat("1", 33) + `","data":{}}`, Identity{}, []string{"/merchantNo"}, "maxLength"},
+		{"own merchantNo an object", `{"merchantNo":{},"data":{}}`, Identity{}, []string{"/merchantNo"}, "type"},
 		{"own merchantNo not a string", `{"merchantNo":1,"data":{}}`, Identity{}, []string{"/merchantNo"}, "type"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -130,4 +142,7 @@ func TestCheck(t *testing.T) {
 			assert.Equal(t, test.fields, fields)
 		})
 	}
+	problems := read(t, `{"merchantNo":{},"data":{}}`).Check(Identity{})
+	require.Len(t, problems, 1)
+	assert.Equal(t, "merchantNo must be a string, but is an object", problems[0].Message)
 }

@@ -2,6 +2,7 @@ package envelope
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"slices"
 	"testing"
@@ -121,11 +122,17 @@ func TestNotificationID(t *testing.T) {
 		`{"requestTime":"x","notifyType":"PAYMENT","data":{"outTradeNo":"P1"}}`:                            true,
 		`{"notifyTime":"2022-01-17T09:33:54.540+00:00","notifyType":"PAYMENT","data":{"outTradeNo":"P2"}}`: false,
 		`{"notifyTime":"2022-01-17T09:33:54.540+00:00","notifyType":"REFUND","data":{"outTradeNo":"P1"}}`:  false,
+		`{"notify\u0054ime":"x","notifyType":"PAYMENT","d\u0061ta":{"outTradeNo":"P1"}}`:                   true,
+		`{"\u006eotifyTime":"x","notifyType":"PAYMENT","data":{"outTradeNo":"P1"}}`:                        true,
+		`{"notifyType":"PAYMENT","Data":{"outTradeNo":"P1"}}`:                                              false,
 		one + "{}": false,
 		"no JSON":  false,
 		"":         false,
 	} {
 		assert.Equal(t, same, NotificationID([]byte(one)) == NotificationID([]byte(body)), body)
+	}
+	for _, body := range []string{``, `[]`, `["notifyType"]`, `{`, `{"a"`, `{"a":1`, `{"a":1}{`, `{"a\x":1}`, `{"\u00":1}`} {
+		assert.Equal(t, sha256.Sum256([]byte(body)), NotificationID([]byte(body)), body)
 	}
 }
 

@@ -66,6 +66,7 @@ func TestReadRefuses(t *testing.T) {
 		{"absurd exponent outside data", `{"x":[1,1e400],"data":{}}`, "/x/1", "number", "x.1 has an exponent"},
 		{"infinite double", `{"data":{"a":1.8e308}}`, "/data/a", "number", "many parsers cannot hold"},
 		{"infinite without an exponent", `{"data":{"a":` + strings.Repeat("9", 5000) + `}}`, "/data/a", "number", "many parsers cannot hold"},
+		{"a number of too many characters", `{"data":{"a":0.` + strings.Repeat("1", maxNumberLength-1) + `}}`, "/data/a", "number", "many parsers cannot hold"},
 		{"more digits than a double", `{"data":{"totalAmount":9007199254740993}}`, "/data/totalAmount", "number", "data.totalAmount has more digits"},
 		{"decimals that a double lacks", `{"data":{"a":{"amount":0.10000000000000001}}}`, "/data/a/amount", "number", "at most 15 digits"},
 		{"a number of an order that a double rounds", `{"data":{"outTradeNo":12345678901234567890}}`, "/data/outTradeNo", "number", "outTradeNo"},
@@ -82,6 +83,7 @@ func TestReadRefuses(t *testing.T) {
 		{"no data", `{"merchantNo":"1"}`, "/data", "required", "data is missing"},
 		{"data is null", `{"data":null}`, "/data", "type", "data must be an object, but is null"},
 		{"data is an array", `{"data":[]}`, "/data", "type", "an array"},
+		{"data is a boolean", `{"data":false}`, "/data", "type", "a boolean"},
 		{"data is a string of JSON", `{"data":"{}"}`, "/data", "type", "a string"},
 		{"look-alike of data", `{"data":{},"Data":{}}`, "/Data", "lookAlike", "write data"},
 		{"look-alike of appId", `{"app_id":"x","data":{}}`, "/app_id", "lookAlike", "write appId"},
@@ -183,6 +185,7 @@ func TestReadKeepsDataVerbatim(t *testing.T) {
 		"deepest allowed":    `{"a":` + deep + `}`,
 		"member named data":  `{"data":{"data":{}}}`,
 		"long number":        `{"a":` + strings.Repeat("9", 308) + `}`,
+		"longest number":     `{"a":0.` + strings.Repeat("1", maxNumberLength-len("0.")) + `}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, body := range []string{

@@ -23,7 +23,12 @@ func TestUsualMistakes(t *testing.T) {
 		`{/* CANARY */"a":1}`:   "what looks like a comment",
 		"{\"a\":1 # CANARY\n}":  "what looks like a comment",
 		`{"a":0100}`:            "byte 14: there is a number that begins with 0; write it without the 0, or as a string in double quotes",
-		`{"a":[0 1]}`:           "a comma or a closing bracket is expected",
+		`{"a":09}`:              "a number that begins with 0",
+		`{"a":00}`:              "a number that begins with 0",
+		`{"a":[0 1]}`:           ": a comma or a closing bracket is expected",
+		`{"a":"0"1}`:            ": a comma or a closing bracket is expected",
+		`{"a":[0:1]}`:           ": a comma or a closing bracket is expected",
+		`{"a":"b"/}`:            "what looks like a comment",
 		`{"a":None}`:            "a word without quotes; names and strings have double quotes, and the only other words are true, false and null",
 		`{"a":nul}`:             "a word without quotes",
 		`{CANARY:1}`:            "a word without quotes",
@@ -54,6 +59,7 @@ func TestUsualMistakes(t *testing.T) {
 		"# CANARY":               "what looks like a comment",
 		"true":                   "is a boolean",
 		`"CANARY"`:               "is a string",
+		`{"CANARY":[,`:           "a comma where a name or a value is expected",
 	} {
 		_, err := envelope.Read([]byte(body))
 		assert.ErrorContains(t, err, says)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/gateways"
 	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
@@ -116,5 +117,49 @@ func TestCheckAnswers(t *testing.T) {
 			assert.NotContains(t, w.Body.String(), "CANARY")
 			assert.Empty(t, w.Result().Header["Sign"])
 		})
+	}
+}
+
+// In shadow mode the application judges the answers itself. It gets them as they came, and
+// Proxy-Status has what the sidecar found. A redirect is withheld all the same.
+func TestShadowPassesAnswers(t *testing.T) {
+	h := newHandler(t, verifying(t), func(h *Handler) { h.Shadow = true })
+	for status, finding := range map[int]verdict.Finding{http.StatusOK: verdict.Unverified, http.StatusFound: ""} {
+		w := serve(t, h, signedPost(t), func(w http.ResponseWriter, _ *http.Request) error {
+			w.Header().Set("Location", "https://payermax.example")
+			w.Header().Set("X-Gateway", "its own")
+			w.WriteHeader(status)
+			_, err := io.WriteString(w, sessionAnswer)
+			return err
+		})
+		if finding == "" {
+			assert.Equal(t, "CHECK_SIGN_ERROR", refusalOf(t, w).Code)
+			continue
+		}
+		assert.Equal(t, status, w.Code)
+		assert.Equal(t, sessionAnswer, w.Body.String())
+		assert.Equal(t, fmt.Sprintf("caddy-payermax; received-status=200; details=%q", finding), w.Header().Get("Proxy-Status"))
+	}
+}
+
+// What the sidecar says of the gateway's last success comes from answers that pass, and
+// that say so.
+func TestSuccessIsNoted(t *testing.T) {
+	sign := func(body string) string {
+		signature, err := signer.Sign(t.Context(), gatewayKey(), []byte(body))
+		require.NoError(t, err)
+		return signature
+	}
+	const failure = `{"code":"SYSTEM_BUSY","msg":""}`
+	for body, signature := range map[string]string{sessionAnswer: sign(sessionAnswer), failure: sign(failure), sessionAnswer + " ": sign(sessionAnswer)} {
+		h := newHandler(t, verifying(t))
+		before, _ := gateways.LastSuccess()
+		serve(t, h, post(sessionBody), func(w http.ResponseWriter, _ *http.Request) error {
+			w.Header()["Sign"] = []string{signature}
+			_, err := io.WriteString(w, body)
+			return err
+		})
+		after, _ := gateways.LastSuccess()
+		assert.Equal(t, body == sessionAnswer, !after.Equal(before), body)
 	}
 }

@@ -97,6 +97,16 @@ func TestMerchantIsNotChosen(t *testing.T) {
 	}
 }
 
+// A number as JSON has numbers is said to be of the wrong type, rather than to be missing.
+func TestMerchantIsNotChosenByANumber(t *testing.T) {
+	h := newHandler(t, severalMerchants(t))
+	w := serve(t, h, post(`{"merchantNo":100,`+sessionBody[1:]), testcaddy.Unreachable(t))
+	assert.Equal(t, http.StatusBadRequest, w.Code)
+	refused := refusalOf(t, w)
+	require.Len(t, refused.Errors, 1)
+	assert.Equal(t, "merchantNo must be a string, but is a number", refused.Errors[0].Message)
+}
+
 func TestMerchantsRefused(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -106,6 +116,11 @@ func TestMerchantsRefused(t *testing.T) {
 		{"an option of one merchant beside several", func(h *Handler) { h.AppID = "app" }, "app_id: has no place beside several merchants"},
 		{"a key beside several", func(h *Handler) { h.KeyRaw = keyFile("key") }, "key: has no place beside several merchants"},
 		{"a number twice", func(h *Handler) { h.Merchants[1].MerchantNo = "100" }, "merchant 100: merchant_no: there are two merchants of this number"},
+		{"a matcher that does not exist", func(h *Handler) {
+			h.Merchants[2].MatcherSetsRaw = caddyhttp.RawMatcherSets{caddy.ModuleMap{"none": json.RawMessage(`{}`)}}
+		}, "merchant 300: match: "},
+		{"a next key of no source", func(h *Handler) { h.Merchants[1].NextKeyRaw = json.RawMessage(`{"source":"none"}`) }, "merchant 200: next_key: "},
+		{"a key version that is nowhere", func(h *Handler) { h.Merchants[1].KeyVersion = "{file.none}" }, "merchant 200: key_version: "},
 		{"neither number nor matcher", func(h *Handler) { h.Merchants[1].MerchantNo = "" }, "merchant_no: required"},
 		{"no key", func(h *Handler) { h.Merchants[1].KeyRaw = nil }, "merchant 200: private_key: required"},
 	} {
@@ -124,13 +139,33 @@ func TestMerchantsShare(t *testing.T) {
 	h := newHandler(t, severalMerchants(t), func(h *Handler) {
 		h.GatewayPublicKeys = []string{path}
 		h.KeyVersion = "2"
+		h.SPMerchantNo, h.MerchantAuthToken = "SP1", "{http.request.header.X-Token}"
 		h.Merchants[1].KeyVersion = "3"
+		h.Merchants[1].SPMerchantNo, h.Merchants[1].MerchantAuthToken = "SP2", "{http.request.header.X-Second-Token}"
 	})
 	assert.Equal(t, "2", h.merchants.byNumber["100"].keyring.Current().KeyVersion)
 	assert.Equal(t, "3", h.merchants.byNumber["200"].keyring.Current().KeyVersion)
+	var shared []string
 	for _, m := range h.merchants.all() {
 		assert.Len(t, m.keyring.Current().Gateway, 1)
+		shared = append(shared, m.identity.MerchantNo+" "+m.identity.SPMerchantNo+" "+m.authToken)
 	}
+	assert.ElementsMatch(t, []string{
+		"100 SP1 {http.request.header.X-Token}", "200 SP2 {http.request.header.X-Second-Token}", "300 SP1 {http.request.header.X-Token}",
+	}, shared)
+}
+
+// A matcher that cannot be evaluated chooses nobody, so that nothing is signed.
+func TestMerchantWhoseMatcherFails(t *testing.T) {
+	h := newHandler(t, severalMerchants(t), func(h *Handler) {
+		h.Merchants[2].MatcherSetsRaw = caddyhttp.RawMatcherSets{caddy.ModuleMap{"expression": json.RawMessage(`"int({http.request.header.X-Shop}) == 3"`)}}
+	})
+	r := post(sessionOf("100"))
+	r.Header.Set("X-Shop", "CANARY")
+	w := serve(t, h, r, testcaddy.Unreachable(t))
+	assert.Equal(t, http.StatusInternalServerError, w.Code)
+	assert.Equal(t, "SYSTEM_ERROR", refusalOf(t, w).Code)
+	assert.NotContains(t, w.Body.String(), "CANARY")
 }
 
 func TestMerchantAuthToken(t *testing.T) {
@@ -156,7 +191,7 @@ func TestMerchantAuthToken(t *testing.T) {
 	assert.Contains(t, body, `"spMerchantNo":"SP1"`)
 
 	// A file may change, and one without a usable token sends nothing.
-	require.NoError(t, os.WriteFile(path, []byte("TOKEN-2"), 0o600))
+	require.NoError(t, os.WriteFile(path, []byte(" TOKEN-2 \r\n"), 0o600))
 	tokens, _, _ = sent()
 	assert.Equal(t, []string{"TOKEN-2"}, tokens)
 	for _, broken := range []string{"", "a\nb"} {

@@ -66,7 +66,7 @@ func refusalBy[T any](_ T, err error) *reply.Refusal { return reply.AsRefusal(er
 // allRefusals makes every refusal that an application can get.
 func allRefusals() []*reply.Refusal {
 	refusals := []*reply.Refusal{
-		badRequest(""), notServed(&url.URL{}), notServed(&url.URL{Path: protocol.PathPrefix + "refund"}), methodNotAllowed(), tooLarge(0),
+		badRequest(""), notServed(&url.URL{}), notServed(&url.URL{Path: protocol.PathPrefix + "refund"}), methodNotAllowed(), tooLarge(0, "max_body_size"),
 		unsupportedMediaType(""), loopDetected(), signingFailed(context.Background(), nil), verdict.Withheld(new(reply.Answer), nil), reply.AsRefusal(errors.New("x")),
 		nothingSends(), new(merchant).withoutToken(nil), (&merchant{authToken: "{http.request.header.X-Token}"}).withoutToken(nil),
 	}

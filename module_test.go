@@ -71,6 +71,7 @@ func TestServeHTTPRefuses(t *testing.T) {
 		{"an endpoint alone", func(r *http.Request) { r.URL.Path = "orderAndPay" }, 404, "NOT_FOUND"},
 		{"GET", func(r *http.Request) { r.Method = http.MethodGet }, 405, "METHOD_NOT_ALLOWED"},
 		{"a query string", func(r *http.Request) { r.URL.RawQuery = "a=b" }, 400, "PARAMS_INVALID"},
+		{"another sidecar's call", func(r *http.Request) { r.Header.Set("User-Agent", protocol.SidecarName) }, 508, "LOOP_DETECTED"},
 		{"no content type", func(r *http.Request) { r.Header.Del("Content-Type") }, 415, "UNSUPPORTED_MEDIA_TYPE"},
 		{"a form", func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") }, 415, "UNSUPPORTED_MEDIA_TYPE"},
 		{"another charset", func(r *http.Request) { r.Header.Set("Content-Type", "application/json; charset=gbk") }, 415, "UNSUPPORTED_MEDIA_TYPE"},

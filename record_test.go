@@ -110,6 +110,20 @@ func TestWarningIsLogged(t *testing.T) {
 	assertNoCanary(t, logs)
 }
 
+// The operator hears that a gateway leads back to a sidecar.
+func TestLoopIsLogged(t *testing.T) {
+	h := newHandler(t)
+	logs := logged(h)
+	serve(t, h, post(sessionBody), func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusLoopDetected)
+		_, err := io.WriteString(w, `{"code":"LOOP_DETECTED","msg":""}`)
+		return err
+	})
+	said := logs.FilterMessageSnippet("the call came back to a sidecar instead of PayerMax").All()
+	require.Len(t, said, 1)
+	assert.Equal(t, zapcore.ErrorLevel, said[0].Level)
+}
+
 // The operator hears why a call failed; the application does not.
 func TestCauseIsLogged(t *testing.T) {
 	h := newHandler(t)

@@ -99,18 +99,18 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, err
 	}
 	if r.ContentLength > h.MaxBodySize {
-		return nil, tooLarge(h.MaxBodySize)
+		return nil, tooLarge(h.MaxBodySize, "max_body_size")
 	}
 	connection := http.NewResponseController(w)
 	if h.endReadingInTime(r.Context(), connection) {
 		defer func() { _ = connection.SetReadDeadline(time.Time{}) }() // as net/http does after a body
 	}
 	body, err := readAll(http.MaxBytesReader(w, r.Body, h.MaxBodySize), r.ContentLength)
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, tooLarge(h.MaxBodySize)
-	}
-	if refused, ok := errors.AsType[caddyhttp.HandlerError](err); ok && refused.StatusCode == http.StatusRequestEntityTooLarge {
-		return nil, tooLarge(h.MaxBodySize) // by a request_body directive further out
+	if exceeded, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		if exceeded.Limit < h.MaxBodySize {
+			return nil, tooLarge(exceeded.Limit, "a request_body directive")
+		}
+		return nil, tooLarge(h.MaxBodySize, "max_body_size")
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil, badRequest("the body did not arrive to its end in time; send it at once, and as many bytes as Content-Length says")
@@ -121,9 +121,9 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-func tooLarge(limit int64) *reply.Refusal {
+func tooLarge(limit int64, by string) *reply.Refusal {
 	return reply.ClientError(http.StatusRequestEntityTooLarge, "CONTENT_TOO_LARGE",
-		fmt.Sprintf("the body is larger than the %d bytes that max_body_size allows", limit))
+		fmt.Sprintf("the body is larger than the %d bytes that %s allows", limit, by))
 }
 
 // endReadingInTime makes reading the body fail when the call's time is over, and reports

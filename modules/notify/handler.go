@@ -326,11 +326,14 @@ func (n *Handler) read(w http.ResponseWriter, r *http.Request, memory *memory) (
 		return nil, &refusal{http.StatusUnsupportedMediaType, "coding", "PayerMax's notifications have no content coding"}
 	}
 	if r.ContentLength > n.MaxBodySize {
-		return nil, &refusal{http.StatusRequestEntityTooLarge, "too_large", "the notification is larger than max_body_size allows"}
+		return nil, notificationTooLarge("max_body_size")
 	}
 	body, err := io.ReadAll(&held{Reader: http.MaxBytesReader(w, r.Body, n.MaxBodySize), memory: memory})
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, &refusal{http.StatusRequestEntityTooLarge, "too_large", "the notification is larger than max_body_size allows"}
+	if exceeded, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		if exceeded.Limit < n.MaxBodySize {
+			return nil, notificationTooLarge("a request_body directive")
+		}
+		return nil, notificationTooLarge("max_body_size")
 	}
 	if errors.Is(err, errNoRoom) {
 		return nil, overloaded()
@@ -339,6 +342,11 @@ func (n *Handler) read(w http.ResponseWriter, r *http.Request, memory *memory) (
 		return nil, &refusal{http.StatusBadRequest, "incomplete", "the notification could not be read to its end"}
 	}
 	return body, nil
+}
+
+// notificationTooLarge refuses a notification that is larger than something allows.
+func notificationTooLarge(by string) *refusal {
+	return &refusal{http.StatusRequestEntityTooLarge, "too_large", "the notification is larger than " + by + " allows"}
 }
 
 // verify returns the key that the notification is signed with.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -96,6 +97,18 @@ func TestNotifyRefuses(t *testing.T) {
 			assert.Equal(t, test.status == http.StatusMethodNotAllowed, w.Header().Get("Allow") == http.MethodPost)
 			assert.Equal(t, test.status != http.StatusForbidden, w.Header().Get("Connection") == "close", "where the body is not read")
 		})
+	}
+}
+
+// The cause that the log has names the limit that was exceeded.
+func TestNotifyNamesTheLimit(t *testing.T) {
+	n := newHandler(t, func(n *Handler) { n.MaxBodySize = 300 })
+	for says, limit := range map[string]int64{"larger than max_body_size allows": 300, "larger than a request_body directive allows": 100} {
+		r := notify(t, paymentNotification)
+		r.Body = io.NopCloser(iotest.ErrReader(&http.MaxBytesError{Limit: limit}))
+		_, refused := n.read(httptest.NewRecorder(), r, new(memory))
+		require.NotNil(t, refused)
+		assert.Contains(t, refused.msg, says)
 	}
 }
 

@@ -1,0 +1,67 @@
+package payermax
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// connected is what a handler writes to, with the deadlines that were set for reading.
+type connected struct {
+	*httptest.ResponseRecorder
+	deadlines []time.Time
+}
+
+func (c *connected) SetReadDeadline(end time.Time) error {
+	c.deadlines = append(c.deadlines, end)
+	return nil
+}
+
+// A body has the time of its call to arrive, unless the server allows less. Afterwards the
+// connection is as it was.
+func TestBodyHasTheTimeOfItsCall(t *testing.T) {
+	h := newHandler(t, func(h *Handler) { h.Timeout = caddy.Duration(time.Minute) })
+	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(h.Timeout))
+	defer cancel()
+	end, _ := ctx.Deadline()
+	for readTimeout, want := range map[time.Duration][]time.Time{
+		0:               {end, {}},
+		2 * time.Minute: {end, {}},
+		time.Minute:     nil,
+		time.Second:     nil,
+	} {
+		server := &caddyhttp.Server{ReadTimeout: caddy.Duration(readTimeout)}
+		r := post(sessionBody).WithContext(context.WithValue(ctx, caddyhttp.ServerCtxKey, server))
+		w := &connected{ResponseRecorder: httptest.NewRecorder()}
+		body, err := h.read(w, r)
+		require.NoError(t, err)
+		assert.Equal(t, sessionBody, string(body))
+		assert.Equal(t, want, w.deadlines, readTimeout)
+	}
+}
+
+// What keeps a body from arriving is said, and which limit it has exceeded.
+func TestBodyThatDoesNotArrive(t *testing.T) {
+	h := newHandler(t, func(h *Handler) { h.MaxBodySize = 1000 })
+	for says, err := range map[string]error{
+		"the body could not be read to its end":                                     io.ErrUnexpectedEOF,
+		"the body did not arrive to its end in time":                                os.ErrDeadlineExceeded,
+		"the body is larger than the 1000 bytes that max_body_size allows":          &http.MaxBytesError{Limit: 1000},
+		"the body is larger than the 10 bytes that a request_body directive allows": caddyhttp.Error(http.StatusRequestEntityTooLarge, &http.MaxBytesError{Limit: 10}),
+	} {
+		r := post(sessionBody)
+		r.Body = io.NopCloser(iotest.ErrReader(err))
+		_, got := h.read(httptest.NewRecorder(), r)
+		assert.ErrorContains(t, got, says)
+	}
+}

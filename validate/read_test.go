@@ -28,10 +28,10 @@ func TestReadersTakeOneWholeValue(t *testing.T) {
 	empty := newTable("a page")
 	for _, raw := range []string{``, `{`, `{"a"`, `{"a":1`, `{"a":1,}`, `{"a":1]`, `{} 2`, `{}}`} {
 		_, err := readObject(empty, nil, jsontext.Value(raw))
-		assert.Error(t, err, raw)
+		require.Error(t, err, raw)
 	}
-	for _, raw := range []string{``, `[`, `[1`, `[1,]`, `[1}`, `[1] 2`, `[1]]`} {
+	for _, raw := range []string{``, `[1`, `[`, `[1,]`, `[1}`, `[1] 2`, `[1]]`} {
 		_, err := readArray(jsontext.Value(raw))
-		assert.Error(t, err, raw)
+		require.Error(t, err, raw)
 	}
 }

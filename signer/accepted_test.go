@@ -537,7 +537,7 @@ func TestRemediesSurviveJSON(t *testing.T) {
 			}
 		}
 	}
-	for _, err := range []error{errTooLarge, errEmpty, errBlank, errNUL, errNotAKey, errOtherDER, errBase64, refuseTwice([]byte("TU-J")), refuseTwice([]byte("# of a Secret\nkey: 'TUlJ'")), errNoEnd, errNoBegin, errArmour, errAfterPEM, errBehindPEM, errPEMBase64, errEmptyPEM, errLabel, errHeads, errHex, errHexPublic, errHexText, errPercent, errAmong, errPointer, errEncrypted, errMarkup, errVariable, errPlace} {
+	for _, err := range []error{errTooLarge, errEmpty, errBlank, errNUL, errNotAKey, errOtherDER, errBase64, refuseTwice([]byte("TU-J")), refuseTwice([]byte("# of a Secret\nkey: 'TUlJ'")), errNoEnd, errNoBegin, errArmour, errAfterPEM, errBehindPEM, errPEMBase64, errEmptyPEM, errLabel, errNoDER, errHeads, errHex, errHexPublic, errHexText, errPercent, errAmong, errPointer, errEncrypted, errMarkup, errVariable, errPlace} {
 		assert.NotRegexp(t, `["\\<\t\n]`, err.Error())
 	}
 }
@@ -553,6 +553,8 @@ func TestCommandsForPaths(t *testing.T) {
 		"-key":              "(umask 077; base64 -d ./-key > ./-key.decoded)",
 		"it's":              `(umask 077; base64 -d 'it'\''s' > 'it'\''s'.decoded)`,
 		`C:\keys\key.pem`:   `(umask 077; base64 -d 'C:\keys\key.pem' > 'C:\keys\key.pem'.decoded)`,
+		"":                  "(umask 077; base64 -d FILE > FILE.decoded)",
+		"caf\xe9":           "(umask 077; base64 -d FILE > FILE.decoded)",
 		"two\nlines":        "(umask 077; base64 -d FILE > FILE.decoded)",
 		"FILE":              "(umask 077; base64 -d FILE > FILE.decoded)",
 	} {

@@ -93,7 +93,7 @@ func startsLine(text []byte) bool {
 // kinds.
 func undress(text []byte) string {
 	text = unescape(text)
-	if name := assignment.Find(text); len(name) < len(text) && !bytes.HasPrefix(text[len(name):], []byte("=")) {
+	if name := assignment.Find(text); !bytes.HasPrefix(text[len(name):], []byte("=")) {
 		text = text[len(name):]
 	}
 	joined := string(bytes.Join(bytes.Fields(text), nil))
@@ -107,7 +107,7 @@ func standardBase64(joined string) string {
 		return joined
 	}
 	joined = strings.NewReplacer("-", "+", "_", "/").Replace(joined)
-	if strings.HasSuffix(joined, "=") || len(joined)%4 == 1 {
+	if strings.HasSuffix(joined, "=") {
 		return joined
 	}
 	return joined + strings.Repeat("=", (4-len(joined)%4)%4)

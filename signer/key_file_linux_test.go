@@ -53,6 +53,29 @@ func TestForbiddenFiles(t *testing.T) {
 	}
 }
 
+// A file that was read is closed, and what cannot be read to its end is an error rather
+// than half a key.
+func TestFilesAreReadWholeAndClosed(t *testing.T) {
+	path := writeFile(t, testkeys.PrivatePEM(testkeys.Merchant()))
+	_, err := ReadPrivateKeyFile(path)
+	require.NoError(t, err)
+	open, err := filepath.Glob("/proc/self/fd/*")
+	require.NoError(t, err)
+	require.NotEmpty(t, open)
+	for _, descriptor := range open {
+		target, _ := os.Readlink(descriptor) // or it was closed in the meantime
+		assert.NotEqual(t, path, target)
+	}
+
+	const unreadable = "/proc/self/mem" // a regular file, of which nothing stands at the beginning
+	_, err = ReadKeyText(unreadable)
+	assert.Error(t, err)
+	for role, read := range readers {
+		assert.ErrorContains(t, read(unreadable), role+" file "+unreadable+": ")
+		assert.NotErrorIs(t, read(unreadable), errEmpty)
+	}
+}
+
 // Whatever is not a regular file is refused at once, through links as well. Opening
 // a pipe that nobody writes to would hang, and a configuration with it.
 func TestIrregularFilesAreRefusedAtOnce(t *testing.T) {

@@ -65,6 +65,17 @@ func TestUnreadableFiles(t *testing.T) {
 	}
 }
 
+// A relative path is looked for in a directory that depends on how the sidecar was started.
+func TestMissingFilesNameTheWorkingDirectory(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	require.NoError(t, os.Mkdir("keys", 0o700))
+	for role, read := range readers {
+		assert.ErrorContains(t, read("the.key"), role+" file the.key in the working directory "+dir+": no such file")
+		assert.ErrorContains(t, read("keys"), role+" file keys: it is a directory")
+	}
+}
+
 func TestFilesWithTheWrongKeyNameTheFileOnce(t *testing.T) {
 	private, public := testkeys.PrivatePEM(testkeys.Merchant()), testkeys.PublicPEM(&testkeys.Merchant().PublicKey)
 	for role, text := range map[string]string{"private key": public, "public key": private} {

@@ -81,7 +81,7 @@ var algorithms = map[string]struct{ private, public form }{
 // (PayerMax's PHP SDK writes PKCS#8 under "RSA PRIVATE KEY"), and the one-line form
 // has no label at all. What the elements contain is for x509 to judge.
 func identify(der []byte) (finding, error) {
-	if len(der) == 0 || der[0] != 0x30 { // the tag of a SEQUENCE
+	if !beginsSequence(der) {
 		return finding{}, errNotAKey
 	}
 	elements, err := sequence(der)
@@ -174,7 +174,7 @@ func sequence(der []byte) ([]asn1.RawValue, error) {
 	var outer asn1.RawValue
 	rest, err := asn1.Unmarshal(der, &outer)
 	switch {
-	case err != nil || outer.Class != asn1.ClassUniversal || outer.Tag != asn1.TagSequence || !outer.IsCompound:
+	case err != nil || !beginsSequence(der):
 		return nil, errDamaged
 	case len(rest) > 0:
 		return nil, errTrailing
@@ -189,6 +189,9 @@ func sequence(der []byte) ([]asn1.RawValue, error) {
 	}
 	return elements, nil
 }
+
+// beginsSequence reports whether der begins with the tag of a SEQUENCE.
+func beginsSequence(der []byte) bool { return bytes.HasPrefix(der, []byte{0x30}) }
 
 // outlineOf writes one letter for each element: i for INTEGER, b for BIT STRING, o
 // for OCTET STRING, s for SEQUENCE, x for anything else.

@@ -2,7 +2,6 @@ package signer
 
 import (
 	"bytes"
-	"encoding/asn1"
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
@@ -35,6 +34,7 @@ var (
 	errBehindPEM = errors.New(errAfterPEM.Error() + ", for example with: " + Privately("sed -n '/-----BEGIN/,/-----END/p' FILE > FILE.pem"))
 	errPEMBase64 = errors.New("the base64 in its PEM block is cut short or damaged; copy it again, complete")
 	errEmptyPEM  = errors.New("there is nothing between the BEGIN and the END line of its PEM block; copy it again, complete")
+	errNoDER     = errors.New("it is base64 that does not begin as a key does; copy the key again, complete")
 	errLabel     = errors.New("the label in the BEGIN line of its PEM block does not belong to a key of this kind; use the file as the program that made the key wrote it")
 	errHeads     = errors.New("the BEGIN line of its PEM block is missing or damaged; such a line has capital letters, and five plain hyphens at either end; copy the key again, complete")
 )
@@ -253,9 +253,6 @@ func onlyBlock(text []byte, want role) (*pem.Block, error) {
 	if open {
 		return nil, errNoEnd
 	}
-	if len(found) == 0 {
-		return nil, errArmour
-	}
 	block, _ := pem.Decode(bytes.Join(lines[begin:], []byte("\n")))
 	if form := commonForm(found); form != unknown && !(len(found) == 1 && holds(block, want)) {
 		return nil, refusal(form, want)
@@ -326,18 +323,17 @@ func commonForm(found []string) form {
 // and SDKs, or the same wrapped by an editor or a terminal. The commands that its errors
 // name work on the text as it was found.
 func derOfBase64(text, asFound []byte, want role) ([]byte, error) {
-	bare := undress(text)
-	joined := standardBase64(bare)
+	joined := standardBase64(undress(text))
 	wrapped, other := isWrapped(joined, want)
 	switch {
 	case !consistsOf(joined, base64Alphabet):
 		return nil, refuseText(text, want)
+	case javaFormIn(joined) != unknown:
+		return nil, refuseInBase64(asFound, javaFormIn(joined), want)
 	case other != nil:
 		return nil, other
 	case wrapped:
 		return nil, refuseTwice(asFound)
-	case javaFormIn(joined) != unknown:
-		return nil, refuseInBase64(asFound, javaFormIn(joined), want)
 	case strings.HasPrefix(joined, "b3BlbnNzaC1rZXktdjE"): // of openssh-key-v1
 		return nil, errors.New("it is in OpenSSH's own format, without its BEGIN and END lines; copy it again, complete")
 	case !strings.HasPrefix(joined, "M"): // how the base64 of any DER SEQUENCE, 0x30, begins
@@ -346,17 +342,10 @@ func derOfBase64(text, asFound []byte, want role) ([]byte, error) {
 		return nil, errTrailing
 	}
 	der, err := base64.StdEncoding.Strict().DecodeString(joined)
-	if err != nil || !strings.HasSuffix(bare, "=") && len(bare)%4 != 0 && !isWhole(der) {
+	if err != nil {
 		return nil, errBase64
 	}
 	return der, nil
-}
-
-// isWhole reports whether DER has as many bytes as it says.
-func isWhole(der []byte) bool {
-	var outer asn1.RawValue
-	_, err := asn1.Unmarshal(der, &outer)
-	return err == nil
 }
 
 // isWrapped reports whether base64 stands for a text that is a key, or another form of
@@ -364,16 +353,16 @@ func isWhole(der []byte) bool {
 // decoding it would not help, and the error says so.
 func isWrapped(joined string, want role) (wrapped bool, other error) {
 	inner, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(joined, "="))
-	if err != nil || len(inner) < 16 || isDER(inner) || javaForm(inner) != unknown || bytes.IndexByte(inner, 0) >= 0 && !isUTF16(inner) {
+	if err != nil || isDER(inner) {
 		return false, nil
 	}
 	defer clear(inner)
 	der, err := keyDER(inner, want)
 	defer clear(der)
-	if errors.Is(err, errNotAKey) || errors.Is(err, errBlank) {
+	switch {
+	case errors.Is(err, errNotAKey), errors.Is(err, errEmpty), errors.Is(err, errBlank), errors.Is(err, errNUL):
 		return false, nil
-	}
-	if err == nil {
+	case err == nil:
 		found, _ := identify(der) // or it is unknown, which is not another half
 		err = refusal(found.form, want)
 	}

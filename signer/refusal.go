@@ -197,9 +197,9 @@ const decodeHex = "cat FILE | tr -d : | xxd -r -p"
 // refusalAfter is the error for a form that cannot be used, in DER that a command writes.
 func refusalAfter(decode string, f form, want role) error {
 	message := refusalInDER(f, want).Error()
-	before, command, found := strings.Cut(message, "with: ")
+	before, command, _ := strings.Cut(message, "with: ")
 	switch {
-	case !found || !strings.Contains(command, "FILE "):
+	case !strings.Contains(command, "FILE "):
 		return errors.New(message)
 	case decode == "":
 		return errors.New(before[:strings.LastIndex(before, "; ")] + "; " + bareFirst)

@@ -139,7 +139,7 @@ func accidents(label string, der []byte) map[string]refused {
 		"PEM, unknown label":        {testkeys.PEM("PAYERMAX THING", []byte("not a key")), []string{"label in the BEGIN line"}},
 		"two lines of base64":       {line + "\n" + line, []string{"after the end of the key"}},
 		"base64, trailing DER":      {testkeys.OneLine(append(bytes.Clone(der), der...)), []string{"after the end of the key"}},
-		"base64 cut":                {line[:len(line)/2/4*4+2], []string{"base64 is cut short"}},
+		"base64 cut":                {line[:len(line)/2/4*4+2], []string{"cut short or damaged"}},
 		"base64 cut, even":          {line[:len(line)/2/4*4], []string{"cut short or damaged"}},
 		"base64, last letter off":   {line[:300] + "%" + line[301:], []string{"not a key"}},
 		"PEM, damaged armour":       {strings.Replace(block, label+"-----", label+"----", 1), []string{"five hyphens"}},
@@ -194,6 +194,21 @@ func accidents(label string, der []byte) map[string]refused {
 		"a Vault path":              {"vault:secret/data/payermax#key", []string{"says where the key is"}},
 		"zeros":                     {strings.Repeat("\x00", 100), []string{"NUL bytes"}},
 		"a sentence":                {"My key is in the safe.", []string{"not a key"}},
+		"base64 of PEM, cut":        {testkeys.OneLine([]byte(block))[:401], []string{"does not begin as a key does", "copy the key again"}},
+		"base64, its beginning cut": {line[10:], []string{"does not begin as a key does"}},
+		"base64 cut by one letter":  {strings.TrimRight(line, "=")[:len(line)/2/4*4+1], []string{"base64 is cut short"}},
+		"nothing in quotes":         {`""`, []string{"not a key"}},
+		"a name without a value":    {"MY_KEY=", []string{"not a key"}},
+		"PEM of an empty SEQUENCE":  {testkeys.PEM(label, []byte{0x30, 0}), []string{"not a key"}},
+		"PEM of two NULLs":          {testkeys.PEM(label, []byte{0x30, 4, 5, 0, 5, 0}), []string{"not a key"}},
+		"PEM of OID and number":     {testkeys.PEM(label, []byte{0x30, 6, 6, 1, 42, 2, 1, 1}), []string{"not a key"}},
+		"PEM, cut inside":           {testkeys.PEM(label, []byte{0x30, 3, 2, 5, 1}), []string{"cut short or damaged"}},
+		"PEM, small letters, YAML":  {"  " + strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(block, "BEGIN "+label, "BEGIN private"), "END "+label, "END private"), "\n", "\n  "), []string{"label in the BEGIN line"}},
+		"PEM on a line, text after": {strings.ReplaceAll(block, "\n", " ") + "made by somebody", []string{"text after the END line"}},
+		"OpenSSH without armour":    {testkeys.OneLine([]byte("openssh-key-v1\x00\x00\x00\x00\x04none" + string(der))), []string{"OpenSSH's own format", "BEGIN and END"}},
+		"hexadecimal of a sentence": {new(big.Int).SetBytes([]byte(strings.Repeat("My key is in the safe. ", 5))).Text(16), []string{"not a key"}},
+		"hexadecimal of zeros":      {strings.Repeat("00", 100), []string{"not a key"}},
+		"a password":                {"PASSWORDPASSWORDPASSWORD", []string{"not a key"}},
 		"base64 of a sentence":      {testkeys.OneLine([]byte("2 keys are in the safe")), []string{"not a key"}},
 		"base64 of other DER":       {testkeys.OneLine(append([]byte{0x30, 0x20}, make([]byte, 0x20)...)), []string{"not a key"}},
 		"binary":                    {"\x30\x80" + string(der), []string{"binary DER", "-inform DER"}},
@@ -270,6 +285,7 @@ func TestPrivateKeysRefused(t *testing.T) {
 		"negative number":              {testkeys.OneLine(edited(t, func(n *numbers) { n.D = new(big.Int).Neg(n.D) })), []string{"do not fit together"}},
 		"PKCS#8 with nothing inside":   {testkeys.PEM("PRIVATE KEY", pkcs8Of(t, oidRSA, nil)), []string{"cut short or damaged"}},
 		"PKCS#8 with a public key":     {testkeys.PEM("PRIVATE KEY", pkcs8Of(t, oidRSA, x509.MarshalPKCS1PublicKey(&key.PublicKey))), []string{"cut short or damaged"}},
+		"PKCS#8 with a SET inside":     {testkeys.PEM("PRIVATE KEY", pkcs8Of(t, oidRSA, append([]byte{0x31}, testkeys.PKCS1(key)[1:]...))), []string{"cut short or damaged"}},
 		"PKCS#8, trailing data inside": {testkeys.PEM("PRIVATE KEY", pkcs8Of(t, oidRSA, append(testkeys.PKCS1(key), 5, 0))), []string{"after the end of the key"}},
 		"PKCS#8, wrong algorithm type": {testkeys.PEM("PRIVATE KEY", derOf(t, struct {
 			Version   int
@@ -369,6 +385,23 @@ func TestRefusedFilesOfOpenSSL(t *testing.T) {
 			_, err := ParsePrivateKey([]byte(text))
 			checkRefused(t, err, "private key: ", refused{text, []string{want}})
 		})
+	}
+}
+
+// OpenSSL is told of old ciphers for the keystores that name them, and for no others.
+func TestLegacyKeystores(t *testing.T) {
+	for algorithm, legacy := range map[int]bool{1: true, 2: true, 3: false, 4: false, 5: true, 6: true} {
+		cipher := algorithmID{asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 1, algorithm}}
+		keystore := derOf(t, struct {
+			Version int
+			Safe    algorithmID
+		}{3, cipher})
+		_, err := ParsePrivateKey([]byte(testkeys.PEM("PRIVATE KEY", keystore)))
+		require.ErrorContains(t, err, "PKCS #12 keystore")
+		assert.Equal(t, legacy, strings.Contains(err.Error(), "-legacy"), "%v", err)
+
+		_, err = ParsePrivateKey([]byte(testkeys.PEM("PRIVATE KEY", derOf(t, []algorithmID{cipher}))))
+		assert.ErrorIs(t, err, errNotAKey)
 	}
 }
 

@@ -24,7 +24,7 @@ var standIns = []struct {
 }{
 	{regexp.MustCompile(`^version https://git-lfs`), errPointer},
 	{regexp.MustCompile(`^(\$ANSIBLE_VAULT;|age-encryption\.org/|ENC\[)`), errEncrypted},
-	{regexp.MustCompile(`^<`), errMarkup},
+	{regexp.MustCompile(`^<[A-Za-z!?]`), errMarkup},
 	{regexp.MustCompile(`^(\$\{[^}]*\}|\$\([^)]*\)|\$\w+|%\w+%|\{\{.*\}\}|\{\$\w+\}|\{(env|file)\.[^{}]+\})$`), errVariable},
 	{regexp.MustCompile(`^([a-z][a-z0-9+.-]*:/?/?|~?/|\.\.?/)[A-Za-z0-9._/#-]{1,200}$`), errPlace},
 }
@@ -42,6 +42,8 @@ func refuseStandIn(text []byte) error {
 var (
 	// longBase64 is more base64 in a row than anything else than a key has.
 	longBase64 = regexp.MustCompile(`[A-Za-z0-9+/]{200}|MI[A-Za-z0-9+/]{60}`)
+	// onlyBase64 is base64 of either kind, and nothing beside it.
+	onlyBase64 = regexp.MustCompile(`^[A-Za-z0-9+/_\s-]+=*$`)
 	// hexadecimal is bytes in hexadecimal, as they are or as OpenSSL prints them.
 	hexadecimal = regexp.MustCompile(`^(0[xX])?([0-9A-Fa-f]{2}[:\s]*){100,}$`)
 	// percentEncoded are the characters of a key that URLs and forms encode.
@@ -59,6 +61,8 @@ func refuseText(text []byte, want role) error {
 		return errPercent
 	case begins.Match(text):
 		return errHeads
+	case longBase64.Match(text) && onlyBase64.Match(text):
+		return errNoDER
 	case longBase64.Match(text):
 		return errAmong
 	}
@@ -68,10 +72,7 @@ func refuseText(text []byte, want role) error {
 // refuseHex refuses hexadecimal by what it stands for.
 func refuseHex(text []byte, want role) error {
 	digits := strings.NewReplacer(":", "", "0x", "", "0X", "").Replace(string(bytes.Join(bytes.Fields(text), nil)))
-	decoded, err := hex.DecodeString(digits)
-	if err != nil {
-		return errNotAKey
-	}
+	decoded, _ := hex.DecodeString(digits) // there is nothing but pairs of digits
 	defer clear(decoded)
 	if !isDER(decoded) {
 		if _, err := keyDER(decoded, want); errors.Is(err, errNotAKey) || errors.Is(err, errNUL) {

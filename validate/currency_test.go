@@ -77,6 +77,14 @@ func TestCurrencies(t *testing.T) {
 		}
 	}
 	assert.Equal(t, want, got)
+
+	inUse := make(map[string]int)
+	for code := range codes(3) {
+		if decimals, ok := validate.Decimals(code); ok {
+			inUse[code] = decimals
+		}
+	}
+	assert.Equal(t, want, inUse)
 }
 
 func TestCurrenciesRefused(t *testing.T) {

@@ -76,6 +76,7 @@ func TestAmounts(t *testing.T) {
 			[]string{"/data/totalAmount IDR 1"}},
 
 		// A session moves nothing yet.
+		{"applyDropinSession", "1.5", `{}`, nil},
 		{"applyDropinSession", "1.5", `{"currency":"IDR"}`, nil},
 		{"applyDropinSession", "1.5", `{"totalAmount":null,"currency":7}`, nil},
 		{"applyDropinSession", "1.6", `{"currency":"IDR"}`, nil},
@@ -141,7 +142,7 @@ func TestAmountsInDoubt(t *testing.T) {
 		{`{"totalAmount":"١","currency":"IDR"}`, "data.totalAmount must be a number"},
 		{order(`"subscriptionPlan":{}`), "data.subscriptionPlan.periodAmount is missing or null"},
 		{order(`"subscriptionPlan":{"periodAmount":null}`), "data.subscriptionPlan.periodAmount is missing or null"},
-		{order(`"subscriptionPlan":{"periodAmount":{}}`), "data.subscriptionPlan.periodAmount.amount is missing or null"},
+		{order(`"subscriptionPlan":{"periodAmount":{}}`), "data.subscriptionPlan.periodAmount.amount is missing or null, so nothing bounds what the request would move; send an amount such as 19.99"},
 		{order(`"subscriptionPlan":{"subscriptionNo":"S","periodAmount":{"currency":"IDR"}}`), "data.subscriptionPlan.periodAmount.amount is missing or null"},
 		{order(`"subscriptionPlan":{"subscriptionNo":"S","trialConfig":{}}`), "data.subscriptionPlan.trialConfig.trialAmount is missing or null"},
 		{order(`"subscriptionPlan":{"subscriptionNo":"S","trialPeriodConfig":{"trialPeriodAmount":{}}}`), "data.subscriptionPlan.trialPeriodConfig.trialPeriodAmount.amount is missing or null"},

@@ -75,3 +75,55 @@ func TestRows(t *testing.T) {
 		"/data/goodsDetails/1/goodsId = data.goodsDetails[].goodsId required",
 	}, got)
 }
+
+// A plan without its amount is told what an amount and a currency look like.
+func TestPlanMessages(t *testing.T) {
+	var got []string
+	for _, v := range lookup(t, "orderAndPay", "1.5").Validate(hostedOrder(`"subscriptionPlan": {"subscriptionNo": "S1", "periodAmount": {}}`)) {
+		got = append(got, v.Message)
+	}
+	assert.Equal(t, []string{
+		`data.subscriptionPlan.periodAmount.amount is required; send an amount such as 19.99 or "19.99"`,
+		`data.subscriptionPlan.periodAmount.currency is required; send 3 capital letters, such as "IDR"`,
+	}, got)
+}
+
+// What comes after a field that was sent under another name is found where it stands.
+func TestFieldsAfterAnAlias(t *testing.T) {
+	const notify = "data.notifyUrl pattern at /data/notifyUrl"
+	for url, want := range map[string][]string{
+		"https://shop.example":  {notify},
+		"https://other.example": {"data.frontCallbackUrl lookAlike at /data/frontCallbackURL", notify},
+	} {
+		var broken []string
+		for _, v := range lookup(t, "orderAndPay", "1.5").Validate(hostedOrder(`"frontCallbackURL": "` + url + `", "notifyUrl": "shop.example"`)) {
+			broken = append(broken, v.Row+" "+v.Rule+" at "+v.Field)
+		}
+		assert.Equal(t, want, broken, url)
+	}
+}
+
+// A name that could be taken for that of an object or an array is refused if something
+// inside decides about money or identity, and is an unknown one otherwise.
+func TestLookAlikesOfObjects(t *testing.T) {
+	session := rules(t, "1.6")
+	assert.Equal(t, []string{"/data/component_list lookAlike"}, broken(session.Validate(
+		[]byte(`{"totalAmount":"1","currency":"IDR","country":"ID","userId":"U1","component_list":[]}`))))
+
+	for name, refused := range map[string]bool{
+		"SubMerchant": true, "payment_detail": true, "subscription-plan": true,
+		"goods_details": false, "shipping_info": false, "EnvInfo": false, "RiskParams": false,
+	} {
+		var want []string
+		if refused {
+			want = []string{"/data/" + name + " lookAlike"}
+		}
+		assert.Equal(t, want, broken(lookup(t, "orderAndPay", "1.5").Validate(hostedOrder(`"`+name+`": 1`))), name)
+	}
+}
+
+// hostedOrder is an order that is paid on PayerMax's page, with further members.
+func hostedOrder(more string) []byte {
+	return []byte(`{"outTradeNo": "P1", "integrate": "Hosted_Checkout", "subject": "s", "totalAmount": 1, "currency": "IDR", "userId": "U1",
+		"frontCallbackUrl": "https://shop.example", ` + more + `}`)
+}

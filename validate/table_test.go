@@ -58,6 +58,24 @@ func TestNestedTables(t *testing.T) {
 	}, got)
 }
 
+// Where a row does not say what to send, its columns do.
+func TestWanted(t *testing.T) {
+	for _, tc := range []struct {
+		field field
+		want  string
+	}{
+		{field{kind: text, required: true}, "a string that is not empty"},
+		{field{kind: text}, "a string"},
+		{field{kind: text, required: true, maxLength: 16}, "a string of 1 to 16 characters"},
+		{field{kind: text, maxLength: 16}, "a string of at most 16 characters"},
+		{field{kind: text, required: true, enum: []string{"CARD"}}, "CARD"},
+		{field{kind: number, required: true}, "a JSON number"},
+		{field{kind: text, required: true, expects: "the title"}, "the title"},
+	} {
+		assert.Equal(t, tc.want, tc.field.wanted())
+	}
+}
+
 // Two fields that differ only in case, "_" or "-" could not be told apart by
 // the look-alike rule.
 func TestNamesDifferInShape(t *testing.T) {

@@ -339,6 +339,17 @@ func TestSignChecksTheTimeAfterItYields(t *testing.T) {
 	}
 }
 
+// The end of its time is in time.
+func TestSignAtTheEndOfItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const maxWait = time.Second
+		g := New(1)
+		g.yield = func() { time.Sleep(maxWait) }
+		_, err := g.Sign(t.Context(), keys.Key{Private: testkeys.Merchant()}, nil, time.Now(), maxWait)
+		assert.NoError(t, err)
+	})
+}
+
 // Requests that are ready to run come to the gate before a signature is computed, also
 // if nobody waits at the gate yet. Where signatures take all CPUs, they would wait in the
 // runtime's queue otherwise, and be signed late instead of refused in time.

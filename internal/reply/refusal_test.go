@@ -41,6 +41,15 @@ func TestAsRefusal(t *testing.T) {
 	assert.NotContains(t, f.Msg, "cause")
 }
 
+// The error types in Proxy-Status are those of the RFC.
+func TestRefusalsHaveErrorTypes(t *testing.T) {
+	for _, refused := range []*Refusal{ClientError(400, "CODE", "message"), Denied("rate", 429, "CODE", "message"), AsRefusal(errors.New("cause"))} {
+		assert.True(t, IsProxyError(refused.ProxyError), refused.ProxyError)
+	}
+	assert.False(t, IsProxyError(""))
+	assert.False(t, IsProxyError("refused"))
+}
+
 func TestNeverLeft(t *testing.T) {
 	assert.False(t, AsRefusal(nil).NeverLeft(), "there was an answer")
 	for outcome, want := range map[Outcome]bool{Refused: true, NotSent: true, Unknown: false, Unverified: false} {

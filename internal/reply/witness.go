@@ -13,8 +13,8 @@ import (
 // request that no handler answers in a 200 without a body.
 type Witness struct {
 	caddyhttp.ResponseWriterWrapper
-	status  int
-	interim bool // whether there was an interim response
+	status int
+	any    bool // whether there was anything, be it an interim response
 }
 
 // NewWitness returns a Witness of what is written to w.
@@ -39,14 +39,14 @@ func (w *Witness) sees(status int) {
 	if w.status == 0 && (status >= http.StatusOK || status == http.StatusSwitchingProtocols) {
 		w.status = status
 	}
-	w.interim = w.interim || status < http.StatusOK
+	w.any = true
 }
 
 // Status returns the status of the response, or 0 if there was none.
 func (w *Witness) Status() int { return w.status }
 
 // IsSilent reports whether there was nothing at all, not even an interim response.
-func (w *Witness) IsSilent() bool { return w.status == 0 && !w.interim }
+func (w *Witness) IsSilent() bool { return !w.any }
 
 // WriteHeader implements http.ResponseWriter.
 func (w *Witness) WriteHeader(status int) {

@@ -27,6 +27,14 @@ func TestWitnessOfAHijack(t *testing.T) {
 	assert.Equal(t, http.StatusSwitchingProtocols, w.Status())
 }
 
+// What the response cannot do, the handler is told.
+func TestWitnessPassesErrorsOn(t *testing.T) {
+	w := http.NewResponseController(NewWitness(struct{ http.ResponseWriter }{httptest.NewRecorder()}))
+	assert.ErrorIs(t, w.Flush(), http.ErrNotSupported)
+	_, _, err := w.Hijack()
+	assert.ErrorIs(t, err, http.ErrNotSupported)
+}
+
 // Whatever a handler does with its ResponseWriter, it is known whether there was a
 // response.
 func TestWitness(t *testing.T) {

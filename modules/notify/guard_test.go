@@ -14,6 +14,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 )
 
 // Whatever could be read as the proof is taken away, and nothing else.
@@ -111,4 +113,30 @@ func TestGuardLetsConnectionsGo(t *testing.T) {
 		})))
 		assert.Equal(t, refused == nil, w.Body.Len() == 0)
 	}
+}
+
+// The proof cannot come after the body either: the server writes trailers into a request as
+// it reads the end of that, announced or not.
+func TestGuardTakesTrailersAway(t *testing.T) {
+	guard := new(Guard)
+	require.NoError(t, guard.Provision(testcaddy.Context(t)))
+	var trailer http.Header
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		assert.NoError(t, guard.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+			_, err := io.Copy(w, r.Body)
+			trailer = r.Trailer
+			return errors.Join(err, io.EOF) // which the guard has a logger for
+		})))
+	}))
+	defer server.Close()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, io.MultiReader(strings.NewReader("body")))
+	require.NoError(t, err)
+	r.Header.Set("Sign", "x")
+	r.Trailer = http.Header{"Payermax-Verified": {"forged"}}
+	answer, err := server.Client().Do(r)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	server.Close()
+	assert.Equal(t, http.StatusOK, answer.StatusCode)
+	assert.Empty(t, trailer)
 }

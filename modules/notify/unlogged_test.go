@@ -139,8 +139,9 @@ func TestErrorsAreKeptFromTheServer(t *testing.T) {
 	})
 
 	t.Run("after the answer has begun", func(t *testing.T) {
-		w := httptest.NewRecorder()
-		require.NoError(t, (&Guard{logger: zap.NewNop()}).ServeHTTP(w, notify(t, paymentNotification), caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		w, guard := httptest.NewRecorder(), new(Guard)
+		require.NoError(t, guard.Provision(testcaddy.Context(t)))
+		require.NoError(t, guard.ServeHTTP(w, notify(t, paymentNotification), caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 			w.WriteHeader(http.StatusAccepted)
 			return io.EOF
 		})))

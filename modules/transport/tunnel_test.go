@@ -4,11 +4,16 @@ import (
 	"cmp"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
+	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
+	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -147,4 +152,79 @@ func TestRefusalsOfTheTransportAreNotSent(t *testing.T) {
 	assert.Equal(t, reply.NotSent, failed.Outcome)
 	assert.Equal(t, "proxy_configuration_error", failed.ProxyError)
 	assert.Contains(t, failed.Msg, "until the operator has corrected the cause")
+}
+
+// It is the proxy's turn from the connection to it until TLS begins with the gateway, or
+// the call has a connection, and no longer: what the gateway takes is not the proxy's fault.
+func TestTurnOfTheProxy(t *testing.T) {
+	const within = 5 * time.Second
+	connected := func(h *httptrace.ClientTrace) { h.GetConn(""); h.ConnectDone("", "", nil) }
+	for name, test := range map[string]struct {
+		hooks   func(*httptrace.ClientTrace)
+		isBound bool
+	}{
+		"connected":           {connected, true},
+		"not connected yet":   {func(h *httptrace.ClientTrace) { h.GetConn("") }, false},
+		"not to be connected": {func(h *httptrace.ClientTrace) { h.GetConn(""); h.ConnectDone("", "", io.EOF) }, false},
+		"TLS has begun":       {func(h *httptrace.ClientTrace) { connected(h); h.TLSHandshakeStart() }, false},
+		"TLS with the proxy": {func(h *httptrace.ClientTrace) {
+			connected(h)
+			h.TLSHandshakeStart()
+			h.TLSHandshakeDone(tls.ConnectionState{}, nil)
+		}, true},
+		"TLS has failed": {func(h *httptrace.ClientTrace) {
+			connected(h)
+			h.TLSHandshakeStart()
+			h.TLSHandshakeDone(tls.ConnectionState{}, io.EOF)
+		}, false},
+		"there is a connection": {func(h *httptrace.ClientTrace) { connected(h); h.GotConn(httptrace.GotConnInfo{}) }, false},
+		"one that comes too late": {func(h *httptrace.ClientTrace) {
+			h.GetConn("")
+			h.GotConn(httptrace.GotConnInfo{})
+			h.ConnectDone("", "", nil)
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, tunnel := throughTunnel(t.Context(), within)
+				test.hooks(httptrace.ContextClientTrace(ctx))
+				time.Sleep(within - 1)
+				synctest.Wait()
+				assert.NoError(t, ctx.Err())
+				time.Sleep(1)
+				synctest.Wait()
+				assert.Equal(t, test.isBound, ctx.Err() != nil)
+				assert.Equal(t, test.isBound, strings.Contains(tunnel.explain(io.EOF).Error(), "the forward proxy"))
+			})
+		})
+	}
+}
+
+// A call goes to the proxy, and by it to the gateway, though a reverse proxy has chosen where
+// the gateway is.
+func TestCallsGoToTheProxy(t *testing.T) {
+	proxy := testnet.Serve(t, func(conn net.Conn) {
+		_, _ = conn.Read(make([]byte, 4096))
+		_, _ = io.WriteString(conn, "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+	})
+	nobody := httptest.NewServer(nil)
+	nobody.Close()
+	transport := newTransport(t, func(transport *Transport) {
+		transport.NetworkProxyRaw = json.RawMessage(`{"from":"url","url":"http://` + proxy + `"}`)
+	})
+	_, r := signed(t, "https://gateway.example")
+	_, err := transport.RoundTrip(dialing(r, "tcp", nobody.Listener.Addr().String())) //nolint:bodyclose // there is no answer
+	assert.ErrorContains(t, err, "status 407")
+}
+
+// An error of whatever chooses the proxy may have its password, and does not get any further.
+func TestErrorsOfOtherChoicesAreNotShown(t *testing.T) {
+	transport := newTransport(t)
+	choose := func(*http.Request) (*url.URL, error) { return nil, errors.New("CANARY") }
+	transport.Transport.Proxy, transport.connections.model.Proxy = choose, choose
+	transport.connections.replace()
+	d, r := signed(t, "https://gateway.example")
+	_, err := transport.RoundTrip(r) //nolint:bodyclose // there is no answer
+	assert.ErrorIs(t, err, errNotAProxy)
+	assert.True(t, d.MayRetry(), "nothing was sent")
 }

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -187,6 +188,8 @@ func TestTurnOfTheProxy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, tunnel := throughTunnel(t.Context(), within)
+				conn := new(toProxy)
+				tunnel.conn = conn
 				test.hooks(httptrace.ContextClientTrace(ctx))
 				time.Sleep(within - 1)
 				synctest.Wait()
@@ -194,10 +197,40 @@ func TestTurnOfTheProxy(t *testing.T) {
 				time.Sleep(1)
 				synctest.Wait()
 				assert.Equal(t, test.isBound, ctx.Err() != nil)
+				assert.Equal(t, test.isBound, conn.isClosed)
 				assert.Equal(t, test.isBound, strings.Contains(tunnel.explain(io.EOF).Error(), "the forward proxy"))
 			})
 		})
 	}
+}
+
+// toProxy is a connection that notes that it was closed.
+type toProxy struct {
+	net.Conn
+	isClosed bool
+}
+
+func (c *toProxy) Close() error {
+	c.isClosed = true
+	return nil
+}
+
+// An attempt that has failed is over, and its bound with it: net/http may go on with the
+// connection for another.
+func TestTurnEndsWithTheAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, tunnel := throughTunnel(t.Context(), time.Second)
+		conn := new(toProxy)
+		tunnel.conn = conn
+		hooks := httptrace.ContextClientTrace(ctx)
+		hooks.GetConn("")
+		hooks.ConnectDone("", "", nil)
+		assert.ErrorContains(t, tunnel.explain(io.EOF), "the forward proxy did not lead the connection to the gateway")
+		assert.ErrorIs(t, context.Cause(ctx), context.Canceled)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		assert.False(t, conn.isClosed)
+	})
 }
 
 // A call goes to the proxy, and by it to the gateway, though a reverse proxy has chosen where

@@ -22,8 +22,9 @@ import (
 // What is said when a config is loaded: each thing once for each handler, wherever that may
 // stand, and nothing where all is well.
 func TestProvisionSays(t *testing.T) {
+	key := testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)
 	verifies := func(options string) string {
-		return fmt.Sprintf(`{"handler":"payermax_notify","gateway_public_keys":[%q]%s}`, testkeys.WritePublic(t, &testkeys.Gateway().PublicKey), options)
+		return fmt.Sprintf(`{"handler":"payermax_notify","gateway_public_keys":[%q]%s}`, key, options)
 	}
 	const (
 		ours   = `,"app_ids":["app"]`
@@ -39,11 +40,12 @@ func TestProvisionSays(t *testing.T) {
 		says     map[string]int // how often
 		refused  string
 	}{
-		"nothing":                   {[]string{guards, verifies(ours), app}, "", nil, ""},
-		"that they are not guarded": {[]string{verifies(ours), verifies(ours), app}, "", map[string]int{forged: 2}, ""},
-		"that it is for anybody":    {[]string{guards, verifies(""), app}, "", map[string]int{anybody: 1}, ""},
-		"that it is the sandbox":    {[]string{guards, `{"handler":"payermax_notify","sandbox":true}`, app}, "", map[string]int{sandbox: 1}, ""},
-		"that admin is on":          {[]string{guards, verifies(ours), app}, admin, map[string]int{endpoint: 1}, ""},
+		"nothing":                  {[]string{guards, verifies(ours), app}, "", nil, ""},
+		"that it is not guarded":   {[]string{verifies(ours), app}, "", map[string]int{forged: 1}, ""},
+		"that two are not guarded": {[]string{verifies(ours), verifies(ours), app}, "", map[string]int{forged: 2}, ""},
+		"that it is for anybody":   {[]string{guards, verifies(""), app}, "", map[string]int{anybody: 1}, ""},
+		"that it is the sandbox":   {[]string{guards, `{"handler":"payermax_notify","sandbox":true}`, app}, "", map[string]int{sandbox: 1}, ""},
+		"that admin is on":         {[]string{guards, verifies(ours), app}, admin, map[string]int{endpoint: 1}, ""},
 		"that it leads back": {[]string{guards, verifies(ours), strings.Replace(app, "3000", "8443", 1)}, "", nil,
 			"notifications would come back to this very site, which is served at 127.0.0.1:8443"},
 	} {

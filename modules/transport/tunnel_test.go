@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -171,7 +172,8 @@ func TestTurnOfTheProxy(t *testing.T) {
 		"TLS with the proxy": {func(h *httptrace.ClientTrace) {
 			connected(h)
 			h.TLSHandshakeStart()
-			h.TLSHandshakeDone(tls.ConnectionState{}, nil)
+			time.Sleep(within / 2)
+			h.TLSHandshakeDone(tls.ConnectionState{}, nil) // from now on
 		}, true},
 		"TLS has failed": {func(h *httptrace.ClientTrace) {
 			connected(h)
@@ -231,6 +233,65 @@ func TestTurnEndsWithTheAttempt(t *testing.T) {
 		synctest.Wait()
 		assert.False(t, conn.isClosed)
 	})
+}
+
+// A connection that comes after its call has given up is kept for others, as net/http has it,
+// and not closed under the next call.
+func TestConnectionThatComesTooLate(t *testing.T) {
+	secure := httptest.NewUnstartedServer(nil)
+	secure.StartTLS()
+	secure.Close()
+	transport := newTransport(t, func(transport *Transport) {
+		transport.NetworkProxyRaw = json.RawMessage(`{"from":"url","url":"http://proxy.example:3128"}`)
+		transport.DialTimeout = caddy.Duration(5 * time.Second)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		transport.connections.model.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // which is not the question
+		transport.connections.model.DialContext = dialInTunnel(func(ctx context.Context, network, address string) (net.Conn, error) {
+			near, far := net.Pipe()
+			go leadToGateway(far, secure.TLS)
+			time.Sleep(2 * time.Second)
+			httptrace.ContextClientTrace(ctx).ConnectDone(network, address, nil) // as net.Dialer does
+			return near, nil
+		})
+		transport.connections.replace()
+
+		_, r := signed(t, "https://gateway.example")
+		impatient, cancel := context.WithTimeout(r.Context(), time.Second)
+		defer cancel()
+		_, err := transport.RoundTrip(r.WithContext(impatient)) //nolint:bodyclose // there is no answer
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		time.Sleep(2 * time.Second)
+
+		_, r = signed(t, "https://gateway.example")
+		isKept := false
+		trace := &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) { isKept = got.Reused }}
+		answer, err := transport.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		assert.True(t, isKept)
+		transport.connections.closeIdle()
+	})
+}
+
+// leadToGateway is a proxy, and the gateway behind it, which takes its time for one answer.
+func leadToGateway(conn net.Conn, config *tls.Config) {
+	defer conn.Close()
+	if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
+		return
+	}
+	_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
+	gateway := tls.Server(conn, config)
+	defer gateway.Close()
+	requests := bufio.NewReader(gateway)
+	r, err := http.ReadRequest(requests)
+	if err != nil {
+		return
+	}
+	_, _ = io.Copy(io.Discard, r.Body)
+	time.Sleep(20 * time.Second)
+	_, _ = io.WriteString(gateway, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+	_, _ = http.ReadRequest(requests) // until it is closed
 }
 
 // A call goes to the proxy, and by it to the gateway, though a reverse proxy has chosen where

@@ -18,6 +18,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 	"github.com/caddy-payermax/caddy-payermax/doctor/command"
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -322,7 +323,7 @@ func TestTimesOfShippedConfigs(t *testing.T) {
 				assert.Equal(t, doctor.OK, times.Outcome, times.Message)
 				assert.Contains(t, times.Message, "a shutdown waits for it up to", "a shutdown must come to an end")
 			}
-			_, handlers := handlersIn(adapted(t, string(text)))
+			_, handlers := handlersIn(testcaddy.Adapted(t, string(text)))
 			for _, h := range handlers {
 				assert.NotEmpty(t, h.Server["write_timeout"], "a client that reads nothing must not hold its memory for ever")
 			}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 )
 
 // Somebody who has mixed up the dashboard's two keys learns it when the config is
@@ -14,9 +16,9 @@ func TestOwnKeyAsGatewayKeyIsWarnedOf(t *testing.T) {
 	private := writePrivateKey(t, merchantKey())
 	own, theirs := writePublicKey(t, &merchantKey().PublicKey), writePublicKey(t, &gatewayKey().PublicKey)
 	for files, warned := range map[string]bool{theirs: false, own: true, theirs + " " + own: true} {
-		tree := adapted(t, "{\nadmin off\n}\n:8080 {\nbind 127.0.0.1\npayermax {\ngateway uat\napp_id app\nprivate_key "+private+
+		tree := testcaddy.Adapted(t, "{\nadmin off\n}\n:8080 {\nbind 127.0.0.1\npayermax {\ngateway uat\napp_id app\nprivate_key "+private+
 			"\ngateway_public_key "+files+"\n}\n}\n")
-		log, err := loaded(t, tree)
+		log, err := testcaddy.Loaded(t, tree)
 		require.NoError(t, err)
 		assert.Equal(t, warned, strings.Contains(log, "gateway_public_key names the merchant's own public key"), files)
 	}

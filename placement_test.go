@@ -3,19 +3,16 @@ package payermax
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
@@ -28,37 +25,11 @@ func proxying(url string) string {
 	return "reverse_proxy " + url + " {\ntransport payermax\n}\n"
 }
 
-// adapted is a Caddyfile in Caddy's JSON, decoded.
-func adapted(t *testing.T, caddyfile string) map[string]any {
-	t.Helper()
-	text, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
-	require.NoError(t, err)
-	var tree map[string]any
-	require.NoError(t, json.Unmarshal(text, &tree))
-	return tree
-}
-
 // handlersIn returns the handlers of this module in a config.
 func handlersIn(tree map[string]any) (*layout.Layout, []layout.Handler) {
 	servers := tree["apps"].(map[string]any)["http"].(map[string]any)["servers"].(map[string]any)
 	read := layout.Read(servers)
 	return read, read.Handlers
-}
-
-// loaded loads a config, as caddy validate does, and returns what was logged.
-func loaded(t *testing.T, tree map[string]any) (string, error) {
-	t.Helper()
-	log := filepath.Join(t.TempDir(), "log")
-	tree["logging"] = map[string]any{"logs": map[string]any{"default": map[string]any{
-		"writer": map[string]any{"output": "file", "filename": log}, "encoder": map[string]any{"format": "json"}}}}
-	text, err := json.Marshal(tree)
-	require.NoError(t, err)
-	config := new(caddy.Config)
-	require.NoError(t, caddy.StrictUnmarshalJSON(text, config))
-	failed := caddy.Validate(config)
-	logged, err := os.ReadFile(log)
-	require.NoError(t, err)
-	return string(logged), failed
 }
 
 // The ways past payermax_notify, by a word of the warning about each.
@@ -162,9 +133,9 @@ func TestWaysPastNotify(t *testing.T) {
 		"by address, like the proxy": {site("@c {\npath /callback*\nremote_ip 192.0.2.1\n}\n", notify("@c"), "reverse_proxy @c 127.0.0.1:3000\n"), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tree := adapted(t, "{\nadmin off\n}\n"+test.config)
+			tree := testcaddy.Adapted(t, "{\nadmin off\n}\n"+test.config)
 			report := examined(t, "{\nadmin off\n}\n"+test.config, doctor.Options{Offline: true})
-			logged, err := loaded(t, tree)
+			logged, err := testcaddy.Loaded(t, tree)
 			require.NoError(t, err)
 			for _, words := range []string{forged, sideDoor, exact, byMore, cutOff, front, failed, nothing, taken, pathless} {
 				expected := false
@@ -210,7 +181,7 @@ func TestWaysPastNotifyInJSON(t *testing.T) {
 			require.Len(t, handlers, 1)
 			ways := notify.WaysPast(read, handlers[0])
 			assert.Equal(t, test.warned, len(ways) > 0, "%v", ways)
-			logged, err := loaded(t, tree)
+			logged, err := testcaddy.Loaded(t, tree)
 			require.NoError(t, err)
 			assert.Equal(t, test.warned, strings.Contains(logged, forged), logged)
 		})
@@ -247,7 +218,7 @@ func TestSigningForNothing(t *testing.T) {
 		"the sandbox":                    {site("payermax {\ngateway sandbox\n}\n"), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := loaded(t, adapted(t, "{\nadmin off\n}\n"+test.config))
+			_, err := testcaddy.Loaded(t, testcaddy.Adapted(t, "{\nadmin off\n}\n"+test.config))
 			if !test.refused {
 				require.NoError(t, err)
 				return
@@ -281,7 +252,7 @@ func TestSitesThatLeadBack(t *testing.T) {
 		"another application": {site(":8080", notify, "reverse_proxy 127.0.0.1:3000\n"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := loaded(t, adapted(t, "{\nadmin off\n}\n"+test.config))
+			_, err := testcaddy.Loaded(t, testcaddy.Adapted(t, "{\nadmin off\n}\n"+test.config))
 			if test.says == "" {
 				require.NoError(t, err)
 				return
@@ -316,7 +287,7 @@ func TestSigningForPlainText(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			site := ":8080 {\nbind 127.0.0.1\n" + signs + test.proxy + "}\n"
-			_, err := loaded(t, adapted(t, "{\nadmin off\n}\n"+site))
+			_, err := testcaddy.Loaded(t, testcaddy.Adapted(t, "{\nadmin off\n}\n"+site))
 			if test.refused == "" {
 				require.NoError(t, err)
 				return
@@ -351,7 +322,7 @@ func TestMisplacedSigningWarns(t *testing.T) {
 		":8080 {\nbind 127.0.0.1\n" + signing + "}":                                                                   "",
 		":8080 {\nbind 127.0.0.1\nrespond /hello hello\n" + signing + "}":                                             "",
 	} {
-		said, err := loaded(t, adapted(t, config))
+		said, err := testcaddy.Loaded(t, testcaddy.Adapted(t, config))
 		require.NoError(t, err)
 		if says == "" {
 			assert.NotContains(t, said, "is not signed")
@@ -371,7 +342,7 @@ func TestSlipsOfTheGatewayWarn(t *testing.T) {
 		"docs.payermax.com":        "it is a host of PayerMax's, but neither the gateway of uat nor that of production",
 		"gateway.example":          "",
 	} {
-		said, err := loaded(t, adapted(t, fmt.Sprintf(":8080 {\nbind 127.0.0.1\npayermax {\ngateway https://%s\napp_id app\nprivate_key %s\n}\n}", host, key)))
+		said, err := testcaddy.Loaded(t, testcaddy.Adapted(t, fmt.Sprintf(":8080 {\nbind 127.0.0.1\npayermax {\ngateway https://%s\napp_id app\nprivate_key %s\n}\n}", host, key)))
 		require.NoError(t, err)
 		if says == "" {
 			assert.NotContains(t, said, "hardly", host)
@@ -387,10 +358,10 @@ func TestExchangedIdentityWarns(t *testing.T) {
 		return fmt.Sprintf(":8080 {\nbind 127.0.0.1\npayermax {\ngateway https://gateway.example\napp_id %s\nmerchant_no %s\nprivate_key %s\n}\n}",
 			appID, merchantNo, writePrivateKey(t, merchantKey()))
 	}
-	said, err := loaded(t, adapted(t, config(protocol.ExampleMerchantNo, protocol.ExampleAppID)))
+	said, err := testcaddy.Loaded(t, testcaddy.Adapted(t, config(protocol.ExampleMerchantNo, protocol.ExampleAppID)))
 	require.NoError(t, err)
 	assert.Contains(t, said, "app_id and merchant_no seem to be exchanged")
-	said, err = loaded(t, adapted(t, config(protocol.ExampleAppID, protocol.ExampleMerchantNo)))
+	said, err = testcaddy.Loaded(t, testcaddy.Adapted(t, config(protocol.ExampleAppID, protocol.ExampleMerchantNo)))
 	require.NoError(t, err)
 	assert.NotContains(t, said, "exchanged")
 }

@@ -5,11 +5,15 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	_ "github.com/caddyserver/caddy/v2/modules/logging" // for what Loaded returns
 	"github.com/stretchr/testify/require"
 )
 
@@ -50,6 +54,32 @@ func Provision[T any, M interface {
 		return err
 	}
 	return m.Validate()
+}
+
+// Adapted is a Caddyfile in Caddy's JSON, decoded.
+func Adapted(t testing.TB, caddyfile string) map[string]any {
+	t.Helper()
+	text, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
+	require.NoError(t, err)
+	var config map[string]any
+	require.NoError(t, json.Unmarshal(text, &config))
+	return config
+}
+
+// Loaded loads a config, as caddy validate does, and returns what was logged.
+func Loaded(t testing.TB, config map[string]any) (string, error) {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), "log")
+	config["logging"] = map[string]any{"logs": map[string]any{"default": map[string]any{
+		"writer": map[string]any{"output": "file", "filename": log}, "encoder": map[string]any{"format": "json"}}}}
+	text, err := json.Marshal(config)
+	require.NoError(t, err)
+	read := new(caddy.Config)
+	require.NoError(t, caddy.StrictUnmarshalJSON(text, read))
+	failed := caddy.Validate(read)
+	logged, err := os.ReadFile(log)
+	require.NoError(t, err)
+	return string(logged), failed
 }
 
 // Unreachable is a next handler that must not be called.

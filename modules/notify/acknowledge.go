@@ -3,7 +3,6 @@ package notify
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -29,11 +28,13 @@ func (n *Handler) deliver(w http.ResponseWriter, r *http.Request, next caddyhttp
 	}
 	if lacking := n.lacks(received, isCut); lacking != nil {
 		n.record("not_accepted", size, received.Status, lacking...)
-		return false, tryAgain(w, received.Status)
+		tryAgain(w, received.Status)
+		return false, nil
 	}
 	n.record("passed", size, received.Status)
 	if n.Ack == ackAfter {
-		return true, acknowledge(w)
+		acknowledge(w)
+		return true, nil
 	}
 	received.Send(w)
 	return received.IsSuccess() && acknowledges(received), nil
@@ -100,7 +101,8 @@ func (n *Handler) passOn(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	}
 	if seen.Status() == 0 {
 		reason = why(unavailable, "no handler behind payermax_notify has answered")
-		return tryAgain(w, http.StatusServiceUnavailable)
+		tryAgain(w, http.StatusServiceUnavailable)
+		return nil
 	}
 	result, reason = "passed", nil
 	return nil
@@ -113,16 +115,15 @@ func acknowledges(a *reply.Answer) bool {
 }
 
 // acknowledge tells PayerMax that the notification has arrived.
-func acknowledge(w http.ResponseWriter) error {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusOK)
-	_, err := io.WriteString(w, acknowledgement)
-	return err
+func acknowledge(w http.ResponseWriter) {
+	receipt := &reply.Answer{Status: http.StatusOK, Body: []byte(acknowledgement)}
+	receipt.Header().Set("Content-Type", "application/json")
+	receipt.Send(w)
 }
 
 // tryAgain tells PayerMax to deliver the notification again. An application's
 // status that is not an error becomes 503.
-func tryAgain(w http.ResponseWriter, status int) error {
+func tryAgain(w http.ResponseWriter, status int) {
 	if status < http.StatusBadRequest {
 		status = http.StatusServiceUnavailable
 	}
@@ -131,5 +132,4 @@ func tryAgain(w http.ResponseWriter, status int) error {
 		Status: status, ProxyError: "destination_unavailable",
 	}
 	refused.Answer().Send(w)
-	return nil
 }

@@ -84,9 +84,9 @@ func TestNotifyAddressees(t *testing.T) {
 			t.Run(name+" "+body, func(t *testing.T) {
 				before := counted(t, result)
 				delivered := false
-				w := deliver(t, n, notify(t, body), func(w http.ResponseWriter, _ *http.Request) error {
+				w := deliver(t, n, notify(t, body), func(w http.ResponseWriter, r *http.Request) error {
 					delivered = true
-					return acknowledge(w)
+					return saying(acknowledgement)(w, r)
 				})
 				assert.Equal(t, result == passed, delivered)
 				assert.Equal(t, before+1, counted(t, result))
@@ -133,7 +133,7 @@ func TestNotifyTakesHarmlessCodings(t *testing.T) {
 		r.Header["Content-Encoding"] = codings
 		w := deliver(t, n, r, func(w http.ResponseWriter, r *http.Request) error {
 			assert.NotContains(t, r.Header, "Content-Encoding")
-			return acknowledge(w)
+			return saying(acknowledgement)(w, r)
 		})
 		assert.Equal(t, http.StatusOK, w.Code, "%q", codings)
 	}

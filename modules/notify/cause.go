@@ -52,7 +52,7 @@ func whyOf(err error) []zap.Field {
 			proxyError = "connection_timeout"
 		case isUnconnected && strings.HasSuffix(inner.Error(), syscall.ECONNREFUSED.Error()):
 			proxyError = "connection_refused"
-		case isUnconnected && (isTimeout || strings.HasSuffix(inner.Error(), os.ErrDeadlineExceeded.Error())):
+		case isUnconnected && strings.HasSuffix(inner.Error(), os.ErrDeadlineExceeded.Error()):
 			proxyError = "connection_timeout"
 		case isTimeout:
 			proxyError = timedOut

@@ -74,13 +74,12 @@ func (a *attempt) keep(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var renewing sync.WaitGroup
 	renewing.Go(func() {
-		ticker := time.NewTicker(renewal)
-		defer ticker.Stop()
+		due := time.Tick(renewal)
 		for {
 			select {
 			case <-ctx.Done():
 				return
-			case <-ticker.C:
+			case <-due:
 				// If it fails, the next may not, and end has the last word.
 				_ = a.guard.claims.Renew(ctx, a.claim, lease)
 			}
@@ -114,19 +113,14 @@ func (a *attempt) end(ctx context.Context, accepted bool) {
 // would be forgotten.
 func outlasting(sender context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(sender))
-	stop := context.AfterFunc(sender, func() {
-		patience := time.NewTimer(lease)
-		defer patience.Stop()
+	context.AfterFunc(sender, func() {
 		select {
 		case <-ctx.Done():
-		case <-patience.C:
+		case <-time.After(lease):
 			cancel()
 		}
 	})
-	return ctx, func() {
-		stop()
-		cancel()
-	}
+	return ctx, cancel
 }
 
 // missed counts a notification that the store does not guard, once.

@@ -16,13 +16,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// failing is a store some of whose operations fail.
+// failing is a store some of whose operations fail. What it says of a claim that fails is
+// not to be believed.
 type failing struct {
 	stores.Claims
 	claim, finish, release bool
@@ -33,7 +35,7 @@ var errAway = errors.New("the store is away")
 func (f *failing) Claim(ctx context.Context, key stores.Key, lease time.Duration) (stores.State, stores.Claim, error) {
 	state, claim, err := f.Claims.Claim(ctx, key, lease)
 	if f.claim {
-		err = errAway
+		state, err = stores.Done, errAway
 	}
 	return state, claim, err
 }
@@ -76,8 +78,11 @@ func TestNotifyWithoutItsStore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newHandler(t, guarded)
+			isLost := test.away.release && !test.accepts
 			test.away.Claims = n.guard.claims
 			n.guard.claims = &test.away
+			core, logged := observer.New(zap.WarnLevel)
+			n.guard.logger = zap.New(core)
 			before, count := countedUnguarded(t), 0
 			w := deliver(t, n, notify(t, paymentNotification), func(w http.ResponseWriter, r *http.Request) error {
 				if test.accepts {
@@ -88,6 +93,8 @@ func TestNotifyWithoutItsStore(t *testing.T) {
 			})
 			assert.Equal(t, test.accepts, w.Code == http.StatusOK)
 			assert.Equal(t, test.unguarded, countedUnguarded(t)-before)
+			assert.EqualValues(t, test.unguarded, logged.FilterMessageSnippet("delivered without the guard").Len())
+			assert.Equal(t, isLost, logged.FilterMessageSnippet("did not take a notification back").Len() == 1)
 
 			test.away = failing{Claims: test.away.Claims} // it is back, and so is PayerMax
 			assert.Equal(t, test.next, deliver(t, n, notify(t, paymentNotification), testcaddy.Unreachable(t)).Code)
@@ -100,14 +107,60 @@ func TestNotifyWithoutItsStore(t *testing.T) {
 	}
 }
 
-// A store that answered the claim of somebody who has hung up still guards.
+// distant are claims that nobody can make, or end, who has gone: as those of a store that
+// is asked over a network.
+type distant struct{ stores.Claims }
+
+func (d distant) Claim(ctx context.Context, key stores.Key, lease time.Duration) (stores.State, stores.Claim, error) {
+	if err := ctx.Err(); err != nil {
+		return stores.New, stores.Claim{}, err
+	}
+	return d.Claims.Claim(ctx, key, lease)
+}
+
+func (d distant) Finish(ctx context.Context, claim stores.Claim, remember time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return d.Claims.Finish(ctx, claim, remember)
+}
+
+// The store hears of what the application has accepted from somebody who has hung up, too.
 func TestNotifyGuardsThoughPayerMaxHungUp(t *testing.T) {
 	n := newHandler(t, guarded)
+	n.guard.claims = distant{n.guard.claims}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	var count int
 	deliver(t, n, notify(t, paymentNotification).WithContext(gone), accepting(&count))
-	deliver(t, n, notify(t, paymentNotification), accepting(&count))
+	w := deliver(t, n, notify(t, paymentNotification), accepting(&count))
+	assert.Equal(t, http.StatusOK, w.Code)
+	assert.Equal(t, 1, count)
+}
+
+// What the application began for a notification ends with its answer.
+func TestContextEndsWithTheDelivery(t *testing.T) {
+	var ofApplication context.Context
+	deliver(t, newHandler(t, guarded), notify(t, paymentNotification), func(w http.ResponseWriter, r *http.Request) error {
+		ofApplication = r.Context()
+		assert.NoError(t, ofApplication.Err())
+		return saying(acknowledgement)(w, r)
+	})
+	assert.ErrorIs(t, ofApplication.Err(), context.Canceled)
+}
+
+// A handler does not take the claim of the one before it for another delivery: two that the
+// config does not show to be one behind the other can have one guard.
+func TestGuardsInARow(t *testing.T) {
+	first, second := newHandler(t, guarded), newHandler(t, guarded)
+	second.guard.claims = first.guard.claims
+	count := 0
+	through := func(w http.ResponseWriter, r *http.Request) error { return second.ServeHTTP(w, r, accepting(&count)) }
+	for range 2 {
+		w := deliver(t, first, notify(t, paymentNotification), through)
+		assert.Equal(t, http.StatusOK, w.Code)
+		assert.Equal(t, acknowledgement, w.Body.String())
+	}
 	assert.Equal(t, 1, count)
 }
 

@@ -85,9 +85,6 @@ func withoutProof(r *http.Request) *http.Request {
 			delete(r.Header, field)
 		}
 	}
-	if r.Trailer == nil {
-		return r
-	}
 	// The server fills the trailers in when the body ends, those that were not
 	// announced as well.
 	r = r.WithContext(r.Context())

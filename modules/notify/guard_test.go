@@ -112,3 +112,29 @@ func TestGuardLetsConnectionsGo(t *testing.T) {
 		assert.Equal(t, refused == nil, w.Body.Len() == 0)
 	}
 }
+
+// The proof cannot come after the body either: the server writes trailers into a request as
+// it reads the end of that, announced or not.
+func TestGuardTakesTrailersAway(t *testing.T) {
+	var trailer http.Header
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		assert.NoError(t, new(Guard).ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+			_, err := io.Copy(w, r.Body)
+			trailer = r.Trailer
+			return err
+		})))
+	}))
+	defer server.Close()
+	for _, announced := range []string{"", "Trailer: Payermax-Verified\r\n"} {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		require.NoError(t, err)
+		defer conn.Close()
+		_, err = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n"+announced+
+			"\r\n4\r\nbody\r\n0\r\nPayermax-Verified: forged\r\n\r\n")
+		require.NoError(t, err)
+		answer, err := io.ReadAll(conn)
+		require.NoError(t, err)
+		assert.Contains(t, string(answer), "body")
+		assert.Empty(t, trailer)
+	}
+}

@@ -269,7 +269,8 @@ func (n *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // serve is ServeHTTP, but for what becomes of an error.
 func (n *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if !inflight.Process.Enter(inflight.DefaultBound()) {
-		return n.turnAway(w, r)
+		n.turnAway(w, r)
+		return nil
 	}
 	defer inflight.Process.Leave()
 	memory := new(memory)
@@ -277,7 +278,8 @@ func (n *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	body, verifiedBy, refused := n.understand(w, r, memory)
 	if refused != nil {
 		n.record(refused.result, len(body), refused.status, zap.String("cause", refused.msg))
-		return refused.write(w, r)
+		refused.write(w, r)
+		return nil
 	}
 	r = verified(r, body, verifiedBy)
 
@@ -289,10 +291,12 @@ func (n *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	switch delivery.state {
 	case stores.Done:
 		n.record("duplicate", len(body), http.StatusOK)
-		return acknowledge(w)
+		acknowledge(w)
+		return nil
 	case stores.UnderWay:
 		n.record("concurrent", len(body), http.StatusServiceUnavailable)
-		return tryAgain(w, http.StatusServiceUnavailable)
+		tryAgain(w, http.StatusServiceUnavailable)
+		return nil
 	}
 	accepted := false
 	defer func() { delivery.end(r.Context(), accepted) }()
@@ -415,7 +419,7 @@ type refusal struct {
 }
 
 // write answers PayerMax, or whoever sent the request.
-func (f *refusal) write(w http.ResponseWriter, r *http.Request) error {
+func (f *refusal) write(w http.ResponseWriter, r *http.Request) {
 	if f.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", http.MethodPost)
 	}
@@ -423,7 +427,6 @@ func (f *refusal) write(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Connection", "close") // or the server would wait for the body
 	}
 	f.answer().Send(w)
-	return nil
 }
 
 // answer is what PayerMax gets, in PayerMax's own shape.

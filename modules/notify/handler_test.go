@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
@@ -151,6 +152,22 @@ func TestNotifyLogsTheCause(t *testing.T) {
 	fields := logs.All()[0].ContextMap()
 	assert.Contains(t, fields["cause"], "mistaken for totalAmount")
 	assert.NotContains(t, fields["cause"], "CANARY")
+}
+
+// What is well is a line that nobody has to read, and all else a warning.
+func TestNotifyLogLevels(t *testing.T) {
+	n := newHandler(t, guarded)
+	core, logged := observer.New(zap.DebugLevel)
+	n.logger = zap.New(core)
+	for range 2 { // it passes, and is a duplicate
+		deliver(t, n, notify(t, paymentNotification), saying(acknowledgement))
+	}
+	deliver(t, n, post(paymentNotification), testcaddy.Unreachable(t))
+	var levels []zapcore.Level
+	for _, line := range logged.All() {
+		levels = append(levels, line.Level)
+	}
+	assert.Equal(t, []zapcore.Level{zap.InfoLevel, zap.InfoLevel, zap.WarnLevel}, levels)
 }
 
 type broken struct{}

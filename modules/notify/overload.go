@@ -17,7 +17,7 @@ func overloaded() *refusal {
 }
 
 // turnAway refuses a notification before its body is read.
-func (n *Handler) turnAway(w http.ResponseWriter, r *http.Request) error {
+func (n *Handler) turnAway(w http.ResponseWriter, r *http.Request) {
 	refused := overloaded()
 	n.record(refused.result, 0, refused.status)
 	answer := refused.answer()
@@ -25,5 +25,4 @@ func (n *Handler) turnAway(w http.ResponseWriter, r *http.Request) error {
 		answer.Header().Set("Connection", "close")
 	}
 	answer.Send(w)
-	return nil
 }

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/assert"
@@ -32,6 +34,12 @@ func TestNotificationsInFlight(t *testing.T) {
 	assert.Equal(t, all, totals(t))
 	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
 	assert.Equal(t, "1", w.Header().Get("Retry-After"))
+	assert.Equal(t, "close", w.Header().Get("Connection"), "the body is not read")
+	kept := deadlined{httptest.NewRecorder()}
+	require.NoError(t, n.ServeHTTP(kept, post("{}"), testcaddy.Unreachable(t)))
+	assert.Empty(t, kept.Header().Get("Connection"), "the body is read")
+	all[overload]++
+	assert.Equal(t, all, totals(t))
 	assert.True(t, strings.HasPrefix(w.Header().Get("Proxy-Status"), "caddy-payermax; error="), w.Header().Get("Proxy-Status"))
 	var refused struct{ Code string }
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &refused))
@@ -41,6 +49,11 @@ func TestNotificationsInFlight(t *testing.T) {
 	w = deliver(t, n, post("{}"), testcaddy.Unreachable(t))
 	assert.Equal(t, http.StatusForbidden, w.Code)
 }
+
+// deadlined is a response to a request that is read for a while.
+type deadlined struct{ *httptest.ResponseRecorder }
+
+func (deadlined) SetReadDeadline(time.Time) error { return nil }
 
 // largeBound is how many steps fit into the memory of the process.
 const largeBound = 10_000 / 2
@@ -84,7 +97,7 @@ func TestLargeNotificationsAreBounded(t *testing.T) {
 		"ack after, proxied":        {ackAfterwards, paymentNotification, proxied, 2, "not_accepted"},
 		"duplicates":                {guarded, paymentNotification, answer, 2, "not_accepted"},
 		"duplicates, proxied":       {guarded, paymentNotification, proxied, 2, "not_accepted"},
-		"a large notification":      {func(*Handler) {}, notification, func(w http.ResponseWriter, _ *http.Request) error { return acknowledge(w) }, 2, "overload"},
+		"a large notification":      {func(*Handler) {}, notification, saying(acknowledgement), 2, "overload"},
 		"both, and the answer more": {ackAfterwards, notification, proxied, 4, "not_accepted"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -104,6 +117,16 @@ func TestLargeNotificationsAreBounded(t *testing.T) {
 			assert.Equal(t, http.StatusOK, w.Code)
 			assert.Equal(t, largeBound-test.steps, inflight.Large.Taken(), "they come back")
 		})
+	}
+}
+
+// A notification of a step needs no more room than any.
+func TestNotificationOfOneStep(t *testing.T) {
+	withRoom(t, 0)
+	n := newHandler(t)
+	for size, status := range map[int]int{reply.AnswerStep: http.StatusOK, reply.AnswerStep + 1: http.StatusServiceUnavailable} {
+		body := paymentNotification + strings.Repeat(" ", size-len(paymentNotification))
+		assert.Equal(t, status, deliver(t, n, notify(t, body), saying(acknowledgement)).Code, size)
 	}
 }
 

@@ -51,8 +51,9 @@ func noteLogged(ctx context.Context) {
 // answerFailure answers a request that has failed. Routes for errors see the request as it
 // came to the server; if they fail as well, the first error's status remains.
 func answerFailure(logger *zap.Logger, seen *reply.Witness, r *http.Request, err error) {
-	if server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && server.Errors != nil && len(server.Errors.Routes) > 0 {
-		r = server.Errors.WithError(asItCame(r), err)
+	if server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && server.Errors != nil {
+		r = server.Errors.WithError(r, err)
+		restore(r)
 		unanswered := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
 		if again := server.Errors.Routes.Compile(unanswered).ServeHTTP(seen, r); again != nil {
 			logFailure(logger, again)
@@ -63,16 +64,10 @@ func answerFailure(logger *zap.Logger, seen *reply.Witness, r *http.Request, err
 	}
 }
 
-// asItCame returns a request with the method and the URL that it had when it came to the
-// server.
-func asItCame(r *http.Request) *http.Request {
-	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
-	if !ok {
-		return r
-	}
-	r = r.WithContext(r.Context())
+// restore gives a request the method and the URL with which it came to the server.
+func restore(r *http.Request) {
+	original := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
 	r.Method, r.RequestURI, r.RemoteAddr, r.URL = original.Method, original.RequestURI, original.RemoteAddr, new(*original.URL)
-	return r
 }
 
 // statusOf returns the status that the server would answer an error with.

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"io"
@@ -185,6 +186,7 @@ func TestConnectionsLeaveTheModelAlone(t *testing.T) {
 	connections := newConnections(model, []string{"1.1", "2"})
 	assert.NotSame(t, model, connections.present())
 	assert.NotSame(t, connections.model, connections.present())
+	assert.NotContains(t, connections.present().TLSNextProto, "h2", "which is the model's pool, without pings")
 	assert.NotNil(t, model.TLSNextProto["h2"])
 }
 
@@ -283,4 +285,140 @@ func TestDoubtClosesIdleConnections(t *testing.T) {
 	c.doubted = time.Now().Add(-doubtAfter)
 	c.doubt(silent)
 	require.False(t, isKept())
+}
+
+// Two transports do not share the array of the protocols, to which net/http appends.
+func TestReplacementsShareNothing(t *testing.T) {
+	c := newConnections(&http.Transport{TLSClientConfig: &tls.Config{NextProtos: make([]string, 0, 2)}}, []string{"1.1"})
+	of := func() []string { return c.present().TLSClientConfig.NextProtos }
+	first := append(of(), "first")
+	c.replace()
+	_ = append(of(), "second")
+	assert.Equal(t, []string{"first"}, first)
+}
+
+// played is a transport whose connections are to a gateway that the test plays, in a bubble
+// of synctest. The third call that the gateway hears stays without an answer until it is
+// released, or broken off.
+type played struct {
+	*Transport
+	isDown         atomic.Bool // no connection can be made
+	open, heard    atomic.Int32
+	both, released chan struct{}
+	isBroken       atomic.Bool
+}
+
+func play(transport *Transport) *played {
+	p := &played{Transport: transport, both: make(chan struct{}), released: make(chan struct{})}
+	p.connections.model.DialContext = func(context.Context, string, string) (net.Conn, error) {
+		if p.isDown.Load() {
+			return nil, io.ErrClosedPipe
+		}
+		near, far := net.Pipe()
+		p.open.Add(1)
+		go p.serve(far)
+		return near, nil
+	}
+	p.connections.replace()
+	return p
+}
+
+func (p *played) serve(conn net.Conn) {
+	defer p.open.Add(-1)
+	defer conn.Close()
+	for requests := bufio.NewReader(conn); ; {
+		r, err := http.ReadRequest(requests)
+		if err != nil {
+			return
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		switch p.heard.Add(1) {
+		case 1:
+			<-p.both
+		case 2:
+			close(p.both)
+		case 3:
+			<-p.released
+			if p.isBroken.Load() {
+				return
+			}
+		}
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+	}
+}
+
+func (p *played) call(r *http.Request) error {
+	answer, err := p.RoundTrip(r)
+	if err == nil {
+		err = answer.Body.Close()
+	}
+	return err
+}
+
+// A call that hears nothing on a connection that had been idle, at whichever attempt, has the
+// other idle connections closed: after a while, or when it fails.
+func TestSilentCallClosesIdleConnections(t *testing.T) {
+	for name, test := range map[string]struct {
+		isSecond, fails bool
+	}{
+		"it waits":                    {false, false},
+		"it waits, at the second try": {true, false},
+		"it fails":                    {false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			transport := newTransport(t)
+			synctest.Test(t, func(t *testing.T) {
+				p := play(transport)
+				_, silent := signed(t, "http://localhost")
+				if test.isSecond {
+					p.isDown.Store(true)
+					require.Error(t, p.call(silent))
+					p.isDown.Store(false)
+				}
+				for range 2 {
+					_, r := signed(t, "http://localhost")
+					go func() { assert.NoError(t, p.call(r)) }()
+				}
+				synctest.Wait()
+				require.EqualValues(t, 2, p.open.Load())
+
+				ended := make(chan error, 1)
+				go func() { ended <- p.call(silent) }()
+				time.Sleep(doubtAfter - 1)
+				synctest.Wait()
+				require.EqualValues(t, 3, p.heard.Load())
+				require.EqualValues(t, 2, p.open.Load(), "the gateway may just be slow")
+				p.isBroken.Store(test.fails)
+				if !test.fails {
+					time.Sleep(1)
+					synctest.Wait()
+					assert.EqualValues(t, 1, p.open.Load())
+				}
+				close(p.released)
+				synctest.Wait()
+				assert.Equal(t, test.fails, <-ended != nil)
+				assert.Zero(t, p.open.Load())
+			})
+		})
+	}
+}
+
+// A transport that is not used any more keeps no connection.
+func TestReplacedConnectionsAreClosed(t *testing.T) {
+	transport := newTransport(t)
+	synctest.Test(t, func(t *testing.T) {
+		p := play(transport)
+		for range 2 {
+			_, r := signed(t, "http://localhost")
+			go func() { assert.NoError(t, p.call(r)) }()
+		}
+		synctest.Wait()
+		require.EqualValues(t, 2, p.open.Load())
+		p.connections.maxAge = time.Second
+		p.connections.model.IdleConnTimeout = time.Hour
+		time.Sleep(time.Second)
+		p.connections.present()
+		synctest.Wait()
+		assert.Zero(t, p.open.Load())
+	})
 }

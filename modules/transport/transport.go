@@ -254,7 +254,6 @@ func (t *Transport) roundTrip(r *http.Request) (*http.Response, error) {
 	if slices.Contains(t.Versions, "3") {
 		return t.HTTPTransport.RoundTrip(r)
 	}
-	t.SetScheme(r)
 	return t.connections.present().RoundTrip(r)
 }
 
@@ -264,6 +263,7 @@ func (t *Transport) probe(r *http.Request) (*http.Response, error) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return nil, errUnsigned
 	}
+	t.SetScheme(r)
 	return t.roundTrip(r)
 }
 

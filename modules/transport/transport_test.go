@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -26,6 +27,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/cause"
 	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -92,6 +94,7 @@ func TestTransportSendsWhatWasSigned(t *testing.T) {
 	defer gateway.Close()
 
 	d, r := signed(t, gateway.URL)
+	r.URL.Scheme = "" // as a reverse proxy leaves it
 	r.Header.Set("Sign", "changed")
 	r.Header.Add("Sign", "added")
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader([]byte("changed"))), 7
@@ -273,12 +276,15 @@ func TestProxies(t *testing.T) {
 		"what the environment names":        {func(*Transport) {}, ""},
 		"no proxy":                          {func(t *Transport) { t.NetworkProxyRaw = json.RawMessage(`{"from":"none"}`) }, ""},
 		"network_proxy url":                 {func(t *Transport) { t.NetworkProxyRaw = json.RawMessage(`{"from":"url","url":"http://a.example"}`) }, "http://a.example"},
+		"network_proxy url of the call":     {func(t *Transport) { t.NetworkProxyRaw = json.RawMessage(`{"from":"url","url":"{proxy.of.test}"}`) }, "http://c.example"},
 		"forward_proxy_url, as in old days": {func(t *Transport) { t.ForwardProxyURL = "http://b.example" }, "http://b.example"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			transport := newTransport(t, test.option)
+			repl := caddy.NewReplacer()
+			repl.Set("proxy.of.test", "http://c.example")
 			r := httptest.NewRequest(http.MethodPost, "https://gateway.example", nil)
-			r = r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, caddy.NewReplacer()))
+			r = r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, repl))
 			var got string
 			if choose := transport.connections.present().Proxy; choose != nil {
 				proxy, err := choose(r)
@@ -386,6 +392,42 @@ func TestTransportReadsAnswersThatItMayReplace(t *testing.T) {
 	}
 }
 
+// What is read of an answer that breaks off is not kept open.
+func TestBrokenAnswersAreClosed(t *testing.T) {
+	body := &closing{Reader: iotest.ErrReader(io.ErrUnexpectedEOF)}
+	r := httptest.NewRequest(http.MethodPost, "/", nil)
+	_, err := whole(&http.Response{Body: body, Request: r}) //nolint:bodyclose // that is the question
+	require.Error(t, err)
+	assert.True(t, body.isClosed)
+}
+
+type closing struct {
+	io.Reader
+	isClosed bool
+}
+
+func (c *closing) Close() error {
+	c.isClosed = true
+	return nil
+}
+
+// The Host header has no default port, as other clients write it: a gateway may choose its
+// site by the whole of it.
+func TestTransportLeavesTheDefaultPortOut(t *testing.T) {
+	var host string
+	gateway := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { host = r.Host }))
+	defer gateway.Close()
+	for named, want := range map[string]string{"localhost:80": "localhost", "localhost:8080": "localhost:8080"} {
+		_, r := signed(t, "http://"+named)
+		r = dialing(r, "tcp", gateway.Listener.Addr().String())
+		r.Host = named
+		answer, err := newTransport(t).RoundTrip(r)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		assert.Equal(t, want, host)
+	}
+}
+
 // Another attempt begins with the URL as the reverse proxy has chosen it.
 func TestTransportLeavesTheURLAlone(t *testing.T) {
 	_, r := signed(t, "http://192.0.2.1/")
@@ -411,6 +453,7 @@ func TestTransportLetsProbesPass(t *testing.T) {
 	ctx := context.WithValue(context.Background(), caddyhttp.VarsCtxKey, map[string]any{})
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, gateway.URL, nil)
 	require.NoError(t, err)
+	r.URL.Scheme = ""
 	answer, err := newTransport(t).RoundTrip(r)
 	require.NoError(t, err)
 	require.NoError(t, answer.Body.Close())
@@ -424,6 +467,7 @@ func TestTransportDefaults(t *testing.T) {
 	assert.Equal(t, 5*time.Second, bare.Transport.TLSHandshakeTimeout)
 	assert.Equal(t, 5*time.Second, time.Duration(bare.DialTimeout))
 	assert.Equal(t, maxConnectionAge, bare.connections.maxAge)
+	assert.Equal(t, 30*time.Second, bare.connections.present().IdleConnTimeout)
 	assert.EqualValues(t, 64<<10, bare.connections.present().MaxResponseHeaderBytes)
 	assert.True(t, bare.connections.present().DisableCompression, "what is signed is the answer as it was sent")
 
@@ -440,4 +484,32 @@ func TestTransportDefaults(t *testing.T) {
 	assert.Equal(t, time.Second, said.Transport.TLSHandshakeTimeout)
 	assert.Equal(t, 10*time.Second, said.connections.maxAge)
 	assert.Equal(t, signOfLife, said.connections.present().HTTP2.PingTimeout)
+}
+
+// What is said when a config is loaded: what endangers a password or a call, and nothing
+// where all is well.
+func TestProvisionSays(t *testing.T) {
+	const password, anybody = "network_proxy has a password in the config", "tls_insecure_skip_verify is on"
+	for name, test := range map[string]struct{ options, says string }{
+		"nothing":                     {`"tls":{}`, ""},
+		"that a password is shown":    {`"network_proxy":{"from":"url","url":"http://u:CANARY@proxy.example:3128"}`, password},
+		"that nobody checks the name": {`"tls":{"insecure_skip_verify":true}`, anybody},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var config map[string]any
+			require.NoError(t, json.Unmarshal([]byte(`{"admin":{"disabled":true},"apps":{"http":{"servers":{"s":{"listen":["127.0.0.1:8080"],"routes":[{"handle":[
+				{"handler":"reverse_proxy","upstreams":[{"dial":"127.0.0.1:443"}],"transport":{"protocol":"payermax",`+test.options+`}}]}]}}}}}`), &config))
+			logged, err := testcaddy.Loaded(t, config)
+			require.NoError(t, err)
+			for _, words := range []string{password, anybody} {
+				assert.Equal(t, words == test.says, strings.Contains(logged, words), logged)
+			}
+			assert.NotContains(t, logged, "CANARY")
+		})
+	}
+
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+	defer cancel()
+	lacking := &Transport{HTTPTransport: reverseproxy.HTTPTransport{TLS: &reverseproxy.TLSConfig{RootCAPEMFiles: []string{"no-authority.pem"}}}}
+	assert.ErrorContains(t, lacking.Provision(ctx), "no-authority.pem")
 }

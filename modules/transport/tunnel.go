@@ -108,13 +108,15 @@ func (t *tunnel) expire() {
 	}
 }
 
-// explain names the proxy in an error that comes while it is its turn.
+// explain names the proxy in an error that comes while it is its turn, and ends the attempt.
+// Its connection, if it comes yet, is for others.
 func (t *tunnel) explain(err error) error {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	if t.isLed {
 		err = cause.InTunnel(err)
 	}
+	t.isAwaited = false
 	t.turn(false)
 	t.giveUp(nil)
 	return err

@@ -1,14 +1,21 @@
 package transport
 
 import (
+	"bufio"
 	"cmp"
+	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
+	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
+	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -147,4 +154,171 @@ func TestRefusalsOfTheTransportAreNotSent(t *testing.T) {
 	assert.Equal(t, reply.NotSent, failed.Outcome)
 	assert.Equal(t, "proxy_configuration_error", failed.ProxyError)
 	assert.Contains(t, failed.Msg, "until the operator has corrected the cause")
+}
+
+// It is the proxy's turn from the connection to it until TLS begins with the gateway, or
+// the call has a connection, and no longer: what the gateway takes is not the proxy's fault.
+func TestTurnOfTheProxy(t *testing.T) {
+	const within = 5 * time.Second
+	connected := func(h *httptrace.ClientTrace) { h.GetConn(""); h.ConnectDone("", "", nil) }
+	for name, test := range map[string]struct {
+		hooks   func(*httptrace.ClientTrace)
+		isBound bool
+	}{
+		"connected":           {connected, true},
+		"not connected yet":   {func(h *httptrace.ClientTrace) { h.GetConn("") }, false},
+		"not to be connected": {func(h *httptrace.ClientTrace) { h.GetConn(""); h.ConnectDone("", "", io.EOF) }, false},
+		"TLS has begun":       {func(h *httptrace.ClientTrace) { connected(h); h.TLSHandshakeStart() }, false},
+		"TLS with the proxy": {func(h *httptrace.ClientTrace) {
+			connected(h)
+			h.TLSHandshakeStart()
+			time.Sleep(within / 2)
+			h.TLSHandshakeDone(tls.ConnectionState{}, nil) // from now on
+		}, true},
+		"TLS has failed": {func(h *httptrace.ClientTrace) {
+			connected(h)
+			h.TLSHandshakeStart()
+			h.TLSHandshakeDone(tls.ConnectionState{}, io.EOF)
+		}, false},
+		"there is a connection": {func(h *httptrace.ClientTrace) { connected(h); h.GotConn(httptrace.GotConnInfo{}) }, false},
+		"one that comes too late": {func(h *httptrace.ClientTrace) {
+			h.GetConn("")
+			h.GotConn(httptrace.GotConnInfo{})
+			h.ConnectDone("", "", nil)
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, tunnel := throughTunnel(t.Context(), within)
+				conn := new(toProxy)
+				tunnel.conn = conn
+				test.hooks(httptrace.ContextClientTrace(ctx))
+				time.Sleep(within - 1)
+				synctest.Wait()
+				assert.NoError(t, ctx.Err())
+				time.Sleep(1)
+				synctest.Wait()
+				assert.Equal(t, test.isBound, ctx.Err() != nil)
+				assert.Equal(t, test.isBound, conn.isClosed)
+				assert.Equal(t, test.isBound, strings.Contains(tunnel.explain(io.EOF).Error(), "the forward proxy"))
+			})
+		})
+	}
+}
+
+// toProxy is a connection that notes that it was closed.
+type toProxy struct {
+	net.Conn
+	isClosed bool
+}
+
+func (c *toProxy) Close() error {
+	c.isClosed = true
+	return nil
+}
+
+// An attempt that has failed is over, and its bound with it: net/http may go on with the
+// connection for another.
+func TestTurnEndsWithTheAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, tunnel := throughTunnel(t.Context(), time.Second)
+		conn := new(toProxy)
+		tunnel.conn = conn
+		hooks := httptrace.ContextClientTrace(ctx)
+		hooks.GetConn("")
+		hooks.ConnectDone("", "", nil)
+		assert.ErrorContains(t, tunnel.explain(io.EOF), "the forward proxy did not lead the connection to the gateway")
+		assert.ErrorIs(t, context.Cause(ctx), context.Canceled)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		assert.False(t, conn.isClosed)
+	})
+}
+
+// A connection that comes after its call has given up is kept for others, as net/http has it,
+// and not closed under the next call.
+func TestConnectionThatComesTooLate(t *testing.T) {
+	secure := httptest.NewUnstartedServer(nil)
+	secure.StartTLS()
+	secure.Close()
+	transport := newTransport(t, func(transport *Transport) {
+		transport.NetworkProxyRaw = json.RawMessage(`{"from":"url","url":"http://proxy.example:3128"}`)
+		transport.DialTimeout = caddy.Duration(5 * time.Second)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		transport.connections.model.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // which is not the question
+		transport.connections.model.DialContext = dialInTunnel(func(ctx context.Context, network, address string) (net.Conn, error) {
+			near, far := net.Pipe()
+			go leadToGateway(far, secure.TLS)
+			time.Sleep(2 * time.Second)
+			httptrace.ContextClientTrace(ctx).ConnectDone(network, address, nil) // as net.Dialer does
+			return near, nil
+		})
+		transport.connections.replace()
+
+		_, r := signed(t, "https://gateway.example")
+		impatient, cancel := context.WithTimeout(r.Context(), time.Second)
+		defer cancel()
+		_, err := transport.RoundTrip(r.WithContext(impatient)) //nolint:bodyclose // there is no answer
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		time.Sleep(2 * time.Second)
+
+		_, r = signed(t, "https://gateway.example")
+		isKept := false
+		trace := &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) { isKept = got.Reused }}
+		answer, err := transport.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		assert.True(t, isKept)
+		transport.connections.closeIdle()
+	})
+}
+
+// leadToGateway is a proxy, and the gateway behind it, which takes its time for one answer.
+func leadToGateway(conn net.Conn, config *tls.Config) {
+	defer conn.Close()
+	if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
+		return
+	}
+	_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
+	gateway := tls.Server(conn, config)
+	defer gateway.Close()
+	requests := bufio.NewReader(gateway)
+	r, err := http.ReadRequest(requests)
+	if err != nil {
+		return
+	}
+	_, _ = io.Copy(io.Discard, r.Body)
+	time.Sleep(20 * time.Second)
+	_, _ = io.WriteString(gateway, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+	_, _ = http.ReadRequest(requests) // until it is closed
+}
+
+// A call goes to the proxy, and by it to the gateway, though a reverse proxy has chosen where
+// the gateway is.
+func TestCallsGoToTheProxy(t *testing.T) {
+	proxy := testnet.Serve(t, func(conn net.Conn) {
+		_, _ = conn.Read(make([]byte, 4096))
+		_, _ = io.WriteString(conn, "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+	})
+	nobody := httptest.NewServer(nil)
+	nobody.Close()
+	transport := newTransport(t, func(transport *Transport) {
+		transport.NetworkProxyRaw = json.RawMessage(`{"from":"url","url":"http://` + proxy + `"}`)
+	})
+	_, r := signed(t, "https://gateway.example")
+	_, err := transport.RoundTrip(dialing(r, "tcp", nobody.Listener.Addr().String())) //nolint:bodyclose // there is no answer
+	assert.ErrorContains(t, err, "status 407")
+}
+
+// An error of whatever chooses the proxy may have its password, and does not get any further.
+func TestErrorsOfOtherChoicesAreNotShown(t *testing.T) {
+	transport := newTransport(t)
+	choose := func(*http.Request) (*url.URL, error) { return nil, errors.New("CANARY") }
+	transport.Transport.Proxy, transport.connections.model.Proxy = choose, choose
+	transport.connections.replace()
+	d, r := signed(t, "https://gateway.example")
+	_, err := transport.RoundTrip(r) //nolint:bodyclose // there is no answer
+	assert.ErrorIs(t, err, errNotAProxy)
+	assert.True(t, d.MayRetry(), "nothing was sent")
 }

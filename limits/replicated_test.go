@@ -74,6 +74,21 @@ func (s *replicated) Reserve(ctx context.Context, r stores.Reservation) ([]store
 	return left, err
 }
 
+// isAsked sets what happens to reservations from now on.
+func (s *replicated) isAsked(reserves hook) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.reserves = reserves
+}
+
+// asked returns what the store was asked for since it was last called.
+func (s *replicated) asked() []stores.Reservation {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	defer func() { s.reserved = nil }()
+	return s.reserved
+}
+
 func (s *replicated) heard(r stores.Reservation) (reserves, answers hook) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

@@ -197,23 +197,31 @@ func TestOpenRefuses(t *testing.T) {
 	}
 
 	// What stands for several endpoints may name some that are not enabled.
-	_, err := (&limits.Limits{CallerID: "x", Callers: map[string]limits.Caller{"shop": {Endpoints: []string{"drop_in"}}}}).Open(place(t, "orderAndPay"))
-	assert.NoError(t, err)
+	open(t, limits.Limits{CallerID: "x", Callers: map[string]limits.Caller{"shop": {Endpoints: []string{"drop_in"}}}}, place(t, "orderAndPay"))
 
 	// An amount of zero refuses all that moves money. What has no rules has no amounts to limit.
-	_, err = (&limits.Limits{Quota: limits.Quota{MaxAmounts: map[string]string{"IDR": "0"}}}).Open(place(t, "orderAndPay"))
-	assert.NoError(t, err)
+	open(t, limits.Limits{Quota: limits.Quota{MaxAmounts: map[string]string{"IDR": "0"}}}, place(t, "orderAndPay"))
 	at := place(t, "orderAndPay")
 	unknown := &at.Enabled[0]
 	unknown.Rules = nil
-	_, err = (&limits.Limits{Quota: limits.Quota{MaxAmounts: map[string]string{"IDR": "1"}}}).Open(at)
+	_, err := (&limits.Limits{Quota: limits.Quota{MaxAmounts: map[string]string{"IDR": "1"}}}).Open(at)
 	assert.ErrorContains(t, err, "cannot be enforced for orderAndPay")
-	_, err = (&limits.Limits{Quota: limits.Quota{Rate: 1}}).Open(at)
-	assert.NoError(t, err)
+	open(t, limits.Limits{Quota: limits.Quota{Rate: 1}}, at)
 	unknown.MovesMoney = false
-	_, err = (&limits.Limits{Quota: limits.Quota{MaxAmounts: map[string]string{"IDR": "1"}}}).Open(at)
-	assert.NoError(t, err)
+	open(t, limits.Limits{Quota: limits.Quota{MaxAmounts: map[string]string{"IDR": "1"}}}, at)
 	none, err := (*limits.Limits)(nil).Open(limits.Place{})
 	assert.NoError(t, err)
 	assert.Nil(t, none)
+
+	// What a caller may not call need not be known for the limits of that caller.
+	ofShop := func(endpoints ...string) *limits.Limits {
+		shop := limits.Caller{Endpoints: endpoints, Quota: limits.Quota{Budgets: []limits.Budget{perDay("USD", "1")}}}
+		return &limits.Limits{CallerID: "x", Callers: map[string]limits.Caller{"shop": shop}}
+	}
+	at = place(t, "paymentOrderPay", "refund", "orderQuery")
+	open(t, *ofShop("refund"), at)
+	_, err = ofShop("orderQuery").Open(at)
+	assert.ErrorContains(t, err, "caller shop: budget USD: no endpoint that is enabled moves money")
+	_, err = ofShop().Open(at)
+	assert.ErrorContains(t, err, "caller shop: budget USD: budget: cannot be enforced for paymentOrderPay")
 }

@@ -32,6 +32,21 @@ type balance struct {
 	epoch  int64
 }
 
+// balanceOf returns what is known of a budget of which so much is left.
+func balanceOf(of stores.Budget, left stores.Balance) balance {
+	return balance{window: of.Window, used: of.Limit - left.Remaining, reset: left.Reset, epoch: left.Epoch}
+}
+
+// isAnotherCountThan reports whether a store has counted the same window anew.
+func (b balance) isAnotherCountThan(other balance) bool {
+	return b.epoch != other.epoch && b.reset.Equal(other.reset)
+}
+
+// includes reports whether the other is the same count, and was taken no later.
+func (b balance) includes(other balance) bool {
+	return b.epoch == other.epoch && b.used >= other.used
+}
+
 // of returns what is left, if the budget is so much.
 func (b balance) of(limit int64) stores.Balance {
 	return stores.Balance{Remaining: limit - b.used, Reset: b.reset, Epoch: b.epoch}
@@ -57,11 +72,18 @@ func closeBooks() { _, _ = shelf.Delete(shelved) }
 // Destruct does nothing.
 func (*books) Destruct() error { return nil }
 
-// note keeps what is left of a budget.
+// note keeps what the store has answered about a budget. If the store has lost its count
+// since it was asked, and this process has seen more of the lost count meanwhile than it had
+// told the store, it keeps that: the store hears of it next time, and goes on from there.
 func (b *books) note(in string, of stores.Budget, left stores.Balance) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	b.balances[account{in, of.Key}] = balance{window: of.Window, used: of.Limit - left.Remaining, reset: left.Reset, epoch: left.Epoch}
+	key := account{in, of.Key}
+	told, known, answered := balanceOf(of, of.Last), b.balances[key], balanceOf(of, left)
+	if answered.epoch != told.epoch && answered.isAnotherCountThan(known) && !told.includes(known) {
+		return
+	}
+	b.balances[key] = answered
 }
 
 // last returns what was last seen of a budget of so much, if it was.

@@ -2,12 +2,16 @@ package limits_test
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
@@ -72,4 +76,59 @@ func TestBudgetsOfStoresAreApart(t *testing.T) {
 			reserve()
 		}
 	})
+}
+
+// What was seen of a budget is not forgotten for the answer to a call that was on its way
+// when the store lost its count, and could not tell the store of it. A second later, the
+// store knows all that was seen, however often it is lost.
+func TestLostCountsAreRemembered(t *testing.T) {
+	type reserve = func(amount int)
+	asked := func(s *replicated, h hook) { s.reserves = h }
+	answered := func(s *replicated, h hook) { s.answers = h }
+	for name, test := range map[string]struct {
+		seen      int // before the slow call
+		slow      func(*replicated, hook)
+		meanwhile func(*replicated, reserve)
+		isLost    bool // once both are over
+		used      int
+	}{
+		"it comes after the loss":             {10, asked, func(s *replicated, reserve reserve) { reserve(7); s.lose() }, false, 10 + 7 + 50},
+		"the same, of the first calls":        {0, asked, func(s *replicated, reserve reserve) { reserve(7); s.lose() }, false, 7 + 50},
+		"its answer comes after another call": {10, answered, func(s *replicated, reserve reserve) { s.lose(); reserve(7) }, false, 10 + 7 + 50},
+		"the loss comes after both":           {0, asked, func(_ *replicated, reserve reserve) { reserve(7) }, true, 7 + 50},
+		"it comes in the next hour":           {10, asked, func(s *replicated, reserve reserve) { reserve(7); time.Sleep(10 * time.Second); s.lose() }, false, 50},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(time.Hour - 10*time.Second)
+				at, store := sharing(t, "orderAndPay")
+				l := open(t, within(limits.Budget{Currency: "USD", Amount: "100", Per: "hour"}), at)
+				reserve := func(amount int) {
+					_, err := l.Reserve(t.Context(), order(t, at, strconv.Itoa(amount), "USD"))
+					assert.NoError(t, err)
+				}
+				if test.seen > 0 {
+					reserve(test.seen)
+				}
+				isBack, isOver := make(chan struct{}), make(chan struct{})
+				test.slow(store, func(context.Context) error { <-isBack; return nil })
+				go func() { defer close(isOver); reserve(50) }()
+				synctest.Wait() // until it is on its way
+				test.slow(store, nil)
+				test.meanwhile(store, reserve)
+				close(isBack)
+				<-isOver
+				if test.isLost {
+					store.lose()
+				}
+				for range 2 {
+					time.Sleep(time.Second + time.Millisecond)
+					store.lose()
+				}
+
+				_, err := l.Reserve(t.Context(), order(t, at, "100", "USD"))
+				assert.Contains(t, requireRefused(t, err, limits.ByBudget).Msg, fmt.Sprintf("has %d.00 left", 100-test.used))
+			})
+		})
+	}
 }

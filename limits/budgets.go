@@ -96,26 +96,24 @@ func (b Budget) open(caller string, enabled []Endpoint) (*budget, error) {
 
 // openEndpoints returns the endpoints that count, sorted, or nil if they are all.
 func (b Budget) openEndpoints(enabled []Endpoint) ([]string, error) {
-	var only []string
-	if len(b.Endpoints) > 0 {
-		named, err := protocol.Select(b.Endpoints)
-		if err != nil {
-			return nil, fmt.Errorf("endpoints: %w", err)
-		}
-		for _, e := range named {
-			isNamed := slices.Contains(b.Endpoints, e.Name)
-			isEnabled := slices.ContainsFunc(enabled, func(other Endpoint) bool { return other.Name == e.Name })
-			switch {
-			case e.MovesMoney && isEnabled:
-				only = append(only, e.Name)
-			case isNamed && !e.MovesMoney:
-				return nil, fmt.Errorf("endpoints: %s moves no money, so that nothing of it can count; leave it out", e.Name)
-			case isNamed:
-				return nil, fmt.Errorf("endpoints: %s is not enabled; enable it, or leave it out", e.Name)
-			}
-		}
-		slices.Sort(only)
+	named, err := protocol.Select(b.Endpoints)
+	if err != nil {
+		return nil, fmt.Errorf("endpoints: %w", err)
 	}
+	var only []string
+	for _, e := range named {
+		isNamed := slices.Contains(b.Endpoints, e.Name)
+		isEnabled := slices.ContainsFunc(enabled, func(other Endpoint) bool { return other.Name == e.Name })
+		switch {
+		case e.MovesMoney && isEnabled:
+			only = append(only, e.Name)
+		case isNamed && !e.MovesMoney:
+			return nil, fmt.Errorf("endpoints: %s moves no money, so that nothing of it can count; leave it out", e.Name)
+		case isNamed:
+			return nil, fmt.Errorf("endpoints: %s is not enabled; enable it, or leave it out", e.Name)
+		}
+	}
+	slices.Sort(only)
 	counts := func(e Endpoint) bool { return e.MovesMoney && (only == nil || slices.Contains(only, e.Name)) }
 	if !slices.ContainsFunc(enabled, counts) {
 		return nil, errors.New("no endpoint that is enabled moves money, so that nothing could count; enable one, such as orderAndPay, or remove the budget")

@@ -146,6 +146,18 @@ func TestHandlersShareEqualBudgets(t *testing.T) {
 	})
 }
 
+// The order in which a budget names its endpoints does not make it another.
+func TestBudgetsOfTheSameEndpoints(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at := place(t, "orderAndPay", "refund")
+		for i, endpoints := range [][]string{{"refund", "orderAndPay"}, {"orderAndPay", "refund"}, {"drop_in"}, {"all", "refund"}} {
+			l := open(t, within(perDay("USD", "10", endpoints...)), at)
+			_, err := l.Reserve(t.Context(), order(t, at, "10", "USD"))
+			assert.Equal(t, i == 0, err == nil, endpoints)
+		}
+	})
+}
+
 // All amounts of a call count, such as those of a subscription.
 func TestBudgetsCountAllAmounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -209,16 +221,25 @@ func TestBudgetsAreSettled(t *testing.T) {
 func TestBudgetsOutliveReloads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := place(t, "orderAndPay", "refund")
-		before := open(t, within(perDay("USD", "10")), at)
-		_, err := before.Reserve(t.Context(), order(t, at, "10", "USD"))
+		configured := within(perDay("USD", "10"))
+		before, err := configured.Open(at)
+		require.NoError(t, err)
+		_, err = before.Reserve(t.Context(), order(t, at, "10", "USD"))
 		require.NoError(t, err)
 
-		after := open(t, within(perDay("USD", "15")), at)
+		configured = within(perDay("USD", "15"))
+		after, err := configured.Open(at)
+		require.NoError(t, err)
 		before.Close()
 		_, err = after.Reserve(t.Context(), order(t, at, "6", "USD"))
 		assert.Contains(t, requireRefused(t, err, limits.ByBudget).Msg, "has 5.00 left")
 		_, err = after.Reserve(t.Context(), order(t, at, "5", "USD"))
 		require.NoError(t, err)
+
+		after.Close()
+		reopened := open(t, within(perDay("USD", "10")), at)
+		_, err = reopened.Reserve(t.Context(), order(t, at, "10", "USD"))
+		assert.NoError(t, err)
 	})
 }
 
@@ -251,9 +272,8 @@ func TestBudgetsRefused(t *testing.T) {
 			assert.ErrorContains(t, err, test.says)
 		})
 	}
-	l := within(perDay("USD", "1", "refund"))
-	_, err := l.Open(place(t, "paymentOrderPay", "refund"))
-	assert.NoError(t, err, "what is not counted need not be known")
+	// What is not counted need not be known.
+	open(t, within(perDay("USD", "1", "refund")), place(t, "paymentOrderPay", "refund"))
 }
 
 // What is more than a whole budget is not put off until the next one.
@@ -267,7 +287,9 @@ func TestBudgetIsNeverEnough(t *testing.T) {
 		assert.Empty(t, refused.Header)
 		_, err = l.Reserve(t.Context(), order(t, at, "100", "USD"))
 		require.NoError(t, err)
-		_, err = l.Reserve(t.Context(), order(t, at, "0.01", "USD"))
-		assert.NotEmpty(t, requireRefused(t, err, limits.ByBudget).Header)
+		for _, amount := range []string{"0.01", "100"} {
+			_, err = l.Reserve(t.Context(), order(t, at, amount, "USD"))
+			assert.NotEmpty(t, requireRefused(t, err, limits.ByBudget).Header, amount)
+		}
 	})
 }

@@ -68,6 +68,8 @@ func TestCurrenciesFitTogether(t *testing.T) {
 			}
 			require.NotEmpty(t, logged.All())
 			assert.Contains(t, logged.All()[0].Message, test.warn)
+			assert.Subset(t, []any{"orderAndPay", "refund"}, logged.All()[0].ContextMap()["endpoints"])
+			assert.NotEmpty(t, logged.All()[0].ContextMap()["endpoints"])
 		})
 	}
 }

@@ -23,6 +23,7 @@ func TestRefuseDoubles(t *testing.T) {
 	refused := requireRefused(t, err, limits.ByDouble)
 	assert.Equal(t, http.StatusConflict, refused.Status)
 	assert.Equal(t, "CALL_UNDER_WAY", refused.Code)
+	assert.Equal(t, "1", refused.Header.Get("Retry-After"))
 
 	other := callOf(t, at, "orderAndPay", `{"outTradeNo":"AAA"}`)
 	other.Merchant = at.Merchants[1]

@@ -211,13 +211,15 @@ func (l *ledger) last(key stores.Key, limit int64) stores.Balance {
 	return l.books.last(account{l.store, key}, limit)
 }
 
-// Settle says what became of the call. It does not wait for a store that is not in this
-// process.
+// Settle says what became of the call, the first time. It does not wait for a store that
+// is not in this process.
 func (r *Reserved) Settle(settlement stores.Settlement) {
 	if r == nil {
 		return
 	}
-	for _, t := range r.taken {
+	settled := r.taken
+	r.taken = nil
+	for _, t := range settled {
 		if shared := r.ledger.shared; shared != nil && t.of == shared.store {
 			shared.settlements.send(t.reservation, settlement)
 		} else {

@@ -57,7 +57,7 @@ func (collector) Describe(descriptions chan<- *prometheus.Desc) {
 }
 
 // Collect sends what is known. Of several handlers with the same budget, it is that of
-// the lowest limit, or of the store with the least left.
+// the lowest limit, or of the store with the least left, if it is known.
 func (collector) Collect(collected chan<- prometheus.Metric) {
 	inUse.mutex.Lock()
 	limits := slices.Collect(maps.Keys(inUse.known))
@@ -66,7 +66,7 @@ func (collector) Collect(collected chan<- prometheus.Metric) {
 	lowest := make(map[stores.Key]status)
 	for _, l := range limits {
 		for _, s := range l.statuses(time.Now()) {
-			if other, ok := lowest[s.key]; !ok || cmp.Or(cmp.Compare(s.limit, other.limit), cmp.Compare(s.left.Remaining, other.left.Remaining)) < 0 {
+			if other, ok := lowest[s.key]; !ok || s.isLowerThan(other) {
 				lowest[s.key] = s
 			}
 		}
@@ -83,6 +83,14 @@ type status struct {
 	key   stores.Key
 	left  stores.Balance
 	known bool
+}
+
+// isLowerThan reports whether less may be moved by this one, as far as is known.
+func (s status) isLowerThan(other status) bool {
+	if s.limit == other.limit && s.known != other.known {
+		return s.known
+	}
+	return cmp.Or(cmp.Compare(s.limit, other.limit), cmp.Compare(s.left.Remaining, other.left.Remaining)) < 0
 }
 
 // statuses are those of all budgets.

@@ -24,25 +24,28 @@ func init() { prom.Share(lostSettlements) }
 // settlements tell a store what became of calls, without anybody waiting for it.
 type settlements struct {
 	store stores.Reservations
-	room  chan struct{}
-	onWay sync.WaitGroup
+
+	// onWay are those that the store has not heard yet. Each is closed once it has, or
+	// never will. A sync.WaitGroup would not do: while a config that is replaced waits for
+	// them, its calls go on, and have others sent.
+	mutex sync.Mutex
+	onWay map[chan struct{}]struct{}
 }
 
 func newSettlements(store stores.Reservations) *settlements {
-	return &settlements{store: store, room: make(chan struct{}, maxSettlements)}
+	return &settlements{store: store, onWay: make(map[chan struct{}]struct{})}
 }
 
 // send tells the store, again and again until it has heard or the call's lease is over:
 // then it would not know the call any more.
 func (s *settlements) send(r stores.Reservation, settlement stores.Settlement) {
-	select {
-	case s.room <- struct{}{}:
-	default:
+	sent, hasRoom := s.begin()
+	if !hasRoom {
 		lostSettlements.Inc()
 		return
 	}
-	s.onWay.Go(func() {
-		defer func() { <-s.room }()
+	go func() {
+		defer s.end(sent)
 		ctx, end := context.WithTimeout(context.Background(), r.Lease)
 		defer end()
 		for pause := 50 * time.Millisecond; s.store.Settle(ctx, r, settlement) != nil; pause = min(2*pause, time.Second) {
@@ -53,18 +56,48 @@ func (s *settlements) send(r stores.Reservation, settlement stores.Settlement) {
 			case <-time.After(pause):
 			}
 		}
-	})
+	}()
 }
 
-// wait gives settlements that are on their way a moment to arrive.
+// begin adds a settlement to those on their way, if there is room for it.
+func (s *settlements) begin() (sent chan struct{}, hasRoom bool) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if len(s.onWay) == maxSettlements {
+		return nil, false
+	}
+	sent = make(chan struct{})
+	s.onWay[sent] = struct{}{}
+	return sent, true
+}
+
+// end takes a settlement out of those on their way.
+func (s *settlements) end(sent chan struct{}) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	delete(s.onWay, sent)
+	close(sent)
+}
+
+// first returns one of the settlements on their way, or nil if there is none.
+func (s *settlements) first() chan struct{} {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for sent := range s.onWay {
+		return sent
+	}
+	return nil
+}
+
+// wait gives settlements that are on their way a moment to arrive, and those that are sent
+// meanwhile.
 func (s *settlements) wait() {
-	arrived := make(chan struct{})
-	go func() {
-		s.onWay.Wait()
-		close(arrived)
-	}()
-	select {
-	case <-arrived:
-	case <-time.After(arriving):
+	moment := time.After(arriving)
+	for sent := s.first(); sent != nil; sent = s.first() {
+		select {
+		case <-sent:
+		case <-moment:
+			return
+		}
 	}
 }

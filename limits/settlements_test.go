@@ -3,6 +3,7 @@ package limits
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +26,23 @@ func (u *unheard) Settle(context.Context, stores.Reservation, stores.Settlement)
 		return errors.New("it is away")
 	}
 	return nil
+}
+
+// late is a store that hears what comes of calls after so long.
+type late time.Duration
+
+func (late) Reserve(context.Context, stores.Reservation) ([]stores.Balance, error) { return nil, nil }
+
+func (l late) Settle(ctx context.Context, _ stores.Reservation, _ stores.Settlement) error {
+	if l == 0 {
+		return nil
+	}
+	select {
+	case <-time.After(time.Duration(l)):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // lost is how many outcomes were lost so far.
@@ -50,10 +68,91 @@ func TestSettlementsAreLost(t *testing.T) {
 				store := &unheard{failing: test.failing}
 				told := newSettlements(store)
 				told.send(stores.Reservation{Lease: time.Minute}, stores.Kept)
-				told.onWay.Wait()
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				assert.Nil(t, told.first())
 				assert.InDelta(t, before+test.lost, lost(t), 0)
 				assert.Greater(t, store.attempts, min(test.failing, 50))
 			})
 		})
 	}
+}
+
+// A store that is away does not fill the memory with what it is to be told, and once it has
+// heard, there is room again.
+func TestSettlementsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before := lost(t)
+		told := newSettlements(&unheard{failing: maxSettlements})
+		for range maxSettlements + 3 {
+			told.send(stores.Reservation{Lease: time.Minute}, stores.Kept)
+		}
+		assert.InDelta(t, before+3, lost(t), 0)
+		time.Sleep(time.Second)
+		for range maxSettlements {
+			told.send(stores.Reservation{Lease: time.Minute}, stores.Kept)
+		}
+		assert.InDelta(t, before+3, lost(t), 0)
+	})
+}
+
+// Who waits for settlements does so until the last has arrived, but no longer than a moment.
+func TestSettlementsAreAwaited(t *testing.T) {
+	for name, test := range map[string]struct{ takes, waits time.Duration }{
+		"at once":  {0, 0},
+		"in time":  {300 * time.Millisecond, 400 * time.Millisecond}, // since the second is sent later
+		"too late": {time.Hour, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				told := newSettlements(late(test.takes))
+				told.send(stores.Reservation{Lease: time.Minute}, stores.Kept)
+				time.AfterFunc(100*time.Millisecond, func() { told.send(stores.Reservation{Lease: time.Minute}, stores.Kept) })
+				began := time.Now()
+				told.wait()
+				assert.Equal(t, test.waits, time.Since(began))
+				time.Sleep(2 * time.Minute) // until all leases are over
+			})
+		})
+	}
+}
+
+// chained is a store that says when it has heard.
+type chained struct {
+	stores.Reservations
+	heard chan struct{}
+}
+
+func (c chained) Settle(context.Context, stores.Reservation, stores.Settlement) error {
+	c.heard <- struct{}{}
+	return nil
+}
+
+// While a config that is replaced waits for settlements, its calls go on and have others
+// sent: here each as soon as the one before has arrived.
+func TestSettlementsAreSentWhileOthersAreAwaited(t *testing.T) {
+	store := chained{heard: make(chan struct{}, 1)}
+	told := newSettlements(store)
+	ended := make(chan struct{})
+	var waiting sync.WaitGroup
+	for range 50 {
+		waiting.Go(func() {
+			for {
+				told.wait()
+				select {
+				case <-ended:
+					return
+				default:
+				}
+			}
+		})
+	}
+	for range 5000 {
+		told.send(stores.Reservation{Lease: time.Minute}, stores.Kept)
+		<-store.heard
+	}
+	close(ended)
+	waiting.Wait()
+	told.wait()
+	assert.Nil(t, told.first())
 }

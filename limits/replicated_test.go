@@ -1,0 +1,134 @@
+package limits_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/caddy-payermax/caddy-payermax/stores"
+)
+
+// errAway is what a store says that cannot be reached.
+var errAway = errors.New("connection refused")
+
+// replicated is a store that replicas share. It can lose its counts, and goes on then from
+// the most that anybody has seen, as Redis does.
+type replicated struct {
+	stores.Claims // none, since limits claim nothing
+	identity      string
+	// reserves is what happens to a reservation before it is taken, answers to what the
+	// store says of it, and settles to a settlement, if they are not nil.
+	reserves, answers, settles hook
+
+	mutex    sync.Mutex
+	counts   *stores.Memory
+	epoch    int64
+	before   map[stores.Key]int64 // what was used before the epoch
+	reserved []stores.Reservation // all of which it has heard
+	settled  []settled
+}
+
+// hook is what happens to an operation. It may fail.
+type hook func(context.Context) error
+
+func (h hook) happen(ctx context.Context) error {
+	if h == nil {
+		return nil
+	}
+	return h(ctx)
+}
+
+type settled struct {
+	of   stores.Reservation
+	that stores.Settlement
+}
+
+func newReplicated() *replicated {
+	s := &replicated{identity: "shared"}
+	s.lose()
+	return s
+}
+
+// lose has the store lose its counts, as if it were restarted empty.
+func (s *replicated) lose() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.counts, s.epoch, s.before = stores.NewMemory(), s.epoch+1, make(map[stores.Key]int64)
+}
+
+// away is what happens to an operation while the store cannot be reached.
+func away(context.Context) error { return errAway }
+
+func (s *replicated) Identity() string { return s.identity }
+
+func (s *replicated) Reserve(ctx context.Context, r stores.Reservation) ([]stores.Balance, error) {
+	reserves, answers := s.heard(r)
+	if err := reserves.happen(ctx); err != nil {
+		return nil, err
+	}
+	left, err := s.take(ctx, r)
+	if err := answers.happen(ctx); err != nil {
+		return nil, err
+	}
+	return left, err
+}
+
+// isAsked sets what happens to reservations from now on.
+func (s *replicated) isAsked(reserves hook) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.reserves = reserves
+}
+
+// asked returns what the store was asked for since it was last called.
+func (s *replicated) asked() []stores.Reservation {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	defer func() { s.reserved = nil }()
+	return s.reserved
+}
+
+func (s *replicated) heard(r stores.Reservation) (reserves, answers hook) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.reserved = append(s.reserved, r)
+	return s.reserves, s.answers
+}
+
+func (s *replicated) take(ctx context.Context, r stores.Reservation) ([]stores.Balance, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for _, b := range r.Budgets {
+		s.hear(ctx, b)
+	}
+	left, err := s.counts.Reserve(ctx, r)
+	for i := range left {
+		left[i].Epoch = s.epoch
+	}
+	if exceeded, ok := errors.AsType[*stores.Exceeded](err); ok {
+		exceeded.Balance.Epoch = s.epoch
+	}
+	return left, err
+}
+
+// hear goes on from what somebody has seen of a budget whose count was lost.
+func (s *replicated) hear(ctx context.Context, b stores.Budget) {
+	seen := b.Limit - b.Last.Remaining
+	if _, reset := b.Window.Around(time.Now()); !b.Last.Reset.Equal(reset) || b.Last.Epoch == s.epoch || seen <= s.before[b.Key] {
+		return
+	}
+	b.Limit, b.Amount = 1<<53-1, seen-s.before[b.Key]
+	_, _ = s.counts.Reserve(ctx, stores.Reservation{Call: stores.NewScope("seen").NewKey(), Lease: time.Second, Budgets: []stores.Budget{b}})
+	s.before[b.Key] = seen
+}
+
+func (s *replicated) Settle(ctx context.Context, r stores.Reservation, settlement stores.Settlement) error {
+	if err := s.settles.happen(ctx); err != nil {
+		return err
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.settled = append(s.settled, settled{r, settlement})
+	return s.counts.Settle(ctx, r, settlement)
+}

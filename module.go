@@ -206,6 +206,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.checkIsFollowed(places); err != nil {
 		return err
 	}
+	if err := h.checkSignsOnce(places); err != nil {
+		return err
+	}
 	if err := h.checkLeadsElsewhere(places); err != nil {
 		return err
 	}

@@ -37,6 +37,18 @@ func (h *Handler) checkIsFollowed(places []layout.Handler) error {
 	return errNothingSends
 }
 
+// errSignsTwice is why a handler cannot be loaded whose calls another one refuses.
+var errSignsTwice = errors.New("payermax_sign: its calls come to another handler that signs, which refuses each as a sidecar's; " +
+	"remove one of them, or give each a path of its own (payermax signs and sends by itself, without a payermax_sign before it)")
+
+// checkSignsOnce refuses a handler behind which another one certainly takes each call.
+func (h *Handler) checkSignsOnce(places []layout.Handler) error {
+	if !h.Sandbox && slices.ContainsFunc(places, layout.Handler.IsCutOff) {
+		return errSignsTwice
+	}
+	return nil
+}
+
 // checkLeadsElsewhere refuses a handler whose calls certainly come back to it, instead of
 // to PayerMax.
 func (h *Handler) checkLeadsElsewhere(places []layout.Handler) error {

@@ -5,7 +5,6 @@ package payermax
 
 import (
 	"context"
-	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -206,6 +205,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.checkIsFollowed(places); err != nil {
 		return err
 	}
+	if err := h.checkSignsOnce(places); err != nil {
+		return err
+	}
 	if err := h.checkLeadsElsewhere(places); err != nil {
 		return err
 	}
@@ -276,11 +278,10 @@ func (h *Handler) use(ctx context.Context, m *merchant) {
 	m.keyring.Use()
 
 	loaded := m.keyring.Current()
-	own := loaded.Signing.Private.Public()
 	switch {
 	case len(loaded.Gateway) == 0:
 		h.logger.Warn("gateway_public_key is not configured: answers are passed on without checking that PayerMax signed them")
-	case slices.ContainsFunc(loaded.Gateway, func(key *rsa.PublicKey) bool { return key.Equal(own) }):
+	case loaded.TakesOwnForGateways():
 		h.logger.Warn("gateway_public_key names the merchant's own public key, which verifies no answer of PayerMax's; name the key that its dashboard calls PayerMax's")
 	}
 	h.logger.Info("keys loaded", zap.String("app_id", m.identity.AppID),

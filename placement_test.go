@@ -230,6 +230,38 @@ func TestSigningForNothing(t *testing.T) {
 	}
 }
 
+// A handler that signs and passes each call on to another one, which refuses what comes from
+// a sidecar, is an error, unless some calls go another way.
+func TestSigningTwice(t *testing.T) {
+	signs := strings.ReplaceAll(signing, "private.key", writePrivateKey(t, merchantKey()))
+	short := "payermax {\ngateway uat\n" + strings.TrimPrefix(signs, "payermax_sign {\n")
+	proxied := proxying("https://one.example")
+	forSome := strings.Replace(short, "payermax {", "payermax /aggregate-pay/api/gateway/refund {", 1)
+	for name, test := range map[string]struct {
+		lines   []string
+		refused bool
+	}{
+		"two":                         {[]string{signs, strings.Replace(signs, "app_id app", "app_id other", 1), proxied}, true},
+		"alike":                       {[]string{signs, signs, proxied}, true},
+		"before the short form":       {[]string{signs, short}, true},
+		"with headers between":        {[]string{"route {\n", signs, "header X-A b\n", short, "}\n"}, true},
+		"the second for some":         {[]string{"route {\n", signs, forSome, proxied, "}\n"}, false},
+		"each in a block of its own":  {[]string{"handle /a/* {\n", short, "}\nhandle {\n", signs, proxied, "}\n"}, false},
+		"the second behind the proxy": {[]string{"route {\n", signs, proxied, short, "}\n"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := ":8080 {\nbind 127.0.0.1\n" + strings.Join(test.lines, "") + "}\n"
+			_, err := loaded(t, adapted(t, "{\nadmin off\n}\n"+config))
+			if !test.refused {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, "payermax_sign: its calls come to another handler that signs")
+			assert.NotZero(t, examined(t, config, doctor.Options{Offline: true}).Count(doctor.Problem))
+		})
+	}
+}
+
 // A gateway, a backup or an application that is the site itself is refused when the config
 // is loaded. Another site of the same Caddy may be one of them.
 func TestSitesThatLeadBack(t *testing.T) {

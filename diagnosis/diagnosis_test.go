@@ -156,6 +156,9 @@ func TestOtherBytes(t *testing.T) {
 		"decimals cut off":           {`{"amount":15,"b":7.5}`, `{"amount":15.00,"b":7.50}`, JSONRewritten, "two decimals"},
 		"spaces and a line feed":     {`{"a":1,"b":2}`, "{\"a\": 1, \"b\": 2}\n", JSONRewritten, "line feed at its end"},
 		"Jackson's capitals":         {`{"a":"é ü"}`, `{"a":"\u00E9 \u00FC"}`, JSONRewritten, "Java"},
+		".NET's escapes":             {`{"t":"05+00:00","a":"é\"<b>&'` + "`" + `/\t\\"}`, `{"t":"05\u002B00:00","a":"\u00E9\u0022\u003Cb\u003E\u0026\u0027\u0060/\t\\"}`, JSONRewritten, ".NET"},
+		".NET's escapes and emoji":   {"{\"a\": \"+😀\"}", `{"a":"\u002B\uD83D\uDE00"}`, JSONRewritten, ".NET"},
+		".NET, and nulls left out":   {`{"a":"+1","b":null}`, `{"a":"\u002B1"}`, JSONRewritten, ".NET"},
 		"something else":             {request, `{"secret":"not guessed"}`, OtherBytes, "SHA-256 digest"},
 		"nothing sent":               {"", request, OtherBytes, "none of the usual changes"},
 	} {

@@ -32,6 +32,8 @@ var choices = [][]choice{
 	{
 		{func(s *style) { s.escapeUnicode = true }, `with \uXXXX for characters outside ASCII (PHP, Python)`},
 		{func(s *style) { s.escapeUnicode, s.upperHex = true, true }, `with \uXXXX for characters outside ASCII (Java)`},
+		{func(s *style) { s.escapeUnicode, s.upperHex, s.escapeHTML = true, true, "\"&'+<>`\x7f" },
+			`with \u0022, \u002B and the like for ", +, &, ', <, > and characters outside ASCII (.NET's System.Text.Json)`},
 		{func(s *style) { s.escapeHTML = "\u2028\u2029" }, `with \u2028 for line separators (Go, Gson, PHP)`},
 	},
 	{

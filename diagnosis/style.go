@@ -45,12 +45,12 @@ func (s *style) text(out []byte, text string) []byte {
 	out = append(out, '"')
 	for _, r := range text {
 		switch {
-		case r == '"' || r == '\\' || r == '/' && s.escapeSlashes:
-			out = append(out, '\\', byte(r))
 		case strings.ContainsRune("\b\f\n\r\t", r):
 			out = append(out, '\\', map[rune]byte{'\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'}[r])
 		case r < ' ', r >= utf8.RuneSelf && s.escapeUnicode, s.escapeHTML != "" && strings.ContainsRune(s.escapeHTML, r):
 			out = s.escape(out, r)
+		case r == '"' || r == '\\' || r == '/' && s.escapeSlashes:
+			out = append(out, '\\', byte(r))
 		default:
 			out = utf8.AppendRune(out, r)
 		}

@@ -3,6 +3,7 @@ package keys
 import (
 	"crypto"
 	"crypto/rsa"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,6 +40,19 @@ type Key struct {
 
 // Exists reports whether there is a key.
 func (k Key) Exists() bool { return k.Private != nil }
+
+// TakesOwnForGateways reports whether a key that PayerMax may sign with is the merchant's
+// own, which verifies nothing of PayerMax's: somebody has mixed the two up.
+func (g Generation) TakesOwnForGateways() bool {
+	return slices.ContainsFunc(g.Gateway, func(key *rsa.PublicKey) bool {
+		return g.Signing.isHalfOf(key) || g.Next.isHalfOf(key)
+	})
+}
+
+// isHalfOf reports whether a public key belongs to this one.
+func (k Key) isHalfOf(public *rsa.PublicKey) bool {
+	return k.Exists() && public.Equal(k.Private.Public())
+}
 
 // Identity tells a key from others, in metrics and in answers to probes.
 type Identity struct{ Source, Fingerprint string }

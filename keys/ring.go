@@ -6,11 +6,17 @@ package keys
 import (
 	"crypto/rsa"
 	"crypto/sha256"
+	"errors"
 	"sync"
 	"sync/atomic"
 
 	"go.uber.org/zap"
 )
+
+// errOwnForGateways is why a generation is not taken in the place of one that verifies
+// answers. The first one is taken, with a warning: there is no other.
+var errOwnForGateways = errors.New("gateway_public_key: it is the merchant's own public key now, which verifies no answer of PayerMax's; " +
+	"put the key there that PayerMax's dashboard calls PayerMax's")
 
 // Ring holds the current generation of keys and replaces it when what it was read
 // from changes.
@@ -92,6 +98,9 @@ func (r *Ring) Refresh() {
 		return
 	}
 	loaded, seen, err := r.readConsistently()
+	if err == nil && loaded.TakesOwnForGateways() && !r.Current().TakesOwnForGateways() {
+		err = errOwnForGateways
+	}
 	if err != nil {
 		r.refuse(err.Error(), seen)
 		return

@@ -142,6 +142,36 @@ func TestBadNewKeyIsNotTaken(t *testing.T) {
 	}
 }
 
+// The merchant's own public key does not take the place of PayerMax's while the process
+// runs, be it that of the key in use or of the next one. Where it stood from the start,
+// other keys change all the same.
+func TestOwnKeyDoesNotReplaceThatOfTheGateway(t *testing.T) {
+	for name, own := range map[string]*rsa.PrivateKey{"the current key": testkeys.Merchant(), "the next key": testkeys.Next()} {
+		theirs := testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)
+		private := testkeys.WritePrivate(t, testkeys.Merchant())
+		config := Config{Source: inFile(t, private), Next: inFile(t, testkeys.WritePrivate(t, testkeys.Next())), GatewayFiles: []string{theirs}}
+		r := open(t, config)
+		good, err := os.ReadFile(theirs)
+		require.NoError(t, err)
+
+		require.NoError(t, os.WriteFile(theirs, []byte(testkeys.PEM("PUBLIC KEY", testkeys.SPKI(&own.PublicKey))), 0o600))
+		r.Refresh()
+		assert.Contains(t, r.Refused(), "gateway_public_key: it is the merchant's own public key", name)
+		assert.Equal(t, []*rsa.PublicKey{&testkeys.Gateway().PublicKey}, r.Current().Gateway, name)
+
+		mixedUp := open(t, config)
+		changed := testkeys.New(2048)
+		require.NoError(t, os.WriteFile(private, []byte(testkeys.PrivatePEM(changed)), 0o600))
+		mixedUp.Refresh()
+		assert.Empty(t, mixedUp.Refused(), name)
+		assert.Equal(t, signer.Fingerprint(&changed.PublicKey), fingerprint(mixedUp), name)
+
+		require.NoError(t, os.WriteFile(theirs, good, 0o600))
+		r.Refresh()
+		assert.Empty(t, r.Refused(), name)
+	}
+}
+
 // The pair is compared when the ring is opened.
 func TestPairMustFit(t *testing.T) {
 	_, err := try(Config{

@@ -106,6 +106,8 @@ func TestPrivateKeyForms(t *testing.T) {
 		"base64 without padding":           strings.TrimRight(testkeys.OneLine(testkeys.PKCS8(key)), "="),
 		"comment behind base64":            testkeys.OneLine(testkeys.PKCS8(key)) + " # of 2026",
 		"comments around base64":           "# of 2026\n" + testkeys.OneLine(testkeys.PKCS8(key)) + "\n# the end",
+		"slashes around base64":            "// of 2026\n" + testkeys.OneLine(testkeys.PKCS8(key)) + " // the end",
+		"slashes around PEM":               "// of 2026\n" + testkeys.PrivatePEM(key) + "// the end\n",
 		"comments around PEM":              "# of 2026\n" + testkeys.PrivatePEM(key) + "# the end\n",
 		"env file with a comment":          "# of 2026\nKEY=\"" + testkeys.OneLine(testkeys.PKCS8(key)) + "\" # quoted\n",
 		"typographic quotes":               "\u201c" + testkeys.OneLine(testkeys.PKCS8(key)) + "\u201d",

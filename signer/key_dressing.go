@@ -16,8 +16,8 @@ var (
 	// object with one member.
 	assignment = regexp.MustCompile(`^(?:export[ \t]+|\{\s*)?["']?[A-Za-z_][A-Za-z0-9_.-]{0,63}["']?[ \t]*(?:=|:)[ \t]*(?:[|>][-+]?[ \t]*[\r\n])?`)
 	// comment is what env files, YAML and scripts have behind a number sign, which no key
-	// has in it.
-	comment = regexp.MustCompile(`(^|[ \t\r\n])#[^\r\n]*`)
+	// has in it, or behind two slashes, which base64 never has alone.
+	comment = regexp.MustCompile(`(^|[ \t\r\n])(?:#|//[ \t])[^\r\n]*`)
 	// escapedSign is a character that PHP, Go and Gson escape in JSON, and Java in its
 	// properties.
 	escapedSign = regexp.MustCompile(`\\+(?:u00[0-9A-Fa-f]{2}|[/=+])`)

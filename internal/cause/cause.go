@@ -250,6 +250,12 @@ func InTunnel(err error) error {
 	return fmt.Errorf("the forward proxy did not lead the connection to the gateway: %w", Discreet(err))
 }
 
+// NoStatus is the error of an answer whose status has three digits, but is none of HTTP's,
+// which begin at 100: net/http reads it, and panics where it is to be passed on.
+func NoStatus() error {
+	return &failure{"http_protocol_error", "the answer's status is less than 100", nil}
+}
+
 // BrokenOff is the error of an answer whose header arrived, and its body did not.
 func BrokenOff(err error) error {
 	return &failure{"http_response_incomplete", "the answer breaks off after its header", err}

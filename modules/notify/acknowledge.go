@@ -55,23 +55,29 @@ func (n *Handler) lacks(received *reply.Answer, isCut bool) []zap.Field {
 	case !received.IsSuccess():
 		return why(unavailable, "the application has answered with a status other than 2xx")
 	case refuses(received):
-		return why(unavailable, "the application has answered with a status of 2xx, and a code other than SUCCESS in its body; it may leave the body out, or write "+acknowledgement)
+		return why(unavailable, "the application has answered with a status of 2xx, and a code other than SUCCESS, or a bizCode other than 0000, in its body; it may leave the body out, or write "+acknowledgement)
 	}
 	return nil
 }
 
 // refuses reports whether an application that answers with a 2xx says in its body that it
 // has not accepted the notification: as one does that was written for PayerMax, which looks
-// at the code, and not at the status. What cannot be read may say so.
+// at the code, and not at the status. bizCode is the code of PayerMax's older API, and its
+// OpenAPI file (api.json of payermax-server-sdk, March 2026) still refuses a payout's
+// notification by it. What cannot be read may say so.
 func refuses(received *reply.Answer) bool {
 	if protocol.IsCoded(received.Header()) {
 		return true
 	}
 	var said struct {
-		Code any `json:"code"`
+		Code    any `json:"code"`
+		BizCode any `json:"bizCode"`
 	}
-	err := json.Unmarshal(bytes.TrimPrefix(received.Body, []byte("\xef\xbb\xbf")), &said)
-	return err == nil && said.Code != nil && said.Code != "SUCCESS"
+	if json.Unmarshal(bytes.TrimPrefix(received.Body, []byte("\xef\xbb\xbf")), &said) != nil {
+		return false
+	}
+	return said.Code != nil && said.Code != "SUCCESS" ||
+		said.Code == nil && said.BizCode != nil && said.BizCode != "0000"
 }
 
 // hold has the application's answer held back, and reports whether its end is missing: a

@@ -113,9 +113,10 @@ type Handler struct {
 	// application becomes the exact acknowledgement that PayerMax expects, and
 	// anything else an error, so that PayerMax delivers the notification again:
 	// after 30 seconds, 5 minutes, 10 minutes, 1 hour and 12 hours, and then no
-	// more. A 2xx whose body is a JSON object with a `code` other than `SUCCESS` is an
-	// error as well: an application that was written for PayerMax refuses a notification
-	// so.
+	// more. A 2xx whose body is a JSON object with a `code` other than `SUCCESS`, or with
+	// a `bizCode` other than `0000`, is an error as well: an application that was written
+	// for PayerMax refuses a notification so. One that refuses by a 2xx without a code, as
+	// PayerMax's plugin for WooCommerce does, must do without this option.
 	Ack string `json:"ack,omitempty"`
 
 	// For how long the same notification, delivered again, is acknowledged

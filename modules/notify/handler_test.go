@@ -200,6 +200,9 @@ func TestNotifyAckAfter(t *testing.T) {
 		{"200 that says a number", saying(`{"code":500,"msg":"error"}`), 503, false},
 		{"200 that says success otherwise", saying(`{"code":"success"}`), 503, false},
 		{"200 that says null", saying(`{"code":null}`), 200, true},
+		{"200 of the older API that refuses", saying(`{"bizCode":"9998","message":"data is invalid"}`), 503, false},
+		{"200 of the older API", saying(`{"bizCode":"0000","message":"success"}`), 200, true},
+		{"200 of both APIs", saying(`{"code":"SUCCESS","bizCode":"9998"}`), 200, true},
 		{"200 without a code", saying(`{"ok":false}`), 200, true},
 		{"200 with a list", saying(`[{"code":"FAIL"}]`), 200, true},
 		{"200 that cannot be read", func(w http.ResponseWriter, r *http.Request) error {

@@ -209,6 +209,10 @@ func (t *Transport) send(d *delivery.Delivery, r *http.Request) (*http.Response,
 		}
 		return nil, cause.Discreet(err)
 	}
+	if answer.StatusCode < http.StatusContinue {
+		answer.Body.Close()
+		return nil, cause.NoStatus()
+	}
 	if d.MayRetry() {
 		return whole(answer)
 	}

@@ -1,11 +1,13 @@
 package transport
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -343,6 +345,34 @@ func TestTransportSaysWhetherToRetry(t *testing.T) {
 		may, said := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).Get("payermax.may_retry")
 		assert.True(t, said)
 		assert.Equal(t, want, may)
+	}
+}
+
+// A status that is none of HTTP's is not passed on: whoever writes it panics.
+func TestTransportRefusesWhatIsNoStatus(t *testing.T) {
+	for status, want := range map[string]bool{"000": false, "099": false, "200": true, "999": true} {
+		gateway, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		t.Cleanup(func() { gateway.Close() })
+		go func() {
+			conn, err := gateway.Accept()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			_, _ = http.ReadRequest(bufio.NewReader(conn))
+			_, _ = io.WriteString(conn, "HTTP/1.1 "+status+" X\r\nContent-Length: 2\r\n\r\n{}")
+		}()
+		_, r := signed(t, "http://"+gateway.Addr().String())
+		answer, err := newTransport(t).RoundTrip(r)
+		if want {
+			require.NoError(t, err, status)
+			answer.Body.Close()
+			continue
+		}
+		proxyError, text := cause.Of(err)
+		assert.Equal(t, "http_protocol_error", proxyError, status)
+		assert.Equal(t, "the answer's status is less than 100", text)
 	}
 }
 

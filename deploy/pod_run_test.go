@@ -117,5 +117,6 @@ func TestSharedGatewayPod(t *testing.T) {
 	}
 	_, code, body := post(t, dial(caller(t, folder, shop)), url, dropinCall)
 	assert.Equal(t, "APPLY_SUCCESS", code, body)
+	process.stop(t, time.Minute) // so that its log is complete
 	assert.Equal(t, 1, strings.Count(process.log.String(), `"msg":"call"`), "calls that were served")
 }

@@ -47,8 +47,8 @@ func TestClocksOfSeveralGateways(t *testing.T) {
 		_, shown := healthOf(t, health+"/readyz")
 		assert.InDelta(t, fast.Seconds(), shown.ClockSkew, 10)
 
-		require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
-		await(t, patience, "a reload", func() bool { return s.log.countLines(reloaded) == i+1 })
+		s.Signal(t, syscall.SIGUSR1)
+		s.AwaitLines(t, i+1, reloaded)
 		_, shown = healthOf(t, health+"/readyz")
 		assert.InDelta(t, fast.Seconds(), shown.ClockSkew, 10)
 		for name, site := range sites {

@@ -100,7 +100,7 @@ func TestDrain(t *testing.T) {
 
 			told := time.Now()
 			for range signals {
-				require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+				s.Signal(t, syscall.SIGTERM)
 			}
 			await(t, 7*time.Second, "not to be ready", func() bool {
 				status, body = healthOf(t, health+"/readyz")
@@ -149,8 +149,8 @@ func TestDrainIsAnnounced(t *testing.T) {
 		clients[name] = s.dial(t)
 		assert.False(t, clients[name].send(t, request).close, name)
 	}
-	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
-	s.awaitLog(t, "shutdown scheduled")
+	s.Signal(t, syscall.SIGTERM)
+	s.AwaitLine(t, "shutdown scheduled")
 	for name, request := range requests {
 		assert.True(t, clients[name].send(t, request).close, name)
 		clients[name].conn.Close()
@@ -174,8 +174,8 @@ func TestDrainUnderLoad(t *testing.T) {
 			s := startListening(t, how, ca, payermaxBlock(t, setup{gateway: gateway.url()}))
 			traffic := startTraffic(t, s.addr, how, ca)
 			traffic.awaitAnswers(t, 20)
-			require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
-			s.awaitLog(t, "shutdown scheduled")
+			s.Signal(t, syscall.SIGTERM)
+			s.AwaitLine(t, "shutdown scheduled")
 			traffic.awaitAnswers(t, 20)
 			traffic.stop()
 			assert.Zero(t, traffic.closed.Load(), "connections closed unserved")

@@ -115,7 +115,7 @@ func TestLandlock(t *testing.T) {
 	logged := func(count int, parts ...string) {
 		t.Helper()
 		await(t, patience, fmt.Sprintf("%d log lines with %q", count, parts), func() bool {
-			return readLog(t, c.logFile).countLines(parts...) == count
+			return readLog(t, c.logFile).Count(parts...) == count
 		})
 	}
 	logged(1, "the process is confined to its files", filepath.Dir(volume.Path("private.key")))

@@ -133,8 +133,14 @@ func (p *Process) AwaitLines(t T, count int, parts ...string) {
 // by what the process is to do, such as "to tell of a reload". The process may have ended.
 func (p *Process) Await(t T, what string, condition func(soFar Printed) bool) {
 	t.Helper()
+	p.AwaitWithin(t, patience, what, condition)
+}
+
+// AwaitWithin is Await for what may take longer than what should be there at once.
+func (p *Process) AwaitWithin(t T, limit time.Duration, what string, condition func(soFar Printed) bool) {
+	t.Helper()
 	isFulfilled := func() bool { return condition(p.output.printed()) }
-	for deadline := time.Now().Add(patience); !isFulfilled(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(limit); !isFulfilled(); time.Sleep(5 * time.Millisecond) {
 		if p.HasEnded() && !isFulfilled() { // now that all of it is there
 			require.FailNow(t, p.name()+" has ended and will not come "+what)
 		}

@@ -62,11 +62,11 @@ func startEngine(t *testing.T) *engine {
 			return e
 		}
 		if dockerd.HasEnded() {
-			t.Skip("NOT RUN: dockerd ends here: " + lastOf(dockerd.SoFar(), 300))
+			t.Skip("NOT RUN: dockerd ends here: " + lastOf(string(dockerd.SoFar()), 300))
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	t.Skip("NOT RUN: dockerd does not answer here: " + lastOf(dockerd.SoFar(), 300))
+	t.Skip("NOT RUN: dockerd does not answer here: " + lastOf(string(dockerd.SoFar()), 300))
 	return nil
 }
 

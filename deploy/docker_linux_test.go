@@ -120,7 +120,7 @@ func (e *engine) compose(t *testing.T, checkout, page string) {
 	assert.Contains(t, ready, `"status":"ok"`)
 	began := time.Now()
 	e.shell(t, folder, "KEYS_OWNER=0:0 docker compose down")
-	t.Logf("down in %.1f s\n%s", time.Since(began).Seconds(), lastOf(services.SoFar(), 1500))
+	t.Logf("down in %.1f s\n%s", time.Since(began).Seconds(), lastOf(string(services.SoFar()), 1500))
 }
 
 // dockerPage is the page about Docker.

@@ -26,6 +26,12 @@ func (p Printed) Count(parts ...string) int { return len(p.Lines(parts...)) }
 // Has reports whether a line contains all parts.
 func (p Printed) Has(parts ...string) bool { return p.Count(parts...) > 0 }
 
+// Tail is the end, for messages.
+func (p Printed) Tail() string {
+	const enough = 8 << 10
+	return string(p[max(0, len(p)-enough):])
+}
+
 // shorten shows the beginnings of the first lines.
 func shorten(lines []string) string {
 	const enough, columns = 3, 400

@@ -6,7 +6,7 @@
 // Therefore a line is awaited ([Process.AwaitLine], [Process.Await]); how often something
 // is printed, and what never is, is judged when the process has ended ([Process.Prints],
 // [Process.NeverPrints]); and all that was printed comes with the end ([Process.Terminate],
-// [Process.Wait], [Process.Kill]). What was printed so far is for messages alone.
+// [Process.Wait], [Process.Kill]).
 package testprocess
 
 import (
@@ -77,7 +77,7 @@ func StartWithin(t T, command *exec.Cmd, within func(start func() error) error) 
 	t.Cleanup(func() {
 		p.judge(t, p.Kill())
 		if t.Failed() {
-			t.Logf("the end of what %s has printed:\n%s", p.name(), p.SoFar())
+			t.Logf("the end of what %s has printed:\n%s", p.name(), p.SoFar().Tail())
 		}
 	})
 	return p
@@ -139,7 +139,7 @@ func (p *Process) Await(t T, what string, condition func(soFar Printed) bool) {
 // AwaitWithin is Await for what may take longer than what should be there at once.
 func (p *Process) AwaitWithin(t T, limit time.Duration, what string, condition func(soFar Printed) bool) {
 	t.Helper()
-	isFulfilled := func() bool { return condition(p.output.printed()) }
+	isFulfilled := func() bool { return condition(p.SoFar()) }
 	for deadline := time.Now().Add(limit); !isFulfilled(); time.Sleep(5 * time.Millisecond) {
 		if p.HasEnded() && !isFulfilled() { // now that all of it is there
 			require.FailNow(t, p.name()+" has ended and will not come "+what)
@@ -238,9 +238,6 @@ func (p *Process) ExitCode() int {
 // Pid is the ID of the process.
 func (p *Process) Pid() int { return p.command.Process.Pid }
 
-// SoFar is the end of what the test has read so far, for messages: more may be on its way.
-func (p *Process) SoFar() string {
-	const enough = 8 << 10
-	soFar := p.output.printed()
-	return string(soFar[max(0, len(soFar)-enough):])
-}
+// SoFar is what the test has read so far, for messages and for loops that go on until it is
+// enough. Nothing may be concluded from what is not in it: more may be on its way.
+func (p *Process) SoFar() Printed { return p.output.printed() }

@@ -40,7 +40,7 @@ func TestBudget(t *testing.T) {
 	testtool.WithinOneDay(t, 2*time.Minute)
 	gateway := newPaymentUpstream(t)
 	s := startSidecar(t, setup{
-		gateway: gateway.url(), site: "metrics /metrics",
+		gateway: gateway.url(), site: "metrics /metrics", network: "handover/",
 		options: "endpoints drop_in\nlimits {\nbudget IDR 130000 per month\nbudget IDR 15000 per day {\nendpoints refund\n}\n}",
 	})
 	over := func(amount int) *response {

@@ -32,24 +32,18 @@ func startWithHealth(t *testing.T, globals string, want setup) (s *sidecar, heal
 }
 
 http://:%d {
-	bind 127.0.0.1
+	bind %s127.0.0.1
 	%s
 }
 
 http://:%d {
-	bind 127.0.0.1
+	bind %[3]s127.0.0.1
 	payermax_health
 	metrics /metrics
 }
-`, globals, port, payermaxBlock(t, want), healthPort)
+`, globals, port, want.network, payermaxBlock(t, want), healthPort)
 	s = start(t, "127.0.0.1:"+strconv.Itoa(port), config, want.env)
-	await(t, patience, "the probes' listener", func() bool {
-		conn, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(healthPort))
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	})
+	s.AwaitServing(t, "127.0.0.1:"+strconv.Itoa(healthPort))
 	return s, "http://127.0.0.1:" + strconv.Itoa(healthPort)
 }
 

@@ -87,6 +87,9 @@ type setup struct {
 	site string
 	// globals are further global options.
 	globals string
+	// network is what the site listens on, such as handover/, on which no call notices a
+	// reload; plain TCP if none.
+	network string
 	// env is added to the process's environment.
 	env []string
 }
@@ -108,7 +111,7 @@ func startSidecar(t *testing.T, want setup) *sidecar {
 		directives += "\n" + payermaxBlock(t, want)
 	}
 	port := testnet.FreePort(t)
-	config := strings.Replace(caddyfile(port, directives), "debug\n", "debug\n"+want.globals+"\n", 1)
+	config := strings.NewReplacer("debug\n", "debug\n"+want.globals+"\n", "bind ", "bind "+want.network, "SITE", directives).Replace(caddyfile(port, "SITE"))
 	return start(t, "127.0.0.1:"+strconv.Itoa(port), config, want.env)
 }
 

@@ -49,7 +49,7 @@ func (c confined) caddyfile() string {
 	}
 }
 http://:%d {
-	bind 127.0.0.1 unix/%s
+	bind handover/127.0.0.1 unix/%s # or a reload could close the connection of the call after it
 	metrics /metrics
 	handle_path /mine/* {
 		root %s

@@ -94,8 +94,8 @@ func (r *Ring) Refresh() {
 	r.seen = seen
 	if err != nil {
 		reason := err.Error()
-		r.refused.Store(&reason)
 		reloadFailures.Inc()
+		r.refused.Store(&reason)
 		r.config.Logger.Error("the new keys cannot be used; the last good ones stay in use",
 			zap.String("reason", reason), zap.String("fingerprint", r.Current().fingerprints()))
 		return

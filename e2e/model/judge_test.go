@@ -46,6 +46,9 @@ func (w *world) judge(t *rapid.T, s *step) {
 	}
 }
 
+// logged returns the lines of calls that the step has so far.
+func (s *step) logged() []entry { return entriesIn(s.process.SoFar(), "call")[s.loggedBefore:] }
+
 // entries waits until the log has a line for each call that was answered, and for each
 // that has reached the gateway, and returns the lines of this step.
 func (w *world) entries(s *step, arrivals []*arrival) (entries []entry) {
@@ -54,7 +57,7 @@ func (w *world) entries(s *step, arrivals []*arrival) (entries []entry) {
 		limit = 0 // what is not there now will never be
 	}
 	eventually(limit, func() bool {
-		entries = entriesIn(s.process.SoFar(), "call")[s.loggedBefore:]
+		entries = s.logged()
 		for _, c := range s.calls {
 			if c.response != nil && len(entriesOf(entries, c)) == 0 {
 				return false

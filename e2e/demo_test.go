@@ -25,11 +25,8 @@ import (
 // The README's first command: the main job, told step by step.
 func TestDemo(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	cmd := caddyCommand(t, ctx, nil, "payermax-demo", "--port", "0")
 	stood := testtool.Standstill(t)
-	demo := testprocess.Start(t, cmd)
+	demo := testprocess.Start(t, caddyCommand(t, context.Background(), nil, "payermax-demo", "--port", "0"))
 	demo.AwaitLine(t, "The gateway was not called.") // the end of the story
 	over := time.Now()
 	told := string(demo.Wait(t, time.Minute))

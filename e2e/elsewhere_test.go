@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -83,10 +82,7 @@ func TestNothingElsewhereInTheSandbox(t *testing.T) {
 	requireNothingElsewhere(t, s.addr)
 
 	port := strconv.Itoa(testnet.FreePort(t))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	cmd := caddyCommand(t, ctx, nil, "payermax-demo", "--serve", "--port", port)
-	demo := testprocess.Start(t, cmd)
+	demo := testprocess.Start(t, caddyCommand(t, context.Background(), nil, "payermax-demo", "--serve", "--port", port))
 	defer func() {
 		demo.Signal(t, os.Interrupt)
 		demo.Wait(t, patience)

@@ -73,7 +73,7 @@ func TestRefundOfAnUnpaidOrder(t *testing.T) {
 	pay(t, g, fields{"subject": "3DS"})
 	assert.Eventually(t, func() bool {
 		return call(t, g, "refund", refundFields(1).String()).Code == "ORDER_CLOSED"
-	}, 10*time.Second, time.Millisecond)
+	}, 30*time.Second, time.Millisecond)
 }
 
 func TestRefundRepeated(t *testing.T) {
@@ -140,7 +140,7 @@ func TestRefundSimulation(t *testing.T) {
 			assert.Eventually(t, func() bool {
 				view := must(t, g, "refundQuery", `{"outRefundNo":"R1642411016202"}`)
 				return view["status"] == want[1] && (want[1] == "REFUND_PENDING") == (view["refundFinishTime"] == "")
-			}, 10*time.Second, 5*time.Millisecond)
+			}, 30*time.Second, 5*time.Millisecond)
 		})
 	}
 }

@@ -297,9 +297,11 @@ func TestBudgetsAreRemembered(t *testing.T) {
 	sidecars := startSigners(t, 3, at, "address "+server.address+"\ntimeout 5s", "budget IDR 1000 per month")
 	spend := func(s *sidecar, upTo int64) {
 		t.Helper()
-		for at.moved.Load() < upTo { // the gateway refuses some orders
-			_, answer := s.order(100)
-			require.NotContains(t, answer, "BUDGET_EXCEEDED")
+		for at.moved.Load() < upTo { // the gateway refuses some orders, which are given back a moment later
+			require.Eventually(t, func() bool {
+				_, answer := s.order(100)
+				return !strings.Contains(answer, "BUDGET_EXCEEDED")
+			}, patience, 10*time.Millisecond, "what was refused is not given back")
 		}
 	}
 	lose := func() {

@@ -100,14 +100,14 @@ func (p *Process) name() string { return filepath.Base(p.command.Path) }
 // AwaitReady waits until the process is ready. It fails at once if the process ends instead.
 func (p *Process) AwaitReady(t T, ready func() bool) {
 	t.Helper()
-	p.await(t, "to be ready", ready)
+	p.awaitAlive(t, "to be ready", ready)
 }
 
 // AwaitServing waits until the process takes connections at each of the TCP addresses.
 func (p *Process) AwaitServing(t T, addresses ...string) {
 	t.Helper()
 	for _, address := range addresses {
-		p.await(t, "to serve "+address, func() bool {
+		p.awaitAlive(t, "to serve "+address, func() bool {
 			conn, err := net.Dial("tcp", address)
 			if err == nil {
 				conn.Close()
@@ -115,6 +115,12 @@ func (p *Process) AwaitServing(t T, addresses ...string) {
 			return err == nil
 		})
 	}
+}
+
+// awaitAlive waits until a process that has not ended fulfils a condition.
+func (p *Process) awaitAlive(t T, what string, condition func() bool) {
+	t.Helper()
+	p.poll(t, patience, what, func() bool { return !p.HasEnded() && condition() })
 }
 
 // AwaitLine waits until the process has printed a line with all parts.
@@ -126,11 +132,11 @@ func (p *Process) AwaitLine(t T, parts ...string) {
 // AwaitLines waits until so many lines, or more, have all parts.
 func (p *Process) AwaitLines(t T, count int, parts ...string) {
 	t.Helper()
-	p.Await(t, fmt.Sprintf("to print %d lines with %q", count, parts), func(soFar Printed) bool { return soFar.Count(parts...) >= count })
+	p.Await(t, fmt.Sprintf("to print %d of the lines with %q", count, parts), func(soFar Printed) bool { return soFar.Count(parts...) >= count })
 }
 
 // Await waits until what the process has printed so far fulfils a condition, which is named
-// by what the process is to do, such as "to tell of a reload". The process may have ended.
+// by what the process is to do, such as "to reload". The process may have ended.
 func (p *Process) Await(t T, what string, condition func(soFar Printed) bool) {
 	t.Helper()
 	p.AwaitWithin(t, patience, what, condition)
@@ -139,31 +145,23 @@ func (p *Process) Await(t T, what string, condition func(soFar Printed) bool) {
 // AwaitWithin is Await for what may take longer than what should be there at once.
 func (p *Process) AwaitWithin(t T, limit time.Duration, what string, condition func(soFar Printed) bool) {
 	t.Helper()
-	isFulfilled := func() bool { return condition(p.SoFar()) }
-	for deadline := time.Now().Add(limit); !isFulfilled(); time.Sleep(5 * time.Millisecond) {
-		if p.HasEnded() && !isFulfilled() { // now that all of it is there
-			require.FailNow(t, p.name()+" has ended and will not come "+what)
-		}
-		if time.Now().After(deadline) {
-			require.FailNow(t, "waited in vain for "+p.name()+" "+what)
-		}
-	}
+	p.poll(t, limit, what, func() bool { return condition(p.SoFar()) })
 }
 
-// await waits for a condition of a process that has not ended.
-func (p *Process) await(t T, what string, condition func() bool) {
+// poll waits for a condition, but not longer than the process lasts.
+func (p *Process) poll(t T, limit time.Duration, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		isFulfilled := condition()
-		if p.HasEnded() {
-			require.FailNow(t, p.name()+" has ended instead of coming "+what)
-		}
-		if isFulfilled {
+	const longest = 50 * time.Millisecond
+	deadline := time.Now().Add(limit)
+	for pause := time.Millisecond; ; pause = min(2*pause, longest) {
+		isLast := p.HasEnded() || time.Now().After(deadline) // before the condition is looked at
+		if condition() {
 			return
 		}
-		if time.Now().After(deadline) {
-			require.FailNow(t, "waited in vain for "+p.name()+" "+what)
+		if isLast {
+			require.FailNow(t, "waited in vain for "+p.name()+" "+what, "it has ended: %t", p.HasEnded())
 		}
+		time.Sleep(pause)
 	}
 }
 

@@ -121,8 +121,8 @@ func TestLastWordsAreJudged(t *testing.T) {
 // Whoever waits for what cannot come any more is told at once.
 func TestEndIsNoticed(t *testing.T) {
 	began := time.Now()
-	assert.Contains(t, failuresOf(t, "fails", func(t T, p *Process) { p.AwaitLine(t, "something") }), "has ended and will not come to print 1 lines")
-	assert.Contains(t, failuresOf(t, "fails", func(t T, p *Process) { p.AwaitServing(t, "127.0.0.1:1") }), "has ended instead of coming to serve")
+	assert.Contains(t, failuresOf(t, "fails", func(t T, p *Process) { p.AwaitLine(t, "something") }), `to print 1 of the lines with ["something"]`)
+	assert.Contains(t, failuresOf(t, "fails", func(t T, p *Process) { p.AwaitServing(t, "127.0.0.1:1") }), "to serve 127.0.0.1:1")
 	assert.Less(t, time.Since(began), patience)
 	p := run(t, "fails")
 	assert.Empty(t, p.Wait(t, patience))

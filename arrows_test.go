@@ -74,16 +74,17 @@ func TestArrowsRunOneWay(t *testing.T) {
 // only the commands know Caddy.
 func TestRoomsKnowWhatTheyMay(t *testing.T) {
 	for room, knows := range map[string][]string{
-		"protocol":           nil,
-		"sandbox":            nil,
-		"envelope":           {"internal/lookalike"},
-		"validate":           {"internal/lookalike"},
-		"signer":             {"internal/regular"},
-		"diagnosis":          {"protocol"},
-		"doctor":             {"envelope", "protocol", "signer"},
-		"commands":           {"diagnosis", "examples/shop", "internal/build", "protocol", "sandbox", "signer"},
-		"internal/lookalike": nil,
-		"internal/regular":   nil,
+		"protocol":             nil,
+		"sandbox":              nil,
+		"envelope":             {"internal/lookalike"},
+		"validate":             {"internal/lookalike"},
+		"signer":               {"internal/regular"},
+		"diagnosis":            {"protocol"},
+		"doctor":               {"envelope", "protocol", "signer"},
+		"commands":             {"diagnosis", "examples/shop", "internal/build", "protocol", "sandbox", "signer"},
+		"internal/lookalike":   nil,
+		"internal/regular":     nil,
+		"internal/testprocess": nil,
 	} {
 		for path, imports := range importsOf(t, room+"/*.go") {
 			if strings.HasSuffix(path, "_test.go") {

@@ -4,7 +4,6 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,6 +18,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 	"github.com/caddy-payermax/caddy-payermax/doctor/command"
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -183,10 +183,7 @@ func TestExamineDistantKey(t *testing.T) {
 // A gateway that is another site of the config is not there before it runs, and
 // that is not a problem.
 func TestExamineOwnSite(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := listener.Addr().String()
-	listener.Close()
+	address := testnet.FreeAddress(t)
 	report := examined(t, site("gateway http://"+address+"\napp_id app\nprivate_key "+writePrivateKey(t, merchantKey()))+
 		"http://"+address+" {\npayermax_sandbox {\nmerchant {\napp_id app\npublic_key "+writePublicKey(t, &merchantKey().PublicKey)+"\n}\n}\n}\n", doctor.Options{})
 	assert.Equal(t, doctor.NotChecked, resultsOf(report, "connection")[0].Outcome)

@@ -21,7 +21,7 @@ import (
 )
 
 // pickUp is how soon a new key must be in use.
-const pickUp = 10 * time.Second
+const pickUp = 30 * time.Second
 
 // keyPEM is a key as a file holds it.
 func keyPEM(t *testing.T, key *rsa.PrivateKey) []byte {

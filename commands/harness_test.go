@@ -68,11 +68,18 @@ func (r run) caddy(t *testing.T, args ...string) result {
 	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
-// command is Caddy with these arguments, and with next to nothing in its environment.
+// command is Caddy with these arguments, for a minute at most, and with next to nothing in
+// its environment.
 func (r run) command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
+	return r.commandWithin(t, ctx, args...)
+}
+
+// commandWithin is command for as long as the context lasts.
+func (r run) commandWithin(t *testing.T, ctx context.Context, args ...string) *exec.Cmd {
+	t.Helper()
 	program, env := caddyProgram(t)
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = r.dir

@@ -1,13 +1,13 @@
 package commands_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
 // A sidecar as it is answers, on a port and on a Unix socket.
@@ -51,15 +52,11 @@ http://127.0.0.1:0 {
 	assert.Equal(t, 1, got.code, "it does not run yet")
 	assert.Contains(t, got.stderr, "connection refused")
 
-	sidecar := r.command(t, "run", "--config", "Caddyfile", "--adapter", "caddyfile")
-	require.NoError(t, sidecar.Start())
-	t.Cleanup(func() {
-		_ = sidecar.Process.Signal(syscall.SIGTERM)
-		_ = sidecar.Wait()
-	})
-	require.Eventually(t, func() bool {
+	sidecar := testprocess.Start(t, r.commandWithin(t, context.Background(), "run", "--config", "Caddyfile", "--adapter", "caddyfile"))
+	t.Cleanup(func() { sidecar.Terminate(t, time.Minute) })
+	sidecar.AwaitReady(t, func() bool {
 		return r.caddy(t, "payermax-health", "--url", port+"/readyz").code == 0
-	}, 30*time.Second, 50*time.Millisecond)
+	})
 
 	_, number, _ := strings.Cut(address, ":")
 	r.env = []string{"PAYERMAX_HEALTH_PORT=" + number}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
 // engine is a Docker engine in namespaces of its own: it has no network but the one it
@@ -45,24 +47,13 @@ func startEngine(t *testing.T) *engine {
 	folder, err := os.MkdirTemp("", "payermax-docker-") // short, for the socket
 	require.NoError(t, err)
 	require.NoError(t, os.Mkdir(filepath.Join(folder, "data"), 0o700))
-	var log output
 	cmd := exec.Command("unshare", "--mount", "--net", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "sh", "-euc", beginEngine)
 	cmd.Env = append(os.Environ(), "ENGINE="+folder, "CGROUP="+filepath.Base(folder))
-	cmd.Stdout, cmd.Stderr = &log, &log
-	require.NoError(t, cmd.Start())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = cmd.Wait()
-	}()
+	dockerd := testprocess.Start(t, cmd)
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // and all of its processes with it
-		<-ended
+		dockerd.Kill() // and all of its processes with it
 		removeCgroups(filepath.Base(folder))
 		os.RemoveAll(folder)
-		if t.Failed() {
-			t.Logf("dockerd printed:\n%s", lastOf(log.String(), 3000))
-		}
 	})
 	// Debian's client comes first: it builds with BuildKit without a plug-in.
 	e := &engine{environment: append(os.Environ(), "PATH=/usr/bin:"+os.Getenv("PATH"), "DOCKER_HOST=unix://"+folder+"/socket", "DOCKER_BUILDKIT=1")}
@@ -70,13 +61,12 @@ func startEngine(t *testing.T) *engine {
 		if _, err := e.try("docker", "version"); err == nil {
 			return e
 		}
-		select {
-		case <-ended:
-			t.Skip("NOT RUN: dockerd ends here: " + lastOf(log.String(), 300))
-		case <-time.After(100 * time.Millisecond):
+		if dockerd.HasEnded() {
+			t.Skip("NOT RUN: dockerd ends here: " + lastOf(string(dockerd.SoFar()), 300))
 		}
+		time.Sleep(100 * time.Millisecond)
 	}
-	t.Skip("NOT RUN: dockerd does not answer here: " + lastOf(log.String(), 300))
+	t.Skip("NOT RUN: dockerd does not answer here: " + lastOf(string(dockerd.SoFar()), 300))
 	return nil
 }
 

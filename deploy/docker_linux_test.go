@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
 // What the page says about Docker, by its own commands, in a Docker engine that has no
@@ -110,21 +112,15 @@ func (e *engine) compose(t *testing.T, checkout, page string) {
 	keysAndUp := pageBlock(t, page, "docker compose up")
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	var said output
 	up := e.command(ctx, folder, "sh", "-euc", strings.Replace(keysAndUp, "docker compose up", "exec docker compose up", 1))
-	up.Stdout, up.Stderr = &said, &said
-	require.NoError(t, up.Start())
-	t.Cleanup(func() {
-		_ = up.Process.Kill()
-		_ = up.Wait()
-	})
-	await(t, 4*time.Minute, "the application to pay", func() bool { return strings.Contains(said.String(), "exited with code") })
-	assert.Contains(t, said.String(), ": SUCCESS", said.String())
+	services := testprocess.Start(t, up)
+	services.AwaitWithin(t, 4*time.Minute, "to say how the application has ended", func(soFar testprocess.Printed) bool { return soFar.Has("exited with code") })
+	services.AwaitLine(t, ": SUCCESS")
 	ready := e.docker(t, "run", "--rm", "--network", "host", "curlimages/curl:8.10.1", "-s", "http://127.0.0.1:8081/readyz")
 	assert.Contains(t, ready, `"status":"ok"`)
 	began := time.Now()
 	e.shell(t, folder, "KEYS_OWNER=0:0 docker compose down")
-	t.Logf("down in %.1f s\n%s", time.Since(began).Seconds(), lastOf(said.String(), 1500))
+	t.Logf("down in %.1f s\n%s", time.Since(began).Seconds(), lastOf(string(services.SoFar()), 1500))
 }
 
 // dockerPage is the page about Docker.

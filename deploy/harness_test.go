@@ -10,20 +10,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
 // caddyBinary names a binary to be tested instead of one that is built here.
@@ -80,75 +79,14 @@ func tool(t *testing.T, name string) string {
 	return path
 }
 
-// output keeps what a process prints.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
-}
-
-// process is a server that runs until the end of the test at the latest.
-type process struct {
-	cmd    *exec.Cmd
-	log    output
-	exited chan struct{}
-}
-
-// start runs a server and waits until ready says that it serves.
-func start(t *testing.T, cmd *exec.Cmd, ready func() bool) *process {
+// start runs a server until the end of the test at the latest, when it ends as an
+// orchestrator ends it, and waits until ready says that it serves.
+func start(t *testing.T, cmd *exec.Cmd, ready func() bool) *testprocess.Process {
 	t.Helper()
-	p := &process{cmd: cmd, exited: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = &p.log, &p.log
-	require.NoError(t, cmd.Start())
-	go func() {
-		defer close(p.exited)
-		_ = cmd.Wait() // stop looks at the exit code
-	}()
-	t.Cleanup(func() {
-		p.stop(t, time.Minute)
-		if t.Failed() {
-			t.Logf("%s printed:\n%s", filepath.Base(cmd.Path), p.log.String())
-		}
-	})
-	await(t, time.Minute, filepath.Base(cmd.Path)+" to serve", func() bool {
-		require.True(t, p.isRunning(), "ended instead of serving")
-		return ready()
-	})
+	p := testprocess.Start(t, cmd)
+	t.Cleanup(func() { p.Terminate(t, time.Minute) })
+	p.AwaitReady(t, ready)
 	return p
-}
-
-// isRunning reports whether the server has not ended.
-func (p *process) isRunning() bool {
-	select {
-	case <-p.exited:
-		return false
-	default:
-		return true
-	}
-}
-
-// stop ends a server as an orchestrator would, unless it has ended already.
-func (p *process) stop(t *testing.T, limit time.Duration) {
-	t.Helper()
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-p.exited:
-	case <-time.After(limit):
-		_ = p.cmd.Process.Kill()
-		<-p.exited
-		assert.Fail(t, "did not end within "+limit.String()+" of SIGTERM")
-	}
 }
 
 // await waits for a condition, and fails the test if it does not come true.
@@ -161,26 +99,10 @@ func await(t *testing.T, limit time.Duration, what string, condition func() bool
 	}
 }
 
-// lastPort is where freePort goes on looking. It stays below the ports that
-// systems hand out for outgoing connections, one of which could otherwise take
-// the port before the server does, and begins far from where other processes' tests do.
-var lastPort atomic.Int32
-
-func init() { lastPort.Store(int32(12000 + os.Getpid()*1009%20000)) }
-
-// freePort returns a port of 127.0.0.1 that nobody listens on, and that no
-// other test of this process gets.
+// freePort returns a port of 127.0.0.1 that no other test gets until the end of this one.
 func freePort(t *testing.T) string {
 	t.Helper()
-	for range 1000 {
-		port := strconv.Itoa(int(lastPort.Add(1)))
-		if listener, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
-			listener.Close()
-			return port
-		}
-	}
-	require.FailNow(t, "no free port")
-	return ""
+	return strconv.Itoa(testnet.FreePort(t))
 }
 
 // answers reports whether a GET is answered with 200.

@@ -19,6 +19,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
 // observedCaddyfile is a process with everything that counts something: the
@@ -81,7 +83,7 @@ const orderCall = `{"data":{"outTradeNo":"P1","integrate":"Hosted_Checkout","sub
 
 // observed is a process that serves observedCaddyfile.
 type observed struct {
-	*process
+	*testprocess.Process
 	folder                                  string
 	signing, gateway, notifications, health string // ports
 	app                                     *http.Client
@@ -109,7 +111,7 @@ func observe(t *testing.T, lost bool) *observed {
 	cmd := exec.CommandContext(context.Background(), caddy(t), "run")
 	cmd.Dir = o.folder
 	cmd.Env = []string{"HOME=" + o.folder}
-	o.process = start(t, cmd, func() bool { return answers("http://127.0.0.1:" + o.health + "/readyz") })
+	o.Process = start(t, cmd, func() bool { return answers("http://127.0.0.1:" + o.health + "/readyz") })
 	return o
 }
 

@@ -29,15 +29,15 @@ func TestSandboxPod(t *testing.T) {
 	assert.True(t, answers(p.probe(container.ReadinessProbe)))
 
 	// As the pod ends: not ready any more, but still serving for the delay.
-	require.NoError(t, process.cmd.Process.Signal(syscall.SIGTERM))
+	process.Signal(t, syscall.SIGTERM)
 	await(t, 5*time.Second, "the readiness probe to fail", func() bool {
 		status, _ := get(p.probe(container.ReadinessProbe))
 		return status == http.StatusServiceUnavailable
 	})
 	_, code, _ = post(t, client(new(http.Transport)), "http://127.0.0.1:"+p.signing+dropinPath, dropinCall)
 	assert.Equal(t, "APPLY_SUCCESS", code)
-	<-process.exited
-	assert.Zero(t, process.cmd.ProcessState.ExitCode())
+	process.Wait(t, time.Minute)
+	assert.Zero(t, process.ExitCode())
 }
 
 // With keys, the pod starts and is ready although PayerMax cannot be reached,
@@ -76,8 +76,7 @@ func TestUnixSocketPod(t *testing.T) {
 
 	first := p.run(t)
 	call()
-	require.NoError(t, first.cmd.Process.Kill())
-	<-first.exited
+	first.Kill()
 	app.CloseIdleConnections()
 	require.FileExists(t, socket)
 	p.run(t)
@@ -117,5 +116,5 @@ func TestSharedGatewayPod(t *testing.T) {
 	}
 	_, code, body := post(t, dial(caller(t, folder, shop)), url, dropinCall)
 	assert.Equal(t, "APPLY_SUCCESS", code, body)
-	assert.Equal(t, 1, strings.Count(process.log.String(), `"msg":"call"`), "calls that were served")
+	process.Prints(t, 1, `"msg":"call"`)
 }

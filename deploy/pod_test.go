@@ -16,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
 // pod is the signer's container of one folder, on this machine: its Caddyfile
@@ -106,7 +108,7 @@ func (p *pod) caddy(t *testing.T, ctx context.Context, args ...string) *exec.Cmd
 }
 
 // run starts the container.
-func (p *pod) run(t *testing.T) *process {
+func (p *pod) run(t *testing.T) *testprocess.Process {
 	t.Helper()
 	_, container := podOf(p.manifests)
 	args := make([]string, len(container.Args))

@@ -38,7 +38,7 @@ var provocations = []provoked{
 			return regexp.MustCompile(`(?m)^caddy_payermax_key_degraded\{.*\} 1$`).MatchString(metrics)
 		})
 	}},
-	{what: "down", alert: "PayerMaxMostSidecarsDown", fault: func(t *testing.T, o *observed) { o.stop(t, time.Minute) }},
+	{what: "down", alert: "PayerMaxMostSidecarsDown", fault: func(t *testing.T, o *observed) { o.Terminate(t, time.Minute) }},
 }
 
 const (
@@ -85,7 +85,7 @@ func (p provoked) watched(t *testing.T) *sidecar {
 		if minute == provokedAt {
 			p.fault(t, o)
 		}
-		if !o.isRunning() {
+		if o.HasEnded() {
 			scraped.scrape(minute, map[string]float64{"up": 0})
 			continue
 		}

@@ -98,7 +98,7 @@ func TestCheckNetworkOfUnknownHost(t *testing.T) {
 }
 
 func TestCheckConnection(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", testnet.FreeAddress(t)) // nobody else's after it is closed
 	require.NoError(t, err)
 	open := "https://" + listener.Addr().String()
 	conn, result := checkConnection(t.Context(), Gateway{URL: open})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
 // adminWarning is the line about an admin endpoint that is on.
@@ -47,16 +48,20 @@ func TestAdminEndpointIsWarnedOf(t *testing.T) {
 				return strings.Replace(caddyfile(port, test.site), "admin off", test.admin[i](t), 1)
 			}
 			s := start(t, "127.0.0.1:"+strconv.Itoa(port), config(0), nil)
-			s.awaitLog(t, "serving initial configuration")
-			assert.Equal(t, test.counts[0], s.log.countLines(adminWarning...), "at the start")
+			s.AwaitLine(t, "serving initial configuration")
+			requireWarnings := func(when string, count int) { // before a line that is there
+				s.Await(t, fmt.Sprintf("to warn %d times %s", count, when), func(soFar testprocess.Printed) bool {
+					return soFar.Count(adminWarning...) == count
+				})
+			}
+			requireWarnings("at the start", test.counts[0])
 			for i := 1; i < len(test.admin); i++ {
 				require.NoError(t, os.WriteFile(s.config, []byte(config(i)), 0o600))
-				require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
-				await(t, patience, fmt.Sprintf("reload %d", i), func() bool {
-					return s.log.countLines("successfully reloaded config from file") == i
-				})
-				assert.Equal(t, test.counts[i], s.log.countLines(adminWarning...), "after reload %d", i)
+				s.Signal(t, syscall.SIGUSR1)
+				s.AwaitLines(t, i, reloaded)
+				requireWarnings(fmt.Sprint("after reload ", i), test.counts[i])
 			}
+			s.Prints(t, test.counts[len(test.counts)-1], adminWarning...)
 		})
 	}
 }

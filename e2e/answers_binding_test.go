@@ -89,7 +89,7 @@ func TestIntermediaryIsNotPayerMax(t *testing.T) {
 	shown := get(t, health+"/metrics")
 	assert.Regexp(t, `\ncaddy_payermax_requests_total\{endpoint="refund",.*outcome="unknown"\} 7\n`, shown)
 	assert.Regexp(t, `\ncaddy_payermax_requests_total\{endpoint="refund",.*outcome="unsigned"\} 2\n`, shown)
-	s.awaitLog(t, `"msg":"call"`, `"level":"error"`, `"payermax.outcome":"unknown"`, `"received_status":504`, `"answer":"unsigned"`)
+	s.AwaitLine(t, `"msg":"call"`, `"level":"error"`, `"payermax.outcome":"unknown"`, `"received_status":504`, `"answer":"unsigned"`)
 }
 
 // requireUnsigned checks a refusal that PayerMax has not signed, and that is
@@ -169,8 +169,8 @@ func TestAnswersToOtherCalls(t *testing.T) {
 		})
 	}
 	assert.Contains(t, counted(t, health), fmt.Sprintf(`caddy_payermax_answers_total{result="unverified"} %d`, withheld))
-	s.awaitLog(t, `"cause":"the answer is for another call: its outTradeNo is not what was sent"`)
-	s.awaitLog(t, `"cause":"the answer is a notification"`)
+	s.AwaitLine(t, `"cause":"the answer is for another call: its outTradeNo is not what was sent"`)
+	s.AwaitLine(t, `"cause":"the answer is a notification"`)
 }
 
 // Nothing in a session says whose it is. So no two users get the same one, be it
@@ -187,7 +187,7 @@ func TestSessionsAreNotShared(t *testing.T) {
 	requireRefusal(t, open("berta"), http.StatusBadGateway, "CHECK_SIGN_ERROR")
 	requireRefusal(t, open("Anna"), http.StatusBadGateway, "CHECK_SIGN_ERROR")
 	requireSuccess(t, open("anna"))
-	s.awaitLog(t, `"cause":"the same answer was given to another user before"`, `"payermax.outcome":"unverified"`)
+	s.AwaitLine(t, `"cause":"the same answer was given to another user before"`, `"payermax.outcome":"unverified"`)
 
 	// A refusal is the same for everybody, and so is the answer of an endpoint
 	// whose answers name the call.

@@ -40,7 +40,7 @@ func TestBudget(t *testing.T) {
 	testtool.WithinOneDay(t, 2*time.Minute)
 	gateway := newPaymentUpstream(t)
 	s := startSidecar(t, setup{
-		gateway: gateway.url(), site: "metrics /metrics",
+		gateway: gateway.url(), site: "metrics /metrics", network: "handover/",
 		options: "endpoints drop_in\nlimits {\nbudget IDR 130000 per month\nbudget IDR 15000 per day {\nendpoints refund\n}\n}",
 	})
 	over := func(amount int) *response {
@@ -57,13 +57,13 @@ func TestBudget(t *testing.T) {
 		assert.Contains(t, refused.Msg, time.Date(now.Year(), now.Month()+1, 1, 0, 0, 0, 0, time.UTC).Format(time.RFC3339))
 		assert.NotEmpty(t, res.header.Get("Retry-After"))
 		if i == 1 {
-			require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
-			s.awaitLog(t, reloaded)
+			s.Signal(t, syscall.SIGUSR1)
+			s.AwaitLine(t, reloaded)
 		}
 	}
 	requireMetric(t, "http://"+s.addr, remaining("month"), "50000")
 	requireMetric(t, "http://"+s.addr, `caddy_payermax_limit_refusals_total{limit="budget"}`, "3")
-	s.awaitLog(t, `"msg":"call"`, `"payermax.outcome":"refused"`, `"code":"BUDGET_EXCEEDED"`)
+	s.AwaitLine(t, `"msg":"call"`, `"payermax.outcome":"refused"`, `"code":"BUDGET_EXCEEDED"`)
 
 	pay(t, s, gateway, "refund")
 	raw, _ := payment("refund", "more")

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
 // sandboxSite is a payermax directive that needs no gateway but its own.
@@ -82,11 +84,11 @@ func (c *callers) stop() {
 }
 
 // missing are the calls without exactly one line in the log.
-func (c *callers) missing(log *output) (ids []string) {
+func (c *callers) missing(log testprocess.Printed) (ids []string) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	lines := make(map[string]int)
-	for line := range strings.Lines(log.String()) {
+	for _, line := range log.Lines(`"msg":"call"`) {
 		if _, rest, isCall := strings.Cut(line, `"msg":"call","request_id":"`); isCall {
 			id, _, _ := strings.Cut(rest, `"`)
 			lines[id]++
@@ -106,8 +108,8 @@ func (c *callers) missing(log *output) (ids []string) {
 // the last words of the shutdown are the last line.
 func TestBufferedLogIsWhole(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, s *sidecar, admin string){
-		"SIGTERM": func(t *testing.T, s *sidecar, _ string) { require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM)) },
-		"SIGINT":  func(t *testing.T, s *sidecar, _ string) { require.NoError(t, s.cmd.Process.Signal(syscall.SIGINT)) },
+		"SIGTERM": func(t *testing.T, s *sidecar, _ string) { s.Signal(t, syscall.SIGTERM) },
+		"SIGINT":  func(t *testing.T, s *sidecar, _ string) { s.Signal(t, syscall.SIGINT) },
 		"caddy stop": func(t *testing.T, _ *sidecar, admin string) {
 			said, err := caddyCommand(t, t.Context(), nil, "stop", "--address", admin).CombinedOutput()
 			require.NoError(t, err, "%s", said)
@@ -124,17 +126,15 @@ func TestBufferedLogIsWhole(t *testing.T) {
 				c := startCallers(s.addr)
 				await(t, patience, "calls", func() bool { return c.count() >= 100 })
 				end(t, s, admin)
-				s.awaitEnd(t)
+				log := s.awaitEnd(t)
 				c.stop()
-
-				log := s.log
 				if wrap != "" {
 					log = readLog(t, file)
 				}
 				assert.Empty(t, c.missing(log), "of %d calls", c.count())
-				assert.True(t, log.hasLine("exiting; byeee"))
+				assert.True(t, log.Has("exiting; byeee"))
 				if wrap == "" { // Caddy has closed the file before
-					lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+					lines := strings.Split(strings.TrimSpace(string(log)), "\n")
 					assert.Contains(t, lines[len(lines)-1], "shutdown complete")
 				}
 			})
@@ -154,21 +154,15 @@ func TestBufferedLogThroughReloads(t *testing.T) {
 		await(t, patience, "calls", func() bool { return c.count() >= 30*(i+1) })
 		changed := strings.Replace(string(config), buffered(""), buffered(options), 1)
 		require.NoError(t, os.WriteFile(s.config, []byte(changed), 0o600))
-		require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
-		await(t, patience, "the reload", func() bool {
-			both := s.log.String()
-			if text, err := os.ReadFile(file); err == nil {
-				both += string(text)
-			}
-			return strings.Count(both, reloaded) == i+1
+		s.Signal(t, syscall.SIGUSR1)
+		s.Await(t, "to reload", func(soFar testprocess.Printed) bool {
+			text, _ := os.ReadFile(file) // which is not there at first
+			return soFar.Count(reloaded)+testprocess.Printed(text).Count(reloaded) == i+1
 		})
 	}
 	c.stop()
-	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
-	s.awaitEnd(t)
-	both := readLog(t, file)
-	_, _ = both.Write([]byte(s.log.String()))
-	assert.Empty(t, c.missing(both), "of %d calls", c.count())
+	printed := s.terminate(t)
+	assert.Empty(t, c.missing(readLog(t, file)+printed), "of %d calls", c.count())
 }
 
 // Killed, it loses the tail and nothing else: of each application's calls the last ones,
@@ -178,12 +172,11 @@ func TestBufferedLogLosesTheTailAtMost(t *testing.T) {
 	s := startSidecar(t, setup{site: sandboxSite, globals: buffered("")})
 	c := startCallers(s.addr)
 	await(t, patience, "calls", func() bool { return c.count() >= 200 })
-	require.NoError(t, s.cmd.Process.Kill())
-	<-s.exited
-	s.ended = true
+	printed := s.Kill()
+	s.told = true
 	c.stop()
 
-	missing := c.missing(s.log)
+	missing := c.missing(printed)
 	t.Logf("%d of %d calls have no line", len(missing), c.count())
 	assert.Less(t, len(missing), c.count()/2, "what is lost is the last 10 ms, and what a busy machine takes to get to it")
 	for _, answered := range c.answered {
@@ -253,12 +246,15 @@ func TestBufferedLogThatNobodyReads(t *testing.T) {
 			answered := c.count()
 			await(t, patience, "calls meanwhile", func() bool { return c.count() >= answered+50 })
 
-			log := new(output)
 			if isRead {
-				go func() { _, _ = io.Copy(log, read) }()
-				await(t, patience, "a line about those that were lost", func() bool {
-					return log.hasLine("lines of a log were lost", `"lines":`)
-				})
+				told := make(chan bool, 1)
+				go func() { told <- tellsOfLostLines(read) }()
+				select {
+				case isTold := <-told:
+					assert.True(t, isTold)
+				case <-time.After(patience):
+					assert.Fail(t, "no line is about those that were lost")
+				}
 			}
 			c.stop()
 			require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
@@ -271,4 +267,17 @@ func TestBufferedLogThatNobodyReads(t *testing.T) {
 			}
 		})
 	}
+}
+
+// tellsOfLostLines reads a log until a line says how many others were lost. It goes on to read,
+// so that whoever writes does not wait.
+func tellsOfLostLines(log io.Reader) bool {
+	lines := bufio.NewScanner(log)
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), "lines of a log were lost") && strings.Contains(lines.Text(), `"lines":`) {
+			go func() { _, _ = io.Copy(io.Discard, log) }()
+			return true
+		}
+	}
+	return false
 }

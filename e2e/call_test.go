@@ -63,7 +63,7 @@ func TestCall(t *testing.T) {
 	assert.Equal(t, block, string(e.Data))
 	requireNow(t, e.RequestTime)
 	assert.Equal(t, []string{"identity"}, got.values("Accept-Encoding"), "PayerMax signs the plain answer")
-	s.awaitLog(t, `"msg":"call"`, `"payermax.endpoint":"applyDropinSession"`, `"payermax.outcome":"answered"`)
+	s.AwaitLine(t, `"msg":"call"`, `"payermax.endpoint":"applyDropinSession"`, `"payermax.outcome":"answered"`)
 
 	t.Run("OpenSSL verifies the signature", func(t *testing.T) { requireOpenSSLVerifies(t, got) })
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
 // knownClient is a client of PayerMax's gateway that is in public. What it sends is
@@ -89,8 +90,8 @@ func requireDataKept(t *testing.T, sent, got string) {
 func disputedIn(t *testing.T, s *sidecar, res *response) []string {
 	t.Helper()
 	var disputed []string
-	await(t, patience, "the call's line", func() bool {
-		for line := range strings.Lines(s.log.String()) {
+	s.Await(t, "to print the call's line", func(soFar testprocess.Printed) bool {
+		for _, line := range soFar.Lines(`"msg":"call"`) {
 			var entry struct {
 				RequestID string   `json:"request_id"`
 				Disputed  []string `json:"disputed"`

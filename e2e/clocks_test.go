@@ -32,7 +32,7 @@ func TestClocksOfSeveralGateways(t *testing.T) {
 	}
 	s, health := startClocked(t, sites)
 	for _, site := range sites {
-		site.await(t) // each has a server of its own
+		s.AwaitServing(t, site.sidecar.addr) // each has a server of its own
 	}
 
 	for i := range 2 {
@@ -47,8 +47,8 @@ func TestClocksOfSeveralGateways(t *testing.T) {
 		_, shown := healthOf(t, health+"/readyz")
 		assert.InDelta(t, fast.Seconds(), shown.ClockSkew, 10)
 
-		require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
-		await(t, patience, "a reload", func() bool { return s.log.countLines(reloaded) == i+1 })
+		s.Signal(t, syscall.SIGUSR1)
+		s.AwaitLines(t, i+1, reloaded)
 		_, shown = healthOf(t, health+"/readyz")
 		assert.InDelta(t, fast.Seconds(), shown.ClockSkew, 10)
 		for name, site := range sites {
@@ -73,7 +73,7 @@ func startClocked(t *testing.T, sites map[string]*clockedSite) (s *sidecar, heal
 	t.Helper()
 	healthPort := testnet.FreePort(t)
 	config := new(strings.Builder)
-	config.WriteString(caddyfile(healthPort, "payermax_health"))
+	config.WriteString(strings.Replace(caddyfile(healthPort, "payermax_health"), "bind 127.0.0.1", "bind handover/127.0.0.1", 1))
 	for _, site := range sites {
 		site.start(t, config)
 	}
@@ -96,19 +96,7 @@ func (c *clockedSite) start(t *testing.T, config *strings.Builder) {
 		return answerWith(message("200 OK", success, typeJSON, "sign: "+sign(key, []byte(success)), "Date: "+date))(conn, r)
 	})
 	block := payermaxBlock(t, setup{gateway: c.gateway.url(), unchecked: c.unchecked, options: "follow_gateway_clock"})
-	fmt.Fprintf(config, "\nhttp://:%d {\n\tbind 127.0.0.1\n\t%s\n}\n", port, block)
-}
-
-// await waits until the site is served.
-func (c *clockedSite) await(t *testing.T) {
-	t.Helper()
-	await(t, patience, "caddy to serve "+c.sidecar.addr, func() bool {
-		conn, err := net.Dial("tcp", c.sidecar.addr)
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	})
+	fmt.Fprintf(config, "\nhttp://:%d {\n\tbind handover/127.0.0.1\n\t%s\n}\n", port, block)
 }
 
 // call makes a call and returns the requestTime that the gateway got.

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -67,8 +66,8 @@ func TestKeyIsNowhereButInMemory(t *testing.T) {
 	requireSuccess(t, s.post(t, validBody()))
 
 	refused := testkeys.PrivatePEM(testkeys.Stranger())
-	require.NoError(t, os.WriteFile(path, []byte(refused[:len(refused)/2]), 0o600))
-	s.awaitLog(t, "the new keys cannot be used", path)
+	replaceFile(t, path, refused[:len(refused)/2]) // at once, so that it is refused once
+	s.AwaitLine(t, "the new keys cannot be used", path)
 	requireSuccess(t, s.post(t, validBody()))
 
 	shown := map[string]string{
@@ -82,19 +81,14 @@ func TestKeyIsNowhereButInMemory(t *testing.T) {
 	assert.Contains(t, shown["the metrics"], "caddy_payermax_key_reload_failures_total 1")
 	assert.Contains(t, shown["the health"], `"degraded"`)
 
-	saved, err := os.ReadFile(filepath.Join(s.cmd.Dir, "config", "caddy", "autosave.json"))
+	saved, err := os.ReadFile(filepath.Join(s.home, "config", "caddy", "autosave.json"))
 	require.NoError(t, err)
 	shown["autosave.json"] = string(saved)
 
 	// The runtime's own report of all goroutines, as at a crash.
-	s.ended = true
-	require.NoError(t, s.cmd.Process.Signal(syscall.SIGABRT))
-	select {
-	case <-s.exited:
-	case <-time.After(patience):
-		require.FailNow(t, "caddy did not end after SIGABRT")
-	}
-	shown["the logs and the crash"] = s.log.String()
+	s.told = true
+	s.Signal(t, syscall.SIGABRT)
+	shown["the logs and the crash"] = string(s.Wait(t, patience))
 	assert.Contains(t, shown["the logs and the crash"], "goroutine")
 
 	for where, text := range shown {

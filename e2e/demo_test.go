@@ -18,31 +18,21 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // The README's first command: the main job, told step by step.
 func TestDemo(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	cmd := caddyCommand(t, ctx, nil, "payermax-demo", "--port", "0")
-	printed := new(output)
-	cmd.Stdout, cmd.Stderr = printed, printed
 	stood := testtool.Standstill(t)
-	require.NoError(t, cmd.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	await(t, time.Minute, "the end of the story", func() bool { return printed.hasLine("The gateway was not called.") })
-	select {
-	case err := <-ended:
-		require.NoError(t, err, printed.String())
-	case <-time.After(4 * time.Second): // the sidecar's shutdown_delay is 5 s
-		story := time.Now()
-		require.NoError(t, <-ended)
-		assert.Less(t, time.Since(story), stood(), "the story is over, and the demonstration is not")
-	}
-	told := printed.String()
+	demo := testprocess.Start(t, caddyCommand(t, context.Background(), nil, "payermax-demo", "--port", "0"))
+	demo.AwaitLine(t, "The gateway was not called.") // the end of the story
+	over := time.Now()
+	told := string(demo.Wait(t, time.Minute))
+	require.Zero(t, demo.ExitCode())
+	// The sidecar's shutdown_delay is 5 s.
+	assert.Less(t, time.Since(over), 4*time.Second+stood(), "the story is over, and the demonstration is not")
 	requireFits(t, told)
 	whole, err := os.ReadFile(demoText)
 	require.NoError(t, err)
@@ -72,22 +62,22 @@ func TestDemoServes(t *testing.T) {
 	t.Parallel()
 	port := strconv.Itoa(testnet.FreePort(t))
 	cmd := caddyCommand(t, context.Background(), nil, "payermax-demo", "--serve", "--port", port)
-	told := new(output)
-	cmd.Stdout, cmd.Stderr = told, told
-	require.NoError(t, cmd.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	await(t, 30*time.Second, "the invitation", func() bool { return told.hasLine("docs/quick-start.md") })
-	requireFits(t, told.String())
+	demo := testprocess.Start(t, cmd)
+	var told string
+	demo.Await(t, "to invite the reader", func(soFar testprocess.Printed) bool {
+		told = string(soFar)
+		return soFar.Has("docs/quick-start.md\n")
+	})
+	requireFits(t, told)
 	if *updateDocs {
-		require.NoError(t, os.WriteFile(demoText, []byte(alikeEverywhere(told.String())), 0o644))
+		require.NoError(t, os.WriteFile(demoText, []byte(alikeEverywhere(told)), 0o644))
 	}
 	wanted, err := os.ReadFile(demoText)
 	require.NoError(t, err)
-	assert.Equal(t, string(wanted), alikeEverywhere(told.String()))
+	assert.Equal(t, string(wanted), alikeEverywhere(told))
 
 	// The page that it names is there, and shows the calls.
-	page := regexp.MustCompile(`http://[0-9.:]+/sandbox/`).FindString(told.String())
+	page := regexp.MustCompile(`http://[0-9.:]+/sandbox/`).FindString(told)
 	require.NotEmpty(t, page)
 	shown, err := http.Get(page)
 	require.NoError(t, err)
@@ -105,7 +95,7 @@ func TestDemoServes(t *testing.T) {
 	t.Run("what it says to try", func(t *testing.T) {
 		bash := testtool.Find(t, "bash")
 		testtool.Find(t, "curl")
-		commands := regexp.MustCompile(`(?m)^  curl (?:.*\\\n)+(?:.*[^'\n]\n)*.*'$`).FindAllString(told.String(), -1)
+		commands := regexp.MustCompile(`(?m)^  curl (?:.*\\\n)+(?:.*[^'\n]\n)*.*'$`).FindAllString(told, -1)
 		require.Len(t, commands, 2)
 		for i, says := range []string{"APPLY_SUCCESS", "", "CHECK_SIGN_ERROR"} {
 			said, err := exec.Command(bash, "-c", commands[i%2]).CombinedOutput()
@@ -114,14 +104,9 @@ func TestDemoServes(t *testing.T) {
 		}
 	})
 
-	require.NoError(t, cmd.Process.Signal(os.Interrupt))
-	select {
-	case err := <-ended:
-		assert.NoError(t, err, told.String())
-	case <-time.After(patience):
-		_ = cmd.Process.Kill()
-		require.FailNow(t, "the demonstration did not end after an interrupt")
-	}
+	demo.Signal(t, os.Interrupt)
+	demo.Wait(t, patience)
+	assert.Zero(t, demo.ExitCode())
 }
 
 // requireFits requires text that a terminal of 80 columns shows as it is, in no colours.

@@ -21,8 +21,8 @@ import (
 func (s *sidecar) limit(t *testing.T, resource int, value uint64) (before uint64) {
 	t.Helper()
 	var old unix.Rlimit
-	require.NoError(t, unix.Prlimit(s.cmd.Process.Pid, resource, nil, &old))
-	require.NoError(t, unix.Prlimit(s.cmd.Process.Pid, resource, &unix.Rlimit{Cur: value, Max: old.Max}, nil))
+	require.NoError(t, unix.Prlimit(s.Pid(), resource, nil, &old))
+	require.NoError(t, unix.Prlimit(s.Pid(), resource, &unix.Rlimit{Cur: value, Max: old.Max}, nil))
 	return old.Cur
 }
 
@@ -62,10 +62,10 @@ func TestDescriptorsExhausted(t *testing.T) {
 
 			// Neither a new key nor a new config can be read.
 			replaceFile(t, key, testkeys.PrivatePEM(testkeys.Next()))
-			s.awaitLog(t, "the new keys cannot be used", "too many open files")
+			s.AwaitLine(t, "the new keys cannot be used", "too many open files")
 			assert.Contains(t, string(probe.send(t, ask("/readyz")).body), `"degraded"`)
-			require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
-			s.awaitLog(t, notTaken, "too many open files")
+			s.Signal(t, syscall.SIGUSR1)
+			s.AwaitLine(t, notTaken, "too many open files")
 			gateway.answers(successAndClose)
 			requireSuccess(t, app.send(t, post(validBody())))
 			assert.True(t, signedBy(gateway, testkeys.Merchant()))
@@ -77,7 +77,7 @@ func TestDescriptorsExhausted(t *testing.T) {
 			res := app.send(t, paid)
 			requireRefusal(t, res, http.StatusBadGateway, "SYSTEM_ERROR")
 			requireHonest(t, s, gateway, res, refused)
-			s.awaitLog(t, `"msg":"call"`, `"payermax.outcome":"not_sent"`, "too many open files")
+			s.AwaitLine(t, `"msg":"call"`, `"payermax.outcome":"not_sent"`, "too many open files")
 			assert.Empty(t, gateway.about(number))
 
 			// With descriptors, what has waited is served, and the new key taken.

@@ -112,8 +112,8 @@ func TestSandboxSite(t *testing.T) {
 	require.NoError(t, verify(&testkeys.Gateway().PublicKey, res.body, res.header.Get("Sign")))
 	require.Equal(t, `caddy-payermax; received-status=200; details="answer verified"; sandbox`, res.header.Get("Proxy-Status"))
 	require.Equal(t, []string{"Caddy"}, res.header["Server"], "the gateway's own does not pass")
-	s.awaitLog(t, `"level":"warn"`, "the gateway calls itself a sandbox")
-	sandbox.awaitLog(t, `"level":"warn"`, "a sandbox answers at this site")
+	s.AwaitLine(t, `"level":"warn"`, "the gateway calls itself a sandbox")
+	sandbox.AwaitLine(t, `"level":"warn"`, "a sandbox answers at this site")
 
 	// What the sidecar would never send is refused there as well.
 	direct := sandbox.post(t, `{"version":"1.5","keyVersion":"1","requestTime":"`+time.Now().UTC().Format("2006-01-02T15:04:05.000-07:00")+
@@ -142,9 +142,9 @@ func TestSandboxInside(t *testing.T) {
 			refused := s.post(t, `{"data":{}}`)
 			require.Equal(t, http.StatusBadRequest, refused.status)
 			require.Equal(t, `caddy-payermax; error=http_request_error; details="PARAMS_INVALID"; sandbox`, refused.header.Get("Proxy-Status"))
-			s.awaitLog(t, `"msg":"call"`, `"sandbox":true`, res.header.Get("Payermax-Request-Id"))
-			s.awaitLog(t, `"level":"warn"`, "the sandbox answers")
-			require.False(t, s.log.hasLine("gateway_public_key is not configured"))
+			s.AwaitLine(t, `"msg":"call"`, `"sandbox":true`, res.header.Get("Payermax-Request-Id"))
+			s.AwaitLine(t, `"level":"warn"`, "the sandbox answers")
+			s.NeverPrints("gateway_public_key is not configured")
 		})
 	}
 }

@@ -93,7 +93,7 @@ func TestDNS(t *testing.T) {
 	gateway.host = strings.Replace(gateway.host, "127.0.0.1", name, 1)
 	gateway.answers(successAndClose)
 	s := startSidecar(t, setup{gateway: "https://" + gateway.host,
-		options: ca.trust(t, "dial_timeout 1s", "resolvers "+names.conn.LocalAddr().String())})
+		options: ca.trust(t, "dial_timeout 2s", "resolvers "+names.conn.LocalAddr().String())})
 
 	for name, test := range map[string]struct {
 		answer func(question []byte) []byte

@@ -32,24 +32,18 @@ func startWithHealth(t *testing.T, globals string, want setup) (s *sidecar, heal
 }
 
 http://:%d {
-	bind 127.0.0.1
+	bind %s127.0.0.1
 	%s
 }
 
 http://:%d {
-	bind 127.0.0.1
+	bind %[3]s127.0.0.1
 	payermax_health
 	metrics /metrics
 }
-`, globals, port, payermaxBlock(t, want), healthPort)
+`, globals, port, want.network, payermaxBlock(t, want), healthPort)
 	s = start(t, "127.0.0.1:"+strconv.Itoa(port), config, want.env)
-	await(t, patience, "the probes' listener", func() bool {
-		conn, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(healthPort))
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	})
+	s.AwaitServing(t, "127.0.0.1:"+strconv.Itoa(healthPort))
 	return s, "http://127.0.0.1:" + strconv.Itoa(healthPort)
 }
 
@@ -100,7 +94,7 @@ func TestDrain(t *testing.T) {
 
 			told := time.Now()
 			for range signals {
-				require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+				s.Signal(t, syscall.SIGTERM)
 			}
 			await(t, 7*time.Second, "not to be ready", func() bool {
 				status, body = healthOf(t, health+"/readyz")
@@ -149,8 +143,8 @@ func TestDrainIsAnnounced(t *testing.T) {
 		clients[name] = s.dial(t)
 		assert.False(t, clients[name].send(t, request).close, name)
 	}
-	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
-	s.awaitLog(t, "shutdown scheduled")
+	s.Signal(t, syscall.SIGTERM)
+	s.AwaitLine(t, "shutdown scheduled")
 	for name, request := range requests {
 		assert.True(t, clients[name].send(t, request).close, name)
 		clients[name].conn.Close()
@@ -174,8 +168,8 @@ func TestDrainUnderLoad(t *testing.T) {
 			s := startListening(t, how, ca, payermaxBlock(t, setup{gateway: gateway.url()}))
 			traffic := startTraffic(t, s.addr, how, ca)
 			traffic.awaitAnswers(t, 20)
-			require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
-			s.awaitLog(t, "shutdown scheduled")
+			s.Signal(t, syscall.SIGTERM)
+			s.AwaitLine(t, "shutdown scheduled")
 			traffic.awaitAnswers(t, 20)
 			traffic.stop()
 			assert.Zero(t, traffic.closed.Load(), "connections closed unserved")

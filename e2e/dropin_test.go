@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,6 +19,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
 // shop is everything a merchant runs for Drop-In, and the sandbox in PayerMax's
@@ -103,14 +103,12 @@ http://:%[5]d {
 func startSandbox(t *testing.T, port int, flags ...string) {
 	t.Helper()
 	cmd := caddyCommand(t, context.Background(), nil, append([]string{"payermax-sandbox", "--listen", "127.0.0.1:" + strconv.Itoa(port)}, flags...)...)
-	log := new(output)
-	cmd.Stdout, cmd.Stderr = log, log
-	require.NoError(t, cmd.Start())
+	sandbox := testprocess.Start(t, cmd)
 	t.Cleanup(func() {
-		assert.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
-		assert.NoError(t, cmd.Wait(), log)
+		sandbox.Terminate(t, patience)
+		assert.Zero(t, sandbox.ExitCode())
 	})
-	await(t, 30*time.Second, "the sandbox", func() bool { return log.hasLine("/sandbox/key") })
+	sandbox.AwaitLine(t, "/sandbox/key")
 }
 
 // serveCallback is the application's callback route.
@@ -291,7 +289,7 @@ func TestDropInNotificationFaults(t *testing.T) {
 			s := openShop(t)
 			s.fault("orderAndPay", fault, 1)
 			s.must("orderAndPay", s.order("P1", "SUCCESS"))
-			s.sidecar.awaitLog(t, `"msg":"notification"`, `"status":403`)
+			s.sidecar.AwaitLine(t, `"msg":"notification"`, `"status":403`)
 			s.must("orderAndPay", s.order("P2", "SUCCESS"))
 			assert.Equal(t, "P2", s.awaitNotifications(1)[0].data["outTradeNo"], "the forged one never arrives")
 		})
@@ -308,7 +306,7 @@ func TestDropInNotificationFaults(t *testing.T) {
 		s := openShop(t)
 		s.fault("orderAndPay", "duplicate-notification", 1)
 		s.must("orderAndPay", s.order("P1", "SUCCESS"))
-		s.sidecar.awaitLog(t, `"msg":"notification"`, `"result":"duplicate"`)
+		s.sidecar.AwaitLine(t, `"msg":"notification"`, `"result":"duplicate"`)
 		assert.Len(t, s.awaitNotifications(1), 1)
 	})
 	t.Run("with an odd time", func(t *testing.T) {

@@ -8,13 +8,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
 // Where nothing is, nobody gets the empty 200 with which Caddy ends what no handler
@@ -82,16 +82,12 @@ func TestNothingElsewhereInTheSandbox(t *testing.T) {
 	requireNothingElsewhere(t, s.addr)
 
 	port := strconv.Itoa(testnet.FreePort(t))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	cmd := caddyCommand(t, ctx, nil, "payermax-demo", "--serve", "--port", port)
-	told := new(output)
-	cmd.Stdout, cmd.Stderr = told, told
-	require.NoError(t, cmd.Start())
+	demo := testprocess.Start(t, caddyCommand(t, context.Background(), nil, "payermax-demo", "--serve", "--port", port))
 	defer func() {
-		_ = cmd.Process.Signal(os.Interrupt)
-		assert.NoError(t, cmd.Wait())
+		demo.Signal(t, os.Interrupt)
+		demo.Wait(t, patience)
+		assert.Zero(t, demo.ExitCode())
 	}()
-	await(t, 30*time.Second, "the invitation", func() bool { return told.hasLine("docs/quick-start.md") })
+	demo.AwaitLine(t, "docs/quick-start.md")
 	requireNothingElsewhere(t, "127.0.0.1:"+port)
 }

@@ -38,7 +38,7 @@ func postAtOnce(t *testing.T, s *sidecar, calls int) {
 		all.Go(func() { assert.Equal(t, 200, s.post(t, validBody()).status) })
 	}
 	all.Wait()
-	await(t, patience, "the lines of all calls", func() bool { return s.countCalls("answered") == calls })
+	s.awaitCalls(t, calls, "answered")
 }
 
 // With the engine batch, the gateway takes every signature, and the log and the metrics
@@ -49,7 +49,7 @@ func TestBatchEngineSigns(t *testing.T) {
 		t.Skip("there is no engine to test here: " + err.Error())
 	}
 	s := startBatching(t, newUpstream(t))
-	s.awaitLog(t, `"keys loaded"`, `"engine":"batch"`)
+	s.AwaitLine(t, `"keys loaded"`, `"engine":"batch"`)
 	postAtOnce(t, s, 100)
 	metrics := get(t, "http://"+s.addr+"/metrics")
 	assert.Contains(t, metrics, `caddy_payermax_signing_engine_info{engine="batch",`)
@@ -68,8 +68,8 @@ func TestBatchEngineFallsBack(t *testing.T) {
 		t.Run(debug, func(t *testing.T) {
 			t.Parallel()
 			s := startBatching(t, newUpstream(t), "GODEBUG="+debug)
-			s.awaitLog(t, `"level":"warn"`, "the engine of the config cannot be used; crypto/rsa signs", reason)
-			s.awaitLog(t, `"keys loaded"`, `"engine":"crypto/rsa"`)
+			s.AwaitLine(t, `"level":"warn"`, "the engine of the config cannot be used; crypto/rsa signs", reason)
+			s.AwaitLine(t, `"keys loaded"`, `"engine":"crypto/rsa"`)
 			postAtOnce(t, s, 20)
 			assert.Contains(t, get(t, "http://"+s.addr+"/metrics"), `caddy_payermax_signing_engine_info{engine="crypto/rsa",`)
 		})

@@ -31,7 +31,7 @@ func TestErrorsShowNoSignature(t *testing.T) {
 		site("other", after, app, "handle_errors 404 {\nrespond elsewhere\n}")+
 		site("failing", after, app, "handle_errors {\n"+app+"}"), nil)
 
-	lines := 0
+	lines, notAccepted := 0, []string{`"msg":"notification"`, `"result":"not_accepted"`, `"error":"connection_refused"`, "connection refused"}
 	for _, test := range []struct {
 		host, path string
 		status     int
@@ -53,13 +53,12 @@ func TestErrorsShowNoSignature(t *testing.T) {
 		assert.Equal(t, test.body, string(res.body), name)
 		if strings.HasSuffix(test.path, "/callback") {
 			lines++
-			await(t, patience, "the line of "+name, func() bool {
-				return s.log.countLines(`"msg":"notification"`, `"result":"not_accepted"`, `"error":"connection_refused"`, "connection refused") == lines
-			})
+			s.AwaitLines(t, lines, notAccepted...)
 		}
-		assert.NotContains(t, s.log.String(), signature[:40], name)
+		s.NeverPrints(signature[:40])
 	}
-	s.awaitLog(t, `"msg":"a handler failed"`, `"error":"connection_refused"`)
-	assert.False(t, s.log.hasLine(`"logger":"http.log.error`), "%s", s.log)
-	assert.False(t, s.log.hasLine(`"msg":"notification"`, `"status":0`))
+	s.Prints(t, lines, notAccepted...)
+	s.AwaitLine(t, `"msg":"a handler failed"`, `"error":"connection_refused"`)
+	s.NeverPrints(`"logger":"http.log.error`)
+	s.NeverPrints(`"msg":"notification"`, `"status":0`)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
 // ending is a way in which a command ends, and the code that it ends with.
@@ -39,16 +40,17 @@ func TestExitCodes(t *testing.T) {
 	}
 	happened[ending{"payermax-sandbox", exitCodeAfter(t, "what's on", interrupt,
 		"payermax-sandbox", "--app-id", appID, "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--listen", testnet.FreeAddress(t))}] = true
-	for _, end := range []func(*testing.T, *exec.Cmd, *output){interrupt, interruptTwice, terminateWithoutPidfile} {
+	pidfile := filepath.Join(t.TempDir(), "caddy.pid")
+	for _, end := range []func(*testing.T, *testprocess.Process){interrupt, interruptTwice, terminateWithout(pidfile)} {
 		config, address := slowToEnd(t)
-		served := func(t *testing.T, cmd *exec.Cmd, said *output) {
+		served := func(t *testing.T, caddy *testprocess.Process) {
 			// Caddy begins to catch signals in a goroutine, which could come after that line, but
 			// hardly after those that serve a request.
 			get(t, "http://"+address)
-			end(t, cmd, said)
+			end(t, caddy)
 		}
 		happened[ending{"run", exitCodeAfter(t, "serving initial configuration", served,
-			"run", "--config", config, "--pidfile", filepath.Join(t.TempDir(), "caddy.pid"))}] = true
+			"run", "--config", config, "--pidfile", pidfile)}] = true
 	}
 	assert.Equal(t, documented, happened)
 }
@@ -155,38 +157,28 @@ func exitCodeOf(t *testing.T, args ...string) int {
 }
 
 // exitCodeAfter starts a command that stays, and ends it once it has said so.
-func exitCodeAfter(t *testing.T, says string, end func(*testing.T, *exec.Cmd, *output), args ...string) int {
+func exitCodeAfter(t *testing.T, says string, end func(*testing.T, *testprocess.Process), args ...string) int {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	cmd, said := caddyCommand(t, ctx, nil, args...), new(output)
-	cmd.Stdout, cmd.Stderr = said, said
-	require.NoError(t, cmd.Start())
-	defer func() {
-		if t.Failed() {
-			t.Logf("caddy %s said:\n%s", strings.Join(args, " "), said)
-		}
-	}()
-	await(t, patience, "caddy "+args[0], func() bool { return said.hasLine(says) })
-	end(t, cmd, said)
-	_ = cmd.Wait() // the exit code is what is asked for
-	require.NoError(t, ctx.Err(), said.String())
-	t.Logf("%d: caddy %s", cmd.ProcessState.ExitCode(), strings.Join(args, " "))
-	return cmd.ProcessState.ExitCode()
+	caddy := testprocess.Start(t, caddyCommand(t, t.Context(), nil, args...))
+	caddy.AwaitLine(t, says)
+	end(t, caddy)
+	caddy.Wait(t, time.Minute)
+	t.Logf("%d: caddy %s", caddy.ExitCode(), strings.Join(args, " "))
+	return caddy.ExitCode()
 }
 
-func interrupt(t *testing.T, cmd *exec.Cmd, _ *output) {
-	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+func interrupt(t *testing.T, caddy *testprocess.Process) { caddy.Signal(t, os.Interrupt) }
+
+func interruptTwice(t *testing.T, caddy *testprocess.Process) {
+	interrupt(t, caddy)
+	caddy.AwaitLine(t, "shutting down")
+	interrupt(t, caddy)
 }
 
-func interruptTwice(t *testing.T, cmd *exec.Cmd, said *output) {
-	interrupt(t, cmd, said)
-	await(t, patience, "the first interrupt", func() bool { return said.hasLine("shutting down") })
-	interrupt(t, cmd, said)
-}
-
-// terminateWithoutPidfile takes away what Caddy wants to remove at its end.
-func terminateWithoutPidfile(t *testing.T, cmd *exec.Cmd, _ *output) {
-	require.NoError(t, os.Remove(cmd.Args[len(cmd.Args)-1]))
-	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+// terminateWithout takes away the file that Caddy wants to remove at its end.
+func terminateWithout(pidfile string) func(*testing.T, *testprocess.Process) {
+	return func(t *testing.T, caddy *testprocess.Process) {
+		require.NoError(t, os.Remove(pidfile))
+		caddy.Signal(t, syscall.SIGTERM)
+	}
 }

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -187,7 +186,7 @@ func TestUnreachable(t *testing.T) {
 			requireRefusal(t, res, http.StatusBadGateway, "SYSTEM_ERROR")
 			assert.Contains(t, res.header.Get("Proxy-Status"), "error=connection_refused;")
 			requireHonest(t, s, gone, res, user)
-			s.awaitLog(t, `"msg":"call"`, `"level":"error"`, `"payermax.outcome":"not_sent"`)
+			s.AwaitLine(t, `"msg":"call"`, `"level":"error"`, `"payermax.outcome":"not_sent"`)
 		})
 	}
 	gateway := listenAt(t, address, nil)
@@ -257,15 +256,13 @@ func TestLoop(t *testing.T) {
 	t.Parallel()
 	port, between := testnet.FreePort(t), testnet.FreePort(t)
 	addr := "127.0.0.1:" + strconv.Itoa(port)
-	block := payermaxBlock(t, setup{gateway: fmt.Sprintf("http://localhost:%d", between), options: "timeout 1s"})
+	block := payermaxBlock(t, setup{gateway: fmt.Sprintf("http://localhost:%d", between), options: "timeout 10s"})
 	site := fmt.Sprintf("\nhttp://:%d {\n\tbind 127.0.0.1\n\treverse_proxy 127.0.0.1:%d\n}\n", between, port)
 	// Caddy's debug log of another transport shows the signature.
 	s := start(t, addr, strings.Replace(caddyfile(port, block), "debug\n", "", 1)+site, nil)
 
 	res := s.post(t, validBody())
 	requireUnsigned(t, s, res, http.StatusBadGateway, "LOOP_DETECTED", "the request comes from a sidecar; gateway must not lead back to one")
-	s.awaitLog(t, `"level":"error"`, "the call came back to a sidecar", fmt.Sprintf(`"request_id":%q`, res.header.Get("Payermax-Request-Id")))
-	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
-	s.awaitEnd(t) // so that all is logged
-	assert.Less(t, s.log.countLines(`"msg":"call"`), 10, "calls that one request led to")
+	s.AwaitLine(t, `"level":"error"`, "the call came back to a sidecar", fmt.Sprintf(`"request_id":%q`, res.header.Get("Payermax-Request-Id")))
+	assert.Less(t, s.terminate(t).Count(`"msg":"call"`), 10, "calls that one request led to")
 }

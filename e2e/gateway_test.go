@@ -135,7 +135,7 @@ func TestNoSandbox(t *testing.T) {
 	assert.NotContains(t, get(t, health+"/readyz"), "sandbox")
 	assert.Contains(t, get(t, health+"/metrics"), "\ncaddy_payermax_sandbox 0\n")
 	s.requireLogged(t, res, "answered")
-	assert.False(t, s.log.hasLine(`"msg":"call"`, `"sandbox"`))
+	s.NeverPrints(`"msg":"call"`, `"sandbox"`)
 }
 
 // A sandbox elsewhere that a sidecar takes for PayerMax is found by its answers.
@@ -148,7 +148,7 @@ func TestSandboxElsewhereIsNoticed(t *testing.T) {
 	assert.Contains(t, get(t, health+"/metrics"), "\ncaddy_payermax_sandbox 0\n")
 	res := s.post(t, validBody())
 	assert.Equal(t, `caddy-payermax; received-status=200; details="answer not checked"; sandbox`, res.header.Get("Proxy-Status"))
-	s.awaitLog(t, `"msg":"call"`, `"sandbox":true`)
+	s.AwaitLine(t, `"msg":"call"`, `"sandbox":true`)
 	assert.Contains(t, get(t, health+"/readyz"), `"sandbox":true`)
 	assert.Contains(t, get(t, health+"/metrics"), "\ncaddy_payermax_sandbox 1\n")
 

@@ -65,8 +65,8 @@ func TestReloadUnderLoad(t *testing.T) {
 			traffic := startTraffic(t, s.addr, how, ca)
 			for i := range 5 {
 				traffic.awaitAnswers(t, 20)
-				require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
-				await(t, patience, "a reload", func() bool { return s.log.countLines(reloaded) == i+1 })
+				s.Signal(t, syscall.SIGUSR1)
+				s.AwaitLines(t, i+1, reloaded)
 			}
 			traffic.awaitAnswers(t, 20)
 			traffic.stop()
@@ -97,8 +97,8 @@ func TestReloadFails(t *testing.T) {
 	require.NoError(t, err)
 	impossible := fmt.Sprintf("%s\nhttp://:%d {\n\tbind handover/127.0.0.1\n\trespond ok\n}\n", config, taken.Addr().(*net.TCPAddr).Port)
 	require.NoError(t, os.WriteFile(s.config, []byte(impossible), 0o600))
-	require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
-	s.awaitLog(t, notTaken, "address already in use")
+	s.Signal(t, syscall.SIGUSR1)
+	s.AwaitLine(t, notTaken, "address already in use")
 	for range 3 {
 		requireSuccess(t, s.post(t, validBody()))
 		res := kept.send(t, post(validBody()))

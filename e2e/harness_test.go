@@ -4,11 +4,9 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,8 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -26,6 +22,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
 const (
@@ -90,18 +87,20 @@ type setup struct {
 	site string
 	// globals are further global options.
 	globals string
+	// network is what the site listens on, such as handover/, on which no call notices a
+	// reload; plain TCP if none.
+	network string
 	// env is added to the process's environment.
 	env []string
 }
 
 // sidecar is a running Caddy.
 type sidecar struct {
+	*testprocess.Process
 	addr   string
 	config string // the path of its config
-	log    *output
-	cmd    *exec.Cmd
-	exited chan struct{}
-	ended  bool // as it was told to
+	home   string // the folder that it is at home in
+	told   bool   // to end
 }
 
 // startSidecar runs Caddy until the end of the test.
@@ -112,7 +111,7 @@ func startSidecar(t *testing.T, want setup) *sidecar {
 		directives += "\n" + payermaxBlock(t, want)
 	}
 	port := testnet.FreePort(t)
-	config := strings.Replace(caddyfile(port, directives), "debug\n", "debug\n"+want.globals+"\n", 1)
+	config := strings.NewReplacer("debug\n", "debug\n"+want.globals+"\n", "bind ", "bind "+want.network, "SITE", directives).Replace(caddyfile(port, "SITE"))
 	return start(t, "127.0.0.1:"+strconv.Itoa(port), config, want.env)
 }
 
@@ -165,75 +164,43 @@ func startIn(t *testing.T, in surroundings, addr, config string, env []string) *
 	file := filepath.Join(t.TempDir(), name)
 	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
 
-	s := &sidecar{addr: addr, config: file, log: new(output), exited: make(chan struct{})}
-	s.cmd = caddyCommand(t, context.Background(), env, "run", "--config", file)
+	cmd := caddyCommand(t, context.Background(), env, "run", "--config", file)
+	home := cmd.Dir
 	if in != nil {
-		in.wrap(s.cmd)
+		in.wrap(cmd)
 	}
-	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
-	require.NoError(t, s.cmd.Start())
-	go func() {
-		defer close(s.exited)
-		_ = s.cmd.Wait() // the exit code is looked at by stop
-	}()
+	s := &sidecar{Process: testprocess.Start(t, cmd), addr: addr, config: file, home: home}
 	t.Cleanup(func() { s.stop(t) })
-
-	await(t, 2*patience, "caddy to serve "+addr, func() bool {
-		select {
-		case <-s.exited:
-			require.FailNow(t, "caddy ended instead of serving", "%s\n%s", config, s.log)
-		default:
-		}
-		conn, err := net.Dial("tcp", addr)
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	})
+	s.AwaitServing(t, addr)
 	return s
 }
 
 // stop ends the process as an orchestrator would, and looks at what it leaves: no
 // race, no panic, and no secret in all that it printed.
 func (s *sidecar) stop(t *testing.T) {
-	if !s.ended {
-		select {
-		case <-s.exited:
-			assert.Fail(t, "caddy ended before it was told to")
-		default:
-			assert.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
-			s.awaitEnd(t)
-		}
+	if !s.told {
+		assert.False(t, s.HasEnded(), "caddy ended before it was told to")
+		s.terminate(t)
 	}
-	log := s.log.String()
+	log := string(s.Wait(t, patience))
 	assert.NotContains(t, log, "DATA RACE")
 	assert.NotContains(t, log, "panic")
 	assert.Empty(t, leaks(log))
-	if t.Failed() {
-		const enough = 8 << 10
-		t.Logf("the end of caddy's output:\n%s", log[max(0, len(log)-enough):])
-	}
 }
 
-// awaitEnd waits for the end of a process that was told to end.
-func (s *sidecar) awaitEnd(t *testing.T) {
-	s.ended = true
-	select {
-	case <-s.exited:
-	case <-time.After(patience):
-		assert.Fail(t, "caddy did not end within "+patience.String()+" of SIGTERM")
-		_ = s.cmd.Process.Kill()
-		<-s.exited
-	}
-	assert.Zero(t, s.cmd.ProcessState.ExitCode(), "exit code after SIGTERM")
+// terminate ends the process as an orchestrator would, and returns all that it printed.
+func (s *sidecar) terminate(t *testing.T) testprocess.Printed {
+	_ = s.Terminate(t, patience)
+	return s.awaitEnd(t)
 }
 
-// awaitLog waits for a line of the process's output that contains all parts.
-func (s *sidecar) awaitLog(t *testing.T, parts ...string) {
-	t.Helper()
-	await(t, patience, fmt.Sprintf("a log line with %q", parts), func() bool {
-		return s.log.hasLine(parts...)
-	})
+// awaitEnd waits for the end of a process that was told to end, and returns all that it
+// printed.
+func (s *sidecar) awaitEnd(t *testing.T) testprocess.Printed {
+	s.told = true
+	log := s.Wait(t, patience)
+	assert.Zero(t, s.ExitCode(), "exit code after SIGTERM")
+	return log
 }
 
 // requireLogged checks that the call that was answered has one line in the log,
@@ -241,65 +208,33 @@ func (s *sidecar) awaitLog(t *testing.T, parts ...string) {
 func (s *sidecar) requireLogged(t *testing.T, res *response, outcome string) {
 	t.Helper()
 	call := []string{`"msg":"call"`, fmt.Sprintf(`"request_id":%q`, res.header.Get("Payermax-Request-Id"))}
-	s.awaitLog(t, append(call, fmt.Sprintf(`"payermax.outcome":%q`, outcome))...)
-	assert.Equal(t, 1, s.log.countLines(call...), "lines of one call")
+	s.AwaitLine(t, append(call, fmt.Sprintf(`"payermax.outcome":%q`, outcome))...)
+	s.Prints(t, 1, call...)
 }
 
 // awaitCalls waits for the lines of so many calls that have ended in some way, or
-// in any way if it is not named.
-func (s *sidecar) awaitCalls(t *testing.T, count int, outcome string) {
+// in any way if it is not named, and returns what has been printed.
+func (s *sidecar) awaitCalls(t *testing.T, count int, outcome string) (soFar testprocess.Printed) {
 	t.Helper()
-	await(t, patience, fmt.Sprintf("%d calls to be logged as %s", count, outcome), func() bool { return s.countCalls(outcome) == count })
+	s.Await(t, fmt.Sprintf("to log %d calls as %s", count, outcome), func(printed testprocess.Printed) bool {
+		soFar = printed
+		return countCalls(soFar, outcome) == count
+	})
+	return soFar
 }
 
 // countCalls returns how many calls have ended in some way, or in any way if it is
 // not named.
-func (s *sidecar) countCalls(outcome string) int {
-	return s.log.countLines(`"msg":"call"`, `"payermax.outcome":"`+outcome)
-}
-
-// output keeps what a process prints.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
+func countCalls(log testprocess.Printed, outcome string) int {
+	return log.Count(`"msg":"call"`, `"payermax.outcome":"`+outcome)
 }
 
 // readLog reads a log that is written to a file.
-func readLog(t *testing.T, path string) *output {
+func readLog(t *testing.T, path string) testprocess.Printed {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
-	o := new(output)
-	_, _ = o.Write(text)
-	return o
-}
-
-// hasLine reports whether one line contains all parts.
-func (o *output) hasLine(parts ...string) bool {
-	return o.countLines(parts...) > 0
-}
-
-// countLines returns how many lines contain all parts.
-func (o *output) countLines(parts ...string) int {
-	count := 0
-	for line := range strings.Lines(o.String()) {
-		if !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(line, part) }) {
-			count++
-		}
-	}
-	return count
+	return testprocess.Printed(text)
 }
 
 // await waits for a condition, and fails the test if it does not come true.

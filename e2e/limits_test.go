@@ -80,7 +80,7 @@ func TestLimitsOfCallers(t *testing.T) {
 	}
 	require.Len(t, gateway.received(), 3)
 	requireLimits(t, s, 2, 5, 0)
-	s.awaitLog(t, `"msg":"call"`, `"payermax.outcome":"refused"`, `"code":"CALLER_NOT_ALLOWED"`)
+	s.AwaitLine(t, `"msg":"call"`, `"payermax.outcome":"refused"`, `"code":"CALLER_NOT_ALLOWED"`)
 	assert.Equal(t, http.StatusUnauthorized, s.post(t, validBody(), basic("anna", "wrong")).status)
 	requireLimits(t, s, 2, 5, 0)
 }
@@ -123,7 +123,7 @@ func TestLimitsOfRate(t *testing.T) {
 	}
 	require.Len(t, gateway.received(), 2)
 	requireLimits(t, s, 0, 0, 3)
-	s.awaitLog(t, `"msg":"call"`, `"payermax.outcome":"refused"`, `"code":"TOO_MANY_REQUEST"`)
+	s.AwaitLine(t, `"msg":"call"`, `"payermax.outcome":"refused"`, `"code":"TOO_MANY_REQUEST"`)
 }
 
 // However many come at once, no more than the burst get through.

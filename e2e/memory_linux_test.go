@@ -32,7 +32,7 @@ func (s *sidecar) peakOwnMemory(t *testing.T) int {
 // memory reads a line of the process's status.
 func (s *sidecar) memory(t *testing.T, field string) int {
 	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.Pid()))
 	require.NoError(t, err)
 	_, after, found := strings.Cut(string(status), field)
 	require.True(t, found)

@@ -98,7 +98,7 @@ func TestSeveralMerchants(t *testing.T) {
 		sent := readEnvelope(t, gateway.received()[len(gateway.received())-1])
 		assert.Equal(t, app, sent.AppID)
 		assert.Equal(t, number, sent.MerchantNo)
-		s.awaitLog(t, `"msg":"call"`, `"app_id":"`+app+`"`)
+		s.AwaitLine(t, `"msg":"call"`, `"app_id":"`+app+`"`)
 	}
 	require.Len(t, gateway.received(), 2)
 
@@ -230,7 +230,7 @@ func TestMerchantsChangeKeysApart(t *testing.T) {
 	assert.True(t, signs("100", testkeys.Merchant()))
 
 	require.NoError(t, os.WriteFile(first, []byte("no key"), 0o600))
-	s.awaitLog(t, "the new keys cannot be used", first)
+	s.AwaitLine(t, "the new keys cannot be used", first)
 	assert.True(t, signs("100", testkeys.Merchant()))
 	assert.True(t, signs("200", testkeys.Gateway()))
 	assert.Contains(t, get(t, "http://"+s.addr+"/readyz"), `"degraded"`)

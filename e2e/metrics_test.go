@@ -28,7 +28,7 @@ func counted(t *testing.T, health string) (lines []string) {
 func TestCountersSurviveReload(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
-	s, health := startWithHealth(t, "", setup{gateway: gateway.url()})
+	s, health := startWithHealth(t, "", setup{gateway: gateway.url(), network: "handover/"})
 	requireSuccess(t, s.post(t, validBody()))
 	s.post(t, `{"data":{}}`)
 
@@ -39,9 +39,8 @@ func TestCountersSurviveReload(t *testing.T) {
 	assert.Contains(t, before, `caddy_payermax_answers_total{result="verified"} 1`)
 	assert.Contains(t, before, `caddy_payermax_violations_total{action="refused",endpoint="applyDropinSession",field="data.userId",rule="required"} 1`)
 
-	require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
-	s.awaitLog(t, "successfully reloaded config from file")
-	await(t, patience, "the new config to serve", func() bool { _, body := healthOf(t, health+"/readyz"); return body.Status == "ok" })
+	s.Signal(t, syscall.SIGUSR1)
+	s.AwaitLine(t, reloaded)
 	assert.Equal(t, before, counted(t, health))
 	requireSuccess(t, s.post(t, validBody()))
 	assert.Contains(t, counted(t, health), `caddy_payermax_requests_total{endpoint="applyDropinSession",error="",outcome="answered"} 2`)
@@ -63,7 +62,7 @@ func TestClockSkew(t *testing.T) {
 			requireSuccess(t, s.post(t, validBody()))
 			requireSuccess(t, s.post(t, validBody()))
 
-			s.awaitLog(t, `"level":"error"`, "PayerMax will refuse calls with REQ_TIME_OVER_TIME")
+			s.AwaitLine(t, `"level":"error"`, "PayerMax will refuse calls with REQ_TIME_OVER_TIME")
 			// By the seconds that a busy machine took for an answer, it is something else.
 			assert.Regexp(t, `caddy_payermax_clock_skew_seconds (9\d|10\d)\b`, get(t, health+"/metrics"))
 			assert.Regexp(t, `"clock_skew_seconds":(9\d|10\d)\b`, get(t, health+"/readyz"))

@@ -236,6 +236,7 @@ func TestNotifyBindsWhatIsSigned(t *testing.T) {
 	t.Parallel()
 	app := startApplication(t)
 	s := startSite(t, notifyBlock(t, "/payermax/callback*"), "reverse_proxy "+app.address)
+	refused := make(map[string]int) // notifications, by the result in the log
 	for name, test := range map[string]struct{ body, result string }{
 		"an answer to orderQuery": {success, "not_a_notification"},
 		"another appId":           {strings.Replace(paid(), appID, "other", 1), "other_merchant"},
@@ -247,12 +248,13 @@ func TestNotifyBindsWhatIsSigned(t *testing.T) {
 		"null for its type":       {`{"code":"APPLY_SUCCESS","notifyType":null,"appId":"` + appID + `","data":null}`, "not_a_notification"},
 		"a callback without type": {`{"referenceNo":"1","amount":"2","currency":"PHP"}`, "not_a_notification"},
 	} {
-		before := s.log.countLines(`"msg":"notification"`, `"result":"`+test.result+`"`)
 		requireRefusal(t, s.send(t, notifying("/payermax/callback", test.body)), http.StatusForbidden, "NOTIFICATION_REFUSED")
 		assert.Empty(t, app.taken(), name)
-		await(t, patience, name, func() bool {
-			return s.log.countLines(`"msg":"notification"`, `"result":"`+test.result+`"`) == before+1
-		})
+		refused[test.result]++
+		s.AwaitLines(t, refused[test.result], `"msg":"notification"`, `"result":"`+test.result+`"`)
+	}
+	for result, count := range refused {
+		s.Prints(t, count, `"msg":"notification"`, `"result":"`+result+`"`)
 	}
 	s.send(t, notifying("/payermax/callback", paid()))
 	requireProof(t, app.taken(), paid())
@@ -275,7 +277,7 @@ func TestNothingEndsEmpty(t *testing.T) {
 			for range 2 {
 				requireRefusal(t, s.send(t, notifying("/payermax/callback", paid())), http.StatusServiceUnavailable, "NOTIFICATION_NOT_ACCEPTED")
 			}
-			s.awaitLog(t, `"msg":"notification"`, `"result":"not_accepted"`)
+			s.AwaitLine(t, `"msg":"notification"`, `"result":"not_accepted"`)
 			for _, path := range []string{"/", "/payermax", "/anything?x=y"} {
 				for _, method := range []string{"GET", "POST"} {
 					requireRefusal(t, s.send(t, requestWith(method+" "+path+" HTTP/1.1", "")), http.StatusNotFound, "NOT_FOUND")
@@ -287,7 +289,7 @@ func TestNothingEndsEmpty(t *testing.T) {
 		t.Parallel()
 		s := startSite(t, "handle /payermax/callback* {", notifyBlock(t, ""), "}")
 		requireRefusal(t, s.send(t, notifying("/payermax/callback", paid())), http.StatusServiceUnavailable, "NOTIFICATION_NOT_ACCEPTED")
-		s.awaitLog(t, `"level":"warn"`, "payermax_notify does not see each request for its site first", "write payermax_notify_guard")
+		s.AwaitLine(t, `"level":"warn"`, "payermax_notify does not see each request for its site first", "write payermax_notify_guard")
 	})
 }
 
@@ -324,7 +326,7 @@ func TestNotifyGuardLetsStreamsFlow(t *testing.T) {
 	conn, err := net.Dial("tcp", s.addr)
 	require.NoError(t, err)
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	_, err = io.WriteString(conn, "GET /socket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
 	require.NoError(t, err)
 	in := bufio.NewReader(conn)

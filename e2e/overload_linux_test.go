@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
@@ -114,11 +115,9 @@ type line struct {
 	Signing float64 `json:"sign_duration"` // the wait included
 }
 
-// calls returns the lines of calls.
-func (o *output) calls(t *testing.T) []line {
-	t.Helper()
-	var calls []line
-	for text := range strings.Lines(o.String()) {
+// callsIn returns the lines of calls.
+func callsIn(log testprocess.Printed) (calls []line) {
+	for _, text := range log.Lines(`"msg":"call"`) {
 		var l line
 		if json.Unmarshal([]byte(text), &l) == nil && l.Msg == "call" {
 			calls = append(calls, l)
@@ -127,20 +126,23 @@ func (o *output) calls(t *testing.T) []line {
 	return calls
 }
 
-// requireLines checks that each call that was answered has its line, and no other has.
-func (a *tally) requireLines(t *testing.T, s *sidecar) {
+// requireLines checks that each call that was answered has its line, and no other has, and
+// returns these lines.
+func (a *tally) requireLines(t *testing.T, s *sidecar) []line {
 	t.Helper()
 	all := 0
 	for _, count := range a.statuses {
 		all += count
 	}
 	s.awaitCalls(t, a.statuses[http.StatusOK], "answered")
-	s.awaitCalls(t, all, "")
+	s.Prints(t, all, `"msg":"call"`)
+	calls := callsIn(s.awaitCalls(t, all, ""))
 	ids := make(map[string]bool)
-	for _, l := range s.log.calls(t) {
+	for _, l := range calls {
 		ids[l.ID] = true
 	}
 	assert.Len(t, ids, all)
+	return calls
 }
 
 // watchProbes asks the health port until it is stopped, and returns the longest that
@@ -383,9 +385,8 @@ func startOverloadedWith(t *testing.T, engine string, group *cgroup, env ...stri
 // on a machine that stood still for a while.
 func (a *tally) requireBounded(t *testing.T, s *sidecar, maxWait, stood time.Duration) {
 	t.Helper()
-	a.requireLines(t, s)
 	var signing []float64
-	for _, l := range s.log.calls(t) {
+	for _, l := range a.requireLines(t, s) {
 		if l.Outcome == "answered" {
 			signing = append(signing, l.Signing)
 		}

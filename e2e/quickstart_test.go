@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
@@ -126,14 +126,7 @@ func (r *reader) leaveRunning(t *testing.T, command string) {
 	if before := r.running[command]; before != nil {
 		before.stop(t)
 	}
-	s := &sidecar{log: new(output), exited: make(chan struct{})}
-	s.cmd = r.command(t, context.Background(), "exec "+command)
-	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
-	require.NoError(t, s.cmd.Start())
-	go func() {
-		defer close(s.exited)
-		_ = s.cmd.Wait() // the exit code is looked at by stop
-	}()
+	s := &sidecar{Process: testprocess.Start(t, r.command(t, context.Background(), "exec "+command))}
 	r.running[command] = s
 	t.Cleanup(func() {
 		if r.running[command] == s {
@@ -141,13 +134,7 @@ func (r *reader) leaveRunning(t *testing.T, command string) {
 		}
 	})
 	for _, port := range r.portsOf(t, command) {
-		await(t, 30*time.Second, command+" to serve "+port, func() bool {
-			conn, err := net.Dial("tcp", "127.0.0.1:"+port)
-			if err == nil {
-				conn.Close()
-			}
-			return err == nil
-		})
+		s.AwaitServing(t, "127.0.0.1:"+port)
 	}
 }
 

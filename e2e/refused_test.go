@@ -210,7 +210,7 @@ func TestRefusesInvalidData(t *testing.T) {
 	assert.NotContains(t, string(res.raw), "canary", "a value of the request comes back")
 	assert.NotContains(t, string(res.raw), "another-app", "a value of the request comes back")
 	gateway.requireUntouched(t)
-	s.awaitLog(t, `"msg":"call"`, `"payermax.outcome":"refused"`, `"data.totalAmount decimals"`)
+	s.AwaitLine(t, `"msg":"call"`, `"payermax.outcome":"refused"`, `"data.totalAmount decimals"`)
 }
 
 // An application that breaks off in the middle of its request has sent nothing.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testbrowser"
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
 // buyer is somebody with a browser at the example shop.
@@ -150,18 +151,20 @@ func TestShop(t *testing.T) {
 }
 
 // startDemo runs payermax-demo --serve until the end of the test and returns what it has told.
-func startDemo(t *testing.T) string {
+func startDemo(t *testing.T) (told string) {
 	t.Helper()
 	cmd := caddyCommand(t, context.Background(), nil, "payermax-demo", "--serve", "--port", "0")
-	told := new(output)
-	cmd.Stdout, cmd.Stderr = told, told
-	require.NoError(t, cmd.Start())
+	demo := testprocess.Start(t, cmd)
 	t.Cleanup(func() {
-		assert.NoError(t, cmd.Process.Signal(os.Interrupt))
-		assert.NoError(t, cmd.Wait(), told.String())
+		demo.Signal(t, os.Interrupt)
+		demo.Wait(t, patience)
+		assert.Zero(t, demo.ExitCode())
 	})
-	await(t, patience, "the invitation", func() bool { return told.hasLine("curl -i") })
-	return told.String()
+	demo.Await(t, "to invite the reader", func(soFar testprocess.Printed) bool {
+		told = string(soFar)
+		return soFar.Has("curl -i")
+	})
+	return told
 }
 
 // The shop by itself starts, shows its page, and takes no notification where buyers are.
@@ -173,18 +176,7 @@ func TestShopServes(t *testing.T) {
 	buyers, callbacks := address(), address()
 	cmd := exec.Command(program)
 	cmd.Env = append(os.Environ(), "SHOP_ADDRESS="+buyers, "SHOP_CALLBACK_ADDRESS="+callbacks, "PAYERMAX_URL=http://127.0.0.1:9")
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	await(t, patience, "the shop", func() bool {
-		answer, err := http.Get("http://" + buyers + "/")
-		if err == nil {
-			answer.Body.Close()
-		}
-		return err == nil
-	})
+	testprocess.Start(t, cmd).AwaitServing(t, buyers, callbacks)
 	assert.Contains(t, get(t, "http://"+buyers+"/"), "/sandbox/dropin/pmdropin.js")
 	for url, status := range map[string]int{
 		"http://" + buyers + "/payermax/callback": http.StatusNotFound,

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
 // A call that outlives the grace period is given up, and has its one line in the log,
@@ -47,26 +50,24 @@ func TestGraceEnds(t *testing.T) {
 
 			if len(test.signals) == 0 {
 				// The answer comes in the very moment at which the grace period ends.
-				require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+				s.Signal(t, syscall.SIGTERM)
 				time.AfterFunc(time.Second, func() { close(gateway.release) })
 			}
 			for _, signal := range test.signals {
-				require.NoError(t, s.cmd.Process.Signal(signal))
+				s.Signal(t, signal)
 			}
 			res, err := c.roundTrip("")
-			s.awaitEnd(t)
-
-			log := s.log
+			log := s.awaitEnd(t)
 			if strings.Contains(globals, file) {
 				log = readLog(t, file)
 			}
-			assert.Equal(t, 1, log.countLines(`"msg":"call"`), "%s", log)
+			assert.Equal(t, 1, log.Count(`"msg":"call"`), "%s", log)
 			if err == nil && res.status == http.StatusOK {
 				assert.Empty(t, test.signals)
-				assert.True(t, log.hasLine(`"msg":"call"`, `"payermax.outcome":"answered"`))
+				assert.True(t, log.Has(`"msg":"call"`, `"payermax.outcome":"answered"`))
 				return
 			}
-			assert.True(t, log.hasLine(`"msg":"call"`, `"payermax.outcome":"unknown"`, `"error":"connection_terminated"`,
+			assert.True(t, log.Has(`"msg":"call"`, `"payermax.outcome":"unknown"`, `"error":"connection_terminated"`,
 				`"payermax.endpoint":"orderAndPay"`, fmt.Sprintf(`"body_sha256":"%x"`, sha256.Sum256(gateway.about(c.number)[0].body))), "%s", log)
 			if err == nil {
 				requireRefusal(t, res, http.StatusBadGateway, "REQUEST_TIMEOUT")
@@ -80,13 +81,10 @@ func TestGraceEnds(t *testing.T) {
 // reload has the sidecar load its config once more, and waits until it has.
 func reload(t *testing.T, s *sidecar, logFile string) {
 	t.Helper()
-	require.NoError(t, s.cmd.Process.Signal(syscall.SIGUSR1))
-	await(t, patience, "the reload", func() bool {
-		if s.log.hasLine(reloaded) {
-			return true
-		}
-		found, err := filepath.Glob(logFile)
-		return err == nil && len(found) == 1 && readLog(t, logFile).hasLine(reloaded)
+	s.Signal(t, syscall.SIGUSR1)
+	s.Await(t, "to reload", func(soFar testprocess.Printed) bool {
+		text, _ := os.ReadFile(logFile) // which only some have
+		return (soFar + testprocess.Printed(text)).Has(reloaded)
 	})
 }
 
@@ -106,8 +104,7 @@ func TestGraceEndsBeforeItIsSent(t *testing.T) {
 	require.NoError(t, err)
 	defer conn.Close()
 
-	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
-	s.awaitEnd(t)
-	assert.Equal(t, 1, s.log.countLines(`"msg":"call"`))
-	assert.True(t, s.log.hasLine(`"msg":"call"`, `"payermax.outcome":"not_sent"`, `"payermax.endpoint":"orderAndPay"`))
+	log := s.terminate(t)
+	assert.Equal(t, 1, log.Count(`"msg":"call"`))
+	assert.True(t, log.Has(`"msg":"call"`, `"payermax.outcome":"not_sent"`, `"payermax.endpoint":"orderAndPay"`))
 }

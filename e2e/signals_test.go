@@ -86,7 +86,7 @@ func TestEventsAtEveryStage(t *testing.T) {
 			switch {
 			case !event.exits:
 				requireSuccess(t, s.post(t, validBody()))
-			case !s.ended:
+			case !s.told:
 				s.awaitEnd(t)
 			}
 		})
@@ -108,9 +108,9 @@ func startWithAdmin(t *testing.T, gateway *upstream, event event) (s *sidecar, a
 func signalled(line string, signals ...syscall.Signal) func(t *testing.T, s *sidecar, admin string) {
 	return func(t *testing.T, s *sidecar, _ string) {
 		for _, signal := range signals {
-			require.NoError(t, s.cmd.Process.Signal(signal))
+			s.Signal(t, signal)
 		}
-		s.awaitLog(t, line)
+		s.AwaitLine(t, line)
 	}
 }
 

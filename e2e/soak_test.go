@@ -23,6 +23,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
@@ -198,7 +199,7 @@ http://:%d {
 				now = strings.Replace(config, "app_id", "app_di", 1)
 			}
 			replaceFile(t, s.config, now)
-			_ = s.cmd.Process.Signal(syscall.SIGUSR1)
+			s.Signal(t, syscall.SIGUSR1)
 		}
 	})
 	notified := &sidecar{addr: "127.0.0.1:" + strconv.Itoa(notifyPort)}
@@ -223,12 +224,16 @@ http://:%d {
 	// Caddy has room for one signal that waits: behind another reload, the SIGTERM in the
 	// end would be lost.
 	const begun = "reloading config from last-known source"
-	for quiet := 0; quiet < 5; quiet++ {
+	var log testprocess.Printed
+	quiet := 0
+	s.Await(t, "to end its reloads", func(soFar testprocess.Printed) bool {
 		time.Sleep(100 * time.Millisecond)
-		if s.log.countLines(begun) > s.log.countLines(reloaded)+s.log.countLines(notTaken) {
+		log = soFar
+		if quiet++; log.Count(begun) > log.Count(reloaded)+log.Count(notTaken) {
 			quiet = 0
 		}
-	}
+		return quiet == 5
+	})
 	var after map[string]float64
 	for waits := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) { // until what was under way has ended
 		after = resources(t, health)
@@ -239,7 +244,7 @@ http://:%d {
 
 	t.Logf("TestSoak: %d calls: %d answered, %d unknown or unverified, %d not sent, %d connections closed unserved; %d notifications accepted, %d forged; %d reloads, %d changes of the key; memory %.1f MB, then %.1f MB; goroutines %.0f, then %.0f; descriptors %.0f, then %.0f",
 		gateway.calls.Load(), count.answered.Load(), count.unknown.Load(), count.notSent.Load(), count.closed.Load(),
-		notifications.accepted.Load(), notifications.forged.Load(), s.log.countLines(reloaded), s.log.countLines("keys loaded anew"),
+		notifications.accepted.Load(), notifications.forged.Load(), log.Count(reloaded), log.Count("keys loaded anew"),
 		before["process_resident_memory_bytes"]/1e6, after["process_resident_memory_bytes"]/1e6, before["go_goroutines"], after["go_goroutines"],
 		before["process_open_fds"], after["process_open_fds"])
 	assert.LessOrEqual(t, after["go_goroutines"], before["go_goroutines"]+5)

@@ -46,5 +46,5 @@ func TestStatus200(t *testing.T) {
 		require.NoError(t, json.Unmarshal(second.body, &answer), name)
 		assert.Equal(t, test.code, answer.Code, name)
 	}
-	asked.awaitLog(t, `"status":400`) // the true one
+	asked.AwaitLine(t, `"status":400`) // the true one
 }

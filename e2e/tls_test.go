@@ -85,7 +85,7 @@ func TestTLS(t *testing.T) {
 			requireRefusal(t, res, http.StatusBadGateway, "SYSTEM_ERROR")
 			assert.Contains(t, res.header.Get("Proxy-Status"), "error="+test.error+";")
 			requireHonest(t, s, gateway, res, user)
-			s.awaitLog(t, `"msg":"call"`, res.header.Get("Payermax-Request-Id"), `"cause":"`, test.cause)
+			s.AwaitLine(t, `"msg":"call"`, res.header.Get("Payermax-Request-Id"), `"cause":"`, test.cause)
 
 			present.Store(&tls.Config{Certificates: local})
 			abort.Store(false)
@@ -132,7 +132,7 @@ func TestTLSWantsCertificate(t *testing.T) {
 	require.Equal(t, http.StatusBadGateway, res.status)
 	assert.Contains(t, res.header.Get("Proxy-Status"), "error=tls_alert_received;")
 	requireHonest(t, s, gateway, res, user)
-	s.awaitLog(t, `"msg":"call"`, `"cause":"`, "the other side ended TLS: tls: certificate required")
+	s.AwaitLine(t, `"msg":"call"`, `"cause":"`, "the other side ended TLS: tls: certificate required")
 }
 
 // A gateway that speaks no TLS where it should, or does not get to it, has

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // endpointPath is the one path that may be called.
@@ -108,6 +109,9 @@ func listenAt(t *testing.T, address string, config *tls.Config) *upstream {
 // open is listenAt without a look at what it has received.
 func open(t *testing.T, address string, config *tls.Config) *upstream {
 	t.Helper()
+	if address == anyPort { // and nobody else's when the upstream is closed before the test ends
+		address = testnet.FreeAddress(t)
+	}
 	listener, err := net.Listen("tcp", address)
 	require.NoError(t, err)
 	u := &upstream{listener: listener, host: listener.Addr().String(), path: endpointPath, open: make(map[net.Conn]bool), reply: ownSession}

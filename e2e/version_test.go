@@ -22,7 +22,7 @@ func TestVersionIsSaid(t *testing.T) {
 	}
 
 	s := startSidecar(t, setup{gateway: "sandbox sandbox", unchecked: true, site: "payermax_health\nmetrics /metrics"})
-	assert.True(t, s.log.hasLine(`"msg":"caddy-payermax","version":"`+own.Version+`","commit":"`+own.Commit+`","go":"`+own.Go+`"`))
+	s.AwaitLine(t, `"msg":"caddy-payermax","version":"`+own.Version+`","commit":"`+own.Commit+`","go":"`+own.Go+`"`)
 	assert.Contains(t, get(t, "http://"+s.addr+"/readyz"), `"version":"`+own.Version+`","commit":"`+own.Commit+`"`)
 	assert.Contains(t, get(t, "http://"+s.addr+"/metrics"), `caddy_payermax_build_info{commit="`+own.Commit+`",goversion="`+own.Go+`",version="`+own.Version+`"} 1`)
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // pickUp is how soon a new key must be in use.
-const pickUp = 10 * time.Second
+const pickUp = 30 * time.Second
 
 // owner is a module whose config names a source.
 type owner struct {

@@ -117,13 +117,13 @@ func (r *Ring) Refresh() {
 
 // refuse keeps the last good generation, and says so once for each that is refused.
 func (r *Ring) refuse(reason string, seen [sha256.Size]byte) {
-	isSaid := r.Refused() != "" && seen == r.seen
-	r.refused.Store(&reason)
-	r.seen = seen
-	if isSaid {
+	if r.Refused() != "" && seen == r.seen {
+		r.refused.Store(&reason)
 		return
 	}
+	r.seen = seen
 	reloadFailures.Inc()
+	r.refused.Store(&reason)
 	r.config.Logger.Error("the new keys cannot be used; the last good ones stay in use",
 		zap.String("reason", reason), zap.String("fingerprint", r.Current().fingerprints()))
 }

@@ -76,7 +76,7 @@ func TestTasksAreBounded(t *testing.T) {
 	close(block)
 	assert.Eventually(t, func() bool {
 		return call(t, g, "orderAndPay", orderFields(session).String()).Code == "APPLY_SUCCESS"
-	}, 10*time.Second, time.Millisecond)
+	}, 30*time.Second, time.Millisecond)
 }
 
 func TestNoGoroutineIsLeftAfterClose(t *testing.T) {

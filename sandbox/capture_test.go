@@ -3,10 +3,12 @@ package sandbox
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -159,24 +161,37 @@ func TestCaptureSimulation(t *testing.T) {
 		assert.Equal(t, "SUCCESS", must(t, g, "cancel", cancelFields().String())["status"])
 	})
 	t.Run("is pending", func(t *testing.T) {
-		g := closing(t, newGateway(t))
-		g.PendingDelay = 500 * time.Millisecond
-		s := newShop(t)
-		authorizeWith(t, g, "SANDBOX_CAPTURE_PENDING", fields{"notifyUrl": s.URL})
-		s.wait(t, 1)
-		taken := must(t, g, "capture", captureFields(1).String())
-		assert.Equal(t, []any{"PENDING", nil, nil, nil}, []any{
-			taken["status"], taken["succeededTime"], taken["failedTime"], taken["errorCode"],
-		})
-		assert.Equal(t, "PAYMENT_PROCESSING", call(t, g, "capture", captureFields(1).with(fields{"requestId": "C2"}).String()).Code)
-		assert.Equal(t, "PAYMENT_PROCESSING", call(t, g, "cancel", cancelFields().String()).Code)
-		assert.Equal(t, "PAYMENT_PROCESSING", call(t, g, "refund", refundFields(1).String()).Code)
-
-		_, data := readNotification(t, g, s.wait(t, 2)[1])
-		assert.Equal(t, "SUCCESS", data["status"])
-		assert.Equal(t, data, must(t, g, "capture", captureFields(1).String()), "the same request again tells how it went")
-		must(t, g, "refund", refundFields(1).String())
+		synctest.Test(t, captureIsPending)
 	})
+}
+
+// captureIsPending looks at a capture that takes a while, in the bubble's time.
+func captureIsPending(t *testing.T) {
+	g := closing(t, newGateway(t))
+	g.PendingDelay = time.Minute
+	var got []received
+	g.client.Transport = transport(func(r *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(r.Body)
+		got = append(got, received{body, r.Header.Values("sign"), r.Header.Get("Content-Type")})
+		return ack(200, `{"code":"SUCCESS","msg":"Success"}`), err
+	})
+	authorizeWith(t, g, "SANDBOX_CAPTURE_PENDING", fields{"notifyUrl": "http://localhost/"})
+	synctest.Wait() // for its notification
+	taken := must(t, g, "capture", captureFields(1).String())
+	assert.Equal(t, []any{"PENDING", nil, nil, nil}, []any{
+		taken["status"], taken["succeededTime"], taken["failedTime"], taken["errorCode"],
+	})
+	assert.Equal(t, "PAYMENT_PROCESSING", call(t, g, "capture", captureFields(1).with(fields{"requestId": "C2"}).String()).Code)
+	assert.Equal(t, "PAYMENT_PROCESSING", call(t, g, "cancel", cancelFields().String()).Code)
+	assert.Equal(t, "PAYMENT_PROCESSING", call(t, g, "refund", refundFields(1).String()).Code)
+
+	time.Sleep(g.PendingDelay)
+	synctest.Wait()
+	require.Len(t, got, 2)
+	_, data := readNotification(t, g, got[1])
+	assert.Equal(t, "SUCCESS", data["status"])
+	assert.Equal(t, data, must(t, g, "capture", captureFields(1).String()), "the same request again tells how it went")
+	must(t, g, "refund", refundFields(1).String())
 }
 
 // The notification goes to the order's notifyUrl, or else to the dashboard's, and is tried again as any other.

@@ -157,6 +157,17 @@ func (c *cluster) kubectl(t *testing.T, args ...string) string {
 	return strings.TrimSpace(out)
 }
 
+// awaitLog waits until a container has logged something, which gets to kubectl a moment
+// later, and returns all that it has logged by then.
+func (c *cluster) awaitLog(t *testing.T, what, namespace, of string, args ...string) (log string) {
+	t.Helper()
+	await(t, time.Minute, of+" to log "+what, func() bool {
+		log = c.kubectl(t, append([]string{"logs", "-n", namespace, of}, args...)...)
+		return strings.Contains(log, what)
+	})
+	return log
+}
+
 // apply applies text.
 func (c *cluster) apply(t *testing.T, text string) {
 	t.Helper()

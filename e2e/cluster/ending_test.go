@@ -94,15 +94,13 @@ spec:
 	c.kubectl(t, "apply", "-n", namespace, "-k", folder)
 	c.kubectl(t, "wait", "-n", namespace, "job/settle", "--for=condition=Complete", "--timeout=60s")
 	p := c.onlyPod(t, namespace)
-	log := c.kubectl(t, "logs", "-n", namespace, p.Metadata.Name, "-c", "settle")
-	assert.Contains(t, log, `{"APPLY_SUCCESS":200}`)
+	c.awaitLog(t, `{"APPLY_SUCCESS":200}`, namespace, p.Metadata.Name, "-c", "settle")
 	app, sidecar := p.container("settle").State.Terminated, p.container("payermax").State.Terminated
 	require.NotNil(t, app)
 	require.NotNil(t, sidecar)
 	t.Logf("the sidecar ended %v after the application", sidecar.FinishedAt.Sub(app.FinishedAt))
 	assert.Zero(t, sidecar.ExitCode)
-	log = c.kubectl(t, "logs", "-n", namespace, p.Metadata.Name, "-c", "payermax")
-	assert.Contains(t, log, "shutdown complete")
+	log := c.awaitLog(t, "shutdown complete", namespace, p.Metadata.Name, "-c", "payermax")
 	assert.NotContains(t, log, "shutdown scheduled", "it waits for shutdown_delay")
 }
 

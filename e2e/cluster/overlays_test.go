@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/stretchr/testify/assert"
 )
 
 // The other overlays, as they are.
@@ -15,7 +13,7 @@ func TestUnixSocket(t *testing.T) {
 	c.applied(t, namespace, overlays+"unix-socket")
 	c.ready(t, namespace, "shop")
 	p := c.pods(t, namespace)[0]
-	assert.Contains(t, c.kubectl(t, "logs", "-n", namespace, p.Metadata.Name, "-c", "shop"), `first call: {"APPLY_SUCCESS":1}`)
+	c.awaitLog(t, `first call: {"APPLY_SUCCESS":1}`, namespace, p.Metadata.Name, "-c", "shop")
 	requireAnswered(t, c.report(t, p))
 }
 

@@ -25,8 +25,7 @@ func TestSandbox(t *testing.T) {
 	p := c.onlyPod(t, namespace)
 
 	t.Run("the sidecar starts first", func(t *testing.T) {
-		log := c.kubectl(t, "logs", "-n", namespace, p.Metadata.Name, "-c", "shop")
-		assert.Contains(t, log, `first call: {"APPLY_SUCCESS":1}`)
+		c.awaitLog(t, `first call: {"APPLY_SUCCESS":1}`, namespace, p.Metadata.Name, "-c", "shop")
 		sidecar, shop := p.container("payermax"), p.container("shop")
 		assert.False(t, shop.State.Running.StartedAt.Before(sidecar.State.Running.StartedAt))
 	})

@@ -80,10 +80,7 @@ func TestSharedGateway(t *testing.T) {
 	for _, name := range []string{"http1", "http2"} {
 		logs[name] = c.follow(t, callers, c.pods(t, callers, "app="+name)[0].Metadata.Name, "shop")
 	}
-	await(t, time.Minute, "a caller without a certificate", func() bool {
-		return strings.Contains(c.kubectl(t, "logs", "-n", callers, "deployment/without"), "first call")
-	})
-	assert.Contains(t, c.kubectl(t, "logs", "-n", callers, "deployment/without"), "certificate required")
+	assert.Contains(t, c.awaitLog(t, "first call", callers, "deployment/without"), "certificate required")
 
 	began := time.Now()
 	c.kubectl(t, "rollout", "restart", "-n", namespace, "deployment/payermax-gateway")
@@ -96,7 +93,7 @@ func TestSharedGateway(t *testing.T) {
 	for name, log := range logs {
 		t.Logf("%s: %d calls answered", name, requireAnswered(t, log.last(t)))
 	}
-	assert.NotContains(t, c.kubectl(t, "logs", "-n", stranger, "deployment/stranger"), success, "a namespace without the label is served")
+	assert.NotContains(t, c.awaitLog(t, "first call", stranger, "deployment/stranger"), success, "a namespace without the label is served")
 }
 
 // caller is a Deployment that calls the shared gateway: once, and with workers all the

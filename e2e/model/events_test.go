@@ -11,8 +11,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-const terminate = syscall.SIGTERM
-
 // event is what happens while calls and notifications are under way.
 type event struct {
 	name   string
@@ -128,9 +126,8 @@ var events = []*event{
 
 	// The process.
 	{name: "SIGTERM", cuts: true, ends: true, during: func(w *world, t *rapid.T) {
-		w.sidecar.signal(syscall.SIGTERM)
-		w.sidecar.awaitEnd(t)
-		require.Zero(t, w.sidecar.cmd.ProcessState.ExitCode(), "%s", w.sidecar.log)
+		w.sidecar.Terminate(t, patience)
+		require.Zero(t, w.sidecar.ExitCode())
 	}, after: again},
 	{name: "SIGTERM while a config is loaded", fits: isWhole, cuts: true, ends: true, loads: true, during: func(w *world, t *rapid.T) {
 		pause := time.Duration(rapid.IntRange(0, 30).Draw(t, "until SIGTERM in ms")) * time.Millisecond
@@ -138,14 +135,12 @@ var events = []*event{
 		var load sync.WaitGroup
 		load.Go(func() { _, _, _ = w.sidecar.tryToLoad(config) })
 		time.Sleep(pause)
-		w.sidecar.signal(syscall.SIGTERM)
-		w.sidecar.awaitEnd(t)
+		w.sidecar.Terminate(t, patience)
 		load.Wait()
-		require.Zero(t, w.sidecar.cmd.ProcessState.ExitCode(), "%s", w.sidecar.log)
+		require.Zero(t, w.sidecar.ExitCode())
 	}, after: again},
 	{name: "SIGKILL", cuts: true, ends: true, kills: true, during: func(w *world, t *rapid.T) {
-		w.sidecar.signal(syscall.SIGKILL)
-		w.sidecar.awaitEnd(t)
+		w.sidecar.Kill()
 	}, after: again},
 }
 

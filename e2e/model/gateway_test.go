@@ -59,8 +59,8 @@ func (a *arrival) digest() string {
 	return hex.EncodeToString(sum[:])
 }
 
-func newGateway(t require.TestingT) *gateway {
-	g := &gateway{address: "127.0.0.1:0", open: make(map[net.Conn]bool), calls: make(map[string]*call), accepts: make(map[string]map[int]bool)}
+func newGateway(t require.TestingT, address string) *gateway {
+	g := &gateway{address: address, open: make(map[net.Conn]bool), calls: make(map[string]*call), accepts: make(map[string]map[int]bool)}
 	g.up(t)
 	g.second = g.listen(t, "127.0.0.1:0")
 	g.backup = g.second.Addr().String()
@@ -72,7 +72,7 @@ func (g *gateway) up(t require.TestingT) {
 	listener := g.listen(t, g.address)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.listener, g.address = listener, listener.Addr().String()
+	g.listener = listener
 }
 
 func (g *gateway) listen(t require.TestingT, address string) net.Listener {

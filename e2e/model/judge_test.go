@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"pgregory.net/rapid"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
 // judge holds what has come of a step against what may come of it.
@@ -37,12 +39,15 @@ func (w *world) judge(t *rapid.T, s *step) {
 			}
 		}
 	}
-	w.requireQuiet(t, s.log)
+	requireQuiet(t, s.process.SoFar())
 	w.done.made += len(arrivals)
 	if t.Failed() {
 		w.explain(t, s, arrivals, entries)
 	}
 }
+
+// logged returns the lines of calls that the step has so far.
+func (s *step) logged() []entry { return entriesIn(s.process.SoFar(), "call")[s.loggedBefore:] }
 
 // entries waits until the log has a line for each call that was answered, and for each
 // that has reached the gateway, and returns the lines of this step.
@@ -52,7 +57,7 @@ func (w *world) entries(s *step, arrivals []*arrival) (entries []entry) {
 		limit = 0 // what is not there now will never be
 	}
 	eventually(limit, func() bool {
-		entries = (&sidecar{log: s.log}).logged("call")[s.loggedBefore:]
+		entries = s.logged()
 		for _, c := range s.calls {
 			if c.response != nil && len(entriesOf(entries, c)) == 0 {
 				return false
@@ -353,10 +358,9 @@ func sums(entries []entry, of func(entry) (string, float64)) map[string]float64 
 }
 
 // requireQuiet holds that a process has printed no race, no panic and nothing of a request.
-func (w *world) requireQuiet(t *rapid.T, log *lines) {
-	text := log.String()
+func requireQuiet(t *rapid.T, log testprocess.Printed) {
 	for _, word := range []string{"DATA RACE", "panic", "canary-user", "PRIVATE KEY---"} {
-		assert.NotContains(t, text, word)
+		assert.NotContains(t, log, word)
 	}
 }
 
@@ -376,6 +380,5 @@ func (w *world) explain(t *rapid.T, s *step, arrivals []*arrival, entries []entr
 	for _, e := range entries {
 		t.Logf("line: %+v", e)
 	}
-	text := s.log.String()
-	t.Logf("the end of the log:\n%s", text[max(0, len(text)-6<<10):])
+	t.Logf("the end of the log:\n%s", s.process.SoFar().Tail())
 }

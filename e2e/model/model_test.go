@@ -74,21 +74,22 @@ func modelTime(t *testing.T) time.Duration {
 // that breaks one is shrunk and written to testdata, where it is tried again each time.
 // For a seed of one's own or longer sequences, see the flags of rapid.
 func TestModel(t *testing.T) {
+	at := newAddresses(t)
 	if flag.Lookup("rapid.seed").Value.String() != "0" || flag.Lookup("rapid.failfile").Value.String() != "" {
-		rapid.Check(t, func(rt *rapid.T) { runSequence(t, rt) })
+		rapid.Check(t, func(rt *rapid.T) { runSequence(rt, at) })
 		return
 	}
 	began, done := time.Now(), new(tally)
 	for time.Since(began) < modelTime(t) && !t.Failed() {
 		require.NoError(t, flag.Set("rapid.checks", strconv.Itoa(1)))
-		rapid.Check(t, func(rt *rapid.T) { done.add(runSequence(t, rt)) })
+		rapid.Check(t, func(rt *rapid.T) { done.add(runSequence(rt, at)) })
 	}
 	t.Logf("%v: %s", time.Since(began).Round(time.Second), done)
 }
 
 // runSequence is one sequence of steps, with a sidecar of its own.
-func runSequence(t *testing.T, rt *rapid.T) *tally {
-	w := newWorld(t, rt)
+func runSequence(rt *rapid.T, at addresses) *tally {
+	w := newWorld(rt, at)
 	defer w.end()
 	actions := make(map[string]func(*rapid.T))
 	for _, e := range events {

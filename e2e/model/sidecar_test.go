@@ -1,11 +1,9 @@
 package model
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,11 +11,14 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
+	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
 // settings are what differs between configs.
@@ -31,45 +32,19 @@ type settings struct {
 
 // sidecar is the process, and the addresses that it always has.
 type sidecar struct {
-	folder                      string
-	calls, site, metrics, admin string
-	buffered                    bool
-
-	cmd    *exec.Cmd
-	log    *lines
-	exited chan struct{}
+	addresses
+	*testprocess.Process
+	folder   string
+	buffered bool
 }
 
-// lines are what a process prints.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
+// addresses are those that a sidecar listens at, and the one of the gateway that goes down
+// and up again. Nobody else gets them meanwhile.
+type addresses struct{ calls, site, metrics, admin, gateway string }
 
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-func newSidecar(t require.TestingT, folder string, buffered bool) *sidecar {
-	return &sidecar{
-		folder: folder, calls: freeAddress(t), site: freeAddress(t), metrics: freeAddress(t), admin: freeAddress(t), buffered: buffered,
-	}
-}
-
-// freeAddress is an address of this machine that nobody listens at.
-func freeAddress(t require.TestingT) string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
+func newAddresses(t *testing.T) addresses {
+	free := func() string { return testnet.FreeAddress(t) }
+	return addresses{free(), free(), free(), free(), free()}
 }
 
 func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
@@ -114,52 +89,14 @@ func (w *world) config(s settings) string {
 }
 
 // start runs the process with a config, and waits until it serves.
-func (s *sidecar) start(t require.TestingT, config string) {
+func (s *sidecar) start(t *rapid.T, config string) {
 	file := filepath.Join(s.folder, "Caddyfile")
 	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
 	cmd := exec.Command(binary, "run", "--config", file)
 	cmd.Dir = s.folder
 	cmd.Env = []string{"HOME=" + s.folder, "XDG_CONFIG_HOME=" + s.folder, "XDG_DATA_HOME=" + s.folder, "PATH=" + os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0"}
-	s.log, s.exited, s.cmd = new(lines), make(chan struct{}), cmd
-	cmd.Stdout, cmd.Stderr = s.log, s.log
-	require.NoError(t, cmd.Start())
-	exited := s.exited
-	go func() {
-		defer close(exited)
-		_ = cmd.Wait()
-	}()
-	for _, address := range []string{s.calls, s.site, s.metrics, s.admin} {
-		require.True(t, eventually(30*time.Second, func() bool {
-			conn, err := net.Dial("tcp", address)
-			if err == nil {
-				conn.Close()
-			}
-			return err == nil || s.hasExited()
-		}) && !s.hasExited(), "the sidecar does not serve: %s", s.log)
-	}
-}
-
-func (s *sidecar) hasExited() bool {
-	select {
-	case <-s.exited:
-		return true
-	default:
-		return false
-	}
-}
-
-// signal ends the process one way or another. It does not wait.
-func (s *sidecar) signal(with syscall.Signal) { _ = s.cmd.Process.Signal(with) }
-
-// awaitEnd waits for the end of a process that was told to end.
-func (s *sidecar) awaitEnd(t require.TestingT) {
-	select {
-	case <-s.exited:
-	case <-time.After(15 * time.Second):
-		_ = s.cmd.Process.Kill()
-		<-s.exited
-		require.Fail(t, "the sidecar has not ended within 15 s of its signal")
-	}
+	s.Process = testprocess.Start(t, cmd)
+	s.AwaitServing(t, s.calls, s.site, s.metrics, s.admin)
 }
 
 // load gives the process a config by its admin endpoint, and says what that answers.
@@ -204,11 +141,13 @@ type entry struct {
 }
 
 // logged returns what the process has logged so far under a message.
-func (s *sidecar) logged(message string) []entry {
-	var entries []entry
-	for line := range strings.Lines(s.log.String()) {
+func (s *sidecar) logged(message string) []entry { return entriesIn(s.SoFar(), message) }
+
+// entriesIn returns what a log has under a message.
+func entriesIn(log testprocess.Printed, message string) (entries []entry) {
+	for _, line := range log.Lines(`"msg":"` + message + `"`) {
 		var e entry
-		if strings.Contains(line, `"msg":"`+message+`"`) && json.Unmarshal([]byte(line), &e) == nil && e.Msg == message {
+		if json.Unmarshal([]byte(line), &e) == nil && e.Msg == message {
 			entries = append(entries, e)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 func init() {
 	events = append(events,
 		&event{name: "no descriptor is left for a moment", isolates: true, starves: true, cuts: true, during: func(w *world, t *rapid.T) {
-			pid := w.sidecar.cmd.Process.Pid
+			pid := w.sidecar.Pid()
 			var before unix.Rlimit
 			require.NoError(t, unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &before))
 			require.NoError(t, unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 4, Max: before.Max}, nil))
@@ -22,9 +22,9 @@ func init() {
 			require.NoError(t, unix.Prlimit(pid, unix.RLIMIT_NOFILE, &before, nil))
 		}},
 		&event{name: "the process stands still for a moment", during: func(w *world, t *rapid.T) {
-			w.sidecar.signal(syscall.SIGSTOP)
+			w.sidecar.Signal(t, syscall.SIGSTOP)
 			time.Sleep(standsStill(t))
-			w.sidecar.signal(syscall.SIGCONT)
+			w.sidecar.Signal(t, syscall.SIGCONT)
 		}},
 	)
 }

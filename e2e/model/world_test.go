@@ -5,11 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
 // patience is how long a test waits for what should be there at once, on a machine that
@@ -46,13 +47,13 @@ type budget struct {
 	made  int // calls that must have
 }
 
-func newWorld(t *testing.T, rt *rapid.T) *world {
+func newWorld(rt *rapid.T, at addresses) *world {
 	folder, err := os.MkdirTemp("", "model")
 	require.NoError(rt, err)
-	w := &world{folder: folder, gatewayFile: filepath.Join(folder, "gateway.pub"), gateway: newGateway(rt), app: newApplication()}
+	w := &world{folder: folder, gatewayFile: filepath.Join(folder, "gateway.pub"), gateway: newGateway(rt, at.gateway), app: newApplication()}
 	require.NoError(rt, os.WriteFile(w.gatewayFile, publicPEM(&gatewayKey().PublicKey), 0o600))
 	w.merchants = []*merchant{newMerchant(rt, folder, "books", 0), newMerchant(rt, folder, "games", 1)}
-	w.sidecar = newSidecar(rt, folder, rapid.Bool().Draw(rt, "buffered log"))
+	w.sidecar = &sidecar{addresses: at, folder: folder, buffered: rapid.Bool().Draw(rt, "buffered log")}
 	w.settings = drawSettings(rt)
 	w.start(rt)
 	return w
@@ -70,7 +71,7 @@ func drawSettings(t *rapid.T) settings {
 }
 
 // start runs a new process, which knows nothing of the one before.
-func (w *world) start(t require.TestingT) {
+func (w *world) start(t *rapid.T) {
 	for _, m := range w.merchants {
 		if m.isBroken { // or it would not start
 			m.repair(t)
@@ -91,9 +92,8 @@ func (w *world) loaded() {
 
 // end ends everything.
 func (w *world) end() {
-	if w.sidecar.cmd != nil && !w.sidecar.hasExited() {
-		_ = w.sidecar.cmd.Process.Kill()
-		<-w.sidecar.exited
+	if w.sidecar.Process != nil {
+		w.sidecar.Kill()
 	}
 	w.gateway.end()
 	w.app.server.CloseClientConnections()
@@ -113,7 +113,7 @@ type step struct {
 	acceptedBefore map[string]bool
 	aheadBefore    []time.Duration
 	allowedBefore  map[*merchant]map[int]bool
-	log            *lines // of the process that has begun with the step
+	process        *testprocess.Process // in which the step has begun
 }
 
 // step makes a step, and looks at what has come of it.
@@ -121,7 +121,7 @@ func (w *world) step(t *rapid.T, e *event) {
 	if e.fits != nil && !e.fits(w) {
 		t.Skip("it cannot happen now")
 	}
-	s := &step{event: e, before: w.settings, log: w.sidecar.log, allowedBefore: make(map[*merchant]map[int]bool)}
+	s := &step{event: e, before: w.settings, process: w.sidecar.Process, allowedBefore: make(map[*merchant]map[int]bool)}
 	for range rapid.IntRange(0, 5).Draw(t, "calls") {
 		s.calls = append(s.calls, w.drawCall(t))
 	}
@@ -177,13 +177,12 @@ func (w *world) settle(t *rapid.T) {
 			signed = w.signsWith(m)
 			return signed == m.inFile || signed != none && signed == m.inNext // which was promoted
 		}) {
-			require.Fail(t, "the key in the file is not in use", "%s signs with key %d, but has %d in its file, and %d as the next one: %s", m.name, signed, m.inFile, m.inNext, w.sidecar.log)
+			require.Fail(t, "the key in the file is not in use", "%s signs with key %d, but has %d in its file, and %d as the next one: %s", m.name, signed, m.inFile, m.inNext, w.sidecar.SoFar().Tail())
 		}
 	}
-	w.sidecar.signal(terminate)
-	w.sidecar.awaitEnd(t)
-	require.Zero(t, w.sidecar.cmd.ProcessState.ExitCode(), "%s", w.sidecar.log)
-	w.requireQuiet(t, w.sidecar.log)
+	printed := w.sidecar.Terminate(t, patience)
+	require.Zero(t, w.sidecar.ExitCode())
+	requireQuiet(t, printed)
 }
 
 // signsWith makes a call and says which key has signed it, or none.

@@ -3,7 +3,6 @@
 package netfaults
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,10 +12,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -24,6 +23,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 const (
@@ -35,9 +36,9 @@ const (
 
 // sidecar is a running Caddy.
 type sidecar struct {
-	cmd    *exec.Cmd
-	log    logged
+	*testprocess.Process
 	client http.Client
+	stood  func() time.Duration // for how long the machine stood still, at most
 }
 
 // startSidecar runs the binary in the namespace, with these lines in the transport.
@@ -74,59 +75,40 @@ http://:8080 {
 		require.NoError(t, err)
 		env = append(env, runAsCaddy+"=1", "GORACE=atexit_sleep_ms=0")
 	}
-	s := &sidecar{cmd: exec.Command(program, "run", "--config", config)}
-	s.cmd.Env, s.cmd.Stderr, s.cmd.Stdout = env, &s.log, &s.log
+	cmd := exec.Command(program, "run", "--config", config)
+	cmd.Env = env
+	s := &sidecar{Process: testprocess.StartWithin(t, cmd, in.within), stood: testtool.Standstill(t)}
 	s.client.Transport = &http.Transport{
 		DialContext:         func(context.Context, string, string) (net.Conn, error) { return in.dial(address) },
 		MaxIdleConnsPerHost: 50,
 	}
-	require.NoError(t, in.within(s.cmd.Start))
 	t.Cleanup(func() { s.stop(t) })
-	require.Eventually(t, func() bool {
+	s.AwaitReady(t, func() bool {
 		conn, err := in.dial(address)
 		if err == nil {
 			conn.Close()
 		}
 		return err == nil
-	}, time.Minute, 20*time.Millisecond, "caddy does not serve")
+	})
 	return s
 }
 
 func (s *sidecar) stop(t *testing.T) {
 	s.client.CloseIdleConnections()
-	assert.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
-	assert.NoError(t, s.cmd.Wait())
-	assert.NotContains(t, s.log.String(), "panic")
-	assert.NotContains(t, s.log.String(), "DATA RACE")
-	if t.Failed() {
-		text := s.log.String()
-		t.Logf("the end of caddy's output:\n%s", text[max(0, len(text)-4<<10):])
+	log := s.Terminate(t, time.Minute)
+	assert.Zero(t, s.ExitCode())
+	for id, outcomes := range outcomesIn(log) {
+		assert.Len(t, outcomes, 1, "lines of call %s in the log", id)
 	}
+	assert.NotContains(t, log, "panic")
+	assert.NotContains(t, log, "DATA RACE")
 }
 
-// logged is what a process prints.
-type logged struct {
-	mutex sync.Mutex
-	text  bytes.Buffer
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logged) String() string {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.text.String()
-}
-
-// outcomes returns the outcomes that the lines of a call name, each of which should be
+// outcomesIn returns the outcomes that the lines of a call name, each of which should be
 // the only one.
-func (l *logged) outcomes() map[string][]string {
+func outcomesIn(log testprocess.Printed) map[string][]string {
 	found := make(map[string][]string)
-	for line := range strings.Lines(l.String()) {
+	for _, line := range log.Lines(`"msg":"call"`) {
 		var said struct {
 			Msg       string
 			RequestID string `json:"request_id"`
@@ -189,21 +171,16 @@ func (s *sidecar) payAtOnce(count int) []call {
 func requireHonest(t *testing.T, s *sidecar, g *gateway, calls []call) (outcomes map[string]int) {
 	t.Helper()
 	outcomes = make(map[string]int)
-	require.Eventually(t, func() bool {
-		said := s.log.outcomes()
-		for _, c := range calls {
-			if c.err == nil && len(said[c.id]) == 0 {
-				return false
-			}
-		}
-		return true
-	}, 30*time.Second, 50*time.Millisecond, "each call has a line in the log")
-	said := s.log.outcomes()
+	var said map[string][]string
+	s.Await(t, "to have a line for each call", func(soFar testprocess.Printed) bool {
+		said = outcomesIn(soFar)
+		return !slices.ContainsFunc(calls, func(c call) bool { return c.err == nil && len(said[c.id]) == 0 })
+	})
 	for _, c := range calls {
 		if !assert.NoError(t, c.err, "the application gets an answer") {
 			continue
 		}
-		assert.Less(t, c.took, timeout+grace, "the application gets it in time")
+		assert.Less(t, c.took, timeout+grace+s.stood(), "the application gets it in time")
 		if !assert.Len(t, said[c.id], 1, "lines of a call in the log") {
 			continue
 		}

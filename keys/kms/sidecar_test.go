@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	_ "github.com/caddy-payermax/caddy-payermax"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // The whole sidecar with a key in SoftHSM2: it signs, the token loses all its
@@ -27,10 +28,7 @@ func TestSidecarSignsWithSoftHSM(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
 
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := listener.Addr().String()
-	require.NoError(t, listener.Close())
+	address := testnet.FreeAddress(t)
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
 

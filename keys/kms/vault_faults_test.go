@@ -33,7 +33,7 @@ func TestVaultKeyThatCannotBeLoadedYet(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := vaultSign(t.Context(), v)
 		return err == nil
-	}, 10*time.Second, 50*time.Millisecond)
+	}, 30*time.Second, 50*time.Millisecond)
 }
 
 func TestVaultKeepsTheKeyWhileTheServerIsAway(t *testing.T) {

@@ -46,7 +46,7 @@ func TestVaultRotation(t *testing.T) {
 		require.Eventually(t, func() bool {
 			_, fingerprint, err := v.Key()
 			return err == nil && fingerprint == newest
-		}, 10*time.Second, 10*time.Millisecond)
+		}, 30*time.Second, 10*time.Millisecond)
 	}
 	stop()
 	workers.Wait()
@@ -72,7 +72,7 @@ func TestVaultNoticesThatItsVersionMayNotSign(t *testing.T) {
 	require.Eventually(t, func() bool {
 		fingerprint, err := vaultSign(t.Context(), v)
 		return err == nil && fingerprint == b.fingerprint(t, 2)
-	}, 10*time.Second, 100*time.Millisecond)
+	}, 30*time.Second, 100*time.Millisecond)
 }
 
 // A key that was deleted and created again begins at version 1, too.
@@ -88,5 +88,5 @@ func TestVaultNoticesAnotherKeyOfTheSameVersion(t *testing.T) {
 	require.Eventually(t, func() bool {
 		fingerprint, err := vaultSign(t.Context(), v)
 		return err == nil && fingerprint == b.fingerprint(t, 1)
-	}, 10*time.Second, 50*time.Millisecond)
+	}, 30*time.Second, 50*time.Millisecond)
 }

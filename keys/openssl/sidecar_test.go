@@ -19,6 +19,7 @@ import (
 
 	_ "github.com/caddy-payermax/caddy-payermax"
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // The whole sidecar with a key in OpenSSL, under some load and through reloads. The
@@ -26,10 +27,7 @@ import (
 func TestSidecarSignsWithOpenSSL(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := listener.Addr().String()
-	require.NoError(t, listener.Close())
+	address := testnet.FreeAddress(t)
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
 

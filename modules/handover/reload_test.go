@@ -210,5 +210,5 @@ func TestSocketsComeAndGo(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := net.Dial("tcp", "127.0.0.1:"+first)
 		return err != nil
-	}, 10*time.Second, time.Millisecond)
+	}, 30*time.Second, time.Millisecond)
 }

@@ -355,7 +355,7 @@ func TestNotifyKeys(t *testing.T) {
 	var count int
 	require.Eventually(t, func() bool {
 		return deliver(t, n, notify(t, paymentNotification), accepting(&count)).Code == http.StatusOK
-	}, 10*time.Second, 10*time.Millisecond)
+	}, 30*time.Second, 10*time.Millisecond)
 
 	both := newHandler(t, func(n *Handler) {
 		n.GatewayPublicKeys = []string{testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), path}

@@ -45,12 +45,12 @@ func TestEvictingServerIsLogged(t *testing.T) {
 	server := startServer(t, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
 	s := startSidecar(t, startApplication(t).address(), "address "+server.address)
 	s.awaitStore(true)
-	require.Eventually(t, func() bool { return s.count("the store's maxmemory-policy is allkeys-lru") == 1 }, 30*time.Second, 50*time.Millisecond)
+	s.AwaitLine(t, "the store's maxmemory-policy is allkeys-lru")
 	server.kill()
 	s.awaitStore(false)
 	server.arguments[len(server.arguments)-1] = "volatile-ttl"
 	server.start()
-	require.Eventually(t, func() bool { return s.count("the store's maxmemory-policy is volatile-ttl") == 1 }, 30*time.Second, 50*time.Millisecond)
+	s.AwaitLine(t, "the store's maxmemory-policy is volatile-ttl")
 }
 
 // The log warns, once, of a server whose settings change while it runs, and once more if they

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
@@ -78,28 +79,27 @@ func assertExact(t *testing.T, s *sidecar, at *gateway) {
 func TestBudgetsThroughFaults(t *testing.T) {
 	const limits = "budget IDR 200000 per month"
 	for name, test := range map[string]struct {
-		fault func(server *process, sidecars []*sidecar)
+		fault func(t *testing.T, server *process, sidecars []*sidecar)
 		exact bool  // to the last minor unit
 		over  int64 // how much more there may be
 		under int64 // and how much less
 	}{
 		"nothing fails": {exact: true},
 		"a sidecar is killed": {
-			fault: func(_ *process, sidecars []*sidecar) { sidecars[2].kill() },
+			fault: func(_ *testing.T, _ *process, sidecars []*sidecar) { sidecars[2].Kill() },
 			under: (buyers + 1) * most, // what was in flight stays taken
 		},
 		"a sidecar is told to end": {
-			fault: func(_ *process, sidecars []*sidecar) {
-				_ = sidecars[2].command.Process.Signal(syscall.SIGTERM)
-				_ = sidecars[2].command.Wait()
+			fault: func(t *testing.T, _ *process, sidecars []*sidecar) {
+				sidecars[2].Terminate(t, patience)
 			},
 			exact: true,
 		},
 		"the config is loaded again and again": {
-			fault: func(_ *process, sidecars []*sidecar) {
+			fault: func(t *testing.T, _ *process, sidecars []*sidecar) {
 				for range 4 {
 					for _, s := range sidecars {
-						_ = s.command.Process.Signal(syscall.SIGUSR1)
+						s.Signal(t, syscall.SIGUSR1)
 					}
 					time.Sleep(200 * time.Millisecond) // of load
 				}
@@ -107,7 +107,7 @@ func TestBudgetsThroughFaults(t *testing.T) {
 			exact: true,
 		},
 		"the store is paused": {
-			fault: func(server *process, _ []*sidecar) {
+			fault: func(_ *testing.T, server *process, _ []*sidecar) {
 				server.pause()
 				time.Sleep(1500 * time.Millisecond) // longer than anybody waits for it
 				server.resume()
@@ -115,7 +115,7 @@ func TestBudgetsThroughFaults(t *testing.T) {
 			exact: true,
 		},
 		"the store is restarted empty": {
-			fault: func(server *process, _ []*sidecar) {
+			fault: func(_ *testing.T, server *process, _ []*sidecar) {
 				server.kill()
 				time.Sleep(300 * time.Millisecond)
 				server.start()
@@ -130,7 +130,7 @@ func TestBudgetsThroughFaults(t *testing.T) {
 			sidecars := startSigners(t, 3, at, "address "+server.address+"\ntimeout 500ms", limits)
 			var fault func()
 			if test.fault != nil {
-				fault = func() { test.fault(server, sidecars) }
+				fault = func() { test.fault(t, server, sidecars) }
 			}
 			beyond, without := buy(t, sidecars, at, fault)
 			moved := at.moved.Load()
@@ -159,11 +159,15 @@ func TestBudgetsWithoutStore(t *testing.T) {
 			assert.Contains(t, answer, "the store that counts budgets cannot be reached")
 		}
 		assert.Zero(t, at.calls.Load())
-		assert.Equal(t, 1, strings.Count(s.log(), "the store that replicas share cannot be reached"))
 		assert.Contains(t, s.get("/metrics"), `caddy_payermax_limit_refusals_total{limit="store"} 3`)
 		server.start()
 		require.Eventually(t, func() bool { status, _ := s.order(1); return status == http.StatusOK }, 30*time.Second, 50*time.Millisecond)
-		assert.Contains(t, s.log(), "the store that replicas share can be reached again")
+		var before string
+		s.Await(t, "to find the store", func(soFar testprocess.Printed) (isFound bool) {
+			before, _, isFound = strings.Cut(string(soFar), "the store that replicas share can be reached again")
+			return isFound
+		})
+		assert.Equal(t, 1, strings.Count(before, "the store that replicas share cannot be reached"), "said once")
 	})
 	t.Run("alone", func(t *testing.T) {
 		server, at := startServer(t), startGateway(t)
@@ -251,7 +255,7 @@ func TestRateOfThree(t *testing.T) {
 	share := func() *allowance { return &allowance{rate: rate / 3, burst: burst / 3} }
 	measure("without the store", burst+3, share(), share(), share())
 	for _, s := range sidecars {
-		assert.Equal(t, 1, strings.Count(s.log(), `"share":"1/3"`), "said once")
+		s.Prints(t, 1, `"share":"1/3"`)
 	}
 }
 
@@ -293,9 +297,11 @@ func TestBudgetsAreRemembered(t *testing.T) {
 	sidecars := startSigners(t, 3, at, "address "+server.address+"\ntimeout 5s", "budget IDR 1000 per month")
 	spend := func(s *sidecar, upTo int64) {
 		t.Helper()
-		for at.moved.Load() < upTo { // the gateway refuses some orders
-			_, answer := s.order(100)
-			require.NotContains(t, answer, "BUDGET_EXCEEDED")
+		for at.moved.Load() < upTo { // the gateway refuses some orders, which are given back a moment later
+			require.Eventually(t, func() bool {
+				_, answer := s.order(100)
+				return !strings.Contains(answer, "BUDGET_EXCEEDED")
+			}, patience, 10*time.Millisecond, "what was refused is not given back")
 		}
 	}
 	lose := func() {

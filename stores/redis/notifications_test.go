@@ -177,8 +177,8 @@ func TestNotificationsThroughFaults(t *testing.T) {
 	restarted := delivering("restarted during load")
 	restarted.assertTimes(restarted.deliver(100, func() { server.kill(); server.start() }), anyTimes)
 	guarded("restarted")
-	assert.Contains(t, sidecars[0].log(), "the store that replicas share does not answer")
-	assert.Contains(t, sidecars[0].log(), "the store that replicas share answers")
+	sidecars[0].AwaitLine(t, "the store that replicas share does not answer")
+	sidecars[0].AwaitLine(t, "the store that replicas share answers")
 }
 
 // A sidecar that dies while it delivers delays the notification by the rest of its lease,
@@ -202,7 +202,7 @@ func TestSidecarDiesHoldingAClaim(t *testing.T) {
 	go n.deliver(sidecars[0])
 	<-arrived
 	began := time.Now()
-	sidecars[0].kill()
+	sidecars[0].Kill()
 	acknowledged, status := n.deliver(sidecars[1])
 	assert.False(t, acknowledged)
 	assert.Equal(t, http.StatusServiceUnavailable, status)

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
@@ -31,7 +32,7 @@ type process struct {
 	program   string
 	address   string
 	arguments []string
-	command   *exec.Cmd
+	running   *testprocess.Process // nil after it was killed
 }
 
 // startServer starts a server with options, in which PORT stands for the port that it
@@ -56,32 +57,23 @@ func startServer(t testing.TB, options ...string) *process {
 // start starts the server, empty, and waits until it takes connections.
 func (p *process) start() {
 	p.t.Helper()
-	p.command = exec.Command(p.program, p.arguments...)
-	require.NoError(p.t, p.command.Start())
-	require.Eventually(p.t, func() bool {
-		connection, err := net.Dial("tcp", p.address)
-		if err == nil {
-			connection.Close()
-		}
-		return err == nil
-	}, 30*time.Second, 10*time.Millisecond, "%s does not listen", p.program)
+	p.running = testprocess.Start(p.t, exec.Command(p.program, p.arguments...))
+	p.running.AwaitServing(p.t, p.address)
 }
 
 // kill ends the server at once, whether it is paused or not.
 func (p *process) kill() {
-	if p.command == nil {
-		return
+	if p.running != nil {
+		p.running.Kill()
+		p.running = nil
 	}
-	_ = p.command.Process.Kill()
-	_ = p.command.Wait()
-	p.command = nil
 }
 
 // pause stops the server, whose connections stay open.
-func (p *process) pause() { require.NoError(p.t, p.command.Process.Signal(syscall.SIGSTOP)) }
+func (p *process) pause() { p.running.Signal(p.t, syscall.SIGSTOP) }
 
 // resume has a paused server go on.
-func (p *process) resume() { require.NoError(p.t, p.command.Process.Signal(syscall.SIGCONT)) }
+func (p *process) resume() { p.running.Signal(p.t, syscall.SIGCONT) }
 
 // client returns a client of the server, to look at what it has.
 func (p *process) client() *redis.Client { return p.clientWith("") }

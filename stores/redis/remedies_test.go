@@ -12,10 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 	"github.com/caddyserver/caddy/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 // command is the beginning of a command as a client sends it.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -45,7 +46,8 @@ func TestNothingSecretIsTold(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, json.Valid(adapted))
 	for where, said := range map[string]string{
-		"log": s.log(), "metrics": s.get("/metrics"), "probe": s.get("/readyz"), "config": string(adapted), "store": stored.String(),
+		"metrics": s.get("/metrics"), "probe": s.get("/readyz"), "config": string(adapted), "store": stored.String(),
+		"log": string(s.Terminate(t, patience)),
 	} {
 		require.NotEmpty(t, said, where)
 		assert.NotContains(t, said, "canary-", where)
@@ -59,7 +61,8 @@ func TestNoPasswordInGoroutineDump(t *testing.T) {
 	server, shop := startServer(t, "--requirepass", password), startApplication(t)
 	s := startSidecar(t, shop.address(), "address "+server.address+"\npassword_file "+writeSecret(t, password)+"\ntimeout 2s")
 	s.awaitStore(true)
-	s.quit()
-	assert.Contains(t, s.log(), "goroutine ")
-	assert.NotContains(t, s.log(), "canary-")
+	s.Signal(t, syscall.SIGABRT)
+	log := s.Wait(t, patience)
+	assert.True(t, log.Has("goroutine "))
+	assert.NotContains(t, log, "canary-")
 }

@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -33,10 +33,9 @@ const acknowledgement = `{"code":"SUCCESS","msg":"Success"}`
 
 // sidecar is a process of its own, in front of an application.
 type sidecar struct {
-	t       *testing.T
-	url     string
-	command *exec.Cmd
-	said    string // the path of its log
+	*testprocess.Process
+	t   *testing.T
+	url string
 }
 
 // startSidecar starts a sidecar whose store is configured by lines of its block, and ends
@@ -72,35 +71,14 @@ http://%s {
 	%s
 }
 `, global, address, directives), 0o600))
-	log, err := os.Create(filepath.Join(home, "log"))
-	require.NoError(t, err)
-	t.Cleanup(func() { log.Close() })
 	program, err := os.Executable()
 	require.NoError(t, err)
 
-	s := &sidecar{t: t, url: "http://" + address, command: exec.Command(program, "run", "--config", config), said: log.Name()}
-	s.command.Env = append(os.Environ(), asSidecar+"=1", "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home)
-	s.command.Stdout, s.command.Stderr = log, log
-	require.NoError(t, s.command.Start())
-	t.Cleanup(s.kill)
-	require.Eventually(t, func() bool { return strings.Contains(s.get("/readyz"), `"status":"ok"`) }, time.Minute, 20*time.Millisecond,
-		"the sidecar is not ready")
+	command := exec.Command(program, "run", "--config", config)
+	command.Env = append(os.Environ(), asSidecar+"=1", "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home)
+	s := &sidecar{Process: testprocess.Start(t, command), t: t, url: "http://" + address}
+	s.AwaitReady(t, func() bool { return strings.Contains(s.get("/readyz"), `"status":"ok"`) })
 	return s
-}
-
-// kill ends the sidecar at once.
-func (s *sidecar) kill() {
-	if s.command.ProcessState == nil {
-		_ = s.command.Process.Kill()
-		_ = s.command.Wait()
-	}
-}
-
-// quit has the sidecar end with a dump of its goroutines.
-func (s *sidecar) quit() {
-	s.t.Helper()
-	require.NoError(s.t, s.command.Process.Signal(syscall.SIGABRT))
-	_ = s.command.Wait()
 }
 
 // get returns what the sidecar says to a GET, or nothing if it cannot be reached.
@@ -130,20 +108,6 @@ func (s *sidecar) awaitStore(reachable bool) {
 	require.Eventually(s.t, func() bool {
 		return strings.Contains(s.get("/readyz"), fmt.Sprintf(`"store":{"module":"redis","reachable":%t`, reachable))
 	}, 30*time.Second, 50*time.Millisecond, "the store is not reachable: %t", reachable)
-}
-
-// log returns what the sidecar has logged so far.
-func (s *sidecar) log() string {
-	s.t.Helper()
-	content, err := os.ReadFile(s.said)
-	require.NoError(s.t, err)
-	return string(content)
-}
-
-// count returns how often the sidecar has logged something so far.
-func (s *sidecar) count(what string) int {
-	s.t.Helper()
-	return strings.Count(s.log(), what)
 }
 
 // startSidecars starts several sidecars with the same store.

@@ -1,0 +1,61 @@
+package testprocess
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Printed is what a process has printed, or a log that was read from a file.
+type Printed string
+
+// Lines returns the lines that contain all parts.
+func (p Printed) Lines(parts ...string) (lines []string) {
+	for line := range strings.Lines(string(p)) {
+		if !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(line, part) }) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// Count returns how many lines contain all parts.
+func (p Printed) Count(parts ...string) int { return len(p.Lines(parts...)) }
+
+// Has reports whether a line contains all parts.
+func (p Printed) Has(parts ...string) bool { return p.Count(parts...) > 0 }
+
+// Tail is the end, for messages.
+func (p Printed) Tail() string {
+	const enough = 8 << 10
+	return string(p[max(0, len(p)-enough):])
+}
+
+// shorten shows the beginnings of the first lines.
+func shorten(lines []string) string {
+	const enough, columns = 3, 400
+	var short strings.Builder
+	for _, line := range lines[:min(len(lines), enough)] {
+		short.WriteString(line[:min(len(line), columns)] + "\n")
+	}
+	return short.String()
+}
+
+// output keeps what a process prints, while it does.
+type output struct {
+	mutex  sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	return o.buffer.Write(p)
+}
+
+func (o *output) printed() Printed {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	return Printed(o.buffer.String())
+}

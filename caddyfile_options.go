@@ -149,10 +149,10 @@ func readMerchantNo(d *caddyfile.Dispenser, choice *MerchantChoice) error {
 
 // readMatchers adds a set of matchers. One without any would match every request.
 func readMatchers(d *caddyfile.Dispenser, sets *caddyhttp.RawMatcherSets) error {
-	name := d.Val()
+	name, options := d.Val(), grammar.Ahead(d)
 	set, err := caddyhttp.ParseCaddyfileNestedMatcherSet(d)
 	if err != nil {
-		return err
+		return grammar.Discreet(err, options)
 	}
 	if len(set) == 0 {
 		return d.Errf("%s has no matcher; write one, or leave it out, so that merchantNo chooses", name)

@@ -92,11 +92,11 @@ func readRate(d *caddyfile.Dispenser, q *Quota) (err error) {
 		return grammar.ErrValues
 	}
 	if q.Rate, err = strconv.ParseFloat(args[0], 64); err != nil || !(q.Rate > 0) || math.IsInf(q.Rate, 0) {
-		return d.Errf("rate must be a positive number of requests per second, but is %q%s", args[0], grammar.Unexpanded(args...))
+		return d.Errf("rate must be a positive number of requests per second, but is %s%s", grammar.Shown(args[0]), grammar.Unexpanded(args...))
 	}
 	if len(args) == 2 {
 		if q.Burst, err = strconv.Atoi(args[1]); err != nil || q.Burst <= 0 {
-			return d.Errf("the burst of rate must be a positive whole number, but is %q%s", args[1], grammar.Unexpanded(args...))
+			return d.Errf("the burst of rate must be a positive whole number, but is %s%s", grammar.Shown(args[1]), grammar.Unexpanded(args...))
 		}
 	}
 	return nil

@@ -121,8 +121,9 @@ func (b Block[T]) Names() []string {
 
 // unrecognized is the error about an option that is not one of the block's.
 func (b Block[T]) unrecognized(d *caddyfile.Dispenser) error {
+	name := NameOrNot(d.Val())
 	if suggestion := Suggest(d.Val(), b.Names()); suggestion != "" {
-		return d.Errf("unrecognized option %s; did you mean %s?", d.Val(), suggestion)
+		return d.Errf("unrecognized option %s; did you mean %s?", name, suggestion)
 	}
-	return d.Errf("unrecognized option %s; expected one of %s", d.Val(), strings.Join(b.Names(), ", "))
+	return d.Errf("unrecognized option %s; expected one of %s", name, strings.Join(b.Names(), ", "))
 }

@@ -141,10 +141,10 @@ func TestReadRefuses(t *testing.T) {
 		"scale inf":                `scale must be a positive number such as 1000, but is "inf"`,
 		"scale nan":                `scale must be a positive number such as 1000, but is "nan"`,
 		"empty yes":                "empty takes no value, but has one value; remove what follows it",
-		"garden large":             `unexpected argument "large": garden takes its options in a block`,
+		"garden large":             "unexpected argument after garden, which takes its options in a block",
 		"garden\ngarden":           "garden is already set",
 		"garden {\ntree oak\n}":    "unrecognized option tree; did you mean trees?",
-		"floor first":              `unexpected argument "first": floor takes its options in a block`,
+		"floor first":              "unexpected argument after floor, which takes its options in a block",
 		"tenant":                   "tenant has no value: expected tenant <name>",
 		`tenant ""`:                "tenant is empty",
 		"tenant a\ntenant a":       "tenant a is already set",
@@ -156,7 +156,7 @@ func TestReadRefuses(t *testing.T) {
 		assert.ErrorContains(t, err, says, option)
 	}
 	_, err := read("house large")
-	assert.ErrorContains(t, err, `unexpected argument "large": house takes its options in a block`)
+	assert.ErrorContains(t, err, "unexpected argument after house, which takes its options in a block")
 }
 
 // Several Caddyfiles may be read at once, such as by the admin endpoint's /adapt: the

@@ -3,10 +3,13 @@ package grammar
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
 // hidden is what an error has in place of a value.
@@ -34,9 +37,17 @@ func Discreet(err error, options []caddyfile.Token) error {
 	case repeatsPart(discreet, values):
 		return &discreetError{"an option's value, which is not repeated here, since it may be secret, cannot be read" + place}
 	case discreet != said:
-		return &discreetError{discreet + "; " + hidden + " is a value, which is not repeated here, since it may be secret" + place}
+		return &discreetError{discreet + "; " + hidden + " is a value, which is not repeated here, since it " + doubtAbout(values) + place}
 	}
 	return err
+}
+
+// doubtAbout says why values are not repeated.
+func doubtAbout(values []string) string {
+	if slices.ContainsFunc(values, signer.LooksLikeKey) {
+		return "looks like a key itself; save the key to a file and name that"
+	}
+	return "may be secret"
 }
 
 // discreetError is an error that repeats no value any more.

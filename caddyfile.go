@@ -123,7 +123,7 @@ func (b *payermaxBlock) handlers(h httpcaddyfile.Helper) ([]json.RawMessage, err
 		return nil, h.Err("gateway is required: uat, production, sandbox or a URL such as https://host")
 	case b.gateway.sandbox:
 		if len(b.proxy.tokens) > 0 {
-			return nil, h.Errf("%s has no place here: with gateway sandbox there is no reverse proxy", b.proxy.tokens[0].Text)
+			return nil, h.Errf("%s has no place here: with gateway sandbox there is no reverse proxy", grammar.NameOrNot(b.proxy.names[0]))
 		}
 		b.handler.Sandbox, b.handler.SandboxWithCredentials = true, b.gateway.sandboxWithCredentials
 		return []json.RawMessage{caddyconfig.JSONModuleObject(b.handler, "handler", "payermax", nil)}, nil

@@ -58,12 +58,12 @@ merchant 020213827212252 {
 }`,
 		Sets: grammar.List(func(h *Handler) *[]MerchantChoice { return &h.Merchants }, readMerchantNo, choiceOptions)},
 	{Name: "endpoints", Args: "drop_in|all|<names...>", Example: "endpoints applyDropinSession orderAndPay orderQuery",
-		Sets: grammar.Names(func(h *Handler) *[]string { return &h.Endpoints })},
+		AsWritten: true, Sets: grammar.Names(func(h *Handler) *[]string { return &h.Endpoints })},
 	{Name: "version", Args: "[<endpoint>] <version>", Example: `version applyDropinSession 1.6
 version orderAndPay 1.4`,
 		Sets: grammar.Into(func(h *Handler) *map[string]string { return &h.Versions }, readVersion)},
 	{Name: "validation", Args: "strict|warn|off", Example: "validation warn",
-		Sets: grammar.Text(func(h *Handler) *string { return &h.Validation })},
+		AsWritten: true, Sets: grammar.Text(func(h *Handler) *string { return &h.Validation })},
 	{Name: "contract", Example: `contract {
 	currencies IDR USD
 	countries ID
@@ -149,10 +149,10 @@ func readMerchantNo(d *caddyfile.Dispenser, choice *MerchantChoice) error {
 
 // readMatchers adds a set of matchers. One without any would match every request.
 func readMatchers(d *caddyfile.Dispenser, sets *caddyhttp.RawMatcherSets) error {
-	name := d.Val()
+	name, options := d.Val(), grammar.Ahead(d)
 	set, err := caddyhttp.ParseCaddyfileNestedMatcherSet(d)
 	if err != nil {
-		return err
+		return grammar.Discreet(err, options)
 	}
 	if len(set) == 0 {
 		return d.Errf("%s has no matcher; write one, or leave it out, so that merchantNo chooses", name)
@@ -164,11 +164,11 @@ func readMatchers(d *caddyfile.Dispenser, sets *caddyhttp.RawMatcherSets) error 
 // contractOptions are the options of what a merchant's contract covers.
 var contractOptions = grammar.Block[Contract]{
 	{Name: "currencies", Args: "<codes...>", Example: "currencies IDR USD",
-		Sets: grammar.Names(func(c *Contract) *[]string { return &c.Currencies })},
+		AsWritten: true, Sets: grammar.Names(func(c *Contract) *[]string { return &c.Currencies })},
 	{Name: "countries", Args: "<codes...>", Example: "countries ID US",
-		Sets: grammar.Names(func(c *Contract) *[]string { return &c.Countries })},
+		AsWritten: true, Sets: grammar.Names(func(c *Contract) *[]string { return &c.Countries })},
 	{Name: "components", Args: "<names...>", Example: "components CARD APPLEPAY",
-		Sets: grammar.Names(func(c *Contract) *[]string { return &c.Components })},
+		AsWritten: true, Sets: grammar.Names(func(c *Contract) *[]string { return &c.Components })},
 }
 
 // UnmarshalCaddyfile sets up the handler from Caddyfile tokens. The options of

@@ -50,7 +50,7 @@ func (o *proxyOptions) add(option caddyfile.Segment) error {
 			return grammar.ErrValues
 		}
 		if d.Val() != "http" && d.Val() != "payermax" {
-			return d.Errf("transport %s cannot carry a signed call; expected transport http", d.Val())
+			return d.Err("transport: no other than transport http can carry a signed call; write that")
 		}
 		option[1].Text = "payermax"
 	}
@@ -84,7 +84,7 @@ func (o *proxyOptions) parse(h httpcaddyfile.Helper, upstreams []string) (*rever
 
 	proxy := new(reverseproxy.Handler)
 	if err := proxy.UnmarshalCaddyfile(caddyfile.NewDispenser(tokens)); err != nil {
-		return nil, o.explain(err)
+		return nil, grammar.Discreet(o.explain(err), o.tokens)
 	}
 	if len(upstreams) > 1 {
 		o.failOver(proxy)

@@ -100,6 +100,27 @@ func (h *Handler) warnOfSlips(places []layout.Handler) {
 	}
 }
 
+// warnOfExamples says at the start which identity nobody has filled in, unless all calls stay
+// on this machine, where a sandbox may take them.
+func (h *Handler) warnOfExamples(places []layout.Handler) {
+	leaves := func(place layout.Handler) bool {
+		return slices.ContainsFunc(place.Gateways(), func(host string) bool { return !protocol.IsLoopback(host) })
+	}
+	if h.Sandbox || !slices.ContainsFunc(places, leaves) {
+		return
+	}
+	for _, m := range h.merchants.all() {
+		for _, option := range []struct{ name, value string }{
+			{"app_id", m.identity.AppID}, {"merchant_no", m.identity.MerchantNo}, {"sp_merchant_no", m.identity.SPMerchantNo},
+		} {
+			if protocol.IsExample(option.value) {
+				h.logger.Warn(option.name+" stands in the examples for one's own, and PayerMax refuses each call with it; set it to what PayerMax's dashboard shows",
+					zap.String(option.name, option.value))
+			}
+		}
+	}
+}
+
 // knownGateway returns what the handler knows of its gateway before the first call. The
 // reverse_proxy behind the handler tells gateways apart.
 func (h *Handler) knownGateway(places []layout.Handler) *gateways.Gateway {

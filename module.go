@@ -251,6 +251,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
+	h.warnOfExamples(places)
 	if h.limits, err = h.Limits.Open(h.place()); err != nil {
 		return fmt.Errorf("limits: %w", err)
 	}

@@ -397,3 +397,27 @@ func TestExchangedIdentityWarns(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, said, "exchanged")
 }
+
+// An identity that is still that of the examples is worth a warning at the start, unless
+// calls stay on this machine, where a sandbox may take them.
+func TestExampleIdentityWarns(t *testing.T) {
+	config := func(gateway, appID string) string {
+		return fmt.Sprintf(":8080 {\nbind 127.0.0.1\npayermax {\ngateway %s\napp_id %s\nmerchant_no 0123\nprivate_key %s\n}\n}",
+			gateway, appID, writePrivateKey(t, merchantKey()))
+	}
+	for name, test := range map[string]struct {
+		gateway, appID string
+		warns          bool
+	}{
+		"of PayerMax's examples": {"uat", protocol.ExampleAppID, true},
+		"of the overlays":        {"production", "your-app-id", true},
+		"of a host of one's own": {"https://gateway.example", "your-uat-app-id", true},
+		"on this machine":        {"http://127.0.0.1:9000", protocol.ExampleAppID, false},
+		"of the sandbox":         {"sandbox sandbox", protocol.ExampleAppID, false},
+		"one's own":              {"uat", "3b242b56a8b64274bcc37dac281120e4", false},
+	} {
+		said, err := loaded(t, adapted(t, config(test.gateway, test.appID)))
+		require.NoError(t, err, name)
+		assert.Equal(t, test.warns, strings.Contains(said, "app_id stands in the examples for one's own"), name)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 )
 
 // optionIn is an option, and the lines that open the blocks around it.
@@ -56,6 +57,34 @@ func (o optionIn) with(values string) error {
 	config := strings.Join(o.around, " {\n") + " {\n" + o.Name + " " + values + "\n" + strings.Repeat("}\n", len(o.around))
 	_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(config), nil)
 	return err
+}
+
+// Each option of each directive that expands no placeholder says so, and how an environment
+// variable is written there. The tables of the manual say which these are.
+func TestPlaceholdersThatNobodyExpands(t *testing.T) {
+	expands := make(map[string]bool)
+	for _, row := range markdown.Rows(markdown.Page(t, configurationPage)) {
+		if name := strings.Trim(row[0], "`"); len(row) == 4 {
+			expands[name] = row[3] != "no"
+		}
+	}
+	// What stands before a block is no option of it.
+	expands["gateway"], expands["budget"], expands["caller"], expands["transport"] = false, false, false, true
+	refused := 0
+	for _, o := range optionsWithValues() {
+		name := o.Of.String() + " " + o.Name
+		require.Contains(t, expands, o.Name, name)
+		err := o.with(strings.Repeat("{env.PAYERMAX_TEST_UNSET} ", len(needed(o.Row))))
+		if !expands[o.Name] {
+			refused++
+			require.Error(t, err, name)
+			assert.Contains(t, err.Error(), o.Name, name)
+			assert.Contains(t, err.Error(), "placeholders are not expanded here: write {$PAYERMAX_TEST_UNSET}", name)
+		} else if err != nil {
+			assert.Regexp(t, `gateway is required|this program has no module|no other than transport http`, err.Error(), name)
+		}
+	}
+	assert.Greater(t, refused, 30)
 }
 
 // Each option of each directive says which it is, and how an environment variable is

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -60,15 +61,21 @@ func answering(cmd *cobra.Command, run func(*tool, caddycmd.Flags) error) {
 // flags, with exit code 2.
 func takingFlags(cmd *cobra.Command) {
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return exit(cmd, newTool(false).explain(cmd, err))
+		return exit(cmd, newTool(asksForJSON(cmd)).explain(cmd, err))
 	})
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return nil
 		}
 		// What stands there is not repeated: it may be a signature or a key.
-		return exit(cmd, newTool(false).explain(cmd, errors.New("there is an argument that belongs to no flag; everything is given by flags")))
+		return exit(cmd, newTool(asksForJSON(cmd)).explain(cmd, errors.New("there is an argument that belongs to no flag; everything is given by flags")))
 	}
+}
+
+// asksForJSON reports whether a machine reads what a command prints, also before its flags
+// could all be understood.
+func asksForJSON(cmd *cobra.Command) bool {
+	return cmd.Flags().Lookup("json") != nil && slices.Contains(os.Args, "--json")
 }
 
 // newTool works with the process's own input and output.

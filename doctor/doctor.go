@@ -128,6 +128,7 @@ func (e *examination) handler(h Handler) {
 		loaded, results := checkMerchant(m, h.Sandbox, e.own)
 		e.add(m.Name, results...)
 		if !h.Sandbox {
+			e.add(m.Name, checkExample(m, h.Gateways)...)
 			e.add(m.Name, e.checkSharing(m, loaded)...)
 		}
 		keys = append(keys, loaded)

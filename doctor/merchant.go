@@ -114,6 +114,20 @@ func checkIdentity(m Merchant, sandbox bool) []Result {
 	return append(results, checkAuthToken(m)...)
 }
 
+// checkExample warns of an identity that nobody has filled in, where calls leave this machine.
+func checkExample(m Merchant, gateways []Gateway) (results []Result) {
+	if len(gateways) > 0 && !slices.ContainsFunc(gateways, func(g Gateway) bool { return !protocol.IsLoopback(g.host()) }) {
+		return nil
+	}
+	for _, o := range []Option{m.AppID, m.MerchantNo, m.SPMerchantNo} {
+		if protocol.IsExample(o.Value) {
+			results = append(results, warning(o.Name, "%s stands in the examples for one's own, and PayerMax refuses each call with it", o.Value).
+				then("set it to what PayerMax's dashboard shows"))
+		}
+	}
+	return results
+}
+
 // checkOption checks one option whose value is not a secret.
 func checkOption(o Option) Result {
 	empty := strings.Join(o.Empty, " and ")

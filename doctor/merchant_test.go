@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
@@ -109,6 +110,22 @@ func TestCheckGatewayKeys(t *testing.T) {
 			requireSilent(t, fmt.Sprint(results), testkeys.Merchant())
 		})
 	}
+}
+
+// What the examples have in place of one's own identity is refused by PayerMax, and taken by
+// a sandbox on this machine.
+func TestExampleIdentity(t *testing.T) {
+	m := Merchant{AppID: value("app_id", "your-uat-app-id"), MerchantNo: value("merchant_no", protocol.ExampleMerchantNo), SPMerchantNo: value("sp_merchant_no", "0123")}
+	distant, near := Gateway{URL: "https://gateway.example"}, Gateway{URL: "http://localhost:9000"}
+	for _, gateways := range [][]Gateway{nil, {distant}, {near, distant}} {
+		results := checkExample(m, gateways)
+		require.Len(t, results, 2)
+		assert.Equal(t, Warning, results[0].Outcome)
+		assert.Contains(t, results[0].Message, "your-uat-app-id stands in the examples for one's own")
+		assert.Equal(t, "merchant_no", results[1].Check)
+	}
+	assert.Empty(t, checkExample(m, []Gateway{near}))
+	assert.Empty(t, checkExample(Merchant{AppID: value("app_id", "own")}, nil))
 }
 
 // Whoever copies both from the dashboard may take the one for the other.

@@ -398,6 +398,7 @@ func TestDoctorCouldNotRun(t *testing.T) {
 			assert.Equal(t, 2, ran.exitCode)
 			assert.Empty(t, ran.stdout)
 			assert.Contains(t, ran.stderr, test.says)
+			assert.NotContains(t, ran.stderr, `"level"`, "it is no line of a log")
 		})
 	}
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"os"
@@ -36,6 +37,9 @@ func TestExitCodes(t *testing.T) {
 
 	happened := make(map[ending]bool)
 	for _, args := range exitingRuns(t) {
+		if takesJSON(args[0]) {
+			args = append(args, "--json")
+		}
 		happened[ending{args[0], exitCodeOf(t, args...)}] = true
 	}
 	happened[ending{"payermax-sandbox", exitCodeAfter(t, "what's on", interrupt,
@@ -114,7 +118,7 @@ func exitingRuns(t *testing.T) [][]string {
 		{"payermax-keygen", "--out", filepath.Join(folder, "new")}, // which is there now
 		{"payermax-keygen", "--bits", "1"},
 		{"payermax-convert", "--in", private, "--to", "public-pem"},
-		{"payermax-convert", "--in", public, "--to", "pkcs8-pem"},
+		{"payermax-convert", "--in", public, "--to", "pkcs8-pem", "--out", filepath.Join(folder, "converted")},
 		{"payermax-convert", "--in", missing, "--to", "public-pem"},
 		{"payermax-doctor", "--config", good, "--offline"},
 		{"payermax-doctor", "--config", bad, "--offline"},
@@ -141,17 +145,26 @@ func slowToEnd(t *testing.T) (path, address string) {
 	return path, net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
-// exitCodeOf runs a command to its end.
+// takesJSON reports whether a command has the flag --json.
+func takesJSON(command string) bool {
+	return strings.HasPrefix(command, "payermax-") && command != "payermax-demo" && command != "payermax-sandbox"
+}
+
+// exitCodeOf runs a command to its end. With --json, what it prints is JSON and nothing
+// else, however it ends.
 func exitCodeOf(t *testing.T, args ...string) int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := caddyCommand(t, ctx, nil, args...)
-	said, err := cmd.CombinedOutput()
+	said, err := cmd.Output()
 	if _, exited := errors.AsType[*exec.ExitError](err); !exited {
 		require.NoError(t, err, args)
 	}
 	require.NoError(t, ctx.Err(), "%v does not end: %s", args, said)
+	if args[len(args)-1] == "--json" {
+		assert.True(t, json.Valid(said), "caddy %s: %q", strings.Join(args, " "), said)
+	}
 	t.Logf("%d: caddy %s", cmd.ProcessState.ExitCode(), strings.Join(args, " "))
 	return cmd.ProcessState.ExitCode()
 }

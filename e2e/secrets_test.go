@@ -1,11 +1,13 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -185,4 +187,40 @@ func TestAccessLogHidesTokens(t *testing.T) {
 	assert.Equal(t, []string{canaryBearer}, gateway.only(t).values("merchant_auth_token"))
 	s.AwaitLine(t, `"logger":"http.log.access`, `"X-Seen":["seen"]`)
 	s.NeverPrints(canaryBearer)
+}
+
+// A password that has come to the wrong place in the config is in nothing that the commands
+// print about it.
+func TestErrorsAboutTheConfigRepeatNoPassword(t *testing.T) {
+	t.Parallel()
+	const password = "canary-password"
+	at := "http://user:" + password + "@127.0.0.1:3128"
+	proxied := func(line string) string {
+		return caddyfile(0, "payermax {\ngateway uat\ntransport http {\n"+line+"\n}\n}")
+	}
+	inJSON := `{"apps":{"http":{"servers":{"s":{"listen":[":0"],"routes":[{"handle":[{"handler":"reverse_proxy",
+		"upstreams":[{"dial":"127.0.0.1:1"}],"transport":{"protocol":"payermax","network_proxy":{"from":"` + at + `"}}}]}]}}}}}`
+	for name, test := range map[string]struct {
+		command, adapter, config, says string
+	}{
+		"a proxy without url":  {"adapt", "caddyfile", proxied("network_proxy " + at), "the URL of a proxy follows the word url"},
+		"no name of an option": {"validate", "caddyfile", proxied(at), "unrecognized subdirective ***"},
+		"too many words":       {"run", "caddyfile", caddyfile(0, "payermax {\ngateway uat\nheader_up X-Token Bearer a "+password+"\n}"), "wrong argument count"},
+		"a store by its URL":   {"validate", "caddyfile", caddyfile(0, "payermax_notify {\nduplicates 1h\nstore redis://:"+password+"@127.0.0.1\n}"), "payermax.stores.***"},
+		"a proxy in JSON":      {"run", "", inJSON, "network_proxy: this program has no module"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "config.json")
+			// Without debug, since Caddy's own debug log prints the whole config.
+			require.NoError(t, os.WriteFile(file, []byte(strings.Replace(test.config, "debug\n", "", 1)), 0o600))
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			printed, err := caddyCommand(t, ctx, nil, test.command, "--config", file, "--adapter", test.adapter).CombinedOutput()
+			require.Error(t, err)
+			require.NoError(t, ctx.Err())
+			assert.Contains(t, string(printed), test.says)
+			assert.NotContains(t, string(printed), password)
+		})
+	}
 }

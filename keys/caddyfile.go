@@ -9,17 +9,21 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 )
 
+// guests are the modules that are sources of keys.
+var guests = grammar.Guests{Namespace: "payermax.keys", Elsewhere: "kms and vault are part of builds with the module keys/kms, and openssl of those with keys/openssl"}
+
 // ReadSource reads a key of any source: the source's name, and what the source
 // makes of the rest.
 func ReadSource(d *caddyfile.Dispenser, target *json.RawMessage) error {
+	option := d.Val()
 	if *target != nil {
-		return d.Errf("%s is already set", d.Val())
+		return d.Errf("%s is already set", option)
 	}
 	if !d.NextArg() {
 		return grammar.ErrValues
 	}
 	name := d.Val()
-	module, err := caddyfile.UnmarshalModule(d, "payermax.keys."+name)
+	module, err := guests.Read(d, option)
 	if err != nil {
 		return err
 	}

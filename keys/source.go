@@ -53,6 +53,9 @@ func LoadSource(ctx caddy.Context, owner any, field string, raw json.RawMessage)
 	if raw == nil {
 		return nil, nil
 	}
+	if err := guests.CheckRaw(raw, "source"); err != nil {
+		return nil, err
+	}
 	module, err := ctx.LoadModule(owner, field)
 	if err != nil {
 		return nil, err

@@ -15,20 +15,20 @@ import (
 var quotaOptions = grammar.Block[Quota]{
 	{Name: "max_amount", Args: "<currency> <amount>", Example: `max_amount IDR 5000000
 max_amount USD 250.00`,
-		Sets: grammar.Into(func(q *Quota) *map[string]string { return &q.MaxAmounts }, readMaxAmount)},
+		AsWritten: true, Sets: grammar.Into(func(q *Quota) *map[string]string { return &q.MaxAmounts }, readMaxAmount)},
 	{Name: "budget", Args: "<currency> <amount> per hour|day|month", Example: `budget USD 500 per day {
 	endpoints refund
 }
 budget USD 10000 per day`,
-		Sets: grammar.List(func(q *Quota) *[]Budget { return &q.Budgets }, readBudget, budgetOptions)},
+		AsWritten: true, Sets: grammar.List(func(q *Quota) *[]Budget { return &q.Budgets }, readBudget, budgetOptions)},
 	{Name: "rate", Args: "<requests_per_second> [<burst>]", Example: "rate 50 100",
-		Sets: grammar.By(readRate, func(q *Quota) any { return &q.Rate }, func(q *Quota) any { return &q.Burst })},
+		AsWritten: true, Sets: grammar.By(readRate, func(q *Quota) any { return &q.Rate }, func(q *Quota) any { return &q.Burst })},
 }
 
 // budgetOptions are the options of one budget.
 var budgetOptions = grammar.Block[Budget]{
 	{Name: "endpoints", Args: "drop_in|all|<names...>", Example: "endpoints refund",
-		Sets: grammar.Names(func(b *Budget) *[]string { return &b.Endpoints })},
+		AsWritten: true, Sets: grammar.Names(func(b *Budget) *[]string { return &b.Endpoints })},
 }
 
 // Options are the options of Limits.
@@ -39,11 +39,11 @@ var Options = slices.Concat(grammar.Lift(quotaOptions, func(l *Limits) *Quota { 
 	rate 20
 	max_amount IDR 1000000
 }`,
-		Sets: grammar.Map(func(l *Limits) *map[string]Caller { return &l.Callers }, callerOptions)},
+		AsWritten: true, Sets: grammar.Map(func(l *Limits) *map[string]Caller { return &l.Callers }, callerOptions)},
 	{Name: "refuse_doubles", Example: "refuse_doubles",
 		Sets: grammar.Flag(func(l *Limits) *bool { return &l.RefuseDoubles })},
 	{Name: "without_store", Args: "refuse|alone", Example: "without_store alone",
-		Sets: grammar.Text(func(l *Limits) *string { return &l.WithoutStore })},
+		AsWritten: true, Sets: grammar.Text(func(l *Limits) *string { return &l.WithoutStore })},
 	{Name: "replicas", Args: "<number>", Example: "replicas 3",
 		Sets: grammar.Parsed(func(l *Limits) *int { return &l.Replicas }, "a positive whole number", parseReplicas)},
 })
@@ -51,7 +51,7 @@ var Options = slices.Concat(grammar.Lift(quotaOptions, func(l *Limits) *Quota { 
 // callerOptions are the options of one caller.
 var callerOptions = slices.Concat(grammar.Block[Caller]{
 	{Name: "endpoints", Args: "drop_in|all|<names...>", Example: "endpoints applyDropinSession orderQuery",
-		Sets: grammar.Names(func(c *Caller) *[]string { return &c.Endpoints })},
+		AsWritten: true, Sets: grammar.Names(func(c *Caller) *[]string { return &c.Endpoints })},
 }, grammar.Lift(quotaOptions, func(c *Caller) *Quota { return &c.Quota }))
 
 // readMaxAmount reads the largest amount in one currency.
@@ -92,11 +92,11 @@ func readRate(d *caddyfile.Dispenser, q *Quota) (err error) {
 		return grammar.ErrValues
 	}
 	if q.Rate, err = strconv.ParseFloat(args[0], 64); err != nil || !(q.Rate > 0) || math.IsInf(q.Rate, 0) {
-		return d.Errf("rate must be a positive number of requests per second, but is %q%s", args[0], grammar.Unexpanded(args...))
+		return d.Errf("rate must be a positive number of requests per second, but is %s%s", grammar.Shown(args[0]), grammar.Unexpanded(args...))
 	}
 	if len(args) == 2 {
 		if q.Burst, err = strconv.Atoi(args[1]); err != nil || q.Burst <= 0 {
-			return d.Errf("the burst of rate must be a positive whole number, but is %q%s", args[1], grammar.Unexpanded(args...))
+			return d.Errf("the burst of rate must be a positive whole number, but is %s%s", grammar.Shown(args[1]), grammar.Unexpanded(args...))
 		}
 	}
 	return nil

@@ -38,7 +38,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return errors.New("store: required; it is the module that keeps what is shared, such as memory")
 	}
 	var err error
-	if a.store, err = load(ctx, a, "StoreRaw"); err != nil {
+	if a.store, err = load(ctx, a, "StoreRaw", a.StoreRaw); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
 	return nil

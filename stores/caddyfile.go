@@ -3,7 +3,6 @@ package stores
 import (
 	"encoding/json"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -15,8 +14,8 @@ func init() {
 	httpcaddyfile.RegisterGlobalOption(appName, parseApp)
 }
 
-// namespace is that of the modules that are stores.
-const namespace = "payermax.stores."
+// guests are the modules that are stores.
+var guests = grammar.Guests{Namespace: "payermax.stores", Elsewhere: "redis is part of builds with the module stores/redis"}
 
 // ReadStore reads the name of a store's module, and what the module makes of the rest.
 func ReadStore(d *caddyfile.Dispenser, target *json.RawMessage) error {
@@ -28,10 +27,7 @@ func ReadStore(d *caddyfile.Dispenser, target *json.RawMessage) error {
 		return grammar.ErrValues
 	}
 	name := d.Val()
-	if _, err := caddy.GetModule(namespace + name); err != nil {
-		return d.Errf("%s: this program has no store %s; memory is part of every build, and redis of those with the module stores/redis%s", option, name, grammar.Unexpanded(name))
-	}
-	module, err := caddyfile.UnmarshalModule(d, namespace+name)
+	module, err := guests.Read(d, option)
 	if err != nil {
 		return err
 	}

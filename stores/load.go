@@ -13,7 +13,7 @@ import (
 // (`payermax_store`), and otherwise memory that is the caller's own.
 func Load(ctx caddy.Context, owner any, field string, raw json.RawMessage) (Store, error) {
 	if raw != nil {
-		return load(ctx, owner, field)
+		return load(ctx, owner, field, raw)
 	}
 	app, err := ctx.AppIfConfigured(appName)
 	if errors.Is(err, caddy.ErrNotConfigured) {
@@ -43,7 +43,7 @@ func IdentityOf(ctx caddy.Context, raw json.RawMessage) string {
 	if err := json.Unmarshal(raw, &named); err != nil {
 		return ""
 	}
-	module, err := caddy.GetModule(namespace + named.Module)
+	module, err := caddy.GetModule(guests.Namespace + "." + named.Module)
 	if err != nil {
 		return ""
 	}
@@ -60,7 +60,10 @@ func IdentityOf(ctx caddy.Context, raw json.RawMessage) string {
 	return string(raw)
 }
 
-func load(ctx caddy.Context, owner any, field string) (Store, error) {
+func load(ctx caddy.Context, owner any, field string, raw json.RawMessage) (Store, error) {
+	if err := guests.CheckRaw(raw, "module"); err != nil {
+		return nil, err
+	}
 	module, err := ctx.LoadModule(owner, field)
 	if err != nil {
 		return nil, err

@@ -67,11 +67,17 @@ could not be run. Warnings do not count.
 			cmd.Flags().String("termination-grace-period", "", "How long the sidecar has from SIGTERM on, such as 60s; default: $"+terminationVariable)
 			cmd.Flags().Bool("json", false, "Print an array of {check, subject, result, message, next}")
 			cmd.RunE = caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
-				return run(flags, describe)
+				code, err := run(flags, describe)
+				if code == exitCouldNotRun {
+					explain(err, flags.Bool("json"))
+					return code, nil
+				}
+				return code, err
 			})
 
 			couldNotRun := func(err error) error {
-				return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return exitCouldNotRun, err })(cmd, nil)
+				explain(err, slices.Contains(os.Args, "--json")) // which may come after what is wrong
+				return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return exitCouldNotRun, nil })(cmd, nil)
 			}
 			cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return couldNotRun(err) })
 			cmd.Args = func(_ *cobra.Command, args []string) error {
@@ -115,6 +121,15 @@ func run(flags caddycmd.Flags, describe Describe) (int, error) {
 		return exitProblems, errors.New(report.Summary()) // which nobody prints: the log is silent by now
 	}
 	return caddy.ExitCodeSuccess, nil
+}
+
+// explain says why there is no report: to programs in the form of one, and to nobody else.
+func explain(err error, asJSON bool) {
+	if asJSON {
+		_ = printReport(os.Stdout, doctor.Report{found("payermax-doctor", "doctor", doctor.Problem, err.Error(), "caddy payermax-doctor --help shows how it is used")}, true)
+		return
+	}
+	_, _ = fmt.Fprintf(os.Stderr, "caddy payermax-doctor: %v\n", err)
 }
 
 // Options say how far to go, and what no config says.

@@ -31,11 +31,12 @@ func NotEmpty(d *caddyfile.Dispenser, name, value string) error {
 	return nil
 }
 
-// NoArgs refuses an argument where a block is expected.
+// NoArgs refuses an argument where a block is expected. It may be a server's URL with its
+// password, and is not repeated.
 func NoArgs(d *caddyfile.Dispenser) error {
 	name := d.Val()
 	if d.NextArg() {
-		return d.Errf("unexpected argument %q: %s takes its options in a block", d.Val(), name)
+		return d.Errf("unexpected argument after %s, which takes its options in a block", name)
 	}
 	return nil
 }

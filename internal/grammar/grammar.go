@@ -27,6 +27,8 @@ type Option[T any] struct {
 	// PerRequest says that placeholders are expanded with each request, for which Caddy's
 	// directive map may have made more of them.
 	PerRequest bool
+	// AsWritten says that nobody expands placeholders, so that they are refused.
+	AsWritten bool
 	// Sets reads what follows the name and sets fields of T.
 	Sets Setter[T]
 }
@@ -39,7 +41,7 @@ type Block[T any] []Option[T]
 func Lift[T, Part any](block Block[Part], part func(*T) *Part) Block[T] {
 	lifted := make(Block[T], len(block))
 	for i, o := range block {
-		lifted[i] = Option[T]{Name: o.Name, Args: o.Args, ShortFor: o.ShortFor, Example: o.Example, PerRequest: o.PerRequest, Sets: Setter[T]{
+		lifted[i] = Option[T]{Name: o.Name, Args: o.Args, ShortFor: o.ShortFor, Example: o.Example, PerRequest: o.PerRequest, AsWritten: o.AsWritten, Sets: Setter[T]{
 			set:      func(d *caddyfile.Dispenser, target *T) error { return o.Sets.set(d, part(target)) },
 			describe: o.Sets.describe,
 			isSecret: o.Sets.isSecret,
@@ -88,6 +90,9 @@ func (o Option[T]) read(d *caddyfile.Dispenser, target *T) error {
 	if err := o.refuseVariables(d, values); err != nil {
 		return err
 	}
+	if unexpanded := Unexpanded(values...); o.AsWritten && unexpanded != "" {
+		return d.Errf("%s is taken as it is written%s", o.Name, unexpanded)
+	}
 	switch err := o.Sets.set(d, target); {
 	case errors.Is(err, ErrValues):
 		return o.wrongValues(d, len(values))
@@ -121,8 +126,9 @@ func (b Block[T]) Names() []string {
 
 // unrecognized is the error about an option that is not one of the block's.
 func (b Block[T]) unrecognized(d *caddyfile.Dispenser) error {
+	name := NameOrNot(d.Val())
 	if suggestion := Suggest(d.Val(), b.Names()); suggestion != "" {
-		return d.Errf("unrecognized option %s; did you mean %s?", d.Val(), suggestion)
+		return d.Errf("unrecognized option %s; did you mean %s?", name, suggestion)
 	}
-	return d.Errf("unrecognized option %s; expected one of %s", d.Val(), strings.Join(b.Names(), ", "))
+	return d.Errf("unrecognized option %s; expected one of %s", name, strings.Join(b.Names(), ", "))
 }

@@ -51,7 +51,7 @@ var houseOptions = slices.Concat(Block[House]{
 	{Name: "secret", Args: "<placeholder>", Sets: Placeholder(func(h *House) *string { return &h.Secret })},
 	{Name: "drawing", Sets: Path(func(h *House) *string { return &h.Drawing })},
 	{Name: "plans", Sets: Paths(func(h *House) *[]string { return &h.Plans })},
-	{Name: "rooms", Args: "<names...>", Sets: Names(func(h *House) *[]string { return &h.Rooms })},
+	{Name: "rooms", Args: "<names...>", AsWritten: true, Sets: Names(func(h *House) *[]string { return &h.Rooms })},
 	{Name: "cellar", Sets: Size(func(h *House) *int64 { return &h.Cellar })},
 	{Name: "rent", Sets: Duration(func(h *House) *caddy.Duration { return &h.Rent })},
 	{Name: "scale", Sets: Factor(func(h *House) *float64 { return &h.Scale })},
@@ -118,6 +118,8 @@ func TestReadRefuses(t *testing.T) {
 		"name ${VILLA}":            "name: ${VILLA} is expanded by nobody; the environment variable VILLA is written {$VILLA} in a Caddyfile",
 		"name {VILLA}":             "name: {VILLA} is expanded by nobody; the environment variable VILLA is written {$VILLA}",
 		"rooms a x{VILLA}":         "rooms: {VILLA} is expanded by nobody",
+		"rooms {env.VILLA}":        "rooms is taken as it is written; placeholders are not expanded here: write {$VILLA} in the Caddyfile, which takes the variable's value when the file is read",
+		"rooms a {file./villa}":    "rooms is taken as it is written; placeholders are not expanded here: write the value, or {$NAME} in the Caddyfile",
 		"secret {VILLA}":           "secret: {VILLA} is expanded by nobody; the environment variable VILLA is written {env.VILLA}",
 		"visitor ${VILLA}":         "visitor: ${VILLA} is expanded by nobody; the environment variable VILLA is written {$VILLA}",
 		"name a\nname b":           "name is already set",
@@ -141,10 +143,10 @@ func TestReadRefuses(t *testing.T) {
 		"scale inf":                `scale must be a positive number such as 1000, but is "inf"`,
 		"scale nan":                `scale must be a positive number such as 1000, but is "nan"`,
 		"empty yes":                "empty takes no value, but has one value; remove what follows it",
-		"garden large":             `unexpected argument "large": garden takes its options in a block`,
+		"garden large":             "unexpected argument after garden, which takes its options in a block",
 		"garden\ngarden":           "garden is already set",
 		"garden {\ntree oak\n}":    "unrecognized option tree; did you mean trees?",
-		"floor first":              `unexpected argument "first": floor takes its options in a block`,
+		"floor first":              "unexpected argument after floor, which takes its options in a block",
 		"tenant":                   "tenant has no value: expected tenant <name>",
 		`tenant ""`:                "tenant is empty",
 		"tenant a\ntenant a":       "tenant a is already set",
@@ -156,7 +158,7 @@ func TestReadRefuses(t *testing.T) {
 		assert.ErrorContains(t, err, says, option)
 	}
 	_, err := read("house large")
-	assert.ErrorContains(t, err, `unexpected argument "large": house takes its options in a block`)
+	assert.ErrorContains(t, err, "unexpected argument after house, which takes its options in a block")
 }
 
 // Several Caddyfiles may be read at once, such as by the admin endpoint's /adapt: the

@@ -85,7 +85,7 @@ func Parsed[T any, V comparable](field func(*T) *V, expected string, parse func(
 		}
 		value, ok := parse(text)
 		if !ok {
-			return d.Errf("%s must be %s, but is %q%s", name, expected, text, Unexpanded(text))
+			return d.Errf("%s must be %s, but is %s%s", name, expected, Shown(text), Unexpanded(text))
 		}
 		*target = value
 		return nil

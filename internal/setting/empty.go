@@ -1,11 +1,14 @@
 package setting
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/regular"
 )
 
 var (
@@ -28,14 +31,30 @@ func WhyEmpty(text string) string {
 		}
 	}
 	for _, match := range filePlaceholder.FindAllStringSubmatch(text, -1) {
-		switch info, err := os.Stat(match[1]); {
-		case os.IsNotExist(err):
-			return ": there is no file " + match[1]
-		case os.IsPermission(err):
-			return ": this process may not read " + match[1]
-		case err == nil && info.Size() == 0:
-			return ": the file " + match[1] + " has nothing in it"
+		if why := whyNothingIn(match[1]); why != "" {
+			return ": " + why
 		}
+	}
+	return ""
+}
+
+// whyNothingIn says why nothing can be read from a file, or "".
+func whyNothingIn(path string) string {
+	file, err := regular.Open(path)
+	var notRegular *regular.NotRegularError
+	switch {
+	case os.IsNotExist(err):
+		return "there is no file " + path
+	case os.IsPermission(err):
+		return "this process may not read " + path
+	case errors.As(err, &notRegular):
+		return notRegular.Error()
+	case err != nil:
+		return ""
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err == nil && info.Size() == 0 {
+		return "the file " + path + " has nothing in it"
 	}
 	return ""
 }

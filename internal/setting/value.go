@@ -35,7 +35,6 @@ const (
 
 var (
 	variable = regexp.MustCompile(`\$\{|\{\$|\$\(|^\$\w+$|^%\w+%$|^\{\{.*\}\}$`)
-	// The shipped overlays have your-app-id, and start as they are; PayerMax refuses it.
 	stand    = regexp.MustCompile(`(?i)^(<.*>|\[.*\]|change[-_ .]?(me|it)|(insert|replace|put|enter)[-_ .]?(me|this|here|with.*)?|todo|tbd|fixme|x{3,}([-_. ]x+)*|[._\x{2026}-]{3,}|\x{2026}+|placeholder|none|null|nil|nan|true|false|undefined|empty|redacted|dummy|your[-_ .]?(app[-_ .]?id|merchant[-_ .]?no|token)[-_ .]here|[*]{3,}|__\w+__|@\w+@|#\{\w+\}#?)$`)
 	exponent = regexp.MustCompile(`^[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+$|^[0-9]{6,}[.,][0-9]+$|^[0-9]{1,3}([.,][0-9]{3}){2,}$|^[+-][0-9.]+$`)
 	// nameBefore is a setting of an env file, or a header. Base64 ends with its equals signs.

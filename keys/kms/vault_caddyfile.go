@@ -115,7 +115,7 @@ func (t vaultTokens) number(target *int) error {
 	}
 	n, err := strconv.Atoi(value)
 	if err != nil || n < 1 {
-		return t.Errf("%s: %q is not a number from 1 on", option, value)
+		return t.Errf("%s: %q is not a number from 1 on%s", option, value, grammar.Unexpanded(value))
 	}
 	*target = n
 	return nil
@@ -128,7 +128,7 @@ func (t vaultTokens) duration(target *caddy.Duration) error {
 	}
 	d, err := caddy.ParseDuration(value)
 	if err != nil || d <= 0 {
-		return t.Errf("%s: %q is not a positive duration, such as 2s", option, value)
+		return t.Errf("%s: %q is not a positive duration, such as 2s%s", option, value, grammar.Unexpanded(value))
 	}
 	*target = caddy.Duration(d)
 	return nil

@@ -39,8 +39,9 @@ var standard = map[string]caddy.WriterOpener{
 
 // readWrapped reads a writer as Caddy's option output does.
 func readWrapped(d *caddyfile.Dispenser, target *json.RawMessage) error {
+	option := d.Val()
 	if *target != nil {
-		return d.Errf("%s is already set", d.Val())
+		return d.Errf("%s is already set", option)
 	}
 	if !d.NextArg() {
 		return grammar.ErrValues
@@ -53,7 +54,7 @@ func readWrapped(d *caddyfile.Dispenser, target *json.RawMessage) error {
 		*target = caddyconfig.JSONModuleObject(writer, "output", name, nil)
 		return nil
 	}
-	module, err := caddyfile.UnmarshalModule(d, "caddy.logging.writers."+name)
+	module, err := grammar.Guests{Namespace: "caddy.logging.writers", AreOthers: true}.Read(d, option)
 	if err != nil {
 		return err
 	}

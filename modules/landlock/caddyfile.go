@@ -15,9 +15,9 @@ func init() {
 // Options are the options of payermax_landlock.
 var Options = grammar.Block[App]{
 	{Name: "read", Args: "<paths...>", Example: "read /run/secrets/tls /etc/caddy",
-		Sets: grammar.Paths(func(a *App) *[]string { return &a.Read })},
+		AsWritten: true, Sets: grammar.Paths(func(a *App) *[]string { return &a.Read })},
 	{Name: "write", Args: "<directories...>", Example: "write /var/log/caddy",
-		Sets: grammar.Paths(func(a *App) *[]string { return &a.Write })},
+		AsWritten: true, Sets: grammar.Paths(func(a *App) *[]string { return &a.Write })},
 	{Name: "required", Example: "required",
 		Sets: grammar.Flag(func(a *App) *bool { return &a.Required })},
 }

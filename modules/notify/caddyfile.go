@@ -32,7 +32,7 @@ var Options = grammar.Block[Handler]{
 	{Name: "max_body_size", Args: "<size>", Example: "max_body_size 512KiB",
 		Sets: grammar.Size(func(n *Handler) *int64 { return &n.MaxBodySize })},
 	{Name: "ack", Args: "after", Example: "ack after",
-		Sets: grammar.Text(func(n *Handler) *string { return &n.Ack })},
+		AsWritten: true, Sets: grammar.Text(func(n *Handler) *string { return &n.Ack })},
 	{Name: "duplicates", Args: "<window>", Example: "duplicates 24h",
 		Sets: grammar.Duration(func(n *Handler) *caddy.Duration { return &n.Duplicates })},
 	{Name: "store", Args: "memory|redis [...]", Example: `duplicates 24h

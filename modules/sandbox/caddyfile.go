@@ -20,7 +20,7 @@ var Options = grammar.Block[Handler]{
 	{Name: "time_scale", Args: "<factor>", Example: "time_scale 1000",
 		Sets: grammar.Factor(func(s *Handler) *float64 { return &s.TimeScale })},
 	{Name: "notify_hosts", Args: "<hosts...>", Example: "notify_hosts app.test",
-		Sets: grammar.Names(func(s *Handler) *[]string { return &s.NotifyHosts })},
+		AsWritten: true, Sets: grammar.Names(func(s *Handler) *[]string { return &s.NotifyHosts })},
 	{Name: "strict", Example: "strict",
 		Sets: grammar.Flag(func(s *Handler) *bool { return &s.Strict })},
 	{Name: "no_control", Example: "no_control",

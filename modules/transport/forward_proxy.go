@@ -8,9 +8,11 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/cause"
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 )
 
@@ -18,8 +20,28 @@ import (
 var errNotAProxy = cause.Misconfigured("network_proxy: its value, which is not repeated here, is not the URL of a forward proxy; " +
 	"expected one such as http://proxy.example:3128 or socks5://proxy.example:1080, with the special characters of a password percent-encoded")
 
+// proxies are the modules that choose a forward proxy.
+var proxies = grammar.Guests{Namespace: "caddy.network_proxy", Elsewhere: "the URL of a proxy follows the word url"}
+
 // proxySchemes are those that net/http can connect through. It takes any other for http.
 var proxySchemes = []string{"http", "https", "socks5", "socks5h"}
+
+// checkNamed refuses a network_proxy that does not begin with the name of a module, such as
+// one with the URL alone.
+func checkNamed(d *caddyfile.Dispenser) error {
+	d.Next() // consume the transport's name
+	for d.NextBlock(0) {
+		option := caddyfile.NewDispenser(d.NextSegment())
+		option.Next()
+		if option.Val() != "network_proxy" || !option.NextArg() {
+			continue
+		}
+		if err := proxies.Check(option.Val()); err != nil {
+			return option.Errf("network_proxy: %w", err)
+		}
+	}
+	return nil
+}
 
 // configuredProxy returns the URL of the forward proxy as it is configured, placeholders
 // included. It is not ok if there is none, or if another module chooses it.

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -16,13 +17,16 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/cause"
 	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
+	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
 func init() {
@@ -45,6 +49,7 @@ const (
 var (
 	errUnsigned  = errors.New("refusing to send a request that no payermax handler has signed")
 	errSentTwice = errors.New("refusing to send a signed request again after it may have been received")
+	errKeyItself = errors.New("tls_client_auth: the path of the key's file is expected, but the value looks like a key itself; save the key to a file and name that")
 	errPlaintext = cause.Misconfigured("refusing to send a signed request in plain text to another machine; use https")
 )
 
@@ -85,6 +90,18 @@ func (*Transport) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
+// UnmarshalCaddyfile sets up the transport from Caddyfile tokens. The options are those of
+// Caddy's http transport; no error repeats the value of one.
+func (t *Transport) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	ahead := *d
+	ahead.Next()
+	options := grammar.Ahead(&ahead)
+	if err := checkNamed(caddyfile.NewDispenser(options)); err != nil {
+		return err
+	}
+	return grammar.Discreet(t.HTTPTransport.UnmarshalCaddyfile(d), options)
+}
+
 // Provision sets the defaults that differ and provisions the http transport.
 func (t *Transport) Provision(ctx caddy.Context) error {
 	if len(t.Versions) == 0 {
@@ -111,11 +128,17 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 	if t.NetworkProxyRaw == nil && t.ForwardProxyURL == "" {
 		t.NetworkProxyRaw = json.RawMessage(`{"from":"none"}`)
 	}
+	if err := proxies.CheckRaw(t.NetworkProxyRaw, "from"); err != nil {
+		return fmt.Errorf("network_proxy: %w", err)
+	}
 	proxy, hasProxy := t.configuredProxy()
 	if hasProxy {
 		if err := checkProxy(proxy); err != nil {
 			return err
 		}
+	}
+	if t.TLS != nil && signer.LooksLikeKey(t.TLS.ClientCertificateKeyFile) {
+		return errKeyItself
 	}
 	if err := t.HTTPTransport.Provision(ctx); err != nil {
 		return err
@@ -288,6 +311,7 @@ func isPrivate(r *http.Request, proxy *url.URL) bool {
 var (
 	_ caddy.Provisioner                      = (*Transport)(nil)
 	_ caddy.CleanerUpper                     = (*Transport)(nil)
+	_ caddyfile.Unmarshaler                  = (*Transport)(nil)
 	_ http.RoundTripper                      = (*Transport)(nil)
 	_ reverseproxy.TLSTransport              = (*Transport)(nil)
 	_ reverseproxy.RequestHeaderOpsTransport = (*Transport)(nil)

@@ -47,14 +47,15 @@ var tlsOptions = grammar.Block[TLS]{
 
 // readTrustPool reads a source of authorities: its name, and what it makes of the rest.
 func readTrustPool(d *caddyfile.Dispenser, target *json.RawMessage) error {
+	option := d.Val()
 	if *target != nil {
-		return d.Errf("%s is already set", d.Val())
+		return d.Errf("%s is already set", option)
 	}
 	if !d.NextArg() {
 		return grammar.ErrValues
 	}
 	name := d.Val()
-	module, err := caddyfile.UnmarshalModule(d, "tls.ca_pool.source."+name)
+	module, err := grammar.Guests{Namespace: "tls.ca_pool.source", AreOthers: true}.Read(d, option)
 	if err != nil {
 		return err
 	}

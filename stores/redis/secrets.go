@@ -2,7 +2,9 @@ package redis
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/confinement"
 	"github.com/caddy-payermax/caddy-payermax/internal/regular"
@@ -15,7 +17,10 @@ const maxSecret = 64 << 10
 // readPassword reads a file with a password and nothing else.
 func readPassword(path string) (string, error) {
 	content, err := readSecret(path)
-	if err != nil {
+	switch {
+	case err != nil && !filepath.IsAbs(path):
+		return "", errors.New("cannot read the file that it names, which is not repeated here, since it may be the password itself; expected the absolute path of a file that has the password")
+	case err != nil:
 		return "", err
 	}
 	password := bytes.TrimRight(content, "\r\n")

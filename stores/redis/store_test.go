@@ -126,6 +126,7 @@ func TestSettings(t *testing.T) {
 		"key_prefix: must not have braces":   {Addresses: address, KeyPrefix: "payermax}"},
 		"timeout: must be positive":          {Addresses: address, Timeout: -1},
 		"password_file: ":                    {Addresses: address, PasswordFile: password + ".missing"},
+		"which is not repeated here":         {Addresses: address, PasswordFile: "hunter2"},
 		"is empty; write the password":       {Addresses: address, PasswordFile: writeSecret(t, "\n")},
 		"has several lines":                  {Addresses: address, PasswordFile: writeSecret(t, "hunter2\nhunter3\n")},
 		"is a document":                      {Addresses: address, PasswordFile: writeSecret(t, "{\n\"password\": \"hunter2\"\n}\n")},

@@ -1,0 +1,48 @@
+package command
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/caddy-payermax/caddy-payermax/doctor"
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
+)
+
+// describePlaceholders says which placeholders around our handlers stand for nothing, such
+// as the one of a file with the token by which callers are told from strangers. Our own
+// options are checked by those who know them.
+func (c configTree) describePlaceholders(name string) []doctor.Result {
+	reasons := make(map[string]bool)
+	whyEmptyIn(map[string]any(c), reasons)
+	var results []doctor.Result
+	for _, reason := range slices.Sorted(maps.Keys(reasons)) {
+		results = append(results, found(name, "placeholder", doctor.Warning,
+			"a placeholder of Caddy's own options stands for nothing: "+reason,
+			"check that it is there, that this user may read it, and that it is not empty; what compares a caller's token with it lets nobody in, or anybody"))
+	}
+	return results
+}
+
+// whyEmptyIn collects why texts of a config come to nothing.
+func whyEmptyIn(node any, reasons map[string]bool) {
+	switch node := node.(type) {
+	case string:
+		if why := setting.WhyEmpty(node); why != "" {
+			reasons[strings.TrimPrefix(why, ": ")] = true
+		}
+	case []any:
+		for _, member := range node {
+			whyEmptyIn(member, reasons)
+		}
+	case map[string]any:
+		if handler, _ := node["handler"].(string); strings.HasPrefix(handler, "payermax") {
+			return
+		}
+		for name, member := range node {
+			if !strings.HasPrefix(name, "payermax") { // an app
+				whyEmptyIn(member, reasons)
+			}
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package payermax
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/modules/transport"
+	"github.com/caddy-payermax/caddy-payermax/stores"
+)
+
+// canary stands where somebody has written a password or a token.
+const canary = "canary0123"
+
+// misspelt are values in which a secret has come to the wrong place.
+var misspelt = []string{
+	"http://user:" + canary + "@proxy.example:3128",
+	"redis://:" + canary + "@redis.example/0 a b c",
+	"pkcs11:token=payermax?pin-value=" + canary,
+	"url=http://user:" + canary + "@proxy.example {\n" + canary + "@proxy.example\n}",
+	"user:" + canary + "@proxy.example b c d e",
+}
+
+// optionsOfOthers are those of a payermax block that Caddy's parsers read, by the lines that
+// open the blocks around them.
+func optionsOfOthers() (all []optionIn) {
+	for around, names := range map[string]string{
+		"": `lb_policy lb_retries lb_try_duration lb_try_interval lb_retry_match health_uri health_path health_upstream health_port
+			health_headers health_method health_request_body health_interval health_timeout health_status health_body health_follow_redirects
+			health_passes health_fails fail_duration max_fails unhealthy_status unhealthy_latency unhealthy_request_count flush_interval
+			request_buffers response_buffers stream_timeout stream_close_delay trusted_proxies header_up header_down transport verbose_logs misspelt`,
+		"transport http": `read_buffer write_buffer read_timeout write_timeout max_response_header proxy_protocol forward_proxy_url
+			network_proxy dial_timeout dial_fallback_delay response_header_timeout expect_continue_timeout resolvers tls_client_auth
+			tls_curves tls_timeout tls_trusted_ca_certs tls_server_name tls_renegotiation tls_except_ports keepalive keepalive_interval
+			keepalive_idle_conns keepalive_idle_conns_per_host versions compression max_conns_per_host tls_trust_pool local_address misspelt`,
+	} {
+		for name := range strings.FieldsSeq(names) {
+			option := optionIn{around: []string{":8080", "payermax", around}}
+			if around == "" {
+				option.around = option.around[:2]
+			}
+			option.Name = name
+			all = append(all, option)
+		}
+	}
+	return all
+}
+
+// Whatever is written behind the name of an option, or in its place, no error repeats a
+// password or a token: neither ours nor those of Caddy's parsers.
+func TestErrorsRepeatNoSecret(t *testing.T) {
+	refused := 0
+	for _, o := range append(optionsWithValues(), optionsOfOthers()...) {
+		for _, values := range misspelt {
+			alone := o
+			alone.Name = ""
+			for _, err := range []error{o.with(values), o.with("url " + values), o.with("X-Token Bearer " + values), alone.with(values)} {
+				if err != nil {
+					refused++
+					assert.NotContains(t, err.Error(), canary, o.Name)
+				}
+			}
+		}
+	}
+	assert.Greater(t, refused, 1000)
+
+	for _, opening := range []string{"payermax", "payermax_sign", "payermax_notify", "payermax_health", "payermax_sandbox", "payermax_notify_guard"} {
+		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(":8080 {\n"+opening+" "+misspelt[0]+" {\n}\n}"), nil)
+		require.Error(t, err, opening)
+		assert.NotContains(t, err.Error(), canary, opening)
+	}
+	_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(":8080 {\nreverse_proxy https://h {\ntransport payermax {\nnetwork_proxy "+misspelt[0]+"\n}\n}\n}"), nil)
+	require.ErrorContains(t, err, "the URL of a proxy follows the word url")
+	assert.NotContains(t, err.Error(), canary)
+}
+
+// A config in JSON can name a module that is a URL as well, or a key in place of its path.
+func TestErrorsAboutModulesRepeatNoSecret(t *testing.T) {
+	named := func(member string) json.RawMessage {
+		return json.RawMessage(`{"` + member + `":"` + misspelt[0] + `"}`)
+	}
+	key := testkeys.PrivatePEM(testkeys.Merchant())
+	proxy := new(transport.Transport)
+	proxy.NetworkProxyRaw = named("from")
+	withKey := new(transport.Transport)
+	withKey.TLS = &reverseproxy.TLSConfig{ClientCertificateFile: "client.crt", ClientCertificateKeyFile: key}
+	for says, module := range map[string]caddy.Provisioner{
+		"store: this program has no module payermax.stores.***": &stores.App{StoreRaw: named("module")},
+		"this program has no module payermax.keys.***":          &Handler{Merchant: Merchant{AppID: "app", KeyRaw: named("source")}},
+		"network_proxy: this program has no module":             proxy,
+		"tls_client_auth: the path of the key's file":           withKey,
+	} {
+		err := module.Provision(testcaddy.Context(t))
+		require.ErrorContains(t, err, says)
+		assert.NotContains(t, err.Error(), canary)
+		assert.NotContains(t, err.Error(), key[40:60])
+	}
+}

@@ -1,0 +1,21 @@
+package protocol_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
+)
+
+func TestIsExample(t *testing.T) {
+	for _, example := range []string{
+		protocol.ExampleAppID, protocol.ExampleMerchantNo,
+		"your-app-id", "your-uat-app-id", "your-merchant-no", "your-uat-merchant-no", "YOUR_APP_ID", "your-appid", "your merchantNo",
+	} {
+		assert.True(t, protocol.IsExample(example), example)
+	}
+	for _, own := range []string{"", "yours", "3b242b56a8b64274bcc37dac281120e4", "020213827212252", "youth-app-id", "your-app-id-2", "my-your-app-id"} {
+		assert.False(t, protocol.IsExample(own), own)
+	}
+}

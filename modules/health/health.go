@@ -171,7 +171,7 @@ func (*Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 
 // methodNotAllowed refuses what does not ask for anything.
 func methodNotAllowed() *reply.Refusal {
-	f := reply.ClientError(http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "a probe only asks; send the request as GET")
+	f := reply.ClientError(http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "probes are GET requests; send GET")
 	f.Header = http.Header{"Allow": {"GET, HEAD"}}
 	return f
 }

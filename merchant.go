@@ -31,53 +31,54 @@ type Merchant struct {
 	// expanded when the config is loaded.
 	AppID string `json:"app_id,omitempty"`
 
-	// The merchant number (`merchantNo`). If there is none, the application's
-	// own is sent, if it sends one. Placeholders are expanded when the config is
-	// loaded.
+	// The merchant number (`merchantNo`). Without it, the application's own
+	// `merchantNo` is sent, if there is one. Placeholders are expanded when the config
+	// is loaded.
 	MerchantNo string `json:"merchant_no,omitempty"`
 
-	// The service provider's merchant number (`spMerchantNo`), for providers
-	// who call on behalf of other merchants. Placeholders are expanded when the
-	// config is loaded.
+	// The service provider's merchant number (`spMerchantNo`), for providers who call
+	// on behalf of other merchants. Placeholders are expanded when the config is
+	// loaded.
 	SPMerchantNo string `json:"sp_merchant_no,omitempty"`
 
-	// The token that authorises a service provider to call for the merchant,
-	// sent as the header `merchant_auth_token`. It must be a placeholder, such as
-	// `{file./run/secrets/payermax/token}`, since a config is saved and shown. It
-	// is expanded for each request, so a file may change, and placeholders of
-	// the request can choose among several tokens. Optional.
+	// The token that authorises a service provider to call for the merchant. It is sent
+	// as the header `merchant_auth_token`. It must be a placeholder, such as
+	// `{file./run/secrets/payermax/token}`, because Caddy saves and shows its config.
+	// It is expanded for each request, so a file may change, and placeholders of the
+	// request can choose among several tokens. Optional.
 	MerchantAuthToken string `json:"merchant_auth_token,omitempty"`
 
-	// Where the key lives that signs: a module of the namespace payermax.keys,
-	// which implements [keys.Source]. `file` is part of this module. Required,
-	// unless the sandbox answers.
+	// The source of the signing key: a module in the namespace payermax.keys that
+	// implements [keys.Source]. `file` is part of this module. Required, unless the
+	// sandbox answers.
 	KeyRaw json.RawMessage `json:"key,omitempty" caddy:"namespace=payermax.keys inline_key=source"`
 
-	// The key to change over to. PayerMax makes a newly uploaded public key
-	// valid at once and the old one invalid; with the new private key here, the
-	// sidecar follows: when the gateway answers `SIGN_VERIFY_FAILED` to a
-	// request that is safe to repeat, it is sent once more, signed with this key,
-	// and if PayerMax accepts the signature, even if it refuses the request for something
-	// else, such as an order that does not exist, this key takes the place of the other
-	// until the config or the keys change. A file that is not there yet, in a directory that
-	// is, is no error: it is used once it is there. Optional.
+	// The key to switch to at a key change. A newly uploaded public key is valid at
+	// once, and the old one is not. So when PayerMax answers `SIGN_VERIFY_FAILED` to a
+	// request that is safe to repeat, the sidecar sends it once more, signed with the
+	// next key. If PayerMax accepts that signature, the sidecar goes on with the next
+	// key until the config or the keys change. A refusal for another reason, such as an
+	// order that does not exist, also shows that it accepts the signature.
+	//
+	// The file may be missing, as long as its directory exists: it is read as soon as
+	// it is there. Optional.
 	NextKeyRaw json.RawMessage `json:"next_key,omitempty" caddy:"namespace=payermax.keys inline_key=source"`
 
-	// The path of the file with the public key that was uploaded to PayerMax, in
-	// the forms of GatewayPublicKeys. If it is set, a private key that does not
-	// fit is an error, and one that appears later is not taken. Placeholders are
-	// expanded when the config is loaded.
+	// The path of the file with the public key that you uploaded to PayerMax, in any
+	// form that `gateway_public_key` accepts. With it, a config whose private key does
+	// not match is refused, and so is a new private key that does not match.
+	// Placeholders are expanded when the config is loaded.
 	MerchantPublicKey string `json:"merchant_public_key,omitempty"`
 
-	// The paths of the files with the public keys that PayerMax may sign its
-	// answers with: PEM, or the one-line base64 that the dashboard shows. Without
-	// any, answers are passed on unchecked. Placeholders are expanded when the
-	// config is loaded.
+	// The paths of the files with PayerMax's public keys, each in PEM or as the one
+	// line of base64 that the dashboard shows. An answer must be signed with one of
+	// them. Without this option, answers are passed on unchecked. Placeholders are
+	// expanded when the config is loaded.
 	GatewayPublicKeys []string `json:"gateway_public_keys,omitempty"`
 
-	// The version of the signature algorithm (`keyVersion`). Default: `1`, the
-	// only one that PayerMax documents. Placeholders are expanded whenever the
-	// keys are loaded, so `{file.*}` can name a file that changes with them.
+	// The version of the signature algorithm (`keyVersion`). Default: `1`, the only one
+	// that PayerMax documents. Placeholders are expanded whenever the keys are loaded,
+	// so `{file.*}` can name a file that changes with them.
 	KeyVersion string `json:"key_version,omitempty"`
 }
 

@@ -19,9 +19,9 @@ import (
 type MerchantChoice struct {
 	Merchant
 
-	// The requests that are for this merchant, whatever `merchantNo` they name.
-	// Without matchers, a merchant is chosen by the request's `merchantNo` alone;
-	// with matchers, by these alone, so that they can decide who may call for it.
+	// The requests that are for this merchant, whatever `merchantNo` they name. With
+	// matchers, only they choose the merchant, so they can decide who may call for it.
+	// Without matchers, only the request's `merchantNo` does.
 	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
 }
 

@@ -45,134 +45,131 @@ const (
 	defaultMaxWait     = time.Second
 )
 
-// Handler turns an application's request into a signed PayerMax call. It fills
-// in `version`, `keyVersion`, `appId` and `requestTime`, validates the `data`
-// block, computes the `sign` header with a mounted key, and hands the call to
-// the next handler, which is normally a `reverse_proxy` to PayerMax with
-// `transport payermax`. The answer's own signature is checked before the
-// application sees the answer.
+// Handler turns an application's request into a signed PayerMax call. It fills in
+// `version`, `keyVersion`, `appId` and `requestTime`, validates the `data` block,
+// computes the `sign` header with a mounted key, and hands the call to the next
+// handler, normally a `reverse_proxy` to PayerMax with `transport payermax`. It checks
+// the answer's signature before the application sees the answer.
 //
-// The handler serves a `POST` of JSON to the path of an enabled endpoint, such as
-// `/aggregate-pay/api/gateway/applyDropinSession`; it refuses anything else. A
-// request that cannot be validated, filled and signed never leaves: it is
-// answered here, in PayerMax's own JSON shape, with a `Proxy-Status` header
-// (RFC 9209) that tells the sidecar's answers from PayerMax's. Every answer has
-// a `Payermax-Request-Id`, by which the log names the call.
+// It serves a `POST` of JSON to the path of an enabled endpoint, such as
+// `/aggregate-pay/api/gateway/applyDropinSession`, and refuses anything else. A request
+// that cannot be validated, filled and signed is not sent. The sidecar answers it in
+// PayerMax's own JSON shape, and adds a `Proxy-Status` header (RFC 9209) that
+// distinguishes its answers from PayerMax's. Every answer has a `Payermax-Request-Id`,
+// which the call's log line has too.
 //
-// These placeholders are set for handlers and logs further out; endpoint and
-// outcome are fields of the access log as well:
+// It sets these placeholders for the handlers and logs around it. The access log also
+// has the endpoint and the outcome as fields:
 //
 // Placeholder | Description
 // ------------|------------
 // `{payermax.endpoint}` | The endpoint's name, such as `applyDropinSession`; empty if the request was not for an enabled endpoint
-// `{payermax.may_retry}` | Whether the call may be sent once more after an attempt that failed, for `lb_retry_match`: nothing was written, or it may be received twice
-// `{payermax.outcome}` | `answered`; `unsigned` (a refusal that PayerMax has not signed, written anew); `refused` (by the sidecar, nothing was sent); `not_sent` (the gateway could not be reached); `unknown` (sent, but PayerMax's answer did not arrive); `unverified` (an answer was withheld: it is not verifiably PayerMax's, to this call)
+// `{payermax.may_retry}` | For `lb_retry_match`: whether the call may be sent again after a failed attempt, because nothing was written or because it is safe to repeat
+// `{payermax.outcome}` | `answered`; `unsigned` (a refusal that PayerMax has not signed, rewritten); `refused` (by the sidecar, nothing was sent); `not_sent` (the gateway could not be reached); `unknown` (sent, but PayerMax's answer did not arrive); `unverified` (withheld: the sidecar cannot verify that it is PayerMax's answer to this call)
 type Handler struct {
 	// The merchant to call PayerMax for, if there is only one.
 	Merchant
 
-	// The merchants to choose from, if there are several. What they can share,
-	// `gateway_public_keys`, `key_version`, `sp_merchant_no` and
-	// `merchant_auth_token`, may stand beside them.
+	// The merchants to choose from, if there are several. `gateway_public_keys`,
+	// `key_version`, `sp_merchant_no` and `merchant_auth_token` may be set once for all
+	// of them.
 	Merchants []MerchantChoice `json:"merchants,omitempty"`
 
-	// The endpoints that are signed: their names, or `drop_in` for those of a
-	// Drop-In payment (applyDropinSession, orderAndPay, orderQuery, refund,
-	// refundQuery, capture, cancel), or `all`. Default: `applyDropinSession` alone.
-	// Others are refused, so that whoever takes over the application cannot have
-	// just anything signed.
+	// The endpoints that are signed: their names, or `drop_in` for those of a Drop-In
+	// payment (applyDropinSession, orderAndPay, orderQuery, refund, refundQuery,
+	// capture, cancel), or `all`. All others are refused, to limit what an attacker in
+	// the application can have signed. Default: `applyDropinSession` alone.
 	Endpoints []string `json:"endpoints,omitempty"`
 
-	// The API version to declare, by endpoint. Each endpoint has a default; that
-	// of applyDropinSession is `1.5`. Any version can be declared. Where there are
-	// no rules for it, those of the nearest version judge the requests, and a line
-	// of the log says so when the config is loaded. Placeholders are expanded when
-	// the config is loaded.
+	// The API version to declare, by endpoint. Each endpoint has a default; that of
+	// applyDropinSession is `1.5`. Any version can be declared. If a version has no
+	// rules, requests are validated by the rules of the nearest version, and the log
+	// says so when the config is loaded. Placeholders are expanded when the config is
+	// loaded.
 	Versions map[string]string `json:"versions,omitempty"`
 
-	// What becomes of a request whose `data` breaks a rule of PayerMax's field
-	// tables: `strict` refuses it; `warn` signs it, and logs and counts what
-	// strict would have refused; `off` does not check. Default: `strict`. A request
-	// that is not strict JSON, or that contradicts the configuration, is refused by
-	// all three.
+	// What happens to a request whose `data` breaks a rule of PayerMax's field tables:
+	// `strict` refuses it; `warn` signs it, and logs and counts what strict would have
+	// refused; `off` does not check. Default: `strict`. A request that is not strict
+	// JSON, or that contradicts the configuration, is always refused.
 	Validation string `json:"validation,omitempty"`
 
-	// What the merchant's contract with PayerMax covers. A request beyond it
+	// What the merchant's contract with PayerMax covers. A request that goes beyond it
 	// breaks a rule like any other. Default: anything.
 	Contract *Contract `json:"contract,omitempty"`
 
 	// The limits of what is signed. Default: none.
 	Limits *limits.Limits `json:"limits,omitempty"`
 
-	// Where what `limits` count is kept. With `memory`, each process counts for itself:
-	// budgets from zero at a restart, rates at a reload of the config as well. With a
-	// store that replicas share, they count together. Default: the store of
+	// Where the counts of `limits` are kept. With `memory`, each process counts for
+	// itself: a restart resets budgets and rates, and a config reload resets rates.
+	// With a store that replicas share, they count together. Default: the store of
 	// `payermax_store`, if the config has it, or else `memory`.
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=payermax.stores inline_key=module"`
 
-	// Whether the application still signs, and the sidecar only compares: the
-	// application's request goes to PayerMax as it is, and the sidecar logs and
-	// counts whether it would have made the same signature. It is for the time
-	// before the key is taken away from the application. Default: false.
+	// Whether the application still signs, and the sidecar only compares: it sends the
+	// application's request to PayerMax unchanged, and logs and counts whether it would
+	// have made the same signature. This is for the time before the application gives
+	// up its key. Default: false.
 	Shadow bool `json:"shadow,omitempty"`
 
-	// Whether `requestTime` follows the gateway's clock, as far as the `Date` of
-	// its answers shows it, rather than this machine's. Answers that are withheld do
-	// not count, nor, with `gateway_public_key`, refusals that PayerMax has not signed:
-	// whoever can write those could have calls stamped, and signed, for another time.
-	// So a clock that is two minutes off at once, from the start or by a jump, when every
-	// call is refused, is only followed if PayerMax signs these refusals, which it does
-	// not document. Default: false.
+	// Whether `requestTime` follows the gateway's clock, which the `Date` of its
+	// answers shows, instead of this machine's. Withheld answers do not count, and with
+	// `gateway_public_key`, neither do unsigned refusals: otherwise, anyone who can
+	// forge them could have calls signed for another time. Default: false.
+	//
+	// PayerMax refuses every call if the clock is two minutes off. If that happens at
+	// the start or by a jump, this option helps only if PayerMax signs these refusals,
+	// which it does not document.
 	FollowGatewayClock bool `json:"follow_gateway_clock,omitempty"`
 
-	// Whether a call that may have been received, and whose answer does not come or
-	// breaks off, is sent once more to another gateway if its endpoint is safe to
-	// repeat, such as applyDropinSession and the queries. Other calls are only sent
-	// again if nothing of them was written. Default: false.
+	// Whether a call that PayerMax may have received is sent once more, to the other
+	// gateway, if its answer does not arrive or breaks off. This applies only to
+	// endpoints that are safe to repeat, such as applyDropinSession and the queries.
+	// Other calls are sent again only if nothing of them was written. Default: false.
 	RetryRepeatable bool `json:"retry_repeatable,omitempty"`
 
-	// Whether every answer has the HTTP status 200, the only one that PayerMax's
-	// documents know: for clients that take an answer of another status for none.
-	// What came of the call is then in `code` alone, and in `Proxy-Status`; the log
-	// and the metrics have the true status. Default: false.
+	// Whether every answer has the HTTP status 200, the only one that PayerMax
+	// documents, for clients that ignore answers with any other. The result of the call
+	// is then only in `code` and in `Proxy-Status`; the log and the metrics have the
+	// real status. Default: false.
 	Status200 bool `json:"status_200,omitempty"`
 
-	// The largest request body that is accepted, in bytes. A request takes up to
-	// three times as much memory as its body, or about twenty times if it is made of
-	// nothing but tiny members. Default: 65536 (64 KiB).
+	// The largest accepted request body, in bytes. A request takes up to three times as
+	// much memory as its body, or about twenty times if it consists of very small
+	// members. Default: 65536 (64 KiB).
 	MaxBodySize int64 `json:"max_body_size,omitempty"`
 
-	// How many requests may be under way at once in the whole process, from before
-	// their bodies are read until they are answered. Those beyond are refused with
-	// `503` and `Retry-After` before their bodies are read; nothing of them is sent.
-	// Default: as many as fit into the memory limit (`GOMEMLIMIT`, or 90 % of the
-	// cgroup's), with 60 MiB for the process and 0.2 MiB for each; at least 20, at
-	// most 10000. Set it where `max_body_size` is larger than its default.
+	// How many requests may be in flight in the whole process, from before their bodies
+	// are read until they are answered. Further requests get `503` and `Retry-After`
+	// before their bodies are read; nothing of them is sent. Set it if you raise
+	// `max_body_size`. Default: as many as fit into the memory limit (`GOMEMLIMIT`, or
+	// 90 % of the cgroup's), with 60 MiB for the process and 0.2 MiB for each; at least
+	// 20, at most 10000.
 	MaxInFlight int `json:"max_in_flight,omitempty"`
 
-	// How long a request may wait for its signature when there are more requests
-	// than the CPUs can sign. A request that would wait longer is refused at once,
-	// and one that has waited so long is refused then, with `503` and `Retry-After`;
-	// nothing of it is sent. Keys that live elsewhere have limits of their own.
-	// Default: `1s`.
+	// How long a request may wait for its signature when there are more requests than
+	// the CPUs can sign. A request that has waited this long, or that would have to,
+	// gets `503` and `Retry-After`; nothing of it is sent. Keys in an HSM or a service
+	// have limits of their own. Default: `1s`.
 	MaxWait caddy.Duration `json:"max_wait,omitempty"`
 
-	// How long a call may take in all, from the arrival of the application's request
-	// to the last byte of the gateway's answer: reading the body, waiting for the
-	// signature, and the exchange. If that time is over before the call is sent,
-	// nothing is sent. Default: `30s`.
+	// How long a call may take in all, from the arrival of the application's request to
+	// the last byte of PayerMax's answer. This includes reading the body and waiting
+	// for the signature. If the time is up before the call is sent, nothing is sent.
+	// Default: `30s`.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
 	// Whether the embedded sandbox answers instead of the next handler, so that
-	// everything works without an account, a key or a network. Keys that are not
-	// configured are generated, and a missing `app_id` is taken from PayerMax's
-	// documentation. No call reaches PayerMax. Default: false.
+	// everything works without an account, a key or a network. No call reaches
+	// PayerMax. Missing keys are generated, and a missing `app_id` is taken from
+	// PayerMax's documentation. Default: false.
 	Sandbox bool `json:"sandbox,omitempty"`
 
-	// Whether the embedded sandbox may have a merchant's credentials beside it:
-	// `app_id`, `merchant_no`, `sp_merchant_no`, `merchant_auth_token` or keys.
-	// Without this option they are refused, since somebody may take the sandbox for
-	// PayerMax. Default: false.
+	// Whether a merchant's credentials are allowed with the embedded sandbox: `app_id`,
+	// `merchant_no`, `sp_merchant_no`, `merchant_auth_token` or keys. Without this
+	// option they are refused, since somebody could take the sandbox for PayerMax.
+	// Default: false.
 	SandboxWithCredentials bool `json:"sandbox_with_credentials,omitempty"`
 
 	merchants merchants

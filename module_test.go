@@ -99,10 +99,10 @@ func TestServeHTTPRefuses(t *testing.T) {
 func TestServeHTTPNamesTheNearEndpoint(t *testing.T) {
 	h := newHandler(t)
 	for path, says := range map[string]string{
-		protocol.PathPrefix + "orderQueryy":           "such as " + protocol.PathPrefix + "orderQuery",
-		protocol.PathPrefix + "orderquery/":           "such as " + protocol.PathPrefix + "orderQuery",
-		"/orderQuery":                                 "such as " + protocol.PathPrefix + "orderQuery",
-		protocol.PathPrefix + "apply-drop-in-session": "such as " + sessionPath,
+		protocol.PathPrefix + "orderQueryy":           "did you mean " + protocol.PathPrefix + "orderQuery",
+		protocol.PathPrefix + "orderquery/":           "did you mean " + protocol.PathPrefix + "orderQuery",
+		"/orderQuery":                                 "did you mean " + protocol.PathPrefix + "orderQuery",
+		protocol.PathPrefix + "apply-drop-in-session": "did you mean " + sessionPath,
 		protocol.PathPrefix + "orderConfirm":          "the sidecar does not sign orderConfirm",
 		protocol.PathPrefix + "CANARY":                "such as " + sessionPath,
 		"/":                                           "such as " + sessionPath,

@@ -251,7 +251,7 @@ func TestSigningTwice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := ":8080 {\nbind 127.0.0.1\n" + strings.Join(test.lines, "") + "}\n"
-			_, err := loaded(t, adapted(t, "{\nadmin off\n}\n"+config))
+			_, err := testcaddy.Loaded(t, testcaddy.Adapted(t, "{\nadmin off\n}\n"+config))
 			if !test.refused {
 				require.NoError(t, err)
 				return
@@ -416,7 +416,7 @@ func TestExampleIdentityWarns(t *testing.T) {
 		"of the sandbox":         {"sandbox sandbox", protocol.ExampleAppID, false},
 		"one's own":              {"uat", "3b242b56a8b64274bcc37dac281120e4", false},
 	} {
-		said, err := loaded(t, adapted(t, config(test.gateway, test.appID)))
+		said, err := testcaddy.Loaded(t, testcaddy.Adapted(t, config(test.gateway, test.appID)))
 		require.NoError(t, err, name)
 		assert.Equal(t, test.warns, strings.Contains(said, "app_id stands in the examples for one's own"), name)
 	}

@@ -1,7 +1,6 @@
 package payermax
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,7 +37,7 @@ func (h *Handler) match(r *http.Request) (route, error) {
 	case r.Method != http.MethodPost:
 		return route{}, methodNotAllowed()
 	case r.URL.RawQuery != "":
-		return matched, badRequest("the request has a query string, which PayerMax's API does not know and the signature would not cover; send everything in the body")
+		return matched, badRequest("the request has a query string, which the signature would not cover; send everything in the body")
 	}
 	return matched, nil
 }
@@ -58,7 +57,7 @@ func notServed(u *url.URL) *reply.Refusal {
 // repeats nothing.
 func instead(name string) string {
 	if slices.Contains(protocol.Unsigned, name) {
-		return "the sidecar does not sign " + name + ", whose envelope is another than that of the other endpoints"
+		return "the sidecar does not sign " + name + ", which has a different envelope"
 	}
 	const longest = 64 // a name that is longer is meant for none, and would take its time to compare
 	var meant string
@@ -69,7 +68,10 @@ func instead(name string) string {
 		}
 		meant = grammar.Suggest(name, names)
 	}
-	return "check the path, to the letter, such as " + protocol.PathPrefix + cmp.Or(meant, protocol.SessionEndpoint)
+	if meant != "" {
+		return "did you mean " + protocol.PathPrefix + meant + "?"
+	}
+	return "use a path such as " + protocol.PathPrefix + protocol.SessionEndpoint
 }
 
 func methodNotAllowed() *reply.Refusal {
@@ -182,9 +184,9 @@ func checkContentType(header http.Header) error {
 	case errors.Is(err, mime.ErrInvalidMediaParameter):
 		return unsupportedMediaType("a parameter of Content-Type has no value; " + send)
 	case err != nil || mediaType != "application/json":
-		return unsupportedMediaType("Content-Type is not JSON's; " + send)
+		return unsupportedMediaType("Content-Type is not application/json; " + send)
 	case hasCharset && !protocol.IsUTF8(charset):
-		return unsupportedMediaType("Content-Type names another character set than UTF-8, in which JSON is; " + send)
+		return unsupportedMediaType("Content-Type names a character set other than UTF-8; " + send)
 	}
 	return nil
 }

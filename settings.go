@@ -23,8 +23,8 @@ const (
 
 var validations = []string{validationStrict, validationWarn, validationOff}
 
-// Contract is what a merchant's contract with PayerMax covers. An empty list
-// covers anything.
+// Contract is what a merchant's contract with PayerMax covers. An empty list covers
+// anything.
 type Contract struct {
 	// Currencies by their ISO 4217 codes, such as `IDR`.
 	Currencies []string `json:"currencies,omitempty"`

@@ -25,7 +25,7 @@ func Convert() caddycmd.Command {
 		Short: "Converts a key between PEM, one-line base64 and DER",
 		Long: `
 Reads an RSA key in any of the usual forms, whatever its label says, and writes it
-in the one that is asked for:
+in the form that --to names:
 
 	pkcs8-pem      private key, "BEGIN PRIVATE KEY"
 	pkcs1-pem      private key, "BEGIN RSA PRIVATE KEY"
@@ -36,10 +36,10 @@ in the one that is asked for:
 	public-base64  public key as one line of base64, as PayerMax's dashboard
 	               shows and takes it
 
-A private key gives its public key, too. It is written to a new file that only
-this user can read, or to the standard output if that is not a terminal. Files that
-exist are never overwritten. Keys that PayerMax would not take, of less than 2048
-bits or of another kind than RSA, are refused with a sentence that says why.
+From a private key it can also make the public key. A private key goes to a new
+file that only this user can read, or to the standard output if that is not a
+terminal. Existing files are never overwritten. Keys that PayerMax does not accept,
+because they have fewer than 2048 bits or are not RSA keys, are refused.
 ` + exitCodes,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Example = `  $ caddy payermax-convert --in merchant.key --to public-base64

@@ -22,14 +22,14 @@ func Demo(example, dropIn []byte) caddycmd.Command {
 		Usage: "[--serve] [--port PORT]",
 		Short: "Shows a signed PayerMax call, offline",
 		Long: `
-Starts the sidecar of Caddyfile.example and a sandbox gateway, both on this
-machine and with keys generated for the occasion, makes a call as an
-application would, and shows the request that went in, the signed request that
-came out, and the answer. It needs no account, no key and no network.
+Starts the sidecar of Caddyfile.example and a sandbox gateway on this machine,
+with newly generated keys. It makes a call as an application would, and shows the
+request that went in, the signed request that came out, and the answer. It needs
+no account, no key and no network.
 
-With --serve it runs examples/drop-in.caddyfile and a shop, and stays up
-afterwards. It prints the address of the shop's checkout, which a browser can
-click through, and that of the sandbox's page; and it takes calls of your own:
+With --serve, it runs examples/drop-in.caddyfile and a shop, and keeps running. It
+prints the address of the shop's checkout, to click through in a browser, and that
+of the sandbox's page. You can make calls of your own:
 
 	$ caddy payermax-demo --serve
 	$ curl -i http://127.0.0.1:8080/aggregate-pay/api/gateway/applyDropinSession \

@@ -27,15 +27,15 @@ func Health() caddycmd.Command {
 		Usage: "[--url URL] [--timeout DURATION] [--json]",
 		Short: "Asks a sidecar whether it is ready",
 		Long: `
-Asks a running sidecar's payermax_health and prints its answer. It is for probes
-that run a command, in an image without a shell or curl. Where the orchestrator
-can ask by HTTP itself, let it: that starts no process.
+Asks a running sidecar's payermax_health and prints its answer. Use it for probes
+that run a command in an image without a shell or curl. If the orchestrator can
+probe by HTTP itself, use that: it starts no process.
 
-Besides http:// it takes a Unix socket in Caddy's notation, followed by | and the
-path: unix//run/payermax/health.sock|/readyz.
+--url is an http:// URL, or a Unix socket in Caddy's notation, followed by | and
+the path: unix//run/payermax/health.sock|/readyz.
 
-Without --url it asks this machine's /readyz, at the port that PAYERMAX_HEALTH_PORT
-names, as Caddyfile.example does, or 8081.
+Without --url, it asks /readyz on this machine, on port 8081 or the port that
+PAYERMAX_HEALTH_PORT names, as Caddyfile.example does.
 
 The paths are /livez, /readyz and /startupz.
 ` + exitCodes,

@@ -25,17 +25,17 @@ func Keygen() caddycmd.Command {
 		Usage: "[--out DIRECTORY-OR-PREFIX] [--bits 2048|3072|4096] [--kubernetes-secret NAME [--namespace NAMESPACE] [--manifest PATH]] [--json]",
 		Short: "Makes an RSA key pair for PayerMax",
 		Long: `
-Makes an RSA key pair and writes it to two new files: <prefix>.key, the private
-key in PKCS#8 PEM, which only this user can read, and <prefix>.pub, the public key
-in PEM. The public key is printed as well, as the one line of base64 to paste into
-PayerMax's dashboard. Mind that PayerMax takes the new key at once and the old one
-no longer.
+Makes an RSA key pair and writes it to two new files: <prefix>.key has the private
+key in PKCS#8 PEM, which only this user can read, and <prefix>.pub the public key
+in PEM. It also prints the public key as one line of base64, to paste into
+PayerMax's dashboard. Once pasted, PayerMax accepts the new key at once and no
+longer accepts the old one.
 
-With --kubernetes-secret the private key is written into the manifest of a Secret
-instead, as private.key, so that there is only one copy of it: to
-<prefix>-secret.yaml, or with "--manifest -" to the standard output, for kubectl.
+With --kubernetes-secret, the private key goes into the manifest of a Secret
+instead, as private.key, so that there is only one copy. The manifest is
+<prefix>-secret.yaml or, with "--manifest -", the standard output, for kubectl.
 
-Files that exist are never overwritten, and what fails leaves no half of a pair.
+Existing files are never overwritten, and a failure leaves no half of a pair.
 The private key is never printed on a terminal.
 ` + exitCodes,
 		CobraFunc: func(cmd *cobra.Command) {

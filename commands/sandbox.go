@@ -27,21 +27,21 @@ func Sandbox() caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "payermax-sandbox",
 		Usage: "--app-id APP-ID --public-key PATH [--merchant-no MERCHANT-NO] [--listen ADDRESS] [--private-key PATH] [--time-scale FACTOR] [--strict]",
-		Short: "Serves a PayerMax gateway in a box",
+		Short: "Serves a simulated PayerMax gateway",
 		Long: `
-Serves a stand-in for PayerMax's gateway until it is interrupted: it checks
-signatures as PayerMax does, plays the Drop-In flow from the session to the
-refund, signs its answers, and delivers signed notifications. What happened is
-shown at /sandbox/, and its public key is at /sandbox/key:
+Serves a stand-in for PayerMax's gateway until it is interrupted. It checks
+signatures as PayerMax does, simulates the Drop-In flow from the session to the
+refund, signs its answers, and delivers signed notifications. /sandbox/ shows what
+has happened, and /sandbox/key is its public key:
 
 	$ caddy payermax-sandbox --app-id my-app --public-key merchant.pub
 	$ curl -o payermax.pub http://127.0.0.1:9000/sandbox/key
 
 Point a sidecar at it with "gateway http://127.0.0.1:9000" and
-"gateway_public_key payermax.pub". Its answers have "Server: payermax-sandbox", by
-which the sidecar knows and says that they are not PayerMax's. Notifications go to
-this machine only. What PayerMax's SDKs send and its pages do not have is served
-and shown as a deviation; --strict refuses it.
+"gateway_public_key payermax.pub". Its answers have "Server: payermax-sandbox", so
+the sidecar can report that they are not PayerMax's. Notifications go to this
+machine only. Requests that PayerMax's pages do not allow, but its SDKs send, are
+served and shown as deviations; --strict refuses them.
 `,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Flags().String("app-id", "", "The merchant application (appId) whose calls are accepted; required")
@@ -54,7 +54,7 @@ and shown as a deviation; --strict refuses it.
 			offer(cmd, "merchant-no")
 			offer(cmd, "listen", "127.0.0.1:9000")
 			offer(cmd, "time-scale", "1", "10", "1000")
-			cmd.Flags().Bool("strict", false, "Refuse what PayerMax's pages do not have, although its own SDKs send it")
+			cmd.Flags().Bool("strict", false, "Refuse what PayerMax's pages do not allow, even if its own SDKs send it")
 			takingFlags(cmd)
 			cmd.RunE = caddycmd.WrapCommandFuncForCobra(runSandbox)
 		},

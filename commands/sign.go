@@ -20,13 +20,13 @@ func Sign() caddycmd.Command {
 		Usage: "--private-key PATH [--body PATH] [--json]",
 		Short: "Signs a body as PayerMax expects it",
 		Long: `
-Signs exactly the bytes of a file or of the standard input and prints the value
-of the sign header: base64 on one line. What was signed is described beside it,
-on the standard error: its length, its SHA-256, the fingerprint of the key, and
-warnings about what tends to be signed by accident.
+Signs exactly the bytes of a file or of the standard input, and prints the value
+of the sign header: base64 on one line. The standard error describes what was
+signed: its length, its SHA-256, the fingerprint of the key, and warnings about
+bytes that are often signed by accident.
 
-It is there to be compared with your own code: PayerMax's signature is always the
-same for the same key and the same bytes.
+Use it to check your own code: the same key and the same bytes always give the
+same signature.
 ` + exitCodes,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Example = `  $ caddy payermax-sign --private-key merchant.key --body request.json

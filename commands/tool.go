@@ -24,8 +24,8 @@ const (
 
 // exitCodes is the part of each help text that says what they mean.
 const exitCodes = `
-Exit codes: 0 for yes or done, 1 for no or not done, 2 if the question could not
-be understood or a file could not be read.
+Exit codes: 0 for yes or done, 1 for no or not done, 2 if the arguments are wrong
+or a file cannot be read.
 `
 
 // no is the error of a question that was understood, and whose answer is no. Without a

@@ -23,13 +23,12 @@ Verifies that a signature is valid for exactly the bytes of a file or of the
 standard input, and prints "valid" or "invalid". For your own calls, give your
 own key; for PayerMax's answers and notifications, PayerMax's public key.
 
-With --explain it says which bytes were hashed and, if the signature is wrong,
-why. A signature tells by itself whether it was made with the key and which
-digest was signed, so the cause is found rather than guessed: another key, a line
-break too many, JSON that was serialised a second time, only the data block, a
-requestTime that was stamped again, another hash or padding, a signature that was
-cut or encoded otherwise, and more. Nothing of the body, of the signature or of a
-key is repeated.
+With --explain, it says which bytes were hashed and, if the signature is wrong,
+why. A signature reveals which key made it and which digest was signed, so the
+cause is not a guess: a different key, an extra line break, JSON that was
+serialised twice, only the data block, a new requestTime, a different hash or
+padding, a signature that was cut or encoded differently, and more. It prints no
+part of the body, of the signature or of a key.
 
 In a file, white space around the signature does not matter.
 ` + exitCodes,

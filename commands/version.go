@@ -18,11 +18,10 @@ func Version() caddycmd.Command {
 		Usage: "[--json]",
 		Short: "Prints the version of the payermax module",
 		Long: `
-Prints which version of this module the binary has, from which commit it was
-built, and with which Caddy and Go. A running sidecar says the same in its log,
-at /readyz and in the metric caddy_payermax_build_info. What the binary does not
-tell is "unknown": it was built from a folder that is not a clone, or with xcaddy
-from a folder.
+Prints the version of this module, the commit that the binary was built from, and
+the versions of Caddy and Go. A running sidecar reports the same in its log, at
+/readyz and in the metric caddy_payermax_build_info. "unknown" means that the
+binary was built from a folder that is not a clone, or with xcaddy from a folder.
 ` + exitCodes,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Example = `  $ caddy payermax-version

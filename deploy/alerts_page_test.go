@@ -14,15 +14,17 @@ import (
 // alertsPageHead is what stands above the table of docs/alerts.md.
 const alertsPageHead = `# Which fault raises which alert
 
-Generated from the table that the tests run ([` + "`faults_table_test.go`" + `](../deploy/faults_table_test.go)) by
-` + "`go test . -run TestAlertsPage -update`" + ` in ` + "`deploy/`" + `. What to do about each alert is in [Operations](operations.md#alerts).
+What to do about each alert is in [Operations](operations.md#alerts). This page is generated from [the table that the tests
+run](../deploy/faults_table_test.go), by ` + "`go test . -run TestAlertsPage -update`" + ` in ` + "`deploy/`" + `.
 
-The times are those after which the alert fires if all calls of four sidecars, thirty a minute together, meet the fault, or one
-sidecar where the fault is one's own; scraped and judged every minute, rather than every 15 s. "Later" are the other alerts that fire
-half an hour after the fault began; no others do, and none before. Where the fault is over by then, none is left. Those marked with *
-fire in the same time with 200 sidecars that make one call in five minutes each.
+How to read the table:
 
-| fault | alert | within | later | brought about by |
+- **Within** is how soon after the fault the alert fires, if Prometheus scrapes and evaluates once a minute rather than every 15 s. Four
+  sidecars make thirty calls a minute together. The fault affects all of them, or one of them if it is that sidecar's own.
+- **Later** has all other alerts that fire half an hour after the fault began. If the fault is over by then, no alert fires.
+- **\*** means that the alert fires as soon with 200 sidecars, each of which makes a call every five minutes.
+
+| fault | alert | within | later | tests that cause it |
 | --- | --- | --: | --- | --- |
 `
 
@@ -50,22 +52,22 @@ func TestAlertsPage(t *testing.T) {
 			row(f.what, f.alert, f.within, f.also, f.tests, f.spread)
 		}
 	}
-	page.WriteString("\n## Faults of pods\n\nBy kube-state-metrics where there is no target to ask. What else fires was not looked at.\n\n" +
+	page.WriteString("\n## Faults of pods\n\nThese alerts use kube-state-metrics where there is no target to scrape. The tests do not check which other alerts fire.\n\n" +
 		"| fault | alert | within |\n| --- | --- | --: |\n")
 	for _, f := range kubernetesFaults {
 		fmt.Fprintf(&page, "| %s | %s | %d min |\n", f.what, link(f.alert), f.within)
 	}
-	page.WriteString("\n## Faults without an alert\n\n| fault | why | brought about by |\n| --- | --- | --- |\n")
+	page.WriteString("\n## Faults without an alert\n\n| fault | why there is none | tests that cause it |\n| --- | --- | --- |\n")
 	for _, f := range faults {
 		if f.alert == "" {
 			fmt.Fprintf(&page, "| %s | %s | %s |\n", f.what, f.why, code(f.tests))
 		}
 	}
-	page.WriteString("\n## What raises nothing\n\nEach was looked at in every minute of an hour:\n\n")
+	page.WriteString("\n## What raises no alert\n\nThe tests check every minute of an hour:\n\n")
 	for _, q := range quietThings {
 		fmt.Fprintf(&page, "- %s\n", q.what)
 	}
-	page.WriteString("- a rollout of two hundred, of which one in twenty is on a node that is lost\n")
+	page.WriteString("- a rollout of two hundred sidecars, one in twenty of them on a node that is lost\n")
 	generated(t, "../docs/alerts.md", []byte(page.String()))
 }
 

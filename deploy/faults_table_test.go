@@ -61,33 +61,33 @@ func limited(limit, failure string) ended {
 
 // faults are those of docs/tests.md, and of what else goes wrong in operation.
 var faults = []fault{
-	{what: "The gateway refuses connections; its name is not found", tests: []string{"TestUnreachable", "TestDNS"},
+	{what: "The gateway refuses connections, or its name is not found", tests: []string{"TestUnreachable", "TestDNS"},
 		alert: "PayerMaxGatewayUnreachable", within: 4, also: []string{"PayerMaxNoSuccess"}, call: all(notSent("dns_error", 0.01)), spread: true},
-	{what: "Its certificate is wrong, or it does not speak TLS", tests: []string{"TestTLS", "TestTLSNeverBegins"},
+	{what: "The gateway's certificate is wrong, or the gateway does not speak TLS", tests: []string{"TestTLS", "TestTLSNeverBegins"},
 		alert: "PayerMaxGatewayUnreachable", within: 4, also: []string{"PayerMaxNoSuccess"}, call: all(notSent("tls_certificate_error", 0.1))},
-	{what: "It wants a client's certificate", tests: []string{"TestTLSWantsCertificate"},
+	{what: "The gateway requires a client certificate", tests: []string{"TestTLSWantsCertificate"},
 		alert: "PayerMaxOutcomeUnknown", within: 4, also: []string{"PayerMaxNoSuccess"}, call: all(unknown("tls_alert_received", 0.1))},
-	{what: "It, or the forward proxy, takes connections and then says nothing", tests: []string{"TestFrozenGateway", "TestForwardProxyThatStaysSilent", "TestProxiesThatLeadNowhere"},
+	{what: "The gateway or the forward proxy accepts connections, then stays silent", tests: []string{"TestFrozenGateway", "TestForwardProxyThatStaysSilent", "TestProxiesThatLeadNowhere"},
 		alert: "PayerMaxGatewayUnreachable", within: 4, also: []string{"PayerMaxNoSuccess", "PayerMaxSlow", "PayerMaxUpstreamSlow"},
 		call: all(notSent("connection_timeout", 5.1))},
-	{what: "The network loses, delays or breaks packets for some seconds", tests: []string{"TestNetworkFaults"},
-		why: "the calls of these seconds have their lines; what lasts is one of the faults of this table", call: some(1, unknown("http_response_timeout", 20))},
-	{what: "Ten kept connections die at once", tests: []string{"TestDeadConnections"},
-		why: "one call is lost, and its line says so", call: some(1, unknown("http_response_timeout", 20))},
-	{what: "The connection of all calls dies, with `versions 1.1 2`", tests: []string{"TestDeadConnectionOfModernGateway"},
+	{what: "The network loses, delays or corrupts packets for some seconds", tests: []string{"TestNetworkFaults"},
+		why: "the log has a line for each call; if it lasts, it is another fault of this page", call: some(1, unknown("http_response_timeout", 20))},
+	{what: "Ten idle connections die at once", tests: []string{"TestDeadConnections"},
+		why: "one call is lost, and its log line says so", call: some(1, unknown("http_response_timeout", 20))},
+	{what: "With `versions 1.1 2`, the one connection of all calls dies", tests: []string{"TestDeadConnectionOfModernGateway"},
 		alert: "PayerMaxOutcomeUnknown", within: 4, also: []string{}, call: some(5, unknown("connection_terminated", 10))},
-	{what: "An HTTP/2 connection ends by GOAWAY", tests: []string{"TestGoAway"},
-		why: "at most a few calls cross with it, and their lines say so", call: some(2, unknown("connection_terminated", 0.1))},
-	{what: "The gateway's name gets another address; its connections are closed as they are used again", tests: []string{"TestDNSMoves", "TestKeepAliveRace"},
-		why: "calls are answered"},
-	{what: "The forward proxy refuses, or the transport itself", tests: []string{"TestForwardProxy", "TestTransportSaysThatNothingWasSent"},
+	{what: "The gateway closes an HTTP/2 connection with GOAWAY", tests: []string{"TestGoAway"},
+		why: "it affects a few calls at most, and their log lines say so", call: some(2, unknown("connection_terminated", 0.1))},
+	{what: "The gateway's name gets another address, or the gateway closes a connection just as it is reused", tests: []string{"TestDNSMoves", "TestKeepAliveRace"},
+		why: "every call is answered"},
+	{what: "The forward proxy or the transport refuses the calls", tests: []string{"TestForwardProxy", "TestTransportSaysThatNothingWasSent"},
 		alert: "PayerMaxGatewayUnreachable", within: 4, also: []string{"PayerMaxNoSuccess"}, call: all(notSent("http_request_denied", 0.01))},
 	{what: "The gateway never answers", tests: []string{"TestFaults"},
 		alert: "PayerMaxOutcomeUnknown", within: 4, also: []string{"PayerMaxNoSuccess", "PayerMaxSlow", "PayerMaxUpstreamSlow"},
 		call: all(unknown("http_response_timeout", 20))},
-	{what: "It breaks off, or does not speak HTTP", tests: []string{"TestFaults"},
+	{what: "Answers break off, or are not HTTP", tests: []string{"TestFaults"},
 		alert: "PayerMaxOutcomeUnknown", within: 4, also: []string{"PayerMaxNoSuccess"}, call: all(unknown("http_response_incomplete", 0.1))},
-	{what: "One call in fifty breaks off", tests: []string{"TestFaults"},
+	{what: "One answer in fifty breaks off", tests: []string{"TestFaults"},
 		alert: "PayerMaxOutcomeUnknown", within: 9, also: []string{}, call: func(count int) ended {
 			if count%50 == 7 {
 				return unknown("connection_terminated", 0.1)
@@ -96,78 +96,78 @@ var faults = []fault{
 		}},
 	{what: "Answers are not signed by PayerMax, or not strict JSON", tests: []string{"TestAnswersWithheld", "TestAnswersUnchecked"},
 		alert: "PayerMaxAnswersUnverified", within: 2, also: []string{}, call: some(1, withheld)},
-	{what: "An answer is another call's, merchant's or user's", tests: []string{"TestAnswersToOtherCalls", "TestSessionsAreNotShared"},
+	{what: "An answer belongs to another call, merchant or user", tests: []string{"TestAnswersToOtherCalls", "TestSessionsAreNotShared"},
 		alert: "PayerMaxAnswersUnverified", within: 2, also: []string{}, call: some(1, withheld)},
-	{what: "It refuses without a signature", tests: []string{"TestAnswersPass", "TestAnswerHeader"},
+	{what: "Refusals are not signed", tests: []string{"TestAnswersPass", "TestAnswerHeader"},
 		alert: "PayerMaxNoSuccess", within: 8, also: []string{"PayerMaxUnsignedAnswers"}, call: all(unsigned), spread: true},
-	{what: "The same for one call in four", tests: []string{"TestAnswersPass"},
+	{what: "One answer in four is a refusal that is not signed", tests: []string{"TestAnswersPass"},
 		alert: "PayerMaxUnsignedAnswers", within: 20, also: []string{}, call: func(count int) ended {
 			if count%4 == 1 {
 				return unsigned
 			}
 			return succeeded
 		}},
-	{what: "An intermediary answers in its place", tests: []string{"TestIntermediaryIsNotPayerMax"},
+	{what: "An intermediary answers in the gateway's place", tests: []string{"TestIntermediaryIsNotPayerMax"},
 		alert: "PayerMaxOutcomeUnknown", within: 4, also: []string{"PayerMaxNoSuccess"}, call: all(unknown("http_protocol_error", 0.1)), spread: true},
-	{what: "The program calls wrongly", tests: []string{"TestRecipesAskPayerMax"},
-		why: "it is the application's, whose monitoring has to notice it"},
-	{what: "The gateway is the sidecar itself", tests: []string{"TestLoop"},
+	{what: "The application makes faulty calls", tests: []string{"TestRecipesAskPayerMax"},
+		why: "the fault is the application's, and its own monitoring must notice it"},
+	{what: "`gateway` points to the sidecar itself", tests: []string{"TestLoop"},
 		alert: "PayerMaxNoSuccess", within: 8, also: []string{}, call: all(ended{outcome: "answered", code: "other", answer: "unchecked", seconds: 0.05})},
-	{what: "Clients are slow, vanish, or read nothing", tests: []string{"TestSlowClients", "TestSlowBodyEndsWithTimeout", "TestVanishingClients", "TestVanishingAtAnyMoment"},
-		why: "each costs its own call; if they are many, `PayerMaxInFlightLimit` fires", call: func(count int) ended {
+	{what: "Clients are slow, vanish, or do not read the answer", tests: []string{"TestSlowClients", "TestSlowBodyEndsWithTimeout", "TestVanishingClients", "TestVanishingAtAnyMoment"},
+		why: "each client loses only its own call; if there are many, `PayerMaxInFlightLimit` fires", call: func(count int) ended {
 			if count%10 == 3 {
 				return ended{outcome: "refused", failure: "http_request_error", seconds: 4}
 			}
 			return succeeded
 		}},
-	{what: "The disk of the log is full", tests: []string{"TestDiskFullOfLog", "TestDiskOfLogFillsUp"},
+	{what: "The log's disk is full", tests: []string{"TestDiskFullOfLog", "TestDiskOfLogFillsUp"},
 		alert: "PayerMaxLogLinesLost", within: 2, also: []string{}, gauges: map[string]float64{"caddy_payermax_log_lines_lost_total": 40}, sidecars: 1},
-	{what: "Caddy's own folders are full", tests: []string{"TestDiskFullOfState"}, why: "nothing is lost, and a line warns of it"},
-	{what: "A key's file is gone or broken", tests: []string{"TestKeysGone"},
+	{what: "The disk of Caddy's own directories is full", tests: []string{"TestDiskFullOfState"}, why: "nothing is lost, and the log warns of it"},
+	{what: "A key file is missing or broken", tests: []string{"TestKeysGone"},
 		alert: "PayerMaxKeyDegraded", within: 6, also: []string{},
 		gauges: map[string]float64{`caddy_payermax_key_degraded{source="file",fingerprint="old"}`: 1}, sidecars: 1},
-	{what: "No file descriptor is left", tests: []string{"TestDescriptorsExhausted"},
+	{what: "There are no file descriptors left", tests: []string{"TestDescriptorsExhausted"},
 		alert: "PayerMaxGatewayUnreachable", within: 4, also: []string{"PayerMaxNoSuccess"}, call: all(notSent("connection_limit_reached", 0.001))},
-	{what: "The process ends before the answer comes", tests: []string{"TestGraceEnds", "TestGraceEndsBeforeItIsSent"},
-		why: "its metrics end with it; its lines are what there is"},
+	{what: "The process ends before the answer arrives", tests: []string{"TestGraceEnds", "TestGraceEndsBeforeItIsSent"},
+		why: "its metrics end with it; only its log lines remain"},
 	{what: "The gateway's clock jumps by a minute", tests: []string{"TestClockJumps", "TestClocksOfSeveralGateways"},
 		alert: "PayerMaxClockSkew", within: 6, also: []string{}, gauges: map[string]float64{"caddy_payermax_clock_skew_seconds": -61}, sidecars: 1},
-	{what: "It jumps by two minutes", tests: []string{"TestClockJumps"},
+	{what: "The gateway's clock jumps by two minutes", tests: []string{"TestClockJumps"},
 		alert: "PayerMaxClockSkewCritical", within: 2, also: []string{"PayerMaxClockSkew", "PayerMaxNoSuccess"},
 		gauges: map[string]float64{"caddy_payermax_clock_skew_seconds": 121}, call: all(refusal("REQ_TIME_OVER_TIME"))},
-	{what: "Reloads and signals", tests: []string{"TestEventsAtEveryStage", "TestReloadUnderLoad", "TestReloadFails", "TestFailedConfigGivesSocketsBack", "TestDrainUnderLoad", "TestDrainIsAnnounced"},
-		why: "no call that has begun is lost"},
+	{what: "Config reloads, and signals", tests: []string{"TestEventsAtEveryStage", "TestReloadUnderLoad", "TestReloadFails", "TestFailedConfigGivesSocketsBack", "TestDrainUnderLoad", "TestDrainIsAnnounced"},
+		why: "no call in progress is lost"},
 	{what: "A signature is computed wrongly", tests: []string{"TestFaultsInConstants", "TestFaultsInWorkspace", "TestFaultsInResult"},
 		alert: "PayerMaxEngineFailures", within: 1, also: []string{}, gauges: map[string]float64{"caddy_payermax_engine_off": 1}, sidecars: 1},
-	{what: "More calls come than can be signed", tests: []string{"TestOverload"},
+	{what: "More calls arrive than can be signed", tests: []string{"TestOverload"},
 		alert: "PayerMaxOverloaded", within: 2, also: []string{}, call: func(count int) ended {
 			if count%3 == 0 {
 				return limited("overload", "http_request_denied")
 			}
 			return succeeded
 		}},
-	{what: "The gateway takes its time, and calls pile up", tests: []string{"TestSlowGatewayCostsBoundedMemory"},
+	{what: "The gateway is slow, and calls pile up", tests: []string{"TestSlowGatewayCostsBoundedMemory"},
 		alert: "PayerMaxInFlightLimit", within: 2, also: []string{"PayerMaxSidecarInFlight", "PayerMaxSlow", "PayerMaxUpstreamSlow"},
 		gauges: map[string]float64{"caddy_payermax_requests_in_flight": 430}, call: all(ended{outcome: "answered", code: "APPLY_SUCCESS", answer: "verified", seconds: 8})},
-	{what: "Bodies do not end, and their callers pile up", tests: []string{"TestUnfinishedBodiesCostBoundedMemory"},
+	{what: "Request bodies do not end, and their callers pile up", tests: []string{"TestUnfinishedBodiesCostBoundedMemory"},
 		alert: "PayerMaxInFlightLimit", within: 3, also: []string{}, call: func(count int) ended {
 			if count%5 == 0 {
 				return limited("in_flight", "http_request_denied")
 			}
 			return succeeded
 		}},
-	{what: "One sidecar of four has as many calls in flight as it may", tests: []string{"TestSlowGatewayCostsBoundedMemory"},
+	{what: "One sidecar of four has nearly reached `max_in_flight`", tests: []string{"TestSlowGatewayCostsBoundedMemory"},
 		alert: "PayerMaxSidecarInFlight", within: 6, also: []string{}, gauges: map[string]float64{"caddy_payermax_requests_in_flight": 480}, sidecars: 1},
-	{what: "Notifications are forged, or another merchant's", tests: []string{"TestForgedProof", "TestNotifyBindsWhatIsSigned", "TestNotifyAddressees"},
+	{what: "Notifications are forged, or for another merchant", tests: []string{"TestForgedProof", "TestNotifyBindsWhatIsSigned", "TestNotifyAddressees"},
 		alert: "PayerMaxForgedNotifications", within: 3, also: []string{}, call: func(count int) ended {
 			if count%10 == 0 {
 				return ended{notification: "wrong_signature"}
 			}
 			return succeeded
 		}},
-	{what: "One sidecar of four does not reach the store that they share", tests: []string{"TestServerMayComeLater", "TestUselessServerIsFoundOut"},
+	{what: "One sidecar of four cannot reach the shared store", tests: []string{"TestServerMayComeLater", "TestUselessServerIsFoundOut"},
 		alert: "PayerMaxStoreUnreachable", within: 3, also: []string{}, gauges: map[string]float64{"caddy_payermax_store_reachable": 0}, sidecars: 1},
-	{what: "The store is away while notifications arrive", tests: []string{"TestNotificationsThroughFaults", "TestSlowStore", "TestSentinelFailover"},
+	{what: "The shared store is down while notifications arrive", tests: []string{"TestNotificationsThroughFaults", "TestSlowStore", "TestSentinelFailover"},
 		alert: "PayerMaxNotificationsUnguarded", within: 3, also: []string{}, call: func(count int) ended {
 			if count%10 == 0 {
 				return ended{notification: "passed", unguarded: true}
@@ -178,7 +178,7 @@ var faults = []fault{
 		alert: "PayerMaxSandboxAnswers", within: 6, also: []string{}, gauges: map[string]float64{"caddy_payermax_sandbox": 1}, sidecars: 1},
 	{what: "PayerMax does not know the public key",
 		alert: "PayerMaxSignatureRefused", within: 2, also: []string{"PayerMaxNoSuccess"}, call: all(refusal("SIGN_VERIFY_FAILED")), spread: true},
-	{what: "PayerMax refuses the merchant, or everything by SYSTEM_ERROR",
+	{what: "PayerMax refuses the merchant, or answers every call with SYSTEM_ERROR",
 		alert: "PayerMaxNoSuccess", within: 8, also: []string{}, call: all(refusal("MERCHANT_STATUS_ERROR")), spread: true},
 	{what: "PayerMax throttles",
 		alert: "PayerMaxThrottled", within: 7, also: []string{}, call: func(count int) ended {
@@ -189,16 +189,16 @@ var faults = []fault{
 		}},
 	{what: "PayerMax is slow", alert: "PayerMaxUpstreamSlow", within: 13, also: []string{"PayerMaxSlow"},
 		call: all(ended{outcome: "answered", code: "APPLY_SUCCESS", answer: "verified", seconds: 8}), spread: true},
-	{what: "The key's service is slow", alert: "PayerMaxSigningSlow", within: 13, also: []string{},
+	{what: "The service that holds the key signs slowly", alert: "PayerMaxSigningSlow", within: 13, also: []string{},
 		call: all(ended{outcome: "answered", code: "APPLY_SUCCESS", answer: "verified", seconds: 1, signing: 0.9})},
-	{what: "A release of the application breaks the rules of a field",
+	{what: "A new release of the application breaks a rule of a field",
 		alert: "PayerMaxViolations", within: 12, also: []string{}, call: func(count int) ended {
 			if count%2 == 0 {
 				return ended{outcome: "refused", failure: "http_request_error", rule: true, seconds: 0.001}
 			}
 			return succeeded
 		}},
-	{what: "An application asks for what it may not",
+	{what: "An application asks for more than its limits allow",
 		alert: "PayerMaxLimitsRefuse", within: 3, also: []string{}, call: func(count int) ended {
 			if count%10 == 0 {
 				return limited("amount", "http_request_denied")
@@ -210,20 +210,20 @@ var faults = []fault{
 			`caddy_payermax_budget_limit{app_id="app",currency="USD",per="day"}`:     1000,
 			`caddy_payermax_budget_remaining{app_id="app",currency="USD",per="day"}`: 50,
 		}},
-	{what: "The store is away, and a budget counts there", tests: []string{"TestBudgetsWithoutStore"},
+	{what: "The shared store is down, and it counts a budget", tests: []string{"TestBudgetsWithoutStore"},
 		alert: "PayerMaxStoreRefuses", within: 3, also: []string{}, call: func(count int) ended {
 			if count%10 == 0 {
 				return limited("store", "http_request_denied")
 			}
 			return succeeded
 		}},
-	{what: "The store is away for longer than calls last, and is not told what came of some", tests: []string{"TestSettlementsAreLost"},
+	{what: "The shared store is down for so long that it does not learn how some calls ended", tests: []string{"TestSettlementsAreLost"},
 		alert: "PayerMaxSettlementsLost", within: 2, also: []string{}, call: some(1, ended{outcome: "answered", code: "APPLY_SUCCESS", answer: "verified", unsettled: true})},
 	{what: "In shadow mode, signatures differ",
 		alert: "PayerMaxShadowDisagreement", within: 1, also: []string{}, call: some(1, ended{outcome: "answered", code: "APPLY_SUCCESS", answer: "verified", shadow: "disagree"})},
-	{what: "The certificate of a shared gateway expires in ten days, or was renewed and one process has the old one",
+	{what: "The certificate of a shared gateway expires in ten days, or one process still has the old one after a renewal",
 		alert: "PayerMaxCertificateExpiry", within: 16, also: []string{}, gauges: map[string]float64{servedCertificate: 10 * day}, sidecars: 1},
-	{what: "It expires tomorrow",
+	{what: "The certificate of a shared gateway expires tomorrow",
 		alert: "PayerMaxCertificateExpiryCritical", within: 16, also: []string{"PayerMaxCertificateExpiry"}, gauges: map[string]float64{servedCertificate: day}},
 	{what: "All sidecars are down", alert: "PayerMaxMostSidecarsDown", within: 4, also: []string{"PayerMaxSidecarDown"},
 		gauges: map[string]float64{"up": 0}},

@@ -38,12 +38,12 @@ func podsOf(pods int, phase, running string) map[string]string {
 
 // kubernetesFaults begin in minute faultBegins.
 var kubernetesFaults = []kubernetesFault{
-	{what: "Pods wait for a Secret that is not there", alert: "PayerMaxMostSidecarsDown", within: 4,
+	{what: "All pods wait for a Secret that does not exist", alert: "PayerMaxMostSidecarsDown", within: 4,
 		fleet: fleet{others: withNode(podsOf(2, "Pending", fmt.Sprintf("_x%d 0x100", faultBegins)))}},
 	{what: "One pod of a rollout waits for a Secret", alert: "PayerMaxSidecarNotRunning", within: 16,
 		fleet: fleet{sidecars: 4, callsAMinute: 30,
 			others: merged(podsOf(4, "Running", "1x200"), podSeries("shop-9", "Pending", fmt.Sprintf("_x%d 0x100", faultBegins)))}},
-	{what: "All sidecars crash again and again, and answer in between", alert: "PayerMaxMostSidecarsDown", within: 11,
+	{what: "All sidecars crash repeatedly, and answer in between", alert: "PayerMaxMostSidecarsDown", within: 11,
 		fleet: fleet{sidecars: 4, callsAMinute: 30,
 			gauges: func(minute, _ int) map[string]float64 {
 				if minute < faultBegins {
@@ -55,7 +55,7 @@ var kubernetesFaults = []kubernetesFault{
 				return map[string]float64{"up": 0}
 			},
 			restarts: func(minute, _ int) bool { return minute >= faultBegins && minute%5 == 0 }}},
-	{what: "One sidecar is killed again and again", alert: "PayerMaxSidecarRestarts", within: 16,
+	{what: "One sidecar is killed repeatedly", alert: "PayerMaxSidecarRestarts", within: 16,
 		fleet: fleet{sidecars: 4, callsAMinute: 30,
 			gauges: func(minute, number int) map[string]float64 {
 				if number > 0 || minute < faultBegins {
@@ -64,7 +64,7 @@ var kubernetesFaults = []kubernetesFault{
 				return map[string]float64{"process_start_time_seconds": float64(1795100000 + minute/5)}
 			},
 			restarts: func(minute, number int) bool { return number == 0 && minute >= faultBegins && minute%5 == 0 }}},
-	{what: "Nothing succeeds through one sidecar of four", alert: "PayerMaxSidecarNoSuccess", within: 75,
+	{what: "No call succeeds through one sidecar of four", alert: "PayerMaxSidecarNoSuccess", within: 75,
 		fleet: fleet{sidecars: 4, callsAMinute: 30, minutes: 115,
 			call: func(minute, number, count int) ended {
 				if number == 0 && minute >= faultBegins {

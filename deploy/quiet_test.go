@@ -38,16 +38,16 @@ var quietThings = []quiet{
 	{what: "new pods wait for their images for four minutes", fleet: fleet{sidecars: 2, callsAMinute: 30,
 		others: merged(podsOf(2, "Running", "1x200"), merged(
 			podSeries("shop-8", "Pending", "_x30 0x4 1x100"), podSeries("shop-9", "Pending", "_x30 0x4 1x100")))}},
-	{what: "all is scaled to nothing for the night", fleet: fleet{sidecars: 2, callsAMinute: 30,
+	{what: "everything is scaled to zero for the night", fleet: fleet{sidecars: 2, callsAMinute: 30,
 		life:   func(int) (int, int) { return 0, 30 },
 		others: map[string]string{`kube_pod_info{namespace="books",pod="books-1"}`: "1x200"}}},
 	{what: "a Job completes", fleet: fleet{sidecars: 1, callsAMinute: 30, life: func(int) (int, int) { return 25, 35 },
 		others: merged(map[string]string{`up{job="payermax",namespace="books",pod="books-1",instance="10.0.9.9:8081"}`: "1x200"},
 			podSeries("shop-0", "Succeeded", "_x36 0x100"))}},
-	{what: "between the runs of a CronJob, the only workload with a sidecar, its ended pods are still listed", fleet: fleet{
+	{what: "the only workload with a sidecar is a CronJob, and its finished pods are still listed between runs", fleet: fleet{
 		sidecars: 1, callsAMinute: 30, life: func(int) (int, int) { return 25, 27 },
 		others: merged(podSeries("shop-0", "Succeeded", "_x28 0x100"), podSeries("shop-1", "Failed", "0x200"))}},
-	{what: "a short Job is scraped once, before its sidecar listens", fleet: fleet{
+	{what: "a short Job is scraped only once, before its sidecar listens", fleet: fleet{
 		sidecars: 1, life: func(int) (int, int) { return 30, 30 },
 		gauges: func(int, int) map[string]float64 { return map[string]float64{"up": 0} },
 		others: map[string]string{`up{job="payermax",namespace="books",pod="books-1",instance="10.0.9.9:8081"}`: "1x200"}}},
@@ -59,24 +59,24 @@ var quietThings = []quiet{
 		}
 		return nil
 	}}},
-	{what: "a quiet night of a call every ten minutes, some declined", fleet: fleet{sidecars: 4, callsAMinute: 0.1,
+	{what: "a quiet night with a call every ten minutes, some of them declined", fleet: fleet{sidecars: 4, callsAMinute: 0.1,
 		call: func(_, _, count int) ended {
 			if count%2 == 0 {
 				return declined
 			}
 			return unheardOf
 		}}},
-	{what: "a night in which a job asks for orders that are not there", fleet: fleet{sidecars: 4, callsAMinute: 2,
+	{what: "a night in which a job queries orders that do not exist", fleet: fleet{sidecars: 4, callsAMinute: 2,
 		call: func(int, int, int) ended { return unheardOf }}},
-	{what: "a quiet night in which one call is slow", fleet: fleet{sidecars: 4, callsAMinute: 0.5,
+	{what: "a quiet night with one slow call", fleet: fleet{sidecars: 4, callsAMinute: 0.5,
 		call: func(minute, _, _ int) ended {
 			if minute == 30 {
 				return ended{outcome: "answered", code: "APPLY_SUCCESS", answer: "verified", seconds: 12}
 			}
 			return succeeded
 		}}},
-	{what: "nobody calls", fleet: fleet{sidecars: 4}},
-	{what: "four payments of ten are declined", fleet: fleet{sidecars: 4, callsAMinute: 30,
+	{what: "nobody makes a call", fleet: fleet{sidecars: 4}},
+	{what: "four payments in ten are declined", fleet: fleet{sidecars: 4, callsAMinute: 30,
 		call: func(_, _, count int) ended {
 			if count%10 < 4 {
 				return declined
@@ -90,14 +90,14 @@ var quietThings = []quiet{
 			}
 			return succeeded
 		}}},
-	{what: "each sidecar changes to the next key", fleet: fleet{sidecars: 20, callsAMinute: 30,
+	{what: "every sidecar switches to the next key", fleet: fleet{sidecars: 20, callsAMinute: 30,
 		call: func(_, _, count int) ended {
 			if count >= 900 && count < 920 {
 				return ended{outcome: "answered", code: "SIGN_VERIFY_FAILED", answer: "verified", seconds: 0.05, promoted: true}
 			}
 			return succeeded
 		}}},
-	{what: "one process is killed for its memory, once", fleet: fleet{sidecars: 4, callsAMinute: 30,
+	{what: "one process is killed once because it ran out of memory", fleet: fleet{sidecars: 4, callsAMinute: 30,
 		restarts: func(minute, number int) bool { return number == 0 && minute == 31 },
 		gauges: func(minute, number int) map[string]float64 {
 			switch {
@@ -108,7 +108,7 @@ var quietThings = []quiet{
 			}
 			return map[string]float64{"process_start_time_seconds": 1795100000}
 		}}},
-	{what: "every process is started anew, twice", fleet: fleet{sidecars: 4, callsAMinute: 30,
+	{what: "every process is restarted, twice", fleet: fleet{sidecars: 4, callsAMinute: 30,
 		restarts: func(minute, _ int) bool { return minute == 30 || minute == 45 },
 		gauges: func(minute, _ int) map[string]float64 {
 			return map[string]float64{"process_start_time_seconds": float64(1795100000 + 900*(minute/15))}

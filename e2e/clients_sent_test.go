@@ -26,7 +26,7 @@ var knownClients = []knownClient{
 			"userId": "U1", "frontCallbackUrl": "https://shop.example/paid", "notifyUrl": "https://shop.example/payermax",
 		})},
 		{name: "the order of its README and its test", send: func(c sdkConfig) sdkCall { return javaSDK.send(c, "orderAndPay", javaReadme) },
-			refused: "/data/billingInfo/country pattern", why: "the Chinese word for address stands there for a country"},
+			refused: "/data/billingInfo/country pattern", why: "the country is the Chinese word for address"},
 		{name: "the same order, with a country", send: func(c sdkConfig) sdkCall {
 			return javaSDK.send(c, "orderAndPay", strings.Replace(javaReadme, `"地址"`, `"ID"`, 1))
 		}},
@@ -55,7 +55,7 @@ var knownClients = []knownClient{
 		{name: "order of a guest", send: olderPHPSends("orderAndPay", xnevzOrder)},
 	}},
 	{"Nafezly/payments (Laravel)", "/aggregate-pay/api/gateway", []knownCall{
-		{name: "order", send: laravelSends("orderAndPay", laravelOrder), refused: "/data type", why: "its data is a text of JSON instead of an object"},
+		{name: "order", send: laravelSends("orderAndPay", laravelOrder), refused: "/data type", why: "`data` is a string of JSON instead of an object"},
 		{name: "query", send: laravelSends("orderQuery", `{"outTradeNo":"P1"}`), refused: "/data type", why: "the same"},
 	}},
 	{"TIZ36/payermax-sdk-go", "/aggregate-pay/api/gateway", []knownCall{
@@ -64,7 +64,7 @@ var knownClients = []knownClient{
 		{name: "refund", send: communitySends("refund", `{"outRefundNo":"R1","refundAmount":0.10,"refundCurrency":"USD","outTradeNo":"P1"}`)},
 		{name: "order with an account", send: communitySends("orderAndPay", strings.NewReplacer(`"P1"`, `"P2"`, `"goodsDetails":null`,
 			`"paymentDetail":{"payAccountInfo":{"accountNo":"1","accountNoType":"EMAIL"}},"goodsDetails":null`).Replace(communityOrder)),
-			refused: "/data/paymentDetail/payAccountInfo type", why: "it has one account where all of PayerMax's documents have a list"},
+			refused: "/data/paymentDetail/payAccountInfo type", why: "it has one account, but all of PayerMax's documents have a list"},
 	}},
 	{"Serialisers that write null (Jackson, System.Text.Json)", "/aggregate-pay/api/gateway", []knownCall{
 		{name: "session", send: nullSends("applyDropinSession",

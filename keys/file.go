@@ -24,28 +24,27 @@ var ErrNoPath = errors.New("the path is empty; set it to the file with the RSA p
 // worldReadable are the permission bits that let every user read a file.
 const worldReadable = 0o004
 
-// File reads the signing key from a file: PEM (PKCS#8 or PKCS#1) or the
-// one-line base64 of either, as PayerMax's dashboard and SDKs use it. Encrypted
-// keys and keys under 2048 bits are refused.
+// File reads the signing key from a file: PEM (PKCS#8 or PKCS#1) or the one line of
+// base64 of either, as PayerMax's dashboard and SDKs use it. Encrypted keys and keys
+// under 2048 bits are refused.
 //
-// The file is read again when it changes, by any of the ways in which files
-// change: written over, renamed, or swapped with the whole directory, as
-// Kubernetes does it.
+// The file is read again whenever it changes: if it is overwritten, renamed, or swapped
+// with its whole directory, as Kubernetes does.
 type File struct {
-	// The path of the file. Placeholders are expanded when the config is
-	// loaded; the value is a path, never the key itself.
+	// The path of the file. Placeholders are expanded when the config is loaded; the
+	// value is a path, never the key itself.
 	Path string `json:"path,omitempty"`
 
-	// Whether to refuse a file that every user of the machine may read, rather
-	// than to warn of it. Default: false.
+	// Whether to refuse a file that every user of the machine may read, instead of
+	// warning about it. Default: false.
 	RefuseWorldReadable bool `json:"refuse_world_readable,omitempty"`
 
-	// What computes the signatures. `batch` computes those that are asked for at the same
-	// time together, by the AVX-512 IFMA instructions of the CPU: under load it takes some
-	// sixth of crypto/rsa's time, and less than half of it for one alone. Each signature
-	// is verified by crypto/rsa before it is used, which is counted in that. Where it cannot be used (another CPU,
-	// FIPS mode, a key of more than 2048 bits), and after a signature that did not verify,
-	// crypto/rsa signs, and a warning says why. Default: crypto/rsa.
+	// What computes the signatures. `batch` computes up to four at once, with the
+	// AVX-512 IFMA instructions of the CPU. A signature takes about a sixth of
+	// crypto/rsa's time under load, and less than half of it alone, including its
+	// verification by crypto/rsa before it is used. If the engine cannot be used
+	// (another CPU, FIPS mode, a key of more than 2048 bits), or after a signature that
+	// does not verify, crypto/rsa signs, and a warning says why. Default: crypto/rsa.
 	Engine string `json:"engine,omitempty"`
 
 	path   string

@@ -23,14 +23,14 @@ type Budget struct {
 	// budget are refused.
 	Currency string `json:"currency"`
 
-	// How much it is, in major units, such as `10000` or `250.50`.
+	// The amount in major units, such as `10000` or `250.50`.
 	Amount string `json:"amount"`
 
-	// The window: `hour`, `day` or `month`. Windows begin when they do in UTC.
+	// The window: `hour`, `day` or `month`, in UTC.
 	Per string `json:"per"`
 
-	// The endpoints that count, in the terms of the handler's own option; they count
-	// together. Default: all that are enabled and move money.
+	// The endpoints that count, together: names, `drop_in` or `all`. Default: all that
+	// are enabled and move money.
 	Endpoints []string `json:"endpoints,omitempty"`
 }
 

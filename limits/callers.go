@@ -12,9 +12,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// Caller is what one caller may have signed, within what is allowed at all.
+// Caller is what one caller may have signed, within the limits for all callers.
 type Caller struct {
-	// The endpoints, in the terms of the handler's own option. Default: all
+	// The endpoints that this caller may call: names, `drop_in` or `all`. Default: all
 	// that are enabled.
 	Endpoints []string `json:"endpoints,omitempty"`
 

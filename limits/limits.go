@@ -14,51 +14,51 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
-// Limits bound what is signed, in case an attacker controls the application: it does
-// not have the key, but it can have calls signed.
+// Limits bound what is signed, in case an attacker controls the application: the
+// attacker does not have the key, but can have calls signed.
 type Limits struct {
 	Quota
 
-	// Who the caller is: a placeholder of what has authenticated the request,
-	// such as `{http.auth.user.id}` or `{http.request.tls.client.subject}`. If it
-	// is set, unknown callers are refused.
+	// How to identify the caller: a placeholder that authentication sets, such as
+	// `{http.auth.user.id}` or `{http.request.tls.client.subject}`. With this option,
+	// unknown callers are refused.
 	CallerID string `json:"caller_id,omitempty"`
 
 	// The callers by their ID, and what each may have signed.
 	Callers map[string]Caller `json:"callers,omitempty"`
 
-	// Whether a call that moves money is refused while another one of the same number
-	// is under way: an order, refund or capture of the same merchant with the same
+	// Whether a call that moves money is refused while another one with the same number
+	// is in progress: an order, refund or capture of the same merchant with the same
 	// `outTradeNo`, `outRefundNo` or `requestId`. Answers are not remembered: once the
-	// first has ended, PayerMax decides what becomes of the next. Default: false.
+	// first call has ended, PayerMax decides about the next. Default: false.
 	RefuseDoubles bool `json:"refuse_doubles,omitempty"`
 
-	// What becomes of calls that count against a budget, or that `refuse_doubles` is
-	// about, while a shared store cannot be reached: `refuse` refuses them; `alone`
-	// counts them in this process alone, against the share of each budget that
-	// `replicas` leaves it. Default: `refuse`.
+	// What happens, while a shared store cannot be reached, to calls that count against
+	// a budget or that `refuse_doubles` checks: `refuse` refuses them; `alone` counts
+	// them in this process alone, against its share of each budget, which `replicas`
+	// sets. Default: `refuse`.
 	WithoutStore string `json:"without_store,omitempty"`
 
-	// How many replicas share the store. While it cannot be reached, each signs no more
-	// than its share of each rate and, if `without_store` says so, of each budget.
-	// Default: 1, so that each replica may sign all of it.
+	// How many replicas share the store. While it cannot be reached, each replica signs
+	// no more than its share of each rate and, with `without_store alone`, of each
+	// budget. Default: 1, so that each replica may sign all of it.
 	Replicas int `json:"replicas,omitempty"`
 }
 
 // Quota is how much may be signed.
 type Quota struct {
 	// The largest amount of one request by its currency, in major units, such as
-	// `"USD": "250.00"`. If any is set, requests in other currencies are
-	// refused, and so are amounts that cannot be read.
+	// `"USD": "250.00"`. If any is set, the sidecar refuses requests in other
+	// currencies and amounts that it cannot read.
 	MaxAmounts map[string]string `json:"max_amounts,omitempty"`
 
-	// How much money may be moved in an hour, a day or a month. Every merchant has
-	// such a budget of its own, and each caller within it. Default: no limit.
+	// How much money may be moved in an hour, a day or a month. Each merchant has this
+	// budget to itself, and each caller has its own within it. Default: no limit.
 	Budgets []Budget `json:"budgets,omitempty"`
 
-	// How many requests per second are signed on average; what could not be signed
-	// or sent is not counted. With a shared store, all replicas together sign no more.
-	// Default: no limit.
+	// How many requests per second are signed on average. Requests that could not be
+	// signed or sent do not count. With a shared store, this is the rate of all
+	// replicas together. Default: no limit.
 	Rate float64 `json:"rate,omitempty"`
 
 	// How many requests may be signed at once after a quiet time. Default: as many as

@@ -81,7 +81,7 @@ func readDropinSession(req *request) (*session, *refusal) {
 	if refused := data.require("currency", "country", "userId"); refused != nil {
 		return s, refused
 	}
-	if rule.required && !data.has("totalAmount") && !req.deviations.allow("there is no totalAmount, as in the page's own example") {
+	if rule.required && !data.has("totalAmount") && !req.deviations.allow("totalAmount is missing, as in the page's own example") {
 		return s, isNull("totalAmount")
 	}
 	if refused := data.currency("currency"); refused != nil {

@@ -31,7 +31,7 @@ func checkContentType(header http.Header, d *deviations) *refusal {
 	}
 	charset, named := parameters["charset"]
 	if named && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "utf8") &&
-		!d.allow("Content-Type names another charset than UTF-8, as which the body is read") {
+		!d.allow("Content-Type names a charset other than UTF-8, but the body is read as UTF-8") {
 		return wrongType("Content-Type", "application/json in UTF-8", value)
 	}
 	return nil
@@ -48,7 +48,7 @@ func readEnvelope(body []byte, endpoint string, d *deviations) (envelope, *refus
 	}
 	// Of an invalid text and one with duplicates, only the latter is left here.
 	unique := jsontext.Value(body).IsValid(jsontext.AllowInvalidUTF8(true))
-	if !unique && !d.allow("an object has two members of one name: the last is taken") {
+	if !unique && !d.allow("an object has two members with one name, of which the last is used") {
 		return envelope{}, wrongType("body", "object whose members have different names", "one with two of one name")
 	}
 	appID := appIDMember(endpoint)
@@ -56,7 +56,7 @@ func readEnvelope(body []byte, endpoint string, d *deviations) (envelope, *refus
 		appID = oldAppID
 	}
 	for _, other := range []string{"appId", oldAppID} {
-		if o.has(other) && o.has(appID) && string(o[other]) != string(o[appID]) && !d.allow(other+" is not "+appID+": the latter is taken") {
+		if o.has(other) && o.has(appID) && string(o[other]) != string(o[appID]) && !d.allow(other+" differs from "+appID+", which is used") {
 			return envelope{}, isUndefined(other)
 		}
 	}
@@ -100,7 +100,7 @@ func checkVersion(version string, known []string, d *deviations) *refusal {
 		return nil
 	}
 	want := strings.Join(known, " or ")
-	if versionShape.MatchString(version) && d.allow(fmt.Sprintf("version %s, which the pages do not have: %s", version, want)) {
+	if versionShape.MatchString(version) && d.allow(fmt.Sprintf("version %s instead of %s", version, want)) {
 		return nil
 	}
 	return wrongType("version", want, version)

@@ -181,7 +181,7 @@ func readOrder(req *request) (orderData, *refusal) {
 	in := orderData{integrate: directPayment}
 	if !data.has("integrate") {
 		// The examples of the SDKs and PayerMax's plugin for WooCommerce, which are cashier orders.
-		if !req.deviations.allow("there is no integrate: read as " + hostedCheckout) {
+		if !req.deviations.allow("integrate is missing and read as " + hostedCheckout) {
 			return in, isNull("integrate")
 		}
 		in.integrate = hostedCheckout
@@ -252,7 +252,7 @@ func (req *request) takeAlias(o object, name, other string) *refusal {
 	case own == written:
 	case own == "" && req.deviations.allow(other+" instead of "+name):
 		o[name] = o[other]
-	case own == "" || !req.deviations.allow(other+" is not "+name+": the latter is taken"):
+	case own == "" || !req.deviations.allow(other+" differs from "+name+", which is used"):
 		return isUndefined(other)
 	}
 	return nil

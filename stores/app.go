@@ -15,9 +15,9 @@ func init() {
 // appName is the ID of the module App.
 const appName = "payermax_store"
 
-// App is the store of all handlers of a config that name no store of their own.
+// App is the store of all handlers in a config that have no `store` of their own.
 type App struct {
-	// Where the state is that handlers share: `memory`, or `redis` of the module
+	// Where handlers keep shared state: `memory`, or `redis` from the module
 	// stores/redis.
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=payermax.stores inline_key=module"`
 

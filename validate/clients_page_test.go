@@ -110,7 +110,7 @@ func TestClientsPageListsRefusedExamples(t *testing.T) {
 			continue
 		}
 		if slices.Equal(refused, []string{"`/data/totalAmount required`"}) {
-			e.Why = "version 1.5 requires totalAmount, and there is none in the example; with `version 1.6` it passes"
+			e.Why = "version 1.5 requires totalAmount, and the example has none; with `version 1.6` it passes"
 		}
 		require.NotEmpty(t, e.Why, e.Source)
 		rows = append(rows, fmt.Sprintf("| %s | `%s` | %s | %s |", e.Source, e.Endpoint, strings.Join(refused, ", "), e.Why))

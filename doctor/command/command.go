@@ -36,24 +36,25 @@ func Doctor(describe Describe) caddycmd.Command {
 		Usage: "[--config PATH] [--adapter NAME] [--offline] [--call] [--termination-grace-period DURATION] [--json]",
 		Short: "Checks everything that the first call to PayerMax needs",
 		Long: `
-Checks whatever can be checked before the first call to PayerMax, and says in one
-line each what it found and what to do next: whether the config loads; the
+Checks everything that can be checked before the first call to PayerMax, and prints
+for each check what it found and what to do next: whether the config loads; the
 merchants' options and keys, and who may read the key files; whether PayerMax's
-public key is PayerMax's; the way to the gateway, its certificate, and the clock.
+public key is PayerMax's; the connection to the gateway, its certificate, and the
+clock.
 
 	$ caddy payermax-doctor --config /etc/caddy/Caddyfile
 	$ caddy payermax-doctor --config /etc/caddy/Caddyfile --call
 
-Run it as the sidecar's user and with the sidecar's environment, or it looks at
-something else than the sidecar would. It binds no port, writes no log and changes
-nothing, and what it prints contains no secret. Whether another program has the
-sites' ports it learns by a GET request to each, unless --offline is given.
+Run it as the sidecar's user and in the sidecar's environment; otherwise, it checks
+something else. It binds no port, writes no log, changes nothing and prints no
+secret. To find out whether another program uses the sites' ports, it sends a GET
+request to each, unless --offline is given.
 
 With --termination-grace-period, the pod's terminationGracePeriodSeconds, it says
-whether a shutdown is over before the sidecar is killed. No config says that, so it can
-also stand in the environment, as PAYERMAX_TERMINATION_GRACE_PERIOD.
+whether a shutdown ends before the sidecar is killed. The environment variable
+PAYERMAX_TERMINATION_GRACE_PERIOD does the same.
 
-With --call it makes one signed call for each merchant: an orderQuery for an order
+With --call, it makes one signed call for each merchant: an orderQuery for an order
 that does not exist, which moves no money.
 
 The exit code is 0 if there is no problem, 1 if there is one, and 2 if the checks

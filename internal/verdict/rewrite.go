@@ -77,7 +77,7 @@ func ByAnIntermediary(a *reply.Answer) *reply.Refusal {
 	}
 	return &reply.Refusal{
 		Code: "REQUEST_TIMEOUT",
-		Msg: "an intermediary answered instead of PayerMax, as far as can be told; " +
+		Msg: "an intermediary seems to have answered instead of PayerMax; " +
 			"the outcome is unknown: query it before you send the request again",
 		Status: status, ProxyError: "http_protocol_error", Outcome: reply.Unknown,
 		Received: a.Status, Cause: errors.New("the answer is not signed, and not one that PayerMax documents"),

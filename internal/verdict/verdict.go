@@ -107,7 +107,7 @@ var successShape = lookalike.Fold(protocol.CodeApplySuccess)
 func Withheld(a *reply.Answer, cause error) *reply.Refusal {
 	return &reply.Refusal{
 		Code: "CHECK_SIGN_ERROR",
-		Msg: "an answer arrived that is not verifiably PayerMax's answer to this call, so it was withheld; " +
+		Msg: "the answer was withheld, because the sidecar cannot verify that it is PayerMax's answer to this call; " +
 			"the outcome is unknown: query it before you send the request again",
 		Status: http.StatusBadGateway, ProxyError: "http_protocol_error", Outcome: reply.Unverified,
 		Received: a.Status, Cause: cause,

@@ -18,30 +18,29 @@ func init() {
 	prom.Share(lostLines)
 }
 
-// defaultSize is some seven thousand lines of calls.
+// defaultSize holds some five thousand lines of calls.
 const defaultSize = 4 << 20
 
-// Writer is a log writer that wraps another one, so that no call waits for a disk or
-// for whoever reads a pipe. It is for any of Caddy's logs.
+// Writer is a log writer that wraps another one, so that no call waits for a slow disk
+// or for the reader of a pipe. Any of Caddy's logs can use it.
 //
-// Until the process has started, lines are written as without it. From then on, a
-// line is written at once if nothing was written in the last ten milliseconds.
-// Otherwise it is written with the others of those ten milliseconds, in one piece and
-// in order. All lines are written before a shutdown ends, however it was asked for,
-// and before a reload closes the log. What can be lost are the lines of the last ten
-// milliseconds, if the process ends without a shutdown: by SIGKILL, SIGQUIT or a second
-// SIGINT, for want of memory, or by a crash of the Go runtime.
+// After startup, it writes a line at once if nothing was written in the last ten
+// milliseconds. Otherwise it collects the lines of those ten milliseconds and writes
+// them together, in order. It writes all lines before a shutdown ends and before a
+// reload closes the log. If the process ends without a shutdown, the lines of the last
+// ten milliseconds are lost: by SIGKILL, SIGQUIT or a second SIGINT, by a lack of
+// memory, or by a crash of the Go runtime.
 //
-// If the wrapped writer does not take the lines, because its disk stalls or nobody
-// reads its pipe, as many wait as size says. Further ones are lost, rather than that
-// calls wait for them. How many, the log says when it can be written again, and the
-// metric caddy_payermax_log_lines_lost_total says at any time. A shutdown waits for
-// five seconds in that case.
+// If the wrapped writer blocks, because its disk stalls or nobody reads its pipe, as
+// many lines wait as `size` allows. Further lines are lost, so that no call has to
+// wait. The metric caddy_payermax_log_lines_lost_total counts them, and the log says
+// how many were lost once it can be written again. A shutdown then waits for five
+// seconds.
 //
-// Unless another format is configured, lines are JSON, on a terminal as well.
+// Lines are JSON, even on a terminal, unless another format is configured.
 type Writer struct {
-	// The writer that is wrapped, as Caddy's `output` names it, such as `file`
-	// with its options. Default: `stderr`.
+	// The wrapped writer, as Caddy's `output` names it, such as `file` with its
+	// options. Default: `stderr`.
 	WrapRaw json.RawMessage `json:"wrap,omitempty" caddy:"namespace=caddy.logging.writers inline_key=output"`
 
 	// How many bytes of lines may wait to be written. Default: `4MiB`.

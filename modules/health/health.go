@@ -28,29 +28,34 @@ func init() {
 
 // Handler answers the probes of an orchestrator, on a listener of its own:
 //
-//   - `/livez`: the process answers.
-//   - `/readyz` and `/startupz`: the keys are loaded, those that sign have signed a
-//     test, and the server is not shutting down. Whether PayerMax can be reached is not
-//     asked: restarting the sidecar would not help.
+//   - `/livez`: the process is running.
+//   - `/readyz` and `/startupz`: the keys are loaded, the signing keys have signed a
+//     test, and the server is not shutting down. They do not check whether PayerMax can
+//     be reached, since a restart of the sidecar would not help.
 //
-// The answer is `200` or `503` with a short JSON that says why, and which key is
-// in use since when; also how far the gateway's clock is ahead of ours, and when
-// it last accepted a call, once there was one; whether the store that replicas share
-// can be reached, which changes no status, since all replicas would be taken out of
-// service at once; `"sandbox": true` if a sandbox answers in PayerMax's place; and the
-// module's version and commit. If a newer key
-// was refused and the last good one is still in use, the status is `degraded`,
-// with the reason, and still `200`. Nothing in it is secret. Methods other than `GET`
-// and `HEAD` are answered `405`. Other paths are left to the next handler; one that no
-// handler answers gets a `404` rather than Caddy's empty `200`.
+// The answer is `200` or `503` with a short JSON document:
+//
+//   - the status and, if it is not `ok`, the reason. It is `degraded`, and still `200`,
+//     if a newer key was refused and the last good one is still in use;
+//   - which key is in use, and since when;
+//   - how far the gateway's clock is ahead of this machine's, and when the gateway last
+//     accepted a call, once there was one;
+//   - whether the store that replicas share can be reached. This changes no status,
+//     since it would take all replicas out of service at once;
+//   - `"sandbox": true` if a sandbox answers in PayerMax's place;
+//   - the module's version and commit.
+//
+// Nothing in it is secret. Methods other than `GET` and `HEAD` get `405`. Other paths
+// go to the next handler, or get `404` if no handler answers, instead of Caddy's empty
+// `200`.
 type Handler struct {
-	// The paths of PEM files with the certificates that this process serves, or that
-	// it trusts: those that `tls` and `trust_pool` of a site name. The metric
-	// `caddy_payermax_certificate_expiration_timestamp_seconds` has when the first
-	// certificate of each expires. They are read when the config is loaded, as `tls`
-	// reads them, so the metric is about what is in use, and not about a file that
-	// was replaced since. Placeholders are expanded when the config is loaded.
-	// Default: none.
+	// The paths of PEM files with the certificates that this process serves or trusts,
+	// as `tls` and `trust_pool` of a site name them. The metric
+	// `caddy_payermax_certificate_expiration_timestamp_seconds` shows when the first
+	// certificate in each file expires. The files are read when the config is loaded,
+	// as `tls` reads them, so the metric is about the certificates in use, even if a
+	// file has been replaced since. Placeholders are expanded when the config is
+	// loaded. Default: none.
 	Certificates []string `json:"certificates,omitempty"`
 }
 
@@ -166,7 +171,7 @@ func (*Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 
 // methodNotAllowed refuses what does not ask for anything.
 func methodNotAllowed() *reply.Refusal {
-	f := reply.ClientError(http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "a probe only asks; send the request as GET")
+	f := reply.ClientError(http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "probes are GET requests; send GET")
 	f.Header = http.Header{"Allow": {"GET, HEAD"}}
 	return f
 }

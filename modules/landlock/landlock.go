@@ -22,32 +22,31 @@ func init() {
 	caddy.RegisterModule(new(App))
 }
 
-// App confines the whole process to the files that it needs, by the Linux
-// kernel's Landlock. An attacker who takes the process over cannot read or write other
-// files, such as the tokens and data of other programs there, and cannot start a
-// program. What the process may connect to is not confined; that is for a network
-// policy.
+// App confines the whole process to the files that it needs, with the Linux kernel's
+// Landlock. An attacker who takes over the process cannot read or write other files,
+// such as tokens and data of other programs, and cannot start a program. It does not
+// confine network connections: use a network policy for that.
 //
 // The process may read files below the directories of the key files and of a store's
-// password, so that they can still be rotated; below /etc and /proc; the system's certificate authorities and time
-// zones; and what the option read names. It may write, make and remove files below
-// Caddy's own directories for data and configuration, in the directories of the Unix
-// sockets that are listened on, and below what the option write names.
+// password, so that they can still be rotated; below /etc and /proc; the system's
+// certificate authorities and time zones; and what the option `read` names. It may
+// create, write and remove files below Caddy's own directories for data and
+// configuration, in the directories of the Unix sockets that it listens on, and below
+// what the option `write` names.
 //
-// It takes effect when the config has been loaded, and cannot be taken back: it also
-// holds for later configs, until the process ends. A later config that needs other
-// files is refused until Caddy is restarted.
+// It takes effect once the config is loaded, and holds until the process ends. A later
+// config that needs other files is refused until Caddy is restarted.
 type App struct {
-	// Other directories, or files, that may be read: such as those of TLS
-	// certificates and of the Caddyfile, if it is loaded again by a signal, or the
-	// token of a key management service. They must exist.
+	// Additional directories or files that may be read, such as those of TLS
+	// certificates, of the Caddyfile if a signal reloads it, or of the token of a key
+	// management service. They must exist.
 	Read []string `json:"read,omitempty"`
 
-	// Other directories whose files may be read, written, made and removed, such
-	// as that of a log file. They must exist.
+	// Additional directories whose files may be read, created, written and removed,
+	// such as that of a log file. They must exist.
 	Write []string `json:"write,omitempty"`
 
-	// Whether to refuse the config if the kernel has no Landlock, since it is older
+	// Whether to refuse the config if the kernel has no Landlock, because it is older
 	// than Linux 5.13 or Landlock is turned off. By default that is only a warning.
 	Required bool `json:"required,omitempty"`
 

@@ -18,18 +18,17 @@ func init() {
 }
 
 // Guard keeps the proof of `payermax_notify` from being forged, on every path of a
-// site. It removes the header `Payermax-Verified`, and whatever an application could
-// take for it, from each request that `payermax_notify` has not verified. It drops the
-// trailers of requests, too, since they could bring the header after the body. A
-// request that no handler behind it answers gets a 404 rather than Caddy's empty 200.
+// site. It removes the header `Payermax-Verified`, and any name that an application
+// could read as `Payermax-Verified`, from each request that `payermax_notify` has not
+// verified. It also drops the trailers of requests, which could bring the header after
+// the body. A request that no handler answers gets a 404 instead of Caddy's empty 200.
 //
-// The directive `payermax_notify` brings it along, but it can only guard what
-// comes after it. Where that is not the whole site, because `payermax_notify`
-// stands inside a `handle` or `route`, or where the config is JSON, it has to be
-// written out; a warning says so when the config is loaded. It also belongs in
-// every other site that leads to the same application. It takes no options and is
-// ordered before all other directives; in JSON it must be the first handler of the
-// site.
+// The directive `payermax_notify` includes the guard, but for the handlers after it
+// only. Write `payermax_notify_guard` yourself where that is not the whole site: if
+// `payermax_notify` is inside a `handle` or `route`, or if the config is JSON. A
+// warning says so when the config is loaded. Also write it in every other site that
+// leads to the same application. It takes no options. Caddy orders it before all other
+// directives; in JSON, it must be the first handler of the site.
 type Guard struct {
 	logger *zap.Logger
 }

@@ -54,85 +54,80 @@ const (
 	defaultMaxNotificationSize = 256 << 10
 )
 
-// Handler verifies PayerMax's notifications before the application sees them. It
-// stands in front of the application's callback route: a `POST` whose `sign`
-// header is PayerMax's signature over the raw body, and whose body is a
-// notification for this site's merchant, passes on, byte for byte, with the header
-// `Payermax-Verified` set to the fingerprint of the key that verified it.
-// Everything else is refused with a 4xx, which makes PayerMax deliver it again. A
-// verified notification that no handler answers is refused as well.
+// Handler verifies PayerMax's notifications before the application sees them. It stands
+// in front of the application's callback route. A notification passes, byte for byte,
+// if it is a `POST` whose `sign` header is PayerMax's signature over the raw body, and
+// if it is for this site's merchant. It gets the header `Payermax-Verified` with the
+// fingerprint of the key that verified it. Everything else is refused with a 4xx, which
+// makes PayerMax deliver it again. A verified notification that no handler answers is
+// refused as well.
 //
-// A notification is one JSON object with a `notifyType`, any text that is not empty:
-// notifications of failed payments pass, too. The `notifyType` tells it from PayerMax's
-// answers, which are signed with the same key. The callbacks that PayerMax calls rfiNotifyUrl and
-// billPaymentValidationUrl have no `notifyType`, so they do not pass: give them
-// another path, and have the application verify their signature itself.
+// A notification is one JSON object with a `notifyType`, which may be any string but
+// not empty: notifications of failed payments pass, too. PayerMax signs its answers
+// with the same key, and `notifyType` is what distinguishes notifications from them.
+// The callbacks that PayerMax calls rfiNotifyUrl and billPaymentValidationUrl have no
+// `notifyType`, so they do not pass: give them another path, and let the application
+// verify their signatures.
 //
-// The proof covers the body and nothing else. Content-Type is always
-// `application/json`; of the other header fields, only Sign, User-Agent, Accept,
-// Accept-Encoding, traceparent, tracestate, X-Forwarded-For, X-Forwarded-Proto and
-// X-Forwarded-Host pass. The query string passes, since a notifyUrl may have one,
-// but whoever repeats a notification can change it. A captured notification can
-// be repeated by whoever has it, for PayerMax's signature does not expire:
-// applications must be idempotent, with or without the guard against duplicates.
+// The proof covers only the body. Content-Type is always `application/json`. Of the
+// other header fields, only Sign, User-Agent, Accept, Accept-Encoding, traceparent,
+// tracestate, X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host pass. The query
+// string passes, since a notifyUrl may have one, but anyone who repeats a notification
+// can change it. PayerMax's signature does not expire, so anyone who has captured a
+// notification can repeat it: applications must be idempotent, with or without the
+// guard against duplicates.
 //
-// A copy of `Payermax-Verified` from outside reaches nothing that comes after this
-// directive, on whatever path; see `payermax_notify_guard` for what comes before.
+// On every path of the site, a client's own `Payermax-Verified` is removed for the
+// handlers after this directive; `payermax_notify_guard` does so for those before it.
 type Handler struct {
-	// The paths of the files with the public keys that PayerMax may sign with:
-	// PEM, or the one-line base64 that the dashboard shows. They are followed
-	// when they change. Required, unless `sandbox` is given. Placeholders are
-	// expanded when the config is loaded.
+	// The paths of the files with PayerMax's public keys, each in PEM or as the one
+	// line of base64 that the dashboard shows. They are read again when they change.
+	// Required, unless `sandbox` is set. Placeholders are expanded when the config is
+	// loaded.
 	GatewayPublicKeys []string `json:"gateway_public_keys,omitempty"`
 
-	// Whether the notifications are those of the embedded sandbox, `gateway
-	// sandbox`, of the same config instead of PayerMax's. Its key is new each time the
-	// config is loaded, so no file has it. Not together with `gateway_public_key`.
-	// Default: false.
+	// Whether to accept the notifications of the embedded sandbox (`gateway sandbox`)
+	// of the same config instead of PayerMax's. The sandbox makes a new key each time
+	// the config is loaded, so no file has it. It cannot be combined with
+	// `gateway_public_key`. Default: false.
 	Sandbox bool `json:"sandbox,omitempty"`
 
-	// The `appId` of this site's merchant. A notification must have one of them,
-	// as `appId` or `merchantAppId`. Without this option and without
-	// `merchant_no`, a notification for another merchant passes if PayerMax signs
-	// for both with one key. Default: any. Placeholders are expanded when the
-	// config is loaded.
+	// The `appId` of this site's merchant, or several. A notification must have one of
+	// them, as `appId` or `merchantAppId`. Without this option and without
+	// `merchant_no`, another merchant's notification passes if PayerMax signs for both
+	// with one key. Default: any. Placeholders are expanded when the config is loaded.
 	AppIDs []string `json:"app_ids,omitempty"`
 
-	// The number of this site's merchant. A notification that names a
-	// `merchantNo` must name one of them; PayerMax leaves it out of some, which
-	// then pass by their `appId` alone. Default: any. Placeholders are expanded
+	// The number of this site's merchant, or several. A notification that has a
+	// `merchantNo` must have one of them. PayerMax leaves it out of some notifications,
+	// which then pass by their `appId` alone. Default: any. Placeholders are expanded
 	// when the config is loaded.
 	MerchantNos []string `json:"merchant_nos,omitempty"`
 
-	// The largest notification that is accepted, in bytes.
-	// Default: 262144 (256 KiB).
+	// The largest accepted notification, in bytes. Default: 262144 (256 KiB).
 	MaxBodySize int64 `json:"max_body_size,omitempty"`
 
-	// Who acknowledges the notification to PayerMax. By default the
-	// application's own answer goes back. With `after`, any 2xx of the
-	// application becomes the exact acknowledgement that PayerMax expects, and
-	// anything else an error, so that PayerMax delivers the notification again:
-	// after 30 seconds, 5 minutes, 10 minutes, 1 hour and 12 hours, and then no
-	// more. A 2xx whose body is a JSON object with a `code` other than `SUCCESS`, or with
-	// a `bizCode` other than `0000`, is an error as well: an application that was written
-	// for PayerMax refuses a notification so. One that refuses by a 2xx without a code, as
-	// PayerMax's plugin for WooCommerce does, must do without this option.
+	// Who acknowledges the notification to PayerMax. By default the application's own
+	// answer goes back. With `after`, the sidecar turns any 2xx of the application into
+	// the exact acknowledgement that PayerMax expects, and anything else into an error.
+	// PayerMax then delivers the notification again after 30 seconds, 5 minutes, 10
+	// minutes, 1 hour and 12 hours. A 2xx whose body is a JSON object with a `code`
+	// other than `SUCCESS`, or a `bizCode` other than `0000`, counts as an error: that is
+	// how applications written for PayerMax refuse a notification. Do not use `after` if
+	// yours refuses with an empty 2xx, as PayerMax's plugin for WooCommerce does.
 	Ack string `json:"ack,omitempty"`
 
-	// For how long the same notification, delivered again, is acknowledged
-	// without reaching the application. Only notifications that the application
-	// has accepted count. While one is being delivered, the same is answered with
-	// `503`, which makes PayerMax deliver it again. If whoever delivers it hangs up,
-	// the application has 20 seconds more for its answer, which counts as well.
-	// Default: 0, no guard.
+	// For how long a notification that the application has accepted is acknowledged
+	// without reaching the application again. While a notification is being delivered,
+	// the same one gets `503`, which makes PayerMax deliver it again. If the sender
+	// hangs up, the application has 20 more seconds to accept it. Default: 0, no guard.
 	Duplicates caddy.Duration `json:"duplicates,omitempty"`
 
-	// Where `duplicates` is remembered. With `memory`, each process has its own,
-	// remembers the last 10000, and forgets them at a restart or a reload of the config.
-	// With a store that replicas share, the guard is that of all replicas whose
-	// `app_id` and `merchant_no` are the same; while it is away, notifications are
-	// delivered without the guard. Default: the store of `payermax_store`, if the config
-	// has it, or else `memory`.
+	// Where `duplicates` is kept. With `memory`, each process remembers the last 10000,
+	// and forgets them at a restart or a config reload. With a store that replicas
+	// share, all replicas with the same `app_id` and `merchant_no` remember together;
+	// while it is down, notifications are delivered without the guard. Default: the
+	// store of `payermax_store`, if the config has it, or else `memory`.
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=payermax.stores inline_key=module"`
 
 	keyring *keys.Ring

@@ -30,41 +30,40 @@ func init() {
 	caddy.RegisterModule(new(Handler))
 }
 
-// Handler is a PayerMax gateway in a box, for demonstrations and tests. It
-// checks requests as PayerMax documents it, signature included, and signs its
-// answers and notifications. It knows the Drop-In flow from the session to the
-// refund, with authorisation and capture; no payment is ever made.
+// Handler is a simulated PayerMax gateway, for demonstrations and tests. It checks
+// requests as PayerMax documents it, including signatures, and signs its answers and
+// notifications. It knows the Drop-In flow from the session to the refund, with
+// authorisation and capture. It makes no payments.
 //
-// All that it answers has the header `Server: payermax-sandbox`, by which a
-// sidecar knows it. What happened in it can be seen at `/sandbox/`, and tests find
-// their controls there. Its state is in memory and begins anew when the config is
-// loaded.
+// All its answers have the header `Server: payermax-sandbox`, by which a sidecar
+// recognises it. The page `/sandbox/` shows what has happened, and tests find their
+// controls below that path. Its state is in memory, and starts from scratch when the
+// config is loaded.
 type Handler struct {
 	// The merchants whose calls are accepted. At least one is required.
 	Merchants []Merchant `json:"merchants,omitempty"`
 
-	// The path of the file with the RSA private key that signs the answers, in
-	// any form that the `payermax` handler accepts. By default a key is
-	// generated each time the config is loaded, and its public half is logged.
-	// Placeholders are expanded when the config is loaded.
+	// The path of the file with the RSA private key that signs the answers, in any form
+	// that `payermax` accepts. By default a key is generated each time the config is
+	// loaded, and its public half is logged. Placeholders are expanded when the config
+	// is loaded.
 	PrivateKey string `json:"private_key,omitempty"`
 
-	// How much faster time passes for whatever has to wait: the retries of
-	// notifications, pending payments, captures and refunds. With 1000, half a minute takes
-	// 30 milliseconds. Default: 1.
+	// How much faster time passes for repeated notifications and for pending payments,
+	// captures and refunds. With 1000, half a minute takes 30 milliseconds. Default: 1.
 	TimeScale float64 `json:"time_scale,omitempty"`
 
-	// The hosts that notifications may be sent to, beside this machine.
-	// Default: none.
+	// The hosts, besides this machine, to which notifications may be sent. Default:
+	// none.
 	NotifyHosts []string `json:"notify_hosts,omitempty"`
 
-	// Whether to refuse what PayerMax's pages do not have although its own
-	// SDKs, plugins and examples send it, instead of serving it and showing it as
-	// a deviation of the call. Default: false.
+	// Whether to refuse requests that PayerMax's pages do not allow but its own SDKs,
+	// plugins and examples send. Without it, they are served, and shown as deviations
+	// of the call. Default: false.
 	Strict bool `json:"strict,omitempty"`
 
-	// Whether to switch off the page and the control API under `/sandbox/`.
-	// Default: false.
+	// Whether to switch off the page and the control API under `/sandbox/`. Default:
+	// false.
 	NoControl bool `json:"no_control,omitempty"`
 
 	gateway *box.Gateway
@@ -72,32 +71,32 @@ type Handler struct {
 	self *gateways.Gateway
 }
 
-// Merchant is a merchant application that the sandbox knows, as
-// PayerMax's dashboard would hold it. Placeholders in its values are expanded
-// when the config is loaded.
+// Merchant is a merchant application that the sandbox knows, with the data that
+// PayerMax's dashboard would have. Placeholders in its values are expanded when the
+// config is loaded.
 type Merchant struct {
-	// The application's id. Required.
+	// The ID of the application. Required.
 	AppID string `json:"app_id,omitempty"`
 
 	// The merchant number. If it is set, calls for another merchant are refused.
 	MerchantNo string `json:"merchant_no,omitempty"`
 
-	// The service provider's merchant number. If it is set, calls must name it,
-	// and may be for any merchant.
+	// The service provider's merchant number. If it is set, calls must name it, and may
+	// be for any merchant.
 	SPMerchantNo string `json:"sp_merchant_no,omitempty"`
 
-	// The token that calls must carry in the header `merchant_auth_token`. It
-	// must be a placeholder, such as `{file./run/secrets/token}`. Caddy drops
-	// header fields with underscores unless the global option `servers {
-	// expected_underscore_headers merchant_auth_token }` names them.
+	// The token that calls must have in the header `merchant_auth_token`. It must be a
+	// placeholder, such as `{file./run/secrets/token}`. Caddy drops header fields with
+	// underscores unless the global option `servers { expected_underscore_headers
+	// merchant_auth_token }` names them.
 	MerchantAuthToken string `json:"merchant_auth_token,omitempty"`
 
-	// The path of the file with the merchant's public key: PEM or one-line
+	// The path of the file with the merchant's public key, in PEM or as one line of
 	// base64. Required.
 	PublicKey string `json:"public_key,omitempty"`
 
-	// The URL that is notified, with the type `TOKENIZATION`, when a card is saved or
-	// removed. Default: none, and nobody is notified of cards.
+	// The URL to which a notification of the type `TOKENIZATION` is sent when a card is
+	// saved or removed. Without it, none is sent. Default: none.
 	TokenNotifyURL string `json:"token_notify_url,omitempty"`
 }
 

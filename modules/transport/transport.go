@@ -53,29 +53,31 @@ var (
 	errPlaintext = cause.Misconfigured("refusing to send a signed request in plain text to another machine; use https")
 )
 
-// Transport is Caddy's `http` transport with the last word on a signed call. It
-// sends only what a `payermax` handler has signed: exactly those bytes, at most once,
-// and only over `https`, except to this machine. The signatures of request and answer
-// stay out of the reverse proxy's debug log.
+// Transport is Caddy's `http` transport with safeguards for signed calls. It sends only
+// what a `payermax` handler has signed: exactly those bytes, at most once, and only
+// over `https`, except to this machine. It keeps the signatures of request and answer
+// out of the reverse proxy's debug log.
 //
-// All options of the `http` transport are available. These defaults differ:
-// `dial_timeout` is 5s, `tls_timeout` 5s, `keepalive` (idle) 30s, `versions` 1.1,
-// `max_response_header` 64 KiB, no compression is asked for, and `HTTP_PROXY` and
-// its like are ignored (`network_proxy none`), since an environment variable
-// should not decide where payments go. A forward proxy, of the scheme `http`, `https`,
-// `socks5` or `socks5h`, is named by `network_proxy url`, such as `network_proxy url
-// {file./run/secrets/proxy}` if its URL has a password. It has `dial_timeout` to take a
-// connection, and as long again to lead it to the gateway. The `Host` header is the
-// gateway's, and `Via` and `X-Forwarded-*` are not sent.
+// It has all options of the `http` transport. These defaults differ: `dial_timeout` is
+// 5s, `tls_timeout` 5s, `keepalive` (idle) 30s, `versions` 1.1, `max_response_header`
+// 64 KiB, and compression is off. `HTTP_PROXY` and similar variables are ignored
+// (`network_proxy none`), since an environment variable should not decide where
+// payments go. The `Host` header is the gateway's, and `Via` and `X-Forwarded-*` are
+// not sent.
 //
-// A connection carries one call at a time, so a connection that dies silently costs
-// one call; the idle connections are closed then, since they may have died with it.
-// With `versions 1.1 2` many calls share a connection. If it is silent for four
-// seconds, it gets a ping; without an answer within five more, it is given up with all
-// calls on it. Connections are replaced every five minutes, or
-// after ten times `keepalive` if that is sooner, so that a change of the gateway's
-// address in DNS is noticed under load, too. Over HTTP/3 (`versions 3`) neither
-// is done.
+// To use a forward proxy, name it with `network_proxy url` and a URL of the scheme
+// `http`, `https`, `socks5` or `socks5h`. If the URL has a password, keep it in a file:
+// `network_proxy url {file./run/secrets/proxy}`. The proxy has `dial_timeout` to accept
+// a connection, and as long again to connect to the gateway.
+//
+// By default, a connection carries one call at a time, so a connection that dies
+// silently costs one call. The idle connections are then closed, since they may have
+// died too. With `versions 1.1 2`, many calls share a connection. If it is silent for
+// four seconds, it gets a ping. Without an answer within five more seconds, it is
+// closed, with all calls on it. Connections are replaced every five minutes, or after
+// ten times `keepalive` if that is sooner, so that a change of the gateway's address in
+// DNS is noticed under load too. With HTTP/3 (`versions 3`), connections are neither
+// pinged nor replaced.
 type Transport struct {
 	reverseproxy.HTTPTransport
 

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// writePage returns docs/licences.md: of what is linked, what thereof is not
+// writePage returns docs/licences.md: what is linked, which of it is not
 // linked into Caddy alone, and what the key sources of keys/kms add.
 func writePage(linked, beyondCaddy, keySources []*module) []byte {
 	var beyond []string
@@ -19,11 +19,11 @@ func writePage(linked, beyondCaddy, keySources []*module) []byte {
 	var page bytes.Buffer
 	fmt.Fprintf(&page, `# Licences
 
-What is linked into the binary that CI builds, for Linux and without cgo, with the licences that the files of each module have.
-A program writes this page: see [Supply chain](supply-chain.md#licences).
+The modules that are linked into the binary that CI builds, for Linux and without cgo, and the licences in their files. A program
+writes this page: see [Supply chain](supply-chain.md#licences).
 
-caddy-payermax itself is under [Apache 2.0](../LICENSE). Everything else is under permissive licences; there is no copyleft.
-Caddy alone, with its standard modules, is made of the same, but for: %s.
+caddy-payermax itself is under [Apache 2.0](../LICENSE). Everything else has a permissive licence; there is no copyleft.
+Caddy with its standard modules links all of these except: %s.
 
 | licence | modules |
 | --- | --- |
@@ -39,7 +39,7 @@ Caddy alone, with its standard modules, is made of the same, but for: %s.
 	}
 	fmt.Fprint(&page, "\n## In the binary\n\n")
 	writeTable(&page, linked)
-	fmt.Fprint(&page, "\n## With keys/kms\n\nOnly if [keys/kms](../keys/kms/README.md) is built in, these as well:\n\n")
+	fmt.Fprint(&page, "\n## With keys/kms\n\nThese are added if [keys/kms](../keys/kms/README.md) is built in:\n\n")
 	writeTable(&page, keySources)
 	return page.Bytes()
 }

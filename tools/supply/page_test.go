@@ -22,7 +22,7 @@ func TestWritePage(t *testing.T) {
 		"| example.com/a | v1.0.0 | Apache-2.0 AND MIT | LICENSE, json/LICENSE, NOTICE |\n"+
 		"| Go's runtime and standard library | of the build | BSD-3-Clause | LICENSE |\n\n## With keys/kms\n")
 	assert.Contains(t, page, "\n| example.com/b | v2.0.0 | MIT | LICENSE |\n")
-	assert.Contains(t, page, "but for: `example.com/a`.\n")
+	assert.Contains(t, page, "of these except: `example.com/a`.\n")
 }
 
 // A page that has drifted is found by its line, and written anew on demand.

@@ -540,6 +540,6 @@ func TestProvisionSays(t *testing.T) {
 
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
 	defer cancel()
-	lacking := &Transport{HTTPTransport: reverseproxy.HTTPTransport{TLS: &reverseproxy.TLSConfig{RootCAPEMFiles: []string{"no-authority.pem"}}}}
+	lacking := &Transport{HTTPTransport: reverseproxy.HTTPTransport{TLS: &reverseproxy.TLSConfig{CARaw: json.RawMessage(`{"provider":"file","pem_files":["no-authority.pem"]}`)}}}
 	assert.ErrorContains(t, lacking.Provision(ctx), "no-authority.pem")
 }

@@ -242,7 +242,7 @@ func TestBufferedLogThatNobodyReads(t *testing.T) {
 					!bytes.Contains(text, []byte("\ncaddy_payermax_log_lines_lost_total 0\n"))
 			}
 			c := startCallers(addr)
-			await(t, 60*time.Second, "the pipe and the buffer to be full", lost)
+			await(t, patience, "the pipe and the buffer to be full", lost)
 			answered := c.count()
 			await(t, patience, "calls meanwhile", func() bool { return c.count() >= answered+50 })
 

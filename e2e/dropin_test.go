@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -134,7 +133,7 @@ func (s *shop) serveCallback(w http.ResponseWriter, r *http.Request) {
 // awaitNotifications waits until the application has accepted that many.
 func (s *shop) awaitNotifications(count int) []notified {
 	s.t.Helper()
-	await(s.t, 30*time.Second, fmt.Sprintf("notification %d", count), func() bool {
+	await(s.t, patience, fmt.Sprintf("notification %d", count), func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return len(s.notifications) >= count

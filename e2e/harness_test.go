@@ -35,7 +35,7 @@ const (
 
 // patience is how long a test waits for what should be there at once, on a machine that
 // may have other things to do.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 const (
 	appID      = "3b242b56a8b64274bcc37dac281120e3"

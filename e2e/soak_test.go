@@ -235,7 +235,7 @@ http://:%d {
 		return quiet == 5
 	})
 	var after map[string]float64
-	for waits := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) { // until what was under way has ended
+	for waits := time.Now().Add(patience / 2); ; time.Sleep(100 * time.Millisecond) { // until what was under way has ended
 		after = resources(t, health)
 		if after["go_goroutines"] <= before["go_goroutines"] && after["process_open_fds"] <= before["process_open_fds"] || time.Now().After(waits) {
 			break

@@ -50,7 +50,7 @@ func TestPutFaultRefusals(t *testing.T) {
 		`{"fault":"reset","time":1}`:          `unknown field "time"`,
 		`{"fault":"reset","times":-1}`:        "times: must be from 1 to 1000000",
 		`{"fault":"reset","times":1000001}`:   "times: must be from 1 to 1000000",
-		`{"fault":"nonsense"}`:                `fault: "nonsense" is none of`,
+		`{"fault":"nonsense"}`:                `fault: "nonsense" is not one of`,
 		`{"endpoint":"x","fault":"reset"}`:    `endpoint: "x" is not served`,
 		strings.Repeat(" ", maxControlBody+1): "too large",
 	} {

@@ -135,7 +135,7 @@ func parseFaults(list string) (faults, error) {
 		name, value, _ := strings.Cut(strings.TrimSpace(one), "=")
 		set, known := faultKinds[name]
 		if !known {
-			return f, fmt.Errorf("%q is none of %s", name, faultNames)
+			return f, fmt.Errorf("%q is not one of %s", name, faultNames)
 		}
 		if err := set(&f, value); err != nil {
 			return f, fmt.Errorf("%s: %w", name, err)

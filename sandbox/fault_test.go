@@ -234,9 +234,9 @@ func TestNotificationFaults(t *testing.T) {
 
 func TestParseFaultsRefusals(t *testing.T) {
 	for list, want := range map[string]string{
-		"":                       `"" is none of clock-skew, code, date-skew, drop-notification,`,
-		"nonsense":               `"nonsense" is none of`,
-		"reset,":                 `"" is none of`,
+		"":                       `"" is not one of clock-skew, code, date-skew, drop-notification,`,
+		"nonsense":               `"nonsense" is not one of`,
+		"reset,":                 `"" is not one of`,
 		"reset=1":                "reset: takes no value",
 		"code=":                  "code: needs a code in capitals, such as SYSTEM_ERROR",
 		"code=<b>":               "code: needs a code in capitals, such as SYSTEM_ERROR",
@@ -260,7 +260,7 @@ func TestParseFaultsRefusals(t *testing.T) {
 	r.Header.Set("Sandbox-Fault", "nonsense")
 	w := serve(g, r)
 	assert.Equal(t, http.StatusBadRequest, w.Code)
-	assert.Contains(t, w.Body.String(), `Sandbox-Fault: "nonsense" is none of clock-skew, code,`)
+	assert.Contains(t, w.Body.String(), `Sandbox-Fault: "nonsense" is not one of clock-skew, code,`)
 }
 
 // The package's documentation names every fault, and no other.

@@ -209,8 +209,8 @@ func rowsOfBothVersions() []row {
 		{"currency", `"ID"`, "pattern", "3 capital letters"},
 		{"currency", `"I R"`, "pattern", "3 capital letters"},
 		{"currency", `"ІDR"`, "pattern", "3 capital letters"}, // a Cyrillic letter
-		{"currency", `"QQQ"`, "currency", "QQQ is none"},
-		{"currency", `"XAU"`, "currency", "XAU is none"},
+		{"currency", `"QQQ"`, "currency", "QQQ is not one"},
+		{"currency", `"XAU"`, "currency", "XAU is not one"},
 		{"currency", `"HRK"`, "currency", "HRK has been replaced; send EUR"},
 
 		{"country", ``, "required", `send 2 capital letters, such as "ID"`},

@@ -35,7 +35,7 @@ const (
 	components
 )
 
-// String completes "is none of the ... that the contract covers".
+// String completes "must be one of the ... that the contract covers".
 func (p part) String() string {
 	return [...]string{"values", "currencies", "countries", "payment method types"}[p]
 }

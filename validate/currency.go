@@ -99,7 +99,7 @@ var currencyCode = &check{
 			w.report(ruleCurrency, "must be a currency in use, and %s has been replaced; send %s", code, successor)
 			return
 		}
-		w.report(ruleCurrency, `must be an ISO 4217 currency in use, and %s is none; send a code such as "IDR"`, code)
+		w.report(ruleCurrency, `must be an ISO 4217 currency in use, and %s is not one; send a code such as "IDR"`, code)
 	},
 }
 

@@ -20,7 +20,7 @@ import (
 // the order of the alphabet.
 func budgetMetrics(t *testing.T, appID string) map[string]float64 {
 	t.Helper()
-	registry := prometheus.NewRegistry()
+	registry := prometheus.NewPedanticRegistry()
 	for _, collector := range prom.Collectors() {
 		require.NoError(t, registry.Register(collector))
 	}
@@ -111,14 +111,14 @@ func TestBudgetMetricsOfStores(t *testing.T) {
 		at, first := sharing(t, "orderAndPay")
 		elsewhere, second := at, newReplicated()
 		second.identity, elsewhere.Store = "second", second
-		budget := within(perDay("USD", "100"))
+		budget := within(perDay("USD", "100"), limits.Budget{Currency: "USD", Amount: "1000", Per: "month"})
 		ofFirst, ofSecond := open(t, budget, at), open(t, budget, elsewhere)
 		remaining := func() []float64 {
 			var found []float64
 			for range 20 { // since handlers have no order
 				metrics := budgetMetrics(t, at.Merchants[0].AppID)
 				for name, value := range metrics {
-					if strings.HasPrefix(name, "remaining") {
+					if strings.HasPrefix(name, "remaining") && strings.HasSuffix(name, "per=day") {
 						found = append(found, value)
 					}
 				}
@@ -138,6 +138,14 @@ func TestBudgetMetricsOfStores(t *testing.T) {
 		_, err = ofFirst.Reserve(t.Context(), order(t, at, "40", "USD"))
 		require.NoError(t, err)
 		assert.Equal(t, []float64{60}, remaining())
-		assert.Len(t, first.asked(), 2)
+
+		// A refusal says what is left as well.
+		ofDay := first.asked()[0].Budgets[0]
+		ofDay.Amount = 5500 // by another replica
+		_, err = first.take(t.Context(), stores.Reservation{Call: stores.NewScope("another").NewKey(), Lease: time.Second, Budgets: []stores.Budget{ofDay}})
+		require.NoError(t, err)
+		_, err = ofFirst.Reserve(t.Context(), order(t, at, "6", "USD"))
+		requireRefused(t, err, limits.ByBudget)
+		assert.Equal(t, []float64{5}, remaining())
 	})
 }

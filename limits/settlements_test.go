@@ -3,7 +3,9 @@ package limits
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,12 +19,12 @@ import (
 // unheard is a store that does not hear what comes of calls, at first or ever.
 type unheard struct {
 	stores.Reservations
-	attempts, failing int
+	attempts atomic.Int64
+	failing  int64
 }
 
 func (u *unheard) Settle(context.Context, stores.Reservation, stores.Settlement) error {
-	u.attempts++
-	if u.attempts <= u.failing {
+	if u.attempts.Add(1) <= u.failing {
 		return errors.New("it is away")
 	}
 	return nil
@@ -55,7 +57,7 @@ func lost(t *testing.T) float64 {
 // After that, the outcome is lost, which the metric counts.
 func TestSettlementsAreLost(t *testing.T) {
 	for name, test := range map[string]struct {
-		failing int
+		failing int64
 		lost    float64
 	}{
 		"heard":              {0, 0},
@@ -72,7 +74,7 @@ func TestSettlementsAreLost(t *testing.T) {
 				synctest.Wait()
 				assert.Nil(t, told.first())
 				assert.InDelta(t, before+test.lost, lost(t), 0)
-				assert.Greater(t, store.attempts, min(test.failing, 50))
+				assert.Greater(t, store.attempts.Load(), min(test.failing, 50))
 			})
 		})
 	}
@@ -117,42 +119,36 @@ func TestSettlementsAreAwaited(t *testing.T) {
 	}
 }
 
-// chained is a store that says when it has heard.
-type chained struct {
-	stores.Reservations
-	heard chan struct{}
-}
-
-func (c chained) Settle(context.Context, stores.Reservation, stores.Settlement) error {
-	c.heard <- struct{}{}
-	return nil
-}
-
 // While a config that is replaced waits for settlements, its calls go on and have others
-// sent: here each as soon as the one before has arrived.
+// sent: here each when the one before has just arrived.
 func TestSettlementsAreSentWhileOthersAreAwaited(t *testing.T) {
-	store := chained{heard: make(chan struct{}, 1)}
+	store := heard(make(chan struct{}, 1))
 	told := newSettlements(store)
-	ended := make(chan struct{})
+	var isOver atomic.Bool
 	var waiting sync.WaitGroup
 	for range 50 {
 		waiting.Go(func() {
-			for {
+			for ; !isOver.Load(); runtime.Gosched() {
 				told.wait()
-				select {
-				case <-ended:
-					return
-				default:
-				}
 			}
 		})
 	}
-	for range 5000 {
+	for range 6000 {
 		told.send(stores.Reservation{Lease: time.Minute}, stores.Kept)
-		<-store.heard
+		<-store
 	}
-	close(ended)
+	isOver.Store(true)
 	waiting.Wait()
 	told.wait()
 	assert.Nil(t, told.first())
+}
+
+// heard is a store that says so when it hears what came of a call.
+type heard chan struct{}
+
+func (heard) Reserve(context.Context, stores.Reservation) ([]stores.Balance, error) { return nil, nil }
+
+func (h heard) Settle(context.Context, stores.Reservation, stores.Settlement) error {
+	h <- struct{}{}
+	return nil
 }

@@ -139,6 +139,9 @@ var faults = []fault{
 		why: "no call that has begun is lost"},
 	{what: "A signature is computed wrongly", tests: []string{"TestFaultsInConstants", "TestFaultsInWorkspace", "TestFaultsInResult"},
 		alert: "PayerMaxEngineFailures", within: 1, also: []string{}, gauges: map[string]float64{"caddy_payermax_engine_off": 1}, sidecars: 1},
+	{what: "The engine of the config cannot be used, such as on an older node", tests: []string{"TestBatchEngineFallsBack", "TestBatchEngineFallsBackLoudly"},
+		alert: "PayerMaxEngineUnavailable", within: 6, also: []string{},
+		gauges: map[string]float64{`caddy_payermax_signing_engine_unavailable{source="file",fingerprint="one",engine="batch"}`: 1}, sidecars: 1},
 	{what: "More calls come than can be signed", tests: []string{"TestOverload"},
 		alert: "PayerMaxOverloaded", within: 2, also: []string{}, call: func(count int) ended {
 			if count%3 == 0 {

@@ -80,7 +80,7 @@ var faults = []fault{
 		why: "at most a few calls cross with it, and their lines say so", call: some(2, unknown("connection_terminated", 0.1))},
 	{what: "The gateway's name gets another address; its connections are closed as they are used again", tests: []string{"TestDNSMoves", "TestKeepAliveRace"},
 		why: "calls are answered"},
-	{what: "The forward proxy refuses, or the transport itself", tests: []string{"TestForwardProxy", "TestTransportSaysThatNothingWasSent"},
+	{what: "The forward proxy refuses, or the transport itself", tests: []string{"TestForwardProxy", "TestTransportSaysThatNothingWasSent", "TestGatewayHasNoAddress"},
 		alert: "PayerMaxGatewayUnreachable", within: 4, also: []string{"PayerMaxNoSuccess"}, call: all(notSent("http_request_denied", 0.01))},
 	{what: "The gateway never answers", tests: []string{"TestFaults"},
 		alert: "PayerMaxOutcomeUnknown", within: 4, also: []string{"PayerMaxNoSuccess", "PayerMaxSlow", "PayerMaxUpstreamSlow"},

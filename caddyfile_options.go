@@ -152,7 +152,7 @@ func readMatchers(d *caddyfile.Dispenser, sets *caddyhttp.RawMatcherSets) error 
 	name, options := d.Val(), grammar.Ahead(d)
 	set, err := caddyhttp.ParseCaddyfileNestedMatcherSet(d)
 	if err != nil {
-		return grammar.Discreet(err, options)
+		return grammar.Discreet(err, options[1:]) // which begin with the name of a matcher
 	}
 	if len(set) == 0 {
 		return d.Errf("%s has no matcher; write one, or leave it out, so that merchantNo chooses", name)

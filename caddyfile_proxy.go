@@ -50,7 +50,7 @@ func (o *proxyOptions) add(option caddyfile.Segment) error {
 			return grammar.ErrValues
 		}
 		if d.Val() != "http" && d.Val() != "payermax" {
-			return d.Err("transport: no other than transport http can carry a signed call; write that")
+			return d.Errf("transport %s cannot carry a signed call; expected transport http", grammar.NameOrNot(d.Val()))
 		}
 		option[1].Text = "payermax"
 	}

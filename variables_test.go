@@ -81,7 +81,7 @@ func TestPlaceholdersThatNobodyExpands(t *testing.T) {
 			assert.Contains(t, err.Error(), o.Name, name)
 			assert.Contains(t, err.Error(), "placeholders are not expanded here: write {$PAYERMAX_TEST_UNSET}", name)
 		} else if err != nil {
-			assert.Regexp(t, `gateway is required|this program has no module|no other than transport http`, err.Error(), name)
+			assert.Regexp(t, `gateway is required|this program has no module|expected transport http`, err.Error(), name)
 		}
 	}
 	assert.Greater(t, refused, 30)

@@ -3,9 +3,8 @@
 #   docker build -f xcaddy.Dockerfile -t caddy-payermax .
 #
 # For several platforms, without emulation, since Go compiles for each of them on
-# the machine that builds; and with where it comes from. The labels have both, and
-# `caddy payermax-version`, /readyz and the metrics have the version, which names the
-# commit if it is a pseudo-version, such as v0.0.0-20261128213200-5c60cc5a1b2c:
+# the machine that builds; and with where it comes from. The labels, `caddy
+# payermax-version`, /readyz and the metrics have both:
 #
 #   docker buildx build -f xcaddy.Dockerfile -t caddy-payermax \
 #     --platform linux/amd64,linux/arm64 \
@@ -40,8 +39,13 @@ COPY . .
 ARG TARGETOS
 ARG TARGETARCH
 ARG VERSION=v0.0.0
+# xcaddy knows no commit of a folder, so the linker is given it. With flags of one's own,
+# xcaddy leaves out its usual ones: all but the last are those.
+ARG REVISION=unknown
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-	GOOS=${TARGETOS} GOARCH=${TARGETARCH} XCADDY_SETCAP=0 CGO_ENABLED=0 xcaddy build v${CADDY_VERSION} \
+	GOOS=${TARGETOS} GOARCH=${TARGETARCH} XCADDY_SETCAP=0 CGO_ENABLED=0 \
+	XCADDY_GO_BUILD_FLAGS="-trimpath -tags=nobadger,nomysql,nopgx '-ldflags=-w -s -X github.com/caddy-payermax/caddy-payermax/internal/build.revision=${REVISION}'" \
+	xcaddy build v${CADDY_VERSION} \
 	--with github.com/caddy-payermax/caddy-payermax@${VERSION}=. \
 	--output /caddy \
 	&& capabilities=$(getcap /caddy) \

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -163,6 +165,25 @@ func TestSidecarHasNoTokenOfTheApplication(t *testing.T) {
 			return mount.(map[string]any)["mountPath"] == filepath.Dir(tokenFile)
 		}), kind)
 	}
+}
+
+// The README's Job has a time after which it has failed, since it would wait for ever for a
+// sidecar that cannot start; and it still has it with the sidecar.
+func TestJobEnds(t *testing.T) {
+	t.Parallel()
+	rendered := renderConsumer(t, readmeBlock(t, "kind: Job"), "sidecar")["Job"]
+	text, err := yaml.Marshal(rendered)
+	require.NoError(t, err)
+	var job batchv1.Job
+	require.NoError(t, yaml.UnmarshalStrict(text, &job))
+	require.NotNil(t, job.Spec.ActiveDeadlineSeconds)
+	assert.Equal(t, int64(900), *job.Spec.ActiveDeadlineSeconds)
+	assert.Equal(t, int32(0), *job.Spec.BackoffLimit)
+	assert.Equal(t, corev1.RestartPolicyNever, job.Spec.Template.Spec.RestartPolicy)
+	container, native := signer(&job.Spec.Template.Spec)
+	require.True(t, native)
+	assert.Equal(t, corev1.ContainerRestartPolicyAlways, *container.RestartPolicy, "which is why it waits")
+	assert.Equal(t, int64(60), *job.Spec.Template.Spec.TerminationGracePeriodSeconds)
 }
 
 // A CronJob gets what the others get.

@@ -80,7 +80,7 @@ var faults = []fault{
 		why: "it affects a few calls at most, and their log lines say so", call: some(2, unknown("connection_terminated", 0.1))},
 	{what: "The gateway's name gets another address, or the gateway closes a connection just as it is reused", tests: []string{"TestDNSMoves", "TestKeepAliveRace"},
 		why: "every call is answered"},
-	{what: "The forward proxy or the transport refuses the calls", tests: []string{"TestForwardProxy", "TestTransportSaysThatNothingWasSent"},
+	{what: "The forward proxy or the transport refuses the calls", tests: []string{"TestForwardProxy", "TestTransportSaysThatNothingWasSent", "TestGatewayHasNoAddress"},
 		alert: "PayerMaxGatewayUnreachable", within: 4, also: []string{"PayerMaxNoSuccess"}, call: all(notSent("http_request_denied", 0.01))},
 	{what: "The gateway never answers", tests: []string{"TestFaults"},
 		alert: "PayerMaxOutcomeUnknown", within: 4, also: []string{"PayerMaxNoSuccess", "PayerMaxSlow", "PayerMaxUpstreamSlow"},
@@ -139,6 +139,9 @@ var faults = []fault{
 		why: "no call in progress is lost"},
 	{what: "A signature is computed wrongly", tests: []string{"TestFaultsInConstants", "TestFaultsInWorkspace", "TestFaultsInResult"},
 		alert: "PayerMaxEngineFailures", within: 1, also: []string{}, gauges: map[string]float64{"caddy_payermax_engine_off": 1}, sidecars: 1},
+	{what: "The engine of the config cannot be used, such as on an older node", tests: []string{"TestBatchEngineFallsBack", "TestBatchEngineFallsBackLoudly"},
+		alert: "PayerMaxEngineUnavailable", within: 6, also: []string{},
+		gauges: map[string]float64{`caddy_payermax_signing_engine_unavailable{source="file",fingerprint="one",engine="batch"}`: 1}, sidecars: 1},
 	{what: "More calls arrive than can be signed", tests: []string{"TestOverload"},
 		alert: "PayerMaxOverloaded", within: 2, also: []string{}, call: func(count int) ended {
 			if count%3 == 0 {

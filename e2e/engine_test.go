@@ -55,6 +55,7 @@ func TestBatchEngineSigns(t *testing.T) {
 	assert.Contains(t, metrics, `caddy_payermax_signing_engine_info{engine="batch",`)
 	assert.Contains(t, metrics, "caddy_payermax_engine_failures_total 0")
 	assert.Contains(t, metrics, "caddy_payermax_engine_off 0")
+	assert.NotContains(t, metrics, "caddy_payermax_signing_engine_unavailable")
 }
 
 // Where the engine cannot be used, the sidecar says so when it starts, and crypto/rsa
@@ -71,7 +72,9 @@ func TestBatchEngineFallsBack(t *testing.T) {
 			s.AwaitLine(t, `"level":"warn"`, "the engine of the config cannot be used; crypto/rsa signs", reason)
 			s.AwaitLine(t, `"keys loaded"`, `"engine":"crypto/rsa"`)
 			postAtOnce(t, s, 20)
-			assert.Contains(t, get(t, "http://"+s.addr+"/metrics"), `caddy_payermax_signing_engine_info{engine="crypto/rsa",`)
+			metrics := get(t, "http://"+s.addr+"/metrics")
+			assert.Contains(t, metrics, `caddy_payermax_signing_engine_info{engine="crypto/rsa",`)
+			assert.Contains(t, metrics, `caddy_payermax_signing_engine_unavailable{engine="batch",`)
 		})
 	}
 }

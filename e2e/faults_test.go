@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
@@ -186,7 +187,7 @@ func TestUnreachable(t *testing.T) {
 			requireRefusal(t, res, http.StatusBadGateway, "SYSTEM_ERROR")
 			assert.Contains(t, res.header.Get("Proxy-Status"), "error=connection_refused;")
 			requireHonest(t, s, gone, res, user)
-			s.AwaitLine(t, `"msg":"call"`, `"level":"error"`, `"payermax.outcome":"not_sent"`)
+			s.AwaitLine(t, `"msg":"call"`, `"level":"error"`, `"payermax.outcome":"not_sent"`, `"cause":"dial tcp `)
 		})
 	}
 	gateway := listenAt(t, address, nil)
@@ -194,6 +195,23 @@ func TestUnreachable(t *testing.T) {
 		requireSuccess(t, s.post(t, validBody()))
 	}
 	assert.Len(t, gateway.received(), len(sidecars))
+}
+
+// Where the reverse proxy of one's own cannot make out the gateway's address, nothing is sent.
+func TestGatewayHasNoAddress(t *testing.T) {
+	t.Parallel()
+	port := testnet.FreePort(t)
+	s := start(t, "127.0.0.1:"+strconv.Itoa(port), caddyfile(port, fmt.Sprintf(`payermax_sign {
+		app_id %s
+		private_key %s
+	}
+	reverse_proxy {env.PAYERMAX_TEST_GATEWAY} {
+		transport payermax
+	}`, appID, testkeys.WritePrivate(t, testkeys.Merchant()))), []string{"PAYERMAX_TEST_GATEWAY=127.0.0.1:1-3"})
+	res := s.post(t, validBody())
+	requireRefusal(t, res, http.StatusBadGateway, "SYSTEM_ERROR")
+	assert.Contains(t, res.header.Get("Proxy-Status"), "error=proxy_configuration_error;")
+	s.AwaitLine(t, `"msg":"call"`, `"payermax.outcome":"not_sent"`, `"cause":"making dial info: `)
 }
 
 // An environment variable does not decide where payments go.

@@ -63,6 +63,7 @@ func TestBatchEngine(t *testing.T) {
 	r.Promote(current.Next)
 	values = measured(t)
 	assert.Equal(t, 1.0, values["signing_engine_info crypto/rsa "+fingerprint(r)+" file"])
+	assert.NotContains(t, values, "signing_engine_unavailable batch "+fingerprint(r)+" file")
 }
 
 // As a crypto.Signer, the key does all that its options may ask for.
@@ -103,6 +104,9 @@ func TestBatchEngineFallsBackLoudly(t *testing.T) {
 	r := open(t, Config{Source: source})
 	assert.Equal(t, "crypto/rsa", r.Current().Signing.Engine())
 	assert.Equal(t, testkeys.Large(), r.Current().Signing.Private)
+	r.Use()
+	t.Cleanup(r.Release)
+	assert.Equal(t, 1.0, measured(t)["signing_engine_unavailable batch "+fingerprint(r)+" file"])
 	warnings := logs.FilterMessage("the engine of the config cannot be used; crypto/rsa signs").All()
 	require.Len(t, warnings, 1)
 	reason := warnings[0].ContextMap()["reason"].(string)

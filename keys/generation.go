@@ -36,6 +36,9 @@ type Key struct {
 	Fingerprint string
 	// Source is the name of the source, such as file.
 	Source string
+	// LacksEngine is the engine that the config asks for, if it cannot compute the
+	// signatures of this key, so that another one does; otherwise "".
+	LacksEngine string
 }
 
 // Exists reports whether there is a key.

@@ -15,6 +15,8 @@ var (
 		"Whether a newer key was refused and this one is only the last good one.", "source", "fingerprint")
 	engineInfo = prom.Description("signing_engine_info",
 		"What computes the signatures of the keys in use that sign in this process: batch, crypto/rsa, or openssl. Always 1.", "source", "fingerprint", "engine")
+	engineUnavailable = prom.Description("signing_engine_unavailable",
+		"The keys in use whose config asks for an engine that cannot compute their signatures, so that crypto/rsa does. Always 1.", "source", "fingerprint", "engine")
 	engineFailures = prom.Counter("engine_failures_total",
 		"Signatures of the engine batch that did not verify, and were made by crypto/rsa instead.")
 	engineOff = prom.Gauge("engine_off",
@@ -36,6 +38,7 @@ func (collector) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- keyLoaded
 	descriptions <- keyDegraded
 	descriptions <- engineInfo
+	descriptions <- engineUnavailable
 }
 
 // Collect sends one set of metrics for each distinct key in use.
@@ -44,12 +47,13 @@ func (collector) Collect(collected chan<- prometheus.Metric) {
 		loaded   float64
 		degraded float64
 		engine   string
+		lacks    string
 	}
 	states := make(map[Identity]state)
 	for _, ring := range InUse() {
 		current, refused := ring.Current(), ring.Refused() != ""
 		for _, id := range current.Identities() {
-			s := state{loaded: max(states[id].loaded, float64(current.Loaded.UnixMilli())/1000), degraded: states[id].degraded, engine: current.Signing.Engine()}
+			s := state{loaded: max(states[id].loaded, float64(current.Loaded.UnixMilli())/1000), degraded: states[id].degraded, engine: current.Signing.Engine(), lacks: current.Signing.LacksEngine}
 			if refused {
 				s.degraded = 1
 			}
@@ -60,6 +64,9 @@ func (collector) Collect(collected chan<- prometheus.Metric) {
 		collected <- prometheus.MustNewConstMetric(keyInfo, prometheus.GaugeValue, 1, id.Source, id.Fingerprint)
 		if s.engine != "" {
 			collected <- prometheus.MustNewConstMetric(engineInfo, prometheus.GaugeValue, 1, id.Source, id.Fingerprint, s.engine)
+		}
+		if s.lacks != "" {
+			collected <- prometheus.MustNewConstMetric(engineUnavailable, prometheus.GaugeValue, 1, id.Source, id.Fingerprint, s.lacks)
 		}
 		collected <- prometheus.MustNewConstMetric(keyLoaded, prometheus.GaugeValue, s.loaded, id.Source, id.Fingerprint)
 		collected <- prometheus.MustNewConstMetric(keyDegraded, prometheus.GaugeValue, s.degraded, id.Source, id.Fingerprint)

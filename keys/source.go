@@ -97,7 +97,20 @@ func (s *NamedSource) testedKey() (Key, error) {
 	if _, err := signer.Sign(ctx, key, []byte(selfTest)); err != nil {
 		return Key{}, fmt.Errorf("self-test: %w", err)
 	}
-	return Key{key, fingerprint, s.Name}, nil
+	return Key{Private: key, Fingerprint: fingerprint, Source: s.Name, LacksEngine: s.lacksEngine(key)}, nil
+}
+
+// lacksEngine returns the engine that the source is configured with, if it does not compute
+// the key's signatures, or "".
+func (s *NamedSource) lacksEngine(key crypto.Signer) string {
+	file, isFile := s.Source.(*File)
+	if !isFile {
+		return ""
+	}
+	if _, hasEngine := key.(signer.BatchSigner); hasEngine {
+		return ""
+	}
+	return file.Engine
 }
 
 // option names the option that a source was configured by.

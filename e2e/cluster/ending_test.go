@@ -79,6 +79,7 @@ apiVersion: batch/v1
 kind: Job
 metadata: {name: settle, labels: {payermax-signer: "true"}}
 spec:
+  activeDeadlineSeconds: 900
   template:
     metadata: {labels: {app: settle}}
     spec:

@@ -1,6 +1,6 @@
 // Package build knows which version of this module the program has, and from which
-// commit it was made: from what Go writes into each binary, so that no flag of the
-// linker is needed.
+// commit it was made: from what Go writes into each binary. Only a build with xcaddy from a
+// folder, such as that of the image, needs a flag of the linker to know its commit.
 package build
 
 import (
@@ -25,7 +25,8 @@ type Build struct {
 	// given with it, unless that is the placeholder v0.0.0.
 	Version string
 	// Commit is the one that the binary was built from: 40 hexadecimal digits, or
-	// the 12 that a pseudo-version has, if the module was only a dependency.
+	// the 12 that a pseudo-version has, if the module was only a dependency. Where Go knows
+	// neither, it is what the linker was given.
 	Commit string
 	// Go is the version of Go that compiled it, such as go1.26.8.
 	Go string
@@ -37,12 +38,20 @@ var Current = sync.OnceValue(func() Build {
 	if !ok {
 		info = new(debug.BuildInfo)
 	}
-	return read(info)
+	return read(info, revision)
 })
+
+// revision is the commit that whoever builds names by a flag of the linker, as
+// xcaddy.Dockerfile does: -X github.com/caddy-payermax/caddy-payermax/internal/build.revision=<commit>.
+// Go takes a folder that xcaddy builds from for a version without a repository.
+var revision string
+
+// commitName is the name of a commit, whole or abbreviated.
+var commitName = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
 
 // read finds this module in what Go says: it is the main one of the binary in
 // caddy/, and a dependency of what xcaddy builds.
-func read(info *debug.BuildInfo) Build {
+func read(info *debug.BuildInfo, revision string) Build {
 	b := Build{Version: Unknown, Commit: Unknown, Go: info.GoVersion}
 	for _, module := range append([]*debug.Module{&info.Main}, info.Deps...) {
 		if module.Path != Path {
@@ -62,6 +71,9 @@ func read(info *debug.BuildInfo) Build {
 			b.readCommit(info.Settings)
 		}
 		break
+	}
+	if b.Commit == Unknown && commitName.MatchString(revision) {
+		b.Commit = revision
 	}
 	return b
 }

@@ -1,11 +1,13 @@
 package build
 
 import (
+	"os"
 	"runtime/debug"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
@@ -46,7 +48,7 @@ func TestRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.info.GoVersion = "go1.26.8"
-			assert.Equal(t, Build{Version: test.version, Commit: test.commit, Go: "go1.26.8"}, read(&test.info))
+			assert.Equal(t, Build{Version: test.version, Commit: test.commit, Go: "go1.26.8"}, read(&test.info, ""))
 		})
 	}
 }
@@ -63,4 +65,26 @@ func TestAnnounceOnce(t *testing.T) {
 		b := Current()
 		assert.Equal(t, map[string]any{"version": b.Version, "commit": b.Commit, "go": b.Go}, lines[0].ContextMap())
 	}
+}
+
+// What the linker was given is the commit where Go knows none, and only if it can be one.
+func TestRevisionOfTheLinker(t *testing.T) {
+	const commit = "5c60cc5a1b2c0123456789abcdef0123456789ab"
+	image := func(version string) *debug.BuildInfo {
+		return &debug.BuildInfo{Deps: []*debug.Module{{Path: Path, Version: version, Replace: &debug.Module{Path: "/src", Version: devel}}}}
+	}
+	assert.Equal(t, commit, read(image("v1.2.0"), commit).Commit)
+	assert.Equal(t, "v1.2.0", read(image("v1.2.0"), commit).Version)
+	assert.Equal(t, "0123456789ab", read(image("v1.2.1-0.20261128213200-0123456789ab"), commit).Commit, "Go knows better")
+	for _, none := range []string{"", Unknown, "HEAD", "main", "v1.2.0"} {
+		assert.Equal(t, Unknown, read(image("v1.2.0"), none).Commit, none)
+	}
+}
+
+// The image's build names that variable, and otherwise builds as xcaddy does.
+func TestImageNamesTheCommit(t *testing.T) {
+	assert.Empty(t, revision, "nobody names a commit in tests")
+	dockerfile, err := os.ReadFile("../../xcaddy.Dockerfile")
+	require.NoError(t, err)
+	assert.Contains(t, string(dockerfile), `XCADDY_GO_BUILD_FLAGS="-trimpath -tags=nobadger,nomysql,nopgx '-ldflags=-w -s -X `+Path+`/internal/build.revision=${REVISION}'"`)
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/cause"
@@ -37,7 +38,7 @@ func (d *Delivery) Failed(ctx context.Context, a *reply.Answer, err error) *repl
 		f.Status = http.StatusGatewayTimeout
 	}
 
-	if d.certainlyNotSent(err) {
+	if d.certainlyNotSent(ctx, err) {
 		f.Outcome = reply.NotSent
 		f.Code = "SYSTEM_ERROR"
 		f.Msg = "PayerMax could not be reached; nothing was sent, so it is safe to try again"
@@ -84,6 +85,7 @@ func NotSentInTime(cause error) *reply.Refusal {
 // cause returns what the log may say of err. The reverse proxy's error names at most
 // one reason why there is no connection, and no reason if the time was up before.
 func (d *Delivery) cause(err error) error {
+	err = withoutProxy(err)
 	noted := d.present().connectError.Load()
 	if noted == nil || d.written.Load() {
 		return err
@@ -98,16 +100,45 @@ func (d *Delivery) cause(err error) error {
 	return fmt.Errorf("%w: %w", err, reason)
 }
 
+// withoutProxy returns the error that a reverse proxy has wrapped, whose own text begins with
+// an identifier, and with the place in Caddy's code where it was wrapped.
+func withoutProxy(err error) error {
+	wrapped, ok := errors.AsType[caddyhttp.HandlerError](err)
+	switch {
+	case !ok:
+		return err
+	case wrapped.Err != nil:
+		return wrapped.Err
+	}
+	return fmt.Errorf("the handler that sends failed with status %d", wrapped.StatusCode)
+}
+
+// hasNoAddress reports whether the reverse proxy could not make out the address of its
+// upstream, such as where a placeholder in it comes to nothing, and has asked no other one
+// before.
+func hasNoAddress(ctx context.Context, err error) bool {
+	wrapped, ok := errors.AsType[caddyhttp.HandlerError](err)
+	if !ok || wrapped.Err == nil || !strings.HasPrefix(wrapped.Err.Error(), "making dial info: ") { // as Caddy says
+		return false
+	}
+	repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return false
+	}
+	_, hasAsked := repl.Get("http.reverse_proxy.upstream.address")
+	return !hasAsked
+}
+
 // certainlyNotSent reports whether the gateway cannot have received the call: a
 // connection was asked for, or the transport has refused before that, but nothing was
-// written, or the reverse proxy had no upstream to ask. A handler that asks for no
-// connection could have sent the call by other means.
-func (d *Delivery) certainlyNotSent(err error) bool {
+// written, or the reverse proxy had no upstream to ask, or no address of it. A handler that
+// asks for no connection could have sent the call by other means.
+func (d *Delivery) certainlyNotSent(ctx context.Context, err error) bool {
 	if d.connecting.Load() || d.entered.Load() {
 		return !d.written.Load()
 	}
 	refused, ok := errors.AsType[caddyhttp.HandlerError](err)
-	return ok && refused.StatusCode == http.StatusServiceUnavailable
+	return ok && refused.StatusCode == http.StatusServiceUnavailable || hasNoAddress(ctx, err)
 }
 
 // proxyError names the failure by the error types of RFC 9209, section 2.3.
@@ -126,6 +157,8 @@ func (d *Delivery) proxyError(ctx context.Context, a *reply.Answer, err error) s
 		return "http_response_body_size"
 	case known != "":
 		return known
+	case hasNoAddress(ctx, err):
+		return "proxy_configuration_error"
 	case errors.Is(ctx.Err(), context.DeadlineExceeded) || isTimeout && timeout.Timeout():
 		if d.written.Load() {
 			return "http_response_timeout"

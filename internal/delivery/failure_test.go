@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -223,6 +224,41 @@ func TestFailedNamesSeveralCauses(t *testing.T) {
 	d.watch().ConnectDone("tcp", "", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)})
 	f := d.Failed(context.Background(), &reply.Answer{}, context.DeadlineExceeded)
 	assert.EqualError(t, f.Cause, "context deadline exceeded: dial: connect: connection refused")
+}
+
+// Where the reverse proxy cannot make out an address, nothing was sent, unless it has asked
+// another upstream before.
+func TestFailedWithoutAddress(t *testing.T) {
+	repl := caddy.NewEmptyReplacer()
+	ctx := context.WithValue(t.Context(), caddy.ReplacerCtxKey, repl)
+	err := caddyhttp.Error(http.StatusBadGateway, errors.New("making dial info: upstream {env.X}: invalid dial address"))
+	f := new(Delivery).Failed(ctx, &reply.Answer{}, err)
+	assert.Equal(t, reply.NotSent, f.Outcome)
+	assert.Equal(t, "proxy_configuration_error", f.ProxyError)
+	assert.EqualError(t, f.Cause, "making dial info: upstream {env.X}: invalid dial address")
+	assert.Contains(t, f.Msg, "trying again does not help")
+
+	repl.Set("http.reverse_proxy.upstream.address", "192.0.2.1:443")
+	assert.Equal(t, reply.Unknown, new(Delivery).Failed(ctx, &reply.Answer{}, err).Outcome)
+	assert.Equal(t, reply.Unknown, new(Delivery).Failed(t.Context(), &reply.Answer{}, err).Outcome)
+}
+
+// The cause is the reason itself, without what Caddy puts before it.
+func TestCauseIsTheReasonItself(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+	for want, err := range map[string]error{
+		"dial: connect: connection refused":                            caddyhttp.Error(http.StatusBadGateway, refused),
+		"no upstreams available":                                       caddyhttp.Error(http.StatusServiceUnavailable, errors.New("no upstreams available")),
+		"the handler that sends failed with status 502":                caddyhttp.HandlerError{StatusCode: http.StatusBadGateway},
+		"context deadline exceeded: dial: connect: connection refused": caddyhttp.Error(http.StatusBadGateway, context.DeadlineExceeded),
+	} {
+		d := new(Delivery)
+		if strings.Contains(want, "refused") {
+			d.watch().GetConn("")
+			d.watch().ConnectDone("tcp", "", refused)
+		}
+		assert.EqualError(t, d.Failed(t.Context(), &reply.Answer{}, err).Cause, want)
+	}
 }
 
 // The log names the reason once, whether or not the reverse proxy does.

@@ -4,6 +4,7 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -208,4 +209,20 @@ func TestSettlementByStatus(t *testing.T) {
 			assert.Equal(t, want, x.settlement(err), endpoint+members)
 		}
 	}
+}
+
+// The page names each code of PayerMax's that keeps the money.
+func TestLimitsPageCodes(t *testing.T) {
+	text := section(t, "docs/limits.md", "What gives money back")
+	var keeping, named []string
+	for _, code := range protocol.DocumentedCodes() {
+		if protocol.IsRefusal(code) {
+			continue
+		}
+		keeping = append(keeping, code)
+		if slices.Contains(words(text), code) {
+			named = append(named, code)
+		}
+	}
+	assert.Equal(t, keeping, named)
 }

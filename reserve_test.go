@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
+	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
@@ -213,7 +214,7 @@ func TestSettlementByStatus(t *testing.T) {
 
 // The page names each code of PayerMax's that keeps the money.
 func TestLimitsPageCodes(t *testing.T) {
-	text := section(t, "docs/limits.md", "What gives money back")
+	text := section(t, markdown.Page(t, "docs/limits.md"), "### What gives money back")
 	var keeping, named []string
 	for _, code := range protocol.DocumentedCodes() {
 		if protocol.IsRefusal(code) {

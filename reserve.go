@@ -4,9 +4,7 @@ import (
 	"time"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
-	"github.com/caddy-payermax/caddy-payermax/internal/verdict"
 	"github.com/caddy-payermax/caddy-payermax/limits"
-	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
@@ -42,13 +40,13 @@ func (c *call) limited(by *limits.Allowance, body []byte) limits.Call {
 
 // settlement says what becomes of that which a call has taken of the limits, after an
 // exchange that may have failed. Only PayerMax's own word gives money back: whoever can
-// answer in its place must not be able to make room for more calls. A refusal says
-// nothing of what was sent before.
+// answer in its place must not be able to make room for more calls. It says nothing of
+// what was sent before.
 func (x exchange) settlement(err error) stores.Settlement {
 	switch {
 	case reply.AsRefusal(err).NeverLeft():
 		return stores.Unsent
-	case err == nil && x.Finding == verdict.Verified && len(x.others) == 0 && protocol.IsRefusal(x.Code):
+	case err == nil && x.NothingMoved && len(x.others) == 0:
 		return stores.Refunded
 	default:
 		return stores.Kept

@@ -74,8 +74,19 @@ func TestBudget(t *testing.T) {
 	assert.Len(t, gateway.received(), 4)
 }
 
-// PayerMax's own refusal gives the money back, and so does certainty that nothing was
-// sent. Anything else keeps it.
+// hasFailed answers that the very order has failed for good.
+func hasFailed(conn net.Conn, r *request) bool {
+	var order struct {
+		Data struct {
+			OutTradeNo string `json:"outTradeNo"`
+		} `json:"data"`
+	}
+	_ = json.Unmarshal(r.body, &order) // or the answer is to another order
+	return answerWith(signed(fmt.Sprintf(`{"code":"PAYMENT_FAILED","msg":"","data":{"outTradeNo":%q,"status":"FAILED"}}`, order.Data.OutTradeNo)))(conn, r)
+}
+
+// PayerMax's own refusal gives the money back, unless its status says otherwise, and so
+// does certainty that nothing was sent. Anything else keeps it.
 func TestBudgetIsSettled(t *testing.T) {
 	t.Parallel()
 	refusal := func(code string) string { return fmt.Sprintf(`{"code":%q,"msg":"x"}`, code) }
@@ -90,6 +101,8 @@ func TestBudgetIsSettled(t *testing.T) {
 		"a forged refusal":            {answerWith(forged), false},
 		"PayerMax is busy":            {answerWith(signed(refusal("SYSTEM_ERROR"))), false},
 		"PayerMax is still at it":     {answerWith(signed(refusal("PAYMENT_PROCESSING"))), false},
+		"a refusal of what was paid":  {answerWith(signed(`{"code":"PAYMENT_FAILED","msg":"","data":{"status":"SUCCESS"}}`)), false},
+		"a refusal of what failed":    {hasFailed, true},
 		"a code that nobody knows":    {answerWith(signed(refusal("NO_SUCH_CODE"))), false},
 		"pending":                     {answerWith(signed(`{"code":"APPLY_SUCCESS","msg":"","data":{"status":"PENDING"}}`)), false},
 		"no answer":                   {func(conn net.Conn, _ *request) bool { reset(conn); return false }, false},
@@ -99,11 +112,12 @@ func TestBudgetIsSettled(t *testing.T) {
 			t.Parallel()
 			testtool.WithinOneDay(t, 2*time.Minute)
 			gateway := newPaymentUpstream(t)
-			s := startSidecar(t, setup{gateway: gateway.url(), options: "endpoints drop_in\nlimits {\nbudget IDR 1000 per month\n}"})
+			s := startSidecar(t, setup{gateway: gateway.url(), site: "metrics /metrics", options: "endpoints drop_in\nlimits {\nbudget IDR 1000 per month\n}"})
 			gateway.answers(test.answer)
 			first, _ := orderOver(1000)
 			s.send(t, first)
 			require.Len(t, gateway.received(), 1)
+			requireMetric(t, "http://"+s.addr, remaining("month"), map[bool]string{true: "1000", false: "0"}[test.back])
 
 			gateway.answers(ownSession)
 			second, number := orderOver(1000)

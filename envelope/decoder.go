@@ -51,6 +51,12 @@ func (d *decoder) readValue() (jsontext.Value, error) {
 	return d.text[end-int64(len(value)) : end], nil
 }
 
+// isAtName reports whether the string that was read last is a member's name.
+func (d *decoder) isAtName() bool {
+	kind, length := d.StackIndex(d.StackDepth())
+	return kind == '{' && length%2 == 1 // names and values count alike
+}
+
 // eachMember calls f for the members of the one object that d reads. The name is
 // without its quotes and escapes, and only f's while it runs.
 func eachMember(d *decoder, f func(name []byte, value jsontext.Value) error) error {

@@ -103,7 +103,7 @@ func (r *reader) step() (jsontext.Value, error) {
 		return nil, r.syntaxError(err)
 	}
 	switch {
-	case kind == '"' && r.isName():
+	case kind == '"' && r.dec.isAtName():
 		err = r.name(value)
 	case kind == '0':
 		err = r.number(value)
@@ -138,12 +138,6 @@ func (r *reader) name(quoted jsontext.Value) error {
 			dotted(string(meant)), known), mistaken: known}
 	}
 	return nil
-}
-
-// isName reports whether the string that was read last is a member's name.
-func (r *reader) isName() bool {
-	kind, length := r.dec.StackIndex(r.dec.StackDepth())
-	return kind == '{' && length%2 == 1 // names and values count alike
 }
 
 // field returns the JSON Pointer of the value that was read last.

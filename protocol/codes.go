@@ -61,14 +61,18 @@ func DocumentedCodes() []string { return slices.Clone(documentedCodes) }
 func IsDocumented(code string) bool { return slices.Contains(documentedCodes, code) }
 
 // openCodes are documented codes that do not say that a call has moved no money, and
-// never will: PayerMax is busy, has no result yet, or asks to be asked.
+// never will: PayerMax is busy, has no result yet, or asks to be asked; or the buyer may
+// try again within the same order, since there are codes for too many tries.
 var openCodes = []string{
 	CodeApplySuccess, CodeSystemError, "SYSTEM_BUSY", CodeTooManyRequest, CodeRequestTimeout, CodeUnexpectedError,
 	"PAYMENT_PROCESSING", "REFUND_FAILED",
+	"OTP_VERIFY_FAILED", "PIN_INVALID", "BARCODE_REFRESH_FAILED",
 }
 
 // IsRefusal reports whether the code of an answer that is verifiably PayerMax's says that
-// the call has moved no money. It says nothing of an earlier attempt of the same order.
+// the call has moved no money, as far as a code can: where an answer has a status, the
+// status decides (see [Endpoint.Failures]). It says nothing of an earlier attempt of the
+// same order.
 func IsRefusal(code string) bool { return IsDocumented(code) && !slices.Contains(openCodes, code) }
 
 // signatureOpenCodes are documented refusals that PayerMax may give before it has accepted

@@ -42,6 +42,11 @@ type Endpoint struct {
 	// if there are such others, and that PayerMax's table requires of a success. A
 	// success that names the order without it is an answer to one of the others.
 	Own string
+	// Failures are the values of data.status by which an answer says that the call has
+	// moved no money, and never will. PayerMax has the status decide, and not the code
+	// (docs: appendix/collection/transaction-status). Without any, no status of this
+	// endpoint says so for certain.
+	Failures []string
 }
 
 // envelopeEchoes are members of the envelope that an answer may repeat. They

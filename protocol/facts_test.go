@@ -45,7 +45,7 @@ func TestIsRefusal(t *testing.T) {
 		protocol.CodeSignVerifyFailed: true, protocol.CodeOrderNotExist: true, "PAYMENT_REJECTED": true, "AMOUNT_LIMIT": true,
 		protocol.CodeApplySuccess: false, protocol.CodeSystemError: false, "SYSTEM_BUSY": false, protocol.CodeTooManyRequest: false,
 		protocol.CodeRequestTimeout: false, protocol.CodeUnexpectedError: false, "PAYMENT_PROCESSING": false, "REFUND_FAILED": false,
-		"SOMETHING_NEW": false, "": false,
+		"OTP_VERIFY_FAILED": false, "OTP_VERIFY_LIMIT": true, "PIN_INVALID": false, "BARCODE_REFRESH_FAILED": false, "SOMETHING_NEW": false, "": false,
 	} {
 		assert.Equal(t, want, protocol.IsRefusal(code), code)
 	}

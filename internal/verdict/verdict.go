@@ -32,6 +32,9 @@ type Verdict struct {
 	Finding Finding
 	// Code is the code that the answer gives, or "" if it cannot be read.
 	Code string
+	// NothingMoved says that the answer is PayerMax's own word, to this call, that the call
+	// has moved no money and never will. It says nothing of what was sent before.
+	NothingMoved bool
 }
 
 // Judge decides on the answers to the calls of one handler. It remembers which user
@@ -78,7 +81,9 @@ func (j *Judge) decide(found *Verdict, a *reply.Answer, asked Question) (*reply.
 	case isUnchecked && isIntermediarys(a, said, asked.Endpoint):
 		return nil, ByAnIntermediary(a)
 	case found.Finding == Verified, isUnchecked && a.Status == http.StatusOK:
-		return j.passWhole(a, said, asked, found.Finding)
+		passes, err := j.passWhole(a, said, asked, found.Finding)
+		found.NothingMoved = err == nil && found.Finding == Verified && nothingMoved(a, said, asked)
+		return passes, err
 	default:
 		return rewrite(a, said, asked.Endpoint, found.Finding)
 	}

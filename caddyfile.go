@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
+	"github.com/caddy-payermax/caddy-payermax/modules/notfound"
 )
 
 func init() {
@@ -72,6 +73,10 @@ transport http {
 // A transport http in the block becomes a transport payermax with the same
 // options. With gateway sandbox there is no reverse proxy: the sandbox answers.
 //
+// With a matcher, a route follows that answers 404 for what neither this directive nor any
+// later handler of the site answers: Caddy's empty 200 would look like PayerMax's answer.
+// It stands behind rather than around, so that Caddy still sorts the directive by its path.
+//
 // With a backup, the reverse proxy has two upstreams and these options, unless
 // they are given: lb_policy payermax_backup, lb_retries 1, fail_duration 10s, and an
 // lb_retry_match that leaves it to the transport whether a call may be sent once
@@ -96,9 +101,13 @@ func parsePayermax(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) 
 	if err != nil {
 		return nil, err
 	}
-	return h.NewRoute(matchers, &caddyhttp.Subroute{
+	routes := h.NewRoute(matchers, &caddyhttp.Subroute{
 		Routes: caddyhttp.RouteList{{HandlersRaw: handlers}},
-	}), nil
+	})
+	if matchers != nil {
+		routes = append(routes, h.NewRoute(nil, new(notfound.Handler))...)
+	}
+	return routes, nil
 }
 
 // read reads one option with its arguments and block. What is not ours is

@@ -57,8 +57,9 @@ type Merchant struct {
 	// once, and the old one is not. So when PayerMax answers `SIGN_VERIFY_FAILED` to a
 	// request that is safe to repeat, the sidecar sends it once more, signed with the
 	// next key. If PayerMax accepts that signature, the sidecar goes on with the next
-	// key until the config or the keys change. A refusal for another reason, such as an
-	// order that does not exist, also shows that it accepts the signature.
+	// key until the config changes or `private_key` is another key than the one that
+	// PayerMax refused. A refusal for another reason, such as an order that does not
+	// exist, also shows that it accepts the signature.
 	//
 	// The file may be missing, as long as its directory exists: it is read as soon as
 	// it is there. Optional.

@@ -351,6 +351,11 @@ func TestMisplacedSigningWarns(t *testing.T) {
 		"http://a.internal:8080 {\n" + signing + "}\n:8080 {\nrespond no 404\n}":                                      "",
 		"http://a.internal:8080 {\n" + signing + "}\n:8080 {\n" + signing + "}":                                       "",
 		":8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/* {\n" + signing + "}\n}":                                     "",
+		":8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/api/gateway/applyDropinSession {\n" + signing + "}\n}":        "no handler of the site is for a call to /aggregate-pay/api/gateway/orderAndPay: it gets Caddy's empty 200",
+		"http://a.internal:8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/api/gateway/applyDropinSession {\n" + signing + "}\n}":                "no handler of the site is for a call to /aggregate-pay/api/gateway/orderAndPay",
+		":8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/api/gateway/applyDropinSession {\n" + signing + "}\nhandle {\nrespond 404\n}\n}":       "",
+		":8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/api/gateway/applyDropinSession {\n" + signing + "}\nhandle {\nfile_server\n}\n}":       "",
+		":8080 {\nbind 127.0.0.1\n" + strings.Replace(signing, "payermax", "payermax /aggregate-pay/api/gateway/applyDropinSession", 1) + "}":  "",
 		":8080 {\nbind 127.0.0.1\n" + signing + "}":                                                                   "",
 		":8080 {\nbind 127.0.0.1\nrespond /hello hello\n" + signing + "}":                                             "",
 	} {

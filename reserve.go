@@ -40,8 +40,9 @@ func (c *call) limited(by *limits.Allowance, body []byte) limits.Call {
 
 // settlement says what becomes of that which a call has taken of the limits, after an
 // exchange that may have failed. Only PayerMax's own word gives money back: whoever can
-// answer in its place must not be able to make room for more calls. It says nothing of
-// what was sent before.
+// answer in its place must not be able to make room for more calls by what it writes
+// itself. It still can by a refusal of another call, which names none. A refusal says
+// nothing of what was sent before.
 func (x exchange) settlement(err error) stores.Settlement {
 	switch {
 	case reply.AsRefusal(err).NeverLeft():

@@ -24,11 +24,11 @@ standard input, and prints "valid" or "invalid". For your own calls, give your
 own key; for PayerMax's answers and notifications, PayerMax's public key.
 
 With --explain, it says which bytes were hashed and, if the signature is wrong,
-why. A signature reveals which key made it and which digest was signed, so the
-cause is not a guess: a different key, an extra line break, JSON that was
-serialised twice, only the data block, a new requestTime, a different hash or
-padding, a signature that was cut or encoded differently, and more. It prints no
-part of the body, of the signature or of a key.
+why. A signature reveals which key made it and which digest was signed, so a
+cause other than wrong-key and other-bytes is not a guess: an extra line break,
+JSON that was serialised twice, only the data block, a new requestTime, a
+different hash or padding, a signature that was cut or encoded differently, and
+more. It prints no part of the body, of the signature or of a key.
 
 In a file, white space around the signature does not matter.
 ` + exitCodes,

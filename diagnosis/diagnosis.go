@@ -3,7 +3,8 @@
 // PayerMax answers SIGN_VERIFY_FAILED and nothing else. But an RSA signature with
 // PKCS #1 v1.5 padding hides nothing: whoever has the public key can take out of it
 // the digest that was signed (RFC 8017, section 8.2.2). So this package does not
-// guess. The padding that comes out proves that the key is the right one, the digest
+// guess. The padding that comes out proves that the key is the right one; if none does, another
+// key has signed, or the signature was changed in a way that is not known here. The digest
 // is held against that of the body at hand, and if they differ, against those of the
 // bodies that the usual mistakes would have made of it.
 //
@@ -137,7 +138,14 @@ func Diagnose(key *rsa.PublicKey, body []byte, sign string, otherKeys ...*rsa.Pu
 		findings = append(findings, spelling)
 	}
 
-	signed, signer := openWithAny(append([]*rsa.PublicKey{key}, otherKeys...), signature, body)
+	keys := append([]*rsa.PublicKey{key}, otherKeys...)
+	signed, signer := openWithAny(keys, signature, body)
+	if signer == nil || signed.doubtful && !signed.covers(body) {
+		if turned, by := openWithAny(keys, reversed(signature), body); by != nil && (!turned.doubtful || turned.covers(body)) {
+			signed, signer = turned, by
+			findings = append(findings, littleEndian)
+		}
+	}
 	var differs []Finding
 	if signer != nil && !signed.covers(body) {
 		differs = []Finding{search(signed, body)}
@@ -191,6 +199,17 @@ func openWithAny(keys []*rsa.PublicKey, signature, body []byte) (signed, *rsa.Pu
 		}
 	}
 	return doubtful, signer
+}
+
+// littleEndian is the finding of a signature whose bytes are in the order of Windows'
+// CryptoAPI.
+var littleEndian = Finding{SignatureEncoding, "The bytes of the signature are in reverse order, the last one first, as Windows' CryptoAPI has them (CryptSignHash). Reverse them before they become base64, or sign with CNG, or RSA.SignData of .NET."}
+
+// reversed are the bytes with the last one first.
+func reversed(signature []byte) []byte {
+	turned := slices.Clone(signature)
+	slices.Reverse(turned)
+	return turned
 }
 
 // fits reports whether the signature has the size of one of the key's.

@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,6 +77,8 @@ func TestOtherBytes(t *testing.T) {
 	quoted, err := json.Marshal(request)
 	require.NoError(t, err)
 	data := request[strings.Index(request, `"data":`)+len(`"data":`) : len(request)-1]
+	const sortedMembers = `{"version":"1.5","keyVersion":"1","requestTime":"2026-01-02T03:04:05.006+00:00","appId":"3b242b56a8b64274bcc37dac281120e3","merchantNo":"020213827212251",` +
+		`"data":{"country":"ID","currency":"IDR","extra":{},"frontCallbackUrl":"https://example.com/a?b=c","reference":null,"subject":"60钻石 <b>","totalAmount":15000000,"userId":"U10001"}}`
 	withSign := strings.Replace(request, `,"data"`, `,"sign":"abc","data"`, 1)
 	sum := sha256.Sum256([]byte(request))
 	utf16 := func(text string) string { return string(toUTF16(text, 0, 1)) }
@@ -106,6 +109,7 @@ func TestOtherBytes(t *testing.T) {
 		"zlib sent":                  {compressed(t, request, "zlib"), request, Compressed, "compressed"},
 		"GBK signed":                 {request, string(toGBK(request)), CharacterSet, "GBK"},
 		"GBK sent":                   {string(toGBK(request)), request, CharacterSet, "GBK"},
+		"GBK and a question mark":    {`{"a":"钻石 😀"}`, "{\"a\":\"\xd7\xea\xca\xaf ?\"}", CharacterSet, "GBK"},
 		"Latin-1 signed":             {`{"a":"é €"}`, "{\"a\":\"\xe9 ?\"}", CharacterSet, "Latin-1"},
 		"ASCII signed":               {`{"a":"é €"}`, `{"a":"? ?"}`, CharacterSet, "ASCII"},
 		"lines joined":               {pretty, strings.ReplaceAll(pretty, "\r\n", ""), LineEndings, "lines joined"},
@@ -132,6 +136,9 @@ func TestOtherBytes(t *testing.T) {
 		"capital digest signed":      {request, strings.ToUpper(hex.EncodeToString(sum[:])), DigestSigned, "hashed twice"},
 		"data signed":                {request, data, DataOnly, "data block alone"},
 		"sorted data signed":         {`{"version":"1.5","data":{"b":1,"a":"x"}}`, `{"a": "x", "b": 1}`, DataOnly, "alphabetical"},
+		"data sorted":                {request, sortedMembers, JSONRewritten, "the members of data in alphabetical order"},
+		"null and empty left out":    {request, strings.NewReplacer(`,"reference":null`, "", `,"extra":{}`, "").Replace(request), JSONRewritten, "null or empty"},
+		"empty texts left out":       {`{"a":"","b":{"c":"","d":null,"e":[]}}`, `{"b":{"e":[]}}`, JSONRewritten, "null or an empty string"},
 		"sign in the body":           {withSign, request, EnvelopeChanged, "the sign in it"},
 		"requestTime added":          {request, strings.Replace(request, `"requestTime":"2026-01-02T03:04:05.006+00:00",`, "", 1), EnvelopeChanged, "without requestTime"},
 		"envelope added":             {request, `{"data":` + data + `}`, EnvelopeChanged, "beside data"},
@@ -254,6 +261,8 @@ func TestSpelling(t *testing.T) {
 		"quotes":              {`"` + good + `"`, SignatureEncoding, "quotes"},
 		"hexadecimal":         {hex.EncodeToString(raw), SignatureEncoding, "hexadecimal"},
 		"capital hexadecimal": {strings.ToUpper(hex.EncodeToString(raw)), SignatureEncoding, "hexadecimal"},
+		"base64 of hex":       {base64.StdEncoding.EncodeToString([]byte(hex.EncodeToString(raw))), SignatureEncoding, "base64 of hexadecimal"},
+		"little-endian":       {base64.StdEncoding.EncodeToString(reversed(raw)), SignatureEncoding, "reverse order"},
 		"URL-encoded":         {url.QueryEscape(good), SignatureEncoding, "URL-encoded"},
 		"form-decoded":        {strings.ReplaceAll(good, "+", " "), SignatureEncoding, "became spaces"},
 		"twice":               {base64.StdEncoding.EncodeToString([]byte(good)), SignatureEncoding, "twice"},
@@ -280,6 +289,21 @@ func TestSpelling(t *testing.T) {
 			requireSilent(t, d, good)
 		})
 	}
+}
+
+// pssMaskedWithSHA1 signs with PSS and SHA-256, and MGF1 with SHA-1, as Java's
+// PSSParameterSpec does unless it is told otherwise. Go cannot.
+func pssMaskedWithSHA1(key *rsa.PrivateKey, body []byte) string {
+	salt := bytes.Repeat([]byte{7}, 20)
+	salted := digestOf(crypto.SHA256, slices.Concat(make([]byte, 8), digestOf(crypto.SHA256, body), salt))
+	block := make([]byte, key.Size()-len(salted)-1)
+	copy(block[len(block)-len(salt):], salt)
+	block[len(block)-len(salt)-1] = 1
+	for i, b := range mask(crypto.SHA1, salted, len(block)) {
+		block[i] ^= b
+	}
+	block[0] &= 0x7f
+	return bare(key, slices.Concat(block, salted, []byte{0xbc}))
 }
 
 func TestWayOfSigning(t *testing.T) {
@@ -317,6 +341,7 @@ func TestWayOfSigning(t *testing.T) {
 		"PSS, longest salt, line feed":    {pssWith(crypto.SHA256, rsa.PSSSaltLengthAuto, append(body, '\n')), []Cause{PSSPadding, TrailingNewline}, "PSS"},
 		"PSS, longest salt, other bytes":  {pssWith(crypto.SHA256, rsa.PSSSaltLengthAuto, []byte("else")), []Cause{WrongKey}, "Or else it has PSS padding"},
 		"PSS and SHA-512":                 {pssWith(crypto.SHA512, 64, body), []Cause{PSSPadding, HashAlgorithm}, "PSS"},
+		"PSS, masked with SHA-1":          {pssMaskedWithSHA1(key, body), []Cause{PSSPadding}, "PSS"},
 		"PSS and a line feed":             {pssWith(crypto.SHA256, 32, append(body, '\n')), []Cause{PSSPadding, TrailingNewline}, "PSS"},
 		"PSS of something else":           {pssWith(crypto.SHA256, 32, []byte("else")), []Cause{PSSPadding, OtherBytes}, "PSS"},
 		"bare digest":                     {raw(digest[:]), []Cause{OtherPadding}, "without naming a hash"},

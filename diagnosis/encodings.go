@@ -142,15 +142,14 @@ func characterSets(body []byte) candidates {
 		}{
 			{"Latin-1, in which other characters become question marks", toLatin1},
 			{"ASCII, the default of Java in many containers, in which other characters become question marks", toASCII},
-			{"GBK, the default of Java and of editors on some Chinese systems", toGBK},
+			{"GBK, the default of Java and of editors on some Chinese systems, in which other characters become question marks", toGBK},
 			{"UTF-8 twice, because it was taken for Latin-1 in between", func(text string) []byte { return fromLatin1([]byte(text)) }},
 			{"UTF-16", func(text string) []byte { return toUTF16(text, 0, 1) }},
 			{"UTF-16", func(text string) []byte { return toUTF16(text, 1, 0) }},
 			{"UTF-16", func(text string) []byte { return toUTF16("\ufeff"+text, 0, 1) }},
 			{"UTF-16", func(text string) []byte { return toUTF16("\ufeff"+text, 1, 0) }},
 		} {
-			encoded := set.encode(text)
-			if encoded != nil && !yield(Finding{CharacterSet, "The signature covers this text in " + set.name + ". Name UTF-8 wherever text becomes bytes, such as getBytes(StandardCharsets.UTF_8)."}, encoded) {
+			if !yield(Finding{CharacterSet, "The signature covers this text in " + set.name + ". Name UTF-8 wherever text becomes bytes, such as getBytes(StandardCharsets.UTF_8)."}, set.encode(text)) {
 				return
 			}
 		}
@@ -191,11 +190,16 @@ func fromLatin1(body []byte) []byte {
 	return decoded
 }
 
-// toGBK is nil for a text that GBK cannot write.
+// toGBK is what Java's getBytes("GBK") does.
 func toGBK(text string) []byte {
-	encoded, err := simplifiedchinese.GBK.NewEncoder().Bytes([]byte(text))
-	if err != nil {
-		return nil
+	encoder := simplifiedchinese.GBK.NewEncoder()
+	encoded := make([]byte, 0, len(text))
+	for _, r := range text {
+		character, err := encoder.String(string(r))
+		if err != nil {
+			character = "?"
+		}
+		encoded = append(encoded, character...)
 	}
 	return encoded
 }

@@ -106,6 +106,51 @@ func (n *node) without(dropped func(name string) bool) *node {
 	return rest
 }
 
+// withMember is the object with another value of a member that it has.
+func (n *node) withMember(name string, value *node) *node {
+	changed := &node{kind: n.kind, names: n.names, values: slices.Clone(n.values)}
+	changed.values[slices.Index(n.names, name)] = value
+	return changed
+}
+
+// sorted is the value with the members of all its objects in alphabetical order.
+func (n *node) sorted() *node {
+	ordered := &node{kind: n.kind, text: n.text}
+	for _, i := range n.order(true) {
+		if n.kind == '{' {
+			ordered.names = append(ordered.names, n.names[i])
+		}
+		ordered.values = append(ordered.values, n.values[i].sorted())
+	}
+	return ordered
+}
+
+// pruned is the value without the members, at any depth, whose values are dropped.
+func (n *node) pruned(dropped func(*node) bool) *node {
+	rest := &node{kind: n.kind, text: n.text}
+	for i, value := range n.values {
+		switch {
+		case n.kind == '{' && dropped(value):
+			continue
+		case n.kind == '{':
+			rest.names = append(rest.names, n.names[i])
+		}
+		rest.values = append(rest.values, value.pruned(dropped))
+	}
+	return rest
+}
+
+// isNull reports whether the value is null.
+func (n *node) isNull() bool { return n.kind == 'l' && n.text == "null" }
+
+// isEmptyText reports whether the value is a string without characters.
+func (n *node) isEmptyText() bool { return n.kind == 's' && n.text == "" }
+
+// isEmpty reports whether there is nothing in the value.
+func (n *node) isEmpty() bool {
+	return n.isEmptyText() || (n.kind == '{' || n.kind == '[') && len(n.values) == 0
+}
+
 // order is the order in which an object's members are written.
 func (n *node) order(sorted bool) []int {
 	indices := make([]int, len(n.values))
@@ -138,7 +183,7 @@ func (n *node) write(out []byte, s *style, depth int) []byte {
 	written := 0
 	for _, i := range n.order(depth < s.sortedDepth) {
 		value := n.values[i]
-		if s.withoutNulls && n.kind == '{' && value.kind == 'l' && value.text == "null" {
+		if s.withoutNulls && n.kind == '{' && value.isNull() {
 			continue
 		}
 		if written > 0 {

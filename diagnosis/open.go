@@ -123,9 +123,9 @@ func readDigestInfo(content []byte) signed {
 	return result
 }
 
-// removePSS undoes the encoding of RFC 8017 section 9.1.1 with the same hash in both its
-// places, and a salt of any length. The more zeros in front of the salt, the less it can
-// be chance.
+// removePSS undoes the encoding of RFC 8017 section 9.1.1 with a salt of any length. The mask
+// is made with the same hash or, as Java and .NET do unless they are told otherwise, with
+// SHA-1. The more zeros in front of the salt, the less it can be chance.
 func removePSS(message []byte, bits int) []signed {
 	length := (bits - 1 + 7) / 8
 	message = message[len(message)-length:]
@@ -136,14 +136,16 @@ func removePSS(message []byte, bits int) []signed {
 	for _, hash := range []crypto.Hash{crypto.SHA256, crypto.SHA1, crypto.SHA384, crypto.SHA512} {
 		block := length - hash.Size() - 1
 		salted := message[block : length-1]
-		unmasked := mask(hash, salted, block)
-		for i := range unmasked {
-			unmasked[i] ^= message[i]
-		}
-		unmasked[0] &= 0xff >> (8*length - (bits - 1))
-		if salt, ok := bytes.CutPrefix(bytes.TrimLeft(unmasked, "\x00"), []byte{1}); ok {
-			zeros := block - 1 - len(salt)
-			readings = append(readings, signed{padding: pss, hash: hash, salt: salt, salted: salted, doubtful: zeros < 8})
+		for _, masking := range slices.Compact([]crypto.Hash{hash, crypto.SHA1}) {
+			unmasked := mask(masking, salted, block)
+			for i := range unmasked {
+				unmasked[i] ^= message[i]
+			}
+			unmasked[0] &= 0xff >> (8*length - (bits - 1))
+			if salt, ok := bytes.CutPrefix(bytes.TrimLeft(unmasked, "\x00"), []byte{1}); ok {
+				zeros := block - 1 - len(salt)
+				readings = append(readings, signed{padding: pss, hash: hash, salt: salt, salted: salted, doubtful: zeros < 8})
+			}
 		}
 	}
 	slices.SortStableFunc(readings, func(a, b signed) int {

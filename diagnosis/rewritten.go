@@ -107,7 +107,7 @@ func rewritten(body []byte) candidates {
 	}
 	return func(yield func(Finding, []byte) bool) {
 		_ = inNotations(root, peculiarities, JSONRewritten, "the same JSON in another notation", "Serialise it once, and sign and send that text.", yield) &&
-			dataOnly(body, root, yield) && lessMembers(root, yield) && pairs(root, yield)
+			dataOnly(body, root, yield) && lessMembers(root, yield) && lessValues(root, yield) && sortedData(root, yield) && pairs(root, yield)
 	}
 }
 
@@ -176,6 +176,31 @@ func lessMembers(root *node, yield func(Finding, []byte) bool) bool {
 		}
 	}
 	return root.member("data") == nil || without("the members beside data", remedy, func(name string) bool { return name != "data" })
+}
+
+// lessValues yields the body without the members, at any depth, in which there is nothing.
+func lessValues(root *node, yield func(Finding, []byte) bool) bool {
+	for _, without := range []struct {
+		what    string
+		dropped func(*node) bool
+	}{
+		{"the members that are null or empty (Jackson's NON_EMPTY)", func(n *node) bool { return n.isNull() || n.isEmpty() }},
+		{"the members that are null or an empty string", func(n *node) bool { return n.isNull() || n.isEmptyText() }},
+		{"the members that are empty", (*node).isEmpty},
+		{"the members that are an empty string", (*node).isEmptyText},
+	} {
+		if !inNotations(root.pruned(without.dropped), fewPeculiarities, JSONRewritten, "the same JSON without "+without.what, "Serialise it once, and sign and send that text.", yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// sortedData yields the body whose data block alone has its members in alphabetical order.
+func sortedData(root *node, yield func(Finding, []byte) bool) bool {
+	data := root.member("data")
+	return data == nil || inNotations(root.withMember("data", data.sorted()), fewPeculiarities, JSONRewritten,
+		"the same JSON with the members of data in alphabetical order", "Serialise it once, and sign and send that text.", yield)
 }
 
 // pairs yields name=value&name=value, as other gateways want it signed.

@@ -42,11 +42,12 @@ func strictBase64(sign string) ([]byte, bool) {
 }
 
 // isText reports whether what looks like the base64 of a signature is its hexadecimal, or
-// the base64 of its base64. The bytes of a signature are never all letters.
+// the base64 of either. The bytes of a signature are never all letters.
 func isText(sign string, signature []byte) bool {
 	_, notHex := hex.DecodeString(sign)
+	_, notHexInside := hex.DecodeString(string(signature))
 	_, again := strictBase64(string(signature))
-	return notHex == nil || again && len(signature) > 0
+	return notHex == nil || (notHexInside == nil || again) && len(signature) > 0
 }
 
 // headerName is the name of the header, as a log, a command of curl or JSON has it before the
@@ -80,6 +81,9 @@ func respell(sign string) (signature []byte, faults []string) {
 	bytes, err := base64.StdEncoding.DecodeString(sign)
 	if err != nil {
 		return nil, nil
+	}
+	if inside, err := hex.DecodeString(string(bytes)); err == nil && len(inside) >= 128 {
+		return inside, append(faults, "it is the base64 of hexadecimal, rather than of the bytes")
 	}
 	if again, ok := strictBase64(string(bytes)); ok && len(again) >= 128 {
 		return again, append(faults, "it is in base64 twice")

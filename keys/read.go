@@ -43,7 +43,6 @@ func (r *Ring) read() (*Generation, error) {
 		loaded.Gateway = append(loaded.Gateway, key)
 	}
 	loaded.Gateway = slices.Clip(append(loaded.Gateway, r.config.GatewayKeys...))
-	loaded = r.keepPromotion(loaded)
 	return &loaded, nil
 }
 

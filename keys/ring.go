@@ -31,7 +31,7 @@ type Ring struct {
 	refused  atomic.Pointer[string]    // why the newest generation was not taken, or nil
 	mutex    sync.Mutex                // one reader at a time
 	seen     [sha256.Size]byte         // of the newest generation, good or bad
-	promoted struct{ from, to string } // the fingerprints, once a next key was promoted
+	promoted *promotion                // the last one, until private_key is another key
 }
 
 // Config is where the keys of a ring come from.
@@ -101,6 +101,9 @@ func (r *Ring) Refresh() {
 	if err == nil && loaded.TakesOwnForGateways() && !r.Current().TakesOwnForGateways() {
 		err = errOwnForGateways
 	}
+	if err == nil {
+		loaded, err = r.followPromotion(loaded)
+	}
 	if err != nil {
 		r.refuse(err.Error(), seen)
 		return
@@ -137,7 +140,7 @@ func (r *Ring) Promote(accepted Key) {
 	if !current.Next.Exists() || current.Next.Fingerprint != accepted.Fingerprint {
 		return // another request was faster, or the keys have changed
 	}
-	r.promoted.from, r.promoted.to = current.Signing.Fingerprint, accepted.Fingerprint
+	r.promoted = &promotion{from: current.Signing.Fingerprint, to: accepted.Fingerprint}
 	changed := current.promoted()
 	r.current.Store(&changed)
 	promotions.Inc()
@@ -145,11 +148,28 @@ func (r *Ring) Promote(accepted Key) {
 		zap.String("fingerprint", r.promoted.to), zap.String("previous_fingerprint", r.promoted.from))
 }
 
-// keepPromotion has a new generation follow the last promotion, if its keys are the
-// two of that one.
-func (r *Ring) keepPromotion(g Generation) Generation {
-	if g.Next.Exists() && g.Signing.Fingerprint == r.promoted.from && g.Next.Fingerprint == r.promoted.to {
-		return g.promoted()
+// promotion has the fingerprints of the key that the gateway refused and of the one that
+// it accepted in its place.
+type promotion struct{ from, to string }
+
+// errForgetsPromotion is why a generation is not taken that signs with the key that the
+// gateway has refused, and no longer has the one that it accepted: a file was removed before
+// its key was put into private_key. The accepted key stays in use.
+var errForgetsPromotion = errors.New("private_key: it is still the key that PayerMax has refused, and next_private_key is no longer the one that PayerMax has accepted in its place; " +
+	"put the key in use, whose fingerprint stands beside this reason, into private_key, or back into next_private_key: a restart or reload would sign with the refused one")
+
+// followPromotion has a new generation follow the last promotion. Once private_key is
+// another key than the one that was refused, that promotion is over.
+func (r *Ring) followPromotion(g *Generation) (*Generation, error) {
+	switch {
+	case r.promoted == nil:
+		return g, nil
+	case g.Signing.Fingerprint != r.promoted.from:
+		r.promoted = nil
+		return g, nil
+	case g.Next.Fingerprint != r.promoted.to:
+		return nil, errForgetsPromotion
 	}
-	return g
+	changed := g.promoted()
+	return &changed, nil
 }

@@ -235,6 +235,49 @@ func TestPromotionOutlivesRefresh(t *testing.T) {
 	assert.True(t, r.Current().Next.Exists())
 }
 
+// Whichever file changes first after a promotion, no call is signed with the key that the
+// gateway has refused: the accepted one stays in use until private_key is another. A promotion
+// that the gateway takes back is over.
+func TestPromotionOutlivesItsFile(t *testing.T) {
+	refused, accepted, third := testkeys.Merchant(), testkeys.Next(), testkeys.Stranger()
+	for name, remove := range map[string]func(*testing.T, string){
+		"removed": func(t *testing.T, path string) { require.NoError(t, os.Remove(path)) },
+		"another": func(t *testing.T, path string) {
+			require.NoError(t, os.WriteFile(path, []byte(testkeys.PrivatePEM(third)), 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path, next := testkeys.WritePrivate(t, refused), testkeys.WritePrivate(t, accepted)
+			r := open(t, Config{Source: inFile(t, path), Next: inFile(t, next)})
+			r.Promote(r.Current().Next)
+			remove(t, next)
+			for range 2 {
+				r.Refresh()
+				assert.Equal(t, signer.Fingerprint(&accepted.PublicKey), fingerprint(r))
+				assert.Contains(t, r.Refused(), "private_key: it is still the key that PayerMax has refused")
+			}
+
+			r.Promote(r.Current().Next)
+			r.Refresh()
+			assert.Equal(t, signer.Fingerprint(&refused.PublicKey), fingerprint(r), "PayerMax has accepted it again")
+			assert.Empty(t, r.Refused())
+		})
+	}
+	t.Run("put into private_key", func(t *testing.T) {
+		path, next := testkeys.WritePrivate(t, refused), testkeys.WritePrivate(t, accepted)
+		r := open(t, Config{Source: inFile(t, path), Next: inFile(t, next)})
+		r.Promote(r.Current().Next)
+		require.NoError(t, os.Remove(next))
+		r.Refresh()
+		for _, key := range []*rsa.PrivateKey{accepted, refused} { // the latter is a roll-back by hand
+			require.NoError(t, os.WriteFile(path, []byte(testkeys.PrivatePEM(key)), 0o600))
+			r.Refresh()
+			assert.Equal(t, signer.Fingerprint(&key.PublicKey), fingerprint(r))
+			assert.Empty(t, r.Refused())
+		}
+	})
+}
+
 // A next key may come later and go again, in a directory that is there. Whatever else
 // is wrong with it is an error, as with every key.
 func TestNextKeyMayComeLater(t *testing.T) {

@@ -19,10 +19,12 @@ import (
 
 // The names of the handlers that matter here.
 const (
-	Sign    = "payermax"
-	Notify  = "payermax_notify"
-	Guard   = "payermax_notify_guard"
-	Sandbox = "payermax_sandbox"
+	Sign     = "payermax"
+	Notify   = "payermax_notify"
+	Guard    = "payermax_notify_guard"
+	Sandbox  = "payermax_sandbox"
+	Health   = "payermax_health"
+	NotFound = "payermax_not_found"
 )
 
 // Layout is what was found in the servers of a config.
@@ -227,7 +229,7 @@ func proxiesIn(nodes []any) []map[string]any {
 // neverSending are handlers that pass a request on, or answer it themselves, but do
 // not send it anywhere.
 var neverSending = []string{
-	"encode", "headers", "log_append", "map", Notify, Guard, "payermax_health", "request_body", "rewrite", "tracing", "vars",
+	"encode", "headers", "log_append", "map", Notify, Guard, Health, NotFound, "request_body", "rewrite", "tracing", "vars",
 	"acme_server", "authentication", "copy_response", "copy_response_headers", "error", "file_server", "metrics", "push",
 	"static_response", "templates",
 }
@@ -239,7 +241,7 @@ func (h Handler) IsDeadEnd() bool { return !h.open && isNoneBut(neverSending, h.
 // neverAnswering are handlers that pass a notification on to what comes next. One that
 // fails is not among them, for routes for errors may answer in its place.
 var neverAnswering = []string{
-	"encode", "headers", "log_append", "map", Notify, Guard, "payermax_health", "request_body", "rewrite", "tracing", "vars",
+	"encode", "headers", "log_append", "map", Notify, Guard, Health, NotFound, "request_body", "rewrite", "tracing", "vars",
 	"copy_response_headers", "push", "templates",
 }
 

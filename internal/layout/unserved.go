@@ -1,0 +1,42 @@
+package layout
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/caddy-payermax/caddy-payermax/protocol"
+)
+
+// Unserved says that a call to one of PayerMax's endpoints certainly comes to no handler of
+// the site where this handler stands, so that it looks answered; or nothing.
+func (h Handler) Unserved() []Misplacement {
+	routes := listOf(h.Server["routes"])
+	if h.forErrors || h.open || isRefusedInTheEnd(routes) {
+		return nil
+	}
+	for _, endpoint := range protocol.Endpoints() {
+		if _, is := firstAnswer(routes, h.hostMatchers(), endpoint.Path()); is == never {
+			return []Misplacement{{
+				fmt.Sprintf("no handler of the site is for a call to %s: it gets Caddy's empty 200, and is not signed", endpoint.Path()),
+				"write payermax without a matcher, outside of handle blocks, or a handle block for the rest with respond 404",
+			}}
+		}
+	}
+	return nil
+}
+
+// hostMatchers are the matchers of the routes around the handler that tell hosts alone
+// apart, which are those of its site.
+func (h Handler) hostMatchers() []any {
+	return slices.DeleteFunc(slices.Clone(h.matches), func(match any) bool {
+		return slices.ContainsFunc(listOf(match), func(set any) bool {
+			return len(objectOf(set)) != 1 || objectOf(set)["host"] == nil
+		})
+	})
+}
+
+// isRefusedInTheEnd reports whether some routes have a handler that answers 404 for what
+// comes to no other.
+func isRefusedInTheEnd(routes []any) bool {
+	return slices.ContainsFunc([]string{Guard, Health, NotFound}, func(module string) bool { return hasModule(routes, module) })
+}

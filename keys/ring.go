@@ -28,10 +28,10 @@ var errOwnForGateways = errors.New("gateway_public_key: it is the merchant's own
 type Ring struct {
 	config   Config
 	current  atomic.Pointer[Generation]
-	refused  atomic.Pointer[string]    // why the newest generation was not taken, or nil
-	mutex    sync.Mutex                // one reader at a time
-	seen     [sha256.Size]byte         // of the newest generation, good or bad
-	promoted *promotion                // the last one, until private_key is another key
+	refused  atomic.Pointer[string] // why the newest generation was not taken, or nil
+	mutex    sync.Mutex             // one reader at a time
+	seen     [sha256.Size]byte      // of the newest generation, good or bad
+	promoted *promotion             // the last one, until private_key is another key
 }
 
 // Config is where the keys of a ring come from.

@@ -41,7 +41,14 @@ func (h Handler) Misplacements(paths []string) []Misplacement {
 			"write payermax without a matcher, or into a handle block for /aggregate-pay/*",
 		})
 	}
-	if front := cmp.Or(h.front, h.frontOf(paths)); front != "" && front != Sign {
+	switch front := cmp.Or(h.front, h.frontOf(paths)); front {
+	case "":
+	case Sign:
+		found = append(found, Misplacement{
+			"another payermax comes first and answers every call, so that this one signs none",
+			"remove one of them, or give the first a matcher that leaves some calls to this one",
+		})
+	default:
 		found = append(found, Misplacement{
 			fmt.Sprintf("the handler %s comes first and answers every request, so that no call is signed", front),
 			"give it a path of its own, remove it, or write both into a route block, with payermax first",

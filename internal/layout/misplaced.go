@@ -11,7 +11,8 @@ import (
 )
 
 // Misplacement is what is wrong with the place of a handler that signs, and what to do
-// about it. Caddy loads the config all the same, and calls are not signed.
+// about it. Caddy loads the config all the same, and calls are not signed, or not answered by
+// what was checked.
 type Misplacement struct{ Message, Next string }
 
 // Misplacements returns what is wrong with the place of a handler that signs. paths are

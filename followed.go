@@ -77,7 +77,7 @@ func (h *Handler) checkIsPrivate(places []layout.Handler) error {
 func (h *Handler) warnOfMisplacements(places []layout.Handler) {
 	warned := make(map[layout.Misplacement]bool)
 	for _, place := range places {
-		for _, m := range append(place.Misplacements(slices.Sorted(maps.Keys(h.routes))), place.Unserved()...) {
+		for _, m := range place.Doubts(slices.Sorted(maps.Keys(h.routes))) {
 			if !warned[m] {
 				h.logger.Warn(m.Message + "; " + m.Next)
 			}

@@ -282,6 +282,10 @@ func (h *Handler) use(ctx context.Context, m *merchant) {
 	case loaded.TakesOwnForGateways():
 		h.logger.Warn("gateway_public_key names the merchant's own public key, which verifies no answer of PayerMax's; name the key that its dashboard calls PayerMax's")
 	}
+	if loaded.Next.Exists() && loaded.Next.Fingerprint == loaded.Signing.Fingerprint {
+		h.logger.Warn("next_private_key is the private key itself, so there is nothing to change over to; name the new key, or remove the option",
+			zap.String("fingerprint", loaded.Next.Fingerprint))
+	}
 	h.logger.Info("keys loaded", zap.String("app_id", m.identity.AppID),
 		zap.String("source", loaded.Signing.Source), zap.String("fingerprint", loaded.Signing.Fingerprint),
 		zap.String("engine", loaded.Signing.Engine()))

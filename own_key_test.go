@@ -10,6 +10,17 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 )
 
+// A next key that is the private key itself is no key to change over to.
+func TestNextKeyThatIsTheKeyIsWarnedOf(t *testing.T) {
+	private := writePrivateKey(t, merchantKey())
+	for next, warned := range map[string]bool{private: true, writePrivateKey(t, merchantKey()): true, writePrivateKey(t, gatewayKey()): false} {
+		log, err := testcaddy.Loaded(t, testcaddy.Adapted(t, "{\nadmin off\n}\n:8080 {\nbind 127.0.0.1\npayermax {\ngateway uat\napp_id app\nprivate_key "+private+
+			"\nnext_private_key "+next+"\n}\n}\n"))
+		require.NoError(t, err)
+		assert.Equal(t, warned, strings.Contains(log, "next_private_key is the private key itself"), next)
+	}
+}
+
 // Somebody who has mixed up the dashboard's two keys learns it when the config is
 // loaded, not by an answer to a payment that is withheld.
 func TestOwnKeyAsGatewayKeyIsWarnedOf(t *testing.T) {

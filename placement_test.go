@@ -357,6 +357,12 @@ func TestMisplacedSigningWarns(t *testing.T) {
 		":8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/api/gateway/applyDropinSession {\n" + signing + "}\nhandle {\nfile_server\n}\n}":      "",
 		":8080 {\nbind 127.0.0.1\n" + strings.Replace(signing, "payermax", "payermax /aggregate-pay/api/gateway/applyDropinSession", 1) + "}": "",
 		":8080 {\nbind 127.0.0.1\n" + signing + "}":                                                                                           "",
+		":8080 {\nbind 127.0.0.1\nintercept {\nhandle_response {\nrespond ok\n}\n}\n" + signing + "}":                                         "the handler intercept comes first and may change answers after they were checked",
+		":8080 {\nbind 127.0.0.1\nintercept {\nreplace_status 502\n}\n" + signing + "}":                                                       "the handler intercept comes first",
+		":8080 {\nbind 127.0.0.1\nroute {\nheader >Proxy-Status mine\n" + signing + "}\n}":                                                    "the handler headers, which sets or removes Proxy-Status,",
+		":8080 {\nbind 127.0.0.1\nheader -Proxy-*\n" + signing + "}":                                                                          "the handler headers, which sets or removes Proxy-Status,",
+		":8080 {\nbind 127.0.0.1\nheader Proxy-Status mine\n" + signing + "}":                                                                 "",
+		":8080 {\nbind 127.0.0.1\nheader -Server\nintercept /files/* {\nhandle_response {\nrespond ok\n}\n}\n" + signing + "}":                "",
 		":8080 {\nbind 127.0.0.1\nrespond /hello hello\n" + signing + "}":                                                                     "",
 	} {
 		said, err := testcaddy.Loaded(t, testcaddy.Adapted(t, config))
@@ -367,6 +373,7 @@ func TestMisplacedSigningWarns(t *testing.T) {
 			continue
 		}
 		assert.Contains(t, said, says)
+		assert.NotEmpty(t, resultsOf(examined(t, config, doctor.Options{Offline: true}), "placement"), config)
 	}
 }
 

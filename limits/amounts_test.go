@@ -9,6 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/limits"
@@ -80,6 +82,36 @@ func TestAmountsOfEverybodyAndOfTheCaller(t *testing.T) {
 
 // Who is not known, or not named, is admitted to nothing, and a known caller to its own
 // endpoints alone.
+// A caller_id that hardly says who calls is worth a warning at the start.
+func TestCallerIDThatSaysLittle(t *testing.T) {
+	for callerID, says := range map[string]string{
+		"shop":                         "it is the same for everybody who calls",
+		"{http.request.header.X-User}": "{http.request.header.X-User} is what the one who calls has written",
+		"{http.request.uri.query.u}":   "is what the one who calls has written",
+		"{http.auth.user.id}{http.request.cookie.shop}": "{http.request.cookie.shop} is what",
+		"{http.auth.user.idd}":                          "did you mean {http.auth.user.id}?",
+		"{http.request.tls.client.subjekt}":             "{http.request.tls.client.subjekt} has no value, so that every call is refused",
+		"{http.auth.user.id}":                           "",
+		"{http.auth.user.email}":                        "",
+		"{http.request.tls.client.subject}":             "",
+		"{http.request.tls.client.san.dns_names.0}":     "",
+		"{http.request.remote.host}":                    "",
+		"{shop}":                                        "",
+	} {
+		core, logs := observer.New(zap.WarnLevel)
+		at := place(t, "refund")
+		at.Logger = zap.New(core)
+		open(t, limits.Limits{CallerID: callerID, Callers: map[string]limits.Caller{"shop": {}}}, at)
+		if says == "" {
+			assert.Empty(t, logs.All(), callerID)
+			continue
+		}
+		require.Len(t, logs.All(), 1, callerID)
+		assert.Contains(t, logs.All()[0].Message, "limits: caller_id: ")
+		assert.Contains(t, logs.All()[0].Message, says)
+	}
+}
+
 func TestAdmit(t *testing.T) {
 	at := place(t, "orderAndPay", "refund", "orderQuery")
 	l := open(t, limits.Limits{CallerID: "{test.caller}", Callers: map[string]limits.Caller{"shop": {}, "office": {Endpoints: []string{"orderQuery"}}}}, at)

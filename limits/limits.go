@@ -119,6 +119,9 @@ func (l *Limits) Open(at Place) (*Enforced, error) {
 	if (l.CallerID == "") != (len(l.Callers) == 0) {
 		return nil, fmt.Errorf("caller_id and callers belong together: the one says who calls, the others who may")
 	}
+	if doubt := doubtAboutCallerID(l.CallerID); doubt != "" && l.CallerID != "" {
+		at.Logger.Warn("limits: caller_id: " + doubt)
+	}
 	for id, c := range l.Callers {
 		if opened.callers[id], err = c.open(id, at); err != nil {
 			return nil, fmt.Errorf("caller %s: %w", id, err)

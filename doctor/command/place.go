@@ -10,7 +10,7 @@ import (
 // the config. paths are those that it signs.
 func (f foundHandler) describePlace(paths []string) []doctor.Result {
 	var results []doctor.Result
-	for _, m := range append(f.place.Misplacements(paths), f.place.Unserved()...) {
+	for _, m := range f.place.Doubts(paths) {
 		results = append(results, found("", "placement", doctor.Warning, m.Message, m.Next))
 	}
 	if f.becomesHTTPS {

@@ -98,6 +98,9 @@ func TestMisplacements(t *testing.T) {
 		"in a subroute before":        {`{"handle":[{"handler":"subroute","routes":[{"handle":[{"handler":"error"}]}]},` + sign + `]}`, []string{"the handler error"}},
 		"outside of the subroute":     {`{"handle":[{"handler":"static_response"},{"handler":"subroute","routes":[{"handle":[` + sign + `]}]}]}`, []string{"static_response"}},
 		"with a path of its own":      {`{"match":[{"path":["/hello"]}],"handle":[{"handler":"static_response"}]},{"handle":[` + sign + `]}`, nil},
+		"another one in front":        {`{"handle":[{"handler":"subroute","routes":[{"handle":[` + sign + `]}]}]},{"handle":[` + sign + `]}`, []string{"another payermax comes first"}},
+		"another one for some":        {`{"match":[{"header":{"X-A":["b"]}}],"handle":[` + sign + `]},{"handle":[` + sign + `]}`, nil},
+		"another one for one path":    {`{"match":[{"path":["*/refund"]}],"handle":[` + sign + `]},{"handle":[` + sign + `]}`, nil},
 		"files that pass on":          {`{"handle":[{"handler":"file_server","pass_thru":true},` + sign + `]}`, nil},
 		"headers in front":            {`{"handle":[{"handler":"headers"},` + sign + `]}`, nil},
 		"behind":                      {`{"handle":[` + sign + `,{"handler":"static_response"}]}`, nil},
@@ -133,8 +136,8 @@ func TestMisplacements(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			handlers := read(t, `"routes":[`+test.routes+`]`).Handlers
-			require.Len(t, handlers, 1)
-			found := handlers[0].Misplacements([]string{"/aggregate-pay/api/gateway/refund", "/aggregate-pay/api/gateway/orderQuery"})
+			require.NotEmpty(t, handlers)
+			found := handlers[len(handlers)-1].Misplacements([]string{"/aggregate-pay/api/gateway/refund", "/aggregate-pay/api/gateway/orderQuery"})
 			require.Len(t, found, len(test.says))
 			for i, says := range test.says {
 				assert.Regexp(t, says, found[i].Message)

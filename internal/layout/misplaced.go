@@ -11,7 +11,8 @@ import (
 )
 
 // Misplacement is what is wrong with the place of a handler that signs, and what to do
-// about it. Caddy loads the config all the same, and calls are not signed.
+// about it. Caddy loads the config all the same, and calls are not signed, or not answered by
+// what was checked.
 type Misplacement struct{ Message, Next string }
 
 // Misplacements returns what is wrong with the place of a handler that signs. paths are
@@ -41,7 +42,14 @@ func (h Handler) Misplacements(paths []string) []Misplacement {
 			"write payermax without a matcher, or into a handle block for /aggregate-pay/*",
 		})
 	}
-	if front := cmp.Or(h.front, h.frontOf(paths)); front != "" && front != Sign {
+	switch front := cmp.Or(h.front, h.frontOf(paths)); front {
+	case "":
+	case Sign:
+		found = append(found, Misplacement{
+			"another payermax comes first and answers every call, so that this one signs none",
+			"remove one of them, or give the first a matcher that leaves some calls to this one",
+		})
+	default:
 		found = append(found, Misplacement{
 			fmt.Sprintf("the handler %s comes first and answers every request, so that no call is signed", front),
 			"give it a path of its own, remove it, or write both into a route block, with payermax first",

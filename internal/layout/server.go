@@ -7,6 +7,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/intercept"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 )
@@ -110,7 +112,7 @@ func loadedHandler(handler caddyhttp.MiddlewareHandler) object {
 		if secure, ok := handler.Transport.(reverseproxy.TLSTransport); ok && secure.TLSEnabled() {
 			o["transport"].(object)["tls"] = objectOf(decoded(handler.Transport))["tls"]
 		}
-	case *rewrite.Rewrite, *caddyhttp.StaticResponse:
+	case *rewrite.Rewrite, *caddyhttp.StaticResponse, *headers.Handler, *intercept.Intercept:
 		maps.Copy(o, objectOf(decoded(handler)))
 	default:
 		if passes := objectOf(decoded(handler))["pass_thru"]; passes != nil {

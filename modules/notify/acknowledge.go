@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"reflect"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
@@ -64,20 +67,49 @@ func (n *Handler) lacks(received *reply.Answer, isCut bool) []zap.Field {
 // has not accepted the notification: as one does that was written for PayerMax, which looks
 // at the code, and not at the status. bizCode is the code of PayerMax's older API, and its
 // OpenAPI file (api.json of payermax-server-sdk, March 2026) still refuses a payout's
-// notification by it. What cannot be read may say so.
+// notification by it. What cannot be read may say so, and so may a body that says its code
+// twice, or in a member that parsers could take for it: not all of them read the same one.
 func refuses(received *reply.Answer) bool {
 	if protocol.IsCoded(received.Header()) {
 		return true
 	}
-	var said struct {
-		Code    any `json:"code"`
-		BizCode any `json:"bizCode"`
+	codes, bizCodes := codesOf(bytes.TrimPrefix(received.Body, []byte("\xef\xbb\xbf")))
+	saysOther := func(values []any, accepts string) bool {
+		return slices.ContainsFunc(values, func(value any) bool {
+			return value != nil && value != accepts || !reflect.DeepEqual(value, values[0])
+		})
 	}
-	if json.Unmarshal(bytes.TrimPrefix(received.Body, []byte("\xef\xbb\xbf")), &said) != nil {
-		return false
+	hasCode := len(codes) > 0 && codes[0] != nil
+	return saysOther(codes, "SUCCESS") || !hasCode && saysOther(bizCodes, "0000")
+}
+
+// codesOf returns the values of all members of a JSON object that a parser could take for its
+// code, and for its bizCode. What is not an object has none.
+func codesOf(body []byte) (codes, bizCodes []any) {
+	if !json.Valid(body) {
+		return nil, nil
 	}
-	return said.Code != nil && said.Code != "SUCCESS" ||
-		said.Code == nil && said.BizCode != nil && said.BizCode != "0000"
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	if begin, err := decoder.Token(); err != nil || begin != json.Delim('{') {
+		return nil, nil
+	}
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			return nil, nil
+		}
+		var value any
+		if err := decoder.Decode(&value); err != nil {
+			return nil, nil
+		}
+		switch lookalike.Fold(name.(string)) {
+		case lookalike.Fold("code"):
+			codes = append(codes, value)
+		case lookalike.Fold("bizCode"):
+			bizCodes = append(bizCodes, value)
+		}
+	}
+	return codes, bizCodes
 }
 
 // hold has the application's answer held back, and reports whether its end is missing: a

@@ -1,0 +1,55 @@
+package limits
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+)
+
+// placeholders are those of a setting, without their braces.
+var placeholders = regexp.MustCompile(`\{([^{}]+)\}`)
+
+const (
+	authenticated = "http.auth.user."
+	certificate   = "http.request.tls.client."
+)
+
+// ofCertificates are what Caddy knows of a client's certificate, besides its san.
+var ofCertificates = []string{"fingerprint", "public_key", "public_key_sha256", "issuer", "serial", "subject", "certificate_pem", "certificate_der_base64"}
+
+// written are the beginnings of placeholders whose values stand in the request.
+var written = []string{
+	"http.request.header.", "http.request.cookie.", "http.request.uri", "http.request.orig_uri", "http.request.body",
+	"http.request.host", "http.request.method", "http.request.orig_method",
+}
+
+// doubtAboutCallerID says why a caller_id hardly says who calls, and what to do, or is "".
+func doubtAboutCallerID(callerID string) string {
+	names := placeholders.FindAllStringSubmatch(callerID, -1)
+	if len(names) == 0 {
+		return "it is the same for everybody who calls, since it has no placeholder; name one that authentication sets, such as {http.auth.user.id}"
+	}
+	for _, name := range names {
+		if doubt := doubtAboutPlaceholder(name[1]); doubt != "" {
+			return fmt.Sprintf("%s %s", name[0], doubt)
+		}
+	}
+	return ""
+}
+
+// doubtAboutPlaceholder is doubtAboutCallerID for one placeholder.
+func doubtAboutPlaceholder(name string) string {
+	if slices.ContainsFunc(written, func(beginning string) bool { return strings.HasPrefix(name, beginning) }) {
+		return "is what the one who calls has written, who can write another's; name a placeholder that authentication sets, such as {http.auth.user.id}, unless a proxy before this one sets the value and removes what callers write"
+	}
+	if of, isCertificate := strings.CutPrefix(name, certificate); isCertificate && !strings.HasPrefix(of, "san.") && !slices.Contains(ofCertificates, of) {
+		return "has no value, so that every call is refused; of a client's certificate, Caddy knows " + strings.Join(ofCertificates, ", ") + ", and san.*"
+	}
+	if of, isUser := strings.CutPrefix(name, authenticated); isUser && of != "id" && grammar.Suggest(of, []string{"id"}) != "" {
+		return "has no value, so that every call is refused, unless the module that authenticates sets it; did you mean {http.auth.user.id}?"
+	}
+	return ""
+}

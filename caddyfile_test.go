@@ -132,6 +132,8 @@ func TestGatewaysThatAreNone(t *testing.T) {
 		"gateway.example.com":           `but it is "gateway.example.com"; write https:// before a host`,
 		"live":                          `but it is "live", at`,
 		"https://pay-gate..example.com": `the host "pay-gate..example.com" has two dots in a row`,
+		"https://[CANARY@host":          "expected uat, production, sandbox or a URL such as https://host, at",
+		"https:":                        `but it is "https:"`,
 		"user:CANARY@host":              "expected uat, production, sandbox or a URL such as https://host, at",
 		"https://user:CANARY@host":      "the URL must not contain a user or password",
 		"host/?token=CANARY":            "expected uat, production, sandbox or a URL such as https://host, at",

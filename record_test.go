@@ -110,6 +110,25 @@ func TestWarningIsLogged(t *testing.T) {
 	assertNoCanary(t, logs)
 }
 
+// A rule that something else of PayerMax's contradicts, and the status of an answer that was
+// withheld, are in the line as well.
+func TestLineOfACallThatWasSent(t *testing.T) {
+	h := newHandler(t, verifying(t))
+	logs := logged(h)
+	serve(t, h, post(strings.Replace(sessionBody, `10000`, `"10000"`, 1)), func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusTeapot)
+		_, err := io.WriteString(w, "CANARY")
+		return err
+	})
+	require.Equal(t, 1, logs.Len())
+	fields := logs.All()[0].ContextMap()
+	assert.Equal(t, []any{"data.totalAmount type"}, fields["disputed"])
+	assert.EqualValues(t, http.StatusTeapot, fields["received_status"])
+	assert.Equal(t, "CHECK_SIGN_ERROR", fields["code"])
+	assert.NotContains(t, fields, "warned")
+	assertNoCanary(t, logs)
+}
+
 // The operator hears that a gateway leads back to a sidecar.
 func TestLoopIsLogged(t *testing.T) {
 	h := newHandler(t)

@@ -84,11 +84,17 @@ func NotSentInTime(cause error) *reply.Refusal {
 // cause returns what the log may say of err. The reverse proxy's error names at most
 // one reason why there is no connection, and no reason if the time was up before.
 func (d *Delivery) cause(err error) error {
-	noted := d.present().connectError.Load()
-	if noted == nil || d.written.Load() {
+	if d.written.Load() {
 		return err
 	}
-	reason := cause.Discreet(*noted)
+	if noted := d.present().connectError.Load(); noted != nil {
+		err = withReason(err, cause.Discreet(*noted))
+	}
+	return d.present().inHandshake(err)
+}
+
+// withReason adds a reason to an error, unless that says it already.
+func withReason(err, reason error) error {
 	switch {
 	case err == nil:
 		return reason

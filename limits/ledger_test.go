@@ -49,7 +49,7 @@ func TestWithoutTheStore(t *testing.T) {
 		"more than the share alone":       {without("alone", 3, perDay("USD", "100")), []string{"33.34"}, []string{limits.ByBudget}, "this replica's share, 33.33, of the budget of USD 100.00 per day has 33.33 left"},
 		"more than the budget alone":      {without("alone", 3, perDay("USD", "100")), []string{"100.01"}, []string{limits.ByBudget}, "more than the whole budget of USD 100.00"},
 		"a budget alone, without sharers": {without("alone", 0, perDay("USD", "100")), []string{"100", "0.01"}, []string{signed, limits.ByBudget}, "this replica's share, 100.00, of"},
-		"a number alone":                  {limits.Limits{RefuseDoubles: true, WithoutStore: "alone"}, []string{"1", "1"}, []string{signed, limits.ByDouble}, "is under way"},
+		"a number alone":                  {limits.Limits{RefuseDoubles: true, WithoutStore: "alone"}, []string{"1", "1"}, []string{signed, limits.ByDouble}, "is in progress"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -14,8 +14,8 @@ const proxyStatus = "Proxy-Status"
 // the endpoints that it signs.
 func (h Handler) Doubts(paths []string) []Misplacement {
 	found := h.Misplacements(paths)
-	if len(found) == 0 { // or else it is known why calls are not signed
-		found = h.Unserved()
+	if h.letsPOST() && h.lets(paths) { // or else it is known why no call is signed
+		found = append(found, h.Unserved()...)
 	}
 	return append(found, h.altered(paths)...)
 }

@@ -225,14 +225,14 @@ func TestMerchantsChangeKeysApart(t *testing.T) {
 	require.True(t, signs("100", testkeys.Merchant()))
 	require.True(t, signs("200", testkeys.Stranger()))
 
-	require.NoError(t, os.WriteFile(second, []byte(testkeys.PrivatePEM(testkeys.Gateway())), 0o600))
-	await(t, patience, "the second merchant's new key", func() bool { return signs("200", testkeys.Gateway()) })
+	require.NoError(t, os.WriteFile(second, []byte(testkeys.PrivatePEM(testkeys.Next())), 0o600))
+	await(t, patience, "the second merchant's new key", func() bool { return signs("200", testkeys.Next()) })
 	assert.True(t, signs("100", testkeys.Merchant()))
 
 	require.NoError(t, os.WriteFile(first, []byte("no key"), 0o600))
 	s.AwaitLine(t, "the new keys cannot be used", first)
 	assert.True(t, signs("100", testkeys.Merchant()))
-	assert.True(t, signs("200", testkeys.Gateway()))
+	assert.True(t, signs("200", testkeys.Next()))
 	assert.Contains(t, get(t, "http://"+s.addr+"/readyz"), `"degraded"`)
 }
 

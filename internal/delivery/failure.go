@@ -86,11 +86,17 @@ func NotSentInTime(cause error) *reply.Refusal {
 // one reason why there is no connection, and no reason if the time was up before.
 func (d *Delivery) cause(err error) error {
 	err = withoutProxy(err)
-	noted := d.present().connectError.Load()
-	if noted == nil || d.written.Load() {
+	if d.written.Load() {
 		return err
 	}
-	reason := cause.Discreet(*noted)
+	if noted := d.present().connectError.Load(); noted != nil {
+		err = withReason(err, cause.Discreet(*noted))
+	}
+	return d.present().inHandshake(err)
+}
+
+// withReason adds a reason to an error, unless that says it already.
+func withReason(err, reason error) error {
 	switch {
 	case err == nil:
 		return reason

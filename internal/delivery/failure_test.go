@@ -192,6 +192,39 @@ func TestFailedByContext(t *testing.T) {
 	assert.Equal(t, StatusClientClosedRequest, d.Failed(gone, &reply.Answer{}, nil).Status)
 }
 
+// An end, or the end of the time, says by itself nothing of TLS, in which it came.
+func TestFailedInHandshake(t *testing.T) {
+	for name, test := range map[string]struct {
+		err        error
+		isDone     bool
+		says       string
+		proxyError string
+	}{
+		"closed":             {io.EOF, true, "the connection was closed during the TLS handshake: EOF", "tls_protocol_error"},
+		"broken off":         {io.ErrUnexpectedEOF, true, "the connection was closed during the TLS handshake: unexpected EOF", "tls_protocol_error"},
+		"stalled":            {context.DeadlineExceeded, false, "the time was up during the TLS handshake: context deadline exceeded", "connection_timeout"},
+		"stalled, and known": {context.DeadlineExceeded, true, "the time was up during the TLS handshake: context deadline exceeded", "connection_timeout"},
+		"something else":     {errors.New("x"), false, "x", "destination_unavailable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := new(Delivery)
+			d.watch().GetConn("")
+			d.watch().ConnectDone("tcp", "", nil)
+			d.watch().TLSHandshakeStart()
+			if test.isDone {
+				d.watch().TLSHandshakeDone(tls.ConnectionState{}, test.err)
+			}
+			f := d.Failed(context.Background(), &reply.Answer{}, test.err)
+			assert.EqualError(t, f.Cause, test.says)
+			assert.ErrorIs(t, f.Cause, test.err)
+			assert.Equal(t, test.proxyError, f.ProxyError)
+
+			d.watch().TLSHandshakeDone(tls.ConnectionState{}, nil)
+			assert.Equal(t, test.err, d.cause(test.err), "TLS has begun on another connection")
+		})
+	}
+}
+
 // The reverse proxy hides why it could not connect; the trace knows.
 func TestFailedByConnectError(t *testing.T) {
 	d := new(Delivery)

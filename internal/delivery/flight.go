@@ -1,7 +1,11 @@
 package delivery
 
 import (
+	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
 	"net/http/httptrace"
 	"sync/atomic"
 	"time"
@@ -21,8 +25,9 @@ type flight struct {
 	// connectError is why there is no connection. The reverse proxy's own error
 	// may not say.
 	connectError atomic.Pointer[error]
-	// handshakeFailed is set if there is a connection, but no TLS on it.
-	handshakeFailed atomic.Bool
+	// handshaking is set while TLS begins on a connection, and handshakeFailed if there is
+	// a connection, but no TLS on it.
+	handshaking, handshakeFailed atomic.Bool
 	// firstByte is when the answer began.
 	firstByte atomic.Pointer[time.Time]
 }
@@ -37,9 +42,11 @@ func (f *flight) watch() *httptrace.ClientTrace {
 			now := time.Now()
 			f.firstByte.Store(&now)
 		},
-		DNSDone:     func(info httptrace.DNSDoneInfo) { f.cannotConnect(info.Err) },
-		ConnectDone: func(_, _ string, err error) { f.connectDone(err) },
+		DNSDone:           func(info httptrace.DNSDoneInfo) { f.cannotConnect(info.Err) },
+		ConnectDone:       func(_, _ string, err error) { f.connectDone(err) },
+		TLSHandshakeStart: func() { f.handshaking.Store(true) },
 		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
+			f.handshaking.Store(false)
 			f.cannotConnect(err)
 			f.handshakeFailed.Store(err != nil)
 		},
@@ -63,6 +70,18 @@ func (f *flight) cannotConnect(err error) {
 	if err != nil {
 		f.connectError.Store(&err)
 	}
+}
+
+// inHandshake adds to an error that says nothing else that it came while TLS began.
+func (f *flight) inHandshake(err error) error {
+	failed := f.handshakeFailed.Load()
+	switch {
+	case failed && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)):
+		return fmt.Errorf("the connection was closed during the TLS handshake: %w", err)
+	case (failed || f.handshaking.Load()) && errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("the time was up during the TLS handshake: %w", err)
+	}
+	return err
 }
 
 // isUnheard reports whether a request was sent on a connection that had been idle, and

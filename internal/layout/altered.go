@@ -13,7 +13,11 @@ const proxyStatus = "Proxy-Status"
 // come to it, or others get no answer, or something else, in its place. paths are those of
 // the endpoints that it signs.
 func (h Handler) Doubts(paths []string) []Misplacement {
-	return slices.Concat(h.Misplacements(paths), h.Unserved(), h.altered(paths))
+	found := h.Misplacements(paths)
+	if h.letsPOST() && h.lets(paths) { // or else it is known why no call is signed
+		found = append(found, h.Unserved()...)
+	}
+	return append(found, h.altered(paths)...)
 }
 
 // altered says what around the handler may change its answers after they were checked, while

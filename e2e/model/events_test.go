@@ -51,7 +51,7 @@ var events = []*event{
 	{name: "a next key appears", during: func(w *world, t *rapid.T) {
 		m := w.drawMerchant(t)
 		if w.accepts(m) != nil {
-			return // another next key takes the promotion of this one back, which no operator should do
+			return // another next key would be refused, and the first one stay in use
 		}
 		m.inNext = m.unusedKey()
 		replaceFile(t, m.next, privatePEM(signingKeys()[m.inNext]))

@@ -112,7 +112,7 @@ func open(t *testing.T, address string, config *tls.Config) *upstream {
 	if address == anyPort { // and nobody else's when the upstream is closed before the test ends
 		address = testnet.FreeAddress(t)
 	}
-	listener, err := net.Listen("tcp", address)
+	listener, err := testnet.Listen(address)
 	require.NoError(t, err)
 	u := &upstream{listener: listener, host: listener.Addr().String(), path: endpointPath, open: make(map[net.Conn]bool), reply: ownSession}
 	if config != nil {

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 	"github.com/stretchr/testify/require"
 )
 
@@ -76,7 +77,7 @@ func (g *gateway) up(t require.TestingT) {
 }
 
 func (g *gateway) listen(t require.TestingT, address string) net.Listener {
-	listener, err := net.Listen("tcp", address)
+	listener, err := testnet.Listen(address)
 	require.NoError(t, err)
 	g.wait.Go(func() {
 		for {

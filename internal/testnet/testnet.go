@@ -2,12 +2,15 @@
 package testnet
 
 import (
+	"errors"
 	"net"
 	"os"
 	"runtime"
 	"strconv"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -34,13 +37,22 @@ func FreePort(t testing.TB) int {
 		if !reserve(t, port) {
 			continue
 		}
-		if listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
-			listener.Close()
+		if isFree(port) {
 			return port
 		}
 	}
 	require.FailNow(t, "no free port")
 	return 0
+}
+
+// isFree reports whether nobody listens at a port of 127.0.0.1. It does not listen there
+// itself: a process that is started meanwhile would hold the port until it has begun.
+func isFree(port int) bool {
+	conn, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(port))
+	if err == nil {
+		conn.Close()
+	}
+	return errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // reserve keeps a port from the tests of other processes until the end of the test, and
@@ -63,4 +75,15 @@ func reserve(t testing.TB, port int) bool {
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(FreePort(t)))
+}
+
+// Listen listens at an address where the test may have listened before. A process that was
+// started when that listener was closed holds it until it has begun, so this waits for it.
+func Listen(address string) (net.Listener, error) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		listener, err := net.Listen("tcp", address)
+		if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(deadline) {
+			return listener, err
+		}
+	}
 }

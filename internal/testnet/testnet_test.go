@@ -4,6 +4,7 @@ import (
 	"net"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -35,4 +36,15 @@ func TestPortsAreGivenBack(t *testing.T) {
 	var port int
 	t.Run("a test", func(t *testing.T) { port = FreePort(t) })
 	require.True(t, reserve(t, port))
+}
+
+// An address that somebody holds for a moment is waited for.
+func TestListenWaits(t *testing.T) {
+	address := FreeAddress(t)
+	before, err := net.Listen("tcp", address)
+	require.NoError(t, err)
+	time.AfterFunc(50*time.Millisecond, func() { before.Close() })
+	listener, err := Listen(address)
+	require.NoError(t, err)
+	listener.Close()
 }

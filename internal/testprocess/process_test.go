@@ -36,7 +36,7 @@ var children = map[string]func(){
 	"stays": func() {
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("here")
-		select {}
+		time.Sleep(time.Hour) // with nothing to wait for, the runtime would call it a deadlock
 	},
 	"fails": func() { os.Exit(3) },
 }

@@ -83,8 +83,7 @@ func TestBudgetsOfStoresAreApart(t *testing.T) {
 // store knows all that was seen, however often it is lost.
 func TestLostCountsAreRemembered(t *testing.T) {
 	type reserve = func(amount int)
-	asked := func(s *replicated, h hook) { s.reserves = h }
-	answered := func(s *replicated, h hook) { s.answers = h }
+	asked, answered := (*replicated).whenAsked, (*replicated).whenAnswering
 	for name, test := range map[string]struct {
 		seen      int // before the slow call
 		slow      func(*replicated, hook)

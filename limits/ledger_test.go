@@ -54,7 +54,7 @@ func TestWithoutTheStore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				at, store := sharing(t, "orderAndPay")
-				store.reserves = away
+				store.whenAsked(away)
 				l := open(t, test.limits, at)
 				for i, amount := range test.amounts {
 					_, err := l.Reserve(t.Context(), order(t, at, amount, "USD"))
@@ -86,7 +86,7 @@ func without(what string, replicas int, budgets ...limits.Budget) limits.Limits 
 func TestShareOfARate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at, store := sharing(t, "orderQuery")
-		store.reserves = away
+		store.whenAsked(away)
 		l := open(t, limits.Limits{Quota: limits.Quota{Rate: 3, Burst: 3}, Replicas: 3}, at)
 		query := callOf(t, at, "orderQuery", `{"outTradeNo":"P1"}`)
 		for range 3 {
@@ -122,7 +122,7 @@ func TestOutagesAreLoggedOnce(t *testing.T) {
 			call("1")
 			assert.Empty(t, said())
 			for range 2 {
-				store.reserves = away
+				store.whenAsked(away)
 				call("1")
 				require.Len(t, logged.All(), 1)
 				assert.Equal(t, map[string]any{"share": "1/3", "error": errAway.Error()}, logged.All()[0].ContextMap())
@@ -132,7 +132,7 @@ func TestOutagesAreLoggedOnce(t *testing.T) {
 				assert.NoError(t, err)
 				assert.Empty(t, said())
 
-				store.reserves = nil
+				store.whenAsked(nil)
 				call("31") // a refusal is an answer as well
 				call("1")
 				assert.Equal(t, []string{"info the store that replicas share can be reached again"}, said())
@@ -166,20 +166,21 @@ func TestWhatIsRefusedTakesNothing(t *testing.T) {
 				_, err := l.Reserve(t.Context(), order(t, at, "1", "USD"))
 				require.NoError(t, err)
 
-				store.reserves = test.asked
+				store.whenAsked(test.asked)
 				for range 3 {
 					_, err = l.Reserve(test.during, order(t, at, test.amount, "USD"))
 					refused := requireRefused(t, err, test.limit)
 					assert.True(t, refused.NeverLeft())
 					synctest.Wait()
 				}
-				store.reserves = nil
+				store.whenAsked(nil)
 				assert.Equal(t, test.limit == limits.ByStore, logged.Len() > 0, "whoever hangs up says nothing of the store")
 				if test.told {
-					require.Len(t, store.settled, 3)
-					for i, settled := range store.settled {
+					told, asked := store.told(), store.asked()
+					require.Len(t, told, 3)
+					for i, settled := range told {
 						assert.Equal(t, stores.Unsent, settled.that)
-						assert.Equal(t, store.reserved[1+i], settled.of)
+						assert.Equal(t, asked[1+i], settled.of)
 					}
 				}
 				_, err = l.Reserve(t.Context(), order(t, at, "1", "USD"))
@@ -208,7 +209,7 @@ func TestReserveIsGivenUp(t *testing.T) {
 		status int
 	}{{context.Canceled, 499}, {context.DeadlineExceeded, http.StatusServiceUnavailable}} {
 		at, store := sharing(t, "orderAndPay")
-		store.reserves = func(ctx context.Context) error { return ctx.Err() }
+		store.whenAsked(func(ctx context.Context) error { return ctx.Err() })
 		ctx, end := context.WithCancelCause(context.Background())
 		end(test.cause)
 		_, err := open(t, within(perDay("USD", "1")), at).Reserve(ctx, order(t, at, "1", "USD"))
@@ -230,21 +231,23 @@ func TestStoreIsToldWhatCameOfCalls(t *testing.T) {
 						Quota:         limits.Quota{Rate: 30, Burst: 30, Budgets: []limits.Budget{perDay("USD", "100")}},
 						RefuseDoubles: true, WithoutStore: "alone", Replicas: 3,
 					}, at)
-					store.reserves = asked
+					store.whenAsked(asked)
 					reserved, err := l.Reserve(t.Context(), order(t, at, "1", "USD"))
 					require.NoError(t, err)
 					reserved.Settle(settlement)
 					reserved.Settle(stores.Unsent) // once only
 					synctest.Wait()
-					assert.Equal(t, []settled{{store.reserved[0], settlement}}, store.settled)
-					assert.Equal(t, 30.0, store.reserved[0].Rates[0].PerSecond)
-					assert.Equal(t, 30, store.reserved[0].Rates[0].Burst)
-					assert.EqualValues(t, 10000, store.reserved[0].Budgets[0].Limit)
-					assert.NotZero(t, store.reserved[0].Order)
-					assert.Equal(t, at.Longest+10*time.Second, store.reserved[0].Lease)
+					of := store.asked()[0]
+					assert.Equal(t, []settled{{of, settlement}}, store.told())
+					assert.Equal(t, 30.0, of.Rates[0].PerSecond)
+					assert.Equal(t, 30, of.Rates[0].Burst)
+					assert.EqualValues(t, 10000, of.Budgets[0].Limit)
+					assert.NotZero(t, of.Order)
+					assert.Equal(t, at.Longest+10*time.Second, of.Lease)
 
 					// The number is free, here as there.
-					for _, store.reserves = range []hook{nil, away} {
+					for _, asked := range []hook{nil, away} {
+						store.whenAsked(asked)
 						again, err := l.Reserve(t.Context(), order(t, at, "1", "USD"))
 						require.NoError(t, err)
 						again.Settle(stores.Kept)
@@ -282,15 +285,17 @@ func TestStoreIsToldWhatIsKnown(t *testing.T) {
 					require.NoError(t, err)
 					return reserved
 				}
-				store.reserves = test.asked
+				store.whenAsked(test.asked)
 				first := reserve("60")
 				time.Sleep(test.later)
-				store.reserves = nil
+				synctest.Wait() // until the store is reminded
+				store.whenAsked(nil)
 				reserve("10")
 				first.Settle(test.settlement)
 				first.Settle(test.settlement) // once only
+				store.asked()
 				reserve("0.01")
-				assert.Equal(t, test.left, store.reserved[len(store.reserved)-1].Budgets[0].Last.Remaining)
+				assert.Equal(t, test.left, store.asked()[0].Budgets[0].Last.Remaining)
 			})
 		})
 	}
@@ -308,7 +313,7 @@ func TestRatesOfReplicas(t *testing.T) {
 		assert.Equal(t, named, at.Merchants, "the caller's list is in its order")
 		_, err := l.Reserve(t.Context(), callOf(t, at, "orderQuery", `{"outTradeNo":"P1"}`))
 		require.NoError(t, err)
-		return store.reserved[len(store.reserved)-1].Rates[0].Key
+		return store.asked()[0].Rates[0].Key
 	}
 	a, b, c := limits.Merchant{AppID: app, MerchantNo: "1"}, limits.Merchant{AppID: app, MerchantNo: "2"}, limits.Merchant{AppID: app + "0", MerchantNo: "1"}
 	one := keyOf(1, 5, a, b, c)
@@ -377,7 +382,7 @@ func TestAwaitSettled(t *testing.T) {
 		assert.Zero(t, waits(open(t, within(perDay("USD", "1")), place(t, "orderAndPay"))))
 
 		at, store := sharing(t, "orderAndPay")
-		store.settles = func(context.Context) error { time.Sleep(100 * time.Millisecond); return nil }
+		store.whenSettling(func(context.Context) error { time.Sleep(100 * time.Millisecond); return nil })
 		l := open(t, within(perDay("USD", "1")), at)
 		reserved, err := l.Reserve(t.Context(), order(t, at, "1", "USD"))
 		require.NoError(t, err)

@@ -59,18 +59,18 @@ func TestStoreIsReminded(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, []int64{6000, 7000}, used(2)[usd.Key], "and what was heard meanwhile")
 		synctest.Wait()
-		for _, settled := range store.settled {
+		for _, settled := range store.told() {
 			assert.Equal(t, stores.Kept, settled.that)
 		}
 
-		store.isAsked(away)
+		store.whenAsked(away)
 		asked := 0
 		for _, told := range used(3) {
 			asked += len(told)
 		}
 		assert.Equal(t, 3, asked)
 
-		store.isAsked(func(context.Context) error { return nil })
+		store.whenAsked(func(context.Context) error { return nil })
 		assert.Len(t, used(1), 2)
 		time.Sleep(time.Minute)
 		assert.Empty(t, used(2), "the hour is over")

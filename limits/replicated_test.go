@@ -17,16 +17,17 @@ var errAway = errors.New("connection refused")
 type replicated struct {
 	stores.Claims // none, since limits claim nothing
 	identity      string
+
+	// mutex guards the rest, also from the tests: each second, a reminder comes.
+	mutex sync.Mutex
 	// reserves is what happens to a reservation before it is taken, answers to what the
 	// store says of it, and settles to a settlement, if they are not nil.
 	reserves, answers, settles hook
-
-	mutex    sync.Mutex
-	counts   *stores.Memory
-	epoch    int64
-	before   map[stores.Key]int64 // what was used before the epoch
-	reserved []stores.Reservation // all of which it has heard
-	settled  []settled
+	counts                     *stores.Memory
+	epoch                      int64
+	before                     map[stores.Key]int64 // what was used before the epoch
+	reserved                   []stores.Reservation // all of which it has heard
+	settled                    []settled
 }
 
 // hook is what happens to an operation. It may fail.
@@ -74,11 +75,25 @@ func (s *replicated) Reserve(ctx context.Context, r stores.Reservation) ([]store
 	return left, err
 }
 
-// isAsked sets what happens to reservations from now on.
-func (s *replicated) isAsked(reserves hook) {
+// whenAsked sets what happens to reservations from now on.
+func (s *replicated) whenAsked(happens hook) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	s.reserves = reserves
+	s.reserves = happens
+}
+
+// whenAnswering sets what happens to its answers from now on.
+func (s *replicated) whenAnswering(happens hook) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.answers = happens
+}
+
+// whenSettling sets what happens to settlements from now on.
+func (s *replicated) whenSettling(happens hook) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.settles = happens
 }
 
 // asked returns what the store was asked for since it was last called.
@@ -87,6 +102,14 @@ func (s *replicated) asked() []stores.Reservation {
 	defer s.mutex.Unlock()
 	defer func() { s.reserved = nil }()
 	return s.reserved
+}
+
+// told returns what the store was told of calls since it was last called.
+func (s *replicated) told() []settled {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	defer func() { s.settled = nil }()
+	return s.settled
 }
 
 func (s *replicated) heard(r stores.Reservation) (reserves, answers hook) {
@@ -124,7 +147,10 @@ func (s *replicated) hear(ctx context.Context, b stores.Budget) {
 }
 
 func (s *replicated) Settle(ctx context.Context, r stores.Reservation, settlement stores.Settlement) error {
-	if err := s.settles.happen(ctx); err != nil {
+	s.mutex.Lock()
+	settles := s.settles
+	s.mutex.Unlock()
+	if err := settles.happen(ctx); err != nil {
 		return err
 	}
 	s.mutex.Lock()

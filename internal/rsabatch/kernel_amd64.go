@@ -14,9 +14,10 @@ var (
 )
 
 // hasIFMA reports whether the CPU has the instructions, and the operating system keeps
-// the registers: x/sys/cpu asks for both. GODEBUG=cpu.avx512ifma=off turns them off.
+// the registers: x/sys/cpu asks for both. GODEBUG=cpu.avx512ifma=off turns them off,
+// and so does cpu.avx512=off, which leaves the other three as they are.
 func hasIFMA() bool {
-	return cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512IFMA
+	return cpu.X86.HasAVX512 && cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512IFMA
 }
 
 // The functions of kernel_amd64.s, for 8 and for 4 lanes. The pointers are to the

@@ -33,6 +33,8 @@ func TestSupported(t *testing.T) {
 		"cpu.avx512ifma=off": "AVX-512 IFMA",
 		"cpu.avx512vl=off":   "AVX-512 IFMA",
 		"cpu.avx512f=off":    "AVX-512 IFMA",
+		"cpu.avx512=off":     "AVX-512 IFMA",
+		"cpu.all=off":        "AVX-512 IFMA",
 		"fips140=on":         "FIPS 140-3",
 	} {
 		t.Run(debug, func(t *testing.T) {

@@ -69,7 +69,7 @@ COPY --from=build /src/Caddyfile.example /etc/caddy/Caddyfile
 COPY --from=build --chown=65532:65532 /empty /config
 COPY --from=build --chown=65532:65532 /empty /data
 ENV XDG_CONFIG_HOME=/config XDG_DATA_HOME=/data
-# Garbage is collected half as often as by default, for some 7 MB more. Caddy keeps
+# Garbage is collected half as often as by default, for some 9 MB more. Caddy keeps
 # the heap below 90 % of the container's memory limit, unless GOMEMLIMIT says
 # otherwise.
 ENV GOGC=200

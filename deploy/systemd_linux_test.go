@@ -36,6 +36,20 @@ func TestUnitIsVerified(t *testing.T) {
 	assert.Empty(t, string(said))
 }
 
+// The unit collects garbage as the image does, and the file that the operator writes
+// overrides it, as systemd reads Environment= before any EnvironmentFile=.
+func TestUnitCollectsAsTheImage(t *testing.T) {
+	t.Parallel()
+	unit, err := os.ReadFile(systemdUnit)
+	require.NoError(t, err)
+	image, err := os.ReadFile(dockerfile)
+	require.NoError(t, err)
+	set := regexp.MustCompile(`(?m)^ENV (GOGC=\d+)$`).FindStringSubmatch(string(image))
+	require.Len(t, set, 2)
+	assert.Contains(t, string(unit), "\nEnvironment="+set[1]+"\n")
+	assert.Contains(t, string(unit), "\nEnvironmentFile=")
+}
+
 // What the unit can reach is little: its exposure is at most 1.2 of 10.
 func TestUnitIsHardened(t *testing.T) {
 	t.Parallel()

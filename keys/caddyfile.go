@@ -49,7 +49,7 @@ var FileOptions = grammar.Block[File]{
 	{Name: "refuse_world_readable", Example: "refuse_world_readable",
 		Sets: grammar.Flag(func(f *File) *bool { return &f.RefuseWorldReadable })},
 	{Name: "engine", Args: "<name>", Example: "engine batch",
-		Sets: grammar.Parsed(func(f *File) *string { return &f.Engine }, engineBatch,
+		Sets: grammar.Parsed(func(f *File) *string { return &f.Engine }, engineBatch+", or be left out for "+engineStandard,
 			func(text string) (string, bool) { return text, text == engineBatch })},
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
@@ -141,6 +142,8 @@ func TestEnginesThatExist(t *testing.T) {
 	o := &owner{json.RawMessage(`{"source":"file","path":"private.key","engine":"openssl"}`)}
 	_, err := LoadSource(ctx, o, "KeyRaw", o.KeyRaw)
 	assert.ErrorContains(t, err, `engine: "openssl" is not one; it can be batch, or be left out for crypto/rsa`)
+	err = new(File).UnmarshalCaddyfile(caddyfile.NewTestDispenser("file private.key {\nengine crypto/rsa\n}"))
+	assert.ErrorContains(t, err, "engine must be batch, or be left out for crypto/rsa, but is ")
 }
 
 // elsewhere is a key of which only its own module knows where it is.

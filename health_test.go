@@ -123,7 +123,8 @@ func TestHealthOfNotify(t *testing.T) {
 	assert.Equal(t, map[string]float64{fingerprints[0]: 0, fingerprints[1]: 0}, series("caddy_payermax_key_degraded"))
 
 	failures := keyMetrics(t)["caddy_payermax_key_reload_failures_total"]
-	require.NoError(t, os.WriteFile(second, []byte("CANARY"), 0o600))
+	require.NoError(t, os.WriteFile(second+".new", []byte("CANARY"), 0o600))
+	require.NoError(t, os.Rename(second+".new", second)) // or a file that is half written could count as well
 	require.Eventually(t, func() bool { _, answer := probe(t, "/readyz", false); return answer.Status == "degraded" }, pickUp, 10*time.Millisecond)
 	status, answer = probe(t, "/readyz", false)
 	assert.Equal(t, http.StatusOK, status)

@@ -31,11 +31,11 @@ func (k slowKey) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]
 // that are not are answered.
 func TestOverload(t *testing.T) {
 	h := newHandler(t, func(h *Handler) {
-		h.MaxWait = caddy.Duration(31 * time.Second)
+		h.MaxWait = caddy.Duration(39 * time.Second)
 		h.Timeout = caddy.Duration(time.Minute)
 	})
 	h.gate = gate.New(1)
-	h.gate.Observe(10 * time.Second) // so three may wait
+	h.gate.Observe(10 * time.Second) // so three may wait, however late they come to the gate
 	turn := withSlowKey(h)
 
 	codes := make(chan int, 20)

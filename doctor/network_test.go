@@ -276,7 +276,7 @@ func TestCheckClock(t *testing.T) {
 		"a little off":     {dateIn(10 * time.Second), false, OK, "s behind the gateway's"},
 		"a minute behind":  {dateIn(time.Minute), false, Warning, "behind the gateway's; PayerMax refuses a requestTime that is more than two minutes off"},
 		"a minute ahead":   {dateIn(-time.Minute), false, Warning, "ahead of the gateway's"},
-		"five minutes":     {dateIn(5 * time.Minute), false, Problem, "5m0s behind the gateway's"},
+		"five minutes":     {dateIn(5 * time.Minute), false, Problem, "s behind the gateway's; PayerMax refuses"},
 		"followed":         {dateIn(time.Minute), true, Warning, "but follow_gateway_clock is on"},
 		"perhaps followed": {dateIn(5 * time.Minute), true, Warning, "goes by signed answers alone"},
 		"a day":            {dateIn(24 * time.Hour), true, Problem, "behind the gateway's"},
@@ -339,6 +339,7 @@ func TestJudgeSkew(t *testing.T) {
 		assert.Equal(t, test.outcome, result.Outcome, "%s", test.skew)
 		assert.True(t, strings.HasSuffix(result.Next, test.nextEnds), "%s: %s", test.skew, result.Next)
 	}
+	assert.Contains(t, judgeSkew(5*time.Minute-499*time.Millisecond, false).Message, "5m0s behind the gateway's")
 	assert.Contains(t, judgeSkew(2*time.Minute-time.Second, true).Message, "but follow_gateway_clock is on")
 	assert.Contains(t, judgeSkew(2*time.Minute, true).Message, "goes by signed answers alone")
 }

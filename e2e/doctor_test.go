@@ -298,7 +298,7 @@ func TestDoctorNetwork(t *testing.T) {
 		"expired":         {serve(with(ca, "127.0.0.1", past)), "tls", "problem", "has expired"},
 		"expires soon":    {serve(with(ca, "127.0.0.1", time.Now().Add(50*time.Hour))), "tls", "warning", "in 2 days"},
 		"no TLS":          {strings.Replace(serve(nil), "http:", "https:", 1), "tls", "problem", "does not speak TLS"},
-		"another time":    {skewed.URL, "clock", "problem", "5m0s behind the gateway's"},
+		"another time":    {skewed.URL, "clock", "problem", "s behind the gateway's; PayerMax refuses"},
 		"a closed port":   {"https://127.0.0.1:" + strconv.Itoa(testnet.FreePort(t)), "connection", "problem", "refused"},
 		"no such host":    {"https://gateway.invalid", "address", "problem", ""},
 		"nothing to find": {"sandbox", "gateway", "warning", "no call reaches PayerMax, and there is nothing to connect to"},

@@ -66,8 +66,15 @@ func watched(t *testing.T, config Config) *Ring {
 	t.Helper()
 	ring := open(t, config)
 	ring.Use()
-	t.Cleanup(ring.Release)
-	go ring.Watch(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		ring.Watch(t.Context())
+	}()
+	t.Cleanup(func() {
+		<-ended // or what it still reads of files that go would count in the next test
+		ring.Release()
+	})
 	return ring
 }
 

@@ -29,8 +29,9 @@ type Ring struct {
 	config   Config
 	current  atomic.Pointer[Generation]
 	refused  atomic.Pointer[string] // why the newest generation was not taken, or nil
-	mutex    sync.Mutex             // one reader at a time
-	seen     [sha256.Size]byte      // of the newest generation, good or bad
+	reading  sync.Mutex             // one reader at a time, which may wait for a key that lives elsewhere
+	seen     [sha256.Size]byte      // the reader's: of the newest generation, good or bad
+	mutex    sync.Mutex             // one change of the current generation at a time, which waits for nobody
 	promoted *promotion             // the last one, until private_key is another key
 }
 
@@ -92,30 +93,42 @@ func (r *Ring) Refused() string {
 // Refresh looks for a new generation and takes it if it is good. One that was refused is
 // tried again each time: a key that lives elsewhere may sign by then.
 func (r *Ring) Refresh() {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
+	r.reading.Lock()
+	defer r.reading.Unlock()
 	if r.stamp() == r.seen && r.Refused() == "" {
 		return
 	}
 	loaded, seen, err := r.readConsistently()
-	if err == nil && loaded.TakesOwnForGateways() && !r.Current().TakesOwnForGateways() {
-		err = errOwnForGateways
-	}
 	if err == nil {
-		loaded, err = r.followPromotion(loaded)
+		err = r.take(loaded)
 	}
 	if err != nil {
 		r.refuse(err.Error(), seen)
 		return
 	}
 	r.seen = seen
-	before := r.current.Swap(loaded)
+}
+
+// take makes a generation that was read the current one, unless it must not be.
+func (r *Ring) take(loaded *Generation) error {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	before := r.Current()
+	if loaded.TakesOwnForGateways() && !before.TakesOwnForGateways() {
+		return errOwnForGateways
+	}
+	loaded, err := r.followPromotion(loaded)
+	if err != nil {
+		return err
+	}
+	r.current.Store(loaded)
 	r.refused.Store(nil)
 	r.config.Logger.Info("keys loaded anew",
 		zap.String("fingerprint", loaded.fingerprints()),
 		zap.String("previous_fingerprint", before.fingerprints()),
 		zap.String("next_fingerprint", loaded.Next.Fingerprint),
 		zap.String("engine", loaded.Signing.Engine()))
+	return nil
 }
 
 // refuse keeps the last good generation, and says so once for each that is refused.
@@ -132,7 +145,8 @@ func (r *Ring) refuse(reason string, seen [sha256.Size]byte) {
 }
 
 // Promote makes the next key the current one, since the gateway has accepted it
-// and refused the other.
+// and refused the other. It does not wait for a generation that is being read, which
+// follows the promotion.
 func (r *Ring) Promote(accepted Key) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()

@@ -76,10 +76,10 @@ func TestOnlySecondRotationIsSeen(t *testing.T) {
 	mounted := testkeys.MountSecret(t, map[string]string{"private.key": testkeys.PrivatePEM(first)})
 	r := watched(t, Config{Source: inFile(t, mounted.Path("private.key"))})
 
-	r.mutex.Lock() // nobody looks while the first one happens
+	r.reading.Lock() // nobody looks while the first one happens
 	mounted.Swap(map[string]string{"private.key": testkeys.PrivatePEM(second)})
 	mounted.Swap(map[string]string{"private.key": testkeys.PrivatePEM(third)})
-	r.mutex.Unlock()
+	r.reading.Unlock()
 	requireInUse(t, r, third)
 }
 
@@ -223,9 +223,9 @@ func TestPromotionOutlivesRefresh(t *testing.T) {
 	r.Promote(r.Current().Next)
 	require.Equal(t, signer.Fingerprint(&changed.PublicKey), fingerprint(r))
 
-	r.mutex.Lock()
+	r.reading.Lock()
 	r.seen[0]++ // as if something had changed
-	r.mutex.Unlock()
+	r.reading.Unlock()
 	r.Refresh()
 	assert.Equal(t, signer.Fingerprint(&changed.PublicKey), fingerprint(r))
 
@@ -233,6 +233,32 @@ func TestPromotionOutlivesRefresh(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte(testkeys.PrivatePEM(third)), 0o600))
 	requireInUse(t, r, third)
 	assert.True(t, r.Current().Next.Exists())
+}
+
+// A call that promotes a key does not wait for another key that is being tested. What is read
+// meanwhile follows the promotion.
+func TestPromotionDuringRefresh(t *testing.T) {
+	elsewhere := &remote{key: testkeys.Merchant()}
+	r := open(t, Config{Source: &NamedSource{elsewhere, "kms"}, Next: inFile(t, testkeys.WritePrivate(t, testkeys.Next()))})
+	want := signer.Fingerprint(&testkeys.Next().PublicKey)
+	asked, answer := make(chan struct{}, 1), make(chan struct{})
+	elsewhere.before = func() { asked <- struct{}{}; <-answer }
+	r.seen[0]++ // as if something had changed
+	refreshed, promoted := make(chan struct{}), make(chan struct{})
+	go func() { defer close(refreshed); r.Refresh() }()
+	<-asked
+	go func() { defer close(promoted); r.Promote(r.Current().Next) }()
+	select {
+	case <-promoted:
+		assert.Equal(t, want, fingerprint(r))
+	case <-time.After(pickUp):
+		assert.Fail(t, "it waits for the other key")
+	}
+	close(answer)
+	<-refreshed
+	<-promoted
+	assert.Equal(t, want, fingerprint(r))
+	assert.Equal(t, signer.Fingerprint(&testkeys.Merchant().PublicKey), r.Current().Next.Fingerprint)
 }
 
 // Whichever file changes first after a promotion, no call is signed with the key that the
@@ -372,21 +398,26 @@ func TestInUse(t *testing.T) {
 
 // remote is a source whose key is not in a file.
 type remote struct {
-	key  *rsa.PrivateKey
-	fail error // what a signature ends with, unless nil
+	key    *rsa.PrivateKey
+	fail   error  // what a signature ends with, unless nil
+	before func() // what a signature begins with, unless nil
 }
 
 func (r *remote) Key() (crypto.Signer, string, error) {
-	return &remoteKey{r.key, r.fail}, signer.Fingerprint(&r.key.PublicKey), nil
+	return &remoteKey{r.key, r.fail, r.before}, signer.Fingerprint(&r.key.PublicKey), nil
 }
 
-// remoteKey is a key that may not sign.
+// remoteKey is a key that may not sign, or not at once.
 type remoteKey struct {
 	*rsa.PrivateKey
-	fail error
+	fail   error
+	before func()
 }
 
 func (k *remoteKey) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if k.before != nil {
+		k.before()
+	}
 	if k.fail != nil {
 		return nil, k.fail
 	}
@@ -439,7 +470,7 @@ func TestKeysThatCannotSign(t *testing.T) {
 		want   string
 	}{
 		"no RSA":            {fixed{curve}, "key kms: the key is a *ecdsa.PublicKey, but PayerMax's signature needs RSA"},
-		"no signature":      {&remote{testkeys.Merchant(), errors.New("permission denied")}, "key kms: self-test: "},
+		"no signature":      {&remote{key: testkeys.Merchant(), fail: errors.New("permission denied")}, "key kms: self-test: "},
 		"another's":         {fixed{impostor{testkeys.Merchant()}}, "key kms: self-test: "},
 		"no key version":    {&remote{key: testkeys.Merchant()}, "key_version: it is empty"},
 		"no key at present": {nowhere{}, "key kms: it is away"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,14 +20,25 @@ import (
 type told struct {
 	*stores.Memory
 	identity string
-	last     stores.Balance
+
+	mutex sync.Mutex // since reminders come as well
+	told  stores.Balance
 }
 
 func (s *told) Identity() string { return s.identity }
 
 func (s *told) Reserve(ctx context.Context, r stores.Reservation) ([]stores.Balance, error) {
-	s.last = r.Budgets[0].Last
+	s.mutex.Lock()
+	s.told = r.Budgets[0].Last
+	s.mutex.Unlock()
 	return s.Memory.Reserve(ctx, r)
+}
+
+// last is what it was last told.
+func (s *told) last() stores.Balance {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.told
 }
 
 // What the store is told of a budget is what was used of it, also by a handler that holds
@@ -39,7 +51,7 @@ func TestBudgetsAreKnownByWhatIsUsed(t *testing.T) {
 		first := open(t, within(perDay("USD", "100")), at)
 		_, err := first.Reserve(t.Context(), order(t, at, "60", "USD"))
 		require.NoError(t, err)
-		assert.Zero(t, store.last, "nothing was seen before the first call")
+		assert.Zero(t, store.last(), "nothing was seen before the first call")
 
 		for _, limit := range []struct {
 			amount string
@@ -47,7 +59,7 @@ func TestBudgetsAreKnownByWhatIsUsed(t *testing.T) {
 		}{{"70", 7000 - 6000}, {"1000", 100000 - 6001}, {"60", 6000 - 6002}} {
 			l := open(t, within(perDay("USD", limit.amount)), at)
 			_, _ = l.Reserve(t.Context(), order(t, at, "0.01", "USD"))
-			assert.Equal(t, limit.left, store.last.Remaining, limit.amount)
+			assert.Equal(t, limit.left, store.last().Remaining, limit.amount)
 		}
 	})
 }
@@ -67,9 +79,9 @@ func TestBudgetsOfStoresAreApart(t *testing.T) {
 				at.Store = store
 				reserve()
 				if i == 0 {
-					assert.Zero(t, store.last, identity)
+					assert.Zero(t, store.last(), identity)
 				} else {
-					assert.Equal(t, 10000-i*1000, store.last.Remaining, identity)
+					assert.Equal(t, 10000-i*1000, store.last().Remaining, identity)
 				}
 			}
 			at.Store = stores.NewMemory()

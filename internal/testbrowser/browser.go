@@ -42,7 +42,7 @@ func New(t *testing.T, options ...string) *Browser {
 	arguments := append([]string{
 		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server",
-		"--user-data-dir=" + t.TempDir(),
+		"--user-data-dir=" + folder(t),
 	}, options...)
 	var opened struct {
 		SessionID string `json:"sessionId"`
@@ -57,13 +57,25 @@ func New(t *testing.T, options ...string) *Browser {
 	return b
 }
 
+// folder makes one that lasts a moment longer than the test's own would: until no process of
+// the browser writes to it any more.
+func folder(t *testing.T) string {
+	t.Helper()
+	path, err := os.MkdirTemp("", "browser")
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.Eventually(t, func() bool { return os.RemoveAll(path) == nil }, 30*time.Second, 10*time.Millisecond)
+	})
+	return path
+}
+
 // start starts chromedriver until the end of the test, and returns its port. There is none
 // if it has ended: it takes a free port of IPv4, which must be free for IPv6 as well. What
 // it said comes with it.
 func start(t *testing.T, driver string) (port, said string) {
 	t.Helper()
 	command := exec.Command(driver, "--port=0")
-	command.Env = append(os.Environ(), "HOME="+t.TempDir())
+	command.Env = append(os.Environ(), "HOME="+folder(t))
 	output, err := command.StdoutPipe()
 	require.NoError(t, err)
 	command.Stderr = command.Stdout

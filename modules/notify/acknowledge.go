@@ -90,6 +90,7 @@ func codesOf(body []byte) (codes, bizCodes []any) {
 		return nil, nil
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber() // of which some fit into no float64
 	if begin, err := decoder.Token(); err != nil || begin != json.Delim('{') {
 		return nil, nil
 	}

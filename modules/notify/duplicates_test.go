@@ -261,6 +261,7 @@ func TestNoRenewalFollowsTheEnd(t *testing.T) {
 		guard := &duplicates{claims, scopeOf(addressees{}), time.Hour, zap.NewNop()}
 		delivery := guard.begin(t.Context(), []byte(paymentNotification))
 		time.Sleep(renewal)
+		synctest.Wait() // until the renewal has begun, which is due in the same instant
 		go delivery.end(t.Context(), false)
 		synctest.Wait()
 		assert.False(t, claims.released.Load(), "a renewal is under way")

@@ -199,6 +199,7 @@ func TestNotifyAckAfter(t *testing.T) {
 		{"200 that says FAIL behind a mark", saying("\xef\xbb\xbf" + ` {"msg":"", "code" : "FAIL"}`), 503, false},
 		{"200 that says a number", saying(`{"code":500,"msg":"error"}`), 503, false},
 		{"200 that says success otherwise", saying(`{"code":"success"}`), 503, false},
+		{"200 that says FAIL behind a large number", saying(`{"at":1e999,"code":"FAIL"}`), 503, false},
 		{"200 that says null", saying(`{"code":null}`), 200, true},
 		{"200 of the older API that refuses", saying(`{"bizCode":"9998","message":"data is invalid"}`), 503, false},
 		{"200 of the older API", saying(`{"bizCode":"0000","message":"success"}`), 200, true},

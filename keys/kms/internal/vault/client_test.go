@@ -33,10 +33,10 @@ func TestTLS(t *testing.T) {
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
 
-	_, err := dial(t, server.URL, roots, time.Second).Read(t.Context(), secret(t, token), 0)
+	_, err := dial(t, server.URL, roots, time.Minute).Read(t.Context(), secret(t, token), 0)
 	assert.NoError(t, err)
 
-	_, err = dial(t, server.URL, nil, time.Second).Read(t.Context(), secret(t, token), 0)
+	_, err = dial(t, server.URL, nil, time.Minute).Read(t.Context(), secret(t, token), 0)
 	assert.ErrorContains(t, err, "certificate signed by unknown authority")
 }
 
@@ -44,7 +44,7 @@ func TestAddressWithPath(t *testing.T) {
 	server := httptest.NewServer(http.StripPrefix("/behind/a/proxy", vaulttest.New(token)))
 	t.Cleanup(server.Close)
 
-	_, err := dial(t, server.URL+"/behind/a/proxy/", nil, time.Second).Read(t.Context(), secret(t, token), 0)
+	_, err := dial(t, server.URL+"/behind/a/proxy/", nil, time.Minute).Read(t.Context(), secret(t, token), 0)
 
 	assert.NoError(t, err)
 }
@@ -60,7 +60,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 				http.Redirect(w, r, elsewhere.URL+r.URL.Path, status)
 			}))
 			t.Cleanup(server.Close)
-			key := dial(t, server.URL, nil, time.Second)
+			key := dial(t, server.URL, nil, time.Minute)
 
 			_, err := key.Read(t.Context(), secret(t, token), 0)
 			assert.ErrorContains(t, err, "the token must not follow")
@@ -76,7 +76,7 @@ func TestUnreachableServer(t *testing.T) {
 	server := httptest.NewServer(vaulttest.New(token))
 	server.Close()
 
-	_, err := dial(t, server.URL, nil, time.Second).Read(t.Context(), secret(t, token), 0)
+	_, err := dial(t, server.URL, nil, time.Minute).Read(t.Context(), secret(t, token), 0)
 
 	require.ErrorContains(t, err, `reading the transit key "payermax": calling the server: dial tcp`)
 	assert.NotContains(t, err.Error(), "http://")
@@ -108,7 +108,7 @@ func TestTimeoutAndCancellation(t *testing.T) {
 func TestSignSurvivesClosedConnections(t *testing.T) {
 	server := httptest.NewServer(vaulttest.New(token))
 	t.Cleanup(server.Close)
-	key := dial(t, server.URL, nil, time.Second)
+	key := dial(t, server.URL, nil, time.Minute)
 
 	for range 20 {
 		_, err := key.Sign(t.Context(), secret(t, token), 1, digest[:])
@@ -121,7 +121,7 @@ func TestSignSurvivesClosedConnections(t *testing.T) {
 func TestSignAfterClose(t *testing.T) {
 	server := httptest.NewServer(vaulttest.New(token))
 	t.Cleanup(server.Close)
-	key := dial(t, server.URL, nil, time.Second)
+	key := dial(t, server.URL, nil, time.Minute)
 	key.Client.Close()
 
 	_, err := key.Sign(t.Context(), secret(t, token), 1, digest[:])

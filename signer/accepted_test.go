@@ -95,6 +95,12 @@ func TestPrivateKeyForms(t *testing.T) {
 		"export, no quotes, spaces":        "export KEY=" + strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", " "),
 		"YAML":                             "private_key: |\n" + testkeys.PrivatePEM(key),
 		"JSON with one member":             `{"private_key":"` + strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", `\n`) + `"}`,
+		"JSON, the key first":              `{"key":"` + strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", `\n`) + `","appId":"1"}`,
+		"JSON of a service account":        `{"type": "service_account", "private_key_id": "ab", "private_key": "` + strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", `\n`) + `", "token_uri": "https://oauth2.example/token"}`,
+		"JSON, base64 among members":       `{"appId":"1","key":"` + testkeys.OneLine(testkeys.PKCS8(key)) + `"}`,
+		"JSON of a pair":                   `{"public":"` + testkeys.OneLine(testkeys.SPKI(&key.PublicKey)) + `","private":"` + testkeys.OneLine(testkeys.PKCS8(key)) + `"}`,
+		"JSON, nested, in JSON":            `{"Name":"x","SecretString":"{\"key\":\"` + testkeys.OneLine(testkeys.PKCS8(key)) + `\"}","VersionStages":["AWSCURRENT"]}`,
+		"JSON, the same key twice":         `["` + testkeys.OneLine(testkeys.PKCS8(key)) + `","` + testkeys.OneLine(testkeys.PKCS8(key)) + `"]`,
 		"base64 in quotes":                 `"` + testkeys.OneLine(testkeys.PKCS8(key)) + `"`,
 		"base64 with a name before":        "private_key=" + testkeys.OneLine(testkeys.PKCS1(key)),
 		"base64, export, single quotes":    "export KEY='" + testkeys.OneLine(testkeys.PKCS8(key)) + "';",
@@ -539,7 +545,7 @@ func TestRemediesSurviveJSON(t *testing.T) {
 			}
 		}
 	}
-	for _, err := range []error{errTooLarge, errEmpty, errBlank, errNUL, errNotAKey, errOtherDER, errBase64, refuseTwice([]byte("TU-J")), refuseTwice([]byte("# of a Secret\nkey: 'TUlJ'")), errNoEnd, errNoBegin, errArmour, errAfterPEM, errBehindPEM, errPEMBase64, errEmptyPEM, errLabel, errNoDER, errHeads, errHex, errHexPublic, errHexText, errPercent, errAmong, errPointer, errEncrypted, errMarkup, errVariable, errPlace} {
+	for _, err := range []error{errTooLarge, errEmpty, errBlank, errNUL, errNotAKey, errOtherDER, errBase64, refuseTwice([]byte("TU-J")), refuseTwice([]byte("# of a Secret\nkey: 'TUlJ'")), errNoEnd, errNoBegin, errArmour, errAfterPEM, errBehindPEM, errPEMBase64, errEmptyPEM, errLabel, errNoDER, errHeads, errHex, errHexPublic, errHexText, errPercent, errAmong, errPointer, errEncrypted, errMarkup, errVariable, errNoValue, errPlace, errDamagedDER} {
 		assert.NotRegexp(t, `["\\<\t\n]`, err.Error())
 	}
 }

@@ -122,6 +122,7 @@ func TestPrivateKeyForms(t *testing.T) {
 		"invisible characters in PEM":      strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", "\n\ufeff\u200b"),
 		"no-break spaces":                  "\u00a0" + strings.ReplaceAll(testkeys.PrivatePEM(key), " ", "\u00a0") + "\u202f",
 		"Unicode's line breaks":            strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", "\u2028"),
+		"a word processor's line breaks":   strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", "\v") + "\f",
 		"a comment that ends by one":       strings.ReplaceAll("# of 2026\n"+testkeys.PrivatePEM(key), "\n", "\u2028"),
 		"JSON of PHP":                      `"` + strings.ReplaceAll(testkeys.OneLine(testkeys.PKCS8(key)), "/", `\/`) + `"`,
 		"JSON of PHP, PEM":                 `{"key": "` + strings.NewReplacer("/", `\/`, "\n", `\n`).Replace(testkeys.PrivatePEM(key)) + `"}`,
@@ -417,6 +418,8 @@ func TestRemediesCure(t *testing.T) {
 		"base64 of PEM":                 {text: testkeys.OneLine([]byte(private))},
 		"base64 of PEM, wrapped":        {text: wrap(testkeys.OneLine([]byte(private)), 76, "\n")},
 		"base64 of base64":              {text: testkeys.OneLine([]byte(testkeys.OneLine(testkeys.PKCS8(key))))},
+		"base64 of PEM, in PEM":         {text: testkeys.PEM("PRIVATE KEY", []byte(private))},
+		"base64 of base64, in PEM":      {text: "  " + strings.ReplaceAll(testkeys.PEM("PRIVATE KEY", []byte(testkeys.OneLine(testkeys.PKCS8(key)))), "\n", "\n  ")},
 		"base64, three times":           {text: testkeys.OneLine([]byte(testkeys.OneLine([]byte(private))))},
 		"base64 of an env file":         {text: testkeys.OneLine([]byte("KEY='" + testkeys.OneLine(testkeys.PKCS8(key)) + "'\n"))},
 		"base64 of PEM, in quotes":      {text: "\"" + testkeys.OneLine([]byte(private)) + "\"\n"},
@@ -545,7 +548,7 @@ func TestRemediesSurviveJSON(t *testing.T) {
 			}
 		}
 	}
-	for _, err := range []error{errTooLarge, errEmpty, errBlank, errNUL, errNotAKey, errOtherDER, errBase64, refuseTwice([]byte("TU-J")), refuseTwice([]byte("# of a Secret\nkey: 'TUlJ'")), errNoEnd, errNoBegin, errArmour, errAfterPEM, errBehindPEM, errPEMBase64, errEmptyPEM, errLabel, errNoDER, errHeads, errHex, errHexPublic, errHexText, errPercent, errAmong, errPointer, errEncrypted, errMarkup, errVariable, errNoValue, errPlace, errDamagedDER} {
+	for _, err := range []error{errTooLarge, errEmpty, errBlank, errNUL, errNotAKey, errOtherDER, errBase64, refuseTwice([]byte("TU-J")), refuseTwice([]byte("# of a Secret\nkey: 'TUlJ'")), errNoEnd, errNoBegin, errArmour, errAfterPEM, errBehindPEM, errPEMBase64, errEmptyPEM, errLabel, errNoDER, errHeads, errHex, errHexPublic, errHexText, errPercent, errAmong, errPointer, errEncrypted, errMarkup, errVariable, errNoValue, errPEMTwice, errPlace, errDamagedDER} {
 		assert.NotRegexp(t, `["\\<\t\n]`, err.Error())
 	}
 }

@@ -34,6 +34,7 @@ var (
 	errAfterPEM   = errors.New("there is text after the END line of its PEM block; leave nothing but the key")
 	errBehindPEM  = errors.New(errAfterPEM.Error() + ", for example with: " + Privately("sed -n '/-----BEGIN/,/-----END/p' FILE > FILE.pem"))
 	errPEMBase64  = errors.New("the base64 in its PEM block is cut short or damaged; copy it again, complete")
+	errPEMTwice   = errors.New("what stands between the BEGIN and the END line of its PEM block is base64 of a text that is the key already; decode it once with: " + Privately("sed -e '/-----/d' FILE | tr -cd 'A-Za-z0-9+/=' | base64 -d > FILE.decoded"))
 	errEmptyPEM   = errors.New("there is nothing between the BEGIN and the END line of its PEM block; copy it again, complete")
 	errNoDER      = errors.New("it is base64 that does not begin as a key does; copy the key again, complete")
 	errLabel      = errors.New("the label in the BEGIN line of its PEM block does not belong to a key of this kind; use the file as the program that made the key wrote it")
@@ -211,6 +212,11 @@ func derOfPEM(text []byte, want role) ([]byte, error) {
 	}
 	if len(block.Bytes) == 0 {
 		return nil, errEmptyPEM
+	}
+	if wrapped, other := isWrapped(base64.StdEncoding.EncodeToString(block.Bytes), want); other != nil {
+		return nil, other
+	} else if wrapped {
+		return nil, errPEMTwice
 	}
 	if block.Type == want.label() || block.Type == "RSA "+want.label() {
 		return block.Bytes, nil

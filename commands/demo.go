@@ -46,7 +46,11 @@ of the sandbox's page. You can make calls of your own:
 				if err != nil {
 					return caddy.ExitCodeFailedStartup, err
 				}
-				ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+				ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+				if !signal.Ignored(syscall.SIGHUP) { // as under nohup; else the terminal is closed, and the keys are removed
+					ends = append(ends, syscall.SIGHUP)
+				}
+				ctx, stop := signal.NotifyContext(context.Background(), ends...)
 				defer stop()
 
 				d := &demo{caddyfile: example, name: "Caddyfile.example", port: port, serve: flags.Bool("serve"), out: os.Stdout, coloured: wantsColours(os.Stdout)}

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"io"
 	"net"
 	"path/filepath"
 	"testing"
@@ -26,6 +27,16 @@ func TestDemoSharesNoPort(t *testing.T) {
 	free, err := freePort()
 	require.NoError(t, err)
 	assert.NoError(t, checkFree(free))
+}
+
+// Interrupted in the middle of its story, the demonstration ends without an error.
+func TestDemoInterrupted(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(context.Background())
+	d := &demo{out: io.Discard}
+	assert.ErrorContains(t, d.tell(ctx, "127.0.0.1:1"), "calling the sidecar")
+	interrupt()
+	assert.NoError(t, d.tell(ctx, "127.0.0.1:1"))
 }
 
 // Without a place for temporary files, the demonstration says what to set.

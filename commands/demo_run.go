@@ -74,7 +74,7 @@ func (d *demo) run(ctx context.Context) error {
 	defer func() { _ = caddy.Stop() }()
 
 	d.introduce(sidecar, gateway.Addr, keys)
-	if err := d.show(ctx, sidecar); err != nil {
+	if err := d.tell(ctx, sidecar); err != nil || ctx.Err() != nil {
 		return err
 	}
 	if d.serve {

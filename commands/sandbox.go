@@ -17,6 +17,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
@@ -94,6 +95,13 @@ func checkListen(address string) error {
 func newSandbox(flags caddycmd.Flags) (*sandbox.Gateway, error) {
 	if flags.String("app-id") == "" || flags.String("public-key") == "" {
 		return nil, errors.New("--app-id and --public-key are required: whose calls are accepted, and by which key")
+	}
+	for _, name := range []string{"app-id", "merchant-no"} {
+		if value := flags.String(name); value != "" {
+			if err := setting.CheckIdentity(value, value); err != nil {
+				return nil, fmt.Errorf("--%s: %w", name, err)
+			}
+		}
 	}
 	public, err := signer.ReadPublicKeyFile(flags.String("public-key"))
 	if err != nil {

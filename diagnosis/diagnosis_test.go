@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -241,42 +242,58 @@ func TestSpelling(t *testing.T) {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 	last := strings.IndexByte(alphabet, good[341])
 
+	colons := strings.TrimSuffix(regexp.MustCompile(`..`).ReplaceAllString(hex.EncodeToString(raw), "$0:"), ":")
 	for name, test := range map[string]struct {
 		sign string
 		want Cause
 		says string
 	}{
-		"missing":             {"", SignatureMissing, "empty"},
-		"blank":               {" \n", SignatureMissing, "empty"},
-		"URL-safe":            {base64.URLEncoding.EncodeToString(raw), SignatureEncoding, "URL-safe"},
-		"URL-safe, unpadded":  {base64.RawURLEncoding.EncodeToString(raw), SignatureEncoding, "lacks its padding"},
-		"unpadded":            {strings.TrimRight(good, "="), SignatureEncoding, "lacks its padding"},
-		"padded too much":     {good + "=", SignatureEncoding, "too much of it"},
-		"wrapped":             {wrapped, SignatureEncoding, "broken into lines"},
-		"wrapped in a string": {strings.ReplaceAll(wrapped, "\r\n", `\n`), SignatureEncoding, "broken into lines"},
-		"line feed":           {good + "\n", SignatureEncoding, "white space around it"},
-		"named as in HTTP":    {"sign: " + good, SignatureEncoding, "the name of its header"},
-		"named as in JSON":    {`"Sign" : "` + good + `"`, SignatureEncoding, "the name of its header"},
-		"named as in a form":  {"sign=" + url.QueryEscape(good), SignatureEncoding, "the name of its header"},
-		"quotes":              {`"` + good + `"`, SignatureEncoding, "quotes"},
-		"hexadecimal":         {hex.EncodeToString(raw), SignatureEncoding, "hexadecimal"},
-		"capital hexadecimal": {strings.ToUpper(hex.EncodeToString(raw)), SignatureEncoding, "hexadecimal"},
-		"base64 of hex":       {base64.StdEncoding.EncodeToString([]byte(hex.EncodeToString(raw))), SignatureEncoding, "base64 of hexadecimal"},
-		"little-endian":       {base64.StdEncoding.EncodeToString(reversed(raw)), SignatureEncoding, "reverse order"},
-		"URL-encoded":         {url.QueryEscape(good), SignatureEncoding, "URL-encoded"},
-		"form-decoded":        {strings.ReplaceAll(good, "+", " "), SignatureEncoding, "became spaces"},
-		"twice":               {base64.StdEncoding.EncodeToString([]byte(good)), SignatureEncoding, "twice"},
-		"another last letter": {good[:341] + string(alphabet[last+1]) + "==", SignatureEncoding, "last letter"},
-		"cut":                 {good[:300], SignatureDamaged, "225 bytes"},
-		"two":                 {good + "," + good, SignatureDamaged, "neither base64"},
-		"cut and unpadded":    {good[:299], SignatureDamaged, "224 bytes"},
-		"word":                {"signature", SignatureDamaged, ""},
-		"prose":               {"signature verification failed", SignatureDamaged, ""},
-		"endless":             {strings.Repeat("A", 1<<20), SignatureDamaged, "far too long"},
-		"NUL":                 {strings.Repeat("\x00", 344), SignatureDamaged, "neither base64"},
-		"zero":                {strings.Repeat("A", 342) + "==", WrongKey, "another key"},
-		"one":                 {strings.Repeat("A", 341) + "Q==", WrongKey, "another key"},
-		"all ones":            {strings.Repeat("/", 341) + "w==", WrongKey, "another key"},
+		"missing":               {"", SignatureMissing, "empty"},
+		"blank":                 {" \n", SignatureMissing, "empty"},
+		"URL-safe":              {base64.URLEncoding.EncodeToString(raw), SignatureEncoding, "URL-safe"},
+		"URL-safe, unpadded":    {base64.RawURLEncoding.EncodeToString(raw), SignatureEncoding, "lacks its padding"},
+		"unpadded":              {strings.TrimRight(good, "="), SignatureEncoding, "lacks its padding"},
+		"padded too much":       {good + "=", SignatureEncoding, "too much of it"},
+		"wrapped":               {wrapped, SignatureEncoding, "broken into lines"},
+		"wrapped in a string":   {strings.ReplaceAll(wrapped, "\r\n", `\n`), SignatureEncoding, "broken into lines"},
+		"line feed":             {good + "\n", SignatureEncoding, "white space around it"},
+		"named as in HTTP":      {"sign: " + good, SignatureEncoding, "the name of its header"},
+		"named as in JSON":      {`"Sign" : "` + good + `"`, SignatureEncoding, "the name of its header"},
+		"named as in a form":    {"sign=" + url.QueryEscape(good), SignatureEncoding, "the name of its header"},
+		"quotes":                {`"` + good + `"`, SignatureEncoding, "quotes"},
+		"named as in an option": {"-H 'sign: " + good + "'", SignatureEncoding, "the name of its header"},
+		"member of JSON":        {`{"sign":"` + good + `"}`, SignatureEncoding, "the name of its header"},
+		"another name":          {"Signature: " + good, SignatureEncoding, "the name of its header"},
+		"comma behind":          {`"` + good + `",`, SignatureEncoding, "other signs"},
+		"byte order mark":       {"\ufeff" + good, SignatureEncoding, "white space around it"},
+		"zero-width space":      {good + "\u200b", SignatureEncoding, "white space around it"},
+		"Python":                {"b'" + good + "'", SignatureEncoding, "Python"},
+		"escapes of PHP":        {strings.ReplaceAll(good, "/", `\/`) + " ", SignatureEncoding, "escapes of JSON"},
+		"escapes of Gson":       {strings.NewReplacer("+", `\u002B`, "=", `\u003d`).Replace(good), SignatureEncoding, "escapes of JSON"},
+		"escapes of HTML":       {strings.NewReplacer("+", "&#43;", "/", "&#x2F;", "=", "&#61;").Replace(good), SignatureEncoding, "HTML"},
+		"URL-encoded twice":     {url.QueryEscape(url.QueryEscape(good)), SignatureEncoding, "URL-encoded twice"},
+		"hex, colons":           {colons, SignatureEncoding, "its bytes are apart, and it is hexadecimal"},
+		"hex, spaces":           {strings.ReplaceAll(colons, ":", " "), SignatureEncoding, "its bytes are apart, and it is hexadecimal"},
+		"hex of OpenSSL":        {"RSA-SHA2-256(stdin)= " + hex.EncodeToString(raw), SignatureEncoding, "hexadecimal"},
+		"hex, 0x":               {"0x" + hex.EncodeToString(raw), SignatureEncoding, "hexadecimal"},
+		"hexadecimal":           {hex.EncodeToString(raw), SignatureEncoding, "hexadecimal"},
+		"capital hexadecimal":   {strings.ToUpper(hex.EncodeToString(raw)), SignatureEncoding, "hexadecimal"},
+		"base64 of hex":         {base64.StdEncoding.EncodeToString([]byte(hex.EncodeToString(raw))), SignatureEncoding, "base64 of hexadecimal"},
+		"little-endian":         {base64.StdEncoding.EncodeToString(reversed(raw)), SignatureEncoding, "reverse order"},
+		"URL-encoded":           {url.QueryEscape(good), SignatureEncoding, "URL-encoded"},
+		"form-decoded":          {strings.ReplaceAll(good, "+", " "), SignatureEncoding, "became spaces"},
+		"twice":                 {base64.StdEncoding.EncodeToString([]byte(good)), SignatureEncoding, "twice"},
+		"another last letter":   {good[:341] + string(alphabet[last+1]) + "==", SignatureEncoding, "last letter"},
+		"cut":                   {good[:300], SignatureDamaged, "225 bytes"},
+		"two":                   {good + "," + good, SignatureDamaged, "neither base64"},
+		"cut and unpadded":      {good[:299], SignatureDamaged, "224 bytes"},
+		"word":                  {"signature", SignatureDamaged, ""},
+		"prose":                 {"signature verification failed", SignatureDamaged, ""},
+		"endless":               {strings.Repeat("A", 1<<20), SignatureDamaged, "far too long"},
+		"NUL":                   {strings.Repeat("\x00", 344), SignatureDamaged, "neither base64"},
+		"zero":                  {strings.Repeat("A", 342) + "==", WrongKey, "another key"},
+		"one":                   {strings.Repeat("A", 341) + "Q==", WrongKey, "another key"},
+		"all ones":              {strings.Repeat("/", 341) + "w==", WrongKey, "another key"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := Diagnose(&testkeys.Merchant().PublicKey, body, test.sign)

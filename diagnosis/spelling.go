@@ -50,9 +50,18 @@ func isText(sign string, signature []byte) bool {
 	return notHex == nil || (notHexInside == nil || again) && len(signature) > 0
 }
 
-// headerName is the name of the header, as a log, a command of curl or JSON has it before the
-// value. No base64 has a colon, or an equals sign in front.
-var headerName = regexp.MustCompile(`(?i)^\s*['"]?sign['"]?\s*[:=]\s*`)
+var (
+	// headerName is the name of the header, or what OpenSSL prints, as a log, a command of
+	// curl or JSON has it before the value. No base64 has a colon, or an equals sign in front.
+	headerName = regexp.MustCompile(`(?i)^\s*(?:-H\s*)?[{'"]*\s*(?:sign|signature|(?:RSA-)?SHA2?-?256\([^)]*\))['"]?\s*[:=]\s*`)
+	// hexPairs is hexadecimal as it is, or with 0x before it or something between its bytes.
+	hexPairs = regexp.MustCompile(`^(?:0[xX])?[0-9A-Fa-f]{2}(?:[:\s]*[0-9A-Fa-f]{2}){127,}$`)
+	// escaped are the escapes of JSON and HTML for the signs of base64.
+	escaped = strings.NewReplacer(`\/`, "/", `\u002b`, "+", `\u002B`, "+", `\u003d`, "=", `\u003D`, "=", `\u002f`, "/", `\u002F`, "/", "&#43;", "+", "&#x2B;", "+", "&#61;", "=", "&#x3D;", "=", "&#47;", "/", "&#x2F;", "/")
+)
+
+// around is what stands before or behind a signature and is no part of it, visible or not.
+const around = " \t\r\n\"'`{}<>,;\u00a0\u200b\u2060\ufeff"
 
 // respell reads a signature in the spellings that it gets on its way through programs,
 // and says which they are.
@@ -63,11 +72,21 @@ func respell(sign string) (signature []byte, faults []string) {
 		}
 	}
 	change(headerName.ReplaceAllString(sign, ""), "the name of its header stands before it")
-	change(strings.Trim(sign, " \t\r\n\"'"), "there are quotes or white space around it")
-	if strings.Contains(sign, "%") {
-		if unescaped, err := url.PathUnescape(sign); err == nil {
-			change(unescaped, "it is URL-encoded (%2B for +)")
+	change(escaped.Replace(sign), "it has the escapes of JSON or HTML")
+	if text, isPython := strings.CutPrefix(strings.Trim(sign, around), "b'"); isPython {
+		change(text, "it is what Python prints for bytes")
+	}
+	change(strings.Trim(sign, around), "there are quotes or white space around it, or other signs")
+	for _, fault := range []string{"it is URL-encoded (%2B for +)", "it is URL-encoded twice"} {
+		if !strings.Contains(sign, "%") {
+			break
 		}
+		if unescaped, err := url.PathUnescape(sign); err == nil {
+			change(unescaped, fault)
+		}
+	}
+	if hexPairs.MatchString(sign) {
+		change(strings.NewReplacer(":", "", " ", "", "\r", "", "\n", "", "\t", "", "0x", "", "0X", "").Replace(sign), "its bytes are apart")
 	}
 	change(strings.NewReplacer("\r", "", "\n", "", "\t", "", `\n`, "", `\r`, "").Replace(sign), "it is broken into lines")
 	change(strings.ReplaceAll(sign, " ", "+"), "its + became spaces, as in a form that was decoded")

@@ -95,6 +95,12 @@ func TestPrivateKeyForms(t *testing.T) {
 		"export, no quotes, spaces":        "export KEY=" + strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", " "),
 		"YAML":                             "private_key: |\n" + testkeys.PrivatePEM(key),
 		"JSON with one member":             `{"private_key":"` + strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", `\n`) + `"}`,
+		"JSON, the key first":              `{"key":"` + strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", `\n`) + `","appId":"1"}`,
+		"JSON of a service account":        `{"type": "service_account", "private_key_id": "ab", "private_key": "` + strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", `\n`) + `", "token_uri": "https://oauth2.example/token"}`,
+		"JSON, base64 among members":       `{"appId":"1","key":"` + testkeys.OneLine(testkeys.PKCS8(key)) + `"}`,
+		"JSON of a pair":                   `{"public":"` + testkeys.OneLine(testkeys.SPKI(&key.PublicKey)) + `","private":"` + testkeys.OneLine(testkeys.PKCS8(key)) + `"}`,
+		"JSON, nested, in JSON":            `{"Name":"x","SecretString":"{\"key\":\"` + testkeys.OneLine(testkeys.PKCS8(key)) + `\"}","VersionStages":["AWSCURRENT"]}`,
+		"JSON, the same key twice":         `["` + testkeys.OneLine(testkeys.PKCS8(key)) + `","` + testkeys.OneLine(testkeys.PKCS8(key)) + `"]`,
 		"base64 in quotes":                 `"` + testkeys.OneLine(testkeys.PKCS8(key)) + `"`,
 		"base64 with a name before":        "private_key=" + testkeys.OneLine(testkeys.PKCS1(key)),
 		"base64, export, single quotes":    "export KEY='" + testkeys.OneLine(testkeys.PKCS8(key)) + "';",
@@ -116,6 +122,7 @@ func TestPrivateKeyForms(t *testing.T) {
 		"invisible characters in PEM":      strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", "\n\ufeff\u200b"),
 		"no-break spaces":                  "\u00a0" + strings.ReplaceAll(testkeys.PrivatePEM(key), " ", "\u00a0") + "\u202f",
 		"Unicode's line breaks":            strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", "\u2028"),
+		"a word processor's line breaks":   strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", "\v") + "\f",
 		"a comment that ends by one":       strings.ReplaceAll("# of 2026\n"+testkeys.PrivatePEM(key), "\n", "\u2028"),
 		"JSON of PHP":                      `"` + strings.ReplaceAll(testkeys.OneLine(testkeys.PKCS8(key)), "/", `\/`) + `"`,
 		"JSON of PHP, PEM":                 `{"key": "` + strings.NewReplacer("/", `\/`, "\n", `\n`).Replace(testkeys.PrivatePEM(key)) + `"}`,
@@ -411,6 +418,8 @@ func TestRemediesCure(t *testing.T) {
 		"base64 of PEM":                 {text: testkeys.OneLine([]byte(private))},
 		"base64 of PEM, wrapped":        {text: wrap(testkeys.OneLine([]byte(private)), 76, "\n")},
 		"base64 of base64":              {text: testkeys.OneLine([]byte(testkeys.OneLine(testkeys.PKCS8(key))))},
+		"base64 of PEM, in PEM":         {text: testkeys.PEM("PRIVATE KEY", []byte(private))},
+		"base64 of base64, in PEM":      {text: "  " + strings.ReplaceAll(testkeys.PEM("PRIVATE KEY", []byte(testkeys.OneLine(testkeys.PKCS8(key)))), "\n", "\n  ")},
 		"base64, three times":           {text: testkeys.OneLine([]byte(testkeys.OneLine([]byte(private))))},
 		"base64 of an env file":         {text: testkeys.OneLine([]byte("KEY='" + testkeys.OneLine(testkeys.PKCS8(key)) + "'\n"))},
 		"base64 of PEM, in quotes":      {text: "\"" + testkeys.OneLine([]byte(private)) + "\"\n"},
@@ -539,7 +548,7 @@ func TestRemediesSurviveJSON(t *testing.T) {
 			}
 		}
 	}
-	for _, err := range []error{errTooLarge, errEmpty, errBlank, errNUL, errNotAKey, errOtherDER, errBase64, refuseTwice([]byte("TU-J")), refuseTwice([]byte("# of a Secret\nkey: 'TUlJ'")), errNoEnd, errNoBegin, errArmour, errAfterPEM, errBehindPEM, errPEMBase64, errEmptyPEM, errLabel, errNoDER, errHeads, errHex, errHexPublic, errHexText, errPercent, errAmong, errPointer, errEncrypted, errMarkup, errVariable, errPlace} {
+	for _, err := range []error{errTooLarge, errEmpty, errBlank, errNUL, errNotAKey, errOtherDER, errBase64, refuseTwice([]byte("TU-J")), refuseTwice([]byte("# of a Secret\nkey: 'TUlJ'")), errNoEnd, errNoBegin, errArmour, errAfterPEM, errBehindPEM, errPEMBase64, errEmptyPEM, errLabel, errNoDER, errHeads, errHex, errHexPublic, errHexText, errPercent, errAmong, errPointer, errEncrypted, errMarkup, errVariable, errNoValue, errPEMTwice, errPlace, errDamagedDER} {
 		assert.NotRegexp(t, `["\\<\t\n]`, err.Error())
 	}
 }

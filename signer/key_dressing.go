@@ -40,6 +40,8 @@ func plain(text []byte) []byte {
 	for rest := text; len(rest) > 0; {
 		r, size := utf8.DecodeRune(rest)
 		switch {
+		case r == '\v', r == '\f': // as word processors break lines and pages
+			visible = append(visible, '\n')
 		case r == utf8.RuneError, r < utf8.RuneSelf:
 			visible = append(visible, rest[:size]...)
 		case r == '\u0085', r == '\u2028', r == '\u2029': // NEL, and Unicode's own line breaks

@@ -85,6 +85,9 @@ func identify(der []byte) (finding, error) {
 		return finding{}, errNotAKey
 	}
 	elements, err := sequence(der)
+	if ber := formOfBER(der); err != nil && ber != unknown {
+		return finding{form: ber}, nil
+	}
 	if err != nil {
 		return finding{}, err
 	}
@@ -115,6 +118,28 @@ func identify(der []byte) (finding, error) {
 		return finding{form: pkcs12}, nil
 	}
 	return finding{}, errNotAKey
+}
+
+// formOfBER recognises what old programs write in BER, with lengths that nobody knew
+// beforehand, by its beginning: OpenSSL reads it, but [sequence] does not.
+func formOfBER(der []byte) form {
+	if len(der) < 2 {
+		return unknown
+	}
+	header := 2
+	if der[1] > 0x80 {
+		header += int(der[1] & 0x7f)
+	}
+	inside := der[min(header, len(der)):]
+	switch {
+	case bytes.HasPrefix(inside, []byte("\x02\x01\x03\x30")) && isLegacy(der): // of version 3, RFC 7292 section 4
+		return pkcs12Legacy
+	case bytes.HasPrefix(inside, []byte("\x02\x01\x03\x30")):
+		return pkcs12
+	case bytes.HasPrefix(inside, []byte("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07")): // RFC 2315 section 7
+		return pkcs7
+	}
+	return unknown
 }
 
 // isLegacy reports whether a PKCS#12 keystore names RC2 or RC4 (RFC 7292 appendix C), which

@@ -15,28 +15,30 @@ import (
 const maxKeyText = 64 << 10
 
 var (
-	errTooLarge  = errors.New("it is larger than 64 KiB, so it is not a key; a private key has about 2 KiB")
-	errEmpty     = errors.New("it is empty; it must contain the key in PEM or in one-line base64")
-	errBlank     = errors.New("it contains only white space; it must contain the key in PEM or in one-line base64")
-	errNUL       = errors.New("it contains NUL bytes, so it is binary or damaged; it must contain the key as text, in PEM or in one-line base64")
-	errNotAKey   = errors.New("it is not a key; it must contain the key in PEM (from -----BEGIN to -----END) or in one-line base64")
-	errOtherDER  = errors.New("it is binary DER, but not of a key; it must contain the key in PEM (from -----BEGIN to -----END) or in one-line base64")
-	errBase64    = errors.New("its base64 is cut short or damaged; copy it again, complete, with the = signs at its end")
-	errHex       = errors.New("it is hexadecimal, not a key in PEM or base64; convert it with: " + Privately(decodeHex+" > FILE.der") + " and then: openssl pkey -inform DER -in FILE.der -out FILE.pem")
-	errHexPublic = errors.New("it is hexadecimal, not a key in PEM or base64; convert it with: " + Privately(decodeHex+" > FILE.der") + " and then: openssl pkey -pubin -inform DER -in FILE.der -out FILE.pem")
-	errHexText   = errors.New("it is hexadecimal of a text that is the key already; convert it with: " + Privately(decodeHex+" > FILE.decoded"))
-	errPercent   = errors.New("it is not a key but its percent-encoding, as in URLs and forms; decode it, or take the key from where it was before")
-	errAmong     = errors.New("it is not a key alone, but has other settings, names or code around the key; leave nothing but the key")
-	errNoEnd     = errors.New("its PEM block has a BEGIN line but no END line that belongs to it: it is cut short; copy it again, complete")
-	errNoBegin   = errors.New("its PEM block has an END line but no BEGIN line that belongs to it: it is cut off at its start; copy it again, complete")
-	errArmour    = errors.New("the BEGIN or the END line of its PEM block is damaged; they read like -----BEGIN PRIVATE KEY-----, with five hyphens on either side; copy the key again, complete")
-	errAfterPEM  = errors.New("there is text after the END line of its PEM block; leave nothing but the key")
-	errBehindPEM = errors.New(errAfterPEM.Error() + ", for example with: " + Privately("sed -n '/-----BEGIN/,/-----END/p' FILE > FILE.pem"))
-	errPEMBase64 = errors.New("the base64 in its PEM block is cut short or damaged; copy it again, complete")
-	errEmptyPEM  = errors.New("there is nothing between the BEGIN and the END line of its PEM block; copy it again, complete")
-	errNoDER     = errors.New("it is base64 that does not begin as a key does; copy the key again, complete")
-	errLabel     = errors.New("the label in the BEGIN line of its PEM block does not belong to a key of this kind; use the file as the program that made the key wrote it")
-	errHeads     = errors.New("the BEGIN line of its PEM block is missing or damaged; such a line has capital letters, and five plain hyphens at either end; copy the key again, complete")
+	errTooLarge   = errors.New("it is larger than 64 KiB, so it is not a key; a private key has about 2 KiB")
+	errEmpty      = errors.New("it is empty; it must contain the key in PEM or in one-line base64")
+	errBlank      = errors.New("it contains only white space or comments; it must contain the key in PEM or in one-line base64")
+	errNUL        = errors.New("it contains NUL bytes, so it is binary or damaged; it must contain the key as text, in PEM or in one-line base64")
+	errNotAKey    = errors.New("it is not a key; it must contain the key in PEM (from -----BEGIN to -----END) or in one-line base64")
+	errOtherDER   = errors.New("it is binary DER, but not of a key; it must contain the key in PEM (from -----BEGIN to -----END) or in one-line base64")
+	errDamagedDER = errors.New("it is binary DER, cut short or damaged, as a transfer as text damages it; copy it again, complete and in binary")
+	errBase64     = errors.New("its base64 is cut short or damaged; copy it again, complete, with the = signs at its end")
+	errHex        = errors.New("it is hexadecimal, not a key in PEM or base64; convert it with: " + Privately(decodeHex+" > FILE.der") + " and then: openssl pkey -inform DER -in FILE.der -out FILE.pem")
+	errHexPublic  = errors.New("it is hexadecimal, not a key in PEM or base64; convert it with: " + Privately(decodeHex+" > FILE.der") + " and then: openssl pkey -pubin -inform DER -in FILE.der -out FILE.pem")
+	errHexText    = errors.New("it is hexadecimal of a text that is the key already; convert it with: " + Privately(decodeHex+" > FILE.decoded"))
+	errPercent    = errors.New("it is not a key but its percent-encoding, as in URLs and forms; decode it, or take the key from where it was before")
+	errAmong      = errors.New("it is not a key alone, but has other settings, names or code around the key; leave nothing but the key")
+	errNoEnd      = errors.New("its PEM block has a BEGIN line but no END line that belongs to it: it is cut short; copy it again, complete")
+	errNoBegin    = errors.New("its PEM block has an END line but no BEGIN line that belongs to it: it is cut off at its start; copy it again, complete")
+	errArmour     = errors.New("the BEGIN or the END line of its PEM block is damaged; they read like -----BEGIN PRIVATE KEY-----, with five hyphens on either side; copy the key again, complete")
+	errAfterPEM   = errors.New("there is text after the END line of its PEM block; leave nothing but the key")
+	errBehindPEM  = errors.New(errAfterPEM.Error() + ", for example with: " + Privately("sed -n '/-----BEGIN/,/-----END/p' FILE > FILE.pem"))
+	errPEMBase64  = errors.New("the base64 in its PEM block is cut short or damaged; copy it again, complete")
+	errPEMTwice   = errors.New("what stands between the BEGIN and the END line of its PEM block is base64 of a text that is the key already; decode it once with: " + Privately("sed -e '/-----/d' FILE | tr -cd 'A-Za-z0-9+/=' | base64 -d > FILE.decoded"))
+	errEmptyPEM   = errors.New("there is nothing between the BEGIN and the END line of its PEM block; copy it again, complete")
+	errNoDER      = errors.New("it is base64 that does not begin as a key does; copy the key again, complete")
+	errLabel      = errors.New("the label in the BEGIN line of its PEM block does not belong to a key of this kind; use the file as the program that made the key wrote it")
+	errHeads      = errors.New("the BEGIN line of its PEM block is missing or damaged; such a line has capital letters, and five plain hyphens at either end; copy the key again, complete")
 )
 
 // labels maps the PEM labels that tell by themselves what is inside.
@@ -81,12 +83,19 @@ func keyDER(text []byte, want role) ([]byte, error) {
 	switch {
 	case len(text) == 0:
 		return nil, errBlank
+	case (text[0] == '{' || text[0] == '[') && formOfText(text) == unknown:
+		if der := derInJSON(asFound, want); der != nil {
+			return der, nil
+		}
+	}
+	switch {
 	case bytes.Contains(text, []byte("-----BEGIN%20")), bytes.Contains(text, []byte("-----BEGIN+")):
 		return nil, errPercent
 	case bytes.Contains(text, []byte("-----BEGIN")), bytes.Contains(text, []byte("-----END")):
 		return derOfPEM(text, want)
-	case bytes.HasPrefix(text, []byte("ssh-")), bytes.HasPrefix(text, []byte("ecdsa-sha2-")):
-		return nil, refusal(opensshPublic, want)
+	case isSSHPublic(text):
+		algorithm, _, _ := bytes.Cut(text, []byte(" "))
+		return nil, refusal(formOfSSH(string(algorithm), opensshPublic, publicKey), want)
 	}
 	if form := formOfText(text); form != unknown {
 		return nil, refusal(form, want)
@@ -104,7 +113,9 @@ var secretMember = regexp.MustCompile(`"[dk]"\s*:`)
 func formOfText(text []byte) form {
 	switch {
 	case bytes.HasPrefix(text, []byte("PuTTY-User-Key-File-")):
-		return putty
+		first, _, _ := bytes.Cut(text, []byte("\n"))
+		_, algorithm, _ := strings.Cut(string(first), ": ")
+		return formOfSSH(strings.TrimSpace(algorithm), putty, privateKey)
 	case bytes.HasPrefix(text, []byte("---- BEGIN SSH2 PUBLIC KEY")):
 		return ssh2Public
 	case text[0] == '<' && bytes.Contains(text, []byte("<Modulus>")):
@@ -173,9 +184,14 @@ func isDER(text []byte) bool {
 // a key that also is of the wrong kind should be named as what it is.
 func refuseBinary(der []byte, want role) error {
 	found, err := identify(der)
+	if errors.Is(err, errTrailing) { // a line break, which no program minds
+		found, err = identify(bytes.TrimRight(der, "\r\n"))
+	}
 	switch {
 	case errors.Is(err, errNotAKey):
 		return errOtherDER
+	case err != nil && !bytes.HasPrefix(der, []byte{0x30, 0x80}): // BER
+		return errDamagedDER
 	case err == nil && !found.form.fits(want):
 		return refusalInDER(found.form, want)
 	}
@@ -196,6 +212,11 @@ func derOfPEM(text []byte, want role) ([]byte, error) {
 	}
 	if len(block.Bytes) == 0 {
 		return nil, errEmptyPEM
+	}
+	if wrapped, other := isWrapped(base64.StdEncoding.EncodeToString(block.Bytes), want); other != nil {
+		return nil, other
+	} else if wrapped {
+		return nil, errPEMTwice
 	}
 	if block.Type == want.label() || block.Type == "RSA "+want.label() {
 		return block.Bytes, nil
@@ -254,6 +275,11 @@ func onlyBlock(text []byte, want role) (*pem.Block, error) {
 		return nil, errNoEnd
 	}
 	block, _ := pem.Decode(bytes.Join(lines[begin:], []byte("\n")))
+	if block != nil && block.Type == "OPENSSH PRIVATE KEY" && len(found) == 1 {
+		if form := formOfSSH(algorithmInOpenSSH(block.Bytes), opensshPrivate, privateKey); form != opensshPrivate {
+			return nil, refusal(form, want)
+		}
+	}
 	if form := commonForm(found); form != unknown && !(len(found) == 1 && holds(block, want)) {
 		return nil, refusal(form, want)
 	}

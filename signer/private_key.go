@@ -55,7 +55,7 @@ func ParsePrivateKey(text []byte) (*rsa.PrivateKey, error) {
 func parsePrivateKey(text []byte) (*rsa.PrivateKey, error) {
 	der, err := keyDER(text, privateKey)
 	if err != nil {
-		return nil, err
+		return nil, asWritten(text, err)
 	}
 	return privateKeyOf(der, func(found form, want role) error { return refusalIn(text, found, want) })
 }

@@ -26,7 +26,7 @@ func ParsePublicKey(text []byte) (*rsa.PublicKey, error) {
 func parsePublicKey(text []byte) (*rsa.PublicKey, error) {
 	der, err := keyDER(text, publicKey)
 	if err != nil {
-		return nil, err
+		return nil, asWritten(text, err)
 	}
 	return publicKeyOf(der, func(found form, want role) error { return refusalIn(text, found, want) })
 }

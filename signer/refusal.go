@@ -210,7 +210,7 @@ func refusalAfter(decode string, f form, want role) error {
 // refusalIn is the error for a form that cannot be used, as the text has it.
 func refusalIn(text []byte, f form, want role) error {
 	if bytes.Contains(text, []byte("-----BEGIN")) {
-		return refusal(f, want)
+		return asWritten(text, refusal(f, want))
 	}
 	return refuseInBase64(text, f, want)
 }

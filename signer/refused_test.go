@@ -106,6 +106,24 @@ func certificateDER(t testing.TB) []byte {
 	return der
 }
 
+// stranger is another key than the merchant's, in the DER that belongs to a label.
+func stranger(label string) []byte {
+	switch label {
+	case "PUBLIC KEY":
+		return testkeys.SPKI(&testkeys.Stranger().PublicKey)
+	case "RSA PRIVATE KEY":
+		return testkeys.PKCS1(testkeys.Stranger())
+	}
+	return testkeys.PKCS8(testkeys.Stranger())
+}
+
+// openSSH is a private key in OpenSSH's own format, as far as it is public.
+func openSSH(algorithm string) string {
+	text := func(value string) string { return string([]byte{0, 0, 0, byte(len(value))}) + value }
+	public := text(algorithm) + text(strings.Repeat("x", 32))
+	return testkeys.PEM("OPENSSH PRIVATE KEY", []byte("openssh-key-v1\x00"+text("none")+text("none")+text("")+"\x00\x00\x00\x01"+text(public)+text(strings.Repeat("y", 64))))
+}
+
 // accidents are the ways to spoil a key text that do not depend on what it holds.
 func accidents(label string, der []byte) map[string]refused {
 	block, line := testkeys.PEM(label, der), testkeys.OneLine(der)
@@ -177,7 +195,17 @@ func accidents(label string, der []byte) map[string]refused {
 		"four hyphens":              {strings.ReplaceAll(block, "-----", "----"), []string{"BEGIN line", "five plain hyphens"}},
 		"lower case":                {strings.ToLower(lines[0]) + strings.Join(lines[1:len(lines)-2], "") + strings.ToLower(lines[len(lines)-2]), []string{"BEGIN line"}},
 		"env file of two settings":  {"APP_ID=1\nKEY=" + line + "\n", []string{"not a key alone"}},
-		"JSON of two members":       {`{"appId":"1","key":"` + line + `"}`, []string{"not a key alone"}},
+		"JSON of two keys":          {`{"old":"` + line + `","key":"` + testkeys.OneLine(stranger(label)) + `"}`, []string{"not a key alone"}},
+		"JSON, not quite":           {`{"appId":"1","key":"` + line + `",}`, []string{"not a key alone"}},
+		"binary, cut":               {string(der[:len(der)-30]), []string{"binary DER, cut short or damaged"}},
+		"binary, as UTF-8":          {strings.ToValidUTF8(string(der), "\ufffd"), []string{"binary DER, cut short or damaged"}},
+		"binary, more behind":       {string(der) + "more", []string{"binary DER, cut short or damaged"}},
+		"binary, line break":        {string(der) + "\r\n", []string{"binary DER, not text", "-inform DER"}},
+		"PKCS#12 in BER":            {"\x30\x80\x02\x01\x03\x30\x80\x06\x09" + string(der), []string{"PKCS #12 keystore", "openssl pkcs12 -in FILE "}},
+		"PKCS#12 in BER inside":     {"\x30\x82\x40\x00\x02\x01\x03\x30\x80\x06\x09" + string(der), []string{"PKCS #12 keystore"}},
+		"PKCS#12 in BER, RC2":       {"\x30\x80\x02\x01\x03\x30\x80" + "\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x01\x06" + string(der), []string{"PKCS #12 keystore", "-legacy"}},
+		"PKCS#12 in BER, base64":    {testkeys.OneLine([]byte("\x30\x80\x02\x01\x03\x30\x80\x06\x09" + string(der))), []string{"PKCS #12 keystore", "base64 -d FILE"}},
+		"PKCS#7 in BER":             {"\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x80" + string(der), []string{"PKCS #7"}},
 		"Java":                      {`String key = "` + line + `";`, []string{"not a key alone"}},
 		"a Secret's manifest":       {"kind: Secret\ndata:\n  key: " + testkeys.OneLine([]byte(block)) + "\n", []string{"not a key alone"}},
 		"a data URL":                {"data:text/plain;base64," + testkeys.OneLine([]byte(block)), []string{"not a key alone"}},
@@ -185,6 +213,15 @@ func accidents(label string, der []byte) map[string]refused {
 		"a pointer of Git LFS":      {"version https://git-lfs.github.com/spec/v1\noid sha256:4d\n", []string{"git lfs pull"}},
 		"Ansible's vault":           {"$ANSIBLE_VAULT;1.1;AES256\n6231\n", []string{"still encrypted"}},
 		"age":                       {"age-encryption.org/v1\n-> X25519 a\n", []string{"still encrypted"}},
+		"OpenSSL's encryption":      {"U2FsdGVkX1" + line, []string{"still encrypted"}},
+		"a template's nothing":      {"<no value>\n", []string{"a value that is not there"}},
+		"Go's nothing":              {"<nil>", []string{"a value that is not there"}},
+		"null":                      {"null\n", []string{"a value that is not there"}},
+		"a variable of GitHub":      {"${{ secrets.PAYERMAX_KEY }}", []string{"nobody has expanded"}},
+		"a path of Windows":         {`C:\keys\private.key`, []string{"says where the key is"}},
+		"a path behind an at sign":  {"@/run/secrets/key", []string{"says where the key is"}},
+		"an ARN":                    {"arn:aws:secretsmanager:eu-west-1:1:secret:payermax", []string{"says where the key is"}},
+		"comments alone":            {"# of 2026\n# by PayerMax\n", []string{"only white space or comments"}},
 		"a variable":                {"${PAYERMAX_KEY}", []string{"nobody has expanded"}},
 		"a placeholder":             {"{env.PAYERMAX_KEY}\n", []string{"nobody has expanded"}},
 		"a file's placeholder":      {"{file./run/secrets/key}", []string{"nobody has expanded"}},
@@ -267,7 +304,7 @@ func TestPrivateKeysRefused(t *testing.T) {
 		"public, binary":               {string(testkeys.SPKI(&key.PublicKey)), []string{"a public key, but the private key"}},
 		"private, labelled public":     {testkeys.PEM("PUBLIC KEY", testkeys.PKCS8(key)), []string{"label in the BEGIN line"}},
 		"public of OpenSSH":            {"ssh-rsa AAAAB3NzaC1yc2E payermax\n", []string{"a public key, but the private key"}},
-		"PuTTY":                        {"PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\nComment: payermax\nPublic-Lines: 1\nAAAA\n", []string{"PuTTY", "puttygen"}},
+		"PuTTY":                        {"PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\nComment: payermax\nPublic-Lines: 1\nAAAA\nPrivate-Lines: 1\nAAAA\nPrivate-MAC: 00\n", []string{"PuTTY", "puttygen"}},
 		"certificate":                  {testkeys.PEM("CERTIFICATE", certificateDER(t)), []string{"a certificate", "the private key is expected"}},
 		"chain of certificates":        {testkeys.PEM("CERTIFICATE", certificateDER(t)) + testkeys.PEM("CERTIFICATE", certificateDER(t)), []string{"a certificate"}},
 		"certificate, one line":        {testkeys.OneLine(certificateDER(t)), []string{"a certificate"}},
@@ -276,6 +313,17 @@ func TestPrivateKeysRefused(t *testing.T) {
 		"key and an unfinished second": {valid + valid[:500], []string{"no END line"}},
 		"unfinished and a whole key":   {valid[:500] + "\n" + valid, []string{"no END line"}},
 		"OpenSSH":                      {testkeys.PEM("OPENSSH PRIVATE KEY", append([]byte("openssh-key-v1\x00"), testkeys.PKCS1(key)...)), []string{"OpenSSH", "ssh-keygen -p"}},
+		"OpenSSH, RSA":                 {openSSH("ssh-rsa"), []string{"OpenSSH's own format", "ssh-keygen -p"}},
+		"OpenSSH, Ed25519":             {openSSH("ssh-ed25519"), []string{"Ed25519", "needs RSA"}},
+		"OpenSSH, Ed25519, indented":   {"  " + strings.ReplaceAll(openSSH("ssh-ed25519"), "\n", "\n  "), []string{"Ed25519", "needs RSA"}},
+		"OpenSSH, EC":                  {openSSH("ecdsa-sha2-nistp256"), []string{"an EC key", "needs RSA"}},
+		"OpenSSH, DSA":                 {openSSH("ssh-dss"), []string{"a DSA key", "needs RSA"}},
+		"OpenSSH, security key":        {openSSH("sk-ssh-ed25519@openssh.com"), []string{"another algorithm", "needs RSA"}},
+		"OpenSSH, cut":                 {testkeys.PEM("OPENSSH PRIVATE KEY", []byte("openssh-key-v1\x00\x00\x00\x00\x04none\x00\x00\x00\xff")), []string{"OpenSSH's own format"}},
+		"OpenSSH, cut before the key":  {testkeys.PEM("OPENSSH PRIVATE KEY", []byte("openssh-key-v1\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00")), []string{"OpenSSH's own format"}},
+		"PuTTY, Ed25519":               {"PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n", []string{"Ed25519", "needs RSA"}},
+		"PuTTY, EC, in Windows":        {"PuTTY-User-Key-File-2: ecdsa-sha2-nistp256\r\nEncryption: none\r\n", []string{"an EC key", "needs RSA"}},
+		"public of a security key":     {"sk-ssh-ed25519@openssh.com AAAA payermax\n", []string{"a public key, but the private key"}},
 		"PKCS#12, base64":              {testkeys.OneLine(keystore), []string{"PKCS #12", "openssl pkcs12"}},
 		"D of another key":             {testkeys.OneLine(edited(t, func(n *numbers) { n.D = testkeys.Stranger().D })), []string{"do not fit together"}},
 		"N of another key":             {testkeys.PEM("PRIVATE KEY", pkcs8Of(t, oidRSA, edited(t, func(n *numbers) { n.N = testkeys.Stranger().N }))), []string{"do not fit together"}},
@@ -329,6 +377,9 @@ func TestPublicKeysRefused(t *testing.T) {
 		"certificate, one line":    {testkeys.OneLine(certificateDER(t)), []string{"a certificate"}},
 		"certificate, binary":      {string(certificateDER(t)), []string{"a certificate"}},
 		"OpenSSH":                  {"ssh-rsa AAAAB3NzaC1yc2E payermax\n", []string{"OpenSSH", "ssh-keygen -e -m PKCS8"}},
+		"OpenSSH, Ed25519":         {"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 payermax\n", []string{"Ed25519", "PayerMax's is an RSA key"}},
+		"OpenSSH, EC":              {"ecdsa-sha2-nistp256 AAAAE2VjZHNh payermax\n", []string{"an EC key", "PayerMax's is an RSA key"}},
+		"OpenSSH, security key":    {"sk-ecdsa-sha2-nistp256@openssh.com AAAA\n", []string{"another algorithm"}},
 		"EC":                       {testkeys.PublicPEM(&ec.PublicKey), []string{"an EC key", "PayerMax's is an RSA key"}},
 		"Ed25519":                  {testkeys.PublicPEM(ed), []string{"Ed25519", "PayerMax's is an RSA key"}},
 		"DSA":                      {testkeys.PEM("PUBLIC KEY", spkiOf(t, oidDSA, key.N.Bytes())), []string{"a DSA key"}},

@@ -11,9 +11,10 @@ import (
 // What is found in the place of a key, and is not one in any form.
 var (
 	errPointer   = errors.New("it is a pointer of Git LFS to the file; fetch the file with: git lfs pull")
-	errEncrypted = errors.New("it is still encrypted, by Ansible, age, GnuPG or SOPS; decrypt it on the way to the sidecar")
+	errEncrypted = errors.New("it is still encrypted, by Ansible, age, GnuPG, OpenSSL or SOPS; decrypt it on the way to the sidecar")
 	errMarkup    = errors.New("it is XML or HTML, perhaps the page of an error; it must contain the key in PEM or in one-line base64")
 	errVariable  = errors.New("it is the name of a variable that nobody has expanded; it must contain the key in PEM or in one-line base64")
+	errNoValue   = errors.New("it is what a program writes for a value that is not there; it must contain the key in PEM or in one-line base64")
 	errPlace     = errors.New("it says where the key is, but must contain the key itself, in PEM or in one-line base64; name the other file, or have its contents put here")
 )
 
@@ -23,10 +24,12 @@ var standIns = []struct {
 	err     error
 }{
 	{regexp.MustCompile(`^version https://git-lfs`), errPointer},
-	{regexp.MustCompile(`^(\$ANSIBLE_VAULT;|age-encryption\.org/|ENC\[)`), errEncrypted},
+	{regexp.MustCompile(`^(\$ANSIBLE_VAULT;|age-encryption\.org/|ENC\[|U2FsdGVkX1)`), errEncrypted},
+	{regexp.MustCompile(`^(?i:<nil>|<no value>|null|nil|none|undefined)$`), errNoValue},
 	{regexp.MustCompile(`^<[A-Za-z!?]`), errMarkup},
-	{regexp.MustCompile(`^(\$\{[^}]*\}|\$\([^)]*\)|\$\w+|%\w+%|\{\{.*\}\}|\{\$\w+\}|\{(env|file)\.[^{}]+\})$`), errVariable},
+	{regexp.MustCompile(`^(\$\{[^}]*\}|\$\{\{.*\}\}|\$\([^)]*\)|\$\w+|%\w+%|\{\{.*\}\}|\{\$\w+\}|\{(env|file)\.[^{}]+\})$`), errVariable},
 	{regexp.MustCompile(`^([a-z][a-z0-9+.-]*:/?/?|~?/|\.\.?/)[A-Za-z0-9._/#-]{1,200}$`), errPlace},
+	{regexp.MustCompile(`^(@/|[A-Za-z]:\\|arn:)[A-Za-z0-9 ._/\\:-]{1,200}$`), errPlace},
 }
 
 // refuseStandIn refuses what stands in the place of a key.

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -130,8 +131,26 @@ func (h Handler) ExactPaths() []string {
 				exact = append(exact, path)
 			}
 		}
+		if path := literal(objectOf(set["path_regexp"])); path != "" {
+			exact = append(exact, path)
+		}
 	}
 	return exact
+}
+
+// literal returns the only path that a path_regexp matcher is for, or "".
+func literal(matcher object) string {
+	pattern, _ := matcher["pattern"].(string)
+	inside, begins := strings.CutPrefix(pattern, "^")
+	inside, ends := strings.CutSuffix(inside, "$")
+	expression, err := regexp.Compile(inside)
+	if !begins || !ends || err != nil {
+		return ""
+	}
+	if path, complete := expression.LiteralPrefix(); complete {
+		return path
+	}
+	return ""
 }
 
 // sidesteps are the matchers by which whoever sends a request can choose not to be

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -119,12 +120,35 @@ func (h Handler) changesMethod() bool {
 	return slices.ContainsFunc(h.rewrites, func(rewrite object) bool { return len(rewrite) == 0 || rewrite["method"] != nil })
 }
 
-// setLets reports whether the path matcher of a matcher set lets a path through. What
+// setLets reports whether the path matchers of a matcher set may let a path through. What
 // other matchers do depends on more than the path.
 func setLets(set object, path string) bool {
 	patterns := Texts(set["path"])
-	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(pattern string) bool { return fits(pattern, path) })
+	return (len(patterns) == 0 || slices.ContainsFunc(patterns, func(pattern string) bool { return fits(pattern, path) })) &&
+		expressionLets(objectOf(set["path_regexp"]), path) && !excludes(set["not"], path)
 }
+
+// expressionLets reports whether a path_regexp matcher may let a path through. One with
+// braces may have a placeholder.
+func expressionLets(matcher object, path string) bool {
+	pattern, _ := matcher["pattern"].(string)
+	expression, err := regexp.Compile(pattern)
+	return err != nil || strings.Contains(pattern, "{") || expression.MatchString(path)
+}
+
+// excludes reports whether a not matcher keeps a path out, whatever else a request has.
+func excludes(not any, path string) bool {
+	return slices.ContainsFunc(listOf(not), func(node any) bool {
+		inner := objectOf(node)
+		return len(inner) == 1 && slices.ContainsFunc(Texts(inner["path"]), func(pattern string) bool {
+			return !isOpen(pattern) && fits(pattern, path)
+		})
+	})
+}
+
+// isOpen reports whether a pattern of Caddy's path matcher is more than a beginning or an
+// end, or has a placeholder.
+func isOpen(pattern string) bool { return strings.ContainsAny(strings.Trim(pattern, "*"), "*?[{%") }
 
 // fits reports whether a pattern of Caddy's path matcher may fit a path. A pattern that is
 // more than a beginning or an end, or has a placeholder, may.
@@ -133,7 +157,7 @@ func fits(pattern, path string) bool {
 	first, last := strings.HasPrefix(pattern, "*"), strings.HasSuffix(pattern, "*")
 	bare := strings.Trim(pattern, "*")
 	switch {
-	case strings.ContainsAny(bare, "*?[{%"):
+	case isOpen(pattern):
 		return true
 	case first && last:
 		return strings.Contains(path, bare)
@@ -150,6 +174,14 @@ func (h Handler) pathsAround() []string {
 	var patterns []string
 	for _, set := range h.matcherSets() {
 		patterns = append(patterns, Texts(set["path"])...)
+		if expression, isText := objectOf(set["path_regexp"])["pattern"].(string); isText {
+			patterns = append(patterns, "the expression "+expression)
+		}
+		for _, not := range listOf(set["not"]) {
+			if others := Texts(objectOf(not)["path"]); len(others) > 0 {
+				patterns = append(patterns, "all but "+strings.Join(others, " and "))
+			}
+		}
 	}
 	return patterns
 }

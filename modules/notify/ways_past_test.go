@@ -42,6 +42,8 @@ func TestWaysPast(t *testing.T) {
 		"an answer for its path":     {[]string{all(guards), only(callback, verifies), only(callback, answers), all(app)}, nil, []string{"static_response answers notifications for /callback* before the reverse_proxy"}},
 		"an app for another path":    {[]string{all(guards), only(callback, verifies), only(`"path":["/shop*"]`, app)}, nil, []string{"no handler behind payermax_notify is for /callback*"}},
 		"nothing behind it":          {[]string{all(guards), only(callback, verifies)}, nil, []string{"no handler follows payermax_notify"}},
+		"an exact expression":        {[]string{all(guards), only(`"path_regexp":{"pattern":"^/callback$"}`, verifies), all(app)}, nil, []string{"is for exactly the path /callback: "}},
+		"an open expression":         {[]string{all(guards), only(`"path_regexp":{"pattern":"^/callback"}`, verifies), all(app)}, nil, nil},
 		"an exact path":              {[]string{all(guards), only(`"path":["/callback"]`, verifies), all(app)}, nil, []string{"is for exactly the path /callback: "}},
 		"a choice of whoever sends":  {[]string{all(guards), only(callback+`,"method":["POST"],"header":{"X":["y"]}`, verifies), all(app)}, nil, []string{"is matched by header and method"}},
 		"no guard, and nothing else": {[]string{all(verifies)}, nil, []string{"does not see each request", "no handler follows"}},

@@ -1,0 +1,59 @@
+package signer
+
+import (
+	"bytes"
+	"errors"
+	"regexp"
+	"strings"
+)
+
+// converters says for the programs that errors name in which texts they find what is to be
+// converted. Other than the sidecar, they do not look through quotes, indentation, or
+// line breaks that are written out.
+var converters = []struct {
+	command string
+	reads   *regexp.Regexp
+}{
+	{"ssh-keygen -p ", regexp.MustCompile(`\A-----BEGIN OPENSSH PRIVATE KEY-----\n(?:[A-Za-z0-9+/=]+\n)+-----END OPENSSH PRIVATE KEY-----\n\z`)},
+	{"ssh-keygen -i ", regexp.MustCompile(`\A---- BEGIN SSH2 PUBLIC KEY ----\r?\n(?:[^ \r\n][ -~]*\r?\n)+---- END SSH2 PUBLIC KEY ----\r?\n?\z`)},
+	{"ssh-keygen -e ", regexp.MustCompile(`\A[a-z0-9@.-]+ [A-Za-z0-9+/=]+(?: [ -~]*)?\r?\n?\z`)},
+	{"puttygen ", regexp.MustCompile(`\APuTTY-User-Key-File-[0-9]: [a-z0-9@.-]+\r?\n(?:[A-Z][A-Za-z0-9-]*: [ -~]*[!-~]\r?\n|Comment: ?\r?\n|[A-Za-z0-9+/=]+\r?\n)+Private-MAC: [0-9a-f]+\r?\n?\z`)},
+	{"sed -e ", regexp.MustCompile(`-----BEGIN [A-Z0-9 ]+-----[ \t]*\r?\n`)},
+	{"openssl ", regexp.MustCompile(`(?m)^\x{FEFF}?-----BEGIN [A-Z0-9 ]+-----[ \t]*\r?\n(?:[A-Za-z-]+: [^\r\n]*\r?\n)*(?:[ \t]*\r?\n)?(?:[A-Za-z0-9+/=]+[ \t]*\r?\n)+-----END [A-Z0-9 ]+-----[ \t]*\r?$`)},
+}
+
+// linesFirst is what to do about a text that the program to convert it does not read.
+const linesFirst = "leave nothing but it in the file, line by line as it was written, without quotes, indentation or anything else around it, and check it again"
+
+// asWritten takes the command out of an error if its program would not find in the text
+// what the sidecar has found there. Binary files and base64 without armour have commands
+// of their own.
+func asWritten(text []byte, err error) error {
+	before, command, found := strings.Cut(err.Error(), "with: ")
+	if !found || !strings.Contains(command, "FILE") || !hasArmour(text) {
+		return err
+	}
+	for _, converter := range converters {
+		if !strings.Contains(command, converter.command) {
+			continue
+		}
+		if len(converter.reads.FindAll(text, -1)) == max(bytes.Count(text, []byte("-----BEGIN ")), 1) {
+			return err
+		}
+		if several, isExample := strings.CutSuffix(before, ", for example "); isExample {
+			return errors.New(several)
+		}
+		return errors.New(before[:strings.LastIndex(before, "; ")] + "; " + linesFirst)
+	}
+	return err
+}
+
+// hasArmour reports whether a text is of a form that has lines of its own.
+func hasArmour(text []byte) bool {
+	for _, first := range []string{"-----BEGIN", "---- BEGIN SSH2", "PuTTY-User-Key-File-"} {
+		if bytes.Contains(text, []byte(first)) {
+			return true
+		}
+	}
+	return isSSHPublic(bytes.TrimSpace(plain(text)))
+}

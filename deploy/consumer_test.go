@@ -3,6 +3,7 @@ package deploy
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -284,4 +285,56 @@ func TestCommonLabels(t *testing.T) {
 			})
 		}), "%v cannot be asked", pod)
 	}
+}
+
+// What the policies let out: to name servers at addresses of the node's own, and to the
+// internet, by IPv4, by IPv6 and through NAT64, but to no private network.
+func TestWhereTrafficMayGo(t *testing.T) {
+	t.Parallel()
+	policies := render(t, "kubernetes/overlays/uat").policies
+	for _, c := range []struct {
+		address string
+		port    int32
+		allowed bool
+	}{
+		{"169.254.20.10", 53, true},   // NodeLocal DNSCache
+		{"169.254.10.10", 53, true},   // LocalDNS of AKS, for dnsPolicy Default
+		{"169.254.10.11", 53, true},   // and for ClusterFirst
+		{"169.254.169.254", 53, true}, // Cloud DNS of GKE
+		{"169.254.10.11", 443, false},
+		{"169.254.169.254", 80, false}, // what clouds tell machines of themselves
+		{"169.254.169.254", 443, false},
+		{"169.254.10.12", 53, false},
+		{"8.8.8.8", 53, false},
+		{"203.0.113.7", 443, true},
+		{"203.0.113.7", 80, false},
+		{"2a00:1450:4001::1", 443, true},
+		{"64:ff9b::203.0.113.7", 443, true},
+		{"10.1.2.3", 443, false}, {"64:ff9b::10.1.2.3", 443, false},
+		{"100.100.1.1", 443, false}, {"64:ff9b::100.100.1.1", 443, false},
+		{"64:ff9b::169.254.169.254", 443, false},
+		{"172.31.0.1", 443, false}, {"64:ff9b::172.31.0.1", 443, false},
+		{"192.168.1.1", 443, false}, {"64:ff9b::192.168.1.1", 443, false},
+		{"fd00::1", 443, false}, {"fe80::1", 443, false}, {"::1", 443, false},
+	} {
+		assert.Equal(t, c.allowed, mayGo(policies, netip.MustParseAddr(c.address), c.port), "%s, port %d", c.address, c.port)
+	}
+}
+
+// mayGo reports whether a policy lets traffic out to an address and a TCP port of it.
+func mayGo(policies []*networkingv1.NetworkPolicy, address netip.Addr, port int32) bool {
+	for _, policy := range policies {
+		for _, rule := range policy.Spec.Egress {
+			isOpen := slices.ContainsFunc(rule.Ports, func(p networkingv1.NetworkPolicyPort) bool {
+				return *p.Protocol == corev1.ProtocolTCP && p.Port.IntVal == port
+			})
+			if isOpen && slices.ContainsFunc(rule.To, func(peer networkingv1.NetworkPolicyPeer) bool {
+				return peer.IPBlock != nil && netip.MustParsePrefix(peer.IPBlock.CIDR).Contains(address) &&
+					!slices.ContainsFunc(peer.IPBlock.Except, func(except string) bool { return netip.MustParsePrefix(except).Contains(address) })
+			}) {
+				return true
+			}
+		}
+	}
+	return false
 }

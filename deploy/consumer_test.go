@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -256,6 +257,35 @@ func TestOpenShift(t *testing.T) {
 		assert.NotContains(t, settings, "runAsGroup", kind)
 		assert.Equal(t, true, settings["runAsNonRoot"], kind)
 	}
+}
+
+// The README's patch does the same for the shared gateway, whose container is an ordinary one.
+func TestSharedGatewayOnOpenShift(t *testing.T) {
+	t.Parallel()
+	folder := consumerOf(t, "shared-gateway", "scale-by-calls")
+	text, err := os.ReadFile(filepath.Join(folder, "kustomization.yaml"))
+	require.NoError(t, err)
+	_, patches, found := strings.Cut(readmeBlock(t, "/spec/template/spec/securityContext/fsGroup"), "\npatches:")
+	require.True(t, found)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "kustomization.yaml"), append(text, "\npatches:"+patches...), 0o600))
+	template, container := podOf(render(t, folder))
+	assert.Nil(t, template.Spec.SecurityContext.FSGroup)
+	assert.Nil(t, container.SecurityContext.RunAsUser)
+	assert.Nil(t, container.SecurityContext.RunAsGroup)
+	assert.True(t, *container.SecurityContext.RunAsNonRoot)
+}
+
+// A label that the same kustomization adds comes too late, as the README says.
+func TestLabelOfTheSameKustomization(t *testing.T) {
+	t.Parallel()
+	workload := strings.ReplaceAll(ownWorkloads()["Deployment"], `, payermax-signer: "true"`, "")
+	late := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(late, "kustomization.yaml"), []byte(
+		"apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nlabels: [{pairs: {payermax-signer: \"true\"}}]\n"), 0o600))
+	after := renderConsumer(t, workload, "sidecar", late)["Deployment"]
+	assert.NotContains(t, named(templateOf(after), "initContainers"), "payermax")
+	before := renderConsumer(t, workload, late, "sidecar")["Deployment"]
+	assert.Contains(t, named(templateOf(before), "initContainers"), "payermax")
 }
 
 // nameServers are the labels of the pods that clusters ask for names: CoreDNS or kube-dns,

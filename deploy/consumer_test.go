@@ -3,9 +3,11 @@ package deploy
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -257,6 +259,35 @@ func TestOpenShift(t *testing.T) {
 	}
 }
 
+// The README's patch does the same for the shared gateway, whose container is an ordinary one.
+func TestSharedGatewayOnOpenShift(t *testing.T) {
+	t.Parallel()
+	folder := consumerOf(t, "shared-gateway", "scale-by-calls")
+	text, err := os.ReadFile(filepath.Join(folder, "kustomization.yaml"))
+	require.NoError(t, err)
+	_, patches, found := strings.Cut(readmeBlock(t, "/spec/template/spec/securityContext/fsGroup"), "\npatches:")
+	require.True(t, found)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "kustomization.yaml"), append(text, "\npatches:"+patches...), 0o600))
+	template, container := podOf(render(t, folder))
+	assert.Nil(t, template.Spec.SecurityContext.FSGroup)
+	assert.Nil(t, container.SecurityContext.RunAsUser)
+	assert.Nil(t, container.SecurityContext.RunAsGroup)
+	assert.True(t, *container.SecurityContext.RunAsNonRoot)
+}
+
+// A label that the same kustomization adds comes too late, as the README says.
+func TestLabelOfTheSameKustomization(t *testing.T) {
+	t.Parallel()
+	workload := strings.ReplaceAll(ownWorkloads()["Deployment"], `, payermax-signer: "true"`, "")
+	late := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(late, "kustomization.yaml"), []byte(
+		"apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nlabels: [{pairs: {payermax-signer: \"true\"}}]\n"), 0o600))
+	after := renderConsumer(t, workload, "sidecar", late)["Deployment"]
+	assert.NotContains(t, named(templateOf(after), "initContainers"), "payermax")
+	before := renderConsumer(t, workload, late, "sidecar")["Deployment"]
+	assert.Contains(t, named(templateOf(before), "initContainers"), "payermax")
+}
+
 // nameServers are the labels of the pods that clusters ask for names: CoreDNS or kube-dns,
 // NodeLocal DNSCache where questions are sent on to it, and OpenShift's.
 var nameServers = []labels.Set{
@@ -284,4 +315,56 @@ func TestCommonLabels(t *testing.T) {
 			})
 		}), "%v cannot be asked", pod)
 	}
+}
+
+// What the policies let out: to name servers at addresses of the node's own, and to the
+// internet, by IPv4, by IPv6 and through NAT64, but to no private network.
+func TestWhereTrafficMayGo(t *testing.T) {
+	t.Parallel()
+	policies := render(t, "kubernetes/overlays/uat").policies
+	for _, c := range []struct {
+		address string
+		port    int32
+		allowed bool
+	}{
+		{"169.254.20.10", 53, true},   // NodeLocal DNSCache
+		{"169.254.10.10", 53, true},   // LocalDNS of AKS, for dnsPolicy Default
+		{"169.254.10.11", 53, true},   // and for ClusterFirst
+		{"169.254.169.254", 53, true}, // Cloud DNS of GKE
+		{"169.254.10.11", 443, false},
+		{"169.254.169.254", 80, false}, // what clouds tell machines of themselves
+		{"169.254.169.254", 443, false},
+		{"169.254.10.12", 53, false},
+		{"8.8.8.8", 53, false},
+		{"203.0.113.7", 443, true},
+		{"203.0.113.7", 80, false},
+		{"2a00:1450:4001::1", 443, true},
+		{"64:ff9b::203.0.113.7", 443, true},
+		{"10.1.2.3", 443, false}, {"64:ff9b::10.1.2.3", 443, false},
+		{"100.100.1.1", 443, false}, {"64:ff9b::100.100.1.1", 443, false},
+		{"64:ff9b::169.254.169.254", 443, false},
+		{"172.31.0.1", 443, false}, {"64:ff9b::172.31.0.1", 443, false},
+		{"192.168.1.1", 443, false}, {"64:ff9b::192.168.1.1", 443, false},
+		{"fd00::1", 443, false}, {"fe80::1", 443, false}, {"::1", 443, false},
+	} {
+		assert.Equal(t, c.allowed, mayGo(policies, netip.MustParseAddr(c.address), c.port), "%s, port %d", c.address, c.port)
+	}
+}
+
+// mayGo reports whether a policy lets traffic out to an address and a TCP port of it.
+func mayGo(policies []*networkingv1.NetworkPolicy, address netip.Addr, port int32) bool {
+	for _, policy := range policies {
+		for _, rule := range policy.Spec.Egress {
+			isOpen := slices.ContainsFunc(rule.Ports, func(p networkingv1.NetworkPolicyPort) bool {
+				return *p.Protocol == corev1.ProtocolTCP && p.Port.IntVal == port
+			})
+			if isOpen && slices.ContainsFunc(rule.To, func(peer networkingv1.NetworkPolicyPeer) bool {
+				return peer.IPBlock != nil && netip.MustParsePrefix(peer.IPBlock.CIDR).Contains(address) &&
+					!slices.ContainsFunc(peer.IPBlock.Except, func(except string) bool { return netip.MustParsePrefix(except).Contains(address) })
+			}) {
+				return true
+			}
+		}
+	}
+	return false
 }

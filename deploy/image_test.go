@@ -209,3 +209,32 @@ func TestImageIsLabelled(t *testing.T) {
 	}
 	assert.Len(t, labels, 6)
 }
+
+// The build gets no secret that the pages have people make in a checkout: the image
+// would have none, but what caches the build's stages would, which may be a registry.
+func TestBuildGetsNoSecrets(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../.dockerignore")
+	require.NoError(t, err)
+	ignored := func(name string) bool {
+		return slices.ContainsFunc(strings.Fields(regexp.MustCompile(`(?m)^#.*$`).ReplaceAllString(string(text), "")), func(pattern string) bool {
+			if anywhere, isAnywhere := strings.CutPrefix(pattern, "**/"); isAnywhere {
+				matches, err := filepath.Match(anywhere, filepath.Base(name))
+				require.NoError(t, err)
+				return matches
+			}
+			return name == pattern || strings.HasPrefix(name, pattern+"/")
+		})
+	}
+	for _, name := range []string{
+		"private.key", "next.key", "bin/private.key", "merchant.pem", // of README.md and systemd/README.md
+		"deploy/compose/keys/private.key", "deploy/compose/keys/sandbox.key",
+		"deploy/kubernetes/private.key", "deploy/kubernetes/next.key", "deploy/kubernetes/callers-ca.key",
+		"deploy/kubernetes/gateway.key", "deploy/kubernetes/password",
+	} {
+		assert.True(t, ignored(name), name)
+	}
+	for _, name := range []string{"go.mod", "go.sum", "Caddyfile.example", "caddy/main.go", "keys/ring.go"} {
+		assert.False(t, ignored(name), name)
+	}
+}

@@ -36,6 +36,11 @@ func podsOf(pods int, phase, running string) map[string]string {
 	return series
 }
 
+// refundsOfShop names a series of refunds, beside the payments of the fleet.
+func refundsOfShop(metric, labels string) string {
+	return fmt.Sprintf(`%s{job="payermax",namespace="shop",pod="shop-0",instance="10.0.0.0:8081",endpoint="refund",%s}`, metric, labels)
+}
+
 // kubernetesFaults begin in minute faultBegins.
 var kubernetesFaults = []kubernetesFault{
 	{what: "All pods wait for a Secret that does not exist", alert: "PayerMaxMostSidecarsDown", within: 4,
@@ -72,6 +77,19 @@ var kubernetesFaults = []kubernetesFault{
 				}
 				return healthy(count)
 			}}},
+	{what: "No call succeeds through a sidecar that makes three an hour", alert: "PayerMaxSidecarNoSuccess", within: 372,
+		fleet: fleet{sidecars: 2, callsAMinute: 0.1, lean: true, minutes: faultBegins + 375,
+			call: func(minute, number, count int) ended {
+				if number == 0 && minute >= faultBegins {
+					return refusal("SIGN_VERIFY_FAILED")
+				}
+				return healthy(count)
+			}}},
+	{what: "No refund succeeds, though payments do", alert: "PayerMaxEndpointNoSuccess", within: 13,
+		fleet: fleet{sidecars: 4, callsAMinute: 30, others: map[string]string{
+			refundsOfShop("caddy_payermax_requests_total", `outcome="answered",error=""`): fmt.Sprintf("0x%d 4+4x100", faultBegins-1),
+			refundsOfShop("caddy_payermax_gateway_codes_total", `code="SYSTEM_ERROR"`):    fmt.Sprintf("0x%d 4+4x100", faultBegins-1),
+		}}},
 	{what: "Prometheus finds no target", alert: "PayerMaxSidecarAbsent", within: 16,
 		fleet: fleet{sidecars: 2, callsAMinute: 30, life: func(int) (int, int) { return 0, faultBegins - 1 }}},
 }

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"maps"
 	"testing"
 )
 
@@ -38,6 +39,24 @@ var quietThings = []quiet{
 	{what: "new pods wait for their images for four minutes", fleet: fleet{sidecars: 2, callsAMinute: 30,
 		others: merged(podsOf(2, "Running", "1x200"), merged(
 			podSeries("shop-8", "Pending", "_x30 0x4 1x100"), podSeries("shop-9", "Pending", "_x30 0x4 1x100")))}},
+	{what: "scaling from two to ten, whose images take five minutes", fleet: fleet{sidecars: 10, callsAMinute: 60,
+		life: func(number int) (int, int) {
+			if number < 2 {
+				return 0, quietMinutes
+			}
+			return 30, quietMinutes
+		},
+		gauges: func(minute, number int) map[string]float64 {
+			if number >= 2 && minute < 35 { // it is a target as soon as its pod has an address
+				return map[string]float64{"up": 0}
+			}
+			return nil
+		},
+		others: func() map[string]string {
+			pods := podsOf(10, "Pending", "_x29 0x5 1x100")
+			maps.Copy(pods, podsOf(2, "Running", "1x200"))
+			return pods
+		}()}},
 	{what: "everything is scaled to zero for the night", fleet: fleet{sidecars: 2, callsAMinute: 30,
 		life:   func(int) (int, int) { return 0, 30 },
 		others: map[string]string{`kube_pod_info{namespace="books",pod="books-1"}`: "1x200"}}},

@@ -439,7 +439,9 @@ func (h *Handler) askGateway(c *call, key keys.Key, since time.Time, r *http.Req
 func (h *Handler) exchange(c *call, d *delivery.Delivery, r *http.Request, next caddyhttp.Handler) (exchange, error) {
 	answer, err := h.send(c, d, r, next)
 	if err != nil {
-		return failedExchange(d, err), err
+		x := failedExchange(d, err)
+		x.fromSandbox = h.noticeSandbox(c, answer.Header()) // whose answer may have broken off
+		return x, err
 	}
 	return h.check(c, d, answer)
 }

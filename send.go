@@ -3,6 +3,7 @@ package payermax
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -11,19 +12,20 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
-// send hands what is signed to the next handler and returns the gateway's answer.
-func (h *Handler) send(c *call, d *delivery.Delivery, r *http.Request, next caddyhttp.Handler) (answered *reply.Answer, err error) {
+// send hands what is signed to the next handler and returns the gateway's answer. With an
+// error, it returns what has arrived of the answer, which may be nothing.
+func (h *Handler) send(c *call, d *delivery.Delivery, r *http.Request, next caddyhttp.Handler) (received *reply.Answer, err error) {
 	ctx := r.Context()
+	received = &reply.Answer{Room: func() bool { return c.place.growth.Take(h.MaxInFlight) }}
 	if err := h.beginSending(ctx, c, d); err != nil {
-		return nil, delivery.NotSentInTime(err)
+		return received, delivery.NotSentInTime(err)
 	}
-	received := &reply.Answer{Room: func() bool { return c.place.growth.Take(h.MaxInFlight) }}
 	defer func() {
 		// A reverse proxy that has begun to pass on an answer and cannot finish
 		// it aborts by this panic. Nothing has reached the application yet, so
 		// it can still be told.
 		if cause := recover(); cause == http.ErrAbortHandler {
-			answered, err = nil, d.Failed(ctx, received, http.ErrAbortHandler)
+			err = d.Failed(ctx, received, http.ErrAbortHandler)
 		} else if cause != nil {
 			h.recordCutOff(c, errors.New("a handler panicked"))
 			panic(cause)
@@ -37,7 +39,7 @@ func (h *Handler) send(c *call, d *delivery.Delivery, r *http.Request, next cadd
 		header = make(http.Header)
 	}
 	if h.sandbox != nil {
-		next = h.embeddedGateway(d)
+		next = h.embeddedGateway(d, received)
 	}
 	ctx, span := c.startSpan(ctx, "upstream")
 	defer func() {
@@ -47,24 +49,28 @@ func (h *Handler) send(c *call, d *delivery.Delivery, r *http.Request, next cadd
 	seen := reply.NewWitness(received)
 	err = next.ServeHTTP(seen, d.Outgoing(ctx, r, header))
 	if err == nil && seen.IsSilent() && !d.IsConnecting() {
-		return nil, nothingSends()
+		return received, nothingSends()
 	}
 	// A reverse proxy whose client has gone away answers 499 without an error.
 	clientGone := received.Status == delivery.StatusClientClosedRequest && ctx.Err() != nil
 	if err != nil || received.Status == 0 || clientGone {
-		return nil, d.Failed(ctx, received, err)
+		return received, d.Failed(ctx, received, err)
 	}
 	d.Restore(received)
 	return received, nil
 }
 
 // embeddedGateway is the sandbox in the place of the next handler. It behaves as a gateway
-// at the other end of a connection does: the call has reached it, and an answer that comes
-// when nobody waits any more is none.
-func (h *Handler) embeddedGateway(d *delivery.Delivery) caddyhttp.Handler {
+// at the other end of a connection does: the call has reached it, an answer that comes
+// when nobody waits any more is lost, and one that is shorter than announced has broken
+// off.
+func (h *Handler) embeddedGateway(d *delivery.Delivery, received *reply.Answer) caddyhttp.Handler {
 	return caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		d.Arrive()
 		h.sandbox.ServeHTTP(w, r)
+		if received.IsBrokenOff() {
+			return io.ErrUnexpectedEOF
+		}
 		return r.Context().Err()
 	})
 }

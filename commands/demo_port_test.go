@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"path/filepath"
@@ -37,6 +38,29 @@ func TestDemoInterrupted(t *testing.T) {
 	assert.ErrorContains(t, d.tell(ctx, "127.0.0.1:1"), "calling the sidecar")
 	interrupt()
 	assert.NoError(t, d.tell(ctx, "127.0.0.1:1"))
+}
+
+// Nothing of a demonstration can be reached from another machine, whatever its Caddyfile
+// is for.
+func TestDemoStaysOnThisMachine(t *testing.T) {
+	config, err := forTheShow([]byte(`{"apps":{"http":{"servers":{
+		"all":{"listen":[":8081"]},
+		"one":{"listen":["127.0.0.1:8080","handover/127.0.0.1:8082","handover/:8083"]},
+		"socket":{"listen":["unix//run/payermax.sock"]},
+		"default":{}}}}}`))
+	require.NoError(t, err)
+	var root struct {
+		Apps struct {
+			HTTP struct {
+				Servers map[string]struct{ Listen []string }
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal(config, &root))
+	servers := root.Apps.HTTP.Servers
+	assert.Equal(t, []string{"127.0.0.1:8081"}, servers["all"].Listen)
+	assert.Equal(t, []string{"127.0.0.1:8080", "handover/127.0.0.1:8082", "handover/127.0.0.1:8083"}, servers["one"].Listen)
+	assert.Equal(t, []string{"unix//run/payermax.sock"}, servers["socket"].Listen)
 }
 
 // Without a place for temporary files, the demonstration says what to set.

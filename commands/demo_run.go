@@ -162,7 +162,8 @@ func (d *demo) startSidecar(k *demoKeys, gateway string, s *shopfront) (string, 
 // forTheShow makes the default logger of a config less talkative, so that it does not
 // talk into the story. It also takes the shutdown_delay out, in which probes learn that
 // the sidecar is about to leave: nobody probes this one, and its story would end with
-// five silent seconds.
+// five silent seconds. And it keeps every site on this machine, such as that for probes,
+// which come from elsewhere in production.
 func forTheShow(config []byte) ([]byte, error) {
 	var root map[string]any
 	if err := json.Unmarshal(config, &root); err != nil {
@@ -172,9 +173,31 @@ func forTheShow(config []byte) ([]byte, error) {
 	if apps, ok := root["apps"].(map[string]any); ok {
 		if http, ok := apps["http"].(map[string]any); ok {
 			delete(http, "shutdown_delay")
+			if err := stayOnThisMachine(http); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return json.Marshal(root)
+}
+
+// stayOnThisMachine has the servers of an http app that listen on all addresses listen on
+// 127.0.0.1.
+func stayOnThisMachine(http map[string]any) error {
+	servers, _ := http["servers"].(map[string]any)
+	for _, server := range servers {
+		listen, _ := server.(map[string]any)["listen"].([]any)
+		for i, address := range listen {
+			network, host, port, err := caddy.SplitNetworkAddress(address.(string))
+			if err != nil {
+				return err
+			}
+			if host == "" {
+				listen[i] = caddy.JoinNetworkAddress(network, "127.0.0.1", port)
+			}
+		}
+	}
+	return nil
 }
 
 // checkFree refuses a port at which somebody listens. Caddy would share it with

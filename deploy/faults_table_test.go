@@ -109,7 +109,7 @@ var faults = []fault{
 		}},
 	{what: "An intermediary answers in the gateway's place", tests: []string{"TestIntermediaryIsNotPayerMax"},
 		alert: "PayerMaxOutcomeUnknown", within: 4, also: []string{"PayerMaxNoSuccess"}, call: all(unknown("http_protocol_error", 0.1)), spread: true},
-	{what: "The application makes faulty calls", tests: []string{"TestRecipesAskPayerMax"},
+	{what: "The application misreads an answer, or pays twice under two numbers", tests: []string{"TestRecipesAskPayerMax"},
 		why: "the fault is the application's, and its own monitoring must notice it"},
 	{what: "`gateway` points to the sidecar itself", tests: []string{"TestLoop"},
 		alert: "PayerMaxNoSuccess", within: 8, also: []string{}, call: all(ended{outcome: "answered", code: "other", answer: "unchecked", seconds: 0.05})},

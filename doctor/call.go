@@ -144,5 +144,5 @@ func checkAnswer(keys []*rsa.PublicKey, a *answer) Result {
 		return ok(name, "its signature verifies with %s", signer.Fingerprint(key))
 	}
 	return problem(name, "its signature verifies with no gateway public key, so the sidecar would withhold every answer (CHECK_SIGN_ERROR)").
-		then("save PayerMax's public key of this environment anew from the dashboard; uat and production have keys of their own")
+		then("save PayerMax's public key of this environment again from the dashboard; uat and production have keys of their own")
 }

@@ -132,9 +132,9 @@ func TestLandlock(t *testing.T) {
 	works()
 
 	volume.Swap(holding(testkeys.Next()))
-	logged(1, "keys loaded anew")
+	logged(1, "keys reloaded")
 	volume.Swap(holding(testkeys.Merchant()))
-	logged(2, "keys loaded anew")
+	logged(2, "keys reloaded")
 	works()
 
 	require.Empty(t, c.load(t))

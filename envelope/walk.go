@@ -134,7 +134,7 @@ func (r *reader) name(quoted jsontext.Value) error {
 	if r.decides && known != string(name) {
 		meant := r.dec.StackPointer().Parent().AppendToken(known)
 		return &Error{Field: r.field(), Rule: "lookAlike", Message: fmt.Sprintf(
-			`%s must be written exactly so; rename the member that differs from %s only in letter case, spaces, "_" or "-"`,
+			`%s must be spelt exactly like this; rename the member that differs from %s only in letter case, spaces, "_" or "-"`,
 			dotted(string(meant)), known), mistaken: known}
 	}
 	return nil

@@ -49,7 +49,7 @@ func engineFailed() {
 	engineFailures.Inc()
 	engineOff.Set(1)
 	caddy.Log().Named("payermax.keys.file").Error(
-		"the engine computed a wrong signature, which was not used; crypto/rsa signs from now on, until the process is started anew",
+		"the engine computed a wrong signature, which was not used; crypto/rsa signs from now on, until the process is restarted",
 		zap.String("engine", engineBatch))
 }
 

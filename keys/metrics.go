@@ -20,7 +20,7 @@ var (
 	engineFailures = prom.Counter("engine_failures_total",
 		"Signatures of the engine batch that did not verify, and were made by crypto/rsa instead.")
 	engineOff = prom.Gauge("engine_off",
-		"Whether the engine batch is off, since a signature of it did not verify: 1 until the process is started anew.")
+		"Whether the engine batch is off, since a signature of it did not verify: 1 until the process is restarted.")
 	reloadFailures = prom.Counter("key_reload_failures_total",
 		"Changed keys that could not be used, so that the last good ones stayed in use.")
 	promotions = prom.Counter("key_promotions_total",

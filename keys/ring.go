@@ -123,7 +123,7 @@ func (r *Ring) take(loaded *Generation) error {
 	}
 	r.current.Store(loaded)
 	r.refused.Store(nil)
-	r.config.Logger.Info("keys loaded anew",
+	r.config.Logger.Info("keys reloaded",
 		zap.String("fingerprint", loaded.fingerprints()),
 		zap.String("previous_fingerprint", before.fingerprints()),
 		zap.String("next_fingerprint", loaded.Next.Fingerprint),

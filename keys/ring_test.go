@@ -452,7 +452,7 @@ func TestRefusedKeyIsTriedAgain(t *testing.T) {
 	assert.Empty(t, r.Refused())
 	said = logs.TakeAll()
 	require.Len(t, said, 1)
-	assert.Equal(t, "keys loaded anew", said[0].Message)
+	assert.Equal(t, "keys reloaded", said[0].Message)
 	assert.Equal(t, map[string]any{
 		"fingerprint": signer.Fingerprint(&testkeys.Next().PublicKey), "previous_fingerprint": signer.Fingerprint(&testkeys.Merchant().PublicKey),
 		"next_fingerprint": "", "engine": "",

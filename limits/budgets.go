@@ -206,7 +206,7 @@ func (b *budget) usedUp(field string, e *stores.Exceeded, sharers int64) error {
 	if sharers > 0 {
 		what = fmt.Sprintf("the store that counts budgets cannot be reached, and this replica's share, %s, of %s", majorUnits(b.limit/sharers, b.decimals), what)
 	}
-	f := beyondBudget(field, fmt.Sprintf("%s has %s left, which is less than this call would move; it begins anew at %s; nothing was sent",
+	f := beyondBudget(field, fmt.Sprintf("%s has %s left, which is less than this call would move; it is reset at %s; nothing was sent",
 		what, majorUnits(max(0, e.Balance.Remaining), b.decimals), e.Balance.Reset.UTC().Format(time.RFC3339)))
 	f.Header = retryAfter(e.RetryAfter)
 	return f

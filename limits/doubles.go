@@ -31,7 +31,7 @@ func (n *need) addNumber(c Call) error {
 // withoutNumber refuses a call that cannot be told from others.
 func withoutNumber(row string) *reply.Refusal {
 	f := reply.ClientError(http.StatusBadRequest, "PARAMS_INVALID",
-		row+" is required, once and written exactly so, because this sidecar refuses two simultaneous calls with the same number")
+		row+" is required, once and spelt exactly like this, because this sidecar refuses two simultaneous calls with the same number")
 	f.Errors = []validate.Violation{{Field: "/" + strings.ReplaceAll(row, ".", "/"), Row: row, Rule: "required", Message: f.Msg}}
 	return f
 }

@@ -22,7 +22,7 @@ var (
 	budgetRemaining = prom.Description("budget_remaining",
 		"What is left of a budget in the present window, in the currency's major unit, as this process has last seen it. Absent before the first call that counts.", budgetLabels...)
 	budgetReset = prom.Description("budget_reset_timestamp_seconds",
-		"When a budget begins anew, in seconds since 1970. Absent before the first call that counts.", budgetLabels...)
+		"When a budget is reset, in seconds since 1970. Absent before the first call that counts.", budgetLabels...)
 )
 
 // inUse are the limits of the handlers in use. Metrics ask for them when they are asked

@@ -75,8 +75,12 @@ func TestPageControls(t *testing.T) {
 		form.elements.endpoint.value = "orderQuery";
 		form.elements.fault.value = "code=SYSTEM_ERROR";
 		form.requestSubmit()`)
+	b.WaitFor(`document.getElementById("said").textContent === "fault added: code=SYSTEM_ERROR"`)
 	b.WaitFor(`document.querySelector("#live li")?.textContent === "code=SYSTEM_ERROR for orderQuery, 1 more time"`)
 	assert.Equal(t, "SYSTEM_ERROR", call(t, g, "orderQuery", `{"outTradeNo":"P1642410680681"}`).Code)
+
+	b.Run(`document.querySelector("[data-path=faults]").click()`)
+	b.WaitFor(`document.getElementById("said").textContent === "no faults pending"`)
 
 	session := openSession(t, g)
 	b.Run(`document.querySelector("[data-path=sessions]").click()`)
@@ -84,6 +88,7 @@ func TestPageControls(t *testing.T) {
 	assert.Equal(t, "PARAMS_INVALID", call(t, g, "orderAndPay", orderFields(session).with(fields{"outTradeNo": "P2"}).String()).Code)
 
 	b.Run(`document.querySelector("[data-path=reset]").click()`)
+	b.WaitFor(`document.getElementById("said").textContent === "reset"`)
 	b.WaitFor(`document.body.innerText.includes("None yet.")`)
 	assert.Empty(t, g.state().recentCalls())
 	assert.Empty(t, b.Complaints())
@@ -109,9 +114,12 @@ func TestPageOnAPhone(t *testing.T) {
 }
 
 // onAPhone gives the window the size of one.
-func onAPhone(b *testbrowser.Browser) {
+func onAPhone(b *testbrowser.Browser) { resize(b, 390, 844, true) }
+
+// resize gives the window a size.
+func resize(b *testbrowser.Browser, width, height int, mobile bool) {
 	b.Command(http.MethodPost, "/goog/cdp/execute", map[string]any{"cmd": "Emulation.setDeviceMetricsOverride", "params": map[string]any{
-		"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": true,
+		"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile,
 	}}, nil)
 }
 
@@ -152,7 +160,7 @@ func TestScreenshot(t *testing.T) {
 	}
 	server := httptest.NewServer(g)
 	defer server.Close()
-	b := testbrowser.New(t, "--window-size=1280,1560", "--hide-scrollbars")
+	b := testbrowser.New(t, "--hide-scrollbars")
 
 	body := callRequest(t, g, "applyDropinSession", validData)
 	body.Header.Set("sign", signWith(t, testkeys.Stranger(), "x"))
@@ -171,18 +179,21 @@ func TestScreenshot(t *testing.T) {
 	serve(g, callRequest(t, g, "orderAndPay", orderFields(openSession(t, g)).with(fields{"outTradeNo": "P1642410680683", "subject": "3DS"}).String()))
 	must(t, g, "orderQuery", `{"outTradeNo":"P1642410680682"}`)
 
-	take := func(name string) {
+	// A picture ends below an element, not in the middle of another.
+	take := func(name string, width int, mobile bool, last string) {
+		resize(b, width, 844, mobile)
 		b.Prefer("light")
 		b.Open(server.URL + "/sandbox/")
 		b.WaitFor(`document.getElementById("state").textContent === "live"`)
-		b.Run(`document.querySelector("#call-1").open = true`)
+		bottom, isNumber := b.Run(`return Math.ceil(document.querySelector("` + last + `").getBoundingClientRect().bottom) + 8`).(float64)
+		require.True(t, isNumber)
+		resize(b, width, int(bottom), mobile)
 		for scheme, suffix := range map[string]string{"light": ".png", "dark": "-dark.png"} {
 			b.Prefer(scheme)
 			require.NoError(t, os.WriteFile(name+suffix, b.Screenshot(), 0o644))
 		}
 	}
 	name := strings.TrimSuffix(path, ".png")
-	take(name)
-	onAPhone(b)
-	take(name + "-phone")
+	take(name, 1280, false, "section[aria-labelledby=calls] table")
+	take(name+"-phone", 390, true, "section[aria-labelledby=orders] tbody tr")
 }

@@ -62,7 +62,7 @@ func TestPutFaultRefusals(t *testing.T) {
 		require.Equal(t, http.StatusNoContent, sendControl(g, http.MethodPut, "faults", `{"fault":"reset"}`).Code)
 	}
 	w := sendControl(g, http.MethodPut, "faults", `{"fault":"reset"}`)
-	assert.Contains(t, w.Body.String(), "too many faults are waiting")
+	assert.Contains(t, w.Body.String(), "too many faults are pending")
 }
 
 func TestCallsAsData(t *testing.T) {

@@ -135,7 +135,7 @@
 //	wrong-signature     answered with the signature of other bytes
 //	missing-signature   answered without a signature
 //	truncate            answered with half of the body
-//	garbage             answered with signed bytes that are no JSON
+//	garbage             answered with signed bytes that are not JSON
 //	empty               answered with an empty body
 //	drop-notification                no notification is sent
 //	wrong-notification-signature     the notification has the signature of other bytes

@@ -50,7 +50,7 @@ func (w *world) schedule(f scheduledFault) (err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.scheduled) == maxScheduled {
-		return errors.New("too many faults are waiting; DELETE them first")
+		return errors.New("too many faults are pending; DELETE them first")
 	}
 	w.scheduled = append(w.scheduled, f)
 	w.changes++

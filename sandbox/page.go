@@ -52,8 +52,8 @@ type pageView struct {
 	// Endings are how a pending order can end.
 	Endings []ending
 
-	// Interfaces and FaultExamples are what can be chosen to make a call go wrong.
-	Interfaces, FaultExamples []string
+	// Endpoints and FaultExamples are what can be chosen to make a call go wrong.
+	Endpoints, FaultExamples []string
 }
 
 // ending is a way for an order to end, and what its button is called.
@@ -191,7 +191,7 @@ func (n notificationView) Look() string {
 func (w *world) view(now time.Time) pageView {
 	v := pageView{
 		Style: template.CSS(pageCSS), Script: template.JS(pageJS), Version: w.version(), Faults: w.waitingFaults(),
-		Orders: w.ledger.recentOrders(now), Interfaces: slices.Sorted(maps.Keys(endpoints)), FaultExamples: faultExamples,
+		Orders: w.ledger.recentOrders(now), Endpoints: slices.Sorted(maps.Keys(endpoints)), FaultExamples: faultExamples,
 		Endings: endings,
 	}
 	for _, c := range w.recentCalls() {

@@ -53,5 +53,5 @@ document.addEventListener("click", event => {
 document.getElementById("fault").addEventListener("submit", event => {
   event.preventDefault();
   const { endpoint, fault, times } = event.target.elements;
-  control("PUT", "faults", { endpoint: endpoint.value, fault: fault.value, times: Number(times.value) }, fault.value + " waits");
+  control("PUT", "faults", { endpoint: endpoint.value, fault: fault.value, times: Number(times.value) }, "fault added: " + fault.value);
 });

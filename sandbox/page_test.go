@@ -45,6 +45,7 @@ func TestPage(t *testing.T) {
 	} {
 		assert.Contains(t, page, want)
 	}
+	assert.NotContains(t, strings.ToLower(page), "interface", "these are called endpoints")
 	assert.NotContains(t, page, "http://cdn")
 	assert.NotRegexp(t, `(?:src|href)="https?:`, page)
 	assert.Equal(t, strings.Count(page, "<details id="), strings.Count(page, "<summary>"))

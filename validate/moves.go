@@ -92,7 +92,7 @@ func appendAmounts(amounts []Amount, f *field, row string, raw jsontext.Value) (
 	for _, l := range m.lookAlikes {
 		if f.members.money[l.field] {
 			return nil, inDoubt(row+"."+f.members.fields[l.field].name,
-				`must be written exactly so; a member differs from it only in letter case, spaces, "_" or "-"`)
+				`must be spelt exactly like this; a member differs from it only in letter case, spaces, "_" or "-"`)
 		}
 	}
 	for i := range f.members.fields {

@@ -156,20 +156,20 @@ func TestAmountsInDoubt(t *testing.T) {
 		{`{"totalAmount":0,"currency":"HRK"}`, "in currency"},
 
 		// Names that could be taken for theirs.
-		{order(`"total_amount":9`), "data.totalAmount must be written exactly so"},
-		{order(`"TotalAmount":null`), "data.totalAmount must be written exactly so"},
-		{order(`"total Amount":9`), "data.totalAmount must be written exactly so"},
-		{order(`" totalAmount":9`), "data.totalAmount must be written exactly so"},
-		{order("\"total\u200bAmount\":9"), "data.totalAmount must be written exactly so"},
-		{order(`"totalAmount\u0000":9`), "data.totalAmount must be written exactly so"},
-		{order(`"currency\u00a0":"USD"`), "data.currency must be written exactly so"},
-		{order(`"ſubscriptionPlan":{}`), "data.subscriptionPlan must be written exactly so"},
-		{order(`"subscriptıonPlan":{}`), "data.subscriptionPlan must be written exactly so"},
-		{order(`"subscriptionPlan":{"perİodAmount":{}}`), "data.subscriptionPlan.periodAmount must be written exactly so"},
-		{order(`"Currency":"USD"`), "data.currency must be written exactly so"},
-		{order(`"subscription-plan":{}`), "data.subscriptionPlan must be written exactly so"},
-		{order(`"subscriptionPlan":{"periodamount":{"amount":9,"currency":"IDR"}}`), "data.subscriptionPlan.periodAmount must be written exactly so"},
-		{order(`"subscriptionPlan":{"periodAmount":{"amount":1,"currency":"IDR","AMOUNT":9}}`), "data.subscriptionPlan.periodAmount.amount must be written exactly so"},
+		{order(`"total_amount":9`), "data.totalAmount must be spelt exactly like this"},
+		{order(`"TotalAmount":null`), "data.totalAmount must be spelt exactly like this"},
+		{order(`"total Amount":9`), "data.totalAmount must be spelt exactly like this"},
+		{order(`" totalAmount":9`), "data.totalAmount must be spelt exactly like this"},
+		{order("\"total\u200bAmount\":9"), "data.totalAmount must be spelt exactly like this"},
+		{order(`"totalAmount\u0000":9`), "data.totalAmount must be spelt exactly like this"},
+		{order(`"currency\u00a0":"USD"`), "data.currency must be spelt exactly like this"},
+		{order(`"ſubscriptionPlan":{}`), "data.subscriptionPlan must be spelt exactly like this"},
+		{order(`"subscriptıonPlan":{}`), "data.subscriptionPlan must be spelt exactly like this"},
+		{order(`"subscriptionPlan":{"perİodAmount":{}}`), "data.subscriptionPlan.periodAmount must be spelt exactly like this"},
+		{order(`"Currency":"USD"`), "data.currency must be spelt exactly like this"},
+		{order(`"subscription-plan":{}`), "data.subscriptionPlan must be spelt exactly like this"},
+		{order(`"subscriptionPlan":{"periodamount":{"amount":9,"currency":"IDR"}}`), "data.subscriptionPlan.periodAmount must be spelt exactly like this"},
+		{order(`"subscriptionPlan":{"periodAmount":{"amount":1,"currency":"IDR","AMOUNT":9}}`), "data.subscriptionPlan.periodAmount.amount must be spelt exactly like this"},
 
 		// The objects around them.
 		{order(`"subscriptionPlan":"{}"`), "data.subscriptionPlan must be a JSON object"},
@@ -235,7 +235,7 @@ func TestAmountsUnderACollidingName(t *testing.T) {
 		data, err := json.Marshal(map[string]any{"totalAmount": 1, "currency": "IDR", string(colliding): 99999999})
 		require.NoError(t, err)
 		_, err = lookup(t, "orderAndPay", "1.5").Amounts(data)
-		assert.ErrorContains(t, err, "data."+name+" must be written exactly so")
+		assert.ErrorContains(t, err, "data."+name+" must be spelt exactly like this")
 	}
 }
 

@@ -53,7 +53,7 @@ func TestNestedTables(t *testing.T) {
 		"/data/goodsDetails/0/quantity type: " +
 			"data.goodsDetails[0].quantity must be a JSON number, but a string was sent; send a number",
 		"/data/goodsDetails/1 type: data.goodsDetails[1] must be an object, but a number was sent; send an object",
-		"/data/goodsDetails/2/goods_name lookAlike: data.goodsDetails[2].goodsName must be written exactly so; " +
+		"/data/goodsDetails/2/goods_name lookAlike: data.goodsDetails[2].goodsName must be spelt exactly like this; " +
 			`rename the member that differs from goodsName only in letter case, spaces, "_" or "-"`,
 	}, got)
 }

@@ -184,7 +184,7 @@ func TestValidateLooksAlike(t *testing.T) {
 			}
 			name := strings.ReplaceAll(tc.name, `\u0074`, "t")
 			require.Equal(t, []string{"/data/" + name + " lookAlike"}, broken(vs))
-			assert.True(t, strings.HasPrefix(vs[0].Message, "data."+tc.pointer+" must be written exactly so; "), vs[0].Message)
+			assert.True(t, strings.HasPrefix(vs[0].Message, "data."+tc.pointer+" must be spelt exactly like this; "), vs[0].Message)
 		})
 	}
 }

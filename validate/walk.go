@@ -216,7 +216,7 @@ func (w *walker) lookAlike(want, got string) {
 	pointer := w.pointer().AppendToken(got)
 	w.enter(step{name: want})
 	w.reportAt(pointer, ruleLookAlike,
-		`must be written exactly so; rename the member that differs from %s only in letter case, spaces, "_" or "-"`, want)
+		`must be spelt exactly like this; rename the member that differs from %s only in letter case, spaces, "_" or "-"`, want)
 	w.leave()
 }
 

@@ -106,6 +106,12 @@ func (a *Answer) Send(w http.ResponseWriter) {
 	header.Del(protocol.SignHeader)
 }
 
+// IsBrokenOff reports whether less of the body has arrived than its Content-Length announced.
+func (a *Answer) IsBrokenOff() bool {
+	announced, err := strconv.Atoi(a.header.Get("Content-Length"))
+	return err == nil && len(a.Body) < announced
+}
+
 // IsSuccess reports whether the answer is a 2xx, and complete.
 func (a *Answer) IsSuccess() bool { return a.Status >= 200 && a.Status < 300 && !a.TooLarge }
 

@@ -32,6 +32,17 @@ func TestAnswerIsBounded(t *testing.T) {
 	assert.Len(t, a.Body, MaxAnswerSize)
 }
 
+// An answer has broken off if less has arrived than it announced.
+func TestAnswerIsBrokenOff(t *testing.T) {
+	for announced, want := range map[string]bool{"": false, "0": false, "2": false, "3": true, "x": false} {
+		a := &Answer{Status: http.StatusOK, Body: []byte("{}")}
+		if announced != "" {
+			a.Header().Set("Content-Length", announced)
+		}
+		assert.Equal(t, want, a.IsBrokenOff(), announced)
+	}
+}
+
 // What is sent has its own length and no trailers, and leaves no signature for the
 // access log.
 func TestAnswerSend(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 func WithinOneDay(t testing.TB, takes time.Duration) {
 	t.Helper()
 	if wait := untilRoom(time.Now(), takes); wait > 0 {
-		t.Logf("waits %v for midnight, when budgets begin anew", wait.Round(time.Second))
+		t.Logf("waits %v for midnight, when budgets are reset", wait.Round(time.Second))
 		time.Sleep(wait)
 	}
 }

@@ -40,6 +40,9 @@ func TestErrorsPageNotifications(t *testing.T) {
 		_, word, _ := strings.Cut(row[2], "`")
 		word, _, _ = strings.Cut(word, "`")
 		statuses[word] = row[0]
+		if strings.Contains(row[3], "cannot be reached") { // TestNotifyPassesErrorsOn
+			assert.True(t, strings.HasPrefix(row[0], "502") && strings.HasPrefix(row[1], "none"), "%s", row)
+		}
 	}
 	assert.ElementsMatch(t, results, slices.Collect(maps.Keys(statuses)))
 

@@ -13,10 +13,13 @@ const (
 	barHeight   = 18
 	barDistance = 26
 	headHeight  = 56
+
+	legendDistance = 200
 )
 
 // chart draws the CPU time of a request at 32 connections and over TLS, as all are in
-// production, as SVG: what plain Caddy takes, what the signature takes, and the rest.
+// production, as SVG: what plain Caddy takes, what the signature takes, and the rest. The
+// parts of a bar add up to its number.
 func (r *results) chart() string {
 	longest := 0.0
 	targets := slices.DeleteFunc(slices.Clone(r.Targets), func(t *measured) bool { return !strings.HasSuffix(t.Name, overTLS) })
@@ -39,16 +42,16 @@ func (r *results) chart() string {
 		cpu := r.median(t.Name, 32).CPU
 		fmt.Fprintf(&svg, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>\n", labelWidth-8, y+14, escape(strings.TrimSuffix(t.Name, overTLS)))
 		x := float64(labelWidth)
-		for _, part := range r.segments(t.Name, cpu, plain) {
+		for _, part := range t.segments(cpu, plain) {
 			fmt.Fprintf(&svg, "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>\n", x, y, part.seconds*scale, barHeight, part.color)
 			x += part.seconds * scale
 		}
 		fmt.Fprintf(&svg, "<text x=\"%.1f\" y=\"%d\">%s</text>\n", x+6, y+14, micro(cpu))
 	}
-	x, y := labelWidth, headHeight+len(targets)*barDistance+8
-	for _, part := range []segment{{name: "proxying", color: colorProxy}, {name: "one RSA signature", color: colorSign}, {name: "the rest", color: colorRest}} {
+	x, y := 12, headHeight+len(targets)*barDistance+8
+	for _, part := range legend {
 		fmt.Fprintf(&svg, "<rect x=\"%d\" y=\"%d\" width=\"12\" height=\"12\" fill=\"%s\"/><text x=\"%d\" y=\"%d\">%s</text>\n", x, y, part.color, x+18, y+11, part.name)
-		x += 170
+		x += legendDistance
 	}
 	svg.WriteString("</svg>\n")
 	return svg.String()
@@ -68,34 +71,46 @@ const (
 	colorProxy = "#94a3b8"
 	colorSign  = "#d97706"
 	colorRest  = "#2563eb"
+	colorWhole = "#0d9488"
 )
+
+// legend names the colours.
+var legend = []struct{ name, color string }{
+	{"proxying, as plain Caddy", colorProxy}, {"the signature", colorSign}, {"the rest", colorRest}, {"all, not profiled", colorWhole},
+}
 
 // segment is a part of a bar.
 type segment struct {
-	name, color string
-	seconds     float64
+	color   string
+	seconds float64
 }
 
-// segments divides a target's CPU time. nginx proxies for less than Caddy does, so
-// of its time only the signature is told from the rest; and what a signature of a batch
-// takes is not known apart.
-func (r *results) segments(name string, cpu, plain float64) []segment {
-	var sign float64
-	switch strings.TrimSuffix(name, overTLS) {
-	case targetPlain:
-		return []segment{{color: colorProxy, seconds: cpu}}
-	case targetNginx:
-		sign, plain = median(r.Cryptography.OpenSSLSign), 0
-	case targetOpenSSL:
-		sign = median(r.Cryptography.OpenSSLSign)
-	case targetBefore, targetUnchecked, targetVerifying:
-		sign = median(r.Cryptography.BusySign)
+// segments divides a target's CPU time by its own profile: the signature has the share that
+// it has there, since it takes longer under this load than in a loop. What was not profiled,
+// such as nginx, is not divided, and neither is what takes no more than plain Caddy and the
+// signature: there, machine and round differed by more than the rest.
+func (t *measured) segments(cpu, plain float64) []segment {
+	sign := cpu * t.profiledShare(partSign)
+	switch {
+	case t.Name == targetPlain+overTLS:
+		return []segment{{colorProxy, cpu}}
+	case sign == 0 || plain+sign > cpu:
+		return []segment{{colorWhole, cpu}}
 	}
-	return []segment{
-		{color: colorProxy, seconds: plain},
-		{color: colorSign, seconds: sign},
-		{color: colorRest, seconds: max(0, cpu-plain-sign)},
+	return []segment{{colorProxy, plain}, {colorSign, sign}, {colorRest, cpu - plain - sign}}
+}
+
+// profiledShare is the share that a part has of the target's profile, or 0 if there is no
+// profile.
+func (t *measured) profiledShare(name string) float64 {
+	if t.Profile == nil {
+		return 0
 	}
+	all := 0.0
+	for _, part := range t.Profile {
+		all += part
+	}
+	return shares(t.Profile).of(name) / all
 }
 
 func escape(text string) string {

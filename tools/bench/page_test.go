@@ -1,9 +1,11 @@
 package main
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,6 +36,71 @@ func TestPageSaysWhatWasFound(t *testing.T) {
 	for i, g := range judged.Goals {
 		if i >= len(found.Goals) || found.Goals[i] != g {
 			t.Errorf("%s: another verdict follows from the rounds: %+v", resultsFile, g)
+		}
+	}
+}
+
+// What a bar of the chart is made of adds up to the number beside it, on one scale for all,
+// and every target that was profiled has its signature.
+func TestChartAddsUp(t *testing.T) {
+	found, err := readResults(filepath.Join(root, resultsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rects := regexp.MustCompile(`<rect x="([\d.]+)" y="(\d+)" width="([\d.]+)" height="18" fill="(#\w+)"/>`).FindAllStringSubmatch(read(t, chartFile), -1)
+	drawn, colors := make(map[int]float64), make(map[int][]string)
+	for _, rect := range rects {
+		x, y, width := number(t, rect[1]), int(number(t, rect[2])), number(t, rect[3])
+		if begin := labelWidth + drawn[y]; math.Abs(x-begin) > .2 {
+			t.Errorf("at %d, a part begins at %.1f, and the one before it ends at %.1f", y, x, begin)
+		}
+		if width == 0 {
+			t.Errorf("at %d, a part has no width", y)
+		}
+		drawn[y] += width
+		colors[y] = append(colors[y], rect[4])
+	}
+	scale, y := 0.0, headHeight
+	for _, target := range found.Targets {
+		if !strings.HasSuffix(target.Name, overTLS) {
+			continue
+		}
+		cpu := found.median(target.Name, 32).CPU
+		if scale == 0 {
+			scale = drawn[y] / cpu
+		}
+		if math.Abs(drawn[y]-cpu*scale) > 1.5 { // each part is rounded, and the first bar, a short one, is the measure
+			t.Errorf("%s takes %s µs, but its bar has %.1f px, which is %s µs", target.Name, micro(cpu), drawn[y], micro(drawn[y]/scale))
+		}
+		if hasSign := slices.Contains(colors[y], colorSign); hasSign != (target.profiledShare(partSign) > 0) {
+			t.Errorf("%s: its bar has a signature: %t", target.Name, hasSign)
+		}
+		y += barDistance
+	}
+	if len(drawn) == 0 || y != headHeight+len(drawn)*barDistance {
+		t.Errorf("%d bars", len(drawn))
+	}
+}
+
+// No part of a bar is less than nothing.
+func TestSegments(t *testing.T) {
+	profile := func(sign, rest float64) []float64 {
+		all := make([]float64, len(parts))
+		all[partOf([]string{"crypto/rsa.SignPKCS1v15"})], all[len(parts)-1] = sign, rest
+		return all
+	}
+	for name, test := range map[string]struct {
+		target measured
+		want   []segment
+	}{
+		"plain Caddy":           {measured{Name: targetPlain + overTLS, Profile: profile(0, 1)}, []segment{{colorProxy, 10}}},
+		"profiled":              {measured{Name: targetBatch + overTLS, Profile: profile(1, 3)}, []segment{{colorProxy, 4}, {colorSign, 2.5}, {colorRest, 3.5}}},
+		"not profiled":          {measured{Name: targetNginx + overTLS}, []segment{{colorWhole, 10}}},
+		"more than there is":    {measured{Name: targetVerifying + overTLS, Profile: profile(3, 1)}, []segment{{colorWhole, 10}}},
+		"nothing of it signing": {measured{Name: targetVerifying + overTLS, Profile: profile(0, 1)}, []segment{{colorWhole, 10}}},
+	} {
+		if got := test.target.segments(10, 4); !slices.Equal(got, test.want) {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }
@@ -91,6 +158,15 @@ func TestParts(t *testing.T) {
 			t.Errorf("%q is taken for %q", want, got)
 		}
 	}
+}
+
+func number(t *testing.T, text string) float64 {
+	t.Helper()
+	value, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
 }
 
 func read(t *testing.T, path string) string {

@@ -80,13 +80,13 @@ func (b *binary) compare(modules []*module) error {
 		}
 		dependency := stated[m.path]
 		if dependency == nil || dependency.Version != m.version {
-			return fmt.Errorf("this checkout has %s %s, the binary does not; build it anew", m.path, m.version)
+			return fmt.Errorf("this checkout has %s %s, the binary does not; build it again", m.path, m.version)
 		}
 		m.sum = dependency.Sum
 		delete(stated, m.path)
 	}
 	for path := range stated {
-		return fmt.Errorf("the binary has %s, this checkout does not need it; build it anew", path)
+		return fmt.Errorf("the binary has %s, this checkout does not need it; build it again", path)
 	}
 	return nil
 }

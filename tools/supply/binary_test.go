@@ -20,12 +20,12 @@ func TestCompare(t *testing.T) {
 		"the same": {stated: []*debug.Module{{Path: "example.com/a", Version: "v1.0.0", Sum: "h1:a"}}},
 		"another version": {
 			stated: []*debug.Module{{Path: "example.com/a", Version: "v1.1.0"}},
-			fails:  "this checkout has example.com/a v1.0.0, the binary does not; build it anew",
+			fails:  "this checkout has example.com/a v1.0.0, the binary does not; build it again",
 		},
-		"one less": {fails: "this checkout has example.com/a v1.0.0, the binary does not; build it anew"},
+		"one less": {fails: "this checkout has example.com/a v1.0.0, the binary does not; build it again"},
 		"one more": {
 			stated: []*debug.Module{{Path: "example.com/a", Version: "v1.0.0"}, {Path: "example.com/b", Version: "v1.0.0"}},
-			fails:  "the binary has example.com/b, this checkout does not need it; build it anew",
+			fails:  "the binary has example.com/b, this checkout does not need it; build it again",
 		},
 		"a replaced one": {
 			stated: []*debug.Module{{Path: "example.com/a", Version: "v1.0.0", Replace: &debug.Module{Path: "./a"}}},

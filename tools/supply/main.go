@@ -29,7 +29,7 @@ import (
 const repository = "../.."
 
 func main() {
-	update := flag.Bool("update", false, "write docs/licences.md anew, instead of comparing it")
+	update := flag.Bool("update", false, "rewrite docs/licences.md, instead of comparing it")
 	release := flag.Bool("release", false, "of a binary for any platform, write what goes with it: <binary>.cdx.json and <binary>.licences.txt")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: go run . [-update | -release] <binary>")
@@ -127,7 +127,7 @@ func settle(path string, wanted []byte, update bool) error {
 	wantedLines, haveLines := bytes.Split(wanted, []byte("\n")), bytes.Split(have, []byte("\n"))
 	for i := range max(len(wantedLines), len(haveLines)) {
 		if i >= len(wantedLines) || i >= len(haveLines) || !bytes.Equal(wantedLines[i], haveLines[i]) {
-			return fmt.Errorf("%s:%d is not what is linked; write it anew, and read the difference: cd tools/supply && go run . -update ../../bin/caddy", path, i+1)
+			return fmt.Errorf("%s:%d is not what is linked; write it again, and read the difference: cd tools/supply && go run . -update ../../bin/caddy", path, i+1)
 		}
 	}
 	return nil

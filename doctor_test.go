@@ -141,6 +141,7 @@ func TestExamineWrongConfig(t *testing.T) {
 		"notified by no sandbox":    {site(good) + ":8081 {\npayermax_notify {\nsandbox\n}\n}", "sandbox", doctor.Warning, "no payermax of this config has gateway sandbox"},
 		"the sandbox's other key":   {site("gateway sandbox") + ":8081 {\npayermax_notify {\ngateway_public_key " + public + "\napp_id app\n}\n}", "sandbox", doctor.Warning, "signs with a key of its own"},
 		"the sandbox as a site":     {site(good) + "http://127.0.0.1:9000 {\npayermax_sandbox {\nmerchant {\napp_id app\npublic_key " + public + "\n}\n}\n}", "sandbox", doctor.Warning, "a sandbox answers here"},
+		"notified as an example":    {site(good) + ":8443 {\npayermax_notify {\ngateway_public_key " + public + "\napp_id app your-app-id\n}\n}", "app_id", doctor.Warning, "your-app-id stands in the examples for one's own"},
 		"notify without key":        {site(good) + ":8443 {\npayermax_notify {\ngateway_public_key /nowhere.pub\n}\n}", "gateway public key", doctor.Problem, "/nowhere.pub: no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -215,6 +215,12 @@ func (l *ledger) last(key stores.Key, limit int64) stores.Balance {
 	return l.books.last(account{l.store, key}, limit)
 }
 
+// HasBudgets reports whether the call counts against a budget, which a settlement can give
+// something back to.
+func (r *Reserved) HasBudgets() bool {
+	return r != nil && slices.ContainsFunc(r.taken, func(t taken) bool { return len(t.reservation.Budgets) > 0 })
+}
+
 // Settle says what became of the call, the first time. It does not wait for a store that
 // is not in this process.
 func (r *Reserved) Settle(settlement stores.Settlement) {

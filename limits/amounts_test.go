@@ -80,8 +80,6 @@ func TestAmountsOfEverybodyAndOfTheCaller(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// Who is not known, or not named, is admitted to nothing, and a known caller to its own
-// endpoints alone.
 // A caller_id that hardly says who calls is worth a warning at the start.
 func TestCallerIDThatSaysLittle(t *testing.T) {
 	for callerID, says := range map[string]string{
@@ -112,6 +110,8 @@ func TestCallerIDThatSaysLittle(t *testing.T) {
 	}
 }
 
+// Who is not known, or not named, is admitted to nothing, and a known caller to its own
+// endpoints alone.
 func TestAdmit(t *testing.T) {
 	at := place(t, "orderAndPay", "refund", "orderQuery")
 	l := open(t, limits.Limits{CallerID: "{test.caller}", Callers: map[string]limits.Caller{"shop": {}, "office": {Endpoints: []string{"orderQuery"}}}}, at)

@@ -119,8 +119,8 @@ func (l *Limits) Open(at Place) (*Enforced, error) {
 	if (l.CallerID == "") != (len(l.Callers) == 0) {
 		return nil, fmt.Errorf("caller_id and callers belong together: the one says who calls, the others who may")
 	}
-	if doubt := doubtAboutCallerID(l.CallerID); doubt != "" && l.CallerID != "" {
-		at.Logger.Warn("limits: caller_id: " + doubt)
+	if doubt, next := l.DoubtAboutCallerID(); doubt != "" {
+		at.Logger.Warn("limits: caller_id: " + doubt + "; " + next)
 	}
 	for id, c := range l.Callers {
 		if opened.callers[id], err = c.open(id, at); err != nil {

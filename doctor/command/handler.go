@@ -54,6 +54,7 @@ func (t *trial) setup(name string, config configTree, describe Describe) (doctor
 	report = append(report, t.describeStores(name, shared)...)
 	report = append(report, config.describeAdmin(name)...)
 	report = append(report, config.describePlaceholders(name)...)
+	report = append(report, config.describeCallers(name)...)
 	report = append(report, config.describeStorage(name, os.TempDir(), caddy.AppDataDir())...)
 	report = append(report, config.describePrivilege(name, firstOpenPort())...)
 	if !t.offline {
@@ -160,7 +161,9 @@ func (t *trial) handler(f foundHandler, describe Describe, broken bool) doctor.H
 		described.Found = append(described.Found, result)
 	}
 	times := f.times(signing.Timeout)
-	described.Found = append(described.Found, signing.settings(), times.check())
+	described.Found = append(described.Found, signing.settings())
+	described.Found = append(described.Found, signing.callers()...)
+	described.Found = append(described.Found, times.check())
 	described.Found = append(described.Found, times.checkTermination(t.termination)...)
 	for _, m := range signing.Merchants {
 		described.Merchants = append(described.Merchants, t.merchant(described.Name, m))

@@ -133,7 +133,7 @@ func (l *Limits) Open(at Place) (*Enforced, error) {
 	if opened.ledger, err = l.openLedger(at); err != nil {
 		return nil, err
 	}
-	opened.use()
+	inUse.Add(opened)
 	return opened, nil
 }
 
@@ -160,7 +160,7 @@ func (l *Enforced) AwaitSettled() {
 // Close ends the use of the limits.
 func (l *Enforced) Close() {
 	if l != nil {
-		l.release()
+		inUse.Remove(l)
 		l.ledger.close()
 	}
 }

@@ -169,6 +169,7 @@ func (h *Handler) performUnsigned(w http.ResponseWriter, r *http.Request, next c
 	if err != nil {
 		return err
 	}
+	c.budgeted = reserved.HasBudgets()
 	c.keys = c.request.merchant.keyring.Current()
 	signed := &delivery.Signed{Path: c.route.Path(), Signature: "signature", Fingerprint: c.keys.Signing.Fingerprint, RequestTime: h.now()}
 	signed.Body = c.request.Fill(c.request.merchant.identity, signed.RequestTime)

@@ -30,6 +30,7 @@ type call struct {
 	route    route
 	bodyRead time.Time // when the body had been read to its end, or zero
 	request  request
+	budgeted bool // whether it counts against a budget
 	keys     keys.Generation
 	// shadow says how the application's own signature compares, in shadow mode.
 	shadow   string

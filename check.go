@@ -19,7 +19,7 @@ func (h *Handler) check(c *call, d *delivery.Delivery, a *reply.Answer) (exchang
 	x.fromSandbox = h.noticeSandbox(c, a.Header())
 	var err error
 	x.Verdict, x.answer, err = h.judge.Decide(a, verdict.Question{
-		Endpoint: c.route.Endpoint, Identifying: c.route.identifying, Body: x.Body, Keys: c.keys.Gateway,
+		Endpoint: c.route.Endpoint, Identifying: c.route.identifying, Body: x.Body, Keys: c.keys.Gateway, Budgeted: c.budgeted,
 	})
 	h.measure(c.route.Name, x, d.Arrived(), a)
 	if h.Shadow && !a.IsRedirect() {

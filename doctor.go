@@ -36,6 +36,7 @@ func describe(ctx caddy.Context, config []byte) (*command.Signing, error) {
 		Timeout:      cmp.Or(time.Duration(h.Timeout), defaultTimeout),
 		Sandbox:      h.Sandbox,
 	}
+	described.CallerDoubt, described.CallerNext = h.Limits.DoubtAboutCallerID()
 	routes, err := h.enabledRoutes()
 	described.SettingsError = err
 	described.Paths = slices.Sorted(maps.Keys(routes))

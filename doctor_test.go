@@ -127,6 +127,8 @@ func TestExamineWrongConfig(t *testing.T) {
 		"a version nobody knows":    {site(good + "version 9.9"), "settings", doctor.Warning, "there are no rules for applyDropinSession 9.9, so those of 1.6 judge its requests"},
 		"an endpoint nobody knows":  {site(good + "endpoints applyDropInSession"), "settings", doctor.Problem, "neither an endpoint nor a group"},
 		"a burst without a rate":    {site(good + "limits {\ncaller_id {http.auth.user.id}\n}"), "load", doctor.Problem, "caller_id and callers belong together"},
+		"callers by a header":       {site(good + "limits {\ncaller_id {header.X-User}\ncaller shop\n}"), "callers", doctor.Warning, "{http.request.header.X-User} is what the one who calls has written"},
+		"a caller with a short key": {strings.Replace(site(good), "payermax {", "@shop header Authorization \"Bearer canary\"\nrespond @shop 204\npayermax {", 1), "callers", doctor.Warning, "has fewer than 32 characters"},
 		"lenient":                   {site(good + "validation off"), "settings", doctor.Warning, "validation off"},
 		"shadow":                    {site(good + "shadow"), "settings", doctor.Warning, "in shadow mode"},
 		"another site is broken":    {site(good) + ":8081 {\ntls /nowhere.pem /nowhere.key\n}", "load", doctor.Problem, "/nowhere.pem"},
@@ -141,6 +143,7 @@ func TestExamineWrongConfig(t *testing.T) {
 		"notified by no sandbox":    {site(good) + ":8081 {\npayermax_notify {\nsandbox\n}\n}", "sandbox", doctor.Warning, "no payermax of this config has gateway sandbox"},
 		"the sandbox's other key":   {site("gateway sandbox") + ":8081 {\npayermax_notify {\ngateway_public_key " + public + "\napp_id app\n}\n}", "sandbox", doctor.Warning, "signs with a key of its own"},
 		"the sandbox as a site":     {site(good) + "http://127.0.0.1:9000 {\npayermax_sandbox {\nmerchant {\napp_id app\npublic_key " + public + "\n}\n}\n}", "sandbox", doctor.Warning, "a sandbox answers here"},
+		"notified as an example":    {site(good) + ":8443 {\npayermax_notify {\ngateway_public_key " + public + "\napp_id app your-app-id\n}\n}", "app_id", doctor.Warning, "your-app-id stands in the examples for one's own"},
 		"notify without key":        {site(good) + ":8443 {\npayermax_notify {\ngateway_public_key /nowhere.pub\n}\n}", "gateway public key", doctor.Problem, "/nowhere.pub: no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -113,9 +113,8 @@ func (h *Handler) warnOfExamples(places []layout.Handler) {
 		for _, option := range []struct{ name, value string }{
 			{"app_id", m.identity.AppID}, {"merchant_no", m.identity.MerchantNo}, {"sp_merchant_no", m.identity.SPMerchantNo},
 		} {
-			if protocol.IsExample(option.value) {
-				h.logger.Warn(option.name+" stands in the examples for one's own, and PayerMax refuses each call with it; set it to what PayerMax's dashboard shows",
-					zap.String(option.name, option.value))
+			if doubt, next := protocol.DoubtAboutIdentity(option.value); doubt != "" {
+				h.logger.Warn(option.name+" "+doubt+"; "+next, zap.String(option.name, option.value))
 			}
 		}
 	}

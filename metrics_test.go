@@ -16,6 +16,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
@@ -25,14 +26,8 @@ import (
 // of what is a histogram.
 func metricsOf(t *testing.T, collectors ...prometheus.Collector) map[string]float64 {
 	t.Helper()
-	registry := prometheus.NewRegistry()
-	for _, collector := range collectors {
-		require.NoError(t, registry.Register(collector))
-	}
-	families, err := registry.Gather()
-	require.NoError(t, err)
 	values := make(map[string]float64)
-	for _, family := range families {
+	for _, family := range testtool.Gathered(t, collectors...) {
 		for _, m := range family.GetMetric() {
 			var labels []string
 			for _, label := range m.GetLabel() {
@@ -42,14 +37,7 @@ func metricsOf(t *testing.T, collectors ...prometheus.Collector) map[string]floa
 			if len(labels) > 0 {
 				name += "{" + strings.Join(labels, ",") + "}"
 			}
-			switch {
-			case m.GetHistogram() != nil:
-				values[name] = float64(m.GetHistogram().GetSampleCount())
-			case m.GetCounter() != nil:
-				values[name] = m.GetCounter().GetValue()
-			default:
-				values[name] = m.GetGauge().GetValue()
-			}
+			values[name] = testtool.ValueOf(m)
 		}
 	}
 	return values

@@ -402,6 +402,7 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 	if err != nil {
 		return nil, err
 	}
+	c.budgeted = reserved.HasBudgets()
 	answer, err := h.call(c, r, next)
 	reserved.Settle(c.exchange.settlement(err))
 	return answer, err

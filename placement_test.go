@@ -362,6 +362,8 @@ func TestMisplacedSigningWarns(t *testing.T) {
 		":8080 {\nbind 127.0.0.1\nroute {\nheader >Proxy-Status mine\n" + signing + "}\n}":                                                    "the handler headers, which sets or removes Proxy-Status,",
 		":8080 {\nbind 127.0.0.1\nheader -Proxy-*\n" + signing + "}":                                                                          "the handler headers, which sets or removes Proxy-Status,",
 		":8080 {\nbind 127.0.0.1\nheader Proxy-Status mine\n" + signing + "}":                                                                 "",
+		":8080 {\nbind 127.0.0.1\nheader ?Proxy-Status mine\n" + signing + "}":                                                                "",
+		":8080 {\nbind 127.0.0.1\nheader ?proxy-status mine\n" + signing + "}":                                                                "",
 		":8080 {\nbind 127.0.0.1\nheader -Server\nintercept /files/* {\nhandle_response {\nrespond ok\n}\n}\n" + signing + "}":                "",
 		":8080 {\nbind 127.0.0.1\nrespond /hello hello\n" + signing + "}":                                                                     "",
 	} {
@@ -369,7 +371,7 @@ func TestMisplacedSigningWarns(t *testing.T) {
 		require.NoError(t, err)
 		if says == "" {
 			assert.NotContains(t, said, "is not signed")
-			assert.NotContains(t, said, "comes first")
+			assert.NotContains(t, said, "comes first", config)
 			continue
 		}
 		assert.Contains(t, said, says)

@@ -36,7 +36,7 @@ func judged(t *testing.T, endpoint, answer string, by *rsa.PrivateKey, keys ...*
 	var x exchange
 	var err error
 	x.Verdict, x.answer, err = verdict.NewJudge().Decide(a, verdict.Question{
-		Endpoint: called, Identifying: envelope.NewNames(called.Identifying()...), Keys: keys,
+		Endpoint: called, Identifying: envelope.NewNames(called.Identifying()...), Keys: keys, Budgeted: true,
 		Body: []byte(`{"appId":"app","data":{"outTradeNo":"P1","outRefundNo":"R1","requestId":"C1"}}`),
 	})
 	return x, err

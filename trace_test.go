@@ -5,11 +5,12 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // Within a trace, each step of a call is a span of it, and the time it took has
@@ -41,12 +42,8 @@ func TestTrace(t *testing.T) {
 	}
 	assert.Equal(t, []string{"payermax.validate", "payermax.sign", "payermax.upstream", "request"}, names)
 
-	registry := prometheus.NewRegistry()
-	require.NoError(t, registry.Register(processMetrics.duration))
-	families, err := registry.Gather()
-	require.NoError(t, err)
 	var traces []string
-	for _, metric := range families[0].GetMetric() { // other tests may have called other endpoints
+	for _, metric := range testtool.Gathered(t, processMetrics.duration)[0].GetMetric() { // other tests may have called other endpoints
 		for _, bucket := range metric.GetHistogram().GetBucket() {
 			for _, label := range bucket.GetExemplar().GetLabel() {
 				traces = append(traces, label.GetValue())

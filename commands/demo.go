@@ -10,6 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/commandline"
 )
 
 // Demo returns the payermax-demo subcommand, which runs the sidecar of the first
@@ -53,7 +55,7 @@ of the sandbox's page. You can make calls of your own:
 				ctx, stop := signal.NotifyContext(context.Background(), ends...)
 				defer stop()
 
-				d := &demo{caddyfile: example, name: "Caddyfile.example", port: port, serve: flags.Bool("serve"), out: os.Stdout, coloured: wantsColours(os.Stdout)}
+				d := &demo{caddyfile: example, name: "Caddyfile.example", port: port, serve: flags.Bool("serve"), out: os.Stdout, coloured: commandline.WantsColours(os.Stdout)}
 				if d.serve {
 					d.caddyfile, d.name = dropIn, "examples/drop-in.caddyfile"
 				}

@@ -9,6 +9,7 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/commandline"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -18,7 +19,7 @@ const maxInput = 16 << 20
 // readBody reads the body that a flag names: a file, or the standard input for "-".
 func (t *tool) readBody(path string) ([]byte, error) {
 	if path == "-" {
-		if file, ok := t.in.(*os.File); ok && isTerminal(file) {
+		if file, ok := t.in.(*os.File); ok && commandline.IsTerminal(file) {
 			t.say("", "The body is read from this terminal: end it with Ctrl-D, twice if its last line has no line break.")
 		}
 		return readInput("the standard input", t.in)

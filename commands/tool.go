@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/commandline"
 )
 
 // The exit codes of the commands that answer a question. Caddy's own meanings of 1 and
@@ -57,32 +58,20 @@ func answering(cmd *cobra.Command, run func(*tool, caddycmd.Flags) error) {
 	}
 }
 
-// takingFlags has a command refuse flags that it does not have, and anything else than
-// flags, with exit code 2.
+// takingFlags has a command take flags and nothing else. Whatever else stands there ends it
+// with exit code 2.
 func takingFlags(cmd *cobra.Command) {
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return exit(cmd, newTool(asksForJSON(cmd)).explain(cmd, err))
+	argument := errors.New("there is an argument that belongs to no flag; everything is given by flags")
+	commandline.TakeFlagsOnly(cmd, argument, func(err error, asJSON bool) error {
+		return exit(cmd, newTool(asJSON).explain(cmd, err))
 	})
-	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return nil
-		}
-		// What stands there is not repeated: it may be a signature or a key.
-		return exit(cmd, newTool(asksForJSON(cmd)).explain(cmd, errors.New("there is an argument that belongs to no flag; everything is given by flags")))
-	}
-}
-
-// asksForJSON reports whether a machine reads what a command prints, also before its flags
-// could all be understood.
-func asksForJSON(cmd *cobra.Command) bool {
-	return cmd.Flags().Lookup("json") != nil && slices.Contains(os.Args, "--json")
 }
 
 // newTool works with the process's own input and output.
 func newTool(json bool) *tool {
 	return &tool{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
-		outTerminal: isTerminal(os.Stdout), errTerminal: isTerminal(os.Stderr), outColours: wantsColours(os.Stdout),
+		outTerminal: commandline.IsTerminal(os.Stdout), errTerminal: commandline.IsTerminal(os.Stderr), outColours: commandline.WantsColours(os.Stdout),
 		json: json,
 	}
 }
@@ -145,17 +134,6 @@ func (t *tool) warn(text string) {
 	t.say("warning", text)
 }
 
-// isTerminal reports whether somebody is looking at the file. The null device is a
-// character device as well, but nobody is looking.
-func isTerminal(file *os.File) bool {
-	info, err := file.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return false
-	}
-	null, err := os.Stat(os.DevNull)
-	return err != nil || !os.SameFile(info, null)
-}
-
 // The colours of a verdict and of a heading (ECMA-48, Select Graphic Rendition).
 const (
 	bold  = "\x1b[1m"
@@ -163,12 +141,6 @@ const (
 	red   = "\x1b[1;31m"
 	plain = "\x1b[0m"
 )
-
-// wantsColours reports whether somebody is looking at the file who wants colours
-// (https://no-color.org).
-func wantsColours(file *os.File) bool {
-	return isTerminal(file) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-}
 
 // coloured is a word in a colour, if somebody wants it.
 func (t *tool) coloured(colour, word string) string {

@@ -120,9 +120,8 @@ func checkExample(m Merchant, gateways []Gateway) (results []Result) {
 		return nil
 	}
 	for _, o := range []Option{m.AppID, m.MerchantNo, m.SPMerchantNo} {
-		if protocol.IsExample(o.Value) {
-			results = append(results, warning(o.Name, "%s stands in the examples for one's own, and PayerMax refuses each call with it", o.Value).
-				then("set it to what PayerMax's dashboard shows"))
+		if doubt, next := protocol.DoubtAboutIdentity(o.Value); doubt != "" {
+			results = append(results, warning(o.Name, "%s %s", o.Value, doubt).then("%s", next))
 		}
 	}
 	return results

@@ -41,6 +41,15 @@ type recipe struct {
 	unix bool
 }
 
+// command returns what runs the program, if all that it needs is here.
+func (r recipe) command(t *testing.T) []string {
+	t.Helper()
+	for _, needed := range r.needs {
+		testtool.Find(t, needed)
+	}
+	return r.prepare(t)
+}
+
 // programs are the recipes, the slowest first.
 var programs = []recipe{
 	{language: "java", needs: []string{"java", "javac"}, prepare: func(t *testing.T) []string {
@@ -145,10 +154,7 @@ func TestRecipes(t *testing.T) {
 	for _, r := range programs {
 		t.Run(r.language, func(t *testing.T) {
 			t.Parallel()
-			for _, command := range r.needs {
-				testtool.Find(t, command)
-			}
-			command := r.prepare(t)
+			command := r.command(t)
 			unreachable, absent := begin(t, command, "http://"+lost.addr, "P1"), begin(t, command, nobody, "P1")
 			tcp, unix := startRecipeSidecar(t)
 			testRecipeOutcomes(t, command, tcp)

@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
-	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // orders answers sessions and queries well, and orders as the test has it, which
@@ -177,10 +176,7 @@ func TestRecipesAskPayerMax(t *testing.T) {
 	for _, r := range programs {
 		t.Run(r.language, func(t *testing.T) {
 			t.Parallel()
-			for _, command := range r.needs {
-				testtool.Find(t, command)
-			}
-			command := r.prepare(t)
+			command := r.command(t)
 			asks := func(o *orders, at, name string, order http.HandlerFunc) {
 				o.answers(order)
 				said, exitCode := run(t, command, at, "P1")
@@ -273,10 +269,7 @@ func TestRecipesDecide(t *testing.T) {
 	for _, r := range programs {
 		t.Run(r.language, func(t *testing.T) {
 			t.Parallel()
-			for _, command := range r.needs {
-				testtool.Find(t, command)
-			}
-			command := r.prepare(t)
+			command := r.command(t)
 			decides := func(o *orders, at string, test outcome) {
 				replies := map[string]http.HandlerFunc{"orderAndPay": inTurn(o.header, test.order)}
 				if test.query != nil {

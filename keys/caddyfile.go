@@ -10,25 +10,12 @@ import (
 )
 
 // guests are the modules that are sources of keys.
-var guests = grammar.Guests{Namespace: "payermax.keys", Elsewhere: "kms and vault are part of builds with the module keys/kms, and openssl of those with keys/openssl"}
+var guests = grammar.Guests{Namespace: "payermax.keys", Key: "source", Elsewhere: "kms and vault are part of builds with the module keys/kms, and openssl of those with keys/openssl"}
 
 // ReadSource reads a key of any source: the source's name, and what the source
 // makes of the rest.
 func ReadSource(d *caddyfile.Dispenser, target *json.RawMessage) error {
-	option := d.Val()
-	if *target != nil {
-		return d.Errf("%s is already set", option)
-	}
-	if !d.NextArg() {
-		return grammar.ErrValues
-	}
-	name := d.Val()
-	module, err := guests.Read(d, option)
-	if err != nil {
-		return err
-	}
-	*target = caddyconfig.JSONModuleObject(module, "source", name, nil)
-	return nil
+	return guests.ReadInto(d, target)
 }
 
 // ReadFilePath reads the short form of a key that is in a file.

@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -97,20 +97,14 @@ func requireRefused(t *testing.T, r *Ring) {
 // measured returns the metrics of the package, by their names and labels.
 func measured(t *testing.T) map[string]float64 {
 	t.Helper()
-	registry := prometheus.NewPedanticRegistry()
-	for _, collector := range prom.Collectors() {
-		require.NoError(t, registry.Register(collector))
-	}
-	families, err := registry.Gather()
-	require.NoError(t, err)
 	values := make(map[string]float64)
-	for _, family := range families {
+	for _, family := range testtool.Gathered(t, prom.Collectors()...) {
 		for _, metric := range family.GetMetric() {
 			name := strings.TrimPrefix(family.GetName(), "caddy_payermax_")
 			for _, label := range metric.GetLabel() {
 				name += " " + label.GetValue()
 			}
-			values[name] = metric.GetGauge().GetValue() + metric.GetCounter().GetValue()
+			values[name] = testtool.ValueOf(metric)
 		}
 	}
 	return values

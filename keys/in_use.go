@@ -1,43 +1,22 @@
 package keys
 
 import (
-	"maps"
-	"slices"
-	"sync"
-
+	"github.com/caddy-payermax/caddy-payermax/internal/inuse"
 	"github.com/caddy-payermax/caddy-payermax/internal/regular"
 )
 
-// rings are those that handlers use. Probes and metrics ask for them when they are
-// asked themselves, so that keys which are gone leave nothing behind.
-type rings struct {
-	mutex sync.Mutex
-	used  map[*Ring]struct{}
-}
-
-var inUse = &rings{used: make(map[*Ring]struct{})}
+// inUse are the rings that handlers use.
+var inUse inuse.Set[*Ring]
 
 // Use counts the ring among those in use, until Release.
-func (r *Ring) Use() {
-	inUse.mutex.Lock()
-	defer inUse.mutex.Unlock()
-	inUse.used[r] = struct{}{}
-}
+func (r *Ring) Use() { inUse.Add(r) }
 
 // Release ends what Use began. The keys stay as they are, since requests that began
 // before still sign with them.
-func (r *Ring) Release() {
-	inUse.mutex.Lock()
-	defer inUse.mutex.Unlock()
-	delete(inUse.used, r)
-}
+func (r *Ring) Release() { inUse.Remove(r) }
 
-// InUse returns the rings of all handlers that are in use, in no particular order.
-func InUse() []*Ring {
-	inUse.mutex.Lock()
-	defer inUse.mutex.Unlock()
-	return slices.Collect(maps.Keys(inUse.used))
-}
+// InUse returns the rings of all handlers that are in use.
+func InUse() []*Ring { return inUse.All() }
 
 // Directories returns where the key files of the rings in use lie: by their names,
 // and where the names lead if they are links.

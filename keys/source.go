@@ -53,7 +53,7 @@ func LoadSource(ctx caddy.Context, owner any, field string, raw json.RawMessage)
 	if raw == nil {
 		return nil, nil
 	}
-	if err := guests.CheckRaw(raw, "source"); err != nil {
+	if err := guests.CheckRaw(raw); err != nil {
 		return nil, err
 	}
 	module, err := ctx.LoadModule(owner, field)

@@ -80,8 +80,6 @@ func TestAmountsOfEverybodyAndOfTheCaller(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// Who is not known, or not named, is admitted to nothing, and a known caller to its own
-// endpoints alone.
 // A caller_id that hardly says who calls is worth a warning at the start.
 func TestCallerIDThatSaysLittle(t *testing.T) {
 	for callerID, says := range map[string]string{
@@ -112,6 +110,8 @@ func TestCallerIDThatSaysLittle(t *testing.T) {
 	}
 }
 
+// Who is not known, or not named, is admitted to nothing, and a known caller to its own
+// endpoints alone.
 func TestAdmit(t *testing.T) {
 	at := place(t, "orderAndPay", "refund", "orderQuery")
 	l := open(t, limits.Limits{CallerID: "{test.caller}", Callers: map[string]limits.Caller{"shop": {}, "office": {Endpoints: []string{"orderQuery"}}}}, at)
@@ -169,19 +169,46 @@ func TestRatesCountTogether(t *testing.T) {
 	(*limits.Reserved)(nil).Settle(stores.Unsent) // of nothing
 }
 
-// Retry-After is a whole number of seconds, until there is room for one more.
+// Retry-After is a whole number of seconds, until there is room for one more. While the store
+// is away, that is by this replica's share.
 func TestRetryAfter(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		at := place(t, "orderQuery")
-		query := callOf(t, at, "orderQuery", `{"outTradeNo":"P1"}`)
-		for rate, seconds := range map[float64]string{100: "1", 1: "1", 0.4: "3", 0.5: "2"} {
-			l := open(t, limits.Limits{Quota: limits.Quota{Rate: rate, Burst: 1}}, at)
-			_, err := l.Reserve(t.Context(), query)
-			require.NoError(t, err)
-			_, err = l.Reserve(t.Context(), query)
-			assert.Equal(t, seconds, requireRefused(t, err, limits.ByRate).Header.Get("Retry-After"), rate)
-		}
-	})
+	for name, test := range map[string]struct {
+		rate     float64
+		burst    int
+		replicas int // that have lost their store, if there are any
+		seconds  string
+		back     string // once the store is back
+	}{
+		"a hundred a second":            {100, 1, 0, "1", "1"},
+		"one a second":                  {1, 1, 0, "1", "1"},
+		"two in five seconds":           {0.4, 1, 0, "3", "3"},
+		"one in two seconds":            {0.5, 1, 0, "2", "2"},
+		"a share, refused by the share": {1, 3, 3, "3", "1"},
+		"a share, refused by the gate":  {1, 1, 3, "3", "3"}, // which does not ask whether the store is back
+		"a share of a fast rate":        {100, 1, 3, "1", "1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				at, store := place(t, "orderQuery"), newReplicated()
+				store.whenAsked(away)
+				if test.replicas > 0 {
+					at.Store = store
+				}
+				l := open(t, limits.Limits{Quota: limits.Quota{Rate: test.rate, Burst: test.burst}, Replicas: test.replicas}, at)
+				query := callOf(t, at, "orderQuery", `{"outTradeNo":"P1"}`)
+				untilRefused := func() string {
+					for {
+						if _, err := l.Reserve(t.Context(), query); err != nil {
+							return requireRefused(t, err, limits.ByRate).Header.Get("Retry-After")
+						}
+					}
+				}
+				assert.Equal(t, test.seconds, untilRefused())
+				store.whenAsked(nil)
+				assert.Equal(t, test.back, untilRefused())
+			})
+		})
+	}
 }
 
 // The burst is as many as in one second, and at least one, if it is not set.

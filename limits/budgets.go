@@ -201,10 +201,10 @@ func (b *budget) neverEnough(field string) error {
 
 // usedUp refuses a call that would move more than is left, or more than is left of a
 // replica's share, if there are sharers.
-func (b *budget) usedUp(field string, e *stores.Exceeded, sharers int64) error {
+func (b *budget) usedUp(field string, e *stores.Exceeded, sharers int) error {
 	what := fmt.Sprintf("the budget of %s %s per %s", b.Currency, majorUnits(b.limit, b.decimals), b.Per)
 	if sharers > 0 {
-		what = fmt.Sprintf("the store that counts budgets cannot be reached, and this replica's share, %s, of %s", majorUnits(b.limit/sharers, b.decimals), what)
+		what = fmt.Sprintf("the store that counts budgets cannot be reached, and this replica's share, %s, of %s", majorUnits(b.limit/int64(sharers), b.decimals), what)
 	}
 	f := beyondBudget(field, fmt.Sprintf("%s has %s left, which is less than this call would move; it is reset at %s; nothing was sent",
 		what, majorUnits(max(0, e.Balance.Remaining), b.decimals), e.Balance.Reset.UTC().Format(time.RFC3339)))

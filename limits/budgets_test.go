@@ -293,3 +293,26 @@ func TestBudgetIsNeverEnough(t *testing.T) {
 		}
 	})
 }
+
+// A call counts against a budget if it takes something of one.
+func TestHasBudgets(t *testing.T) {
+	for name, test := range map[string]struct {
+		limits limits.Limits
+		amount string
+		want   bool
+	}{
+		"an amount":        {within(perDay("USD", "10")), "1", true},
+		"nothing":          {within(perDay("USD", "10")), "0", false},
+		"a rate":           {limits.Limits{Quota: limits.Quota{Rate: 1}}, "1", false},
+		"a number":         {limits.Limits{RefuseDoubles: true}, "1", false},
+		"no limits at all": {limits.Limits{}, "1", false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			at := place(t, "orderAndPay")
+			reserved, err := open(t, test.limits, at).Reserve(t.Context(), order(t, at, test.amount, "USD"))
+			require.NoError(t, err, name)
+			assert.Equal(t, test.want, reserved.HasBudgets(), name)
+		})
+	}
+	assert.False(t, (*limits.Reserved)(nil).HasBudgets())
+}

@@ -1,7 +1,6 @@
 package limits
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,30 +25,34 @@ var written = []string{
 	"http.request.host", "http.request.method", "http.request.orig_method",
 }
 
-// doubtAboutCallerID says why a caller_id hardly says who calls, and what to do, or is "".
-func doubtAboutCallerID(callerID string) string {
-	names := placeholders.FindAllStringSubmatch(callerID, -1)
+// DoubtAboutCallerID says why the caller_id hardly says who calls, and what to do. Both are ""
+// if there is nothing to say, or no caller_id.
+func (l *Limits) DoubtAboutCallerID() (doubt, next string) {
+	if l == nil || l.CallerID == "" {
+		return "", ""
+	}
+	names := placeholders.FindAllStringSubmatch(l.CallerID, -1)
 	if len(names) == 0 {
-		return "it is the same for everybody who calls, since it has no placeholder; name one that authentication sets, such as {http.auth.user.id}"
+		return "it is the same for everybody who calls, since it has no placeholder", "name one that authentication sets, such as {http.auth.user.id}"
 	}
 	for _, name := range names {
-		if doubt := doubtAboutPlaceholder(name[1]); doubt != "" {
-			return fmt.Sprintf("%s %s", name[0], doubt)
+		if doubt, next = doubtAboutPlaceholder(name[1]); doubt != "" {
+			return name[0] + " " + doubt, next
 		}
 	}
-	return ""
+	return "", ""
 }
 
-// doubtAboutPlaceholder is doubtAboutCallerID for one placeholder.
-func doubtAboutPlaceholder(name string) string {
+// doubtAboutPlaceholder is DoubtAboutCallerID for one placeholder.
+func doubtAboutPlaceholder(name string) (doubt, next string) {
 	if slices.ContainsFunc(written, func(beginning string) bool { return strings.HasPrefix(name, beginning) }) {
-		return "is what the one who calls has written, who can write another's; name a placeholder that authentication sets, such as {http.auth.user.id}, unless a proxy before this one sets the value and removes what callers write"
+		return "is what the one who calls has written, who can write another's", "name a placeholder that authentication sets, such as {http.auth.user.id}, unless a proxy before this one sets the value and removes what callers write"
 	}
 	if of, isCertificate := strings.CutPrefix(name, certificate); isCertificate && !strings.HasPrefix(of, "san.") && !slices.Contains(ofCertificates, of) {
-		return "has no value, so that every call is refused; of a client's certificate, Caddy knows " + strings.Join(ofCertificates, ", ") + ", and san.*"
+		return "has no value, so that every call is refused", "of a client's certificate, Caddy knows " + strings.Join(ofCertificates, ", ") + ", and san.*"
 	}
 	if of, isUser := strings.CutPrefix(name, authenticated); isUser && of != "id" && grammar.Suggest(of, []string{"id"}) != "" {
-		return "has no value, so that every call is refused, unless the module that authenticates sets it; did you mean {http.auth.user.id}?"
+		return "has no value, so that every call is refused, unless the module that authenticates sets it", "did you mean {http.auth.user.id}?"
 	}
-	return ""
+	return "", ""
 }

@@ -84,9 +84,9 @@ type need struct {
 	stores.Reservation
 	ledger   *ledger
 	refusals map[stores.Key]func(*stores.Exceeded) error
-	// sharers is how many replicas count budgets alone, each its share, if the store cannot
-	// be reached, and else 0.
-	sharers int64
+	// sharers is how many replicas count alone, each its share, if the store cannot be
+	// reached, and else 0.
+	sharers int
 }
 
 func (l *ledger) newNeed() *need {
@@ -106,6 +106,9 @@ func (n *need) refuse(e *stores.Exceeded) error { return n.refusals[e.Key](e) }
 // take takes what a call needs, or nothing.
 func (l *ledger) take(ctx context.Context, n *need) (*Reserved, error) {
 	taken := &Reserved{ledger: l}
+	if l.shared != nil && l.shared.away.Load() {
+		n.sharers = l.shared.replicas // or the gate would not say how long it takes
+	}
 	rates := n.Reservation
 	rates.Budgets, rates.Order = nil, stores.Key{}
 	if err := taken.reserve(ctx, l.gate, rates, n); err != nil {
@@ -133,6 +136,7 @@ func (l *ledger) takeShared(ctx context.Context, n *need, taken *Reserved) error
 	if len(n.Rates) == 0 && !n.isAboutMoney() {
 		return nil
 	}
+	n.sharers = 0
 	err := taken.reserve(ctx, l.shared.store, n.Reservation, n)
 	refused := reply.AsRefusal(err)
 	switch {
@@ -146,7 +150,7 @@ func (l *ledger) takeShared(ctx context.Context, n *need, taken *Reserved) error
 	if n.isAboutMoney() && !l.shared.alone {
 		return withoutStore(err)
 	}
-	n.sharers = int64(l.shared.replicas)
+	n.sharers = l.shared.replicas
 	return taken.reserve(ctx, l.books.memory, l.shared.shareOf(n.Reservation), n)
 }
 
@@ -209,6 +213,12 @@ func (l *ledger) note(by stores.Reservations, of stores.Budget, left stores.Bala
 // last returns what was last seen of a budget of so much.
 func (l *ledger) last(key stores.Key, limit int64) stores.Balance {
 	return l.books.last(account{l.store, key}, limit)
+}
+
+// HasBudgets reports whether the call counts against a budget, which a settlement can give
+// something back to.
+func (r *Reserved) HasBudgets() bool {
+	return r != nil && slices.ContainsFunc(r.taken, func(t taken) bool { return len(t.reservation.Budgets) > 0 })
 }
 
 // Settle says what became of the call, the first time. It does not wait for a store that
@@ -274,8 +284,7 @@ func (s *shared) isThere() {
 func (s *shared) shareOf(r stores.Reservation) stores.Reservation {
 	r.Rates, r.Budgets = slices.Clone(r.Rates), slices.Clone(r.Budgets)
 	for i := range r.Rates {
-		r.Rates[i].PerSecond /= float64(s.replicas)
-		r.Rates[i].Burst = max(1, r.Rates[i].Burst/s.replicas)
+		r.Rates[i] = shareOfRate(r.Rates[i], s.replicas)
 	}
 	for i := range r.Budgets {
 		r.Budgets[i].Limit /= int64(s.replicas)

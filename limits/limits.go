@@ -119,8 +119,8 @@ func (l *Limits) Open(at Place) (*Enforced, error) {
 	if (l.CallerID == "") != (len(l.Callers) == 0) {
 		return nil, fmt.Errorf("caller_id and callers belong together: the one says who calls, the others who may")
 	}
-	if doubt := doubtAboutCallerID(l.CallerID); doubt != "" && l.CallerID != "" {
-		at.Logger.Warn("limits: caller_id: " + doubt)
+	if doubt, next := l.DoubtAboutCallerID(); doubt != "" {
+		at.Logger.Warn("limits: caller_id: " + doubt + "; " + next)
 	}
 	for id, c := range l.Callers {
 		if opened.callers[id], err = c.open(id, at); err != nil {
@@ -133,7 +133,7 @@ func (l *Limits) Open(at Place) (*Enforced, error) {
 	if opened.ledger, err = l.openLedger(at); err != nil {
 		return nil, err
 	}
-	opened.use()
+	inUse.Add(opened)
 	return opened, nil
 }
 
@@ -160,7 +160,7 @@ func (l *Enforced) AwaitSettled() {
 // Close ends the use of the limits.
 func (l *Enforced) Close() {
 	if l != nil {
-		l.release()
+		inUse.Remove(l)
 		l.ledger.close()
 	}
 }

@@ -2,14 +2,13 @@ package limits
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/inuse"
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
@@ -25,24 +24,8 @@ var (
 		"When a budget is reset, in seconds since 1970. Absent before the first call that counts.", budgetLabels...)
 )
 
-// inUse are the limits of the handlers in use. Metrics ask for them when they are asked
-// themselves.
-var inUse = struct {
-	mutex sync.Mutex
-	known map[*Enforced]struct{}
-}{known: make(map[*Enforced]struct{})}
-
-func (l *Enforced) use() {
-	inUse.mutex.Lock()
-	defer inUse.mutex.Unlock()
-	inUse.known[l] = struct{}{}
-}
-
-func (l *Enforced) release() {
-	inUse.mutex.Lock()
-	defer inUse.mutex.Unlock()
-	delete(inUse.known, l)
-}
+// inUse are the limits of the handlers in use.
+var inUse inuse.Set[*Enforced]
 
 func init() { prom.Share(collector{}) }
 
@@ -59,12 +42,8 @@ func (collector) Describe(descriptions chan<- *prometheus.Desc) {
 // Collect sends what is known. Of several handlers with the same budget, it is that of
 // the lowest limit, or of the store with the least left, if it is known.
 func (collector) Collect(collected chan<- prometheus.Metric) {
-	inUse.mutex.Lock()
-	limits := slices.Collect(maps.Keys(inUse.known))
-	inUse.mutex.Unlock()
-
 	lowest := make(map[stores.Key]status)
-	for _, l := range limits {
+	for _, l := range inUse.All() {
 		for _, s := range l.statuses(time.Now()) {
 			if other, ok := lowest[s.key]; !ok || s.isLowerThan(other) {
 				lowest[s.key] = s

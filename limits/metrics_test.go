@@ -7,11 +7,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 	"github.com/caddy-payermax/caddy-payermax/limits"
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
@@ -20,14 +20,8 @@ import (
 // the order of the alphabet.
 func budgetMetrics(t *testing.T, appID string) map[string]float64 {
 	t.Helper()
-	registry := prometheus.NewPedanticRegistry()
-	for _, collector := range prom.Collectors() {
-		require.NoError(t, registry.Register(collector))
-	}
-	families, err := registry.Gather()
-	require.NoError(t, err)
 	found := make(map[string]float64)
-	for _, family := range families {
+	for _, family := range testtool.Gathered(t, prom.Collectors()...) {
 		name, isBudget := strings.CutPrefix(family.GetName(), "caddy_payermax_budget_")
 		for _, metric := range family.GetMetric() {
 			labels := []string{name}
@@ -40,7 +34,7 @@ func budgetMetrics(t *testing.T, appID string) map[string]float64 {
 				labels = append(labels, label.GetName()+"="+label.GetValue())
 			}
 			if isBudget && isOurs {
-				found[strings.Join(labels, " ")] = metric.GetGauge().GetValue()
+				found[strings.Join(labels, " ")] = testtool.ValueOf(metric)
 			}
 		}
 	}

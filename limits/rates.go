@@ -49,10 +49,22 @@ func (n *need) addRate(rate *stores.Rate) {
 		return
 	}
 	n.Rates = append(n.Rates, *rate)
-	n.refusals[rate.Key] = func(*stores.Exceeded) error { return tooOften(*rate) }
+	n.refusals[rate.Key] = func(*stores.Exceeded) error {
+		if n.sharers > 0 {
+			return tooOften(shareOfRate(*rate, n.sharers))
+		}
+		return tooOften(*rate)
+	}
 }
 
-// tooOften refuses a request beyond the rate.
+// shareOfRate returns what one of so many replicas signs of a rate.
+func shareOfRate(rate stores.Rate, replicas int) stores.Rate {
+	rate.PerSecond /= float64(replicas)
+	rate.Burst = max(1, rate.Burst/replicas)
+	return rate
+}
+
+// tooOften refuses a request beyond the rate, or beyond a replica's share of it.
 func tooOften(rate stores.Rate) *reply.Refusal {
 	f := reply.Denied(ByRate, http.StatusTooManyRequests, "TOO_MANY_REQUEST",
 		"more requests per second than this sidecar signs; nothing was sent, so it is safe to try again later")

@@ -12,9 +12,13 @@ const (
 // toFillIn is what the shipped manifests have where somebody writes an identity of their own.
 var toFillIn = regexp.MustCompile(`(?i)^your[-_ .](\w+[-_ .])?(app[-_ .]?id|merchant[-_ .]?no)$`)
 
-// IsExample reports whether an appId or a merchantNo is nobody's own: it is that of
-// PayerMax's examples, or stands for one that somebody was to fill in, such as your-app-id.
-// PayerMax refuses each call with it.
-func IsExample(identity string) bool {
-	return identity == ExampleAppID || identity == ExampleMerchantNo || toFillIn.MatchString(identity)
+// DoubtAboutIdentity says what is wrong with an appId or a merchantNo that is nobody's own,
+// and what to do about it: it is that of PayerMax's examples, or stands for one that somebody
+// was to fill in, such as your-app-id. Both are "" for all others.
+func DoubtAboutIdentity(identity string) (doubt, next string) {
+	if identity != ExampleAppID && identity != ExampleMerchantNo && !toFillIn.MatchString(identity) {
+		return "", ""
+	}
+	return "stands in the examples for one's own: PayerMax refuses each call with it, and its notifications have another",
+		"set it to what PayerMax's dashboard shows"
 }

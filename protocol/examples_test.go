@@ -8,14 +8,17 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-func TestIsExample(t *testing.T) {
+func TestDoubtAboutIdentity(t *testing.T) {
 	for _, example := range []string{
 		protocol.ExampleAppID, protocol.ExampleMerchantNo,
 		"your-app-id", "your-uat-app-id", "your-merchant-no", "your-uat-merchant-no", "YOUR_APP_ID", "your-appid", "your merchantNo",
 	} {
-		assert.True(t, protocol.IsExample(example), example)
+		doubt, next := protocol.DoubtAboutIdentity(example)
+		assert.Contains(t, doubt, "stands in the examples for one's own", example)
+		assert.Contains(t, next, "dashboard", example)
 	}
 	for _, own := range []string{"", "yours", "3b242b56a8b64274bcc37dac281120e4", "020213827212252", "youth-app-id", "your-app-id-2", "my-your-app-id"} {
-		assert.False(t, protocol.IsExample(own), own)
+		doubt, next := protocol.DoubtAboutIdentity(own)
+		assert.Empty(t, doubt+next, own)
 	}
 }

@@ -15,24 +15,11 @@ func init() {
 }
 
 // guests are the modules that are stores.
-var guests = grammar.Guests{Namespace: "payermax.stores", Elsewhere: "redis is part of builds with the module stores/redis"}
+var guests = grammar.Guests{Namespace: "payermax.stores", Key: "module", Elsewhere: "redis is part of builds with the module stores/redis"}
 
 // ReadStore reads the name of a store's module, and what the module makes of the rest.
 func ReadStore(d *caddyfile.Dispenser, target *json.RawMessage) error {
-	option := d.Val()
-	if *target != nil {
-		return d.Errf("%s is already set", option)
-	}
-	if !d.NextArg() {
-		return grammar.ErrValues
-	}
-	name := d.Val()
-	module, err := guests.Read(d, option)
-	if err != nil {
-		return err
-	}
-	*target = caddyconfig.JSONModuleObject(module, "module", name, nil)
-	return nil
+	return guests.ReadInto(d, target)
 }
 
 // appOption is the global option.

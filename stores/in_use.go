@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"sync"
 	"time"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/inuse"
 	"github.com/caddy-payermax/caddy-payermax/internal/regular"
 )
 
@@ -44,33 +44,17 @@ type Health struct {
 	Problem string
 }
 
-// remotes are the remote stores that a config uses. Probes and metrics ask for them when
-// they are asked themselves.
-type remotes struct {
-	mutex sync.Mutex
-	used  []Remote
-}
-
-var inUse = new(remotes)
+// inUse are the remote stores that a config uses.
+var inUse inuse.Set[Remote]
 
 // Use counts a remote store among those in use, until release is called.
 func Use(store Remote) (release func()) {
-	inUse.mutex.Lock()
-	defer inUse.mutex.Unlock()
-	inUse.used = append(inUse.used, store)
-	return func() {
-		inUse.mutex.Lock()
-		defer inUse.mutex.Unlock()
-		inUse.used = slices.DeleteFunc(inUse.used, func(other Remote) bool { return other == store })
-	}
+	inUse.Add(store)
+	return func() { inUse.Remove(store) }
 }
 
 // InUse returns the remote stores in use, in the order in which they came into use.
-func InUse() []Remote {
-	inUse.mutex.Lock()
-	defer inUse.mutex.Unlock()
-	return slices.Clone(inUse.used)
-}
+func InUse() []Remote { return inUse.All() }
 
 // Directories returns where the files of the remote stores in use lie: by their names,
 // and where the names lead if they are links.

@@ -61,7 +61,7 @@ func IdentityOf(ctx caddy.Context, raw json.RawMessage) string {
 }
 
 func load(ctx caddy.Context, owner any, field string, raw json.RawMessage) (Store, error) {
-	if err := guests.CheckRaw(raw, "module"); err != nil {
+	if err := guests.CheckRaw(raw); err != nil {
 		return nil, err
 	}
 	module, err := ctx.LoadModule(owner, field)

@@ -94,47 +94,39 @@ func isPlainDecimal(s []byte) bool {
 
 // amountOrZero judges an amount, number or string, for which PayerMax states no
 // lower bound: a trial may be free.
-var amountOrZero = &check{
-	rules: []string{rulePattern, ruleMinimum, ruleDecimals},
-	judge: func(w *walker, v value) {
-		if a, ok := w.amount(v); ok {
-			w.decimals(v, a)
-		}
-	},
-}
+var amountOrZero = amountWithZero(func(*walker, value) {})
 
 // amountOfSession judges the amount of a session: "0 is allowed only together
 // with mitType, otherwise the amount must be greater than 0" (api.json). The
 // English page states no lower bound.
-var amountOfSession = &check{
-	rules: []string{rulePattern, ruleMinimum, ruleDecimals},
-	judge: func(w *walker, v value) {
-		a, ok := w.amount(v)
-		if !ok {
-			return
-		}
-		if a.zero && !v.siblings.filled("mitType") {
-			w.reportUnless(v.field.disputed(ruleMinimum, v.siblings), ruleMinimum,
-				"must be greater than 0 when no mitType is sent; send the amount, or omit it")
-		}
-		w.decimals(v, a)
-	},
-}
+var amountOfSession = amountWithZero(func(w *walker, v value) {
+	if !v.siblings.filled("mitType") {
+		w.reportUnless(v.field.disputed(ruleMinimum, v.siblings), ruleMinimum,
+			"must be greater than 0 when no mitType is sent; send the amount, or omit it")
+	}
+})
 
 // amountPositive judges an amount, number or string, that is moved back or
 // captured: zero would move nothing.
-var amountPositive = &check{
-	rules: []string{rulePattern, ruleMinimum, ruleDecimals},
-	judge: func(w *walker, v value) {
-		a, ok := w.amount(v)
-		if !ok {
-			return
-		}
-		if a.zero {
-			w.report(ruleMinimum, "must be greater than 0; send the amount")
-		}
-		w.decimals(v, a)
-	},
+var amountPositive = amountWithZero(func(w *walker, v value) {
+	w.report(ruleMinimum, "must be greater than 0; send the amount")
+})
+
+// amountWithZero judges an amount, number or string, whose zero is judged by a rule of its own.
+func amountWithZero(zero func(w *walker, v value)) *check {
+	return &check{
+		rules: []string{rulePattern, ruleMinimum, ruleDecimals},
+		judge: func(w *walker, v value) {
+			a, ok := w.amount(v)
+			if !ok {
+				return
+			}
+			if a.zero {
+				zero(w, v)
+			}
+			w.decimals(v, a)
+		},
+	}
 }
 
 // amount reads an amount that PayerMax takes as a number and as a string.

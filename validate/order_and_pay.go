@@ -121,25 +121,15 @@ var paidWithDropIn = &condition{
 // be 0: when a payment method is bound for later charges (mitType), and when a
 // subscription begins with a free trial. A charge that the merchant initiates
 // "must be greater than 0".
-var amountOfOrder = &check{
-	rules: []string{rulePattern, ruleMinimum, ruleDecimals},
-	judge: func(w *walker, v value) {
-		a, ok := w.amount(v)
-		if !ok {
-			return
-		}
-		if a.zero {
-			detail := v.siblings.object("paymentDetail")
-			switch {
-			case detail.isTrue("merchantInitiated"):
-				w.report(ruleMinimum, "must be greater than 0 when merchantInitiated is true; send the amount to charge")
-			case !detail.filled("mitType") && !v.siblings.filled("subscriptionPlan"):
-				w.report(ruleMinimum, "must be greater than 0 when neither mitType nor a subscriptionPlan is sent; send the amount")
-			}
-		}
-		w.decimals(v, a)
-	},
-}
+var amountOfOrder = amountWithZero(func(w *walker, v value) {
+	detail := v.siblings.object("paymentDetail")
+	switch {
+	case detail.isTrue("merchantInitiated"):
+		w.report(ruleMinimum, "must be greater than 0 when merchantInitiated is true; send the amount to charge")
+	case !detail.filled("mitType") && !v.siblings.filled("subscriptionPlan"):
+		w.report(ruleMinimum, "must be greater than 0 when neither mitType nor a subscriptionPlan is sent; send the amount")
+	}
+})
 
 // The rows of auth-capture. PayerMax names these values only.
 var (

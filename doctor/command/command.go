@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-payermax/caddy-payermax/doctor"
+	"github.com/caddy-payermax/caddy-payermax/internal/commandline"
 )
 
 // The exit codes of payermax-doctor, besides 0 if there is no problem.
@@ -76,17 +77,11 @@ could not be run. Warnings do not count.
 				return code, err
 			})
 
-			couldNotRun := func(err error) error {
-				explain(err, slices.Contains(os.Args, "--json")) // which may come after what is wrong
+			argument := errors.New("there are no arguments, only flags; name the config by --config")
+			commandline.TakeFlagsOnly(cmd, argument, func(err error, asJSON bool) error {
+				explain(err, asJSON)
 				return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return exitCouldNotRun, nil })(cmd, nil)
-			}
-			cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return couldNotRun(err) })
-			cmd.Args = func(_ *cobra.Command, args []string) error {
-				if len(args) > 0 {
-					return couldNotRun(errors.New("there are no arguments, only flags; name the config by --config"))
-				}
-				return nil
-			}
+			})
 		},
 	}
 }
@@ -179,13 +174,7 @@ func printReport(out *os.File, report doctor.Report, asJSON bool) error {
 	if asJSON {
 		return report.WriteJSON(out)
 	}
-	return report.WriteText(out, isColourful(out, os.Getenv))
-}
-
-// isColourful reports whether colours can be seen and are wanted (no-color.org).
-func isColourful(out *os.File, getenv func(string) string) bool {
-	info, err := out.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
+	return report.WriteText(out, commandline.WantsColours(out))
 }
 
 // proxyVariables returns the names of the environment variables that name a

@@ -16,6 +16,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // setup takes a config apart, and reports on what concerns it as a whole.
@@ -53,6 +54,7 @@ func (t *trial) setup(name string, config configTree, describe Describe) (doctor
 	report = append(report, t.describeStores(name, shared)...)
 	report = append(report, config.describeAdmin(name)...)
 	report = append(report, config.describePlaceholders(name)...)
+	report = append(report, config.describeCallers(name)...)
 	report = append(report, config.describeStorage(name, os.TempDir(), caddy.AppDataDir())...)
 	report = append(report, config.describePrivilege(name, firstOpenPort())...)
 	if !t.offline {
@@ -159,7 +161,9 @@ func (t *trial) handler(f foundHandler, describe Describe, broken bool) doctor.H
 		described.Found = append(described.Found, result)
 	}
 	times := f.times(signing.Timeout)
-	described.Found = append(described.Found, signing.settings(), times.check())
+	described.Found = append(described.Found, signing.settings())
+	described.Found = append(described.Found, signing.callers()...)
+	described.Found = append(described.Found, times.check())
 	described.Found = append(described.Found, times.checkTermination(t.termination)...)
 	for _, m := range signing.Merchants {
 		described.Merchants = append(described.Merchants, t.merchant(described.Name, m))
@@ -206,16 +210,17 @@ func (f foundHandler) describeNotify() []doctor.Result {
 	} else if len(appIDs)+len(merchantNos) == 0 {
 		results = append(results, found("", "merchant", doctor.Warning, notify.ForAnybody.Message, notify.ForAnybody.Next))
 	}
-	results = append(results, describeAddressees("app_id", appIDs, envelope.MaxAppID)...)
-	results = append(results, describeAddressees("merchant_no", merchantNos, envelope.MaxMerchantNo)...)
+	results = append(results, f.describeAddressees("app_id", appIDs, envelope.MaxAppID)...)
+	results = append(results, f.describeAddressees("merchant_no", merchantNos, envelope.MaxMerchantNo)...)
 	for _, way := range f.waysPast {
 		results = append(results, found("", "placement", doctor.Warning, way.Message, way.Next))
 	}
 	return results
 }
 
-// describeAddressees says what the values of an option are.
-func describeAddressees(name string, configured []string, maxLength int) []doctor.Result {
+// describeAddressees says what the values of an option are, and which of them nobody has
+// filled in.
+func (f foundHandler) describeAddressees(name string, configured []string, maxLength int) []doctor.Result {
 	if len(configured) == 0 {
 		return nil
 	}
@@ -223,5 +228,11 @@ func describeAddressees(name string, configured []string, maxLength int) []docto
 	if err != nil {
 		return []doctor.Result{found("", name, doctor.Problem, strings.TrimPrefix(err.Error(), name+": "), "")}
 	}
-	return []doctor.Result{found("", name, doctor.OK, "notifications pass that are for "+strings.Join(values, ", "), "")}
+	results := []doctor.Result{found("", name, doctor.OK, "notifications pass that are for "+strings.Join(values, ", "), "")}
+	for _, value := range values {
+		if doubt, next := protocol.DoubtAboutIdentity(value); doubt != "" && f.config["sandbox"] != true {
+			results = append(results, found("", name, doctor.Warning, value+" "+doubt, next))
+		}
+	}
+	return results
 }

@@ -36,6 +36,9 @@ type Signing struct {
 	// that break PayerMax's rules.
 	Validation string
 	IsLenient  bool
+	// CallerDoubt says why caller_id hardly says who calls, and CallerNext what to do; both
+	// are "" if it does.
+	CallerDoubt, CallerNext string
 	// Shadow says that the application signs, and the handler only compares.
 	Shadow bool
 	// FollowsClock says that requestTime follows the gateway's clock.
@@ -68,6 +71,14 @@ func (s *Signing) settings() doctor.Result {
 		return found("", "settings", doctor.Warning, message+"; "+s.JudgedBy, "")
 	}
 	return found("", "settings", doctor.OK, message, "")
+}
+
+// callers says why the callers can hardly be told apart, if that is so.
+func (s *Signing) callers() []doctor.Result {
+	if s.CallerDoubt == "" {
+		return nil
+	}
+	return []doctor.Result{found("", "callers", doctor.Warning, "caller_id: "+s.CallerDoubt, s.CallerNext)}
 }
 
 // Expand expands the value of an option as a handler does, and notes placeholders that

@@ -18,28 +18,6 @@ func TestProxyVariables(t *testing.T) {
 	assert.Empty(t, proxyVariables(func(string) string { return "" }))
 }
 
-// Colours are for terminals, and for nobody who does not want them.
-func TestIsColourful(t *testing.T) {
-	device, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-	require.NoError(t, err)
-	defer device.Close()
-	file, err := os.Create(filepath.Join(t.TempDir(), "file"))
-	require.NoError(t, err)
-	defer file.Close()
-	for _, test := range []struct {
-		out         *os.File
-		environment map[string]string
-		want        bool
-	}{
-		{device, nil, true}, // a character device, as terminals are
-		{device, map[string]string{"NO_COLOR": "1"}, false},
-		{device, map[string]string{"TERM": "dumb"}, false},
-		{file, nil, false},
-	} {
-		assert.Equal(t, test.want, isColourful(test.out, func(name string) string { return test.environment[name] }))
-	}
-}
-
 // An interrupt ends whatever the trial has loaded.
 func TestTrialIsInterrupted(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())

@@ -4,14 +4,14 @@
 package gateways
 
 import (
-	"maps"
 	"net/http"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/inuse"
 )
 
 // Gateway is what one handler knows of the gateway that answers its calls.
@@ -31,7 +31,7 @@ func New(name string) *Gateway {
 	if name == "" {
 		return g
 	}
-	for _, before := range all() {
+	for _, before := range inUse.All() {
 		if before.name == name {
 			g.inherit(before)
 		}
@@ -73,38 +73,19 @@ func (g *Gateway) noteSuccess(at time.Time) {
 // NoteSandbox notes that the gateway is a sandbox, and reports whether that is news.
 func (g *Gateway) NoteSandbox() bool { return !g.sandbox.Swap(true) }
 
-// inUse are the gateways of the handlers in use. Probes and metrics ask for them when they are
-// asked themselves, so that what is known of a gateway does not outlive its config.
-var inUse = struct {
-	mutex sync.Mutex
-	known map[*Gateway]struct{}
-}{known: make(map[*Gateway]struct{})}
+// inUse are the gateways of the handlers in use.
+var inUse inuse.Set[*Gateway]
 
 // Use counts the handler among those in use, until Release.
-func (g *Gateway) Use() {
-	inUse.mutex.Lock()
-	defer inUse.mutex.Unlock()
-	inUse.known[g] = struct{}{}
-}
+func (g *Gateway) Use() { inUse.Add(g) }
 
 // Release ends what Use began.
-func (g *Gateway) Release() {
-	inUse.mutex.Lock()
-	defer inUse.mutex.Unlock()
-	delete(inUse.known, g)
-}
-
-// all returns the gateways of the handlers in use, in no particular order.
-func all() []*Gateway {
-	inUse.mutex.Lock()
-	defer inUse.mutex.Unlock()
-	return slices.Collect(maps.Keys(inUse.known))
-}
+func (g *Gateway) Release() { inUse.Remove(g) }
 
 // ClockSkew returns how far the gateway's clock is ahead of ours. Of several handlers
 // it is the one with the largest difference. It is not ok before the first answer.
 func ClockSkew() (skew time.Duration, ok bool) {
-	for _, g := range all() {
+	for _, g := range inUse.All() {
 		if measured, known := g.clock.measured(); known && (!ok || measured.Abs() > skew.Abs()) {
 			skew, ok = measured, true
 		}
@@ -115,7 +96,7 @@ func ClockSkew() (skew time.Duration, ok bool) {
 // LastSuccess returns when the gateway of any handler last accepted a call. It is not
 // ok before the first time.
 func LastSuccess() (at time.Time, ok bool) {
-	for _, g := range all() {
+	for _, g := range inUse.All() {
 		if success := g.lastSuccess.Load(); success != nil && success.After(at) {
 			at, ok = *success, true
 		}
@@ -125,5 +106,5 @@ func LastSuccess() (at time.Time, ok bool) {
 
 // HasSandbox reports whether any of the gateways is known to be a sandbox.
 func HasSandbox() bool {
-	return slices.ContainsFunc(all(), func(g *Gateway) bool { return g.sandbox.Load() })
+	return slices.ContainsFunc(inUse.All(), func(g *Gateway) bool { return g.sandbox.Load() })
 }

@@ -5,10 +5,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // used returns what a handler knows that is in use until the end of the test, of a
@@ -33,14 +34,10 @@ func observe(g *Gateway, ahead time.Duration) {
 // collect returns the metrics by their names.
 func collect(t *testing.T) map[string]float64 {
 	t.Helper()
-	registry := prometheus.NewPedanticRegistry()
-	require.NoError(t, registry.Register(collector{}))
-	families, err := registry.Gather()
-	require.NoError(t, err)
 	values := make(map[string]float64)
-	for _, family := range families {
+	for _, family := range testtool.Gathered(t, collector{}) {
 		require.Len(t, family.GetMetric(), 1, "queries expect one series")
-		values[family.GetName()] = family.GetMetric()[0].GetGauge().GetValue()
+		values[family.GetName()] = testtool.ValueOf(family.GetMetric()[0])
 	}
 	return values
 }

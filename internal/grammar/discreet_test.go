@@ -35,7 +35,7 @@ func TestDiscreet(t *testing.T) {
 }
 
 func TestGuests(t *testing.T) {
-	guests := Guests{Namespace: "caddy.logging.writers", Elsewhere: "others are elsewhere"}
+	guests := Guests{Namespace: "caddy.logging.writers", Key: "output", Elsewhere: "others are elsewhere"}
 	assert.NoError(t, guests.Check("stdout"))
 	assert.EqualError(t, guests.Check("stdot"), "this program has no module caddy.logging.writers.stdot; did you mean stdout?")
 	assert.ErrorContains(t, guests.Check("syslog"), "this program has no module caddy.logging.writers.syslog; expected one of discard, ")
@@ -46,9 +46,9 @@ func TestGuests(t *testing.T) {
 		assert.NotContains(t, err.Error(), "hunter2", secret)
 	}
 
-	assert.NoError(t, guests.CheckRaw([]byte(`{"output":"stdout"}`), "output"))
+	assert.NoError(t, guests.CheckRaw([]byte(`{"output":"stdout"}`)))
 	for _, leftToCaddy := range []string{"", "null", "[]", "{}", `{"output":1}`} {
-		assert.NoError(t, guests.CheckRaw([]byte(leftToCaddy), "output"), leftToCaddy)
+		assert.NoError(t, guests.CheckRaw([]byte(leftToCaddy)), leftToCaddy)
 	}
-	assert.ErrorContains(t, guests.CheckRaw([]byte(`{"output":"tcp://u:hunter2@h"}`), "output"), "writers.***")
+	assert.ErrorContains(t, guests.CheckRaw([]byte(`{"output":"tcp://u:hunter2@h"}`)), "writers.***")
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
@@ -14,6 +15,8 @@ import (
 type Guests struct {
 	// Namespace is that of the modules, such as payermax.stores.
 	Namespace string
+	// Key is the member of a module's JSON that has its name, such as source.
+	Key string
 	// Elsewhere says which others there are, and which builds have them. It follows the names
 	// of those that this program has, and may be "".
 	Elsewhere string
@@ -21,9 +24,28 @@ type Guests struct {
 	AreOthers bool
 }
 
-// Read reads what follows the name of a module, on which the dispenser stands: the module
+// ReadInto reads the name of a module, and what the module makes of the rest, into a field. The
+// option may not be repeated.
+func (g Guests) ReadInto(d *caddyfile.Dispenser, target *json.RawMessage) error {
+	option := d.Val()
+	if *target != nil {
+		return d.Errf("%s is already set", option)
+	}
+	if !d.NextArg() {
+		return ErrValues
+	}
+	name := d.Val()
+	module, err := g.read(d, option)
+	if err != nil {
+		return err
+	}
+	*target = caddyconfig.JSONModuleObject(module, g.Key, name, nil)
+	return nil
+}
+
+// read reads what follows the name of a module, on which the dispenser stands: the module
 // parses it. The error about a name that is unknown does not repeat what may be secret.
-func (g Guests) Read(d *caddyfile.Dispenser, option string) (module caddyfile.Unmarshaler, err error) {
+func (g Guests) read(d *caddyfile.Dispenser, option string) (module caddyfile.Unmarshaler, err error) {
 	name := d.Val()
 	if err := g.Check(name); err != nil {
 		return nil, d.Errf("%s: %w%s", option, err, Unexpanded(name))
@@ -36,12 +58,12 @@ func (g Guests) Read(d *caddyfile.Dispenser, option string) (module caddyfile.Un
 	return module, err
 }
 
-// CheckRaw refuses JSON whose member key names none of the modules. Caddy's own error would
+// CheckRaw refuses JSON whose member Key names none of the modules. Caddy's own error would
 // repeat the name, and people write the URL of a server there, with its password.
-func (g Guests) CheckRaw(raw json.RawMessage, key string) error {
+func (g Guests) CheckRaw(raw json.RawMessage) error {
 	var members map[string]json.RawMessage
 	var name string
-	if json.Unmarshal(raw, &members) != nil || json.Unmarshal(members[key], &name) != nil {
+	if json.Unmarshal(raw, &members) != nil || json.Unmarshal(members[g.Key], &name) != nil {
 		return nil // which Caddy refuses, and repeats nothing
 	}
 	return g.Check(name)

@@ -71,7 +71,7 @@ func changedIn(nodes, passed []any, path string) string {
 // touchesProxyStatus reports whether operations on the header of answers change Proxy-Status
 // once it is there. Those that are not deferred come before it, and are overwritten.
 func touchesProxyStatus(operations object) bool {
-	if operations["deferred"] != true && operations["require"] == nil {
+	if operations["deferred"] != true && operations["require"] == nil || isWithoutProxyStatus(objectOf(operations["require"])) {
 		return false
 	}
 	for _, of := range []string{"add", "set", "replace"} {
@@ -82,4 +82,15 @@ func touchesProxyStatus(operations object) bool {
 		}
 	}
 	return slices.ContainsFunc(Texts(operations["delete"]), func(pattern string) bool { return fits(pattern, proxyStatus) })
+}
+
+// isWithoutProxyStatus reports whether a matcher of answers matches none that has a
+// Proxy-Status, as that of header ?Proxy-Status does.
+func isWithoutProxyStatus(matcher object) bool {
+	for field, values := range objectOf(matcher["headers"]) {
+		if values == nil && strings.EqualFold(field, proxyStatus) {
+			return true
+		}
+	}
+	return false
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
 // sharing has nothing but these collectors shared until the end of the test.
@@ -39,7 +41,7 @@ func gathered(t *testing.T, ctx caddy.Context) map[string]float64 {
 			continue // Caddy's own, and Go's
 		}
 		for _, metric := range family.GetMetric() {
-			values[family.GetName()] += metric.GetCounter().GetValue() + metric.GetGauge().GetValue() + float64(metric.GetHistogram().GetSampleCount())
+			values[family.GetName()] += testtool.ValueOf(metric)
 		}
 	}
 	return values

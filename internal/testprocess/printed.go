@@ -42,20 +42,23 @@ func shorten(lines []string) string {
 	return short.String()
 }
 
-// output keeps what a process prints, while it does.
-type output struct {
+// Output keeps what a process prints, or what is logged in the test's own, and can be read
+// meanwhile.
+type Output struct {
 	mutex  sync.Mutex
 	buffer bytes.Buffer
 }
 
-func (o *output) Write(p []byte) (int, error) {
+// Write adds to the output.
+func (o *Output) Write(p []byte) (int, error) {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
 	return o.buffer.Write(p)
 }
 
-func (o *output) printed() Printed {
+// String is all that there is so far.
+func (o *Output) String() string {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
-	return Printed(o.buffer.String())
+	return o.buffer.String()
 }

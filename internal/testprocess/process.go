@@ -39,7 +39,7 @@ type T interface {
 // Process is a program that runs until the end of its test at the latest.
 type Process struct {
 	command *exec.Cmd
-	output  output
+	output  Output
 	ended   chan struct{}
 
 	mutex    sync.Mutex
@@ -214,7 +214,7 @@ func (p *Process) Wait(t T, within time.Duration) Printed {
 func (p *Process) Kill() Printed {
 	_ = p.command.Process.Kill()
 	<-p.ended
-	return p.output.printed()
+	return Printed(p.output.String())
 }
 
 // HasEnded reports whether the process has ended.
@@ -238,4 +238,4 @@ func (p *Process) Pid() int { return p.command.Process.Pid }
 
 // SoFar is what the test has read so far, for messages and for loops that go on until it is
 // enough. Nothing may be concluded from what is not in it: more may be on its way.
-func (p *Process) SoFar() Printed { return p.output.printed() }
+func (p *Process) SoFar() Printed { return Printed(p.output.String()) }

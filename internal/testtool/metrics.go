@@ -15,3 +15,22 @@ func Counted(t testing.TB, counter prometheus.Metric) float64 {
 	require.NoError(t, counter.Write(&metric))
 	return metric.GetCounter().GetValue()
 }
+
+// Gathered returns what collectors expose, in the order of its names. Collectors that break a
+// rule of Prometheus's fail the test.
+func Gathered(t testing.TB, collectors ...prometheus.Collector) []*dto.MetricFamily {
+	t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	for _, collector := range collectors {
+		require.NoError(t, registry.Register(collector))
+	}
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	return families
+}
+
+// ValueOf returns the value of a counter or a gauge, or how often a histogram has observed
+// something.
+func ValueOf(metric *dto.Metric) float64 {
+	return metric.GetCounter().GetValue() + metric.GetGauge().GetValue() + float64(metric.GetHistogram().GetSampleCount())
+}

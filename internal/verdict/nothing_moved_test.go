@@ -51,6 +51,9 @@ func TestNothingMoved(t *testing.T) {
 			a.Header().Set("Sign", signatureOf(t, test.by, test.answer))
 		}
 		found, _, _ := NewJudge().Decide(a, asked)
+		assert.False(t, found.NothingMoved, "%s: no budget asks", name)
+		asked.Budgeted = true
+		found, _, _ = NewJudge().Decide(a, asked)
 		assert.Equal(t, test.want, found.NothingMoved, name)
 	}
 }

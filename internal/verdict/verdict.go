@@ -24,6 +24,9 @@ type Question struct {
 	Body []byte
 	// Keys are PayerMax's public keys. Without any, signatures are not checked.
 	Keys []*rsa.PublicKey
+	// Budgeted says that the call counts against a budget, which gets back what was not
+	// moved.
+	Budgeted bool
 }
 
 // Verdict is what was found out about an answer.
@@ -33,7 +36,8 @@ type Verdict struct {
 	// Code is the code that the answer gives, or "" if it cannot be read.
 	Code string
 	// NothingMoved says that the answer is PayerMax's own word, to this call, that the call
-	// has moved no money and never will. It says nothing of what was sent before.
+	// has moved no money and never will. It says nothing of what was sent before, and is
+	// only found out for a budget.
 	NothingMoved bool
 }
 
@@ -82,7 +86,7 @@ func (j *Judge) decide(found *Verdict, a *reply.Answer, asked Question) (*reply.
 		return nil, ByAnIntermediary(a)
 	case found.Finding == Verified, isUnchecked && a.Status == http.StatusOK:
 		passes, err := j.passWhole(a, said, asked, found.Finding)
-		found.NothingMoved = err == nil && found.Finding == Verified && nothingMoved(a, said, asked)
+		found.NothingMoved = asked.Budgeted && err == nil && found.Finding == Verified && nothingMoved(a, said, asked)
 		return passes, err
 	default:
 		return rewrite(a, said, asked.Endpoint, found.Finding)

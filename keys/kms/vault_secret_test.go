@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/vault/vaulttest"
 )
 
@@ -87,10 +88,7 @@ func errorText(err error) string {
 }
 
 // vaultLog is a log writer of Caddy that keeps what is written to it.
-type vaultLog struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
+type vaultLog struct{ testprocess.Output }
 
 // registeredVaultLog registers the log once, since Caddy takes no module twice.
 var registeredVaultLog = sync.OnceValue(func() *vaultLog {
@@ -111,15 +109,3 @@ func (l *vaultLog) WriterKey() string { return "vault_test" }
 func (l *vaultLog) OpenWriter() (io.WriteCloser, error) { return l, nil }
 
 func (l *vaultLog) Close() error { return nil }
-
-func (l *vaultLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *vaultLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}

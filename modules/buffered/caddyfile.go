@@ -37,29 +37,20 @@ var standard = map[string]caddy.WriterOpener{
 	"discard": caddy.DiscardWriter{},
 }
 
+// writers are those that have one.
+var writers = grammar.Guests{Namespace: "caddy.logging.writers", Key: "output", AreOthers: true}
+
 // readWrapped reads a writer as Caddy's option output does.
 func readWrapped(d *caddyfile.Dispenser, target *json.RawMessage) error {
-	option := d.Val()
-	if *target != nil {
-		return d.Errf("%s is already set", option)
-	}
-	if !d.NextArg() {
-		return grammar.ErrValues
-	}
-	name := d.Val()
-	if writer, isStandard := standard[name]; isStandard {
-		if err := grammar.NoArgs(d); err != nil {
-			return err
+	if *target == nil && d.NextArg() {
+		name := d.Val()
+		if writer, isStandard := standard[name]; isStandard {
+			*target = caddyconfig.JSONModuleObject(writer, "output", name, nil)
+			return grammar.NoArgs(d)
 		}
-		*target = caddyconfig.JSONModuleObject(writer, "output", name, nil)
-		return nil
+		d.Prev()
 	}
-	module, err := grammar.Guests{Namespace: "caddy.logging.writers", AreOthers: true}.Read(d, option)
-	if err != nil {
-		return err
-	}
-	*target = caddyconfig.JSONModuleObject(module, "output", name, nil)
-	return nil
+	return writers.ReadInto(d, target)
 }
 
 // Interface guards

@@ -6,9 +6,11 @@ import (
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
 // addressees are the merchants whose notifications pass: PayerMax's signature says
@@ -37,6 +39,23 @@ func (n *Handler) expandAddressees(repl *caddy.Replacer) (addressees, error) {
 
 // isAnybody reports whether notifications for any merchant pass.
 func (a addressees) isAnybody() bool { return len(a.appIDs)+len(a.merchantNos) == 0 }
+
+// warn says at the start that notifications for any merchant pass, or which addressee nobody
+// has filled in.
+func (a addressees) warn(logger *zap.Logger) {
+	if a.isAnybody() {
+		logger.Warn(ForAnybody.Message + "; " + ForAnybody.Next)
+	}
+	warnOf := func(option string, values []string) {
+		for _, value := range values {
+			if doubt, next := protocol.DoubtAboutIdentity(value); doubt != "" {
+				logger.Warn(option+" "+doubt+"; "+next, zap.String(option, value))
+			}
+		}
+	}
+	warnOf("app_id", a.appIDs)
+	warnOf("merchant_no", a.merchantNos)
+}
 
 // check refuses a signed text that is not a notification, or not the same one to every
 // parser, or one for somebody else.

@@ -169,8 +169,8 @@ func (n *Handler) Provision(ctx caddy.Context) error {
 	if err := n.openKeys(ctx); err != nil {
 		return err
 	}
-	if n.own.isAnybody() && !n.Sandbox {
-		n.logger.Warn(ForAnybody.Message + "; " + ForAnybody.Next)
+	if !n.Sandbox {
+		n.own.warn(n.logger)
 	}
 	if err := n.openGuard(ctx); err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/keys"
+	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -33,6 +34,8 @@ func TestProvisionSays(t *testing.T) {
 		admin  = `"payermax_admin_endpoint":{},` // which is there if the admin endpoint is on
 
 		forged, anybody, sandbox, endpoint = "does not see each request", "neither app_id nor merchant_no", "the notifications of the embedded sandbox", "admin endpoint is on"
+
+		example = "stands in the examples for one's own"
 	)
 	for name, test := range map[string]struct {
 		handlers []string
@@ -45,7 +48,11 @@ func TestProvisionSays(t *testing.T) {
 		"that two are not guarded": {[]string{verifies(ours), verifies(ours), app}, "", map[string]int{forged: 2}, ""},
 		"that it is for anybody":   {[]string{guards, verifies(""), app}, "", map[string]int{anybody: 1}, ""},
 		"that it is the sandbox":   {[]string{guards, `{"handler":"payermax_notify","sandbox":true}`, app}, "", map[string]int{sandbox: 1}, ""},
-		"that admin is on":         {[]string{guards, verifies(ours), app}, admin, map[string]int{endpoint: 1}, ""},
+		"that it has examples": {[]string{guards, verifies(`,"app_ids":["app","your-app-id"],"merchant_nos":["` + protocol.ExampleMerchantNo + `"]`), app}, "",
+			map[string]int{example: 2}, ""},
+		"that it is the sandbox, for the example": {[]string{guards, `{"handler":"payermax_notify","sandbox":true,"app_ids":["` + protocol.ExampleAppID + `"]}`, app}, "",
+			map[string]int{sandbox: 1}, ""},
+		"that admin is on": {[]string{guards, verifies(ours), app}, admin, map[string]int{endpoint: 1}, ""},
 		"that it leads back": {[]string{guards, verifies(ours), strings.Replace(app, "3000", "8443", 1)}, "", nil,
 			"notifications would come back to this very site, which is served at 127.0.0.1:8443"},
 	} {
@@ -59,7 +66,7 @@ func TestProvisionSays(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			for _, words := range []string{forged, anybody, sandbox, endpoint} {
+			for _, words := range []string{forged, anybody, sandbox, endpoint, example} {
 				assert.Equal(t, test.says[words], strings.Count(logged, words), "%s\n%s", words, logged)
 			}
 		})

@@ -130,7 +130,7 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 	if t.NetworkProxyRaw == nil && t.ForwardProxyURL == "" {
 		t.NetworkProxyRaw = json.RawMessage(`{"from":"none"}`)
 	}
-	if err := proxies.CheckRaw(t.NetworkProxyRaw, "from"); err != nil {
+	if err := proxies.CheckRaw(t.NetworkProxyRaw); err != nil {
 		return fmt.Errorf("network_proxy: %w", err)
 	}
 	proxy, hasProxy := t.configuredProxy()

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
@@ -37,7 +36,7 @@ var Options = grammar.Block[Settings]{
 // tlsOptions are the options of tls.
 var tlsOptions = grammar.Block[TLS]{
 	{Name: "trust_pool", Args: "<module> [...]", Example: "trust_pool file /etc/redis/ca.pem",
-		Sets: grammar.Into(func(t *TLS) *json.RawMessage { return &t.TrustPoolRaw }, readTrustPool)},
+		Sets: grammar.Into(func(t *TLS) *json.RawMessage { return &t.TrustPoolRaw }, trustPools.ReadInto)},
 	{Name: "server_name", Args: "<name>", Example: "server_name redis.example.com",
 		Sets: grammar.Text(func(t *TLS) *string { return &t.ServerName })},
 	{Name: "client_certificate", Args: "<certificate> <key>", Example: "client_certificate /run/secrets/redis/tls.crt /run/secrets/redis/tls.key",
@@ -45,23 +44,8 @@ var tlsOptions = grammar.Block[TLS]{
 			func(t *TLS) any { return &t.Certificate }, func(t *TLS) any { return &t.Key })},
 }
 
-// readTrustPool reads a source of authorities: its name, and what it makes of the rest.
-func readTrustPool(d *caddyfile.Dispenser, target *json.RawMessage) error {
-	option := d.Val()
-	if *target != nil {
-		return d.Errf("%s is already set", option)
-	}
-	if !d.NextArg() {
-		return grammar.ErrValues
-	}
-	name := d.Val()
-	module, err := grammar.Guests{Namespace: "tls.ca_pool.source", AreOthers: true}.Read(d, option)
-	if err != nil {
-		return err
-	}
-	*target = caddyconfig.JSONModuleObject(module, "provider", name, nil)
-	return nil
-}
+// trustPools are the modules that are sources of authorities.
+var trustPools = grammar.Guests{Namespace: "tls.ca_pool.source", Key: "provider", AreOthers: true}
 
 // readClientCertificate reads the paths of a certificate and its key.
 func readClientCertificate(d *caddyfile.Dispenser, t *TLS) error {

@@ -44,14 +44,7 @@ func TestReservations(t *testing.T) {
 	shared := &replicas{stores: []stores.Reservations{open(t, settings), open(t, settings), open(t, settings)}}
 	storetest.TestReservations(t, func(*testing.T) stores.Reservations { return shared })
 
-	keys := server.keys()
-	require.NotEmpty(t, keys)
-	for _, key := range keys {
-		ttl, err := server.client().PTTL(t.Context(), key).Result()
-		require.NoError(t, err)
-		assert.NotEqual(t, time.Duration(-1), ttl, "%s is for ever", key)
-		assert.Regexp(t, `^test:\{[0-9a-f]{32}\}[0-9a-f]{32}$`, key)
-	}
+	requireEveryKeyEnds(t, server, `^test:\{[0-9a-f]{32}\}[0-9a-f]{32}$`)
 }
 
 // What is in the store of a call that is over is that it is, and for no longer than a

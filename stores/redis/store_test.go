@@ -53,15 +53,22 @@ func TestClaims(t *testing.T) {
 		})
 	})
 	t.Run("every key ends", func(t *testing.T) {
-		keys := server.keys()
-		require.NotEmpty(t, keys)
-		for _, key := range keys {
-			ttl, err := server.client().PTTL(t.Context(), key).Result()
-			require.NoError(t, err)
-			assert.NotEqual(t, time.Duration(-1), ttl, "%s is for ever", key)
-			assert.Regexp(t, `:\{[0-9a-f]{32}\}[0-9a-f]{32}$`, key)
-		}
+		requireEveryKeyEnds(t, server, `:\{[0-9a-f]{32}\}[0-9a-f]{32}$`)
 	})
+}
+
+// requireEveryKeyEnds checks that there are keys, that none is for ever, and what they look
+// like.
+func requireEveryKeyEnds(t *testing.T, server *process, form string) {
+	t.Helper()
+	keys := server.keys()
+	require.NotEmpty(t, keys)
+	for _, key := range keys {
+		ttl, err := server.client().PTTL(t.Context(), key).Result()
+		require.NoError(t, err)
+		assert.NotEqual(t, time.Duration(-1), ttl, "%s is for ever", key)
+		assert.Regexp(t, form, key)
+	}
 }
 
 // An attempt whose answer was lost may be repeated: the claim is still the claimant's.

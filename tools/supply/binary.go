@@ -44,9 +44,9 @@ func (b *binary) caddys(folder string) ([]*module, error) {
 	return b.modules(folder, "github.com/caddyserver/caddy/v2/cmd", "github.com/caddyserver/caddy/v2/modules/standard")
 }
 
-// keySources returns the modules of keys/kms, in folder, with all its sources. One
-// of them needs cgo.
-func (b *binary) keySources(folder string) ([]*module, error) {
+// modulesOf returns the modules that the one in a folder is made of, with what it has for
+// cgo.
+func (b *binary) modulesOf(folder string) ([]*module, error) {
 	listed, err := list(folder, b.setting("-tags"), append(b.environment(), "CGO_ENABLED=1"), []string{"."})
 	if err != nil {
 		return nil, err

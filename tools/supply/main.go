@@ -28,6 +28,9 @@ import (
 
 const repository = "../.."
 
+// addable are the modules of this repository that are built in on demand, by their folders.
+var addable = []string{"keys/kms", "keys/openssl", "stores/redis"}
+
 func main() {
 	update := flag.Bool("update", false, "rewrite docs/licences.md, instead of comparing it")
 	release := flag.Bool("release", false, "of a binary for any platform, write what goes with it: <binary>.cdx.json and <binary>.licences.txt")
@@ -63,15 +66,22 @@ func run(path string, update bool) error {
 	if err != nil {
 		return err
 	}
-	keySources, err := b.keySources(filepath.Join(repository, "keys", "kms"))
-	if err != nil {
+	if err := readLicences(linked); err != nil {
 		return err
 	}
-	keySources = without(keySources, linked)
-	if err := readLicences(linked, keySources); err != nil {
-		return err
+	var added []addition
+	for _, name := range addable {
+		modules, err := b.modulesOf(filepath.Join(repository, name))
+		if err != nil {
+			return err
+		}
+		modules = without(modules, linked)
+		if err := readLicences(modules); err != nil {
+			return err
+		}
+		added = append(added, addition{name, modules})
 	}
-	wanted := writePage(without(linked, nil), without(linked, caddys), keySources)
+	wanted := writePage(without(linked, nil), without(linked, caddys), added)
 	if err := settle(filepath.Join(repository, "docs", "licences.md"), wanted, update); err != nil {
 		return err
 	}

@@ -9,9 +9,15 @@ import (
 	"strings"
 )
 
+// addition is what a module of this repository adds if it is built in.
+type addition struct {
+	name    string // its folder
+	modules []*module
+}
+
 // writePage returns docs/licences.md: what is linked, which of it is not
-// linked into Caddy alone, and what the key sources of keys/kms add.
-func writePage(linked, beyondCaddy, keySources []*module) []byte {
+// linked into Caddy alone, and what the modules add that are built in on demand.
+func writePage(linked, beyondCaddy []*module, added []addition) []byte {
 	var beyond []string
 	for _, m := range beyondCaddy {
 		beyond = append(beyond, "`"+m.path+"`")
@@ -39,8 +45,13 @@ Caddy with its standard modules links all of these except: %s.
 	}
 	fmt.Fprint(&page, "\n## In the binary\n\n")
 	writeTable(&page, linked)
-	fmt.Fprint(&page, "\n## With keys/kms\n\nThese are added if [keys/kms](../keys/kms/README.md) is built in:\n\n")
-	writeTable(&page, keySources)
+	for _, by := range added {
+		if len(by.modules) == 0 {
+			continue
+		}
+		fmt.Fprintf(&page, "\n## With %[1]s\n\nThese are added if [%[1]s](../%[1]s/README.md) is built in:\n\n", by.name)
+		writeTable(&page, by.modules)
+	}
 	return page.Bytes()
 }
 

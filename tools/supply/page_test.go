@@ -14,14 +14,19 @@ func TestWritePage(t *testing.T) {
 		{path: "example.com/a", version: "v1.0.0", licence: licence{ids: []string{"Apache-2.0", "MIT"}, files: []string{"LICENSE", "json/LICENSE"}, notices: []string{"NOTICE"}}},
 		{path: standardLibrary, licence: licence{ids: []string{"BSD-3-Clause"}, files: []string{"LICENSE"}}},
 	}
-	page := string(writePage(linked, linked[:1], []*module{
-		{path: "example.com/b", version: "v2.0.0", licence: licence{ids: []string{"MIT"}, files: []string{"LICENSE"}}},
+	mit := licence{ids: []string{"MIT"}, files: []string{"LICENSE"}}
+	page := string(writePage(linked, linked[:1], []addition{
+		{"keys/kms", []*module{{path: "example.com/b", version: "v2.0.0", licence: mit}}},
+		{"keys/openssl", nil},
+		{"stores/redis", []*module{{path: "example.com/c", version: "v3.0.0", licence: mit}}},
 	}))
 	assert.Contains(t, page, "| Apache-2.0 AND MIT | 1 |\n| BSD-3-Clause | 1 |\n\n")
 	assert.Contains(t, page, "## In the binary\n\n| module | version | licence | files |\n| --- | --- | --- | --- |\n"+
 		"| example.com/a | v1.0.0 | Apache-2.0 AND MIT | LICENSE, json/LICENSE, NOTICE |\n"+
 		"| Go's runtime and standard library | of the build | BSD-3-Clause | LICENSE |\n\n## With keys/kms\n")
-	assert.Contains(t, page, "\n| example.com/b | v2.0.0 | MIT | LICENSE |\n")
+	assert.Contains(t, page, "\n| example.com/b | v2.0.0 | MIT | LICENSE |\n\n## With stores/redis\n")
+	assert.Contains(t, page, "\n| example.com/c | v3.0.0 | MIT | LICENSE |\n")
+	assert.NotContains(t, page, "keys/openssl")
 	assert.Contains(t, page, "of these except: `example.com/a`.\n")
 }
 
@@ -37,4 +42,19 @@ func TestSettle(t *testing.T) {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	assert.Equal(t, "three\n", string(text))
+}
+
+// All modules of this repository that a build can add are listed.
+func TestAddable(t *testing.T) {
+	var modules []string
+	for _, rooms := range []string{"keys", "stores"} {
+		found, err := filepath.Glob(filepath.Join(repository, rooms, "*", "go.mod"))
+		require.NoError(t, err)
+		for _, path := range found {
+			folder, err := filepath.Rel(repository, filepath.Dir(path))
+			require.NoError(t, err)
+			modules = append(modules, filepath.ToSlash(folder))
+		}
+	}
+	assert.Equal(t, addable, modules)
 }

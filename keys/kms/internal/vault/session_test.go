@@ -1,7 +1,6 @@
 package vault_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net/http"
@@ -15,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/vault"
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/vault/vaulttest"
 )
@@ -29,7 +29,7 @@ type bench struct {
 	*vaulttest.Server
 	session *vault.Session
 	transit vault.Transit
-	log     *syncBuffer
+	log     *testprocess.Output
 	file    string
 }
 
@@ -39,7 +39,7 @@ func inBubble(t *testing.T, method func(file string) vault.Method, test func(t *
 	server := vaulttest.New()
 	file := writeFile(t, server.JWT)
 	synctest.Test(t, func(t *testing.T) {
-		b := &bench{Server: server, log: new(syncBuffer), file: file}
+		b := &bench{Server: server, log: new(testprocess.Output), file: file}
 		b.transit, _ = newTransit(t, server)
 		b.session = vault.NewSession(b.transit.Client, method(file),
 			slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
@@ -79,24 +79,6 @@ func (b *bench) signFor(t *testing.T, duration time.Duration) {
 func (b *bench) replaceFile(t *testing.T, content string) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(b.file, []byte(content), 0o600))
-}
-
-// syncBuffer is a log that several goroutines write to.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 func TestTokenIsRenewedAfterTwoThirdsOfItsTTL(t *testing.T) {

@@ -92,7 +92,7 @@ func (h *Handler) warnOfSlips(places []layout.Handler) {
 	for _, place := range places {
 		for _, host := range place.Gateways() {
 			if doubt := protocol.DoubtAbout(host); doubt != "" && !warned[host] {
-				h.logger.Warn("the gateway is hardly the one that is meant: "+doubt+"; write gateway uat or gateway production, unless calls are really to go there",
+				h.logger.Warn("the gateway is hardly the one that is meant: "+doubt+"; write gateway uat or gateway production, unless calls must really go to this host",
 					zap.String("host", host))
 				warned[host] = true
 			}
@@ -114,7 +114,7 @@ func (h *Handler) warnOfExamples(places []layout.Handler) {
 			{"app_id", m.identity.AppID}, {"merchant_no", m.identity.MerchantNo}, {"sp_merchant_no", m.identity.SPMerchantNo},
 		} {
 			if protocol.IsExample(option.value) {
-				h.logger.Warn(option.name+" stands in the examples for one's own, and PayerMax refuses each call with it; set it to what PayerMax's dashboard shows",
+				h.logger.Warn(option.name+" stands in the examples for one's own, and PayerMax refuses each call with it; set it to the value in PayerMax's dashboard",
 					zap.String(option.name, option.value))
 			}
 		}

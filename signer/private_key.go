@@ -22,7 +22,7 @@ var selfTestMessage = []byte("PayerMax signing key self-test")
 
 var (
 	errInconsistent = errors.New("it is an RSA private key whose numbers do not fit together: it was damaged or edited; take it from its backup, or make a new one and give PayerMax its public key")
-	errSelfTest     = errors.New("it failed its self-test: what it signs does not verify; make a new one and give PayerMax its public key")
+	errSelfTest     = errors.New("it failed its self-test: its signatures do not verify; make a new one and give PayerMax its public key")
 	errUnusable     = errors.New("it is an RSA public key that cannot be used: it was damaged or edited; copy it again from PayerMax's dashboard")
 )
 

@@ -34,7 +34,7 @@ func (t *trial) describeStores(name string, shared map[string]map[string]any) do
 	for _, store := range shared {
 		module, _ := store["module"].(string)
 		if t.offline {
-			report = append(report, found(name, "store", doctor.NotChecked, "left out by --offline", ""))
+			report = append(report, found(name, "store", doctor.NotChecked, "skipped because of --offline", ""))
 			continue
 		}
 		loaded, err := t.loadModule("payermax.stores."+module, without(store, "module"))

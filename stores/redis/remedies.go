@@ -63,7 +63,7 @@ var remedies = []remedy{
 	{"certificate signed by unknown authority", "tls: the server's certificate is not of an authority that is trusted here; name its authority in trust_pool"},
 	{"x509:", "tls: the server's certificate is not valid here; renew it, or correct server_name or trust_pool"},
 	{"tls: first record does not look like a TLS handshake", "tls: the server does not speak TLS at this address; remove tls, or give the port where it does"},
-	{"no such host", "address: there is no host of this name; correct it"},
+	{"no such host", "address: there is no host with this name; correct it"},
 	{"connection refused", "address: nothing listens there; start the server, or correct the host and port"},
 	{"sentinels specified in configuration are unreachable: redis: can't parse", notSentinel},
 	{"sentinels specified in configuration are unreachable: redis: invalid", notSentinel},

@@ -40,7 +40,7 @@ const (
 	byMore   = "payermax_notify is matched by"
 	cutOff   = "no notification reaches an application"
 	front    = "answers every request before payermax_notify"
-	failed   = "payermax_notify stands in handle_errors"
+	failed   = "payermax_notify is in handle_errors"
 	nothing  = "no handler follows payermax_notify"
 	taken    = "before the reverse_proxy behind it"
 	pathless = "no handler behind payermax_notify is for"
@@ -335,24 +335,24 @@ func TestMisplacedSigningWarns(t *testing.T) {
 	key := writePrivateKey(t, merchantKey())
 	signing := fmt.Sprintf("payermax {\ngateway https://gateway.example\napp_id app\nprivate_key %s\n}\n", key)
 	for config, says := range map[string]string{
-		"http://localhost:8080 {\nbind 127.0.0.1\n" + signing + "}":                                                                           "the site is for localhost alone",
+		"http://localhost:8080 {\nbind 127.0.0.1\n" + signing + "}":                                                                           "the site serves only localhost",
 		":8080 {\nbind 127.0.0.1\nrespond hello\n" + signing + "}":                                                                            "the handler static_response comes first",
 		":8080 {\nbind 127.0.0.1\nrespond /aggregate-pay/* hello\n" + signing + "}":                                                           "the handler static_response comes first",
-		":8080 {\nbind 127.0.0.1\nhandle_path /aggregate-pay/* {\n" + signing + "}\n}":                                                        "changes the path, of which it takes off /aggregate-pay",
+		":8080 {\nbind 127.0.0.1\nhandle_path /aggregate-pay/* {\n" + signing + "}\n}":                                                        "changes the path by removing /aggregate-pay",
 		":8080 {\nbind 127.0.0.1\nrewrite * /pay\n" + signing + "}":                                                                           "changes the path to /pay",
 		":8080 {\nbind 127.0.0.1\nhandle /api/* {\n" + signing + "}\n}":                                                                       "let no call through",
-		":8080 {\nbind 127.0.0.1\nrespond hello\nhandle_errors {\n" + signing + "}\n}":                                                        "stands in handle_errors",
+		":8080 {\nbind 127.0.0.1\nrespond hello\nhandle_errors {\n" + signing + "}\n}":                                                        "is in handle_errors",
 		":8080 {\nbind 127.0.0.1\n@m method GET\n" + strings.Replace(signing, "payermax {", "payermax @m {", 1) + "}":                         "let no POST through",
-		"http://a.internal:8080 {\n" + signing + "}\n:8080 {\nrespond fallback\n}":                                                            "the site is for a.internal alone: a call to the same port under another name or address of this machine gets the answer of the site for all hosts",
+		"http://a.internal:8080 {\n" + signing + "}\n:8080 {\nrespond fallback\n}":                                                            "the site serves only a.internal: a call to the same port under another name or address of this machine gets the answer of the site for all hosts",
 		"http://localhost:8080 {\nrespond hello\n}\n:8080 {\nbind 127.0.0.1\n" + signing + "}":                                                "",
-		"http://localhost:8080 {\nbind 127.0.0.1\nrespond hello\n}\n:8080 {\nbind 127.0.0.1\n" + signing + "}":                                "another site on the same port is for localhost",
+		"http://localhost:8080 {\nbind 127.0.0.1\nrespond hello\n}\n:8080 {\nbind 127.0.0.1\n" + signing + "}":                                "another site on the same port serves localhost",
 		"http://localhost:8080 {\nbind 127.0.0.1\n" + signing + "}\n:8080 {\nbind 127.0.0.1\n" + signing + "}":                                "",
 		"http://shop.test:8080 {\nbind 127.0.0.1\nrespond hello\n}\n:8080 {\nbind 127.0.0.1\n" + signing + "}":                                "",
 		"http://a.internal:8080 {\n" + signing + "}\n:8080 {\nrespond no 404\n}":                                                              "",
 		"http://a.internal:8080 {\n" + signing + "}\n:8080 {\n" + signing + "}":                                                               "",
 		":8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/* {\n" + signing + "}\n}":                                                             "",
-		":8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/api/gateway/applyDropinSession {\n" + signing + "}\n}":                                "no handler of the site is for a call to /aggregate-pay/api/gateway/orderAndPay: it gets Caddy's empty 200",
-		"http://a.internal:8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/api/gateway/applyDropinSession {\n" + signing + "}\n}":               "no handler of the site is for a call to /aggregate-pay/api/gateway/orderAndPay",
+		":8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/api/gateway/applyDropinSession {\n" + signing + "}\n}":                                "no handler of the site serves a call to /aggregate-pay/api/gateway/orderAndPay: it gets Caddy's empty 200",
+		"http://a.internal:8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/api/gateway/applyDropinSession {\n" + signing + "}\n}":               "no handler of the site serves a call to /aggregate-pay/api/gateway/orderAndPay",
 		":8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/api/gateway/applyDropinSession {\n" + signing + "}\nhandle {\nrespond 404\n}\n}":      "",
 		":8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/api/gateway/applyDropinSession {\n" + signing + "}\nhandle {\nfile_server\n}\n}":      "",
 		":8080 {\nbind 127.0.0.1\n" + strings.Replace(signing, "payermax", "payermax /aggregate-pay/api/gateway/applyDropinSession", 1) + "}": "",

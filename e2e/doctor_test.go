@@ -257,7 +257,7 @@ func TestDoctorSeesWhoHasThePort(t *testing.T) {
 	t.Parallel()
 	s := startSidecar(t, setup{gateway: "http://127.0.0.1:1"})
 	ran := doctor(t, nil, "--config", s.config)
-	assert.Contains(t, ran.stdout, "[ok] port: a Caddy listens on "+s.addr+" already; it is this sidecar, if that is running")
+	assert.Contains(t, ran.stdout, "[ok] port: Caddy already listens on "+s.addr+"; if this sidecar is running, that is it")
 
 	other := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(other.Close)
@@ -265,7 +265,7 @@ func TestDoctorSeesWhoHasThePort(t *testing.T) {
 	config := configFile(t, address.Port, "gateway sandbox")
 	ran = doctor(t, nil, "--config", config)
 	assert.Equal(t, 1, ran.exitCode)
-	assert.Contains(t, ran.stdout, "[problem] port: another program listens on "+address.String()+" already, so that the sidecar cannot. Next: end that program")
+	assert.Contains(t, ran.stdout, "[problem] port: another program already listens on "+address.String()+", so the sidecar cannot. Next: stop that program")
 	assert.NotContains(t, doctor(t, nil, "--offline", "--config", config).stdout, "] port: ")
 }
 
@@ -290,7 +290,7 @@ func TestDoctorNetwork(t *testing.T) {
 		gateway             string
 		check, result, says string
 	}{
-		"plain":           {serve(nil), "tls", "ok", "none is needed"},
+		"plain":           {serve(nil), "tls", "ok", "does not need it"},
 		"good":            {serve(with(ca, "127.0.0.1", soon)), "tls", "ok", "certificate for 127.0.0.1, issued by test CA"},
 		"TLS 1.1":         {serve(old), "tls", "problem", "supports TLS 1.1 at most"},
 		"another CA":      {serve(with(stranger, "127.0.0.1", soon)), "tls", "problem", "not in the transport's tls_trust_pool"},
@@ -301,7 +301,7 @@ func TestDoctorNetwork(t *testing.T) {
 		"another time":    {skewed.URL, "clock", "problem", "5m0s behind the gateway's"},
 		"a closed port":   {"https://127.0.0.1:" + strconv.Itoa(testnet.FreePort(t)), "connection", "problem", "refused"},
 		"no such host":    {"https://gateway.invalid", "address", "problem", ""},
-		"nothing to find": {"sandbox", "gateway", "warning", "no call reaches PayerMax, and there is nothing to connect to"},
+		"nothing to find": {"sandbox", "gateway", "warning", "no call reaches PayerMax and there is no connection to check"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			options := []string{"gateway " + test.gateway}
@@ -355,11 +355,11 @@ func TestDoctorCall(t *testing.T) {
 		{"another key", with(appID, merchantNo, strangers, sandboxKey), "", 1, "problem", "ok", "SIGN_VERIFY_FAILED", "check in this order: (1)"},
 		{"another app", with("another", merchantNo, key, sandboxKey), "", 1, "problem", "ok", "MERCHANT_APP_INVALID", "compare app_id"},
 		{"another merchant", with(appID, "another", key, sandboxKey), "", 1, "problem", "ok", "MERCHANT_INVALID", "compare merchant_no"},
-		{"PayerMax's other key", with(appID, merchantNo, key, testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)), "", 1, "warning", "problem", "nothing proves that it is PayerMax", ""},
+		{"PayerMax's other key", with(appID, merchantNo, key, testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)), "", 1, "warning", "problem", "nothing proves that PayerMax answered", ""},
 		{"the next key is the key", append(with(appID, merchantNo, strangers, sandboxKey), "next_private_key "+key), "", 0, "warning", "ok", "accepts the next key", "make the next key the private key"},
 		{"busy", with(appID, merchantNo, key, sandboxKey), "code=SYSTEM_ERROR", 0, "warning", "ok", "cannot process the request at the moment", "try again"},
-		{"another time", with(appID, merchantNo, key, sandboxKey), "code=REQ_TIME_OVER_TIME", 1, "problem", "ok", "more than two minutes", "clock synchronised"},
-		{"a page", with(appID, merchantNo, key, sandboxKey), "html", 1, "problem", "", "and not PayerMax's JSON", ""},
+		{"another time", with(appID, merchantNo, key, sandboxKey), "code=REQ_TIME_OVER_TIME", 1, "problem", "ok", "more than two minutes", "synchronise this machine's clock"},
+		{"a page", with(appID, merchantNo, key, sandboxKey), "html", 1, "problem", "", "but not PayerMax's JSON", ""},
 		{"no answer", with(appID, merchantNo, key, sandboxKey), "reset", 1, "problem", "", "closed without an answer", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -388,9 +388,9 @@ func TestDoctorCouldNotRun(t *testing.T) {
 	}{
 		"no file":       {[]string{"--config", config + "s"}, "reading the config"},
 		"no Caddyfile":  {nil, "open Caddyfile"},
-		"both":          {[]string{"--config", config, "--offline", "--call"}, "--offline and --call exclude each other"},
+		"both":          {[]string{"--config", config, "--offline", "--call"}, "--offline and --call cannot be combined"},
 		"unknown flag":  {[]string{"--config", config, "--nope"}, "unknown flag: --nope"},
-		"an argument":   {[]string{config}, "there are no arguments"},
+		"an argument":   {[]string{config}, "unexpected argument"},
 		"no such value": {[]string{"--json=maybe"}, "invalid argument"},
 	} {
 		t.Run(name, func(t *testing.T) {

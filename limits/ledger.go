@@ -35,7 +35,7 @@ type ledger struct {
 	books *books
 	// store is the identity of what counts, or "" if that is the books.
 	store string
-	// shared is the store that replicas share, or nil.
+	// shared is the shared store, or nil.
 	shared *shared
 	// lease is how long a call can be under way.
 	lease time.Duration
@@ -259,14 +259,14 @@ func (s *shared) isAway(cause error) {
 	if s.alone {
 		budgets = "budgets and numbers are counted in this process alone"
 	}
-	s.logger.Error("the store that replicas share cannot be reached: until it can, this replica signs its share of each rate, and "+budgets,
+	s.logger.Error("the shared store cannot be reached: until it can, this replica signs its share of each rate, and "+budgets,
 		zap.String("share", fmt.Sprintf("1/%d", s.replicas)), zap.Error(cause))
 }
 
 // isThere notes that the store has answered, and logs it if it could not be reached.
 func (s *shared) isThere() {
 	if s.away.Load() && s.away.Swap(false) {
-		s.logger.Info("the store that replicas share can be reached again")
+		s.logger.Info("the shared store can be reached again")
 	}
 }
 

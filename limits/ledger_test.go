@@ -126,7 +126,7 @@ func TestOutagesAreLoggedOnce(t *testing.T) {
 				call("1")
 				require.Len(t, logged.All(), 1)
 				assert.Equal(t, map[string]any{"share": "1/3", "error": errAway.Error()}, logged.All()[0].ContextMap())
-				assert.Equal(t, []string{"error the store that replicas share cannot be reached: until it can, " + says}, said())
+				assert.Equal(t, []string{"error the shared store cannot be reached: until it can, " + says}, said())
 				call("1")
 				_, err := l.Reserve(t.Context(), query)
 				assert.NoError(t, err)
@@ -135,7 +135,7 @@ func TestOutagesAreLoggedOnce(t *testing.T) {
 				store.whenAsked(nil)
 				call("31") // a refusal is an answer as well
 				call("1")
-				assert.Equal(t, []string{"info the store that replicas share can be reached again"}, said())
+				assert.Equal(t, []string{"info the shared store can be reached again"}, said())
 			}
 		})
 	}

@@ -29,8 +29,8 @@ func WaysPast(found *layout.Layout, h layout.Handler) []WayPast {
 	}
 	if h.IsForErrors() {
 		ways = append(ways, WayPast{
-			"payermax_notify stands in handle_errors, where a request comes only if another handler has failed, so that no notification reaches it as long as all is well",
-			"write payermax_notify into the site itself, outside of handle_errors",
+			"payermax_notify is in handle_errors, which runs only after another handler has failed, so no notification reaches it in normal operation",
+			"write payermax_notify in the site itself, outside handle_errors",
 		})
 	}
 	if front := h.Front(); front != "" {

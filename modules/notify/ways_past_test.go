@@ -35,7 +35,7 @@ func TestWaysPast(t *testing.T) {
 		"none, for each path":        {[]string{all(guards, verifies, app)}, nil, nil},
 		"no guard":                   {[]string{only(callback, verifies), all(app)}, nil, []string{"does not see each request for its site first"}},
 		"another site":               {[]string{only(host, guards, verifies, app), only(`"host":["b.example"]`, app)}, nil, []string{"another site leads to the application"}},
-		"for errors":                 {[]string{all(guards)}, []string{all(verifies, app)}, []string{"stands in handle_errors"}},
+		"for errors":                 {[]string{all(guards)}, []string{all(verifies, app)}, []string{"is in handle_errors"}},
 		"an answer before":           {[]string{all(guards, answers, verifies, app)}, nil, []string{"the handler static_response answers every request before"}},
 		"calls behind it":            {[]string{all(guards, verifies, signs, app)}, nil, []string{"payermax answers each request that payermax_notify passes on"}},
 		"an answer behind it":        {[]string{all(guards, verifies, answers, app)}, nil, []string{"static_response answers notifications for all paths before the reverse_proxy"}},

@@ -34,16 +34,16 @@ func handlersIn(tree map[string]any) (*layout.Layout, []layout.Handler) {
 
 // The ways past payermax_notify, by a word of the warning about each.
 const (
-	forged   = "does not see each request"
-	sideDoor = "another site leads to the application"
-	exact    = "is for exactly the path"
+	forged   = "does not see every request"
+	sideDoor = "another site proxies to the application"
+	exact    = "payermax_notify matches exactly the path"
 	byMore   = "payermax_notify is matched by"
 	cutOff   = "no notification reaches an application"
 	front    = "answers every request before payermax_notify"
 	failed   = "payermax_notify is in handle_errors"
 	nothing  = "no handler follows payermax_notify"
 	taken    = "before the reverse_proxy behind it"
-	pathless = "no handler behind payermax_notify is for"
+	pathless = "no handler behind payermax_notify serves"
 )
 
 // A payermax_notify that requests can get past earns a warning when it is loaded,
@@ -223,7 +223,7 @@ func TestSigningForNothing(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			require.ErrorContains(t, err, "payermax_sign: no handler follows that could send the call to PayerMax; add a reverse_proxy with transport payermax")
+			require.ErrorContains(t, err, "payermax_sign: no following handler can send the call to PayerMax; add a reverse_proxy with transport payermax")
 			report := examined(t, test.config, doctor.Options{Offline: true})
 			assert.NotZero(t, report.Count(doctor.Problem))
 		})
@@ -256,7 +256,7 @@ func TestSigningTwice(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			require.ErrorContains(t, err, "payermax_sign: its calls come to another handler that signs")
+			require.ErrorContains(t, err, "payermax_sign: its calls reach another handler that signs")
 			assert.NotZero(t, examined(t, config, doctor.Options{Offline: true}).Count(doctor.Problem))
 		})
 	}
@@ -274,13 +274,13 @@ func TestSitesThatLeadBack(t *testing.T) {
 		return address + " {\n" + strings.Join(lines, "") + "}\n"
 	}
 	for name, test := range map[string]struct{ config, says string }{
-		"a gateway":           {site(":8080", "bind 127.0.0.1\n", block("http://localhost:8080")), "gateway: calls would come back to this very site, which is served at localhost:8080"},
-		"a backup":            {site(":8080", block("http://localhost:8081 http://[::1]:8080")), "gateway: calls would come back to this very site, which is served at [::1]:8080"},
-		"with a transport":    {site(":8080", signs, proxying("http://127.0.0.1:8080")), "gateway: calls would come back to this very site"},
-		"on a socket":         {site("http://", "bind unix//run/payermax.sock\n", signs, "reverse_proxy unix//run/payermax.sock {\ntransport payermax\n}\n"), "gateway: calls would come back to this very site"},
+		"a gateway":           {site(":8080", "bind 127.0.0.1\n", block("http://localhost:8080")), "gateway: calls would come back to this site, which is served at localhost:8080"},
+		"a backup":            {site(":8080", block("http://localhost:8081 http://[::1]:8080")), "gateway: calls would come back to this site, which is served at [::1]:8080"},
+		"with a transport":    {site(":8080", signs, proxying("http://127.0.0.1:8080")), "gateway: calls would come back to this site"},
+		"on a socket":         {site("http://", "bind unix//run/payermax.sock\n", signs, "reverse_proxy unix//run/payermax.sock {\ntransport payermax\n}\n"), "gateway: calls would come back to this site"},
 		"another port":        {site(":8080", block("http://localhost:8081")), ""},
 		"another site there":  {site("http://127.0.0.1:8080", block("http://localhost:8080")) + site("http://localhost:8080", "respond 404\n"), ""},
-		"an application":      {site(":8080", notify, "reverse_proxy 127.0.0.1:8080\n"), "notifications would come back to this very site, which is served at 127.0.0.1:8080"},
+		"an application":      {site(":8080", notify, "reverse_proxy 127.0.0.1:8080\n"), "notifications would come back to this site, which is served at 127.0.0.1:8080"},
 		"another application": {site(":8080", notify, "reverse_proxy 127.0.0.1:3000\n"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -324,7 +324,7 @@ func TestSigningForPlainText(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			require.ErrorContains(t, err, "payermax_sign: reverse_proxy leads to "+test.refused+" in plain text")
+			require.ErrorContains(t, err, "payermax_sign: reverse_proxy sends to "+test.refused+" in plain text")
 			assert.NotZero(t, examined(t, site, doctor.Options{Offline: true}).Count(doctor.Problem))
 		})
 	}
@@ -382,7 +382,7 @@ func TestMisplacedSigningWarns(t *testing.T) {
 func TestSlipsOfTheGatewayWarn(t *testing.T) {
 	key := writePrivateKey(t, merchantKey())
 	for host, says := range map[string]string{
-		"pay-gate-uat.payermx.com": "the gateway is hardly the one that is meant: it is almost pay-gate-uat.payermax.com, which is PayerMax's uat",
+		"pay-gate-uat.payermx.com": "the gateway is probably a mistake: it is almost pay-gate-uat.payermax.com, which is PayerMax's uat",
 		"docs.payermax.com":        "it is a host of PayerMax's, but neither the gateway of uat nor that of production",
 		"gateway.example":          "",
 	} {

@@ -41,7 +41,7 @@ func TestProvisionRefuses(t *testing.T) {
 		{"unknown endpoint", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, Endpoints: []string{"dropin"}}, []string{`endpoints: "dropin" is neither an endpoint nor a group`, "drop_in, all, applyDropinSession"}},
 		{"long app_id", Handler{Merchant: Merchant{AppID: strings.Repeat("a", 65), KeyRaw: keyFile(key)}}, []string{"app_id: longer than the 64 characters"}},
 		{"long merchant_no", Handler{Merchant: Merchant{AppID: "app", MerchantNo: strings.Repeat("1", 33), KeyRaw: keyFile(key)}}, []string{"merchant_no: longer than the 32 characters"}},
-		{"line break in app_id", Handler{Merchant: Merchant{AppID: "app\n", KeyRaw: keyFile(key)}}, []string{`app_id: "app\n" contains characters that are not text`}},
+		{"line break in app_id", Handler{Merchant: Merchant{AppID: "app\n", KeyRaw: keyFile(key)}}, []string{`app_id: "app\n" contains control characters`}},
 		{"negative size", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, MaxBodySize: -1}, []string{"max_body_size"}},
 		{"negative timeout", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, Timeout: -1}, []string{"timeout"}},
 		{"gateway key beside the sandbox", Handler{Merchant: Merchant{GatewayPublicKeys: []string{public}}, Sandbox: true, SandboxWithCredentials: true},

@@ -30,6 +30,6 @@ func refusesToReplace(args []string, out io.Writer) bool {
 		return false
 	}
 	_, _ = fmt.Fprintf(out, "caddy %s: this binary cannot be replaced by one from Caddy's download server, which does not have the payermax module; "+
-		"build it anew instead: go build in a checkout, or xcaddy build with the modules that you want\n", args[0])
+		"build it again instead: go build in a checkout, or xcaddy build with the modules that you want\n", args[0])
 	return true
 }

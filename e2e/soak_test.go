@@ -244,7 +244,7 @@ http://:%d {
 
 	t.Logf("TestSoak: %d calls: %d answered, %d unknown or unverified, %d not sent, %d connections closed unserved; %d notifications accepted, %d forged; %d reloads, %d changes of the key; memory %.1f MB, then %.1f MB; goroutines %.0f, then %.0f; descriptors %.0f, then %.0f",
 		gateway.calls.Load(), count.answered.Load(), count.unknown.Load(), count.notSent.Load(), count.closed.Load(),
-		notifications.accepted.Load(), notifications.forged.Load(), log.Count(reloaded), log.Count("keys loaded anew"),
+		notifications.accepted.Load(), notifications.forged.Load(), log.Count(reloaded), log.Count("keys reloaded"),
 		before["process_resident_memory_bytes"]/1e6, after["process_resident_memory_bytes"]/1e6, before["go_goroutines"], after["go_goroutines"],
 		before["process_open_fds"], after["process_open_fds"])
 	assert.LessOrEqual(t, after["go_goroutines"], before["go_goroutines"]+5)

@@ -33,7 +33,7 @@ func TestBinaryIsNotReplaced(t *testing.T) {
 	for _, command := range []string{"upgrade", "upgrade --keep-backup", "add-package example.com/module", "remove-package example.com/module"} {
 		said, err := caddyCommand(t, t.Context(), nil, strings.Fields(command)...).CombinedOutput()
 		assert.Error(t, err, command)
-		assert.Contains(t, string(said), "build it anew instead", command)
+		assert.Contains(t, string(said), "build it again instead", command)
 		assert.NotContains(t, string(said), "panic", command)
 	}
 	said, err := caddyCommand(t, t.Context(), nil, "help", "upgrade").CombinedOutput()

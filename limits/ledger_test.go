@@ -102,8 +102,8 @@ func TestShareOfARate(t *testing.T) {
 // share, and once that it is back. A call that needs nothing of it knows neither.
 func TestOutagesAreLoggedOnce(t *testing.T) {
 	for without, says := range map[string]string{
-		"refuse": "this replica signs its share of each rate, and calls that count against a budget or are told apart by their numbers are refused",
-		"alone":  "this replica signs its share of each rate, and budgets and numbers are counted in this process alone",
+		"refuse": "this replica signs its share of each rate, and calls that count against a budget or that are checked for duplicate numbers are refused",
+		"alone":  "this replica signs its share of each rate, and budgets and duplicate numbers are tracked in this process only",
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			core, logged := observer.New(zap.InfoLevel)
@@ -346,10 +346,10 @@ func TestOpenRefusesOptionsOfTheStore(t *testing.T) {
 		shared   string // with it
 	}{
 		"neither":         {"", 0, "", ""},
-		"refuse":          {"refuse", 0, "without_store has no meaning without a store", ""},
-		"alone":           {"alone", 0, "without_store has no meaning without a store", ""},
+		"refuse":          {"refuse", 0, "without_store has no meaning without a shared store", ""},
+		"alone":           {"alone", 0, "without_store has no meaning without a shared store", ""},
 		"something else":  {"maybe", 0, `must be refuse or alone, but is "maybe"`, `must be refuse or alone, but is "maybe"`},
-		"one replica":     {"", 1, "replicas has no meaning without a store", ""},
+		"one replica":     {"", 1, "replicas has no meaning without a shared store", ""},
 		"fewer than none": {"", -1, "replicas must be a positive whole number", "replicas must be a positive whole number"},
 	} {
 		shared, _ := sharing(t, "orderAndPay")

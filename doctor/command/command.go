@@ -127,7 +127,7 @@ func run(flags caddycmd.Flags, describe Describe) (int, error) {
 // explain says why there is no report: to programs in the form of one, and to nobody else.
 func explain(err error, asJSON bool) {
 	if asJSON {
-		_ = printReport(os.Stdout, doctor.Report{found("payermax-doctor", "doctor", doctor.Problem, err.Error(), "caddy payermax-doctor --help shows how it is used")}, true)
+		_ = printReport(os.Stdout, doctor.Report{found("payermax-doctor", "doctor", doctor.Problem, err.Error(), "see caddy payermax-doctor --help")}, true)
 		return
 	}
 	_, _ = fmt.Fprintf(os.Stderr, "caddy payermax-doctor: %v\n", err)

@@ -43,7 +43,7 @@ func TestGatewaysOfProxy(t *testing.T) {
 			doctor.Gateway{URL: "https://one.example", Unchecked: "the transport speaks the PROXY protocol, which this check does not"}, true},
 		"HTTP/3": {transport("versions 3"), doctor.OK, "https://one.example",
 			doctor.Gateway{URL: "https://one.example", Unchecked: "the transport speaks HTTP/3, which this check does not"}, true},
-		"transport http": {"https://one.example", doctor.Warning, "by transport http, which shows signatures in debug logs",
+		"transport http": {"https://one.example", doctor.Warning, "through transport http, which writes signatures to debug logs",
 			doctor.Gateway{URL: "https://one.example", FollowsEnvironment: true, Unchecked: "transport http may use a proxy from the environment, which this check does not"}, true},
 		"a bad transport": {transport("tls_trust_pool file /nowhere.pem"), doctor.Problem, "transport payermax: ",
 			doctor.Gateway{URL: "https://one.example", Unchecked: "the transport cannot be loaded; see proxy above"}, true},

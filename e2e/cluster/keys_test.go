@@ -65,7 +65,7 @@ func TestSecret(t *testing.T) {
 func (c *cluster) fingerprintsLoaded(t *testing.T, namespace string) int {
 	t.Helper()
 	log := c.kubectl(t, "logs", "-n", namespace, "--selector=payermax-signer=true", "-c", "payermax", "--tail=-1")
-	return strings.Count(log, "keys loaded anew")
+	return strings.Count(log, "keys reloaded")
 }
 
 // The README's "Change the key", step by step, with its own commands: nothing

@@ -372,7 +372,7 @@ func TestChainNeedsTwoPrefixes(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			assert.ErrorContains(t, err, "give each a store with a key_prefix of its own")
+			assert.ErrorContains(t, err, "give each a store with its own key_prefix")
 		})
 	}
 }

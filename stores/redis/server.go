@@ -153,7 +153,7 @@ func (s *server) Health() stores.Health {
 	health := s.health
 	health.Name = "redis"
 	if health.Since.IsZero() {
-		health.Since, health.Problem = time.Now(), "it was not asked yet"
+		health.Since, health.Problem = time.Now(), "it has not been asked yet"
 	}
 	return health
 }

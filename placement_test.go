@@ -430,6 +430,6 @@ func TestExampleIdentityWarns(t *testing.T) {
 	} {
 		said, err := testcaddy.Loaded(t, testcaddy.Adapted(t, config(test.gateway, test.appID)))
 		require.NoError(t, err, name)
-		assert.Equal(t, test.warns, strings.Contains(said, "app_id stands in the examples for one's own"), name)
+		assert.Equal(t, test.warns, strings.Contains(said, "app_id is a placeholder from the examples"), name)
 	}
 }

@@ -72,7 +72,7 @@ func gatewayURL(value string) (string, error) {
 	case u.Scheme != "https" && u.Scheme != "http":
 		return "", fmt.Errorf("the scheme must be https; %s", expected)
 	case u.User != nil:
-		return "", errors.New("the URL must not contain a user or password")
+		return "", errors.New("the URL must not contain a user or a password")
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
 		return "", errors.New("the URL must end after the host and port; the paths are the gateway's own")
 	case strings.Contains(u.Host, ".."):
@@ -112,7 +112,7 @@ func butIs(value string) string {
 // one. The backup is a URL: neither of PayerMax's environments is the other's.
 func gatewayURLsOf(gateway string, backup ...string) ([]string, error) {
 	if gateway == gatewaySandbox || slices.Contains(backup, gatewaySandbox) {
-		return nil, errors.New("the sandbox neither has a backup nor is one")
+		return nil, errors.New("the sandbox cannot have a backup or be one; remove the second argument")
 	}
 	first, err := gatewayURL(gateway)
 	if err != nil || len(backup) == 0 {
@@ -126,10 +126,10 @@ func gatewayURLsOf(gateway string, backup ...string) ([]string, error) {
 	case protocol.EnvironmentAt(second) != "":
 		return nil, errors.New("backup: expected the URL of another host of the same environment, such as https://host")
 	case schemeOf(first) != schemeOf(second):
-		return nil, fmt.Errorf("backup: it is reached in the same way as the gateway, by %s; name a URL that begins with %[1]s://, or a gateway that begins with %s://",
+		return nil, fmt.Errorf("backup: it must have the same scheme as the gateway, %s; write a URL that begins with %[1]s://, or a gateway that begins with %s://",
 			schemeOf(first), schemeOf(second))
 	case first == second:
-		return nil, errors.New("backup: it is the gateway itself; name another host, or none")
+		return nil, errors.New("backup: it is the same as the gateway; name another host, or remove the backup")
 	}
 	return []string{first, second}, nil
 }

@@ -108,7 +108,7 @@ func readVersion(d *caddyfile.Dispenser, versions *map[string]string) error {
 	switch len(args) {
 	case 1:
 		if _, ok := protocol.Lookup(args[0]); ok {
-			return d.Errf("version of %[1]s: there is none; write it after the name, such as version %[1]s 1.4", args[0])
+			return d.Errf("version of %[1]s: the version is missing; write it after the name, such as version %[1]s 1.4", args[0])
 		}
 		args = []string{protocol.SessionEndpoint, args[0]}
 	case 2:
@@ -155,7 +155,7 @@ func readMatchers(d *caddyfile.Dispenser, sets *caddyhttp.RawMatcherSets) error 
 		return grammar.Discreet(err, options[1:]) // which begin with the name of a matcher
 	}
 	if len(set) == 0 {
-		return d.Errf("%s has no matcher; write one, or leave it out, so that merchantNo chooses", name)
+		return d.Errf("%s has no matcher; add one, or remove the option so that merchantNo chooses the merchant", name)
 	}
 	*sets = append(*sets, caddy.ModuleMap(set))
 	return nil

@@ -146,12 +146,12 @@ func (o *proxyOptions) failOver(proxy *reverseproxy.Handler) {
 // misplaced are the options of reverse_proxy that would make a call differ from what
 // was signed, or an answer from what was checked.
 var misplaced = map[string]string{
-	"to":              "the upstream is the one that gateway names",
-	"dynamic":         "the upstream is the one that gateway names",
+	"to":              "gateway names the upstream",
+	"dynamic":         "gateway names the upstream",
 	"method":          "every call is a POST",
-	"rewrite":         "a call goes to the path of the endpoint that it was signed for",
-	"handle_response": "the application gets the answer that was checked; what handles it in between could answer something else, or send the signed call elsewhere",
-	"replace_status":  "the application gets the answer that was checked, with its status",
+	"rewrite":         "a call is sent to the path of the endpoint for which it was signed",
+	"handle_response": "the application must get the answer that was verified; a handler in between could replace it, or send the signed call elsewhere",
+	"replace_status":  "the application must get the answer that was verified, with its status",
 }
 
 // refuseMisplaced refuses an option of reverse_proxy that has no place beside a
@@ -168,7 +168,7 @@ func refuseMisplaced(d *caddyfile.Dispenser) error {
 	}
 	field := http.CanonicalHeaderKey(strings.TrimSuffix(strings.TrimLeft(d.Val(), "+-?>"), ":"))
 	if delivery.IsPinned(field) {
-		return d.Errf("header_up %s has no place here: the sidecar sets that field for each call, or leaves it out", field)
+		return d.Errf("header_up %s has no place here: the sidecar sets or removes that header field for each call", field)
 	}
 	return nil
 }

@@ -98,16 +98,16 @@ func TestEmptyIsNotLeftOut(t *testing.T) {
 // An endpoint's name whose version was forgotten is not the version of another.
 func TestVersionIsNotAnEndpoint(t *testing.T) {
 	_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(":8080 {\npayermax_sign {\nversion refund\n}\n}"), nil)
-	assert.ErrorContains(t, err, "version of refund: there is none")
+	assert.ErrorContains(t, err, "version of refund: the version is missing")
 }
 
 // A block behind an option that has none is an error, not ignored: it may ask for an
 // engine, or for a check of the key's file.
 func TestBlocksWithoutEffect(t *testing.T) {
 	for option, says := range map[string]string{
-		"private_key a.key {\nengine batch\n}":                "private_key takes no block; it is short for key file <path>, which may have one",
+		"private_key a.key {\nengine batch\n}":                "private_key takes no block; write key file <path> instead, which may have one",
 		"private_key a.key {\nrefuse_world_readable\n}":       "private_key takes no block",
-		"next_private_key a.key {\nengine batch\n}":           "next_private_key takes no block; it is short for next_key file <path>",
+		"next_private_key a.key {\nengine batch\n}":           "next_private_key takes no block; write next_key file <path> instead",
 		"merchant 100 {\nprivate_key a {\nengine batch\n}\n}": "private_key takes no block",
 		"max_wait 1s {\nengine batch\n}":                      "max_wait takes no block",
 		"shadow {\nengine batch\n}":                           "shadow takes no block",
@@ -137,7 +137,7 @@ func TestGatewaysThatAreNone(t *testing.T) {
 		"https://[CANARY@host":          "expected uat, production, sandbox or a URL such as https://host, at",
 		"https:":                        `but it is "https:"`,
 		"user:CANARY@host":              "expected uat, production, sandbox or a URL such as https://host, at",
-		"https://user:CANARY@host":      "the URL must not contain a user or password",
+		"https://user:CANARY@host":      "the URL must not contain a user or a password",
 		"host/?token=CANARY":            "expected uat, production, sandbox or a URL such as https://host, at",
 	} {
 		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(":8080 {\npayermax {\ngateway "+value+"\n}\n}"), nil)

@@ -43,7 +43,7 @@ func describe(ctx caddy.Context, config []byte) (*command.Signing, error) {
 	for _, r := range routes {
 		described.Endpoints = append(described.Endpoints, r.Name+" "+r.Version)
 		if r.rulesOf != "" {
-			described.JudgedBy = fmt.Sprintf("there are no rules for %s %s, so those of %s judge its requests", r.Name, r.Version, r.rulesOf)
+			described.JudgedBy = fmt.Sprintf("there are no rules for %s %s, so those of %s apply to its requests", r.Name, r.Version, r.rulesOf)
 		}
 	}
 	if h.SandboxWithCredentials {

@@ -86,7 +86,7 @@ func TestExamineGoodConfig(t *testing.T) {
 	assert.Zero(t, report.Count(doctor.Problem)+report.Count(doctor.Warning), "%v", report)
 	assert.Equal(t, "payermax on 127.0.0.1:8080", resultsOf(report, "proxy")[0].Subject)
 	assert.Equal(t, "a call takes up to 30s, and a shutdown waits for it", resultsOf(report, "times")[0].Message)
-	assert.Equal(t, "calls go to https://pay-gate.payermax.com, then https://backup.example by transport payermax", resultsOf(report, "proxy")[0].Message)
+	assert.Equal(t, "calls go to https://pay-gate.payermax.com, then https://backup.example through transport payermax", resultsOf(report, "proxy")[0].Message)
 	assert.Equal(t, "signs applyDropinSession 1.5, cancel 1.4, capture 1.4, orderAndPay 1.5, orderQuery 1.4, refund 1.4, refundQuery 1.4; validation strict",
 		resultsOf(report, "settings")[0].Message)
 	require.Len(t, resultsOf(report, "gateway"), 2)
@@ -113,37 +113,37 @@ func TestExamineWrongConfig(t *testing.T) {
 		"an unknown option":         {site("gateway uat\napp_idd app"), "config", doctor.Problem, "unrecognized subdirective app_idd"},
 		"no gateway":                {site(without("gateway ")), "config", doctor.Problem, "gateway is required"},
 		"the key in the config":     {":8080 {\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQ\n}", "config", doctor.Problem, "looks like a key"},
-		"no handler":                {":8080 {\nrespond hi\n}", "config", doctor.Problem, "neither a payermax nor a payermax_sign"},
-		"no app_id":                 {site(without("app_id")), "app_id", doctor.Problem, "there is none"},
+		"no handler":                {":8080 {\nrespond hi\n}", "config", doctor.Problem, "no payermax and no payermax_sign handler"},
+		"no app_id":                 {site(without("app_id")), "app_id", doctor.Problem, "it is not set"},
 		"app_id unset":              {site(without("app_id") + "app_id {env.PAYERMAX_UNSET}"), "app_id", doctor.Problem, "{env.PAYERMAX_UNSET} is empty"},
 		"app_id too long":           {site(without("app_id") + "app_id " + strings.Repeat("x", 65)), "app_id", doctor.Problem, "longer than the 64 characters"},
-		"no key":                    {site(without("private_key")), "private key", doctor.Problem, "there is none"},
+		"no key":                    {site(without("private_key")), "private key", doctor.Problem, "it is not configured"},
 		"key unset":                 {site(without("private_key") + "private_key {env.PAYERMAX_UNSET}"), "private key", doctor.Problem, "{env.PAYERMAX_UNSET}: the path is empty"},
 		"key missing":               {site(without("private_key") + "private_key " + key + "s"), "private key", doctor.Problem, "no such file"},
 		"one's own as PayerMax's":   {site(without("gateway_public_key") + "gateway_public_key " + writePublicKey(t, &merchantKey().PublicKey)), "gateway public key", doctor.Problem, "the merchant's own"},
 		"a token that is missing":   {site(good + "merchant_auth_token {file./nowhere}"), "merchant_auth_token", doctor.Problem, "{file./nowhere} is empty"},
 		"a relative token":          {site(good + "merchant_auth_token {file.tok}"), "merchant_auth_token", doctor.Problem, "{file.tok} names no file"},
 		"a relative key_version":    {site(good + "key_version {file.key_version}"), "key_version", doctor.Problem, "{file.key_version} names no file"},
-		"a version nobody knows":    {site(good + "version 9.9"), "settings", doctor.Warning, "there are no rules for applyDropinSession 9.9, so those of 1.6 judge its requests"},
+		"a version nobody knows":    {site(good + "version 9.9"), "settings", doctor.Warning, "there are no rules for applyDropinSession 9.9, so those of 1.6 apply to its requests"},
 		"an endpoint nobody knows":  {site(good + "endpoints applyDropInSession"), "settings", doctor.Problem, "neither an endpoint nor a group"},
 		"a burst without a rate":    {site(good + "limits {\ncaller_id {http.auth.user.id}\n}"), "load", doctor.Problem, "caller_id and callers belong together"},
 		"callers by a header":       {site(good + "limits {\ncaller_id {header.X-User}\ncaller shop\n}"), "callers", doctor.Warning, "{http.request.header.X-User} is what the one who calls has written"},
 		"a caller with a short key": {strings.Replace(site(good), "payermax {", "@shop header Authorization \"Bearer canary\"\nrespond @shop 204\npayermax {", 1), "callers", doctor.Warning, "has fewer than 32 characters"},
 		"lenient":                   {site(good + "validation off"), "settings", doctor.Warning, "validation off"},
-		"shadow":                    {site(good + "shadow"), "settings", doctor.Warning, "in shadow mode"},
+		"shadow":                    {site(good + "shadow"), "settings", doctor.Warning, "shadow mode is on"},
 		"another site is broken":    {site(good) + ":8081 {\ntls /nowhere.pem /nowhere.key\n}", "load", doctor.Problem, "/nowhere.pem"},
-		"open to the network":       {strings.Replace(site(good), "bind 127.0.0.1", "", 1), "listener", doctor.Warning, "listens beyond this machine"},
-		"admin on":                  {strings.Replace(site(good), "admin off", "", 1), "admin", doctor.Warning, "admin endpoint is on, so every process that reaches it could have Caddy read the key files"},
+		"open to the network":       {strings.Replace(site(good), "bind 127.0.0.1", "", 1), "listener", doctor.Warning, "listens on addresses other than loopback"},
+		"admin on":                  {strings.Replace(site(good), "admin off", "", 1), "admin", doctor.Warning, "admin endpoint is on, so every process that can reach it can make Caddy read the key files"},
 		"admin for all":             {strings.Replace(site(good), "admin off", "admin :2019", 1), "admin", doctor.Problem, "open to other machines"},
-		"no proxy":                  {":8080 {\n" + signing + "\n}", "proxy", doctor.Problem, "no reverse_proxy comes after it"},
+		"no proxy":                  {":8080 {\n" + signing + "\n}", "proxy", doctor.Problem, "no reverse_proxy follows payermax"},
 		"a trust pool that is gone": {site(good + "transport http {\ntls_trust_pool file /nowhere.pem\n}"), "proxy", doctor.Problem, "/nowhere.pem"},
 		"the sandbox":               {site("gateway sandbox"), "gateway", doctor.Warning, "no call reaches PayerMax"},
 		"credentials beside it":     {site("gateway sandbox\napp_id app\nprivate_key " + key), "load", doctor.Problem, "a merchant's app_id, private_key, so"},
-		"and they are meant":        {site("gateway sandbox sandbox\napp_id app\nprivate_key " + key), "sandbox", doctor.Warning, "a merchant's app_id, private_key stand beside the sandbox"},
+		"and they are meant":        {site("gateway sandbox sandbox\napp_id app\nprivate_key " + key), "sandbox", doctor.Warning, "a merchant's app_id, private_key are configured beside the sandbox"},
 		"notified by no sandbox":    {site(good) + ":8081 {\npayermax_notify {\nsandbox\n}\n}", "sandbox", doctor.Warning, "no payermax of this config has gateway sandbox"},
 		"the sandbox's other key":   {site("gateway sandbox") + ":8081 {\npayermax_notify {\ngateway_public_key " + public + "\napp_id app\n}\n}", "sandbox", doctor.Warning, "signs with a key of its own"},
 		"the sandbox as a site":     {site(good) + "http://127.0.0.1:9000 {\npayermax_sandbox {\nmerchant {\napp_id app\npublic_key " + public + "\n}\n}\n}", "sandbox", doctor.Warning, "a sandbox answers here"},
-		"notified as an example":    {site(good) + ":8443 {\npayermax_notify {\ngateway_public_key " + public + "\napp_id app your-app-id\n}\n}", "app_id", doctor.Warning, "your-app-id stands in the examples for one's own"},
+		"notified as an example":    {site(good) + ":8443 {\npayermax_notify {\ngateway_public_key " + public + "\napp_id app your-app-id\n}\n}", "app_id", doctor.Warning, "your-app-id is a placeholder from the examples"},
 		"notify without key":        {site(good) + ":8443 {\npayermax_notify {\ngateway_public_key /nowhere.pub\n}\n}", "gateway public key", doctor.Problem, "/nowhere.pub: no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -260,7 +260,7 @@ func TestDoctorFindsProxyBehindSandbox(t *testing.T) {
 			}
 			require.Len(t, found, 1)
 			assert.Equal(t, doctor.Warning, found[0].Outcome)
-			assert.Contains(t, found[0].Message, "comes after the sandbox")
+			assert.Contains(t, found[0].Message, "follows the sandbox")
 			assert.Contains(t, found[0].Next, `remove gateway sandbox (in JSON, "sandbox": true)`)
 		})
 	}
@@ -271,7 +271,7 @@ func TestDoctorNamesCredentialsOfSeveral(t *testing.T) {
 	report := examined(t, site("gateway sandbox sandbox\nsp_merchant_no SP\nmerchant 1 {\napp_id a\n}\nmerchant 2 {\napp_id b\n}"), doctor.Options{Offline: true})
 	found := resultsOf(report, "sandbox")
 	require.Len(t, found, 1, "%v", report)
-	assert.Contains(t, found[0].Message, "a merchant's app_id, merchant_no, sp_merchant_no stand")
+	assert.Contains(t, found[0].Message, "a merchant's app_id, merchant_no, sp_merchant_no are configured")
 }
 
 // The doctor leaves nothing behind: no directory, no module that still runs, and

@@ -17,7 +17,7 @@ import (
 )
 
 // errNothingSends is why a handler that signs cannot be loaded.
-var errNothingSends = errors.New("payermax_sign: no handler follows that could send the call to PayerMax; add a reverse_proxy with transport payermax")
+var errNothingSends = errors.New("payermax_sign: no following handler can send the call to PayerMax; add a reverse_proxy with transport payermax")
 
 // checkIsFollowed refuses a handler that certainly has nothing behind it to send
 // what it signs, wherever it may stand.
@@ -27,7 +27,7 @@ func (h *Handler) checkIsFollowed(places []layout.Handler) error {
 	}
 	for _, place := range places {
 		if proxy := place.Proxy(); proxy != nil && !layout.Pins(proxy) {
-			h.logger.Warn("payermax_sign: the reverse_proxy behind it has no transport payermax, so that it may send something other than what was signed, in plain text or more than once; write transport payermax into it")
+			h.logger.Warn("payermax_sign: the reverse_proxy behind it does not use transport payermax, so it may change the signed call, send it in plain text, or send it more than once; add transport payermax to the reverse_proxy")
 			break
 		}
 	}
@@ -38,8 +38,8 @@ func (h *Handler) checkIsFollowed(places []layout.Handler) error {
 }
 
 // errSignsTwice is why a handler cannot be loaded whose calls another one refuses.
-var errSignsTwice = errors.New("payermax_sign: its calls come to another handler that signs, which refuses each as a sidecar's; " +
-	"remove one of them, or give each a path of its own (payermax signs and sends by itself, without a payermax_sign before it)")
+var errSignsTwice = errors.New("payermax_sign: its calls reach another handler that signs, which refuses calls from a sidecar; " +
+	"remove one of them, or give each its own path (payermax signs and sends; it needs no payermax_sign before it)")
 
 // checkSignsOnce refuses a handler behind which another one certainly takes each call.
 func (h *Handler) checkSignsOnce(places []layout.Handler) error {
@@ -57,7 +57,7 @@ func (h *Handler) checkLeadsElsewhere(places []layout.Handler) error {
 	}
 	for _, place := range places {
 		if back := place.LeadsBack(); back != "" {
-			return fmt.Errorf("gateway: calls would come back to this very site, which is served at %s; name PayerMax's gateway, such as uat, or where a sandbox listens", back)
+			return fmt.Errorf("gateway: calls would come back to this site, which is served at %s; name PayerMax's gateway, such as uat, or the address of a sandbox", back)
 		}
 	}
 	return nil
@@ -67,7 +67,7 @@ func (h *Handler) checkLeadsElsewhere(places []layout.Handler) error {
 func (h *Handler) checkIsPrivate(places []layout.Handler) error {
 	for _, place := range places {
 		if upstream := place.PlainUpstream(); upstream != "" && !h.Sandbox {
-			return fmt.Errorf("payermax_sign: reverse_proxy leads to %s in plain text, and a signed call goes in plain text to this machine alone; write https:// before the host, or tls into transport payermax", upstream)
+			return fmt.Errorf("payermax_sign: reverse_proxy sends to %s in plain text, which is only allowed to this machine; write https:// before the host, or tls in transport payermax", upstream)
 		}
 	}
 	return nil
@@ -92,7 +92,7 @@ func (h *Handler) warnOfSlips(places []layout.Handler) {
 	for _, place := range places {
 		for _, host := range place.Gateways() {
 			if doubt := protocol.DoubtAbout(host); doubt != "" && !warned[host] {
-				h.logger.Warn("the gateway is hardly the one that is meant: "+doubt+"; write gateway uat or gateway production, unless calls are really to go there",
+				h.logger.Warn("the gateway is probably a mistake: "+doubt+"; write gateway uat or gateway production, unless calls must really go to this host",
 					zap.String("host", host))
 				warned[host] = true
 			}

@@ -44,7 +44,7 @@ const (
 // tooManyInFlight refuses a request that there is no memory for.
 func tooManyInFlight() *reply.Refusal {
 	f := reply.Denied(limitInFlight, http.StatusServiceUnavailable, "SYSTEM_ERROR",
-		"the sidecar has as many calls in flight as max_in_flight allows; nothing was sent, so it is safe to try again")
+		"too many calls are in flight (max_in_flight); nothing was sent, so it is safe to try again")
 	f.Header = http.Header{"Retry-After": {"1"}}
 	return f
 }
@@ -52,7 +52,7 @@ func tooManyInFlight() *reply.Refusal {
 // overloaded refuses a request that there is no time for.
 func overloaded() *reply.Refusal {
 	f := reply.Denied(limitOverload, http.StatusServiceUnavailable, "SYSTEM_ERROR",
-		"the sidecar has more requests than it can sign; nothing was sent, so it is safe to try again")
+		"the sidecar is overloaded: requests arrive faster than it can sign them; nothing was sent, so it is safe to try again")
 	f.Header = http.Header{"Retry-After": {"1"}}
 	return f
 }

@@ -217,7 +217,7 @@ func TestLimitsRefused(t *testing.T) {
 			h.Endpoints = []string{"paymentOrderPay"}
 			h.Limits.MaxAmounts = map[string]string{"USD": "1"}
 		}, "max_amount: cannot be enforced for paymentOrderPay"},
-		{"beside shadow mode", func(h *Handler) { h.Shadow = true }, "limits cannot hold in shadow mode"},
+		{"beside shadow mode", func(h *Handler) { h.Shadow = true }, "limits cannot be enforced in shadow mode"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := &Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(writePrivateKey(t, merchantKey()))}, Limits: new(limits.Limits)}

@@ -106,7 +106,7 @@ func (m *Merchant) open(ctx caddy.Context, sandboxKey *rsa.PublicKey, logger *za
 		return nil, err
 	}
 	if protocol.AreExchanged(expanded.AppID, expanded.MerchantNo) {
-		logger.Warn("app_id and merchant_no seem to be exchanged: app_id has 15 digits, as a merchantNo has, and merchant_no 32 hexadecimal ones, as an appId has; compare both with PayerMax's dashboard")
+		logger.Warn("app_id and merchant_no seem to be exchanged: app_id has 15 digits like a merchantNo, and merchant_no has 32 hexadecimal digits like an appId; compare both with PayerMax's dashboard")
 	}
 	ring, err := m.openKeyring(ctx, expanded, sandboxKey, logger)
 	if err != nil {
@@ -160,14 +160,14 @@ func (m *Merchant) expand(repl *caddy.Replacer, sandbox bool) (Merchant, error) 
 func (m *Merchant) requireOptions(sandbox bool) error {
 	switch {
 	case sandbox && len(m.GatewayPublicKeys) > 0:
-		return errors.New("gateway_public_key: the gateway is the sandbox, which signs with a key of its own, and not PayerMax. " +
-			"For PayerMax, write gateway uat or gateway production; for the sandbox, leave gateway_public_key out")
+		return errors.New("gateway_public_key: the gateway is the sandbox, which signs with its own key, not PayerMax's. " +
+			"For PayerMax, write gateway uat or gateway production; for the sandbox, remove gateway_public_key")
 	case sandbox:
 		return nil
 	case m.AppID == "":
-		return errors.New("app_id: required; it is the appId that PayerMax's dashboard shows")
+		return errors.New("app_id: required; set it to the appId in PayerMax's dashboard")
 	case m.KeyRaw == nil:
-		return errors.New("private_key: required; it is the path of the file with the merchant's RSA private key")
+		return errors.New("private_key: required; set it to the path of the file with the merchant's RSA private key")
 	}
 	return nil
 }
@@ -220,7 +220,7 @@ func isPerRequest(token string) bool { return strings.Contains(token, "{http.") 
 func (m *merchant) checkTokenHeaders(header http.Header) error {
 	for _, name := range m.tokenHeaders {
 		if n := len(header.Values(name)); n > 1 {
-			return badRequest(fmt.Sprintf("the request has %d headers %s, from which merchant_auth_token is taken; send one", n, name))
+			return badRequest(fmt.Sprintf("merchant_auth_token comes from the header, but the request has %d headers %s; send one", n, name))
 		}
 	}
 	return nil
@@ -232,12 +232,12 @@ func (m *merchant) checkTokenHeaders(header http.Header) error {
 func (m *merchant) withoutToken(cause error) *reply.Refusal {
 	if isPerRequest(m.authToken) {
 		f := reply.ClientError(http.StatusBadRequest, "PARAMS_INVALID",
-			"merchant_auth_token comes with each request, but this request has none, or one that a header cannot hold; add it")
+			"merchant_auth_token must come with each request, but this request has none, or one with characters that a header cannot hold; send it")
 		f.Cause = cause
 		return f
 	}
 	return &reply.Refusal{
-		Code: "SYSTEM_ERROR", Msg: "merchant_auth_token cannot be read; nothing was sent, and trying again does not help until the operator has corrected it",
+		Code: "SYSTEM_ERROR", Msg: "merchant_auth_token cannot be read; nothing was sent; the operator must correct it before a retry can succeed",
 		Status: http.StatusInternalServerError, ProxyError: "proxy_configuration_error", Outcome: reply.NotSent, Cause: cause,
 	}
 }

@@ -81,7 +81,7 @@ func (h *Handler) checkShared() error {
 		"merchant_public_key": h.MerchantPublicKey != "",
 	} {
 		if isSet {
-			return fmt.Errorf("%s: has no place beside several merchants; move it into the block of the merchant that it belongs to", name)
+			return fmt.Errorf("%s: not allowed beside several merchants; move it into the block of its merchant", name)
 		}
 	}
 	return nil
@@ -122,9 +122,9 @@ func (h *Handler) openChoice(ctx caddy.Context, choice *MerchantChoice, sandboxK
 	number := opened.identity.MerchantNo
 	switch {
 	case number == "":
-		return errors.New("merchant_no: required, since it is what this merchant is chosen by; set it, or choose by match")
+		return errors.New("merchant_no: required, because requests choose this merchant by it; set it, or choose the merchant with match")
 	case h.merchants.byNumber[number] != nil:
-		return errors.New("merchant_no: there are two merchants of this number; tell them apart by match")
+		return errors.New("merchant_no: two merchants have this number; distinguish them with match")
 	}
 	h.merchants.byNumber[number] = opened
 	return nil
@@ -170,10 +170,10 @@ func (m *merchants) choose(r *http.Request, request *envelope.Envelope) (*mercha
 			}
 		}
 		return nil, unknownMerchant("required",
-			"merchantNo is required, since this sidecar signs for several merchants; send the number of the one that is meant")
+			"merchantNo is required, because this sidecar signs for several merchants; send the merchant's number")
 	}
 	return nil, unknownMerchant("mismatch",
-		"merchantNo is not one of the merchants that this sidecar signs for, or not for this caller; check the number")
+		"this sidecar does not sign for this merchantNo, or not for this caller; check the number")
 }
 
 func unknownMerchant(rule, message string) *reply.Refusal {

@@ -113,9 +113,9 @@ func TestMerchantsRefused(t *testing.T) {
 		change func(*Handler)
 		err    string
 	}{
-		{"an option of one merchant beside several", func(h *Handler) { h.AppID = "app" }, "app_id: has no place beside several merchants"},
-		{"a key beside several", func(h *Handler) { h.KeyRaw = keyFile("key") }, "key: has no place beside several merchants"},
-		{"a number twice", func(h *Handler) { h.Merchants[1].MerchantNo = "100" }, "merchant 100: merchant_no: there are two merchants of this number"},
+		{"an option of one merchant beside several", func(h *Handler) { h.AppID = "app" }, "app_id: not allowed beside several merchants"},
+		{"a key beside several", func(h *Handler) { h.KeyRaw = keyFile("key") }, "key: not allowed beside several merchants"},
+		{"a number twice", func(h *Handler) { h.Merchants[1].MerchantNo = "100" }, "merchant 100: merchant_no: two merchants have this number"},
 		{"a matcher that does not exist", func(h *Handler) {
 			h.Merchants[2].MatcherSetsRaw = caddyhttp.RawMatcherSets{caddy.ModuleMap{"none": json.RawMessage(`{}`)}}
 		}, "merchant 300: match: "},
@@ -200,7 +200,7 @@ func TestMerchantAuthToken(t *testing.T) {
 		assert.Nil(t, tokens)
 		assert.Equal(t, http.StatusInternalServerError, w.Code)
 		assert.Contains(t, w.Header().Get("Proxy-Status"), "error=proxy_configuration_error")
-		assert.Contains(t, w.Body.String(), "trying again does not help until the operator")
+		assert.Contains(t, w.Body.String(), "the operator must correct it before a retry can succeed")
 		assert.Empty(t, w.Header().Get("Retry-After"), "nothing that a retry cures")
 	}
 }
@@ -214,7 +214,7 @@ func TestMerchantAuthTokenOfTheRequest(t *testing.T) {
 		w := serve(t, h, r, answering(t))
 		assert.Equal(t, want, w.Code, token)
 		if want != http.StatusOK {
-			assert.Contains(t, w.Body.String(), "merchant_auth_token comes with each request")
+			assert.Contains(t, w.Body.String(), "merchant_auth_token must come with each request")
 			assert.NotContains(t, w.Body.String(), "TOKEN-1")
 			assert.Empty(t, w.Header().Get("Retry-After"))
 		}
@@ -229,7 +229,7 @@ func TestMerchantAuthTokenTwice(t *testing.T) {
 		r.Header["Merchantauthtoken"] = []string{"TOKEN-1", second}
 		w := serve(t, h, r, func(http.ResponseWriter, *http.Request) error { return errors.New("it was sent") })
 		assert.Equal(t, http.StatusBadRequest, w.Code, second)
-		assert.Contains(t, w.Body.String(), "the request has 2 headers merchantAuthToken, from which merchant_auth_token is taken; send one")
+		assert.Contains(t, w.Body.String(), "the request has 2 headers merchantAuthToken; send one")
 		assert.NotContains(t, w.Body.String(), "TOKEN-")
 	}
 }

@@ -278,12 +278,12 @@ func (h *Handler) use(ctx context.Context, m *merchant) {
 	loaded := m.keyring.Current()
 	switch {
 	case len(loaded.Gateway) == 0:
-		h.logger.Warn("gateway_public_key is not configured: answers are passed on without checking that PayerMax signed them")
+		h.logger.Warn("gateway_public_key is not configured: answers are passed on without checking PayerMax's signature")
 	case loaded.TakesOwnForGateways():
-		h.logger.Warn("gateway_public_key names the merchant's own public key, which verifies no answer of PayerMax's; name the key that its dashboard calls PayerMax's")
+		h.logger.Warn("gateway_public_key names the merchant's own public key, so no answer of PayerMax verifies; name the key that the dashboard calls PayerMax's public key")
 	}
 	if loaded.Next.Exists() && loaded.Next.Fingerprint == loaded.Signing.Fingerprint {
-		h.logger.Warn("next_private_key is the private key itself, so there is nothing to change over to; name the new key, or remove the option",
+		h.logger.Warn("next_private_key is the same key as private_key, so there is no key to change to; name the new key, or remove the option",
 			zap.String("fingerprint", loaded.Next.Fingerprint))
 	}
 	h.logger.Info("keys loaded", zap.String("app_id", m.identity.AppID),
@@ -319,9 +319,9 @@ func (h *Handler) Validate() error {
 	case h.SandboxWithCredentials && !h.Sandbox:
 		return errors.New("sandbox_with_credentials has no meaning without sandbox; remove it, or set sandbox as well")
 	case h.StoreRaw != nil && h.Limits == nil:
-		return errors.New("store has no meaning without limits, which are what is counted there; remove it, or set limits as well")
+		return errors.New("store has no meaning without limits, which it counts; remove it, or set limits as well")
 	case h.Shadow && h.Limits != nil:
-		return errors.New("limits cannot hold in shadow mode, where the application signs; remove one of them")
+		return errors.New("limits cannot be enforced in shadow mode, where the application signs; remove limits or shadow")
 	}
 	return nil
 }

@@ -213,7 +213,7 @@ func TestServeHTTPWithoutSignature(t *testing.T) {
 	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
 	assert.Equal(t, "1", w.Header().Get("Retry-After"))
 	assert.Equal(t, "SYSTEM_ERROR", refusalOf(t, w).Code)
-	assert.Contains(t, refusalOf(t, w).Msg, "the operator must look at the key", "nobody knows whether a retry helps")
+	assert.Contains(t, refusalOf(t, w).Msg, "the operator must check the key", "nobody knows whether a retry helps")
 	assert.NotContains(t, w.Body.String(), "CANARY")
 }
 

@@ -161,7 +161,7 @@ func TestOperationsAdvice(t *testing.T) {
 	})
 	advice := logs.All()[logs.Len()-1].ContextMap()["check"].([]any)
 	steps := regexp.MustCompile(`(?m)^\d\. .*$`).FindAllString(section(t, markdown.Page(t, operationsPage), "### SIGN_VERIFY_FAILED"), -1)
-	about := []string{"dashboard", "environment", "key_version", "changed lately", "body_sha256"}
+	about := []string{"dashboard", "environment", "key_version", "changed recently", "body_sha256"}
 	require.Len(t, advice, len(about))
 	require.Len(t, steps, len(about))
 	for i, words := range about {

@@ -78,7 +78,7 @@ func TestErrorsRepeatNoSecret(t *testing.T) {
 		assert.NotContains(t, err.Error(), canary, opening)
 	}
 	_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(":8080 {\nreverse_proxy https://h {\ntransport payermax {\nnetwork_proxy "+misspelt[0]+"\n}\n}\n}"), nil)
-	require.ErrorContains(t, err, "the URL of a proxy follows the word url")
+	require.ErrorContains(t, err, "for the URL of a proxy, write url before it")
 	assert.NotContains(t, err.Error(), canary)
 }
 

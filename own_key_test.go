@@ -17,7 +17,7 @@ func TestNextKeyThatIsTheKeyIsWarnedOf(t *testing.T) {
 		log, err := testcaddy.Loaded(t, testcaddy.Adapted(t, "{\nadmin off\n}\n:8080 {\nbind 127.0.0.1\npayermax {\ngateway uat\napp_id app\nprivate_key "+private+
 			"\nnext_private_key "+next+"\n}\n}\n"))
 		require.NoError(t, err)
-		assert.Equal(t, warned, strings.Contains(log, "next_private_key is the private key itself"), next)
+		assert.Equal(t, warned, strings.Contains(log, "next_private_key is the same key as private_key"), next)
 	}
 }
 

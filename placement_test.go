@@ -34,16 +34,16 @@ func handlersIn(tree map[string]any) (*layout.Layout, []layout.Handler) {
 
 // The ways past payermax_notify, by a word of the warning about each.
 const (
-	forged   = "does not see each request"
-	sideDoor = "another site leads to the application"
-	exact    = "is for exactly the path"
+	forged   = "does not see every request"
+	sideDoor = "another site proxies to the application"
+	exact    = "payermax_notify matches exactly the path"
 	byMore   = "payermax_notify is matched by"
 	cutOff   = "no notification reaches an application"
 	front    = "answers every request before payermax_notify"
-	failed   = "payermax_notify stands in handle_errors"
+	failed   = "payermax_notify is in handle_errors"
 	nothing  = "no handler follows payermax_notify"
 	taken    = "before the reverse_proxy behind it"
-	pathless = "no handler behind payermax_notify is for"
+	pathless = "no handler behind payermax_notify serves"
 )
 
 // A payermax_notify that requests can get past earns a warning when it is loaded,
@@ -223,7 +223,7 @@ func TestSigningForNothing(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			require.ErrorContains(t, err, "payermax_sign: no handler follows that could send the call to PayerMax; add a reverse_proxy with transport payermax")
+			require.ErrorContains(t, err, "payermax_sign: no following handler can send the call to PayerMax; add a reverse_proxy with transport payermax")
 			report := examined(t, test.config, doctor.Options{Offline: true})
 			assert.NotZero(t, report.Count(doctor.Problem))
 		})
@@ -256,7 +256,7 @@ func TestSigningTwice(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			require.ErrorContains(t, err, "payermax_sign: its calls come to another handler that signs")
+			require.ErrorContains(t, err, "payermax_sign: its calls reach another handler that signs")
 			assert.NotZero(t, examined(t, config, doctor.Options{Offline: true}).Count(doctor.Problem))
 		})
 	}
@@ -274,13 +274,13 @@ func TestSitesThatLeadBack(t *testing.T) {
 		return address + " {\n" + strings.Join(lines, "") + "}\n"
 	}
 	for name, test := range map[string]struct{ config, says string }{
-		"a gateway":           {site(":8080", "bind 127.0.0.1\n", block("http://localhost:8080")), "gateway: calls would come back to this very site, which is served at localhost:8080"},
-		"a backup":            {site(":8080", block("http://localhost:8081 http://[::1]:8080")), "gateway: calls would come back to this very site, which is served at [::1]:8080"},
-		"with a transport":    {site(":8080", signs, proxying("http://127.0.0.1:8080")), "gateway: calls would come back to this very site"},
-		"on a socket":         {site("http://", "bind unix//run/payermax.sock\n", signs, "reverse_proxy unix//run/payermax.sock {\ntransport payermax\n}\n"), "gateway: calls would come back to this very site"},
+		"a gateway":           {site(":8080", "bind 127.0.0.1\n", block("http://localhost:8080")), "gateway: calls would come back to this site, which is served at localhost:8080"},
+		"a backup":            {site(":8080", block("http://localhost:8081 http://[::1]:8080")), "gateway: calls would come back to this site, which is served at [::1]:8080"},
+		"with a transport":    {site(":8080", signs, proxying("http://127.0.0.1:8080")), "gateway: calls would come back to this site"},
+		"on a socket":         {site("http://", "bind unix//run/payermax.sock\n", signs, "reverse_proxy unix//run/payermax.sock {\ntransport payermax\n}\n"), "gateway: calls would come back to this site"},
 		"another port":        {site(":8080", block("http://localhost:8081")), ""},
 		"another site there":  {site("http://127.0.0.1:8080", block("http://localhost:8080")) + site("http://localhost:8080", "respond 404\n"), ""},
-		"an application":      {site(":8080", notify, "reverse_proxy 127.0.0.1:8080\n"), "notifications would come back to this very site, which is served at 127.0.0.1:8080"},
+		"an application":      {site(":8080", notify, "reverse_proxy 127.0.0.1:8080\n"), "notifications would come back to this site, which is served at 127.0.0.1:8080"},
 		"another application": {site(":8080", notify, "reverse_proxy 127.0.0.1:3000\n"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -324,7 +324,7 @@ func TestSigningForPlainText(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			require.ErrorContains(t, err, "payermax_sign: reverse_proxy leads to "+test.refused+" in plain text")
+			require.ErrorContains(t, err, "payermax_sign: reverse_proxy sends to "+test.refused+" in plain text")
 			assert.NotZero(t, examined(t, site, doctor.Options{Offline: true}).Count(doctor.Problem))
 		})
 	}
@@ -335,24 +335,24 @@ func TestMisplacedSigningWarns(t *testing.T) {
 	key := writePrivateKey(t, merchantKey())
 	signing := fmt.Sprintf("payermax {\ngateway https://gateway.example\napp_id app\nprivate_key %s\n}\n", key)
 	for config, says := range map[string]string{
-		"http://localhost:8080 {\nbind 127.0.0.1\n" + signing + "}":                                                                           "the site is for localhost alone",
+		"http://localhost:8080 {\nbind 127.0.0.1\n" + signing + "}":                                                                           "the site serves only localhost",
 		":8080 {\nbind 127.0.0.1\nrespond hello\n" + signing + "}":                                                                            "the handler static_response comes first",
 		":8080 {\nbind 127.0.0.1\nrespond /aggregate-pay/* hello\n" + signing + "}":                                                           "the handler static_response comes first",
-		":8080 {\nbind 127.0.0.1\nhandle_path /aggregate-pay/* {\n" + signing + "}\n}":                                                        "changes the path, of which it takes off /aggregate-pay",
+		":8080 {\nbind 127.0.0.1\nhandle_path /aggregate-pay/* {\n" + signing + "}\n}":                                                        "changes the path by removing /aggregate-pay",
 		":8080 {\nbind 127.0.0.1\nrewrite * /pay\n" + signing + "}":                                                                           "changes the path to /pay",
 		":8080 {\nbind 127.0.0.1\nhandle /api/* {\n" + signing + "}\n}":                                                                       "let no call through",
-		":8080 {\nbind 127.0.0.1\nrespond hello\nhandle_errors {\n" + signing + "}\n}":                                                        "stands in handle_errors",
+		":8080 {\nbind 127.0.0.1\nrespond hello\nhandle_errors {\n" + signing + "}\n}":                                                        "is in handle_errors",
 		":8080 {\nbind 127.0.0.1\n@m method GET\n" + strings.Replace(signing, "payermax {", "payermax @m {", 1) + "}":                         "let no POST through",
-		"http://a.internal:8080 {\n" + signing + "}\n:8080 {\nrespond fallback\n}":                                                            "the site is for a.internal alone: a call to the same port under another name or address of this machine gets the answer of the site for all hosts",
+		"http://a.internal:8080 {\n" + signing + "}\n:8080 {\nrespond fallback\n}":                                                            "the site serves only a.internal: a call to the same port under another name or address of this machine gets the answer of the site for all hosts",
 		"http://localhost:8080 {\nrespond hello\n}\n:8080 {\nbind 127.0.0.1\n" + signing + "}":                                                "",
-		"http://localhost:8080 {\nbind 127.0.0.1\nrespond hello\n}\n:8080 {\nbind 127.0.0.1\n" + signing + "}":                                "another site on the same port is for localhost",
+		"http://localhost:8080 {\nbind 127.0.0.1\nrespond hello\n}\n:8080 {\nbind 127.0.0.1\n" + signing + "}":                                "another site on the same port serves localhost",
 		"http://localhost:8080 {\nbind 127.0.0.1\n" + signing + "}\n:8080 {\nbind 127.0.0.1\n" + signing + "}":                                "",
 		"http://shop.test:8080 {\nbind 127.0.0.1\nrespond hello\n}\n:8080 {\nbind 127.0.0.1\n" + signing + "}":                                "",
 		"http://a.internal:8080 {\n" + signing + "}\n:8080 {\nrespond no 404\n}":                                                              "",
 		"http://a.internal:8080 {\n" + signing + "}\n:8080 {\n" + signing + "}":                                                               "",
 		":8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/* {\n" + signing + "}\n}":                                                             "",
-		":8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/api/gateway/applyDropinSession {\n" + signing + "}\n}":                                "no handler of the site is for a call to /aggregate-pay/api/gateway/orderAndPay: it gets Caddy's empty 200",
-		"http://a.internal:8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/api/gateway/applyDropinSession {\n" + signing + "}\n}":               "no handler of the site is for a call to /aggregate-pay/api/gateway/orderAndPay",
+		":8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/api/gateway/applyDropinSession {\n" + signing + "}\n}":                                "no handler of the site serves a call to /aggregate-pay/api/gateway/orderAndPay: it gets Caddy's empty 200",
+		"http://a.internal:8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/api/gateway/applyDropinSession {\n" + signing + "}\n}":               "no handler of the site serves a call to /aggregate-pay/api/gateway/orderAndPay",
 		":8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/api/gateway/applyDropinSession {\n" + signing + "}\nhandle {\nrespond 404\n}\n}":      "",
 		":8080 {\nbind 127.0.0.1\nhandle /aggregate-pay/api/gateway/applyDropinSession {\n" + signing + "}\nhandle {\nfile_server\n}\n}":      "",
 		":8080 {\nbind 127.0.0.1\n" + strings.Replace(signing, "payermax", "payermax /aggregate-pay/api/gateway/applyDropinSession", 1) + "}": "",
@@ -384,7 +384,7 @@ func TestMisplacedSigningWarns(t *testing.T) {
 func TestSlipsOfTheGatewayWarn(t *testing.T) {
 	key := writePrivateKey(t, merchantKey())
 	for host, says := range map[string]string{
-		"pay-gate-uat.payermx.com": "the gateway is hardly the one that is meant: it is almost pay-gate-uat.payermax.com, which is PayerMax's uat",
+		"pay-gate-uat.payermx.com": "the gateway is probably a mistake: it is almost pay-gate-uat.payermax.com, which is PayerMax's uat",
 		"docs.payermax.com":        "it is a host of PayerMax's, but neither the gateway of uat nor that of production",
 		"gateway.example":          "",
 	} {
@@ -432,6 +432,6 @@ func TestExampleIdentityWarns(t *testing.T) {
 	} {
 		said, err := testcaddy.Loaded(t, testcaddy.Adapted(t, config(test.gateway, test.appID)))
 		require.NoError(t, err, name)
-		assert.Equal(t, test.warns, strings.Contains(said, "app_id stands in the examples for one's own"), name)
+		assert.Equal(t, test.warns, strings.Contains(said, "app_id is a placeholder from the examples"), name)
 	}
 }

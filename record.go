@@ -33,7 +33,7 @@ func (h *Handler) record(r *http.Request, c *call, a *reply.Answer, refused *rep
 	case c.exchange.Code == protocol.CodeSignVerifyFailed && !h.Shadow:
 		h.adviseOnSignature(c)
 	case c.exchange.Code == protocol.CodeLoopDetected:
-		h.logger.Error("the call came back to a sidecar instead of PayerMax, this one or another, which refused it; correct gateway, or what stands between here and PayerMax",
+		h.logger.Error("a sidecar (this one or another) got the call instead of PayerMax and refused it; correct gateway, or the proxy between here and PayerMax",
 			zap.String("request_id", c.id))
 	}
 }
@@ -101,10 +101,10 @@ func (h *Handler) adviseOnSignature(c *call) {
 		zap.String("fingerprint", c.exchange.Fingerprint),
 		zap.String("key_version", c.keys.KeyVersion),
 		zap.Strings("check", []string{
-			"1. PayerMax's dashboard holds the public key of this fingerprint for this app_id: caddy payermax-doctor shows the fingerprints, and says what does not fit together",
+			"1. PayerMax's dashboard has the public key with this fingerprint for this app_id: caddy payermax-doctor shows the fingerprints and what does not match",
 			"2. the key belongs to this environment: uat and production have different keys and app_ids",
-			"3. key_version is the one that the dashboard shows, 1 if it shows none",
-			"4. the key was changed lately: a newly uploaded key makes the old one invalid at once; see next_private_key",
-			"5. nothing between here and PayerMax changes the body: body_sha256 and body_bytes of this request_id are what was signed",
+			"3. key_version is the one in the dashboard, or 1 if it shows none",
+			"4. the key was changed recently: a newly uploaded key makes the old one invalid at once; see next_private_key",
+			"5. nothing between here and PayerMax changes the body: compare it with body_sha256 and body_bytes of this request_id, which were signed",
 		}))
 }

@@ -37,7 +37,7 @@ func (h *Handler) match(r *http.Request) (route, error) {
 	case r.Method != http.MethodPost:
 		return route{}, methodNotAllowed()
 	case r.URL.RawQuery != "":
-		return matched, badRequest("the request has a query string, which the signature would not cover; send everything in the body")
+		return matched, badRequest("the request has a query string, which the signature does not cover; send all data in the body")
 	}
 	return matched, nil
 }
@@ -86,7 +86,7 @@ func methodNotAllowed() *reply.Refusal {
 // as long as its time lasts.
 func loopDetected() *reply.Refusal {
 	f := reply.ClientError(http.StatusLoopDetected, "LOOP_DETECTED",
-		"the request comes from a sidecar; gateway must not lead back to one")
+		"the request comes from a sidecar; gateway must not point to a sidecar")
 	f.ProxyError = "proxy_loop_detected"
 	return f
 }
@@ -115,10 +115,10 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, tooLarge(h.MaxBodySize, "max_body_size")
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return nil, badRequest("the body did not arrive to its end in time; send it at once, and as many bytes as Content-Length says")
+		return nil, badRequest("the complete body did not arrive in time; send it without delay, with as many bytes as Content-Length says")
 	}
 	if err != nil {
-		return nil, badRequest("the body could not be read to its end; send as many bytes as Content-Length says")
+		return nil, badRequest("the body is incomplete; send as many bytes as Content-Length says")
 	}
 	return body, nil
 }

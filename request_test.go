@@ -54,8 +54,8 @@ func TestBodyHasTheTimeOfItsCall(t *testing.T) {
 func TestBodyThatDoesNotArrive(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.MaxBodySize = 1000 })
 	for says, err := range map[string]error{
-		"the body could not be read to its end":                                     io.ErrUnexpectedEOF,
-		"the body did not arrive to its end in time":                                os.ErrDeadlineExceeded,
+		"the body is incomplete":                                                    io.ErrUnexpectedEOF,
+		"the complete body did not arrive in time":                                  os.ErrDeadlineExceeded,
 		"the body is larger than the 1000 bytes that max_body_size allows":          &http.MaxBytesError{Limit: 1000},
 		"the body is larger than the 10 bytes that a request_body directive allows": caddyhttp.Error(http.StatusRequestEntityTooLarge, &http.MaxBytesError{Limit: 10}),
 	} {

@@ -102,7 +102,7 @@ func (h *Handler) checkSandbox(m *Merchant) error {
 	}
 	if named := m.credentials(caddy.NewReplacer()); len(named) > 0 {
 		return fmt.Errorf("the gateway is the sandbox, which never calls PayerMax, but the configuration has a merchant's %s, "+
-			"so somebody may take the sandbox for PayerMax. For PayerMax, write gateway uat or gateway production. "+
+			"so the sandbox may be mistaken for PayerMax. For PayerMax, write gateway uat or gateway production. "+
 			`For the sandbox, leave these options out, or write gateway sandbox sandbox (in JSON, "sandbox_with_credentials": true) `+
 			"if it is to run with them", strings.Join(named, ", "))
 	}

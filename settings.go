@@ -107,7 +107,7 @@ func (h *Handler) enabledRoutes() (map[string]route, error) {
 func (h *Handler) tellNearestRules() {
 	for _, r := range h.routes {
 		if r.rulesOf != "" && h.Validation != validationOff {
-			h.logger.Warn("there are no rules for this version of the API; requests are judged by those of the nearest",
+			h.logger.Warn("there are no rules for this version of the API; the rules of the nearest version apply to requests",
 				zap.String("payermax.endpoint", r.Name), zap.String("version", r.Version), zap.String("rules", r.rulesOf))
 		}
 	}

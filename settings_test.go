@@ -41,11 +41,11 @@ func TestProvisionRefuses(t *testing.T) {
 		{"unknown endpoint", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, Endpoints: []string{"dropin"}}, []string{`endpoints: "dropin" is neither an endpoint nor a group`, "drop_in, all, applyDropinSession"}},
 		{"long app_id", Handler{Merchant: Merchant{AppID: strings.Repeat("a", 65), KeyRaw: keyFile(key)}}, []string{"app_id: longer than the 64 characters"}},
 		{"long merchant_no", Handler{Merchant: Merchant{AppID: "app", MerchantNo: strings.Repeat("1", 33), KeyRaw: keyFile(key)}}, []string{"merchant_no: longer than the 32 characters"}},
-		{"line break in app_id", Handler{Merchant: Merchant{AppID: "app\n", KeyRaw: keyFile(key)}}, []string{`app_id: "app\n" contains characters that are not text`}},
+		{"line break in app_id", Handler{Merchant: Merchant{AppID: "app\n", KeyRaw: keyFile(key)}}, []string{`app_id: "app\n" contains control characters`}},
 		{"negative size", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, MaxBodySize: -1}, []string{"max_body_size"}},
 		{"negative timeout", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, Timeout: -1}, []string{"timeout"}},
 		{"gateway key beside the sandbox", Handler{Merchant: Merchant{GatewayPublicKeys: []string{public}}, Sandbox: true, SandboxWithCredentials: true},
-			[]string{"gateway_public_key: the gateway is the sandbox", "and not PayerMax. For PayerMax, write gateway uat or gateway production; for the sandbox, leave"}},
+			[]string{"gateway_public_key: the gateway is the sandbox", "not PayerMax's. For PayerMax, write gateway uat or gateway production; for the sandbox, remove"}},
 		{"permission without the sandbox", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, SandboxWithCredentials: true}, []string{"sandbox_with_credentials has no meaning without sandbox"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -147,9 +147,9 @@ func TestProvisionRefusesAccidents(t *testing.T) {
 	for value, says := range map[string]string{
 		`"app"`:      `app_id: "\"app\"" has quotes in it`,
 		"app\u00a0":  `app_id: "app\u00a0" has white space or invisible characters`,
-		"CHANGE_ME":  `app_id: "CHANGE_ME" stands for a value that nobody has filled in yet`,
-		"${APP_ID}":  `app_id: "${APP_ID}" still has a variable in it`,
-		"2.0213e+14": `app_id: "2.0213e+14" is a number as a spreadsheet`,
+		"CHANGE_ME":  `app_id: "CHANGE_ME" is a placeholder that was not filled in`,
+		"${APP_ID}":  `app_id: "${APP_ID}" still contains a variable`,
+		"2.0213e+14": `app_id: "2.0213e+14" is a number in the notation of a spreadsheet`,
 	} {
 		t.Setenv("PAYERMAX_TEST_APP_ID", value)
 		h := &Handler{Merchant: Merchant{AppID: "{env.PAYERMAX_TEST_APP_ID}", KeyRaw: keyFile(key)}}

@@ -80,7 +80,7 @@ func (h *Handler) compareWithOwn(ctx context.Context, c *call, signature string,
 	own, _, err := h.signature(ctx, c, c.keys.Signing, body, c.bodyRead)
 	switch {
 	case err != nil:
-		h.logger.Warn("the application's signature was not compared, since the sidecar could not sign",
+		h.logger.Warn("the application's signature was not compared, because the sidecar could not sign",
 			zap.String("request_id", c.id), zap.Error(err))
 		return shadowSkipped
 	case sameSignature(signature, own):
@@ -96,11 +96,11 @@ func (h *Handler) compareWithOwn(ctx context.Context, c *call, signature string,
 func (h *Handler) explain(c *call, found string, signatures []string, body []byte) {
 	logger := h.logger.With(zap.String("request_id", c.id), zap.String("payermax.endpoint", c.route.Name), zap.String("shadow", found))
 	warn := func(reason string, fields ...zap.Field) {
-		logger.Warn("the application's signature is not the one that this sidecar would have made", append(fields, zap.String("reason", reason))...)
+		logger.Warn("the application's signature differs from the one that this sidecar would have made", append(fields, zap.String("reason", reason))...)
 	}
 	switch {
 	case c.request.merchant == nil:
-		warn("The request does not tell which merchant it is for.")
+		warn("The request does not say which merchant it is for.")
 	case len(signatures) != 1:
 		warn(fmt.Sprintf("The request has %d sign headers.", len(signatures)))
 	case h.explanations.Allow():

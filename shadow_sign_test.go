@@ -80,7 +80,7 @@ func TestShadowAtTheGate(t *testing.T) {
 	increased := increase(t, func() { w = serve(t, h, signedPost(t), answering(t)).Code })
 	assert.Equal(t, http.StatusOK, w)
 	assert.EqualValues(t, 1, increased["shadow_signatures_total{applyDropinSession,skipped}"])
-	assert.Zero(t, logs.FilterMessageSnippet("is not the one that this sidecar").Len())
+	assert.Zero(t, logs.FilterMessageSnippet("differs from the one that this sidecar").Len())
 
 	h.gate.Leave(time.Now())
 	increased = increase(t, func() { serve(t, h, signedPost(t), answering(t)) })

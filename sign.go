@@ -70,7 +70,7 @@ func signingFailed(ctx context.Context, err error) *reply.Refusal {
 		return delivery.NotSentInTime(context.Cause(ctx))
 	}
 	seconds := 1
-	msg := "the key could not sign the request; nothing was sent; if trying again does not help, the operator must look at the key"
+	msg := "the key could not sign the request; nothing was sent; if a retry does not help, the operator must check the key"
 	var unavailable interface{ RetryAfter() time.Duration }
 	if errors.As(err, &unavailable) {
 		msg = "the key cannot sign at the moment; nothing was sent, so it is safe to try again"

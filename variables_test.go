@@ -108,7 +108,7 @@ func TestVariablesThatNobodyExpands(t *testing.T) {
 			}
 			err := o.with(strings.Repeat(variable+" ", len(needed(o.Row))))
 			require.Error(t, err, name)
-			assert.Contains(t, err.Error(), o.Name+": "+variable+" is expanded by nobody; the environment variable PAYERMAX_TEST_UNSET is written ", name)
+			assert.Contains(t, err.Error(), o.Name+": "+variable+" is not expanded; in a Caddyfile, write the environment variable PAYERMAX_TEST_UNSET as ", name)
 			assert.Regexp(t, written, err.Error(), name)
 		}
 	}

@@ -45,9 +45,9 @@ because they have fewer than 2048 bits or are not RSA keys, are refused.
 			cmd.Example = `  $ caddy payermax-convert --in merchant.key --to public-base64
   $ caddy payermax-convert --in from-the-sdk.txt --to pkcs8-pem --out merchant.key
   $ vault kv get -field=key secret/payermax | caddy payermax-convert --to public-pem`
-			cmd.Flags().String("in", "-", "Path of the key; - is the standard input")
-			cmd.Flags().String("out", "-", "Path of a new file; - is the standard output")
-			cmd.Flags().String("to", "", "The form to write; required")
+			cmd.Flags().String("in", "-", "Path of the key; - for standard input")
+			cmd.Flags().String("out", "-", "Path of a new file; - for standard output")
+			cmd.Flags().String("to", "", "The form of the output; required")
 			offer(cmd, "to", keyForms()...)
 			answering(cmd, runConvert)
 		},
@@ -82,7 +82,7 @@ func runConvert(t *tool, flags caddycmd.Flags) error {
 		names := keyForms()
 		return errors.New("--to is required and must be one of " + strings.Join(names, ", "))
 	case isPrivate && out == "-" && t.json:
-		return errors.New("--json prints no private key; name a file for it with --out")
+		return errors.New("--json does not print a private key; name a file for it with --out")
 	case isPrivate && out == "-" && t.outTerminal:
 		return no{errTerminal}
 	}
@@ -157,7 +157,7 @@ func encodeKey(form string, private *rsa.PrivateKey, public *rsa.PublicKey) ([]b
 		return encode(public)
 	}
 	if private == nil {
-		return nil, no{errors.New("this is a public key, and no private key can be made of it; with --to public-pem or public-base64 it can be converted")}
+		return nil, no{errors.New("this is a public key, which cannot be converted to a private one; use --to public-pem or --to public-base64")}
 	}
 	return privateForms[form](private)
 }

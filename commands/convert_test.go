@@ -106,7 +106,7 @@ func TestConvertToFiles(t *testing.T) {
 	before := slices.Sorted(slices.Values(r.names(t)))
 	got := r.caddy(t, "payermax-convert", "--in", "merchant.key", "--to", "pkcs1-pem", "--out", "out.der")
 	assert.Equal(t, 1, got.code)
-	assert.Contains(t, got.stderr, "out.der exists already and is not overwritten")
+	assert.Contains(t, got.stderr, "out.der already exists and is not overwritten")
 	assert.True(t, private["der"] == r.read(t, "out.der"))
 	assert.Equal(t, before, r.names(t))
 }
@@ -119,10 +119,10 @@ func TestConvertRefuses(t *testing.T) {
 		text string
 		code int
 	}{
-		"no private key can be made of it": {testkeys.PublicPEM(&testkeys.Merchant().PublicKey), 1},
-		"it is an EC key":                  {testkeys.PrivatePEM(ec), 2},
-		"RSA key of 1024 bits":             {testkeys.PrivatePEM(testkeys.Small()), 2},
-		"cut short":                        {testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant()))[:500], 2},
+		"which cannot be converted to a private one": {testkeys.PublicPEM(&testkeys.Merchant().PublicKey), 1},
+		"it is an EC key":      {testkeys.PrivatePEM(ec), 2},
+		"RSA key of 1024 bits": {testkeys.PrivatePEM(testkeys.Small()), 2},
+		"cut short":            {testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant()))[:500], 2},
 	} {
 		got := run{dir: t.TempDir(), stdin: test.text}.caddy(t, "payermax-convert", "--to", "pkcs8-pem")
 		assert.Equal(t, test.code, got.code)

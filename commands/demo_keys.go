@@ -38,7 +38,7 @@ func makeDemoKeys() (k *demoKeys, err error) {
 	}
 
 	if k.dir, err = os.MkdirTemp("", "payermax-demo-"); err != nil {
-		return nil, fmt.Errorf("the demonstration keeps its keys in a temporary directory: %w; set TMPDIR to a directory that can be written to", err)
+		return nil, fmt.Errorf("the demonstration keeps its keys in a temporary directory: %w; set TMPDIR to a writable directory", err)
 	}
 	k.merchantPath = filepath.Join(k.dir, "private.key")
 	k.gatewayPath = filepath.Join(k.dir, "payermax.pub")

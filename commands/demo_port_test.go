@@ -23,7 +23,7 @@ func TestDemoSharesNoPort(t *testing.T) {
 	listener := opened.(net.Listener)
 	port := listener.Addr().(*net.TCPAddr).Port
 
-	assert.ErrorContains(t, checkFree(port), "--port 0 takes any free one")
+	assert.ErrorContains(t, checkFree(port), "--port 0 uses any free one")
 	require.NoError(t, listener.Close())
 	free, err := freePort()
 	require.NoError(t, err)
@@ -67,5 +67,5 @@ func TestDemoStaysOnThisMachine(t *testing.T) {
 func TestDemoNeedsTemporaryFiles(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
 	_, err := makeDemoKeys()
-	assert.ErrorContains(t, err, "set TMPDIR to a directory that can be written to")
+	assert.ErrorContains(t, err, "set TMPDIR to a writable directory")
 }

@@ -51,7 +51,7 @@ type demo struct {
 func (d *demo) run(ctx context.Context) error {
 	keys, err := makeDemoKeys()
 	if err != nil {
-		return fmt.Errorf("making keys: %w", err)
+		return fmt.Errorf("creating keys: %w", err)
 	}
 	defer keys.remove()
 
@@ -205,7 +205,7 @@ func stayOnThisMachine(http map[string]any) error {
 func checkFree(port int) error {
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
-		return fmt.Errorf("%w; end what listens there, or choose another port: --port 0 takes any free one", err)
+		return fmt.Errorf("%w; stop the program that listens there, or choose another port; --port 0 uses any free one", err)
 	}
 	return listener.Close()
 }

@@ -60,7 +60,7 @@ func (d *demo) show(ctx context.Context, sidecar string) error {
 	}
 	d.say("\n  %d bytes signed;\n  the gateway verified the signature with the merchant's public key.\n", len(call.Body))
 
-	d.heading("3. The gateway answers, and the sidecar verifies its signature in turn")
+	d.heading("3. The gateway answers, and the sidecar verifies its signature")
 	d.response(answer, body)
 	if !strings.Contains(answer.Header.Get("Proxy-Status"), "answer verified") {
 		return errors.New("the sidecar did not verify the answer")
@@ -83,7 +83,7 @@ func (d *demo) show(ctx context.Context, sidecar string) error {
 
 // invite names the pages to look at, and what to try next.
 func (d *demo) invite(sidecar, gateway, shop string) {
-	d.heading("Your turn; Ctrl-C ends it")
+	d.heading("Your turn; Ctrl-C stops it")
 	d.say(`  checkout     http://%[4]s/
                a shop, to click through in a browser
   live page    http://%[2]s/sandbox/

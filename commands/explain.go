@@ -85,9 +85,9 @@ func (e *explanation) tell(t *tool) {
 	t.say("SHA-256", e.Body.SHA256)
 	switch {
 	case e.Digest != "" && e.Hash != "":
-		t.say("signed", e.Digest+" ("+e.Hash+", taken out of the signature)")
+		t.say("signed", e.Digest+" ("+e.Hash+", recovered from the signature)")
 	case e.Digest != "":
-		t.say("signed", e.Digest+" (taken out of the signature)")
+		t.say("signed", e.Digest+" (recovered from the signature)")
 	}
 	t.say("key", e.Key)
 	switch e.Signer {

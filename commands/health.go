@@ -43,8 +43,8 @@ The paths are /livez, /readyz and /startupz.
 			cmd.Example = `  $ caddy payermax-health
   $ caddy payermax-health --url http://127.0.0.1:8081/livez --timeout 500ms
   $ caddy payermax-health --url 'unix//run/payermax/health.sock|/readyz'`
-			cmd.Flags().String("url", "", "What to ask")
-			cmd.Flags().Duration("timeout", time.Second, "How long to wait for the answer, in all")
+			cmd.Flags().String("url", "", "URL of the probe")
+			cmd.Flags().Duration("timeout", time.Second, "How long to wait for the answer in total")
 			offer(cmd, "url", "http://127.0.0.1:8081/readyz", "http://127.0.0.1:8081/livez", "http://127.0.0.1:8081/startupz")
 			offer(cmd, "timeout", "1s", "5s")
 			answering(cmd, runHealth)

@@ -35,7 +35,7 @@ const maxPathInMessage = 255
 // repeats it.
 func checkName(flag, path string) error {
 	if signer.LooksLikeKey(path) || len(path) > maxPathInMessage {
-		return fmt.Errorf("--%s: the name of a file is expected here, and this looks like what should be in it", flag)
+		return fmt.Errorf("--%s: expected the path of a file, but the value looks like the contents of the file", flag)
 	}
 	return nil
 }
@@ -60,7 +60,7 @@ func readInput(name string, from io.Reader) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", name, err)
 	case len(body) > maxInput:
-		return nil, fmt.Errorf("%s: there are more than 16 MiB; a body of PayerMax's has some hundred bytes", name)
+		return nil, fmt.Errorf("%s: larger than 16 MiB; PayerMax's bodies usually have a few hundred bytes", name)
 	}
 	return body, nil
 }
@@ -71,7 +71,7 @@ func readVerificationKey(flags caddycmd.Flags) (path string, key *rsa.PublicKey,
 	public, private := flags.String("public-key"), flags.String("private-key")
 	switch {
 	case (public == "") == (private == ""):
-		return "", nil, errors.New("exactly one of --public-key and --private-key is required: the path of the key whose signature it should be")
+		return "", nil, errors.New("exactly one of --public-key and --private-key is required: the path of the key that should have signed")
 	case public != "":
 		if key, err = signer.ReadPublicKeyFile(public); err != nil {
 			return "", nil, fmt.Errorf("--public-key: %w", err)

@@ -23,7 +23,7 @@ func Keygen() caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "payermax-keygen",
 		Usage: "[--out DIRECTORY-OR-PREFIX] [--bits 2048|3072|4096] [--kubernetes-secret NAME [--namespace NAMESPACE] [--manifest PATH]] [--json]",
-		Short: "Makes an RSA key pair for PayerMax",
+		Short: "Creates an RSA key pair for PayerMax",
 		Long: `
 Makes an RSA key pair and writes it to two new files: <prefix>.key has the private
 key in PKCS#8 PEM, which only this user can read, and <prefix>.pub the public key
@@ -42,11 +42,11 @@ The private key is never printed on a terminal.
 			cmd.Example = `  $ caddy payermax-keygen --out /run/secrets/payermax/
   $ caddy payermax-keygen --out uat --bits 3072
   $ caddy payermax-keygen --out uat --kubernetes-secret payermax-keys --manifest - | kubectl apply -f -`
-			cmd.Flags().String("out", "merchant", "Where to write: a directory, for merchant.key and merchant.pub in it, or a prefix")
+			cmd.Flags().String("out", "merchant", "Where to write the files: a directory, for merchant.key and merchant.pub, or a prefix")
 			cmd.Flags().Int("bits", 2048, "Size of the key: 2048, 3072 or 4096")
-			cmd.Flags().String("kubernetes-secret", "", "Name of a Secret to write a manifest of, instead of the private key's file")
-			cmd.Flags().String("namespace", "", "Namespace of the Secret; kubectl's own by default")
-			cmd.Flags().String("manifest", "", "Path of the manifest; - is the standard output")
+			cmd.Flags().String("kubernetes-secret", "", "Name of a Secret whose manifest is written instead of the private key file")
+			cmd.Flags().String("namespace", "", "Namespace of the Secret; by default, kubectl's current one")
+			cmd.Flags().String("manifest", "", "Path of the manifest; - for standard output")
 			offer(cmd, "bits", "2048", "3072", "4096")
 			offer(cmd, "kubernetes-secret")
 			offer(cmd, "namespace")
@@ -68,7 +68,7 @@ type keygen struct {
 func newKeygen(flags caddycmd.Flags) (*keygen, error) {
 	k := &keygen{bits: flags.Int("bits")}
 	if !slices.Contains([]int{2048, 3072, 4096}, k.bits) {
-		return nil, errors.New("--bits must be 2048, 3072 or 4096; PayerMax asks for 2048")
+		return nil, errors.New("--bits must be 2048, 3072 or 4096; PayerMax requires 2048")
 	}
 	if err := errors.Join(checkName("out", flags.String("out")), checkName("manifest", flags.String("manifest"))); err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func newKeygen(flags caddycmd.Flags) (*keygen, error) {
 	switch {
 	case flags.String("kubernetes-secret") == "":
 		if manifest != "" || flags.String("namespace") != "" {
-			return nil, errors.New("--manifest and --namespace belong to --kubernetes-secret, which is missing")
+			return nil, errors.New("--manifest and --namespace need --kubernetes-secret")
 		}
 		return k, nil
 	case manifest == "":
@@ -99,13 +99,13 @@ func newKeygen(flags caddycmd.Flags) (*keygen, error) {
 // outPrefix is what the names of the files begin with.
 func outPrefix(out string) (string, error) {
 	if out == "" {
-		return "", errors.New("--out is empty; it must name a directory, or what the names of the files begin with")
+		return "", errors.New("--out is empty; it must be a directory, or a prefix of the file names")
 	}
 	if isDirectory(out) {
 		return filepath.Join(out, "merchant"), nil
 	}
 	if directory := filepath.Dir(out); !isDirectory(directory) {
-		return "", fmt.Errorf("--out: there is no directory %s; make it first, with: mkdir -m 700 %s", directory, signer.ShellPath(directory))
+		return "", fmt.Errorf("--out: there is no directory %s; create it first with: mkdir -m 700 %s", directory, signer.ShellPath(directory))
 	}
 	return out, nil
 }
@@ -134,7 +134,7 @@ func runKeygen(t *tool, flags caddycmd.Flags) error {
 	}
 	if k.private == "" {
 		if t.json {
-			return errors.New("--json and --manifest - would both print to the standard output; leave one of them out")
+			return errors.New("--json and --manifest - would both print to standard output; use only one of them")
 		}
 		if t.outTerminal {
 			return no{errTerminal}
@@ -159,7 +159,7 @@ func (k *keygen) paths() []string {
 }
 
 // errTerminal refuses to print a private key on a terminal, in every command.
-var errTerminal = errors.New("the standard output is a terminal, where a private key does not belong: name a file, or send it through a pipe")
+var errTerminal = errors.New("standard output is a terminal, where a private key must not appear: name a file, or use a pipe")
 
 // write writes the pair and says what it did.
 func (k *keygen) write(t *tool, key *rsa.PrivateKey) error {
@@ -218,9 +218,9 @@ func (k *keygen) tell(t *tool, key *rsa.PrivateKey) error {
 	}
 	switch {
 	case result.PrivateKeyFile != "":
-		t.say("private", result.PrivateKeyFile+": for private_key; whoever has it can sign in your name")
+		t.say("private", result.PrivateKeyFile+": for private_key; anyone who has it can sign in your name")
 	case result.SecretFile != "":
-		t.say("secret", result.SecretFile+": for kubectl; whoever has it can sign in your name")
+		t.say("secret", result.SecretFile+": for kubectl; anyone who has it can sign in your name")
 	}
 	t.say("public", result.PublicKeyFile+": for merchant_public_key; the line of base64 is the same key, for PayerMax's dashboard")
 	t.say("key", result.Fingerprint)

@@ -102,7 +102,7 @@ func TestKeygenNeverOverwrites(t *testing.T) {
 			}
 			got := r.caddy(t, args...)
 			assert.Equal(t, 1, got.code, there)
-			assert.Contains(t, got.stderr, there+" exists already and is not overwritten")
+			assert.Contains(t, got.stderr, there+" already exists and is not overwritten")
 			assert.Empty(t, got.stdout)
 			assert.Equal(t, []string{there}, r.names(t), "and nothing else")
 			if kind == "file" {

@@ -23,7 +23,7 @@ const (
 
 // exists is the no to a request to write over something.
 func exists(path string) error {
-	return no{fmt.Errorf("nothing was written: %s exists already and is not overwritten; choose another name, or move it away first", path)}
+	return no{fmt.Errorf("nothing was written: %s already exists and is not overwritten; choose another name, or move it first", path)}
 }
 
 // notWritten is the no when the system refuses. Its error names a temporary file, which
@@ -35,7 +35,7 @@ func notWritten(path string, err error) error {
 	if inner, ok := errors.AsType[*os.LinkError](err); ok {
 		err = inner.Err
 	}
-	return no{fmt.Errorf("nothing was written: %s cannot be made: %w", path, err)}
+	return no{fmt.Errorf("nothing was written: %s cannot be created: %w", path, err)}
 }
 
 // checkNew refuses files that exist, before any work is done for them.

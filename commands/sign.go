@@ -32,7 +32,7 @@ same signature.
 			cmd.Example = `  $ caddy payermax-sign --private-key merchant.key --body request.json
   $ printf %s "$body" | caddy payermax-sign --private-key merchant.key`
 			cmd.Flags().String("private-key", "", "Path of the private key; required")
-			cmd.Flags().String("body", "-", "Path of what is to be signed; - is the standard input")
+			cmd.Flags().String("body", "-", "Path of the body to sign; - for standard input")
 			answering(cmd, runSign)
 		},
 	}
@@ -86,18 +86,18 @@ func accidents(body []byte) []string {
 	d := diagnosis.Describe(body)
 	switch {
 	case d.Length == 0:
-		return append(found, "There is nothing to sign: the signature covers no bytes.")
+		return append(found, "The body is empty: the signature covers no bytes.")
 	case d.Compression != "":
 		return append(found, "The body is compressed. PayerMax's signature covers the JSON that it reads.")
 	}
 	if d.ByteOrderMark {
-		found = append(found, "The body begins with a byte order mark, which was signed as well. Is it sent?")
+		found = append(found, "The body begins with a byte order mark, which was signed as well. Make sure that it is sent.")
 	}
 	if bytes.HasSuffix(body, []byte("\n")) {
-		found = append(found, "The body ends with a line break, which was signed as well. Is it sent? (echo adds one, printf %s does not.)")
+		found = append(found, "The body ends with a line break, which was signed as well. Make sure that it is sent. (echo adds one, printf %s does not.)")
 	}
 	if !d.JSON && !d.ByteOrderMark {
-		found = append(found, "The body is not JSON, so PayerMax will not read it.")
+		found = append(found, "The body is not JSON, so PayerMax will refuse it.")
 	}
 	return found
 }

@@ -37,11 +37,11 @@ func TestSignWarns(t *testing.T) {
 	r := workplace(t)
 	for content, warnings := range map[string][]any{
 		"{}":                 {},
-		"":                   {"There is nothing to sign: the signature covers no bytes."},
-		"{}\n":               {"The body ends with a line break, which was signed as well. Is it sent? (echo adds one, printf %s does not.)"},
-		"\xef\xbb\xbf{}":     {"The body begins with a byte order mark, which was signed as well. Is it sent?"},
-		"data=1":             {"The body is not JSON, so PayerMax will not read it."},
-		"{}{}\r\n":           {"The body ends with a line break, which was signed as well. Is it sent? (echo adds one, printf %s does not.)", "The body is not JSON, so PayerMax will not read it."},
+		"":                   {"The body is empty: the signature covers no bytes."},
+		"{}\n":               {"The body ends with a line break, which was signed as well. Make sure that it is sent. (echo adds one, printf %s does not.)"},
+		"\xef\xbb\xbf{}":     {"The body begins with a byte order mark, which was signed as well. Make sure that it is sent."},
+		"data=1":             {"The body is not JSON, so PayerMax will refuse it."},
+		"{}{}\r\n":           {"The body ends with a line break, which was signed as well. Make sure that it is sent. (echo adds one, printf %s does not.)", "The body is not JSON, so PayerMax will refuse it."},
 		"\x1f\x8b\x08\x00{}": {"The body is compressed. PayerMax's signature covers the JSON that it reads."},
 	} {
 		r.stdin = content
@@ -64,5 +64,5 @@ func TestSignTooMuch(t *testing.T) {
 	r.stdin = string(make([]byte, 16<<20+1))
 	got := r.caddy(t, "payermax-sign", "--private-key", "merchant.key")
 	assert.Equal(t, 2, got.code)
-	assert.Contains(t, got.stderr, "the standard input: there are more than 16 MiB")
+	assert.Contains(t, got.stderr, "the standard input: larger than 16 MiB")
 }

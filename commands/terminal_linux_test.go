@@ -76,7 +76,7 @@ func TestNoPrivateKeyOnTerminal(t *testing.T) {
 		before := r.names(t)
 		seen, code := r.onTerminal(t, strings.Fields(args)...)
 		assert.Equal(t, 1, code)
-		assert.Contains(t, seen, "the standard output is a terminal, where a private key does not belong")
+		assert.Contains(t, seen, "standard output is a terminal, where a private key must not appear")
 		requireNoPrivateKey(t, seen, r.read(t, "merchant.key"))
 		assert.Equal(t, before, r.names(t), "nothing was made")
 	}

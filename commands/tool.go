@@ -49,7 +49,7 @@ type tool struct {
 // answering makes a cobra command of a function. Its error is explained and becomes
 // the exit code: 1 for a no, 2 for everything else.
 func answering(cmd *cobra.Command, run func(*tool, caddycmd.Flags) error) {
-	cmd.Flags().Bool("json", false, "Print the result as JSON, for machines")
+	cmd.Flags().Bool("json", false, "Print the result as JSON")
 	takingFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		flags := caddycmd.Flags{FlagSet: cmd.Flags()}
@@ -61,7 +61,7 @@ func answering(cmd *cobra.Command, run func(*tool, caddycmd.Flags) error) {
 // takingFlags has a command take flags and nothing else. Whatever else stands there ends it
 // with exit code 2.
 func takingFlags(cmd *cobra.Command) {
-	argument := errors.New("there is an argument that belongs to no flag; everything is given by flags")
+	argument := errors.New("unexpected argument: this command takes flags only")
 	commandline.TakeFlagsOnly(cmd, argument, func(err error, asJSON bool) error {
 		return exit(cmd, newTool(asJSON).explain(cmd, err))
 	})
@@ -92,7 +92,7 @@ func (t *tool) explain(cmd *cobra.Command, err error) int {
 	}
 	_, _ = fmt.Fprintf(t.err, "%s: %v\n", cmd.CommandPath(), err)
 	if code == exitUnclear {
-		_, _ = fmt.Fprintf(t.err, "%s --help shows how it is used.\n", cmd.CommandPath())
+		_, _ = fmt.Fprintf(t.err, "See %s --help.\n", cmd.CommandPath())
 	}
 	return code
 }

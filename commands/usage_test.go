@@ -41,12 +41,12 @@ func TestUsage(t *testing.T) {
 		{"payermax-keygen --bits 1024", "--bits must be 2048, 3072 or 4096"},
 		{"payermax-keygen --bits many", "invalid argument"},
 		{"payermax-keygen --out=", "--out is empty"},
-		{"payermax-keygen --out KEY", "--out: the name of a file is expected here"},
-		{"payermax-convert --in merchant.key --to der --out KEY", "--out: the name of a file is expected here"},
+		{"payermax-keygen --out KEY", "--out: expected the path of a file"},
+		{"payermax-convert --in merchant.key --to der --out KEY", "--out: expected the path of a file"},
 		{"payermax-keygen --out no/where/", "there is no directory no/where"},
 		{"payermax-keygen --out no/where", "there is no directory no;"},
-		{"payermax-keygen --namespace a", "belong to --kubernetes-secret"},
-		{"payermax-keygen --manifest -", "belong to --kubernetes-secret"},
+		{"payermax-keygen --namespace a", "need --kubernetes-secret"},
+		{"payermax-keygen --manifest -", "need --kubernetes-secret"},
 		{"payermax-keygen --kubernetes-secret A", "lower-case"},
 		{"payermax-keygen --kubernetes-secret a..b", "lower-case"},
 		{"payermax-keygen --kubernetes-secret a --namespace a.b", "--namespace must be"},
@@ -56,9 +56,9 @@ func TestUsage(t *testing.T) {
 		{"payermax-sign --private-key merchant.pub", "it is a public key"},
 		{"payermax-sign --private-key merchant.key --body no.json", "--body: open no.json"},
 		{"payermax-sign --private-key merchant.key --body .", "is a directory"},
-		{"payermax-sign --private-key merchant.key --body KEY", "this looks like what should be in it"},
+		{"payermax-sign --private-key merchant.key --body KEY", "the value looks like the contents of the file"},
 		{"payermax-sign --private-key KEY", "looks like a key itself"},
-		{"payermax-sign KEY", "belongs to no flag"},
+		{"payermax-sign KEY", "unexpected argument"},
 		{"payermax-sign --key KEY", "unknown flag: --key"},
 		{"payermax-verify", "exactly one of --public-key and --private-key"},
 		{"payermax-verify --public-key merchant.pub --private-key merchant.key", "exactly one of"},
@@ -67,21 +67,21 @@ func TestUsage(t *testing.T) {
 		{"payermax-verify --public-key merchant.pub", "exactly one of --sign and --sign-file"},
 		{"payermax-verify --public-key merchant.pub --sign a --sign-file b", "exactly one of --sign and --sign-file"},
 		{"payermax-verify --public-key merchant.pub --sign-file no.sign", "--sign-file: open no.sign"},
-		{"payermax-verify --public-key merchant.pub --sign-file KEY", "this looks like what should be in it"},
+		{"payermax-verify --public-key merchant.pub --sign-file KEY", "the value looks like the contents of the file"},
 		{"payermax-verify --public-key merchant.pub --sign a --body no.json", "--body: open no.json"},
 		{"payermax-verify --public-key merchant.pub --sign a --other-key no.key", "--other-key: key file no.key: no such file"},
 		{"payermax-verify --public-key merchant.pub --sign a --other-key request.json", "it is not a key"},
 		{"payermax-convert", "--to is required and must be one of base64, der, pkcs1-pem, pkcs8-pem, public-base64, public-pem"},
 		{"payermax-convert --to pem", "must be one of"},
-		{"payermax-demo KEY", "belongs to no flag"},
+		{"payermax-demo KEY", "unexpected argument"},
 		{"payermax-demo --port 99999", "invalid argument"},
-		{"payermax-sandbox KEY", "belongs to no flag"},
+		{"payermax-sandbox KEY", "unexpected argument"},
 		{"payermax-sandbox --key KEY", "unknown flag: --key"},
 		{"payermax-convert --to pkcs8-pem --in no.key", "--in: key file no.key: no such file"},
 		{"payermax-convert --to pkcs8-pem --in request.json", "it is not a key"},
 		{"payermax-convert --to pkcs8-pem --in KEY", "looks like a key itself"},
 		{"payermax-convert --to public-pem", "the standard input: key: it is empty"},
-		{"payermax-convert --to pkcs8-pem --in merchant.key --json", "--json prints no private key"},
+		{"payermax-convert --to pkcs8-pem --in merchant.key --json", "--json does not print a private key"},
 		{"payermax-health --timeout soon", "invalid argument"},
 		{"payermax-health --timeout 0s", "--timeout must be a positive duration"},
 		{"payermax-health --url https://127.0.0.1/readyz", "--url must be like"},
@@ -91,8 +91,8 @@ func TestUsage(t *testing.T) {
 		{"payermax-health --url unix//run/x.sock|0222", "--url must be like"},
 		{"payermax-health --url unix/|/readyz", "--url must be like"},
 		{"PAYERMAX_HEALTH_PORT=abc payermax-health", `PAYERMAX_HEALTH_PORT must be a port such as 8081, but is "abc"`},
-		{"payermax-health extra", "belongs to no flag"},
-		{"payermax-version extra", "belongs to no flag"},
+		{"payermax-health extra", "unexpected argument"},
+		{"payermax-version extra", "unexpected argument"},
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			t.Parallel()
@@ -108,7 +108,7 @@ func TestUsage(t *testing.T) {
 			assert.Equal(t, 2, got.code, got.stderr)
 			assert.Contains(t, got.stderr, "caddy "+args[0]+": ")
 			assert.Contains(t, got.stderr, test.says)
-			assert.Contains(t, got.stderr, args[0]+" --help shows how it is used.")
+			assert.Contains(t, got.stderr, args[0]+" --help.")
 			assert.NotContains(t, got.stderr, "Error:")
 			testkeys.RequireSilent(t, got.stderr, value, 12)
 			require.NotContains(t, got.stderr, "secret@")

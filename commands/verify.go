@@ -37,11 +37,11 @@ In a file, white space around the signature does not matter.
   $ caddy payermax-verify --public-key merchant.pub --body request.json --sign-file request.sign --explain
   $ caddy payermax-verify --public-key payermax.pub --body notification.json --sign "$sign" \
       --explain --other-key payermax-uat.pub --other-key merchant.pub`
-			cmd.Flags().String("public-key", "", "Path of the public key of the one who signed")
-			cmd.Flags().String("private-key", "", "Path of the private key instead, of which the public half is used")
-			cmd.Flags().String("body", "-", "Path of what was signed; - is the standard input")
+			cmd.Flags().String("public-key", "", "Path of the signer's public key")
+			cmd.Flags().String("private-key", "", "Path of the signer's private key instead; its public key is used")
+			cmd.Flags().String("body", "-", "Path of the body that was signed; - for standard input")
 			cmd.Flags().String("sign", "", "The signature, as in the sign header")
-			cmd.Flags().String("sign-file", "", "Path of a file with the signature instead")
+			cmd.Flags().String("sign-file", "", "Path of a file that contains the signature")
 			cmd.Flags().Bool("explain", false, "Say what is wrong; --json always does")
 			cmd.Flags().StringArray("other-key", nil, "Path of another key that may have signed; may be repeated")
 			offer(cmd, "sign")
@@ -84,7 +84,7 @@ func runVerify(t *tool, flags caddycmd.Flags) error {
 	if err := t.printVerdict(invalid); err != nil || invalid == nil {
 		return err
 	}
-	return no{fmt.Errorf("%w; --explain finds out why", invalid)}
+	return no{fmt.Errorf("%w; add --explain to find out why", invalid)}
 }
 
 // printVerdict prints the result.

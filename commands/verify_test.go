@@ -42,7 +42,7 @@ func TestVerify(t *testing.T) {
 		{[]string{"--private-key", "merchant.key", "--body", "request.json", "--sign-file", "good.sign"}, "valid", ""},
 		{[]string{"--public-key", "merchant.pub", "--body", "request.json", "--sign-file", "line.sign"}, "valid", ""},
 		{[]string{"--public-key", "merchant.pub", "--sign", good}, "valid", ""}, // from the standard input
-		{[]string{"--public-key", "stranger.pub", "--sign", good}, "invalid", "does not match the body and the public key; --explain finds out why"},
+		{[]string{"--public-key", "stranger.pub", "--sign", good}, "invalid", "does not match the body and the public key; add --explain to find out why"},
 		{[]string{"--public-key", "merchant.pub", "--sign", good[:343]}, "invalid", "it has 343 characters"},
 		{[]string{"--public-key", "merchant.pub", "--sign", ""}, "invalid", "it is empty"},
 		{[]string{"--public-key", "merchant.pub", "--sign-file", "empty.sign"}, "invalid", "it is empty"},

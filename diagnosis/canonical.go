@@ -54,7 +54,7 @@ func canonicalTexts(body []byte) candidates {
 		values = append(values, []string{path}, []string{"POST", path}, []string{"POST " + path}, []string{"POST", path, beside.RequestTime},
 			[]string{"POST", path, beside.AppID, beside.RequestTime}, []string{"POST " + path, beside.AppID, beside.RequestTime})
 	}
-	finding := Finding{CanonicalText, "The signature is the one of this body together with something else, such as a method, a path, a time or an appId. Other gateways want that; PayerMax's signature covers the body alone."}
+	finding := Finding{CanonicalText, "The signature covers this body together with something else, such as a method, a path, a time or an appId. Other gateways require that; PayerMax's signature covers the body only."}
 	return func(yield func(Finding, []byte) bool) {
 		for _, parts := range values {
 			if strings.Join(parts, "") == "" {

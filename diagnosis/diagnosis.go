@@ -158,10 +158,10 @@ func Diagnose(key *rsa.PublicKey, body []byte, sign string, otherKeys ...*rsa.Pu
 		return diagnosed(append(findings, unknownKey(key, signature, len(otherKeys)))...)
 	case signed.doubtful && differs != nil && differs[0].Cause == OtherBytes:
 		unknown := unknownKey(key, signature, len(otherKeys))
-		unknown.Advice += " (Or else it has PSS padding, with the longest possible salt, and is over other bytes.)"
+		unknown.Advice += " (Or it has PSS padding with the longest possible salt, and covers other bytes.)"
 		return diagnosed(append(findings, unknown)...)
 	case signer != key:
-		findings = append(findings, Finding{WrongKey, "The signature was not made with the key it should be, but with another of the given ones: sign with the private key that belongs to the public key at the other side, or upload the other public key."})
+		findings = append(findings, Finding{WrongKey, "The signature was not made with the expected key, but with another of the given keys: sign with the private key that belongs to the public key on the other side, or upload the other public key."})
 	}
 
 	diagnosis := diagnosed(slices.Concat(findings, signed.findings(), differs)...)
@@ -203,7 +203,7 @@ func openWithAny(keys []*rsa.PublicKey, signature, body []byte) (signed, *rsa.Pu
 
 // littleEndian is the finding of a signature whose bytes are in the order of Windows'
 // CryptoAPI.
-var littleEndian = Finding{SignatureEncoding, "The bytes of the signature are in reverse order, the last one first, as Windows' CryptoAPI has them (CryptSignHash). Reverse them before they become base64, or sign with CNG, or RSA.SignData of .NET."}
+var littleEndian = Finding{SignatureEncoding, "The bytes of the signature are in reverse order, as Windows' CryptoAPI returns them (CryptSignHash). Reverse them before encoding them in base64, or sign with CNG or .NET's RSA.SignData."}
 
 // reversed are the bytes with the last one first.
 func reversed(signature []byte) []byte {
@@ -217,14 +217,14 @@ func fits(signature []byte, key *rsa.PublicKey) bool { return len(signature) == 
 
 // unknownKey is the finding when the signature was made with none of the keys.
 func unknownKey(key *rsa.PublicKey, signature []byte, others int) Finding {
-	const remedy = " Compare the fingerprint of the public key of the one who signs with the one that the other side has; test and production have different keys, and so has each appId."
+	const remedy = " Compare the fingerprint of the signer's public key with that of the key on the other side. Test and production have different keys, and so does each appId."
 	switch {
 	case !fits(signature, key) && slices.Contains([]int{1024, 2048, 3072, 4096, 8192}, len(signature)*8):
 		return Finding{WrongKey, fmt.Sprintf("The signature was made with another key: it was a %d-bit key, and this key has %d bits.%s", len(signature)*8, key.N.BitLen(), remedy)}
 	case !fits(signature, key):
 		return Finding{SignatureDamaged, fmt.Sprintf("The signature has %d bytes, but a signature of this key has %d: it was cut, or something was added to it. Copy it again, complete.", len(signature), key.Size())}
 	case others > 0:
-		return Finding{WrongKey, "The signature was made with another key than all of the given ones, or it was changed on its way." + remedy}
+		return Finding{WrongKey, "The signature was made with none of the given keys, or it was changed in transit." + remedy}
 	}
-	return Finding{WrongKey, "The signature was made with another key, or it was changed on its way." + remedy}
+	return Finding{WrongKey, "The signature was made with another key, or it was changed in transit." + remedy}
 }

@@ -117,8 +117,8 @@ func TestOtherBytes(t *testing.T) {
 		"data twice":                 {`{"appId":"a","data":{"b":"c/d"}}`, `{"appId":"a","data":"{\"b\":\"c/d\"}"}`, JSONString, "data block as a string"},
 		"data twice, with spaces":    {`{"appId":"a","data":{"b": "c"}}`, `{"appId":"a","data":"{\"b\": \"c\"}"}`, JSONString, "data block as a string"},
 		"method, path and body":      {request, "POST\n/aggregate-pay/api/gateway/applyDropinSession\n" + request, CanonicalText, "a method, a path"},
-		"body and appId":             {`{"appId":"app","data":{}}`, `{"appId":"app","data":{}}app`, CanonicalText, "body alone"},
-		"path, time, body":           {`{"requestTime":"t","appId":"app","data":{}}`, "POST /aggregate-pay/api/gateway/orderAndPay\napp\nt\n" + `{"requestTime":"t","appId":"app","data":{}}` + "\n", CanonicalText, "body alone"},
+		"body and appId":             {`{"appId":"app","data":{}}`, `{"appId":"app","data":{}}app`, CanonicalText, "body only"},
+		"path, time, body":           {`{"requestTime":"t","appId":"app","data":{}}`, "POST /aggregate-pay/api/gateway/orderAndPay\napp\nt\n" + `{"requestTime":"t","appId":"app","data":{}}` + "\n", CanonicalText, "body only"},
 		"Latin-1 sent":               {"{\"a\":\"\xe9\"}", `{"a":"é"}`, CharacterSet, "Latin-1"},
 		"UTF-8 twice":                {`{"a":"é"}`, `{"a":"Ã©"}`, CharacterSet, "UTF-8 twice"},
 		"UTF-16 signed":              {request, utf16(request), CharacterSet, "UTF-16"},
@@ -157,7 +157,7 @@ func TestOtherBytes(t *testing.T) {
 		"members in disorder":        {`{"version":"1","keyVersion":"2","data":{"b":1,"a":2,"c":3}}`, `{"data":{"b":1,"a":2,"c":3},"version":"1","keyVersion":"2"}`, JSONRewritten, "another order"},
 		"data in disorder":           {`{"version":"1","data":{"b":1,"a":2,"c":3}}`, `{"version":"1","data":{"c":3,"b":1,"a":2}}`, JSONRewritten, "another order"},
 		"slashes escaped":            {request, strings.ReplaceAll(request, "/", `\/`), JSONRewritten, `\/ for / (PHP)`},
-		"slashes unescaped":          {strings.ReplaceAll(request, "/", `\/`), request, JSONRewritten, "without needless escapes"},
+		"slashes unescaped":          {strings.ReplaceAll(request, "/", `\/`), request, JSONRewritten, "without unnecessary escapes"},
 		"nulls left out":             {request, strings.Replace(request, `"reference":null,`, "", 1), JSONRewritten, "null"},
 		"Gson's map":                 {request, strings.NewReplacer("15000000", "1.5E7", `"reference":null,`, "", "<", `\u003c`, ">", `\u003e`, "=", `\u003d`).Replace(request), JSONRewritten, "Gson"},
 		"numbers in quotes signed":   {`{"amount":10000.00}`, `{"amount":"10000.00"}`, JSONRewritten, "as strings"},
@@ -168,7 +168,7 @@ func TestOtherBytes(t *testing.T) {
 		".NET's escapes and emoji":   {"{\"a\": \"+😀\"}", `{"a":"\u002B\uD83D\uDE00"}`, JSONRewritten, ".NET"},
 		".NET, and nulls left out":   {`{"a":"+1","b":null}`, `{"a":"\u002B1"}`, JSONRewritten, ".NET"},
 		"something else":             {request, `{"secret":"not guessed"}`, OtherBytes, "SHA-256 digest"},
-		"nothing sent":               {"", request, OtherBytes, "none of the usual changes"},
+		"nothing sent":               {"", request, OtherBytes, "no known change to the body"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -283,7 +283,7 @@ func TestSpelling(t *testing.T) {
 		"URL-encoded":           {url.QueryEscape(good), SignatureEncoding, "URL-encoded"},
 		"form-decoded":          {strings.ReplaceAll(good, "+", " "), SignatureEncoding, "became spaces"},
 		"twice":                 {base64.StdEncoding.EncodeToString([]byte(good)), SignatureEncoding, "twice"},
-		"another last letter":   {good[:341] + string(alphabet[last+1]) + "==", SignatureEncoding, "last letter"},
+		"another last letter":   {good[:341] + string(alphabet[last+1]) + "==", SignatureEncoding, "last character"},
 		"cut":                   {good[:300], SignatureDamaged, "225 bytes"},
 		"two":                   {good + "," + good, SignatureDamaged, "neither base64"},
 		"cut and unpadded":      {good[:299], SignatureDamaged, "224 bytes"},
@@ -356,7 +356,7 @@ func TestWayOfSigning(t *testing.T) {
 		"PSS, longest salt":               {pssWith(crypto.SHA256, rsa.PSSSaltLengthAuto, body), []Cause{PSSPadding}, "PSS"},
 		"PSS, short salt":                 {pssWith(crypto.SHA256, 20, body), []Cause{PSSPadding}, "PSS"},
 		"PSS, longest salt, line feed":    {pssWith(crypto.SHA256, rsa.PSSSaltLengthAuto, append(body, '\n')), []Cause{PSSPadding, TrailingNewline}, "PSS"},
-		"PSS, longest salt, other bytes":  {pssWith(crypto.SHA256, rsa.PSSSaltLengthAuto, []byte("else")), []Cause{WrongKey}, "Or else it has PSS padding"},
+		"PSS, longest salt, other bytes":  {pssWith(crypto.SHA256, rsa.PSSSaltLengthAuto, []byte("else")), []Cause{WrongKey}, "Or it has PSS padding"},
 		"PSS and SHA-512":                 {pssWith(crypto.SHA512, 64, body), []Cause{PSSPadding, HashAlgorithm}, "PSS"},
 		"PSS, masked with SHA-1":          {pssMaskedWithSHA1(key, body), []Cause{PSSPadding}, "PSS"},
 		"PSS and a line feed":             {pssWith(crypto.SHA256, 32, append(body, '\n')), []Cause{PSSPadding, TrailingNewline}, "PSS"},
@@ -371,7 +371,7 @@ func TestWayOfSigning(t *testing.T) {
 		"no padding, SHA-512 in text":     {bare(key, []byte(hex.EncodeToString(digestOf(crypto.SHA512, body)))), []Cause{OtherPadding}, "without any padding"},
 		"another key":                     {sign(t, testkeys.Stranger(), request), []Cause{WrongKey}, "with another key, or it was changed"},
 		"larger key":                      {sign(t, testkeys.Large(), request), []Cause{WrongKey}, "it was a 3072-bit key, and this key has 2048 bits"},
-		"flipped bit":                     {encode(flipped(signature(t, key, crypto.SHA256, body)), nil), []Cause{WrongKey}, "changed on its way"},
+		"flipped bit":                     {encode(flipped(signature(t, key, crypto.SHA256, body)), nil), []Cause{WrongKey}, "changed in transit"},
 		"URL-safe, SHA-1 and a line feed": {strings.TrimRight(encode(signature(t, key, crypto.SHA1, append(body, '\n')), nil), "="), []Cause{SignatureEncoding, HashAlgorithm, TrailingNewline}, "padding"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -406,7 +406,7 @@ func TestOtherKeys(t *testing.T) {
 
 	d := Diagnose(merchant, []byte(request), sign(t, testkeys.Stranger(), request), large, stranger)
 	assert.Equal(t, WrongKey, d.Cause)
-	assert.Contains(t, d.Advice, "another of the given ones")
+	assert.Contains(t, d.Advice, "another of the given keys")
 	assert.Same(t, stranger, d.Signer)
 	assert.Empty(t, d.Further)
 
@@ -418,7 +418,7 @@ func TestOtherKeys(t *testing.T) {
 
 	d = Diagnose(merchant, []byte(request), sign(t, testkeys.Stranger(), request), large, nil, &rsa.PublicKey{})
 	assert.Equal(t, WrongKey, d.Cause)
-	assert.Contains(t, d.Advice, "than all of the given ones")
+	assert.Contains(t, d.Advice, "none of the given keys")
 	assert.Nil(t, d.Signer)
 
 	d = Diagnose(merchant, []byte(request), sign(t, testkeys.Merchant(), request), stranger)

@@ -44,7 +44,7 @@ func decompressed(body []byte, yield func(Finding, []byte) bool) bool {
 	}
 	inflated, err := io.ReadAll(io.LimitReader(reader, maxInflated+1))
 	return err != nil || len(inflated) > maxInflated ||
-		yield(Finding{Compressed, "This body is compressed, and the signature covers what is inside. Verify what comes out of decompression, or do not ask for compression (Accept-Encoding: identity)."}, inflated)
+		yield(Finding{Compressed, "This body is compressed, and the signature covers its contents. Verify the decompressed body, or do not request compression (Accept-Encoding: identity)."}, inflated)
 }
 
 // urlEncoded yields the body with and without the escapes of URLs and forms.
@@ -64,7 +64,7 @@ func urlEncoded(body []byte, yield func(Finding, []byte) bool) bool {
 			return false
 		}
 	}
-	finding.Advice = "This body is URL-encoded, and the signature covers what it decodes to." + exactBytes
+	finding.Advice = "This body is URL-encoded, and the signature covers the decoded body." + exactBytes
 	for _, unescape := range []func(string) (string, error){url.QueryUnescape, url.PathUnescape} {
 		if unescaped, err := unescape(text); err == nil && unescaped != text && !yield(finding, []byte(unescaped)) {
 			return false
@@ -93,7 +93,7 @@ func base64Encoded(body []byte, yield func(Finding, []byte) bool) bool {
 		}
 	}
 	inside, err := base64.StdEncoding.DecodeString(string(body))
-	return err != nil || yield(Finding{Base64Encoded, "This body is base64, and the signature covers what it decodes to." + exactBytes}, inside)
+	return err != nil || yield(Finding{Base64Encoded, "This body is base64, and the signature covers the decoded body." + exactBytes}, inside)
 }
 
 // jsonString yields the body as a JSON string, and what is inside if it is one.
@@ -115,7 +115,7 @@ func jsonString(body []byte, yield func(Finding, []byte) bool) bool {
 // digests yields the digests of the body as somebody hands them to a function that
 // hashes once more.
 func digests(body []byte, yield func(Finding, []byte) bool) bool {
-	finding := Finding{DigestSigned, "The signature covers a digest of this body, so the body was hashed twice. Hand the body itself to the function that signs: SHA256withRSA hashes it."}
+	finding := Finding{DigestSigned, "The signature covers a digest of this body, so the body was hashed twice. Pass the body itself to the signing function: SHA256withRSA hashes it."}
 	for _, hash := range hashes {
 		for _, text := range digestTexts(digestOf(hash, body)) {
 			if !yield(finding, text) {
@@ -143,13 +143,13 @@ func characterSets(body []byte) candidates {
 			{"Latin-1, in which other characters become question marks", toLatin1},
 			{"ASCII, the default of Java in many containers, in which other characters become question marks", toASCII},
 			{"GBK, the default of Java and of editors on some Chinese systems, in which other characters become question marks", toGBK},
-			{"UTF-8 twice, because it was taken for Latin-1 in between", func(text string) []byte { return fromLatin1([]byte(text)) }},
+			{"UTF-8 twice, because it was read as Latin-1 in between", func(text string) []byte { return fromLatin1([]byte(text)) }},
 			{"UTF-16", func(text string) []byte { return toUTF16(text, 0, 1) }},
 			{"UTF-16", func(text string) []byte { return toUTF16(text, 1, 0) }},
 			{"UTF-16", func(text string) []byte { return toUTF16("\ufeff"+text, 0, 1) }},
 			{"UTF-16", func(text string) []byte { return toUTF16("\ufeff"+text, 1, 0) }},
 		} {
-			if !yield(Finding{CharacterSet, "The signature covers this text in " + set.name + ". Name UTF-8 wherever text becomes bytes, such as getBytes(StandardCharsets.UTF_8)."}, set.encode(text)) {
+			if !yield(Finding{CharacterSet, "The signature covers this text in " + set.name + ". Specify UTF-8 wherever text is converted to bytes, such as getBytes(StandardCharsets.UTF_8)."}, set.encode(text)) {
 				return
 			}
 		}

@@ -223,9 +223,9 @@ func (s signed) findings() []Finding {
 	case pss:
 		found = append(found, Finding{PSSPadding, "The signature was made with the right key but with PSS padding: PayerMax uses RSASSA-PKCS1-v1_5, which is called SHA256withRSA in Java, OPENSSL_ALGO_SHA256 in PHP, and PKCS1v15 in Go and Python."})
 	case oddInfo:
-		found = append(found, Finding{OtherPadding, "The signature was made with the right key, but the digest in it is wrapped in another way than RFC 8017 says. Let the library hash and sign in one step, with what it calls SHA256withRSA."})
+		found = append(found, Finding{OtherPadding, "The signature was made with the right key, but the digest in it is not wrapped as RFC 8017 requires. Let the library hash and sign in one step, with what it calls SHA256withRSA."})
 	case noInfo:
-		found = append(found, Finding{OtherPadding, "The right key signed, or rather encrypted, something without naming a hash. Use the library's function for signing (openssl_sign, Signature, SignPKCS1v15), not the one for encrypting with a private key."})
+		found = append(found, Finding{OtherPadding, "The right key signed, or rather encrypted, data without naming a hash. Use the library's signing function (openssl_sign, Signature, SignPKCS1v15), not the one that encrypts with a private key."})
 	case noPadding:
 		found = append(found, Finding{OtherPadding, "The signature was made with the right key but without any padding. Let the library hash and sign in one step, with what it calls SHA256withRSA."})
 	}

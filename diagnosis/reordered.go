@@ -14,7 +14,7 @@ func reordered(body []byte) candidates {
 	if err != nil {
 		return none
 	}
-	finding := Finding{JSONRewritten, "The signature covers the same JSON with its members in another order, as maps without an order write it (HashMap)." + exactBytes}
+	finding := Finding{JSONRewritten, "The signature covers the same JSON with its members in another order, as unordered maps write it (HashMap)." + exactBytes}
 	return func(yield func(Finding, []byte) bool) {
 		for _, n := range []*node{root, root.member("data")} {
 			if n == nil || n.kind != '{' || len(n.names) > maxPermuted {

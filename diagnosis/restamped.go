@@ -97,7 +97,7 @@ func otherNotations(body []byte, places map[string]place, yield func(Finding, []
 	if !ok {
 		return true
 	}
-	const advice = "The signature covers this body with the same requestTime in another notation, as a program writes it that has read it as a time. Sign the text that is sent."
+	const advice = "The signature covers this body with the same requestTime in another notation, as a program writes it after parsing it as a time. Sign the text that is sent."
 	zones := []*time.Location{time.UTC, stamp.Location(), time.FixedZone("", 8*60*60)}
 	for _, layout := range []string{stampLayout, "2006-01-02T15:04:05.000-07:00", time.RFC3339Nano, "2006-01-02T15:04:05.999-07:00", time.RFC3339, "2006-01-02T15:04:05-07:00", "2006-01-02T15:04:05.000-0700", "2006-01-02 15:04:05"} {
 		for _, zone := range zones {
@@ -132,7 +132,7 @@ func (s signed) isRestamped(body []byte) (Finding, bool) {
 		h.Reset()
 		h.Write(candidate)
 		if digest = h.Sum(digest[:0]); s.coversDigest(digest) {
-			return Finding{Restamped, "The signature covers this body with " + shifted(shift) + ": it was stamped again after signing. Stamp it once, then sign it."}, true
+			return Finding{Restamped, "The signature covers this body with " + shifted(shift) + ": requestTime was set again after signing. Set it once, then sign."}, true
 		}
 	}
 	return Finding{}, false

@@ -64,7 +64,7 @@ type notation struct {
 // String says what is peculiar about it.
 func (n notation) String() string {
 	if len(n.words) == 0 {
-		return "without white space between its parts and without needless escapes (JavaScript, Jackson)"
+		return "without white space and without unnecessary escapes (JavaScript, Jackson)"
 	}
 	return strings.Join(n.words, ", ")
 }
@@ -166,7 +166,7 @@ func lessMembers(root *node, yield func(Finding, []byte) bool) bool {
 	without := func(what, remedy string, dropped func(name string) bool) bool {
 		return inNotations(root.without(dropped), fewPeculiarities, EnvelopeChanged, "the same JSON without "+what, remedy, yield)
 	}
-	if root.member("sign") != nil && !without("the sign in it", "PayerMax's signature belongs into the header named sign, and not into the body.",
+	if root.member("sign") != nil && !without("the sign in it", "PayerMax's signature belongs in the header named sign, not in the body.",
 		func(name string) bool { return name == "sign" }) {
 		return false
 	}
@@ -208,7 +208,7 @@ func pairs(root *node, yield func(Finding, []byte) bool) bool {
 	if root.kind != '{' {
 		return true
 	}
-	finding := Finding{QueryString, "The signature covers name=value pairs. Other gateways want that; PayerMax's signature covers the JSON body as it is sent."}
+	finding := Finding{QueryString, "The signature covers name=value pairs. Other gateways require that; PayerMax's signature covers the JSON body as it is sent."}
 	for _, sorted := range []bool{true, false} {
 		var text []string
 		for _, i := range root.order(sorted) {

@@ -39,11 +39,11 @@ func search(s signed, body []byte) Finding {
 	if finding, ok := s.isRestamped(body); ok {
 		return finding
 	}
-	advice := "The signature was made with the right key, but over other bytes than this body, and none of the usual changes makes them of it."
+	advice := "The signature was made with the right key, but covers other bytes than this body, and no known change to the body produces them."
 	if s.digest != nil {
-		advice += fmt.Sprintf(" They have the %s digest %s: log the length and the digest of the bytes right where they are signed, and compare.", hashName(s.hash), hex.EncodeToString(s.digest))
+		advice += fmt.Sprintf(" They have the %s digest %s: log the length and the digest of the bytes where they are signed, and compare.", hashName(s.hash), hex.EncodeToString(s.digest))
 	}
-	return Finding{OtherBytes, advice + " If this body was copied from a log or a debugger, take it from the wire instead."}
+	return Finding{OtherBytes, advice + " If this body was copied from a log or a debugger, capture it on the wire instead."}
 }
 
 // amongSuspects tries the usual mistakes until one fits or the work is too much.
@@ -79,7 +79,7 @@ func (s signed) isCut(body []byte) (Finding, bool) {
 	digest := make([]byte, 0, s.hash.Size())
 	for i := range body {
 		if digest = h.Sum(digest[:0]); s.coversDigest(digest) {
-			return Finding{BodyCut, fmt.Sprintf("Only the first %d of the %d bytes were signed. Count bytes where the length is taken, not characters, and read the body to its end.", i, len(body))}, true
+			return Finding{BodyCut, fmt.Sprintf("Only the first %d of the %d bytes were signed. Count bytes, not characters, and read the complete body.", i, len(body))}, true
 		}
 		h.Write(body[i : i+1])
 	}
@@ -90,7 +90,7 @@ func (s signed) isCut(body []byte) (Finding, bool) {
 const byteOrderMark = "\xef\xbb\xbf"
 
 // exactBytes is the rule that most mistakes break.
-const exactBytes = " Sign exactly the bytes that are sent, and verify exactly those that were received."
+const exactBytes = " Sign exactly the bytes that are sent, and verify exactly the bytes that were received."
 
 // ends are the bodies that editors, shells and text-mode transfers make: other line
 // breaks, inside and at the end, a byte order mark, white space.
@@ -116,7 +116,7 @@ func ends(body []byte) candidates {
 	endings := []variant{
 		{end, "", ""},
 		{nil, TrailingNewline, "without the line break at its end"},
-		{[]byte("\n"), TrailingNewline, "with a line feed at its end, as echo and editors add it"},
+		{[]byte("\n"), TrailingNewline, "with a line feed at its end, which echo and editors add"},
 		{[]byte("\r\n"), TrailingNewline, "with CRLF at its end"},
 	}
 	return func(yield func(Finding, []byte) bool) {
@@ -131,7 +131,7 @@ func ends(body []byte) candidates {
 			}
 		}
 		joined := bytes.ReplaceAll(unix, []byte("\n"), nil)
-		if len(joined) < len(unix) && !yield(Finding{LineEndings, "The signature covers this body with its lines joined, as a loop over readLine makes them." + exactBytes}, joined) {
+		if len(joined) < len(unix) && !yield(Finding{LineEndings, "The signature covers this body with its lines joined, as a loop over readLine joins them." + exactBytes}, joined) {
 			return
 		}
 		yield(Finding{WhiteSpace, "The signature covers this body without the white space around it." + exactBytes}, bytes.TrimSpace(bare))

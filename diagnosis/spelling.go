@@ -20,16 +20,16 @@ func decodeSignature(sign string) ([]byte, Finding) {
 	case strings.TrimSpace(sign) == "":
 		return nil, Finding{SignatureMissing, "There is no signature: it is empty. PayerMax expects it in the header named sign."}
 	case len(sign) > maxSignature:
-		return nil, Finding{SignatureDamaged, "The text given as the signature is far too long for a signature. The signature of a 2048-bit key has 344 characters."}
+		return nil, Finding{SignatureDamaged, "The given signature is far too long. The signature of a 2048-bit key has 344 characters."}
 	}
 	if signature, ok := strictBase64(sign); ok && !isText(sign, signature) {
 		return signature, Finding{Cause: Valid}
 	}
 	signature, faults := respell(sign)
 	if signature == nil {
-		return nil, Finding{SignatureDamaged, "The text given as the signature is neither base64 nor hexadecimal: it was cut or changed on its way, or it is something else. The signature of a 2048-bit key has 344 characters, ending in ==."}
+		return nil, Finding{SignatureDamaged, "The given signature is neither base64 nor hexadecimal: it was cut off or changed, or it is not a signature. The signature of a 2048-bit key has 344 characters, ending in ==."}
 	}
-	return signature, Finding{SignatureEncoding, "The signature is spelt wrongly: " + strings.Join(faults, ", and ") + ". PayerMax expects standard base64, with + and /, with the = signs at its end, on one line."}
+	return signature, Finding{SignatureEncoding, "The signature is not encoded correctly: " + strings.Join(faults, ", and ") + ". PayerMax expects standard base64, with + and /, with the = signs at its end, on one line."}
 }
 
 // strictBase64 decodes the only spelling that is right.
@@ -71,7 +71,7 @@ func respell(sign string) (signature []byte, faults []string) {
 			sign, faults = to, append(faults, fault)
 		}
 	}
-	change(headerName.ReplaceAllString(sign, ""), "the name of its header stands before it")
+	change(headerName.ReplaceAllString(sign, ""), "the name of its header precedes it")
 	change(escaped.Replace(sign), "it has the escapes of JSON or HTML")
 	if text, isPython := strings.CutPrefix(strings.Trim(sign, around), "b'"); isPython {
 		change(text, "it is what Python prints for bytes")
@@ -102,13 +102,13 @@ func respell(sign string) (signature []byte, faults []string) {
 		return nil, nil
 	}
 	if inside, err := hex.DecodeString(string(bytes)); err == nil && len(inside) >= 128 {
-		return inside, append(faults, "it is the base64 of hexadecimal, rather than of the bytes")
+		return inside, append(faults, "it is base64 of hexadecimal instead of base64 of the bytes")
 	}
 	if again, ok := strictBase64(string(bytes)); ok && len(again) >= 128 {
-		return again, append(faults, "it is in base64 twice")
+		return again, append(faults, "it was encoded in base64 twice")
 	}
 	if _, strict := strictBase64(sign); !strict {
-		faults = append(faults, "its last letter is not the one that its bytes have in base64")
+		faults = append(faults, "its last character is not canonical base64")
 	}
 	return bytes, faults
 }

@@ -43,17 +43,17 @@ func checkCall(ctx context.Context, g Gateway, m Merchant, keys merchantKeys) []
 	const name = callCheck
 	received, err := query(ctx, g, m, keys.signing)
 	if err != nil {
-		return []Result{problem(name, "%s", err).then("see above for what can be wrong with the connection, and try again%s", g.allowList())}
+		return []Result{problem(name, "%s", err).then("check the findings about the connection above, and try again%s", g.allowList())}
 	}
 	if received.code == protocol.CodeSignVerifyFailed && keys.next != nil {
 		if second, err := query(ctx, g, m, keys.next); err == nil && second.code != protocol.CodeSignVerifyFailed && second.code != "" {
-			return []Result{warning(name, "PayerMax refuses the private key and accepts the next key: it has changed over already").
-				then("make the next key the private key; until then, each sidecar finds out by itself"), checkAnswer(keys.gateway, second)}
+			return []Result{warning(name, "PayerMax refuses the private key and accepts the next key, so it has already changed over").
+				then("make the next key the private key; until then, each sidecar switches to the next key on its own"), checkAnswer(keys.gateway, second)}
 		}
 	}
 	if received.code == "" {
-		return []Result{problem(name, "HTTP %d, and not PayerMax's JSON: something else answered, such as a proxy or a firewall", received.status).
-			then("check gateway%s, and what stands between it and this machine%s", g.schemeHint(), g.allowList())}
+		return []Result{problem(name, "HTTP %d, but not PayerMax's JSON: another system answered, such as a proxy or a firewall", received.status).
+			then("check gateway%s, and the proxies and firewalls between it and this machine%s", g.schemeHint(), g.allowList())}
 	}
 	return []Result{explain(received.code, g, m, keys, received.signedBy(keys.gateway) != nil), checkAnswer(keys.gateway, received)}
 }
@@ -66,11 +66,11 @@ func query(ctx context.Context, g Gateway, m Merchant, key crypto.Signer) (*answ
 	}
 	signature, err := signer.Sign(ctx, key, body)
 	if err != nil {
-		return nil, fmt.Errorf("the key could not sign: %s", Discreet(err.Error()))
+		return nil, fmt.Errorf("signing failed: %s", Discreet(err.Error()))
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, g.URL+queryPath, bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("the gateway's URL cannot be read")
+		return nil, fmt.Errorf("the gateway's URL is invalid")
 	}
 	request.GetBody = nil // or it might be sent twice
 	for field, value := range map[string]string{
@@ -131,18 +131,18 @@ func checkAnswer(keys []*rsa.PublicKey, a *answer) Result {
 	const name = "answer"
 	switch {
 	case len(keys) == 0:
-		return notChecked(name, "no gateway public key is configured, or none can be used, so nothing verifies its signature")
+		return notChecked(name, "no usable gateway public key is configured, so its signature cannot be verified")
 	case len(a.sign) == 0 && a.code == protocol.CodeApplySuccess:
-		return problem(name, "it says %s but is not signed, so the sidecar would withhold it", protocol.CodeApplySuccess).
-			then("find out who answers in PayerMax's place")
+		return problem(name, "it says %s but is not signed, so the sidecar would not pass it on", protocol.CodeApplySuccess).
+			then("find out which system answers instead of PayerMax")
 	case len(a.sign) == 0:
-		return ok(name, "it is not signed; PayerMax does not say whether refusals are, and the sidecar passes them on")
+		return ok(name, "it is not signed; PayerMax does not document whether refusals are signed, and the sidecar passes them on")
 	case len(a.sign) > 1:
-		return problem(name, "it has %d signatures, so the sidecar would withhold it", len(a.sign))
+		return problem(name, "it has %d signatures, so the sidecar would not pass it on", len(a.sign))
 	}
 	if key := a.signedBy(keys); key != nil {
 		return ok(name, "its signature verifies with %s", signer.Fingerprint(key))
 	}
-	return problem(name, "its signature verifies with no gateway public key, so the sidecar would withhold every answer (CHECK_SIGN_ERROR)").
-		then("save PayerMax's public key of this environment again from the dashboard; uat and production have keys of their own")
+	return problem(name, "its signature does not verify with any configured gateway_public_key, so the sidecar would withhold every answer (CHECK_SIGN_ERROR)").
+		then("download PayerMax's public key for this environment from the dashboard again; uat and production have different keys")
 }

@@ -31,17 +31,17 @@ func TestExplain(t *testing.T) {
 	}{
 		{"ORDER_NOT_EXIST", numbered, OK, "accepts the signature", ""},
 		{"APPLY_SUCCESS", numbered, OK, "accepts the signature", ""},
-		{"SIGN_VERIFY_FAILED", numbered, Problem, signer.Fingerprint(&testkeys.Merchant().PublicKey), "check in this order: (1) the public half of exactly this key is uploaded in PayerMax's dashboard for uat; (2)"},
+		{"SIGN_VERIFY_FAILED", numbered, Problem, signer.Fingerprint(&testkeys.Merchant().PublicKey), "check in this order: (1) the public key of exactly this private key is uploaded in PayerMax's dashboard for uat; (2)"},
 		{"MERCHANT_APP_INVALID", numbered, Problem, "has no public key for this app_id", "compare app_id with PayerMax's dashboard for uat"},
-		{"MERCHANT_INVALID", numbered, Problem, "does not serve this merchant", "compare merchant_no"},
+		{"MERCHANT_INVALID", numbered, Problem, "does not accept this merchant", "compare merchant_no"},
 		{"REQ_TIME_OVER_TIME", numbered, Problem, "more than two minutes", "NTP"},
-		{"PARAMS_INVALID", numbered, Problem, "orderQuery's version 1.4", "compare app_id and merchant_no"},
-		{"PARAMS_INVALID", Merchant{}, Problem, "most likely the merchantNo", "set merchant_no"},
+		{"PARAMS_INVALID", numbered, Problem, "version 1.4 of orderQuery", "compare app_id and merchant_no"},
+		{"PARAMS_INVALID", Merchant{}, Problem, "most likely merchantNo", "set merchant_no"},
 		{"LOOP_DETECTED", numbered, Problem, "a sidecar", "correct gateway"},
-		{"SYSTEM_ERROR", numbered, Warning, "cannot tell at the moment", "try again"},
-		{"TOO_MANY_REQUEST", numbered, Warning, "cannot tell at the moment", "try again"},
+		{"SYSTEM_ERROR", numbered, Warning, "cannot process the request at the moment", "try again"},
+		{"TOO_MANY_REQUEST", numbered, Warning, "cannot process the request at the moment", "try again"},
 		{"SOMETHING_NEW", numbered, Warning, "SOMETHING_NEW: PayerMax answers", "documentation"},
-		{"canary: <b>", numbered, Warning, "a code of an unknown form", "documentation"},
+		{"canary: <b>", numbered, Warning, "a code in an unknown format", "documentation"},
 	} {
 		result := explain(test.code, uat, test.merchant, merchantKeys{signing: testkeys.Merchant()}, true)
 		assert.Equal(t, test.outcome, result.Outcome, test.code)
@@ -128,7 +128,7 @@ func TestCheckCall(t *testing.T) {
 		outcome Outcome
 		message string
 	}{
-		"a page": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>canary", http.StatusForbidden) }, merchantKeys{signing: testkeys.Merchant()}, Problem, "HTTP 403, and not PayerMax's JSON"},
+		"a page": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>canary", http.StatusForbidden) }, merchantKeys{signing: testkeys.Merchant()}, Problem, "HTTP 403, but not PayerMax's JSON"},
 		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://127.0.0.1:1/canary", http.StatusFound)
 		}, merchantKeys{signing: testkeys.Merchant()}, Problem, "HTTP 302"},
@@ -173,12 +173,12 @@ func TestCheckAnswer(t *testing.T) {
 		message string
 	}{
 		"verified":         {keys, answer{200, signed(testkeys.Gateway(), refusal), []byte(refusal), "ORDER_NOT_EXIST"}, OK, "verifies with"},
-		"of another key":   {keys, answer{200, signed(testkeys.Next(), refusal), []byte(refusal), "ORDER_NOT_EXIST"}, Problem, "verifies with no gateway public key"},
-		"of another body":  {keys, answer{200, signed(testkeys.Gateway(), refusal), []byte(success), "APPLY_SUCCESS"}, Problem, "verifies with no gateway public key"},
+		"of another key":   {keys, answer{200, signed(testkeys.Next(), refusal), []byte(refusal), "ORDER_NOT_EXIST"}, Problem, "does not verify with any configured gateway_public_key"},
+		"of another body":  {keys, answer{200, signed(testkeys.Gateway(), refusal), []byte(success), "APPLY_SUCCESS"}, Problem, "does not verify with any configured gateway_public_key"},
 		"unsigned refusal": {keys, answer{200, nil, []byte(refusal), "ORDER_NOT_EXIST"}, OK, "it is not signed"},
 		"unsigned success": {keys, answer{200, nil, []byte(success), "APPLY_SUCCESS"}, Problem, "says APPLY_SUCCESS but is not signed"},
 		"two signatures":   {keys, answer{200, []string{"a", "b"}, []byte(refusal), "ORDER_NOT_EXIST"}, Problem, "2 signatures"},
-		"no key":           {nil, answer{200, signed(testkeys.Gateway(), refusal), []byte(refusal), "ORDER_NOT_EXIST"}, NotChecked, "no gateway public key"},
+		"no key":           {nil, answer{200, signed(testkeys.Gateway(), refusal), []byte(refusal), "ORDER_NOT_EXIST"}, NotChecked, "no usable gateway public key"},
 	} {
 		result := checkAnswer(test.keys, &test.answer)
 		assert.Equal(t, test.outcome, result.Outcome, name)

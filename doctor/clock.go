@@ -15,19 +15,19 @@ func checkClock(ctx context.Context, g Gateway) (clock Result, header http.Heade
 	const name = "clock"
 	request, err := http.NewRequestWithContext(ctx, http.MethodHead, g.URL+"/", nil)
 	if err != nil {
-		return notChecked(name, "the gateway's URL cannot be read"), nil
+		return notChecked(name, "the gateway's URL is invalid"), nil
 	}
 	request.Header.Set("User-Agent", protocol.SidecarName)
 	began := time.Now()
 	answer, err := g.client().Do(request)
 	if err != nil {
-		return notChecked(name, "a plain HEAD request for the gateway's time got no answer: %s", exchangeFailure(err)), nil
+		return notChecked(name, "a HEAD request, which would show the gateway's time, got no answer: %s", exchangeFailure(err)), nil
 	}
 	answer.Body.Close()
 	arrived := time.Now()
 	date, err := http.ParseTime(answer.Header.Get("Date"))
 	if err != nil {
-		return notChecked(name, "the gateway's answers do not say what time it is there"), answer.Header
+		return notChecked(name, "the gateway's answers have no valid Date header"), answer.Header
 	}
 	// The answer was dated somewhere between the two, and its fraction cut off.
 	middle := began.Add(arrived.Sub(began) / 2)
@@ -39,7 +39,7 @@ func judgeSkew(skew time.Duration, follows bool) Result {
 	const (
 		name = "clock"
 		rule = "PayerMax refuses a requestTime that is more than two minutes off (REQ_TIME_OVER_TIME)"
-		next = "have this machine's clock synchronised (NTP), or see follow_gateway_clock"
+		next = "synchronise this machine's clock (NTP), or see follow_gateway_clock"
 	)
 	direction := "behind the gateway's"
 	if skew < 0 {
@@ -48,14 +48,14 @@ func judgeSkew(skew time.Duration, follows bool) Result {
 	size := skew.Abs().Round(time.Second)
 	switch {
 	case size >= protocol.RequestTimeTolerance && size <= protocol.ClockLimit && follows:
-		return warning(name, "this machine's clock is %s %s; %s, and follow_gateway_clock goes by signed answers alone, which these refusals need not be", size, direction, rule).
-			then("have this machine's clock synchronised (NTP)")
+		return warning(name, "this machine's clock is %s %s; %s, and follow_gateway_clock uses signed answers only, which these refusals may not be", size, direction, rule).
+			then("synchronise this machine's clock (NTP)")
 	case size >= protocol.ClockWarning && size <= protocol.ClockLimit && follows:
 		return warning(name, "this machine's clock is %s %s; %s, but follow_gateway_clock is on", size, direction, rule).
-			then("have this machine's clock synchronised (NTP)")
+			then("synchronise this machine's clock (NTP)")
 	case size > protocol.ClockLimit:
 		return problem(name, "this machine's clock is %s %s; %s", size, direction, rule).
-			then("have this machine's clock synchronised (NTP): follow_gateway_clock follows no more than an hour")
+			then("synchronise this machine's clock (NTP): follow_gateway_clock corrects at most an hour")
 	case size >= protocol.ClockAlarm:
 		return problem(name, "this machine's clock is %s %s; %s", size, direction, rule).then(next)
 	case size >= protocol.ClockWarning:

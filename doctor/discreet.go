@@ -6,7 +6,7 @@ import (
 )
 
 // withheld stands for a text that might quote a secret.
-const withheld = "the reason is not repeated here, since it quotes something that looks like a key"
+const withheld = "the reason is not shown, because it quotes something that looks like a key"
 
 // Discreet withholds a text of somebody else's if it might quote a key, because
 // somebody has written the key where something else belongs. Texts of this

@@ -148,7 +148,7 @@ func (e *examination) handler(h Handler) {
 // has as well.
 func (e *examination) gateways(ctx context.Context, h Handler) {
 	if h.Sandbox {
-		e.add(h.Name, warning("gateway", "the sandbox in the sidecar's own process answers, so no call reaches PayerMax, and there is nothing to connect to").
+		e.add(h.Name, warning("gateway", "the sandbox in the sidecar's own process answers, so no call reaches PayerMax and there is no connection to check").
 			then("for PayerMax, write gateway uat or gateway production"))
 		return
 	}
@@ -159,7 +159,7 @@ func (e *examination) gateways(ctx context.Context, h Handler) {
 		e.reached[g.id()] = false
 		e.add(g.URL, checkEnvironment(g))
 		if e.options.Offline {
-			e.add(g.URL, notChecked("connection", "left out by --offline"))
+			e.add(g.URL, notChecked("connection", "skipped because of --offline"))
 			continue
 		}
 		results, reached := checkNetwork(ctx, g)
@@ -176,13 +176,13 @@ func (e *examination) calls(ctx context.Context, h Handler, keys []merchantKeys)
 	for i, m := range h.Merchants {
 		switch {
 		case h.Sandbox:
-			e.add(m.Name, notChecked(callCheck, "the sandbox runs in the sidecar's own process, which is not running now"))
+			e.add(m.Name, notChecked(callCheck, "the sandbox is part of the sidecar's process, which is not running now"))
 		case len(h.Gateways) == 0:
 			e.add(m.Name, notChecked(callCheck, "there is no gateway to call"))
 		case keys[i].signing == nil || m.AppID.Value == "":
-			e.add(m.Name, notChecked(callCheck, "there is no key or no app_id to call with; see above"))
+			e.add(m.Name, notChecked(callCheck, "a call needs a usable key and an app_id; see above"))
 		case !e.reached[h.Gateways[0].id()]:
-			e.add(m.Name, notChecked(callCheck, "there is no connection to the gateway that a call could be sent on; see above"))
+			e.add(m.Name, notChecked(callCheck, "the gateway cannot be reached, so no call can be sent; see above"))
 		default:
 			e.add(m.Name, checkCall(ctx, h.Gateways[0], m, keys[i])...)
 		}
@@ -201,8 +201,8 @@ func (e *examination) checkSharing(m Merchant, loaded merchantKeys) []Result {
 	if !isShared || other.AppID.Value == m.AppID.Value {
 		return nil
 	}
-	return []Result{warning("private key", "it is the key of %s as well, which has another app_id; a key belongs to one appId, and whoever gets it signs for both", other.Name).
-		then("make a key for each appId, and give PayerMax the public half of each")}
+	return []Result{warning("private key", "it is also the key of %s, which has another app_id; a key belongs to one appId, and anyone who obtains it can sign for both", other.Name).
+		then("create a key for each appId, and upload each public key to PayerMax")}
 }
 
 // own are the public halves of what signs.

@@ -15,24 +15,24 @@ func lookupFailure(err error) string {
 	dnsError, isDNS := errors.AsType[*net.DNSError](err)
 	switch {
 	case isDNS && dnsError.IsNotFound:
-		return "there is no host of this name"
+		return "there is no host with this name"
 	case isTimeout(err):
 		return "the name servers do not answer"
 	}
-	return "the name could not be resolved: the name servers answer with an error"
+	return "the name could not be resolved: the name servers returned an error"
 }
 
 // connectFailure says in words why there is no connection.
 func connectFailure(err error) string {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "refused: the host is there, but nothing listens on the port, or a firewall says so"
+		return "refused: nothing listens on the port, or a firewall rejects the connection"
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return "there is no route to the host"
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
 		return "the operating system does not allow it"
 	case isTimeout(err):
-		return "no answer within " + dialTimeout.String() + ": a firewall drops what is sent, or the host is down"
+		return "no answer within " + dialTimeout.String() + ": a firewall drops the packets, or the host is down"
 	}
 	if dnsError, isDNS := errors.AsType[*net.DNSError](err); isDNS {
 		return lookupFailure(dnsError)
@@ -48,7 +48,7 @@ func exchangeFailure(err error) string {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		return "the connection was closed without an answer"
 	case strings.Contains(err.Error(), "malformed HTTP"):
-		return "what answers does not speak HTTP"
+		return "the other side does not speak HTTP"
 	}
 	return "it failed: " + reasonOf(err)
 }
@@ -64,5 +64,5 @@ func reasonOf(err error) string {
 	if number, isErrno := errors.AsType[syscall.Errno](err); isErrno {
 		return number.Error()
 	}
-	return "the exchange broke off"
+	return "the connection broke before the answer was complete"
 }

@@ -135,15 +135,15 @@ func checkEnvironment(g Gateway) Result {
 	}
 	switch g.Environment {
 	case protocol.UAT:
-		return ok(name, "PayerMax's test environment (uat)%s; its keys are not those of production", backup)
+		return ok(name, "PayerMax's test environment (uat)%s; its keys differ from those of production", backup)
 	case protocol.Production:
-		return ok(name, "PayerMax's production%s; payments are real, and its keys are not those of uat", backup)
+		return ok(name, "PayerMax's production environment%s; payments are real, and its keys differ from those of uat", backup)
 	}
 	if doubt := protocol.DoubtAbout(g.host()); doubt != "" {
-		return warning(name, "%s%s is hardly meant: %s", g.host(), backup, doubt).
-			then("write gateway uat or gateway production, unless calls are really to go there")
+		return warning(name, "%s%s is probably a mistake: %s", g.host(), backup, doubt).
+			then("write gateway uat or gateway production, unless calls must really go to this host")
 	}
-	return ok(name, "neither PayerMax's uat nor its production, but a host of your own choice%s", backup)
+	return ok(name, "a host of your own choice%s, which is neither PayerMax's uat nor its production", backup)
 }
 
 // allowList is what else to do if PayerMax's test environment does not answer. It lets
@@ -153,7 +153,7 @@ func (g Gateway) allowList() string {
 	if g.Environment != protocol.UAT {
 		return ""
 	}
-	return "; PayerMax's test environment answers only to IP addresses that it has been told, so tell PayerMax the one that this machine's calls leave from"
+	return "; PayerMax's test environment answers only registered IP addresses, so give PayerMax the public address of this machine's calls"
 }
 
 // checkNetwork connects to the gateway step by step, and reports whether a call
@@ -180,8 +180,8 @@ func checkNetwork(ctx context.Context, g Gateway) (results []Result, reached boo
 	}
 	clock, header := checkClock(ctx, g)
 	if g.TLS == nil && clock.Outcome == NotChecked && speaksTLS(ctx, g) {
-		results[len(results)-1] = problem(encryption.Check, "there is none, but what listens there speaks TLS, and does not answer what is sent in plain text").
-			then("write https:// in the gateway's URL, or name the port where it speaks plain http")
+		results[len(results)-1] = problem(encryption.Check, "plain text is configured, but the port speaks TLS and does not answer plain text").
+			then("write https:// in the gateway's URL, or name the port for plain http")
 		return results, false
 	}
 	return append(append(results, clock), checkWhoAnswers(header)...), true
@@ -203,17 +203,17 @@ func checkWhoAnswers(header http.Header) []Result {
 func checkAddress(ctx context.Context, g Gateway, lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)) Result {
 	const name = "address"
 	if g.OwnResolver {
-		return notChecked(name, "the transport has a resolver of its own, which is used for the connection")
+		return notChecked(name, "the transport has its own resolver, which is used for the connection")
 	}
 	if _, err := netip.ParseAddr(g.host()); err == nil {
-		return ok(name, "it is an address, not a name")
+		return ok(name, "the gateway is an address, so no name is resolved")
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	addresses, err := lookup(ctx, "ip", g.host())
 	if err != nil {
 		return problem(name, "%s", lookupFailure(err)).
-			then("check how gateway is spelt, and whether names can be resolved here at all: getent hosts %s", g.host())
+			then("check the spelling of gateway, and whether this machine can resolve names: getent hosts %s", g.host())
 	}
 	const enough = 4
 	var listed []string
@@ -233,11 +233,11 @@ func checkConnection(ctx context.Context, g Gateway) (net.Conn, Result) {
 	began := time.Now()
 	conn, err := g.connect(ctx)
 	if g.OwnSite && errors.Is(err, syscall.ECONNREFUSED) {
-		return nil, notChecked(name, "it is a site of this config, which is not running now")
+		return nil, notChecked(name, "the gateway is a site of this config, which is not running now")
 	}
 	if err != nil {
 		return nil, problem(name, "%s", connectFailure(err)).
-			then("let the sidecar's machine connect to %s: firewall, network policy, route%s", g.address(), g.allowList())
+			then("allow connections from the sidecar's machine to %s: check firewall, NetworkPolicy and routes%s", g.address(), g.allowList())
 	}
 	return conn, ok(name, "TCP to %s in %s", conn.RemoteAddr(), rounded(time.Since(began)))
 }
@@ -246,7 +246,7 @@ func checkConnection(ctx context.Context, g Gateway) (net.Conn, Result) {
 // TLS: most servers answer it.
 func (g Gateway) schemeHint() string {
 	if strings.HasPrefix(g.URL, "http://") {
-		return ", which must begin with https:// if that port speaks TLS"
+		return ", which must begin with https:// if the port speaks TLS"
 	}
 	return ""
 }
@@ -255,10 +255,10 @@ func (g Gateway) schemeHint() string {
 func proxyVariables(names []string, follows bool) Result {
 	const check, network = "proxy variables", "network_proxy url {file.PATH} or {env.NAME}"
 	if follows {
-		return warning(check, "%s set, and transport http goes by what the environment says", isOrAre(names)).
-			then("write transport payermax, which goes by the config alone; if that proxy is the only way out, give it " + network)
+		return warning(check, "%s set, and transport http uses the proxy of the environment", isOrAre(names)).
+			then("write transport payermax, which ignores the environment; if that proxy is the only way out, add " + network)
 	}
-	return ok(check, "%s set, and ignored: an environment variable does not decide where payments go", isOrAre(names)).
+	return ok(check, "%s set, but ignored: environment variables do not decide where payments go", isOrAre(names)).
 		then("if that proxy is the only way out, name it in the payermax block: transport http { " + network + " }")
 }
 

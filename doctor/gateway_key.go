@@ -17,7 +17,7 @@ const exampleFingerprint = "sha256:8ed1d92031f9a674fffd6cd8c505c3cdb56886b8a1d4d
 func checkGatewayKeys(options []Option, own []*rsa.PublicKey) ([]*rsa.PublicKey, []Result) {
 	const name = "gateway public key"
 	if len(options) == 0 {
-		return nil, []Result{warning(name, "there is none, so answers are passed on without checking that PayerMax signed them").
+		return nil, []Result{warning(name, "it is not configured, so answers are passed on without checking PayerMax's signature").
 			then("save PayerMax's public key from its dashboard to a file and name it: gateway_public_key <path>")}
 	}
 	var usable []*rsa.PublicKey
@@ -25,7 +25,7 @@ func checkGatewayKeys(options []Option, own []*rsa.PublicKey) ([]*rsa.PublicKey,
 	for _, o := range options {
 		key, result := checkGatewayKey(name, o, own)
 		if key != nil && slices.ContainsFunc(usable, func(other *rsa.PublicKey) bool { return other.Equal(key) }) {
-			result = warning(name, "%s is a key that is named already", o.Value).then("remove one of the two")
+			result = warning(name, "%s is the same key as another one", o.Value).then("remove one of the two")
 		} else if key != nil {
 			usable = append(usable, key)
 		}
@@ -46,11 +46,11 @@ func checkGatewayKey(name string, o Option, own []*rsa.PublicKey) (*rsa.PublicKe
 	fingerprint := signer.Fingerprint(key)
 	switch {
 	case slices.ContainsFunc(own, func(mine *rsa.PublicKey) bool { return mine.Equal(key) }):
-		return nil, problem(name, "%s is the merchant's own public key, not PayerMax's: it verifies what you sign, and nothing that PayerMax does", o.Value).
-			then("save the other key of the dashboard, the one that it calls PayerMax's, and name that")
+		return nil, problem(name, "%s is the merchant's own public key, not PayerMax's: it verifies your signatures, not PayerMax's", o.Value).
+			then("download the other key from the dashboard, the one called PayerMax's public key, and name its file")
 	case fingerprint == exampleFingerprint:
-		return nil, problem(name, "%s is the example key of PayerMax's documentation, which signs no answer", o.Value).
-			then("save PayerMax's public key from your own dashboard")
+		return nil, problem(name, "%s is the example key of PayerMax's documentation, and no answer is signed with it", o.Value).
+			then("download PayerMax's public key from your own dashboard")
 	}
 	return key, ok(name, "RSA of %d bits, %s, fingerprint %s", key.N.BitLen(), signer.FormOfFile(o.Value), fingerprint)
 }

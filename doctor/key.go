@@ -87,16 +87,16 @@ func checkEngine(name string, k Key, key *rsa.PrivateKey) (crypto.Signer, []Resu
 	}
 	signing, err := k.WithEngine(key)
 	if err != nil {
-		return key, []Result{warning(name, "it cannot be used, so crypto/rsa signs, which takes more CPU time: %v", err).
-			then("leave engine out, or run the sidecar where it can be used")}
+		return key, []Result{warning(name, "the engine cannot be used, so crypto/rsa signs, which takes more CPU time: %v", err).
+			then("remove the option engine, or run the sidecar on a machine where it can be used")}
 	}
-	return signing, []Result{ok(name, "it can be used, and signs")}
+	return signing, []Result{ok(name, "the engine works, and signs")}
 }
 
 // checkSource asks a source other than a file for its key.
 func checkSource(name string, k Key) (crypto.Signer, []Result) {
 	if k.Load == nil {
-		return nil, []Result{notChecked(name, "it lives in %s, which is not asked with --offline", k.Source)}
+		return nil, []Result{notChecked(name, "the key is in %s, which --offline does not ask", k.Source)}
 	}
 	key, err := k.Load()
 	if err != nil {
@@ -126,13 +126,13 @@ func checkSigning(name string, key crypto.Signer) Result {
 		return problem(check, "%s", Discreet(err.Error()))
 	}
 	if public, isRSA := publicOf(key); !isRSA || signer.Verify(public, text, signature) != nil {
-		return problem(check, "what it signs does not verify")
+		return problem(check, "its signatures do not verify")
 	}
 	if took > slowSignature {
-		return warning(check, "it signs, and the signature verifies, but that took %s, which every call has to wait for", rounded(took)).
-			then("look for what is slow between here and the key")
+		return warning(check, "it signs and the signature verifies, but that took %s, and every call has to wait that long", rounded(took)).
+			then("find out what is slow between the sidecar and the key")
 	}
-	return ok(check, "it signs, and the signature verifies; a signature takes %s", rounded(took))
+	return ok(check, "it signs and the signature verifies; a signature takes %s", rounded(took))
 }
 
 // checkNextKey compares the next key with the one that it is to replace.
@@ -140,7 +140,7 @@ func checkNextKey(keys merchantKeys) []Result {
 	signing, isRSA := publicOf(keys.signing)
 	next, nextIsRSA := publicOf(keys.next)
 	if isRSA && nextIsRSA && signing.Equal(next) {
-		return []Result{warning("next key", "it is the private key itself, so there is nothing to change over to").
+		return []Result{warning("next key", "it is the same key as the private key, so there is no key to change to").
 			then("name the new key, or remove the option")}
 	}
 	return nil
@@ -153,7 +153,7 @@ func checkPair(o Option, key crypto.Signer) Result {
 	switch {
 	case !o.isSet():
 		return notChecked(name, "no merchant_public_key is configured to compare the private key with").
-			then("upload the public half of this key to PayerMax's dashboard, and name its file: merchant_public_key <path>")
+			then("upload the public key of this private key to PayerMax's dashboard, and name its file: merchant_public_key <path>")
 	case !o.isUsable():
 		return checkOption(o).as(name)
 	}
@@ -164,7 +164,7 @@ func checkPair(o Option, key crypto.Signer) Result {
 	if !uploaded.Equal(own) {
 		return problem(name, "it has the fingerprint %s and does not belong to the private key, whose fingerprint is %s",
 			signer.Fingerprint(uploaded), signer.Fingerprint(own)).
-			then("upload the public key that fits to PayerMax, or mount the private key that does")
+			then("upload the matching public key to PayerMax, or mount the matching private key")
 	}
 	return ok(name, "it belongs to the private key")
 }
@@ -178,7 +178,7 @@ func nextForFile(err error, o Option) string {
 	case errors.Is(err, fs.ErrNotExist):
 		return "check the path, and in a container that the Secret is mounted there"
 	case errors.Is(err, fs.ErrPermission):
-		return "let the sidecar's user read it, by chown, or by fsGroup in Kubernetes"
+		return "give the sidecar's user read permission, with chown, or in Kubernetes with fsGroup"
 	}
 	return ""
 }

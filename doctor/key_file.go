@@ -31,14 +31,14 @@ func judgeFile(name, path string, info fs.FileInfo, user int, refuseWorldReadabl
 	described := fmt.Sprintf("%s has mode %04o%s", path, mode, ownerInWords(info))
 	switch {
 	case mode&othersWrite != 0:
-		return problem(name, "%s: every user may put another key in its place", described).then("chmod o-rw %s", signer.ShellPath(path))
+		return problem(name, "%s: every user may replace the key", described).then("chmod o-rw %s", signer.ShellPath(path))
 	case mode&othersRead != 0 && refuseWorldReadable:
-		return problem(name, "%s: every user may read it, which refuse_world_readable forbids", described).then("chmod o-r %s", signer.ShellPath(path))
+		return problem(name, "%s: every user may read the key, which refuse_world_readable forbids", described).then("chmod o-r %s", signer.ShellPath(path))
 	case mode&othersRead != 0:
-		return warning(name, "%s: every user may read it", described).then("chmod o-r %s, or in Kubernetes defaultMode: 0400", signer.ShellPath(path))
+		return warning(name, "%s: every user may read the key", described).then("chmod o-r %s, or in Kubernetes defaultMode: 0400", signer.ShellPath(path))
 	case user == 0:
 		return ok(name, "%s; this user, root, may read any file", described).
-			then("to know whether the sidecar may, run this check as the sidecar's user")
+			then("run this check as the sidecar's user to see whether the sidecar may read it")
 	}
 	return ok(name, "%s", described)
 }

@@ -29,5 +29,5 @@ func TestCheckKeyThatMayNotBeRead(t *testing.T) {
 	result := only(t, <-done, "private key")
 	assert.Equal(t, Problem, result.Outcome)
 	assert.Contains(t, result.Message, "permission denied: user ID")
-	assert.Contains(t, result.Next, "let the sidecar's user read it")
+	assert.Contains(t, result.Next, "give the sidecar's user read permission")
 }

@@ -73,7 +73,7 @@ func TestCheckKeyOfSource(t *testing.T) {
 		message       string
 	}{
 		"good":      {returns(testkeys.Merchant(), nil), OK, OK, "RSA of 2048 bits in kms, fingerprint sha256:"},
-		"not asked": {nil, NotChecked, "", "not asked with --offline"},
+		"not asked": {nil, NotChecked, "", "which --offline does not ask"},
 		"refuses":   {returns(nil, errors.New("no permission to sign")), Problem, "", "kms: no permission to sign"},
 		"quotes":    {returns(nil, errors.New("cannot parse "+testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant())))), Problem, "", withheld},
 		"EC":        {returns(ec, nil), Problem, "", "needs RSA"},
@@ -102,8 +102,8 @@ func TestCheckEngine(t *testing.T) {
 		message string
 		sign    Outcome
 	}{
-		"can":    {nil, OK, "it can be used, and signs", Warning},
-		"cannot": {errors.New("the CPU is old"), Warning, "it cannot be used, so crypto/rsa signs, which takes more CPU time: the CPU is old", OK},
+		"can":    {nil, OK, "the engine works, and signs", Warning},
+		"cannot": {errors.New("the CPU is old"), Warning, "the engine cannot be used, so crypto/rsa signs, which takes more CPU time: the CPU is old", OK},
 	} {
 		_, results := checkKey("private key", Key{Source: SourceFile, Path: Option{Value: path}, WithEngine: func(*rsa.PrivateKey) (crypto.Signer, error) {
 			return engine, test.fails
@@ -122,7 +122,7 @@ func TestCheckSigning(t *testing.T) {
 		message string
 	}{
 		"good": {testkeys.Merchant(), OK, "a signature takes "},
-		"slow": {distantKey{key: testkeys.Merchant(), delay: slowSignature + 10*time.Millisecond}, Warning, "which every call has to wait for"},
+		"slow": {distantKey{key: testkeys.Merchant(), delay: slowSignature + 10*time.Millisecond}, Warning, "every call has to wait that long"},
 		"dead": {distantKey{key: testkeys.Merchant(), fails: true}, Problem, "the HSM is asleep"},
 	} {
 		result := checkSigning("private key", test.key)
@@ -146,10 +146,10 @@ func TestJudgeFile(t *testing.T) {
 		{0o400, 1000, false, OK, "has mode 0400 and belongs to user"},
 		{0o440, 1000, true, OK, "has mode 0440"},
 		{0o400, 0, false, OK, "this user, root, may read any file"},
-		{0o444, 1000, false, Warning, "every user may read it"},
-		{0o644, 0, false, Warning, "every user may read it"},
+		{0o444, 1000, false, Warning, "every user may read the key"},
+		{0o644, 0, false, Warning, "every user may read the key"},
 		{0o644, 1000, true, Problem, "refuse_world_readable forbids"},
-		{0o602, 1000, false, Problem, "every user may put another key in its place"},
+		{0o602, 1000, false, Problem, "every user may replace the key"},
 	} {
 		require.NoError(t, os.Chmod(path, test.mode))
 		info, err := os.Stat(path)

@@ -64,7 +64,7 @@ func checkMerchant(m Merchant, sandbox bool, others []*rsa.PublicKey) (merchantK
 	case sandbox:
 		results = append(results, ok("private key", "none is configured, so the sandbox generates one"))
 	default:
-		results = append(results, problem("private key", "there is none, and nothing can be signed without a key").
+		results = append(results, problem("private key", "it is not configured, and nothing can be signed without it").
 			then("name the file with the merchant's RSA private key: private_key <path>"))
 	}
 	if keys.signing != nil {
@@ -73,7 +73,7 @@ func checkMerchant(m Merchant, sandbox bool, others []*rsa.PublicKey) (merchantK
 	switch {
 	case m.NextKey == nil:
 	case m.NextKey.isNotThereYet():
-		results = append(results, ok("next key", "there is none yet: %s does not exist, and is used once it does", m.NextKey.Path.Value))
+		results = append(results, ok("next key", "%s does not exist yet; it is used once it does", m.NextKey.Path.Value))
 	default:
 		var found []Result
 		keys.next, found = checkKey("next key", *m.NextKey)
@@ -94,15 +94,15 @@ func checkIdentity(m Merchant, sandbox bool) []Result {
 	appID, merchantNo := checkOption(m.AppID), checkOption(m.MerchantNo)
 	switch {
 	case isAbsent(m.AppID) && sandbox:
-		appID = ok("app_id", "there is none, so it is that of PayerMax's documentation")
+		appID = ok("app_id", "it is not set, so the one in PayerMax's documentation is used")
 	case isAbsent(m.AppID):
-		appID = problem("app_id", "there is none").then("set it to the appId that PayerMax's dashboard shows")
+		appID = problem("app_id", "it is not set").then("set it to the appId in PayerMax's dashboard")
 	}
 	if isAbsent(m.MerchantNo) {
-		merchantNo = ok("merchant_no", "there is none, so the application's own is sent")
+		merchantNo = ok("merchant_no", "it is not set, so the application's own is sent")
 	}
 	if protocol.AreExchanged(m.AppID.Value, m.MerchantNo.Value) {
-		appID = warning("app_id", "%s, which has the 15 digits of a merchantNo, while merchant_no has the 32 hexadecimal ones of an appId: they seem to be exchanged", m.AppID.Value).
+		appID = warning("app_id", "%s has 15 digits like a merchantNo, and merchant_no has 32 hexadecimal digits like an appId: they seem to be exchanged", m.AppID.Value).
 			then("compare both with PayerMax's dashboard")
 	}
 	results := []Result{appID, merchantNo}
@@ -138,7 +138,7 @@ func checkOption(o Option) Result {
 	case o.Value == "":
 		return problem(o.Name, "%s is empty or not set", empty).then("%s", nextForEmpty(o.Empty))
 	case empty != "":
-		return warning(o.Name, "%s is empty or not set, so a part of the value is missing", empty).then("%s", nextForEmpty(o.Empty))
+		return warning(o.Name, "%s is empty or not set, so part of the value is missing", empty).then("%s", nextForEmpty(o.Empty))
 	}
 	return ok(o.Name, "%s", o.Value)
 }
@@ -156,7 +156,7 @@ func nextForEmpty(empty []string) string {
 			return "set the variable, and run this check with the sidecar's own environment"
 		}
 		if strings.HasPrefix(placeholder, "{file.") {
-			return "check that the file is there, readable and not empty"
+			return "check that the file exists, is readable and is not empty"
 		}
 	}
 	return ""
@@ -174,13 +174,13 @@ func checkAuthToken(m Merchant) []Result {
 	case len(m.AuthToken.Empty) > 0:
 		return []Result{problem(name, "%s is empty or not set", strings.Join(m.AuthToken.Empty, " and ")).then("%s", nextForEmpty(m.AuthToken.Empty))}
 	case strings.ContainsAny(m.AuthToken.Value, " \t"):
-		return []Result{warning(name, "it has white space in it, so it may be more than the token").
-			then("compare it with what PayerMax has given you, and leave nothing but the token")}
+		return []Result{warning(name, "it contains white space, so it may contain more than the token").
+			then("compare it with the token that PayerMax gave you, and remove everything else")}
 	case m.AuthToken.Value != "":
-		return []Result{ok(name, "it is there")}
+		return []Result{ok(name, "it is set")}
 	case m.SPMerchantNo.Value != "":
-		return []Result{warning(name, "there is none, though there is an sp_merchant_no").
-			then("if PayerMax has given you a token for this merchant, name its file: merchant_auth_token {file./<path>}")}
+		return []Result{warning(name, "it is not set, but sp_merchant_no is").
+			then("if PayerMax gave you a token for this merchant, name its file: merchant_auth_token {file./<path>}")}
 	}
 	return nil
 }

@@ -23,8 +23,8 @@ func TestCheckOption(t *testing.T) {
 		"set":           {value("app_id", "app"), OK, "app", ""},
 		"empty":         {Option{Name: "app_id"}, Problem, "it is empty", "set it"},
 		"unset":         {Option{Name: "app_id", Empty: []string{"{env.APP}"}}, Problem, "{env.APP} is empty or not set", "set the variable, and run this check with the sidecar's own environment"},
-		"no file":       {Option{Name: "app_id", Empty: []string{"{file./run/app}"}}, Problem, "{file./run/app} is empty or not set", "check that the file is there, readable and not empty"},
-		"unset in part": {Option{Name: "app_id", Value: "app-", Empty: []string{"{env.A}", "{env.B}"}}, Warning, "{env.A} and {env.B} is empty or not set, so a part of the value is missing", "set the variable, and run this check with the sidecar's own environment"},
+		"no file":       {Option{Name: "app_id", Empty: []string{"{file./run/app}"}}, Problem, "{file./run/app} is empty or not set", "check that the file exists, is readable and is not empty"},
+		"unset in part": {Option{Name: "app_id", Value: "app-", Empty: []string{"{env.A}", "{env.B}"}}, Warning, "{env.A} and {env.B} is empty or not set, so part of the value is missing", "set the variable, and run this check with the sidecar's own environment"},
 		"refused":       {Option{Name: "app_id", Error: errors.New("app_id: longer than the 64 characters that PayerMax allows")}, Problem, "longer than the 64 characters that PayerMax allows", ""},
 	} {
 		assert.Equal(t, Result{Check: "app_id", Outcome: test.outcome, Message: test.message, Next: test.next}, checkOption(test.option), name)
@@ -41,14 +41,14 @@ func TestCheckIdentity(t *testing.T) {
 	}{
 		"all": {Merchant{AppID: value("app_id", "a"), MerchantNo: value("merchant_no", "m"), SPMerchantNo: value("sp_merchant_no", "s"),
 			AuthToken: value("merchant_auth_token", "canary-token"), KeyVersion: value("key_version", "1")}, false,
-			map[string]Outcome{"app_id": OK, "merchant_no": OK, "sp_merchant_no": OK, "merchant_auth_token": OK, "key_version": OK}, "it is there"},
-		"nothing": {Merchant{}, false, map[string]Outcome{"app_id": Problem, "merchant_no": OK}, "the appId that PayerMax's dashboard shows"},
+			map[string]Outcome{"app_id": OK, "merchant_no": OK, "sp_merchant_no": OK, "merchant_auth_token": OK, "key_version": OK}, "it is set"},
+		"nothing": {Merchant{}, false, map[string]Outcome{"app_id": Problem, "merchant_no": OK}, "the appId in PayerMax's dashboard"},
 		"no merchant_no": {Merchant{AppID: value("app_id", "a")}, false,
 			map[string]Outcome{"app_id": OK, "merchant_no": OK}, "the application's own is sent"},
 		"variables unset": {Merchant{AppID: Option{Name: "app_id", Empty: unset}, MerchantNo: Option{Name: "merchant_no", Empty: unset}}, false,
 			map[string]Outcome{"app_id": Problem, "merchant_no": Problem}, "{env.X} is empty or not set"},
 		"variables unset in the sandbox": {Merchant{AppID: Option{Name: "app_id", Empty: unset}, MerchantNo: Option{Name: "merchant_no", Empty: unset}, SPMerchantNo: Option{Name: "sp_merchant_no", Empty: unset}}, true,
-			map[string]Outcome{"app_id": OK, "merchant_no": OK}, "it is that of PayerMax's documentation"},
+			map[string]Outcome{"app_id": OK, "merchant_no": OK}, "the one in PayerMax's documentation"},
 		"too long in the sandbox": {Merchant{AppID: Option{Name: "app_id", Error: errors.New("app_id: longer")}}, true,
 			map[string]Outcome{"app_id": Problem, "merchant_no": OK}, "longer"},
 		"a provider without token": {Merchant{AppID: value("app_id", "a"), MerchantNo: value("merchant_no", "m"), SPMerchantNo: value("sp_merchant_no", "s")}, false,
@@ -87,14 +87,14 @@ func TestCheckGatewayKeys(t *testing.T) {
 		says    string
 	}{
 		"good":         {[]Option{value("gateway_public_key", good)}, []Outcome{OK}, 1, "fingerprint " + signer.Fingerprint(&testkeys.Gateway().PublicKey)},
-		"none":         {nil, []Outcome{Warning}, 0, "without checking that PayerMax signed them"},
+		"none":         {nil, []Outcome{Warning}, 0, "without checking PayerMax's signature"},
 		"one's own":    {[]Option{value("gateway_public_key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey))}, []Outcome{Problem}, 0, "is the merchant's own public key, not PayerMax's"},
 		"one's next":   {[]Option{value("gateway_public_key", testkeys.WritePublic(t, &testkeys.Next().PublicKey))}, []Outcome{Problem}, 0, "is the merchant's own public key, not PayerMax's"},
 		"a private":    {[]Option{value("gateway_public_key", testkeys.WritePrivate(t, testkeys.Merchant()))}, []Outcome{Problem}, 0, "it is a private key"},
 		"the example":  {[]Option{value("gateway_public_key", example)}, []Outcome{Problem}, 0, "the example key of PayerMax's documentation"},
 		"missing":      {[]Option{value("gateway_public_key", good+"s")}, []Outcome{Problem}, 0, "no such file"},
 		"unset":        {[]Option{{Name: "gateway_public_key", Empty: []string{"{env.PUB}"}}}, []Outcome{Problem}, 0, "{env.PUB} is empty"},
-		"twice":        {[]Option{value("gateway_public_key", good), value("gateway_public_key", good)}, []Outcome{OK, Warning}, 1, "named already"},
+		"twice":        {[]Option{value("gateway_public_key", good), value("gateway_public_key", good)}, []Outcome{OK, Warning}, 1, "the same key as another one"},
 		"good and bad": {[]Option{value("gateway_public_key", "/"), value("gateway_public_key", good)}, []Outcome{Problem, OK}, 1, "it is a directory"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -121,7 +121,7 @@ func TestExampleIdentity(t *testing.T) {
 		results := checkExample(m, gateways)
 		require.Len(t, results, 2)
 		assert.Equal(t, Warning, results[0].Outcome)
-		assert.Contains(t, results[0].Message, "your-uat-app-id stands in the examples for one's own")
+		assert.Contains(t, results[0].Message, "your-uat-app-id is a placeholder from the examples")
 		assert.Equal(t, "merchant_no", results[1].Check)
 	}
 	assert.Empty(t, checkExample(m, []Gateway{near}))

@@ -41,7 +41,7 @@ func TestCheckEnvironment(t *testing.T) {
 		says    string
 	}{
 		{Gateway{Environment: "uat"}, "PayerMax's test environment (uat); its keys"},
-		{Gateway{Environment: "production"}, "PayerMax's production; payments are real"},
+		{Gateway{Environment: "production"}, "PayerMax's production environment; payments are real"},
 		{Gateway{Backup: true}, "a host of your own choice, the backup"},
 	} {
 		result := checkEnvironment(test.gateway)
@@ -51,7 +51,7 @@ func TestCheckEnvironment(t *testing.T) {
 	for _, url := range []string{"https://pay-gate-uat.payermx.com", "https://docs.payermax.com:8443"} {
 		result := checkEnvironment(Gateway{URL: url})
 		assert.Equal(t, Warning, result.Outcome, url)
-		assert.Contains(t, result.Message, "is hardly meant: it is ")
+		assert.Contains(t, result.Message, "is probably a mistake: it is ")
 		assert.Contains(t, result.Next, "write gateway uat")
 	}
 }
@@ -75,11 +75,11 @@ func TestCheckAddress(t *testing.T) {
 	}{
 		"found":        {Gateway{URL: "https://host"}, func() ([]netip.Addr, error) { return addresses("192.0.2.1", "2001:db8::1") }, OK, "192.0.2.1, 2001:db8::1"},
 		"many":         {Gateway{URL: "https://host"}, func() ([]netip.Addr, error) { return addresses("::1", "::2", "::3", "::4", "::5", "::6") }, OK, "::1, ::2, ::3, ::4, 2 others"},
-		"an address":   {Gateway{URL: "https://127.0.0.1:1"}, failing(errors.New("asked")), OK, "it is an address, not a name"},
-		"unknown":      {Gateway{URL: "https://host"}, failing(&net.DNSError{IsNotFound: true}), Problem, "there is no host of this name"},
+		"an address":   {Gateway{URL: "https://127.0.0.1:1"}, failing(errors.New("asked")), OK, "the gateway is an address, so no name is resolved"},
+		"unknown":      {Gateway{URL: "https://host"}, failing(&net.DNSError{IsNotFound: true}), Problem, "there is no host with this name"},
 		"silence":      {Gateway{URL: "https://host"}, failing(&net.DNSError{IsTimeout: true}), Problem, "the name servers do not answer"},
-		"broken":       {Gateway{URL: "https://host"}, failing(&net.DNSError{Err: "server misbehaving"}), Problem, "answer with an error"},
-		"own resolver": {Gateway{URL: "https://host", OwnResolver: true}, failing(errors.New("asked")), NotChecked, "a resolver of its own"},
+		"broken":       {Gateway{URL: "https://host"}, failing(&net.DNSError{Err: "server misbehaving"}), Problem, "returned an error"},
+		"own resolver": {Gateway{URL: "https://host", OwnResolver: true}, failing(errors.New("asked")), NotChecked, "its own resolver"},
 	} {
 		result := checkAddress(t.Context(), test.gateway, func(context.Context, string, string) ([]netip.Addr, error) { return test.lookup() })
 		assert.Equal(t, test.outcome, result.Outcome, name)
@@ -112,7 +112,7 @@ func TestCheckConnection(t *testing.T) {
 	assert.Nil(t, conn)
 	assert.Equal(t, Problem, result.Outcome)
 	assert.Contains(t, result.Message, "refused")
-	assert.Contains(t, result.Next, "connect to "+listener.Addr().String())
+	assert.Contains(t, result.Next, "from the sidecar's machine to "+listener.Addr().String())
 
 	conn, result = checkConnection(t.Context(), Gateway{URL: open, OwnSite: true})
 	assert.Nil(t, conn)
@@ -128,13 +128,13 @@ func TestFailuresInWords(t *testing.T) {
 		{connectFailure, syscall.EHOSTUNREACH, "there is no route to the host"},
 		{connectFailure, syscall.EPERM, "the operating system does not allow it"},
 		{connectFailure, context.DeadlineExceeded, "no answer within 5s"},
-		{connectFailure, &net.DNSError{IsNotFound: true}, "there is no host of this name"},
+		{connectFailure, &net.DNSError{IsNotFound: true}, "there is no host with this name"},
 		{connectFailure, syscall.ENOBUFS, "it failed: " + syscall.ENOBUFS.Error()},
-		{connectFailure, errors.New("canary"), "it failed: the exchange broke off"},
+		{connectFailure, errors.New("canary"), "it failed: the connection broke before the answer was complete"},
 		{exchangeFailure, context.DeadlineExceeded, "no answer within 15s"},
 		{exchangeFailure, io.ErrUnexpectedEOF, "closed without an answer"},
 		{exchangeFailure, errors.New(`net/http: malformed HTTP response "canary"`), "does not speak HTTP"},
-		{exchangeFailure, errors.New("canary"), "it failed: the exchange broke off"},
+		{exchangeFailure, errors.New("canary"), "it failed: the connection broke before the answer was complete"},
 	} {
 		said := test.words(test.err)
 		assert.Contains(t, said, test.want)
@@ -177,19 +177,19 @@ func TestCheckTLS(t *testing.T) {
 		"TLS 1.2": {with(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }), trusting(), OK,
 			"certificate for 127.0.0.1, issued by test CA, valid until " + later.UTC().Format(time.DateOnly), ""},
 		"TLS 1.1": {with(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }), trusting(), Problem,
-			"it speaks TLS 1.1 at most, and anything older than TLS 1.2 is refused", "between here and PayerMax"},
+			"supports TLS 1.1 at most, and versions before TLS 1.2 are refused", "between here and PayerMax"},
 		"a client that allows TLS 1.0": {with(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }),
-			&tls.Config{RootCAs: ca.Pool(), MinVersion: tls.VersionTLS10}, Problem, "it speaks TLS 1.1 at most", ""},
+			&tls.Config{RootCAs: ca.Pool(), MinVersion: tls.VersionTLS10}, Problem, "supports TLS 1.1 at most", ""},
 		"expires soon": {issue(ca, "127.0.0.1", past, time.Now().Add(73*time.Hour)), trusting(), Warning, ", in 3 days", "PayerMax renews its own"},
 		"expired": {issue(ca, "127.0.0.1", time.Now().Add(-40*time.Hour), past), trusting(), Problem,
-			"valid until " + past.UTC().Format(time.DateOnly) + ", and so has expired", "this machine's clock"},
+			"valid until " + past.UTC().Format(time.DateOnly) + ", so it has expired", "this machine's clock"},
 		"not valid yet":     {issue(ca, "127.0.0.1", later, later.Add(time.Hour)), trusting(), Problem, "is not valid before", "this machine's clock"},
 		"another authority": {issue(stranger, "127.0.0.1", past, later), trusting(), Problem, "issued by test CA, which is not in the transport's tls_trust_pool", "tls_trust_pool"},
 		"the system's":      {good(), new(tls.Config), Problem, "issued by test CA, which this system does not trust", "tls_trust_pool"},
-		"another name":      {issue(ca, "gateway.example", past, later), trusting(), Problem, "the certificate is for gateway.example, and not for 127.0.0.1", "tls_server_name"},
+		"another name":      {issue(ca, "gateway.example", past, later), trusting(), Problem, "the certificate is for gateway.example, not for 127.0.0.1", "tls_server_name"},
 		"a name that is set": {issue(ca, "gateway.example", past, later), &tls.Config{RootCAs: ca.Pool(), ServerName: "gateway.example"}, OK,
 			"certificate for gateway.example", ""},
-		"not verified": {issue(stranger, "127.0.0.1", past, later), insecure, Problem, "nobody checks that it is PayerMax who answers", "remove tls_insecure_skip_verify"},
+		"not verified": {issue(stranger, "127.0.0.1", past, later), insecure, Problem, "the sidecar does not check that PayerMax answers", "remove tls_insecure_skip_verify"},
 		"wants a client's": {with(func(c *tls.Config) { c.ClientAuth, c.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12 }), trusting(), Problem,
 			"the other side refuses the handshake", "client certificate"},
 	} {
@@ -252,7 +252,7 @@ func TestPlainTextToTLS(t *testing.T) {
 				return
 			}
 			assert.Equal(t, Problem, result.Outcome)
-			assert.Contains(t, result.Message, "what listens there speaks TLS")
+			assert.Contains(t, result.Message, "the port speaks TLS")
 			assert.Contains(t, result.Next, "write https://")
 		})
 	}
@@ -262,7 +262,7 @@ func TestNames(t *testing.T) {
 	assert.Equal(t, "no host", namesOf(new(x509.Certificate)))
 	assert.Equal(t, "a, b, c, 2 others", namesOf(&x509.Certificate{DNSNames: strings.Split("a b c d e", " ")}))
 	assert.Equal(t, "PayerMax", nameOf("", []string{"PayerMax"}))
-	assert.Equal(t, "an authority without a name", nameOf("", nil))
+	assert.Equal(t, "an authority with no name", nameOf("", nil))
 }
 
 func TestCheckClock(t *testing.T) {
@@ -278,10 +278,10 @@ func TestCheckClock(t *testing.T) {
 		"a minute ahead":   {dateIn(-time.Minute), false, Warning, "ahead of the gateway's"},
 		"five minutes":     {dateIn(5 * time.Minute), false, Problem, "s behind the gateway's; PayerMax refuses"},
 		"followed":         {dateIn(time.Minute), true, Warning, "but follow_gateway_clock is on"},
-		"perhaps followed": {dateIn(5 * time.Minute), true, Warning, "goes by signed answers alone"},
+		"perhaps followed": {dateIn(5 * time.Minute), true, Warning, "uses signed answers only"},
 		"a day":            {dateIn(24 * time.Hour), true, Problem, "behind the gateway's"},
-		"no date":          {func() string { return "" }, false, NotChecked, "do not say what time it is"},
-		"not a date":       {func() string { return "tomorrow" }, false, NotChecked, "do not say what time it is"},
+		"no date":          {func() string { return "" }, false, NotChecked, "have no valid Date header"},
+		"not a date":       {func() string { return "tomorrow" }, false, NotChecked, "have no valid Date header"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -315,7 +315,7 @@ func TestJudgeSkew(t *testing.T) {
 	const (
 		either   = "see follow_gateway_clock"
 		set      = "(NTP)"
-		noFollow = "follow_gateway_clock follows no more than an hour"
+		noFollow = "follow_gateway_clock corrects at most an hour"
 	)
 	for _, test := range []struct {
 		skew     time.Duration
@@ -341,21 +341,21 @@ func TestJudgeSkew(t *testing.T) {
 	}
 	assert.Contains(t, judgeSkew(5*time.Minute-499*time.Millisecond, false).Message, "5m0s behind the gateway's")
 	assert.Contains(t, judgeSkew(2*time.Minute-time.Second, true).Message, "but follow_gateway_clock is on")
-	assert.Contains(t, judgeSkew(2*time.Minute, true).Message, "goes by signed answers alone")
+	assert.Contains(t, judgeSkew(2*time.Minute, true).Message, "uses signed answers only")
 }
 
 // A server whose port speaks TLS answers a plain request by a page of its own.
 func TestSchemeHint(t *testing.T) {
-	assert.Contains(t, Gateway{URL: "http://127.0.0.1:8443"}.schemeHint(), "https:// if that port speaks TLS")
+	assert.Contains(t, Gateway{URL: "http://127.0.0.1:8443"}.schemeHint(), "https:// if the port speaks TLS")
 	assert.Empty(t, Gateway{URL: "https://gateway.example"}.schemeHint())
 }
 
 func TestProxyVariables(t *testing.T) {
-	assert.Contains(t, proxyVariables([]string{"HTTPS_PROXY"}, false).Message, "HTTPS_PROXY is set, and ignored")
-	assert.Contains(t, proxyVariables([]string{"HTTPS_PROXY", "http_proxy"}, false).Message, "HTTPS_PROXY and http_proxy are set, and ignored")
+	assert.Contains(t, proxyVariables([]string{"HTTPS_PROXY"}, false).Message, "HTTPS_PROXY is set, but ignored")
+	assert.Contains(t, proxyVariables([]string{"HTTPS_PROXY", "http_proxy"}, false).Message, "HTTPS_PROXY and http_proxy are set, but ignored")
 	followed := proxyVariables([]string{"HTTPS_PROXY"}, followEnvironment([]Handler{{}, {Gateways: []Gateway{{}, {FollowsEnvironment: true}}}}))
 	assert.Equal(t, Warning, followed.Outcome)
-	assert.Contains(t, followed.Message, "HTTPS_PROXY is set, and transport http goes by")
+	assert.Contains(t, followed.Message, "HTTPS_PROXY is set, and transport http uses")
 	assert.False(t, followEnvironment([]Handler{{Gateways: []Gateway{{}}}}))
 }
 
@@ -367,6 +367,6 @@ func TestAllowListOfTestEnvironment(t *testing.T) {
 		g := Gateway{URL: "https://gateway.example", Environment: environment, Dial: refused}
 		_, result := checkConnection(t.Context(), g)
 		assert.Equal(t, Problem, result.Outcome)
-		assert.Equal(t, says, strings.Contains(result.Next, "only to IP addresses that it has been told"), environment)
+		assert.Equal(t, says, strings.Contains(result.Next, "only registered IP addresses"), environment)
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 var report = Report{
-	{"config", "Caddyfile", OK, "it is understood", ""},
+	{"config", "Caddyfile", OK, "it can be read", ""},
 	{"private key", "payermax on :8080", Problem, "it is gone", "fetch it"},
 	{"private key file", "payermax on :8080", Warning, "/a\x1b[31m\nb is <readable>", "chmod o-r it"},
 	{"clock", "https://host", NotChecked, "there is no time", ""},
@@ -23,7 +23,7 @@ func TestWriteText(t *testing.T) {
 	var plain, colourful bytes.Buffer
 	require.NoError(t, report.WriteText(&plain, false))
 	assert.Equal(t, `Caddyfile
-[ok] config: it is understood
+[ok] config: it can be read
 
 payermax on :8080
 [problem] private key: it is gone. Next: fetch it

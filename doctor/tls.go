@@ -23,10 +23,10 @@ func checkTLS(ctx context.Context, g Gateway, conn net.Conn) Result {
 	const name = "tls"
 	if g.TLS == nil {
 		if !protocol.IsLoopback(g.host()) {
-			return problem(name, "there is none: the sidecar refuses to send signed calls to another machine in plain text").
+			return problem(name, "there is no TLS: the sidecar refuses to send signed calls to another machine in plain text").
 				then("write https:// in the gateway's URL")
 		}
-		return ok(name, "there is none, and none is needed on the way to this machine itself")
+		return ok(name, "there is no TLS; a gateway on this machine does not need it")
 	}
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
@@ -42,11 +42,11 @@ func checkTLS(ctx context.Context, g Gateway, conn net.Conn) Result {
 	left := time.Until(leaf.NotAfter)
 	switch {
 	case g.TLS.InsecureSkipVerify:
-		return problem(name, "%s; but tls_insecure_skip_verify is on, so nobody checks that it is PayerMax who answers", described).
-			then("remove tls_insecure_skip_verify; to trust an authority of your own, name it by tls_trust_pool")
+		return problem(name, "%s; but tls_insecure_skip_verify is on, so the sidecar does not check that PayerMax answers", described).
+			then("remove tls_insecure_skip_verify; to trust your own certificate authority, use tls_trust_pool")
 	case left < expiresSoon:
 		return warning(name, "%s, in %s", described, counted(int(left.Hours()/24), "day")).
-			then("have the certificate renewed if it is yours; PayerMax renews its own")
+			then("renew the certificate if it is yours; PayerMax renews its own")
 	}
 	return ok(name, "%s", described)
 }
@@ -80,7 +80,7 @@ func nameOf(commonName string, organization []string) string {
 	case len(organization) > 0:
 		return organization[0]
 	}
-	return "an authority without a name"
+	return "an authority with no name"
 }
 
 // tlsFailure says in words why there is no TLS, and what to do.
@@ -89,30 +89,30 @@ func tlsFailure(ctx context.Context, g Gateway, err error) (message, next string
 		return certificateFailure(g, refused.UnverifiedCertificates[0], refused.Err)
 	}
 	if _, isPlain := errors.AsType[tls.RecordHeaderError](err); isPlain {
-		return "what answers does not speak TLS", "check the port; behind https:// it is 443 as a rule"
+		return "the other side does not speak TLS", "check the port; for https:// it is usually 443"
 	}
 	if isTimeout(err) {
-		return "the handshake does not end within " + handshakeTimeout.String(), "look for a firewall that lets connections pass, but not what is sent on them"
+		return "the handshake does not end within " + handshakeTimeout.String(), "look for a firewall that allows connections but drops their data"
 	}
 	if version := oldVersion(ctx, g); version != "" {
-		return fmt.Sprintf("it speaks %s at most, and anything older than TLS 1.2 is refused", version),
-			"look for what stands between here and PayerMax, which has TLS 1.2 and newer"
+		return fmt.Sprintf("the other side supports %s at most, and versions before TLS 1.2 are refused", version),
+			"look for a proxy between here and PayerMax, which supports TLS 1.2 and newer"
 	}
-	return "the other side refuses the handshake", "look for what stands between here and PayerMax, or for a client certificate that it wants"
+	return "the other side refuses the handshake", "look for a proxy between here and PayerMax, or whether the other side requires a client certificate"
 }
 
 // certificateFailure says in words why a certificate is refused.
 func certificateFailure(g Gateway, c *x509.Certificate, err error) (message, next string) {
-	const interception = "if a proxy of your own intercepts TLS, trust its authority by tls_trust_pool; otherwise find out who answers"
+	const interception = "if your own proxy intercepts TLS, trust its authority with tls_trust_pool; otherwise find out which system answers"
 	if wrong, isHostname := errors.AsType[x509.HostnameError](err); isHostname {
-		return fmt.Sprintf("the certificate is for %s, and not for %s", namesOf(c), wrong.Host),
+		return fmt.Sprintf("the certificate is for %s, not for %s", namesOf(c), wrong.Host),
 			"check the gateway's host name, or tls_server_name if the certificate is right"
 	}
 	if invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err); isInvalid && invalid.Reason == x509.Expired {
 		if time.Now().Before(c.NotBefore) {
 			return fmt.Sprintf("the certificate is not valid before %s", c.NotBefore.UTC().Format(time.DateTime)), "check this machine's clock"
 		}
-		return fmt.Sprintf("the %s, and so has expired", describe(c)), "have it renewed if it is yours; otherwise check this machine's clock"
+		return fmt.Sprintf("the %s, so it has expired", describe(c)), "renew it if it is yours; otherwise check this machine's clock"
 	}
 	if _, isUnknown := errors.AsType[x509.UnknownAuthorityError](err); isUnknown {
 		trusted := "this system does not trust"
@@ -122,7 +122,7 @@ func certificateFailure(g Gateway, c *x509.Certificate, err error) (message, nex
 		return fmt.Sprintf("the certificate was issued by %s, which %s", nameOf(c.Issuer.CommonName, c.Issuer.Organization), trusted), interception
 	}
 	if _, noRoots := errors.AsType[x509.SystemRootsError](err); noRoots {
-		return "this system has no list of authorities to trust", "install ca-certificates in the container"
+		return "this system has no list of trusted authorities", "install ca-certificates in the container"
 	}
 	return fmt.Sprintf("the %s, cannot be verified", describe(c)), interception
 }

@@ -260,8 +260,8 @@ func TestValidateRefusesBudgets(t *testing.T) {
 		"finer than the currency":    {"budget IDR 10.5 per day", []string{"IDR has 0 decimals"}},
 		"of an endpoint that is off": {"budget USD 10 per day {\nendpoints refund\n}", []string{"refund is not enabled"}},
 		"twice":                      {"budget USD 10 per day\nbudget USD 20 per day", []string{"already set"}},
-		"replicas of no store":       {"rate 5\nreplicas 3", []string{"replicas has no meaning without a store"}},
-		"away from no store":         {"rate 5\nwithout_store alone", []string{"without_store has no meaning without a store"}},
+		"replicas of no store":       {"rate 5\nreplicas 3", []string{"replicas has no meaning without a shared store"}},
+		"away from no store":         {"rate 5\nwithout_store alone", []string{"without_store has no meaning without a shared store"}},
 		"no replicas":                {"rate 5\nreplicas 0", []string{"replicas must be a positive whole number"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -274,5 +274,5 @@ func TestValidateRefusesBudgets(t *testing.T) {
 	}
 	out, valid := validateConfig(t, "payermax {\ngateway uat\napp_id A\nprivate_key "+key+"\nlimits {\nbudget USD 10 per day\n}\n}")
 	require.False(t, valid, out)
-	require.Contains(t, out, "no endpoint that is enabled moves money")
+	require.Contains(t, out, "no enabled endpoint moves money")
 }

@@ -274,7 +274,7 @@ func TestBufferedLogThatNobodyReads(t *testing.T) {
 func tellsOfLostLines(log io.Reader) bool {
 	lines := bufio.NewScanner(log)
 	for lines.Scan() {
-		if strings.Contains(lines.Text(), "lines of a log were lost") && strings.Contains(lines.Text(), `"lines":`) {
+		if strings.Contains(lines.Text(), "log lines were lost") && strings.Contains(lines.Text(), `"lines":`) {
 			go func() { _, _ = io.Copy(io.Discard, log) }()
 			return true
 		}

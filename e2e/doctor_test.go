@@ -173,7 +173,7 @@ func TestDoctorFindsNothing(t *testing.T) {
 	}
 	for check, says := range map[string]string{
 		"load": "Caddy loads it", "private key": "PEM (PKCS#8)", "tls": "TLS 1.3 in", "clock": "agrees with the gateway's",
-		"call": "everything works", "answer": "its signature verifies", "proxy variables": "HTTPS_PROXY is set, and ignored",
+		"call": "everything works", "answer": "its signature verifies", "proxy variables": "HTTPS_PROXY is set, but ignored",
 	} {
 		_, message := results(findings, check)
 		assert.Contains(t, message, says, check)
@@ -224,7 +224,7 @@ func TestDoctorFindsProblems(t *testing.T) {
 		"1024 bits":          {change("private_key", testkeys.WritePrivate(t, testkeys.New(1024))), 1, "private key", "problem", "1024 bits"},
 		"encrypted":          {change("private_key", testkeys.WriteFile(t, encrypt(t, testkeys.PrivatePEM(testkeys.Merchant())))), 1, "private key", "problem", "encrypted with a passphrase"},
 		"the wrong file":     {change("private_key", public), 1, "private key", "problem", "it is a public key"},
-		"readable by others": {change("private_key", readable), 0, "private key file", "warning", "every user may read it"},
+		"readable by others": {change("private_key", readable), 0, "private key file", "warning", "every user may read the key"},
 		"version":            {append(good, "version 9.9"), 0, "settings", "warning", "there are no rules for applyDropinSession 9.9"},
 		"limits":             {append(good, "limits {\ncaller_id {http.auth.user.id}\n}"), 1, "load", "problem", "caller_id and callers belong together"},
 		"unknown option":     {append(good, "privat_key x"), 1, "config", "problem", "privat_key"},
@@ -257,7 +257,7 @@ func TestDoctorSeesWhoHasThePort(t *testing.T) {
 	t.Parallel()
 	s := startSidecar(t, setup{gateway: "http://127.0.0.1:1"})
 	ran := doctor(t, nil, "--config", s.config)
-	assert.Contains(t, ran.stdout, "[ok] port: a Caddy listens on "+s.addr+" already; it is this sidecar, if that is running")
+	assert.Contains(t, ran.stdout, "[ok] port: Caddy already listens on "+s.addr+"; if this sidecar is running, that is it")
 
 	other := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(other.Close)
@@ -265,7 +265,7 @@ func TestDoctorSeesWhoHasThePort(t *testing.T) {
 	config := configFile(t, address.Port, "gateway sandbox")
 	ran = doctor(t, nil, "--config", config)
 	assert.Equal(t, 1, ran.exitCode)
-	assert.Contains(t, ran.stdout, "[problem] port: another program listens on "+address.String()+" already, so that the sidecar cannot. Next: end that program")
+	assert.Contains(t, ran.stdout, "[problem] port: another program already listens on "+address.String()+", so the sidecar cannot. Next: stop that program")
 	assert.NotContains(t, doctor(t, nil, "--offline", "--config", config).stdout, "] port: ")
 }
 
@@ -290,18 +290,18 @@ func TestDoctorNetwork(t *testing.T) {
 		gateway             string
 		check, result, says string
 	}{
-		"plain":           {serve(nil), "tls", "ok", "none is needed"},
+		"plain":           {serve(nil), "tls", "ok", "does not need it"},
 		"good":            {serve(with(ca, "127.0.0.1", soon)), "tls", "ok", "certificate for 127.0.0.1, issued by test CA"},
-		"TLS 1.1":         {serve(old), "tls", "problem", "it speaks TLS 1.1 at most"},
+		"TLS 1.1":         {serve(old), "tls", "problem", "supports TLS 1.1 at most"},
 		"another CA":      {serve(with(stranger, "127.0.0.1", soon)), "tls", "problem", "not in the transport's tls_trust_pool"},
-		"another name":    {serve(with(ca, "gateway.example", soon)), "tls", "problem", "for gateway.example, and not for 127.0.0.1"},
+		"another name":    {serve(with(ca, "gateway.example", soon)), "tls", "problem", "for gateway.example, not for 127.0.0.1"},
 		"expired":         {serve(with(ca, "127.0.0.1", past)), "tls", "problem", "has expired"},
 		"expires soon":    {serve(with(ca, "127.0.0.1", time.Now().Add(50*time.Hour))), "tls", "warning", "in 2 days"},
 		"no TLS":          {strings.Replace(serve(nil), "http:", "https:", 1), "tls", "problem", "does not speak TLS"},
 		"another time":    {skewed.URL, "clock", "problem", "s behind the gateway's; PayerMax refuses"},
 		"a closed port":   {"https://127.0.0.1:" + strconv.Itoa(testnet.FreePort(t)), "connection", "problem", "refused"},
 		"no such host":    {"https://gateway.invalid", "address", "problem", ""},
-		"nothing to find": {"sandbox", "gateway", "warning", "no call reaches PayerMax, and there is nothing to connect to"},
+		"nothing to find": {"sandbox", "gateway", "warning", "no call reaches PayerMax and there is no connection to check"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			options := []string{"gateway " + test.gateway}
@@ -355,11 +355,11 @@ func TestDoctorCall(t *testing.T) {
 		{"another key", with(appID, merchantNo, strangers, sandboxKey), "", 1, "problem", "ok", "SIGN_VERIFY_FAILED", "check in this order: (1)"},
 		{"another app", with("another", merchantNo, key, sandboxKey), "", 1, "problem", "ok", "MERCHANT_APP_INVALID", "compare app_id"},
 		{"another merchant", with(appID, "another", key, sandboxKey), "", 1, "problem", "ok", "MERCHANT_INVALID", "compare merchant_no"},
-		{"PayerMax's other key", with(appID, merchantNo, key, testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)), "", 1, "warning", "problem", "nothing proves that it is PayerMax", ""},
+		{"PayerMax's other key", with(appID, merchantNo, key, testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)), "", 1, "warning", "problem", "nothing proves that PayerMax answered", ""},
 		{"the next key is the key", append(with(appID, merchantNo, strangers, sandboxKey), "next_private_key "+key), "", 0, "warning", "ok", "accepts the next key", "make the next key the private key"},
-		{"busy", with(appID, merchantNo, key, sandboxKey), "code=SYSTEM_ERROR", 0, "warning", "ok", "cannot tell at the moment", "try again"},
-		{"another time", with(appID, merchantNo, key, sandboxKey), "code=REQ_TIME_OVER_TIME", 1, "problem", "ok", "more than two minutes", "clock synchronised"},
-		{"a page", with(appID, merchantNo, key, sandboxKey), "html", 1, "problem", "", "and not PayerMax's JSON", ""},
+		{"busy", with(appID, merchantNo, key, sandboxKey), "code=SYSTEM_ERROR", 0, "warning", "ok", "cannot process the request at the moment", "try again"},
+		{"another time", with(appID, merchantNo, key, sandboxKey), "code=REQ_TIME_OVER_TIME", 1, "problem", "ok", "more than two minutes", "synchronise this machine's clock"},
+		{"a page", with(appID, merchantNo, key, sandboxKey), "html", 1, "problem", "", "but not PayerMax's JSON", ""},
 		{"no answer", with(appID, merchantNo, key, sandboxKey), "reset", 1, "problem", "", "closed without an answer", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -388,9 +388,9 @@ func TestDoctorCouldNotRun(t *testing.T) {
 	}{
 		"no file":       {[]string{"--config", config + "s"}, "reading the config"},
 		"no Caddyfile":  {nil, "open Caddyfile"},
-		"both":          {[]string{"--config", config, "--offline", "--call"}, "--offline and --call exclude each other"},
+		"both":          {[]string{"--config", config, "--offline", "--call"}, "--offline and --call cannot be combined"},
 		"unknown flag":  {[]string{"--config", config, "--nope"}, "unknown flag: --nope"},
-		"an argument":   {[]string{config}, "there are no arguments"},
+		"an argument":   {[]string{config}, "unexpected argument"},
 		"no such value": {[]string{"--json=maybe"}, "invalid argument"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -69,7 +69,7 @@ func TestBatchEngineFallsBack(t *testing.T) {
 		t.Run(debug, func(t *testing.T) {
 			t.Parallel()
 			s := startBatching(t, newUpstream(t), "GODEBUG="+debug)
-			s.AwaitLine(t, `"level":"warn"`, "the engine of the config cannot be used; crypto/rsa signs", reason)
+			s.AwaitLine(t, `"level":"warn"`, "the configured engine cannot be used; crypto/rsa signs", reason)
 			s.AwaitLine(t, `"keys loaded"`, `"engine":"crypto/rsa"`)
 			postAtOnce(t, s, 20)
 			metrics := get(t, "http://"+s.addr+"/metrics")

@@ -94,7 +94,7 @@ func TestSandboxBesideCredentials(t *testing.T) {
 		"a key":             {"sandbox", []string{"APP_ID", "MERCHANT_NO", "GATEWAY_PUBLIC_KEY"}, refused + "private_key, so"},
 		"PayerMax's key":    {"sandbox", []string{"APP_ID", "MERCHANT_NO", "PRIVATE_KEY"}, refused + "gateway_public_key, so"},
 		"meant":             {"sandbox sandbox", []string{"GATEWAY_PUBLIC_KEY"}, ""},
-		"PayerMax's, meant": {"sandbox sandbox", nil, "gateway_public_key: the gateway is the sandbox, which signs with a key of its own, and not PayerMax"},
+		"PayerMax's, meant": {"sandbox sandbox", nil, "gateway_public_key: the gateway is the sandbox, which signs with its own key, not PayerMax's"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -159,9 +159,9 @@ func TestLandlockPaths(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	for option, said := range map[string]string{
-		"read " + file + ".missing": "read: stat " + file + ".missing: no such file or directory; name what exists",
-		"write " + file + ".dir":    "write: stat " + file + ".dir: no such file or directory; make the directory first",
-		"write " + file:             "write: " + file + " is not a directory; name the directory that it is in",
+		"read " + file + ".missing": "read: stat " + file + ".missing: no such file or directory; name an existing path",
+		"write " + file + ".dir":    "write: stat " + file + ".dir: no such file or directory; create the directory first",
+		"write " + file:             "write: " + file + " is not a directory; name its directory",
 	} {
 		t.Run(strings.Fields(option)[0], func(t *testing.T) {
 			config := filepath.Join(t.TempDir(), "Caddyfile")

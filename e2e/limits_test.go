@@ -206,7 +206,7 @@ func TestLimitsOfRateCountWhatIsSigned(t *testing.T) {
 	for range 5 {
 		res := s.post(t, validBody())
 		refused := requireRefusal(t, res, http.StatusInternalServerError, "SYSTEM_ERROR")
-		assert.Contains(t, refused.Msg, "trying again does not help")
+		assert.Contains(t, refused.Msg, "before a retry can succeed")
 		assert.Empty(t, res.header.Get("Retry-After"))
 	}
 	gateway.requireUntouched(t)

@@ -289,7 +289,7 @@ func TestNothingEndsEmpty(t *testing.T) {
 		t.Parallel()
 		s := startSite(t, "handle /payermax/callback* {", notifyBlock(t, ""), "}")
 		requireRefusal(t, s.send(t, notifying("/payermax/callback", paid())), http.StatusServiceUnavailable, "NOTIFICATION_NOT_ACCEPTED")
-		s.AwaitLine(t, `"level":"warn"`, "payermax_notify does not see each request for its site first", "write payermax_notify_guard")
+		s.AwaitLine(t, `"level":"warn"`, "payermax_notify does not see every request of its site first", "write payermax_notify_guard")
 	})
 }
 
@@ -359,8 +359,8 @@ func TestNotifyInJSON(t *testing.T) {
 		return string(said)
 	}
 	const guard = `{"handle":[{"handler":"payermax_notify_guard"}]},`
-	assert.Contains(t, validate(config("")), "payermax_notify does not see each request")
-	assert.NotContains(t, validate(config(guard)), "payermax_notify does not see each request")
+	assert.Contains(t, validate(config("")), "payermax_notify does not see every request")
+	assert.NotContains(t, validate(config(guard)), "payermax_notify does not see every request")
 
 	s := start(t, "127.0.0.1:"+strconv.Itoa(port), config(guard), nil)
 	s.send(t, requestWith("POST /payermax/callback2/../ HTTP/1.1", paid(), "Payermax-Verified: forged"))

@@ -35,8 +35,8 @@ func TestSandboxNotifiesItsOwnSidecar(t *testing.T) {
 	said, err := caddyCommand(t, t.Context(), nil, "payermax-doctor", "--offline", "--config", s.config, "--adapter", "caddyfile").CombinedOutput()
 	require.NoError(t, err, "%s", said)
 	assert.Contains(t, string(said), "PayerMax's notifications are refused")
-	assert.NotContains(t, string(said), "there is none, so answers are passed on")
-	assert.NotContains(t, string(said), "comes after the sandbox", "the proxy is the notifications' way")
+	assert.NotContains(t, string(said), "it is not configured, so answers are passed on")
+	assert.NotContains(t, string(said), "follows the sandbox", "the proxy is the notifications' way")
 
 	var arrived []reached
 	await(t, patience, "the notification", func() bool {

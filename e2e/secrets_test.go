@@ -203,7 +203,7 @@ func TestErrorsAboutTheConfigRepeatNoPassword(t *testing.T) {
 	for name, test := range map[string]struct {
 		command, adapter, config, says string
 	}{
-		"a proxy without url":  {"adapt", "caddyfile", proxied("network_proxy " + at), "the URL of a proxy follows the word url"},
+		"a proxy without url":  {"adapt", "caddyfile", proxied("network_proxy " + at), "for the URL of a proxy, write url before it"},
 		"no name of an option": {"validate", "caddyfile", proxied(at), "unrecognized subdirective ***"},
 		"too many words":       {"run", "caddyfile", caddyfile(0, "payermax {\ngateway uat\nheader_up X-Token Bearer a "+password+"\n}"), "wrong argument count"},
 		"a store by its URL":   {"validate", "caddyfile", caddyfile(0, "payermax_notify {\nduplicates 1h\nstore redis://:"+password+"@127.0.0.1\n}"), "payermax.stores.***"},

@@ -83,7 +83,7 @@ func TestShadowPassesOn(t *testing.T) {
 		assert.Equal(t, body, string(gateway.received()[before].body))
 	})
 	requireShadow(t, s, "agree", 8)
-	s.NeverPrints("is not the one that this sidecar would have made")
+	s.NeverPrints("differs from the one that this sidecar would have made")
 	s.AwaitLine(t, `"msg":"call"`, `"shadow":"agree"`, `"payermax.outcome":"answered"`)
 }
 
@@ -134,7 +134,7 @@ func TestShadowCompares(t *testing.T) {
 
 			requireShadow(t, s, test.result, 1)
 			s.AwaitLine(t, `"msg":"call"`, `"shadow":"`+test.result+`"`)
-			warning := append([]string{`"level":"warn"`, "is not the one that this sidecar would have made", `"shadow":"` + test.result + `"`}, test.logs...)
+			warning := append([]string{`"level":"warn"`, "differs from the one that this sidecar would have made", `"shadow":"` + test.result + `"`}, test.logs...)
 			if test.result == "agree" {
 				s.NeverPrints(warning[1])
 			} else {
@@ -339,5 +339,5 @@ func TestShadowOfSeveralMerchants(t *testing.T) {
 	}
 	requireShadow(t, s, "agree", 2)
 	requireShadow(t, s, "disagree", 4)
-	s.AwaitLine(t, "is not the one that this sidecar would have made", "does not tell which merchant it is for")
+	s.AwaitLine(t, "differs from the one that this sidecar would have made", "does not say which merchant it is for")
 }

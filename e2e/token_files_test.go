@@ -31,8 +31,8 @@ func TestTokenFilesThatPeopleWrite(t *testing.T) {
 		return string(said), err
 	}
 	for content, says := range map[string]string{
-		`{"token":"` + canaryBearer + `"}`:                                          "is a document",
-		"{\n  \"access_token\": \"" + canaryBearer + "\",\n  \"expires_in\": 60\n}": "is a document",
+		`{"token":"` + canaryBearer + `"}`:                                          "is a JSON, XML or HTML document",
+		"{\n  \"access_token\": \"" + canaryBearer + "\",\n  \"expires_in\": 60\n}": "is a JSON, XML or HTML document",
 		"export PAYERMAX_TOKEN=" + canaryBearer + "\n":                              "has the name of a setting",
 		`"` + canaryBearer + `"` + "\r\n":                                           "has quotes in it",
 	} {

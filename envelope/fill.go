@@ -140,7 +140,7 @@ func appendMismatch(found []*Error, m member, want string) []*Error {
 		return found
 	}
 	return append(found, &Error{Field: "/" + m.name, Rule: "mismatch", Message: fmt.Sprintf(
-		"%s is not the one this sidecar signs for; leave it out, the sidecar writes it", m.name)})
+		"%s differs from the one that this sidecar signs for; leave it out: the sidecar adds it", m.name)})
 }
 
 // checkMerchantNo holds an application's own merchantNo, or spMerchantNo, to the field

@@ -26,13 +26,13 @@ func (r *reader) number(value jsontext.Value) error {
 	switch {
 	case !exponentInRange(value):
 		return &Error{Field: field, Rule: "number", Message: fmt.Sprintf(
-			"%s has an exponent beyond %d; write the number out", dotted(field), maxExponent)}
+			"%s has an exponent beyond %d; write the number without an exponent", dotted(field), maxExponent)}
 	case len(value) > maxNumberLength || !isFinite(value):
 		return &Error{Field: field, Rule: "number", Message: fmt.Sprintf(
 			"%s is a number that many parsers cannot hold; send it as a string", dotted(field))}
 	case r.decides && !survivesDouble(value):
 		return &Error{Field: field, Rule: "number", Message: fmt.Sprintf(
-			"%s has more digits than parsers keep that read numbers as doubles; send it with at most 15 digits", dotted(field))}
+			"%s has more digits than parsers that read numbers as doubles can keep; send it with at most 15 digits", dotted(field))}
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func engineFailed() {
 	engineFailures.Inc()
 	engineOff.Set(1)
 	caddy.Log().Named("payermax.keys.file").Error(
-		"the engine computed a wrong signature, which was not used; crypto/rsa signs from now on, until the process is restarted",
+		"the engine computed a wrong signature, which was not used; crypto/rsa signs until the process is restarted",
 		zap.String("engine", engineBatch))
 }
 
@@ -75,7 +75,7 @@ func WithEngine(engine string, key *rsa.PrivateKey) (crypto.Signer, error) {
 
 // noEngine is the error about an engine that does not exist.
 func noEngine(name string) error {
-	return fmt.Errorf("engine: %q is not one; it can be %s, or be left out for crypto/rsa", name, engineBatch)
+	return fmt.Errorf("engine: %q is not an engine; write %s, or remove the option to use crypto/rsa", name, engineBatch)
 }
 
 // newBatchKey prepares a key. The error says why its signatures cannot be computed in

@@ -108,7 +108,7 @@ func TestBatchEngineFallsBackLoudly(t *testing.T) {
 	r.Use()
 	t.Cleanup(r.Release)
 	assert.Equal(t, 1.0, measured(t)["signing_engine_unavailable batch "+fingerprint(r)+" file"])
-	warnings := logs.FilterMessage("the engine of the config cannot be used; crypto/rsa signs").All()
+	warnings := logs.FilterMessage("the configured engine cannot be used; crypto/rsa signs").All()
 	require.Len(t, warnings, 1)
 	reason := warnings[0].ContextMap()["reason"].(string)
 	if rsabatch.Supported() == nil {
@@ -141,7 +141,7 @@ func TestEnginesThatExist(t *testing.T) {
 	defer cancel()
 	o := &owner{json.RawMessage(`{"source":"file","path":"private.key","engine":"openssl"}`)}
 	_, err := LoadSource(ctx, o, "KeyRaw", o.KeyRaw)
-	assert.ErrorContains(t, err, `engine: "openssl" is not one; it can be batch, or be left out for crypto/rsa`)
+	assert.ErrorContains(t, err, `engine: "openssl" is not an engine; write batch, or remove the option to use crypto/rsa`)
 	err = new(File).UnmarshalCaddyfile(caddyfile.NewTestDispenser("file private.key {\nengine crypto/rsa\n}"))
 	assert.ErrorContains(t, err, "engine must be batch, or be left out for crypto/rsa, but is ")
 }

@@ -91,7 +91,7 @@ func (f *File) withEngine(key *rsa.PrivateKey) crypto.Signer {
 	}
 	batched, err := WithEngine(f.Engine, key)
 	if err != nil {
-		f.logger.Warn("the engine of the config cannot be used; crypto/rsa signs",
+		f.logger.Warn("the configured engine cannot be used; crypto/rsa signs",
 			zap.String("path", f.path), zap.String("engine", engineStandard), zap.String("reason", err.Error()))
 		return key
 	}
@@ -113,9 +113,9 @@ func (f *File) PrivateKey() (*rsa.PrivateKey, error) {
 	}
 	if info, err := os.Stat(f.path); err == nil && info.Mode().Perm()&worldReadable != 0 {
 		if f.RefuseWorldReadable {
-			return nil, fmt.Errorf("private key file %s: every user may read it (mode %04o); take that away with: chmod o-r %s", f.path, info.Mode().Perm(), signer.ShellPath(f.path))
+			return nil, fmt.Errorf("private key file %s: every user may read it (mode %04o); remove that permission with: chmod o-r %s", f.path, info.Mode().Perm(), signer.ShellPath(f.path))
 		}
-		f.logger.Warn("every user may read the private key file; take that away with chmod o-r",
+		f.logger.Warn("every user may read the private key file; remove that permission with chmod o-r",
 			zap.String("path", f.path), zap.String("mode", fmt.Sprintf("%04o", info.Mode().Perm())))
 	}
 	return key, nil

@@ -12,19 +12,19 @@ var (
 	keyLoaded = prom.Description("key_last_load_timestamp_seconds",
 		"When the key in use was loaded, in seconds since 1970.", "source", "fingerprint")
 	keyDegraded = prom.Description("key_degraded",
-		"Whether a newer key was refused and this one is only the last good one.", "source", "fingerprint")
+		"Whether a newer key was refused, so that the last good one is still in use: 1 or 0.", "source", "fingerprint")
 	engineInfo = prom.Description("signing_engine_info",
-		"What computes the signatures of the keys in use that sign in this process: batch, crypto/rsa, or openssl. Always 1.", "source", "fingerprint", "engine")
+		"The engine that computes the signatures of the keys in use, for keys that sign in this process: batch, crypto/rsa, or openssl. Always 1.", "source", "fingerprint", "engine")
 	engineUnavailable = prom.Description("signing_engine_unavailable",
 		"The keys in use whose config asks for an engine that cannot compute their signatures, so that crypto/rsa does. Always 1.", "source", "fingerprint", "engine")
 	engineFailures = prom.Counter("engine_failures_total",
 		"Signatures of the engine batch that did not verify, and were made by crypto/rsa instead.")
 	engineOff = prom.Gauge("engine_off",
-		"Whether the engine batch is off, since a signature of it did not verify: 1 until the process is restarted.")
+		"Whether the engine batch is off because one of its signatures did not verify: 1 until the process is restarted.")
 	reloadFailures = prom.Counter("key_reload_failures_total",
 		"Changed keys that could not be used, so that the last good ones stayed in use.")
 	promotions = prom.Counter("key_promotions_total",
-		"Next keys that took the place of the current one because PayerMax had switched.")
+		"Next keys that replaced the current key because PayerMax had switched.")
 )
 
 // collector reports the keys of all rings in use, once for each key.

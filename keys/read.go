@@ -78,7 +78,7 @@ func (r *Ring) checkPair(key Key) error {
 		return err
 	}
 	if !uploaded.Equal(key.Private.Public()) {
-		return fmt.Errorf("it has the fingerprint %s, but the private key belongs to %s; PayerMax would refuse every signature, so upload the public key that fits, or mount the private key that does",
+		return fmt.Errorf("it has the fingerprint %s, but the private key belongs to %s; PayerMax would refuse every signature, so upload the matching public key, or mount the matching private key",
 			signer.Fingerprint(uploaded), key.Fingerprint)
 	}
 	return nil

@@ -15,8 +15,8 @@ import (
 
 // errOwnForGateways is why a generation is not taken in the place of one that verifies
 // answers. The first one is taken, with a warning: there is no other.
-var errOwnForGateways = errors.New("gateway_public_key: it is the merchant's own public key now, which verifies no answer of PayerMax's; " +
-	"put the key there that PayerMax's dashboard calls PayerMax's")
+var errOwnForGateways = errors.New("gateway_public_key: it is now the merchant's own public key, so no answer of PayerMax verifies; " +
+	"use the key that the dashboard calls PayerMax's public key")
 
 // Ring holds the current generation of keys and replaces it when what it was read
 // from changes.
@@ -62,7 +62,7 @@ func Open(config Config) (*Ring, error) {
 	r := &Ring{config: config}
 	if config.Source != nil {
 		if err := forbidDumps(); err != nil {
-			config.Logger.Warn("core dumps of this process cannot be forbidden; one could contain the key", zap.Error(err))
+			config.Logger.Warn("core dumps of this process cannot be disabled; a core dump could contain the key", zap.Error(err))
 		}
 	}
 	loaded, seen, err := r.readConsistently()
@@ -73,7 +73,7 @@ func Open(config Config) (*Ring, error) {
 	r.seen = seen
 	if config.Next != nil && !loaded.Next.Exists() {
 		path, _ := config.Next.file()
-		config.Logger.Info("there is no next key yet, since its file is not there; once it is, it is in use without a reload",
+		config.Logger.Info("there is no next key yet, because its file does not exist; once it does, it is used without a reload",
 			zap.String("path", path))
 	}
 	return r, nil
@@ -158,7 +158,7 @@ func (r *Ring) Promote(accepted Key) {
 	changed := current.promoted()
 	r.current.Store(&changed)
 	promotions.Inc()
-	r.config.Logger.Warn("PayerMax refuses the current key and accepts the next one, which is the current one from now on; make it private_key and remove next_private_key",
+	r.config.Logger.Warn("PayerMax refuses the current key and accepts the next key, which is used from now on; make it private_key and remove next_private_key",
 		zap.String("fingerprint", r.promoted.to), zap.String("previous_fingerprint", r.promoted.from))
 }
 
@@ -169,8 +169,8 @@ type promotion struct{ from, to string }
 // errForgetsPromotion is why a generation is not taken that signs with the key that the
 // gateway has refused, and no longer has the one that it accepted: a file was removed before
 // its key was put into private_key. The accepted key stays in use.
-var errForgetsPromotion = errors.New("private_key: it is still the key that PayerMax has refused, and next_private_key is no longer the one that PayerMax has accepted in its place; " +
-	"put the key in use, whose fingerprint stands beside this reason, into private_key, or back into next_private_key: a restart or reload would sign with the refused one")
+var errForgetsPromotion = errors.New("private_key: it is still the key that PayerMax refused, and next_private_key is no longer the key that PayerMax accepted instead; " +
+	"put the key in use, whose fingerprint is logged with this reason, into private_key, or back into next_private_key: after a restart or reload, the refused key would sign")
 
 // followPromotion has a new generation follow the last promotion. Once private_key is
 // another key than the one that was refused, that promotion is over.

@@ -156,7 +156,7 @@ func TestOwnKeyDoesNotReplaceThatOfTheGateway(t *testing.T) {
 
 		require.NoError(t, os.WriteFile(theirs, []byte(testkeys.PEM("PUBLIC KEY", testkeys.SPKI(&own.PublicKey))), 0o600))
 		r.Refresh()
-		assert.Contains(t, r.Refused(), "gateway_public_key: it is the merchant's own public key", name)
+		assert.Contains(t, r.Refused(), "gateway_public_key: it is now the merchant's own public key", name)
 		assert.Equal(t, []*rsa.PublicKey{&testkeys.Gateway().PublicKey}, r.Current().Gateway, name)
 
 		mixedUp := open(t, config)
@@ -280,7 +280,7 @@ func TestPromotionOutlivesItsFile(t *testing.T) {
 			for range 2 {
 				r.Refresh()
 				assert.Equal(t, signer.Fingerprint(&accepted.PublicKey), fingerprint(r))
-				assert.Contains(t, r.Refused(), "private_key: it is still the key that PayerMax has refused")
+				assert.Contains(t, r.Refused(), "private_key: it is still the key that PayerMax refused")
 			}
 
 			r.Promote(r.Current().Next)

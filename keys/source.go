@@ -62,7 +62,7 @@ func LoadSource(ctx caddy.Context, owner any, field string, raw json.RawMessage)
 	}
 	source, ok := module.(Source)
 	if !ok {
-		return nil, fmt.Errorf("module %T is no source of keys", module)
+		return nil, fmt.Errorf("module %T is not a source of keys", module)
 	}
 	var named struct {
 		Source string `json:"source"`

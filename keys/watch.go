@@ -25,7 +25,7 @@ func (r *Ring) Watch(ctx context.Context) {
 	var failures chan error
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
-		r.config.Logger.Warn("changes of the key files cannot be watched; they are looked at every few seconds instead",
+		r.config.Logger.Warn("the key files cannot be watched; they are checked every few seconds instead",
 			zap.Duration("interval", pollInterval), zap.Error(err))
 	} else {
 		defer watcher.Close()

@@ -45,7 +45,7 @@ func openCeilings(configured map[string]string, enabled []Endpoint) (ceilings, e
 // enforced for.
 func (e Endpoint) checkAmountsAreKnown(option string) error {
 	if e.MovesMoney && e.Rules == nil {
-		return fmt.Errorf("%s: cannot be enforced for %s, whose amounts this sidecar does not know; do not enable that endpoint beside %[1]s", option, e.Name)
+		return fmt.Errorf("%s: cannot be enforced for %s, because this sidecar does not know its amounts; do not enable that endpoint together with %[1]s", option, e.Name)
 	}
 	return nil
 }
@@ -68,7 +68,7 @@ func (l *Enforced) amountsOf(c Call, quotas []*quota) ([]validate.Amount, error)
 	}
 	amounts, err := c.Rules.Amounts(c.Data)
 	if problem, ok := errors.AsType[*validate.AmountError](err); ok {
-		return nil, deniedAmount(problem.Field, problem.Message+"; the sidecar limits amounts, and refuses what it cannot compare")
+		return nil, deniedAmount(problem.Field, problem.Message+"; the sidecar limits amounts, and refuses amounts that it cannot compare")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the amounts: %w", err)
@@ -85,7 +85,7 @@ func (c ceilings) allow(amounts []validate.Amount) error {
 		ceiling, ok := c[amount.Currency]
 		switch {
 		case !ok:
-			return deniedAmount(amount.Field, "the amount is in a currency that this sidecar does not sign; it signs "+
+			return deniedAmount(amount.Field, "this sidecar does not sign amounts in this currency; it signs "+
 				strings.Join(slices.Sorted(maps.Keys(c)), ", "))
 		case amount.Value.Cmp(ceiling) > 0:
 			return deniedAmount(amount.Field, "the amount is more than this sidecar signs in "+amount.Currency+"; the operator can raise max_amount")

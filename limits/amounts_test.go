@@ -83,12 +83,12 @@ func TestAmountsOfEverybodyAndOfTheCaller(t *testing.T) {
 // A caller_id that hardly says who calls is worth a warning at the start.
 func TestCallerIDThatSaysLittle(t *testing.T) {
 	for callerID, says := range map[string]string{
-		"shop":                         "it is the same for everybody who calls",
-		"{http.request.header.X-User}": "{http.request.header.X-User} is what the one who calls has written",
-		"{http.request.uri.query.u}":   "is what the one who calls has written",
-		"{http.auth.user.id}{http.request.cookie.shop}": "{http.request.cookie.shop} is what",
+		"shop":                         "it is the same for all callers",
+		"{http.request.header.X-User}": "{http.request.header.X-User} is written by the caller",
+		"{http.request.uri.query.u}":   "is written by the caller",
+		"{http.auth.user.id}{http.request.cookie.shop}": "{http.request.cookie.shop} is written",
 		"{http.auth.user.idd}":                          "did you mean {http.auth.user.id}?",
-		"{http.request.tls.client.subjekt}":             "{http.request.tls.client.subjekt} has no value, so that every call is refused",
+		"{http.request.tls.client.subjekt}":             "{http.request.tls.client.subjekt} has no value, so every call is refused",
 		"{http.auth.user.id}":                           "",
 		"{http.auth.user.email}":                        "",
 		"{http.request.tls.client.subject}":             "",
@@ -246,7 +246,7 @@ func TestOpenRefuses(t *testing.T) {
 		`max_amount IDR: "1/2" is not an amount`:            {Quota: limits.Quota{MaxAmounts: map[string]string{"IDR": "1/2"}}},
 		`max_amount IDR: "" is not an amount`:               {Quota: limits.Quota{MaxAmounts: map[string]string{"IDR": ""}}},
 		"caller_id and callers belong together":             {CallerID: "{test.caller}"},
-		"caller_id and callers belong together: the one":    {Callers: map[string]limits.Caller{"shop": {}}},
+		"caller_id and callers belong together: ":           {Callers: map[string]limits.Caller{"shop": {}}},
 		"caller shop: endpoints: ":                          {CallerID: "x", Callers: map[string]limits.Caller{"shop": {Endpoints: []string{"nothing"}}}},
 		"caller shop: endpoints: capture is not enabled":    {CallerID: "x", Callers: map[string]limits.Caller{"shop": {Endpoints: []string{"capture"}}}},
 		"caller shop: rate: must be a positive number of r": {CallerID: "x", Callers: map[string]limits.Caller{"shop": {Quota: limits.Quota{Rate: -1}}}},
@@ -280,7 +280,7 @@ func TestOpenRefuses(t *testing.T) {
 	at = place(t, "paymentOrderPay", "refund", "orderQuery")
 	open(t, *ofShop("refund"), at)
 	_, err = ofShop("orderQuery").Open(at)
-	assert.ErrorContains(t, err, "caller shop: budget USD: no endpoint that is enabled moves money")
+	assert.ErrorContains(t, err, "caller shop: budget USD: no enabled endpoint moves money")
 	_, err = ofShop().Open(at)
 	assert.ErrorContains(t, err, "caller shop: budget USD: budget: cannot be enforced for paymentOrderPay")
 }

@@ -108,15 +108,15 @@ func (b Budget) openEndpoints(enabled []Endpoint) ([]string, error) {
 		case e.MovesMoney && isEnabled:
 			only = append(only, e.Name)
 		case isNamed && !e.MovesMoney:
-			return nil, fmt.Errorf("endpoints: %s moves no money, so that nothing of it can count; leave it out", e.Name)
+			return nil, fmt.Errorf("endpoints: %s moves no money, so there is nothing to count; remove it", e.Name)
 		case isNamed:
-			return nil, fmt.Errorf("endpoints: %s is not enabled; enable it, or leave it out", e.Name)
+			return nil, fmt.Errorf("endpoints: %s is not enabled; enable it, or remove it here", e.Name)
 		}
 	}
 	slices.Sort(only)
 	counts := func(e Endpoint) bool { return e.MovesMoney && (only == nil || slices.Contains(only, e.Name)) }
 	if !slices.ContainsFunc(enabled, counts) {
-		return nil, errors.New("no endpoint that is enabled moves money, so that nothing could count; enable one, such as orderAndPay, or remove the budget")
+		return nil, errors.New("no enabled endpoint moves money, so there is nothing to count; enable one, such as orderAndPay, or remove the budget")
 	}
 	for _, e := range enabled {
 		if counts(e) {
@@ -147,7 +147,7 @@ func (n *need) addBudgets(q *quota, c Call, amounts []validate.Amount) error {
 	}
 	for _, amount := range amounts {
 		if !slices.ContainsFunc(counting, func(b *budget) bool { return b.Currency == amount.Currency }) {
-			return beyondBudget(amount.Field, "the amount is in a currency that has no budget in this sidecar; there is a budget in "+currencies(counting))
+			return beyondBudget(amount.Field, "this sidecar has no budget in this currency; it has budgets in "+currencies(counting))
 		}
 	}
 	for _, b := range counting {

@@ -259,7 +259,7 @@ func TestBudgetsRefused(t *testing.T) {
 		"no such endpoint":          {[]limits.Budget{perDay("USD", "1", "pay")}, nil, `"pay" is neither`},
 		"an endpoint without money": {[]limits.Budget{perDay("USD", "1", "orderQuery")}, []string{"orderQuery", "orderAndPay"}, "orderQuery moves no money"},
 		"one that is not enabled":   {[]limits.Budget{perDay("USD", "1", "refund")}, nil, "refund is not enabled"},
-		"nothing that moves money":  {[]limits.Budget{perDay("USD", "1")}, []string{"applyDropinSession"}, "no endpoint that is enabled moves money"},
+		"nothing that moves money":  {[]limits.Budget{perDay("USD", "1")}, []string{"applyDropinSession"}, "no enabled endpoint moves money"},
 		"amounts that nobody knows": {[]limits.Budget{perDay("USD", "1")}, []string{"orderAndPay", "paymentOrderPay"}, "budget: cannot be enforced for paymentOrderPay"},
 		"the same budget twice":     {[]limits.Budget{perDay("USD", "1"), perDay("USD", "2")}, nil, "budget USD per day is already set"},
 	} {

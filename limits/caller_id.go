@@ -33,7 +33,7 @@ func (l *Limits) DoubtAboutCallerID() (doubt, next string) {
 	}
 	names := placeholders.FindAllStringSubmatch(l.CallerID, -1)
 	if len(names) == 0 {
-		return "it is the same for everybody who calls, since it has no placeholder", "name one that authentication sets, such as {http.auth.user.id}"
+		return "it has no placeholder, so it is the same for all callers", "name one that authentication sets, such as {http.auth.user.id}"
 	}
 	for _, name := range names {
 		if doubt, next = doubtAboutPlaceholder(name[1]); doubt != "" {
@@ -46,13 +46,13 @@ func (l *Limits) DoubtAboutCallerID() (doubt, next string) {
 // doubtAboutPlaceholder is DoubtAboutCallerID for one placeholder.
 func doubtAboutPlaceholder(name string) (doubt, next string) {
 	if slices.ContainsFunc(written, func(beginning string) bool { return strings.HasPrefix(name, beginning) }) {
-		return "is what the one who calls has written, who can write another's", "name a placeholder that authentication sets, such as {http.auth.user.id}, unless a proxy before this one sets the value and removes what callers write"
+		return "is written by the caller, who can write another caller's", "name a placeholder that authentication sets, such as {http.auth.user.id}, unless a proxy in front sets the value and removes what callers write"
 	}
 	if of, isCertificate := strings.CutPrefix(name, certificate); isCertificate && !strings.HasPrefix(of, "san.") && !slices.Contains(ofCertificates, of) {
-		return "has no value, so that every call is refused", "of a client's certificate, Caddy knows " + strings.Join(ofCertificates, ", ") + ", and san.*"
+		return "has no value, so every call is refused", "for a client certificate, Caddy has " + strings.Join(ofCertificates, ", ") + ", and san.*"
 	}
 	if of, isUser := strings.CutPrefix(name, authenticated); isUser && of != "id" && grammar.Suggest(of, []string{"id"}) != "" {
-		return "has no value, so that every call is refused, unless the module that authenticates sets it", "did you mean {http.auth.user.id}?"
+		return "has no value, so every call is refused, unless the module that authenticates sets it", "did you mean {http.auth.user.id}?"
 	}
 	return "", ""
 }

@@ -39,7 +39,7 @@ func (c Caller) open(id string, at Place) (*Allowance, error) {
 		for _, e := range allowed {
 			isEnabled := slices.ContainsFunc(at.Enabled, func(other Endpoint) bool { return other.Name == e.Name })
 			if !isEnabled && slices.Contains(c.Endpoints, e.Name) {
-				return nil, fmt.Errorf("endpoints: %s is not enabled in this sidecar; enable it there as well", e.Name)
+				return nil, fmt.Errorf("endpoints: %s is not enabled in this handler; add it to the handler's endpoints as well", e.Name)
 			}
 			opened.endpoints[e.Name] = true
 		}
@@ -61,11 +61,11 @@ func (l *Enforced) Admit(endpoint string, repl *caddy.Replacer) (*Allowance, err
 	known, ok := l.callers[id]
 	if err != nil || !ok {
 		return nil, reply.Denied(ByCaller, http.StatusForbidden, "CALLER_NOT_ALLOWED",
-			"the sidecar does not know this caller; authenticate, or have the operator add it to the callers")
+			"the sidecar does not know this caller; authenticate, or ask the operator to add it to callers")
 	}
 	if known.endpoints != nil && !known.endpoints[endpoint] {
 		return nil, reply.Denied(ByEndpoint, http.StatusForbidden, "CALLER_NOT_ALLOWED",
-			endpoint+" is not among the endpoints that this caller may use; the operator can add it")
+			endpoint+" is not an endpoint that this caller may use; the operator can add it")
 	}
 	return known, nil
 }

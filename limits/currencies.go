@@ -38,10 +38,10 @@ func (q *quota) checkBudgetsWithin(all *quota, caller string, endpoints []Endpoi
 		switch {
 		case len(refusing) == 0:
 		case len(refusing) == len(counting):
-			return fmt.Errorf("budget %[1]s: the budgets of all callers are in %[2]s, and none is in %[1]s, so that each call in it would be refused; add a budget %[1]s for all callers, or have this budget in %[2]s",
+			return fmt.Errorf("budget %[1]s: the budgets of all callers are in %[2]s and not in %[1]s, so every call in %[1]s would be refused; add a budget %[1]s for all callers, or have this budget in %[2]s",
 				b.Currency, currencies(all.budgetsOf(refusing[0])))
 		default:
-			at.Logger.Warn(fmt.Sprintf("limits: caller %[1]s has a budget %[2]s, and the budgets of all callers have none in it for some endpoints, so that their calls in %[2]s are refused; add a budget %[2]s for them, if that is not meant", caller, b.Currency),
+			at.Logger.Warn(fmt.Sprintf("limits: caller %[1]s has a budget %[2]s, but for some endpoints there is no budget %[2]s of all callers, so calls to them in %[2]s are refused; add a budget %[2]s for these endpoints unless that is intended", caller, b.Currency),
 				zap.Strings("endpoints", namesOf(refusing)))
 		}
 	}
@@ -68,15 +68,15 @@ func checkCurrencies(endpoints []Endpoint, at Place, naming *quota, others ...*q
 		switch {
 		case len(refusing) == 0:
 		case len(refusing) == len(moving):
-			return fmt.Errorf("max_amount %[1]s: there are budgets, but none in %[1]s, so that each call in it would be refused; add a budget %[1]s, or remove max_amount %[1]s", currency)
+			return fmt.Errorf("max_amount %[1]s: there are budgets, but none in %[1]s, so every call in it would be refused; add a budget %[1]s, or remove max_amount %[1]s", currency)
 		default:
-			at.Logger.Warn(fmt.Sprintf("limits: max_amount allows %[1]s, and the budgets of some endpoints have none in it, so that their calls in %[1]s are refused; add a budget %[1]s for them, if that is not meant", currency),
+			at.Logger.Warn(fmt.Sprintf("limits: max_amount allows %[1]s, but some endpoints have no budget %[1]s, so calls to them in %[1]s are refused; add a budget %[1]s for these endpoints unless that is intended", currency),
 				zap.Strings("endpoints", namesOf(refusing)))
 		}
 	}
 	for _, b := range naming.budgets {
 		if slices.ContainsFunc(all, func(q *quota) bool { return q.ceilings != nil && q.ceilings[b.Currency] == nil }) {
-			return fmt.Errorf("budget %[1]s: there is max_amount, but not in %[1]s, so that each call in it would be refused; add max_amount %[1]s, or remove the budget", b.Currency)
+			return fmt.Errorf("budget %[1]s: there is max_amount, but not in %[1]s, so every call in it would be refused; add max_amount %[1]s, or remove the budget", b.Currency)
 		}
 	}
 	return nil

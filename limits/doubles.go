@@ -31,7 +31,7 @@ func (n *need) addNumber(c Call) error {
 // withoutNumber refuses a call that cannot be told from others.
 func withoutNumber(row string) *reply.Refusal {
 	f := reply.ClientError(http.StatusBadRequest, "PARAMS_INVALID",
-		row+" is required, once and spelt exactly like this, because this sidecar refuses two simultaneous calls with the same number")
+		row+" is required exactly once, in this spelling, because this sidecar refuses two simultaneous calls with the same number")
 	f.Errors = []validate.Violation{{Field: "/" + strings.ReplaceAll(row, ".", "/"), Row: row, Rule: "required", Message: f.Msg}}
 	return f
 }
@@ -53,7 +53,7 @@ func numberOf(body []byte, name string) (number string, ok bool) {
 // underWay refuses the second of two calls.
 func underWay(name string) *reply.Refusal {
 	f := reply.Denied(ByDouble, http.StatusConflict, "CALL_UNDER_WAY",
-		"a call with the same data."+name+" is in progress; nothing of this one was sent; wait for the answer to the other, or query")
+		"a call with the same data."+name+" is in progress; this call was not sent; wait for the answer to the other one, or query it")
 	f.Header = retryAfter(time.Second)
 	return f
 }

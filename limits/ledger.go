@@ -35,7 +35,7 @@ type ledger struct {
 	books *books
 	// store is the identity of what counts, or "" if that is the books.
 	store string
-	// shared is the store that replicas share, or nil.
+	// shared is the shared store, or nil.
 	shared *shared
 	// lease is how long a call can be under way.
 	lease time.Duration
@@ -54,9 +54,9 @@ func (l *Limits) openLedger(at Place) (*ledger, error) {
 	case l.Replicas < 0:
 		return nil, errors.New("replicas must be a positive whole number")
 	case !isShared && l.WithoutStore != "":
-		return nil, errors.New("without_store has no meaning without a store that replicas share; configure one, or remove it")
+		return nil, errors.New("without_store has no meaning without a shared store; configure one, or remove it")
 	case !isShared && l.Replicas != 0:
-		return nil, errors.New("replicas has no meaning without a store that replicas share; configure one, or remove it")
+		return nil, errors.New("replicas has no meaning without a shared store; configure one, or remove it")
 	}
 	opened := &ledger{gate: stores.NewMemory(), books: openBooks(), lease: at.Longest + settling}
 	if isShared {
@@ -265,18 +265,18 @@ func (s *shared) isAway(cause error) {
 	if s.away.Swap(true) {
 		return
 	}
-	budgets := "calls that count against a budget or are told apart by their numbers are refused"
+	budgets := "calls that count against a budget or that are checked for duplicate numbers are refused"
 	if s.alone {
-		budgets = "budgets and numbers are counted in this process alone"
+		budgets = "budgets and duplicate numbers are tracked in this process only"
 	}
-	s.logger.Error("the store that replicas share cannot be reached: until it can, this replica signs its share of each rate, and "+budgets,
+	s.logger.Error("the shared store cannot be reached: until it can, this replica signs its share of each rate, and "+budgets,
 		zap.String("share", fmt.Sprintf("1/%d", s.replicas)), zap.Error(cause))
 }
 
 // isThere notes that the store has answered, and logs it if it could not be reached.
 func (s *shared) isThere() {
 	if s.away.Load() && s.away.Swap(false) {
-		s.logger.Info("the store that replicas share can be reached again")
+		s.logger.Info("the shared store can be reached again")
 	}
 }
 

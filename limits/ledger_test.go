@@ -102,8 +102,8 @@ func TestShareOfARate(t *testing.T) {
 // share, and once that it is back. A call that needs nothing of it knows neither.
 func TestOutagesAreLoggedOnce(t *testing.T) {
 	for without, says := range map[string]string{
-		"refuse": "this replica signs its share of each rate, and calls that count against a budget or are told apart by their numbers are refused",
-		"alone":  "this replica signs its share of each rate, and budgets and numbers are counted in this process alone",
+		"refuse": "this replica signs its share of each rate, and calls that count against a budget or that are checked for duplicate numbers are refused",
+		"alone":  "this replica signs its share of each rate, and budgets and duplicate numbers are tracked in this process only",
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			core, logged := observer.New(zap.InfoLevel)
@@ -126,7 +126,7 @@ func TestOutagesAreLoggedOnce(t *testing.T) {
 				call("1")
 				require.Len(t, logged.All(), 1)
 				assert.Equal(t, map[string]any{"share": "1/3", "error": errAway.Error()}, logged.All()[0].ContextMap())
-				assert.Equal(t, []string{"error the store that replicas share cannot be reached: until it can, " + says}, said())
+				assert.Equal(t, []string{"error the shared store cannot be reached: until it can, " + says}, said())
 				call("1")
 				_, err := l.Reserve(t.Context(), query)
 				assert.NoError(t, err)
@@ -135,7 +135,7 @@ func TestOutagesAreLoggedOnce(t *testing.T) {
 				store.whenAsked(nil)
 				call("31") // a refusal is an answer as well
 				call("1")
-				assert.Equal(t, []string{"info the store that replicas share can be reached again"}, said())
+				assert.Equal(t, []string{"info the shared store can be reached again"}, said())
 			}
 		})
 	}
@@ -346,10 +346,10 @@ func TestOpenRefusesOptionsOfTheStore(t *testing.T) {
 		shared   string // with it
 	}{
 		"neither":         {"", 0, "", ""},
-		"refuse":          {"refuse", 0, "without_store has no meaning without a store", ""},
-		"alone":           {"alone", 0, "without_store has no meaning without a store", ""},
+		"refuse":          {"refuse", 0, "without_store has no meaning without a shared store", ""},
+		"alone":           {"alone", 0, "without_store has no meaning without a shared store", ""},
 		"something else":  {"maybe", 0, `must be refuse or alone, but is "maybe"`, `must be refuse or alone, but is "maybe"`},
-		"one replica":     {"", 1, "replicas has no meaning without a store", ""},
+		"one replica":     {"", 1, "replicas has no meaning without a shared store", ""},
 		"fewer than none": {"", -1, "replicas must be a positive whole number", "replicas must be a positive whole number"},
 	} {
 		shared, _ := sharing(t, "orderAndPay")

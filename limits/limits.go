@@ -117,7 +117,7 @@ func (l *Limits) Open(at Place) (*Enforced, error) {
 		return nil, err
 	}
 	if (l.CallerID == "") != (len(l.Callers) == 0) {
-		return nil, fmt.Errorf("caller_id and callers belong together: the one says who calls, the others who may")
+		return nil, fmt.Errorf("caller_id and callers belong together: caller_id says who calls, and callers say who may; set both, or neither")
 	}
 	if doubt, next := l.DoubtAboutCallerID(); doubt != "" {
 		at.Logger.Warn("limits: caller_id: " + doubt + "; " + next)

@@ -17,9 +17,9 @@ var (
 	budgetLabels = []string{"app_id", "merchant_no", "caller", "endpoints", "currency", "per"}
 
 	budgetLimit = prom.Description("budget_limit",
-		"Budgets, in the currency's major unit. An empty caller or endpoints stands for all.", budgetLabels...)
+		"Budgets, in the currency's major unit. An empty caller or endpoints label means all.", budgetLabels...)
 	budgetRemaining = prom.Description("budget_remaining",
-		"What is left of a budget in the present window, in the currency's major unit, as this process has last seen it. Absent before the first call that counts.", budgetLabels...)
+		"What is left of a budget in the current window, in the currency's major unit, as last seen by this process. Absent before the first call that counts.", budgetLabels...)
 	budgetReset = prom.Description("budget_reset_timestamp_seconds",
 		"When a budget is reset, in seconds since 1970. Absent before the first call that counts.", budgetLabels...)
 )

@@ -71,7 +71,7 @@ func readMaxAmount(d *caddyfile.Dispenser, amounts *map[string]string) error {
 func readBudget(d *caddyfile.Dispenser, b *Budget) error {
 	var per string
 	if !d.AllArgs(&b.Currency, &b.Amount, &per, &b.Per) || per != "per" {
-		return d.Errf("budget must be such as: budget USD 10000 per day; %s", grammar.NotSet)
+		return d.Errf("budget must have this form: budget USD 10000 per day; %s", grammar.NotSet)
 	}
 	return nil
 }

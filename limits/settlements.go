@@ -17,7 +17,7 @@ const maxSettlements = 2000
 const arriving = time.Second
 
 var lostSettlements = prom.Counter("settlements_lost_total",
-	"Calls whose outcome could not be told to the store that replicas share, so that what they took of budgets and rates stays taken.")
+	"Calls whose outcome could not be reported to the shared store, so that what they used of budgets and rates stays used.")
 
 func init() { prom.Share(lostSettlements) }
 

@@ -19,6 +19,6 @@ func DoubtAboutIdentity(identity string) (doubt, next string) {
 	if identity != ExampleAppID && identity != ExampleMerchantNo && !toFillIn.MatchString(identity) {
 		return "", ""
 	}
-	return "stands in the examples for one's own: PayerMax refuses each call with it, and its notifications have another",
-		"set it to what PayerMax's dashboard shows"
+	return "is a placeholder from the examples: PayerMax refuses every call with it, and no notification has it",
+		"set it to the value in PayerMax's dashboard"
 }

@@ -14,7 +14,7 @@ func TestDoubtAboutIdentity(t *testing.T) {
 		"your-app-id", "your-uat-app-id", "your-merchant-no", "your-uat-merchant-no", "YOUR_APP_ID", "your-appid", "your merchantNo",
 	} {
 		doubt, next := protocol.DoubtAboutIdentity(example)
-		assert.Contains(t, doubt, "stands in the examples for one's own", example)
+		assert.Contains(t, doubt, "is a placeholder from the examples", example)
 		assert.Contains(t, next, "dashboard", example)
 	}
 	for _, own := range []string{"", "yours", "3b242b56a8b64274bcc37dac281120e4", "020213827212252", "youth-app-id", "your-app-id-2", "my-your-app-id"} {

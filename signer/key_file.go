@@ -20,7 +20,7 @@ import (
 const maxPathInMessage = 255
 
 // errKeyAsPath does not repeat the value. That is its purpose.
-var errKeyAsPath = errors.New("the name of a file is expected here, but the value looks like a key itself; save the key to a file that only this user can read and name the file instead, and make a new key if others may have seen the value")
+var errKeyAsPath = errors.New("expected the path of a file, but the value looks like a key itself; save the key to a file that only this user can read and write its path, and make a new key if others may have seen the value")
 
 // ReadPrivateKeyFile reads the file and parses it as [ParsePrivateKey] does. Its
 // errors name the file once. Those of the operating system are wrapped, so

@@ -116,7 +116,7 @@ func TestKeyInsteadOfItsFileName(t *testing.T) {
 			for role, read := range readers {
 				err := read(value)
 				require.ErrorIs(t, err, errKeyAsPath)
-				assert.True(t, strings.HasPrefix(err.Error(), role+": the name of a file is expected"), err.Error())
+				assert.True(t, strings.HasPrefix(err.Error(), role+": expected the path of a file"), err.Error())
 				requireSilent(t, err.Error(), value)
 			}
 		})

@@ -62,7 +62,7 @@ type finding struct {
 
 var (
 	errDamaged  = errors.New("it is cut short or damaged; copy it again, complete")
-	errTrailing = errors.New("there is something after the end of the key; leave nothing but the key")
+	errTrailing = errors.New("there is other data after the end of the key; leave only the key")
 )
 
 // algorithms tells public-key algorithms apart by the object identifier that PKCS#8

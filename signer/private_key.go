@@ -21,8 +21,8 @@ const (
 var selfTestMessage = []byte("PayerMax signing key self-test")
 
 var (
-	errInconsistent = errors.New("it is an RSA private key whose numbers do not fit together: it was damaged or edited; take it from its backup, or make a new one and give PayerMax its public key")
-	errSelfTest     = errors.New("it failed its self-test: what it signs does not verify; make a new one and give PayerMax its public key")
+	errInconsistent = errors.New("it is an RSA private key with inconsistent numbers: it was damaged or edited; restore it from a backup, or make a new one and give PayerMax its public key")
+	errSelfTest     = errors.New("it failed its self-test: its signatures do not verify; make a new one and give PayerMax its public key")
 	errUnusable     = errors.New("it is an RSA public key that cannot be used: it was damaged or edited; copy it again from PayerMax's dashboard")
 )
 
@@ -96,7 +96,7 @@ func checkBits(bits int, want role) error {
 	case bits < minBits:
 		return fmt.Errorf("it is an RSA key of %d bits, but PayerMax needs at least %d: %s", bits, minBits, remedy)
 	case bits > maxBits:
-		return fmt.Errorf("it is an RSA key of %d bits, more than the %d that are sensible: %s", bits, maxBits, remedy)
+		return fmt.Errorf("it is an RSA key of %d bits, but at most %d are supported: %s", bits, maxBits, remedy)
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ var refusals = map[form]struct{ private, public string }{
 	spki:         {private: isPublic},
 	pkcs1Public:  {private: isPublic},
 	encryptedPrivate: {
-		private: "it is encrypted with a passphrase, and nobody is there to type it when the sidecar starts; decrypt it with: openssl pkcs8 -topk8 -nocrypt -in FILE -out FILE.pem",
+		private: "it is encrypted with a passphrase, which nobody can type when the sidecar starts; decrypt it with: openssl pkcs8 -topk8 -nocrypt -in FILE -out FILE.pem",
 		public:  isPrivate,
 	},
 	ecPrivate:      {private: "it is an EC key" + makeRSA, public: isPrivate},
@@ -173,11 +173,11 @@ func refusalInDER(f form, want role) error {
 }
 
 // bareFirst is what to do about base64 that no simple command takes out of its file.
-const bareFirst = "leave nothing but the base64 in the file, and check it again"
+const bareFirst = "leave only the base64 in the file, and check it again"
 
 // refuseTwice refuses base64 of a text that is a key by itself.
 func refuseTwice(text []byte) error {
-	const twice = "it is base64 of a text that is the key already, as Kubernetes shows Secrets; "
+	const twice = "it is base64 of a text that is already the key, as Kubernetes shows Secrets; "
 	decode := decodeBase64(text)
 	if decode == "" {
 		return errors.New(twice + bareFirst)

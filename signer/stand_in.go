@@ -11,11 +11,11 @@ import (
 // What is found in the place of a key, and is not one in any form.
 var (
 	errPointer   = errors.New("it is a pointer of Git LFS to the file; fetch the file with: git lfs pull")
-	errEncrypted = errors.New("it is still encrypted, by Ansible, age, GnuPG, OpenSSL or SOPS; decrypt it on the way to the sidecar")
-	errMarkup    = errors.New("it is XML or HTML, perhaps the page of an error; it must contain the key in PEM or in one-line base64")
-	errVariable  = errors.New("it is the name of a variable that nobody has expanded; it must contain the key in PEM or in one-line base64")
-	errNoValue   = errors.New("it is what a program writes for a value that is not there; it must contain the key in PEM or in one-line base64")
-	errPlace     = errors.New("it says where the key is, but must contain the key itself, in PEM or in one-line base64; name the other file, or have its contents put here")
+	errEncrypted = errors.New("it is still encrypted, by Ansible, age, GnuPG, OpenSSL or SOPS; decrypt it before it reaches the sidecar")
+	errMarkup    = errors.New("it is XML or HTML, perhaps an error page; it must contain the key in PEM or in one-line base64")
+	errVariable  = errors.New("it is a variable that was not expanded; it must contain the key in PEM or in one-line base64")
+	errNoValue   = errors.New("it is what a program writes for a missing value; it must contain the key in PEM or in one-line base64")
+	errPlace     = errors.New("it says where the key is, but must contain the key itself, in PEM or in one-line base64; name that file instead, or put its contents here")
 )
 
 // standIns are what such texts begin with, or consist of.

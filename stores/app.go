@@ -35,7 +35,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // Provision loads the store.
 func (a *App) Provision(ctx caddy.Context) error {
 	if a.StoreRaw == nil {
-		return errors.New("store: required; it is the module that keeps what is shared, such as memory")
+		return errors.New("store: required; set it to the module that keeps the shared state, such as memory")
 	}
 	var err error
 	if a.store, err = load(ctx, a, "StoreRaw", a.StoreRaw); err != nil {

@@ -32,7 +32,7 @@ var appOption = grammar.Block[App]{{Name: appName, Args: "<module> [...]", Examp
 func parseApp(d *caddyfile.Dispenser, present any) (any, error) {
 	d.Next() // or an error would not know its line
 	if present != nil {
-		return nil, d.Errf("%s was given already; one store is for all handlers that name none", appName)
+		return nil, d.Errf("%s is already set; it is the store of all handlers that name none", appName)
 	}
 	a := new(App)
 	if _, err := appOption.ReadOption(d, a); err != nil {

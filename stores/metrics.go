@@ -10,9 +10,9 @@ import (
 
 var (
 	reachable = prom.Description("store_reachable",
-		"Whether the store that replicas share answered when it was last asked: 1, or 0. With several, whether all did. There is no series without such a store.")
+		"Whether the shared store answered when it was last asked: 1, or 0. With several, whether all did. There is no series without such a store.")
 	duration = prom.Histograms("store_duration_seconds",
-		"Time that the store which replicas share took for an operation (claim, renew, finish, release, reserve, settle), by its result: ok, or failed, if it did not answer in time or not well.",
+		"Time that the shared store took for an operation (claim, renew, finish, release, reserve, settle), by its result: ok, or failed if it returned an error or did not answer in time.",
 		[]float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5}, "operation", "result")
 )
 

@@ -27,14 +27,14 @@ const (
 func (c configTree) describeAdmin(name string) []doctor.Result {
 	const (
 		check = "admin"
-		could = "could have Caddy read the key files, and give the sidecar another configuration"
-		next  = "write admin off into the global options, or give it a Unix socket that only root can reach"
+		could = "can make Caddy read the key files and can replace the sidecar's configuration"
+		next  = "write admin off in the global options, or give it a Unix socket that only root can open"
 	)
 	switch c.adminReach() {
 	case reachedByNetwork:
 		return []doctor.Result{found(name, check, doctor.Problem, "Caddy's admin endpoint is open to other machines, which "+could, next)}
 	case reachedByMachine:
-		return []doctor.Result{found(name, check, doctor.Warning, "Caddy's admin endpoint is on, so every process that reaches it "+could, next)}
+		return []doctor.Result{found(name, check, doctor.Warning, "Caddy's admin endpoint is on, so every process that can reach it "+could, next)}
 	}
 	return nil
 }

@@ -63,10 +63,10 @@ could not be run. Warnings do not count.
 `,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Flags().StringP("config", "c", "Caddyfile", "The config file, or - for standard input")
-			cmd.Flags().StringP("adapter", "a", "", "The config adapter; default: caddyfile, or none if the file's name ends in .json")
+			cmd.Flags().StringP("adapter", "a", "", "The config adapter (default: caddyfile; none for files whose name ends in .json)")
 			cmd.Flags().Bool("offline", false, "Use no network")
 			cmd.Flags().Bool("call", false, "Make a signed call that changes nothing")
-			cmd.Flags().String("termination-grace-period", "", "How long the sidecar has from SIGTERM on, such as 60s; default: $"+terminationVariable)
+			cmd.Flags().String("termination-grace-period", "", "How long the sidecar may run after SIGTERM, such as 60s; default: $"+terminationVariable)
 			cmd.Flags().Bool("json", false, "Print an array of {check, subject, result, message, next}")
 			cmd.RunE = caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
 				code, err := run(flags, describe)
@@ -77,7 +77,7 @@ could not be run. Warnings do not count.
 				return code, err
 			})
 
-			argument := errors.New("there are no arguments, only flags; name the config by --config")
+			argument := errors.New("unexpected argument: the command takes flags only; name the config with --config")
 			commandline.TakeFlagsOnly(cmd, argument, func(err error, asJSON bool) error {
 				explain(err, asJSON)
 				return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return exitCouldNotRun, nil })(cmd, nil)
@@ -90,7 +90,7 @@ could not be run. Warnings do not count.
 func run(flags caddycmd.Flags, describe Describe) (int, error) {
 	options := doctor.Options{Offline: flags.Bool("offline"), Call: flags.Bool("call")}
 	if options.Offline && options.Call {
-		return exitCouldNotRun, errors.New("--offline and --call exclude each other: a call needs a network")
+		return exitCouldNotRun, errors.New("--offline and --call cannot be combined: a call needs the network")
 	}
 	config, err := readConfig(flags.String("config"), flags.String("adapter"))
 	if err != nil {
@@ -122,7 +122,7 @@ func run(flags caddycmd.Flags, describe Describe) (int, error) {
 // explain says why there is no report: to programs in the form of one, and to nobody else.
 func explain(err error, asJSON bool) {
 	if asJSON {
-		_ = printReport(os.Stdout, doctor.Report{found("payermax-doctor", "doctor", doctor.Problem, err.Error(), "caddy payermax-doctor --help shows how it is used")}, true)
+		_ = printReport(os.Stdout, doctor.Report{found("payermax-doctor", "doctor", doctor.Problem, err.Error(), "see caddy payermax-doctor --help")}, true)
 		return
 	}
 	_, _ = fmt.Fprintf(os.Stderr, "caddy payermax-doctor: %v\n", err)
@@ -153,8 +153,8 @@ func Examine(ctx context.Context, config Config, describe Describe, options Opti
 	}
 	setup, report := trial.setup(config.Name, tree, describe)
 	if config.NeedsAdapter {
-		report = append(report, found(config.Name, "config", doctor.Warning, "caddy run takes a file of this name for JSON, and does not start",
-			"start it with --adapter caddyfile, or have the file's name begin with Caddyfile or end in .caddyfile"))
+		report = append(report, found(config.Name, "config", doctor.Warning, "caddy run reads a file with this name as JSON, so it does not start",
+			"start it with --adapter caddyfile, or rename the file so that its name begins with Caddyfile or ends in .caddyfile"))
 	}
 	setup.HasProblems = report.Count(doctor.Problem) > 0
 	setup.ProxyVariables = proxyVariables(os.Getenv)

@@ -53,7 +53,7 @@ func readConfig(name, adapter string) (Config, error) {
 		config.Text, err = os.ReadFile(name)
 	}
 	if err != nil {
-		return Config{}, fmt.Errorf("reading the config: %w; name it by --config", err)
+		return Config{}, fmt.Errorf("reading the config: %w; name the file with --config", err)
 	}
 	return config, nil
 }
@@ -84,7 +84,7 @@ func decodeTree(text []byte) (configTree, error) {
 	decoder.UseNumber()
 	var tree configTree
 	if err := decoder.Decode(&tree); err != nil || tree == nil {
-		return nil, errors.New("it is not a JSON object; for another format, name its --adapter")
+		return nil, errors.New("the config is not a JSON object; for another format, name its adapter with --adapter")
 	}
 	return tree, nil
 }

@@ -68,7 +68,7 @@ func TestDecodeTree(t *testing.T) {
 	assert.Nil(t, tree.at("a", "x", "y"))
 	for _, text := range []string{"", "[]", "null", `{"canary`, "canary"} {
 		_, err := decodeTree([]byte(text))
-		assert.ErrorContains(t, err, "it is not a JSON object")
+		assert.ErrorContains(t, err, "the config is not a JSON object")
 		assert.NotContains(t, err.Error(), "canary")
 	}
 }
@@ -125,5 +125,5 @@ func TestReadConfig(t *testing.T) {
 		assert.Equal(t, Config{Name: path, Adapter: test.adapter, Text: []byte("x"), NeedsAdapter: test.name == "sidecar.conf"}, file)
 	}
 	_, err := readConfig(filepath.Join(dir, "nowhere"), "")
-	assert.ErrorContains(t, err, "name it by --config")
+	assert.ErrorContains(t, err, "name the file with --config")
 }

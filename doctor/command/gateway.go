@@ -27,12 +27,12 @@ import (
 func (t *trial) gateways(proxy map[string]any, followsClock bool) (doctor.Result, []doctor.Gateway) {
 	const check = "proxy"
 	if proxy == nil {
-		return found("", check, doctor.Problem, "no reverse_proxy comes after it, so nothing would be sent",
+		return found("", check, doctor.Problem, "no reverse_proxy follows payermax, so no call would be sent",
 			"write reverse_proxy https://pay-gate-uat.payermax.com { transport payermax } after it"), nil
 	}
 	upstreams, _ := proxy["upstreams"].([]any)
 	if len(upstreams) == 0 {
-		return found("", check, doctor.NotChecked, "where calls go is only known when they are made: the reverse_proxy has no fixed upstreams", ""), nil
+		return found("", check, doctor.NotChecked, "the reverse_proxy has no fixed upstreams, so the gateway is only known when a call is made", ""), nil
 	}
 	options, _ := proxy["transport"].(map[string]any)
 	name, _ := options["protocol"].(string)
@@ -50,12 +50,12 @@ func (t *trial) gateways(proxy map[string]any, followsClock bool) (doctor.Result
 	for _, g := range gateways {
 		urls = append(urls, g.URL)
 	}
-	message := fmt.Sprintf("calls go to %s by transport %s", strings.Join(urls, ", then "), name)
+	message := fmt.Sprintf("calls go to %s through transport %s", strings.Join(urls, ", then "), name)
 	switch {
 	case err != nil:
 		return found("", check, doctor.Problem, fmt.Sprintf("transport %s: %v", name, err), "correct the transport's options"), gateways
 	case name != "payermax":
-		return found("", check, doctor.Warning, message+", which shows signatures in debug logs and can send a call twice", "write transport payermax, which takes the same options"), gateways
+		return found("", check, doctor.Warning, message+", which writes signatures to debug logs and may send a call twice", "write transport payermax, which has the same options"), gateways
 	}
 	return found("", check, doctor.OK, message, ""), gateways
 }
@@ -94,7 +94,7 @@ func (t *trial) way(name string, config map[string]any) (way, error) {
 	case *reverseproxy.HTTPTransport:
 		w.HTTPTransport = loaded
 	default:
-		w.unchecked = "transport " + name + " cannot be looked into"
+		w.unchecked = "this check cannot examine transport " + name + ""
 	}
 	w.followsEnvironment = name != "payermax" && config["network_proxy"] == nil && w.ForwardProxyURL == ""
 	if why := whyIndirect(w.followsEnvironment, config, w.HTTPTransport); why != "" {
@@ -109,9 +109,9 @@ func whyIndirect(followsEnvironment bool, config map[string]any, loaded *reverse
 	proxy, _ := config["network_proxy"].(map[string]any)
 	switch {
 	case proxy != nil && proxy["from"] != "none", loaded.ForwardProxyURL != "":
-		return "the transport goes through a forward proxy, which this check does not"
+		return "the transport uses a forward proxy, which this check does not"
 	case followsEnvironment:
-		return "transport http may go through a proxy that the environment names, which this check does not"
+		return "transport http may use a proxy from the environment, which this check does not"
 	case loaded.ProxyProtocol != "":
 		return "the transport speaks the PROXY protocol, which this check does not"
 	case len(loaded.Versions) == 1 && loaded.Versions[0] == "3":
@@ -127,7 +127,7 @@ func (w way) gateway(dial string) doctor.Gateway {
 	address, err := caddy.ParseNetworkAddress(dial)
 	if err != nil || address.IsUnixNetwork() || address.PortRangeSize() != 1 || strings.Contains(dial, "{") {
 		g.URL = dial
-		g.Unchecked = "this address cannot be checked: it is a socket or a range, or depends on the request"
+		g.Unchecked = "this address cannot be checked: it is a socket, a range, or depends on the request"
 		return g
 	}
 	port := strconv.FormatUint(uint64(address.StartPort), 10)

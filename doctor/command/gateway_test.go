@@ -22,7 +22,7 @@ func TestGatewaysOfProxy(t *testing.T) {
 		want    doctor.Gateway // but for what cannot be compared
 		tls     bool
 	}{
-		"uat": {"https://pay-gate-uat.payermax.com {\ntransport payermax\n}", doctor.OK, "calls go to https://pay-gate-uat.payermax.com by transport payermax",
+		"uat": {"https://pay-gate-uat.payermax.com {\ntransport payermax\n}", doctor.OK, "calls go to https://pay-gate-uat.payermax.com through transport payermax",
 			doctor.Gateway{URL: "https://pay-gate-uat.payermax.com", Environment: "uat"}, true},
 		"another port": {"https://one.example:8443 {\ntransport payermax\n}", doctor.OK, "https://one.example:8443",
 			doctor.Gateway{URL: "https://one.example:8443"}, true},
@@ -33,18 +33,18 @@ func TestGatewaysOfProxy(t *testing.T) {
 		"a placeholder": {"{env.PAYERMAX_HOST} {\ntransport payermax {\ntls\n}\n}", doctor.OK, "https://env.example:8443", doctor.Gateway{URL: "https://env.example:8443"}, true},
 		"own resolver":  {transport("resolvers 192.0.2.53"), doctor.OK, "https://one.example", doctor.Gateway{URL: "https://one.example", OwnResolver: true}, true},
 		"a socket": {"unix//run/gateway.sock {\ntransport payermax\n}", doctor.OK, "unix//run/gateway.sock",
-			doctor.Gateway{URL: "unix//run/gateway.sock", Unchecked: "this address cannot be checked: it is a socket or a range, or depends on the request"}, false},
+			doctor.Gateway{URL: "unix//run/gateway.sock", Unchecked: "this address cannot be checked: it is a socket, a range, or depends on the request"}, false},
 		"by the request": {"{http.request.host}:443 {\ntransport payermax\n}", doctor.OK, "{http.request.host}:443",
-			doctor.Gateway{URL: "{http.request.host}:443", Unchecked: "this address cannot be checked: it is a socket or a range, or depends on the request"}, false},
+			doctor.Gateway{URL: "{http.request.host}:443", Unchecked: "this address cannot be checked: it is a socket, a range, or depends on the request"}, false},
 		"a forward proxy": {transport("network_proxy url http://proxy.example:3128"), doctor.OK, "https://one.example",
-			doctor.Gateway{URL: "https://one.example", Unchecked: "the transport goes through a forward proxy, which this check does not"}, true},
+			doctor.Gateway{URL: "https://one.example", Unchecked: "the transport uses a forward proxy, which this check does not"}, true},
 		"no forward proxy": {transport("network_proxy none"), doctor.OK, "https://one.example", doctor.Gateway{URL: "https://one.example"}, true},
 		"the PROXY protocol": {transport("proxy_protocol v2"), doctor.OK, "https://one.example",
 			doctor.Gateway{URL: "https://one.example", Unchecked: "the transport speaks the PROXY protocol, which this check does not"}, true},
 		"HTTP/3": {transport("versions 3"), doctor.OK, "https://one.example",
 			doctor.Gateway{URL: "https://one.example", Unchecked: "the transport speaks HTTP/3, which this check does not"}, true},
-		"transport http": {"https://one.example", doctor.Warning, "by transport http, which shows signatures in debug logs",
-			doctor.Gateway{URL: "https://one.example", FollowsEnvironment: true, Unchecked: "transport http may go through a proxy that the environment names, which this check does not"}, true},
+		"transport http": {"https://one.example", doctor.Warning, "through transport http, which writes signatures to debug logs",
+			doctor.Gateway{URL: "https://one.example", FollowsEnvironment: true, Unchecked: "transport http may use a proxy from the environment, which this check does not"}, true},
 		"a bad transport": {transport("tls_trust_pool file /nowhere.pem"), doctor.Problem, "transport payermax: ",
 			doctor.Gateway{URL: "https://one.example", Unchecked: "the transport cannot be loaded; see proxy above"}, true},
 	} {

@@ -23,8 +23,8 @@ import (
 func (t *trial) setup(name string, config configTree, describe Describe) (doctor.Setup, doctor.Report) {
 	handlers := config.handlers()
 	if len(handlers) == 0 {
-		return doctor.Setup{}, doctor.Report{found(name, "config", doctor.Problem, "it has neither a payermax nor a payermax_sign handler",
-			"write a payermax block into a site")}
+		return doctor.Setup{}, doctor.Report{found(name, "config", doctor.Problem, "it has no payermax and no payermax_sign handler",
+			"write a payermax block in a site")}
 	}
 	t.use(config)
 	shared := sharedStores(config, handlers)
@@ -40,14 +40,14 @@ func (t *trial) setup(name string, config configTree, describe Describe) (doctor
 	}
 	numberNames(setup.Handlers)
 
-	report := doctor.Report{found(name, "config", doctor.OK, "it is understood; "+countOf(handlers), "")}
+	report := doctor.Report{found(name, "config", doctor.OK, "it can be read; "+countOf(handlers), "")}
 	switch {
 	case notLoaded != "":
 		report = append(report, found(name, "load", doctor.NotChecked, notLoaded, ""))
 	case loadError == nil:
-		report = append(report, found(name, "load", doctor.OK, "Caddy loads it: limits, contract, versions and all other options are in order", ""))
+		report = append(report, found(name, "load", doctor.OK, "Caddy loads it: all options are valid, including limits, contract and versions", ""))
 	case slices.ContainsFunc(setup.Handlers, func(h doctor.Handler) bool { return h.LoadError != nil }):
-		report = append(report, found(name, "load", doctor.Problem, "Caddy does not load it, for the reasons below", ""))
+		report = append(report, found(name, "load", doctor.Problem, "Caddy cannot load it, for the reasons below", ""))
 	default:
 		report = append(report, found(name, "load", doctor.Problem, doctor.Discreet(loadError.Error()), "correct the config; caddy validate shows the same"))
 	}
@@ -67,10 +67,10 @@ func (t *trial) setup(name string, config configTree, describe Describe) (doctor
 // to be used.
 func (t *trial) tryConfig(config configTree, handlers []foundHandler, hasSharedStore bool) (notLoaded string, err error) {
 	if t.offline && hasSharedStore {
-		return "loading connects to the store that replicas share, which --offline forbids", nil
+		return "loading the config connects to the shared store, which --offline does not allow", nil
 	}
 	if t.offline && slices.ContainsFunc(handlers, foundHandler.hasDistantKey) {
-		return "loading asks the source of a key that is not in a file, which --offline forbids", nil
+		return "loading the config asks the source of a key that is not in a file, which --offline does not allow", nil
 	}
 	return "", t.loadConfig(config)
 }
@@ -151,7 +151,7 @@ func (t *trial) handler(f foundHandler, describe Describe, broken bool) doctor.H
 	described.Sandbox = signing.Sandbox
 	described.Found = append(described.Found, f.describeSandbox(signing)...)
 	if !f.isPrivate() {
-		described.Found = append(described.Found, found("", "listener", doctor.Warning, "it listens beyond this machine, and whoever reaches the port can have calls signed", "bind 127.0.0.1, or make sure that only the application gets there"))
+		described.Found = append(described.Found, found("", "listener", doctor.Warning, "it listens on addresses other than loopback, so anyone who reaches the port can have calls signed", "bind 127.0.0.1, or make sure that only the application can reach the port"))
 	}
 	described.Found = append(described.Found, f.describePlace(signing.Paths)...)
 	described.Found = append(described.Found, f.describeAccessLog(signing.Shadow)...)
@@ -205,8 +205,8 @@ func (f foundHandler) describeNotify() []doctor.Result {
 	appIDs, merchantNos := layout.Texts(f.config["app_ids"]), layout.Texts(f.config["merchant_nos"])
 	if f.config["sandbox"] == true {
 		results = append(results, found("", "gateway public key", doctor.Warning,
-			"it is that of the sandbox in the sidecar's own process: PayerMax's notifications are refused",
-			"for PayerMax, write gateway_public_key in the place of sandbox"))
+			"it is the key of the sandbox in the sidecar's own process, so PayerMax's notifications are refused",
+			"for PayerMax, write gateway_public_key instead of sandbox"))
 	} else if len(appIDs)+len(merchantNos) == 0 {
 		results = append(results, found("", "merchant", doctor.Warning, notify.ForAnybody.Message, notify.ForAnybody.Next))
 	}
@@ -228,7 +228,7 @@ func (f foundHandler) describeAddressees(name string, configured []string, maxLe
 	if err != nil {
 		return []doctor.Result{found("", name, doctor.Problem, strings.TrimPrefix(err.Error(), name+": "), "")}
 	}
-	results := []doctor.Result{found("", name, doctor.OK, "notifications pass that are for "+strings.Join(values, ", "), "")}
+	results := []doctor.Result{found("", name, doctor.OK, "accepts notifications for "+strings.Join(values, ", "), "")}
 	for _, value := range values {
 		if doubt, next := protocol.DoubtAboutIdentity(value); doubt != "" && f.config["sandbox"] != true {
 			results = append(results, found("", name, doctor.Warning, value+" "+doubt, next))

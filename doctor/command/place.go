@@ -15,8 +15,8 @@ func (f foundHandler) describePlace(paths []string) []doctor.Result {
 	}
 	if f.becomesHTTPS {
 		results = append(results, found("", "placement", doctor.Warning,
-			"Caddy serves "+strings.Join(f.hosts, " and ")+" by HTTPS, since the site has a host name and says nothing else; for a name of this machine it makes a CA and tries to install its root certificate, and for any it listens on port 80 as well, to redirect",
-			"write http:// before the address, or leave the host out, as in :8080; if HTTPS is meant, name a certificate with tls"))
+			"Caddy serves "+strings.Join(f.hosts, " and ")+" over HTTPS, because the site has a host name and no scheme; for a name of this machine, Caddy creates a CA and tries to install its root certificate; for every name, it also listens on port 80 to redirect",
+			"write http:// before the address, or leave the host out, as in :8080; if you want HTTPS, name a certificate with tls"))
 	}
 	return results
 }

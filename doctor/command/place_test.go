@@ -12,7 +12,7 @@ import (
 
 // What Caddy loads and the first call would show is said before it.
 func TestPlaces(t *testing.T) {
-	const host, https, front = "is for localhost alone", "by HTTPS", "comes first"
+	const host, https, front = "serves only localhost", "over HTTPS", "comes first"
 	for config, want := range map[string][]string{
 		":8080 {\n#\n}":                                               nil,
 		"http://localhost:8080 {\n#\n}":                               {host},
@@ -23,12 +23,12 @@ func TestPlaces(t *testing.T) {
 		":8080 {\n@m method GET\nhandle @m {\n#\n}\n}":                {"let no POST through"},
 		"http://localhost {\n#\n}":                                    {host},
 		"localhost:8080 {\ntls internal\n#\n}":                        {host},
-		":8080 {\nhandle_path /aggregate-pay/* {\n#\n}\n}":            {"takes off /aggregate-pay"},
+		":8080 {\nhandle_path /aggregate-pay/* {\n#\n}\n}":            {"by removing /aggregate-pay"},
 		":8080 {\nhandle /api/* {\n#\n}\n}":                           {"let no call through"},
 		":8080 {\nhandle /aggregate-pay/* {\n#\n}\n}":                 nil,
 		":8080 {\nrewrite * /pay\n#\n}":                               {"changes the path to /pay"},
 		":8080 {\nmethod GET\n#\n}":                                   {"changes the method to GET"},
-		":8080 {\nuri strip_prefix /aggregate-pay\n#\n}":              {"takes off /aggregate-pay"},
+		":8080 {\nuri strip_prefix /aggregate-pay\n#\n}":              {"by removing /aggregate-pay"},
 		":8080 {\nroute {\nrespond hello\n#\n}\n}":                    {front},
 		":8080 {\nroute {\nrespond /hello hello\n#\n}\n}":             nil,
 	} {

@@ -18,8 +18,8 @@ func (c configTree) describePlaceholders(name string) []doctor.Result {
 	var results []doctor.Result
 	for _, reason := range slices.Sorted(maps.Keys(reasons)) {
 		results = append(results, found(name, "placeholder", doctor.Warning,
-			"a placeholder of Caddy's own options stands for nothing: "+reason,
-			"check that it is there, that this user may read it, and that it is not empty; what compares a caller's token with it lets nobody in, or anybody"))
+			"a placeholder in one of Caddy's own options has no value: "+reason,
+			"check that it exists, that this user may read it, and that it is not empty; a matcher that compares a caller's token with it admits nobody, or everybody"))
 	}
 	return results
 }

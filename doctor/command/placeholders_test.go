@@ -21,7 +21,7 @@ func TestPlaceholdersStandForNothing(t *testing.T) {
 	for name, test := range map[string]struct{ site, says string }{
 		"a file that is there":       {"vars token {file." + testkeys.WriteFile(t, "token") + "}", ""},
 		"a file that is missing":     {"vars token {file." + missing + "}", "there is no file " + missing},
-		"a file with nothing":        {"header Authorization {file." + testkeys.WriteFile(t, "") + "}", "has nothing in it"},
+		"a file with nothing":        {"header Authorization {file." + testkeys.WriteFile(t, "") + "}", "is empty"},
 		"a folder":                   {"vars token {file." + t.TempDir() + "}", "is not a regular file"},
 		"a file that nobody reads":   {"vars token {file." + unreadable + "}", "this process may not read " + unreadable},
 		"in a matcher":               {"@stranger header X-Token {file." + missing + "}\nrespond @stranger 401", "there is no file " + missing},

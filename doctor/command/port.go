@@ -43,17 +43,17 @@ func (c configTree) describePorts(ctx context.Context, name string) []doctor.Res
 		switch occupantOf(ctx, address) {
 		case aCaddy:
 			if listeners(listening, address) > 1 {
-				results = append(results, found(name, check, doctor.Warning, "several processes listen on "+address+", so that each gets a part of the calls",
-					"end all but one, which ss -ltnp shows; with bind handover/, the second does not start"))
+				results = append(results, found(name, check, doctor.Warning, "several processes listen on "+address+", so each of them gets some of the calls",
+					"stop all but one (ss -ltnp lists them); with bind handover/, a second one would not start"))
 				continue
 			}
-			results = append(results, found(name, check, doctor.OK, "a Caddy listens on "+address+" already; it is this sidecar, if that is running", ""))
+			results = append(results, found(name, check, doctor.OK, "Caddy already listens on "+address+"; if this sidecar is running, that is it", ""))
 		case another:
-			results = append(results, found(name, check, doctor.Problem, "another program listens on "+address+" already, so that the sidecar cannot",
-				"end that program, whose name ss -ltnp shows, or give the site another port"))
+			results = append(results, found(name, check, doctor.Problem, "another program already listens on "+address+", so the sidecar cannot",
+				"stop that program (ss -ltnp shows its name), or give the site another port"))
 		case unknown:
-			results = append(results, found(name, check, doctor.Warning, "something listens on "+address+" already, and does not say what it is",
-				"if it is not this sidecar, end that program, whose name ss -ltnp shows, or give the site another port"))
+			results = append(results, found(name, check, doctor.Warning, "an unknown program already listens on "+address+"",
+				"if it is not this sidecar, stop it (ss -ltnp shows its name), or give the site another port"))
 		}
 	}
 	return results

@@ -36,14 +36,14 @@ func TestPorts(t *testing.T) {
 		outcome doctor.Outcome
 		says    string
 	}{
-		"a Caddy":                {answering(t, "Server", "Caddy", (*httptest.Server).Start), doctor.OK, "a Caddy listens on "},
-		"a sidecar":              {answering(t, "Proxy-Status", `caddy-payermax; error=http_request_error; details="NOT_FOUND"`, (*httptest.Server).Start), doctor.OK, "a Caddy"},
-		"a sandbox":              {answering(t, "Server", "payermax-sandbox", (*httptest.Server).Start), doctor.OK, "a Caddy"},
-		"another HTTP server":    {answering(t, "Server", "nginx", (*httptest.Server).Start), doctor.Problem, "another program listens on "},
+		"a Caddy":                {answering(t, "Server", "Caddy", (*httptest.Server).Start), doctor.OK, "Caddy already listens on "},
+		"a sidecar":              {answering(t, "Proxy-Status", `caddy-payermax; error=http_request_error; details="NOT_FOUND"`, (*httptest.Server).Start), doctor.OK, "Caddy already"},
+		"a sandbox":              {answering(t, "Server", "payermax-sandbox", (*httptest.Server).Start), doctor.OK, "Caddy already"},
+		"another HTTP server":    {answering(t, "Server", "nginx", (*httptest.Server).Start), doctor.Problem, "another program already listens on "},
 		"what speaks no HTTP":    {testnet.Serve(t, func(conn net.Conn) { _, _ = io.WriteString(conn, "-ERR unknown command\r\n") }), doctor.Problem, "another program"},
 		"what hangs up":          {testnet.Serve(t, func(net.Conn) {}), doctor.Problem, "another program"},
-		"what speaks HTTPS":      {answering(t, "Server", "Caddy", (*httptest.Server).StartTLS), doctor.Warning, "does not say what it is"},
-		"what says nothing":      {testnet.Serve(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }), doctor.Warning, "does not say what it is"},
+		"what speaks HTTPS":      {answering(t, "Server", "Caddy", (*httptest.Server).StartTLS), doctor.Warning, "an unknown program"},
+		"what says nothing":      {testnet.Serve(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }), doctor.Warning, "an unknown program"},
 		"what listens on a name": {strings.Replace(answering(t, "Server", "nginx", (*httptest.Server).Start), "127.0.0.1", "localhost", 1), doctor.Problem, "another program"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -58,13 +58,13 @@ func (c configTree) describePrivilege(name string, first uint) []doctor.Result {
 		if port < first {
 			results = append(results, found(name, check, doctor.Warning,
 				fmt.Sprintf("the user that runs this check may not listen on port %d: it is below %d", port, first),
-				fmt.Sprintf("%s, or the site a port from %d on", capability, first)))
+				fmt.Sprintf("%s, or give the site port %d or higher", capability, first)))
 		}
 	}
 	if port := c.httpPort(); port < first && c.redirects() && !slices.Contains(ports, port) {
 		results = append(results, found(name, check, doctor.Warning,
-			fmt.Sprintf("Caddy also listens on port %d, to redirect HTTP to HTTPS, and the user that runs this check may not: it is below %d", port, first),
-			fmt.Sprintf("write auto_https disable_redirects into the global options, or http_port with a port from %d on; or %s", first, capability)))
+			fmt.Sprintf("Caddy also listens on port %d, to redirect HTTP to HTTPS, which the user that runs this check may not do: it is below %d", port, first),
+			fmt.Sprintf("write auto_https disable_redirects in the global options, or http_port with port %d or higher, or %s", first, capability)))
 	}
 	return results
 }

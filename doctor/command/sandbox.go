@@ -22,12 +22,12 @@ func (f foundHandler) describeSandbox(s *Signing) []doctor.Result {
 	}
 	var results []doctor.Result
 	if len(s.Credentials) > 0 {
-		results = append(results, found("", "sandbox", doctor.Warning, "a merchant's "+strings.Join(s.Credentials, ", ")+" stand beside the sandbox, so somebody may take it for PayerMax",
-			"for PayerMax, write gateway uat or gateway production; for the sandbox, use names and keys that are nobody's"))
+		results = append(results, found("", "sandbox", doctor.Warning, "a merchant's "+strings.Join(s.Credentials, ", ")+" are configured beside the sandbox, so its answers may be mistaken for PayerMax's",
+			"for PayerMax, write gateway uat or gateway production; for the sandbox, use names and keys that belong to no merchant"))
 	}
 	if f.place.IsBeforeGateway() {
-		results = append(results, found("", "sandbox", doctor.Warning, "a reverse_proxy that is meant for calls to PayerMax comes after the sandbox, and no call ever gets there",
-			`if calls are for PayerMax, remove gateway sandbox (in JSON, "sandbox": true); or else remove the reverse_proxy`))
+		results = append(results, found("", "sandbox", doctor.Warning, "a reverse_proxy for calls to PayerMax follows the sandbox, and no call reaches it",
+			`for calls to PayerMax, remove gateway sandbox (in JSON, "sandbox": true); otherwise remove the reverse_proxy`))
 	}
 	return results
 }
@@ -37,8 +37,8 @@ func (f foundHandler) describeSandbox(s *Signing) []doctor.Result {
 func (c configTree) describeSandboxes(described []doctor.Handler) []doctor.Result {
 	var results []doctor.Result
 	for _, site := range c.find(layout.Sandbox) {
-		results = append(results, found(site.name(), "sandbox", doctor.Warning, "a sandbox answers here, and no call to it reaches PayerMax",
-			"remove it from the configuration of production"))
+		results = append(results, found(site.name(), "sandbox", doctor.Warning, "a sandbox answers here, so no call to it reaches PayerMax",
+			"remove it from production configurations"))
 	}
 	halves := c.halves()
 	halves.Merchants = merchantsOfSandboxes(described)

@@ -64,9 +64,9 @@ func (s *Signing) settings() doctor.Result {
 	message := fmt.Sprintf("signs %s; validation %s", strings.Join(endpoints, ", "), s.Validation)
 	switch {
 	case s.Shadow:
-		return found("", "settings", doctor.Warning, message+"; in shadow mode, so the application still signs", "remove shadow when the signatures agree")
+		return found("", "settings", doctor.Warning, message+"; shadow mode is on, so the application still signs", "remove shadow once the signatures agree")
 	case s.IsLenient:
-		return found("", "settings", doctor.Warning, message+", so requests that break PayerMax's rules are signed", "write validation strict when the application is ready")
+		return found("", "settings", doctor.Warning, message+", so requests that violate PayerMax's rules are signed", "write validation strict once the application is ready")
 	case s.JudgedBy != "":
 		return found("", "settings", doctor.Warning, message+"; "+s.JudgedBy, "")
 	}

@@ -21,17 +21,17 @@ func (c configTree) describeStorage(name, temporary, data string) []doctor.Resul
 	}
 	dataError := tryWriting(existing(data)) // where Caddy makes what is missing
 	if dataError != nil {
-		lacks = append(lacks, data+", where Caddy keeps things: "+reasonOf(dataError))
+		lacks = append(lacks, data+", Caddy's data folder: "+reasonOf(dataError))
 	}
 	if len(lacks) == 0 || c.at("storage") != nil {
 		return nil
 	}
 	message := "this user cannot write to " + strings.Join(lacks, ", nor to ")
 	if dataError != nil && c.makesCertificates() {
-		return []doctor.Result{found(name, check, doctor.Warning, message+"; Caddy has to keep there the certificates that this config has it make",
-			"mount a volume that this user can write to, and name it by XDG_DATA_HOME; or write http:// before the address of the site")}
+		return []doctor.Result{found(name, check, doctor.Warning, message+"; Caddy must store the certificates there that this config makes it create",
+			"mount a volume that this user can write to, and name it in XDG_DATA_HOME; or write http:// before the site's address")}
 	}
-	return []doctor.Result{found(name, check, doctor.OK, message+"; this config needs neither", "")}
+	return []doctor.Result{found(name, check, doctor.OK, message+"; this config does not need it", "")}
 }
 
 // makesCertificates reports whether the config has Caddy make or obtain certificates.

@@ -27,9 +27,9 @@ func TestStorage(t *testing.T) {
 	}{
 		"both":                        {":8080 {\n" + signing + "}", writable, writable, nil, ""},
 		"Caddy makes its own":         {"localhost:8443 {\n" + signing + "}", writable, notYet, nil, ""},
-		"no temporary files":          {":8080 {\n" + signing + "}", missing, writable, []doctor.Outcome{doctor.OK}, missing + ", for temporary files: no such file or directory; this config needs neither"},
+		"no temporary files":          {":8080 {\n" + signing + "}", missing, writable, []doctor.Outcome{doctor.OK}, missing + ", for temporary files: no such file or directory; this config does not need it"},
 		"neither":                     {":8080 {\n" + signing + "}", missing, below, []doctor.Outcome{doctor.OK}, "nor to " + below},
-		"no data, HTTPS unasked":      {"localhost:8443 {\n" + signing + "}", writable, below, []doctor.Outcome{doctor.Warning}, "not a directory; Caddy has to keep there the certificates"},
+		"no data, HTTPS unasked":      {"localhost:8443 {\n" + signing + "}", writable, below, []doctor.Outcome{doctor.Warning}, "not a directory; Caddy must store the certificates there"},
 		"no data, tls internal":       {":8443 {\ntls internal\n" + signing + "}", writable, below, []doctor.Outcome{doctor.Warning}, "certificates"},
 		"no data, HTTPS elsewhere":    {":8080 {\n" + signing + "}\nshop.example.com {\npayermax_notify /callback {\n}\n}", writable, below, []doctor.Outcome{doctor.Warning}, "certificates"},
 		"a storage of another kind":   {"{\nstorage file_system /data\n}\nlocalhost:8443 {\n" + signing + "}", writable, below, nil, ""},

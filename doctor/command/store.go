@@ -34,7 +34,7 @@ func (t *trial) describeStores(name string, shared map[string]map[string]any) do
 	for _, store := range shared {
 		module, _ := store["module"].(string)
 		if t.offline {
-			report = append(report, found(name, "store", doctor.NotChecked, "left out by --offline", ""))
+			report = append(report, found(name, "store", doctor.NotChecked, "skipped because of --offline", ""))
 			continue
 		}
 		loaded, err := t.loadModule("payermax.stores."+module, without(store, "module"))
@@ -46,11 +46,11 @@ func (t *trial) describeStores(name string, shared map[string]map[string]any) do
 			continue
 		}
 		if err := remote.Check(t.ctx); err != nil {
-			report = append(report, found(name, "store", doctor.Warning, "the store that replicas share does not answer, or not well: "+doctor.Discreet(err.Error()),
-				"start it, open the way to it, or correct the options of store "+module+"; until then, calls that count against a budget are refused, unless without_store says otherwise, and each replica has a rate and a guard against duplicates of its own"))
+			report = append(report, found(name, "store", doctor.Warning, "the shared store does not answer, or returns errors: "+doctor.Discreet(err.Error()),
+				"start it, allow connections to it, or correct the options of store "+module+"; until then, calls that count against a budget are refused unless without_store allows them, and each replica counts rates and duplicates on its own"))
 			continue
 		}
-		report = append(report, found(name, "store", doctor.OK, "the store that replicas share answers, and takes what is written", ""))
+		report = append(report, found(name, "store", doctor.OK, "the shared store answers and accepts writes", ""))
 		report = append(report, t.describeConcerns(name, remote)...)
 	}
 	return report
@@ -60,8 +60,8 @@ func (t *trial) describeStores(name string, shared map[string]map[string]any) do
 func (t *trial) describeConcerns(name string, of stores.Remote) doctor.Report {
 	concerns, err := of.Concerns(t.ctx)
 	if err != nil {
-		return doctor.Report{found(name, "store", doctor.NotChecked, "whether the store that replicas share keeps what it is given is not known: "+doctor.Discreet(err.Error()),
-			"let its user ask for the server's settings (+info)")}
+		return doctor.Report{found(name, "store", doctor.NotChecked, "the settings of the shared store could not be read, so it is not known whether it evicts keys: "+doctor.Discreet(err.Error()),
+			"allow its user to read the server's settings (+info)")}
 	}
 	var report doctor.Report
 	for _, concern := range concerns {

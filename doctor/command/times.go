@@ -33,12 +33,12 @@ func (f foundHandler) times(call time.Duration) times {
 func (t times) check() doctor.Result {
 	var problems, next []string
 	if t.grace > 0 && t.call >= t.grace {
-		problems = append(problems, fmt.Sprintf("a shutdown gives up calls after grace_period, %v, and they may take %v", t.grace, t.call))
+		problems = append(problems, fmt.Sprintf("a shutdown abandons calls after grace_period, %v, but a call may take %v", t.grace, t.call))
 		next = append(next, fmt.Sprintf("set timeout below grace_period, such as timeout %v, or raise grace_period", max(t.grace*4/5, time.Millisecond)))
 	}
 	if t.write > 0 && t.call >= t.write {
-		problems = append(problems, fmt.Sprintf("the server has %v to write the answer, and the call may take %v: the application would not learn what became of it", t.write, t.call))
-		next = append(next, "raise write in the timeouts of servers above timeout, or lower timeout")
+		problems = append(problems, fmt.Sprintf("the server has %v to write the answer, but a call may take %v, so the application would not get its answer", t.write, t.call))
+		next = append(next, "raise write in the timeouts of the servers option above timeout, or lower timeout")
 	}
 	switch {
 	case len(problems) > 0:
@@ -66,10 +66,10 @@ func (t times) checkTermination(granted time.Duration) []doctor.Result {
 	case granted == 0:
 		return nil
 	case t.shutdown() < granted:
-		return []doctor.Result{found("", "termination", doctor.OK, fmt.Sprintf("%s, and whoever ends the sidecar waits %v", takes, granted), "")}
+		return []doctor.Result{found("", "termination", doctor.OK, fmt.Sprintf("%s, and the sidecar has %v", takes, granted), "")}
 	}
 	return []doctor.Result{found("", "termination", doctor.Warning,
-		fmt.Sprintf("%s, but after %v the sidecar is killed, and with it the calls under way and their lines in the log", takes, granted),
+		fmt.Sprintf("%s, but the sidecar is killed after %v, which loses the calls under way and their log lines", takes, granted),
 		fmt.Sprintf("raise terminationGracePeriodSeconds, or TimeoutStopSec of systemd, above %v, or lower shutdown_delay and grace_period", t.shutdown()))}
 }
 
@@ -88,7 +88,7 @@ func termination(flag string, getenv func(string) string) (time.Duration, error)
 	}
 	duration, err := caddy.ParseDuration(value)
 	if err != nil || duration < 0 {
-		return 0, fmt.Errorf("%s is %q, but must be a duration such as 60s, or a number of seconds", name, value)
+		return 0, fmt.Errorf("%s is %q, but must be a duration such as 60s or a number of seconds", name, value)
 	}
 	return duration, nil
 }

@@ -21,7 +21,7 @@ func TestTimes(t *testing.T) {
 	}{
 		"nothing is set":           {"", 30 * time.Second, doctor.OK, "up to 30s, and a shutdown waits for it", ""},
 		"they fit":                 {"grace_period 25s", 20 * time.Second, doctor.OK, "up to 20s, and a shutdown waits for it up to 25s", ""},
-		"the default is too long":  {"grace_period 25s", 30 * time.Second, doctor.Warning, "after grace_period, 25s, and they may take 30s", "timeout 20s"},
+		"the default is too long":  {"grace_period 25s", 30 * time.Second, doctor.Warning, "after grace_period, 25s, but a call may take 30s", "timeout 20s"},
 		"as long as grace":         {"grace_period 20s", 20 * time.Second, doctor.Warning, "grace_period", "timeout 16s"},
 		"longer than write":        {"servers {\ntimeouts {\nwrite 10s\n}\n}", 20 * time.Second, doctor.Warning, "the server has 10s", "raise write"},
 		"shorter than write":       {"grace_period 25s\nservers {\ntimeouts {\nwrite 60s\n}\n}", 20 * time.Second, doctor.OK, "", ""},
@@ -52,7 +52,7 @@ func TestTermination(t *testing.T) {
 	}{
 		"not known":        {"grace_period 25s", 0, doctor.OK, ""},
 		"time enough":      {"shutdown_delay 5s\ngrace_period 25s", 32 * time.Second, doctor.OK, "takes up to 31s"},
-		"not quite enough": {"shutdown_delay 5s\ngrace_period 25s", 31 * time.Second, doctor.Warning, "takes up to 31s, but after 31s"},
+		"not quite enough": {"shutdown_delay 5s\ngrace_period 25s", 31 * time.Second, doctor.Warning, "takes up to 31s, but the sidecar is killed after 31s"},
 		"no grace_period":  {"shutdown_delay 5s", 25 * time.Second, doctor.Warning, "takes up to 26s"},
 		"Kubernetes's own": {"shutdown_delay 30s\ngrace_period 25s", 30 * time.Second, doctor.Warning, "takes up to 56s"},
 	} {
@@ -79,7 +79,7 @@ func TestTermination(t *testing.T) {
 		assert.Equal(t, want, got, value)
 	}
 	_, err := termination("soon", nil)
-	assert.EqualError(t, err, `--termination-grace-period is "soon", but must be a duration such as 60s, or a number of seconds`)
+	assert.EqualError(t, err, `--termination-grace-period is "soon", but must be a duration such as 60s or a number of seconds`)
 	_, err = termination("", func(name string) string { return name })
 	assert.ErrorContains(t, err, "PAYERMAX_TERMINATION_GRACE_PERIOD is ")
 }

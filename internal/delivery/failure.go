@@ -43,7 +43,7 @@ func (d *Delivery) Failed(ctx context.Context, a *reply.Answer, err error) *repl
 		f.Code = "SYSTEM_ERROR"
 		f.Msg = "PayerMax could not be reached; nothing was sent, so it is safe to try again"
 		if slices.Contains(lasting, f.ProxyError) {
-			f.Msg = "PayerMax could not be reached; nothing was sent, but trying again does not help until the operator has corrected the cause, which the log has"
+			f.Msg = "PayerMax could not be reached; nothing was sent; the operator must correct the cause, which the log names, before a retry can succeed"
 		}
 		if refused, ok := errors.AsType[caddyhttp.HandlerError](err); ok && refused.StatusCode == http.StatusServiceUnavailable {
 			f.Status = http.StatusServiceUnavailable
@@ -116,7 +116,7 @@ func withoutProxy(err error) error {
 	case wrapped.Err != nil:
 		return wrapped.Err
 	}
-	return fmt.Errorf("the handler that sends failed with status %d", wrapped.StatusCode)
+	return fmt.Errorf("the sending handler failed with status %d", wrapped.StatusCode)
 }
 
 // hasNoAddress reports whether the reverse proxy could not make out the address of its

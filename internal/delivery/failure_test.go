@@ -168,7 +168,7 @@ func TestFailed(t *testing.T) {
 			if test.code == "SYSTEM_ERROR" {
 				lasts := slices.Contains([]string{"tls_certificate_error", "proxy_configuration_error", "http_request_denied"}, test.proxyError)
 				assert.Equal(t, reply.NotSent, f.Outcome)
-				assert.Equal(t, lasts, strings.Contains(f.Msg, "trying again does not help"), f.Msg)
+				assert.Equal(t, lasts, strings.Contains(f.Msg, "before a retry can succeed"), f.Msg)
 				assert.Equal(t, !lasts, strings.Contains(f.Msg, "nothing was sent, so it is safe to try again"), f.Msg)
 			} else {
 				assert.Equal(t, reply.Unknown, f.Outcome)
@@ -202,8 +202,8 @@ func TestFailedInHandshake(t *testing.T) {
 	}{
 		"closed":             {io.EOF, true, "the connection was closed during the TLS handshake: EOF", "tls_protocol_error"},
 		"broken off":         {io.ErrUnexpectedEOF, true, "the connection was closed during the TLS handshake: unexpected EOF", "tls_protocol_error"},
-		"stalled":            {context.DeadlineExceeded, false, "the time was up during the TLS handshake: context deadline exceeded", "connection_timeout"},
-		"stalled, and known": {context.DeadlineExceeded, true, "the time was up during the TLS handshake: context deadline exceeded", "connection_timeout"},
+		"stalled":            {context.DeadlineExceeded, false, "the time ran out during the TLS handshake: context deadline exceeded", "connection_timeout"},
+		"stalled, and known": {context.DeadlineExceeded, true, "the time ran out during the TLS handshake: context deadline exceeded", "connection_timeout"},
 		"something else":     {errors.New("x"), false, "x", "destination_unavailable"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -269,7 +269,7 @@ func TestFailedWithoutAddress(t *testing.T) {
 	assert.Equal(t, reply.NotSent, f.Outcome)
 	assert.Equal(t, "proxy_configuration_error", f.ProxyError)
 	assert.EqualError(t, f.Cause, "making dial info: upstream {env.X}: invalid dial address")
-	assert.Contains(t, f.Msg, "trying again does not help")
+	assert.Contains(t, f.Msg, "before a retry can succeed")
 
 	repl.Set("http.reverse_proxy.upstream.address", "192.0.2.1:443")
 	assert.Equal(t, reply.Unknown, new(Delivery).Failed(ctx, &reply.Answer{}, err).Outcome)
@@ -282,7 +282,7 @@ func TestCauseIsTheReasonItself(t *testing.T) {
 	for want, err := range map[string]error{
 		"dial: connect: connection refused":                            caddyhttp.Error(http.StatusBadGateway, refused),
 		"no upstreams available":                                       caddyhttp.Error(http.StatusServiceUnavailable, errors.New("no upstreams available")),
-		"the handler that sends failed with status 502":                caddyhttp.HandlerError{StatusCode: http.StatusBadGateway},
+		"the sending handler failed with status 502":                   caddyhttp.HandlerError{StatusCode: http.StatusBadGateway},
 		"context deadline exceeded: dial: connect: connection refused": caddyhttp.Error(http.StatusBadGateway, context.DeadlineExceeded),
 	} {
 		d := new(Delivery)

@@ -79,7 +79,7 @@ func (f *flight) inHandshake(err error) error {
 	case failed && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)):
 		return fmt.Errorf("the connection was closed during the TLS handshake: %w", err)
 	case (failed || f.handshaking.Load()) && errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("the time was up during the TLS handshake: %w", err)
+		return fmt.Errorf("the time ran out during the TLS handshake: %w", err)
 	}
 	return err
 }

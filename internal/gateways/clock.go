@@ -75,7 +75,7 @@ func (c *clock) complain(skew time.Duration, logger *zap.Logger) {
 	ahead := zap.Duration("gateway_ahead_by", skew.Round(time.Second))
 	switch level {
 	case protocol.ClockAlarm:
-		logger.Error("this machine's clock differs so much from the gateway's that PayerMax will refuse calls with REQ_TIME_OVER_TIME: it accepts two minutes; set the clock, or see follow_gateway_clock", ahead)
+		logger.Error("this machine's clock differs so much from the gateway's that PayerMax will refuse calls with REQ_TIME_OVER_TIME: it accepts two minutes; correct the clock, or see follow_gateway_clock", ahead)
 	case protocol.ClockWarning:
 		logger.Warn("this machine's clock differs from the gateway's; at two minutes PayerMax refuses calls; check its time synchronisation", ahead)
 	default:

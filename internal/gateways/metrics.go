@@ -8,11 +8,11 @@ import (
 
 var (
 	clockSkew = prom.Description("clock_skew_seconds",
-		"How far the gateway's clock, by the Date of its last verified answers, is ahead of ours; the largest difference, if there are several gateways. Absent before the first answer.")
+		"How far the gateway's clock, by the Date of its last verified answers, is ahead of this machine's; with several gateways, the largest difference. Absent before the first answer.")
 	lastSuccess = prom.Description("gateway_last_success_timestamp_seconds",
-		"When the gateway, or any of several, last answered APPLY_SUCCESS, in seconds since 1970. Absent before the first time.")
+		"When a gateway last answered APPLY_SUCCESS, in seconds since 1970. Absent before the first time.")
 	sandbox = prom.Description("sandbox",
-		"Whether a sandbox stands in PayerMax's place, so that no money moves: 1 if it answers a handler's calls or is a site here, else 0.")
+		"Whether a sandbox is in use instead of PayerMax, so that no money moves: 1 if it answers a handler's calls or is a site here, otherwise 0.")
 )
 
 func init() { prom.Share(collector{}) }

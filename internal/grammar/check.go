@@ -45,7 +45,7 @@ func NoArgs(d *caddyfile.Dispenser) error {
 // the config is loaded as well, but by then Caddy may have logged it.
 func CheckPaths(d *caddyfile.Dispenser, paths ...string) error {
 	if slices.ContainsFunc(paths, signer.LooksLikeKey) {
-		return d.Err("the path of a file is expected here, but the value looks like a key itself; save the key to a file and name that")
+		return d.Err("expected the path of a file, but the value looks like a key itself; save the key to a file and write its path")
 	}
 	return nil
 }
@@ -53,7 +53,7 @@ func CheckPaths(d *caddyfile.Dispenser, paths ...string) error {
 // CheckPlaceholder refuses a token where a placeholder for it belongs.
 func CheckPlaceholder(token string) error {
 	if !strings.Contains(token, "{") {
-		return errors.New("expected a placeholder such as {file./run/secrets/payermax/token}; the token itself would stand in the config, which Caddy saves and shows")
+		return errors.New("expected a placeholder such as {file./run/secrets/payermax/token}; the token itself would be in the config, which Caddy saves and shows")
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ func Discreet(err error, options []caddyfile.Token) error {
 // doubtAbout says why values are not repeated.
 func doubtAbout(values []string) string {
 	if slices.ContainsFunc(values, signer.LooksLikeKey) {
-		return "looks like a key itself; save the key to a file and name that"
+		return "looks like a key itself; save the key to a file and write its path"
 	}
 	return "may be secret"
 }

@@ -16,7 +16,7 @@ func TestDiscreet(t *testing.T) {
 		"a value":            {"header_up A secret", "after 'secret', at Caddyfile:3", "after '***'" + because + ", at Caddyfile:3"},
 		"twice":              {"wait secret", "bad value secret: secret", "bad value ***: ***" + because},
 		"in quotes":          {`wait "sec\"ret"`, `bad value "sec\"ret"`, `bad value "***"` + because},
-		"over several lines": {"wait \"a\nsecret\"", "bad a\nsecret, at Caddyfile:3", "bad ***; *** is a value, which is not repeated here, since it looks like a key itself; save the key to a file and name that, at Caddyfile:3"},
+		"over several lines": {"wait \"a\nsecret\"", "bad a\nsecret, at Caddyfile:3", "bad ***; *** is a value, which is not repeated here, since it looks like a key itself; save the key to a file and write its path, at Caddyfile:3"},
 		"as a line":          {"proxy\nhttp://u:secret@h", "unrecognized http://u:secret@h", "unrecognized ***" + because},
 		"in a block":         {"transport http {\nproxy u:secret@h\n}", "not registered: proxies.u:secret@h", "not registered: proxies.***" + because},
 		"within a word":      {"header_up on", "button", "button"},

@@ -109,7 +109,7 @@ func (o Option[T]) refuseBlock(d *caddyfile.Dispenser) error {
 	case !d.NextBlock(d.Nesting()):
 		return nil
 	case o.ShortFor != "":
-		return d.Errf("%s takes no block; it is short for %s, which may have one", o.Name, o.ShortFor)
+		return d.Errf("%s takes no block; write %s instead, which may have one", o.Name, o.ShortFor)
 	default:
 		return d.Errf("%s takes no block", o.Name)
 	}

@@ -22,7 +22,7 @@ func (o Option[T]) refuseVariables(d *caddyfile.Dispenser, values []string) erro
 			found = bare.FindStringSubmatch(value)
 		}
 		if found != nil {
-			return d.Errf("%s: %s is expanded by nobody; the environment variable %s is written %s in a Caddyfile", o.Name, found[0], found[1], o.variable(found[1]))
+			return d.Errf("%s: %s is not expanded; in a Caddyfile, write the environment variable %s as %s", o.Name, found[0], found[1], o.variable(found[1]))
 		}
 	}
 	return nil

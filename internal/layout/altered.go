@@ -37,8 +37,8 @@ func (h Handler) altered(paths []string) []Misplacement {
 	for _, node := range h.before {
 		if what := changes(node); what != "" {
 			return []Misplacement{{
-				fmt.Sprintf("the handler %s comes first and may change answers after they were checked, so that Proxy-Status does not say where they are from", what),
-				"give it a path of its own, or remove it; the application reads code and Proxy-Status",
+				fmt.Sprintf("the handler %s comes first and may change answers after they were checked, so Proxy-Status does not show where they come from", what),
+				"give it its own path, or remove it; the application relies on code and Proxy-Status",
 			}}
 		}
 	}

@@ -22,49 +22,49 @@ func (h Handler) Misplacements(paths []string) []Misplacement {
 	var found []Misplacement
 	if h.forErrors {
 		found = append(found, Misplacement{
-			"the handler stands in handle_errors, where a request comes only if another handler has failed, so that no call is signed as long as all is well",
-			"write payermax into the site itself, outside of handle_errors",
+			"the handler is in handle_errors, which runs only after another handler has failed, so no call is signed in normal operation",
+			"write payermax in the site itself, outside handle_errors",
 		})
 	}
 	switch rewritten := h.rewritten(paths); {
 	case rewritten != "":
 		found = append(found, Misplacement{
-			fmt.Sprintf("what comes before changes %s, so that no call is signed", rewritten),
+			fmt.Sprintf("an earlier handler changes %s, so no call is signed", rewritten),
 			"remove the rewrite, uri, method or handle_path before it; the application calls PayerMax's own paths",
 		})
 	case !h.changesMethod() && !h.letsPOST():
 		found = append(found, Misplacement{
-			"the matchers around the handler let no POST through, and each call to PayerMax is a POST, so that no call is signed",
-			"write payermax without a matcher, or with one that names paths alone, such as /aggregate-pay/*",
+			"the matchers around the handler let no POST through, but every call to PayerMax is a POST, so no call is signed",
+			"write payermax without a matcher, or with one that names only paths, such as /aggregate-pay/*",
 		})
 	case len(paths) > 0 && len(h.rewrites) == 0 && !h.lets(paths):
 		found = append(found, Misplacement{
-			fmt.Sprintf("the matchers around the handler let no call through: the application calls %s, and it is for %s", paths[0], strings.Join(h.pathsAround(), " and ")),
-			"write payermax without a matcher, or into a handle block for /aggregate-pay/*",
+			fmt.Sprintf("the matchers around the handler let no call through: the application calls %s, but the handler is for %s", paths[0], strings.Join(h.pathsAround(), " and ")),
+			"write payermax without a matcher, or in a handle block for /aggregate-pay/*",
 		})
 	}
 	switch front := cmp.Or(h.front, h.frontOf(paths)); front {
 	case "":
 	case Sign:
 		found = append(found, Misplacement{
-			"another payermax comes first and answers every call, so that this one signs none",
-			"remove one of them, or give the first a matcher that leaves some calls to this one",
+			"another payermax comes first and answers every call, so this one signs no call",
+			"remove one of them, or give the first one a matcher that excludes the calls for this one",
 		})
 	default:
 		found = append(found, Misplacement{
-			fmt.Sprintf("the handler %s comes first and answers every request, so that no call is signed", front),
-			"give it a path of its own, remove it, or write both into a route block, with payermax first",
+			fmt.Sprintf("the handler %s comes first and answers every request, so no call is signed", front),
+			"give it its own path, remove it, or write both in a route block, with payermax first",
 		})
 	}
 	if h.elsewhere != "" {
 		found = append(found, Misplacement{
-			fmt.Sprintf("the site is for %s alone: a call to the same port under another name or address of this machine gets %s, and is not signed", strings.Join(h.Hosts, " and "), h.elsewhere),
-			"leave the host out, as in :8080, and write bind 127.0.0.1 into the site",
+			fmt.Sprintf("the site serves only %s: a call to the same port under another name or address of this machine gets %s and is not signed", strings.Join(h.Hosts, " and "), h.elsewhere),
+			"leave the host out, as in :8080, and write bind 127.0.0.1 in the site",
 		})
 	}
 	if h.neighbour != "" {
 		found = append(found, Misplacement{
-			fmt.Sprintf("another site on the same port is for %s, and answers each call under that name: it is not signed", h.neighbour),
+			fmt.Sprintf("another site on the same port serves %s and answers every call under that name, so those calls are not signed", h.neighbour),
 			"remove that site, or give it another port",
 		})
 	}
@@ -199,7 +199,7 @@ func (h Handler) rewritten(paths []string) string {
 		case uri != "" && !strings.ContainsAny(uri, "{") && strings.HasPrefix(uri, "/") && !slices.Contains(paths, uri):
 			return "the path to " + uri
 		case prefix != "" && len(paths) > 0 && !slices.ContainsFunc(paths, func(path string) bool { return !strings.HasPrefix(path, prefix) }):
-			return "the path, of which it takes off " + prefix
+			return "the path by removing " + prefix
 		}
 	}
 	return ""

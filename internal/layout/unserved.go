@@ -17,8 +17,8 @@ func (h Handler) Unserved() []Misplacement {
 	for _, endpoint := range protocol.Endpoints() {
 		if _, is := firstAnswer(routes, h.hostMatchers(), endpoint.Path()); is == never {
 			return []Misplacement{{
-				fmt.Sprintf("no handler of the site is for a call to %s: it gets Caddy's empty 200, and is not signed", endpoint.Path()),
-				"write payermax without a matcher, outside of handle blocks, or a handle block for the rest with respond 404",
+				fmt.Sprintf("no handler of the site serves a call to %s: it gets Caddy's empty 200 and is not signed", endpoint.Path()),
+				"write payermax without a matcher, outside handle blocks, or add a handle block for the rest with respond 404",
 			}}
 		}
 	}

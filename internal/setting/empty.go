@@ -54,7 +54,7 @@ func whyNothingIn(path string) string {
 	}
 	defer file.Close()
 	if info, err := file.Stat(); err == nil && info.Size() == 0 {
-		return "the file " + path + " has nothing in it"
+		return "the file " + path + " is empty"
 	}
 	return ""
 }

@@ -25,7 +25,7 @@ func TestExpandAll(t *testing.T) {
 		"not set":       {[]string{"{env.PAYERMAX_TEST_UNSET}"}, 3, nil, "app_id: {env.PAYERMAX_TEST_UNSET} is empty: the environment variable PAYERMAX_TEST_UNSET is not set; set it"},
 		"empty":         {[]string{"1", ""}, 3, nil, "app_id: one of its values is empty; set it, or remove it"},
 		"too long":      {[]string{"é{env.PAYERMAX_TEST_SET}3"}, 3, nil, "app_id: longer than the 3 characters that PayerMax allows"},
-		"several lines": {[]string{"{env.PAYERMAX_TEST_LINES}"}, 3, nil, `app_id: "1\n2" contains characters that are not text, such as a line break; check where the value comes from`},
+		"several lines": {[]string{"{env.PAYERMAX_TEST_LINES}"}, 3, nil, `app_id: "1\n2" contains control characters, such as a line break; check where the value comes from`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			values, err := ExpandAll("app_id", test.configured, test.maxLength, caddy.NewReplacer())
@@ -58,7 +58,7 @@ func TestWhyEmpty(t *testing.T) {
 		"{env.PAYERMAX_TEST_UNSET}": "app_id: {env.PAYERMAX_TEST_UNSET} is empty: the environment variable PAYERMAX_TEST_UNSET is not set; set it",
 		"{env.PAYERMAX_TEST_BLANK}": "app_id: {env.PAYERMAX_TEST_BLANK} is empty: the environment variable PAYERMAX_TEST_BLANK has no value; set it",
 		"{file./nope/app_id}":       "app_id: {file./nope/app_id} is empty: there is no file /nope/app_id; set it",
-		"{file." + empty + "}":      "app_id: {file." + empty + "} is empty: the file " + empty + " has nothing in it; set it",
+		"{file." + empty + "}":      "app_id: {file." + empty + "} is empty: the file " + empty + " is empty; set it",
 		"{PAYERMAX_TEST_UNSET}":     "app_id: unrecognized placeholder {PAYERMAX_TEST_UNSET}; write {env.PAYERMAX_TEST_UNSET} for the environment variable",
 		"${PAYERMAX_TEST_UNSET}":    "app_id: unrecognized placeholder {PAYERMAX_TEST_UNSET}; write {env.PAYERMAX_TEST_UNSET} for the environment variable",
 		"{nope.nope}":               "app_id: unrecognized placeholder {nope.nope}",

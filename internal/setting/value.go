@@ -14,23 +14,23 @@ import (
 // What people leave in environment variables and files, and what to do about it. The
 // words follow the value.
 const (
-	notText    = "contains characters that are not text, such as a line break; check where the value comes from"
+	notText    = "contains control characters, such as a line break; check where the value comes from"
 	blanks     = "has white space or invisible characters in it, such as a no-break space or a byte order mark; remove them where the value comes from"
 	inQuotes   = "has quotes in it, which an env file or YAML list takes literally; write the value without them"
-	unexpanded = "still has a variable in it that nobody has expanded; write {$NAME} or {env.NAME} in the Caddyfile, and the variable's value in its environment"
-	unfilled   = "stands for a value that nobody has filled in yet; replace it with the real one"
-	calculated = "is a number as a spreadsheet or YAML writes it; put the digits in quotes where the value comes from"
-	otherSigns = "has characters in it that PayerMax's identifiers do not have; they consist of letters, digits, and . _ : -"
-	ownHome    = "begins with ~, which only a shell expands; write the whole path"
-	named      = "has the name of a setting or of a header before it; write the value alone"
-	commented  = "has a comment behind it, which an env file or a secret takes literally; write the value alone"
+	unexpanded = "still contains a variable that was not expanded; write {$NAME} or {env.NAME} in the Caddyfile, and the variable's value in its environment"
+	unfilled   = "is a placeholder that was not filled in; replace it with the real value"
+	calculated = "is a number in the notation of a spreadsheet or YAML; put the digits in quotes where the value comes from"
+	otherSigns = "has characters that PayerMax's identifiers do not contain; they consist of letters, digits, and . _ : -"
+	ownHome    = "begins with ~, which only a shell expands; write the full path"
+	named      = "has the name of a setting or of a header before it; write only the value"
+	commented  = "has a comment after it, which an env file or a secret takes literally; write only the value"
 	escaped    = "ends with a line break that is written out, as in a JSON string; remove it where the value comes from"
-	elsewhere  = "says where the value is kept, and is not the value; have it put here on the way to the sidecar"
-	asURL      = "is a URL; write the path alone"
-	document   = "is a document, of JSON, XML or HTML; write the value alone"
+	elsewhere  = "is a reference to the value, not the value itself; resolve it before it reaches the sidecar"
+	asURL      = "is a URL; write only the path"
+	document   = "is a JSON, XML or HTML document; write only the value"
 	empty      = "is empty; set it"
 
-	severalLines = "has several lines, but a password has one; write the password alone"
+	severalLines = "has several lines, but a password has one; write only the password"
 )
 
 var (

@@ -85,7 +85,7 @@ func (w *Writer) load(ctx caddy.Context) error {
 		return fmt.Errorf("wrap: %w", err)
 	}
 	if _, isBuffered := module.(*Writer); isBuffered {
-		return errors.New("wrap: payermax_buffered wraps itself; name the writer that the lines shall go to, such as stderr or file")
+		return errors.New("wrap: payermax_buffered cannot wrap itself; name the writer for the lines, such as stderr or file")
 	}
 	w.wrapped = module.(caddy.WriterOpener)
 	return nil

@@ -64,7 +64,7 @@ func TestProvision(t *testing.T) {
 	assert.NotEqual(t, w.WriterKey(), file.WriterKey())
 
 	_, err = provision(t, `{"wrap":{"output":"payermax_buffered"}}`)
-	assert.ErrorContains(t, err, "wraps itself")
+	assert.ErrorContains(t, err, "cannot wrap itself")
 	_, err = provision(t, `{"size":-1}`)
 	assert.ErrorContains(t, err, "size must be positive")
 }

@@ -33,7 +33,7 @@ const (
 
 // lostLines counts the lines of all queues.
 var lostLines = prom.Counter("log_lines_lost_total",
-	"Lines that payermax_buffered could not write: the disk was full or stalled, or nobody read the pipe.")
+	"Log lines that payermax_buffered could not write, because the disk was full or stalled, or nothing read the pipe.")
 
 // queue writes lines in the background, in order, as long as a config uses it.
 type queue struct {
@@ -79,7 +79,7 @@ func newQueue(to io.WriteCloser, hasStarted func() bool) *queue {
 
 // logLost says so in the log of the process, which may be that of the queue.
 func logLost(lost int) {
-	caddy.Log().Named(logName).Error("lines of a log were lost: it could not be written, or not as fast as it grew", zap.Int("lines", lost))
+	caddy.Log().Named(logName).Error("log lines were lost: the log could not be written, or not fast enough", zap.Int("lines", lost))
 }
 
 // use begins to gather lines, up to so many bytes, until release.
@@ -109,7 +109,7 @@ func (q *queue) release() {
 	select {
 	case <-done:
 	case <-time.After(closeTimeout):
-		caddy.Log().Named(logName).Error("a log takes no lines; its last ones are lost", zap.Int("bytes", q.giveUp()))
+		caddy.Log().Named(logName).Error("a log could not be written at the end; its last lines are lost", zap.Int("bytes", q.giveUp()))
 	}
 }
 

@@ -25,7 +25,7 @@ const maxCertificateFile = 1 << 20
 // else is in the file, such as a key, is passed over.
 func firstExpiry(path string) (time.Time, error) {
 	if signer.LooksLikeKey(path) {
-		return time.Time{}, errors.New("the path of a file is expected here, but the value looks like a key itself; name the certificate's file")
+		return time.Time{}, errors.New("expected the path of a file, but the value looks like a key itself; name the certificate's file")
 	}
 	if err := setting.CheckPath(path); err != nil {
 		return time.Time{}, err
@@ -40,7 +40,7 @@ func firstExpiry(path string) (time.Time, error) {
 		return time.Time{}, err
 	}
 	if len(text) > maxCertificateFile {
-		return time.Time{}, fmt.Errorf("%s: is larger than %d bytes; name a file that has the certificates alone", path, maxCertificateFile)
+		return time.Time{}, fmt.Errorf("%s: is larger than %d bytes; name a file that contains only the certificates", path, maxCertificateFile)
 	}
 	first, err := firstExpiryOf(text)
 	if err != nil {
@@ -79,7 +79,7 @@ type expiries struct {
 var inUse = &expiries{ofHandler: make(map[*Handler]map[string]time.Time)}
 
 var certificateExpiry = prom.Description("certificate_expiration_timestamp_seconds",
-	"When the first of the certificates in the file expires, as it was when the config was loaded, in seconds since 1970.", "file")
+	"When the first certificate in the file expires, in seconds since 1970, as of the loading of the config.", "file")
 
 func init() { prom.Share(inUse) }
 

@@ -40,7 +40,7 @@ func init() {
 //   - which key is in use, and since when;
 //   - how far the gateway's clock is ahead of this machine's, and when the gateway last
 //     accepted a call, once there was one;
-//   - whether the store that replicas share can be reached. This changes no status,
+//   - whether the shared store can be reached. This changes no status,
 //     since it would take all replicas out of service at once;
 //   - `"sandbox": true` if a sandbox answers in PayerMax's place;
 //   - the module's version and commit.
@@ -102,7 +102,7 @@ type answer struct {
 	Sandbox bool `json:"sandbox,omitempty"`
 	// ClockSkew is how far the gateway's clock is ahead of ours, the furthest of several.
 	ClockSkew *float64 `json:"clock_skew_seconds,omitempty"`
-	// Store is about the store that replicas share, if there is one; of several, the one
+	// Store is about the shared store, if there is one; of several, the one
 	// that is worst off.
 	Store *storeHealth `json:"store,omitempty"`
 	// LastSuccess is when the gateway, or any of several, last answered APPLY_SUCCESS.

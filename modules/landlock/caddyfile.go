@@ -32,7 +32,7 @@ var Options = grammar.Block[App]{
 func parse(d *caddyfile.Dispenser, present any) (any, error) {
 	if present != nil {
 		d.Next() // or the error would not know its line
-		return nil, d.Err("payermax_landlock was given already; put all of it into one block")
+		return nil, d.Err("payermax_landlock is already set; put everything into one block")
 	}
 	a := new(App)
 	if err := a.UnmarshalCaddyfile(d); err != nil {

@@ -107,18 +107,18 @@ func (a *App) need(secretDirectories []string, listening *caddyhttp.App) (confin
 	var needed confinement.Paths
 	for _, path := range a.Read {
 		if _, err := os.Stat(path); err != nil {
-			return needed, fmt.Errorf("read: %w; name what exists", err)
+			return needed, fmt.Errorf("read: %w; name an existing path", err)
 		}
 	}
 	for _, path := range a.Write {
 		if info, err := os.Stat(path); err != nil {
-			return needed, fmt.Errorf("write: %w; make the directory first", err)
+			return needed, fmt.Errorf("write: %w; create the directory first", err)
 		} else if !info.IsDir() {
-			return needed, fmt.Errorf("write: %s is not a directory; name the directory that it is in", path)
+			return needed, fmt.Errorf("write: %s is not a directory; name its directory", path)
 		}
 	}
 	if slices.Contains(secretDirectories, "/") {
-		return needed, errors.New("a file of a key or password lies in /, so that everything could be read; put it into a directory of its own")
+		return needed, errors.New("the file of a key or password is in /, so everything would be readable; put it into its own directory")
 	}
 	// As crypto/x509 has them.
 	authorities := append(filepath.SplitList(os.Getenv("SSL_CERT_DIR")), os.Getenv("SSL_CERT_FILE"))

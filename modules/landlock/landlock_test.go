@@ -66,11 +66,11 @@ func TestNeedRefuses(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	for words, a := range map[string]*App{
-		"read: stat /no/such: no such file or directory; name what exists":           {Read: []string{file, "/no/such"}},
-		"write: stat /no/such: no such file or directory; make the directory first":  {Write: []string{"/no/such"}},
-		"write: " + file + " is not a directory; name the directory that it is in":   {Write: []string{file}},
-		"write: stat " + file + "/inside: not a directory; make the directory first": {Write: []string{file + "/inside"}},
-		"read: stat : no such file or directory; name what exists":                   {Read: []string{""}},
+		"read: stat /no/such: no such file or directory; name an existing path":        {Read: []string{file, "/no/such"}},
+		"write: stat /no/such: no such file or directory; create the directory first":  {Write: []string{"/no/such"}},
+		"write: " + file + " is not a directory; name its directory":                   {Write: []string{file}},
+		"write: stat " + file + "/inside: not a directory; create the directory first": {Write: []string{file + "/inside"}},
+		"read: stat : no such file or directory; name an existing path":                {Read: []string{""}},
 	} {
 		_, err := a.need(nil, nil)
 		assert.EqualError(t, err, words)
@@ -80,7 +80,7 @@ func TestNeedRefuses(t *testing.T) {
 // A key in the root directory would leave everything readable.
 func TestNeedRefusesKeyInRoot(t *testing.T) {
 	_, err := new(App).need([]string{"/run/secrets", "/"}, nil)
-	assert.ErrorContains(t, err, "a file of a key or password lies in /, so that everything could be read; put it into a directory of its own")
+	assert.ErrorContains(t, err, "the file of a key or password is in /, so everything would be readable; put it into its own directory")
 }
 
 // A process that is not confined may have anything, and a config without servers is one.
@@ -126,5 +126,5 @@ func TestParse(t *testing.T) {
 	assert.Equal(t, "payermax_landlock", app.Name)
 	assert.JSONEq(t, `{"required":true}`, string(app.Value))
 	_, err = parse(caddyfile.NewTestDispenser("payermax_landlock"), value)
-	assert.ErrorContains(t, err, "payermax_landlock was given already; put all of it into one block")
+	assert.ErrorContains(t, err, "payermax_landlock is already set; put everything into one block")
 }

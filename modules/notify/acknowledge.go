@@ -48,17 +48,17 @@ func (n *Handler) deliver(w http.ResponseWriter, r *http.Request, next caddyhttp
 func (n *Handler) lacks(received *reply.Answer, isCut bool) []zap.Field {
 	switch {
 	case isCut:
-		return why(incomplete, "the application's answer breaks off")
+		return why(incomplete, "the application's answer is incomplete")
 	case received.TooLarge:
-		return why(tooLarge, "the application's answer is larger than 1 MiB, or than there is memory for")
+		return why(tooLarge, "the application's answer is larger than 1 MiB, or than the available memory")
 	case received.Status == 0:
-		return why(unavailable, "no handler behind payermax_notify has answered")
+		return why(unavailable, "no handler behind payermax_notify answered")
 	case n.Ack != ackAfter:
 		return nil
 	case !received.IsSuccess():
-		return why(unavailable, "the application has answered with a status other than 2xx")
+		return why(unavailable, "the application answered with a status other than 2xx")
 	case refuses(received):
-		return why(unavailable, "the application has answered with a status of 2xx, and a code other than SUCCESS, or a bizCode other than 0000, in its body; it may leave the body out, or write "+acknowledgement)
+		return why(unavailable, "the application answered with status 2xx, but with a code other than SUCCESS or a bizCode other than 0000 in its body; it may omit the body, or write "+acknowledgement)
 	}
 	return nil
 }
@@ -131,7 +131,7 @@ func hold(received *reply.Answer, r *http.Request, next caddyhttp.Handler) (isCu
 // where no handler comes after this, Caddy would end in an empty 200.
 func (n *Handler) passOn(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, size int) error {
 	seen := reply.NewWitness(w)
-	result, reason := "not_accepted", why(incomplete, "the application's answer breaks off")
+	result, reason := "not_accepted", why(incomplete, "the application's answer is incomplete")
 	defer func() { n.record(result, size, seen.Status(), reason...) }() // even if the proxy gives up and panics
 	if err := next.ServeHTTP(seen, r); err != nil {
 		reason = whyOf(err)
@@ -139,7 +139,7 @@ func (n *Handler) passOn(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		return err
 	}
 	if seen.Status() == 0 {
-		reason = why(unavailable, "no handler behind payermax_notify has answered")
+		reason = why(unavailable, "no handler behind payermax_notify answered")
 		tryAgain(w, http.StatusServiceUnavailable)
 		return nil
 	}

@@ -23,8 +23,8 @@ type addressees struct {
 // ForAnybody is what is wrong with a handler that lets notifications for any merchant
 // pass.
 var ForAnybody = WayPast{
-	"neither app_id nor merchant_no is configured, so that a notification for another merchant passes if PayerMax signs for both with one key, as its name for it, platform public key, suggests",
-	"write app_id and merchant_no of the site's merchant into payermax_notify",
+	"neither app_id nor merchant_no is configured, so a notification for another merchant passes if PayerMax uses one key for all merchants, as its name for the key, platform public key, suggests",
+	"write app_id and merchant_no of the site's merchant in payermax_notify",
 }
 
 // expandAddressees returns those that are configured.
@@ -62,13 +62,13 @@ func (a addressees) warn(logger *zap.Logger) {
 func (a addressees) check(body []byte) *refusal {
 	n, err := envelope.ReadNotification(body)
 	if ambiguity, ok := errors.AsType[envelope.Ambiguity](err); ok {
-		return &refusal{http.StatusForbidden, "ambiguous", "PayerMax has signed this, but JSON parsers do not all read it alike: " + ambiguity.Error()}
+		return &refusal{http.StatusForbidden, "ambiguous", "PayerMax signed this, but JSON parsers read it differently: " + ambiguity.Error()}
 	}
 	if err != nil {
-		return &refusal{http.StatusForbidden, "not_a_notification", "PayerMax has signed this, but it is not a notification: " + err.Error()}
+		return &refusal{http.StatusForbidden, "not_a_notification", "PayerMax signed this, but it is not a notification: " + err.Error()}
 	}
 	if !a.isAnybody() && !a.include(n) {
-		return &refusal{http.StatusForbidden, "other_merchant", "the notification is not for this merchant, or does not say for whom it is"}
+		return &refusal{http.StatusForbidden, "other_merchant", "the notification is not for this merchant, or does not name its merchant"}
 	}
 	return nil
 }

@@ -113,12 +113,12 @@ func TestNotifyAddresseesAreExpanded(t *testing.T) {
 	n := newHandler(t, func(n *Handler) { n.AppIDs, n.MerchantNos = []string{"{env.PAYERMAX_TEST_APP}", "a2"}, []string{"m1"} })
 	assert.Equal(t, addressees{[]string{"a1", "a2"}, []string{"m1"}}, n.own)
 	for words, n := range map[string]*Handler{
-		"app_id: {env.PAYERMAX_TEST_UNSET} is empty":               {AppIDs: []string{"a", "{env.PAYERMAX_TEST_UNSET}"}},
-		"app_id: one of its values is empty":                       {AppIDs: []string{""}},
-		"app_id: longer than the 64 characters":                    {AppIDs: []string{strings.Repeat("x", 65)}},
-		"merchant_no: {env.PAYERMAX_TEST_UNSET} is empty":          {MerchantNos: []string{"{env.PAYERMAX_TEST_UNSET}"}},
-		"merchant_no: longer than the 32 characters":               {MerchantNos: []string{strings.Repeat("1", 33)}},
-		`merchant_no: "1\n" contains characters that are not text`: {MerchantNos: []string{"1\n"}},
+		"app_id: {env.PAYERMAX_TEST_UNSET} is empty":      {AppIDs: []string{"a", "{env.PAYERMAX_TEST_UNSET}"}},
+		"app_id: one of its values is empty":              {AppIDs: []string{""}},
+		"app_id: longer than the 64 characters":           {AppIDs: []string{strings.Repeat("x", 65)}},
+		"merchant_no: {env.PAYERMAX_TEST_UNSET} is empty": {MerchantNos: []string{"{env.PAYERMAX_TEST_UNSET}"}},
+		"merchant_no: longer than the 32 characters":      {MerchantNos: []string{strings.Repeat("1", 33)}},
+		`merchant_no: "1\n" contains control characters`:  {MerchantNos: []string{"1\n"}},
 	} {
 		n.GatewayPublicKeys = []string{key}
 		assert.ErrorContains(t, testcaddy.Provision(t, n), words)

@@ -72,7 +72,7 @@ func parseHandler(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 func parseGuard(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	h.Next() // consume the directive name
 	if h.NextArg() || h.NextBlock(0) {
-		return nil, h.Err("payermax_notify_guard takes neither a matcher nor options: it is for all requests")
+		return nil, h.Err("payermax_notify_guard takes no matcher and no options: it applies to all requests")
 	}
 	return h.NewRoute(nil, new(Guard)), nil
 }

@@ -44,8 +44,8 @@ func TestDirectives(t *testing.T) {
 	for caddyfile, says := range map[string]string{
 		"payermax_notify @nobody":               "@nobody",
 		"payermax_notify {\nacknowledge\n}":     "acknowledge",
-		"payermax_notify_guard /callback*":      "takes neither a matcher nor options",
-		"payermax_notify_guard {\nack after\n}": "takes neither a matcher nor options",
+		"payermax_notify_guard /callback*":      "takes no matcher and no options",
+		"payermax_notify_guard {\nack after\n}": "takes no matcher and no options",
 	} {
 		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(":8080 {\nroute {\n"+caddyfile+"\n}\n}"), nil)
 		assert.ErrorContains(t, err, says)

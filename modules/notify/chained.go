@@ -19,8 +19,8 @@ func checkChain(ctx caddy.Context, found *layout.Layout, places []layout.Handler
 	for _, first := range places {
 		for _, second := range found.PassesOnTo(first) {
 			if one := guardOf(ctx, first.Config); one.store != "" && one == guardOf(ctx, second.Config) {
-				return fmt.Errorf("duplicates: payermax_notify for %s passes notifications on to payermax_notify for %s, and both have one guard in one store, so that the second guards nothing; "+
-					"remove duplicates from one of them, or give each a store with a key_prefix of its own", pathsOf(first), pathsOf(second))
+				return fmt.Errorf("duplicates: payermax_notify for %s passes notifications on to payermax_notify for %s, and both share one guard in one store, so the second guard protects nothing; "+
+					"remove duplicates from one of them, or give each a store with its own key_prefix", pathsOf(first), pathsOf(second))
 			}
 		}
 	}

@@ -32,8 +32,8 @@ func TestChainedNotifyHasTwoGuards(t *testing.T) {
 		"both for all":            {shared + site(verifying("", guarded)+verifying("", guarded)), "payermax_notify for all paths passes notifications on to payermax_notify for all paths"},
 		"both for one path":       {shared + site(verifying("/callback*", guarded)+verifying("/callback*", guarded)), "payermax_notify for /callback* passes notifications on to payermax_notify for /callback*"},
 		"the second for all":      {shared + site(verifying("/callback*", guarded)+verifying("", guarded)), "for /callback* passes notifications on to payermax_notify for all paths"},
-		"one inside a handle":     {shared + site(verifying("", guarded)+"handle {\nroute {\n"+verifying("", guarded)+"reverse_proxy 127.0.0.1:3001\n}\n}\n"), "both have one guard in one store"},
-		"spelled differently":     {shared + site(verifying("", guarded)+verifying("", "app_id {env.CHAIN_APP_ID}\nduplicates 1h")), "both have one guard in one store"},
+		"one inside a handle":     {shared + site(verifying("", guarded)+"handle {\nroute {\n"+verifying("", guarded)+"reverse_proxy 127.0.0.1:3001\n}\n}\n"), "both share one guard in one store"},
+		"spelled differently":     {shared + site(verifying("", guarded)+verifying("", "app_id {env.CHAIN_APP_ID}\nduplicates 1h")), "both share one guard in one store"},
 		"one has no guard":        {shared + site(verifying("", guarded)+verifying("", "app_id app")), ""},
 		"for different merchants": {shared + site(verifying("", guarded)+verifying("", "app_id app other\nduplicates 24h")), ""},
 		"for different paths":     {shared + site(verifying("/a*", guarded)+verifying("/b*", guarded)), ""},
@@ -48,7 +48,7 @@ func TestChainedNotifyHasTwoGuards(t *testing.T) {
 				return
 			}
 			require.ErrorContains(t, err, test.problem)
-			assert.ErrorContains(t, err, "give each a store with a key_prefix of its own")
+			assert.ErrorContains(t, err, "give each a store with its own key_prefix")
 		})
 	}
 }

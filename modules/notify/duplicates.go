@@ -102,7 +102,7 @@ func (a *attempt) end(ctx context.Context, accepted bool) {
 		return
 	}
 	if err := a.guard.claims.Release(ctx, a.claim); err != nil {
-		a.guard.logger.Warn("the store did not take a notification back that the application has not accepted; it is delivered again when the lease is over",
+		a.guard.logger.Warn("the store did not release a notification that the application has not accepted; it can be delivered again when the lease is over",
 			zap.Duration("lease", lease), zap.Error(err))
 	}
 }
@@ -130,6 +130,6 @@ func (a *attempt) missed(operation string, err error) {
 	}
 	a.unguarded = true
 	unguarded.Inc()
-	a.guard.logger.Warn("the store did not answer, so this notification is delivered without the guard against duplicates",
+	a.guard.logger.Warn("the store did not answer, so this notification was delivered without the guard against duplicates",
 		zap.String("operation", operation), zap.Error(err))
 }

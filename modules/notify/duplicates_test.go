@@ -94,7 +94,7 @@ func TestNotifyWithoutItsStore(t *testing.T) {
 			assert.Equal(t, test.accepts, w.Code == http.StatusOK)
 			assert.Equal(t, test.unguarded, countedUnguarded(t)-before)
 			assert.EqualValues(t, test.unguarded, logged.FilterMessageSnippet("delivered without the guard").Len())
-			assert.Equal(t, isLost, logged.FilterMessageSnippet("did not take a notification back").Len() == 1)
+			assert.Equal(t, isLost, logged.FilterMessageSnippet("did not release a notification").Len() == 1)
 
 			test.away = failing{Claims: test.away.Claims} // it is back, and so is PayerMax
 			assert.Equal(t, test.next, deliver(t, n, notify(t, paymentNotification), testcaddy.Unreachable(t)).Code)

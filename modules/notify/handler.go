@@ -156,7 +156,7 @@ func (n *Handler) Provision(ctx caddy.Context) error {
 	}
 	for _, place := range places {
 		if back := place.LeadsBack(); back != "" {
-			return fmt.Errorf("notifications would come back to this very site, which is served at %s; name where the application listens in the reverse_proxy behind payermax_notify", back)
+			return fmt.Errorf("notifications would come back to this site, which is served at %s; name the application's address in the reverse_proxy behind payermax_notify", back)
 		}
 	}
 	if n.MaxBodySize == 0 {
@@ -196,7 +196,7 @@ func (n *Handler) Provision(ctx caddy.Context) error {
 func (n *Handler) openKeys(ctx caddy.Context) error {
 	switch {
 	case n.Sandbox && len(n.GatewayPublicKeys) > 0:
-		return errors.New("sandbox: the embedded sandbox has a key of its own; leave gateway_public_key out, or sandbox, for PayerMax's notifications")
+		return errors.New("sandbox: the embedded sandbox has its own key; remove gateway_public_key, or for PayerMax's notifications remove sandbox")
 	case n.Sandbox:
 		key, err := embedded.VerifyingKey(ctx, embedded.Addressees{AppIDs: n.own.appIDs, MerchantNos: n.own.merchantNos})
 		if err == nil {
@@ -204,7 +204,7 @@ func (n *Handler) openKeys(ctx caddy.Context) error {
 		}
 		return err
 	case len(n.GatewayPublicKeys) == 0:
-		return errors.New("gateway_public_key: required; it is the path of the file with the public key that PayerMax signs with; " +
+		return errors.New("gateway_public_key: required; set it to the path of the file with PayerMax's public key; " +
 			"for the notifications of gateway sandbox in the same config, write sandbox instead")
 	}
 	paths, err := setting.ExpandAll("gateway_public_key", n.GatewayPublicKeys, 0, caddy.NewReplacer())
@@ -222,7 +222,7 @@ func (n *Handler) openKeys(ctx caddy.Context) error {
 func (n *Handler) openGuard(ctx caddy.Context) error {
 	if n.Duplicates <= 0 {
 		if n.StoreRaw != nil {
-			return errors.New("store: has no meaning without duplicates; say there for how long a notification is remembered, such as 24h")
+			return errors.New("store: has no meaning without duplicates; set duplicates to the time for which notifications are remembered, such as 24h")
 		}
 		return nil
 	}
@@ -339,7 +339,7 @@ func (n *Handler) read(w http.ResponseWriter, r *http.Request, memory *memory) (
 		return nil, overloaded()
 	}
 	if err != nil {
-		return nil, &refusal{http.StatusBadRequest, "incomplete", "the notification could not be read to its end"}
+		return nil, &refusal{http.StatusBadRequest, "incomplete", "the notification is incomplete"}
 	}
 	return body, nil
 }

@@ -378,7 +378,7 @@ func TestNotifyProvisionRefuses(t *testing.T) {
 		"gateway_public_key: required":                           {},
 		"gateway_public_key: {env.PAYERMAX_TEST_UNSET} is empty": {GatewayPublicKeys: []string{"{env.PAYERMAX_TEST_UNSET}"}},
 		"gateway_public_key: public key file no.pub":             {GatewayPublicKeys: []string{"no.pub"}},
-		"sandbox: the embedded sandbox has a key of its own":     {GatewayPublicKeys: []string{key}, Sandbox: true},
+		"sandbox: the embedded sandbox has its own key":          {GatewayPublicKeys: []string{key}, Sandbox: true},
 		`ack must be "after"`:                                    {GatewayPublicKeys: []string{key}, Ack: "before"},
 		"max_body_size must be positive":                         {GatewayPublicKeys: []string{key}, MaxBodySize: -1},
 		"duplicates must be positive":                            {GatewayPublicKeys: []string{key}, Duplicates: -1},

@@ -9,7 +9,7 @@ import (
 )
 
 // errNoRoom ends the reading of a body for which there is no memory.
-var errNoRoom = errors.New("there is no memory for the notification")
+var errNoRoom = errors.New("there is not enough memory for the notification")
 
 // memory is what a notification holds of the process's memory, beyond the first step of
 // its body and that of the application's answer.

@@ -7,11 +7,11 @@ import (
 )
 
 var notifications = prom.Counters("notifications_total",
-	"Notifications, by what became of them: passed, duplicate, concurrent, not_accepted, or refused as unsigned, wrong_signature, not_a_notification, ambiguous, other_merchant, too_large, method, coding, incomplete or overload.",
+	"Notifications, by their outcome: passed, duplicate, concurrent, not_accepted, or refused as unsigned, wrong_signature, not_a_notification, ambiguous, other_merchant, too_large, method, coding, incomplete or overload.",
 	"result")
 
 var unguarded = prom.Counter("notifications_unguarded_total",
-	"Notifications that were delivered without the guard against duplicates, since its store did not answer: the application may get them twice.")
+	"Notifications that were delivered without the guard against duplicates because its store did not answer. The application may get them twice.")
 
 // results are what can become of a notification, as the metric names it.
 var results = []string{

@@ -13,7 +13,7 @@ const overload = "overload"
 // again.
 func overloaded() *refusal {
 	return &refusal{http.StatusServiceUnavailable, overload,
-		"the sidecar has as many requests in flight as its memory allows; deliver the notification again"}
+		"the sidecar has too many requests in flight for its memory; deliver the notification again"}
 }
 
 // turnAway refuses a notification before its body is read.

@@ -33,9 +33,9 @@ func TestProvisionSays(t *testing.T) {
 		app    = `{"handler":"reverse_proxy","upstreams":[{"dial":"127.0.0.1:3000"}]}`
 		admin  = `"payermax_admin_endpoint":{},` // which is there if the admin endpoint is on
 
-		forged, anybody, sandbox, endpoint = "does not see each request", "neither app_id nor merchant_no", "the notifications of the embedded sandbox", "admin endpoint is on"
+		forged, anybody, sandbox, endpoint = "does not see every request", "neither app_id nor merchant_no", "the notifications of the embedded sandbox", "admin endpoint is on"
 
-		example = "stands in the examples for one's own"
+		example = "is a placeholder from the examples"
 	)
 	for name, test := range map[string]struct {
 		handlers []string
@@ -54,7 +54,7 @@ func TestProvisionSays(t *testing.T) {
 			map[string]int{sandbox: 1}, ""},
 		"that admin is on": {[]string{guards, verifies(ours), app}, admin, map[string]int{endpoint: 1}, ""},
 		"that it leads back": {[]string{guards, verifies(ours), strings.Replace(app, "3000", "8443", 1)}, "", nil,
-			"notifications would come back to this very site, which is served at 127.0.0.1:8443"},
+			"notifications would come back to this site, which is served at 127.0.0.1:8443"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var config map[string]any

@@ -17,62 +17,62 @@ func WaysPast(found *layout.Layout, h layout.Handler) []WayPast {
 	var ways []WayPast
 	if !found.IsGuarded(h) {
 		ways = append(ways, WayPast{
-			"payermax_notify does not see each request for its site first, so that a forged " + verifiedHeader + " can reach what is behind the site",
-			"write payermax_notify_guard into the site, outside of its blocks; in JSON, make that handler the first of the site",
+			"payermax_notify does not see every request of its site first, so a forged " + verifiedHeader + " can reach other handlers of the site",
+			"write payermax_notify_guard in the site, outside its blocks; in JSON, make that handler the first of the site",
 		})
 	}
 	if found.HasSideDoor(h) {
 		ways = append(ways, WayPast{
-			"another site leads to the application behind payermax_notify, so that a forged " + verifiedHeader + " can reach it there",
-			"write payermax_notify_guard into that site as well",
+			"another site proxies to the application behind payermax_notify, so a forged " + verifiedHeader + " can reach it there",
+			"write payermax_notify_guard in that site as well",
 		})
 	}
 	if h.IsForErrors() {
 		ways = append(ways, WayPast{
-			"payermax_notify stands in handle_errors, where a request comes only if another handler has failed, so that no notification reaches it as long as all is well",
-			"write payermax_notify into the site itself, outside of handle_errors",
+			"payermax_notify is in handle_errors, which runs only after another handler has failed, so no notification reaches it in normal operation",
+			"write payermax_notify in the site itself, outside handle_errors",
 		})
 	}
 	if front := h.Front(); front != "" {
 		ways = append(ways, WayPast{
-			fmt.Sprintf("the handler %s answers every request before payermax_notify sees it, so that no notification reaches it", front),
-			"give it a path of its own, remove it, or write both into a route block, with payermax_notify first",
+			fmt.Sprintf("the handler %s answers every request before payermax_notify sees it, so no notification reaches it", front),
+			"give it its own path, remove it, or write both in a route block, with payermax_notify first",
 		})
 	}
 	if h.IsCutOff() {
 		ways = append(ways, WayPast{
-			"payermax answers each request that payermax_notify passes on, so that no notification reaches an application",
-			"write a matcher after payermax, such as payermax /aggregate-pay/*, or write it into a site of its own",
+			"payermax answers each request that payermax_notify passes on, so no notification reaches an application",
+			"write a matcher after payermax, such as payermax /aggregate-pay/*, or give it its own site",
 		})
 	}
 	if name, path := h.AnsweredBefore(); name != "" && !h.IsCutOff() {
 		ways = append(ways, WayPast{
-			fmt.Sprintf("the handler %s answers notifications for %s before the reverse_proxy behind it, so that the application does not get them", name, cmp.Or(path, "all paths")),
-			"give it a path of its own, remove it, or write both into a route block, with reverse_proxy first",
+			fmt.Sprintf("the handler %s answers notifications for %s before the reverse_proxy behind it, so the application does not get them", name, cmp.Or(path, "all paths")),
+			"give it its own path, remove it, or write both in a route block, with reverse_proxy first",
 		})
 	}
 	if path := h.UnansweredPath(); path != "" && !h.IsUnanswered() {
 		ways = append(ways, WayPast{
-			fmt.Sprintf("no handler behind payermax_notify is for %s, so that each notification for it is refused with 503, and PayerMax delivers it again", path),
+			fmt.Sprintf("no handler behind payermax_notify serves %s, so each notification for it is refused with 503, and PayerMax delivers it again", path),
 			"write the same path for payermax_notify and for the reverse_proxy behind it",
 		})
 	}
 	if h.IsUnanswered() {
 		ways = append(ways, WayPast{
-			"no handler follows payermax_notify that could pass a notification on to an application, so that each is refused with 503, and PayerMax delivers it again",
+			"no handler follows payermax_notify that could pass a notification on to an application, so each is refused with 503, and PayerMax delivers it again",
 			"add a reverse_proxy to the application behind payermax_notify, for the same path",
 		})
 	}
 	for _, path := range h.ExactPaths() {
 		ways = append(ways, WayPast{
-			fmt.Sprintf("payermax_notify is for exactly the path %[1]s: a request for a variant such as %[1]s/, which an application may take for the same, is not verified", path),
+			fmt.Sprintf("payermax_notify matches exactly the path %[1]s: a request for a variant such as %[1]s/, which an application may treat as the same path, is not verified", path),
 			fmt.Sprintf("write %s*, for payermax_notify and for the reverse_proxy behind it", strings.TrimRight(path, "/")),
 		})
 	}
 	if names := found.Sidesteps(h); len(names) > 0 {
 		ways = append(ways, WayPast{
-			"payermax_notify is matched by " + strings.Join(names, " and ") + ", so that a request can be sent past it to an application of the same site",
-			"match by the path alone: payermax_notify refuses what is not a signed POST",
+			"payermax_notify is matched by " + strings.Join(names, " and ") + ", so a request can bypass it and reach an application of the same site",
+			"match by the path only: payermax_notify refuses everything except signed POST requests",
 		})
 	}
 	return ways

@@ -33,20 +33,20 @@ func TestWaysPast(t *testing.T) {
 	}{
 		"none":                       {[]string{all(guards), only(callback, verifies), all(app)}, nil, nil},
 		"none, for each path":        {[]string{all(guards, verifies, app)}, nil, nil},
-		"no guard":                   {[]string{only(callback, verifies), all(app)}, nil, []string{"does not see each request for its site first"}},
-		"another site":               {[]string{only(host, guards, verifies, app), only(`"host":["b.example"]`, app)}, nil, []string{"another site leads to the application"}},
-		"for errors":                 {[]string{all(guards)}, []string{all(verifies, app)}, []string{"stands in handle_errors"}},
+		"no guard":                   {[]string{only(callback, verifies), all(app)}, nil, []string{"does not see every request of its site first"}},
+		"another site":               {[]string{only(host, guards, verifies, app), only(`"host":["b.example"]`, app)}, nil, []string{"another site proxies to the application"}},
+		"for errors":                 {[]string{all(guards)}, []string{all(verifies, app)}, []string{"is in handle_errors"}},
 		"an answer before":           {[]string{all(guards, answers, verifies, app)}, nil, []string{"the handler static_response answers every request before"}},
 		"calls behind it":            {[]string{all(guards, verifies, signs, app)}, nil, []string{"payermax answers each request that payermax_notify passes on"}},
 		"an answer behind it":        {[]string{all(guards, verifies, answers, app)}, nil, []string{"static_response answers notifications for all paths before the reverse_proxy"}},
 		"an answer for its path":     {[]string{all(guards), only(callback, verifies), only(callback, answers), all(app)}, nil, []string{"static_response answers notifications for /callback* before the reverse_proxy"}},
-		"an app for another path":    {[]string{all(guards), only(callback, verifies), only(`"path":["/shop*"]`, app)}, nil, []string{"no handler behind payermax_notify is for /callback*"}},
+		"an app for another path":    {[]string{all(guards), only(callback, verifies), only(`"path":["/shop*"]`, app)}, nil, []string{"no handler behind payermax_notify serves /callback*"}},
 		"nothing behind it":          {[]string{all(guards), only(callback, verifies)}, nil, []string{"no handler follows payermax_notify"}},
-		"an exact expression":        {[]string{all(guards), only(`"path_regexp":{"pattern":"^/callback$"}`, verifies), all(app)}, nil, []string{"is for exactly the path /callback: "}},
+		"an exact expression":        {[]string{all(guards), only(`"path_regexp":{"pattern":"^/callback$"}`, verifies), all(app)}, nil, []string{"payermax_notify matches exactly the path /callback: "}},
 		"an open expression":         {[]string{all(guards), only(`"path_regexp":{"pattern":"^/callback"}`, verifies), all(app)}, nil, nil},
-		"an exact path":              {[]string{all(guards), only(`"path":["/callback"]`, verifies), all(app)}, nil, []string{"is for exactly the path /callback: "}},
+		"an exact path":              {[]string{all(guards), only(`"path":["/callback"]`, verifies), all(app)}, nil, []string{"payermax_notify matches exactly the path /callback: "}},
 		"a choice of whoever sends":  {[]string{all(guards), only(callback+`,"method":["POST"],"header":{"X":["y"]}`, verifies), all(app)}, nil, []string{"is matched by header and method"}},
-		"no guard, and nothing else": {[]string{all(verifies)}, nil, []string{"does not see each request", "no handler follows"}},
+		"no guard, and nothing else": {[]string{all(verifies)}, nil, []string{"does not see every request", "no handler follows"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var server any

@@ -154,7 +154,7 @@ func (s *Handler) Cleanup() error {
 func (s *Handler) Validate() error {
 	switch {
 	case len(s.Merchants) == 0:
-		return errors.New("merchant: required; the sandbox accepts no call without one")
+		return errors.New("merchant: required; without one, the sandbox accepts no call")
 	case s.TimeScale < 0:
 		return fmt.Errorf("time_scale must be positive, but is %v", s.TimeScale)
 	}
@@ -225,7 +225,7 @@ func (m Merchant) load(repl *caddy.Replacer) (box.Merchant, error) {
 		}
 	}
 	if publicKey == "" {
-		return loaded, errors.New("public_key: required; it is the path of the file with the merchant's public key")
+		return loaded, errors.New("public_key: required; set it to the path of the file with the merchant's public key")
 	}
 	var err error
 	if loaded.PublicKey, err = signer.ReadPublicKeyFile(publicKey); err != nil {

@@ -21,7 +21,7 @@ var errNotAProxy = cause.Misconfigured("network_proxy: its value, which is not r
 	"expected one such as http://proxy.example:3128 or socks5://proxy.example:1080, with the special characters of a password percent-encoded")
 
 // proxies are the modules that choose a forward proxy.
-var proxies = grammar.Guests{Namespace: "caddy.network_proxy", Key: "from", Elsewhere: "the URL of a proxy follows the word url"}
+var proxies = grammar.Guests{Namespace: "caddy.network_proxy", Key: "from", Elsewhere: "for the URL of a proxy, write url before it"}
 
 // proxySchemes are those that net/http can connect through. It takes any other for http.
 var proxySchemes = []string{"http", "https", "socks5", "socks5h"}

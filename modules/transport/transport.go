@@ -47,9 +47,9 @@ const (
 )
 
 var (
-	errUnsigned  = errors.New("refusing to send a request that no payermax handler has signed")
+	errUnsigned  = errors.New("refusing to send a request that no payermax handler signed")
 	errSentTwice = errors.New("refusing to send a signed request again after it may have been received")
-	errKeyItself = errors.New("tls_client_auth: the path of the key's file is expected, but the value looks like a key itself; save the key to a file and name that")
+	errKeyItself = errors.New("tls_client_auth: the path of the key's file is expected, but the value looks like a key itself; save the key to a file and write its path")
 	errPlaintext = cause.Misconfigured("refusing to send a signed request in plain text to another machine; use https")
 )
 
@@ -150,11 +150,11 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 	}
 	if hasPassword(proxy) {
 		ctx.Logger().Warn("network_proxy has a password in the config, which is saved and shown; " +
-			"put the whole URL into a file or a variable, and write network_proxy url {file.PATH} or {env.NAME}")
+			"put the URL into a file or a variable, and write network_proxy url {file.PATH} or {env.NAME}")
 	}
 	if t.TLS != nil && t.TLS.InsecureSkipVerify {
-		ctx.Logger().Warn("tls_insecure_skip_verify is on: nobody checks that it is PayerMax who gets the calls; " +
-			"remove it, and name an authority of your own by tls_trust_pool")
+		ctx.Logger().Warn("tls_insecure_skip_verify is on: the sidecar does not check that PayerMax gets the calls; " +
+			"remove it, and trust your own authority with tls_trust_pool")
 	}
 	t.Transport.OnProxyConnectResponse = cause.CheckConnected
 	t.Transport.DialContext = dialInTunnel(t.Transport.DialContext)

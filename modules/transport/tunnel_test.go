@@ -153,7 +153,7 @@ func TestRefusalsOfTheTransportAreNotSent(t *testing.T) {
 	failed := d.Failed(t.Context(), new(reply.Answer), err)
 	assert.Equal(t, reply.NotSent, failed.Outcome)
 	assert.Equal(t, "proxy_configuration_error", failed.ProxyError)
-	assert.Contains(t, failed.Msg, "until the operator has corrected the cause")
+	assert.Contains(t, failed.Msg, "the operator must correct the cause")
 }
 
 // It is the proxy's turn from the connection to it until TLS begins with the gateway, or

@@ -46,7 +46,7 @@ http://127.0.0.1:8080 {
 		return string(said)
 	}
 	said := doctor()
-	assert.Contains(t, said, "the store that replicas share answers, and takes what is written")
+	assert.Contains(t, said, "the shared store answers and accepts writes")
 	assert.NotContains(t, said, "maxmemory-policy")
 	require.NoError(t, server.client().ConfigSet(t.Context(), "maxmemory-policy", "allkeys-lru").Err())
 	said = doctor()
@@ -54,11 +54,11 @@ http://127.0.0.1:8080 {
 	assert.Contains(t, said, "set maxmemory-policy to noeviction")
 	server.kill()
 	said = doctor()
-	assert.Contains(t, said, "the store that replicas share does not answer, or not well")
+	assert.Contains(t, said, "the shared store does not answer, or returns errors")
 	assert.Contains(t, said, "connection refused")
 	assert.Contains(t, said, "correct the options of store redis")
 	assert.Contains(t, said, "Caddy loads it")
 	said = doctor("--offline")
-	assert.Contains(t, said, "loading connects to the store that replicas share, which --offline forbids")
+	assert.Contains(t, said, "loading the config connects to the shared store, which --offline does not allow")
 	assert.NotContains(t, said, "connection refused")
 }

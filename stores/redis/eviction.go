@@ -37,7 +37,7 @@ func (s *server) Concerns(ctx context.Context) ([]stores.Concern, error) {
 		defer mutex.Unlock()
 		if len(concerns) == 0 { // once for all nodes
 			concerns = append(concerns, stores.Concern{
-				Message: "the store's maxmemory-policy is " + found[1] + ": once its maxmemory is used up, it forgets what is spent of budgets and which notifications were accepted",
+				Message: "the store's maxmemory-policy is " + found[1] + ": once its maxmemory is used up, it forgets how much of the budgets is spent and which notifications were accepted",
 				Next:    "set maxmemory-policy to " + keepsAll,
 			})
 		}

@@ -35,7 +35,7 @@ func TestEvictingServer(t *testing.T) {
 	without := open(t, Settings{Addresses: []string{server.address}, Username: "payermax", PasswordFile: writeSecret(t, "password"), Timeout: caddy.Duration(10 * time.Second)})
 	require.NoError(t, without.Check(t.Context()))
 	_, err := without.Concerns(t.Context())
-	assert.ErrorContains(t, err, "username: the server does not let this user")
+	assert.ErrorContains(t, err, "username: the server does not allow this user")
 }
 
 // The log warns when the store is found, and again when it is found with other settings, as

@@ -164,10 +164,10 @@ func TestBudgetsWithoutStore(t *testing.T) {
 		require.Eventually(t, func() bool { status, _ := s.order(1); return status == http.StatusOK }, 30*time.Second, 50*time.Millisecond)
 		var before string
 		s.Await(t, "to find the store", func(soFar testprocess.Printed) (isFound bool) {
-			before, _, isFound = strings.Cut(string(soFar), "the store that replicas share can be reached again")
+			before, _, isFound = strings.Cut(string(soFar), "the shared store can be reached again")
 			return isFound
 		})
-		assert.Equal(t, 1, strings.Count(before, "the store that replicas share cannot be reached"), "said once")
+		assert.Equal(t, 1, strings.Count(before, "the shared store cannot be reached"), "said once")
 	})
 	t.Run("alone", func(t *testing.T) {
 		server, at := startServer(t), startGateway(t)

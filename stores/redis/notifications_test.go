@@ -177,8 +177,8 @@ func TestNotificationsThroughFaults(t *testing.T) {
 	restarted := delivering("restarted during load")
 	restarted.assertTimes(restarted.deliver(100, func() { server.kill(); server.start() }), anyTimes)
 	guarded("restarted")
-	sidecars[0].AwaitLine(t, "the store that replicas share does not answer")
-	sidecars[0].AwaitLine(t, "the store that replicas share answers")
+	sidecars[0].AwaitLine(t, "the shared store does not answer")
+	sidecars[0].AwaitLine(t, "the shared store answers")
 }
 
 // A sidecar that dies while it delivers delays the notification by the rest of its lease,
@@ -372,7 +372,7 @@ func TestChainNeedsTwoPrefixes(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			assert.ErrorContains(t, err, "give each a store with a key_prefix of its own")
+			assert.ErrorContains(t, err, "give each a store with its own key_prefix")
 		})
 	}
 }

@@ -61,7 +61,7 @@ func (s *Store) Provision(ctx caddy.Context) error {
 		withTLS: options.client.TLSConfig != nil, files: options.files, logger: ctx.Logger(),
 	}
 	if options.passwordInClear {
-		s.logger.Warn("the password and all that is shared go to the store without TLS, and not to this machine; write tls into the block of redis, or keep the network between them to yourself",
+		s.logger.Warn("the connection to the store leaves this machine without TLS, with the password and all shared data; write tls in the block of redis, or use a private network",
 			zap.Strings("addresses", options.client.Addrs))
 	}
 	s.release = stores.Use(s.server)

@@ -66,14 +66,14 @@ func TestRemedies(t *testing.T) {
 		"a replica":             {at: following.address, says: "address: the server is a replica", next: "sentinel_master"},
 		"a replica, cut off":    {at: alone.address, says: "address: the server is a replica", next: "sentinel_master"},
 		"full":                  {at: full.address, says: "address: the server's memory is full", next: "maxmemory"},
-		"no password":           {at: locked.address, says: "password_file: the server asks for a password", next: "name the file"},
-		"another password":      {at: locked.address, settings: Settings{PasswordFile: password}, says: "password_file: the server does not take this password", next: "write the right one"},
-		"an unknown user":       {at: plain.address, settings: Settings{PasswordFile: password, Username: "payermax"}, says: "password_file: the server does not take this password of username", next: "write the right one"},
-		"a user without rights": {at: readers.address, settings: Settings{PasswordFile: password, Username: "reader"}, says: "username: the server does not let this user", next: "give it the permissions"},
+		"no password":           {at: locked.address, says: "password_file: the server requires a password", next: "name the file"},
+		"another password":      {at: locked.address, settings: Settings{PasswordFile: password}, says: "password_file: the server does not accept this password", next: "correct the file"},
+		"an unknown user":       {at: plain.address, settings: Settings{PasswordFile: password, Username: "payermax"}, says: "password_file: the server does not accept this password for username", next: "correct the file"},
+		"a user without rights": {at: readers.address, settings: Settings{PasswordFile: password, Username: "reader"}, says: "username: the server does not allow this user", next: "grant the permissions"},
 		"protected mode": {at: startReplying(t, "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers\r\n"),
 			says: "address: the server is in protected mode", next: "password_file"},
-		"too few replicas":          {at: startServer(t, "--min-replicas-to-write", "1").address, says: "address: the server takes no writes until", next: "start them"},
-		"reading its data":          {at: startReplying(t, "-LOADING Redis is loading the dataset in memory\r\n"), says: "address: the server is still reading", next: "wait"},
+		"too few replicas":          {at: startServer(t, "--min-replicas-to-write", "1").address, says: "address: the server accepts no writes until", next: "start them"},
+		"reading its data":          {at: startReplying(t, "-LOADING Redis is loading the dataset in memory\r\n"), says: "address: the server is still loading", next: "wait"},
 		"a full disk":               {at: startReplying(t, "-MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.\r\n"), says: "address: the server cannot save", next: "disk"},
 		"a cluster's node":          {at: startReplying(t, "-MOVED 3999 127.0.0.1:6381\r\n"), says: "cluster: the server is a node of a cluster", next: "write cluster"},
 		"a node without its slots":  {at: node.address, says: "cluster: the cluster has no node", next: "repair"},
@@ -81,14 +81,14 @@ func TestRemedies(t *testing.T) {
 		"two servers":               {at: plain.address + " " + full.address, says: "address: the server is not a node of a cluster", next: "name one server"},
 		"no Sentinel":               {at: plain.address, settings: Settings{SentinelMaster: "payermax"}, says: "address: this is a server", next: "remove sentinel_master"},
 		"a Sentinel":                {at: sentinel.address, says: "address: this server runs no scripts", next: "sentinel_master"},
-		"another name at Sentinels": {at: sentinel.address, settings: Settings{SentinelMaster: "other"}, says: "sentinel_master: the Sentinels watch no server of that name", next: "give the name"},
+		"another name at Sentinels": {at: sentinel.address, settings: Settings{SentinelMaster: "other"}, says: "sentinel_master: the Sentinels watch no server with that name", next: "use the name"},
 		"TLS at a plain server":     {at: plain.address, settings: Settings{TLS: new(TLS)}, says: "timeout: there is no answer", next: "remove tls"},
 		"a paused server":           {at: paused.address, says: "timeout: there is no answer", next: "raise timeout"},
-		"another protocol":          {at: web.Listener.Addr().String(), says: "address: whatever listens there is not Redis", next: "correct"},
+		"another protocol":          {at: web.Listener.Addr().String(), says: "address: the server is not Redis", next: "correct"},
 		"TLS at another protocol":   {at: web.Listener.Addr().String(), settings: Settings{TLS: new(TLS)}, says: "tls: the server does not speak TLS", next: "remove tls"},
-		"no protocol at all":        {at: startReplying(t, "\r\n"), says: "address: whatever listens there is not Redis", next: "correct"},
-		"no Sentinel's protocol":    {at: startReplying(t, "\r\n"), settings: Settings{SentinelMaster: "payermax"}, says: "address: whatever listens there is not a Sentinel", next: "correct"},
-		"Sentinels on the web":      {at: web.Listener.Addr().String(), settings: Settings{SentinelMaster: "payermax"}, says: "address: whatever listens there is not a Sentinel", next: "correct"},
+		"no protocol at all":        {at: startReplying(t, "\r\n"), says: "address: the server is not Redis", next: "correct"},
+		"no Sentinel's protocol":    {at: startReplying(t, "\r\n"), settings: Settings{SentinelMaster: "payermax"}, says: "address: the server is not a Sentinel", next: "correct"},
+		"Sentinels on the web":      {at: web.Listener.Addr().String(), settings: Settings{SentinelMaster: "payermax"}, says: "address: the server is not a Sentinel", next: "correct"},
 		"nobody":                    {at: "127.0.0.1:1", says: "address: nothing listens there", next: "start the server"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -121,8 +121,8 @@ func TestRemedyOfClosedConnections(t *testing.T) {
 // A page of the web as an answer is not a reply of Redis, wherever the client finds that out.
 func TestRemedyOfWebPages(t *testing.T) {
 	for _, cause := range []string{`redis: invalid reply: "<!DOCTYPE html>"`, `redis: can't parse "<!DOCTYPE html>"`} {
-		assert.ErrorContains(t, explain(errors.New(cause), false), "address: whatever listens there is not Redis")
+		assert.ErrorContains(t, explain(errors.New(cause), false), "address: the server is not Redis")
 		assert.ErrorContains(t, explain(errors.New("redis: all sentinels specified in configuration are unreachable: "+cause), false),
-			"address: whatever listens there is not a Sentinel")
+			"address: the server is not a Sentinel")
 	}
 }

@@ -137,7 +137,7 @@ func readReserved(r stores.Reservation, answer []int64) (left []stores.Balance, 
 	case len(answer) == 1 && answer[0] == -1:
 		return nil, nil, errors.New("the call was settled before it was reserved")
 	case len(answer) < 2 || answer[0] < 1 || answer[0] > int64(len(keys)):
-		return nil, nil, fmt.Errorf("the script has answered %d numbers that make no sense", len(answer))
+		return nil, nil, fmt.Errorf("the script returned %d unexpected numbers", len(answer))
 	}
 	exceeded = &stores.Exceeded{Key: keys[answer[0]-1], RetryAfter: time.Duration(answer[1]) * time.Millisecond}
 	if len(answer) == 5 {

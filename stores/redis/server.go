@@ -107,7 +107,7 @@ func (s *server) Check(ctx context.Context) error {
 func (s *server) warnOfConcerns(ctx context.Context, said []stores.Concern) []stores.Concern {
 	concerns, err := s.Concerns(ctx)
 	if err != nil {
-		s.logger.Debug("the settings of the store that replicas share are not known", zap.Error(err))
+		s.logger.Debug("the settings of the shared store are not known", zap.Error(err))
 		return said
 	}
 	if len(concerns) == 0 {
@@ -138,9 +138,9 @@ func (s *server) note(problem error) (isBack bool) {
 	case !isFirst && before.Reachable == s.health.Reachable:
 		return false
 	case problem != nil:
-		s.logger.Warn("the store that replicas share does not answer, or not well", zap.Error(problem))
+		s.logger.Warn("the shared store does not answer, or returns errors", zap.Error(problem))
 	default:
-		s.logger.Info("the store that replicas share answers")
+		s.logger.Info("the shared store answers")
 	}
 	s.health.Since = time.Now()
 	return problem == nil
@@ -153,7 +153,7 @@ func (s *server) Health() stores.Health {
 	health := s.health
 	health.Name = "redis"
 	if health.Since.IsZero() {
-		health.Since, health.Problem = time.Now(), "it was not asked yet"
+		health.Since, health.Problem = time.Now(), "it has not been asked yet"
 	}
 	return health
 }

@@ -173,20 +173,20 @@ func (s *Settings) check(at place, username, passwordFile, sentinelPasswordFile 
 	for _, address := range at.addresses {
 		host, port, err := net.SplitHostPort(address)
 		if number, notNumber := strconv.ParseUint(port, 10, 16); err != nil || host == "" || notNumber != nil || number == 0 {
-			return fmt.Errorf("address: %q is not a host and a port, such as 127.0.0.1:6379; options like the password have names of their own", withoutUser(address))
+			return fmt.Errorf("address: %q is not a host and a port, such as 127.0.0.1:6379; the password has its own option", withoutUser(address))
 		}
 	}
 	switch {
 	case s.Timeout < 0:
 		return fmt.Errorf("timeout: must be positive, but is %v", time.Duration(s.Timeout))
 	case username != "" && passwordFile == "":
-		return errors.New("username: has no meaning without password_file; give the path of the file with that user's password")
+		return errors.New("username: has no meaning without password_file; set it to the path of the file with that user's password")
 	case sentinelPasswordFile != "" && at.sentinelMaster == "":
-		return errors.New("sentinel_password_file: has no meaning without sentinel_master; give the name by which the Sentinels know the server")
+		return errors.New("sentinel_password_file: has no meaning without sentinel_master; set it to the Sentinels' name for the server")
 	case s.Cluster && at.sentinelMaster != "":
 		return errors.New("cluster: Sentinels do not watch a cluster; remove cluster or sentinel_master")
 	case strings.ContainsAny(at.prefix, "{}"):
-		return errors.New("key_prefix: must not have braces, by which a cluster finds the node of a key")
+		return errors.New("key_prefix: must not contain braces, which a cluster uses to find the node of a key")
 	}
 	return nil
 }

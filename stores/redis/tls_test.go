@@ -40,12 +40,12 @@ func TestTLS(t *testing.T) {
 		problem string
 	}{
 		"trusted":           {any, &TLS{TrustPoolRaw: pool(roots)}, ""},
-		"another authority": {any, &TLS{TrustPoolRaw: pool(other)}, "tls: the server's certificate is not of an authority that is trusted here"},
+		"another authority": {any, &TLS{TrustPoolRaw: pool(other)}, "tls: the server's certificate was issued by an authority that is not trusted here"},
 		"the system's":      {any, &TLS{}, "name its authority in trust_pool"},
 		"another name":      {any, &TLS{TrustPoolRaw: pool(roots), ServerName: "correct server_name"}, "correct server_name"},
 		"plain":             {any, nil, "write tls"},
 		"known":             {known, &TLS{TrustPoolRaw: pool(roots), Certificate: ownCertificate, Key: ownKey}, ""},
-		"unknown":           {known, &TLS{TrustPoolRaw: pool(roots)}, "tls: the server asks for a certificate; name it in client_certificate"},
+		"unknown":           {known, &TLS{TrustPoolRaw: pool(roots)}, "tls: the server requires a client certificate; name it in client_certificate"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, Settings{Addresses: []string{test.address}, TLS: test.tls})

@@ -29,7 +29,7 @@ func (r *results) judge() {
 	})
 	plain32, ours32 := r.median(targetPlain, 32), r.median(targetVerifying, 32)
 	r.Goals = []goal{
-		{Name: "own CPU per request at 32 connections, beside plain Caddy and cryptography", Unit: "µs",
+		{Name: "own CPU per request at 32 connections, without plain Caddy and cryptography", Unit: "µs",
 			Found: own * micro, Most: 35},
 		{Name: "CPU per request at 32 connections: plain Caddy + signature + verification + 10 %", Unit: "µs",
 			Found: cpu * micro, Most: mostCPU * micro},
@@ -37,17 +37,17 @@ func (r *results) judge() {
 			Found: p50 * micro, Most: mostP50 * micro},
 		{Name: "resident memory at 32 connections: plain Caddy's + 10 MB", Unit: "MB",
 			Found: ours32.Resident * mega, Most: plain32.Resident*mega + 10},
-		{Name: "one 64 MiB POST raises the peak memory", Unit: "MB",
+		{Name: "rise of the peak memory after one 64 MiB POST", Unit: "MB",
 			Found: float64(r.target(targetVerifying).LargePostBytes) * mega, Most: 2},
 		{Name: fmt.Sprintf("p99 of accepted calls at %d times the capacity", overloadFactor), Unit: "ms",
 			Found: r.Overload.AcceptedP99 * milli, Most: 50},
-		{Name: "unanswered health probes meanwhile", Found: float64(r.Overload.HealthUnanswered), Most: 0},
+		{Name: "unanswered health probes during that overload", Found: float64(r.Overload.HealthUnanswered), Most: 0},
 	}
-	const shareOfCPU = "CPU per request, of nginx + Lua + OpenSSL"
+	const shareOfCPU = "CPU per request, as a share of nginx + Lua + OpenSSL"
 	cpuOf := func(nginx, ours sample) float64 { return ours.CPU / nginx.CPU }
 	r.Goals = append(r.Goals, r.besideNginx(targetOpenSSL, shareOfCPU, 1.45, cpuOf)...)
 	r.Goals = append(r.Goals, r.besideNginx(targetBatch, shareOfCPU, 0.95, cpuOf)...)
-	r.Goals = append(r.Goals, r.besideNginx(targetBatch, "requests per second of nginx + Lua + OpenSSL, of its own", 1,
+	r.Goals = append(r.Goals, r.besideNginx(targetBatch, "requests per second of nginx + Lua + OpenSSL, as a share of its own", 1,
 		func(nginx, ours sample) float64 { return nginx.RequestsPerSecond / ours.RequestsPerSecond })...)
 	for i := range r.Goals {
 		g := &r.Goals[i]

@@ -6,12 +6,12 @@
 // the rounds. Their logs go to a pipe, as a container's do.
 //
 //	cd tools/bench && go run .          # ten minutes
-//	cd tools/bench && go run . -quick   # four minutes, one short round
+//	cd tools/bench && go run . -quick   # five minutes, one short round
 //
 // It prints its tables, and writes results.json beside itself, the tables and the first
-// sentence of docs/performance.md, and the chart docs/performance.svg. It needs wrk; nginx (Debian's nginx-light,
-// libnginx-mod-http-lua and lua-cjson), what OpenSSL is built in with (gcc and
-// libssl-dev) and openssl are left out, and that is said, if they are not there.
+// sentences of docs/performance.md, and the chart docs/performance.svg. It needs wrk. nginx (Debian's nginx-light,
+// libnginx-mod-http-lua and lua-cjson), the build with OpenSSL (gcc and
+// libssl-dev) and openssl are left out if they are missing, and the output says so.
 // Everything listens on loopback.
 package main
 

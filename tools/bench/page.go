@@ -76,22 +76,22 @@ func (r *results) answer(w io.Writer) {
 	nginx := r.median(targetNginx+overTLS, 32)
 	var said []string
 	for _, c := range []struct{ name, words string }{
-		{targetBatch, "with `engine batch`"}, {targetOpenSSL, "with `key openssl`"}, {targetVerifying, "with Go's own RSA, the default,"},
+		{targetBatch, "with `engine batch`"}, {targetOpenSSL, "with `key openssl`"}, {targetVerifying, "with Go's own RSA, the default"},
 	} {
 		ours := r.median(c.name+overTLS, 32)
 		switch {
 		case ours == nil:
 		case nginx == nil:
-			said = append(said, fmt.Sprintf("%s %s µs", c.words, micro(ours.CPU)))
+			said = append(said, fmt.Sprintf("%s µs %s", micro(ours.CPU), c.words))
 		default:
-			said = append(said, fmt.Sprintf("%s %.2f times as much", c.words, median(r.shareOfNginx(c.name+overTLS, 32))))
+			said = append(said, fmt.Sprintf("%.2f times as much %s", median(r.shareOfNginx(c.name+overTLS, 32)), c.words))
 		}
 	}
 	if nginx == nil {
-		fmt.Fprintf(w, "A call takes this much CPU time: %s.\n", enumeration(said))
+		fmt.Fprintf(w, "A call uses this much CPU time:\n%s.\n", enumeration(said))
 		return
 	}
-	fmt.Fprintf(w, "A call takes nginx with a Lua script and OpenSSL %s µs of CPU time, and the sidecar,\n%s.\n", micro(nginx.CPU), enumeration(said))
+	fmt.Fprintf(w, "nginx with a Lua script and OpenSSL uses %s µs of CPU time for a call. The sidecar uses\n%s.\n", micro(nginx.CPU), enumeration(said))
 }
 
 // enumeration writes a list, one member a line.
@@ -111,8 +111,8 @@ func (r *results) machine(w io.Writer) {
 			fmt.Fprintf(w, ", %s %s", other.name, other.version)
 		}
 	}
-	fmt.Fprintf(w, ".\n> The load average was %s at the start. Compare the numbers with each other, not with numbers of another day.\n"+
-		"> They are the medians of %s, and in brackets the least and the most.\n", r.LoadAvg, plural(len(r.rounds(targetVerifying, 32)), "round"))
+	fmt.Fprintf(w, ".\n> The load average was %s at the start. Compare the numbers with each other, not with numbers from another day.\n"+
+		"> Each is the median of %s, with the smallest and the largest in brackets.\n", r.LoadAvg, plural(len(r.rounds(targetVerifying, 32)), "round"))
 	for _, left := range r.Skipped {
 		fmt.Fprintf(w, ">\n> Not measured: %s.\n", left)
 	}
@@ -124,7 +124,7 @@ func (r *results) loads(w io.Writer) {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
-		fmt.Fprintf(w, "| %s | req/s | CPU, µs | of nginx | less plain, µs | p50, µs | p99, µs | resident, MB |\n", plural(count, "connection"))
+		fmt.Fprintf(w, "| %s | req/s | CPU, µs | share of nginx | above plain Caddy, µs | p50, µs | p99, µs | resident, MB |\n", plural(count, "connection"))
 		fmt.Fprintln(w, "| --- | --: | --: | --: | --: | --: | --: | --: |")
 		for _, t := range r.Targets {
 			m := r.median(t.Name, count)
@@ -139,7 +139,7 @@ func (r *results) loads(w io.Writer) {
 	}
 }
 
-// shareOfNginx is what a request takes of what it takes nginx, round by round.
+// shareOfNginx is the CPU time of a request, divided by nginx's, round by round.
 func (r *results) shareOfNginx(name string, connections int) []float64 {
 	return r.pairs(connections, beside(targetNginx, name), name, func(nginx, ours sample) float64 { return ours.CPU / nginx.CPU })
 }
@@ -155,7 +155,7 @@ func (r *results) each(name string, connections int, value func(sample) float64)
 
 // goals are those that were met, and those that were not.
 func (r *results) goals(w io.Writer) {
-	fmt.Fprintln(w, "| goal | found | limit | |\n| --- | --: | --: | --- |")
+	fmt.Fprintln(w, "| goal | result | limit | |\n| --- | --: | --: | --- |")
 	for _, g := range r.Goals {
 		verdict := "met"
 		if !g.Met {
@@ -179,7 +179,7 @@ func quantity(value float64, unit string) string {
 	return fmt.Sprintf("%.1f %s", value, unit)
 }
 
-// overload says what became of the calls of an overload.
+// overload says how the calls of an overload ended.
 func (r *results) overload(w io.Writer) {
 	o := r.Overload
 	fmt.Fprintln(w, "| sent/s | accepted/s | refused/s | not answered | accepted, p50 and p99, ms | refused, p99, ms | health, p99, ms |")
@@ -233,7 +233,7 @@ func (r *results) profile(w io.Writer) {
 	for i, part := range parts {
 		row(part.name, func(t *measured) float64 { return t.Profile[i] })
 	}
-	row("together", func(t *measured) (sum float64) {
+	row("total", func(t *measured) (sum float64) {
 		for _, part := range t.Profile {
 			sum += part
 		}
@@ -243,7 +243,7 @@ func (r *results) profile(w io.Writer) {
 
 // binaries are what the binaries take before they have any load.
 func (r *results) binaries(w io.Writer) {
-	fmt.Fprintln(w, "| | size, MB | start, ms | idle, MB | of it private, MB |\n| --- | --: | --: | --: | --: |")
+	fmt.Fprintln(w, "| | size, MB | start, ms | idle, MB | private part, MB |\n| --- | --: | --: | --: | --: |")
 	for _, name := range []string{stockCaddy, sidecar, sidecarOpenSSL} {
 		if b := r.Binaries[name]; b != nil {
 			fmt.Fprintf(w, "| %s | %s | %.0f | %s | %s |\n", name, mega(float64(b.Bytes)), b.StartMilliseconds, mega(float64(b.IdleBytes)), mega(float64(b.IdlePrivateBytes)))

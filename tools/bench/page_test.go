@@ -152,7 +152,7 @@ func TestParts(t *testing.T) {
 		"ours: the rest":                    under("memmove"),
 		"the rest of Caddy":                 {"memmove", caddy + ".(*Server).ServeHTTP", "net/http.(*conn).serve"},
 		"the garbage collector":             {"runtime.scanobject", "runtime.gcBgMarkWorker"},
-		"the scheduler, and the rest":       {"runtime.futex", "runtime.mcall"},
+		"the scheduler and the rest":        {"runtime.futex", "runtime.mcall"},
 	} {
 		if got := parts[partOf(stack)].name; got != want {
 			t.Errorf("%q is taken for %q", want, got)

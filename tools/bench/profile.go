@@ -44,7 +44,7 @@ var parts = []part{
 	{"ours: the rest", [][]string{{own}}},
 	{"the rest of Caddy", [][]string{{"github.com/caddyserver/caddy/v2"}}},
 	{"`net/http`: reading requests, writing answers", [][]string{{"net/http.(*conn)"}, {"net/http.(*connReader)"}}},
-	{"the scheduler, and the rest", [][]string{nil}},
+	{"the scheduler and the rest", [][]string{nil}},
 }
 
 // own begins the names of the sidecar's functions.

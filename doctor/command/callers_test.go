@@ -31,7 +31,7 @@ func TestSecretsOfCallers(t *testing.T) {
 		"a short token":             {bearer("shop", token("canary")), []string{"has fewer than 32 characters"}},
 		"a short token, by a var":   {"vars it " + token("canary") + "\n@stranger not header Authorization \"Bearer {vars.it}\"\nrespond @stranger 401\n", []string{"{file./"}},
 		"a short token, as it is":   {bearer("shop", "canary"), []string{"a token that is written in the config: the token of a caller has fewer"}},
-		"nobody has filled it in":   {bearer("shop", token("change-me")), []string{"stands for a value that nobody has filled in yet"}},
+		"nobody has filled it in":   {bearer("shop", token("change-me")), []string{"is a placeholder that was not filled in"}},
 		"with its name":             {bearer("shop", token("TOKEN="+secret)), []string{"the token, which is not repeated here,"}},
 		"one token for two":         {bearer("shop", token(secret)) + bearer("office", token(secret)), []string{"are the same token"}},
 		"one file for two":          {bearer("shop", "{file./nowhere}") + bearer("office", "{file./nowhere}"), nil}, // a missing file is another check's

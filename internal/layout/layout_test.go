@@ -128,7 +128,7 @@ func TestMisplacements(t *testing.T) {
 		"for a host, others hung up":  {`{"match":[{"host":["localhost"]}],"handle":[` + sign + `]},{"handle":[{"handler":"static_response","abort":true}]}`, nil},
 		"for GET":                     {`{"match":[{"method":["GET"]}],"handle":[` + sign + `]}`, []string{"let no POST through"}},
 		"for GET, around it":          {`{"match":[{"method":["GET","PUT"]}],"handle":[{"handler":"subroute","routes":[{"handle":[` + sign + `]}]}]}`, []string{"let no POST through"}},
-		"for all but PayerMax's":      {`{"match":[{"not":[{"path":["/aggregate-pay/*"]}]}],"handle":[` + sign + `]}`, []string{"let no call through.*it is for all but /aggregate-pay/"}},
+		"for all but PayerMax's":      {`{"match":[{"not":[{"path":["/aggregate-pay/*"]}]}],"handle":[` + sign + `]}`, []string{"let no call through.*the handler is for all but /aggregate-pay/"}},
 		"for all but some paths":      {`{"match":[{"not":[{"path":["/healthz"]}]}],"handle":[` + sign + `]}`, nil},
 		"for all but some callers":    {`{"match":[{"not":[{"path":["/aggregate-pay/*"],"header":{"X-A":["b"]}}]}],"handle":[` + sign + `]}`, nil},
 		"for all but a placeholder":   {`{"match":[{"not":[{"path":["{vars.path}*"]}]}],"handle":[` + sign + `]}`, nil},

@@ -70,6 +70,7 @@ could not be run. Warnings do not count.
 			cmd.RunE = caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
 				code, err := run(flags, describe)
 				if code == exitCouldNotRun {
+					cmd.SilenceErrors = true // it is explained here
 					explain(err, flags.Bool("json"))
 					return code, nil
 				}
@@ -77,6 +78,7 @@ could not be run. Warnings do not count.
 			})
 
 			couldNotRun := func(err error) error {
+				cmd.SilenceErrors = true
 				explain(err, slices.Contains(os.Args, "--json")) // which may come after what is wrong
 				return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return exitCouldNotRun, nil })(cmd, nil)
 			}

@@ -52,7 +52,7 @@ func refuseForeignHost(d *caddyfile.Dispenser, upstreams []string) error {
 		return nil
 	}
 	allowed := hostsOf(upstreams)
-	if isSet := len(args) == 2 && fieldOf(args[0]) == "Host" && !strings.ContainsAny(args[0][:1], "+-?"); isSet && (args[1] == upstreamHost || slices.Contains(allowed, strings.ToLower(args[1]))) {
+	if host := hostSetBy(args); host == upstreamHost || slices.Contains(allowed, strings.ToLower(host)) {
 		return nil
 	}
 	return d.Errf("header_up has no place here for the Host header, which is the gateway's; it may only be set to %s", strings.Join(allowed, " or "))
@@ -67,6 +67,15 @@ func changesHost(args []string) bool {
 		return err != nil || matches
 	}
 	return field == "Host" || field == "*" && len(args) > 2
+}
+
+// hostSetBy is what a header_up with these arguments sets the Host header to, whatever it was
+// before, or "".
+func hostSetBy(args []string) string {
+	if len(args) != 2 || fieldOf(args[0]) != "Host" || strings.ContainsAny(args[0], "+-?") {
+		return ""
+	}
+	return args[1]
 }
 
 // hostsOf are the Host headers by which gateways know their calls: those of the upstreams

@@ -127,7 +127,7 @@ func (b *payermaxBlock) handlers(h httpcaddyfile.Helper) ([]json.RawMessage, err
 	switch {
 	case b.gateway == nil:
 		if name := b.proxy.resembling("gateway"); name != "" {
-			return nil, h.Errf("unrecognized option %s; did you mean gateway?", name)
+			return nil, h.Errf("unrecognized subdirective %s; did you mean gateway?", grammar.NameOrNot(name))
 		}
 		return nil, h.Err("gateway is required: uat, production, sandbox or a URL such as https://host")
 	case b.gateway.sandbox:

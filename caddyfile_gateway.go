@@ -37,7 +37,7 @@ func readGateway(d *caddyfile.Dispenser, b *payermaxBlock) error {
 	case !slices.ContainsFunc(args, func(arg string) bool { return !isEmpty(arg) }):
 		return d.Err("gateway is empty: expected uat, production, sandbox or a URL such as https://host. " +
 			"Where the Caddyfile takes it from the environment, that variable is not set, or blank; set it, such as PAYERMAX_GATEWAY=uat for gateway {$PAYERMAX_GATEWAY}")
-	case len(args) > 2:
+	case len(args) > 2, grammar.IsSign(args[0]):
 		return grammar.ErrValues
 	case slices.Equal(args, []string{gatewaySandbox}):
 		b.gateway = &gatewayOption{sandbox: true}

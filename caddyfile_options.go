@@ -175,7 +175,7 @@ var contractOptions = grammar.Block[Contract]{
 // payermax_sign are in docs/configuration.md.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the directive name
-	return handlerOptions.Read(d, h)
+	return grammar.BelongsIn(handlerOptions.Read(d, h), "gateway", "payermax { }; payermax_sign leaves the gateway to reverse_proxy")
 }
 
 // Interface guards

@@ -3,7 +3,6 @@ package payermax
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +14,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
-	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/modules/backup"
 )
@@ -29,6 +27,8 @@ type proxyOptions struct {
 	directive caddyfile.Token
 	tokens    []caddyfile.Token
 	names     []string
+	// headerUp are the lines of header_up, which may set the Host header to some values.
+	headerUp []caddyfile.Segment
 }
 
 // has reports whether an option is among them.
@@ -56,12 +56,20 @@ func (o *proxyOptions) add(option caddyfile.Segment) error {
 	}
 	o.names = append(o.names, name)
 	o.tokens = append(o.tokens, option...)
+	if name == "header_up" {
+		o.headerUp = append(o.headerUp, option)
+	}
 	return nil
 }
 
 // parse has reverse_proxy's own parser read the options, behind the gateway's
 // URLs and the transport that carries signed calls.
 func (o *proxyOptions) parse(h httpcaddyfile.Helper, upstreams []string) (*reverseproxy.Handler, error) {
+	for _, option := range o.headerUp {
+		if err := refuseForeignHost(caddyfile.NewDispenser(option), upstreams); err != nil {
+			return nil, err
+		}
+	}
 	word := func(text string) caddyfile.Token {
 		token := o.directive
 		token.Text = text
@@ -96,17 +104,31 @@ func (o *proxyOptions) parse(h httpcaddyfile.Helper, upstreams []string) (*rever
 // which of ours may have been meant.
 func (o *proxyOptions) explain(err error) error {
 	for _, name := range o.names {
-		suggestion := grammar.Suggest(name, payermaxOptions.Names())
-		if suggestion != "" && strings.Contains(err.Error(), "unrecognized subdirective "+name+",") {
-			return fmt.Errorf("%w; did you mean %s?", err, suggestion)
+		hint := payermaxOptions.Hint(name)
+		if slices.Contains(transportOptions, name) {
+			hint = "it belongs in transport http { }"
+		}
+		if hint != "" && strings.Contains(err.Error(), "unrecognized subdirective "+name+",") {
+			return fmt.Errorf("%w; %s", err, hint)
 		}
 	}
 	return err
 }
 
+// transportOptions are the options of Caddy's http transport that people write beside it.
+var transportOptions = []string{
+	"compression", "dial_fallback_delay", "dial_timeout", "expect_continue_timeout", "forward_proxy_url", "keepalive",
+	"keepalive_idle_conns", "keepalive_idle_conns_per_host", "keepalive_interval", "local_address", "max_conns_per_host",
+	"max_response_header", "network_proxy", "proxy_protocol", "read_buffer", "read_timeout", "resolvers", "response_header_timeout",
+	"tls", "tls_client_auth", "tls_curves", "tls_except_ports", "tls_insecure_skip_verify", "tls_renegotiation", "tls_server_name",
+	"tls_timeout", "tls_trust_pool", "tls_trusted_ca_certs", "versions", "write_buffer", "write_timeout",
+}
+
 // resembling returns the option that was probably a misspelling of ours, or "".
 func (o *proxyOptions) resembling(ours string) string {
-	i := slices.IndexFunc(o.names, func(name string) bool { return grammar.Suggest(name, []string{ours}) != "" })
+	i := slices.IndexFunc(o.names, func(name string) bool {
+		return grammar.Suggest(name, []string{ours}) != "" || strings.HasPrefix(name, ours+"=")
+	})
 	if i < 0 {
 		return ""
 	}
@@ -163,12 +185,9 @@ func refuseMisplaced(d *caddyfile.Dispenser) error {
 	if reason, ok := misplaced[name]; ok {
 		return d.Errf("%s has no place here: %s", name, reason)
 	}
-	if name != "header_up" || !d.NextArg() {
-		return nil
-	}
-	field := http.CanonicalHeaderKey(strings.TrimSuffix(strings.TrimLeft(d.Val(), "+-?>"), ":"))
-	if delivery.IsPinned(field) {
-		return d.Errf("header_up %s has no place here: the sidecar sets or removes that header field for each call", field)
+	switch name {
+	case "header_up", "header_down":
+		return refuseMisplacedField(d)
 	}
 	return nil
 }

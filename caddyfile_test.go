@@ -133,6 +133,8 @@ func TestGatewaysThatAreNone(t *testing.T) {
 		"pay-gate-uat.payermax.com":     `but it is "pay-gate-uat.payermax.com"; write uat, which is that host`,
 		"gateway.example.com":           `but it is "gateway.example.com"; write https:// before a host`,
 		"live":                          `but it is "live", at`,
+		"prod":                          `but it is "prod"; did you mean production?`,
+		"= sandbox":                     "gateway: remove the =; a value follows the name after a space",
 		"https://pay-gate..example.com": `the host "pay-gate..example.com" has two dots in a row`,
 		"https://[CANARY@host":          "expected uat, production, sandbox or a URL such as https://host, at",
 		"https:":                        `but it is "https:"`,
@@ -143,5 +145,79 @@ func TestGatewaysThatAreNone(t *testing.T) {
 		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(":8080 {\npayermax {\ngateway "+value+"\n}\n}"), nil)
 		assert.ErrorContains(t, err, says, value)
 		assert.NotContains(t, err.Error(), "CANARY")
+	}
+}
+
+// Header fields that the sidecar sets itself are nobody else's to set. The Host header may be
+// set to what a gateway is called.
+func TestHeaderFieldsOfTheSidecar(t *testing.T) {
+	const (
+		host     = "header_up has no place here for the Host header, which is the gateway's; it may only be set to "
+		uatAlone = host + "pay-gate-uat.payermax.com, at"
+		anyOwn   = host + "tunnel.example:8443 or pay-gate.payermax.com or pay-gate-uat.payermax.com, at"
+		answer   = " has no place here: the sidecar sets that field of each answer"
+	)
+	for _, test := range []struct{ gateway, option, says string }{
+		{"uat", "header_up Host evil.example", uatAlone},
+		{"uat", "header_up host evil.example", uatAlone},
+		{"uat", "header_up Host: evil.example", uatAlone},
+		{"uat", "header_up Host pay-gate.payermax.com", uatAlone},
+		{"uat", "header_up +Host pay-gate-uat.payermax.com", uatAlone},
+		{"uat", "header_up -Host", uatAlone},
+		{"uat", "header_up -H*", uatAlone},
+		{"uat", "header_up -*", uatAlone},
+		{"uat", "header_up ?Host pay-gate-uat.payermax.com", uatAlone},
+		{"uat", "header_up Host pay evil", uatAlone},
+		{"uat", "header_up * pay evil", uatAlone},
+		{"uat", "header_up >Host {http.request.host}", uatAlone},
+		{"uat", "header_up Host pay-gate-uat.payermax.com", ""},
+		{"uat", "header_up Host {upstream_hostport}", ""},
+		{"uat", "header_up -X-*", ""},
+		{"uat", "header_up X-Host evil.example", ""},
+		{"https://tunnel.example:8443", "header_up Host evil.example", anyOwn},
+		{"https://tunnel.example:8443", "header_up Host pay-gate.payermax.com", ""},
+		{"https://tunnel.example:8443", "header_up Host Tunnel.example:8443", ""},
+		{"uat https://tunnel.example", "header_up Host tunnel.example", ""},
+		{"uat", "header_down Sign forged", "header_down Sign" + answer},
+		{"uat", "header_down -sign", "header_down Sign" + answer},
+		{"uat", "header_down +Proxy-Status forged", "header_down Proxy-Status" + answer},
+		{"uat", "header_down ?Content-Type text/html", "header_down Content-Type" + answer},
+		{"uat", "header_down >Payermax-Request-Id forged", "header_down Payermax-Request-Id" + answer},
+		{"uat", "header_down Cache-Control no-store store", "header_down Cache-Control" + answer},
+		{"uat", "header_down -Server", ""},
+	} {
+		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(":8080 {\npayermax {\n"+test.option+"\ngateway "+test.gateway+"\n}\n}"), nil)
+		if test.says == "" {
+			assert.NoError(t, err, test.option)
+			continue
+		}
+		assert.ErrorContains(t, err, test.says, test.option)
+		assert.NotContains(t, err.Error(), "evil")
+	}
+}
+
+// An option in the wrong block is told its place, and a part of a name which names have it.
+func TestOptionsElsewhere(t *testing.T) {
+	for option, says := range map[string]string{
+		"rate 5":                "unrecognized subdirective rate, at Caddyfile:4; it belongs in limits { }",
+		"budget USD 5 per day":  "it belongs in limits { }",
+		"max_amount IDR 5":      "it belongs in limits { }",
+		"currencies IDR":        "it belongs in contract { }",
+		"dial_timeout 2s":       "it belongs in transport http { }",
+		"limits {\napp_id a\n}": "unrecognized subdirective app_id; it belongs beside limits, not in its block, at Caddyfile:5",
+		"merchant {\nrate 5\n}": "unrecognized subdirective rate; it belongs in limits { }, at Caddyfile:5",
+		"public_key a.pub":      "did you mean merchant_public_key or gateway_public_key?",
+		"app_id=a":              "write a space in place of the = after app_id",
+		"app_id = a":            "app_id: remove the =",
+	} {
+		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(":8080 {\npayermax {\ngateway uat\n"+option+"\n}\n}"), map[string]any{"filename": "Caddyfile"})
+		assert.ErrorContains(t, err, says, option)
+	}
+	_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(":8080 {\npayermax {\ngateway=https://user:canary@host\n}\n}"), nil)
+	assert.ErrorContains(t, err, "did you mean gateway?")
+	assert.NotContains(t, err.Error(), "canary")
+	for _, h := range []*Handler{{Endpoints: []string{"applyDropInSession"}}, {Versions: map[string]string{"applyDropInSession": "1.5"}}} {
+		h.Merchant = Merchant{AppID: "app", KeyRaw: keyFile(writePrivateKey(t, merchantKey()))}
+		assert.ErrorContains(t, testcaddy.Provision(t, h), "did you mean applyDropinSession?")
 	}
 }

@@ -95,7 +95,9 @@ func (l *line) addRefusal(log zapcore.ObjectEncoder) {
 	if f.Received != 0 {
 		log.AddInt("received_status", f.Received)
 	}
-	zap.Strings("rules", brokenRules(f.Errors)).AddTo(log)
+	if len(f.Errors) > 0 {
+		zap.Strings("rules", brokenRules(f.Errors)).AddTo(log)
+	}
 	if f.Cause != nil && f.Outcome != reply.Refused {
 		zap.NamedError("cause", f.Cause).AddTo(log)
 	}

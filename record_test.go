@@ -95,6 +95,13 @@ func TestRefusalIsLogged(t *testing.T) {
 	assert.Equal(t, []any{"data lookAlike"}, logs.All()[1].ContextMap()["rules"])
 	assert.NotContains(t, fields, "body_sha256")
 	assertNoCanary(t, logs)
+
+	serve(t, h, post(`not JSON`), testcaddy.Unreachable(t))
+	get := post("")
+	get.Method = http.MethodGet
+	serve(t, h, get, testcaddy.Unreachable(t))
+	require.Equal(t, 4, logs.Len())
+	assert.NotContains(t, logs.All()[3].ContextMap(), "rules", "none was broken")
 }
 
 // What strict would have refused is in the line of a call that was signed.

@@ -59,19 +59,23 @@ func instead(name string) string {
 	if slices.Contains(protocol.Unsigned, name) {
 		return "the sidecar does not sign " + name + ", which has a different envelope"
 	}
-	const longest = 64 // a name that is longer is meant for none, and would take its time to compare
-	var meant string
-	if len(name) <= longest {
-		var names []string
-		for _, e := range protocol.Endpoints() {
-			names = append(names, e.Name)
-		}
-		meant = grammar.Suggest(name, names)
-	}
-	if meant != "" {
+	if meant := endpointMeant(name); meant != "" {
 		return "did you mean " + protocol.PathPrefix + meant + "?"
 	}
 	return "use a path such as " + protocol.PathPrefix + protocol.SessionEndpoint
+}
+
+// endpointMeant returns the endpoint that an unknown name was probably meant to be, or "".
+func endpointMeant(name string) string {
+	const longest = 64 // a name that is longer is meant for none, and would take its time to compare
+	if len(name) > longest {
+		return ""
+	}
+	var names []string
+	for _, e := range protocol.Endpoints() {
+		names = append(names, e.Name)
+	}
+	return grammar.Suggest(name, names)
 }
 
 func methodNotAllowed() *reply.Refusal {

@@ -60,6 +60,9 @@ func (h *Handler) expandVersions(repl *caddy.Replacer) (map[string]string, error
 	versions := make(map[string]string, len(h.Versions))
 	for name, configured := range h.Versions {
 		if _, ok := protocol.Lookup(name); !ok {
+			if meant := endpointMeant(name); meant != "" {
+				return nil, fmt.Errorf("version: there is no endpoint %q; did you mean %s?", name, meant)
+			}
 			return nil, fmt.Errorf("version: there is no endpoint %q", name)
 		}
 		var version string
@@ -77,7 +80,7 @@ func (h *Handler) enabledRoutes() (map[string]route, error) {
 	if len(names) == 0 {
 		names = []string{protocol.SessionEndpoint}
 	}
-	enabled, err := protocol.Select(names)
+	enabled, err := protocol.Select(names, grammar.Suggest)
 	if err != nil {
 		return nil, fmt.Errorf("endpoints: %w%s", err, grammar.Unexpanded(names...))
 	}

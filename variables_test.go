@@ -99,7 +99,7 @@ func TestVariablesThatNobodyExpands(t *testing.T) {
 		err := o.with("{$PAYERMAX_TEST_UNSET}")
 		require.Error(t, err, name)
 		assert.Contains(t, err.Error(), o.Name, name)
-		assert.Contains(t, err.Error(), "variable is not set", name)
+		assert.Regexp(t, `variable is not set|check that NAME is set`, err.Error(), name)
 		assert.Regexp(t, written, err.Error(), name)
 
 		for _, variable := range []string{"${PAYERMAX_TEST_UNSET}", "{PAYERMAX_TEST_UNSET}"} {

@@ -7,7 +7,6 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
@@ -42,11 +41,10 @@ of the sandbox's page. You can make calls of your own:
 			cmd.Flags().Bool("serve", false, "Stay up until interrupted")
 			cmd.Flags().Uint16("port", 8080, "The sidecar's port on 127.0.0.1; 0 for any free one")
 			offer(cmd, "port", "8080", "0")
-			takingFlags(cmd)
-			cmd.RunE = caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
+			serving(cmd, func(flags caddycmd.Flags) error {
 				port, err := flags.GetUint16("port")
 				if err != nil {
-					return caddy.ExitCodeFailedStartup, err
+					return no{err}
 				}
 				ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
 				if !signal.Ignored(syscall.SIGHUP) { // as under nohup; else the terminal is closed, and the keys are removed
@@ -60,9 +58,9 @@ of the sandbox's page. You can make calls of your own:
 					d.caddyfile, d.name = dropIn, "examples/drop-in.caddyfile"
 				}
 				if err := d.run(ctx); err != nil {
-					return caddy.ExitCodeFailedStartup, err
+					return no{err}
 				}
-				return caddy.ExitCodeSuccess, nil
+				return nil
 			})
 		},
 	}

@@ -6,14 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
@@ -56,27 +57,26 @@ served and shown as deviations; --strict refuses them.
 			offer(cmd, "listen", "127.0.0.1:9000")
 			offer(cmd, "time-scale", "1", "10", "1000")
 			cmd.Flags().Bool("strict", false, "Refuse what PayerMax's documentation does not allow, even if its own SDKs send it")
-			takingFlags(cmd)
-			cmd.RunE = caddycmd.WrapCommandFuncForCobra(runSandbox)
+			serving(cmd, runSandbox)
 		},
 	}
 }
 
 // runSandbox serves the sandbox that the flags describe.
-func runSandbox(flags caddycmd.Flags) (int, error) {
+func runSandbox(flags caddycmd.Flags) error {
 	gateway, err := newSandbox(flags)
 	if err != nil {
-		return exitUnclear, err
+		return err
 	}
 	if err := checkListen(flags.String("listen")); err != nil {
-		return exitUnclear, err
+		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := serveSandbox(ctx, gateway, flags.String("listen"), os.Stdout); err != nil {
-		return caddy.ExitCodeFailedStartup, err
+		return no{err}
 	}
-	return caddy.ExitCodeSuccess, nil
+	return nil
 }
 
 // checkListen refuses what is no address to listen at.
@@ -134,11 +134,22 @@ func sandboxKey(path string) (*rsa.PrivateKey, error) {
 	return signer.ReadPrivateKeyFile(path)
 }
 
+// otherAddress is one to try in place of an address at which nobody can listen: the next
+// port if that one is taken.
+func otherAddress(address string, err error) string {
+	host, text, _ := net.SplitHostPort(address)
+	port, parseError := strconv.ParseUint(text, 10, 16)
+	if !errors.Is(err, syscall.EADDRINUSE) || parseError != nil || port == math.MaxUint16 {
+		return "127.0.0.1:9001"
+	}
+	return net.JoinHostPort(host, strconv.FormatUint(port+1, 10))
+}
+
 // serveSandbox serves until ctx ends.
 func serveSandbox(ctx context.Context, gateway *sandbox.Gateway, address string, out io.Writer) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w; choose another with --listen %s", err, otherAddress(address, err))
 	}
 	server := &http.Server{Handler: gateway, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)

@@ -15,7 +15,7 @@ import (
 func TestSandboxChecksIdentities(t *testing.T) {
 	t.Parallel()
 	for says, args := range map[string][]string{
-		`--app-id: "'app'" has quotes in it`:                  {"--app-id", "'app'"},
+		`--app-id: "'app'" has quotes in it`:                                    {"--app-id", "'app'"},
 		`--merchant-no: "2.0e+13" is a number in the notation of a spreadsheet`: {"--app-id", "app", "--merchant-no", "2.0e+13"},
 		``: {"--app-id", "app", "--merchant-no", "010000000000001"},
 	} {

@@ -58,6 +58,15 @@ func answering(cmd *cobra.Command, run func(*tool, caddycmd.Flags) error) {
 	}
 }
 
+// serving makes a cobra command of a function that serves. Its error is explained as those of
+// the other commands are.
+func serving(cmd *cobra.Command, run func(caddycmd.Flags) error) {
+	takingFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return exit(cmd, newTool(false).explain(cmd, run(caddycmd.Flags{FlagSet: cmd.Flags()})))
+	}
+}
+
 // takingFlags has a command take flags and nothing else. Whatever else stands there ends it
 // with exit code 2.
 func takingFlags(cmd *cobra.Command) {

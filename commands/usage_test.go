@@ -1,6 +1,8 @@
 package commands_test
 
 import (
+	"net"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -8,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
+	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
 var tools = []string{"payermax-keygen", "payermax-sign", "payermax-verify", "payermax-convert", "payermax-health", "payermax-version"}
@@ -77,6 +80,8 @@ func TestUsage(t *testing.T) {
 		{"payermax-demo --port 99999", "invalid argument"},
 		{"payermax-sandbox KEY", "unexpected argument"},
 		{"payermax-sandbox --key KEY", "unknown flag: --key"},
+		{"payermax-sandbox", "--app-id and --public-key are required"},
+		{"payermax-sandbox --app-id a --public-key merchant.pub --listen x", "--listen must be an address and a port"},
 		{"payermax-convert --to pkcs8-pem --in no.key", "--in: key file no.key: no such file"},
 		{"payermax-convert --to pkcs8-pem --in request.json", "it is not a key"},
 		{"payermax-convert --to pkcs8-pem --in KEY", "looks like a key itself"},
@@ -116,6 +121,30 @@ func TestUsage(t *testing.T) {
 				assert.Empty(t, got.stdout)
 			}
 		})
+	}
+}
+
+// What cannot serve says why in the way of all other commands, and what to do; the exit code
+// is 1.
+func TestCannotServe(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", testnet.FreeAddress(t))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	taken := listener.Addr().(*net.TCPAddr)
+	next := net.JoinHostPort(taken.IP.String(), strconv.Itoa(taken.Port+1))
+	for args, says := range map[string]string{
+		"payermax-sandbox --app-id a --public-key merchant.pub --listen " + taken.String(): "address already in use; choose another with --listen " + next + "\n",
+		"payermax-sandbox --app-id a --public-key merchant.pub --listen 192.0.2.1:9000":    "; choose another with --listen 127.0.0.1:9001\n",
+		"payermax-demo --port " + strconv.Itoa(taken.Port):                                 "--port 0 takes any free one\n",
+	} {
+		name, _, _ := strings.Cut(args, " ")
+		got := workplace(t).caddy(t, strings.Fields(args)...)
+		assert.Equal(t, 1, got.code, got.stderr)
+		assert.Contains(t, got.stderr, "caddy "+name+": ")
+		assert.True(t, strings.HasSuffix(got.stderr, says), got.stderr)
+		assert.NotContains(t, got.stderr, `{"level"`)
+		assert.NotContains(t, got.stderr, "Error:")
 	}
 }
 

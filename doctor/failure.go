@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"strings"
@@ -17,9 +18,52 @@ func lookupFailure(err error) string {
 	case isDNS && dnsError.IsNotFound:
 		return "there is no host with this name"
 	case isTimeout(err):
-		return "the name servers do not answer"
+		return nameServer(dnsError) + " does not answer"
 	}
-	return "the name could not be resolved: the name servers returned an error"
+	if reason := unreachable(dnsError); reason != "" {
+		return nameServer(dnsError) + " could not be reached: " + reason
+	}
+	if dnsError == nil || dnsError.Server == "" {
+		return "the name could not be resolved: the name servers could not be reached, or returned an error"
+	}
+	return nameServer(dnsError) + " returned an error"
+}
+
+// nameServer names the server that a lookup has asked last, as far as that is known.
+func nameServer(err *net.DNSError) string {
+	if err == nil || err.Server == "" {
+		return "the name server"
+	}
+	return "the name server " + err.Server
+}
+
+// unreachable says why a name server was not asked, or "". The resolver keeps nothing of
+// the operating system's error but its text.
+func unreachable(err *net.DNSError) string {
+	if err == nil {
+		return ""
+	}
+	for _, number := range []syscall.Errno{
+		syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ECONNREFUSED, syscall.ENETDOWN, syscall.EADDRNOTAVAIL, syscall.EACCES, syscall.EPERM,
+	} {
+		if strings.HasSuffix(err.Err, ": "+number.Error()) {
+			return number.Error()
+		}
+	}
+	return ""
+}
+
+// nextAfterLookup says what to do about a name that could not be resolved. If resolvers, the
+// file that names the servers, is missing, the resolver asks this machine itself.
+func nextAfterLookup(err error, host, resolvers string) string {
+	dnsError, isDNS := errors.AsType[*net.DNSError](err)
+	if isDNS && dnsError.IsNotFound {
+		return "check the spelling of gateway, and whether this machine can resolve names: getent hosts " + host
+	}
+	if _, missing := os.Stat(resolvers); errors.Is(missing, fs.ErrNotExist) {
+		return "write the name servers into " + resolvers + ", which is missing"
+	}
+	return "check this machine's network and " + resolvers
 }
 
 // connectFailure says in words why there is no connection.

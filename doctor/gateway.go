@@ -213,7 +213,7 @@ func checkAddress(ctx context.Context, g Gateway, lookup func(ctx context.Contex
 	addresses, err := lookup(ctx, "ip", g.host())
 	if err != nil {
 		return problem(name, "%s", lookupFailure(err)).
-			then("check the spelling of gateway, and whether this machine can resolve names: getent hosts %s", g.host())
+			then("%s", nextAfterLookup(err, g.host(), "/etc/resolv.conf"))
 	}
 	const enough = 4
 	var listed []string
@@ -236,6 +236,10 @@ func checkConnection(ctx context.Context, g Gateway) (net.Conn, Result) {
 		return nil, notChecked(name, "the gateway is a site of this config, which is not running now")
 	}
 	if err != nil {
+		if protocol.IsLoopback(g.host()) && errors.Is(err, syscall.ECONNREFUSED) {
+			return nil, problem(name, "refused: nothing listens on %s", g.address()).
+				then("start what should listen there, such as caddy payermax-sandbox")
+		}
 		return nil, problem(name, "%s", connectFailure(err)).
 			then("allow connections from the sidecar's machine to %s: check firewall, NetworkPolicy and routes%s", g.address(), g.allowList())
 	}

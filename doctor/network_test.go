@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -73,12 +75,18 @@ func TestCheckAddress(t *testing.T) {
 		outcome Outcome
 		message string
 	}{
-		"found":        {Gateway{URL: "https://host"}, func() ([]netip.Addr, error) { return addresses("192.0.2.1", "2001:db8::1") }, OK, "192.0.2.1, 2001:db8::1"},
-		"many":         {Gateway{URL: "https://host"}, func() ([]netip.Addr, error) { return addresses("::1", "::2", "::3", "::4", "::5", "::6") }, OK, "::1, ::2, ::3, ::4, 2 others"},
-		"an address":   {Gateway{URL: "https://127.0.0.1:1"}, failing(errors.New("asked")), OK, "the gateway is an address, so no name is resolved"},
-		"unknown":      {Gateway{URL: "https://host"}, failing(&net.DNSError{IsNotFound: true}), Problem, "there is no host with this name"},
-		"silence":      {Gateway{URL: "https://host"}, failing(&net.DNSError{IsTimeout: true}), Problem, "the name servers do not answer"},
-		"broken":       {Gateway{URL: "https://host"}, failing(&net.DNSError{Err: "server misbehaving"}), Problem, "returned an error"},
+		"found":      {Gateway{URL: "https://host"}, func() ([]netip.Addr, error) { return addresses("192.0.2.1", "2001:db8::1") }, OK, "192.0.2.1, 2001:db8::1"},
+		"many":       {Gateway{URL: "https://host"}, func() ([]netip.Addr, error) { return addresses("::1", "::2", "::3", "::4", "::5", "::6") }, OK, "::1, ::2, ::3, ::4, 2 others"},
+		"an address": {Gateway{URL: "https://127.0.0.1:1"}, failing(errors.New("asked")), OK, "the gateway is an address, so no name is resolved"},
+		"unknown":    {Gateway{URL: "https://host"}, failing(&net.DNSError{IsNotFound: true}), Problem, "there is no host with this name"},
+		"silence":    {Gateway{URL: "https://host"}, failing(&net.DNSError{IsTimeout: true, Server: "192.0.2.53:53"}), Problem, "the name server 192.0.2.53:53 does not answer"},
+		"broken":     {Gateway{URL: "https://host"}, failing(&net.DNSError{Err: "server misbehaving", Server: "192.0.2.53:53"}), Problem, "the name server 192.0.2.53:53 returned an error"},
+		"no network": {Gateway{URL: "https://host"}, failing(&net.DNSError{Err: "dial udp 192.0.2.53:53: connect: " + syscall.ENETUNREACH.Error(), Server: "192.0.2.53:53"}),
+			Problem, "the name server 192.0.2.53:53 could not be reached: network is unreachable"},
+		"nobody there": {Gateway{URL: "https://host"}, failing(&net.DNSError{Err: "read udp 127.0.0.1:4->127.0.0.53:53: read: " + syscall.ECONNREFUSED.Error(), Server: "127.0.0.53:53"}),
+			Problem, "the name server 127.0.0.53:53 could not be reached: connection refused"},
+		"the system's": {Gateway{URL: "https://host"}, failing(&net.DNSError{Err: "Temporary failure in name resolution"}), Problem, "the name servers could not be reached, or returned an error"},
+		"no DNS error": {Gateway{URL: "https://host"}, failing(errors.New("canary")), Problem, "the name servers could not be reached, or returned an error"},
 		"own resolver": {Gateway{URL: "https://host", OwnResolver: true}, failing(errors.New("asked")), NotChecked, "its own resolver"},
 	} {
 		result := checkAddress(t.Context(), test.gateway, func(context.Context, string, string) ([]netip.Addr, error) { return test.lookup() })
@@ -86,6 +94,17 @@ func TestCheckAddress(t *testing.T) {
 		assert.Contains(t, result.Message, test.message, name)
 		assert.Equal(t, test.outcome == Problem, result.Next != "", name)
 	}
+}
+
+// What to do about a name depends on why it could not be resolved.
+func TestNextAfterLookup(t *testing.T) {
+	there := filepath.Join(t.TempDir(), "resolv.conf")
+	missing := there + ".missing"
+	require.NoError(t, os.WriteFile(there, nil, 0o600))
+	silent := &net.DNSError{IsTimeout: true}
+	assert.Equal(t, "check this machine's network and "+there, nextAfterLookup(silent, "host", there))
+	assert.Equal(t, "write the name servers into "+missing+", which is missing", nextAfterLookup(silent, "host", missing))
+	assert.Contains(t, nextAfterLookup(&net.DNSError{IsNotFound: true}, "host", missing), "getent hosts host")
 }
 
 // A name that exists nowhere (RFC 6761) ends the checks of a gateway.
@@ -112,7 +131,7 @@ func TestCheckConnection(t *testing.T) {
 	assert.Nil(t, conn)
 	assert.Equal(t, Problem, result.Outcome)
 	assert.Contains(t, result.Message, "refused")
-	assert.Contains(t, result.Next, "from the sidecar's machine to "+listener.Addr().String())
+	assert.Equal(t, "start what should listen there, such as caddy payermax-sandbox", result.Next)
 
 	conn, result = checkConnection(t.Context(), Gateway{URL: open, OwnSite: true})
 	assert.Nil(t, conn)

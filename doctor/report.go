@@ -93,7 +93,10 @@ func (r Report) WriteText(w io.Writer, colour bool) error {
 		}
 		fmt.Fprintf(&text, "%s %s: %s", outcome, result.Check, oneLine(result.Message))
 		if result.Next != "" {
-			fmt.Fprintf(&text, ". Next: %s", oneLine(result.Next))
+			if !strings.HasSuffix(result.Message, "?") {
+				text.WriteString(".")
+			}
+			fmt.Fprintf(&text, " Next: %s", oneLine(result.Next))
 		}
 		text.WriteString("\n")
 	}

@@ -16,6 +16,7 @@ var report = Report{
 	{"config", "Caddyfile", OK, "it can be read", ""},
 	{"private key", "payermax on :8080", Problem, "it is gone", "fetch it"},
 	{"private key file", "payermax on :8080", Warning, "/a\x1b[31m\nb is <readable>", "chmod o-r it"},
+	{"load", "payermax on :8080", Problem, "did you mean app_id?", "correct it"},
 	{"clock", "https://host", NotChecked, "there is no time", ""},
 }
 
@@ -28,11 +29,12 @@ func TestWriteText(t *testing.T) {
 payermax on :8080
 [problem] private key: it is gone. Next: fetch it
 [warning] private key file: /a?[31m?b is <readable>. Next: chmod o-r it
+[problem] load: did you mean app_id? Next: correct it
 
 https://host
 [not checked] clock: there is no time
 
-1 problem, 1 warning, 1 ok, 1 not checked
+2 problems, 1 warning, 1 ok, 1 not checked
 `, plain.String())
 
 	require.NoError(t, report.WriteText(&colourful, true))
@@ -49,11 +51,11 @@ func TestWriteJSON(t *testing.T) {
 	require.NoError(t, report.WriteJSON(&out))
 	var back []map[string]string
 	require.NoError(t, json.Unmarshal(out.Bytes(), &back))
-	require.Len(t, back, 4)
+	require.Len(t, back, 5)
 	assert.Equal(t, map[string]string{
 		"check": "private key", "subject": "payermax on :8080", "result": "problem", "message": "it is gone", "next": "fetch it",
 	}, back[1])
-	assert.Equal(t, "not checked", back[3]["result"])
+	assert.Equal(t, "not checked", back[4]["result"])
 
 	out.Reset()
 	require.NoError(t, Report(nil).WriteJSON(&out))

@@ -142,5 +142,6 @@ func TestSandboxCommandRefuses(t *testing.T) {
 			assert.Equal(t, code, exit.ExitCode(), words)
 		}
 		assert.Contains(t, string(said), words)
+		assert.True(t, strings.HasPrefix(string(said), "caddy payermax-sandbox: "), "%s", said)
 	}
 }

@@ -399,6 +399,7 @@ func TestDoctorCouldNotRun(t *testing.T) {
 			assert.Empty(t, ran.stdout)
 			assert.Contains(t, ran.stderr, test.says)
 			assert.NotContains(t, ran.stderr, `"level"`, "it is no line of a log")
+			assert.NotContains(t, ran.stderr, "Error:", "it is said once")
 		})
 	}
 }

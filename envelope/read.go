@@ -120,7 +120,7 @@ func (e *Envelope) take(r *reader, name string, value jsontext.Value) error {
 		return nil
 	}
 	if kind := value.Kind(); kind != '{' {
-		return &Error{Field: "/data", Rule: "type", Message: "data must be an object, but is " + describe(kind)}
+		return &Error{Field: "/data", Rule: "type", Message: "data must be an object, but is " + describe(kind) + insteadOf(kind)}
 	}
 	e.data = value
 	return nil
@@ -152,6 +152,14 @@ func (r *reader) notAnObject() *Error {
 // /data/goodsDetails/0 becomes data.goodsDetails.0.
 func dotted(field string) string {
 	return strings.ReplaceAll(strings.TrimPrefix(field, "/"), "/", ".")
+}
+
+// insteadOf continues the error about a value that is not an object by what to send.
+func insteadOf(kind jsontext.Kind) string {
+	if kind == '"' {
+		return "; send the object itself, without quotes around it"
+	}
+	return "; send an object"
 }
 
 // describe names the kind of a JSON value for a sentence.

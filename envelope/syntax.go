@@ -31,6 +31,9 @@ func mistake(text []byte, offset int64, complaint string) string {
 		return ": a comma or a closing bracket is expected"
 	case isLetter(next), next == '_':
 		return ": there is a word without quotes; names and strings have double quotes, and the only other words are true, false and null"
+	case '!' <= next && next <= '~' && !isDigit(next):
+		// A single punctuation mark gives nothing of a value away.
+		return ": there is " + string(next) + " where a name or a value is expected"
 	}
 	return ""
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/stores"
@@ -96,7 +97,7 @@ func (b Budget) open(caller string, enabled []Endpoint) (*budget, error) {
 
 // openEndpoints returns the endpoints that count, sorted, or nil if they are all.
 func (b Budget) openEndpoints(enabled []Endpoint) ([]string, error) {
-	named, err := protocol.Select(b.Endpoints)
+	named, err := protocol.Select(b.Endpoints, grammar.Suggest)
 	if err != nil {
 		return nil, fmt.Errorf("endpoints: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
@@ -31,7 +32,7 @@ type Allowance struct {
 func (c Caller) open(id string, at Place) (*Allowance, error) {
 	opened := new(Allowance)
 	if len(c.Endpoints) > 0 {
-		allowed, err := protocol.Select(c.Endpoints)
+		allowed, err := protocol.Select(c.Endpoints, grammar.Suggest)
 		if err != nil {
 			return nil, fmt.Errorf("endpoints: %w", err)
 		}

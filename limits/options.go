@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -60,6 +61,9 @@ func readMaxAmount(d *caddyfile.Dispenser, amounts *map[string]string) error {
 	if !d.AllArgs(&currency, &amount) {
 		return grammar.ErrValues
 	}
+	if isNumber(currency) {
+		return d.Err("max_amount: the currency comes first, such as max_amount IDR 5000000")
+	}
 	if _, ok := (*amounts)[currency]; ok {
 		return d.Errf("max_amount %s is already set", currency)
 	}
@@ -69,12 +73,30 @@ func readMaxAmount(d *caddyfile.Dispenser, amounts *map[string]string) error {
 
 // readBudget reads how much a budget is.
 func readBudget(d *caddyfile.Dispenser, b *Budget) error {
-	var per string
-	if !d.AllArgs(&b.Currency, &b.Amount, &per, &b.Per) || per != "per" {
+	const complete = 4
+	args := d.RemainingArgs()
+	switch {
+	case len(args) > 0 && isNumber(args[0]):
+		return d.Err("budget: the currency comes first, such as budget USD 10000 per day")
+	case len(args) == complete && args[2] == "per":
+		b.Currency, b.Amount, b.Per = args[0], args[1], args[3]
+		return nil
+	case len(args) == complete-1 && isNumber(args[1]) && periods[args[2]] != "":
+		return d.Errf("budget: write per %s in place of %s", periods[args[2]], args[2])
+	case len(args) < complete:
 		return d.Errf("budget must have this form: budget USD 10000 per day; %s", grammar.NotSet)
 	}
-	return nil
+	return d.Err("budget must have this form: budget USD 10000 per day")
 }
+
+// periods are the words for how long a budget lasts that people write without per.
+var periods = map[string]string{
+	"hourly": "hour", "daily": "day", "monthly": "month", "hour": "hour", "day": "day", "month": "month",
+	"/hour": "hour", "/day": "day", "/month": "month",
+}
+
+// isNumber reports whether a text is an amount rather than the name of a currency.
+func isNumber(text string) bool { return text != "" && strings.Trim(text, "0123456789.,_") == "" }
 
 // parseReplicas reads a number of replicas, at least one.
 func parseReplicas(text string) (replicas int, ok bool) {

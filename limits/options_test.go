@@ -28,6 +28,9 @@ func TestOptions(t *testing.T) {
 	for text, says := range map[string]string{
 		"rate 0": "rate must be a positive number", "rate -1": "rate must be a positive number", "rate x": `but is "x"`,
 		"rate NaN": "rate must be a positive number", "rate inf": "rate must be a positive number", "rate 1e999": "rate must be a positive number",
+		"rate 50/s": `but is "50/s"`, "max_amount 5000 IDR": "max_amount: the currency comes first", "budget 500 USD per day": "budget: the currency comes first",
+		"budget USD 15000 daily": "budget: write per day in place of daily", "budget USD 10 month": "write per month in place of month",
+		"budget USD per day": "; if a value comes from {$NAME}, check that NAME is set", "max_amount IDR": "check that NAME is set",
 		"rate": "rate", "rate 1 2 3": "rate", "rate 1\nrate 2": "rate is already set",
 		"rate 1 0": "the burst of rate must be a positive whole number", "rate 1 -1": "burst", "rate 1 x": "burst", "rate 1 1.5": "burst",
 		"replicas 0": "a positive whole number", "replicas -1": "a positive whole number", "replicas x": "a positive whole number", "replicas 1.5": "a positive whole number",

@@ -54,19 +54,21 @@ func TestSelect(t *testing.T) {
 		{[]string{"all"}, namesOf(protocol.Endpoints())},
 		{[]string{"all", "drop_in"}, namesOf(protocol.Endpoints())},
 	} {
-		selected, err := protocol.Select(test.names)
+		selected, err := protocol.Select(test.names, noSuggestion)
 		assert.NoError(t, err, test.names)
 		assert.Equal(t, test.want, namesOf(selected), test.names)
 	}
 	for _, name := range []string{"", "DROP_IN", "dropin", "applyDropInSession"} {
-		_, err := protocol.Select([]string{"orderQuery", name})
+		_, err := protocol.Select([]string{"orderQuery", name}, noSuggestion)
 		assert.ErrorContains(t, err, `"`+name+`" is neither an endpoint nor a group; choose from drop_in, all, applyDropinSession, orderAndPay, `)
 	}
+	_, err := protocol.Select([]string{"dropin"}, func(string, []string) string { return "drop_in" })
+	assert.EqualError(t, err, `"dropin" is neither an endpoint nor a group; did you mean drop_in?`)
 }
 
 // Nobody who was given the table can change it.
 func TestEndpointsAreCopies(t *testing.T) {
-	selected, err := protocol.Select([]string{"all"})
+	selected, err := protocol.Select([]string{"all"}, noSuggestion)
 	assert.NoError(t, err)
 	for _, given := range [][]protocol.Endpoint{protocol.Endpoints(), selected} {
 		given[0].Version = "9.9"
@@ -88,3 +90,6 @@ func asSet(names []string) map[string]bool {
 	}
 	return set
 }
+
+// noSuggestion has nothing to suggest.
+func noSuggestion(string, []string) string { return "" }

@@ -14,11 +14,12 @@ const (
 
 // Select returns the endpoints that names and groups of endpoints stand for, each
 // once and in the order in which they are named first. The groups are "drop_in" and
-// "all".
-func Select(names []string) ([]Endpoint, error) {
+// "all". suggest returns the one of the known names that an unknown one was probably meant
+// to be, or "".
+func Select(names []string, suggest func(name string, known []string) string) ([]Endpoint, error) {
 	var selected []Endpoint
 	for _, name := range names {
-		named, err := members(name)
+		named, err := members(name, suggest)
 		if err != nil {
 			return nil, err
 		}
@@ -32,7 +33,7 @@ func Select(names []string) ([]Endpoint, error) {
 }
 
 // members returns the endpoints of a group, or the one endpoint of that name.
-func members(name string) ([]Endpoint, error) {
+func members(name string, suggest func(name string, known []string) string) ([]Endpoint, error) {
 	switch name {
 	case groupAll:
 		return endpoints, nil
@@ -45,6 +46,9 @@ func members(name string) ([]Endpoint, error) {
 	choice := []string{groupDropIn, groupAll}
 	for _, e := range endpoints {
 		choice = append(choice, e.Name)
+	}
+	if meant := suggest(name, choice); meant != "" {
+		return nil, fmt.Errorf("%q is neither an endpoint nor a group; did you mean %s?", name, meant)
 	}
 	return nil, fmt.Errorf("%q is neither an endpoint nor a group; choose from %s", name, strings.Join(choice, ", "))
 }

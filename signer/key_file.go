@@ -159,5 +159,48 @@ func LooksLikeKey(path string) bool {
 	// The base64 of a DER key begins with MI; an absolute path begins with a slash,
 	// which is in the alphabet too.
 	encoded := consistsOf(path, base64Alphabet+"-_ \t")
-	return encoded && (len(path) > 200 && !strings.HasPrefix(path, "/") || len(path) > 64 && strings.HasPrefix(path, "MI"))
+	return encoded && (len(path) > 200 && !strings.HasPrefix(path, "/") || len(path) > 64 && strings.HasPrefix(path, "MI") || isRandom(path) && !exists(path))
+}
+
+// shortestPart is how much base64 is taken for a part of a key even without anything around
+// it: it stands for 30 bytes.
+const shortestPart = 40
+
+// isRandom reports whether base64 looks like random bytes. They change between capitals,
+// small letters, digits and the rest at about two of three places. Words, as the path of a
+// file has them, change seldom, and the digits of a fingerprint have one case.
+func isRandom(base64 string) bool {
+	if len(base64) < shortestPart || strings.HasPrefix(base64, "/") || strings.ContainsAny(base64, " \t") {
+		return false
+	}
+	changes, kinds := 0, make(map[byte]bool)
+	var before byte
+	for i := range len(base64) {
+		kind := kindOf(base64[i])
+		kinds[kind] = true
+		if i > 0 && kind != before {
+			changes++
+		}
+		before = kind
+	}
+	return kinds['A'] && kinds['a'] && kinds['0'] && changes*5 > len(base64)*2
+}
+
+// kindOf is A for a capital, a for a small letter, 0 for a digit and / for anything else.
+func kindOf(char byte) byte {
+	switch {
+	case 'A' <= char && char <= 'Z':
+		return 'A'
+	case 'a' <= char && char <= 'z':
+		return 'a'
+	case '0' <= char && char <= '9':
+		return '0'
+	}
+	return '/'
+}
+
+// exists reports whether there is a file of that name, so that it is hardly anything else.
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }

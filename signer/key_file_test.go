@@ -1,7 +1,11 @@
 package signer
 
 import (
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -163,6 +167,30 @@ func TestLooksLikeKey(t *testing.T) {
 	} {
 		assert.Equal(t, looks, LooksLikeKey(text), "%d of %.3s", len(text), text)
 	}
+}
+
+// A line of a key, or the greater part of one, is a part of a key in both alphabets, unless
+// there is a file of that name. Paths, names and fingerprints are not.
+func TestLooksLikeAPartOfAKey(t *testing.T) {
+	t.Chdir(t.TempDir())
+	// 48 bytes of a hash in place of a key's: the same ones each time.
+	sum := sha512.Sum384([]byte("a line"))
+	line := base64.StdEncoding.EncodeToString(sum[:])
+	require.False(t, strings.HasPrefix(line, "/"), "which would be a path")
+	for _, text := range []string{line, line[:40], base64.URLEncoding.EncodeToString(sum[:]), base64.RawStdEncoding.EncodeToString(sum[:47])} {
+		assert.True(t, LooksLikeKey(text), text)
+		assert.NotContains(t, fmt.Sprint(readers["private key"](text)), text[:20])
+	}
+	for _, text := range []string{
+		line[:39], "/" + line, "./" + line, line + ".key", line[:20] + " " + line[20:],
+		"secrets/PayerMax/2024/ProductionPrivateKeyOfTheShop", "payermax-production-private-key-2024-merchant-020213827212251",
+		"550e8400-e29b-41d4-a716-446655440000-550e8400", hex.EncodeToString(sum[:]), strings.Repeat("A", 64),
+	} {
+		assert.False(t, LooksLikeKey(text), text)
+	}
+	named := strings.ReplaceAll(line, "/", "_")
+	require.NoError(t, os.WriteFile(named, nil, 0o600))
+	assert.False(t, LooksLikeKey(named), "it is a file")
 }
 
 func TestLongPathsAreNotRepeated(t *testing.T) {

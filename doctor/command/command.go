@@ -71,6 +71,7 @@ could not be run. Warnings do not count.
 			cmd.RunE = caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
 				code, err := run(flags, describe)
 				if code == exitCouldNotRun {
+					cmd.SilenceErrors = true // it is explained here
 					explain(err, flags.Bool("json"))
 					return code, nil
 				}
@@ -79,6 +80,7 @@ could not be run. Warnings do not count.
 
 			argument := errors.New("unexpected argument: the command takes flags only; name the config with --config")
 			commandline.TakeFlagsOnly(cmd, argument, func(err error, asJSON bool) error {
+				cmd.SilenceErrors = true // as above
 				explain(err, asJSON)
 				return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return exitCouldNotRun, nil })(cmd, nil)
 			})

@@ -19,6 +19,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
+	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
 // Config is a config as it was written.
@@ -51,6 +52,9 @@ func readConfig(name, adapter string) (Config, error) {
 		config.Text, err = io.ReadAll(os.Stdin)
 	} else {
 		config.Text, err = os.ReadFile(name)
+	}
+	if err != nil && signer.LooksLikeKey(name) {
+		return Config{}, errors.New("reading the config: --config looks like a key itself; name the file of the config")
 	}
 	if err != nil {
 		return Config{}, fmt.Errorf("reading the config: %w; name the file with --config", err)

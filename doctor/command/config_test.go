@@ -1,6 +1,8 @@
 package command
 
 import (
+	"crypto/sha512"
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"testing"
@@ -126,4 +128,9 @@ func TestReadConfig(t *testing.T) {
 	}
 	_, err := readConfig(filepath.Join(dir, "nowhere"), "")
 	assert.ErrorContains(t, err, "name the file with --config")
+	sum := sha512.Sum384([]byte("a line")) // in place of a key's bytes
+	key := base64.StdEncoding.EncodeToString(sum[:])
+	_, err = readConfig(key, "")
+	assert.ErrorContains(t, err, "--config looks like a key itself")
+	assert.NotContains(t, err.Error(), key[:20])
 }

@@ -57,6 +57,7 @@ func (t *trial) setup(name string, config configTree, describe Describe) (doctor
 	report = append(report, config.describeCallers(name)...)
 	report = append(report, config.describeStorage(name, os.TempDir(), caddy.AppDataDir())...)
 	report = append(report, config.describePrivilege(name, firstOpenPort())...)
+	report = append(report, config.describeSockets(name)...)
 	if !t.offline {
 		report = append(report, config.describePorts(t.ctx, name)...)
 	}

@@ -56,13 +56,16 @@ type discreetError struct{ text string }
 func (e *discreetError) Error() string { return e.text }
 
 // Shown is a value in quotes, for an error about an option that is no secret. What may be a
-// URL with a password, or a setting, is not shown.
+// URL with a password, or a setting, is not shown; a number with its unit, such as 50/s, is.
 func Shown(value string) string {
-	if strings.ContainsAny(value, "@=/") {
+	if strings.ContainsAny(value, "@=/") && !quantity.MatchString(value) {
 		return hidden
 	}
 	return strconv.Quote(value)
 }
+
+// quantity is a number and its unit, which may be by another unit.
+var quantity = regexp.MustCompile(`^[+-]?\d{1,12}([.,]\d{1,6})? ?[A-Za-z]{0,8}(/[A-Za-z]{1,8})?$`)
 
 // Ahead are the tokens of the option, or of the module, that the dispenser stands on, with
 // the block that follows. The dispenser is left there.

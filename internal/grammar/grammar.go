@@ -6,7 +6,6 @@ package grammar
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
@@ -78,7 +77,7 @@ func (b Block[T]) ReadBlock(d *caddyfile.Dispenser, target *T) error {
 func (b Block[T]) ReadOption(d *caddyfile.Dispenser, target *T) (known bool, err error) {
 	for _, o := range b {
 		if o.Name == d.Val() {
-			return true, o.read(d, target)
+			return true, b.place(o.Name, o.read(d, target))
 		}
 	}
 	return false, nil
@@ -95,7 +94,7 @@ func (o Option[T]) read(d *caddyfile.Dispenser, target *T) error {
 	}
 	switch err := o.Sets.set(d, target); {
 	case errors.Is(err, ErrValues):
-		return o.wrongValues(d, len(values))
+		return o.wrongValues(d, values)
 	case err != nil:
 		return err
 	}
@@ -122,13 +121,4 @@ func (b Block[T]) Names() []string {
 		names[i] = o.Name
 	}
 	return names
-}
-
-// unrecognized is the error about an option that is not one of the block's.
-func (b Block[T]) unrecognized(d *caddyfile.Dispenser) error {
-	name := NameOrNot(d.Val())
-	if suggestion := Suggest(d.Val(), b.Names()); suggestion != "" {
-		return d.Errf("unrecognized option %s; did you mean %s?", name, suggestion)
-	}
-	return d.Errf("unrecognized option %s; expected one of %s", name, strings.Join(b.Names(), ", "))
 }

@@ -113,7 +113,7 @@ func TestRead(t *testing.T) {
 func TestReadRefuses(t *testing.T) {
 	const pem = "-----BEGIN PRIVATE KEY-----"
 	for option, says := range map[string]string{
-		"name":                     `name has no value: expected name <name>, such as "name Villa"; where the Caddyfile has an environment variable, as in {$NAME}, that variable is not set`,
+		"name":                     `name has no value: expected name <name>, such as "name Villa"; if a value comes from {$NAME}, check that NAME is set`,
 		"name a b":                 `name has 2 values: expected name <name>, such as "name Villa"; a value with spaces needs quotes`,
 		"name ${VILLA}":            "name: ${VILLA} is not expanded; in a Caddyfile, write the environment variable VILLA as {$VILLA}",
 		"name {VILLA}":             "name: {VILLA} is not expanded; in a Caddyfile, write the environment variable VILLA as {$VILLA}",
@@ -126,7 +126,7 @@ func TestReadRefuses(t *testing.T) {
 		"name a {\nempty\n}":       "name takes no block; write title <name> instead, which may have one",
 		"empty {\nrooms hall\n}":   "empty takes no block, at Testfile:3",
 		"rooms hall {\nempty\n}":   "rooms takes no block",
-		`name ""`:                  "name is empty; set it, or leave it out; where the Caddyfile has an environment variable, as in {$NAME}, that variable is not set",
+		`name ""`:                  "name is empty; set it, or leave it out; if a value comes from {$NAME}, check that NAME is set",
 		`secret ""`:                "secret is empty",
 		`drawing ""`:               "drawing is empty",
 		"secret open sesame":       "secret has 2 values: expected secret <placeholder>; a value with spaces needs quotes",
@@ -145,14 +145,24 @@ func TestReadRefuses(t *testing.T) {
 		"empty yes":                "empty takes no value, but has one value; remove what follows it",
 		"garden large":             "unexpected argument after garden, which takes its options in a block",
 		"garden\ngarden":           "garden is already set",
-		"garden {\ntree oak\n}":    "unrecognized option tree; did you mean trees?",
+		"garden {\ntree oak\n}":    "unrecognized subdirective tree; did you mean trees?",
 		"floor first":              "unexpected argument after floor, which takes its options in a block",
 		"tenant":                   "tenant has no value: expected tenant <name>",
 		`tenant ""`:                "tenant is empty",
 		"tenant a\ntenant a":       "tenant a is already set",
-		"tenant a {\nweather\n}":   "unrecognized option weather; expected one of pet, at Testfile:3",
-		"keys":                     "unrecognized option keys; did you mean key?",
-		"temperature":              "unrecognized option temperature; expected one of name, secret, drawing, plans, rooms, cellar, rent, scale, empty, garden, floor, tenant, neighbours, visitor, hidden, key",
+		"tenant a {\nweather\n}":   "unrecognized subdirective weather; expected one of pet, at Testfile:3",
+		"name = Villa":             "name: remove the =; a value follows the name after a space",
+		"name " + pem:              "the value of name looks like a key itself; save the key to a file and name that",
+		"drawing " + pem:           "the value of drawing looks like a key itself",
+		"empty " + pem:             "the value of empty looks like a key itself",
+		"plans a " + pem:           "the value looks like a key itself",
+		"name=Villa":               "unrecognized subdirective *** (which is not repeated here, since it may be secret); write a space in place of the = after name",
+		"trees oak":                "unrecognized subdirective trees; it belongs in garden { }, at Testfile:2",
+		"garden {\ncolour red\n}":  "unrecognized subdirective colour; it belongs in floor { }, at Testfile:3",
+		"garden {\nrooms hall\n}":  "unrecognized subdirective rooms; it belongs beside garden, not in its block, at Testfile:3",
+		"draw":                     "unrecognized subdirective draw; did you mean drawing?",
+		"keys":                     "unrecognized subdirective keys; did you mean key?",
+		"temperature":              "unrecognized subdirective temperature; expected one of name, secret, drawing, plans, rooms, cellar, rent, scale, empty, garden, floor, tenant, neighbours, visitor, hidden, key",
 	} {
 		_, err := read("house {\n" + option + "\n}")
 		assert.ErrorContains(t, err, says, option)

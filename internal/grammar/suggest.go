@@ -3,8 +3,45 @@ package grammar
 import "strings"
 
 // Suggest returns the one of the known names that a name was probably meant to
-// be, or "" if no known name resembles it.
+// be, or "" if no known name resembles it, or several do.
 func Suggest(name string, known []string) string {
+	if meant := resembling(name, known); len(meant) == 1 {
+		return meant[0]
+	}
+	return ""
+}
+
+// suggestAll is like Suggest, but names all that resemble it: "a or b".
+func suggestAll(name string, known []string) string {
+	return strings.Join(resembling(name, known), " or ")
+}
+
+// resembling returns the known name with the fewest other letters, or else the few of
+// which the name is a part, such as prod of production.
+func resembling(name string, known []string) []string {
+	if closest := closest(name, known); closest != "" {
+		return []string{closest}
+	}
+	const shortest, few = 3, 3
+	plain := plainName(name)
+	if len(plain) < shortest {
+		return nil
+	}
+	var longer []string
+	for _, candidate := range known {
+		if whole := plainName(candidate); strings.HasPrefix(whole, plain) || strings.HasSuffix(whole, plain) {
+			longer = append(longer, candidate)
+		}
+	}
+	if len(longer) > few {
+		return nil
+	}
+	return longer
+}
+
+// closest returns the known name with the fewest letters to change, or "" if there are too
+// many.
+func closest(name string, known []string) string {
 	plain := plainName(name)
 	best, distance := "", max(1, len(plain)/3)+1
 	for _, candidate := range known {

@@ -25,10 +25,35 @@ func TestSuggest(t *testing.T) {
 		"key-version":         "key_version",
 		"limit":               "limits",
 		"maxbodysize":         "max_body_size",
+		"valid":               "validation",
+		"body_size":           "max_body_size",
+		"public_key":          "gateway_public_key",
+		"merchant_":           "merchant",
+		"me":                  "",
 		"weather":             "",
 		"lb_policy":           "",
 		"x":                   "",
 	} {
 		assert.Equal(t, want, Suggest(name, known), name)
+	}
+}
+
+// A part that several names have suggests all of them, unless they are many.
+func TestSuggestAll(t *testing.T) {
+	known := []string{"merchant_public_key", "gateway_public_key", "max_wait", "max_in_flight", "max_body_size", "max_amount"}
+	for name, want := range map[string]string{
+		"public_key": "merchant_public_key or gateway_public_key", "max": "", "amount": "max_amount", "max_wait_": "max_wait",
+	} {
+		assert.Equal(t, want, suggestAll(name, known), name)
+	}
+	assert.Empty(t, Suggest("public_key", known))
+}
+
+// Numbers and their units are no secrets.
+func TestShown(t *testing.T) {
+	for value, want := range map[string]string{
+		"deep": `"deep"`, "20": `"20"`, "50/s": `"50/s"`, "-1.5 MB/min": `"-1.5 MB/min"`, "a=b": hidden, "a/b": hidden, "user:p@host": hidden, "5/s@host": hidden, "1/2": hidden,
+	} {
+		assert.Equal(t, want, Shown(value), value)
 	}
 }

@@ -2,10 +2,13 @@ package grammar
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
 // ErrValues is what a setter returns if too few or too many values follow the name of its
@@ -15,23 +18,50 @@ var ErrValues = errors.New("too few or too many values")
 // NotSet is what an option that has no value is most likely about, to be put behind the
 // error about it: Caddy puts the values of environment variables into the Caddyfile before
 // it reads any option, and leaves nothing where a variable is not set.
-const NotSet = "where the Caddyfile has an environment variable, as in {$NAME}, that variable is not set"
+const NotSet = "if a value comes from {$NAME}, check that NAME is set"
 
 // wrongValues is the error about an option that has too few or too many values. It repeats
 // none, since they may be the words of a secret.
-func (o Option[T]) wrongValues(d *caddyfile.Dispenser, values int) error {
-	if o.Args == "" {
-		return d.Errf("%s takes no value, but has %s; remove what follows it", o.Name, counted(values))
+func (o Option[T]) wrongValues(d *caddyfile.Dispenser, values []string) error {
+	switch {
+	case slices.ContainsFunc(values, signer.LooksLikeKey):
+		return d.Errf("the value of %s looks like a key itself; save the key to a file and name that", o.Name)
+	case o.Args == "":
+		return d.Errf("%s takes no value, but has %s; remove what follows it", o.Name, counted(len(values)))
+	case len(values) > 0 && IsSign(values[0]):
+		return d.Errf("%s: remove the %s; a value follows the name after a space", o.Name, values[0])
 	}
 	expected := "expected " + o.Name + " " + o.Args
 	if example := o.exampleLine(); example != "" {
 		expected += ", such as " + strconv.Quote(example)
 	}
-	if values == 0 {
+	switch {
+	case len(values) == 0:
 		return d.Errf("%s has no value: %s; %s", o.Name, expected, NotSet)
+	case len(values) < o.leastValues():
+		return d.Errf("%s has %s: %s; %s", o.Name, counted(len(values)), expected, NotSet)
 	}
-	return d.Errf("%s has %s: %s; a value with spaces needs quotes, and %s", o.Name, counted(values), expected, NotSet)
+	return d.Errf("%s has %s: %s; a value with spaces needs quotes", o.Name, counted(len(values)), expected)
 }
+
+// leastValues is how many values the option takes at least, as its Args show it: what
+// stands in brackets may be left out, and a block is not a value. Where a module has values
+// of its own, as [...] shows, too few are most likely one too few.
+func (o Option[T]) leastValues() int {
+	least := 0
+	for _, arg := range strings.Fields(o.Args) {
+		switch {
+		case arg[0] == '{':
+			return least
+		case arg[0] != '[', arg == "[...]":
+			least++
+		}
+	}
+	return least
+}
+
+// IsSign reports whether a value is what other formats have between a name and its value.
+func IsSign(value string) bool { return value == "=" || value == ":" || value == ":=" }
 
 // exampleLine is the line of the example that has the option.
 func (o Option[T]) exampleLine() string {

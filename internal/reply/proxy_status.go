@@ -23,6 +23,12 @@ func (f *Refusal) proxyStatus() string {
 	return fmt.Sprintf("%s; error=%s%s; details=%q", protocol.SidecarName, f.ProxyError, received, f.Code)
 }
 
+// IsOwn reports whether the sidecar sets a field of each answer that the application gets,
+// or decides whether the answer has it. The name is in its canonical form.
+func IsOwn(field string) bool {
+	return ownHeader("")[field] != nil || field == "Content-Length" || field == protocol.SignHeader
+}
+
 // ownHeader is the header of every answer that the application gets.
 func ownHeader(proxyStatus string) http.Header {
 	values := [...]string{"application/json", "no-store", proxyStatus} // in one allocation

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/regular"
+	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
 // filePlaceholder is a placeholder that stands for the contents of a file.
@@ -20,10 +21,16 @@ var filePlaceholder = regexp.MustCompile(`\{file\.([^{}]+)\}`)
 // a dot: its shorthand for parts of the path of a request. Of those, Caddy has only two.
 var relativeFile = regexp.MustCompile(`\{http\.request\.uri\.path\.file\.([\w-]+)\}`)
 
+// errKeyAsFile does not repeat the value. That is its purpose.
+var errKeyAsFile = errors.New("the path of a file is expected in {file.PATH}, but the value looks like a key itself; save the key to a file and name that")
+
 // checkAbsolute refuses a placeholder for a file whose path Caddy has taken for something
 // else.
 func checkAbsolute(text string) error {
 	for _, match := range relativeFile.FindAllStringSubmatch(text, -1) {
+		if signer.LooksLikeKey(match[1]) {
+			return errKeyAsFile
+		}
 		if name := match[1]; name != "base" && name != "ext" {
 			return fmt.Errorf("{file.%s} names no file: in a Caddyfile, it is short for a part of each request's path; expected an absolute path, such as {file./run/secrets/payermax/%[1]s}", name)
 		}
@@ -34,7 +41,8 @@ func checkAbsolute(text string) error {
 // CheckFiles refuses a text whose placeholders name something other than regular files.
 // Caddy reads what they name, and would wait for whoever writes into a named pipe: at the
 // start, at a reload, or in the middle of a call. A file that is missing is left to Caddy.
-// A relative path that the Caddyfile does not take for one is refused as well.
+// A relative path that the Caddyfile does not take for one is refused as well, and so is the
+// text of a key.
 func CheckFiles(text string) error {
 	if err := checkAbsolute(text); err != nil {
 		return err
@@ -43,6 +51,9 @@ func CheckFiles(text string) error {
 		return nil
 	}
 	for _, match := range filePlaceholder.FindAllStringSubmatch(text, -1) {
+		if signer.LooksLikeKey(match[1]) {
+			return errKeyAsFile
+		}
 		if info, err := os.Stat(match[1]); err == nil && !info.Mode().IsRegular() {
 			return &regular.NotRegularError{Path: match[1], Mode: info.Mode()}
 		}

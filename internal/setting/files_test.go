@@ -1,6 +1,9 @@
 package setting
 
 import (
+	"crypto/sha512"
+	"encoding/base64"
+	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -25,5 +28,24 @@ func TestRelativeFiles(t *testing.T) {
 		} else {
 			assert.NoError(t, err, placeholder)
 		}
+	}
+}
+
+// A part of a key in place of a file's path, or of an identifier, is repeated nowhere.
+func TestPartsOfKeysAreNotRepeated(t *testing.T) {
+	t.Parallel()
+	sum := sha512.Sum384([]byte("a line")) // in place of a key's bytes
+	for _, line := range []string{base64.StdEncoding.EncodeToString(sum[:]), base64.URLEncoding.EncodeToString(sum[:])} {
+		for _, text := range []string{"{file." + line + "}", "{http.request.uri.path.file." + line + "}"} {
+			err := CheckFiles(text)
+			if strings.Contains(text, "uri") && strings.ContainsAny(line, "+/=") {
+				continue // for which Caddy has no such shorthand
+			}
+			assert.ErrorContains(t, err, "looks like a key itself", text)
+			assert.NotContains(t, err.Error(), line[:20])
+		}
+		err := CheckIdentity(line+"=", line)
+		assert.ErrorContains(t, err, "the value, which is not repeated here, has characters in it")
+		assert.NotContains(t, err.Error(), line[:20])
 	}
 }

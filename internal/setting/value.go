@@ -3,6 +3,7 @@ package setting
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -97,9 +98,10 @@ func wrongIdentity(value string) string {
 // maxShown is how many characters of a value an error shows.
 const maxShown = 64
 
-// shown is a value as an error shows it. A document may hold a secret, and is not shown.
+// shown is a value as an error shows it. A document may hold a secret, and is not shown, and
+// neither is a part of a key.
 func shown(value string) string {
-	if isDocument(value) {
+	if isDocument(value) || slices.ContainsFunc(strings.Fields(value), signer.LooksLikeKey) {
 		return "the value, which is not repeated here,"
 	}
 	if characters := []rune(value); len(characters) > maxShown {

@@ -66,7 +66,7 @@ func (l *Limits) unmarshalOption(d *caddyfile.Dispenser) error {
 	case "max_in_flight":
 		isSet = l.MaxInFlight != 0
 	default:
-		return d.Errf("unrecognized option %s", option)
+		return d.Errf("unrecognized subdirective %s", option)
 	}
 	if isSet {
 		return d.Errf("%s is already set", option)

@@ -39,7 +39,7 @@ func TestCaddyfileErrors(t *testing.T) {
 			" uri {\n max_in_flight 8x\n}":                  `max_in_flight must be a number such as 8, but is "8x"`,
 			" uri {\n timeout 1s\n timeout 1s\n}":           "timeout is already set",
 			" uri {\n max_in_flight 1\n max_in_flight 1\n}": "max_in_flight is already set",
-			" uri {\n pin 1234\n}":                          "unrecognized option pin",
+			" uri {\n pin 1234\n}":                          "unrecognized subdirective pin",
 		} {
 			_, _, err := adaptSource(source + input)
 			if assert.Error(t, err, source+input) {

@@ -62,7 +62,7 @@ var (
 // 5s, `tls_timeout` 5s, `keepalive` (idle) 30s, `versions` 1.1, `max_response_header`
 // 64 KiB, and compression is off. `HTTP_PROXY` and similar variables are ignored
 // (`network_proxy none`), since an environment variable should not decide where
-// payments go. The `Host` header is the gateway's, and `Via` and `X-Forwarded-*` are
+// payments go. The `Host` header is the gateway's, unless `header_up Host` sets another, and `Via` and `X-Forwarded-*` are
 // not sent.
 //
 // To use a forward proxy, name it with `network_proxy url` and a URL of the scheme

@@ -1,0 +1,80 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-payermax/caddy-payermax/doctor"
+	"github.com/caddy-payermax/caddy-payermax/internal/layout"
+)
+
+// longestSocket is how many bytes the path of a Unix socket may have: the kernel's address
+// has room for one more, which ends it.
+const longestSocket = len(syscall.RawSockaddrUnix{}.Path) - 1
+
+// describeSockets says which of the Unix sockets that the config's sites listen on Caddy could
+// not make, and which others could put one of their own in place of.
+func (c configTree) describeSockets(name string) []doctor.Result {
+	var results []doctor.Result
+	for _, path := range c.sockets() {
+		if outcome, message, next := judgeSocket(path); message != "" {
+			results = append(results, found(name, "port", outcome, message, next))
+		}
+	}
+	return results
+}
+
+// sockets are the paths of the Unix sockets that the config's sites listen on. Abstract ones,
+// whose names begin with @, are not in the file system.
+func (c configTree) sockets() []string {
+	var paths []string
+	for _, server := range c.servers() {
+		for _, listen := range layout.Texts(server["listen"]) {
+			address, err := caddy.ParseNetworkAddress(caddy.NewReplacer().ReplaceKnown(listen, ""))
+			if err != nil || !address.IsUnixNetwork() || strings.HasPrefix(address.Host, "@") {
+				continue
+			}
+			path, _, _ := strings.Cut(address.Host, "|") // which the mode follows
+			paths = append(paths, path)
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
+
+// judgeSocket says what is wrong with the path of a socket. The message is "" if nothing is.
+func judgeSocket(path string) (outcome doctor.Outcome, message, next string) {
+	const othersWrite = 0o002
+	folder := filepath.Dir(path)
+	info, err := os.Stat(folder)
+	switch {
+	case len(path) > longestSocket:
+		return doctor.Problem, fmt.Sprintf("the path of the socket has %d bytes, and the system allows %d", len(path), longestSocket), "choose a shorter path, such as /run/payermax/payermax.sock"
+	case errors.Is(err, fs.ErrNotExist):
+		return doctor.Problem, "there is no folder " + folder, "create it so that only the sidecar may write to it; systemd does so with RuntimeDirectory"
+	case err != nil:
+		return doctor.Problem, "the folder " + folder + " of the socket cannot be looked at: " + reasonOf(err), "let the sidecar's user enter it"
+	case !info.IsDir():
+		return doctor.Problem, folder + " is not a folder, so that there can be no socket in it", "choose another path for the socket"
+	}
+	if err := tryWriting(folder); err != nil {
+		return doctor.Problem, "this user cannot make a socket in " + folder + ": " + reasonOf(err), "let the sidecar's user, and nobody else, write to that folder"
+	}
+	switch existing, err := os.Lstat(path); {
+	case err == nil && existing.IsDir():
+		return doctor.Problem, path + " is a folder, so that there can be no socket", "choose another path for the socket"
+	case err == nil && existing.Mode()&fs.ModeSocket == 0:
+		return doctor.Problem, path + " is there already and is not a socket; Caddy deletes it when it starts", "move that file away, or choose another path for the socket"
+	case info.Mode().Perm()&othersWrite != 0:
+		return doctor.Warning, "every user may write to " + folder + ", and put a socket of their own in place of the sidecar's", "choose a folder that only the sidecar may write to"
+	}
+	return doctor.OK, "", ""
+}

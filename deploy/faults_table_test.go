@@ -180,7 +180,7 @@ var faults = []fault{
 	{what: "The sandbox answers in production", tests: []string{"TestSandboxElsewhereIsNoticed"},
 		alert: "PayerMaxSandboxAnswers", within: 6, also: []string{}, gauges: map[string]float64{"caddy_payermax_sandbox": 1}, sidecars: 1},
 	{what: "PayerMax does not know the public key",
-		alert: "PayerMaxSignatureRefused", within: 2, also: []string{"PayerMaxNoSuccess"}, call: all(refusal("SIGN_VERIFY_FAILED")), spread: true},
+		alert: "PayerMaxSignatureRefused", within: 2, also: []string{"PayerMaxMerchantRefused", "PayerMaxNoSuccess"}, call: all(refusal("SIGN_VERIFY_FAILED")), spread: true},
 	{what: "PayerMax refuses the merchant, or answers every call with SYSTEM_ERROR",
 		alert: "PayerMaxNoSuccess", within: 8, also: []string{}, call: all(refusal("MERCHANT_STATUS_ERROR")), spread: true},
 	{what: "PayerMax throttles",

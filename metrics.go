@@ -111,7 +111,7 @@ var likelyErrors = map[reply.Outcome][]string{
 // alerts ask for.
 var likelyCodes = []string{
 	protocol.CodeApplySuccess, protocol.CodeSignVerifyFailed, protocol.CodeRequestTimeOver,
-	protocol.CodeOrderNotExist, protocol.CodeTooManyRequest,
+	protocol.CodeMerchantAppInvalid, protocol.CodeMerchantInvalid, protocol.CodeOrderNotExist, protocol.CodeTooManyRequest,
 }
 
 // announce makes the series that alerts are about begin at zero, so that the

@@ -16,8 +16,8 @@
 # a pod does, or mount a Caddyfile of your own at /etc/caddy/Caddyfile.
 
 # The release of Caddy, whose builder has its own versions of Go and xcaddy. A tag
-# can be moved; to pin the bytes, give the digest that you have looked at:
-#   --build-arg BUILDER=caddy@sha256:...
+# can be moved. No digest stands here, since nobody has verified one for this project;
+# docs/supply-chain.md has the command that pins the one that you have looked at.
 ARG CADDY_VERSION=2.11.9
 ARG BUILDER=caddy:${CADDY_VERSION}-builder
 

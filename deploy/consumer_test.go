@@ -275,6 +275,28 @@ func TestSharedGatewayOnOpenShift(t *testing.T) {
 	assert.True(t, *container.SecurityContext.RunAsNonRoot)
 }
 
+// The overlay plain-container has moved the container already, so the component has to
+// stand before plain-container's, as the README says.
+func TestPlainContainerOnOpenShift(t *testing.T) {
+	t.Parallel()
+	onTop := consumerOf(t, "plain-container", "openshift")
+	_, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), onTop)
+	require.ErrorContains(t, err, "initContainers/0/name")
+
+	copied := t.TempDir()
+	require.NoError(t, os.CopyFS(copied, os.DirFS("kubernetes")))
+	overlay := filepath.Join(copied, "overlays", "plain-container")
+	text, err := os.ReadFile(filepath.Join(overlay, "kustomization.yaml"))
+	require.NoError(t, err)
+	before := strings.Replace(string(text), "components:\n", "components:\n  - ../../components/openshift\n", 1)
+	require.NoError(t, os.WriteFile(filepath.Join(overlay, "kustomization.yaml"), []byte(before), 0o600))
+	template, sidecar := podOf(render(t, overlay))
+	assert.Empty(t, template.Spec.InitContainers)
+	assert.Nil(t, sidecar.SecurityContext.RunAsUser)
+	assert.Nil(t, sidecar.SecurityContext.RunAsGroup)
+	assert.True(t, *sidecar.SecurityContext.RunAsNonRoot)
+}
+
 // A label that the same kustomization adds comes too late, as the README says.
 func TestLabelOfTheSameKustomization(t *testing.T) {
 	t.Parallel()

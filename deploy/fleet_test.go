@@ -101,7 +101,7 @@ var announced = func() []string {
 		outcome, failure, _ := strings.Cut(ending, " ")
 		series = append(series, requestSeries(outcome, failure))
 	}
-	for _, code := range []string{"APPLY_SUCCESS", "SIGN_VERIFY_FAILED", "ORDER_NOT_EXIST", "TOO_MANY_REQUEST"} {
+	for _, code := range []string{"APPLY_SUCCESS", "SIGN_VERIFY_FAILED", "MERCHANT_APP_INVALID", "MERCHANT_INVALID", "ORDER_NOT_EXIST", "TOO_MANY_REQUEST"} {
 		series = append(series, codeSeries(code))
 	}
 	for _, result := range []string{"verified", "unsigned", "unverified"} {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -165,6 +166,29 @@ func TestImageIsWhatPodsExpect(t *testing.T) {
 	}
 }
 
+// The command of docs/supply-chain.md writes the digest of the builder's tag into the file.
+func TestBuilderCanBePinned(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/supply-chain.md")
+	require.NoError(t, err)
+	command := regexp.MustCompile(`(?m)^sed -i .* xcaddy\.Dockerfile$`).FindString(string(page))
+	require.NotEmpty(t, command)
+	text, err := os.ReadFile(dockerfile)
+	require.NoError(t, err)
+	version := regexp.MustCompile(`(?m)^ARG CADDY_VERSION=(.*)$`).FindStringSubmatch(string(text))
+	require.NotNil(t, version)
+
+	folder, digest := t.TempDir(), "sha256:"+strings.Repeat("0a", 32)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "xcaddy.Dockerfile"), text, 0o600))
+	cmd := exec.Command("sh", "-euc", `docker() { test "$6" = "caddy:`+version[1]+`-builder" && echo `+digest+"; }\n"+command)
+	cmd.Dir = folder
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	pinned, err := os.ReadFile(filepath.Join(folder, "xcaddy.Dockerfile"))
+	require.NoError(t, err)
+	assert.Contains(t, string(pinned), "\nARG BUILDER=caddy@"+digest+"\n")
+}
+
 // The build compiles on the machine's own platform for the one that is wanted, keeps
 // what it has compiled, and names the versions of what it starts from.
 func TestImageBuild(t *testing.T) {
@@ -172,7 +196,7 @@ func TestImageBuild(t *testing.T) {
 	text, err := os.ReadFile(dockerfile)
 	require.NoError(t, err)
 	assert.Regexp(t, `(?m)^ARG CADDY_VERSION=\d+\.\d+\.\d+$`, string(text))
-	assert.Regexp(t, `(?m)^ARG BUILDER=\S+:\$\{CADDY_VERSION\}-builder$`, string(text))
+	assert.Regexp(t, `(?m)^ARG BUILDER=caddy(:\$\{CADDY_VERSION\}-builder|@sha256:[0-9a-f]{64})$`, string(text))
 	build := stages(t)[0]
 	assert.Equal(t, instruction{"FROM", "--platform=$BUILDPLATFORM ${BUILDER} AS build"}, build[0])
 	for _, i := range build {

@@ -41,6 +41,16 @@ func refundsOfShop(metric, labels string) string {
 	return fmt.Sprintf(`%s{job="payermax",namespace="shop",pod="shop-0",instance="10.0.0.0:8081",endpoint="refund",%s}`, metric, labels)
 }
 
+// refusedOnceEach are sidecars that PayerMax refuses once each, four in three minutes.
+func refusedOnceEach(sidecars int, code string) map[string]string {
+	series := make(map[string]string)
+	for number := range sidecars {
+		name := fmt.Sprintf(`caddy_payermax_gateway_codes_total{job="payermax",namespace="shop",instance="10.0.0.%d:8081",code=%q}`, number, code)
+		series[name] = fmt.Sprintf("0x%d 1x200", faultBegins+number*3/4)
+	}
+	return series
+}
+
 // kubernetesFaults begin in minute faultBegins.
 var kubernetesFaults = []kubernetesFault{
 	{what: "All pods wait for a Secret that does not exist", alert: "PayerMaxMostSidecarsDown", within: 4,
@@ -90,6 +100,16 @@ var kubernetesFaults = []kubernetesFault{
 			refundsOfShop("caddy_payermax_requests_total", `outcome="answered",error=""`): fmt.Sprintf("0x%d 4+4x100", faultBegins-1),
 			refundsOfShop("caddy_payermax_gateway_codes_total", `code="SYSTEM_ERROR"`):    fmt.Sprintf("0x%d 4+4x100", faultBegins-1),
 		}}},
+	{what: "PayerMax refuses one merchant of thirty in a shared gateway", alert: "PayerMaxMerchantRefused", within: 45,
+		fleet: fleet{sidecars: 4, callsAMinute: 30, minutes: faultBegins + 50,
+			call: func(minute, _, count int) ended {
+				if minute >= faultBegins && count%30 == 11 {
+					return refusal("SIGN_VERIFY_FAILED")
+				}
+				return healthy(count)
+			}}},
+	{what: "PayerMax refuses one merchant of many, once in each of two hundred sidecars", alert: "PayerMaxMerchantRefused", within: 45,
+		fleet: fleet{minutes: faultBegins + 50, others: withNode(refusedOnceEach(200, "MERCHANT_APP_INVALID"))}},
 	{what: "Prometheus finds no target", alert: "PayerMaxSidecarAbsent", within: 16,
 		fleet: fleet{sidecars: 2, callsAMinute: 30, life: func(int) (int, int) { return 0, faultBegins - 1 }}},
 }

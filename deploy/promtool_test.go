@@ -81,9 +81,15 @@ func (f fleet) test(name string, expected ...expressionTest) ruleTest {
 // runRuleTests has promtool run the tests on this folder's rules.
 func runRuleTests(t *testing.T, tests ...ruleTest) {
 	t.Helper()
-	promtool := tool(t, "promtool")
 	rules, err := filepath.Abs("prometheus/rules.yaml")
 	require.NoError(t, err)
+	runRuleTestsOn(t, rules, tests...)
+}
+
+// runRuleTestsOn has promtool run the tests on a file of rules.
+func runRuleTestsOn(t *testing.T, rules string, tests ...ruleTest) {
+	t.Helper()
+	promtool := tool(t, "promtool")
 	text, err := yaml.Marshal(ruleTests{RuleFiles: []string{rules}, EvaluationInterval: "1m", Tests: tests})
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "test.yaml")

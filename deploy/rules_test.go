@@ -3,6 +3,7 @@ package deploy
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -145,4 +146,34 @@ func TestRunbooksAreWritten(t *testing.T) {
 	for _, rule := range alerts(t) {
 		assert.True(t, sections[rule.Alert], "docs/operations.md has no section %s", rule.Alert)
 	}
+}
+
+// With the README's command, the rules tell clusters apart: one that is down does not hide
+// behind another with the same namespace.
+func TestRulesByCluster(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	command := regexp.MustCompile(`(?m)^sed .*prometheus/rules\.yaml`).FindString(string(readme))
+	require.NotEmpty(t, command)
+	changed, err := exec.Command("sh", "-c", command).Output()
+	require.NoError(t, err)
+	byCluster := filepath.Join(t.TempDir(), "rules.yaml")
+	require.NoError(t, os.WriteFile(byCluster, changed, 0o600))
+	assert.Empty(t, regexp.MustCompile(`\b(by|on) \((job|namespace)`).FindAllString(string(changed), -1))
+
+	up := func(cluster, instance string) string {
+		return `up{job="payermax",namespace="shop",cluster="` + cluster + `",instance="` + instance + `"}`
+	}
+	clusters := fleet{others: map[string]string{
+		up("east", "10.0.0.1:8081"): "1x200", up("east", "10.0.0.2:8081"): "1x200", up("west", "10.0.0.1:8081"): "0x200",
+		`caddy_payermax_gateway_codes_total{job="payermax",namespace="shop",cluster="east",code="SIGN_VERIFY_FAILED"}`: "0+1x200",
+		`caddy_payermax_gateway_codes_total{job="payermax",namespace="shop",cluster="west",code="APPLY_SUCCESS"}`:      "0+99x200",
+	}}
+	runRuleTests(t, clusters.test("together", firing(10, true)))
+	tests := clusters.test("apart", firing(10, false, "PayerMaxMostSidecarsDown"), firing(10, false, "PayerMaxSignatureRefused"))
+	for i, cluster := range []string{"west", "east"} {
+		tests.Expressions[i].Expr = strings.Replace(tests.Expressions[i].Expr, "{", `{cluster="`+cluster+`",`, 1)
+	}
+	runRuleTestsOn(t, byCluster, tests)
 }

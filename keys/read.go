@@ -58,7 +58,7 @@ func (r *Ring) readSigning(loaded *Generation) error {
 	}
 	if next != nil && !next.isNotThereYet() {
 		if loaded.Next, err = next.testedKey(); err != nil {
-			return fmt.Errorf("%s: %w", next.option("next_private_key"), err)
+			return fmt.Errorf("%s: %w", next.option("next_private_key"), next.explainAbsence(err))
 		}
 	}
 	if err := r.checkPair(loaded.Signing); err != nil {

@@ -324,8 +324,12 @@ func TestNextKeyMayComeLater(t *testing.T) {
 		_, err := try(Config{Source: current, Next: inFile(t, path)})
 		assert.ErrorContains(t, err, "next_private_key: ", name)
 	}
-	_, err := try(Config{Source: inFile(t, filepath.Join(filepath.Dir(next), "none.key"))})
+	none := filepath.Join(filepath.Dir(next), "none")
+	_, err := try(Config{Source: current, Next: inFile(t, filepath.Join(none, "next.key"))})
+	assert.ErrorContains(t, err, "the directory "+none+" does not exist: create it or mount it, or correct the path")
+	_, err = try(Config{Source: inFile(t, filepath.Join(filepath.Dir(next), "none.key"))})
 	assert.ErrorIs(t, err, fs.ErrNotExist, "the key that signs has to be there")
+	assert.NotContains(t, err.Error(), "the directory")
 }
 
 // A generation is what it was, whatever becomes of the ring and whatever a holder

@@ -136,6 +136,16 @@ func (s *NamedSource) isNotThereYet() bool {
 	return err == nil && directory.IsDir()
 }
 
+// explainAbsence adds to the error of a next key that its file alone could come later: what
+// is missing is the directory, which looks like a mistake in the path.
+func (s *NamedSource) explainAbsence(err error) error {
+	path, isInFile := s.file()
+	if !isInFile || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return fmt.Errorf("%w; the directory %s does not exist: create it or mount it, or correct the path; once it exists, the file may come later", err, filepath.Dir(path))
+}
+
 // file returns the path of the file that the key is in, if it is in one.
 func (s *NamedSource) file() (path string, isInFile bool) {
 	if source, ok := s.Source.(FileSource); ok {

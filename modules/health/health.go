@@ -37,7 +37,7 @@ func init() {
 //
 //   - the status and, if it is not `ok`, the reason. It is `degraded`, and still `200`,
 //     if a newer key was refused and the last good one is still in use;
-//   - which key is in use, and since when;
+//   - which key is in use, and since when, and which next key is loaded;
 //   - how far the gateway's clock is ahead of this machine's, and when the gateway last
 //     accepted a call, once there was one;
 //   - whether the shared store can be reached. This changes no status,
@@ -130,17 +130,20 @@ type keyHealth struct {
 	Fingerprint string    `json:"fingerprint"`
 	Loaded      time.Time `json:"loaded"`
 	Age         int64     `json:"age_seconds"` // since it was loaded
+	// NextFingerprint is that of the next key or, once PayerMax has switched, of the previous one.
+	NextFingerprint string `json:"next_fingerprint,omitempty"`
 	// Refused is why a newer key is not in use.
 	Refused string `json:"refused,omitempty"`
 }
 
-func newKeyHealth(id keys.Identity, loaded time.Time, refused string) keyHealth {
+func newKeyHealth(id keys.Identity, current keys.Generation, refused string) keyHealth {
 	return keyHealth{
-		Source:      id.Source,
-		Fingerprint: id.Fingerprint,
-		Loaded:      loaded.UTC().Truncate(time.Millisecond),
-		Age:         int64(time.Since(loaded).Seconds()),
-		Refused:     refused,
+		Source:          id.Source,
+		Fingerprint:     id.Fingerprint,
+		Loaded:          current.Loaded.UTC().Truncate(time.Millisecond),
+		Age:             int64(time.Since(current.Loaded).Seconds()),
+		NextFingerprint: current.Next.Fingerprint,
+		Refused:         refused,
 	}
 }
 
@@ -186,7 +189,7 @@ func readiness(shuttingDown bool) answer {
 			said.Status = "degraded"
 		}
 		for _, id := range current.Identities() {
-			said.Keys = append(said.Keys, newKeyHealth(id, current.Loaded, refused))
+			said.Keys = append(said.Keys, newKeyHealth(id, current, refused))
 		}
 	}
 	slices.SortFunc(said.Keys, func(a, b keyHealth) int { return strings.Compare(a.Fingerprint, b.Fingerprint) })

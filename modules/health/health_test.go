@@ -2,6 +2,7 @@ package health
 
 import (
 	"context"
+	"crypto"
 	"crypto/rsa"
 	"errors"
 	"fmt"
@@ -116,6 +117,35 @@ func TestKeysAreShown(t *testing.T) {
 	assert.Equal(t, "shutting_down", readiness(true).Status)
 	ring.Release()
 	assert.Equal(t, "no_key", readiness(false).Status)
+}
+
+// inMemory is a source whose key is in no file.
+type inMemory struct{ key *rsa.PrivateKey }
+
+// Key returns the key.
+func (m inMemory) Key() (crypto.Signer, string, error) {
+	return m.key, signer.Fingerprint(&m.key.PublicKey), nil
+}
+
+// The next key is shown as soon as it is loaded, and the previous one in its place once
+// PayerMax has switched.
+func TestNextKeyIsShown(t *testing.T) {
+	key, next := testkeys.Merchant(), testkeys.Next()
+	ring, err := keys.Open(keys.Config{
+		Source: &keys.NamedSource{Source: inMemory{key}, Name: "memory"}, Next: &keys.NamedSource{Source: inMemory{next}, Name: "memory"},
+		KeyVersion: func() (string, error) { return "1", nil }, Logger: zap.NewNop(),
+	})
+	require.NoError(t, err)
+	ring.Use()
+	t.Cleanup(ring.Release)
+	said := readiness(false).Keys
+	require.Len(t, said, 1)
+	assert.Equal(t, signer.Fingerprint(&key.PublicKey), said[0].Fingerprint)
+	assert.Equal(t, signer.Fingerprint(&next.PublicKey), said[0].NextFingerprint)
+	ring.Promote(ring.Current().Next)
+	said = readiness(false).Keys
+	assert.Equal(t, signer.Fingerprint(&next.PublicKey), said[0].Fingerprint)
+	assert.Equal(t, signer.Fingerprint(&key.PublicKey), said[0].NextFingerprint)
 }
 
 // Of several gateways, what is shown is the clock that is furthest away, the latest

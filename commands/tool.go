@@ -61,7 +61,7 @@ func answering(cmd *cobra.Command, run func(*tool, caddycmd.Flags) error) {
 // flags, with exit code 2.
 func takingFlags(cmd *cobra.Command) {
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return exit(cmd, newTool(asksForJSON(cmd)).explain(cmd, err))
+		return exit(cmd, newTool(asksForJSON(cmd)).explain(cmd, flagError(err)))
 	})
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {

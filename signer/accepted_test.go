@@ -590,7 +590,7 @@ func TestRemediesSurviveJSON(t *testing.T) {
 		}
 	}
 	testHex := []byte(hex.EncodeToString(testkeys.SPKI(&testkeys.Merchant().PublicKey)))
-	for _, err := range []error{errTooLarge, errEmpty, errBlank, errNUL, errNotAKey, errOtherDER, errBase64, refuseTwice([]byte("TU-J"), "it"), refuseTwice([]byte("# of a Secret\nkey: 'TUlJ'"), "it"), errNoEnd, errNoBegin, errArmour, errAfterPEM, errBehindPEM, errPEMBase64, errEmptyPEM, errLabel, errNoDER, errHeads, errMisspelt, errHyphens, refuseHex(testHex, testHex, privateKey), refuseHex(testHex, append([]byte("# of 2026\n"), testHex...), publicKey), refuseHex(testHex, []byte("0x"), privateKey), errPercent, errAmong, errPointer, errEncrypted, errMarkup, errVariable, errNoValue, errPEMTwice, errPlace, errDamagedDER} {
+	for _, err := range []error{errTooLarge, errEmpty, errBlank, errNUL, errNotAKey, errOtherDER, errBase64, refuseTwice([]byte("TU-J"), keyAlready), refuseTwice([]byte("# of a Secret\nkey: 'TUlJ'"), keyAlready), errNoEnd, errNoBegin, errArmour, errAfterPEM, errBehindPEM, errPEMBase64, errEmptyPEM, errLabel, errNoDER, errHeads, errMisspelt, errHyphens, refuseHex(testHex, testHex, privateKey), refuseHex(testHex, append([]byte("# of 2026\n"), testHex...), publicKey), refuseHex(testHex, []byte("0x"), privateKey), errPercent, errAmong, errPointer, errEncrypted, errMarkup, errVariable, errNoValue, errPEMTwice, errPlace, errDamagedDER} {
 		assert.NotRegexp(t, `["\\<\t\n]`, err.Error())
 	}
 }

@@ -381,6 +381,9 @@ func derOfBase64(text, asFound []byte, want role) ([]byte, error) {
 	return der, nil
 }
 
+// keyAlready is a text that can be used when it is decoded.
+const keyAlready = "a text that is the key already"
+
 // wrappedIn says what text base64 stands for, if that is a key, or another form of one, by
 // itself: PEM, base64 once more, a JWK. If decoding it would not help, since it is not the
 // key that is wanted, the error says so.
@@ -409,7 +412,7 @@ func insideOf(text []byte, want role) (inside string, other error) {
 	what, isNamed := strings.CutPrefix(said, "it is ")
 	switch {
 	case !isNamed:
-		return "a text that is the key already", nil
+		return keyAlready, nil
 	case !hasRemedy, err.Error() == isPrivate, strings.HasPrefix(remedy, "make a new key"), strings.HasPrefix(remedy, "copy it again from"):
 		return "", err
 	}

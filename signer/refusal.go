@@ -180,7 +180,10 @@ const digitsFirst = "leave nothing but the hexadecimal digits in the file, witho
 
 // refuseTwice refuses base64 of a text that is a key, or another form of one, by itself.
 func refuseTwice(text []byte, inside string) error {
-	twice := "it is base64 of " + inside + ", as Kubernetes shows Secrets; "
+	if inside == keyAlready {
+		inside += ", as Kubernetes shows Secrets"
+	}
+	twice := "it is base64 of " + inside + "; "
 	decode := decodeBase64(text)
 	if decode == "" {
 		return errors.New(twice + bareFirst)

@@ -81,7 +81,7 @@ func TestRoomsKnowWhatTheyMay(t *testing.T) {
 		"signer":               {"internal/regular"},
 		"diagnosis":            {"protocol"},
 		"doctor":               {"envelope", "protocol", "signer"},
-		"commands":             {"diagnosis", "examples/shop", "internal/build", "internal/commandline", "protocol", "sandbox", "signer"},
+		"commands":             {"diagnosis", "examples/shop", "internal/build", "internal/commandline", "internal/setting", "protocol", "sandbox", "signer"},
 		"internal/lookalike":   nil,
 		"internal/regular":     nil,
 		"internal/testprocess": nil,

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"crypto/rsa"
 	"errors"
 	"fmt"
@@ -86,7 +87,7 @@ func runConvert(t *tool, flags caddycmd.Flags) error {
 	case isPrivate && out == "-" && t.outTerminal:
 		return no{errTerminal}
 	}
-	if err := checkName("out", out); err != nil {
+	if err := cmp.Or(checkName("out", out), checkDirectory("out", out)); err != nil {
 		return err
 	}
 	private, public, err := t.readKey(flags.String("in"))

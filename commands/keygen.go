@@ -91,6 +91,9 @@ func newKeygen(flags caddycmd.Flags) (*keygen, error) {
 	case manifest == "-":
 		manifest = ""
 	}
+	if err := checkDirectory("manifest", manifest); err != nil {
+		return nil, err
+	}
 	k.private = manifest
 	k.secret, err = newSecret(flags.String("kubernetes-secret"), flags.String("namespace"))
 	return k, err
@@ -104,10 +107,16 @@ func outPrefix(out string) (string, error) {
 	if isDirectory(out) {
 		return filepath.Join(out, "merchant"), nil
 	}
-	if directory := filepath.Dir(out); !isDirectory(directory) {
-		return "", fmt.Errorf("--out: there is no directory %s; create it first with: mkdir -m 700 %s", directory, signer.ShellPath(directory))
+	return out, checkDirectory("out", out)
+}
+
+// checkDirectory refuses the name of a file, given by a flag, that is to be made in a
+// directory that is not there.
+func checkDirectory(flag, file string) error {
+	if directory := filepath.Dir(file); !isDirectory(directory) {
+		return fmt.Errorf("--%s: there is no directory %s; create it first with: mkdir -m 700 %s", flag, directory, signer.ShellPath(directory))
 	}
-	return out, nil
+	return nil
 }
 
 // isDirectory reports whether there is a directory.

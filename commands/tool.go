@@ -72,7 +72,7 @@ func serving(cmd *cobra.Command, run func(caddycmd.Flags) error) {
 func takingFlags(cmd *cobra.Command) {
 	argument := errors.New("unexpected argument: this command takes flags only")
 	commandline.TakeFlagsOnly(cmd, argument, func(err error, asJSON bool) error {
-		return exit(cmd, newTool(asJSON).explain(cmd, err))
+		return exit(cmd, newTool(asJSON).explain(cmd, flagError(err)))
 	})
 }
 

@@ -2,7 +2,9 @@ package diagnosis
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/caddy-payermax/caddy-payermax/protocol"
@@ -33,6 +35,22 @@ func dataTwice(body []byte) candidates {
 				twice.values = append(twice.values, value)
 			}
 			if !inNotations(twice, fewPeculiarities, JSONString, "the same JSON with its data block as a string", "Put the object into data, and serialise the whole once.", yield) {
+				return
+			}
+		}
+	}
+}
+
+// webSignatures are the bodies as JSON Web Signatures sign them: behind a header, in URL-safe
+// base64 (RFC 7515 section 5.1) or as they are (RFC 7797 section 3). The header is one of
+// those that have no more in them than the algorithm.
+func webSignatures(body []byte) candidates {
+	finding := Finding{CanonicalText, "The signature is the one of a JSON Web Signature (JWS), which covers a header and this body in base64. PayerMax's signature covers the body alone, as it is sent."}
+	return func(yield func(Finding, []byte) bool) {
+		for _, header := range []string{`{"alg":"RS256"}`, `{"alg":"RS256","typ":"JWT"}`, `{"typ":"JWT","alg":"RS256"}`, `{"alg":"RS256","b64":false,"crit":["b64"]}`} {
+			before := base64.RawURLEncoding.AppendEncode(nil, []byte(header))
+			before = append(before, '.')
+			if !yield(finding, base64.RawURLEncoding.AppendEncode(slices.Clip(before), body)) || !yield(finding, slices.Concat(before, body)) {
 				return
 			}
 		}

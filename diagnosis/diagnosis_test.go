@@ -94,6 +94,21 @@ func TestOtherBytes(t *testing.T) {
 		"CRLF signed":                {request, request + "\r\n", TrailingNewline, "with CRLF"},
 		"CRLF for LF at the end":     {request + "\r\n", request + "\n", TrailingNewline, "with a line feed"},
 		"blank lines sent":           {request + "\n\n", request, TrailingNewline, "without"},
+		"two line feeds signed":      {request, request + "\n\n", TrailingNewline, "with two line feeds"},
+		"CR signed":                  {request, request + "\r", TrailingNewline, "with a carriage return"},
+		"CR line endings signed":     {unix, strings.ReplaceAll(unix, "\n", "\r"), LineEndings, "with CR line endings"},
+		"CR line endings sent":       {strings.ReplaceAll(unix, "\n", "\r"), unix, LineEndings, "with LF line endings"},
+		"spaces after commas":        {`{"a":1,"b":[1,2]}`, `{"a":1, "b":[1, 2]}`, JSONRewritten, "more white space"},
+		"spaces around colons":       {`{"a":1,"b":2}`, `{"a" : 1, "b" : 2}`, JSONRewritten, "more white space"},
+		"Jackson, indented":          {`{"a":1,"b":2}`, "{\n  \"a\" : 1,\n  \"b\" : 2\n}", JSONRewritten, "more white space"},
+		"an empty sign signed":       {request, strings.TrimSuffix(request, "}") + `,"sign":""}`, EnvelopeChanged, "an empty sign"},
+		"an empty sign, filled":      {withSign, strings.Replace(withSign, `"abc"`, `""`, 1), EnvelopeChanged, "an empty sign"},
+		"a sign of null first":       {`{"a":1}`, `{"sign":null,"a":1}`, EnvelopeChanged, "an empty sign"},
+		"base64 of mail signed":      {request, strings.TrimSuffix(wrapped(request, 76, "\r\n"), "\r\n"), Base64Encoded, "wrapped into lines"},
+		"base64 of a shell signed":   {request, wrapped(request, 76, "\n"), Base64Encoded, "wrapped into lines"},
+		"base64 of OpenSSL signed":   {request, wrapped(request, 64, "\n"), Base64Encoded, "wrapped into lines"},
+		"JWS":                        {request, base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","typ":"JWT"}`)) + "." + base64.RawURLEncoding.EncodeToString([]byte(request)), CanonicalText, "JSON Web Signature"},
+		"JWS, not encoded":           {request, base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","b64":false,"crit":["b64"]}`)) + "." + request, CanonicalText, "JSON Web Signature"},
 		"CRLF sent":                  {pretty, unix, LineEndings, "with LF line endings"},
 		"LF sent":                    {unix, pretty, LineEndings, "with CRLF line endings"},
 		"CRLF sent, line feed added": {pretty, unix + "\n", TrailingNewline, "with LF line endings and with a line feed"},
@@ -153,6 +168,10 @@ func TestOtherBytes(t *testing.T) {
 		"requestTime without zeros":  {strings.Replace(request, "05.006+00:00", "05.100Z", 1), strings.Replace(request, "05.006+00:00", "05.1Z", 1), Restamped, "another notation"},
 		"requestTime with Z, later":  {strings.Replace(request, "05.006+00:00", "05.100Z", 1), strings.Replace(request, "05.006+00:00", "05.200Z", 1), Restamped, "100ms later"},
 		"pairs signed":               {`{"b":"1","a":{"c":2},"sign":"x"}`, `a={"c":2}&b=1`, QueryString, "name=value"},
+		"pairs, encoded":             {`{"b":"x y/z","a":{"c":2}}`, `a=%7B%22c%22%3A2%7D&b=x+y%2Fz`, QueryString, "name=value"},
+		"pairs, encoded, %20":        {`{"b":"x y","a":""}`, `a=&b=x%20y`, QueryString, "name=value"},
+		"pairs that are not empty":   {`{"b":"x","a":"","c":null}`, `b=x&key=`, QueryString, "name=value"},
+		"pairs of data":              {`{"version":"1.5","data":{"b":"x","a":1}}`, `a=1&b=x`, QueryString, "name=value"},
 		"pairs in order signed":      {`{"b":"1","a":[2],"c":true}`, `b=1&a=[2]&c=true`, QueryString, "name=value"},
 		"members in disorder":        {`{"version":"1","keyVersion":"2","data":{"b":1,"a":2,"c":3}}`, `{"data":{"b":1,"a":2,"c":3},"version":"1","keyVersion":"2"}`, JSONRewritten, "another order"},
 		"data in disorder":           {`{"version":"1","data":{"b":1,"a":2,"c":3}}`, `{"version":"1","data":{"c":3,"b":1,"a":2}}`, JSONRewritten, "another order"},
@@ -186,6 +205,16 @@ func TestOtherBytes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// wrapped is a text in base64 in lines, each with a line break at its end.
+func wrapped(text string, width int, lineBreak string) string {
+	text = base64.StdEncoding.EncodeToString([]byte(text))
+	var b strings.Builder
+	for ; len(text) > width; text = text[width:] {
+		b.WriteString(text[:width] + lineBreak)
+	}
+	return b.String() + text + lineBreak
 }
 
 // compressed compresses a text.

@@ -84,7 +84,8 @@ func lowerEscapes(text string) string {
 	return string(lower)
 }
 
-// base64Encoded yields the body in base64, and what is inside if it is base64.
+// base64Encoded yields the body in base64, on one line or wrapped, and what is inside if it
+// is base64.
 func base64Encoded(body []byte, yield func(Finding, []byte) bool) bool {
 	finding := Finding{Base64Encoded, "The signature covers this body in base64. Sign the JSON as it is sent."}
 	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
@@ -92,8 +93,26 @@ func base64Encoded(body []byte, yield func(Finding, []byte) bool) bool {
 			return false
 		}
 	}
+	wrapped := Finding{Base64Encoded, "The signature covers this body in base64 that is wrapped into lines. Sign the JSON as it is sent."}
+	for _, width := range []int{76, 64} { // of mail and of PEM
+		for _, lineBreak := range []string{"\r\n", "\n"} {
+			lines := inLines(base64.StdEncoding.EncodeToString(body), width, lineBreak)
+			if !yield(wrapped, []byte(lines)) || !yield(wrapped, []byte(lines+lineBreak)) {
+				return false
+			}
+		}
+	}
 	inside, err := base64.StdEncoding.DecodeString(string(body))
 	return err != nil || yield(Finding{Base64Encoded, "This body is base64, and the signature covers the decoded body." + exactBytes}, inside)
+}
+
+// inLines breaks a text into lines.
+func inLines(text string, width int, lineBreak string) string {
+	var lines []string
+	for ; len(text) > width; text = text[width:] {
+		lines = append(lines, text[:width])
+	}
+	return strings.Join(append(lines, text), lineBreak)
 }
 
 // jsonString yields the body as a JSON string, and what is inside if it is one.

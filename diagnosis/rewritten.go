@@ -3,6 +3,7 @@ package diagnosis
 import (
 	"bytes"
 	"encoding/json"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -107,7 +108,7 @@ func rewritten(body []byte) candidates {
 	}
 	return func(yield func(Finding, []byte) bool) {
 		_ = inNotations(root, peculiarities, JSONRewritten, "the same JSON in another notation", "Serialise it once, and sign and send that text.", yield) &&
-			dataOnly(body, root, yield) && lessMembers(root, yield) && lessValues(root, yield) && sortedData(root, yield) && pairs(root, yield)
+			spaced(root, yield) && dataOnly(body, root, yield) && signInside(root, yield) && lessMembers(root, yield) && lessValues(root, yield) && sortedData(root, yield) && pairs(root, yield)
 	}
 }
 
@@ -132,6 +133,49 @@ func inNotations(n *node, atMost int, cause Cause, what, remedy string, yield fu
 		how := "The signature covers " + what + ", written " + notation.String()
 		if !yield(Finding{cause, how + ". " + remedy}, text) || !yield(Finding{cause, how + ", and with a line feed at its end. " + remedy}, append(text, '\n')) {
 			return false
+		}
+	}
+	return true
+}
+
+// spaced yields a value with white space in places that few programs put it.
+func spaced(root *node, yield func(Finding, []byte) bool) bool {
+	for _, space := range []style{
+		{comma: ", ", colon: ":"}, {comma: ",", colon: ": "}, {comma: ", ", colon: " : "}, {comma: ",", colon: " : "},
+		{comma: ",", colon: " : ", indent: "  "}, // Jackson's DefaultPrettyPrinter
+	} {
+		space.number = asWritten
+		text := root.write(nil, &space, 0)
+		finding := Finding{JSONRewritten, "The signature covers the same JSON with more white space between its parts. Serialise it once, and sign and send that text."}
+		if !yield(finding, text) || !yield(finding, append(text, '\n')) {
+			return false
+		}
+	}
+	return true
+}
+
+// signInside yields the body with a sign in it that is still empty, at its place or, if
+// there is none, at the beginning or at the end.
+func signInside(root *node, yield func(Finding, []byte) bool) bool {
+	if root.kind != '{' {
+		return true
+	}
+	const remedy = "PayerMax's signature belongs into the header named sign, and not into the body."
+	rest := root.without(func(name string) bool { return name == "sign" })
+	name := []string{"sign"}
+	for _, empty := range []*node{{kind: 's'}, {kind: 'l', text: "null"}} {
+		value := []*node{empty}
+		objects := []*node{
+			{kind: '{', names: slices.Concat(rest.names, name), values: slices.Concat(rest.values, value)},
+			{kind: '{', names: slices.Concat(name, rest.names), values: slices.Concat(value, rest.values)},
+		}
+		if root.member("sign") != nil {
+			objects = append(objects, root.withMember("sign", empty))
+		}
+		for _, object := range objects {
+			if !inNotations(object, 1, EnvelopeChanged, "the same JSON with an empty sign in it", remedy, yield) {
+				return false
+			}
 		}
 	}
 	return true
@@ -203,26 +247,45 @@ func sortedData(root *node, yield func(Finding, []byte) bool) bool {
 		"the same JSON with the members of data in alphabetical order", "Serialise it once, and sign and send that text.", yield)
 }
 
-// pairs yields name=value&name=value, as other gateways want it signed.
+// pairs yields name=value&name=value of the body or of its data, as other gateways want it
+// signed.
 func pairs(root *node, yield func(Finding, []byte) bool) bool {
-	if root.kind != '{' {
-		return true
-	}
 	finding := Finding{QueryString, "The signature covers name=value pairs. Other gateways require that; PayerMax's signature covers the JSON body as it is sent."}
-	for _, sorted := range []bool{true, false} {
-		var text []string
-		for _, i := range root.order(sorted) {
-			value := root.values[i].text
-			if kind := root.values[i].kind; kind == '{' || kind == '[' {
-				value = string(root.values[i].write(nil, &plain, 0))
-			}
-			if root.names[i] != "sign" {
-				text = append(text, root.names[i]+"="+value)
-			}
+	plus := strings.NewReplacer("+", "%20")
+	for _, object := range []*node{root, root.member("data")} {
+		if object == nil || object.kind != '{' {
+			continue
 		}
-		if !yield(finding, []byte(strings.Join(text, "&"))) {
-			return false
+		for _, encode := range []func(string) string{
+			func(value string) string { return value }, url.QueryEscape, func(value string) string { return plus.Replace(url.QueryEscape(value)) },
+		} {
+			for _, sorted := range []bool{true, false} {
+				for _, all := range []bool{true, false} {
+					text := pairsOf(object, sorted, all, encode)
+					if !yield(finding, []byte(text)) || !yield(finding, []byte(text+"&key=")) || !yield(finding, []byte("&"+text)) {
+						return false
+					}
+				}
+			}
 		}
 	}
 	return true
+}
+
+// pairsOf writes the members of an object as pairs, in alphabetical order or in theirs, and
+// all of them or only those that are not empty.
+func pairsOf(object *node, sorted, all bool, encode func(string) string) string {
+	var pairs []string
+	for _, i := range object.order(sorted) {
+		value := object.values[i]
+		if object.names[i] == "sign" || !all && (value.isNull() || value.isEmpty()) {
+			continue
+		}
+		text := value.text
+		if value.kind == '{' || value.kind == '[' {
+			text = string(value.write(nil, &plain, 0))
+		}
+		pairs = append(pairs, object.names[i]+"="+encode(text))
+	}
+	return strings.Join(pairs, "&")
 }

@@ -25,7 +25,7 @@ const (
 type candidates = iter.Seq2[Finding, []byte]
 
 // suspects are the usual mistakes, those that are cheap to try first.
-var suspects = []func(body []byte) candidates{ends, placeholders, encodings, characterSets, rewritten, dataTwice, canonicalTexts, reordered, restamped}
+var suspects = []func(body []byte) candidates{ends, placeholders, encodings, characterSets, rewritten, dataTwice, webSignatures, canonicalTexts, reordered, restamped}
 
 // search finds the body that was signed among those that the usual mistakes make of
 // this one. Hashing is all it takes, since the signature reveals its digest.
@@ -107,17 +107,21 @@ func ends(body []byte) candidates {
 
 	text := bytes.TrimRight(bare, "\r\n")
 	end := bare[len(text):]
-	unix := bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	unix := bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), []byte("\r"), []byte("\n"))
 	texts := []variant{
 		{text, "", ""},
 		{unix, LineEndings, "with LF line endings"},
 		{bytes.ReplaceAll(unix, []byte("\n"), []byte("\r\n")), LineEndings, "with CRLF line endings"},
+		{bytes.ReplaceAll(unix, []byte("\n"), []byte("\r")), LineEndings, "with CR line endings"},
 	}
 	endings := []variant{
 		{end, "", ""},
 		{nil, TrailingNewline, "without the line break at its end"},
 		{[]byte("\n"), TrailingNewline, "with a line feed at its end, which echo and editors add"},
 		{[]byte("\r\n"), TrailingNewline, "with CRLF at its end"},
+		{[]byte("\n\n"), TrailingNewline, "with two line feeds at its end"},
+		{[]byte("\r\n\r\n"), TrailingNewline, "with CRLF twice at its end"},
+		{[]byte("\r"), TrailingNewline, "with a carriage return at its end"},
 	}
 	return func(yield func(Finding, []byte) bool) {
 		for _, mark := range marks {

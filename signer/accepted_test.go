@@ -5,7 +5,9 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"math/big"
+	"mime/quotedprintable"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,6 +32,25 @@ func wrap(text string, width int, lineEnd string) string {
 		text = text[width:]
 	}
 	return b.String() + text + lineEnd
+}
+
+// quotedPrintable is a text as mail has it.
+func quotedPrintable(t *testing.T, text string) string {
+	var mail strings.Builder
+	w := quotedprintable.NewWriter(&mail)
+	_, err := w.Write([]byte(text))
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	return strings.ReplaceAll(mail.String(), "\r\n", "\n")
+}
+
+// numbered formats the lines of a text with their numbers.
+func numbered(text string, first int, format string) string {
+	var b strings.Builder
+	for i, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
+		fmt.Fprintf(&b, format, first+i, line)
+	}
+	return b.String()
 }
 
 // dressings are the things that editors, terminals and secret stores do to a text
@@ -129,6 +150,22 @@ func TestPrivateKeyForms(t *testing.T) {
 		"JSON of Gson":                     `{"key":"` + strings.NewReplacer("=", `\u003d`, "+", `\u002B`).Replace(testkeys.OneLine(testkeys.PKCS8(key))) + `"}`,
 		"Java's properties":                "key=" + strings.ReplaceAll(testkeys.OneLine(testkeys.PKCS8(key)), "=", `\=`),
 		"JSON with one member, base64":     "{\n  \"privateKey\": \"" + testkeys.OneLine(testkeys.PKCS8(key)) + "\"\n}\n",
+		"HTML":                             "-----BEGIN PRIVATE KEY-----<br>\n" + strings.NewReplacer("+", "&#43;", "/", "&#x2F;", "=", "&equals;").Replace(testkeys.OneLine(testkeys.PKCS8(key))) + "<br/>-----END PRIVATE KEY-----<br />",
+		"HTML, hyphens as well":            strings.NewReplacer("-", "&#45;", "+", "&#x2B;", "\n", "&#10;").Replace(testkeys.PrivatePEM(key)),
+		"HTML, base64 in JSON":             "{&quot;key&quot;:&quot;" + testkeys.OneLine(testkeys.PKCS8(key)) + "&quot;}",
+		"mail, PEM":                        quotedPrintable(t, testkeys.PrivatePEM(key)),
+		"mail, base64":                     quotedPrintable(t, testkeys.OneLine(testkeys.PKCS8(key))),
+		"mail, base64 without padding":     quotedPrintable(t, strings.TrimRight(testkeys.OneLine(testkeys.PKCS1(key)), "=")),
+		"carriage returns, shown":          strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", "^M\n"),
+		"line numbers of cat":              numbered(testkeys.PrivatePEM(key), 1, "     %d\t%s\n"),
+		"line numbers of grep":             numbered(testkeys.PrivatePEM(key), 7, "%d:%s\n"),
+		"line numbers in a table":          numbered(testkeys.PrivatePEM(key), 99, "%4d | %s\n"),
+		"a patch":                          "@@ -0,0 +1,28 @@\n" + numbered(testkeys.PrivatePEM(key), 0, "+%[2]s\n"),
+		"quoted in a mail":                 "On Monday you wrote:\n" + numbered(strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", "\n\n"), 0, "> > %[2]s\n"),
+		"quoted in a mail, empty lines":    strings.ReplaceAll(numbered(strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", "\n\n"), 0, "> %[2]s\n"), "> \n", ">\n"),
+		"quoted in a table":                numbered(testkeys.PrivatePEM(key), 0, "| %[2]s\n"),
+		"two spaces in BEGIN and END":      strings.ReplaceAll(testkeys.PrivatePEM(key), " ", "  "),
+		"a space before the hyphens":       strings.ReplaceAll(testkeys.PrivatePEM(key), "KEY", "KEY "),
 		"one line PKCS#8, spaces at edges": "  " + testkeys.OneLine(testkeys.PKCS8(key)) + "  ",
 	} {
 		t.Run(name, func(t *testing.T) { requirePrivate(t, key, text) })
@@ -390,6 +427,10 @@ func TestRemediesCure(t *testing.T) {
 		"labelled something":            {text: testkeys.PEM("PAYERMAX THING", testkeys.PKCS8(key))},
 		"labelled certificate":          {text: testkeys.PEM("CERTIFICATE", testkeys.SPKI(&key.PublicKey)), public: true},
 		"hexadecimal":                   {text: hex.EncodeToString(testkeys.PKCS8(key))},
+		"hexadecimal, comment":          {text: "# of 2026, face it\n" + hex.EncodeToString(testkeys.PKCS8(key)) + " # cafe\n"},
+		"hexadecimal of PEM, comment":   {text: "# of 2026\n" + hex.EncodeToString([]byte(private))},
+		"base64 of a certificate":       {text: testkeys.OneLine([]byte(base["cert.pem"])), public: true},
+		"labelled something, in a mail": {text: numbered(testkeys.PEM("PAYERMAX THING", testkeys.PKCS8(key)), 0, "> %[2]s\n")},
 		"hexadecimal, wrapped, PKCS#1":  {text: wrap(strings.ToUpper(hex.EncodeToString(testkeys.PKCS1(key))), 64, "\n")},
 		"hexadecimal, colons":           {text: colons},
 		"hexadecimal, public":           {text: hex.EncodeToString(testkeys.SPKI(&key.PublicKey)), public: true},
@@ -548,7 +589,8 @@ func TestRemediesSurviveJSON(t *testing.T) {
 			}
 		}
 	}
-	for _, err := range []error{errTooLarge, errEmpty, errBlank, errNUL, errNotAKey, errOtherDER, errBase64, refuseTwice([]byte("TU-J")), refuseTwice([]byte("# of a Secret\nkey: 'TUlJ'")), errNoEnd, errNoBegin, errArmour, errAfterPEM, errBehindPEM, errPEMBase64, errEmptyPEM, errLabel, errNoDER, errHeads, errHex, errHexPublic, errHexText, errPercent, errAmong, errPointer, errEncrypted, errMarkup, errVariable, errNoValue, errPEMTwice, errPlace, errDamagedDER} {
+	testHex := []byte(hex.EncodeToString(testkeys.SPKI(&testkeys.Merchant().PublicKey)))
+	for _, err := range []error{errTooLarge, errEmpty, errBlank, errNUL, errNotAKey, errOtherDER, errBase64, refuseTwice([]byte("TU-J"), keyAlready), refuseTwice([]byte("# of a Secret\nkey: 'TUlJ'"), keyAlready), errNoEnd, errNoBegin, errArmour, errAfterPEM, errBehindPEM, errPEMBase64, errEmptyPEM, errLabel, errNoDER, errHeads, errMisspelt, errHyphens, refuseHex(testHex, testHex, privateKey), refuseHex(testHex, append([]byte("# of 2026\n"), testHex...), publicKey), refuseHex(testHex, []byte("0x"), privateKey), errPercent, errAmong, errPointer, errEncrypted, errMarkup, errVariable, errNoValue, errPEMTwice, errPlace, errDamagedDER} {
 		assert.NotRegexp(t, `["\\<\t\n]`, err.Error())
 	}
 }
@@ -569,7 +611,7 @@ func TestCommandsForPaths(t *testing.T) {
 		"two\nlines":        "(umask 077; base64 -d FILE > FILE.decoded)",
 		"FILE":              "(umask 077; base64 -d FILE > FILE.decoded)",
 	} {
-		assert.ErrorContains(t, ForFile(refuseTwice([]byte("TUlJ")), path), "with: "+want)
+		assert.ErrorContains(t, ForFile(refuseTwice([]byte("TUlJ"), "a text"), path), "with: "+want)
 	}
 	assert.Equal(t, errBlank, ForFile(errBlank, "/run/keys/key.pem"))
 }

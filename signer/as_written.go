@@ -18,6 +18,8 @@ var converters = []struct {
 	{"ssh-keygen -i ", regexp.MustCompile(`\A---- BEGIN SSH2 PUBLIC KEY ----\r?\n(?:[^ \r\n][ -~]*\r?\n)+---- END SSH2 PUBLIC KEY ----\r?\n?\z`)},
 	{"ssh-keygen -e ", regexp.MustCompile(`\A[a-z0-9@.-]+ [A-Za-z0-9+/=]+(?: [ -~]*)?\r?\n?\z`)},
 	{"puttygen ", regexp.MustCompile(`\APuTTY-User-Key-File-[0-9]: [a-z0-9@.-]+\r?\n(?:[A-Z][A-Za-z0-9-]*: [ -~]*[!-~]\r?\n|Comment: ?\r?\n|[A-Za-z0-9+/=]+\r?\n)+Private-MAC: [0-9a-f]+\r?\n?\z`)},
+	{"sed -n ", blockInLines},
+	{"sed -e '/-----/d' ", regexp.MustCompile(`\A\s*-----BEGIN [A-Z0-9 ]+-----[ \t]*\r?\n(?:[ \t]*[A-Za-z0-9+/]*[ \t]*\r?\n)*[ \t]*[A-Za-z0-9+/]*={0,2}[ \t]*\r?\n[ \t]*-----END [A-Z0-9 ]+-----\s*\z`)},
 	{"sed -e ", regexp.MustCompile(`-----BEGIN [A-Z0-9 ]+-----[ \t]*\r?\n`)},
 	{"openssl ", regexp.MustCompile(`(?m)^\x{FEFF}?-----BEGIN [A-Z0-9 ]+-----[ \t]*\r?\n(?:[A-Za-z-]+: [^\r\n]*\r?\n)*(?:[ \t]*\r?\n)?(?:[A-Za-z0-9+/=]+[ \t]*\r?\n)+-----END [A-Z0-9 ]+-----[ \t]*\r?$`)},
 }
@@ -50,10 +52,11 @@ func asWritten(text []byte, err error) error {
 
 // hasArmour reports whether a text is of a form that has lines of its own.
 func hasArmour(text []byte) bool {
+	asRead := plain(text)
 	for _, first := range []string{"-----BEGIN", "---- BEGIN SSH2", "PuTTY-User-Key-File-"} {
-		if bytes.Contains(text, []byte(first)) {
+		if bytes.Contains(text, []byte(first)) || bytes.Contains(asRead, []byte(first)) {
 			return true
 		}
 	}
-	return isSSHPublic(bytes.TrimSpace(plain(text)))
+	return isSSHPublic(bytes.TrimSpace(asRead))
 }

@@ -30,6 +30,8 @@ func TestCommandsOnlyForTextsAsWritten(t *testing.T) {
 		"old Mac":            func(s string) string { return strings.ReplaceAll(s, "\n", "\r") },
 		"one line":           func(s string) string { return strings.ReplaceAll(s, "\n", " ") },
 		"zero-width space":   func(s string) string { return "\u200b" + s },
+		"HTML":               strings.NewReplacer("-----", "&#45;&#45;&#45;&#45;&#45;", "\n", "<br>\n").Replace,
+		"quoted in a mail":   func(s string) string { return "> " + strings.ReplaceAll(strings.TrimSpace(s), "\n", "\n> ") },
 		"JSON":               func(s string) string { text, _ := json.Marshal(s); return `{"key":` + string(text) + `}` },
 	}
 	key := testkeys.Merchant()
@@ -44,10 +46,10 @@ func TestCommandsOnlyForTextsAsWritten(t *testing.T) {
 		"OpenSSH":             {openSSH("ssh-rsa"), privateKey, nil},
 		"PuTTY":               {putty, privateKey, []string{"Windows"}},
 		"key and public key":  {testkeys.PrivatePEM(key) + testkeys.PublicPEM(&key.PublicKey), privateKey, []string{"Windows", "text before", "trailing blanks"}},
-		"labelled something":  {testkeys.PEM("PAYERMAX THING", testkeys.PKCS8(key)), privateKey, []string{"Windows", "text before", "trailing blanks", "indented", "quotes", "env file", "zero-width space"}},
+		"labelled something":  {testkeys.PEM("PAYERMAX THING", testkeys.PKCS8(key)), privateKey, []string{"Windows", "text before", "trailing blanks", "indented", "quotes", "env file", "zero-width space", "quoted in a mail"}},
 		"certificate":         {testkeys.PEM("CERTIFICATE", certificateDER(t)), publicKey, []string{"Windows", "text before", "trailing blanks"}},
 		"certificate request": {testkeys.PEM("CERTIFICATE REQUEST", certificateDER(t)), publicKey, []string{"Windows", "text before", "trailing blanks"}},
-		"OpenSSH, public":     {"ssh-rsa AAAAB3NzaC1yc2E payermax\n", publicKey, []string{"Windows", "trailing blanks", "line breaks as \\n", "old Mac", "one line"}},
+		"OpenSSH, public":     {"ssh-rsa AAAAB3NzaC1yc2E payermax\n", publicKey, []string{"Windows", "trailing blanks", "line breaks as \\n", "old Mac", "one line", "HTML"}},
 		"RFC 4716":            {"---- BEGIN SSH2 PUBLIC KEY ----\nComment: payermax\nAAAAB3NzaC1yc2E\n---- END SSH2 PUBLIC KEY ----\n", publicKey, []string{"Windows"}},
 	} {
 		for dressing, dress := range dressings {

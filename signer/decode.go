@@ -55,3 +55,17 @@ func decodeBase64(text []byte) string {
 	}
 	return ""
 }
+
+// onlyDigits is hexadecimal without colons, as xxd -r -p reads it.
+var onlyDigits = regexp.MustCompile(`^[0-9A-Fa-f\s]+$`)
+
+// decodeHex returns the command that decodes the hexadecimal in a file, as it is, as OpenSSL
+// prints it or with comments beside it; or "" if it would decode something else as well.
+func decodeHex(text []byte) string {
+	for _, opening := range openings {
+		if onlyDigits.MatchString(strings.ReplaceAll(opening.apply(string(text)), ":", "")) {
+			return opening.command + " | tr -d : | xxd -r -p"
+		}
+	}
+	return ""
+}

@@ -23,14 +23,13 @@ var (
 	errOtherDER   = errors.New("it is binary DER, but not of a key; it must contain the key in PEM (from -----BEGIN to -----END) or in one-line base64")
 	errDamagedDER = errors.New("it is binary DER, cut short or damaged, as a transfer as text damages it; copy it again, complete and in binary")
 	errBase64     = errors.New("its base64 is cut short or damaged; copy it again, complete, with the = signs at its end")
-	errHex        = errors.New("it is hexadecimal, not a key in PEM or base64; convert it with: " + Privately(decodeHex+" > FILE.der") + " and then: openssl pkey -inform DER -in FILE.der -out FILE.pem")
-	errHexPublic  = errors.New("it is hexadecimal, not a key in PEM or base64; convert it with: " + Privately(decodeHex+" > FILE.der") + " and then: openssl pkey -pubin -inform DER -in FILE.der -out FILE.pem")
-	errHexText    = errors.New("it is hexadecimal of a text that is already the key; convert it with: " + Privately(decodeHex+" > FILE.decoded"))
 	errPercent    = errors.New("it is the percent-encoding of a key, as in URLs and forms; decode it, or copy the key from its source")
 	errAmong      = errors.New("it is not a key alone: it has other settings, names or code around the key; leave only the key")
 	errNoEnd      = errors.New("its PEM block has a BEGIN line but no END line that belongs to it: it is cut short; copy it again, complete")
 	errNoBegin    = errors.New("its PEM block has an END line but no BEGIN line that belongs to it: it is cut off at its start; copy it again, complete")
 	errArmour     = errors.New("the BEGIN or the END line of its PEM block is damaged; they look like -----BEGIN PRIVATE KEY-----, with five hyphens on either side; copy the key again, complete")
+	errMisspelt   = errors.New("the BEGIN or the END line of its PEM block is misspelt; they look like -----BEGIN PRIVATE KEY----- and -----END PRIVATE KEY-----; correct them, or copy the key again")
+	errHyphens    = errors.New("the BEGIN or the END line of its PEM block has more than five hyphens on a side, or a minus sign before it, as in a patch; copy the key again, with five")
 	errAfterPEM   = errors.New("there is text after the END line of its PEM block; leave only the key")
 	errBehindPEM  = errors.New(errAfterPEM.Error() + ", for example with: " + Privately("sed -n '/-----BEGIN/,/-----END/p' FILE > FILE.pem"))
 	errPEMBase64  = errors.New("the base64 in its PEM block is cut short or damaged; copy it again, complete")
@@ -91,6 +90,10 @@ func keyDER(text []byte, want role) ([]byte, error) {
 	switch {
 	case bytes.Contains(text, []byte("-----BEGIN%20")), bytes.Contains(text, []byte("-----BEGIN+")):
 		return nil, errPercent
+	case isMisspelt(text):
+		return nil, errMisspelt
+	case moreHyphens.Match(text):
+		return nil, errHyphens
 	case bytes.Contains(text, []byte("-----BEGIN")), bytes.Contains(text, []byte("-----END")):
 		return derOfPEM(text, want)
 	case isSSHPublic(text):
@@ -213,9 +216,9 @@ func derOfPEM(text []byte, want role) ([]byte, error) {
 	if len(block.Bytes) == 0 {
 		return nil, errEmptyPEM
 	}
-	if wrapped, other := isWrapped(base64.StdEncoding.EncodeToString(block.Bytes), want); other != nil {
+	if inside, other := wrappedIn(base64.StdEncoding.EncodeToString(block.Bytes), want); other != nil {
 		return nil, other
-	} else if wrapped {
+	} else if inside != "" {
 		return nil, errPEMTwice
 	}
 	if block.Type == want.label() || block.Type == "RSA "+want.label() {
@@ -298,8 +301,12 @@ func onlyBlock(text []byte, want role) (*pem.Block, error) {
 	return block, nil
 }
 
+// moreHyphens is a BEGIN or END line with more than five hyphens on a side. Ten are those
+// of two blocks without a line break between them.
+var moreHyphens = regexp.MustCompile(`(?:^|[^-])-{6,9}(?:BEGIN|END) |-----(?:BEGIN|END) [A-Z0-9 ]+-{6,9}(?:[^-]|\z)`)
+
 // blockInLines is a PEM block that sed can copy, line by line.
-var blockInLines = regexp.MustCompile(`(?m)^[ \t]*-----BEGIN [A-Z0-9 ]+-----[ \t]*\r?\n(?s:.*?)\n[ \t]*-----END [A-Z0-9 ]+-----[ \t]*\r?$`)
+var blockInLines = regexp.MustCompile(`(?m)^\x{FEFF}?[ \t]*-----BEGIN [A-Z0-9 ]+-----[ \t]*\r?\n(?s:.*?)\n[ \t]*-----END [A-Z0-9 ]+-----[ \t]*\r?$`)
 
 // holds reports whether a PEM block has a key for the role in it, whatever its label says.
 func holds(block *pem.Block, want role) bool {
@@ -350,20 +357,20 @@ func commonForm(found []string) form {
 // name work on the text as it was found.
 func derOfBase64(text, asFound []byte, want role) ([]byte, error) {
 	joined := standardBase64(undress(text))
-	wrapped, other := isWrapped(joined, want)
+	inside, other := wrappedIn(joined, want)
 	switch {
 	case !consistsOf(joined, base64Alphabet):
-		return nil, refuseText(text, want)
+		return nil, refuseText(text, asFound, want)
 	case javaFormIn(joined) != unknown:
 		return nil, refuseInBase64(asFound, javaFormIn(joined), want)
 	case other != nil:
 		return nil, other
-	case wrapped:
-		return nil, refuseTwice(asFound)
+	case inside != "":
+		return nil, refuseTwice(asFound, inside)
 	case strings.HasPrefix(joined, "b3BlbnNzaC1rZXktdjE"): // of openssh-key-v1
 		return nil, errors.New("it is in OpenSSH's own format, without its BEGIN and END lines; copy it again, complete")
 	case !strings.HasPrefix(joined, "M"): // how the base64 of any DER SEQUENCE, 0x30, begins
-		return nil, refuseText(text, want)
+		return nil, refuseText(text, asFound, want)
 	case strings.Contains(strings.TrimRight(joined, "="), "="): // padding ends base64: two keys in a row
 		return nil, errTrailing
 	}
@@ -374,28 +381,42 @@ func derOfBase64(text, asFound []byte, want role) ([]byte, error) {
 	return der, nil
 }
 
-// isWrapped reports whether base64 stands for a text that is a key, or another form of
-// one, by itself: PEM, base64 once more, a JWK. If that is the other half of a pair of keys,
-// decoding it would not help, and the error says so.
-func isWrapped(joined string, want role) (wrapped bool, other error) {
-	inner, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(joined, "="))
-	if err != nil || isDER(inner) {
-		return false, nil
+// keyAlready is a text that can be used when it is decoded.
+const keyAlready = "a text that is the key already"
+
+// wrappedIn says what text base64 stands for, if that is a key, or another form of one, by
+// itself: PEM, base64 once more, a JWK. If decoding it would not help, since it is not the
+// key that is wanted, the error says so.
+func wrappedIn(joined string, want role) (inside string, other error) {
+	text, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(joined, "="))
+	if err != nil || isDER(text) {
+		return "", nil
 	}
-	defer clear(inner)
-	der, err := keyDER(inner, want)
+	defer clear(text)
+	return insideOf(text, want)
+}
+
+// insideOf says what a text is that was found in base64 or in hexadecimal, in words that
+// follow "of". It returns "" if the text is not a key in any form.
+func insideOf(text []byte, want role) (inside string, other error) {
+	der, err := keyDER(text, want)
 	defer clear(der)
 	switch {
 	case errors.Is(err, errNotAKey), errors.Is(err, errEmpty), errors.Is(err, errBlank), errors.Is(err, errNUL):
-		return false, nil
+		return "", nil
 	case err == nil:
 		found, _ := identify(der) // or it is unknown, which is not another half
 		err = refusal(found.form, want)
 	}
-	if said := err.Error(); said == isPublic || said == isPrivate {
-		other = err
+	said, remedy, hasRemedy := strings.Cut(err.Error(), "; ")
+	what, isNamed := strings.CutPrefix(said, "it is ")
+	switch {
+	case !isNamed:
+		return keyAlready, nil
+	case !hasRemedy, err.Error() == isPrivate, strings.HasPrefix(remedy, "make a new key"), strings.HasPrefix(remedy, "copy it again from"):
+		return "", err
 	}
-	return true, other
+	return "a text that cannot be used either: it is " + what, nil
 }
 
 // base64Alphabet is the standard alphabet of RFC 4648 with its padding.

@@ -175,9 +175,15 @@ func refusalInDER(f form, want role) error {
 // bareFirst is what to do about base64 that no simple command takes out of its file.
 const bareFirst = "leave only the base64 in the file, and check it again"
 
-// refuseTwice refuses base64 of a text that is a key by itself.
-func refuseTwice(text []byte) error {
-	const twice = "it is base64 of a text that is already the key, as Kubernetes shows Secrets; "
+// digitsFirst is the same for hexadecimal.
+const digitsFirst = "leave only the hexadecimal digits in the file, without 0x, and check it again"
+
+// refuseTwice refuses base64 of a text that is a key, or another form of one, by itself.
+func refuseTwice(text []byte, inside string) error {
+	if inside == keyAlready {
+		inside += ", as Kubernetes shows Secrets"
+	}
+	twice := "it is base64 of " + inside + "; "
 	decode := decodeBase64(text)
 	if decode == "" {
 		return errors.New(twice + bareFirst)
@@ -188,21 +194,19 @@ func refuseTwice(text []byte) error {
 // refuseInBase64 is the error for a form that cannot be used and was found in the base64
 // of a text without armour, which the programs that convert it do not read.
 func refuseInBase64(text []byte, f form, want role) error {
-	return refusalAfter(decodeBase64(text), f, want)
+	return refusalAfter(decodeBase64(text), bareFirst, f, want)
 }
 
-// decodeHex decodes hexadecimal, as it is or as OpenSSL prints it.
-const decodeHex = "cat FILE | tr -d : | xxd -r -p"
-
-// refusalAfter is the error for a form that cannot be used, in DER that a command writes.
-func refusalAfter(decode string, f form, want role) error {
+// refusalAfter is the error for a form that cannot be used, in DER that a command writes. If
+// there is no command, first is what to do.
+func refusalAfter(decode, first string, f form, want role) error {
 	message := refusalInDER(f, want).Error()
 	before, command, _ := strings.Cut(message, "with: ")
 	switch {
 	case !strings.Contains(command, "FILE "):
 		return errors.New(message)
 	case decode == "":
-		return errors.New(before[:strings.LastIndex(before, "; ")] + "; " + bareFirst)
+		return errors.New(before[:strings.LastIndex(before, "; ")] + "; " + first)
 	}
 	return errors.New(before + "with: " + Privately(decode+" > FILE.der") + " and then: " + strings.ReplaceAll(command, "FILE", "FILE.der"))
 }

@@ -55,11 +55,12 @@ var (
 	begins = regexp.MustCompile(`(?i)BEGIN[^A-Za-z]+([A-Z0-9]+[^A-Za-z]+)?(PRIVATE|PUBLIC)[^A-Za-z]+KEY`)
 )
 
-// refuseText refuses a text that is neither PEM nor base64, and says what it is.
-func refuseText(text []byte, want role) error {
+// refuseText refuses a text that is neither PEM nor base64, and says what it is. The
+// commands that its errors name work on the text as it was found.
+func refuseText(text, asFound []byte, want role) error {
 	switch {
 	case hexadecimal.Match(text):
-		return refuseHex(text, want)
+		return refuseHex(text, asFound, want)
 	case percentEncoded.Match(text):
 		return errPercent
 	case begins.Match(text):
@@ -73,22 +74,33 @@ func refuseText(text []byte, want role) error {
 }
 
 // refuseHex refuses hexadecimal by what it stands for.
-func refuseHex(text []byte, want role) error {
+func refuseHex(text, asFound []byte, want role) error {
 	digits := strings.NewReplacer(":", "", "0x", "", "0X", "").Replace(string(bytes.Join(bytes.Fields(text), nil)))
 	decoded, _ := hex.DecodeString(digits) // there is nothing but pairs of digits
 	defer clear(decoded)
+	decode := decodeHex(asFound)
 	if !isDER(decoded) {
-		if _, err := keyDER(decoded, want); errors.Is(err, errNotAKey) || errors.Is(err, errNUL) {
+		inside, other := insideOf(decoded, want)
+		switch {
+		case other != nil:
+			return other
+		case inside == "":
 			return errNotAKey
+		case decode == "":
+			return errors.New("it is hexadecimal of " + inside + "; " + digitsFirst)
 		}
-		return errHexText
+		return errors.New("it is hexadecimal of " + inside + "; convert it with: " + Privately(decode+" > FILE.decoded"))
 	}
 	found, err := identify(decoded)
 	switch {
 	case err == nil && !found.form.fits(want):
-		return refusalAfter(decodeHex, found.form, want)
-	case want == publicKey:
-		return errHexPublic
+		return refusalAfter(decode, digitsFirst, found.form, want)
+	case decode == "":
+		return errors.New("it is hexadecimal, not a key in PEM or base64; " + digitsFirst)
 	}
-	return errHex
+	toPEM := "openssl pkey -inform DER -in FILE.der -out FILE.pem"
+	if want == publicKey {
+		toPEM = "openssl pkey -pubin -inform DER -in FILE.der -out FILE.pem"
+	}
+	return errors.New("it is hexadecimal, not a key in PEM or base64; convert it with: " + Privately(decode+" > FILE.der") + " and then: " + toPEM)
 }

@@ -17,11 +17,12 @@ const (
 
 // AnsweredBefore returns the name of a handler, and a path pattern of the handler h, such
 // that the former certainly answers what h passes on for the latter, while a reverse_proxy
-// stands behind that may be meant for it. Both are "" if there is no such handler.
+// stands behind that may be meant for it. Both are "" if there is no such handler. One that
+// fails is not counted, since routes for errors may answer in its place.
 func (h Handler) AnsweredBefore() (name, path string) {
 	for _, path := range h.patterns() {
 		answers, is := firstAnswer(h.after, h.matches, path)
-		if is == always && answers != "reverse_proxy" && mayReachProxy(h.after, h.matches, path) {
+		if is == always && answers != "reverse_proxy" && answers != "error" && mayReachProxy(h.after, h.matches, path) {
 			return answers, path
 		}
 	}
@@ -110,10 +111,9 @@ func firstAnswer(nodes, passed []any, path string) (name string, is certainty) {
 }
 
 // answers reports whether a handler answers each request that comes to it, as far as is
-// known. One that fails may be answered by routes for errors, and one that rewrites may
-// lead elsewhere.
+// known, and passes none on. One that rewrites may lead elsewhere.
 func answers(handler object) certainty {
-	if name := answerer(handler); name == "" || name == "error" {
+	if answerer(handler) == "" {
 		return maybe
 	}
 	return always

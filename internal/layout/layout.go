@@ -60,9 +60,8 @@ type Handler struct {
 	// front is the name of a handler that answers every request before this one
 	// sees it, or "".
 	front string
-	// rewrites are the handlers before that change the path or the method of every
-	// request.
-	rewrites []object
+	// rewrites are the handlers before that change the path or the method of requests.
+	rewrites []rewriting
 	// forErrors says that only requests come to the handler that have failed before.
 	forErrors bool
 	// elsewhere is what a request gets that is for another host than those of the routes

@@ -117,7 +117,7 @@ func namesPOST(matcher any) bool {
 
 // changesMethod reports whether what comes before may change the method.
 func (h Handler) changesMethod() bool {
-	return slices.ContainsFunc(h.rewrites, func(rewrite object) bool { return len(rewrite) == 0 || rewrite["method"] != nil })
+	return slices.ContainsFunc(h.rewrites, func(r rewriting) bool { return r.does == nil || r.does["method"] != nil })
 }
 
 // setLets reports whether the path matchers of a matcher set may let a path through. What
@@ -184,51 +184,6 @@ func (h Handler) pathsAround() []string {
 		}
 	}
 	return patterns
-}
-
-// rewritten says what the handlers before change that must not be changed, or "": all of
-// the paths that are signed, or the method.
-func (h Handler) rewritten(paths []string) string {
-	for _, rewrite := range h.rewrites {
-		method, _ := rewrite["method"].(string)
-		uri, _ := rewrite["uri"].(string)
-		prefix, _ := rewrite["strip_path_prefix"].(string)
-		switch {
-		case method != "" && method != http.MethodPost && !strings.Contains(method, "{"):
-			return "the method to " + method
-		case uri != "" && !strings.ContainsAny(uri, "{") && strings.HasPrefix(uri, "/") && !slices.Contains(paths, uri):
-			return "the path to " + uri
-		case prefix != "" && len(paths) > 0 && !slices.ContainsFunc(paths, func(path string) bool { return !strings.HasPrefix(path, prefix) }):
-			return "the path by removing " + prefix
-		}
-	}
-	return ""
-}
-
-// rewritesOf returns the handlers in some routes that change requests. One that does not
-// see every request is there without what it does, since nobody knows what comes of it.
-func rewritesOf(routes []any) []object {
-	var all []object
-	for i, node := range routes {
-		route := objectOf(node)
-		always := len(listOf(route["match"])) == 0 && isFirstOfGroup(routes, i)
-		for _, handler := range listOf(route["handle"]) {
-			var found []object
-			switch h := objectOf(handler); nameOf(h) {
-			case "rewrite":
-				found = []object{h}
-			case "subroute":
-				found = rewritesOf(listOf(h["routes"]))
-			}
-			for _, rewrite := range found {
-				if !always {
-					rewrite = object{}
-				}
-				all = append(all, rewrite)
-			}
-		}
-	}
-	return all
 }
 
 // isFirstOfGroup reports whether no route before is of the same group, of which only one

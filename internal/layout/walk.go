@@ -27,9 +27,8 @@ type position struct {
 	open    bool
 	guarded bool   // every request that comes here has passed a guard
 	front   string // the name of a handler that answers everything before, or ""
-	// rewrites are the handlers before that change the path or the method of every
-	// request.
-	rewrites []object
+	// rewrites are the handlers before that change the path or the method of requests.
+	rewrites []rewriting
 	// forErrors says that only requests come here that have failed before.
 	forErrors bool
 }
@@ -133,7 +132,7 @@ func (w *walk) handlers(list []any, p position) (guarded bool) {
 		p.before = append(slices.Clip(p.before), node)
 		p.front = cmp.Or(p.front, answerer(objectOf(node)))
 		if nameOf(objectOf(node)) == "rewrite" {
-			p.rewrites = append(slices.Clip(p.rewrites), objectOf(node))
+			p.rewrites = append(slices.Clip(p.rewrites), rewriting{does: objectOf(node)})
 		}
 	}
 	return p.guarded

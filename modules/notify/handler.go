@@ -69,8 +69,9 @@ const (
 // `notifyType`, so they do not pass: give them another path, and let the application
 // verify their signatures.
 //
-// The proof covers only the body. Content-Type is always `application/json`. Of the
-// other header fields, only Sign, User-Agent, Accept, Accept-Encoding, traceparent,
+// The proof covers only the body. Content-Type is always `application/json`, whatever
+// the notification itself says of its type and character set: the signature covers the
+// bytes, and they are read as JSON in UTF-8. Of the other header fields, only Sign, User-Agent, Accept, Accept-Encoding, traceparent,
 // tracestate, X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host pass. The query
 // string passes, since a notifyUrl may have one, but anyone who repeats a notification
 // can change it. PayerMax's signature does not expire, so anyone who has captured a

@@ -123,7 +123,7 @@ func TestMisplacements(t *testing.T) {
 		"another path for some, deep": {`{"match":[{"path":["/x"]}],"handle":[{"handler":"subroute","routes":[{"match":[{"path":["/aggregate-pay/*"]}],"handle":[{"handler":"rewrite","uri":"/x"}]}]}]},{"handle":[` + sign + `]}`, nil},
 		"the right path, a query":     {`{"handle":[{"handler":"rewrite","uri":"/aggregate-pay/api/gateway/refund?{http.request.uri.query}"},` + sign + `]}`, nil},
 		"another path, a query":       {`{"handle":[{"handler":"rewrite","uri":"/aggregate-pay?{http.request.uri.query}"},` + sign + `]}`, []string{"changes the path to /aggregate-pay"}},
-		"a prefix less, for all":      {`{"match":[{"path":["/aggregate-pay/*"]}],"handle":[{"handler":"rewrite","strip_path_prefix":"/aggregate-pay"}]},{"handle":[` + sign + `]}`, []string{"takes off /aggregate-pay"}},
+		"a prefix less, for all":      {`{"match":[{"path":["/aggregate-pay/*"]}],"handle":[{"handler":"rewrite","strip_path_prefix":"/aggregate-pay"}]},{"handle":[` + sign + `]}`, []string{"by removing /aggregate-pay"}},
 		"a suffix less":               {`{"handle":[{"handler":"rewrite","strip_path_suffix":"refund"},` + sign + `]}`, nil},
 		"a suffix less, of both":      {`{"handle":[{"handler":"rewrite","strip_path_suffix":"refund"},{"handler":"rewrite","uri_substring":[{"find":"gateway","replace":"x"}]},` + sign + `]}`, []string{"replaces gateway"}},
 		"a part replaced":             {`{"handle":[{"handler":"rewrite","path_regexp":[{"find":"^/aggregate-pay","replace":"/pay"}]},` + sign + `]}`, []string{"replaces ./aggregate-pay"}},

@@ -84,7 +84,7 @@ func TestEmptyIsNotLeftOut(t *testing.T) {
 		`version ""`:                         "version of applyDropinSession is empty",
 		`version refund ""`:                  "version of refund is empty",
 		"limits {\ncaller_id \"\"\n}":        "caller_id is empty",
-		`key file ""`:                        "the path of the key's file is empty; set it; where the Caddyfile has an environment variable",
+		`key file ""`:                        "the path of the key's file is empty; set it; if a value comes from {$NAME}, check that NAME is set",
 		"next_key file \"\" {\n}":            "the path of the key's file is empty",
 		"limits {\ncaller \"\" {\n}\n}":      "caller is empty",
 		"merchant 100 {\nmatch {\n}\n}":      "match has no matcher",

@@ -127,7 +127,7 @@ func TestExamineWrongConfig(t *testing.T) {
 		"a version nobody knows":    {site(good + "version 9.9"), "settings", doctor.Warning, "there are no rules for applyDropinSession 9.9, so those of 1.6 apply to its requests"},
 		"an endpoint nobody knows":  {site(good + "endpoints applyDropInSession"), "settings", doctor.Problem, "neither an endpoint nor a group"},
 		"a burst without a rate":    {site(good + "limits {\ncaller_id {http.auth.user.id}\n}"), "load", doctor.Problem, "caller_id and callers belong together"},
-		"callers by a header":       {site(good + "limits {\ncaller_id {header.X-User}\ncaller shop\n}"), "callers", doctor.Warning, "{http.request.header.X-User} is what the one who calls has written"},
+		"callers by a header":       {site(good + "limits {\ncaller_id {header.X-User}\ncaller shop\n}"), "callers", doctor.Warning, "{http.request.header.X-User} is written by the caller"},
 		"a caller with a short key": {strings.Replace(site(good), "payermax {", "@shop header Authorization \"Bearer canary\"\nrespond @shop 204\npayermax {", 1), "callers", doctor.Warning, "has fewer than 32 characters"},
 		"lenient":                   {site(good + "validation off"), "settings", doctor.Warning, "validation off"},
 		"shadow":                    {site(good + "shadow"), "settings", doctor.Warning, "shadow mode is on"},

@@ -75,8 +75,6 @@ func TestServeHTTPRefuses(t *testing.T) {
 		{"no content type", func(r *http.Request) { r.Header.Del("Content-Type") }, 415, "UNSUPPORTED_MEDIA_TYPE"},
 		{"a form", func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") }, 415, "UNSUPPORTED_MEDIA_TYPE"},
 		{"another charset", func(r *http.Request) { r.Header.Set("Content-Type", "application/json; charset=gbk") }, 415, "UNSUPPORTED_MEDIA_TYPE"},
-		{"another charset, in a second field", func(r *http.Request) { r.Header.Add("Content-Type", "application/json; charset=gbk") }, 415, "UNSUPPORTED_MEDIA_TYPE"},
-		{"another type, in a second field", func(r *http.Request) { r.Header.Add("Content-Type", "text/plain") }, 415, "UNSUPPORTED_MEDIA_TYPE"},
 		{"a content coding", func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }, 415, "UNSUPPORTED_MEDIA_TYPE"},
 		{"too large, as declared", func(r *http.Request) { r.ContentLength = 201 }, 413, "CONTENT_TOO_LARGE"},
 		{"too large, undeclared", func(r *http.Request) { testcaddy.WithBody(r, sessionBody+strings.Repeat(" ", 200), -1) }, 413, "CONTENT_TOO_LARGE"},

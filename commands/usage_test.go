@@ -140,7 +140,7 @@ func TestCannotServe(t *testing.T) {
 	for args, says := range map[string]string{
 		"payermax-sandbox --app-id a --public-key merchant.pub --listen " + taken.String(): "address already in use; choose another with --listen " + next + "\n",
 		"payermax-sandbox --app-id a --public-key merchant.pub --listen 192.0.2.1:9000":    "; choose another with --listen 127.0.0.1:9001\n",
-		"payermax-demo --port " + strconv.Itoa(taken.Port):                                 "--port 0 takes any free one\n",
+		"payermax-demo --port " + strconv.Itoa(taken.Port):                                 "--port 0 uses any free one\n",
 	} {
 		name, _, _ := strings.Cut(args, " ")
 		got := workplace(t).caddy(t, strings.Fields(args)...)

@@ -45,7 +45,7 @@ func TestPartsOfKeysAreNotRepeated(t *testing.T) {
 			assert.NotContains(t, err.Error(), line[:20])
 		}
 		err := CheckIdentity(line+"=", line)
-		assert.ErrorContains(t, err, "the value, which is not repeated here, has characters in it")
+		assert.ErrorContains(t, err, "the value, which is not repeated here, has characters that")
 		assert.NotContains(t, err.Error(), line[:20])
 	}
 }

@@ -61,7 +61,6 @@ func TestFilesAreThoseOfKeyFile(t *testing.T) {
 		"no key":                testkeys.WriteFile(t, "CANARY"),
 		"missing":               filepath.Join(t.TempDir(), "missing"),
 		"a directory":           t.TempDir(),
-		"no path":               `""`,
 		"every user may read":   readable,
 		"refused by its rights": readable + " {\n\trefuse_world_readable\n}",
 	} {
@@ -76,6 +75,10 @@ func TestFilesAreThoseOfKeyFile(t *testing.T) {
 			}
 		})
 	}
+	_, want := adapt(`file ""`)
+	_, err := adapt(`openssl ""`)
+	assert.ErrorContains(t, want, "the path of the key's file is empty")
+	assert.Equal(t, want, err)
 }
 
 // The ring follows the file as it follows that of key file, under load: no signature

@@ -93,7 +93,7 @@ func TestOptions(t *testing.T) {
 		adapt(t, "{\n\tpayermax_store redis {\ntls {\n"+row.Example+"\n}\n}\n}")
 	}
 	_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte("{\n\tpayermax_store redis {\npassword hunter2\n}\n}"), nil)
-	require.ErrorContains(t, err, "unrecognized subdirective password; expected one of address")
+	require.ErrorContains(t, err, "unrecognized subdirective password; did you mean password_file?")
 	assert.NotContains(t, err.Error(), "hunter2")
 }
 

@@ -148,3 +148,15 @@ func TestEnginesThatExist(t *testing.T) {
 
 // elsewhere is a key of which only its own module knows where it is.
 type elsewhere struct{ crypto.Signer }
+
+// That the engine cannot be used is logged once for each key, however often it is read.
+func TestEngineThatCannotBeUsedIsLoggedOnce(t *testing.T) {
+	core, logs := observer.New(zap.WarnLevel)
+	path := testkeys.WritePrivate(t, testkeys.Large()) // which the engine does not know
+	f := &File{Engine: engineBatch, path: path, logger: zap.New(core)}
+	for range 3 {
+		_, _, err := f.Key()
+		require.NoError(t, err)
+	}
+	assert.Len(t, logs.FilterMessageSnippet("the configured engine cannot be used").All(), 1)
+}

@@ -49,6 +49,9 @@ type File struct {
 
 	path   string
 	logger *zap.Logger
+	// readable and engineless are what was logged of a file that every user may read, and of
+	// an engine that cannot be used.
+	readable, engineless Notice
 }
 
 // CaddyModule returns the Caddy module information.
@@ -90,12 +93,15 @@ func (f *File) withEngine(key *rsa.PrivateKey) crypto.Signer {
 		return key
 	}
 	batched, err := WithEngine(f.Engine, key)
-	if err != nil {
+	if err == nil {
+		f.engineless.IsNew("")
+		return batched
+	}
+	if f.engineless.IsNew(signer.Fingerprint(&key.PublicKey) + err.Error()) {
 		f.logger.Warn("the configured engine cannot be used; crypto/rsa signs",
 			zap.String("path", f.path), zap.String("engine", engineStandard), zap.String("reason", err.Error()))
-		return key
 	}
-	return batched
+	return key
 }
 
 // KeyFile returns the path of the file.
@@ -111,14 +117,28 @@ func (f *File) PrivateKey() (*rsa.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info, err := os.Stat(f.path); err == nil && info.Mode().Perm()&worldReadable != 0 {
-		if f.RefuseWorldReadable {
-			return nil, fmt.Errorf("private key file %s: every user may read it (mode %04o); remove that permission with: chmod o-r %s", f.path, info.Mode().Perm(), signer.ShellPath(f.path))
-		}
-		f.logger.Warn("every user may read the private key file; remove that permission with chmod o-r",
-			zap.String("path", f.path), zap.String("mode", fmt.Sprintf("%04o", info.Mode().Perm())))
+	if err := f.checkPermissions(signer.Fingerprint(&key.PublicKey)); err != nil {
+		return nil, err
 	}
 	return key, nil
+}
+
+// checkPermissions refuses a file that every user may read, or warns of it, once for each key.
+func (f *File) checkPermissions(fingerprint string) error {
+	info, err := os.Stat(f.path)
+	if err != nil || info.Mode().Perm()&worldReadable == 0 {
+		f.readable.IsNew("")
+		return nil
+	}
+	mode := fmt.Sprintf("%04o", info.Mode().Perm())
+	if f.RefuseWorldReadable {
+		return fmt.Errorf("private key file %s: every user may read it (mode %s); remove that permission with: chmod o-r %s", f.path, mode, signer.ShellPath(f.path))
+	}
+	if f.readable.IsNew(fingerprint + mode) {
+		f.logger.Warn("every user may read the private key file; remove that permission with chmod o-r",
+			zap.String("path", f.path), zap.String("mode", mode))
+	}
+	return nil
 }
 
 // Interface guards

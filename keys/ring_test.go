@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -204,9 +205,30 @@ func TestWorldReadableFile(t *testing.T) {
 	core, logs := observer.New(zap.WarnLevel)
 	source := inFile(t, path)
 	source.Source.(*File).logger = zap.New(core)
-	open(t, Config{Source: source})
-	warnings := logs.FilterMessageSnippet("every user may read the private key file").All()
-	require.Len(t, warnings, 1)
+	gateway := testkeys.WritePublic(t, &testkeys.Next().PublicKey)
+	r := open(t, Config{Source: source, GatewayFiles: []string{gateway}})
+	warnings := func() (found int) {
+		for _, line := range logs.TakeAll() {
+			if strings.Contains(line.Message, "every user may read the private key file") {
+				found++
+			}
+		}
+		return found
+	}
+	require.Equal(t, 1, warnings())
+
+	// While a generation is refused, for whatever reason, its files are read again and again.
+	require.NoError(t, os.WriteFile(gateway, []byte("no key"), 0o600))
+	for range 3 {
+		r.Refresh()
+		require.NotEmpty(t, r.Refused())
+	}
+	assert.Zero(t, warnings())
+	require.NoError(t, os.WriteFile(path, []byte(testkeys.PrivatePEM(testkeys.Next())), 0o644))
+	for range 3 {
+		r.Refresh()
+	}
+	assert.Equal(t, 1, warnings(), "of another key")
 
 	strict := fmt.Sprintf(`{"source":"file","path":%q,"refuse_world_readable":true}`, path)
 	_, err := try(Config{Source: load(t, strict)})

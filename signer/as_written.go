@@ -52,7 +52,7 @@ func asWritten(text []byte, err error) error {
 
 // hasArmour reports whether a text is of a form that has lines of its own.
 func hasArmour(text []byte) bool {
-	asRead := plain(text)
+	asRead := plain(unmangled(plain(text)))
 	for _, first := range []string{"-----BEGIN", "---- BEGIN SSH2", "PuTTY-User-Key-File-"} {
 		if bytes.Contains(text, []byte(first)) || bytes.Contains(asRead, []byte(first)) {
 			return true

@@ -34,8 +34,7 @@ const (
 )
 
 // plain takes away what nobody can see, such as byte order marks and zero-width spaces,
-// makes white space of all kinds plain, takes back what mail and web pages make of a text,
-// and leaves out comments.
+// makes white space of all kinds plain, and leaves out comments.
 func plain(text []byte) []byte {
 	var visible []byte
 	for rest := text; len(rest) > 0; {
@@ -54,7 +53,7 @@ func plain(text []byte) []byte {
 		}
 		rest = rest[size:]
 	}
-	return comment.ReplaceAll(unmangled(visible), []byte("$1"))
+	return comment.ReplaceAll(visible, []byte("$1"))
 }
 
 // unescape gives the characters back that a string literal has behind backslashes.

@@ -77,8 +77,22 @@ func keyDER(text []byte, want role) ([]byte, error) {
 	case bytes.IndexByte(text, 0) >= 0:
 		return nil, errNUL
 	}
-	asFound := text
-	text = bytes.TrimSpace(plain(text))
+	readable := plain(text)
+	der, err := keyInText(bytes.TrimSpace(readable), text, want)
+	if err == nil {
+		return der, nil
+	}
+	// What a text says as it is comes first: what stands beside a key may look like a mangling.
+	if undone := unmangled(readable); !bytes.Equal(undone, readable) {
+		if der, err := keyInText(bytes.TrimSpace(plain(undone)), text, want); err == nil || bytes.Contains(undone, []byte("-----BEGIN")) {
+			return der, err
+		}
+	}
+	return nil, err
+}
+
+// keyInText is keyDER for a text without what nobody can see, and without comments.
+func keyInText(text, asFound []byte, want role) ([]byte, error) {
 	switch {
 	case len(text) == 0:
 		return nil, errBlank
@@ -90,12 +104,17 @@ func keyDER(text []byte, want role) ([]byte, error) {
 	switch {
 	case bytes.Contains(text, []byte("-----BEGIN%20")), bytes.Contains(text, []byte("-----BEGIN+")):
 		return nil, errPercent
+	case bytes.Contains(text, []byte("-----BEGIN")), bytes.Contains(text, []byte("-----END")):
+		der, err := derOfPEM(text, want)
+		switch {
+		case err != nil && isMisspelt(text):
+			return nil, errMisspelt
+		case err != nil && moreHyphens.Match(text):
+			return nil, errHyphens
+		}
+		return der, err
 	case isMisspelt(text):
 		return nil, errMisspelt
-	case moreHyphens.Match(text):
-		return nil, errHyphens
-	case bytes.Contains(text, []byte("-----BEGIN")), bytes.Contains(text, []byte("-----END")):
-		return derOfPEM(text, want)
 	case isSSHPublic(text):
 		algorithm, _, _ := bytes.Cut(text, []byte(" "))
 		return nil, refusal(formOfSSH(string(algorithm), opensshPublic, publicKey), want)

@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
+	"encoding/hex"
 	"math/big"
 	"net/url"
 	"regexp"
@@ -208,6 +209,13 @@ func accidents(label string, der []byte) map[string]refused {
 		"lower case":                {strings.ToLower(lines[0]) + strings.Join(lines[1:len(lines)-2], "") + strings.ToLower(lines[len(lines)-2]), []string{"BEGIN line"}},
 		"env file of two settings":  {"APP_ID=1\nKEY=" + line + "\n", []string{"has other settings"}},
 		"JSON of two keys":          {`{"old":"` + line + `","key":"` + testkeys.OneLine(stranger(label)) + `"}`, []string{"has other settings"}},
+		"two below a digest":        {"# SHA256 pin of the public key: 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWFGkMoBBU=\n" + line + "\n" + testkeys.OneLine(stranger(label)), []string{""}},
+		"a comment of HTML":         {"# old: <br>" + line + "<br># x", []string{"only white space or comments"}},
+		"JSON, twice the name":      {`{"key":"` + line + `","key":"` + testkeys.OneLine(stranger(label)) + `"}`, []string{"has other settings"}},
+		"JSON, a key and half one":  {`{"key":"` + line[:len(line)/2] + `","previous":"` + testkeys.OneLine(stranger(label)) + `"}`, []string{"has other settings"}},
+		"JSON, a key and hex":       {`{"key":"` + hex.EncodeToString(der) + `","previous":"` + testkeys.OneLine(stranger(label)) + `"}`, []string{"has other settings"}},
+		"JSON, a key and a coded":   {`{"key":"` + testkeys.OneLine([]byte(block)) + `","previous":"` + testkeys.OneLine(stranger(label)) + `"}`, []string{"has other settings"}},
+		"JSON, a key and lines":     {`{"key":["` + strings.Join(strings.Split(strings.TrimSpace(block), "\n"), `","`) + `"],"previous":"` + testkeys.OneLine(stranger(label)) + `"}`, []string{""}},
 		"JSON, not quite":           {`{"appId":"1","key":"` + line + `",}`, []string{"has other settings"}},
 		"binary, cut":               {string(der[:len(der)-30]), []string{"binary DER, cut short or damaged"}},
 		"binary, as UTF-8":          {strings.ToValidUTF8(string(der), "\ufffd"), []string{"binary DER, cut short or damaged"}},

@@ -31,7 +31,8 @@ func init() {
 type Source struct {
 	keys.File
 
-	logger *zap.Logger
+	logger    *zap.Logger
+	announced keys.Notice // the key that was logged
 }
 
 // CaddyModule returns the Caddy module information.
@@ -90,8 +91,10 @@ func (s *Source) Key() (crypto.Signer, string, error) {
 		return nil, "", fmt.Errorf("handing the key over to OpenSSL: %w; what OpenSSL may do is up to its configuration, which OPENSSL_CONF names", err)
 	}
 	fingerprint := signer.Fingerprint(&private.PublicKey)
-	s.logger.Info("OpenSSL has the signing key",
-		zap.String("fingerprint", fingerprint), zap.String("openssl", version()), zap.String("provider", opened.provider()))
+	if s.announced.IsNew(fingerprint) {
+		s.logger.Info("OpenSSL has the signing key",
+			zap.String("fingerprint", fingerprint), zap.String("openssl", version()), zap.String("provider", opened.provider()))
+	}
 	return opened, fingerprint, nil
 }
 

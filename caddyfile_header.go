@@ -52,7 +52,7 @@ func refuseForeignHost(d *caddyfile.Dispenser, upstreams []string) error {
 		return nil
 	}
 	allowed := hostsOf(upstreams)
-	if host := hostSetBy(args); host == upstreamHost || slices.Contains(allowed, strings.ToLower(host)) {
+	if host := hostSetBy(args); host == upstreamHost || slices.Contains(allowed, strings.TrimSuffix(strings.ToLower(host), ":443")) {
 		return nil
 	}
 	return d.Errf("header_up has no place here for the Host header, which is the gateway's; it may only be set to %s", strings.Join(allowed, " or "))

@@ -171,6 +171,7 @@ func TestHeaderFieldsOfTheSidecar(t *testing.T) {
 		{"uat", "header_up * pay evil", uatAlone},
 		{"uat", "header_up >Host {http.request.host}", uatAlone},
 		{"uat", "header_up Host pay-gate-uat.payermax.com", ""},
+		{"uat", "header_up Host pay-gate-uat.payermax.com:443", ""},
 		{"uat", "header_up Host {upstream_hostport}", ""},
 		{"uat", "header_up -X-*", ""},
 		{"uat", "header_up X-Host evil.example", ""},

@@ -46,7 +46,7 @@ of the sandbox's page. You can make calls of your own:
 				if err != nil {
 					return no{err}
 				}
-				ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+				ends := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE} // the last if nobody reads any more, as with head
 				if !signal.Ignored(syscall.SIGHUP) { // as under nohup; else the terminal is closed, and the keys are removed
 					ends = append(ends, syscall.SIGHUP)
 				}

@@ -40,6 +40,27 @@ func TestDemo(t *testing.T) {
 	assert.Equal(t, story, alikeEverywhere(told))
 }
 
+// A demonstration that nobody reads to its end, as with head, leaves no key behind.
+func TestDemoThatNobodyReads(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	temporary := t.TempDir()
+	cmd := caddyCommand(t, ctx, []string{"TMPDIR=" + temporary}, "payermax-demo", "--port", "0")
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	cmd.Stdout = write
+	require.NoError(t, cmd.Start())
+	require.NoError(t, write.Close())
+	_, err = read.Read(make([]byte, 1))
+	require.NoError(t, err)
+	require.NoError(t, read.Close())
+	assert.NoError(t, cmd.Wait())
+	left, err := os.ReadDir(temporary)
+	require.NoError(t, err)
+	assert.Empty(t, left)
+}
+
 // demoText is what payermax-demo --serve says.
 const demoText = "testdata/demo.txt"
 

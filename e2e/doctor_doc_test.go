@@ -27,7 +27,7 @@ var varying = []struct {
 	want string
 }{
 	{regexp.MustCompile(`sha256:[0-9a-f]{64}`), "sha256:…"},
-	{regexp.MustCompile(`\b\d+(\.\d+)?(µs|ms|s)\b`), "…ms"},
+	{regexp.MustCompile(`\b(takes|in) \d+(\.\d+)?(µs|ms|s)\b`), "$1 …"},
 	{regexp.MustCompile(`belongs to user \d+, group \d+`), "belongs to user 65532, group 65532"},
 	{regexp.MustCompile(`; this user, root, may read any file.*`), ""},
 }

@@ -63,14 +63,14 @@ func judgeSocket(path string) (outcome doctor.Outcome, message, next string) {
 	case err != nil:
 		return doctor.Problem, "the folder " + folder + " of the socket cannot be looked at: " + reasonOf(err), "let the sidecar's user enter it"
 	case !info.IsDir():
-		return doctor.Problem, folder + " is not a folder, so that there can be no socket in it", "choose another path for the socket"
+		return doctor.Problem, folder + " is not a folder, so there can be no socket in it", "choose another path for the socket"
 	}
 	if err := tryWriting(folder); err != nil {
 		return doctor.Problem, "this user cannot make a socket in " + folder + ": " + reasonOf(err), "let the sidecar's user, and nobody else, write to that folder"
 	}
 	switch existing, err := os.Lstat(path); {
 	case err == nil && existing.IsDir():
-		return doctor.Problem, path + " is a folder, so that there can be no socket", "choose another path for the socket"
+		return doctor.Problem, path + " is a folder, so there can be no socket", "choose another path for the socket"
 	case err == nil && existing.Mode()&fs.ModeSocket == 0:
 		return doctor.Problem, path + " is there already and is not a socket; Caddy deletes it when it starts", "move that file away, or choose another path for the socket"
 	case info.Mode().Perm()&othersWrite != 0:

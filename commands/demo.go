@@ -46,10 +46,11 @@ of the sandbox's page. You can make calls of your own:
 				if err != nil {
 					return no{err}
 				}
-				ends := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE} // the last if nobody reads any more, as with head
+				ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
 				if !signal.Ignored(syscall.SIGHUP) { // as under nohup; else the terminal is closed, and the keys are removed
 					ends = append(ends, syscall.SIGHUP)
 				}
+				signal.Ignore(syscall.SIGPIPE) // or it would end here, with its keys left behind, when nobody reads any more, as with head
 				ctx, stop := signal.NotifyContext(context.Background(), ends...)
 				defer stop()
 

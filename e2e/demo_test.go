@@ -42,7 +42,6 @@ func TestDemo(t *testing.T) {
 
 // A demonstration that nobody reads to its end, as with head, leaves no key behind.
 func TestDemoThatNobodyReads(t *testing.T) {
-	t.Parallel()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	temporary := t.TempDir()

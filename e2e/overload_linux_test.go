@@ -421,13 +421,19 @@ func TestLargeNotificationsCostBoundedMemory(t *testing.T) {
 			site := notifyBlock(t, "/callback*", test.options) + "reverse_proxy " + app
 			config := strings.Replace(caddyfile(port, site), "debug\n", withoutFields+"\n", 1)
 			s := startIn(t, newMemoryCgroup(t), "127.0.0.1:"+strconv.Itoa(port), config, []string{goMemLimit})
-			statuses := s.deliverAtOnce(t, fitting, func(i int) (begin, end string) {
-				raw := test.raw
-				if raw == "" { // they must differ
-					raw = notifying("/callback", strings.Replace(paid(), `"P1"`, fmt.Sprintf(`"P%d"`, i), 1))
+			statuses := make(map[int]int)
+			// A machine that is busy may read one body after the other, and have room for all.
+			for round := 0; round < 5 && len(statuses) < len(test.statuses); round++ {
+				for status, count := range s.deliverAtOnce(t, fitting, func(i int) (begin, end string) {
+					raw := test.raw
+					if raw == "" { // they must differ
+						raw = notifying("/callback", strings.Replace(paid(), `"P1"`, fmt.Sprintf(`"P%d-%d"`, round, i), 1))
+					}
+					return raw[:len(raw)-1], raw[len(raw)-1:]
+				}) {
+					statuses[status] += count
 				}
-				return raw[:len(raw)-1], raw[len(raw)-1:]
-			})
+			}
 			t.Logf("%v; memory %d MiB at most", statuses, s.peakOwnMemory(t)>>20)
 			for _, status := range test.statuses {
 				assert.NotZero(t, statuses[status], status)

@@ -22,6 +22,7 @@ var ownOutput = map[string]string{
 	"commands/terminal_linux_test.go": "runs it to its end, at a terminal",
 	"e2e/buffered_log_test.go":        "is about a pipe that nobody reads",
 	"e2e/cluster/cluster_test.go":     "waits for the end of kubectl",
+	"e2e/demo_test.go":                "runs it to its end, behind a pipe that is broken",
 	"e2e/doctor_test.go":              "runs it to its end",
 	"e2e/model/model_test.go":         "passes on what go build says",
 	"e2e/recipes_test.go":             "waits for its end",

@@ -4,16 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
@@ -73,7 +70,7 @@ func TestKnownClients(t *testing.T) {
 			settle(t, gateway, alone)
 		}
 	}
-	holdTable(t, clientsPage, "client", rows)
+	markdown.HoldTable(t, clientsPage, "client", rows, *updateDocs)
 }
 
 // requireDataKept checks that data goes out byte for byte.
@@ -130,28 +127,6 @@ func atSandboxAlone(t *testing.T, gateway *recorder, call knownCall, config sdkC
 		return "passes"
 	}
 	return "passes; " + strings.Join(got.Deviations, "; ")
-}
-
-// holdTable holds the table of a page whose first column has this head to its rows,
-// or writes it.
-func holdTable(t *testing.T, page, head string, rows []string) {
-	t.Helper()
-	text, err := os.ReadFile(filepath.FromSlash(page))
-	require.NoError(t, err)
-	lines := strings.Split(string(text), "\n")
-	start := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "| "+head+" |") })
-	require.GreaterOrEqual(t, start, 0, "the page has no such table")
-	start += 2
-	end := start
-	for end < len(lines) && strings.HasPrefix(lines[end], "|") {
-		end++
-	}
-	if !*updateDocs {
-		assert.Equal(t, rows, lines[start:end], "run the test with -update, and read the difference")
-		return
-	}
-	lines = slices.Concat(lines[:start], rows, lines[end:])
-	require.NoError(t, os.WriteFile(page, []byte(strings.Join(lines, "\n")), 0o644))
 }
 
 // settle ends the pending order P1 of the sandboxes, so that it can be refunded.

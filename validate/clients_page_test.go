@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -39,7 +40,7 @@ func TestClientsPageListsDisputes(t *testing.T) {
 			rows = append(rows, fmt.Sprintf("| `%s` | %s | %s", endpoint, strings.Join(versions[row], ", "), row))
 		}
 	}
-	holdTable(t, "endpoint", rows)
+	markdown.HoldTable(t, clientsPage, "endpoint", rows, *updateDocs)
 }
 
 // disputesOf says of each dispute of a row what the table has, and what the other
@@ -115,8 +116,8 @@ func TestClientsPageListsRefusedExamples(t *testing.T) {
 		require.NotEmpty(t, e.Why, e.Source)
 		rows = append(rows, fmt.Sprintf("| %s | `%s` | %s | %s |", e.Source, e.Endpoint, strings.Join(refused, ", "), e.Why))
 	}
-	assert.True(t, strings.Contains(readPage(t), fmt.Sprintf(" %d different requests", len(seen))), len(seen))
-	holdTable(t, "example", rows)
+	assert.True(t, strings.Contains(markdown.Page(t, clientsPage), fmt.Sprintf(" %d different requests", len(seen))), len(seen))
+	markdown.HoldTable(t, clientsPage, "example", rows, *updateDocs)
 }
 
 // FilledIn replaces what PayerMax's guides leave to the reader.
@@ -130,29 +131,3 @@ func FilledIn(data []byte) []byte {
 }
 
 const clientsPage = "../docs/clients.md"
-
-func readPage(t *testing.T) string {
-	t.Helper()
-	text, err := os.ReadFile(clientsPage)
-	require.NoError(t, err)
-	return string(text)
-}
-
-// holdTable holds the page's table whose first column has this head to its rows, or
-// writes it.
-func holdTable(t *testing.T, head string, rows []string) {
-	t.Helper()
-	lines := strings.Split(readPage(t), "\n")
-	start := 2 + slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "| "+head+" |") })
-	require.Greater(t, start, 1, "the page has no such table")
-	end := start
-	for end < len(lines) && strings.HasPrefix(lines[end], "|") {
-		end++
-	}
-	if !*updateDocs {
-		assert.Equal(t, rows, lines[start:end], "run the test with -update, and read the difference")
-		return
-	}
-	lines = slices.Concat(lines[:start], rows, lines[end:])
-	require.NoError(t, os.WriteFile(clientsPage, []byte(strings.Join(lines, "\n")), 0o644))
-}

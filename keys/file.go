@@ -94,7 +94,7 @@ func (f *File) withEngine(key *rsa.PrivateKey) crypto.Signer {
 	}
 	batched, err := WithEngine(f.Engine, key)
 	if err == nil {
-		f.engineless.IsNew("")
+		f.engineless.Forget()
 		return batched
 	}
 	if f.engineless.IsNew(signer.Fingerprint(&key.PublicKey) + err.Error()) {
@@ -127,7 +127,7 @@ func (f *File) PrivateKey() (*rsa.PrivateKey, error) {
 func (f *File) checkPermissions(fingerprint string) error {
 	info, err := os.Stat(f.path)
 	if err != nil || info.Mode().Perm()&worldReadable == 0 {
-		f.readable.IsNew("")
+		f.readable.Forget()
 		return nil
 	}
 	mode := fmt.Sprintf("%04o", info.Mode().Perm())

@@ -7,9 +7,12 @@ type Notice struct {
 	last string
 }
 
-// IsNew reports whether the notice has to be logged: it is not "", and not the one before.
+// IsNew reports whether the notice has to be logged, since it is not the one before.
 func (n *Notice) IsNew(notice string) bool {
-	isNew := notice != "" && notice != n.last
+	isNew := notice != n.last
 	n.last = notice
 	return isNew
 }
+
+// Forget has the next notice logged, whatever it is: what the last one said is over.
+func (n *Notice) Forget() { n.last = "" }

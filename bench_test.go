@@ -179,7 +179,7 @@ func (h *Handler) performUnsigned(w http.ResponseWriter, r *http.Request, next c
 	}
 	reserved.Settle(c.exchange.settlement(nil))
 	answer := c.exchange.answer
-	answer.Header().Set(requestIDHeader, c.id)
+	answer.Header().Set(reply.RequestIDHeader, c.id)
 	h.record(r, c, answer, nil)
 	answer.Send(w)
 	return nil

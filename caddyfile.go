@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
+	"github.com/caddy-payermax/caddy-payermax/internal/upstream"
 	"github.com/caddy-payermax/caddy-payermax/modules/notfound"
 )
 
@@ -35,8 +36,8 @@ func orderDirectives() {
 // payermaxBlock is what stands in a payermax block.
 type payermaxBlock struct {
 	handler *Handler
-	gateway *gatewayOption
-	proxy   proxyOptions
+	gateway *upstream.Gateway
+	proxy   upstream.ProxyOptions
 }
 
 // payermaxOptions are the options of payermax, without those that are left to
@@ -49,7 +50,7 @@ transport http {
 	dial_timeout 2s
 	tls_trust_pool file /etc/ssl/payermax.pem
 }`,
-		Sets: grammar.By(func(d *caddyfile.Dispenser, b *payermaxBlock) error { return b.proxy.add(d.NextSegment()) })},
+		Sets: grammar.By(func(d *caddyfile.Dispenser, b *payermaxBlock) error { return b.proxy.Add(d.NextSegment()) })},
 }, grammar.Lift(handlerOptions, func(b *payermaxBlock) *Handler { return b.handler }))
 
 // parsePayermax sets up the handler and the reverse proxy to PayerMax:
@@ -88,7 +89,7 @@ func parsePayermax(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) 
 		return nil, err
 	}
 	h.Next() // consume the directive name again, which the matcher's extraction rewound
-	block := &payermaxBlock{handler: new(Handler), proxy: proxyOptions{directive: h.Token()}}
+	block := &payermaxBlock{handler: new(Handler), proxy: upstream.ProxyOptions{Directive: h.Token(), Hint: payermaxOptions.Hint}}
 	if err := grammar.NoArgs(h.Dispenser); err != nil {
 		return nil, err
 	}
@@ -119,25 +120,34 @@ func (b *payermaxBlock) read(option caddyfile.Segment) error {
 	if err != nil || known {
 		return err
 	}
-	return b.proxy.add(option)
+	return b.proxy.Add(option)
+}
+
+// readGateway reads where calls go.
+func readGateway(d *caddyfile.Dispenser, b *payermaxBlock) (err error) {
+	if b.gateway != nil {
+		return d.Err("gateway is already set")
+	}
+	b.gateway, err = upstream.ReadGateway(d)
+	return err
 }
 
 // handlers returns the handler and, unless the sandbox answers, the reverse proxy.
 func (b *payermaxBlock) handlers(h httpcaddyfile.Helper) ([]json.RawMessage, error) {
 	switch {
 	case b.gateway == nil:
-		if name := b.proxy.resembling("gateway"); name != "" {
+		if name := b.proxy.Resembling("gateway"); name != "" {
 			return nil, h.Errf("unrecognized subdirective %s; did you mean gateway?", grammar.NameOrNot(name))
 		}
 		return nil, h.Err("gateway is required: uat, production, sandbox or a URL such as https://host")
-	case b.gateway.sandbox:
-		if len(b.proxy.tokens) > 0 {
-			return nil, h.Errf("%s has no place here: with gateway sandbox there is no reverse proxy", grammar.NameOrNot(b.proxy.names[0]))
+	case b.gateway.Sandbox:
+		if names := b.proxy.Names(); len(names) > 0 {
+			return nil, h.Errf("%s has no place here: with gateway sandbox there is no reverse proxy", grammar.NameOrNot(names[0]))
 		}
-		b.handler.Sandbox, b.handler.SandboxWithCredentials = true, b.gateway.sandboxWithCredentials
+		b.handler.Sandbox, b.handler.SandboxWithCredentials = true, b.gateway.SandboxWithCredentials
 		return []json.RawMessage{caddyconfig.JSONModuleObject(b.handler, "handler", "payermax", nil)}, nil
 	}
-	reverseProxy, err := b.proxy.parse(h, b.gateway.upstreams)
+	reverseProxy, err := b.proxy.Parse(h, b.gateway.URLs)
 	if err != nil {
 		return nil, err
 	}

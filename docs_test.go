@@ -15,6 +15,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/internal/reference"
+	"github.com/caddy-payermax/caddy-payermax/internal/upstream"
 	"github.com/caddy-payermax/caddy-payermax/keys"
 	"github.com/caddy-payermax/caddy-payermax/modules/buffered"
 	"github.com/caddy-payermax/caddy-payermax/modules/health"
@@ -88,7 +89,7 @@ func TestConfigurationDefaults(t *testing.T) {
 		fmt.Sprintf("| `validation` | `validation` | `%s` |", h.Validation),
 		fmt.Sprintf("| `key_version` | `key_version` | `%s`,", h.merchants.only.keyring.Current().KeyVersion),
 		"| `endpoints` | `endpoints` | `" + protocol.SessionEndpoint + "` alone |",
-		"`fail_duration " + defaultFailDuration.String() + "`",
+		"`fail_duration " + upstream.DefaultFailDuration.String() + "`",
 		"`" + urlOf(t, protocol.UAT) + "`",
 		"`" + urlOf(t, protocol.Production) + "`",
 	} {

@@ -9,6 +9,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/doctor/command"
 
 	// The Caddy modules that come with the handler.
+	_ "github.com/caddy-payermax/caddy-payermax/modules/backup"
 	_ "github.com/caddy-payermax/caddy-payermax/modules/buffered"
 	_ "github.com/caddy-payermax/caddy-payermax/modules/handover"
 	_ "github.com/caddy-payermax/caddy-payermax/modules/health"

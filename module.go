@@ -354,7 +354,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if c.sandbox || c.exchange.fromSandbox {
 		markSandbox(answer.Header())
 	}
-	answer.Header().Set(requestIDHeader, c.id)
+	answer.Header().Set(reply.RequestIDHeader, c.id)
 	// Before the answer is written: an application that takes its time to read it,
 	// or never does, must not keep a call that was made out of the log.
 	h.record(r, c, answer, refused)

@@ -12,9 +12,6 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// requestIDHeader tells the application the ID that its call has in the log.
-const requestIDHeader = "Payermax-Request-Id"
-
 // record sets the placeholders, counts the call and writes its one log line.
 func (h *Handler) record(r *http.Request, c *call, a *reply.Answer, refused *reply.Refusal) {
 	if !c.recorded.CompareAndSwap(false, true) {

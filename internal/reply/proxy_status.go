@@ -23,10 +23,13 @@ func (f *Refusal) proxyStatus() string {
 	return fmt.Sprintf("%s; error=%s%s; details=%q", protocol.SidecarName, f.ProxyError, received, f.Code)
 }
 
+// RequestIDHeader tells the application the ID that its request has in the log.
+const RequestIDHeader = "Payermax-Request-Id"
+
 // IsOwn reports whether the sidecar sets a field of each answer that the application gets,
 // or decides whether the answer has it. The name is in its canonical form.
 func IsOwn(field string) bool {
-	return ownHeader("")[field] != nil || field == "Content-Length" || field == protocol.SignHeader
+	return ownHeader("")[field] != nil || field == RequestIDHeader || field == "Content-Length" || field == protocol.SignHeader
 }
 
 // ownHeader is the header of every answer that the application gets.

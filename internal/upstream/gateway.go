@@ -1,4 +1,7 @@
-package payermax
+// Package upstream reads where a payermax block sends its calls: the gateway, its backup, and
+// the options that are left to Caddy's reverse_proxy, without those that would change what
+// was signed.
+package upstream
 
 import (
 	"errors"
@@ -14,52 +17,46 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// gatewayOption is where the calls of a payermax block go.
-type gatewayOption struct {
-	// upstreams are the URLs of the gateway and of its backup.
-	upstreams []string
-	// sandbox is set if the embedded sandbox takes their place, and
-	// sandboxWithCredentials if a merchant's credentials may stand beside it.
-	sandbox, sandboxWithCredentials bool
+// Gateway is where the calls of a payermax block go.
+type Gateway struct {
+	// URLs are those of the gateway and, if there is one, of its backup.
+	URLs []string
+	// Sandbox is set if the embedded sandbox takes their place, and
+	// SandboxWithCredentials if a merchant's credentials may stand beside it.
+	Sandbox, SandboxWithCredentials bool
 }
 
-// readGateway reads where calls go.
+// ReadGateway reads the arguments of the gateway option. The dispenser stands on its name.
 //
 // There is no default. A variable that is not set leaves nothing to read, and
 // must not lead anywhere: neither to PayerMax nor to the sandbox.
-func readGateway(d *caddyfile.Dispenser, b *payermaxBlock) error {
-	if b.gateway != nil {
-		return d.Err("gateway is already set")
-	}
+func ReadGateway(d *caddyfile.Dispenser) (*Gateway, error) {
 	args := d.RemainingArgs()
 	isEmpty := func(arg string) bool { return strings.TrimSpace(arg) == "" }
 	switch {
 	case !slices.ContainsFunc(args, func(arg string) bool { return !isEmpty(arg) }):
-		return d.Err("gateway is empty: expected uat, production, sandbox or a URL such as https://host. " +
+		return nil, d.Err("gateway is empty: expected uat, production, sandbox or a URL such as https://host. " +
 			"Where the Caddyfile takes it from the environment, that variable is not set, or blank; set it, such as PAYERMAX_GATEWAY=uat for gateway {$PAYERMAX_GATEWAY}")
 	case len(args) > 2, grammar.IsSign(args[0]):
-		return grammar.ErrValues
-	case slices.Equal(args, []string{gatewaySandbox}):
-		b.gateway = &gatewayOption{sandbox: true}
-		return nil
-	case slices.Equal(args, []string{gatewaySandbox, gatewaySandbox}):
-		b.gateway = &gatewayOption{sandbox: true, sandboxWithCredentials: true}
-		return nil
+		return nil, grammar.ErrValues
+	case slices.Equal(args, []string{sandbox}):
+		return &Gateway{Sandbox: true}, nil
+	case slices.Equal(args, []string{sandbox, sandbox}):
+		return &Gateway{Sandbox: true, SandboxWithCredentials: true}, nil
 	}
-	upstreams, err := gatewayURLsOf(args[0], args[1:]...)
+	urls, err := urlsOf(args[0], args[1:]...)
 	if err != nil {
-		return d.Errf("gateway: %w%s", err, grammar.Unexpanded(args...))
+		return nil, d.Errf("gateway: %w%s", err, grammar.Unexpanded(args...))
 	}
-	b.gateway = &gatewayOption{upstreams: upstreams}
-	return nil
+	return &Gateway{URLs: urls}, nil
 }
 
-// gatewaySandbox names the embedded sandbox, which has no URL.
-const gatewaySandbox = "sandbox"
+// sandbox names the embedded sandbox, which has no URL.
+const sandbox = "sandbox"
 
-// gatewayURL returns the URL of the gateway that the option's value names: uat,
+// urlOf returns the URL of the gateway that the option's value names: uat,
 // production, or a URL of one's own. Errors repeat no value that may contain a password.
-func gatewayURL(value string) (string, error) {
+func urlOf(value string) (string, error) {
 	if known, ok := protocol.GatewayURL(value); ok {
 		return known, nil
 	}
@@ -93,13 +90,13 @@ func butIs(value string) string {
 	}
 	said := ", but it is " + strconv.QuoteToASCII(value)
 	plain := strings.Trim(strings.ToLower(value), "\"'` \t\u00a0\ufeff")
-	if _, known := protocol.GatewayURL(plain); known || plain == gatewaySandbox {
+	if _, known := protocol.GatewayURL(plain); known || plain == sandbox {
 		return said + "; write " + plain
 	}
 	if environment := protocol.EnvironmentAt("https://" + plain); environment != "" {
 		return said + "; write " + environment + ", which is that host"
 	}
-	if meant := grammar.Suggest(plain, []string{protocol.UAT, protocol.Production, gatewaySandbox}); meant != "" {
+	if meant := grammar.Suggest(plain, []string{protocol.UAT, protocol.Production, sandbox}); meant != "" {
 		return said + "; did you mean " + meant + "?"
 	}
 	if strings.Contains(plain, ".") && !strings.Contains(plain, "{") {
@@ -108,17 +105,17 @@ func butIs(value string) string {
 	return said
 }
 
-// gatewayURLsOf returns the URLs of the gateway and of its backup, if there is
+// urlsOf returns the URLs of the gateway and of its backup, if there is
 // one. The backup is a URL: neither of PayerMax's environments is the other's.
-func gatewayURLsOf(gateway string, backup ...string) ([]string, error) {
-	if gateway == gatewaySandbox || slices.Contains(backup, gatewaySandbox) {
+func urlsOf(gateway string, backup ...string) ([]string, error) {
+	if gateway == sandbox || slices.Contains(backup, sandbox) {
 		return nil, errors.New("the sandbox cannot have a backup or be one; remove the second argument")
 	}
-	first, err := gatewayURL(gateway)
+	first, err := urlOf(gateway)
 	if err != nil || len(backup) == 0 {
 		return []string{first}, err
 	}
-	second, err := gatewayURL(backup[0])
+	second, err := urlOf(backup[0])
 	if err != nil {
 		return nil, fmt.Errorf("backup: %w", err)
 	}

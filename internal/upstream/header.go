@@ -1,4 +1,4 @@
-package payermax
+package upstream
 
 import (
 	"net/http"
@@ -26,7 +26,7 @@ func refuseMisplacedField(d *caddyfile.Dispenser) error {
 	switch {
 	case option == "header_up" && delivery.IsPinned(field):
 		return d.Errf("header_up %s has no place here: the sidecar sets that field for each call, or leaves it out", field)
-	case option == "header_down" && (reply.IsOwn(field) || field == requestIDHeader):
+	case option == "header_down" && reply.IsOwn(field):
 		return d.Errf("header_down %s has no place here: the sidecar sets that field of each answer after it has checked it", field)
 	}
 	return nil

@@ -1,4 +1,4 @@
-package payermax
+package upstream
 
 import (
 	"encoding/json"
@@ -8,34 +8,41 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
-	"github.com/caddy-payermax/caddy-payermax/modules/backup"
 )
 
-// defaultFailDuration is how long a gateway that could not be reached is
+// DefaultFailDuration is how long a gateway that could not be reached is
 // passed over if there is another.
-const defaultFailDuration = 10 * time.Second
+const DefaultFailDuration = 10 * time.Second
 
-// proxyOptions are the options in a payermax block that are reverse_proxy's.
-type proxyOptions struct {
-	directive caddyfile.Token
-	tokens    []caddyfile.Token
-	names     []string
+// ProxyOptions are the options in a payermax block that are reverse_proxy's.
+type ProxyOptions struct {
+	// Directive is the token of the block's directive, to whose line errors point that belong
+	// to no option.
+	Directive caddyfile.Token
+	// Hint returns what may help whoever wrote an option that reverse_proxy does not know
+	// either, or "".
+	Hint func(name string) string
+
+	tokens []caddyfile.Token
+	names  []string
 	// headerUp are the lines of header_up, which may set the Host header to some values.
 	headerUp []caddyfile.Segment
 }
 
-// has reports whether an option is among them.
-func (o *proxyOptions) has(name string) bool { return slices.Contains(o.names, name) }
+// Names returns the names of the options, in the order in which they were added.
+func (o *ProxyOptions) Names() []string { return o.names }
 
-// add takes an option with its arguments and block.
-func (o *proxyOptions) add(option caddyfile.Segment) error {
+// has reports whether an option is among them.
+func (o *ProxyOptions) has(name string) bool { return slices.Contains(o.names, name) }
+
+// Add takes an option with its arguments and block, or refuses it.
+func (o *ProxyOptions) Add(option caddyfile.Segment) error {
 	d := caddyfile.NewDispenser(option)
 	d.Next()
 	name := d.Val()
@@ -62,16 +69,16 @@ func (o *proxyOptions) add(option caddyfile.Segment) error {
 	return nil
 }
 
-// parse has reverse_proxy's own parser read the options, behind the gateway's
+// Parse has reverse_proxy's own parser read the options, behind the gateway's
 // URLs and the transport that carries signed calls.
-func (o *proxyOptions) parse(h httpcaddyfile.Helper, upstreams []string) (*reverseproxy.Handler, error) {
+func (o *ProxyOptions) Parse(h httpcaddyfile.Helper, upstreams []string) (*reverseproxy.Handler, error) {
 	for _, option := range o.headerUp {
 		if err := refuseForeignHost(caddyfile.NewDispenser(option), upstreams); err != nil {
 			return nil, err
 		}
 	}
 	word := func(text string) caddyfile.Token {
-		token := o.directive
+		token := o.Directive
 		token.Text = text
 		return token
 	}
@@ -102,9 +109,9 @@ func (o *proxyOptions) parse(h httpcaddyfile.Helper, upstreams []string) (*rever
 
 // explain adds to an error about an option that reverse_proxy does not know
 // which of ours may have been meant.
-func (o *proxyOptions) explain(err error) error {
+func (o *ProxyOptions) explain(err error) error {
 	for _, name := range o.names {
-		hint := payermaxOptions.Hint(name)
+		hint := o.Hint(name)
 		if slices.Contains(transportOptions, name) {
 			hint = "it belongs in transport http { }"
 		}
@@ -124,8 +131,8 @@ var transportOptions = []string{
 	"tls_timeout", "tls_trust_pool", "tls_trusted_ca_certs", "versions", "write_buffer", "write_timeout",
 }
 
-// resembling returns the option that was probably a misspelling of ours, or "".
-func (o *proxyOptions) resembling(ours string) string {
+// Resembling returns the option that was probably a misspelling of ours, or "".
+func (o *ProxyOptions) Resembling(ours string) string {
 	i := slices.IndexFunc(o.names, func(name string) bool {
 		return grammar.Suggest(name, []string{ours}) != "" || strings.HasPrefix(name, ours+"=")
 	})
@@ -137,13 +144,13 @@ func (o *proxyOptions) resembling(ours string) string {
 
 // failOver makes the first upstream the one that is used, and the second its
 // backup.
-func (o *proxyOptions) failOver(proxy *reverseproxy.Handler) {
+func (o *ProxyOptions) failOver(proxy *reverseproxy.Handler) {
 	if proxy.LoadBalancing == nil {
 		proxy.LoadBalancing = new(reverseproxy.LoadBalancing)
 	}
 	balancing := proxy.LoadBalancing
 	if !o.has("lb_policy") {
-		balancing.SelectionPolicyRaw = caddyconfig.JSONModuleObject(backup.Policy{}, "policy", "payermax_backup", nil)
+		balancing.SelectionPolicyRaw = json.RawMessage(`{"policy":"payermax_backup"}`)
 	}
 	if !o.has("lb_retries") && !o.has("lb_try_duration") {
 		balancing.Retries = 1
@@ -161,7 +168,7 @@ func (o *proxyOptions) failOver(proxy *reverseproxy.Handler) {
 		if proxy.HealthChecks.Passive == nil {
 			proxy.HealthChecks.Passive = new(reverseproxy.PassiveHealthChecks)
 		}
-		proxy.HealthChecks.Passive.FailDuration = caddy.Duration(defaultFailDuration)
+		proxy.HealthChecks.Passive.FailDuration = caddy.Duration(DefaultFailDuration)
 	}
 }
 

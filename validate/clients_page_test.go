@@ -17,8 +17,8 @@ import (
 
 var updateDocs = flag.Bool("update", false, "rewrite the tables of docs/clients.md that are about rules and examples")
 
-// The page lists every column of a table that something else of PayerMax's
-// contradicts, and every other name of a field.
+// The page lists every column of a table that another source of PayerMax contradicts, and
+// every alias of a field.
 func TestClientsPageListsDisputes(t *testing.T) {
 	var rows []string
 	for _, endpoint := range []string{"applyDropinSession", "orderAndPay", "refund", "capture"} {
@@ -42,8 +42,8 @@ func TestClientsPageListsDisputes(t *testing.T) {
 	holdTable(t, "endpoint", rows)
 }
 
-// disputesOf says of each dispute of a row what the table has, and what the other
-// source.
+// disputesOf returns, for each dispute of a row, what the table has and what the other source
+// has.
 func disputesOf(name string, f *field) []string {
 	var rows []string
 	add := func(rule, table, other string, s source) {
@@ -81,8 +81,8 @@ func disputesOf(name string, f *field) []string {
 	return rows
 }
 
-// The page lists the published requests that are refused with the default
-// configuration, and says why.
+// The page lists the published requests that are refused by the default configuration, and
+// says why.
 func TestClientsPageListsRefusedExamples(t *testing.T) {
 	file, err := os.ReadFile("testdata/official_examples.json")
 	require.NoError(t, err)
@@ -119,7 +119,7 @@ func TestClientsPageListsRefusedExamples(t *testing.T) {
 	holdTable(t, "example", rows)
 }
 
-// FilledIn replaces what PayerMax's guides leave to the reader.
+// FilledIn replaces the placeholders in PayerMax's guides.
 func FilledIn(data []byte) []byte {
 	return []byte(strings.NewReplacer(
 		"[your domain name]", "shop.example",
@@ -138,8 +138,8 @@ func readPage(t *testing.T) string {
 	return string(text)
 }
 
-// holdTable holds the page's table whose first column has this head to its rows, or
-// writes it.
+// holdTable compares the page's table whose first column has this heading with the rows, or
+// updates it.
 func holdTable(t *testing.T, head string, rows []string) {
 	t.Helper()
 	lines := strings.Split(readPage(t), "\n")

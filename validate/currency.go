@@ -42,9 +42,9 @@ var isoDecimals = map[string]int{
 }
 
 // withdrawn maps currencies that golang.org/x/text/currency still considers legal tender, but
-// ISO 4217 has moved to its list of historic denominations, to their successors. Only undisputed
-// withdrawals belong here: the gateway refuses a withdrawn currency itself, but a wrong
-// refusal here has no remedy.
+// ISO 4217 has moved to its list of historic denominations, to their successors. Only
+// undisputed withdrawals belong here: the gateway refuses a withdrawn currency itself, but a
+// wrong refusal here has no remedy.
 var withdrawn = map[string]string{
 	"ANG": "XCG", // Curaçao and Sint Maarten, tender until 2025-06-30
 	"BGN": "EUR", // Bulgaria, 2026-01-01 (amendment 180)

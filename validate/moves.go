@@ -57,8 +57,8 @@ func (s *RuleSet) MovesMoney() bool { return s.data.members.movesMoney() }
 // to be moved later by a subscription, in the order of PayerMax's table.
 //
 // It does not rely on Validate, which may be switched off: data may break any rule that does
-// not concern money. Whatever concerns money must be beyond doubt, or the result is an error, so
-// that a ceiling on amounts fails closed. It is an error if
+// not concern money. Whatever concerns money must be beyond doubt, or the result is an error,
+// so that a ceiling on amounts fails closed. It is an error if
 //
 //   - an amount is absent or null, is neither a number nor a plain decimal in a string, is
 //     negative, has more than 64 characters or an exponent beyond ±308, or has no currency in

@@ -108,7 +108,7 @@ func (n *need) refuse(e *stores.Exceeded) error { return n.refusals[e.Key](e) }
 func (l *ledger) take(ctx context.Context, n *need) (*Reserved, error) {
 	taken := &Reserved{ledger: l}
 	if l.shared != nil && l.shared.away.Load() {
-		n.sharers = l.shared.replicas // so that a refusal by the gate says how long that takes
+		n.sharers = l.shared.replicas // so that a refusal by the gate names the wait for this replica's share
 	}
 	rates := n.Reservation
 	rates.Budgets, rates.Order = nil, stores.Key{}

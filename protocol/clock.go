@@ -8,8 +8,8 @@ const (
 	// page: "within two minutes of the current time").
 	RequestTimeTolerance = 2 * time.Minute
 
-	// ClockWarning is the skew of a clock from which on there is a warning. It lies within
-	// the tolerance, since a request itself needs some of that time.
+	// ClockWarning is the clock skew at which warnings begin. It lies within the tolerance,
+	// since a request itself needs some of that time.
 	ClockWarning = RequestTimeTolerance / 4
 	// ClockAlarm is the skew at which calls are about to be refused.
 	ClockAlarm = RequestTimeTolerance * 3 / 4

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// paceWeight is the divisor of the newest signature's weight in the pace, so that the
+	// paceWeight determines how much a new signature counts in the pace, 1/paceWeight: the
 	// pace follows a change of load within a dozen signatures.
 	paceWeight = 8
 	// paceStep bounds how much slower than the pace a signature can count. Otherwise a

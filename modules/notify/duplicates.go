@@ -23,8 +23,8 @@ const (
 	renewal = 6 * time.Second
 )
 
-// duplicates is the guard that keeps a notification from reaching the application twice. It
-// never prevents a delivery because the store cannot be reached.
+// duplicates is the guard that keeps a notification from reaching the application twice. If
+// the store cannot be reached, a notification is delivered all the same.
 type duplicates struct {
 	claims stores.Claims
 	scope  stores.Scope

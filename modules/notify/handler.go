@@ -132,7 +132,7 @@ type Handler struct {
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=payermax.stores inline_key=module"`
 
 	keyring *keys.Ring
-	// self is what this site is known for: whether a sandbox notifies it.
+	// self is this site's entry among the gateways, which says whether a sandbox notifies it.
 	self   *gateways.Gateway
 	own    addressees
 	guard  *duplicates // nil without duplicates

@@ -67,7 +67,7 @@ type Handler struct {
 	NoControl bool `json:"no_control,omitempty"`
 
 	gateway *box.Gateway
-	// self is what this site is known for: it is a sandbox.
+	// self is this site's entry among the gateways, which says that it is a sandbox.
 	self *gateways.Gateway
 }
 

@@ -17,7 +17,8 @@ const (
 	// has moved is left after this time at the latest. A new connection every five minutes
 	// has no measurable cost.
 	maxConnectionAge = 5 * time.Minute
-	// maxIdleAges bounds the age, in idle timeouts, if keepalive is configured to be shorter.
+	// maxIdleAges is the maximum age in idle timeouts, for configs whose idle timeout is
+	// shorter than the default.
 	maxIdleAges = 10
 
 	// silence is how long an HTTP/2 connection may be silent before it gets a ping.

@@ -126,7 +126,7 @@ func (s *sidecar) awaitGuard() {
 	}
 }
 
-// anyTimes is no limit on the number of deliveries.
+// anyTimes means that the number of deliveries is not limited.
 const anyTimes = 1 << 30
 
 // Three sidecars share one store. While the store is up, a notification reaches the

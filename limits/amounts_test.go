@@ -167,7 +167,7 @@ func TestRatesCountTogether(t *testing.T) {
 	taken.Settle(stores.Unsent)
 	_, err = allow("office")
 	assert.NoError(t, err)
-	(*limits.Reserved)(nil).Settle(stores.Unsent) // nil is nothing taken
+	(*limits.Reserved)(nil).Settle(stores.Unsent) // nil means that nothing was taken
 }
 
 // Retry-After is the time until there is room for one more request, in whole seconds. While

@@ -40,7 +40,7 @@ type Answer struct {
 	Room func() bool
 
 	header http.Header
-	steps  int // for which there was room
+	steps  int // AnswerSteps for which there was room
 	// rewritten says that this is not what the gateway sent, but was made from it.
 	rewritten bool
 }

@@ -9,7 +9,6 @@
 // transit and to tell its clients, through [farewell.Announce], that the next request needs
 // another connection. Then the new config takes over. If the new config cannot start after
 // all, the old one continues.
-// one cannot start after all, the old one goes on.
 package handover
 
 import (

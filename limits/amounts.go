@@ -13,8 +13,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
-// ceilings are the largest amounts of one call, by currency. If they are nil, there are
-// none.
+// ceilings are the largest amounts of one call, by currency. If nil, amounts are not limited.
 type ceilings map[string]*big.Rat
 
 // openCeilings reads the amounts of the config.
@@ -41,8 +40,7 @@ func openCeilings(configured map[string]string, enabled []Endpoint) (ceilings, e
 	return opened, nil
 }
 
-// checkAmountsAreKnown refuses an option beside an endpoint that it could not be
-// enforced for.
+// checkAmountsAreKnown refuses an option that could not be enforced for the endpoint.
 func (e Endpoint) checkAmountsAreKnown(option string) error {
 	if e.MovesMoney && e.Rules == nil {
 		return fmt.Errorf("%s: cannot be enforced for %s, because this sidecar does not know its amounts; do not enable that endpoint together with %[1]s", option, e.Name)
@@ -50,7 +48,7 @@ func (e Endpoint) checkAmountsAreKnown(option string) error {
 	return nil
 }
 
-// parseAmount reads a plain decimal number of the config.
+// parseAmount reads a plain decimal number from the config.
 func parseAmount(text string) (*big.Rat, error) {
 	amount, ok := new(big.Rat).SetString(text)
 	if !ok || amount.Sign() < 0 || strings.Trim(text, "0123456789.") != "" {
@@ -59,8 +57,8 @@ func parseAmount(text string) (*big.Rat, error) {
 	return amount, nil
 }
 
-// amountsOf returns the amounts that a call would move, if any quota asks for them. What
-// cannot be read is refused.
+// amountsOf returns the amounts that a call would move, if any quota limits them. It refuses
+// amounts that it cannot read.
 func (l *Enforced) amountsOf(c Call, quotas []*quota) ([]validate.Amount, error) {
 	asks := func(q *quota) bool { return q.ceilings != nil || len(q.budgetsOf(c.Endpoint)) > 0 }
 	if c.Rules == nil || !slices.ContainsFunc(quotas, asks) {
@@ -98,7 +96,7 @@ func deniedAmount(field, message string) *reply.Refusal {
 	return about(field, reply.Denied(ByAmount, http.StatusForbidden, "AMOUNT_LIMIT_MAXIMUM", message))
 }
 
-// about says which member of the request a limit refuses.
+// about adds the member of the request that a limit refuses.
 func about(field string, f *reply.Refusal) *reply.Refusal {
 	f.Errors = []validate.Violation{{Field: field, Rule: "limit", Message: f.Msg}}
 	return f

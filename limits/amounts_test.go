@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// callBy is a request by somebody, as a placeholder.
+// callBy returns the placeholders of a request by this caller.
 func callBy(id string) *caddy.Replacer {
 	repl := caddy.NewReplacer()
 	if id != "" {
@@ -26,8 +26,9 @@ func callBy(id string) *caddy.Replacer {
 	return repl
 }
 
-// The largest amount is signed, and nothing beyond it, in another currency, or in a form
-// that cannot be compared; whoever calls must keep to their own amount as well.
+// An amount up to the largest is signed. A larger one is refused, and so is one in another
+// currency or in a form that cannot be compared. A caller must keep to its own amount as
+// well.
 func TestAmountsOfEverybodyAndOfTheCaller(t *testing.T) {
 	at := place(t, "orderAndPay", "refund", "orderQuery")
 	l := open(t, limits.Limits{
@@ -67,7 +68,8 @@ func TestAmountsOfEverybodyAndOfTheCaller(t *testing.T) {
 		})
 	}
 
-	// Without rules there are no amounts, as of a query; Open has seen to it that none moves money.
+	// Without rules there are no amounts, as for a query. Open has made sure that no endpoint
+	// without rules moves money.
 	ruleless := callOf(t, at, "orderQuery", `{"totalAmount":99999,"currency":"IDR"}`)
 	ruleless.Rules = nil
 	_, err := l.Reserve(t.Context(), ruleless)
@@ -80,7 +82,7 @@ func TestAmountsOfEverybodyAndOfTheCaller(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// A caller_id that hardly says who calls is worth a warning at the start.
+// A caller_id that does not reliably identify the caller causes a warning at startup.
 func TestCallerIDThatSaysLittle(t *testing.T) {
 	for callerID, says := range map[string]string{
 		"shop":                         "it is the same for all callers",
@@ -110,8 +112,7 @@ func TestCallerIDThatSaysLittle(t *testing.T) {
 	}
 }
 
-// Who is not known, or not named, is admitted to nothing, and a known caller to its own
-// endpoints alone.
+// An unknown or unnamed caller may call nothing, and a known caller only its own endpoints.
 func TestAdmit(t *testing.T) {
 	at := place(t, "orderAndPay", "refund", "orderQuery")
 	l := open(t, limits.Limits{CallerID: "{test.caller}", Callers: map[string]limits.Caller{"shop": {}, "office": {Endpoints: []string{"orderQuery"}}}}, at)
@@ -135,8 +136,8 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
-// A rate lets its burst through and no more; the caller's and everybody's count together,
-// and a request that one of them refuses takes nothing of the other.
+// A rate lets its burst through and no more. The caller's rate and that of all callers count
+// together, and a request that one of them refuses takes nothing from the other.
 func TestRatesCountTogether(t *testing.T) {
 	const slow = 1e-9
 	at := place(t, "orderAndPay", "refund", "orderQuery")
@@ -159,23 +160,23 @@ func TestRatesCountTogether(t *testing.T) {
 	assert.Equal(t, http.StatusTooManyRequests, refused.Status)
 	assert.Equal(t, limits.ByRate, refused.Limit)
 
-	taken, err := allow("office") // the second of all, since the refused one took nothing
+	taken, err := allow("office") // the second in total, since the refused one took nothing
 	require.NoError(t, err)
 	_, err = allow("office")
 	assert.Error(t, err)
 	taken.Settle(stores.Unsent)
 	_, err = allow("office")
 	assert.NoError(t, err)
-	(*limits.Reserved)(nil).Settle(stores.Unsent) // of nothing
+	(*limits.Reserved)(nil).Settle(stores.Unsent) // nil means that nothing was taken
 }
 
-// Retry-After is a whole number of seconds, until there is room for one more. While the store
-// is away, that is by this replica's share.
+// Retry-After is the time until there is room for one more request, in whole seconds. While
+// the store cannot be reached, it is calculated from this replica's share.
 func TestRetryAfter(t *testing.T) {
 	for name, test := range map[string]struct {
 		rate     float64
 		burst    int
-		replicas int // that have lost their store, if there are any
+		replicas int // how many have lost their store, if any
 		seconds  string
 		back     string // once the store is back
 	}{
@@ -184,7 +185,7 @@ func TestRetryAfter(t *testing.T) {
 		"two in five seconds":           {0.4, 1, 0, "3", "3"},
 		"one in two seconds":            {0.5, 1, 0, "2", "2"},
 		"a share, refused by the share": {1, 3, 3, "3", "1"},
-		"a share, refused by the gate":  {1, 1, 3, "3", "3"}, // which does not ask whether the store is back
+		"a share, refused by the gate":  {1, 1, 3, "3", "3"}, // the gate does not ask whether the store is back
 		"a share of a fast rate":        {100, 1, 3, "1", "1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -211,7 +212,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// The burst is as many as in one second, and at least one, if it is not set.
+// If it is not set, the burst is as many as in one second, and at least one.
 func TestDefaultBurst(t *testing.T) {
 	at := place(t, "orderQuery")
 	query := callOf(t, at, "orderQuery", `{"outTradeNo":"P1"}`)
@@ -223,7 +224,7 @@ func TestDefaultBurst(t *testing.T) {
 	}
 }
 
-// signedAtOnce is how many calls are signed before one is refused.
+// signedAtOnce returns how many calls are signed before one is refused.
 func signedAtOnce(t *testing.T, l *limits.Enforced, call limits.Call) int {
 	for n := 0; ; n++ {
 		if _, err := l.Reserve(t.Context(), call); err != nil {
@@ -232,7 +233,7 @@ func signedAtOnce(t *testing.T, l *limits.Enforced, call limits.Call) int {
 	}
 }
 
-// A limit that could not hold is an error that names what is wrong.
+// A limit that could not be enforced is an error that names the problem.
 func TestOpenRefuses(t *testing.T) {
 	for says, l := range map[string]*limits.Limits{
 		"rate: must be a positive number":                   {Quota: limits.Quota{Rate: -1}},
@@ -255,10 +256,11 @@ func TestOpenRefuses(t *testing.T) {
 		assert.ErrorContains(t, err, says)
 	}
 
-	// What stands for several endpoints may name some that are not enabled.
+	// A name for several endpoints may include some that are not enabled.
 	open(t, limits.Limits{CallerID: "x", Callers: map[string]limits.Caller{"shop": {Endpoints: []string{"drop_in"}}}}, place(t, "orderAndPay"))
 
-	// An amount of zero refuses all that moves money. What has no rules has no amounts to limit.
+	// An amount of zero refuses every call that moves money. An endpoint without rules has no
+	// amounts to limit.
 	open(t, limits.Limits{Quota: limits.Quota{MaxAmounts: map[string]string{"IDR": "0"}}}, place(t, "orderAndPay"))
 	at := place(t, "orderAndPay")
 	unknown := &at.Enabled[0]
@@ -272,7 +274,8 @@ func TestOpenRefuses(t *testing.T) {
 	assert.NoError(t, err)
 	assert.Nil(t, none)
 
-	// What a caller may not call need not be known for the limits of that caller.
+	// A caller's limits may be on amounts that are unknown for endpoints that this caller may
+	// not call.
 	ofShop := func(endpoints ...string) *limits.Limits {
 		shop := limits.Caller{Endpoints: endpoints, Quota: limits.Quota{Budgets: []limits.Budget{perDay("USD", "1")}}}
 		return &limits.Limits{CallerID: "x", Callers: map[string]limits.Caller{"shop": shop}}

@@ -9,22 +9,22 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// books are what this process has counted, and what it knows of the budgets.
+// books hold what this process has counted, and what it knows about the budgets.
 type books struct {
 	memory *stores.Memory
 
 	mutex    sync.Mutex
-	balances map[account]balance // as they were last seen
+	balances map[account]balance // as last seen
 }
 
-// account is a budget in one of the stores that handlers of this process may have.
+// account is a budget in one of the stores that the handlers of this process use.
 type account struct {
-	store string // its identity, or "" if it is in this process
+	store string // its identity, or "" for this process
 	key   stores.Key
 }
 
-// balance is what is known of a budget. It says what is used up rather than what is left,
-// for handlers and configs may differ in how much the budget is.
+// balance is what is known about a budget. It says what is used up rather than what is left,
+// because handlers and configs may differ in the size of the budget.
 type balance struct {
 	window stores.Window
 	used   int64
@@ -32,12 +32,13 @@ type balance struct {
 	epoch  int64
 }
 
-// balanceOf returns what is known of a budget of which so much is left.
+// balanceOf returns the balance of a budget from what a store says is left.
 func balanceOf(of stores.Budget, left stores.Balance) balance {
 	return balance{window: of.Window, used: of.Limit - left.Remaining, reset: left.Reset, epoch: left.Epoch}
 }
 
-// isAnotherCountThan reports whether a store has counted the same window anew.
+// isAnotherCountThan reports whether the two are counts of the same window, but the store has
+// started counting again between them.
 func (b balance) isAnotherCountThan(other balance) bool {
 	return b.epoch != other.epoch && b.reset.Equal(other.reset)
 }
@@ -47,19 +48,19 @@ func (b balance) includes(other balance) bool {
 	return b.epoch == other.epoch && b.used >= other.used
 }
 
-// of returns what is left, if the budget is so much.
+// of returns what is left of a budget with this limit.
 func (b balance) of(limit int64) stores.Balance {
 	return stores.Balance{Remaining: limit - b.used, Reset: b.reset, Epoch: b.epoch}
 }
 
-// shelf has the books of this process. They are of the merchants, and not of a handler or
-// of a config: a reload must not make a budget new. They are closed with the last config
-// that has limits.
+// shelf holds the books of this process. Books belong to the merchants, not to a handler or a
+// config: a reload must not reset a budget. They are closed with the last config that has
+// limits.
 var shelf = caddy.NewUsagePool()
 
 const shelved = "books"
 
-// openBooks returns the books of this process, until closeBooks.
+// openBooks returns the books of this process, which stay open until closeBooks.
 func openBooks() *books {
 	opened, _, _ := shelf.LoadOrNew(shelved, func() (caddy.Destructor, error) {
 		return &books{memory: stores.NewMemory(), balances: make(map[account]balance)}, nil
@@ -69,12 +70,13 @@ func openBooks() *books {
 
 func closeBooks() { _, _ = shelf.Delete(shelved) }
 
-// Destruct does nothing.
+// Destruct does nothing; the books need no closing.
 func (*books) Destruct() error { return nil }
 
-// note keeps what the store has answered about a budget. If the store has lost its count
-// since it was asked, and this process has seen more of the lost count meanwhile than it had
-// told the store, it keeps that: the store hears of it next time, and goes on from there.
+// note records what the store has answered about a budget, with one exception. If the store
+// has lost its count since it was asked, and this process has meanwhile seen more of the lost
+// count than it had told the store, note keeps the known balance: the next request tells the
+// store, which continues from there.
 func (b *books) note(in string, of stores.Budget, left stores.Balance) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
@@ -86,7 +88,8 @@ func (b *books) note(in string, of stores.Budget, left stores.Balance) {
 	b.balances[key] = answered
 }
 
-// last returns what was last seen of a budget of so much, if it was.
+// last returns what was last seen of a budget with this limit, or nothing if it was never
+// seen.
 func (b *books) last(of account, limit int64) stores.Balance {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
@@ -96,8 +99,8 @@ func (b *books) last(of account, limit int64) stores.Balance {
 	return stores.Balance{}
 }
 
-// seen returns the budgets of a store whose present windows this process has seen, and what
-// it has seen of them. They take nothing.
+// seen returns the budgets of a store whose current windows this process has seen, with what
+// it has seen of them. The budgets take nothing.
 func (b *books) seen(in string, now time.Time) []stores.Budget {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
@@ -113,7 +116,7 @@ func (b *books) seen(in string, now time.Time) []stores.Budget {
 // most is a limit that no budget exceeds.
 const most = 1<<53 - 1
 
-// giveBack notes that a call has not used what it took when the balance was so.
+// giveBack records that a call has not used what it took. then is the balance of that time.
 func (b *books) giveBack(in string, budget stores.Budget, then stores.Balance) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
@@ -123,7 +126,7 @@ func (b *books) giveBack(in string, budget stores.Budget, then stores.Balance) {
 	}
 }
 
-// remaining returns what is left of a budget, as far as this process knows. It is not ok
+// remaining returns what is left of a budget, as far as this process knows. ok is false
 // before the first call.
 func (b *books) remaining(in string, budget *budget, of Merchant, now time.Time) (left stores.Balance, ok bool) {
 	b.mutex.Lock()

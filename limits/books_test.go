@@ -16,12 +16,12 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// told is a store that replicas share, and keeps what it was last told of a budget.
+// told is a shared store that remembers what it was last told about a budget.
 type told struct {
 	*stores.Memory
 	identity string
 
-	mutex sync.Mutex // since reminders come as well
+	mutex sync.Mutex // reminders come concurrently
 	told  stores.Balance
 }
 
@@ -34,15 +34,15 @@ func (s *told) Reserve(ctx context.Context, r stores.Reservation) ([]stores.Bala
 	return s.Memory.Reserve(ctx, r)
 }
 
-// last is what it was last told.
+// last returns what the store was last told.
 func (s *told) last() stores.Balance {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return s.told
 }
 
-// What the store is told of a budget is what was used of it, also by a handler that holds
-// another limit. The store needs it once it has lost its data.
+// The store is told how much of a budget was used, even by a handler with another limit. The
+// store needs this after it has lost its data.
 func TestBudgetsAreKnownByWhatIsUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := place(t, "orderAndPay")
@@ -64,7 +64,7 @@ func TestBudgetsAreKnownByWhatIsUsed(t *testing.T) {
 	})
 }
 
-// What one store counts is nothing to another, or to the process.
+// The counts of one store do not affect another store or the process.
 func TestBudgetsOfStoresAreApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := place(t, "orderAndPay")
@@ -90,9 +90,9 @@ func TestBudgetsOfStoresAreApart(t *testing.T) {
 	})
 }
 
-// What was seen of a budget is not forgotten for the answer to a call that was on its way
-// when the store lost its count, and could not tell the store of it. A second later, the
-// store knows all that was seen, however often it is lost.
+// A call that was in transit when the store lost its count could not tell the store what had
+// been seen. Its answer does not replace what this process has seen of the budget. A second
+// later, the store knows all that was seen, however often it loses its count.
 func TestLostCountsAreRemembered(t *testing.T) {
 	type reserve = func(amount int)
 	asked, answered := (*replicated).whenAsked, (*replicated).whenAnswering
@@ -100,7 +100,7 @@ func TestLostCountsAreRemembered(t *testing.T) {
 		seen      int // before the slow call
 		slow      func(*replicated, hook)
 		meanwhile func(*replicated, reserve)
-		isLost    bool // once both are over
+		isLost    bool // after both calls
 		used      int
 	}{
 		"it comes after the loss":             {10, asked, func(s *replicated, reserve reserve) { reserve(7); s.lose() }, false, 10 + 7 + 50},
@@ -124,7 +124,7 @@ func TestLostCountsAreRemembered(t *testing.T) {
 				isBack, isOver := make(chan struct{}), make(chan struct{})
 				test.slow(store, func(context.Context) error { <-isBack; return nil })
 				go func() { defer close(isOver); reserve(50) }()
-				synctest.Wait() // until it is on its way
+				synctest.Wait() // it is in transit
 				test.slow(store, nil)
 				test.meanwhile(store, reserve)
 				close(isBack)

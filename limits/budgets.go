@@ -49,7 +49,7 @@ type budget struct {
 	keys     map[Merchant]stores.Key
 }
 
-// openBudgets makes the budgets of a caller ready, or those of all if that is "".
+// openBudgets prepares the budgets of a caller, or those for all callers if caller is "".
 func openBudgets(configured []Budget, caller string, merchants []Merchant, enabled []Endpoint) ([]*budget, error) {
 	var opened []*budget
 	for _, b := range configured {
@@ -70,7 +70,7 @@ func openBudgets(configured []Budget, caller string, merchants []Merchant, enabl
 	return opened, nil
 }
 
-// open makes the budget ready.
+// open prepares the budget.
 func (b Budget) open(caller string, enabled []Endpoint) (*budget, error) {
 	decimals, ok := validate.Decimals(b.Currency)
 	if !ok {
@@ -95,7 +95,7 @@ func (b Budget) open(caller string, enabled []Endpoint) (*budget, error) {
 	return opened, err
 }
 
-// openEndpoints returns the endpoints that count, sorted, or nil if they are all.
+// openEndpoints returns the endpoints that count, sorted, or nil if all of them do.
 func (b Budget) openEndpoints(enabled []Endpoint) ([]string, error) {
 	named, err := protocol.Select(b.Endpoints, grammar.Suggest)
 	if err != nil {
@@ -139,8 +139,8 @@ func (q *quota) budgetsOf(e Endpoint) []*budget {
 	return slices.DeleteFunc(slices.Clone(q.budgets), func(b *budget) bool { return !b.counts(e) })
 }
 
-// addBudgets has the amounts of the call counted. An amount in a currency without a
-// budget is refused.
+// addBudgets makes the amounts of the call count against the quota's budgets. It refuses an
+// amount in a currency without a budget.
 func (n *need) addBudgets(q *quota, c Call, amounts []validate.Amount) error {
 	counting := q.budgetsOf(c.Endpoint)
 	if len(counting) == 0 {
@@ -157,7 +157,7 @@ func (n *need) addBudgets(q *quota, c Call, amounts []validate.Amount) error {
 	return nil
 }
 
-// currencies lists those of the budgets.
+// currencies lists the currencies of the budgets.
 func currencies(budgets []*budget) string {
 	var list []string
 	for _, b := range budgets {
@@ -167,7 +167,7 @@ func currencies(budgets []*budget) string {
 	return strings.Join(slices.Compact(list), ", ")
 }
 
-// addBudget has what the call moves in the budget's currency counted.
+// addBudget makes the amounts in the budget's currency count against the budget.
 func (n *need) addBudget(b *budget, of Merchant, amounts []validate.Amount) {
 	sum, field := new(big.Int), ""
 	for _, amount := range amounts {
@@ -179,7 +179,7 @@ func (n *need) addBudget(b *budget, of Merchant, amounts []validate.Amount) {
 	if sum.Sign() == 0 {
 		return
 	}
-	takes := b.limit + 1 // which is too much
+	takes := b.limit + 1 // more than there ever is
 	if sum.Cmp(big.NewInt(b.limit)) <= 0 {
 		takes = sum.Int64()
 	}
@@ -193,15 +193,15 @@ func (n *need) addBudget(b *budget, of Merchant, amounts []validate.Amount) {
 	}
 }
 
-// neverEnough refuses a call that would move more than a whole budget. To wait does not
-// help it.
+// neverEnough refuses a call that would move more than a whole budget. Waiting does not help
+// such a call.
 func (b *budget) neverEnough(field string) error {
 	return beyondBudget(field, fmt.Sprintf("this call would move more than the whole budget of %s %s per %s; nothing was sent; the operator can raise the budget",
 		b.Currency, majorUnits(b.limit, b.decimals), b.Per))
 }
 
-// usedUp refuses a call that would move more than is left, or more than is left of a
-// replica's share, if there are sharers.
+// usedUp refuses a call that would move more than is left or, if there are sharers, more than
+// is left of a replica's share.
 func (b *budget) usedUp(field string, e *stores.Exceeded, sharers int) error {
 	what := fmt.Sprintf("the budget of %s %s per %s", b.Currency, majorUnits(b.limit, b.decimals), b.Per)
 	if sharers > 0 {
@@ -217,8 +217,8 @@ func beyondBudget(field, message string) *reply.Refusal {
 	return about(field, reply.Denied(ByBudget, http.StatusForbidden, "BUDGET_EXCEEDED", message))
 }
 
-// minorUnits returns an amount in the currency's smallest unit. A part of a unit, which
-// only a call that was not validated can have, counts as a whole.
+// minorUnits returns an amount in the currency's smallest unit, rounded up. Only a call that
+// was not validated can have a fraction of a unit.
 func minorUnits(amount *big.Rat, decimals int) *big.Int {
 	scaled := inMinorUnits(amount, decimals)
 	units, rest := new(big.Int).QuoRem(scaled.Num(), scaled.Denom(), new(big.Int))
@@ -228,7 +228,7 @@ func minorUnits(amount *big.Rat, decimals int) *big.Int {
 	return units
 }
 
-// majorUnits writes an amount of minor units as people do, such as 250.50.
+// majorUnits formats minor units as an amount in major units, such as 250.50.
 func majorUnits(minor int64, decimals int) string {
 	return inMajorUnits(minor, decimals).FloatString(decimals)
 }

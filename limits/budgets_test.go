@@ -12,10 +12,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// The time of these tests is that of a bubble, which stands still while they run, so that
-// no day ends in the middle of one.
+// These tests run in a synctest bubble, whose clock stands still while they run, so that no
+// day ends in the middle of a test.
 
-// A budget is used to the last minor unit, in the currency's own decimals.
+// A budget can be used to the last minor unit, in the currency's own decimals.
 func TestBudgetsAreInMinorUnits(t *testing.T) {
 	for currency, test := range map[string]struct {
 		budget string
@@ -49,7 +49,7 @@ func TestBudgetsAreInMinorUnits(t *testing.T) {
 	}
 }
 
-// A budget is used up until the last moment of its day, and is a new one from then on.
+// A budget that is used up stays so until the last moment of its day, and then starts anew.
 func TestBudgetsBeginAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := place(t, "orderAndPay")
@@ -67,8 +67,8 @@ func TestBudgetsBeginAnew(t *testing.T) {
 	})
 }
 
-// An amount that is finer than the currency counts as the next unit, and one beyond all
-// numbers as too much.
+// An amount that is finer than the currency is rounded up to the next unit, and an amount
+// beyond the range of numbers is too much.
 func TestBudgetsRoundUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := place(t, "orderAndPay")
@@ -84,7 +84,8 @@ func TestBudgetsRoundUp(t *testing.T) {
 	})
 }
 
-// What counts: the endpoints of the budget, and of each merchant what is its own.
+// The calls that count: those of the budget's endpoints, against the budget of their own
+// merchant.
 func TestBudgetsCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refund := `{"outRefundNo":"R1","refundAmount":40,"refundCurrency":"USD"}`
@@ -102,7 +103,7 @@ func TestBudgetsCount(t *testing.T) {
 		require.NoError(t, reserve(order(t, at, "59", "USD")))
 		requireRefused(t, reserve(order(t, at, "2", "USD")), limits.ByBudget)
 
-		// What moves nothing, or only announces it.
+		// Calls that move nothing, or only announce an amount, do not count.
 		require.NoError(t, reserve(callOf(t, at, "orderQuery", `{"outTradeNo":"P1"}`)))
 		require.NoError(t, reserve(callOf(t, at, "applyDropinSession", `{"totalAmount":1000000,"currency":"USD"}`)))
 
@@ -117,8 +118,8 @@ func TestBudgetsCount(t *testing.T) {
 	})
 }
 
-// Two handlers share a budget if its list of endpoints is the same in both; with another
-// list it is another, and without a budget nothing counts.
+// Two handlers share a budget if its list of endpoints is the same in both. A different list
+// makes a different budget, and a handler without a budget counts nothing.
 func TestHandlersShareEqualBudgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := place(t, "orderAndPay", "refund")
@@ -146,7 +147,7 @@ func TestHandlersShareEqualBudgets(t *testing.T) {
 	})
 }
 
-// The order in which a budget names its endpoints does not make it another.
+// The order in which a budget names its endpoints does not matter.
 func TestBudgetsOfTheSameEndpoints(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := place(t, "orderAndPay", "refund")
@@ -158,7 +159,7 @@ func TestBudgetsOfTheSameEndpoints(t *testing.T) {
 	})
 }
 
-// All amounts of a call count, such as those of a subscription.
+// All amounts of a call count, including those of a subscription.
 func TestBudgetsCountAllAmounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := place(t, "orderAndPay")
@@ -175,8 +176,8 @@ func TestBudgetsCountAllAmounts(t *testing.T) {
 	})
 }
 
-// A caller's budget is within that of all; what one of them refuses, the other has not
-// counted.
+// A caller's budget is within the budget for all callers. If one of them refuses a call, the
+// other has not counted it.
 func TestBudgetsOfCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := place(t, "orderAndPay")
@@ -209,15 +210,15 @@ func TestBudgetsAreSettled(t *testing.T) {
 			_, err = l.Reserve(t.Context(), order(t, at, "10", "USD"))
 			requireRefused(t, err, limits.ByBudget)
 			reserved.Settle(settlement)
-			reserved.Settle(stores.Unsent) // once only
+			reserved.Settle(stores.Unsent) // has an effect only once
 			_, err = l.Reserve(t.Context(), order(t, at, "10", "USD"))
 			assert.Equal(t, back, err == nil, settlement)
 		}
 	})
 }
 
-// A reload of the config does not make a budget new, whichever limit it has then. It is
-// new if there was no handler with limits in between.
+// A reload of the config does not reset a budget, even with a new limit. If there was no
+// handler with limits in between, the budget starts anew.
 func TestBudgetsOutliveReloads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := place(t, "orderAndPay", "refund")
@@ -272,11 +273,11 @@ func TestBudgetsRefused(t *testing.T) {
 			assert.ErrorContains(t, err, test.says)
 		})
 	}
-	// What is not counted need not be known.
+	// Amounts that are not counted need not be known.
 	open(t, within(perDay("USD", "1", "refund")), place(t, "paymentOrderPay", "refund"))
 }
 
-// What is more than a whole budget is not put off until the next one.
+// A call for more than a whole budget is not put off until the next window.
 func TestBudgetIsNeverEnough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := place(t, "orderAndPay")
@@ -294,7 +295,7 @@ func TestBudgetIsNeverEnough(t *testing.T) {
 	})
 }
 
-// A call counts against a budget if it takes something of one.
+// A call counts against a budget if it takes something from it.
 func TestHasBudgets(t *testing.T) {
 	for name, test := range map[string]struct {
 		limits limits.Limits

@@ -8,7 +8,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 )
 
-// placeholders are those of a setting, without their braces.
+// placeholders matches the placeholders of a setting. Its group is the name without braces.
 var placeholders = regexp.MustCompile(`\{([^{}]+)\}`)
 
 const (
@@ -16,17 +16,18 @@ const (
 	certificate   = "http.request.tls.client."
 )
 
-// ofCertificates are what Caddy knows of a client's certificate, besides its san.
+// ofCertificates are the properties that Caddy knows of a client's certificate, besides
+// san.*.
 var ofCertificates = []string{"fingerprint", "public_key", "public_key_sha256", "issuer", "serial", "subject", "certificate_pem", "certificate_der_base64"}
 
-// written are the beginnings of placeholders whose values stand in the request.
+// written are the prefixes of placeholders whose values come from the request itself.
 var written = []string{
 	"http.request.header.", "http.request.cookie.", "http.request.uri", "http.request.orig_uri", "http.request.body",
 	"http.request.host", "http.request.method", "http.request.orig_method",
 }
 
-// DoubtAboutCallerID says why the caller_id hardly says who calls, and what to do. Both are ""
-// if there is nothing to say, or no caller_id.
+// DoubtAboutCallerID returns why the caller_id does not reliably identify the caller, and
+// what to do about it. Both are "" if there is no doubt, or no caller_id.
 func (l *Limits) DoubtAboutCallerID() (doubt, next string) {
 	if l == nil || l.CallerID == "" {
 		return "", ""

@@ -22,13 +22,13 @@ type Caller struct {
 	Quota
 }
 
-// Allowance is what one caller may have signed.
+// Allowance is a Caller that is ready to be enforced.
 type Allowance struct {
 	quota
 	endpoints map[string]bool // nil if all
 }
 
-// open makes the caller's allowance ready.
+// open prepares the caller's allowance.
 func (c Caller) open(id string, at Place) (*Allowance, error) {
 	opened := new(Allowance)
 	if len(c.Endpoints) > 0 {
@@ -51,13 +51,13 @@ func (c Caller) open(id string, at Place) (*Allowance, error) {
 	return opened, err
 }
 
-// Admit finds out who calls, and whether that caller may call the endpoint. It
-// returns nil if no callers are configured.
+// Admit determines who calls, and whether that caller may call the endpoint. It returns nil
+// if no callers are configured.
 func (l *Enforced) Admit(endpoint string, repl *caddy.Replacer) (*Allowance, error) {
 	if l == nil || l.callerID == "" {
 		return nil, nil
 	}
-	// A placeholder that is unknown or empty names nobody.
+	// An unknown or empty placeholder identifies no caller.
 	id, err := setting.Replace(repl, l.callerID, true, true)
 	known, ok := l.callers[id]
 	if err != nil || !ok {

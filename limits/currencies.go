@@ -8,10 +8,10 @@ import (
 	"go.uber.org/zap"
 )
 
-// checkCurrencies holds max_amount and budget against each other, and the budgets of a
-// caller against those of all: each refuses the currencies that it does not name. A currency
-// that one of them names and the other always refuses is a mistake. One that the budgets of
-// some endpoints refuse may be meant, and is logged.
+// checkCurrencies compares max_amount with the budgets, and the budgets of a caller with
+// those for all callers: each refuses the currencies that it does not name. It is an error if
+// one of them names a currency that the other always refuses. If only the budgets of some
+// endpoints refuse a currency, that may be intended, and is logged.
 func (l *Enforced) checkCurrencies(at Place) error {
 	if err := checkCurrencies(at.Enabled, at, &l.quota); err != nil {
 		return err
@@ -30,7 +30,7 @@ func (l *Enforced) checkCurrencies(at Place) error {
 }
 
 // checkBudgetsWithin checks the currencies of a caller's budgets, for calls of the endpoints
-// that the caller may use, which also count against the budgets of all.
+// that the caller may use. These calls also count against the budgets for all callers.
 func (q *quota) checkBudgetsWithin(all *quota, caller string, endpoints []Endpoint, at Place) error {
 	for _, b := range q.budgets {
 		counting := slices.DeleteFunc(slices.Clone(endpoints), func(e Endpoint) bool { return !b.counts(e) })
@@ -56,8 +56,8 @@ func namesOf(endpoints []Endpoint) []string {
 	return names
 }
 
-// checkCurrencies checks the currencies that a quota names, for calls of some endpoints,
-// which also count against the other quotas.
+// checkCurrencies checks the currencies that a quota names, for calls of the given endpoints.
+// These calls also count against the other quotas.
 func checkCurrencies(endpoints []Endpoint, at Place, naming *quota, others ...*quota) error {
 	all := append([]*quota{naming}, others...)
 	moving := slices.DeleteFunc(slices.Clone(endpoints), func(e Endpoint) bool { return !e.MovesMoney })
@@ -82,8 +82,8 @@ func checkCurrencies(endpoints []Endpoint, at Place, naming *quota, others ...*q
 	return nil
 }
 
-// hasNoBudgetIn reports whether calls of the endpoint count against budgets, of which there
-// is none in the currency.
+// hasNoBudgetIn reports whether calls of the endpoint count against budgets, but none of them
+// is in the currency.
 func (q *quota) hasNoBudgetIn(currency string, e Endpoint) bool {
 	counting := q.budgetsOf(e)
 	return len(counting) > 0 && !slices.ContainsFunc(counting, func(b *budget) bool { return b.Currency == currency })

@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/limits"
 )
 
-// A currency that max_amount names and no budget does, or the reverse, could never be
-// used, which whoever has written it learns when the config is loaded.
+// A currency that max_amount names and no budget does, or the reverse, could never be used.
+// The operator learns that when the config is loaded.
 func TestCurrenciesFitTogether(t *testing.T) {
 	amounts := func(currencies ...string) map[string]string {
 		m := make(map[string]string)

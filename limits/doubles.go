@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
-// addNumber has the call's own number taken, so that no other call of the same number is
-// made meanwhile. Without a number that is beyond doubt, it is refused.
+// addNumber reserves the call's own number, so that no other call with the same number is
+// made at the same time. A call without an unambiguous number is refused.
 func (n *need) addNumber(c Call) error {
 	name := c.Number()
 	if name == "" {
@@ -28,7 +28,7 @@ func (n *need) addNumber(c Call) error {
 	return nil
 }
 
-// withoutNumber refuses a call that cannot be told from others.
+// withoutNumber refuses a call that cannot be told apart from others.
 func withoutNumber(row string) *reply.Refusal {
 	f := reply.ClientError(http.StatusBadRequest, "PARAMS_INVALID",
 		row+" is required exactly once, in this spelling, because this sidecar refuses two simultaneous calls with the same number")
@@ -36,7 +36,8 @@ func withoutNumber(row string) *reply.Refusal {
 	return f
 }
 
-// numberOf returns the one value of a member of data.
+// numberOf returns the value of a member of data. ok is false unless the member is there
+// exactly once, in this spelling.
 func numberOf(body []byte, name string) (number string, ok bool) {
 	for _, claim := range envelope.ReadClaims(body, envelope.NewNames(name)) {
 		switch {
@@ -50,7 +51,7 @@ func numberOf(body []byte, name string) (number string, ok bool) {
 	return number, ok
 }
 
-// underWay refuses the second of two calls.
+// underWay refuses the second of two simultaneous calls with the same number.
 func underWay(name string) *reply.Refusal {
 	f := reply.Denied(ByDouble, http.StatusConflict, "CALL_UNDER_WAY",
 		"a call with the same data."+name+" is in progress; this call was not sent; wait for the answer to the other one, or query it")

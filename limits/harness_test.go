@@ -27,11 +27,11 @@ func endpoint(t *testing.T, name string) limits.Endpoint {
 	return limits.Endpoint{Endpoint: known, Rules: rules}
 }
 
-// lastPlace tells merchants apart.
+// lastPlace makes the merchants of the tests distinct.
 var lastPlace atomic.Int64
 
-// place is a handler that signs for a merchant which no other test has, and no other run
-// of this one in the same process.
+// place returns a handler that signs for a merchant that no other test uses, nor another run
+// of the same test in this process.
 func place(t *testing.T, names ...string) limits.Place {
 	t.Helper()
 	at := limits.Place{
@@ -44,7 +44,7 @@ func place(t *testing.T, names ...string) limits.Place {
 	return at
 }
 
-// open makes limits ready until the end of the test.
+// open opens limits until the end of the test.
 func open(t *testing.T, l limits.Limits, at limits.Place) *limits.Enforced {
 	t.Helper()
 	opened, err := l.Open(at)
@@ -53,17 +53,17 @@ func open(t *testing.T, l limits.Limits, at limits.Place) *limits.Enforced {
 	return opened
 }
 
-// perDay is a budget of a day.
+// perDay returns a budget per day.
 func perDay(currency, amount string, endpoints ...string) limits.Budget {
 	return limits.Budget{Currency: currency, Amount: amount, Per: "day", Endpoints: endpoints}
 }
 
-// within are limits of budgets alone.
+// within returns limits that are budgets only.
 func within(budgets ...limits.Budget) limits.Limits {
 	return limits.Limits{Quota: limits.Quota{Budgets: budgets}}
 }
 
-// callOf is a call with this data.
+// callOf returns a call with this data.
 func callOf(t *testing.T, at limits.Place, name, data string) limits.Call {
 	t.Helper()
 	return limits.Call{
@@ -72,13 +72,13 @@ func callOf(t *testing.T, at limits.Place, name, data string) limits.Call {
 	}
 }
 
-// order is a call of orderAndPay.
+// order returns a call of orderAndPay.
 func order(t *testing.T, at limits.Place, amount, currency string) limits.Call {
 	t.Helper()
 	return callOf(t, at, "orderAndPay", `{"outTradeNo":"P1","totalAmount":`+amount+`,"currency":"`+currency+`"}`)
 }
 
-// requireRefused checks which limit refuses.
+// requireRefused checks that this limit has refused the call.
 func requireRefused(t *testing.T, err error, limit string) *reply.Refusal {
 	t.Helper()
 	refused, ok := errors.AsType[*reply.Refusal](err)
@@ -87,7 +87,7 @@ func requireRefused(t *testing.T, err error, limit string) *reply.Refusal {
 	return refused
 }
 
-// admitted returns what a caller may have signed, who is who {x} says.
+// admitted returns the allowance of a caller whose ID is the value of {x}.
 func admitted(t *testing.T, l *limits.Enforced, caller string) *limits.Allowance {
 	t.Helper()
 	repl := caddy.NewEmptyReplacer()

@@ -16,38 +16,39 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// scope is that of all keys here: a budget is a merchant's, whichever handlers sign for
-// it, and a rate is that of a handler, whichever merchants it signs for.
+// scope is the scope of all keys in this package. A budget belongs to a merchant, whichever
+// handlers sign for it. A rate belongs to a handler, whichever merchants it signs for.
 var scope = stores.NewScope("payermax_sign")
 
-// What becomes of calls that count while the store cannot be reached.
+// The values of without_store: what happens to calls about money while the store cannot be
+// reached.
 const (
 	withoutStoreRefuse = "refuse"
 	withoutStoreAlone  = "alone"
 )
 
-// ledger counts what is used up: in the books of this process, or in a store that it
-// shares with others.
+// ledger counts what is used up: in the books of this process, or in a store that is shared
+// with other replicas.
 type ledger struct {
-	// gate counts this handler's rates, before anybody else is asked.
+	// gate counts this handler's rates, before any other store is asked.
 	gate *stores.Memory
-	// books outlive a reload of the config, as long as the process.
+	// books outlive a reload of the config.
 	books *books
-	// store is the identity of what counts, or "" if that is the books.
+	// store is the identity of the store that counts, or "" if the books count.
 	store string
 	// shared is the shared store, or nil.
 	shared *shared
-	// lease is how long a call can be under way.
+	// lease is how long a call can be in progress.
 	lease time.Duration
 }
 
-// settling is how long a settlement may take beyond the end of its call.
+// settling is how long a settlement may take after the end of its call.
 const settling = 10 * time.Second
 
-// openLedger checks the options of the store, and opens what counts.
+// openLedger checks the options of the store, and opens the ledger.
 func (l *Limits) openLedger(at Place) (*ledger, error) {
 	_, isMemory := at.Store.(*stores.Memory)
-	isShared := !isMemory // with others
+	isShared := !isMemory // with other replicas
 	switch {
 	case l.WithoutStore != "" && l.WithoutStore != withoutStoreRefuse && l.WithoutStore != withoutStoreAlone:
 		return nil, fmt.Errorf("without_store must be refuse or alone, but is %q", l.WithoutStore)
@@ -71,7 +72,7 @@ func (l *Limits) openLedger(at Place) (*ledger, error) {
 	return opened, nil
 }
 
-// close ends the use of the books and of the store.
+// close releases the books and the store.
 func (l *ledger) close() {
 	if l.shared != nil {
 		l.shared.forget()
@@ -79,13 +80,13 @@ func (l *ledger) close() {
 	closeBooks()
 }
 
-// need is what a call needs, and how to refuse it if that is used up.
+// need is what a call needs, and how to refuse the call if that is used up.
 type need struct {
 	stores.Reservation
 	ledger   *ledger
 	refusals map[stores.Key]func(*stores.Exceeded) error
-	// sharers is how many replicas count alone, each its share, if the store cannot be
-	// reached, and else 0.
+	// sharers is how many replicas count their own share while the store cannot be reached.
+	// Otherwise it is 0.
 	sharers int
 }
 
@@ -97,17 +98,17 @@ func (l *ledger) newNeed() *need {
 	}
 }
 
-// isAboutMoney reports whether more than rates are at stake.
+// isAboutMoney reports whether the call needs more than rates: a budget or a number.
 func (n *need) isAboutMoney() bool { return len(n.Budgets) > 0 || n.Order != (stores.Key{}) }
 
-// refuse says what is used up.
+// refuse returns the refusal for what is used up.
 func (n *need) refuse(e *stores.Exceeded) error { return n.refusals[e.Key](e) }
 
 // take takes what a call needs, or nothing.
 func (l *ledger) take(ctx context.Context, n *need) (*Reserved, error) {
 	taken := &Reserved{ledger: l}
 	if l.shared != nil && l.shared.away.Load() {
-		n.sharers = l.shared.replicas // or the gate would not say how long it takes
+		n.sharers = l.shared.replicas // so that a refusal by the gate names the wait for this replica's share
 	}
 	rates := n.Reservation
 	rates.Budgets, rates.Order = nil, stores.Key{}
@@ -130,8 +131,9 @@ func (l *ledger) take(ctx context.Context, n *need) (*Reserved, error) {
 	return taken, nil
 }
 
-// takeShared takes it of the store. If that cannot be reached, it takes this replica's
-// share, unless money is at stake.
+// takeShared takes what the call needs from the shared store. If the store cannot be reached,
+// it takes from this replica's share. A call about money is refused then, unless
+// without_store is alone.
 func (l *ledger) takeShared(ctx context.Context, n *need, taken *Reserved) error {
 	if len(n.Rates) == 0 && !n.isAboutMoney() {
 		return nil
@@ -154,7 +156,7 @@ func (l *ledger) takeShared(ctx context.Context, n *need, taken *Reserved) error
 	return taken.reserve(ctx, l.books.memory, l.shared.shareOf(n.Reservation), n)
 }
 
-// withoutStore refuses a call that nobody can count.
+// withoutStore refuses a call that cannot be counted.
 func withoutStore(cause error) *reply.Refusal {
 	f := reply.Denied(ByStore, http.StatusServiceUnavailable, "SYSTEM_ERROR",
 		"the store that counts budgets cannot be reached; nothing was sent, so it is safe to try again")
@@ -162,7 +164,7 @@ func withoutStore(cause error) *reply.Refusal {
 	return f
 }
 
-// Reserved is what a call has taken. If it is nil, that is nothing.
+// Reserved is what a call has taken. A nil Reserved is nothing.
 type Reserved struct {
 	ledger *ledger
 	taken  []taken
@@ -174,8 +176,8 @@ type taken struct {
 	balances    []stores.Balance
 }
 
-// reserve takes something of one store. What a store may have taken is to be settled,
-// even if it has not answered.
+// reserve takes a reservation from one store. Whatever a store may have taken must be
+// settled, even if the store has not answered.
 func (r *Reserved) reserve(ctx context.Context, of stores.Reservations, reservation stores.Reservation, n *need) error {
 	if len(reservation.Rates) == 0 && len(reservation.Budgets) == 0 && reservation.Order == (stores.Key{}) {
 		return nil
@@ -199,30 +201,30 @@ func (r *Reserved) reserve(ctx context.Context, of stores.Reservations, reservat
 	return nil
 }
 
-// counts reports whether a store has the count of the budgets, rather than what this
-// replica has taken alone.
+// counts reports whether a store counts the budgets for all, as opposed to what this replica
+// has taken alone.
 func (l *ledger) counts(of stores.Reservations) bool { return l.shared == nil || of == l.shared.store }
 
-// note keeps what is left of a budget.
+// note records what is left of a budget.
 func (l *ledger) note(by stores.Reservations, of stores.Budget, left stores.Balance) {
 	if l.counts(by) {
 		l.books.note(l.store, of, left)
 	}
 }
 
-// last returns what was last seen of a budget of so much.
+// last returns what was last seen of a budget with this limit.
 func (l *ledger) last(key stores.Key, limit int64) stores.Balance {
 	return l.books.last(account{l.store, key}, limit)
 }
 
-// HasBudgets reports whether the call counts against a budget, which a settlement can give
-// something back to.
+// HasBudgets reports whether the call counts against a budget, so that a settlement can give
+// something back.
 func (r *Reserved) HasBudgets() bool {
 	return r != nil && slices.ContainsFunc(r.taken, func(t taken) bool { return len(t.reservation.Budgets) > 0 })
 }
 
-// Settle says what became of the call, the first time. It does not wait for a store that
-// is not in this process.
+// Settle reports the outcome of the call. Only the first Settle has an effect. It does not
+// wait for a store outside this process.
 func (r *Reserved) Settle(settlement stores.Settlement) {
 	if r == nil {
 		return
@@ -233,7 +235,7 @@ func (r *Reserved) Settle(settlement stores.Settlement) {
 		if shared := r.ledger.shared; shared != nil && t.of == shared.store {
 			shared.settlements.send(t.reservation, settlement)
 		} else {
-			_ = t.of.Settle(context.Background(), t.reservation, settlement) // memory, which does not fail
+			_ = t.of.Settle(context.Background(), t.reservation, settlement) // in memory, where it does not fail
 		}
 		if settlement != stores.Kept && r.ledger.counts(t.of) {
 			for i, balance := range t.balances {
@@ -246,13 +248,13 @@ func (r *Reserved) Settle(settlement stores.Settlement) {
 // shared is a store that replicas share.
 type shared struct {
 	store stores.Reservations
-	// alone is set if money is counted here while the store is away.
+	// alone is set if this process counts money by itself while the store cannot be reached.
 	alone       bool
 	replicas    int
 	away        atomic.Bool
 	settlements *settlements
 	logger      *zap.Logger
-	// forget ends the reminders.
+	// forget stops the reminders.
 	forget context.CancelFunc
 }
 
@@ -260,7 +262,7 @@ func newShared(store stores.Reservations, alone bool, replicas int, logger *zap.
 	return &shared{store: store, alone: alone, replicas: replicas, settlements: newSettlements(store), logger: logger}
 }
 
-// isAway notes that the store cannot be reached, and logs it once.
+// isAway records that the store cannot be reached, and logs it once per outage.
 func (s *shared) isAway(cause error) {
 	if s.away.Swap(true) {
 		return
@@ -273,14 +275,14 @@ func (s *shared) isAway(cause error) {
 		zap.String("share", fmt.Sprintf("1/%d", s.replicas)), zap.Error(cause))
 }
 
-// isThere notes that the store has answered, and logs it if it could not be reached.
+// isThere records that the store has answered, and logs the end of an outage.
 func (s *shared) isThere() {
 	if s.away.Load() && s.away.Swap(false) {
 		s.logger.Info("the shared store can be reached again")
 	}
 }
 
-// shareOf returns what a call needs, of this replica's share of the limits.
+// shareOf returns what a call needs, with the limits reduced to this replica's share.
 func (s *shared) shareOf(r stores.Reservation) stores.Reservation {
 	r.Rates, r.Budgets = slices.Clone(r.Rates), slices.Clone(r.Budgets)
 	for i := range r.Rates {

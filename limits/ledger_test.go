@@ -17,10 +17,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// slow is a rate that lets its burst pass, and nobody after that.
+// slow is a rate that allows its burst, and nothing after that.
 const slow = 1e-9
 
-// sharing is a handler whose store is shared, and may be away.
+// sharing returns a handler with a shared store that can be made unreachable.
 func sharing(t *testing.T, names ...string) (limits.Place, *replicated) {
 	t.Helper()
 	at, store := place(t, names...), newReplicated()
@@ -28,8 +28,8 @@ func sharing(t *testing.T, names ...string) (limits.Place, *replicated) {
 	return at, store
 }
 
-// While the store cannot be reached, a replica signs its share of each rate. What is about
-// money is refused, or counted alone, up to the share of each budget.
+// While the store cannot be reached, a replica signs its share of each rate. Calls about
+// money are refused, or counted by the replica alone, up to its share of each budget.
 func TestWithoutTheStore(t *testing.T) {
 	const signed = ""
 	for name, test := range map[string]struct {
@@ -75,14 +75,14 @@ func TestWithoutTheStore(t *testing.T) {
 	}
 }
 
-// without are limits of budgets without the store.
+// without returns limits that are budgets, with this value of without_store.
 func without(what string, replicas int, budgets ...limits.Budget) limits.Limits {
 	l := within(budgets...)
 	l.WithoutStore, l.Replicas = what, replicas
 	return l
 }
 
-// The share of a rate is one in time as well: a third of it is three times as slow.
+// The share applies to time as well: a third of a rate is three times as slow.
 func TestShareOfARate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at, store := sharing(t, "orderQuery")
@@ -98,8 +98,8 @@ func TestShareOfARate(t *testing.T) {
 	})
 }
 
-// Of each time that the store is away, the log says once that it is, with this replica's
-// share, and once that it is back. A call that needs nothing of it knows neither.
+// Each outage of the store is logged once when it begins, with this replica's share, and once
+// when it ends. A call that needs nothing from the store notices neither.
 func TestOutagesAreLoggedOnce(t *testing.T) {
 	for without, says := range map[string]string{
 		"refuse": "this replica signs its share of each rate, and calls that count against a budget or that are checked for duplicate numbers are refused",
@@ -141,8 +141,8 @@ func TestOutagesAreLoggedOnce(t *testing.T) {
 	}
 }
 
-// What is refused by the store, or for want of it, or whose time is over, has taken nothing
-// of the rate. The store is told of it if it may have taken something.
+// A call takes nothing from the rate if the store refuses it, if the store cannot be reached,
+// or if its time is over. The store is told if it may have taken something.
 func TestWhatIsRefusedTakesNothing(t *testing.T) {
 	over, end := context.WithCancel(context.Background())
 	end()
@@ -189,7 +189,7 @@ func TestWhatIsRefusedTakesNothing(t *testing.T) {
 		})
 	}
 
-	// Without a store that is shared, too.
+	// The same is true without a shared store.
 	at := place(t, "orderAndPay")
 	l := open(t, limits.Limits{Quota: limits.Quota{Rate: slow, Burst: 1}, RefuseDoubles: true}, at)
 	other := open(t, limits.Limits{RefuseDoubles: true}, at)
@@ -202,7 +202,7 @@ func TestWhatIsRefusedTakesNothing(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// Why a call was given up before it was sent is in the refusal.
+// The refusal says why a call was given up before it was sent.
 func TestReserveIsGivenUp(t *testing.T) {
 	for _, test := range []struct {
 		cause  error
@@ -219,8 +219,8 @@ func TestReserveIsGivenUp(t *testing.T) {
 	}
 }
 
-// The store is told what came of a call, by the very reservation that it was asked for. What
-// a replica has counted alone, it is not told.
+// The store is told the outcome of a call with the same reservation that it was asked for. It
+// is not told about calls that a replica has counted alone.
 func TestStoreIsToldWhatCameOfCalls(t *testing.T) {
 	for name, asked := range map[string]hook{"there": nil, "away": away} {
 		for _, settlement := range []stores.Settlement{stores.Kept, stores.Refunded, stores.Unsent} {
@@ -235,7 +235,7 @@ func TestStoreIsToldWhatCameOfCalls(t *testing.T) {
 					reserved, err := l.Reserve(t.Context(), order(t, at, "1", "USD"))
 					require.NoError(t, err)
 					reserved.Settle(settlement)
-					reserved.Settle(stores.Unsent) // once only
+					reserved.Settle(stores.Unsent) // has an effect only once
 					synctest.Wait()
 					of := store.asked()[0]
 					assert.Equal(t, []settled{{of, settlement}}, store.told())
@@ -245,7 +245,7 @@ func TestStoreIsToldWhatCameOfCalls(t *testing.T) {
 					assert.NotZero(t, of.Order)
 					assert.Equal(t, at.Longest+10*time.Second, of.Lease)
 
-					// The number is free, here as there.
+					// The number is free again, in the store and in this process.
 					for _, asked := range []hook{nil, away} {
 						store.whenAsked(asked)
 						again, err := l.Reserve(t.Context(), order(t, at, "1", "USD"))
@@ -259,8 +259,8 @@ func TestStoreIsToldWhatCameOfCalls(t *testing.T) {
 	}
 }
 
-// What the store is told of a budget is what this process knows of its count there: without
-// what was given back, or was of a former day, or was counted alone.
+// The store is told what this process knows of the budget's count there, without anything
+// that was given back, was in an earlier window, or was counted alone.
 func TestStoreIsToldWhatIsKnown(t *testing.T) {
 	for name, test := range map[string]struct {
 		settlement stores.Settlement
@@ -288,11 +288,11 @@ func TestStoreIsToldWhatIsKnown(t *testing.T) {
 				store.whenAsked(test.asked)
 				first := reserve("60")
 				time.Sleep(test.later)
-				synctest.Wait() // until the store is reminded
+				synctest.Wait() // the store has been reminded
 				store.whenAsked(nil)
 				reserve("10")
 				first.Settle(test.settlement)
-				first.Settle(test.settlement) // once only
+				first.Settle(test.settlement) // has an effect only once
 				store.asked()
 				reserve("0.01")
 				assert.Equal(t, test.left, store.asked()[0].Budgets[0].Last.Remaining)
@@ -301,8 +301,8 @@ func TestStoreIsToldWhatIsKnown(t *testing.T) {
 	}
 }
 
-// The replicas of a handler have one rate, in whichever order they name their merchants, and
-// nobody else has it.
+// The replicas of a handler share one rate, in whichever order they name their merchants. No
+// other handler shares it.
 func TestRatesOfReplicas(t *testing.T) {
 	at, store := sharing(t, "orderQuery")
 	app := at.Merchants[0].AppID
@@ -325,8 +325,8 @@ func TestRatesOfReplicas(t *testing.T) {
 	}
 }
 
-// Without a shared store, two handlers that are alike have a rate each, also for what is
-// about money.
+// Without a shared store, two identical handlers have separate rates, even for calls about
+// money.
 func TestRatesOfHandlersAreApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := place(t, "orderAndPay")
@@ -337,13 +337,13 @@ func TestRatesOfHandlersAreApart(t *testing.T) {
 	})
 }
 
-// The options of a shared store must have a meaning.
+// Options of the store are refused if they would have no effect.
 func TestOpenRefusesOptionsOfTheStore(t *testing.T) {
 	for name, test := range map[string]struct {
 		without  string
 		replicas int
-		memory   string // what is wrong without a store that replicas share, and
-		shared   string // with it
+		memory   string // what is wrong without a shared store
+		shared   string // what is wrong with a shared store
 	}{
 		"neither":         {"", 0, "", ""},
 		"refuse":          {"refuse", 0, "without_store has no meaning without a shared store", ""},
@@ -370,7 +370,8 @@ func TestOpenRefusesOptionsOfTheStore(t *testing.T) {
 	}
 }
 
-// Who ends a config waits for what the store is still to be told, and for nothing else.
+// The end of a config waits for settlements that the store has not received yet, and for
+// nothing else.
 func TestAwaitSettled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		waits := func(l *limits.Enforced) time.Duration {

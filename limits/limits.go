@@ -66,25 +66,26 @@ type Quota struct {
 	Burst int `json:"burst,omitempty"`
 }
 
-// Endpoint is an endpoint that is enabled.
+// Endpoint is an enabled endpoint.
 type Endpoint struct {
 	protocol.Endpoint
-	// Rules are the rules for its data, or nil if it has none.
+	// Rules are the rules for its data, or nil if there are none.
 	Rules *validate.RuleSet
 }
 
-// Merchant is who calls are made for. MerchantNo is "" if the configuration names none.
+// Merchant is the merchant that calls are made for. MerchantNo is "" if the config names
+// none.
 type Merchant struct{ AppID, MerchantNo string }
 
-// Place is where limits are enforced.
+// Place describes the handler whose calls are limited.
 type Place struct {
-	// Enabled are the endpoints.
+	// Enabled are the enabled endpoints.
 	Enabled []Endpoint
-	// Merchants are those that calls are made for.
+	// Merchants are the merchants that calls are made for.
 	Merchants []Merchant
-	// Store is where what is used up is counted.
+	// Store counts what is used up.
 	Store stores.Store
-	// Longest is how long a call can be under way.
+	// Longest is how long a call can be in progress.
 	Longest time.Duration
 	Logger  *zap.Logger
 }
@@ -105,8 +106,8 @@ type quota struct {
 	rate     *stores.Rate // nil if unlimited
 }
 
-// Open checks the limits and makes them ready. A limit that could not be enforced for
-// one of the endpoints that are enabled is an error. Close ends their use.
+// Open checks the limits and prepares them. A limit that could not be enforced for one of the
+// enabled endpoints is an error. Close releases what Open has opened.
 func (l *Limits) Open(at Place) (*Enforced, error) {
 	if l == nil {
 		return nil, nil
@@ -137,7 +138,7 @@ func (l *Limits) Open(at Place) (*Enforced, error) {
 	return opened, nil
 }
 
-// open makes the quota of a caller ready, or of all if that is "".
+// open prepares the quota of a caller, or of all callers if caller is "".
 func (q Quota) open(caller string, at Place, enabled []Endpoint) (opened quota, err error) {
 	if opened.rate, err = q.openRate(caller, at.Merchants); err != nil {
 		return opened, err
@@ -149,15 +150,15 @@ func (q Quota) open(caller string, at Place, enabled []Endpoint) (opened quota, 
 	return opened, err
 }
 
-// AwaitSettled gives the store a moment to hear what came of the calls. It is for the time
-// after the last call, and before the store is closed.
+// AwaitSettled gives the store a moment to receive the outcomes of the calls. Call it after
+// the last call, before the store is closed.
 func (l *Enforced) AwaitSettled() {
 	if l != nil && l.ledger.shared != nil {
 		l.ledger.shared.settlements.wait()
 	}
 }
 
-// Close ends the use of the limits.
+// Close releases the limits.
 func (l *Enforced) Close() {
 	if l != nil {
 		inUse.Remove(l)
@@ -165,18 +166,18 @@ func (l *Enforced) Close() {
 	}
 }
 
-// Call is a call that is to be signed.
+// Call is a call to be signed.
 type Call struct {
 	Endpoint
 	Merchant
-	// By is what the caller may have signed, as Admit has found out.
+	// By is what the caller may have signed, as Admit has returned it.
 	By *Allowance
 	// Body is the application's request, and Data its data.
 	Body, Data []byte
 }
 
-// Reserve decides whether a call that is otherwise in order may be signed, and takes what
-// it needs of the rates and budgets. What was taken is to be settled.
+// Reserve decides whether an otherwise valid call may be signed, and takes what it needs from
+// the rates and budgets. What was taken must be settled.
 func (l *Enforced) Reserve(ctx context.Context, c Call) (*Reserved, error) {
 	if l == nil {
 		return nil, nil
@@ -207,7 +208,7 @@ func (l *Enforced) Reserve(ctx context.Context, c Call) (*Reserved, error) {
 	return l.ledger.take(ctx, needed)
 }
 
-// The limits as the metric names them.
+// The limits, as the metric names them.
 const (
 	ByEndpoint = "endpoint"
 	ByCaller   = "caller"

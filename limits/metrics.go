@@ -39,8 +39,9 @@ func (collector) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- budgetReset
 }
 
-// Collect sends what is known. Of several handlers with the same budget, it is that of
-// the lowest limit, or of the store with the least left, if it is known.
+// Collect sends what is known. If several handlers have the same budget, it sends the lowest
+// limit; at equal limits, the store with the least left, and a known balance rather than
+// none.
 func (collector) Collect(collected chan<- prometheus.Metric) {
 	lowest := make(map[stores.Key]status)
 	for _, l := range inUse.All() {
@@ -64,7 +65,8 @@ type status struct {
 	known bool
 }
 
-// isLowerThan reports whether less may be moved by this one, as far as is known.
+// isLowerThan reports whether this status allows less to be moved than the other, as far as
+// is known.
 func (s status) isLowerThan(other status) bool {
 	if s.limit == other.limit && s.known != other.known {
 		return s.known
@@ -72,7 +74,7 @@ func (s status) isLowerThan(other status) bool {
 	return cmp.Or(cmp.Compare(s.limit, other.limit), cmp.Compare(s.left.Remaining, other.left.Remaining)) < 0
 }
 
-// statuses are those of all budgets.
+// statuses returns the status of each budget.
 func (l *Enforced) statuses(now time.Time) []status {
 	budgets := slices.Clone(l.budgets)
 	for _, c := range l.callers {

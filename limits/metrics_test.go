@@ -16,8 +16,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// budgetMetrics are those of an app_id, by their names and their other labels, which are in
-// the order of the alphabet.
+// budgetMetrics returns the metrics of an app_id's budgets, by their names and their other
+// labels in alphabetical order.
 func budgetMetrics(t *testing.T, appID string) map[string]float64 {
 	t.Helper()
 	found := make(map[string]float64)
@@ -41,9 +41,9 @@ func budgetMetrics(t *testing.T, appID string) map[string]float64 {
 	return found
 }
 
-// Metrics show each merchant's budget and each caller's, and what is left from the first
-// call on. Of two handlers with the same budget, the lower limit counts. Nothing remains of
-// limits that are closed.
+// Metrics show the budget of each merchant and each caller and, from the first call on, what
+// is left of it. If two handlers have the same budget, the lower limit is shown. Closed
+// limits are not shown.
 func TestBudgetMetrics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := place(t, "orderAndPay", "refund", "capture")
@@ -98,8 +98,8 @@ func TestBudgetMetrics(t *testing.T) {
 	})
 }
 
-// Of handlers whose stores differ, metrics show the store with the least left, and what is
-// known rather than nothing.
+// If handlers use different stores, metrics show the store with the least left, and a known
+// value rather than none.
 func TestBudgetMetricsOfStores(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at, first := sharing(t, "orderAndPay")
@@ -109,7 +109,7 @@ func TestBudgetMetricsOfStores(t *testing.T) {
 		ofFirst, ofSecond := open(t, budget, at), open(t, budget, elsewhere)
 		remaining := func() []float64 {
 			var found []float64
-			for range 20 { // since handlers have no order
+			for range 20 { // handlers are in no particular order
 				metrics := budgetMetrics(t, at.Merchants[0].AppID)
 				for name, value := range metrics {
 					if strings.HasPrefix(name, "remaining") && strings.HasSuffix(name, "per=day") {

@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 )
 
-// quotaOptions are the options of how much may be signed, by everybody together
-// or by one caller.
+// quotaOptions are the options for how much may be signed, by all callers together or by one
+// caller.
 var quotaOptions = grammar.Block[Quota]{
 	{Name: "max_amount", Args: "<currency> <amount>", Example: `max_amount IDR 5000000
 max_amount USD 250.00`,
@@ -71,7 +71,7 @@ func readMaxAmount(d *caddyfile.Dispenser, amounts *map[string]string) error {
 	return nil
 }
 
-// readBudget reads how much a budget is.
+// readBudget reads the currency, the amount and the window of a budget.
 func readBudget(d *caddyfile.Dispenser, b *Budget) error {
 	const complete = 4
 	args := d.RemainingArgs()
@@ -89,7 +89,7 @@ func readBudget(d *caddyfile.Dispenser, b *Budget) error {
 	return d.Err("budget must have this form: budget USD 10000 per day")
 }
 
-// periods are the words for how long a budget lasts that people write without per.
+// periods maps the words that people write without per to the window that they mean.
 var periods = map[string]string{
 	"hourly": "hour", "daily": "day", "monthly": "month", "hour": "hour", "day": "day", "month": "month",
 	"/hour": "hour", "/day": "day", "/month": "month",

@@ -9,7 +9,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/limits"
 )
 
-// Options that make no sense are refused where they are written, each by its own name.
+// Options that make no sense are refused when they are read, each by its own name.
 func TestOptions(t *testing.T) {
 	quota := func(q limits.Quota) limits.Limits { return limits.Limits{Quota: q} }
 	for text, want := range map[string]limits.Limits{

@@ -14,8 +14,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// openRate makes the rate of a caller ready, or of all if that is "". It returns nil if
-// there is none.
+// openRate prepares the rate of a caller, or of all callers if caller is "". It returns nil
+// if there is none.
 func (q Quota) openRate(caller string, merchants []Merchant) (*stores.Rate, error) {
 	if q.Rate < 0 || q.Burst < 0 || math.IsNaN(q.Rate) || math.IsInf(q.Rate, 0) {
 		return nil, fmt.Errorf("rate: must be a positive number of requests per second")
@@ -30,7 +30,8 @@ func (q Quota) openRate(caller string, merchants []Merchant) (*stores.Rate, erro
 	if rate.Burst == 0 {
 		rate.Burst = int(math.Ceil(q.Rate))
 	}
-	// The replicas of a handler have the same merchants, callers and numbers.
+	// The replicas of a handler have the same merchants, callers and numbers, and so the same
+	// key.
 	identity := []string{"rate", caller, fmt.Sprint(rate.PerSecond), strconv.Itoa(rate.Burst)}
 	merchants = slices.Clone(merchants)
 	slices.SortFunc(merchants, func(a, b Merchant) int {
@@ -43,7 +44,7 @@ func (q Quota) openRate(caller string, merchants []Merchant) (*stores.Rate, erro
 	return rate, nil
 }
 
-// addRate has the call counted by a rate.
+// addRate makes the call count against a rate.
 func (n *need) addRate(rate *stores.Rate) {
 	if rate == nil {
 		return
@@ -57,7 +58,7 @@ func (n *need) addRate(rate *stores.Rate) {
 	}
 }
 
-// shareOfRate returns what one of so many replicas signs of a rate.
+// shareOfRate returns the share of a rate that one of the replicas may sign.
 func shareOfRate(rate stores.Rate, replicas int) stores.Rate {
 	rate.PerSecond /= float64(replicas)
 	rate.Burst = max(1, rate.Burst/replicas)
@@ -72,7 +73,7 @@ func tooOften(rate stores.Rate) *reply.Refusal {
 	return f
 }
 
-// retryAfter says when to try again, in whole seconds.
+// retryAfter returns a header that says when to try again, in whole seconds.
 func retryAfter(wait time.Duration) http.Header {
 	return http.Header{"Retry-After": {strconv.Itoa(max(1, int(math.Ceil(wait.Seconds()))))}}
 }

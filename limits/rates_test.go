@@ -14,8 +14,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// However many take and give back at once, no more than the burst is ever taken, and in
-// the end exactly the burst is there again.
+// However many calls take and give back concurrently, no more than the burst is ever taken,
+// and at the end exactly the burst is available.
 func TestRateHoldsWhileItIsGivenBack(t *testing.T) {
 	const burst = 5
 	at := place(t, "orderQuery")
@@ -49,7 +49,7 @@ func TestRateHoldsWhileItIsGivenBack(t *testing.T) {
 	requireRefused(t, err, limits.ByRate)
 }
 
-// What was full has no room for more.
+// Nothing can be given back to a rate that is full.
 func TestRateIsNotGivenBackBeyondTheBurst(t *testing.T) {
 	const burst = 5
 	at := place(t, "orderQuery")

@@ -7,13 +7,13 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// reminding is how often a store that replicas share hears what this process has last seen
-// of its budgets.
+// reminding is how often this process tells a shared store what it has last seen of its
+// budgets.
 const reminding = time.Second
 
-// remind tells the store what this process has last seen of its budgets, again and again
-// until the context ends. A store that has lost its counts would otherwise go on from what
-// the first caller has seen, though another replica may have seen that more was used.
+// remind tells the store what this process has last seen of its budgets, at regular intervals
+// until the context ends. Otherwise, a store that has lost its counts would continue from
+// what the first caller has seen, although another replica may have seen a higher count.
 func (l *ledger) remind(ctx context.Context) {
 	ticker := time.NewTicker(reminding)
 	defer ticker.Stop()
@@ -25,14 +25,14 @@ func (l *ledger) remind(ctx context.Context) {
 		}
 		for _, budget := range l.books.seen(l.store, time.Now()) {
 			if !l.remindOf(ctx, budget) {
-				break // the store is away, which its own watch finds out
+				break // the store cannot be reached, which its own watch detects
 			}
 		}
 	}
 }
 
-// remindOf reserves nothing of a budget, which says what was seen of it, and notes what the
-// store answers. It reports whether the store has answered.
+// remindOf makes a reservation that takes nothing of a budget, but tells the store what was
+// seen of it, and records the answer. It reports whether the store has answered.
 func (l *ledger) remindOf(ctx context.Context, budget stores.Budget) bool {
 	nothing := stores.Reservation{Call: scope.NewKey(), Budgets: []stores.Budget{budget}, Lease: settling}
 	balances, err := l.shared.store.Reserve(ctx, nothing)

@@ -13,9 +13,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// Each second, the store hears what this process has seen of the budgets that it counts, in
-// their present windows, and this process hears what others have used. Nothing is taken. Of
-// a store that is away, it asks for one budget alone.
+// Each second, the store is told what this process has seen of the budgets that the store
+// counts, in their current windows, and this process learns what others have used. Nothing is
+// taken. If the store cannot be reached, this process asks for one budget only.
 func TestStoreIsReminded(t *testing.T) {
 	perHour := func(currency, amount string) limits.Budget {
 		return limits.Budget{Currency: currency, Amount: amount, Per: "hour"}
@@ -31,7 +31,7 @@ func TestStoreIsReminded(t *testing.T) {
 			require.NoError(t, err)
 			return store.asked()[0].Budgets[0]
 		}
-		// used is what the store hears of each budget in so many seconds.
+		// used returns what the store is told about each budget in this many seconds.
 		used := func(seconds time.Duration) map[stores.Key][]int64 {
 			store.asked()
 			time.Sleep(seconds*time.Second + time.Millisecond)

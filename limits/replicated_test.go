@@ -9,28 +9,28 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// errAway is what a store says that cannot be reached.
+// errAway is the error of a store that cannot be reached.
 var errAway = errors.New("connection refused")
 
-// replicated is a store that replicas share. It can lose its counts, and goes on then from
-// the most that anybody has seen, as Redis does.
+// replicated is a shared store. It can lose its counts, and then continues from the highest
+// count that any caller has seen, as Redis does.
 type replicated struct {
-	stores.Claims // none, since limits claim nothing
+	stores.Claims // nil, since limits claim nothing
 	identity      string
 
-	// mutex guards the rest, also from the tests: each second, a reminder comes.
+	// mutex guards the fields below, also against the tests: a reminder comes each second.
 	mutex sync.Mutex
-	// reserves is what happens to a reservation before it is taken, answers to what the
-	// store says of it, and settles to a settlement, if they are not nil.
+	// reserves runs before a reservation is taken, answers before the store's answer is
+	// returned, and settles before a settlement, unless they are nil.
 	reserves, answers, settles hook
 	counts                     *stores.Memory
 	epoch                      int64
 	before                     map[stores.Key]int64 // what was used before the epoch
-	reserved                   []stores.Reservation // all of which it has heard
+	reserved                   []stores.Reservation // all reservations that were requested
 	settled                    []settled
 }
 
-// hook is what happens to an operation. It may fail.
+// hook runs during an operation, and can make it fail.
 type hook func(context.Context) error
 
 func (h hook) happen(ctx context.Context) error {
@@ -51,14 +51,14 @@ func newReplicated() *replicated {
 	return s
 }
 
-// lose has the store lose its counts, as if it were restarted empty.
+// lose makes the store lose its counts, as if it were restarted empty.
 func (s *replicated) lose() {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.counts, s.epoch, s.before = stores.NewMemory(), s.epoch+1, make(map[stores.Key]int64)
 }
 
-// away is what happens to an operation while the store cannot be reached.
+// away is the hook of operations while the store cannot be reached.
 func away(context.Context) error { return errAway }
 
 func (s *replicated) Identity() string { return s.identity }
@@ -96,7 +96,7 @@ func (s *replicated) whenSettling(happens hook) {
 	s.settles = happens
 }
 
-// asked returns what the store was asked for since it was last called.
+// asked returns the reservations that were requested since the previous call of asked.
 func (s *replicated) asked() []stores.Reservation {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -104,7 +104,7 @@ func (s *replicated) asked() []stores.Reservation {
 	return s.reserved
 }
 
-// told returns what the store was told of calls since it was last called.
+// told returns the settlements that were received since the previous call of told.
 func (s *replicated) told() []settled {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -135,7 +135,7 @@ func (s *replicated) take(ctx context.Context, r stores.Reservation) ([]stores.B
 	return left, err
 }
 
-// hear goes on from what somebody has seen of a budget whose count was lost.
+// hear continues from what a caller has seen of a budget whose count was lost.
 func (s *replicated) hear(ctx context.Context, b stores.Budget) {
 	seen := b.Limit - b.Last.Remaining
 	if _, reset := b.Window.Around(time.Now()); !b.Last.Reset.Equal(reset) || b.Last.Epoch == s.epoch || seen <= s.before[b.Key] {

@@ -9,11 +9,12 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// maxSettlements is how many settlements may be on their way at once, so that they do not
-// fill the memory while the store is away. Of more, what was taken stays taken.
+// maxSettlements is how many settlements may be in transit at once, so that they do not fill
+// the memory while the store cannot be reached. Further ones are lost, so what their calls
+// took stays taken.
 const maxSettlements = 2000
 
-// arriving is how long the end of a config waits for settlements.
+// arriving is how long the end of a config waits for settlements in transit.
 const arriving = time.Second
 
 var lostSettlements = prom.Counter("settlements_lost_total",
@@ -21,13 +22,13 @@ var lostSettlements = prom.Counter("settlements_lost_total",
 
 func init() { prom.Share(lostSettlements) }
 
-// settlements tell a store what became of calls, without anybody waiting for it.
+// settlements tells a store the outcomes of calls, in the background.
 type settlements struct {
 	store stores.Reservations
 
-	// onWay are those that the store has not heard yet. Each is closed once it has, or
-	// never will. A sync.WaitGroup would not do: while a config that is replaced waits for
-	// them, its calls go on, and have others sent.
+	// onWay holds the settlements in transit. Each is closed once the store has received it,
+	// or never will. A sync.WaitGroup would not do: while a replaced config waits for them,
+	// its calls continue and send more.
 	mutex sync.Mutex
 	onWay map[chan struct{}]struct{}
 }
@@ -36,8 +37,8 @@ func newSettlements(store stores.Reservations) *settlements {
 	return &settlements{store: store, onWay: make(map[chan struct{}]struct{})}
 }
 
-// send tells the store, again and again until it has heard or the call's lease is over:
-// then it would not know the call any more.
+// send tells the store, and retries until the store has answered or the call's lease is over.
+// After that, the store would no longer know the call.
 func (s *settlements) send(r stores.Reservation, settlement stores.Settlement) {
 	sent, hasRoom := s.begin()
 	if !hasRoom {
@@ -59,7 +60,7 @@ func (s *settlements) send(r stores.Reservation, settlement stores.Settlement) {
 	}()
 }
 
-// begin adds a settlement to those on their way, if there is room for it.
+// begin adds a settlement to those in transit, if there is room for it.
 func (s *settlements) begin() (sent chan struct{}, hasRoom bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -71,7 +72,7 @@ func (s *settlements) begin() (sent chan struct{}, hasRoom bool) {
 	return sent, true
 }
 
-// end takes a settlement out of those on their way.
+// end removes a settlement from those in transit.
 func (s *settlements) end(sent chan struct{}) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -79,7 +80,7 @@ func (s *settlements) end(sent chan struct{}) {
 	close(sent)
 }
 
-// first returns one of the settlements on their way, or nil if there is none.
+// first returns one of the settlements in transit, or nil if there is none.
 func (s *settlements) first() chan struct{} {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -89,7 +90,7 @@ func (s *settlements) first() chan struct{} {
 	return nil
 }
 
-// wait gives settlements that are on their way a moment to arrive, and those that are sent
+// wait gives settlements in transit a moment to arrive, including those that are sent
 // meanwhile.
 func (s *settlements) wait() {
 	moment := time.After(arriving)

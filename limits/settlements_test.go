@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// unheard is a store that does not hear what comes of calls, at first or ever.
+// unheard is a store that does not receive settlements, at first or ever.
 type unheard struct {
 	stores.Reservations
 	attempts atomic.Int64
@@ -30,7 +30,7 @@ func (u *unheard) Settle(context.Context, stores.Reservation, stores.Settlement)
 	return nil
 }
 
-// late is a store that hears what comes of calls after so long.
+// late is a store that takes this long to receive a settlement.
 type late time.Duration
 
 func (late) Reserve(context.Context, stores.Reservation) ([]stores.Balance, error) { return nil, nil }
@@ -47,14 +47,14 @@ func (l late) Settle(ctx context.Context, _ stores.Reservation, _ stores.Settlem
 	}
 }
 
-// lost is how many outcomes were lost so far.
+// lost returns how many outcomes were lost so far.
 func lost(t *testing.T) float64 {
 	t.Helper()
 	return testtool.Counted(t, lostSettlements)
 }
 
-// The store is told again and again what came of a call, for as long as it knows the call.
-// After that, the outcome is lost, which the metric counts.
+// The store is told the outcome of a call repeatedly, for as long as it knows the call. After
+// that, the outcome is lost, and the metric counts it.
 func TestSettlementsAreLost(t *testing.T) {
 	for name, test := range map[string]struct {
 		failing int64
@@ -80,8 +80,8 @@ func TestSettlementsAreLost(t *testing.T) {
 	}
 }
 
-// A store that is away does not fill the memory with what it is to be told, and once it has
-// heard, there is room again.
+// Settlements for a store that cannot be reached do not fill the memory. Once the store has
+// received them, there is room again.
 func TestSettlementsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before := lost(t)
@@ -98,7 +98,7 @@ func TestSettlementsAreBounded(t *testing.T) {
 	})
 }
 
-// Who waits for settlements does so until the last has arrived, but no longer than a moment.
+// The wait for settlements ends when the last one has arrived, or after a moment.
 func TestSettlementsAreAwaited(t *testing.T) {
 	for name, test := range map[string]struct{ takes, waits time.Duration }{
 		"at once":  {0, 0},
@@ -119,8 +119,8 @@ func TestSettlementsAreAwaited(t *testing.T) {
 	}
 }
 
-// While a config that is replaced waits for settlements, its calls go on and have others
-// sent: here each when the one before has just arrived.
+// While a replaced config waits for settlements, its calls continue and send more: here, each
+// is sent just when the previous one has arrived.
 func TestSettlementsAreSentWhileOthersAreAwaited(t *testing.T) {
 	store := heard(make(chan struct{}, 1))
 	told := newSettlements(store)
@@ -143,7 +143,7 @@ func TestSettlementsAreSentWhileOthersAreAwaited(t *testing.T) {
 	assert.Nil(t, told.first())
 }
 
-// heard is a store that says so when it hears what came of a call.
+// heard is a store that signals when it receives a settlement.
 type heard chan struct{}
 
 func (heard) Reserve(context.Context, stores.Reservation) ([]stores.Balance, error) { return nil, nil }

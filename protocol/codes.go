@@ -2,16 +2,15 @@ package protocol
 
 import "slices"
 
-// The codes of PayerMax's answers that the sidecar understands (docs: the error
-// table of orderAndPay for Drop-In; ORDER_NOT_EXIST from the list of 2023).
+// The codes of PayerMax's answers that the sidecar understands (docs: the error table of
+// orderAndPay for Drop-In; ORDER_NOT_EXIST is from the list of 2023).
 const (
 	// CodeApplySuccess accepts a request. It never says that anything was paid.
 	CodeApplySuccess = "APPLY_SUCCESS"
-	// CodeSignVerifyFailed says that the signature does not fit the merchant's
-	// public key.
+	// CodeSignVerifyFailed says that the signature does not match the merchant's public key.
 	CodeSignVerifyFailed = "SIGN_VERIFY_FAILED"
-	// CodeRequestTimeOver says that requestTime is further than
-	// [RequestTimeTolerance] from PayerMax's clock.
+	// CodeRequestTimeOver says that requestTime is further than [RequestTimeTolerance] from
+	// PayerMax's clock.
 	CodeRequestTimeOver = "REQ_TIME_OVER_TIME"
 	// CodeMerchantAppInvalid says that there is no public key for the appId.
 	CodeMerchantAppInvalid = "MERCHANT_APP_INVALID"
@@ -23,11 +22,11 @@ const (
 	CodeOrderNotExist = "ORDER_NOT_EXIST"
 	// CodeSystemError says that PayerMax is busy.
 	CodeSystemError = "SYSTEM_ERROR"
-	// CodeTooManyRequest says that PayerMax throttles.
+	// CodeTooManyRequest says that PayerMax throttles requests.
 	CodeTooManyRequest = "TOO_MANY_REQUEST"
 	// CodeRequestTimeout says that PayerMax has no result yet.
 	CodeRequestTimeout = "REQUEST_TIMEOUT"
-	// CodeUnexpectedError says that PayerMax does not know more.
+	// CodeUnexpectedError reports an error about which PayerMax says nothing more.
 	CodeUnexpectedError = "UNEXPECTED_ERROR"
 )
 
@@ -60,29 +59,30 @@ func DocumentedCodes() []string { return slices.Clone(documentedCodes) }
 // IsDocumented reports whether PayerMax documents the code.
 func IsDocumented(code string) bool { return slices.Contains(documentedCodes, code) }
 
-// openCodes are documented codes that do not say that a call has moved no money, and
-// never will: PayerMax is busy, has no result yet, or asks to be asked; or the buyer may
-// try again within the same order, since there are codes for too many tries.
+// openCodes are documented codes that do not say that a call has moved no money and never
+// will: PayerMax is busy, has no result yet, or wants to be queried; or the buyer may try
+// again within the same order, since there are separate codes for too many tries.
 var openCodes = []string{
 	CodeApplySuccess, CodeSystemError, "SYSTEM_BUSY", CodeTooManyRequest, CodeRequestTimeout, CodeUnexpectedError,
 	"PAYMENT_PROCESSING", "REFUND_FAILED",
 	"OTP_VERIFY_FAILED", "PIN_INVALID", "BARCODE_REFRESH_FAILED",
 }
 
-// IsRefusal reports whether the code of an answer that is verifiably PayerMax's says that
-// the call has moved no money, as far as a code can: where an answer has a status, the
-// status decides (see [Endpoint.Failures]). It says nothing of an earlier attempt of the
-// same order.
+// IsRefusal reports whether a code says that the call has moved no money, as far as a code
+// can. The code must be from an answer that is verifiably PayerMax's. If an answer has a
+// status, the status decides (see [Endpoint.Failures]). The code says nothing about an
+// earlier attempt of the same order.
 func IsRefusal(code string) bool { return IsDocumented(code) && !slices.Contains(openCodes, code) }
 
-// signatureOpenCodes are documented refusals that PayerMax may give before it has accepted
-// a signature: for what stands around data, or for who asks.
+// signatureOpenCodes are documented refusals that PayerMax may give before it has accepted a
+// signature, because of the envelope around data or because of the caller.
 var signatureOpenCodes = []string{
 	CodeSignVerifyFailed, CodeRequestTimeOver, CodeMerchantAppInvalid, CodeMerchantInvalid, CodeParamsInvalid,
 }
 
-// AcceptsSignature reports whether the code of an answer that is PayerMax's says that it
-// has accepted the signature of the call: it has judged what the call asks for.
+// AcceptsSignature reports whether a code says that PayerMax has accepted the signature of
+// the call: it has judged what the call asks for. The code must be from an answer of
+// PayerMax.
 func AcceptsSignature(code string) bool {
 	return code == CodeApplySuccess || IsRefusal(code) && !slices.Contains(signatureOpenCodes, code)
 }

@@ -1,10 +1,8 @@
-// Package protocol has the facts of PayerMax's gateway that the sidecar relies on:
-// its endpoints, codes, hosts, header fields and limits, each with where PayerMax
-// says so.
+// Package protocol holds the facts about PayerMax's gateway that the sidecar relies on: its
+// endpoints, codes, hosts, header fields and limits, each with PayerMax's source for it.
 //
-// Each fact stands here once. A new endpoint is one row of the table in
-// endpoints.go, and a table of its fields in package validate if they are to be
-// validated. The package knows neither Caddy nor any other part of the sidecar.
-// The sandbox has facts of its own: it judges the sidecar, and a mistake here must
-// not hide there.
+// Each fact is stated here once. A new endpoint is one row of the table in endpoints.go and,
+// if its fields are to be validated, a table of them in package validate. The package depends
+// on neither Caddy nor any other part of the sidecar. The sandbox has its own facts: it
+// judges the sidecar, so a mistake here must not be repeated there.
 package protocol

@@ -10,8 +10,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// Each row of the table makes sense by itself, and no name could be taken for
-// another.
+// Each row of the table is consistent, and no name could be taken for another.
 func TestEndpoints(t *testing.T) {
 	shapes := make(map[string]string)
 	for _, e := range protocol.Endpoints() {
@@ -35,7 +34,7 @@ func TestEndpoints(t *testing.T) {
 	}
 }
 
-// A name is an endpoint's to the letter.
+// A name must match an endpoint exactly.
 func TestLookupIsExact(t *testing.T) {
 	for _, name := range []string{"", "applyDropInSession", "orderquery", "orderQuery/", "drop_in", "all", "orderConfirm"} {
 		_, ok := protocol.Lookup(name)
@@ -66,7 +65,7 @@ func TestSelect(t *testing.T) {
 	assert.EqualError(t, err, `"dropin" is neither an endpoint nor a group; did you mean drop_in?`)
 }
 
-// Nobody who was given the table can change it.
+// Changes to a returned table do not affect the original.
 func TestEndpointsAreCopies(t *testing.T) {
 	selected, err := protocol.Select([]string{"all"}, noSuggestion)
 	assert.NoError(t, err)
@@ -91,5 +90,5 @@ func asSet(names []string) map[string]bool {
 	return set
 }
 
-// noSuggestion has nothing to suggest.
+// noSuggestion never suggests a name.
 func noSuggestion(string, []string) string { return "" }

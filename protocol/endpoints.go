@@ -1,13 +1,13 @@
 package protocol
 
-// Unsigned are the calls of PayerMax's gateway that are missing among the endpoints: their
-// envelope is another, of version 1.0.
+// Unsigned are the calls of PayerMax's gateway that are not among the endpoints, because
+// their envelope is different, that of version 1.0.
 var Unsigned = []string{"orderConfirm"}
 
-// endpoints are the calls of PayerMax's gateway. Their versions are those of its
-// OpenAPI file of March 2026, or of the Drop-In pages where these are newer, unless
-// the row says otherwise. What an answer echoes is from the tables of request and
-// answer in the same file, and so are the statuses, unless the row names a page.
+// endpoints are the calls of PayerMax's gateway. Unless the row says otherwise, their
+// versions are from PayerMax's OpenAPI file of March 2026, or from the Drop-In pages where
+// these are newer. The echoes are from the tables of request and answer in the same file, and
+// so are the statuses, unless the row names a page.
 var endpoints = []Endpoint{
 	// Drop-In.
 	{Name: SessionEndpoint, Version: "1.5", DropIn: true, Repeatable: true, Personal: true},
@@ -17,12 +17,12 @@ var endpoints = []Endpoint{
 	{Name: OrderQueryEndpoint, Version: "1.4", DropIn: true, Repeatable: true,
 		Echoes: []string{"outTradeNo"}}, // optional in the answer
 	{Name: "refund", Version: "1.4", DropIn: true, MovesMoney: true,
-		Echoes: []string{"outRefundNo", "outTradeNo"}, Own: "outRefundNo"}, // the latter of the echoes in the request alone; in an answer it could only be the same.
-	// Of REFUND_PENDING and REFUND_FAILED, which refund answers with, neither is a failure
-	// for certain: when a bank cannot carry a refund out, the money has left and comes
-	// back (docs: receipt/refund/refund-doc).
+		Echoes: []string{"outRefundNo", "outTradeNo"}, Own: "outRefundNo"}, // outTradeNo is only in the request; in an answer it could only be the same
+	// refund answers with REFUND_PENDING or REFUND_FAILED. Neither is certainly a failure:
+	// when a bank cannot carry out a refund, the money has left and comes back (docs:
+	// receipt/refund/refund-doc).
 	{Name: "refundQuery", Version: "1.4", DropIn: true, Repeatable: true,
-		Echoes: []string{"outRefundNo", "refundTradeNo"}}, // either of them is asked by
+		Echoes: []string{"outRefundNo", "refundTradeNo"}}, // a query uses either of them
 	{Name: "capture", Version: "1.4", DropIn: true, MovesMoney: true,
 		Echoes: []string{"requestId", "outTradeNo"}, Own: "requestId",
 		Failures: []string{"FAILED"}}, // of SUCCESS, FAILED and PENDING, in the table of its answer
@@ -31,22 +31,22 @@ var endpoints = []Endpoint{
 
 	// Other ways to pay.
 	{Name: "confirmPayment", Version: "1.4", MovesMoney: true,
-		Echoes: []string{"outTradeNo"}}, // in the request alone: the table of the answer is that of refund, so its statuses are unknown
-	{Name: "orderClose", Version: "1.4"}, // version of the Java SDK, which alone has it
+		Echoes: []string{"outTradeNo"}}, // only in the request: the table of the answer is that of refund, so its statuses are unknown
+	{Name: "orderClose", Version: "1.4"}, // version of the Java SDK, the only source that has it
 	{Name: "applyDDC", Version: "1.6"},   // could be personal, but the members of its answer may all be null
-	{Name: "createPaybylink", Version: "1.1", MovesMoney: true, Echoes: []string{"merchantLinkId"}}, // has a linkStatus, and no status
+	{Name: "createPaybylink", Version: "1.1", MovesMoney: true, Echoes: []string{"merchantLinkId"}}, // has a linkStatus, but no status
 	{Name: "queryPaybylink", Version: "1.1", Repeatable: true, Echoes: []string{"merchantLinkId"}},
 	{Name: "expirePaybylink", Version: "1.1", Echoes: []string{"merchantLinkId"}},
 
 	// Tokens and subscriptions.
-	{Name: "applyToken", Version: "1.4"}, // version of the Java SDK, which alone has it
+	{Name: "applyToken", Version: "1.4"}, // version of the Java SDK, the only source that has it
 	{Name: "applyPaymentToken", Version: "1.4", Echoes: []string{"requestId"}},
 	{Name: "InquireApplyRequest", Version: "1.4", Repeatable: true, Echoes: []string{"requestId"}}, // with a capital I
 	{Name: "inquirePaymentToken", Version: "1.2", Repeatable: true},
 	{Name: "removePaymentToken", Version: "1.2", Echoes: []string{"userId", "paymentTokenID"}},
-	{Name: "subscriptionCreate", Version: "1.5", MovesMoney: true, Echoes: []string{"subscriptionRequestId"}}, // has a subscriptionStatus, and no status
+	{Name: "subscriptionCreate", Version: "1.5", MovesMoney: true, Echoes: []string{"subscriptionRequestId"}}, // has a subscriptionStatus, but no status
 	{Name: "subscriptionQuery", Version: "1.5", Repeatable: true,
-		Echoes: []string{"subscriptionRequestId"}}, // optional in the request, which may ask by subscriptionNo
+		Echoes: []string{"subscriptionRequestId"}}, // optional in the request, which may use subscriptionNo instead
 	{Name: "subscriptionCancel", Version: "1.5"},
 
 	// Disputes and risk.

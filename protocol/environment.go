@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// The names of PayerMax's environments. Each has keys of its own.
+// The names of PayerMax's environments. Each has its own keys.
 const (
 	// UAT is the test environment.
 	UAT = "uat"
-	// Production is where payments are real.
+	// Production is the environment with real payments.
 	Production = "production"
 )
 
@@ -26,8 +26,8 @@ func GatewayURL(environment string) (url string, ok bool) {
 	return url, ok
 }
 
-// EnvironmentAt returns the environment whose gateway has that URL, or "" if it is
-// not PayerMax's.
+// EnvironmentAt returns the environment whose gateway has that URL, or "" if the URL is not
+// that of a PayerMax gateway.
 func EnvironmentAt(url string) string {
 	for name, known := range gatewayURLs {
 		if known == url {
@@ -37,12 +37,12 @@ func EnvironmentAt(url string) string {
 	return ""
 }
 
-// domain is what the names of PayerMax's own hosts end with.
+// domain is the domain of PayerMax's own hosts.
 const domain = "payermax.com"
 
-// DoubtAbout says why a host is hardly where calls are meant to go: it is almost the gateway
-// of an environment, or one of PayerMax's hosts that is not a gateway, such as that of its
-// documentation. It is "" for the gateways themselves, and for all other hosts.
+// DoubtAbout says why calls are probably not meant to go to a host: it is almost the gateway
+// of an environment, or it is a host of PayerMax that is not a gateway, such as that of its
+// documentation. It returns "" for the gateways themselves, and for all other hosts.
 func DoubtAbout(host string) string {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	environments := slices.Sorted(maps.Keys(gatewayURLs))
@@ -62,8 +62,8 @@ func DoubtAbout(host string) string {
 	return ""
 }
 
-// isSlipOf reports whether a host differs from another in no more than two letters that
-// stand together, such as two that have changed places.
+// isSlipOf reports whether a host differs from another in no more than two adjacent letters,
+// such as two that are swapped.
 func isSlipOf(host, known string) bool {
 	const slip = 2
 	if host == known || len(host) > len(known)+slip {

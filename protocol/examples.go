@@ -2,19 +2,19 @@ package protocol
 
 import "regexp"
 
-// The application and the merchant in PayerMax's examples (applyDropinSession,
-// request example). The sandbox knows them where nobody else is configured.
+// The application and the merchant in PayerMax's examples (applyDropinSession, request
+// example). The sandbox knows them if no other merchant is configured.
 const (
 	ExampleAppID      = "3b242b56a8b64274bcc37dac281120e3"
 	ExampleMerchantNo = "020213827212251"
 )
 
-// toFillIn is what the shipped manifests have where somebody writes an identity of their own.
+// toFillIn matches the identities in the shipped manifests that the operator has to replace.
 var toFillIn = regexp.MustCompile(`(?i)^your[-_ .](\w+[-_ .])?(app[-_ .]?id|merchant[-_ .]?no)$`)
 
-// DoubtAboutIdentity says what is wrong with an appId or a merchantNo that is nobody's own,
-// and what to do about it: it is that of PayerMax's examples, or stands for one that somebody
-// was to fill in, such as your-app-id. Both are "" for all others.
+// DoubtAboutIdentity says what is wrong with an appId or a merchantNo that belongs to no
+// merchant, and what to do about it: it is from PayerMax's examples, or a placeholder that
+// was to be filled in, such as your-app-id. Both results are "" for all others.
 func DoubtAboutIdentity(identity string) (doubt, next string) {
 	if identity != ExampleAppID && identity != ExampleMerchantNo && !toFillIn.MatchString(identity) {
 		return "", ""

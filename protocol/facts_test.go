@@ -25,8 +25,9 @@ func TestDocumentedCodes(t *testing.T) {
 	}
 }
 
-// By these codes PayerMax says that it has accepted a signature: they judge what was asked
-// for. What it may say of anybody's request does not count, nor does what it says when busy.
+// These codes show that PayerMax has accepted a signature: they judge what was asked for.
+// Codes that PayerMax may return for any request do not count, nor do those that it returns
+// when busy.
 func TestAcceptsSignature(t *testing.T) {
 	for code, want := range map[string]bool{
 		protocol.CodeApplySuccess: true, protocol.CodeOrderNotExist: true, "ORDER_REPEAT": true, "CONTRACT_INVALID": true,
@@ -39,7 +40,7 @@ func TestAcceptsSignature(t *testing.T) {
 	}
 }
 
-// PayerMax's own refusals say that no money has moved, but for those that leave it open.
+// PayerMax's own refusals say that no money has moved, except for those that leave it open.
 func TestIsRefusal(t *testing.T) {
 	for code, want := range map[string]bool{
 		protocol.CodeSignVerifyFailed: true, protocol.CodeOrderNotExist: true, "PAYMENT_REJECTED": true, "AMOUNT_LIMIT": true,
@@ -73,8 +74,8 @@ func TestEnvironments(t *testing.T) {
 	}
 }
 
-// A host that is almost a gateway's, or a host of PayerMax's that is none, is doubtful. All
-// others are a merchant's own business.
+// A host that is almost a gateway, or a PayerMax host that is not a gateway, is doubtful. All
+// other hosts are the merchant's own decision.
 func TestDoubtfulHosts(t *testing.T) {
 	for host, says := range map[string]string{
 		"pay-gate-uat.payermx.com":       "almost pay-gate-uat.payermax.com, which is PayerMax's uat",
@@ -103,13 +104,13 @@ func TestDoubtfulHosts(t *testing.T) {
 	}
 }
 
-// The names are those by which Go's header maps know the fields.
+// The names are in the canonical form of Go's header maps.
 func TestHeadersAreCanonical(t *testing.T) {
 	assert.Equal(t, http.CanonicalHeaderKey("sign"), protocol.SignHeader)
 	assert.Equal(t, http.CanonicalHeaderKey(protocol.AuthTokenHeader), protocol.CanonicalAuthTokenHeader)
 }
 
-// A clock is complained about while its calls still pass.
+// A clock causes warnings while its calls still pass.
 func TestClockLimits(t *testing.T) {
 	assert.Equal(t, 30*time.Second, protocol.ClockWarning)
 	assert.Equal(t, 90*time.Second, protocol.ClockAlarm)

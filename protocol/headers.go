@@ -7,21 +7,21 @@ import (
 )
 
 const (
-	// SignHeader carries the signature of a request, an answer or a notification.
-	// PayerMax writes it sign (docs: developer/api-desc); this is the canonical form.
+	// SignHeader carries the signature of a request, an answer or a notification. PayerMax
+	// writes it sign (docs: developer/api-desc); this is its canonical form in Go.
 	SignHeader = "Sign"
 
-	// AuthTokenHeader carries a service provider's authorisation to call for a
-	// merchant. PayerMax writes it with underscores and in small letters (docs:
-	// developer/isv-integration), and so it must be sent.
+	// AuthTokenHeader carries a service provider's authorisation to make calls for a
+	// merchant. PayerMax writes it in lower case with underscores (docs:
+	// developer/isv-integration), and it must be sent like that.
 	AuthTokenHeader = "merchant_auth_token"
-	// CanonicalAuthTokenHeader is what a server or a reverse proxy makes of
-	// AuthTokenHeader.
+	// CanonicalAuthTokenHeader is the form of AuthTokenHeader in Go's header maps, and so
+	// after a server or a reverse proxy in Go.
 	CanonicalAuthTokenHeader = "Merchant_auth_token"
 )
 
-// Signatures returns the values of the sign header, which belong to the header. An empty
-// one is the same as none: some gateways write it where they have not signed.
+// Signatures returns the values of the sign header, without empty ones: some gateways send an
+// empty value if they have not signed. The result may share the header's memory.
 func Signatures(header http.Header) []string {
 	values, isEmpty := header[SignHeader], func(value string) bool { return strings.TrimSpace(value) == "" }
 	if !slices.ContainsFunc(values, isEmpty) {
@@ -30,8 +30,8 @@ func Signatures(header http.Header) []string {
 	return slices.DeleteFunc(slices.Clone(values), isEmpty)
 }
 
-// IsCoded reports whether a header says that a body is anything but the plain text. A
-// character set is not a coding, and neither is what Content-Transfer-Encoding says, but
+// IsCoded reports whether a header says that a body is anything but plain text. A character
+// set is not a content coding, and neither are the values of Content-Transfer-Encoding, but
 // both are common mistakes that do no harm.
 func IsCoded(header http.Header) bool {
 	for _, codings := range header["Content-Encoding"] {
@@ -46,7 +46,7 @@ func IsCoded(header http.Header) bool {
 	return false
 }
 
-// IsUTF8 reports whether a charset parameter means UTF-8, however it is spelt.
+// IsUTF8 reports whether a charset parameter means UTF-8, in any common spelling.
 func IsUTF8(charset string) bool {
 	switch strings.ToLower(strings.Trim(charset, "' ")) {
 	case "utf-8", "utf8", "utf_8":

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// Calls, notifications and answers are read by the same eyes.
+// Harmless codings of calls, notifications and answers are accepted alike.
 func TestHarmlessHeaders(t *testing.T) {
 	for coding, coded := range map[string]bool{
 		"": false, "identity": false, "Identity": false, "UTF-8": false, "utf8": false, "identity, utf-8": false, " ": false,

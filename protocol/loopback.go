@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// IsLoopback reports whether a host, without a port, is this machine. PayerMax
-// takes https alone; plain http is for this machine.
+// IsLoopback reports whether a host, without a port, is this machine. PayerMax accepts https
+// only; plain http is allowed for this machine.
 func IsLoopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true

@@ -6,16 +6,15 @@ import (
 	"strings"
 )
 
-// The groups are names that stand for several endpoints.
+// The names of groups of endpoints.
 const (
 	groupDropIn = "drop_in"
 	groupAll    = "all"
 )
 
-// Select returns the endpoints that names and groups of endpoints stand for, each
-// once and in the order in which they are named first. The groups are "drop_in" and
-// "all". suggest returns the one of the known names that an unknown one was probably meant
-// to be, or "".
+// Select returns the endpoints for these names of endpoints and groups, each once and in the
+// order in which they are first named. The groups are "drop_in" and "all". suggest returns
+// the known name that an unknown one was probably meant to be, or "".
 func Select(names []string, suggest func(name string, known []string) string) ([]Endpoint, error) {
 	var selected []Endpoint
 	for _, name := range names {
@@ -32,7 +31,7 @@ func Select(names []string, suggest func(name string, known []string) string) ([
 	return selected, nil
 }
 
-// members returns the endpoints of a group, or the one endpoint of that name.
+// members returns the endpoints of a group, or the single endpoint with that name.
 func members(name string, suggest func(name string, known []string) string) ([]Endpoint, error) {
 	switch name {
 	case groupAll:

@@ -1,11 +1,11 @@
 package protocol
 
-// What a sidecar knows another one by, where it is called in PayerMax's place.
+// How sidecars recognise one another, if one is called in PayerMax's place.
 const (
-	// SidecarName is how the sidecar names itself: as User-Agent to the gateway, and
-	// in Proxy-Status (RFC 9209) to the application.
+	// SidecarName is the sidecar's name in User-Agent to the gateway, and in Proxy-Status
+	// (RFC 9209) to the application.
 	SidecarName = "caddy-payermax"
-	// CodeLoopDetected refuses a request that a sidecar has sent. It is the sidecar's
-	// code and not PayerMax's.
+	// CodeLoopDetected refuses a request that was sent by a sidecar. It is a code of the
+	// sidecar, not of PayerMax.
 	CodeLoopDetected = "LOOP_DETECTED"
 )

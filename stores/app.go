@@ -47,7 +47,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 // Start does nothing: the store is in use as soon as handlers are.
 func (*App) Start() error { return nil }
 
-// Stop does nothing: the store's own Cleanup ends it, after the handlers.
+// Stop does nothing: the store's own Cleanup closes it, after the handlers have stopped.
 func (*App) Stop() error { return nil }
 
 // Interface guards

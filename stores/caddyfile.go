@@ -14,15 +14,15 @@ func init() {
 	httpcaddyfile.RegisterGlobalOption(appName, parseApp)
 }
 
-// guests are the modules that are stores.
+// guests are the modules that implement a store.
 var guests = grammar.Guests{Namespace: "payermax.stores", Key: "module", Elsewhere: "redis is part of builds with the module stores/redis"}
 
-// ReadStore reads the name of a store's module, and what the module makes of the rest.
+// ReadStore reads the name of a store's module, and lets the module read the rest.
 func ReadStore(d *caddyfile.Dispenser, target *json.RawMessage) error {
 	return guests.ReadInto(d, target)
 }
 
-// appOption is the global option.
+// appOption is the global option payermax_store.
 var appOption = grammar.Block[App]{{Name: appName, Args: "<module> [...]", Example: appName + " redis {",
 	Sets: grammar.Into(func(a *App) *json.RawMessage { return &a.StoreRaw }, ReadStore)}}
 
@@ -30,7 +30,7 @@ var appOption = grammar.Block[App]{{Name: appName, Args: "<module> [...]", Examp
 //
 //	payermax_store <module> [...]
 func parseApp(d *caddyfile.Dispenser, present any) (any, error) {
-	d.Next() // or an error would not know its line
+	d.Next() // or an error would not name its line
 	if present != nil {
 		return nil, d.Errf("%s is already set; it is the store of all handlers that name none", appName)
 	}

@@ -6,41 +6,40 @@ import (
 	"time"
 )
 
-// Claims see to it that of several replicas one alone does a thing, and that it is done
-// once.
+// Claims ensure that only one of several replicas does something, and that it is done once.
 type Claims interface {
-	// Claim takes what the key stands for, until the lease is over, unless somebody
-	// holds it or it is done. The claim is to be used only if the state is New or there
-	// is an error: then the store may have it, so that it is to be ended as well.
+	// Claim takes the key until the lease is over, unless another claim holds it or it is
+	// done. Use the returned claim only if the state is New or if there is an error. After an
+	// error, the store may have recorded the claim, so the caller must end it as well.
 	Claim(ctx context.Context, key Key, lease time.Duration) (State, Claim, error)
 
-	// Renew makes the lease of a claim begin anew. A claim that the store has lost is
-	// taken again; one that somebody else holds by now, or that is done, stays as it
-	// is, without an error.
+	// Renew starts the lease of a claim again. If the store has lost the claim, it takes the
+	// claim again. If another claim holds the key by now, or the key is done, nothing
+	// changes, and there is no error.
 	Renew(ctx context.Context, claim Claim, lease time.Duration) error
 
-	// Finish notes that what was claimed is done, which is remembered for a while. That
-	// holds whoever has the claim by now, since it is a fact.
+	// Finish records that the key is done, and remembers that for a while. It does so
+	// whichever claim holds the key by now, since being done is a fact.
 	Finish(ctx context.Context, claim Claim, remember time.Duration) error
 
-	// Release gives a claim back, so that the next may take it. A claim that is over,
-	// or that somebody else holds by now, stays as it is, without an error.
+	// Release gives a claim back, so that the key can be claimed again. If the claim is over,
+	// or another claim holds the key by now, nothing changes, and there is no error.
 	Release(ctx context.Context, claim Claim) error
 }
 
-// State is what a claim has found.
+// State is the state in which a claim has found its key.
 type State int
 
 const (
-	// New is what nobody has held, or somebody whose lease is over: now it is claimed.
+	// New means that no claim held the key, or that the lease was over. Now it is claimed.
 	New State = iota
-	// UnderWay is what somebody else holds.
+	// UnderWay means that another claim holds the key.
 	UnderWay
-	// Done is what was finished, and is still remembered.
+	// Done means that the key was finished, and is still remembered.
 	Done
 )
 
-// String returns the state's name, as logs have it.
+// String returns the state's name as it appears in logs.
 func (s State) String() string {
 	switch s {
 	case New:
@@ -52,14 +51,14 @@ func (s State) String() string {
 	}
 }
 
-// Claim is a key that somebody holds.
+// Claim is a claim that may hold a key.
 type Claim struct {
-	// Key is what is claimed.
+	// Key is the claimed key.
 	Key Key
-	// Token is random text that tells this claim from all others of the key, so that
+	// Token is random text that distinguishes this claim from all others of the key, so that
 	// only its owner can release it.
 	Token string
 }
 
-// NewClaim returns a claim of the key that has a token of its own.
+// NewClaim returns a claim of the key with a new token.
 func NewClaim(key Key) Claim { return Claim{key, rand.Text()} }

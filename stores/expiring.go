@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// expiring are values by their keys, each until a time of its own. Of more than the
-// limit, if there is one, those that end first are dropped. It is for one goroutine at
-// a time, and its zero value is empty.
+// expiring maps keys to values that expire, each at its own time. If there is a limit and
+// more values than that, those that expire first are dropped. It is not safe for concurrent
+// use. Its zero value is empty.
 type expiring[K comparable, V any] struct {
 	limit   int
 	entries map[K]*entry[K, V]
 	byEnd   ends[K, V]
 }
 
-// entry is a value, and where it stands in the order of their ends.
+// entry is a value and its index in the heap.
 type entry[K comparable, V any] struct {
 	key   K
 	value V
@@ -22,7 +22,7 @@ type entry[K comparable, V any] struct {
 	place int
 }
 
-// get returns the value of the key, if it has one now.
+// get returns the value of the key, unless it has expired.
 func (e *expiring[K, V]) get(key K, now time.Time) (value V, ok bool) {
 	e.forget(now)
 	found, ok := e.entries[key]
@@ -32,7 +32,7 @@ func (e *expiring[K, V]) get(key K, now time.Time) (value V, ok bool) {
 	return found.value, true
 }
 
-// put sets the value of the key for a while.
+// put sets the value of the key until ttl has passed.
 func (e *expiring[K, V]) put(key K, value V, now time.Time, ttl time.Duration) {
 	e.drop(key)
 	if e.entries == nil {
@@ -52,14 +52,14 @@ func (e *expiring[K, V]) drop(key K) {
 	}
 }
 
-// forget drops what has ended, and what is beyond the limit.
+// forget drops expired entries, and those beyond the limit.
 func (e *expiring[K, V]) forget(now time.Time) {
 	for len(e.byEnd) > 0 && (!now.Before(e.byEnd[0].end) || e.limit > 0 && len(e.byEnd) > e.limit) {
 		e.drop(e.byEnd[0].key)
 	}
 }
 
-// ends are the entries as a heap, the first to end at its top.
+// ends holds the entries as a heap, with the first to expire at its top.
 type ends[K comparable, V any] []*entry[K, V]
 
 func (h ends[K, V]) Len() int           { return len(h) }

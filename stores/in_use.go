@@ -10,44 +10,43 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/regular"
 )
 
-// Remote is a store that is not in this process, and may be out of reach.
+// Remote is a store outside this process, which may be unreachable.
 type Remote interface {
 	Store
-	// Health is how the store is doing. It does not ask the store.
+	// Health returns the state of the store, without contacting it.
 	Health() Health
-	// Check asks the store whether it answers, and can be used, within the store's own
-	// timeout. The error says why not, without anything secret.
+	// Check asks the store whether it answers and can be used, within the store's own
+	// timeout. The error says why not, without any secret.
 	Check(ctx context.Context) error
-	// Concerns asks the store for what in its own settings is at odds with what it is
-	// for, within the store's own timeout. The error says why it is not known, without
-	// anything secret.
+	// Concerns asks the store for settings of its own that conflict with its purpose, within
+	// the store's own timeout. The error says why they are unknown, without any secret.
 	Concerns(ctx context.Context) ([]Concern, error)
-	// Files are the paths of the files that are read again while the store is in use,
-	// such as that of a password.
+	// Files returns the paths of the files that are read again while the store is in use,
+	// such as a password file.
 	Files() []string
 }
 
-// Concern is what in a store's own settings is at odds with what it is for, and what to do
+// Concern describes a setting of a store that conflicts with its purpose, and what to do
 // about it.
 type Concern struct{ Message, Next string }
 
-// Health is how a remote store is doing.
+// Health is the state of a remote store.
 type Health struct {
-	// Name is the module's, such as redis.
+	// Name is the module's name, such as redis.
 	Name string
-	// Reachable says whether the store answered when it was last asked. It is false
-	// until it has answered for the first time.
+	// Reachable reports whether the store answered when it was last asked. It is false until
+	// the store has answered for the first time.
 	Reachable bool
-	// Since is when that began.
+	// Since is when the current value of Reachable began.
 	Since time.Time
-	// Problem is why the store is out of reach, without anything secret.
+	// Problem is why the store cannot be reached, without any secret.
 	Problem string
 }
 
-// inUse are the remote stores that a config uses.
+// inUse are the remote stores that configs use.
 var inUse inuse.Set[Remote]
 
-// Use counts a remote store among those in use, until release is called.
+// Use adds a remote store to those in use, until release is called.
 func Use(store Remote) (release func()) {
 	inUse.Add(store)
 	return func() { inUse.Remove(store) }
@@ -56,8 +55,8 @@ func Use(store Remote) (release func()) {
 // InUse returns the remote stores in use, in the order in which they came into use.
 func InUse() []Remote { return inUse.All() }
 
-// Directories returns where the files of the remote stores in use lie: by their names,
-// and where the names lead if they are links.
+// Directories returns the directories of the files of the remote stores in use: those in
+// their paths and, for links, also those of their targets.
 func Directories() []string {
 	var files []string
 	for _, store := range InUse() {
@@ -66,9 +65,9 @@ func Directories() []string {
 	return regular.Directories(files...)
 }
 
-// Worst returns the health of the remote store that is worst off: the one that has been
-// out of reach for longest, or any if all can be reached. It is not ok if there is no
-// remote store.
+// Worst returns the health of the remote store in the worst state: the one that has been
+// unreachable for longest, or any if all can be reached. ok is false if there is no remote
+// store.
 func Worst() (health Health, ok bool) {
 	var all []Health
 	for _, store := range InUse() {

@@ -8,9 +8,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// Load loads the store that raw configures, a field of the struct that owner points to.
-// If raw is nil, it is the store of the whole config, if that names one
-// (`payermax_store`), and otherwise memory that is the caller's own.
+// Load loads the store that raw configures, which is a field of the struct that owner points
+// to. If raw is nil, it returns the store of the whole config, if there is one
+// (`payermax_store`), and otherwise a new memory store for the caller alone.
 func Load(ctx caddy.Context, owner any, field string, raw json.RawMessage) (Store, error) {
 	if raw != nil {
 		return load(ctx, owner, field, raw)
@@ -26,8 +26,8 @@ func Load(ctx caddy.Context, owner any, field string, raw json.RawMessage) (Stor
 }
 
 // IdentityOf returns the Identity of the store that Load would load for raw, without opening
-// it, as a text that no other store has. It is "" if the store is the handler's own memory,
-// or if there is a mistake in raw, which Load reports.
+// it. No other store has the same identity. It is "" if the store is the handler's own
+// memory, or if raw contains a mistake, which Load reports.
 func IdentityOf(ctx caddy.Context, raw json.RawMessage) string {
 	if raw == nil {
 		app, err := ctx.AppIfConfigured(appName)
@@ -37,7 +37,7 @@ func IdentityOf(ctx caddy.Context, raw json.RawMessage) string {
 		if store, isIdentified := app.(*App).store.(Identified); isIdentified {
 			return store.Identity()
 		}
-		return appName // whatever it is, it is one
+		return appName // whatever the store is, there is only one
 	}
 	var named struct{ Module string }
 	if err := json.Unmarshal(raw, &named); err != nil {
@@ -52,7 +52,7 @@ func IdentityOf(ctx caddy.Context, raw json.RawMessage) string {
 		return ""
 	}
 	if _, isMemory := store.(*Memory); isMemory {
-		return "" // each is another
+		return "" // each memory store is separate
 	}
 	if store, isIdentified := store.(Identified); isIdentified {
 		return store.Identity()

@@ -11,21 +11,21 @@ func init() {
 	caddy.RegisterModule(new(Memory))
 }
 
-// MaxDone is how many things that are done Memory remembers at most.
+// MaxDone is the maximum number of finished keys that Memory remembers.
 const MaxDone = 10_000
 
-// Memory keeps what one process shares, in its memory. A restart forgets it, and so
-// does a reload of the config. Of what is done, it remembers the last 10000.
+// Memory keeps the shared state of one process in its memory. A restart forgets it, and so
+// does a reload of the config. It remembers the last 10000 finished keys.
 type Memory struct {
-	// Now returns the time. Tests put another clock in its place.
+	// Now returns the current time. Tests replace it.
 	Now func() time.Time `json:"-"`
 
 	mutex sync.Mutex
-	// held is who holds a claim, by the claim's token.
+	// held is the token of the claim that holds each key.
 	held expiring[Key, string]
 	done expiring[Key, struct{}]
-	// calls are those to be settled, by when the windows of their budgets began; rates
-	// are when their next calls would be due.
+	// calls are the calls to be settled, each with the starts of its budgets' windows. rates
+	// are when the next call of each rate would be due.
 	calls  expiring[Key, []time.Time]
 	rates  expiring[Key, time.Time]
 	spent  expiring[Key, spent]
@@ -40,7 +40,7 @@ func (*Memory) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// NewMemory returns a store that is empty.
+// NewMemory returns an empty store.
 func NewMemory() *Memory {
 	return &Memory{done: expiring[Key, struct{}]{limit: MaxDone}, Now: time.Now}
 }

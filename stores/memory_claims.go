@@ -11,13 +11,13 @@ func (m *Memory) Claim(_ context.Context, key Key, lease time.Duration) (State, 
 	return m.take(claim, lease), claim, nil
 }
 
-// Renew makes the lease of a claim begin anew.
+// Renew starts the lease of a claim again.
 func (m *Memory) Renew(_ context.Context, claim Claim, lease time.Duration) error {
 	m.take(claim, lease)
 	return nil
 }
 
-// take has the claim held, unless another is or the thing is done.
+// take makes the claim hold its key, unless another claim does or the key is done.
 func (m *Memory) take(claim Claim, lease time.Duration) State {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -32,7 +32,7 @@ func (m *Memory) take(claim Claim, lease time.Duration) State {
 	return New
 }
 
-// Finish remembers that what was claimed is done.
+// Finish remembers that the key is done.
 func (m *Memory) Finish(_ context.Context, claim Claim, remember time.Duration) error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -41,7 +41,7 @@ func (m *Memory) Finish(_ context.Context, claim Claim, remember time.Duration) 
 	return nil
 }
 
-// Release gives a claim back that is still held.
+// Release gives a claim back if it still holds its key.
 func (m *Memory) Release(_ context.Context, claim Claim) error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()

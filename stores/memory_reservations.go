@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// spent is what is used up of a budget.
+// spent is how much of a budget is used up.
 type spent struct {
-	// window is when the window began.
+	// window is when the window started.
 	window time.Time
 	amount int64
 }
 
-// order is what a call is about.
+// order is a claim of an order by a call.
 type order struct {
 	call  Key
 	until time.Time
@@ -47,7 +47,7 @@ func (m *Memory) Reserve(_ context.Context, r Reservation) ([]Balance, error) {
 	return m.balances(r.Budgets, now), nil
 }
 
-// exceeded returns what keeps a call from being made, or nil.
+// exceeded returns what prevents the call, or nil.
 func (m *Memory) exceeded(r Reservation, now time.Time) error {
 	if held, isHeld := m.orders.get(r.Order, now); isHeld {
 		return &Exceeded{Key: r.Order, RetryAfter: held.until.Sub(now)}
@@ -67,7 +67,7 @@ func (m *Memory) exceeded(r Reservation, now time.Time) error {
 }
 
 // due returns when the next call of a rate would be due if calls came evenly (GCRA's
-// theoretical arrival time).
+// theoretical arrival time). It is never in the past.
 func (m *Memory) due(rate Key, now time.Time) time.Time {
 	if next, isLater := m.rates.get(rate, now); isLater {
 		return next
@@ -75,7 +75,7 @@ func (m *Memory) due(rate Key, now time.Time) time.Time {
 	return now
 }
 
-// spentOf returns what is used up of a budget in the present window.
+// spentOf returns how much of a budget is used up in the current window.
 func (m *Memory) spentOf(b Budget, now time.Time) int64 {
 	so, _ := m.spent.get(b.Key, now)
 	if begin, _ := b.Window.Around(now); !so.window.Equal(begin) {
@@ -122,11 +122,11 @@ func (m *Memory) Settle(_ context.Context, r Reservation, settlement Settlement)
 func (m *Memory) giveBackRates(rates []Rate, now time.Time) {
 	for _, rate := range rates {
 		next := m.due(rate.Key, now).Add(-rate.Interval())
-		m.rates.put(rate.Key, next, now, next.Sub(now)) // which is over at once if nothing is left
+		m.rates.put(rate.Key, next, now, next.Sub(now)) // expires at once if nothing is left
 	}
 }
 
-// giveBackBudgets gives back the amounts whose windows are not over.
+// giveBackBudgets gives back the amounts whose windows have not ended.
 func (m *Memory) giveBackBudgets(budgets []Budget, windows []time.Time, now time.Time) {
 	for i, b := range budgets {
 		so, _ := m.spent.get(b.Key, now)

@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores/storetest"
 )
 
-// openMemory returns an empty store, and a function that lets time go by.
+// openMemory returns an empty store, and a function that advances its clock.
 func openMemory() (*stores.Memory, func(time.Duration)) {
 	memory, now := stores.NewMemory(), time.Now()
 	memory.Now = func() time.Time { return now }
@@ -26,7 +26,7 @@ func TestMemoryClaims(t *testing.T) {
 	})
 }
 
-// Of what is done, the last are remembered; what is under way is never forgotten for them.
+// Only the last finished keys are remembered. Held keys are never forgotten because of them.
 func TestMemoryIsBounded(t *testing.T) {
 	memory, pass := openMemory()
 	scope := stores.NewScope("test")
@@ -52,7 +52,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	assert.Equal(t, stores.UnderWay, state)
 }
 
-// A key says nothing of what it stands for, and two lists of parts never have one key.
+// A key reveals nothing about its parts, and different lists of parts never have the same
+// key.
 func TestKeys(t *testing.T) {
 	scope := stores.NewScope("payermax_notify", "020213827212251")
 	key := scope.Key("notification", "P1000000000")

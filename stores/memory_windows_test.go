@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A new window begins with nothing used up, and what was taken in the window before
-// cannot be given back to it.
+// A new window starts with nothing used up, and an amount taken in the previous window cannot
+// be given back to it.
 func TestMemoryBeginsWindowsAnew(t *testing.T) {
 	for window, length := range map[Window]time.Duration{Hour: time.Hour, Day: 24 * time.Hour, Month: 30 * 24 * time.Hour} {
 		t.Run(string(window), func(t *testing.T) {

@@ -16,12 +16,12 @@ var (
 		[]float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5}, "operation", "result")
 )
 
-// health collects the metrics of the stores in use.
+// health collects the metric of the stores in use.
 type health struct{}
 
 func init() { prom.Share(health{}, duration) }
 
-// Observe notes how long an operation of a remote store has taken, and whether it failed.
+// Observe records how long an operation of a remote store has taken, and whether it failed.
 func Observe(operation string, began time.Time, failed bool) {
 	result := "ok"
 	if failed {
@@ -30,10 +30,10 @@ func Observe(operation string, began time.Time, failed bool) {
 	duration.WithLabelValues(operation, result).Observe(time.Since(began).Seconds())
 }
 
-// Describe describes what is collected.
+// Describe describes the metric.
 func (health) Describe(descriptions chan<- *prometheus.Desc) { descriptions <- reachable }
 
-// Collect asks the stores in use.
+// Collect reports the health of the stores in use, without contacting them.
 func (health) Collect(metrics chan<- prometheus.Metric) {
 	worst, ok := Worst()
 	if !ok {

@@ -1,15 +1,15 @@
 package validate
 
-// Exponents beyond this leave the range of a double, which PayerMax's parser
-// may use, and no amount needs them.
+// maxExponent bounds exponents. Beyond it, values leave the range of a double, which
+// PayerMax's parser may use, and no amount needs them.
 const maxExponent = 308
 
-// amount is what the rules need to know of a decimal literal. It is worked out
-// digit by digit: a float would round the very digits that are to be judged.
+// amount is what the rules need to know about a decimal literal. It is computed digit by
+// digit: a float would round the very digits that the rules judge.
 type amount struct {
 	negative bool
 	zero     bool
-	decimals int // digits the exact value needs after the decimal point
+	decimals int // digits that the exact value needs after the decimal point
 }
 
 // parseAmount reads a JSON number, or a plain decimal. The value decides, not
@@ -18,7 +18,7 @@ type amount struct {
 func parseAmount(literal []byte) (a amount, ok bool) {
 	a.zero = true
 	scale := 0    // digits after the point
-	trailing := 0 // zeros since the last other digit, on both sides of the point
+	trailing := 0 // zeros since the last nonzero digit, on both sides of the point
 	exponent := 0 // of ten
 	inFraction := false
 	for i, c := range literal {
@@ -46,8 +46,8 @@ func parseAmount(literal []byte) (a amount, ok bool) {
 	return a.scaled(scale - trailing), true
 }
 
-// scaled completes an amount by the number of decimals its digits ask for,
-// which is negative for a value that ends in zeros before the point.
+// scaled completes an amount with the number of decimals that its digits need. decimals is
+// negative for a value that ends in zeros before the point.
 func (a amount) scaled(decimals int) amount {
 	if !a.zero {
 		a.decimals = max(0, decimals)
@@ -96,9 +96,9 @@ func isPlainDecimal(s []byte) bool {
 // lower bound: a trial may be free.
 var amountOrZero = amountWithZero(func(*walker, value) {})
 
-// amountOfSession judges the amount of a session: "0 is allowed only together
-// with mitType, otherwise the amount must be greater than 0" (api.json). The
-// English page states no lower bound.
+// amountOfSession judges the amount of a session: "0 is allowed only together with mitType,
+// otherwise the amount must be greater than 0" (api.json). The English page states no lower
+// bound.
 var amountOfSession = amountWithZero(func(w *walker, v value) {
 	if !v.siblings.filled("mitType") {
 		w.reportUnless(v.field.disputed(ruleMinimum, v.siblings), ruleMinimum,
@@ -112,7 +112,7 @@ var amountPositive = amountWithZero(func(w *walker, v value) {
 	w.report(ruleMinimum, "must be greater than 0; send the amount")
 })
 
-// amountWithZero judges an amount, number or string, whose zero is judged by a rule of its own.
+// amountWithZero judges an amount, number or string, with a separate rule for zero.
 func amountWithZero(zero func(w *walker, v value)) *check {
 	return &check{
 		rules: []string{rulePattern, ruleMinimum, ruleDecimals},
@@ -129,7 +129,7 @@ func amountWithZero(zero func(w *walker, v value)) *check {
 	}
 }
 
-// amount reads an amount that PayerMax takes as a number and as a string.
+// amount reads an amount that PayerMax accepts both as a number and as a string.
 func (w *walker) amount(v value) (a amount, ok bool) {
 	if v.sent == '"' {
 		return w.amountString(v)
@@ -158,9 +158,9 @@ func (w *walker) amountString(v value) (a amount, ok bool) {
 	return parseAmount(v.content) // a plain decimal has no exponent
 }
 
-// decimals compares an amount with the decimals that PayerMax takes in the
-// currency beside it. Without a valid currency there is nothing to compare, and
-// the currency's own violation is the one to repair.
+// decimals compares an amount with the number of decimals that PayerMax accepts in its
+// currency. Without a valid currency there is nothing to compare, and the currency's own
+// violation is the one to fix.
 func (w *walker) decimals(v value, a amount) {
 	code := v.siblings.text(v.field.moves)
 	limit, ok := currencyDecimals[string(code)]

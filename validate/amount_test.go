@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
-// amountRules returns the rules that an amount breaks in a currency.
+// amountRules returns the rules that an amount in a currency breaks.
 func amountRules(t testing.TB, amount, currency string) []string {
 	t.Helper()
 	data := `{"totalAmount":` + amount + `,"currency":"` + currency + `","country":"ID","userId":"U1"}`
@@ -51,7 +51,7 @@ func TestDecimalsJudgeTheValue(t *testing.T) {
 		{"1.250", "KWD", fits},
 		{"1.255", "KWD", tooMany},
 
-		// A float64 holds neither of these.
+		// A float64 can represent neither of these.
 		{"9007199254740993.01", "USD", fits},
 		{"9007199254740993.001", "USD", tooMany},
 		{"0.1000000000000000055511151231257827", "USD", tooMany},
@@ -86,7 +86,7 @@ func FuzzDecimals(f *testing.F) {
 		}
 		value, ok := new(big.Rat).SetString(strings.TrimSpace(literal))
 		if !ok {
-			t.Skip() // members of its own, after a comma
+			t.Skip() // further members after a comma
 		}
 		var want []string
 		if value.Sign() < 0 {

@@ -3,16 +3,16 @@ package validate
 // The data block of POST /aggregate-pay/api/gateway/applyDropinSession, which
 // opens a session for PayerMax's Drop-In payment components.
 //
-// PayerMax publishes two tables that contradict each other on totalAmount. The
-// version that the merchant declares decides whether it is required. Its JSON type
-// is left to the client in both: the table of 1.5 says number, and every published
-// body that declares 1.5 sends a string.
+// PayerMax publishes two tables that contradict each other about totalAmount. The version
+// that the merchant declares decides whether it is required. Both tables leave its JSON type
+// to the client: the table of 1.5 says number, and every published body that declares 1.5
+// sends a string.
 
 // applyDropinSession15 is the table of the English page, version 1.5:
 // https://docs.payermax.com/public/api/New%20Version/en/v1.0/aggregate-pay_api_gateway_applyDropinSession.html
 //
-// The page's own example omits totalAmount although the table requires it.
-// Here the table is right.
+// The page's own example omits totalAmount although the table requires it. Here the table is
+// followed.
 var applyDropinSession15 = newTable(session15Page,
 	field{
 		name: "totalAmount", kind: number, required: true, check: amountOfSession, moves: "currency", announced: true,
@@ -59,10 +59,9 @@ var applyDropinSession16 = newTable(sessionTable,
 		expects:  `an amount such as "19.99" or 19.99, or omit it`,
 	},
 	field{
-		// UNSCHDULED is how both versions of this table spell it; the
-		// subscription guide for this very endpoint and the orderAndPay table
-		// say UNSCHEDULED. Which of them the gateway takes is not documented, so
-		// both pass.
+		// Both versions of this table spell it UNSCHDULED; the subscription guide for this
+		// very endpoint and the orderAndPay table say UNSCHEDULED. Which of them the gateway
+		// accepts is not documented, so both pass.
 		name: "mitType", kind: text, enum: []string{"SCHEDULED", "UNSCHDULED"}, decides: true,
 		disputes: []dispute{spelled(sessionGuides, "UNSCHEDULED")},
 		expects:  "SCHEDULED or UNSCHEDULED",
@@ -102,10 +101,10 @@ var applyDropinSession16 = newTable(sessionTable,
 	},
 )
 
-// The rows that have not changed between the versions.
+// The rows that are the same in both versions.
 var (
-	// userID must be unique for each user: PayerMax recommends a user's saved
-	// cards by it, so a shared one shows them to others. No rule can see that.
+	// userID must be unique for each user: PayerMax uses it to recommend a user's saved
+	// cards, so a shared ID shows them to others. No rule can detect that.
 	userID = field{
 		name: "userId", kind: text, required: true, maxLength: 64, decides: true,
 		expects: "the merchant's own ID of the user, a string of 1 to 64 characters",

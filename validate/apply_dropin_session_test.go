@@ -10,8 +10,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
-// publishedExample is the data block of the example on PayerMax's page, which
-// contradicts the table above it: it has no totalAmount.
+// publishedExample is the data block of the example on PayerMax's page. It contradicts the
+// table above it: it has no totalAmount.
 const publishedExample = `{
 	"currency": "IDR",
 	"country": "ID",
@@ -37,8 +37,8 @@ func TestPublishedExample(t *testing.T) {
 // row is one member put into, or taken out of, an otherwise valid block.
 type row struct {
 	name  string
-	value string // raw JSON; empty takes the member out
-	want  string // the broken rule, with the pointer's rest where it goes deeper
+	value string // raw JSON; empty removes the member
+	want  string // the broken rule, after the rest of the pointer if that goes deeper
 	says  string // a part of the message
 }
 
@@ -84,7 +84,7 @@ func block(valid map[string]string, r row) []byte {
 // short keeps the names of subtests readable.
 func short(s string) string { return s[:min(len(s), 30)] }
 
-// times is a JSON string of n characters.
+// times returns a JSON string of n characters.
 func times(n int, char string) string { return `"` + strings.Repeat(char, n) + `"` }
 
 func TestApplyDropinSession15(t *testing.T) {
@@ -131,7 +131,7 @@ func TestApplyDropinSession15(t *testing.T) {
 		{"componentList", `["ANYTHING"]`, "", ""},
 		{"componentList", `["CARD",""]`, "/1 required", "data.componentList[1] is required and must not be empty"},
 
-		// The auth-capture fields are unknown to this version, so they are kept.
+		// The auth-capture fields are unknown in this version, so they pass.
 		{"captureMode", `"AUTOMATIC"`, "", ""},
 	}...))
 }
@@ -195,7 +195,7 @@ func TestApplyDropinSession16(t *testing.T) {
 	})
 }
 
-// rowsOfBothVersions are the fields whose rules the two tables share.
+// rowsOfBothVersions returns the fields whose rules are the same in both tables.
 func rowsOfBothVersions() []row {
 	return []row{
 		{"currency", ``, "required", `send 3 capital letters, such as "IDR"`},

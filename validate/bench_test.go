@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkValidate measures what every request pays.
+// BenchmarkValidate measures the cost for every request.
 func BenchmarkValidate(b *testing.B) {
 	for _, bm := range []struct{ name, version, data string }{
 		{"1.5", "1.5", `{"totalAmount":100000,"currency":"IDR","country":"ID","userId":"U10001","referralCode":"d41d8cd98f00b204","tokenForFutureUse":false,"componentList":["CARD","APPLEPAY"]}`},

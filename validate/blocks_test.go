@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// full are valid blocks in which every row of the table is filled in, so that a
-// test can break one row and nothing else.
+// full contains valid blocks with every row of the table filled in, so that a test can break
+// one row and nothing else.
 var full = map[string]string{
 	"applyDropinSession 1.5": `{
 		"totalAmount": 100, "mitType": "SCHEDULED", "currency": "IDR", "country": "ID", "userId": "U1",
@@ -97,8 +97,8 @@ const (
 	}`
 )
 
-// edits are changes of a block: a raw value per JSON Pointer below /data; "" takes
-// the member out.
+// edits are changes to a block: raw values by JSON Pointer below /data; "" removes the
+// member.
 type edits map[string]string
 
 // edited applies changes to a full block.
@@ -139,8 +139,8 @@ func edited(t testing.TB, rules string, changes edits) []byte {
 	return data
 }
 
-// pointerTo turns the name of a row into the JSON Pointer below /data of the
-// first value that it has in a full block.
+// pointerTo converts the name of a row to the JSON Pointer, below /data, of the row's first
+// value in a full block.
 func pointerTo(row string) string {
 	row = strings.TrimPrefix(strings.ReplaceAll(row, "[]", ".0"), "data")
 	return strings.ReplaceAll(row, ".", "/")

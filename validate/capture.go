@@ -1,8 +1,8 @@
 package validate
 
-// capture14 is the data block of POST /aggregate-pay/api/gateway/capture, which
-// collects what an order with captureMode MANUAL has authorised, in version 1.4.
-// The page's example has a finalCapture as well, which the table does not know.
+// capture14 is the data block of POST /aggregate-pay/api/gateway/capture, version 1.4, which
+// collects what an order with captureMode MANUAL has authorised. The page's example also has
+// a finalCapture, which is not in the table.
 var capture14 = newTable(captureTable,
 	requestID,
 	outTradeNo,

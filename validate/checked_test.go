@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// checked holds, for each check, raw values that break it, by the rule, and some
-// that pass.
+// checked contains, for each check, raw values that break it, by rule, and some that pass.
 var checked = map[*check]struct {
 	broken  map[string][]string
 	passing []string
@@ -33,8 +32,8 @@ var checked = map[*check]struct {
 		},
 		[]string{`"ID"`, `"TR"`, `"UN"`},
 	},
-	amountOfSession: {brokenAmounts, []string{`100`, `"100"`, `100.00`, `"100.00"`, `1e2`, `0`, `"0"`}}, // 0 beside mitType
-	amountOfOrder:   {brokenAmounts, []string{`100`, `"100"`, `100.00`, `"100.00"`, `1e2`, `0`, `"0"`}}, // 0 beside mitType
+	amountOfSession: {brokenAmounts, []string{`100`, `"100"`, `100.00`, `"100.00"`, `1e2`, `0`, `"0"`}}, // 0 is allowed beside mitType
+	amountOfOrder:   {brokenAmounts, []string{`100`, `"100"`, `100.00`, `"100.00"`, `1e2`, `0`, `"0"`}}, // 0 is allowed beside mitType
 	amountOrZero:    {brokenAmounts, []string{`100`, `"100"`, `100.00`, `"100.00"`, `1e2`, `0`, `"0.00"`}},
 	amountPositive:  {withZero(brokenAmounts), []string{`100`, `"100"`, `100.00`, `"100.00"`, `1e2`}},
 	orderNumber: {
@@ -43,7 +42,7 @@ var checked = map[*check]struct {
 	},
 	wholeSeconds: {
 		map[string][]string{rulePattern: {`"30m"`, `"1800.0"`, `"-1"`, `"1 800"`, `"١٨٠٠"`, `"18/0"`, `"18:0"`}},
-		[]string{`"0987654321"`, `"1800"`, `"86400"`, `"60"`, `"0"`, `"604800"`}, // PayerMax takes the nearest it allows
+		[]string{`"0987654321"`, `"1800"`, `"86400"`, `"60"`, `"0"`, `"604800"`}, // PayerMax uses the nearest allowed value
 	},
 	wholeNumber: {
 		map[string][]string{rulePattern: {`"twelve"`, `1.5`, `-1`, `1e1`, `"-1"`}},
@@ -69,11 +68,11 @@ var checked = map[*check]struct {
 			`"1.2.3.4.5"`, `"1.2.3.1000"`, `"192.0.2.1 "`, `"[2001:db8::1]"`, `"2001:db8::1%eth0"`, `"2001:db8"`, `"localhost"`,
 			`"` + strings.Repeat("1", 60) + `"`,
 		}},
-		[]string{`"192.0.2.1"`, `"2001:db8::1"`, `"::ffff:192.0.2.1"`, `"0000:0000:0000:0000:0000:ffff:255.255.255.255"`, `"211.52.321.225"`}, // the last is PayerMax's
+		[]string{`"192.0.2.1"`, `"2001:db8::1"`, `"::ffff:192.0.2.1"`, `"0000:0000:0000:0000:0000:ffff:255.255.255.255"`, `"211.52.321.225"`}, // the last is from PayerMax
 	},
 }
 
-// brokenAmounts break every check of amounts that are numbers or strings.
+// brokenAmounts break every check of amounts that may be numbers or strings.
 var brokenAmounts = map[string][]string{
 	rulePattern:  {`1e309`, `"1,5"`, `"-1"`, `"1e2"`, `" 1"`, `"."`, `"Rp 100"`},
 	ruleMinimum:  {`-1`, `-0.0001e4`},
@@ -86,8 +85,8 @@ func withZero(amounts map[string][]string) map[string][]string {
 	return amounts
 }
 
-// related are the rules that take more than one field to break: changes that
-// break one, and changes close to them that do not.
+// related are the rules that depend on more than one field: changes that break a rule, and
+// similar changes that do not.
 var related = []struct {
 	endpoint, row, rule string
 	broken, passing     edits
@@ -107,16 +106,16 @@ var related = []struct {
 	{"refundQuery", "data.outRefundNo", ruleRequired,
 		edits{"/outRefundNo": "", "/refundTradeNo": ""}, edits{"/outRefundNo": ""}, ""},
 
-	// A name by which some clients write a field must not say anything else.
+	// Another name of a field must not have another value.
 	{"orderAndPay", "data.frontCallbackUrl", ruleLookAlike,
 		edits{"/frontCallbackURL": `"https://other.example/paid"`}, edits{"/frontCallbackURL": `"https:\/\/shop.example/paid"`}, "/frontCallbackURL"},
 	{"orderAndPay", "data.paymentDetail.paymentTokenID", ruleLookAlike,
 		edits{"/paymentDetail/paymentTokenId": `"PM2"`}, edits{"/paymentDetail/paymentTokenId": `"PM1"`}, "/paymentDetail/paymentTokenId"},
-	{"orderAndPay", "data.paymentDetail.paymentTokenID", ruleLookAlike, // a number that has the text inside
+	{"orderAndPay", "data.paymentDetail.paymentTokenID", ruleLookAlike, // a number that contains the text's digits
 		edits{"/paymentDetail/paymentTokenID": `"5"`, "/paymentDetail/paymentTokenId": `151`}, nil, "/paymentDetail/paymentTokenId"},
 	{"orderAndPay", "data.frontCallbackUrl", rulePattern,
 		edits{"/frontCallbackUrl": "", "/frontCallbackURL": `"shop.example"`}, edits{"/frontCallbackUrl": "null", "/frontCallbackURL": `"myapp://paid"`}, ""},
-	// Another address could be told of the payment instead.
+	// A second address could be notified of the payment instead.
 	{"orderAndPay", "data.notifyUrl", ruleLookAlike,
 		edits{"/notifyURL": `"https://other.example/paid"`}, nil, "/notifyURL"},
 	{"refund", "data.refundNotifyUrl", ruleLookAlike,
@@ -137,7 +136,7 @@ var related = []struct {
 	{"orderAndPay", "data.frontCallbackUrl", ruleRequired,
 		edits{"/frontCallbackUrl": "", "/integrate": `"Hosted_Checkout"`}, edits{"/frontCallbackUrl": ""}, ""},
 
-	// Drop-In: both tokens or none; none needs another way to pay.
+	// Drop-In: both tokens or none; with none, another way to pay is needed.
 	{"orderAndPay", "data.paymentDetail.sessionKey", ruleRequired,
 		edits{"/paymentDetail/sessionKey": ""}, edits{"/paymentDetail/sessionKey": "", "/paymentDetail/paymentToken": ""}, ""},
 	{"orderAndPay", "data.paymentDetail.paymentToken", ruleRequired,
@@ -163,7 +162,7 @@ var related = []struct {
 		edits{"/paymentDetail/paymentTokenID": "", "/paymentDetail/merchantInitiated": "true", "/paymentDetail/cardInfo": ""},
 		edits{"/paymentDetail/paymentTokenID": "", "/paymentDetail/merchantInitiated": "true"}, ""},
 
-	// A plan of the merchant's is described when it begins.
+	// A plan that the merchant manages is described when it begins.
 	{"orderAndPay", "data.subscriptionPlan.subject", ruleRequired, planWithout("subject"), edits{"/subscriptionPlan/subject": ""}, ""},
 	{"orderAndPay", "data.subscriptionPlan.description", ruleRequired, planWithout("description"), edits{"/subscriptionPlan/description": ""}, ""},
 	{"orderAndPay", "data.subscriptionPlan.totalPeriods", ruleRequired, planWithout("totalPeriods"), edits{"/subscriptionPlan/totalPeriods": ""}, ""},
@@ -175,7 +174,7 @@ var related = []struct {
 		edits{"/subscriptionPlan/trialPeriodConfig/trialPeriodAmount/currency": ""}, edits{"/subscriptionPlan/trialPeriodConfig": "null"}, ""},
 }
 
-// planWithout describes a plan of the merchant's but for one field.
+// planWithout describes a plan that the merchant manages, except for one field.
 func planWithout(name string) edits {
 	return edits{
 		"/subscriptionPlan/subscriptionNo": "", "/subscriptionPlan/merchantSubscriptionNo": "", "/subscriptionPlan/deductNo": "",

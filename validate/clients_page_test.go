@@ -18,8 +18,8 @@ import (
 
 var updateDocs = flag.Bool("update", false, "rewrite the tables of docs/clients.md that are about rules and examples")
 
-// The page lists every column of a table that something else of PayerMax's
-// contradicts, and every other name of a field.
+// The page lists every column of a table that another source of PayerMax contradicts, and
+// every alias of a field.
 func TestClientsPageListsDisputes(t *testing.T) {
 	var rows []string
 	for _, endpoint := range []string{"applyDropinSession", "orderAndPay", "refund", "capture"} {
@@ -43,8 +43,8 @@ func TestClientsPageListsDisputes(t *testing.T) {
 	markdown.HoldTable(t, clientsPage, "endpoint", rows, *updateDocs)
 }
 
-// disputesOf says of each dispute of a row what the table has, and what the other
-// source.
+// disputesOf returns, for each dispute of a row, what the table has and what the other source
+// has.
 func disputesOf(name string, f *field) []string {
 	var rows []string
 	add := func(rule, table, other string, s source) {
@@ -82,8 +82,8 @@ func disputesOf(name string, f *field) []string {
 	return rows
 }
 
-// The page lists the published requests that are refused with the default
-// configuration, and says why.
+// The page lists the published requests that are refused by the default configuration, and
+// says why.
 func TestClientsPageListsRefusedExamples(t *testing.T) {
 	file, err := os.ReadFile("testdata/official_examples.json")
 	require.NoError(t, err)
@@ -120,7 +120,7 @@ func TestClientsPageListsRefusedExamples(t *testing.T) {
 	markdown.HoldTable(t, clientsPage, "example", rows, *updateDocs)
 }
 
-// FilledIn replaces what PayerMax's guides leave to the reader.
+// FilledIn replaces the placeholders in PayerMax's guides.
 func FilledIn(data []byte) []byte {
 	return []byte(strings.NewReplacer(
 		"[your domain name]", "shop.example",

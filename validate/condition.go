@@ -19,7 +19,7 @@ func (f *field) needed(siblings *members) (required string, ok bool) {
 	}
 }
 
-// with makes a field required when another one of the same object is sent.
+// with makes a field required when another field of the same object is sent.
 func with(name string) *condition {
 	return &condition{
 		says:  "together with " + name,
@@ -27,8 +27,8 @@ func with(name string) *condition {
 	}
 }
 
-// without makes a field required when another one of the same object is not
-// sent, because PayerMax needs one of them.
+// without makes a field required when another field of the same object is not sent, because
+// PayerMax needs one of the two.
 func without(name string) *condition {
 	return &condition{
 		says:  "when no " + name + " is sent",
@@ -36,7 +36,7 @@ func without(name string) *condition {
 	}
 }
 
-// is makes a field required when the block holds a word in another field.
+// is makes a field required when another field of the block has this value.
 func is(name, word string) *condition {
 	return &condition{
 		says:  "when " + name + " is " + word,

@@ -6,18 +6,17 @@ import (
 	"strings"
 )
 
-// Contract is what the merchant's contract with PayerMax covers. PayerMax refuses
-// everything else anyway, with one CONTRACT_INVALID per round trip; a contract in
-// the configuration refuses it before it is signed, whatever the application
-// asks for.
+// Contract is what the merchant's contract with PayerMax covers. PayerMax refuses everything
+// else anyway, with one CONTRACT_INVALID per round trip. A contract in the config refuses it
+// before it is signed, whatever the application asks for.
 //
-// An empty list covers anything.
+// An empty list covers everything.
 type Contract struct {
 	// Currencies are ISO 4217 codes, such as "IDR".
 	Currencies []string
 
-	// Countries are ISO 3166-1 alpha-2 codes, such as "ID", and "UN" for orders
-	// that name no country in particular.
+	// Countries are ISO 3166-1 alpha-2 codes, such as "ID", and "UN" for orders that name no
+	// particular country.
 	Countries []string
 
 	// Components are PayerMax's payment method types, such as "CARD": those that
@@ -40,7 +39,7 @@ func (p part) String() string {
 	return [...]string{"values", "currencies", "countries", "payment method types"}[p]
 }
 
-// words lists what a part of the contract covers; empty means anything.
+// words returns what a part of the contract covers; empty means everything.
 func (c *Contract) words(p part) []string {
 	switch p {
 	case currencies:
@@ -54,10 +53,9 @@ func (c *Contract) words(p part) []string {
 	}
 }
 
-// Within returns rules that refuse in addition what the contract does not cover,
-// with the rule "contract". The rules it is called on stay as they are; if they
-// had a contract, this one takes its place. Whether the contract's words can be
-// meant is for Check to say.
+// Within returns rules that also refuse what the contract does not cover, with the rule
+// "contract". The original rules stay unchanged; if they had a contract, the new one replaces
+// it. Use Check to find out whether the contract's words make sense.
 func (s *RuleSet) Within(c Contract) *RuleSet {
 	return &RuleSet{data: s.data, contract: Contract{
 		Currencies: slices.Clone(c.Currencies),
@@ -66,9 +64,9 @@ func (s *RuleSet) Within(c Contract) *RuleSet {
 	}}
 }
 
-// Check reports the first word that cannot be meant: a currency or a country
-// that no request could name, or a component that is not written in PayerMax's
-// capitals. The error repeats the word, which comes from the configuration.
+// Check reports the first word that makes no sense: a currency or a country that no request
+// could name, or a component that is not written in PayerMax's capitals. The error quotes the
+// word, which comes from the config.
 func (c Contract) Check() error {
 	for _, code := range c.Currencies {
 		if _, ok := currencyDecimals[code]; ok {
@@ -92,9 +90,8 @@ func (c Contract) Check() error {
 	return nil
 }
 
-// isMethodType reports whether a word is written as PayerMax writes its payment
-// method types: CARD, BANK_TRANSFER. The list of them grows, so it is not kept
-// here.
+// isMethodType reports whether a word has the form of PayerMax's payment method types: CARD,
+// BANK_TRANSFER. PayerMax adds types over time, so there is no list of them here.
 func isMethodType(word string) bool {
 	for _, c := range []byte(word) {
 		if (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' {
@@ -104,8 +101,8 @@ func isMethodType(word string) bool {
 	return word != ""
 }
 
-// covered reports a valid value that the contract does not cover. The contract's
-// words come from the configuration, so they may be repeated.
+// covered reports a valid value that the contract does not cover. The message may quote the
+// contract's words, since they come from the config.
 func (w *walker) covered(v value) {
 	words := w.contract.words(v.field.covered)
 	if len(words) == 0 || len(v.content) == 0 || slices.Contains(words, string(v.content)) {

@@ -21,20 +21,20 @@ func TestWithin(t *testing.T) {
 		{"applyDropinSession", "1.5", `{"totalAmount":1,"currency":"EUR","country":"DE","userId":"U1","componentList":["CARD","GOOGLEPAY","X"]}`,
 			[]string{"/data/currency contract", "/data/country contract", "/data/componentList/1 contract", "/data/componentList/2 contract"}},
 
-		// What is broken anyway is reported for that alone.
+		// A value that is broken anyway is reported only for that.
 		{"applyDropinSession", "1.6", `{"currency":"idr","country":"XX","userId":"U1","componentList":["PIX","GOOGLEPAY"]}`,
 			[]string{"/data/currency pattern", "/data/country country", "/data/componentList/0 enum", "/data/componentList/1 contract"}},
 
 		{"orderAndPay", "1.5", order(`"currency":"USD","country":"ID"`), nil},
-		{"orderAndPay", "1.5", order(`"currency":"USD"`), nil}, // no country is none outside
+		{"orderAndPay", "1.5", order(`"currency":"USD"`), nil}, // no country is not outside the contract
 		{"orderAndPay", "1.5", order(`"currency":"EUR","country":"UN"`), []string{"/data/currency contract", "/data/country contract"}},
 		{"orderAndPay", "1.5", order(`"currency":"IDR","paymentDetail":{"paymentMethodType":"WALLET","targetOrg":"DANA"}`),
 			[]string{"/data/paymentDetail/paymentMethodType contract"}},
-		{"orderAndPay", "1.5", order(`"currency":"IDR","paymentDetail":{"paymentMethodType":"","targetOrg":""}`), nil}, // all that are signed
+		{"orderAndPay", "1.5", order(`"currency":"IDR","paymentDetail":{"paymentMethodType":"","targetOrg":""}`), nil}, // means all contracted methods
 		{"orderAndPay", "1.5", order(`"currency":"IDR","subscriptionPlan":{"subscriptionNo":"S","periodAmount":{"amount":1,"currency":"EUR"}}`),
 			[]string{"/data/subscriptionPlan/periodAmount/currency contract"}},
 
-		// What is not charged in may be anything.
+		// Currencies and countries that are not charged may be anything.
 		{"orderAndPay", "1.5", order(`"currency":"IDR","goodsDetails":[{"goodsId":"1","goodsName":"a","quantity":"1","price":"1","goodsCurrency":"EUR"}],
 			"billingInfo":{"email":"e","address1":"a","city":"c","country":"DE"}`), nil},
 
@@ -51,7 +51,7 @@ func TestWithin(t *testing.T) {
 	}
 }
 
-// order writes an order of the cashier's.
+// order returns an order for the cashier.
 func order(more string) string {
 	return `{"outTradeNo":"P1","integrate":"Hosted_Checkout","subject":"s","totalAmount":1,"userId":"U1",
 		"frontCallbackUrl":"https://shop.example",` + more + `}`

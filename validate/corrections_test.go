@@ -8,7 +8,7 @@ import (
 	"golang.org/x/text/language"
 )
 
-// tender returns what golang.org/x/text/currency knows by itself.
+// tender returns the currencies that golang.org/x/text/currency knows by itself.
 func tender() map[string]int {
 	known := make(map[string]int)
 	for q := currency.Query(); q.Next(); {
@@ -17,7 +17,7 @@ func tender() map[string]int {
 	return known
 }
 
-// A correction that golang.org/x/text no longer needs is to be deleted.
+// A correction that golang.org/x/text no longer needs must be deleted.
 func TestCorrectionsAreNeeded(t *testing.T) {
 	known := tender()
 	for code, decimals := range isoDecimals {

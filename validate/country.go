@@ -6,18 +6,18 @@ import (
 	"golang.org/x/text/language"
 )
 
-// notAssigned lists the codes that golang.org/x/text/language calls countries
-// and ISO 3166-1 does not assign to one. CLDR keeps them to read old data. XK
-// (Kosovo) is missing from the list on purpose: ISO 3166-1 leaves it to its
-// users, and banks, card networks and the European Union do use it.
+// notAssigned lists the codes that golang.org/x/text/language considers countries, but ISO
+// 3166-1 does not assign to one. CLDR keeps them to read old data. XK (Kosovo) is
+// deliberately not in the list: ISO 3166-1 leaves it to its users, and banks, card networks
+// and the European Union use it.
 const notAssigned = "" +
-	// Withdrawn, with the country or its name.
+	// Withdrawn because the country, or its name, no longer exists.
 	"AN BU CS CT DD DY FQ FX HV JT MI NH NQ NT PC PU PZ RH SU TP VD WK YD YU ZR " +
 	// Reserved on request, for postal, customs or monetary use.
 	"AC CP CQ DG EA EZ IC TA UK UN"
 
-// countryCode judges an ISO 3166-1 alpha-2 code. PayerMax has no rule that ties
-// it to the currency: the cashier follows the currency when the two differ.
+// countryCode judges an ISO 3166-1 alpha-2 code. PayerMax has no rule that ties it to the
+// currency: if the two differ, the cashier follows the currency.
 var countryCode = &check{
 	rules: []string{rulePattern, ruleCountry},
 	judge: func(w *walker, v value) {
@@ -30,12 +30,11 @@ var countryCode = &check{
 	},
 }
 
-// noCountry is what PayerMax writes where no country in particular is meant: in
-// notifications, and in an order of its own subscription guide for Drop-In.
+// noCountry is what PayerMax writes if no particular country is meant: in notifications, and
+// in an order of its own subscription guide for Drop-In.
 const noCountry = "UN"
 
-// countryOfOrder is countryCode for orders, which may name no country in
-// particular.
+// countryOfOrder is countryCode for orders, which need not name a particular country.
 var countryOfOrder = &check{
 	rules: countryCode.rules,
 	judge: func(w *walker, v value) {

@@ -23,7 +23,7 @@ const assigned = `
 	TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI
 	VN VU WF WS YE YT ZA ZM ZW`
 
-// codes goes through all words of n capital letters.
+// codes yields all words of n capital letters.
 func codes(n int) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		code := []byte(strings.Repeat("A", n))
@@ -40,8 +40,7 @@ func codes(n int) iter.Seq[string] {
 	}
 }
 
-// Every code from AA to ZZ is either assigned, or refused. Kosovo is the one
-// exception.
+// Every code from AA to ZZ is either assigned or refused. Kosovo is the only exception.
 func TestCountries(t *testing.T) {
 	want := strings.Fields(assigned)
 	require.Len(t, want, 249)

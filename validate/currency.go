@@ -6,10 +6,10 @@ import (
 	"golang.org/x/text/currency"
 )
 
-// payerMaxDecimals holds PayerMax's own exceptions to ISO 4217, which come last
-// and win. They are printed with data.totalAmount on the applyDropinSession page
-// (version 1.5), except IQD and LYD, which are in the same sentence of the
-// refund page (version 1.4).
+// payerMaxDecimals holds PayerMax's own exceptions to ISO 4217, which are applied last and
+// take precedence. They are listed with data.totalAmount on the applyDropinSession page
+// (version 1.5), except IQD and LYD, which are in the same sentence of the refund page
+// (version 1.4).
 var payerMaxDecimals = map[string]int{
 	// "the local currency does not support decimal amounts"
 	"IDR": 0, "TWD": 0, "KRW": 0, "VND": 0, "CLP": 0,
@@ -20,10 +20,10 @@ var payerMaxDecimals = map[string]int{
 	"IQD": 2, "LYD": 2,
 }
 
-// isoDecimals corrects golang.org/x/text/currency where it differs from
-// ISO 4217. Its data is that of CLDR 32 (2017). CLDR gives the decimals people
-// use in shops, and rounds away minor units that inflation has made worthless;
-// ISO 4217 keeps them, and payment systems follow ISO 4217.
+// isoDecimals corrects golang.org/x/text/currency where it differs from ISO 4217. Its data is
+// from CLDR 32 (2017). CLDR gives the decimals that people use in shops, and drops minor
+// units that inflation has made worthless. ISO 4217 keeps them, and payment systems follow
+// ISO 4217.
 var isoDecimals = map[string]int{
 	// CLDR: 0.
 	"AFN": 2, "ALL": 2, "AMD": 2, "COP": 2, "GYD": 2, "IDR": 2, "IRR": 2,
@@ -31,7 +31,7 @@ var isoDecimals = map[string]int{
 	"PKR": 2, "RSD": 2, "SOS": 2, "SYP": 2, "TZS": 2, "UZS": 2, "YER": 2,
 	"IQD": 3,
 
-	// Younger than CLDR 32, or in ISO 4217 without being tender in CLDR.
+	// Newer than CLDR 32, or in ISO 4217 without being tender in CLDR.
 	"MRU": 2, // Mauritania, replaced MRO in 2018
 	"VES": 2, // Venezuela, replaced VEF in 2018
 	"VED": 2, // Venezuela, second code of the bolívar since 2021
@@ -41,10 +41,10 @@ var isoDecimals = map[string]int{
 	"SVC": 2, // El Salvador, listed beside USD
 }
 
-// withdrawn names what golang.org/x/text/currency takes for legal tender and
-// ISO 4217 has moved to its list of historic denominations, with the currency
-// that came after it. Only withdrawals that are beyond doubt belong here: the
-// gateway refuses a dead currency itself, but nothing corrects a refusal here.
+// withdrawn maps currencies that golang.org/x/text/currency still considers legal tender, but
+// ISO 4217 has moved to its list of historic denominations, to their successors. Only
+// undisputed withdrawals belong here: the gateway refuses a withdrawn currency itself, but a
+// wrong refusal here has no remedy.
 var withdrawn = map[string]string{
 	"ANG": "XCG", // Curaçao and Sint Maarten, tender until 2025-06-30
 	"BGN": "EUR", // Bulgaria, 2026-01-01 (amendment 180)
@@ -55,12 +55,12 @@ var withdrawn = map[string]string{
 	"VEF": "VES", // Venezuela, 2018-08-20
 }
 
-// currencyDecimals maps every currency in use to the decimals that PayerMax
-// takes in it.
+// currencyDecimals maps every currency in use to the number of decimals that PayerMax accepts
+// in it.
 var currencyDecimals = buildCurrencyDecimals()
 
-// buildCurrencyDecimals lays PayerMax's exceptions over ISO 4217. Legal tender
-// alone gets in, so funds, metals and test codes (XDR, XAU, XTS, XXX) stay out.
+// buildCurrencyDecimals applies PayerMax's exceptions to ISO 4217. It includes only legal
+// tender, so funds, metals and test codes (XDR, XAU, XTS, XXX) are left out.
 func buildCurrencyDecimals() map[string]int {
 	decimals := make(map[string]int)
 	for tender := currency.Query(); tender.Next(); {
@@ -75,15 +75,15 @@ func buildCurrencyDecimals() map[string]int {
 	return decimals
 }
 
-// Decimals returns how many decimals PayerMax takes in a currency: those of ISO 4217, or
-// PayerMax's own. It is not ok if the code is not of a currency in use.
+// Decimals returns how many decimals PayerMax accepts in a currency: those of ISO 4217, or
+// PayerMax's own. ok is false if the code is not that of a currency in use.
 func Decimals(currency string) (decimals int, ok bool) {
 	decimals, ok = currencyDecimals[currency]
 	return decimals, ok
 }
 
-// currencyCode judges an ISO 4217 code. Which of the currencies a merchant may
-// use is a matter of the contract, not of this table.
+// currencyCode judges an ISO 4217 code. Which currencies a merchant may use depends on the
+// contract, not on this table.
 var currencyCode = &check{
 	rules: []string{rulePattern, ruleCurrency},
 	judge: func(w *walker, v value) {

@@ -25,9 +25,8 @@ var inUse = map[int]string{
 	3: `BHD IQD JOD KWD LYD OMR TND`,
 }
 
-// payerMax lists the currencies whose decimals are known from PayerMax itself:
-// the exceptions it prints, and the currencies of its global row for cards,
-// Apple Pay and Google Pay.
+// payerMax lists the currencies whose decimals are known from PayerMax itself: its documented
+// exceptions, and the currencies of its global row for cards, Apple Pay and Google Pay.
 var payerMax = map[int]string{
 	0: `CLP COP IDR ISK JPY KRW PKR PYG TWD VND`,
 	2: `AED AUD AZN BDT BHD BOB BRL CAD CHF CZK DKK DZD EGP EUR GBP HKD ILS INR
@@ -35,7 +34,7 @@ var payerMax = map[int]string{
 		THB TND TRY USD UYU ZAR`,
 }
 
-// decimalsOf finds by trial how many decimals an amount may have, or -1 for an
+// decimalsOf determines by trial how many decimals an amount may have. It returns -1 for an
 // unknown currency.
 func decimalsOf(t *testing.T, code string) int {
 	t.Helper()
@@ -55,8 +54,8 @@ func decimalsOf(t *testing.T, code string) int {
 	return 0
 }
 
-// Every code from AAA to ZZZ is either a currency in use, with the decimals of
-// ISO 4217 except where PayerMax differs, or refused.
+// Every code from AAA to ZZZ is either a currency in use, with the decimals of ISO 4217
+// except where PayerMax differs, or refused.
 func TestCurrencies(t *testing.T) {
 	want := make(map[string]int)
 	for _, layer := range []map[int]string{inUse, payerMax} {
@@ -92,8 +91,8 @@ func TestCurrenciesRefused(t *testing.T) {
 		"HRK BGN ANG CUC SLL MRO VEF ZWL STD BYR LTL LVL EEK DEM FRF ITL TRL ROL ZMK", // withdrawn
 		"BOV CHE CHW CLF COU MXV USN UYI UYW XDR XSU XUA",                             // funds
 		"XAG XAU XPD XPT XBA XBB XBC XBD",                                             // metals and bonds
-		"XXX XTS",                                                                     // none, and testing
-		"BTC CNH RMB GGP AAA ZZZ",                                                     // not of ISO 4217
+		"XXX XTS",                                                                     // no currency, and testing
+		"BTC CNH RMB GGP AAA ZZZ",                                                     // not in ISO 4217
 	} {
 		for _, code := range strings.Fields(codes) {
 			assert.Equal(t, -1, decimalsOf(t, code), code)

@@ -19,9 +19,8 @@ var orderNumber = &check{
 	},
 }
 
-// wholeSeconds judges a duration: a string of digits. PayerMax documents for
-// expireTime what it does with a number outside 1800 to 86400, which is to take
-// the nearer of the two, so an order with one is a valid order.
+// wholeSeconds judges a duration: a string of digits. PayerMax documents what it does with an
+// expireTime outside 1800 to 86400: it uses the nearer of the two. So such an order is valid.
 var wholeSeconds = &check{
 	rules: []string{rulePattern},
 	judge: func(w *walker, v value) {
@@ -63,9 +62,8 @@ var appURL = &check{
 	},
 }
 
-// ipAddress judges "standard IPv4 or IPv6". PayerMax's own examples send
-// 211.52.321.225, so the numbers of an IPv4 address are not held against 255;
-// what is caught is a list, a port, or a name.
+// ipAddress judges "standard IPv4 or IPv6". PayerMax's own examples send 211.52.321.225, so
+// the numbers of an IPv4 address may exceed 255. The rule catches a list, a port, or a name.
 var ipAddress = &check{
 	rules: []string{rulePattern},
 	judge: func(w *walker, v value) {
@@ -90,24 +88,23 @@ func isDigits(s []byte) bool {
 	return len(s) > 0
 }
 
-// isWebURL reports whether s is an absolute URL of the web, as far as that can
-// be mistaken: a scheme, a host, no spaces. The rest is for PayerMax and the
-// browser to judge.
+// isWebURL reports whether s looks like an absolute web URL: a scheme, a host, no spaces.
+// PayerMax and the browser judge the rest.
 func isWebURL(s []byte) bool {
 	scheme, address, _ := bytes.Cut(s, []byte("://"))
 	return (bytes.EqualFold(scheme, []byte("https")) || bytes.EqualFold(scheme, []byte("http"))) &&
 		len(address) > 0 && address[0] != '/' && hasNoSpaces(address)
 }
 
-// isAppURL reports whether s leads to an app: a scheme of its own, and whatever
-// the app makes of the rest.
+// isAppURL reports whether s leads to an app: it has a scheme of its own; the rest is up to
+// the app.
 func isAppURL(s []byte) bool {
 	scheme, rest, ok := bytes.Cut(s, []byte("://"))
 	return ok && isScheme(scheme) && !bytes.EqualFold(scheme, []byte("https")) && !bytes.EqualFold(scheme, []byte("http")) &&
 		hasNoSpaces(rest)
 }
 
-// isScheme reports whether s is a scheme as RFC 3986 writes it.
+// isScheme reports whether s is a scheme according to RFC 3986.
 func isScheme(s []byte) bool {
 	for i, c := range s {
 		digit := '0' <= c && c <= '9' || c == '+' || c == '-' || c == '.'
@@ -118,7 +115,7 @@ func isScheme(s []byte) bool {
 	return len(s) > 0
 }
 
-// hasNoSpaces reports whether s is free of ASCII's spaces and control characters.
+// hasNoSpaces reports whether s contains no ASCII space or control character.
 func hasNoSpaces(s []byte) bool {
 	for _, c := range s {
 		if c <= ' ' || c == 0x7f {
@@ -143,7 +140,7 @@ func isDottedQuad(s []byte) bool {
 
 // isIPv6 reports whether s is an IPv6 address.
 func isIPv6(s []byte) bool {
-	if len(s) > 45 { // the longest, with an embedded IPv4 address
+	if len(s) > 45 { // the longest possible, with an embedded IPv4 address
 		return false
 	}
 	addr, err := netip.ParseAddr(string(s))

@@ -10,12 +10,12 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// secret stands for personal data. It is a value in the blocks that fuzzing
-// starts from, and must not come back in a message.
+// secret stands for personal data. It is a value in the seed blocks of the fuzz tests, and
+// must not appear in a message.
 const secret = "s3cretValue"
 
-// seeds are blocks of every endpoint: complete ones, ones with a secret in every
-// field, and ones that are no blocks at all.
+// seeds adds blocks for every endpoint: complete ones, ones with a secret in every field, and
+// ones that are not valid blocks.
 func seeds(f *testing.F) {
 	for _, block := range full {
 		f.Add([]byte(block))
@@ -39,7 +39,7 @@ func seeds(f *testing.F) {
 	}
 }
 
-// withSecrets puts the secret in place of every text.
+// withSecrets replaces every text with the secret.
 func withSecrets(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -56,9 +56,9 @@ func withSecrets(v any) any {
 	return v
 }
 
-// FuzzRuleSets feeds every rule set, within a contract, with anything. It must
-// not panic, must find the same twice and not too much, and must point into the
-// block and name the row without repeating a value.
+// FuzzRuleSets passes arbitrary input to every rule set, within a contract. It must not
+// panic, must give the same result twice and not too many violations, and each violation must
+// point into the block and name the row without repeating a value.
 func FuzzRuleSets(f *testing.F) {
 	seeds(f)
 	possible := make(map[*RuleSet]map[string]bool)
@@ -92,8 +92,8 @@ func FuzzRuleSets(f *testing.F) {
 	})
 }
 
-// FuzzAmountsOfBlocks feeds Amounts with anything. It must not panic, and what it
-// understands must be an amount with a currency.
+// FuzzAmountsOfBlocks passes arbitrary input to Amounts. It must not panic, and every amount
+// that it returns must have a currency.
 func FuzzAmountsOfBlocks(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -115,7 +115,7 @@ func FuzzAmountsOfBlocks(f *testing.F) {
 	})
 }
 
-// simpleNumber is an amount as people write it.
+// simpleNumber matches an amount in usual notation.
 var simpleNumber = regexp.MustCompile(`^(0|[1-9][0-9]{0,29})(\.[0-9]{1,20})?$`)
 
 // FuzzAmounts compares the amounts that are understood with math/big. Simple
@@ -134,7 +134,7 @@ func FuzzAmounts(f *testing.F) {
 			}
 			want, ok := new(big.Rat).SetString(strings.TrimSpace(literal))
 			if !ok {
-				t.Skip() // escapes, or members of its own after a comma
+				t.Skip() // escapes, or further members after a comma
 			}
 			assert.Zero(t, want.Cmp(amounts[0].Value), literal)
 		}

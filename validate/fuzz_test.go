@@ -9,12 +9,12 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
-// canary stands for personal data. It is a value in every fuzzed body, and must
-// not come back in a message.
+// canary stands for personal data. It is a value in every fuzzed body, and must not appear in
+// a message.
 const canary = "c4nary7Value"
 
-// FuzzValidate feeds Validate with anything. It must not panic, must find the
-// same twice, and must point into the block without repeating its values.
+// FuzzValidate passes arbitrary input to Validate. It must not panic, must give the same
+// result twice, and must point into the block without repeating its values.
 func FuzzValidate(f *testing.F) {
 	for _, seed := range []string{
 		publishedExample,

@@ -15,29 +15,29 @@ type Amount struct {
 	// as /data/totalAmount.
 	Field string
 
-	// Currency is the ISO 4217 code beside it.
+	// Currency is the ISO 4217 code of the currency.
 	Currency string
 
-	// Value is the exact amount in the currency's major unit; it is never
-	// negative.
+	// Value is the exact amount in the currency's major unit. It is never negative.
 	Value *big.Rat
 }
 
-// AmountError says which amount is not beyond doubt.
+// AmountError says which amount is in doubt.
 type AmountError struct {
-	// Field is the RFC 6901 JSON Pointer of the member in the request body that is
-	// to be changed, such as /data/refundAmount. It comes from the tables alone.
+	// Field is the RFC 6901 JSON Pointer of the member in the request body that must be
+	// changed, such as /data/refundAmount. It is built from the tables only, never from the
+	// request.
 	Field string
 
-	// Message is one sentence, which begins with the row of PayerMax's table and
-	// repeats no value.
+	// Message is one sentence. It begins with the row of PayerMax's table and repeats no
+	// value.
 	Message string
 }
 
 // Error returns the message.
 func (e *AmountError) Error() string { return e.Message }
 
-// inDoubt makes an error about a row. The sentence goes on after its name.
+// inDoubt makes an error about a row. The sentence continues after the row's name.
 func inDoubt(row, sentence string, args ...any) *AmountError {
 	return &AmountError{Field: rowPointer(row), Message: row + " " + fmt.Sprintf(sentence, args...)}
 }
@@ -45,27 +45,30 @@ func inDoubt(row, sentence string, args ...any) *AmountError {
 // rowPointer writes a row outside of arrays as a JSON Pointer.
 func rowPointer(row string) string { return "/" + strings.ReplaceAll(row, ".", "/") }
 
-// maxAmountLength bounds the literal of an amount that Amounts reads, in bytes.
-// PayerMax's own columns hold 20 digits.
+// maxAmountLength bounds the literal of an amount that Amounts reads, in bytes. PayerMax's
+// own columns hold 20 digits.
 const maxAmountLength = 64
 
-// MovesMoney reports whether a request of this endpoint moves money, or
-// authorises that it is moved: whether Amounts can find any.
+// MovesMoney reports whether a request of this endpoint moves money or authorises a later
+// transfer, that is, whether Amounts can find any.
 func (s *RuleSet) MovesMoney() bool { return s.data.members.movesMoney() }
 
 // Amounts returns every amount in data that the request would move, or authorise
 // to be moved later by a subscription, in the order of PayerMax's table.
 //
-// It does not rely on Validate, which may be switched off: data may break any
-// rule that is not about money. What is about money must be beyond doubt, or the
-// result is an error, so that a ceiling on amounts fails closed: an amount that
-// is absent or null, is neither a number nor a plain decimal in a string, is
-// negative, has more than 64 characters or an exponent beyond ±308, or has no
-// currency in use beside it; a name that could be taken for that of an amount, of
-// its currency or of an object around them; and data that is no JSON object
-// without duplicate names. Only what another call moves may be absent: the
-// totalAmount of applyDropinSession, and the amounts of a plan that is not sent or
-// begins elsewhere.
+// It does not rely on Validate, which may be switched off: data may break any rule that does
+// not concern money. Whatever concerns money must be beyond doubt, or the result is an error,
+// so that a ceiling on amounts fails closed. It is an error if
+//
+//   - an amount is absent or null, is neither a number nor a plain decimal in a string, is
+//     negative, has more than 64 characters or an exponent beyond ±308, or has no currency in
+//     use beside it;
+//   - a name could be taken for that of an amount, of its currency, or of an object around
+//     them;
+//   - data is not a JSON object without duplicate names.
+//
+// Only an amount that another call moves may be absent: the totalAmount of
+// applyDropinSession, and the amounts of a plan that is not sent or begins elsewhere.
 //
 // The error is an [*AmountError].
 func (s *RuleSet) Amounts(data []byte) ([]Amount, error) {
@@ -79,8 +82,8 @@ func (s *RuleSet) Amounts(data []byte) ([]Amount, error) {
 	return amounts, nil
 }
 
-// appendAmounts collects the amounts of one object. The row is the object's name
-// as PayerMax's tables write it.
+// appendAmounts collects the amounts of one object. row is the object's name as in PayerMax's
+// tables.
 func appendAmounts(amounts []Amount, f *field, row string, raw jsontext.Value) ([]Amount, *AmountError) {
 	if raw.Kind() != '{' {
 		return nil, inDoubt(row, "must be a JSON object; the amounts in it are not understood")
@@ -119,9 +122,9 @@ func appendAmounts(amounts []Amount, f *field, row string, raw jsontext.Value) (
 	return amounts, nil
 }
 
-// leavesOpen reports whether nobody can say what a request moves without the
-// field. An amount of an object that was sent is never left out, whatever its
-// table says: PayerMax would put one in its place that nobody here has seen.
+// leavesOpen reports whether it is uncertain what a request moves without the field. An
+// amount of an object that was sent must never be missing, whatever its table says: PayerMax
+// would insert an amount that no one here has seen.
 func (f *field) leavesOpen(siblings *members) bool {
 	switch {
 	case f.moves != "":
@@ -130,7 +133,7 @@ func (f *field) leavesOpen(siblings *members) bool {
 		_, needed := f.needed(siblings)
 		return needed
 	default:
-		return false // a currency, which is asked for with its amount
+		return false // a currency, which is checked with its amount
 	}
 }
 
@@ -149,7 +152,7 @@ func appendAmount(amounts []Amount, f *field, row string, siblings *members) ([]
 	return append(amounts, Amount{Field: rowPointer(row), Currency: code, Value: value}), nil
 }
 
-// What an amount must be to be understood, as errors that complete a sentence.
+// What an amount must be, as errors that complete a sentence.
 var (
 	errAmountKind     = errors.New("must be a number, or a plain decimal in a string")
 	errAmountLength   = fmt.Errorf("must have at most %d characters", maxAmountLength)
@@ -157,8 +160,8 @@ var (
 	errAmountNegative = errors.New("must not be negative")
 )
 
-// exactAmount reads an amount without rounding it. What it allocates is bounded:
-// the digits by the literal's length, the zeros by the exponent.
+// exactAmount reads an amount without rounding it. Its allocations are bounded: the digits by
+// the literal's length, the zeros by the exponent.
 func exactAmount(raw jsontext.Value) (*big.Rat, error) {
 	literal := []byte(raw)
 	switch raw.Kind() {

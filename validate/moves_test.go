@@ -22,7 +22,7 @@ func lookup(t testing.TB, endpoint, version string) *validate.RuleSet {
 	return s
 }
 
-// written lists amounts as "pointer currency value".
+// written formats amounts as "pointer currency value".
 func written(amounts []validate.Amount) []string {
 	var list []string
 	for _, a := range amounts {
@@ -68,7 +68,7 @@ func TestAmounts(t *testing.T) {
 		{"refund", "1.4", `{"refundAmount":"15000","refundCurrency":"IDR","currency":"xx"}`, []string{"/data/refundAmount IDR 15000"}},
 		{"capture", "1.4", `{"amount":100,"currency":"USD"}`, []string{"/data/amount USD 100"}},
 
-		// Nothing else is moved: by no plan, or by one that begins elsewhere.
+		// Nothing else is moved by an absent plan, or by one that begins elsewhere.
 		{"orderAndPay", "1.5", `{"totalAmount":1,"currency":"IDR","subscriptionPlan":null}`, []string{"/data/totalAmount IDR 1"}},
 		{"orderAndPay", "1.5", `{"totalAmount":1,"currency":"IDR","subscriptionPlan":{"subscriptionNo":"SUB1","periodAmount":null,"trialConfig":null}}`,
 			[]string{"/data/totalAmount IDR 1"}},
@@ -81,7 +81,7 @@ func TestAmounts(t *testing.T) {
 		{"applyDropinSession", "1.5", `{"totalAmount":null,"currency":7}`, nil},
 		{"applyDropinSession", "1.6", `{"currency":"IDR"}`, nil},
 
-		// It does not matter what else is broken.
+		// Other broken rules do not matter.
 		{"orderAndPay", "1.5", `{"totalAmount":1,"currency":"IDR","paymentDetail":7,"goodsDetails":{},"user_id":1,"userId":null}`,
 			[]string{"/data/totalAmount IDR 1"}},
 		{"applyDropinSession", "1.6", `{"totalAmount":5,"currency":"IDR"}`, []string{"/data/totalAmount IDR 5"}},
@@ -89,7 +89,7 @@ func TestAmounts(t *testing.T) {
 		{"orderAndPay", "1.5", `{"totalAmount":1.23456,"currency":"IDR"}`, []string{"/data/totalAmount IDR 3858/3125"}},
 		{"orderAndPay", "1.5", `{"total\u0041mount":"\u0037","currency":"\u0049DR"}`, []string{"/data/totalAmount IDR 7"}},
 
-		// The value, not its spelling, and all of it.
+		// The value counts, not its spelling, and all of its digits.
 		{"capture", "1.4", `{"amount":"010","currency":"USD"}`, []string{"/data/amount USD 10"}},
 		{"capture", "1.4", `{"amount":1999e-2,"currency":"USD"}`, []string{"/data/amount USD 1999/100"}},
 		{"capture", "1.4", `{"amount":9007199254740993.01,"currency":"USD"}`, []string{"/data/amount USD 900719925474099301/100"}},
@@ -97,7 +97,7 @@ func TestAmounts(t *testing.T) {
 		{"capture", "1.4", `{"amount":-0,"currency":"USD"}`, []string{"/data/amount USD 0"}},
 		{"capture", "1.4", `{"amount":1e308,"currency":"USD"}`, []string{"/data/amount USD 1" + strings.Repeat("0", 308)}},
 
-		// Endpoints that move nothing do not look.
+		// Endpoints that move no money do not examine the block.
 		{"orderQuery", "1.4", `not JSON`, nil},
 		{"cancel", "1.4", `{"amount":"?"}`, nil},
 	} {
@@ -107,8 +107,8 @@ func TestAmounts(t *testing.T) {
 	}
 }
 
-// What is about money and not beyond doubt is an error, which names the row and
-// repeats no value.
+// Anything about money that is in doubt is an error, which names the row and repeats no
+// value.
 func TestAmountsInDoubt(t *testing.T) {
 	order := func(more string) string { return `{"totalAmount":1,"currency":"IDR",` + more + `}` }
 	for _, tc := range []struct{ data, says string }{
@@ -132,7 +132,7 @@ func TestAmountsInDoubt(t *testing.T) {
 		{`{"totalAmount":` + strings.Repeat("9", 65) + `,"currency":"IDR"}`, "data.totalAmount must have at most 64 characters"},
 		{`{"totalAmount":"` + strings.Repeat("9", 65) + `","currency":"IDR"}`, "data.totalAmount must have at most 64 characters"},
 
-		// No amount.
+		// The amount is missing.
 		{`{}`, "data.totalAmount is missing or null, so nothing bounds what the request would move; send an amount"},
 		{`{"currency":"IDR"}`, "data.totalAmount is missing or null"},
 		{`{"totalAmount":null,"currency":"IDR"}`, "data.totalAmount is missing or null"},
@@ -155,7 +155,7 @@ func TestAmountsInDoubt(t *testing.T) {
 		{`{"totalAmount":1,"currency":"QQQ"}`, "in currency"},
 		{`{"totalAmount":0,"currency":"HRK"}`, "in currency"},
 
-		// Names that could be taken for theirs.
+		// Names that could be taken for those of the amount and its currency.
 		{order(`"total_amount":9`), "data.totalAmount must be spelt exactly like this"},
 		{order(`"TotalAmount":null`), "data.totalAmount must be spelt exactly like this"},
 		{order(`"total Amount":9`), "data.totalAmount must be spelt exactly like this"},
@@ -191,8 +191,8 @@ func TestAmountsInDoubt(t *testing.T) {
 	}
 }
 
-// No endpoint that moves money may leave its amount out, whatever its table
-// requires, and the error points to what is missing.
+// An endpoint that moves money must not omit its amount, whatever its table requires. The
+// error points to what is missing.
 func TestAmountsAreNeverAbsent(t *testing.T) {
 	for endpoint, amount := range map[string]string{"orderAndPay": "totalAmount", "refund": "refundAmount", "capture": "amount"} {
 		currency := map[string]string{"refund": "refundCurrency"}[endpoint]
@@ -221,9 +221,9 @@ func TestAmountsAreNeverAbsent(t *testing.T) {
 	}
 }
 
-// fastjson2 knows a name of eight characters by these themselves, and a longer one
-// by eight bytes of hash. Names that are no look-alikes to anybody's eye, but to that
-// parser, are refused as well.
+// fastjson2 identifies a name of eight characters by the characters themselves, and a
+// longer one by a hash of eight bytes. Names that only that parser would confuse are refused
+// as well.
 func TestAmountsUnderACollidingName(t *testing.T) {
 	for _, name := range []string{"totalAmount", "subscriptionPlan"} {
 		hash := fnv.New64a()
@@ -239,7 +239,7 @@ func TestAmountsUnderACollidingName(t *testing.T) {
 	}
 }
 
-// A literal that names an enormous number costs what any literal costs.
+// A literal for an enormous number costs no more than any other literal.
 func TestAmountsAreBounded(t *testing.T) {
 	s := lookup(t, "capture", "1.4")
 	few := func(data string) float64 {

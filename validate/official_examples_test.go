@@ -12,17 +12,17 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
-// example is the data block of a request that PayerMax has published, in
-// testdata/official_examples.json. Card numbers are replaced by the well-known
-// test number; nothing else is.
+// example is the data block of a request that PayerMax has published, from
+// testdata/official_examples.json. Card numbers are replaced with the well-known test number;
+// nothing else is changed.
 type example struct {
 	Source   string          `json:"source"`
 	Endpoint string          `json:"endpoint"`
 	Version  string          `json:"version"`
 	Data     json.RawMessage `json:"data"`
 
-	// Refused lists the violations, and Why says what is wrong with the example.
-	// All others pass.
+	// Refused lists the violations, and Why says what is wrong with the example. All other
+	// examples pass.
 	Refused []string `json:"refused"`
 	Why     string   `json:"why"`
 }
@@ -38,18 +38,18 @@ func officialExamples(t testing.TB) []example {
 	return examples
 }
 
-// filledIn replaces what PayerMax's guides leave to the reader.
+// filledIn replaces the placeholders in PayerMax's guides.
 func (e example) filledIn() []byte { return validate.FilledIn(e.Data) }
 
-// What PayerMax publishes as a request passes, or is refused for a stated reason.
-// An example of the one version passes the other as well.
+// Requests that PayerMax publishes pass, or are refused for a stated reason. An example for
+// one version also passes the other.
 func TestOfficialExamples(t *testing.T) {
 	endpoints := make(map[string]bool)
 	for _, e := range officialExamples(t) {
 		endpoints[e.Endpoint] = true
 		versions := validate.Versions(e.Endpoint)
 		if e.Endpoint == "applyDropinSession" {
-			versions = []string{e.Version} // whose tables differ
+			versions = []string{e.Version} // its versions have different tables
 		}
 		assert.Contains(t, versions, e.Version, e.Source)
 		assert.Equal(t, len(e.Refused) == 0, e.Why == "", e.Source)
@@ -65,7 +65,7 @@ func TestOfficialExamples(t *testing.T) {
 	assert.Len(t, endpoints, 7)
 }
 
-// A placeholder that was copied with the example is caught.
+// A placeholder that was copied with the example is refused.
 func TestPlaceholdersAreRefused(t *testing.T) {
 	for _, e := range officialExamples(t) {
 		if !strings.Contains(string(e.Data), "[your") {
@@ -76,7 +76,7 @@ func TestPlaceholdersAreRefused(t *testing.T) {
 	}
 }
 
-// The amounts of every example are understood, also of those that break rules.
+// The amounts of every example are understood, even in examples that break rules.
 func TestAmountsOfOfficialExamples(t *testing.T) {
 	for _, e := range officialExamples(t) {
 		s, _ := validate.Lookup(e.Endpoint, e.Version)

@@ -3,15 +3,14 @@ package validate
 // The data block of POST /aggregate-pay/api/gateway/orderAndPay, which pays an
 // order.
 //
-// PayerMax publishes the one path on several pages, by the way it is called: the
-// cashier (integrate Hosted_Checkout), direct API and Drop-In (integrate
-// Direct_Payment), and each of the three once more for auth-capture. A suffix in
-// the address of a page, such as orderAndPay(for-drop-dont-copy-me), is not part
-// of the path. The gateway cannot know which page was read, so this is one table
-// that takes every way: a row is required where all pages agree on it, or under
-// the condition that tells the ways apart; the largest maxLength counts; and
-// where an example of PayerMax's contradicts a table of PayerMax's, the example
-// passes. Where it does, the row says so.
+// PayerMax publishes this one path on several pages, by integration: the cashier (integrate
+// Hosted_Checkout), direct API and Drop-In (integrate Direct_Payment), and each of the three
+// again for auth-capture. A suffix in the address of a page, such as
+// orderAndPay(for-drop-dont-copy-me), is not part of the path. The gateway cannot know which
+// page was read, so this is one table for every integration. A row is required if all pages
+// agree on it, or under the condition that distinguishes the integrations. The largest
+// maxLength counts. If an example of PayerMax contradicts one of its tables, the example
+// passes, and the row says so.
 
 // orderAndPay14 is the table of PayerMax's own OpenAPI file, api.json in the
 // payermax-server-sdk repository (March 2026), which declares version 1.4.
@@ -40,7 +39,7 @@ var orderAndPay14 = newTable(cashierOrder,
 		name: "currency", kind: text, required: true, check: currencyCode, covered: currencies,
 		expects: `3 capital letters, such as "IDR"`,
 	},
-	field{ // maxLength 2, capital letters; required on the Drop-In and the direct pages
+	field{ // maxLength 2, capital letters; required on the Drop-In and direct pages
 		name: "country", source: directOrder, kind: text, requiredWhen: directPayment, check: countryOfOrder, covered: countries,
 		disputes: []dispute{leftOut(planGuides)},
 		expects:  `2 capital letters, such as "ID"`,
@@ -84,10 +83,10 @@ var orderAndPay14 = newTable(cashierOrder,
 		),
 	},
 	field{name: "language", kind: text, maxLength: 16},
-	field{ // what is in it is agreed with PayerMax's risk control
+	field{ // its content is agreed with PayerMax's risk control
 		name: "riskParams", kind: object, members: newTable(cashierOrder),
 	},
-	field{ // maxLength 3; of the direct and the Drop-In pages only
+	field{ // maxLength 3; only on the direct and Drop-In pages
 		name: "terminalType", source: directOrder, kind: text, requiredWhen: directPayment, enum: []string{"WEB", "WAP", "APP"},
 	},
 	field{ // "ANDROID or IOS", which the Drop-In page spells Andriod: no enum
@@ -100,7 +99,7 @@ var orderAndPay14 = newTable(cashierOrder,
 		aliases: []alias{{"frontCallbackURL", javaClasses + ".TradeOrderRequest"}},
 		expects: `the URL that the user comes back to, such as "https://shop.example/paid", at most 1024 characters`,
 	},
-	field{ // another one beside it could decide who is told of the payment
+	field{ // a second one could decide who is notified of the payment
 		name: "notifyUrl", kind: text, maxLength: 256, check: webURL, decides: true,
 		expects: `an absolute URL, such as "https://shop.example/payermax/callback", at most 256 characters`,
 	},
@@ -110,17 +109,16 @@ var orderAndPay14 = newTable(cashierOrder,
 // PayerMax's own page.
 var directPayment = is("integrate", "Direct_Payment")
 
-// paidWithDropIn makes a field required for orders that are paid by the tokens of
-// a Drop-In component.
+// paidWithDropIn makes a field required for orders that are paid with the tokens of a Drop-In
+// component.
 var paidWithDropIn = &condition{
 	says:  "to pay with Drop-In",
 	holds: func(siblings *members) bool { return dropIn.holds(siblings.object("paymentDetail")) },
 }
 
-// amountOfOrder judges totalAmount, number or string. The guides say when it may
-// be 0: when a payment method is bound for later charges (mitType), and when a
-// subscription begins with a free trial. A charge that the merchant initiates
-// "must be greater than 0".
+// amountOfOrder judges totalAmount, number or string. The guides say when it may be 0: when a
+// payment method is bound for later charges (mitType), and when a subscription begins with a
+// free trial. A charge that the merchant initiates "must be greater than 0".
 var amountOfOrder = amountWithZero(func(w *walker, v value) {
 	detail := v.siblings.object("paymentDetail")
 	switch {
@@ -131,12 +129,12 @@ var amountOfOrder = amountWithZero(func(w *walker, v value) {
 	}
 })
 
-// The rows of auth-capture. PayerMax names these values only.
+// The rows for auth-capture. PayerMax documents only these values.
 var (
 	captureMode = field{
-		// Required on the direct page for auth-capture and optional on the other
-		// two; no example has authorizationType without it, which would ask for
-		// an authorisation and capture it at once.
+		// Required on the direct page for auth-capture and optional on the other two. No
+		// example has authorizationType without it, which would mean to authorise and capture
+		// at once.
 		name: "captureMode", source: captureCashier, kind: text, requiredWhen: with("authorizationType"), enum: []string{"MANUAL"}, decides: true,
 	}
 

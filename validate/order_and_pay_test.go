@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// The developer who forgot what Drop-In needs is told all of it at once, in
-// words that can be acted on.
+// A developer who forgot what Drop-In needs is told everything at once, in actionable
+// messages.
 func TestOrderAndPayMessages(t *testing.T) {
 	var got []string
 	for _, v := range lookup(t, "orderAndPay", "1.5").Validate([]byte(`{
@@ -35,8 +35,8 @@ func TestOrderAndPayMessages(t *testing.T) {
 	}, got)
 }
 
-// Either token alone says that Drop-In was meant: the other one is missing then, and so
-// is what Drop-In cannot do without and other direct payments can.
+// Either token alone shows that Drop-In was meant. Then the other token is missing, and so
+// are the fields that Drop-In requires and other direct payments do not.
 func TestHalfOfDropIn(t *testing.T) {
 	for _, tc := range []struct {
 		paymentDetail string
@@ -57,8 +57,7 @@ func TestHalfOfDropIn(t *testing.T) {
 	}
 }
 
-// The rows that violations name do not depend on indices or on the names that
-// were sent.
+// The rows named in violations do not depend on indices or on the names that were sent.
 func TestRows(t *testing.T) {
 	var got []string
 	for _, v := range lookup(t, "orderAndPay", "1.4").Validate([]byte(`{
@@ -76,7 +75,7 @@ func TestRows(t *testing.T) {
 	}, got)
 }
 
-// A plan without its amount is told what an amount and a currency look like.
+// For a plan without its amount, the message says what an amount and a currency look like.
 func TestPlanMessages(t *testing.T) {
 	var got []string
 	for _, v := range lookup(t, "orderAndPay", "1.5").Validate(hostedOrder(`"subscriptionPlan": {"subscriptionNo": "S1", "periodAmount": {}}`)) {
@@ -88,7 +87,7 @@ func TestPlanMessages(t *testing.T) {
 	}, got)
 }
 
-// What comes after a field that was sent under another name is found where it stands.
+// A violation after a field that was sent under another name has the right position.
 func TestFieldsAfterAnAlias(t *testing.T) {
 	const notify = "data.notifyUrl pattern at /data/notifyUrl"
 	for url, want := range map[string][]string{
@@ -103,8 +102,8 @@ func TestFieldsAfterAnAlias(t *testing.T) {
 	}
 }
 
-// A name that could be taken for that of an object or an array is refused if something
-// inside decides about money or identity, and is an unknown one otherwise.
+// A name that could be taken for that of an object or an array is refused if a field inside
+// it decides about money or identity. Otherwise it is an unknown member.
 func TestLookAlikesOfObjects(t *testing.T) {
 	session := rules(t, "1.6")
 	assert.Equal(t, []string{"/data/component_list lookAlike"}, broken(session.Validate(
@@ -122,7 +121,7 @@ func TestLookAlikesOfObjects(t *testing.T) {
 	}
 }
 
-// hostedOrder is an order that is paid on PayerMax's page, with further members.
+// hostedOrder returns an order that is paid on PayerMax's page, with further members.
 func hostedOrder(more string) []byte {
 	return []byte(`{"outTradeNo": "P1", "integrate": "Hosted_Checkout", "subject": "s", "totalAmount": 1, "currency": "IDR", "userId": "U1",
 		"frontCallbackUrl": "https://shop.example", ` + more + `}`)

@@ -1,12 +1,12 @@
 package validate
 
-// goods is one of the things that an order pays for. "If the object is sent, its
-// required fields must be sent."
+// goods is one of the items that an order pays for. "If the object is sent, its required
+// fields must be sent."
 var goods = newTable(cashierOrder,
 	field{name: "goodsId", kind: text, required: true, maxLength: 64},
 	field{name: "goodsName", kind: text, required: true, maxLength: 128},
 	field{name: "quantity", kind: text, required: true, maxLength: 16},
-	field{name: "price", kind: text, required: true, maxLength: 20}, // the merchant's quote, which nothing is charged by
+	field{name: "price", kind: text, required: true, maxLength: 20}, // the merchant's quote; it does not affect the charge
 	field{ // maxLength 3, capital letters
 		name: "goodsCurrency", kind: text, check: currencyCode,
 		expects: `3 capital letters, such as "IDR"`,
@@ -17,9 +17,8 @@ var goods = newTable(cashierOrder,
 	field{name: "goodsCategory", kind: text, maxLength: 64, disputes: []dispute{longer(directOrder, 128)}},
 )
 
-// shippingInfo is where the goods are sent. PayerMax's own plugin for WooCommerce
-// leaves out phoneNo and email, and sends "" for the others of an order that is not
-// shipped.
+// shippingInfo is where the goods are sent. PayerMax's own WooCommerce plugin omits phoneNo
+// and email, and sends "" for the other fields if an order is not shipped.
 var shippingInfo = newTable(cashierOrder,
 	field{name: "firstName", kind: text, required: true, maxLength: 64, disputes: notAsked},
 	field{name: "middleName", kind: text, maxLength: 64},
@@ -39,11 +38,11 @@ var shippingInfo = newTable(cashierOrder,
 	field{name: "zipCode", kind: text, required: true, maxLength: 32, disputes: notAsked},
 )
 
-// notAsked are the disputes of the rows of an address.
+// notAsked are the disputes for the rows of an address.
 var notAsked = []dispute{leftOut(wooCommerce)}
 
-// billingInfo is where the card is billed. The plugin sends "" for what the shop
-// does not ask the buyer.
+// billingInfo is the billing address of the card. The plugin sends "" for what the shop does
+// not ask the buyer for.
 var billingInfo = newTable(cashierOrder,
 	field{name: "firstName", kind: text, maxLength: 64},
 	field{name: "middleName", kind: text, maxLength: 64},

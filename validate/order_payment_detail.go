@@ -1,12 +1,11 @@
 package validate
 
-// paymentDetail says how an order is paid. With Direct_Payment there are three
-// ways to do without the user's card number here: the tokens of Drop-In's
-// components (paymentToken and sessionKey), the token of an earlier payment
-// (paymentTokenID), and methods that the user completes elsewhere
-// (paymentMethodType, targetOrg).
+// paymentDetail says how an order is paid. With Direct_Payment there are three ways that do
+// not need the user's card number here: the tokens of Drop-In's components (paymentToken and
+// sessionKey), the token of an earlier payment (paymentTokenID), and methods that the user
+// completes elsewhere (paymentMethodType, targetOrg).
 var paymentDetail = newTable(cashierOrder,
-	field{ // "from the component's canMakePayment"; without a length on the page
+	field{ // "from the component's canMakePayment"; no length on the page
 		name: "paymentToken", source: dropInOrder, kind: text, decides: true, requiredWhen: dropInWith("sessionKey"),
 		expects: "the paymentToken that the component's canMakePayment returned, or pay another way, with paymentMethodType or paymentTokenID",
 	},
@@ -20,8 +19,8 @@ var paymentDetail = newTable(cashierOrder,
 		expects: "the token of an earlier payment, a string of at most 64 characters",
 	},
 	field{
-		// Required on the direct page. "If targetOrg is specified,
-		// paymentMethodType must be specified as well" is the cashier page's.
+		// Required on the direct page. The sentence "If targetOrg is specified,
+		// paymentMethodType must be specified as well" is from the cashier page.
 		name: "paymentMethodType", kind: text, maxLength: 16, requiredWhen: with("targetOrg"), covered: components,
 		expects: `a payment method type such as "CARD", at most 16 characters`,
 	},
@@ -31,7 +30,7 @@ var paymentDetail = newTable(cashierOrder,
 		expects: `an array of card organisations, such as ["VISA"]`,
 	},
 	field{
-		// A community client has one account here instead of a list.
+		// A community client sends a single account here instead of a list.
 		name: "payAccountInfo", kind: array, expects: "an array of accounts",
 		items: &field{
 			kind: object, expects: "an object with accountNo and accountNoType",
@@ -57,7 +56,7 @@ var paymentDetail = newTable(cashierOrder,
 		),
 	},
 	field{
-		// The guides' examples for Drop-In never leave it out.
+		// The guides' examples for Drop-In always include it.
 		name: "buyerInfo", source: directOrder, kind: object, members: buyerInfo, requiredWhen: directPayment,
 		disputes: []dispute{leftOut(walletGuides).unless(dropIn)},
 		expects:  "an object with the user's clientIp and userAgent",
@@ -98,7 +97,7 @@ var paymentDetail = newTable(cashierOrder,
 				),
 			},
 			field{name: "paymentDataType", kind: text},
-			field{name: "transactionAmount", kind: text}, // what the wallet signed; totalAmount is what is paid
+			field{name: "transactionAmount", kind: text}, // signed by the wallet; totalAmount is what is paid
 			field{name: "network", kind: text, required: true, disputes: []dispute{leftOut(directExamples)}},
 			field{name: "type", kind: text, required: true, disputes: []dispute{leftOut(directExamples)}},
 			field{name: "displayName", kind: text},
@@ -120,8 +119,8 @@ var paymentDetail = newTable(cashierOrder,
 	},
 )
 
-// buyerInfo is the user who pays. The cashier page does not have it, and asks
-// for what it needs itself.
+// buyerInfo is the user who pays. The cashier page does not have it: the cashier asks the
+// user itself for what it needs.
 var buyerInfo = newTable(directOrder,
 	field{
 		name: "clientIp", kind: text, requiredWhen: directPayment, check: ipAddress,
@@ -147,7 +146,7 @@ var buyerInfo = newTable(directOrder,
 	field{name: "zipCode", kind: text, maxLength: 32},
 )
 
-// dropIn makes a field required beside either of the tokens of Drop-In.
+// dropIn makes a field required if either of Drop-In's tokens is sent.
 var dropIn = &condition{
 	says: "to pay with Drop-In",
 	holds: func(siblings *members) bool {
@@ -155,8 +154,8 @@ var dropIn = &condition{
 	},
 }
 
-// dropInWith makes one of the two tokens of Drop-In required with the other. A
-// direct payment that names no other way to pay can only be meant as Drop-In.
+// dropInWith makes one of Drop-In's two tokens required with the other. A direct payment that
+// names no other way to pay can only be Drop-In.
 func dropInWith(other string) *condition {
 	return &condition{
 		says: "together with " + other + " to pay with Drop-In",
@@ -167,9 +166,8 @@ func dropInWith(other string) *condition {
 	}
 }
 
-// chargedWithoutTheUser makes paymentTokenID required: "for a token payment or
-// a later charge of the merchant's". Merchants that keep cards themselves send
-// the card instead.
+// chargedWithoutTheUser makes paymentTokenID required: "for a token payment or a later charge
+// of the merchant's". Merchants that store cards themselves send the card instead.
 var chargedWithoutTheUser = &condition{
 	says: "when merchantInitiated is true",
 	holds: func(siblings *members) bool {

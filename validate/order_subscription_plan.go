@@ -1,12 +1,12 @@
 package validate
 
-// subscriptionPlan binds a payment method to a subscription. There are three
-// ways: PayerMax manages a plan that subscriptionCreate made (subscriptionNo);
-// the merchant manages one, and describes it when it begins; and the merchant
-// charges a period of it later (merchantSubscriptionNo and what follows, which
-// PayerMax's integration guide has and its table does not).
+// subscriptionPlan binds a payment method to a subscription. There are three ways: PayerMax
+// manages a plan that was made by subscriptionCreate (subscriptionNo); the merchant manages a
+// plan, and describes it when it begins; or the merchant charges a later period of it
+// (merchantSubscriptionNo and the fields after it, which are in PayerMax's integration guide
+// but not in its table).
 //
-// The Type of every count is string, and every example sends a number.
+// The Type of every count is string, but every example sends a number.
 var subscriptionPlan = newTable(cashierOrder,
 	field{ // required on the pages for auth-capture
 		name: "subscriptionNo", source: captureCashier, kind: text, maxLength: 64, decides: true,
@@ -36,7 +36,7 @@ var subscriptionPlan = newTable(cashierOrder,
 			field{name: "trialPeriodCount", kind: text, required: true, check: wholeNumber, disputes: counted, expects: "a number of periods, such as 1"},
 			field{
 				name: "trialPeriodAmount", kind: object, required: true, expects: "an object with amount and currency",
-				// Both are optional in the table, but one says nothing alone.
+				// Both are optional in the table, but neither has a meaning alone.
 				members: newTable(cashierOrder,
 					amountRow(field{requiredWhen: with("currency"), kind: number, disputes: []dispute{sentAs(text, trialTable)}}),
 					currencyRow(field{requiredWhen: with("amount")}),
@@ -64,21 +64,20 @@ var subscriptionPlan = newTable(cashierOrder,
 	field{name: "endTime", source: laterCharge, kind: text},
 )
 
-// counted are the disputes of the rows of counts.
+// counted are the disputes for the rows of counts.
 var counted = []dispute{sentAs(number, planGuides)}
 
-// trialTable is the one amount of a plan whose Type is string.
+// trialTable is the only amount of a plan whose Type is string.
 const trialTable = cashierOrder + ", trialConfig.trialAmount.amount"
 
-// amountWithCurrency is an amount of a plan. The amounts of a plan are moved
-// later, by charges that this order authorises.
+// amountWithCurrency is an amount of a plan. A plan's amounts are moved later, by charges
+// that this order authorises.
 var amountWithCurrency = newTable(cashierOrder,
 	amountRow(field{required: true, kind: number, disputes: []dispute{sentAs(text, trialTable)}}),
 	currencyRow(field{required: true}),
 )
 
-// amountRow completes the row of a plan's amount. The examples send numbers for
-// all.
+// amountRow completes the row of a plan's amount. The examples send numbers for all of them.
 func amountRow(f field) field {
 	f.name, f.check, f.moves = "amount", amountOrZero, "currency"
 	f.expects = `an amount such as 19.99 or "19.99"`
@@ -92,9 +91,8 @@ func currencyRow(f field) field {
 	return f
 }
 
-// planBegins makes a field required for a plan that the merchant manages:
-// "required when the merchant manages the plan", in whose later charges there is
-// a number instead.
+// planBegins makes a field required for a plan that the merchant manages: "required when the
+// merchant manages the plan". Later charges of the plan have a number instead.
 var planBegins = &condition{
 	says: "when no subscriptionNo is sent",
 	holds: func(siblings *members) bool {

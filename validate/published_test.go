@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// publishedTable is a request table as PayerMax prints it. testdata has those of
-// the Drop-In flow; the pages of one path are separate tables there.
+// publishedTable is a request table as PayerMax publishes it. testdata has those of the
+// Drop-In flow; pages of the same path are separate tables there.
 type publishedTable struct {
 	Endpoint string           `json:"endpoint"`
 	Version  string           `json:"version"`
@@ -40,7 +40,7 @@ func publishedTables(t *testing.T) []publishedTable {
 	return tables
 }
 
-// rowsOf lists the rows of a rule set by their names, in the order of the table.
+// rowsOf returns the rows of a rule set, and their names in the order of the table.
 func rowsOf(s *RuleSet) (names []string, rows map[string]*field) {
 	rows = make(map[string]*field)
 	var walk func(name string, f *field)
@@ -61,8 +61,8 @@ func rowsOf(s *RuleSet) (names []string, rows map[string]*field) {
 	return names, rows
 }
 
-// unpublished are the rows that no page's table has. Their source is an example or
-// a guide.
+// unpublished are the rows that are in no page's table. Their source is an example or a
+// guide.
 var unpublished = []string{
 	"data.paymentDetail.googlePayDetails.cryptogram",
 	"data.paymentDetail.googlePayDetails.eciIndicator",
@@ -73,13 +73,13 @@ var unpublished = []string{
 	"data.subscriptionPlan.endTime",
 }
 
-// Every row that PayerMax publishes is here, and every row here is published; the
-// limits are PayerMax's, and the largest where its pages differ.
+// Every row that PayerMax publishes is here, and every row here is published. The limits are
+// PayerMax's, and the largest where its pages differ.
 func TestTablesArePayerMaxs(t *testing.T) {
 	type place struct{ endpoint, version, row string }
 	var (
 		longest   = make(map[place]int)
-		required  = make(map[place][]bool) // per page that has the row
+		required  = make(map[place][]bool) // one per page that has the row
 		published = make(map[place]bool)
 	)
 	for _, p := range publishedTables(t) {
@@ -97,7 +97,7 @@ func TestTablesArePayerMaxs(t *testing.T) {
 			required[at] = append(required[at], want.Required)
 
 			kinds := map[kind]string{text: "string", number: "number", boolean: "boolean", array: "array", object: "object"}
-			want := strings.TrimSuffix(want.Type, "|null") // null is absent in any row
+			want := strings.TrimSuffix(want.Type, "|null") // in any row, null means absent
 			assert.Equal(t, want, kinds[got.kind], "%s: %s", p.Page, at.row)
 		}
 		for _, want := range p.Fields {
@@ -148,8 +148,8 @@ func TestTablesArePayerMaxs(t *testing.T) {
 	}
 }
 
-// Every row says where it is from: the page whose table has it, or the example or
-// the guide that does. So does everything that contradicts a row.
+// Every row has a source: the page whose table has it, or the example or the guide that does.
+// So does everything that contradicts a row.
 func TestEveryRowHasASource(t *testing.T) {
 	rowsOfPage := make(map[source][]string)
 	for _, p := range publishedTables(t) {
@@ -165,7 +165,7 @@ func TestEveryRowHasASource(t *testing.T) {
 			for _, name := range names[1:] {
 				f, at := rows[name], endpoint+" "+version+": "+name
 				if seen[f] {
-					continue // tables that versions or addresses share
+					continue // tables that versions or pages share
 				}
 				seen[f] = true
 				if f.source == "" {
@@ -187,7 +187,7 @@ func TestEveryRowHasASource(t *testing.T) {
 	assert.Empty(t, without, "rows without a source")
 }
 
-// The versions that share a table do so on purpose.
+// Versions share a table only where that is intended.
 func TestVersionsThatShareATable(t *testing.T) {
 	for endpoint, versions := range ruleSets {
 		if endpoint == "applyDropinSession" {

@@ -9,19 +9,19 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// members holds the raw values of one object along its table, so that a rule
-// can look at other fields wherever they stand in the text.
+// members holds the raw values of one object in the order of its table, so that a rule can
+// look at other fields wherever they are in the text.
 //
-// The methods that look fields up may be called on nil, which has none.
+// The methods that look up fields may be called on nil, which has no fields.
 type members struct {
 	table      *table
 	parent     *members         // the fields of the object around this one; nil around the block, and in an array
 	values     []jsontext.Value // in the table's order; nil when absent
-	aliases    []member         // what was sent under another name of a field's
+	aliases    []member         // values sent under another name of a field
 	lookAlikes []lookAlike
 }
 
-// member is a member that stands for a field under another name.
+// member is a value that was sent under another name of a field.
 type member struct {
 	field int
 	name  string
@@ -58,8 +58,7 @@ func (m *members) filled(name string) bool {
 	return !saysNothing(m.value(name))
 }
 
-// text returns the decoded text of a field, or nil when it is absent or no
-// string.
+// text returns the decoded text of a field, or nil if it is absent or not a string.
 func (m *members) text(name string) []byte {
 	if raw := m.value(name); raw.Kind() == '"' {
 		return content(raw)
@@ -67,14 +66,13 @@ func (m *members) text(name string) []byte {
 	return nil
 }
 
-// isTrue reports whether a field was sent as true, or as "true", which some
-// clients write.
+// isTrue reports whether a field was sent as true, or as "true", as some clients do.
 func (m *members) isTrue(name string) bool {
 	return m.value(name).Kind() == 't' || string(m.text(name)) == "true"
 }
 
-// object returns the members of a field, or nil when it is absent or no object.
-// It reads them once more, so it is for rare questions.
+// object returns the members of a field, or nil if it is absent or not an object. It parses
+// them again, so use it rarely.
 func (m *members) object(name string) *members {
 	raw := m.value(name)
 	if raw.Kind() != '{' {
@@ -82,7 +80,7 @@ func (m *members) object(name string) *members {
 	}
 	inner, err := readObject(m.table.fields[m.table.byName[name]].members, m, raw)
 	if err != nil {
-		return nil // reported where the field itself is judged
+		return nil // reported when the field itself is judged
 	}
 	return inner
 }
@@ -97,8 +95,8 @@ func (m *members) block() *members {
 
 var errTrailing = errors.New("text after the JSON value")
 
-// readObject collects the members of the object raw. The values are slices of
-// raw itself, so numbers keep every digit they were sent with.
+// readObject collects the members of the object raw. The values are slices of raw itself, so
+// numbers keep every digit as sent.
 func readObject(t *table, parent *members, raw jsontext.Value) (*members, error) {
 	r := openReader(raw)
 	defer r.close()
@@ -128,8 +126,8 @@ func readObject(t *table, parent *members, raw jsontext.Value) (*members, error)
 	return m, r.finish()
 }
 
-// takeAliases puts what was sent under another name in the place of a field that
-// was not sent under its own.
+// takeAliases uses a value that was sent under another name for a field that was not sent
+// under its own.
 func (m *members) takeAliases() {
 	for _, a := range m.aliases {
 		if saysNothing(m.values[a.field]) && !saysNothing(a.value) {
@@ -138,8 +136,8 @@ func (m *members) takeAliases() {
 	}
 }
 
-// saysNothing reports whether a member is absent, null or "", which are one to
-// PayerMax and to its clients.
+// saysNothing reports whether a member is absent, null or "", which PayerMax and its clients
+// treat alike.
 func saysNothing(raw jsontext.Value) bool {
 	return raw == nil || raw.Kind() == 'n' || string(raw) == `""`
 }
@@ -174,12 +172,12 @@ func readArray(raw jsontext.Value) ([]jsontext.Value, error) {
 // refuses duplicate names and invalid UTF-8 at any depth.
 type reader struct {
 	raw     jsontext.Value
-	buffer  bytes.Buffer // what the decoder reads without copying
+	buffer  bytes.Buffer // read by the decoder without copying
 	decoder *jsontext.Decoder
 }
 
-// readers are kept because a decoder's own bookkeeping is most of what reading
-// a block would allocate.
+// readers are reused because a decoder's own state is most of what reading a block would
+// allocate.
 var readers = sync.Pool{New: func() any {
 	r := new(reader)
 	r.decoder = jsontext.NewDecoder(&r.buffer)
@@ -195,7 +193,8 @@ func openReader(raw jsontext.Value) *reader {
 	return r
 }
 
-// close forgets what was read, which may be personal data, and keeps the rest.
+// close forgets what was read, which may be personal data, and returns the reader to the
+// pool.
 func (r *reader) close() {
 	r.raw = nil
 	r.buffer = bytes.Buffer{}
@@ -209,8 +208,8 @@ func (r *reader) start() error {
 	return err
 }
 
-// next reads a value and returns its place in raw, because the decoder's own
-// slice is only valid until the next call.
+// next reads a value and returns it as a slice of raw, because the decoder's own slice is
+// only valid until the next call.
 func (r *reader) next() (jsontext.Value, error) {
 	v, err := r.decoder.ReadValue()
 	if err != nil {
@@ -231,8 +230,7 @@ func (r *reader) finish() error {
 	return nil
 }
 
-// content decodes a JSON string. A string without escapes, which is nearly
-// every one, is not copied.
+// content decodes a JSON string. A string without escapes, as nearly all are, is not copied.
 func content(quoted jsontext.Value) []byte {
 	if inner := quoted[1 : len(quoted)-1]; bytes.IndexByte(inner, '\\') < 0 {
 		return inner

@@ -9,8 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A reader waits for the next request without a byte of the last one, which may have been
-// personal data.
+// A reader in the pool keeps no byte of what it last read, which may have been personal data.
 func TestReadersForgetWhatTheyRead(t *testing.T) {
 	r := openReader(jsontext.Value(`{"userId":"U10001"}`))
 	require.NoError(t, r.start())
@@ -22,8 +21,8 @@ func TestReadersForgetWhatTheyRead(t *testing.T) {
 	assert.Empty(t, r.decoder.UnreadBuffer())
 }
 
-// Each reader sees for itself that it has one whole object or array, whatever its caller
-// has seen before.
+// Each reader checks for itself that it has one complete object or array, whatever its caller
+// has checked before.
 func TestReadersTakeOneWholeValue(t *testing.T) {
 	empty := newTable("a page")
 	for _, raw := range []string{``, `{`, `{"a"`, `{"a":1`, `{"a":1,}`, `{"a":1]`, `{} 2`, `{}}`} {

@@ -1,8 +1,8 @@
 package validate
 
-// refund14 is the data block of POST /aggregate-pay/api/gateway/refund, which
-// pays an order back, in version 1.4. "outTradeNo and tradeToken must not both be
-// absent"; the page's own example sends both.
+// refund14 is the data block of POST /aggregate-pay/api/gateway/refund, version 1.4, which
+// refunds an order. "outTradeNo and tradeToken must not both be absent"; the page's own
+// example sends both.
 var refund14 = newTable(refundTable,
 	field{name: "outRefundNo", kind: text, required: true, maxLength: 64, decides: true},
 	field{

@@ -1,8 +1,8 @@
 package validate
 
-// refundQuery14 is the data block of POST /aggregate-pay/api/gateway/refundQuery,
-// which asks for the state of a refund, in version 1.4: "choose one of
-// outRefundNo and refundTradeNo". Nothing is said about both, so both pass.
+// refundQuery14 is the data block of POST /aggregate-pay/api/gateway/refundQuery, version
+// 1.4, which asks for the state of a refund: "choose one of outRefundNo and refundTradeNo".
+// The page does not say what happens with both, so both pass.
 var refundQuery14 = newTable(refundQueryTable,
 	field{
 		name: "outRefundNo", kind: text, requiredWhen: without("refundTradeNo"), maxLength: 64, decides: true,

@@ -37,7 +37,7 @@ func canReport(f *field, deciding bool) []string {
 	return rules
 }
 
-// alwaysDisputed reports whether a rule of the row refuses nothing.
+// alwaysDisputed reports whether breaking the rule of this row never refuses a request.
 func (f *field) alwaysDisputed(rule string) bool {
 	for _, d := range f.disputes {
 		if d.rule == rule && d.not == nil {
@@ -47,8 +47,8 @@ func (f *field) alwaysDisputed(rule string) bool {
 	return false
 }
 
-// disputedWords are the words of another source, which are not nil unless it has
-// no list.
+// disputedWords returns the words of the other source: nil if that source has no list, and
+// empty if there is no dispute.
 func (f *field) disputedWords() []string {
 	for _, d := range f.disputes {
 		if d.rule == ruleEnum {
@@ -58,11 +58,10 @@ func (f *field) disputedWords() []string {
 	return []string{}
 }
 
-// ofKind are values by their JSON kind.
+// ofKind maps JSON kinds to example values.
 var ofKind = map[kind]string{text: `"7"`, number: `7`, boolean: `true`, array: `[]`, object: `{}`}
 
-// wrongKind returns a value of a kind that neither the table nor anything else
-// has.
+// wrongKind returns a value of a kind that neither the table nor another source has.
 func wrongKind(f *field) string {
 	for _, k := range []kind{array, boolean, object, number} {
 		d := dispute{kind: f.kind}
@@ -76,7 +75,7 @@ func wrongKind(f *field) string {
 	return ""
 }
 
-// longest returns a text of the row's check with so many characters.
+// longest returns a text of n characters that passes the row's check.
 func longest(f *field, n int) string {
 	start := ""
 	if f.check == webURL || f.check == appURL {
@@ -85,9 +84,9 @@ func longest(f *field, n int) string {
 	return start + strings.Repeat("a", n-len(start))
 }
 
-// Every rule of every row of every table has a block that breaks it and nothing
-// else, and one close to it that does not. What is listed above by hand is the
-// content of the rules; that none is forgotten follows from the tables.
+// For every rule of every row of every table, there is a block that breaks only that rule,
+// and a similar block that does not break it. The lists above give the content of the rules;
+// the tables ensure that no rule is forgotten.
 func TestEveryRuleOfEveryRow(t *testing.T) {
 	for endpoint, versions := range ruleSets {
 		for version, s := range versions {
@@ -249,7 +248,7 @@ func testEveryRule(t *testing.T, endpoint, name string, s *RuleSet) {
 	}
 }
 
-// decidingRows are the rows that nothing else may be mistaken for.
+// decidingRows returns the rows for which no other member may be mistaken.
 func decidingRows(s *RuleSet) map[string]bool {
 	deciding := make(map[string]bool)
 	names, rows := rowsOf(s)
@@ -263,7 +262,7 @@ func decidingRows(s *RuleSet) map[string]bool {
 	return deciding
 }
 
-// valueAt returns what stands at a JSON Pointer below the block.
+// valueAt returns the value at a JSON Pointer below the block.
 func valueAt(block any, pointer string) any {
 	for _, name := range strings.Split(pointer, "/")[1:] {
 		switch outer := block.(type) {
@@ -276,13 +275,13 @@ func valueAt(block any, pointer string) any {
 	return block
 }
 
-// The full blocks are within the one contract and outside the other.
+// The full blocks are within the contract here and outside the contract elsewhere.
 var (
 	here      = Contract{Currencies: []string{"IDR"}, Countries: []string{"ID"}, Components: []string{"CARD"}}
 	elsewhere = Contract{Currencies: []string{"USD"}, Countries: []string{"US"}, Components: []string{"GOOGLEPAY"}}
 )
 
-// insideOf moves every value that the contract covers elsewhere, but for one.
+// insideOf changes every value that the contract covers to one of elsewhere, except one.
 func insideOf(rows map[string]*field, except string) edits {
 	changes := make(edits)
 	for row, f := range rows {
@@ -293,7 +292,7 @@ func insideOf(rows map[string]*field, except string) edits {
 	return changes
 }
 
-// What the walk over the tables relies on.
+// The properties of the tables that the walk relies on.
 func TestTablesAreWellFormed(t *testing.T) {
 	for endpoint, versions := range ruleSets {
 		for version, s := range versions {

@@ -1,12 +1,13 @@
 package validate
 
-// source is the page or the file of PayerMax's, or of a client of its gateway,
-// that a row of a table or an exception to one is taken from.
+// source is the document of PayerMax, or the client of its gateway, from which a row of a
+// table or an exception to it is taken.
 type source string
 
-// openAPI is PayerMax's own description of its API: github.com/payermax-all/payermax-server-sdk,
-// file api.json, commit 7f0556c9 (March 2026). The pages of one path stand apart
-// in it, under names such as orderAndPay(for-drop-dont-copy-me).
+// openAPI is PayerMax's own description of its API:
+// github.com/payermax-all/payermax-server-sdk, file api.json, commit 7f0556c9 (March 2026).
+// It lists the pages of one path separately, under names such as
+// orderAndPay(for-drop-dont-copy-me).
 const openAPI = ", api.json of payermax-server-sdk, March 2026"
 
 // The tables.
@@ -28,8 +29,8 @@ const (
 	cancelTable        source = "cancel" + openAPI
 )
 
-// The examples beside a table, and the guides, which contradict tables here and
-// there. Each is in testdata/official_examples.json, with the request itself.
+// The examples beside a table, and the guides, which contradict tables in places. Each is in
+// testdata/official_examples.json, with the request itself.
 const (
 	sessionGuides  source = "docs.payermax.com, guides for Drop-In: card, Tokenization, subscription"
 	dropInExample  source = "orderAndPay(for-drop-dont-copy-me)" + openAPI + ", example"
@@ -40,7 +41,7 @@ const (
 	walletGuides   source = "docs.payermax.com, subscription guides for wallets, direct API"
 )
 
-// The clients. docs/clients.md says of each what it sends.
+// The clients. docs/clients.md says what each of them sends.
 const (
 	// github.com/payermax-all/payermax-server-sdk, src/main/java/com/payermax/sdk/req, version 1.0.15.
 	javaClasses source = "payermax-server-sdk 1.0.15, com.payermax.sdk.req"

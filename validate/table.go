@@ -10,45 +10,44 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
 )
 
-// field is one row of a PayerMax field table. The first columns are PayerMax's
-// own: Field, Type, Required, Constraints (maxLength) and Enum.
+// field is one row of a PayerMax field table. The first columns are PayerMax's own: Field,
+// Type, Required, Constraints (maxLength) and Enum.
 type field struct {
 	name      string
 	kind      kind
-	required  bool     // must be there, not null, and not empty if it is text
+	required  bool     // must be present, not null and, for text, not empty
 	maxLength int      // in Unicode code points; 0 when the table names none
 	enum      []string // the words that are accepted
 
-	// source is where the row is from. Those that say nothing have their table's.
+	// source is where the row is from. By default it is the table's source.
 	source source
 
-	// disputes are the columns that something else of PayerMax's contradicts.
+	// disputes are the columns that another source of PayerMax contradicts.
 	disputes []dispute
 
-	// aliases are other names that clients of PayerMax's gateway write for the
-	// field, instead of its own or beside it.
+	// aliases are other names that clients of PayerMax's gateway send for the field, instead
+	// of its own name or beside it.
 	aliases []alias
 
-	// decides marks what says whose money is moved, whether it is, and who is told
-	// of it: a member that resembles one of these is refused. Amounts, their currencies, what the
-	// contract covers and the objects around any of these need no mark.
+	// decides marks a field that decides whose money is moved, whether it is moved, or who is
+	// notified: a member that resembles such a field is refused. Amounts, their currencies,
+	// fields that the contract covers, and the objects around any of these need no mark.
 	decides bool
 
-	// requiredWhen makes the field required depending on what else was sent,
-	// which PayerMax's tables say in the Description column.
+	// requiredWhen makes the field required depending on what else was sent. PayerMax's
+	// tables say so in the Description column.
 	requiredWhen *condition
 
-	// check judges what the columns cannot say of text and numbers: formats, and
-	// rules that need the value of another field. It only sees values of the
-	// right kind.
+	// check judges what the columns cannot express about text and numbers: formats, and rules
+	// that need the value of another field. It is only called with values of the right kind.
 	check *check
 
 	// moves marks an amount that this call moves, or authorises to be moved
 	// later. It names the field of the same object that holds its currency.
 	moves string
 
-	// announced says of such an amount that this call only shows it to the user,
-	// and that another one moves it.
+	// announced marks an amount with moves that this call only shows to the user, and that
+	// another call moves.
 	announced bool
 
 	// covered names the part of the merchant's contract that limits the value.
@@ -57,16 +56,15 @@ type field struct {
 	items   *field // what each element of an array must be
 	members *table // what the fields of an object must be
 
-	// expects says what to send, in words that complete "send ..." and
-	// "must be ...". Where the columns say it all, it is left out.
+	// expects says what to send, in words that complete "send ..." and "must be ...". It is
+	// omitted if the columns suffice.
 	expects string
 
-	// otherwise says what else can be done if the field is missing, after "or".
+	// otherwise says what else can be done if the field is missing. It follows "or".
 	otherwise string
 }
 
-// wanted completes "send ..." and "must be ...", from the columns unless the
-// row says it better.
+// wanted completes "send ..." and "must be ...", from the columns unless expects is set.
 func (f *field) wanted() string {
 	switch {
 	case f.expects != "":
@@ -86,7 +84,7 @@ func (f *field) wanted() string {
 	}
 }
 
-// wantedOrElse completes "send ..." where nothing was sent.
+// wantedOrElse completes "send ..." if nothing was sent.
 func (f *field) wantedOrElse() string {
 	if f.otherwise == "" {
 		return f.wanted()
@@ -94,7 +92,7 @@ func (f *field) wantedOrElse() string {
 	return f.wanted() + ", or " + f.otherwise
 }
 
-// alternatives writes "A", "A or B", "A, B or C".
+// alternatives formats words as "A", "A or B" or "A, B or C".
 func alternatives(words []string) string {
 	last := len(words) - 1
 	if last < 1 {
@@ -123,12 +121,10 @@ type value struct {
 	// siblings are the fields of the same object.
 	siblings *members
 
-	// sent is the JSON kind, which matters where a field takes a number and a
-	// string alike.
+	// sent is the JSON kind, which matters for a field that accepts both numbers and strings.
 	sent jsontext.Kind
 
-	// content is the decoded text of a string, and the literal of a number as it
-	// was sent.
+	// content is the decoded text of a string, or the literal of a number as sent.
 	content []byte
 }
 
@@ -148,7 +144,7 @@ func (k kind) String() string {
 	return [...]string{"a string", "a JSON number", "true or false", "an array", "an object"}[k]
 }
 
-// accepts reports whether a field of kind k takes a JSON value of the kind sent.
+// accepts reports whether a field of kind k accepts a JSON value of the kind sent.
 func (k kind) accepts(sent jsontext.Kind) bool {
 	switch k {
 	case text:
@@ -187,18 +183,17 @@ type table struct {
 	fields  []field
 	byName  map[string]int
 	byAlias map[string]int
-	names   *lookalike.Names // what could be taken for one of them
+	names   *lookalike.Names // finds names that could be taken for one of the fields
 
-	// money are the fields that Amounts has to understand: amounts that are
-	// moved, their currencies, and the objects that hold some.
+	// money marks the fields that Amounts has to understand: amounts that are moved, their
+	// currencies, and the objects that contain them.
 	money []bool
 
-	// deciding are the fields that nothing else may be mistaken for.
+	// deciding marks the fields for which no other member may be mistaken.
 	deciding []bool
 }
 
-// newTable indexes the rows of a table, which are from one source unless they say
-// another.
+// newTable indexes the rows of a table. Rows without a source get the table's.
 func newTable(from source, fields ...field) *table {
 	t := &table{
 		fields:   fields,
@@ -238,8 +233,8 @@ func newTable(from source, fields ...field) *table {
 	return t
 }
 
-// decidesAnything reports whether the field, or one inside of it, says whose
-// money is moved, or is limited by the contract.
+// decidesAnything reports whether the field, or a field inside it, is marked with decides or
+// limited by the contract.
 func (f *field) decidesAnything() bool {
 	switch {
 	case f.decides || f.covered != anything:
@@ -254,12 +249,12 @@ func (f *field) decidesAnything() bool {
 // movesMoney reports whether the table has an amount that is moved.
 func (t *table) movesMoney() bool { return slices.Contains(t.money, true) }
 
-// lookAlike finds the field that a name, which is no field's name itself, could
-// be taken for: `totalamount`, `user_id`, `Currency`. Only fields that decide
-// about money or identity are looked for.
+// lookAlike finds the field that a name could be taken for, if the name is not that of a
+// field itself: `totalamount`, `user_id`, `Currency`. It only looks for fields that decide
+// about money or identity.
 //
-// Such a member could be read as the real field at PayerMax, after it passed
-// here as an unknown one that no rule looks at.
+// PayerMax could read such a member as the real field, although it passed here as an unknown
+// member that no rule looks at.
 func (t *table) lookAlike(name []byte) (index int, ok bool) {
 	index, ok = t.names.Find(name)
 	return index, ok && t.deciding[index]

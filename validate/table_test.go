@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// nested has the shapes of PayerMax's larger tables: objects in objects, and
-// arrays of objects.
+// nested has the shapes of PayerMax's larger tables: objects in objects, and arrays of
+// objects.
 var nested = newRuleSet(newTable("a page",
 	field{name: "currency", kind: text, required: true, check: currencyCode, expects: "a currency"},
 	field{
@@ -58,7 +58,7 @@ func TestNestedTables(t *testing.T) {
 	}, got)
 }
 
-// Where a row does not say what to send, its columns do.
+// If a row does not say what to send, its columns do.
 func TestWanted(t *testing.T) {
 	for _, tc := range []struct {
 		field field
@@ -76,8 +76,7 @@ func TestWanted(t *testing.T) {
 	}
 }
 
-// Two fields that differ only in case, "_" or "-" could not be told apart by
-// the look-alike rule.
+// The look-alike rule could not distinguish two fields that differ only in case, "_" or "-".
 func TestNamesDifferInShape(t *testing.T) {
 	for endpoint, versions := range ruleSets {
 		for version, s := range versions {

@@ -19,7 +19,7 @@ func rules(t testing.TB, version string) *validate.RuleSet {
 	return s
 }
 
-// broken lists violations as "pointer rule", which is what programs rely on.
+// broken lists violations as "pointer rule", the parts that programs rely on.
 func broken(vs []validate.Violation) []string {
 	var list []string
 	for _, v := range vs {
@@ -49,7 +49,7 @@ func TestVersions(t *testing.T) {
 	assert.Nil(t, validate.Versions("orderClose"))
 }
 
-// Any version can be declared. One without a table is judged by the nearest.
+// Any version can be declared. A version without a table is judged by the nearest one.
 func TestNearest(t *testing.T) {
 	for _, tc := range []struct{ endpoint, version, of string }{
 		{"applyDropinSession", "1.0", "1.4"}, {"applyDropinSession", "1.1", "1.4"}, {"applyDropinSession", "1.4", "1.4"},
@@ -68,7 +68,7 @@ func TestNearest(t *testing.T) {
 	assert.False(t, ok)
 }
 
-// What is not the JSON that the caller promised is one violation on the block.
+// A block that is not the promised JSON gets one violation for the whole block.
 func TestValidateBrokenBlock(t *testing.T) {
 	for name, tc := range map[string]struct{ data, rule string }{
 		"nil":                     {"", "syntax"},
@@ -105,7 +105,7 @@ func TestValidateBrokenBlock(t *testing.T) {
 	assert.Equal(t, []string{"/data syntax"}, broken(rules(t, "1.5").Validate(nil)))
 }
 
-// A body made of mistakes must not be answered with megabytes.
+// A body full of mistakes must not get megabytes as an answer.
 func TestValidateBoundsItsAnswer(t *testing.T) {
 	data := `{"currency":"IDR","country":"ID","userId":"U1","componentList":[""` + strings.Repeat(`,""`, 20_000) + `]}`
 	vs := rules(t, "1.6").Validate([]byte(data))
@@ -152,7 +152,7 @@ func TestValidateKeepsUnknownMembers(t *testing.T) {
 func TestValidateLooksAlike(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
-		pointer string // the field it is taken for; empty when it is not
+		pointer string // the field that the name is taken for, or "" if none
 	}{
 		{"totalamount", "totalAmount"},
 		{"TOTALAMOUNT", "totalAmount"},
@@ -162,13 +162,13 @@ func TestValidateLooksAlike(t *testing.T) {
 		{"Currency", "currency"},
 		{"USER_ID", "userId"},
 		{"user-Id", "userId"},
-		{"uſerId", "userId"}, // the long s
-		{"userİd", "userId"}, // Java takes both Turkish letters for an i
+		{"uſerId", "userId"}, // long s
+		{"userİd", "userId"}, // Java reads both Turkish letters as i
 		{"userıd", "userId"},
-		{"to\u212aenForFutureUse", "tokenForFutureUse"}, // the Kelvin sign
+		{"to\u212aenForFutureUse", "tokenForFutureUse"}, // Kelvin sign
 		{`mit\u0074ype`, "mitType"},
 		{"user id", "userId"},
-		{"user\u200bId", "userId"}, // which cannot be seen
+		{"user\u200bId", "userId"}, // invisible
 		{"user.id", ""},
 		{"userIds", ""},
 		{"user", ""},
@@ -189,8 +189,7 @@ func TestValidateLooksAlike(t *testing.T) {
 	}
 }
 
-// A field of one version is an unknown member of the other, and so is its
-// look-alike.
+// A field of one version is an unknown member in another, and so is its look-alike.
 func TestValidateLooksAlikePerVersion(t *testing.T) {
 	data := []byte(`{"currency":"IDR","country":"ID","userId":"U1","totalAmount":1,"capture_mode":"MANUAL"}`)
 	assert.Nil(t, rules(t, "1.5").Validate(data))
@@ -199,7 +198,7 @@ func TestValidateLooksAlikePerVersion(t *testing.T) {
 	assert.Equal(t, []string{"/data/capture_mode lookAlike"}, broken(rules(t, "1.6").Validate(data)))
 }
 
-// One rule set serves all requests at once.
+// One rule set serves concurrent requests.
 func TestValidateConcurrently(t *testing.T) {
 	s := rules(t, "1.5")
 	valid := []byte(`{"totalAmount":1,"currency":"IDR","country":"ID","userId":"U1","componentList":["CARD"]}`)

@@ -10,29 +10,29 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxViolations bounds the answer to a body made of mistakes: 64 KiB hold
-// twenty thousand empty array elements, each worth a hundred bytes of message.
+// maxViolations bounds the answer to a body full of mistakes: 64 KiB can hold twenty thousand
+// empty array elements, each with a message of about a hundred bytes.
 const maxViolations = 100
 
-// walker goes through a block along its table and collects what it finds. No
-// message is built before a rule is broken.
+// walker walks through a block along its table and collects what it finds. It builds a
+// message only when a rule is broken.
 type walker struct {
 	contract *Contract
-	at       []step  // where the walk is; the first step is the block itself
-	steps    [8]step // where at begins, as deep as most blocks go
+	at       []step  // the current position; the first step is the block itself
+	steps    [8]step // initial memory of at, as deep as most blocks
 	found    []Violation
 	disputes []Dispute
 }
 
-// step is one part of the way to a value: a member's name, or an index into an
-// array when the name is empty.
+// step is one part of the path to a value: a member's name, or an index into an array if the
+// name is empty.
 type step struct {
 	name  string
 	index int
 }
 
-// value judges one value by its row: first the JSON type, then what the type is
-// made of, then the row's own check.
+// value judges one value by its row: first the JSON type, then the content, then the row's
+// own check.
 func (w *walker) value(f *field, siblings *members, raw jsontext.Value) {
 	if f.name != "" { // the elements of an array have an index instead
 		w.enter(step{name: f.name})
@@ -51,7 +51,7 @@ func (w *walker) value(f *field, siblings *members, raw jsontext.Value) {
 			return
 		}
 		if string(raw) == `""` && siblings != nil {
-			w.absent(f, siblings) // what some clients write for a number that they do not have
+			w.absent(f, siblings) // some clients send "" for a number that they do not have
 			return
 		}
 		w.report(ruleType, "must be %s, but %s was sent; send %s", f.kinds(d), nameOf(sent), f.wanted())
@@ -60,7 +60,7 @@ func (w *walker) value(f *field, siblings *members, raw jsontext.Value) {
 	w.content(f, siblings, raw)
 }
 
-// content judges what a value of the right type is made of.
+// content judges the content of a value of the right type.
 func (w *walker) content(f *field, siblings *members, raw jsontext.Value) {
 	switch sent := raw.Kind(); sent {
 	case '{':
@@ -82,7 +82,7 @@ func (w *walker) content(f *field, siblings *members, raw jsontext.Value) {
 func (w *walker) object(f *field, siblings *members, raw jsontext.Value) {
 	m, err := readObject(f.members, siblings, raw)
 	if err != nil {
-		// The reader's own words would quote the request.
+		// The reader's own error would quote the request.
 		w.report(ruleSyntax, "must be valid JSON without duplicate names; send %s", f.wanted())
 		return
 	}
@@ -101,8 +101,8 @@ func (w *walker) object(f *field, siblings *members, raw jsontext.Value) {
 	}
 }
 
-// alias judges a member that stands for a field under another name. It must not
-// say anything else than the field itself.
+// alias judges a member that stands for a field under another name. It must have the same
+// value as the field itself.
 func (w *walker) alias(f *field, own jsontext.Value, a member) {
 	if saysNothing(a.value) {
 		return
@@ -119,9 +119,8 @@ func (w *walker) alias(f *field, own jsontext.Value, a member) {
 	w.leave()
 }
 
-// member judges one row of a table: whether the field is there at all, and what
-// it holds. Serialisers write null for what is not there, unless they are told
-// not to.
+// member judges one row of a table: whether the field is present, and its value. null counts
+// as absent, since serialisers write it for absent values by default.
 func (w *walker) member(f *field, siblings *members, raw jsontext.Value) {
 	if raw != nil && raw.Kind() != 'n' {
 		w.value(f, siblings, raw)
@@ -132,7 +131,7 @@ func (w *walker) member(f *field, siblings *members, raw jsontext.Value) {
 	w.leave()
 }
 
-// absent judges a field that was not sent, where the walk is.
+// absent judges a field that was not sent, at the current position.
 func (w *walker) absent(f *field, siblings *members) {
 	required, ok := f.needed(siblings)
 	if !ok {
@@ -152,7 +151,7 @@ func (w *walker) text(v value) {
 		w.empty(v)
 		return
 	}
-	// A code point takes at least a byte, so most texts need no counting.
+	// A code point takes at least one byte, so most texts need no counting.
 	if f.maxLength > 0 && len(s) > f.maxLength {
 		w.length(v, utf8.RuneCount(s))
 	}
@@ -166,7 +165,7 @@ func (w *walker) text(v value) {
 	w.judge(v)
 }
 
-// length judges how many characters a string has.
+// length judges the number of characters of a string.
 func (w *walker) length(v value, n int) {
 	limit := v.field.maxLength
 	d := v.field.disputed(ruleMaxLength, v.siblings)
@@ -178,8 +177,7 @@ func (w *walker) length(v value, n int) {
 	}
 }
 
-// empty judges a string without characters, which is what some clients write for
-// a member that they do not have.
+// empty judges an empty string, which some clients send for a member that they do not have.
 func (w *walker) empty(v value) {
 	if required, ok := v.field.needed(v.siblings); ok {
 		w.reportUnless(v.field.disputed(ruleRequired, v.siblings), ruleRequired, "%s and must not be empty; send %s", required, v.field.wantedOrElse())
@@ -202,7 +200,7 @@ func (w *walker) array(f *field, raw jsontext.Value) {
 	}
 	for i, e := range elements {
 		if len(w.found) == maxViolations {
-			return // nothing more would be listed
+			return // no further violation would be listed
 		}
 		w.enter(step{index: i})
 		w.value(f.items, nil, e)
@@ -210,8 +208,8 @@ func (w *walker) array(f *field, raw jsontext.Value) {
 	}
 }
 
-// lookAlike reports a member that could be taken for the field want. The
-// pointer holds the name as it was sent; the message names only the field.
+// lookAlike reports a member that could be taken for the field want. The pointer contains the
+// name as sent; the message names only the field.
 func (w *walker) lookAlike(want, got string) {
 	pointer := w.pointer().AppendToken(got)
 	w.enter(step{name: want})
@@ -220,14 +218,14 @@ func (w *walker) lookAlike(want, got string) {
 	w.leave()
 }
 
-// dispute notes a rule that is broken where the walk is, and contradicted.
+// dispute records a rule that is broken at the current position, but contradicted.
 func (w *walker) dispute(d *dispute) {
 	if len(w.disputes) < maxViolations {
 		w.disputes = append(w.disputes, Dispute{Row: w.row(), Rule: d.rule, Source: string(d.source)})
 	}
 }
 
-// reportUnless is report, unless something contradicts the rule.
+// reportUnless is report, unless another source contradicts the rule.
 func (w *walker) reportUnless(d *dispute, rule, sentence string, args ...any) {
 	if d != nil {
 		w.dispute(d)
@@ -236,13 +234,13 @@ func (w *walker) reportUnless(d *dispute, rule, sentence string, args ...any) {
 	w.report(rule, sentence, args...)
 }
 
-// report adds a violation of the value where the walk is. The sentence goes on
-// after the field's dotted name.
+// report adds a violation by the value at the current position. The sentence continues after
+// the field's dotted name.
 func (w *walker) report(rule, sentence string, args ...any) {
 	w.reportAt(w.pointer(), rule, sentence, args...)
 }
 
-// reportAt is report for a member other than the one the message is about.
+// reportAt is report for a member other than the one that the message is about.
 func (w *walker) reportAt(pointer jsontext.Pointer, rule, sentence string, args ...any) {
 	if len(w.found) == maxViolations {
 		return
@@ -255,13 +253,13 @@ func (w *walker) reportAt(pointer jsontext.Pointer, rule, sentence string, args 
 	})
 }
 
-// enter goes on to a member or an element.
+// enter moves to a member or an element.
 func (w *walker) enter(s step) { w.at = append(w.at, s) }
 
-// leave goes back to the value around the present one.
+// leave moves back to the value around the current one.
 func (w *walker) leave() { w.at = w.at[:len(w.at)-1] }
 
-// pointer writes where the walk is as an RFC 6901 JSON Pointer.
+// pointer returns the current position as an RFC 6901 JSON Pointer.
 func (w *walker) pointer() jsontext.Pointer {
 	var p jsontext.Pointer
 	for _, s := range w.at {
@@ -273,7 +271,7 @@ func (w *walker) pointer() jsontext.Pointer {
 	return p
 }
 
-// dotted writes where the walk is as PayerMax's tables do.
+// dotted returns the current position in the notation of PayerMax's tables.
 func (w *walker) dotted() string {
 	var b strings.Builder
 	for i, s := range w.at {
@@ -289,8 +287,8 @@ func (w *walker) dotted() string {
 	return b.String()
 }
 
-// row writes where the walk is as the name of a row, which does not depend on
-// what was sent.
+// row returns the current position as the name of a row, which does not depend on the
+// request.
 func (w *walker) row() string {
 	var b strings.Builder
 	for i, s := range w.at {

@@ -21,8 +21,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// What was sent on a connection that had been idle has not been heard of before the
-// answer's first byte.
+// A request on a connection that had been idle is unheard until the first byte of the answer.
 func TestFlightIsUnheard(t *testing.T) {
 	for name, test := range map[string]struct{ kept, written, heard, want bool }{
 		"silence":             {kept: true, written: true, want: true},
@@ -43,7 +42,7 @@ func TestFlightIsUnheard(t *testing.T) {
 	}
 }
 
-// Every attempt but the first is signed anew and followed on its own.
+// Every attempt but the first is signed anew and followed separately.
 func TestAttempts(t *testing.T) {
 	d := new(Delivery)
 	d.signed.Store(&Signed{Body: []byte("first"), Signature: "1"})
@@ -72,8 +71,8 @@ func TestAttempts(t *testing.T) {
 	assert.Equal(t, 3, d.Attempts())
 }
 
-// What the gateway may have received of a call is what was written of it, and no more:
-// the log names the digest of each, and no digest of a body that never left.
+// The gateway may have received only what was written: the log has the digest of each such
+// request, and no digest of a body that was never sent.
 func TestOthersAreWhatMayHaveBeenReceived(t *testing.T) {
 	for name, written := range map[string]bool{"written": true, "not written": false} {
 		t.Run(name, func(t *testing.T) {
@@ -101,7 +100,7 @@ func TestOthersAreWhatMayHaveBeenReceived(t *testing.T) {
 	}
 }
 
-// The call goes out as it was signed, followed by what net/http reports, whatever the
+// The call is sent as it was signed, and net/http's reports follow it, whatever the
 // application's request was like.
 func TestOutgoing(t *testing.T) {
 	signed := &Signed{Path: "/the/endpoint", Body: []byte("signed"), Signature: "signature"}
@@ -137,7 +136,7 @@ func TestOutgoing(t *testing.T) {
 	assert.False(t, d.isUnheard())
 }
 
-// What net/http reports of an attempt to connect is the reason if there is no answer.
+// If there is no answer, the reason is what net/http reports about the attempt to connect.
 func TestReasonsAreNoted(t *testing.T) {
 	for name, test := range map[string]struct {
 		reports func(*httptrace.ClientTrace)
@@ -167,8 +166,8 @@ func TestReasonsAreNoted(t *testing.T) {
 	}
 }
 
-// Other handlers see an answer without its signatures, and change neither them nor the
-// status. What did not come by the transport stays as it is.
+// Other handlers see an answer without its signatures, and can change neither these nor the
+// status. An answer that did not come through the transport stays unchanged.
 func TestConcealAndRestore(t *testing.T) {
 	d := New(protocol.Endpoint{}, false, new(Signed), nil)
 	a := &reply.Answer{Status: http.StatusAccepted}
@@ -185,7 +184,7 @@ func TestConcealAndRestore(t *testing.T) {
 	assert.Equal(t, []string{"one", "two"}, a.Header()["Sign"])
 }
 
-// A call may be sent until something of it was written, and after that if it may be
+// A call may be sent until something of it was written, and after that only if it may be
 // received twice.
 func TestMayRetry(t *testing.T) {
 	for _, test := range []struct{ written, option, repeatable, want bool }{

@@ -20,17 +20,17 @@ import (
 // ErrProcessEnds is the cause of a context that ends because the grace period is over.
 var ErrProcessEnds = errors.New("the process ends")
 
-// StatusClientClosedRequest is what Caddy records when the client went away.
+// StatusClientClosedRequest is what Caddy records if the client has gone away.
 const StatusClientClosedRequest = 499
 
-// lasting are the error types whose cause is a setting or a certificate, which no second
-// try changes.
+// lasting are the error types caused by a setting or a certificate, which a second attempt
+// does not change.
 var lasting = []string{"tls_certificate_error", "proxy_configuration_error", "http_request_denied"}
 
-// Failed says why there is no answer to the call, and above all whether the
-// gateway may have received it: a payment that may have been made must not be
-// sent again blindly. The answer is what arrived of it; err is what the next
-// handler returned, if it returned at all.
+// Failed says why there is no answer to the call, and above all whether the gateway may have
+// received it: a payment that may have been made must not be sent again blindly. a is what
+// arrived of the answer. err is the error of the next handler, or nil if it did not return
+// one.
 func (d *Delivery) Failed(ctx context.Context, a *reply.Answer, err error) *reply.Refusal {
 	f := &reply.Refusal{Cause: d.cause(err), Status: http.StatusBadGateway, ProxyError: d.proxyError(ctx, a, err)}
 	switch f.ProxyError {
@@ -58,7 +58,7 @@ func (d *Delivery) Failed(ctx context.Context, a *reply.Answer, err error) *repl
 	return f
 }
 
-// Unanswered says that the gateway may have received the call.
+// Unanswered returns the refusal of a call that the gateway may have received.
 func Unanswered(status int, proxyError string, cause error) *reply.Refusal {
 	return &reply.Refusal{
 		Code: "REQUEST_TIMEOUT",
@@ -68,8 +68,8 @@ func Unanswered(status int, proxyError string, cause error) *reply.Refusal {
 	}
 }
 
-// NotSentInTime refuses a call that was given up before it was sent: its time is
-// over, the application has gone away, or the process ends.
+// NotSentInTime refuses a call that was given up before it was sent: its time is over, the
+// application has gone away, or the process is ending.
 func NotSentInTime(cause error) *reply.Refusal {
 	f := &reply.Refusal{
 		Code: "SYSTEM_ERROR", Msg: "there was no time left to send the request; nothing was sent, so it is safe to try again",
@@ -82,8 +82,8 @@ func NotSentInTime(cause error) *reply.Refusal {
 	return f
 }
 
-// cause returns what the log may say of err. The reverse proxy's error names at most
-// one reason why there is no connection, and no reason if the time was up before.
+// cause returns the part of err that may be logged. The reverse proxy's error names at most
+// one reason why there is no connection, and no reason if the time was over before.
 func (d *Delivery) cause(err error) error {
 	err = withoutProxy(err)
 	if d.written.Load() {
@@ -95,7 +95,7 @@ func (d *Delivery) cause(err error) error {
 	return d.present().inHandshake(err)
 }
 
-// withReason adds a reason to an error, unless that says it already.
+// withReason adds a reason to an error, unless the error already contains it.
 func withReason(err, reason error) error {
 	switch {
 	case err == nil:
@@ -106,8 +106,8 @@ func withReason(err, reason error) error {
 	return fmt.Errorf("%w: %w", err, reason)
 }
 
-// withoutProxy returns the error that a reverse proxy has wrapped, whose own text begins with
-// an identifier, and with the place in Caddy's code where it was wrapped.
+// withoutProxy returns the error that a reverse proxy has wrapped. The wrapper's text would
+// begin with an identifier and the position in Caddy's code.
 func withoutProxy(err error) error {
 	wrapped, ok := errors.AsType[caddyhttp.HandlerError](err)
 	switch {
@@ -119,12 +119,12 @@ func withoutProxy(err error) error {
 	return fmt.Errorf("the sending handler failed with status %d", wrapped.StatusCode)
 }
 
-// hasNoAddress reports whether the reverse proxy could not make out the address of its
-// upstream, such as where a placeholder in it comes to nothing, and has asked no other one
+// hasNoAddress reports whether the reverse proxy could not determine the address of its
+// upstream, for example because a placeholder in it is empty, and has tried no other upstream
 // before.
 func hasNoAddress(ctx context.Context, err error) bool {
 	wrapped, ok := errors.AsType[caddyhttp.HandlerError](err)
-	if !ok || wrapped.Err == nil || !strings.HasPrefix(wrapped.Err.Error(), "making dial info: ") { // as Caddy says
+	if !ok || wrapped.Err == nil || !strings.HasPrefix(wrapped.Err.Error(), "making dial info: ") { // Caddy's wording
 		return false
 	}
 	repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
@@ -135,10 +135,10 @@ func hasNoAddress(ctx context.Context, err error) bool {
 	return !hasAsked
 }
 
-// certainlyNotSent reports whether the gateway cannot have received the call: a
-// connection was asked for, or the transport has refused before that, but nothing was
-// written, or the reverse proxy had no upstream to ask, or no address of it. A handler that
-// asks for no connection could have sent the call by other means.
+// certainlyNotSent reports whether the gateway cannot have received the call. Either a
+// connection was asked for, or the transport refused before that, but nothing was written; or
+// the reverse proxy had no available upstream, or no address for it. A handler that asks for
+// no connection could have sent the call by other means.
 func (d *Delivery) certainlyNotSent(ctx context.Context, err error) bool {
 	if d.connecting.Load() || d.entered.Load() {
 		return !d.written.Load()
@@ -147,7 +147,7 @@ func (d *Delivery) certainlyNotSent(ctx context.Context, err error) bool {
 	return ok && refused.StatusCode == http.StatusServiceUnavailable || hasNoAddress(ctx, err)
 }
 
-// proxyError names the failure by the error types of RFC 9209, section 2.3.
+// proxyError returns the RFC 9209 error type of the failure (section 2.3).
 func (d *Delivery) proxyError(ctx context.Context, a *reply.Answer, err error) string {
 	known, _ := cause.Of(err)
 	if noted := d.present().connectError.Load(); known == "" && noted != nil && !d.written.Load() {

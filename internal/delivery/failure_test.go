@@ -24,8 +24,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
-// Whether a call was sent decides what the application may do next, so it is
-// held apart for each way to fail.
+// Whether a call was sent decides what the application may do next, so each kind of failure
+// is tested.
 func TestFailed(t *testing.T) {
 	dial := func(err error) error {
 		return caddyhttp.Error(http.StatusBadGateway, fmt.Errorf("dial: %w", &net.OpError{Op: "dial", Err: err}))
@@ -81,7 +81,7 @@ func TestFailed(t *testing.T) {
 			status: 502, code: "SYSTEM_ERROR", proxyError: "tls_alert_received",
 		},
 		{
-			// With TLS 1.3 a client's certificate is refused when the call is on its way.
+			// With TLS 1.3, a client certificate is refused only after the call is sent.
 			name: "alert after writing", connecting: true, written: true, err: &net.OpError{Op: "remote error", Err: tls.AlertError(116)},
 			status: 502, code: "REQUEST_TIMEOUT", proxyError: "tls_alert_received",
 		},
@@ -114,7 +114,7 @@ func TestFailed(t *testing.T) {
 			status: 502, code: "REQUEST_TIMEOUT", proxyError: "connection_terminated",
 		},
 		{
-			// It could have sent the call by other means.
+			// The handler could have sent the call by other means.
 			name: "another handler failed", err: caddyhttp.Error(http.StatusInternalServerError, errors.New("x")),
 			status: 502, code: "REQUEST_TIMEOUT", proxyError: "destination_unavailable",
 		},
@@ -192,7 +192,7 @@ func TestFailedByContext(t *testing.T) {
 	assert.Equal(t, StatusClientClosedRequest, d.Failed(gone, &reply.Answer{}, nil).Status)
 }
 
-// An end, or the end of the time, says by itself nothing of TLS, in which it came.
+// EOF, or a timeout, does not by itself say that it occurred during the TLS handshake.
 func TestFailedInHandshake(t *testing.T) {
 	for name, test := range map[string]struct {
 		err        error
@@ -225,7 +225,7 @@ func TestFailedInHandshake(t *testing.T) {
 	}
 }
 
-// The reverse proxy hides why it could not connect; the trace knows.
+// The reverse proxy hides why it could not connect; the trace knows the reason.
 func TestFailedByConnectError(t *testing.T) {
 	d := new(Delivery)
 	d.watch().GetConn("")
@@ -234,8 +234,8 @@ func TestFailedByConnectError(t *testing.T) {
 	assert.Equal(t, "connection_refused", f.ProxyError)
 }
 
-// Which address of several was tried in vain does not matter once one has
-// answered: it is the handshake that failed.
+// Once one address has answered, failures of other addresses do not matter: it is the
+// handshake that failed.
 func TestFailedAfterConnecting(t *testing.T) {
 	d := new(Delivery)
 	watch := d.watch()
@@ -250,7 +250,7 @@ func TestFailedAfterConnecting(t *testing.T) {
 	assert.Equal(t, reply.NotSent, f.Outcome)
 }
 
-// Of several addresses, the log names what is wrong with each, as far as is known.
+// With several addresses, the log says what is wrong with each, as far as it is known.
 func TestFailedNamesSeveralCauses(t *testing.T) {
 	d := new(Delivery)
 	d.watch().GetConn("")
@@ -259,7 +259,7 @@ func TestFailedNamesSeveralCauses(t *testing.T) {
 	assert.EqualError(t, f.Cause, "context deadline exceeded: dial: connect: connection refused")
 }
 
-// Where the reverse proxy cannot make out an address, nothing was sent, unless it has asked
+// If the reverse proxy cannot determine an address, nothing was sent, unless it has tried
 // another upstream before.
 func TestFailedWithoutAddress(t *testing.T) {
 	repl := caddy.NewEmptyReplacer()
@@ -276,7 +276,7 @@ func TestFailedWithoutAddress(t *testing.T) {
 	assert.Equal(t, reply.Unknown, new(Delivery).Failed(t.Context(), &reply.Answer{}, err).Outcome)
 }
 
-// The cause is the reason itself, without what Caddy puts before it.
+// The cause is the reason itself, without Caddy's prefix.
 func TestCauseIsTheReasonItself(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	for want, err := range map[string]error{
@@ -294,7 +294,7 @@ func TestCauseIsTheReasonItself(t *testing.T) {
 	}
 }
 
-// The log names the reason once, whether or not the reverse proxy does.
+// The log contains the reason once, whether or not the reverse proxy names it.
 func TestCauseIsNamedOnce(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	for _, err := range []error{nil, fmt.Errorf("no upstream: %w", refused)} {
@@ -307,8 +307,8 @@ func TestCauseIsNamedOnce(t *testing.T) {
 	}
 }
 
-// What was given to a gateway in this process may have been received, and is not sent
-// again, though no connection was asked for and whatever the error looks like.
+// A call that was given to a gateway in this process may have been received. It is not sent
+// again, although no connection was asked for, and whatever the error is.
 func TestArrive(t *testing.T) {
 	d := new(Delivery)
 	assert.False(t, d.IsConnecting())

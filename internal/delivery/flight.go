@@ -11,28 +11,27 @@ import (
 	"time"
 )
 
-// flight is how far a request gets on its way to the gateway. net/http reports it
-// from goroutines of its own, some of them after the request has ended, so nothing
-// else of a call is in their reach.
+// flight records how far a request gets on its way to the gateway. net/http reports it from
+// its own goroutines, sometimes after the request has ended, so nothing else of a call is
+// accessible to them.
 type flight struct {
-	// connecting is set once a connection to the gateway was asked for, and
-	// written once the request's header may have gone out on it. Together they
-	// tell a request that certainly was not sent from one that may have been.
+	// connecting is set once a connection to the gateway was asked for, and written once the
+	// request's header may have been sent on it. Together they distinguish a request that was
+	// certainly not sent from one that may have been.
 	connecting, written atomic.Bool
-	// connected is set once there is a new connection, and kept if it is an older
-	// one that is used again.
+	// connected is set once there is a new connection, and kept if an existing one is reused.
 	connected, kept atomic.Bool
-	// connectError is why there is no connection. The reverse proxy's own error
-	// may not say.
+	// connectError is why there is no connection, which the reverse proxy's own error may not
+	// say.
 	connectError atomic.Pointer[error]
-	// handshaking is set while TLS begins on a connection, and handshakeFailed if there is
-	// a connection, but no TLS on it.
+	// handshaking is set during the TLS handshake on a connection. handshakeFailed is set if
+	// there is a connection, but the handshake failed.
 	handshaking, handshakeFailed atomic.Bool
 	// firstByte is when the answer began.
 	firstByte atomic.Pointer[time.Time]
 }
 
-// watch returns the hooks that note how far the request gets.
+// watch returns the hooks that record how far the request gets.
 func (f *flight) watch() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GetConn:      func(string) { f.connecting.Store(true) },
@@ -53,8 +52,8 @@ func (f *flight) watch() *httptrace.ClientTrace {
 	}
 }
 
-// connectDone notes the end of an attempt to connect to one of the gateway's
-// addresses. What became of the others does not matter once there is a connection.
+// connectDone records the result of an attempt to connect to one of the gateway's addresses.
+// Failures of other addresses do not matter once there is a connection.
 func (f *flight) connectDone(err error) {
 	switch {
 	case err == nil:
@@ -65,14 +64,14 @@ func (f *flight) connectDone(err error) {
 	}
 }
 
-// cannotConnect notes why there is no connection, if err is not nil.
+// cannotConnect records why there is no connection, if err is not nil.
 func (f *flight) cannotConnect(err error) {
 	if err != nil {
 		f.connectError.Store(&err)
 	}
 }
 
-// inHandshake adds to an error that says nothing else that it came while TLS began.
+// inHandshake adds to an unspecific error that it occurred during the TLS handshake.
 func (f *flight) inHandshake(err error) error {
 	failed := f.handshakeFailed.Load()
 	switch {
@@ -85,7 +84,7 @@ func (f *flight) inHandshake(err error) error {
 }
 
 // isUnheard reports whether a request was sent on a connection that had been idle, and
-// has not heard anything on it.
+// nothing has been received on it.
 func (f *flight) isUnheard() bool {
 	return f.kept.Load() && f.written.Load() && f.firstByte.Load() == nil
 }

@@ -65,22 +65,21 @@ func TestPin(t *testing.T) {
 			assert.Equal(t, []string{"application/json"}, r.Header["Content-Type"])
 			assert.Equal(t, []string{"4"}, r.Header["Content-Length"])
 
-			// Appending to one of the fields leaves the next alone.
+			// Appending to one of the fields does not change the next.
 			_ = append(r.Header["Accept"], "changed")
 			assert.Equal(t, []string{"identity"}, r.Header["Accept-Encoding"])
 		})
 	}
 }
 
-// What the sidecar sets or leaves out, no option may set.
+// No option may set a field that the sidecar sets or omits.
 func TestIsPinned(t *testing.T) {
 	for field, pinned := range map[string]bool{"Sign": true, "Content-Type": true, foreignFields[0]: true, "X-Own": false} {
 		assert.Equal(t, pinned, IsPinned(field), field)
 	}
 }
 
-// The status and the signatures that came are those that are judged, whatever handlers
-// in between have made of them.
+// The original status and signatures are judged, whatever handlers in between have changed.
 func TestRestore(t *testing.T) {
 	d := new(Delivery)
 	untouched := &reply.Answer{Status: http.StatusAccepted}

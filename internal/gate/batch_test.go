@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/keys"
 )
 
-// batchedKey computes up to four signatures at once, on one CPU, in some time.
+// batchedKey computes up to four signatures at once, on one CPU, in a given time.
 type batchedKey struct {
 	*rsa.PrivateKey
 	takes time.Duration
@@ -61,7 +61,7 @@ func (k *batchedKey) compute() {
 }
 
 // With a key that signs in batches, the batches are full when there is more to sign than
-// there is time, and the wait is bounded all the same.
+// there is time for, and the wait is still bounded.
 func TestGateFillsBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const maxWait, lasts, takes = 100 * time.Millisecond, 5 * time.Second, 2 * time.Millisecond
@@ -71,7 +71,7 @@ func TestGateFillsBatches(t *testing.T) {
 		var signed, refused int
 		var longest time.Duration
 		var all sync.WaitGroup
-		for began := time.Now(); time.Since(began) < lasts; time.Sleep(200 * time.Microsecond) { // 5,000 a second of 2,000
+		for began := time.Now(); time.Since(began) < lasts; time.Sleep(200 * time.Microsecond) { // 5,000 per second, of which 2,000 can be signed
 			all.Go(func() {
 				there := time.Now()
 				_, err := g.Sign(context.Background(), key, []byte("a body"), there, maxWait)
@@ -95,8 +95,8 @@ func TestGateFillsBatches(t *testing.T) {
 	})
 }
 
-// Keys that sign one by one do not wait for those of batches, and a request that does not
-// say yet which it needs is refused if either would be.
+// Keys that sign one by one do not wait for those that sign in batches. A request that does
+// not know its key yet is refused if it would be refused with either.
 func TestGateOfBatchesIsItsOwn(t *testing.T) {
 	g := New(1)
 	plain, batched := crypto.Signer(testkeys.Merchant()), &batchedKey{PrivateKey: testkeys.Merchant()}

@@ -6,6 +6,6 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/cpus"
 )
 
-// Process is the gate of the process, since its CPUs are what is short. It is
-// made when it is first asked for: Caddy adjusts GOMAXPROCS before it loads a config.
+// Process returns the gate of the process, since its CPUs are the scarce resource. The gate
+// is created on first use: Caddy adjusts GOMAXPROCS before it loads a config.
 var Process = sync.OnceValue(func() *Gate { return New(cpus.Usable()) })

@@ -1,5 +1,5 @@
-// Package gate bounds how long requests wait for their signatures, which are what takes
-// the CPU.
+// Package gate bounds how long requests wait for their signatures, which take nearly all of
+// the CPU time.
 package gate
 
 import (
@@ -15,36 +15,35 @@ import (
 )
 
 const (
-	// paceWeight is the share of the newest signature in the pace: it follows a
-	// change of load within a dozen signatures.
+	// paceWeight determines how much a new signature counts in the pace, 1/paceWeight: the
+	// pace follows a change of load within a dozen signatures.
 	paceWeight = 8
-	// paceStep bounds how much slower than the pace a signature can count for.
-	// Otherwise a machine that stood still for a moment would refuse its ordinary
-	// load afterwards.
+	// paceStep bounds how much slower than the pace a signature can count. Otherwise a
+	// machine that stalled for a moment would refuse its ordinary load afterwards.
 	paceStep = 4
 )
 
-// ErrOverloaded says that a request would wait too long for its signature, or has.
+// ErrOverloaded says that a request has waited too long for its signature, or would have to.
 var ErrOverloaded = errors.New("more requests than this machine can sign")
 
-// Gate bounds how long requests wait for their signatures. Signing is nearly all of
-// a request's work. With more requests than the CPUs can sign, all of them would wait
-// longer and longer, until no request is answered in time. So those that cannot be
-// signed soon are refused at once.
+// Gate bounds how long requests wait for their signatures. Signing is nearly all of a
+// request's work. With more requests than the CPUs can sign, all of them would wait longer
+// and longer, until none is answered in time. So requests that cannot be signed soon are
+// refused at once.
 //
-// How soon is a matter of time, and not of how many wait: what a signature takes
-// depends on how much of the CPU others leave, be they other containers on the node
-// or the other goroutines of this process. So the gate measures it.
+// The bound is on time, not on the number of waiting requests: how long a signature takes
+// depends on how much CPU is left by other containers on the node and by the other goroutines
+// of this process. So the gate measures it.
 type Gate struct {
-	// slots are as many as signatures are computed at once. More than the CPUs
-	// would only make all of them slower.
+	// slots are how many signatures are computed at once. More than there are CPUs would only
+	// make all of them slower.
 	slots   chan struct{}
 	waiting atomic.Int32
-	// pace is how long a signature has its slot, lately: a moving average, in
-	// nanoseconds. It is 0 before the first.
+	// pace is how long a signature has recently held its slot: a moving average, in
+	// nanoseconds. It is 0 before the first signature.
 	pace atomic.Int64
-	// batches is the gate of keys whose signatures are computed in batches, once there
-	// is such a key. It has more slots, since several signatures share a CPU.
+	// batches is the gate of keys that compute signatures in batches. It is created with the
+	// first such key. It has more slots, since several signatures share a CPU.
 	batches atomic.Pointer[Gate]
 	// yield lets other goroutines run first: runtime.Gosched, except in tests.
 	yield func()
@@ -55,15 +54,15 @@ func New(slots int) *Gate {
 	return &Gate{slots: make(chan struct{}, slots), yield: runtime.Gosched}
 }
 
-// IsFull reports whether a request that comes now would be refused. It is asked
-// as soon as the request is read: a connection with unread bytes on it would have
-// to be closed, and to open another one costs more than to read.
+// IsFull reports whether a request that arrives now would be refused. Call it only once the
+// request is read: a connection with unread bytes would have to be closed, and a new
+// connection costs more than reading.
 func (g *Gate) IsFull(maxWait time.Duration) bool {
 	batches := g.batches.Load()
 	return g.tooLong(g.waiting.Load()+1, maxWait) || batches != nil && batches.IsFull(maxWait)
 }
 
-// of returns the gate at which the signatures of a key wait.
+// of returns the gate at which signatures of the key wait.
 func (g *Gate) of(key crypto.Signer) *Gate {
 	batched, ok := key.(signer.BatchSigner)
 	if !ok {
@@ -75,17 +74,17 @@ func (g *Gate) of(key crypto.Signer) *Gate {
 	return g.batches.Load()
 }
 
-// tooLong reports whether the last of so many waiting requests would wait for longer
-// than maxWait. The first never does, whatever the pace: the pace may be out of date,
-// and only another signature can tell.
+// tooLong reports whether the last of this many waiting requests would wait longer than
+// maxWait. The first one never does, whatever the pace: the pace may be out of date, and only
+// another signature can show that.
 func (g *Gate) tooLong(waiting int32, maxWait time.Duration) bool {
 	expected := time.Duration(int64(waiting) * g.pace.Load() / int64(cap(g.slots)))
 	return waiting > 1 && expected > maxWait
 }
 
-// Enter waits for a turn to sign, until maxWait after the request was there: where the
-// CPU is short, it may have waited before it came here, and may wait again to go on
-// when it is its turn. If it returns no error, Leave must be called.
+// Enter waits for a turn to sign, until maxWait after the request arrived (there). If the CPU
+// is short, the request may have waited before Enter, and may wait again until its goroutine
+// runs when it has its turn. If Enter returns no error, Leave must be called.
 func (g *Gate) Enter(ctx context.Context, there time.Time, maxWait time.Duration) error {
 	select {
 	case g.slots <- struct{}{}:
@@ -113,7 +112,7 @@ func (g *Gate) Enter(ctx context.Context, there time.Time, maxWait time.Duration
 	}
 }
 
-// inTime gives a slot back that came too late.
+// inTime gives back a slot that was obtained too late.
 func (g *Gate) inTime(there time.Time, maxWait time.Duration) error {
 	if time.Since(there) <= maxWait {
 		return nil
@@ -122,13 +121,13 @@ func (g *Gate) inTime(there time.Time, maxWait time.Duration) error {
 	return ErrOverloaded
 }
 
-// Leave gives the slot to the next, and learns from how long it was taken.
+// Leave passes the slot on, and updates the pace with how long it was held.
 func (g *Gate) Leave(entered time.Time) {
 	g.Observe(time.Since(entered))
 	<-g.slots
 }
 
-// Observe adds a signature to the pace, by how long it had its slot.
+// Observe updates the pace with how long a signature held its slot.
 func (g *Gate) Observe(took time.Duration) {
 	for {
 		before := g.pace.Load()
@@ -142,8 +141,8 @@ func (g *Gate) Observe(took time.Duration) {
 	}
 }
 
-// Sign waits for a turn, as Enter does, and signs the body. A key that lives elsewhere
-// takes none of our CPU and has limits of its own, so nobody waits for a turn with it.
+// Sign waits for a turn, as Enter does, and signs the body. A remote key uses none of our CPU
+// and has its own limits, so requests do not wait for a turn with it.
 func (g *Gate) Sign(ctx context.Context, key keys.Key, body []byte, there time.Time, maxWait time.Duration) (string, error) {
 	if _, isRemote := key.Private.(signer.ContextSigner); isRemote {
 		return signer.Sign(ctx, key.Private, body)
@@ -153,12 +152,12 @@ func (g *Gate) Sign(ctx context.Context, key keys.Key, body []byte, there time.T
 		return "", err
 	}
 	defer g.Leave(time.Now())
-	// Whoever is ready to run goes first: reading a request, refusing it or answering a
-	// probe takes a fraction of a signature's time. If nobody is, this costs less than
+	// Other goroutines that are ready run first: reading a request, refusing it or answering
+	// a probe takes a fraction of a signature's time. If none is ready, this costs less than
 	// a microsecond. Otherwise requests would wait in the runtime's queue, where this gate
-	// does not see them, while those before them sign one after the other.
+	// does not see them, while earlier ones sign one after the other.
 	g.yield()
-	if time.Since(there) > maxWait { // which is long where the CPU is short
+	if time.Since(there) > maxWait { // yielding takes long if the CPU is short
 		return "", ErrOverloaded
 	}
 	return signer.Sign(ctx, key.Private, body)

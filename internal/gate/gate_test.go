@@ -24,15 +24,15 @@ func tuned(slots int, pace time.Duration) *Gate {
 	return g
 }
 
-// arrivals are what became of requests at a gate.
+// arrivals records what happens to requests at a gate.
 type arrivals struct {
 	mutex             sync.Mutex
 	signed, refused   int
-	longest, atOnce   time.Duration // the longest wait of those that were signed, and refused
+	longest, atOnce   time.Duration // the longest wait of signed requests, and of refused ones
 	signing, mostAtIt int
 }
 
-// arrive has a request wait for its signature, which takes some time.
+// arrive lets a request wait for its signature, which takes a given time.
 func (a *arrivals) arrive(g *Gate, maxWait, takes time.Duration) {
 	began := time.Now()
 	err := g.Enter(context.Background(), time.Now(), maxWait)
@@ -57,16 +57,16 @@ func (a *arrivals) arrive(g *Gate, maxWait, takes time.Duration) {
 	a.signing--
 }
 
-// refusedSoFar is how many were refused, while others may still be.
+// refusedSoFar returns how many were refused, while more may still be.
 func (a *arrivals) refusedSoFar() int {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	return a.refused
 }
 
-// However long a signature takes and however many are made at once, nobody who gets
-// one has waited for longer than the bound, those who would are refused at once, and
-// the slots are never idle while somebody waits.
+// However long a signature takes and however many requests arrive, no request that gets one
+// has waited longer than the bound, those that would are refused at once, and no slot is idle
+// while a request waits.
 func TestGateBoundsTheWait(t *testing.T) {
 	const maxWait, lasts = time.Second, 20 * time.Second
 	for name, test := range map[string]struct {
@@ -105,7 +105,7 @@ func TestGateBoundsTheWait(t *testing.T) {
 	}
 }
 
-// Those whose wait can be foreseen do not wait for it to be over.
+// Requests whose wait would foreseeably be too long are refused without waiting.
 func TestGateRefusesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const maxWait = 1050 * time.Millisecond
@@ -125,8 +125,8 @@ func TestGateRefusesAtOnce(t *testing.T) {
 	})
 }
 
-// A request is refused as it comes if it would wait for longer than the bound, and the
-// first to wait never is.
+// A request is refused on arrival if it would wait longer than the bound. The first one to
+// wait is never refused.
 func TestIsFull(t *testing.T) {
 	const pace, maxWait = 100 * time.Millisecond, time.Second
 	for name, test := range map[string]struct {
@@ -152,7 +152,7 @@ func TestIsFull(t *testing.T) {
 	}
 }
 
-// The pace follows what signatures take: the first says what it is, each later one counts
+// The pace follows the duration of signatures: the first one sets it, each later one counts
 // for an eighth, and a very slow one for no more than four times the pace.
 func TestPace(t *testing.T) {
 	const ms = time.Millisecond
@@ -177,7 +177,7 @@ func TestPace(t *testing.T) {
 	}
 }
 
-// If signatures become slower than anybody could foresee, the wait ends all the same.
+// If signatures unexpectedly become slower, the wait still ends.
 func TestGateStopsWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, a := tuned(1, time.Millisecond), new(arrivals)
@@ -194,8 +194,8 @@ func TestGateStopsWaiting(t *testing.T) {
 	})
 }
 
-// A pace of another time refuses nobody for ever: the first to wait is let in, and
-// with each that is signed, it is forgotten.
+// An outdated pace does not refuse requests forever: the first one to wait is let in, and
+// each signature brings the pace up to date.
 func TestGateForgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, a := tuned(1, time.Hour), new(arrivals)
@@ -211,8 +211,8 @@ func TestGateForgets(t *testing.T) {
 	})
 }
 
-// A machine that stands still for a moment refuses nothing of the ordinary load that
-// has piled up meanwhile.
+// A machine that stalls for a moment refuses nothing of the ordinary load that has piled up
+// meanwhile.
 func TestGateForgivesAMoment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, a := tuned(2, 2*time.Millisecond), new(arrivals)
@@ -220,7 +220,7 @@ func TestGateForgivesAMoment(t *testing.T) {
 		all.Go(func() { a.arrive(g, time.Second, 900*time.Millisecond) })
 		all.Go(func() { a.arrive(g, time.Second, 900*time.Millisecond) })
 		time.Sleep(900 * time.Millisecond)
-		for range 180 { // of 200 a second
+		for range 180 { // out of 200 per second
 			all.Go(func() { a.arrive(g, time.Second, 2*time.Millisecond) })
 		}
 		all.Wait()
@@ -228,7 +228,7 @@ func TestGateForgivesAMoment(t *testing.T) {
 	})
 }
 
-// Who goes away while it waits gives up its place.
+// A request that is cancelled while it waits gives up its place.
 func TestGateVanishing(t *testing.T) {
 	g := New(1)
 	require.NoError(t, g.Enter(t.Context(), time.Now(), time.Minute))
@@ -240,8 +240,8 @@ func TestGateVanishing(t *testing.T) {
 	assert.NoError(t, g.Enter(t.Context(), time.Now(), time.Minute))
 }
 
-// A request that has waited for too long before it comes to the gate, since the CPU is
-// short, is refused there, and takes no slot from others.
+// A request that has waited too long before it reaches the gate, because the CPU is short, is
+// refused there, and takes no slot from others.
 func TestGateCountsFromTheRequest(t *testing.T) {
 	g := New(1)
 	const maxWait = time.Minute
@@ -254,12 +254,12 @@ func TestGateCountsFromTheRequest(t *testing.T) {
 	assert.NoError(t, g.Enter(t.Context(), time.Now(), maxWait))
 }
 
-// The time of a request counts from when it was there, to the end of the bound and no
-// longer, whether a slot is free or has to be waited for.
+// The time of a request counts from its arrival, up to and including the bound, whether a
+// slot is free or the request has to wait for one.
 func TestGateCountsTheWholeWait(t *testing.T) {
 	const maxWait = time.Second
 	for name, test := range map[string]struct {
-		age     time.Duration // when it comes to the gate
+		age     time.Duration // when it reaches the gate
 		isTaken bool          // the slot
 		waits   time.Duration
 		err     error
@@ -297,8 +297,8 @@ func (k *countingKey) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts
 	return k.Signer.Sign(rand, digest, opts)
 }
 
-// A request that has its turn lets others run before it signs. If its time is over when
-// it goes on, it is refused without a signature, and its slot is free again.
+// A request that has its turn lets others run before it signs. If its time is over by then,
+// it is refused without a signature, and its slot is free again.
 func TestSignChecksTheTimeAfterItYields(t *testing.T) {
 	key := &countingKey{Signer: testkeys.Merchant()}
 	for name, test := range map[string]struct {
@@ -322,7 +322,7 @@ func TestSignChecksTheTimeAfterItYields(t *testing.T) {
 						ended <- err
 					}()
 				}
-				synctest.Wait() // until both wait for the slot
+				synctest.Wait() // both wait for the slot
 				g.Leave(time.Now())
 				for range cap(ended) {
 					if err := <-ended; test.signed > 0 {
@@ -339,7 +339,7 @@ func TestSignChecksTheTimeAfterItYields(t *testing.T) {
 	}
 }
 
-// The end of its time is in time.
+// A signature exactly at the end of the request's time is in time.
 func TestSignAtTheEndOfItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const maxWait = time.Second
@@ -350,15 +350,15 @@ func TestSignAtTheEndOfItsTime(t *testing.T) {
 	})
 }
 
-// Requests that are ready to run come to the gate before a signature is computed, also
-// if nobody waits at the gate yet. Where signatures take all CPUs, they would wait in the
-// runtime's queue otherwise, and be signed late instead of refused in time.
+// Requests that are ready to run reach the gate before a signature is computed, even if none
+// waits at the gate yet. Otherwise, when signatures take all CPUs, they would wait in the
+// runtime's queue, and be signed late instead of refused in time.
 func TestSignLetsRequestsComeFirst(t *testing.T) {
 	key := &countingKey{Signer: testkeys.Merchant()}
 	synctest.Test(t, func(t *testing.T) {
 		const maxWait = time.Second
 		g := New(1)
-		g.Observe(maxWait) // so that one request may wait, and no more
+		g.Observe(maxWait) // one request may wait, and no more
 		ended := make(chan error, 4)
 		come := func() {
 			_, err := g.Sign(t.Context(), keys.Key{Private: key}, nil, time.Now(), maxWait)
@@ -370,7 +370,7 @@ func TestSignLetsRequestsComeFirst(t *testing.T) {
 				for range 3 {
 					go come()
 				}
-				synctest.Wait() // until they wait, or are refused
+				synctest.Wait() // they wait, or are refused
 				assert.Zero(t, key.signatures.Load())
 			})
 		}

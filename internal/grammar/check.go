@@ -22,8 +22,8 @@ func Once(d *caddyfile.Dispenser, isSet bool, target *string) error {
 	return NotEmpty(d, name, *target)
 }
 
-// NotEmpty refuses "" for a value. It is what "{$NAME}" comes to without the variable,
-// and would pass for an option that was left out.
+// NotEmpty refuses "" as a value. That is what "{$NAME}" becomes if the variable is not set,
+// and it would look like an option that was omitted.
 func NotEmpty(d *caddyfile.Dispenser, name, value string) error {
 	if value == "" {
 		return d.Errf("%s is empty; set it, or leave it out; %s", name, NotSet)
@@ -31,8 +31,8 @@ func NotEmpty(d *caddyfile.Dispenser, name, value string) error {
 	return nil
 }
 
-// NoArgs refuses an argument where a block is expected. It may be a server's URL with its
-// password, and is not repeated.
+// NoArgs refuses an argument where a block is expected. The error does not repeat the
+// argument, which may be a server's URL with its password.
 func NoArgs(d *caddyfile.Dispenser) error {
 	name := d.Val()
 	if d.NextArg() {
@@ -41,8 +41,8 @@ func NoArgs(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// CheckPaths refuses the text of a key where its path belongs. It is refused when
-// the config is loaded as well, but by then Caddy may have logged it.
+// CheckPaths refuses the text of a key in place of its path. It is also refused when the
+// config is loaded, but by then Caddy may have logged it.
 func CheckPaths(d *caddyfile.Dispenser, paths ...string) error {
 	if slices.ContainsFunc(paths, signer.LooksLikeKey) {
 		return d.Err("expected the path of a file, but the value looks like a key itself; save the key to a file and write its path")
@@ -50,7 +50,7 @@ func CheckPaths(d *caddyfile.Dispenser, paths ...string) error {
 	return nil
 }
 
-// CheckPlaceholder refuses a token where a placeholder for it belongs.
+// CheckPlaceholder refuses a token in place of a placeholder for it.
 func CheckPlaceholder(token string) error {
 	if !strings.Contains(token, "{") {
 		return errors.New("expected a placeholder such as {file./run/secrets/payermax/token}; the token itself would be in the config, which Caddy saves and shows")

@@ -2,24 +2,24 @@ package grammar
 
 import "reflect"
 
-// Table is a block without its types, for whoever documents it.
+// Table is a block without its types, for generating documentation.
 type Table struct {
 	// Of is the struct that the block sets.
 	Of   reflect.Type
 	Rows []Row
 }
 
-// Row is an option without its types, for whoever documents it.
+// Row is an option without its types, for generating documentation.
 type Row struct {
 	Name, Args, ShortFor, Example string
-	// PerRequest says that placeholders are expanded with each request.
+	// PerRequest says that placeholders are expanded for each request.
 	PerRequest bool
 	// Of is the struct that the row was written for: the block's own, or the part
 	// that it was lifted from.
 	Of reflect.Type
 	// Fields are the exported fields of Of that the option sets.
 	Fields []reflect.StructField
-	// Block is what the block that follows may have, or nil if no block follows.
+	// Block contains the options of the block that follows, or is nil if no block follows.
 	Block *Table
 }
 

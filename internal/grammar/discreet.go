@@ -12,13 +12,13 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// hidden is what an error has in place of a value.
+// hidden replaces a value in an error.
 const hidden = "***"
 
-// Discreet is the error of a parser that is not ours, without the values of the options that
-// it was reading. Caddy's parsers repeat the last value, whatever it is: a header field
-// with a token, or the URL of a proxy with its password. The names of the options stay, and
-// so does the place in the Caddyfile.
+// Discreet returns the error of a parser that is not ours, without the values of the options
+// that it was reading. Caddy's parsers repeat the last value, whatever it is: a header field
+// with a token, or the URL of a proxy with its password. The names of the options and the
+// position in the Caddyfile are kept.
 func Discreet(err error, options []caddyfile.Token) error {
 	var already *discreetError
 	if err == nil || errors.As(err, &already) {
@@ -42,7 +42,7 @@ func Discreet(err error, options []caddyfile.Token) error {
 	return err
 }
 
-// doubtAbout says why values are not repeated.
+// doubtAbout returns why values are not repeated.
 func doubtAbout(values []string) string {
 	if slices.ContainsFunc(values, signer.LooksLikeKey) {
 		return "looks like a key itself; save the key to a file and write its path"
@@ -50,13 +50,14 @@ func doubtAbout(values []string) string {
 	return "may be secret"
 }
 
-// discreetError is an error that repeats no value any more.
+// discreetError is an error that contains no values.
 type discreetError struct{ text string }
 
 func (e *discreetError) Error() string { return e.text }
 
-// Shown is a value in quotes, for an error about an option that is no secret. What may be a
-// URL with a password, or a setting, is not shown; a number with its unit, such as 50/s, is.
+// Shown returns a value in quotes, for an error about an option that is not secret. Values
+// that may be a URL with a password, or a setting, are hidden; a number with its unit, such
+// as 50/s, is not.
 func Shown(value string) string {
 	if strings.ContainsAny(value, "@=/") && !quantity.MatchString(value) {
 		return hidden
@@ -64,17 +65,17 @@ func Shown(value string) string {
 	return strconv.Quote(value)
 }
 
-// quantity is a number and its unit, which may be by another unit.
+// quantity matches a number with its unit, which may be a quotient of units.
 var quantity = regexp.MustCompile(`^[+-]?\d{1,12}([.,]\d{1,6})? ?[A-Za-z]{0,8}(/[A-Za-z]{1,8})?$`)
 
-// Ahead are the tokens of the option, or of the module, that the dispenser stands on, with
-// the block that follows. The dispenser is left there.
+// Ahead returns the tokens of the option or module at the dispenser's position, including the
+// block that follows. It does not advance the dispenser.
 func Ahead(d *caddyfile.Dispenser) []caddyfile.Token {
 	ahead := *d
 	return ahead.NextSegment()
 }
 
-// valuesIn are the values of options: whatever is not the name with which a line begins.
+// valuesIn returns the values of options: everything except the names that begin the lines.
 func valuesIn(options []caddyfile.Token) (values []string) {
 	d := caddyfile.NewDispenser(options)
 	for {
@@ -90,8 +91,8 @@ func valuesIn(options []caddyfile.Token) (values []string) {
 	}
 }
 
-// without hides a value in a text, as it is and as it stands in quotes. What only contains
-// a word stays.
+// without hides a value in a text, both as it is and in its quoted form. It leaves words that
+// only contain the value.
 func without(text, value string) string {
 	quoted := strconv.Quote(value)
 	for _, form := range []string{quoted[1 : len(quoted)-1], value} {
@@ -105,7 +106,7 @@ var (
 	endsWithWord   = regexp.MustCompile(`\w$`)
 )
 
-// standing finds a value where it stands by itself, rather than within a word.
+// standing matches a value that stands by itself, rather than within a word.
 func standing(value string) *regexp.Regexp {
 	pattern := regexp.QuoteMeta(value)
 	if beginsWithWord.MatchString(value) {
@@ -117,11 +118,11 @@ func standing(value string) *regexp.Regexp {
 	return regexp.MustCompile(pattern)
 }
 
-// parts are what a password can be of a longer value.
+// parts matches the parts of a longer value that could be a password.
 var parts = regexp.MustCompile(`[^\s:/@?&=;,"']{4,}`)
 
-// repeatsPart reports whether a text has a part of one of the values, such as the password
-// in a URL that was taken apart.
+// repeatsPart reports whether a text contains a part of one of the values, such as the
+// password in a URL that was split.
 func repeatsPart(text string, values []string) bool {
 	for _, value := range values {
 		for _, part := range parts.FindAllString(value, -1) {

@@ -1,7 +1,6 @@
-// Package grammar reads the blocks of a Caddyfile whose options are data. An
-// option is one row: its name, what follows it, what it sets and an example. The
-// parser, the errors about options that do not exist and docs/configuration.md
-// follow from the rows.
+// Package grammar reads the blocks of a Caddyfile whose options are data. An option is one
+// row: its name, its arguments, what it sets, and an example. The parser, the errors about
+// unknown options and docs/configuration.md are all derived from the rows.
 package grammar
 
 import (
@@ -12,31 +11,30 @@ import (
 
 // Option is one option that a block may have. T is the struct that the block sets.
 type Option[T any] struct {
-	// Name is the option's, as it is written.
+	// Name is the option's name in the Caddyfile.
 	Name string
-	// Args is what follows the name, as the documentation shows it, such as
-	// `<path>`. An option without it takes no value.
+	// Args is what follows the name, as the documentation shows it, such as `<path>`. An
+	// option without Args takes no value.
 	Args string
-	// ShortFor is what else could be written, if the option is only an
-	// abbreviation. Otherwise the doc comments of the fields say what it means.
+	// ShortFor is the longer form, if the option is only an abbreviation. Otherwise the doc
+	// comments of the fields explain the option.
 	ShortFor string
-	// Example is for the documentation: one line with the option, or several
-	// where one would not show it.
+	// Example is for the documentation: one line with the option, or several if one line is
+	// not enough.
 	Example string
-	// PerRequest says that placeholders are expanded with each request, for which Caddy's
-	// directive map may have made more of them.
+	// PerRequest says that placeholders are expanded for each request. Caddy's directive map
+	// may have defined further placeholders for those.
 	PerRequest bool
-	// AsWritten says that nobody expands placeholders, so that they are refused.
+	// AsWritten says that placeholders are not expanded, and are therefore refused.
 	AsWritten bool
 	// Sets reads what follows the name and sets fields of T.
 	Sets Setter[T]
 }
 
-// Block is what may stand in a block, in the order of the documentation.
+// Block lists the options of a block, in the order of the documentation.
 type Block[T any] []Option[T]
 
-// Lift makes the options of a part those of the whole, such as those of an
-// embedded struct.
+// Lift turns the options of a part, such as an embedded struct, into options of the whole.
 func Lift[T, Part any](block Block[Part], part func(*T) *Part) Block[T] {
 	lifted := make(Block[T], len(block))
 	for i, o := range block {
@@ -49,8 +47,8 @@ func Lift[T, Part any](block Block[Part], part func(*T) *Part) Block[T] {
 	return lifted
 }
 
-// Read reads what follows the name of a directive or global option that takes no
-// arguments: a block, which may be missing.
+// Read reads what follows the name of a directive or global option that takes no arguments: a
+// block, which may be omitted.
 func (b Block[T]) Read(d *caddyfile.Dispenser, target *T) error {
 	if err := NoArgs(d); err != nil {
 		return err
@@ -58,7 +56,7 @@ func (b Block[T]) Read(d *caddyfile.Dispenser, target *T) error {
 	return b.ReadBlock(d, target)
 }
 
-// ReadBlock reads a block, which may be missing.
+// ReadBlock reads a block, which may be omitted.
 func (b Block[T]) ReadBlock(d *caddyfile.Dispenser, target *T) error {
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		known, err := b.ReadOption(d, target)
@@ -72,8 +70,8 @@ func (b Block[T]) ReadBlock(d *caddyfile.Dispenser, target *T) error {
 	return nil
 }
 
-// ReadOption reads the option whose name the dispenser stands on, if it is one of
-// the block's.
+// ReadOption reads the option at the dispenser's position, if it is one of the block's
+// options.
 func (b Block[T]) ReadOption(d *caddyfile.Dispenser, target *T) (known bool, err error) {
 	for _, o := range b {
 		if o.Name == d.Val() {
@@ -101,8 +99,7 @@ func (o Option[T]) read(d *caddyfile.Dispenser, target *T) error {
 	return o.refuseBlock(d)
 }
 
-// refuseBlock refuses a block that the option has not read: nothing of it would
-// have an effect.
+// refuseBlock refuses a block that the option has not read: its content would have no effect.
 func (o Option[T]) refuseBlock(d *caddyfile.Dispenser) error {
 	switch {
 	case !d.NextBlock(d.Nesting()):

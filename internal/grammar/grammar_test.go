@@ -171,8 +171,8 @@ func TestReadRefuses(t *testing.T) {
 	assert.ErrorContains(t, err, "unexpected argument after house, which takes its options in a block")
 }
 
-// Several Caddyfiles may be read at once, such as by the admin endpoint's /adapt: the
-// options are shared, and nothing of them changes.
+// Several Caddyfiles may be read concurrently, for example by the admin endpoint's /adapt:
+// the options are shared, and are never modified.
 func TestReadAtOnce(t *testing.T) {
 	options := Block[House]{{Name: "floor", Sets: List(func(h *House) *[]Floor { return &h.Floors }, nil, Block[Floor]{
 		{Name: "colour", Sets: Text(func(f *Floor) *string { return &f.Colour })},

@@ -11,20 +11,20 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// Guests are the modules that an option may name.
+// Guests describes the modules that an option may name.
 type Guests struct {
-	// Namespace is that of the modules, such as payermax.stores.
+	// Namespace is the namespace of the modules, such as payermax.stores.
 	Namespace string
-	// Key is the member of a module's JSON that has its name, such as source.
+	// Key is the member of a module's JSON that contains its name, such as source.
 	Key string
-	// Elsewhere says which others there are, and which builds have them. It follows the names
-	// of those that this program has, and may be "".
+	// Elsewhere says which other modules exist, and which builds include them. It follows the
+	// names of the modules in this program, and may be "".
 	Elsewhere string
-	// AreOthers says that the modules are not ours, and that their errors repeat values.
+	// AreOthers says that the modules are not ours, so that their errors may repeat values.
 	AreOthers bool
 }
 
-// ReadInto reads the name of a module, and what the module makes of the rest, into a field. The
+// ReadInto reads the name of a module, lets the module read the rest, and sets the field. The
 // option may not be repeated.
 func (g Guests) ReadInto(d *caddyfile.Dispenser, target *json.RawMessage) error {
 	option := d.Val()
@@ -43,8 +43,8 @@ func (g Guests) ReadInto(d *caddyfile.Dispenser, target *json.RawMessage) error 
 	return nil
 }
 
-// read reads what follows the name of a module, on which the dispenser stands: the module
-// parses it. The error about a name that is unknown does not repeat what may be secret.
+// read lets the module whose name is at the dispenser's position parse what follows. The
+// error about an unknown name does not repeat anything that may be secret.
 func (g Guests) read(d *caddyfile.Dispenser, option string) (module caddyfile.Unmarshaler, err error) {
 	name := d.Val()
 	if err := g.Check(name); err != nil {
@@ -59,12 +59,12 @@ func (g Guests) read(d *caddyfile.Dispenser, option string) (module caddyfile.Un
 }
 
 // CheckRaw refuses JSON whose member Key names none of the modules. Caddy's own error would
-// repeat the name, and people write the URL of a server there, with its password.
+// repeat the name, and people write a server's URL there, with its password.
 func (g Guests) CheckRaw(raw json.RawMessage) error {
 	var members map[string]json.RawMessage
 	var name string
 	if json.Unmarshal(raw, &members) != nil || json.Unmarshal(members[g.Key], &name) != nil {
-		return nil // which Caddy refuses, and repeats nothing
+		return nil // Caddy refuses it, and repeats nothing
 	}
 	return g.Check(name)
 }
@@ -87,14 +87,14 @@ func (g Guests) Check(name string) error {
 	return &discreetError{fmt.Sprintf("this program has no module %s.%s; %s", g.Namespace, NameOrNot(name), expected)}
 }
 
-// nameForm is what the name of an option or a module looks like. A token or a password is longer, or has
-// other characters, unless it is a weak one.
+// nameForm matches what looks like the name of an option or a module. A token or a password
+// is longer or has other characters, unless it is weak.
 var nameForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,31}$`)
 
-// isName reports whether a text can be the name of an option or of a module.
+// isName reports whether a text can be the name of an option or a module.
 func isName(text string) bool { return nameForm.MatchString(text) }
 
-// NameOrNot is a name as an error shows it: not at all if it is hardly a name.
+// NameOrNot returns a name for use in an error, or hides it if it hardly looks like a name.
 func NameOrNot(text string) string {
 	if isName(text) {
 		return text

@@ -2,7 +2,7 @@ package grammar
 
 import "github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-// Nested sets a field by a block, which can be given once.
+// Nested sets a field from a block, which may be given once.
 func Nested[T, V any](field func(*T) **V, block Block[V]) Setter[T] {
 	return Into(field, func(d *caddyfile.Dispenser, target **V) error {
 		if *target != nil {
@@ -16,8 +16,8 @@ func Nested[T, V any](field func(*T) **V, block Block[V]) Setter[T] {
 	}).around(block)
 }
 
-// List adds to a field by a block that may be repeated. The arguments before the
-// block are head's to read; if head is nil, they are refused.
+// List appends to a field from a block that may be repeated. head reads the arguments before
+// the block; if head is nil, arguments are refused.
 func List[T, V any](field func(*T) *[]V, head func(d *caddyfile.Dispenser, target *V) error, block Block[V]) Setter[T] {
 	if head == nil {
 		head = func(d *caddyfile.Dispenser, _ *V) error { return NoArgs(d) }
@@ -35,8 +35,8 @@ func List[T, V any](field func(*T) *[]V, head func(d *caddyfile.Dispenser, targe
 	}).around(block)
 }
 
-// Map adds to a field by a block that may be repeated, each time with another
-// argument, which is the key.
+// Map adds to a field from a block that may be repeated, each time with a different argument,
+// which is the key.
 func Map[T, V any](field func(*T) *map[string]V, block Block[V]) Setter[T] {
 	return Into(field, func(d *caddyfile.Dispenser, target *map[string]V) error {
 		name := d.Val()
@@ -59,7 +59,7 @@ func Map[T, V any](field func(*T) *map[string]V, block Block[V]) Setter[T] {
 	}).around(block)
 }
 
-// Put adds to a map that may not be there yet.
+// Put adds to a map that may be nil.
 func Put[V any](target *map[string]V, key string, value V) {
 	if *target == nil {
 		*target = make(map[string]V)
@@ -67,7 +67,7 @@ func Put[V any](target *map[string]V, key string, value V) {
 	(*target)[key] = value
 }
 
-// around has a row show the options of the block that follows.
+// around adds the options of the following block to the row.
 func (s Setter[T]) around(block interface{ Describe() *Table }) Setter[T] {
 	withoutBlock := s.describe
 	s.describe = func(row *Row) {

@@ -10,26 +10,26 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// Setter reads what follows the name of an option, and sets fields of T by it.
+// Setter reads what follows the name of an option, and sets fields of T.
 type Setter[T any] struct {
-	// set begins where the dispenser stands on the name of the option.
+	// set starts with the dispenser at the name of the option.
 	set func(d *caddyfile.Dispenser, target *T) error
-	// describe notes in a row which fields those are.
+	// describe records in a row which fields are set.
 	describe func(*Row)
-	// isSecret says that the value is a placeholder for a secret, which must not stand in
-	// the config itself.
+	// isSecret says that the value is a placeholder for a secret, which must not be in the
+	// config itself.
 	isSecret bool
 }
 
-// By sets fields by a function of the caller's, which begins where the dispenser
-// stands on the name of the option. Each of fields returns the address of one.
+// By sets fields with the caller's function, which starts with the dispenser at the name of
+// the option. Each of fields returns the address of a field.
 func By[T any](set func(d *caddyfile.Dispenser, target *T) error, fields ...func(*T) any) Setter[T] {
 	return Setter[T]{set: set, describe: func(row *Row) {
 		row.Of, row.Fields = reflect.TypeFor[T](), fieldsAt(fields)
 	}}
 }
 
-// Into sets one field by a function of the caller's.
+// Into sets one field with the caller's function.
 func Into[T, V any](field func(*T) *V, set func(d *caddyfile.Dispenser, target *V) error) Setter[T] {
 	return By(
 		func(d *caddyfile.Dispenser, target *T) error { return set(d, field(target)) },
@@ -37,33 +37,33 @@ func Into[T, V any](field func(*T) *V, set func(d *caddyfile.Dispenser, target *
 	)
 }
 
-// Text sets a field to the one argument.
+// Text sets a field to the only argument.
 func Text[T any](field func(*T) *string) Setter[T] { return Into(field, text) }
 
-// Placeholder sets a field to the one argument, which must be a placeholder and
-// not the secret itself.
+// Placeholder sets a field to the only argument, which must be a placeholder and not the
+// secret itself.
 func Placeholder[T any](field func(*T) *string) Setter[T] {
 	setter := Into(field, placeholder)
 	setter.isSecret = true
 	return setter
 }
 
-// Path sets a field to the one argument, the path of a key's file.
+// Path sets a field to the only argument, the path of a key file.
 func Path[T any](field func(*T) *string) Setter[T] { return Into(field, path) }
 
-// Paths adds the arguments to a field, the paths of files. The option may be
+// Paths appends the arguments, which are paths of files, to a field. The option may be
 // repeated.
 func Paths[T any](field func(*T) *[]string) Setter[T] { return Into(field, paths) }
 
-// Names adds the arguments to a field. The option may be repeated.
+// Names appends the arguments to a field. The option may be repeated.
 func Names[T any](field func(*T) *[]string) Setter[T] { return Into(field, names) }
 
-// Size sets a field to a number of bytes, written as 64KiB.
+// Size sets a field to a number of bytes, written like 64KiB.
 func Size[T any](field func(*T) *int64) Setter[T] {
 	return Parsed(field, "a size such as 64KiB", parseSize)
 }
 
-// Duration sets a field to a duration, written as 30s.
+// Duration sets a field to a duration, written like 30s.
 func Duration[T any](field func(*T) *caddy.Duration) Setter[T] {
 	return Parsed(field, "a duration such as 30s", parseDuration)
 }
@@ -73,8 +73,8 @@ func Factor[T any](field func(*T) *float64) Setter[T] {
 	return Parsed(field, "a positive number such as 1000", parseFactor)
 }
 
-// Parsed sets a field to what parse makes of the one argument. If that is not ok,
-// the error says what was expected.
+// Parsed sets a field to the result of parse for the only argument. If that is not ok, the
+// error says what was expected.
 func Parsed[T any, V comparable](field func(*T) *V, expected string, parse func(text string) (value V, ok bool)) Setter[T] {
 	return Into(field, func(d *caddyfile.Dispenser, target *V) error {
 		name := d.Val()
@@ -102,8 +102,7 @@ func placeholder(d *caddyfile.Dispenser, target *string) error {
 	if err := text(d, target); err != nil {
 		return err
 	}
-	// It is refused when the config is loaded as well, but by then Caddy may have
-	// logged it.
+	// It is also refused when the config is loaded, but by then Caddy may have logged it.
 	if err := CheckPlaceholder(*target); err != nil {
 		return d.Errf("%s: %w", name, err)
 	}

@@ -2,8 +2,8 @@ package grammar
 
 import "strings"
 
-// Suggest returns the one of the known names that a name was probably meant to
-// be, or "" if no known name resembles it, or several do.
+// Suggest returns the known name that a name was probably meant to be, or "" if no known name
+// resembles it, or several do.
 func Suggest(name string, known []string) string {
 	if meant := resembling(name, known); len(meant) == 1 {
 		return meant[0]
@@ -11,13 +11,13 @@ func Suggest(name string, known []string) string {
 	return ""
 }
 
-// suggestAll is like Suggest, but names all that resemble it: "a or b".
+// suggestAll is like Suggest, but returns all names that resemble it: "a or b".
 func suggestAll(name string, known []string) string {
 	return strings.Join(resembling(name, known), " or ")
 }
 
-// resembling returns the known name with the fewest other letters, or else the few of
-// which the name is a part, such as prod of production.
+// resembling returns the known name with the fewest differing letters. If none is close, it
+// returns the few known names that begin or end with the name, as production does with prod.
 func resembling(name string, known []string) []string {
 	if closest := closest(name, known); closest != "" {
 		return []string{closest}
@@ -39,8 +39,8 @@ func resembling(name string, known []string) []string {
 	return longer
 }
 
-// closest returns the known name with the fewest letters to change, or "" if there are too
-// many.
+// closest returns the known name with the fewest letters to change, or "" if too many would
+// have to change.
 func closest(name string, known []string) string {
 	plain := plainName(name)
 	best, distance := "", max(1, len(plain)/3)+1
@@ -52,14 +52,14 @@ func closest(name string, known []string) string {
 	return best
 }
 
-// plainName is a name without what people write differently: appId, app-id,
-// APP_ID.
+// plainName returns a name without common variations in spelling: appId, app-id and APP_ID
+// are the same.
 func plainName(name string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
 }
 
-// editDistance is the number of letters to add, remove or replace to make b of
-// a (Levenshtein's distance).
+// editDistance returns the number of letters to add, remove or replace to turn a into b (the
+// Levenshtein distance).
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -38,7 +38,7 @@ func TestSuggest(t *testing.T) {
 	}
 }
 
-// A part that several names have suggests all of them, unless they are many.
+// If several names contain the given part, all of them are suggested, unless they are many.
 func TestSuggestAll(t *testing.T) {
 	known := []string{"merchant_public_key", "gateway_public_key", "max_wait", "max_in_flight", "max_body_size", "max_amount"}
 	for name, want := range map[string]string{
@@ -49,7 +49,7 @@ func TestSuggestAll(t *testing.T) {
 	assert.Empty(t, Suggest("public_key", known))
 }
 
-// Numbers and their units are no secrets.
+// Numbers with units are not secret.
 func TestShown(t *testing.T) {
 	for value, want := range map[string]string{
 		"deep": `"deep"`, "20": `"20"`, "50/s": `"50/s"`, "-1.5 MB/min": `"-1.5 MB/min"`, "a=b": hidden, "a/b": hidden, "user:p@host": hidden, "5/s@host": hidden, "1/2": hidden,

@@ -7,8 +7,8 @@ import (
 
 var environmentPlaceholder = regexp.MustCompile(`\{env\.([^{}]+)\}`)
 
-// Unexpanded says what to write in place of a placeholder, to be put behind the error
-// about an option that expands none. It is "" if the values have no placeholder.
+// Unexpanded says what to write instead of a placeholder, as a suffix for the error about an
+// option that expands none. It is "" if the values contain no placeholder.
 func Unexpanded(values ...string) string {
 	for _, value := range values {
 		if found := environmentPlaceholder.FindStringSubmatch(value); found != nil {

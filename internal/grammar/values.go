@@ -12,16 +12,16 @@ import (
 )
 
 // ErrValues is what a setter returns if too few or too many values follow the name of its
-// option. Whoever reads the option makes an error of it that says what was expected.
+// option. The reader of the option turns it into an error that says what was expected.
 var ErrValues = errors.New("too few or too many values")
 
-// NotSet is what an option that has no value is most likely about, to be put behind the
-// error about it: Caddy puts the values of environment variables into the Caddyfile before
-// it reads any option, and leaves nothing where a variable is not set.
+// NotSet is the most likely reason why an option has no value, as a suffix for the error
+// about it. Caddy inserts the values of environment variables into the Caddyfile before it
+// reads any option, and inserts nothing if a variable is not set.
 const NotSet = "if a value comes from {$NAME}, check that NAME is set"
 
-// wrongValues is the error about an option that has too few or too many values. It repeats
-// none, since they may be the words of a secret.
+// wrongValues returns the error about an option with too few or too many values. It does not
+// repeat them, since they may be the words of a secret.
 func (o Option[T]) wrongValues(d *caddyfile.Dispenser, values []string) error {
 	switch {
 	case slices.ContainsFunc(values, signer.LooksLikeKey):
@@ -44,9 +44,9 @@ func (o Option[T]) wrongValues(d *caddyfile.Dispenser, values []string) error {
 	return d.Errf("%s has %s: %s; a value with spaces needs quotes", o.Name, counted(len(values)), expected)
 }
 
-// leastValues is how many values the option takes at least, as its Args show it: what
-// stands in brackets may be left out, and a block is not a value. Where a module has values
-// of its own, as [...] shows, too few are most likely one too few.
+// leastValues returns the minimum number of values that the option takes, according to its
+// Args: anything in brackets is optional, and a block is not a value. Modules may take values
+// of their own, shown as [...]; if values are missing then, it is most likely one of these.
 func (o Option[T]) leastValues() int {
 	least := 0
 	for _, arg := range strings.Fields(o.Args) {
@@ -60,10 +60,11 @@ func (o Option[T]) leastValues() int {
 	return least
 }
 
-// IsSign reports whether a value is what other formats have between a name and its value.
+// IsSign reports whether a value is a separator that other formats have between a name and
+// its value.
 func IsSign(value string) bool { return value == "=" || value == ":" || value == ":=" }
 
-// exampleLine is the line of the example that has the option.
+// exampleLine returns the line of the example that contains the option.
 func (o Option[T]) exampleLine() string {
 	for line := range strings.Lines(o.Example) {
 		if strings.HasPrefix(line, o.Name+" ") {
@@ -73,7 +74,7 @@ func (o Option[T]) exampleLine() string {
 	return ""
 }
 
-// counted is a number of values in words.
+// counted returns a number of values in words.
 func counted(values int) string {
 	if values == 1 {
 		return "one value"
@@ -81,8 +82,8 @@ func counted(values int) string {
 	return strconv.Itoa(values) + " values"
 }
 
-// valuesAhead are the values that follow the name that the dispenser stands on. It is left
-// there.
+// valuesAhead returns the values that follow the name at the dispenser's position. It does
+// not advance the dispenser.
 func valuesAhead(d *caddyfile.Dispenser) []string {
 	ahead := *d
 	return ahead.RemainingArgs()

@@ -7,14 +7,14 @@ import (
 )
 
 var (
-	// inShells is an environment variable as shells, Compose and systemd write it.
+	// inShells matches an environment variable in the syntax of shells, Compose and systemd.
 	inShells = regexp.MustCompile(`\$\{(\w+)\}`)
-	// bare is one that has only braces. Caddy's own placeholders have a dot.
+	// bare matches a variable with braces only. Caddy's own placeholders contain a dot.
 	bare = regexp.MustCompile(`\{(\w+)\}`)
 )
 
-// refuseVariables refuses values with an environment variable in a form that Caddy does
-// not know: nobody would ever expand it.
+// refuseVariables refuses values that contain an environment variable in a form that Caddy
+// does not know, since it would never be expanded.
 func (o Option[T]) refuseVariables(d *caddyfile.Dispenser, values []string) error {
 	for _, value := range values {
 		found := inShells.FindStringSubmatch(value)
@@ -28,7 +28,7 @@ func (o Option[T]) refuseVariables(d *caddyfile.Dispenser, values []string) erro
 	return nil
 }
 
-// variable is how the option takes the value of an environment variable.
+// variable returns the form in which the option accepts an environment variable.
 func (o Option[T]) variable(name string) string {
 	if o.Sets.isSecret {
 		return "{env." + name + "}"

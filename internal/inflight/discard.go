@@ -6,18 +6,17 @@ import (
 	"time"
 )
 
-// What is read of a body that is refused all the same.
+// How much is read of the body of a refused request.
 const (
-	// cheapBody is how large it may be, in bytes. Those of PayerMax's calls are
-	// some kilobytes.
+	// cheapBody is the maximum size of the body, in bytes. The bodies of PayerMax's calls are
+	// a few kilobytes.
 	cheapBody = 16 << 10
-	// cheapWait is for how long it is read. Nearly all bodies arrive with their header.
+	// cheapWait is how long it is read. Nearly all bodies arrive with their header.
 	cheapWait = 100 * time.Millisecond
 )
 
-// Discard reads a small body without keeping it, and reports whether it did, so that
-// the connection can be used again: to open another one costs more, and those who
-// are refused come back.
+// Discard reads a small body without keeping it, and reports whether it did, so that the
+// connection can be reused: a new connection costs more, and refused clients come back.
 func Discard(w http.ResponseWriter, r *http.Request) bool {
 	if r.ContentLength < 0 || r.ContentLength > cheapBody || r.Header.Get("Expect") != "" {
 		return false

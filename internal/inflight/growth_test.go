@@ -8,8 +8,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
-// Large answers share half as many places as there may be requests, but one answer of
-// the largest size has its places in any case. They come back, once.
+// Large answers share half as many places as the bound allows requests, but there are always
+// enough for one answer of the maximum size. Places are given back once.
 func TestGrowth(t *testing.T) {
 	for bound, places := range map[int]int{500: 250, 40: 20, 10: reply.MaxAnswerSize / reply.AnswerStep} {
 		var first, second Growth

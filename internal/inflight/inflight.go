@@ -1,5 +1,5 @@
-// Package inflight counts the requests that hold memory, since a process has room for
-// only so many.
+// Package inflight counts the requests that hold memory, since a process has room for a
+// limited number only.
 package inflight
 
 import (
@@ -13,22 +13,22 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/prom"
 )
 
-// What the default of max_in_flight is derived from.
+// The numbers from which the default of max_in_flight is derived.
 const (
-	// processMemory is what the process takes without a call, in bytes.
+	// processMemory is the memory of the process without calls, in bytes.
 	processMemory = 60 << 20
-	// callMemory is what each call adds: about 0.1 MiB, and as much again for the
-	// garbage collector to work in.
+	// callMemory is the memory that each call adds, in bytes: about 0.1 MiB, and as much
+	// again for the garbage collector.
 	callMemory = 2 << 20 / 10
-	// mostInFlight is the default where memory is plenty, or its limit unknown.
+	// mostInFlight is the default if memory is plentiful, or its limit unknown.
 	mostInFlight = 10_000
-	// fewestInFlight is the default where there is next to no memory.
+	// fewestInFlight is the default if there is hardly any memory.
 	fewestInFlight = 20
 )
 
 // DefaultBound returns how many requests fit into the memory limit of the process:
-// GOMEMLIMIT, or what Caddy has made of the limit of the cgroup, of either version, or
-// of the machine's memory.
+// GOMEMLIMIT, or what Caddy has derived from the limit of the cgroup (v1 or v2) or from the
+// machine's memory.
 func DefaultBound() int { return boundWithin(debug.SetMemoryLimit(-1)) }
 
 // boundWithin returns how many requests fit into a memory limit, in bytes.
@@ -36,24 +36,24 @@ func boundWithin(memoryLimit int64) int {
 	return int(min(max((memoryLimit-processMemory)/callMemory, fewestInFlight), mostInFlight))
 }
 
-// Count counts requests: each from before its body is read until it is answered. A
-// gateway that takes its time makes them pile up.
+// Count counts requests, each from before its body is read until it is answered. With a slow
+// gateway, they pile up.
 type Count struct {
 	count atomic.Int64
 
 	mutex  sync.Mutex
-	bounds map[any]int // of the handlers in use
+	bounds map[any]int // by handler in use
 }
 
-// Process counts the requests of the process, since its memory is what is short. Only tests
-// put another count in its place.
+// Process counts the requests of the process, since its memory is the scarce resource. Only
+// tests replace it.
 var Process = New()
 
-// New returns a count of no requests.
+// New returns a count of zero.
 func New() *Count { return &Count{bounds: make(map[any]int)} }
 
-// Enter takes a place, unless all up to the bound are taken. If it returns true,
-// Leave must be called.
+// Enter takes a place, unless bound places are taken. If it returns true, Leave must be
+// called.
 func (c *Count) Enter(bound int) bool {
 	for {
 		taken := c.count.Load()
@@ -66,20 +66,20 @@ func (c *Count) Enter(bound int) bool {
 	}
 }
 
-// Leave gives a place back.
+// Leave gives back a place.
 func (c *Count) Leave() { c.count.Add(-1) }
 
 // Taken returns how many places are taken.
 func (c *Count) Taken() int { return int(c.count.Load()) }
 
-// SetBound notes the bound of a handler, for the metric.
+// SetBound records the bound of a handler, for the metric.
 func (c *Count) SetBound(handler any, bound int) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	c.bounds[handler] = bound
 }
 
-// RemoveBound forgets the bound of a handler.
+// RemoveBound removes the bound of a handler.
 func (c *Count) RemoveBound(handler any) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -118,7 +118,7 @@ func (collector) Describe(described chan<- *prometheus.Desc) {
 	described <- boundMetric
 }
 
-// Collect reads the count and the bound.
+// Collect sends the count and the bound.
 func (collector) Collect(collected chan<- prometheus.Metric) {
 	collected <- prometheus.MustNewConstMetric(takenMetric, prometheus.GaugeValue, float64(Process.Taken()))
 	collected <- prometheus.MustNewConstMetric(boundMetric, prometheus.GaugeValue, float64(Process.Bound()))

@@ -6,22 +6,22 @@ import (
 	"strings"
 )
 
-// proxyStatus is the header that says how an answer was found.
+// proxyStatus is the header field that says how an answer was found.
 const proxyStatus = "Proxy-Status"
 
-// Doubts returns all that is doubtful about the place of a handler that signs: calls do not
-// come to it, or others get no answer, or something else, in its place. paths are those of
-// the endpoints that it signs.
+// Doubts returns all doubts about the place of a signing handler: calls do not reach it, or
+// other requests get no answer or something else instead. paths are the paths of the
+// endpoints that it signs.
 func (h Handler) Doubts(paths []string) []Misplacement {
 	found := h.Misplacements(paths)
-	if h.letsPOST() && h.lets(paths) { // or else it is known why no call is signed
+	if h.letsPOST() && h.lets(paths) { // otherwise it is already known why no call is signed
 		found = append(found, h.Unserved()...)
 	}
 	return append(found, h.altered(paths)...)
 }
 
-// altered says what around the handler may change its answers after they were checked, while
-// Proxy-Status goes on saying so, or changes that header.
+// altered reports what around the handler may change its answers after they were checked,
+// while Proxy-Status still says that they were, or may change that header field.
 func (h Handler) altered(paths []string) []Misplacement {
 	if len(paths) == 0 {
 		paths = []string{""}
@@ -45,8 +45,8 @@ func (h Handler) altered(paths []string) []Misplacement {
 	return nil
 }
 
-// changedIn returns what, among some routes or handlers that a request for the path may come
-// to, may change the answer of whatever comes next, or "".
+// changedIn returns the name of what may change the answer of a later handler, among routes
+// or handlers that a request for the path may reach, or "".
 func changedIn(nodes, passed []any, path string) string {
 	for _, node := range nodes {
 		o := objectOf(node)
@@ -68,8 +68,8 @@ func changedIn(nodes, passed []any, path string) string {
 	return ""
 }
 
-// touchesProxyStatus reports whether operations on the header of answers change Proxy-Status
-// once it is there. Those that are not deferred come before it, and are overwritten.
+// touchesProxyStatus reports whether operations on the response header change Proxy-Status
+// once it is set. Operations that are not deferred run before that, and are overwritten.
 func touchesProxyStatus(operations object) bool {
 	if operations["deferred"] != true && operations["require"] == nil || isWithoutProxyStatus(objectOf(operations["require"])) {
 		return false
@@ -84,8 +84,8 @@ func touchesProxyStatus(operations object) bool {
 	return slices.ContainsFunc(Texts(operations["delete"]), func(pattern string) bool { return fits(pattern, proxyStatus) })
 }
 
-// isWithoutProxyStatus reports whether a matcher of answers matches none that has a
-// Proxy-Status, as that of header ?Proxy-Status does.
+// isWithoutProxyStatus reports whether a response matcher matches only responses without a
+// Proxy-Status, like that of header ?Proxy-Status.
 func isWithoutProxyStatus(matcher object) bool {
 	for field, values := range objectOf(matcher["headers"]) {
 		if values == nil && strings.EqualFold(field, proxyStatus) {

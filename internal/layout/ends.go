@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// certainty is whether something happens to each request for some path.
+// certainty says whether something happens to each request for some path.
 type certainty int
 
 const (
@@ -16,9 +16,9 @@ const (
 )
 
 // AnsweredBefore returns the name of a handler, and a path pattern of the handler h, such
-// that the former certainly answers what h passes on for the latter, while a reverse_proxy
-// stands behind that may be meant for it. Both are "" if there is no such handler. One that
-// fails is not counted, since routes for errors may answer in its place.
+// that the former certainly answers what h passes on for that pattern, although a later
+// reverse_proxy may be meant for it. Both are "" if there is no such handler. A handler that
+// fails does not count, since routes for errors may answer instead.
 func (h Handler) AnsweredBefore() (name, path string) {
 	for _, path := range h.patterns() {
 		answers, is := firstAnswer(h.after, h.matches, path)
@@ -29,8 +29,8 @@ func (h Handler) AnsweredBefore() (name, path string) {
 	return "", ""
 }
 
-// UnansweredPath returns a path pattern of the handler for which certainly nothing answers
-// what it passes on, or "".
+// UnansweredPath returns a path pattern of the handler for which it is certain that nothing
+// answers what the handler passes on, or "".
 func (h Handler) UnansweredPath() string {
 	for _, path := range h.patterns() {
 		if _, is := firstAnswer(h.after, h.matches, path); is == never && !h.open {
@@ -40,8 +40,8 @@ func (h Handler) UnansweredPath() string {
 	return ""
 }
 
-// frontOf returns the name of a handler that certainly answers each request for these paths
-// before this one sees it, or "".
+// frontOf returns the name of a handler that certainly answers every request for these paths
+// before this handler sees it, or "".
 func (h Handler) frontOf(paths []string) string {
 	var front string
 	for _, path := range paths {
@@ -54,8 +54,8 @@ func (h Handler) frontOf(paths []string) string {
 	return front
 }
 
-// patterns are those of the innermost path matchers around the handler, or one that is ""
-// if the handler is for any path, or something before it changes the path.
+// patterns returns the patterns of the innermost path matchers around the handler. It returns
+// a single "" if the handler is for any path, or if an earlier handler changes the path.
 func (h Handler) patterns() []string {
 	for _, match := range slices.Backward(h.matches) {
 		var patterns []string
@@ -74,8 +74,8 @@ func (h Handler) patterns() []string {
 	return []string{""}
 }
 
-// firstAnswer returns the handler, among some routes or handlers, that answers a request
-// for a path first. The request has passed the given matchers.
+// firstAnswer returns the handler, among routes or handlers, that is the first to answer a
+// request for a path. The request has passed the given matchers.
 func firstAnswer(nodes, passed []any, path string) (name string, is certainty) {
 	groups := make(map[string]certainty)
 	for _, node := range nodes {
@@ -110,8 +110,8 @@ func firstAnswer(nodes, passed []any, path string) (name string, is certainty) {
 	return "", never
 }
 
-// answers reports whether a handler answers each request that comes to it, as far as is
-// known, and passes none on. One that rewrites may lead elsewhere.
+// answers reports whether a handler answers every request that reaches it, as far as is
+// known, and passes none on. A handler that rewrites requests may lead elsewhere.
 func answers(handler object) certainty {
 	if answerer(handler) == "" {
 		return maybe
@@ -119,8 +119,8 @@ func answers(handler object) certainty {
 	return always
 }
 
-// mayReachProxy reports whether some routes or handlers have a reverse_proxy to which a
-// request for the path may come, if nothing answers it before.
+// mayReachProxy reports whether routes or handlers contain a reverse_proxy that a request for
+// the path may reach if nothing answers it before.
 func mayReachProxy(nodes, passed []any, path string) bool {
 	return slices.ContainsFunc(nodes, func(node any) bool {
 		o := objectOf(node)
@@ -134,8 +134,8 @@ func mayReachProxy(nodes, passed []any, path string) bool {
 	})
 }
 
-// comesTo reports whether a request for a path, which has passed the given matchers, comes
-// to a route. A notification, as a call, is a POST.
+// comesTo reports whether a request for a path, which has passed the given matchers, reaches
+// a route. Notifications, like calls, are POST requests.
 func comesTo(route object, passed []any, path string) certainty {
 	match := listOf(route["match"])
 	isPassed := func(other any) bool { return reflect.DeepEqual(other, route["match"]) }
@@ -149,7 +149,7 @@ func comesTo(route object, passed []any, path string) certainty {
 	return comes
 }
 
-// setTakes reports whether a matcher set lets a POST for a path through.
+// setTakes reports whether a matcher set matches a POST for a path.
 func setTakes(set object, path string) certainty {
 	takes := always
 	for name, matcher := range set {
@@ -165,8 +165,8 @@ func setTakes(set object, path string) certainty {
 	return takes
 }
 
-// patternsTake reports whether one of some path patterns takes what fits another one: all
-// of it, or the very path that the other begins with.
+// patternsTake reports whether one of the path patterns matches what another pattern, path,
+// matches: all of it, or only the very path with which path begins.
 func patternsTake(patterns []string, path string) certainty {
 	takes := never
 	for _, pattern := range patterns {
@@ -175,7 +175,7 @@ func patternsTake(patterns []string, path string) certainty {
 	return takes
 }
 
-// patternTakes is patternsTake for one pattern, in small letters.
+// patternTakes is patternsTake for one pattern, in lower case.
 func patternTakes(pattern, path string) certainty {
 	own, isPrefix, isKnown := plain(pattern)
 	other, othersArePrefixed, otherIsKnown := plain(path)
@@ -192,8 +192,8 @@ func patternTakes(pattern, path string) certainty {
 	return never
 }
 
-// plain takes a path pattern apart that is a path, or the beginning of paths. Of others it
-// is not known here what they fit.
+// plain splits a path pattern that is a path or a path prefix. For other patterns, isKnown is
+// false: it is not known here what they match.
 func plain(pattern string) (path string, isPrefix, isKnown bool) {
 	path, isPrefix = strings.CutSuffix(pattern, "*")
 	return path, isPrefix, !strings.ContainsAny(path, "*?[{%\\")

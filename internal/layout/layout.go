@@ -1,9 +1,9 @@
-// Package layout finds this module's handlers among the routes of Caddy's servers
-// and says what stands around them: what a request comes to next, how one can get
-// past them, and whether a guard has seen it before.
+// Package layout finds this module's handlers among the routes of Caddy's servers and
+// determines what surrounds them: what a request reaches next, how requests can get past
+// them, and whether a guard has seen the request before.
 //
-// It works on the JSON of a server. The doctor has that in a file; a handler that
-// is being provisioned gets it from its server by [Places].
+// It works on the JSON of a server. The doctor reads it from a file; a handler that is being
+// provisioned gets it from its server through [Places].
 package layout
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// The names of the handlers that matter here.
+// The names of the relevant handlers.
 const (
 	Sign     = "payermax"
 	Notify   = "payermax_notify"
@@ -30,50 +30,51 @@ const (
 
 // Layout is what was found in the servers of a config.
 type Layout struct {
-	// Handlers are in the order in which they stand in the config. A handler in
-	// a named route is there once for each place that invokes it.
+	// Handlers are in the order of the config. A handler in a named route is included once
+	// for each place that invokes it.
 	Handlers []Handler
 	proxies  []proxy
 }
 
-// Handler is a handler of this module, and where it stands.
+// Handler is a handler of this module and its position.
 type Handler struct {
-	// Module is its name, [Sign], [Notify] or [Sandbox].
+	// Module is its module name: [Sign], [Notify] or [Sandbox].
 	Module string
-	// Config is its JSON, decoded.
+	// Config is its decoded JSON.
 	Config map[string]any
-	// Listen are the addresses of its server, and Hosts the host names that the
-	// routes around it match.
+	// Listen are the addresses of its server. Hosts are the host names that the routes around
+	// it match.
 	Listen, Hosts []string
-	// Server is the JSON of its server, decoded.
+	// Server is the decoded JSON of its server.
 	Server map[string]any
 
 	site *site
-	// matches are the matchers of the routes around it, the outermost first.
+	// matches are the matchers of the routes around it, outermost first.
 	matches []any
-	// after is what would handle a request next that the handler passes on, the
-	// nearest first. If it is open, there may be more.
+	// after are the handlers and routes for a request that the handler passes on, nearest
+	// first. If open is set, there may be more.
 	after []any
 	open  bool
-	// before is what a request may come to before the handler, in this order.
+	// before are the handlers and routes that a request may reach before the handler, in
+	// order.
 	before []any
-	// front is the name of a handler that answers every request before this one
-	// sees it, or "".
+	// front is the name of a handler that answers every request before this handler sees it,
+	// or "".
 	front string
-	// rewrites are the handlers before that change the path or the method of requests.
+	// rewrites are the earlier handlers that change the path or the method of requests.
 	rewrites []rewriting
-	// forErrors says that only requests come to the handler that have failed before.
+	// forErrors says that the handler gets only requests that have failed before.
 	forErrors bool
-	// elsewhere is what a request gets that is for another host than those of the routes
-	// around the handler, or "" if it is handled like these, or refused.
+	// elsewhere says what a request gets if it is for a host other than those of the routes
+	// around the handler. It is "" if such a request is handled like the others, or refused.
 	elsewhere string
 	// neighbour is a name of this machine, such as localhost, for which another site of the
-	// server answers, and does not sign; or "".
+	// server answers without signing, or "".
 	neighbour string
 }
 
-// site is what a Caddyfile calls a site: the routes for some host names, or all
-// routes of a server that does not tell hosts apart.
+// site is what a Caddyfile calls a site: the routes for some host names, or all routes of a
+// server that does not distinguish hosts.
 type site struct {
 	guarded bool // each request for the site passes a guard
 }
@@ -86,7 +87,7 @@ type proxy struct {
 	guarded bool
 }
 
-// Read looks into servers, which are objects by their names.
+// Read examines servers, which are JSON objects by name.
 func Read(servers map[string]any) *Layout {
 	l := new(Layout)
 	for _, name := range slices.Sorted(maps.Keys(servers)) {
@@ -97,7 +98,7 @@ func Read(servers map[string]any) *Layout {
 	return l
 }
 
-// HasHosts reports whether a route of a server, by its JSON, is for a host other than the
+// HasHosts reports whether a route of a server, given as JSON, is for a host other than the
 // skipped ones.
 func HasHosts(server map[string]any, skipped []string) bool {
 	return slices.ContainsFunc(listOf(server["routes"]), func(route any) bool {
@@ -105,8 +106,8 @@ func HasHosts(server map[string]any, skipped []string) bool {
 	})
 }
 
-// IsGuarded reports whether each request for the handler's site passes a guard
-// before it can come to a reverse_proxy.
+// IsGuarded reports whether every request for the handler's site passes a guard before it can
+// reach a reverse_proxy.
 func (l *Layout) IsGuarded(h Handler) bool {
 	return h.site.guarded && !slices.ContainsFunc(l.proxies, func(p proxy) bool { return p.site == h.site && !p.guarded })
 }
@@ -120,8 +121,7 @@ func (l *Layout) HasSideDoor(h Handler) bool {
 	})
 }
 
-// ExactPaths returns the paths that a request must have, to the letter, to come to
-// the handler.
+// ExactPaths returns the exact paths that requests must have to reach the handler.
 func (h Handler) ExactPaths() []string {
 	var exact []string
 	for _, set := range h.matcherSets() {
@@ -137,7 +137,7 @@ func (h Handler) ExactPaths() []string {
 	return exact
 }
 
-// literal returns the only path that a path_regexp matcher is for, or "".
+// literal returns the only path that a path_regexp matcher matches, or "".
 func literal(matcher object) string {
 	pattern, _ := matcher["pattern"].(string)
 	inside, begins := strings.CutPrefix(pattern, "^")
@@ -152,12 +152,12 @@ func literal(matcher object) string {
 	return ""
 }
 
-// sidesteps are the matchers by which whoever sends a request can choose not to be
-// matched, though it is for the same path.
+// sidesteps are the matchers that the sender of a request can avoid, although the request is
+// for the same path.
 var sidesteps = []string{"client_ip", "header", "header_regexp", "method", "protocol", "query", "remote_ip", "tls"}
 
-// Sidesteps returns the names of the matchers around the handler that depend on
-// more than the path, if an application can be reached where they do not match.
+// Sidesteps returns the names of the matchers around the handler that depend on more than the
+// path, if an application can be reached when they do not match.
 func (l *Layout) Sidesteps(h Handler) []string {
 	var names []string
 	for _, set := range h.matcherSets() {
@@ -196,8 +196,8 @@ func (h Handler) IsBeforeGateway() bool {
 	})
 }
 
-// Gateways returns the hosts that the reverse_proxy that comes next sends calls to, as far
-// as the config names them.
+// Gateways returns the hosts to which the next reverse_proxy sends calls, as far as the
+// config names them.
 func (h Handler) Gateways() []string {
 	var hosts []string
 	for _, dial := range dialsOf(h.Proxy()) {
@@ -208,19 +208,18 @@ func (h Handler) Gateways() []string {
 	return hosts
 }
 
-// isPayerMaxs reports whether an upstream is the gateway of one of PayerMax's
-// environments.
+// isPayerMaxs reports whether an upstream is the gateway of one of PayerMax's environments.
 func isPayerMaxs(dial string) bool {
 	host, _, _ := net.SplitHostPort(dial)
 	return protocol.EnvironmentAt("https://"+host) != ""
 }
 
-// Pins reports whether a reverse_proxy has the transport that sends signed calls to
-// PayerMax, exactly as they were signed. They have nothing of the application's request
-// but its body.
+// Pins reports whether a reverse_proxy has the transport that sends signed calls to PayerMax
+// exactly as they were signed. They contain nothing of the application's request but its
+// body.
 func Pins(proxy map[string]any) bool { return objectOf(proxy["transport"])["protocol"] == Sign }
 
-// firstProxy returns the first reverse_proxy of some routes or handlers.
+// firstProxy returns the first reverse_proxy in routes or handlers.
 func firstProxy(nodes []any) object {
 	if all := proxiesIn(nodes); len(all) > 0 {
 		return all[0]
@@ -228,7 +227,7 @@ func firstProxy(nodes []any) object {
 	return nil
 }
 
-// proxiesIn returns each reverse_proxy of some routes or handlers.
+// proxiesIn returns each reverse_proxy in routes or handlers.
 func proxiesIn(nodes []any) []map[string]any {
 	var all []map[string]any
 	for _, node := range nodes {
@@ -244,47 +243,47 @@ func proxiesIn(nodes []any) []map[string]any {
 	return all
 }
 
-// neverSending are handlers that pass a request on, or answer it themselves, but do
-// not send it anywhere.
+// neverSending are handlers that pass a request on, or answer it themselves, but never send
+// it anywhere.
 var neverSending = []string{
 	"encode", "headers", "log_append", "map", Notify, Guard, Health, NotFound, "request_body", "rewrite", "tracing", "vars",
 	"acme_server", "authentication", "copy_response", "copy_response_headers", "error", "file_server", "metrics", "push",
 	"static_response", "templates",
 }
 
-// IsDeadEnd reports whether it is certain that nothing comes after the handler that
-// could send a request to PayerMax, or stand in for it.
+// IsDeadEnd reports whether it is certain that nothing after the handler could send a request
+// to PayerMax, or replace PayerMax.
 func (h Handler) IsDeadEnd() bool { return !h.open && isNoneBut(neverSending, h.after) }
 
-// neverAnswering are handlers that pass a notification on to what comes next. One that
-// fails is not among them, for routes for errors may answer in its place.
+// neverAnswering are handlers that pass a notification on to the next handler. Handlers that
+// fail are not among them, since routes for errors may answer instead.
 var neverAnswering = []string{
 	"encode", "headers", "log_append", "map", Notify, Guard, Health, NotFound, "request_body", "rewrite", "tracing", "vars",
 	"copy_response_headers", "push", "templates",
 }
 
-// IsUnanswered reports whether it is certain that nothing comes after the handler that
-// could accept a request: neither an application nor a fixed answer.
+// IsUnanswered reports whether it is certain that nothing after the handler could accept a
+// request: neither an application nor a fixed answer.
 func (h Handler) IsUnanswered() bool { return !h.open && isNoneBut(neverAnswering, h.after) }
 
-// Front returns the name of a handler that answers every request for the paths of this one
-// before it sees them, or "".
+// Front returns the name of a handler that answers every request for the paths of this
+// handler before this handler sees it, or "".
 func (h Handler) Front() string { return cmp.Or(h.front, h.frontOf(h.patterns())) }
 
-// IsForErrors reports whether the handler stands in handle_errors, where a request comes
-// only if another handler has failed.
+// IsForErrors reports whether the handler is in handle_errors, which a request reaches only
+// if another handler has failed.
 func (h Handler) IsForErrors() bool { return h.forErrors }
 
-// IsCutOff reports whether it is certain that each request which the handler passes on
-// comes to one that signs, and so never to an application behind it.
+// IsCutOff reports whether it is certain that every request that the handler passes on
+// reaches a signing handler, and so never an application behind it.
 func (h Handler) IsCutOff() bool {
 	signs, _ := firstIsSign(h.after)
 	return signs
 }
 
-// firstIsSign reports whether a request that goes through some routes or handlers comes to
-// one that signs before it can come to one that sends or answers; and whether the search
-// ends here.
+// firstIsSign reports whether a request that goes through routes or handlers reaches a
+// signing handler before it can reach one that sends or answers. ends reports whether the
+// search is over.
 func firstIsSign(nodes []any) (signs, ends bool) {
 	for _, node := range nodes {
 		o := objectOf(node)
@@ -309,7 +308,7 @@ func firstIsSign(nodes []any) (signs, ends bool) {
 	return false, false
 }
 
-// isNoneBut reports whether all handlers of some routes or handlers are among these.
+// isNoneBut reports whether all handlers in routes or handlers are among these.
 func isNoneBut(names []string, nodes []any) bool {
 	return !slices.ContainsFunc(nodes, func(node any) bool {
 		o := objectOf(node)

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// read reads a config of one server with these members.
+// read reads the layout of one server with these members.
 func read(t *testing.T, members string) *Layout {
 	t.Helper()
 	var server map[string]any
@@ -17,7 +17,7 @@ func read(t *testing.T, members string) *Layout {
 	return Read(map[string]any{"s": server})
 }
 
-// Whatever a server's JSON looks like, reading it comes to an end.
+// Reading ends, whatever a server's JSON looks like.
 func TestReadEnds(t *testing.T) {
 	for _, members := range []string{
 		``,
@@ -53,7 +53,7 @@ func TestNamedRoutes(t *testing.T) {
 	}
 }
 
-// What stands in handle_errors sees no request that has not failed.
+// Handlers in handle_errors see only requests that have failed.
 func TestForErrors(t *testing.T) {
 	const sign, pay = `{"handle":[{"handler":"payermax"},{"handler":"reverse_proxy"}]}`, "/aggregate-pay/api/gateway/refund"
 	for name, test := range map[string]struct {
@@ -78,14 +78,14 @@ func TestForErrors(t *testing.T) {
 	}
 }
 
-// Of a group, only one route is used: what stands in another does not come next.
+// Only one route of a group is used: handlers in another route of the group do not come next.
 func TestGroups(t *testing.T) {
 	const route = `{"group":"g","match":[{"path":["/a*"]}],"handle":[{"handler":"payermax"}]}`
 	assert.True(t, read(t, `"routes":[`+route+`,{"group":"g","handle":[{"handler":"reverse_proxy"}]}]`).Handlers[0].IsDeadEnd())
 	assert.False(t, read(t, `"routes":[`+route+`,{"group":"h","handle":[{"handler":"reverse_proxy"}]}]`).Handlers[0].IsDeadEnd())
 }
 
-// Caddy loads each of these, and in those that are found no call is signed.
+// Caddy loads each of these configs. In those with findings, no call is signed.
 func TestMisplacements(t *testing.T) {
 	const sign = `{"handler":"payermax"},{"handler":"reverse_proxy"}`
 	for name, test := range map[string]struct {

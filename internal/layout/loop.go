@@ -10,9 +10,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// LeadsBack returns the upstream by which each request that the handler passes on
-// certainly comes to it again, or "". Where that depends on more than the address, the host
-// and the path, or another site has the host, it is not certain.
+// LeadsBack returns the upstream through which every request that the handler passes on
+// certainly reaches it again, or "". It is not certain if the way back depends on more than
+// the address, the host and the path, or if another site has the host.
 func (h Handler) LeadsBack() string {
 	if h.front != "" || h.forErrors || len(h.rewrites) > 0 || !h.isToldByHostAndPath() {
 		return ""
@@ -26,8 +26,8 @@ func (h Handler) LeadsBack() string {
 	return ""
 }
 
-// isToldByHostAndPath reports whether nothing else decides whether a request comes to the
-// handler. The method of a call does not change on its way.
+// isToldByHostAndPath reports whether only host, path and method decide whether a request
+// reaches the handler. The method of a call does not change on its way.
 func (h Handler) isToldByHostAndPath() bool {
 	for _, set := range h.matcherSets() {
 		for name := range set {
@@ -39,8 +39,7 @@ func (h Handler) isToldByHostAndPath() bool {
 	return true
 }
 
-// isFor reports whether the handler's site is the one for the host by which an upstream
-// is called.
+// isFor reports whether the handler's site serves the host in an upstream's address.
 func (h Handler) isFor(to caddy.NetworkAddress) bool {
 	named := func(host string) bool { return strings.EqualFold(host, to.Host) }
 	if len(h.Hosts) > 0 {
@@ -53,7 +52,7 @@ func (h Handler) isFor(to caddy.NetworkAddress) bool {
 	})
 }
 
-// listensAt reports whether whoever connects to an address comes to the handler's server.
+// listensAt reports whether a connection to an address reaches the handler's server.
 func (h Handler) listensAt(to caddy.NetworkAddress) bool {
 	return slices.ContainsFunc(h.Listen, func(text string) bool {
 		at, err := caddy.ParseNetworkAddress(text)
@@ -61,15 +60,15 @@ func (h Handler) listensAt(to caddy.NetworkAddress) bool {
 		case err != nil || at.IsUnixNetwork() != to.IsUnixNetwork():
 			return false
 		case at.IsUnixNetwork():
-			path, _, _ := strings.Cut(at.Host, "|") // which the socket's permissions follow
+			path, _, _ := strings.Cut(at.Host, "|") // the socket's permissions follow it
 			return path == to.Host
 		}
 		return to.PortRangeSize() == 1 && at.StartPort <= to.StartPort && to.StartPort <= at.EndPort && isSameMachine(at.Host, to.Host)
 	})
 }
 
-// isSameMachine reports whether a server that listens at one host is reached by another
-// host. The names and addresses of this machine beyond loopback are not known here.
+// isSameMachine reports whether a server that listens on one host can be reached through
+// another host. This machine's names and addresses other than loopback are not known here.
 func isSameMachine(listens, called string) bool {
 	at, err := netip.ParseAddr(listens)
 	switch {

@@ -23,7 +23,7 @@ func TestLeadsBack(t *testing.T) {
 		"all addresses, by IPv6":            {"[::]:8080", "[::1]:8080", true},
 		"all addresses, by a mapped one":    {":8080", "[::ffff:127.0.0.1]:8080", true},
 		"all addresses, by none":            {":8080", ":8080", true},
-		"all addresses, by a name outside":  {":8080", "sidecar.example:8080", false}, // nobody knows whose it is
+		"all addresses, by a name outside":  {":8080", "sidecar.example:8080", false}, // it is unknown whose name it is
 		"loopback, by name":                 {"127.0.0.1:8080", "LOCALHOST:8080", true},
 		"loopback, by address":              {"127.0.0.1:8080", "127.0.0.1:8080", true},
 		"loopback, another address":         {"127.0.0.1:8080", "127.0.0.2:8080", false},
@@ -48,7 +48,7 @@ func TestLeadsBack(t *testing.T) {
 	}
 }
 
-// The same address may be another site's.
+// The same address may belong to another site.
 func TestLeadsBackBySite(t *testing.T) {
 	const sign = `{"handler":"payermax"},{"handler":"reverse_proxy","upstreams":[{"dial":"sandbox.localhost:80"},{"dial":"127.0.0.1:80"}]}`
 	for name, test := range map[string]struct {

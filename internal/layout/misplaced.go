@@ -11,13 +11,13 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// Misplacement is what is wrong with the place of a handler that signs, and what to do
-// about it. Caddy loads the config all the same, and calls are not signed, or not answered by
-// what was checked.
+// Misplacement describes what is wrong with the place of a signing handler, and what to do
+// about it. Caddy loads the config all the same, but calls are not signed, or their answers
+// are not the checked ones.
 type Misplacement struct{ Message, Next string }
 
-// Misplacements returns what is wrong with the place of a handler that signs. paths are
-// those of the endpoints that it signs.
+// Misplacements returns what is wrong with the place of a signing handler. paths are the
+// paths of the endpoints that it signs.
 func (h Handler) Misplacements(paths []string) []Misplacement {
 	var found []Misplacement
 	if h.forErrors {
@@ -71,9 +71,9 @@ func (h Handler) Misplacements(paths []string) []Misplacement {
 	return found
 }
 
-// BecomesHTTPS reports whether Caddy serves the site by HTTPS of its own accord: it has
-// a host, is not on the HTTP port, and nothing says otherwise. A site with a certificate
-// of its own is meant to be HTTPS.
+// BecomesHTTPS reports whether Caddy serves the site over HTTPS automatically: it has a host,
+// is not on the HTTP port, and nothing in the config prevents it. A site with its own
+// certificate is meant to be HTTPS.
 func (h Handler) BecomesHTTPS() bool {
 	automatic := objectOf(h.Server["automatic_https"])
 	skipped := append(Texts(automatic["skip"]), Texts(automatic["skip_certificates"])...)
@@ -81,7 +81,7 @@ func (h Handler) BecomesHTTPS() bool {
 		slices.ContainsFunc(h.Hosts, func(host string) bool { return !slices.Contains(skipped, host) })
 }
 
-// lets reports whether the path matchers around the handler let one of the paths through.
+// lets reports whether the path matchers around the handler match one of the paths.
 func (h Handler) lets(paths []string) bool {
 	return slices.ContainsFunc(paths, func(path string) bool {
 		for _, match := range h.matches {
@@ -93,15 +93,15 @@ func (h Handler) lets(paths []string) bool {
 	})
 }
 
-// letsPOST reports whether the matchers around the handler may let a POST through.
+// letsPOST reports whether the matchers around the handler may match a POST.
 func (h Handler) letsPOST() bool {
 	return !slices.ContainsFunc(h.matches, func(match any) bool {
 		return !slices.ContainsFunc(listOf(match), func(set any) bool { return setLetsPOST(objectOf(set)) })
 	})
 }
 
-// setLetsPOST reports whether a matcher set may let a POST through: its method matcher
-// names it, and it does not exclude the method.
+// setLetsPOST reports whether a matcher set may match a POST: its method matcher names POST,
+// and no not matcher excludes it.
 func setLetsPOST(set object) bool {
 	excluded := slices.ContainsFunc(listOf(set["not"]), func(node any) bool {
 		inner := objectOf(node)
@@ -110,33 +110,33 @@ func setLetsPOST(set object) bool {
 	return !excluded && (set["method"] == nil || namesPOST(set["method"]))
 }
 
-// namesPOST reports whether a method matcher, which does not care for capitals, is for POST.
+// namesPOST reports whether a method matcher, which ignores case, includes POST.
 func namesPOST(matcher any) bool {
 	return slices.ContainsFunc(Texts(matcher), func(method string) bool { return strings.EqualFold(method, http.MethodPost) })
 }
 
-// changesMethod reports whether what comes before may change the method.
+// changesMethod reports whether an earlier handler may change the method.
 func (h Handler) changesMethod() bool {
 	return slices.ContainsFunc(h.rewrites, func(r rewriting) bool { return r.does == nil || r.does["method"] != nil })
 }
 
-// setLets reports whether the path matchers of a matcher set may let a path through. What
-// other matchers do depends on more than the path.
+// setLets reports whether the path matchers of a matcher set may match a path. Other matchers
+// depend on more than the path.
 func setLets(set object, path string) bool {
 	patterns := Texts(set["path"])
 	return (len(patterns) == 0 || slices.ContainsFunc(patterns, func(pattern string) bool { return fits(pattern, path) })) &&
 		expressionLets(objectOf(set["path_regexp"]), path) && !excludes(set["not"], path)
 }
 
-// expressionLets reports whether a path_regexp matcher may let a path through. One with
-// braces may have a placeholder.
+// expressionLets reports whether a path_regexp matcher may match a path. A pattern with
+// braces may contain a placeholder.
 func expressionLets(matcher object, path string) bool {
 	pattern, _ := matcher["pattern"].(string)
 	expression, err := regexp.Compile(pattern)
 	return err != nil || strings.Contains(pattern, "{") || expression.MatchString(path)
 }
 
-// excludes reports whether a not matcher keeps a path out, whatever else a request has.
+// excludes reports whether a not matcher excludes a path, whatever else the request contains.
 func excludes(not any, path string) bool {
 	return slices.ContainsFunc(listOf(not), func(node any) bool {
 		inner := objectOf(node)
@@ -146,12 +146,12 @@ func excludes(not any, path string) bool {
 	})
 }
 
-// isOpen reports whether a pattern of Caddy's path matcher is more than a beginning or an
-// end, or has a placeholder.
+// isOpen reports whether a pattern of Caddy's path matcher is more than a prefix or a suffix,
+// or contains a placeholder.
 func isOpen(pattern string) bool { return strings.ContainsAny(strings.Trim(pattern, "*"), "*?[{%") }
 
-// fits reports whether a pattern of Caddy's path matcher may fit a path. A pattern that is
-// more than a beginning or an end, or has a placeholder, may.
+// fits reports whether a pattern of Caddy's path matcher may match a path. A pattern that is
+// more than a prefix or a suffix, or contains a placeholder, always may.
 func fits(pattern, path string) bool {
 	pattern, path = strings.ToLower(pattern), strings.ToLower(path)
 	first, last := strings.HasPrefix(pattern, "*"), strings.HasSuffix(pattern, "*")
@@ -169,7 +169,8 @@ func fits(pattern, path string) bool {
 	return pattern == path
 }
 
-// pathsAround are the patterns of the path matchers around the handler.
+// pathsAround returns the patterns of the path matchers around the handler, for use in a
+// message.
 func (h Handler) pathsAround() []string {
 	var patterns []string
 	for _, set := range h.matcherSets() {
@@ -186,18 +187,18 @@ func (h Handler) pathsAround() []string {
 	return patterns
 }
 
-// isFirstOfGroup reports whether no route before is of the same group, of which only one
-// is used.
+// isFirstOfGroup reports whether no earlier route is in the same group, of which only one
+// route is used.
 func isFirstOfGroup(routes []any, i int) bool {
 	group := groupOf(routes[i])
 	return group == "" || !slices.ContainsFunc(routes[:i], func(before any) bool { return groupOf(before) == group })
 }
 
-// answering are the handlers that pass no request on.
+// answering are the handlers that never pass a request on.
 var answering = []string{"error", "file_server", "metrics", Sign, "reverse_proxy", Sandbox, "static_response"}
 
-// answererOf returns the name of a handler in some routes that answers every request, or
-// "". A route with a matcher leaves the others alone.
+// answererOf returns the name of a handler in routes that answers every request, or "". It
+// ignores routes with matchers.
 func answererOf(routes []any) string {
 	for _, node := range routes {
 		route := objectOf(node)
@@ -213,8 +214,9 @@ func answererOf(routes []any) string {
 	return ""
 }
 
-// answerer returns the handler's name, or that of one in it, if it answers every request.
-// Whatever has routes for answers, or passes what it does not find, is not counted.
+// answerer returns the name of the handler, or of a handler inside it, if that answers every
+// request, and otherwise "". Handlers that have routes for responses, or pass on what they do
+// not find, do not count.
 func answerer(handler object) string {
 	name := nameOf(handler)
 	switch {
@@ -226,9 +228,9 @@ func answerer(handler object) string {
 	return name
 }
 
-// elsewhereOf says what answers a call for another host than those of a site that signs,
-// or "" if that is signed as well, or plainly refused. hosts are those of all handlers
-// that sign on the server, none for one that signs for every host.
+// elsewhereOf says what answers a call for a host other than those of a signing site. It is
+// "" if such a call is signed as well, or plainly refused. hosts are the hosts of each
+// signing handler on the server; the list of a handler for all hosts is empty.
 func elsewhereOf(routes []any, hosts [][]string) string {
 	if slices.ContainsFunc(hosts, func(names []string) bool { return len(names) == 0 }) {
 		return ""
@@ -243,8 +245,8 @@ func elsewhereOf(routes []any, hosts [][]string) string {
 	return "the answer of the site for all hosts"
 }
 
-// neighbourOf returns a name of this machine for which a route has a site of its own that
-// does not sign, and does not refuse plainly either, or "".
+// neighbourOf returns a name of this machine for which there is a route that neither signs
+// nor plainly refuses, or "".
 func neighbourOf(routes []any) string {
 	for _, route := range routes {
 		o := objectOf(route)
@@ -260,7 +262,7 @@ func neighbourOf(routes []any) string {
 	return ""
 }
 
-// hasModule reports whether some routes or handlers have a handler of a module, or invoke
+// hasModule reports whether routes or handlers contain a handler of a module, or invoke
 // routes that may.
 func hasModule(nodes []any, module string) bool {
 	return slices.ContainsFunc(nodes, func(node any) bool {
@@ -275,8 +277,8 @@ func takesAnyHost(route object) bool {
 	return len(sets) == 0 || slices.ContainsFunc(sets, func(set any) bool { return objectOf(set)["host"] == nil })
 }
 
-// refuses reports whether some routes have a handler that refuses whatever comes to it, as
-// abort, error and respond 404 do.
+// refuses reports whether routes contain a handler that refuses every request, as abort,
+// error and respond 404 do.
 func refuses(routes []any) bool {
 	return slices.ContainsFunc(routes, func(node any) bool {
 		return slices.ContainsFunc(listOf(objectOf(node)["handle"]), func(handler any) bool {

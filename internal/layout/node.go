@@ -1,16 +1,16 @@
 package layout
 
-// object is a JSON object, decoded.
+// object is a decoded JSON object.
 type object = map[string]any
 
-// objectOf returns a node if it is an object, or else nil, which reads as an empty
-// one.
+// objectOf returns a node if it is an object, and otherwise nil, which reads as an empty
+// object.
 func objectOf(node any) object {
 	o, _ := node.(object)
 	return o
 }
 
-// listOf returns a node if it is a list.
+// listOf returns a node if it is a list, and otherwise nil.
 func listOf(node any) []any {
 	list, _ := node.([]any)
 	return list
@@ -48,15 +48,14 @@ func hostsOf(match []any) []string {
 	return hosts
 }
 
-// isUnconditional reports whether every request that comes to a route goes through
-// it.
+// isUnconditional reports whether every request that reaches a route goes through it.
 func isUnconditional(route object) bool {
 	return len(listOf(route["match"])) == 0 && groupOf(route) == ""
 }
 
-// isSite reports whether a route of a server is a site of its own, as the Caddyfile
-// makes them: for some hosts or, if nothing comes after it, some paths, or the one
-// that takes what is left.
+// isSite reports whether a route of a server is a site, as the Caddyfile creates them: a
+// route for some hosts or, if nothing comes after it, for some paths; or the one for
+// everything else.
 func isSite(route object) bool {
 	match, terminal := listOf(route["match"]), route["terminal"] == true
 	for _, set := range match {
@@ -69,8 +68,8 @@ func isSite(route object) bool {
 	return len(match) > 0 || terminal
 }
 
-// beginsGuarded reports whether a guard comes before everything else in a list of
-// routes, so that even an error cannot get ahead of it.
+// beginsGuarded reports whether a guard comes before everything else in a list of routes, so
+// that even an error cannot occur before it.
 func beginsGuarded(routes []any) bool {
 	if len(routes) == 0 {
 		return false

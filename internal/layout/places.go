@@ -10,11 +10,10 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// Places returns the layout of the server that a handler is being provisioned
-// for, and the places in it where the handler may stand: those of the handlers
-// that are configured as this one is. It must be called before provisioning has
-// changed the handler's config. There is no layout for a handler that is loaded by
-// itself.
+// Places returns the layout of the server for which a handler is being provisioned, and the
+// places in it where the handler may be: those of the handlers with the same config. It must
+// be called before provisioning has changed the handler's config. It returns no layout for a
+// handler that is loaded on its own.
 func Places[T any](ctx caddy.Context, module string, own *T) (*Layout, []Handler) {
 	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok {
@@ -26,8 +25,8 @@ func Places[T any](ctx caddy.Context, module string, own *T) (*Layout, []Handler
 	})
 }
 
-// isConfigOf reports whether a handler's JSON says the same as a module's config,
-// whatever the order of its members.
+// isConfigOf reports whether a handler's JSON is equal to a module's config, whatever the
+// order of its members.
 func isConfigOf[T any](config object, own *T) bool {
 	bare := maps.Clone(config)
 	delete(bare, "handler")

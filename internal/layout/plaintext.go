@@ -11,8 +11,8 @@ import (
 )
 
 // PlainUpstream returns an upstream on another machine to which the transport for signed
-// calls would have to send in plain text, which it refuses, or "". An upstream that is not
-// known before a call comes is left to the transport.
+// calls would have to send in plain text, or "". The transport refuses that. An upstream that
+// is only known during a call is left to the transport.
 func (h Handler) PlainUpstream() string {
 	for _, proxy := range proxiesIn(h.after) {
 		if !Pins(proxy) {
@@ -28,7 +28,7 @@ func (h Handler) PlainUpstream() string {
 }
 
 // isPlainAbroad reports whether it is certain that a transport would send to an upstream
-// without TLS, and that the upstream is not this machine.
+// without TLS, and that the upstream is on another machine.
 func isPlainAbroad(dial string, transport object) bool {
 	to, err := caddy.ParseNetworkAddress(dial)
 	if err != nil || strings.Contains(dial, "{") || to.IsUnixNetwork() || protocol.IsLoopback(to.Host) {

@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// rewriting is a handler that changes requests.
+// rewriting is a handler that changes requests, with its position.
 type rewriting struct {
-	// does is its JSON, or nil if it is not known of which requests it sees.
+	// does is its JSON, or nil if it is not known which requests it sees.
 	does object
 	// matches are the matchers of the routes that lead to it.
 	matches []any
 }
 
-// rewritten says what the handlers before change that must not be changed, or "": all of
-// the paths that are signed, or the method.
+// rewritten says what earlier handlers change that must not be changed: all of the signed
+// paths, or the method. It returns "" if they change neither.
 func (h Handler) rewritten(paths []string) string {
 	for _, r := range h.rewrites {
 		if !r.seesAll(paths) {
@@ -33,7 +33,7 @@ func (h Handler) rewritten(paths []string) string {
 	return ""
 }
 
-// seesAll reports whether each call for these paths certainly comes to the handler.
+// seesAll reports whether every call for these paths certainly reaches the handler.
 func (r rewriting) seesAll(paths []string) bool {
 	for _, match := range r.matches {
 		if len(paths) == 0 || slices.ContainsFunc(paths, func(path string) bool { return comesTo(object{"match": match}, nil, path) != always }) {
@@ -43,8 +43,8 @@ func (r rewriting) seesAll(paths []string) bool {
 	return r.does != nil
 }
 
-// changeOfPaths says what a rewrite does to paths if none of them is left after it, or "".
-// A text with braces may have a placeholder, and be anything.
+// changeOfPaths says what a rewrite does to paths if none of them is left after it, or
+// returns "". A text with braces may contain a placeholder, and so be anything.
 func changeOfPaths(rewrite object, paths []string) string {
 	text := func(name string) string {
 		value, _ := rewrite[name].(string)
@@ -75,8 +75,8 @@ func changeOfPaths(rewrite object, paths []string) string {
 	return ""
 }
 
-// mayLeadTo reports whether a new URI may have one of the paths. Of one that begins with a
-// placeholder, or has no path, nothing is known.
+// mayLeadTo reports whether a new URI may have one of the paths. Nothing is known about a URI
+// that begins with a placeholder, or has no path.
 func mayLeadTo(uri string, paths []string) bool {
 	path, _, open := strings.Cut(uri, "{")
 	if before, _, hasQuery := strings.Cut(path, "?"); hasQuery {
@@ -87,19 +87,19 @@ func mayLeadTo(uri string, paths []string) bool {
 	})
 }
 
-// leadsAway reports whether a change leaves none of the paths, of which there are some.
+// leadsAway reports whether there are paths, and a change leaves none of them.
 func leadsAway(paths []string, change func(path string) string) bool {
 	return len(paths) > 0 && !slices.ContainsFunc(paths, func(path string) bool { return slices.Contains(paths, change(path)) })
 }
 
-// replacement returns what is replaced, and by what, if that is certain.
+// replacement returns what is replaced, and with what. known is false if that is not certain.
 func replacement(o object) (find, replace string, known bool) {
 	find, _ = o["find"].(string)
 	replace, _ = o["replace"].(string)
 	return find, replace, find != "" && o["limit"] == nil && !strings.Contains(find+replace, "{")
 }
 
-// rewritesOf returns the handlers in some routes that change requests.
+// rewritesOf returns the handlers in routes that change requests.
 func rewritesOf(routes []any) []rewriting {
 	var all []rewriting
 	for i, node := range routes {

@@ -13,10 +13,10 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 )
 
-// ofServer returns the JSON of a server that is being provisioned, as far as this
-// package reads it. Caddy loads one top-level route after the other, and forgets
-// the JSON of each only when it is loaded. So the JSON of the present route and of
-// later ones is still there; of earlier routes, there is what was made of it.
+// ofServer returns the JSON of a server that is being provisioned, as far as this package
+// reads it. Caddy loads the top-level routes one after another, and drops the JSON of each
+// only once it is loaded. So the JSON of the current route and of later ones still exists;
+// for earlier routes, there is only the result of loading them.
 func ofServer(server *caddyhttp.Server) map[string]any {
 	listen := make([]any, len(server.Listen))
 	for i, address := range server.Listen {
@@ -60,8 +60,8 @@ func routeOf(route caddyhttp.Route) object {
 	return o
 }
 
-// matchOf returns the matcher sets of a route. The matchers of all top-level routes
-// are loaded before the first handler is.
+// matchOf returns the matcher sets of a route. The matchers of all top-level routes are
+// loaded before the first handler.
 func matchOf(route caddyhttp.Route) []any {
 	var sets []any
 	for _, set := range route.MatcherSetsRaw {
@@ -93,8 +93,7 @@ func handlersOf(route caddyhttp.Route) []any {
 	return list
 }
 
-// loadedHandler returns what there is to know of a handler that has no JSON
-// anymore.
+// loadedHandler returns what is known about a handler whose JSON no longer exists.
 func loadedHandler(handler caddyhttp.MiddlewareHandler) object {
 	o := object{"handler": moduleName(handler)}
 	switch handler := handler.(type) {
@@ -129,7 +128,7 @@ func moduleName(module any) string {
 	return ""
 }
 
-// decoded turns a value into JSON and back. What cannot be is nil.
+// decoded encodes a value as JSON and decodes it again. It returns nil if that fails.
 func decoded(value any) any {
 	text, err := json.Marshal(value)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// Unserved says that a call to one of PayerMax's endpoints certainly comes to no handler of
-// the site where this handler stands, so that it looks answered; or nothing.
+// Unserved reports that a call to one of PayerMax's endpoints certainly reaches no handler of
+// this handler's site, so that it looks answered. Otherwise it returns nothing.
 func (h Handler) Unserved() []Misplacement {
 	routes := listOf(h.Server["routes"])
 	if h.forErrors || h.open || isRefusedInTheEnd(routes) {
@@ -25,8 +25,8 @@ func (h Handler) Unserved() []Misplacement {
 	return nil
 }
 
-// hostMatchers are the matchers of the routes around the handler that tell hosts alone
-// apart, which are those of its site.
+// hostMatchers returns the matchers of the routes around the handler that match only hosts,
+// which are those of its site.
 func (h Handler) hostMatchers() []any {
 	return slices.DeleteFunc(slices.Clone(h.matches), func(match any) bool {
 		return slices.ContainsFunc(listOf(match), func(set any) bool {
@@ -35,8 +35,8 @@ func (h Handler) hostMatchers() []any {
 	})
 }
 
-// isRefusedInTheEnd reports whether some routes have a handler that answers 404 for what
-// comes to no other.
+// isRefusedInTheEnd reports whether routes contain a handler that answers 404 to requests
+// that reach no other handler.
 func isRefusedInTheEnd(routes []any) bool {
 	return slices.ContainsFunc([]string{Guard, Health, NotFound}, func(module string) bool { return hasModule(routes, module) })
 }

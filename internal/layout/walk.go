@@ -7,17 +7,17 @@ import (
 	"slices"
 )
 
-// walk goes through one server.
+// walk walks through one server.
 type walk struct {
 	found   *Layout
-	config  object // the server's
+	config  object // the server's JSON
 	listen  []string
 	named   object
-	invoked map[string]bool // the named routes that were walked through
-	within  []string        // the named routes that are being walked through
+	invoked map[string]bool // the named routes that were visited
+	within  []string        // the named routes that are being visited
 }
 
-// position is what is known where the walk is.
+// position is what is known at the current point of the walk.
 type position struct {
 	site    *site
 	hosts   []string
@@ -25,16 +25,16 @@ type position struct {
 	after   []any
 	before  []any
 	open    bool
-	guarded bool   // every request that comes here has passed a guard
-	front   string // the name of a handler that answers everything before, or ""
-	// rewrites are the handlers before that change the path or the method of requests.
+	guarded bool   // every request that reaches this point has passed a guard
+	front   string // the name of an earlier handler that answers everything, or ""
+	// rewrites are the earlier handlers that change the path or the method of requests.
 	rewrites []rewriting
-	// forErrors says that only requests come here that have failed before.
+	// forErrors says that only requests that have failed before reach this point.
 	forErrors bool
 }
 
-// server walks through the routes of a server, then through those for errors, and
-// last through the named routes that nothing invokes.
+// server walks through the routes of a server, then through its routes for errors, and
+// finally through the named routes that are never invoked.
 func (w *walk) server(server object) {
 	routes := listOf(server["routes"])
 	earlier := len(w.found.Handlers)
@@ -69,7 +69,7 @@ func (w *walk) server(server object) {
 	}
 }
 
-// nameElsewhere says of the handlers of one server what answers calls for other hosts.
+// nameElsewhere records in the handlers of one server what answers calls for other hosts.
 func nameElsewhere(handlers []Handler, routes []any) {
 	var hosts [][]string
 	for _, h := range handlers {
@@ -88,8 +88,8 @@ func nameElsewhere(handlers []Handler, routes []any) {
 	}
 }
 
-// routes walks through a list of routes and reports whether each request that
-// comes out of it has passed a guard.
+// routes walks through a list of routes and reports whether every request that leaves it has
+// passed a guard.
 func (w *walk) routes(list []any, p position) (guarded bool) {
 	for i := range list {
 		_, p.guarded = w.route(list, i, p)
@@ -97,9 +97,9 @@ func (w *walk) routes(list []any, p position) (guarded bool) {
 	return p.guarded
 }
 
-// route walks through one route of a list. It reports whether a request that has
-// gone through its handlers has passed a guard, and whether one has that comes to
-// the next route.
+// route walks through one route of a list. inside reports whether a request that has gone
+// through its handlers has passed a guard, and after whether a request that reaches the next
+// route has.
 func (w *walk) route(list []any, i int, p position) (inside, after bool) {
 	route := objectOf(list[i])
 	here := p
@@ -138,8 +138,8 @@ func (w *walk) handlers(list []any, p position) (guarded bool) {
 	return p.guarded
 }
 
-// handler walks through a handler, and reports whether a request that it passes
-// on has passed a guard.
+// handler walks through a handler, and reports whether a request that it passes on has passed
+// a guard.
 func (w *walk) handler(handler object, p position) (guarded bool) {
 	switch name := nameOf(handler); name {
 	case Guard:
@@ -172,7 +172,7 @@ func (w *walk) handler(handler object, p position) (guarded bool) {
 	return p.guarded
 }
 
-// invoke walks through a named route, as a part of the one that invokes it.
+// invoke walks through a named route, as a part of the route that invokes it.
 func (w *walk) invoke(handler object, p position) (guarded bool) {
 	name, _ := handler["name"].(string)
 	if slices.Contains(w.within, name) {
@@ -184,8 +184,8 @@ func (w *walk) invoke(handler object, p position) (guarded bool) {
 	return w.routes([]any{w.named[name]}, p)
 }
 
-// inside looks for handlers in a part of a handler that is not known here, such as
-// the routes of handle_response.
+// inside looks for handlers in a part of an unknown handler, such as the routes of
+// handle_response.
 func (w *walk) inside(node any, p position) {
 	switch node := node.(type) {
 	case []any:
@@ -206,8 +206,8 @@ func (w *walk) inside(node any, p position) {
 	}
 }
 
-// followers are the routes that come after one: all, except for those of its
-// group, of which only one is ever used.
+// followers returns the routes that come after a route, except those of its group, of which
+// only one is ever used.
 func followers(list []any, i int) []any {
 	group := groupOf(list[i])
 	var after []any
@@ -219,8 +219,8 @@ func followers(list []any, i int) []any {
 	return after
 }
 
-// predecessors are the routes that come before one: all, except for those of its group,
-// of which only one is ever used.
+// predecessors returns the routes that come before a route, except those of its group, of
+// which only one is ever used.
 func predecessors(list []any, i int) []any {
 	group := groupOf(list[i])
 	return slices.DeleteFunc(slices.Clone(list[:i]), func(member any) bool { return group != "" && groupOf(member) == group })

@@ -1,6 +1,6 @@
-// Package reply has what goes back to whoever asked: answers that are held back
-// until they are checked, refusals in PayerMax's shape, and the names by which
-// both appear in Proxy-Status (RFC 9209).
+// Package reply provides the responses to callers: answers that are held back until they are
+// checked, refusals in PayerMax's format, and the names that both have in Proxy-Status (RFC
+// 9209).
 package reply
 
 import (
@@ -12,38 +12,36 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// MaxAnswerSize bounds what is kept of an answer, in bytes. PayerMax's answers
-// are a few kilobytes.
+// MaxAnswerSize is the maximum size of an answer, in bytes. PayerMax's answers are a few
+// kilobytes.
 const MaxAnswerSize = 1 << 20
 
-// AnswerStep is how much of an answer is kept without asking for room, and how much
-// more each time that there is room, in bytes.
+// AnswerStep is how many bytes of an answer are kept without asking for room, and how many
+// more each time there is room.
 const AnswerStep = 64 << 10
 
-// errAnswerTooLarge stops an answer beyond MaxAnswerSize, or one that there is no
-// room for.
+// errAnswerTooLarge stops an answer that is larger than MaxAnswerSize, or for which there is
+// no room.
 var errAnswerTooLarge = errors.New("the answer is too large")
 
-// Answer is what the application will get. It takes the gateway's answer as an
-// http.ResponseWriter and holds it back, so that it can be checked, or replaced
-// if its end never comes, before the application sees the first byte. The zero
-// value is ready for use.
+// Answer is what the application will get. It receives the gateway's answer as an
+// http.ResponseWriter and holds it back, so that it can be checked, or replaced if it is
+// incomplete, before the application sees the first byte. The zero value is ready for use.
 type Answer struct {
 	// Status is the HTTP status, or 0 as long as there is none.
 	Status int
-	// Body is what has arrived of the body.
+	// Body is the part of the body that has arrived.
 	Body []byte
-	// TooLarge says that the body had more than MaxAnswerSize bytes, or more than
-	// there was room for, and is not complete.
+	// TooLarge says that the body was larger than MaxAnswerSize, or than there was room for,
+	// and is incomplete.
 	TooLarge bool
-	// Room, if it is set, is asked before the body grows by another AnswerStep:
-	// whether there is memory for that.
+	// Room, if set, is called before the body grows by another AnswerStep. It reports whether
+	// there is memory for that.
 	Room func() bool
 
 	header http.Header
-	steps  int // that there was room for
-	// rewritten says that this is not what the gateway sent, but what is made of
-	// it.
+	steps  int // AnswerSteps for which there was room
+	// rewritten says that this is not what the gateway sent, but was made from it.
 	rewritten bool
 }
 
@@ -62,7 +60,7 @@ func (a *Answer) WriteHeader(status int) {
 	}
 }
 
-// Write keeps p, up to MaxAnswerSize in all.
+// Write keeps p, up to MaxAnswerSize in total.
 func (a *Answer) Write(p []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
 	if !a.hasRoom(len(a.Body) + len(p)) {
@@ -86,8 +84,8 @@ func (a *Answer) hasRoom(size int) bool {
 	return true
 }
 
-// Flush does nothing: the answer is passed on whole. It is there because a
-// reverse proxy flushes an answer whose length was not announced.
+// Flush does nothing: the answer is passed on as a whole. It exists because a reverse proxy
+// flushes an answer whose length was not announced.
 func (a *Answer) Flush() {}
 
 // Send sends the answer to the application.
@@ -99,14 +97,14 @@ func (a *Answer) Send(w http.ResponseWriter) {
 		header[field] = values
 	}
 	w.WriteHeader(a.Status)
-	// The application is the only one to miss what cannot be written to it.
+	// Only the application misses what cannot be written to it.
 	_, _ = w.Write(a.Body)
-	// The header is on its way; access logs, which print what is left here,
-	// have no use for the signature.
+	// The header has been sent. Access logs print what is left here, and do not need the
+	// signature.
 	header.Del(protocol.SignHeader)
 }
 
-// IsBrokenOff reports whether less of the body has arrived than its Content-Length announced.
+// IsBrokenOff reports whether less of the body has arrived than Content-Length announced.
 func (a *Answer) IsBrokenOff() bool {
 	announced, err := strconv.Atoi(a.header.Get("Content-Length"))
 	return err == nil && len(a.Body) < announced
@@ -118,8 +116,8 @@ func (a *Answer) IsSuccess() bool { return a.Status >= 200 && a.Status < 300 && 
 // IsRedirect reports whether the answer sends the application elsewhere.
 func (a *Answer) IsRedirect() bool { return a.Status >= 300 && a.Status < 400 }
 
-// Read reads an answer of PayerMax's shape, which must be plain JSON. The names are
-// those by which an answer can say which call it is for.
+// Read parses an answer in PayerMax's format, which must be plain JSON. names are the names
+// by which an answer can say which call it is for.
 func (a *Answer) Read(names envelope.Names) (*envelope.Answer, error) {
 	if protocol.IsCoded(a.header) {
 		return nil, errors.New("it has a content coding")

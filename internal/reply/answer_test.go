@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The first final status counts, and no interim one.
+// The first final status counts, and interim ones do not.
 func TestAnswerStatus(t *testing.T) {
 	a := new(Answer)
 	a.WriteHeader(http.StatusEarlyHints)
@@ -19,7 +19,7 @@ func TestAnswerStatus(t *testing.T) {
 	assert.Equal(t, http.StatusConflict, a.Status)
 }
 
-// An answer is kept up to its bound, and not beyond.
+// An answer is kept up to its size limit, and not beyond.
 func TestAnswerIsBounded(t *testing.T) {
 	a := new(Answer)
 	_, err := a.Write(make([]byte, MaxAnswerSize))
@@ -32,7 +32,7 @@ func TestAnswerIsBounded(t *testing.T) {
 	assert.Len(t, a.Body, MaxAnswerSize)
 }
 
-// An answer has broken off if less has arrived than it announced.
+// An answer is broken off if less has arrived than it announced.
 func TestAnswerIsBrokenOff(t *testing.T) {
 	for announced, want := range map[string]bool{"": false, "0": false, "2": false, "3": true, "x": false} {
 		a := &Answer{Status: http.StatusOK, Body: []byte("{}")}
@@ -43,8 +43,8 @@ func TestAnswerIsBrokenOff(t *testing.T) {
 	}
 }
 
-// What is sent has its own length and no trailers, and leaves no signature for the
-// access log.
+// A sent answer has its own length and no trailers, and leaves no signature for the access
+// log.
 func TestAnswerSend(t *testing.T) {
 	a := &Answer{Status: http.StatusOK, Body: []byte("{}")}
 	a.Header()["Sign"] = []string{"signature"}
@@ -72,7 +72,7 @@ func TestAnswerAsksForRoom(t *testing.T) {
 	assert.Len(t, a.Body, 3*AnswerStep)
 }
 
-// An answer of a coding is not read: what PayerMax has signed is the plain body.
+// An answer with a content coding is not read: PayerMax signs the plain body.
 func TestAnswerOfACoding(t *testing.T) {
 	for coding, want := range map[string]string{"": "", "identity": "", "gzip": "it has a content coding"} {
 		a := &Answer{Body: []byte(`{"code":"APPLY_SUCCESS"}`)}
@@ -87,7 +87,7 @@ func TestAnswerOfACoding(t *testing.T) {
 	}
 }
 
-// A 2xx that is complete is a success; a 3xx would send the application elsewhere.
+// A complete 2xx is a success; a 3xx would send the application elsewhere.
 func TestAnswerKinds(t *testing.T) {
 	for status, want := range map[int]struct{ success, redirect bool }{
 		0: {}, 199: {}, 200: {success: true}, 204: {success: true}, 299: {success: true}, 300: {redirect: true}, 399: {redirect: true}, 400: {}, 502: {},
@@ -98,7 +98,7 @@ func TestAnswerKinds(t *testing.T) {
 	}
 }
 
-// The largest answer is kept, and none that is a byte larger, whatever pieces it
+// The largest answer is kept, and one that is a byte larger is not, whatever pieces it
 // arrives in.
 func TestAnswerAtItsBound(t *testing.T) {
 	for _, piece := range []int{MaxAnswerSize, MaxAnswerSize / 4} {

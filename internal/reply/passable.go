@@ -7,9 +7,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// Whole is the answer as the application gets it if all of it is PayerMax's: the
-// body byte for byte, and the signature. What else stands in the header is not
-// signed, so none of that passes. Proxy-Status says how the answer was found.
+// Whole returns the answer for the application if all of it is PayerMax's: the body byte for
+// byte, and the signature. The rest of the header is not signed, so none of it passes. found
+// says in Proxy-Status what the check has found.
 func (a *Answer) Whole(found string) *Answer {
 	header := ownHeader(a.ProxyStatus(found))
 	if signatures := protocol.Signatures(a.header); len(signatures) > 0 {
@@ -18,14 +18,14 @@ func (a *Answer) Whole(found string) *Answer {
 	return &Answer{Status: a.passableStatus(), header: header, Body: a.Body}
 }
 
-// Rewritten is the answer with a body that is made of it, and nothing else of it
-// but the status. Proxy-Status says how the answer was found.
+// Rewritten returns the answer with a body that was made from it, and nothing else of it but
+// the status. found says in Proxy-Status what the check has found.
 func (a *Answer) Rewritten(found string, body []byte) *Answer {
 	return &Answer{Status: a.passableStatus(), header: ownHeader(a.ProxyStatus(found)), Body: body, rewritten: true}
 }
 
-// passableStatuses are those that an application can get of a gateway's answer.
-// They are not signed, so they are few: each says no more than the code does.
+// passableStatuses are the statuses of a gateway's answer that can reach the application.
+// They are not signed, so they are few: none says more than the code does.
 var passableStatuses = []int{
 	http.StatusOK, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusConflict,
 	http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway,

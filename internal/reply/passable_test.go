@@ -7,14 +7,14 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// A status that would say more than the code does not pass.
+// A status that would say more than the code does is not passed on.
 func TestPassableStatus(t *testing.T) {
 	for received, passes := range map[int]int{200: 200, 201: 502, 206: 502, 400: 400, 401: 401, 407: 502, 409: 409, 418: 502, 429: 429, 500: 500, 503: 503, 504: 504, 511: 502} {
 		assert.Equal(t, passes, (&Answer{Status: received}).passableStatus(), received)
 	}
 }
 
-// Of a gateway's answer only the body, the signature and some statuses pass.
+// Of a gateway's answer, only the body, the signature and some statuses are passed on.
 func TestAnswerPasses(t *testing.T) {
 	a := &Answer{Status: http.StatusTeapot, Body: []byte("{}")}
 	a.Header()["Sign"] = []string{"signature"}

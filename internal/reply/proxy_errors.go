@@ -2,8 +2,8 @@ package reply
 
 import "slices"
 
-// proxyErrors are the error types of RFC 9209, section 2.3: why the sidecar answers
-// itself, in Proxy-Status, in the log and as a label of the metrics.
+// proxyErrors are the error types of RFC 9209, section 2.3. They say why the sidecar itself
+// answers: in Proxy-Status, in the log and in a label of the metrics.
 var proxyErrors = []string{
 	"dns_timeout", "dns_error",
 	"destination_not_found", "destination_unavailable", "destination_ip_prohibited", "destination_ip_unroutable",
@@ -16,5 +16,5 @@ var proxyErrors = []string{
 	"proxy_internal_response", "proxy_internal_error", "proxy_configuration_error", "proxy_loop_detected",
 }
 
-// IsProxyError reports whether the RFC has an error type of that name.
+// IsProxyError reports whether the RFC defines an error type with this name.
 func IsProxyError(name string) bool { return slices.Contains(proxyErrors, name) }

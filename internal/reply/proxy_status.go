@@ -8,13 +8,13 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// ProxyStatus is the Proxy-Status of an answer that is the gateway's. It says how
-// the answer was found.
+// ProxyStatus returns the Proxy-Status of an answer from the gateway. found says what the
+// check has found.
 func (a *Answer) ProxyStatus(found string) string {
 	return protocol.SidecarName + "; received-status=" + strconv.Itoa(a.Status) + `; details="` + found + `"`
 }
 
-// proxyStatus says that this answer is the sidecar's, and why.
+// proxyStatus returns the Proxy-Status that says that this answer is the sidecar's, and why.
 func (f *Refusal) proxyStatus() string {
 	received := ""
 	if f.Received != 0 {
@@ -26,13 +26,13 @@ func (f *Refusal) proxyStatus() string {
 // RequestIDHeader tells the application the ID that its request has in the log.
 const RequestIDHeader = "Payermax-Request-Id"
 
-// IsOwn reports whether the sidecar sets a field of each answer that the application gets,
-// or decides whether the answer has it. The name is in its canonical form.
+// IsOwn reports whether the sidecar sets this field in every answer to the application, or
+// decides whether the answer has it. field is in canonical form.
 func IsOwn(field string) bool {
 	return ownHeader("")[field] != nil || field == RequestIDHeader || field == "Content-Length" || field == protocol.SignHeader
 }
 
-// ownHeader is the header of every answer that the application gets.
+// ownHeader returns the header of every answer to the application.
 func ownHeader(proxyStatus string) http.Header {
 	values := [...]string{"application/json", "no-store", proxyStatus} // in one allocation
 	return http.Header{

@@ -10,13 +10,13 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
-// Refusal is an answer of the sidecar's own. Its first fields are the body that
-// the application gets: PayerMax's shape, with details.
+// Refusal is an answer of the sidecar itself. Its first fields are the body that the
+// application gets: PayerMax's format, with details.
 //
 // It never holds a key, a signature, a value from the request or the gateway's
 // address.
 type Refusal struct {
-	// Code is one word, and Msg a sentence for people.
+	// Code is one word. Msg is a sentence for people.
 	Code string `json:"code"`
 	Msg  string `json:"msg"`
 	// Errors are the rules that the request broke.
@@ -28,18 +28,17 @@ type Refusal struct {
 	ProxyError string `json:"-"`
 	// Outcome is how the call ended.
 	Outcome Outcome `json:"-"`
-	// Received is the status of the answer that this one takes the place of, or 0.
+	// Received is the status of the answer that this one replaces, or 0.
 	Received int `json:"-"`
-	// Header has further header fields.
+	// Header contains additional header fields.
 	Header http.Header `json:"-"`
-	// Limit is the limit that refuses, as the metric names it, or "".
+	// Limit is the limit that refuses the call, as the metric names it, or "".
 	Limit string `json:"-"`
-	// Cause is for the log alone.
+	// Cause is for the log only.
 	Cause error `json:"-"`
 }
 
-// ClientError makes a refusal of a request that must be changed before it is
-// sent again.
+// ClientError returns a refusal of a request that must be changed before it is sent again.
 func ClientError(status int, code, msg string) *Refusal {
 	return &Refusal{
 		Code: code, Msg: msg,
@@ -47,7 +46,7 @@ func ClientError(status int, code, msg string) *Refusal {
 	}
 }
 
-// Denied makes a refusal of what a limit does not allow.
+// Denied returns a refusal because of a limit.
 func Denied(limit string, status int, code, msg string) *Refusal {
 	return &Refusal{
 		Code: code, Msg: msg, Limit: limit,
@@ -55,8 +54,8 @@ func Denied(limit string, status int, code, msg string) *Refusal {
 	}
 }
 
-// AsRefusal returns the refusal that err is, or nil if err is nil. Any other error
-// is the sidecar's own failure, before anything was sent.
+// AsRefusal returns err as a refusal, or nil if err is nil. An error that is not a refusal
+// counts as a failure of the sidecar itself, before anything was sent.
 func AsRefusal(err error) *Refusal {
 	if err == nil {
 		return nil
@@ -73,11 +72,11 @@ func AsRefusal(err error) *Refusal {
 // Error returns the message.
 func (f *Refusal) Error() string { return f.Msg }
 
-// Unwrap returns what caused the refusal, if it was an error.
+// Unwrap returns the error that caused the refusal, if any.
 func (f *Refusal) Unwrap() error { return f.Cause }
 
-// NeverLeft reports whether it is certain that nothing of the call was sent. Where
-// there is no refusal, there was an answer.
+// NeverLeft reports whether it is certain that nothing of the call was sent. It is false for
+// nil, since the call was answered then.
 func (f *Refusal) NeverLeft() bool {
 	return f != nil && (f.Outcome == Refused || f.Outcome == NotSent)
 }

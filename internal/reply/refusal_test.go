@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
-// The application gets the code, the message and the rules, and Proxy-Status says
-// that they are the sidecar's. Nothing else leaves.
+// The application gets the code, the message and the violations, and Proxy-Status says that
+// they are the sidecar's. Nothing else is sent.
 func TestRefusalAnswer(t *testing.T) {
 	f := &Refusal{
 		Code: "CODE", Msg: "a <b> & c", Errors: []validate.Violation{{Field: "/data/x", Row: "data.x", Rule: "type", Message: "wrong"}},

@@ -9,12 +9,12 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// Witness passes on a response and remembers whether there was any. Caddy ends a
-// request that no handler answers in a 200 without a body.
+// Witness passes on a response and records whether there was one. Caddy ends a request that
+// no handler answers with a 200 without a body.
 type Witness struct {
 	caddyhttp.ResponseWriterWrapper
 	status int
-	any    bool // whether there was anything, be it an interim response
+	any    bool // whether there was anything, even an interim response
 }
 
 // NewWitness returns a Witness of what is written to w.
@@ -22,8 +22,8 @@ func NewWitness(w http.ResponseWriter) *Witness {
 	return &Witness{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
 }
 
-// OrNotFound hands a request to the next handler, and answers 404 if neither that one nor
-// any behind it does.
+// OrNotFound passes a request to the next handler, and answers 404 if neither that handler
+// nor any behind it answers.
 func OrNotFound(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	seen := NewWitness(w)
 	if err := next.ServeHTTP(seen, r); err != nil || seen.Status() != 0 {
@@ -33,8 +33,8 @@ func OrNotFound(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) 
 	return nil
 }
 
-// sees remembers a status. Interim (1xx) responses are not the response, but for
-// the one with which a connection changes hands.
+// sees records a status. Interim (1xx) responses do not count, except the one with which a
+// connection switches protocols.
 func (w *Witness) sees(status int) {
 	if w.status == 0 && (status >= http.StatusOK || status == http.StatusSwitchingProtocols) {
 		w.status = status
@@ -66,8 +66,8 @@ func (w *Witness) ReadFrom(r io.Reader) (int64, error) {
 	return w.ResponseWriterWrapper.ReadFrom(r)
 }
 
-// FlushError sends what was written, if only the header. It is what
-// http.ResponseController asks for.
+// FlushError sends what was written so far, or at least the header. http.ResponseController
+// calls it.
 func (w *Witness) FlushError() error {
 	w.sees(http.StatusOK)
 	return http.NewResponseController(w.ResponseWriter).Flush()

@@ -14,12 +14,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// taken is a response whose connection can be taken over.
+// taken is a response whose connection can be hijacked.
 type taken struct{ *httptest.ResponseRecorder }
 
 func (taken) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, nil }
 
-// A connection that was taken over is an answer: nobody may write another one to it.
+// A hijacked connection counts as a response: no other may be written to it.
 func TestWitnessOfAHijack(t *testing.T) {
 	w := NewWitness(taken{httptest.NewRecorder()})
 	_, _, err := w.Hijack()
@@ -27,7 +27,7 @@ func TestWitnessOfAHijack(t *testing.T) {
 	assert.Equal(t, http.StatusSwitchingProtocols, w.Status())
 }
 
-// What the response cannot do, the handler is told.
+// The handler learns what the response cannot do.
 func TestWitnessPassesErrorsOn(t *testing.T) {
 	w := http.NewResponseController(NewWitness(struct{ http.ResponseWriter }{httptest.NewRecorder()}))
 	assert.ErrorIs(t, w.Flush(), http.ErrNotSupported)
@@ -35,7 +35,7 @@ func TestWitnessPassesErrorsOn(t *testing.T) {
 	assert.ErrorIs(t, err, http.ErrNotSupported)
 }
 
-// Whatever a handler does with its ResponseWriter, it is known whether there was a
+// Whatever a handler does with its ResponseWriter, the witness knows whether there was a
 // response.
 func TestWitness(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -66,12 +66,12 @@ func TestWitness(t *testing.T) {
 	}
 }
 
-// Where nobody answers, the request gets a 404. An error is an answer that Caddy will
-// write.
+// If no handler answers, the request gets a 404. An error counts as an answer, which Caddy
+// will write.
 func TestOrNotFound(t *testing.T) {
 	failure := errors.New("broken")
 	for name, test := range map[string]struct {
-		status int // that the next handler writes, if any
+		status int // that the next handler writes, or 0
 		err    error
 		body   string
 	}{

@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// One batch of each size, by itself; the time of one signature is beside it. Then what
-// crypto/rsa takes to sign, and to verify, which comes on top.
+// BenchmarkBatch measures one batch of each size by itself, and reports the time per
+// signature as well. Then it measures how long crypto/rsa takes to sign, and to verify, which
+// must be added.
 func BenchmarkBatch(b *testing.B) {
 	needEngine(b)
 	key, err := NewKey(someKey())
@@ -49,7 +50,7 @@ func BenchmarkStandardLibrary(b *testing.B) {
 	})
 }
 
-// What callers of an engine get, verification included.
+// BenchmarkEngine measures an engine as its callers see it, including verification.
 func BenchmarkEngine(b *testing.B) {
 	needEngine(b)
 	key, err := NewKey(someKey())

@@ -8,7 +8,7 @@ var digestInfo = [...]byte{
 	0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20,
 }
 
-// encode makes a message of a digest: EMSA-PKCS1-v1_5 of RFC 8017, section 9.2.
+// encode returns the encoded message for a digest: EMSA-PKCS1-v1_5 of RFC 8017, section 9.2.
 func encode(digest *[sha256.Size]byte) (message [keyBits / 8]byte) {
 	const separator = len(message) - sha256.Size - len(digestInfo) - 1
 	message[1] = 1

@@ -13,22 +13,22 @@ import (
 // Engine signs for all keys of a process. It is safe for concurrent use, and needs no
 // closing.
 //
-// No signature leaves it that crypto/rsa does not verify. If one does not verify, the
-// machine computes wrongly, or the engine does: that signature and all further ones are
-// made by crypto/rsa, for as long as the engine is in use.
+// Every signature is verified by crypto/rsa before it is returned. If one does not verify,
+// either the machine or the engine computes incorrectly: that signature and all further ones
+// are then made by crypto/rsa, for as long as the engine is in use.
 type Engine struct {
 	queue
 	leaders int
-	// failed is called for each signature that did not verify.
+	// failed is called for each signature that does not verify.
 	failed func()
-	// compute is what the workspace does; a test may break it.
+	// compute is workspace.compute; tests may replace it with a broken one.
 	compute func(*workspace, []*operation)
 	off     atomic.Bool
 }
 
-// New returns an engine that computes on so many CPUs at once, which must be at least
-// one; more than GOMAXPROCS only make each other slower. For each signature that does
-// not verify, failed is called, from the goroutine that signs.
+// New returns an engine that computes on up to leaders CPUs at once. leaders must be at least
+// one; more than GOMAXPROCS only slow each other down. failed is called for each signature
+// that does not verify, from the goroutine that signs.
 //
 // The error says why this machine or process cannot have an engine. See [Supported].
 func New(leaders int, failed func()) (*Engine, error) {
@@ -49,12 +49,12 @@ func newEngine(leaders int, failed func()) *Engine {
 // IsOff reports whether crypto/rsa signs, because a signature did not verify.
 func (e *Engine) IsOff() bool { return e.off.Load() }
 
-// Concurrency is how many calls of Sign keep the engine busy: while one batch is
-// computed, another one waits. More of them only wait for each other.
+// Concurrency returns how many concurrent calls of Sign keep the engine busy: while one batch
+// is computed, another one waits. Further calls only wait for each other.
 func (e *Engine) Concurrency() int { return 2 * batchSize * e.leaders }
 
-// Sign signs a SHA-256 digest. It returns the signature, which has been verified, or
-// the error of a context that ended first, or what crypto/rsa has against the key.
+// Sign signs a SHA-256 digest and returns the verified signature. The error is the cause of a
+// context that ended first, or the error of crypto/rsa about the key.
 func (e *Engine) Sign(ctx context.Context, key *Key, digest [sha256.Size]byte) ([]byte, error) {
 	c := newCall(key, digest)
 	w := e.join(c)
@@ -64,11 +64,11 @@ func (e *Engine) Sign(ctx context.Context, key *Key, digest [sha256.Size]byte) (
 			return nil, err
 		}
 	}
-	if w == nil { // another one has computed it
+	if w == nil { // another caller has computed it
 		return e.checked(c)
 	}
-	// Whoever is ready to run may have something to sign as well. Without this, most
-	// batches would be of one.
+	// Other goroutines that are ready to run may have something to sign as well. Without
+	// this, most batches would have one signature.
 	runtime.Gosched()
 	if ctx.Err() != nil {
 		e.handOn(w)
@@ -82,8 +82,8 @@ func (e *Engine) Sign(ctx context.Context, key *Key, digest [sha256.Size]byte) (
 	return e.checked(c)
 }
 
-// lead computes the leader's own signature, and those of up to three that wait. They
-// learn of it even if it panics: then theirs does not verify.
+// lead computes the leader's own signature, and those of up to three waiting calls. These are
+// woken even if the computation panics: their signatures do not verify then.
 func (e *Engine) lead(w *workspace, own *call) {
 	batch := e.collect(own)
 	defer func() {
@@ -99,7 +99,8 @@ func (e *Engine) lead(w *workspace, own *call) {
 	e.compute(w, operations)
 }
 
-// checked returns the signature if it verifies, and otherwise turns the engine off.
+// checked returns the signature if it verifies. Otherwise it turns the engine off and signs
+// with crypto/rsa.
 func (e *Engine) checked(c *call) ([]byte, error) {
 	if rsa.VerifyPKCS1v15(&c.key.private.PublicKey, crypto.SHA256, c.digest[:], c.output[:]) == nil {
 		return c.output[:], nil
@@ -109,7 +110,7 @@ func (e *Engine) checked(c *call) ([]byte, error) {
 	return c.signPlainly()
 }
 
-// signPlainly signs by crypto/rsa, which verifies what it signs as well.
+// signPlainly signs with crypto/rsa, which verifies its signatures as well.
 func (c *call) signPlainly() ([]byte, error) {
 	return rsa.SignPKCS1v15(rand.Reader, c.key.private, crypto.SHA256, c.digest[:])
 }

@@ -19,7 +19,7 @@ import (
 
 const testTimeout = 30 * time.Second
 
-// testEngine is an engine that must not fail.
+// testEngine returns an engine that must not fail.
 func testEngine(t *testing.T, leaders int) *Engine {
 	t.Helper()
 	needEngine(t)
@@ -28,8 +28,8 @@ func testEngine(t *testing.T, leaders int) *Engine {
 	return e
 }
 
-// held makes the engine stop at each batch: it sends the batch, and goes on when it gets
-// a value.
+// held makes the engine stop at each batch: it sends the batch, and continues when it
+// receives a value.
 func held(e *Engine) (batches chan []*operation, goOn chan struct{}) {
 	batches, goOn = make(chan []*operation), make(chan struct{})
 	e.compute = func(w *workspace, batch []*operation) {
@@ -45,7 +45,7 @@ func requireSigned(t testing.TB, key *Key, digest [sha256.Size]byte, signature [
 	require.NoError(t, rsa.VerifyPKCS1v15(&key.private.PublicKey, crypto.SHA256, digest[:], signature))
 }
 
-// waitFor waits until so many calls wait.
+// waitFor waits until this many calls wait.
 func waitFor(t *testing.T, e *Engine, waiting int) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -55,14 +55,14 @@ func waitFor(t *testing.T, e *Engine, waiting int) {
 	}, testTimeout, time.Millisecond)
 }
 
-// idle reports how many workspaces nobody uses.
+// idleNow returns how many workspaces are idle.
 func (q *queue) idleNow() int {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
 	return len(q.idle)
 }
 
-// result is what a call of Sign returned.
+// result is the result of a call of Sign.
 type result struct {
 	signature []byte
 	err       error
@@ -80,8 +80,8 @@ func signing(ctx context.Context, e *Engine, key *Key, digest [sha256.Size]byte)
 
 func digestOf(n int) [sha256.Size]byte { return sha256.Sum256(fmt.Append(nil, n)) }
 
-// What waits is computed together, at most four at once, in the order in which it came,
-// with whichever keys; and the lead goes to the first that waits.
+// Waiting calls are computed together, at most four at once, in the order in which they came,
+// with any keys. Then the first waiting call leads.
 func TestBatches(t *testing.T) {
 	e, keys := testEngine(t, 1), someKeys()
 	batches, goOn := held(e)
@@ -112,7 +112,7 @@ func TestBatches(t *testing.T) {
 	assert.Eventually(t, func() bool { return e.idleNow() == 1 }, testTimeout, time.Millisecond)
 }
 
-// Nobody waits for a batch to fill.
+// No call waits for a batch to fill.
 func TestOneAlone(t *testing.T) {
 	e, keys := testEngine(t, 2), someKeys()
 	e.compute = func(w *workspace, batch []*operation) {
@@ -198,8 +198,8 @@ func TestContextEndsWhileComputed(t *testing.T) {
 	require.Eventually(t, func() bool { return e.idleNow() == 1 }, testTimeout, time.Millisecond)
 }
 
-// A call that is to lead but whose context has ended hands on, at each of the moments at
-// which it can learn of both.
+// A call that is to lead, but whose context has ended, hands the workspace on, at whichever
+// point it learns of both.
 func TestContextEndsBeforeLeading(t *testing.T) {
 	e, key := testEngine(t, 1), someKeys()[0]
 	ended, cancel := context.WithCancelCause(t.Context())
@@ -208,8 +208,8 @@ func TestContextEndsBeforeLeading(t *testing.T) {
 	require.ErrorIs(t, err, errGone)
 	require.Equal(t, 1, e.idleNow())
 
-	// The lead is there, and the context has ended: whichever it sees first, the next one
-	// gets the lead.
+	// The call is to lead, and its context has ended: whichever it notices first, the next
+	// call gets to lead.
 	for range 50 {
 		w := e.join(newCall(key, digestOf(0)))
 		require.NotNil(t, w)
@@ -229,8 +229,8 @@ func TestContextEndsBeforeLeading(t *testing.T) {
 	}
 }
 
-// Many calls, many keys, contexts that end at any moment: each signature is right, and in
-// the end nothing is left over.
+// Many calls with many keys, and contexts that end at any time: each signature is correct,
+// and at the end nothing is left over.
 func TestManyCallers(t *testing.T) {
 	e, keys := testEngine(t, 2), someKeys()
 	var signed, gone atomic.Int32
@@ -258,8 +258,8 @@ func TestManyCallers(t *testing.T) {
 	t.Logf("%d signatures, %d contexts that ended first", signed.Load(), gone.Load())
 }
 
-// One wrong signature, and crypto/rsa makes that one and all others, one for each leader
-// at a time; nobody notices but whoever counts.
+// After one wrong signature, crypto/rsa makes that one and all others, one per leader at a
+// time. Only the failure count shows it.
 func TestFailureTurnsTheEngineOff(t *testing.T) {
 	needEngine(t)
 	var failures, computed atomic.Int32
@@ -294,8 +294,8 @@ func TestFailureTurnsTheEngineOff(t *testing.T) {
 	assert.Equal(t, 2, e.idleNow())
 }
 
-// A batch whose computation panics costs the one that led it, as a panic does, and the
-// others are signed by crypto/rsa.
+// A computation that panics affects only the call that led the batch; the others are signed
+// by crypto/rsa.
 func TestPanicLeavesNobodyWaiting(t *testing.T) {
 	needEngine(t)
 	e, err := New(1, func() {})

@@ -12,8 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// numbersOf are all numbers that a key's signatures are computed from, by what they are
-// called.
+// numbersOf returns all numbers from which a key's signatures are computed, by name.
 func numbersOf(k *Key) map[string][]uint64 {
 	return map[string][]uint64{
 		"p": k.primes[0].modulus[:], "q": k.primes[1].modulus[:],
@@ -23,11 +22,11 @@ func numbersOf(k *Key) map[string][]uint64 {
 	}
 }
 
-// faults counts what came of them.
+// faults counts injected faults by their effect.
 type faults struct{ injected, wrong, factoring int }
 
-// sign signs by an engine that is broken, and requires that the signature is right all
-// the same, and that the engine is off if, and only if, it had computed a wrong one.
+// sign signs with a broken engine. It requires that the signature is correct all the same,
+// and that the engine is off if, and only if, it had computed a wrong one.
 func (f *faults) sign(t *testing.T, name string, key *Key, compute func(*workspace, []*operation)) {
 	t.Helper()
 	failed := 0
@@ -50,8 +49,8 @@ func (f *faults) sign(t *testing.T, name string, key *Key, compute func(*workspa
 		return
 	}
 	f.wrong++
-	// Of a wrong signature that is right modulo one of the primes, anybody can compute
-	// the key (Boneh, DeMillo and Lipton).
+	// From a wrong signature that is correct modulo one of the primes, anyone can compute the
+	// key (Boneh, DeMillo and Lipton).
 	message := encode(&digest)
 	off := new(big.Int).Exp(new(big.Int).SetBytes(computed[:]), big.NewInt(int64(public.E)), public.N)
 	off.Sub(off, new(big.Int).SetBytes(message[:]))
@@ -60,7 +59,7 @@ func (f *faults) sign(t *testing.T, name string, key *Key, compute func(*workspa
 	}
 }
 
-// A bit is wrong in each limb of each number of a key.
+// A bit is flipped in each limb of each number of a key.
 func TestFaultsInConstants(t *testing.T) {
 	needEngine(t)
 	key, err := NewKey(someKey())
@@ -87,8 +86,8 @@ func TestFaultsInConstants(t *testing.T) {
 	assert.Greater(t, f.factoring, f.injected/2, "the faults are not what the test is about")
 }
 
-// A bit is wrong in the workspace, between two steps: in the table of powers, in a
-// modulus, in a residue, and anywhere else.
+// A bit is flipped in the workspace, between two steps: in the table of powers, in a modulus,
+// in a residue, and anywhere else.
 func TestFaultsInWorkspace(t *testing.T) {
 	needEngine(t)
 	key, err := NewKey(someKey())
@@ -127,7 +126,7 @@ func TestFaultsInWorkspace(t *testing.T) {
 	assert.Greater(t, f.wrong, f.injected/10, "the faults are not what the test is about")
 }
 
-// A bit of the signature itself is wrong.
+// A bit of the signature itself is flipped.
 func TestFaultsInResult(t *testing.T) {
 	needEngine(t)
 	key, err := NewKey(someKey())

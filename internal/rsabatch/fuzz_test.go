@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Whatever the messages and the keys: the results are those of the definition.
+// For any messages and keys, the results are those of the definition.
 func FuzzPrivateOperation(f *testing.F) {
 	needEngine(f)
 	keys := someKeys()
@@ -26,7 +26,7 @@ func FuzzPrivateOperation(f *testing.F) {
 	})
 }
 
-// Whatever the factors and the moduli, within their bounds.
+// For any factors and moduli within their bounds, the arithmetic is correct.
 func FuzzArithmetic(f *testing.F) {
 	needEngine(f)
 	f.Add(uint64(0), uint64(0))

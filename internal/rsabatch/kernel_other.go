@@ -2,7 +2,7 @@
 
 package rsabatch
 
-// There are no kernels, so no [Engine] is made, and nothing calls them.
+// Without kernels no [Engine] is created, so these are never called.
 var wide, narrow kernel
 
 func hasIFMA() bool { return false }

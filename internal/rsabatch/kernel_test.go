@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// big returns the number as math/big has it.
+// big converts the number to a big.Int.
 func (a *number) big() *big.Int {
 	value := new(big.Int)
 	for i := limbs - 1; i >= 0; i-- {
@@ -17,8 +17,8 @@ func (a *number) big() *big.Int {
 	return value
 }
 
-// extremeNumber has limbs that are zero, all ones, at an end or random, and is below
-// 2^bits.
+// extremeNumber returns a number below 2^bits whose limbs are zero, all ones, at an end of
+// their range, or random.
 func extremeNumber(source *mathrand.Rand, bits int) (value number) {
 	for i := range value {
 		switch source.IntN(5) {
@@ -37,7 +37,7 @@ func extremeNumber(source *mathrand.Rand, bits int) (value number) {
 	return value
 }
 
-// lanesOf makes a workspace whose lanes have other factors and moduli each, as extreme as
+// lanesOf returns a workspace with different factors and moduli in each lane, as extreme as
 // the bounds allow: factors below four times the modulus's own bound.
 func lanesOf(source *mathrand.Rand, k *kernel) (w *workspace, a, b, m []number) {
 	w = new(workspace)
@@ -59,8 +59,8 @@ func lanesOf(source *mathrand.Rand, k *kernel) (w *workspace, a, b, m []number) 
 	return w, a, b, m
 }
 
-// requireProduct checks that got is a*b/2^1040 modulo m, below twice m, and has whole
-// limbs.
+// requireProduct checks that got is congruent to a*b/2^1040 modulo m, is below 2m, and has
+// limbs within their range.
 func requireProduct(t testing.TB, a, b, m, got number) {
 	t.Helper()
 	for i, limb := range got {
@@ -105,7 +105,7 @@ func TestArithmetic(t *testing.T) {
 	}
 }
 
-// Each lane chooses for itself, and nothing is written beside the result.
+// Each lane chooses independently, and nothing is written outside the result.
 func TestChoose(t *testing.T) {
 	needEngine(t)
 	for name, k := range kernels() {

@@ -7,8 +7,8 @@ import (
 	"math/big"
 )
 
-// Key is a private key that is ready to sign in batches. It never changes, and may be
-// used by any number of goroutines and engines.
+// Key is a private key that is ready to sign in batches. It is immutable, and safe for use by
+// any number of goroutines and engines.
 type Key struct {
 	private *rsa.PrivateKey
 	// primes are p and q. Either may be the larger one.
@@ -19,29 +19,27 @@ type Key struct {
 	inverseQ number
 }
 
-// prime is what there is to know about one of the primes.
+// prime holds the precomputed numbers of one of the primes.
 type prime struct {
 	modulus number
 	// inverse is -1/modulus modulo 2^52.
 	inverse uint64
 	// square and cube are R^2 and R^3 modulo the prime, where R is 2^1040.
 	square, cube number
-	// digits are those of the exponent (d modulo the prime less one) to base 16, the
-	// lowest first.
+	// digits are the base-16 digits of the exponent, d modulo (prime - 1), the lowest first.
 	digits [primeBits / windowBits]uint8
 }
 
 const (
-	// windowBits is how many bits of an exponent are done at once. With five, the
-	// table of powers would not fit into a first-level cache of 32 KiB.
+	// windowBits is how many bits of an exponent are processed at once. With five, the table
+	// of powers would not fit into a first-level cache of 32 KiB.
 	windowBits = 4
 	powers     = 1 << windowBits
 )
 
-// NewKey prepares a key. If it is not one that this package can sign with, the error
-// says why: it must have 2048 bits and two primes of 1024 bits. The numbers of the key
-// are checked; the preparation itself need not take the same time for all keys, since it
-// is done once.
+// NewKey prepares a key. If this package cannot sign with it, the error says why: the key
+// must have 2048 bits and two primes of 1024 bits. The numbers of the key are checked. The
+// preparation itself need not take the same time for all keys, since it is done once.
 func NewKey(private *rsa.PrivateKey) (*Key, error) {
 	switch bits := private.N.BitLen(); {
 	case bits != keyBits:
@@ -53,13 +51,13 @@ func NewKey(private *rsa.PrivateKey) (*Key, error) {
 	if p.BitLen() != primeBits || q.BitLen() != primeBits {
 		return nil, fmt.Errorf("the key's primes have %d and %d bits, and batches are for %d each", p.BitLen(), q.BitLen(), primeBits)
 	}
-	if private.Validate() != nil { // whose words might quote the key
+	if private.Validate() != nil { // its error text might quote the key
 		return nil, errors.New("the key's numbers do not fit together")
 	}
 	return prepare(private), nil
 }
 
-// prepare computes what a key's numbers imply.
+// prepare computes the numbers that follow from a key.
 func prepare(private *rsa.PrivateKey) *Key {
 	p, q := private.Primes[0], private.Primes[1]
 	inverse := new(big.Int).ModInverse(q, p)

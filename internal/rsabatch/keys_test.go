@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// needEngine skips a test that needs the instructions.
+// needEngine skips a test that needs the instructions if they are not available.
 func needEngine(t testing.TB) {
 	t.Helper()
 	if err := Supported(); err != nil {
@@ -24,7 +24,7 @@ func needEngine(t testing.TB) {
 
 const exponent = 65537
 
-// someKey is one key as crypto/rsa generates them.
+// someKey is a key as crypto/rsa generates it.
 var someKey = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, keyBits)
 	if err != nil {
@@ -33,17 +33,16 @@ var someKey = sync.OnceValue(func() *rsa.PrivateKey {
 	return key
 })
 
-// isLong reports whether the tests run for longer, as .ci/run does with
-// SOAK_DURATION=10m.
+// isLong reports whether the tests run longer, as .ci/run does with SOAK_DURATION=10m.
 func isLong() bool {
 	duration, err := time.ParseDuration(os.Getenv("SOAK_DURATION"))
 	return err == nil && duration >= time.Minute
 }
 
-// somePrimes are primes from where keys' numbers are extreme, some of each: most limbs
-// all ones, most limbs all zeros, the least primes that a key may have whatever the other
-// prime is, which are just above 2^1023.5, and the least of 1024 bits, which make a key
-// with the largest ones only; and arbitrary ones. They are the same each time.
+// somePrimes are primes, several of each kind, for keys with extreme numbers: with most limbs
+// all ones; with most limbs zero; just above 2^1023.5, the smallest that fit with any other
+// prime; the smallest of 1024 bits, which make a key only with the largest ones; and
+// arbitrary ones. They are the same on each run.
 var somePrimes = sync.OnceValue(func() []*big.Int {
 	each := 5
 	if isLong() {
@@ -67,7 +66,7 @@ var somePrimes = sync.OnceValue(func() []*big.Int {
 	return primes
 })
 
-// arbitraryBits are 1,024 bits without a pattern.
+// arbitraryBits returns 1,024 bits without a pattern.
 func arbitraryBits() *big.Int {
 	var all []byte
 	for i := range byte(primeBits / 256) {
@@ -77,7 +76,7 @@ func arbitraryBits() *big.Int {
 	return new(big.Int).SetBytes(all)
 }
 
-// primeFrom finds the nearest prime that suits the exponent, in one direction.
+// primeFrom returns the nearest prime, in one direction, that is suitable for the exponent.
 func primeFrom(start *big.Int, step int64) *big.Int {
 	candidate := new(big.Int).SetBit(start, 0, 1)
 	for !candidate.ProbablyPrime(0) || new(big.Int).Mod(candidate, big.NewInt(exponent)).Int64() == 1 {
@@ -86,8 +85,9 @@ func primeFrom(start *big.Int, step int64) *big.Int {
 	return candidate
 }
 
-// someKeys returns all keys that the primes make, in either order of the two: some 400,
-// or 2,300 if the tests run for longer. To generate as many at random would take an hour.
+// someKeys returns all keys that can be made from the primes, with either order of the two:
+// about 400, or 2,300 if the tests run longer. Generating as many at random would take an
+// hour.
 var someKeys = sync.OnceValue(func() []*Key {
 	var keys []*Key
 	for _, p := range somePrimes() {
@@ -120,9 +120,9 @@ func keyOf(primes ...*big.Int) *rsa.PrivateKey {
 	return key
 }
 
-// edges are the messages at which the arithmetic could go wrong: the ends of the range,
-// multiples of one of the primes, what is 1 or -1 modulo one of them or is congruent
-// to an end of it, and what ends where a limb or a half does.
+// edges returns the messages at which the arithmetic could go wrong: the ends of the range,
+// multiples of one of the primes, numbers that are 1 or -1 modulo one of the primes or
+// congruent to one of its ends, and numbers at the end of a limb or of a half.
 func edges(key *rsa.PrivateKey) []*big.Int {
 	p, q, n := key.Primes[0], key.Primes[1], key.N
 	var all []*big.Int
@@ -142,7 +142,7 @@ func edges(key *rsa.PrivateKey) []*big.Int {
 	return all
 }
 
-// randomMessage is any message of the key.
+// randomMessage returns a random message for the key.
 func randomMessage(key *rsa.PrivateKey) *big.Int {
 	message, err := rand.Int(rand.Reader, key.N)
 	if err != nil {
@@ -151,15 +151,15 @@ func randomMessage(key *rsa.PrivateKey) *big.Int {
 	return message
 }
 
-// operationOn is the private operation that is to be done.
+// operationOn returns the private operation on a message.
 func operationOn(key *Key, message *big.Int) *operation {
 	op := &operation{key: key}
 	message.FillBytes(op.input[:])
 	return op
 }
 
-// requireDone checks the results: the private operation is a permutation, whose inverse
-// is the public one.
+// requireDone checks the results: the private operation is a permutation, and the public
+// operation is its inverse.
 func requireDone(t testing.TB, batch []*operation) {
 	t.Helper()
 	for lane, op := range batch {

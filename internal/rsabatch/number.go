@@ -14,16 +14,16 @@ const (
 	limbBits = 52
 	limbMask = 1<<limbBits - 1
 
-	// words are as many as a number below 2^1024 has.
+	// words is the number of 64-bit words of a number below 2^1024.
 	words = primeBits / 64
 )
 
-// number is a number below 2^1040, the lowest limb first, each below 2^52. Its
-// functions take the same time for all numbers: they have no branch but over the
-// number of limbs, and of math/bits only what promises as much.
+// number is a number below 2^1040, the lowest limb first, each limb below 2^52. Its methods
+// take the same time for all numbers: they branch only on the number of limbs, and use only
+// those functions of math/bits that promise the same.
 type number [limbs]uint64
 
-// numberOf returns a number that is known when a key is loaded.
+// numberOf converts a number when a key is loaded; it need not take constant time.
 func numberOf(value *big.Int) number {
 	var wide [2 * words]uint64
 	var bytes [keyBits / 8]byte
@@ -55,7 +55,7 @@ func split(wide *[2 * words]uint64) (low, high number) {
 	return low, high
 }
 
-// pack returns a number below 2^1024 in words.
+// pack returns the words of a number below 2^1024.
 func (a *number) pack() (packed [words]uint64) {
 	for i, limb := range a {
 		at, shift := i*limbBits/64, i*limbBits%64
@@ -79,7 +79,7 @@ func (a *number) plus(b *number) (sum number) {
 	return sum
 }
 
-// minus returns a - b, and 1 if that would be negative, else 0.
+// minus returns a - b. borrow is 1 if the result would be negative, and otherwise 0.
 func (a *number) minus(b *number) (difference number, borrow uint64) {
 	for i := range difference {
 		limb := a[i] - b[i] - borrow
@@ -107,7 +107,7 @@ func multiplyAdd(a, b, c *[words]uint64) (result [2 * words]uint64) {
 			high, low := bits.Mul64(a[i], b[j])
 			var over uint64
 			low, over = bits.Add64(low, result[i+j], 0)
-			high += over // which cannot overflow: the product leaves room for two words
+			high += over // this cannot overflow: the product leaves room for two more words
 			low, over = bits.Add64(low, carry, 0)
 			result[i+j], carry = low, high+over
 		}

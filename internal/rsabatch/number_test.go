@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What math/big says.
+// The results are those of math/big.
 func TestNumber(t *testing.T) {
 	source := mathrand.New(mathrand.NewPCG(3, 4))
 	for range 5000 {

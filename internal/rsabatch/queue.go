@@ -7,24 +7,24 @@ import (
 	"sync"
 )
 
-// queue has those that wait for a signature, and those that may compute.
+// queue holds the calls that wait for a signature, and the idle workspaces.
 //
-// There are no workers. Whoever comes first while a workspace is idle leads: it takes
-// what waits, computes it together with its own, and then hands the workspace to the
-// first that waits by now. So nobody waits for a batch to fill, and when there is
-// more to sign than there are CPUs, the batches fill by themselves.
+// There are no worker goroutines. A call that arrives while a workspace is idle leads: it
+// takes the waiting calls, computes them together with its own, and then hands the workspace
+// to the first call that waits by then. So no call waits for a batch to fill, and when there
+// is more to sign than there are CPUs, the batches fill by themselves.
 type queue struct {
 	mutex   sync.Mutex
 	waiting []*call
 	idle    []*workspace
 }
 
-// call is one signature that is asked for.
+// call is one requested signature.
 type call struct {
 	operation
 	digest [sha256.Size]byte
-	// wake gets the workspace of whoever waits and is to lead, or nil once the
-	// signature is computed. It has room for that one, so that nobody waits to send.
+	// wake receives the workspace if the waiting call is to lead, or nil once its signature
+	// is computed. It is buffered for one value, so that sending never blocks.
 	wake chan *workspace
 }
 
@@ -32,8 +32,8 @@ func newCall(key *Key, digest [sha256.Size]byte) *call {
 	return &call{operation: operation{key: key, input: encode(&digest)}, digest: digest, wake: make(chan *workspace, 1)}
 }
 
-// join returns a workspace to lead with if one is idle, and otherwise has the call
-// wait.
+// join returns a workspace to lead with if one is idle. Otherwise it returns nil, and the
+// call waits.
 func (q *queue) join(c *call) *workspace {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
@@ -47,9 +47,9 @@ func (q *queue) join(c *call) *workspace {
 	return w
 }
 
-// wait returns the workspace to lead with, or nil once the signature is computed. If
-// the context ends first, it returns at once: what is being computed already, is
-// computed in vain.
+// wait returns the workspace to lead with, or nil once the signature is computed. If the
+// context ends first, it returns at once; a computation that is already running is then in
+// vain.
 func (q *queue) wait(ctx context.Context, c *call) (*workspace, error) {
 	select {
 	case w := <-c.wake:
@@ -61,7 +61,7 @@ func (q *queue) wait(ctx context.Context, c *call) (*workspace, error) {
 		q.waiting = slices.Delete(q.waiting, i, i+1)
 	}
 	q.mutex.Unlock()
-	// It cannot be called from now on, but may have been before.
+	// The call cannot be woken from now on, but may have been before.
 	select {
 	case w := <-c.wake:
 		if w != nil {
@@ -72,7 +72,7 @@ func (q *queue) wait(ctx context.Context, c *call) (*workspace, error) {
 	return nil, context.Cause(ctx)
 }
 
-// collect returns a batch: the leader's own call, and the first of those that wait.
+// collect returns a batch: the leader's own call, and the first waiting calls.
 func (q *queue) collect(own *call) []*call {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
@@ -83,7 +83,7 @@ func (q *queue) collect(own *call) []*call {
 	return batch
 }
 
-// handOn gives the workspace to the first that waits.
+// handOn gives the workspace to the first waiting call, or makes it idle.
 func (q *queue) handOn(w *workspace) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// askSupported makes the test binary print what Supported says, and end.
+// askSupported makes the test binary print what Supported returns, and exit.
 const askSupported = "RSABATCH_ASK_SUPPORTED"
 
 func TestMain(m *testing.M) {
@@ -25,8 +25,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Where there is no engine, there is a reason: on a CPU without the instructions, on one
-// whose system does not keep the registers, which the CPU then does not report, and in
+// If there is no engine, there is a reason: on a CPU without the instructions, on a system
+// that does not save the registers, in which case the CPU features are not reported, and in
 // FIPS mode.
 func TestSupported(t *testing.T) {
 	for debug, reason := range map[string]string{
@@ -50,8 +50,8 @@ func TestSupported(t *testing.T) {
 	}
 }
 
-// A key that the engine cannot sign with is refused with a reason that has no digit of
-// it.
+// A key that the engine cannot sign with is refused, with a reason that contains none of its
+// digits.
 func TestKeysThatDoNotFit(t *testing.T) {
 	generate := func(bits int) *rsa.PrivateKey {
 		key, err := rsa.GenerateKey(rand.Reader, bits)

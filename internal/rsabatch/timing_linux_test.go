@@ -15,19 +15,19 @@ import (
 )
 
 const (
-	// leaks is the |t| from which on two times are held to differ (Reparaz, Balasch and
-	// Verbauwhede: Dude, is my code constant time?, who take 4.5, and 10 for certain).
+	// leaks is the |t| from which on two times count as different (Reparaz, Balasch and
+	// Verbauwhede, "Dude, is my code constant time?", who use 4.5, and 10 for certainty).
 	leaks = 4.5
-	// timings are how many of each class are measured.
+	// timings is the number of measurements per class.
 	timings = 10_000
 )
 
-// Two classes of inputs take the same time, by Welch's t-test: one that never changes, and
-// one that is random or extreme. What differs is copied to one address before each
-// measurement, or the caches would tell the classes apart.
+// Two classes of inputs take the same time, according to Welch's t-test: one class is
+// constant, the other random or extreme. Whatever differs is copied to one address before each
+// measurement, because otherwise the caches would distinguish the classes.
 //
-// It takes minutes of a CPU that has nothing else to do, so it runs with SOAK_DURATION=1m
-// and more.
+// The test takes minutes on an otherwise idle CPU, so it runs only with SOAK_DURATION=1m or
+// more.
 func TestTiming(t *testing.T) {
 	needEngine(t)
 	switch info, ok := debug.ReadBuildInfo(); {
@@ -76,8 +76,8 @@ func TestTiming(t *testing.T) {
 			})
 		}
 	}
-	// The measurement must see a leak where there is one: here, a squaring more for each of
-	// 16 digits that are zero, beside some 1,300 multiplications.
+	// The measurement must detect a real leak: here, one more squaring for each of 16 digits
+	// that are zero, out of about 1,300 multiplications.
 	t.Run("control", func(t *testing.T) {
 		half := withDigits(15)
 		for i := range half.primes[0].digits {
@@ -100,16 +100,16 @@ func TestTiming(t *testing.T) {
 	})
 }
 
-// threadTime is the CPU time of the thread, which stands still while others run.
+// threadTime returns the CPU time of the thread, which does not advance while others run.
 func threadTime(t *testing.T) time.Duration {
 	var now unix.Timespec
 	require.NoError(t, unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &now))
 	return time.Duration(now.Nano())
 }
 
-// timingOf returns Welch's t of the times of two classes, measured in a random order. What
-// takes long was disturbed, and is left out, by the same bound for both; of several bounds,
-// that one counts which tells the classes apart best.
+// timingOf returns Welch's t for the times of two classes, measured in random order. Long
+// times were disturbed and are left out, with the same bound for both classes. Of several
+// bounds, the result is for the one that distinguishes the classes best.
 func timingOf(t *testing.T, size int, classes [2]func() (*Key, *operation), compute func(*workspace, []*operation)) float64 {
 	t.Helper()
 	runtime.LockOSThread()
@@ -139,9 +139,9 @@ func timingOf(t *testing.T, size int, classes [2]func() (*Key, *operation), comp
 	return extreme
 }
 
-// welch is Welch's t of the times that are not above a bound.
+// welch returns Welch's t for the times up to a bound.
 func welch(times [2][]float64, bound float64) float64 {
-	var mean, variance [2]float64 // the latter of the mean
+	var mean, variance [2]float64 // variance is that of the mean
 	for class, measured := range times {
 		kept := slices.DeleteFunc(slices.Clone(measured), func(time float64) bool { return time > bound })
 		for _, time := range kept {

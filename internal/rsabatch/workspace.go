@@ -3,9 +3,9 @@ package rsabatch
 import "encoding/binary"
 
 const (
-	// batchSize is the largest number of signatures that are computed at once.
+	// batchSize is the maximum number of signatures that are computed at once.
 	batchSize = 4
-	// maxLanes are two for each of them: one for each prime.
+	// maxLanes is two lanes for each signature: one for each prime.
 	maxLanes = 2 * batchSize
 )
 
@@ -17,7 +17,7 @@ type operation struct {
 	output [keyBits / 8]byte
 }
 
-// kernel is the arithmetic on so many lanes. See kernel_amd64.go.
+// kernel is the arithmetic on a number of lanes. See kernel_amd64.go.
 type kernel struct {
 	lanes    int
 	multiply func(result, a, b, m *uint64)
@@ -25,24 +25,24 @@ type kernel struct {
 	choose   func(result, table, index *uint64)
 }
 
-// vector has a number in each lane: the lowest limbs of all lanes, then the next ones.
-// If there are fewer lanes than maxLanes, the rest of it is unused.
+// vector holds a number in each lane: the lowest limbs of all lanes, then the next ones. With
+// fewer lanes than maxLanes, the rest of it is unused.
 type vector [limbs * maxLanes]uint64
 
-// workspace is the memory of one batch at a time. It has no pointers in it, so that Go's
-// allocator puts it where vectors are aligned to cache lines.
+// workspace is the memory for one batch at a time. It contains no pointers, so that Go's
+// allocator places it such that vectors are aligned to cache lines.
 type workspace struct {
 	table         [powers * limbs * maxLanes]uint64
 	a             vector
 	columns       [2 * limbs * maxLanes]uint64
-	modulus       [(limbs + 1) * maxLanes]uint64 // and its inverse
+	modulus       [(limbs + 1) * maxLanes]uint64 // followed by its inverse
 	b, c          vector
 	index         [maxLanes]uint64
 	squares, cube vector
 }
 
-// compute does one to batchSize operations. Lane 2i has the message i modulo p, the
-// lane after it modulo q. Lanes that are left over do the same once more.
+// compute performs one to batchSize operations. Lane 2i computes message i modulo p, and the
+// next lane modulo q. Remaining lanes repeat operations.
 func (w *workspace) compute(batch []*operation) {
 	k := &wide
 	if len(batch) <= narrow.lanes/2 {
@@ -73,8 +73,8 @@ func of(lane int, batch []*operation) (*operation, *prime) {
 	return op, &op.key.primes[lane%2]
 }
 
-// load puts the keys' numbers in place, and the messages' residues into a, in
-// Montgomery form: with a message x + y*R, that is x*R + y*R*R.
+// load stores the keys' numbers in the workspace, and the messages' residues in a, in
+// Montgomery form: for a message x + y*R, that is x*R + y*R*R.
 func (w *workspace) load(k *kernel, batch []*operation) {
 	for lane := range k.lanes {
 		op, prime := of(lane, batch)
@@ -119,8 +119,8 @@ func (k *kernel) setOne(to *vector) {
 	}
 }
 
-// exponentiate sets a to the power of it by each lane's exponent, from the highest
-// digit to the lowest, and takes it out of Montgomery form.
+// exponentiate raises a to each lane's exponent, from the highest digit to the lowest, and
+// converts it out of Montgomery form.
 func (w *workspace) exponentiate(k *kernel, batch []*operation) {
 	for digit := primeBits/windowBits - 1; digit >= 0; digit-- {
 		for lane := range k.lanes {
@@ -141,8 +141,8 @@ func (w *workspace) exponentiate(k *kernel, batch []*operation) {
 	k.multiply(&w.a[0], &w.a[0], &w.b[0], &w.modulus[0])
 }
 
-// recombine makes one number of the residues modulo p and q (Garner's formula, as in
-// RFC 8017, section 5.1.2): m2 + q*h, where h is (m1 - m2)/q modulo p.
+// recombine combines the residues modulo p and q into one number (Garner's formula, as in RFC
+// 8017, section 5.1.2): m2 + q*h, where h is (m1 - m2)/q modulo p.
 func (w *workspace) recombine(k *kernel, batch []*operation) {
 	var residues [batchSize]number // modulo q
 	clear(w.b[:])

@@ -23,7 +23,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// Keys with extreme primes, p above and below q, mixed in each batch, in batches of
+// Keys with extreme primes, with p above and below q, mixed within each batch, in batches of
 // all sizes.
 func TestPrivateOperationOfManyKeys(t *testing.T) {
 	needEngine(t)
@@ -48,7 +48,7 @@ func TestPrivateOperationOfManyKeys(t *testing.T) {
 	t.Logf("%d keys, of which %d have p < q", len(keys), smaller)
 }
 
-// Each edge of each kind of key, in each lane.
+// Each edge case with each kind of key, in each lane.
 func TestPrivateOperationOfEdges(t *testing.T) {
 	needEngine(t)
 	w, messages := new(workspace), 0
@@ -71,8 +71,8 @@ func TestPrivateOperationOfEdges(t *testing.T) {
 	t.Logf("%d edges, in batches of 1 to %d", messages, batchSize)
 }
 
-// The same as math/big's own exponentiation by the whole private exponent, and so are
-// results that begin with zeros.
+// The results equal those of math/big's exponentiation with the whole private exponent,
+// including results with leading zeros.
 func TestPrivateOperationAgainstBig(t *testing.T) {
 	needEngine(t)
 	w, private := new(workspace), someKey()
@@ -107,7 +107,7 @@ func TestSignaturesAgainstStandardLibrary(t *testing.T) {
 	}
 }
 
-// And those of OpenSSL.
+// Signatures are byte for byte those of OpenSSL.
 func TestSignaturesAgainstOpenSSL(t *testing.T) {
 	needEngine(t)
 	openssl := testtool.Find(t, "openssl")
@@ -127,7 +127,7 @@ func TestSignaturesAgainstOpenSSL(t *testing.T) {
 	}
 }
 
-// Vectors that straddle cache lines would take twice the time to load.
+// Vectors that straddle cache lines would take twice as long to load.
 func TestWorkspaceIsAligned(t *testing.T) {
 	w := new(workspace)
 	for name, at := range map[string]unsafe.Pointer{

@@ -8,11 +8,11 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// fromFile is a setting that is the contents of one file.
+// fromFile matches a setting that consists of the contents of one file.
 var fromFile = regexp.MustCompile(`^\{file\.([^{}]+)\}$`)
 
-// curable adds to an error how to take the value out of the file that it was read from, if
-// there is such a file, and if nothing is wrong with what is then left.
+// curable adds to an error how to extract the value from the file that it was read from, if
+// there is one and the extracted value would be valid.
 func curable(err error, text, configured string, wrong func(string) string) error {
 	file := fromFile.FindStringSubmatch(configured)
 	value, command := cure(text)
@@ -22,8 +22,9 @@ func curable(err error, text, configured string, wrong func(string) string) erro
 	return signer.ForFile(fmt.Errorf("%w; take it out with: %s and name FILE.value", err, signer.Privately(command+" FILE > FILE.value")), file[1])
 }
 
-// cuts are what can stand around a value, which is the first group if there is one, and how
-// sed removes it. The commands mean the same to every shell, and in a JSON log.
+// cuts are the texts that can surround a value, with the sed expression that removes them.
+// The value is the first group, if there is one. The commands work in every shell, and
+// survive the escaping of a JSON log.
 var cuts = []struct {
 	around *regexp.Regexp
 	sed    string
@@ -36,8 +37,8 @@ var cuts = []struct {
 	{regexp.MustCompile("[\"'`]$"), "s/.$//"},
 }
 
-// cure returns the value that a text has among other things, and the command that writes
-// it, but for the name of the file; or "" if neither is certain.
+// cure returns the value that a text contains among other things, and the command that prints
+// it, without the file name. Both are "" if they are not certain.
 func cure(text string) (value, command string) {
 	if isDocument(text) {
 		name, value := onlyMember(text)
@@ -46,7 +47,7 @@ func cure(text string) (value, command string) {
 		}
 		return value, "jq -r ." + name
 	}
-	// Of a file, sed sees the white space around it as well.
+	// In a file, sed also sees the surrounding white space.
 	command = "sed -e 's/^[[:space:]]*//' -e 's/[[:space:]]*$//'"
 	for _, cut := range cuts {
 		if cut.around.MatchString(text) {
@@ -57,10 +58,11 @@ func cure(text string) (value, command string) {
 	return text, command
 }
 
-// memberName is a name that JSON has for such a value. It is shown, so it is no other.
+// memberName matches the names that such a value can have in JSON. The name is shown, so no
+// other is accepted.
 var memberName = regexp.MustCompile(`(?i)^(payermax_?)?(app_?id|merchant_?no|merchant_?auth_?token|(access_?|auth_?)?token|password|pass|secret|pin|value)$`)
 
-// onlyMember returns the one member of a JSON object that can be the value, or "".
+// onlyMember returns the only member of a JSON object that can be the value, or "".
 func onlyMember(text string) (name, value string) {
 	var members map[string]any
 	if err := json.Unmarshal([]byte(text), &members); err != nil {

@@ -12,16 +12,17 @@ import (
 )
 
 var (
-	// fromEnvironment is a placeholder that stands for an environment variable.
+	// fromEnvironment matches a placeholder for an environment variable.
 	fromEnvironment = regexp.MustCompile(`\{env\.([^{}]+)\}`)
-	// asElsewhere is an environment variable as shells, Compose and systemd write it. Caddy's own
-	// placeholders have a dot, but those of its directive map need none.
+	// asElsewhere matches an environment variable in the syntax of shells, Compose and
+	// systemd. Caddy's own placeholders contain a dot, but those of its directive map need
+	// not.
 	asElsewhere = regexp.MustCompile(`\$?\{(\w+)\}`)
 )
 
-// WhyEmpty says why a text with placeholders comes to nothing, to be put behind the error
-// about it: which variable is not set, or which file is not there. It is "" if that cannot
-// be told.
+// WhyEmpty says why a text with placeholders expands to nothing, as a suffix for the error
+// about it: which variable is not set, or which file does not exist. It is "" if that is
+// unknown.
 func WhyEmpty(text string) string {
 	for _, match := range fromEnvironment.FindAllStringSubmatch(text, -1) {
 		if value, isSet := os.LookupEnv(match[1]); !isSet {
@@ -38,7 +39,7 @@ func WhyEmpty(text string) string {
 	return ""
 }
 
-// whyNothingIn says why nothing can be read from a file, or "".
+// whyNothingIn says why nothing can be read from a file, or returns "".
 func whyNothingIn(path string) string {
 	file, err := regular.Open(path)
 	var notRegular *regular.NotRegularError
@@ -59,7 +60,7 @@ func whyNothingIn(path string) string {
 	return ""
 }
 
-// explained adds to the replacer's error about a text what is behind it.
+// explained adds the likely reason to the replacer's error about a text.
 func explained(err error, text string, repl *caddy.Replacer) error {
 	for _, match := range asElsewhere.FindAllStringSubmatch(text, -1) {
 		if _, known := repl.Get(match[1]); !known {

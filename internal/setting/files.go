@@ -14,18 +14,18 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// filePlaceholder is a placeholder that stands for the contents of a file.
+// filePlaceholder matches a placeholder for the contents of a file.
 var filePlaceholder = regexp.MustCompile(`\{file\.([^{}]+)\}`)
 
-// relativeFile is what the Caddyfile makes of {file.NAME} where NAME has neither a slash nor
-// a dot: its shorthand for parts of the path of a request. Of those, Caddy has only two.
+// relativeFile matches what the Caddyfile makes of {file.NAME} if NAME contains neither a
+// slash nor a dot: it is a shorthand for a part of the request's path. Caddy has only two
+// such parts.
 var relativeFile = regexp.MustCompile(`\{http\.request\.uri\.path\.file\.([\w-]+)\}`)
 
-// errKeyAsFile does not repeat the value. That is its purpose.
+// errKeyAsFile deliberately does not repeat the value.
 var errKeyAsFile = errors.New("the path of a file is expected in {file.PATH}, but the value looks like a key itself; save the key to a file and name that")
 
-// checkAbsolute refuses a placeholder for a file whose path Caddy has taken for something
-// else.
+// checkAbsolute refuses a file placeholder whose path Caddy interprets as something else.
 func checkAbsolute(text string) error {
 	for _, match := range relativeFile.FindAllStringSubmatch(text, -1) {
 		if signer.LooksLikeKey(match[1]) {
@@ -38,11 +38,10 @@ func checkAbsolute(text string) error {
 	return nil
 }
 
-// CheckFiles refuses a text whose placeholders name something other than regular files.
-// Caddy reads what they name, and would wait for whoever writes into a named pipe: at the
-// start, at a reload, or in the middle of a call. A file that is missing is left to Caddy.
-// A relative path that the Caddyfile does not take for one is refused as well, and so is the
-// text of a key.
+// CheckFiles refuses a text whose placeholders name anything other than regular files. Caddy
+// reads the file, and with a named pipe would wait for a writer: at startup, on a reload, or
+// in the middle of a call. A missing file is left to Caddy. A relative path that the
+// Caddyfile does not treat as one is refused as well, and so is the text of a key.
 func CheckFiles(text string) error {
 	if err := checkAbsolute(text); err != nil {
 		return err
@@ -61,8 +60,8 @@ func CheckFiles(text string) error {
 	return nil
 }
 
-// NamesMissingFile reports whether a placeholder of a text names a file that is not there.
-// Caddy takes it for one that is empty.
+// NamesMissingFile reports whether a placeholder in a text names a file that does not exist.
+// Caddy treats such a file as empty.
 func NamesMissingFile(text string) bool {
 	for _, match := range filePlaceholder.FindAllStringSubmatch(text, -1) {
 		if _, err := os.Stat(match[1]); errors.Is(err, fs.ErrNotExist) {
@@ -72,9 +71,8 @@ func NamesMissingFile(text string) bool {
 	return false
 }
 
-// Replace expands the placeholders of a text as ReplaceOrErr of the replacer does, and
-// never waits for a file. Its errors say what is behind a placeholder that is unknown or
-// empty.
+// Replace expands the placeholders of a text like the replacer's ReplaceOrErr, but never
+// waits for a file. Its errors say why a placeholder is unknown or empty.
 func Replace(repl *caddy.Replacer, text string, errorOnEmpty, errorOnUnknown bool) (string, error) {
 	if err := CheckFiles(text); err != nil {
 		return "", err

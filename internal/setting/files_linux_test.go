@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A named pipe in the place of a file is refused at once, whatever is around its
-// placeholder; what a regular file has is read.
+// A named pipe in place of a file is refused at once, whatever surrounds its placeholder. A
+// regular file is read.
 func TestReplaceWaitsForNoPipe(t *testing.T) {
 	folder := t.TempDir()
 	pipe, file, link := filepath.Join(folder, "pipe"), filepath.Join(folder, "file"), filepath.Join(folder, "link")

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// The Caddyfile takes {file.NAME} for a part of the request's path, unless NAME has a slash
-// or a dot.
+// The Caddyfile interprets {file.NAME} as a part of the request's path, unless NAME contains
+// a slash or a dot.
 func TestRelativeFiles(t *testing.T) {
 	t.Parallel()
 	for placeholder, refused := range map[string]bool{
@@ -31,7 +31,7 @@ func TestRelativeFiles(t *testing.T) {
 	}
 }
 
-// A part of a key in place of a file's path, or of an identifier, is repeated nowhere.
+// A part of a key in place of a file's path, or of an identifier, is never repeated.
 func TestPartsOfKeysAreNotRepeated(t *testing.T) {
 	t.Parallel()
 	sum := sha512.Sum384([]byte("a line")) // in place of a key's bytes
@@ -39,7 +39,7 @@ func TestPartsOfKeysAreNotRepeated(t *testing.T) {
 		for _, text := range []string{"{file." + line + "}", "{http.request.uri.path.file." + line + "}"} {
 			err := CheckFiles(text)
 			if strings.Contains(text, "uri") && strings.ContainsAny(line, "+/=") {
-				continue // for which Caddy has no such shorthand
+				continue // Caddy has no such shorthand for it
 			}
 			assert.ErrorContains(t, err, "looks like a key itself", text)
 			assert.NotContains(t, err.Error(), line[:20])

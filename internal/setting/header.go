@@ -2,11 +2,11 @@ package setting
 
 import "regexp"
 
-// requestHeader is a placeholder that stands for a header field of a request.
+// requestHeader matches a placeholder for a header field of a request.
 var requestHeader = regexp.MustCompile(`\{http\.request\.header\.([^{}]+)\}`)
 
-// RequestHeaders returns the names of the header fields of a request from which a value
-// comes, by placeholders such as {http.request.header.X-Token}, as they are written.
+// RequestHeaders returns the names, as written, of the request header fields that a value
+// uses through placeholders such as {http.request.header.X-Token}.
 func RequestHeaders(value string) []string {
 	var names []string
 	for _, match := range requestHeader.FindAllStringSubmatch(value, -1) {

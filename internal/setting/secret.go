@@ -6,10 +6,11 @@ import (
 	"strings"
 )
 
-// CheckToken refuses what cannot be a token, without repeating any of it. configured is
-// the value with its placeholders: if it is {file.PATH} and the file has the token among
-// other things, the error has the command that takes it out. White space around the token,
-// such as the line break at the end of its file, is not for this function.
+// CheckToken refuses a text that cannot be a token. The error repeats none of it. configured
+// is the value before its placeholders were expanded: if it is {file.PATH} and the file
+// contains the token among other things, the error contains the command that extracts it. The
+// caller must first remove white space around the token, such as the newline at the end of
+// its file.
 func CheckToken(token, configured string) error {
 	wrong := wrongToken(token)
 	if wrong == "" {
@@ -18,7 +19,7 @@ func CheckToken(token, configured string) error {
 	return curable(errors.New("the token, which is not repeated here, "+wrong), token, configured, wrongToken)
 }
 
-// wrongToken says why a text cannot be a token, or "".
+// wrongToken returns why a text cannot be a token, or "".
 func wrongToken(token string) string {
 	switch {
 	case isDocument(token):
@@ -47,9 +48,9 @@ func wrongToken(token string) string {
 	return ""
 }
 
-// CheckPassword refuses what is hardly meant to be a password, or a PIN, without repeating
-// any of it. A password may have any characters, so less is refused than of a token. path
-// is that of its file.
+// CheckPassword refuses a text that is probably not meant to be a password or a PIN. The
+// error repeats none of it. A password may contain any characters, so fewer texts are refused
+// than for a token. path is the path of its file.
 func CheckPassword(password, path string) error {
 	wrong := wrongPassword(password)
 	if wrong == "" {
@@ -59,15 +60,15 @@ func CheckPassword(password, path string) error {
 }
 
 var (
-	// passwordBefore is a setting of an env file, of YAML or of a server's config.
+	// passwordBefore matches a setting of an env file, of YAML, or of a server's config.
 	passwordBefore = regexp.MustCompile(`(?i)^(export +[a-z_]\w*=|\w*(pass|passwd|password|secret|pin)=|(password|pin) *: |(requirepass|masterauth) )`)
-	// passwordInQuotes has the same quotes at both ends.
+	// passwordInQuotes matches a text with matching quotes at both ends.
 	passwordInQuotes = regexp.MustCompile("^(\".*\"|'.*'|`.*`|\u201c.*\u201d|\u2018.*\u2019)$")
-	// passwordOf is a variable and nothing else.
+	// passwordOf matches a variable and nothing else.
 	passwordOf = regexp.MustCompile(`^(\$\{[A-Za-z_]\w*\}|\{\$[A-Za-z_]\w*\}|\{(env|file)\.[^{}]+\}|\$[A-Z_]{3,}|\$\(.*\)|\{\{.*\}\})$`)
 )
 
-// wrongPassword says why a text is hardly a password, or "".
+// wrongPassword returns why a text is probably not a password, or "".
 func wrongPassword(password string) string {
 	switch {
 	case isJSON(password):
@@ -96,7 +97,7 @@ func isDocument(text string) bool {
 	return isJSON(text) || strings.HasPrefix(text, "<") && !stand.MatchString(text)
 }
 
-// firstMember is how a JSON object with members begins.
+// firstMember matches the beginning of a JSON object with members.
 var firstMember = regexp.MustCompile(`^\{\s*"[^"]*"\s*:`)
 
 // isJSON reports whether a text looks like JSON with members.

@@ -16,7 +16,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// A password may look like nearly anything, so it is refused only for what nobody chooses.
+// A password may look like nearly anything, so only texts that nobody chooses as one are
+// refused.
 func TestPasswords(t *testing.T) {
 	t.Parallel()
 	for password, why := range map[string]string{
@@ -37,7 +38,7 @@ func TestPasswords(t *testing.T) {
 	}
 }
 
-// commandIn is the command that an error names, as it stands in a line of a JSON log, or "".
+// commandIn returns the command in an error, as it appears in a line of a JSON log, or "".
 func commandIn(t *testing.T, err error) string {
 	t.Helper()
 	line, encodeErr := zapcore.NewJSONEncoder(zapcore.EncoderConfig{}).EncodeEntry(zapcore.Entry{}, []zapcore.Field{zap.Error(err)})
@@ -47,8 +48,8 @@ func commandIn(t *testing.T, err error) string {
 	return command
 }
 
-// Each command that an error names is executed on the very file that was refused, and what
-// it writes is the value, for nobody else to read.
+// Each command in an error is executed on the very file that was refused. It writes the value
+// to a file that only its owner can read.
 func TestCommandsTakeValuesOut(t *testing.T) {
 	t.Parallel()
 	token := func(text, path string) error { return CheckToken(strings.TrimSpace(text), "{file."+path+"}") }
@@ -111,7 +112,7 @@ func TestCommandsTakeValuesOut(t *testing.T) {
 	}
 }
 
-// Where it is not certain what the value is, or where no file has it, there is no command.
+// There is no command if the value is uncertain, or was not read from a file.
 func TestNoCommandForWhatIsUncertain(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{

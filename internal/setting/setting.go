@@ -1,5 +1,4 @@
-// Package setting expands the placeholders in configured values and checks what comes
-// of them.
+// Package setting expands the placeholders in configured values and checks the results.
 package setting
 
 import (
@@ -12,21 +11,21 @@ import (
 // Option is one option whose value may contain placeholders.
 type Option struct {
 	Name string
-	// Value is what is configured.
+	// Value is the configured value.
 	Value string
-	// MaxLength is in characters, by the field table of the envelope; the value is then
-	// one of PayerMax's identifiers. 0 stands for paths, which may have any length.
+	// MaxLength is the maximum number of characters, from the field table of the envelope;
+	// the value is then one of PayerMax's identifiers. 0 stands for paths, which may have any
+	// length.
 	MaxLength int
-	// IsSecret says that the value is a token, which whoever uses it checks with
-	// CheckToken, and which no error may show.
+	// IsSecret says that the value is a token. Its user checks it with CheckToken, and no
+	// error may show it.
 	IsSecret bool
-	// Target is where the expanded value goes.
+	// Target receives the expanded value.
 	Target *string
 }
 
-// Expand sets the option's target. A value that is configured must not turn out
-// empty, unless it may be: a missing environment variable must not switch a check
-// off.
+// Expand sets the option's target. A configured value must not expand to nothing, unless
+// mayBeEmpty is set: a missing environment variable must not disable a check.
 func (o Option) Expand(repl *caddy.Replacer, mayBeEmpty bool) error {
 	value, err := Replace(repl, o.Value, false, true)
 	if err != nil {
@@ -45,7 +44,7 @@ func (o Option) Expand(repl *caddy.Replacer, mayBeEmpty bool) error {
 	return nil
 }
 
-// check checks the expanded value by what it is.
+// check checks the expanded value according to its kind.
 func (o Option) check(value string) error {
 	switch {
 	case o.IsSecret:
@@ -56,8 +55,7 @@ func (o Option) check(value string) error {
 	return CheckPath(value)
 }
 
-// ExpandAll expands the values of an option that may have several. No value may be
-// empty.
+// ExpandAll expands the values of an option that may have several. No value may be empty.
 func ExpandAll(name string, configured []string, maxLength int, repl *caddy.Replacer) ([]string, error) {
 	values := make([]string, len(configured))
 	for i, value := range configured {

@@ -39,7 +39,7 @@ func TestExpandAll(t *testing.T) {
 	}
 }
 
-// What may be empty is what the sandbox can supply itself.
+// Values that the sandbox can supply itself may be empty.
 func TestExpandMayBeEmpty(t *testing.T) {
 	value := "before"
 	o := Option{Name: "app_id", Value: "{env.PAYERMAX_TEST_UNSET}", MaxLength: 3, Target: &value}
@@ -49,7 +49,7 @@ func TestExpandMayBeEmpty(t *testing.T) {
 	assert.Empty(t, value)
 }
 
-// Why a value is empty is said as far as it can be told.
+// The error says why a value is empty, as far as that is known.
 func TestWhyEmpty(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	require.NoError(t, os.WriteFile(empty, nil, 0o600))

@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// What people leave in environment variables and files, and what to do about it. The
-// words follow the value.
+// What people leave in environment variables and files, and what to do about it. The words
+// follow the value.
 const (
 	notText    = "contains control characters, such as a line break; check where the value comes from"
 	blanks     = "has white space or invisible characters in it, such as a no-break space or a byte order mark; remove them where the value comes from"
@@ -38,7 +38,8 @@ var (
 	variable = regexp.MustCompile(`\$\{|\{\$|\$\(|^\$\w+$|^%\w+%$|^\{\{.*\}\}$`)
 	stand    = regexp.MustCompile(`(?i)^(<.*>|\[.*\]|change[-_ .]?(me|it)|(insert|replace|put|enter)[-_ .]?(me|this|here|with.*)?|todo|tbd|fixme|x{3,}([-_. ]x+)*|[._\x{2026}-]{3,}|\x{2026}+|placeholder|none|null|nil|nan|true|false|undefined|empty|redacted|dummy|your[-_ .]?(app[-_ .]?id|merchant[-_ .]?no|token)[-_ .]here|[*]{3,}|__\w+__|@\w+@|#\{\w+\}#?)$`)
 	exponent = regexp.MustCompile(`^[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+$|^[0-9]{6,}[.,][0-9]+$|^[0-9]{1,3}([.,][0-9]{3}){2,}$|^[+-][0-9.]+$`)
-	// nameBefore is a setting of an env file, or a header. Base64 ends with its equals signs.
+	// nameBefore matches a setting of an env file, or a header. Base64 has its equals signs
+	// at the end.
 	nameBefore = regexp.MustCompile(`(?i)^(export +)?[a-z_][a-z0-9_]*=[^=]|^(merchant_?auth_?token|authorization) *:|^bearer +\S`)
 	settingOf  = regexp.MustCompile(`^(export +)?[A-Za-z_][A-Za-z0-9_]*=[/.]`)
 	comment    = regexp.MustCompile(`\s#( |$)`)
@@ -48,12 +49,12 @@ var (
 	identifier = regexp.MustCompile(`^[A-Za-z0-9._:-]+$`)
 )
 
-// quotes are those of shells and of word processors.
+// quotes are the quotation marks of shells and of word processors.
 const quotes = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
 
-// CheckIdentity refuses what cannot be an identifier of PayerMax's: an app_id, a
-// merchant_no or a version. The error shows the value, in quotes and with escapes for
-// what nobody could see. configured is where it comes from, as [CheckToken] has it.
+// CheckIdentity refuses a value that cannot be a PayerMax identifier: an app_id, a
+// merchant_no or a version. The error shows the value in quotes, with invisible characters
+// escaped. configured has the same meaning as in [CheckToken].
 func CheckIdentity(value, configured string) error {
 	wrong := wrongIdentity(value)
 	if wrong == "" {
@@ -62,7 +63,7 @@ func CheckIdentity(value, configured string) error {
 	return curable(fmt.Errorf("%s %s", shown(value), wrong), value, configured, wrongIdentity)
 }
 
-// wrongIdentity says why a text cannot be an identifier, or "".
+// wrongIdentity returns why a text cannot be an identifier, or "".
 func wrongIdentity(value string) string {
 	switch {
 	case value == "":
@@ -95,11 +96,11 @@ func wrongIdentity(value string) string {
 	return ""
 }
 
-// maxShown is how many characters of a value an error shows.
+// maxShown is the maximum number of characters of a value that an error shows.
 const maxShown = 64
 
-// shown is a value as an error shows it. A document may hold a secret, and is not shown, and
-// neither is a part of a key.
+// shown returns a value for use in an error. It hides a document, which may contain a secret,
+// and a part of a key.
 func shown(value string) string {
 	if isDocument(value) || slices.ContainsFunc(strings.Fields(value), signer.LooksLikeKey) {
 		return "the value, which is not repeated here,"
@@ -110,9 +111,9 @@ func shown(value string) string {
 	return strconv.QuoteToASCII(value)
 }
 
-// CheckPath refuses what is hardly meant to be the path of a file. A path may have
-// spaces and letters of any language inside. The text of a key is left to whoever reads
-// the file, who does not repeat it.
+// CheckPath refuses a value that is probably not meant to be the path of a file. A path may
+// contain spaces and letters of any language. The text of a key is left to the reader of the
+// file, which does not repeat it.
 func CheckPath(path string) error {
 	var wrong string
 	switch {
@@ -146,16 +147,16 @@ func CheckPath(path string) error {
 	return fmt.Errorf("%s %s", shown(path), wrong)
 }
 
-// isText reports whether a value can stand in the envelope as it is.
+// isText reports whether a value can be used in the envelope as it is.
 func isText(value string) bool {
 	return utf8.ValidString(value) && !strings.ContainsFunc(value, unicode.IsControl)
 }
 
-// isBlank reports whether a character is white space or cannot be seen.
+// isBlank reports whether a character is white space or invisible.
 func isBlank(r rune) bool { return unicode.IsSpace(r) || isInvisible(r) }
 
-// isInvisible reports whether a character cannot be seen, such as a byte order mark or
-// a soft hyphen.
+// isInvisible reports whether a character is invisible, such as a byte order mark or a soft
+// hyphen.
 func isInvisible(r rune) bool {
 	return unicode.Is(unicode.Cf, r) || r != ' ' && unicode.IsSpace(r)
 }

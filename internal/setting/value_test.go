@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// accidents happen to values of all kinds.
+// accidents are mistakes in values of all kinds.
 var accidents = map[string]string{
 	`"abc"`:              inQuotes,
 	`'abc'`:              inQuotes,
@@ -70,7 +70,7 @@ func TestAccidents(t *testing.T) {
 		} {
 			err := check(value)
 			if kind == "path" && strings.ContainsAny(value, "\r\n") {
-				continue // could be a key, which is never repeated, and is refused as one
+				continue // could be a key, and is then refused as one, without repeating it
 			}
 			if !assert.ErrorContains(t, err, why, "%s %q", kind, value) {
 				continue
@@ -134,7 +134,7 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// A value of any length is shown in part.
+// Of a long value, only a part is shown.
 func TestLongValuesAreShownInPart(t *testing.T) {
 	t.Parallel()
 	err := CheckIdentity(strings.Repeat("a b", 1000), "")

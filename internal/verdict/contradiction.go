@@ -9,9 +9,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// contradiction reports a member by which the answer says that it is for another
-// call than this. PayerMax's signature says who has made an answer, but not what
-// for: a good answer to somebody else's call is signed as well.
+// contradiction reports a member by which the answer says that it is for another call.
+// PayerMax's signature shows who made an answer, but not which call it is for: a good answer
+// to another call is signed as well.
 func contradiction(said *envelope.Answer, asked Question) error {
 	if len(said.Claims) == 0 {
 		return nil
@@ -28,24 +28,24 @@ func contradiction(said *envelope.Answer, asked Question) error {
 	return nil
 }
 
-// lacks reports whether no claim has the name. It does not for an empty name.
+// lacks reports whether no claim has the name. It is false for an empty name.
 func lacks(claims []envelope.Claim, name string) bool {
 	return name != "" && !slices.ContainsFunc(claims, func(claim envelope.Claim) bool { return claim.Name == name })
 }
 
-// isEcho reports whether a claim of the answer, in data, is one that answers of this kind
-// make.
+// isEcho reports whether a claim of the answer, in data, is one that answers to this endpoint
+// echo.
 func (q Question) isEcho(claim envelope.Claim) bool {
 	return claim.InData && slices.Contains(q.Echoes, claim.Name)
 }
 
-// isAside reports whether a claim of the request is the application's own, in data,
-// about what the envelope says.
+// isAside reports whether a claim of the request is the application's own statement in data
+// about a member of the envelope.
 func isAside(claim envelope.Claim) bool { return claim.InData && protocol.IsOfEnvelope(claim.Name) }
 
-// contradicts reports whether the request makes claims under the name of the answer's
-// claim, but not this one. Upper and lower case are the same in PayerMax's numbers
-// (orderAndPay: outTradeNo AAA is AAa).
+// contradicts reports whether the request makes claims under the name of the answer's claim,
+// but none with its value. Case does not matter in PayerMax's numbers (orderAndPay:
+// outTradeNo AAA is AAa).
 func contradicts(claim envelope.Claim, sent []envelope.Claim) bool {
 	asked := false
 	for _, own := range sent {
@@ -60,7 +60,7 @@ func contradicts(claim envelope.Claim, sent []envelope.Claim) bool {
 	return asked
 }
 
-// meant is the name that version 1.1 and later have for a member.
+// meant returns the name of a member in version 1.1 and later.
 func meant(name string) string {
 	if name == "merchantAppId" {
 		return "appId"

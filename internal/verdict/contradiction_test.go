@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// What an answer says of its call must be what was sent.
+// What an answer says about its call must match what was sent.
 func TestContradiction(t *testing.T) {
 	const request = `{"version":"1.4","appId":"app","merchantNo":"0202","data":{"outTradeNo":"P1","requestId":7}}`
 	for body, names := range map[string]string{
@@ -50,8 +50,8 @@ func TestContradiction(t *testing.T) {
 	}
 }
 
-// What the application says in data of its own about the merchant makes no answer
-// this call's.
+// What the application itself writes in data about the merchant does not make an answer match
+// this call.
 func TestOwnWordsInDataBindNothing(t *testing.T) {
 	asked := questionOf(t, "orderAndPay", `{"appId":"app","merchantNo":"0202","data":{"outTradeNo":"P1","merchantNo":"999"}}`)
 	said, err := (&reply.Answer{Body: []byte(`{"code":"X","merchantNo":"999"}`)}).Read(asked.Identifying)
@@ -59,18 +59,18 @@ func TestOwnWordsInDataBindNothing(t *testing.T) {
 	assert.ErrorContains(t, contradiction(said, asked), "its merchantNo is not what was sent")
 }
 
-// A success for another kind of call about the same order is not one for this.
+// A success for another kind of call about the same order is not a success for this call.
 func TestAnswersToOtherKindsOfCalls(t *testing.T) {
 	for _, test := range []struct{ endpoint, request, answer, lacks string }{
 		{"refund", `{"outRefundNo":"R1","outTradeNo":"P1"}`, `{"outTradeNo":"P1","status":"SUCCESS"}`, "outRefundNo"},
 		{"refund", `{"outRefundNo":"R1","outTradeNo":"P1"}`, `{"outRefundNo":"R1","status":"REFUND_PENDING"}`, ""},
-		{"refund", `{"outRefundNo":"R1","outTradeNo":"P1"}`, `{"merchantNo":"0202","status":"REFUND_PENDING"}`, ""}, // names the merchant alone
+		{"refund", `{"outRefundNo":"R1","outTradeNo":"P1"}`, `{"merchantNo":"0202","status":"REFUND_PENDING"}`, ""}, // names only the merchant
 		{"capture", `{"requestId":"C1","outTradeNo":"P1"}`, `{"outTradeNo":"P1","status":"SUCCESS"}`, "requestId"},
 		{"cancel", `{"requestId":"C1","outTradeNo":"P1"}`, `{"outTradeNo":"P1","status":"SUCCESS"}`, "requestId"},
 		{"cancel", `{"outTradeNo":"P1"}`, `{"outTradeNo":"P1","status":"SUCCESS"}`, ""}, // none was sent
 		{"orderAndPay", `{"outTradeNo":"P1"}`, `{"status":"SUCCESS"}`, ""},              // names nothing at all
 		{"orderQuery", `{"outTradeNo":"P1"}`, `{"outTradeNo":"P1"}`, ""},
-		{"refund", `{"outRefundNo":"R1","tradeToken":"T1"}`, `{"tradeToken":"T1","status":"REFUND_PENDING"}`, ""}, // not what a refund's answer echoes
+		{"refund", `{"outRefundNo":"R1","tradeToken":"T1"}`, `{"tradeToken":"T1","status":"REFUND_PENDING"}`, ""}, // not an echo of a refund
 	} {
 		asked := questionOf(t, test.endpoint, `{"appId":"app","data":`+test.request+`}`)
 		said, err := (&reply.Answer{Body: []byte(`{"code":"APPLY_SUCCESS","data":` + test.answer + `}`)}).Read(asked.Identifying)
@@ -84,8 +84,8 @@ func TestAnswersToOtherKindsOfCalls(t *testing.T) {
 	}
 }
 
-// What a request names is not another object in its answer, even where PayerMax's table
-// of answers lacks the member. An answer that lacks it as well names nothing.
+// An answer must not name another object than its request does, even if PayerMax's table of
+// answers lacks the member. An answer without the member names nothing.
 func TestAnswersThatNameMoreThanTheirTables(t *testing.T) {
 	for _, test := range []struct{ endpoint, request, answer, another string }{
 		{"orderClose", `{"outTradeNo":"P1"}`, `{"outTradeNo":"P2"}`, "outTradeNo"},
@@ -116,7 +116,7 @@ func TestAnswersThatNameMoreThanTheirTables(t *testing.T) {
 	}
 }
 
-// questionOf is a request to an endpoint.
+// questionOf returns a request to an endpoint.
 func questionOf(t *testing.T, name, body string) Question {
 	t.Helper()
 	e, ok := protocol.Lookup(name)

@@ -11,12 +11,12 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// sessionCallOf is a signed call for a session of a user's.
+// sessionCallOf returns a signed call for a user's session.
 func sessionCallOf(merchantNo, userID string) []byte {
 	return fmt.Appendf(nil, `{"appId":"app","merchantNo":%q,"data":{"userId":%q,"currency":"IDR"}}`, merchantNo, userID)
 }
 
-// An answer is one user's: the first one's.
+// An answer belongs to one user: the first one.
 func TestGivenAnswers(t *testing.T) {
 	g := newGivenAnswers()
 	now := time.Now()
@@ -57,7 +57,7 @@ func TestGivenAnswers(t *testing.T) {
 	assert.Equal(t, maxGiven, g.given.Len())
 }
 
-// Of many users who get the same answer at the same time, one may have it.
+// If many users get the same answer at the same time, only one may have it.
 func TestGivenAnswersAtOnce(t *testing.T) {
 	g := newGivenAnswers()
 	var users sync.WaitGroup

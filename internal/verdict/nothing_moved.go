@@ -9,9 +9,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// nothingMoved reports whether an answer of PayerMax's says for certain that the call has
-// moved no money: by a code that refuses it, and nothing besides; or by this code and a
-// status that is a failure for good, of an answer that names this call.
+// nothingMoved reports whether an answer of PayerMax says for certain that the call has moved
+// no money. Either it is only a code that refuses the call; or it has such a code and a final
+// failure status, and names this call.
 func nothingMoved(a *reply.Answer, said *envelope.Answer, asked Question) bool {
 	if !protocol.IsRefusal(said.Code) {
 		return false
@@ -23,16 +23,16 @@ func nothingMoved(a *reply.Answer, said *envelope.Answer, asked Question) bool {
 	return slices.Contains(asked.Failures, status) && namesCall(said, asked)
 }
 
-// namesCall reports whether the data of the answer has the number by which PayerMax tells the
-// call from others of its kind. The order alone, which other calls are about as well, will
-// not do.
+// namesCall reports whether the data of the answer contains the number by which PayerMax
+// distinguishes the call from others of its kind. The order alone is not enough, since other
+// calls are about it as well.
 func namesCall(said *envelope.Answer, asked Question) bool {
 	number := asked.Number()
 	given := textUnder(number, said.Claims)
 	return given != "" && strings.EqualFold(given, textUnder(number, envelope.ReadClaims(asked.Body, asked.Identifying)))
 }
 
-// textUnder returns what data says under a name, or "".
+// textUnder returns the value of a member of data, or "".
 func textUnder(name string, claims []envelope.Claim) string {
 	i := slices.IndexFunc(claims, func(claim envelope.Claim) bool {
 		return claim.Name == name && claim.InData && !claim.LookAlike

@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// Only PayerMax's own refusal of this call says that nothing was moved, and only if its
+// Only PayerMax's own refusal of this call says that no money was moved, and only if its
 // status does not say otherwise.
 func TestNothingMoved(t *testing.T) {
 	const (

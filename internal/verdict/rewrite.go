@@ -16,19 +16,19 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// maxUnsignedMsg bounds the msg of an answer that is written anew, in characters.
+// maxUnsignedMsg is the maximum length of the msg in a rewritten answer, in characters.
 const maxUnsignedMsg = 512
 
-// plainCode is what the code of an unsigned answer must be.
+// plainCode matches the codes that an unsigned answer may have.
 var plainCode = regexp.MustCompile(`^[A-Z0-9_]{1,64}$`)
 
-// rewrite makes an answer anew of one that PayerMax has not signed. Whoever can
-// answer in PayerMax's place could have written it for the application's parser
-// rather than for this one, so no byte of it passes as it came, and no header.
+// rewrite makes a new answer from one that PayerMax has not signed. Anyone who can answer in
+// PayerMax's place could have written it for the application's parser rather than for this
+// one, so no byte of it is passed on unchanged, and no header.
 //
-// Where a second call could do harm, it is taken for PayerMax's only if it is
-// what PayerMax would say. Anything else may be a proxy's on the way, which knows
-// nothing of what PayerMax did.
+// If a second call could do harm, the answer is attributed to PayerMax only if it is one that
+// PayerMax would give. Any other may come from a proxy in between, which does not know what
+// PayerMax did.
 func rewrite(a *reply.Answer, said *envelope.Answer, endpoint protocol.Endpoint, found Finding) (*reply.Answer, error) {
 	switch {
 	case isSuccess(said.Code):
@@ -52,15 +52,15 @@ func rewrite(a *reply.Answer, said *envelope.Answer, endpoint protocol.Endpoint,
 	return a.Rewritten(string(found), body), nil
 }
 
-// soundsLikeSuccess reports whether a careless reader could take an undocumented
-// code for a success, such as one that asks how it begins or whether it is 0.
+// soundsLikeSuccess reports whether a careless reader could take an undocumented code for a
+// success, for example by checking how it begins or whether it is 0.
 func soundsLikeSuccess(code string) bool {
 	return strings.Contains(lookalike.Fold(code), "SUCCESS") || strings.Trim(code, "0123456789") == ""
 }
 
-// isIntermediarys reports whether an answer that is not a success is probably not
-// PayerMax's: nobody has signed it, it is not what PayerMax would say, and the call
-// is one that must not be made twice.
+// isIntermediarys reports whether an answer that is not a success is probably not PayerMax's:
+// it is not signed, it is not one that PayerMax would give, and the call must not be made
+// twice.
 func isIntermediarys(a *reply.Answer, said *envelope.Answer, endpoint protocol.Endpoint) bool {
 	if endpoint.Repeatable || isSuccess(said.Code) || len(protocol.Signatures(a.Header())) > 0 {
 		return false
@@ -68,7 +68,7 @@ func isIntermediarys(a *reply.Answer, said *envelope.Answer, endpoint protocol.E
 	return a.Status != http.StatusOK || !protocol.IsDocumented(said.Code)
 }
 
-// ByAnIntermediary replaces an answer that is probably not PayerMax's, whose own
+// ByAnIntermediary replaces an answer that is probably not PayerMax's. PayerMax's own answer
 // may have been lost.
 func ByAnIntermediary(a *reply.Answer) *reply.Refusal {
 	status := http.StatusBadGateway
@@ -84,7 +84,7 @@ func ByAnIntermediary(a *reply.Answer) *reply.Refusal {
 	}
 }
 
-// printable returns what can be seen of a text, on one line and of bounded length.
+// printable returns the visible characters of a text, on one line and up to a maximum length.
 func printable(text string) string {
 	var kept bytes.Buffer
 	count := 0

@@ -9,7 +9,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
-// An empty sign header is no signature: it does not make an intermediary's answer
+// An empty sign header is not a signature: it does not turn an intermediary's answer into
 // PayerMax's.
 func TestEmptySignatureHidesNoIntermediary(t *testing.T) {
 	for _, keys := range []bool{false, true} {

@@ -1,6 +1,7 @@
 // Package verdict decides what an application may get of an answer. An answer that is
-// verifiably PayerMax's, and to this call, passes as it is. Of an answer that is not
-// signed and is not a success, what is safe to read passes. Of any other, nothing does.
+// verifiably PayerMax's answer to this call passes unchanged. Of an answer that is not signed
+// and is not a success, only what is safe to read passes. Of any other answer, nothing
+// passes.
 package verdict
 
 import (
@@ -15,29 +16,29 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// Question is what was asked, and of whom.
+// Question is what was asked, and at which endpoint.
 type Question struct {
 	protocol.Endpoint
 	// Identifying are the names by which an answer can say which call it is for.
 	Identifying envelope.Names
-	// Body is the request's, as it was sent.
+	// Body is the body of the request, as it was sent.
 	Body []byte
 	// Keys are PayerMax's public keys. Without any, signatures are not checked.
 	Keys []*rsa.PublicKey
-	// Budgeted says that the call counts against a budget, which gets back what was not
-	// moved.
+	// Budgeted says that the call counts against a budget, which gets back amounts that were
+	// not moved.
 	Budgeted bool
 }
 
-// Verdict is what was found out about an answer.
+// Verdict is the result of checking an answer.
 type Verdict struct {
 	// Finding is "" if there was no answer.
 	Finding Finding
-	// Code is the code that the answer gives, or "" if it cannot be read.
+	// Code is the code of the answer, or "" if it cannot be read.
 	Code string
-	// NothingMoved says that the answer is PayerMax's own word, to this call, that the call
-	// has moved no money and never will. It says nothing of what was sent before, and is
-	// only found out for a budget.
+	// NothingMoved says that the answer is PayerMax's own statement about this call that it
+	// has moved no money and never will. It says nothing about earlier requests, and is only
+	// determined for calls that count against a budget.
 	NothingMoved bool
 }
 
@@ -50,8 +51,8 @@ type Judge struct {
 // NewJudge returns a Judge that has seen no answer.
 func NewJudge() *Judge { return &Judge{given: newGivenAnswers()} }
 
-// Decide returns what passes of the answer. The error is a [reply.Refusal] to be given
-// to the application instead.
+// Decide returns the answer that passes. The error is a [reply.Refusal] for the application
+// to get instead.
 func (j *Judge) Decide(a *reply.Answer, asked Question) (Verdict, *reply.Answer, error) {
 	var found Verdict
 	passes, err := j.decide(&found, a, asked)
@@ -93,7 +94,7 @@ func (j *Judge) decide(found *Verdict, a *reply.Answer, asked Question) (*reply.
 	}
 }
 
-// passWhole passes an answer on byte for byte, if it is this call's.
+// passWhole passes an answer on byte for byte, if it is for this call.
 func (j *Judge) passWhole(a *reply.Answer, said *envelope.Answer, asked Question, found Finding) (*reply.Answer, error) {
 	if err := contradiction(said, asked); err != nil {
 		return nil, Withheld(a, err)
@@ -111,8 +112,8 @@ func isSuccess(code string) bool {
 
 var successShape = lookalike.Fold(protocol.CodeApplySuccess)
 
-// Withheld replaces an answer that cannot be trusted. It may come from PayerMax
-// all the same, so the application must not take it for a refusal.
+// Withheld replaces an answer that cannot be trusted. It may come from PayerMax all the same,
+// so the application must not mistake the replacement for a refusal.
 func Withheld(a *reply.Answer, cause error) *reply.Refusal {
 	return &reply.Refusal{
 		Code: "CHECK_SIGN_ERROR",

@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// signatureOf is a sign header's value.
+// signatureOf returns the value of a sign header.
 func signatureOf(t *testing.T, key *rsa.PrivateKey, body string) string {
 	t.Helper()
 	digest := sha256.Sum256([]byte(body))
@@ -26,7 +26,7 @@ func signatureOf(t *testing.T, key *rsa.PrivateKey, body string) string {
 	return base64.StdEncoding.EncodeToString(signature)
 }
 
-// codeOf is the code of an answer, or "" if it could not be read.
+// codeOf returns the code of an answer, or "" if it could not be read.
 func codeOf(said *envelope.Answer) string {
 	if said == nil {
 		return ""
@@ -34,8 +34,8 @@ func codeOf(said *envelope.Answer) string {
 	return said.Code
 }
 
-// What becomes of an answer depends on who has signed it, on its status and its code,
-// and on whether a second call could do harm.
+// What happens to an answer depends on who has signed it, on its status and its code, and on
+// whether a second call could do harm.
 func TestDecide(t *testing.T) {
 	const (
 		success  = `{"code":"APPLY_SUCCESS","msg":"Success.","data":{"outTradeNo":"P1","status":"SUCCESS"}}`
@@ -101,7 +101,7 @@ func TestDecide(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			asked := questionOf(t, test.endpoint, `{"appId":"app","data":{"outTradeNo":"P1"}}`)
 			if !test.unchecked {
-				asked.Keys = []*rsa.PublicKey{&testkeys.Next().PublicKey, &gateway.PublicKey} // any of them will do
+				asked.Keys = []*rsa.PublicKey{&testkeys.Next().PublicKey, &gateway.PublicKey} // any of them is enough
 			}
 			a := &reply.Answer{Status: test.status, Body: []byte(test.body)}
 			if a.Status == 0 {
@@ -113,7 +113,7 @@ func TestDecide(t *testing.T) {
 
 			found, given, err := NewJudge().Decide(a, asked)
 			assert.Equal(t, test.found, found.Finding)
-			if test.status != http.StatusFound { // which is not read
+			if test.status != http.StatusFound { // a redirect is not read
 				said, _ := a.Read(nil)
 				assert.Equal(t, codeOf(said), found.Code)
 			}
@@ -136,14 +136,14 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// Whoever hears of an intermediary hears whether its time was over, or its gateway bad.
+// The refusal because of an intermediary says whether the intermediary timed out.
 func TestByAnIntermediary(t *testing.T) {
 	for status, given := range map[int]int{504: 504, 503: 502, 200: 502} {
 		assert.Equal(t, given, ByAnIntermediary(&reply.Answer{Status: status}).Status, status)
 	}
 }
 
-// A session is one user's, if it is one.
+// A session belongs to one user; other answers do not.
 func TestSessionsAreOneUsers(t *testing.T) {
 	const success = `{"code":"APPLY_SUCCESS","msg":"","data":{"sessionKey":"S"}}`
 	const refusal = `{"code":"ORDER_NOT_EXIST","msg":""}`
@@ -165,8 +165,8 @@ func TestSessionsAreOneUsers(t *testing.T) {
 	assert.True(t, given("applyDropinSession", "anna", success))
 }
 
-// The message of an answer that nobody has signed is bounded, and has nothing in it that
-// a terminal or a page would act upon.
+// The message of an unsigned answer is bounded, and contains nothing that a terminal or a
+// page would act upon.
 func TestPrintable(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                          "",

@@ -9,14 +9,14 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// Finding is what the check of an answer has found, in the words of Proxy-Status.
+// Finding is the result of checking an answer, in the words of Proxy-Status.
 type Finding string
 
-// The findings there are.
+// The possible findings.
 const (
 	Verified  Finding = "answer verified"
 	Unsigned  Finding = "answer not signed"
-	Unchecked Finding = "answer not checked" // since there is no key
+	Unchecked Finding = "answer not checked" // because there is no key
 	// Unverified answers are withheld, except in shadow mode.
 	Unverified Finding = "answer not verifiable"
 )
@@ -39,12 +39,12 @@ func (f Finding) Label() string {
 	}
 }
 
-// verify checks the signature over the raw bytes of the answer, which may be by
-// any of the keys. Without a key, nothing is checked.
+// verify checks the signature over the raw bytes of the answer, which may be from any of the
+// keys. Without keys, nothing is checked.
 //
-// PayerMax's own SDKs verify answers of code APPLY_SUCCESS, and it is documented
-// nowhere whether the others are signed. So a signature may be missing, but one
-// that is there must be right.
+// PayerMax's own SDKs verify answers with the code APPLY_SUCCESS, and it is not documented
+// whether other answers are signed. So a signature may be missing, but an existing one must
+// be valid.
 func verify(keys []*rsa.PublicKey, a *reply.Answer) (found Finding, err error) {
 	signatures := protocol.Signatures(a.Header())
 	switch {

@@ -1,4 +1,4 @@
-// Package backup has the load balancing policy of a gateway that has a backup.
+// Package backup provides the load-balancing policy for a gateway that has a backup.
 package backup
 
 import (
@@ -13,11 +13,11 @@ func init() {
 	caddy.RegisterModule(new(Policy))
 }
 
-// Policy chooses the first upstream that is available, as Caddy's policy `first` does.
-// If none is, it chooses the one with the fewest recent failures, rather than none: a
-// short failure of the network, or a gateway that has been started anew, leaves a failure
-// with each of the upstreams, and calls would be refused for as long as these are
-// remembered though all of them are well again.
+// Policy chooses the first available upstream, as Caddy's policy `first` does. If none is
+// available, it chooses the one with the fewest recent failures, instead of none. After a
+// short network failure or a restart of the gateway, each upstream has a failure on record.
+// Without this rule, calls would be refused for as long as those failures are remembered,
+// although all upstreams work again.
 type Policy struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -28,8 +28,8 @@ func (*Policy) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Select returns the upstream to be asked, or nil if all of them have as many requests as
-// they may.
+// Select returns the upstream to use, or nil if all of them have reached their limit of
+// requests.
 func (*Policy) Select(pool reverseproxy.UpstreamPool, _ *http.Request, _ http.ResponseWriter) *reverseproxy.Upstream {
 	var least *reverseproxy.Upstream
 	for _, upstream := range pool {
@@ -44,7 +44,7 @@ func (*Policy) Select(pool reverseproxy.UpstreamPool, _ *http.Request, _ http.Re
 	return least
 }
 
-// UnmarshalCaddyfile reads the policy's name, which has no arguments.
+// UnmarshalCaddyfile reads the policy's name. The policy takes no arguments.
 func (*Policy) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the name
 	if d.NextArg() {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// The first that is available is chosen. None is left out for being full or nothing.
+// The first available upstream is chosen. An empty pool has none.
 func TestSelect(t *testing.T) {
 	first, backup := &reverseproxy.Upstream{Host: new(reverseproxy.Host)}, &reverseproxy.Upstream{Host: new(reverseproxy.Host)}
 	pool := reverseproxy.UpstreamPool{first, backup}

@@ -1,5 +1,5 @@
-// Package buffered is a log writer for Caddy that hands lines over rather than
-// waiting until they are written: the module caddy.logging.writers.payermax_buffered.
+// Package buffered is the module caddy.logging.writers.payermax_buffered: a log writer for
+// Caddy that queues lines instead of waiting until they are written.
 package buffered
 
 import (
@@ -18,7 +18,7 @@ func init() {
 	prom.Share(lostLines)
 }
 
-// defaultSize holds some five thousand lines of calls.
+// defaultSize holds about five thousand log lines of calls.
 const defaultSize = 4 << 20
 
 // Writer is a log writer that wraps another one, so that no call waits for a slow disk
@@ -58,7 +58,7 @@ func (*Writer) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision opens the wrapped writer, if no config before has.
+// Provision opens the wrapped writer, unless an earlier config has opened it.
 func (w *Writer) Provision(ctx caddy.Context) error {
 	if err := w.load(ctx); err != nil {
 		return err
@@ -94,14 +94,15 @@ func (w *Writer) load(ctx caddy.Context) error {
 // String describes the writer for Caddy's log.
 func (w *Writer) String() string { return "buffered " + w.wrapped.String() }
 
-// WriterKey identifies the writer: logs that wrap the same share one.
+// WriterKey identifies the writer. Logs that wrap the same writer share one queue.
 func (w *Writer) WriterKey() string { return "payermax_buffered:" + w.wrapped.WriterKey() }
 
-// OpenWriter returns the queue before the wrapped writer.
+// OpenWriter returns the queue in front of the wrapped writer.
 func (w *Writer) OpenWriter() (io.WriteCloser, error) { return lasting{w.queue}, nil }
 
-// Cleanup writes what waits if no other config goes on with it. Caddy calls it on a
-// reload when the new config is in use, and on a shutdown when all servers have ended.
+// Cleanup writes the waiting lines, unless another config continues to use the queue. Caddy
+// calls it on a reload once the new config is in use, and on a shutdown once all servers have
+// stopped.
 func (w *Writer) Cleanup() error {
 	if w.queue != nil {
 		w.queue.release()

@@ -30,17 +30,17 @@ func (w *Writer) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return Options.Read(d, w)
 }
 
-// standard are the writers that Caddy knows without a grammar of their own.
+// standard maps the names of Caddy's writers that have no Caddyfile grammar of their own.
 var standard = map[string]caddy.WriterOpener{
 	"stdout":  caddy.StdoutWriter{},
 	"stderr":  caddy.StderrWriter{},
 	"discard": caddy.DiscardWriter{},
 }
 
-// writers are those that have one.
+// writers reads the writers that do have a Caddyfile grammar.
 var writers = grammar.Guests{Namespace: "caddy.logging.writers", Key: "output", AreOthers: true}
 
-// readWrapped reads a writer as Caddy's option output does.
+// readWrapped reads a writer with the syntax of Caddy's option output.
 func readWrapped(d *caddyfile.Dispenser, target *json.RawMessage) error {
 	if *target == nil && d.NextArg() {
 		name := d.Val()

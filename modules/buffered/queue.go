@@ -15,74 +15,75 @@ import (
 )
 
 const (
-	// pause is how long the queue gathers lines between two writes. It bounds both
-	// how many writes there are and how many lines an abrupt end loses.
+	// pause is how long the queue gathers lines between two writes. It limits both the number
+	// of writes and the number of lines that an abrupt end loses.
 	pause = 10 * time.Millisecond
-	// closeTimeout is how long a shutdown, or a reload, waits for a writer that does
-	// not take the lines.
+	// closeTimeout is how long a shutdown, or a reload, waits for a writer that does not
+	// accept the lines.
 	closeTimeout = 5 * time.Second
-	// piece is how many bytes are written at once, if more have gathered while the
-	// writer stalled. A file that is rolled takes no more than a megabyte.
+	// piece is the maximum number of bytes per write, if more have gathered while the writer
+	// stalled. A log file with rotation rejects a write that is larger than the file may
+	// become, which can be as little as a megabyte.
 	piece = 256 << 10
-	// reserve is how many bytes there are for the line about lost ones, beyond those
-	// for all lines: when it is written, others still wait in the place of those lost.
+	// reserve is extra room, in bytes, for the line that reports lost lines. When that line
+	// is written, other lines may have filled the queue again.
 	reserve = 4 << 10
-	// logName is who says that lines were lost, in whichever log there is.
+	// logName is the name of the logger that reports lost lines.
 	logName = "payermax_buffered"
 )
 
-// lostLines counts the lines of all queues.
+// lostLines counts the lost lines of all queues.
 var lostLines = prom.Counter("log_lines_lost_total",
 	"Log lines that payermax_buffered could not write, because the disk was full or stalled, or nothing read the pipe.")
 
 // queue writes lines in the background, in order, as long as a config uses it.
 type queue struct {
 	to io.WriteCloser
-	// hasStarted reports whether the process is done with its start.
+	// hasStarted reports whether the process has finished starting.
 	hasStarted func() bool
-	// tell has a log say how many lines were lost.
+	// tell logs how many lines were lost.
 	tell func(lost int)
 
 	mutex   sync.Mutex
 	users   int
-	limit   int // of the bytes that wait or are being written
+	limit   int // limit of the bytes that wait or are being written
 	telling bool
 	waiting []byte
 	writing int // bytes
-	lost    int // lines that the log does not have, and does not say so yet
+	lost    int // lines that were lost and not yet reported
 	state   state
-	wake    chan struct{} // when lines wait
-	closing chan struct{} // when the last user is gone
-	done    chan struct{} // when the background is
+	wake    chan struct{} // signals that lines wait
+	closing chan struct{} // closed when the last user is gone
+	done    chan struct{} // closed when the background goroutine has ended
 
-	background sync.Mutex // one at a time
-	spare      []byte     // its own: for the next lines
-	failing    bool       // its own: and has said so
-	cut        bool       // its own: the last line that was written ends in the middle
+	background sync.Mutex // held by the background goroutine: there is one at a time
+	spare      []byte     // used by the background goroutine: buffer for the next lines
+	failing    bool       // used by the background goroutine: writes fail, and stderr says so
+	cut        bool       // used by the background goroutine: the last write ended in the middle of a line
 }
 
-// state is what becomes of a line.
+// state is what happens to a line that is logged.
 type state int
 
 const (
-	// starting: it is written at once. A process that cannot start ends as soon as
-	// it has logged why.
+	// starting: the line is written at once, because a process that cannot start ends as soon
+	// as it has logged why.
 	starting  state = iota
-	gathering       // it waits for the background
-	through         // nobody uses the queue any more: it is written at once
-	stuck           // it is lost, since the writer takes none
+	gathering       // it waits for the background goroutine
+	through         // no config uses the queue any more: it is written at once
+	stuck           // it is lost, because the writer accepts nothing
 )
 
 func newQueue(to io.WriteCloser, hasStarted func() bool) *queue {
 	return &queue{to: to, hasStarted: hasStarted, tell: logLost, state: through, wake: make(chan struct{}, 1)}
 }
 
-// logLost says so in the log of the process, which may be that of the queue.
+// logLost reports lost lines in the log of the process, which may use this very queue.
 func logLost(lost int) {
 	caddy.Log().Named(logName).Error("log lines were lost: the log could not be written, or not fast enough", zap.Int("lines", lost))
 }
 
-// use begins to gather lines, up to so many bytes, until release.
+// use makes the queue gather lines, up to limit bytes, until release is called.
 func (q *queue) use(limit int) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
@@ -95,8 +96,8 @@ func (q *queue) use(limit int) {
 	go q.run(q.closing, q.done)
 }
 
-// release ends what use began. When nobody uses the queue any more, it writes what
-// waits; later lines, such as the last ones of a shutdown, are written at once.
+// release ends one use. When no config uses the queue any more, it writes the waiting lines;
+// later lines, such as the last ones of a shutdown, are written at once.
 func (q *queue) release() {
 	q.mutex.Lock()
 	q.users--
@@ -113,8 +114,8 @@ func (q *queue) release() {
 	}
 }
 
-// giveUp has all further lines be lost, so that nobody waits to write them. It returns
-// the number of bytes that are lost already.
+// giveUp makes all further lines be lost, so that nothing waits to write them. It returns the
+// number of bytes already lost.
 func (q *queue) giveUp() int {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
@@ -122,8 +123,8 @@ func (q *queue) giveUp() int {
 	return len(q.waiting) + q.writing
 }
 
-// Write takes a line and does not wait. A line for which there is no room is lost,
-// which is no error: whoever logs could do nothing about it.
+// Write accepts a line. While the queue gathers lines, it does not wait, and a line for which
+// there is no room is lost. That is not an error, since the caller could do nothing about it.
 func (q *queue) Write(line []byte) (int, error) {
 	switch q.add(line) {
 	case starting, through:
@@ -133,7 +134,7 @@ func (q *queue) Write(line []byte) (int, error) {
 	}
 }
 
-// add has the line wait, if lines do, and returns what becomes of it.
+// add queues the line if lines are being gathered, and returns what happens to it.
 func (q *queue) add(line []byte) state {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
@@ -185,7 +186,7 @@ func (q *queue) run(closing, done chan struct{}) {
 	}
 }
 
-// take returns the lines that wait.
+// take returns the waiting lines, which count as being written from then on.
 func (q *queue) take() []byte {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
@@ -194,7 +195,7 @@ func (q *queue) take() []byte {
 	return lines
 }
 
-// end has no more lines wait, and reports whether there are none by now.
+// end stops the gathering if no lines wait, and reports whether it did.
 func (q *queue) end() bool {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
@@ -205,7 +206,7 @@ func (q *queue) end() bool {
 	return true
 }
 
-// flush writes lines, and keeps their buffer for others.
+// flush writes lines, and keeps their buffer for reuse.
 func (q *queue) flush(lines []byte) {
 	for rest := lines; len(rest) > 0; {
 		next := rest
@@ -216,7 +217,7 @@ func (q *queue) flush(lines []byte) {
 			}
 		}
 		rest = rest[len(next):]
-		if q.cut { // as by a full disk; without this, the next line would not be one either
+		if q.cut { // the disk may have been full; without a newline, the next line would be broken too
 			_, err := q.to.Write([]byte{'\n'})
 			q.cut = err != nil
 		}
@@ -235,8 +236,8 @@ func (q *queue) flush(lines []byte) {
 	}
 }
 
-// report counts the lines that could not be written, and says how many were lost as
-// soon as the log can say so.
+// report counts the lines that could not be written. As soon as the log can be written again,
+// it logs how many were lost.
 func (q *queue) report(unwritten []byte, err error) {
 	if err != nil {
 		count := max(1, bytes.Count(unwritten, []byte{'\n'}))

@@ -14,13 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// destination keeps what is written to it, when it is let.
+// destination records what is written to it.
 type destination struct {
 	mutex  sync.Mutex
 	text   bytes.Buffer
 	pieces int
 	fail   error
-	let    chan struct{} // if it is not nil, each Write takes one
+	let    chan struct{} // if it is not nil, each Write waits to receive from it
 }
 
 func (d *destination) Write(p []byte) (int, error) {
@@ -50,16 +50,16 @@ func (d *destination) failWith(err error) {
 	d.fail = err
 }
 
-// lostSoFar is what the metric says.
+// lostSoFar returns the value of the metric.
 func lostSoFar(t *testing.T) int {
 	t.Helper()
 	return int(testtool.Counted(t, lostLines))
 }
 
-// running is a process that has started.
+// running is the hasStarted of a process that has started.
 func running() bool { return true }
 
-// begin is a queue that one config uses.
+// begin returns a queue that one config uses.
 func begin(d *destination, limit int, hasStarted func() bool) *queue {
 	q := newQueue(d, hasStarted)
 	q.use(limit)
@@ -73,7 +73,7 @@ func write(t *testing.T, q *queue, line string) {
 	require.Equal(t, len(line), n)
 }
 
-// All lines arrive, whole and each writer's in order, in far fewer pieces.
+// All lines arrive, complete and in the order of each writer, in far fewer pieces.
 func TestLinesArriveInOrder(t *testing.T) {
 	d := new(destination)
 	q := begin(d, defaultSize, running)
@@ -102,7 +102,7 @@ func TestLinesArriveInOrder(t *testing.T) {
 	assert.Less(t, d.pieces, writers*lines/10)
 }
 
-// A line alone is there at once, and not at the next one's time.
+// A single line is written at once, without waiting for the next one.
 func TestFirstLineIsWrittenAtOnce(t *testing.T) {
 	d := new(destination)
 	q := begin(d, defaultSize, running)
@@ -113,7 +113,7 @@ func TestFirstLineIsWrittenAtOnce(t *testing.T) {
 	require.Eventually(t, func() bool { return d.String() == "line\nlater\n" }, 30*time.Second, time.Millisecond)
 }
 
-// Until the process has started, whoever logs waits until the line is written.
+// Until the process has started, the caller waits until the line is written.
 func TestLinesOfAStartAreWrittenAtOnce(t *testing.T) {
 	d, started := new(destination), false
 	q := begin(d, defaultSize, func() bool { return started })
@@ -125,8 +125,8 @@ func TestLinesOfAStartAreWrittenAtOnce(t *testing.T) {
 	assert.Equal(t, "why it cannot start\nlater\n", d.String())
 }
 
-// What is logged after the log was closed, as by the last words of a shutdown, is
-// written in its place.
+// A line that is logged after the log was closed, such as the last one of a shutdown, is
+// written in order.
 func TestLinesAfterCloseAreWrittenAtOnce(t *testing.T) {
 	d := new(destination)
 	q := begin(d, defaultSize, running)
@@ -136,7 +136,7 @@ func TestLinesAfterCloseAreWrittenAtOnce(t *testing.T) {
 	assert.Equal(t, "first\nlast words\n", d.String())
 }
 
-// A reload goes on with the queue; and a later config takes it up again.
+// A reload continues to use the queue, and a later config can use it again.
 func TestQueueServesOneConfigAfterTheOther(t *testing.T) {
 	d := new(destination)
 	q := begin(d, defaultSize, running)
@@ -154,8 +154,8 @@ func TestQueueServesOneConfigAfterTheOther(t *testing.T) {
 	assert.Equal(t, "1\n2\n3\n4\n", d.String())
 }
 
-// Nobody waits for a writer that takes nothing. What there is no room for is lost
-// and counted; the rest arrives.
+// No caller waits for a writer that accepts nothing. Lines for which there is no room are
+// lost and counted; the rest arrive.
 func TestNobodyWaitsForAStalledWriter(t *testing.T) {
 	before := lostSoFar(t)
 	d := &destination{let: make(chan struct{})}
@@ -170,8 +170,8 @@ func TestNobodyWaitsForAStalledWriter(t *testing.T) {
 	assert.Equal(t, strings.Repeat("line of 10\n", 9), d.String())
 }
 
-// How many lines were lost has a line for which there is room, though what waits has
-// filled the queue again.
+// The line that reports lost lines has room, even if waiting lines have filled the queue
+// again.
 func TestLostLinesAreTold(t *testing.T) {
 	before := lostSoFar(t)
 	d := &destination{let: make(chan struct{})}
@@ -200,7 +200,7 @@ func TestLargeLineIsWritten(t *testing.T) {
 	assert.Equal(t, line, d.String())
 }
 
-// A shutdown does not wait for such a writer for good.
+// A shutdown does not wait forever for a stalled writer.
 func TestCloseDoesNotHang(t *testing.T) {
 	d := &destination{let: make(chan struct{})}
 	q := begin(d, 100, running)
@@ -227,7 +227,7 @@ func TestFullDisk(t *testing.T) {
 	assert.Equal(t, "written\n", d.String())
 }
 
-// smallDisk has room for so many bytes.
+// smallDisk has room for a limited number of bytes.
 type smallDisk struct {
 	destination
 	room int
@@ -243,7 +243,7 @@ func (d *smallDisk) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Where a disk was full in the middle of a line, the line after it is whole.
+// If the disk was full in the middle of a line, the next line is still complete.
 func TestFullDiskInTheMiddleOfALine(t *testing.T) {
 	before := lostSoFar(t)
 	d := &smallDisk{room: 7}
@@ -257,8 +257,8 @@ func TestFullDiskInTheMiddleOfALine(t *testing.T) {
 	assert.Equal(t, 2, lostSoFar(t)-before)
 }
 
-// After a stall, what has gathered is written in pieces, each of whole lines, so that
-// a file that is rolled takes them.
+// After a stall, the gathered lines are written in pieces of whole lines, so that a file with
+// rotation accepts them.
 func TestPiecesAreOfWholeLines(t *testing.T) {
 	d := &destination{let: make(chan struct{}, 1_000)}
 	q := begin(d, defaultSize, running)
@@ -272,7 +272,7 @@ func TestPiecesAreOfWholeLines(t *testing.T) {
 	assert.GreaterOrEqual(t, d.pieces, 4)
 }
 
-// Closing while others write loses nothing and races with nothing.
+// Closing the queue while others write loses no line and causes no data race.
 func TestCloseUnderLoad(t *testing.T) {
 	d := new(destination)
 	q := begin(d, defaultSize, running)

@@ -7,11 +7,11 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// queues are those of the process, by the key of their writer. They are the process's
-// since what they write to is: Caddy keeps a writer that it has opened for later
-// configs, and asks the module that opened it no more.
+// queues holds the queues of the process, by the key of their writer. They outlive a config
+// because the writers do: Caddy keeps an opened writer for later configs and does not ask the
+// module that opened it again.
 //
-// A queue stays when no config uses it; it writes at once then, as Caddy would.
+// A queue stays when no config uses it. It then writes at once, as Caddy would.
 type queues struct {
 	mutex sync.Mutex
 	all   map[string]*queue
@@ -19,7 +19,7 @@ type queues struct {
 
 var ofProcess = queues{all: make(map[string]*queue)}
 
-// use returns the queue before the writer, which is opened if it is a new one.
+// use returns the queue in front of the writer, which is opened if it is new.
 func (q *queues) use(key string, opener caddy.WriterOpener, limit int) (*queue, error) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
@@ -36,12 +36,12 @@ func (q *queues) use(key string, opener caddy.WriterOpener, limit int) (*queue, 
 	return found, nil
 }
 
-// hasStarted reports whether a config of this process is in use.
+// hasStarted reports whether this process has an active config.
 func hasStarted() bool { return caddy.ActiveContext().Context != nil }
 
-// lasting is a queue as Caddy's logs have it. They close it when their config ends, but
-// it is the modules that know which config is the last one.
+// lasting is the queue as Caddy's logs see it. They close it when their config ends, but only
+// the modules know which config is the last one.
 type lasting struct{ io.Writer }
 
-// Close does nothing.
+// Close does nothing: the queue outlives the config.
 func (lasting) Close() error { return nil }

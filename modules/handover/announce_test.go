@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/farewell"
 )
 
-// answered returns what an answer of the server's says of the connection.
+// answered returns what the server's response says about the connection.
 func answered(server *caddyhttp.Server, meanwhile func()) string {
 	recorder := httptest.NewRecorder()
 	r := caddyhttp.PrepareRequest(httptest.NewRequest(http.MethodGet, "/", nil), caddy.NewReplacer(), recorder, server)
@@ -23,8 +23,8 @@ func answered(server *caddyhttp.Server, meanwhile func()) string {
 	return recorder.Header().Get("Connection")
 }
 
-// A server whose socket another config has taken over says so, and no other does. What
-// counts is when the answer begins, not when the request came.
+// A server whose socket another config has taken over announces it, and no other server does.
+// What counts is when the response begins, not when the request arrived.
 func TestReplacedServerAnnouncesItsEnd(t *testing.T) {
 	replaced, current := new(caddyhttp.Server), new(caddyhttp.Server)
 	first := process.begin(t.Context(), waiting{connections: make(chan net.Conn)}, "test", replaced)

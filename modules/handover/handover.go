@@ -1,13 +1,14 @@
-// Package handover is a network for Caddy: TCP on which a client that calls all the time
-// does not notice a reload of the config. A server is put on it with `bind handover/127.0.0.1`.
+// Package handover is a network for Caddy: TCP on which even a client that sends requests
+// continuously does not notice a reload of the config. A server uses it with `bind
+// handover/127.0.0.1`.
 //
-// On plain TCP, Caddy opens a second socket for the new config and closes the
-// first, and with it the connections that wait there; and net/http, when it shuts
-// down, closes connections on which it has just read a request. Here both configs
-// share one socket. First the old one gets no more connections. Then it has a
-// short grace to read what is on its way and, by [farewell.Announce], to tell its clients
-// that the next request needs another connection. Then the new one takes over. If the new
-// one cannot start after all, the old one goes on.
+// On plain TCP, Caddy opens a second socket for the new config and closes the first, and with
+// it the connections that wait there. Also, when net/http shuts down, it closes connections
+// on which it has just read a request. Here both configs share one socket. First, the old
+// config gets no more connections. Then it has a short grace period to read the requests in
+// transit and to tell its clients, through [farewell.Announce], that the next request needs
+// another connection. Then the new config takes over. If the new config cannot start after
+// all, the old one continues.
 package handover
 
 import (
@@ -26,21 +27,21 @@ import (
 // network is the name of the network, as in `bind handover/127.0.0.1`.
 const network = "handover"
 
-// grace is the time that the old config's servers are given, when a new config
-// takes over, to read the requests on the connections that they have. It is given
-// once for each reload, however many sockets are handed over.
+// grace is how long the old config's servers have, when a new config takes over, to read the
+// requests on their connections. It is granted once for each reload, however many sockets are
+// handed over.
 const grace = 200 * time.Millisecond
 
 func init() {
 	caddy.RegisterNetwork(network, listen)
-	caddyhttp.RegisterNetworkHTTP3(network, "udp") // or no server with TLS would start that allows HTTP/3
+	caddyhttp.RegisterNetworkHTTP3(network, "udp") // otherwise, a TLS server that allows HTTP/3 would not start
 	farewell.Include(process.isReplaced)
 }
 
-// process has the sockets of this process, whichever config opened them.
+// process holds the sockets of this process, whichever config opened them.
 var process = &sockets{byAddress: make(map[string]*socket)}
 
-// listen is what Caddy calls for each address of the network.
+// listen returns a listener. Caddy calls it for each address of the network.
 func listen(ctx context.Context, _, host, portRange string, portOffset uint, config net.ListenConfig) (any, error) {
 	port, err := strconv.ParseUint(portRange, 10, 16)
 	if err != nil {
@@ -55,9 +56,9 @@ func listen(ctx context.Context, _, host, portRange string, portOffset uint, con
 	return l, nil
 }
 
-// serversOf returns the HTTP servers of the config that ctx belongs to, by the
-// addresses that they listen on. The given address is always among them. Its server
-// is nil if something else listens there, such as the admin endpoint.
+// serversOf returns the HTTP servers of the config that ctx belongs to, by the addresses that
+// they listen on. The given address is always in the map. Its server is nil if something else
+// listens there, such as the admin endpoint.
 func serversOf(ctx context.Context, address string) map[string]*caddyhttp.Server {
 	servers := map[string]*caddyhttp.Server{address: nil}
 	config, ok := ctx.(caddy.Context)

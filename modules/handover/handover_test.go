@@ -23,7 +23,7 @@ func listenOn(t *testing.T, ctx context.Context, port string) *listener {
 	return l.(*listener)
 }
 
-// accepting returns what a listener accepts.
+// accepting returns a channel with the connection that a listener accepts.
 func accepting(t *testing.T, l net.Listener) <-chan net.Conn {
 	connections := make(chan net.Conn, 1)
 	go func() {
@@ -35,7 +35,7 @@ func accepting(t *testing.T, l net.Listener) <-chan net.Conn {
 	return connections
 }
 
-// requireAccepted waits for a connection that the listener accepts.
+// requireAccepted waits until the listener accepts a connection.
 func requireAccepted(t *testing.T, l net.Listener) {
 	t.Helper()
 	select {
@@ -45,7 +45,7 @@ func requireAccepted(t *testing.T, l net.Listener) {
 	}
 }
 
-// requireNone checks that the listener accepts none, as far as a moment shows it.
+// requireNone checks that the listener accepts no connection for a moment.
 func requireNone(t *testing.T, l net.Listener) {
 	t.Helper()
 	select {
@@ -67,7 +67,7 @@ func TestHandover(t *testing.T) {
 	dial()
 	requireAccepted(t, old)
 
-	// What comes before the new one accepts waits for it.
+	// Connections that arrive before the new listener accepts wait for it.
 	began := time.Now()
 	changed := listenOn(t, t.Context(), port)
 	assert.GreaterOrEqual(t, time.Since(began), grace)
@@ -118,8 +118,8 @@ func (w waiting) Accept() (net.Conn, error) {
 
 func (w waiting) Close() error { close(w.connections); return nil }
 
-// A connection that is there before the first listener is for it. With the two the
-// other way round, one in some hundred is closed.
+// A connection that waits before the first listener exists goes to that listener. If the
+// socket accepted before it had a listener, about one in a few hundred would be closed.
 func TestHandoverFromTheFirst(t *testing.T) {
 	all := &sockets{byAddress: make(map[string]*socket)}
 	for i := range 20000 {

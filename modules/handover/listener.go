@@ -8,13 +8,13 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// listener is one config's listener on a socket. It is known by its server, which
-// no other config has, and not by its connections, since Caddy wraps these in many
-// ways before the server sees them.
+// listener is one config's listener on a socket. It is identified by its server, which
+// belongs to one config only. Its connections cannot identify it, since Caddy wraps them in
+// many ways before the server sees them.
 type listener struct {
 	socket *socket
 	server *caddyhttp.Server // nil for the admin endpoint, for example
-	ready  time.Time         // when the config before has had its time
+	ready  time.Time         // when the previous config's grace period is over
 
 	connections chan net.Conn
 	closed      chan struct{}
@@ -26,7 +26,7 @@ func (l *listener) isOf(server *caddyhttp.Server) bool {
 	return server != nil && l.server == server
 }
 
-// Accept returns a connection, as long as the config is the newest one.
+// Accept returns a connection, as long as the listener's config is the newest one.
 func (l *listener) Accept() (net.Conn, error) {
 	select {
 	case conn := <-l.connections:

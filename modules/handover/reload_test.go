@@ -87,7 +87,7 @@ func newClient(t *testing.T) *http.Client {
 	return client
 }
 
-// All sockets of a config are handed over in the time of one.
+// All sockets of a config are handed over within one grace period.
 func TestSocketsAreHandedOverTogether(t *testing.T) {
 	const count = 20
 	ports := make([]string, count)
@@ -107,7 +107,7 @@ func TestSocketsAreHandedOverTogether(t *testing.T) {
 	}
 }
 
-// handedOver are the times at which the newest listeners get their connections.
+// handedOver returns the times from which the newest listeners get their connections.
 func handedOver() map[time.Time]bool {
 	process.mutex.Lock()
 	defer process.mutex.Unlock()
@@ -118,8 +118,8 @@ func handedOver() map[time.Time]bool {
 	return times
 }
 
-// As soon as the first socket is handed over, all servers of the old config say so
-// on the connections that they have.
+// As soon as the first socket is handed over, all servers of the old config announce it on
+// their connections.
 func TestOldServersAnnounceTheirEnd(t *testing.T) {
 	ports := []string{strconv.Itoa(testnet.FreePort(t)), strconv.Itoa(testnet.FreePort(t)), strconv.Itoa(testnet.FreePort(t))}
 	start(t, ports...)
@@ -147,12 +147,12 @@ func TestOldServersAnnounceTheirEnd(t *testing.T) {
 	assert.Fail(t, "the machine was never quick enough to ask all servers within the grace")
 }
 
-// announced checks that each server of the old config says that its connection ends, from
-// the moment that the first one does. It reports false if that could not be seen: on a
-// busy machine, the grace may be over before each has been asked.
+// announced checks that each server of the old config announces its end from the moment that
+// the first one does. It returns false if the test could not observe that: on a busy machine,
+// the grace period may be over before each server has been asked.
 func announced(t *testing.T, clients map[string]*http.Client, before string) (inTime bool) {
 	t.Helper()
-	var last time.Time // that a server was asked and did not say so
+	var last time.Time // when a server was last asked and did not announce it
 	isEnding := false
 	for port, client := range clients {
 		for asked := time.Now(); ; asked = time.Now() {
@@ -173,8 +173,8 @@ func announced(t *testing.T, clients map[string]*http.Client, before string) (in
 	return !last.IsZero()
 }
 
-// A config that cannot start gives all sockets back, those included that it had
-// not asked for yet, in whichever order Caddy starts its servers.
+// A config that cannot start gives all sockets back, including those that it had not asked
+// for yet, in whichever order Caddy starts its servers.
 func TestFailedConfigGivesSocketsBack(t *testing.T) {
 	ports := []string{strconv.Itoa(testnet.FreePort(t)), strconv.Itoa(testnet.FreePort(t)), strconv.Itoa(testnet.FreePort(t))}
 	start(t, ports...)

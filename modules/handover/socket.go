@@ -9,22 +9,22 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// socket accepts connections for the newest of its listeners. Methods that
-// do not lock the mutex of all sockets need it held.
+// socket accepts connections for its newest listener. The caller of a method that does not
+// lock the mutex of all sockets must hold that mutex.
 type socket struct {
 	all     *sockets
 	tcp     net.Listener
 	address string
 
-	listeners []*listener   // the newest last; there is one as long as the socket is open
+	listeners []*listener   // the newest is last; not empty as long as the socket is open
 	changed   chan struct{} // closed when listeners changes
 }
 
-// newest returns the listener that connections are for.
+// newest returns the listener that gets the connections.
 func (s *socket) newest() *listener { return s.listeners[len(s.listeners)-1] }
 
-// add adds a listener, which is the newest now and ends with the config at the
-// latest. That gives the socket back at once if the config could not start.
+// add adds a listener, which becomes the newest. It ends with its config at the latest, so
+// that a config that could not start gives the socket back at once.
 func (s *socket) add(ctx context.Context, server *caddyhttp.Server) *listener {
 	l := &listener{socket: s, server: server, connections: make(chan net.Conn), closed: make(chan struct{})}
 	s.listeners = append(s.listeners, l)
@@ -33,7 +33,7 @@ func (s *socket) add(ctx context.Context, server *caddyhttp.Server) *listener {
 	return l
 }
 
-// announceChange has the accepting goroutine look at the listeners again.
+// announceChange makes the accepting goroutine look at the listeners again.
 func (s *socket) announceChange() {
 	close(s.changed)
 	s.changed = make(chan struct{})
@@ -50,7 +50,7 @@ func (s *socket) accept() {
 		if newest, _ := s.receiver(); newest == nil {
 			return
 		}
-		time.Sleep(10 * time.Millisecond) // out of files, for example
+		time.Sleep(10 * time.Millisecond) // out of file descriptors, for example
 	}
 }
 
@@ -70,8 +70,8 @@ func (s *socket) passOn(conn net.Conn) {
 	}
 }
 
-// receiver returns the listener that connections are for, or nil if the socket is
-// closed, and what is closed when that changes. It locks the mutex.
+// receiver returns the listener that gets the connections, or nil if the socket is closed.
+// The returned channel is closed when the listeners change. It locks the mutex.
 func (s *socket) receiver() (l *listener, changed chan struct{}) {
 	s.all.mutex.Lock()
 	defer s.all.mutex.Unlock()
@@ -81,8 +81,7 @@ func (s *socket) receiver() (l *listener, changed chan struct{}) {
 	return s.newest(), s.changed
 }
 
-// remove takes a listener away, and closes the socket with the last one. It locks
-// the mutex.
+// remove removes a listener, and closes the socket with the last one. It locks the mutex.
 func (s *socket) remove(l *listener) error {
 	s.all.mutex.Lock()
 	defer s.all.mutex.Unlock()

@@ -10,14 +10,14 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// sockets are listened on by one config after the other, and by two of them while
-// one takes over.
+// sockets holds the open sockets. Configs listen on them one after another, and two configs
+// at once while one takes over.
 type sockets struct {
-	mutex     sync.Mutex // of the sockets and of their listeners
+	mutex     sync.Mutex // guards the sockets and their listeners
 	byAddress map[string]*socket
 }
 
-// listen returns the listener of ctx's config on the address. It gets its
+// listen returns the listener of ctx's config on the address. The listener gets its
 // connections once it is ready.
 func (s *sockets) listen(ctx context.Context, address string, config net.ListenConfig) (*listener, error) {
 	servers := serversOf(ctx, address)
@@ -36,8 +36,9 @@ func (s *sockets) open(ctx context.Context, address string, server *caddyhttp.Se
 	return s.begin(ctx, tcp, address, server), nil
 }
 
-// begin accepts connections on a socket that was opened, for its first listener.
-// The listener is there before them, since a connection without one would be closed.
+// begin accepts connections on an opened socket, for its first listener. The listener is
+// added before the first connection is accepted, since a connection without a listener would
+// be closed.
 func (s *sockets) begin(ctx context.Context, tcp net.Listener, address string, server *caddyhttp.Server) *listener {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -48,12 +49,12 @@ func (s *sockets) begin(ctx context.Context, tcp net.Listener, address string, s
 	return first
 }
 
-// takeOver returns the config's listener on the address, or nil if the socket is
-// still to be opened.
+// takeOver returns the config's listener on the address, or nil if the socket is not open
+// yet.
 //
-// The first call for a config takes over all open sockets that it will ask for, so
-// that they are ready together. Those that it then never asks for, because it
-// could not start, go back with the others when ctx ends.
+// The first call for a config takes over all open sockets that the config will ask for, so
+// that they are ready together. If the config cannot start and never asks for some of them,
+// they go back with the others when ctx ends.
 func (s *sockets) takeOver(ctx context.Context, address string, servers map[string]*caddyhttp.Server) *listener {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

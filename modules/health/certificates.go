@@ -17,12 +17,12 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// maxCertificateFile is the size of the largest file of certificates, in bytes. A
-// bundle of all public authorities has a quarter of it.
+// maxCertificateFile is the maximum size of a certificate file, in bytes. A bundle of all
+// public authorities takes a quarter of that.
 const maxCertificateFile = 1 << 20
 
-// firstExpiry returns when the first of the certificates in a PEM file expires. What
-// else is in the file, such as a key, is passed over.
+// firstExpiry returns when the first of the certificates in a PEM file expires. It ignores
+// anything else in the file, such as a key.
 func firstExpiry(path string) (time.Time, error) {
 	if signer.LooksLikeKey(path) {
 		return time.Time{}, errors.New("expected the path of a file, but the value looks like a key itself; name the certificate's file")
@@ -49,7 +49,7 @@ func firstExpiry(path string) (time.Time, error) {
 	return first, nil
 }
 
-// firstExpiryOf is firstExpiry of the file's text.
+// firstExpiryOf is firstExpiry for the text of a file.
 func firstExpiryOf(text []byte) (time.Time, error) {
 	var first time.Time
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
@@ -70,7 +70,7 @@ func firstExpiryOf(text []byte) (time.Time, error) {
 	return first, nil
 }
 
-// expiries are those of the certificates that the handlers in use watch.
+// expiries holds when the certificates expire that the handlers in use watch.
 type expiries struct {
 	mutex     sync.Mutex
 	ofHandler map[*Handler]map[string]time.Time // by path
@@ -95,8 +95,8 @@ func (e *expiries) release(handler *Handler) {
 	delete(e.ofHandler, handler)
 }
 
-// first returns when the first certificate of each file expires. While one config
-// takes over from another, both are in use.
+// first returns when the first certificate of each file expires. While one config takes over
+// from another, the handlers of both are in use.
 func (e *expiries) first() map[string]time.Time {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()

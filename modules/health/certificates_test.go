@@ -16,7 +16,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// provisioned loads a handler that watches these files, and returns how to end it.
+// provisioned provisions a handler that watches these files, and returns a function that ends
+// it.
 func provisioned(t *testing.T, paths ...string) (end func(), err error) {
 	t.Helper()
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
@@ -25,8 +26,8 @@ func provisioned(t *testing.T, paths ...string) (end func(), err error) {
 	return func() { require.NoError(t, handler.Cleanup()) }, handler.Provision(ctx)
 }
 
-// The metric has the first certificate of each file that expires, as long as a config
-// with the file is in use, and of two such configs the earlier time.
+// The metric shows the earliest expiry in each file as long as a config with the file is in
+// use, and with two such configs the earlier time.
 func TestCertificateExpiry(t *testing.T) {
 	now := time.Now()
 	until := func(days int) time.Time { return now.AddDate(0, 0, days).Truncate(time.Second) }
@@ -44,7 +45,7 @@ func TestCertificateExpiry(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, map[string]int64{served: until(20).Unix(), trusted: until(10).Unix()}, watched())
 
-	// A file that was replaced since is not what is in use.
+	// A file that has been replaced since is not the one in use.
 	require.NoError(t, os.WriteFile(served, []byte(certificate(90)), 0o600))
 	assert.Equal(t, until(20).Unix(), watched()[served])
 	endNext, err := provisioned(t, served)
@@ -56,7 +57,7 @@ func TestCertificateExpiry(t *testing.T) {
 	assert.Empty(t, watched())
 }
 
-// watched is what the metric says, in seconds since 1970.
+// watched returns what the metric shows, in seconds since 1970.
 func watched() map[string]int64 {
 	seconds := make(map[string]int64)
 	for path, expires := range inUse.first() {
@@ -65,8 +66,8 @@ func watched() map[string]int64 {
 	return seconds
 }
 
-// What is not a file of certificates is refused when the config is loaded, without a
-// byte of it.
+// A file without readable certificates is refused when the config is loaded. The error quotes
+// nothing of the file.
 func TestCertificatesThatCannotBeRead(t *testing.T) {
 	folder := t.TempDir()
 	pipe := filepath.Join(folder, "pipe")

@@ -100,15 +100,16 @@ type answer struct {
 	Keys   []keyHealth `json:"keys,omitempty"`
 	// Sandbox says that a sandbox answers in PayerMax's place.
 	Sandbox bool `json:"sandbox,omitempty"`
-	// ClockSkew is how far the gateway's clock is ahead of ours, the furthest of several.
+	// ClockSkew is how far the gateway's clock is ahead of ours, in seconds; with several
+	// gateways, the largest difference.
 	ClockSkew *float64 `json:"clock_skew_seconds,omitempty"`
-	// Store is about the shared store, if there is one; of several, the one
-	// that is worst off.
+	// Store is about the shared store, if there is one; with several, the one in the worst
+	// state.
 	Store *storeHealth `json:"store,omitempty"`
 	// LastSuccess is when the gateway, or any of several, last answered APPLY_SUCCESS.
 	LastSuccess *time.Time `json:"gateway_last_success,omitempty"`
-	// Version and Commit are those of this module in the binary, or unknown. Only
-	// what /livez says lacks them.
+	// Version and Commit are those of this module in the binary, or unknown. Only the answer
+	// of /livez omits them.
 	Version string `json:"version,omitempty"`
 	Commit  string `json:"commit,omitempty"`
 }
@@ -118,19 +119,20 @@ type storeHealth struct {
 	Module    string    `json:"module"`
 	Reachable bool      `json:"reachable"`
 	Since     time.Time `json:"since"`
-	// Problem is why it is out of reach.
+	// Problem is why the store cannot be reached.
 	Problem string `json:"problem,omitempty"`
 }
 
 // keyHealth is about a key of one handler.
 type keyHealth struct {
-	// Source is where a key that signs comes from, or gateway_public_key for
-	// a key that verifies notifications.
+	// Source is where a signing key comes from, or gateway_public_key for a key that verifies
+	// notifications.
 	Source      string    `json:"source"`
 	Fingerprint string    `json:"fingerprint"`
 	Loaded      time.Time `json:"loaded"`
 	Age         int64     `json:"age_seconds"` // since it was loaded
-	// NextFingerprint is that of the next key or, once PayerMax has switched, of the previous one.
+	// NextFingerprint is the fingerprint of the next key or, once PayerMax has switched, of
+	// the previous one.
 	NextFingerprint string `json:"next_fingerprint,omitempty"`
 	// Refused is why a newer key is not in use.
 	Refused string `json:"refused,omitempty"`
@@ -172,14 +174,14 @@ func (*Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	return json.NewEncoder(w).Encode(said)
 }
 
-// methodNotAllowed refuses what does not ask for anything.
+// methodNotAllowed refuses a probe whose method is neither GET nor HEAD.
 func methodNotAllowed() *reply.Refusal {
 	f := reply.ClientError(http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "probes are GET requests; send GET")
 	f.Header = http.Header{"Allow": {"GET, HEAD"}}
 	return f
 }
 
-// readiness looks at the keys in use.
+// readiness returns the answer of /readyz and /startupz, from the keys in use.
 func readiness(shuttingDown bool) answer {
 	own := build.Current()
 	said := answer{Status: "ok", Version: own.Version, Commit: own.Commit}

@@ -28,7 +28,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// probe asks for the health.
+// probe sends a probe and returns the answer.
 func probe(t *testing.T, path string, shuttingDown bool) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -42,7 +42,7 @@ func probe(t *testing.T, path string, shuttingDown bool) *httptest.ResponseRecor
 	return w
 }
 
-// verifyingKeys are keys in use until the end of the test.
+// verifyingKeys returns keys that are in use until the end of the test.
 func verifyingKeys(t *testing.T) *keys.Ring {
 	t.Helper()
 	ring, err := keys.Open(keys.Config{GatewayKeys: []*rsa.PublicKey{&testkeys.Gateway().PublicKey}, Logger: zap.NewNop()})
@@ -52,7 +52,7 @@ func verifyingKeys(t *testing.T) *keys.Ring {
 	return ring
 }
 
-// What a probe gets, byte for byte unless there are times in it.
+// The answers to probes, byte for byte unless they contain times.
 func TestProbes(t *testing.T) {
 	own := fmt.Sprintf(`"version":%q,"commit":%q}`, build.Current().Version, build.Current().Commit)
 	for _, test := range []struct {
@@ -78,8 +78,8 @@ func TestProbes(t *testing.T) {
 	}
 }
 
-// A probe only asks, and where nothing is, nobody gets the empty 200 that a handler without
-// a next one ends in.
+// Only GET and HEAD are allowed for probes. A path that nothing serves does not get the empty
+// 200 with which Caddy ends a chain of handlers.
 func TestNothingElse(t *testing.T) {
 	for _, test := range []struct {
 		method, path string
@@ -103,7 +103,7 @@ func TestNothingElse(t *testing.T) {
 	}
 }
 
-// The keys in use are shown, and for how long.
+// The keys in use are shown, with their age.
 func TestKeysAreShown(t *testing.T) {
 	ring := verifyingKeys(t)
 	assert.Equal(t, http.StatusOK, probe(t, "/readyz", false).Code)
@@ -119,7 +119,7 @@ func TestKeysAreShown(t *testing.T) {
 	assert.Equal(t, "no_key", readiness(false).Status)
 }
 
-// inMemory is a source whose key is in no file.
+// inMemory is a source whose key is not in a file.
 type inMemory struct{ key *rsa.PrivateKey }
 
 // Key returns the key.
@@ -148,8 +148,8 @@ func TestNextKeyIsShown(t *testing.T) {
 	assert.Equal(t, signer.Fingerprint(&key.PublicKey), said[0].NextFingerprint)
 }
 
-// Of several gateways, what is shown is the clock that is furthest away, the latest
-// success, and whether any is a sandbox. What is not known is left out.
+// With several gateways, the largest clock skew, the latest success, and whether any is a
+// sandbox are shown. Unknown values are omitted.
 func TestGatewaysAreShown(t *testing.T) {
 	said := readiness(false)
 	assert.Nil(t, said.ClockSkew)
@@ -175,7 +175,7 @@ func TestGatewaysAreShown(t *testing.T) {
 	assert.True(t, said.Sandbox)
 }
 
-// remote is a store that is out of reach.
+// remote is a store that cannot be reached.
 type remote struct{ stores.Store }
 
 func (remote) Files() []string { return nil }
@@ -190,7 +190,7 @@ func (remote) Health() stores.Health {
 	return stores.Health{Name: "redis", Since: time.Unix(1, 0), Problem: "connection refused"}
 }
 
-// A store that is away is shown, and takes no replica out of service.
+// A store that cannot be reached is shown, and takes no replica out of service.
 func TestStoreIsShown(t *testing.T) {
 	verifyingKeys(t)
 	assert.NotContains(t, probe(t, "/readyz", false).Body.String(), `"store"`)

@@ -31,7 +31,7 @@ var Options = grammar.Block[App]{
 // The block may be left out.
 func parse(d *caddyfile.Dispenser, present any) (any, error) {
 	if present != nil {
-		d.Next() // or the error would not know its line
+		d.Next() // or the error would not name its line
 		return nil, d.Err("payermax_landlock is already set; put everything into one block")
 	}
 	a := new(App)

@@ -54,9 +54,9 @@ type App struct {
 	logger *zap.Logger
 }
 
-// systemPaths are what Go and Caddy may want to read at any time: the names of
-// hosts and the DNS servers, certificate authorities, time zones, and the
-// process's own numbers for the metrics. Not all systems have all of them.
+// systemPaths are what Go and Caddy may want to read at any time: host names and DNS servers,
+// certificate authorities, time zones, and the process's own statistics for the metrics. Not
+// all systems have all of them.
 var systemPaths = []string{
 	"/etc", "/proc", "/run/systemd/resolve",
 	"/usr/share/ca-certificates", "/usr/local/share/ca-certificates", "/var/lib/ca-certificates",
@@ -71,7 +71,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision finds out what this config needs, and refuses it if the process is
+// Provision determines what this config needs, and refuses it if the process is already
 // confined to less. The handlers, which read the keys, are provisioned first.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
@@ -89,20 +89,20 @@ func (a *App) Provision(ctx caddy.Context) error {
 	return confinement.Allows(a.needed)
 }
 
-// Start confines the process, which has read by then what it reads only once.
+// Start confines the process, which by then has read everything that it reads only once.
 func (a *App) Start() error {
 	for _, directory := range caddyDirectories() {
-		// What is not there now could not be made later. On a read-only file system
-		// Caddy does without.
+		// A directory that does not exist now could not be created later. On a read-only file
+		// system, Caddy does without it.
 		_ = os.MkdirAll(directory, 0o700)
 	}
 	return confinement.Hold(a.needed, a.Required, a.logger)
 }
 
-// Stop does nothing: a process cannot be set free.
+// Stop does nothing: the confinement of a process cannot be lifted.
 func (*App) Stop() error { return nil }
 
-// need returns what this config needs, whose keys and passwords lie in these directories.
+// need returns what this config needs. Its keys and passwords are in secretDirectories.
 func (a *App) need(secretDirectories []string, listening *caddyhttp.App) (confinement.Paths, error) {
 	var needed confinement.Paths
 	for _, path := range a.Read {
@@ -120,17 +120,17 @@ func (a *App) need(secretDirectories []string, listening *caddyhttp.App) (confin
 	if slices.Contains(secretDirectories, "/") {
 		return needed, errors.New("the file of a key or password is in /, so everything would be readable; put it into its own directory")
 	}
-	// As crypto/x509 has them.
+	// crypto/x509 reads these variables.
 	authorities := append(filepath.SplitList(os.Getenv("SSL_CERT_DIR")), os.Getenv("SSL_CERT_FILE"))
 	needed.Read = slices.Concat(a.Read, secretDirectories, systemPaths, authorities)
 	needed.Write = slices.Concat(a.Write, socketDirectories(listening), caddyDirectories())
 	return needed.Absolute()
 }
 
-// caddyDirectories are where Caddy keeps what it needs after a restart.
+// caddyDirectories returns the directories where Caddy keeps what it needs after a restart.
 func caddyDirectories() []string { return []string{caddy.AppDataDir(), caddy.AppConfigDir()} }
 
-// socketDirectories are the directories of the Unix sockets that are listened on.
+// socketDirectories returns the directories of the Unix sockets that the servers listen on.
 func socketDirectories(listening *caddyhttp.App) []string {
 	if listening == nil {
 		return nil

@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/keys"
 )
 
-// atHome gives Caddy directories of its own, which it returns.
+// atHome sets temporary directories for Caddy, and returns them.
 func atHome(t *testing.T) (data, config string) {
 	t.Helper()
 	home := t.TempDir()
@@ -26,7 +26,7 @@ func atHome(t *testing.T) (data, config string) {
 	return caddy.AppDataDir(), caddy.AppConfigDir()
 }
 
-// useKey has a handler use a key file until the end of the test.
+// useKey keeps a key file in use until the end of the test.
 func useKey(t *testing.T, path string) {
 	t.Helper()
 	ring, err := keys.Open(keys.Config{GatewayFiles: []string{path}, Logger: zap.NewNop()})
@@ -35,8 +35,8 @@ func useKey(t *testing.T, path string) {
 	t.Cleanup(ring.Release)
 }
 
-// What a config needs is what it names, the directories of its keys and sockets, and
-// what Go and Caddy want to read and write.
+// A config needs the paths that it names, the directories of its keys and sockets, and what
+// Go and Caddy read and write.
 func TestNeed(t *testing.T) {
 	data, config := atHome(t)
 	const keyFolder = "/run/secrets/payermax"
@@ -60,7 +60,8 @@ func TestNeed(t *testing.T) {
 	assert.NotContains(t, needed.Read, named)
 }
 
-// What does not exist could not be made later, so it is refused while somebody looks.
+// A path that does not exist could not be created later, so it is refused while the operator
+// is still watching.
 func TestNeedRefuses(t *testing.T) {
 	atHome(t)
 	file := filepath.Join(t.TempDir(), "file")
@@ -83,7 +84,7 @@ func TestNeedRefusesKeyInRoot(t *testing.T) {
 	assert.ErrorContains(t, err, "the file of a key or password is in /, so everything would be readable; put it into its own directory")
 }
 
-// A process that is not confined may have anything, and a config without servers is one.
+// A process that is not confined may access anything, and a config needs no servers.
 func TestProvision(t *testing.T) {
 	atHome(t)
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})

@@ -1,4 +1,4 @@
-// Package notfound is the Caddy module that answers 404 for what no handler of a site
+// Package notfound is the Caddy module that answers 404 to requests that no handler of a site
 // answers.
 package notfound
 
@@ -15,9 +15,9 @@ func init() {
 	caddy.RegisterModule(new(Handler))
 }
 
-// Handler passes each request on, and answers `404` with the code `NOT_FOUND` if no
-// handler behind it answers. Caddy would answer such a request with an empty `200`, which
-// an application could take for PayerMax's. It has no options.
+// Handler passes each request on, and answers `404` with the code `NOT_FOUND` if no handler
+// behind it answers. Caddy would answer such a request with an empty `200`, which an
+// application could mistake for PayerMax's answer. It has no options.
 type Handler struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -28,7 +28,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// ServeHTTP passes a request on, and answers what nobody else does.
+// ServeHTTP passes a request on, and answers 404 if no other handler answers.
 func (*Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	return reply.OrNotFound(w, r, next)
 }

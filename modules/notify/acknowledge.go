@@ -43,8 +43,8 @@ func (n *Handler) deliver(w http.ResponseWriter, r *http.Request, next caddyhttp
 	return received.IsSuccess() && acknowledges(received), nil
 }
 
-// lacks says why an application's answer cannot go back, or cannot become the
-// acknowledgement, or returns nil.
+// lacks returns why an application's answer cannot go back, or cannot become the
+// acknowledgement. It returns nil if it can.
 func (n *Handler) lacks(received *reply.Answer, isCut bool) []zap.Field {
 	switch {
 	case isCut:
@@ -63,12 +63,13 @@ func (n *Handler) lacks(received *reply.Answer, isCut bool) []zap.Field {
 	return nil
 }
 
-// refuses reports whether an application that answers with a 2xx says in its body that it
-// has not accepted the notification: as one does that was written for PayerMax, which looks
-// at the code, and not at the status. bizCode is the code of PayerMax's older API, and its
-// OpenAPI file (api.json of payermax-server-sdk, March 2026) still refuses a payout's
-// notification by it. What cannot be read may say so, and so may a body that says its code
-// twice, or in a member that parsers could take for it: not all of them read the same one.
+// refuses reports whether an application that answers with a 2xx says in its body that it has
+// not accepted the notification. Applications written for PayerMax do so, because PayerMax
+// looks at the code and not at the status. bizCode is the code of PayerMax's older API, and
+// its OpenAPI file (api.json of payermax-server-sdk, March 2026) still uses it to refuse a
+// payout's notification. A body that cannot be read may be a refusal. So may one that has its
+// code twice, or has a member that a parser could take for the code: parsers differ in which
+// one they read.
 func refuses(received *reply.Answer) bool {
 	if protocol.IsCoded(received.Header()) {
 		return true
@@ -84,13 +85,13 @@ func refuses(received *reply.Answer) bool {
 }
 
 // codesOf returns the values of all members of a JSON object that a parser could take for its
-// code, and for its bizCode. What is not an object has none.
+// code, and for its bizCode. Anything other than an object has none.
 func codesOf(body []byte) (codes, bizCodes []any) {
 	if !json.Valid(body) {
 		return nil, nil
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber() // of which some fit into no float64
+	decoder.UseNumber() // some numbers fit into no float64
 	if begin, err := decoder.Token(); err != nil || begin != json.Delim('{') {
 		return nil, nil
 	}
@@ -113,9 +114,9 @@ func codesOf(body []byte) (codes, bizCodes []any) {
 	return codes, bizCodes
 }
 
-// hold has the application's answer held back, and reports whether its end is missing: a
-// reverse proxy that cannot finish an answer aborts by a panic. Nothing of it has
-// reached PayerMax yet, so PayerMax can still be told to deliver the notification again.
+// hold holds back the application's answer, and reports whether its end is missing: a reverse
+// proxy that cannot finish an answer aborts with a panic. None of the answer has reached
+// PayerMax yet, so PayerMax can still be told to deliver the notification again.
 func hold(received *reply.Answer, r *http.Request, next caddyhttp.Handler) (isCut bool, err error) {
 	defer func() {
 		if cause := recover(); cause == http.ErrAbortHandler {
@@ -127,8 +128,8 @@ func hold(received *reply.Answer, r *http.Request, next caddyhttp.Handler) (isCu
 	return false, next.ServeHTTP(received, r)
 }
 
-// passOn leaves the answer to the application. It sees to it that there is one:
-// where no handler comes after this, Caddy would end in an empty 200.
+// passOn leaves the answer to the application. It makes sure that there is one: if no handler
+// follows this one, Caddy would end in an empty 200.
 func (n *Handler) passOn(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, size int) error {
 	seen := reply.NewWitness(w)
 	result, reason := "not_accepted", why(incomplete, "the application's answer is incomplete")
@@ -147,7 +148,7 @@ func (n *Handler) passOn(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	return nil
 }
 
-// acknowledges reports whether PayerMax will take the answer for a receipt.
+// acknowledges reports whether PayerMax will accept the answer as a receipt.
 func acknowledges(a *reply.Answer) bool {
 	said, err := a.Read(nil)
 	return err == nil && said.Code == "SUCCESS"

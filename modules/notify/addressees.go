@@ -13,21 +13,21 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// addressees are the merchants whose notifications pass: PayerMax's signature says
-// who has sent a notification, but not for whom. Both lists are empty if
-// notifications for any merchant pass.
+// addressees are the merchants whose notifications pass: PayerMax's signature shows who sent
+// a notification, but not which merchant it is for. Both lists are empty if notifications for
+// any merchant pass.
 type addressees struct {
 	appIDs, merchantNos []string
 }
 
-// ForAnybody is what is wrong with a handler that lets notifications for any merchant
+// ForAnybody describes the problem of a handler that lets notifications for any merchant
 // pass.
 var ForAnybody = WayPast{
 	"neither app_id nor merchant_no is configured, so a notification for another merchant passes if PayerMax uses one key for all merchants, as its name for the key, platform public key, suggests",
 	"write app_id and merchant_no of the site's merchant in payermax_notify",
 }
 
-// expandAddressees returns those that are configured.
+// expandAddressees returns the configured merchants, with placeholders expanded.
 func (n *Handler) expandAddressees(repl *caddy.Replacer) (addressees, error) {
 	appIDs, err := setting.ExpandAll("app_id", n.AppIDs, envelope.MaxAppID, repl)
 	if err != nil {
@@ -40,8 +40,8 @@ func (n *Handler) expandAddressees(repl *caddy.Replacer) (addressees, error) {
 // isAnybody reports whether notifications for any merchant pass.
 func (a addressees) isAnybody() bool { return len(a.appIDs)+len(a.merchantNos) == 0 }
 
-// warn says at the start that notifications for any merchant pass, or which addressee nobody
-// has filled in.
+// warn logs at startup that notifications for any merchant pass, or which value is still a
+// placeholder from the examples.
 func (a addressees) warn(logger *zap.Logger) {
 	if a.isAnybody() {
 		logger.Warn(ForAnybody.Message + "; " + ForAnybody.Next)
@@ -57,8 +57,8 @@ func (a addressees) warn(logger *zap.Logger) {
 	warnOf("merchant_no", a.merchantNos)
 }
 
-// check refuses a signed text that is not a notification, or not the same one to every
-// parser, or one for somebody else.
+// check refuses a signed text that is not a notification, that JSON parsers would read
+// differently, or that is for another merchant.
 func (a addressees) check(body []byte) *refusal {
 	n, err := envelope.ReadNotification(body)
 	if ambiguity, ok := errors.AsType[envelope.Ambiguity](err); ok {
@@ -73,8 +73,9 @@ func (a addressees) check(body []byte) *refusal {
 	return nil
 }
 
-// include reports whether a notification is for one of them. It compares what both the
-// notification and the configuration have, which must be something.
+// include reports whether a notification is for one of the configured merchants. It compares
+// the values that both the notification and the configuration have. There must be at least
+// one.
 func (a addressees) include(n envelope.Notification) bool {
 	byAppID := len(a.appIDs) > 0
 	if byAppID && (len(n.AppIDs) == 0 || !isSubset(n.AppIDs, a.appIDs)) {
@@ -83,13 +84,13 @@ func (a addressees) include(n envelope.Notification) bool {
 	if len(a.merchantNos) == 0 {
 		return byAppID
 	}
-	if n.MerchantNo == "" { // as PayerMax's tables allow for payments and chargebacks
+	if n.MerchantNo == "" { // PayerMax's tables allow that for payments and chargebacks
 		return byAppID
 	}
 	return slices.Contains(a.merchantNos, n.MerchantNo)
 }
 
-// isSubset reports whether all values are among the others.
+// isSubset reports whether all values are contained in of.
 func isSubset(values, of []string) bool {
 	return !slices.ContainsFunc(values, func(value string) bool { return !slices.Contains(of, value) })
 }

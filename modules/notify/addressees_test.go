@@ -15,7 +15,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// A notification passes if it is one, and this site's merchant's.
+// A notification passes if it is valid and for this site's merchant.
 func TestNotifyAddressees(t *testing.T) {
 	const (
 		notNotification = "not_a_notification"
@@ -99,7 +99,7 @@ func TestNotifyAddressees(t *testing.T) {
 	}
 }
 
-// What is not signed is not looked into.
+// The content of an unsigned request is not examined.
 func TestNotifyVerifiesFirst(t *testing.T) {
 	r := notify(t, `{"notifyType":"PAYMENT","appId":"x"}`)
 	r.Header.Del("Sign")
@@ -125,7 +125,7 @@ func TestNotifyAddresseesAreExpanded(t *testing.T) {
 	}
 }
 
-// A character set is not a coding.
+// A character set is not a content coding.
 func TestNotifyTakesHarmlessCodings(t *testing.T) {
 	n := newHandler(t)
 	for _, codings := range [][]string{{""}, {"identity"}, {"Identity", ""}, {"identity, identity"}, {"UTF-8"}, {"utf8"}} {
@@ -139,7 +139,7 @@ func TestNotifyTakesHarmlessCodings(t *testing.T) {
 	}
 }
 
-// Notifications that no handler answers are not acknowledged, and not passed.
+// Notifications that no handler answers are neither acknowledged nor counted as passed.
 func TestNotifyWithoutApplication(t *testing.T) {
 	for name, options := range map[string][]func(*Handler){
 		"the application acknowledges": nil, "the sidecar acknowledges": {ackAfterwards}, "without duplicates": {guarded},
@@ -152,8 +152,8 @@ func TestNotifyWithoutApplication(t *testing.T) {
 	}
 }
 
-// An error of the application's is one to the sender: without it, Caddy would end in an
-// empty 200, which looks as if the notification were accepted.
+// An error of the application becomes an error for the sender. Otherwise, Caddy would end in
+// an empty 200, as if the notification had been accepted.
 func TestNotifyPassesErrorsOn(t *testing.T) {
 	broken := caddyhttp.Error(http.StatusBadGateway, errors.New("broken"))
 	for name, options := range map[string][]func(*Handler){
@@ -170,7 +170,7 @@ func TestNotifyPassesErrorsOn(t *testing.T) {
 	}
 }
 
-// A proxy that gives up in the middle of an answer leaves its line all the same.
+// If a proxy gives up in the middle of an answer, the notification is still logged.
 func TestNotifyRecordsWhatBreaksOff(t *testing.T) {
 	before := counted(t, "not_accepted")
 	n := newHandler(t)

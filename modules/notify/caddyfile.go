@@ -46,8 +46,8 @@ store memory`,
 //	    <options...>
 //	}
 //
-// It brings the guard along, which sees all requests for the site: a matcher says
-// which have to be notifications, not which can be forged.
+// It adds the guard, which sees all requests for the site: a matcher selects the requests
+// that must be notifications, but a proof can be forged in any request.
 func parseHandler(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	h.Next() // consume the directive name
 	matchers, err := h.ExtractMatcherSet()

@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 )
 
-// What the directives stand for in JSON: payermax_notify brings the guard along, which sees
-// more requests than it does.
+// The JSON of the directives: payermax_notify adds the guard, which sees more requests than
+// payermax_notify itself.
 func TestDirectives(t *testing.T) {
 	const guard = `{"handle":[{"handler":"payermax_notify_guard"}]}`
 	for caddyfile, want := range map[string]string{

@@ -18,7 +18,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/cause"
 )
 
-// The error types of RFC 9209, section 2.3, that are found here.
+// The error types of RFC 9209, section 2.3, that are used here.
 const (
 	unavailable = "destination_unavailable"
 	timedOut    = "http_response_timeout"
@@ -27,8 +27,8 @@ const (
 	tooLarge    = "http_response_body_size"
 )
 
-// why names the reason for which the application has not got a notification, or has not
-// accepted it: by an error type of RFC 9209, and in words.
+// why returns the log fields for the reason why the application has not received a
+// notification, or has not accepted it: an error type of RFC 9209, and a description.
 func why(proxyError, words string) []zap.Field {
 	return []zap.Field{zap.String("error", proxyError), zap.String("cause", words)}
 }
@@ -44,7 +44,7 @@ func whyOf(err error) []zap.Field {
 	dial, isOperation := errors.AsType[*net.OpError](inner)
 	isTimeout := errors.Is(inner, context.DeadlineExceeded) || isNetwork && timeout.Timeout()
 	isBroken := errors.Is(inner, io.EOF) || errors.Is(inner, io.ErrUnexpectedEOF)
-	_, isUnconnected := errors.AsType[reverseproxy.DialError](inner) // which hides the error that it holds
+	_, isUnconnected := errors.AsType[reverseproxy.DialError](inner) // this type hides the error that it wraps
 
 	if proxyError == "" {
 		switch {

@@ -12,9 +12,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// checkChain refuses a handler that passes notifications on to another one with the same
-// guard, which would guard nothing. It must be called before provisioning has changed the
-// config.
+// checkChain refuses a handler that passes notifications on to another handler with the same
+// guard: the second guard would protect nothing. It must be called before provisioning has
+// changed the config.
 func checkChain(ctx caddy.Context, found *layout.Layout, places []layout.Handler) error {
 	for _, first := range places {
 		for _, second := range found.PassesOnTo(first) {
@@ -29,12 +29,12 @@ func checkChain(ctx caddy.Context, found *layout.Layout, places []layout.Handler
 
 // place is where a handler remembers duplicates: in which store, and by which keys.
 type place struct {
-	store string // "" if no other handler can have it
+	store string // "" if no other handler can share it
 	scope stores.Scope
 }
 
-// guardOf returns where the handler with this JSON remembers duplicates, however that is
-// spelled. A handler without a guard, or with a mistake that provisioning reports, has no
+// guardOf returns where the handler with this JSON remembers duplicates, however the config
+// spells it. A handler without a guard, or with a mistake that provisioning reports, has no
 // place.
 func guardOf(ctx caddy.Context, config map[string]any) place {
 	text, err := json.Marshal(config)
@@ -52,23 +52,23 @@ func guardOf(ctx caddy.Context, config map[string]any) place {
 	return place{stores.IdentityOf(ctx, n.StoreRaw), scopeOf(own)}
 }
 
-// heldKey is the context key of requests whose notification a handler has claimed by a key.
+// heldKey is the context key of requests for whose notification a handler has claimed a key.
 type heldKey struct{ stores.Key }
 
-// asHeld marks what a handler does as done under its claim of the key.
+// asHeld marks a request's context as belonging to a claim of the key.
 func asHeld(ctx context.Context, key stores.Key) context.Context {
 	return context.WithValue(ctx, heldKey{key}, true)
 }
 
-// isHeld reports whether a handler that the request has come through has claimed the key.
-// Its claim is no reason for the next handler to refuse the notification, and the next may
-// have the same store without that being seen in the config: as when two addresses lead to
-// one server.
+// isHeld reports whether a previous handler of the same request has claimed the key. Its
+// claim is no reason for the next handler to refuse the notification. The next handler may
+// use the same store even if the config does not show it, for example if two addresses lead
+// to one server.
 func isHeld(ctx context.Context, key stores.Key) bool {
 	return ctx.Value(heldKey{key}) != nil
 }
 
-// pathsOf names a handler by what it is for.
+// pathsOf names a handler by the paths that it serves.
 func pathsOf(h layout.Handler) string {
 	if paths := h.Paths(); len(paths) > 0 {
 		return strings.Join(paths, " and ")

@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// Two handlers that pass the same notification on, one to the other, cannot have one guard:
-// the second would refuse each. The config is not loaded, and the error names both.
+// Two handlers in a chain cannot share one guard: the second would refuse each notification.
+// The config is not loaded, and the error names both handlers.
 func TestChainedNotifyHasTwoGuards(t *testing.T) {
 	t.Setenv("CHAIN_APP_ID", "app")
 	key := testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)

@@ -19,7 +19,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// The defaults that the doc comments name are those that the code has.
+// The defaults in the doc comments are those in the code.
 func TestConfigurationDefaults(t *testing.T) {
 	page := strings.ReplaceAll(markdown.Page(t, "../../docs/configuration.md"), "\n", " ")
 	for _, row := range []string{
@@ -30,8 +30,8 @@ func TestConfigurationDefaults(t *testing.T) {
 	}
 }
 
-// The table of what PayerMax gets for a notification has a row for each result,
-// and those that are refused have their status.
+// The table of answers to notifications has a row for each result, and the rows of refused
+// notifications have the right status.
 func TestErrorsPageNotifications(t *testing.T) {
 	section, err := markdown.Section(markdown.Page(t, "../../docs/errors.md"), "What PayerMax gets for a notification")
 	require.NoError(t, err)

@@ -14,17 +14,17 @@ import (
 )
 
 const (
-	// lease is for how long a notification counts as being delivered if nothing more is
-	// heard of whoever delivers it. PayerMax waits 30 seconds before it delivers again,
-	// and by then a lease of a process that has died must be over.
+	// lease is how long a notification counts as being delivered if the process that delivers
+	// it is not heard of again. PayerMax waits 30 seconds before it delivers again. By then,
+	// the lease of a process that has died must be over.
 	lease = 20 * time.Second
-	// renewal is how often a lease begins anew while the application takes its time.
-	// Two renewals may fail before the lease is over.
+	// renewal is how often a lease is renewed while the application is still working. Two
+	// renewals may fail before the lease is over.
 	renewal = 6 * time.Second
 )
 
-// duplicates is the guard against a notification that reaches the application twice.
-// It never keeps one from being delivered because the store is away.
+// duplicates is the guard that keeps a notification from reaching the application twice. If
+// the store cannot be reached, a notification is delivered all the same.
 type duplicates struct {
 	claims stores.Claims
 	scope  stores.Scope
@@ -32,8 +32,8 @@ type duplicates struct {
 	logger *zap.Logger
 }
 
-// scopeOf is what the guards of all replicas have in common: the merchants that they
-// take notifications for.
+// scopeOf returns the scope that the guards of all replicas share. It consists of the
+// merchants whose notifications they accept.
 func scopeOf(own addressees) stores.Scope {
 	parts := []string{"payermax_notify", strconv.Itoa(len(own.appIDs))}
 	return stores.NewScope(slices.Concat(parts, slices.Sorted(slices.Values(own.appIDs)), slices.Sorted(slices.Values(own.merchantNos)))...)
@@ -48,11 +48,11 @@ type attempt struct {
 	stop      func()
 }
 
-// begin asks whether a notification is new. If it is, or if the store does not say, it
-// is to be delivered, and end is to be called.
+// begin asks the store whether a notification is new. If it is, or if the store does not
+// answer, the caller must deliver it and then call end.
 func (g *duplicates) begin(ctx context.Context, body []byte) *attempt {
 	id := envelope.NotificationID(body)
-	// Even if PayerMax hangs up: the store's own timeout bounds all that it is asked.
+	// Continue even if PayerMax hangs up: the store's own timeout bounds every request to it.
 	ctx = context.WithoutCancel(ctx)
 	a := &attempt{guard: g}
 	var err error
@@ -61,7 +61,7 @@ func (g *duplicates) begin(ctx context.Context, body []byte) *attempt {
 		a.missed("claim", err)
 	}
 	if a.state == stores.UnderWay && isHeld(ctx, a.claim.Key) {
-		a.state = stores.New // this claim holds nothing, so that its end changes nothing either
+		a.state = stores.New // this claim holds nothing, so ending it changes nothing
 	}
 	if a.state == stores.New {
 		a.stop = a.keep(ctx)
@@ -80,18 +80,18 @@ func (a *attempt) keep(ctx context.Context) (stop func()) {
 			case <-ctx.Done():
 				return
 			case <-due:
-				// If it fails, the next may not, and end has the last word.
+				// If this one fails, the next may succeed; end makes the final change.
 				_ = a.guard.claims.Renew(ctx, a.claim, lease)
 			}
 		}
 	})
 	return func() {
 		cancel()
-		renewing.Wait() // or a late renewal would take again what end gives back
+		renewing.Wait() // a late renewal would take back what end releases
 	}
 }
 
-// end notes whether the application has accepted the notification.
+// end records whether the application has accepted the notification.
 func (a *attempt) end(ctx context.Context, accepted bool) {
 	a.stop()
 	ctx = context.WithoutCancel(ctx)
@@ -107,9 +107,9 @@ func (a *attempt) end(ctx context.Context, accepted bool) {
 	}
 }
 
-// outlasting returns the context for the application to answer in, which outlasts the
-// sender's by up to a lease. An application is not done when the sender hangs up: a claim
-// that was given back then would let the next delivery in beside it, and what it accepts
+// outlasting returns the context in which the application answers. It outlasts the sender's
+// context by up to a lease. An application does not stop working when the sender hangs up: if
+// the claim were released then, the next delivery would run beside it, and an acceptance
 // would be forgotten.
 func outlasting(sender context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(sender))
@@ -123,7 +123,7 @@ func outlasting(sender context.Context) (context.Context, context.CancelFunc) {
 	return ctx, cancel
 }
 
-// missed counts a notification that the store does not guard, once.
+// missed counts a notification that is delivered without the guard. It counts each one once.
 func (a *attempt) missed(operation string, err error) {
 	if a.unguarded {
 		return

@@ -23,8 +23,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// failing is a store some of whose operations fail. What it says of a claim that fails is
-// not to be believed.
+// failing is a store that fails for some operations. The result of a failing claim must not
+// be used.
 type failing struct {
 	stores.Claims
 	claim, finish, release bool
@@ -54,15 +54,15 @@ func (f *failing) Release(ctx context.Context, claim stores.Claim) error {
 	return f.Claims.Release(ctx, claim)
 }
 
-// countedUnguarded returns how many notifications were not guarded so far.
+// countedUnguarded returns how many notifications were delivered without the guard so far.
 func countedUnguarded(t *testing.T) float64 {
 	t.Helper()
 	return testtool.Counted(t, unguarded)
 }
 
-// A store that is away costs the guard and nothing else: notifications are delivered, and
-// counted once each. What the application has accepted is remembered as soon as the store
-// hears of it.
+// A store that cannot be reached only disables the guard: notifications are still delivered,
+// and each is counted once as unguarded. An acceptance is remembered as soon as the store
+// learns of it.
 func TestNotifyWithoutItsStore(t *testing.T) {
 	for name, test := range map[string]struct {
 		away      failing
@@ -96,7 +96,7 @@ func TestNotifyWithoutItsStore(t *testing.T) {
 			assert.EqualValues(t, test.unguarded, logged.FilterMessageSnippet("delivered without the guard").Len())
 			assert.Equal(t, isLost, logged.FilterMessageSnippet("did not release a notification").Len() == 1)
 
-			test.away = failing{Claims: test.away.Claims} // it is back, and so is PayerMax
+			test.away = failing{Claims: test.away.Claims} // the store is back, and PayerMax delivers again
 			assert.Equal(t, test.next, deliver(t, n, notify(t, paymentNotification), testcaddy.Unreachable(t)).Code)
 			memory := test.away.Claims.(*stores.Memory)
 			memory.Now = func() time.Time { return time.Now().Add(lease) }
@@ -107,8 +107,8 @@ func TestNotifyWithoutItsStore(t *testing.T) {
 	}
 }
 
-// distant are claims that nobody can make, or end, who has gone: as those of a store that
-// is asked over a network.
+// distant refuses to make or end claims for a cancelled context, as a store behind a network
+// does.
 type distant struct{ stores.Claims }
 
 func (d distant) Claim(ctx context.Context, key stores.Key, lease time.Duration) (stores.State, stores.Claim, error) {
@@ -125,7 +125,8 @@ func (d distant) Finish(ctx context.Context, claim stores.Claim, remember time.D
 	return d.Claims.Finish(ctx, claim, remember)
 }
 
-// The store hears of what the application has accepted from somebody who has hung up, too.
+// The store records that the application has accepted a notification even if the sender has
+// hung up.
 func TestNotifyGuardsThoughPayerMaxHungUp(t *testing.T) {
 	n := newHandler(t, guarded)
 	n.guard.claims = distant{n.guard.claims}
@@ -138,7 +139,7 @@ func TestNotifyGuardsThoughPayerMaxHungUp(t *testing.T) {
 	assert.Equal(t, 1, count)
 }
 
-// What the application began for a notification ends with its answer.
+// The context of the application's work ends with its answer.
 func TestContextEndsWithTheDelivery(t *testing.T) {
 	var ofApplication context.Context
 	deliver(t, newHandler(t, guarded), notify(t, paymentNotification), func(w http.ResponseWriter, r *http.Request) error {
@@ -149,8 +150,8 @@ func TestContextEndsWithTheDelivery(t *testing.T) {
 	assert.ErrorIs(t, ofApplication.Err(), context.Canceled)
 }
 
-// A handler does not take the claim of the one before it for another delivery: two that the
-// config does not show to be one behind the other can have one guard.
+// A handler does not mistake the claim of the handler before it for another delivery: two
+// handlers can share a guard although the config does not show that one is behind the other.
 func TestGuardsInARow(t *testing.T) {
 	first, second := newHandler(t, guarded), newHandler(t, guarded)
 	second.guard.claims = first.guard.claims
@@ -164,8 +165,8 @@ func TestGuardsInARow(t *testing.T) {
 	assert.Equal(t, 1, count)
 }
 
-// An application whose notification's sender has hung up is still at work: nobody else is
-// let in beside it, and what it accepts is remembered. It has a lease's time for that.
+// After the sender hangs up, the application is still working: no other delivery starts
+// beside it, and an acceptance is remembered. It has one lease for that.
 func TestApplicationOutlastsTheSender(t *testing.T) {
 	for name, test := range map[string]struct {
 		takes   time.Duration
@@ -215,8 +216,8 @@ func TestApplicationOutlastsTheSender(t *testing.T) {
 	}
 }
 
-// However long the application takes, the notification is under way; once it is over, no
-// renewal brings it back.
+// The notification stays under way however long the application takes. After the end, no
+// renewal brings the claim back.
 func TestLeaseLastsAsLongAsTheDelivery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		guard := &duplicates{stores.NewMemory(), scopeOf(addressees{}), time.Hour, zap.NewNop()}
@@ -235,8 +236,8 @@ func TestLeaseLastsAsLongAsTheDelivery(t *testing.T) {
 	})
 }
 
-// slowClaims are claims whose renewals take until they are let go, and which note when
-// they are given back.
+// slowClaims are claims whose renewals block until letGo is closed, and which record when
+// they are released.
 type slowClaims struct {
 	stores.Claims
 	letGo    chan struct{}
@@ -253,15 +254,16 @@ func (s *slowClaims) Release(ctx context.Context, claim stores.Claim) error {
 	return s.Claims.Release(ctx, claim)
 }
 
-// What the application has not accepted is given back after the last renewal, which could
-// otherwise take it again: PayerMax would deliver to a closed door until the lease is over.
+// A notification that was not accepted is released after the last renewal. Otherwise, the
+// renewal could claim it again, and PayerMax's deliveries would be refused until the lease is
+// over.
 func TestNoRenewalFollowsTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		claims := &slowClaims{Claims: stores.NewMemory(), letGo: make(chan struct{})}
 		guard := &duplicates{claims, scopeOf(addressees{}), time.Hour, zap.NewNop()}
 		delivery := guard.begin(t.Context(), []byte(paymentNotification))
 		time.Sleep(renewal)
-		synctest.Wait() // until the renewal has begun, which is due in the same instant
+		synctest.Wait() // the renewal due at this instant has begun
 		go delivery.end(t.Context(), false)
 		synctest.Wait()
 		assert.False(t, claims.released.Load(), "a renewal is under way")
@@ -271,13 +273,13 @@ func TestNoRenewalFollowsTheEnd(t *testing.T) {
 	})
 }
 
-// A lease is over before PayerMax delivers again, and survives two renewals that fail.
+// A lease ends before PayerMax delivers again, and survives two failed renewals.
 func TestLeaseFitsPayerMax(t *testing.T) {
 	assert.Less(t, lease, 30*time.Second)
 	assert.Greater(t, lease, 3*renewal)
 }
 
-// The guards of two handlers meet if their merchants are the same, in whatever order.
+// The guards of two handlers share a scope if their merchants are the same, in any order.
 func TestGuardsMeetByMerchants(t *testing.T) {
 	scope := scopeOf(addressees{[]string{"a", "b"}, []string{"1", "2"}})
 	assert.Equal(t, scope, scopeOf(addressees{[]string{"b", "a"}, []string{"2", "1"}}))
@@ -286,7 +288,7 @@ func TestGuardsMeetByMerchants(t *testing.T) {
 	}
 }
 
-// A store without a guard is a mistake, and so is a module that is not a store.
+// A store without duplicates is an error, and so is a module that is not a store.
 func TestStoreNeedsDuplicates(t *testing.T) {
 	n := &Handler{GatewayPublicKeys: newHandler(t).GatewayPublicKeys, StoreRaw: []byte(`{"module":"memory"}`)}
 	assert.ErrorContains(t, testcaddy.Provision(t, n), "store: has no meaning without duplicates")

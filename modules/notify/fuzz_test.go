@@ -14,8 +14,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 )
 
-// Whatever is posted to a callback, the application gets the notifications that
-// PayerMax has signed, as they are, and nothing else.
+// Whatever is posted to a callback, the application gets exactly the notifications that
+// PayerMax has signed, unchanged.
 func FuzzNotify(f *testing.F) {
 	f.Add(true, "", []byte(paymentNotification))
 	f.Add(false, "", []byte(paymentNotification))

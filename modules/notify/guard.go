@@ -41,14 +41,14 @@ func (*Guard) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision takes the logger.
+// Provision sets the logger.
 func (g *Guard) Provision(ctx caddy.Context) error {
 	g.logger = ctx.Logger()
 	return nil
 }
 
-// ServeHTTP passes a request on without a proof that is not ours. The error of a request
-// with a signature is kept from the server's log.
+// ServeHTTP passes a request on, without any proof that is not ours. It keeps the error of a
+// request with a signature out of the server's log.
 func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if !isVerified(r.Context()) {
 		r = withoutProof(r)
@@ -75,25 +75,23 @@ func isVerified(ctx context.Context) bool {
 	return ctx.Value(verifiedKey{}) != nil
 }
 
-// withoutProof returns the request without what could be taken for the proof. The
-// header changes in place: routes for errors get the request as it came to the
-// server, with the same header.
+// withoutProof returns the request without anything that could be taken for the proof. It
+// changes the header in place: routes for errors get the original request, which has the same
+// header.
 func withoutProof(r *http.Request) *http.Request {
 	for field := range r.Header {
 		if looksLikeVerifiedHeader(field) {
 			delete(r.Header, field)
 		}
 	}
-	// The server fills the trailers in when the body ends, those that were not
-	// announced as well.
+	// The server fills in the trailers when the body ends, including unannounced ones.
 	r = r.WithContext(r.Context())
 	r.Trailer = nil
 	return r
 }
 
-// looksLikeVerifiedHeader reports whether an application could take the field for
-// the proof. CGI and its heirs write _ for whatever is neither a letter nor a
-// digit, and do not tell capitals from small letters.
+// looksLikeVerifiedHeader reports whether an application could take the field for the proof.
+// CGI and its successors write _ for anything other than a letter or digit, and ignore case.
 func looksLikeVerifiedHeader(field string) bool {
 	plain := strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whatever could be read as the proof is taken away, and nothing else.
+// Every header field that could be read as the proof is removed, and no other.
 func TestGuardTakesProofAway(t *testing.T) {
 	forged := []string{
 		"Payermax-Verified", "PAYERMAX-VERIFIED", "payermax_verified", "Payermax_Verified", "Payermax.Verified", "PayermaxVerified",
@@ -48,7 +48,7 @@ func TestGuardTakesProofAway(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// What no handler answers is a 404, and what one does is left alone.
+// A request that no handler answers gets a 404. Other answers are not changed.
 func TestGuardLeavesNothingUnanswered(t *testing.T) {
 	serve := func(next caddyhttp.HandlerFunc) (*httptest.ResponseRecorder, error) {
 		w := httptest.NewRecorder()
@@ -62,7 +62,7 @@ func TestGuardLeavesNothingUnanswered(t *testing.T) {
 	} {
 		w, err := serve(next)
 		require.NoError(t, err, name)
-		if name != "an interim response" { // which is the status to the recorder, though not to a server
+		if name != "an interim response" { // the recorder takes it for the final status, unlike a server
 			assert.Equal(t, http.StatusNotFound, w.Code, name)
 		}
 		assert.Equal(t, "application/json", w.Header().Get("Content-Type"))
@@ -92,7 +92,7 @@ func TestGuardLeavesNothingUnanswered(t *testing.T) {
 	assert.Empty(t, w.Body.String(), "errors are left to the server")
 }
 
-// hijackable is a response whose connection can be taken over.
+// hijackable is a response whose connection can be hijacked.
 type hijackable struct {
 	*httptest.ResponseRecorder
 	err error
@@ -100,7 +100,7 @@ type hijackable struct {
 
 func (h hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, h.err }
 
-// A connection that was taken over is an answer.
+// A hijacked connection counts as answered.
 func TestGuardLetsConnectionsGo(t *testing.T) {
 	for _, refused := range []error{nil, http.ErrNotSupported} {
 		w := hijackable{httptest.NewRecorder(), refused}
@@ -113,8 +113,8 @@ func TestGuardLetsConnectionsGo(t *testing.T) {
 	}
 }
 
-// The proof cannot come after the body either: the server writes trailers into a request as
-// it reads the end of that, announced or not.
+// The proof cannot arrive after the body either: the server adds trailers to a request when
+// it reads the end of the body, announced or not.
 func TestGuardTakesTrailersAway(t *testing.T) {
 	var trailer http.Header
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,6 +1,6 @@
-// Package notify is the Caddy modules that stand between PayerMax's notifications and
-// the application: one verifies them, the other keeps the proof of that from being
-// forged.
+// Package notify provides the Caddy modules that stand between PayerMax's notifications and
+// the application: one verifies the notifications, the other keeps the proof of verification
+// from being forged.
 package notify
 
 import (
@@ -44,11 +44,11 @@ const (
 	// verifiedHeader tells the application that a notification was verified,
 	// and by which of PayerMax's keys.
 	verifiedHeader = "Payermax-Verified"
-	// acknowledgement is the one answer that PayerMax takes for a receipt
-	// (docs: receipt/result-notifications/callback-notification).
+	// acknowledgement is the only answer that PayerMax accepts as a receipt (docs:
+	// receipt/result-notifications/callback-notification).
 	acknowledgement = `{"code":"SUCCESS","msg":"Success"}`
 
-	// ackAfter is the value of Ack with which the sidecar acknowledges.
+	// ackAfter is the value of Ack that makes the sidecar acknowledge.
 	ackAfter = "after"
 
 	defaultMaxNotificationSize = 256 << 10
@@ -69,14 +69,14 @@ const (
 // `notifyType`, so they do not pass: give them another path, and let the application
 // verify their signatures.
 //
-// The proof covers only the body. Content-Type is always `application/json`, whatever
-// the notification itself says of its type and character set: the signature covers the
-// bytes, and they are read as JSON in UTF-8. Of the other header fields, only Sign, User-Agent, Accept, Accept-Encoding, traceparent,
-// tracestate, X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host pass. The query
-// string passes, since a notifyUrl may have one, but anyone who repeats a notification
-// can change it. PayerMax's signature does not expire, so anyone who has captured a
-// notification can repeat it: applications must be idempotent, with or without the
-// guard against duplicates.
+// The proof covers only the body. Content-Type is always `application/json`, whatever the
+// notification itself says about its type and character set: the signature covers the bytes,
+// and they are read as JSON in UTF-8. Of the other header fields, only Sign, User-Agent,
+// Accept, Accept-Encoding, traceparent, tracestate, X-Forwarded-For, X-Forwarded-Proto and
+// X-Forwarded-Host pass. The query string passes, since a notifyUrl may have one, but anyone
+// who repeats a notification can change it. PayerMax's signature does not expire, so anyone
+// who has captured a notification can repeat it: applications must be idempotent, with or
+// without the guard against duplicates.
 //
 // On every path of the site, a client's own `Payermax-Verified` is removed for the
 // handlers after this directive; `payermax_notify_guard` does so for those before it.
@@ -132,10 +132,10 @@ type Handler struct {
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=payermax.stores inline_key=module"`
 
 	keyring *keys.Ring
-	// self is what is known of this site by itself: whether a sandbox notifies it.
+	// self is this site's entry among the gateways, which says whether a sandbox notifies it.
 	self   *gateways.Gateway
 	own    addressees
-	guard  *duplicates // nil if there is none
+	guard  *duplicates // nil without duplicates
 	logger *zap.Logger
 }
 
@@ -193,7 +193,7 @@ func (n *Handler) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// openKeys loads the keys that PayerMax may sign with, or the embedded sandbox's.
+// openKeys loads PayerMax's public keys, or that of the embedded sandbox.
 func (n *Handler) openKeys(ctx caddy.Context) error {
 	switch {
 	case n.Sandbox && len(n.GatewayPublicKeys) > 0:
@@ -219,7 +219,7 @@ func (n *Handler) openKeys(ctx caddy.Context) error {
 	return confinement.Explain(err)
 }
 
-// openGuard makes the guard against duplicates ready, if there is to be one.
+// openGuard prepares the guard against duplicates, if it is configured.
 func (n *Handler) openGuard(ctx caddy.Context) error {
 	if n.Duplicates <= 0 {
 		if n.StoreRaw != nil {
@@ -235,14 +235,14 @@ func (n *Handler) openGuard(ctx caddy.Context) error {
 	return nil
 }
 
-// Cleanup takes the keys out of the metrics.
+// Cleanup releases the keys, which then disappear from the metrics.
 func (n *Handler) Cleanup() error {
 	n.keyring.Release()
 	n.self.Release()
 	return nil
 }
 
-// Validate checks the settings that need no file.
+// Validate checks the settings that can be checked without reading a file.
 func (n *Handler) Validate() error {
 	switch {
 	case n.MaxBodySize < 0:
@@ -255,15 +255,15 @@ func (n *Handler) Validate() error {
 	return nil
 }
 
-// ServeHTTP passes on a notification that is PayerMax's and for this site, and no
-// other.
+// ServeHTTP passes on notifications that are from PayerMax and for this site, and refuses all
+// other requests.
 func (n *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	return unlogged(n.logger, farewell.Announce(w, r), r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		return n.serve(w, r, next)
 	}))
 }
 
-// serve is ServeHTTP, but for what becomes of an error.
+// serve is ServeHTTP, without the handling of errors.
 func (n *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if !inflight.Process.Enter(inflight.DefaultBound()) {
 		n.turnAway(w, r)
@@ -304,8 +304,7 @@ func (n *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	return err
 }
 
-// understand returns the body of a notification, and the key that it is signed
-// with.
+// understand returns the body of a notification and the key that verified its signature.
 func (n *Handler) understand(w http.ResponseWriter, r *http.Request, memory *memory) ([]byte, *rsa.PublicKey, *refusal) {
 	body, refused := n.read(w, r, memory)
 	if refused != nil {
@@ -345,12 +344,12 @@ func (n *Handler) read(w http.ResponseWriter, r *http.Request, memory *memory) (
 	return body, nil
 }
 
-// notificationTooLarge refuses a notification that is larger than something allows.
+// notificationTooLarge refuses a notification that exceeds the named limit.
 func notificationTooLarge(by string) *refusal {
 	return &refusal{http.StatusRequestEntityTooLarge, "too_large", "the notification is larger than " + by + " allows"}
 }
 
-// verify returns the key that the notification is signed with.
+// verify returns the key that verifies the notification's signature.
 func (n *Handler) verify(header http.Header, body []byte) (*rsa.PublicKey, *refusal) {
 	signatures := protocol.Signatures(header)
 	if len(signatures) != 1 {
@@ -364,16 +363,16 @@ func (n *Handler) verify(header http.Header, body []byte) (*rsa.PublicKey, *refu
 	return nil, &refusal{http.StatusForbidden, "wrong_signature", "the notification is not signed by PayerMax"}
 }
 
-// passedFields are the header fields that the application gets as they came. The
-// signature covers none of them, so only those pass that an application has a use
-// for and that change nothing about the notification.
+// passedFields are the header fields that reach the application unchanged. The signature
+// covers none of them, so only fields pass that an application may need and that do not
+// change the meaning of the notification.
 var passedFields = []string{
 	protocol.SignHeader, "User-Agent", "Accept", "Accept-Encoding", "Traceparent", "Tracestate",
 	"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host",
 }
 
-// verified returns the request for the application: the bytes that were verified,
-// with the proof that they were.
+// verified returns the request for the application: the verified bytes, with the proof of
+// verification.
 func verified(r *http.Request, body []byte, key *rsa.PublicKey) *http.Request {
 	from := r.Header
 	r = r.WithContext(asVerified(r.Context()))
@@ -393,8 +392,8 @@ func verified(r *http.Request, body []byte, key *rsa.PublicKey) *http.Request {
 	return r
 }
 
-// record counts a notification and logs what became of it, without its content. There is
-// no status if nobody has answered.
+// record counts a notification and logs its outcome, without its content. A status of 0 means
+// that nothing has answered.
 func (n *Handler) record(result string, size, status int, more ...zap.Field) {
 	notifications.WithLabelValues(result).Inc()
 	log := n.logger.Info
@@ -415,18 +414,18 @@ type refusal struct {
 	msg    string
 }
 
-// write answers PayerMax, or whoever sent the request.
+// write answers the sender, which need not be PayerMax.
 func (f *refusal) write(w http.ResponseWriter, r *http.Request) {
 	if f.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", http.MethodPost)
 	}
 	if f.status != http.StatusForbidden && r.ContentLength != 0 {
-		w.Header().Set("Connection", "close") // or the server would wait for the body
+		w.Header().Set("Connection", "close") // otherwise the server would wait for the body
 	}
 	f.answer().Send(w)
 }
 
-// answer is what PayerMax gets, in PayerMax's own shape.
+// answer returns the refusal in the format of PayerMax's answers.
 func (f *refusal) answer() *reply.Answer {
 	refused := &reply.Refusal{Code: "NOTIFICATION_REFUSED", Msg: f.msg, Status: f.status, ProxyError: "http_request_denied"}
 	if f.status == http.StatusServiceUnavailable {

@@ -101,7 +101,7 @@ func TestNotifyRefuses(t *testing.T) {
 	}
 }
 
-// The cause that the log has names the limit that was exceeded.
+// The logged cause names the limit that was exceeded.
 func TestNotifyNamesTheLimit(t *testing.T) {
 	n := newHandler(t, func(n *Handler) { n.MaxBodySize = 300 })
 	for says, limit := range map[string]int64{"larger than max_body_size allows": 300, "larger than a request_body directive allows": 100} {
@@ -113,7 +113,7 @@ func TestNotifyNamesTheLimit(t *testing.T) {
 	}
 }
 
-// The application gets the fields that it has a use for, as they came, and no other: the
+// The application gets the header fields that it may need, unchanged, and no others: the
 // signature covers none of them.
 func TestNotifyPassesFields(t *testing.T) {
 	r := notify(t, paymentNotification)
@@ -154,7 +154,7 @@ func TestNotifyLogsTheCause(t *testing.T) {
 	assert.NotContains(t, fields["cause"], "CANARY")
 }
 
-// What is well is a line that nobody has to read, and all else a warning.
+// Successful outcomes are logged at level info, and all others as warnings.
 func TestNotifyLogLevels(t *testing.T) {
 	n := newHandler(t, guarded)
 	core, logged := observer.New(zap.DebugLevel)
@@ -193,7 +193,7 @@ func TestNotifyAckAfter(t *testing.T) {
 			return err
 		}, 500, false},
 		{"nothing", func(http.ResponseWriter, *http.Request) error { return nil }, 503, false},
-		// As applications answer that were written for PayerMax, and frameworks.
+		// Answers of frameworks, and of applications that were written for PayerMax.
 		{"200 that says SUCCESS", saying(acknowledgement), 200, true},
 		{"200 that says FAIL", saying(`{"code":"FAIL","msg":"try again"}`), 503, false},
 		{"200 that says FAIL behind a mark", saying("\xef\xbb\xbf" + ` {"msg":"", "code" : "FAIL"}`), 503, false},
@@ -244,8 +244,8 @@ func TestNotifyAckAfter(t *testing.T) {
 	})
 }
 
-// The guard: an accepted notification reaches the application once, even if it
-// is delivered with another time; a refused one as often as it comes.
+// With the guard, an accepted notification reaches the application once, even if it is
+// delivered again with another notifyTime; a refused one reaches it each time.
 func TestNotifyDuplicates(t *testing.T) {
 	later := strings.Replace(paymentNotification, "2022-01-17T09:33:54.540", "2022-01-17T09:34:24.540", 1)
 	other := strings.Replace(paymentNotification, "P1", "P2", 1)
@@ -291,7 +291,7 @@ func TestNotifyDuplicates(t *testing.T) {
 		assert.Equal(t, http.StatusForbidden, deliver(t, n, forged, testcaddy.Unreachable(t)).Code)
 	})
 
-	// An application that says nothing at all has not accepted it.
+	// An application that does not answer has not accepted the notification.
 	t.Run("without an answer", func(t *testing.T) {
 		n := newHandler(t, guarded)
 		w := deliver(t, n, notify(t, paymentNotification), func(http.ResponseWriter, *http.Request) error { return nil })
@@ -318,8 +318,9 @@ func TestNotifyDuplicates(t *testing.T) {
 	})
 }
 
-// What counts as accepted is what PayerMax takes for a receipt: the exact code, with a 2xx.
-// PayerMax delivers anything else again, and the application must get it then.
+// A notification counts as accepted if PayerMax accepts the answer as a receipt: the exact
+// code, with a 2xx. PayerMax delivers again after any other answer, and the application must
+// get that delivery.
 func TestNotifyGuardsWhatPayerMaxTakesForAReceipt(t *testing.T) {
 	for name, test := range map[string]struct {
 		status     int
@@ -349,7 +350,7 @@ func TestNotifyGuardsWhatPayerMaxTakesForAReceipt(t *testing.T) {
 	}
 }
 
-// PayerMax's key can change: two at a time, and followed when the file changes.
+// PayerMax's key can change: two keys can be configured, and a changed file is reloaded.
 func TestNotifyKeys(t *testing.T) {
 	public, err := os.ReadFile(testkeys.WritePublic(t, &testkeys.Gateway().PublicKey))
 	require.NoError(t, err)

@@ -23,8 +23,8 @@ import (
 
 const paymentNotification = `{"code":"APPLY_SUCCESS","msg":"","keyVersion":"1","appId":"app","notifyTime":"2022-01-17T09:33:54.540+00:00","notifyType":"PAYMENT","data":{"outTradeNo":"P1","status":"SUCCESS","totalAmount":10000.00}}`
 
-// newHandler returns a handler that verifies with testkeys.Gateway, changed by the
-// options.
+// newHandler returns a handler that verifies with the key of testkeys.Gateway, modified by
+// the options.
 func newHandler(t *testing.T, options ...func(*Handler)) *Handler {
 	t.Helper()
 	n := &Handler{GatewayPublicKeys: []string{testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)}}
@@ -35,7 +35,7 @@ func newHandler(t *testing.T, options ...func(*Handler)) *Handler {
 	return n
 }
 
-// gatewayKeys verifies with testkeys.Gateway.
+// gatewayKeys returns a key ring that verifies with testkeys.Gateway.
 func gatewayKeys(t testing.TB) *keys.Ring {
 	t.Helper()
 	ring, err := keys.Open(keys.Config{GatewayKeys: []*rsa.PublicKey{&testkeys.Gateway().PublicKey}, Logger: zap.NewNop()})
@@ -58,7 +58,7 @@ func notify(t *testing.T, body string) *http.Request {
 	return r
 }
 
-// deliver has the handler serve r before the application.
+// deliver lets the handler serve r in front of the application.
 func deliver(t *testing.T, n *Handler, r *http.Request, application caddyhttp.HandlerFunc) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -66,7 +66,7 @@ func deliver(t *testing.T, n *Handler, r *http.Request, application caddyhttp.Ha
 	return w
 }
 
-// accepting is an application that takes what it gets, and counts.
+// accepting is an application that accepts notifications, and counts them.
 func accepting(count *int) caddyhttp.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) error {
 		*count++
@@ -88,7 +88,7 @@ func post(body string) *http.Request {
 	return httptest.NewRequest(http.MethodPost, "/callback", strings.NewReader(body))
 }
 
-// counted returns how many notifications had a result so far.
+// counted returns how many notifications have had this result so far.
 func counted(t *testing.T, result string) float64 {
 	t.Helper()
 	return testtool.Counted(t, notifications.WithLabelValues(result))

@@ -11,23 +11,23 @@ import (
 // errNoRoom ends the reading of a body for which there is no memory.
 var errNoRoom = errors.New("there is not enough memory for the notification")
 
-// memory is what a notification holds of the process's memory, beyond the first step of
-// its body and that of the application's answer.
+// memory is the share of the process's memory that a notification holds, beyond the first
+// step of its body and the first step of the application's answer.
 type memory struct{ inflight.Growth }
 
-// hasRoom reports whether there is memory for another step, and takes it.
+// hasRoom reports whether there is memory for another step. If so, it reserves the step.
 func (m *memory) hasRoom() bool { return m.Take(inflight.DefaultBound()) }
 
-// held is a body that is read only as far as there is memory for it, since whoever sends
-// it may be anybody.
+// held is a body that is read only while there is memory for it, since the sender may be
+// anyone.
 type held struct {
 	io.Reader
 	memory *memory
 	read   int
-	steps  int // that there was room for
+	steps  int // reserved so far
 }
 
-// Read reads, and takes room for what it has read.
+// Read reads, and reserves memory for what it has read.
 func (h *held) Read(p []byte) (int, error) {
 	n, err := h.Reader.Read(p)
 	for h.read += n; h.read > (h.steps+1)*reply.AnswerStep; h.steps++ {

@@ -6,17 +6,17 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/inflight"
 )
 
-// overload is what the metric calls a notification for which there is no memory.
+// overload is the metric's result for a notification for which there is no memory.
 const overload = "overload"
 
-// overloaded refuses a notification for which there is no memory. PayerMax delivers it
+// overloaded refuses a notification for which there is no memory. PayerMax then delivers it
 // again.
 func overloaded() *refusal {
 	return &refusal{http.StatusServiceUnavailable, overload,
 		"the sidecar has too many requests in flight for its memory; deliver the notification again"}
 }
 
-// turnAway refuses a notification before its body is read.
+// turnAway refuses a notification without reading its body.
 func (n *Handler) turnAway(w http.ResponseWriter, r *http.Request) {
 	refused := overloaded()
 	n.record(refused.result, 0, refused.status)

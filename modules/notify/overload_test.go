@@ -18,7 +18,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 )
 
-// Notifications hold memory, too.
+// Notifications count towards the requests in flight.
 func TestNotificationsInFlight(t *testing.T) {
 	before := inflight.Process
 	t.Cleanup(func() { inflight.Process = before })
@@ -50,15 +50,15 @@ func TestNotificationsInFlight(t *testing.T) {
 	assert.Equal(t, http.StatusForbidden, w.Code)
 }
 
-// deadlined is a response to a request that is read for a while.
+// deadlined is a response that allows a deadline for reading its request.
 type deadlined struct{ *httptest.ResponseRecorder }
 
 func (deadlined) SetReadDeadline(time.Time) error { return nil }
 
-// largeBound is how many steps fit into the memory of the process.
+// largeBound is how many steps fit into the memory limit of the process.
 const largeBound = 10_000 / 2
 
-// withRoom leaves room for so many steps until the end of the test.
+// withRoom leaves room for this many steps until the end of the test.
 func withRoom(t *testing.T, steps int) {
 	t.Helper()
 	require.Equal(t, 2*largeBound, inflight.DefaultBound(), "without GOMEMLIMIT")
@@ -70,9 +70,9 @@ func withRoom(t *testing.T, steps int) {
 	}
 }
 
-// What a notification and the application's answer hold beyond their first steps is
-// bounded and given back, whichever of the two acknowledges. Without room, PayerMax is to
-// deliver again.
+// The memory that a notification and the application's answer hold beyond their first steps
+// is bounded and released, whether the application or the sidecar acknowledges. Without room,
+// PayerMax is told to deliver again.
 func TestLargeNotificationsAreBounded(t *testing.T) {
 	large := `{"code":"SUCCESS","msg":"` + strings.Repeat("x", 2*reply.AnswerStep) + `"}`
 	answer := func(w http.ResponseWriter, _ *http.Request) error {
@@ -120,7 +120,7 @@ func TestLargeNotificationsAreBounded(t *testing.T) {
 	}
 }
 
-// A notification of a step needs no more room than any.
+// A notification that fits into one step needs no extra memory.
 func TestNotificationOfOneStep(t *testing.T) {
 	withRoom(t, 0)
 	n := newHandler(t)
@@ -130,7 +130,7 @@ func TestNotificationOfOneStep(t *testing.T) {
 	}
 }
 
-// An answer that breaks off has not accepted anything, whatever its status.
+// An answer that breaks off does not accept the notification, whatever its status.
 func TestCutAnswerIsNotAccepted(t *testing.T) {
 	for name, option := range map[string]func(*Handler){"ack after": ackAfterwards, "duplicates": guarded} {
 		n, all := newHandler(t, option), totals(t)
@@ -148,7 +148,7 @@ func TestCutAnswerIsNotAccepted(t *testing.T) {
 	}
 }
 
-// totals are how many notifications had each result so far.
+// totals returns how many notifications have had each result so far.
 func totals(t *testing.T) map[string]float64 {
 	all := make(map[string]float64)
 	for _, result := range results {

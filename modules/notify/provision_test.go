@@ -20,8 +20,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// What is said when a config is loaded: each thing once for each handler, wherever that may
-// stand, and nothing where all is well.
+// Warnings when a config is loaded: each appears once per handler, wherever the handler is,
+// and a correct config has none.
 func TestProvisionSays(t *testing.T) {
 	key := testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)
 	verifies := func(options string) string {
@@ -31,7 +31,7 @@ func TestProvisionSays(t *testing.T) {
 		ours   = `,"app_ids":["app"]`
 		guards = `{"handler":"payermax_notify_guard"}`
 		app    = `{"handler":"reverse_proxy","upstreams":[{"dial":"127.0.0.1:3000"}]}`
-		admin  = `"payermax_admin_endpoint":{},` // which is there if the admin endpoint is on
+		admin  = `"payermax_admin_endpoint":{},` // present if the admin endpoint is on
 
 		forged, anybody, sandbox, endpoint = "does not see every request", "neither app_id nor merchant_no", "the notifications of the embedded sandbox", "admin endpoint is on"
 
@@ -73,7 +73,7 @@ func TestProvisionSays(t *testing.T) {
 	}
 }
 
-// All series are there before the first notification, which counts as an increase then.
+// All series exist before the first notification, so that it counts as an increase.
 func TestSeriesBeginAtZero(t *testing.T) {
 	notifications.Reset()
 	ctx := testcaddy.Context(t)
@@ -94,8 +94,8 @@ func TestSeriesBeginAtZero(t *testing.T) {
 	assert.ErrorContains(t, (&Handler{GatewayPublicKeys: n.GatewayPublicKeys}).Provision(taken), "registering metrics")
 }
 
-// With sandbox, the notifications of the embedded sandbox pass and PayerMax's do not; and
-// as long as the handler is in use, probes and metrics know of both its key and the sandbox.
+// With sandbox, notifications of the embedded sandbox pass and PayerMax's do not. While the
+// handler is in use, probes and metrics show both its key and the sandbox.
 func TestNotificationsOfTheEmbeddedSandbox(t *testing.T) {
 	ctx := testcaddy.Context(t)
 	n := &Handler{Sandbox: true}

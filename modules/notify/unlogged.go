@@ -12,17 +12,17 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// watchKey is the context key of requests whose errors are kept from the server's log.
+// watchKey is the context key of requests whose errors are kept out of the server's log.
 type watchKey struct{}
 
-// watch is what the outermost handler of this package knows of an error behind it.
+// watch is what the outermost handler of this package knows about an error behind it.
 type watch struct{ isLogged bool }
 
-// unlogged has next serve a request whose error must not reach the server: the server would
-// log it with the header of the request, and so with PayerMax's signature. The outermost
-// handler of this package does what the server would: it gives the error to the routes for
-// errors, if the config has any, and otherwise answers with the error's status. Whatever
-// next has not logged itself goes to the logger.
+// unlogged lets next serve a request whose error must not reach the server. The server would
+// log it with the request's header, which contains PayerMax's signature. The outermost
+// handler of this package does what the server would do: it gives the error to the routes for
+// errors, if the config has any, and otherwise answers with the error's status. If next has
+// not logged the error itself, unlogged logs it.
 func unlogged(logger *zap.Logger, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if r.Context().Value(watchKey{}) != nil {
 		return next.ServeHTTP(w, r)
@@ -41,15 +41,15 @@ func unlogged(logger *zap.Logger, w http.ResponseWriter, r *http.Request, next c
 	return nil
 }
 
-// noteLogged says that the error which a request ends in has a line in the log already.
+// noteLogged records that the error of a request has been logged already.
 func noteLogged(ctx context.Context) {
 	if watched, ok := ctx.Value(watchKey{}).(*watch); ok {
 		watched.isLogged = true
 	}
 }
 
-// answerFailure answers a request that has failed. Routes for errors see the request as it
-// came to the server; if they fail as well, the first error's status remains.
+// answerFailure answers a request that has failed. Routes for errors get the request as it
+// came to the server. If they fail as well, the first error's status is used.
 func answerFailure(logger *zap.Logger, seen *reply.Witness, r *http.Request, err error) {
 	if server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && server.Errors != nil {
 		r = server.Errors.WithError(r, err)
@@ -70,7 +70,7 @@ func restore(r *http.Request) {
 	r.Method, r.RequestURI, r.RemoteAddr, r.URL = original.Method, original.RequestURI, original.RemoteAddr, new(*original.URL)
 }
 
-// statusOf returns the status that the server would answer an error with.
+// statusOf returns the status with which the server would answer an error.
 func statusOf(err error) int {
 	if failed, ok := errors.AsType[caddyhttp.HandlerError](err); ok && failed.StatusCode != 0 {
 		return failed.StatusCode
@@ -78,7 +78,7 @@ func statusOf(err error) int {
 	return http.StatusInternalServerError
 }
 
-// logFailure logs an error in the server's place, at its level.
+// logFailure logs an error instead of the server, at the level that the server would use.
 func logFailure(logger *zap.Logger, err error) {
 	log := logger.Error
 	if statusOf(err) < http.StatusInternalServerError {
@@ -87,5 +87,5 @@ func logFailure(logger *zap.Logger, err error) {
 	log("a handler failed", append(whyOf(err), zap.Int("status", statusOf(err)))...)
 }
 
-// isSigned reports whether a request has a signature, of whatever kind.
+// isSigned reports whether a request has a signature, valid or not.
 func isSigned(r *http.Request) bool { return len(protocol.Signatures(r.Header)) > 0 }

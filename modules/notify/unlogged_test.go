@@ -24,8 +24,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 )
 
-// The line of a notification that is not accepted names the cause, and quotes nothing of
-// what the application has answered. It has no status if nobody has answered.
+// The log line of a notification that is not accepted names the cause, and quotes nothing of
+// the application's answer. It has no status if nothing has answered.
 func TestNotifyNamesTheCause(t *testing.T) {
 	failing := func(status int, err error) caddyhttp.HandlerFunc {
 		return failingWith(caddyhttp.Error(status, err))
@@ -34,7 +34,7 @@ func TestNotifyNamesTheCause(t *testing.T) {
 		return func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(status); return nil }
 	}
 	dial := func(err error) error { return fmt.Errorf("x: %w", &net.OpError{Op: "dial", Err: err}) }
-	// unconnected is an error that hides the one that it holds.
+	// unconnected returns an error that hides the one that it wraps.
 	unconnected := func(err error) error { return reverseproxy.NewDialError(&net.OpError{Op: "dial", Err: err}) }
 	cutOff := func(w http.ResponseWriter, _ *http.Request) error {
 		_, _ = io.WriteString(w, "canary")
@@ -44,7 +44,7 @@ func TestNotifyNamesTheCause(t *testing.T) {
 		application caddyhttp.HandlerFunc
 		status      any
 		kind, says  string
-		only        string // the options that it is about, or "" for all
+		only        string // the only options that it applies to, or "" for all
 	}{
 		"refused":                       {failing(502, dial(os.NewSyscallError("connect", syscall.ECONNREFUSED))), nil, "connection_refused", "connection refused", ""},
 		"connecting took long":          {failing(504, dial(os.ErrDeadlineExceeded)), nil, "connection_timeout", "i/o timeout", ""},
@@ -94,13 +94,14 @@ func TestNotifyNamesTheCause(t *testing.T) {
 	}
 }
 
-// failingWith is a handler that fails.
+// failingWith returns a handler that fails with err.
 func failingWith(err error) caddyhttp.HandlerFunc {
 	return func(http.ResponseWriter, *http.Request) error { return err }
 }
 
-// The server gets no error of a request with a signature, which it would log with that. The
-// outermost handler answers with the error's status, and logs what nobody has logged.
+// The server gets no error of a request with a signature, since it would log the signature.
+// The outermost handler answers with the error's status, and logs the error unless that was
+// done already.
 func TestErrorsAreKeptFromTheServer(t *testing.T) {
 	for name, test := range map[string]struct {
 		err    error
@@ -149,8 +150,8 @@ func TestErrorsAreKeptFromTheServer(t *testing.T) {
 	})
 }
 
-// The site's routes for errors get the error of a request with a signature, with the method
-// and the URL that it came with, as the server would hand it to them.
+// The site's routes for errors get the error of a request with a signature, with the
+// request's original method and URL, as the server would hand it to them.
 func TestErrorRoutesAnswer(t *testing.T) {
 	for name, test := range map[string]struct {
 		routes caddyhttp.HandlerFunc
@@ -185,7 +186,7 @@ func TestErrorRoutesAnswer(t *testing.T) {
 	}
 }
 
-// middleware is a handler that is the last.
+// middleware is a handler at the end of the chain.
 type middleware caddyhttp.HandlerFunc
 
 func (m middleware) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {

@@ -8,8 +8,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 )
 
-// WayPast is a way on which requests get past a payermax_notify handler, or
-// notifications past the application behind it, and what to do about it.
+// WayPast describes how requests can get past a payermax_notify handler, or how notifications
+// can miss the application behind it, and what to do about it.
 type WayPast struct{ Message, Next string }
 
 // WaysPast returns the ways past a payermax_notify handler.
@@ -78,7 +78,7 @@ func WaysPast(found *layout.Layout, h layout.Handler) []WayPast {
 	return ways
 }
 
-// warnOfWaysPast logs the ways past the handler.
+// warnOfWaysPast logs each way past the handler once.
 func (n *Handler) warnOfWaysPast(found *layout.Layout, places []layout.Handler) {
 	warned := make(map[WayPast]bool)
 	for _, place := range places {

@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 )
 
-// Each way past the handler is named, with what to do about it, and none where there is
+// Each way past the handler is reported, with what to do about it. A correct config reports
 // none.
 func TestWaysPast(t *testing.T) {
 	const (

@@ -67,7 +67,7 @@ type Handler struct {
 	NoControl bool `json:"no_control,omitempty"`
 
 	gateway *box.Gateway
-	// self is what is known of this site by itself: that it is a sandbox.
+	// self is this site's entry among the gateways, which says that it is a sandbox.
 	self *gateways.Gateway
 }
 
@@ -144,13 +144,13 @@ func (s *Handler) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// Cleanup ends what the sandbox still has to deliver.
+// Cleanup ends the deliveries that the sandbox still has to make.
 func (s *Handler) Cleanup() error {
 	s.self.Release()
 	return s.gateway.Stop()
 }
 
-// Validate checks that there is somebody to accept calls from.
+// Validate checks that there is a merchant to accept calls from.
 func (s *Handler) Validate() error {
 	switch {
 	case len(s.Merchants) == 0:
@@ -234,7 +234,7 @@ func (m Merchant) load(repl *caddy.Replacer) (box.Merchant, error) {
 	return loaded, nil
 }
 
-// checkURL checks a URL that is notified.
+// checkURL checks the URL to which notifications are sent.
 func checkURL(text, _ string) error {
 	if u, err := url.Parse(text); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return errors.New("expected a URL that begins with http:// or https://, such as http://127.0.0.1:3000/payermax/cards")
@@ -242,7 +242,7 @@ func checkURL(text, _ string) error {
 	return nil
 }
 
-// checkToken checks the text of a token's file, whose last line may have an end.
+// checkToken checks the text of a token's file, which may end in a newline.
 func checkToken(token, configured string) error {
 	return setting.CheckToken(strings.TrimSpace(token), configured)
 }

@@ -23,7 +23,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// known is a merchant with testkeys.Merchant.
+// known returns a merchant whose key is testkeys.Merchant.
 func known(t *testing.T) Merchant {
 	t.Helper()
 	return Merchant{AppID: "app", PublicKey: testkeys.WritePublic(t, &testkeys.Merchant().PublicKey)}
@@ -45,7 +45,7 @@ func TestProvisionRefuses(t *testing.T) {
 	}
 }
 
-// A site is known to be a sandbox for as long as its config is in use.
+// A site counts as a sandbox while its config is in use.
 func TestSiteIsKnown(t *testing.T) {
 	require.False(t, gateways.HasSandbox())
 	s := &Handler{Merchants: []Merchant{known(t)}}
@@ -55,8 +55,8 @@ func TestSiteIsKnown(t *testing.T) {
 	assert.False(t, gateways.HasSandbox())
 }
 
-// A key that is configured signs; without one, the public half of the one that is made
-// is logged, for whoever verifies.
+// A configured key signs. Otherwise, a key is generated, and its public half is logged for
+// those who verify.
 func TestKey(t *testing.T) {
 	core, logs := observer.New(zapcore.InfoLevel)
 	configured, err := (&Handler{PrivateKey: testkeys.WritePrivate(t, testkeys.Gateway())}).loadKey(caddy.NewReplacer(), zap.New(core))
@@ -72,7 +72,7 @@ func TestKey(t *testing.T) {
 	assert.Equal(t, testkeys.SPKI(&made.PublicKey), logged)
 }
 
-// What is configured reaches the gateway.
+// Configured options reach the gateway.
 func TestOptions(t *testing.T) {
 	d := caddyfile.NewTestDispenser(`payermax_sandbox {
 		private_key ` + testkeys.WritePrivate(t, testkeys.Gateway()) + `
@@ -97,7 +97,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// All that a site answers says that it is a sandbox.
+// Every answer of the site shows that it is a sandbox.
 func TestServe(t *testing.T) {
 	s := &Handler{Merchants: []Merchant{known(t)}}
 	require.NoError(t, testcaddy.Provision(t, s))

@@ -24,7 +24,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/delivery"
 )
 
-// countedConnections are the connections of a server's.
+// countedConnections counts the connections of a server.
 type countedConnections struct{ opened, open atomic.Int32 }
 
 func (c *countedConnections) note(_ net.Conn, state http.ConnState) {
@@ -37,8 +37,8 @@ func (c *countedConnections) note(_ net.Conn, state http.ConnState) {
 	}
 }
 
-// Connections that are never idle are replaced all the same, whatever is spoken on
-// them; no call is lost by it or made twice, and the old ones do not stay open.
+// Connections that are never idle are replaced all the same, with any protocol. No call is
+// lost or sent twice by that, and the old connections do not stay open.
 func TestConnectionsAreReplaced(t *testing.T) {
 	for name, test := range map[string]struct {
 		versions  []string
@@ -137,7 +137,7 @@ func TestConnectionsAreReplaced(t *testing.T) {
 	}
 }
 
-// The versions of HTTP that the config names are spoken, and in clear no other than h2c.
+// The configured versions of HTTP are used. In plain text, HTTP/2 is used only as h2c.
 func TestVersions(t *testing.T) {
 	for name, test := range map[string]struct {
 		versions        []string
@@ -156,7 +156,7 @@ func TestVersions(t *testing.T) {
 	assert.Nil(t, newConnections(&http.Transport{}, []string{"1.1"}).present().Protocols, "as net/http has it")
 }
 
-// A config that is gone leaves no connection behind, and one that never came about has none.
+// A stopped config leaves no connection behind, and a config that never started has none.
 func TestCleanupClosesWhatIsIdle(t *testing.T) {
 	require.NoError(t, new(Transport).Cleanup())
 
@@ -177,8 +177,8 @@ func TestCleanupClosesWhatIsIdle(t *testing.T) {
 	require.Eventually(t, func() bool { return counted.open.Load() == 0 }, 30*time.Second, time.Millisecond)
 }
 
-// The model itself is never used, so that what has been set up for it, such as a
-// pool of HTTP/2 connections, has no connection that nobody closes.
+// The model itself is never used, so that anything set up for it, such as a pool of HTTP/2
+// connections, holds no connection that is never closed.
 func TestConnectionsLeaveTheModelAlone(t *testing.T) {
 	model := &http.Transport{TLSClientConfig: new(tls.Config)}
 	//lint:ignore SA1019 It is what Caddy does.
@@ -190,7 +190,7 @@ func TestConnectionsLeaveTheModelAlone(t *testing.T) {
 	assert.NotNil(t, model.TLSNextProto["h2"])
 }
 
-// What the end of a call says about connections that are idle.
+// What the end of a call means for idle connections.
 func TestSuspicion(t *testing.T) {
 	gone, leave := context.WithCancel(context.Background())
 	leave()
@@ -234,7 +234,7 @@ func TestConnectionsHaveAnAge(t *testing.T) {
 	})
 }
 
-// However many calls hear nothing, idle connections are closed once in the time that
+// However many calls hear nothing, idle connections are closed only once in the time that
 // another call needs to find out.
 func TestDoubtsAreFarBetween(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -255,10 +255,10 @@ func TestDoubtsAreFarBetween(t *testing.T) {
 	})
 }
 
-// A call that hears nothing for some time on a connection that had been idle has the
-// others closed, but not again and again, and not if there is another reason to wait. In the
-// time of a bubble, net/http keeps each connection that it may keep: otherwise not if a busy
-// machine has it wait.
+// A call that hears nothing for some time on a connection that had been idle causes the other
+// idle connections to be closed, but not repeatedly, and not if the wait has another reason.
+// In the fake time of a synctest bubble, net/http keeps each connection that it may keep; in
+// real time, it might not on a busy machine.
 func TestDoubtClosesIdleConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newConnections(&http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
@@ -293,7 +293,7 @@ func TestDoubtClosesIdleConnections(t *testing.T) {
 	})
 }
 
-// answerAll answers whatever is asked on a connection, until that is closed.
+// answerAll answers every request on a connection, until the connection is closed.
 func answerAll(conn net.Conn) {
 	defer conn.Close()
 	for requests := bufio.NewReader(conn); ; {
@@ -304,7 +304,7 @@ func answerAll(conn net.Conn) {
 	}
 }
 
-// Two transports do not share the array of the protocols, to which net/http appends.
+// Two transports do not share the array of protocols, to which net/http appends.
 func TestReplacementsShareNothing(t *testing.T) {
 	c := newConnections(&http.Transport{TLSClientConfig: &tls.Config{NextProtos: make([]string, 0, 2)}}, []string{"1.1"})
 	of := func() []string { return c.present().TLSClientConfig.NextProtos }
@@ -314,9 +314,9 @@ func TestReplacementsShareNothing(t *testing.T) {
 	assert.Equal(t, []string{"first"}, first)
 }
 
-// played is a transport whose connections are to a gateway that the test plays, in a bubble
-// of synctest. The third call that the gateway hears stays without an answer until it is
-// released, or broken off.
+// played is a transport whose connections lead to a gateway that the test plays, in a
+// synctest bubble. The third call that the gateway receives gets no answer until it is
+// released or broken off.
 type played struct {
 	*Transport
 	isDown         atomic.Bool // no connection can be made
@@ -372,8 +372,8 @@ func (p *played) call(r *http.Request) error {
 	return err
 }
 
-// A call that hears nothing on a connection that had been idle, at whichever attempt, has the
-// other idle connections closed: after a while, or when it fails.
+// A call that hears nothing on a connection that had been idle, on any attempt, causes the
+// other idle connections to be closed: after a while, or when it fails.
 func TestSilentCallClosesIdleConnections(t *testing.T) {
 	for name, test := range map[string]struct {
 		isSecond, fails bool
@@ -420,7 +420,7 @@ func TestSilentCallClosesIdleConnections(t *testing.T) {
 	}
 }
 
-// A transport that is not used any more keeps no connection.
+// A replaced transport keeps no connection.
 func TestReplacedConnectionsAreClosed(t *testing.T) {
 	transport := newTransport(t)
 	synctest.Test(t, func(t *testing.T) {

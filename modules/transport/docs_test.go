@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 )
 
-// The defaults that the doc comments name are those that the code has.
+// The defaults in the doc comments are those in the code.
 func TestConfigurationDefaults(t *testing.T) {
 	page := strings.ReplaceAll(markdown.Page(t, "../../docs/configuration.md"), "\n", " ")
 	for _, row := range []string{

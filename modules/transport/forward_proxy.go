@@ -16,18 +16,19 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 )
 
-// errNotAProxy repeats nothing of the URL, which may have a password.
+// errNotAProxy does not quote the URL, which may contain a password.
 var errNotAProxy = cause.Misconfigured("network_proxy: its value, which is not repeated here, is not the URL of a forward proxy; " +
 	"expected one such as http://proxy.example:3128 or socks5://proxy.example:1080, with the special characters of a password percent-encoded")
 
 // proxies are the modules that choose a forward proxy.
 var proxies = grammar.Guests{Namespace: "caddy.network_proxy", Key: "from", Elsewhere: "for the URL of a proxy, write url before it"}
 
-// proxySchemes are those that net/http can connect through. It takes any other for http.
+// proxySchemes are the schemes that net/http can connect through. It treats any other as
+// http.
 var proxySchemes = []string{"http", "https", "socks5", "socks5h"}
 
-// checkNamed refuses a network_proxy that does not begin with the name of a module, such as
-// one with the URL alone.
+// checkNamed refuses a network_proxy that does not begin with the name of a module, for
+// example one that is only a URL.
 func checkNamed(d *caddyfile.Dispenser) error {
 	d.Next() // consume the transport's name
 	for d.NextBlock(0) {
@@ -43,8 +44,8 @@ func checkNamed(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// configuredProxy returns the URL of the forward proxy as it is configured, placeholders
-// included. It is not ok if there is none, or if another module chooses it.
+// configuredProxy returns the URL of the forward proxy as configured, with placeholders
+// unexpanded. ok is false if there is none, or if another module chooses it.
 func (t *Transport) configuredProxy() (configured string, ok bool) {
 	if t.ForwardProxyURL != "" {
 		return t.ForwardProxyURL, true
@@ -56,8 +57,8 @@ func (t *Transport) configuredProxy() (configured string, ok bool) {
 	return named.URL, true
 }
 
-// checkProxy refuses a URL of which it is certain, when the config is loaded, that no
-// call can go through it.
+// checkProxy refuses a URL if it is already certain, when the config is loaded, that no call
+// can go through it.
 func checkProxy(configured string) error {
 	known := caddy.NewReplacer().ReplaceKnown(configured, "")
 	if strings.Contains(known, "{") { // it depends on the call
@@ -76,7 +77,7 @@ func parseProxy(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// hasPassword reports whether a password stands in a URL itself.
+// hasPassword reports whether the URL itself contains a password.
 func hasPassword(configured string) bool {
 	u, err := url.Parse(configured)
 	if err != nil {
@@ -86,12 +87,12 @@ func hasPassword(configured string) bool {
 	return password != "" && !strings.Contains(password, "{")
 }
 
-// dialedProxy is the variable of a request by which Caddy's dialer knows that it is to
-// connect to a proxy, rather than to the upstream.
+// dialedProxy is the request variable that tells Caddy's dialer to connect to a proxy instead
+// of the upstream.
 const dialedProxy = "reverse_proxy.proxy"
 
-// viaProxy chooses the forward proxy for a request. Caddy's own choice writes its URL to
-// the log at debug level, and an error that quotes it.
+// viaProxy returns a function that chooses the forward proxy for a request. Caddy's own
+// function logs the URL at debug level, and its error quotes the URL.
 func viaProxy(configured string) func(*http.Request) (*url.URL, error) {
 	return func(r *http.Request) (*url.URL, error) {
 		named := configured
@@ -111,8 +112,8 @@ func viaProxy(configured string) func(*http.Request) (*url.URL, error) {
 	}
 }
 
-// proxyOf returns the forward proxy that a request goes through, or nil. Its error does
-// not show the URL, whichever module has chosen it.
+// proxyOf returns the forward proxy that a request goes through, or nil. Its error does not
+// contain the URL, whichever module has chosen the proxy.
 func (t *Transport) proxyOf(r *http.Request) (*url.URL, error) {
 	proxy, err := t.Transport.Proxy(r)
 	if err != nil {

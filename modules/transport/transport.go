@@ -1,5 +1,5 @@
-// Package transport is the last word on a signed call: the transport of a reverse
-// proxy that sends exactly what was signed, at most once.
+// Package transport is the last stage of a signed call: the transport of a reverse proxy that
+// sends exactly what was signed, at most once.
 package transport
 
 import (
@@ -35,14 +35,13 @@ func init() {
 
 const (
 	defaultDialTimeout = 5 * time.Second
-	// defaultHandshakeTimeout is for TLS what defaultDialTimeout is for TCP: a
-	// gateway that takes connections and then says nothing is given up as quickly.
+	// defaultHandshakeTimeout is for TLS what defaultDialTimeout is for TCP: a gateway that
+	// accepts connections and then stays silent is given up as quickly.
 	defaultHandshakeTimeout = 5 * time.Second
-	// defaultIdleTimeout is shorter than any common gateway's, so that a
-	// request seldom meets a connection that is just being closed.
+	// defaultIdleTimeout is shorter than any common gateway's, so that a request rarely uses
+	// a connection that the gateway is about to close.
 	defaultIdleTimeout = 30 * time.Second
-	// defaultMaxAnswerHeader is ample for an API's answer; Caddy's own default
-	// is 10 MiB.
+	// defaultMaxAnswerHeader is ample for an API's answer. Caddy's own default is 10 MiB.
 	defaultMaxAnswerHeader = 64 << 10
 )
 
@@ -58,12 +57,12 @@ var (
 // over `https`, except to this machine. It keeps the signatures of request and answer
 // out of the reverse proxy's debug log.
 //
-// It has all options of the `http` transport. These defaults differ: `dial_timeout` is
-// 5s, `tls_timeout` 5s, `keepalive` (idle) 30s, `versions` 1.1, `max_response_header`
-// 64 KiB, and compression is off. `HTTP_PROXY` and similar variables are ignored
-// (`network_proxy none`), since an environment variable should not decide where
-// payments go. The `Host` header is the gateway's, unless `header_up Host` sets another, and `Via` and `X-Forwarded-*` are
-// not sent.
+// It has all options of the `http` transport. These defaults differ: `dial_timeout` is 5s,
+// `tls_timeout` 5s, `keepalive` (idle) 30s, `versions` 1.1, `max_response_header` 64 KiB, and
+// compression is off. `HTTP_PROXY` and similar variables are ignored (`network_proxy none`),
+// since an environment variable should not decide where payments go. The `Host` header is the
+// gateway's, unless `header_up Host` sets another, and `Via` and `X-Forwarded-*` are not
+// sent.
 //
 // To use a forward proxy, name it with `network_proxy url` and a URL of the scheme
 // `http`, `https`, `socks5` or `socks5h`. If the URL has a password, keep it in a file:
@@ -93,7 +92,7 @@ func (*Transport) CaddyModule() caddy.ModuleInfo {
 }
 
 // UnmarshalCaddyfile sets up the transport from Caddyfile tokens. The options are those of
-// Caddy's http transport; no error repeats the value of one.
+// Caddy's http transport. No error quotes an option's value.
 func (t *Transport) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	ahead := *d
 	ahead.Next()
@@ -104,7 +103,7 @@ func (t *Transport) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return grammar.Discreet(t.HTTPTransport.UnmarshalCaddyfile(d), options)
 }
 
-// Provision sets the defaults that differ and provisions the http transport.
+// Provision sets the defaults that differ from Caddy's and provisions the http transport.
 func (t *Transport) Provision(ctx caddy.Context) error {
 	if len(t.Versions) == 0 {
 		t.Versions = []string{"1.1"}
@@ -162,7 +161,7 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// Cleanup closes what nobody uses. Calls that are under way come to their end.
+// Cleanup closes idle connections. Calls in flight finish.
 func (t *Transport) Cleanup() error {
 	if t.connections != nil {
 		t.connections.closeIdle()
@@ -170,8 +169,8 @@ func (t *Transport) Cleanup() error {
 	return t.HTTPTransport.Cleanup()
 }
 
-// RequestHeaderOps makes Host the gateway's and removes what the reverse proxy
-// adds about the application.
+// RequestHeaderOps sets Host to the gateway's host and removes what the reverse proxy adds
+// about the application.
 func (t *Transport) RequestHeaderOps() *headers.HeaderOps {
 	return &headers.HeaderOps{
 		Set:    http.Header{"Host": {"{http.reverse_proxy.upstream.hostport}"}},
@@ -196,15 +195,15 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// send makes one attempt.
+// send makes one attempt to send the call.
 func (t *Transport) send(d *delivery.Delivery, r *http.Request) (*http.Response, error) {
 	d.Enter()
-	// Where a reverse proxy copies the header for each attempt, this is the
-	// attempt's own copy; what authenticates must not be in it when it is logged,
-	// whatever becomes of the attempt.
+	// Where a reverse proxy copies the header for each attempt, this is the attempt's own
+	// copy. The reverse proxy may log it, so anything that authenticates must be removed from
+	// it, whatever the outcome of the attempt.
 	out, address := r.WithContext(r.Context()), *r.URL
-	out.URL = &address                // whose scheme is this attempt's
-	out.Header = maps.Clone(r.Header) // whose values nobody changes
+	out.URL = &address                // its scheme belongs to this attempt
+	out.Header = maps.Clone(r.Header) // its values are never modified
 	delivery.RemoveAuthentication(r.Header)
 	t.SetScheme(out)
 	attempt, proxy, err := t.begin(d, out)
@@ -244,8 +243,8 @@ func (t *Transport) send(d *delivery.Delivery, r *http.Request) (*http.Response,
 	return answer, nil
 }
 
-// begin begins an attempt, unless what is to be sent must not be. It returns the forward
-// proxy that leads to the gateway, or nil.
+// begin begins an attempt, unless the request must not be sent. It returns the forward proxy
+// that leads to the gateway, or nil.
 func (t *Transport) begin(d *delivery.Delivery, out *http.Request) (attempt delivery.Attempt, proxy *url.URL, err error) {
 	proxy, err = t.proxyOf(out)
 	switch {
@@ -260,8 +259,8 @@ func (t *Transport) begin(d *delivery.Delivery, out *http.Request) (attempt deli
 	return attempt, proxy, err
 }
 
-// whole reads an answer before the reverse proxy sees it, which makes no further attempt
-// once it has seen one. What is beyond reply.AnswerStep is left to be read later.
+// whole reads an answer before the reverse proxy sees it, since the reverse proxy makes no
+// further attempt after that. Anything beyond reply.AnswerStep is left to be read later.
 func whole(answer *http.Response) (*http.Response, error) {
 	body, err := io.ReadAll(io.LimitReader(answer.Body, reply.AnswerStep))
 	if err != nil {
@@ -286,8 +285,8 @@ func (t *Transport) roundTrip(r *http.Request) (*http.Response, error) {
 	return t.connections.present().RoundTrip(r)
 }
 
-// probe sends what a reverse proxy asks for itself, such as an active
-// health check. It has no body, so it cannot be a call that lost its signature.
+// probe sends a request that the reverse proxy makes for itself, such as an active health
+// check. It has no body, so it cannot be a call that has lost its signature.
 func (t *Transport) probe(r *http.Request) (*http.Response, error) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return nil, errUnsigned
@@ -296,9 +295,9 @@ func (t *Transport) probe(r *http.Request) (*http.Response, error) {
 	return t.roundTrip(r)
 }
 
-// isPrivate reports whether nobody between here and the gateway can read the
-// call: it is encrypted, or it stays on this machine. A forward proxy would get the call
-// in the clear, wherever that is.
+// isPrivate reports whether nobody between here and the gateway can read the call: it is
+// encrypted, or it stays on this machine. A forward proxy would see a call to this machine in
+// plain text, so the proxy must be on this machine as well.
 func isPrivate(r *http.Request, proxy *url.URL) bool {
 	if r.URL.Scheme == "https" {
 		return true

@@ -33,8 +33,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// TestMain runs the tests where the environment names a proxy, as it does on many a
-// machine. net/http looks at it once in a process.
+// TestMain runs the tests with a proxy in the environment, as on many machines. net/http
+// reads these variables once per process.
 func TestMain(m *testing.M) {
 	if err := errors.Join(os.Setenv("HTTPS_PROXY", "http://192.0.2.1:3128"), os.Setenv("HTTP_PROXY", "http://192.0.2.1:3128")); err != nil {
 		panic(err)
@@ -55,8 +55,8 @@ func newTransport(t *testing.T, options ...func(*Transport)) *Transport {
 	return transport
 }
 
-// signed is a delivery to an endpoint, and the request of it as a reverse proxy hands it
-// to its transport.
+// signed returns a delivery to an endpoint, and its request as a reverse proxy gives it to
+// its transport.
 func signed(t *testing.T, url string) (*delivery.Delivery, *http.Request) {
 	t.Helper()
 	endpoint, ok := protocol.Lookup("refund")
@@ -77,14 +77,14 @@ func signedFor(t *testing.T, endpoint protocol.Endpoint, retryRepeatable bool, u
 	return d, r
 }
 
-// dialing returns the request as a reverse proxy hands it on that has chosen where to.
+// dialing returns the request as a reverse proxy passes it on after choosing an upstream.
 func dialing(r *http.Request, network, address string) *http.Request {
 	to := reverseproxy.DialInfo{Network: network, Address: address}
 	return r.WithContext(context.WithValue(r.Context(), caddy.CtxKey("reverse_proxy.dial_info"), to))
 }
 
-// The transport sends what was signed, whatever happened to the request after
-// it was, and keeps the signatures from those who log.
+// The transport sends what was signed, whatever happened to the request afterwards, and hides
+// the signatures from the reverse proxy's log.
 func TestTransportSendsWhatWasSigned(t *testing.T) {
 	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -96,7 +96,7 @@ func TestTransportSendsWhatWasSigned(t *testing.T) {
 	defer gateway.Close()
 
 	d, r := signed(t, gateway.URL)
-	r.URL.Scheme = "" // as a reverse proxy leaves it
+	r.URL.Scheme = "" // a reverse proxy leaves it empty
 	r.Header.Set("Sign", "changed")
 	r.Header.Add("Sign", "added")
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader([]byte("changed"))), 7
@@ -112,8 +112,8 @@ func TestTransportSendsWhatWasSigned(t *testing.T) {
 	assert.Equal(t, []string{"answer's"}, got.Header()["Sign"])
 }
 
-// Whatever a reverse proxy's options or other handlers make of a call on its way,
-// it is the signed one that goes out, once, to the endpoint that it is for.
+// Whatever a reverse proxy's options or other handlers do to a call, the signed call is sent,
+// once, to its own endpoint.
 func TestTransportPinsTheCall(t *testing.T) {
 	var got *http.Request
 	var body []byte
@@ -177,7 +177,7 @@ func TestTransportPinsTheCall(t *testing.T) {
 	}
 }
 
-// A forward proxy on another machine would read what goes to this one in the clear.
+// A forward proxy on another machine would see a plaintext call to this machine.
 func TestTransportRefusesPlaintextThroughProxy(t *testing.T) {
 	for proxy, want := range map[string]string{
 		"http://192.0.2.1:3128":       errPlaintext.Error(),
@@ -226,8 +226,8 @@ func TestTransportRefuses(t *testing.T) {
 	}
 }
 
-// Whatever keeps the transport from asking for a connection, the application hears that
-// nothing was sent, and the log why.
+// If anything prevents the transport from asking for a connection, the application learns
+// that nothing was sent, and the log says why.
 func TestTransportSaysThatNothingWasSent(t *testing.T) {
 	through := func(proxy string) func(*Transport) {
 		return func(t *Transport) { t.NetworkProxyRaw = json.RawMessage(`{"from":"url","url":"` + proxy + `"}`) }
@@ -269,7 +269,7 @@ func TestTransportSaysThatNothingWasSent(t *testing.T) {
 	assert.Equal(t, reply.Unknown, d.Failed(r.Context(), new(reply.Answer), err).Outcome)
 }
 
-// An environment variable does not decide where payments go; the config may.
+// An environment variable does not decide where payments go, but the config may.
 func TestProxies(t *testing.T) {
 	for name, test := range map[string]struct {
 		option func(*Transport)
@@ -300,8 +300,8 @@ func TestProxies(t *testing.T) {
 	}
 }
 
-// A URL that is no proxy's is refused, when the config is loaded if that can be told, and
-// neither errors nor the log have its password.
+// An invalid proxy URL is refused when the config is loaded, if it can be detected then.
+// Neither errors nor the log contain its password.
 func TestProxyURLs(t *testing.T) {
 	const canary = "CANARY"
 	for _, wrong := range []string{
@@ -329,11 +329,11 @@ func TestProxyURLs(t *testing.T) {
 	assert.False(t, hasPassword("http://u:{env.PASSWORD}@proxy.example"))
 }
 
-// After a failure, the reverse proxy hears whether another attempt may be made: only as
-// long as nothing of the call was written.
+// After a failure, the reverse proxy learns whether it may make another attempt: only if
+// nothing of the call was written.
 func TestTransportSaysWhetherToRetry(t *testing.T) {
 	gateway := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		panic(http.ErrAbortHandler) // which closes the connection
+		panic(http.ErrAbortHandler) // closes the connection
 	}))
 	defer gateway.Close()
 	nobody := httptest.NewServer(nil)
@@ -348,7 +348,7 @@ func TestTransportSaysWhetherToRetry(t *testing.T) {
 	}
 }
 
-// A status that is none of HTTP's is not passed on: whoever writes it panics.
+// An invalid HTTP status is not passed on: writing it would panic.
 func TestTransportRefusesWhatIsNoStatus(t *testing.T) {
 	for status, want := range map[string]bool{"000": false, "099": false, "200": true, "999": true} {
 		gateway, err := net.Listen("tcp", "127.0.0.1:0")
@@ -376,8 +376,8 @@ func TestTransportRefusesWhatIsNoStatus(t *testing.T) {
 	}
 }
 
-// An answer that breaks off is a failed attempt as long as another one may be made, and
-// otherwise the reverse proxy's. One that is whole is the same in both cases.
+// An answer that breaks off is a failed attempt while another attempt may be made. Otherwise
+// it goes to the reverse proxy. A complete answer is the same in both cases.
 func TestTransportReadsAnswersThatItMayReplace(t *testing.T) {
 	query, _ := protocol.Lookup("orderQuery")
 	refund, _ := protocol.Lookup("refund")
@@ -422,7 +422,7 @@ func TestTransportReadsAnswersThatItMayReplace(t *testing.T) {
 	}
 }
 
-// What is read of an answer that breaks off is not kept open.
+// An answer that breaks off is closed.
 func TestBrokenAnswersAreClosed(t *testing.T) {
 	body := &closing{Reader: iotest.ErrReader(io.ErrUnexpectedEOF)}
 	r := httptest.NewRequest(http.MethodPost, "/", nil)
@@ -441,8 +441,8 @@ func (c *closing) Close() error {
 	return nil
 }
 
-// The Host header has no default port, as other clients write it: a gateway may choose its
-// site by the whole of it.
+// The Host header has no default port, as other clients write it: a gateway may select its
+// site by the whole value.
 func TestTransportLeavesTheDefaultPortOut(t *testing.T) {
 	var host string
 	gateway := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { host = r.Host }))
@@ -458,7 +458,7 @@ func TestTransportLeavesTheDefaultPortOut(t *testing.T) {
 	}
 }
 
-// Another attempt begins with the URL as the reverse proxy has chosen it.
+// Another attempt begins with the URL that the reverse proxy has chosen.
 func TestTransportLeavesTheURLAlone(t *testing.T) {
 	_, r := signed(t, "http://192.0.2.1/")
 	r.URL.Scheme = ""
@@ -467,7 +467,7 @@ func TestTransportLeavesTheURLAlone(t *testing.T) {
 	assert.Equal(t, "//192.0.2.1/", r.URL.String())
 }
 
-// What goes to a Unix socket stays on this machine, whatever the gateway is called.
+// A call to a Unix socket stays on this machine, whatever the gateway's name.
 func TestTransportSendsPlaintextToASocket(t *testing.T) {
 	_, r := signed(t, "http://gateway.example")
 	r = dialing(r, "unix", filepath.Join(t.TempDir(), "nobody.sock"))
@@ -490,7 +490,7 @@ func TestTransportLetsProbesPass(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, answer.StatusCode)
 }
 
-// What a configuration leaves open, and that what it says stays.
+// The defaults for what a config omits. Configured values are kept.
 func TestTransportDefaults(t *testing.T) {
 	bare := newTransport(t, func(transport *Transport) { transport.TLS = new(reverseproxy.TLSConfig) })
 	assert.Equal(t, []string{"1.1"}, bare.Versions)
@@ -516,8 +516,8 @@ func TestTransportDefaults(t *testing.T) {
 	assert.Equal(t, signOfLife, said.connections.present().HTTP2.PingTimeout)
 }
 
-// What is said when a config is loaded: what endangers a password or a call, and nothing
-// where all is well.
+// Warnings when a config is loaded: whatever endangers a password or a call. A correct config
+// has none.
 func TestProvisionSays(t *testing.T) {
 	const password, anybody = "network_proxy has a password in the config", "tls_insecure_skip_verify is on"
 	for name, test := range map[string]struct{ options, says string }{

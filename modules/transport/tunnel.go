@@ -11,19 +11,19 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/cause"
 )
 
-// tunnel is the way of one attempt through a forward proxy, until there is a connection
-// to the gateway. net/http bounds the parts of it that are TCP's and TLS's, but gives the
-// proxy a minute for its answer to CONNECT, and for SOCKS as long as it likes. A proxy
-// that stays silent would use up the call's time, though nothing was sent.
+// tunnel is the path of one attempt through a forward proxy, until there is a connection to
+// the gateway. net/http has timeouts for the TCP and TLS parts of it, but gives the proxy a
+// minute to answer CONNECT, and unlimited time for SOCKS. A silent proxy would use up the
+// call's time, although nothing was sent.
 type tunnel struct {
 	within time.Duration
 	giveUp context.CancelCauseFunc
 
 	mutex sync.Mutex
-	// isAwaited says that the attempt has no connection yet. The hooks of a connection
-	// that comes too late for it say nothing.
+	// isAwaited reports whether the attempt is still waiting for a connection. The hooks of a
+	// connection that arrives too late for it are ignored.
 	isAwaited bool
-	// isLed says that it is the proxy's turn, and bound ends that.
+	// isLed reports whether the proxy must act next; bound then limits its time.
 	isLed bool
 	bound *time.Timer
 	conn  net.Conn // to the proxy
@@ -32,11 +32,11 @@ type tunnel struct {
 // tunnelKey is the context key of the *tunnel.
 type tunnelKey struct{}
 
-// throughTunnel returns a context for an attempt that goes through a forward proxy, which
-// has so much time whenever it is its turn.
+// throughTunnel returns a context for an attempt through a forward proxy. The proxy has the
+// time within whenever it must act.
 func throughTunnel(ctx context.Context, within time.Duration) (context.Context, *tunnel) {
 	t := &tunnel{within: within}
-	// It ends with the context around it: an answer is read for longer than an attempt takes.
+	// It ends with its parent context: reading an answer takes longer than an attempt.
 	ctx, t.giveUp = context.WithCancelCause(ctx)
 	ctx = context.WithValue(ctx, tunnelKey{}, t)
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -48,7 +48,7 @@ func throughTunnel(ctx context.Context, within time.Duration) (context.Context, 
 			}
 		},
 		TLSHandshakeStart: func() { t.lead(false) },
-		TLSHandshakeDone: func(_ tls.ConnectionState, err error) { // with the proxy, if there is another one to come
+		TLSHandshakeDone: func(_ tls.ConnectionState, err error) { // this is the handshake with the proxy, if another follows
 			if err == nil {
 				t.lead(true)
 			}
@@ -56,8 +56,8 @@ func throughTunnel(ctx context.Context, within time.Duration) (context.Context, 
 	}), t
 }
 
-// dialInTunnel notes a new connection for the attempt that it is made for, if that goes
-// through a proxy.
+// dialInTunnel records a new connection in the tunnel of the attempt that it is made for, if
+// the attempt goes through a proxy.
 func dialInTunnel(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
@@ -70,7 +70,7 @@ func dialInTunnel(dial func(context.Context, string, string) (net.Conn, error)) 
 	}
 }
 
-// await notes whether the attempt waits for a connection.
+// await records whether the attempt is waiting for a connection.
 func (t *tunnel) await(isAwaited bool) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
@@ -78,7 +78,7 @@ func (t *tunnel) await(isAwaited bool) {
 	t.turn(false)
 }
 
-// lead notes whether it is the proxy's turn.
+// lead records whether the proxy must act next.
 func (t *tunnel) lead(isLed bool) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
@@ -95,7 +95,7 @@ func (t *tunnel) turn(isLed bool) {
 	}
 }
 
-// expire ends the attempt, and the connection that net/http would go on waiting for.
+// expire ends the attempt, and closes the connection that net/http would still wait for.
 func (t *tunnel) expire() {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
@@ -108,8 +108,8 @@ func (t *tunnel) expire() {
 	}
 }
 
-// explain names the proxy in an error that comes while it is its turn, and ends the attempt.
-// Its connection, if it comes yet, is for others.
+// explain attributes an error to the proxy if the proxy had to act next, and ends the
+// attempt. If its connection is established later, other calls use it.
 func (t *tunnel) explain(err error) error {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()

@@ -28,9 +28,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// A forward proxy that takes connections and does not lead them anywhere costs no more
-// time than a gateway that does not take them. Nothing was sent, and the connection to
-// the proxy is closed.
+// A forward proxy that accepts connections and leads nowhere costs no more time than a
+// gateway that does not accept them. Nothing was sent, and the connection to the proxy is
+// closed.
 func TestProxiesThatLeadNowhere(t *testing.T) {
 	const canary = "CANARY"
 	trickle := func(conn net.Conn) {
@@ -92,9 +92,9 @@ func TestProxiesThatLeadNowhere(t *testing.T) {
 				transport.NetworkProxyRaw = json.RawMessage(`{"from":"url","url":"` + test.scheme + `://` + proxy + `"}`)
 				transport.TLS = &reverseproxy.TLSConfig{HandshakeTimeout: caddy.Duration(test.handshake)}
 			})
-			transport.connections.model.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // which is not the question
+			transport.connections.model.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // not what this test is about
 			transport.connections.replace()
-			transport.DialTimeout = caddy.Duration(time.Hour) // of which the connection to the proxy knows nothing
+			transport.DialTimeout = caddy.Duration(time.Hour) // does not apply to the connection to the proxy
 			if test.cause == late {
 				transport.DialTimeout = caddy.Duration(time.Second)
 			}
@@ -110,8 +110,8 @@ func TestProxiesThatLeadNowhere(t *testing.T) {
 	}
 }
 
-// A forward proxy that is no URL of one is refused when the config is loaded, or at the call
-// if that decides. Its password is in neither error, and nothing was sent.
+// An invalid URL of a forward proxy is refused when the config is loaded, or on the call if
+// it is known only then. Neither error contains its password, and nothing was sent.
 func TestForwardProxiesThatAreNone(t *testing.T) {
 	for name, proxy := range map[string]string{
 		"a space in it":  "http://user:CANARY@pro xy:3128",
@@ -145,7 +145,8 @@ func TestForwardProxiesThatAreNone(t *testing.T) {
 	}
 }
 
-// What the transport itself refuses was not sent, though no connection was asked for.
+// A request that the transport itself refuses was not sent, although no connection was asked
+// for.
 func TestRefusalsOfTheTransportAreNotSent(t *testing.T) {
 	d, r := signed(t, "http://192.0.2.1")
 	_, err := newTransport(t).RoundTrip(r) //nolint:bodyclose // there is no answer
@@ -156,8 +157,9 @@ func TestRefusalsOfTheTransportAreNotSent(t *testing.T) {
 	assert.Contains(t, failed.Msg, "the operator must correct the cause")
 }
 
-// It is the proxy's turn from the connection to it until TLS begins with the gateway, or
-// the call has a connection, and no longer: what the gateway takes is not the proxy's fault.
+// The time of the proxy is bounded from the connection to it until TLS begins with the
+// gateway, or until the call has a connection, and no longer: time that the gateway takes is
+// not the proxy's fault.
 func TestTurnOfTheProxy(t *testing.T) {
 	const within = 5 * time.Second
 	connected := func(h *httptrace.ClientTrace) { h.GetConn(""); h.ConnectDone("", "", nil) }
@@ -206,7 +208,7 @@ func TestTurnOfTheProxy(t *testing.T) {
 	}
 }
 
-// toProxy is a connection that notes that it was closed.
+// toProxy is a connection that records whether it was closed.
 type toProxy struct {
 	net.Conn
 	isClosed bool
@@ -217,8 +219,8 @@ func (c *toProxy) Close() error {
 	return nil
 }
 
-// An attempt that has failed is over, and its bound with it: net/http may go on with the
-// connection for another.
+// A failed attempt is over, and so is its bound: net/http may continue to set up the
+// connection for another attempt.
 func TestTurnEndsWithTheAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, tunnel := throughTunnel(t.Context(), time.Second)
@@ -235,8 +237,8 @@ func TestTurnEndsWithTheAttempt(t *testing.T) {
 	})
 }
 
-// A connection that comes after its call has given up is kept for others, as net/http has it,
-// and not closed under the next call.
+// A connection that is established after its call has given up is kept for other calls, as
+// usual in net/http. It is not closed during the next call.
 func TestConnectionThatComesTooLate(t *testing.T) {
 	secure := httptest.NewUnstartedServer(nil)
 	secure.StartTLS()
@@ -246,12 +248,12 @@ func TestConnectionThatComesTooLate(t *testing.T) {
 		transport.DialTimeout = caddy.Duration(5 * time.Second)
 	})
 	synctest.Test(t, func(t *testing.T) {
-		transport.connections.model.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // which is not the question
+		transport.connections.model.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // not what this test is about
 		transport.connections.model.DialContext = dialInTunnel(func(ctx context.Context, network, address string) (net.Conn, error) {
 			near, far := net.Pipe()
 			go leadToGateway(far, secure.TLS)
 			time.Sleep(2 * time.Second)
-			httptrace.ContextClientTrace(ctx).ConnectDone(network, address, nil) // as net.Dialer does
+			httptrace.ContextClientTrace(ctx).ConnectDone(network, address, nil) // net.Dialer calls it too
 			return near, nil
 		})
 		transport.connections.replace()
@@ -274,7 +276,7 @@ func TestConnectionThatComesTooLate(t *testing.T) {
 	})
 }
 
-// leadToGateway is a proxy, and the gateway behind it, which takes its time for one answer.
+// leadToGateway plays a proxy and the gateway behind it, which is slow to answer once.
 func leadToGateway(conn net.Conn, config *tls.Config) {
 	defer conn.Close()
 	if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
@@ -291,11 +293,11 @@ func leadToGateway(conn net.Conn, config *tls.Config) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	time.Sleep(20 * time.Second)
 	_, _ = io.WriteString(gateway, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-	_, _ = http.ReadRequest(requests) // until it is closed
+	_, _ = http.ReadRequest(requests) // until the connection is closed
 }
 
-// A call goes to the proxy, and by it to the gateway, though a reverse proxy has chosen where
-// the gateway is.
+// A call goes to the proxy, and through it to the gateway, although a reverse proxy has
+// chosen the gateway's address.
 func TestCallsGoToTheProxy(t *testing.T) {
 	proxy := testnet.Serve(t, func(conn net.Conn) {
 		_, _ = conn.Read(make([]byte, 4096))
@@ -311,7 +313,8 @@ func TestCallsGoToTheProxy(t *testing.T) {
 	assert.ErrorContains(t, err, "status 407")
 }
 
-// An error of whatever chooses the proxy may have its password, and does not get any further.
+// An error from the function that chooses the proxy may contain its password, and is not
+// passed on.
 func TestErrorsOfOtherChoicesAreNotShown(t *testing.T) {
 	transport := newTransport(t)
 	choose := func(*http.Request) (*url.URL, error) { return nil, errors.New("CANARY") }

@@ -11,9 +11,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// BenchmarkNotification is what the guard adds to a notification that is new: a claim
-// before it is delivered, and its end afterwards. BenchmarkDuplicate is what it adds to one
-// that was accepted before.
+// BenchmarkNotification measures what the guard adds to a new notification: a claim before it
+// is delivered, and the end of the claim afterwards. BenchmarkDuplicate measures what it adds
+// to a notification that was accepted before.
 func BenchmarkNotification(b *testing.B) {
 	for name, store := range benchmarked(b) {
 		b.Run(name, func(b *testing.B) {
@@ -43,8 +43,8 @@ func BenchmarkDuplicate(b *testing.B) {
 	}
 }
 
-// BenchmarkLimits is what a rate, two budgets and a number add to a call: a reservation
-// before it is signed, and the settlement, which nobody waits for.
+// BenchmarkLimits measures what a rate, two budgets and a number add to a call: a reservation
+// before it is signed, and the settlement, for which the call does not wait.
 func BenchmarkLimits(b *testing.B) {
 	for name, store := range benchmarked(b) {
 		scope := stores.NewScope(rand.Text())
@@ -74,7 +74,7 @@ func BenchmarkLimits(b *testing.B) {
 	}
 }
 
-// benchmarked are the stores to compare.
+// benchmarked returns the stores to compare.
 func benchmarked(b *testing.B) map[string]stores.Store {
 	return map[string]stores.Store{
 		"memory": stores.NewMemory(),

@@ -9,7 +9,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 )
 
-// Options are the options of store redis.
+// Options are the options of the store redis.
 var Options = grammar.Block[Settings]{
 	{Name: "address", Args: "<addresses...>", Example: "address redis.payments.svc:6379",
 		Sets: grammar.Names(func(s *Settings) *[]string { return &s.Addresses })},
@@ -44,7 +44,7 @@ var tlsOptions = grammar.Block[TLS]{
 			func(t *TLS) any { return &t.Certificate }, func(t *TLS) any { return &t.Key })},
 }
 
-// trustPools are the modules that are sources of authorities.
+// trustPools are the modules that provide certificate authorities.
 var trustPools = grammar.Guests{Namespace: "tls.ca_pool.source", Key: "provider", AreOthers: true}
 
 // readClientCertificate reads the paths of a certificate and its key.

@@ -16,8 +16,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores/storetest"
 )
 
-// startCluster starts three nodes, each with a third of the slots, and returns their
-// addresses.
+// startCluster starts three nodes, each with a third of the slots, and returns them.
 func startCluster(t *testing.T) []*process {
 	t.Helper()
 	bounds := [][2]int{{0, 5460}, {5461, 10922}, {10923, 16383}}
@@ -43,8 +42,8 @@ func startCluster(t *testing.T) []*process {
 	return nodes
 }
 
-// A cluster keeps the same promises, whichever of its nodes is asked, and keeps all keys of
-// one scope on one node.
+// A cluster keeps the same promises, whichever of its nodes is asked, and keeps all keys of a
+// scope on one node.
 func TestCluster(t *testing.T) {
 	nodes := startCluster(t)
 	addresses := func(nodes ...*process) (addresses []string) {
@@ -99,7 +98,7 @@ func TestCluster(t *testing.T) {
 				}
 			}
 			for tag, count := range tags {
-				assert.True(t, count == 3 || count == 1, "%s: %d", tag, count) // 1 is a check's
+				assert.True(t, count == 3 || count == 1, "%s: %d", tag, count) // 1 is the key of a check
 			}
 			if len(tags) > 0 {
 				used++

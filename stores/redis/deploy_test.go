@@ -15,11 +15,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// deployed is the folder of the manifests.
+// deployed is the directory of the manifests.
 const deployed = "../../deploy/kubernetes/"
 
-// The commands of the manifests' page make a password and a server's users that belong
-// together.
+// The commands on the manifests' page create a password and server users that match.
 func TestDeployedUsers(t *testing.T) {
 	for _, program := range []string{"sh", "head", "base64", "tr", "sha256sum", "cut"} {
 		testtool.Find(t, program)
@@ -40,7 +39,7 @@ func TestDeployedUsers(t *testing.T) {
 	assert.ErrorContains(t, server.client().Keys(t.Context(), "*").Err(), "NOAUTH")
 }
 
-// The shared gateway's Caddyfile is one that a binary with this module takes, and has the
+// A binary with this module accepts the shared gateway's Caddyfile, which configures the
 // store.
 func TestDeployedCaddyfile(t *testing.T) {
 	t.Setenv("PAYERMAX_GATEWAY", "uat")

@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// The doctor says whether the store answers, which is no condition for anything, and asks
-// nobody if it is told not to.
+// The doctor reports whether the store answers, but does not depend on it. It does not
+// contact the store if told not to.
 func TestDoctorAsksTheStore(t *testing.T) {
 	t.Parallel()
 	server := startServer(t)

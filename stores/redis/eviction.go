@@ -11,14 +11,14 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// keepsAll is the maxmemory-policy with which a server that is full takes nothing more,
-// rather than forget what it has.
+// keepsAll is the maxmemory-policy with which a full server refuses new data instead of
+// evicting keys.
 const keepsAll = "noeviction"
 
 var policyLine = regexp.MustCompile(`(?m)^maxmemory_policy:(\S+)`)
 
-// Concerns asks whether the server forgets keys before their time. All keys have a time to
-// live, so that each policy but one takes them.
+// Concerns asks whether the server evicts keys before they expire. All keys have a time to
+// live, so every policy but one evicts them.
 func (s *server) Concerns(ctx context.Context) ([]stores.Concern, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -46,7 +46,7 @@ func (s *server) Concerns(ctx context.Context) ([]stores.Concern, error) {
 	return concerns, err
 }
 
-// eachNode does something for the server, or for each node of a cluster that takes writes.
+// eachNode calls do for the server, or for each node of a cluster that accepts writes.
 func (s *server) eachNode(ctx context.Context, do func(context.Context, redis.Cmdable) error) error {
 	if cluster, isCluster := s.client.(*redis.ClusterClient); isCluster {
 		return cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return do(ctx, node) })

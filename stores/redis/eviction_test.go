@@ -13,8 +13,8 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
-// A server that makes room by forgetting keys is found out, in the log as well, since all
-// keys have a time to live; and so is a user who may not ask for it.
+// A server that evicts keys to make room is detected, also in the log, since all keys have a
+// time to live. A user who may not ask for the policy is detected as well.
 func TestEvictingServer(t *testing.T) {
 	server := startServer(t, "--maxmemory", "100mb")
 	s := open(t, Settings{Addresses: []string{server.address}, Timeout: caddy.Duration(10 * time.Second)})
@@ -38,8 +38,8 @@ func TestEvictingServer(t *testing.T) {
 	assert.ErrorContains(t, err, "username: the server does not allow this user")
 }
 
-// The log warns when the store is found, and again when it is found with other settings, as
-// after a failover.
+// The log warns when the store is first reached, and again when it comes back with different
+// settings, as after a failover.
 func TestEvictingServerIsLogged(t *testing.T) {
 	t.Parallel()
 	server := startServer(t, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
@@ -53,8 +53,8 @@ func TestEvictingServerIsLogged(t *testing.T) {
 	s.AwaitLine(t, "the store's maxmemory-policy is volatile-ttl")
 }
 
-// The log warns, once, of a server whose settings change while it runs, and once more if they
-// were in order in between.
+// The log warns once about a server whose settings change while it is running, and again if
+// they were in order in between.
 func TestSettingsAreReviewed(t *testing.T) {
 	process := startServer(t)
 	client := process.client()

@@ -10,9 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// When a Sentinel replaces the server by its replica, a budget is exceeded, by the
-// gateway's own books, by no more than what the replica had not heard of: what was in
-// flight, if it had kept up, and also all that was moved since, if it was cut off.
+// When a Sentinel replaces the server with its replica, the gateway's own books show that a
+// budget is exceeded at most by what the replica had not received: what was in flight, if it
+// had kept up, and everything moved since, if it was cut off.
 func TestBudgetsThroughFailover(t *testing.T) {
 	t.Parallel()
 	const inFlight = buyers * most

@@ -19,15 +19,16 @@ import (
 )
 
 const (
-	// budget is what three sidecars may move together, and most one order's amount.
+	// budget is what three sidecars may move together, and most the largest amount of one
+	// order.
 	budget, most = 200_000, 1500
-	// buyers are how many orders there are at once.
+	// buyers is how many orders are made concurrently.
 	buyers = 9
 )
 
-// buy makes orders through the sidecars, more than the budget has room for, and calls
-// meanwhile when a third of the budget is used. It returns how many orders were refused
-// because of the budget, and how many because of the store.
+// buy makes orders through the sidecars, more than the budget allows, and calls meanwhile
+// when a third of the budget is used. It returns how many orders were refused because of the
+// budget, and how many because of the store.
 func buy(t *testing.T, from []*sidecar, at *gateway, meanwhile func()) (beyond, without int64) {
 	t.Helper()
 	var fault sync.Once
@@ -55,12 +56,13 @@ func buy(t *testing.T, from []*sidecar, at *gateway, meanwhile func()) (beyond, 
 	return beyondBudget.Load(), withoutStore.Load()
 }
 
-// assertExact checks that what the gateway's books have left is there, and not more.
+// assertExact checks that the budget still has exactly what it should have by the gateway's
+// books.
 func assertExact(t *testing.T, s *sidecar, at *gateway) {
 	t.Helper()
 	left := budget - at.moved.Load()
 	require.GreaterOrEqual(t, left, int64(0))
-	for left > 0 { // since the gateway refuses some orders
+	for left > 0 { // the gateway refuses some orders
 		var status int
 		var answer string
 		require.Eventually(t, func() bool {
@@ -74,15 +76,15 @@ func assertExact(t *testing.T, s *sidecar, at *gateway) {
 	require.Contains(t, answer, "BUDGET_EXCEEDED")
 }
 
-// However many sidecars sign, and whatever becomes of one of them or of the store, a budget
+// However many sidecars sign, and whatever happens to one of them or to the store, the budget
 // holds by the gateway's own books.
 func TestBudgetsThroughFaults(t *testing.T) {
 	const limits = "budget IDR 200000 per month"
 	for name, test := range map[string]struct {
 		fault func(t *testing.T, server *process, sidecars []*sidecar)
 		exact bool  // to the last minor unit
-		over  int64 // how much more there may be
-		under int64 // and how much less
+		over  int64 // how much more may be moved
+		under int64 // how much less may be moved
 	}{
 		"nothing fails": {exact: true},
 		"a sidecar is killed": {
@@ -109,7 +111,7 @@ func TestBudgetsThroughFaults(t *testing.T) {
 		"the store is paused": {
 			fault: func(_ *testing.T, server *process, _ []*sidecar) {
 				server.pause()
-				time.Sleep(1500 * time.Millisecond) // longer than anybody waits for it
+				time.Sleep(1500 * time.Millisecond) // longer than any operation waits for it
 				server.resume()
 			},
 			exact: true,
@@ -145,8 +147,8 @@ func TestBudgetsThroughFaults(t *testing.T) {
 	}
 }
 
-// While the store is away, nobody spends, unless that is configured, and then nobody more
-// than a replica's share.
+// While the store cannot be reached, no sidecar spends, unless that is configured. Then none
+// spends more than a replica's share.
 func TestBudgetsWithoutStore(t *testing.T) {
 	testtool.WithinOneDay(t, 2*time.Minute)
 	t.Run("refuse", func(t *testing.T) {
@@ -181,18 +183,19 @@ func TestBudgetsWithoutStore(t *testing.T) {
 	})
 }
 
-// allowance is what a rate allows, and what its refusals prove: at each of them, nothing
-// was left. What a busy machine has not asked for in time is lost, and proves nothing.
+// allowance is what a rate allows, as shown by its refusals: at each refusal, nothing was
+// left. If a busy machine has not made enough orders in time, that part of the rate is lost,
+// and shows nothing.
 type allowance struct {
-	rate, burst float64 // a second, and at once
+	rate, burst float64 // per second, and at once
 
 	refused     bool
 	first, last float64 // seconds: the end of the first refused order, and the beginning of the last one
-	lost        float64 // at most, for want of orders between two refusals
+	lost        float64 // at most, because too few orders were made between two refusals
 }
 
-// refuses notes a refusal that was asked for and given at these times. Refusals come in
-// the order in which they were given.
+// refuses records a refusal that was asked for and given at these times. Refusals must be
+// recorded in the order in which they were given.
 func (a *allowance) refuses(asked, given float64) {
 	if !a.refused {
 		a.refused, a.first, a.last = true, given, asked
@@ -201,7 +204,7 @@ func (a *allowance) refuses(asked, given float64) {
 	a.last = max(a.last, asked)
 }
 
-// atLeast is how much was signed by the last refusal.
+// atLeast returns how much was signed, at least, by the time of the last refusal.
 func (a *allowance) atLeast() float64 {
 	if !a.refused {
 		return 0
@@ -209,14 +212,14 @@ func (a *allowance) atLeast() float64 {
 	return a.burst + a.rate*(a.last-a.first) - a.lost - 1
 }
 
-// refusal is an order that was refused, and when, in seconds.
+// refusal is an order that was refused, with its times in seconds.
 type refusal struct {
 	by           *allowance
 	asked, given float64
 }
 
-// Three sidecars sign as much as the rate allows, within 1 %: with the store, and without
-// it by their shares.
+// Three sidecars sign as much as the rate allows, within 1 %: with the store and, by their
+// shares, without it.
 func TestRateOfThree(t *testing.T) {
 	const rate, burst, span = 40.0, 12.0, 8 * time.Second
 	server, at := startServer(t), startGateway(t)
@@ -259,7 +262,8 @@ func TestRateOfThree(t *testing.T) {
 	}
 }
 
-// Two calls of one number are not under way at once, whichever sidecars they come to.
+// Two calls with the same number are not in progress at once, whichever sidecars receive
+// them.
 func TestDoublesOfTwo(t *testing.T) {
 	server, at := startServer(t), startGateway(t)
 	arrived, release := make(chan struct{}, 10), make(chan struct{})
@@ -288,8 +292,8 @@ func TestDoublesOfTwo(t *testing.T) {
 	assert.EqualValues(t, 2, at.calls.Load())
 }
 
-// A store that loses its counts while the sidecars live goes on from the most that any of
-// them has seen, also if the first one to call has seen less, or nothing.
+// A store that loses its counts while the sidecars are running continues from the highest
+// count that any of them has seen, even if the first one to call has seen less, or nothing.
 func TestBudgetsAreRemembered(t *testing.T) {
 	t.Parallel()
 	testtool.WithinOneDay(t, 2*time.Minute)
@@ -310,7 +314,7 @@ func TestBudgetsAreRemembered(t *testing.T) {
 		require.NoError(t, client.FlushAll(t.Context()).Err())
 		require.Eventually(t, func() bool {
 			for _, key := range server.keys() {
-				value := client.Get(t.Context(), key).Val() // ends with what is used
+				value := client.Get(t.Context(), key).Val() // the value ends with the amount used
 				if used, err := strconv.ParseInt(value[strings.LastIndex(value, " ")+1:], 10, 64); err == nil && used >= at.moved.Load() {
 					return true
 				}

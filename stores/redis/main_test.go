@@ -10,8 +10,8 @@ import (
 	_ "github.com/caddy-payermax/caddy-payermax"
 )
 
-// asSidecar is the variable of the environment by which this program is a sidecar with
-// the store redis, so that the tests need no other build of it.
+// asSidecar is the environment variable that makes this test binary run as a sidecar with the
+// store redis, so that the tests need no separate build.
 const asSidecar = "PAYERMAX_TEST_AS_SIDECAR"
 
 func TestMain(m *testing.M) {

@@ -22,9 +22,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// load is PayerMax as it delivers many notifications at once, each to several sidecars
-// at the same time, and again until it is acknowledged, and then once more: as when
-// acknowledgements are lost.
+// load simulates PayerMax delivering many notifications concurrently. Each is delivered to
+// several sidecars at the same time, again until it is acknowledged, and then once more, as
+// when acknowledgements are lost.
 type load struct {
 	t           *testing.T
 	sidecars    []*sidecar
@@ -33,8 +33,8 @@ type load struct {
 	slowest     atomic.Int64 // of all deliveries, in nanoseconds
 }
 
-// deliver delivers as many notifications and returns them when all are acknowledged.
-// While it goes on, meanwhile is called once, when a third is done.
+// deliver delivers count notifications and returns them when all are acknowledged. It calls
+// meanwhile once, when a third are done.
 func (l *load) deliver(count int, meanwhile func()) []notification {
 	l.t.Helper()
 	all := make([]notification, count)
@@ -61,7 +61,7 @@ func (l *load) deliver(count int, meanwhile func()) []notification {
 	return all
 }
 
-// insist delivers one notification to two sidecars at once until it is acknowledged, and
+// insist delivers one notification to two sidecars concurrently until it is acknowledged, and
 // then once more.
 func (l *load) insist(n notification) {
 	deadline := time.Now().Add(2 * time.Minute)
@@ -90,7 +90,7 @@ func (l *load) once(n notification) bool {
 	return acknowledged
 }
 
-// assertTimes says how often the application got each of the notifications: at least once,
+// assertTimes checks how often the application got each of the notifications: at least once,
 // and at most as often as given.
 func (l *load) assertTimes(notifications []notification, most int) {
 	l.t.Helper()
@@ -104,7 +104,7 @@ func (l *load) assertTimes(notifications []notification, most int) {
 	l.t.Logf("%s: notifications by how often they reached the application: %v; the slowest delivery took %v", l.name, found, time.Duration(l.slowest.Load()))
 }
 
-// unguarded is how many notifications all sidecars have delivered without the guard.
+// unguarded returns how many notifications all sidecars have delivered without the guard.
 func unguarded(sidecars []*sidecar) int {
 	sum := 0
 	for _, s := range sidecars {
@@ -113,7 +113,7 @@ func unguarded(sidecars []*sidecar) int {
 	return sum
 }
 
-// awaitGuard waits until the sidecar guards what is delivered to it.
+// awaitGuard waits until the sidecar guards the notifications that it delivers.
 func (s *sidecar) awaitGuard() {
 	s.t.Helper()
 	for i := 0; ; i++ {
@@ -126,12 +126,12 @@ func (s *sidecar) awaitGuard() {
 	}
 }
 
-// anyTimes is as often as PayerMax delivers.
+// anyTimes means that the number of deliveries is not limited.
 const anyTimes = 1 << 30
 
-// Three sidecars with one store: while it lives, a notification reaches the application
-// once, however often and wherever it is delivered. When the store is killed, paused or
-// empty, none is lost, and what was not guarded is counted.
+// Three sidecars share one store. While the store is up, a notification reaches the
+// application once, however often and wherever it is delivered. When the store is killed,
+// paused or empty, no notification is lost, and unguarded ones are counted.
 func TestNotificationsThroughFaults(t *testing.T) {
 	t.Parallel()
 	server, shop := startServer(t), startApplication(t)
@@ -181,8 +181,8 @@ func TestNotificationsThroughFaults(t *testing.T) {
 	sidecars[0].AwaitLine(t, "the shared store answers")
 }
 
-// A sidecar that dies while it delivers delays the notification by the rest of its lease,
-// within which PayerMax would not come again, and loses nothing.
+// A sidecar that dies during a delivery delays the notification by the rest of its lease,
+// within which PayerMax would not deliver again, and loses nothing.
 func TestSidecarDiesHoldingAClaim(t *testing.T) {
 	t.Parallel()
 	server, shop := startServer(t), startApplication(t)
@@ -215,7 +215,7 @@ func TestSidecarDiesHoldingAClaim(t *testing.T) {
 	assert.Zero(t, sidecars[1].unguarded())
 }
 
-// A delivery that outlasts the lease is still the only one.
+// A delivery that takes longer than the lease is still the only one.
 func TestSlowApplicationKeepsItsClaim(t *testing.T) {
 	t.Parallel()
 	server, shop := startServer(t), startApplication(t)
@@ -247,8 +247,8 @@ func TestSlowApplicationKeepsItsClaim(t *testing.T) {
 	assert.Equal(t, 1, shop.times(n))
 }
 
-// Whoever hangs up while the application is at work changes nothing: the next delivery is
-// refused for as long, and the application gets the notification once.
+// A sender that hangs up while the application is working changes nothing: the next delivery
+// is refused until the application is done, and the application gets the notification once.
 func TestApplicationOutlastsTheSender(t *testing.T) {
 	t.Parallel()
 	server, shop := startServer(t), startApplication(t)
@@ -281,8 +281,9 @@ func TestApplicationOutlastsTheSender(t *testing.T) {
 	assert.Equal(t, 1, shop.times(n))
 }
 
-// A slow store slows down what it guards, and guards it; one that takes longer than the
-// timeout delays each delivery by two timeouts, and loses none.
+// A slow store slows down the deliveries that it guards, but still guards them. A store that
+// takes longer than the timeout delays each delivery by two timeouts, and no delivery is
+// lost.
 func TestSlowStore(t *testing.T) {
 	t.Parallel()
 	server, shop := startServer(t), startApplication(t)
@@ -301,8 +302,8 @@ func TestSlowStore(t *testing.T) {
 	assert.NotZero(t, unguarded(sidecars))
 }
 
-// A server that Sentinels watch is replaced by its replica: none is lost meanwhile, what
-// was done is remembered, and the guard goes on.
+// When Sentinels replace a server with its replica, no notification is lost meanwhile,
+// finished ones are remembered, and the guard continues.
 func TestSentinelFailover(t *testing.T) {
 	t.Parallel()
 	first, second, sentinel := startWatched(t)
@@ -332,8 +333,8 @@ func TestSentinelFailover(t *testing.T) {
 	assert.Equal(t, counted, unguarded(sidecars))
 }
 
-// Two handlers of one chain are told apart by their key_prefixes, and by nothing else that
-// is configured: two guards that are one are refused, however their stores are spelled.
+// Two handlers in a chain are distinguished by their key_prefixes, and by no other setting.
+// If both have the same guard, the config is refused, however the stores are spelled.
 func TestChainNeedsTwoPrefixes(t *testing.T) {
 	const address = "127.0.0.1:6379"
 	t.Setenv("CHAIN_PREFIX", "payermax:")
@@ -377,7 +378,8 @@ func TestChainNeedsTwoPrefixes(t *testing.T) {
 	}
 }
 
-// chain is a route of handlers that remember duplicates, each passing on to the next.
+// chain returns a route of handlers that remember duplicates, each passing notifications on
+// to the next.
 func chain(key, application string, stores ...string) string {
 	var lines strings.Builder
 	for _, store := range stores {
@@ -386,8 +388,9 @@ func chain(key, application string, stores ...string) string {
 	return "route {\n" + lines.String() + "reverse_proxy /callback* " + application + "\n}"
 }
 
-// Handlers of one chain deliver each notification once, with two guards as well as with two
-// that are one, as nobody can see in a config whose two addresses lead to one server.
+// Handlers in a chain deliver each notification once, with two guards and also with a single
+// one. The config cannot show that there is a single guard if two addresses lead to one
+// server.
 func TestChainDelivers(t *testing.T) {
 	server, shop := startServer(t), startApplication(t)
 	key := testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)

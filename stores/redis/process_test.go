@@ -19,14 +19,14 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// program is the store that the tests start: redis-server, or what the variable
-// PAYERMAX_TEST_STORE names, such as valkey-server, by its name or its path.
+// program is the store server that the tests start: redis-server, or the name or path in the
+// variable PAYERMAX_TEST_STORE, such as valkey-server.
 var program = cmp.Or(os.Getenv("PAYERMAX_TEST_STORE"), "redis-server")
 
 // lifetime is longer than any test.
 const lifetime = time.Hour
 
-// process is a real server on loopback, which keeps nothing on a disk.
+// process is a real server on loopback that writes nothing to disk.
 type process struct {
 	t         testing.TB
 	program   string
@@ -35,8 +35,8 @@ type process struct {
 	running   *testprocess.Process // nil after it was killed
 }
 
-// startServer starts a server with options, in which PORT stands for the port that it
-// gets, and ends it at the end of the test.
+// startServer starts a server with options, and stops it at the end of the test. In the
+// options, PORT stands for the server's port.
 func startServer(t testing.TB, options ...string) *process {
 	t.Helper()
 	path := testtool.Find(t, program)
@@ -54,14 +54,14 @@ func startServer(t testing.TB, options ...string) *process {
 	return p
 }
 
-// start starts the server, empty, and waits until it takes connections.
+// start starts the server, empty, and waits until it accepts connections.
 func (p *process) start() {
 	p.t.Helper()
 	p.running = testprocess.Start(p.t, exec.Command(p.program, p.arguments...))
 	p.running.AwaitServing(p.t, p.address)
 }
 
-// kill ends the server at once, whether it is paused or not.
+// kill kills the server at once, even if it is paused.
 func (p *process) kill() {
 	if p.running != nil {
 		p.running.Kill()
@@ -69,16 +69,16 @@ func (p *process) kill() {
 	}
 }
 
-// pause stops the server, whose connections stay open.
+// pause suspends the server. Its connections stay open.
 func (p *process) pause() { p.running.Signal(p.t, syscall.SIGSTOP) }
 
-// resume has a paused server go on.
+// resume resumes a paused server.
 func (p *process) resume() { p.running.Signal(p.t, syscall.SIGCONT) }
 
-// client returns a client of the server, to look at what it has.
+// client returns a client of the server, to inspect its data.
 func (p *process) client() *redis.Client { return p.clientWith("") }
 
-// clientWith returns a client that has a password.
+// clientWith returns a client that uses a password.
 func (p *process) clientWith(password string) *redis.Client {
 	client := redis.NewClient(&redis.Options{Addr: p.address, Password: password})
 	p.t.Cleanup(func() { client.Close() })
@@ -93,7 +93,7 @@ func (p *process) keys() []string {
 	return keys
 }
 
-// writeSecret writes a file that only this user reads, and returns its path.
+// writeSecret writes a file that only this user can read, and returns its path.
 func writeSecret(t testing.TB, content string) string {
 	t.Helper()
 	path := strings.TrimSuffix(t.TempDir(), "/") + "/secret"

@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// The page has a row for each option, with its default and its name in JSON, and Caddyfiles
-// that Caddy takes.
+// The page has a row for each option, with its default and its JSON name, and Caddyfiles that
+// Caddy accepts.
 func TestReadme(t *testing.T) {
 	page := markdown.Page(t, "README.md")
 	for _, row := range Options.Describe().Rows {
@@ -34,7 +34,7 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// The user that the page makes can do what the store does, and nothing to other keys.
+// The user that the page creates can do what the store does, and cannot touch other keys.
 func TestReadmeUser(t *testing.T) {
 	server := startServer(t)
 	var rule string
@@ -76,7 +76,7 @@ func TestReadmeUser(t *testing.T) {
 	assert.ErrorContains(t, err, "NOPERM")
 }
 
-// Each option is shown by an example that can be read, once.
+// Each option has an example that can be read, but not twice.
 func TestOptions(t *testing.T) {
 	for _, row := range Options.Describe().Rows {
 		config := adapt(t, "{\n\tpayermax_store redis {\n"+row.Example+"\n}\n}")
@@ -85,7 +85,7 @@ func TestOptions(t *testing.T) {
 			continue // may be repeated
 		}
 		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte("{\n\tpayermax_store redis {\n"+row.Example+"\n"+row.Example+"\n}\n}"), nil)
-		if row.Name != "cluster" { // which says the same twice
+		if row.Name != "cluster" { // repeating it has no effect
 			assert.ErrorContains(t, err, "already set", row.Name)
 		}
 	}
@@ -97,7 +97,7 @@ func TestOptions(t *testing.T) {
 	assert.NotContains(t, err.Error(), "hunter2")
 }
 
-// adapt returns the config that a Caddyfile stands for.
+// adapt returns the JSON config of a Caddyfile.
 func adapt(t *testing.T, text string) string {
 	t.Helper()
 	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "Caddyfile"})

@@ -1,8 +1,7 @@
-// Package redis keeps what replicas share in Redis, or in Valkey, which is the same to
-// it: the Caddy module payermax.stores.redis.
+// Package redis keeps what replicas share in Redis, or in Valkey, which it treats alike. It
+// is the Caddy module payermax.stores.redis.
 //
-// It is a Go module of its own, so that whoever runs one replica builds without a
-// client of Redis.
+// It is a Go module of its own, so that a build for a single replica needs no Redis client.
 package redis
 
 import (
@@ -24,19 +23,19 @@ func init() {
 // Store keeps what replicas share in Redis 6 or later, or in Valkey: a single server, one
 // that Sentinels watch, or a cluster.
 //
-// A config is loaded though the server is away, since the sidecar serves calls and
-// notifications without it as well as it can. The log says when the server stops or begins
-// to answer, and so do `/readyz` and the metric `caddy_payermax_store_reachable`.
+// A config is loaded even if the server cannot be reached, since the sidecar serves calls and
+// notifications without it as well as it can. The log says when the server stops or starts to
+// answer, and so do `/readyz` and the metric `caddy_payermax_store_reachable`.
 //
-// Each operation is one round trip; what reads and writes at once is a script. All keys
-// have a time to live, and windows are the server's time. Keys and values have no numbers
-// of orders or merchants and no amounts of single orders in clear: keys are hashes.
+// Each operation is one round trip; an operation that both reads and writes is a script. All
+// keys have a time to live, and windows follow the server's clock. Keys and values contain no
+// order or merchant numbers and no amounts of single orders in plain text: keys are hashes.
 // All keys of one handler have the same hash tag, so that a cluster keeps them on one node.
 type Store struct {
 	Settings
 
 	*server
-	release func() // from the stores in use
+	release func() // removes the store from those in use
 	stop    context.CancelFunc
 	watch   sync.WaitGroup
 }
@@ -49,8 +48,8 @@ func (*Store) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the settings, and begins to ask whether the server answers. It does
-// not wait for the answer.
+// Provision checks the settings, and starts to check in the background whether the server
+// answers. It does not wait for the answer.
 func (s *Store) Provision(ctx caddy.Context) error {
 	options, err := s.open(ctx)
 	if err != nil {
@@ -71,8 +70,8 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// Cleanup has the connections closed once nobody needs them: after a reload, requests of
-// this config may still be under way, and are to be settled.
+// Cleanup closes the connections in the background once they are no longer needed: after a
+// reload, calls of this config may still be in flight, and must be settled.
 func (s *Store) Cleanup() error {
 	if s.server == nil {
 		return nil // Provision failed before there was anything to clean up

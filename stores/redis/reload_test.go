@@ -18,8 +18,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// A reload forgets nothing that is in the store, guards what is delivered meanwhile, and
-// leaves no connection and no store behind.
+// A reload forgets nothing that is in the store, guards notifications that are delivered
+// meanwhile, and leaves no connection and no store behind.
 func TestReload(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	t.Setenv("XDG_DATA_HOME", t.TempDir())

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// explained is an error of the server, or of the way to it, with the option that it is
-// about and what to do.
+// explained is an error of the server, or of the connection to it, with the option that it
+// concerns and what to do.
 type explained struct {
 	remedy string
 	cause  error
 }
 
-// Error ends with the first sentence of the cause: what follows it are hashes of scripts
-// and keys, or the server's own advice.
+// Error ends with the first sentence of the cause. The rest of the cause contains hashes of
+// scripts and keys, or the server's own advice.
 func (e *explained) Error() string {
 	cause, _, _ := strings.Cut(e.cause.Error(), ". ")
 	return e.remedy + ": " + strings.TrimSuffix(cause, ".")
@@ -23,7 +23,7 @@ func (e *explained) Error() string {
 // Unwrap returns the cause.
 func (e *explained) Unwrap() error { return e.cause }
 
-// remedy is what to do about an error whose text has the sign in it.
+// remedy is what to do about an error whose text contains sign.
 type remedy struct{ sign, text string }
 
 const (
@@ -31,7 +31,7 @@ const (
 	notRedis    = "address: the server is not Redis; correct the host and port"
 )
 
-// remedies are those that hold however the server is reached. The first that fits is it.
+// remedies are those that do not depend on TLS. The first that matches applies.
 var remedies = []remedy{
 	{"sentinels specified in configuration are unreachable: redis: nil",
 		"sentinel_master: the Sentinels watch no server with that name; use the name in their sentinel monitor line"},
@@ -71,8 +71,8 @@ var remedies = []remedy{
 	{"redis: invalid", notRedis},
 }
 
-// Remedies that depend on whether TLS is configured: Redis says nothing to a client that
-// speaks the wrong one of the two.
+// Remedies that depend on whether TLS is configured: a server does not answer a client that
+// uses TLS when it should not, or the reverse.
 var (
 	closedWithTLS    = "address: the server closes connections without an answer; if it does not speak TLS on this port, remove tls or use another port"
 	closedWithoutTLS = "address: the server closes connections without an answer; if it expects TLS on this port, write tls or use another port"
@@ -80,7 +80,7 @@ var (
 	silentWithoutTLS = "timeout: there is no answer within that time; check the server and the connection to it, or raise timeout"
 )
 
-// explain says what to do about an error, if that is known.
+// explain adds what to do about an error, if that is known.
 func explain(err error, withTLS bool) error {
 	if err == nil {
 		return nil

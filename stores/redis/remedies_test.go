@@ -19,10 +19,11 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// command is the beginning of a command as a client sends it.
+// command matches the start of a command as a client sends it.
 var command = regexp.MustCompile(`(?m)^\*\d+\r$`)
 
-// startReplying starts what has one answer to all commands, and returns its address.
+// startReplying starts a server that gives the same answer to every command, and returns its
+// address.
 func startReplying(t *testing.T, line string) string {
 	t.Helper()
 	return testnet.Serve(t, func(connection net.Conn) {
@@ -36,8 +37,8 @@ func startReplying(t *testing.T, line string) string {
 	})
 }
 
-// What is wrong with the server, or between it and the options, is said by the name of the
-// option, with what to do, and without anything secret.
+// Errors about the server, or about a mismatch between it and the options, name the option
+// and what to do, without any secret.
 func TestRemedies(t *testing.T) {
 	t.Parallel()
 	const secret = "hunter2"
@@ -94,7 +95,7 @@ func TestRemedies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			test.settings.Addresses, test.settings.Timeout = strings.Fields(test.at), caddy.Duration(2*time.Second)
 			s := open(t, test.settings)
-			require.EventuallyWithT(t, func(t *assert.CollectT) { // once a replica knows that it is one
+			require.EventuallyWithT(t, func(t *assert.CollectT) { // once a replica knows its role
 				err := s.Check(context.Background())
 				require.Error(t, err)
 				assert.True(t, strings.HasPrefix(err.Error(), test.says), "%v", err)
@@ -106,8 +107,7 @@ func TestRemedies(t *testing.T) {
 	}
 }
 
-// A connection that is closed without a word may be one to a server that expects TLS, or
-// that does not.
+// If a server closes the connection without an answer, it may expect TLS, or not support it.
 func TestRemedyOfClosedConnections(t *testing.T) {
 	for _, cause := range []error{io.EOF, errors.New("read tcp 127.0.0.1:1: connection reset by peer"), errors.New("write: broken pipe")} {
 		assert.ErrorContains(t, explain(cause, false), "write tls")
@@ -118,7 +118,7 @@ func TestRemedyOfClosedConnections(t *testing.T) {
 	assert.Equal(t, context.Canceled, explain(context.Canceled, true), "what is not known is left as it is")
 }
 
-// A page of the web as an answer is not a reply of Redis, wherever the client finds that out.
+// A web page is recognised as not being a reply of Redis, wherever the client detects that.
 func TestRemedyOfWebPages(t *testing.T) {
 	for _, cause := range []string{`redis: invalid reply: "<!DOCTYPE html>"`, `redis: can't parse "<!DOCTYPE html>"`} {
 		assert.ErrorContains(t, explain(errors.New(cause), false), "address: the server is not Redis")

@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// late is how long a reservation may be on its way after its call was settled, in
-// milliseconds, and still take nothing.
+// late is how many milliseconds after the settlement of its call a reservation may still
+// arrive and take nothing.
 const late = 10_000
 
 //go:embed windows.lua
@@ -60,7 +60,7 @@ func (s *server) Settle(ctx context.Context, r stores.Reservation, settlement st
 	return err
 }
 
-// keysOf returns the keys of a reservation in the order of the scripts.
+// keysOf returns the keys of a reservation in the order that the scripts expect.
 func keysOf(r stores.Reservation) []stores.Key {
 	keys := []stores.Key{r.Call}
 	if r.Order != (stores.Key{}) {
@@ -83,7 +83,7 @@ func (s *server) names(keys []stores.Key) []string {
 	return names
 }
 
-// orders is how many orders a call is about.
+// orders returns how many orders a call claims: none or one.
 func orders(r stores.Reservation) int {
 	if r.Order == (stores.Key{}) {
 		return 0
@@ -91,7 +91,7 @@ func orders(r stores.Reservation) int {
 	return 1
 }
 
-// reserving are the arguments of reserve.lua.
+// reserving returns the arguments of reserve.lua.
 func reserving(r stores.Reservation) []any {
 	arguments := []any{milliseconds(r.Lease), orders(r), len(r.Rates), len(r.Budgets)}
 	for _, rate := range r.Rates {
@@ -105,7 +105,7 @@ func reserving(r stores.Reservation) []any {
 	return arguments
 }
 
-// settling are the arguments of settle.lua.
+// settling returns the arguments of settle.lua.
 func settling(r stores.Reservation, settlement stores.Settlement) []any {
 	arguments := []any{
 		orders(r), len(r.Rates), len(r.Budgets),
@@ -120,12 +120,12 @@ func settling(r stores.Reservation, settlement stores.Settlement) []any {
 	return arguments
 }
 
-// microseconds returns an interval as the scripts count time.
+// microseconds returns an interval in the scripts' unit of time.
 func microseconds(interval time.Duration) string {
 	return strconv.FormatFloat(float64(interval)/float64(time.Microsecond), 'f', 3, 64)
 }
 
-// readReserved reads what reserve.lua has answered.
+// readReserved reads the answer of reserve.lua.
 func readReserved(r stores.Reservation, answer []int64) (left []stores.Balance, exceeded *stores.Exceeded, err error) {
 	keys := keysOf(r)
 	switch {
@@ -146,7 +146,7 @@ func readReserved(r stores.Reservation, answer []int64) (left []stores.Balance, 
 	return nil, exceeded, nil
 }
 
-// balance reads what remains of a budget, when it begins anew, and the epoch.
+// balance reads what remains of a budget, when it is reset, and the epoch.
 func balance(answer []int64) stores.Balance {
 	return stores.Balance{Remaining: answer[0], Reset: time.Unix(answer[1], 0), Epoch: answer[2]}
 }

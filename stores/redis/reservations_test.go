@@ -19,7 +19,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores/storetest"
 )
 
-// replicas are several sidecars with one store, each of which has the next word.
+// replicas are several sidecars with one store, which are used in turn.
 type replicas struct {
 	stores []stores.Reservations
 	turn   atomic.Int64
@@ -37,7 +37,7 @@ func (r *replicas) Settle(ctx context.Context, reservation stores.Reservation, s
 	return r.next().Settle(ctx, reservation, settlement)
 }
 
-// Whichever of the replicas asks, what is used up is used up.
+// The promises hold whichever of the replicas asks.
 func TestReservations(t *testing.T) {
 	server := startServer(t)
 	settings := Settings{Addresses: []string{server.address}, KeyPrefix: "test:", Timeout: caddy.Duration(10 * time.Second)}
@@ -47,8 +47,8 @@ func TestReservations(t *testing.T) {
 	requireEveryKeyEnds(t, server, `^test:\{[0-9a-f]{32}\}[0-9a-f]{32}$`)
 }
 
-// What is in the store of a call that is over is that it is, and for no longer than a
-// reservation may be late.
+// After a call is settled, the store only keeps the fact that it is settled, and no longer
+// than a reservation may be late.
 func TestSettledCallIsRemembered(t *testing.T) {
 	server := startServer(t)
 	s := open(t, Settings{Addresses: []string{server.address}, KeyPrefix: "test:", Timeout: caddy.Duration(10 * time.Second)})
@@ -63,13 +63,13 @@ func TestSettledCallIsRemembered(t *testing.T) {
 	assert.LessOrEqual(t, ttl, late*time.Millisecond)
 	value, err := server.client().Get(t.Context(), name).Result()
 	if errors.Is(err, redis.Nil) {
-		return // on a machine on which that has taken so long
+		return // the machine is so slow that the key has expired
 	}
 	require.NoError(t, err)
 	assert.Equal(t, "settled", value)
 }
 
-// The server's windows are those of the interface, at all times.
+// The server computes the same windows as the interface, at all times.
 func TestWindows(t *testing.T) {
 	client := startServer(t).client()
 	times := []time.Time{
@@ -90,7 +90,7 @@ func TestWindows(t *testing.T) {
 	}
 }
 
-// A new window begins with nothing used up, and what was taken before cannot be given back
+// A new window starts with nothing used up, and an amount taken before cannot be given back
 // to it.
 func TestWindowsBeginAnew(t *testing.T) {
 	testtool.WithinOneDay(t, time.Minute)
@@ -103,7 +103,7 @@ func TestWindowsBeginAnew(t *testing.T) {
 	before := call()
 	_, err := s.Reserve(t.Context(), before)
 	require.NoError(t, err)
-	// The clock is nobody's to turn, so that what was noted is dated back instead.
+	// The server's clock cannot be set, so the stored record is backdated instead.
 	lastMonth, _ := stores.Month.Around(time.Now().AddDate(0, 0, -32))
 	require.NoError(t, server.client().Set(t.Context(), s.name(before.Call), fmt.Sprint("taken ", lastMonth.Unix()), time.Hour).Err())
 	require.NoError(t, s.Settle(t.Context(), before, stores.Refunded))
@@ -115,7 +115,8 @@ func TestWindowsBeginAnew(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A server that has lost everything is not told of what it has never counted.
+// A settlement gives nothing back to a server that has lost everything, since the server has
+// never counted it.
 func TestNothingIsGivenBackToAnEmptyServer(t *testing.T) {
 	testtool.WithinOneDay(t, time.Minute)
 	server := startServer(t)
@@ -140,8 +141,8 @@ func TestNothingIsGivenBackToAnEmptyServer(t *testing.T) {
 	require.ErrorAs(t, err, &exceeded)
 }
 
-// A server that has lost a budget goes on from what its replicas have seen of it: the most
-// that any of them has, and what was used since.
+// A server that has lost a budget continues from what its replicas have seen: the highest
+// count that any of them has seen, and what was used since.
 func TestLostBudgetIsFoundAgain(t *testing.T) {
 	testtool.WithinOneDay(t, time.Minute)
 	server := startServer(t)
@@ -165,7 +166,7 @@ func TestLostBudgetIsFoundAgain(t *testing.T) {
 	require.NoError(t, take("late", 30))
 	for range 3 {
 		require.NoError(t, server.client().FlushAll(t.Context()).Err())
-		require.NoError(t, take("early", 5)) // which has not seen what the other has taken
+		require.NoError(t, take("early", 5)) // this replica has not seen what the other has taken
 		require.NoError(t, take("late", 5))
 	}
 	assert.EqualValues(t, 100-(20+30+3*10), seen["late"].Remaining)
@@ -173,7 +174,7 @@ func TestLostBudgetIsFoundAgain(t *testing.T) {
 	require.Error(t, take("early", 6), "none but 5 are left")
 	assert.EqualValues(t, 5, seen["early"].Remaining)
 
-	// Whoever is refused has told what it knows all the same.
+	// A replica whose reservation is refused has still told the server what it knows.
 	require.NoError(t, server.client().FlushAll(t.Context()).Err())
 	require.NoError(t, take("newer", 2))
 	require.Error(t, take("early", 4))
@@ -181,8 +182,8 @@ func TestLostBudgetIsFoundAgain(t *testing.T) {
 	require.NoError(t, take("newer", 3))
 }
 
-// A server whose clock is behind what was noted, since it was set back or the server is
-// another one after a failover, does not let calls wait until then.
+// If a server's clock is behind the recorded times, because it was set back or because of a
+// failover to another server, calls do not have to wait until then.
 func TestRateSurvivesAClockThatIsSetBack(t *testing.T) {
 	server := startServer(t)
 	s := open(t, Settings{Addresses: []string{server.address}})
@@ -205,7 +206,7 @@ func TestRateSurvivesAClockThatIsSetBack(t *testing.T) {
 	}
 }
 
-// A reservation that arrives after its call was given up takes nothing.
+// A reservation that arrives after its call was settled takes nothing.
 func TestReservationArrivesLate(t *testing.T) {
 	testtool.WithinOneDay(t, time.Minute)
 	s := open(t, Settings{Addresses: []string{startServer(t).address}})

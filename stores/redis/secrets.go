@@ -11,10 +11,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 )
 
-// maxSecret is how large a file with a secret may be.
+// maxSecret is the maximum size of a file with a secret, in bytes.
 const maxSecret = 64 << 10
 
-// readPassword reads a file with a password and nothing else.
+// readPassword reads a file that contains only a password.
 func readPassword(path string) (string, error) {
 	content, err := readSecret(path)
 	switch {
@@ -33,7 +33,8 @@ func readPassword(path string) (string, error) {
 	return string(password), nil
 }
 
-// readSecret reads a file, and says so if this process may not.
+// readSecret reads a file. Its error says so if the confinement of this process forbids
+// reading it.
 func readSecret(path string) ([]byte, error) {
 	content, err := regular.Read(path, maxSecret)
 	return content, confinement.Explain(err)

@@ -12,9 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The password, and whatever a notification says, appear in no log, metric, probe or
-// config, and in the store neither in a key nor in a value: while all is well, while the
-// server is away, and when the password is wrong.
+// The password and the content of notifications appear in no log, metric, probe or config,
+// and in no key or value of the store: in normal operation, while the server is down, and
+// when the password is wrong.
 func TestNothingSecretIsTold(t *testing.T) {
 	t.Parallel()
 	const password, order = "canary-password-0123456789", "canary-order-0123456789"
@@ -54,7 +54,7 @@ func TestNothingSecretIsTold(t *testing.T) {
 	}
 }
 
-// A crash dump, such as Go's own when a process is told to end with one, has no password.
+// A crash dump, such as Go's own after SIGABRT, does not contain the password.
 func TestNoPasswordInGoroutineDump(t *testing.T) {
 	t.Parallel()
 	const password = "canary-password-9876543210"

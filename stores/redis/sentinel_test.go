@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// sentinel is a real Sentinel, which watches a server that it calls payermax.
+// sentinel is a real Sentinel that watches a server under the name payermax.
 type sentinel struct{ *process }
 
 func startSentinel(t *testing.T, server string) sentinel {
@@ -27,7 +27,7 @@ func startSentinel(t *testing.T, server string) sentinel {
 	_, watched, err := net.SplitHostPort(server)
 	require.NoError(t, err)
 	folder := t.TempDir()
-	config := filepath.Join(folder, "sentinel.conf") // which it writes to
+	config := filepath.Join(folder, "sentinel.conf") // the Sentinel writes to it
 	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, `bind 127.0.0.1
 port %s
 dir %s
@@ -41,7 +41,7 @@ sentinel failover-timeout payermax 10000
 	return sentinel{p}
 }
 
-// awaitReplica waits until the Sentinel knows of a replica that is ready to take over.
+// awaitReplica waits until the Sentinel knows a replica that is ready to take over.
 func (s sentinel) awaitReplica() {
 	s.t.Helper()
 	client := redis.NewSentinelClient(&redis.Options{Addr: s.address})
@@ -52,8 +52,8 @@ func (s sentinel) awaitReplica() {
 	}, time.Minute, 100*time.Millisecond, "the Sentinel knows no replica")
 }
 
-// startWatched starts a server and its replica, which a Sentinel watches. The replica
-// follows as a user of its own, so that the server can be cut off from it.
+// startWatched starts a server and its replica, watched by a Sentinel. The replica replicates
+// as a separate user, so that the server can cut it off.
 func startWatched(t *testing.T) (first, second *process, by sentinel) {
 	t.Helper()
 	first = startServer(t)
@@ -66,14 +66,14 @@ func startWatched(t *testing.T) (first, second *process, by sentinel) {
 	return first, second, by
 }
 
-// cutOff has the server copy nothing to its replica any more.
+// cutOff stops the server's replication to its replica.
 func (p *process) cutOff() {
 	p.t.Helper()
 	require.NoError(p.t, p.client().ACLSetUser(p.t.Context(), "replica", "off").Err())
 	require.NoError(p.t, p.client().ClientKillByFilter(p.t.Context(), "TYPE", "replica").Err())
 }
 
-// awaitMaster waits until the server takes writes.
+// awaitMaster waits until the server accepts writes.
 func (p *process) awaitMaster() {
 	p.t.Helper()
 	require.Eventually(p.t, func() bool {
@@ -82,7 +82,7 @@ func (p *process) awaitMaster() {
 	}, time.Minute, 100*time.Millisecond, "the replica does not take over")
 }
 
-// awaitCopied waits until the replica has all that the server has.
+// awaitCopied waits until the replica has all of the server's data.
 func awaitCopied(t *testing.T, first *process) {
 	t.Helper()
 	copied, err := first.client().Wait(t.Context(), 1, 30*time.Second).Result()

@@ -20,11 +20,11 @@ import (
 // checkInterval is how often the server is asked whether it answers.
 const checkInterval = 5 * time.Second
 
-// reviewInterval is how often the server is asked for its settings, which can change while
-// it runs.
+// reviewInterval is how often the server is asked for its settings, which can change while it
+// is running.
 const reviewInterval = time.Minute
 
-// server is a Redis, a Valkey, or a cluster of them.
+// server is a Redis or Valkey server, or a cluster of them.
 type server struct {
 	client  redis.UniversalClient
 	prefix  string
@@ -33,21 +33,21 @@ type server struct {
 	files   []string
 	logger  *zap.Logger
 
-	// reserved counts the calls that are to be settled.
+	// reserved counts the calls that still have to be settled.
 	reserved atomic.Int64
 
 	mutex  sync.Mutex
-	health stores.Health // empty until it was asked for the first time
+	health stores.Health // empty until the first check
 }
 
-// How long the connections of a former config stay open: long enough for requests that
-// have not asked yet, and no longer than any call takes.
+// How long the connections of a replaced config stay open: long enough for requests that have
+// not used the store yet (lingering), and no longer than any call takes (longest).
 const (
 	lingering = 10 * time.Second
 	longest   = 2 * time.Minute
 )
 
-// closeWhenDone closes the connections when the calls that are under way are settled.
+// closeWhenDone closes the connections once the calls in flight are settled.
 func (s *server) closeWhenDone() {
 	ended := time.Now()
 	for waited := time.Duration(0); waited < lingering || s.reserved.Load() > 0 && waited < longest; waited = time.Since(ended) {
@@ -58,7 +58,7 @@ func (s *server) closeWhenDone() {
 	}
 }
 
-// ask has the server carry out an operation, within the timeout.
+// ask carries out an operation within the timeout, and observes how long it takes.
 func (s *server) ask(ctx context.Context, operation string, carryOut func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -71,11 +71,12 @@ func (s *server) ask(ctx context.Context, operation string, carryOut func(contex
 	return nil
 }
 
-// name returns a key as the server has it.
+// name returns the name of a key on the server.
 func (s *server) name(key stores.Key) string { return s.prefix + key.String() }
 
-// watch asks at each check whether the server answers, until the context ends. It asks for
-// the settings when the server is back, since that may be another one, and at each review.
+// watch checks regularly whether the server answers, until the context ends. It asks for the
+// server's settings when the server is back, since it may be a different server, and at each
+// review.
 func (s *server) watch(ctx context.Context, checks, reviews <-chan time.Time) {
 	var said []stores.Concern
 	for {
@@ -92,8 +93,8 @@ func (s *server) watch(ctx context.Context, checks, reviews <-chan time.Time) {
 	}
 }
 
-// Check does what a claim does, so that a server that can be reached but not be used is
-// found out: a replica that takes no writes, a full one, or a user who may run no script.
+// Check makes a claim, so that it detects a server that can be reached but not used: a
+// replica that accepts no writes, a full server, or a user who may not run scripts.
 func (s *server) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -101,9 +102,9 @@ func (s *server) Check(ctx context.Context) error {
 	return explain(err, s.withTLS)
 }
 
-// warnOfConcerns logs how the server's own settings are at odds with what it is for, unless
-// that was said before, and returns what was said since they last were in order. A user who
-// may not ask for them is the doctor's business.
+// warnOfConcerns logs settings of the server that conflict with its purpose, unless they are
+// in said. It returns what has been said since the settings were last in order. If the user
+// may not read the settings, only the doctor reports that.
 func (s *server) warnOfConcerns(ctx context.Context, said []stores.Concern) []stores.Concern {
 	concerns, err := s.Concerns(ctx)
 	if err != nil {
@@ -122,8 +123,8 @@ func (s *server) warnOfConcerns(ctx context.Context, said []stores.Concern) []st
 	return said
 }
 
-// note remembers whether the server answers, says so if that has changed, and reports
-// whether it answers again, or for the first time.
+// note records whether the server answers, and logs a change. It reports whether the server
+// answers again, or for the first time.
 func (s *server) note(problem error) (isBack bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -146,7 +147,7 @@ func (s *server) note(problem error) (isBack bool) {
 	return problem == nil
 }
 
-// Health is how the server is doing.
+// Health returns the state of the server.
 func (s *server) Health() stores.Health {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -158,16 +159,16 @@ func (s *server) Health() stores.Health {
 	return health
 }
 
-// Files are the paths of the files that are read for each new connection.
+// Files returns the paths of the files that are read for each new connection.
 func (s *server) Files() []string { return s.files }
 
-// quiet has the client's own messages go to Caddy's log, where only who looks for a
-// problem sees them: what matters comes back as an error as well.
+// quiet sends the client's own messages to Caddy's log at debug level. Anything that matters
+// is returned as an error as well.
 type quiet struct{}
 
 func init() { redis.SetLogger(quiet{}) }
 
-// Printf writes one of the client's messages.
+// Printf logs one of the client's messages.
 func (quiet) Printf(_ context.Context, format string, arguments ...any) {
 	caddy.Log().Named("payermax.stores.redis.client").Debug(fmt.Sprintf(format, arguments...))
 }

@@ -22,66 +22,67 @@ import (
 const (
 	defaultPrefix  = "payermax:"
 	defaultTimeout = 500 * time.Millisecond
-	// bufferSize is that of a connection in each direction: nothing that is sent is larger.
+	// bufferSize is the buffer size of a connection in each direction, in bytes: no message
+	// is larger.
 	bufferSize = 4 << 10
 )
 
-// Settings are where the server is and how to talk to it.
+// Settings say where the server is and how to connect to it.
 type Settings struct {
-	// The server's address, such as `redis.payments.svc:6379`, or several: of a cluster's
-	// nodes, or of the Sentinels. Required. Placeholders are expanded when the config is
-	// loaded.
+	// The server's address, such as `redis.payments.svc:6379`, or several addresses: those of
+	// a cluster's nodes, or of the Sentinels. Required. Placeholders are expanded when the
+	// config is loaded.
 	Addresses []string `json:"addresses,omitempty"`
 
-	// The name by which the Sentinels, whose addresses are given, know the server.
-	// Default: none, so that the addresses are the servers' own. Placeholders are expanded
+	// The name by which the Sentinels at the given addresses know the server. Default: none,
+	// so that the addresses are those of the servers themselves. Placeholders are expanded
 	// when the config is loaded.
 	SentinelMaster string `json:"sentinel_master,omitempty"`
 
-	// The path of a file with the password of the Sentinels and nothing else. It is
-	// read when the config is loaded. Default: none. Placeholders are expanded when the
-	// config is loaded.
+	// The path of a file that contains only the password of the Sentinels. It is read when
+	// the config is loaded. Default: none. Placeholders are expanded when the config is
+	// loaded.
 	SentinelPasswordFile string `json:"sentinel_password_file,omitempty"`
 
-	// Whether the server is a cluster though only one address is given, such as that
-	// of its configuration endpoint. Several addresses without `sentinel_master` are
-	// always a cluster's. Default: false.
+	// Whether the server is a cluster although only one address is given, such as that of its
+	// configuration endpoint. Several addresses without `sentinel_master` are always a
+	// cluster. Default: false.
 	Cluster bool `json:"cluster,omitempty"`
 
-	// How to talk TLS to the server, and to the Sentinels. Default: no TLS.
+	// How to use TLS with the server, and with the Sentinels. Default: no TLS.
 	TLS *TLS `json:"tls,omitempty"`
 
 	// The name of the user. Default: the server's default user. Placeholders are expanded
 	// when the config is loaded.
 	Username string `json:"username,omitempty"`
 
-	// The path of a file with the password and nothing else, whose line may end.
-	// It is read for each new connection, so that a new password needs no reload.
-	// Default: no password. Placeholders are expanded when the config is loaded; the value
-	// is a path, never the password itself.
+	// The path of a file that contains only the password. Its line may end in a newline. It
+	// is read for each new connection, so that a new password needs no reload. Default: no
+	// password. Placeholders are expanded when the config is loaded; the value is a path,
+	// never the password itself.
 	PasswordFile string `json:"password_file,omitempty"`
 
-	// What the names of all keys begin with, without braces. Deployments that must not
-	// share anything need different ones: such as those of UAT and production, and two
-	// sidecars that pass the same notification on, one to the other. Default:
-	// `payermax:`. Placeholders are expanded when the config is loaded.
+	// The prefix of the names of all keys, without braces. Deployments that must not share
+	// anything need different prefixes: for example UAT and production, or two sidecars of
+	// which one passes notifications on to the other. Default: `payermax:`. Placeholders are
+	// expanded when the config is loaded.
 	KeyPrefix string `json:"key_prefix,omitempty"`
 
-	// How long one operation may take in all: waiting for a connection, opening it, and
-	// the server's answer. A call or notification is delayed by that much, and twice, if
-	// the server is away and nothing refuses the connection. Default: `500ms`.
+	// How long one operation may take in total: waiting for a connection, opening it, and the
+	// server's answer. If the server is down and connections to it are not refused, a call is
+	// delayed by this time, and a notification by up to twice this time. Default: `500ms`.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 }
 
-// opened are the settings as the client takes them.
+// opened are the settings in the form that the client needs.
 type opened struct {
 	client          *redis.UniversalOptions
 	prefix          string
-	files           []string // that are read again
+	files           []string // read again while the store is in use
 	passwordInClear bool
 }
 
-// place is where the keys are, which tells one store from another.
+// place is where the keys are, which distinguishes one store from another.
 type place struct {
 	addresses              []string
 	sentinelMaster, prefix string
@@ -101,7 +102,7 @@ func (s *Settings) place(repl *caddy.Replacer) (at place, err error) {
 	return at, err
 }
 
-// Identity is that of the server and of the part of it that the prefix names.
+// Identity returns the identity of the server and the key prefix.
 func (s *Settings) Identity() string {
 	at, err := s.place(caddy.NewReplacer())
 	if err != nil {
@@ -135,11 +136,11 @@ func (s *Settings) open(ctx caddy.Context) (opened, error) {
 	o := opened{prefix: at.prefix, client: &redis.UniversalOptions{
 		Addrs: at.addresses, MasterName: at.sentinelMaster, IsClusterMode: s.Cluster,
 		DialTimeout: timeout, ReadTimeout: timeout, WriteTimeout: timeout, PoolTimeout: timeout,
-		ContextTimeoutEnabled: true, // one timeout is for the whole operation
+		ContextTimeoutEnabled: true, // one timeout applies to the whole operation
 		DialerRetries:         1,
-		MaxRetries:            2, // such as on a connection that the server has closed
+		MaxRetries:            2, // for example, on a connection that the server has closed
 		ReadBufferSize:        bufferSize, WriteBufferSize: bufferSize,
-		DisableIdentity:          true, // or each connection would begin with one more command
+		DisableIdentity:          true, // otherwise each connection would begin with one more command
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}}
 	if passwordFile != "" {
@@ -191,8 +192,8 @@ func (s *Settings) check(at place, username, passwordFile, sentinelPasswordFile 
 	return nil
 }
 
-// withoutUser returns what an error may show of an address: nothing before an @, where
-// URLs have a password.
+// withoutUser returns the part of an address that an error may show: nothing before an @,
+// where URLs contain a password.
 func withoutUser(address string) string {
 	if i := strings.LastIndex(address, "@"); i >= 0 {
 		return "..." + address[i:]
@@ -200,7 +201,7 @@ func withoutUser(address string) string {
 	return address
 }
 
-// areLocal reports whether all addresses are this machine's.
+// areLocal reports whether all addresses are on this machine.
 func areLocal(addresses []string) bool {
 	for _, address := range addresses {
 		host, _, _ := net.SplitHostPort(address)
@@ -211,7 +212,7 @@ func areLocal(addresses []string) bool {
 	return true
 }
 
-// clientCertificateFiles are the files of a client certificate, which are read for each
+// clientCertificateFiles returns the files of the client certificate, which are read for each
 // connection.
 func clientCertificateFiles(config *tls.Config, settings *TLS) []string {
 	if config == nil || config.GetClientCertificate == nil {

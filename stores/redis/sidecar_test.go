@@ -25,21 +25,21 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// patience is how long a condition is awaited.
+// patience is how long tests wait for a condition.
 const patience = time.Minute
 
-// acknowledgement is what the application says when it has accepted a notification.
+// acknowledgement is what the application answers when it has accepted a notification.
 const acknowledgement = `{"code":"SUCCESS","msg":"Success"}`
 
-// sidecar is a process of its own, in front of an application.
+// sidecar is a separate process in front of an application.
 type sidecar struct {
 	*testprocess.Process
 	t   *testing.T
 	url string
 }
 
-// startSidecar starts a sidecar whose store is configured by lines of its block, and ends
-// it at the end of the test.
+// startSidecar starts a sidecar whose store is configured by these lines of its block, and
+// stops it at the end of the test.
 func startSidecar(t *testing.T, application, store string) *sidecar {
 	t.Helper()
 	return start(t, fmt.Sprintf(`payermax_store redis {
@@ -81,7 +81,8 @@ http://%s {
 	return s
 }
 
-// get returns what the sidecar says to a GET, or nothing if it cannot be reached.
+// get returns the body of the sidecar's answer to a GET, or "" if the sidecar cannot be
+// reached.
 func (s *sidecar) get(path string) string {
 	answer, err := http.Get(s.url + path)
 	if err != nil {
@@ -92,7 +93,7 @@ func (s *sidecar) get(path string) string {
 	return string(body)
 }
 
-// unguarded is how many notifications the sidecar has delivered without the guard.
+// unguarded returns how many notifications the sidecar has delivered without the guard.
 func (s *sidecar) unguarded() int {
 	s.t.Helper()
 	found := regexp.MustCompile(`(?m)^caddy_payermax_notifications_unguarded_total (\d+)`).FindStringSubmatch(s.get("/metrics"))
@@ -102,7 +103,7 @@ func (s *sidecar) unguarded() int {
 	return count
 }
 
-// awaitStore waits until the sidecar says that its store can be reached, or that it cannot.
+// awaitStore waits until the sidecar reports that its store can, or cannot, be reached.
 func (s *sidecar) awaitStore(reachable bool) {
 	s.t.Helper()
 	require.Eventually(s.t, func() bool {
@@ -122,12 +123,12 @@ func startSidecars(t *testing.T, count int, application, store string) []*sideca
 	return sidecars
 }
 
-// application is what the notifications are for. It counts how often it gets each.
+// application is the receiver of the notifications. It counts how often it gets each one.
 type application struct {
 	*httptest.Server
 	mutex sync.Mutex
 	got   map[string]int
-	// before, if there is one, is called before a notification is accepted.
+	// before, if set, is called before a notification is accepted.
 	before func(body string)
 }
 
@@ -136,7 +137,7 @@ func startApplication(t *testing.T) *application {
 	a.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			return // it has not arrived as a whole
+			return // it has not arrived completely
 		}
 		a.mutex.Lock()
 		a.got[string(body)]++
@@ -161,7 +162,7 @@ func (a *application) times(n notification) int {
 	return a.got[n.body]
 }
 
-// notification is a text that PayerMax has signed.
+// notification is a text with PayerMax's signature.
 type notification struct{ body, signature string }
 
 // newNotification signs a notification of an order.
@@ -173,7 +174,7 @@ func newNotification(t *testing.T, order string) notification {
 	return notification{body, signature}
 }
 
-// client is PayerMax's, which waits for an answer as long as it takes a test to be stuck.
+// client is PayerMax's client. Its timeout only serves to end a test that is stuck.
 var client = &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
 
 // deliver delivers a notification to a sidecar, and reports whether it was acknowledged.
@@ -181,7 +182,7 @@ func (n notification) deliver(to *sidecar) (acknowledged bool, status int) {
 	return n.deliverWithin(context.Background(), to)
 }
 
-// deliverWithin is deliver, by somebody who hangs up when the context ends.
+// deliverWithin is deliver by a sender that hangs up when the context ends.
 func (n notification) deliverWithin(ctx context.Context, to *sidecar) (acknowledged bool, status int) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, to.url+"/callback", bytes.NewReader([]byte(n.body)))
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// startSigners starts sidecars that sign within limits for one merchant, with one store.
+// startSigners starts sidecars with one store that sign for one merchant within limits.
 func startSigners(t *testing.T, count int, to *gateway, store, limits string) []*sidecar {
 	t.Helper()
 	signers := make([]*sidecar, count)
@@ -46,12 +46,12 @@ func startSigner(t *testing.T, to *gateway, store, limits string) *sidecar {
 	}`, to.URL, testkeys.WritePrivate(t, testkeys.Merchant()), testkeys.WritePublic(t, &testkeys.Gateway().PublicKey), strings.ReplaceAll(limits, "\n", "\n\t\t\t")))
 }
 
-// gateway is PayerMax. It keeps books of its own of what orders have moved: of those that
-// it has not refused.
+// gateway plays PayerMax. It keeps its own books of what the orders that it has not refused
+// have moved.
 type gateway struct {
 	*httptest.Server
 	moved, calls atomic.Int64
-	// hold, if there is one, is called before an order is answered.
+	// hold, if set, is called before an order is answered.
 	hold func()
 }
 
@@ -62,7 +62,7 @@ func startGateway(t *testing.T) *gateway {
 	return g
 }
 
-// serve refuses every fifth order, and says nothing to every seventh.
+// serve refuses every fifth order, and does not answer every seventh.
 func (g *gateway) serve(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	var order struct {
@@ -98,8 +98,8 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request) {
 // lastOrder numbers the orders of all tests.
 var lastOrder atomic.Int64
 
-// order has a sidecar make an order over an amount in IDR, and returns the status and the
-// body of the answer.
+// order makes an order for an amount in IDR through the sidecar, and returns the status and
+// the body of the answer.
 func (s *sidecar) order(amount int64) (status int, answer string) {
 	return s.orderOf(fmt.Sprint("P", lastOrder.Add(1)), amount)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// slow passes connections on to a server, and each of the server's answers late.
+// slow forwards connections to a server, and delays each of the server's answers.
 type slow struct {
 	listener net.Listener
 	server   string
@@ -44,7 +44,7 @@ func (s *slow) serve() {
 	}
 }
 
-// pass passes on what comes, after the delay, until either side ends the connection.
+// pass forwards data after the delay, until either side closes the connection.
 func pass(from, to net.Conn, delay *atomic.Int64) {
 	defer from.Close()
 	defer to.Close()

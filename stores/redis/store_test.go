@@ -17,8 +17,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores/storetest"
 )
 
-// open loads a store as Caddy does, and has it cleaned up at the end of the test. Where the
-// timeout is not what the test is about, it is one that a busy machine keeps.
+// open loads a store as Caddy does, and cleans it up at the end of the test. If the test is
+// not about the timeout, it sets one that is long enough for a busy machine.
 func open(t testing.TB, settings Settings) *Store {
 	t.Helper()
 	store, err := tryOpen(t, settings)
@@ -40,7 +40,7 @@ func tryOpen(t testing.TB, settings Settings) (*Store, error) {
 	return module.(*Store), nil
 }
 
-// A claim holds between two sidecars, and its lease is the server's.
+// A claim holds across two sidecars, and its lease follows the server's clock.
 func TestClaims(t *testing.T) {
 	server := startServer(t)
 	t.Run("claims", func(t *testing.T) {
@@ -48,7 +48,7 @@ func TestClaims(t *testing.T) {
 			settings := Settings{Addresses: []string{server.address}, KeyPrefix: t.Name() + ":", Timeout: caddy.Duration(10 * time.Second)}
 			return storetest.Subject{
 				Replicas: []stores.Claims{open(t, settings), open(t, settings)},
-				Pass:     time.Sleep, // the server's clock is nobody's to turn
+				Pass:     time.Sleep, // the server's clock cannot be set
 			}
 		})
 	})
@@ -57,8 +57,8 @@ func TestClaims(t *testing.T) {
 	})
 }
 
-// requireEveryKeyEnds checks that there are keys, that none is for ever, and what they look
-// like.
+// requireEveryKeyEnds checks that there are keys, that each has a time to live, and that
+// their names match the form.
 func requireEveryKeyEnds(t *testing.T, server *process, form string) {
 	t.Helper()
 	keys := server.keys()
@@ -71,7 +71,7 @@ func requireEveryKeyEnds(t *testing.T, server *process, form string) {
 	}
 }
 
-// An attempt whose answer was lost may be repeated: the claim is still the claimant's.
+// An attempt whose answer was lost may be repeated: the claim still holds the key.
 func TestClaimMayBeRepeated(t *testing.T) {
 	s := open(t, Settings{Addresses: []string{startServer(t).address}})
 	claim := stores.NewClaim(stores.NewScope("test").Key("thing"))
@@ -82,14 +82,14 @@ func TestClaimMayBeRepeated(t *testing.T) {
 	}
 }
 
-// Whatever the server does, an operation is over when the timeout is, even if many wait
+// Whatever the server does, an operation ends when its timeout has passed, even if many wait
 // for a connection.
 func TestTimeoutBoundsAll(t *testing.T) {
 	server := startServer(t)
 	const timeout = 200 * time.Millisecond
 	stood := testtool.Standstill(t)
 	s := open(t, Settings{Addresses: []string{server.address}, Timeout: caddy.Duration(timeout)})
-	require.Eventually(t, func() bool { // for a busy machine may be slower than that
+	require.Eventually(t, func() bool { // a busy machine may be slower than the timeout
 		_, _, err := s.Claim(t.Context(), stores.NewScope("test").Key("before"), time.Minute)
 		return err == nil
 	}, 30*time.Second, timeout)
@@ -98,7 +98,7 @@ func TestTimeoutBoundsAll(t *testing.T) {
 		fault, after func()
 	}{
 		{"paused", server.pause, server.resume},
-		{"killed", server.kill, func() {}}, // the last, since nothing can be done to it then
+		{"killed", server.kill, func() {}}, // the last, since a killed server cannot be used again
 	} {
 		name := test.name
 		test.fault()
@@ -113,13 +113,13 @@ func TestTimeoutBoundsAll(t *testing.T) {
 			}()
 		}
 		for range claimants {
-			assert.Less(t, <-took, timeout+2*time.Second+stood(), name) // of which the machine may take the most
+			assert.Less(t, <-took, timeout+2*time.Second+stood(), name) // most of this is for a busy machine
 		}
 		test.after()
 	}
 }
 
-// What is wrong with the settings is said when the config is loaded, and by its name.
+// Errors in the settings are reported when the config is loaded, by the name of the option.
 func TestSettings(t *testing.T) {
 	password := writeSecret(t, "hunter2\n")
 	address := []string{"127.0.0.1:1"}
@@ -150,8 +150,7 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// A server that is away keeps no config from being loaded. Once it is there, the store
-// finds it.
+// A config is loaded even if the server is down. Once the server is up, the store finds it.
 func TestServerMayComeLater(t *testing.T) {
 	server := startServer(t)
 	server.kill()
@@ -163,7 +162,7 @@ func TestServerMayComeLater(t *testing.T) {
 	assert.Empty(t, s.Health().Problem)
 }
 
-// A server that can be reached, but that cannot be used, is not called reachable.
+// A server that can be reached but not used is not reported as reachable.
 func TestUselessServerIsFoundOut(t *testing.T) {
 	server := startServer(t)
 	require.NoError(t, server.client().ACLSetUser(t.Context(), "reader", "on", ">hunter2", "~*", "+@read", "+@connection").Err())
@@ -195,7 +194,8 @@ func TestPasswordIsReadAgain(t *testing.T) {
 	}, 30*time.Second, 50*time.Millisecond)
 }
 
-// Two handlers count in one place if server and prefix are the same, however they reach it.
+// Two handlers count in one place if server and prefix are the same, in whichever order the
+// addresses are listed.
 func TestIdentity(t *testing.T) {
 	identity := func(prefix string, addresses ...string) string {
 		return open(t, Settings{Addresses: addresses, KeyPrefix: prefix}).Identity()

@@ -12,11 +12,11 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 )
 
-// TLS is how to talk TLS to the server.
+// TLS says how to use TLS with the server.
 type TLS struct {
-	// The authorities that the server's certificate may come from, as a module of Caddy's
-	// in the namespace `tls.ca_pool.source`, such as `file`. It is loaded with the config.
-	// Default: the system's authorities.
+	// The authorities that may have issued the server's certificate, as a Caddy module in the
+	// namespace `tls.ca_pool.source`, such as `file`. It is loaded with the config. Default:
+	// the system's authorities.
 	TrustPoolRaw json.RawMessage `json:"trust_pool,omitempty" caddy:"namespace=tls.ca_pool.source inline_key=provider"`
 
 	// The name that the server's certificate must have. Default: the host of the address.
@@ -35,7 +35,7 @@ type TLS struct {
 	certificate, key string // expanded
 }
 
-// open returns the configuration of TLS, or nil if there is to be none.
+// open returns the TLS configuration, or nil without TLS.
 func (t *TLS) open(ctx caddy.Context, repl *caddy.Replacer) (*tls.Config, error) {
 	if t == nil {
 		return nil, nil

@@ -14,8 +14,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// A server is talked to by TLS, if its certificate is of the authority and for the host;
-// and it knows this client by a certificate, if it wants one.
+// TLS works if the server's certificate is from the authority and for the host. If the server
+// requires a client certificate, the client presents it.
 func TestTLS(t *testing.T) {
 	authority, now := testkeys.NewAuthority(t), time.Now()
 	server := authority.IssueToServer(t, "127.0.0.1", now.Add(-time.Hour), now.Add(time.Hour))

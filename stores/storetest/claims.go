@@ -1,4 +1,4 @@
-// Package storetest is what every store has to pass.
+// Package storetest provides the tests that every store must pass.
 package storetest
 
 import (
@@ -12,24 +12,24 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// Subject is a store to be tested.
+// Subject is a store under test.
 type Subject struct {
-	// Replicas are the store as several processes see it: at least two of them, or the
-	// same twice for a store of one process.
+	// Replicas are the store as several processes see it: at least two, or the same one twice
+	// for a store within one process.
 	Replicas []stores.Claims
-	// Pass lets time go by, by the store's clock.
+	// Pass lets time pass on the store's clock.
 	Pass func(time.Duration)
 }
 
-// If the store's time is real, a machine that stands still for less than half a lease does
-// no harm.
+// With these values, a machine that stalls for less than half a lease does no harm to tests
+// of a store that uses real time.
 const (
 	lease    = 5 * time.Second
 	remember = 2 * lease
 )
 
-// TestClaims holds a store to the promises of [stores.Claims]. It is given a new store
-// for each of its parts.
+// TestClaims checks that a store keeps the promises of [stores.Claims]. Each subtest opens a
+// new store.
 func TestClaims(t *testing.T, open func(*testing.T) Subject) {
 	key := stores.NewScope("test").Key("thing")
 
@@ -124,13 +124,13 @@ func TestClaims(t *testing.T, open func(*testing.T) Subject) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // a remote store's time cannot be hurried
+			t.Parallel() // a remote store's clock cannot be advanced
 			test(t, open(t))
 		})
 	}
 }
 
-// taken claims what nobody holds.
+// taken claims a key that must be free.
 func taken(t *testing.T, by stores.Claims, key stores.Key) stores.Claim {
 	t.Helper()
 	state, claim, err := by.Claim(t.Context(), key, lease)
@@ -140,7 +140,7 @@ func taken(t *testing.T, by stores.Claims, key stores.Key) stores.Claim {
 	return claim
 }
 
-// assertState says what somebody who claims the key finds.
+// assertState checks the state that a new claim of the key finds.
 func assertState(t *testing.T, by stores.Claims, key stores.Key, expected stores.State) {
 	t.Helper()
 	state, _, err := by.Claim(t.Context(), key, lease)

@@ -14,11 +14,11 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// long is a lease that no test outlives.
+// long is a lease that is longer than any test.
 const long = time.Minute
 
-// TestReservations holds a store to the promises of [stores.Reservations]. Open returns a store that is
-// empty.
+// TestReservations checks that a store keeps the promises of [stores.Reservations]. open
+// returns an empty store.
 func TestReservations(t *testing.T, open func(t *testing.T) stores.Reservations) {
 	testtool.WithinOneDay(t, 2*time.Minute)
 	for name, test := range map[string]func(*testing.T, stores.Reservations){
@@ -39,22 +39,22 @@ func TestReservations(t *testing.T, open func(t *testing.T) stores.Reservations)
 	}
 }
 
-// scope is new for each test, whose store may be another test's.
+// scope returns a new scope for each test, since tests may share a store.
 func scope(t *testing.T) stores.Scope { return stores.NewScope(t.Name(), time.Now().String()) }
 
-// budget is a budget of a month.
+// budget returns a monthly budget.
 func budget(key stores.Key, limit, amount int64) stores.Budget {
 	return stores.Budget{Key: key, Window: stores.Month, Limit: limit, Amount: amount}
 }
 
-// need is a reservation of a call of its own.
+// need returns a reservation for a new call.
 func need(s stores.Scope, change func(*stores.Reservation)) stores.Reservation {
 	r := stores.Reservation{Call: s.NewKey(), Lease: long}
 	change(&r)
 	return r
 }
 
-// requireExceeded checks what is used up.
+// requireExceeded checks that the key is used up.
 func requireExceeded(t *testing.T, err error, key stores.Key) *stores.Exceeded {
 	t.Helper()
 	var exceeded *stores.Exceeded
@@ -132,7 +132,7 @@ func ratesLetBurstPass(t *testing.T, store stores.Reservations) {
 	assert.InDelta(t, 100, exceeded.RetryAfter.Seconds(), 50)
 }
 
-// The rate holds over some time, to the call.
+// The rate holds over some time, exactly to the call.
 func ratesAreKept(t *testing.T, store stores.Reservations) {
 	s := scope(t)
 	rate := stores.Rate{Key: s.Key("rate"), PerSecond: 200, Burst: 2}
@@ -162,7 +162,7 @@ func orderIsUnderWayOnce(t *testing.T, store stores.Reservations) {
 	_, err = store.Reserve(t.Context(), about("B"))
 	require.NoError(t, err)
 
-	// The second has nothing that it could give back.
+	// The second call holds nothing that it could give back.
 	require.NoError(t, store.Settle(t.Context(), second, stores.Unsent))
 	_, err = store.Reserve(t.Context(), about("A"))
 	requireExceeded(t, err, first.Order)
@@ -172,7 +172,7 @@ func orderIsUnderWayOnce(t *testing.T, store stores.Reservations) {
 	require.NoError(t, err)
 }
 
-// everything is a reservation that nothing can be added to.
+// everything returns a reservation that uses up everything.
 func everything(s stores.Scope) stores.Reservation {
 	return need(s, func(r *stores.Reservation) {
 		r.Rates = []stores.Rate{{Key: s.Key("rate"), PerSecond: 0.001, Burst: 1}}
@@ -243,7 +243,7 @@ func settlements(t *testing.T, store stores.Reservations) {
 	}
 }
 
-// An answer may be lost, and the operation is sent once more.
+// If an answer is lost, the operation is sent again.
 func secondTimeChangesNothing(t *testing.T, store stores.Reservations) {
 	s := scope(t)
 	rates := []stores.Rate{{Key: s.Key("rate"), PerSecond: 0.001, Burst: 3}}
@@ -273,7 +273,8 @@ func secondTimeChangesNothing(t *testing.T, store stores.Reservations) {
 	requireExceeded(t, err, rates[0].Key)
 }
 
-// When its lease is over, a call can give nothing back, and others may be about its order.
+// After its lease has ended, a call can give nothing back, and other calls may claim its
+// order.
 func leaseEnds(t *testing.T, store stores.Reservations) {
 	s := scope(t)
 	first := everything(s)
@@ -284,7 +285,8 @@ func leaseEnds(t *testing.T, store stores.Reservations) {
 		_, err := store.Reserve(t.Context(), need(s, func(r *stores.Reservation) { r.Order = first.Order }))
 		return err == nil
 	}, 30*time.Second, 10*time.Millisecond)
-	// Both ended in the same millisecond, into which a clock that is corrected may fall back.
+	// Both may have ended in the same millisecond, and a clock that is corrected may go back
+	// into it.
 	time.Sleep(first.Lease)
 	require.NoError(t, store.Settle(t.Context(), first, stores.Unsent))
 

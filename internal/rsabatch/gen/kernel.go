@@ -9,23 +9,23 @@ import (
 const (
 	limbs    = 20 // of one number
 	limbBits = 52
-	entries  = 16 // of the table of powers, for a window of four bits
-	// unrolled is how many rows a loop does at once. Their accumulators are limbs +
-	// unrolled, which is what fits into the registers.
+	entries  = 16 // in the table of powers, for a window of four bits
+	// unrolled is how many rows a loop handles per iteration. Their accumulators are limbs +
+	// unrolled registers, which is what fits into the register file.
 	unrolled = 4
 )
 
-// The registers with a use of their own. The accumulators are 0 to 23.
+// The registers with a fixed use. The accumulators are registers 0 to 23.
 const (
-	factor   = limbs + unrolled // what a row multiplies by
-	quotient = factor + 1       // what a row of the reduction multiplies the modulus by
+	factor   = limbs + unrolled // the multiplier of a row
+	quotient = factor + 1       // the multiplier of the modulus in a row of the reduction
 	inverse  = quotient + 1     // -1/modulus modulo 2^52
-	loaded   = inverse + 1      // the first of those that limbs are loaded into
+	loaded   = inverse + 1      // the first of the registers that limbs are loaded into
 	loads    = 4
 	mask     = loaded + loads // 2^52 - 1
 )
 
-// The general registers, all of which hold pointers but the last.
+// The general-purpose registers. All but the last hold pointers.
 const (
 	result  = "DI"
 	first   = "SI"
@@ -35,17 +35,17 @@ const (
 	counter = "AX"
 )
 
-// kernel writes the functions for a number of lanes: 8 are a register of 512 bits,
-// 4 are one of 256.
+// kernel writes the functions for a number of lanes: 8 lanes fill a register of 512 bits, 4
+// lanes one of 256 bits.
 type kernel struct {
 	file  io.Writer
 	lanes int
 }
 
-// stride is the size in bytes of one limb of all lanes.
+// stride returns the size in bytes of one limb of all lanes.
 func (k kernel) stride() int { return 8 * k.lanes }
 
-// reg names a vector register.
+// reg returns the name of a vector register.
 func (k kernel) reg(number int) string {
 	if k.lanes == 8 {
 		return fmt.Sprintf("Z%d", number)
@@ -53,12 +53,12 @@ func (k kernel) reg(number int) string {
 	return fmt.Sprintf("Y%d", number)
 }
 
-// at names the limb of the vector that the pointer is at.
+// at returns the operand for a limb of the vector at the pointer.
 func (k kernel) at(pointer string, limb int) string {
 	return fmt.Sprintf("%d(%s)", limb*k.stride(), pointer)
 }
 
-// op writes one instruction. Go's assembler has the destination last.
+// op writes one instruction. In Go's assembler, the destination is last.
 func (k kernel) op(name string, operands ...string) {
 	fmt.Fprintf(k.file, "\t%s %s\n", name, strings.Join(operands, ", "))
 }
@@ -69,19 +69,19 @@ func (k kernel) move(from, to int)         { k.op("VMOVDQA64", k.reg(from), k.re
 func (k kernel) zero(to int)               { k.op("VPXORQ", k.reg(to), k.reg(to), k.reg(to)) }
 func (k kernel) add(a, to int)             { k.op("VPADDQ", k.reg(a), k.reg(to), k.reg(to)) }
 
-// addLow adds the low 52 bits of the product of two limbs, addHigh the high ones. Of
-// each factor, the CPU uses the low 52 bits.
+// addLow adds the low 52 bits of the product of two limbs, and addHigh the high 52 bits. The
+// CPU uses the low 52 bits of each factor.
 func (k kernel) addLow(a, b, to int)  { k.op("VPMADD52LUQ", k.reg(a), k.reg(b), k.reg(to)) }
 func (k kernel) addHigh(a, b, to int) { k.op("VPMADD52HUQ", k.reg(a), k.reg(b), k.reg(to)) }
 
-// carry moves what is beyond 52 bits of one accumulator to another.
+// carry adds the bits of one accumulator beyond the low 52 to another.
 func (k kernel) carry(from, to, scratch int) {
 	k.op("VPSRLQ", fmt.Sprintf("$%d", limbBits), k.reg(from), k.reg(scratch))
 	k.add(scratch, to)
 }
 
-// function begins a function whose arguments are pointers, by the registers that they
-// go to.
+// function begins a function whose arguments are pointers, and loads them into these
+// registers.
 func (k kernel) function(name string, names, registers []string) {
 	fmt.Fprintf(k.file, "\n// func %s%d(%s *uint64)\n", name, k.lanes, strings.Join(names, ", "))
 	fmt.Fprintf(k.file, "TEXT ·%s%d(SB), NOSPLIT, $0-%d\n", name, k.lanes, 8*len(names))
@@ -94,7 +94,7 @@ func (k kernel) end() {
 	fmt.Fprint(k.file, "\tVZEROUPPER\n\tRET\n")
 }
 
-// repeat writes a loop whose number of rounds is always the same.
+// repeat writes a loop with a fixed number of iterations.
 func (k kernel) repeat(label string, rounds int, body func()) {
 	k.op("MOVQ", fmt.Sprintf("$%d", rounds), counter)
 	fmt.Fprintf(k.file, "%s:\n", label)
@@ -103,13 +103,13 @@ func (k kernel) repeat(label string, rounds int, body func()) {
 	k.op("JNZ", label)
 }
 
-// advance moves a pointer on by so many limbs.
+// advance moves a pointer forward by this many limbs.
 func (k kernel) advance(pointer string, by int) {
 	k.op("ADDQ", fmt.Sprintf("$%d", by*k.stride()), pointer)
 }
 
-// addProduct adds the product of the vector at the pointer and one limb, in a register,
-// to the accumulators from one on.
+// addProduct adds the product of the vector at the pointer and one limb, in a register, to
+// the accumulators starting with from.
 func (k kernel) addProduct(pointer string, by, from int) {
 	for i := range limbs {
 		limb := loaded + i%loads
@@ -119,8 +119,8 @@ func (k kernel) addProduct(pointer string, by, from int) {
 	}
 }
 
-// reduce adds that multiple of the modulus which makes the low 52 bits of an
-// accumulator zero, and carries the rest of it to the next one.
+// reduce adds the multiple of the modulus that makes the low 52 bits of an accumulator zero,
+// and carries the rest of the accumulator to the next one.
 func (k kernel) reduce(from int) {
 	k.zero(quotient)
 	k.addLow(from, inverse, quotient)
@@ -128,14 +128,14 @@ func (k kernel) reduce(from int) {
 	k.carry(from, from+1, from)
 }
 
-// shift has the accumulators after the rows that are done take the places from 0 on.
+// shift moves the accumulators after the completed rows to the positions from 0 on.
 func (k kernel) shift() {
 	for i := range limbs {
 		k.move(unrolled+i, i)
 	}
 }
 
-// finish carries from limb to limb and stores them, each below 2^52. Nothing is carried
+// finish carries from limb to limb and stores the limbs, each below 2^52. Nothing is carried
 // out of the last one, since the number fits.
 func (k kernel) finish() {
 	k.op("VPTERNLOGQ", "$255", k.reg(mask), k.reg(mask), k.reg(mask))
@@ -150,8 +150,8 @@ func (k kernel) finish() {
 	k.end()
 }
 
-// multiply is the almost-Montgomery multiplication, row by row: each adds the product of
-// the first factor and one limb of the second, and reduces by one limb.
+// multiply writes the almost-Montgomery multiplication, row by row: each row adds the product
+// of the first factor and one limb of the second, and reduces by one limb.
 func (k kernel) multiply() {
 	k.function("multiply", []string{"result", "a", "b", "m"}, []string{result, first, second, modulus})
 	k.load(k.at(modulus, limbs), inverse)
@@ -171,9 +171,9 @@ func (k kernel) multiply() {
 	k.finish()
 }
 
-// square is multiply with both factors the same. The products of two different limbs
-// are there once, and are doubled; so the square's columns are completed first and
-// stored, and reduced then.
+// square writes multiply for two equal factors. Products of two different limbs are computed
+// once and doubled. So the columns of the square are first completed and stored, and then
+// reduced.
 func (k kernel) square() {
 	k.function("square", []string{"result", "a", "m", "columns"}, []string{result, first, modulus, columns})
 	k.load(k.at(modulus, limbs), inverse)
@@ -192,9 +192,9 @@ func (k kernel) square() {
 	k.finish()
 }
 
-// squareColumns stores the 40 columns of the square. A limb comes in by its products
-// with those below it, so that it is needed no sooner than the multiplication before has
-// stored it. With limb i, the columns i to 2i are under way, for which 20 registers are
+// squareColumns stores the 40 columns of the square. Each limb is first used in its products
+// with the limbs below it, so that it is not needed before the previous multiplication has
+// stored it. With limb i, the columns i to 2i are in progress, for which 20 registers are
 // enough, and column i is completed.
 func (k kernel) squareColumns() {
 	for i := range limbs {
@@ -217,11 +217,11 @@ func (k kernel) squareColumns() {
 	}
 }
 
-// column is the register of a column of the square.
+// column returns the register of a column of the square.
 func column(c int) int { return c % limbs }
 
-// completeColumn doubles a column of products of different limbs, adds its half of the
-// square of a limb, and stores it.
+// completeColumn doubles a column of products of different limbs, adds its half of the square
+// of a limb, and stores it.
 func (k kernel) completeColumn(c int) {
 	k.load(k.at(first, c/2), quotient)
 	k.add(column(c), column(c))
@@ -233,8 +233,8 @@ func (k kernel) completeColumn(c int) {
 	k.store(column(c), k.at(columns, c))
 }
 
-// choose reads the whole table, whatever the index, and keeps in each lane the entry
-// whose number is the lane's index.
+// choose writes the function that reads the whole table, whatever the index, and keeps in
+// each lane the entry whose number is the lane's index.
 func (k kernel) choose() {
 	const (
 		index, number, one, ones, chosen = 16, 17, 18, 19, 20
@@ -246,7 +246,7 @@ func (k kernel) choose() {
 	k.zero(number)
 	for entry := range entries {
 		k.op("VPCMPEQQ", k.reg(index), k.reg(number), "K1")
-		k.op("VMOVDQA64.Z", k.reg(ones), "K1", k.reg(entry)) // all ones where it is the one
+		k.op("VMOVDQA64.Z", k.reg(ones), "K1", k.reg(entry)) // all ones if this is the chosen entry
 		k.add(one, number)
 	}
 	k.repeat(fmt.Sprintf("chooseLimbs%d", k.lanes), limbs, func() {

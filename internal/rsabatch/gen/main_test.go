@@ -25,7 +25,7 @@ type instruction struct {
 	operands []string
 }
 
-// functions reads the file: the instructions of each function, and its labels as
+// functions parses the file: it returns the instructions of each function, and labels as
 // instructions without operands.
 func functions(t *testing.T) map[string][]instruction {
 	t.Helper()
@@ -59,17 +59,17 @@ var (
 	label     = regexp.MustCompile(`^([a-zA-Z]+[48]):$`)
 )
 
-// onVectors are the instructions that see data: moves, logic, additions, shifts,
-// comparisons into a mask and multiplications, which docs/engine.md says what is known
-// of. A mask stands between registers only: a load or a store by a mask could take longer
-// for some masks than for others.
+// onVectors are the instructions that see data: moves, logic, additions, shifts, comparisons
+// into a mask, and multiplications. docs/engine.md says what is known about their timing.
+// Masks are used only between registers: a masked load or store could take longer for some
+// masks than for others.
 var onVectors = []string{
 	"VMOVDQU64", "VMOVDQA64", "VMOVDQA64.Z", "VPXORQ", "VPANDQ", "VPTERNLOGQ", "VPADDQ", "VPSRLQ", "VPCMPEQQ", "VPMADD52LUQ", "VPMADD52HUQ",
 }
 
-// No secret can reach an address or a branch: what is in memory goes into vector
-// registers only, and pointers and the counter are made of arguments and constants
-// only. See docs/engine.md.
+// No secret can reach an address or a branch: values from memory go into vector registers
+// only, and pointers and the counter are computed only from arguments and constants. See
+// docs/engine.md.
 func TestKernelTakesTheSameTimeForAllNumbers(t *testing.T) {
 	all := functions(t)
 	require.Len(t, all, 6)
@@ -109,7 +109,7 @@ func TestKernelTakesTheSameTimeForAllNumbers(t *testing.T) {
 	}
 }
 
-// The table's scan reads every entry, in the order of their numbers.
+// The scan of the table reads every entry, in ascending order.
 func TestChoiceReadsTheWholeTable(t *testing.T) {
 	for name, body := range functions(t) {
 		if !strings.HasPrefix(name, "choose") {

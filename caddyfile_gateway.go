@@ -14,19 +14,20 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// gatewayOption is where the calls of a payermax block go.
+// gatewayOption says where the calls of a payermax block go.
 type gatewayOption struct {
-	// upstreams are the URLs of the gateway and of its backup.
+	// upstreams are the URLs of the gateway and of its backup, if it has one.
 	upstreams []string
 	// sandbox is set if the embedded sandbox takes their place, and
-	// sandboxWithCredentials if a merchant's credentials may stand beside it.
+	// sandboxWithCredentials if a merchant's credentials are allowed with it.
 	sandbox, sandboxWithCredentials bool
 }
 
-// readGateway reads where calls go.
+// readGateway reads the option gateway.
 //
-// There is no default. A variable that is not set leaves nothing to read, and
-// must not lead anywhere: neither to PayerMax nor to the sandbox.
+// There is no default. With gateway {$NAME}, a variable that is not set leaves no
+// argument, and such a config must not send calls anywhere: neither to PayerMax nor to
+// the sandbox.
 func readGateway(d *caddyfile.Dispenser, b *payermaxBlock) error {
 	if b.gateway != nil {
 		return d.Err("gateway is already set")
@@ -58,7 +59,7 @@ func readGateway(d *caddyfile.Dispenser, b *payermaxBlock) error {
 const gatewaySandbox = "sandbox"
 
 // gatewayURL returns the URL of the gateway that the option's value names: uat,
-// production, or a URL of one's own. Errors repeat no value that may contain a password.
+// production, or a URL. An error does not repeat a value that may contain a password.
 func gatewayURL(value string) (string, error) {
 	if known, ok := protocol.GatewayURL(value); ok {
 		return known, nil
@@ -83,9 +84,9 @@ func gatewayURL(value string) (string, error) {
 	return u.Scheme + "://" + u.Host, nil
 }
 
-// butIs continues an error with the value that was not expected, in quotes, and with what
-// was probably meant. Something with a user, a path or a query may hold a secret, and is
-// not repeated.
+// butIs returns the end of an error message: the unexpected value in quotes, and what was
+// probably meant. A value with a user, a path or a query may contain a secret, so butIs
+// returns "" for it.
 func butIs(value string) string {
 	const maxShown = 64
 	if len(value) > maxShown || strings.ContainsAny(value, "@/?=") {
@@ -108,8 +109,9 @@ func butIs(value string) string {
 	return said
 }
 
-// gatewayURLsOf returns the URLs of the gateway and of its backup, if there is
-// one. The backup is a URL: neither of PayerMax's environments is the other's.
+// gatewayURLsOf returns the URLs of the gateway and of its backup, if there is one. The
+// backup must be another URL, because neither of PayerMax's environments can be the
+// backup of the other.
 func gatewayURLsOf(gateway string, backup ...string) ([]string, error) {
 	if gateway == gatewaySandbox || slices.Contains(backup, gatewaySandbox) {
 		return nil, errors.New("the sandbox cannot have a backup or be one; remove the second argument")
@@ -134,7 +136,7 @@ func gatewayURLsOf(gateway string, backup ...string) ([]string, error) {
 	return []string{first, second}, nil
 }
 
-// schemeOf is what a URL has before its host.
+// schemeOf returns the scheme of a URL, without "://".
 func schemeOf(gateway string) string {
 	scheme, _, _ := strings.Cut(gateway, "://")
 	return scheme

@@ -18,23 +18,24 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/modules/backup"
 )
 
-// defaultFailDuration is how long a gateway that could not be reached is
-// passed over if there is another.
+// defaultFailDuration is how long a gateway that could not be reached is skipped if there
+// is another.
 const defaultFailDuration = 10 * time.Second
 
-// proxyOptions are the options in a payermax block that are reverse_proxy's.
+// proxyOptions are the options in a payermax block that belong to reverse_proxy.
 type proxyOptions struct {
 	directive caddyfile.Token
 	tokens    []caddyfile.Token
 	names     []string
-	// headerUp are the lines of header_up, which may set the Host header to some values.
+	// headerUp are the header_up options. They may set the Host header only to certain
+	// values, which are not known until the gateway has been read.
 	headerUp []caddyfile.Segment
 }
 
-// has reports whether an option is among them.
+// has reports whether the block has the option.
 func (o *proxyOptions) has(name string) bool { return slices.Contains(o.names, name) }
 
-// add takes an option with its arguments and block.
+// add adds an option with its arguments and block.
 func (o *proxyOptions) add(option caddyfile.Segment) error {
 	d := caddyfile.NewDispenser(option)
 	d.Next()
@@ -62,8 +63,8 @@ func (o *proxyOptions) add(option caddyfile.Segment) error {
 	return nil
 }
 
-// parse has reverse_proxy's own parser read the options, behind the gateway's
-// URLs and the transport that carries signed calls.
+// parse lets reverse_proxy's own parser read the options, preceded by the gateway's URLs
+// and the transport that carries signed calls.
 func (o *proxyOptions) parse(h httpcaddyfile.Helper, upstreams []string) (*reverseproxy.Handler, error) {
 	for _, option := range o.headerUp {
 		if err := refuseForeignHost(caddyfile.NewDispenser(option), upstreams); err != nil {
@@ -100,8 +101,9 @@ func (o *proxyOptions) parse(h httpcaddyfile.Helper, upstreams []string) (*rever
 	return proxy, proxy.FinalizeUnmarshalCaddyfile(h)
 }
 
-// explain adds to an error about an option that reverse_proxy does not know
-// which of ours may have been meant.
+// explain adds a hint to an error about an option that reverse_proxy does not know: the
+// option of this module that was probably meant, or the block in which the option
+// belongs.
 func (o *proxyOptions) explain(err error) error {
 	for _, name := range o.names {
 		hint := payermaxOptions.Hint(name)
@@ -115,7 +117,8 @@ func (o *proxyOptions) explain(err error) error {
 	return err
 }
 
-// transportOptions are the options of Caddy's http transport that people write beside it.
+// transportOptions are the options of Caddy's http transport that people mistakenly write
+// outside the transport block.
 var transportOptions = []string{
 	"compression", "dial_fallback_delay", "dial_timeout", "expect_continue_timeout", "forward_proxy_url", "keepalive",
 	"keepalive_idle_conns", "keepalive_idle_conns_per_host", "keepalive_interval", "local_address", "max_conns_per_host",
@@ -124,7 +127,7 @@ var transportOptions = []string{
 	"tls_timeout", "tls_trust_pool", "tls_trusted_ca_certs", "versions", "write_buffer", "write_timeout",
 }
 
-// resembling returns the option that was probably a misspelling of ours, or "".
+// resembling returns the option that is probably a misspelling of ours, or "".
 func (o *proxyOptions) resembling(ours string) string {
 	i := slices.IndexFunc(o.names, func(name string) bool {
 		return grammar.Suggest(name, []string{ours}) != "" || strings.HasPrefix(name, ours+"=")
@@ -135,8 +138,8 @@ func (o *proxyOptions) resembling(ours string) string {
 	return o.names[i]
 }
 
-// failOver makes the first upstream the one that is used, and the second its
-// backup.
+// failOver makes the second upstream a backup of the first. It leaves the options that
+// the block sets as they are.
 func (o *proxyOptions) failOver(proxy *reverseproxy.Handler) {
 	if proxy.LoadBalancing == nil {
 		proxy.LoadBalancing = new(reverseproxy.LoadBalancing)
@@ -149,7 +152,7 @@ func (o *proxyOptions) failOver(proxy *reverseproxy.Handler) {
 		balancing.Retries = 1
 	}
 	if !o.has("lb_retry_match") {
-		// The transport alone knows whether anything was written.
+		// Only the transport knows whether anything was written.
 		balancing.RetryMatchRaw = caddyhttp.RawMatcherSets{
 			caddy.ModuleMap{"vars": json.RawMessage(`{"{payermax.may_retry}":["true"]}`)},
 		}
@@ -176,9 +179,9 @@ var misplaced = map[string]string{
 	"replace_status":  "the application must get the answer that was verified, with its status",
 }
 
-// refuseMisplaced refuses an option of reverse_proxy that has no place beside a
-// signed call. A config in JSON may have them all the same; there the transport
-// undoes what they do to the call.
+// refuseMisplaced refuses an option of reverse_proxy that could change a signed call or a
+// verified answer. A JSON config can still have such options; the transport then undoes
+// their effect on the call.
 func refuseMisplaced(d *caddyfile.Dispenser) error {
 	d.Next()
 	name := d.Val()

@@ -111,7 +111,7 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	}
 	connection := http.NewResponseController(w)
 	if h.endReadingInTime(r.Context(), connection) {
-		defer func() { _ = connection.SetReadDeadline(time.Time{}) }() // net/http clears the deadline in the same way
+		defer func() { _ = connection.SetReadDeadline(time.Time{}) }() // as net/http does after a body
 	}
 	body, err := readAll(http.MaxBytesReader(w, r.Body, h.MaxBodySize), r.ContentLength)
 	if exceeded, ok := errors.AsType[*http.MaxBytesError](err); ok {

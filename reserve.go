@@ -38,12 +38,12 @@ func (c *call) limited(by *limits.Allowance, body []byte) limits.Call {
 	}
 }
 
-// settlement returns what happens to the amount that a call has reserved of the limits,
-// after an exchange that may have failed. Only an answer that PayerMax has signed gives
-// money back: an attacker who can answer in PayerMax's place must not be able to make
-// room for more calls with a forged answer. What remains possible is to replay a signed
-// refusal of another call that does not say which call it refuses. A refusal says nothing
-// about earlier requests of the same call, so it gives nothing back if there are others.
+// settlement returns what becomes of a call's reservation, after an exchange that may
+// have failed. Only an answer that PayerMax has signed gives money back: an attacker who
+// can answer in PayerMax's place must not be able to make room for more calls with a
+// forged answer. What remains possible is to replay a signed refusal of another call that
+// does not say which call it refuses. A refusal says nothing about earlier requests of
+// the same call, so it gives nothing back if there are others.
 func (x exchange) settlement(err error) stores.Settlement {
 	switch {
 	case reply.AsRefusal(err).NeverLeft():

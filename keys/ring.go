@@ -13,9 +13,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// errOwnForGateways is the error for a generation that can no longer verify answers and
-// would replace one that can. The first generation is accepted even so, with a warning,
-// because there is no other.
+// errOwnForGateways is the error for a new generation that has the merchant's own public
+// key as a gateway key, if the generation in use does not. The first generation is
+// accepted even so, with a warning, because there is no other.
 var errOwnForGateways = errors.New("gateway_public_key: it is now the merchant's own public key, so no answer of PayerMax verifies; " +
 	"use the key that the dashboard calls PayerMax's public key")
 

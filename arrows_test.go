@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The example shop is to be copied, and needs nothing but the standard library.
+// The example shop is meant to be copied, so it needs nothing but the standard library.
 func TestShopNeedsTheStandardLibraryOnly(t *testing.T) {
 	files, err := filepath.Glob("examples/shop/*.go")
 	require.NoError(t, err)
@@ -32,10 +32,10 @@ func TestShopNeedsTheStandardLibraryOnly(t *testing.T) {
 	}
 }
 
-// module is the path of this module, and of its root package.
+// module is the path of this Go module, and of its root package.
 var module = reflect.TypeFor[Handler]().PkgPath()
 
-// importsOf returns what the files of a pattern import, by the file's path.
+// importsOf returns the imports of the files that match a pattern, by the file's path.
 func importsOf(t *testing.T, pattern string) map[string][]string {
 	t.Helper()
 	paths, err := filepath.Glob(pattern)
@@ -54,8 +54,8 @@ func importsOf(t *testing.T, pattern string) map[string][]string {
 	return imports
 }
 
-// The other Caddy modules know neither this package nor one another, not even in their
-// tests. What they share does not know them.
+// The packages of the other Caddy modules import neither this package nor one another,
+// not even in their tests. The packages that they share do not import them.
 func TestArrowsRunOneWay(t *testing.T) {
 	for _, rooms := range []string{
 		"modules/*/*.go", "internal/*/*.go", "keys/*.go", "limits/*.go", "stores/*.go", "stores/storetest/*.go", "doctor/*.go", "diagnosis/*.go",
@@ -70,8 +70,8 @@ func TestArrowsRunOneWay(t *testing.T) {
 	}
 }
 
-// Of the rooms beside modules/ and internal/, these know no others than stand here, and
-// only the commands know Caddy.
+// These packages outside modules/ and internal/ import no packages of this module except
+// those listed here. Of them, only the commands import Caddy.
 func TestRoomsKnowWhatTheyMay(t *testing.T) {
 	for room, knows := range map[string][]string{
 		"protocol":             nil,
@@ -100,7 +100,8 @@ func TestRoomsKnowWhatTheyMay(t *testing.T) {
 	}
 }
 
-// The map of the house shows each room that has Go files, and no room that is gone.
+// The map in CONTRIBUTING.md lists each directory that has Go files, and none that no
+// longer exists.
 func TestMapIsComplete(t *testing.T) {
 	page, err := os.ReadFile("CONTRIBUTING.md")
 	require.NoError(t, err)
@@ -127,7 +128,8 @@ func TestMapIsComplete(t *testing.T) {
 	}
 }
 
-// hasRoomsOfItsOwn reports whether the map shows a folder as a whole.
+// hasRoomsOfItsOwn reports whether the map lists a directory as a whole, without its
+// subdirectories.
 func hasRoomsOfItsOwn(folder string) bool {
 	return slices.Contains([]string{"e2e/cluster", "examples", "internal/rsabatch", "keys/kms"}, folder)
 }

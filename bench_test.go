@@ -28,8 +28,8 @@ import (
 
 const sessionAnswer = `{"code":"APPLY_SUCCESS","msg":"Success.","data":{"clientKey":"37114858239eur2384237r810482390","sessionKey":"bdsf8982348974hhf82934bf8239424","notSupportedComponent":[]}}`
 
-// benchmarked returns a handler whose log is written, to nowhere, and the next
-// handler, which answers signed.
+// benchmarked returns a handler whose log is encoded and discarded, and a next handler
+// that gives signed answers.
 func benchmarked(b testing.TB, gateway []*rsa.PublicKey) (*Handler, caddyhttp.Handler) {
 	b.Helper()
 	signature, err := signer.Sign(context.Background(), gatewayKey(), []byte(sessionAnswer))
@@ -52,19 +52,19 @@ func benchmarked(b testing.TB, gateway []*rsa.PublicKey) (*Handler, caddyhttp.Ha
 	})
 }
 
-// treatments are the two ways to treat answers.
+// treatments are the two ways to handle answers, with the gateway keys for each.
 func treatments() map[string][]*rsa.PublicKey {
 	return map[string][]*rsa.PublicKey{"unchecked": nil, "verified": {&gatewayKey().PublicKey}}
 }
 
-// incoming is what a server hands to the handler.
+// incoming returns what a server passes to the handler.
 func incoming() (*httptest.ResponseRecorder, *http.Request) {
 	r := post(sessionBody)
 	return httptest.NewRecorder(), r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, caddy.NewReplacer()))
 }
 
-// BenchmarkHandler is a whole call but for the network: read, validated, filled,
-// signed, answered, the answer verified, and logged.
+// BenchmarkHandler measures a whole call without the network: reading, validating,
+// filling in, signing, answering, verifying the answer and logging.
 func BenchmarkHandler(b *testing.B) {
 	for name, gateway := range treatments() {
 		b.Run(name, func(b *testing.B) {
@@ -80,18 +80,18 @@ func BenchmarkHandler(b *testing.B) {
 	}
 }
 
-// BenchmarkOverhead is what a call costs beside the signature, the verification
-// and the next handler: the handler's own median, own-ns/op, and its own
-// allocations, own-allocs/op. What is taken away is measured call by call, in
-// the same run. Of the allocations, those that make the request to the gateway
-// are counted apart, proxy-allocs/op.
+// BenchmarkOverhead measures what a call costs besides the signature, the verifications
+// and the next handler: the handler's own median, own-ns/op, and its own allocations,
+// own-allocs/op. What is subtracted is measured for each call, in the same run. The
+// allocations for the request to the gateway are counted separately, as proxy-allocs/op.
 func BenchmarkOverhead(b *testing.B) {
 	for name, gateway := range treatments() {
 		b.Run(name, func(b *testing.B) {
 			h, next := benchmarked(b, gateway)
 			key := &timedKey{key: merchantKey()}
 			setKey(h, key)
-			// signer.Sign verifies what a key that it does not know has signed.
+			// The 1 is for signer.Sign, which verifies the signature of a key of a type
+			// that it does not know.
 			verifications := time.Duration(1 + len(gateway))
 
 			var own []time.Duration
@@ -113,11 +113,11 @@ func BenchmarkOverhead(b *testing.B) {
 	}
 }
 
-// BenchmarkWithoutRSA is a call as ServeHTTP makes it, stage by stage, with a
-// signature that is there already and answers unchecked. The caches are warm, as
-// they are not after a signature: the least that a call costs beside the
-// cryptography. Of that, the second benchmark is what the test itself takes: the
-// request, its recorder and the next handler.
+// BenchmarkWithoutRSA measures a call as ServeHTTP makes it, with a precomputed signature
+// and unchecked answers. The CPU caches are warm, which they are not after a real
+// signature, so this is the least that a call costs besides the cryptography. The second
+// benchmark measures how much of that is the test itself: the request, its recorder and
+// the next handler.
 func BenchmarkWithoutRSA(b *testing.B) {
 	h, next := benchmarked(b, nil)
 	b.Run("call", func(b *testing.B) {
@@ -140,7 +140,7 @@ func BenchmarkWithoutRSA(b *testing.B) {
 	})
 }
 
-// performUnsigned is ServeHTTP without the signature.
+// performUnsigned is ServeHTTP without computing the signature.
 func (h *Handler) performUnsigned(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	c := h.newCall(r)
 	defer c.leave()
@@ -185,8 +185,8 @@ func (h *Handler) performUnsigned(w http.ResponseWriter, r *http.Request, next c
 	return nil
 }
 
-// ownAllocations counts the allocations of a call, less those of the request and
-// its recorder, of the next handler, the signature and the verifications.
+// ownAllocations counts the allocations of a call, minus those of the request and its
+// recorder, the next handler, the signature and the verifications.
 func ownAllocations(h *Handler, next caddyhttp.Handler, key *timedKey, verifications int) float64 {
 	const runs = 100
 	call := testing.AllocsPerRun(runs, func() {
@@ -206,8 +206,8 @@ func ownAllocations(h *Handler, next caddyhttp.Handler, key *timedKey, verificat
 	return call - others - cryptography
 }
 
-// proxyAllocations counts the allocations that a request to the gateway takes:
-// its context with the deadline, what watches its connection, and its header.
+// proxyAllocations counts the allocations for a request to the gateway: its context with
+// the deadline, the connection trace, and its header.
 func proxyAllocations(h *Handler) float64 {
 	_, r := incoming()
 	c := h.newCall(r)
@@ -220,7 +220,7 @@ func proxyAllocations(h *Handler) float64 {
 	})
 }
 
-// timedKey is a key that knows how long its last signature took.
+// timedKey is a key that measures how long its last signature took.
 type timedKey struct {
 	key               *rsa.PrivateKey
 	digest, signature []byte
@@ -246,7 +246,7 @@ func (k *timedKey) verify() time.Duration {
 	return time.Since(began)
 }
 
-// BenchmarkRead is reading the request's body.
+// BenchmarkRead measures reading the request's body.
 func BenchmarkRead(b *testing.B) {
 	h, _ := benchmarked(b, nil)
 	b.ReportAllocs()
@@ -258,8 +258,7 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-// BenchmarkAnswer is what happens to an answer: its signature is verified and
-// it is read.
+// BenchmarkAnswer measures verifying and parsing an answer.
 func BenchmarkAnswer(b *testing.B) {
 	signature, err := signer.Sign(context.Background(), gatewayKey(), []byte(sessionAnswer))
 	if err != nil {
@@ -280,7 +279,7 @@ func BenchmarkAnswer(b *testing.B) {
 	}
 }
 
-// BenchmarkRSA is the floor: the signature and the verification of crypto/rsa.
+// BenchmarkRSA measures the floor: a signature and a verification with crypto/rsa.
 func BenchmarkRSA(b *testing.B) {
 	digest := sha256.Sum256([]byte(sessionBody))
 	key := &timedKey{key: merchantKey()}

@@ -21,26 +21,26 @@ func init() {
 	orderDirectives()
 }
 
-// orderDirectives gives all directives their places, those of modules/ as well:
-// of several before the same directive, the first stands first, so the order must not
-// depend on which package Go initializes when.
+// orderDirectives registers the order of all directives, including those of modules/. If
+// several directives are registered before the same one, the first to be registered comes
+// first. So the order must not depend on the order in which Go initializes the packages.
 func orderDirectives() {
 	httpcaddyfile.RegisterDirectiveOrder("payermax", httpcaddyfile.Before, "reverse_proxy")
 	httpcaddyfile.RegisterDirectiveOrder("payermax_sign", httpcaddyfile.Before, "invoke")
-	httpcaddyfile.RegisterDirectiveOrder(layout.Guard, httpcaddyfile.Before, "tracing") // the first
+	httpcaddyfile.RegisterDirectiveOrder(layout.Guard, httpcaddyfile.Before, "tracing") // which Caddy puts first
 	httpcaddyfile.RegisterDirectiveOrder(layout.Notify, httpcaddyfile.Before, "invoke")
 	httpcaddyfile.RegisterDirectiveOrder("payermax_health", httpcaddyfile.Before, "invoke")
 	httpcaddyfile.RegisterDirectiveOrder("payermax_sandbox", httpcaddyfile.Before, "reverse_proxy")
 }
 
-// payermaxBlock is what stands in a payermax block.
+// payermaxBlock holds the contents of a payermax block.
 type payermaxBlock struct {
 	handler *Handler
 	gateway *upstream.Gateway
 	proxy   upstream.ProxyOptions
 }
 
-// payermaxOptions are the options of payermax, without those that are left to
+// payermaxOptions are the options of payermax, except those that are passed on to
 // reverse_proxy.
 var payermaxOptions = slices.Concat(grammar.Block[payermaxBlock]{
 	{Name: "gateway", Args: "uat|production|sandbox [sandbox]|<url> [<backup_url>]", Example: "gateway uat",
@@ -61,7 +61,7 @@ transport http {
 //	    <options of reverse_proxy...>
 //	}
 //
-// It is short for the following, which it keeps together in a subroute:
+// It is short for the following, and keeps both handlers together in a subroute:
 //
 //	payermax_sign [<matcher>] {
 //	    <options of payermax_sign...>
@@ -74,9 +74,10 @@ transport http {
 // A transport http in the block becomes a transport payermax with the same
 // options. With gateway sandbox there is no reverse proxy: the sandbox answers.
 //
-// With a matcher, a route follows that answers 404 for what neither this directive nor any
-// later handler of the site answers: Caddy's empty 200 would look like PayerMax's answer.
-// It stands behind rather than around, so that Caddy still sorts the directive by its path.
+// With a matcher, a second route answers 404 to requests that neither this directive nor
+// any later handler of the site answers, because Caddy's empty 200 would look like
+// PayerMax's answer. That route follows the directive rather than enclosing it, so that
+// Caddy still sorts the directive by its path.
 //
 // With a backup, the reverse proxy has two upstreams and these options, unless
 // they are given: lb_policy payermax_backup, lb_retries 1, fail_duration 10s, and an
@@ -88,7 +89,7 @@ func parsePayermax(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) 
 	if err != nil {
 		return nil, err
 	}
-	h.Next() // consume the directive name again, which the matcher's extraction rewound
+	h.Next() // consume it again, because ExtractMatcherSet resets the dispenser
 	block := &payermaxBlock{handler: new(Handler), proxy: upstream.ProxyOptions{Directive: h.Token(), Hint: payermaxOptions.Hint}}
 	if err := grammar.NoArgs(h.Dispenser); err != nil {
 		return nil, err
@@ -111,8 +112,8 @@ func parsePayermax(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) 
 	return routes, nil
 }
 
-// read reads one option with its arguments and block. What is not ours is
-// reverse_proxy's.
+// read reads one option with its arguments and block. Options that this module does not
+// know are passed on to reverse_proxy.
 func (b *payermaxBlock) read(option caddyfile.Segment) error {
 	d := caddyfile.NewDispenser(option)
 	d.Next()
@@ -163,8 +164,8 @@ func (b *payermaxBlock) handlers(h httpcaddyfile.Helper) ([]json.RawMessage, err
 //	    <options...>
 //	}
 //
-// It is followed by a reverse_proxy that has transport payermax, which alone
-// keeps the signature out of debug logs and sends it at most once.
+// A reverse_proxy with transport payermax must follow. Only that transport keeps the
+// signature out of debug logs and sends the call at most once.
 func parseSign(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	handler := new(Handler)
 	return handler, handler.UnmarshalCaddyfile(h.Dispenser)

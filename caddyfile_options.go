@@ -95,14 +95,14 @@ version orderAndPay 1.4`,
 		Sets: grammar.Duration(func(h *Handler) *caddy.Duration { return &h.Timeout })},
 }, grammar.Lift(merchantOptions, func(h *Handler) *Merchant { return &h.Merchant }))
 
-// parseCount reads a number of things, at least one.
+// parseCount parses a positive whole number.
 func parseCount(text string) (count int, ok bool) {
 	count, err := strconv.Atoi(text)
 	return count, err == nil && count > 0
 }
 
-// readVersion reads the version of an endpoint, which is applyDropinSession if
-// none is named.
+// readVersion reads the version of an endpoint. If no endpoint is named, it is the
+// version of applyDropinSession.
 func readVersion(d *caddyfile.Dispenser, versions *map[string]string) error {
 	args := d.RemainingArgs()
 	switch len(args) {
@@ -134,8 +134,8 @@ var choiceOptions = slices.Concat(grammar.Block[MerchantChoice]{
 		Sets: grammar.Into(func(c *MerchantChoice) *caddyhttp.RawMatcherSets { return &c.MatcherSetsRaw }, readMatchers)},
 }, grammar.Lift(merchantOptions, func(c *MerchantChoice) *Merchant { return &c.Merchant }))
 
-// readMerchantNo reads the number of one of several merchants, if it stands before
-// the merchant's block.
+// readMerchantNo reads the merchant number, which may precede the block of one of several
+// merchants.
 func readMerchantNo(d *caddyfile.Dispenser, choice *MerchantChoice) error {
 	switch args := d.RemainingArgs(); len(args) {
 	case 0:
@@ -147,12 +147,13 @@ func readMerchantNo(d *caddyfile.Dispenser, choice *MerchantChoice) error {
 	return nil
 }
 
-// readMatchers adds a set of matchers. One without any would match every request.
+// readMatchers adds a set of matchers. It refuses an empty set, which would match every
+// request.
 func readMatchers(d *caddyfile.Dispenser, sets *caddyhttp.RawMatcherSets) error {
 	name, options := d.Val(), grammar.Ahead(d)
 	set, err := caddyhttp.ParseCaddyfileNestedMatcherSet(d)
 	if err != nil {
-		return grammar.Discreet(err, options[1:]) // which begin with the name of a matcher
+		return grammar.Discreet(err, options[1:]) // they begin with the name of a matcher
 	}
 	if len(set) == 0 {
 		return d.Errf("%s has no matcher; add one, or remove the option so that merchantNo chooses the merchant", name)

@@ -19,9 +19,9 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the expectations in testdata/adapt")
 
-// TestAdapt adapts each Caddyfile in testdata/adapt and compares the result
-// with what stands below the line of hyphens: JSON, or the text of an error.
-// The names of files whose Caddyfile is wrong begin with "wrong_".
+// TestAdapt adapts each Caddyfile in testdata/adapt and compares the result with the text
+// below the line of hyphens: JSON or an error. The name of a file whose Caddyfile is
+// wrong begins with "wrong_".
 func TestAdapt(t *testing.T) {
 	paths, err := filepath.Glob("testdata/adapt/*.caddyfiletest")
 	require.NoError(t, err)
@@ -44,7 +44,7 @@ func TestAdapt(t *testing.T) {
 	}
 }
 
-// adapt returns the JSON that a Caddyfile stands for, or the error.
+// adapt returns the JSON that a Caddyfile adapts to, or the error if it is wrong.
 func adapt(t *testing.T, caddyfile string, wrong bool) string {
 	t.Helper()
 	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
@@ -71,8 +71,8 @@ func TestPlaceholdersThatAreNotExpanded(t *testing.T) {
 	}
 }
 
-// A value that is missing, as where {$NAME} stands in quotes and is not set, is not an
-// option that was left out.
+// An empty value, such as a quoted {$NAME} whose variable is not set, is an error. It is
+// not treated as an option that was left out.
 func TestEmptyIsNotLeftOut(t *testing.T) {
 	for option, says := range map[string]string{
 		`app_id ""`:                          "app_id is empty; set it, or leave it out",
@@ -95,13 +95,13 @@ func TestEmptyIsNotLeftOut(t *testing.T) {
 	}
 }
 
-// An endpoint's name whose version was forgotten is not the version of another.
+// An endpoint's name without a version is not taken for the version of another endpoint.
 func TestVersionIsNotAnEndpoint(t *testing.T) {
 	_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(":8080 {\npayermax_sign {\nversion refund\n}\n}"), nil)
 	assert.ErrorContains(t, err, "version of refund: the version is missing")
 }
 
-// A block behind an option that has none is an error, not ignored: it may ask for an
+// A block after an option that takes none is an error and not ignored: it may ask for an
 // engine, or for a check of the key's file.
 func TestBlocksWithoutEffect(t *testing.T) {
 	for option, says := range map[string]string{
@@ -121,8 +121,8 @@ func TestBlocksWithoutEffect(t *testing.T) {
 	}
 }
 
-// A value that is no gateway is shown, with what was probably meant. One that may hold a
-// secret is not.
+// An error about an invalid gateway shows the value, and what was probably meant. It does
+// not show a value that may contain a secret.
 func TestGatewaysThatAreNone(t *testing.T) {
 	for value, says := range map[string]string{
 		"UAT":                           `but it is "UAT"; write uat`,
@@ -148,8 +148,8 @@ func TestGatewaysThatAreNone(t *testing.T) {
 	}
 }
 
-// Header fields that the sidecar sets itself are nobody else's to set. The Host header may be
-// set to what a gateway is called.
+// Nothing else may set the header fields that the sidecar sets itself. The Host header may be
+// set to the host of a gateway.
 func TestHeaderFieldsOfTheSidecar(t *testing.T) {
 	const (
 		host     = "header_up has no place here for the Host header, which is the gateway's; it may only be set to "
@@ -197,7 +197,8 @@ func TestHeaderFieldsOfTheSidecar(t *testing.T) {
 	}
 }
 
-// An option in the wrong block is told its place, and a part of a name which names have it.
+// The error about an option in the wrong block says where it belongs. The error about part
+// of a name lists the names that contain it.
 func TestOptionsElsewhere(t *testing.T) {
 	for option, says := range map[string]string{
 		"rate 5":                "unrecognized subdirective rate, at Caddyfile:4; it belongs in limits { }",

@@ -17,74 +17,75 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
-// call is one request of the application's, and what has become of it so far. perform
-// fills it in, step by step; the log line is made of it.
+// call is one request of the application and its state so far. perform fills it in, step
+// by step; the log line is written from it.
 type call struct {
 	// id identifies the call, in the log and in the answer.
 	id       string
 	received time.Time
-	trace    trace.SpanContext // that surrounds the call, if it is valid
+	trace    trace.SpanContext // the trace around the call; invalid if there is none
 	sandbox  bool              // whether the embedded sandbox answers
-	place    place             // what it takes of the memory for calls
+	place    place             // its share of the memory for calls
 
 	route    route
-	bodyRead time.Time // when the body had been read to its end, or zero
+	bodyRead time.Time // when the whole body had been read, or zero
 	request  request
-	budgeted bool // whether it counts against a budget
+	budgeted bool // whether the call counts against a budget
 	keys     keys.Generation
-	// shadow says how the application's own signature compares, in shadow mode.
+	// shadow is how the application's own signature compares with the sidecar's, in
+	// shadow mode.
 	shadow   string
 	exchange exchange
 
-	// giveUp ends the call's context when the process ends.
+	// giveUp cancels the call's context when the process ends.
 	giveUp context.CancelCauseFunc
-	// sent is what was last given to the next handler, and recorded whether the
-	// call has its line in the log. If the process ends, another goroutine looks at
-	// them, and writes the line.
+	// sent is what was last handed to the next handler; recorded says whether the call's
+	// log line has been written. They are atomic because another goroutine uses them to
+	// write the line if the process ends.
 	sent     atomic.Pointer[delivery.Delivery]
 	recorded atomic.Bool
 }
 
-// request is what the application asks for.
+// request is the application's request, parsed and validated.
 type request struct {
 	*envelope.Envelope
-	// merchant is who the request is for, or nil if that is not known.
+	// merchant is the merchant that the request is for, or nil if that is not known.
 	merchant *merchant
 	// warned are the broken rules that do not keep the request from being sent.
 	warned []validate.Violation
-	// disputed are those that something else of PayerMax's contradicts.
+	// disputed are broken rules that another document of PayerMax contradicts.
 	disputed []validate.Dispute
 }
 
-// exchange is one signed request to the gateway, and what came of it.
+// exchange is one signed request to the gateway, and its outcome.
 type exchange struct {
-	// Signed is what was to be sent, or nil if the call never came to that.
+	// Signed is the signed request, or nil if the call ended before it was prepared.
 	*delivery.Signed
-	// others are what the gateway may have received of the call besides, signed at another
-	// time or with another key.
+	// others are further requests that the gateway may have received for this call, signed
+	// at another time or with another key.
 	others   []*delivery.Signed
-	attempts int           // how often it was handed to a gateway
+	attempts int           // how often the request was handed to a gateway
 	upstream time.Duration // the time the gateway took
-	// Verdict is what was found out about the answer, and answer what the application
-	// gets of it.
+	// Verdict is the result of checking the answer; answer is what the application gets.
 	verdict.Verdict
 	answer *reply.Answer
-	// fromSandbox says that a sandbox has answered, in another site or process.
+	// fromSandbox says that a sandbox in another site or process has answered.
 	fromSandbox bool
 }
 
-// bodies are all that the gateway may have received of the call, the last one at the end.
+// bodies returns all requests that the gateway may have received for the call, the last
+// one at the end.
 func (x exchange) bodies() []*delivery.Signed { return append(slices.Clone(x.others), x.Signed) }
 
-// exchangeBy returns what is known by now of an exchange that may have reached the
-// gateway. Another handler than our transport does not count its attempts; what it
-// sends is one.
+// exchangeBy returns what is known so far about an exchange that may have reached the
+// gateway. A handler other than our transport does not count its attempts, so there is at
+// least one.
 func exchangeBy(d *delivery.Delivery) exchange {
 	return exchange{Signed: d.Signed(), others: d.Others(), attempts: max(1, d.Attempts()), upstream: d.Took()}
 }
 
-// failedExchange returns what is known of an exchange without an answer. If nothing
-// was sent, there may have been no attempt.
+// failedExchange returns what is known about an exchange without an answer. If nothing
+// was sent, the number of attempts may be 0.
 func failedExchange(d *delivery.Delivery, err error) exchange {
 	x := exchangeBy(d)
 	if reply.AsRefusal(err).NeverLeft() {
@@ -93,7 +94,7 @@ func failedExchange(d *delivery.Delivery, err error) exchange {
 	return x
 }
 
-// newCall begins a call.
+// newCall returns the call for a request that has just arrived.
 func (h *Handler) newCall(r *http.Request) *call {
 	id, _ := replacer(r.Context()).GetString("http.request.uuid")
 	return &call{
@@ -102,15 +103,15 @@ func (h *Handler) newCall(r *http.Request) *call {
 	}
 }
 
-// within returns the call's context, which ends with its timeout. The time counts from
-// when the call was received.
+// within returns the call's context, which ends when the timeout has passed since the
+// call was received, or when giveUp is called.
 func (c *call) within(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 	ctx, end := context.WithDeadline(ctx, c.received.Add(timeout))
-	ctx, c.giveUp = context.WithCancelCause(ctx) // which end ends as well
+	ctx, c.giveUp = context.WithCancelCause(ctx) // end cancels this one as well
 	return ctx, end
 }
 
-// leave makes room for another call.
+// leave frees the call's place for another call.
 func (c *call) leave() {
 	callsUnderWay.leave(c)
 	c.place.leave()

@@ -9,11 +9,12 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// check judges the gateway's answer and returns what the application gets of it.
+// check verifies the gateway's answer and returns the exchange, with what the application
+// gets.
 //
-// In shadow mode an answer passes in any case, since it answers a request that
-// was not the sidecar's: all but a redirect, which would have the application
-// send its request, signature and all, to somebody else.
+// In shadow mode, every answer is passed on, since it answers the application's own
+// request. The exception is a redirect: it would make the application send its request,
+// including the signature, to another server.
 func (h *Handler) check(c *call, d *delivery.Delivery, a *reply.Answer) (exchange, error) {
 	x := exchangeBy(d)
 	x.fromSandbox = h.noticeSandbox(c, a.Header())
@@ -29,9 +30,9 @@ func (h *Handler) check(c *call, d *delivery.Delivery, a *reply.Answer) (exchang
 	return x, err
 }
 
-// measure counts an answer of the gateway's. An answer that is withheld, or that
-// PayerMax has not signed though it could be checked, says nothing of the gateway's
-// clock.
+// measure counts an answer of the gateway. It compares the gateway's clock with this
+// machine's, but not by an answer that is withheld or that should be signed and is not,
+// since anybody could have written that one.
 func (h *Handler) measure(endpoint string, x exchange, arrived time.Time, a *reply.Answer) {
 	processMetrics.answers.WithLabelValues(x.Finding.Label()).Inc()
 	processMetrics.answerBytes.WithLabelValues(endpoint).Add(float64(len(a.Body)))

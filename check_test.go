@@ -32,9 +32,9 @@ func TestCheckAnswers(t *testing.T) {
 		name, body string
 		status     int
 		header     http.Header
-		// passes is what Proxy-Status says; nothing if the answer is withheld.
+		// passes is the finding in Proxy-Status, or "" if the answer is withheld.
 		passes verdict.Finding
-		// becomes is what the application gets; the body itself if this is empty.
+		// becomes is what the application gets. If it is empty, that is the body itself.
 		becomes string
 	}{
 		{"signed success", success, 200, http.Header{"Sign": {sign(success)}}, verdict.Verified, ""},
@@ -120,8 +120,8 @@ func TestCheckAnswers(t *testing.T) {
 	}
 }
 
-// In shadow mode the application judges the answers itself. It gets them as they came, and
-// Proxy-Status has what the sidecar found. A redirect is withheld all the same.
+// In shadow mode, the application verifies the answers itself. It gets them unchanged, and
+// Proxy-Status has what the sidecar found. A redirect is still withheld.
 func TestShadowPassesAnswers(t *testing.T) {
 	h := newHandler(t, verifying(t), func(h *Handler) { h.Shadow = true })
 	for status, finding := range map[int]verdict.Finding{http.StatusOK: verdict.Unverified, http.StatusFound: ""} {
@@ -142,8 +142,7 @@ func TestShadowPassesAnswers(t *testing.T) {
 	}
 }
 
-// What the sidecar says of the gateway's last success comes from answers that pass, and
-// that say so.
+// Only a success that is passed on counts as the gateway's last success.
 func TestSuccessIsNoted(t *testing.T) {
 	sign := func(body string) string {
 		signature, err := signer.Sign(t.Context(), gatewayKey(), []byte(body))

@@ -51,7 +51,7 @@ func errorTable(t *testing.T, heading string) [][]string {
 	return rows
 }
 
-// words are the parts of a cell that are code.
+// words returns the parts of a cell that are marked as code.
 func words(cell string) []string {
 	var found []string
 	for _, match := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cell, -1) {
@@ -60,10 +60,10 @@ func words(cell string) []string {
 	return found
 }
 
-// refusalBy returns the refusal that a step of the story ends with.
+// refusalBy returns the refusal that a step of perform ends with.
 func refusalBy[T any](_ T, err error) *reply.Refusal { return reply.AsRefusal(err) }
 
-// allRefusals makes every refusal that an application can get.
+// allRefusals returns every refusal that an application can get.
 func allRefusals() []*reply.Refusal {
 	refusals := []*reply.Refusal{
 		badRequest(""), notServed(&url.URL{}), notServed(&url.URL{Path: protocol.PathPrefix + "refund"}), methodNotAllowed(), tooLarge(0, "max_body_size"),
@@ -114,7 +114,7 @@ func allRefusals() []*reply.Refusal {
 	return refusals
 }
 
-// limitRefusals makes every refusal of the limits.
+// limitRefusals returns every refusal of the limits.
 func limitRefusals() []*reply.Refusal {
 	order, _ := protocol.Lookup("orderAndPay")
 	rules, _ := validate.Lookup(order.Name, order.Version)
@@ -144,7 +144,7 @@ func limitRefusals() []*reply.Refusal {
 	reserve(open(budget, stores.NewMemory()), paid)
 	reserve(open(budget, unreachableStore{}), paid)
 	rate, doubles := open(limits.Limits{Quota: limits.Quota{Rate: 0.001}}, stores.NewMemory()), open(limits.Limits{RefuseDoubles: true}, stores.NewMemory())
-	for range 2 { // of which the first is allowed
+	for range 2 { // the first of them is allowed
 		reserve(rate, paid)
 		reserve(doubles, paid)
 	}
@@ -152,7 +152,7 @@ func limitRefusals() []*reply.Refusal {
 	return refusals
 }
 
-// unreachableStore is a store that replicas share and none can reach.
+// unreachableStore is a store that replicas share, but that cannot be reached.
 type unreachableStore struct{ stores.Claims }
 
 func (unreachableStore) Reserve(context.Context, stores.Reservation) ([]stores.Balance, error) {
@@ -163,8 +163,8 @@ func (unreachableStore) Settle(context.Context, stores.Reservation, stores.Settl
 	return nil
 }
 
-// The table of the sidecar's own answers has a row for each of them, and nothing in its
-// rows that does not exist.
+// The table of the sidecar's own answers has a row for each of them, and its rows have
+// nothing that does not exist.
 func TestErrorsPageAnswers(t *testing.T) {
 	rows := errorTable(t, "What the sidecar answers itself")
 	used := make(map[string]bool)
@@ -189,9 +189,9 @@ func TestErrorsPageAnswers(t *testing.T) {
 		}
 	}
 
-	// The test itself must not forget one.
+	// The test itself must not miss a code.
 	for _, f := range []string{"NOTIFICATION_REFUSED", "NOTIFICATION_NOT_ACCEPTED"} {
-		codes[f] = true // which PayerMax gets
+		codes[f] = true // PayerMax gets these
 	}
 	assert.Equal(t, writtenIn(t, codeWritten, refusing...), slices.Sorted(maps.Keys(codes)), "the codes in the code, and those made here")
 	page := markdown.Page(t, errorsPage)
@@ -200,17 +200,19 @@ func TestErrorsPageAnswers(t *testing.T) {
 	}
 }
 
-// refusing are the folders whose code refuses requests, or says why there is no answer.
+// refusing are the directories whose code refuses requests, or says why there is no
+// answer.
 var refusing = []string{".", "internal/cause", "internal/delivery", "internal/reply", "internal/verdict", "limits", "modules/notify"}
 
-// How the code writes the words that the page explains.
+// These match where the code writes the words that the page explains.
 var (
 	codeWritten       = regexp.MustCompile(`(?:\bCode: |\.Code = |ClientError\([\w.]+, |Denied\([\w.]+, [\w.]+, )"([A-Z_]+)"`)
 	proxyErrorWritten = regexp.MustCompile(`(?:[pP]roxyError: |\.ProxyError = |\breturn )"([a-z]+_[a-z_]+)"`)
 	ruleWritten       = regexp.MustCompile(`(?:\bRule: |\brule[A-Z]\w+ += |unknownMerchant\(|unreadable\()"(\w+)"`)
 )
 
-// writtenIn returns what an expression finds in the code of some folders, sorted.
+// writtenIn returns what a regular expression finds in the code of some directories,
+// sorted.
 func writtenIn(t *testing.T, expression *regexp.Regexp, folders ...string) []string {
 	t.Helper()
 	found := make(map[string]bool)
@@ -232,14 +234,14 @@ func writtenIn(t *testing.T, expression *regexp.Regexp, folders ...string) []str
 	return slices.Sorted(maps.Keys(found))
 }
 
-// sample is a request that breaks one rule, and what is special about the
-// sidecar that it breaks it in.
+// sample is a request that breaks one rule, with the options of the sidecar that this
+// takes.
 type sample struct {
 	body    string
 	options func(*Handler)
 }
 
-// samples break each rule.
+// samples has a sample for each rule.
 var samples = map[string]sample{
 	"json":      {body: `{"data":{}`},
 	"utf8":      {body: "\xef\xbb\xbf" + sessionBody},
@@ -270,7 +272,7 @@ var samples = map[string]sample{
 	},
 }
 
-// message returns what a sidecar says about a sample.
+// message returns the sidecar's message about a sample.
 func (s sample) message(t *testing.T, rule string) string {
 	t.Helper()
 	var options []func(*Handler)
@@ -283,8 +285,8 @@ func (s sample) message(t *testing.T, rule string) string {
 	return f.Errors[0].Message
 }
 
-// The tables of rules have each rule, with what the sidecar says of a request
-// that breaks it.
+// The tables of rules list each rule, with the sidecar's message about a request that
+// breaks it.
 func TestErrorsPageRules(t *testing.T) {
 	documented := make(map[string]string)
 	for _, row := range errorTable(t, "The rules in `errors`") {
@@ -293,7 +295,8 @@ func TestErrorsPageRules(t *testing.T) {
 	assert.Equal(t, writtenIn(t, ruleWritten, ".", "envelope", "limits", "validate"), slices.Sorted(maps.Keys(documented)))
 	for rule, message := range documented {
 		if rule == "syntax" {
-			// The envelope's reader finds it first, so nobody can be told this.
+			// The envelope's reader finds this error first, so no application ever gets
+			// this message.
 			rules, ok := validate.Lookup(protocol.SessionEndpoint, "1.5")
 			require.True(t, ok)
 			assert.Equal(t, rules.Validate([]byte("{"))[0].Message, message)
@@ -303,7 +306,7 @@ func TestErrorsPageRules(t *testing.T) {
 	}
 }
 
-// The tables of PayerMax's codes have those that the code knows, each once.
+// The tables of PayerMax's codes list the codes that the Go code knows, each once.
 func TestErrorsPageCodes(t *testing.T) {
 	var documented []string
 	for _, row := range errorTable(t, "PayerMax's codes") {
@@ -313,7 +316,8 @@ func TestErrorsPageCodes(t *testing.T) {
 	assert.ElementsMatch(t, protocol.DocumentedCodes(), documented)
 }
 
-// The table of what answers repeat of their calls is what they are held against.
+// The table of what answers repeat of their calls matches the fields that the code
+// compares.
 func TestErrorsPageEchoes(t *testing.T) {
 	documented := make(map[string][]string)
 	for _, row := range errorTable(t, "Whose answer it is") {
@@ -330,7 +334,7 @@ func TestErrorsPageEchoes(t *testing.T) {
 	assert.Equal(t, known, documented)
 }
 
-// The statuses that the page names are those that pass.
+// The page names the statuses that are passed on, and no others.
 func TestErrorsPageStatuses(t *testing.T) {
 	var list []string
 	for status := http.StatusOK; status < 600; status++ {

@@ -20,7 +20,7 @@ import (
 
 const optionsPage = "docs/options.md"
 
-// costsUnder names the section of docs/options.md that has the options of each struct.
+// costsUnder maps each struct to the section of docs/options.md that has its options.
 var costsUnder = map[reflect.Type]string{
 	reflect.TypeFor[payermaxBlock]():        "`payermax`",
 	reflect.TypeFor[Handler]():              "`payermax_sign`",
@@ -40,8 +40,8 @@ var costsUnder = map[reflect.Type]string{
 	reflect.TypeFor[buffered.Writer]():      "`payermax_buffered`",
 }
 
-// The page says of each option what it costs, and when not to use it; and it has no option
-// that does not exist.
+// The page says what each option costs and when not to use it. It has no option that does
+// not exist.
 func TestOptionsPage(t *testing.T) {
 	page := markdown.Page(t, optionsPage)
 	told := make(map[string][]string) // the options in the rows of each section
@@ -75,7 +75,7 @@ func TestOptionsPage(t *testing.T) {
 	}
 }
 
-// eachOption calls see for the options of a block, and for those of the blocks in it.
+// eachOption calls see for each option of a block and of its nested blocks.
 func eachOption(block *grammar.Table, see func(grammar.Row)) {
 	for _, row := range block.Rows {
 		see(row)

@@ -30,8 +30,8 @@ import (
 
 const configurationPage = "docs/configuration.md"
 
-// The configuration reference is what the source says, word by word, and its
-// examples are what Caddy takes.
+// The configuration reference matches the source word for word, and Caddy accepts its
+// examples.
 func TestConfigurationReference(t *testing.T) {
 	page, err := reference.Write(".", documented(), endpointRows())
 	require.NoError(t, err)
@@ -76,7 +76,7 @@ func documented() []reference.Section {
 	}
 }
 
-// The defaults that the doc comments name are those that the code has.
+// The defaults that the doc comments name match the code.
 func TestConfigurationDefaults(t *testing.T) {
 	h := newHandler(t)
 	require.Len(t, h.routes, 1)
@@ -97,7 +97,7 @@ func TestConfigurationDefaults(t *testing.T) {
 	}
 }
 
-// urlOf is the URL of an environment's gateway.
+// urlOf returns the URL of an environment's gateway.
 func urlOf(t *testing.T, environment string) string {
 	t.Helper()
 	url, ok := protocol.GatewayURL(environment)
@@ -105,7 +105,7 @@ func urlOf(t *testing.T, environment string) string {
 	return url
 }
 
-// endpointRows are the endpoints as the reference lists them.
+// endpointRows returns the endpoints as the reference lists them.
 func endpointRows() []reference.Endpoint {
 	var rows []reference.Endpoint
 	for _, e := range protocol.Endpoints() {
@@ -117,14 +117,12 @@ func endpointRows() []reference.Endpoint {
 	return rows
 }
 
-// The pages whose Caddyfiles are held against the grammar here. Those of the
-// others run in tests of their own.
+// The pages whose Caddyfiles are adapted here. Other tests run those of the other pages.
 var checkedPages = []string{
 	"README.md", configurationPage, errorsPage, "docs/quick-start.md", "docs/faq.md", "docs/sandbox.md", "docs/notifications.md", "docs/limits.md",
 }
 
-// Each Caddyfile of a page is one that Caddy takes as it stands, formatted as
-// caddy fmt would.
+// Caddy accepts each Caddyfile of a page as it stands, and caddy fmt would not change it.
 func TestDocsCaddyfiles(t *testing.T) {
 	found := 0
 	for _, path := range checkedPages {
@@ -172,8 +170,7 @@ func allPages(t *testing.T) []string {
 	return pages
 }
 
-// Links between the pages lead somewhere: to a file that is there, and to a
-// heading that it has.
+// Each link between the pages leads to a file that exists, and to a heading in it.
 func TestDocsLinks(t *testing.T) {
 	pages := allPages(t)
 	require.Contains(t, pages, operationsPage)

@@ -21,7 +21,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// describe takes the configuration of a Handler apart for the doctor.
+// describe extracts from a Handler's JSON config what the doctor examines.
 func describe(ctx caddy.Context, config []byte) (*command.Signing, error) {
 	h := new(Handler)
 	if err := caddy.StrictUnmarshalJSON(config, h); err != nil {
@@ -52,7 +52,7 @@ func describe(ctx caddy.Context, config []byte) (*command.Signing, error) {
 	return described, nil
 }
 
-// credentialsOfAll names the credentials of all merchants, each once.
+// credentialsOfAll returns the names of the credentials of all merchants, each once.
 func (h *Handler) credentialsOfAll() []string {
 	repl := caddy.NewReplacer()
 	if len(h.Merchants) == 0 {
@@ -103,7 +103,7 @@ func (h *Handler) describeMerchant(ctx caddy.Context, m Merchant) doctor.Merchan
 	}
 	token := m.MerchantAuthToken
 	if h.Sandbox && isBlank(caddy.NewReplacer(), token) {
-		token = "" // the sandbox needs none
+		token = "" // the sandbox needs no token
 	}
 	described.AuthToken, described.AuthTokenPerRequest = describeToken(token)
 	for _, path := range m.GatewayPublicKeys {
@@ -130,7 +130,7 @@ func describeToken(configured string) (token doctor.Option, perRequest bool) {
 	return token, false
 }
 
-// queryVersion is the API version of orderQuery.
+// queryVersion returns the API version to declare for orderQuery.
 func (h *Handler) queryVersion() string {
 	query, _ := protocol.Lookup(protocol.OrderQueryEndpoint)
 	versions, err := h.expandVersions(caddy.NewReplacer())
@@ -140,8 +140,8 @@ func (h *Handler) queryVersion() string {
 	return cmp.Or(versions[query.Name], query.Version)
 }
 
-// describeKey says where the key of a field is. It returns nil if there is no key, or
-// if the sandbox makes one.
+// describeKey says where the key of a config field is. It returns nil if there is no key,
+// or if the sandbox generates one.
 func (m Merchant) describeKey(ctx caddy.Context, field string, raw json.RawMessage, sandbox bool) *doctor.Key {
 	if raw == nil || sandbox && isBlankKey(caddy.NewReplacer(), raw) {
 		return nil
@@ -153,7 +153,7 @@ func (m Merchant) describeKey(ctx caddy.Context, field string, raw json.RawMessa
 		Engine              string `json:"engine"`
 	}
 	if err := json.Unmarshal(raw, &named); err != nil && named.Source == "" {
-		return nil // which cannot be loaded either
+		return nil // such a key cannot be loaded either
 	}
 	key := &doctor.Key{Source: named.Source, RefuseWorldReadable: named.RefuseWorldReadable}
 	if named.Source != doctor.SourceFile {
@@ -172,7 +172,7 @@ func (m Merchant) describeKey(ctx caddy.Context, field string, raw json.RawMessa
 	}
 	key.Path = command.Expand("private_key", named.Path, 0, true)
 	if key.Path.Error == nil && key.Path.Value == "" {
-		key.Path.Error = fmt.Errorf("%s: %w%s", named.Path, keys.ErrNoPath, setting.WhyEmpty(named.Path)) // as keys.File says it
+		key.Path.Error = fmt.Errorf("%s: %w%s", named.Path, keys.ErrNoPath, setting.WhyEmpty(named.Path)) // the same error as from keys.File
 	}
 	return key
 }

@@ -25,9 +25,9 @@ import (
 
 func init() { caddy.RegisterModule(new(distantSource)) }
 
-// distantSource is a source of keys that is not on this machine.
+// distantSource is a source of remote keys.
 type distantSource struct {
-	// Refuses makes it give no key.
+	// Refuses is the error that Key returns instead of a key.
 	Refuses string `json:"refuses,omitempty"`
 }
 
@@ -48,7 +48,7 @@ func (d *distantSource) Key() (crypto.Signer, string, error) {
 	return merchantKey(), signer.Fingerprint(&merchantKey().PublicKey), nil
 }
 
-// examined is the report on a Caddyfile.
+// examined returns the doctor's report on a Caddyfile.
 func examined(t *testing.T, caddyfile string, options doctor.Options) doctor.Report {
 	t.Helper()
 	report, err := command.Examine(t.Context(), command.Config{Name: "Caddyfile", Adapter: "caddyfile", Text: []byte(caddyfile)}, describe, command.Options{Options: options})
@@ -56,12 +56,12 @@ func examined(t *testing.T, caddyfile string, options doctor.Options) doctor.Rep
 	return report
 }
 
-// site is a Caddyfile with one payermax block.
+// site returns a Caddyfile with one payermax block.
 func site(options string) string {
 	return "{\nadmin off\n}\n:8080 {\nbind 127.0.0.1\npayermax {\n" + options + "\n}\n}\n"
 }
 
-// resultOf returns the results of one check, of whatever subject.
+// resultsOf returns the results of one check, whatever their subjects.
 func resultsOf(report doctor.Report, check string) []doctor.Result {
 	var found []doctor.Result
 	for _, r := range report {
@@ -94,8 +94,8 @@ func TestExamineGoodConfig(t *testing.T) {
 	assert.Contains(t, resultsOf(report, "gateway")[1].Message, "the backup")
 }
 
-// What is wrong with a config is said by the check whose business it is, in words
-// that name what to change.
+// The check that is responsible for a mistake in a config reports it, and names what to
+// change.
 func TestExamineWrongConfig(t *testing.T) {
 	t.Setenv("PAYERMAX_UNSET", "")
 	key, public := writePrivateKey(t, merchantKey()), writePublicKey(t, &gatewayKey().PublicKey)
@@ -156,8 +156,8 @@ func TestExamineWrongConfig(t *testing.T) {
 	}
 }
 
-// What stops a handler is reported once, with the config's own line that it does not
-// load.
+// A mistake that keeps a handler from loading is reported once, besides the result that
+// the config does not load.
 func TestExamineDoesNotRepeatItself(t *testing.T) {
 	report := examined(t, site("gateway uat\napp_id app\nprivate_key {env.PAYERMAX_UNSET}"), doctor.Options{Offline: true})
 	assert.Equal(t, 2, report.Count(doctor.Problem), "%v", report)
@@ -165,7 +165,7 @@ func TestExamineDoesNotRepeatItself(t *testing.T) {
 	assert.Contains(t, resultsOf(report, "load")[0].Message, "for the reasons below")
 }
 
-// A key that is elsewhere is asked for its signature, but not offline.
+// A remote key is asked for a signature, but not with Offline.
 func TestExamineDistantKey(t *testing.T) {
 	config := site("gateway http://127.0.0.1:1\napp_id app\nkey distant\ngateway_public_key " + writePublicKey(t, &gatewayKey().PublicKey))
 	report := examined(t, config, doctor.Options{})
@@ -183,8 +183,8 @@ func TestExamineDistantKey(t *testing.T) {
 	assert.Equal(t, "distant: the token has expired", resultsOf(report, "private key")[0].Message)
 }
 
-// A gateway that is another site of the config is not there before it runs, and
-// that is not a problem.
+// A gateway that is another site of the same config cannot be reached before the config
+// runs. That is not a problem.
 func TestExamineOwnSite(t *testing.T) {
 	address := testnet.FreeAddress(t)
 	report := examined(t, site("gateway http://"+address+"\napp_id app\nprivate_key "+writePrivateKey(t, merchantKey()))+
@@ -193,7 +193,7 @@ func TestExamineOwnSite(t *testing.T) {
 	assert.Zero(t, report.Count(doctor.Problem), "%v", report)
 }
 
-// Merchants share what the handler has, and each is named by its number.
+// Merchants share the handler's options, and each is named by its number.
 func TestExamineSeveralMerchants(t *testing.T) {
 	report := examined(t, site(fmt.Sprintf(`gateway sandbox sandbox
 		sp_merchant_no SP
@@ -238,8 +238,8 @@ func TestDescribeToken(t *testing.T) {
 	assert.False(t, perRequest)
 }
 
-// A sandbox can stand before the proxy that calls were meant for. One that is meant for
-// anything else, such as the sandbox's own notifications, is none of its business.
+// A sandbox can stand before the proxy that calls were meant for, which is reported. A
+// proxy for anything else, such as the sandbox's own notifications, is not.
 func TestDoctorFindsProxyBehindSandbox(t *testing.T) {
 	for name, test := range map[string]struct {
 		directives string
@@ -274,8 +274,8 @@ func TestDoctorNamesCredentialsOfSeveral(t *testing.T) {
 	assert.Contains(t, found[0].Message, "a merchant's app_id, merchant_no, sp_merchant_no are configured")
 }
 
-// The doctor leaves nothing behind: no directory, no module that still runs, and
-// nothing where the config would have Caddy write.
+// The doctor leaves nothing behind: no directory, no module that still runs, and no files
+// where the config would make Caddy write.
 func TestExamineLeavesNothing(t *testing.T) {
 	dir, temporary := t.TempDir(), t.TempDir()
 	t.Setenv("TMPDIR", temporary)
@@ -302,8 +302,8 @@ func TestExamineLeavesNothing(t *testing.T) {
 	assert.Empty(t, keys.InUse())
 }
 
-// In each config that is shipped, a shutdown waits for every call, and the server for
-// every answer.
+// In each shipped config, the grace period is long enough for every call, and the
+// server's timeouts for every answer.
 func TestTimesOfShippedConfigs(t *testing.T) {
 	t.Setenv("PAYERMAX_GATEWAY", "uat")
 	var files []string

@@ -14,9 +14,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
-// A new endpoint is one row of the protocol's table: the sidecar serves it, and the
-// sandbox, which has a list of its own on purpose, has been told of it. (The tables
-// of docs/configuration.md and docs/errors.md follow in tests of their own.)
+// A new endpoint takes only one row in the protocol's table for the sidecar to serve it.
+// The sandbox deliberately has its own list, which must have the endpoint too. (Other
+// tests check the tables of docs/configuration.md and docs/errors.md.)
 func TestEndpointIsOneRow(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.Endpoints, h.Validation = []string{"all"}, validationOff })
 	site := newSandbox(t)
@@ -36,8 +36,8 @@ func TestEndpointIsOneRow(t *testing.T) {
 	}
 }
 
-// Where there are tables of fields, they are of an endpoint in the protocol's table,
-// and of the version that it declares. All of Drop-In has some.
+// Each table of fields belongs to an endpoint in the protocol's table, and to the version
+// that the endpoint declares. All endpoints of Drop-In have such tables.
 func TestFieldTablesAreOfEndpoints(t *testing.T) {
 	for _, e := range protocol.Endpoints() {
 		_, hasRules := validate.Lookup(e.Name, e.Version)

@@ -16,10 +16,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testbrowser"
 )
 
-// fonts are those of every drawing.
+// fonts is the font attribute that every drawing has.
 const fonts = `font-family="system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"`
 
-// drawings are the pages' figures, but for the screenshots.
+// drawings returns the paths of the pages' figures, except for the screenshots.
 func drawings(t *testing.T) []string {
 	t.Helper()
 	paths, err := filepath.Glob("docs/*.svg")
@@ -29,7 +29,7 @@ func drawings(t *testing.T) []string {
 }
 
 // The drawings have one style: one font, colours that follow the reader's dark mode, and a
-// title for those who cannot see them.
+// title for readers who cannot see them.
 func TestFiguresHaveOneStyle(t *testing.T) {
 	for _, path := range drawings(t) {
 		drawing := markdown.Page(t, path)
@@ -40,8 +40,8 @@ func TestFiguresHaveOneStyle(t *testing.T) {
 	}
 }
 
-// Every screenshot has a dark one, and each page that shows it shows that one to readers who
-// prefer it.
+// Every screenshot has a dark version, and each page with the screenshot shows that version
+// to readers who prefer dark mode.
 func TestScreenshotsFollowTheDarkMode(t *testing.T) {
 	paths, err := filepath.Glob("docs/*.png")
 	require.NoError(t, err)
@@ -61,8 +61,8 @@ func TestScreenshotsFollowTheDarkMode(t *testing.T) {
 	}
 }
 
-// overflowing finds what a drawing shows only in part, and words that run into another
-// column or out of their box.
+// overflowing is a script that finds parts of a drawing that are cut off, and words that
+// run into another column or out of their box.
 const overflowing = `
 	const cut = [], {width, height} = document.documentElement.viewBox.baseVal
 	for (const text of document.querySelectorAll("text")) {
@@ -76,8 +76,9 @@ const overflowing = `
 	}
 	return cut`
 
-// No label is cut or runs out of its box, and the dark drawing is dark. FIGURES names a
-// folder for pictures of them, for people to look at.
+// No label is cut or runs out of its box, and the dark drawing is dark. The environment
+// variable FIGURES names a directory to save pictures of the drawings in, for people to
+// look at.
 func TestFiguresAreWhole(t *testing.T) {
 	server := httptest.NewServer(http.FileServer(http.Dir("docs")))
 	defer server.Close()

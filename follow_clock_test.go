@@ -27,15 +27,15 @@ func TestFollowGatewayClock(t *testing.T) {
 			require.NoError(t, err)
 			stamped, err := time.Parse(time.RFC3339, requestTimeOf(t, body))
 			require.NoError(t, err)
-			// Date has whole seconds. However long the call took, it was stamped meanwhile.
+			// Date has whole seconds. The call was stamped between began and now.
 			assert.WithinRange(t, stamped, began.Add(want-time.Second), time.Now().Add(want+time.Second))
 			return nil
 		})
 	}
 }
 
-// Without a key to check answers with, an answer that is probably an intermediary's is
-// withheld as well, and its clock is not the gateway's.
+// Without a key to check answers with, an answer that probably comes from an intermediary
+// is still withheld, and its clock is not taken for the gateway's.
 func TestIntermediariesDoNotSetTheClock(t *testing.T) {
 	h := newHandler(t, func(h *Handler) {
 		h.Endpoints, h.Validation, h.FollowGatewayClock = []string{"orderAndPay"}, validationOff, true

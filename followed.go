@@ -16,11 +16,12 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// errNothingSends is why a handler that signs cannot be loaded.
+// errNothingSends is the error for a handler whose signed calls nothing would send.
 var errNothingSends = errors.New("payermax_sign: no following handler can send the call to PayerMax; add a reverse_proxy with transport payermax")
 
-// checkIsFollowed refuses a handler that certainly has nothing behind it to send
-// what it signs, wherever it may stand.
+// checkIsFollowed refuses a handler if, in every place where it stands, certainly no
+// handler follows that could send what it signs. It warns if a reverse_proxy follows
+// without transport payermax.
 func (h *Handler) checkIsFollowed(places []layout.Handler) error {
 	if h.Sandbox {
 		return nil
@@ -37,11 +38,12 @@ func (h *Handler) checkIsFollowed(places []layout.Handler) error {
 	return errNothingSends
 }
 
-// errSignsTwice is why a handler cannot be loaded whose calls another one refuses.
+// errSignsTwice is the error for a handler whose calls reach another handler that signs.
 var errSignsTwice = errors.New("payermax_sign: its calls reach another handler that signs, which refuses calls from a sidecar; " +
 	"remove one of them, or give each its own path (payermax signs and sends; it needs no payermax_sign before it)")
 
-// checkSignsOnce refuses a handler behind which another one certainly takes each call.
+// checkSignsOnce refuses a handler if another one that signs certainly takes each of its
+// calls.
 func (h *Handler) checkSignsOnce(places []layout.Handler) error {
 	if !h.Sandbox && slices.ContainsFunc(places, layout.Handler.IsCutOff) {
 		return errSignsTwice
@@ -49,8 +51,8 @@ func (h *Handler) checkSignsOnce(places []layout.Handler) error {
 	return nil
 }
 
-// checkLeadsElsewhere refuses a handler whose calls certainly come back to it, instead of
-// to PayerMax.
+// checkLeadsElsewhere refuses a handler whose calls would certainly come back to it
+// instead of reaching PayerMax.
 func (h *Handler) checkLeadsElsewhere(places []layout.Handler) error {
 	if h.Sandbox {
 		return nil
@@ -73,7 +75,8 @@ func (h *Handler) checkIsPrivate(places []layout.Handler) error {
 	return nil
 }
 
-// warnOfMisplacements says at the start why calls may never come to the handler.
+// warnOfMisplacements logs, when the config is loaded, why calls may never reach the
+// handler.
 func (h *Handler) warnOfMisplacements(places []layout.Handler) {
 	warned := make(map[layout.Misplacement]bool)
 	for _, place := range places {
@@ -86,7 +89,7 @@ func (h *Handler) warnOfMisplacements(places []layout.Handler) {
 	}
 }
 
-// warnOfSlips says at the start which gateway is hardly the one that is meant.
+// warnOfSlips logs, when the config is loaded, which gateways are probably a mistake.
 func (h *Handler) warnOfSlips(places []layout.Handler) {
 	warned := make(map[string]bool)
 	for _, place := range places {
@@ -100,8 +103,9 @@ func (h *Handler) warnOfSlips(places []layout.Handler) {
 	}
 }
 
-// warnOfExamples says at the start which identity nobody has filled in, unless all calls stay
-// on this machine, where a sandbox may take them.
+// warnOfExamples logs, when the config is loaded, which identities are still placeholders
+// from the examples. It does not if all calls stay on this machine, where a sandbox may
+// answer them.
 func (h *Handler) warnOfExamples(places []layout.Handler) {
 	leaves := func(place layout.Handler) bool {
 		return slices.ContainsFunc(place.Gateways(), func(host string) bool { return !protocol.IsLoopback(host) })
@@ -120,8 +124,8 @@ func (h *Handler) warnOfExamples(places []layout.Handler) {
 	}
 }
 
-// knownGateway returns what the handler knows of its gateway before the first call. The
-// reverse_proxy behind the handler tells gateways apart.
+// knownGateway returns what is known about the handler's gateway before the first call. A
+// gateway is identified by the config of the reverse_proxy that follows the handler.
 func (h *Handler) knownGateway(places []layout.Handler) *gateways.Gateway {
 	if h.Sandbox {
 		sandbox := gateways.New("")
@@ -136,14 +140,14 @@ func (h *Handler) knownGateway(places []layout.Handler) *gateways.Gateway {
 		}
 		names[string(name)] = true
 	}
-	if len(names) != 1 { // it may be any of them
+	if len(names) != 1 { // the calls may go to any of them
 		return gateways.New("")
 	}
 	return gateways.New(slices.Collect(maps.Keys(names))[0])
 }
 
-// nothingSends refuses a call that no handler has sent, which could not be found
-// out when the config was loaded.
+// nothingSends refuses a call that no handler has sent. It is for configs where this
+// could not be detected when they were loaded.
 func nothingSends() *reply.Refusal {
 	return &reply.Refusal{
 		Code: "SYSTEM_ERROR", Msg: "no handler of the sidecar has sent the call to PayerMax; the operator must add a reverse_proxy with transport payermax",

@@ -25,8 +25,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// Whatever stands in a Caddyfile, adapting it ends with a config or an error, and
-// an error does not repeat a key that stands where its path belongs.
+// Adapting any Caddyfile ends with a config or an error. An error does not repeat a key
+// that was written in place of its path.
 func FuzzCaddyfile(f *testing.F) {
 	files, err := filepath.Glob("testdata/adapt/payermax*.caddyfiletest")
 	if err != nil || len(files) == 0 {
@@ -44,7 +44,7 @@ func FuzzCaddyfile(f *testing.F) {
 	const key = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQCANARY"
 	f.Fuzz(func(t *testing.T, config string) {
 		if strings.Contains(config, "import") {
-			return // which reads files
+			return // import reads files
 		}
 		_, _, _ = adapter.Adapt([]byte(config), map[string]any{"filename": "Caddyfile"})
 
@@ -55,9 +55,9 @@ func FuzzCaddyfile(f *testing.F) {
 	})
 }
 
-// Whatever an application posts: what is sent is what was signed, has the data
-// byte for byte, and is sent once; or the application gets a refusal, and nothing
-// is sent.
+// Whatever an application posts, there are two outcomes. Either exactly the signed bytes
+// are sent once, with the data byte for byte; or nothing is sent, and the application
+// gets a refusal.
 func FuzzHandler(f *testing.F) {
 	for _, seed := range []string{
 		sessionBody, sessionBody + "\n", `{"data":{}}`, `{"data":{"a":[1e400,"\u2028",{"data":null}]},"appId":"app"}`,
@@ -67,7 +67,7 @@ func FuzzHandler(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	h, _ := benchmarked(f, nil)
-	h.Validation = "off" // or next to nothing would be signed
+	h.Validation = "off" // otherwise, hardly anything would be signed
 	key := h.merchants.only.keyring.Current().Signing.Private.Public().(*rsa.PublicKey)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var sent []byte
@@ -83,7 +83,7 @@ func FuzzHandler(f *testing.F) {
 			if d := delivery.From(r.Context()); !isSignedBy(key, sent, d.Signed().Signature) {
 				t.Fatalf("what is sent is not what was signed: %s", sent)
 			}
-			_, err = io.WriteString(w, `{"code":"SYSTEM_BUSY"}`) // a session is for one user alone
+			_, err = io.WriteString(w, `{"code":"SYSTEM_BUSY"}`) // not a session: one session for several users would be withheld
 			return err
 		}))
 		if err != nil {
@@ -103,14 +103,14 @@ func FuzzHandler(f *testing.F) {
 	})
 }
 
-// isSignedBy is SHA256withRSA from its definition.
+// isSignedBy verifies SHA256withRSA, written from its definition.
 func isSignedBy(key *rsa.PublicKey, body []byte, signature string) bool {
 	raw, err := base64.StdEncoding.Strict().DecodeString(signature)
 	digest := sha256.Sum256(body)
 	return err == nil && rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], raw) == nil
 }
 
-// signedByGateway is PayerMax's signature of a body.
+// signedByGateway returns PayerMax's signature of a body.
 func signedByGateway(t *testing.T, body []byte) string {
 	signature, err := signer.Sign(context.Background(), gatewayKey(), body)
 	if err != nil {
@@ -119,10 +119,10 @@ func signedByGateway(t *testing.T, body []byte) string {
 	return signature
 }
 
-// Whatever a gateway answers, the application gets what PayerMax has signed byte
-// for byte; a code and a message that are written anew; or a refusal of the
-// sidecar's. It never gets a success that PayerMax has not signed, and nothing of
-// the header.
+// Whatever a gateway answers, the application gets one of three things: an answer that
+// PayerMax has signed, byte for byte; a rewritten code and message; or a refusal by the
+// sidecar. It never gets a success that PayerMax has not signed, nor any header field of
+// the answer.
 func FuzzAnswer(f *testing.F) {
 	for _, seed := range []string{
 		sessionAnswer, `{"code":"PARAMS_INVALID","msg":""}`, `{"code":"PARAMS_INVALID","Code":"APPLY_SUCCESS"}`, `{"code":"apply_success "}`,
@@ -137,7 +137,7 @@ func FuzzAnswer(f *testing.F) {
 	h, _ := benchmarked(f, []*rsa.PublicKey{&gatewayKey().PublicKey})
 	f.Fuzz(func(t *testing.T, status int, signed bool, signature, contentType string, body []byte) {
 		if status < 200 || status > 599 {
-			return // which the reverse proxy takes for no answer
+			return // the reverse proxy does not pass on such a status as an answer
 		}
 		if signed {
 			signature = signedByGateway(t, body)
@@ -170,7 +170,7 @@ func FuzzAnswer(f *testing.F) {
 			t.Fatalf("PayerMax's answer %d %q became %d %q", status, body, w.Code, w.Body)
 		}
 		if passed && status == http.StatusOK {
-			return // whatever PayerMax says
+			return // PayerMax has signed it, so it may say anything
 		}
 		for name, value := range said {
 			if code, _ := value.(string); lookalike.Fold(name) == "CODE" && lookalike.Fold(code) == "APPLYSUCCESS" {

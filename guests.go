@@ -18,20 +18,21 @@ import (
 	_ "github.com/caddy-payermax/caddy-payermax/modules/transport"
 )
 
-// exampleCaddyfile is what the demonstration runs, so that it is always the
-// configuration that the documentation shows.
+// exampleCaddyfile is the config that caddy payermax-demo runs. It is embedded, so that
+// the demonstration always runs what the documentation shows.
 //
 //go:embed Caddyfile.example
 var exampleCaddyfile []byte
 
-// dropInCaddyfile is what it runs to serve a checkout, which needs a site for notifications.
+// dropInCaddyfile is the config that caddy payermax-demo runs to serve a checkout, which
+// needs a site for notifications.
 //
 //go:embed examples/drop-in.caddyfile
 var dropInCaddyfile []byte
 
-// The subcommands belong to the module rather than to the binary in caddy/, so
-// that a binary built with xcaddy has them as well. Those that need nothing of
-// this package register themselves.
+// The subcommands belong to the module rather than to the binary in caddy/, so that a
+// binary built with xcaddy has them as well. Subcommands that need nothing from this
+// package register themselves.
 func init() {
 	caddycmd.RegisterCommand(commands.Demo(exampleCaddyfile, dropInCaddyfile))
 	caddycmd.RegisterCommand(command.Doctor(describe))

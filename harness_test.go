@@ -45,8 +45,8 @@ func writePublicKey(t *testing.T, key *rsa.PublicKey) string {
 	return testkeys.WritePublic(t, key)
 }
 
-// newHandler returns a handler that signs with merchantKey, provisioned as Caddy
-// does it, changed by the options.
+// newHandler returns a handler that signs with merchantKey, changed by the options and
+// provisioned as Caddy does it.
 func newHandler(t *testing.T, options ...func(*Handler)) *Handler {
 	t.Helper()
 	h := &Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(writePrivateKey(t, merchantKey()))}}
@@ -67,14 +67,14 @@ func keyFile(path string) json.RawMessage {
 	return caddyconfig.JSONModuleObject(keys.File{Path: path}, "source", "file", nil)
 }
 
-// post makes the request of an application.
+// post returns an application's request to open a session.
 func post(body string) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, sessionPath, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	return r
 }
 
-// serve has the handler serve r before next, and returns what the application
+// serve lets the handler serve r, followed by next, and returns what the application
 // gets.
 func serve(t *testing.T, h *Handler, r *http.Request, next caddyhttp.HandlerFunc) *httptest.ResponseRecorder {
 	t.Helper()
@@ -84,7 +84,7 @@ func serve(t *testing.T, h *Handler, r *http.Request, next caddyhttp.HandlerFunc
 	return w
 }
 
-// refusalOf decodes an answer of the sidecar's own.
+// refusalOf decodes an answer that the sidecar itself gives.
 func refusalOf(t *testing.T, w *httptest.ResponseRecorder) reply.Refusal {
 	t.Helper()
 	require.Equal(t, "application/json", w.Header().Get("Content-Type"))

@@ -22,7 +22,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// shownHealth is what a probe may read of an answer.
+// shownHealth has the parts of a health answer that the tests read.
 type shownHealth struct {
 	Status string
 	Keys   []struct {
@@ -34,7 +34,7 @@ type shownHealth struct {
 	LastSuccess *time.Time `json:"gateway_last_success"`
 }
 
-// probe asks for the health and returns status and body.
+// probe requests the health and returns the status and the body.
 func probe(t *testing.T, path string, shuttingDown bool) (status int, body shownHealth) {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, path, nil)
@@ -80,7 +80,7 @@ func TestHealth(t *testing.T) {
 	status, _ = probe(t, "/metrics", false)
 	assert.Equal(t, http.StatusTeapot, status)
 
-	// A sidecar with the last good key is ready, but not well.
+	// A sidecar that keeps using the last good key is ready, but degraded.
 	require.NoError(t, os.WriteFile(path, []byte("CANARY"), 0o600))
 	require.Eventually(t, func() bool { _, answer := probe(t, "/readyz", false); return answer.Status == "degraded" }, pickUp, 10*time.Millisecond)
 	status, answer = probe(t, "/readyz", false)
@@ -89,8 +89,7 @@ func TestHealth(t *testing.T) {
 	assert.NotContains(t, answer.Keys[0].Refused, "CANARY")
 }
 
-// The keys that notifications are verified with are looked after like those that
-// sign.
+// The keys that verify notifications are watched like the keys that sign.
 func TestHealthOfNotify(t *testing.T) {
 	first, second := writePublicKey(t, &gatewayKey().PublicKey), writePublicKey(t, &merchantKey().PublicKey)
 	n := &notify.Handler{GatewayPublicKeys: []string{first, second}}
@@ -124,7 +123,7 @@ func TestHealthOfNotify(t *testing.T) {
 
 	failures := keyMetrics(t)["caddy_payermax_key_reload_failures_total"]
 	require.NoError(t, os.WriteFile(second+".new", []byte("CANARY"), 0o600))
-	require.NoError(t, os.Rename(second+".new", second)) // or a file that is half written could count as well
+	require.NoError(t, os.Rename(second+".new", second)) // a rename, because a half-written file could be counted as well
 	require.Eventually(t, func() bool { _, answer := probe(t, "/readyz", false); return answer.Status == "degraded" }, pickUp, 10*time.Millisecond)
 	status, answer = probe(t, "/readyz", false)
 	assert.Equal(t, http.StatusOK, status)

@@ -8,14 +8,14 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
-// place is what a call takes of the memory that there is for calls.
+// place is a call's share of the memory that is available for calls.
 type place struct {
 	taken bool
-	// growth is what a large answer takes besides.
+	// growth is the additional share that a large answer takes.
 	growth inflight.Growth
 }
 
-// leave gives everything back.
+// leave returns the call's share.
 func (p *place) leave() {
 	if p.taken {
 		inflight.Process.Leave()
@@ -23,7 +23,7 @@ func (p *place) leave() {
 	p.growth.Release()
 }
 
-// takePlace takes a place for the call, or refuses it.
+// takePlace takes a place for the call, or refuses the call if none is free.
 func (h *Handler) takePlace(c *call, w http.ResponseWriter, r *http.Request) error {
 	c.place.taken = inflight.Process.Enter(h.MaxInFlight)
 	if c.place.taken {
@@ -35,13 +35,13 @@ func (h *Handler) takePlace(c *call, w http.ResponseWriter, r *http.Request) err
 	return tooManyInFlight()
 }
 
-// The limits of the process, as the metric names them.
+// The limits of the process, as labels of the metric limit_refusals_total.
 const (
 	limitOverload = "overload"
 	limitInFlight = "in_flight"
 )
 
-// tooManyInFlight refuses a request that there is no memory for.
+// tooManyInFlight refuses a request for which there is no memory.
 func tooManyInFlight() *reply.Refusal {
 	f := reply.Denied(limitInFlight, http.StatusServiceUnavailable, "SYSTEM_ERROR",
 		"too many calls are in flight (max_in_flight); nothing was sent, so it is safe to try again")
@@ -49,7 +49,7 @@ func tooManyInFlight() *reply.Refusal {
 	return f
 }
 
-// overloaded refuses a request that there is no time for.
+// overloaded refuses a request that could not be signed in time.
 func overloaded() *reply.Refusal {
 	f := reply.Denied(limitOverload, http.StatusServiceUnavailable, "SYSTEM_ERROR",
 		"the sidecar is overloaded: requests arrive faster than it can sign them; nothing was sent, so it is safe to try again")

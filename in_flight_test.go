@@ -18,7 +18,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 )
 
-// separate gives the test a count of its own.
+// separate gives the test its own count of calls in flight.
 func separate(t *testing.T) {
 	t.Helper()
 	before := inflight.Process
@@ -26,8 +26,8 @@ func separate(t *testing.T) {
 	inflight.Process = inflight.New()
 }
 
-// Those beyond the bound are refused without being read or signed, and as soon as one
-// is answered, there is room again.
+// Requests beyond the bound are refused without being read or signed. As soon as one is
+// answered, there is room again.
 func TestMaxInFlight(t *testing.T) {
 	separate(t)
 	h := newHandler(t, func(h *Handler) { h.MaxInFlight = 3 })
@@ -60,7 +60,7 @@ func take(t *testing.T, count int) {
 	}
 }
 
-// unread is a body that nobody may read.
+// unread is a body that must not be read.
 type unread struct{ t *testing.T }
 
 func (u unread) Read([]byte) (int, error) {
@@ -90,7 +90,7 @@ func TestPlacesComeBack(t *testing.T) {
 	}
 }
 
-// The bound that is shown is the smallest of those in use.
+// The reported bound is the smallest of those in use.
 func TestBound(t *testing.T) {
 	separate(t)
 	assert.Equal(t, inflight.DefaultBound(), inflight.Process.Bound())
@@ -104,7 +104,8 @@ func TestBound(t *testing.T) {
 	assert.Equal(t, inflight.DefaultBound(), inflight.Process.Bound())
 }
 
-// What is allocated for a body is in proportion to what has arrived of it.
+// The memory that is allocated for a body is proportional to the part of it that has
+// arrived.
 func TestReadAll(t *testing.T) {
 	for _, size := range []int{0, 1, firstPiece - 1, firstPiece, firstPiece + 1, 64 << 10, 1<<20 + 7} {
 		text := strings.Repeat("x", size)
@@ -121,12 +122,12 @@ func TestReadAll(t *testing.T) {
 	assert.Error(t, err)
 }
 
-// pieces reads at most seven bytes at once.
+// pieces returns at most seven bytes per read.
 type pieces struct{ io.Reader }
 
 func (p pieces) Read(b []byte) (int, error) { return p.Reader.Read(b[:min(len(b), 7)]) }
 
-// counting notices if it is given more room than is allowed.
+// counting fails if it is asked to read into more room than is allowed.
 type counting struct {
 	io.Reader
 	most int
@@ -138,8 +139,8 @@ func (c *counting) Read(b []byte) (int, error) {
 	return c.Reader.Read(b)
 }
 
-// A body that does not arrive takes no more than the call's time, and its place is
-// free again.
+// A request whose body does not arrive ends with the call's timeout, and then frees its
+// place.
 func TestBodyCountsIntoTimeout(t *testing.T) {
 	separate(t)
 	h := newHandler(t, func(h *Handler) { h.Timeout = caddy.Duration(200 * time.Millisecond) })
@@ -175,8 +176,8 @@ func TestBoundsMustBePositive(t *testing.T) {
 	}
 }
 
-// Large answers that pile up are given up before the memory is, and their places come
-// back.
+// Large answers that pile up are dropped before memory runs out, and their places become
+// free again.
 func TestLargeAnswersAreBounded(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.MaxInFlight = 40 }) // 20 places, for an answer of at most 16
 	body := `{"code":"APPLY_SUCCESS","msg":"` + strings.Repeat("x", 15*reply.AnswerStep) + `","data":{}}`

@@ -23,7 +23,7 @@ import (
 // pickUp is how soon a new key must be in use.
 const pickUp = 30 * time.Second
 
-// keyPEM is a key as a file holds it.
+// keyPEM returns a key in PEM.
 func keyPEM(t *testing.T, key *rsa.PrivateKey) []byte {
 	t.Helper()
 	return []byte(testkeys.PrivatePEM(key))
@@ -41,9 +41,8 @@ func requireInUse(t *testing.T, h *Handler, key *rsa.PrivateKey) {
 	require.Eventually(t, func() bool { return fingerprint(h) == want }, pickUp, 10*time.Millisecond)
 }
 
-// Six rotations by a swap of ..data, with ten workers calling all the time: no
-// call fails, and each is signed by a key, and carries the key version, of one
-// generation.
+// Six rotations by a swap of ..data, while ten workers keep calling: no call fails, and
+// the key and the key version of each call are of the same generation.
 func TestRotationUnderLoad(t *testing.T) {
 	const rotations, workers = 6, 10
 	type generation struct {
@@ -108,7 +107,7 @@ func TestRotationUnderLoad(t *testing.T) {
 	assert.Empty(t, h.merchants.only.keyring.Refused())
 }
 
-// The pair is compared when the config is loaded.
+// The private key is compared with merchant_public_key when the config is loaded.
 func TestPairMustFit(t *testing.T) {
 	h := &Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(writePrivateKey(t, merchantKey())), MerchantPublicKey: writePublicKey(t, &gatewayKey().PublicKey)}}
 	err := testcaddy.Provision(t, h)
@@ -116,7 +115,7 @@ func TestPairMustFit(t *testing.T) {
 	require.ErrorContains(t, err, signer.Fingerprint(&merchantKey().PublicKey))
 }
 
-// A call that is under way is not touched by a change of keys.
+// A key change does not affect a call that is under way.
 func TestCallFinishesWithItsKey(t *testing.T) {
 	old, changed := newKey(), newKey()
 	path := filepath.Join(t.TempDir(), "private.key")

@@ -19,7 +19,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
-// answering is a next handler that accepts everything.
+// answering returns a next handler that accepts everything.
 func answering(t *testing.T) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, _ *http.Request) error {
 		_, err := io.WriteString(w, `{"code":"APPLY_SUCCESS"}`)
@@ -27,7 +27,7 @@ func answering(t *testing.T) func(http.ResponseWriter, *http.Request) error {
 	}
 }
 
-// sessionFor is a session of an amount.
+// sessionFor returns a request for a session with an amount.
 func sessionFor(amount, currency, country string) string {
 	return `{"data":{"totalAmount":` + amount + `,"currency":"` + currency + `","country":"` + country + `","userId":"U10001"}}`
 }
@@ -80,7 +80,7 @@ func TestRate(t *testing.T) {
 	for range 2 {
 		assert.Equal(t, http.StatusOK, serve(t, h, post(sessionBody), answering(t)).Code)
 	}
-	// What is refused for another reason uses nothing up.
+	// A request that is refused for another reason uses nothing up.
 	w := serve(t, h, post(`{"data":{}}`), testcaddy.Unreachable(t))
 	assert.Equal(t, http.StatusBadRequest, w.Code)
 
@@ -90,8 +90,8 @@ func TestRate(t *testing.T) {
 	assert.Equal(t, "1000", w.Header().Get("Retry-After"))
 }
 
-// A request that never left has used up nothing: one that could not be signed, for
-// which there was no time, or whose gateway could not be reached.
+// A request that was never sent uses nothing up: it could not be signed, there was no
+// time to send it, or the gateway could not be reached.
 func TestRateIsGivenBack(t *testing.T) {
 	unavailable := func(http.ResponseWriter, *http.Request) error {
 		return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("no upstreams available"))
@@ -134,7 +134,7 @@ func TestRateIsGivenBack(t *testing.T) {
 	}
 }
 
-// failingKey does not sign, for a reason.
+// failingKey is a key that fails to sign, for a given reason.
 type failingKey struct {
 	crypto.Signer
 	reason error
@@ -142,7 +142,7 @@ type failingKey struct {
 
 func (k failingKey) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return nil, k.reason }
 
-// A call whose answer never came, or is withheld, was sent, and counts.
+// A call that was sent counts, even if its answer never arrives or is withheld.
 func TestRateCountsWhatWasSent(t *testing.T) {
 	h := newHandler(t, verifying(t), func(h *Handler) { h.Limits = &limits.Limits{Quota: limits.Quota{Rate: 0.001, Burst: 2}} })
 	unverified := serve(t, h, post(sessionBody), answering(t))
@@ -232,8 +232,8 @@ func withCaller(h *Handler, c limits.Caller) {
 	h.Limits.Callers = map[string]limits.Caller{"a": c}
 }
 
-// Every endpoint that moves money either has rules that know its amounts, or
-// cannot be enabled beside max_amount.
+// Every endpoint that moves money either has rules that know its amounts, or cannot be
+// enabled together with max_amount.
 func TestMaxAmountIsForAllThatMovesMoney(t *testing.T) {
 	for _, e := range protocol.Endpoints() {
 		rules, _ := validate.Lookup(e.Name, e.Version)
@@ -262,8 +262,8 @@ func TestValidationModes(t *testing.T) {
 		h := newHandler(t, func(h *Handler) { h.Validation = mode })
 		assert.Equal(t, http.StatusOK, serve(t, h, post(wrong), answering(t)).Code, mode)
 
-		// What is not strict JSON, or contradicts the configuration, is refused
-		// in any mode.
+		// A request that is not strict JSON, or that contradicts the configuration, is
+		// refused in any mode.
 		for _, body := range []string{`{"data":{"a":1,"a":2}}`, `{"data":[]}`, `{"appId":"another","data":{}}`} {
 			w := serve(t, h, post(body), testcaddy.Unreachable(t))
 			assert.Equal(t, http.StatusBadRequest, w.Code, body)

@@ -14,8 +14,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
-// line is what the log says of a call: enough to find it at PayerMax and to prove
-// what was sent, by its digest, and nothing that stood in it.
+// line is a call's log line. It has enough to find the call at PayerMax and to prove, by
+// the digest, what was sent. It has none of the contents.
 type line struct {
 	*call
 	exchange
@@ -24,7 +24,7 @@ type line struct {
 	refused *reply.Refusal // nil if the answer is the gateway's
 }
 
-// MarshalLogObject adds the fields. A slice of them would be the largest
+// MarshalLogObject adds the fields one by one: a slice of fields would be the largest
 // allocation of a call.
 func (l *line) MarshalLogObject(log zapcore.ObjectEncoder) error {
 	log.AddString("request_id", l.id)
@@ -59,7 +59,7 @@ func (l *line) MarshalLogObject(log zapcore.ObjectEncoder) error {
 	return nil
 }
 
-// addSigned adds what was sent.
+// addSigned adds the fields about the signed request.
 func (l *line) addSigned(log zapcore.ObjectEncoder) {
 	if l.Signature != "" {
 		log.AddInt("body_bytes", len(l.Body))
@@ -77,7 +77,7 @@ func (l *line) addSigned(log zapcore.ObjectEncoder) {
 	}
 }
 
-// addVerdict adds what was answered.
+// addVerdict adds the fields about the gateway's answer.
 func (l *line) addVerdict(log zapcore.ObjectEncoder) {
 	log.AddString("gateway_code", knownCode(l.Code))
 	log.AddString("answer", l.Finding.Label())
@@ -87,7 +87,7 @@ func (l *line) addVerdict(log zapcore.ObjectEncoder) {
 	}
 }
 
-// addRefusal adds why the application was refused.
+// addRefusal adds the reason why the sidecar refused the application.
 func (l *line) addRefusal(log zapcore.ObjectEncoder) {
 	f := l.refused
 	log.AddString("code", f.Code)
@@ -103,9 +103,9 @@ func (l *line) addRefusal(log zapcore.ObjectEncoder) {
 	}
 }
 
-// severity is the level to log an outcome at. A request that the sidecar
-// refuses is the application's mistake, not the operator's; a refusal that is not
-// signed may be PayerMax's, or anybody's.
+// severity returns the level to log an outcome at. A request that the sidecar refuses is
+// the application's mistake, not the operator's; an unsigned refusal may come from
+// PayerMax or from anybody.
 func (l *line) severity() zapcore.Level {
 	switch {
 	case l.ended == reply.Unsigned:
@@ -119,8 +119,8 @@ func (l *line) severity() zapcore.Level {
 	}
 }
 
-// brokenRules names rules, each after its row in PayerMax's table. Both names are our
-// own, and not the request's.
+// brokenRules names rules, each after its row in PayerMax's table. Both names come from
+// this module, never from the request.
 func brokenRules(violations []validate.Violation) []string {
 	names := make([]string, len(violations))
 	for i, v := range violations {
@@ -129,7 +129,7 @@ func brokenRules(violations []validate.Violation) []string {
 	return names
 }
 
-// disputedRules is brokenRules for those that are contradicted.
+// disputedRules is brokenRules for rules that another document of PayerMax contradicts.
 func disputedRules(disputed []validate.Dispute) []string {
 	names := make([]string, len(disputed))
 	for i, d := range disputed {
@@ -138,7 +138,7 @@ func disputedRules(disputed []validate.Dispute) []string {
 	return names
 }
 
-// digests are those of several bodies.
+// digests returns the digests of several bodies.
 func digests(bodies []*delivery.Signed) []string {
 	all := make([]string, len(bodies))
 	for i, signed := range bodies {

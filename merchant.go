@@ -24,7 +24,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 )
 
-// Merchant is on whose behalf PayerMax is called, and the keys that go with it.
+// Merchant is the merchant on whose behalf PayerMax is called, with its keys.
 type Merchant struct {
 	// The merchant application that the key belongs to (`appId`), as PayerMax's
 	// dashboard shows it. Required, unless the sandbox answers. Placeholders are
@@ -43,32 +43,32 @@ type Merchant struct {
 
 	// The token that authorises a service provider to call for the merchant. It is sent
 	// as the header `merchant_auth_token`. It must be a placeholder, such as
-	// `{file./run/secrets/payermax/token}`, because Caddy saves and shows its config.
-	// It is expanded for each request, so a file may change, and placeholders of the
-	// request can choose among several tokens. Optional.
+	// `{file./run/secrets/payermax/token}`, because Caddy saves and shows its config. It
+	// is expanded for each request, so a file may change, and placeholders of the request
+	// can select one of several tokens. Optional.
 	MerchantAuthToken string `json:"merchant_auth_token,omitempty"`
 
 	// The source of the signing key: a module in the namespace payermax.keys that
-	// implements [keys.Source]. `file` is part of this module. Required, unless the
-	// sandbox answers.
+	// implements [keys.Source]. The source `file` is part of this module. Required,
+	// unless the sandbox answers.
 	KeyRaw json.RawMessage `json:"key,omitempty" caddy:"namespace=payermax.keys inline_key=source"`
 
-	// The key to switch to at a key change. A newly uploaded public key is valid at
-	// once, and the old one is not. So when PayerMax answers `SIGN_VERIFY_FAILED` to a
-	// request that is safe to repeat, the sidecar sends it once more, signed with the
-	// next key. If PayerMax accepts that signature, the sidecar goes on with the next
-	// key until the config changes or `private_key` is another key than the one that
-	// PayerMax refused. A refusal for another reason, such as an order that does not
-	// exist, also shows that it accepts the signature.
+	// The key to switch to when the key is changed at PayerMax. A newly uploaded public
+	// key is valid at once, and the old one no longer is. So when PayerMax answers
+	// `SIGN_VERIFY_FAILED` to a request that is safe to repeat, the sidecar sends it once
+	// more, signed with the next key. If PayerMax accepts that signature, the sidecar
+	// keeps using the next key until the config changes, or until `private_key` is no
+	// longer the key that PayerMax refused. A refusal for another reason, such as an
+	// order that does not exist, also shows that it accepts the signature.
 	//
-	// The file may be missing, as long as its directory exists: it is read as soon as
-	// it is there. Optional.
+	// The file may be missing, as long as its directory exists: it is read as soon as it
+	// appears. Optional.
 	NextKeyRaw json.RawMessage `json:"next_key,omitempty" caddy:"namespace=payermax.keys inline_key=source"`
 
-	// The path of the file with the public key that you uploaded to PayerMax, in any
-	// form that `gateway_public_key` accepts. With it, a config whose private key does
-	// not match is refused, and so is a new private key that does not match.
-	// Placeholders are expanded when the config is loaded.
+	// The path of the file with the public key that you uploaded to PayerMax, in any form
+	// that `gateway_public_key` accepts. If it is set, a config whose private key does
+	// not match is refused, and so is a new private key that does not match. Placeholders
+	// are expanded when the config is loaded.
 	MerchantPublicKey string `json:"merchant_public_key,omitempty"`
 
 	// The paths of the files with PayerMax's public keys, each in PEM or as the one
@@ -78,23 +78,24 @@ type Merchant struct {
 	GatewayPublicKeys []string `json:"gateway_public_keys,omitempty"`
 
 	// The version of the signature algorithm (`keyVersion`). Default: `1`, the only one
-	// that PayerMax documents. Placeholders are expanded whenever the keys are loaded,
-	// so `{file.*}` can name a file that changes with them.
+	// that PayerMax documents. Placeholders are expanded whenever the keys are loaded, so
+	// `{file.*}` can name a file that changes together with the keys.
 	KeyVersion string `json:"key_version,omitempty"`
 }
 
 // merchant is a Merchant that is ready to sign.
 type merchant struct {
-	// identity lacks what depends on the endpoint and on the key.
+	// identity is complete except for Version, which depends on the endpoint, and
+	// KeyVersion, which depends on the key.
 	identity  envelope.Identity
 	authToken string
-	// tokenHeaders are the header fields of a request that it comes from.
+	// tokenHeaders are the request headers that authToken's placeholders name.
 	tokenHeaders []string
 	keyring      *keys.Ring
 }
 
-// open expands the options and loads the keys. With the key of a sandbox, what is
-// missing is supplied.
+// open expands the options and loads the keys. If sandboxKey is set, open supplies what
+// is missing.
 func (m *Merchant) open(ctx caddy.Context, sandboxKey *rsa.PublicKey, logger *zap.Logger) (*merchant, error) {
 	repl := caddy.NewReplacer()
 	if sandboxKey != nil {
@@ -124,12 +125,12 @@ func (m *Merchant) open(ctx caddy.Context, sandboxKey *rsa.PublicKey, logger *za
 	}, nil
 }
 
-// expand returns a copy with the placeholders expanded. The merchant itself is
-// the config, which Caddy's admin endpoint and autosave show, and stays as it is.
+// expand returns a copy with the placeholders expanded. m itself stays unchanged, since
+// it is the config, which Caddy's admin endpoint and autosave show.
 //
-// An option that is configured but turns out empty is an error, not an absent
-// option: a missing environment variable must not switch a check off. Beside the
-// sandbox, which can supply everything itself, those options are gone by now.
+// An option that is configured but turns out empty is an error, not an absent option: a
+// missing environment variable must not switch a check off. With the sandbox, which can
+// supply everything itself, withoutBlanks has already removed such options.
 func (m *Merchant) expand(repl *caddy.Replacer, sandbox bool) (Merchant, error) {
 	expanded := *m
 	expanded.GatewayPublicKeys = slices.Clone(m.GatewayPublicKeys)
@@ -156,7 +157,8 @@ func (m *Merchant) expand(repl *caddy.Replacer, sandbox bool) (Merchant, error) 
 	return expanded, expanded.requireOptions(sandbox)
 }
 
-// requireOptions reports what is missing, or has no place beside the sandbox.
+// requireOptions returns an error for a required option that is missing, or for one that
+// is not allowed with the sandbox.
 func (m *Merchant) requireOptions(sandbox bool) error {
 	switch {
 	case sandbox && len(m.GatewayPublicKeys) > 0:
@@ -172,9 +174,9 @@ func (m *Merchant) requireOptions(sandbox bool) error {
 	return nil
 }
 
-// checkAuthToken makes sure that the config holds a placeholder, and not the
-// token itself, and that the file or variable behind it is there if that can be
-// told without a request.
+// checkAuthToken checks that the config holds a placeholder and not the token itself. If
+// the placeholder does not depend on a request, it also checks the token that the file or
+// variable contains.
 func checkAuthToken(repl *caddy.Replacer, token string) error {
 	if token == "" {
 		return nil
@@ -187,12 +189,12 @@ func checkAuthToken(repl *caddy.Replacer, token string) error {
 		return err
 	}
 	if _, err := setting.Replace(repl, token, true, true); err != nil {
-		return nil // a part of it comes with each request
+		return nil // part of the token comes with each request
 	}
 	return setting.CheckToken(strings.TrimSpace(expanded), token)
 }
 
-// expandAuthToken returns the token to send with a request, or "" if none is
+// expandAuthToken returns the token to send with a request, or "" if no token is
 // configured.
 func (m *merchant) expandAuthToken(repl *caddy.Replacer) (string, error) {
 	if m.authToken == "" {
@@ -212,11 +214,12 @@ func (m *merchant) expandAuthToken(repl *caddy.Replacer) (string, error) {
 	return token, nil
 }
 
-// isPerRequest reports whether a token comes with each request.
+// isPerRequest reports whether the configured token comes with each request.
 func isPerRequest(token string) bool { return strings.Contains(token, "{http.") }
 
-// checkTokenHeaders refuses a request that has a header of the token more than once: Caddy's
-// placeholder joins the values by commas, which would be a token that nobody was given.
+// checkTokenHeaders refuses a request that has a token header more than once: Caddy's
+// placeholder joins the values with commas, and the result would be a token that PayerMax
+// never issued.
 func (m *merchant) checkTokenHeaders(header http.Header) error {
 	for _, name := range m.tokenHeaders {
 		if n := len(header.Values(name)); n > 1 {
@@ -226,9 +229,9 @@ func (m *merchant) checkTokenHeaders(header http.Header) error {
 	return nil
 }
 
-// withoutToken refuses a call for which there is no token, which trying again does not
-// cure: whoever sends it must add the token or, if the token is the operator's to
-// supply, the operator must.
+// withoutToken refuses a call for which there is no token. Retrying does not help: the
+// application must add the token or, if the token does not come with the request, the
+// operator must.
 func (m *merchant) withoutToken(cause error) *reply.Refusal {
 	if isPerRequest(m.authToken) {
 		f := reply.ClientError(http.StatusBadRequest, "PARAMS_INVALID",
@@ -242,8 +245,8 @@ func (m *merchant) withoutToken(cause error) *reply.Refusal {
 	}
 }
 
-// expandKeyVersion returns the key version. It is expanded anew with each
-// generation of keys, since it may come from a file beside them.
+// expandKeyVersion returns the key version. It is called for each generation of keys,
+// since the version may come from a file that changes together with them.
 func (m *Merchant) expandKeyVersion() (string, error) {
 	version := protocol.KeyVersion
 	if m.KeyVersion == "" {
@@ -253,8 +256,8 @@ func (m *Merchant) expandKeyVersion() (string, error) {
 	return version, err
 }
 
-// openKeyring loads the keys that are configured. For the sandbox, a key that is
-// not configured is generated, and answers are verified with the sandbox's own.
+// openKeyring loads the configured keys. If sandboxKey is set, it generates a missing
+// private key, and answers are verified with sandboxKey.
 func (m *Merchant) openKeyring(ctx caddy.Context, expanded Merchant, sandboxKey *rsa.PublicKey, logger *zap.Logger) (*keys.Ring, error) {
 	source, err := keys.LoadSource(ctx, m, "KeyRaw", m.KeyRaw)
 	if err != nil {

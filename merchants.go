@@ -15,21 +15,21 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
-// MerchantChoice is one merchant among several, and when it is chosen.
+// MerchantChoice is one of several merchants, with the matchers that choose it.
 type MerchantChoice struct {
 	Merchant
 
-	// The requests that are for this merchant, whatever `merchantNo` they name. With
-	// matchers, only they choose the merchant, so they can decide who may call for it.
-	// Without matchers, only the request's `merchantNo` does.
+	// The requests that are for this merchant, whatever `merchantNo` they name. If there
+	// are matchers, they alone select the merchant, so they can decide who may call for
+	// it. Without matchers, the request's `merchantNo` alone selects it.
 	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
 }
 
-// merchants are those that one handler signs for.
+// merchants are the merchants that one handler signs for.
 type merchants struct {
-	// only is the one merchant if there is no choice.
+	// only is the merchant if there is just one; otherwise nil.
 	only *merchant
-	// matched are chosen by their matchers, the first that fits.
+	// matched are chosen by their matchers; the first match wins.
 	matched []matchedMerchant
 	// byNumber are chosen by the request's merchantNo.
 	byNumber map[string]*merchant
@@ -40,9 +40,9 @@ type matchedMerchant struct {
 	matchers caddyhttp.MatcherSets
 }
 
-// openMerchants makes the merchants ready that are configured: either the
-// handler's own, or those to choose from. sandboxKey is the embedded sandbox's, or
-// nil if PayerMax answers.
+// openMerchants opens the configured merchants: either the handler's own, or those to
+// choose from. sandboxKey is the embedded sandbox's key, or nil if there is no embedded
+// sandbox.
 func (h *Handler) openMerchants(ctx caddy.Context, sandboxKey *rsa.PublicKey) error {
 	if len(h.Merchants) == 0 {
 		var err error
@@ -62,7 +62,7 @@ func (h *Handler) openMerchants(ctx caddy.Context, sandboxKey *rsa.PublicKey) er
 	return nil
 }
 
-// openMerchant makes one merchant ready.
+// openMerchant opens one merchant.
 func (h *Handler) openMerchant(ctx caddy.Context, m *Merchant, sandboxKey *rsa.PublicKey) (*merchant, error) {
 	if err := h.checkSandbox(m); err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func (h *Handler) openMerchant(ctx caddy.Context, m *Merchant, sandboxKey *rsa.P
 	return m.open(ctx, sandboxKey, h.logger)
 }
 
-// checkShared refuses options beside the merchants that each of them must have for
+// checkShared refuses handler-level options that each of several merchants must have for
 // itself.
 func (h *Handler) checkShared() error {
 	for name, isSet := range map[string]bool{
@@ -87,8 +87,8 @@ func (h *Handler) checkShared() error {
 	return nil
 }
 
-// withShared returns one of several merchants with what merchants can share: what
-// this merchant lacks is taken from the handler.
+// withShared returns the merchant with its missing options taken from the handler, for
+// those options that merchants can share.
 func (h *Handler) withShared(m Merchant) Merchant {
 	if len(m.GatewayPublicKeys) == 0 {
 		m.GatewayPublicKeys = h.GatewayPublicKeys
@@ -99,7 +99,8 @@ func (h *Handler) withShared(m Merchant) Merchant {
 	return m
 }
 
-// openChoice makes one of several merchants ready.
+// openChoice opens one of several merchants, and registers it by its matchers or by its
+// number.
 func (h *Handler) openChoice(ctx caddy.Context, choice *MerchantChoice, sandboxKey *rsa.PublicKey) error {
 	shared := h.withShared(choice.Merchant)
 	opened, err := h.openMerchant(ctx, &shared, sandboxKey)
@@ -130,7 +131,7 @@ func (h *Handler) openChoice(ctx caddy.Context, choice *MerchantChoice, sandboxK
 	return nil
 }
 
-// all lists the merchants.
+// all returns all merchants.
 func (m *merchants) all() []*merchant {
 	var all []*merchant
 	if m.only != nil {
@@ -165,7 +166,7 @@ func (m *merchants) choose(r *http.Request, request *envelope.Envelope) (*mercha
 	}
 	if number == "" {
 		for _, problem := range request.Check(envelope.Identity{}) {
-			if problem.Field == "/merchantNo" { // it is there, but is not a string
+			if problem.Field == "/merchantNo" { // present, but not a string
 				return nil, invalid([]validate.Violation{violation(problem)})
 			}
 		}

@@ -25,8 +25,8 @@ import (
 
 var secondKey = sync.OnceValue(newKey)
 
-// severalMerchants are two that are chosen by number and one that is chosen by a
-// header.
+// severalMerchants configures two merchants that are chosen by number and one that is
+// chosen by a header.
 func severalMerchants(t *testing.T) func(*Handler) {
 	return func(h *Handler) {
 		h.Merchant = Merchant{}
@@ -65,7 +65,8 @@ func TestMerchantIsChosen(t *testing.T) {
 				require.NoError(t, err)
 				assert.Contains(t, string(body), `"appId":"`+test.appID+`"`)
 				assert.NoError(t, signer.Verify(&test.key.PublicKey, body, r.Header.Get("Sign")))
-				// Not a session: the same one for two merchants would be withheld.
+				// This is not a session, because the same session for two merchants would
+				// be withheld.
 				_, err = io.WriteString(w, `{"code":"SYSTEM_BUSY"}`)
 				return err
 			})
@@ -97,7 +98,8 @@ func TestMerchantIsNotChosen(t *testing.T) {
 	}
 }
 
-// A number as JSON has numbers is said to be of the wrong type, rather than to be missing.
+// A merchantNo that is a JSON number gets an error about its type, not about a missing
+// field.
 func TestMerchantIsNotChosenByANumber(t *testing.T) {
 	h := newHandler(t, severalMerchants(t))
 	w := serve(t, h, post(`{"merchantNo":100,`+sessionBody[1:]), testcaddy.Unreachable(t))
@@ -133,7 +135,7 @@ func TestMerchantsRefused(t *testing.T) {
 	}
 }
 
-// What the merchants share stands beside them, and each can have its own.
+// Shared options are set on the handler, and each merchant can override them.
 func TestMerchantsShare(t *testing.T) {
 	path := writePublicKey(t, &gatewayKey().PublicKey)
 	h := newHandler(t, severalMerchants(t), func(h *Handler) {
@@ -155,7 +157,7 @@ func TestMerchantsShare(t *testing.T) {
 	}, shared)
 }
 
-// A matcher that cannot be evaluated chooses nobody, so that nothing is signed.
+// A matcher that cannot be evaluated chooses no merchant, so nothing is signed.
 func TestMerchantWhoseMatcherFails(t *testing.T) {
 	h := newHandler(t, severalMerchants(t), func(h *Handler) {
 		h.Merchants[2].MatcherSetsRaw = caddyhttp.RawMatcherSets{caddy.ModuleMap{"expression": json.RawMessage(`"int({http.request.header.X-Shop}) == 3"`)}}
@@ -190,7 +192,7 @@ func TestMerchantAuthToken(t *testing.T) {
 	assert.Equal(t, []string{"TOKEN-1"}, tokens)
 	assert.Contains(t, body, `"spMerchantNo":"SP1"`)
 
-	// A file may change, and one without a usable token sends nothing.
+	// The file may change. While it has no usable token, nothing is sent.
 	require.NoError(t, os.WriteFile(path, []byte(" TOKEN-2 \r\n"), 0o600))
 	tokens, _, _ = sent()
 	assert.Equal(t, []string{"TOKEN-2"}, tokens)
@@ -205,7 +207,7 @@ func TestMerchantAuthToken(t *testing.T) {
 	}
 }
 
-// A token that the caller is to send is the caller's to add.
+// If the token comes with the request, a request without it is the caller's mistake.
 func TestMerchantAuthTokenOfTheRequest(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.MerchantAuthToken = "{http.request.header.X-Token}" })
 	for token, want := range map[string]int{"TOKEN-1": http.StatusOK, "": http.StatusBadRequest, "TOKEN-1 # old": http.StatusBadRequest} {
@@ -221,7 +223,7 @@ func TestMerchantAuthTokenOfTheRequest(t *testing.T) {
 	}
 }
 
-// Caddy's placeholder would join two headers to a token that nobody was given.
+// Caddy's placeholder would join two headers into a token that PayerMax never issued.
 func TestMerchantAuthTokenTwice(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.MerchantAuthToken = "{http.request.header.merchantAuthToken}" })
 	for _, second := range []string{"TOKEN-2", "TOKEN-1", ""} {
@@ -247,8 +249,7 @@ func TestMerchantAuthTokenRefused(t *testing.T) {
 	}
 }
 
-// The config shows the sources of keys, never a key; so it is with several
-// merchants.
+// With several merchants as well, the config shows the sources of keys, never a key.
 func TestMerchantsInJSON(t *testing.T) {
 	h := new(Handler)
 	severalMerchants(t)(h)

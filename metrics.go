@@ -14,12 +14,12 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// other is the label of what has no label of its own, so that the number of
-// series does not depend on what is sent.
+// other is the label value for everything without a label value of its own, so that the
+// number of series does not depend on what is sent.
 const other = "other"
 
-// knownCode returns the code of an answer as its label: other, if PayerMax does not
-// document it.
+// knownCode returns the label value for the code of an answer: other if PayerMax does not
+// document the code.
 func knownCode(code string) string {
 	if protocol.IsDocumented(code) {
 		return code
@@ -27,8 +27,8 @@ func knownCode(code string) string {
 	return other
 }
 
-// metrics are the counters of calls. There is one set for the process, so that
-// they survive a reload of the config, which brings a new registry.
+// metrics are the metrics of calls. There is one set for the process, so that they
+// survive a config reload, which creates a new registry.
 type metrics struct {
 	requests     *prometheus.CounterVec
 	duration     *prometheus.HistogramVec
@@ -80,12 +80,12 @@ func init() {
 		m.answers, m.codes, m.violations, m.limits, m.shadow)
 }
 
-// exchangeBuckets suit exchanges that take between some milliseconds and the
-// half minute after which they are given up.
+// exchangeBuckets, in seconds, suit exchanges that take from a few milliseconds to 30
+// seconds, the default timeout.
 var exchangeBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
-// errorLabel is the error type of a refusal as a label, so that there are as many
-// values as RFC 9209 has names; "" if there is no refusal.
+// errorLabel returns the label value for the error type of a refusal: a name from RFC
+// 9209, other for anything else, or "" if there is no refusal.
 func errorLabel(refused *reply.Refusal) string {
 	switch {
 	case refused == nil:
@@ -96,8 +96,8 @@ func errorLabel(refused *reply.Refusal) string {
 	return refused.ProxyError
 }
 
-// likelyErrors are the errors whose series begin at zero, by outcome: those that a
-// healthy setup has on a bad day.
+// likelyErrors are the errors whose series begin at zero, by outcome: those that
+// occasionally occur even in a healthy setup.
 var likelyErrors = map[reply.Outcome][]string{
 	reply.Answered:   {""},
 	reply.Unsigned:   {""},
@@ -107,15 +107,15 @@ var likelyErrors = map[reply.Outcome][]string{
 	reply.Unverified: {"http_protocol_error"},
 }
 
-// likelyCodes are those of PayerMax's codes whose series begin at zero: the ones that
-// alerts ask for.
+// likelyCodes are the codes of PayerMax whose series begin at zero: those that alerts
+// query.
 var likelyCodes = []string{
 	protocol.CodeApplySuccess, protocol.CodeSignVerifyFailed, protocol.CodeRequestTimeOver,
 	protocol.CodeMerchantAppInvalid, protocol.CodeMerchantInvalid, protocol.CodeOrderNotExist, protocol.CodeTooManyRequest,
 }
 
-// announce makes the series that alerts are about begin at zero, so that the
-// first event counts as an increase.
+// announce makes the series that alerts query begin at zero, so that the first event
+// counts as an increase.
 func (m *metrics) announce(routes map[string]route) {
 	for _, rt := range routes {
 		for ended, errors := range likelyErrors {
@@ -139,8 +139,8 @@ func (m *metrics) announce(routes map[string]route) {
 	}
 }
 
-// observe adds a duration in seconds, with the trace that it belongs to as the
-// exemplar if that is kept.
+// observe adds a duration in seconds, with its trace as the exemplar if the trace is
+// sampled.
 func observe(span trace.SpanContext, o prometheus.Observer, seconds float64) {
 	if withExemplar, ok := o.(prometheus.ExemplarObserver); ok && span.IsSampled() {
 		withExemplar.ObserveWithExemplar(seconds, prometheus.Labels{"trace_id": span.TraceID().String()})

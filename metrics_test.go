@@ -22,8 +22,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// metricsOf returns what a collector exposes, by name and labels, with the count
-// of what is a histogram.
+// metricsOf returns what the collectors expose, by name and labels. The value of a
+// histogram is its count.
 func metricsOf(t *testing.T, collectors ...prometheus.Collector) map[string]float64 {
 	t.Helper()
 	values := make(map[string]float64)
@@ -43,8 +43,8 @@ func metricsOf(t *testing.T, collectors ...prometheus.Collector) map[string]floa
 	return values
 }
 
-// increase returns which of the process's metrics a function increases, and by
-// how much. Those of time alone are left out.
+// increase returns which of the process's metrics a function increases, and by how much.
+// It leaves out those that only measure time.
 func increase(t *testing.T, during func()) map[string]float64 {
 	t.Helper()
 	before := metricsOf(t, prom.Collectors()...)
@@ -59,7 +59,7 @@ func increase(t *testing.T, during func()) map[string]float64 {
 	return increased
 }
 
-// Each call is counted where it belongs, and nowhere else.
+// Each call increases the metrics that it belongs to, and no others.
 func TestCallsAreCounted(t *testing.T) {
 	h := newHandler(t)
 	warning := newHandler(t, func(h *Handler) { h.Validation = validationWarn })
@@ -182,7 +182,7 @@ func TestCallsAreCounted(t *testing.T) {
 	}
 }
 
-// The number of series does not depend on what is sent.
+// The number of series does not depend on what applications send.
 func TestSeriesAreBounded(t *testing.T) {
 	h := newHandler(t)
 	h.logger = zap.NewNop()
@@ -211,7 +211,8 @@ func TestSeriesAreBounded(t *testing.T) {
 	assert.Equal(t, before, count())
 }
 
-// Nor does it depend on what has failed: errors have the RFC's names, and no others.
+// The number of series does not depend on what has failed: errors have only the names of
+// RFC 9209.
 func TestErrorsAreBounded(t *testing.T) {
 	for _, name := range writtenIn(t, proxyErrorWritten, refusing...) {
 		assert.True(t, reply.IsProxyError(name), "RFC 9209 has no error type %s", name)
@@ -226,8 +227,8 @@ func TestErrorsAreBounded(t *testing.T) {
 	}
 }
 
-// A sidecar that only verifies notifications has all metrics, too: a sandbox that does
-// not answer is a 0, for one.
+// A sidecar that only verifies notifications has all metrics, too. For example, it
+// reports 0 for the sandbox.
 func TestNotifyAloneHasAllMetrics(t *testing.T) {
 	ctx := testcaddy.Context(t)
 	n := &notify.Handler{GatewayPublicKeys: []string{writePublicKey(t, &gatewayKey().PublicKey)}}

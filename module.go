@@ -55,17 +55,17 @@ const (
 // `/aggregate-pay/api/gateway/applyDropinSession`, and refuses anything else. A request
 // that cannot be validated, filled and signed is not sent. The sidecar answers it in
 // PayerMax's own JSON shape, and adds a `Proxy-Status` header (RFC 9209) that
-// distinguishes its answers from PayerMax's. Every answer has a `Payermax-Request-Id`,
-// which the call's log line has too.
+// distinguishes its answers from PayerMax's. Every answer has a `Payermax-Request-Id`
+// header; the call's log line has the same ID.
 //
-// It sets these placeholders for the handlers and logs around it. The access log also
-// has the endpoint and the outcome as fields:
+// It sets these placeholders, which the handlers around it and the logs can use. The
+// access log also has the endpoint and the outcome as fields:
 //
 // Placeholder | Description
 // ------------|------------
 // `{payermax.endpoint}` | The endpoint's name, such as `applyDropinSession`; empty if the request was not for an enabled endpoint
 // `{payermax.may_retry}` | For `lb_retry_match`: whether the call may be sent again after a failed attempt, because nothing was written or because it is safe to repeat
-// `{payermax.outcome}` | `answered`; `unsigned` (a refusal that PayerMax has not signed, rewritten); `refused` (by the sidecar, nothing was sent); `not_sent` (the gateway could not be reached); `unknown` (sent, but PayerMax's answer did not arrive); `unverified` (withheld: the sidecar cannot verify that it is PayerMax's answer to this call)
+// `{payermax.outcome}` | `answered`; `unsigned` (a refusal without PayerMax's signature, which the sidecar has rewritten); `refused` (by the sidecar, nothing was sent); `not_sent` (the gateway could not be reached); `unknown` (sent, but PayerMax's answer did not arrive); `unverified` (withheld: the sidecar cannot verify that it is PayerMax's answer to this call)
 type Handler struct {
 	// The merchant to call PayerMax for, if there is only one.
 	Merchant
@@ -75,21 +75,21 @@ type Handler struct {
 	// of them.
 	Merchants []MerchantChoice `json:"merchants,omitempty"`
 
-	// The endpoints that are signed: their names, or `drop_in` for those of a Drop-In
-	// payment (applyDropinSession, orderAndPay, orderQuery, refund, refundQuery,
-	// capture, cancel), or `all`. All others are refused, to limit what an attacker in
-	// the application can have signed. Default: `applyDropinSession` alone.
+	// The endpoints whose requests are signed: their names, or `drop_in` for the
+	// endpoints of a Drop-In payment (applyDropinSession, orderAndPay, orderQuery,
+	// refund, refundQuery, capture, cancel), or `all`. Requests to all others are
+	// refused, to limit what an attacker in the application can get signed. Default:
+	// `applyDropinSession` alone.
 	Endpoints []string `json:"endpoints,omitempty"`
 
-	// The API version to declare, by endpoint. Each endpoint has a default; that of
-	// applyDropinSession is `1.5`. Any version can be declared. If a version has no
-	// rules, requests are validated by the rules of the nearest version, and the log
-	// says so when the config is loaded. Placeholders are expanded when the config is
-	// loaded.
+	// The API version to declare, by endpoint. Each endpoint has a default; for
+	// applyDropinSession, it is `1.5`. Any version can be declared. If a version has no
+	// rules, requests are validated by the rules of the nearest version, and the log says
+	// so when the config is loaded. Placeholders are expanded when the config is loaded.
 	Versions map[string]string `json:"versions,omitempty"`
 
 	// What happens to a request whose `data` breaks a rule of PayerMax's field tables:
-	// `strict` refuses it; `warn` signs it, and logs and counts what strict would have
+	// `strict` refuses it; `warn` signs it, and logs and counts what `strict` would have
 	// refused; `off` does not check. Default: `strict`. A request that is not strict
 	// JSON, or that contradicts the configuration, is always refused.
 	Validation string `json:"validation,omitempty"`
@@ -98,7 +98,7 @@ type Handler struct {
 	// breaks a rule like any other. Default: anything.
 	Contract *Contract `json:"contract,omitempty"`
 
-	// The limits of what is signed. Default: none.
+	// The limits on what is signed. Default: none.
 	Limits *limits.Limits `json:"limits,omitempty"`
 
 	// Where the counts of `limits` are kept. With `memory`, each process counts for
@@ -113,14 +113,14 @@ type Handler struct {
 	// up its key. Default: false.
 	Shadow bool `json:"shadow,omitempty"`
 
-	// Whether `requestTime` follows the gateway's clock, which the `Date` of its
+	// Whether `requestTime` follows the gateway's clock, which the `Date` header of its
 	// answers shows, instead of this machine's. Withheld answers do not count, and with
-	// `gateway_public_key`, neither do unsigned refusals: otherwise, anyone who can
-	// forge them could have calls signed for another time. Default: false.
+	// `gateway_public_key`, neither do unsigned refusals: otherwise, anyone who can forge
+	// them could get calls signed for another time. Default: false.
 	//
-	// PayerMax refuses every call if the clock is two minutes off. If that happens at
-	// the start or by a jump, this option helps only if PayerMax signs these refusals,
-	// which it does not document.
+	// PayerMax refuses every call if the clock is two minutes off. If the clock is
+	// already that far off at the start, or jumps that far, this option helps only if
+	// PayerMax signs these refusals. It does not document whether it does.
 	FollowGatewayClock bool `json:"follow_gateway_clock,omitempty"`
 
 	// Whether a call that PayerMax may have received is sent once more, to the other
@@ -129,9 +129,9 @@ type Handler struct {
 	// Other calls are sent again only if nothing of them was written. Default: false.
 	RetryRepeatable bool `json:"retry_repeatable,omitempty"`
 
-	// Whether every answer has the HTTP status 200, the only one that PayerMax
-	// documents, for clients that ignore answers with any other. The result of the call
-	// is then only in `code` and in `Proxy-Status`; the log and the metrics have the
+	// Whether every answer has the HTTP status 200, the only one that PayerMax documents.
+	// This is for clients that ignore answers with any other status. The result of the
+	// call is then only in `code` and in `Proxy-Status`; the log and the metrics have the
 	// real status. Default: false.
 	Status200 bool `json:"status_200,omitempty"`
 
@@ -142,21 +142,21 @@ type Handler struct {
 
 	// How many requests may be in flight in the whole process, from before their bodies
 	// are read until they are answered. Further requests get `503` and `Retry-After`
-	// before their bodies are read; nothing of them is sent. Set it if you raise
+	// before their bodies are read, and nothing is sent for them. Set it if you raise
 	// `max_body_size`. Default: as many as fit into the memory limit (`GOMEMLIMIT`, or
-	// 90 % of the cgroup's), with 60 MiB for the process and 0.2 MiB for each; at least
-	// 20, at most 10000.
+	// 90 % of the cgroup's limit), with 60 MiB for the process and 0.2 MiB for each
+	// request; at least 20, at most 10000.
 	MaxInFlight int `json:"max_in_flight,omitempty"`
 
-	// How long a request may wait for its signature when there are more requests than
-	// the CPUs can sign. A request that has waited this long, or that would have to,
-	// gets `503` and `Retry-After`; nothing of it is sent. Keys in an HSM or a service
-	// have limits of their own. Default: `1s`.
+	// How long a request may wait for its signature when there are more requests than the
+	// CPUs can sign. A request that has waited this long, or would have to, gets `503`
+	// and `Retry-After`, and nothing is sent for it. Keys in an HSM or a remote service
+	// have their own limits. Default: `1s`.
 	MaxWait caddy.Duration `json:"max_wait,omitempty"`
 
 	// How long a call may take in all, from the arrival of the application's request to
-	// the last byte of PayerMax's answer. This includes reading the body and waiting
-	// for the signature. If the time is up before the call is sent, nothing is sent.
+	// the last byte of PayerMax's answer. This includes reading the body and waiting for
+	// the signature. If the time runs out before the call is sent, nothing is sent.
 	// Default: `30s`.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
@@ -167,9 +167,9 @@ type Handler struct {
 	Sandbox bool `json:"sandbox,omitempty"`
 
 	// Whether a merchant's credentials are allowed with the embedded sandbox: `app_id`,
-	// `merchant_no`, `sp_merchant_no`, `merchant_auth_token` or keys. Without this
-	// option they are refused, since somebody could take the sandbox for PayerMax.
-	// Default: false.
+	// `merchant_no`, `sp_merchant_no`, `merchant_auth_token` or keys. Without this option
+	// they are refused, since somebody could mistake the sandbox for PayerMax. Default:
+	// false.
 	SandboxWithCredentials bool `json:"sandbox_with_credentials,omitempty"`
 
 	merchants merchants
@@ -182,8 +182,7 @@ type Handler struct {
 	gateway   *gateways.Gateway
 	logger    *zap.Logger
 
-	// explanations bounds how often a signature that differs is explained, in shadow
-	// mode.
+	// explanations limits how often shadow mode explains why a signature differs.
 	explanations *rate.Limiter
 }
 
@@ -198,7 +197,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // Provision sets the defaults, expands the placeholders and loads the keys.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
-	_, places := layout.Places(ctx, layout.Sign, h) // before provisioning changes the config
+	_, places := layout.Places(ctx, layout.Sign, h) // must precede provisioning, which changes the config
 	if err := h.checkIsFollowed(places); err != nil {
 		return err
 	}
@@ -268,7 +267,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// use follows the merchant's keys from now on, and logs which they are.
+// use starts watching the merchant's keys for changes, and logs which keys are in use.
 func (h *Handler) use(ctx context.Context, m *merchant) {
 	if !h.Sandbox {
 		go m.keyring.Watch(ctx)
@@ -291,8 +290,8 @@ func (h *Handler) use(ctx context.Context, m *merchant) {
 		zap.String("engine", loaded.Signing.Engine()))
 }
 
-// Cleanup takes the handler out of the metrics, and ends the limits and the sandbox. The keys stay
-// loaded, since requests that began before still sign with them.
+// Cleanup removes the handler from the metrics, and closes the limits and the sandbox. The keys
+// stay loaded, because requests that began earlier still sign with them.
 func (h *Handler) Cleanup() error {
 	inflight.Process.RemoveBound(h)
 	h.limits.Close()
@@ -303,7 +302,7 @@ func (h *Handler) Cleanup() error {
 	return h.sandbox.Stop()
 }
 
-// Validate checks the settings that need no file.
+// Validate checks the settings that can be checked without reading a file.
 func (h *Handler) Validate() error {
 	switch {
 	case h.MaxBodySize < 0:
@@ -326,10 +325,9 @@ func (h *Handler) Validate() error {
 	return nil
 }
 
-// ServeHTTP gives the application the gateway's answer to its request, or the
-// reason why there is none. Either way the request ends here: the answer is
-// part of the contract with the application, so no error is left to the
-// server's error routes.
+// ServeHTTP answers the application's request with the gateway's answer, or with the
+// reason why there is none. It always returns nil: the body of a refusal is part of the
+// contract with the application, so no error may reach the server's error routes.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	w = farewell.Announce(w, r)
 	if h.sandbox != nil && sandbox.IsControl(r.URL.Path) {
@@ -347,7 +345,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if refused != nil {
 		answer = refused.Answer()
 		if c.bodyRead.IsZero() && r.ContentLength != 0 {
-			// Or the server would wait for the body before it sends this answer.
+			// Otherwise, the server would wait for the rest of the body before it sends
+			// this answer.
 			answer.Header().Set("Connection", "close")
 		}
 	}
@@ -355,23 +354,24 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		markSandbox(answer.Header())
 	}
 	answer.Header().Set(reply.RequestIDHeader, c.id)
-	// Before the answer is written: an application that takes its time to read it,
-	// or never does, must not keep a call that was made out of the log.
+	// The call is logged before the answer is written: an application that reads the
+	// answer slowly, or never, must not delay the log line of a call that was made.
 	h.record(r, c, answer, refused)
 	if h.Status200 {
 		answer.Status = http.StatusOK
 	}
 	answer.Send(w)
 	if context.Cause(ctx) == delivery.ErrProcessEnds {
-		_ = http.NewResponseController(w).Flush() // while there is time
+		_ = http.NewResponseController(w).Flush() // before the process exits
 	}
 	return nil
 }
 
-// perform is the story of one request: it is matched, admitted, read and understood,
-// which validates it; what it needs of the limits is reserved; then it is filled in,
-// signed and sent, the gateway's answer is checked, and what was reserved is settled by
-// it. What is found out on the way is noted in the call, for the record.
+// perform takes one request through all its steps. It matches the request to a route,
+// admits it, reads its body, understands it (which includes validation) and reserves what
+// it needs of the limits. Then it fills in, signs and sends the request, checks the
+// gateway's answer, and settles the reservation according to the outcome. Each step notes
+// its results in the call, from which the log line is written.
 func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (*reply.Answer, error) {
 	var err error
 	if c.route, err = h.match(r); err != nil {
@@ -408,7 +408,8 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 	return answer, err
 }
 
-// call signs and sends what is understood, and has the answer checked.
+// call signs and sends the request, and checks the answer. If PayerMax seems to have
+// switched to the next key, it tries once more with that key.
 func (h *Handler) call(c *call, r *http.Request, next caddyhttp.Handler) (*reply.Answer, error) {
 	var err error
 	c.keys = c.request.merchant.keyring.Current()
@@ -421,8 +422,8 @@ func (h *Handler) call(c *call, r *http.Request, next caddyhttp.Handler) (*reply
 	return c.exchange.answer, nil
 }
 
-// askGateway signs the request with the key, sends it, and checks the answer. The
-// request has been waiting for its signature since the time given.
+// askGateway signs the request with the key, sends it, and checks the answer. since is
+// when the request began to wait for its signature.
 func (h *Handler) askGateway(c *call, key keys.Key, since time.Time, r *http.Request, next caddyhttp.Handler) (exchange, error) {
 	signed, err := h.sign(r.Context(), c, key, since)
 	if err != nil {
@@ -436,18 +437,18 @@ func (h *Handler) askGateway(c *call, key keys.Key, since time.Time, r *http.Req
 	return h.exchange(c, d, r, next)
 }
 
-// exchange sends what is signed, and checks the answer.
+// exchange sends the signed request, and checks the answer.
 func (h *Handler) exchange(c *call, d *delivery.Delivery, r *http.Request, next caddyhttp.Handler) (exchange, error) {
 	answer, err := h.send(c, d, r, next)
 	if err != nil {
 		x := failedExchange(d, err)
-		x.fromSandbox = h.noticeSandbox(c, answer.Header()) // whose answer may have broken off
+		x.fromSandbox = h.noticeSandbox(c, answer.Header()) // the answer may have been cut off
 		return x, err
 	}
 	return h.check(c, d, answer)
 }
 
-// replacer returns the placeholders of a request.
+// replacer returns the replacer that holds the placeholders of a request.
 func replacer(ctx context.Context) *caddy.Replacer {
 	return ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// The main job, with a next handler that looks at what it gets.
+// The main job: a request is filled in, signed and handed to the next handler.
 func TestServeHTTP(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.MerchantNo = "merchant" })
 	r := post(sessionBody)
@@ -94,8 +94,8 @@ func TestServeHTTPRefuses(t *testing.T) {
 	}
 }
 
-// A path that is almost an endpoint's is answered with that endpoint's, and nothing of it is
-// repeated.
+// The answer to a path that almost matches an endpoint names that endpoint, and does not
+// repeat the path.
 func TestServeHTTPNamesTheNearEndpoint(t *testing.T) {
 	h := newHandler(t)
 	for path, says := range map[string]string{
@@ -128,7 +128,7 @@ func TestServeHTTPAcceptsContentTypes(t *testing.T) {
 	}
 }
 
-// A body of exactly the limit is accepted, declared or not.
+// A body of exactly the maximum size is accepted, with or without a Content-Length.
 func TestServeHTTPAcceptsBodyAtTheLimit(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.MaxBodySize = 300 })
 	body := sessionBody + strings.Repeat(" ", 300-len(sessionBody))
@@ -157,7 +157,7 @@ func TestServeHTTPReportsAllViolations(t *testing.T) {
 	assert.Contains(t, f.Msg, "and 4 more")
 }
 
-// Every endpoint can be enabled, and gets its own version.
+// Every endpoint can be enabled, and has its own version.
 func TestServeHTTPEndpoints(t *testing.T) {
 	for _, test := range []struct {
 		configured []string
@@ -204,8 +204,8 @@ func TestServeHTTPEndpoints(t *testing.T) {
 	assert.Len(t, all.routes, len(protocol.Endpoints()))
 }
 
-// A key that cannot sign, such as one in a token that was pulled out, ends the
-// request here.
+// If the key cannot sign, for example because its hardware token was unplugged, the
+// request is refused and not sent.
 func TestServeHTTPWithoutSignature(t *testing.T) {
 	h := newHandler(t)
 	setKey(h, brokenKey{merchantKey()})
@@ -217,7 +217,7 @@ func TestServeHTTPWithoutSignature(t *testing.T) {
 	assert.NotContains(t, w.Body.String(), "CANARY")
 }
 
-// A key that lives elsewhere says when to try again.
+// A remote key says when to try again.
 func TestServeHTTPRetryAfter(t *testing.T) {
 	assert.Equal(t, []string{"3"}, signingFailed(t.Context(), fmt.Errorf("signing: %w", away{})).Header["Retry-After"])
 	assert.Equal(t, []string{"1"}, signingFailed(t.Context(), errors.New("x")).Header["Retry-After"])
@@ -257,7 +257,8 @@ func TestServeHTTPWhenNextFails(t *testing.T) {
 	}
 }
 
-// A handler that has asked for no connection and says nothing has sent nothing.
+// A handler that has neither opened a connection nor written an answer has not sent the
+// call.
 func TestServeHTTPWhenNothingSends(t *testing.T) {
 	w := serve(t, newHandler(t), post(sessionBody), func(http.ResponseWriter, *http.Request) error { return nil })
 	assert.Equal(t, http.StatusInternalServerError, w.Code)
@@ -267,7 +268,7 @@ func TestServeHTTPWhenNothingSends(t *testing.T) {
 	assert.Contains(t, f.Msg, "no handler of the sidecar has sent the call")
 }
 
-// A bug in a handler further in stays a bug: it is not turned into an answer.
+// A panic in an inner handler is passed on and not turned into an answer.
 func TestServeHTTPPassesOnPanics(t *testing.T) {
 	h := newHandler(t)
 	assert.PanicsWithValue(t, "bug", func() {
@@ -276,7 +277,7 @@ func TestServeHTTPPassesOnPanics(t *testing.T) {
 }
 
 func TestServeHTTPTimeout(t *testing.T) {
-	h := newHandler(t, func(h *Handler) { h.Timeout = caddy.Duration(500 * time.Millisecond) }) // of which signing takes some
+	h := newHandler(t, func(h *Handler) { h.Timeout = caddy.Duration(500 * time.Millisecond) }) // signing takes part of it
 	w := serve(t, h, post(sessionBody), func(_ http.ResponseWriter, r *http.Request) error {
 		<-r.Context().Done()
 		return r.Context().Err()
@@ -285,7 +286,7 @@ func TestServeHTTPTimeout(t *testing.T) {
 	assert.Equal(t, "REQUEST_TIMEOUT", refusalOf(t, w).Code)
 }
 
-// The outcome is there for handlers further out to log.
+// Outer handlers can log the outcome.
 func TestServeHTTPSetsPlaceholders(t *testing.T) {
 	h := newHandler(t)
 	r := post(sessionBody)

@@ -28,8 +28,8 @@ import (
 
 const operationsPage = "docs/operations.md"
 
-// section returns what stands under a heading of a page, up to the next heading
-// of any level.
+// section returns the text under a heading of a page, up to the next heading of any
+// level.
 func section(t *testing.T, page, heading string) string {
 	t.Helper()
 	_, text, found := strings.Cut(page, "\n"+heading+"\n")
@@ -50,8 +50,8 @@ func firstColumn(section string) []string {
 	return names
 }
 
-// The page's table has every metric of this module with its labels, and no other.
-// What other documents say of metrics exists as well.
+// The page's table has every metric of this module with its labels, and no other. The
+// metrics that other documents mention exist.
 func TestOperationsMetrics(t *testing.T) {
 	described := make(chan *prometheus.Desc)
 	go func() {
@@ -84,7 +84,7 @@ func TestOperationsMetrics(t *testing.T) {
 	}
 }
 
-// The values that labels and log fields can have are explained.
+// The page explains the values that labels and log fields can have.
 func TestOperationsValues(t *testing.T) {
 	page := markdown.Page(t, operationsPage)
 	values := []string{
@@ -112,14 +112,14 @@ func TestOperationsLogFields(t *testing.T) {
 	var line map[string]any
 	require.NoError(t, json.Unmarshal([]byte(example[1]), &line))
 	for field := range line {
-		if !slices.Contains([]string{"level", "ts", "logger", "msg"}, field) { // which are every line's
+		if !slices.Contains([]string{"level", "ts", "logger", "msg"}, field) { // every log line has these
 			assert.Contains(t, documented, field)
 		}
 	}
 }
 
-// loggedFields returns the names of the fields that a call can be logged with,
-// from the source: no single call has them all.
+// loggedFields returns the names of the fields that a call's log line can have. It takes
+// them from the source, since no single call has them all.
 func loggedFields(t *testing.T) []string {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "line.go", nil, 0)
@@ -150,8 +150,7 @@ func loggedFields(t *testing.T) []string {
 	return names
 }
 
-// The page and the log give the same advice on a refused signature, in the same
-// order.
+// The page and the log give the same advice about a refused signature, in the same order.
 func TestOperationsAdvice(t *testing.T) {
 	h := newHandler(t)
 	logs := logged(h)
@@ -170,7 +169,7 @@ func TestOperationsAdvice(t *testing.T) {
 	}
 }
 
-// Each promise names tests, and these exist where it says.
+// Each promise names its tests, and these exist in the files that it names.
 func TestOperationsPromises(t *testing.T) {
 	page := markdown.Page(t, operationsPage)
 	linked := make(map[string]bool)

@@ -17,10 +17,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// canary stands where somebody has written a password or a token.
+// canary takes the place of a password or a token.
 const canary = "canary0123"
 
-// misspelt are values in which a secret has come to the wrong place.
+// misspelt are values that have a secret in the wrong place.
 var misspelt = []string{
 	"http://user:" + canary + "@proxy.example:3128",
 	"redis://:" + canary + "@redis.example/0 a b c",
@@ -29,8 +29,7 @@ var misspelt = []string{
 	"user:" + canary + "@proxy.example b c d e",
 }
 
-// optionsOfOthers are those of a payermax block that Caddy's parsers read, by the lines that
-// open the blocks around them.
+// optionsOfOthers returns the options in a payermax block that Caddy's own parsers read.
 func optionsOfOthers() (all []optionIn) {
 	for around, names := range map[string]string{
 		"": `lb_policy lb_retries lb_try_duration lb_try_interval lb_retry_match health_uri health_path health_upstream health_port
@@ -54,8 +53,8 @@ func optionsOfOthers() (all []optionIn) {
 	return all
 }
 
-// Whatever is written behind the name of an option, or in its place, no error repeats a
-// password or a token: neither ours nor those of Caddy's parsers.
+// Whatever follows the name of an option, or replaces it, no error repeats a password or
+// a token. This holds for our errors and for those of Caddy's parsers.
 func TestErrorsRepeatNoSecret(t *testing.T) {
 	refused := 0
 	for _, o := range append(optionsWithValues(), optionsOfOthers()...) {
@@ -82,7 +81,8 @@ func TestErrorsRepeatNoSecret(t *testing.T) {
 	assert.NotContains(t, err.Error(), canary)
 }
 
-// A config in JSON can name a module that is a URL as well, or a key in place of its path.
+// In a JSON config, a URL may be written in place of a module's name, or a key in place
+// of its path. The errors repeat neither.
 func TestErrorsAboutModulesRepeatNoSecret(t *testing.T) {
 	named := func(member string) json.RawMessage {
 		return json.RawMessage(`{"` + member + `":"` + misspelt[0] + `"}`)

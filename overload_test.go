@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 )
 
-// slowKey signs when it is its turn.
+// slowKey is a key whose signatures wait until the test allows them.
 type slowKey struct {
 	crypto.Signer
 	turn chan struct{}
@@ -27,15 +27,15 @@ func (k slowKey) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]
 	return k.Signer.Sign(rand, digest, opts)
 }
 
-// With more requests than can be signed, some are refused at once, and those
-// that are not are answered.
+// With more requests than can be signed, some are refused at once, and all others are
+// answered.
 func TestOverload(t *testing.T) {
 	h := newHandler(t, func(h *Handler) {
 		h.MaxWait = caddy.Duration(39 * time.Second)
 		h.Timeout = caddy.Duration(time.Minute)
 	})
 	h.gate = gate.New(1)
-	h.gate.Observe(10 * time.Second) // so three may wait, however late they come to the gate
+	h.gate.Observe(10 * time.Second) // so three may wait, however late they reach the gate
 	turn := withSlowKey(h)
 
 	codes := make(chan int, 20)
@@ -62,14 +62,14 @@ func TestOverload(t *testing.T) {
 	assert.Equal(t, map[int]int{http.StatusOK: 4, http.StatusServiceUnavailable: 16}, count)
 }
 
-// withSlowKey makes the handler sign when it is its turn.
+// withSlowKey makes the handler sign only when the test allows it through turn.
 func withSlowKey(h *Handler) (turn chan struct{}) {
 	turn = make(chan struct{})
 	setKey(h, slowKey{merchantKey(), turn})
 	return turn
 }
 
-// The wait for a signature is a part of the call's time.
+// The wait for a signature counts into the call's timeout.
 func TestWaitCountsIntoTimeout(t *testing.T) {
 	h := newHandler(t, func(h *Handler) {
 		h.MaxWait = caddy.Duration(time.Minute)

@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 )
 
-// A next key that is the private key itself is no key to change over to.
+// A next key that is the private key itself earns a warning.
 func TestNextKeyThatIsTheKeyIsWarnedOf(t *testing.T) {
 	private := writePrivateKey(t, merchantKey())
 	for next, warned := range map[string]bool{private: true, writePrivateKey(t, merchantKey()): true, writePrivateKey(t, gatewayKey()): false} {
@@ -21,8 +21,8 @@ func TestNextKeyThatIsTheKeyIsWarnedOf(t *testing.T) {
 	}
 }
 
-// Somebody who has mixed up the dashboard's two keys learns it when the config is
-// loaded, not by an answer to a payment that is withheld.
+// Somebody who has confused the dashboard's two keys is warned when the config is loaded,
+// not later by a withheld answer to a payment.
 func TestOwnKeyAsGatewayKeyIsWarnedOf(t *testing.T) {
 	private := writePrivateKey(t, merchantKey())
 	own, theirs := writePublicKey(t, &merchantKey().PublicKey), writePublicKey(t, &gatewayKey().PublicKey)

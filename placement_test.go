@@ -17,10 +17,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// signing is a payermax_sign directive.
+// signing is the text of a payermax_sign directive.
 const signing = "payermax_sign {\napp_id app\nprivate_key private.key\n}\n"
 
-// proxying is a reverse proxy for it.
+// proxying returns a reverse_proxy that can follow it.
 func proxying(url string) string {
 	return "reverse_proxy " + url + " {\ntransport payermax\n}\n"
 }
@@ -32,7 +32,7 @@ func handlersIn(tree map[string]any) (*layout.Layout, []layout.Handler) {
 	return read, read.Handlers
 }
 
-// The ways past payermax_notify, by a word of the warning about each.
+// The ways past payermax_notify, each as words of the warning about it.
 const (
 	forged   = "does not see every request"
 	sideDoor = "another site proxies to the application"
@@ -46,8 +46,8 @@ const (
 	pathless = "no handler behind payermax_notify serves"
 )
 
-// A payermax_notify that requests can get past earns a warning when it is loaded,
-// and the same one from the doctor; one that they cannot get past earns no warning.
+// If requests can get past a payermax_notify, loading the config logs a warning, and the
+// doctor gives the same one. Otherwise there is no warning.
 func TestWaysPastNotify(t *testing.T) {
 	options := fmt.Sprintf("{\ngateway_public_key %s\napp_id app\n}", writePublicKey(t, &gatewayKey().PublicKey))
 	notify := func(matcher string) string { return "payermax_notify " + matcher + " " + options + "\n" }
@@ -157,7 +157,7 @@ func TestWaysPastNotify(t *testing.T) {
 	}
 }
 
-// The same in JSON, where the directive brings no guard along.
+// The same holds in JSON, where no directive adds a guard.
 func TestWaysPastNotifyInJSON(t *testing.T) {
 	verify := fmt.Sprintf(`{"handler":"payermax_notify","gateway_public_keys":[%q],"duplicates":"1h","app_ids":["app"]}`, writePublicKey(t, &gatewayKey().PublicKey))
 	const app, guard = `{"handler":"reverse_proxy","upstreams":[{"dial":"127.0.0.1:3000"}]}`, `{"handler":"payermax_notify_guard"}`
@@ -188,8 +188,8 @@ func TestWaysPastNotifyInJSON(t *testing.T) {
 	}
 }
 
-// A handler that signs and has nothing behind it is an error, unless it is not
-// certain that there is nothing.
+// A handler that signs is an error if certainly nothing that could send the call follows
+// it.
 func TestSigningForNothing(t *testing.T) {
 	signs := strings.ReplaceAll(signing, "private.key", writePrivateKey(t, merchantKey()))
 	proxied := proxying("https://one.example")
@@ -230,8 +230,8 @@ func TestSigningForNothing(t *testing.T) {
 	}
 }
 
-// A handler that signs and passes each call on to another one, which refuses what comes from
-// a sidecar, is an error, unless some calls go another way.
+// A handler that signs is an error if all its calls reach another handler that signs,
+// because that one refuses calls from a sidecar.
 func TestSigningTwice(t *testing.T) {
 	signs := strings.ReplaceAll(signing, "private.key", writePrivateKey(t, merchantKey()))
 	short := "payermax {\ngateway uat\n" + strings.TrimPrefix(signs, "payermax_sign {\n")
@@ -294,8 +294,9 @@ func TestSitesThatLeadBack(t *testing.T) {
 	}
 }
 
-// A reverse_proxy that leads to another machine in plain text is an error of the config, as
-// far as it is known before a call comes: the transport refuses each call there.
+// A reverse_proxy that would send to another machine in plain text is an error in the
+// config, if this can be known before a call arrives. The transport refuses each such call
+// anyway.
 func TestSigningForPlainText(t *testing.T) {
 	signs := strings.ReplaceAll(signing, "private.key", writePrivateKey(t, merchantKey()))
 	for name, test := range map[string]struct {
@@ -330,7 +331,8 @@ func TestSigningForPlainText(t *testing.T) {
 	}
 }
 
-// Where calls never come to a handler, a warning at the start says so, as the doctor does.
+// If calls never reach a handler, loading the config logs a warning, as the doctor gives
+// it.
 func TestMisplacedSigningWarns(t *testing.T) {
 	key := writePrivateKey(t, merchantKey())
 	signing := fmt.Sprintf("payermax {\ngateway https://gateway.example\napp_id app\nprivate_key %s\n}\n", key)
@@ -379,8 +381,8 @@ func TestMisplacedSigningWarns(t *testing.T) {
 	}
 }
 
-// A gateway that is almost PayerMax's is worth a warning at the start; a host of one's own is
-// not.
+// A gateway whose name is almost PayerMax's earns a warning when the config is loaded.
+// Another host does not.
 func TestSlipsOfTheGatewayWarn(t *testing.T) {
 	key := writePrivateKey(t, merchantKey())
 	for host, says := range map[string]string{
@@ -398,7 +400,8 @@ func TestSlipsOfTheGatewayWarn(t *testing.T) {
 	}
 }
 
-// An app_id and a merchant_no in each other's place are worth a warning at the start.
+// An app_id and a merchant_no that seem to be exchanged earn a warning when the config is
+// loaded.
 func TestExchangedIdentityWarns(t *testing.T) {
 	config := func(appID, merchantNo string) string {
 		return fmt.Sprintf(":8080 {\nbind 127.0.0.1\npayermax {\ngateway https://gateway.example\napp_id %s\nmerchant_no %s\nprivate_key %s\n}\n}",
@@ -412,8 +415,9 @@ func TestExchangedIdentityWarns(t *testing.T) {
 	assert.NotContains(t, said, "exchanged")
 }
 
-// An identity that is still that of the examples is worth a warning at the start, unless
-// calls stay on this machine, where a sandbox may take them.
+// An identity that is still a placeholder from the examples earns a warning when the
+// config is loaded, unless all calls stay on this machine, where a sandbox may answer
+// them.
 func TestExampleIdentityWarns(t *testing.T) {
 	config := func(gateway, appID string) string {
 		return fmt.Sprintf(":8080 {\nbind 127.0.0.1\npayermax {\ngateway %s\napp_id %s\nmerchant_no 0123\nprivate_key %s\n}\n}",

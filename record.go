@@ -15,7 +15,7 @@ import (
 // record sets the placeholders, counts the call and writes its one log line.
 func (h *Handler) record(r *http.Request, c *call, a *reply.Answer, refused *reply.Refusal) {
 	if !c.recorded.CompareAndSwap(false, true) {
-		return // the process ends, and recordCutOff was faster
+		return // the process is ending, and recordCutOff was faster
 	}
 	ended := a.Outcome()
 	if refused != nil {
@@ -35,7 +35,7 @@ func (h *Handler) record(r *http.Request, c *call, a *reply.Answer, refused *rep
 	}
 }
 
-// write counts a call and writes its line.
+// write counts a call and writes its log line.
 func (h *Handler) write(l *line) {
 	l.count()
 	if entry := h.logger.Check(l.severity(), "call"); entry != nil {
@@ -43,8 +43,8 @@ func (h *Handler) write(l *line) {
 	}
 }
 
-// addToAccessLog adds the call's fields to the server's access log, if it has one:
-// they take a kilobyte.
+// addToAccessLog adds the call's fields to the server's access log. It skips servers
+// without one, since the fields take a kilobyte.
 func (c *call) addToAccessLog(ctx context.Context, ended reply.Outcome) {
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if server == nil || server.Logs == nil {
@@ -89,8 +89,8 @@ func (l *line) count() {
 	}
 }
 
-// adviseOnSignature says what to look at when PayerMax does not accept the
-// signature, the likeliest first.
+// adviseOnSignature logs what to check when PayerMax does not accept the signature, the
+// likeliest cause first.
 func (h *Handler) adviseOnSignature(c *call) {
 	h.logger.Error("PayerMax refused the signature; check these in order",
 		zap.String("request_id", c.id),

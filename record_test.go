@@ -19,14 +19,14 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 )
 
-// logged returns what the handler logs from now on.
+// logged makes the handler log to an observer, and returns it.
 func logged(h *Handler) *observer.ObservedLogs {
 	core, logs := observer.New(zapcore.DebugLevel)
 	h.logger = zap.New(core)
 	return logs
 }
 
-// One line says of a call what is needed to settle a dispute about it.
+// A call has one log line, with what is needed to settle a dispute about the call.
 func TestCallIsLogged(t *testing.T) {
 	const answer = `{"code":"APPLY_SUCCESS","data":{"sessionKey":"CANARY"}}`
 	h := newHandler(t)
@@ -104,7 +104,7 @@ func TestRefusalIsLogged(t *testing.T) {
 	assert.NotContains(t, logs.All()[3].ContextMap(), "rules", "none was broken")
 }
 
-// What strict would have refused is in the line of a call that was signed.
+// The log line of a signed call names what strict would have refused.
 func TestWarningIsLogged(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.Validation = validationWarn })
 	logs := logged(h)
@@ -117,8 +117,7 @@ func TestWarningIsLogged(t *testing.T) {
 	assertNoCanary(t, logs)
 }
 
-// A rule that something else of PayerMax's contradicts, and the status of an answer that was
-// withheld, are in the line as well.
+// The log line also has disputed rules, and the status of an answer that was withheld.
 func TestLineOfACallThatWasSent(t *testing.T) {
 	h := newHandler(t, verifying(t))
 	logs := logged(h)
@@ -136,7 +135,7 @@ func TestLineOfACallThatWasSent(t *testing.T) {
 	assertNoCanary(t, logs)
 }
 
-// The operator hears that a gateway leads back to a sidecar.
+// The log says that the gateway leads back to a sidecar.
 func TestLoopIsLogged(t *testing.T) {
 	h := newHandler(t)
 	logs := logged(h)
@@ -150,7 +149,7 @@ func TestLoopIsLogged(t *testing.T) {
 	assert.Equal(t, zapcore.ErrorLevel, said[0].Level)
 }
 
-// The operator hears why a call failed; the application does not.
+// The log says why a call failed; the application is not told.
 func TestCauseIsLogged(t *testing.T) {
 	h := newHandler(t)
 	logs := logged(h)
@@ -161,8 +160,8 @@ func TestCauseIsLogged(t *testing.T) {
 	assert.NotContains(t, w.Body.String(), "space")
 }
 
-// attempts says how often a call was handed to a gateway: not at all if no upstream is
-// healthy, and once if another handler than our transport has answered.
+// attempts says how often a call was handed to a gateway: 0 times if no upstream is
+// healthy, and once if a handler other than our transport has answered.
 func TestAttemptsAreLogged(t *testing.T) {
 	for name, test := range map[string]struct {
 		next     func(http.ResponseWriter, *http.Request) error
@@ -184,7 +183,7 @@ func TestAttemptsAreLogged(t *testing.T) {
 	}
 }
 
-// An answer that refuses the signature comes with what to do about it.
+// When PayerMax refuses the signature, the log says what to check.
 func TestAdviceOnRefusedSignature(t *testing.T) {
 	h := newHandler(t)
 	logs := logged(h)

@@ -24,8 +24,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// Calls, rotations of the key and reloads of the config, all at once and all
-// the time: no call is lost, and each is signed by one of the keys.
+// Calls, key rotations and config reloads run concurrently: no call is lost, and each is
+// signed by one of the keys.
 func TestRotationsAndReloadsUnderLoad(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
@@ -56,7 +56,7 @@ func TestRotationsAndReloadsUnderLoad(t *testing.T) {
 				"routes": []any{map[string]any{"handle": []any{
 					map[string]any{
 						"handler": "payermax", "app_id": fmt.Sprint(i),
-						"max_wait": "20s", // the test is of reloads, whatever else the machine has to do
+						"max_wait": "20s", // the test is about reloads, so a busy machine must not fail it
 						"key":      map[string]any{"source": "file", "path": mounted.Path("private.key")},
 					},
 					map[string]any{
@@ -73,10 +73,10 @@ func TestRotationsAndReloadsUnderLoad(t *testing.T) {
 	load(0)
 	t.Cleanup(func() { require.NoError(t, caddy.Stop()) })
 
-	// On Linux, Caddy opens a new listening socket at each reload and closes the
-	// old one, and with it the connections that wait there to be accepted, as well
-	// as those that are idle. No request was read from these: the client tries
-	// again, and the gateway's count shows that none was lost or sent twice.
+	// On Linux, Caddy opens a new listening socket at each reload and closes the old one.
+	// That also closes idle connections and those that have not been accepted yet. No
+	// request was read from these, so the client tries again, and the gateway's count
+	// shows that no call was lost or sent twice.
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	stop := make(chan struct{})
 	var working sync.WaitGroup

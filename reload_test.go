@@ -14,8 +14,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/keys"
 )
 
-// Two hundred reloads of the config leave no goroutine, no open file and no
-// series behind.
+// Two hundred config reloads leave no goroutine, open file or metric series behind.
 func TestReloadsLeakNothing(t *testing.T) {
 	if _, err := os.Stat("/proc/self/fd"); err != nil {
 		t.Skip("open files are counted in /proc/self/fd, which is not here")
@@ -50,7 +49,7 @@ func TestReloadsLeakNothing(t *testing.T) {
 	load := func(i int) { require.NoError(t, caddy.Load(config(i), true)) }
 	load(0)
 	t.Cleanup(func() { require.NoError(t, caddy.Stop()) })
-	for i := range 10 { // until what starts once has started
+	for i := range 10 { // until everything that starts only once has started
 		load(1 + i)
 	}
 	goroutines, files := runtime.NumGoroutine(), openFiles()

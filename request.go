@@ -24,9 +24,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
-// match returns the route that the request is for. The path must be the
-// endpoint's to the letter: one that only resembles it, after decoding or
-// cleaning, might be another endpoint to the gateway.
+// match returns the route that the request is for. The path must be exactly the
+// endpoint's: the gateway might treat a path that becomes the endpoint's only after
+// decoding or cleaning as another endpoint.
 func (h *Handler) match(r *http.Request) (route, error) {
 	matched, ok := h.routes[r.URL.Path]
 	switch {
@@ -42,7 +42,7 @@ func (h *Handler) match(r *http.Request) (route, error) {
 	return matched, nil
 }
 
-// notServed refuses a path, and tells an endpoint that is not enabled from one
+// notServed refuses a path, and distinguishes an endpoint that is not enabled from one
 // that does not exist.
 func notServed(u *url.URL) *reply.Refusal {
 	name, _ := strings.CutPrefix(u.Path, protocol.PathPrefix)
@@ -53,8 +53,9 @@ func notServed(u *url.URL) *reply.Refusal {
 	return reply.ClientError(http.StatusNotFound, "NOT_FOUND", "there is no such endpoint; "+instead(path.Base(u.Path)))
 }
 
-// instead says what to call in place of an endpoint that does not exist. Of its name, it
-// repeats nothing.
+// instead says what to call in place of an endpoint that does not exist. It does not
+// repeat the unknown name, unless that is an endpoint that the sidecar knows but does not
+// sign.
 func instead(name string) string {
 	if slices.Contains(protocol.Unsigned, name) {
 		return "the sidecar does not sign " + name + ", which has a different envelope"
@@ -67,7 +68,7 @@ func instead(name string) string {
 
 // endpointMeant returns the endpoint that an unknown name was probably meant to be, or "".
 func endpointMeant(name string) string {
-	const longest = 64 // a name that is longer is meant for none, and would take its time to compare
+	const longest = 64 // a longer name cannot be a misspelling, and would take long to compare
 	if len(name) > longest {
 		return ""
 	}
@@ -85,9 +86,9 @@ func methodNotAllowed() *reply.Refusal {
 	return f
 }
 
-// loopDetected refuses what the sidecar itself has sent: the gateway is this
-// sidecar, by mistake or through another proxy, and the call would go round for
-// as long as its time lasts.
+// loopDetected refuses a request that a sidecar has sent: its gateway is a sidecar, by
+// mistake or through another proxy, and the call would go round in circles until it times
+// out.
 func loopDetected() *reply.Refusal {
 	f := reply.ClientError(http.StatusLoopDetected, "LOOP_DETECTED",
 		"the request comes from a sidecar; gateway must not point to a sidecar")
@@ -99,7 +100,8 @@ func badRequest(msg string) *reply.Refusal {
 	return reply.ClientError(http.StatusBadRequest, "PARAMS_INVALID", msg)
 }
 
-// read returns the request's body, bounded and as it was sent.
+// read returns the request's body unchanged. It refuses a body that is larger than
+// max_body_size, that does not arrive in time, or that is not declared as JSON.
 func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err := checkContentType(r.Header); err != nil {
 		return nil, err
@@ -132,32 +134,33 @@ func tooLarge(limit int64, by string) *reply.Refusal {
 		fmt.Sprintf("the body is larger than the %d bytes that %s allows", limit, by))
 }
 
-// endReadingInTime makes reading the body fail when the call's time is over, and reports
-// whether that has to be taken back after the body. The server may allow less time, but
-// never more.
+// endReadingInTime makes reading the body fail at the call's deadline, and reports
+// whether it has set a read deadline, which the caller must then clear after the body. It
+// sets none if the server's own read timeout ends no later.
 func (h *Handler) endReadingInTime(ctx context.Context, connection *http.ResponseController) bool {
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if server != nil && server.ReadTimeout > 0 && server.ReadTimeout <= h.Timeout {
 		return false
 	}
 	end, _ := ctx.Deadline()
-	return connection.SetReadDeadline(end) == nil // not every connection can
+	return connection.SetReadDeadline(end) == nil // not every connection supports deadlines
 }
 
-// firstPiece is how much of a body is allocated before anything of it has arrived,
-// in bytes: most are smaller.
+// firstPiece is how many bytes are allocated for a body before any of it has arrived.
+// Most bodies are smaller.
 const firstPiece = 4 << 10
 
-// readAll reads r, whose length is negative if it is unknown. What is allocated grows
-// with what arrives, since a client need not send as much as it announces. A small body
-// still gets one piece of its own length.
+// readAll reads r to its end. length is the announced length, or negative if that is
+// unknown. The buffer grows with the bytes that arrive, since a client may send fewer
+// than it announces. A body of up to firstPiece bytes takes a single allocation of its
+// exact length.
 func readAll(r io.Reader, length int64) ([]byte, error) {
 	if length < 0 {
 		return io.ReadAll(r)
 	}
 	body := make([]byte, 0, min(length, firstPiece))
 	for int64(len(body)) < length {
-		if len(body) == cap(body) { // quadruple, since the piece that is outgrown takes memory, too
+		if len(body) == cap(body) { // quadruple, since the outgrown buffer takes memory, too
 			body = slices.Grow(body, int(min(length-int64(len(body)), 3*int64(len(body)))))
 		}
 		n, err := r.Read(body[len(body):min(int64(cap(body)), length)])
@@ -169,14 +172,14 @@ func readAll(r io.Reader, length int64) ([]byte, error) {
 	return body, nil
 }
 
-// checkContentType admits plain JSON in UTF-8 only. A content coding is refused
-// rather than decoded: the bytes of data go out as they came in.
+// checkContentType accepts only plain JSON in UTF-8. A content coding is refused rather
+// than decoded, because the bytes of data are sent exactly as they arrived.
 func checkContentType(header http.Header) error {
 	if protocol.IsCoded(header) {
 		return unsupportedMediaType("the body has a content coding; send it without Content-Encoding")
 	}
 	contentType := header.Get("Content-Type")
-	if contentType == "application/json" { // as nearly every application writes it
+	if contentType == "application/json" { // the fast path: nearly every application writes it like this
 		return nil
 	}
 	const send = "send Content-Type: application/json"
@@ -199,9 +202,9 @@ func unsupportedMediaType(msg string) *reply.Refusal {
 	return reply.ClientError(http.StatusUnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE", msg)
 }
 
-// understand reads the application's JSON, finds out which merchant it is for,
-// and reports everything that is wrong with it at once: what contradicts the
-// configuration, then what breaks the rules of the endpoint.
+// understand parses the application's JSON and finds out which merchant it is for. If the
+// request is well-formed, a refusal lists everything that is wrong with it at once: first
+// what contradicts the configuration, then what breaks the rules of the endpoint.
 func (h *Handler) understand(c *call, r *http.Request, body []byte) (request, error) {
 	read, err := envelope.Read(body)
 	if problem, ok := errors.AsType[*envelope.Error](err); ok {
@@ -236,7 +239,7 @@ func (h *Handler) understand(c *call, r *http.Request, body []byte) (request, er
 	return understood, nil
 }
 
-// invalid refuses a body that breaks rules, with all of them.
+// invalid refuses a body that breaks rules, and lists all of them.
 func invalid(violations []validate.Violation) *reply.Refusal {
 	msg := violations[0].Message
 	if more := len(violations) - 1; more > 0 {
@@ -247,7 +250,8 @@ func invalid(violations []validate.Violation) *reply.Refusal {
 	return f
 }
 
-// validate returns the rules that the data breaks.
+// validate judges the data by the endpoint's rules. The verdict is empty if there are no
+// rules, or if validation is off.
 func (h *Handler) validate(ctx context.Context, c *call, data []byte) validate.Verdict {
 	if c.route.rules == nil || h.Validation == validationOff {
 		return validate.Verdict{}
@@ -257,13 +261,13 @@ func (h *Handler) validate(ctx context.Context, c *call, data []byte) validate.V
 	return c.route.rules.Judge(data)
 }
 
-// violation puts the envelope's error into the shape that the application gets.
+// violation converts the envelope's error into the form that the application gets.
 func violation(e *envelope.Error) validate.Violation {
 	return validate.Violation{Field: e.Field, Row: envelopeRow(e.Field), Rule: e.Rule, Message: e.Message}
 }
 
-// envelopeRow returns the name of the envelope's field that a JSON Pointer leads to
-// or into, or "" if the envelope has no field of that name.
+// envelopeRow returns the envelope field that a JSON Pointer points to, or into, or "" if
+// the envelope has no such field.
 func envelopeRow(pointer string) string {
 	name, _, _ := strings.Cut(strings.TrimPrefix(pointer, "/"), "/")
 	if slices.Contains([]string{"version", "keyVersion", "requestTime", "appId", "merchantAppId", "merchantNo", "spMerchantNo", "data"}, name) {

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// connected is what a handler writes to, with the deadlines that were set for reading.
+// connected is a response recorder that also records the read deadlines that are set.
 type connected struct {
 	*httptest.ResponseRecorder
 	deadlines []time.Time
@@ -27,8 +27,8 @@ func (c *connected) SetReadDeadline(end time.Time) error {
 	return nil
 }
 
-// A body has the time of its call to arrive, unless the server allows less. Afterwards the
-// connection is as it was.
+// A body must arrive within the call's timeout, unless the server allows less. Afterwards
+// the connection has no read deadline.
 func TestBodyHasTheTimeOfItsCall(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.Timeout = caddy.Duration(time.Minute) })
 	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(h.Timeout))
@@ -50,7 +50,7 @@ func TestBodyHasTheTimeOfItsCall(t *testing.T) {
 	}
 }
 
-// What keeps a body from arriving is said, and which limit it has exceeded.
+// The refusal says what kept a body from arriving, and which limit it has exceeded.
 func TestBodyThatDoesNotArrive(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.MaxBodySize = 1000 })
 	for says, err := range map[string]error{

@@ -8,7 +8,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// place is where the limits are enforced.
+// place returns what the limits need to know about this handler.
 func (h *Handler) place() limits.Place {
 	at := limits.Place{Store: h.store, Longest: time.Duration(h.Timeout), Logger: h.logger}
 	for _, rt := range h.routes {
@@ -20,17 +20,17 @@ func (h *Handler) place() limits.Place {
 	return at
 }
 
-// limited returns the endpoint as the limits know it.
+// limited returns the endpoint in the form that the limits take.
 func (rt route) limited() limits.Endpoint {
 	return limits.Endpoint{Endpoint: rt.Endpoint, Rules: rt.rules}
 }
 
-// limited returns the merchant as the limits know it.
+// limited returns the merchant in the form that the limits take.
 func (m *merchant) limited() limits.Merchant {
 	return limits.Merchant{AppID: m.identity.AppID, MerchantNo: m.identity.MerchantNo}
 }
 
-// limited returns the call as the limits know it.
+// limited returns the call in the form that the limits take.
 func (c *call) limited(by *limits.Allowance, body []byte) limits.Call {
 	return limits.Call{
 		Endpoint: c.route.limited(), Merchant: c.request.merchant.limited(),
@@ -38,11 +38,12 @@ func (c *call) limited(by *limits.Allowance, body []byte) limits.Call {
 	}
 }
 
-// settlement says what becomes of that which a call has taken of the limits, after an
-// exchange that may have failed. Only PayerMax's own word gives money back: whoever can
-// answer in its place must not be able to make room for more calls by what it writes
-// itself. It still can by a refusal of another call, which names none. A refusal says
-// nothing of what was sent before.
+// settlement returns what becomes of a call's reservation, after an exchange that may
+// have failed. Only an answer that PayerMax has signed gives money back: an attacker who
+// can answer in PayerMax's place must not be able to make room for more calls with a
+// forged answer. What remains possible is to replay a signed refusal of another call that
+// does not say which call it refuses. A refusal says nothing about earlier requests of
+// the same call, so it gives nothing back if there are others.
 func (x exchange) settlement(err error) stores.Settlement {
 	switch {
 	case reply.AsRefusal(err).NeverLeft():

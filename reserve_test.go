@@ -21,8 +21,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// judged returns the exchange of a call whose answer has this body, and whatever keeps the
-// application from getting it. Nobody signs the answer if the signer is nil.
+// judged returns the exchange of a call whose answer has this body, and an error if the
+// answer is withheld. The answer is unsigned if by is nil.
 func judged(t *testing.T, endpoint, answer string, by *rsa.PrivateKey, keys ...*rsa.PublicKey) (exchange, error) {
 	t.Helper()
 	called, ok := protocol.Lookup(endpoint)
@@ -42,8 +42,9 @@ func judged(t *testing.T, endpoint, answer string, by *rsa.PrivateKey, keys ...*
 	return x, err
 }
 
-// What a call has taken of a budget comes back if nothing was sent, or if PayerMax says in
-// its own word that nothing was moved. Whatever else came of it, the money may be gone.
+// A budget gets back what a call has reserved if nothing was sent, or if an answer that
+// PayerMax has signed says that no money was moved. In all other cases, the money may be
+// gone.
 func TestSettlement(t *testing.T) {
 	refused := func(code string) string { return fmt.Sprintf(`{"code":%q,"msg":"x"}`, code) }
 	payermax, stranger := testkeys.Gateway(), testkeys.Stranger()
@@ -51,7 +52,7 @@ func TestSettlement(t *testing.T) {
 		answer    string
 		by        *rsa.PrivateKey
 		unchecked bool
-		sent      int // how often it was before
+		sent      int // how often the call was sent before
 		want      stores.Settlement
 	}{
 		"refused by PayerMax":       {refused(protocol.CodeOrderNotExist), payermax, false, 0, stores.Refunded},
@@ -80,8 +81,8 @@ func TestSettlement(t *testing.T) {
 	}
 }
 
-// Without an answer, money comes back if nothing was sent. An answer that is withheld gives
-// none back, whatever it says.
+// Without an answer, the reservation is given back if nothing was sent. A withheld answer
+// gives nothing back, whatever it says.
 func TestSettlementOfFailures(t *testing.T) {
 	refused := exchange{Verdict: verdict.Verdict{Finding: verdict.Verified, Code: protocol.CodeOrderNotExist, NothingMoved: true}}
 	for name, test := range map[string]struct {
@@ -99,9 +100,9 @@ func TestSettlementOfFailures(t *testing.T) {
 	}
 }
 
-// PayerMax has data.status decide, and not code. So a refusal gives money back if it has no
-// data, or if the only status in it is one that PayerMax documents for this endpoint as a
-// failure for good, and it names this call.
+// At PayerMax, data.status decides, not code. So a refusal gives the reservation back only
+// if it has no data, or if it identifies this call and its only status is one that PayerMax
+// documents as a final failure for this endpoint.
 func TestSettlementByStatus(t *testing.T) {
 	refund, keep := stores.Refunded, stores.Kept
 	for endpoint, answers := range map[string]map[string]stores.Settlement{
@@ -148,14 +149,14 @@ func TestSettlementByStatus(t *testing.T) {
 			`,"data":[{"outTradeNo":"P1","status":"FAILED"}]`:         keep,
 			`,"data":"{\"outTradeNo\":\"P1\",\"status\":\"FAILED\"}"`: keep,
 
-			// Withheld, since parsers do not read them alike.
+			// These are withheld, because parsers differ on how to read them.
 			`,"data":{"outTradeNo":"P1","status":"FAILED","Status":"SUCCESS"}`: keep,
 			`,"data":{"outTradeNo":"P1","status":"FAILED","status":"SUCCESS"}`: keep,
 			`,"data":{"outTradeNo":"P1","sta_tus":"FAILED"}`:                   keep,
 			`,"data":{"outTradeNo":"P1","status":"FAILED"},"data":null`:        keep,
 			`,"Data":{"outTradeNo":"P1","status":"FAILED"}`:                    keep,
 
-			// Not this call's, or not said to be.
+			// These are for another call, or do not identify their call.
 			`,"data":{"status":"FAILED"}`:                             keep,
 			`,"data":{"outTradeNo":"P2","status":"FAILED"}`:           keep,
 			`,"data":{"outTradeNo":"","status":"FAILED"}`:             keep,
@@ -163,7 +164,8 @@ func TestSettlementByStatus(t *testing.T) {
 			`,"data":{"order":{"outTradeNo":"P1"},"status":"FAILED"}`: keep,
 			`,"outTradeNo":"P1","data":{"status":"FAILED"}`:           keep,
 		},
-		// A refund that fails at the bank has left, and comes back. FAILED is the order's.
+		// A refund that fails at the bank has left PayerMax, and comes back later. FAILED
+		// is the status of an order.
 		"refund": {
 			``: refund,
 			`,"data":{"outRefundNo":"R1","status":"REFUND_PENDING"}`: keep,
@@ -176,9 +178,9 @@ func TestSettlementByStatus(t *testing.T) {
 			`,"data":{"requestId":"C1","outTradeNo":"P1","status":"FAILED"}`:  refund,
 			`,"data":{"requestId":"C1","outTradeNo":"P1","status":"PENDING"}`: keep,
 			`,"data":{"requestId":"C1","outTradeNo":"P1","status":"SUCCESS"}`: keep,
-			`,"data":{"requestId":"C1","outTradeNo":"P1","status":"CLOSED"}`:  keep, // an order's
+			`,"data":{"requestId":"C1","outTradeNo":"P1","status":"CLOSED"}`:  keep, // the status of an order
 			`,"data":{"requestId":"C2","outTradeNo":"P1","status":"FAILED"}`:  keep,
-			`,"data":{"outTradeNo":"P1","status":"FAILED"}`:                   keep, // of the order, or another capture
+			`,"data":{"outTradeNo":"P1","status":"FAILED"}`:                   keep, // for the order, or for another capture
 		},
 		"paymentOrderPay": {
 			``: refund,
@@ -212,7 +214,7 @@ func TestSettlementByStatus(t *testing.T) {
 	}
 }
 
-// The page names each code of PayerMax's that keeps the money.
+// The page names each code of PayerMax with which the reservation is kept.
 func TestLimitsPageCodes(t *testing.T) {
 	text := section(t, markdown.Page(t, "docs/limits.md"), "### What gives money back")
 	var keeping, named []string

@@ -17,16 +17,18 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// generatedKey is the source of a key that lives as long as the config.
+// generatedKey is the source of a generated key, which exists only as long as the config
+// is loaded.
 type generatedKey struct{ *rsa.PrivateKey }
 
-// Key returns the key.
+// Key returns the key and its fingerprint.
 func (k generatedKey) Key() (crypto.Signer, string, error) {
 	return k.PrivateKey, signer.Fingerprint(&k.PrivateKey.PublicKey), nil
 }
 
-// openSandbox makes the merchants ready and puts a gateway in the place of the next
-// handler. It knows the merchants, and they know its key.
+// openSandbox opens the merchants, and the sandbox that answers in place of the next
+// handler. The sandbox gets the merchants' public keys, and the merchants verify answers
+// with the sandbox's key.
 func (h *Handler) openSandbox(ctx caddy.Context) error {
 	key, err := embedded.SigningKey(ctx)
 	if err != nil {
@@ -59,22 +61,22 @@ func (h *Handler) openSandbox(ctx caddy.Context) error {
 	return nil
 }
 
-// The answers of a sandbox are those of PayerMax, signature included, but for
-// the money. So they are marked wherever somebody might look: in Proxy-Status,
-// in the log, in the health answer and in a metric.
+// A sandbox's answers look like PayerMax's, including the signature, but no money moves.
+// So they are marked wherever somebody might look: in Proxy-Status, in the log, in the
+// health answer and in a metric.
 
-// sandboxMark is the parameter of Proxy-Status, a Boolean of RFC 8941, that says
-// that the answer is a sandbox's.
+// sandboxMark is the parameter of Proxy-Status, a Boolean of RFC 8941, that marks a
+// sandbox's answer.
 const sandboxMark = "; sandbox"
 
-// isSandboxAnswer reports whether the gateway that answered is a sandbox in
-// another process or site. Only a sandbox says so of itself.
+// isSandboxAnswer reports whether the gateway that answered is a sandbox in another
+// process or site. A sandbox identifies itself in the Server header.
 func isSandboxAnswer(header http.Header) bool {
 	return header.Get("Server") == sandbox.ServerName
 }
 
-// noticeSandbox reports whether another sandbox has answered the call, and warns of the
-// handler's first one.
+// noticeSandbox reports whether a sandbox elsewhere has answered the call. It logs a
+// warning the first time.
 func (h *Handler) noticeSandbox(c *call, header http.Header) bool {
 	if h.Sandbox || !isSandboxAnswer(header) {
 		return false
@@ -85,17 +87,17 @@ func (h *Handler) noticeSandbox(c *call, header http.Header) bool {
 	return true
 }
 
-// markSandbox marks an answer to a call that a sandbox answers.
+// markSandbox marks the answer as a sandbox's.
 func markSandbox(header http.Header) {
 	header.Set("Proxy-Status", header.Get("Proxy-Status")+sandboxMark)
 }
 
-// Real credentials beside the sandbox mean that somebody takes it for PayerMax:
-// a variable is missing, or has the wrong value, and every payment is invented.
-// So they are refused, unless sandbox is written twice.
+// Real credentials with the sandbox usually mean that somebody mistakes it for PayerMax:
+// a variable is missing, or has the wrong value, and no payment is real. So they are
+// refused, unless sandbox is written twice.
 
-// checkSandbox refuses a merchant's credentials beside the sandbox, unless they
-// are meant.
+// checkSandbox refuses a merchant's credentials with the sandbox, unless
+// SandboxWithCredentials is set.
 func (h *Handler) checkSandbox(m *Merchant) error {
 	if !h.Sandbox || h.SandboxWithCredentials {
 		return nil
@@ -109,8 +111,8 @@ func (h *Handler) checkSandbox(m *Merchant) error {
 	return nil
 }
 
-// credentials names the options that say who the merchant is or what keys it
-// has, and are not empty.
+// credentials returns the names of the options that identify the merchant or its keys and
+// are not blank.
 func (m *Merchant) credentials(repl *caddy.Replacer) []string {
 	var named []string
 	for _, o := range []struct {
@@ -133,8 +135,8 @@ func (m *Merchant) credentials(repl *caddy.Replacer) []string {
 	return named
 }
 
-// withoutBlanks returns the merchant without the credentials that turn out
-// empty, such as variables that are not set: the sandbox supplies them.
+// withoutBlanks returns the merchant without the credentials that turn out blank, such as
+// variables that are not set. The sandbox supplies what it needs of them.
 func (m Merchant) withoutBlanks(repl *caddy.Replacer) Merchant {
 	for _, value := range []*string{&m.AppID, &m.MerchantNo, &m.SPMerchantNo, &m.MerchantAuthToken, &m.MerchantPublicKey} {
 		if isBlank(repl, *value) {
@@ -152,9 +154,9 @@ func (m Merchant) withoutBlanks(repl *caddy.Replacer) Merchant {
 	return m
 }
 
-// isBlank reports whether nothing is left of the values but white space. A
-// placeholder that only a request can fill in is something, and so is one for a file that
-// is missing: a gateway of PayerMax's would not start with it either.
+// isBlank reports whether all values expand to nothing but white space. A placeholder
+// that only a request can fill in is not blank. Nor is a placeholder for a missing file,
+// which would be an error without the sandbox as well.
 func isBlank(repl *caddy.Replacer, values ...string) bool {
 	for _, value := range values {
 		if setting.NamesMissingFile(value) || strings.TrimSpace(repl.ReplaceKnown(value, "")) != "" {

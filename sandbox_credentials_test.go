@@ -16,8 +16,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// Somebody who has given the sandbox credentials believes that it is PayerMax,
-// unless the config says that they are meant.
+// Credentials with the sandbox are refused, since they suggest that somebody mistakes it
+// for PayerMax, unless the config says that they are intended.
 func TestSandboxRefusesCredentials(t *testing.T) {
 	t.Setenv("PAYERMAX_TEST_EMPTY", "")
 	t.Setenv("PAYERMAX_TEST_BLANK", " \t")
@@ -72,8 +72,8 @@ func TestSandboxRefusesCredentials(t *testing.T) {
 	}
 }
 
-// What loads, what is called and what the doctor says are one and the same: with the
-// token's file missing, nothing loads, whatever the sandbox needs.
+// The config fails to load if the token's file is missing, even though the sandbox needs
+// no token. The doctor reports the same.
 func TestSandboxAndTheTokensFile(t *testing.T) {
 	missing, there := filepath.Join(t.TempDir(), "token"), testkeys.WriteFile(t, "token")
 	for name, test := range map[string]struct {
@@ -105,7 +105,8 @@ func TestSandboxAndTheTokensFile(t *testing.T) {
 	}
 }
 
-// credentialsFrom has the same value in each option that is a credential.
+// credentialsFrom returns a merchant with the same value in each option that is a
+// credential.
 func credentialsFrom(value string) Merchant {
 	return Merchant{
 		AppID: value, MerchantNo: value, SPMerchantNo: value, MerchantAuthToken: value, MerchantPublicKey: value,
@@ -113,7 +114,7 @@ func credentialsFrom(value string) Merchant {
 	}
 }
 
-// A merchant among several is somebody, too.
+// The credentials of one of several merchants are refused, too.
 func TestSandboxRefusesCredentialsOfSeveral(t *testing.T) {
 	several := func() *Handler {
 		return &Handler{Sandbox: true, Merchants: []MerchantChoice{{Merchant: Merchant{MerchantNo: "0202", AppID: "app"}}}}
@@ -126,7 +127,7 @@ func TestSandboxRefusesCredentialsOfSeveral(t *testing.T) {
 	require.ErrorContains(t, testcaddy.Provision(t, shared), "a merchant's sp_merchant_no,")
 }
 
-// With credentials that are meant, the sandbox knows the merchant by them.
+// With credentials that are intended, the sandbox identifies the merchant by them.
 func TestSandboxWithCredentials(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.Sandbox, h.SandboxWithCredentials = true, true })
 	w := serve(t, h, post(sessionBody), testcaddy.Unreachable(t))
@@ -136,8 +137,7 @@ func TestSandboxWithCredentials(t *testing.T) {
 	assert.Equal(t, "file", current.Signing.Source)
 }
 
-// The keys of a handler are read anew without forgetting the sandbox's, which no
-// file has.
+// Reading a handler's keys again keeps the sandbox's key, which is in no file.
 func TestSandboxKeySurvivesARefresh(t *testing.T) {
 	path := writePrivateKey(t, merchantKey())
 	h := newHandler(t, func(h *Handler) { h.Sandbox, h.SandboxWithCredentials, h.KeyRaw = true, true, keyFile(path) })

@@ -22,12 +22,12 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 )
 
-// faultRow is what a page says of a fault, or a test.
+// faultRow is the effect of a fault, as the page or a test states it.
 type faultRow struct {
 	fault      string
 	carriedOut bool
-	// status and code are those of the application's answer; error is what its Proxy-Status
-	// has, or "".
+	// status and code are those of the application's answer; error is the one in its
+	// Proxy-Status, or "".
 	status, code, error string
 }
 
@@ -51,15 +51,15 @@ func faultRows(t *testing.T) []faultRow {
 	return rows
 }
 
-// atSandbox is a sidecar whose gateway is a sandbox, wherever that is.
+// atSandbox is a sidecar whose gateway is a sandbox, embedded or not.
 type atSandbox struct {
 	*Handler
 	next    func(http.ResponseWriter, *http.Request) error
 	control http.Handler
 }
 
-// embeddedAndNot are two sidecars: one with the embedded sandbox, and one that reaches a
-// sandbox over the network, by reverse_proxy.
+// embeddedAndNot returns two sidecars: one with the embedded sandbox, and one that
+// reaches a sandbox over the network through reverse_proxy.
 func embeddedAndNot(t *testing.T, timeout time.Duration) map[string]atSandbox {
 	t.Helper()
 	options := func(h *Handler) { h.Endpoints, h.Timeout = []string{"drop_in"}, caddy.Duration(timeout) }
@@ -85,7 +85,7 @@ func embeddedAndNot(t *testing.T, timeout time.Duration) map[string]atSandbox {
 	}
 }
 
-// fail has the sandbox do something wrong with the next order.
+// fail makes the sandbox apply a fault to the next order.
 func (s atSandbox) fail(t *testing.T, fault string) {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -94,7 +94,7 @@ func (s atSandbox) fail(t *testing.T, fault string) {
 	require.Equal(t, http.StatusNoContent, w.Code, "%s", w.Body)
 }
 
-// call is a call of the application's.
+// call makes a call as the application would.
 func (s atSandbox) call(t *testing.T, endpoint, data string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodPost, protocol.PathPrefix+endpoint, strings.NewReader(`{"data":`+data+`}`))
@@ -105,8 +105,8 @@ func (s atSandbox) call(t *testing.T, endpoint, data string) *httptest.ResponseR
 	return w
 }
 
-// requireFault orders with a fault, and checks what the application gets, and whether
-// there is an order.
+// requireFault places an order with a fault, and checks what the application gets and
+// whether the order exists.
 func (s atSandbox) requireFault(t *testing.T, fault string, want faultRow, number string) {
 	t.Helper()
 	s.fail(t, fault)
@@ -123,7 +123,7 @@ func (s atSandbox) requireFault(t *testing.T, fault string, want faultRow, numbe
 
 	found := map[bool]string{true: protocol.CodeApplySuccess, false: "ORDER_NOT_EXIST"}[want.carriedOut]
 	assert.Equal(t, found, codeIn(s.call(t, "orderQuery", `{"outTradeNo":"`+number+`"}`)))
-	// Whatever has arrived of an answer says that it is a sandbox's.
+	// If any part of an answer has arrived, the answer is marked as a sandbox's.
 	if s.Sandbox || want.error != "connection_terminated" && want.error != "http_response_timeout" {
 		assert.True(t, strings.HasSuffix(status, "; sandbox"), status)
 	}
@@ -139,15 +139,15 @@ func (s atSandbox) session(t *testing.T) string {
 	return answer.Data.SessionKey
 }
 
-// codeIn is the code of an answer.
+// codeIn returns the code of an answer.
 func codeIn(w *httptest.ResponseRecorder) string {
 	var answer struct{ Code string }
-	_ = json.Unmarshal(w.Body.Bytes(), &answer) // or it has none
+	_ = json.Unmarshal(w.Body.Bytes(), &answer) // without one, the code stays empty
 	return answer.Code
 }
 
-// What goes wrong with the embedded sandbox is to the application what it would be with a
-// gateway on a network, and what the page says.
+// To the application, a fault of the embedded sandbox looks like one of a gateway on a
+// network, and as the page describes it.
 func TestFaultsAreAlikeEmbeddedAndNot(t *testing.T) {
 	rows := faultRows(t)
 	for where, s := range embeddedAndNot(t, defaultTimeout) {
@@ -160,7 +160,7 @@ func TestFaultsAreAlikeEmbeddedAndNot(t *testing.T) {
 	}
 }
 
-// An answer that is held past the timeout is lost, wherever the sandbox is.
+// An answer that is delayed past the timeout is lost, wherever the sandbox is.
 func TestLatencyPastTheTimeout(t *testing.T) {
 	for where, s := range embeddedAndNot(t, 10*time.Second) {
 		t.Run(where, func(t *testing.T) {

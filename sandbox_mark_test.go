@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
 )
 
-// Whatever a sandbox has to do with an answer, the answer says so, and so do the
-// call's line, the health answer and the metric, for as long as it is in use.
+// If a sandbox has answered a call, the answer, the call's log line, the health answer
+// and the metric say so, for as long as the sandbox is in use.
 func TestSandboxIsMarked(t *testing.T) {
 	site := newSandbox(t)
 	toSite := func(w http.ResponseWriter, r *http.Request) error { return site.ServeHTTP(w, r, nil) }
@@ -84,7 +84,7 @@ func TestSandboxIsInMetricsAndHealth(t *testing.T) {
 	requireSandbox(false, "when that sidecar is gone")
 }
 
-// A sandbox elsewhere is warned of once, not with each call.
+// A sandbox elsewhere causes one warning, not one for each call.
 func TestSandboxElsewhereIsWarnedOf(t *testing.T) {
 	site := newSandbox(t)
 	h := newHandler(t)

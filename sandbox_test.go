@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// newSandbox is the sandbox as a site that knows merchantKey.
+// newSandbox returns the sandbox as a site that knows merchantKey.
 func newSandbox(t *testing.T) *sandboxsite.Handler {
 	t.Helper()
 	s := &sandboxsite.Handler{Merchants: []sandboxsite.Merchant{{AppID: "app", PublicKey: writePublicKey(t, &merchantKey().PublicKey)}}}
@@ -25,7 +25,7 @@ func newSandbox(t *testing.T) *sandboxsite.Handler {
 	return s
 }
 
-// A sidecar whose gateway is the sandbox as a site of its own.
+// A sidecar can use a sandbox that is a site of its own as its gateway.
 func TestSandboxSite(t *testing.T) {
 	site := newSandbox(t)
 	next := func(w http.ResponseWriter, r *http.Request) error { return site.ServeHTTP(w, r, nil) }
@@ -40,7 +40,7 @@ func TestSandboxSite(t *testing.T) {
 	assert.Contains(t, serve(t, other, post(sessionBody), next).Body.String(), "MERCHANT_APP_INVALID")
 }
 
-// With gateway sandbox, the sandbox's page is the sidecar's as well.
+// With gateway sandbox, the sidecar serves the sandbox's page as well.
 func TestSandboxPageInSidecar(t *testing.T) {
 	h := &Handler{Sandbox: true}
 	require.NoError(t, testcaddy.Provision(t, h))

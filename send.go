@@ -12,8 +12,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
-// send hands what is signed to the next handler and returns the gateway's answer. With an
-// error, it returns what has arrived of the answer, which may be nothing.
+// send hands the signed request to the next handler and returns the gateway's answer. If
+// it fails, it returns the error and whatever part of the answer has arrived, which may
+// be empty.
 func (h *Handler) send(c *call, d *delivery.Delivery, r *http.Request, next caddyhttp.Handler) (received *reply.Answer, err error) {
 	ctx := r.Context()
 	received = &reply.Answer{Room: func() bool { return c.place.growth.Take(h.MaxInFlight) }}
@@ -21,9 +22,9 @@ func (h *Handler) send(c *call, d *delivery.Delivery, r *http.Request, next cadd
 		return received, delivery.NotSentInTime(err)
 	}
 	defer func() {
-		// A reverse proxy that has begun to pass on an answer and cannot finish
-		// it aborts by this panic. Nothing has reached the application yet, so
-		// it can still be told.
+		// A reverse proxy that cannot finish an answer that it has begun to pass on
+		// panics with http.ErrAbortHandler. Nothing has reached the application yet, so
+		// it can still get a proper refusal.
 		if cause := recover(); cause == http.ErrAbortHandler {
 			err = d.Failed(ctx, received, http.ErrAbortHandler)
 		} else if cause != nil {
@@ -34,7 +35,7 @@ func (h *Handler) send(c *call, d *delivery.Delivery, r *http.Request, next cadd
 
 	var header http.Header
 	if h.Shadow {
-		header = r.Header.Clone() // as they would go out without the sidecar
+		header = r.Header.Clone() // as the application would send them without the sidecar
 	} else {
 		header = make(http.Header)
 	}
@@ -60,10 +61,9 @@ func (h *Handler) send(c *call, d *delivery.Delivery, r *http.Request, next cadd
 	return received, nil
 }
 
-// embeddedGateway is the sandbox in the place of the next handler. It behaves as a gateway
-// at the other end of a connection does: the call has reached it, an answer that comes
-// when nobody waits any more is lost, and one that is shorter than announced has broken
-// off.
+// embeddedGateway returns the sandbox as a next handler. It behaves like a gateway at the
+// other end of a connection: the call counts as arrived, an answer that comes too late is
+// lost, and one that is shorter than announced was cut off.
 func (h *Handler) embeddedGateway(d *delivery.Delivery, received *reply.Answer) caddyhttp.Handler {
 	return caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		d.Arrive()
@@ -75,8 +75,8 @@ func (h *Handler) embeddedGateway(d *delivery.Delivery, received *reply.Answer) 
 	})
 }
 
-// beginSending adds the call to those that are under way, unless it is too late to send
-// it.
+// beginSending adds the call to the calls under way. It returns an error if it is too
+// late to send the call.
 func (h *Handler) beginSending(ctx context.Context, c *call, d *delivery.Delivery) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -16,7 +16,7 @@ func setKey(h *Handler, key crypto.Signer) {
 	setKeys(h, key, h.merchants.only.keyring.Current().Gateway)
 }
 
-// setKeys is setKey, and verifies answers with other keys as well.
+// setKeys does the same as setKey, and also changes the keys that verify answers.
 func setKeys(h *Handler, key crypto.Signer, gateway []*rsa.PublicKey) {
 	m := h.merchants.only
 	before := m.keyring.Current()
@@ -36,16 +36,16 @@ func setKeys(h *Handler, key crypto.Signer, gateway []*rsa.PublicKey) {
 	m.keyring.Use()
 }
 
-// fixedKey is a source whose key stays.
+// fixedKey is a source whose key never changes.
 type fixedKey struct{ crypto.Signer }
 
 func (k fixedKey) Key() (crypto.Signer, string, error) {
 	return k.Signer, signer.Fingerprint(k.Public().(*rsa.PublicKey)), nil
 }
 
-// untested returns a key that signs with merchantKey until it is told that the
-// self-test is over, and from then on with the key that is given. It is of the same
-// kind: in memory, elsewhere, or whatever else there may be.
+// untested returns a key that signs with merchantKey until isOver is called, after the
+// self-test, and then with the given key. It is of the same kind as that key, such as in
+// memory or remote.
 func untested(key crypto.Signer) (tested crypto.Signer, isOver func()) {
 	switch key := key.(type) {
 	case *rsa.PrivateKey:
@@ -61,8 +61,8 @@ func untested(key crypto.Signer) (tested crypto.Signer, isOver func()) {
 	}
 }
 
-// laterKey is a key that becomes another later.
+// laterKey is a key that is replaced by another one later.
 type laterKey struct{ crypto.Signer }
 
-// laterRemoteKey is a laterKey that lives elsewhere.
+// laterRemoteKey is a remote laterKey.
 type laterRemoteKey struct{ signer.ContextSigner }

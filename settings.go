@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
-// What becomes of a request that breaks a rule.
+// The values of Handler.Validation: what happens to a request that breaks a rule.
 const (
 	validationStrict = "strict"
 	validationWarn   = "warn"
@@ -36,7 +36,8 @@ type Contract struct {
 	Components []string `json:"components,omitempty"`
 }
 
-// limits returns the contract as the rules take it.
+// limits converts the contract to the type that the rules take. A nil contract covers
+// anything.
 func (c *Contract) limits() validate.Contract {
 	if c == nil {
 		return validate.Contract{}
@@ -44,18 +45,19 @@ func (c *Contract) limits() validate.Contract {
 	return validate.Contract(*c)
 }
 
-// route is an endpoint as this handler serves it.
+// route is an enabled endpoint, as this handler serves it.
 type route struct {
-	// The version is the one to declare: the configured one, or the endpoint's own.
+	// Endpoint.Version is the version to declare: the configured one, or the endpoint's
+	// default.
 	protocol.Endpoint
-	rules *validate.RuleSet // nil if there are none for the endpoint
-	// rulesOf is the version whose rules they are, or "" if that is the declared one.
+	rules *validate.RuleSet // nil if there are no rules for the endpoint
+	// rulesOf is the version that the rules are for, or "" if it is the declared one.
 	rulesOf string
-	// identifying are the names by which an answer can say which call it is for.
+	// identifying are the fields by which an answer can identify the call that it is for.
 	identifying envelope.Names
 }
 
-// expandVersions returns the API versions that are configured, by endpoint.
+// expandVersions returns the configured API versions, by endpoint.
 func (h *Handler) expandVersions(repl *caddy.Replacer) (map[string]string, error) {
 	versions := make(map[string]string, len(h.Versions))
 	for name, configured := range h.Versions {
@@ -74,7 +76,7 @@ func (h *Handler) expandVersions(repl *caddy.Replacer) (map[string]string, error
 	return versions, nil
 }
 
-// enabledRoutes returns the endpoints that are enabled, by path.
+// enabledRoutes returns the routes of the enabled endpoints, by path.
 func (h *Handler) enabledRoutes() (map[string]route, error) {
 	names := h.Endpoints
 	if len(names) == 0 {
@@ -106,7 +108,8 @@ func (h *Handler) enabledRoutes() (map[string]route, error) {
 	return routes, nil
 }
 
-// tellNearestRules says of which endpoints another version's rules are used.
+// tellNearestRules logs the endpoints whose requests are validated by another version's
+// rules.
 func (h *Handler) tellNearestRules() {
 	for _, r := range h.routes {
 		if r.rulesOf != "" && h.Validation != validationOff {

@@ -34,7 +34,7 @@ func TestProvisionRefuses(t *testing.T) {
 		{"private key as gateway key", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key), GatewayPublicKeys: []string{key}}}, []string{"gateway_public_key: ", "it is a private key"}},
 		{"empty placeholder for the key", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile("{env.PAYERMAX_TEST_EMPTY}")}}, []string{"private_key: {env.PAYERMAX_TEST_EMPTY}: the path is empty"}},
 		{"empty placeholder for the app", Handler{Merchant: Merchant{AppID: "{env.PAYERMAX_TEST_EMPTY}", KeyRaw: keyFile(key)}}, []string{"app_id: {env.PAYERMAX_TEST_EMPTY} is empty"}},
-		// A check must not be switched off by a variable that is not set.
+		// A variable that is not set must not switch off a check.
 		{"empty placeholder for the gateway key", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key), GatewayPublicKeys: []string{"{env.PAYERMAX_TEST_EMPTY}"}}}, []string{"gateway_public_key: {env.PAYERMAX_TEST_EMPTY} is empty"}},
 		{"unknown placeholder", Handler{Merchant: Merchant{AppID: "{nope.nope}", KeyRaw: keyFile(key)}}, []string{"app_id: ", "nope.nope"}},
 		{"version of an unknown endpoint", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key)}, Versions: map[string]string{"pay": "1.1"}}, []string{`version: there is no endpoint "pay"`}},
@@ -59,7 +59,8 @@ func TestProvisionRefuses(t *testing.T) {
 	}
 }
 
-// Any version can be declared. The log says whose rules judge one that has none.
+// Any version can be declared. If it has no rules, the log says which version's rules
+// apply.
 func TestAnyVersionCanBeDeclared(t *testing.T) {
 	for version, of := range map[string]string{"1.0": "1.4", "1.1": "1.4", "1.4": "", "1.5": "", "1.6": "", "1.7": "1.6", "2.0": "1.6"} {
 		h := newHandler(t)
@@ -85,8 +86,8 @@ func TestAnyVersionCanBeDeclared(t *testing.T) {
 	}
 }
 
-// The key's text where its path belongs is the mistake that an environment
-// variable invites. It must not end up in the error.
+// An environment variable makes it easy to write the key itself in place of its path. The
+// error must not repeat the key.
 func TestProvisionDoesNotRepeatKeyGivenAsPath(t *testing.T) {
 	pem, err := os.ReadFile(writePrivateKey(t, merchantKey()))
 	require.NoError(t, err)
@@ -132,7 +133,7 @@ func TestProvisionDefaults(t *testing.T) {
 	assert.Equal(t, "1", h.merchants.only.keyring.Current().KeyVersion)
 }
 
-// The sandbox needs nothing at all.
+// The sandbox needs no options at all.
 func TestProvisionSandbox(t *testing.T) {
 	t.Setenv("PAYERMAX_TEST_EMPTY", "")
 	h := &Handler{Merchant: Merchant{AppID: "{env.PAYERMAX_TEST_EMPTY}", KeyRaw: keyFile("{env.PAYERMAX_TEST_EMPTY}")}, Sandbox: true}
@@ -142,7 +143,8 @@ func TestProvisionSandbox(t *testing.T) {
 	assert.Contains(t, w.Header().Get("Proxy-Status"), string(verdict.Verified))
 }
 
-// What people have in environment variables is refused where it is used, and shown.
+// Values that get into environment variables by accident are refused. The error shows the
+// value, unless it is a token.
 func TestProvisionRefusesAccidents(t *testing.T) {
 	key := writePrivateKey(t, merchantKey())
 	for value, says := range map[string]string{

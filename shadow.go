@@ -23,14 +23,14 @@ const (
 	shadowAgree    = "agree"
 	shadowDisagree = "disagree"
 	shadowUnsigned = "unsigned"
-	// shadowSkipped is for signatures that could not be compared: the sidecar had no
-	// time to sign, or its key failed.
+	// shadowSkipped is for signatures that could not be compared, because the sidecar had
+	// no time to sign or its key failed.
 	shadowSkipped = "skipped"
 )
 
-// passOn sends the application's own request, body and signature as they are,
-// and reports whether the sidecar would have done the same. Nothing that it
-// finds stops the request: the application still answers for it.
+// passOn sends the application's own request with body and signature unchanged, and logs
+// and counts whether the sidecar would have made the same signature. Nothing that it
+// finds stops the request: the application is still responsible for it.
 func (h *Handler) passOn(c *call, body []byte, r *http.Request, next caddyhttp.Handler) (*reply.Answer, error) {
 	var err error
 	c.request, err = h.understand(c, r, body)
@@ -38,7 +38,7 @@ func (h *Handler) passOn(c *call, body []byte, r *http.Request, next caddyhttp.H
 		c.request.warned = append(c.request.warned, refused.Errors...)
 	}
 	if c.request.merchant == nil {
-		c.request.merchant = h.merchants.only // whatever the request says
+		c.request.merchant = h.merchants.only // regardless of the request
 	}
 	if c.request.merchant != nil {
 		c.keys = c.request.merchant.keyring.Current()
@@ -53,9 +53,9 @@ func (h *Handler) passOn(c *call, body []byte, r *http.Request, next caddyhttp.H
 	return c.exchange.answer, err
 }
 
-// compare signs the bytes that the application has signed, and says how the
-// signatures compare. Signatures of PKCS#1 v1.5 are deterministic: the same key always
-// makes the same one.
+// compare signs the bytes that the application has signed, and returns how the signatures
+// compare. PKCS#1 v1.5 signatures are deterministic: the same key always makes the same
+// signature.
 func (h *Handler) compare(c *call, r *http.Request, body []byte) string {
 	signatures := r.Header[protocol.SignHeader]
 	found := shadowDisagree
@@ -72,8 +72,9 @@ func (h *Handler) compare(c *call, r *http.Request, body []byte) string {
 	return found
 }
 
-// compareWithOwn signs as the handler does when it is not in shadow mode. It gives up
-// after max_wait, wherever the key is: the call need not wait for it.
+// compareWithOwn signs the body as the handler does outside shadow mode, and compares the
+// signatures. It gives up after max_wait, wherever the key is, so that the comparison
+// does not hold up the call.
 func (h *Handler) compareWithOwn(ctx context.Context, c *call, signature string, body []byte) string {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(h.MaxWait))
 	defer cancel()
@@ -90,9 +91,9 @@ func (h *Handler) compareWithOwn(ctx context.Context, c *call, signature string,
 	}
 }
 
-// explain logs why the application's signature is not the sidecar's. Finding that
-// out can take a third of a second, so it is left to another goroutine, and not
-// done for every call of an application that always signs wrongly.
+// explain logs why the application's signature is not the sidecar's. Finding out can take
+// a third of a second, so another goroutine does it, and not for every call of an
+// application that always signs wrongly.
 func (h *Handler) explain(c *call, found string, signatures []string, body []byte) {
 	logger := h.logger.With(zap.String("request_id", c.id), zap.String("payermax.endpoint", c.route.Name), zap.String("shadow", found))
 	warn := func(reason string, fields ...zap.Field) {
@@ -117,10 +118,10 @@ func (h *Handler) explain(c *call, found string, signatures []string, body []byt
 	}
 }
 
-// explanationInterval is the time between two explanations.
+// explanationInterval is the minimum time between two explanations.
 const explanationInterval = 10 * time.Second
 
-// sameSignature compares what two texts of signatures stand for.
+// sameSignature reports whether two base64 texts encode the same signature.
 func sameSignature(a, b string) bool {
 	if a == b {
 		return true

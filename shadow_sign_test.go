@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// remoteKey is a key that lives elsewhere and takes its time.
+// remoteKey is a remote key that signs with a given function.
 type remoteKey struct {
 	crypto.Signer
 	sign func(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error)
@@ -30,7 +30,7 @@ func (k remoteKey) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 	panic("a key that lives elsewhere is asked with the call's context")
 }
 
-// signedPost is the request of an application that signs itself.
+// signedPost returns the request of an application that signs its requests itself.
 func signedPost(t *testing.T) *http.Request {
 	t.Helper()
 	r := post(sessionBody)
@@ -40,8 +40,8 @@ func signedPost(t *testing.T) *http.Request {
 	return r
 }
 
-// In shadow mode as well, a key that lives elsewhere is asked with the call's
-// context, and not at the gate: the CPUs are not short because of it.
+// In shadow mode as well, a remote key gets the call's context and does not wait at the
+// gate, since it does not use this machine's CPUs.
 func TestShadowWithRemoteKey(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.Shadow = true; h.Timeout = caddy.Duration(time.Minute) })
 	h.gate = gate.New(1)
@@ -56,7 +56,7 @@ func TestShadowWithRemoteKey(t *testing.T) {
 	assert.Equal(t, shadowAgree, logs.FilterMessage("call").All()[0].ContextMap()["shadow"])
 }
 
-// A comparison that takes too long is given up, and the call goes on without it.
+// A comparison that takes too long is abandoned, and the call goes on without it.
 func TestShadowGivesUp(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.Shadow = true; h.MaxWait = caddy.Duration(20 * time.Millisecond) })
 	setKey(h, remoteKey{merchantKey(), func(ctx context.Context, _ []byte, _ crypto.SignerOpts) ([]byte, error) {
@@ -69,8 +69,8 @@ func TestShadowGivesUp(t *testing.T) {
 	assert.Equal(t, shadowSkipped, logs.FilterMessage("call").All()[0].ContextMap()["shadow"])
 }
 
-// In shadow mode as well, keys of this process sign at the gate. What there is no time
-// to compare is passed on, and is not said to disagree.
+// In shadow mode as well, keys of this process wait at the gate. A request that there is
+// no time to compare is passed on, and does not count as a disagreement.
 func TestShadowAtTheGate(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.Shadow = true; h.MaxWait = caddy.Duration(20 * time.Millisecond) })
 	h.gate = gate.New(1)
@@ -88,8 +88,8 @@ func TestShadowAtTheGate(t *testing.T) {
 	assert.Equal(t, shadowAgree, logs.FilterMessage("call").All()[1].ContextMap()["shadow"])
 }
 
-// A signature of a key in memory is not verified once more, in shadow mode either:
-// the key is handed on as what it is.
+// The signing key keeps its type, in shadow mode as well, so that a signature made in
+// memory is not verified a second time.
 func TestKeyKeepsItsKind(t *testing.T) {
 	h := newHandler(t)
 	assert.IsType(t, merchantKey(), h.merchants.only.keyring.Current().Signing.Private)

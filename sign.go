@@ -14,11 +14,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/keys"
 )
 
-// sign fills the envelope and signs exactly the bytes that will be sent.
-// requestTime is stamped here, as late as possible, and anew for each attempt:
-// PayerMax accepts it for two minutes. The request has been waiting for its
-// signature since the time given. If there is an error, what is returned is nil or
-// has no signature.
+// sign fills the envelope and signs exactly the bytes that will be sent. requestTime is
+// stamped here, as late as possible, and anew for each attempt: PayerMax accepts it for
+// two minutes. since is when the request began to wait for its signature. With an error,
+// signed is nil or has no signature.
 func (h *Handler) sign(ctx context.Context, c *call, key keys.Key, since time.Time) (signed *delivery.Signed, err error) {
 	ctx, span := c.startSpan(ctx, "sign")
 	defer func() { endSpan(span, err) }()
@@ -41,8 +40,8 @@ func (h *Handler) sign(ctx context.Context, c *call, key keys.Key, since time.Ti
 	return signed, nil
 }
 
-// signature signs a body when it is its turn, and measures how long that takes. The
-// request is there since the time given.
+// signature signs a body when it is its turn, and measures how long that takes. since is
+// when the request began to wait for its signature.
 func (h *Handler) signature(ctx context.Context, c *call, key keys.Key, body []byte, since time.Time) (signature string, took time.Duration, err error) {
 	began := time.Now()
 	signature, err = h.gate.Sign(ctx, key, body, since, time.Duration(h.MaxWait))
@@ -51,7 +50,7 @@ func (h *Handler) signature(ctx context.Context, c *call, key keys.Key, body []b
 	return signature, took, err
 }
 
-// now is the time to stamp a request with.
+// now returns the requestTime for a request.
 func (h *Handler) now() time.Time {
 	if h.FollowGatewayClock {
 		return h.gateway.Now()
@@ -59,9 +58,9 @@ func (h *Handler) now() time.Time {
 	return time.Now()
 }
 
-// signingFailed refuses a request because of the key, not of the request. A key
-// that lives elsewhere may know when to try again; of another it is not known whether
-// that helps. If the call is over, the key is not to blame.
+// signingFailed refuses a request because of the key rather than the request. A remote
+// key may know when a retry makes sense; for other keys, it is not known whether a retry
+// helps. If the call's context has ended, the key is not blamed.
 func signingFailed(ctx context.Context, err error) *reply.Refusal {
 	switch {
 	case errors.Is(err, gate.ErrOverloaded):

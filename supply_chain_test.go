@@ -15,8 +15,8 @@ import (
 
 const supplyChainPage = "docs/supply-chain.md"
 
-// Whoever follows a page that installs the binary gets the one that releases have, and that
-// the page about the supply chain speaks of: the command is one, and has the flags of CI.
+// The pages that install the binary build the same one as the releases, which the
+// supply-chain page describes: they all have the same command, with the flags of CI.
 func TestPagesBuildWhatReleasesDo(t *testing.T) {
 	command := regexp.MustCompile(`CGO_ENABLED=0 go build .*-o bin/ \./caddy`)
 	built := command.FindString(markdown.Page(t, supplyChainPage))
@@ -34,7 +34,7 @@ func TestPagesBuildWhatReleasesDo(t *testing.T) {
 	}
 }
 
-// The page names each Go module beside the one that is shipped.
+// The page names each Go module besides the one that is shipped.
 func TestSupplyChainNamesTheModules(t *testing.T) {
 	section, err := markdown.Section(markdown.Page(t, supplyChainPage), "Modules")
 	require.NoError(t, err)
@@ -47,7 +47,7 @@ func TestSupplyChainNamesTheModules(t *testing.T) {
 			return err
 		}
 		folder := filepath.ToSlash(filepath.Dir(path))
-		if !strings.HasPrefix(folder, "e2e/cluster/") { // programs of that module
+		if !strings.HasPrefix(folder, "e2e/cluster/") { // these are programs of the module in e2e/cluster
 			found++
 			assert.Contains(t, section, "`"+folder+"`")
 		}

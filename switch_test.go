@@ -27,7 +27,8 @@ import (
 // keyMetrics returns the metrics of keys, as metricsOf does.
 func keyMetrics(t *testing.T) map[string]float64 { return metricsOf(t, prom.Collectors()...) }
 
-// gatewayWith answers as PayerMax does that knows one public key.
+// gatewayWith returns a next handler that answers as PayerMax does when it knows only
+// this public key.
 func gatewayWith(t *testing.T, key *rsa.PublicKey, calls *int) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		*calls++
@@ -45,8 +46,8 @@ func gatewayWith(t *testing.T, key *rsa.PublicKey, calls *int) func(http.Respons
 	}
 }
 
-// The change-over at PayerMax's dashboard: from one call to the next, the old
-// key is refused and the new one accepted.
+// When the key is changed in PayerMax's dashboard, the old key is refused and the new one
+// accepted from one call to the next.
 func TestNextKeyIsPromoted(t *testing.T) {
 	old, changed := newKey(), newKey()
 	h := newHandler(t, verifying(t), func(h *Handler) {
@@ -82,8 +83,8 @@ func TestNextKeyIsNotPromoted(t *testing.T) {
 	assert.True(t, h.merchants.only.keyring.Current().Next.Exists())
 }
 
-// A forged acceptance of the next key promotes nothing, nor does a forged refusal of the
-// request, which PayerMax could only give after it has accepted the signature.
+// A forged acceptance of the next key promotes nothing. Nor does a forged refusal for a
+// reason that PayerMax only checks after it has accepted the signature.
 func TestUnverifiedAcceptanceDoesNotPromote(t *testing.T) {
 	for _, code := range []string{protocol.CodeApplySuccess, protocol.CodeOrderNotExist} {
 		h := newHandler(t, verifying(t), func(h *Handler) { h.NextKeyRaw = keyFile(writePrivateKey(t, newKey())) })
@@ -102,7 +103,7 @@ func TestUnverifiedAcceptanceDoesNotPromote(t *testing.T) {
 	}
 }
 
-// What may move money is never sent twice.
+// A call that may move money is never sent twice.
 func TestNextKeyIsNotTriedForWhatIsNotRepeatable(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.NextKeyRaw = keyFile(writePrivateKey(t, newKey())) })
 	rt := h.routes[sessionPath]
@@ -113,7 +114,7 @@ func TestNextKeyIsNotTriedForWhatIsNotRepeatable(t *testing.T) {
 	assert.Equal(t, 1, calls)
 }
 
-// A change that PayerMax takes back is followed as well.
+// If PayerMax goes back to the old key, so does the sidecar.
 func TestPromotionIsTakenBack(t *testing.T) {
 	old, changed := newKey(), newKey()
 	h := newHandler(t, func(h *Handler) {
@@ -129,8 +130,9 @@ func TestPromotionIsTakenBack(t *testing.T) {
 	assert.Equal(t, 7, calls)
 }
 
-// net/http may report on an attempt after it has ended, even after the next key's
-// has begun. It must not reach that one, nor race with it.
+// net/http may still report on an attempt after it has ended, even after the attempt with
+// the next key has begun. Such a report must neither reach the second attempt nor race
+// with it.
 func TestLateReportsOfAnEarlierAttempt(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.NextKeyRaw = keyFile(writePrivateKey(t, newKey())) })
 	second := make(chan struct{})
@@ -167,7 +169,7 @@ func TestLateReportsOfAnEarlierAttempt(t *testing.T) {
 	assert.Equal(t, 2, calls)
 }
 
-// Of a call that was signed twice, the line names both bodies, since PayerMax has
+// The log line of a call that was signed twice names both bodies, since PayerMax has
 // received both, whichever answer stands.
 func TestBothBodiesOfASwitchAreLogged(t *testing.T) {
 	old, changed := newKey(), newKey()

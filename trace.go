@@ -12,8 +12,8 @@ import (
 // instrumentation names this module in traces.
 const instrumentation = "github.com/caddy-payermax/caddy-payermax"
 
-// startSpan begins a step of the call in the trace that Caddy's tracing
-// directive began; without a trace it does nothing. Nothing of the trace is sent to
+// startSpan starts a span for a step of the call, in the trace that Caddy's tracing
+// directive started. Without a trace it does nothing. The trace context is not sent to
 // PayerMax.
 func (c *call) startSpan(ctx context.Context, step string) (context.Context, trace.Span) {
 	if !c.trace.IsValid() {
@@ -23,8 +23,8 @@ func (c *call) startSpan(ctx context.Context, step string) (context.Context, tra
 		Start(ctx, "payermax."+step, trace.WithAttributes(attribute.String("payermax.endpoint", c.route.Name)))
 }
 
-// endSpan ends a step, which failed if err is not nil. The error's own words
-// stay in the log.
+// endSpan ends a span, as failed if err is not nil. The error's text goes only to the
+// log, not to the trace.
 func endSpan(span trace.Span, err error) {
 	if err != nil {
 		span.SetStatus(codes.Error, "")

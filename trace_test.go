@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// Within a trace, each step of a call is a span of it, and the time it took has
-// the trace as its exemplar. PayerMax gets nothing of it.
+// Within a trace, each step of a call is a span, and its duration metric has the trace as
+// the exemplar. The trace context is not sent to PayerMax.
 func TestTrace(t *testing.T) {
 	h := newHandler(t)
 	recorder := tracetest.NewSpanRecorder()

@@ -13,15 +13,15 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
 )
 
-// givingUp is how long calls have to end by themselves once they are given up.
+// givingUp is how long cancelled calls have to end by themselves.
 const givingUp = time.Second
 
-// underWay are the calls that are on their way to the gateway or back. Each has its
-// line in the log even if the process ends first, since a payment that nobody knows
-// of cannot be queried.
+// underWay is the set of calls that are on their way to the gateway or back. Each gets
+// its log line even if the process ends first, since a payment that nobody knows about
+// cannot be queried.
 //
-// There is one set for the process, because what ends is the process: calls of a
-// config that was replaced are among them.
+// There is one set for the process, because it is the process that ends: the set includes
+// calls of a config that has been replaced.
 type underWay struct {
 	mutex sync.Mutex
 	calls map[*call]*Handler
@@ -31,21 +31,21 @@ type underWay struct {
 var callsUnderWay = &underWay{calls: make(map[*call]*Handler)}
 
 func init() {
-	// For configs that end without their servers; it is too late then for logs that
-	// Caddy has closed already.
+	// This is for configs whose servers are not stopped. By then, Caddy may have closed
+	// some logs already.
 	caddy.OnExit(func(context.Context) { callsUnderWay.end() })
 }
 
-// endWithServer ends the calls when the process does, after the grace period and
-// before Caddy closes the logs. Before it closes the store, in any case, that hears what
-// came of them.
+// endWithServer ends the calls when the process ends, after the grace period and before
+// Caddy closes the logs. On a reload as well, it waits until the store has been told the
+// outcome of the calls, before Caddy closes the store.
 func (h *Handler) endWithServer(ctx caddy.Context) {
 	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok {
-		return // not in a server, as in tests
+		return // there is no server, as in tests
 	}
 	server.RegisterOnStop(func(context.Context) error {
-		if caddy.Exiting() { // and not only replaced by another config
+		if caddy.Exiting() { // not just a config reload
 			callsUnderWay.end()
 		}
 		h.limits.AwaitSettled()
@@ -53,8 +53,8 @@ func (h *Handler) endWithServer(ctx caddy.Context) {
 	})
 }
 
-// begin adds a call that is about to be sent. It reports false if it must not be
-// sent any more. Otherwise leave must be called.
+// begin adds a call that is about to be sent, and reports whether it may still be sent.
+// If so, leave must be called later.
 func (u *underWay) begin(c *call, h *Handler) bool {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
@@ -64,15 +64,15 @@ func (u *underWay) begin(c *call, h *Handler) bool {
 	return !u.ended
 }
 
-// leave removes a call that has been answered, if it was there.
+// leave removes a call, if it is in the set.
 func (u *underWay) leave(c *call) {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
 	delete(u.calls, c)
 }
 
-// end gives up the calls. Most end by themselves then, with all that there is to say
-// about them. Of the others, it is logged that their outcome is unknown.
+// end cancels the calls. Most of them then end by themselves within givingUp, with a
+// complete log line. For the others, end logs that the outcome is unknown.
 func (u *underWay) end() {
 	left := u.giveUp()
 	for deadline := time.Now().Add(givingUp); u.anyOf(left) && time.Now().Before(deadline); {
@@ -83,8 +83,8 @@ func (u *underWay) end() {
 	}
 }
 
-// giveUp gives up the calls that are not in the log yet, and returns them. From now
-// on, no call begins.
+// giveUp cancels the calls that have not been logged yet, and returns them. From then on,
+// begin admits no call.
 func (u *underWay) giveUp() map[*call]*Handler {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
@@ -111,9 +111,8 @@ func (u *underWay) anyOf(calls map[*call]*Handler) bool {
 	return false
 }
 
-// recordCutOff writes the line of a call whose handler cannot, unless it is written
-// already.
-// It touches nothing that the handler may be changing.
+// recordCutOff writes the log line of a call whose handler cannot, unless it has been
+// written already. It reads nothing that the handler may be changing.
 func (h *Handler) recordCutOff(c *call, cause error) {
 	d := c.sent.Load()
 	if d == nil || !c.recorded.CompareAndSwap(false, true) {

@@ -12,7 +12,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// endable makes the calls of a test end with it, and not with the process.
+// endable gives the test its own set of calls under way, which it can end without ending
+// the process.
 func endable(t *testing.T) *underWay {
 	t.Helper()
 	before := callsUnderWay
@@ -21,7 +22,8 @@ func endable(t *testing.T) *underWay {
 	return callsUnderWay
 }
 
-// callLines has the handler log to the test, and returns the lines of calls.
+// callLines makes the handler log to the test, and returns a function that returns the
+// log lines of calls.
 func callLines(h *Handler) func() []map[string]any {
 	logs := logged(h)
 	return func() []map[string]any {
@@ -33,8 +35,8 @@ func callLines(h *Handler) func() []map[string]any {
 	}
 }
 
-// A next handler that does not heed its context cannot keep a call that was signed
-// out of the log, and once it returns after all, there is no second line.
+// A next handler that ignores its context cannot keep a signed call out of the log. When
+// it returns after all, there is no second line.
 func TestEndOfAStubbornCall(t *testing.T) {
 	h, all := newHandler(t), endable(t)
 	lines := callLines(h)
@@ -69,7 +71,8 @@ func TestEndOfAStubbornCall(t *testing.T) {
 	assert.EqualValues(t, 1, line["attempts"])
 }
 
-// Whenever calls end, each has one line, and those that come too late are not sent.
+// Whenever the process ends, each call has one log line, and calls that come too late are
+// not sent.
 func TestEndAtAnyMoment(t *testing.T) {
 	h, all := newHandler(t), endable(t)
 	lines := callLines(h)
@@ -80,7 +83,7 @@ func TestEndAtAnyMoment(t *testing.T) {
 	for i := range calls {
 		answered.Go(func() {
 			if i == calls-1 {
-				<-ended // so that one is too late, whichever the machine begins with
+				<-ended // so that one call is too late, whichever goroutine runs first
 			}
 			w := serve(t, h, post(sessionBody), func(w http.ResponseWriter, r *http.Request) error {
 				sent.Store(i, true)
@@ -109,7 +112,7 @@ func TestEndAtAnyMoment(t *testing.T) {
 	assert.NotZero(t, byOutcome["not_sent"])
 }
 
-// A bug in a handler further in does not keep a call out of the log either.
+// A panic in an inner handler does not keep a call out of the log either.
 func TestPanicIsRecorded(t *testing.T) {
 	h := newHandler(t)
 	lines := callLines(h)

@@ -14,13 +14,13 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// What the matcher of payermax leaves out gets a 404 rather than Caddy's empty 200, unless
-// another handler of the site answers. Which of two directives takes a call depends on
-// their paths, as with all of Caddy's.
+// Requests that the matcher of payermax leaves out get a 404 rather than Caddy's empty
+// 200, unless another handler of the site answers. Which of two directives gets a call
+// depends on their paths, as with all of Caddy's directives.
 func TestMatcherLeavesNothingEmpty(t *testing.T) {
 	const refund, query = protocol.PathPrefix + "refund", protocol.PathPrefix + "orderQuery"
 	options := " {\ngateway https://one.example\nendpoints orderQuery refund\napp_id app\nprivate_key " + writePrivateKey(t, merchantKey()) + "\n}\n"
-	const nobody, signed = http.StatusNotFound, http.StatusUnsupportedMediaType // the latter for want of a Content-Type
+	const nobody, signed = http.StatusNotFound, http.StatusUnsupportedMediaType // the latter because the request has no Content-Type
 	for name, test := range map[string]struct {
 		site string
 		want map[string]int // what a POST gets, by its path
@@ -50,7 +50,7 @@ func TestMatcherLeavesNothingEmpty(t *testing.T) {
 	}
 }
 
-// served is the server of a Caddyfile, which listens nowhere.
+// served returns the server of a Caddyfile as a handler, without a listener.
 func served(t *testing.T, caddyfile string) http.Handler {
 	t.Helper()
 	config, err := json.Marshal(testcaddy.Adapted(t, caddyfile)["apps"].(map[string]any)["http"])

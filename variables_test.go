@@ -21,8 +21,8 @@ type optionIn struct {
 	around []string
 }
 
-// optionsWithValues are all options of all directives that need a value, in all the blocks
-// that may have them.
+// optionsWithValues returns all options of all directives that need a value, in every
+// block where they are allowed.
 func optionsWithValues() (all []optionIn) {
 	opening := map[string]string{"caller": "caller shop", "budget": "budget USD 5 per day"}
 	var walk func(block *grammar.Table, around []string)
@@ -46,21 +46,22 @@ func optionsWithValues() (all []optionIn) {
 	return all
 }
 
-// needed are the values that an option cannot do without, as its row shows them: what is in
-// brackets may be left out, and what is in braces is a block.
+// needed returns the values that an option requires, as its row shows them. Values in
+// brackets are optional, and braces stand for a block.
 func needed(row grammar.Row) []string {
 	return strings.Fields(regexp.MustCompile(`\[.*?\]|\{.*\}`).ReplaceAllString(row.Args, ""))
 }
 
-// with returns why a Caddyfile in which the option has these values cannot be read.
+// with returns the error of adapting a Caddyfile in which the option has these values.
 func (o optionIn) with(values string) error {
 	config := strings.Join(o.around, " {\n") + " {\n" + o.Name + " " + values + "\n" + strings.Repeat("}\n", len(o.around))
 	_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(config), nil)
 	return err
 }
 
-// Each option of each directive that expands no placeholder says so, and how an environment
-// variable is written there. The tables of the manual say which these are.
+// For each option that expands no placeholders, the error says so, and how to write an
+// environment variable there. The tables in docs/configuration.md say which options these
+// are.
 func TestPlaceholdersThatNobodyExpands(t *testing.T) {
 	expands := make(map[string]bool)
 	for _, row := range markdown.Rows(markdown.Page(t, configurationPage)) {
@@ -68,7 +69,7 @@ func TestPlaceholdersThatNobodyExpands(t *testing.T) {
 			expands[name] = row[3] != "no"
 		}
 	}
-	// What stands before a block is no option of it.
+	// A word before a block is not an option in it.
 	expands["gateway"], expands["budget"], expands["caller"], expands["transport"] = false, false, false, true
 	refused := 0
 	for _, o := range optionsWithValues() {
@@ -87,9 +88,9 @@ func TestPlaceholdersThatNobodyExpands(t *testing.T) {
 	assert.Greater(t, refused, 30)
 }
 
-// Each option of each directive says which it is, and how an environment variable is
-// written: if the variable is not set, or is written as in a shell, or without a word of
-// what it is.
+// For each option, the error names the option and how to write an environment variable.
+// This holds if the variable is not set, is written as in a shell, or lacks the prefix
+// that says what it is.
 func TestVariablesThatNobodyExpands(t *testing.T) {
 	const written = `\{\$\w+\}|\{env\.\w+\}`
 	options := optionsWithValues()
@@ -104,7 +105,7 @@ func TestVariablesThatNobodyExpands(t *testing.T) {
 
 		for _, variable := range []string{"${PAYERMAX_TEST_UNSET}", "{PAYERMAX_TEST_UNSET}"} {
 			if o.PerRequest && variable[0] != '$' {
-				continue // Caddy's directive map may have made such a placeholder
+				continue // Caddy's map directive may have defined such a placeholder
 			}
 			err := o.with(strings.Repeat(variable+" ", len(needed(o.Row))))
 			require.Error(t, err, name)

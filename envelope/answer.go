@@ -9,42 +9,44 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
 )
 
-// Ambiguity is why JSON parsers do not all read an answer or a notification alike. It
-// continues a sentence about it and repeats nothing of it.
+// Ambiguity is the reason why JSON parsers may read an answer or a notification
+// differently. Its text continues a sentence about that document and repeats nothing of
+// it.
 type Ambiguity string
 
 // Error returns the reason.
 func (a Ambiguity) Error() string { return string(a) }
 
-// Answer is what an answer of the gateway's says.
+// Answer is what an answer of the gateway says.
 type Answer struct {
-	// Code is its code, which is not empty.
+	// Code is the answer's code. It is never empty.
 	Code string
-	// Msg is its msg, or "" if that is not a string.
+	// Msg is the answer's msg, or "" if that is not a string.
 	Msg string
 	// MsgAmbiguous says that another member could be taken for msg.
 	MsgAmbiguous bool
-	// IsNotification says that this is a notification, or could be taken for
-	// one: it has a notifyType, or a member that can be mistaken for it. As in
-	// [ReadNotification], a notifyType that is null or empty is as good as absent.
+	// IsNotification says that this is a notification, or could be taken for one: it has
+	// a notifyType, or a member that can be mistaken for notifyType. As in
+	// [ReadNotification], a notifyType that is null or empty counts as absent.
 	IsNotification bool
-	// HasNoObject says that data is there, but neither an object nor null, nor true
-	// or false, which is how putRfiMaterialList answers.
+	// HasNoObject says that data is present but has an unexpected type: it is not an
+	// object, null or a boolean. A boolean is allowed because putRfiMaterialList answers
+	// with one.
 	HasNoObject bool
-	// Claims say what the answer is about.
+	// Claims say which call the answer is about.
 	Claims []Claim
 }
 
-// answerMembers are the members of an answer that the sidecar looks at.
+// answerNames are the members of an answer that the sidecar looks at.
 var answerNames = lookalike.NewNames("code", "msg", "data", "notifyType")
 
-// ReadAnswer reads an answer of the gateway's as strictly as [Read] reads a
-// request: where the application's reader, which may take Code or co_de for
-// code, finds APPLY_SUCCESS, this one must not find another code, nor another amount
-// or status. Its errors continue a sentence about the answer and repeat nothing of it.
-// A member that is null is as good as absent, which is how some serializers write it.
+// ReadAnswer reads an answer of the gateway as strictly as [Read] reads a request. The
+// application's parser may take Code or co_de for code. If it finds APPLY_SUCCESS,
+// ReadAnswer must not find another code, and likewise for amounts and statuses. Its
+// errors continue a sentence about the answer and repeat nothing of it. A member that is
+// null counts as absent, because some serializers write absent members like that.
 //
-// The claims are those of the members named.
+// The answer's claims are the members that names lists.
 func ReadAnswer(body []byte, names Names) (*Answer, error) {
 	a := new(Answer)
 	err := readMembers(body, decisiveInAnswers, func(_ *reader, name string, value jsontext.Value) error { return a.take(name, value, names) })
@@ -57,7 +59,7 @@ func ReadAnswer(body []byte, names Names) (*Answer, error) {
 	return a, nil
 }
 
-// take takes a member of the answer.
+// take processes one member of the answer.
 func (a *Answer) take(name string, value jsontext.Value, names Names) error {
 	switch answerNames.Known([]byte(name)) {
 	case "code":
@@ -86,8 +88,8 @@ func (a *Answer) take(name string, value jsontext.Value, names Names) error {
 	return nil
 }
 
-// inAnswer puts an error of the reader's in words that continue a sentence about an
-// answer or a notification.
+// inAnswer rewords an error of the reader so that it continues a sentence about an answer
+// or a notification.
 func inAnswer(err error) error {
 	problem, ok := errors.AsType[*Error](err)
 	if !ok {
@@ -112,13 +114,14 @@ func inAnswer(err error) error {
 	return errors.New(text)
 }
 
-// mistakable says that a parser could take another member for the one named.
+// mistakable returns the Ambiguity that a parser could take another member for the one
+// with this name.
 func mistakable(name string) Ambiguity {
 	return Ambiguity(fmt.Sprintf("a member of it can be mistaken for %s", name))
 }
 
-// Code returns the code member of an answer of the gateway's, or of an
-// acknowledgement. It reads like [ReadAnswer].
+// Code returns the code member of an answer of the gateway, or of an acknowledgement. It
+// is as strict as [ReadAnswer].
 func Code(body []byte) (string, error) {
 	a, err := ReadAnswer(body, nil)
 	if err != nil {

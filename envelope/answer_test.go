@@ -88,8 +88,8 @@ func TestReadAnswer(t *testing.T) {
 	}
 }
 
-// Of an answer or a notification that parsers do not all read alike, the application
-// might see another amount, status or order than the one that was checked.
+// Answers and notifications that parsers may read differently are refused: the
+// application might see another amount, status or order than the one that was checked.
 func TestReadRefusesWhatParsersReadDifferently(t *testing.T) {
 	for member, words := range map[string]string{
 		`"out_trade_no":"CANARY"`:                   "mistaken for outTradeNo",
@@ -129,7 +129,7 @@ func TestReadRefusesWhatParsersReadDifferently(t *testing.T) {
 		}
 	}
 
-	// What PayerMax writes, it may write like this.
+	// PayerMax may write members like these, so they are accepted.
 	for _, member := range []string{
 		`"totalAmount":10000.00,"refundAmount":"90071992547409931.00","tradeOrderNo":"T2026"`,
 		`"orderId":1234567890123456789,"rate":0.123456789012345678901234`, `"username":"a","userName":"b"`,
@@ -142,9 +142,9 @@ func TestReadRefusesWhatParsersReadDifferently(t *testing.T) {
 	}
 }
 
-// An answer and a notification are told apart by notifyType, and so both readers must
-// say the same of it: a text that is neither would reach nobody, and one that is both
-// could be passed off as the other.
+// notifyType distinguishes an answer from a notification, so both readers must agree on
+// it. Otherwise, a text that is neither would reach nobody, and one that is both could be
+// passed off as the other.
 func TestAnswersAreNoNotifications(t *testing.T) {
 	for _, value := range []string{"", "null", `""`, `"PAYMENT"`, `" "`, "1", "0", "false", "[]", "{}", `["PAYMENT"]`} {
 		for _, name := range []string{"notifyType", "notify_type", "NotifyType", `n\u006ftifyType`} {
@@ -178,9 +178,9 @@ func TestReadClaims(t *testing.T) {
 	}
 }
 
-// FuzzCode holds the reader of answers to its purpose: no answer that a usual
-// JSON reader takes for a success may pass for something else, be it Go's, which
-// takes any case, or one that takes co_de for code as well.
+// FuzzCode checks that ReadAnswer never finds another code in an answer that a common
+// JSON parser takes for a success. Such a parser may be Go's, which ignores case, or one
+// that takes co_de for code.
 func FuzzCode(f *testing.F) {
 	for _, seed := range []string{
 		`{"code":"APPLY_SUCCESS"}`, `{"code":"X"}`, `{"code":"X","code":"APPLY_SUCCESS"}`, `{"c\u006fde":"Y"}`,
@@ -208,8 +208,8 @@ func FuzzCode(f *testing.F) {
 	})
 }
 
-// codesByLetters reads like a parser that binds names by what can be seen of them,
-// in any case: it returns the values of all members that could be the code.
+// codesByLetters reads like a parser that matches names by their visible characters,
+// ignoring case. It returns the values of all members that could be the code.
 func codesByLetters(t *testing.T, body []byte) []string {
 	t.Helper()
 	d := json.NewDecoder(bytes.NewReader(body))

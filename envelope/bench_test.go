@@ -2,7 +2,7 @@ package envelope
 
 import "testing"
 
-// typical is an applyDropinSession request as applications send it.
+// typical is a typical applyDropinSession request of an application.
 const typical = `{"data":{"totalAmount":10000,"currency":"IDR","country":"ID","userId":"U10001","referralCode":"d520d8f51c23","tokenForFutureUse":false,"componentList":["CARD","APPLEPAY"]}}`
 
 func BenchmarkRead(b *testing.B) {

@@ -6,10 +6,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
 )
 
-// Names are names of members, by what [lookalike.Fold] makes of them.
+// Names are names of members, keyed by their folded form ([lookalike.Fold]).
 type Names map[string]string
 
-// NewNames returns the names.
+// NewNames returns the Names for the given names.
 func NewNames(names ...string) Names {
 	byShape := make(Names, len(names))
 	for _, name := range names {
@@ -18,23 +18,23 @@ func NewNames(names ...string) Names {
 	return byShape
 }
 
-// Claim is a member by which an envelope says what it is about, such as the
-// number of an order.
+// Claim is a member that says what a request or an answer is about, such as the number of
+// an order.
 type Claim struct {
-	// Name is the member's name, as [Names] has it.
+	// Name is the name in [Names] that the member's name matches.
 	Name string
-	// Text is its value: a string without its quotes and escapes, anything else
-	// as it is written. It is never empty: null and "" claim nothing.
+	// Text is the member's value: a string is unquoted and unescaped, anything else is as
+	// written. It is never empty, because null and "" claim nothing.
 	Text string
-	// LookAlike says that the name is another one, which a lenient parser could
-	// take for this.
+	// LookAlike says that the member's name differs from Name, but that a lenient parser
+	// could take it for Name.
 	LookAlike bool
-	// InData says that the member stands in data, rather than beside it.
+	// InData says that the member is in data, rather than beside it.
 	InData bool
 }
 
-// ReadClaims returns the claims of a request: the members named that stand in
-// the envelope or in its data. What is not JSON claims nothing.
+// ReadClaims returns the claims of a request: the members of the envelope and of its data
+// that names lists. It returns nil if the body is not JSON.
 func ReadClaims(body []byte, names Names) []Claim {
 	d := openDecoder(body)
 	defer d.close()
@@ -60,7 +60,7 @@ func (n Names) appendClaims(claims []Claim, object jsontext.Value) []Claim {
 	}
 	d := openDecoder(object)
 	defer d.close()
-	// The object is part of a text that was read, so there is no error.
+	// The object is part of a text that has been read already, so there is no error.
 	_ = eachMember(d, func(name []byte, value jsontext.Value) error {
 		claims = n.appendClaim(claims, name, value, true)
 		return nil
@@ -68,10 +68,12 @@ func (n Names) appendClaims(claims []Claim, object jsontext.Value) []Claim {
 	return claims
 }
 
-// maxShape is the length of most names' shapes. Longer ones take an allocation.
+// maxShape is the size of the buffer for the folded form of a name, in bytes. A longer
+// name takes an allocation.
 const maxShape = 64
 
-// appendClaim adds the claim of a member, if it makes one.
+// appendClaim adds the claim of a member, if its name is in n and its value claims
+// anything.
 func (n Names) appendClaim(claims []Claim, name []byte, value jsontext.Value, inData bool) []Claim {
 	if len(n) == 0 {
 		return claims

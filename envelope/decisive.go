@@ -6,8 +6,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
 )
 
-// decisiveMembers are the members of PayerMax's tables that say which payment is meant,
-// and how much money it is; and, in answers and notifications, what happened to it.
+// decisiveMembers are the members in PayerMax's tables that say which payment is meant
+// and how much money is involved.
 var decisiveMembers = []string{
 	"userId", "outTradeNo", "tradeToken", "tradeNo", "tradeOrderNo", "outRefundNo", "refundTradeNo", "requestId", "requestNo",
 	"subscriptionNo", "subscriptionRequestId", "cancelNo", "captureNo",
@@ -20,9 +20,10 @@ var decisiveMembers = []string{
 	"paymentCurrency", "feeCurrency", "goodsCurrency", "taxCurrency", "destinationCurrency", "accountCurrency",
 }
 
-// The names that decide what a text means.
+// The names that decide the meaning of a document. In answers and notifications, they
+// include the members that say whose payment it is and what happened to it.
 var (
-	// In a request, those of its envelope are judged by [lookAlike].
+	// In a request, [lookAlike] judges the names of the envelope itself.
 	decisiveInRequests = lookalike.NewNames(decisiveMembers...)
 	decisiveInAnswers  = lookalike.NewNames(slices.Concat(decisiveMembers, []string{
 		"appId", "merchantAppId", "merchantNo", "spMerchantNo",

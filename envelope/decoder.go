@@ -15,11 +15,11 @@ var errNotJSON = errors.New("it is not valid JSON")
 type decoder struct {
 	*jsontext.Decoder
 	text   []byte
-	buffer bytes.Buffer // of the text, which the Decoder reads without copying
+	buffer bytes.Buffer // holds text, which the Decoder reads without copying
 }
 
-// decoders are kept because a decoder's own bookkeeping is most of what reading
-// a request or an answer would allocate.
+// decoders is a pool, because a decoder's own bookkeeping is most of what reading a
+// request or an answer would allocate.
 var decoders = sync.Pool{New: func() any {
 	d := new(decoder)
 	d.Decoder = jsontext.NewDecoder(&d.buffer)
@@ -34,14 +34,15 @@ func openDecoder(text []byte) *decoder {
 	return d
 }
 
-// close forgets what was read, which may be personal data, and keeps the rest.
+// close drops the references to the text, which may contain personal data, and returns
+// the decoder to the pool.
 func (d *decoder) close() {
 	d.text, d.buffer = nil, bytes.Buffer{}
 	d.Reset(&d.buffer)
 	decoders.Put(d)
 }
 
-// readValue reads one value and returns its bytes, which are those of the text.
+// readValue reads one value and returns its bytes, as a slice of the text.
 func (d *decoder) readValue() (jsontext.Value, error) {
 	value, err := d.ReadValue()
 	if err != nil {
@@ -51,14 +52,14 @@ func (d *decoder) readValue() (jsontext.Value, error) {
 	return d.text[end-int64(len(value)) : end], nil
 }
 
-// isAtName reports whether the string that was read last is a member's name.
+// isAtName reports whether the last string that was read is a member's name.
 func (d *decoder) isAtName() bool {
 	kind, length := d.StackIndex(d.StackDepth())
-	return kind == '{' && length%2 == 1 // names and values count alike
+	return kind == '{' && length%2 == 1 // names and values are both counted
 }
 
-// eachMember calls f for the members of the one object that d reads. The name is
-// without its quotes and escapes, and only f's while it runs.
+// eachMember calls f for each member of the object that d reads, which must be the whole
+// text. The name is unquoted and unescaped, and valid only during the call.
 func eachMember(d *decoder, f func(name []byte, value jsontext.Value) error) error {
 	if token, err := d.ReadToken(); err != nil || token.Kind() != '{' {
 		return errNotJSON

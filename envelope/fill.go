@@ -11,37 +11,37 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
 )
 
-// requestTimeLayout is the form of requestTime in PayerMax's own examples:
-// exactly three fraction digits and a numeric offset. Layouts with .999 or Z07:00
-// drop zeros and write Z, which is how other clients get it wrong.
+// requestTimeLayout is the form of requestTime in PayerMax's own examples: exactly three
+// fraction digits and a numeric offset. Layouts with .999 or Z07:00 would drop zeros or
+// write Z, a mistake that other clients make.
 const requestTimeLayout = "2006-01-02T15:04:05.000-07:00"
 
-// Identity is who calls and by which version of the API: the members of the
-// envelope that are the sidecar's to write.
+// Identity says who makes the call and with which API version. It has the members of the
+// envelope that the sidecar writes.
 type Identity struct {
 	// Version is the endpoint's API version, such as "1.5".
 	Version string
-	// KeyVersion is the version of the signature algorithm; PayerMax
-	// documents no other than "1".
+	// KeyVersion is the version of the signature algorithm; PayerMax documents only "1".
 	KeyVersion string
 	// AppID is the merchant application that the signing key belongs to.
 	AppID string
-	// MerchantNo is the merchant. When empty, what the application sent is kept.
+	// MerchantNo is the merchant number. If it is empty, the application's own value is
+	// kept.
 	MerchantNo string
-	// SPMerchantNo is the service provider's own merchant number, for
-	// providers who call on behalf of MerchantNo. When empty, what the
-	// application sent is kept.
+	// SPMerchantNo is the service provider's own merchant number, for providers who call
+	// on behalf of MerchantNo. If it is empty, the application's own value is kept.
 	SPMerchantNo string
 }
 
-// Check reports what the application said about itself that contradicts id.
-// Replacing it silently would sign a payment for somebody the application did
-// not mean. A member that is absent, null or empty claims nothing.
+// Check returns an error for each member in which the application identifies itself
+// differently from id. Replacing such a member silently would sign a payment for a
+// merchant that the application did not mean. A member that is absent, null or empty
+// claims nothing.
 func (e *Envelope) Check(id Identity) []*Error {
 	var found []*Error
 	for _, m := range e.members {
 		switch m.name {
-		case "appId", "merchantAppId": // the latter is version 1.0's name of the former
+		case "appId", "merchantAppId": // merchantAppId is the name of appId in version 1.0
 			found = appendMismatch(found, m, id.AppID)
 		case "merchantNo":
 			if id.MerchantNo != "" {
@@ -60,8 +60,8 @@ func (e *Envelope) Check(id Identity) []*Error {
 	return found
 }
 
-// MerchantNo returns the application's own merchantNo, or "" if it sent none
-// that is a string.
+// MerchantNo returns the application's own merchantNo, or "" if it is absent or not a
+// string.
 func (e *Envelope) MerchantNo() string {
 	for _, m := range e.members {
 		if m.name == "merchantNo" {
@@ -71,12 +71,12 @@ func (e *Envelope) MerchantNo() string {
 	return ""
 }
 
-// Fill returns the call's body: the members of id and requestTime first, in the
-// order of PayerMax's examples, then what else the application sent, then data,
-// byte for byte. The application's own version, keyVersion, requestTime and
-// appId give way, whatever they are.
+// Fill returns the call's body: first the members of id and requestTime, in the order of
+// PayerMax's examples, then the application's other members, then data, byte for byte.
+// The application's own version, keyVersion, requestTime and appId are replaced, whatever
+// they are.
 //
-// The time is written in UTC, whatever the machine's zone.
+// The time is written in UTC, regardless of the machine's time zone.
 func (e *Envelope) Fill(id Identity, requestTime time.Time) []byte {
 	out := make([]byte, 0, e.size()+256)
 	out = append(out, `{"version":`...)
@@ -109,9 +109,8 @@ func (e *Envelope) Fill(id Identity, requestTime time.Time) []byte {
 	return append(out, '}')
 }
 
-// owns reports whether the member is written from id rather than taken from the
-// application. merchantAppId is what version 1.0 called appId, and old SDKs send
-// it beside the other.
+// owns reports whether the member is written from id rather than copied from the
+// application. merchantAppId is the name of appId in version 1.0, and old SDKs send both.
 func (id Identity) owns(name string) bool {
 	switch name {
 	case "version", "keyVersion", "requestTime", "appId", "merchantAppId":
@@ -125,7 +124,7 @@ func (id Identity) owns(name string) bool {
 	}
 }
 
-// size is how many bytes of the application's go into the filled envelope.
+// size returns how many bytes of the filled envelope are copied from the application.
 func (e *Envelope) size() int {
 	size := len(e.data)
 	for _, m := range e.members {
@@ -134,7 +133,7 @@ func (e *Envelope) size() int {
 	return size
 }
 
-// appendMismatch adds an error if m claims anything other than want.
+// appendMismatch adds an error if m claims a value other than want.
 func appendMismatch(found []*Error, m member, want string) []*Error {
 	if m.claimsNothing() || m.text() == want {
 		return found
@@ -143,8 +142,8 @@ func appendMismatch(found []*Error, m member, want string) []*Error {
 		"%s differs from the one that this sidecar signs for; leave it out: the sidecar adds it", m.name)})
 }
 
-// checkMerchantNo holds an application's own merchantNo, or spMerchantNo, to the field
-// table. As a number it would not be the same to all parsers: some drop digits.
+// checkMerchantNo checks an application's own merchantNo or spMerchantNo by the field
+// table. It refuses a number, because some parsers would drop digits.
 func checkMerchantNo(m member) *Error {
 	switch {
 	case m.value.Kind() == 'n':
@@ -166,10 +165,10 @@ func claimsNothing(value jsontext.Value) bool {
 	return value.Kind() == 'n' || bytes.Equal(value, []byte(`""`))
 }
 
-// text returns the member's value if it is a string, unescaped.
+// text returns the member's value, unescaped, or "" if it is not a string.
 func (m member) text() string { return textOf(m.value) }
 
-// textOf returns a value if it is a string, unescaped.
+// textOf returns a value, unescaped, or "" if it is not a string.
 func textOf(value jsontext.Value) string {
 	if value.Kind() != '"' {
 		return ""
@@ -184,14 +183,14 @@ func textOf(value jsontext.Value) string {
 	return string(text)
 }
 
-// appendString appends s as a JSON string. Read and the configuration admit
-// valid UTF-8 only, so quoting cannot fail.
+// appendString appends s as a JSON string. Read and the configuration accept only valid
+// UTF-8, so quoting cannot fail.
 func appendString(out []byte, s string) []byte {
 	out, _ = jsontext.AppendQuote(out, s)
 	return out
 }
 
-// knownMembers are the envelope's own.
+// knownMembers are the members of the envelope itself.
 var (
 	knownMembers = []string{
 		"version", "keyVersion", "requestTime", "appId", "merchantAppId", "merchantNo", "spMerchantNo", "data",
@@ -199,9 +198,9 @@ var (
 	knownNames = lookalike.NewNames(knownMembers...)
 )
 
-// lookAlike returns the envelope's member that a parser could take name for, or
-// "" when there is none or name is that very member. PayerMax could read a second
-// "AppId" in place of the one that was checked and filled in.
+// lookAlike returns the member of the envelope that a parser could mistake name for. It
+// returns "" if there is none, or if name is exactly that member. PayerMax could read an
+// additional "AppId" in place of the appId that was checked and filled in.
 func lookAlike(name string) string {
 	if i, ok := knownNames.Find([]byte(name)); ok && knownMembers[i] != name {
 		return knownMembers[i]

@@ -89,8 +89,8 @@ func TestFill(t *testing.T) {
 	}
 }
 
-// requestTime always has three fraction digits and the offset +00:00, whatever
-// the time and whatever zone it is given in.
+// requestTime always has three fraction digits and the offset +00:00, whatever the time
+// and its zone.
 func TestFillWritesRequestTimeInUTC(t *testing.T) {
 	kolkata := time.FixedZone("", 5*3600+1800)
 	newfoundland := time.FixedZone("", -(3*3600 + 1800))

@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// FuzzRead holds the strict reader to five promises: it never panics; what it
-// accepts, encoding/json accepts as well; both understand the same data; no name
-// in it, at any depth, is one that Java's parsers act upon; and a filled envelope
-// is accepted again, with data still the same bytes.
+// FuzzRead checks five promises of the strict reader: it never panics; encoding/json
+// accepts everything that the reader accepts; both find the same data; no name, at any
+// depth, has a special meaning to Java's parsers; and a filled envelope is accepted
+// again, with the same bytes as data.
 func FuzzRead(f *testing.F) {
 	for _, seed := range []string{
 		`{"version":"1.1","keyVersion":"1","requestTime":"2022-01-17T09:05:52.194+00:00","appId":"app","merchantNo":"merchant","data":{"currency":"IDR","country":"ID","userId":"U10001","tokenForFutureUse":false,"componentList":["CARD","APPLEPAY"]}}`,
@@ -65,8 +65,8 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// findReserved looks in a decoded document for a member whose name, white space
-// aside, begins with what a parser may act upon.
+// findReserved looks in a decoded document for a member whose name begins, after white
+// space, with a character that gives it a special meaning to parsers.
 func findReserved(document any) (name string, found bool) {
 	switch value := document.(type) {
 	case map[string]any:

@@ -1,12 +1,12 @@
 package envelope
 
-// How long the members of the envelope may be, in characters (applyDropinSession,
+// The maximum lengths of the envelope's members, in characters (applyDropinSession,
 // request body).
 const (
-	// MaxVersion bounds version and keyVersion.
+	// MaxVersion is the maximum length of version and keyVersion.
 	MaxVersion = 8
-	// MaxAppID bounds appId.
+	// MaxAppID is the maximum length of appId.
 	MaxAppID = 64
-	// MaxMerchantNo bounds merchantNo and spMerchantNo.
+	// MaxMerchantNo is the maximum length of merchantNo and spMerchantNo.
 	MaxMerchantNo = 32
 )

@@ -14,24 +14,24 @@ import (
 type Notification struct {
 	// Type is notifyType, such as PAYMENT. It is never empty.
 	Type string
-	// AppIDs are the values of appId and merchantAppId. Some of PayerMax's
-	// notifications have the one, some the other.
+	// AppIDs are the values of appId and merchantAppId. PayerMax's notifications have one
+	// or the other.
 	AppIDs []string
-	// MerchantNo is the merchant's number, or "" if the notification does not
-	// name it. Notifications of payments may leave it out.
+	// MerchantNo is the merchant number, or "" if the notification does not name it.
+	// Payment notifications may leave it out.
 	MerchantNo string
 }
 
-// notificationNames are the members that decide what a notification is, whose, and what
-// it says. A payment that has failed may say so by its code alone.
+// notificationNames are the members that decide what a notification is, for whom it is,
+// and what it says. They include code, because that may be the only sign of a failed
+// payment.
 var notificationNames = lookalike.NewNames("notifyType", "appId", "merchantAppId", "merchantNo", "code", "data")
 
-// ReadNotification reads the envelope of a notification: one strict JSON object
-// with a notifyType, which tells it from an answer that is signed with the same
-// key. Where the application's parser, which may take notify_type for notifyType,
-// finds another type or merchant, this one must not find the right one: that is an
-// [Ambiguity]. Its errors continue a sentence about the notification and repeat nothing
-// of it.
+// ReadNotification reads the envelope of a notification: one strict JSON object with a
+// notifyType, which distinguishes it from an answer that is signed with the same key. The
+// application's parser may take notify_type for notifyType. If it could find another type
+// or merchant than ReadNotification, the error is an [Ambiguity]. The errors continue a
+// sentence about the notification and repeat nothing of it.
 func ReadNotification(body []byte) (Notification, error) {
 	var n Notification
 	err := readMembers(body, decisiveInAnswers, func(_ *reader, name string, value jsontext.Value) error {
@@ -41,7 +41,7 @@ func ReadNotification(body []byte) (Notification, error) {
 			return nil
 		case name:
 			if name == "data" {
-				return nil // the application's
+				return nil // left to the application
 			}
 			return n.set(member{known, value})
 		default:
@@ -57,8 +57,8 @@ func ReadNotification(body []byte) (Notification, error) {
 	return n, nil
 }
 
-// set takes one of the members. An optional one that is null or empty is as good
-// as absent, which is how some serializers write it.
+// set stores one of the members. A member that is null or empty counts as absent, because
+// some serializers write absent members like that.
 func (n *Notification) set(m member) error {
 	if m.value.Kind() == 'n' {
 		return nil
@@ -68,7 +68,7 @@ func (n *Notification) set(m member) error {
 	}
 	text := m.text()
 	switch {
-	case text == "" || m.name == "code": // the application's
+	case text == "" || m.name == "code": // left to the application
 	case m.name == "notifyType":
 		n.Type = text
 	case m.name == "merchantNo":
@@ -79,9 +79,9 @@ func (n *Notification) set(m member) error {
 	return nil
 }
 
-// NotificationID identifies a notification by what it says: by all its members
-// but notifyTime and requestTime, which may be those of the delivery. A body
-// that is not a JSON object is identified by all its bytes.
+// NotificationID returns a hash that identifies a notification by its contents: all its
+// members except notifyTime and requestTime, which may change with each delivery. If the
+// body is not a JSON object, the hash is over all its bytes.
 func NotificationID(body []byte) [sha256.Size]byte {
 	d := openDecoder(body)
 	defer d.close()

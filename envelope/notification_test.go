@@ -66,8 +66,8 @@ func TestReadNotificationRefuses(t *testing.T) {
 	}
 }
 
-// Two readings of a member that decides are refused in an answer and in a notification
-// alike: whoever writes a notification has all that an answer's writer has.
+// A decisive member that parsers may read differently is refused in answers and in
+// notifications alike, because somebody who can forge one can also forge the other.
 func TestDecisiveMembersAreAlikeOnBothSides(t *testing.T) {
 	for name, other := range map[string]string{
 		"code": "Code", "data": "Data", "notifyType": "notify_type", "appId": "app-id", "merchantAppId": "MerchantAppId",
@@ -81,9 +81,8 @@ func TestDecisiveMembersAreAlikeOnBothSides(t *testing.T) {
 	}
 }
 
-// FuzzReadNotification holds the reader to its purpose: a usual JSON reader, which
-// takes names in any case and the last of several, finds the same type and
-// merchant.
+// FuzzReadNotification checks that a common JSON parser, which ignores case and takes the
+// last of several members, finds the same type and merchant as ReadNotification.
 func FuzzReadNotification(f *testing.F) {
 	for _, seed := range []string{
 		`{"notifyType":"PAYMENT","appId":"a","merchantNo":"m"}`, `{"NOTIFYTYPE":"A","notifyType":"B"}`, `{"notifyType":"A"} x`,
@@ -136,7 +135,8 @@ func TestNotificationID(t *testing.T) {
 	}
 }
 
-// FuzzNotificationID never panics, and depends on the bytes alone.
+// FuzzNotificationID checks that NotificationID never panics, and that its result depends
+// only on the bytes.
 func FuzzNotificationID(f *testing.F) {
 	f.Add([]byte(`{"notifyTime":"x","notifyType":"PAYMENT","data":{"a":[1e400]}}`))
 	f.Add([]byte(`{"a":1} {"b":2}`))

@@ -10,17 +10,18 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxExponent bounds a number's exponent to what fits an IEEE 754 double, the
-// range that RFC 8259, section 6, calls interoperable. A longer one is a few
-// bytes here and gigabytes in a receiver that expands it.
+// maxExponent is the largest absolute value of a number's exponent. It fits an IEEE 754
+// double, the range that RFC 8259, section 6, calls interoperable. A number with a larger
+// exponent has only a few bytes here, but could take gigabytes in a receiver that expands
+// it.
 const maxExponent = 308
 
-// maxNumberLength is how many characters a number may have. Jackson refuses longer
-// ones since 2.15 (StreamReadConstraints.DEFAULT_MAX_NUM_LEN), Python integers of more
-// than 4300 digits.
+// maxNumberLength is how many characters a number may have. Jackson has refused longer
+// numbers since 2.15 (StreamReadConstraints.DEFAULT_MAX_NUM_LEN), and Python refuses
+// integers of more than 4300 digits.
 const maxNumberLength = 1000
 
-// number judges a number that was read.
+// number returns an error if parsers could read the number differently.
 func (r *reader) number(value jsontext.Value) error {
 	field := r.field()
 	switch {
@@ -37,8 +38,8 @@ func (r *reader) number(value jsontext.Value) error {
 	return nil
 }
 
-// exponentInRange reports whether the exponent of a JSON number, if it has one,
-// is at most maxExponent either way.
+// exponentInRange reports whether the exponent of a JSON number, if it has one, is
+// between -maxExponent and maxExponent.
 func exponentInRange(number []byte) bool {
 	i := bytes.IndexAny(number, "eE")
 	if i < 0 {
@@ -48,7 +49,7 @@ func exponentInRange(number []byte) bool {
 	return err == nil && -maxExponent <= exponent && exponent <= maxExponent
 }
 
-// isFinite reports whether a double is not infinite where the number is read into it.
+// isFinite reports whether the number, read into a double, does not become infinite.
 func isFinite(number []byte) bool {
 	if len(number) < maxExponent && !bytes.ContainsAny(number, "eE") {
 		return true
@@ -57,8 +58,8 @@ func isFinite(number []byte) bool {
 	return !errors.Is(err, strconv.ErrRange)
 }
 
-// survivesDouble reports whether a number is the same to parsers that read it into
-// a double, as JavaScript's, Go's and PHP's do, and to those that keep its digits.
+// survivesDouble reports whether parsers that read the number into a double, as those of
+// JavaScript, Go and PHP do, get the same number as parsers that keep its digits.
 func survivesDouble(number []byte) bool {
 	if len(number) <= doubleDigits && !bytes.ContainsAny(number, "eE") {
 		return true
@@ -72,5 +73,5 @@ func survivesDouble(number []byte) bool {
 	return exact != nil && exact.Cmp(again) == 0
 }
 
-// doubleDigits is how many digits a double keeps of any decimal number.
+// doubleDigits is how many digits of any decimal number a double keeps.
 const doubleDigits = 15

@@ -14,21 +14,22 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testparsers"
 )
 
-// inData are the members of data that say which payment it is and how much.
+// inData are the members of data that say which payment is meant and how much money is
+// involved.
 var inData = []string{
 	"data.outTradeNo", "data.outRefundNo", "data.refundTradeNo", "data.tradeToken", "data.requestId", "data.userId",
 	"data.totalAmount", "data.refundAmount", "data.amount", "data.payAmount", "data.currency", "data.refundCurrency",
 }
 
-// kind is a kind of document: how it is written for a test, and what of it goes on to be
-// read by others, or nil if it is refused.
+// kind is a kind of document. It has a function that writes one for a test, and one that
+// returns what is passed on for others to read, or nil if the document is refused.
 type kind struct {
 	write   func(testparsers.Generator) []byte
 	goOn    func(document []byte) []byte
-	decides []string // the members that must be the same to all
+	decides []string // the members that all parsers must read alike
 }
 
-// documents are the three kinds that the sidecar reads.
+// documents are the three kinds of documents that the sidecar reads.
 var documents = map[string]kind{
 	"request": {testparsers.Generator.Request, func(document []byte) []byte {
 		e, err := envelope.Read(document)
@@ -55,16 +56,16 @@ var documents = map[string]kind{
 	}, append([]string{"notifyType", "code", "appId", "merchantAppId", "merchantNo", "data.status"}, inData...)},
 }
 
-// batch is how many documents one seed stands for.
+// batch is how many documents are generated from one seed.
 const batch = 500
 
-// What is signed and what is passed on means the same to the parsers of all languages,
-// in code, amount, currency and identity. Of what is refused, much does not: or the test
-// would look in the wrong places.
+// The parsers of all languages read the same code, amount, currency and identity in what
+// is signed and in what is passed on. They disagree about many of the refused documents;
+// otherwise, the test would be looking in the wrong places.
 //
-// PARSERS_DURATION is how long it looks for something, 5 s for each kind if it is not
-// set. Each batch of documents has a seed of its own, and a failure says with which
-// PARSERS_SEED that batch alone is tried again.
+// PARSERS_DURATION is how long the test runs for each kind; the default is 5 s. Each
+// batch of documents has its own seed, and a failure says which PARSERS_SEED repeats that
+// batch alone.
 func TestParsersAgree(t *testing.T) {
 	duration := 5 * time.Second
 	if longer := os.Getenv("PARSERS_DURATION"); longer != "" {
@@ -107,8 +108,8 @@ func TestParsersAgree(t *testing.T) {
 	}
 }
 
-// writeBatch writes the documents of a seed: those that go on as they were written, what
-// of them goes on, and those that are refused.
+// writeBatch generates the documents of a seed. It returns those that are accepted, as
+// they were written and as they are passed on, and those that are refused.
 func writeBatch(of kind, seed uint64) (written, passed, refused [][]byte) {
 	generator := testparsers.NewGenerator(seed)
 	for range batch {
@@ -122,7 +123,7 @@ func writeBatch(of kind, seed uint64) (written, passed, refused [][]byte) {
 	return written, passed, refused
 }
 
-// A seed that a failure names stands for the same documents each time.
+// A seed generates the same documents each time.
 func TestSeedsRepeat(t *testing.T) {
 	for name, of := range documents {
 		t.Run(name, func(t *testing.T) {
@@ -137,8 +138,8 @@ func TestSeedsRepeat(t *testing.T) {
 	}
 }
 
-// FuzzParsersAgree is the same for what Go's fuzzer comes upon, with the parsers of this
-// process alone.
+// FuzzParsersAgree does the same with the inputs of Go's fuzzer, and only with the
+// parsers of this process.
 func FuzzParsersAgree(f *testing.F) {
 	generator := testparsers.NewGenerator(1)
 	for kind, of := range documents {

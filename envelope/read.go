@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
 )
 
-// Envelope is an application's request, read and understood but not yet
-// filled. It refers to the bytes it was read from, which must not change.
+// Envelope is an application's request, parsed but not yet filled in. It refers to the
+// bytes that it was read from, which must not change.
 type Envelope struct {
 	members []member
 	data    []byte
@@ -24,12 +24,12 @@ type member struct {
 	value jsontext.Value
 }
 
-// Error says why a request cannot become a signed call. Its text names what to
-// change and never repeats a value from the request, so that it can be shown to
-// the application and be logged.
+// Error says why a request cannot become a signed call. Its text names what to change and
+// never repeats a value from the request, so it can be sent to the application and
+// logged.
 type Error struct {
-	// Field is a JSON Pointer (RFC 6901) to the offending place; empty for
-	// the document as a whole.
+	// Field is a JSON Pointer (RFC 6901) to the member that is wrong; empty for the
+	// document as a whole.
 	Field string
 	// Rule is one word for machines: json, utf8, duplicate, depth, number,
 	// required, type, maxLength, mismatch, lookAlike or reserved.
@@ -38,22 +38,22 @@ type Error struct {
 	Message string
 
 	mistaken string // the member that another one could be taken for
-	found    string // what the text is or has, after "the body" or "it", if parsers agree that it cannot be read
-	expected string // what it should be, or "" if found says so
+	found    string // what is wrong with the text, to follow "the body" or "it", if no parser can read it
+	expected string // what the text should be, or "" if found says that
 }
 
 // Error returns the message.
 func (e *Error) Error() string { return e.Message }
 
-// Read understands body, which must be exactly one JSON object with an object
-// named data. It accepts a strict subset of RFC 8259 (in fact of RFC 7493): the
-// text is valid UTF-8 without a byte order mark, no object has two members of
-// one name, no name is one that parsers act upon or could take for an amount, a currency
-// or the number of an order, nesting and numbers are bounded, amounts are the same to a
-// parser that reads numbers as doubles, and nothing follows the object.
+// Read parses body, which must be exactly one JSON object with an object named data. It
+// accepts a strict subset of RFC 8259 (and even of RFC 7493): the text is valid UTF-8
+// without a byte order mark; no object has two members with the same name; no name has a
+// special meaning to parsers, or could be mistaken for the name of an amount, a currency
+// or an order number; nesting and numbers are bounded; amounts do not change in a parser
+// that reads numbers as doubles; and nothing follows the object.
 //
-// PayerMax's parser is more lenient than that, and two parsers that disagree
-// about a payment are how a validated request turns into another one.
+// PayerMax's parser is more lenient. If the two parsers disagreed about a payment,
+// PayerMax could execute another request than the one that was validated.
 func Read(body []byte) (*Envelope, error) {
 	e := new(Envelope)
 	if err := readMembers(body, decisiveInRequests, e.take); err != nil {
@@ -69,8 +69,8 @@ func Read(body []byte) (*Envelope, error) {
 // surrounding white space.
 func (e *Envelope) Data() []byte { return e.data }
 
-// checkText refuses what is not JSON text at all, in words that say so: a JSON
-// reader could only call each of these an unexpected character.
+// checkText refuses texts that are not JSON at all, with errors that say what they are. A
+// JSON parser could only report an unexpected character.
 func checkText(body []byte) error {
 	switch trimmed := bytes.TrimSpace(body); {
 	case len(trimmed) == 0:
@@ -87,8 +87,8 @@ func checkText(body []byte) error {
 	return nil
 }
 
-// unreadable says of a text what it is or has and what was expected, and to an
-// application what to do instead, unless that goes without saying.
+// unreadable returns the error for a text that cannot be parsed: what is wrong with it,
+// what was expected, and what an application should do instead, or "" if that is obvious.
 func unreadable(rule, found, expected, remedy string) *Error {
 	message := "the body " + found
 	if remedy != "" {
@@ -109,7 +109,7 @@ func firstInvalid(text []byte) int {
 	return len(text)
 }
 
-// take takes a member of the envelope, which r has read.
+// take processes one member of the envelope, which r has just read.
 func (e *Envelope) take(r *reader, name string, value jsontext.Value) error {
 	if known := lookAlike(name); known != "" {
 		return &Error{Field: r.field(), Rule: "lookAlike", Message: fmt.Sprintf(
@@ -126,7 +126,7 @@ func (e *Envelope) take(r *reader, name string, value jsontext.Value) error {
 	return nil
 }
 
-// readMembers calls f for each member of the one object that the text must be.
+// readMembers calls f for each member of the JSON object that body must consist of.
 func readMembers(body []byte, decisive *lookalike.Names, f func(r *reader, name string, value jsontext.Value) error) error {
 	if err := checkText(body); err != nil {
 		return err
@@ -139,22 +139,24 @@ func readMembers(body []byte, decisive *lookalike.Names, f func(r *reader, name 
 	return r.members(func(name string, value jsontext.Value) error { return f(r, name, value) })
 }
 
-// notAnObject says what stands where the object should.
+// notAnObject returns the error for a text that begins with something other than an
+// object.
 func (r *reader) notAnObject() *Error {
 	kind := r.dec.PeekKind()
-	if _, err := r.dec.ReadToken(); err != nil { // it is told by its first letter, and may be no value at all
+	if _, err := r.dec.ReadToken(); err != nil { // the kind depends only on the first character, so this may not be a value at all
 		return r.syntaxError(err)
 	}
 	return unreadable("type", "is "+describe(kind), "a JSON object", `send a JSON object such as {"data":{...}}`)
 }
 
-// dotted writes a JSON Pointer the way PayerMax's own messages name a field:
-// /data/goodsDetails/0 becomes data.goodsDetails.0.
+// dotted converts a JSON Pointer to the form in which PayerMax's own messages name a
+// field: /data/goodsDetails/0 becomes data.goodsDetails.0.
 func dotted(field string) string {
 	return strings.ReplaceAll(strings.TrimPrefix(field, "/"), "/", ".")
 }
 
-// insteadOf continues the error about a value that is not an object by what to send.
+// insteadOf returns the end of the error about a value that is not an object: what to
+// send instead.
 func insteadOf(kind jsontext.Kind) string {
 	if kind == '"' {
 		return "; send the object itself, without quotes around it"
@@ -162,7 +164,7 @@ func insteadOf(kind jsontext.Kind) string {
 	return "; send an object"
 }
 
-// describe names the kind of a JSON value for a sentence.
+// describe returns the kind of a JSON value in words.
 func describe(kind jsontext.Kind) string {
 	switch kind {
 	case '{':

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// asError returns err as the package's own error, which every refusal must be.
+// asError returns err as the package's own error type, which every refusal must have.
 func asError(t *testing.T, err error) *Error {
 	t.Helper()
 	var refusal *Error
@@ -101,8 +101,8 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
-// Names that Java's parsers act upon are refused wherever they stand and however
-// they are written.
+// Names with a special meaning to Java's parsers are refused at any level and in any
+// spelling.
 func TestReservedNames(t *testing.T) {
 	for _, name := range []string{
 		"$ref", "@type", "@class", "@c", "@id", "@value", "$numberDecimal", "$date", "$", "@",
@@ -124,7 +124,7 @@ func TestReservedNames(t *testing.T) {
 		}
 	}
 
-	// It is the names that count, and how they begin.
+	// Only the beginnings of names count.
 	for _, body := range []string{
 		`{"data":{"a":"$ref","b":["@type"],"c":{"d":"$"}}}`,
 		`{"data":{"ref":1,"type":2,"a$":3,"a@type":4,"":5," ":6,"_":7,"é":8,"5":9}}`,
@@ -134,8 +134,8 @@ func TestReservedNames(t *testing.T) {
 	}
 }
 
-// A member of the envelope that could be taken for another one is refused. In
-// data, which is another object, it is nobody's look-alike.
+// A member of the envelope that could be taken for another one is refused. In data, which
+// is a different object, the same name is allowed.
 func TestLookAlikesOfTheEnvelope(t *testing.T) {
 	for name, known := range map[string]string{
 		"Data": "data", "da_ta": "data", "da ta": "data", " data": "data", "data\u200b": "data", `data\u0000`: "data",
@@ -155,7 +155,7 @@ func TestLookAlikesOfTheEnvelope(t *testing.T) {
 	}
 }
 
-// What an error says may be logged, so it must not repeat what was posted.
+// Errors may be logged, so they must not repeat what was posted.
 func TestReadErrorsRepeatNoValues(t *testing.T) {
 	for _, body := range []string{
 		`{"data":{"a":"CANARY` + "\n" + `"}}`,

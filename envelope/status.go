@@ -11,15 +11,15 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
 )
 
-// statusShape is in the shape of each name by which PayerMax's tables call a status, such as
-// paymentStatus or subStatus.
+// statusShape is the folded form of "status". The folded form of each name for a status in
+// PayerMax's tables, such as paymentStatus or subStatus, contains it.
 var statusShape = lookalike.Fold("status")
 
-// ReadStatus returns the status that the data of an answer has, or "" if there is no data:
-// it is absent, null or an empty object. It is not ok if anything else could be said of what
-// became of the call: the data is of another type or has no status, the status is not a
-// string or is empty, or there is another member called a status, at whatever level. The
-// answer must be one that [ReadAnswer] reads.
+// ReadStatus returns the status in the data of an answer, or "" if the data is absent, null
+// or an empty object. ok is false if the outcome of the call is unclear: the data has
+// another type or no status, the status is empty or not a string, or there is another member
+// whose name stands for a status, at any level. The answer must be one that [ReadAnswer]
+// accepts.
 func ReadStatus(body []byte) (status string, ok bool) {
 	var data jsontext.Value
 	if others, err := statusesBeside("data", body, &data); err != nil || others {
@@ -39,8 +39,8 @@ func ReadStatus(body []byte) (status string, ok bool) {
 	return status, status != ""
 }
 
-// statusesBeside reports whether an object has a status anywhere but under one name, whose
-// value it fetches.
+// statusesBeside reports whether an object has a status anywhere except in the member
+// named only. It stores the value of that member in value.
 func statusesBeside(only string, object jsontext.Value, value *jsontext.Value) (found bool, err error) {
 	d := openDecoder(object)
 	defer d.close()
@@ -55,10 +55,10 @@ func statusesBeside(only string, object jsontext.Value, value *jsontext.Value) (
 	return found, err
 }
 
-// isStatus reports whether a name is that of a status.
+// isStatus reports whether a name stands for a status.
 func isStatus(name string) bool { return strings.Contains(lookalike.Fold(name), statusShape) }
 
-// hasStatus reports whether a value has a status at any level. What cannot be read has one.
+// hasStatus reports whether a value has a status at any level, or cannot be read.
 func hasStatus(value jsontext.Value) bool {
 	d := openDecoder(value)
 	defer d.close()

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// An answer has one status, in its data, or no data at all. Of any other it cannot be told
-// what became of its call.
+// An answer has one status, in its data, or no data at all. In all other cases, the
+// outcome of the call is unclear.
 func TestReadStatus(t *testing.T) {
 	const unclear = "unclear"
 	for members, want := range map[string]string{
@@ -16,7 +16,7 @@ func TestReadStatus(t *testing.T) {
 		`,"data":null`:          "",
 		`,"data":{}`:            "",
 		`,"data": {` + "\t\n }": "",
-		`,"data":{},"a":[{"b":"status"}],"c":"status"`: "", // values
+		`,"data":{},"a":[{"b":"status"}],"c":"status"`: "", // values, not names
 
 		`,"data":{"status":"FAILED"}`:                                "FAILED",
 		`,"data":{"a":["status",{"b":{}}],"st\u0061tus":"\u0046\""}`: `F"`,
@@ -50,7 +50,7 @@ func TestReadStatus(t *testing.T) {
 		assert.Equal(t, want, status, members)
 	}
 
-	// What [ReadAnswer] does not read says nothing either.
+	// A text that [ReadAnswer] does not accept has no status either.
 	for _, body := range []string{``, `[]`, `{`, `{"data":{"status":"FAILED"}`, `{"data":{"status":"FAILED"}} x`, `{"data":{"status":"A","status":"B"}}`} {
 		_, ok := ReadStatus([]byte(body))
 		assert.False(t, ok, body)

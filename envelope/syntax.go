@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// mistake says what makes a text no JSON at an offset, and what is expected there, to be put
-// behind the error about it; or "" if that is not certain. It repeats nothing of the text.
-// complaint is the decoder's.
+// mistake returns the end of an error about a text that is not valid JSON at an offset: what
+// is wrong and what is expected there, or "" if that is not certain. It repeats nothing of
+// the text, except for a single punctuation mark. complaint is the decoder's error text.
 func mistake(text []byte, offset int64, complaint string) string {
 	if said := mistakeInValue(complaint); said != "" || offset < 0 || offset >= int64(len(text)) {
 		return said
@@ -32,7 +32,7 @@ func mistake(text []byte, offset int64, complaint string) string {
 	case isLetter(next), next == '_':
 		return ": there is a word without quotes; names and strings have double quotes, and the only other words are true, false and null"
 	case '!' <= next && next <= '~' && !isDigit(next):
-		// A single punctuation mark gives nothing of a value away.
+		// A single punctuation mark reveals nothing of a value.
 		return ": there is " + string(next) + " where a name or a value is expected"
 	}
 	return ""
@@ -41,8 +41,8 @@ func mistake(text []byte, offset int64, complaint string) string {
 // blanks is the white space of JSON.
 const blanks = " \t\r\n"
 
-// mistakeInValue is mistake as far as the decoder's complaint says it. Only its parts that
-// do not repeat the text are looked at.
+// mistakeInValue returns what mistake can tell from the decoder's complaint. It looks only
+// at parts of the complaint that do not quote the text.
 func mistakeInValue(complaint string) string {
 	for _, known := range []struct{ part, said string }{
 		{"(expecting non-control character)", `: there is a line break, a tab or another control character in a string; write it as an escape such as \n`},
@@ -60,7 +60,7 @@ func mistakeInValue(complaint string) string {
 	return ""
 }
 
-// mistakenFor is mistake as far as what comes next says it.
+// mistakenFor returns what mistake can tell from the text at the offset.
 func mistakenFor(rest []byte) string {
 	switch next := rest[0]; next {
 	case '\'':

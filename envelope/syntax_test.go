@@ -8,8 +8,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/envelope"
 )
 
-// What is no JSON by one of the usual mistakes is told what it is, and what to write.
-// Nothing of it is repeated.
+// For the usual mistakes that make a text invalid JSON, the error says what is wrong and
+// what to write. It repeats nothing of the text.
 func TestUsualMistakes(t *testing.T) {
 	t.Parallel()
 	for data, says := range map[string]string{

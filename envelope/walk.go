@@ -12,34 +12,33 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/lookalike"
 )
 
-// maxDepth is how deeply arrays and objects may be nested, the envelope itself
-// counted as the first level. PayerMax's own tables go five levels deep; Python and
-// PHP give up at some hundreds, and other parsers never.
+// maxDepth is how deeply arrays and objects may be nested, including the envelope itself
+// as the first level. PayerMax's own tables have five levels. Python and PHP give up at
+// some hundreds, and other parsers have no limit.
 const maxDepth = 32
 
-// reader walks one text, which must be one JSON object and nothing after it, and
-// refuses what parsers do not all read alike. It reads token by token, since what it
-// refuses may stand at every level.
+// reader reads a text, which must consist of one JSON object, and refuses everything that
+// parsers may read differently. It reads token by token, since that can be at any level.
 type reader struct {
 	body []byte
 	dec  *decoder
-	// decides says that the name that was read last is one of those that decide what
-	// a payment is, so that its number must be the same to all.
+	// decides says that the last name that was read is in decisive, so that all parsers
+	// must read the same number as its value.
 	decides bool
-	// decisive are these names.
+	// decisive are the names that decide the meaning of the text.
 	decisive *lookalike.Names
 }
 
-// openReader starts to read a text, of which some names decide what it means. No other
-// name in it may be one that a parser could take for one of them.
+// openReader starts to read a text. The decisive names decide what it means, so the
+// reader refuses other names that a parser could take for one of them.
 func openReader(body []byte, decisive *lookalike.Names) *reader {
 	return &reader{body: body, dec: openDecoder(body), decisive: decisive}
 }
 
 func (r *reader) close() { r.dec.close() }
 
-// members calls f for each member of the outermost object. The name is unescaped, and
-// the value's bytes are those of the text.
+// members calls f for each member of the outermost object. The name is unescaped; the
+// value is a slice of the text.
 func (r *reader) members(f func(name string, value jsontext.Value) error) error {
 	if _, err := r.dec.ReadToken(); err != nil {
 		return r.syntaxError(err)
@@ -70,7 +69,7 @@ func (r *reader) members(f func(name string, value jsontext.Value) error) error 
 	return nil
 }
 
-// readValue reads one whole value and returns its bytes.
+// readValue reads one complete value and returns its bytes.
 func (r *reader) readValue() (jsontext.Value, error) {
 	outside := r.dec.StackDepth()
 	start := -1
@@ -88,7 +87,7 @@ func (r *reader) readValue() (jsontext.Value, error) {
 	}
 }
 
-// step reads a bracket, a name or a value that holds no other.
+// step reads a bracket, a name or a scalar value.
 func (r *reader) step() (jsontext.Value, error) {
 	kind := r.dec.PeekKind()
 	switch kind {
@@ -111,7 +110,7 @@ func (r *reader) step() (jsontext.Value, error) {
 	return value, err
 }
 
-// bracket judges the beginning or the end of an object or array.
+// bracket checks the depth at the beginning or the end of an object or array.
 func (r *reader) bracket() error {
 	if r.dec.StackDepth() > maxDepth {
 		return &Error{Field: r.field(), Rule: "depth", Message: fmt.Sprintf(
@@ -120,7 +119,7 @@ func (r *reader) bracket() error {
 	return nil
 }
 
-// name judges the name of a member.
+// name checks the name of a member.
 func (r *reader) name(quoted jsontext.Value) error {
 	name := quoted[1 : len(quoted)-1]
 	if bytes.IndexByte(name, '\\') >= 0 {
@@ -143,8 +142,8 @@ func (r *reader) name(quoted jsontext.Value) error {
 // field returns the JSON Pointer of the value that was read last.
 func (r *reader) field() string { return string(r.dec.StackPointer()) }
 
-// syntaxError puts the decoder's complaint in words of our own: its text quotes
-// the input, which may be somebody's name or card.
+// syntaxError replaces the decoder's error by one in our own words. The decoder's text
+// quotes the input, which may be somebody's name or card number.
 func (r *reader) syntaxError(err error) *Error {
 	syntactic, ok := errors.AsType[*jsontext.SyntacticError](err)
 	if !ok {
@@ -170,13 +169,14 @@ func (r *reader) syntaxError(err error) *Error {
 }
 
 // isSurrogate reports whether a text begins with the escape of a surrogate, which is half
-// of a character: \uD800 to \uDFFF.
+// of a surrogate pair: \uD800 to \uDFFF.
 func isSurrogate(text []byte) bool {
 	const prefix = `\ud`
 	return len(text) > len(prefix) && strings.EqualFold(string(text[:len(prefix)]), prefix) && strings.IndexByte("89abABcdefCDEF", text[len(prefix)]) >= 0
 }
 
-// offset returns where the error lies, or where the reader stands.
+// offset returns the byte offset of the error or, if the error has none, that of the last
+// byte read.
 func (r *reader) offset(err error) int64 {
 	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		return syntactic.ByteOffset

@@ -9,16 +9,16 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 )
 
-// guests are the modules that are sources of keys.
+// guests are the Caddy modules that are sources of keys.
 var guests = grammar.Guests{Namespace: "payermax.keys", Key: "source", Elsewhere: "kms and vault are part of builds with the module keys/kms, and openssl of those with keys/openssl"}
 
-// ReadSource reads a key of any source: the source's name, and what the source
-// makes of the rest.
+// ReadSource reads the config of a key from any source: the source's name, followed by
+// the source's own arguments and block.
 func ReadSource(d *caddyfile.Dispenser, target *json.RawMessage) error {
 	return guests.ReadInto(d, target)
 }
 
-// ReadFilePath reads the short form of a key that is in a file.
+// ReadFilePath reads the short form for a key in a file, which is just the path.
 func ReadFilePath(d *caddyfile.Dispenser, target *json.RawMessage) error {
 	var path string
 	if err := grammar.Once(d, *target != nil, &path); err != nil {

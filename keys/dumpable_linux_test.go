@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// With a key in memory, the process can be neither dumped nor traced.
+// Once a key is in memory, the process can be neither dumped nor traced.
 func TestMemoryIsNotDumpable(t *testing.T) {
 	require.NoError(t, unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0))
 	open(t, Config{Source: inFile(t, testkeys.WritePrivate(t, testkeys.Merchant()))})

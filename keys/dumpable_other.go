@@ -2,5 +2,5 @@
 
 package keys
 
-// forbidDumps does nothing where there is no such call.
+// forbidDumps does nothing, because only Linux has this call.
 func forbidDumps() error { return nil }

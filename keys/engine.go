@@ -18,15 +18,16 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// The engines that compute the signatures of a key in this process, as options, logs and
-// metrics name them.
+// The names of the engines that compute signatures in this process, in options, logs and
+// metrics.
 const (
 	engineBatch    = "batch"
 	engineStandard = "crypto/rsa"
 )
 
-// Engine names what computes the key's signatures: crypto/rsa, or what the key names
-// itself. It is "" if that is not in this process.
+// Engine returns the name of the engine that computes the key's signatures: crypto/rsa,
+// or the name that the key itself gives. It is "" if the signatures are not computed in
+// this process.
 func (k Key) Engine() string {
 	switch private := k.Private.(type) {
 	case *rsa.PrivateKey:
@@ -37,14 +38,15 @@ func (k Key) Engine() string {
 	return ""
 }
 
-// batches is the engine of the process, since its CPUs are what is short: the signatures
-// of all merchants are computed together. It is made when a key first asks for it.
+// batches returns the engine of the process. There is only one, since all keys share the
+// CPUs: the signatures of all merchants are computed together. It is created when a key
+// first needs it.
 var batches = sync.OnceValues(func() (*rsabatch.Engine, error) {
 	return rsabatch.New(cpus.Usable(), engineFailed)
 })
 
-// engineFailed reports a signature that did not verify. The engine has no config of its
-// own, so neither has its log.
+// engineFailed reports a signature that did not verify. It uses Caddy's default logger,
+// because the engine belongs to the process and not to a config.
 func engineFailed() {
 	engineFailures.Inc()
 	engineOff.Set(1)
@@ -60,8 +62,8 @@ type batchKey struct {
 	engine  *rsabatch.Engine
 }
 
-// WithEngine returns the key as one whose signatures the engine of that name computes.
-// The error says why they cannot be.
+// WithEngine returns a signer for the key whose signatures the named engine computes. The
+// error says why the engine cannot be used.
 func WithEngine(engine string, key *rsa.PrivateKey) (crypto.Signer, error) {
 	if engine != engineBatch {
 		return nil, noEngine(engine)
@@ -73,13 +75,13 @@ func WithEngine(engine string, key *rsa.PrivateKey) (crypto.Signer, error) {
 	return batched, nil
 }
 
-// noEngine is the error about an engine that does not exist.
+// noEngine returns the error about an engine that does not exist.
 func noEngine(name string) error {
 	return fmt.Errorf("engine: %q is not an engine; write %s, or remove the option to use crypto/rsa", name, engineBatch)
 }
 
-// newBatchKey prepares a key. The error says why its signatures cannot be computed in
-// batches.
+// newBatchKey prepares a key for the engine. The error says why its signatures cannot be
+// computed in batches.
 func newBatchKey(private *rsa.PrivateKey) (*batchKey, error) {
 	engine, err := batches()
 	if err != nil {
@@ -95,8 +97,8 @@ func newBatchKey(private *rsa.PrivateKey) (*batchKey, error) {
 // Public returns the public key.
 func (k *batchKey) Public() crypto.PublicKey { return k.private.Public() }
 
-// Sign signs as SignBatched does, if that is what the options ask for; anything else is
-// crypto/rsa's.
+// Sign signs as SignBatched does, if the options ask for PKCS#1 v1.5 with SHA-256.
+// Otherwise, crypto/rsa signs.
 func (k *batchKey) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	_, isPSS := opts.(*rsa.PSSOptions)
 	if isPSS || opts.HashFunc() != crypto.SHA256 || len(digest) != sha256.Size {
@@ -105,15 +107,17 @@ func (k *batchKey) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]b
 	return k.SignBatched(context.Background(), [sha256.Size]byte(digest))
 }
 
-// SignBatched signs together with whatever else is to be signed now.
+// SignBatched signs the digest together with other digests that are waiting for a
+// signature.
 func (k *batchKey) SignBatched(ctx context.Context, digest [sha256.Size]byte) ([]byte, error) {
 	return k.engine.Sign(ctx, k.key, digest)
 }
 
-// Concurrency is how many signatures at once keep the engine busy.
+// Concurrency returns how many concurrent signatures keep the engine busy.
 func (k *batchKey) Concurrency() int { return k.engine.Concurrency() }
 
-// Engine names what signs by now.
+// Engine returns the name of the engine that signs now: crypto/rsa if the batch engine is
+// off.
 func (k *batchKey) Engine() string {
 	if k.engine.IsOff() {
 		return engineStandard

@@ -21,14 +21,13 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// inBatches returns the source of a key in a file whose signatures are to be computed in
-// batches.
+// inBatches returns the source of a key in a file, with the engine batch.
 func inBatches(t *testing.T, key *rsa.PrivateKey) *NamedSource {
 	t.Helper()
 	return load(t, fmt.Sprintf(`{"source":"file","path":%q,"engine":"batch"}`, testkeys.WritePrivate(t, key)))
 }
 
-// needBatches skips a test where there is no such engine.
+// needBatches skips a test if this machine does not support the engine batch.
 func needBatches(t *testing.T) {
 	t.Helper()
 	if err := rsabatch.Supported(); err != nil {
@@ -36,8 +35,8 @@ func needBatches(t *testing.T) {
 	}
 }
 
-// A key of the engine signs what crypto/rsa would, is local to the gate, and is named in
-// the metrics.
+// A key with the engine makes the same signatures as crypto/rsa, counts as a local key,
+// and the metrics name the engine.
 func TestBatchEngine(t *testing.T) {
 	needBatches(t)
 	r := open(t, Config{Source: inBatches(t, testkeys.Merchant()), Next: inFile(t, testkeys.WritePrivate(t, testkeys.Next()))})
@@ -67,7 +66,7 @@ func TestBatchEngine(t *testing.T) {
 	assert.NotContains(t, values, "signing_engine_unavailable batch "+fingerprint(r)+" file")
 }
 
-// As a crypto.Signer, the key does all that its options may ask for.
+// As a crypto.Signer, the key supports all signature options.
 func TestBatchKeyIsASigner(t *testing.T) {
 	needBatches(t)
 	key, err := newBatchKey(testkeys.Merchant())
@@ -88,7 +87,7 @@ func TestBatchKeyIsASigner(t *testing.T) {
 	require.NoError(t, err)
 	assert.NoError(t, rsa.VerifyPKCS1v15(public, crypto.SHA512, long, signature))
 
-	// A hash as long as SHA-256's is another one all the same.
+	// A hash of the same length as SHA-256 is still a different hash.
 	signature, err = key.Sign(rand.Reader, short[:], crypto.SHA512_256)
 	require.NoError(t, err)
 	assert.NoError(t, rsa.VerifyPKCS1v15(public, crypto.SHA512_256, short[:], signature))
@@ -97,7 +96,7 @@ func TestBatchKeyIsASigner(t *testing.T) {
 	assert.Error(t, err)
 }
 
-// An engine that cannot sign with the key leaves it to crypto/rsa, and a warning says why.
+// If the engine cannot sign with the key, crypto/rsa does, and a warning says why.
 func TestBatchEngineFallsBackLoudly(t *testing.T) {
 	core, logs := observer.New(zap.WarnLevel)
 	source := inBatches(t, testkeys.Large())
@@ -118,8 +117,8 @@ func TestBatchEngineFallsBackLoudly(t *testing.T) {
 	}
 }
 
-// A signature that did not verify is counted, and that the engine is off can be seen
-// whenever somebody looks.
+// A signature that did not verify is counted, and a metric shows from then on that the
+// engine is off.
 func TestEngineFailuresAreCounted(t *testing.T) {
 	t.Cleanup(func() { engineOff.Set(0) })
 	before := measured(t)
@@ -130,8 +129,8 @@ func TestEngineFailuresAreCounted(t *testing.T) {
 	assert.Equal(t, 1.0, after["engine_off"])
 }
 
-// The engine that nobody asked for is crypto/rsa, and one that does not exist is an error
-// in JSON as well.
+// The default engine is crypto/rsa. An engine that does not exist is an error in JSON as
+// well.
 func TestEnginesThatExist(t *testing.T) {
 	r := open(t, Config{Source: inFile(t, testkeys.WritePrivate(t, testkeys.Merchant()))})
 	assert.Equal(t, "crypto/rsa", r.Current().Signing.Engine())
@@ -146,13 +145,14 @@ func TestEnginesThatExist(t *testing.T) {
 	assert.ErrorContains(t, err, "engine must be batch, or be left out for crypto/rsa, but is ")
 }
 
-// elsewhere is a key of which only its own module knows where it is.
+// elsewhere is a key of a type that this package does not know.
 type elsewhere struct{ crypto.Signer }
 
-// That the engine cannot be used is logged once for each key, however often it is read.
+// The warning that the engine cannot be used is logged once for each key, however often
+// the key is read.
 func TestEngineThatCannotBeUsedIsLoggedOnce(t *testing.T) {
 	core, logs := observer.New(zap.WarnLevel)
-	path := testkeys.WritePrivate(t, testkeys.Large()) // which the engine does not know
+	path := testkeys.WritePrivate(t, testkeys.Large()) // a size that the engine does not support
 	f := &File{Engine: engineBatch, path: path, logger: zap.New(core)}
 	for range 3 {
 		_, _, err := f.Key()

@@ -24,12 +24,12 @@ var ErrNoPath = errors.New("the path is empty; set it to the file with the RSA p
 // worldReadable are the permission bits that let every user read a file.
 const worldReadable = 0o004
 
-// File reads the signing key from a file: PEM (PKCS#8 or PKCS#1) or the one line of
-// base64 of either, as PayerMax's dashboard and SDKs use it. Encrypted keys and keys
-// under 2048 bits are refused.
+// File reads the signing key from a file: PEM (PKCS#8 or PKCS#1) or the same as one line
+// of base64, as PayerMax's dashboard and SDKs use it. Encrypted keys and keys under 2048
+// bits are refused.
 //
-// The file is read again whenever it changes: if it is overwritten, renamed, or swapped
-// with its whole directory, as Kubernetes does.
+// The file is read again whenever it changes: if it is overwritten, renamed, or replaced
+// together with its directory, as Kubernetes does.
 type File struct {
 	// The path of the file. Placeholders are expanded when the config is loaded; the
 	// value is a path, never the key itself.
@@ -39,18 +39,18 @@ type File struct {
 	// warning about it. Default: false.
 	RefuseWorldReadable bool `json:"refuse_world_readable,omitempty"`
 
-	// What computes the signatures. `batch` computes up to four at once, with the
-	// AVX-512 IFMA instructions of the CPU. A signature takes about a sixth of
+	// The engine that computes the signatures. `batch` computes up to four at once, with
+	// the AVX-512 IFMA instructions of the CPU. A signature takes about a sixth of
 	// crypto/rsa's time under load, and less than half of it alone, including its
-	// verification by crypto/rsa before it is used. If the engine cannot be used
-	// (another CPU, FIPS mode, a key of more than 2048 bits), or after a signature that
-	// does not verify, crypto/rsa signs, and a warning says why. Default: crypto/rsa.
+	// verification by crypto/rsa before it is used. If the engine cannot be used (another
+	// CPU, FIPS mode, a key of more than 2048 bits), or after a signature that does not
+	// verify, crypto/rsa signs, and a warning says why. Default: crypto/rsa.
 	Engine string `json:"engine,omitempty"`
 
 	path   string
 	logger *zap.Logger
-	// readable and engineless are what was logged of a file that every user may read, and of
-	// an engine that cannot be used.
+	// readable and engineless are the last warnings that were logged, about a file that
+	// every user may read and about an engine that cannot be used.
 	readable, engineless Notice
 }
 
@@ -78,7 +78,7 @@ func (f *File) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// Key reads the file.
+// Key reads the file, and returns the key with its engine and its fingerprint.
 func (f *File) Key() (crypto.Signer, string, error) {
 	key, err := f.PrivateKey()
 	if err != nil {
@@ -87,7 +87,8 @@ func (f *File) Key() (crypto.Signer, string, error) {
 	return f.withEngine(key), signer.Fingerprint(&key.PublicKey), nil
 }
 
-// withEngine has the engine of the config compute the key's signatures, if it can.
+// withEngine returns a signer that uses the configured engine, if the engine can sign
+// with the key. Otherwise it returns the key itself, and logs a warning.
 func (f *File) withEngine(key *rsa.PrivateKey) crypto.Signer {
 	if f.Engine == "" {
 		return key
@@ -107,8 +108,8 @@ func (f *File) withEngine(key *rsa.PrivateKey) crypto.Signer {
 // KeyFile returns the path of the file.
 func (f *File) KeyFile() string { return f.path }
 
-// PrivateKey reads the file and returns the key itself, for sources that embed File
-// and sign in another way.
+// PrivateKey reads the file and returns the key itself. It is for sources that embed File
+// but sign in another way.
 func (f *File) PrivateKey() (*rsa.PrivateKey, error) {
 	if f.path == "" {
 		return nil, fmt.Errorf("%s: %w%s", f.Path, ErrNoPath, setting.WhyEmpty(f.Path))
@@ -123,7 +124,8 @@ func (f *File) PrivateKey() (*rsa.PrivateKey, error) {
 	return key, nil
 }
 
-// checkPermissions refuses a file that every user may read, or warns of it, once for each key.
+// checkPermissions refuses a file that every user may read, or logs a warning about it once
+// for each key.
 func (f *File) checkPermissions(fingerprint string) error {
 	info, err := os.Stat(f.path)
 	if err != nil || info.Mode().Perm()&worldReadable == 0 {

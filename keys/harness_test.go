@@ -20,7 +20,7 @@ import (
 // pickUp is how soon a new key must be in use.
 const pickUp = 30 * time.Second
 
-// owner is a module whose config names a source.
+// owner stands for a Caddy module whose config names a source.
 type owner struct {
 	KeyRaw json.RawMessage `json:"key,omitempty" caddy:"namespace=payermax.keys inline_key=source"`
 }
@@ -42,7 +42,7 @@ func inFile(t *testing.T, path string) *NamedSource {
 	return load(t, fmt.Sprintf(`{"source":"file","path":%q}`, path))
 }
 
-// try opens a ring whose keys are of version 1, unless the config says otherwise.
+// try opens a ring with key version 1, unless the config says otherwise.
 func try(config Config) (*Ring, error) {
 	if config.KeyVersion == nil {
 		config.KeyVersion = func() (string, error) { return "1", nil }
@@ -53,7 +53,7 @@ func try(config Config) (*Ring, error) {
 	return Open(config)
 }
 
-// open is try for what must succeed.
+// open is try for a config that must be good.
 func open(t *testing.T, config Config) *Ring {
 	t.Helper()
 	ring, err := try(config)
@@ -61,7 +61,7 @@ func open(t *testing.T, config Config) *Ring {
 	return ring
 }
 
-// watched opens a ring and follows its keys until the test ends.
+// watched opens a ring and watches its keys until the test ends.
 func watched(t *testing.T, config Config) *Ring {
 	t.Helper()
 	ring := open(t, config)
@@ -72,16 +72,16 @@ func watched(t *testing.T, config Config) *Ring {
 		ring.Watch(t.Context())
 	}()
 	t.Cleanup(func() {
-		<-ended // or what it still reads of files that go would count in the next test
+		<-ended // otherwise, failures to read deleted files could be counted in the next test
 		ring.Release()
 	})
 	return ring
 }
 
-// fingerprint is that of the key in use.
+// fingerprint returns the fingerprint of the key in use.
 func fingerprint(r *Ring) string { return r.Current().Signing.Fingerprint }
 
-// requireInUse waits until the key is the one in use.
+// requireInUse waits until the key is in use.
 func requireInUse(t *testing.T, r *Ring, key *rsa.PrivateKey) {
 	t.Helper()
 	want := signer.Fingerprint(&key.PublicKey)

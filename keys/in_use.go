@@ -5,21 +5,21 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/regular"
 )
 
-// inUse are the rings that handlers use.
+// inUse is the set of rings that handlers use.
 var inUse inuse.Set[*Ring]
 
-// Use counts the ring among those in use, until Release.
+// Use adds the ring to those in use, until Release is called.
 func (r *Ring) Use() { inUse.Add(r) }
 
-// Release ends what Use began. The keys stay as they are, since requests that began
-// before still sign with them.
+// Release undoes Use. The keys stay usable, because requests that began earlier still
+// sign with them.
 func (r *Ring) Release() { inUse.Remove(r) }
 
 // InUse returns the rings of all handlers that are in use.
 func InUse() []*Ring { return inUse.All() }
 
-// Directories returns where the key files of the rings in use lie: by their names,
-// and where the names lead if they are links.
+// Directories returns the directories of the key files of the rings in use: those that
+// the paths name and, for symbolic links, those of the targets.
 func Directories() []string {
 	var files []string
 	for _, ring := range InUse() {

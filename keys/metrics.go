@@ -27,7 +27,7 @@ var (
 		"Next keys that replaced the current key because PayerMax had switched.")
 )
 
-// collector reports the keys of all rings in use, once for each key.
+// collector reports the keys of all rings in use, each key once.
 type collector struct{}
 
 func init() { prom.Share(collector{}, reloadFailures, promotions, engineFailures, engineOff) }

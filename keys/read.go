@@ -10,12 +10,13 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// maxReads bounds how often a generation is read that changes while it is read.
+// maxReads is how often a generation is read at most if it keeps changing while it is
+// read.
 const maxReads = 10
 
-// readConsistently reads a generation whose files did not change meanwhile: a
-// private key of one generation and a key version of the next would fit nothing.
-// It returns the stamp of what it read.
+// readConsistently reads a generation, and reads again if anything changed in the
+// meantime: a private key of one generation does not work with the key version of the
+// next. It returns the stamp of what it read.
 func (r *Ring) readConsistently() (*Generation, [sha256.Size]byte, error) {
 	before := r.stamp()
 	for range maxReads {
@@ -29,7 +30,7 @@ func (r *Ring) readConsistently() (*Generation, [sha256.Size]byte, error) {
 	return nil, before, errors.New("the key files change faster than they can be read")
 }
 
-// read reads all that belongs to a generation.
+// read reads everything that belongs to a generation.
 func (r *Ring) read() (*Generation, error) {
 	loaded := Generation{Loaded: time.Now()}
 	if err := r.readSigning(&loaded); err != nil {
@@ -46,7 +47,8 @@ func (r *Ring) read() (*Generation, error) {
 	return &loaded, nil
 }
 
-// readSigning reads what signs. A ring that only verifies has no source.
+// readSigning reads the keys that sign and the key version. A ring that only verifies has
+// no source, so nothing is read.
 func (r *Ring) readSigning(loaded *Generation) error {
 	source, next := r.config.Source, r.config.Next
 	if source == nil {
@@ -68,7 +70,8 @@ func (r *Ring) readSigning(loaded *Generation) error {
 	return err
 }
 
-// checkPair compares the key with the public key that was given to PayerMax.
+// checkPair returns an error if the key does not belong to the public key that was
+// uploaded to PayerMax.
 func (r *Ring) checkPair(key Key) error {
 	if r.config.MerchantFile == "" {
 		return nil
@@ -84,9 +87,9 @@ func (r *Ring) checkPair(key Key) error {
 	return nil
 }
 
-// stamp identifies what a generation would be read from right now: the contents
-// of the files, whatever their times and links say, and the fingerprints of the
-// keys that are elsewhere.
+// stamp returns a hash of everything that a generation would be read from right now: the
+// contents of the files, regardless of their times and links, the fingerprints of keys
+// that are not in files, and the key version.
 func (r *Ring) stamp() [sha256.Size]byte {
 	sum := sha256.New()
 	for _, path := range r.files() {
@@ -111,7 +114,7 @@ func (r *Ring) stamp() [sha256.Size]byte {
 	return [sha256.Size]byte(sum.Sum(nil))
 }
 
-// files are the paths of what a generation is read from.
+// files returns the paths of the files that a generation is read from.
 func (r *Ring) files() []string {
 	var paths []string
 	for _, source := range []*NamedSource{r.config.Source, r.config.Next} {

@@ -1,6 +1,6 @@
-// Package keys has the keys that sign calls and verify what PayerMax sends: where
-// they come from, which of them are in use, and how they change while calls are
-// under way.
+// Package keys manages the keys that sign calls and verify what PayerMax sends: where
+// they come from, which of them are in use, and how they change while calls are under
+// way.
 package keys
 
 import (
@@ -13,51 +13,54 @@ import (
 	"go.uber.org/zap"
 )
 
-// errOwnForGateways is why a generation is not taken in the place of one that verifies
-// answers. The first one is taken, with a warning: there is no other.
+// errOwnForGateways is the error for a new generation that has the merchant's own public
+// key as a gateway key, if the generation in use does not. The first generation is
+// accepted even so, with a warning, because there is no other.
 var errOwnForGateways = errors.New("gateway_public_key: it is now the merchant's own public key, so no answer of PayerMax verifies; " +
 	"use the key that the dashboard calls PayerMax's public key")
 
-// Ring holds the current generation of keys and replaces it when what it was read
-// from changes.
+// Ring holds the current generation of keys, and replaces it when the files or sources
+// that it was read from change.
 //
-// PayerMax makes a newly uploaded public key valid at once and the old one
-// invalid, so a sidecar that needed a restart to change keys would lose
-// payments. A generation that cannot be read, or does not fit together, changes
-// nothing: the last good one stays in use until a good one is there.
+// PayerMax makes a newly uploaded public key valid at once and the old one invalid, so a
+// sidecar that needed a restart to change keys would lose payments. A generation that
+// cannot be read, or whose keys do not match, changes nothing: the last good one stays in
+// use until there is another good one.
 type Ring struct {
 	config   Config
 	current  atomic.Pointer[Generation]
-	refused  atomic.Pointer[string] // why the newest generation was not taken, or nil
-	reading  sync.Mutex             // one reader at a time, which may wait for a key that lives elsewhere
-	seen     [sha256.Size]byte      // the reader's: of the newest generation, good or bad
-	mutex    sync.Mutex             // one change of the current generation at a time, which waits for nobody
-	promoted *promotion             // the last one, until private_key is another key
+	refused  atomic.Pointer[string] // why the newest generation was refused, or nil
+	reading  sync.Mutex             // held while a generation is read, which may wait for a remote key
+	seen     [sha256.Size]byte      // the stamp of the newest generation, good or bad; guarded by reading
+	mutex    sync.Mutex             // held while current is changed, only briefly
+	promoted *promotion             // the last promotion, until private_key is another key
 }
 
-// Config is where the keys of a ring come from.
+// Config says where the keys of a ring come from.
 type Config struct {
-	// Source has the key that signs. A ring without it only verifies.
+	// Source has the key that signs. A ring without a Source only verifies.
 	Source *NamedSource
-	// Next has the key to change over to. Optional; its file need not be there yet.
+	// Next has the key to switch to. Optional; its file need not exist yet.
 	Next *NamedSource
 	// GatewayFiles are the paths of the files with the public keys that PayerMax may
 	// sign with.
 	GatewayFiles []string
-	// GatewayKeys are further ones, which are in no file, such as the sandbox's.
+	// GatewayKeys are further such public keys that are not in files, such as the
+	// sandbox's.
 	GatewayKeys []*rsa.PublicKey
 	// MerchantFile is the path of the file with the public key that was uploaded to
 	// PayerMax, which Source's key must belong to. Optional.
 	MerchantFile string
-	// KeyVersion returns what goes with Source's key (`keyVersion`). It is called for
-	// each generation, and needed where there is a Source.
+	// KeyVersion returns the version to send with signatures by Source's key
+	// (`keyVersion`). It is called for each generation. Required if there is a Source.
 	KeyVersion func() (string, error)
-	// Logger is told of new generations and of those that are refused.
+	// Logger logs new generations and those that are refused.
 	Logger *zap.Logger
 }
 
-// Open reads the first generation, which must be good. From then on the memory of
-// the process cannot be dumped, if the system can forbid it.
+// Open reads the first generation, and returns an error if it cannot be used. If there is
+// a Source, the memory of the process can no longer be dumped from then on, if the system
+// supports that.
 func Open(config Config) (*Ring, error) {
 	r := &Ring{config: config}
 	if config.Source != nil {
@@ -90,8 +93,8 @@ func (r *Ring) Refused() string {
 	return ""
 }
 
-// Refresh looks for a new generation and takes it if it is good. One that was refused is
-// tried again each time: a key that lives elsewhere may sign by then.
+// Refresh looks for a new generation and uses it if it is good. A generation that was
+// refused is tried again each time, because a remote key may be able to sign by then.
 func (r *Ring) Refresh() {
 	r.reading.Lock()
 	defer r.reading.Unlock()
@@ -109,7 +112,7 @@ func (r *Ring) Refresh() {
 	r.seen = seen
 }
 
-// take makes a generation that was read the current one, unless it must not be.
+// take makes a generation the current one, or returns why it must not be.
 func (r *Ring) take(loaded *Generation) error {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
@@ -131,7 +134,8 @@ func (r *Ring) take(loaded *Generation) error {
 	return nil
 }
 
-// refuse keeps the last good generation, and says so once for each that is refused.
+// refuse keeps the last good generation in use, and logs that once for each generation
+// that is refused.
 func (r *Ring) refuse(reason string, seen [sha256.Size]byte) {
 	if r.Refused() != "" && seen == r.seen {
 		r.refused.Store(&reason)
@@ -144,9 +148,9 @@ func (r *Ring) refuse(reason string, seen [sha256.Size]byte) {
 		zap.String("reason", reason), zap.String("fingerprint", r.Current().fingerprints()))
 }
 
-// Promote makes the next key the current one, since the gateway has accepted it
-// and refused the other. It does not wait for a generation that is being read, which
-// follows the promotion.
+// Promote makes the next key the current one, since the gateway has accepted it and
+// refused the other. It does not wait for a generation that is being read; take applies
+// the promotion to that one.
 func (r *Ring) Promote(accepted Key) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
@@ -162,18 +166,18 @@ func (r *Ring) Promote(accepted Key) {
 		zap.String("fingerprint", r.promoted.to), zap.String("previous_fingerprint", r.promoted.from))
 }
 
-// promotion has the fingerprints of the key that the gateway refused and of the one that
-// it accepted in its place.
+// promotion has the fingerprints of the key that the gateway refused and of the key that
+// it accepted instead.
 type promotion struct{ from, to string }
 
-// errForgetsPromotion is why a generation is not taken that signs with the key that the
-// gateway has refused, and no longer has the one that it accepted: a file was removed before
-// its key was put into private_key. The accepted key stays in use.
+// errForgetsPromotion is the error for a generation that would sign with the key that the
+// gateway has refused, and that no longer has the key that it accepted: the file of the next
+// key was removed before its key was put into private_key. The accepted key stays in use.
 var errForgetsPromotion = errors.New("private_key: it is still the key that PayerMax refused, and next_private_key is no longer the key that PayerMax accepted instead; " +
 	"put the key in use, whose fingerprint is logged with this reason, into private_key, or back into next_private_key: after a restart or reload, the refused key would sign")
 
-// followPromotion has a new generation follow the last promotion. Once private_key is
-// another key than the one that was refused, that promotion is over.
+// followPromotion applies the last promotion to a new generation. Once private_key is no
+// longer the key that was refused, the promotion is over.
 func (r *Ring) followPromotion(g *Generation) (*Generation, error) {
 	switch {
 	case r.promoted == nil:

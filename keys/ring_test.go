@@ -30,7 +30,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// All the other ways in which a file changes.
+// The keys follow every other way in which a file can change.
 func TestKeyFileChanges(t *testing.T) {
 	old, changed := testkeys.New(2048), testkeys.New(2048)
 	start := func(t *testing.T) (*Ring, string) {
@@ -59,7 +59,7 @@ func TestKeyFileChanges(t *testing.T) {
 		requireInUse(t, r, changed)
 		assert.Empty(t, r.Refused())
 	})
-	// Events of a directory that is replaced are lost; the poll finds it.
+	// There are no events for a directory that is replaced; the poll finds the change.
 	t.Run("with its directory", func(t *testing.T) {
 		r, path := start(t)
 		require.NoError(t, os.RemoveAll(filepath.Dir(path)))
@@ -70,21 +70,22 @@ func TestKeyFileChanges(t *testing.T) {
 	})
 }
 
-// A rotation that works once and never again is the classic mistake with
-// ..data; so is one that only works if the first one was seen.
+// Classic mistakes with ..data are that only the first rotation works, or that the second
+// works only if the first was seen.
 func TestOnlySecondRotationIsSeen(t *testing.T) {
 	first, second, third := testkeys.New(2048), testkeys.New(2048), testkeys.New(2048)
 	mounted := testkeys.MountSecret(t, map[string]string{"private.key": testkeys.PrivatePEM(first)})
 	r := watched(t, Config{Source: inFile(t, mounted.Path("private.key"))})
 
-	r.reading.Lock() // nobody looks while the first one happens
+	r.reading.Lock() // so that the first rotation goes unnoticed
 	mounted.Swap(map[string]string{"private.key": testkeys.PrivatePEM(second)})
 	mounted.Swap(map[string]string{"private.key": testkeys.PrivatePEM(third)})
 	r.reading.Unlock()
 	requireInUse(t, r, third)
 }
 
-// A change for the worse keeps the last good key, is counted and shows.
+// If a new key is bad, the last good one stays in use, and the failure is counted and
+// reported.
 func TestBadNewKeyIsNotTaken(t *testing.T) {
 	good := testkeys.New(2048)
 	whole := []byte(testkeys.PrivatePEM(good))
@@ -143,9 +144,9 @@ func TestBadNewKeyIsNotTaken(t *testing.T) {
 	}
 }
 
-// The merchant's own public key does not take the place of PayerMax's while the process
-// runs, be it that of the key in use or of the next one. Where it stood from the start,
-// other keys change all the same.
+// The merchant's own public key, of the current or the next key, does not replace
+// PayerMax's while the process runs. If it was configured from the start, other keys can
+// still change.
 func TestOwnKeyDoesNotReplaceThatOfTheGateway(t *testing.T) {
 	for name, own := range map[string]*rsa.PrivateKey{"the current key": testkeys.Merchant(), "the next key": testkeys.Next()} {
 		theirs := testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)
@@ -173,7 +174,7 @@ func TestOwnKeyDoesNotReplaceThatOfTheGateway(t *testing.T) {
 	}
 }
 
-// The pair is compared when the ring is opened.
+// The private key is compared with the uploaded public key when the ring is opened.
 func TestPairMustFit(t *testing.T) {
 	_, err := try(Config{
 		Source:       inFile(t, testkeys.WritePrivate(t, testkeys.Merchant())),
@@ -183,7 +184,7 @@ func TestPairMustFit(t *testing.T) {
 	require.ErrorContains(t, err, signer.Fingerprint(&testkeys.Merchant().PublicKey))
 }
 
-// The public key that was uploaded is followed as the private one is.
+// The file of the uploaded public key is watched like that of the private key.
 func TestUploadedKeyIsFollowed(t *testing.T) {
 	path := testkeys.WritePublic(t, &testkeys.Merchant().PublicKey)
 	r := open(t, Config{Source: inFile(t, testkeys.WritePrivate(t, testkeys.Merchant())), MerchantFile: path})
@@ -237,7 +238,7 @@ func TestWorldReadableFile(t *testing.T) {
 	open(t, Config{Source: load(t, strict)})
 }
 
-// The promoted key outlives a reload of files, until the files say otherwise.
+// A promotion survives a reload of the files, until private_key is another key.
 func TestPromotionOutlivesRefresh(t *testing.T) {
 	old, changed := testkeys.New(2048), testkeys.New(2048)
 	path := testkeys.WritePrivate(t, old)
@@ -257,8 +258,8 @@ func TestPromotionOutlivesRefresh(t *testing.T) {
 	assert.True(t, r.Current().Next.Exists())
 }
 
-// A call that promotes a key does not wait for another key that is being tested. What is read
-// meanwhile follows the promotion.
+// A call that promotes a key does not wait for another key that is being tested. A generation
+// that is read at the same time follows the promotion.
 func TestPromotionDuringRefresh(t *testing.T) {
 	elsewhere := &remote{key: testkeys.Merchant()}
 	r := open(t, Config{Source: &NamedSource{elsewhere, "kms"}, Next: inFile(t, testkeys.WritePrivate(t, testkeys.Next()))})
@@ -284,8 +285,8 @@ func TestPromotionDuringRefresh(t *testing.T) {
 }
 
 // Whichever file changes first after a promotion, no call is signed with the key that the
-// gateway has refused: the accepted one stays in use until private_key is another. A promotion
-// that the gateway takes back is over.
+// gateway has refused: the accepted key stays in use until private_key is another key. A
+// promotion ends if the gateway goes back to the old key.
 func TestPromotionOutlivesItsFile(t *testing.T) {
 	refused, accepted, third := testkeys.Merchant(), testkeys.Next(), testkeys.Stranger()
 	for name, remove := range map[string]func(*testing.T, string){
@@ -326,8 +327,8 @@ func TestPromotionOutlivesItsFile(t *testing.T) {
 	})
 }
 
-// A next key may come later and go again, in a directory that is there. Whatever else
-// is wrong with it is an error, as with every key.
+// The file of a next key may appear later and disappear again, if its directory exists.
+// Anything else that is wrong with it is an error, as with every key.
 func TestNextKeyMayComeLater(t *testing.T) {
 	current, next := inFile(t, testkeys.WritePrivate(t, testkeys.New(2048))), filepath.Join(t.TempDir(), "next.key")
 	r := watched(t, Config{Source: current, Next: inFile(t, next)})
@@ -354,8 +355,8 @@ func TestNextKeyMayComeLater(t *testing.T) {
 	assert.NotContains(t, err.Error(), "the directory")
 }
 
-// A generation is what it was, whatever becomes of the ring and whatever a holder
-// does with it; and keys that no file has are in each.
+// A generation does not change, whatever happens to the ring and whatever a holder does
+// with it. Each generation includes the keys that are not in files.
 func TestGenerationsDoNotChange(t *testing.T) {
 	old, changed, given := testkeys.New(2048), testkeys.New(2048), &testkeys.Gateway().PublicKey
 	path := testkeys.WritePrivate(t, old)
@@ -377,7 +378,7 @@ func TestGenerationsDoNotChange(t *testing.T) {
 	assert.Equal(t, []*rsa.PublicKey{given}, r.Current().Gateway)
 }
 
-// Keys stay until they are replaced by a promotion, and no key but the next one is
+// A key stays in use until a promotion replaces it, and only the next key can be
 // promoted.
 func TestOnlyTheNextKeyIsPromoted(t *testing.T) {
 	file := func(key *rsa.PrivateKey) *NamedSource { return inFile(t, testkeys.WritePrivate(t, key)) }
@@ -393,8 +394,8 @@ func TestOnlyTheNextKeyIsPromoted(t *testing.T) {
 	assert.Equal(t, signing, r.Current().Next)
 }
 
-// The keys of the rings in use are known, and where their files lie, by name and
-// behind links.
+// InUse and Directories return the rings in use and the directories of their files,
+// including the targets of links.
 func TestInUse(t *testing.T) {
 	mounted := testkeys.MountSecret(t, map[string]string{"private.key": testkeys.PrivatePEM(testkeys.Merchant())})
 	public := testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)
@@ -425,15 +426,15 @@ func TestInUse(t *testing.T) {
 // remote is a source whose key is not in a file.
 type remote struct {
 	key    *rsa.PrivateKey
-	fail   error  // what a signature ends with, unless nil
-	before func() // what a signature begins with, unless nil
+	fail   error  // the error that Sign returns, unless nil
+	before func() // called before signing, unless nil
 }
 
 func (r *remote) Key() (crypto.Signer, string, error) {
 	return &remoteKey{r.key, r.fail, r.before}, signer.Fingerprint(&r.key.PublicKey), nil
 }
 
-// remoteKey is a key that may not sign, or not at once.
+// remoteKey is a key that can fail to sign, or sign late.
 type remoteKey struct {
 	*rsa.PrivateKey
 	fail   error
@@ -450,8 +451,8 @@ func (k *remoteKey) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts
 	return k.PrivateKey.Sign(random, digest, opts)
 }
 
-// A new key that could not sign at first is taken once it can, although nothing else has
-// changed. Until then it is counted and logged once.
+// A new key that could not sign at first is used once it can, although nothing else has
+// changed. Until then, the failure is counted and logged once.
 func TestRefusedKeyIsTriedAgain(t *testing.T) {
 	elsewhere := &remote{key: testkeys.Merchant()}
 	core, logs := observer.New(zap.InfoLevel)
@@ -487,7 +488,7 @@ func TestRefusedKeyIsTriedAgain(t *testing.T) {
 	assert.Empty(t, logs.All(), "nothing has changed since")
 }
 
-// A key that PayerMax's signature cannot be made with is refused before a call needs it.
+// A key that cannot make PayerMax's signature is refused before a call needs it.
 func TestKeysThatCannotSign(t *testing.T) {
 	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
@@ -518,7 +519,7 @@ type fixed struct{ key crypto.Signer }
 
 func (f fixed) Key() (crypto.Signer, string, error) { return f.key, "sha256:00", nil }
 
-// impostor shows a public key whose private half it does not have.
+// impostor has a public key that does not belong to its private key.
 type impostor struct{ crypto.Signer }
 
 func (impostor) Public() crypto.PublicKey { return &testkeys.Stranger().PublicKey }
@@ -528,7 +529,8 @@ type nowhere struct{}
 
 func (nowhere) Key() (crypto.Signer, string, error) { return nil, "", errors.New("it is away") }
 
-// A generation is read again while it changes. One that never comes to rest is refused.
+// A generation that changes while it is read is read again. One that keeps changing is
+// refused.
 func TestGenerationThatChangesWhileItIsRead(t *testing.T) {
 	asked, rest := 0, 5
 	version := func() (string, error) {
@@ -543,8 +545,8 @@ func TestGenerationThatChangesWhileItIsRead(t *testing.T) {
 	assert.EqualError(t, err, "the key files change faster than they can be read")
 }
 
-// What no file shows is followed as well: a key that lives elsewhere, whether it signs or
-// is the next one to a key in a file, and the version that goes with a key.
+// Changes that are not in files are followed as well: of a remote key, whether it is the
+// current key or the next one, and of the key version.
 func TestChangesBesideFilesAreFollowed(t *testing.T) {
 	file := inFile(t, testkeys.WritePrivate(t, testkeys.Merchant()))
 	elsewhere := &remote{key: testkeys.Next()}
@@ -589,7 +591,7 @@ func TestChangesBesideFilesAreFollowed(t *testing.T) {
 	}
 }
 
-// Opening keys on a machine where all is well warns of nothing.
+// Opening good keys logs no warnings.
 func TestOpeningWarnsOfNothing(t *testing.T) {
 	core, logs := observer.New(zap.WarnLevel)
 	_, err := Open(Config{

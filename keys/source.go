@@ -17,38 +17,37 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// Source is where a signing key lives. Guest modules in the namespace
-// payermax.keys implement it; a configuration names one by its source.
+// Source provides a signing key. Caddy modules in the namespace payermax.keys implement
+// it; a config names one in the member "source".
 //
-// Key is called when the config is loaded and from then on every few seconds,
-// so a source that is remote keeps the key's public half and answers from it. A
-// key that lives elsewhere also implements [signer.ContextSigner], so that it can
-// give up when the request does.
+// Key is called when the config is loaded and then every few seconds, so a remote source
+// should cache the key's public half and answer from the cache. A remote key should also
+// implement [signer.ContextSigner], so that it can give up when the request ends.
 type Source interface {
-	// Key returns the key that signs now, which is RSA with at least 2048 bits,
-	// and the fingerprint of its public half: "sha256:" and the SHA-256 of its
-	// SPKI DER in hexadecimal.
+	// Key returns the key that signs now, which must be RSA with at least 2048 bits, and
+	// the fingerprint of its public half: "sha256:" and the SHA-256 of its SPKI DER in
+	// lower-case hexadecimal.
 	Key() (key crypto.Signer, fingerprint string, err error)
 }
 
-// FileSource is a Source whose key is in a file. The ring watches that file, and
-// asks the source for its key when the file has changed, rather than every few
-// seconds.
+// FileSource is a Source whose key is in a file. The ring watches that file, and calls
+// Key only when the file has changed, rather than every few seconds.
 type FileSource interface {
 	Source
-	// KeyFile returns the path of the file, whose placeholders are expanded.
+	// KeyFile returns the path of the file, with placeholders expanded.
 	KeyFile() string
 }
 
-// NamedSource is a source as the config names it.
+// NamedSource is a source with the name that the config gives it.
 type NamedSource struct {
 	Source
-	// Name is the source's, such as file.
+	// Name is the name of the source, such as file.
 	Name string
 }
 
-// LoadSource loads the guest module that raw configures, a field of the struct that
-// owner points to. It returns nil if raw is.
+// LoadSource loads the module that raw configures. raw is the value of a field of the
+// struct that owner points to, and field is that field's name. LoadSource returns nil if
+// raw is nil.
 func LoadSource(ctx caddy.Context, owner any, field string, raw json.RawMessage) (*NamedSource, error) {
 	if raw == nil {
 		return nil, nil
@@ -74,14 +73,14 @@ func LoadSource(ctx caddy.Context, owner any, field string, raw json.RawMessage)
 }
 
 const (
-	// selfTest is what a key has to sign before it is used. It is no PayerMax
-	// call, so its signature is of no use to anybody.
+	// selfTest is the message that a key must sign before it is used. It is not a
+	// PayerMax call, so nobody could misuse its signature.
 	selfTest = "caddy-payermax self-test"
-	// selfTestTimeout is ample for a key that lives elsewhere.
+	// selfTestTimeout is ample for a remote key.
 	selfTestTimeout = 10 * time.Second
 )
 
-// testedKey asks the source for its key and makes sure that it can be used.
+// testedKey gets the key from the source and tests that it can be used.
 func (s *NamedSource) testedKey() (Key, error) {
 	key, fingerprint, err := s.Key()
 	if err != nil {
@@ -92,16 +91,16 @@ func (s *NamedSource) testedKey() (Key, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), selfTestTimeout)
 	defer cancel()
-	// Signatures are always verified before they are used; this one finds out
-	// before there is a request that needs it.
+	// Each signature is verified before it is used. The self-test finds a bad key
+	// earlier, before a request needs it.
 	if _, err := signer.Sign(ctx, key, []byte(selfTest)); err != nil {
 		return Key{}, fmt.Errorf("self-test: %w", err)
 	}
 	return Key{Private: key, Fingerprint: fingerprint, Source: s.Name, LacksEngine: s.lacksEngine(key)}, nil
 }
 
-// lacksEngine returns the engine that the source is configured with, if it does not compute
-// the key's signatures, or "".
+// lacksEngine returns the engine that the source is configured with if that engine does not
+// compute the key's signatures; otherwise "".
 func (s *NamedSource) lacksEngine(key crypto.Signer) string {
 	file, isFile := s.Source.(*File)
 	if !isFile {
@@ -113,7 +112,8 @@ func (s *NamedSource) lacksEngine(key crypto.Signer) string {
 	return file.Engine
 }
 
-// option names the option that a source was configured by.
+// option returns the name of the option that configured the source. For a file, that is
+// forFile.
 func (s *NamedSource) option(forFile string) string {
 	if _, isFile := s.Source.(*File); isFile {
 		return forFile
@@ -121,9 +121,9 @@ func (s *NamedSource) option(forFile string) string {
 	return "key " + s.Name
 }
 
-// isNotThereYet reports whether the source is a file that does not exist, in a
-// directory that does. A next key may be named before there is one, so that a mounted
-// Secret gets it and loses it again without a change of the config.
+// isNotThereYet reports whether the source is a file that does not exist, in a directory
+// that does. A next key may be configured before it exists, so that it can be added to a
+// mounted Secret and removed again without a config change.
 func (s *NamedSource) isNotThereYet() bool {
 	path, isInFile := s.file()
 	if !isInFile || path == "" {
@@ -136,8 +136,8 @@ func (s *NamedSource) isNotThereYet() bool {
 	return err == nil && directory.IsDir()
 }
 
-// explainAbsence adds to the error of a next key that its file alone could come later: what
-// is missing is the directory, which looks like a mistake in the path.
+// explainAbsence adds to the error about a next key that its directory is missing, which is
+// probably a mistake in the path. Only the file itself may come later.
 func (s *NamedSource) explainAbsence(err error) error {
 	path, isInFile := s.file()
 	if !isInFile || !errors.Is(err, fs.ErrNotExist) {
@@ -146,7 +146,7 @@ func (s *NamedSource) explainAbsence(err error) error {
 	return fmt.Errorf("%w; the directory %s does not exist: create it or mount it, or correct the path; once it exists, the file may come later", err, filepath.Dir(path))
 }
 
-// file returns the path of the file that the key is in, if it is in one.
+// file returns the path of the key's file, if the key is in a file.
 func (s *NamedSource) file() (path string, isInFile bool) {
 	if source, ok := s.Source.(FileSource); ok {
 		return source.KeyFile(), true

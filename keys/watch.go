@@ -10,16 +10,17 @@ import (
 )
 
 const (
-	// pollInterval is how often the keys are looked at without being told of a
-	// change. Events alone are not enough: they are lost when a queue
-	// overflows, when a directory is replaced, and on some file systems always.
+	// pollInterval is how often the keys are checked even without a file event. Events
+	// alone are not enough: they are lost when a queue overflows or a directory is
+	// replaced, and some file systems never send any.
 	pollInterval = 5 * time.Second
-	// settleTime lets a change of several files come to its end.
+	// settleTime is the time between an event and the refresh, so that a change of
+	// several files can finish.
 	settleTime = 100 * time.Millisecond
 )
 
-// Watch refreshes the keys until ctx ends: soon after an event in a directory
-// where one of the files is, and every few seconds anyway.
+// Watch refreshes the keys until ctx ends: soon after an event in a directory of one of
+// the files, and also every few seconds.
 func (r *Ring) Watch(ctx context.Context) {
 	var events chan fsnotify.Event
 	var failures chan error
@@ -31,7 +32,7 @@ func (r *Ring) Watch(ctx context.Context) {
 		defer watcher.Close()
 		events, failures = watcher.Events, watcher.Errors
 		r.watchDirectories(watcher)
-		r.Refresh() // of what changed between the loading and the watching
+		r.Refresh() // in case something changed between loading and watching
 	}
 
 	poll := time.NewTicker(pollInterval)
@@ -45,7 +46,7 @@ func (r *Ring) Watch(ctx context.Context) {
 			if settled == nil {
 				settled = time.After(settleTime)
 			}
-		case <-failures: // such as an overflow, for which there is the poll
+		case <-failures: // such as an overflow; the poll covers these
 		case <-settled:
 			settled = nil
 			r.Refresh()
@@ -58,12 +59,12 @@ func (r *Ring) Watch(ctx context.Context) {
 	}
 }
 
-// watchDirectories watches the directories of the files rather than the files:
-// a file that is replaced is another file. It is called again and again, for a
-// directory can be replaced as well.
+// watchDirectories watches the directories of the files rather than the files themselves,
+// since a replaced file is a different file. It is called repeatedly, because a directory
+// can be replaced as well.
 func (r *Ring) watchDirectories(watcher *fsnotify.Watcher) {
 	for _, path := range r.files() {
-		// One that is not there, or cannot be watched, is left to the poll.
+		// If a directory is missing or cannot be watched, the poll covers its files.
 		_ = watcher.Add(filepath.Dir(path))
 	}
 }

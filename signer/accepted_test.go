@@ -34,7 +34,7 @@ func wrap(text string, width int, lineEnd string) string {
 	return b.String() + text + lineEnd
 }
 
-// quotedPrintable is a text as mail has it.
+// quotedPrintable returns a text in the quoted-printable encoding of mail.
 func quotedPrintable(t *testing.T, text string) string {
 	var mail strings.Builder
 	w := quotedprintable.NewWriter(&mail)
@@ -44,7 +44,7 @@ func quotedPrintable(t *testing.T, text string) string {
 	return strings.ReplaceAll(mail.String(), "\r\n", "\n")
 }
 
-// numbered formats the lines of a text with their numbers.
+// numbered returns a text with a formatted number before each line.
 func numbered(text string, first int, format string) string {
 	var b strings.Builder
 	for i, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
@@ -53,8 +53,8 @@ func numbered(text string, first int, format string) string {
 	return b.String()
 }
 
-// dressings are the things that editors, terminals and secret stores do to a text
-// without changing what it says.
+// dressings are changes that editors, terminals and secret stores make to a text without
+// changing its meaning.
 var dressings = map[string]func(string) string{
 	"as it is":          func(s string) string { return s },
 	"no final newline":  strings.TrimSpace,
@@ -74,8 +74,8 @@ func requirePublic(t *testing.T, want *rsa.PublicKey, text string) {
 	requireKey(t, func(key *rsa.PublicKey) bool { return want.Equal(key) }, ParsePublicKey, ReadPublicKeyFile, text)
 }
 
-// requireKey requires that the text has the key that is wanted, in every dressing and in
-// a file.
+// requireKey requires that the wanted key is read from the text, in every dressing and
+// from a file.
 func requireKey[K any](t *testing.T, isWanted func(K) bool, parse func([]byte) (K, error), read func(path string) (K, error), text string) {
 	t.Helper()
 	for name, dress := range dressings {
@@ -198,25 +198,25 @@ func TestPublicKeyForms(t *testing.T) {
 	}
 }
 
-// ofBits returns a public key whose modulus has just so many bits. Nobody knows its
+// ofBits returns a public key whose modulus has exactly that many bits. It has no known
 // private key.
 func ofBits(bits int) *rsa.PublicKey {
 	modulus := new(big.Int).Lsh(big.NewInt(1), uint(bits-1))
 	return &rsa.PublicKey{N: modulus.SetBit(modulus, 0, 1), E: 65537}
 }
 
-// The bounds are of the keys that are accepted.
+// Keys of exactly the minimum and the maximum size are accepted.
 func TestSmallestAndLargestKey(t *testing.T) {
 	for _, bits := range []int{minBits, maxBits} {
 		requirePublic(t, ofBits(bits), testkeys.OneLine(testkeys.SPKI(ofBits(bits))))
 	}
 }
 
-// The padding of base64 may be left out, whatever the length asks for, but what is there
-// of it must be whole: it is the end of the text, which a cut takes first.
+// The padding of base64 may be missing altogether, but not in part: the padding is the
+// end of the text, so a partial padding shows that the text was cut.
 func TestPaddingOfBase64(t *testing.T) {
 	paddings := make(map[int]bool)
-	for _, exponent := range []int{3, 257, 65537} { // of one, two and three bytes
+	for _, exponent := range []int{3, 257, 65537} { // exponents of one, two and three bytes
 		key := &rsa.PublicKey{N: testkeys.Merchant().N, E: exponent}
 		line := testkeys.OneLine(testkeys.SPKI(key))
 		bare := strings.TrimRight(line, "=")
@@ -232,8 +232,8 @@ func TestPaddingOfBase64(t *testing.T) {
 	assert.Len(t, paddings, 3)
 }
 
-// What OpenSSL writes, by the commands that PayerMax's documentation and our own
-// errors give.
+// Keys are accepted that OpenSSL writes with the commands in PayerMax's documentation and
+// in our own errors.
 func TestFormsWrittenByOpenSSL(t *testing.T) {
 	genrsa := openssl(t, nil, "genrsa", "2048")
 	key, err := ParsePrivateKey([]byte(genrsa))
@@ -266,7 +266,7 @@ func TestFormsWrittenByOpenSSL(t *testing.T) {
 	}
 }
 
-// Every command in an error has to do what the error promises.
+// Every command in an error does what the error promises.
 func TestConversionsThatErrorsRecommend(t *testing.T) {
 	key := testkeys.Merchant()
 	private := testkeys.PrivatePEM(key)
@@ -342,8 +342,8 @@ func TestFingerprint(t *testing.T) {
 	}
 }
 
-// remedies are the commands that an error names, in order, as they stand in a line of a
-// JSON log.
+// remedies returns the commands in an error, in order, as they appear in a line of a JSON
+// log.
 func remedies(t *testing.T, err error) []string {
 	t.Helper()
 	line, encodeErr := zapcore.NewJSONEncoder(zapcore.EncoderConfig{}).EncodeEntry(zapcore.Entry{}, []zapcore.Field{zap.Error(err)})
@@ -357,9 +357,9 @@ func remedies(t *testing.T, err error) []string {
 	return strings.Split(text, " and then: ")
 }
 
-// Each command that an error names is executed on the very file that was refused, as
-// it stands in a line of a JSON log, until the key is read. Passphrases are typed by
-// nobody here, so the programs take them from a wrapper's argument.
+// Each command in an error is executed on the refused file, as it appears in a line of a
+// JSON log, until the key can be read. Nobody can type passphrases here, so wrappers pass
+// them to the programs as arguments.
 func TestRemediesCure(t *testing.T) {
 	key := testkeys.Merchant()
 	private := testkeys.PrivatePEM(key)
@@ -492,7 +492,7 @@ func TestRemediesCure(t *testing.T) {
 			if file.made != nil {
 				file.text = file.made(t)
 			}
-			// The names that people give keys, which no command may overwrite.
+			// These are common names of key files, which no command may overwrite.
 			name := "private.pem"
 			if file.public {
 				name = "public.pem"
@@ -509,13 +509,13 @@ func TestRemediesCure(t *testing.T) {
 					return err
 				}
 				got, err := ReadPrivateKeyFile(path)
-				require.True(t, err != nil || key.PublicKey.Equal(&got.PublicKey)) // PuTTY has the primes in another order
+				require.True(t, err != nil || key.PublicKey.Equal(&got.PublicKey)) // PuTTY swaps the primes
 				return err
 			}
 			err := read()
 			require.Error(t, err)
 			requireSameRemedies(t, path, err)
-			for range 4 { // one wrapping after the other
+			for range 4 { // remove one layer after the other
 				commands := remedies(t, err)
 				require.NotEmpty(t, commands, "%v", err)
 				refused := strings.ReplaceAll(err.Error(), "'", "")
@@ -537,8 +537,8 @@ func TestRemediesCure(t *testing.T) {
 	}
 }
 
-// requireSameRemedies has [ReadKeyFile] take the file, or refuse it with the commands of
-// the reader that knows which key it wants.
+// requireSameRemedies requires that [ReadKeyFile] either accepts the file, or refuses it
+// with the same commands as the reader that knows which key it wants.
 func requireSameRemedies(t *testing.T, path string, refused error) {
 	t.Helper()
 	if _, _, err := ReadKeyFile(path); err != nil {
@@ -568,7 +568,7 @@ func execute(t *testing.T, dir, command string) {
 	require.NoError(t, err, "%s: %s", command, said)
 }
 
-// written is the file that a command writes.
+// written returns the file that a command writes.
 func written(t *testing.T, command string) string {
 	t.Helper()
 	found := regexp.MustCompile(`(?:> |-out |-o |-f |-destkeystore )('[^']+'[^\s)]*|[^\s)]+)(?: -deststoretype PKCS12)?\)?$`).FindStringSubmatch(command)
@@ -576,7 +576,7 @@ func written(t *testing.T, command string) string {
 	return strings.ReplaceAll(found[1], "'", "")
 }
 
-// requireOwn has a file be its user's alone, unless it is a public key.
+// requireOwn requires that only its owner can access a file, unless it is a public key.
 func requireOwn(t *testing.T, path string) {
 	t.Helper()
 	if _, err := ReadPublicKeyFile(path); err == nil {
@@ -602,8 +602,8 @@ func TestRemediesSurviveJSON(t *testing.T) {
 	}
 }
 
-// A path that no shell takes as it is stands in quotes. One that cannot be pasted is left
-// out of the command rather than written wrongly.
+// A path that needs quoting in a shell is quoted. A path that cannot be pasted is not put
+// into the command.
 func TestCommandsForPaths(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{

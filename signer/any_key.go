@@ -6,13 +6,14 @@ import (
 	"fmt"
 )
 
-// ParseKey reads an RSA key of which it is not known whether it is a private or a public
-// one: everything that [ParsePrivateKey] and [ParsePublicKey] accept, and the same in
-// binary DER. It is for tools that look at keys or convert them; the sidecar knows which
-// key it wants, and takes no binary files.
+// ParseKey reads an RSA key that may be private or public. It accepts everything that
+// [ParsePrivateKey] and [ParsePublicKey] accept, and the same in binary DER. It is for
+// tools that inspect or convert keys; the sidecar itself knows which key it wants, and
+// accepts no binary files.
 //
-// The public key is there in either case, the private key only if it is one. What cannot
-// be used is refused with the error for what it most likely is.
+// The public key is always returned; the private key is nil if the text holds only a
+// public one. A text that cannot be used is refused with the error for what it most
+// likely is.
 func ParseKey(text []byte) (*rsa.PrivateKey, *rsa.PublicKey, error) {
 	private, public, err := parseKey(text)
 	if err != nil {
@@ -35,7 +36,7 @@ func ReadKeyFile(path string) (*rsa.PrivateKey, *rsa.PublicKey, error) {
 	return private, public, nil
 }
 
-// parseKey is ParseKey without the words that introduce the error.
+// parseKey is ParseKey without the prefix of the error.
 func parseKey(text []byte) (*rsa.PrivateKey, *rsa.PublicKey, error) {
 	readPrivate, readPublic := parsePrivateKey, parsePublicKey
 	if isDER(text) && len(text) <= maxKeyText {
@@ -57,9 +58,9 @@ func parseKey(text []byte) (*rsa.PrivateKey, *rsa.PublicKey, error) {
 }
 
 // holdsPublicKeyOnly reports whether a private key was refused because the text holds
-// only a public key, so that the refusal as a public key says more.
+// only a public key, so that its refusal as a public key is more helpful.
 func holdsPublicKeyOnly(refused error) bool {
-	for _, form := range []form{spki, certificate, jwkPublic, dotNetXMLPublic} { // the other public forms are refused as spki is
+	for _, form := range []form{spki, certificate, jwkPublic, dotNetXMLPublic} { // the other public forms have the same refusal as spki
 		if refused.Error() == refusals[form].private {
 			return true
 		}

@@ -50,7 +50,7 @@ func TestAnyKeyAccepted(t *testing.T) {
 	}
 }
 
-// Each mistake is named as what it is, whether the key is a private or a public one.
+// Each mistake gets its own error, whether the key is private or public.
 func TestAnyKeyRefused(t *testing.T) {
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)

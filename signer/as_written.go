@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// converters says for the programs that errors name in which texts they find what is to be
-// converted. Other than the sidecar, they do not look through quotes, indentation, or
-// line breaks that are written out.
+// converters lists the programs that errors recommend, each with a pattern for the texts
+// that the program can read. Unlike the sidecar, these programs do not read keys that are
+// quoted or indented, or whose line breaks are escaped.
 var converters = []struct {
 	command string
 	reads   *regexp.Regexp
@@ -24,12 +24,12 @@ var converters = []struct {
 	{"openssl ", regexp.MustCompile(`(?m)^\x{FEFF}?-----BEGIN [A-Z0-9 ]+-----[ \t]*\r?\n(?:[A-Za-z-]+: [^\r\n]*\r?\n)*(?:[ \t]*\r?\n)?(?:[A-Za-z0-9+/=]+[ \t]*\r?\n)+-----END [A-Z0-9 ]+-----[ \t]*\r?$`)},
 }
 
-// linesFirst is what to do about a text that the program to convert it does not read.
+// linesFirst is the advice for a text that the recommended program could not read.
 const linesFirst = "leave nothing but it in the file, line by line as it was written, without quotes, indentation or anything else around it, and check it again"
 
-// asWritten takes the command out of an error if its program would not find in the text
-// what the sidecar has found there. Binary files and base64 without armour have commands
-// of their own.
+// asWritten removes the command from an error, or replaces it by other advice, if the
+// command's program could not read the text as it is. It leaves errors about binary files
+// and about base64 without armour alone, since their commands are made for those.
 func asWritten(text []byte, err error) error {
 	before, command, found := strings.Cut(err.Error(), "with: ")
 	if !found || !strings.Contains(command, "FILE") || !hasArmour(text) {
@@ -50,7 +50,8 @@ func asWritten(text []byte, err error) error {
 	return err
 }
 
-// hasArmour reports whether a text is of a form that has lines of its own.
+// hasArmour reports whether a text is of a form with marker lines of its own, such as
+// PEM.
 func hasArmour(text []byte) bool {
 	asRead := plain(unmangled(plain(text)))
 	for _, first := range []string{"-----BEGIN", "---- BEGIN SSH2", "PuTTY-User-Key-File-"} {

@@ -14,8 +14,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// What env files, YAML and editors put around a text hides it from the programs that
-// convert it. Where they would fail, no error names them.
+// The programs that convert keys cannot read them inside what env files, YAML and editors
+// put around them. No error recommends a program that would fail.
 func TestCommandsOnlyForTextsAsWritten(t *testing.T) {
 	t.Parallel()
 	dressings := map[string]func(string) string{
@@ -39,7 +39,7 @@ func TestCommandsOnlyForTextsAsWritten(t *testing.T) {
 	for name, test := range map[string]struct {
 		text  string
 		want  role
-		reads []string // the dressings that the program looks through
+		reads []string // the dressings in which the program can read the key
 	}{
 		"encrypted":           {testkeys.PEM("ENCRYPTED PRIVATE KEY", testkeys.PKCS8(key)[:300]), privateKey, []string{"Windows", "text before", "trailing blanks"}},
 		"encrypted, legacy":   {strings.Replace(testkeys.PEM("RSA PRIVATE KEY", testkeys.PKCS1(key)), "-----\n", "-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n", 1), privateKey, []string{"Windows", "text before", "trailing blanks"}},
@@ -61,7 +61,7 @@ func TestCommandsOnlyForTextsAsWritten(t *testing.T) {
 					read = func(path string) error { _, err := ReadPublicKeyFile(path); return err }
 				}
 				err := read(path)
-				if err == nil { // as the one private key in JSON
+				if err == nil { // such as the only private key in a JSON document
 					return
 				}
 				if dressing != "as written" && !slices.Contains(test.reads, dressing) {

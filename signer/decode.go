@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// Privately returns the command for a shell that keeps what the command writes from all
-// other users, whatever the umask is. Programs that do so by themselves, as OpenSSL does for
-// private keys, need no help.
+// Privately wraps a shell command so that other users cannot access the files that it
+// writes, whatever the umask is. Programs that ensure this themselves, as OpenSSL does for
+// private keys, do not need it.
 func Privately(command string) string { return "(umask 077; " + command + ")" }
 
-// passage is a step on the way from a file to the base64 in it: what the shell does, and
-// the same in Go.
+// passage is a step in extracting the base64 from a file: a shell command, and a function
+// that does the same in Go.
 type passage struct {
 	command string
 	apply   func(string) string
@@ -24,8 +24,8 @@ var (
 	notBase64   = regexp.MustCompile(`[^A-Za-z0-9+/=]`)
 )
 
-// What can be needed before the base64 is alone. The commands mean the same to every
-// shell, and in a JSON log.
+// The steps that may be needed before only the base64 is left. The commands work in every
+// POSIX shell, and are not changed by the escaping in a JSON log.
 var (
 	openings = []passage{
 		{"cat FILE", func(text string) string { return text }},
@@ -39,8 +39,8 @@ var (
 	}
 )
 
-// decodeBase64 returns the command that decodes the base64 in a file, whatever stands
-// around it, as [undress] takes it away; or "" if sed and tr cannot do the same.
+// decodeBase64 returns a command that decodes the base64 in a file, without the
+// surrounding text that [undress] removes. It returns "" if sed and tr cannot remove it.
 func decodeBase64(text []byte) string {
 	want := standardBase64(undress(bytes.TrimSpace(plain(text))))
 	if strings.ReplaceAll(string(text), "\n", "") == want {
@@ -56,11 +56,12 @@ func decodeBase64(text []byte) string {
 	return ""
 }
 
-// onlyDigits is hexadecimal without colons, as xxd -r -p reads it.
+// onlyDigits matches hexadecimal without colons, as xxd -r -p reads it.
 var onlyDigits = regexp.MustCompile(`^[0-9A-Fa-f\s]+$`)
 
-// decodeHex returns the command that decodes the hexadecimal in a file, as it is, as OpenSSL
-// prints it or with comments beside it; or "" if it would decode something else as well.
+// decodeHex returns a command that decodes the hexadecimal in a file, which may have colons,
+// as OpenSSL prints it, and comments. It returns "" if the command would also decode
+// something else.
 func decodeHex(text []byte) string {
 	for _, opening := range openings {
 		if onlyDigits.MatchString(strings.ReplaceAll(opening.apply(string(text)), ":", "")) {

@@ -16,9 +16,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// Thousands of signatures over random bodies with random keys are what another
-// implementation, in another language and from the definition alone, makes of
-// the same keys and bodies.
+// For thousands of random bodies and keys, the signatures are the same as those of a
+// second implementation, in another language, that is written only from the definition.
 func TestSignLikePython(t *testing.T) {
 	python := testtool.Find(t, "python3")
 	const keys, bodies, signed = 3, 700, 15
@@ -34,7 +33,7 @@ func TestSignLikePython(t *testing.T) {
 			require.NoError(t, err)
 			sign, err := Sign(t.Context(), key, body)
 			require.NoError(t, err)
-			exponent := "0" // Python takes its time to sign
+			exponent := "0" // signing is slow in Python, so it only verifies the others
 			if i < signed {
 				exponent = key.D.Text(16)
 			}

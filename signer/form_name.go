@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// structures names the ASN.1 structures of the keys that are accepted.
+// structures names the ASN.1 structures of the accepted forms.
 var structures = map[form]string{pkcs8: "PKCS#8", pkcs1Private: "PKCS#1", spki: "SPKI", pkcs1Public: "PKCS#1"}
 
-// FormOfFile says in words which of the accepted forms the key in a file has, such as
-// "PEM (PKCS#8)" or "one-line base64 (SPKI)". It is for people who look for a mistake,
-// after the key was read. It returns "form unknown" for what cannot be read as a key.
+// FormOfFile describes in words the form of the key in a file, such as "PEM (PKCS#8)" or
+// "one-line base64 (SPKI)". It is for people who are looking for a mistake, after the key
+// has been read. It returns "form unknown" if the file cannot be read as a key.
 func FormOfFile(path string) string {
 	text, err := ReadKeyText(path)
 	if err != nil {
@@ -19,7 +19,7 @@ func FormOfFile(path string) string {
 	return formName(text)
 }
 
-// formName says in words which of the accepted forms the text of a key has.
+// formName describes in words the form of a key text.
 func formName(text []byte) string {
 	found := acceptedForm(text)
 	structure, isAccepted := structures[found]
@@ -37,8 +37,8 @@ func formName(text []byte) string {
 	return "one-line base64 (" + structure + ")"
 }
 
-// acceptedForm returns the form of the key in a text. It is unknown if the text is not
-// one that a key is read from.
+// acceptedForm returns the form of the key in a text, or unknown if no key can be read
+// from the text.
 func acceptedForm(text []byte) form {
 	for _, want := range []role{privateKey, publicKey} {
 		der, err := keyDER(text, want)

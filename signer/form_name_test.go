@@ -9,7 +9,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// The name of a form is that of the armour, and that of the structure inside.
+// The name of a form consists of the armour and the structure inside.
 func TestFormName(t *testing.T) {
 	key := testkeys.Merchant()
 	pkcs1, public := testkeys.PKCS1(key), &key.PublicKey

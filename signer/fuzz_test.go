@@ -13,7 +13,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// seeds are key texts of every accepted form, and the start of many that are not.
+// seeds returns key texts of every accepted form, and the beginnings of many that are not
+// accepted.
 func seeds(f *testing.F) {
 	key := testkeys.Merchant()
 	texts := []string{
@@ -46,8 +47,9 @@ func seeds(f *testing.F) {
 
 var base64Run = regexp.MustCompile(`[A-Za-z0-9+/=_-]{12,}`)
 
-// checkFuzzed holds whatever the input: a key or an error, never both, and an error of
-// one line that repeats no twelve characters of the input that could be of a key.
+// checkFuzzed checks what must hold for any input. The result is a key or an error, never
+// both. The error has one line and does not repeat any twelve characters of the input
+// that could be part of a key.
 func checkFuzzed(t *testing.T, text []byte, accepted bool, err error) {
 	require.NotEqual(t, accepted, err != nil)
 	if err == nil {

@@ -19,16 +19,15 @@ import (
 // a 2048-bit key, a public one, has 392 characters.
 const maxPathInMessage = 255
 
-// errKeyAsPath does not repeat the value. That is its purpose.
+// errKeyAsPath deliberately does not repeat the value, since that is probably a key.
 var errKeyAsPath = errors.New("expected the path of a file, but the value looks like a key itself; save the key to a file that only this user can read and write its path, and make a new key if others may have seen the value")
 
-// ReadPrivateKeyFile reads the file and parses it as [ParsePrivateKey] does. Its
-// errors name the file once. Those of the operating system are wrapped, so
-// errors.Is(err, fs.ErrNotExist) works.
+// ReadPrivateKeyFile reads the file and parses it as [ParsePrivateKey] does. Its errors
+// name the file once. Errors of the operating system are wrapped, so errors.Is(err,
+// fs.ErrNotExist) works.
 //
-// A path that is really the text of a key, because somebody configured the key where
-// its file name belongs, is refused without a look at the file system and is not
-// repeated.
+// If path is really the text of a key, because somebody configured the key in place of
+// its file name, it is refused without opening a file, and the error does not repeat it.
 func ReadPrivateKeyFile(path string) (*rsa.PrivateKey, error) {
 	text, err := ReadKeyText(path)
 	if err != nil {
@@ -55,7 +54,8 @@ func ReadPublicKeyFile(path string) (*rsa.PublicKey, error) {
 	return key, nil
 }
 
-// fileError says which file the error is about, unless its name must not be repeated.
+// fileError adds to an error which file it is about, unless the name must not be
+// repeated.
 func fileError(want role, path string, err error) error {
 	switch {
 	case path == "", errors.Is(err, errKeyAsPath):
@@ -71,11 +71,11 @@ func fileError(want role, path string, err error) error {
 	return fmt.Errorf("%s file %s: %w", want, path, ForFile(nameInstead(err), path))
 }
 
-// product is the file that the last command of an error writes.
+// product matches the file that the last command of an error writes.
 var product = regexp.MustCompile(`(?:> |-out |-o |-f )(FILE(?:\.\w+)+)\)?$`)
 
-// nameInstead adds to an error with commands that the file that they write is the one to
-// name from now on.
+// nameInstead adds to an error with commands that the configuration must then name the
+// file that they write.
 func nameInstead(err error) error {
 	written := product.FindStringSubmatch(err.Error())
 	if written == nil {
@@ -84,10 +84,10 @@ func nameInstead(err error) error {
 	return fmt.Errorf("%w and name %s instead", err, written[1])
 }
 
-// ReadKeyText reads the text of a key file without parsing it, and no more of it
-// than one byte beyond what a key can have. It is the one way in which key files are
-// read: whatever stands there in place of a regular file is an error at once, and
-// nobody waits for it. Links are followed.
+// ReadKeyText reads the text of a key file without parsing it. It stops one byte after
+// the largest size that a key can have. All key files are read through this function.
+// Anything other than a regular file is an error at once, so that reading, for example, a
+// pipe cannot block. Symbolic links are followed.
 //
 // Its errors are those of [ReadPrivateKeyFile] without the name of the file.
 func ReadKeyText(path string) ([]byte, error) {
@@ -127,8 +127,9 @@ func refuseIrregular(mode fs.FileMode) error {
 	}
 }
 
-// reason takes the path out of an error of the operating system, and says who lacks a
-// permission: in a container that is seldom the user whom one had in mind.
+// reason removes the path from an error of the operating system. If a permission is
+// missing, it adds the user ID, because in a container that is often not the expected
+// user.
 func reason(err error) error {
 	var pathError *fs.PathError
 	if errors.As(err, &pathError) {
@@ -142,33 +143,35 @@ func reason(err error) error {
 	return err
 }
 
-// shortestLine is how much base64 a line has that is taken for a line of a key.
+// shortestLine is the minimum length, in characters, of base64 with a line break after it
+// that is taken for a line of a key.
 const shortestLine = 32
 
-// LooksLikeKey recognises the text of a key, with or without armour, where the name of
-// a file belongs. It prefers to take a strange name for a key: the name can be changed,
-// a key in a log cannot be taken back.
+// LooksLikeKey reports whether a value that should be the path of a file is probably the
+// text of a key, with or without armour. When in doubt, it takes an unusual path for a
+// key: the file can be renamed, but a key that was logged cannot be taken back.
 func LooksLikeKey(path string) bool {
 	line := strings.TrimRight(path, "\r\n")
 	if strings.Contains(line, "-----") || strings.ContainsAny(line, "\r\n") {
 		return true
 	}
-	if line != path { // a line of a key, or a path from a file of Windows
+	if line != path { // a line of a key, or a path with a Windows line break
 		return len(line) >= shortestLine && consistsOf(line, base64Alphabet) || LooksLikeKey(line)
 	}
-	// The base64 of a DER key begins with MI; an absolute path begins with a slash,
-	// which is in the alphabet too.
+	// The base64 of a DER key begins with MI. An absolute path begins with a slash, which
+	// is also in the alphabet.
 	encoded := consistsOf(path, base64Alphabet+"-_ \t")
 	return encoded && (len(path) > 200 && !strings.HasPrefix(path, "/") || len(path) > 64 && strings.HasPrefix(path, "MI") || isRandom(path) && !exists(path))
 }
 
-// shortestPart is how much base64 is taken for a part of a key even without anything around
-// it: it stands for 30 bytes.
+// shortestPart is the minimum length, in characters, of base64 that is taken for a part of
+// a key even without a line break. It encodes 30 bytes.
 const shortestPart = 40
 
-// isRandom reports whether base64 looks like random bytes. They change between capitals,
-// small letters, digits and the rest at about two of three places. Words, as the path of a
-// file has them, change seldom, and the digits of a fingerprint have one case.
+// isRandom reports whether base64 looks like random bytes. In those, about two of three
+// characters are of another kind (capital, small letter, digit, other) than the one
+// before. In the words of a path, the kind changes seldom, and fingerprints have only one
+// case.
 func isRandom(base64 string) bool {
 	if len(base64) < shortestPart || strings.HasPrefix(base64, "/") || strings.ContainsAny(base64, " \t") {
 		return false
@@ -186,7 +189,8 @@ func isRandom(base64 string) bool {
 	return kinds['A'] && kinds['a'] && kinds['0'] && changes*5 > len(base64)*2
 }
 
-// kindOf is A for a capital, a for a small letter, 0 for a digit and / for anything else.
+// kindOf returns 'A' for a capital, 'a' for a small letter, '0' for a digit and '/' for
+// anything else.
 func kindOf(char byte) byte {
 	switch {
 	case 'A' <= char && char <= 'Z':
@@ -199,7 +203,8 @@ func kindOf(char byte) byte {
 	return '/'
 }
 
-// exists reports whether there is a file of that name, so that it is hardly anything else.
+// exists reports whether there is a file with that name, so that the value is certainly
+// meant as a path.
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil

@@ -15,10 +15,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// asNobody runs f without the right to read what nobody may read, even if the tests
-// run as root. setfsuid(2) changes one thread only and takes its capabilities to
-// override file permissions; the thread ends with the goroutine, because that never
-// unlocks it.
+// asNobody runs f without root's right to ignore file permissions, even if the tests run
+// as root. setfsuid(2) changes only one thread, and removes its capabilities to override
+// file permissions. The thread ends with the goroutine, which never unlocks it.
 func asNobody(f func()) {
 	done := make(chan struct{})
 	go func() {
@@ -53,8 +52,7 @@ func TestForbiddenFiles(t *testing.T) {
 	}
 }
 
-// A file that was read is closed, and what cannot be read to its end is an error rather
-// than half a key.
+// A file is closed after it was read. A file that cannot be read to its end is an error.
 func TestFilesAreReadWholeAndClosed(t *testing.T) {
 	path := writeFile(t, testkeys.PrivatePEM(testkeys.Merchant()))
 	_, err := ReadPrivateKeyFile(path)
@@ -63,11 +61,11 @@ func TestFilesAreReadWholeAndClosed(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, open)
 	for _, descriptor := range open {
-		target, _ := os.Readlink(descriptor) // or it was closed in the meantime
+		target, _ := os.Readlink(descriptor) // an error means that it was closed in the meantime
 		assert.NotEqual(t, path, target)
 	}
 
-	const unreadable = "/proc/self/mem" // a regular file, of which nothing stands at the beginning
+	const unreadable = "/proc/self/mem" // a regular file that cannot be read at its beginning
 	_, err = ReadKeyText(unreadable)
 	assert.Error(t, err)
 	for role, read := range readers {
@@ -76,8 +74,8 @@ func TestFilesAreReadWholeAndClosed(t *testing.T) {
 	}
 }
 
-// Whatever is not a regular file is refused at once, through links as well. Opening
-// a pipe that nobody writes to would hang, and a configuration with it.
+// Anything but a regular file is refused at once, even behind a symbolic link. Opening a
+// pipe without a writer would block, and loading the config with it.
 func TestIrregularFilesAreRefusedAtOnce(t *testing.T) {
 	pipe, socket := filepath.Join(t.TempDir(), "pipe"), filepath.Join(t.TempDir(), "socket")
 	require.NoError(t, syscall.Mkfifo(pipe, 0o600))

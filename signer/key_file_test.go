@@ -18,7 +18,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// readers are the two functions under test, with the words that begin their errors.
+// readers are the two functions under test, by the words that begin their errors.
 var readers = map[string]func(path string) error{
 	"private key": func(path string) error { _, err := ReadPrivateKeyFile(path); return err },
 	"public key":  func(path string) error { _, err := ReadPublicKeyFile(path); return err },
@@ -69,7 +69,8 @@ func TestUnreadableFiles(t *testing.T) {
 	}
 }
 
-// A relative path is looked for in a directory that depends on how the sidecar was started.
+// An error about a missing file with a relative path names the working directory, which
+// depends on how the sidecar was started.
 func TestMissingFilesNameTheWorkingDirectory(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
@@ -92,8 +93,8 @@ func TestFilesWithTheWrongKeyNameTheFileOnce(t *testing.T) {
 	}
 }
 
-// Somebody writes the key itself where the configuration wants its file name, or the
-// environment variable turns out to hold it.
+// Somebody may configure the key itself in place of its file name, directly or in an
+// environment variable.
 func TestKeyInsteadOfItsFileName(t *testing.T) {
 	key := testkeys.Merchant()
 	private, public := testkeys.PKCS8(key), testkeys.SPKI(&key.PublicKey)
@@ -149,8 +150,8 @@ func TestKeyInsteadOfItsFileName(t *testing.T) {
 	}
 }
 
-// What is taken for a key, if it is of base64: a line of 32 characters or more, more than
-// 64 that begin as keys do, more than 200 of anything else.
+// Base64 is taken for a key if it is a line of 32 characters or more, if it has more than
+// 64 characters and begins like a key, or if it has more than 200 characters.
 func TestLooksLikeKey(t *testing.T) {
 	letters := func(prefix string, length int) string { return prefix + strings.Repeat("A", length-len(prefix)) }
 	for text, looks := range map[string]bool{
@@ -169,11 +170,13 @@ func TestLooksLikeKey(t *testing.T) {
 	}
 }
 
-// A line of a key, or the greater part of one, is a part of a key in both alphabets, unless
-// there is a file of that name. Paths, names and fingerprints are not.
+// A line of a key, or the greater part of one, is recognised in both base64 alphabets,
+// unless there is a file with that name. Paths, names and fingerprints are not taken for
+// keys.
 func TestLooksLikeAPartOfAKey(t *testing.T) {
 	t.Chdir(t.TempDir())
-	// 48 bytes of a hash in place of a key's: the same ones each time.
+	// 48 bytes of a hash stand in for those of a key, so that they are the same in each
+	// run.
 	sum := sha512.Sum384([]byte("a line"))
 	line := base64.StdEncoding.EncodeToString(sum[:])
 	require.False(t, strings.HasPrefix(line, "/"), "which would be a path")

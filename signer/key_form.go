@@ -46,14 +46,14 @@ const (
 	putty
 	pgp
 	pkcs12
-	pkcs12Legacy // as Windows and old programs write it
-	bks          // Bouncy Castle's, and its encrypted kind
+	pkcs12Legacy // PKCS#12 with RC2 or RC4, as Windows and old programs write it
+	bks          // Bouncy Castle's keystore; uber is its encrypted kind
 	uber
 	javaKeystore
 )
 
-// finding is the outcome of looking at DER: the form and, for an RSA key, the PKCS#1
-// structure inside and the length of its modulus.
+// finding is the result of identify: the form and, for an RSA key, the PKCS#1 structure
+// inside and the length of its modulus in bits.
 type finding struct {
 	form  form
 	pkcs1 []byte
@@ -65,8 +65,9 @@ var (
 	errTrailing = errors.New("there is other data after the end of the key; leave only the key")
 )
 
-// algorithms tells public-key algorithms apart by the object identifier that PKCS#8
-// and SubjectPublicKeyInfo carry (RFC 3279, RFC 4055, RFC 5480, RFC 8410).
+// algorithms maps the object identifiers of algorithms, which PKCS#8 and
+// SubjectPublicKeyInfo contain (RFC 3279, RFC 4055, RFC 5480, RFC 8410), to the forms of
+// their keys.
 var algorithms = map[string]struct{ private, public form }{
 	"1.2.840.113549.1.1.1":  {pkcs8, spki},
 	"1.2.840.113549.1.1.10": {pssPrivate, pssPublic},
@@ -76,10 +77,10 @@ var algorithms = map[string]struct{ private, public form }{
 	"1.3.101.113":           {edwardsPrivate, edwardsPublic},
 }
 
-// identify says what a piece of DER is, by its outline alone: the types of the
-// elements of its outermost SEQUENCE. The label on a PEM block is not evidence
-// (PayerMax's PHP SDK writes PKCS#8 under "RSA PRIVATE KEY"), and the one-line form
-// has no label at all. What the elements contain is for x509 to judge.
+// identify determines what a piece of DER is by its outline alone, that is, by the types
+// of the elements of its outermost SEQUENCE. The label of a PEM block proves nothing
+// (PayerMax's PHP SDK writes PKCS#8 under "RSA PRIVATE KEY"), and the one-line form has
+// no label at all. Whether the contents are valid is left to x509.
 func identify(der []byte) (finding, error) {
 	if !beginsSequence(der) {
 		return finding{}, errNotAKey
@@ -120,8 +121,8 @@ func identify(der []byte) (finding, error) {
 	return finding{}, errNotAKey
 }
 
-// formOfBER recognises what old programs write in BER, with lengths that nobody knew
-// beforehand, by its beginning: OpenSSL reads it, but [sequence] does not.
+// formOfBER recognises, by their beginning, the files that old programs write in BER with
+// indefinite lengths. OpenSSL reads them, but [sequence] does not.
 func formOfBER(der []byte) form {
 	if len(der) < 2 {
 		return unknown
@@ -132,7 +133,7 @@ func formOfBER(der []byte) form {
 	}
 	inside := der[min(header, len(der)):]
 	switch {
-	case bytes.HasPrefix(inside, []byte("\x02\x01\x03\x30")) && isLegacy(der): // of version 3, RFC 7292 section 4
+	case bytes.HasPrefix(inside, []byte("\x02\x01\x03\x30")) && isLegacy(der): // version 3, RFC 7292 section 4
 		return pkcs12Legacy
 	case bytes.HasPrefix(inside, []byte("\x02\x01\x03\x30")):
 		return pkcs12
@@ -151,15 +152,15 @@ func isLegacy(keystore []byte) bool {
 	})
 }
 
-// isRequest tells a certificate request from a certificate: it says for whom it is right
-// after its version (RFC 2986 section 4.1), and has no serial number.
+// isRequest distinguishes a certificate request from a certificate. In a request, the
+// subject follows the version directly (RFC 2986 section 4.1), without a serial number.
 func isRequest(info asn1.RawValue) bool {
 	elements, err := sequence(info.FullBytes)
 	return err == nil && outlineOf(elements) == "issx"
 }
 
-// identifyInside looks into PKCS#8 and SubjectPublicKeyInfo, which wrap the key of
-// the algorithm that they name.
+// identifyInside identifies the key inside PKCS#8 or SubjectPublicKeyInfo, both of which
+// name its algorithm.
 func identifyInside(algorithm, content asn1.RawValue, kind role) (finding, error) {
 	var id pkix.AlgorithmIdentifier
 	if _, err := asn1.Unmarshal(algorithm.FullBytes, &id); err != nil {
@@ -192,9 +193,9 @@ func identifyInside(algorithm, content asn1.RawValue, kind role) (finding, error
 	return result, nil
 }
 
-// sequence returns the elements of the one SEQUENCE that der consists of. x509 does
-// not mind bytes after a PKCS#8 structure; we do, because a file with two keys in it
-// is a rotation that went wrong.
+// sequence returns the elements of the SEQUENCE that is the whole of der. Unlike x509, it
+// refuses bytes after the structure, because a file with two keys is the result of a
+// failed rotation.
 func sequence(der []byte) ([]asn1.RawValue, error) {
 	var outer asn1.RawValue
 	rest, err := asn1.Unmarshal(der, &outer)
@@ -218,8 +219,8 @@ func sequence(der []byte) ([]asn1.RawValue, error) {
 // beginsSequence reports whether der begins with the tag of a SEQUENCE.
 func beginsSequence(der []byte) bool { return bytes.HasPrefix(der, []byte{0x30}) }
 
-// outlineOf writes one letter for each element: i for INTEGER, b for BIT STRING, o
-// for OCTET STRING, s for SEQUENCE, x for anything else.
+// outlineOf returns one letter for each element: i for INTEGER, b for BIT STRING, o for
+// OCTET STRING, s for SEQUENCE, x for anything else.
 func outlineOf(elements []asn1.RawValue) string {
 	letters := map[int]byte{asn1.TagInteger: 'i', asn1.TagBitString: 'b', asn1.TagOctetString: 'o', asn1.TagSequence: 's'}
 	var outline strings.Builder
@@ -233,7 +234,7 @@ func outlineOf(elements []asn1.RawValue) string {
 	return outline.String()
 }
 
-// bitLen is the length in bits of an INTEGER that is not negative.
+// bitLen returns the length in bits of a non-negative INTEGER.
 func bitLen(integer asn1.RawValue) int {
 	return new(big.Int).SetBytes(integer.Bytes).BitLen()
 }

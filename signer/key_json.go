@@ -6,14 +6,15 @@ import (
 	"regexp"
 )
 
-// keyMaterial is what a string has in it that is a key or a part of one, in any form: a line
-// of PEM's armour, or more base64 or hexadecimal than digests and identifiers have.
+// keyMaterial matches strings that may contain a key or part of one, in any form: a line of
+// PEM's armour, or more base64 or hexadecimal than digests and identifiers have.
 var keyMaterial = regexp.MustCompile(`-----|[A-Za-z0-9+/_-]{100}|(?:[A-Za-z0-9+/_-]{40,}\s+){3}`)
 
-// derInJSON returns the key that one of the strings in a JSON document is, as secret
-// stores and cloud consoles wrap keys, with whatever else they say about it. It returns nil
-// if the text is no such document, or has anything else in it that may be a key: another
-// one, half of one, or one in a form that is not read.
+// derInJSON returns the DER of the key in one of the strings of a JSON document. Secret
+// stores and cloud consoles wrap keys like this, together with other data. It returns nil
+// if the text is not JSON or has no such string, or if it has anything else that may be a
+// key: another key, part of one, or one in a form that is not accepted. The other half of a
+// key pair is allowed.
 func derInJSON(text []byte, want role) []byte {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	if !json.Valid(text) {
@@ -47,7 +48,7 @@ func fits(der []byte, want role) bool {
 }
 
 // isOtherHalf reports whether the result of keyDER is the public key where the private one is
-// wanted, or the other way round: it often stands beside it.
+// wanted, or vice versa. JSON documents often have both.
 func isOtherHalf(der []byte, err error, want role) bool {
 	if err != nil {
 		return err.Error() == isPublic || err.Error() == isPrivate

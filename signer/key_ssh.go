@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// isSSHPublic recognises the line of a public key of OpenSSH.
+// isSSHPublic reports whether a text begins like a public key in OpenSSH's one-line
+// format.
 func isSSHPublic(text []byte) bool {
 	for _, prefix := range []string{"ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"} {
 		if bytes.HasPrefix(text, []byte(prefix)) {
@@ -16,9 +17,9 @@ func isSSHPublic(text []byte) bool {
 	return false
 }
 
-// formOfSSH is the form of a key by the name that SSH has for its algorithm (RFC 4253
-// section 6.6, RFC 5656, RFC 8709). A key that is not RSA is named as that, since no
-// conversion of the file helps. What may be RSA has the form ofRSA.
+// formOfSSH returns the form of a key, given SSH's name for its algorithm (RFC 4253
+// section 6.6, RFC 5656, RFC 8709). A key that is not RSA gets the form of its algorithm,
+// since converting the file would not help. A key that may be RSA gets the form ofRSA.
 func formOfSSH(algorithm string, ofRSA form, kind role) form {
 	forms := struct{ private, public form }{ofRSA, ofRSA}
 	switch {
@@ -37,25 +38,26 @@ func formOfSSH(algorithm string, ofRSA form, kind role) form {
 	return forms.private
 }
 
-// algorithmInOpenSSH is the algorithm that OpenSSH's own format names before the private
-// part, encrypted or not (PROTOCOL.key), or "".
+// algorithmInOpenSSH returns the algorithm that OpenSSH's own format names before the
+// private part, whether that is encrypted or not (PROTOCOL.key), or "".
 func algorithmInOpenSSH(content []byte) string {
 	rest, isOpenSSH := bytes.CutPrefix(content, []byte("openssh-key-v1\x00"))
 	if !isOpenSSH {
 		return ""
 	}
-	for range 3 { // the cipher, how its key is derived, and the options of that
+	for range 3 { // the cipher, the key derivation function and its options
 		_, rest = sshString(rest)
 	}
 	if len(rest) < 4 {
 		return ""
 	}
-	public, _ := sshString(rest[4:]) // behind the number of keys
+	public, _ := sshString(rest[4:]) // after the number of keys
 	algorithm, _ := sshString(public)
 	return string(algorithm)
 }
 
-// sshString cuts a string with its length before it from data (RFC 4251 section 5).
+// sshString splits a length-prefixed string (RFC 4251 section 5) off the beginning of
+// data. It returns nil if data is too short.
 func sshString(data []byte) (value, rest []byte) {
 	if len(data) < 4 {
 		return nil, nil

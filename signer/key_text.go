@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// maxKeyText bounds what is read as one key. The text of a 2048-bit private key has
-// about 1700 bytes, of an 8192-bit one 6400; the rest is room for explanatory text.
+// maxKeyText is the largest text, in bytes, that is read as one key. A 2048-bit private
+// key has about 1700 bytes of text, an 8192-bit one about 6400; the rest is room for
+// explanatory text.
 const maxKeyText = 64 << 10
 
 var (
@@ -40,7 +41,7 @@ var (
 	errHeads      = errors.New("the BEGIN line of its PEM block is missing or damaged; such a line has capital letters, and five plain hyphens at either end; copy the key again, complete")
 )
 
-// labels maps the PEM labels that tell by themselves what is inside.
+// labels maps the PEM labels that identify their contents to the forms.
 var labels = map[string]form{
 	"ENCRYPTED PRIVATE KEY":   encryptedPrivate,
 	"EC PRIVATE KEY":          ecPrivate,
@@ -59,9 +60,9 @@ var labels = map[string]form{
 	"CMS":                     pkcs7,
 }
 
-// keyDER returns the DER that a key text stands for, or says why it stands for none.
-// It looks for the accidents that happen to key files before it tries to decode, since
-// a decoder could only report that some byte is wrong.
+// keyDER returns the DER of the key in a text, or an error that says why there is none.
+// It looks for common accidents with key files before it tries to decode, since a decoder
+// could only report that some byte is wrong.
 func keyDER(text []byte, want role) ([]byte, error) {
 	switch {
 	case len(text) == 0:
@@ -82,7 +83,7 @@ func keyDER(text []byte, want role) ([]byte, error) {
 	if err == nil {
 		return der, nil
 	}
-	// What a text says as it is comes first: what stands beside a key may look like a mangling.
+	// The text is first read as it is, because text around a key may look like mangling.
 	if undone := unmangled(readable); !bytes.Equal(undone, readable) {
 		if der, err := keyInText(bytes.TrimSpace(plain(undone)), text, want); err == nil || bytes.Contains(undone, []byte("-----BEGIN")) {
 			return der, err
@@ -91,7 +92,8 @@ func keyDER(text []byte, want role) ([]byte, error) {
 	return nil, err
 }
 
-// keyInText is keyDER for a text without what nobody can see, and without comments.
+// keyInText is keyDER for a text from which [plain] has removed invisible characters and
+// comments. asFound is the text before that.
 func keyInText(text, asFound []byte, want role) ([]byte, error) {
 	switch {
 	case len(text) == 0:
@@ -128,10 +130,12 @@ func keyInText(text, asFound []byte, want role) ([]byte, error) {
 	return derOfBase64(text, asFound, want)
 }
 
-// secretMember is a member that only JSON Web Keys with a secret have, RFC 7518 section 6.
+// secretMember matches a member that only private and secret JSON Web Keys have, RFC 7518
+// section 6.
 var secretMember = regexp.MustCompile(`"[dk]"\s*:`)
 
-// formOfText recognises forms of keys that are texts of their own kind.
+// formOfText recognises key formats that are text, but neither PEM nor base64. Otherwise
+// it returns unknown.
 func formOfText(text []byte) form {
 	switch {
 	case bytes.HasPrefix(text, []byte("PuTTY-User-Key-File-")):
@@ -155,7 +159,7 @@ func formOfText(text []byte) form {
 }
 
 // javaForm recognises Java's keystores by their first bytes: the magic numbers of JKS and
-// JCEKS, and the version and the length of the salt of Bouncy Castle's.
+// JCEKS, and for Bouncy Castle's keystores, the version and the length of the salt.
 func javaForm(text []byte) form {
 	for magic, form := range map[string]form{
 		"\xfe\xed\xfe\xed": javaKeystore, "\xce\xce\xce\xce": javaKeystore,
@@ -168,13 +172,14 @@ func javaForm(text []byte) form {
 	return unknown
 }
 
-// javaFormIn recognises them by the beginning of their base64.
+// javaFormIn recognises Java's keystores by the beginning of their base64.
 func javaFormIn(joined string) form {
 	first, _ := base64.StdEncoding.DecodeString(joined[:min(len(joined), 12)])
 	return javaForm(first)
 }
 
-// refuseUnicode names the byte order, which iconv cannot tell without a byte order mark.
+// refuseUnicode refuses UTF-16 and UTF-32. Its command names the byte order if there is
+// no byte order mark, because iconv could not determine it.
 func refuseUnicode(text []byte) error {
 	name := "UTF-16"
 	switch {
@@ -188,25 +193,25 @@ func refuseUnicode(text []byte) error {
 	return fmt.Errorf("it is %s text, as some Windows programs save it; convert it with: %s", name[:len("UTF-16")], Privately("iconv -f "+name+" -t UTF-8 FILE > FILE.utf8"))
 }
 
-// isUTF16 recognises UTF-16, and UTF-32, by the byte order mark, or by the NUL bytes that
-// UTF-16 puts between the letters of any key text.
+// isUTF16 recognises UTF-16 and UTF-32 by the byte order mark, and UTF-16 also by the NUL
+// bytes that it has between the letters of any key text.
 func isUTF16(text []byte) bool {
 	return bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) || bytes.HasPrefix(text, []byte("\x00\x00\xfe\xff")) ||
 		len(text) >= 4 && (text[0] == 0 && text[1] != 0 && text[2] == 0 && text[3] != 0 || text[0] != 0 && text[1] == 0 && text[2] != 0 && text[3] == 0)
 }
 
-// isDER recognises a SEQUENCE of 128 bytes or more, which every key is. In text the
-// first of the two bytes would be the digit 0, and the second is not ASCII.
+// isDER recognises a SEQUENCE of 128 bytes or more, which every key is. Text does not
+// begin like that: the first byte would be the digit 0, and the second is not ASCII.
 func isDER(text []byte) bool {
 	return len(text) >= 2 && text[0] == 0x30 && text[1] >= 0x80
 }
 
-// refuseBinary refuses binary DER. That would be easy to accept, but a file that no
-// editor shows and no environment variable holds is nothing to keep a secret in, and
-// a key that also is of the wrong kind should be named as what it is.
+// refuseBinary refuses binary DER. It would be easy to accept, but a file that no editor
+// displays and no environment variable can hold is a bad place for a secret. If the key
+// is also of the wrong kind, the error says so instead.
 func refuseBinary(der []byte, want role) error {
 	found, err := identify(der)
-	if errors.Is(err, errTrailing) { // a line break, which no program minds
+	if errors.Is(err, errTrailing) { // perhaps just a line break, which all programs tolerate
 		found, err = identify(bytes.TrimRight(der, "\r\n"))
 	}
 	switch {
@@ -229,7 +234,7 @@ func derOfPEM(text []byte, want role) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") { // RFC 1421, as OpenSSL did before PKCS#8
+	if strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") { // RFC 1421; OpenSSL encrypted keys this way before PKCS#8
 		return nil, refusal(encryptedPrivate, want)
 	}
 	if len(block.Bytes) == 0 {
@@ -252,17 +257,17 @@ func derOfPEM(text []byte, want role) ([]byte, error) {
 	return nil, errLabel
 }
 
-// relabel is the error for a key that can be used, under the label of something else. It
-// is not read, since people go by the label: a private key that is called a public one
-// gets around.
+// relabel returns the error for a usable key under a wrong label. The key is refused
+// because people trust the label: a private key that is labelled as a public one would
+// get passed around.
 func relabel(want role) error {
 	return fmt.Errorf("the label in the BEGIN line of its PEM block does not belong to a key of this kind, but what is inside does; correct it with: %s",
 		Privately(fmt.Sprintf("sed -e 's/-----BEGIN .*/-----BEGIN %[1]s-----/' -e 's/-----END .*/-----END %[1]s-----/' FILE > FILE.pem", want.label())))
 }
 
-// onlyBlock finds the one PEM block. pem.Decode alone would skip a damaged block and
-// return the next one, and would not mention a second key: both are how a rotation
-// goes wrong unnoticed.
+// onlyBlock returns the only PEM block in the text. pem.Decode alone would skip a damaged
+// block and return the next one, and would ignore a second key. In both cases, a failed
+// rotation could go unnoticed.
 func onlyBlock(text []byte, want role) (*pem.Block, error) {
 	inItsLines := blockInLines.Match(text)
 	text = bytes.ReplaceAll(inLines(text), []byte("\r\n"), []byte("\n"))
@@ -320,14 +325,14 @@ func onlyBlock(text []byte, want role) (*pem.Block, error) {
 	return block, nil
 }
 
-// moreHyphens is a BEGIN or END line with more than five hyphens on a side. Ten are those
-// of two blocks without a line break between them.
+// moreHyphens matches a BEGIN or END line with six to nine hyphens on a side. Ten hyphens
+// mean two blocks without a line break between them.
 var moreHyphens = regexp.MustCompile(`(?:^|[^-])-{6,9}(?:BEGIN|END) |-----(?:BEGIN|END) [A-Z0-9 ]+-{6,9}(?:[^-]|\z)`)
 
-// blockInLines is a PEM block that sed can copy, line by line.
+// blockInLines matches a PEM block that sed can copy line by line.
 var blockInLines = regexp.MustCompile(`(?m)^\x{FEFF}?[ \t]*-----BEGIN [A-Z0-9 ]+-----[ \t]*\r?\n(?s:.*?)\n[ \t]*-----END [A-Z0-9 ]+-----[ \t]*\r?$`)
 
-// holds reports whether a PEM block has a key for the role in it, whatever its label says.
+// holds reports whether a PEM block contains a key for the role, whatever its label says.
 func holds(block *pem.Block, want role) bool {
 	if block == nil {
 		return false
@@ -336,8 +341,8 @@ func holds(block *pem.Block, want role) bool {
 	return err == nil && found.form.fits(want)
 }
 
-// refuseSeveral refuses a text with several PEM blocks. If only one is a private key, as
-// in the files of web servers, OpenSSL finds it.
+// refuseSeveral refuses a text with several PEM blocks. If only one of them is a private
+// key, as in the files of web servers, OpenSSL can extract it.
 func refuseSeveral(found []string, want role) error {
 	text := fmt.Sprintf("it contains %d PEM blocks, so it does not say which key is meant; leave one %s in the file and nothing else", len(found), want)
 	private := 0
@@ -352,15 +357,15 @@ func refuseSeveral(found []string, want role) error {
 	return errors.New(text)
 }
 
-// armour returns the label of a BEGIN or END line that stands alone.
+// armour returns the label of a BEGIN or END line, if there is nothing else on the line.
 func armour(line []byte, prefix string) (label string, ok bool) {
 	label, begins := strings.CutPrefix(string(line), prefix)
 	label, ends := strings.CutSuffix(label, "-----")
 	return label, begins && ends && !strings.Contains(label, "-----")
 }
 
-// commonForm is the form that all labels agree on without a look inside: a chain of
-// certificates, or EC parameters with their key, is one mistake and not two keys.
+// commonForm returns the form that all labels stand for, or unknown. A chain of
+// certificates, or EC parameters with their key, is one mistake and not several keys.
 func commonForm(found []string) form {
 	common := labels[found[0]]
 	for _, label := range found {
@@ -388,7 +393,7 @@ func derOfBase64(text, asFound []byte, want role) ([]byte, error) {
 		return nil, refuseTwice(asFound, inside)
 	case strings.HasPrefix(joined, "b3BlbnNzaC1rZXktdjE"): // of openssh-key-v1
 		return nil, errors.New("it is in OpenSSH's own format, without its BEGIN and END lines; copy it again, complete")
-	case !strings.HasPrefix(joined, "M"): // how the base64 of any DER SEQUENCE, 0x30, begins
+	case !strings.HasPrefix(joined, "M"): // the base64 of any DER SEQUENCE, 0x30, begins with M
 		return nil, refuseText(text, asFound, want)
 	case strings.Contains(strings.TrimRight(joined, "="), "="): // padding ends base64: two keys in a row
 		return nil, errTrailing
@@ -400,12 +405,12 @@ func derOfBase64(text, asFound []byte, want role) ([]byte, error) {
 	return der, nil
 }
 
-// keyAlready is a text that can be used when it is decoded.
+// keyAlready describes a text that could be used if it were decoded once.
 const keyAlready = "a text that is the key already"
 
-// wrappedIn says what text base64 stands for, if that is a key, or another form of one, by
-// itself: PEM, base64 once more, a JWK. If decoding it would not help, since it is not the
-// key that is wanted, the error says so.
+// wrappedIn describes the text that is encoded in base64, if that text is itself a key or
+// another form of one: PEM, base64 again or a JWK. If decoding it would not help, because
+// the key is not the one that is wanted, other is the error that says so.
 func wrappedIn(joined string, want role) (inside string, other error) {
 	text, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(joined, "="))
 	if err != nil || isDER(text) {
@@ -415,8 +420,9 @@ func wrappedIn(joined string, want role) (inside string, other error) {
 	return insideOf(text, want)
 }
 
-// insideOf says what a text is that was found in base64 or in hexadecimal, in words that
-// follow "of". It returns "" if the text is not a key in any form.
+// insideOf describes a text that was found in base64 or hexadecimal, in words that follow
+// "of". It returns "" if the text is not a key in any form. If decoding the text would
+// not help, other is the error that says so.
 func insideOf(text []byte, want role) (inside string, other error) {
 	der, err := keyDER(text, want)
 	defer clear(der)
@@ -424,7 +430,7 @@ func insideOf(text []byte, want role) (inside string, other error) {
 	case errors.Is(err, errNotAKey), errors.Is(err, errEmpty), errors.Is(err, errBlank), errors.Is(err, errNUL):
 		return "", nil
 	case err == nil:
-		found, _ := identify(der) // or it is unknown, which is not another half
+		found, _ := identify(der) // on an error, the form is unknown, which has no refusal
 		err = refusal(found.form, want)
 	}
 	said, remedy, hasRemedy := strings.Cut(err.Error(), "; ")

@@ -8,8 +8,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// UTF-16 is known by its mark, or by a NUL byte beside each of the first two letters.
-// Other texts with NUL bytes are binary, or damaged.
+// UTF-16 is recognised by its byte order mark, or by a NUL byte beside each of the first
+// two letters. Other texts with NUL bytes are binary or damaged.
 func TestIsUTF16(t *testing.T) {
 	for text, is := range map[string]bool{
 		"\xff\xfeA\x00":    true,
@@ -33,7 +33,7 @@ func TestIsUTF16(t *testing.T) {
 	}
 }
 
-// DER is known by a SEQUENCE of 128 bytes or more, which no text begins with.
+// DER is recognised by a SEQUENCE of 128 bytes or more, because no text begins like that.
 func TestIsDER(t *testing.T) {
 	for text, is := range map[string]bool{
 		"0\x80": true, "0\x82\x04": true, "0\x7f": false, "1\x82": false, "0": false, "": false,
@@ -42,7 +42,8 @@ func TestIsDER(t *testing.T) {
 	}
 }
 
-// Of several PEM blocks, OpenSSL finds the private key if only one is there.
+// The error about several PEM blocks recommends OpenSSL if exactly one of them is a
+// private key.
 func TestSeveralBlocks(t *testing.T) {
 	private, public := testkeys.PrivatePEM(testkeys.Merchant()), testkeys.PublicPEM(&testkeys.Merchant().PublicKey)
 	for name, test := range map[string]struct {
@@ -65,8 +66,8 @@ func TestSeveralBlocks(t *testing.T) {
 	}
 }
 
-// The command that converts a text names the order of its bytes where no mark does:
-// iconv would take that of the machine.
+// The command that converts a text names its byte order if the text has no byte order
+// mark. Otherwise, iconv would assume the byte order of the machine.
 func TestRefuseUnicode(t *testing.T) {
 	for text, command := range map[string]string{
 		"A\x00B\x00":                       "iconv -f UTF-16LE -t",

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// onKeysPage are the words by which docs/keys.md names each form that is recognised.
+// onKeysPage has the words by which docs/keys.md names each form that is recognised.
 var onKeysPage = map[form]string{
 	pkcs8: "PKCS#8", pkcs1Private: "PKCS#1", spki: "SPKI", pkcs1Public: "PKCS#1",
 	encryptedPrivate: "an encrypted key",
@@ -23,7 +23,7 @@ var onKeysPage = map[form]string{
 	pkcs12: "a PKCS#12 keystore", pkcs12Legacy: "a PKCS#12 keystore", javaKeystore: "a Java keystore", bks: "BKS", uber: "UBER",
 }
 
-// The page names each form that is read or refused, where it says which.
+// The page names each form that is accepted or refused, in the right section.
 func TestKeysPageHasEachForm(t *testing.T) {
 	page, err := os.ReadFile("../docs/keys.md")
 	require.NoError(t, err)

@@ -15,18 +15,19 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// utf16LE is ASCII text as Windows programs save "Unicode".
+// utf16LE encodes ASCII text as Windows programs save "Unicode": in UTF-16 with a byte
+// order mark.
 func utf16LE(text string) string {
 	return "\xff\xfe" + strings.Join(strings.Split(text, ""), "\x00") + "\x00"
 }
 
-// utf32LE is ASCII text in UTF-32 with a byte order mark.
+// utf32LE encodes ASCII text in UTF-32 with a byte order mark.
 func utf32LE(text string) string {
 	return "\xff\xfe\x00\x00" + strings.Join(strings.Split(text, ""), "\x00\x00\x00") + "\x00\x00\x00"
 }
 
-// openssl runs OpenSSL in a new folder that holds the given files, and returns what it
-// printed. With an argument %OUT% it returns what it wrote to that file instead.
+// openssl runs OpenSSL in a new directory with the given files, and returns what it
+// printed. With an argument %OUT%, it returns what OpenSSL wrote to that file instead.
 func openssl(t *testing.T, files map[string]string, args ...string) string {
 	t.Helper()
 	return run(t, "openssl", files, args...)
@@ -64,7 +65,7 @@ func run(t *testing.T, program string, files map[string]string, args ...string) 
 func requireSilent(t *testing.T, message, secret string) {
 	t.Helper()
 	windows := func(material string) { testkeys.RequireSilent(t, message, material, 8) }
-	var body strings.Builder // what is left of a key text without armour and line breaks
+	var body strings.Builder // the key text without armour and line breaks
 	for line := range strings.Lines(secret) {
 		if !strings.Contains(line, "-----") && !strings.Contains(line, ": ") {
 			body.WriteString(strings.TrimSpace(line))

@@ -9,9 +9,9 @@ import (
 	"strconv"
 )
 
-// manglings are what mail, web pages and terminals make of a text. Each is known by what no
-// key has in it, and taken back where that has one meaning. If it has none or several, undo
-// returns nil, and the text is refused as it is.
+// manglings are the ways in which mail, web pages and terminals change a text. Each is
+// recognised by something that no key contains, and is undone if there is exactly one way
+// to undo it. Otherwise, undo returns nil, and the text is refused as it is.
 var manglings = []struct {
 	known *regexp.Regexp
 	undo  func(text []byte) []byte
@@ -25,22 +25,23 @@ var manglings = []struct {
 }
 
 var (
-	// caretBreak is a carriage return as terminals show it, at the end of a line.
+	// caretBreak matches a carriage return as terminals show it, at the end of a line.
 	caretBreak = regexp.MustCompile(`\^M[ \t]*(?:\r?\n|\z)`)
-	// htmlBreak is a line break of HTML, with the one of the text behind it.
+	// htmlBreak matches a line break of HTML, with the line break of the text after it.
 	htmlBreak = regexp.MustCompile(`<br ?/?>(?:\r?\n)?`)
-	// lineNumber is what cat -n, grep -n and editors have before a line.
+	// lineNumber matches a line number as cat -n, grep -n and editors write it.
 	lineNumber = regexp.MustCompile(`^[ \t]*([0-9]+)(?:[ \t]*[:.|)\x{2502}]|[ \t]|\r?$)[ \t]*`)
-	// quotedBegin is a BEGIN line with the mark before it of a patch, a mail or a table.
+	// quotedBegin matches a BEGIN line after a mark such as patches, mail or tables have
+	// at the beginning of a line.
 	quotedBegin = regexp.MustCompile(`(?m)^([ \t]*[+>|][+>| \t]*)-----BEGIN`)
-	// wideArmour is a BEGIN or END line with more space between its words than it should have,
-	// or behind them.
+	// wideArmour matches a BEGIN or END line with too much space between or after its words.
 	wideArmour = regexp.MustCompile(`-----(?:BEGIN|END)(?: [A-Z0-9]+)*(?:[ \t]{2,}[A-Z0-9][A-Z0-9 \t]*|[ \t]+)-----`)
-	// otherArmour is a line that stands where a BEGIN or END line does, by its first word.
+	// otherArmour matches a line that looks like a BEGIN or END line, but may begin with
+	// another word, which it captures.
 	otherArmour = regexp.MustCompile(`(?m)^[ \t]*-----[ \t]*([A-Z0-9]+)(?:[ \t][A-Z0-9 \t]*)?-----[ \t]*\r?$`)
 )
 
-// unmangled takes back what happened to a text on its way.
+// unmangled undoes the manglings of a text.
 func unmangled(text []byte) []byte {
 	for _, mangling := range manglings {
 		if !mangling.known.Match(text) {
@@ -67,13 +68,14 @@ func fromQuotedPrintable(text []byte) []byte {
 	return decoded
 }
 
-// oneSpace leaves one space between the words of a line, and none before the hyphens at its
-// end.
+// oneSpace reduces the white space in a BEGIN or END line to one space between the words,
+// and none before the hyphens at its end.
 func oneSpace(line []byte) []byte {
 	return bytes.Replace(bytes.Join(bytes.Fields(line), []byte(" ")), []byte(" -----"), []byte("-----"), 1)
 }
 
-// withoutNumbers takes away line numbers, if each line of the block has the next one.
+// withoutNumbers removes line numbers, if the lines of the block are numbered
+// consecutively.
 func withoutNumbers(text []byte) []byte {
 	next := 0
 	return eachLineOfBlock(text, func(line []byte) ([]byte, bool) {
@@ -88,21 +90,22 @@ func withoutNumbers(text []byte) []byte {
 	})
 }
 
-// withoutMarks takes away what stands before the BEGIN line, if each line of the block has
-// it: of a patch that removes something as well, nobody knows which line is meant.
+// withoutMarks removes the mark before the BEGIN line from each line of the block. It
+// returns nil if a line does not have the same mark, as in a patch that also removes
+// lines: then it is unclear which lines are meant.
 func withoutMarks(text []byte) []byte {
 	mark := quotedBegin.FindSubmatch(text)[1]
 	return eachLineOfBlock(text, func(line []byte) ([]byte, bool) {
-		if len(bytes.TrimSpace(line)) > 0 && bytes.HasPrefix(mark, bytes.TrimRight(line, "\r")) { // an empty line of the block
+		if len(bytes.TrimSpace(line)) > 0 && bytes.HasPrefix(mark, bytes.TrimRight(line, "\r")) { // an empty line of the block, with the mark cut short
 			return nil, true
 		}
 		return bytes.CutPrefix(line, mark)
 	})
 }
 
-// eachLineOfBlock changes the lines from the BEGIN to the END line, and those behind it that
-// can be changed. It returns nil if it is not known what a line of the block should be, or if
-// there is no block.
+// eachLineOfBlock applies change to the lines from the BEGIN to the END line, and to those
+// after it. It returns nil if change fails for a line of the block, or if there is no
+// complete block.
 func eachLineOfBlock(text []byte, change func(line []byte) ([]byte, bool)) []byte {
 	lines := bytes.Split(text, []byte("\n"))
 	var begun, ended bool
@@ -126,8 +129,8 @@ func eachLineOfBlock(text []byte, change func(line []byte) ([]byte, bool)) []byt
 	return bytes.Join(lines, []byte("\n"))
 }
 
-// isMisspelt reports whether a line should be a BEGIN or END line, by its hyphens, but has
-// another word.
+// isMisspelt reports whether a text has a line that looks like a BEGIN or END line, but
+// begins with another word.
 func isMisspelt(text []byte) bool {
 	for _, line := range otherArmour.FindAllSubmatch(text, -1) {
 		if word := string(line[1]); word != "BEGIN" && word != "END" {

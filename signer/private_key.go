@@ -8,16 +8,16 @@ import (
 	"fmt"
 )
 
-// The bounds of an RSA modulus, in bits.
+// The minimum and maximum size of an RSA modulus, in bits.
 const (
-	// minBits is what PayerMax asks for (developer/signature-rules: 2048).
+	// minBits is the size that PayerMax requires (developer/signature-rules: 2048).
 	minBits = 2048
-	// maxBits is where crypto/tls stops as well: a larger key does nothing for
-	// security, but lets whoever chose it burn our CPU (CVE-2023-29409).
+	// maxBits is also the limit of crypto/tls: a larger key adds no security, but lets an
+	// attacker who supplies it exhaust our CPU (CVE-2023-29409).
 	maxBits = 8192
 )
 
-// selfTestMessage is what every private key has to sign once before it is used.
+// selfTestMessage is signed with every private key once before the key is used.
 var selfTestMessage = []byte("PayerMax signing key self-test")
 
 var (
@@ -29,18 +29,18 @@ var (
 // ParsePrivateKey reads an RSA private key of 2048 bits or more. It accepts
 //
 //   - PEM: PKCS#8 ("PRIVATE KEY") and PKCS#1 ("RSA PRIVATE KEY");
-//   - PEM whose label names the other of the two, which PayerMax's PHP SDK writes;
+//   - PEM whose label names the other of these two, which PayerMax's PHP SDK writes;
 //   - base64 of PKCS#8 or PKCS#1 DER without PEM armour, which PayerMax's dashboard
 //     and its Java and Go SDKs use, URL-safe and without padding as well;
 //
-// with any line wrapping and line ends, surrounding white space, a UTF-8 byte order
-// mark, explanatory text before a PEM block, and what env files, scripts, YAML and JSON
-// make of a text: one line with spaces, \n or nothing for line breaks, quotes around it,
-// a name before it. The key is checked for consistency
-// and signs a test message before it is returned.
+// with any line wrapping and line ends, surrounding white space, a UTF-8 byte order mark,
+// explanatory text before a PEM block, and the changes that env files, scripts, YAML and
+// JSON make to a text: one line with spaces, \n or nothing in place of line breaks,
+// quotes around it, a name before it. Before the key is returned, it is checked for
+// consistency and signs a test message.
 //
-// Everything else is refused with an error that says what was found and how to
-// convert it, without repeating any of it.
+// Everything else is refused with an error that says what was found and how to convert
+// it, without repeating any part of it.
 func ParsePrivateKey(text []byte) (*rsa.PrivateKey, error) {
 	key, err := parsePrivateKey(text)
 	if err != nil {
@@ -49,9 +49,9 @@ func ParsePrivateKey(text []byte) (*rsa.PrivateKey, error) {
 	return key, nil
 }
 
-// parsePrivateKey is ParsePrivateKey without the words that introduce the error.
-// What x509 says about a key is dropped on purpose, here and for public keys: its
-// texts are not ours, so nobody could promise that they never quote the key.
+// parsePrivateKey is ParsePrivateKey without the prefix of the error. Errors of x509 are
+// deliberately dropped, here and for public keys: we do not control their texts, so they
+// might quote the key.
 func parsePrivateKey(text []byte) (*rsa.PrivateKey, error) {
 	der, err := keyDER(text, privateKey)
 	if err != nil {
@@ -60,8 +60,8 @@ func parsePrivateKey(text []byte) (*rsa.PrivateKey, error) {
 	return privateKeyOf(der, func(found form, want role) error { return refusalIn(text, found, want) })
 }
 
-// privateKeyOf makes a private key of DER. Another form than a private key's is refused
-// with the error that refuse returns.
+// privateKeyOf parses DER as a private key. Any other form is refused with the error that
+// refuse returns.
 func privateKeyOf(der []byte, refuse func(form, role) error) (*rsa.PrivateKey, error) {
 	found, err := identify(der)
 	if err != nil {
@@ -70,8 +70,8 @@ func privateKeyOf(der []byte, refuse func(form, role) error) (*rsa.PrivateKey, e
 	if !found.form.fits(privateKey) {
 		return nil, refuse(found.form, privateKey)
 	}
-	// The size comes first because x509 would only say that a small key is
-	// insecure, and would work long on an enormous one.
+	// The size is checked first because x509 would only say that a small key is insecure,
+	// and would spend much time on an enormous one.
 	if err := checkBits(found.bits, privateKey); err != nil {
 		return nil, err
 	}

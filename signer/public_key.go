@@ -11,9 +11,9 @@ import (
 )
 
 // ParsePublicKey reads an RSA public key of 2048 bits or more. It accepts PEM, both
-// SubjectPublicKeyInfo ("PUBLIC KEY") and PKCS#1 ("RSA PUBLIC KEY"), and the base64
-// of the same DER without PEM armour, which PayerMax's dashboard shows; with the same
-// tolerance, and the same reticence in its errors, as [ParsePrivateKey].
+// SubjectPublicKeyInfo ("PUBLIC KEY") and PKCS#1 ("RSA PUBLIC KEY"), and the base64 of
+// the same DER without PEM armour, which PayerMax's dashboard shows. It tolerates the
+// same variations as [ParsePrivateKey], and its errors do not repeat the text either.
 func ParsePublicKey(text []byte) (*rsa.PublicKey, error) {
 	key, err := parsePublicKey(text)
 	if err != nil {
@@ -22,7 +22,7 @@ func ParsePublicKey(text []byte) (*rsa.PublicKey, error) {
 	return key, nil
 }
 
-// parsePublicKey is ParsePublicKey without the words that introduce the error.
+// parsePublicKey is ParsePublicKey without the prefix of the error.
 func parsePublicKey(text []byte) (*rsa.PublicKey, error) {
 	der, err := keyDER(text, publicKey)
 	if err != nil {
@@ -50,18 +50,18 @@ func publicKeyOf(der []byte, refuse func(form, role) error) (*rsa.PublicKey, err
 	return key, nil
 }
 
-// canVerify reports whether crypto/rsa is willing to work with the key. It refuses
-// even moduli and bad exponents only when it is asked to verify something, and says
-// so with another error than the one for a wrong signature.
+// canVerify reports whether crypto/rsa accepts the key. crypto/rsa refuses even moduli
+// and bad exponents only when it is asked to verify something, with an error other than
+// the one for a wrong signature.
 func canVerify(key *rsa.PublicKey) bool {
 	digest := make([]byte, sha256.Size)
 	signature := make([]byte, key.Size())
 	return errors.Is(rsa.VerifyPKCS1v15(key, crypto.SHA256, digest, signature), rsa.ErrVerification)
 }
 
-// Fingerprint names a public key in logs and messages: "sha256:" and the SHA-256, in
-// lower-case hexadecimal, of its SubjectPublicKeyInfo in DER, which is what the
-// base64 in PayerMax's dashboard encodes. The same digits are printed by
+// Fingerprint returns the name of a public key for logs and messages: "sha256:" and the
+// SHA-256, in lower-case hexadecimal, of its SubjectPublicKeyInfo in DER, which is what
+// the base64 in PayerMax's dashboard encodes. The same digits are printed by
 //
 //	openssl pkey -pubin -in public.pem -outform DER | openssl dgst -sha256
 //
@@ -69,7 +69,7 @@ func canVerify(key *rsa.PublicKey) bool {
 //
 //	openssl pkey -in private.pem -pubout -outform DER | openssl dgst -sha256
 //
-// A key that is nil or without modulus has the empty fingerprint.
+// The fingerprint of a key that is nil or has no modulus is "".
 func Fingerprint(key *rsa.PublicKey) string {
 	if key == nil || key.N == nil {
 		return ""

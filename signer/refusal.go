@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// role is what a key is read for.
+// role is what a key is needed as: a private key or a public key.
 type role int
 
 const (
@@ -17,7 +17,7 @@ const (
 	publicKey
 )
 
-// String is the role in words, for messages.
+// String returns the role in words, for messages.
 func (r role) String() string {
 	if r == publicKey {
 		return "public key"
@@ -25,7 +25,7 @@ func (r role) String() string {
 	return "private key"
 }
 
-// label is the PEM label of the algorithm-neutral form, RFC 7468 sections 10 and 13.
+// label returns the PEM label of the algorithm-neutral form, RFC 7468 sections 10 and 13.
 func (r role) label() string {
 	if r == publicKey {
 		return "PUBLIC KEY"
@@ -33,7 +33,7 @@ func (r role) label() string {
 	return "PRIVATE KEY"
 }
 
-// fits reports whether the form is one that can be used in the role.
+// fits reports whether a key of this form can be used in the role.
 func (f form) fits(want role) bool {
 	if want == publicKey {
 		return f == spki || f == pkcs1Public
@@ -41,10 +41,10 @@ func (f form) fits(want role) bool {
 	return f == pkcs8 || f == pkcs1Private
 }
 
-// newKeyCommand makes a key as PayerMax needs it.
+// newKeyCommand generates a key that PayerMax accepts.
 const newKeyCommand = "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out new-private.pem"
 
-// What is said about several forms alike.
+// Texts that several refusals share.
 const (
 	makeRSA       = ", but PayerMax's signature needs RSA; make a new key with: " + newKeyCommand + " and give PayerMax its public key"
 	copyRSA       = ", but PayerMax's is an RSA key; copy it again from PayerMax's dashboard"
@@ -56,25 +56,26 @@ const (
 	certFromP12   = "openssl pkcs12 -in FILE.p12 -nokeys -nodes | openssl x509 -pubkey -noout > FILE.pem"
 )
 
-// Where openssl needs -legacy for an old keystore depends on its version, and LibreSSL
-// knows no such option.
+// Whether openssl needs -legacy for an old keystore depends on its version, and LibreSSL
+// does not have that option. So these commands try both.
 const (
 	fromLegacy     = fromKeystore + " || openssl pkcs12 -legacy -in FILE -nocerts -nodes -out FILE.pem"
 	certFromLegacy = "(openssl pkcs12 -in FILE -nokeys -nodes || openssl pkcs12 -legacy -in FILE -nokeys -nodes) | openssl x509 -pubkey -noout > FILE.pem"
 )
 
-// toPKCS12 converts a Java keystore.
+// toPKCS12 is the command that converts a Java keystore to PKCS#12.
 var toPKCS12 = Privately("keytool -importkeystore -srckeystore FILE -destkeystore FILE.p12 -deststoretype PKCS12")
 
-// byBouncyCastle converts a keystore of a type that Java alone does not know.
+// byBouncyCastle returns the beginning of the refusal of a Bouncy Castle keystore. Java
+// needs Bouncy Castle's library to convert it.
 func byBouncyCastle(keystore string) string {
 	return "it is a Bouncy Castle keystore (" + keystore + "); get Bouncy Castle's bcprov.jar, and convert it with: " +
 		Privately("keytool -importkeystore -srckeystore FILE -srcstoretype "+keystore+" -providerclass org.bouncycastle.jce.provider.BouncyCastleProvider -providerpath bcprov.jar -destkeystore FILE.p12 -deststoretype PKCS12") +
 		" and then: "
 }
 
-// refusals says what to do about each form that cannot be used, where a private key
-// and where a public key is expected. FILE stands for the file at hand.
+// refusals has the error text for each form that cannot be used, by whether a private or
+// a public key is expected. FILE stands for the path of the refused file.
 var refusals = map[form]struct{ private, public string }{
 	pkcs8:        {public: isPrivate},
 	pkcs1Private: {public: isPrivate},
@@ -158,7 +159,7 @@ var refusals = map[form]struct{ private, public string }{
 	},
 }
 
-// refusal is the error for a form that cannot be used in the role.
+// refusal returns the error for a form that cannot be used in the role.
 func refusal(f form, want role) error {
 	if want == publicKey {
 		return errors.New(refusals[f].public)
@@ -166,19 +167,20 @@ func refusal(f form, want role) error {
 	return errors.New(refusals[f].private)
 }
 
-// refusalInDER is the error for a form that cannot be used, in binary. Some programs have
-// to be told.
+// refusalInDER returns the same error for a binary file. Some of openssl's subcommands
+// need an option to read binary DER.
 func refusalInDER(f form, want role) error {
 	return errors.New(strings.NewReplacer("openssl pkcs7 ", "openssl pkcs7 -inform DER ", "openssl req ", "openssl req -inform DER ").Replace(refusal(f, want).Error()))
 }
 
-// bareFirst is what to do about base64 that no simple command takes out of its file.
+// bareFirst is the advice for base64 that no simple command can extract from its file.
 const bareFirst = "leave only the base64 in the file, and check it again"
 
-// digitsFirst is the same for hexadecimal.
+// digitsFirst is the same advice for hexadecimal.
 const digitsFirst = "leave only the hexadecimal digits in the file, without 0x, and check it again"
 
-// refuseTwice refuses base64 of a text that is a key, or another form of one, by itself.
+// refuseTwice refuses the base64 of a text that is itself a key, or another form of one.
+// inside describes that text.
 func refuseTwice(text []byte, inside string) error {
 	if inside == keyAlready {
 		inside += ", as Kubernetes shows Secrets"
@@ -191,14 +193,15 @@ func refuseTwice(text []byte, inside string) error {
 	return errors.New(twice + "decode it once with: " + Privately(decode+" > FILE.decoded"))
 }
 
-// refuseInBase64 is the error for a form that cannot be used and was found in the base64
-// of a text without armour, which the programs that convert it do not read.
+// refuseInBase64 returns the error for a form that cannot be used and was found in base64
+// without armour. The programs that convert it do not read base64, so the advice begins
+// with a command that decodes it.
 func refuseInBase64(text []byte, f form, want role) error {
 	return refusalAfter(decodeBase64(text), bareFirst, f, want)
 }
 
-// refusalAfter is the error for a form that cannot be used, in DER that a command writes. If
-// there is no command, first is what to do.
+// refusalAfter returns the error for a form that cannot be used, if the command decode must
+// first write it as DER. If decode is "", first is the advice instead.
 func refusalAfter(decode, first string, f form, want role) error {
 	message := refusalInDER(f, want).Error()
 	before, command, _ := strings.Cut(message, "with: ")
@@ -211,7 +214,8 @@ func refusalAfter(decode, first string, f form, want role) error {
 	return errors.New(before + "with: " + Privately(decode+" > FILE.der") + " and then: " + strings.ReplaceAll(command, "FILE", "FILE.der"))
 }
 
-// refusalIn is the error for a form that cannot be used, as the text has it.
+// refusalIn returns the error for a form that cannot be used, with commands that work on
+// the text as it is.
 func refusalIn(text []byte, f form, want role) error {
 	if bytes.Contains(text, []byte("-----BEGIN")) {
 		return asWritten(text, refusal(f, want))
@@ -219,13 +223,14 @@ func refusalIn(text []byte, f form, want role) error {
 	return refuseInBase64(text, f, want)
 }
 
-// placeholder is the word for the file in the commands of refusals.
+// placeholder matches the word that stands for the file in the commands of refusals.
 var placeholder = regexp.MustCompile(`\bFILE\b`)
 
-// ForFile puts the path of the file into the commands of an error, for the word FILE, so
-// that they can be pasted into a POSIX shell as they stand. From a JSON log as well, unless
-// the path has a quote or a backslash, which such a log escapes. A path with characters
-// that nobody can see or paste is left to the reader.
+// ForFile replaces the word FILE in the commands of an error by the path of the file, so
+// that they can be pasted into a POSIX shell as they are. This also works from a JSON log,
+// unless the path has a quote or a backslash, which the log escapes. ForFile returns the
+// error unchanged if the path is not valid UTF-8 or has control characters, which cannot be
+// pasted.
 func ForFile(err error, path string) error {
 	if path == "" || !utf8.ValidString(path) || strings.ContainsFunc(path, unicode.IsControl) || !placeholder.MatchString(err.Error()) {
 		return err

@@ -25,7 +25,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// refused is a key text that must not be accepted, and words that the error must have.
+// refused is a key text that must not be accepted, with words that the error must
+// contain.
 type refused struct {
 	text string
 	want []string
@@ -45,7 +46,7 @@ func checkRefused(t *testing.T, err error, prefix string, test refused) {
 	requireSilent(t, message, test.text)
 }
 
-// derOf writes nested SEQUENCEs of the given values.
+// derOf encodes a value in DER.
 func derOf(t testing.TB, value any) []byte {
 	t.Helper()
 	der, err := asn1.Marshal(value)
@@ -53,10 +54,10 @@ func derOf(t testing.TB, value any) []byte {
 	return der
 }
 
-// algorithmID names an algorithm and has no parameters.
+// algorithmID is an AlgorithmIdentifier without parameters.
 type algorithmID struct{ Algorithm asn1.ObjectIdentifier }
 
-// pkcs8Of wraps a private key of any algorithm.
+// pkcs8Of wraps a private key of any algorithm in PKCS#8.
 func pkcs8Of(t testing.TB, oid asn1.ObjectIdentifier, content []byte) []byte {
 	return derOf(t, struct {
 		Version   int
@@ -65,7 +66,7 @@ func pkcs8Of(t testing.TB, oid asn1.ObjectIdentifier, content []byte) []byte {
 	}{0, algorithmID{oid}, content})
 }
 
-// spkiOf wraps a public key of any algorithm.
+// spkiOf wraps a public key of any algorithm in SubjectPublicKeyInfo.
 func spkiOf(t testing.TB, oid asn1.ObjectIdentifier, content []byte) []byte {
 	return derOf(t, struct {
 		Algorithm algorithmID
@@ -92,7 +93,7 @@ func numbersOf(key *rsa.PrivateKey) numbers {
 	return numbers{0, key.N, key.E, key.D, key.Primes[0], key.Primes[1], key.Precomputed.Dp, key.Precomputed.Dq, key.Precomputed.Qinv}
 }
 
-// edited is the PKCS#1 form of the test key after a change to its numbers.
+// edited returns the test key in PKCS#1 after a change to its numbers.
 func edited(t testing.TB, change func(*numbers)) []byte {
 	n := numbersOf(testkeys.Merchant())
 	change(&n)
@@ -107,7 +108,7 @@ func certificateDER(t testing.TB) []byte {
 	return der
 }
 
-// stranger is another key than the merchant's, in the DER that belongs to a label.
+// stranger returns a key other than the merchant's, in the DER that belongs to a label.
 func stranger(label string) []byte {
 	switch label {
 	case "PUBLIC KEY":
@@ -118,14 +119,14 @@ func stranger(label string) []byte {
 	return testkeys.PKCS8(testkeys.Stranger())
 }
 
-// openSSH is a private key in OpenSSH's own format, as far as it is public.
+// openSSH returns the unencrypted beginning of a private key in OpenSSH's own format.
 func openSSH(algorithm string) string {
 	text := func(value string) string { return string([]byte{0, 0, 0, byte(len(value))}) + value }
 	public := text(algorithm) + text(strings.Repeat("x", 32))
 	return testkeys.PEM("OPENSSH PRIVATE KEY", []byte("openssh-key-v1\x00"+text("none")+text("none")+text("")+"\x00\x00\x00\x01"+text(public)+text(strings.Repeat("y", 64))))
 }
 
-// accidents are the ways to spoil a key text that do not depend on what it holds.
+// accidents returns damaged key texts. The kinds of damage do not depend on the contents.
 func accidents(label string, der []byte) map[string]refused {
 	block, line := testkeys.PEM(label, der), testkeys.OneLine(der)
 	lines := strings.SplitAfter(block, "\n")
@@ -432,7 +433,7 @@ func TestPublicKeysRefused(t *testing.T) {
 	}
 }
 
-// Files that the commands of OpenSSL write, for which the shapes above stand in.
+// Real files that OpenSSL's commands write are refused like the synthetic ones above.
 func TestRefusedFilesOfOpenSSL(t *testing.T) {
 	files := map[string]string{"private.pem": testkeys.PrivatePEM(testkeys.Merchant())}
 	files["cert.pem"] = openssl(t, files, strings.Fields("req -x509 -new -key private.pem -subj /CN=payermax -days 1")...)
@@ -463,7 +464,7 @@ func TestRefusedFilesOfOpenSSL(t *testing.T) {
 	}
 }
 
-// OpenSSL is told of old ciphers for the keystores that name them, and for no others.
+// The command for a keystore has -legacy only if the keystore names old ciphers.
 func TestLegacyKeystores(t *testing.T) {
 	for algorithm, legacy := range map[int]bool{1: true, 2: true, 3: false, 4: false, 5: true, 6: true} {
 		cipher := algorithmID{asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 1, algorithm}}
@@ -480,7 +481,7 @@ func TestLegacyKeystores(t *testing.T) {
 	}
 }
 
-// No refusal may be left without its sentence.
+// Every form that is not accepted in a role has a refusal with a text.
 func TestEveryFormIsAcceptedOrRefusedInWords(t *testing.T) {
 	command := regexp.MustCompile(`FILE|COPY|private\.pem`)
 	for f := pkcs8; f <= javaKeystore; f++ {
@@ -494,8 +495,8 @@ func TestEveryFormIsAcceptedOrRefusedInWords(t *testing.T) {
 	}
 }
 
-// Base64 that sed and tr cannot take out of its file has no command, rather than one that
-// fails.
+// The error about base64 that sed and tr cannot extract from its file has no command,
+// rather than one that fails.
 func TestBase64WithoutCommand(t *testing.T) {
 	t.Parallel()
 	pem := testkeys.PrivatePEM(testkeys.Merchant())
@@ -512,12 +513,13 @@ func TestBase64WithoutCommand(t *testing.T) {
 	}
 }
 
-// JSON Web Keys and .NET's XML are told apart by the part that only private keys have.
+// Private and public keys in JSON Web Keys and .NET's XML are distinguished by the part
+// that only private keys have.
 func TestWhichKeyIsInJWKAndXML(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		text    string
-		private string // what is said where the private key is expected
+		private string // the error where the private key is expected
 		public  string
 	}{
 		"private JWK": {`{"kty":"RSA","n":"AQAB","e":"AQAB","d" : "AQAB"}`, "it is a JSON Web Key; have", "it is a private key, but"},

@@ -2,11 +2,11 @@ package signer
 
 import "strings"
 
-// shellSafe are the characters that no shell takes for anything else.
+// shellSafe are the characters that have no special meaning in any shell.
 const shellSafe = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./@%+,:-"
 
-// ShellPath writes the path of a file so that it can be pasted into a POSIX shell as an
-// argument, whatever characters it has.
+// ShellPath quotes the path of a file if necessary, so that it can be pasted into a POSIX
+// shell as an argument. A path that begins with a hyphen gets ./ before it.
 func ShellPath(path string) string {
 	if strings.HasPrefix(path, "-") {
 		path = "./" + path

@@ -1,16 +1,16 @@
-// Package signer signs what is sent to PayerMax and verifies what comes from it.
+// Package signer signs what is sent to PayerMax and verifies what is received from it.
 //
-// PayerMax's signature is RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2) with SHA-256
-// over the HTTP body, byte for byte as it is sent; nothing else is covered, and
-// nothing is canonicalised. It travels as standard padded base64 on one line
-// (docs.payermax.com: developer/signature-rules). The same form signs requests
-// with the merchant's key, and responses and notifications with PayerMax's.
+// PayerMax's signature is RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2) with SHA-256 over the
+// HTTP body, byte for byte as it is sent; nothing else is covered, and nothing is
+// canonicalised. It is sent as standard padded base64 on one line (docs.payermax.com:
+// developer/signature-rules). Requests are signed with the merchant's key, and responses
+// and notifications with PayerMax's, all in the same way.
 //
-// The package also reads keys, in every form that PayerMax's dashboard, its SDKs
-// and OpenSSL write, and refuses the rest with a sentence that says what to do.
-// No error of this package repeats any part of a key, of a body or of a signature.
+// The package also reads keys, in every form that PayerMax's dashboard, its SDKs and
+// OpenSSL write. It refuses other forms with a sentence that says what to do. No error of
+// this package repeats any part of a key, of a body or of a signature.
 //
-// It knows nothing of Caddy and nothing of HTTP.
+// The package does not depend on Caddy or on HTTP.
 package signer
 
 import (
@@ -26,46 +26,47 @@ import (
 )
 
 var (
-	// ErrSignatureMalformed says that a text cannot be a signature by the key at
-	// all: it is missing, has the wrong length or is not standard padded base64.
-	// Something cut or rewrote it, or it was made with a key of another size.
+	// ErrSignatureMalformed says that a text cannot be a signature by the key at all: it
+	// is missing, has the wrong length or is not standard padded base64. It was cut or
+	// changed on the way, or was made with a key of another size.
 	ErrSignatureMalformed = errors.New("malformed signature")
 
-	// ErrSignatureMismatch says that a well-formed signature was not made by the
-	// key over exactly these bytes: the body was changed or written anew on the
-	// way, or another key signed.
+	// ErrSignatureMismatch says that a well-formed signature was not made by the key over
+	// exactly these bytes: the body was changed or re-encoded on the way, or another key
+	// signed it.
 	ErrSignatureMismatch = errors.New("the signature does not match the body and the public key")
 )
 
-// ContextSigner is a crypto.Signer that lives elsewhere (an HSM, a KMS) and can
-// give up when the request does.
+// ContextSigner is a crypto.Signer whose key is outside this process (in an HSM or a
+// KMS), and that can give up when the request ends.
 type ContextSigner interface {
 	crypto.Signer
-	// SignContext signs as Sign does, but not past the end of ctx.
+	// SignContext signs as Sign does, but returns an error when ctx ends first.
 	SignContext(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error)
 }
 
-// BatchSigner is a crypto.Signer in this process that computes the signatures which are
-// asked for at the same time together. It is no [ContextSigner]: it takes the CPU of this
+// BatchSigner is a crypto.Signer in this process that computes concurrently requested
+// signatures together. It is not a [ContextSigner], because it uses the CPU of this
 // process.
 type BatchSigner interface {
 	crypto.Signer
-	// SignBatched signs a SHA-256 digest with RSASSA-PKCS1-v1_5, but not past the end of
-	// ctx. It has verified what it returns by crypto/rsa.
+	// SignBatched signs a SHA-256 digest with RSASSA-PKCS1-v1_5, but returns an error
+	// when ctx ends first. It verifies the signature with crypto/rsa before it returns
+	// it.
 	SignBatched(ctx context.Context, digest [sha256.Size]byte) ([]byte, error)
-	// Concurrency is how many calls of SignBatched at once make full use of it. Any more
-	// only wait for each other.
+	// Concurrency returns how many concurrent calls of SignBatched make full use of the
+	// signer. Any more only wait for each other.
 	Concurrency() int
 }
 
 // Sign signs body as PayerMax's gateway expects it and returns the value of the
 // sign header: standard padded base64 on one line.
 //
-// The key may live anywhere (a file, an HSM, a KMS), as long as its public half is
-// RSA; a [ContextSigner] and a [BatchSigner] are asked with ctx. Whatever the key returns is verified
-// before it is handed on: a remote signer that is set to PSS, a rotated key or a
-// flipped bit must end here and not in somebody's rejected payment. An
-// [rsa.PrivateKey] and a [BatchSigner] have done that themselves.
+// The key may be anywhere (in a file, an HSM or a KMS), as long as it is an RSA key. A
+// [ContextSigner] or a [BatchSigner] is called with ctx. Sign verifies the signature before it
+// returns it: a remote signer that is set to PSS, a rotated key or a flipped bit must cause an
+// error here and not a rejected payment. An [rsa.PrivateKey] and a [BatchSigner] verify their
+// signatures themselves.
 func Sign(ctx context.Context, key crypto.Signer, body []byte) (string, error) {
 	if key == nil {
 		return "", errors.New("signing: there is no private key")
@@ -88,7 +89,7 @@ func Sign(ctx context.Context, key crypto.Signer, body []byte) (string, error) {
 	return base64.StdEncoding.EncodeToString(signature), nil
 }
 
-// signDigest asks the key for the signature.
+// signDigest signs the digest with the method that suits the type of key.
 func signDigest(ctx context.Context, key crypto.Signer, digest [sha256.Size]byte) ([]byte, error) {
 	switch key := key.(type) {
 	case ContextSigner:
@@ -99,7 +100,8 @@ func signDigest(ctx context.Context, key crypto.Signer, digest [sha256.Size]byte
 	return key.Sign(rand.Reader, digest[:], crypto.SHA256)
 }
 
-// verifiesItself reports whether the key has verified by crypto/rsa what it returns.
+// verifiesItself reports whether the key verifies its signatures with crypto/rsa before
+// it returns them.
 func verifiesItself(key crypto.Signer) bool {
 	switch key.(type) {
 	case *rsa.PrivateKey, BatchSigner:
@@ -108,13 +110,13 @@ func verifiesItself(key crypto.Signer) bool {
 	return false
 }
 
-// Verify checks that sign, as found in a sign header, is the signature over exactly
-// the bytes of body by the private key that belongs to key. The error is nil, or it
-// wraps [ErrSignatureMalformed] or [ErrSignatureMismatch], or it says that the key
-// itself cannot be used.
+// Verify checks that sign, the value of a sign header, is the signature over exactly the
+// bytes of body by the private key that belongs to key. The error is nil, or it wraps
+// [ErrSignatureMalformed] or [ErrSignatureMismatch], or it says that the key itself
+// cannot be used.
 //
-// The base64 must be strict: standard alphabet, padding, no white space, and no
-// second spelling of the same bytes.
+// The base64 must be strict: standard alphabet, padding, no white space, and no other
+// encoding of the same bytes.
 func Verify(key *rsa.PublicKey, body []byte, sign string) error {
 	if key == nil || key.N == nil {
 		return errors.New("verifying: there is no public key")
@@ -134,8 +136,8 @@ func Verify(key *rsa.PublicKey, body []byte, sign string) error {
 	return nil
 }
 
-// decodeSignature returns the bytes of a signature of the given size. It looks at
-// the length first, so that an endless header costs nothing.
+// decodeSignature returns the bytes of a signature of the given size. It checks the
+// length first, so that an overlong header costs nothing.
 func decodeSignature(sign string, size int) ([]byte, error) {
 	want := base64.StdEncoding.EncodedLen(size)
 	switch {
@@ -143,7 +145,7 @@ func decodeSignature(sign string, size int) ([]byte, error) {
 		return nil, fmt.Errorf("%w: it is empty", ErrSignatureMalformed)
 	case len(sign) != want:
 		return nil, fmt.Errorf("%w: it has %d characters, but a %d-bit key signs with %d", ErrSignatureMalformed, len(sign), size*8, want)
-	case strings.ContainsAny(sign, "\r\n"): // encoding/base64 skips them, in strict mode too
+	case strings.ContainsAny(sign, "\r\n"): // encoding/base64 skips them even in strict mode
 		return nil, fmt.Errorf("%w: it contains a line break", ErrSignatureMalformed)
 	}
 	signature, err := base64.StdEncoding.Strict().DecodeString(sign)

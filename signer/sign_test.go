@@ -68,9 +68,9 @@ func TestVerifyKnownAnswers(t *testing.T) {
 	}
 }
 
-// The sample that PayerMax prints on every page of its reference is a signature under
-// the example key it publishes, but over a body that it does not publish: only the
-// digest is known. It proves padding and hash of the real thing.
+// The sample that PayerMax prints on every page of its reference is a signature with the
+// example key that it publishes. The signed body is not published, so only the digest is
+// known. The sample proves that PayerMax uses this padding and this hash.
 func TestVerifyPublishedSample(t *testing.T) {
 	var sample struct {
 		Digest  string `json:"digest_sha256_hex"`
@@ -116,7 +116,7 @@ func TestSignIsDeterministicAndVerifies(t *testing.T) {
 	}
 }
 
-// OpenSSL is the other implementation: it has to accept our signature, and to make the
+// OpenSSL is an independent implementation: it must accept our signature, and make the
 // same one.
 func TestSignAgreesWithOpenSSL(t *testing.T) {
 	for name, body := range bodies {
@@ -139,7 +139,8 @@ func TestSignAgreesWithOpenSSL(t *testing.T) {
 	}
 }
 
-// A signature of the wrong length most likely is of another key, whose size the error names.
+// A signature of the wrong length was most likely made with another key, so the error names
+// the sizes.
 func TestVerifySaysTheSizes(t *testing.T) {
 	sign, err := Sign(context.Background(), testkeys.Large(), nil)
 	require.NoError(t, err)
@@ -148,7 +149,7 @@ func TestVerifySaysTheSizes(t *testing.T) {
 	assert.ErrorContains(t, Verify(&testkeys.Large().PublicKey, nil, "AA=="), fmt.Sprintf("has 4 characters, but a %d-bit key signs with %d", bits, len(sign)))
 }
 
-// keyFunc is a signer somewhere else, such as a KMS.
+// keyFunc is a key outside this process, such as in a KMS, that signs with a function.
 type keyFunc struct {
 	public crypto.PublicKey
 	sign   func(digest []byte) ([]byte, error)
@@ -214,8 +215,8 @@ func TestVerifyIsStrictAboutBase64(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, strings.HasSuffix(sign, "="))
 
-	// The last character before the padding carries unused bits: with another
-	// value there it would decode to the same bytes.
+	// The last character before the padding has unused bits, so other characters in its
+	// place would decode to the same bytes.
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 	unpadded := strings.TrimRight(sign, "=")
 	last := strings.IndexByte(alphabet, unpadded[len(unpadded)-1])

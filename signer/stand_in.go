@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// What is found in the place of a key, and is not one in any form.
+// These errors are for texts that take the place of a key but are not a key in any form.
 var (
 	errPointer   = errors.New("it is a pointer of Git LFS to the file; fetch the file with: git lfs pull")
 	errEncrypted = errors.New("it is still encrypted, by Ansible, age, GnuPG, OpenSSL or SOPS; decrypt it before it reaches the sidecar")
@@ -18,7 +18,7 @@ var (
 	errPlace     = errors.New("it says where the key is, but must contain the key itself, in PEM or in one-line base64; name that file instead, or put its contents here")
 )
 
-// standIns are what such texts begin with, or consist of.
+// standIns has the patterns by which such texts are recognised, with their errors.
 var standIns = []struct {
 	pattern *regexp.Regexp
 	err     error
@@ -32,7 +32,8 @@ var standIns = []struct {
 	{regexp.MustCompile(`^(@/|[A-Za-z]:\\|arn:)[A-Za-z0-9 ._/\\:-]{1,200}$`), errPlace},
 }
 
-// refuseStandIn refuses what stands in the place of a key.
+// refuseStandIn refuses a text that takes the place of a key, and returns nil for all
+// other texts.
 func refuseStandIn(text []byte) error {
 	for _, known := range standIns {
 		if known.pattern.Match(text) {
@@ -43,20 +44,22 @@ func refuseStandIn(text []byte) error {
 }
 
 var (
-	// longBase64 is more base64 in a row than anything else than a key has.
+	// longBase64 matches more consecutive base64 than anything but a key has.
 	longBase64 = regexp.MustCompile(`[A-Za-z0-9+/]{200}|MI[A-Za-z0-9+/]{60}`)
-	// onlyBase64 is base64 of either kind, and nothing beside it.
+	// onlyBase64 matches a text that consists only of base64, standard or URL-safe.
 	onlyBase64 = regexp.MustCompile(`^[A-Za-z0-9+/_\s-]+=*$`)
-	// hexadecimal is bytes in hexadecimal, as they are or as OpenSSL prints them.
+	// hexadecimal matches bytes in hexadecimal, with or without colons, as OpenSSL prints
+	// them.
 	hexadecimal = regexp.MustCompile(`^(0[xX])?([0-9A-Fa-f]{2}[:\s]*){100,}$`)
-	// percentEncoded are the characters of a key that URLs and forms encode.
+	// percentEncoded matches those characters of a key that URLs and forms encode.
 	percentEncoded = regexp.MustCompile(`%(2[BbFf]|3[Dd]|0[AaDd]|20)`)
-	// begins is what a damaged BEGIN line still has.
+	// begins matches what is left of a damaged BEGIN line.
 	begins = regexp.MustCompile(`(?i)BEGIN[^A-Za-z]+([A-Z0-9]+[^A-Za-z]+)?(PRIVATE|PUBLIC)[^A-Za-z]+KEY`)
 )
 
 // refuseText refuses a text that is neither PEM nor base64, and says what it is. The
-// commands that its errors name work on the text as it was found.
+// commands in its errors work on asFound, the text before invisible characters and
+// comments were removed.
 func refuseText(text, asFound []byte, want role) error {
 	switch {
 	case hexadecimal.Match(text):
@@ -73,10 +76,10 @@ func refuseText(text, asFound []byte, want role) error {
 	return errNotAKey
 }
 
-// refuseHex refuses hexadecimal by what it stands for.
+// refuseHex refuses hexadecimal. The error depends on what it encodes.
 func refuseHex(text, asFound []byte, want role) error {
 	digits := strings.NewReplacer(":", "", "0x", "", "0X", "").Replace(string(bytes.Join(bytes.Fields(text), nil)))
-	decoded, _ := hex.DecodeString(digits) // there is nothing but pairs of digits
+	decoded, _ := hex.DecodeString(digits) // the text consists of pairs of digits
 	defer clear(decoded)
 	decode := decodeHex(asFound)
 	if !isDER(decoded) {

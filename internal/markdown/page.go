@@ -18,8 +18,8 @@ func Page(t testing.TB, path string) string {
 	return string(page)
 }
 
-// HoldTable compares the rows of a table in a page with those that a test found, or writes
-// them into the page if update is set. The table is the first one whose first column has
+// HoldTable compares the rows of a table in a page with the rows that a test found. If update
+// is set, it writes them into the page instead. The table is the first one whose first column has
 // the given head.
 func HoldTable(t testing.TB, path, head string, rows []string, update bool) {
 	t.Helper()

@@ -23,7 +23,7 @@ func (f *Refusal) proxyStatus() string {
 	return fmt.Sprintf("%s; error=%s%s; details=%q", protocol.SidecarName, f.ProxyError, received, f.Code)
 }
 
-// RequestIDHeader tells the application the ID that its request has in the log.
+// RequestIDHeader is the response header with the ID that the request has in the log.
 const RequestIDHeader = "Payermax-Request-Id"
 
 // IsOwn reports whether the sidecar sets this field in every answer to the application, or

@@ -17,19 +17,21 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// Gateway is where the calls of a payermax block go.
+// Gateway says where the calls of a payermax block go.
 type Gateway struct {
-	// URLs are those of the gateway and, if there is one, of its backup.
+	// URLs are those of the gateway and of its backup, if it has one.
 	URLs []string
 	// Sandbox is set if the embedded sandbox takes their place, and
-	// SandboxWithCredentials if a merchant's credentials may stand beside it.
+	// SandboxWithCredentials if a merchant's credentials are allowed with it.
 	Sandbox, SandboxWithCredentials bool
 }
 
-// ReadGateway reads the arguments of the gateway option. The dispenser stands on its name.
+// ReadGateway reads the arguments of the option gateway. The dispenser is at the option's
+// name.
 //
-// There is no default. A variable that is not set leaves nothing to read, and
-// must not lead anywhere: neither to PayerMax nor to the sandbox.
+// There is no default. With gateway {$NAME}, a variable that is not set leaves no
+// argument, and such a config must not send calls anywhere: neither to PayerMax nor to
+// the sandbox.
 func ReadGateway(d *caddyfile.Dispenser) (*Gateway, error) {
 	args := d.RemainingArgs()
 	isEmpty := func(arg string) bool { return strings.TrimSpace(arg) == "" }
@@ -55,7 +57,7 @@ func ReadGateway(d *caddyfile.Dispenser) (*Gateway, error) {
 const sandbox = "sandbox"
 
 // urlOf returns the URL of the gateway that the option's value names: uat,
-// production, or a URL of one's own. Errors repeat no value that may contain a password.
+// production, or a URL. An error does not repeat a value that may contain a password.
 func urlOf(value string) (string, error) {
 	if known, ok := protocol.GatewayURL(value); ok {
 		return known, nil
@@ -80,9 +82,9 @@ func urlOf(value string) (string, error) {
 	return u.Scheme + "://" + u.Host, nil
 }
 
-// butIs continues an error with the value that was not expected, in quotes, and with what
-// was probably meant. Something with a user, a path or a query may hold a secret, and is
-// not repeated.
+// butIs returns the end of an error message: the unexpected value in quotes, and what was
+// probably meant. A value with a user, a path or a query may contain a secret, so butIs
+// returns "" for it.
 func butIs(value string) string {
 	const maxShown = 64
 	if len(value) > maxShown || strings.ContainsAny(value, "@/?=") {
@@ -105,8 +107,9 @@ func butIs(value string) string {
 	return said
 }
 
-// urlsOf returns the URLs of the gateway and of its backup, if there is
-// one. The backup is a URL: neither of PayerMax's environments is the other's.
+// urlsOf returns the URLs of the gateway and of its backup, if there is one. The
+// backup must be another URL, because neither of PayerMax's environments can be the
+// backup of the other.
 func urlsOf(gateway string, backup ...string) ([]string, error) {
 	if gateway == sandbox || slices.Contains(backup, sandbox) {
 		return nil, errors.New("the sandbox cannot have a backup or be one; remove the second argument")
@@ -131,7 +134,7 @@ func urlsOf(gateway string, backup ...string) ([]string, error) {
 	return []string{first, second}, nil
 }
 
-// schemeOf is what a URL has before its host.
+// schemeOf returns the scheme of a URL, without "://".
 func schemeOf(gateway string) string {
 	scheme, _, _ := strings.Cut(gateway, "://")
 	return scheme

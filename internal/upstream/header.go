@@ -15,8 +15,8 @@ import (
 )
 
 // refuseMisplacedField refuses a header_up or header_down for a field that the sidecar sets
-// itself: it would be undone, and whoever wrote it would not notice. The dispenser stands on
-// the name of the option.
+// itself: the change would be undone, and nobody would notice. The dispenser is at the name
+// of the option.
 func refuseMisplacedField(d *caddyfile.Dispenser) error {
 	option := d.Val()
 	if !d.NextArg() {
@@ -32,19 +32,20 @@ func refuseMisplacedField(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// fieldOf is the canonical name of the field that the first argument of header_up or
-// header_down changes in one of several ways.
+// fieldOf returns the canonical name of the field that the first argument of header_up or
+// header_down names. The argument may have a prefix that says how to change the field,
+// and a colon at its end.
 func fieldOf(argument string) string {
 	return http.CanonicalHeaderKey(strings.TrimSuffix(strings.TrimLeft(argument, "+-?>"), ":"))
 }
 
-// upstreamHost is what Caddy's documentation has people write for the host of the upstream,
-// which is the Host header anyway.
+// upstreamHost is the placeholder that Caddy's documentation recommends for the Host
+// header. It has no effect here, since the Host header is the upstream's host anyway.
 const upstreamHost = "{http.reverse_proxy.upstream.hostport}"
 
-// refuseForeignHost refuses a header_up that changes the Host header, unless it sets it to a
-// gateway: gateways are chosen by it, also by what is between here and PayerMax, such as a
-// tunnel that a gateway of one's own leads to.
+// refuseForeignHost refuses a header_up that changes the Host header to anything but the
+// host of a gateway. The header decides which gateway gets the call, also at an
+// intermediary, such as a tunnel that a custom gateway URL leads to.
 func refuseForeignHost(d *caddyfile.Dispenser, upstreams []string) error {
 	d.Next()
 	args := d.RemainingArgs()
@@ -69,8 +70,8 @@ func changesHost(args []string) bool {
 	return field == "Host" || field == "*" && len(args) > 2
 }
 
-// hostSetBy is what a header_up with these arguments sets the Host header to, whatever it was
-// before, or "".
+// hostSetBy returns the value to which a header_up with these arguments sets the Host header
+// regardless of its previous value, or "".
 func hostSetBy(args []string) string {
 	if len(args) != 2 || fieldOf(args[0]) != "Host" || strings.ContainsAny(args[0], "+-?") {
 		return ""
@@ -78,8 +79,8 @@ func hostSetBy(args []string) string {
 	return args[1]
 }
 
-// hostsOf are the Host headers by which gateways know their calls: those of the upstreams
-// and, if the first is not PayerMax's own, those of PayerMax's gateways.
+// hostsOf returns the allowed Host headers: the hosts of the upstreams and, if the first
+// upstream is not a gateway of PayerMax, the hosts of PayerMax's gateways.
 func hostsOf(upstreams []string) []string {
 	var hosts []string
 	for _, upstream := range upstreams {

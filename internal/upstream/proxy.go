@@ -16,32 +16,33 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 )
 
-// DefaultFailDuration is how long a gateway that could not be reached is
-// passed over if there is another.
+// DefaultFailDuration is how long a gateway that could not be reached is skipped if there
+// is another.
 const DefaultFailDuration = 10 * time.Second
 
-// ProxyOptions are the options in a payermax block that are reverse_proxy's.
+// ProxyOptions are the options in a payermax block that belong to reverse_proxy.
 type ProxyOptions struct {
-	// Directive is the token of the block's directive, to whose line errors point that belong
-	// to no option.
+	// Directive is the name of the block's directive. Errors that belong to no option point
+	// to its line.
 	Directive caddyfile.Token
-	// Hint returns what may help whoever wrote an option that reverse_proxy does not know
-	// either, or "".
+	// Hint returns a hint for an option that reverse_proxy does not know, or "".
 	Hint func(name string) string
 
 	tokens []caddyfile.Token
 	names  []string
-	// headerUp are the lines of header_up, which may set the Host header to some values.
+	// headerUp are the header_up options. They may set the Host header only to certain
+	// values, which are not known until the gateway has been read.
 	headerUp []caddyfile.Segment
 }
 
 // Names returns the names of the options, in the order in which they were added.
 func (o *ProxyOptions) Names() []string { return o.names }
 
-// has reports whether an option is among them.
+// has reports whether the block has the option.
 func (o *ProxyOptions) has(name string) bool { return slices.Contains(o.names, name) }
 
-// Add takes an option with its arguments and block, or refuses it.
+// Add adds an option with its arguments and block. It returns an error if the option has no
+// place beside a signed call.
 func (o *ProxyOptions) Add(option caddyfile.Segment) error {
 	d := caddyfile.NewDispenser(option)
 	d.Next()
@@ -69,8 +70,8 @@ func (o *ProxyOptions) Add(option caddyfile.Segment) error {
 	return nil
 }
 
-// Parse has reverse_proxy's own parser read the options, behind the gateway's
-// URLs and the transport that carries signed calls.
+// Parse lets reverse_proxy's own parser read the options, preceded by the gateway's URLs
+// and the transport that carries signed calls.
 func (o *ProxyOptions) Parse(h httpcaddyfile.Helper, upstreams []string) (*reverseproxy.Handler, error) {
 	for _, option := range o.headerUp {
 		if err := refuseForeignHost(caddyfile.NewDispenser(option), upstreams); err != nil {
@@ -107,8 +108,9 @@ func (o *ProxyOptions) Parse(h httpcaddyfile.Helper, upstreams []string) (*rever
 	return proxy, proxy.FinalizeUnmarshalCaddyfile(h)
 }
 
-// explain adds to an error about an option that reverse_proxy does not know
-// which of ours may have been meant.
+// explain adds a hint to an error about an option that reverse_proxy does not know: the
+// option of this module that was probably meant, or the block in which the option
+// belongs.
 func (o *ProxyOptions) explain(err error) error {
 	for _, name := range o.names {
 		hint := o.Hint(name)
@@ -122,7 +124,8 @@ func (o *ProxyOptions) explain(err error) error {
 	return err
 }
 
-// transportOptions are the options of Caddy's http transport that people write beside it.
+// transportOptions are the options of Caddy's http transport that people mistakenly write
+// outside the transport block.
 var transportOptions = []string{
 	"compression", "dial_fallback_delay", "dial_timeout", "expect_continue_timeout", "forward_proxy_url", "keepalive",
 	"keepalive_idle_conns", "keepalive_idle_conns_per_host", "keepalive_interval", "local_address", "max_conns_per_host",
@@ -131,7 +134,7 @@ var transportOptions = []string{
 	"tls_timeout", "tls_trust_pool", "tls_trusted_ca_certs", "versions", "write_buffer", "write_timeout",
 }
 
-// Resembling returns the option that was probably a misspelling of ours, or "".
+// Resembling returns the option that is probably a misspelling of ours, or "".
 func (o *ProxyOptions) Resembling(ours string) string {
 	i := slices.IndexFunc(o.names, func(name string) bool {
 		return grammar.Suggest(name, []string{ours}) != "" || strings.HasPrefix(name, ours+"=")
@@ -142,8 +145,8 @@ func (o *ProxyOptions) Resembling(ours string) string {
 	return o.names[i]
 }
 
-// failOver makes the first upstream the one that is used, and the second its
-// backup.
+// failOver makes the second upstream a backup of the first. It leaves the options that
+// the block sets as they are.
 func (o *ProxyOptions) failOver(proxy *reverseproxy.Handler) {
 	if proxy.LoadBalancing == nil {
 		proxy.LoadBalancing = new(reverseproxy.LoadBalancing)
@@ -156,7 +159,7 @@ func (o *ProxyOptions) failOver(proxy *reverseproxy.Handler) {
 		balancing.Retries = 1
 	}
 	if !o.has("lb_retry_match") {
-		// The transport alone knows whether anything was written.
+		// Only the transport knows whether anything was written.
 		balancing.RetryMatchRaw = caddyhttp.RawMatcherSets{
 			caddy.ModuleMap{"vars": json.RawMessage(`{"{payermax.may_retry}":["true"]}`)},
 		}
@@ -183,9 +186,9 @@ var misplaced = map[string]string{
 	"replace_status":  "the application must get the answer that was verified, with its status",
 }
 
-// refuseMisplaced refuses an option of reverse_proxy that has no place beside a
-// signed call. A config in JSON may have them all the same; there the transport
-// undoes what they do to the call.
+// refuseMisplaced refuses an option of reverse_proxy that could change a signed call or a
+// verified answer. A JSON config can still have such options; the transport then undoes
+// their effect on the call.
 func refuseMisplaced(d *caddyfile.Dispenser) error {
 	d.Next()
 	name := d.Val()

@@ -12,32 +12,32 @@ import (
 	"go.step.sm/crypto/kms/uri"
 )
 
-// scheme is what the URIs of one source may say.
+// scheme describes the URIs that one source accepts.
 type scheme struct {
 	name       string
 	example    string
 	attributes []string
-	secrets    []string // attributes whose values are nobody's business
+	secrets    []string // attributes whose values are secret
 
-	// bare is the attribute that may stand for itself, without its name: the
-	// resource in cloudkms:projects/....
+	// bare is the attribute whose value may be written without its name: the resource in
+	// cloudkms:projects/....
 	bare string
 }
 
-// address is a key's URI, taken apart and with its placeholders expanded.
+// address is a key's URI, parsed and with its placeholders expanded.
 type address struct {
 	scheme scheme
 	values map[string]string
 }
 
-// parseAddress takes a URI apart, and then expands the placeholders in its
-// values. In this order a PIN may contain the characters that separate the
-// attributes. No error repeats a value, because it may be a secret.
+// parseAddress parses a URI, and then expands the placeholders in its values. Because of
+// this order, a PIN may contain the characters that separate attributes. No error repeats
+// a value, because it may be a secret.
 func parseAddress(raw string, s scheme, repl *caddy.Replacer) (address, error) {
 	if raw == "" {
 		return address{}, fmt.Errorf("uri is required, such as %s", s.example)
 	}
-	// A URI that comes from a placeholder is expanded as a whole.
+	// A URI that begins with a placeholder is expanded as a whole.
 	expanded := strings.HasPrefix(raw, "{")
 	if expanded {
 		var err error
@@ -83,12 +83,12 @@ func parseAddress(raw string, s scheme, repl *caddy.Replacer) (address, error) {
 	return a, nil
 }
 
-// isPlaceholder tells whether a value is nothing but a placeholder.
+// isPlaceholder reports whether a value is exactly one placeholder.
 func isPlaceholder(value string) bool {
 	return strings.HasPrefix(value, "{") && strings.HasSuffix(value, "}") && strings.Count(value, "{") == 1
 }
 
-// require refuses an address without one of these attributes.
+// require refuses an address that lacks one of these attributes.
 func (a address) require(names ...string) error {
 	for _, name := range names {
 		if a.values[name] == "" {
@@ -98,7 +98,7 @@ func (a address) require(names ...string) error {
 	return nil
 }
 
-// uri returns a URI of those of the named attributes that are set.
+// uri returns a URI with the named attributes, as far as they are set.
 func (a address) uri(names ...string) string {
 	values := make(url.Values)
 	for _, name := range names {
@@ -118,8 +118,8 @@ func (a address) secrets() []string {
 	return secrets
 }
 
-// redact makes an error of the libraries below fit for a log: in one line, not
-// endless, and without the secrets, should a library ever repeat one.
+// redact makes an error of the underlying libraries suitable for a log: on one line, of
+// limited length, and without the secrets, in case a library repeats one.
 func redact(err error, secrets ...string) error {
 	if err == nil {
 		return nil
@@ -132,7 +132,7 @@ func redact(err error, secrets ...string) error {
 		}
 	}
 	words := slices.DeleteFunc(strings.Fields(text), func(word string) bool {
-		return strings.Trim(word, "-") == "" // the lines that Azure draws
+		return strings.Trim(word, "-") == "" // the horizontal rules in Azure's errors
 	})
 	text = strings.Join(words, " ")
 	if len(text) > maxErrorText {
@@ -141,12 +141,12 @@ func redact(err error, secrets ...string) error {
 	return &redactedError{text, err}
 }
 
-// maxErrorText is the length that an error of a library is cut to: some clouds
-// answer with a whole page.
+// maxErrorText is the length, in bytes, to which a library's error is truncated: some
+// clouds answer with a whole page.
 const maxErrorText = 400
 
-// redactedError hides an error's text, but not what it is. It has no Unwrap,
-// which would let the text out again.
+// redactedError hides an error's text, but still matches the error with errors.Is. It has
+// no Unwrap method, which would expose the text.
 type redactedError struct {
 	text string
 	err  error
@@ -154,5 +154,5 @@ type redactedError struct {
 
 func (e *redactedError) Error() string { return e.text }
 
-// Is makes errors.Is look through the redaction.
+// Is makes errors.Is match the original error.
 func (e *redactedError) Is(target error) bool { return errors.Is(e.err, target) }

@@ -16,15 +16,16 @@ func init() {
 	caddy.RegisterModule(new(AWS))
 }
 
-// AWS signs with an asymmetric RSA key in AWS KMS, whose usage is `SIGN_VERIFY`.
+// AWS signs with an asymmetric RSA key in AWS KMS. The key's usage must be `SIGN_VERIFY`.
 //
-// Credentials come from where all of AWS's tools look for them: environment
-// variables, shared files, a web identity (IRSA), a container's or an instance's
-// role. They need `kms:GetPublicKey` and `kms:Sign` for the key. The endpoint can
-// be set with the environment variable `AWS_ENDPOINT_URL_KMS`.
+// Credentials come from where all AWS tools look for them: environment variables, shared
+// files, a web identity (IRSA), or the role of a container or an instance. They need
+// `kms:GetPublicKey` and `kms:Sign` for the key. The endpoint can be set with the
+// environment variable `AWS_ENDPOINT_URL_KMS`.
 //
-// The AWS client takes no deadline and tries for up to 15 seconds. A request gives
-// up after `timeout` nevertheless, but its turn is taken until the client is done.
+// The AWS client does not accept a deadline, and retries for up to 15 seconds. A request
+// still gives up after `timeout`, but it occupies one of the `max_in_flight` slots until
+// the client is done.
 type AWS struct {
 	// The key's URI, such as
 	// `awskms:key-id=1234abcd-12ab-34cd-56ef-1234567890ab;region=eu-central-1`:
@@ -32,7 +33,7 @@ type AWS struct {
 	// Attribute | Description
 	// ----------|------------
 	// `key-id` | The key's ID or ARN, or an alias such as `alias/payermax`, in lower case. Required. An alias that is moved to another key is an error until the config is loaded again.
-	// `region` | The region. Default: that of the environment or profile.
+	// `region` | The region. Default: the region of the environment or profile.
 	// `profile` | The profile in the shared config files.
 	// `credentials-file` | The path of the shared config file, instead of `~/.aws/config`.
 	//
@@ -57,7 +58,7 @@ func (*AWS) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the URI. AWS is only asked when the key is.
+// Provision checks the URI. It does not contact AWS; the first call of Key does.
 func (s *AWS) Provision(caddy.Context) error {
 	if err := s.validate(); err != nil {
 		return err
@@ -69,7 +70,7 @@ func (s *AWS) Provision(caddy.Context) error {
 	if err := a.require("key-id"); err != nil {
 		return err
 	}
-	// The library below writes the key's ID in lower case, whatever we write.
+	// The underlying library always converts the key's ID to lower case.
 	if id := a.values["key-id"]; id != strings.ToLower(id) {
 		return errors.New("key-id in uri must be in lower case; for an alias with capital letters, give the ID or ARN of its key instead")
 	}
@@ -82,7 +83,7 @@ func (s *AWS) Provision(caddy.Context) error {
 	return nil
 }
 
-// Cleanup lets go of the key.
+// Cleanup releases the key.
 func (s *AWS) Cleanup() error { return s.release() }
 
 // UnmarshalCaddyfile sets up the key source from Caddyfile tokens. Syntax:

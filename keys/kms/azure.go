@@ -17,17 +17,16 @@ func init() {
 	caddy.RegisterModule(new(Azure))
 }
 
-// Azure signs with an RSA key in Azure Key Vault. Managed HSM pools, whose host
-// names differ, are out of reach for the library.
+// Azure signs with an RSA key in Azure Key Vault. The library does not support managed
+// HSM pools, whose host names differ.
 //
-// Credentials are those of the URI, or Azure's defaults: environment variables
+// Credentials come from the URI, or from Azure's default sources: environment variables
 // such as `AZURE_CLIENT_ID`, workload identity, managed identity. They need the
-// permissions `get` and `sign` for keys, which the role `Key Vault Crypto User`
-// has.
+// permissions `get` and `sign` for keys, which the role `Key Vault Crypto User` has.
 //
-// The Azure client takes no deadline and tries for up to 15 seconds, and up to four
-// times as long when the vault throttles it. A request gives up after `timeout`
-// nevertheless, but its turn is taken until the client is done.
+// The Azure client does not accept a deadline, and retries for up to 15 seconds, or up to
+// four times as long if the vault throttles it. A request still gives up after `timeout`,
+// but it occupies one of the `max_in_flight` slots until the client is done.
 type Azure struct {
 	// The key's URI, such as
 	// `azurekms:vault=shop;name=payermax;version=78deebed173b48e48f55abf87ed4cf71`:
@@ -54,8 +53,8 @@ var azureScheme = scheme{
 	secrets:    []string{"client-secret"},
 }
 
-// azureVault is what a vault may be called. The name becomes part of a host name,
-// and must not smuggle in another.
+// azureVault matches valid names of vaults. The name becomes part of a host name, so it
+// must not be able to change the rest of that.
 var azureVault = regexp.MustCompile(`^[0-9A-Za-z-]{3,24}$`)
 
 // CaddyModule returns the Caddy module information.
@@ -66,7 +65,7 @@ func (*Azure) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the URI. Azure is only asked when the key is.
+// Provision checks the URI. It does not contact Azure; the first call of Key does.
 func (s *Azure) Provision(caddy.Context) error {
 	if err := s.validate(); err != nil {
 		return err
@@ -87,7 +86,7 @@ func (s *Azure) Provision(caddy.Context) error {
 	return nil
 }
 
-// Cleanup lets go of the key.
+// Cleanup releases the key.
 func (s *Azure) Cleanup() error { return s.release() }
 
 // UnmarshalCaddyfile sets up the key source from Caddyfile tokens. Syntax:
@@ -102,8 +101,8 @@ func (s *Azure) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return unmarshalSource(d, &s.URI, &s.Limits)
 }
 
-// checkAzure refuses URIs that do not name one key, or half of the credentials:
-// the library would silently use others.
+// checkAzure refuses URIs that do not name exactly one key, or that have only part of the
+// credentials: the library would silently use others.
 func checkAzure(a address) error {
 	if err := a.require("vault", "name", "version"); err != nil {
 		return err

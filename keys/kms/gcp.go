@@ -16,8 +16,8 @@ func init() {
 	caddy.RegisterModule(new(GCP))
 }
 
-// GCP signs with a key in Google Cloud KMS, whose algorithm is one of
-// `RSA_SIGN_PKCS1_2048_SHA256`, `RSA_SIGN_PKCS1_3072_SHA256` and
+// GCP signs with a key in Google Cloud KMS. The key's algorithm must be
+// `RSA_SIGN_PKCS1_2048_SHA256`, `RSA_SIGN_PKCS1_3072_SHA256` or
 // `RSA_SIGN_PKCS1_4096_SHA256`.
 //
 // Credentials are Google's application default credentials: the file that
@@ -26,15 +26,15 @@ func init() {
 // `cloudkms.cryptoKeyVersions.useToSign` for the key, which the role
 // `roles/cloudkms.signerVerifier` has.
 //
-// The Google client takes no deadline and tries for up to 15 seconds. A request
-// gives up after `timeout` nevertheless, but its turn is taken until the client is
-// done.
+// The Google client does not accept a deadline, and retries for up to 15 seconds. A
+// request still gives up after `timeout`, but it occupies one of the `max_in_flight`
+// slots until the client is done.
 type GCP struct {
 	// The key's URI, such as
 	// `cloudkms:projects/shop/locations/europe-west3/keyRings/payermax/cryptoKeys/signing/cryptoKeyVersions/1`,
-	// with the version of the key, and optionally followed by
-	// `?credentials-file=<path>` with the path of a service account's key.
-	// Required. Placeholders are expanded when the config is loaded.
+	// with the version of the key. It may be followed by `?credentials-file=<path>` with the path
+	// of a service account's key file. Required. Placeholders are expanded when the config is
+	// loaded.
 	URI string `json:"uri,omitempty"`
 
 	Limits
@@ -48,7 +48,7 @@ var gcpScheme = scheme{
 	bare:       "resource",
 }
 
-// gcpResource is the name of a version of a key.
+// gcpResource matches the resource name of one version of a key.
 var gcpResource = regexp.MustCompile(`^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+/cryptoKeyVersions/[0-9]+$`)
 
 // CaddyModule returns the Caddy module information.
@@ -59,7 +59,7 @@ func (*GCP) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the URI. Google Cloud is only asked when the key is.
+// Provision checks the URI. It does not contact Google Cloud; the first call of Key does.
 func (s *GCP) Provision(caddy.Context) error {
 	if err := s.validate(); err != nil {
 		return err
@@ -83,7 +83,7 @@ func (s *GCP) Provision(caddy.Context) error {
 	return nil
 }
 
-// Cleanup closes the connection when nobody signs over it any more.
+// Cleanup closes the connection once no more signatures use it.
 func (s *GCP) Cleanup() error { return s.release() }
 
 // UnmarshalCaddyfile sets up the key source from Caddyfile tokens. Syntax:

@@ -12,20 +12,19 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/remote"
 )
 
-// Limits are what a key that lives elsewhere may cost the requests that wait for
-// it.
+// Limits limit how long requests wait for a remote key, and how many signatures it makes
+// at once.
 type Limits struct {
-	// How long one signature may take, waiting for its turn included. A request
-	// whose signature takes longer is refused, and nothing was sent to PayerMax.
-	// Default: `2s`.
+	// How long one signature may take, including the wait for its turn. A request whose
+	// signature takes longer is refused, and nothing is sent to PayerMax. Default: `2s`.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
-	// How many signatures may be under way at once. More requests than that wait
-	// for their turn, for up to half of the timeout. Default: 8.
+	// How many signatures may be under way at once. Further requests wait for their turn,
+	// for up to half of the timeout. Default: 8.
 	MaxInFlight int `json:"max_in_flight,omitempty"`
 }
 
-// validate refuses what no default can stand for.
+// validate refuses negative values. Zero stands for the default.
 func (l Limits) validate() error {
 	if l.Timeout < 0 {
 		return fmt.Errorf("timeout must be positive, but is %v", time.Duration(l.Timeout))
@@ -36,13 +35,13 @@ func (l Limits) validate() error {
 	return nil
 }
 
-// options returns the limits for the signer, which knows the defaults.
+// options converts the limits to the signer's options. The signer applies the defaults.
 func (l Limits) options() remote.Options {
 	return remote.Options{Timeout: time.Duration(l.Timeout), MaxInFlight: l.MaxInFlight}
 }
 
-// unmarshalSource reads a source whose one argument is the key's URI, and its
-// block of limits.
+// unmarshalSource reads a source whose only argument is the key's URI, with its block of
+// limits.
 func unmarshalSource(d *caddyfile.Dispenser, uri *string, l *Limits) error {
 	d.Next() // consume the source's name
 	if !d.AllArgs(uri) {

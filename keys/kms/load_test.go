@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// adaptSource does what the directive does with the words after "key", and
-// returns the JSON config.
+// adaptSource parses the words after "key" as the directive does, and returns the JSON
+// config.
 func adaptSource(input string) (string, []byte, error) {
 	d := caddyfile.NewTestDispenser(input)
 	d.Next()
@@ -31,7 +31,7 @@ func adaptSource(input string) (string, []byte, error) {
 }
 
 // loadSource loads a source as Caddy does, from a Caddyfile and through JSON. The
-// returned function ends its config.
+// returned function unloads its config.
 func loadSource(t *testing.T, input string) (keySource, context.CancelFunc, error) {
 	t.Helper()
 	name, config, err := adaptSource(input)
@@ -45,7 +45,7 @@ func loadSource(t *testing.T, input string) (keySource, context.CancelFunc, erro
 	return module.(keySource), cancel, nil
 }
 
-// mustKey returns the source's key, and checks what is promised of it.
+// mustKey returns the source's key, and checks what keys.Source promises about it.
 func mustKey(t *testing.T, source keySource) crypto.Signer {
 	t.Helper()
 	key, fingerprint, err := source.Key()

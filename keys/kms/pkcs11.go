@@ -22,29 +22,29 @@ func init() {
 	caddy.RegisterModule(new(PKCS11))
 }
 
-// PKCS11 signs with a key in a token that speaks PKCS#11: an HSM, a smart card, or
-// SoftHSM2. It needs a binary that was built with cgo.
+// PKCS11 signs with a key in a PKCS#11 token: an HSM, a smart card, or SoftHSM2. It needs
+// a binary that was built with cgo.
 //
-// When the token loses its sessions, because it was restarted, reset or out of
-// reach, the next signature logs in anew and opens others. If another key has
-// taken the place of the one that was loaded meanwhile, nothing is signed until
-// the config is loaded again. A PIN that the token refused is not sent a second
-// time, since tokens lock themselves after a few attempts: write the right one to
-// the file, which is read at each login, or load the config again.
+// When the token loses its sessions, because it was restarted, reset or unreachable, the
+// next signature logs in again and opens new sessions. If the key has been replaced by
+// another one in the meantime, nothing is signed until the config is loaded again. A PIN
+// that the token refused is not sent a second time, since tokens lock themselves after a
+// few attempts: write the right PIN to the file, which is read at each login, or load the
+// config again.
 //
-// The token needs room for one session more than `max_in_flight`, and twice as
-// many while a new config takes over from an old one.
+// The token must allow one session more than `max_in_flight`, and twice as many while a
+// new config takes over from an old one.
 type PKCS11 struct {
 	// The key's URI as in RFC 7512, such as
 	// `pkcs11:token=payermax;object=signing?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=/run/secrets/payermax/pin`.
-	// The attributes may be in either half of it:
+	// The attributes may be in the path or in the query:
 	//
 	// Attribute | Description
 	// ----------|------------
 	// `token`, `serial` or `slot-id` | Which token, by its label, serial number or slot. One of them is required.
-	// `object`, `id` | Which key, by its label (CKA_LABEL) or ID (CKA_ID, in hex or percent-encoded), or both. One of them is required. The key needs an ID in the token in any case, and its public half beside it with the same ID.
-	// `module-path` | The library of the token's maker. Default: `p11-kit-proxy.so`, which finds all that are installed.
-	// `pin-source` | The path of a file with the user PIN, read whenever somebody logs in.
+	// `object`, `id` | Which key, by its label (CKA_LABEL) or ID (CKA_ID, in hex or percent-encoded), or both. One of them is required. In any case, the key must have an ID in the token, and the token must have the public key with the same ID.
+	// `module-path` | The library of the token's vendor. Default: `p11-kit-proxy.so`, which finds all installed libraries.
+	// `pin-source` | The path of a file with the user PIN. The file is read at each login.
 	// `pin-value` | The user PIN itself, which is accepted as a placeholder only. Without a PIN there is no login.
 	//
 	// Required. Placeholders are expanded when the config is loaded.
@@ -69,7 +69,7 @@ func (*PKCS11) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the URI. The token is only asked when the key is.
+// Provision checks the URI. It does not access the token; the first call of Key does.
 func (p *PKCS11) Provision(caddy.Context) error {
 	if !pkcs11Supported {
 		return errors.New("this binary cannot use PKCS#11, because it was built without cgo; build it with CGO_ENABLED=1, a C compiler and without the tag nopkcs11, or choose another key source")
@@ -89,7 +89,7 @@ func (p *PKCS11) Provision(caddy.Context) error {
 	return nil
 }
 
-// Cleanup closes the token when nobody signs with it any more.
+// Cleanup closes the token once no more signatures use it.
 func (p *PKCS11) Cleanup() error { return p.release() }
 
 // UnmarshalCaddyfile sets up the key source from Caddyfile tokens. Syntax:
@@ -104,7 +104,7 @@ func (p *PKCS11) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return unmarshalSource(d, &p.URI, &p.Limits)
 }
 
-// checkPKCS11 refuses URIs that do not name one key in one token.
+// checkPKCS11 refuses URIs that do not name exactly one key in exactly one token.
 func checkPKCS11(a address) error {
 	tokens := 0
 	for _, name := range []string{"token", "serial", "slot-id"} {
@@ -125,8 +125,8 @@ func checkPKCS11(a address) error {
 	return nil
 }
 
-// sessions is the number of sessions for so many signatures at once: one is for
-// the login, which lasts as long as that session.
+// sessions returns the number of sessions that are needed for inFlight concurrent
+// signatures. There is one more for the login, which lasts as long as its session.
 func sessions(inFlight int) int {
 	if inFlight == 0 {
 		inFlight = remote.DefaultMaxInFlight
@@ -134,16 +134,16 @@ func sessions(inFlight int) int {
 	return inFlight + 1
 }
 
-// token opens the key in its token, and remembers a PIN that did not work.
+// token opens a key in a PKCS#11 token, and remembers a PIN that the token refused.
 type token struct {
 	address  address
 	sessions int
 	refused  string
 }
 
-// open logs in and finds the key. The library below offers a pool of sessions,
-// whose number is all there is to choose: it hands out dead sessions again, which
-// is why a lost one leads to a whole new login.
+// open logs in and finds the key. The underlying library keeps a pool of sessions, and
+// only their number can be set. It reuses dead sessions, which is why a lost session
+// leads to a completely new login.
 func (t *token) open() (reopen.Opened, error) {
 	pin, err := t.pin()
 	if err != nil {
@@ -169,11 +169,11 @@ func (t *token) open() (reopen.Opened, error) {
 	return reopen.Opened{}, redact(err, pin)
 }
 
-// maxPINFile bounds what is read as a PIN, in bytes.
+// maxPINFile is the largest PIN file that is read, in bytes.
 const maxPINFile = 4 << 10
 
-// pin returns the PIN, or nothing for a token without login. The library would
-// read the file too, but log in with an empty PIN if it cannot.
+// pin returns the PIN, or "" for a token without login. The library could also read the
+// file, but it would log in with an empty PIN if that failed.
 func (t *token) pin() (string, error) {
 	path := t.address.values["pin-source"]
 	if path == "" {

@@ -13,9 +13,9 @@ import (
 // pkcs11Supported says that this binary can load a PKCS#11 library.
 const pkcs11Supported = true
 
-// lostCodes mean that sessions, the login or object handles are gone, and that a
-// new login may help. General errors and failed functions are among them because
-// that is what the libraries of network HSMs say when their connection drops.
+// lostCodes mean that sessions, the login or object handles are lost, and that a new
+// login may help. CKR_GENERAL_ERROR and CKR_FUNCTION_FAILED are included because the
+// libraries of network HSMs return them when their connection drops.
 var lostCodes = []pkcs11.Error{
 	pkcs11.CKR_SESSION_HANDLE_INVALID,
 	pkcs11.CKR_SESSION_CLOSED,
@@ -32,7 +32,7 @@ var lostCodes = []pkcs11.Error{
 	pkcs11.CKR_FUNCTION_FAILED,
 }
 
-// refusedCodes mean that this PIN will not do, however often it is sent.
+// refusedCodes mean that this PIN does not work, however often it is sent.
 var refusedCodes = []pkcs11.Error{
 	pkcs11.CKR_PIN_INCORRECT,
 	pkcs11.CKR_PIN_INVALID,
@@ -41,10 +41,10 @@ var refusedCodes = []pkcs11.Error{
 	pkcs11.CKR_PIN_LOCKED,
 }
 
-// lostSession tells whether the key must be opened anew.
+// lostSession reports whether the key must be reopened.
 func lostSession(err error) bool { return hasCode(err, lostCodes) }
 
-// refusedPIN tells whether the token does not want this PIN.
+// refusedPIN reports whether the token has refused the PIN.
 func refusedPIN(err error) bool { return hasCode(err, refusedCodes) }
 
 func hasCode(err error, codes []pkcs11.Error) bool {

@@ -2,8 +2,8 @@
 
 package kms
 
-// pkcs11Supported says that this binary can load no PKCS#11 library. The module
-// is there all the same, so that a config that names it fails with a reason.
+// pkcs11Supported says that this binary cannot load PKCS#11 libraries. The module is
+// still registered, so that a config that names it fails with a reason.
 const pkcs11Supported = false
 
 func lostSession(error) bool { return false }

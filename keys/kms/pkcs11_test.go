@@ -83,9 +83,9 @@ func TestPKCS11SurvivesLossesUnderLoad(t *testing.T) {
 	hsm := newSoftHSM(t)
 	key := mustKey(t, mustLoad(t, hsm.signing()))
 
-	// SoftHSM crashes when a session is closed in the middle of a signature, which
-	// no source ever does. So the sessions are killed between two signatures, and
-	// then all workers find theirs dead at once.
+	// SoftHSM crashes when a session is closed in the middle of a signature, which the
+	// sources never do. So the sessions are closed between signatures, and then all
+	// workers find their sessions dead at once.
 	var gate sync.RWMutex
 	var stop atomic.Bool
 	var signed atomic.Int32

@@ -20,8 +20,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// The whole sidecar with a key in SoftHSM2: it signs, the token loses all its
-// sessions, it signs again. The embedded sandbox verifies the signatures.
+// The whole sidecar with a key in SoftHSM2: it signs, the token loses all its sessions,
+// and it signs again. The embedded sandbox verifies the signatures.
 func TestSidecarSignsWithSoftHSM(t *testing.T) {
 	hsm := newSoftHSM(t)
 	config := hsm.signing()

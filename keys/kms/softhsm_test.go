@@ -19,7 +19,7 @@ const (
 	softHSMPIN   = "4711-4711"
 )
 
-// softHSM is a real SoftHSM2 with one token in a temporary folder.
+// softHSM is a real SoftHSM2 with one token in a temporary directory.
 type softHSM struct {
 	t       *testing.T
 	library string
@@ -79,7 +79,7 @@ func (h *softHSM) generate(object, id string, algorithm apiv1.SignatureAlgorithm
 	require.NoError(h.t, err)
 }
 
-// signing returns the config of the key "signing", which it creates.
+// signing creates the key "signing" and returns its config.
 func (h *softHSM) signing() string {
 	h.t.Helper()
 	h.generate("signing", "01", apiv1.SHA256WithRSA, 2048)
@@ -90,7 +90,8 @@ func (h *softHSM) source(object string) string {
 	return "pkcs11 pkcs11:token=" + softHSMLabel + ";object=" + object + "?module-path=" + h.library + "&pin-source=" + h.pinFile
 }
 
-// backdoor is the same library in the same process, behind the source's back.
+// backdoor returns the same library in the same process, so that a test can change the
+// token without the source's knowledge.
 func (h *softHSM) backdoor() (library *pkcs11.Ctx, slot uint) {
 	h.t.Helper()
 	library = pkcs11.New(h.library)

@@ -1,9 +1,9 @@
-// Package kms has the key sources for keys that never touch a disk: in an HSM, in
-// a cloud's key management service, in a vault. Each is a Caddy module in the
-// namespace payermax.keys.
+// Package kms has the sources for keys that never touch a disk: in an HSM, in a cloud's
+// key management service, or in a vault. Each is a Caddy module in the namespace
+// payermax.keys.
 //
-// It is a Go module of its own, so that whoever keeps the key in a file builds
-// neither cgo nor the clouds' SDKs.
+// It is a separate Go module, so that builds for keys in files need neither cgo nor the
+// clouds' SDKs.
 package kms
 
 import (
@@ -25,39 +25,38 @@ import (
 const (
 	minKeyBits = 2048
 
-	// loadTimeout bounds the time that a config load waits for the key: some
-	// PKCS#11 libraries wait for their HSM without end, and the clouds' clients
-	// try again for 15 seconds.
+	// loadTimeout is how long a config load waits for the key at most: some PKCS#11
+	// libraries wait for their HSM forever, and the clouds' clients retry for 15 seconds.
 	loadTimeout = 20 * time.Second
 
-	// loadPause is how long a failed load answers for those that follow, so that
-	// requests do not queue up to fail one after the other.
+	// loadPause is how long the error of a failed load is returned without trying again,
+	// so that callers do not queue up to fail one after the other.
 	loadPause = 5 * time.Second
 )
 
-// keySource is what the handler expects of the modules in payermax.keys. It has
-// only the standard library's types, so that neither side imports the other.
+// keySource is the interface that the handler expects of the modules in payermax.keys. It
+// uses only types of the standard library, so that neither side imports the other.
 type keySource interface {
 	Key() (key crypto.Signer, fingerprint string, err error)
 }
 
-// source is what all key sources over go.step.sm/crypto/kms have in common: the
-// key is opened when it is first asked for, and not when the config is
-// provisioned, which happens for a mere validation too.
+// source is the common part of all key sources that use go.step.sm/crypto/kms. The key is
+// opened when Key is first called, and not when the config is provisioned, because that
+// also happens when a config is merely validated.
 type source struct {
 	key     *reopen.Key
 	options remote.Options
-	secrets []string // which no error may repeat
+	secrets []string // no error must repeat these
 
 	mu          sync.Mutex
 	signer      *remote.Signer
 	fingerprint string
 	err         error
 	failed      time.Time
-	pending     chan answer // of a load that took too long, and may still end
+	pending     chan answer // the result of a load that took too long, if it still ends
 }
 
-// answer is the public key, or why there is none.
+// answer is the public key, or the reason why there is none.
 type answer struct {
 	public crypto.PublicKey
 	err    error
@@ -70,9 +69,9 @@ func (s *source) provision(l Limits, a address, open reopen.OpenFunc, lost reope
 	s.key = reopen.New(open, lost)
 }
 
-// Key returns the key and its fingerprint: "sha256:" and the lower-case hex of
-// SHA-256 over the public key's SPKI DER. The first call asks the key's home for
-// the public key, the others do not.
+// Key returns the key and its fingerprint: "sha256:" and the lower-case hex of SHA-256
+// over the public key's SPKI DER. The first call fetches the public key from the remote
+// side; later calls do not contact it.
 func (s *source) Key() (key crypto.Signer, fingerprint string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,7 +88,7 @@ func (s *source) Key() (key crypto.Signer, fingerprint string, err error) {
 	return s.signer, s.fingerprint, nil
 }
 
-// load opens the key and makes sure that PayerMax can use it.
+// load opens the key and checks that it can make PayerMax's signature.
 func (s *source) load() error {
 	a := s.ask()
 	if a.err != nil {
@@ -107,8 +106,8 @@ func (s *source) load() error {
 	return nil
 }
 
-// ask opens the key and returns its public half. It waits no longer than
-// loadTimeout, and asks only once at a time.
+// ask opens the key and returns its public half. It waits for at most loadTimeout. There
+// is only one attempt to open the key at a time.
 func (s *source) ask() answer {
 	if s.pending == nil {
 		pending := make(chan answer, 1)
@@ -127,14 +126,14 @@ func (s *source) ask() answer {
 	}
 }
 
-// sign asks the key for a signature.
+// sign requests a signature from the key.
 func (s *source) sign(ctx context.Context, digest []byte) ([]byte, error) {
 	signature, err := s.key.Sign(ctx, digest)
 	return signature, redact(err, s.secrets...)
 }
 
-// release lets go of the key. Requests that are still served may sign with it
-// until they are done.
+// release releases the key. Requests that are still under way can continue to sign with
+// it.
 func (s *source) release() error {
 	if s.key != nil {
 		s.key.Release()
@@ -142,7 +141,7 @@ func (s *source) release() error {
 	return nil
 }
 
-// checkPublic refuses keys that PayerMax's signature cannot be made with.
+// checkPublic refuses keys that cannot make PayerMax's signature.
 func checkPublic(public crypto.PublicKey) (*rsa.PublicKey, error) {
 	key, ok := public.(*rsa.PublicKey)
 	switch {

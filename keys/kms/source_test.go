@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/reopen"
 )
 
-// stub is a key manager whose behaviour a test decides.
+// stub is a key manager whose behaviour the test controls.
 type stub struct {
 	openings int
 	takes    time.Duration

@@ -33,45 +33,45 @@ const (
 //	path "transit/keys/payermax"          { capabilities = ["read"] }
 //	path "transit/sign/payermax/sha2-256" { capabilities = ["update"] }
 //
-// Tokens come from files, never from the config. They are renewed after two thirds
-// of their TTL. A Kubernetes login is made anew when renewing is refused, when the
-// max TTL is near and when the token is denied; a token file is read again when it
-// changes and when the token is denied.
+// Tokens come from files, never from the config. They are renewed after two thirds of
+// their TTL. The Kubernetes login is repeated when renewal is refused, when the max TTL
+// is near and when the token is denied. A token file is read again when it changes and
+// when the token is denied.
 //
-// The public key is read when the config is loaded, which fails if the server does
-// not show it, and from then on every `refresh`. If the key was rotated, the new
-// version signs soon after, and requests under way finish with the old one.
-// PayerMax takes the new version only after its public key was uploaded. So a key
-// that is rotated by a schedule (`auto_rotate_period`) should be pinned with
-// `version`; `next_key` can then name the version that comes next.
+// The public key is read when the config is loaded, which fails if the server does not
+// return it, and then at intervals of `refresh`. If the key was rotated, the new version
+// signs soon after, and requests under way finish with the old one. PayerMax accepts the
+// new version only after its public key was uploaded. So a key that is rotated on a
+// schedule (`auto_rotate_period`) should be pinned with `version`; `next_key` can then
+// name the next version.
 //
-// Each signature is verified with the public key before it is used. While the
-// server is away, sealed or too slow, requests are refused at once instead of
-// queueing up, and the last good version of the key stays in place.
+// Each signature is verified with the public key before it is used. While the server is
+// unreachable, sealed or too slow, requests are refused at once instead of queueing up,
+// and the last good version of the key stays in use.
 //
-// A config that is replaced does not revoke its token, since requests under way
-// may still need it; the token ends with its TTL. Give the role a short one.
+// When a config is replaced, its token is not revoked, since requests under way may still
+// need it. The token expires with its TTL, so give the role a short TTL.
 //
-// The client was tested against a stand-in that implements the documented HTTP API
-// and really signs, and not against a running Vault or OpenBao.
+// The client was tested against a stand-in that implements the documented HTTP API and
+// makes real signatures, but not against a running Vault or OpenBao.
 type Vault struct {
-	// The server's address, such as `https://vault.example.com:8200`. Plain
-	// `http` is only accepted for this machine, such as for a Vault Agent at
-	// `http://127.0.0.1:8200`. Redirects are not followed, because the token would
-	// go with them: with several nodes, give the address of the load balancer.
-	// Required. Placeholders are expanded when the config is loaded.
+	// The server's address, such as `https://vault.example.com:8200`. Plain `http` is
+	// only accepted for this machine, such as for a Vault Agent at
+	// `http://127.0.0.1:8200`. Redirects are not followed, because the token would be
+	// sent along: with several nodes, give the address of the load balancer. Required.
+	// Placeholders are expanded when the config is loaded.
 	Address string `json:"address,omitempty"`
 
 	// The name of the transit key. Its type must be `rsa-2048`, `rsa-3072` or
 	// `rsa-4096`. Required. Placeholders are expanded when the config is loaded.
 	KeyName string `json:"key,omitempty"`
 
-	// The version of the key that signs. By default it is the latest, also when
-	// there is a newer one later.
+	// The version of the key that signs. Default: the latest, including newer versions
+	// that are created later.
 	Version int `json:"version,omitempty"`
 
-	// The path that the transit engine is mounted at. Default: `transit`.
-	// Placeholders are expanded when the config is loaded.
+	// The mount path of the transit engine. Default: `transit`. Placeholders are expanded
+	// when the config is loaded.
 	Mount string `json:"mount,omitempty"`
 
 	// The namespace of the transit engine and of the auth method, which is sent as
@@ -79,23 +79,23 @@ type Vault struct {
 	// is loaded.
 	Namespace string `json:"namespace,omitempty"`
 
-	// The absolute path of a file that contains a token and nothing else, such as
-	// a sink of Vault Agent; the sink must neither wrap nor encrypt the token. The
-	// file is looked at every five seconds. Either this or `kubernetes` is
-	// required. Placeholders are expanded when the config is loaded; the value is a
-	// path, never the token itself.
+	// The absolute path of a file that contains a token and nothing else, such as a sink
+	// of Vault Agent; the sink must neither wrap nor encrypt the token. The file is
+	// checked every five seconds. Either this or `kubernetes` is required. Placeholders
+	// are expanded when the config is loaded; the value is a path, never the token
+	// itself.
 	TokenFile string `json:"token_file,omitempty"`
 
 	// How to log in as a Kubernetes service account.
 	Kubernetes *VaultKubernetes `json:"kubernetes,omitempty"`
 
-	// The path of a PEM file with the authorities that the server's certificate
-	// may come from. It is read when the config is loaded. Default: the system's
+	// The path of a PEM file with the certificate authorities that are trusted for the
+	// server's certificate. It is read when the config is loaded. Default: the system's
 	// authorities. Placeholders are expanded when the config is loaded.
 	CA string `json:"ca,omitempty"`
 
-	// How long one signature may take, and one request to the server for any other
-	// purpose, such as a login. Default: `2s`.
+	// How long one signature may take, and any other request to the server, such as a
+	// login. Default: `2s`.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
 	// How many signatures may be under way at once. Default: 8.
@@ -116,8 +116,8 @@ type VaultKubernetes struct {
 	// is loaded.
 	Role string `json:"role,omitempty"`
 
-	// The path that the auth method is mounted at, without `auth/`. Default:
-	// `kubernetes`. Placeholders are expanded when the config is loaded.
+	// The mount path of the auth method, without `auth/`. Default: `kubernetes`.
+	// Placeholders are expanded when the config is loaded.
 	Mount string `json:"mount,omitempty"`
 
 	// The absolute path of the file with the service account's token, which is
@@ -136,8 +136,8 @@ func (*Vault) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision sets the defaults, checks the options and begins to load the key. It
-// does not wait for the server; [Vault.Key] does.
+// Provision sets the defaults, checks the options and starts to load the key. It does not
+// wait for the server; [Vault.Key] does.
 func (v *Vault) Provision(ctx caddy.Context) error {
 	if v.Timeout == 0 {
 		v.Timeout = caddy.Duration(remote.DefaultTimeout)
@@ -162,7 +162,7 @@ func (v *Vault) Provision(ctx caddy.Context) error {
 		Namespace: settings.namespace,
 		RootCAs:   settings.roots,
 		Timeout:   time.Duration(v.Timeout),
-		MaxConns:  v.MaxInFlight + 2, // the token and the key are looked after meanwhile
+		MaxConns:  v.MaxInFlight + 2, // two more, to renew the token and read the key at the same time
 	})
 	session := vault.NewSession(v.client, settings.method, log)
 	v.key = newVaultKey(&vaultKey{
@@ -181,8 +181,8 @@ func (v *Vault) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// checkNumbers is not in Validate because that comes after Provision, which uses
-// the numbers.
+// checkNumbers checks the numeric options. Provision calls it, because it needs the
+// numbers, and Caddy calls Validate only later.
 func (v *Vault) checkNumbers() error {
 	switch {
 	case v.Timeout < 0:
@@ -197,15 +197,15 @@ func (v *Vault) checkNumbers() error {
 	return nil
 }
 
-// Key returns the version of the key that signs now, and its fingerprint. The
-// first call waits until the server has answered or failed to. If it failed, the
-// error says why, and the server is asked again, ever less often, until it answers.
+// Key returns the version of the key that signs now, and its fingerprint. The first call
+// waits until the first attempt to load the key has succeeded or failed. If it failed,
+// the error says why, and loading is retried with increasing delays.
 func (v *Vault) Key() (key crypto.Signer, fingerprint string, err error) {
 	return v.key.current()
 }
 
-// Cleanup stops looking after the token and the key. Keys that were handed out
-// still sign, for the requests that are under way.
+// Cleanup stops renewing the token and refreshing the key. Keys that Key has returned can
+// still sign, for requests that are under way.
 func (v *Vault) Cleanup() error {
 	if v.stop == nil {
 		return nil // Provision failed before there was anything to clean up

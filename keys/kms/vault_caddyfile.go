@@ -83,8 +83,8 @@ func (k *VaultKubernetes) unmarshalOptions(t vaultTokens) error {
 // vaultTokens reads a block of options that have one argument each.
 type vaultTokens struct{ *caddyfile.Dispenser }
 
-// options calls read with the name of each option of the block that follows, if
-// one follows. An option that is there twice is an error.
+// options calls read with the name of each option of the following block, if there is
+// one. It refuses an option that occurs twice.
 func (t vaultTokens) options(read func(option string) error) error {
 	seen := make(map[string]bool)
 	for nesting := t.Nesting(); t.NextBlock(nesting); {

@@ -92,7 +92,7 @@ func TestVaultDeadlineAndCancellation(t *testing.T) {
 	<-cancelled
 }
 
-// Caddy cleans a config up while its last requests are still served.
+// Caddy cleans up a config while its last requests are still being served.
 func TestVaultSignsAfterCleanup(t *testing.T) {
 	b := newVaultBench(t)
 	v, cancel := b.load(t, nil)
@@ -114,7 +114,7 @@ func TestVaultLeavesNothingBehind(t *testing.T) {
 		require.NoError(t, err)
 		cancel()
 	}
-	// A validation ends before the key is asked for.
+	// Validating a config ends before Key is called.
 	for range 20 {
 		_, cancel := b.load(t, nil)
 		cancel()

@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/vault"
 )
 
-// minVaultReload is the least time between two readings of the key, however many
+// minVaultReload is the minimum time between two reads of the key, no matter how many
 // signatures are refused.
 const minVaultReload = time.Second
 
@@ -30,7 +30,7 @@ type vaultKey struct {
 	stale chan struct{} // receives when a signature was refused
 }
 
-// vaultState is the version in use, or why there is none yet.
+// vaultState is the version in use, or the reason why there is none yet.
 type vaultState struct {
 	public      *rsa.PublicKey
 	number      int
@@ -40,15 +40,15 @@ type vaultState struct {
 	err error // set if there is no signer
 }
 
-// newVaultKey completes k. Nothing is loaded before keep runs.
+// newVaultKey initialises the channels of k. Nothing is loaded before keep runs.
 func newVaultKey(k *vaultKey) *vaultKey {
 	k.tried = make(chan struct{})
 	k.stale = make(chan struct{}, 1)
 	return k
 }
 
-// current returns the version in use. It waits for the first attempt to load one,
-// which the timeout of its requests bounds.
+// current returns the version in use. It waits for the first attempt to load one, whose
+// duration is bounded by the timeout of its requests.
 func (k *vaultKey) current() (crypto.Signer, string, error) {
 	<-k.tried
 	state := k.state.Load()
@@ -73,8 +73,8 @@ func (*vaultNotLoaded) Is(target error) bool { return target == remote.ErrUnavai
 // RetryAfter returns how long to wait before asking again.
 func (*vaultNotLoaded) RetryAfter() time.Duration { return time.Second }
 
-// keep loads the key and loads it again whenever that is due, until the context
-// ends. What fails is logged once, and tried again more and more slowly.
+// keep loads the key and reloads it whenever that is due, until the context ends. A
+// failure is logged once, and retried with increasing delays.
 func (k *vaultKey) keep(ctx context.Context) {
 	first := true
 	var failures int
@@ -111,8 +111,8 @@ func (k *vaultKey) keep(ctx context.Context) {
 
 func (s *vaultState) hasNone() bool { return s == nil || s.err != nil }
 
-// pause waits until the key is to be loaded again: after the given time, or when a
-// signature was refused. It reports whether the context still stands.
+// pause waits until the key must be reloaded: after the given time, or when a signature
+// was refused. It returns false if the context has ended.
 func (k *vaultKey) pause(ctx context.Context, began time.Time, wait time.Duration) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -126,7 +126,7 @@ func (k *vaultKey) pause(ctx context.Context, began time.Time, wait time.Duratio
 	}
 }
 
-// load reads the key and puts it in place if it is another than the one in use.
+// load reads the key, and replaces the one in use if it is different.
 func (k *vaultKey) load(ctx context.Context) error {
 	var version vault.Version
 	err := k.session.Do(ctx, func(token vault.Secret) (err error) {
@@ -136,8 +136,8 @@ func (k *vaultKey) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The number alone does not tell: a key that was deleted and created again
-	// begins at 1.
+	// Comparing the numbers is not enough: a key that was deleted and created again
+	// starts at version 1.
 	old := k.state.Load()
 	if !old.hasNone() && old.number == version.Number && old.public.Equal(version.Public) {
 		return nil
@@ -156,15 +156,15 @@ func (k *vaultKey) load(ctx context.Context) error {
 	return nil
 }
 
-// sign returns what asks for signatures by one version of the key.
+// sign returns a function that requests signatures by one version of the key.
 func (k *vaultKey) sign(number int) remote.SignFunc {
 	return func(ctx context.Context, digest []byte) (signature []byte, err error) {
 		err = k.session.Do(ctx, func(token vault.Secret) (err error) {
 			signature, err = k.transit.Sign(ctx, token, number, digest)
 			return err
 		})
-		// A version that may not sign any more was rotated out of use: do not wait
-		// for the next refresh to notice.
+		// If this version may no longer sign, the key was rotated: reload it now instead
+		// of waiting for the next refresh.
 		if vault.IsRefused(err) && !vault.IsDenied(err) {
 			select {
 			case k.stale <- struct{}{}:

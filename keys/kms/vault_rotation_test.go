@@ -20,8 +20,8 @@ func (b *vaultBench) rotate() {
 	b.Change(func(s *vaulttest.Server) { s.Versions = append(s.Versions, key) })
 }
 
-// Five rotations under load: no request fails, each one signs with a version that
-// was there when it began, and the newest is in use soon after.
+// Five rotations under load: no request fails, each is signed with a version that existed
+// when it began, and the newest version is in use soon after.
 func TestVaultRotation(t *testing.T) {
 	b := newVaultBench(t)
 	v, _ := b.load(t, map[string]any{"refresh": "50ms"})
@@ -55,8 +55,8 @@ func TestVaultRotation(t *testing.T) {
 	assert.Positive(t, signed.Load())
 }
 
-// Whoever rotates the key and forbids the old version at once must not wait for the
-// next refresh.
+// If the key is rotated and the old version is forbidden at once, the new version is used
+// without waiting for the next refresh.
 func TestVaultNoticesThatItsVersionMayNotSign(t *testing.T) {
 	b := newVaultBench(t)
 	v, _ := b.load(t, map[string]any{"refresh": "1h"})
@@ -75,7 +75,7 @@ func TestVaultNoticesThatItsVersionMayNotSign(t *testing.T) {
 	}, 30*time.Second, 100*time.Millisecond)
 }
 
-// A key that was deleted and created again begins at version 1, too.
+// A key that was deleted and created again also starts at version 1.
 func TestVaultNoticesAnotherKeyOfTheSameVersion(t *testing.T) {
 	b := newVaultBench(t)
 	v, _ := b.load(t, map[string]any{"refresh": "50ms"})

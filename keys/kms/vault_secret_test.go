@@ -18,8 +18,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/vault/vaulttest"
 )
 
-// Neither the token nor the JWT may be anywhere but in the requests: not in a log
-// line at any level, not in an error, not in the config.
+// The token and the JWT must appear only in requests: not in a log line at any level, not
+// in an error, not in the config.
 func TestVaultShowsNoSecret(t *testing.T) {
 	log := registeredVaultLog()
 	config := &caddy.Config{
@@ -87,10 +87,11 @@ func errorText(err error) string {
 	return err.Error() + "\n"
 }
 
-// vaultLog is a log writer of Caddy that keeps what is written to it.
+// vaultLog is a Caddy log writer that keeps what is written to it.
 type vaultLog struct{ testprocess.Output }
 
-// registeredVaultLog registers the log once, since Caddy takes no module twice.
+// registeredVaultLog registers the log writer once, since Caddy does not accept a module
+// twice.
 var registeredVaultLog = sync.OnceValue(func() *vaultLog {
 	log := new(vaultLog)
 	caddy.RegisterModule(log)

@@ -15,9 +15,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/vault"
 )
 
-// vaultSettings are the options with their placeholders expanded. They are kept
-// apart from the exported fields, which are the config that Caddy's admin endpoint
-// and autosave show.
+// vaultSettings are the options with their placeholders expanded. They are kept separate
+// from the exported fields, which are the config that Caddy's admin endpoint and autosave
+// show.
 type vaultSettings struct {
 	address   *url.URL
 	namespace string
@@ -79,7 +79,7 @@ func (v *Vault) expand(repl *caddy.Replacer) (vaultSettings, error) {
 	return s, nil
 }
 
-// loginMethod returns the one way to a token that is configured.
+// loginMethod returns the configured way to obtain a token.
 func (v *Vault) loginMethod(repl *caddy.Replacer) (vault.Method, error) {
 	switch {
 	case v.TokenFile != "" && v.Kubernetes != nil:
@@ -118,10 +118,10 @@ func (k *VaultKubernetes) method(repl *caddy.Replacer) (vault.Method, error) {
 	return vault.Kubernetes{Mount: mount, Role: role, ServiceAccountToken: path}, nil
 }
 
-// vaultSecretPath expands the path of a file with a secret. What is not an
-// absolute path may be the secret itself, put there by mistake as {env.VAULT_TOKEN}
-// or {file.*}: it is refused without repeating it, before an error of the file
-// system would.
+// vaultSecretPath expands the path of a file with a secret. A value that is not an
+// absolute path may be the secret itself, configured by mistake as {env.VAULT_TOKEN} or
+// {file.*}. Such a value is refused here without repeating it, because an error of the
+// file system would repeat it.
 func vaultSecretPath(repl *caddy.Replacer, value string) (string, error) {
 	path, err := setting.Replace(repl, value, true, true)
 	switch {
@@ -133,11 +133,11 @@ func vaultSecretPath(repl *caddy.Replacer, value string) (string, error) {
 	return path, nil
 }
 
-// maxAuthorities bounds what is read as certificates, in bytes. Those of all public
-// authorities have some 250 KiB.
+// maxAuthorities is the largest file of certificates that is read, in bytes. The
+// certificates of all public authorities take about 250 KiB.
 const maxAuthorities = 1 << 20
 
-// vaultAuthorities reads the certificates that Vault's own must lead to.
+// vaultAuthorities reads the authorities that are trusted for Vault's certificate.
 func vaultAuthorities(path string) (*x509.CertPool, error) {
 	content, err := regular.Read(path, maxAuthorities)
 	if err != nil {

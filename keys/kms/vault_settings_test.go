@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/vault"
 )
 
-// goodVault returns options that are right, for tests that spoil one of them.
+// goodVault returns valid options, for tests that make one of them invalid.
 func goodVault() *Vault {
 	return &Vault{Address: "https://vault.example.com:8200", KeyName: "payermax", TokenFile: "/run/vault/token"}
 }

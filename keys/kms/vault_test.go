@@ -21,11 +21,11 @@ import (
 
 const vaultToken = "hvs.CANARY-TOKEN"
 
-// vaultBench is a stand-in on the network.
+// vaultBench is a stand-in for Vault that listens on the network.
 type vaultBench struct {
 	*vaulttest.Server
 	http *httptest.Server
-	file string // with the token
+	file string // the path of the file with the token
 }
 
 func newVaultBench(t *testing.T) *vaultBench {
@@ -37,7 +37,7 @@ func newVaultBench(t *testing.T) *vaultBench {
 	return b
 }
 
-// config returns a config that is changed by the given JSON members.
+// config returns a config with the given JSON members added or replaced.
 func (b *vaultBench) config(more map[string]any) json.RawMessage {
 	config := map[string]any{"address": b.http.URL, "key": b.KeyName, "token_file": b.file}
 	for name, value := range more {
@@ -52,7 +52,7 @@ func (b *vaultBench) config(more map[string]any) json.RawMessage {
 	return encoded
 }
 
-// load loads the source as Caddy does, and returns what ends its config.
+// load loads the source as Caddy does. The returned function unloads its config.
 func (b *vaultBench) load(t *testing.T, more map[string]any) (*Vault, context.CancelFunc) {
 	t.Helper()
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})

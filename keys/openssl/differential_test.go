@@ -21,8 +21,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// PKCS #1 v1.5 has one signature for each key and message, so OpenSSL's has to be
-// Go's, byte for byte.
+// With PKCS #1 v1.5, there is only one signature for each key and message, so the
+// signatures of OpenSSL and Go must be the same, byte for byte.
 func TestSignaturesAreThoseOfGo(t *testing.T) {
 	for name, private := range differentKeys(t) {
 		t.Run(name, func(t *testing.T) {
@@ -40,7 +40,7 @@ func TestSignaturesAreThoseOfGo(t *testing.T) {
 	}
 }
 
-// differentKeys are keys of many sizes and shapes.
+// differentKeys returns keys of many sizes and shapes.
 func differentKeys(t *testing.T) map[string]*rsa.PrivateKey {
 	t.Helper()
 	all := map[string]*rsa.PrivateKey{
@@ -60,14 +60,14 @@ func differentKeys(t *testing.T) map[string]*rsa.PrivateKey {
 	return all
 }
 
-// swapped is the same key whose primes stand in the other order.
+// swapped returns the same key with its primes in the other order.
 func swapped(key *rsa.PrivateKey) *rsa.PrivateKey {
 	other := &rsa.PrivateKey{PublicKey: key.PublicKey, D: key.D, Primes: []*big.Int{key.Primes[1], key.Primes[0]}}
 	other.Precompute()
 	return other
 }
 
-// withExponent makes a key with another public exponent.
+// withExponent returns a key with the given public exponent.
 func withExponent(t *testing.T, e int) *rsa.PrivateKey {
 	t.Helper()
 	one, exponent := big.NewInt(1), big.NewInt(int64(e))
@@ -89,8 +89,8 @@ func withExponent(t *testing.T, e int) *rsa.PrivateKey {
 	}
 }
 
-// withLongExponent is the same key with d as other software writes it: modulo
-// (p-1)(q-1) rather than modulo their least common multiple, or the other way round.
+// withLongExponent returns the same key with d as other software writes it: modulo
+// (p-1)(q-1) rather than modulo their least common multiple, or vice versa.
 func withLongExponent(key *rsa.PrivateKey) *rsa.PrivateKey {
 	one := big.NewInt(1)
 	p, q := new(big.Int).Sub(key.Primes[0], one), new(big.Int).Sub(key.Primes[1], one)
@@ -101,7 +101,8 @@ func withLongExponent(key *rsa.PrivateKey) *rsa.PrivateKey {
 	return other
 }
 
-// differentMessages are of lengths around the blocks of SHA-256, and some more.
+// differentMessages returns messages with lengths around the block sizes of SHA-256, and
+// some others.
 func differentMessages() [][]byte {
 	var all [][]byte
 	for _, length := range []int{0, 1, 55, 56, 63, 64, 65, 119, 120, 1000, 64 << 10} {
@@ -112,8 +113,7 @@ func differentMessages() [][]byte {
 	return all
 }
 
-// What else a crypto.Signer can be asked for is refused, rather than answered with
-// something that nobody wants.
+// All other signatures that a crypto.Signer can be asked for are refused.
 func TestOtherSignaturesAreRefused(t *testing.T) {
 	opened := mustOpen(t, testkeys.Merchant())
 	digest := sha256.Sum256(nil)
@@ -132,8 +132,9 @@ func TestOtherSignaturesAreRefused(t *testing.T) {
 	}
 }
 
-// The key waits for a turn on this process's CPUs, as Go's own does, since it is no
-// signer.ContextSigner; and it is not taken for a key that verifies what it signs.
+// The key waits for its turn on this process's CPUs, as keys of crypto/rsa do, since it
+// is not a signer.ContextSigner. It is not taken for a key that verifies its own
+// signatures.
 func TestKeyIsLocalAndIsVerified(t *testing.T) {
 	opened := mustOpen(t, testkeys.Merchant())
 	_, isRemote := opened.(signer.ContextSigner)
@@ -149,7 +150,8 @@ func TestKeyIsLocalAndIsVerified(t *testing.T) {
 	assert.ErrorContains(t, err, "its own public key does not verify")
 }
 
-// Numbers that are no key end in one of OpenSSL's sentences, and none of them is in it.
+// Numbers that do not form a key lead to one of OpenSSL's fixed error texts, which
+// repeats none of the numbers.
 func TestNumbersThatAreNoKey(t *testing.T) {
 	good := testkeys.Merchant()
 	even := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 2047), E: good.E}, D: good.D}

@@ -13,8 +13,8 @@
 #error "key openssl needs the headers of OpenSSL 3 or later"
 #endif
 
-// take_error returns the first error in the queue of this thread, which is the
-// reason for those that follow, and empties the queue.
+// take_error returns the first error in the queue of this thread, which caused the
+// others, and empties the queue.
 static unsigned long take_error(void) {
 	unsigned long first = ERR_get_error();
 	ERR_clear_error();

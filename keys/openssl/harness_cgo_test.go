@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/keys"
 )
 
-// mustLoad is load for what must succeed.
+// mustLoad is load for input that must be valid.
 func mustLoad(t *testing.T, input string) *keys.NamedSource {
 	t.Helper()
 	source, err := load(t, input)

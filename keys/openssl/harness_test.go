@@ -11,12 +11,13 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/keys"
 )
 
-// owner is a module whose config names a source.
+// owner stands for a Caddy module whose config names a source.
 type owner struct {
 	KeyRaw json.RawMessage `json:"key,omitempty" caddy:"namespace=payermax.keys inline_key=source"`
 }
 
-// load loads what stands after "key" in a Caddyfile, through JSON, as Caddy does.
+// load loads a source from the text after "key" in a Caddyfile, through JSON, as Caddy
+// does.
 func load(t *testing.T, input string) (*keys.NamedSource, error) {
 	t.Helper()
 	raw, err := adapt(input)
@@ -27,7 +28,7 @@ func load(t *testing.T, input string) (*keys.NamedSource, error) {
 	return keys.LoadSource(ctx, o, "KeyRaw", o.KeyRaw)
 }
 
-// adapt returns the JSON of what stands after "key" in a Caddyfile.
+// adapt returns the JSON for the text after "key" in a Caddyfile.
 func adapt(input string) (raw json.RawMessage, err error) {
 	d := caddyfile.NewTestDispenser("key " + input)
 	d.Next()

@@ -28,20 +28,21 @@ import (
 // errUnsupported is nil: this binary has OpenSSL.
 var errUnsupported error
 
-// key is a private key in OpenSSL's memory. It belongs to one generation of keys;
-// when the last request that signs with it is done, the garbage collector has
+// key is a private key in OpenSSL's memory. It belongs to one generation of keys. When
+// the last request that signs with it is done, a cleanup of the garbage collector makes
 // OpenSSL overwrite and free it.
 //
-// It is a crypto.Signer and nothing more: a signature takes this process's CPU, so
-// it has to wait for its turn like those of Go, and it ends by itself.
+// It implements only crypto.Signer and no further interfaces of package signer: a
+// signature uses this process's CPU, so it must wait for its turn like signatures by
+// crypto/rsa, and it need not be cancelled.
 type key struct {
 	public *rsa.PublicKey
 	evp    *C.EVP_PKEY
 }
 
-// configure has OpenSSL load its configuration, once in a process. Left to itself, as
-// it does so with the first key, OpenSSL signs with its default provider if that
-// fails. A file that OPENSSL_CONF names is meant, so all of it must work.
+// configure makes OpenSSL load its configuration, once per process. OpenSSL would
+// otherwise load it with the first key, and fall back to its default provider if that
+// failed. If OPENSSL_CONF names a file, that is intended, so all of it must work.
 var configure = sync.OnceValue(func() error {
 	strictly := C.int(0)
 	if os.Getenv("OPENSSL_CONF") != "" {
@@ -54,8 +55,8 @@ var configure = sync.OnceValue(func() error {
 	return nil
 })
 
-// newKey copies the key into OpenSSL's memory. What is handed over is overwritten
-// afterwards, here; OpenSSL does so with its copies when the key is freed.
+// newKey copies the key into OpenSSL's memory. It overwrites the numbers that it has
+// passed to OpenSSL; OpenSSL overwrites its own copies when the key is freed.
 func newKey(private *rsa.PrivateKey) (*key, error) {
 	if err := configure(); err != nil {
 		return nil, err
@@ -73,8 +74,8 @@ func newKey(private *rsa.PrivateKey) (*key, error) {
 	return k, nil
 }
 
-// numbersOf writes the numbers of the key as evp.h says. A key with more than two
-// primes signs without them.
+// numbersOf returns the numbers of the key in the format that evp.h describes. A key with
+// more than two primes signs without its primes.
 func numbersOf(private *rsa.PrivateKey, width int) []byte {
 	numbers := []*big.Int{private.N, big.NewInt(int64(private.E)), private.D}
 	if len(private.Primes) == 2 {
@@ -93,15 +94,15 @@ func numbersOf(private *rsa.PrivateKey, width int) []byte {
 	return text
 }
 
-// isLittleEndian reports whether the machine's least significant byte comes first.
+// isLittleEndian reports whether the machine is little-endian.
 func isLittleEndian() bool { return binary.NativeEndian.Uint16([]byte{1, 0}) == 1 }
 
 // Public returns the public half.
 func (k *key) Public() crypto.PublicKey { return k.public }
 
-// Sign signs a SHA-256 digest by PKCS #1 v1.5, whatever the source of randomness:
-// OpenSSL takes its own, for blinding. The signature is not verified here; that is
-// up to whoever asks for it, such as signer.Sign.
+// Sign signs a SHA-256 digest with PKCS #1 v1.5. The source of randomness is ignored:
+// OpenSSL uses its own, for blinding. The signature is not verified here; the caller must
+// do that, as signer.Sign does.
 func (k *key) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	if _, isPSS := opts.(*rsa.PSSOptions); isPSS || opts.HashFunc() != crypto.SHA256 || len(digest) != sha256.Size {
 		return nil, errors.New("OpenSSL is asked for PKCS #1 v1.5 signatures of SHA-256 digests only")
@@ -118,23 +119,22 @@ func (k *key) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, 
 	return signature[:length], nil
 }
 
-// Engine names what computes the signatures.
+// Engine returns the name of the engine that computes the signatures.
 func (k *key) Engine() string { return "openssl" }
 
-// provider names the one of OpenSSL's providers that signs, such as default or fips.
+// provider returns the name of the OpenSSL provider that signs, such as default or fips.
 func (k *key) provider() string {
 	name := C.GoString(C.payermax_provider(k.evp))
 	runtime.KeepAlive(k)
 	return name
 }
 
-// version is that of the library that this process has loaded, which may be newer
-// than the headers that it was built with.
+// version returns the version of the library that this process has loaded, which may be
+// newer than the headers that it was built with.
 func version() string { return C.GoString(C.OpenSSL_version(C.OPENSSL_VERSION)) }
 
-// reason says what a code of OpenSSL's means. It is one of the library's fixed
-// sentences; the details that OpenSSL may add to it are left out, since nobody could
-// promise that they never quote the key.
+// reason returns the meaning of an OpenSSL error code, as one of the library's fixed
+// texts. Details that OpenSSL may add are left out, since they might quote the key.
 func reason(code C.ulong) error {
 	if code&C.ERR_SYSTEM_FLAG != 0 {
 		return syscall.Errno(code &^ C.ERR_SYSTEM_FLAG)

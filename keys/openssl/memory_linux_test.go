@@ -23,7 +23,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// resident is the memory of this process, Go's and OpenSSL's, in bytes.
+// resident returns the resident memory of this process, Go's and OpenSSL's, in bytes.
 func resident(t *testing.T) int {
 	t.Helper()
 	runtime.GC()
@@ -35,9 +35,9 @@ func resident(t *testing.T) int {
 	return pages * os.Getpagesize()
 }
 
-// outside is the memory of this process that is resident and not of Go's heap, in bytes:
-// OpenSSL's, and little else. Go's own heap grows and shrinks as its garbage collector
-// likes, and the race detector takes a multiple of it.
+// outside returns the resident memory of this process outside Go's heap, in bytes. It is
+// mostly OpenSSL's. Go's own heap is left out because it grows and shrinks with the
+// garbage collector, and the race detector needs a multiple of it.
 func outside(t *testing.T) int {
 	t.Helper()
 	sample := make([]byte, 1<<20)
@@ -56,21 +56,21 @@ func outside(t *testing.T) int {
 	return total
 }
 
-// withRaceDetector says that the race detector runs, whose own memory grows with what it
+// withRaceDetector says that the race detector is on. Its own memory grows with what it
 // has seen.
 var withRaceDetector bool
 
-// isOfGo reports whether a mapping is of Go's heap, which the sample is in, or of what the
-// race detector notes about it. The heap grows upwards from where it begins, which is far
-// from all else; the notes lie from 0x20 to 0x3f in units of 1<<40.
+// isOfGo reports whether a mapping belongs to Go's heap, which contains sample, or to the
+// race detector's shadow memory for it. The heap grows upwards from its start, which is
+// far from everything else. The shadow memory is from 0x20 to 0x3f in units of 1<<40.
 func isOfGo(from uintptr, sample []byte) bool {
 	const region, notes = 36, 40
 	heap := uintptr(unsafe.Pointer(unsafe.SliceData(sample)))
 	return from>>region == heap>>region || 0x20 <= from>>notes && from>>notes < 0x40
 }
 
-// A signature leaves nothing behind in C's memory, which no garbage collector looks
-// at: one leaked byte of each would show, since malloc takes 32 for it.
+// A signature leaves nothing behind in C's memory, which is not garbage-collected. Even a
+// leak of one byte per signature would show, since malloc takes 32 bytes for it.
 func TestMemoryOfSignaturesIsBounded(t *testing.T) {
 	opened := mustOpen(t, testkeys.Merchant())
 	digest := sha256.Sum256(nil)
@@ -89,7 +89,7 @@ func TestMemoryOfSignaturesIsBounded(t *testing.T) {
 		workers.Wait()
 	}
 	const signatures = 50_000
-	sign(signatures) // what OpenSSL, and the race detector, allocate once for each thread
+	sign(signatures) // lets OpenSSL and the race detector allocate what they need once for each thread
 	before := outside(t)
 	sign(signatures)
 	grown := outside(t) - before
@@ -101,7 +101,8 @@ func TestMemoryOfSignaturesIsBounded(t *testing.T) {
 	assert.Less(t, grown, limit, "bytes after %d signatures", signatures)
 }
 
-// A key whose generation has retired is freed: a rotation leaves nothing behind.
+// A key is freed when its generation has been replaced, so a rotation leaves nothing
+// behind.
 func TestMemoryOfRetiredKeysIsBounded(t *testing.T) {
 	digest := sha256.Sum256(nil)
 	rotate := func(count int) {
@@ -122,13 +123,13 @@ func TestMemoryOfRetiredKeysIsBounded(t *testing.T) {
 	assert.Less(t, grown, 8<<20, "bytes after %d keys, each of which takes some 10 KiB", rotations)
 }
 
-// A retired key is overwritten in OpenSSL's memory, not only freed.
+// A replaced key is overwritten in OpenSSL's memory, not only freed.
 func TestRetiredKeysAreOverwritten(t *testing.T) {
 	private := testkeys.New(2048)
 	prime := make([]byte, private.Primes[0].BitLen()/8)
 	private.Primes[0].FillBytes(prime)
-	// OpenSSL keeps numbers in words, the least significant first. Half of them are
-	// enough to know it by, and a copy that is being overwritten is not whole.
+	// OpenSSL stores numbers as words, the least significant first. Half of the words are
+	// enough to recognise the number, even in a copy that is partly overwritten.
 	var needle []byte
 	for i := len(prime); i > len(prime)/2; i -= 8 {
 		needle = binary.NativeEndian.AppendUint64(needle, binary.BigEndian.Uint64(prime[i-8:i]))
@@ -144,12 +145,12 @@ func TestRetiredKeysAreOverwritten(t *testing.T) {
 	opened = nil
 	for ends := time.Now().Add(10 * time.Second); countOutsideOfGo(t, needle) > 0; {
 		require.True(t, time.Now().Before(ends), "the prime is still in OpenSSL's memory")
-		runtime.GC() // and the cleanup, which follows it on a goroutine of its own
+		runtime.GC() // the cleanup follows it in a separate goroutine
 	}
 }
 
-// countOutsideOfGo counts a text in the memory that this process may write, but for
-// Go's own heap, where the test itself has it.
+// countOutsideOfGo counts how often needle occurs in the writable memory of this process
+// outside Go's heap, where the test itself has it.
 func countOutsideOfGo(t *testing.T, needle []byte) int {
 	t.Helper()
 	maps, err := os.ReadFile("/proc/self/maps")
@@ -172,7 +173,8 @@ func countOutsideOfGo(t *testing.T, needle []byte) int {
 	return count
 }
 
-// countIn counts a text in what is read, of which it holds a part at a time.
+// countIn counts how often needle occurs in what r returns. It holds only a part of that
+// at a time.
 func countIn(r io.Reader, needle []byte) int {
 	part, held, count := make([]byte, 1<<20), 0, 0
 	for {
@@ -182,7 +184,7 @@ func countIn(r io.Reader, needle []byte) int {
 		if err != nil {
 			return count
 		}
-		// The beginning of another one may be at the end.
+		// The end of this part may be the beginning of another occurrence.
 		held = copy(part, text[max(0, len(text)-len(needle)+1):])
 	}
 }

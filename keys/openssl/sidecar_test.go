@@ -22,8 +22,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// The whole sidecar with a key in OpenSSL, under some load and through reloads. The
-// embedded sandbox verifies the signatures.
+// The whole sidecar with a key in OpenSSL, under load and during reloads. The embedded
+// sandbox verifies the signatures.
 func TestSidecarSignsWithOpenSSL(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	t.Setenv("XDG_DATA_HOME", t.TempDir())

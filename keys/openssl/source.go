@@ -1,9 +1,9 @@
-// Package openssl has a key source that signs by OpenSSL: the Caddy module
-// payermax.keys.openssl. The key lives in a file, as with `key file`, and is read by
-// the same code; only the signatures are made by libcrypto 3.
+// Package openssl has a key source that signs with OpenSSL: the Caddy module
+// payermax.keys.openssl. The key is in a file, as with `key file`, and is read by the
+// same code; only the signatures are made by libcrypto 3.
 //
-// It is a Go module of its own, since it needs cgo and libcrypto, which whoever
-// signs by Go's own crypto/rsa builds without.
+// It is a separate Go module, since it needs cgo and libcrypto. Builds that sign with
+// Go's own crypto/rsa do not need either.
 package openssl
 
 import (
@@ -22,17 +22,17 @@ func init() {
 	caddy.RegisterModule(new(Source))
 }
 
-// Source reads the signing key from a file and signs with it by OpenSSL 3. It takes
-// the same files as the source file, follows their changes in the same way, and
-// has the same options. It needs a binary that was built with cgo.
+// Source reads the signing key from a file and signs with OpenSSL 3. It accepts the same
+// files as the source file, follows their changes in the same way, and has the same
+// options except for engine. It needs a binary that was built with cgo.
 //
-// Which of OpenSSL's providers signs, such as its FIPS provider, is up to OpenSSL's
-// own configuration (OPENSSL_CONF). The log says which one it is.
+// OpenSSL's own configuration (OPENSSL_CONF) determines which of its providers signs,
+// such as the FIPS provider. The log says which one it is.
 type Source struct {
 	keys.File
 
 	logger    *zap.Logger
-	announced keys.Notice // the key that was logged
+	announced keys.Notice // the fingerprint that was last logged
 }
 
 // CaddyModule returns the Caddy module information.
@@ -43,7 +43,7 @@ func (*Source) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision expands the path.
+// Provision expands the path. It returns an error if this binary was built without cgo.
 func (s *Source) Provision(ctx caddy.Context) error {
 	if errUnsupported != nil {
 		return errUnsupported
@@ -55,7 +55,8 @@ func (s *Source) Provision(ctx caddy.Context) error {
 	return s.File.Provision(ctx)
 }
 
-// UnmarshalCaddyfile sets up the source from Caddyfile tokens, as those of key file:
+// UnmarshalCaddyfile sets up the source from Caddyfile tokens, in the same way as key
+// file:
 //
 //	openssl <path> {
 //	    refuse_world_readable
@@ -70,7 +71,7 @@ func (s *Source) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// refuseEngine refuses the option engine of key file.
+// refuseEngine refuses the option engine, which only key file has.
 func (s *Source) refuseEngine() error {
 	if s.Engine == "" {
 		return nil
@@ -78,9 +79,8 @@ func (s *Source) refuseEngine() error {
 	return fmt.Errorf("engine: OpenSSL signs, so no engine can be chosen; leave it out, or write key file %s { engine %s }", s.Path, s.Engine)
 }
 
-// Key reads the file and hands the key over to OpenSSL. It is a key of this
-// process: it signs on the process's own CPUs, and its signatures are verified by
-// whoever asks for them.
+// Key reads the file and hands the key over to OpenSSL. The returned key signs on this
+// process's own CPUs, and the caller must verify its signatures.
 func (s *Source) Key() (crypto.Signer, string, error) {
 	private, err := s.PrivateKey()
 	if err != nil {

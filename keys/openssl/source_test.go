@@ -46,7 +46,7 @@ func TestCaddyfile(t *testing.T) {
 	}
 }
 
-// Whatever key file says of a file, key openssl says.
+// key openssl accepts and refuses the same files as key file, with the same errors.
 func TestFilesAreThoseOfKeyFile(t *testing.T) {
 	merchant := testkeys.Merchant()
 	readable := testkeys.WriteFile(t, testkeys.PrivatePEM(merchant))
@@ -81,8 +81,8 @@ func TestFilesAreThoseOfKeyFile(t *testing.T) {
 	assert.Equal(t, want, err)
 }
 
-// The ring follows the file as it follows that of key file, under load: no signature
-// fails, and none is of a key that the generation does not have.
+// The ring follows the file as with key file, under load: no signature fails, and each is
+// made by the key of its generation.
 func TestRotationUnderLoad(t *testing.T) {
 	private := testkeys.Merchant()
 	mounted := testkeys.MountSecret(t, map[string]string{"private.key": testkeys.PrivatePEM(private)})
@@ -128,11 +128,12 @@ func TestRotationUnderLoad(t *testing.T) {
 	assert.Equal(t, signer.Fingerprint(&private.PublicKey), ring.Current().Signing.Fingerprint, "the last good one")
 }
 
-// asOpenSSL has the test binary try the key that this variable names.
+// asOpenSSL is the environment variable with which the test binary, run as a subprocess,
+// tries the key that the variable names.
 const asOpenSSL = "PAYERMAX_TEST_OPENSSL_KEY"
 
-// What OpenSSL may use is up to its own configuration. Without a provider that knows
-// RSA nothing is signed, and the error says where to look.
+// OpenSSL's own configuration determines what it may use. Without a provider that
+// supports RSA, nothing is signed, and the error says where to look.
 func TestProvidersAreOpenSSLsOwn(t *testing.T) {
 	if path := os.Getenv(asOpenSSL); path != "" {
 		_, _, err := mustLoad(t, "openssl "+path).Key()
@@ -156,8 +157,9 @@ func TestProvidersAreOpenSSLsOwn(t *testing.T) {
 	assert.Contains(t, said, "handing the key over to OpenSSL: unsupported (OpenSSL error ")
 	assert.Contains(t, said, "OPENSSL_CONF")
 
-	// Where the configuration that is meant cannot be loaded, as without what sets up
-	// the FIPS provider, the default provider does not take its place.
+	// If the intended configuration cannot be loaded, for example because the file that
+	// sets up the FIPS provider is missing, OpenSSL does not fall back to the default
+	// provider.
 	for name, config := range map[string]string{
 		"a FIPS module that nobody has set up": strings.Replace(providers("fips"), "[one]", ".include "+t.TempDir()+"/fipsmodule.cnf\n[two]", 1),
 		"a section that is not there":          "openssl_conf = nonesuch\n",
@@ -175,7 +177,7 @@ func TestProvidersAreOpenSSLsOwn(t *testing.T) {
 	require.NoError(t, err, said)
 }
 
-// providers is a configuration of OpenSSL that has one provider.
+// providers returns an OpenSSL configuration with one provider.
 func providers(name string) string {
 	return "config_diagnostics = 1\nopenssl_conf = main\n[main]\nproviders = providers\n[providers]\n" +
 		name + " = one\n[one]\nactivate = 1\n"

@@ -18,7 +18,7 @@ const (
 	azureToken   = "canary-azure-token"
 )
 
-// serveLogin is Microsoft Entra's login by client secret.
+// serveLogin is Microsoft Entra's login with a client secret.
 func serveLogin(w http.ResponseWriter, r *http.Request) {
 	base := "https://" + azureLoginHost + "/" + azureTenant
 	switch {

@@ -26,7 +26,7 @@ import (
 
 var digest = sha256.Sum256([]byte(`{"data":{}}`))
 
-// inputs are the sources' configs.
+// inputs are the configs of the sources.
 var inputs = map[string]string{
 	"aws":   "aws awskms:key-id=" + awsKeyID + ";region=eu-central-1",
 	"gcp":   "gcp cloudkms:" + gcpKeyName + "?credentials-file={env.PAYERMAX_TEST_GCP_FILE}",
@@ -67,7 +67,7 @@ func sign(key crypto.Signer) error {
 	return rsa.VerifyPKCS1v15(key.Public().(*rsa.PublicKey), crypto.SHA256, digest[:], signature)
 }
 
-// eachCloud runs a test with each source over a key that is well.
+// eachCloud runs a test with each source and a key that works.
 func eachCloud(t *testing.T, test func(t *testing.T, input string)) {
 	for name, input := range inputs {
 		t.Run(name, func(t *testing.T) {

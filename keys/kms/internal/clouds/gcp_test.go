@@ -84,8 +84,8 @@ func isRSA(public any) bool {
 	return ok
 }
 
-// gcpCredentials writes the key file of a service account. The client signs its
-// tokens with it itself, as Google's services accept them.
+// gcpCredentials writes the key file of a service account. The client uses it to sign its
+// own tokens, which Google's services accept.
 func gcpCredentials(path string) string {
 	content, err := json.Marshal(map[string]string{
 		"type":           "service_account",

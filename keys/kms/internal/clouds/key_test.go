@@ -9,10 +9,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// key is the one key that all the stand-ins have.
+// key is the key that all the stand-ins share.
 type key struct {
 	mu     sync.Mutex
-	signer crypto.Signer // what the cloud shows
+	signer crypto.Signer // the key that the cloud claims to have
 	signs  *rsa.PrivateKey
 	fail   int // the HTTP status to fail with
 	block  chan struct{}
@@ -25,7 +25,7 @@ var (
 	rsa1k  = testkeys.Small()
 )
 
-// reset makes the stand-ins serve this key, and nothing go wrong.
+// reset makes the stand-ins serve this key without faults.
 func (k *key) reset(signer crypto.Signer) {
 	k.set(func() {
 		k.signer, k.fail, k.block = signer, 0, nil

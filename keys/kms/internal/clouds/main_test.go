@@ -1,11 +1,11 @@
 // Package clouds tests the key sources for AWS, Google Cloud and Azure against
 // stand-ins for the clouds' own APIs.
 //
-// The clouds' clients offer no common way to name another endpoint. So they talk to
-// the real host names, through a proxy that leads to the stand-ins, and trust an
-// authority that vouches for them. What is tested is all that the clients really
-// send and accept: TLS, HTTP, gRPC, authentication and encodings. No packet leaves
-// this machine: the proxy knows the stand-ins' names and no others.
+// The clouds' clients have no common way to set another endpoint. So they use the real
+// host names, through a proxy that leads to the stand-ins, and trust an authority that
+// has issued certificates for them. The tests cover everything that the clients really
+// send and accept: TLS, HTTP, gRPC, authentication and encodings. No packet leaves this
+// machine, because the proxy knows only the stand-ins' names.
 package clouds
 
 import (
@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 		azureLoginHost + ":443": serveHTTPS(certificate, http.HandlerFunc(serveLogin)),
 	}))
 
-	// Go reads these once in a process, so there is no setting them in a test.
+	// Go reads these once per process, so a test cannot set them.
 	for name, value := range map[string]string{
 		"HTTPS_PROXY": proxy.URL, "https_proxy": "", "NO_PROXY": "", "no_proxy": "",
 		"SSL_CERT_FILE": filepath.Join(dir, "authority.pem"), "SSL_CERT_DIR": dir, "AWS_CA_BUNDLE": "",
@@ -73,7 +73,8 @@ func check(err error) {
 	}
 }
 
-// authority writes the certificate that vouches for itself and for the hosts.
+// authority returns a self-signed certificate for the hosts, and writes it to a file as
+// the authority to trust.
 func authority(path string, hosts ...string) tls.Certificate {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	check(err)
@@ -107,7 +108,7 @@ func serveHTTPS(certificate tls.Certificate, handler http.Handler) (address stri
 	return listener.Addr().String()
 }
 
-// proxyTo is a proxy for CONNECT to the stand-ins.
+// proxyTo returns a CONNECT proxy that leads to the stand-ins.
 func proxyTo(addresses map[string]string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		address, known := addresses[r.Host]

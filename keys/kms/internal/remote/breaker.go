@@ -5,28 +5,28 @@ import (
 	"time"
 )
 
-// breaker keeps requests from queueing up behind a key that does not answer. It
-// is closed (everything passes) until a number of failures in a row open it
-// (nothing passes); after a cooldown it lets exactly one probe through, and the
+// breaker is a circuit breaker. It keeps requests from queueing up behind a key that does
+// not answer. It is closed (everything passes) until a number of consecutive failures
+// opens it (nothing passes). After a cooldown, it lets exactly one probe through, and the
 // probe's outcome closes it or opens it again.
 type breaker struct {
 	limit    int
 	cooldown time.Duration
 
 	mu       sync.Mutex
-	failures int       // in a row; the breaker is open from limit on
+	failures int       // consecutive failures; the breaker is open from limit on
 	until    time.Time // when the next probe is due, while the breaker is open
 	probing  bool
 	epoch    int // counts the openings and closings
 }
 
-// ticket is the right to one signature.
+// ticket is the permission to make one signature.
 type ticket struct {
 	epoch int
 	probe bool
 }
 
-// outcome is what a signature says about the key.
+// outcome is what an attempt to sign says about the key.
 type outcome int
 
 const (
@@ -35,7 +35,8 @@ const (
 	inconclusive // the request was cancelled, or other requests were in the way
 )
 
-// admit returns the right to one signature, or how long to stay away.
+// admit returns a ticket for one signature. If ok is false, there is none, and wait is
+// how long to wait before asking again, or 0 if a probe is under way.
 func (b *breaker) admit() (t ticket, wait time.Duration, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -53,9 +54,9 @@ func (b *breaker) admit() (t ticket, wait time.Duration, ok bool) {
 	return ticket{epoch: b.epoch, probe: true}, 0, true
 }
 
-// settle takes a ticket back. A signature that began before the breaker last
-// opened or closed says nothing about the key as it is now, and is ignored: it
-// must not reopen a breaker that a later probe has closed.
+// settle returns a ticket with its outcome. If the attempt began before the breaker last
+// opened or closed, its outcome says nothing about the current state of the key, and is
+// ignored: it must not reopen a breaker that a later probe has closed.
 func (b *breaker) settle(t ticket, o outcome) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// switched is a remote key whose behaviour a test changes as it goes.
+// switched is a remote key whose behaviour a test can change.
 type switched struct {
 	calls atomic.Int32
 	now   atomic.Value
@@ -85,7 +85,7 @@ func TestOneProbeAfterTheCooldown(t *testing.T) {
 				open(t, s)
 				remote.calls.Store(0)
 				remote.set(func(ctx context.Context, digest []byte) ([]byte, error) {
-					time.Sleep(time.Millisecond) // so that all the others are there too
+					time.Sleep(time.Millisecond) // so that all other goroutines arrive as well
 					return test.probe(ctx, digest)
 				})
 

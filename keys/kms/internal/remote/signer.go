@@ -1,11 +1,11 @@
-// Package remote makes a well-behaved crypto.Signer of a key that lives somewhere
-// else: in an HSM, a cloud's KMS or a vault.
+// Package remote makes a well-behaved crypto.Signer from a remote key: in an HSM, a
+// cloud's KMS or a vault.
 //
-// Such a key can be slow, stuck, gone, throttled or rotated, while payments wait
-// for it. So every signature has a deadline and can be cancelled, only a few are
-// under way at once, a key that keeps failing is left alone for a while, and no
-// signature is handed on that the public key does not verify. The public key is
-// fetched once, by the caller, and never again.
+// Such a key can be slow, stuck, gone, throttled or rotated while payments wait for it.
+// So every signature has a deadline and can be cancelled, only a few are under way at
+// once, and a key that keeps failing is not used for a while. A signature that the public
+// key does not verify is never returned. The caller fetches the public key once, and it
+// never changes.
 package remote
 
 import (
@@ -20,24 +20,24 @@ import (
 	"time"
 )
 
-// SignFunc asks the remote key for a signature (PKCS#1 v1.5, SHA-256) of a digest.
+// SignFunc requests a signature (PKCS#1 v1.5, SHA-256) of a digest from the remote key.
 //
-// It may ignore ctx, at the price of a slot until it returns. Its errors reach
-// logs: they must not repeat credentials. It must not change or keep digest.
+// It may ignore ctx, but then occupies a slot until it returns. Its errors are logged, so
+// they must not repeat credentials. It must not change or keep digest.
 type SignFunc func(ctx context.Context, digest []byte) ([]byte, error)
 
-// Options limit what a remote key can do to its callers. Values that are not
-// positive stand for the defaults.
+// Options limit how a remote key can affect its callers. Values that are not positive
+// stand for the defaults.
 type Options struct {
-	// Timeout is the time that one signature may take, waiting for a slot
-	// included. Default: 2s.
+	// Timeout is the time that one signature may take, including the wait for a slot.
+	// Default: 2s.
 	Timeout time.Duration
 
-	// MaxInFlight is the number of signatures under way at once, abandoned ones
-	// that have not returned yet included. Default: 8.
+	// MaxInFlight is the maximum number of signatures under way at once, including
+	// abandoned ones that have not returned yet. Default: 8.
 	MaxInFlight int
 
-	// Failures is the number of failures in a row that open the circuit breaker.
+	// Failures is the number of consecutive failures that open the circuit breaker.
 	// Default: 5.
 	Failures int
 
@@ -54,8 +54,8 @@ const (
 	DefaultCooldown    = 10 * time.Second
 )
 
-// Signer is a crypto.Signer over a remote key. It is safe for concurrent use and
-// needs no closing.
+// Signer is a crypto.Signer for a remote key. It is safe for concurrent use and need not
+// be closed.
 type Signer struct {
 	public    *rsa.PublicKey
 	sign      SignFunc
@@ -65,7 +65,7 @@ type Signer struct {
 	breaker   breaker
 }
 
-// New returns a Signer over the key that belongs to public and that sign asks.
+// New returns a Signer for the key that belongs to public. sign requests its signatures.
 func New(public *rsa.PublicKey, sign SignFunc, o Options) *Signer {
 	return &Signer{
 		public:  public,
@@ -86,20 +86,20 @@ func positive[T int | time.Duration](value, otherwise T) T {
 	return otherwise
 }
 
-// Public returns the public key, without asking the remote side.
+// Public returns the public key, without contacting the remote side.
 func (s *Signer) Public() crypto.PublicKey { return s.public }
 
-// Sign is SignContext without a request to cancel. The random source is ignored:
-// PKCS#1 v1.5 needs none.
+// Sign is SignContext without a context. The random source is ignored, since PKCS#1 v1.5
+// needs none.
 func (s *Signer) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	return s.SignContext(context.Background(), digest, opts)
 }
 
-// SignContext signs a SHA-256 digest with PKCS#1 v1.5, and gives up when ctx ends
-// or the deadline passes. It returns then, even if the remote side does not.
+// SignContext signs a SHA-256 digest with PKCS#1 v1.5, and gives up when ctx ends or the
+// timeout passes. It returns then, even if the remote side does not.
 //
-// An error is ErrUnavailable, ErrBadSignature, the end of ctx, or a digest that is
-// not SHA-256's.
+// An error wraps ErrUnavailable, ErrBadSignature or the error of ctx, or says that digest
+// or opts are not for SHA-256 with PKCS#1 v1.5.
 func (s *Signer) SignContext(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	if err := checkOptions(digest, opts); err != nil {
 		return nil, err
@@ -116,8 +116,8 @@ func (s *Signer) SignContext(ctx context.Context, digest []byte, opts crypto.Sig
 	return signature, err
 }
 
-// checkOptions refuses everything but SHA-256 with PKCS#1 v1.5, before a slot or
-// the remote side is bothered.
+// checkOptions refuses everything but SHA-256 with PKCS#1 v1.5, before it takes a slot or
+// reaches the remote side.
 func checkOptions(digest []byte, opts crypto.SignerOpts) error {
 	if _, pss := opts.(*rsa.PSSOptions); pss {
 		return errors.New("signing: PSS is not supported, only RSASSA-PKCS1-v1_5 with SHA-256")
@@ -131,7 +131,7 @@ func checkOptions(digest []byte, opts crypto.SignerOpts) error {
 	return nil
 }
 
-// attempt makes one signature, and says what it tells about the key.
+// attempt makes one signature, and returns what its outcome says about the key.
 func (s *Signer) attempt(request context.Context, digest []byte) ([]byte, outcome, error) {
 	ctx, cancel := context.WithTimeout(request, s.timeout)
 	defer cancel()
@@ -161,8 +161,8 @@ func (s *Signer) attempt(request context.Context, digest []byte) ([]byte, outcom
 	}
 }
 
-// takeSlot waits for a slot, but for no more than half of the signature's time:
-// whoever gets one late must still have time for the key itself, or an overload
+// takeSlot waits for a slot, but for no more than half of the timeout. A request that
+// gets its slot late must still have time for the key itself. Otherwise, an overload
 // would leave every request in the queue until it is too late to sign anything.
 func (s *Signer) takeSlot(request, ctx context.Context) (outcome, error) {
 	patience := time.NewTimer(s.timeout / 2)
@@ -177,8 +177,8 @@ func (s *Signer) takeSlot(request, ctx context.Context) (outcome, error) {
 		}
 	case <-patience.C:
 	}
-	// Requests that wait for each other say nothing about the key. Slots that are
-	// all held by calls which nobody waits for any more do: the key is stuck.
+	// That requests wait for each other says nothing about the key. But if all slots are
+	// held by abandoned calls, the key is stuck.
 	o := inconclusive
 	if s.abandoned.Load() >= int64(cap(s.slots)) {
 		o = failed
@@ -186,8 +186,8 @@ func (s *Signer) takeSlot(request, ctx context.Context) (outcome, error) {
 	return o, &unavailable{reason: fmt.Sprintf("%d signatures are under way already", cap(s.slots))}
 }
 
-// ended tells the two ends of a context apart: a request that was cancelled is
-// not the key's fault, a deadline that passed is.
+// ended distinguishes the two reasons why a context ends: a cancelled request is not the
+// key's fault, but a passed deadline is.
 func (s *Signer) ended(request context.Context) (outcome, error) {
 	if errors.Is(request.Err(), context.Canceled) {
 		return inconclusive, fmt.Errorf("signing: %w", context.Canceled)
@@ -201,15 +201,15 @@ type result struct {
 	err       error
 }
 
-// call is a SignFunc at work.
+// call is a running call of the SignFunc.
 type call struct {
 	result chan result
-	over   atomic.Bool // set by the first of its end and its abandonment
+	over   atomic.Bool // set when the call returns or is abandoned, whichever comes first
 }
 
-// start calls the SignFunc in a goroutine of its own, which gives the slot back
-// when the call really returns and not when its caller gives up: that bounds the
-// number of goroutines, whatever the remote side does.
+// start calls the SignFunc in a separate goroutine, which frees the slot when the call
+// really returns and not when its caller gives up. That bounds the number of goroutines,
+// whatever the remote side does.
 func (s *Signer) start(ctx context.Context, digest []byte) *call {
 	c := &call{result: make(chan result, 1)}
 	go func() {
@@ -223,7 +223,7 @@ func (s *Signer) start(ctx context.Context, digest []byte) *call {
 	return c
 }
 
-// abandon counts a call that nobody waits for any more, until it returns.
+// abandon counts a call as abandoned until it returns.
 func (s *Signer) abandon(c *call) {
 	s.abandoned.Add(1)
 	if c.over.Swap(true) {
@@ -231,8 +231,8 @@ func (s *Signer) abandon(c *call) {
 	}
 }
 
-// ask calls the SignFunc. A panic in its goroutine would end the whole process;
-// the panic's value is not repeated, because nobody knows what is in it.
+// ask calls the SignFunc and recovers from a panic, which would end the whole process.
+// The panic's value is not repeated, because it may contain anything.
 func (s *Signer) ask(ctx context.Context, digest []byte) (r result) {
 	defer func() {
 		if recover() != nil {

@@ -39,7 +39,7 @@ func after(d time.Duration) SignFunc {
 	}
 }
 
-// stubborn signs after a while, whether anybody waits for it or not.
+// stubborn signs after a while, even if its context has ended.
 func stubborn(d time.Duration) SignFunc {
 	return func(ctx context.Context, digest []byte) ([]byte, error) {
 		time.Sleep(d)
@@ -56,7 +56,7 @@ func sign(s *Signer) error {
 	return err
 }
 
-// open makes the breaker open by failing as often as it takes.
+// open opens the breaker with as many failures as it takes.
 func open(t *testing.T, s *Signer) {
 	t.Helper()
 	for range DefaultFailures {

@@ -1,9 +1,9 @@
-// Package reopen keeps a key usable whose way to it gets lost.
+// Package reopen keeps a key usable when the connection to it is lost.
 //
-// An HSM forgets its sessions when it restarts, when its network drops or when
-// somebody pulls it out; and a server that loads a new config is told to let go of
-// the old config's keys while requests still sign with them. In both cases the
-// next signature opens the key again.
+// An HSM loses its sessions when it restarts, when its network connection drops or when
+// it is unplugged. And when Caddy loads a new config, it cleans up the old config's keys
+// while requests still sign with them. In both cases, the next signature opens the key
+// again.
 package reopen
 
 import (
@@ -20,11 +20,11 @@ type Opened struct {
 	Close  func() error
 }
 
-// OpenFunc opens the key. It is never called twice at once.
+// OpenFunc opens the key. It is never called concurrently.
 type OpenFunc func() (Opened, error)
 
-// LostFunc tells whether an error of the key's Sign means that the key must be
-// opened anew.
+// LostFunc reports whether an error of the key's Sign means that the key must be
+// reopened.
 type LostFunc func(error) bool
 
 // Key is a key that is opened when it is needed.
@@ -39,14 +39,14 @@ type Key struct {
 	public   crypto.PublicKey
 	released bool
 
-	// attempts counts the attempts to open the key, and err is what came of the
-	// last one: those who waited for an attempt take its outcome for theirs,
-	// instead of queueing up to fail one after the other.
+	// attempts counts the attempts to open the key, and err is the result of the last
+	// one. Callers that waited for an attempt share its result, instead of queueing up to
+	// fail one after the other.
 	attempts int
 	err      error
 }
 
-// New returns a closed key. A nil lost stands for a key that never gets lost.
+// New returns a closed key. lost may be nil for a key that is never lost.
 func New(open OpenFunc, lost LostFunc) *Key {
 	if lost == nil {
 		lost = func(error) bool { return false }
@@ -64,9 +64,9 @@ func (k *Key) Public() (crypto.PublicKey, error) {
 	return k.public, nil
 }
 
-// Sign signs a SHA-256 digest with PKCS#1 v1.5. If the key turns out to be lost,
-// it is closed, opened anew and asked once more. The libraries below take no
-// context: an HSM that hangs cannot be called off.
+// Sign signs a SHA-256 digest with PKCS#1 v1.5. If the key turns out to be lost, it is
+// closed, reopened and tried once more. The underlying libraries take no context, so a
+// call to an HSM that hangs cannot be cancelled.
 func (k *Key) Sign(_ context.Context, digest []byte) ([]byte, error) {
 	opened, signature, err := k.sign(digest)
 	if err == nil || opened == nil || !k.lost(err) {
@@ -77,7 +77,7 @@ func (k *Key) Sign(_ context.Context, digest []byte) ([]byte, error) {
 	return signature, err
 }
 
-// sign asks the key, and returns which opening of it was asked.
+// sign signs with the key, and returns the Opened that it used.
 func (k *Key) sign(digest []byte) (*Opened, []byte, error) {
 	opened, release, err := k.acquire()
 	if err != nil {
@@ -104,8 +104,8 @@ func (k *Key) acquire() (opened *Opened, release func(), err error) {
 	}
 }
 
-// release ends the use of the key. Once the key is released by its owner, the
-// last one out closes the door.
+// release ends one use of the key. If the owner has released the key, it also closes the
+// key as soon as no other use remains.
 func (k *Key) release() {
 	released := k.released
 	k.mu.RUnlock()
@@ -114,8 +114,7 @@ func (k *Key) release() {
 	}
 }
 
-// reopen opens the key, unless somebody else tried to since there were so many
-// attempts.
+// reopen opens the key, unless another caller has tried since attempts was read.
 func (k *Key) reopen(attempts int) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -131,8 +130,8 @@ func (k *Key) reopen(attempts int) error {
 	return k.err
 }
 
-// openLocked opens the key and makes sure that it is still the same one: its
-// public half is known elsewhere, and signatures that do not match it are no use.
+// openLocked opens the key and checks that it is still the same one: PayerMax knows its
+// public half, and signatures that do not match it are useless.
 func (k *Key) openLocked() error {
 	opened, err := k.open()
 	if err != nil {
@@ -153,7 +152,7 @@ func (k *Key) openLocked() error {
 	return nil
 }
 
-// discard closes a lost key, unless somebody else already did.
+// discard closes a lost key, unless another caller has already done so.
 func (k *Key) discard(lost *Opened) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -162,10 +161,9 @@ func (k *Key) discard(lost *Opened) {
 	}
 }
 
-// Release lets go of the key. It is closed as soon as nobody signs with it;
-// whoever signs with it later still can, at the price of opening it once more.
-// Release does not wait, because a key that hangs must not keep a server from
-// loading its next config.
+// Release closes the key as soon as no signature is under way. Later signatures are still
+// possible, but must open the key once more. Release does not wait, because a key that
+// hangs must not keep Caddy from loading its next config.
 func (k *Key) Release() {
 	if k.mu.TryLock() {
 		defer k.mu.Unlock()
@@ -181,7 +179,7 @@ func (k *Key) Release() {
 	}()
 }
 
-// closeLocked closes the key. What goes wrong there is nobody's concern any more.
+// closeLocked closes the key. Errors are ignored, because the key is no longer needed.
 func (k *Key) closeLocked() {
 	if k.opened != nil {
 		_ = k.opened.Close()

@@ -24,7 +24,7 @@ var (
 	digest   = sha256.Sum256([]byte("body"))
 )
 
-// device is a stand-in for an HSM: openings of it die when it is reset.
+// device is a stand-in for an HSM. A reset invalidates all open sessions.
 type device struct {
 	key *rsa.PrivateKey
 
@@ -33,7 +33,7 @@ type device struct {
 	openErr, signErr          atomic.Pointer[error]
 	slow                      time.Duration
 	signing                   atomic.Int32
-	hold                      chan struct{} // if it is not nil, signatures take until it is closed
+	hold                      chan struct{} // if not nil, signatures block until it is closed
 }
 
 func newDevice() *device { return &device{key: testkeys.New(2048)} }
@@ -171,7 +171,7 @@ func TestAnotherKeyInItsPlace(t *testing.T) {
 	assert.Zero(t, d.alive.Load())
 }
 
-// patience is how long a condition is awaited.
+// patience is how long to wait for a condition.
 const patience = 30 * time.Second
 
 func TestRelease(t *testing.T) {

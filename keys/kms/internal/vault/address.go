@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// ParseAddress reads the address of a server: https, or http if the server is on
-// this machine, since everything that is sent carries a token.
+// ParseAddress parses the address of a server. It must be https, or http if the server is
+// on this machine, since nearly every request carries a token.
 func ParseAddress(text string) (*url.URL, error) {
 	address, err := url.Parse(text)
 	if err != nil {
@@ -41,17 +41,17 @@ func isLoopback(host string) bool {
 }
 
 var (
-	// keyName is the form of names that the transit engine can route.
+	// keyName matches the names that the transit engine can route.
 	keyName = regexp.MustCompile(`^\w([\w.-]*\w)?$`)
 
-	// mountPath is a path of one or more such names.
+	// mountPath matches a path of one or more such names.
 	mountPath = regexp.MustCompile(`^\w([\w.-]*\w)?(/\w([\w.-]*\w)?)*$`)
 
-	// namespacePath is what can stand in the header that selects a namespace.
+	// namespacePath matches what the header that selects a namespace can contain.
 	namespacePath = regexp.MustCompile(`^[!-~]+$`)
 )
 
-// CheckKeyName says what is wrong with the name of a transit key, if anything.
+// CheckKeyName returns an error if name is not a valid name of a transit key.
 func CheckKeyName(name string) error {
 	if !keyName.MatchString(name) {
 		return fmt.Errorf("%q is not a name of a transit key: letters, digits, \"_\", \"-\" and \".\" are allowed, the last two not at an end", name)
@@ -59,7 +59,7 @@ func CheckKeyName(name string) error {
 	return nil
 }
 
-// CheckMount says what is wrong with a mount path, if anything.
+// CheckMount returns an error if path is not a valid mount path.
 func CheckMount(path string) error {
 	if !mountPath.MatchString(path) {
 		return fmt.Errorf("%q is not a mount path; write it as the server lists it, without slashes around it and without \"v1/\"", path)
@@ -67,7 +67,7 @@ func CheckMount(path string) error {
 	return nil
 }
 
-// CheckNamespace says what is wrong with the path of a namespace, if anything.
+// CheckNamespace returns an error if path is not a valid path of a namespace.
 func CheckNamespace(path string) error {
 	if !namespacePath.MatchString(path) {
 		return fmt.Errorf("%q is not the path of a namespace", path)

@@ -67,8 +67,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// An environment variable must not decide who sees the token. (Asking through a
-// proxy would not show it: net/http reads the environment only once.)
+// An environment variable must not decide who sees the token. (A test with a proxy would
+// not work, because net/http reads the environment only once.)
 func TestTransportIgnoresTheEnvironment(t *testing.T) {
 	assert.Nil(t, newTransport(Options{}).Proxy)
 }

@@ -1,12 +1,12 @@
 // Package vault is a client of the parts of Vault's HTTP API that signing needs:
 // the transit engine, the Kubernetes login and the renewal of tokens.
 //
-// It is written over net/http and the documented API instead of using one of the
-// official client libraries, because the six requests it makes are the same with
-// HashiCorp Vault and OpenBao, whose libraries are two; because either library
-// brings more than a dozen modules, a retry policy and environment variables that
-// redirect it (VAULT_ADDR, VAULT_SKIP_VERIFY and others), none of which should have
-// a say in a payment; and because both put what the server said into their errors.
+// It uses net/http and the documented API rather than an official client library, for
+// three reasons. The six requests that it makes are the same for HashiCorp Vault and
+// OpenBao, which have separate libraries. Each library brings more than a dozen modules,
+// a retry policy, and environment variables that redirect it (VAULT_ADDR,
+// VAULT_SKIP_VERIFY and others), none of which should influence a payment. And both
+// libraries repeat the server's words in their errors.
 //
 // No error of this package repeats a token, a JWT or the server's own words.
 package vault
@@ -28,10 +28,11 @@ import (
 )
 
 const (
-	// maxAnswer is ample for a transit key with hundreds of versions.
+	// maxAnswer is the largest answer, in bytes. It is ample for a transit key with
+	// hundreds of versions.
 	maxAnswer = 1 << 20
 
-	// maxFailure is how much of a refusal is looked at.
+	// maxFailure is how many bytes of an error response are read.
 	maxFailure = 16 << 10
 
 	dialTimeout = 5 * time.Second
@@ -40,22 +41,22 @@ const (
 
 // Options configure a [Client].
 type Options struct {
-	// Address is the server's, as [ParseAddress] returns it.
+	// Address is the address of the server, as [ParseAddress] returns it.
 	Address *url.URL
 
 	// Namespace is the namespace that all paths are relative to; empty for the
 	// root namespace.
 	Namespace string
 
-	// RootCAs are the authorities that the server's certificate may come from;
-	// nil for the system's.
+	// RootCAs are the authorities that are trusted for the server's certificate; nil for
+	// the system's.
 	RootCAs *x509.CertPool
 
 	// Timeout is how long one request may take, if its context does not end
 	// earlier.
 	Timeout time.Duration
 
-	// MaxConns is how many connections are open at most.
+	// MaxConns is the maximum number of open connections.
 	MaxConns int
 
 	// Transport replaces the network, in tests.
@@ -78,14 +79,13 @@ func NewClient(o Options) *Client {
 	if c.http.Transport == nil {
 		c.http.Transport = newTransport(o)
 	}
-	// A redirect is an answer like any other: followed, it would carry the token
-	// to wherever the answer says.
+	// Redirects are not followed: the token would be sent to wherever the answer says.
 	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return c
 }
 
-// newTransport returns a transport that goes where the address says and nowhere
-// else: no proxy, since an environment variable must not decide who sees tokens.
+// newTransport returns a transport that connects only to the address itself. It uses no
+// proxy, since an environment variable must not decide who sees tokens.
 func newTransport(o Options) *http.Transport {
 	return &http.Transport{
 		DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
@@ -100,15 +100,15 @@ func newTransport(o Options) *http.Transport {
 	}
 }
 
-// Close closes the connections that are not in use, and lets the others be closed
-// after their request. Requests can still be sent: a signature for a payment that
-// began before the config was replaced is still wanted.
+// Close closes idle connections; the others are closed after their request. Requests can
+// still be sent, because payments that began before the config was replaced still need
+// their signatures.
 func (c *Client) Close() {
 	c.closed.Store(true)
 	c.http.CloseIdleConnections()
 }
 
-// request is one request of the API.
+// request is one request to the API.
 type request struct {
 	operation string // for errors, such as "reading the transit key"
 	method    string
@@ -117,12 +117,12 @@ type request struct {
 	body      any
 	hints     hints
 
-	// repeatable says that the request may be sent again if the connection
-	// breaks, which net/http otherwise does for a GET alone.
+	// repeatable says that net/http may send the request again if the connection breaks,
+	// as it does for GET requests.
 	repeatable bool
 }
 
-// do sends a request and reads its answer into answer.
+// do sends a request and decodes its JSON answer into answer.
 func (c *Client) do(ctx context.Context, r request, answer any) error {
 	if c.timeout > 0 {
 		var cancel context.CancelFunc
@@ -135,7 +135,7 @@ func (c *Client) do(ctx context.Context, r request, answer any) error {
 	}
 	response, err := c.http.Do(out)
 	if err != nil {
-		// Who reads this knows the address; the cause is what counts.
+		// The address is in the config, so only the cause is reported.
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err
 		}
@@ -144,7 +144,7 @@ func (c *Client) do(ctx context.Context, r request, answer any) error {
 	defer response.Body.Close()
 
 	if response.StatusCode != http.StatusOK {
-		// What cannot be read is treated as absent: the status says enough.
+		// A body that cannot be read is ignored: the status is enough.
 		body, _ := io.ReadAll(io.LimitReader(response.Body, maxFailure))
 		return failed(r.operation, response.StatusCode, body, r.hints)
 	}
@@ -180,8 +180,8 @@ func (c *Client) build(ctx context.Context, r request) (*http.Request, error) {
 	if r.body != nil {
 		out.Header.Set("Content-Type", "application/json")
 	}
-	// A Vault Agent or Proxy can be told to serve nobody who does not send this:
-	// it keeps a browser from being used against it.
+	// A Vault Agent or Proxy can be configured to require this header, as a protection
+	// against requests that a browser was tricked into sending.
 	out.Header.Set("X-Vault-Request", "true")
 	if c.namespace != "" {
 		out.Header.Set("X-Vault-Namespace", c.namespace)
@@ -190,7 +190,8 @@ func (c *Client) build(ctx context.Context, r request) (*http.Request, error) {
 		out.Header.Set("X-Vault-Token", r.token.reveal())
 	}
 	if r.repeatable {
-		// An empty list is net/http's way of saying so without sending a header.
+		// With an empty list, net/http treats the request as idempotent without sending
+		// the header.
 		out.Header["Idempotency-Key"] = []string{}
 	}
 	out.Close = c.closed.Load()

@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/keys/kms/internal/vault/vaulttest"
 )
 
-// dial returns a key of a server on the network.
+// dial returns a transit key on a server that listens on the network.
 func dial(t *testing.T, url string, roots *x509.CertPool, timeout time.Duration) vault.Transit {
 	t.Helper()
 	address, err := vault.ParseAddress(url)
@@ -49,7 +49,7 @@ func TestAddressWithPath(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// A token that follows a redirect belongs to whoever wrote the redirect.
+// Following a redirect would give the token to whoever sent the redirect.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	for name, status := range map[string]int{"307": 307, "308": 308, "301": 301, "302": 302} {
 		t.Run(name, func(t *testing.T) {
@@ -71,7 +71,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-// The address is in the config; an error is about what happened there.
+// An error does not repeat the address, which is in the config, but says what happened.
 func TestUnreachableServer(t *testing.T) {
 	server := httptest.NewServer(vaulttest.New(token))
 	server.Close()
@@ -85,7 +85,7 @@ func TestUnreachableServer(t *testing.T) {
 
 func TestTimeoutAndCancellation(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // or net/http does not notice that the client has gone
+		_, _ = io.Copy(io.Discard, r.Body) // otherwise, net/http does not notice that the client has gone
 		<-r.Context().Done()
 	}))
 	t.Cleanup(server.Close)
@@ -104,7 +104,7 @@ func TestTimeoutAndCancellation(t *testing.T) {
 	})
 }
 
-// A connection that the server closes while it is idle must not cost a payment.
+// A payment must not fail because the server has closed an idle connection.
 func TestSignSurvivesClosedConnections(t *testing.T) {
 	server := httptest.NewServer(vaulttest.New(token))
 	t.Cleanup(server.Close)

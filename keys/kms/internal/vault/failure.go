@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// Failure is an answer of the server that is not the one asked for. It says what
-// was asked, what that means and what to do. The server's own words are looked
-// at, but never repeated: they may quote what was sent.
+// Failure is an error response of the server. It says what was requested, what the
+// response means and what to do. The server's own words are inspected but never repeated,
+// since they may quote what was sent.
 type Failure struct {
-	// Operation is what was asked, such as "reading the transit key".
+	// Operation is what was requested, such as "reading the transit key".
 	Operation string
 
 	// Status is the answer's HTTP status.
@@ -25,28 +25,27 @@ func (f *Failure) Error() string {
 	return fmt.Sprintf("%s: %s (HTTP status %d)", f.Operation, f.Reason, f.Status)
 }
 
-// IsDenied reports whether the server did not accept the token, or accepts it for
-// other things than this. It does not say which of the two.
+// IsDenied reports whether the server did not accept the token, or does not allow it to
+// make this request. The server does not say which of the two.
 func IsDenied(err error) bool {
 	failure, ok := errors.AsType[*Failure](err)
 	return ok && (failure.Status == http.StatusForbidden || failure.Status == http.StatusUnauthorized)
 }
 
-// IsRefused reports whether the server understood the request and does not carry
-// it out, so that asking the same again is of no use.
+// IsRefused reports whether the server understood the request but refused it, so that
+// repeating the request would be of no use.
 func IsRefused(err error) bool {
 	failure, ok := errors.AsType[*Failure](err)
 	return ok && failure.Status >= 400 && failure.Status < 500 && failure.Status != http.StatusTooManyRequests
 }
 
-// hints are the reasons for two answers that mean another thing for each
-// operation.
+// hints are the texts for two kinds of failure whose meaning depends on the operation.
 type hints struct {
 	denied  string
 	missing string
 }
 
-// failed returns the failure that an answer means.
+// failed returns the Failure for an error response.
 func failed(operation string, status int, body []byte, h hints) *Failure {
 	return &Failure{Operation: operation, Status: status, Reason: reason(status, strings.ToLower(string(body)), h)}
 }

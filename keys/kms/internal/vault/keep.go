@@ -11,8 +11,8 @@ const (
 	maxBackoff   = 30 * time.Second
 )
 
-// Backoff returns how long to wait after a number of failures in a row: a second,
-// then twice as long each time, up to half a minute.
+// Backoff returns how long to wait after a number of consecutive failures: one second,
+// doubled each time, up to 30 seconds.
 func Backoff(failures int) time.Duration {
 	wait := firstBackoff
 	for range failures - 1 {
@@ -23,7 +23,7 @@ func Backoff(failures int) time.Duration {
 	return wait
 }
 
-// Sleep waits, and reports whether the context still stands.
+// Sleep waits, and returns false if the context ended first.
 func Sleep(ctx context.Context, wait time.Duration) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -35,9 +35,9 @@ func Sleep(ctx context.Context, wait time.Duration) bool {
 	}
 }
 
-// Keep looks after the token until the context ends: it renews the token in time,
-// logs in anew when renewing does not help, and takes a token that was put in the
-// old one's place. What fails is tried again, ever more slowly, and logged once.
+// Keep keeps the token valid until the context ends: it renews the token in time, logs in
+// again if renewal does not help, and switches to a token that has replaced the old one.
+// Failures are retried with increasing delays, and logged once.
 func (s *Session) Keep(ctx context.Context) {
 	var failures int
 	var retryAt time.Time
@@ -47,7 +47,7 @@ func (s *Session) Keep(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err == nil && time.Now().Before(retryAt):
-			// Nothing was due yet, so nothing has been shown to work again.
+			// Nothing was due, so this success does not show that anything works again.
 		case err == nil:
 			if failures > 0 {
 				s.log.Info("the token is kept up again")
@@ -62,7 +62,7 @@ func (s *Session) Keep(ctx context.Context) {
 	}
 }
 
-// untilLook returns how long the token can be left alone.
+// untilLook returns how long to wait before the next look.
 func (s *Session) untilLook(retryAt time.Time) time.Duration {
 	wait := lookInterval
 	if lease := s.lease.Load(); lease != nil {
@@ -77,11 +77,11 @@ func (s *Session) untilLook(retryAt time.Time) time.Duration {
 	return max(wait, time.Second/2)
 }
 
-// look does what is due, unless it failed a short time ago.
+// look does whatever is due, unless it is too early for another attempt after a failure.
 func (s *Session) look(ctx context.Context, retryAt time.Time) error {
 	lease := s.lease.Load()
 	if lease == nil {
-		return nil // the first login is that of the first request
+		return nil // the first request logs in
 	}
 	done, err := s.take(ctx)
 	if err != nil {
@@ -109,16 +109,16 @@ func (s *Session) look(ctx context.Context, retryAt time.Time) error {
 	return s.relogin(ctx, lease)
 }
 
-// renew renews the token, and reports whether that will do. It will not when the
-// server gives less than half of what the login gave: the max TTL is near, beyond
-// which nothing is renewed.
+// renew renews the token, and reports whether the new TTL is long enough. It is not if it
+// is less than half of the login's TTL: then the max TTL is near, beyond which the token
+// cannot be renewed.
 func (s *Session) renew(ctx context.Context, lease Lease) (enough bool, err error) {
 	renewed, err := s.client.Renew(ctx, lease)
 	if err != nil {
 		return false, err
 	}
-	// At the very end the server gives less than a second, which it writes as 0.
-	// Taken at its word, that would be a token that does not end.
+	// Near the max TTL, the server may give less than a second, which it writes as 0.
+	// Taken literally, that would be a token that does not expire.
 	if renewed.TTL > 0 {
 		s.lease.Store(&renewed)
 	}
@@ -126,8 +126,8 @@ func (s *Session) renew(ctx context.Context, lease Lease) (enough bool, err erro
 	return renewed.TTL >= lease.Granted/2, nil
 }
 
-// relogin obtains another token instead of one that is not renewed any more. If
-// there is none, the old one stays, and stays due.
+// relogin replaces a token that can no longer be renewed. If there is no other token, the
+// old one stays in use, and its renewal stays due.
 func (s *Session) relogin(ctx context.Context, old *Lease) error {
 	lease, err := s.obtain(ctx)
 	switch {

@@ -8,32 +8,32 @@ import (
 	"time"
 )
 
-// Lease is a token and how long it is good for.
+// Lease is a token and its validity.
 type Lease struct {
 	Token Secret
 
-	// TTL is how long the token was good for when it was obtained or renewed; 0 if
-	// it does not end, or if that is not known.
+	// TTL is how long the token was valid for when it was obtained or renewed; 0 if it
+	// does not expire, or if that is not known.
 	TTL time.Duration
 
-	// Granted is the TTL of the login. A renewal that gives much less says that
-	// the token's max TTL is near.
+	// Granted is the TTL that the login gave. If a renewal gives much less, the token's
+	// max TTL is near.
 	Granted time.Duration
 
-	// Renewable says whether the server renews the token at all.
+	// Renewable says whether the token can be renewed at all.
 	Renewable bool
 
 	// Since is when the TTL began.
 	Since time.Time
 }
 
-// Due returns when to renew the token: after two thirds of its TTL, which leaves
-// time for a server that is away for a while. It returns false if there is no need.
+// Due returns when to renew the token: after two thirds of its TTL, which leaves time for
+// a server that is away for a while. It returns false if the token does not expire.
 func (l Lease) Due() (time.Time, bool) {
 	return l.Since.Add(l.TTL * 2 / 3), l.TTL > 0
 }
 
-// authAnswer is the answer to a login and to a renewal.
+// authAnswer is the answer to a login or a renewal.
 type authAnswer struct {
 	Auth *struct {
 		ClientToken   string  `json:"client_token"`
@@ -42,7 +42,7 @@ type authAnswer struct {
 	} `json:"auth"`
 }
 
-// seconds are how the API writes a duration.
+// seconds is a duration as the API writes it.
 type seconds int64
 
 func (s seconds) duration() time.Duration { return time.Duration(max(s, 0)) * time.Second }
@@ -81,7 +81,7 @@ func (c *Client) LoginKubernetes(ctx context.Context, mount, role string, jwt Se
 	}, nil
 }
 
-// Renew renews a token. It stays the same token.
+// Renew renews a token. The token itself does not change.
 func (c *Client) Renew(ctx context.Context, lease Lease) (Lease, error) {
 	const operation = "renewing the token"
 	since := time.Now()
@@ -109,7 +109,7 @@ func (c *Client) Renew(ctx context.Context, lease Lease) (Lease, error) {
 	return lease, nil
 }
 
-// LookUp asks how long a token is good for.
+// LookUp asks the server how long a token is valid.
 func (c *Client) LookUp(ctx context.Context, token Secret) (Lease, error) {
 	since := time.Now()
 	var answer struct {

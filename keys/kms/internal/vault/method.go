@@ -5,23 +5,22 @@ import (
 	"fmt"
 )
 
-// Method is a way to come by a token.
+// Method is a way to obtain a token.
 type Method interface {
-	// Login returns a token that was obtained just now.
+	// Login obtains a token.
 	Login(ctx context.Context, c *Client) (Lease, error)
 
-	// Replaced reports whether there is another token than this one to be had,
-	// which the server did not tell us about.
+	// Replaced reports whether the token has been replaced by another one outside of the
+	// server, such as in a file.
 	Replaced(token Secret) (bool, error)
 }
 
-// TokenFile takes the token from a file that somebody else writes, such as Vault
-// Agent.
+// TokenFile reads the token from a file that another program writes, such as Vault Agent.
 type TokenFile struct {
 	Path string
 }
 
-// Login reads the file, and asks the server how long the token is good for.
+// Login reads the file, and asks the server how long the token is valid.
 func (m TokenFile) Login(ctx context.Context, c *Client) (Lease, error) {
 	token, err := ReadSecret(m.Path)
 	if err != nil {
@@ -29,15 +28,15 @@ func (m TokenFile) Login(ctx context.Context, c *Client) (Lease, error) {
 	}
 	lease, err := c.LookUp(ctx, token)
 	if IsDenied(err) {
-		// A token without the default policy may not look itself up and can sign
-		// all the same. Whoever wrote the file has to renew it then. If it is not
-		// valid at all, the next request says so.
+		// A token without the default policy is not allowed to look itself up, but may
+		// still be able to sign. The program that wrote the file must then renew it. If
+		// the token is not valid at all, the next request fails.
 		return Lease{Token: token}, nil
 	}
 	return lease, err
 }
 
-// Replaced reports whether the file has another token by now.
+// Replaced reports whether the file now has another token.
 func (m TokenFile) Replaced(token Secret) (bool, error) {
 	current, err := ReadSecret(m.Path)
 	if err != nil {
@@ -51,7 +50,7 @@ type Kubernetes struct {
 	// Mount is where the auth method is mounted, such as "kubernetes".
 	Mount string
 
-	// Role is the role to log in for.
+	// Role is the role to log in with.
 	Role string
 
 	// ServiceAccountToken is the path of the file with the JWT. It is read for
@@ -68,6 +67,5 @@ func (m Kubernetes) Login(ctx context.Context, c *Client) (Lease, error) {
 	return c.LoginKubernetes(ctx, m.Mount, m.Role, jwt)
 }
 
-// Replaced returns false: a new JWT does not make the token of the old one any
-// worse.
+// Replaced returns false: a new JWT does not invalidate the token from the old one.
 func (Kubernetes) Replaced(Secret) (bool, error) { return false, nil }

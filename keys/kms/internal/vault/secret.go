@@ -10,18 +10,18 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/regular"
 )
 
-// maxSecretSize is ample for any token and any service account's JWT, and keeps a
-// path that points at something else from filling the memory.
+// maxSecretSize is the largest secret, in bytes. It is ample for any token and any
+// service account's JWT, and limits the memory that a wrong path can cost.
 const maxSecretSize = 16 << 10
 
 const redacted = "[redacted]"
 
-// Secret is a token or a JWT. However it is printed, logged or marshalled, it
-// shows as "[redacted]"; only [Secret.reveal] gives it away.
+// Secret is a token or a JWT. However it is printed, logged or marshalled, it appears as
+// "[redacted]"; only [Secret.reveal] returns it.
 type Secret struct {
-	// value is a pointer because fmt prints the unexported fields of a struct
-	// that contains a Secret without asking for its methods. Of a pointer it
-	// prints the address.
+	// value is a pointer because fmt does not use Secret's methods when a Secret is an
+	// unexported field of a struct that is printed. For a pointer, fmt prints only the
+	// address.
 	value *string
 }
 
@@ -53,8 +53,8 @@ func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 // MarshalText returns "[redacted]".
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// ReadSecret reads a file that contains a secret and nothing else but white space
-// around it. Its errors name the file and repeat nothing of its contents.
+// ReadSecret reads a file that contains only a secret, with optional white space around
+// it. Its errors name the file, but repeat nothing of its contents.
 func ReadSecret(path string) (Secret, error) {
 	content, err := regular.Read(path, maxSecretSize)
 	if err != nil {
@@ -67,11 +67,11 @@ func ReadSecret(path string) (Secret, error) {
 	return newSecret(string(text)), nil
 }
 
-// name is what env files and shell scripts have before a value.
+// name matches an assignment as in env files and shell scripts.
 var name = regexp.MustCompile(`^(export\s+)?[A-Za-z_]\w*=[^=]`)
 
-// checkSecret refuses what cannot be a token, so that it is not sent to a server
-// that would only say "permission denied".
+// checkSecret refuses a text that cannot be a token. Otherwise it would be sent to a
+// server that would only answer "permission denied".
 func checkSecret(text []byte) error {
 	switch {
 	case len(text) == 0:

@@ -9,29 +9,29 @@ import (
 )
 
 const (
-	// lookInterval is how often a session looks after its token.
+	// lookInterval is the maximum time between two looks at the token.
 	lookInterval = 5 * time.Second
 
-	// loginPause is how long a login stands, at least, before a denied request
-	// leads to another. A policy that does not allow a request would otherwise
-	// cost a login for each of them.
+	// loginPause is the minimum time between a login and another one that a denied
+	// request causes. Otherwise, if a policy does not allow a request, each such request
+	// would cause a login.
 	loginPause = 10 * time.Second
 )
 
-// Session has a token and keeps it good. It is safe for concurrent use.
+// Session holds a token and keeps it valid. It is safe for concurrent use.
 type Session struct {
 	client *Client
 	method Method
 	log    *slog.Logger
 
-	// lease is what requests use; nil until the first login.
+	// lease is the token that requests use; nil until the first login.
 	lease atomic.Pointer[Lease]
 
-	// turn is taken to obtain or renew a token, so that it happens once however
-	// many requests are denied. It is a channel, because a request can stop
-	// waiting for a channel. What follows belongs to whoever has the turn.
+	// turn is a lock that is held to obtain or renew a token, so that this happens once
+	// no matter how many requests are denied. It is a channel, so that a request can stop
+	// waiting for it. It guards the fields below.
 	turn    chan struct{}
-	loginAt time.Time // of the last attempt
+	loginAt time.Time // when the last login was attempted
 }
 
 // NewSession returns a session that has no token yet.
@@ -39,8 +39,8 @@ func NewSession(client *Client, method Method, log *slog.Logger) *Session {
 	return &Session{client: client, method: method, log: log, turn: make(chan struct{}, 1)}
 }
 
-// Do makes a request with the token. If the token is denied and another is to be
-// had, the request is made once more with that one.
+// Do makes a request with the token. If the token is denied and another one is available,
+// the request is made once more with that one.
 func (s *Session) Do(ctx context.Context, call func(token Secret) error) error {
 	token, err := s.token(ctx)
 	if err != nil {
@@ -60,7 +60,7 @@ func (s *Session) Do(ctx context.Context, call func(token Secret) error) error {
 	return call(other)
 }
 
-// token returns the token, after a login if there is none yet.
+// token returns the token. If there is none yet, it logs in first.
 func (s *Session) token(ctx context.Context) (Secret, error) {
 	if lease := s.lease.Load(); lease != nil {
 		return lease.Token, nil
@@ -80,9 +80,9 @@ func (s *Session) token(ctx context.Context) (Secret, error) {
 	return lease.Token, nil
 }
 
-// replace returns a token instead of one that was denied: the one that somebody
-// else obtained meanwhile, or that of a new login. It returns the denied one if it
-// was obtained only just now.
+// replace returns a replacement for a token that was denied: one that was obtained in the
+// meantime, or one from a new login. If the denied token was obtained less than
+// loginPause ago, replace returns that one.
 func (s *Session) replace(ctx context.Context, denied Secret) (Secret, error) {
 	done, err := s.take(ctx)
 	if err != nil {
@@ -99,7 +99,7 @@ func (s *Session) replace(ctx context.Context, denied Secret) (Secret, error) {
 	return lease.Token, nil
 }
 
-// take waits for the turn and returns what gives it back.
+// take waits for the turn. done releases it.
 func (s *Session) take(ctx context.Context) (done func(), err error) {
 	select {
 	case s.turn <- struct{}{}:
@@ -109,7 +109,7 @@ func (s *Session) take(ctx context.Context) (done func(), err error) {
 	}
 }
 
-// login obtains a token and makes it the one that requests use. The caller has the
+// login obtains a token and makes it the one that requests use. The caller must hold the
 // turn.
 func (s *Session) login(ctx context.Context) (*Lease, error) {
 	lease, err := s.obtain(ctx)
@@ -120,7 +120,7 @@ func (s *Session) login(ctx context.Context) (*Lease, error) {
 	return lease, nil
 }
 
-// obtain obtains a token. The caller has the turn.
+// obtain obtains a token. The caller must hold the turn.
 func (s *Session) obtain(ctx context.Context) (*Lease, error) {
 	s.loginAt = time.Now()
 	lease, err := s.method.Login(ctx, s.client)

@@ -24,7 +24,7 @@ const (
 	renewPath = "POST /v1/auth/token/renew-self"
 )
 
-// bench is a session under simulated time, with a stand-in that has no network.
+// bench is a session in simulated time, with a stand-in server that needs no network.
 type bench struct {
 	*vaulttest.Server
 	session *vault.Session
@@ -33,7 +33,7 @@ type bench struct {
 	file    string
 }
 
-// inBubble runs a test with a session that is kept up by Keep.
+// inBubble runs a test in simulated time, with a session that Keep keeps valid.
 func inBubble(t *testing.T, method func(file string) vault.Method, test func(t *testing.T, b *bench)) {
 	t.Helper()
 	server := vaulttest.New()
@@ -58,7 +58,7 @@ func kubernetes(file string) vault.Method {
 
 func tokenFile(file string) vault.Method { return vault.TokenFile{Path: file} }
 
-// sign asks for a signature, as a payment does.
+// sign requests a signature, as a payment does.
 func (b *bench) sign(t *testing.T) error {
 	t.Helper()
 	return b.session.Do(t.Context(), func(token vault.Secret) error {
@@ -67,8 +67,7 @@ func (b *bench) sign(t *testing.T) error {
 	})
 }
 
-// signFor asks for a signature every five seconds for a while, all of which must be
-// given.
+// signFor requests a signature every five seconds for a while. All of them must succeed.
 func (b *bench) signFor(t *testing.T, duration time.Duration) {
 	t.Helper()
 	for end := time.Now().Add(duration); time.Now().Before(end); time.Sleep(5 * time.Second) {
@@ -130,7 +129,8 @@ func TestLoginIsMadeAnewWhenRenewingIsRefused(t *testing.T) {
 	})
 }
 
-// A lease of 0 seconds is one that is over, though a TTL of 0 is one without end.
+// A renewal to 0 seconds means that the lease has ended, although a TTL of 0 means that
+// it does not expire.
 func TestRenewalThatGivesNothing(t *testing.T) {
 	inBubble(t, kubernetes, func(t *testing.T, b *bench) {
 		b.Issue = vaulttest.Token{TTL: 60 * time.Second, Renewable: true}
@@ -150,7 +150,7 @@ func TestRenewalThatGivesNothing(t *testing.T) {
 	})
 }
 
-// A server that is away for a while is asked again, but ever less often.
+// If the server is unavailable for a while, renewal is retried, with increasing delays.
 func TestRenewalIsTriedAgain(t *testing.T) {
 	inBubble(t, kubernetes, func(t *testing.T, b *bench) {
 		b.Issue = vaulttest.Token{TTL: 10 * time.Minute, Renewable: true}
@@ -173,7 +173,7 @@ func TestRenewalIsTriedAgain(t *testing.T) {
 	})
 }
 
-// After an outage that the token did not survive, there has to be a new one.
+// After an outage during which the token has expired, the session obtains a new one.
 func TestLoginIsMadeAnewWhenTheTokenHasEnded(t *testing.T) {
 	inBubble(t, kubernetes, func(t *testing.T, b *bench) {
 		b.Issue = vaulttest.Token{TTL: time.Minute, Renewable: true}
@@ -210,7 +210,7 @@ func TestDeniedTokenIsReplaced(t *testing.T) {
 	})
 }
 
-// A policy that does not allow a request must not cost a login for each of them.
+// If a policy does not allow a request, each such request must not cause a login.
 func TestDeniedPolicyDoesNotCauseALoginStorm(t *testing.T) {
 	inBubble(t, kubernetes, func(t *testing.T, b *bench) {
 		b.Issue = vaulttest.Token{TTL: time.Hour, Renewable: true, NoSign: true}

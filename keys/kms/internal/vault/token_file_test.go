@@ -43,7 +43,7 @@ func TestTokenFileIsReadAtOnceWhenTheTokenIsDenied(t *testing.T) {
 	})
 }
 
-// A file that vanishes, or is half written, leaves the last good token in use.
+// If the file vanishes or is half-written, the last good token stays in use.
 func TestTokenFileMayVanishAndComeBack(t *testing.T) {
 	inBubble(t, tokenFile, func(t *testing.T, b *bench) {
 		b.Tokens["hvs.CANARY-1"] = new(vaulttest.Token)
@@ -99,7 +99,7 @@ func TestTokenOfAFileThatEndsIsAnnounced(t *testing.T) {
 	})
 }
 
-// A token without the default policy may not look itself up, and can sign.
+// A token without the default policy is not allowed to look itself up, but can sign.
 func TestTokenThatMayNotLookItselfUp(t *testing.T) {
 	inBubble(t, tokenFile, func(t *testing.T, b *bench) {
 		b.Tokens["hvs.CANARY-1"] = &vaulttest.Token{NoLookUp: true}

@@ -31,7 +31,7 @@ type Version struct {
 	Public *rsa.PublicKey
 }
 
-// keyAnswer is the answer to reading a key.
+// keyAnswer is the answer to a request to read a key.
 type keyAnswer struct {
 	Data struct {
 		Type                 string `json:"type"`
@@ -44,8 +44,8 @@ type keyAnswer struct {
 	} `json:"data"`
 }
 
-// Read returns the given version of the key, or the latest if number is 0. It is
-// an error if the server would not sign with it.
+// Read returns the given version of the key, or the latest if number is 0. It returns an
+// error if the server would not sign with that version.
 func (t Transit) Read(ctx context.Context, token Secret, number int) (Version, error) {
 	path := t.Mount + "/keys/" + t.Key
 	var answer keyAnswer
@@ -73,7 +73,7 @@ func (t Transit) missing() string {
 	return fmt.Sprintf("there is no transit key %q under the mount %q; check the key's name, the mount and the namespace", t.Key, t.Mount)
 }
 
-// version picks a version and reads its public key.
+// version selects a version and parses its public key.
 func (a keyAnswer) version(number int) (Version, error) {
 	data := a.Data
 	switch data.Type {
@@ -125,8 +125,8 @@ func parsePublicKey(text string) (*rsa.PublicKey, error) {
 	return public, nil
 }
 
-// signBody asks for RSASSA-PKCS1-v1_5 over a digest that is computed already. The
-// hash algorithm is in the path.
+// signBody requests RSASSA-PKCS1-v1_5 over a precomputed digest. The hash algorithm is in
+// the path.
 type signBody struct {
 	Input              string `json:"input"`
 	Prehashed          bool   `json:"prehashed"`
@@ -134,8 +134,8 @@ type signBody struct {
 	KeyVersion         int    `json:"key_version"`
 }
 
-// Sign signs a SHA-256 digest with the given version of the key, never with
-// another: the caller verifies with the public key of this one.
+// Sign signs a SHA-256 digest with the given version of the key, never with another one:
+// the caller verifies the signature with the public key of this version.
 func (t Transit) Sign(ctx context.Context, token Secret, number int, digest []byte) ([]byte, error) {
 	path := t.Mount + "/sign/" + t.Key + "/sha2-256"
 	operation := fmt.Sprintf("signing with the transit key %q", t.Key)
@@ -159,7 +159,7 @@ func (t Transit) Sign(ctx context.Context, token Secret, number int, digest []by
 			denied:  fmt.Sprintf("the token is not valid, or no policy of it allows \"update\" on %s", path),
 			missing: t.missing(),
 		},
-		repeatable: true, // it gives the same signature again
+		repeatable: true, // the same request gives the same signature
 	}, &answer)
 	if err != nil {
 		return nil, err
@@ -171,7 +171,8 @@ func (t Transit) Sign(ctx context.Context, token Secret, number int, digest []by
 	return signature, nil
 }
 
-// parseSignature reads "vault:v<version>:<base64>", which OpenBao writes as well.
+// parseSignature parses "vault:v<version>:<base64>", the format of both Vault and
+// OpenBao.
 func parseSignature(text string, number int) ([]byte, error) {
 	encoded, ok := strings.CutPrefix(text, fmt.Sprintf("vault:v%d:", number))
 	if !ok {

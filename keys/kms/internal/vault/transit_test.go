@@ -29,7 +29,8 @@ const token = "hvs.CANARY-TOKEN"
 
 var digest = sha256.Sum256([]byte(`{"version":"1.5"}`))
 
-// newTransit returns the key of a stand-in without a network, and its token.
+// newTransit returns the transit key of a stand-in server that needs no network, and its
+// token.
 func newTransit(t *testing.T, server *vaulttest.Server) (vault.Transit, vault.Secret) {
 	t.Helper()
 	address, err := vault.ParseAddress("https://vault.example.com:8200")
@@ -178,8 +179,8 @@ func TestSignRefusesAnswersThatAreNoSignature(t *testing.T) {
 	}
 }
 
-// A server may quote what it was sent. Whatever it answers, the error says what to
-// do in words of our own.
+// A server may quote what it was sent. Whatever it answers, the error says what to do in
+// our own words.
 func TestFailures(t *testing.T) {
 	for name, test := range map[string]struct {
 		status          int

@@ -13,13 +13,13 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// ServeHTTP answers as the API's documentation says.
+// ServeHTTP answers as the API's documentation describes.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.calls[r.Method+" "+r.URL.Path]++
 	fault := s.Fault
 	s.mu.Unlock()
-	// Not under the lock: a fault may take its time.
+	// The lock is not held here, because a fault may take a long time.
 	if fault != nil && fault(w, r) {
 		return
 	}
@@ -41,7 +41,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	text := r.Header.Get("X-Vault-Token")
 	token := s.Tokens[text]
 	if token == nil || token.TTL > 0 && !time.Now().Before(token.Expires) {
-		// Worse than the real thing, which does not quote the token.
+		// Unlike the real server, this quotes the token, to test that the client does not
+		// repeat it.
 		refuse(w, http.StatusForbidden, "permission denied: invalid token "+text)
 		return
 	}

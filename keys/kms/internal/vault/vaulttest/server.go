@@ -1,6 +1,6 @@
-// Package vaulttest is a stand-in for the server: the part of Vault's HTTP API that
-// signing needs, with real RSA keys, and with the faults that a test asks for. It
-// was written from the API's documentation, and shares no code with the client.
+// Package vaulttest is a stand-in for a Vault server. It has the part of the HTTP API
+// that signing needs, real RSA keys, and the faults that a test asks for. It was written
+// from the API's documentation, and shares no code with the client.
 package vaulttest
 
 import (
@@ -13,9 +13,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// Server is an http.Handler. Its fields may be changed in [Server.Change] only.
+// Server is an http.Handler. Its fields must be changed only in [Server.Change].
 type Server struct {
-	// Mount and KeyName are where the transit key is, and Namespace the namespace.
+	// Mount and KeyName are the mount path and the name of the transit key; Namespace is
+	// its namespace.
 	Mount     string
 	KeyName   string
 	Namespace string
@@ -26,32 +27,33 @@ type Server struct {
 	// Versions are the key's private halves: version 1 is the first.
 	Versions []*rsa.PrivateKey
 
-	// MinEncryptionVersion is the lowest version that may sign, if not 0.
+	// MinEncryptionVersion is the lowest version that may sign; 0 allows all.
 	MinEncryptionVersion int
 
-	// Tokens are the tokens that are good, and until when.
+	// Tokens are the valid tokens.
 	Tokens map[string]*Token
 
-	// Role and JWT are what the Kubernetes login takes. Issue is what it gives;
-	// Issued counts it.
+	// Role and JWT are what the Kubernetes login accepts. Issue is the template for the
+	// tokens that it returns; Issued counts them.
 	Role, JWT string
 	Issue     Token
 	Issued    int
 
-	// Fault, if set, is asked first. It returns whether it has answered.
+	// Fault, if set, is called first for each request. It returns whether it has
+	// answered.
 	Fault func(w http.ResponseWriter, r *http.Request) bool
 
 	mu    sync.Mutex
 	calls map[string]int
 }
 
-// Token is what the server knows of a token.
+// Token is the server's record of a token.
 type Token struct {
-	TTL       time.Duration // 0: does not end
+	TTL       time.Duration // 0: does not expire
 	MaxTTL    time.Duration // 0: can be renewed forever
 	Renewable bool
-	NoLookUp  bool // no policy allows it to look itself up
-	NoSign    bool // no policy allows it to sign
+	NoLookUp  bool // the token is not allowed to look itself up
+	NoSign    bool // the token is not allowed to sign
 
 	Issued  time.Time
 	Expires time.Time
@@ -59,7 +61,7 @@ type Token struct {
 }
 
 // New returns a server with one version of a transit key "payermax" under the mount
-// "transit", and the given tokens, which do not end.
+// "transit", and the given tokens, which do not expire.
 func New(tokens ...string) *Server {
 	s := &Server{
 		Mount:   "transit",
@@ -91,8 +93,8 @@ func (s *Server) Calls(path string) int {
 	return s.calls[path]
 }
 
-// Answer is a Fault that gives the same answer to each request whose path ends as
-// given.
+// Answer returns a Fault that gives the same answer to each request whose path ends with
+// suffix.
 func Answer(suffix string, status int, body string) func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, r *http.Request) bool {
 		if len(r.URL.Path) < len(suffix) || r.URL.Path[len(r.URL.Path)-len(suffix):] != suffix {
@@ -104,8 +106,8 @@ func Answer(suffix string, status int, body string) func(http.ResponseWriter, *h
 	}
 }
 
-// RoundTrip makes the server a client's transport, without a network. That lets
-// time be simulated (testing/synctest), which a socket does not.
+// RoundTrip lets a client use the server as its transport, without a network. So time can
+// be simulated (testing/synctest), which is not possible with sockets.
 func (s *Server) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body == nil {
 		r.Body = http.NoBody

@@ -19,7 +19,7 @@ func TestFold(t *testing.T) {
 	}
 }
 
-// FuzzFold never panics, and a shape is its own shape.
+// Fold must not panic, and the shape of a shape must be the same shape.
 func FuzzFold(f *testing.F) {
 	for _, seed := range []string{"co_de", "userıd", "\xff", "ſ", "ǅ", "\u0345"} {
 		f.Add(seed)

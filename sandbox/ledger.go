@@ -212,7 +212,7 @@ func (l *ledger) settle(p *progress, status string, now time.Time) bool {
 	}
 }
 
-// settle makes a state that is not final final. It is called with the lock held.
+// settle sets a final state and closes done. It must be called only once, with the lock held.
 func (p *progress) settle(status string, now time.Time) {
 	p.status, p.completed = status, now
 	if p.then != nil {

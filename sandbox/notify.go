@@ -35,7 +35,7 @@ const (
 	notifyDelivered = "delivered"   // it was acknowledged
 	notifyGivenUp   = "given up"    // no attempt was acknowledged
 	notifyDropped   = "dropped"     // a fault suppressed it
-	notifyRefused   = "not allowed" // its URL may not be called
+	notifyRefused   = "not allowed" // AllowNotify forbids its URL
 	notifyStopped   = "stopped"     // the gateway was closed or reset
 )
 

@@ -228,7 +228,7 @@ func TestNotificationsFollowNoRedirect(t *testing.T) {
 	assert.Empty(t, other.received)
 }
 
-// silent never answers. It reads the body, since the server cannot notice before that that the client has gone.
+// silent never answers. It reads the body, since only then does the server notice that the client has gone.
 func silent(_ http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()

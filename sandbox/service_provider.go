@@ -41,7 +41,7 @@ func (m Merchant) checkProvider(env envelope, header http.Header) (refused *refu
 }
 
 // authTokens returns the values of the token's header, ignoring the case of its name. net/http's server canonicalizes
-// header names, but a caller within the process may not.
+// header names, but a caller within the process may not do so.
 func authTokens(header http.Header) (tokens []string) {
 	for name, values := range header {
 		if strings.EqualFold(name, authTokenHeader) {

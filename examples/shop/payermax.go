@@ -28,7 +28,8 @@ var noOrder = []string{
 	"SIGN_VERIFY_FAILED", "REQ_TIME_OVER_TIME", "MERCHANT_INVALID", "MERCHANT_APP_INVALID",
 }
 
-// call sends business data to the sidecar, which does everything else, and decodes the data of the answer into into.
+// call sends business data to the sidecar, which does everything else, and decodes the answer's data into the value
+// that into points to.
 func (s *Shop) call(ctx context.Context, endpoint string, data map[string]any, into any) error {
 	body, err := json.Marshal(map[string]any{"data": data})
 	if err != nil {

@@ -23,7 +23,8 @@ const (
 // directories, including everything below them, or files.
 type Paths struct{ Read, Write []string }
 
-// Absolute returns the paths in a canonical form in which they can be compared.
+// Absolute returns the paths in a form in which they can be compared: absolute, sorted,
+// and without duplicates.
 func (p Paths) Absolute() (Paths, error) {
 	for _, list := range []*[]string{&p.Read, &p.Write} {
 		clean := make([]string, 0, len(*list))

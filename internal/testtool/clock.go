@@ -7,8 +7,8 @@ import (
 )
 
 // WithinOneDay waits for midnight in UTC if that could come before the end of the test,
-// which takes at most takes. So whatever is counted by day or month is reset before the
-// test, and not in the middle of it.
+// which must not last longer than takes. So values that are counted by day or month are
+// reset before the test, and not in the middle of it.
 func WithinOneDay(t testing.TB, takes time.Duration) {
 	t.Helper()
 	if wait := untilRoom(time.Now(), takes); wait > 0 {

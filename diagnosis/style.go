@@ -71,8 +71,8 @@ func (s *style) escape(out []byte, r rune) []byte {
 	return fmt.Appendf(out, format, r)
 }
 
-// How languages write numbers that they have parsed. Each function returns a number that
-// it cannot parse unchanged.
+// How languages write numbers that they have parsed. Each function leaves numbers that it
+// cannot parse as they are.
 
 func asWritten(number string) string { return number }
 

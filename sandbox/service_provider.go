@@ -40,7 +40,7 @@ func (m Merchant) checkProvider(env envelope, header http.Header) (refused *refu
 	return nil, ""
 }
 
-// authTokens returns the values of the token's header, ignoring the case of its name. net/http's server canonicalizes
+// authTokens returns the values of the token's header, ignoring the case of its name. net/http's server canonicalises
 // header names, but a caller within the process may not do so.
 func authTokens(header http.Header) (tokens []string) {
 	for name, values := range header {

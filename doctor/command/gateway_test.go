@@ -9,8 +9,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 )
 
-// The gateways are the ones that the reverse proxy would call, and are reached like the
-// proxy does.
+// The gateways are the ones that the reverse proxy would call, and are reached as the
+// proxy would reach them.
 func TestGatewaysOfProxy(t *testing.T) {
 	t.Setenv("PAYERMAX_HOST", "env.example:8443")
 	transport := func(options string) string {

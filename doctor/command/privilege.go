@@ -111,8 +111,7 @@ func onlyOn(port uint, listen []string) bool {
 // httpPort returns the port on which Caddy speaks HTTP by default.
 func (c configTree) httpPort() uint { return c.portOption("http_port", caddyhttp.DefaultHTTPPort) }
 
-// portOption returns an option of the HTTP app that is a port, or otherwise if it is not
-// set.
+// portOption returns an option of the HTTP app that is a port. otherwise is its default.
 func (c configTree) portOption(name string, otherwise uint) uint {
 	if number, err := strconv.ParseUint(fmt.Sprint(c.at("apps", "http", name)), 10, 16); err == nil {
 		return uint(number)

@@ -1,5 +1,5 @@
-// Package build returns the version of this module in the program, and the commit that it
-// was built from. Both come from the build information that Go embeds in each binary.
+// Package build provides the version of this module in the program, and the commit that
+// it was built from. Both come from the build information that Go embeds in each binary.
 // Only a build with xcaddy from a directory, such as that of the image, needs a linker
 // flag to know its commit.
 package build

@@ -33,8 +33,8 @@ func (f *failure) Error() string { return f.text }
 func (f *failure) Unwrap() error { return f.err }
 
 // Discreet removes what the gateway sent from an error that may be logged: net/http
-// quotes what it cannot parse, which is the answer to a payment. It returns an error that
-// quotes nothing unchanged, and nil for nil.
+// quotes what it cannot parse, which is the answer to a payment. An error that quotes
+// nothing is returned as it is, and nil stays nil.
 func Discreet(err error) error {
 	if err == nil {
 		return nil
@@ -242,7 +242,7 @@ func NoTunnel(within time.Duration) error {
 
 // InTunnel adds to an error that it occurred while a forward proxy was connecting to the
 // gateway, so that an answer that is incomplete or not HTTP is the proxy's and not the
-// gateway's. It returns errors that name the proxy already unchanged.
+// gateway's. Errors that already name the proxy are returned as they are.
 func InTunnel(err error) error {
 	_, isRefused := errors.AsType[*ConnectRefused](err)
 	if known, ok := errors.AsType[*failure](err); isRefused || ok && known.proxyError == "connection_timeout" {

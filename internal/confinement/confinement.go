@@ -19,9 +19,9 @@ var process struct {
 	held  *Paths // nil if the process is not confined
 }
 
-// Explain adds to an error about a file that the confinement is the reason, if the
-// process is confined and permission was denied. Code that reads a file for a config
-// passes its errors through Explain.
+// Explain adds the confinement as the reason to an error about a file, if the process is
+// confined and permission was denied. Code that reads a file for a config passes its
+// errors through Explain.
 func Explain(err error) error {
 	process.mutex.Lock()
 	defer process.mutex.Unlock()

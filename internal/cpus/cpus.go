@@ -1,5 +1,5 @@
-// Package cpus returns how many CPUs the process has. They limit how many signatures are
-// computed at a time, whichever engine computes them.
+// Package cpus provides the number of CPUs that the process has. They limit how many
+// signatures are computed at a time, whichever engine computes them.
 package cpus
 
 import (

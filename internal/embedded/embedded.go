@@ -69,8 +69,8 @@ func NoteMerchants(ctx caddy.Context, merchants ...Merchant) error {
 	return err
 }
 
-// VerifyingKey returns the key that verifies the embedded sandboxes' notifications. The
-// calling handler accepts notifications for the addressees whose.
+// VerifyingKey returns the key that verifies the embedded sandboxes' notifications. whose
+// are the addressees whose notifications the calling handler accepts.
 func VerifyingKey(ctx caddy.Context, whose Addressees) (*rsa.PublicKey, error) {
 	app, err := of(ctx)
 	if err != nil {

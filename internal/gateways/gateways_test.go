@@ -23,7 +23,7 @@ func used(t *testing.T, name string, ahead time.Duration) *Gateway {
 	return g
 }
 
-// observe makes the gateway's clock be ahead from now on.
+// observe sets how far the gateway's clock is ahead from now on.
 func observe(g *Gateway, ahead time.Duration) {
 	now := time.Now()
 	for range clockSamples {

@@ -19,7 +19,8 @@ func TestFold(t *testing.T) {
 	}
 }
 
-// Fold must not panic, and the shape of a shape must be the same shape.
+// FuzzFold checks that Fold does not panic, and that the shape of a shape is the same
+// shape.
 func FuzzFold(f *testing.F) {
 	for _, seed := range []string{"co_de", "userıd", "\xff", "ſ", "ǅ", "\u0345"} {
 		f.Add(seed)

@@ -135,8 +135,8 @@ func (p *Process) AwaitLines(t T, count int, parts ...string) {
 	p.Await(t, fmt.Sprintf("to print %d of the lines with %q", count, parts), func(soFar Printed) bool { return soFar.Count(parts...) >= count })
 }
 
-// Await waits until the output so far fulfils a condition. what says what the process is
-// expected to do, such as "to reload". The process may have ended.
+// Await waits until the output so far fulfils a condition. The argument what names the
+// expected action, such as "to reload". The process may have ended.
 func (p *Process) Await(t T, what string, condition func(soFar Printed) bool) {
 	t.Helper()
 	p.AwaitWithin(t, patience, what, condition)

@@ -9,8 +9,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// Whatever is asked, and however wrongly, no byte of a private key is printed that was not
-// asked for, and nothing of a body.
+// Whatever the arguments, right or wrong, the commands print no byte of a private key
+// that was not asked for, and nothing of a body.
 func TestNothingSecretIsPrinted(t *testing.T) {
 	t.Parallel()
 	r := workplace(t)
@@ -62,8 +62,8 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 	require.False(t, strings.Contains(printed.String(), "canary-in-the-body"))
 }
 
-// requireNoPrivateKey looks for the text of a PEM file, for its PKCS#1 part in base64, and
-// for the numbers in it.
+// requireNoPrivateKey checks that the output contains neither the text of a PEM file, nor
+// its PKCS#1 part in base64, nor the numbers in it.
 func requireNoPrivateKey(t *testing.T, printed, file string) {
 	t.Helper()
 	private := parsePrivate(t, file)
@@ -78,5 +78,5 @@ func requireNoPrivateKey(t *testing.T, printed, file string) {
 	}
 }
 
-// secretPart leaves out the beginning, where the modulus stands, which is public.
+// secretPart omits the beginning of a key's encoding, which contains the public modulus.
 func secretPart(text string) string { return text[len(text)/3:] }

@@ -2,10 +2,10 @@ package commands
 
 import "github.com/spf13/cobra"
 
-// offer has the shell complete a flag's value by these words and, unlike that of other
-// flags, not by the names of files. Without words, the value is nothing to guess.
+// offer makes the shell complete a flag's value with these words instead of file names.
+// Without words, it completes nothing.
 func offer(cmd *cobra.Command, flag string, words ...string) {
-	// The only errors are that there is no such flag, or that it is offered twice,
-	// which the tests would see.
+	// The only possible errors are that the flag does not exist or is offered twice, which
+	// the tests would detect.
 	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }

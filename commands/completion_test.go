@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The shell gets the values that there are to choose from, and files where a path goes.
+// The shell completes values where there is a choice, and file names where a path is
+// expected.
 func TestCompletion(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
@@ -31,8 +32,8 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
-// Nothing of a synopsis is lost on the way to a manual page, which takes <path> for a
-// tag of HTML.
+// Manual pages contain the whole synopsis, although their generator takes <path> for an
+// HTML tag.
 func TestManualPages(t *testing.T) {
 	t.Parallel()
 	r := run{dir: t.TempDir()}

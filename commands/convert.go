@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// Convert returns the payermax-convert subcommand, which turns one form of a key into
+// Convert returns the payermax-convert subcommand, which converts a key from one form to
 // another.
 func Convert() caddycmd.Command {
 	return caddycmd.Command{
@@ -55,7 +55,7 @@ because they have fewer than 2048 bits or are not RSA keys, are refused.
 	}
 }
 
-// privateForms and publicForms are the forms that keys are written in.
+// privateForms and publicForms are the forms that keys can be converted to, by name.
 var (
 	privateForms = map[string]func(*rsa.PrivateKey) ([]byte, error){
 		"pkcs8-pem": pkcs8PEM, "pkcs1-pem": pkcs1PEM, "base64": pkcs8Base64, "der": pkcs8DER,
@@ -124,7 +124,7 @@ func runConvert(t *tool, flags caddycmd.Flags) error {
 	return nil
 }
 
-// modeOf is the mode of a file with a key in it.
+// modeOf returns the mode of a file that contains a key.
 func modeOf(isPrivate bool) os.FileMode {
 	if isPrivate {
 		return privateMode
@@ -132,7 +132,7 @@ func modeOf(isPrivate bool) os.FileMode {
 	return publicMode
 }
 
-// readKey reads the key to be converted.
+// readKey reads the key to convert. private is nil if it is a public key.
 func (t *tool) readKey(path string) (*rsa.PrivateKey, *rsa.PublicKey, error) {
 	if path != "-" {
 		private, public, err := signer.ReadKeyFile(path)
@@ -152,7 +152,7 @@ func (t *tool) readKey(path string) (*rsa.PrivateKey, *rsa.PublicKey, error) {
 	return private, public, nil
 }
 
-// encodeKey writes a key in a form.
+// encodeKey encodes a key in a form.
 func encodeKey(form string, private *rsa.PrivateKey, public *rsa.PublicKey) ([]byte, error) {
 	if encode := publicForms[form]; encode != nil {
 		return encode(public)
@@ -163,7 +163,7 @@ func encodeKey(form string, private *rsa.PrivateKey, public *rsa.PublicKey) ([]b
 	return privateForms[form](private)
 }
 
-// keyForms are the names of all forms, those of private keys first.
+// keyForms returns the names of all forms, those of private keys first.
 func keyForms() []string {
 	return slices.Concat(slices.Sorted(maps.Keys(privateForms)), slices.Sorted(maps.Keys(publicForms)))
 }

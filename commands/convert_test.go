@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// forms are what each form of the key looks like.
+// forms returns the merchant's key in each form, by name.
 func forms() (private, public map[string]string) {
 	key := testkeys.Merchant()
 	return map[string]string{
@@ -31,7 +31,7 @@ func forms() (private, public map[string]string) {
 		}
 }
 
-// Every form that is read becomes every form that is written.
+// Every form that can be read is converted to every form that can be written.
 func TestConvert(t *testing.T) {
 	t.Parallel()
 	private, public := forms()
@@ -62,7 +62,7 @@ func TestConvert(t *testing.T) {
 	}
 }
 
-// OpenSSL takes what is written for what it is called.
+// OpenSSL accepts each form under its name.
 func TestConvertedForOpenSSL(t *testing.T) {
 	t.Parallel()
 	r := workplace(t)

@@ -14,9 +14,9 @@ import (
 )
 
 // Demo returns the payermax-demo subcommand, which runs the sidecar of the first
-// Caddyfile and a sandbox gateway, makes a call as an application would, and
-// shows what happened on either side. With --serve it runs the second one, which
-// takes notifications as well, and a shop.
+// Caddyfile and a sandbox gateway, makes a call as an application would, and shows what
+// happened on either side. With --serve it runs the second Caddyfile, which also receives
+// notifications, and a shop.
 func Demo(example, dropIn []byte) caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "payermax-demo",
@@ -47,10 +47,10 @@ of the sandbox's page. You can make calls of your own:
 					return no{err}
 				}
 				ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
-				if !signal.Ignored(syscall.SIGHUP) { // as under nohup; else the terminal is closed, and the keys are removed
+				if !signal.Ignored(syscall.SIGHUP) { // ignored under nohup; otherwise closing the terminal must remove the keys
 					ends = append(ends, syscall.SIGHUP)
 				}
-				signal.Ignore(syscall.SIGPIPE) // or it would end here, with its keys left behind, when nobody reads any more, as with head
+				signal.Ignore(syscall.SIGPIPE) // or a closed pipe, as with head, would kill the process and leave its keys behind
 				ctx, stop := signal.NotifyContext(context.Background(), ends...)
 				defer stop()
 

@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 )
 
-// demoKeys are the two key pairs of a demonstration. The halves that the sidecar
-// needs are files, as they would be mounted from a Secret.
+// demoKeys are the two key pairs of a demonstration. The halves that the sidecar needs
+// are files, as if mounted from a Secret.
 type demoKeys struct {
 	merchant, gateway         *rsa.PrivateKey
 	dir                       string
@@ -19,7 +19,7 @@ type demoKeys struct {
 }
 
 // makeDemoKeys generates the keys and writes the sidecar's halves to a temporary
-// directory that only this user can enter.
+// directory that only this user can access.
 func makeDemoKeys() (k *demoKeys, err error) {
 	k = new(demoKeys)
 	if k.merchant, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Two Caddys can listen at one port and share what comes in, so that a sidecar that
-// somebody has left running would answer a part of the demonstration's calls.
+// Two Caddy processes can listen on the same port and share its connections, so that a
+// sidecar that is still running would answer some of the demonstration's calls.
 func TestDemoSharesNoPort(t *testing.T) {
 	address, err := caddy.ParseNetworkAddress("127.0.0.1:0")
 	require.NoError(t, err)
@@ -30,7 +30,7 @@ func TestDemoSharesNoPort(t *testing.T) {
 	assert.NoError(t, checkFree(free))
 }
 
-// Interrupted in the middle of its story, the demonstration ends without an error.
+// An interrupted demonstration ends without an error.
 func TestDemoInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, interrupt := context.WithCancel(context.Background())
@@ -40,8 +40,8 @@ func TestDemoInterrupted(t *testing.T) {
 	assert.NoError(t, d.tell(ctx, "127.0.0.1:1"))
 }
 
-// Nothing of a demonstration can be reached from another machine, whatever its Caddyfile
-// is for.
+// No part of a demonstration can be reached from another machine, whatever addresses its
+// Caddyfile has.
 func TestDemoStaysOnThisMachine(t *testing.T) {
 	config, err := forTheShow([]byte(`{"apps":{"http":{"servers":{
 		"all":{"listen":[":8081"]},
@@ -63,7 +63,7 @@ func TestDemoStaysOnThisMachine(t *testing.T) {
 	assert.Equal(t, []string{"unix//run/payermax.sock"}, servers["socket"].Listen)
 }
 
-// Without a place for temporary files, the demonstration says what to set.
+// Without a directory for temporary files, the demonstration says what to set.
 func TestDemoNeedsTemporaryFiles(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
 	_, err := makeDemoKeys()

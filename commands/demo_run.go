@@ -22,32 +22,32 @@ const (
 	// endpoint is the path that the application calls.
 	endpoint = protocol.PathPrefix + protocol.SessionEndpoint
 
-	// documented is the data block of the request example in
-	// applyDropinSession's page, and complete is the same with the totalAmount
-	// that the page's own table requires.
+	// documented is the request example on the page of applyDropinSession, reduced to its
+	// data block, and complete is the same with the totalAmount that the page's own table
+	// requires.
 	documented = `{"data":{"currency":"IDR","country":"ID","userId":"U10001","tokenForFutureUse":false,"componentList":["CARD","APPLEPAY"]}}`
 	complete   = `{"data":{"totalAmount":10000.00,"currency":"IDR","country":"ID","userId":"U10001","tokenForFutureUse":false,"componentList":["CARD","APPLEPAY"]}}`
 )
 
 // demo is one demonstration.
 type demo struct {
-	// caddyfile configures the sidecar by the environment variables that it
-	// documents, and name is where a reader finds it.
+	// caddyfile configures the sidecar with the environment variables that it documents, and
+	// name is its path for the reader.
 	caddyfile []byte
 	name      string
-	// port is the sidecar's, on 127.0.0.1; any free port if zero.
+	// port is the sidecar's port on 127.0.0.1, or 0 for any free port.
 	port uint16
-	// serve keeps everything up after the show, until the context ends.
+	// serve keeps everything running after the demonstration, until the context is done.
 	serve bool
-	// out is where the story is told.
+	// out is where the demonstration is printed.
 	out io.Writer
-	// coloured makes its headings bold.
+	// coloured makes the headings bold.
 	coloured bool
 
 	calls chan sandbox.Call
 }
 
-// run gives the demonstration.
+// run runs the demonstration.
 func (d *demo) run(ctx context.Context) error {
 	keys, err := makeDemoKeys()
 	if err != nil {
@@ -97,7 +97,7 @@ func (d *demo) startGateway(k *demoKeys) (*http.Server, error) {
 	gateway.OnCall = func(call sandbox.Call) {
 		select {
 		case d.calls <- call:
-		default: // nobody looks at the calls made after the show
+		default: // nothing reads the calls after the demonstration
 		}
 	}
 
@@ -159,11 +159,12 @@ func (d *demo) startSidecar(k *demoKeys, gateway string, s *shopfront) (string, 
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), nil
 }
 
-// forTheShow makes the default logger of a config less talkative, so that it does not
-// talk into the story. It also takes the shutdown_delay out, in which probes learn that
-// the sidecar is about to leave: nobody probes this one, and its story would end with
-// five silent seconds. And it keeps every site on this machine, such as that for probes,
-// which come from elsewhere in production.
+// forTheShow adapts a config to the demonstration. It makes the default logger log errors
+// only, so that it does not disturb the output. It removes shutdown_delay, during which
+// probes learn that the sidecar is shutting down: nothing probes this one, and the
+// demonstration would end with five silent seconds. And it makes every site reachable
+// from this machine only, such as the one for probes, which come from elsewhere in
+// production.
 func forTheShow(config []byte) ([]byte, error) {
 	var root map[string]any
 	if err := json.Unmarshal(config, &root); err != nil {
@@ -181,7 +182,7 @@ func forTheShow(config []byte) ([]byte, error) {
 	return json.Marshal(root)
 }
 
-// stayOnThisMachine has the servers of an http app that listen on all addresses listen on
+// stayOnThisMachine makes servers of an http app that listen on all addresses listen on
 // 127.0.0.1.
 func stayOnThisMachine(http map[string]any) error {
 	servers, _ := http["servers"].(map[string]any)
@@ -200,8 +201,8 @@ func stayOnThisMachine(http map[string]any) error {
 	return nil
 }
 
-// checkFree refuses a port at which somebody listens. Caddy would share it with
-// another Caddy, and so the calls of the demonstration.
+// checkFree returns an error if something listens on a port. Otherwise Caddy might share
+// it with another Caddy, which would receive some of the demonstration's calls.
 func checkFree(port int) error {
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
@@ -210,7 +211,7 @@ func checkFree(port int) error {
 	return listener.Close()
 }
 
-// freePort returns a port that was free a moment ago.
+// freePort returns a port that was free when it was checked.
 func freePort() (int, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

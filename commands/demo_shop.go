@@ -9,20 +9,20 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/examples/shop"
 )
 
-// shopfront is the example shop of a demonstration: what buyers see, and what
-// payermax_notify passes notifications on to.
+// shopfront is the example shop of a demonstration: the server for buyers, and the one
+// that payermax_notify passes notifications on to.
 type shopfront struct {
-	// gateway is where the sandbox is.
+	// gateway is the address of the sandbox.
 	gateway string
-	// buyers and callbacks listen from the beginning, so that their ports are
-	// theirs, and are answered once the sidecar is there.
+	// buyers and callbacks listen from the beginning, to reserve their ports, and are served
+	// once the sidecar runs.
 	buyers, callbacks net.Listener
-	// callbackPort is where payermax_notify listens.
+	// callbackPort is the port of payermax_notify.
 	callbackPort int
 	servers      []*http.Server
 }
 
-// openShop finds the ports of the shop.
+// openShop reserves the ports of the shop.
 func (d *demo) openShop(gateway string) (s *shopfront, err error) {
 	s = &shopfront{gateway: gateway}
 	defer func() {
@@ -40,10 +40,10 @@ func (d *demo) openShop(gateway string) (s *shopfront, err error) {
 	return s, err
 }
 
-// address is where a browser finds the shop.
+// address returns the address of the shop for browsers.
 func (s *shopfront) address() string { return s.buyers.Addr().String() }
 
-// open lets buyers in.
+// open starts to serve buyers and notifications.
 func (s *shopfront) open(sidecar string) {
 	front := shop.New(shop.Config{
 		Sidecar:   "http://" + sidecar,
@@ -57,7 +57,7 @@ func (s *shopfront) open(sidecar string) {
 	}
 }
 
-// close ends it.
+// close stops the shop.
 func (s *shopfront) close() {
 	for _, listener := range []net.Listener{s.buyers, s.callbacks} {
 		if listener != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// introduce says who takes part.
+// introduce prints the participants.
 func (d *demo) introduce(sidecar, gateway string, k *demoKeys) {
 	d.say(`One call from an application to PayerMax, all on this machine.
 
@@ -29,7 +29,7 @@ func (d *demo) introduce(sidecar, gateway string, k *demoKeys) {
 `, sidecar, d.name, signer.Fingerprint(&k.merchant.PublicKey), gateway, signer.Fingerprint(&k.gateway.PublicKey))
 }
 
-// tell shows the calls. Whoever interrupts it has seen enough, which is no failure.
+// tell shows the calls. An interrupt is not a failure.
 func (d *demo) tell(ctx context.Context, sidecar string) error {
 	if err := d.show(ctx, sidecar); ctx.Err() == nil {
 		return err
@@ -37,7 +37,7 @@ func (d *demo) tell(ctx context.Context, sidecar string) error {
 	return nil
 }
 
-// show makes one good call and one bad one, and tells both.
+// show makes one good call and one bad call, and prints both.
 func (d *demo) show(ctx context.Context, sidecar string) error {
 	answer, body, err := post(ctx, sidecar, complete)
 	if err != nil {
@@ -81,7 +81,7 @@ func (d *demo) show(ctx context.Context, sidecar string) error {
 	return nil
 }
 
-// invite names the pages to look at, and what to try next.
+// invite prints the pages to look at and what to try next.
 func (d *demo) invite(sidecar, gateway, shop string) {
 	d.heading("Your turn; Ctrl-C stops it")
 	d.say(`  checkout     http://%[4]s/
@@ -131,19 +131,19 @@ func post(ctx context.Context, sidecar, body string) (*http.Response, []byte, er
 	return answer, received, err
 }
 
-// request shows a request to the endpoint.
+// request prints a request to the endpoint.
 func (d *demo) request(header http.Header, body []byte) {
 	d.say("  POST %s\n", endpoint)
 	d.message(header, body)
 }
 
-// response shows an answer.
+// response prints an answer.
 func (d *demo) response(answer *http.Response, body []byte) {
 	d.say("  HTTP %s\n", answer.Status)
 	d.message(answer.Header, body)
 }
 
-// message shows the headers that matter and the body, indented for reading.
+// message prints the relevant headers and the body, indented.
 func (d *demo) message(header http.Header, body []byte) {
 	for _, field := range []string{"Content-Type", "Sign", "Proxy-Status"} {
 		for _, value := range header.Values(field) {
@@ -158,7 +158,7 @@ func (d *demo) message(header http.Header, body []byte) {
 	d.lines("  " + string(bytes.TrimSpace(indented.Bytes())))
 }
 
-// lines prints lines, and breaks between two words those that are wider than a terminal.
+// lines prints a text and wraps lines that are wider than a terminal.
 func (d *demo) lines(text string) {
 	const width = 80
 	for line := range strings.Lines(text + "\n") {
@@ -176,7 +176,7 @@ func (d *demo) lines(text string) {
 	}
 }
 
-// abbreviate shortens what nobody would read to its end, such as a signature.
+// abbreviate shortens a long value, such as a signature.
 func abbreviate(value string) string {
 	const shown = 80
 	if len(value) <= shown {
@@ -185,7 +185,7 @@ func abbreviate(value string) string {
 	return fmt.Sprintf("%s... (%d characters)", value[:48], len(value))
 }
 
-// heading begins a chapter.
+// heading prints a heading.
 func (d *demo) heading(text string) {
 	title := text
 	if d.coloured {
@@ -194,7 +194,8 @@ func (d *demo) heading(text string) {
 	d.say("\n%s\n%s\n\n", title, strings.Repeat("-", len(text)))
 }
 
-// say prints. A demonstration that cannot be seen has nothing else to do.
+// say prints to out. It ignores errors: a demonstration whose output cannot be seen has
+// nothing else to do.
 func (d *demo) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(d.out, format, args...)
 }

@@ -22,14 +22,14 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// docs is the manual of the commands.
+// docs is the path of the commands' manual.
 const docs = "../docs/commands.md"
 
-// transcript is a command of the manual and what it prints.
+// transcript is a command in the manual and its output.
 type transcript struct{ command, output string }
 
-// The transcripts of the manual are what the commands print, one after the other in one
-// folder. An ellipsis stands for what is different each time.
+// The commands print what the manual's transcripts show, run one after the other in one
+// directory. An ellipsis stands for output that differs each time.
 func TestDocsTranscripts(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(docs)
@@ -50,7 +50,7 @@ func TestDocsTranscripts(t *testing.T) {
 			missing = program
 			continue
 		}
-		// $? is the exit code of the command before, which ran in another shell.
+		// Set $? to the exit code of the previous command, which ran in another shell.
 		cmd := exec.CommandContext(t.Context(), sh, "-c", fmt.Sprintf("(exit %d)\n%s", code, want.command))
 		cmd.Dir = work
 		cmd.Env = append(env, "HOME="+home, "PATH="+home+string(os.PathListSeparator)+os.Getenv("PATH"))
@@ -64,12 +64,11 @@ func TestDocsTranscripts(t *testing.T) {
 		}
 	}
 	if missing != "" {
-		testtool.Find(t, missing) // which skips the test for the sake of the others
+		testtool.Find(t, missing) // this skips the test, after the other transcripts have been checked
 	}
 }
 
-// lacking returns a program that a command of the manual needs and the machine does not
-// have, or "".
+// lacking returns a program that a command needs and this machine does not have, or "".
 func lacking(command string) string {
 	for _, program := range []string{"openssl", "curl", "base64", "iconv"} {
 		if _, err := exec.LookPath(program); err != nil && regexp.MustCompile(`(^|\| |\()`+program+` `).MatchString(command) {
@@ -79,7 +78,8 @@ func lacking(command string) string {
 	return ""
 }
 
-// readTranscripts reads the blocks of the language console.
+// readTranscripts returns the commands in the manual's code blocks of the language
+// console.
 func readTranscripts(text string) []transcript {
 	var all []transcript
 	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(text, -1) {
@@ -100,10 +100,10 @@ func readTranscripts(text string) []transcript {
 	return all
 }
 
-// update writes what is generated into the manual.
+// update makes the test write the generated table into the manual.
 var update = flag.Bool("update", false, "write the manual's table of causes anew")
 
-// The manual's table of causes is made of the code, and has each cause that is declared.
+// The manual's table of causes is generated from the code, and has each declared cause.
 func TestDocsCauses(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(docs)
@@ -128,7 +128,7 @@ func TestDocsCauses(t *testing.T) {
 	assert.Equal(t, want, string(text), "write it anew: go test ./commands -run TestDocsCauses -update")
 }
 
-// declaredCauses reads the constants of type Cause, in their order.
+// declaredCauses returns the constants of type Cause, in the order of their declaration.
 func declaredCauses(t *testing.T) []string {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "../diagnosis/diagnosis.go", nil, 0)
@@ -161,7 +161,7 @@ func TestDocsFlags(t *testing.T) {
 		require.True(t, found, tool)
 		section, _, _ = bytes.Cut(section, []byte("\n## "))
 		for _, flag := range regexp.MustCompile(`(?m)^ +--([a-z-]+)`).FindAllStringSubmatch(run{}.caddy(t, tool, "--help").stdout, -1) {
-			if flag[1] != "json" { // which all have
+			if flag[1] != "json" { // which all commands have
 				assert.Contains(t, string(section), "--"+flag[1], tool)
 			}
 		}

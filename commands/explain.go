@@ -11,13 +11,14 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// namedKey is a key and where it comes from.
+// namedKey is a key and the path of its file.
 type namedKey struct {
 	path string
 	key  *rsa.PublicKey
 }
 
-// readOtherKeys reads the keys that may have signed instead, in any form.
+// readOtherKeys reads the keys that may have signed instead, in any form that
+// payermax-convert reads.
 func readOtherKeys(flags caddycmd.Flags) ([]namedKey, error) {
 	paths, err := flags.GetStringArray("other-key")
 	if err != nil {
@@ -34,8 +35,7 @@ func readOtherKeys(flags caddycmd.Flags) ([]namedKey, error) {
 	return keys, nil
 }
 
-// explanation is why a signature is right or wrong, as payermax-verify prints it for
-// machines.
+// explanation says why a signature is right or wrong. payermax-verify prints it as JSON.
 type explanation struct {
 	Valid  bool                  `json:"valid"`
 	Cause  diagnosis.Cause       `json:"cause"`
@@ -43,15 +43,15 @@ type explanation struct {
 	Also   []diagnosis.Finding   `json:"also,omitempty"`
 	Body   diagnosis.Description `json:"body"`
 	Key    string                `json:"key"`
-	// Signer is the fingerprint of the key that signed, and SignerFile where it is,
-	// if it is one of those given; Hash and Digest are what it signed.
+	// Signer is the fingerprint of the key that signed, and SignerFile its file, if it is
+	// one of the given keys; Hash and Digest are what it signed.
 	Signer     string `json:"signer,omitempty"`
 	SignerFile string `json:"signerFile,omitempty"`
 	Hash       string `json:"hash,omitempty"`
 	Digest     string `json:"digest,omitempty"`
 }
 
-// newExplanation finds out. The first key is the one that should have signed.
+// newExplanation diagnoses a signature. The first key is the one that should have signed.
 func newExplanation(keys []namedKey, body []byte, sign string) *explanation {
 	var others []*rsa.PublicKey
 	for _, other := range keys[1:] {
@@ -79,7 +79,7 @@ func newExplanation(keys []namedKey, body []byte, sign string) *explanation {
 	return e
 }
 
-// tell explains it to a person.
+// tell prints the explanation as text.
 func (e *explanation) tell(t *tool) {
 	t.say("body", e.Body.String())
 	t.say("SHA-256", e.Body.SHA256)

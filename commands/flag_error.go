@@ -7,11 +7,12 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// maxRepeated is the length of the longest value that an error repeats. What is longer may
-// be a signature or a key.
+// maxRepeated is the length of the longest value that an error repeats. A longer value
+// may be a signature or a key.
 const maxRepeated = 20
 
-// flagError says what the value of a flag must be, in place of what could not be parsed.
+// flagError replaces pflag's error about an invalid value with one that says what the
+// value must be.
 func flagError(err error) error {
 	invalid, ok := errors.AsType[*pflag.InvalidValueError](err)
 	if !ok {

@@ -1,7 +1,7 @@
 package commands_test
 
-// These tests run the commands as a user does, as processes: of a Caddy with this module
-// but without most of its standard ones, which take their time to start.
+// These tests run the commands like a user does, as processes of a Caddy that has this
+// module but lacks most of the standard ones, which are slow to start.
 
 import (
 	"bytes"
@@ -27,10 +27,10 @@ import (
 )
 
 const (
-	// runAsCaddy makes the test binary be Caddy, so that `go test -race` looks for
-	// races in it.
+	// runAsCaddy makes the test binary run as Caddy, so that `go test -race` detects races
+	// in it.
 	runAsCaddy = "CADDY_PAYERMAX_RUN_AS_CADDY"
-	// caddyBinary names a binary to be tested instead.
+	// caddyBinary names a binary to test instead.
 	caddyBinary = "CADDY_BINARY"
 )
 
@@ -49,13 +49,13 @@ type run struct {
 	env   []string
 }
 
-// result is what came of it.
+// result is the outcome of a run.
 type result struct {
 	stdout, stderr string
 	code           int
 }
 
-// caddy runs Caddy in a folder, and waits for its end.
+// caddy runs Caddy in the run's directory and waits for its end.
 func (r run) caddy(t *testing.T, args ...string) result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -68,8 +68,8 @@ func (r run) caddy(t *testing.T, args ...string) result {
 	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
-// command is Caddy with these arguments, for a minute at most, and with next to nothing in
-// its environment.
+// command returns a command that runs Caddy for at most one minute, with an almost empty
+// environment.
 func (r run) command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -77,7 +77,7 @@ func (r run) command(t *testing.T, args ...string) *exec.Cmd {
 	return r.commandWithin(t, ctx, args...)
 }
 
-// commandWithin is command for as long as the context lasts.
+// commandWithin is command with a context instead of the minute.
 func (r run) commandWithin(t *testing.T, ctx context.Context, args ...string) *exec.Cmd {
 	t.Helper()
 	program, env := caddyProgram(t)
@@ -88,7 +88,8 @@ func (r run) commandWithin(t *testing.T, ctx context.Context, args ...string) *e
 	return cmd
 }
 
-// caddyProgram is the binary under test, and what it needs to be Caddy.
+// caddyProgram returns the binary under test, and the environment variables that it needs
+// to run as Caddy.
 func caddyProgram(t *testing.T) (path string, env []string) {
 	t.Helper()
 	if program := os.Getenv(caddyBinary); program != "" {
@@ -100,7 +101,7 @@ func caddyProgram(t *testing.T) (path string, env []string) {
 	return program, []string{runAsCaddy + "=1", "GORACE=atexit_sleep_ms=0"}
 }
 
-// openssl runs the other implementation.
+// openssl runs OpenSSL as an independent implementation and returns its output.
 func openssl(t *testing.T, stdin string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(testtool.Find(t, "openssl"), args...)
@@ -112,7 +113,8 @@ func openssl(t *testing.T, stdin string, args ...string) string {
 	return string(out)
 }
 
-// workplace is a folder with the keys of a merchant and of a stranger, and a body.
+// workplace returns a run in a directory with the keys of a merchant and of a stranger,
+// and a body.
 func workplace(t *testing.T) run {
 	t.Helper()
 	r := run{dir: t.TempDir()}
@@ -139,7 +141,7 @@ func (r run) read(t *testing.T, name string) string {
 	return string(content)
 }
 
-// names are the files that there are.
+// names returns the names of the files in the directory.
 func (r run) names(t *testing.T) []string {
 	t.Helper()
 	entries, err := os.ReadDir(r.dir)
@@ -151,7 +153,7 @@ func (r run) names(t *testing.T) []string {
 	return names
 }
 
-// fields reads a result for machines.
+// fields decodes a result in JSON.
 func (r result) fields(t *testing.T) map[string]any {
 	t.Helper()
 	var fields map[string]any

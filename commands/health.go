@@ -20,7 +20,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Health returns the payermax-health subcommand, which asks a running sidecar how it is.
+// Health returns the payermax-health subcommand, which checks the health of a running
+// sidecar.
 func Health() caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "payermax-health",
@@ -56,14 +57,14 @@ The paths are /livez, /readyz and /startupz.
 type healthy struct {
 	OK     bool `json:"ok"`
 	Status int  `json:"status"`
-	// Answer is the sidecar's, if it is JSON.
+	// Answer is the body of the sidecar's answer, if it is JSON.
 	Answer json.RawMessage `json:"answer,omitempty"`
 }
 
-// maxAnswer bounds what is read of an answer, in bytes.
+// maxAnswer is how many bytes of an answer are read.
 const maxAnswer = 64 << 10
 
-// runHealth asks.
+// runHealth runs payermax-health.
 func runHealth(t *tool, flags caddycmd.Flags) error {
 	timeout := flags.Duration("timeout")
 	if timeout <= 0 {
@@ -112,8 +113,8 @@ func runHealth(t *tool, flags caddycmd.Flags) error {
 	return nil
 }
 
-// dialing is where to ask, and how to get there: directly, whatever proxies the
-// environment names, and without following redirects to somewhere else.
+// dialing returns the URL to request and a transport for it, which connects directly,
+// whatever proxies the environment names. A transport does not follow redirects.
 func dialing(address string) (target string, transport *http.Transport, err error) {
 	const expected = "--url must be like http://127.0.0.1:8081/readyz or unix//run/payermax/health.sock|/readyz"
 	transport = &http.Transport{DisableKeepAlives: true}
@@ -135,7 +136,7 @@ func dialing(address string) (target string, transport *http.Transport, err erro
 	return address, transport, nil
 }
 
-// ask makes the request.
+// ask makes the request and returns the status and the body of the answer.
 func ask(ctx context.Context, target string, transport *http.Transport) (status int, answer []byte, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {

@@ -18,12 +18,12 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
-// A sidecar as it is answers, on a port and on a Unix socket.
+// A real sidecar answers, on a port and on a Unix socket.
 func TestHealthOfASidecar(t *testing.T) {
 	t.Parallel()
 	r := workplace(t)
 	address := testnet.FreeAddress(t)
-	// The path of a socket may have no more than about a hundred characters.
+	// The path of a socket is limited to about a hundred characters.
 	short, err := os.MkdirTemp("", "health")
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(short) })
@@ -99,7 +99,7 @@ func TestHealthAnswers(t *testing.T) {
 		}
 	}))
 	t.Cleanup(func() { close(served); server.Close() })
-	// Nobody listens where the proxy should be.
+	// Nothing listens at the address of the proxy.
 	r := run{dir: t.TempDir(), env: []string{"HTTP_PROXY=http://127.0.0.1:1", "http_proxy=http://127.0.0.1:1"}}
 
 	got := r.caddy(t, "payermax-health", "--url", server.URL+"/readyz")

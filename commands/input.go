@@ -13,10 +13,11 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// maxInput bounds what is read as a body, in bytes. PayerMax's have some hundred.
+// maxInput is the maximum length of a body, in bytes. PayerMax's bodies have a few
+// hundred.
 const maxInput = 16 << 20
 
-// readBody reads the body that a flag names: a file, or the standard input for "-".
+// readBody reads the body that a flag names: a file, or standard input for "-".
 func (t *tool) readBody(path string) ([]byte, error) {
 	if path == "-" {
 		if file, ok := t.in.(*os.File); ok && commandline.IsTerminal(file) {
@@ -27,12 +28,12 @@ func (t *tool) readBody(path string) ([]byte, error) {
 	return readFile("body", path)
 }
 
-// maxPathInMessage is the longest name of a file that an error repeats: whatever is longer
-// may be something else than a name.
+// maxPathInMessage is the length of the longest file name that an error repeats: a longer
+// value may not be a name at all.
 const maxPathInMessage = 255
 
-// checkName refuses the content of a file where its name belongs, before any error
-// repeats it.
+// checkName returns an error if a value looks like the contents of a file instead of its
+// name, before another error could repeat it.
 func checkName(flag, path string) error {
 	if signer.LooksLikeKey(path) || len(path) > maxPathInMessage {
 		return fmt.Errorf("--%s: expected the path of a file, but the value looks like the contents of the file", flag)
@@ -53,7 +54,7 @@ func readFile(flag, path string) ([]byte, error) {
 	return readInput("--"+flag, file)
 }
 
-// readInput reads all there is, within reason.
+// readInput reads everything, up to maxInput bytes.
 func readInput(name string, from io.Reader) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(from, maxInput+1))
 	switch {
@@ -65,8 +66,7 @@ func readInput(name string, from io.Reader) ([]byte, error) {
 	return body, nil
 }
 
-// readVerificationKey reads the one key that the flags name, of which the public half is
-// needed.
+// readVerificationKey reads the one key that the flags name, and returns its public half.
 func readVerificationKey(flags caddycmd.Flags) (path string, key *rsa.PublicKey, err error) {
 	public, private := flags.String("public-key"), flags.String("private-key")
 	switch {

@@ -8,7 +8,7 @@ import (
 )
 
 // The forms of keys that PayerMax and its SDKs know. The one-line base64 ends with a line
-// break, which every reader of it forgives.
+// break, which all of its readers ignore.
 
 func pkcs8PEM(key *rsa.PrivateKey) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
@@ -36,7 +36,7 @@ func publicBase64(key *rsa.PublicKey) ([]byte, error) {
 	return oneLine(der), err
 }
 
-// oneLine is what PayerMax's dashboard shows and takes.
+// oneLine returns base64 on one line, as PayerMax's dashboard shows and accepts it.
 func oneLine(der []byte) []byte {
 	return append(base64.StdEncoding.AppendEncode(nil, der), '\n')
 }

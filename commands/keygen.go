@@ -18,7 +18,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// Keygen returns the payermax-keygen subcommand, which makes a key pair.
+// Keygen returns the payermax-keygen subcommand, which generates a key pair.
 func Keygen() caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "payermax-keygen",
@@ -55,16 +55,16 @@ The private key is never printed on a terminal.
 	}
 }
 
-// keygen is what is asked for.
+// keygen is the request that the flags describe.
 type keygen struct {
 	bits int
-	// private and public are the paths to write to. private is the manifest's if there
-	// is a secret, or empty if that goes to the standard output.
+	// private and public are the paths to write to. With a secret, private is the path of
+	// the manifest, or empty to print it to standard output.
 	private, public string
 	secret          *secret
 }
 
-// newKeygen reads the flags.
+// newKeygen reads and checks the flags.
 func newKeygen(flags caddycmd.Flags) (*keygen, error) {
 	k := &keygen{bits: flags.Int("bits")}
 	if !slices.Contains([]int{2048, 3072, 4096}, k.bits) {
@@ -99,7 +99,7 @@ func newKeygen(flags caddycmd.Flags) (*keygen, error) {
 	return k, err
 }
 
-// outPrefix is what the names of the files begin with.
+// outPrefix returns the common prefix of the files' paths.
 func outPrefix(out string) (string, error) {
 	if out == "" {
 		return "", errors.New("--out is empty; it must be a directory, or a prefix of the file names")
@@ -110,8 +110,8 @@ func outPrefix(out string) (string, error) {
 	return out, checkDirectory("out", out)
 }
 
-// checkDirectory refuses the name of a file, given by a flag, that is to be made in a
-// directory that is not there.
+// checkDirectory returns an error if the directory of a file, given by a flag, does not
+// exist.
 func checkDirectory(flag, file string) error {
 	if directory := filepath.Dir(file); !isDirectory(directory) {
 		return fmt.Errorf("--%s: there is no directory %s; create it first with: mkdir -m 700 %s", flag, directory, signer.ShellPath(directory))
@@ -119,7 +119,7 @@ func checkDirectory(flag, file string) error {
 	return nil
 }
 
-// isDirectory reports whether there is a directory.
+// isDirectory reports whether the path is an existing directory.
 func isDirectory(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
@@ -135,7 +135,7 @@ type generated struct {
 	Bits            int    `json:"bits"`
 }
 
-// runKeygen makes a key pair and writes it.
+// runKeygen generates a key pair and writes it.
 func runKeygen(t *tool, flags caddycmd.Flags) error {
 	k, err := newKeygen(flags)
 	if err != nil {
@@ -159,7 +159,7 @@ func runKeygen(t *tool, flags caddycmd.Flags) error {
 	return k.write(t, key)
 }
 
-// paths are the files that will be written.
+// paths returns the paths of the files that will be written.
 func (k *keygen) paths() []string {
 	if k.private == "" {
 		return []string{k.public}
@@ -167,10 +167,10 @@ func (k *keygen) paths() []string {
 	return []string{k.private, k.public}
 }
 
-// errTerminal refuses to print a private key on a terminal, in every command.
+// errTerminal is every command's refusal to print a private key to a terminal.
 var errTerminal = errors.New("standard output is a terminal, where a private key must not appear: name a file, or use a pipe")
 
-// write writes the pair and says what it did.
+// write writes the key pair and reports where.
 func (k *keygen) write(t *tool, key *rsa.PrivateKey) error {
 	private, err := pkcs8PEM(key)
 	if err != nil {
@@ -191,7 +191,7 @@ func (k *keygen) write(t *tool, key *rsa.PrivateKey) error {
 		return err
 	}
 	if k.private == "" {
-		signal.Ignore(syscall.SIGPIPE) // or it would end the process before the next lines
+		signal.Ignore(syscall.SIGPIPE) // so that a closed pipe is an error below, and does not end the process
 		if _, err := t.out.Write(private); err != nil {
 			_ = os.Remove(k.public)
 			return no{fmt.Errorf("the manifest could not be printed: %w", err)}
@@ -200,7 +200,7 @@ func (k *keygen) write(t *tool, key *rsa.PrivateKey) error {
 	return k.tell(t, key)
 }
 
-// tell prints the public key, and says where everything is.
+// tell prints the public key and the paths of the files.
 func (k *keygen) tell(t *tool, key *rsa.PrivateKey) error {
 	line, err := publicBase64(&key.PublicKey)
 	if err != nil {
@@ -218,7 +218,7 @@ func (k *keygen) tell(t *tool, key *rsa.PrivateKey) error {
 	switch {
 	case t.json:
 		return t.printJSON(result)
-	case k.private == "": // the standard output has the manifest
+	case k.private == "": // standard output has the manifest
 		t.say("base64", result.PublicKeyBase64)
 	default:
 		if _, err := t.out.Write(line); err != nil {

@@ -36,7 +36,7 @@ func TestKeygen(t *testing.T) {
 			assert.Equal(t, 65537, key.E)
 			assert.True(t, strings.HasPrefix(r.read(t, "merchant.key"), "-----BEGIN PRIVATE KEY-----\n"))
 
-			// OpenSSL reads the pair, and makes the same public key of it.
+			// OpenSSL reads the pair and derives the same public key.
 			public := openssl(t, r.read(t, "merchant.key"), "pkey", "-pubout")
 			assert.Equal(t, public, r.read(t, "merchant.pub"))
 			der := openssl(t, public, "pkey", "-pubin", "-outform", "DER")
@@ -50,7 +50,7 @@ func TestKeygen(t *testing.T) {
 func requireMode(t *testing.T, r run, name string, want os.FileMode) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
-		return // which has other permissions
+		return // Windows has a different permission model
 	}
 	info, err := os.Stat(filepath.Join(r.dir, name))
 	require.NoError(t, err)
@@ -80,8 +80,8 @@ func TestKeygenOut(t *testing.T) {
 	}
 }
 
-// Nothing that exists is touched, and no half of a pair is made, whichever half is in the
-// way, even if it is a link to nowhere.
+// Existing files are never touched, and no half of a pair is written, whichever file
+// exists, even if it is a dangling link.
 func TestKeygenNeverOverwrites(t *testing.T) {
 	t.Parallel()
 	for _, there := range []string{"merchant.key", "merchant.pub", "merchant-secret.yaml"} {
@@ -112,7 +112,7 @@ func TestKeygenNeverOverwrites(t *testing.T) {
 	}
 }
 
-// Of many at once, one wins, and what it leaves is a pair.
+// Of many concurrent runs, exactly one succeeds, and its files are a pair.
 func TestKeygenAtOnce(t *testing.T) {
 	t.Parallel()
 	r := run{dir: t.TempDir()}
@@ -151,7 +151,7 @@ func TestKeygenSecret(t *testing.T) {
 	assert.NotContains(t, got.fields(t), "privateKeyFile")
 }
 
-// requireSecret reads the key out of a manifest, which fits the public key beside it.
+// requireSecret checks that the key in a manifest matches the public key next to it.
 func requireSecret(t *testing.T, r run, manifest, contains string) {
 	t.Helper()
 	assert.Contains(t, manifest, "apiVersion: v1\nkind: Secret\n")
@@ -163,7 +163,7 @@ func requireSecret(t *testing.T, r run, manifest, contains string) {
 	assert.Equal(t, openssl(t, string(text), "pkey", "-pubout"), r.read(t, "merchant.pub"))
 }
 
-// If nobody takes the manifest, there is no public key left without its private one.
+// If the manifest cannot be printed, no public key is left without its private key.
 func TestKeygenSecretToNobody(t *testing.T) {
 	t.Parallel()
 	r := run{dir: t.TempDir()}

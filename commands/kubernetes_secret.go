@@ -11,16 +11,16 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// secret is a Kubernetes Secret with a private key in it.
+// secret is a Kubernetes Secret for a private key.
 type secret struct{ name, namespace string }
 
-// What Kubernetes takes as a name and as a namespace (RFC 1123).
+// The names and namespaces that Kubernetes accepts (RFC 1123).
 var (
 	secretName    = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
 	namespaceName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 )
 
-// newSecret checks the names.
+// newSecret returns a secret, or an error if a name is invalid.
 func newSecret(name, namespace string) (*secret, error) {
 	if len(name) > 253 || !secretName.MatchString(name) {
 		return nil, errors.New(`--kubernetes-secret must be a name as Kubernetes takes it: lower-case letters, digits, "-" and ".", such as payermax-keys`)
@@ -31,8 +31,8 @@ func newSecret(name, namespace string) (*secret, error) {
 	return &secret{name, namespace}, nil
 }
 
-// manifest is the Secret in YAML. The names in it need no quotes but for those that YAML
-// would read as numbers and the like.
+// manifest returns the Secret in YAML. The names are quoted, since YAML would read some
+// of them as numbers or other values.
 func (s *secret) manifest(private []byte, public *rsa.PublicKey) []byte {
 	var out strings.Builder
 	fmt.Fprintf(&out, "# The private key of %s.\n", signer.Fingerprint(public))

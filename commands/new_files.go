@@ -8,26 +8,26 @@ import (
 	"path/filepath"
 )
 
-// newFile is a file to be written under a name that is free.
+// newFile is a file to write under a name that does not exist yet.
 type newFile struct {
 	path    string
 	content []byte
 	mode    os.FileMode
 }
 
-// The modes of what is written. The mask of the process does not loosen or tighten them.
+// The modes of the written files, regardless of the umask.
 const (
 	privateMode os.FileMode = 0o600
 	publicMode  os.FileMode = 0o644
 )
 
-// exists is the no to a request to write over something.
+// exists returns the no for a file that exists already.
 func exists(path string) error {
 	return no{fmt.Errorf("nothing was written: %s already exists and is not overwritten; choose another name, or move it first", path)}
 }
 
-// notWritten is the no when the system refuses. Its error names a temporary file, which
-// means nothing to the user.
+// notWritten returns the no for a file that cannot be written. It drops the path in err,
+// a temporary file that means nothing to the user.
 func notWritten(path string, err error) error {
 	if inner, ok := errors.AsType[*fs.PathError](err); ok {
 		err = inner.Err
@@ -38,7 +38,7 @@ func notWritten(path string, err error) error {
 	return no{fmt.Errorf("nothing was written: %s cannot be created: %w", path, err)}
 }
 
-// checkNew refuses files that exist, before any work is done for them.
+// checkNew returns a no if any of the files exists, before any work is done.
 func checkNew(paths ...string) error {
 	for _, path := range paths {
 		if _, err := os.Lstat(path); err == nil {
@@ -49,7 +49,7 @@ func checkNew(paths ...string) error {
 }
 
 // writeNew writes all of the files or none of them. Each appears under its name only when
-// it is complete, and none takes the place of another file. Its error is a no.
+// it is complete, and none replaces another file. The error is a no.
 func writeNew(files ...newFile) (err error) {
 	var written []string
 	defer func() {
@@ -67,8 +67,8 @@ func writeNew(files ...newFile) (err error) {
 		defer os.Remove(temporary[i])
 	}
 	for i, file := range files {
-		// A link, unlike a rename, does not replace what is there. File systems without
-		// links, such as FAT, have no permissions either, so they are no place for keys.
+		// A link, unlike a rename, does not replace an existing file. File systems without
+		// links, such as FAT, have no permissions either, so they are not suitable for keys.
 		switch err = os.Link(temporary[i], file.path); {
 		case errors.Is(err, fs.ErrExist):
 			return exists(file.path)
@@ -81,9 +81,9 @@ func writeNew(files ...newFile) (err error) {
 	return nil
 }
 
-// writeTemporary writes the content beside the place where it belongs.
+// writeTemporary writes the content to a temporary file in the same directory.
 func writeTemporary(file newFile) (path string, err error) {
-	f, err := os.CreateTemp(filepath.Dir(file.path), ".payermax-*") // of mode 0600
+	f, err := os.CreateTemp(filepath.Dir(file.path), ".payermax-*") // has mode 0600
 	if err != nil {
 		return "", err
 	}
@@ -101,7 +101,7 @@ func writeTemporary(file newFile) (path string, err error) {
 	return f.Name(), f.Sync()
 }
 
-// syncDirectory makes a new name last, where the system can do that.
+// syncDirectory makes new names in a directory durable, where the system supports that.
 func syncDirectory(path string) {
 	if directory, err := os.Open(path); err == nil {
 		_ = directory.Sync()

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What fails half-way leaves nothing: a file that appeared after it had been looked for,
-// or a directory that is not there.
+// A failure halfway leaves no files behind: another file appeared meanwhile, or a
+// directory does not exist.
 func TestWriteNewLeavesNoHalves(t *testing.T) {
 	dir := t.TempDir()
 	first, taken := filepath.Join(dir, "first"), filepath.Join(dir, "taken")
@@ -31,7 +31,7 @@ func TestWriteNewLeavesNoHalves(t *testing.T) {
 	assert.Equal(t, "precious", string(content))
 }
 
-// The names of files may be long, but not longer than the system takes.
+// File names that exceed the system's limit are refused.
 func TestWriteNewLongName(t *testing.T) {
 	long := make([]byte, 300)
 	for i := range long {

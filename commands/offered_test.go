@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/modules/health"
 )
 
-// Each URL that completion offers for a probe is one that payermax_health answers.
+// payermax_health answers each URL that completion offers.
 func TestOfferedProbesExist(t *testing.T) {
 	t.Parallel()
 	r := run{dir: t.TempDir()}

@@ -23,8 +23,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// Sandbox returns the payermax-sandbox subcommand, which serves the sandbox
-// gateway alone, for tests.
+// Sandbox returns the payermax-sandbox subcommand, which serves only the sandbox gateway,
+// for tests.
 func Sandbox() caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "payermax-sandbox",
@@ -79,7 +79,7 @@ func runSandbox(flags caddycmd.Flags) error {
 	return nil
 }
 
-// checkListen refuses what is no address to listen at.
+// checkListen returns an error if an address is not one to listen on.
 func checkListen(address string) error {
 	_, port, err := net.SplitHostPort(address)
 	if err == nil {
@@ -91,7 +91,7 @@ func checkListen(address string) error {
 	return nil
 }
 
-// newSandbox makes the gateway and its one merchant.
+// newSandbox returns the gateway with its one merchant.
 func newSandbox(flags caddycmd.Flags) (*sandbox.Gateway, error) {
 	if flags.String("app-id") == "" || flags.String("public-key") == "" {
 		return nil, errors.New("--app-id and --public-key are required: the application whose calls are accepted, and its key")
@@ -134,8 +134,8 @@ func sandboxKey(path string) (*rsa.PrivateKey, error) {
 	return signer.ReadPrivateKeyFile(path)
 }
 
-// otherAddress is one to try in place of an address at which nobody can listen: the next
-// port if that one is taken.
+// otherAddress suggests an address to replace one that cannot be listened on: with the
+// next port if that one is taken.
 func otherAddress(address string, err error) string {
 	host, text, _ := net.SplitHostPort(address)
 	port, parseError := strconv.ParseUint(text, 10, 16)
@@ -145,7 +145,7 @@ func otherAddress(address string, err error) string {
 	return net.JoinHostPort(host, strconv.FormatUint(port+1, 10))
 }
 
-// serveSandbox serves until ctx ends.
+// serveSandbox serves until ctx is done.
 func serveSandbox(ctx context.Context, gateway *sandbox.Gateway, address string, out io.Writer) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// A sandbox that knows its merchant under a mistyped name would refuse each call.
+// A sandbox with a mistyped app-id or merchant-no would refuse each call.
 func TestSandboxChecksIdentities(t *testing.T) {
 	t.Parallel()
 	for says, args := range map[string][]string{

@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// Sign returns the payermax-sign subcommand, which signs bytes as the sidecar does.
+// Sign returns the payermax-sign subcommand, which signs bytes like the sidecar.
 func Sign() caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "payermax-sign",
@@ -46,7 +46,7 @@ type signature struct {
 	Warnings    []string              `json:"warnings"`
 }
 
-// runSign signs.
+// runSign signs the body and prints the signature.
 func runSign(t *tool, flags caddycmd.Flags) error {
 	if flags.String("private-key") == "" {
 		return errors.New("--private-key is required: the path of the key that signs")
@@ -80,7 +80,8 @@ func runSign(t *tool, flags caddycmd.Flags) error {
 	return nil
 }
 
-// accidents are what tends to be signed without being meant, or sent.
+// accidents returns warnings about a body that was probably signed by accident, or may
+// not be sent as it was signed.
 func accidents(body []byte) []string {
 	found := []string{}
 	d := diagnosis.Describe(body)

@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// The signature is OpenSSL's, for any bytes, from a file and from the standard input.
+// The signature equals OpenSSL's, for any bytes, from a file and from standard input.
 func TestSign(t *testing.T) {
 	t.Parallel()
 	r := workplace(t)

@@ -16,7 +16,7 @@ import (
 )
 
 // terminal opens a pseudo-terminal (pty(7)): what is written to the user's side can be
-// read from the other.
+// read from the other side.
 func terminal(t *testing.T) (user, other *os.File) {
 	t.Helper()
 	other, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
@@ -34,16 +34,16 @@ func terminal(t *testing.T) (user, other *os.File) {
 	return user, other
 }
 
-// onTerminal runs Caddy with a terminal for everything, and returns what is seen there.
+// onTerminal runs Caddy with a terminal for input and output, and returns what it shows.
 func (r run) onTerminal(t *testing.T, args ...string) (seen string, code int) {
 	t.Helper()
 	user, other := terminal(t)
 	cmd := r.command(t, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = user, user, user
-	_ = cmd.Run() // the exit code is looked at
+	_ = cmd.Run() // the exit code is returned
 	require.NoError(t, user.Close())
 	var buf bytes.Buffer
-	_, _ = buf.ReadFrom(other) // until an error, which is the end of a terminal
+	_, _ = buf.ReadFrom(other) // a terminal ends with an error
 	return strings.ReplaceAll(buf.String(), "\r\n", "\n"), cmd.ProcessState.ExitCode()
 }
 
@@ -64,7 +64,7 @@ func TestColours(t *testing.T) {
 	assert.Equal(t, "valid\n", verify("merchant.pub", "TERM=dumb"))
 }
 
-// No private key is printed where somebody is looking.
+// No private key is printed to a terminal.
 func TestNoPrivateKeyOnTerminal(t *testing.T) {
 	t.Parallel()
 	r := workplace(t)
@@ -85,7 +85,7 @@ func TestNoPrivateKeyOnTerminal(t *testing.T) {
 	assert.Contains(t, seen, testkeys.OneLine(testkeys.SPKI(&testkeys.Merchant().PublicKey)), "a public key may be seen")
 }
 
-// A user who has to type the body is asked for it.
+// The user is prompted if the body has to be typed.
 func TestBodyFromTerminal(t *testing.T) {
 	t.Parallel()
 	r := workplace(t)
@@ -100,7 +100,7 @@ func TestBodyFromTerminal(t *testing.T) {
 	assert.Equal(t, signed(t, testkeys.Merchant(), "{}\n")+"\n", stdout.String())
 }
 
-// The null device is not a terminal, so it may have everything.
+// The null device is not a terminal, so private keys may be written to it.
 func TestNullDevice(t *testing.T) {
 	t.Parallel()
 	r := workplace(t)

@@ -15,39 +15,39 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/commandline"
 )
 
-// The exit codes of the commands that answer a question. Caddy's own meanings of 1 and
-// 2 are those of a server, which failed to start or got a second signal to quit.
+// The exit codes of the commands that answer a question. Caddy's own meanings of 1 and 2
+// apply to a server: it failed to start, or got a second signal to quit.
 const (
 	exitYes     = caddy.ExitCodeSuccess
 	exitNo      = 1
 	exitUnclear = 2
 )
 
-// exitCodes is the part of each help text that says what they mean.
+// exitCodes is the part of each help text that explains the exit codes.
 const exitCodes = `
 Exit codes: 0 for yes or done, 1 for no or not done, 2 if the arguments are wrong
 or a file cannot be read.
 `
 
-// no is the error of a question that was understood, and whose answer is no. Without a
-// text, everything has been said already.
+// no is the error of a command that was understood and whose answer is no. It wraps nil
+// if everything has been printed already.
 type no struct{ error }
 
-// tool is what a command that answers a question works with: the result goes to out, all
-// that is said about it to err, so that the result can be piped.
+// tool is the environment of a command that answers a question: the result goes to out,
+// and explanations go to err, so that the result can be piped.
 type tool struct {
 	in       io.Reader
 	out, err io.Writer
-	// outTerminal and errTerminal say that somebody is looking.
+	// outTerminal and errTerminal are true if out and err are terminals.
 	outTerminal, errTerminal bool
-	// outColours says that they want colours.
+	// outColours is true if out should have colours.
 	outColours bool
-	// json says that a machine is.
+	// json is true if the result is printed as JSON.
 	json bool
 }
 
-// answering makes a cobra command of a function. Its error is explained and becomes
-// the exit code: 1 for a no, 2 for everything else.
+// answering makes a cobra command run a function. The function's error is explained and
+// becomes the exit code: 1 for a no, 2 for everything else.
 func answering(cmd *cobra.Command, run func(*tool, caddycmd.Flags) error) {
 	cmd.Flags().Bool("json", false, "Print the result as JSON")
 	takingFlags(cmd)
@@ -58,8 +58,8 @@ func answering(cmd *cobra.Command, run func(*tool, caddycmd.Flags) error) {
 	}
 }
 
-// serving makes a cobra command of a function that serves. Its error is explained as those of
-// the other commands are.
+// serving makes a cobra command run a function that serves. Its error is explained like
+// those of the other commands.
 func serving(cmd *cobra.Command, run func(caddycmd.Flags) error) {
 	takingFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -67,8 +67,8 @@ func serving(cmd *cobra.Command, run func(caddycmd.Flags) error) {
 	}
 }
 
-// takingFlags has a command take flags and nothing else. Whatever else stands there ends it
-// with exit code 2.
+// takingFlags makes a command accept flags only. Any other argument ends it with exit
+// code 2.
 func takingFlags(cmd *cobra.Command) {
 	argument := errors.New("unexpected argument: this command takes flags only")
 	commandline.TakeFlagsOnly(cmd, argument, func(err error, asJSON bool) error {
@@ -76,7 +76,7 @@ func takingFlags(cmd *cobra.Command) {
 	})
 }
 
-// newTool works with the process's own input and output.
+// newTool returns a tool with the process's own input and output.
 func newTool(json bool) *tool {
 	return &tool{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
@@ -85,7 +85,7 @@ func newTool(json bool) *tool {
 	}
 }
 
-// explain says what the error is, and returns the exit code.
+// explain prints the error, and returns the exit code.
 func (t *tool) explain(cmd *cobra.Command, err error) int {
 	if err == nil {
 		return exitYes
@@ -106,25 +106,25 @@ func (t *tool) explain(cmd *cobra.Command, err error) int {
 	return code
 }
 
-// exit hands the exit code to Caddy's main function, which takes any error for 1, and
-// keeps the type of error that carries another one to itself.
+// exit passes the exit code to Caddy's main function, which treats any error as 1 and
+// does not export the error type that carries another code.
 func exit(cmd *cobra.Command, code int) error {
-	cmd.SilenceErrors = true // they have been explained
+	cmd.SilenceErrors = true // the error has been explained
 	if code == exitNo {
 		return errors.New("no")
 	}
 	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return code, nil })(cmd, nil)
 }
 
-// printJSON prints a result for machines.
+// printJSON prints a result as JSON.
 func (t *tool) printJSON(result any) error {
 	encoder := json.NewEncoder(t.out)
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(result)
 }
 
-// say explains something: a label, and a text that is broken into lines beside it. The
-// longest word, a fingerprint, just fits.
+// say prints a label and, next to it, a text that is wrapped into lines. The longest
+// word, a fingerprint, just fits.
 func (t *tool) say(label, text string) {
 	const width, column = 80, 9
 	line, empty := fmt.Sprintf("%-*s", column-1, label), true
@@ -138,7 +138,7 @@ func (t *tool) say(label, text string) {
 	_, _ = fmt.Fprintln(t.err, line)
 }
 
-// warn says something that the user should know.
+// warn prints a warning.
 func (t *tool) warn(text string) {
 	t.say("warning", text)
 }
@@ -151,7 +151,7 @@ const (
 	plain = "\x1b[0m"
 )
 
-// coloured is a word in a colour, if somebody wants it.
+// coloured returns a word in a colour, if out should have colours.
 func (t *tool) coloured(colour, word string) string {
 	if !t.outColours {
 		return word

@@ -9,22 +9,22 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// replacing are Caddy's commands that download another binary and put it in the place
-// of this one.
+// replacing are Caddy's commands that download another binary and replace this one with
+// it.
 var replacing = []string{"upgrade", "add-package", "remove-package"}
 
-// RefuseToReplaceBinary ends the process if it was started to replace its own binary.
-// It is for the main function of caddy/: Caddy's commands ask Caddy's download server
-// for the modules that are dependencies of the binary, and panic if one of them is
-// the main module itself (v2.11.9). That server does not have this module either.
+// RefuseToReplaceBinary exits if the process was started to replace its own binary. It is
+// for the main function of caddy/: Caddy's commands request the binary's dependencies
+// from Caddy's download server, and panic if one of the modules is the main module itself
+// (v2.11.9). The server does not have this module anyway.
 func RefuseToReplaceBinary() {
 	if refusesToReplace(os.Args[1:], os.Stderr) {
 		os.Exit(caddy.ExitCodeFailedStartup)
 	}
 }
 
-// refusesToReplace reports whether the arguments are for one of the commands, and says
-// what to do instead.
+// refusesToReplace reports whether the arguments run one of these commands. If so, it
+// prints what to do instead.
 func refusesToReplace(args []string, out io.Writer) bool {
 	if len(args) == 0 || !slices.Contains(replacing, args[0]) {
 		return false

@@ -33,7 +33,7 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// What was not understood is exit code 2, with a sentence, and nothing on the standard
+// Wrong arguments end with exit code 2 and a sentence, and print nothing to standard
 // output.
 func TestUsage(t *testing.T) {
 	t.Parallel()
@@ -128,8 +128,8 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// What cannot serve says why in the way of all other commands, and what to do; the exit code
-// is 1.
+// A server that cannot start explains why and what to do, like the other commands; the
+// exit code is 1.
 func TestCannotServe(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", testnet.FreeAddress(t))
@@ -152,7 +152,7 @@ func TestCannotServe(t *testing.T) {
 	}
 }
 
-// For machines, an error is JSON as well.
+// With --json, errors are JSON as well.
 func TestUsageForMachines(t *testing.T) {
 	t.Parallel()
 	got := run{dir: t.TempDir()}.caddy(t, "payermax-sign", "--json")

@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// Verify returns the payermax-verify subcommand, which says whether a signature is right
+// Verify returns the payermax-verify subcommand, which says whether a signature is valid
 // and, if it is not, why.
 func Verify() caddycmd.Command {
 	return caddycmd.Command{
@@ -50,7 +50,7 @@ In a file, white space around the signature does not matter.
 	}
 }
 
-// runVerify verifies.
+// runVerify verifies the signature and prints the verdict.
 func runVerify(t *tool, flags caddycmd.Flags) error {
 	path, key, err := readVerificationKey(flags)
 	if err != nil {
@@ -87,7 +87,7 @@ func runVerify(t *tool, flags caddycmd.Flags) error {
 	return no{fmt.Errorf("%w; add --explain to find out why", invalid)}
 }
 
-// printVerdict prints the result.
+// printVerdict prints "valid" or "invalid".
 func (t *tool) printVerdict(invalid error) error {
 	word := t.coloured(green, "valid")
 	if invalid != nil {
@@ -97,7 +97,7 @@ func (t *tool) printVerdict(invalid error) error {
 	return err
 }
 
-// verdict is the error of a verification whose result was printed already.
+// verdict returns the error of a verification whose result has been printed already.
 func verdict(err, invalid error) error {
 	if err == nil && invalid != nil {
 		return no{}
@@ -105,7 +105,7 @@ func verdict(err, invalid error) error {
 	return err
 }
 
-// readSignature reads the signature that the flags give.
+// readSignature returns the signature that the flags give.
 func readSignature(flags caddycmd.Flags) (string, error) {
 	given, inFile := flags.Changed("sign"), flags.Changed("sign-file")
 	switch {

@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// signed is the signature of a text.
+// signed returns the signature of a text.
 func signed(t *testing.T, key *rsa.PrivateKey, text string) string {
 	t.Helper()
 	sign, err := signer.Sign(context.Background(), key, []byte(text))
@@ -41,7 +41,7 @@ func TestVerify(t *testing.T) {
 		{[]string{"--public-key", "merchant.pub", "--body", "request.json", "--sign", good}, "valid", ""},
 		{[]string{"--private-key", "merchant.key", "--body", "request.json", "--sign-file", "good.sign"}, "valid", ""},
 		{[]string{"--public-key", "merchant.pub", "--body", "request.json", "--sign-file", "line.sign"}, "valid", ""},
-		{[]string{"--public-key", "merchant.pub", "--sign", good}, "valid", ""}, // from the standard input
+		{[]string{"--public-key", "merchant.pub", "--sign", good}, "valid", ""}, // from standard input
 		{[]string{"--public-key", "stranger.pub", "--sign", good}, "invalid", "does not match the body and the public key; add --explain to find out why"},
 		{[]string{"--public-key", "merchant.pub", "--sign", good[:343]}, "invalid", "it has 343 characters"},
 		{[]string{"--public-key", "merchant.pub", "--sign", ""}, "invalid", "it is empty"},
@@ -59,7 +59,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// A signature of OpenSSL's is valid, and one byte more or less is not.
+// A signature by OpenSSL is valid, but not for one byte more or less.
 func TestVerifyOpenSSL(t *testing.T) {
 	t.Parallel()
 	r := workplace(t)

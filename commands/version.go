@@ -11,7 +11,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/build"
 )
 
-// Version returns the payermax-version subcommand, which says what the binary is.
+// Version returns the payermax-version subcommand, which prints the versions of the
+// module and its environment.
 func Version() caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "payermax-version",

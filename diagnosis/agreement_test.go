@@ -18,7 +18,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// Whatever OpenSSL can sign with the key, wrongly, is told apart.
+// The wrong signatures that OpenSSL can make with the key are distinguished.
 func TestSignaturesOfOpenSSL(t *testing.T) {
 	openssl := testtool.Find(t, "openssl")
 	dir := t.TempDir()
@@ -54,7 +54,7 @@ func TestSignaturesOfOpenSSL(t *testing.T) {
 	}
 }
 
-// The diagnosis is that nothing is wrong if, and only if, the sidecar takes the signature.
+// The diagnosis is Valid if and only if the sidecar accepts the signature.
 func FuzzDiagnose(f *testing.F) {
 	key := testkeys.Merchant()
 	for _, body := range []string{"", "{}", request, "\xef\xbb\xbf{}\r\n", `"{}"`, `{"data":{"a":1.50,"b":[null,{}]}}`, "\x1f\x8b", "%7B"} {

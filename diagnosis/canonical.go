@@ -10,8 +10,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// dataTwice are the bodies whose data block was turned into JSON a second time, so that
-// it is a string in what was signed.
+// dataTwice yields the bodies whose data block was turned into JSON twice before signing,
+// so that it is a string.
 func dataTwice(body []byte) candidates {
 	root, err := parse(body)
 	if err != nil || root.member("data") == nil {
@@ -41,9 +41,9 @@ func dataTwice(body []byte) candidates {
 	}
 }
 
-// webSignatures are the bodies as JSON Web Signatures sign them: behind a header, in URL-safe
-// base64 (RFC 7515 section 5.1) or as they are (RFC 7797 section 3). The header is one of
-// those that have no more in them than the algorithm.
+// webSignatures yields the texts that JSON Web Signatures cover: a header, followed by
+// the body in URL-safe base64 (RFC 7515 section 5.1) or unencoded (RFC 7797 section 3).
+// Only headers with little more than the algorithm are tried.
 func webSignatures(body []byte) candidates {
 	finding := Finding{CanonicalText, "The signature is the one of a JSON Web Signature (JWS), which covers a header and this body in base64. PayerMax's signature covers the body alone, as it is sent."}
 	return func(yield func(Finding, []byte) bool) {
@@ -57,15 +57,15 @@ func webSignatures(body []byte) candidates {
 	}
 }
 
-// canonicalTexts are what other gateways want signed: the body beside a method, a path,
-// a time or an identity.
+// canonicalTexts yields the texts that other gateways require to be signed: the body
+// together with a method, a path, a time or an identity.
 func canonicalTexts(body []byte) candidates {
 	var beside struct {
 		RequestTime string `json:"requestTime"`
 		AppID       string `json:"appId"`
 		MerchantNo  string `json:"merchantNo"`
 	}
-	_ = json.Unmarshal(body, &beside) // what is not there is not tried
+	_ = json.Unmarshal(body, &beside) // members that are missing are not tried
 	values := [][]string{{beside.RequestTime}, {beside.AppID}, {beside.MerchantNo}, {beside.AppID, beside.RequestTime}, {beside.RequestTime, beside.AppID}}
 	for _, e := range protocol.Endpoints() {
 		path := e.Path()

@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// Description is what can be said of bytes without repeating them: what matters when
-// two programs disagree on what was signed.
+// Description describes bytes without repeating them: the properties that matter when two
+// programs disagree on what was signed.
 type Description struct {
 	// Length is in bytes.
 	Length int `json:"length"`
@@ -23,9 +23,10 @@ type Description struct {
 	// LineFeeds and CRLFs count line breaks; a CRLF counts as a line feed as well.
 	LineFeeds int `json:"lineFeeds"`
 	CRLFs     int `json:"crlfs"`
-	// ByteOrderMark says that the body begins with one of UTF-8 or UTF-16.
+	// ByteOrderMark is true if the body begins with a byte order mark of UTF-8 or UTF-16.
 	ByteOrderMark bool `json:"byteOrderMark"`
-	// Compression is gzip, zlib or zstd if the body begins as such data do.
+	// Compression is "gzip", "zlib" or "zstd" if the body begins like compressed data in
+	// that format.
 	Compression string `json:"compression,omitempty"`
 	// UTF8 and JSON say whether the body is valid UTF-8 and valid JSON.
 	UTF8 bool `json:"utf8"`
@@ -52,7 +53,7 @@ func Describe(body []byte) Description {
 }
 
 // compressionOf recognises compressed data by its first bytes (RFC 1952, RFC 1950, RFC
-// 8878). Brotli has no first bytes of its own.
+// 8878). Brotli has no characteristic first bytes.
 func compressionOf(body []byte) string {
 	switch {
 	case hasAnyPrefix(body, "\x1f\x8b"):
@@ -75,8 +76,8 @@ func hasAnyPrefix(body []byte, prefixes ...string) bool {
 	return false
 }
 
-// classOf says what kind of byte it is. Only the bytes that JSON itself or a program on
-// the way puts there are named exactly.
+// classOf says what kind of byte b is. Only bytes that come from JSON's syntax or from an
+// intermediate program are named exactly.
 func classOf(b byte) string {
 	names := map[byte]string{
 		'{': "an opening brace", '}': "a closing brace", '[': "an opening bracket", ']': "a closing bracket",
@@ -97,7 +98,7 @@ func classOf(b byte) string {
 	return "a punctuation mark"
 }
 
-// String is the description without the digest, on one line.
+// String returns the description without the digest, on one line.
 func (d Description) String() string {
 	if d.Length == 0 {
 		return "no bytes"
@@ -131,7 +132,7 @@ func (d Description) breaks() string {
 	return fmt.Sprintf("%s, %d of them CRLF", count(d.LineFeeds, "line break"), d.CRLFs)
 }
 
-// count is a number with its noun.
+// count returns a number with its noun, in the plural if needed.
 func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

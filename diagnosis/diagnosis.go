@@ -1,17 +1,17 @@
 // Package diagnosis finds out why a signature does not verify.
 //
-// PayerMax answers SIGN_VERIFY_FAILED and nothing else. But an RSA signature with
-// PKCS #1 v1.5 padding hides nothing: whoever has the public key can take out of it
-// the digest that was signed (RFC 8017, section 8.2.2). So this package does not
-// guess. The padding that comes out proves that the key is the right one; if none does, another
-// key has signed, or the signature was changed in a way that is not known here. The digest
-// is held against that of the body at hand, and if they differ, against those of the
-// bodies that the usual mistakes would have made of it.
+// PayerMax answers SIGN_VERIFY_FAILED and nothing else. But anyone with the public key
+// can recover the signed digest from an RSA signature with PKCS #1 v1.5 padding (RFC
+// 8017, section 8.2.2), so this package does not have to guess. Valid padding in the
+// result proves that the key is the right one; otherwise another key has signed, or the
+// signature was changed in a way that this package does not know. The digest is compared
+// with that of the body at hand and, if they differ, with those of the bodies that the
+// usual mistakes would have produced.
 //
-// Only public keys are used. What is said never repeats any part of the body, of the
+// Only public keys are used. The texts never repeat any part of the body, of the
 // signature or of a key; the digest of what was signed is not a secret.
 //
-// The package knows nothing of Caddy and nothing of HTTP.
+// The package depends on neither Caddy nor HTTP.
 package diagnosis
 
 import (
@@ -21,13 +21,13 @@ import (
 	"slices"
 )
 
-// Cause is a stable word for a mistake, for machines.
+// Cause is a stable, machine-readable name of a mistake.
 type Cause string
 
 const (
-	// Valid: nothing is wrong. It is the cause of exactly those signatures that
-	// PayerMax's rules allow: RSASSA-PKCS1-v1_5 with SHA-256 over exactly the
-	// body, in standard padded base64 on one line.
+	// Valid: nothing is wrong. This is the result for exactly those signatures that
+	// PayerMax's rules allow: RSASSA-PKCS1-v1_5 with SHA-256 over exactly the body, in
+	// standard padded base64 on one line.
 	Valid Cause = "valid"
 
 	// UnusableKey: the key given is not an RSA public key that can verify anything.
@@ -35,7 +35,7 @@ const (
 
 	// SignatureMissing: there is no signature.
 	SignatureMissing Cause = "signature-missing"
-	// SignatureDamaged: the text is not a signature in any known spelling, or was cut.
+	// SignatureDamaged: the text is not a signature in any known spelling, or was truncated.
 	SignatureDamaged Cause = "signature-damaged"
 	// SignatureEncoding: it is a signature, but not in standard padded base64.
 	SignatureEncoding Cause = "signature-encoding"
@@ -44,10 +44,10 @@ const (
 	WrongKey Cause = "wrong-key"
 	// PSSPadding: it was made with RSASSA-PSS.
 	PSSPadding Cause = "pss-padding"
-	// OtherPadding: it was made with bare RSA, or with PKCS #1 v1.5 padding around
-	// something else than a proper DigestInfo.
+	// OtherPadding: it was made with bare RSA, or with PKCS #1 v1.5 padding around something
+	// other than a proper DigestInfo.
 	OtherPadding Cause = "other-padding"
-	// HashAlgorithm: it was made with another hash than SHA-256.
+	// HashAlgorithm: it was made with a hash other than SHA-256.
 	HashAlgorithm Cause = "hash-algorithm"
 
 	// TrailingNewline: a line break at the end of the body was added or removed.
@@ -62,12 +62,12 @@ const (
 	Compressed Cause = "compressed"
 	// CharacterSet: the text was signed in another character encoding.
 	CharacterSet Cause = "character-set"
-	// NoBody: nothing was signed, or what a program writes instead of a body that
-	// it does not have, such as null.
+	// NoBody: nothing was signed, or a placeholder that programs write for a missing body,
+	// such as null.
 	NoBody Cause = "no-body"
 	// BodyCut: only the beginning of the body was signed.
 	BodyCut Cause = "body-cut"
-	// DigestSigned: not the body was signed but a digest of it.
+	// DigestSigned: a digest of the body was signed instead of the body.
 	DigestSigned Cause = "digest-signed"
 	// JSONString: the body was signed as a JSON string, in quotes and with escapes,
 	// or the other way round.
@@ -85,46 +85,46 @@ const (
 	DataOnly Cause = "data-only"
 	// JSONRewritten: the same JSON was signed in another notation.
 	JSONRewritten Cause = "json-rewritten"
-	// EnvelopeChanged: members beside data were added after signing.
+	// EnvelopeChanged: members other than data were added after signing.
 	EnvelopeChanged Cause = "envelope-changed"
 	// Restamped: version, keyVersion or requestTime was changed after signing.
 	Restamped Cause = "restamped"
-	// OtherBytes: the key is right, but something else was signed, and none of the
-	// usual mistakes makes it of this body.
+	// OtherBytes: the key is right, but something else was signed, which none of the usual
+	// mistakes explains.
 	OtherBytes Cause = "other-bytes"
 )
 
-// Finding is one thing that is wrong.
+// Finding is one mistake in a signature.
 type Finding struct {
 	Cause Cause `json:"cause"`
-	// Advice is what that means and what to do about it, in whole sentences.
+	// Advice explains the mistake and what to do about it, in full sentences.
 	Advice string `json:"advice"`
 }
 
-// Diagnosis is what is wrong with a signature.
+// Diagnosis is the result of [Diagnose].
 type Diagnosis struct {
-	// Finding is what to repair first.
+	// Finding is the mistake to fix first.
 	Finding
-	// Further is what else is wrong, in the order in which it can be seen.
+	// Further lists the other mistakes, in the order in which they were found.
 	Further []Finding
 
-	// Signer is the one of the given keys that the signature was made with, or nil
-	// if it was made with none of them, or damaged.
+	// Signer is the given key that the signature was made with, or nil if it was made with
+	// none of them or is damaged.
 	Signer *rsa.PublicKey
-	// Hash and Digest are what the signature was made over, where that can be told:
-	// a PSS signature does not reveal its digest.
+	// Hash and Digest are the hash function and the digest that were signed, if they can be
+	// recovered: a PSS signature does not reveal its digest.
 	Hash   crypto.Hash
 	Digest []byte
 }
 
-// Diagnose says why sign is not the signature of exactly the bytes of body by the
-// private key that belongs to key, or that it is. If it was made with one of the
-// other keys, it says that, and goes on with that key.
+// Diagnose says whether sign is the signature of exactly the bytes of body by the private
+// key that belongs to key and, if it is not, why. If it was made with one of the other
+// keys, Diagnose says so and continues with that key.
 //
-// It reads everything it is given as hostile, and does a bounded amount of work: a tenth of
-// a millisecond for a valid signature or a wrong key, but some tenths of a second for the
+// It treats all input as hostile and does a bounded amount of work: a tenth of a
+// millisecond for a valid signature or a wrong key, but some tenths of a second for the
 // right key and unknown bytes, because it then tries up to a quarter of a million
-// variations of the body. That is nothing to do in the path of a request.
+// variations of the body. Do not call it in the path of a request.
 func Diagnose(key *rsa.PublicKey, body []byte, sign string, otherKeys ...*rsa.PublicKey) Diagnosis {
 	if !usable(key) {
 		return diagnosed(Finding{UnusableKey, "The public key is not an RSA key that can verify anything."})
@@ -152,7 +152,7 @@ func Diagnose(key *rsa.PublicKey, body []byte, sign string, otherKeys ...*rsa.Pu
 	}
 	switch {
 	case signer == nil && !fits(signature, key):
-		// What it is spelt like does not matter any more.
+		// The spelling of the signature does not matter any more.
 		return diagnosed(unknownKey(key, signature, len(otherKeys)))
 	case signer == nil:
 		return diagnosed(append(findings, unknownKey(key, signature, len(otherKeys)))...)
@@ -169,7 +169,8 @@ func Diagnose(key *rsa.PublicKey, body []byte, sign string, otherKeys ...*rsa.Pu
 	return diagnosis
 }
 
-// diagnosed puts the findings together; none are a valid signature.
+// diagnosed returns the diagnosis with these findings. Without findings, the signature is
+// valid.
 func diagnosed(findings ...Finding) Diagnosis {
 	if len(findings) == 0 {
 		return Diagnosis{Finding: Finding{Valid, "The signature is valid."}}
@@ -177,9 +178,9 @@ func diagnosed(findings ...Finding) Diagnosis {
 	return Diagnosis{Finding: findings[0], Further: findings[1:]}
 }
 
-// openWithAny opens the signature with the first key that it was made with. A reading
-// that is certain, because of its padding or because it fits the body, goes before one
-// that may be chance.
+// openWithAny opens the signature with the first key that fits. A reading that is
+// certain, because of its padding or because it matches the body, takes precedence over
+// one that may be a coincidence.
 func openWithAny(keys []*rsa.PublicKey, signature, body []byte) (signed, *rsa.PublicKey) {
 	var (
 		doubtful signed
@@ -201,21 +202,21 @@ func openWithAny(keys []*rsa.PublicKey, signature, body []byte) (signed, *rsa.Pu
 	return doubtful, signer
 }
 
-// littleEndian is the finding of a signature whose bytes are in the order of Windows'
+// littleEndian is the finding for a signature whose bytes are in the order of Windows'
 // CryptoAPI.
 var littleEndian = Finding{SignatureEncoding, "The bytes of the signature are in reverse order, as Windows' CryptoAPI returns them (CryptSignHash). Reverse them before encoding them in base64, or sign with CNG or .NET's RSA.SignData."}
 
-// reversed are the bytes with the last one first.
+// reversed returns the bytes in reverse order.
 func reversed(signature []byte) []byte {
 	turned := slices.Clone(signature)
 	slices.Reverse(turned)
 	return turned
 }
 
-// fits reports whether the signature has the size of one of the key's.
+// fits reports whether the signature has the size of the key's signatures.
 func fits(signature []byte, key *rsa.PublicKey) bool { return len(signature) == key.Size() }
 
-// unknownKey is the finding when the signature was made with none of the keys.
+// unknownKey returns the finding for a signature that was made with none of the keys.
 func unknownKey(key *rsa.PublicKey, signature []byte, others int) Finding {
 	const remedy = " Compare the fingerprint of the signer's public key with that of the key on the other side. Test and production have different keys, and so does each appId."
 	switch {

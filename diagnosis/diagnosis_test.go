@@ -37,19 +37,20 @@ func signature(t testing.TB, key *rsa.PrivateKey, hash crypto.Hash, message []by
 	return signature
 }
 
-// sign signs as PayerMax wants it.
+// sign signs as PayerMax requires.
 func sign(t testing.TB, key *rsa.PrivateKey, message string) string {
 	return base64.StdEncoding.EncodeToString(signature(t, key, crypto.SHA256, []byte(message)))
 }
 
-// bare is the private key's operation on a message of its own, without any padding, as
-// with openssl pkeyutl -pkeyopt rsa_padding_mode:none.
+// bare applies the private key to a message without any padding, like openssl pkeyutl
+// -pkeyopt rsa_padding_mode:none.
 func bare(key *rsa.PrivateKey, message []byte) string {
 	s := new(big.Int).Exp(new(big.Int).SetBytes(message), key.D, key.N)
 	return base64.StdEncoding.EncodeToString(s.FillBytes(make([]byte, key.Size())))
 }
 
-// requireSilent fails when the diagnosis repeats any twelve characters of a text.
+// requireSilent fails if the diagnosis repeats any twelve consecutive characters of a
+// text.
 func requireSilent(t *testing.T, d Diagnosis, text string) {
 	t.Helper()
 	said := d.Advice
@@ -71,7 +72,7 @@ func TestValid(t *testing.T) {
 	}
 }
 
-// The bytes of the body, or what was signed in their place.
+// Bodies, and the bytes that were signed instead.
 func TestOtherBytes(t *testing.T) {
 	const pretty = "{\r\n \"version\": \"1.5\",\r\n \"data\": {\r\n  \"a\": 1\r\n }\r\n}"
 	unix := strings.ReplaceAll(pretty, "\r\n", "\n")
@@ -207,7 +208,7 @@ func TestOtherBytes(t *testing.T) {
 	}
 }
 
-// wrapped is a text in base64 in lines, each with a line break at its end.
+// wrapped returns a text in base64, in lines that each end with a line break.
 func wrapped(text string, width int, lineBreak string) string {
 	text = base64.StdEncoding.EncodeToString([]byte(text))
 	var b strings.Builder
@@ -234,7 +235,7 @@ func compressed(t *testing.T, text, format string) string {
 	return buf.String()
 }
 
-// What real programs made of one document, by the name of the call: PHP 8.2, Python
+// The output of real programs for one document, by the name of the call: PHP 8.2, Python
 // 3.11, Node.js 20 and Go 1.26.
 func TestNotationsOfRealPrograms(t *testing.T) {
 	content, err := os.ReadFile("testdata/notations.json")
@@ -262,7 +263,7 @@ func TestNotationsOfRealPrograms(t *testing.T) {
 
 func TestSpelling(t *testing.T) {
 	body, raw, good := []byte(request), []byte(nil), ""
-	for !strings.Contains(good, "+") || !strings.Contains(good, "/") { // so that the rows differ
+	for !strings.Contains(good, "+") || !strings.Contains(good, "/") { // so that the spellings below differ
 		body = append(body, ' ')
 		raw = signature(t, testkeys.Merchant(), crypto.SHA256, body)
 		good = base64.StdEncoding.EncodeToString(raw)
@@ -337,8 +338,8 @@ func TestSpelling(t *testing.T) {
 	}
 }
 
-// pssMaskedWithSHA1 signs with PSS and SHA-256, and MGF1 with SHA-1, as Java's
-// PSSParameterSpec does unless it is told otherwise. Go cannot.
+// pssMaskedWithSHA1 signs with PSS and SHA-256, and MGF1 with SHA-1, which is the default
+// of Java's PSSParameterSpec. Go's crypto/rsa cannot do that.
 func pssMaskedWithSHA1(key *rsa.PrivateKey, body []byte) string {
 	salt := bytes.Repeat([]byte{7}, 20)
 	salted := digestOf(crypto.SHA256, slices.Concat(make([]byte, 8), digestOf(crypto.SHA256, body), salt))

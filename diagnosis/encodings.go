@@ -15,17 +15,17 @@ import (
 	"golang.org/x/text/encoding/simplifiedchinese"
 )
 
-// maxInflated bounds what a compressed body may become.
+// maxInflated is the maximum size of a decompressed body, in bytes.
 const maxInflated = 4 << 20
 
-// encodings are the body in another wrapping, or without the one it has.
+// encodings yields the body in other encodings, and the body inside its own encoding.
 func encodings(body []byte) candidates {
 	return func(yield func(Finding, []byte) bool) {
 		_ = decompressed(body, yield) && urlEncoded(body, yield) && base64Encoded(body, yield) && jsonString(body, yield) && digests(body, yield)
 	}
 }
 
-// decompressed yields what is inside a compressed body.
+// decompressed yields the content of a compressed body.
 func decompressed(body []byte, yield func(Finding, []byte) bool) bool {
 	var (
 		reader io.Reader
@@ -55,7 +55,7 @@ func urlEncoded(body []byte, yield func(Finding, []byte) bool) bool {
 	for _, escaped := range []string{
 		form,
 		url.PathEscape(text),
-		// encodeURIComponent of JavaScript, which leaves more characters alone.
+		// JavaScript's encodeURIComponent, which escapes fewer characters.
 		strings.NewReplacer("+", "%20", "%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*").Replace(form),
 		strings.ReplaceAll(form, "+", "%20"),                      // rawurlencode of PHP
 		strings.NewReplacer("+", "%20", "%2F", "/").Replace(form), // quote of Python
@@ -73,7 +73,7 @@ func urlEncoded(body []byte, yield func(Finding, []byte) bool) bool {
 	return true
 }
 
-// lowerEscapes writes %2B as %2b.
+// lowerEscapes converts escapes to lower case: %2B becomes %2b.
 func lowerEscapes(text string) string {
 	lower := []byte(text)
 	for i := range lower {
@@ -84,8 +84,8 @@ func lowerEscapes(text string) string {
 	return string(lower)
 }
 
-// base64Encoded yields the body in base64, on one line or wrapped, and what is inside if it
-// is base64.
+// base64Encoded yields the body in base64, on one line or wrapped, and its decoded
+// content if it is base64.
 func base64Encoded(body []byte, yield func(Finding, []byte) bool) bool {
 	finding := Finding{Base64Encoded, "The signature covers this body in base64. Sign the JSON as it is sent."}
 	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
@@ -94,7 +94,7 @@ func base64Encoded(body []byte, yield func(Finding, []byte) bool) bool {
 		}
 	}
 	wrapped := Finding{Base64Encoded, "The signature covers this body in base64 that is wrapped into lines. Sign the JSON as it is sent."}
-	for _, width := range []int{76, 64} { // of mail and of PEM
+	for _, width := range []int{76, 64} { // MIME and PEM
 		for _, lineBreak := range []string{"\r\n", "\n"} {
 			lines := inLines(base64.StdEncoding.EncodeToString(body), width, lineBreak)
 			if !yield(wrapped, []byte(lines)) || !yield(wrapped, []byte(lines+lineBreak)) {
@@ -115,7 +115,7 @@ func inLines(text string, width int, lineBreak string) string {
 	return strings.Join(append(lines, text), lineBreak)
 }
 
-// jsonString yields the body as a JSON string, and what is inside if it is one.
+// jsonString yields the body as a JSON string, and its content if it is one.
 func jsonString(body []byte, yield func(Finding, []byte) bool) bool {
 	if utf8.Valid(body) {
 		finding := Finding{JSONString, "The signature covers this body as a JSON string, in quotes and with escapes: the text was turned into JSON a second time, as json_encode or JSON.stringify do with a string. Sign the text itself."}
@@ -131,8 +131,8 @@ func jsonString(body []byte, yield func(Finding, []byte) bool) bool {
 		yield(Finding{JSONString, "This body is a JSON string, and the signature covers the text in it." + exactBytes}, []byte(inside))
 }
 
-// digests yields the digests of the body as somebody hands them to a function that
-// hashes once more.
+// digests yields the digests of the body, as they are passed by mistake to a function
+// that hashes once more.
 func digests(body []byte, yield func(Finding, []byte) bool) bool {
 	finding := Finding{DigestSigned, "The signature covers a digest of this body, so the body was hashed twice. Pass the body itself to the signing function: SHA256withRSA hashes it."}
 	for _, hash := range hashes {
@@ -145,7 +145,7 @@ func digests(body []byte, yield func(Finding, []byte) bool) bool {
 	return true
 }
 
-// characterSets are the text of the body in other encodings of characters.
+// characterSets yields the text of the body in other character sets.
 func characterSets(body []byte) candidates {
 	return func(yield func(Finding, []byte) bool) {
 		if !utf8.Valid(body) {
@@ -175,7 +175,7 @@ func characterSets(body []byte) candidates {
 	}
 }
 
-// toLatin1 is what Java's getBytes(ISO_8859_1) does.
+// toLatin1 encodes a text like Java's getBytes(ISO_8859_1).
 func toLatin1(text string) []byte {
 	var encoded []byte
 	for _, r := range text {
@@ -187,8 +187,8 @@ func toLatin1(text string) []byte {
 	return encoded
 }
 
-// toASCII is what Java's getBytes() does where the default character set is US-ASCII, as
-// it was before Java 18 without a locale.
+// toASCII encodes a text like Java's getBytes() if the default character set is US-ASCII,
+// as it was before Java 18 without a locale.
 func toASCII(text string) []byte {
 	encoded := make([]byte, 0, len(text))
 	for _, r := range text {
@@ -200,7 +200,7 @@ func toASCII(text string) []byte {
 	return encoded
 }
 
-// fromLatin1 is the text of Latin-1 bytes, in UTF-8.
+// fromLatin1 converts Latin-1 to UTF-8.
 func fromLatin1(body []byte) []byte {
 	var decoded []byte
 	for _, b := range body {
@@ -209,7 +209,7 @@ func fromLatin1(body []byte) []byte {
 	return decoded
 }
 
-// toGBK is what Java's getBytes("GBK") does.
+// toGBK encodes a text like Java's getBytes("GBK").
 func toGBK(text string) []byte {
 	encoder := simplifiedchinese.GBK.NewEncoder()
 	encoded := make([]byte, 0, len(text))
@@ -223,7 +223,8 @@ func toGBK(text string) []byte {
 	return encoded
 }
 
-// toUTF16 writes the low and the high byte of each unit at these places.
+// toUTF16 encodes a text in UTF-16. low and high are the positions of the low and the
+// high byte in each unit.
 func toUTF16(text string, low, high int) []byte {
 	units := utf16.Encode([]rune(text))
 	encoded := make([]byte, 2*len(units))

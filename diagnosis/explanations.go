@@ -1,13 +1,14 @@
 package diagnosis
 
-// Explanation is a cause in the words of the manual, whose table is made of these.
+// Explanation explains a cause for the table in the manual, which is generated from
+// these.
 type Explanation struct {
 	Cause Cause
-	// Meaning says what has happened, and Remedy what to do about it. Both are Markdown.
+	// Meaning says what happened, and Remedy what to do about it. Both are Markdown.
 	Meaning, Remedy string
 }
 
-// Explanations are all causes, in the order in which they are declared.
+// Explanations covers all causes, in the order of their declaration.
 var Explanations = []Explanation{
 	{Valid, `the signature is right`, "look at the key: does PayerMax have this key, for this `appId`, in this environment?"},
 	{UnusableKey, `the public key is not an RSA key that can verify anything`, `copy it again from the dashboard`},

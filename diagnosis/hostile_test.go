@@ -27,7 +27,7 @@ func TestUnusableKeys(t *testing.T) {
 	}
 }
 
-// A large body must not make the search take for ever, nor fill the memory.
+// A large body must not make the search take forever or fill the memory.
 func TestHostileBodies(t *testing.T) {
 	unknown := sha512.Sum512([]byte("unknown"))
 	s := sign(t, testkeys.Merchant(), string(unknown[:]))

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// maxDepth bounds the nesting of a body that is taken apart.
+// maxDepth is the maximum nesting depth of a body that is parsed.
 const maxDepth = 200
 
-// node is a JSON value with its members in their order, which the maps of encoding/json
+// node is a JSON value that keeps the order of members, which the maps of encoding/json
 // would lose.
 type node struct {
 	kind byte // '{', '[', 's' for a string, 'n' for a number, 'l' for true, false and null
@@ -23,7 +23,7 @@ type node struct {
 	values []*node
 }
 
-// parse reads one JSON value and nothing else, but for a byte order mark before it.
+// parse parses a text that must be one JSON value, optionally after a byte order mark.
 func parse(text []byte) (*node, error) {
 	if len(text) > maxTakenApart {
 		return nil, errors.New("it is too long")
@@ -74,7 +74,7 @@ func parseInside(decoder *json.Decoder, kind byte, depth int) (*node, error) {
 			if err != nil {
 				return nil, err
 			}
-			n.names = append(n.names, name.(string)) // or there would have been an error
+			n.names = append(n.names, name.(string)) // the decoder accepts only strings here
 		}
 		value, err := parseValue(decoder, depth+1)
 		if err != nil {
@@ -86,7 +86,7 @@ func parseInside(decoder *json.Decoder, kind byte, depth int) (*node, error) {
 	return n, err
 }
 
-// member is the value of a member, or nil.
+// member returns the value of a member, or nil.
 func (n *node) member(name string) *node {
 	if i := slices.Index(n.names, name); n.kind == '{' && i >= 0 {
 		return n.values[i]
@@ -94,7 +94,7 @@ func (n *node) member(name string) *node {
 	return nil
 }
 
-// without is the object without the members that are dropped.
+// without returns a copy of the object without the members that dropped selects.
 func (n *node) without(dropped func(name string) bool) *node {
 	rest := &node{kind: n.kind}
 	for i, name := range n.names {
@@ -106,14 +106,15 @@ func (n *node) without(dropped func(name string) bool) *node {
 	return rest
 }
 
-// withMember is the object with another value of a member that it has.
+// withMember returns a copy of the object with another value for an existing member.
 func (n *node) withMember(name string, value *node) *node {
 	changed := &node{kind: n.kind, names: n.names, values: slices.Clone(n.values)}
 	changed.values[slices.Index(n.names, name)] = value
 	return changed
 }
 
-// sorted is the value with the members of all its objects in alphabetical order.
+// sorted returns a copy of the value with the members of all objects in alphabetical
+// order.
 func (n *node) sorted() *node {
 	ordered := &node{kind: n.kind, text: n.text}
 	for _, i := range n.order(true) {
@@ -125,7 +126,8 @@ func (n *node) sorted() *node {
 	return ordered
 }
 
-// pruned is the value without the members, at any depth, whose values are dropped.
+// pruned returns a copy of the value without the members, at any depth, whose values
+// dropped selects.
 func (n *node) pruned(dropped func(*node) bool) *node {
 	rest := &node{kind: n.kind, text: n.text}
 	for i, value := range n.values {
@@ -143,15 +145,16 @@ func (n *node) pruned(dropped func(*node) bool) *node {
 // isNull reports whether the value is null.
 func (n *node) isNull() bool { return n.kind == 'l' && n.text == "null" }
 
-// isEmptyText reports whether the value is a string without characters.
+// isEmptyText reports whether the value is an empty string.
 func (n *node) isEmptyText() bool { return n.kind == 's' && n.text == "" }
 
-// isEmpty reports whether there is nothing in the value.
+// isEmpty reports whether the value is an empty string, object or array.
 func (n *node) isEmpty() bool {
 	return n.isEmptyText() || (n.kind == '{' || n.kind == '[') && len(n.values) == 0
 }
 
-// order is the order in which an object's members are written.
+// order returns the indices of the members or elements in the order in which they are
+// written.
 func (n *node) order(sorted bool) []int {
 	indices := make([]int, len(n.values))
 	for i := range indices {
@@ -163,7 +166,7 @@ func (n *node) order(sorted bool) []int {
 	return indices
 }
 
-// write appends the value in a style.
+// write appends the value in a style to out.
 func (n *node) write(out []byte, s *style, depth int) []byte {
 	switch n.kind {
 	case 's':

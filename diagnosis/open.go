@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto"
-	_ "crypto/md5" // the hashes that a signature may have been made with
+	_ "crypto/md5" // the hashes that a signature may use
 	"crypto/rsa"
 	_ "crypto/sha1"
 	_ "crypto/sha256"
@@ -24,39 +24,38 @@ type padding int
 const (
 	pkcs1v15     padding = iota // RFC 8017 section 9.2
 	oddInfo                     // the same, with a DigestInfo in another encoding
-	noInfo                      // the same, with something else than a DigestInfo
-	noPadding                   // RFC 8017 section 5.2.1 and nothing else
+	noInfo                      // the same, with something other than a DigestInfo
+	noPadding                   // RFC 8017 section 5.2.1 without any padding
 	pss                         // RFC 8017 section 9.1
-	shortestBare = 16           // the bytes of the shortest thing that noPadding may wrap: an MD5
+	shortestBare = 16           // the length of the shortest content of noPadding in bytes: an MD5 digest
 )
 
-// signed is what a signature says that was signed.
+// signed is what was signed, as recovered from a signature.
 type signed struct {
 	padding padding
-	// hash and digest are set where they are known: the hash not for noInfo and
-	// noPadding, the digest not for pss.
+	// hash and digest are set if they are known: the hash is not known for noInfo and
+	// noPadding, and the digest is not known for pss.
 	hash   crypto.Hash
 	digest []byte
-	// bare is what was signed with noInfo or noPadding.
+	// bare is the signed content with noInfo or noPadding.
 	bare []byte
 	// salt and salted are the parts of pss: a salt, and the hash of salt and digest.
 	salt, salted []byte
-	// doubtful says that chance may have made it: with the longest salt, which some
-	// libraries take by default, only sixteen bits of pss are fixed.
+	// doubtful is true if this may be a coincidence: with the longest salt, which some
+	// libraries use by default, only sixteen bits of pss are fixed.
 	doubtful bool
 }
 
-// usable reports whether the key can open anything. The bound of the modulus is the one
-// of crypto/tls: beyond it a key is good for nothing but burning processor time.
+// usable reports whether the key can open signatures. The upper bound of the modulus is
+// that of crypto/tls: larger keys only waste CPU time.
 func usable(key *rsa.PublicKey) bool {
 	return key != nil && key.N != nil && key.N.Sign() > 0 && key.N.Bit(0) == 1 &&
 		key.N.BitLen() >= 1024 && key.N.BitLen() <= 8192 && key.E >= 3 && key.E <= 1<<31-1
 }
 
-// open takes out of the signature what was signed, if it was made with this key: the
-// padding would otherwise not come out. There may be several readings, the likelier ones
-// first. This is the operation with the public key, so that nothing secret is at stake in
-// the use of math/big.
+// open recovers what was signed from a signature that was made with this key; with
+// another key, there is no valid padding. There may be several readings, the likelier
+// ones first. Using math/big is safe, because the operation involves only the public key.
 func open(key *rsa.PublicKey, signature []byte) []signed {
 	number := new(big.Int).SetBytes(signature)
 	if len(signature) != key.Size() || number.Cmp(key.N) >= 0 {
@@ -67,8 +66,8 @@ func open(key *rsa.PublicKey, signature []byte) []signed {
 	if content, ok := removePKCS1v15(message); ok {
 		return []signed{readDigestInfo(content)}
 	}
-	// Leading zeros prove that a number was signed that is much smaller than the
-	// modulus, which no other key would have made of this signature.
+	// Many leading zeros prove that a number was signed that is much smaller than the
+	// modulus: another key would not produce them from this signature.
 	if bare := bytes.TrimLeft(message, "\x00"); len(bare) >= shortestBare && len(bare) <= len(message)/2 {
 		content := readDigestInfo(bare)
 		content.padding, content.bare = noPadding, bare
@@ -87,8 +86,8 @@ func removePKCS1v15(message []byte) ([]byte, bool) {
 	return content[1:], true
 }
 
-// hashes are the hashes that can be recognised and computed, by their object identifiers (RFC 8017
-// appendix B.1).
+// hashes are the hashes that can be recognised and computed, by object identifier (RFC
+// 8017 appendix B.1).
 var hashes = map[string]crypto.Hash{
 	"1.2.840.113549.2.5":     crypto.MD5,
 	"1.3.14.3.2.26":          crypto.SHA1,
@@ -99,13 +98,13 @@ var hashes = map[string]crypto.Hash{
 	"2.16.840.1.101.3.4.2.6": crypto.SHA512_256,
 }
 
-// digestInfo is the structure of that name in RFC 8017 appendix A.2.4.
+// digestInfo is the structure DigestInfo in RFC 8017 appendix A.2.4.
 type digestInfo struct {
 	Algorithm pkix.AlgorithmIdentifier
 	Digest    []byte
 }
 
-// readDigestInfo reads what the padding wrapped.
+// readDigestInfo parses the content of the padding.
 func readDigestInfo(content []byte) signed {
 	var info digestInfo
 	if rest, err := asn1.Unmarshal(content, &info); err != nil || len(rest) > 0 {
@@ -123,9 +122,9 @@ func readDigestInfo(content []byte) signed {
 	return result
 }
 
-// removePSS undoes the encoding of RFC 8017 section 9.1.1 with a salt of any length. The mask
-// is made with the same hash or, as Java and .NET do unless they are told otherwise, with
-// SHA-1. The more zeros in front of the salt, the less it can be chance.
+// removePSS undoes the encoding of RFC 8017 section 9.1.1 with a salt of any length. The
+// mask is generated with the same hash or, as is the default in Java and .NET, with
+// SHA-1. The more zeros precede the salt, the less likely is a coincidence.
 func removePSS(message []byte, bits int) []signed {
 	length := (bits - 1 + 7) / 8
 	message = message[len(message)-length:]
@@ -210,13 +209,14 @@ func digestOf(hash crypto.Hash, message []byte) []byte {
 	return h.Sum(nil)
 }
 
-// digestTexts are the forms in which programs hand digests on.
+// digestTexts returns the forms in which programs pass digests on: raw, hexadecimal and
+// base64.
 func digestTexts(digest []byte) [][]byte {
 	lower := hex.AppendEncode(nil, digest)
 	return [][]byte{digest, lower, bytes.ToUpper(lower), base64.StdEncoding.AppendEncode(nil, digest)}
 }
 
-// findings are what is wrong with the way in which the signature was made.
+// findings returns the mistakes in how the signature was made.
 func (s signed) findings() []Finding {
 	var found []Finding
 	switch s.padding {

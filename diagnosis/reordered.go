@@ -4,11 +4,11 @@ import (
 	"slices"
 )
 
-// maxPermuted is how many members are put in every order: seven have 5040.
+// maxPermuted is how many members are put in every order: there are 5040 orders of seven.
 const maxPermuted = 7
 
-// reordered are the bodies with the members of the envelope, or of data, in any other
-// order, as maps without an order have them.
+// reordered yields the bodies with the members of the envelope, or of data, in any other
+// order, as unordered maps produce.
 func reordered(body []byte) candidates {
 	root, err := parse(body)
 	if err != nil {
@@ -32,8 +32,8 @@ func reordered(body []byte) candidates {
 	}
 }
 
-// permute puts the first members of an object in every order (Heap's algorithm), and in
-// the one they had at the end, unless visit wants no more.
+// permute puts the first members of an object in every order (Heap's algorithm) and calls
+// visit for each, until visit returns false. It restores the original order at the end.
 func permute(n *node, members int, visit func() bool) bool {
 	names, values := slices.Clone(n.names), slices.Clone(n.values)
 	defer func() { n.names, n.values = names, values }()

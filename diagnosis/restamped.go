@@ -11,18 +11,20 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// stampLayout is how the sidecar and PayerMax's documents write requestTime.
+// stampLayout is the layout of requestTime in the sidecar and in PayerMax's
+// documentation.
 const stampLayout = "2006-01-02T15:04:05.000Z07:00"
 
 // The bounds of the search for another requestTime.
 const (
-	// sweep is how far from the one in the body it may be: PayerMax allows no more.
+	// sweep is the maximum distance from the requestTime in the body: PayerMax allows no
+	// more.
 	sweep = protocol.RequestTimeTolerance
-	// maxSwept is the length of the longest body for which that is tried, in bytes.
+	// maxSwept is the length of the longest body for which other times are tried, in bytes.
 	maxSwept = 2 << 10
 )
 
-// restamped are the bodies with another version or keyVersion, or with the same
+// restamped yields the bodies with another version or keyVersion, or with the same
 // requestTime in another notation.
 func restamped(body []byte) candidates {
 	if len(body) > maxTakenApart {
@@ -34,19 +36,20 @@ func restamped(body []byte) candidates {
 	}
 }
 
-// place is where the value of a member is, with its quotes.
+// place is the position of a member's value in a body, including its quotes, and the
+// value.
 type place struct {
 	begin, end int
 	value      string
 }
 
-// in is the body with another value there.
+// in returns the body with another value at the place.
 func (p place) in(body []byte, value string) []byte {
 	quoted := `"` + value + `"`
 	return slices.Concat(body[:p.begin], []byte(quoted), body[p.end:])
 }
 
-// envelopePlaces finds the members of the envelope that are strings.
+// envelopePlaces returns the places of the envelope's string members, by name.
 func envelopePlaces(body []byte) map[string]place {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	if opening, err := decoder.Token(); err != nil || opening != json.Delim('{') {
@@ -65,13 +68,14 @@ func envelopePlaces(body []byte) map[string]place {
 		var value string
 		if json.Unmarshal(raw, &value) == nil && string(raw) == `"`+value+`"` {
 			end := int(decoder.InputOffset())
-			places[name.(string)] = place{end - len(raw), end, value} // a name is a string
+			places[name.(string)] = place{end - len(raw), end, value} // a member's name is always a string
 		}
 	}
 	return places
 }
 
-// otherVersions yields the versions of PayerMax's API.
+// otherVersions yields the body with other versions of PayerMax's API, and other key
+// versions.
 func otherVersions(body []byte, places map[string]place, yield func(Finding, []byte) bool) bool {
 	for name, values := range map[string][]string{
 		"version":    {"1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7", "1.8", "1.9", "2.0"},
@@ -91,7 +95,7 @@ func otherVersions(body []byte, places map[string]place, yield func(Finding, []b
 	return true
 }
 
-// otherNotations yields the same requestTime as other programs write it.
+// otherNotations yields the body with the same requestTime as other programs write it.
 func otherNotations(body []byte, places map[string]place, yield func(Finding, []byte) bool) bool {
 	place, stamp, ok := requestTime(places)
 	if !ok {
@@ -109,9 +113,9 @@ func otherNotations(body []byte, places map[string]place, yield func(Finding, []
 	return true
 }
 
-// isRestamped tries every other requestTime of the minutes around the one that the body
-// has, the near ones first, and all of the same length. It makes no candidates, because
-// there are a quarter of a million of them.
+// isRestamped tries every other requestTime, to the millisecond, within sweep of the one
+// in the body, nearest first. It does not use candidates, because there are a quarter of
+// a million of these times, all of the same length.
 func (s signed) isRestamped(body []byte) (Finding, bool) {
 	if s.hash == 0 || len(body) > maxSwept {
 		return Finding{}, false
@@ -138,7 +142,7 @@ func (s signed) isRestamped(body []byte) (Finding, bool) {
 	return Finding{}, false
 }
 
-// layoutOf is the layout with milliseconds that a time is written in.
+// layoutOf returns the layout with milliseconds in which a time is written.
 func layoutOf(text string, stamp time.Time) (string, bool) {
 	for _, layout := range []string{stampLayout, "2006-01-02T15:04:05.000-07:00"} {
 		if stamp.Format(layout) == text {
@@ -148,7 +152,7 @@ func layoutOf(text string, stamp time.Time) (string, bool) {
 	return "", false
 }
 
-// shifted says how the signed requestTime differs.
+// shifted describes how the signed requestTime differs.
 func shifted(shift time.Duration) string {
 	if shift < 0 {
 		return fmt.Sprintf("a requestTime %s earlier", -shift)
@@ -156,7 +160,7 @@ func shifted(shift time.Duration) string {
 	return fmt.Sprintf("a requestTime %s later", shift)
 }
 
-// requestTime is the time of the request and its place.
+// requestTime returns the requestTime and its place.
 func requestTime(places map[string]place) (place, time.Time, bool) {
 	place, ok := places["requestTime"]
 	if !ok {
@@ -166,7 +170,7 @@ func requestTime(places map[string]place) (place, time.Time, bool) {
 	return place, stamp, err == nil
 }
 
-// distances are -1 ms, 1 ms, -2 ms, 2 ms and so on.
+// distances yields -1 ms, 1 ms, -2 ms, 2 ms and so on, up to limit.
 func distances(limit time.Duration) iter.Seq[time.Duration] {
 	return func(yield func(time.Duration) bool) {
 		for shift := time.Millisecond; shift <= limit; shift += time.Millisecond {

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// choice is one thing that programs do differently when they write JSON.
+// choice is one way in which programs differ when they write JSON.
 type choice struct {
 	apply func(*style)
-	// words say what is different from the plainest way, and who does it.
+	// words describe the difference from the plainest notation, and which program writes it.
 	words string
 }
 
-// choices are the usual differences: of each row, a program does at most one.
+// choices are the usual differences. A program makes at most one choice of each row.
 var choices = [][]choice{
 	{
 		{func(s *style) { s.comma, s.colon = ", ", ": " }, "with a space after commas and colons (Python)"},
@@ -62,7 +62,7 @@ type notation struct {
 	words []string
 }
 
-// String says what is peculiar about it.
+// String describes the peculiarities of the notation.
 func (n notation) String() string {
 	if len(n.words) == 0 {
 		return "without white space and without unnecessary escapes (JavaScript, Jackson)"
@@ -73,8 +73,8 @@ func (n notation) String() string {
 // plain is the notation without peculiarities.
 var plain = style{comma: ",", colon: ":", number: asWritten}
 
-// notations are the ways in which this value is usually written, the plainest first and
-// those with the most peculiarities last. What makes no difference to it is left out.
+// notations returns the usual notations of a value, from the plainest to the one with the
+// most peculiarities. Choices that make no difference to this value are left out.
 func notations(n *node) []notation {
 	all := []notation{{style: plain}}
 	for _, row := range choices {
@@ -99,8 +99,8 @@ func notations(n *node) []notation {
 	return all
 }
 
-// rewritten are the bodies that are made when JSON is read and written again, of the
-// whole, and of parts of it.
+// rewritten yields the bodies that result when JSON, or a part of it, is parsed and
+// written again.
 func rewritten(body []byte) candidates {
 	root, err := parse(body)
 	if err != nil {
@@ -115,15 +115,16 @@ func rewritten(body []byte) candidates {
 // none yields no candidates.
 func none(func(Finding, []byte) bool) {}
 
-// How many peculiarities at once are tried: of the whole body, there are programs with
-// this many, and of a body without some of its members, few are likely.
+// The maximum number of peculiarities that are tried at once: peculiarities for the whole
+// body, since there are programs with so many, and fewPeculiarities for a body without
+// some of its members, where more are unlikely.
 const (
 	peculiarities    = 5
 	fewPeculiarities = 2
 )
 
 // inNotations yields a value in its notations, each with and without a line feed at its
-// end. What was signed comes first in the advice, then how it was written.
+// end. The advice first says what was signed, and then in which notation.
 func inNotations(n *node, atMost int, cause Cause, what, remedy string, yield func(Finding, []byte) bool) bool {
 	for _, notation := range notations(n) {
 		if len(notation.words) > atMost {
@@ -138,7 +139,7 @@ func inNotations(n *node, atMost int, cause Cause, what, remedy string, yield fu
 	return true
 }
 
-// spaced yields a value with white space in places that few programs put it.
+// spaced yields a value with white space in unusual places.
 func spaced(root *node, yield func(Finding, []byte) bool) bool {
 	for _, space := range []style{
 		{comma: ", ", colon: ":"}, {comma: ",", colon: ": "}, {comma: ", ", colon: " : "}, {comma: ",", colon: " : "},
@@ -154,8 +155,8 @@ func spaced(root *node, yield func(Finding, []byte) bool) bool {
 	return true
 }
 
-// signInside yields the body with a sign in it that is still empty, at its place or, if
-// there is none, at the beginning or at the end.
+// signInside yields the body with an empty member sign: in the place of an existing one,
+// or else at the beginning or at the end.
 func signInside(root *node, yield func(Finding, []byte) bool) bool {
 	if root.kind != '{' {
 		return true
@@ -181,7 +182,7 @@ func signInside(root *node, yield func(Finding, []byte) bool) bool {
 	return true
 }
 
-// dataOnly yields the data block.
+// dataOnly yields the data block alone.
 func dataOnly(body []byte, root *node, yield func(Finding, []byte) bool) bool {
 	const (
 		what   = "the data block alone"
@@ -200,11 +201,11 @@ func dataOnly(body []byte, root *node, yield func(Finding, []byte) bool) bool {
 	return inNotations(data, peculiarities, DataOnly, what, remedy, yield)
 }
 
-// envelopeMembers are what stands beside data.
+// envelopeMembers are the members of the envelope next to data.
 var envelopeMembers = []string{"requestTime", "version", "keyVersion", "appId", "merchantNo", "spMerchantNo", "notifyTime", "notifyType"}
 
 // lessMembers yields the body without members that may have been added after signing:
-// each of those beside data, and all of them.
+// without each of the envelope's members, and without all of them.
 func lessMembers(root *node, yield func(Finding, []byte) bool) bool {
 	const remedy = "Complete the body first, then sign it."
 	without := func(what, remedy string, dropped func(name string) bool) bool {
@@ -222,7 +223,7 @@ func lessMembers(root *node, yield func(Finding, []byte) bool) bool {
 	return root.member("data") == nil || without("the members beside data", remedy, func(name string) bool { return name != "data" })
 }
 
-// lessValues yields the body without the members, at any depth, in which there is nothing.
+// lessValues yields the body without null or empty members, at any depth.
 func lessValues(root *node, yield func(Finding, []byte) bool) bool {
 	for _, without := range []struct {
 		what    string
@@ -240,15 +241,15 @@ func lessValues(root *node, yield func(Finding, []byte) bool) bool {
 	return true
 }
 
-// sortedData yields the body whose data block alone has its members in alphabetical order.
+// sortedData yields the body with only the members of data in alphabetical order.
 func sortedData(root *node, yield func(Finding, []byte) bool) bool {
 	data := root.member("data")
 	return data == nil || inNotations(root.withMember("data", data.sorted()), fewPeculiarities, JSONRewritten,
 		"the same JSON with the members of data in alphabetical order", "Serialise it once, and sign and send that text.", yield)
 }
 
-// pairs yields name=value&name=value of the body or of its data, as other gateways want it
-// signed.
+// pairs yields name=value&name=value of the body or of its data, which other gateways
+// require to be signed.
 func pairs(root *node, yield func(Finding, []byte) bool) bool {
 	finding := Finding{QueryString, "The signature covers name=value pairs. Other gateways require that; PayerMax's signature covers the JSON body as it is sent."}
 	plus := strings.NewReplacer("+", "%20")
@@ -272,8 +273,8 @@ func pairs(root *node, yield func(Finding, []byte) bool) bool {
 	return true
 }
 
-// pairsOf writes the members of an object as pairs, in alphabetical order or in theirs, and
-// all of them or only those that are not empty.
+// pairsOf writes the members of an object as pairs: in alphabetical order or in their
+// own, and all of them or only those that are not empty.
 func pairsOf(object *node, sorted, all bool, encode func(string) string) string {
 	var pairs []string
 	for _, i := range object.order(sorted) {

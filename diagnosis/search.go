@@ -11,24 +11,24 @@ import (
 
 // The bounds of a search.
 const (
-	// maxWork is how many bytes of candidates are made and hashed, each with a
-	// surcharge for the fixed cost: a quarter of a second, or half of one.
+	// maxWork is how many bytes of candidates are generated and hashed, each candidate with
+	// a surcharge for its fixed cost. That takes a quarter to half a second.
 	maxWork   = 32 << 20
 	surcharge = 128
-	// maxTakenApart is the length of the longest body that is taken apart, in bytes.
-	// PayerMax's have some hundred.
+	// maxTakenApart is the length of the longest body that is parsed, in bytes. PayerMax's
+	// bodies have a few hundred.
 	maxTakenApart = 64 << 10
 )
 
 // candidates are bodies that may have been signed instead of the one at hand, each with
-// the finding that it would be.
+// the finding that a match would prove.
 type candidates = iter.Seq2[Finding, []byte]
 
-// suspects are the usual mistakes, those that are cheap to try first.
+// suspects are the usual mistakes, the cheapest to try first.
 var suspects = []func(body []byte) candidates{ends, placeholders, encodings, characterSets, rewritten, dataTwice, webSignatures, canonicalTexts, reordered, restamped}
 
-// search finds the body that was signed among those that the usual mistakes make of
-// this one. Hashing is all it takes, since the signature reveals its digest.
+// search finds the signed body among those that the usual mistakes would produce from
+// this one. Hashing is enough, since the signature reveals its digest.
 func search(s signed, body []byte) Finding {
 	if finding, ok := s.amongSuspects(body); ok {
 		return finding
@@ -46,7 +46,7 @@ func search(s signed, body []byte) Finding {
 	return Finding{OtherBytes, advice + " If this body was copied from a log or a debugger, capture it on the wire instead."}
 }
 
-// amongSuspects tries the usual mistakes until one fits or the work is too much.
+// amongSuspects tries the usual mistakes until one fits or maxWork is exceeded.
 func (s signed) amongSuspects(body []byte) (Finding, bool) {
 	work := 0
 	for _, suspect := range suspects {
@@ -62,7 +62,7 @@ func (s signed) amongSuspects(body []byte) (Finding, bool) {
 	return Finding{}, false
 }
 
-// hashName is the name of a hash, known or not.
+// hashName returns the name of a hash, or "unknown".
 func hashName(h crypto.Hash) string {
 	if h == 0 {
 		return "unknown"
@@ -70,7 +70,7 @@ func hashName(h crypto.Hash) string {
 	return h.String()
 }
 
-// isCut tries every beginning of the body, which costs hardly more than hashing it once.
+// isCut tries every prefix of the body, which costs hardly more than hashing it once.
 func (s signed) isCut(body []byte) (Finding, bool) {
 	if s.hash == 0 || len(body) > maxTakenApart {
 		return Finding{}, false
@@ -86,14 +86,14 @@ func (s signed) isCut(body []byte) (Finding, bool) {
 	return Finding{}, false
 }
 
-// byteOrderMark is UTF-8's.
+// byteOrderMark is the byte order mark of UTF-8.
 const byteOrderMark = "\xef\xbb\xbf"
 
 // exactBytes is the rule that most mistakes break.
 const exactBytes = " Sign exactly the bytes that are sent, and verify exactly the bytes that were received."
 
-// ends are the bodies that editors, shells and text-mode transfers make: other line
-// breaks, inside and at the end, a byte order mark, white space.
+// ends yields the bodies that editors, shells and text-mode transfers produce: with other
+// line breaks, inside and at the end, a byte order mark, or white space.
 func ends(body []byte) candidates {
 	mark := []byte(byteOrderMark)
 	bare := bytes.TrimPrefix(body, mark)
@@ -142,15 +142,15 @@ func ends(body []byte) candidates {
 	}
 }
 
-// variant is a part of a body in one of its forms; without a cause it is as it was.
+// variant is a part of a body in one of its forms; without a cause it is unchanged.
 type variant struct {
 	bytes []byte
 	cause Cause
 	words string
 }
 
-// describeVariants names what differs, and the last of the causes: a line break at the
-// end is seen before others.
+// describeVariants describes the differences. The cause is the last one: a line break at
+// the end is the most conspicuous.
 func describeVariants(variants ...variant) Finding {
 	finding := Finding{Advice: "The signature covers this body"}
 	separator := " "
@@ -166,7 +166,7 @@ func describeVariants(variants ...variant) Finding {
 	return finding
 }
 
-// placeholders are what programs sign when they do not have the body, or not any more.
+// placeholders yields what programs sign when they have no body, or no longer have it.
 func placeholders([]byte) candidates {
 	return func(yield func(Finding, []byte) bool) {
 		for _, text := range []string{"", "null", "undefined", "[object Object]", "{}", "[]", "Array", "None", "\n", `""`} {

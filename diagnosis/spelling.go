@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// maxSignature bounds the text of a signature, in characters. The hexadecimal one of
-// an 8192-bit key has 2048.
+// maxSignature is the maximum length of a signature's text, in bytes. A signature of an
+// 8192-bit key in hexadecimal has 2048.
 const maxSignature = 16 << 10
 
 // decodeSignature returns the bytes of a signature. If its text is not standard padded
-// base64 on one line, the finding says what is wrong with it; if no reading of it makes
-// sense, there are no bytes.
+// base64 on one line, the finding says what is wrong with it; if it cannot be read at
+// all, the bytes are nil.
 func decodeSignature(sign string) ([]byte, Finding) {
 	switch {
 	case strings.TrimSpace(sign) == "":
@@ -32,7 +32,7 @@ func decodeSignature(sign string) ([]byte, Finding) {
 	return signature, Finding{SignatureEncoding, "The signature is not encoded correctly: " + strings.Join(faults, ", and ") + ". PayerMax expects standard base64, with + and /, with the = signs at its end, on one line."}
 }
 
-// strictBase64 decodes the only spelling that is right.
+// strictBase64 decodes the only correct spelling: standard padded base64 on one line.
 func strictBase64(sign string) ([]byte, bool) {
 	if strings.ContainsAny(sign, "\r\n") { // encoding/base64 skips them, in strict mode too
 		return nil, false
@@ -41,8 +41,9 @@ func strictBase64(sign string) ([]byte, bool) {
 	return signature, err == nil
 }
 
-// isText reports whether what looks like the base64 of a signature is its hexadecimal, or
-// the base64 of either. The bytes of a signature are never all letters.
+// isText reports whether what looks like the base64 of a signature is really its
+// hexadecimal form, or the base64 of its hexadecimal or base64 form. The bytes of a
+// signature are never all letters.
 func isText(sign string, signature []byte) bool {
 	_, notHex := hex.DecodeString(sign)
 	_, notHexInside := hex.DecodeString(string(signature))
@@ -51,20 +52,23 @@ func isText(sign string, signature []byte) bool {
 }
 
 var (
-	// headerName is the name of the header, or what OpenSSL prints, as a log, a command of
-	// curl or JSON has it before the value. No base64 has a colon, or an equals sign in front.
+	// headerName matches the name of the header before the value, as in a log, a curl
+	// command or JSON, or what OpenSSL prints there. Base64 never contains a colon, nor
+	// begins with an equals sign.
 	headerName = regexp.MustCompile(`(?i)^\s*(?:-H\s*)?[{'"]*\s*(?:sign|signature|(?:RSA-)?SHA2?-?256\([^)]*\))['"]?\s*[:=]\s*`)
-	// hexPairs is hexadecimal as it is, or with 0x before it or something between its bytes.
+	// hexPairs matches hexadecimal, optionally with 0x in front or separators between the
+	// bytes.
 	hexPairs = regexp.MustCompile(`^(?:0[xX])?[0-9A-Fa-f]{2}(?:[:\s]*[0-9A-Fa-f]{2}){127,}$`)
-	// escaped are the escapes of JSON and HTML for the signs of base64.
+	// escaped replaces the escapes of JSON and HTML for the special characters of base64.
 	escaped = strings.NewReplacer(`\/`, "/", `\u002b`, "+", `\u002B`, "+", `\u003d`, "=", `\u003D`, "=", `\u002f`, "/", `\u002F`, "/", "&#43;", "+", "&#x2B;", "+", "&#61;", "=", "&#x3D;", "=", "&#47;", "/", "&#x2F;", "/")
 )
 
-// around is what stands before or behind a signature and is no part of it, visible or not.
+// around are the characters, visible or not, that may surround a signature without
+// belonging to it.
 const around = " \t\r\n\"'`{}<>,;\u00a0\u200b\u2060\ufeff"
 
-// respell reads a signature in the spellings that it gets on its way through programs,
-// and says which they are.
+// respell decodes a signature in the spellings that programs turn it into, and says which
+// ones it found.
 func respell(sign string) (signature []byte, faults []string) {
 	change := func(to, fault string) {
 		if to != sign {

@@ -8,27 +8,28 @@ import (
 	"unicode/utf8"
 )
 
-// style is how a program writes JSON. Its zero value, with separators, is how
-// JavaScript's JSON.stringify, Jackson and json_encode with all its flags write.
+// style is a way of writing JSON. The zero value with separators is the style of
+// JavaScript's JSON.stringify, of Jackson, and of PHP's json_encode with all its flags.
 type style struct {
-	// comma and colon are the separators; indent is one step of indentation, without
-	// which everything is on one line.
+	// comma and colon are the separators; indent is one step of indentation, or "" to write
+	// everything on one line.
 	comma, colon, indent string
 
-	// sortedDepth is how many levels of objects have their members in alphabetical order.
+	// sortedDepth is the number of levels of objects whose members are in alphabetical
+	// order.
 	sortedDepth           int
 	emptyObjectsAreArrays bool
 	withoutNulls          bool
 
-	// escapeSlashes writes \/ for /, escapeHTML these characters as \u003c, and
-	// escapeUnicode everything outside ASCII as \uXXXX.
+	// escapeSlashes writes \/ for /, escapeHTML lists characters to write like \u003c, and
+	// escapeUnicode writes everything outside ASCII as \uXXXX.
 	escapeSlashes, escapeUnicode, upperHex bool
 	escapeHTML                             string
 	// number rewrites a number.
 	number func(string) string
 }
 
-// breakLine begins a new line where there are any.
+// breakLine begins a new line, unless everything is on one line.
 func (s *style) breakLine(out []byte, depth int) []byte {
 	if s.indent == "" {
 		return out
@@ -58,7 +59,7 @@ func (s *style) text(out []byte, text string) []byte {
 	return append(out, '"')
 }
 
-// escape appends a character as \uXXXX, or as two of them.
+// escape appends a character as \uXXXX, or as a surrogate pair.
 func (s *style) escape(out []byte, r rune) []byte {
 	format := `\u%04x`
 	if s.upperHex {
@@ -70,13 +71,14 @@ func (s *style) escape(out []byte, r rune) []byte {
 	return fmt.Appendf(out, format, r)
 }
 
-// How languages write numbers that they have read. Each returns what it cannot read as
-// it was.
+// How languages write numbers that they have parsed. Each function leaves numbers that it
+// cannot parse as they are.
 
 func asWritten(number string) string { return number }
 
-// shortest is JavaScript and Go, through a float64: 15.00 becomes 15, and large numbers
-// lose digits. PHP writes the same for all but very large and very small ones.
+// shortest writes a number like JavaScript and Go, as a float64: 15.00 becomes 15, and
+// large numbers lose digits. PHP writes all but very large and very small numbers in the
+// same way.
 func shortest(number string) string {
 	f, err := strconv.ParseFloat(number, 64)
 	if err != nil {
@@ -88,7 +90,7 @@ func shortest(number string) string {
 	return strconv.FormatFloat(f, 'f', -1, 64)
 }
 
-// trimExponent writes 1e-09 as 1e-9.
+// trimExponent removes the zero of a two-digit exponent: 1e-09 becomes 1e-9.
 func trimExponent(number string) string {
 	if n := len(number); n >= 4 && number[n-2] == '0' && (number[n-3] == '-' || number[n-3] == '+') {
 		return number[:n-2] + number[n-1:]
@@ -96,7 +98,8 @@ func trimExponent(number string) string {
 	return number
 }
 
-// pythons is Python: whole numbers stay, others are float64 with at least one decimal.
+// pythons writes a number like Python: whole numbers stay, others are float64 with at
+// least one decimal.
 func pythons(number string) string {
 	f, err := strconv.ParseFloat(number, 64)
 	if err != nil || !strings.ContainsAny(number, ".eE") {
@@ -108,8 +111,8 @@ func pythons(number string) string {
 	return withDecimal(strconv.FormatFloat(f, 'f', -1, 64))
 }
 
-// javas is Java's Double.toString, which Gson applies to every number of a
-// Map<String, Object>: 10000 becomes 10000.0, and 15000000 becomes 1.5E7.
+// javas writes a number like Java's Double.toString, which Gson applies to every number
+// of a Map<String, Object>: 10000 becomes 10000.0, and 15000000 becomes 1.5E7.
 func javas(number string) string {
 	f, err := strconv.ParseFloat(number, 64)
 	if err != nil {
@@ -135,7 +138,8 @@ func withDecimal(number string) string {
 	return number + ".0"
 }
 
-// cents is an amount with two decimals, which another program has since cut off.
+// cents writes an amount with two decimals, which another program may have removed after
+// signing.
 func cents(number string) string {
 	whole, fraction, _ := strings.Cut(number, ".")
 	if strings.ContainsAny(number, "eE") || len(fraction) > 2 {

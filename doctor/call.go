@@ -21,24 +21,24 @@ import (
 const (
 	// callCheck is the name of the check.
 	callCheck = "call"
-	// queryPath is where PayerMax tells what became of an order.
+	// queryPath is the path of orderQuery.
 	queryPath = protocol.PathPrefix + protocol.OrderQueryEndpoint
-	// maxAnswer bounds what is read of an answer; one of orderQuery's has some
+	// maxAnswer is how many bytes of an answer are read; an answer to orderQuery has a few
 	// kilobytes.
 	maxAnswer = 1 << 20
 )
 
-// answer is what came back.
+// answer is the gateway's answer to the call.
 type answer struct {
 	status int
 	sign   []string
 	body   []byte
-	// code is the answer's, or "" if it is not PayerMax's JSON.
+	// code is the code in the body, or "" if the body is not PayerMax's JSON.
 	code string
 }
 
-// checkCall asks for an order that cannot exist, signed as the sidecar signs, and
-// explains the answer. That moves no money and changes nothing.
+// checkCall queries an order that cannot exist, signed like the sidecar's calls, and
+// explains the answer. The call moves no money and changes nothing.
 func checkCall(ctx context.Context, g Gateway, m Merchant, keys merchantKeys) []Result {
 	const name = callCheck
 	received, err := query(ctx, g, m, keys.signing)
@@ -72,7 +72,7 @@ func query(ctx context.Context, g Gateway, m Merchant, key crypto.Signer) (*answ
 	if err != nil {
 		return nil, fmt.Errorf("the gateway's URL is invalid")
 	}
-	request.GetBody = nil // or it might be sent twice
+	request.GetBody = nil // otherwise net/http could send it twice
 	for field, value := range map[string]string{
 		"Accept": "application/json", "Accept-Encoding": "identity",
 		"Content-Type": "application/json", "User-Agent": protocol.SidecarName, protocol.SignHeader: signature,
@@ -97,7 +97,7 @@ func query(ctx context.Context, g Gateway, m Merchant, key crypto.Signer) (*answ
 	return received, nil
 }
 
-// queryBody is the call's body, filled in as the sidecar does.
+// queryBody returns the body of the call, filled in like the sidecar's requests.
 func queryBody(m Merchant, now time.Time) ([]byte, error) {
 	number, err := rand.Int(rand.Reader, new(big.Int).Exp(big.NewInt(10), big.NewInt(20), nil))
 	if err != nil {
@@ -113,7 +113,8 @@ func queryBody(m Merchant, now time.Time) ([]byte, error) {
 	}, now), nil
 }
 
-// signedBy returns the key with which the answer's one signature verifies, or nil.
+// signedBy returns the key that verifies the answer's signature, or nil if there is none,
+// or not exactly one signature.
 func (a *answer) signedBy(keys []*rsa.PublicKey) *rsa.PublicKey {
 	if len(a.sign) != 1 {
 		return nil
@@ -126,7 +127,7 @@ func (a *answer) signedBy(keys []*rsa.PublicKey) *rsa.PublicKey {
 	return nil
 }
 
-// checkAnswer verifies the answer's own signature.
+// checkAnswer verifies the signature of the answer.
 func checkAnswer(keys []*rsa.PublicKey, a *answer) Result {
 	const name = "answer"
 	switch {

@@ -51,14 +51,13 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// sentEnvelope is the body of a call.
+// sentEnvelope is the decoded body of a call.
 type sentEnvelope struct {
 	Version, KeyVersion, RequestTime, AppID, MerchantNo, SPMerchantNo string
 	Data                                                              struct{ OutTradeNo string }
 }
 
-// The call is what the sidecar would send: signed, filled in, and for an order
-// that cannot exist.
+// The call is like the sidecar's: signed, filled in, and for an order that cannot exist.
 func TestCallIsSignedAndHarmless(t *testing.T) {
 	calls := make(chan *http.Request, 2)
 	bodies := make(chan []byte, 2)
@@ -102,7 +101,7 @@ func TestCallIsSignedAndHarmless(t *testing.T) {
 	assert.NotEqual(t, numbers[0], numbers[1])
 }
 
-// gatewayThat is a gateway on this machine.
+// gatewayThat returns a gateway on this machine that answers with a handler.
 func gatewayThat(t *testing.T, answers http.HandlerFunc) Gateway {
 	t.Helper()
 	server := httptest.NewServer(answers)
@@ -189,8 +188,8 @@ func TestCheckAnswer(t *testing.T) {
 	}
 }
 
-// A call has gone well if PayerMax's own key says so, and everything only if nothing else
-// is wrong.
+// A call counts as successful only if PayerMax's own key has signed the answer, and
+// everything works only if there is no other problem.
 func TestCallClaimsNoMoreThanIsKnown(t *testing.T) {
 	const code = `{"code":"ORDER_NOT_EXIST"}`
 	unsigned := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, code) }

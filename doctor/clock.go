@@ -8,9 +8,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// checkClock compares this machine's clock with the gateway's, as the Date of an
-// answer shows it, by a request that has no secret in it. The header is that
-// answer's, or nil.
+// checkClock compares this machine's clock with the gateway's, which the Date header of
+// an answer shows. The request contains no secret. checkClock also returns the header of
+// the answer, or nil.
 func checkClock(ctx context.Context, g Gateway) (clock Result, header http.Header) {
 	const name = "clock"
 	request, err := http.NewRequestWithContext(ctx, http.MethodHead, g.URL+"/", nil)
@@ -29,12 +29,13 @@ func checkClock(ctx context.Context, g Gateway) (clock Result, header http.Heade
 	if err != nil {
 		return notChecked(name, "the gateway's answers have no valid Date header"), answer.Header
 	}
-	// The answer was dated somewhere between the two, and its fraction cut off.
+	// The answer was dated between began and arrived, and truncated to seconds.
 	middle := began.Add(arrived.Sub(began) / 2)
 	return judgeSkew(date.Add(500*time.Millisecond).Sub(middle), g.FollowsClock), answer.Header
 }
 
-// judgeSkew says what it means that the gateway's clock is ahead of ours by skew.
+// judgeSkew explains what it means if the gateway's clock is ahead of this machine's by
+// skew.
 func judgeSkew(skew time.Duration, follows bool) Result {
 	const (
 		name = "clock"

@@ -5,12 +5,12 @@ import (
 	"unicode"
 )
 
-// withheld stands for a text that might quote a secret.
+// withheld replaces a text that might quote a secret.
 const withheld = "the reason is not shown, because it quotes something that looks like a key"
 
-// Discreet withholds a text of somebody else's if it might quote a key, because
-// somebody has written the key where something else belongs. Texts of this
-// module's own need no such look: they are made so that they cannot.
+// Discreet replaces a text from outside this module if it might quote a key, which
+// happens when a key is written where something else belongs. This module's own texts
+// need no check: they never quote secrets.
 func Discreet(text string) string {
 	if strings.Contains(text, "-----BEGIN") || strings.Contains(text, "-----END") {
 		return withheld
@@ -23,17 +23,16 @@ func Discreet(text string) string {
 	return text
 }
 
-// isBase64 reports whether a character is one of base64 in either alphabet. The
-// slash is left out, so that long paths are not taken for keys; keys are long
-// enough without it.
+// isBase64 reports whether a character belongs to either base64 alphabet, except for the
+// slash, so that long paths are not taken for keys; keys are long enough without it.
 func isBase64(char rune) bool {
 	return char < unicode.MaxASCII && (unicode.IsLetter(char) || unicode.IsDigit(char) || strings.ContainsRune("+=_-", char))
 }
 
-// looksLikeKey reports whether a word could be a piece of a key's base64: longer
-// than words are, and beginning as any DER does, or with capitals and small
-// letters all mixed up. The fingerprint of a key has no capitals, and the name of
-// a temporary directory is less mixed.
+// looksLikeKey reports whether a word could be part of a key's base64: it is longer than
+// ordinary words, and begins like DER or mixes upper and lower case throughout. The
+// fingerprint of a key has no upper case, and the name of a temporary directory is less
+// mixed.
 func looksLikeKey(word string) bool {
 	const long = 24
 	switch {
@@ -53,7 +52,7 @@ func looksLikeKey(word string) bool {
 	return changes*3 >= len(word)
 }
 
-// kindOf tells small letters, capitals and everything else apart.
+// kindOf classifies a character: lower case, upper case, or anything else.
 func kindOf(char byte) int {
 	switch {
 	case 'a' <= char && char <= 'z':

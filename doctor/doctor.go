@@ -1,10 +1,10 @@
-// Package doctor finds out what stands between a configured sidecar and its
-// first call to PayerMax: keys that cannot be read or are the wrong ones, options
-// that turn out empty, a gateway that cannot be reached, a clock that is wrong.
+// Package doctor finds out what would make the first call of a configured sidecar to
+// PayerMax fail: unreadable or wrong keys, options that turn out empty, an unreachable
+// gateway, a wrong clock.
 //
-// It knows nothing of Caddy: whoever calls it takes the configuration apart and
-// hands over a [Setup] of plain values. What it finds is a [Report], whose texts
-// repeat no byte of a key, no signature and no token.
+// It does not depend on Caddy: the caller takes the configuration apart and passes a
+// [Setup] of plain values. The result is a [Report], whose texts contain no byte of a
+// key, no signature and no token.
 package doctor
 
 import (
@@ -17,48 +17,47 @@ import (
 
 // Setup is a configuration, taken apart.
 type Setup struct {
-	// Handlers are those that sign, and after them those that verify
-	// notifications.
+	// Handlers are the handlers that sign, followed by those that verify notifications.
 	Handlers []Handler
-	// ProxyVariables are the environment variables that name a forward proxy,
-	// which transport payermax ignores. Their values are of no interest.
+	// ProxyVariables are the names of the environment variables that name a forward proxy,
+	// which transport payermax ignores. Their values do not matter.
 	ProxyVariables []string
-	// HasProblems says that there is a problem which whoever took the configuration
-	// apart has found, and which belongs to no handler.
+	// HasProblems is true if the caller has found a problem that does not belong to a
+	// handler.
 	HasProblems bool
 }
 
 // Handler is one handler of the configuration.
 type Handler struct {
-	// Name tells it from others, such as "payermax on :8080".
+	// Name identifies the handler, such as "payermax on :8080".
 	Name string
-	// LoadError is why it cannot be loaded, or nil. It quotes no secret.
+	// LoadError is why the handler cannot be loaded, or nil. It quotes no secret.
 	LoadError error
-	// Found is what else was found out about it already.
+	// Found holds other results about the handler that the caller has found.
 	Found []Result
-	// Merchants are those it signs for.
+	// Merchants are the merchants that the handler signs for.
 	Merchants []Merchant
-	// Verifies says that it verifies notifications, with the public keys in
-	// these files, and signs nothing.
+	// Verifies is true if the handler verifies notifications, with the public keys in the
+	// files GatewayPublicKeys, and signs nothing.
 	Verifies          bool
 	GatewayPublicKeys []Option
-	// Gateways are the hosts that calls go to: the one, and perhaps its backup.
+	// Gateways are the hosts that calls go to: the first, and possibly its backup.
 	Gateways []Gateway
-	// Sandbox says that the embedded sandbox answers, and no host.
+	// Sandbox is true if the embedded sandbox answers instead of a host.
 	Sandbox bool
 }
 
-// Options say how far to go.
+// Options say what to check.
 type Options struct {
-	// Offline leaves out whatever needs a network.
+	// Offline skips everything that needs a network.
 	Offline bool
 	// Call makes one signed call for each merchant: an orderQuery for an order
 	// that does not exist, which moves no money and changes nothing.
 	Call bool
 }
 
-// Examine checks everything that the options allow. Once ctx has ended, whatever
-// needs the network fails at once.
+// Examine runs all checks that the options allow. Once ctx is done, checks that need the
+// network fail immediately.
 func Examine(ctx context.Context, setup Setup, options Options) Report {
 	e := examination{options: options, reached: make(map[gatewayID]bool), signers: make(map[string]Merchant)}
 	if len(setup.ProxyVariables) > 0 && !options.Offline {
@@ -76,28 +75,28 @@ func Examine(ctx context.Context, setup Setup, options Options) Report {
 	return e.concluded(setup.HasProblems)
 }
 
-// examination is under way.
+// examination is the state of an Examine.
 type examination struct {
 	options Options
 	report  Report
-	// keys are those that could be loaded, by handler and merchant.
+	// keys are the keys that could be loaded, by handler and merchant.
 	keys [][]merchantKeys
 	// own are the public halves of all keys that sign.
 	own []*rsa.PublicKey
 	// signers are the merchants that sign with a key, by its fingerprint.
 	signers map[string]Merchant
-	// reached says of each gateway that was checked whether a call could be sent.
+	// reached says for each gateway that was checked whether a call could be sent.
 	reached map[gatewayID]bool
 }
 
-// merchantKeys are what a merchant signs and verifies with, as far as it could be
-// loaded.
+// merchantKeys are the keys that a merchant signs and verifies with; nil or missing if
+// they could not be loaded.
 type merchantKeys struct {
 	signing, next crypto.Signer
 	gateway       []*rsa.PublicKey
 }
 
-// add puts results into the report.
+// add adds results about a subject to the report.
 func (e *examination) add(subject string, results ...Result) {
 	for _, r := range results {
 		r.Subject = subject
@@ -105,8 +104,8 @@ func (e *examination) add(subject string, results ...Result) {
 	}
 }
 
-// concluded returns the report. Only if there is no problem, it says of the calls that have
-// gone well that everything works.
+// concluded returns the report. If there is no problem at all, it adds to the successful
+// calls that everything works.
 func (e *examination) concluded(hasOtherProblems bool) Report {
 	if hasOtherProblems || e.report.Count(Problem) > 0 {
 		return e.report
@@ -119,7 +118,8 @@ func (e *examination) concluded(hasOtherProblems bool) Report {
 	return e.report
 }
 
-// handler checks what needs no network, or only that of a key's source.
+// handler runs the checks of a handler that need no network, except to reach the source
+// of a key.
 func (e *examination) handler(h Handler) {
 	before := len(e.report)
 	e.add(h.Name, h.Found...)
@@ -144,8 +144,8 @@ func (e *examination) handler(h Handler) {
 	}
 }
 
-// gateways checks the hosts of a handler, except for those that an earlier one
-// has as well.
+// gateways checks the gateways of a handler, except for those that an earlier handler
+// shares.
 func (e *examination) gateways(ctx context.Context, h Handler) {
 	if h.Sandbox {
 		e.add(h.Name, warning("gateway", "the sandbox in the sidecar's own process answers, so no call reaches PayerMax and there is no connection to check").
@@ -205,7 +205,7 @@ func (e *examination) checkSharing(m Merchant, loaded merchantKeys) []Result {
 		then("create a key for each appId, and upload each public key to PayerMax")}
 }
 
-// own are the public halves of what signs.
+// own returns the public halves of the keys that sign.
 func (k merchantKeys) own() []*rsa.PublicKey {
 	var own []*rsa.PublicKey
 	for _, key := range []crypto.Signer{k.signing, k.next} {
@@ -216,7 +216,7 @@ func (k merchantKeys) own() []*rsa.PublicKey {
 	return own
 }
 
-// publicOf returns the RSA public half of a key, if there is one.
+// publicOf returns the public half of a key, and whether it is an RSA key.
 func publicOf(key crypto.Signer) (*rsa.PublicKey, bool) {
 	if key == nil {
 		return nil, false

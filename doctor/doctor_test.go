@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// goodMerchant is one with everything in order.
+// goodMerchant returns a merchant without any problem.
 func goodMerchant(t *testing.T, name string) Merchant {
 	return Merchant{
 		Name: name, AppID: value("app_id", "app"), MerchantNo: value("merchant_no", "m"),
@@ -94,7 +94,7 @@ func TestExamineSandbox(t *testing.T) {
 	assert.Equal(t, []string{"ok app_id", "ok merchant_no", "ok private key", "warning gateway", "not checked call"}, outcomes(report, "payermax"))
 }
 
-// A call is not made with what is known not to work, and that is said.
+// No call is made that is known to fail, and the report says so.
 func TestExamineDoesNotCallInVain(t *testing.T) {
 	called := func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodHead {
@@ -116,8 +116,8 @@ func TestExamineDoesNotCallInVain(t *testing.T) {
 	}
 }
 
-// Each merchant is checked and called for itself, and another merchant's key is
-// no more PayerMax's than one's own.
+// Each merchant is checked and called separately, and another merchant's key is not
+// accepted as PayerMax's, just like the merchant's own.
 func TestExamineSeveralMerchants(t *testing.T) {
 	first, second := goodMerchant(t, "first"), goodMerchant(t, "second")
 	second.Key, second.NextKey = &Key{Source: "kms", Load: func() (crypto.Signer, error) { return distantKey{key: testkeys.Next()}, nil }}, nil
@@ -129,7 +129,7 @@ func TestExamineSeveralMerchants(t *testing.T) {
 		"not checked merchant public key", "problem gateway public key"}, outcomes(report, "second"))
 }
 
-// Two appIds with one key are worth a warning; one appId that is there twice is not.
+// Two appIds with one key cause a warning; the same appId twice does not.
 func TestExamineSharedKey(t *testing.T) {
 	for appID, outcome := range map[string]string{"app": "", "another": "warning private key"} {
 		first, second := goodMerchant(t, "first"), goodMerchant(t, "second")
@@ -155,8 +155,8 @@ func TestExamineNotifications(t *testing.T) {
 	assert.Equal(t, []string{"problem gateway public key"}, outcomes(report, "wrong"))
 }
 
-// Why a handler cannot be loaded is said once: by the check that knows what to do
-// about it, or else by itself.
+// The reason why a handler cannot be loaded is reported once: by the check that knows
+// what to do about it, or else on its own.
 func TestExamineLoadError(t *testing.T) {
 	m := goodMerchant(t, "h")
 	m.AppID = Option{Name: "app_id", Error: errors.New("app_id: {env.APP} is empty")}

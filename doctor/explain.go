@@ -9,15 +9,15 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// busyCodes say that PayerMax cannot tell right now.
+// busyCodes are the codes that say that PayerMax cannot answer right now.
 var busyCodes = map[string]bool{
 	protocol.CodeSystemError: true, protocol.CodeTooManyRequest: true,
 	protocol.CodeRequestTimeout: true, protocol.CodeUnexpectedError: true,
 }
 
-// explain says what the code of an answer to [checkCall]'s question means. The
-// answer's message is not repeated: it may quote anything. isProven says that one of
-// PayerMax's keys has signed the answer: without that, anybody may have given it.
+// explain says what the code of the answer to [checkCall]'s query means. It does not
+// repeat the answer's message, which may quote anything. isProven is true if one of
+// PayerMax's keys has signed the answer; otherwise anybody may have sent it.
 func explain(code string, g Gateway, m Merchant, keys merchantKeys, isProven bool) Result {
 	const name = callCheck
 	dashboard := "PayerMax's dashboard"
@@ -58,17 +58,17 @@ func explain(code string, g Gateway, m Merchant, keys merchantKeys, isProven boo
 		then("look the code up in PayerMax's documentation")
 }
 
-// fingerprintOf names a key.
+// fingerprintOf returns the fingerprint of a key's public half.
 func fingerprintOf(key crypto.Signer) string {
 	public, _ := publicOf(key)
 	return signer.Fingerprint(public)
 }
 
-// codePattern is what PayerMax's codes look like.
+// codePattern matches the format of PayerMax's codes.
 var codePattern = regexp.MustCompile(`^[A-Z][A-Z_]{2,63}$`)
 
-// printableCode returns a code that is not known, unless it does not look like
-// one.
+// printableCode returns an unknown code for display, or a description if it does not have
+// the format of a code.
 func printableCode(code string) string {
 	if !codePattern.MatchString(strings.TrimSpace(code)) {
 		return "a code in an unknown format"

@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// lookupFailure says in words why a name could not be resolved.
+// lookupFailure explains why a name could not be resolved.
 func lookupFailure(err error) string {
 	dnsError, isDNS := errors.AsType[*net.DNSError](err)
 	switch {
@@ -29,7 +29,7 @@ func lookupFailure(err error) string {
 	return nameServer(dnsError) + " returned an error"
 }
 
-// nameServer names the server that a lookup has asked last, as far as that is known.
+// nameServer names the server that a lookup asked last, if it is known.
 func nameServer(err *net.DNSError) string {
 	if err == nil || err.Server == "" {
 		return "the name server"
@@ -37,8 +37,8 @@ func nameServer(err *net.DNSError) string {
 	return "the name server " + err.Server
 }
 
-// unreachable says why a name server was not asked, or "". The resolver keeps nothing of
-// the operating system's error but its text.
+// unreachable returns why a name server could not be asked, or "". The resolver keeps
+// only the text of the operating system's error, so this compares texts.
 func unreachable(err *net.DNSError) string {
 	if err == nil {
 		return ""
@@ -53,8 +53,9 @@ func unreachable(err *net.DNSError) string {
 	return ""
 }
 
-// nextAfterLookup says what to do about a name that could not be resolved. If resolvers, the
-// file that names the servers, is missing, the resolver asks this machine itself.
+// nextAfterLookup says what to do about a name that could not be resolved. resolvers is
+// the path of the file that names the DNS servers; if it is missing, Go's resolver asks
+// this machine itself.
 func nextAfterLookup(err error, host, resolvers string) string {
 	dnsError, isDNS := errors.AsType[*net.DNSError](err)
 	if isDNS && dnsError.IsNotFound {
@@ -66,7 +67,7 @@ func nextAfterLookup(err error, host, resolvers string) string {
 	return "check this machine's network and " + resolvers
 }
 
-// connectFailure says in words why there is no connection.
+// connectFailure explains why there is no connection.
 func connectFailure(err error) string {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -84,7 +85,7 @@ func connectFailure(err error) string {
 	return "it failed: " + reasonOf(err)
 }
 
-// exchangeFailure says in words why there is no HTTP answer.
+// exchangeFailure explains why there is no HTTP answer.
 func exchangeFailure(err error) string {
 	switch {
 	case isTimeout(err):
@@ -102,8 +103,8 @@ func isTimeout(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || isNet && netError.Timeout()
 }
 
-// reasonOf is the innermost part of an error, if it is the operating system's.
-// Others may quote what the other side has sent.
+// reasonOf returns the innermost part of an error if it comes from the operating system,
+// or else a fixed text: other errors may quote what the other side has sent.
 func reasonOf(err error) string {
 	if number, isErrno := errors.AsType[syscall.Errno](err); isErrno {
 		return number.Error()

@@ -18,36 +18,36 @@ import (
 
 // Gateway is a host that calls go to.
 type Gateway struct {
-	// URL is its address, such as "https://pay-gate-uat.payermax.com". It has
-	// neither user nor password.
+	// URL is the gateway's URL, such as "https://pay-gate-uat.payermax.com", without user
+	// and password.
 	URL string
-	// Via is any text that tells gateways of one URL apart if the sidecar reaches
-	// them in different ways.
+	// Via is any text that distinguishes gateways with the same URL that the sidecar reaches
+	// in different ways.
 	Via string
 	// Environment is PayerMax's name for it, such as [protocol.UAT], or "" for
 	// another host.
 	Environment string
-	// Backup says that it is only used when the first gateway fails.
+	// Backup is true if the gateway is only used when the first one fails.
 	Backup bool
-	// Unchecked is why nothing can be said of it from here, or "".
+	// Unchecked is why the gateway cannot be checked from here, or "".
 	Unchecked string
-	// OwnSite says that the configuration itself serves it, so that nothing may be
-	// there before it runs.
+	// OwnSite is true if the gateway is a site of the configuration itself, so that it may
+	// not exist before the sidecar runs.
 	OwnSite bool
-	// OwnResolver says that the sidecar resolves its name by other servers than
+	// OwnResolver is true if the sidecar resolves the gateway's name with servers other than
 	// the system's.
 	OwnResolver bool
-	// FollowsClock says that requestTime follows the gateway's clock.
+	// FollowsClock is true if requestTime follows the gateway's clock.
 	FollowsClock bool
-	// FollowsEnvironment says that the environment may name a forward proxy to it.
+	// FollowsEnvironment is true if the environment may name a forward proxy to the gateway.
 	FollowsEnvironment bool
-	// TLS is what the sidecar would connect with; nil for plain http.
+	// TLS is the configuration that the sidecar would connect with; nil means plain HTTP.
 	TLS *tls.Config
-	// Dial is how the sidecar connects; nil for the usual way.
+	// Dial connects like the sidecar; nil means an ordinary dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// The time that each step may take.
+// The timeouts of the steps.
 const (
 	lookupTimeout    = 5 * time.Second
 	dialTimeout      = 5 * time.Second
@@ -63,7 +63,7 @@ func (g Gateway) id() gatewayID { return gatewayID{g.URL, g.Via} }
 // host returns the gateway's host name or address, without the port.
 func (g Gateway) host() string { return g.parsed().Hostname() }
 
-// address returns what to connect to.
+// address returns the host and port to connect to.
 func (g Gateway) address() string {
 	u := g.parsed()
 	port := u.Port()
@@ -93,7 +93,7 @@ func (g Gateway) connect(ctx context.Context) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, "tcp", g.address())
 }
 
-// clientTLS is the configuration to connect with.
+// clientTLS returns the TLS configuration to connect with.
 func (g Gateway) clientTLS() *tls.Config {
 	config := g.TLS.Clone()
 	if config.ServerName == "" {
@@ -102,12 +102,12 @@ func (g Gateway) clientTLS() *tls.Config {
 	if config.MinVersion < tls.VersionTLS12 {
 		config.MinVersion = tls.VersionTLS12
 	}
-	config.NextProtos = nil // plain HTTP/1.1 will do
+	config.NextProtos = nil // HTTP/1.1 is enough
 	return config
 }
 
-// client returns a client that speaks to this gateway alone, as the sidecar
-// would, and follows nobody elsewhere.
+// client returns a client that connects only to this gateway, like the sidecar would, and
+// follows no redirects.
 func (g Gateway) client() *http.Client {
 	transport := &http.Transport{
 		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return g.connect(ctx) },
@@ -126,7 +126,7 @@ func (g Gateway) client() *http.Client {
 	}
 }
 
-// checkEnvironment says which gateway it is.
+// checkEnvironment reports which gateway it is.
 func checkEnvironment(g Gateway) Result {
 	const name = "gateway"
 	backup := ""
@@ -146,9 +146,9 @@ func checkEnvironment(g Gateway) Result {
 	return ok(name, "a host of your own choice%s, which is neither PayerMax's uat nor its production", backup)
 }
 
-// allowList is what else to do if PayerMax's test environment does not answer. It lets
-// in only the IP addresses that the merchant has named, and calls leave from another one
-// when a sidecar sends them from another place than the application did.
+// allowList returns what else to do if PayerMax's test environment does not answer. It
+// accepts only the IP addresses that the merchant has registered, and a sidecar on
+// another host than the application has a different one.
 func (g Gateway) allowList() string {
 	if g.Environment != protocol.UAT {
 		return ""
@@ -246,8 +246,8 @@ func checkConnection(ctx context.Context, g Gateway) (net.Conn, Result) {
 	return conn, ok(name, "TCP to %s in %s", conn.RemoteAddr(), rounded(time.Since(began)))
 }
 
-// schemeHint reminds of https where a plain request may have come to a port that speaks
-// TLS: most servers answer it.
+// schemeHint suggests https if a plain request may have reached a port that speaks TLS:
+// most servers answer such a request.
 func (g Gateway) schemeHint() string {
 	if strings.HasPrefix(g.URL, "http://") {
 		return ", which must begin with https:// if the port speaks TLS"
@@ -255,7 +255,8 @@ func (g Gateway) schemeHint() string {
 	return ""
 }
 
-// proxyVariables says whether environment variables for a forward proxy count.
+// proxyVariables reports whether the environment variables for a forward proxy take
+// effect.
 func proxyVariables(names []string, follows bool) Result {
 	const check, network = "proxy variables", "network_proxy url {file.PATH} or {env.NAME}"
 	if follows {
@@ -266,8 +267,8 @@ func proxyVariables(names []string, follows bool) Result {
 		then("if that proxy is the only way out, name it in the payermax block: transport http { " + network + " }")
 }
 
-// followEnvironment reports whether a gateway may be reached by a proxy of the
-// environment.
+// followEnvironment reports whether any gateway may be reached through a proxy that the
+// environment names.
 func followEnvironment(handlers []Handler) bool {
 	return slices.ContainsFunc(handlers, func(h Handler) bool {
 		return slices.ContainsFunc(h.Gateways, func(g Gateway) bool { return g.FollowsEnvironment })

@@ -7,13 +7,13 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// exampleFingerprint is that of the public key that PayerMax's documentation
-// prints as an example (docs: developer/signature-rules).
+// exampleFingerprint is the fingerprint of the example public key in PayerMax's
+// documentation (docs: developer/signature-rules).
 const exampleFingerprint = "sha256:8ed1d92031f9a674fffd6cd8c505c3cdb56886b8a1d4d1fc414eacb5dd9f0a10"
 
-// checkGatewayKeys checks the public keys that PayerMax may sign with, and
-// returns those that can be used. own are the merchant's own, which are easily
-// taken for them: the dashboard shows both.
+// checkGatewayKeys checks the public keys that PayerMax may sign with, and returns those
+// that can be used. own are the merchant's own keys, which are easily confused with them:
+// the dashboard shows both.
 func checkGatewayKeys(options []Option, own []*rsa.PublicKey) ([]*rsa.PublicKey, []Result) {
 	const name = "gateway public key"
 	if len(options) == 0 {
@@ -34,7 +34,8 @@ func checkGatewayKeys(options []Option, own []*rsa.PublicKey) ([]*rsa.PublicKey,
 	return usable, results
 }
 
-// checkGatewayKey checks one of them; the key is nil if it cannot be PayerMax's.
+// checkGatewayKey checks one public key; the returned key is nil if it cannot be
+// PayerMax's.
 func checkGatewayKey(name string, o Option, own []*rsa.PublicKey) (*rsa.PublicKey, Result) {
 	if !o.isUsable() {
 		return nil, checkOption(o).as(name)

@@ -13,13 +13,13 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// fileKey is a key in a file, as the configuration names it.
+// fileKey returns a key in a file, as the configuration names it.
 func fileKey(path string) *Key { return &Key{Source: SourceFile, Path: value("private_key", path)} }
 
-// value is an option that is in order.
+// value returns a valid option.
 func value(name, value string) Option { return Option{Name: name, Value: value} }
 
-// requireSilent checks that a text shows no part of a key, whatever form it has.
+// requireSilent checks that a text contains no part of a key in any encoding.
 func requireSilent(t *testing.T, text string, keys ...*rsa.PrivateKey) {
 	t.Helper()
 	for _, key := range keys {
@@ -29,7 +29,7 @@ func requireSilent(t *testing.T, text string, keys ...*rsa.PrivateKey) {
 	}
 }
 
-// only returns the one result of a check by that name.
+// only returns the result of the named check, which must occur exactly once.
 func only(t *testing.T, results []Result, check string) Result {
 	t.Helper()
 	var found []Result
@@ -42,7 +42,7 @@ func only(t *testing.T, results []Result, check string) Result {
 	return found[0]
 }
 
-// distantKey is a key that lives somewhere else.
+// distantKey is a key outside the process.
 type distantKey struct {
 	key   *rsa.PrivateKey
 	delay time.Duration

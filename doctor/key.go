@@ -15,30 +15,28 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// SourceFile is the source of a key that is in a file.
+// SourceFile is the Source of a [Key] that is in a file.
 const SourceFile = "file"
 
 // Key is a private key as the configuration names it.
 type Key struct {
-	// Source is the kind of place where it lives: SourceFile, or the name of
-	// another source.
+	// Source is where the key is stored: SourceFile, or the name of another source.
 	Source string
-	// Path is that of the file, if Source is SourceFile.
+	// Path is the path of the file, if Source is SourceFile.
 	Path Option
-	// RefuseWorldReadable says that the sidecar refuses a file that every user
-	// may read.
+	// RefuseWorldReadable is true if the sidecar refuses a file that every user may read.
 	RefuseWorldReadable bool
-	// WithEngine has an engine compute the signatures of a key in a file; the
-	// error says why it cannot, in which case crypto/rsa does. It is nil if
-	// crypto/rsa is meant.
+	// WithEngine returns a signer that computes the signatures of a key in a file with
+	// another engine than crypto/rsa. If it returns an error, crypto/rsa is used. It is nil
+	// if crypto/rsa is configured.
 	WithEngine func(*rsa.PrivateKey) (crypto.Signer, error)
-	// Load asks another source for the key. It is nil if the source is not to
+	// Load loads the key from a source other than a file. It is nil if the source must not
 	// be asked.
 	Load func() (crypto.Signer, error)
 }
 
 // isNotThereYet reports whether the key is a file that does not exist, in a directory
-// that does, which is all that a next key needs.
+// that does. That is fine for a next key, whose file may be created later.
 func (k Key) isNotThereYet() bool {
 	if k.Source != SourceFile || !k.Path.isUsable() {
 		return false
@@ -54,13 +52,13 @@ const (
 	// slowSignature is how long a signature may take before it is worth a
 	// warning.
 	slowSignature = time.Second
-	// signTimeout is how long to wait for one. PayerMax's own SDKs give up on a
+	// signTimeout is how long to wait for a signature. PayerMax's own SDKs give up on a
 	// whole call after this time.
 	signTimeout = 15 * time.Second
 )
 
-// checkKey loads a private key, has it sign, and looks at its file. The key is
-// nil if it cannot be used.
+// checkKey loads a private key, tests it by signing, and checks its file. The returned
+// key is nil if it cannot be used.
 func checkKey(name string, k Key) (crypto.Signer, []Result) {
 	if k.Source != SourceFile {
 		return checkSource(name, k)
@@ -79,8 +77,8 @@ func checkKey(name string, k Key) (crypto.Signer, []Result) {
 	return signing, slices.Concat(results, []Result{checkSigning(name, signing)}, file)
 }
 
-// checkEngine returns what signs with a key: the engine of the configuration, if it
-// can.
+// checkEngine returns the signer for a key: that of the configured engine, or the key
+// itself if there is no engine or the engine fails.
 func checkEngine(name string, k Key, key *rsa.PrivateKey) (crypto.Signer, []Result) {
 	if k.WithEngine == nil {
 		return key, nil
@@ -93,7 +91,7 @@ func checkEngine(name string, k Key, key *rsa.PrivateKey) (crypto.Signer, []Resu
 	return signing, []Result{ok(name, "the engine works, and signs")}
 }
 
-// checkSource asks a source other than a file for its key.
+// checkSource loads a key from a source other than a file.
 func checkSource(name string, k Key) (crypto.Signer, []Result) {
 	if k.Load == nil {
 		return nil, []Result{notChecked(name, "the key is in %s, which --offline does not ask", k.Source)}
@@ -112,8 +110,8 @@ func checkSource(name string, k Key) (crypto.Signer, []Result) {
 	}
 }
 
-// checkSigning signs a text and verifies the signature, and says how long the
-// signing took.
+// checkSigning signs a text and verifies the signature, and reports how long signing
+// took.
 func checkSigning(name string, key crypto.Signer) Result {
 	check := name + " self-test"
 	text := []byte("a text that is signed to see whether the key works")
@@ -135,7 +133,7 @@ func checkSigning(name string, key crypto.Signer) Result {
 	return ok(check, "it signs and the signature verifies; a signature takes %s", rounded(took))
 }
 
-// checkNextKey compares the next key with the one that it is to replace.
+// checkNextKey compares the next key with the key that it will replace.
 func checkNextKey(keys merchantKeys) []Result {
 	signing, isRSA := publicOf(keys.signing)
 	next, nextIsRSA := publicOf(keys.next)
@@ -169,8 +167,8 @@ func checkPair(o Option, key crypto.Signer) Result {
 	return ok(name, "it belongs to the private key")
 }
 
-// nextForFile says what to do about the file of an option that cannot be read.
-// What a readable file holds is explained by the error itself.
+// nextForFile says what to do about the file of an option that cannot be read. If the
+// file is readable but its content is wrong, the error itself explains that.
 func nextForFile(err error, o Option) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && len(o.Empty) > 0:
@@ -183,7 +181,7 @@ func nextForFile(err error, o Option) string {
 	return ""
 }
 
-// rounded keeps three digits or so of a duration.
+// rounded rounds a duration to about three digits.
 func rounded(d time.Duration) time.Duration {
 	switch {
 	case d >= time.Second:

@@ -8,11 +8,11 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// checkFile looks at who may read and change the file of a private key. It says
-// nothing of a file that cannot be looked at, for the reader of the key does.
+// checkFile checks who may read and change the file of a private key. It returns nothing
+// if the file cannot be examined, since reading the key reports that.
 func checkFile(name, path string, refuseWorldReadable bool) []Result {
 	if signer.LooksLikeKey(path) {
-		return nil // and is repeated nowhere
+		return nil // the path could be a key itself, so it must not be repeated
 	}
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() {
@@ -21,7 +21,7 @@ func checkFile(name, path string, refuseWorldReadable bool) []Result {
 	return []Result{judgeFile(name, path, info, os.Geteuid(), refuseWorldReadable)}
 }
 
-// judgeFile is checkFile with everything that it looks at.
+// judgeFile is checkFile with the file's info and the user as arguments.
 func judgeFile(name, path string, info fs.FileInfo, user int, refuseWorldReadable bool) Result {
 	const (
 		othersRead  = 0o004
@@ -43,8 +43,8 @@ func judgeFile(name, path string, info fs.FileInfo, user int, refuseWorldReadabl
 	return ok(name, "%s", described)
 }
 
-// ownerInWords continues a sentence with the owner of a file, where files have
-// one.
+// ownerInWords returns the owner of a file as the end of a sentence, or "" if it is not
+// known.
 func ownerInWords(info fs.FileInfo) string {
 	user, group, known := ownerOf(info)
 	if !known {

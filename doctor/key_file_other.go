@@ -4,5 +4,5 @@ package doctor
 
 import "io/fs"
 
-// ownerOf is not known where files have no such owner.
+// ownerOf reports false on systems whose files have no user and group ID.
 func ownerOf(fs.FileInfo) (user, group uint32, known bool) { return 0, 0, false }

@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// A key that this user may not read is a problem, even if the tests run as root:
-// setfsuid(2) takes root's rights from one thread, which ends with the goroutine.
+// A key that this user may not read is a problem. To test that even as root, setfsuid(2)
+// drops root's rights in one thread, which ends with the goroutine.
 func TestCheckKeyThatMayNotBeRead(t *testing.T) {
 	path := testkeys.WritePrivate(t, testkeys.Merchant())
 	require.NoError(t, os.Chmod(path, 0))

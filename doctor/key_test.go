@@ -92,7 +92,7 @@ func TestCheckKeyOfSource(t *testing.T) {
 	}
 }
 
-// The engine of the configuration signs, and a warning says why it cannot.
+// The configured engine signs; if it cannot, a warning says why.
 func TestCheckEngine(t *testing.T) {
 	path := testkeys.WritePrivate(t, testkeys.Merchant())
 	engine := distantKey{key: testkeys.Merchant(), delay: slowSignature + 10*time.Millisecond}
@@ -182,7 +182,7 @@ func TestCheckPair(t *testing.T) {
 	}
 }
 
-// A next key that is not there yet is nothing to mend, unless its directory is missing.
+// A next key that does not exist yet is not a problem, unless its directory is missing.
 func TestNextKeyIsNotThereYet(t *testing.T) {
 	m := goodMerchant(t, "")
 	folder := t.TempDir()

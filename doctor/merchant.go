@@ -8,37 +8,37 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// Option is one option of the configuration whose value may come from elsewhere.
+// Option is an option of the configuration whose value may contain placeholders.
 type Option struct {
-	// Name is what the Caddyfile calls it.
+	// Name is the option's name in the Caddyfile.
 	Name string
-	// Value is what the sidecar would use, with all placeholders expanded.
+	// Value is the value that the sidecar would use, with all placeholders expanded.
 	Value string
-	// Empty are the placeholders in it that stand for nothing, such as
+	// Empty are the placeholders in the value that expand to nothing, such as
 	// "{env.PAYERMAX_APP_ID}".
 	Empty []string
-	// Error is why the sidecar would not take it, in its own words, or nil.
+	// Error is the sidecar's reason to reject the value, or nil.
 	Error error
 }
 
 // isSet reports whether the option is configured at all.
 func (o Option) isSet() bool { return o.Value != "" || len(o.Empty) > 0 || o.Error != nil }
 
-// isUsable reports whether there is a value that the sidecar would take.
+// isUsable reports whether there is a value that the sidecar would accept.
 func (o Option) isUsable() bool { return o.Value != "" && o.Error == nil }
 
-// Merchant is on whose behalf calls are signed.
+// Merchant is a merchant on whose behalf calls are signed.
 type Merchant struct {
-	// Name tells it from others, such as "payermax on :8080, merchant 0202".
+	// Name identifies the merchant, such as "payermax on :8080, merchant 0202".
 	Name string
 
-	// The options that say who it is. AuthToken's value is a secret.
+	// The options that identify the merchant. AuthToken's value is a secret.
 	AppID, MerchantNo, SPMerchantNo, AuthToken, KeyVersion Option
 
-	// AuthTokenPerRequest says that each request chooses among several tokens.
+	// AuthTokenPerRequest is true if each request chooses among several tokens.
 	AuthTokenPerRequest bool
 
-	// Key signs, and NextKey is to take its place; nil if not configured.
+	// Key signs, and NextKey will replace it; nil if not configured.
 	Key, NextKey *Key
 
 	// PublicKey is the file with the public key that was given to PayerMax.
@@ -51,8 +51,8 @@ type Merchant struct {
 	QueryVersion string
 }
 
-// checkMerchant checks who a merchant is and all keys that go with it. others are
-// the public halves of other merchants' keys.
+// checkMerchant checks a merchant's identity and all of its keys. others are the public
+// halves of other merchants' keys.
 func checkMerchant(m Merchant, sandbox bool, others []*rsa.PublicKey) (merchantKeys, []Result) {
 	var keys merchantKeys
 	results := checkIdentity(m, sandbox)
@@ -87,8 +87,8 @@ func checkMerchant(m Merchant, sandbox bool, others []*rsa.PublicKey) (merchantK
 	return keys, append(results, found...)
 }
 
-// checkIdentity checks the options that say who the merchant is. The sandbox can
-// do without them, so they may be empty there.
+// checkIdentity checks the options that identify the merchant. They may be empty with the
+// sandbox, which does not need them.
 func checkIdentity(m Merchant, sandbox bool) []Result {
 	isAbsent := func(o Option) bool { return !o.isSet() || sandbox && o.Value == "" && o.Error == nil }
 	appID, merchantNo := checkOption(m.AppID), checkOption(m.MerchantNo)
@@ -114,7 +114,8 @@ func checkIdentity(m Merchant, sandbox bool) []Result {
 	return append(results, checkAuthToken(m)...)
 }
 
-// checkExample warns of an identity that nobody has filled in, where calls leave this machine.
+// checkExample warns of an identity that is still that of an example, if calls leave this
+// machine.
 func checkExample(m Merchant, gateways []Gateway) (results []Result) {
 	if len(gateways) > 0 && !slices.ContainsFunc(gateways, func(g Gateway) bool { return !protocol.IsLoopback(g.host()) }) {
 		return nil
@@ -143,13 +144,13 @@ func checkOption(o Option) Result {
 	return ok(o.Name, "%s", o.Value)
 }
 
-// withoutName is an option's error without the name of the option, which the
-// name of the check says already.
+// withoutName returns an option's error without the name of the option, which is already
+// the name of the check.
 func withoutName(o Option) string {
 	return Discreet(strings.TrimPrefix(o.Error.Error(), o.Name+": "))
 }
 
-// nextForEmpty says what to do about placeholders that stand for nothing.
+// nextForEmpty says what to do about placeholders that expand to nothing.
 func nextForEmpty(empty []string) string {
 	for _, placeholder := range empty {
 		if strings.HasPrefix(placeholder, "{env.") {
@@ -162,8 +163,8 @@ func nextForEmpty(empty []string) string {
 	return ""
 }
 
-// checkAuthToken checks that a service provider's token is there, without telling
-// anything of it.
+// checkAuthToken checks that a service provider's token is set, without revealing
+// anything about it.
 func checkAuthToken(m Merchant) []Result {
 	const name = "merchant_auth_token"
 	switch {

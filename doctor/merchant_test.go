@@ -112,8 +112,8 @@ func TestCheckGatewayKeys(t *testing.T) {
 	}
 }
 
-// What the examples have in place of one's own identity is refused by PayerMax, and taken by
-// a sandbox on this machine.
+// PayerMax refuses the identities in the examples; a sandbox on this machine accepts
+// them.
 func TestExampleIdentity(t *testing.T) {
 	m := Merchant{AppID: value("app_id", "your-uat-app-id"), MerchantNo: value("merchant_no", protocol.ExampleMerchantNo), SPMerchantNo: value("sp_merchant_no", "0123")}
 	distant, near := Gateway{URL: "https://gateway.example"}, Gateway{URL: "http://localhost:9000"}
@@ -128,7 +128,7 @@ func TestExampleIdentity(t *testing.T) {
 	assert.Empty(t, checkExample(Merchant{AppID: value("app_id", "own")}, nil))
 }
 
-// Whoever copies both from the dashboard may take the one for the other.
+// appId and merchantNo are easily exchanged when they are copied from the dashboard.
 func TestExchangedIdentity(t *testing.T) {
 	merchant := func(appID, merchantNo string) Merchant {
 		return Merchant{AppID: value("app_id", appID), MerchantNo: value("merchant_no", merchantNo)}

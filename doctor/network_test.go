@@ -117,7 +117,7 @@ func TestCheckNetworkOfUnknownHost(t *testing.T) {
 }
 
 func TestCheckConnection(t *testing.T) {
-	listener, err := net.Listen("tcp", testnet.FreeAddress(t)) // nobody else's after it is closed
+	listener, err := net.Listen("tcp", testnet.FreeAddress(t)) // no other test gets this port after the listener is closed
 	require.NoError(t, err)
 	open := "https://" + listener.Addr().String()
 	conn, result := checkConnection(t.Context(), Gateway{URL: open})
@@ -161,7 +161,7 @@ func TestFailuresInWords(t *testing.T) {
 	}
 }
 
-// serveTLS answers handshakes until the end of the test.
+// serveTLS serves TLS handshakes until the end of the test.
 func serveTLS(t *testing.T, config *tls.Config) string {
 	t.Helper()
 	return "https://" + testnet.Serve(t, func(conn net.Conn) {
@@ -236,7 +236,7 @@ func TestCheckTLS(t *testing.T) {
 	})
 }
 
-// tlsResult connects, and checks TLS on the connection.
+// tlsResult connects and returns the result of checkTLS.
 func tlsResult(t *testing.T, g Gateway) Result {
 	t.Helper()
 	conn, connection := checkConnection(t.Context(), g)
@@ -245,9 +245,8 @@ func tlsResult(t *testing.T, g Gateway) Result {
 	return checkTLS(t.Context(), g, conn)
 }
 
-// A certificate's names are somebody else's text.
-// A gateway in plain text on a port that speaks TLS is named, whatever such a port does with
-// plain text; one that speaks neither is not taken for it.
+// A gateway in plain text on a port that speaks TLS is reported, whatever the port does
+// with plain text; a port that speaks neither is not.
 func TestPlainTextToTLS(t *testing.T) {
 	certified := httptest.NewUnstartedServer(http.NotFoundHandler())
 	certified.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -324,12 +323,12 @@ func TestCheckClock(t *testing.T) {
 	assert.Contains(t, result.Message, "got no answer")
 }
 
-// dateIn is the Date of a clock that differs from ours.
+// dateIn returns a function for the Date of a clock that is ahead of this machine's.
 func dateIn(ahead time.Duration) func() string {
 	return func() string { return time.Now().Add(ahead).UTC().Format(http.TimeFormat) }
 }
 
-// Where a skew becomes a warning, and where a problem.
+// The skews at which the result becomes a warning or a problem.
 func TestJudgeSkew(t *testing.T) {
 	const (
 		either   = "see follow_gateway_clock"
@@ -363,7 +362,8 @@ func TestJudgeSkew(t *testing.T) {
 	assert.Contains(t, judgeSkew(2*time.Minute, true).Message, "uses signed answers only")
 }
 
-// A server whose port speaks TLS answers a plain request by a page of its own.
+// The hint about TLS is shown for plain HTTP only: a server that speaks TLS usually
+// answers a plain request with an error page.
 func TestSchemeHint(t *testing.T) {
 	assert.Contains(t, Gateway{URL: "http://127.0.0.1:8443"}.schemeHint(), "https:// if the port speaks TLS")
 	assert.Empty(t, Gateway{URL: "https://gateway.example"}.schemeHint())
@@ -378,8 +378,8 @@ func TestProxyVariables(t *testing.T) {
 	assert.False(t, followEnvironment([]Handler{{Gateways: []Gateway{{}}}}))
 }
 
-// PayerMax's test environment answers to known addresses alone, which a sidecar
-// elsewhere than the application does not have.
+// PayerMax's test environment answers only registered IP addresses, and a sidecar on
+// another host than the application has a different one.
 func TestAllowListOfTestEnvironment(t *testing.T) {
 	refused := func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED }
 	for environment, says := range map[string]bool{protocol.UAT: true, protocol.Production: false, "": false} {

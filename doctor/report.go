@@ -15,21 +15,21 @@ type Outcome string
 const (
 	// OK says that nothing is wrong.
 	OK Outcome = "ok"
-	// Warning says that calls will work, but somebody should look at it.
+	// Warning says that calls will work, but something should be looked at.
 	Warning Outcome = "warning"
-	// Problem says that calls will not work, or must not.
+	// Problem says that calls will not work, or must not be made like this.
 	Problem Outcome = "problem"
-	// NotChecked says that nobody looked, and why.
+	// NotChecked says that the check was skipped; the message says why.
 	NotChecked Outcome = "not checked"
 )
 
-// Result is what one check found.
+// Result is the result of one check.
 type Result struct {
-	// Check names what was looked at, such as "private key".
+	// Check names what was checked, such as "private key".
 	Check string `json:"check"`
-	// Subject names what it belongs to, such as "payermax on :8080".
+	// Subject names what the result belongs to, such as "payermax on :8080".
 	Subject string `json:"subject"`
-	// Outcome is how it ended.
+	// Outcome is how the check ended.
 	Outcome Outcome `json:"result"`
 	// Message is what was found, on one line.
 	Message string `json:"message"`
@@ -38,10 +38,10 @@ type Result struct {
 	Next string `json:"next"`
 }
 
-// Report is a list of results, those of one subject together.
+// Report is a list of results, grouped by subject.
 type Report []Result
 
-// Count returns how many results ended in one way.
+// Count returns the number of results with the given outcome.
 func (r Report) Count(outcome Outcome) int {
 	count := 0
 	for _, result := range r {
@@ -52,15 +52,15 @@ func (r Report) Count(outcome Outcome) int {
 	return count
 }
 
-// explains reports whether one of the problems is what an error says, which would
-// only repeat it.
+// explains reports whether the text of an error ends with the message of one of the
+// problems, so that showing it would only repeat that.
 func (r Report) explains(text string) bool {
 	return slices.ContainsFunc(r, func(result Result) bool {
 		return result.Outcome == Problem && strings.HasSuffix(text, result.Message)
 	})
 }
 
-// Summary says in one line how it stands.
+// Summary returns the numbers of results by outcome, in one line.
 func (r Report) Summary() string {
 	return fmt.Sprintf("%s, %s, %d ok, %d not checked",
 		counted(r.Count(Problem), "problem"), counted(r.Count(Warning), "warning"), r.Count(OK), r.Count(NotChecked))
@@ -76,8 +76,8 @@ func counted(count int, noun string) string {
 // colours are the escape sequences (ECMA-48) of the outcomes on a terminal.
 var colours = map[Outcome]string{OK: "\x1b[32m", Warning: "\x1b[33m", Problem: "\x1b[31m", NotChecked: "\x1b[2m"}
 
-// WriteText writes one line for each result, under the name of its subject, and
-// the summary. With colour, the outcomes have the colours of a traffic light.
+// WriteText writes one line for each result, grouped under the name of its subject, and
+// the summary. With colour, the outcomes are coloured like a traffic light.
 func (r Report) WriteText(w io.Writer, colour bool) error {
 	var text strings.Builder
 	for i, result := range r {
@@ -105,7 +105,7 @@ func (r Report) WriteText(w io.Writer, colour bool) error {
 	return err
 }
 
-// WriteJSON writes an array of the results.
+// WriteJSON writes the results as a JSON array.
 func (r Report) WriteJSON(w io.Writer) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
@@ -116,8 +116,8 @@ func (r Report) WriteJSON(w io.Writer) error {
 	return encoder.Encode(r)
 }
 
-// oneLine keeps what comes from outside, such as the name of a file or of a
-// certificate, from writing lines of its own or from steering the terminal.
+// oneLine replaces unprintable characters, so that text from outside, such as the name of
+// a file or of a certificate, cannot add lines or control the terminal.
 func oneLine(text string) string {
 	return strings.Map(func(char rune) rune {
 		if !unicode.IsPrint(char) {
@@ -149,7 +149,7 @@ func (r Result) then(format string, args ...any) Result {
 	return r
 }
 
-// as gives the result of a check to another one that needed it.
+// as returns the result under the name of another check that depends on it.
 func (r Result) as(check string) Result {
 	r.Check = check
 	return r

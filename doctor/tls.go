@@ -13,12 +13,12 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// expiresSoon is how long before its end a certificate is worth a warning:
-// authorities renew theirs earlier.
+// expiresSoon is how long before its expiry a certificate is worth a warning: most are
+// renewed earlier.
 const expiresSoon = 14 * 24 * time.Hour
 
-// checkTLS makes sure that nobody between here and the gateway can read the call
-// or answer in its place, over a connection that it uses up.
+// checkTLS makes sure that nobody between here and the gateway can read the call or
+// answer in the gateway's place. The connection cannot be used afterwards.
 func checkTLS(ctx context.Context, g Gateway, conn net.Conn) Result {
 	const name = "tls"
 	if g.TLS == nil {
@@ -51,13 +51,13 @@ func checkTLS(ctx context.Context, g Gateway, conn net.Conn) Result {
 	return ok(name, "%s", described)
 }
 
-// describe says whose certificate it is, by whom and until when.
+// describe says whom a certificate is for, who issued it, and until when it is valid.
 func describe(c *x509.Certificate) string {
 	return fmt.Sprintf("certificate for %s, issued by %s, valid until %s",
 		namesOf(c), nameOf(c.Issuer.CommonName, c.Issuer.Organization), c.NotAfter.UTC().Format(time.DateOnly))
 }
 
-// namesOf lists whom a certificate is for.
+// namesOf lists the hosts that a certificate is for.
 func namesOf(c *x509.Certificate) string {
 	names := c.DNSNames
 	for _, address := range c.IPAddresses {
@@ -83,7 +83,7 @@ func nameOf(commonName string, organization []string) string {
 	return "an authority with no name"
 }
 
-// tlsFailure says in words why there is no TLS, and what to do.
+// tlsFailure explains why the TLS handshake failed, and what to do.
 func tlsFailure(ctx context.Context, g Gateway, err error) (message, next string) {
 	if refused, isVerification := errors.AsType[*tls.CertificateVerificationError](err); isVerification && len(refused.UnverifiedCertificates) > 0 {
 		return certificateFailure(g, refused.UnverifiedCertificates[0], refused.Err)
@@ -101,7 +101,7 @@ func tlsFailure(ctx context.Context, g Gateway, err error) (message, next string
 	return "the other side refuses the handshake", "look for a proxy between here and PayerMax, or whether the other side requires a client certificate"
 }
 
-// certificateFailure says in words why a certificate is refused.
+// certificateFailure explains why a certificate is refused, and what to do.
 func certificateFailure(g Gateway, c *x509.Certificate, err error) (message, next string) {
 	const interception = "if your own proxy intercepts TLS, trust its authority with tls_trust_pool; otherwise find out which system answers"
 	if wrong, isHostname := errors.AsType[x509.HostnameError](err); isHostname {
@@ -127,8 +127,8 @@ func certificateFailure(g Gateway, c *x509.Certificate, err error) (message, nex
 	return fmt.Sprintf("the %s, cannot be verified", describe(c)), interception
 }
 
-// speaksTLS reports whether a gateway that is to be called in plain text shakes hands by
-// TLS. Nothing is sent on this connection.
+// speaksTLS reports whether a gateway that is configured for plain text accepts a TLS
+// handshake. Nothing else is sent on this connection.
 func speaksTLS(ctx context.Context, g Gateway) bool {
 	conn, err := g.connect(ctx)
 	if err != nil {
@@ -142,11 +142,11 @@ func speaksTLS(ctx context.Context, g Gateway) bool {
 		InsecureSkipVerify: true, // whose certificate it is does not matter here
 	}).HandshakeContext(ctx)
 	refused, isNetwork := errors.AsType[*net.OpError](err)
-	return err == nil || isNetwork && refused.Op == "remote error" // an alert is TLS as well
+	return err == nil || isNetwork && refused.Op == "remote error" // a TLS alert also proves TLS
 }
 
-// oldVersion returns the version of TLS that a gateway speaks if it is one that
-// is refused, or "". Nothing is sent on this connection.
+// oldVersion returns the version of TLS that a gateway speaks if it is too old and
+// refused, or "". Nothing but the handshake is sent on this connection.
 func oldVersion(ctx context.Context, g Gateway) string {
 	conn, err := g.connect(ctx)
 	if err != nil {

@@ -7,23 +7,24 @@ import (
 	"slices"
 )
 
-// amountShape is a decimal number as JSON writes it. It bounds the exponent, since the value of 1e999999999 would have to
-// be written out to be judged.
+// amountShape matches a decimal number in JSON's syntax. It bounds the exponent, since 1e999999999 would have to be
+// written out in full to be checked.
 var amountShape = regexp.MustCompile(`^-?\d+(\.\d+)?([eE][+-]?\d)?$`)
 
 // maxAmountText bounds the text of an amount, far above what any currency needs: arithmetic on a megabyte of digits
 // would take seconds.
 const maxAmountText = 32
 
-// amountDecimals holds the currencies whose decimals the page "applyDropinSession" restricts (note on totalAmount). The
-// decimals of all other currencies are not judged.
+// amountDecimals holds the currencies whose number of decimals the page "applyDropinSession" restricts (note on
+// totalAmount). The decimals of all other currencies are not checked.
 var amountDecimals = map[string]int64{
 	"BHD": 2, "KWD": 2, "JOD": 2, "OMR": 2, "TND": 2,
 	"IDR": 0, "TWD": 0, "KRW": 0, "VND": 0, "CLP": 0, "PKR": 0, "COP": 0, "JPY": 0, "ISK": 0, "PYG": 0,
 }
 
-// amount returns an amount member, which must be there, of one of the given JSON types, and no more precise than its
-// currency. The value is judged, not its spelling: 100.00 has no decimals. It is in the currency's major unit.
+// amount returns the value of an amount member, in the currency's major unit. The member must be present, have one of
+// the given JSON types, and be no more precise than its currency. The value counts, not its spelling: 100.00 has no
+// decimals.
 func (o object) amount(name string, types []string, currency string) (*big.Rat, *refusal) {
 	kind := typeOf(o[name])
 	if !slices.Contains(types, kind) {
@@ -36,7 +37,7 @@ func (o object) amount(name string, types []string, currency string) (*big.Rat, 
 	if len(text) > maxAmountText || !amountShape.MatchString(text) {
 		return nil, refuse(codeAmountInvalid)
 	}
-	value, _ := new(big.Rat).SetString(text) // the shape has made sure that it can be read
+	value, _ := new(big.Rat).SetString(text) // cannot fail: the text matches amountShape
 	if value.Sign() < 0 || !suits(value, currency) {
 		return nil, refuse(codeAmountInvalid)
 	}
@@ -53,7 +54,7 @@ func suits(value *big.Rat, currency string) bool {
 	return new(big.Rat).Mul(value, new(big.Rat).SetInt(unit)).IsInt()
 }
 
-// number writes an amount as a JSON number with all of its decimals and no more.
+// number formats an amount as a JSON number with all of its decimals and no trailing zeros.
 func number(value *big.Rat) json.Number {
 	decimals, _ := value.FloatPrec()
 	return json.Number(value.FloatString(decimals))

@@ -7,21 +7,22 @@ import (
 	"slices"
 )
 
-// dropinAmount is what the pages of one version say of data.totalAmount.
+// dropinAmount is the rule for data.totalAmount in the documentation of one version.
 type dropinAmount struct {
 	required bool
 
-	// types are the JSON types it may have. The first is that of the version's table, for which a refusal asks.
+	// types are the JSON types that the amount may have. The first one is the type in the version's table, and the one
+	// that a refusal asks for.
 	types []string
 
-	// zeroNeedsMIT says that 0 is allowed only together with mitType.
+	// zeroNeedsMIT is true if 0 is allowed only together with mitType.
 	zeroNeedsMIT bool
 }
 
-// dropinAmounts are the versions' rules for data.totalAmount, on which PayerMax's pages differ: the Chinese ones (1.4,
-// 1.6) have an optional string, the English one (1.5) a required number. Version 1.1 has no page left, only examples,
-// which omit the member or send a string. The guides declare any version and send a string, and the English page prints
-// its number beside an example of another version: so either type is by the letter of some page, in all versions.
+// dropinAmounts holds the rule for data.totalAmount by version. PayerMax's pages disagree: the Chinese ones (1.4, 1.6)
+// have an optional string, the English one (1.5) a required number. The page of version 1.1 is gone; its remaining
+// examples omit the member or send a string. The guides declare any version and send a string, and the English page
+// shows its number next to an example of another version. So some page allows either type, in every version.
 var dropinAmounts = map[string]dropinAmount{
 	"1.1": {types: []string{"string", "number"}},
 	"1.4": {types: []string{"string", "number"}, zeroNeedsMIT: true},
@@ -29,7 +30,8 @@ var dropinAmounts = map[string]dropinAmount{
 	"1.6": {types: []string{"string", "number"}, zeroNeedsMIT: true},
 }
 
-// amountRule returns the rule of a version; one that the page was never documented with has that of its examples.
+// amountRule returns the rule of a version. A version that was never documented gets the rule of the examples, which is
+// that of 1.1.
 func amountRule(version string) dropinAmount {
 	if rule, known := dropinAmounts[version]; known {
 		return rule
@@ -37,7 +39,7 @@ func amountRule(version string) dropinAmount {
 	return dropinAmounts["1.1"]
 }
 
-// dropinComponents are the components that Drop-In has (enum of data.componentList on the page of version 1.6).
+// dropinComponents are the components of Drop-In (enum of data.componentList on the page of version 1.6).
 var dropinComponents = []string{"CARD", "APPLEPAY", "GOOGLEPAY"}
 
 // dropinSession is the data of a successful answer, with the members in the order of PayerMax's example.
@@ -58,7 +60,7 @@ func applyDropinSession(req *request) (any, *refusal) {
 	if refused != nil {
 		return nil, refused
 	}
-	// The member is required in the answer, so it is an empty array rather than null when everything is supported.
+	// The answer must have this member, so it is an empty array rather than null when everything is supported.
 	unsupported := []string{}
 	for _, component := range components {
 		if !slices.Contains(dropinComponents, component) {
@@ -74,8 +76,8 @@ func applyDropinSession(req *request) (any, *refusal) {
 	return dropinSession{ClientKey: opened.clientKey, SessionKey: key, NotSupportedComponent: unsupported}, nil
 }
 
-// readDropinSession judges the members of data that the answer does not depend on: first that the required ones are
-// there, then each by itself, and the amount last because it depends on two others.
+// readDropinSession checks the members of data that do not affect the answer: first that the required ones are present,
+// then each on its own, and the amount last, because it depends on two others.
 func readDropinSession(req *request) (*session, *refusal) {
 	s, data, rule := new(session), req.data, amountRule(req.env.version)
 	if refused := data.require("currency", "country", "userId"); refused != nil {
@@ -112,8 +114,8 @@ func readDropinSession(req *request) (*session, *refusal) {
 	return s, refused
 }
 
-// readDropinAmount judges data.totalAmount, once currency and mitType are known to be strings. It returns nil when there
-// is none.
+// readDropinAmount checks data.totalAmount, once currency and mitType are known to be strings. It returns nil if there
+// is no totalAmount.
 func readDropinAmount(rule dropinAmount, data object) (*big.Rat, *refusal) {
 	if !data.has("totalAmount") {
 		return nil, nil
@@ -130,7 +132,7 @@ func readDropinAmount(rule dropinAmount, data object) (*big.Rat, *refusal) {
 	return amount, nil
 }
 
-// randomKey returns 32 hexadecimal digits, which is what the keys in PayerMax's examples look like.
+// randomKey returns 32 hexadecimal digits, like the keys in PayerMax's examples.
 func randomKey() string {
 	key := make([]byte, 16)
 	_, _ = rand.Read(key) // never fails, as crypto/rand documents

@@ -47,7 +47,7 @@ func TestApplyDropinSessionData(t *testing.T) {
 		currencyMsg = "currency is invalid,because currency is not defined."
 		countryMsg  = "No country support, pls re-pay."
 	)
-	// with is the smallest valid data with one member replaced or added.
+	// with returns the smallest valid data with one member replaced, added or, with "", removed.
 	with := func(name, value string) string {
 		data := map[string]json.RawMessage{
 			"totalAmount": json.RawMessage("10"), "currency": json.RawMessage(`"USD"`),
@@ -160,7 +160,7 @@ func TestApplyDropinSessionAmountByVersion(t *testing.T) {
 	}
 }
 
-// Every documented version needs its rule for the amount, and no other has one.
+// Every documented version has a rule for the amount, and no other version has one.
 func TestDropinAmountsCoverTheVersions(t *testing.T) {
 	versions := endpoints["applyDropinSession"].versions
 	assert.Len(t, dropinAmounts, len(versions))

@@ -5,18 +5,19 @@ import (
 	"time"
 )
 
-// The one way to authorise first and to capture later ("Auth-Capture" guide). No other value of captureMode and
-// authorizationType is documented.
+// The values that make a payment an authorisation to be captured later ("Auth-Capture" guide). PayerMax documents no
+// other values of captureMode and authorizationType.
 const (
 	captureManual = "MANUAL"
 	finalAuth     = "FINAL_AUTH"
 )
 
-// authorizationValidity is how long an authorised amount can be captured or cancelled, until it is released by itself
-// ("Auth-Capture" guide). Nothing waits for the end of it: the clock is looked at when somebody asks.
+// authorizationValidity is how long an authorised amount can be captured or cancelled before it is released
+// automatically ("Auth-Capture" guide). There is no timer: the clock is checked on each request.
 const authorizationValidity = 7 * 24 * time.Hour
 
-// hold is what has become of an authorised amount, save that it may have expired meanwhile. The ledger guards an order's.
+// hold is the state of an authorised amount, apart from its expiry, which depends on the clock. The ledger's lock
+// guards the hold of an order.
 type hold int
 
 const (
@@ -26,8 +27,8 @@ const (
 	holdCancelled
 )
 
-// captureMode reads captureMode and authorizationType, and reports whether the payment is only to be authorised. An
-// authorizationType alone is refused: who sends it does not expect to be paid at once.
+// captureMode reads captureMode and authorizationType, and reports whether the payment is only to be authorised. It
+// refuses an authorizationType without captureMode, since a client that sends it does not expect an immediate payment.
 func (o object) captureMode() (manual bool, refused *refusal) {
 	if refused := o.oneOf("captureMode", captureManual); refused != nil {
 		return false, refused
@@ -41,7 +42,7 @@ func (o object) captureMode() (manual bool, refused *refusal) {
 	return o.has("captureMode"), nil
 }
 
-// notSuccessful refuses what is asked of an order that was not paid or authorised, or not yet.
+// notSuccessful returns the refusal of an operation on an order that has not been paid or authorised, or nil.
 func (o *order) notSuccessful() *refusal {
 	switch o.status {
 	case statusClosed:
@@ -55,7 +56,7 @@ func (o *order) notSuccessful() *refusal {
 	}
 }
 
-// released refuses what is asked of an order whose authorised amount was given back.
+// released returns the refusal of an operation on an order whose authorised amount was released, or nil.
 func (o *order) released(now time.Time) *refusal {
 	switch {
 	case !o.manual || o.status != statusSuccess:
@@ -69,8 +70,8 @@ func (o *order) released(now time.Time) *refusal {
 	}
 }
 
-// notHeld refuses the capture or the cancellation of an order that holds no authorised amount. PayerMax documents no
-// codes for this; these are the nearest of its list.
+// notHeld returns the refusal to capture or cancel an order that holds no authorised amount, or nil. PayerMax documents
+// no codes for this; these are the closest ones in its list.
 func (o *order) notHeld(now time.Time) *refusal {
 	if refused := o.notSuccessful(); refused != nil {
 		return refused
@@ -88,7 +89,7 @@ func (o *order) notHeld(now time.Time) *refusal {
 	}
 }
 
-// notPaid refuses the refund of an order that was not paid, or only authorised.
+// notPaid returns the refusal to refund an order that was not paid, or only authorised, or nil.
 func (o *order) notPaid(now time.Time) *refusal {
 	if refused := o.notSuccessful(); refused != nil {
 		return refused
@@ -102,7 +103,7 @@ func (o *order) notPaid(now time.Time) *refusal {
 	return nil
 }
 
-// paid returns how much of an order was paid, once it was.
+// paid returns the amount that was paid for a successful order: the order's amount, or what was captured of it.
 func (o *order) paid() *big.Rat {
 	if o.manual {
 		return o.captured
@@ -110,9 +111,9 @@ func (o *order) paid() *big.Rat {
 	return o.amount
 }
 
-// state returns what orderQuery tells of an order: the state of its payment, or of the authorised amount. Orders have no
-// states of their own for the latter: what is authorised or captured is SUCCESS, what was given back is CLOSED. Only
-// resultCode and resultMsg tell more.
+// state returns what orderQuery reports for an order: the state of its payment, or of its authorised amount. There are
+// no separate states for the latter: an authorised or captured order is SUCCESS, a released one is CLOSED. Only
+// resultCode and resultMsg say more.
 func (o *order) state(now time.Time) (status, code, msg string) {
 	if refused := o.released(now); refused != nil {
 		return statusClosed, refused.code, refused.msg
@@ -127,7 +128,8 @@ func (o *order) state(now time.Time) (status, code, msg string) {
 	return o.status, code, msg
 }
 
-// modes returns the captureMode and the authorizationType of an order, which one that is paid at once has none of.
+// modes returns the captureMode and the authorizationType of an order. Both are empty for an order that is paid at
+// once.
 func (o *order) modes() (captureMode, authorizationType string) {
 	if !o.manual {
 		return "", ""

@@ -27,7 +27,7 @@ func packageDoc(t *testing.T) string {
 func TestTenThousandCalls(t *testing.T) {
 	g := newGateway(t)
 	for range 10_000 {
-		// Without a signature of the gateway's, which would take most of the time.
+		// These answers are not signed: signing would take most of the time.
 		serve(g, httptest.NewRequest(http.MethodGet, testPath, nil))
 	}
 	calls := g.state().recentCalls()
@@ -63,7 +63,7 @@ func TestShelfForgetsTheOldest(t *testing.T) {
 	assert.Equal(t, 2*maxKept+5, s.get(fmt.Sprint(2*maxKept+4)))
 }
 
-// What would need one more task than there may be is refused, and leaves no trace.
+// A request that would exceed the number of tasks is refused and has no effect.
 func TestTasksAreBounded(t *testing.T) {
 	g := closing(t, newGateway(t))
 	session := openSession(t, g)
@@ -96,11 +96,11 @@ func TestNoGoroutineIsLeftAfterClose(t *testing.T) {
 	assert.Greater(t, len(begun()), 90)
 	require.NoError(t, g.Close(t.Context()))
 	s.CloseClientConnections()
-	// The last goroutines of the shop's server end by themselves, a moment later.
+	// The last goroutines of the shop's server end on their own, a moment later.
 	assert.EventuallyWithT(t, func(c *assert.CollectT) { assert.Empty(c, begun()) }, 30*time.Second, 10*time.Millisecond)
 }
 
-// Many clients at once, each with its orders and refunds, and somebody who watches: no state is mixed up.
+// Many clients at once, each with its own orders and refunds, and a reader of the page: no state is mixed up.
 func TestEverythingConcurrently(t *testing.T) {
 	g := closing(t, newGateway(t))
 	g.TimeScale, g.PendingDelay = 1e5, time.Second
@@ -112,7 +112,7 @@ func TestEverythingConcurrently(t *testing.T) {
 	for i := range clients {
 		wg.Go(func() {
 			for j := range 5 {
-				// Every number is used by two clients; one of them must be told that it is repeated.
+				// Two clients use each number; one of them must be refused for the repetition.
 				order := orderFields(session).with(fields{
 					"outTradeNo": fmt.Sprintf("P%d_%d", i/2, j), "notifyUrl": s.URL, "subject": "PENDING",
 				})

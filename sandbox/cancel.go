@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// cancellation gives an authorised amount back, at once. It stays as it was made.
+// cancellation is the immediate release of an authorised amount. It is immutable.
 type cancellation struct {
 	requestID, cancelNo string
 	order               *order
 	created             time.Time
 }
 
-// cancelView is the data of a successful cancellation and of its notification, which have the same table. What does not
-// apply is null, as in the example beside it.
+// cancelView is the data of a successful cancellation and of its notification, which share one table in the
+// documentation. Members that do not apply are null, as in the example next to the table.
 type cancelView struct {
 	CancelNo      string  `json:"cancelNo"`
 	RequestID     string  `json:"requestId"`
@@ -26,8 +26,8 @@ type cancelView struct {
 	ErrorMsg      *string `json:"errorMsg"`
 }
 
-// cancelOrder releases what an order has authorised and nobody has captured (page "cancel"). The same request again has
-// the same answer; another one under its requestId is refused.
+// cancelOrder releases an authorised amount that has not been captured (page "cancel"). Repeating the same request
+// returns the same answer; a different request with the same requestId is refused.
 func cancelOrder(req *request) (any, *refusal) {
 	if refused := req.data.require("requestId", "outTradeNo"); refused != nil {
 		return nil, refused
@@ -49,8 +49,8 @@ func cancelOrder(req *request) (any, *refusal) {
 	return c.view(), nil
 }
 
-// cancel remembers a cancellation, unless it is not possible or cannot be begun. It returns it, or the one that it
-// repeats.
+// cancel stores a cancellation, unless the order cannot be cancelled or begin reports false. It returns c, or the
+// earlier cancellation that c repeats.
 func (l *ledger) cancel(
 	appID, outTradeNo string, c *cancellation, begin func(*order) bool,
 ) (*cancellation, *refusal) {
@@ -79,7 +79,7 @@ func (l *ledger) cancel(
 	return c, nil
 }
 
-// view returns what is told of a cancellation.
+// view returns the data about a cancellation that the merchant is sent.
 func (c *cancellation) view() cancelView {
 	at := formatCaptureTime(c.created)
 	return cancelView{

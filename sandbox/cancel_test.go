@@ -31,7 +31,7 @@ func TestCancel(t *testing.T) {
 	assert.Equal(t, []any{"CLOSED", "ORDER_CLOSED", "Order closed"}, []any{view["status"], view["resultCode"], view["resultMsg"]})
 	assert.Equal(t, "MANUAL", view["captureMode"])
 
-	// The same again is the same; anything else comes too late.
+	// Repeating the cancellation returns the same answer; anything else is too late.
 	assert.Equal(t, want, must(t, g, "cancel", cancelFields().String()))
 	for endpoint, data := range map[string]fields{
 		"cancel": cancelFields().with(fields{"requestId": "V2"}), "capture": captureFields(1), "refund": refundFields(1),
@@ -63,7 +63,7 @@ func TestCancelData(t *testing.T) {
 	assert.Equal(t, "AUTH_FAILED", captureThenCancel(t, g, "P2").Code)
 }
 
-// captureThenCancel captures an order and returns what a cancellation gets then.
+// captureThenCancel captures an order and returns the answer to a cancellation after that.
 func captureThenCancel(t *testing.T, g *Gateway, outTradeNo string) result {
 	t.Helper()
 	must(t, g, "capture", captureFields(1).with(fields{"outTradeNo": outTradeNo}).String())
@@ -99,7 +99,7 @@ func TestNothingHeld(t *testing.T) {
 	}
 }
 
-// An authorisation is good for seven days of the gateway's clock, whatever TimeScale is.
+// An authorisation is valid for seven days by the gateway's clock, whatever TimeScale is.
 func TestAuthorizationExpires(t *testing.T) {
 	const week = 7 * 24 * time.Hour
 	for _, tt := range []struct {
@@ -168,7 +168,7 @@ func TestCaptureMode(t *testing.T) {
 		})
 	}
 
-	// A session is judged alike.
+	// The same holds for a session.
 	g := newGateway(t)
 	for _, over := range []fields{{"captureMode": "AUTO"}, {"authorizationType": "FINAL_AUTH"}, {"captureMode": 1}} {
 		data := fields{"totalAmount": 1, "currency": "IDR", "country": "ID", "userId": "U"}.with(over)
@@ -176,7 +176,7 @@ func TestCaptureMode(t *testing.T) {
 	}
 }
 
-// After Close, what would have to be notified is refused and leaves the amount authorised.
+// After Close, requests that would cause a notification are refused and leave the amount authorised.
 func TestCaptureAndCancelAfterClose(t *testing.T) {
 	g := newGateway(t)
 	authorize(t, g, nil)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// capture takes an authorised amount or a part of it. All but its progress stays as it was made.
+// capture takes all or part of an authorised amount. Only its progress changes after it has been created.
 type capture struct {
 	requestID, captureNo string
 	order                *order
@@ -17,9 +17,9 @@ type capture struct {
 	progress
 }
 
-// captureView is the data of a successful capture and of its notification, which have the same table. Amount and isFinal
-// are strings there, and so they are here; the example beside the table has a number and a boolean. What does not apply
-// is null, as in the example.
+// captureView is the data of a successful capture and of its notification, which share one table in the documentation.
+// Amount and isFinal are strings in the table, and so they are here; the example next to it has a number and a boolean.
+// Members that do not apply are null, as in the example.
 type captureView struct {
 	CaptureNo     string  `json:"captureNo"`
 	RequestID     string  `json:"requestId"`
@@ -41,9 +41,9 @@ type captureData struct {
 	amount                          *big.Rat
 }
 
-// captureOrder takes what an order has authorised (page "capture"). There is one capture of an order, of no more than
-// was authorised ("Auth-Capture" guide); what it leaves is released. The same request again is answered with the capture
-// as it is now; another one under its requestId is refused.
+// captureOrder captures the authorised amount of an order (page "capture"). An order can be captured once, for no more
+// than was authorised ("Auth-Capture" guide); the rest is released. Repeating the same request returns the current
+// state of the capture; a different request with the same requestId is refused.
 func captureOrder(req *request) (any, *refusal) {
 	in, refused := readCapture(req.data)
 	if refused != nil {
@@ -69,7 +69,7 @@ func captureOrder(req *request) (any, *refusal) {
 	return c.view(), nil
 }
 
-// readCapture judges the members of data.
+// readCapture checks and returns the members of data.
 func readCapture(data object) (captureData, *refusal) {
 	var in captureData
 	if refused := data.require("requestId", "outTradeNo", "currency", "amount"); refused != nil {
@@ -90,8 +90,8 @@ func readCapture(data object) (captureData, *refusal) {
 	return in, refused
 }
 
-// capture remembers a capture, unless it is not possible or cannot be begun. It returns a copy of it, or of the one that
-// it repeats.
+// capture stores a capture, unless the order cannot be captured or begin reports false. It returns a copy of c, or of
+// the earlier capture that c repeats.
 func (l *ledger) capture(appID string, in captureData, c *capture, begin func() bool) (*capture, *refusal) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -133,7 +133,8 @@ func (l *ledger) capture(appID string, in captureData, c *capture, begin func() 
 	return copied(c), nil
 }
 
-// view returns what is told of a capture as it is now. It is always the final one, since an order has only one.
+// view returns the data about a capture that the merchant is sent, in its current state. isFinal is always true, since
+// an order has only one capture.
 func (c *capture) view() captureView {
 	v := captureView{
 		CaptureNo: c.captureNo, RequestID: c.requestID, OutTradeNo: c.order.outTradeNo, Amount: number(c.amount).String(),
@@ -149,7 +150,7 @@ func (c *capture) view() captureView {
 	return v
 }
 
-// result returns what code and message tell of a capture in a final state.
+// result returns the code and the message for a capture in a final state.
 func (c *capture) result() (code, msg string) {
 	if c.status == statusFailed {
 		return codePaymentFailed, messages[codePaymentFailed]
@@ -157,6 +158,6 @@ func (c *capture) result() (code, msg string) {
 	return codeApplySuccess, "Success."
 }
 
-// formatCaptureTime writes a time as all examples of captures and cancellations have it in data
-// ("2023-08-06T23:50:59 +0000"), unlike those of payments.
+// formatCaptureTime formats a time as in the data of all examples of captures and cancellations ("2023-08-06T23:50:59
+// +0000"). The examples of payments use another format.
 func formatCaptureTime(t time.Time) string { return t.UTC().Format(oddNoticeTime) }

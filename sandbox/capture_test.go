@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// From the session to the refund, with the money taken later.
+// The whole flow from the session to the refund, with a later capture.
 func TestAuthCaptureFlow(t *testing.T) {
 	g := closing(t, newGateway(t))
 	s := newShop(t)
@@ -46,7 +46,7 @@ func TestAuthCaptureFlow(t *testing.T) {
 	assert.Equal(t, []any{"SUCCESS", "APPLY_SUCCESS", "Authorized."}, []any{view["status"], view["resultCode"], view["resultMsg"]})
 	assert.Equal(t, "PAYMENT_PROCESSING", call(t, g, "refund", refundFields(1).String()).Code, "nothing is paid yet")
 
-	// The capture of a part, six days later.
+	// A partial capture, six days later.
 	move(6 * 24 * time.Hour)
 	taken := must(t, g, "capture", captureFields(30000).String())
 	assert.Regexp(t, `^20220123090552ED\d{14}$`, taken["captureNo"])
@@ -63,7 +63,7 @@ func TestAuthCaptureFlow(t *testing.T) {
 	assert.Equal(t, "APPLY_SUCCESS", envelope["code"])
 	assert.Equal(t, want, data)
 
-	// A capture does not expire, and only it can be given back.
+	// A capture does not expire, and only the captured amount can be refunded.
 	move(30 * 24 * time.Hour)
 	view = must(t, g, "orderQuery", `{"outTradeNo":"P1642410680681"}`)
 	assert.Equal(t, []any{"SUCCESS", "APPLY_SUCCESS", "Captured."}, []any{view["status"], view["resultCode"], view["resultMsg"]})
@@ -71,7 +71,7 @@ func TestAuthCaptureFlow(t *testing.T) {
 	assert.Equal(t, "REFUND_PENDING", must(t, g, "refund", refundFields(30000).String())["status"])
 }
 
-// readLater is readNotification for one that was sent when it was no longer testNow.
+// readLater is readNotification for a notification that was sent later than testNow.
 func readLater(t *testing.T, g *Gateway, got received) (envelope, data map[string]any) {
 	t.Helper()
 	require.True(t, verify(g.PublicKey(), got.body, got.signs), "the notification's signature")
@@ -114,14 +114,15 @@ func TestCaptureData(t *testing.T) {
 			res := call(t, g, "capture", captureFields(1).with(tt.over).String())
 			assertAnswered(t, res, tt.code, tt.msg)
 			if tt.msg != success {
-				// What was refused has changed nothing, and its requestId is free.
+				// A refused capture has changed nothing, and its requestId is free.
 				must(t, g, "capture", captureFields(40000).String())
 			}
 		})
 	}
 }
 
-// The same capture again is the same one, however its amount is written; another one under its requestId is none.
+// Repeating a capture returns the same capture, however its amount is spelt; a different one with the same requestId is
+// refused.
 func TestCaptureRepeated(t *testing.T) {
 	g := closing(t, newGateway(t))
 	authorize(t, g, nil)
@@ -133,10 +134,10 @@ func TestCaptureRepeated(t *testing.T) {
 	for _, over := range []fields{{"amount": 1}, {"outTradeNo": "P2"}, {"currency": "USD"}} {
 		assertRefused(t, call(t, g, "capture", captureFields(25000).with(over).String()), "ORDER_REPEAT", "Duplicate order")
 	}
-	// There is one capture, even if it has left something.
+	// There is only one capture, even if it was partial.
 	again := captureFields(15000).with(fields{"requestId": "C2"})
 	assertRefused(t, call(t, g, "capture", again.String()), "AUTH_FAILED", "Authorization failed or does not exist")
-	// The requestIds of cancellations are others.
+	// The requestIds of cancellations are separate.
 	must(t, g, "cancel", cancelFields().with(fields{"requestId": "C1642411016202", "outTradeNo": "P2"}).String())
 }
 
@@ -165,7 +166,7 @@ func TestCaptureSimulation(t *testing.T) {
 	})
 }
 
-// captureIsPending looks at a capture that takes a while, in the bubble's time.
+// captureIsPending tests a capture that takes a while, in the fake time of a synctest bubble.
 func captureIsPending(t *testing.T) {
 	g := closing(t, newGateway(t))
 	g.PendingDelay = time.Minute
@@ -176,7 +177,7 @@ func captureIsPending(t *testing.T) {
 		return ack(200, `{"code":"SUCCESS","msg":"Success"}`), err
 	})
 	authorizeWith(t, g, "SANDBOX_CAPTURE_PENDING", fields{"notifyUrl": "http://localhost/"})
-	synctest.Wait() // for its notification
+	synctest.Wait() // for the notification of the order
 	taken := must(t, g, "capture", captureFields(1).String())
 	assert.Equal(t, []any{"PENDING", nil, nil, nil}, []any{
 		taken["status"], taken["succeededTime"], taken["failedTime"], taken["errorCode"],
@@ -194,7 +195,7 @@ func captureIsPending(t *testing.T) {
 	must(t, g, "refund", refundFields(1).String())
 }
 
-// The notification goes to the order's notifyUrl, or else to the dashboard's, and is tried again as any other.
+// The notification goes to the order's notifyUrl, or else to the dashboard's, and is retried like any other.
 func TestCaptureNotification(t *testing.T) {
 	dashboard := newShop(t)
 	dashboard.answer = func(w http.ResponseWriter, n int) {
@@ -220,7 +221,7 @@ func TestCaptureNotification(t *testing.T) {
 	assert.Len(t, n.Attempts, 2)
 }
 
-// Of many who capture or cancel one order at once, one wins.
+// Of many concurrent captures and cancellations of one order, exactly one succeeds.
 func TestOneHoldConcurrently(t *testing.T) {
 	for _, token := range []string{"x", "SANDBOX_CAPTURE_PENDING"} {
 		g := closing(t, newGateway(t))

@@ -8,26 +8,26 @@ import (
 	"strings"
 )
 
-// The pages on which a buyer completes a payment.
+// The titles of the pages on which a buyer completes a payment.
 const (
 	challenge3DS     = "3DS challenge"
 	challengeCashier = "Cashier"
 )
 
-// challengeStyle is all that the page loads.
+// challengeStyle is the style sheet of the page, which loads nothing else.
 const challengeStyle = "body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:22rem;padding:0 1rem}" +
 	"form{display:flex;gap:.75rem;margin-top:1.5rem}button{flex:1;font:inherit;padding:.75rem;border-radius:.5rem;" +
 	"border:1px solid currentColor;background:none;color:inherit;cursor:pointer}button[value=SUCCESS]{font-weight:700}"
 
-// popupParameter is what create3DSPopup of a Drop-In component adds to the address of the page, which it shows in a frame
-// of its own, and challengeScript tells it there that the buyer is through. Nothing of the order is told, so that any page
-// may hear it.
+// popupParameter is the query parameter that create3DSPopup of a Drop-In component adds to the page's URL to show the
+// page in an iframe. In the iframe, challengeScript tells the component that the buyer is done. Any page may receive
+// that message, so it says nothing about the order.
 const (
 	popupParameter  = "popup"
 	challengeScript = `parent.postMessage("3DS_PROCESSED", "*")`
 )
 
-// challengeTemplate is what a buyer sees: two buttons as long as the payment is pending, or how it has ended.
+// challengeTemplate is the page that a buyer sees: two buttons while the payment is pending, then the outcome.
 var challengeTemplate = template.Must(template.New("challenge").Parse(`<!DOCTYPE html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
@@ -42,9 +42,9 @@ var challengeTemplate = template.Must(template.New("challenge").Parse(`<!DOCTYPE
 </html>
 `))
 
-// serveChallenge is the page of a bank in a payment with 3DS, or PayerMax's cashier. One button pays, the other one
-// refuses; the browser then returns to the shop's frontCallbackUrl, if the order named one. In the popup of a component
-// it stays, and the component is told.
+// serveChallenge serves the bank's page of a 3DS payment, or PayerMax's cashier. One button pays, the other refuses;
+// the browser then returns to the shop's frontCallbackUrl, if the order has one. In a component's popup the page stays
+// and notifies the component.
 func (g *Gateway) serveChallenge(w http.ResponseWriter, r *http.Request, key string) {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
 		w.Header().Set("Allow", "GET, POST")
@@ -76,7 +76,7 @@ func (g *Gateway) serveChallenge(w http.ResponseWriter, r *http.Request, key str
 	g.renderChallenge(w, now, inPopup)
 }
 
-// renderChallenge shows the page.
+// renderChallenge writes the page for an order.
 func (g *Gateway) renderChallenge(w http.ResponseWriter, o *order, inPopup bool) {
 	var script template.JS
 	if inPopup {
@@ -96,9 +96,9 @@ func (g *Gateway) renderChallenge(w http.ResponseWriter, o *order, inPopup bool)
 	})
 }
 
-// returnURL is where the browser goes after the page, with the order's numbers and state attached (page "pageReturn"), or
-// "" if the order names neither a page of the web nor an app. The state is a hint: the notification and the query are what
-// counts.
+// returnURL returns where the browser goes after the page, with the order's numbers and state in the query (page
+// "pageReturn"), or "" if frontCallbackUrl leads neither to a website nor to an app. The state is only a hint: the
+// notification and orderQuery are authoritative.
 func (o *order) returnURL() string {
 	u, err := url.Parse(o.frontURL)
 	if err != nil || !leavesPage(u, o.frontURL) {
@@ -110,16 +110,17 @@ func (o *order) returnURL() string {
 	}
 	u.RawQuery = told
 	if u.Host == "" && u.Path == "" {
-		u.Opaque = "//" // which String would drop: myapp:// has to stay one
+		u.Opaque = "//" // String would drop the slashes of myapp://
 	}
 	return u.String()
 }
 
-// pageSchemes are those by which a browser would stay with this page, run a script in its place, or read a file.
+// pageSchemes are the URL schemes that must not be followed, because a browser would stay on this page, run a script,
+// or read a file.
 var pageSchemes = []string{"", "javascript", "vbscript", "data", "blob", "filesystem", "file", "about", "view-source"}
 
-// leavesPage reports whether an address leads to a host of the web, or by a scheme of its own to an app ("starts with
-// http/https, or the scheme of an app", frontCallbackUrl on the page "orderAndPay").
+// leavesPage reports whether a URL leads to a web host, or by a custom scheme to an app ("starts with http/https, or
+// the scheme of an app", frontCallbackUrl on the page "orderAndPay").
 func leavesPage(u *url.URL, text string) bool {
 	if u.Scheme == "http" || u.Scheme == "https" {
 		return u.Host != ""

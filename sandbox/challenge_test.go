@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// visit opens the page that an order redirects to, or with a result presses one of its buttons.
+// visit opens the page that an order redirects to, or presses the button of a result if that is not "".
 func visit(g *Gateway, order map[string]any, result string) *httptest.ResponseRecorder {
 	path := order["redirectUrl"].(string)[len("http://example.com"):]
 	if result == "" {
@@ -22,7 +22,7 @@ func visit(g *Gateway, order map[string]any, result string) *httptest.ResponseRe
 	return serve(g, r)
 }
 
-// Looking at the page pays nothing; a button of it does, or refuses.
+// Opening the page pays nothing; its buttons pay or refuse.
 func TestChallenge(t *testing.T) {
 	for _, over := range []fields{
 		{"subject": "3DS"},
@@ -48,7 +48,7 @@ func TestChallenge(t *testing.T) {
 			_, data := readNotification(t, g, s.wait(t, 1)[0])
 			assert.Equal(t, want, data["status"])
 
-			// Once is enough: what is final stays so.
+			// A final state does not change any more.
 			other := map[string]string{"SUCCESS": "FAILED", "FAILED": "SUCCESS"}[want]
 			assert.Contains(t, visit(g, order, other).Body.String(), "is "+want)
 			assert.NotContains(t, visit(g, order, "").Body.String(), "<button")
@@ -58,7 +58,7 @@ func TestChallenge(t *testing.T) {
 	}
 }
 
-// The shop learns from the address which order comes back, and how (page "pageReturn").
+// The URL tells the shop which order comes back, and in which state (page "pageReturn").
 func TestChallengeReturnsToTheShop(t *testing.T) {
 	for front, want := range map[string]string{
 		"https://shop.example/thanks?b=c&a=%20#x": "https://shop.example/thanks?b=c&a=%20&outTradeNo=P1642410680681&status=FAILED&tradeToken=T#x",

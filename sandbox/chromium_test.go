@@ -16,8 +16,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// The page shows a call and a notification that come later, without a reload; what was opened stays open, what is
-// hostile stays text, and the policy lets the page do all it needs.
+// The page shows later calls and notifications without a reload; opened details stay open, hostile content stays text,
+// and the policy lets the page do everything it needs.
 func TestPageUpdatesItself(t *testing.T) {
 	g := closing(t, newGateway(t))
 	server := httptest.NewServer(g)
@@ -54,7 +54,7 @@ func TestPageUpdatesItself(t *testing.T) {
 	b.WaitFor(`document.getElementById("state").textContent === "the sandbox does not answer"`)
 }
 
-// The page ends an order, makes a call go wrong and forgets everything, by the keyboard as well.
+// The page can settle an order, schedule a fault and reset the sandbox, also by keyboard.
 func TestPageControls(t *testing.T) {
 	g := closing(t, newGateway(t))
 	server := httptest.NewServer(g)
@@ -94,7 +94,7 @@ func TestPageControls(t *testing.T) {
 	assert.Empty(t, b.Complaints())
 }
 
-// On a phone nothing is wider than the window, and what is pressed is large enough for a finger.
+// On a phone nothing is wider than the window, and the controls are large enough for a finger.
 func TestPageOnAPhone(t *testing.T) {
 	g := closing(t, newGateway(t))
 	server := httptest.NewServer(g)
@@ -113,10 +113,10 @@ func TestPageOnAPhone(t *testing.T) {
 	assert.Equal(t, "rgb(17, 21, 27)", b.Run(`return getComputedStyle(document.body).backgroundColor`))
 }
 
-// onAPhone gives the window the size of one.
+// onAPhone gives the window the size of a phone.
 func onAPhone(b *testbrowser.Browser) { resize(b, 390, 844, true) }
 
-// resize gives the window a size.
+// resize sets the size of the window.
 func resize(b *testbrowser.Browser, width, height int, mobile bool) {
 	b.Command(http.MethodPost, "/goog/cdp/execute", map[string]any{"cmd": "Emulation.setDeviceMetricsOverride", "params": map[string]any{
 		"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile,
@@ -141,8 +141,8 @@ func TestPageWithoutScript(t *testing.T) {
 	}
 }
 
-// TestScreenshot takes the pictures in the documentation, on a desk and on a phone, light and dark: a bad signature, a payment, a refund
-// whose first notification fails, and a fault, by the real clock.
+// TestScreenshot takes the documentation's screenshots, of desktop and phone, light and dark: a bad signature, a
+// payment, a refund whose first notification fails, and a fault, by the real clock.
 func TestScreenshot(t *testing.T) {
 	path := os.Getenv("SANDBOX_SCREENSHOT")
 	if path == "" {
@@ -179,7 +179,7 @@ func TestScreenshot(t *testing.T) {
 	serve(g, callRequest(t, g, "orderAndPay", orderFields(openSession(t, g)).with(fields{"outTradeNo": "P1642410680683", "subject": "3DS"}).String()))
 	must(t, g, "orderQuery", `{"outTradeNo":"P1642410680682"}`)
 
-	// A picture ends below an element, not in the middle of another.
+	// take ends the screenshot just below the element last, so that no element is cut off.
 	take := func(name string, width int, mobile bool, last string) {
 		resize(b, width, 844, mobile)
 		b.Prefer("light")

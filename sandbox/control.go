@@ -13,29 +13,29 @@ import (
 )
 
 const (
-	// controlPath is what tests and people use; the package's documentation lists it.
+	// controlPath is the prefix of the paths for tests and people, which the package documentation lists.
 	controlPath = "/sandbox/"
 
-	// barePath is how people type it.
+	// barePath is controlPath as people tend to type it.
 	barePath = "/sandbox"
 
-	// challengePath is where a payment with 3DS redirects the buyer.
+	// challengePath is the prefix of the page that a payment with 3DS redirects the buyer to.
 	challengePath = controlPath + "3ds/"
 
-	// maxControlBody bounds what is read of one request.
+	// maxControlBody is how many bytes of a request's body are read.
 	maxControlBody = 64 << 10
 )
 
-// IsControl reports whether a request for the path is for the sandbox's page or for a test's controls, rather than for an
-// interface of PayerMax's.
+// IsControl reports whether a path belongs to the sandbox's page or to the controls for tests, rather than to one of
+// PayerMax's interfaces.
 func IsControl(path string) bool {
 	return strings.HasPrefix(path, controlPath) || path == barePath
 }
 
-// sameOrigin refuses what a page of another site makes a developer's browser send here.
+// sameOrigin refuses requests that another site's page makes a developer's browser send.
 var sameOrigin = http.NewCrossOriginProtection()
 
-// control are the methods of each path under /sandbox/.
+// control holds the handlers under /sandbox/, by path and method.
 var control = map[string]map[string]func(*Gateway, http.ResponseWriter, *http.Request){
 	"":     {http.MethodGet: (*Gateway).servePage},
 	"live": {http.MethodGet: (*Gateway).serveLive},
@@ -64,7 +64,7 @@ var control = map[string]map[string]func(*Gateway, http.ResponseWriter, *http.Re
 	"reset": {http.MethodPost: (*Gateway).serveReset},
 }
 
-// serveSandbox answers everything under /sandbox/. It is not told to OnCall.
+// serveSandbox answers everything under /sandbox/. OnCall is not called for these requests.
 func (g *Gateway) serveSandbox(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Cache-Control", "no-store")
@@ -106,10 +106,10 @@ func (g *Gateway) serveSandbox(w http.ResponseWriter, r *http.Request) {
 	serve(g, w, r)
 }
 
-// kinds are what the members of a control are called.
+// kinds names the types of a control's members in error messages.
 var kinds = map[reflect.Kind]string{reflect.String: "string", reflect.Int: "whole number"}
 
-// readControl reads what a test sends: one JSON object. Members that are not known are refused, since a misspelt one would
+// readControl decodes the one JSON object that a test sends. It refuses unknown members, since a misspelt one would
 // leave a test without its fault.
 func readControl(w http.ResponseWriter, r *http.Request, into any) error {
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxControlBody))
@@ -130,7 +130,7 @@ func readControl(w http.ResponseWriter, r *http.Request, into any) error {
 	return nil
 }
 
-// putFault adds a fault.
+// putFault schedules a fault.
 func (g *Gateway) putFault(w http.ResponseWriter, r *http.Request) {
 	var f scheduledFault
 	err := readControl(w, r, &f)
@@ -144,7 +144,7 @@ func (g *Gateway) putFault(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// serveReset forgets everything.
+// serveReset discards all state.
 func (g *Gateway) serveReset(w http.ResponseWriter, r *http.Request) {
 	if err := g.reset(r.Context()); err != nil {
 		controlError(w, http.StatusServiceUnavailable, err.Error())
@@ -164,7 +164,8 @@ func (g *Gateway) serveKey(w http.ResponseWriter, _ *http.Request) {
 	_ = pem.Encode(w, &pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }
 
-// writeJSON answers with a value that is always valid JSON. A client that has gone away is no concern of the gateway's.
+// writeJSON answers with a value that can always be encoded. Errors are ignored, since they can only mean that the
+// client has gone away.
 func writeJSON(w http.ResponseWriter, value any) {
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(value)

@@ -87,7 +87,7 @@ func TestCallsAsData(t *testing.T) {
 	assert.NotContains(t, calls[2], "unverified")
 }
 
-// Whoever is refused with SIGN_VERIFY_FAILED can find out why.
+// A developer can find out why a call was refused with SIGN_VERIFY_FAILED.
 func TestWhyNotVerified(t *testing.T) {
 	good := signWith(t, testkeys.Merchant(), validBody)
 	for _, tt := range []struct {
@@ -164,13 +164,13 @@ func TestControlRefusals(t *testing.T) {
 	assert.Equal(t, http.StatusOK, sendControl(g, http.MethodHead, "calls", "").Code)
 	assert.Empty(t, g.state().recentCalls(), "and is not among the calls")
 
-	// A page of another site cannot make a browser reset the sandbox.
+	// Another site's page cannot make a browser reset the sandbox.
 	r := httptest.NewRequest(http.MethodPost, "/sandbox/reset", nil)
 	r.Header.Set("Sec-Fetch-Site", "cross-site")
 	assert.Equal(t, http.StatusForbidden, serve(g, r).Code)
 }
 
-// Whoever types the address without its last slash sees the page as well.
+// The page's URL also works without the trailing slash.
 func TestPageWithoutSlash(t *testing.T) {
 	g := newGateway(t)
 	g.OnCall = func(Call) { t.Error("the page is no business of OnCall's") }
@@ -185,7 +185,7 @@ func TestPageWithoutSlash(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, serve(g, httptest.NewRequest(http.MethodGet, "/sandbox", nil)).Code)
 }
 
-// What a test sends is one JSON object, and the answer says what is wrong with it in the words of the request.
+// A control request is one JSON object, and the answer says what is wrong with it in terms of its members.
 func TestControlBodies(t *testing.T) {
 	g := newGateway(t)
 	for body, says := range map[string]string{
@@ -232,7 +232,7 @@ func TestNoControl(t *testing.T) {
 func TestControlIsDocumented(t *testing.T) {
 	for path, methods := range control {
 		for method := range methods {
-			if path != "live" { // is the page's own
+			if path != "live" { // for the page's script only
 				assert.Contains(t, packageDoc(t), fmt.Sprintf("%-6s /sandbox/%s", method, path))
 			}
 		}

@@ -1,13 +1,13 @@
 package sandbox
 
-// deviations are what a request does that PayerMax's pages do not have, but its own SDKs, plugins or examples do. A
-// strict gateway lets none of it pass.
+// deviations collects what a request has that PayerMax's pages do not document, but its own SDKs, plugins or examples
+// send. A strict gateway refuses all of it.
 type deviations struct {
 	strict bool
 	found  []string
 }
 
-// allow notes a deviation, and reports whether it may pass. The sentence is for the record of the call.
+// allow records a deviation and reports whether it is accepted. The sentence goes into the record of the call.
 func (d *deviations) allow(sentence string) bool {
 	if d.strict {
 		return false

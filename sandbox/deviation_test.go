@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// What PayerMax's SDKs, plugins and examples send passes, and its page says what was odd about it. A strict gateway goes
-// by the letter.
+// What PayerMax's SDKs, plugins and examples send is accepted, and the page lists the deviations. A strict gateway
+// refuses it.
 func TestDeviations(t *testing.T) {
 	replace := func(old, new string) string { return strings.Replace(validBody, old, new, 1) }
 	session := func(version, members string) string {
@@ -60,7 +60,7 @@ func TestDeviations(t *testing.T) {
 			}
 		})
 	}
-	// By the letter, nothing is odd.
+	// A request that follows the pages has no deviations.
 	g := closing(t, newGateway(t))
 	ask(t, g, validBody)
 	assert.Empty(t, g.state().recentCalls()[0].Deviations)
@@ -84,7 +84,8 @@ func TestCharsetDeviates(t *testing.T) {
 	}
 }
 
-// What any page has is by the letter: two members of one name are not, lone surrogates that only look invalid are.
+// A strict gateway accepts whatever any page documents. It refuses duplicate members, but accepts lone surrogates,
+// which only look invalid.
 func TestStrictTakesWhatAnyPageHas(t *testing.T) {
 	g := closing(t, strictGateway(t))
 	for _, data := range []string{
@@ -97,7 +98,7 @@ func TestStrictTakesWhatAnyPageHas(t *testing.T) {
 	assert.Empty(t, g.state().recentCalls()[0].Deviations)
 }
 
-// "" of a member that may be left out leaves it out, whatever its type.
+// An optional member with the value "" counts as absent, whatever its type.
 func TestEmptyIsAbsent(t *testing.T) {
 	g := closing(t, newGateway(t))
 	const session = `"currency":"IDR","country":"ID","userId":"U10001"`
@@ -116,7 +117,7 @@ func TestEmptyIsAbsent(t *testing.T) {
 	refund := must(t, g, "refund", refundFields(10).with(fields{"tradeToken": "", "comments": ""}).String())
 	must(t, g, "refundQuery", fields{"outRefundNo": "", "refundTradeNo": refund["refundTradeNo"]}.String())
 
-	// A required one is still asked for.
+	// Required members are still required.
 	for _, name := range []string{"terminalType", "paymentDetail"} {
 		res := call(t, g, "orderAndPay", orderFields(openSession(t, g)).with(fields{"outTradeNo": "P2", name: ""}).String())
 		assertRefused(t, res, "PARAMS_INVALID", name+" is invalid,because "+name+" is null.")

@@ -12,23 +12,23 @@ const dropInScript = "pmdropin.js"
 //go:embed drop_in.js
 var dropInJS []byte
 
-// dropInPath is what a Drop-In component in a buyer's browser calls, from the shop's page. The keys of the session are
-// its credentials, so that any origin may call it, and it is there without the rest of /sandbox/ as well.
+// dropInPath is the prefix of what a Drop-In component in a buyer's browser calls from the shop's page. The session's
+// keys are its credentials, so any origin may call it. NoControl does not switch it off.
 const dropInPath = controlPath + "dropin/"
 
-// dropInRequest is what a component sends.
+// dropInRequest is the body of a component's request.
 type dropInRequest struct {
 	ClientKey  string `json:"clientKey"`
 	SessionKey string `json:"sessionKey"`
 
-	// AgreementAccepted says that the buyer wants the card to be saved.
+	// AgreementAccepted is true if the buyer wants the card to be saved.
 	AgreementAccepted bool `json:"agreementAccepted"`
 
-	// Simulate is SUCCESS, FAILED, PENDING or 3DS, as an order's subject, and counts more than that.
+	// Simulate is SUCCESS, FAILED, PENDING or 3DS, like an order's subject, and takes precedence over it.
 	Simulate string `json:"simulate"`
 }
 
-// dropInSession is what a component needs to know of its session.
+// dropInSession is what a component needs to know about its session.
 type dropInSession struct {
 	Currency          string `json:"currency"`
 	TotalAmount       string `json:"totalAmount,omitempty"`
@@ -41,9 +41,9 @@ type issuedToken struct {
 	AgreementAccepted bool   `json:"agreementAccepted"`
 }
 
-// serveDropIn answers a component: at "session" what its session is for, at "token" a paymentToken that one order can be
-// paid with. Answers have PayerMax's shape, without a signature, as canMakePayment's have none. The component itself is in
-// the script beside them.
+// serveDropIn answers a component: "session" returns what its session is for, "token" a paymentToken that can pay one
+// order. The answers have PayerMax's format, without a signature, like those of canMakePayment. The component itself is
+// the script dropInScript.
 func (g *Gateway) serveDropIn(w http.ResponseWriter, r *http.Request, name string) {
 	if name == dropInScript {
 		serveDropInScript(w, r)
@@ -80,7 +80,7 @@ func (g *Gateway) serveDropIn(w http.ResponseWriter, r *http.Request, name strin
 	writeJSON(w, answerBody{Code: codeApplySuccess, Msg: "Success.", Data: data})
 }
 
-// serveDropInScript serves the stand-in for PayerMax's script to the page of any shop.
+// serveDropInScript serves the stand-in for PayerMax's script to any shop's page.
 func serveDropInScript(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
@@ -94,7 +94,7 @@ func serveDropInScript(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(dropInJS)
 }
 
-// openDropIn says what a session is for, if the component has its keys.
+// openDropIn returns what a session is for, if the component has its keys.
 func (g *Gateway) openDropIn(in dropInRequest) (any, *refusal) {
 	l := &g.state().ledger
 	l.mu.Lock()

@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testbrowser"
 )
 
-// The stand-in is there for the page of any shop, whatever else is switched off, and only to be read.
+// The stand-in is served to any shop's page, even with NoControl, and can only be read.
 func TestDropInScript(t *testing.T) {
 	g := newGateway(t)
 	g.NoControl = true
@@ -25,7 +25,7 @@ func TestDropInScript(t *testing.T) {
 	assert.Equal(t, http.StatusMethodNotAllowed, sendControl(g, http.MethodPost, "dropin/pmdropin.js", "").Code)
 }
 
-// shopPage serves the page of a shop, whose policy forbids all but the sandbox's script.
+// shopPage serves a shop's page, whose policy allows only the sandbox's script.
 func shopPage(t *testing.T, sandbox, clientKey, sessionKey string) string {
 	t.Helper()
 	script := fmt.Sprintf(`
@@ -100,7 +100,8 @@ func TestDropInCard(t *testing.T) {
 	b.Run(`card.emit("setDisabled", false)`)
 	assert.Equal(t, false, b.Run("return "+fmt.Sprintf(inForm, "fieldset")+".disabled"))
 
-	// Both keys are the ledger's to know: a session that has ended, or a wrong key, opens no form and issues no token.
+	// The keys are checked against the ledger: with an expired session or a wrong key, no form opens and no token is
+	// issued.
 	sendControl(g, http.MethodDelete, "sessions", "")
 	assert.Equal(t, "PARAMS_INVALID", b.Run(`return card.emit("canMakePayment").then(res => res.code)`))
 	b.Run(`card.unmount(); seen.length = 0; make("card", {clientKey: "x"})`)
@@ -110,7 +111,7 @@ func TestDropInCard(t *testing.T) {
 	assert.Empty(t, b.Complaints(), "the shop's policy lets it do all it needs")
 }
 
-// A wallet is paid with by its own button.
+// A wallet pays with its own button.
 func TestDropInWallet(t *testing.T) {
 	g := closing(t, newGateway(t))
 	server := httptest.NewServer(g)
@@ -132,7 +133,7 @@ func TestDropInWallet(t *testing.T) {
 	assert.Regexp(t, "required", b.Run(`try { make("card", {sessionKey: ""}) } catch (e) { return e.message }`))
 }
 
-// The popup says that the buyer is through, or has closed it, and leaves the shop's page where it is.
+// The popup reports that the buyer is done or has closed it, and leaves the shop's page open.
 func TestDropInPopup(t *testing.T) {
 	g := closing(t, newGateway(t))
 	server := httptest.NewServer(g)
@@ -145,7 +146,7 @@ func TestDropInPopup(t *testing.T) {
 	b.Run(`window.card = make("card"); window.open3DS = () => { window.result = null; card.create3DSPopup({url: "` + address + `"}).then(res => window.result = res.code) }`)
 	b.WaitFor(`seen.some(([event]) => event === "ready")`)
 
-	// An order that is final has no redirectUrl, and a promise that never ends would hide it.
+	// A final order has no redirectUrl; a promise that never settles would hide that.
 	for _, options := range []string{"", "{}", "{url: undefined}", "{url: ''}", "{url: '/3ds'}", "{url: 'javascript:1'}", "'" + address + "'"} {
 		said := b.Run(`return card.create3DSPopup(` + options + `).then(() => "opened", e => e.name + ": " + e.message)`)
 		assert.Equal(t, "TypeError: PMdropin.create3DSPopup: url is required, the redirectUrl of an order", said, options)

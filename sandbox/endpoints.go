@@ -9,15 +9,15 @@ import (
 
 // endpoint is one of PayerMax's interfaces.
 type endpoint struct {
-	// versions are those the interface was ever documented with; nil leaves the version alone.
+	// versions are all versions that the interface was ever documented with; nil accepts any version.
 	versions []string
 
-	// serve judges the data of a verified request of one of these versions and returns the data of the answer.
+	// serve processes the data of a verified request of one of these versions and returns the data of the answer.
 	serve func(*request) (any, *refusal)
 }
 
-// endpoints are the interfaces that the gateway simulates, by the last element of their path. The versions are those of
-// PayerMax's OpenAPI file and of the interface pages, current and older ones.
+// endpoints are the interfaces that the gateway simulates, by the last element of their path. The versions are from
+// PayerMax's OpenAPI file and from the interface pages, both current and older.
 var endpoints = map[string]endpoint{
 	"applyDropinSession":  {versions: []string{"1.1", "1.4", "1.5", "1.6"}, serve: applyDropinSession},
 	"orderAndPay":         {versions: []string{"1.1", "1.4", "1.5"}, serve: orderAndPay},
@@ -30,7 +30,7 @@ var endpoints = map[string]endpoint{
 	"removePaymentToken":  {versions: []string{"1.2"}, serve: removePaymentToken},
 }
 
-// lookup finds one of PayerMax's interfaces, whether it is simulated or not.
+// lookup finds one of PayerMax's interfaces, simulated or not.
 func lookup(name string) (endpoint, bool) {
 	if ep, simulated := endpoints[name]; simulated {
 		return ep, true
@@ -38,7 +38,7 @@ func lookup(name string) (endpoint, bool) {
 	return endpoint{serve: notSimulated(name)}, slices.Contains(unsimulated, name)
 }
 
-// request is a verified request, and what it is served with.
+// request is a verified request, with what is needed to serve it.
 type request struct {
 	gateway  *Gateway
 	world    *world
@@ -49,11 +49,11 @@ type request struct {
 
 	deviations *deviations
 
-	// base is where a browser reaches the gateway.
+	// base is the URL at which a browser reaches the gateway, without a trailing slash.
 	base string
 }
 
-// base returns where a buyer's browser reaches the gateway, without a slash at the end.
+// base returns the URL at which a buyer's browser reaches the gateway, without a trailing slash.
 func (g *Gateway) base(r *http.Request) string {
 	if g.BaseURL != "" {
 		return strings.TrimSuffix(g.BaseURL, "/")
@@ -64,5 +64,5 @@ func (g *Gateway) base(r *http.Request) string {
 	return "http://" + r.Host
 }
 
-// formatTime writes a time as PayerMax's examples have it in data ("2023-10-20T03:28:23.092Z").
+// formatTime formats a time as in the data of PayerMax's examples ("2023-10-20T03:28:23.092Z").
 func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }

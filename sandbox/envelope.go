@@ -11,15 +11,15 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// envelope is what every request is wrapped in.
+// envelope is the outer object of every request.
 type envelope struct {
 	version, keyVersion, requestTime, appID, merchantNo, spMerchantNo string
 
 	data object
 }
 
-// checkContentType refuses anything but application/json ("Parameters" on every interface page), with any parameters:
-// PayerMax's own SDKs add a charset. PayerMax exchanges UTF-8 ("Communication protocols" page).
+// checkContentType refuses anything but application/json ("Parameters" on every interface page). Parameters are
+// accepted, since PayerMax's own SDKs add a charset. PayerMax uses UTF-8 ("Communication protocols" page).
 func checkContentType(header http.Header, d *deviations) *refusal {
 	value := header.Get("Content-Type")
 	if value == "" {
@@ -37,16 +37,16 @@ func checkContentType(header http.Header, d *deviations) *refusal {
 	return nil
 }
 
-// readEnvelope reads a request's body as far as its signature must be known to be valid. Names, types and which members
-// are required are those of every interface page ("Request Body"); the lengths are those of PayerMax's OpenAPI file.
-// spMerchantNo is a service provider's ("ISV integration" page, where it has 15 characters; pages of notifications have
-// 32).
+// readEnvelope reads the part of a request's body that is needed to check its signature. Names, types and required
+// members are those of every interface page ("Request Body"); the lengths are from PayerMax's OpenAPI file.
+// spMerchantNo is the number of a service provider ("ISV integration" page, where it has 15 characters; the pages of
+// notifications have 32).
 func readEnvelope(body []byte, endpoint string, d *deviations) (envelope, *refusal) {
 	o, refused := readObject("body", body)
 	if refused != nil {
 		return envelope{}, refused
 	}
-	// Of an invalid text and one with duplicates, only the latter is left here.
+	// The text is valid JSON by now, so IsValid can only fail because of duplicate names.
 	unique := jsontext.Value(body).IsValid(jsontext.AllowInvalidUTF8(true))
 	if !unique && !d.allow("an object has two members with one name, of which the last is used") {
 		return envelope{}, wrongType("body", "object whose members have different names", "one with two of one name")
@@ -78,8 +78,8 @@ func readEnvelope(body []byte, endpoint string, d *deviations) (envelope, *refus
 	return env, refused
 }
 
-// appIDMember is the name of the member that names the application in the envelope of an interface: the old one in
-// version 1.0.
+// appIDMember returns the name of the member that identifies the application in an interface's envelope. orderConfirm
+// still uses the name of version 1.0.
 func appIDMember(endpoint string) string {
 	if endpoint == orderConfirm {
 		return oldAppID
@@ -87,14 +87,14 @@ func appIDMember(endpoint string) string {
 	return "appId"
 }
 
-// oldAppID is what appId was called in version 1.0, and is in PayerMax's plugin for WooCommerce.
+// oldAppID is the name of appId in version 1.0, and still in PayerMax's plugin for WooCommerce.
 const oldAppID = "merchantAppId"
 
-// versionShape is what a version looks like.
+// versionShape matches a version such as 1.4 or 1.2.3.
 var versionShape = regexp.MustCompile(`^\d{1,2}(\.\d{1,2}){1,2}$`)
 
-// checkVersion refuses a version that the interface was never documented with. Each interface counts its own, but
-// PayerMax's SDKs declare one for all of them: 1.1 (Go), 1.2 (PHP), 1.4 (Java).
+// checkVersion refuses a version that the interface was never documented with. Each interface has its own versions, but
+// each of PayerMax's SDKs declares a single one for all of them: 1.1 (Go), 1.2 (PHP), 1.4 (Java).
 func checkVersion(version string, known []string, d *deviations) *refusal {
 	if known == nil || slices.Contains(known, version) {
 		return nil

@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 )
 
-// A merchant's test starts the gateway as a server and sends it what would go to PayerMax.
+// A merchant's test starts the gateway as a server and sends it the requests that would go to PayerMax.
 func Example() {
 	gatewayKey, _ := rsa.GenerateKey(rand.Reader, 2048)
 	merchantKey, _ := rsa.GenerateKey(rand.Reader, 2048)

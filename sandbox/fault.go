@@ -16,25 +16,26 @@ import (
 const (
 	faultHeader = "Sandbox-Fault"
 
-	// maxFaultText bounds a list of faults, and maxLatency the time that one request may be held.
+	// maxFaultText is the longest list of faults, in bytes. maxLatency is the longest time that one request may be
+	// delayed.
 	maxFaultText = 256
 	maxLatency   = 5 * time.Minute
 )
 
-// faults are what is to go wrong with one call and the notification that it leads to.
+// faults describes what goes wrong with one call and with the notification that it causes.
 type faults struct {
-	// text is the list that they were read from.
+	// text is the list that the faults were parsed from.
 	text string
 
-	// front, when not nil, is the answer of what stands in front of the gateway.
+	// front, when not nil, returns the answer of a proxy in front of the gateway, which replaces the gateway's own.
 	front func() reply
 
-	// code refuses the request.
+	// code, when not empty, is the code that the request is refused with.
 	code string
 
 	skew, dateSkew, latency time.Duration
 
-	// spoils change the answer, one after another.
+	// spoils change the answer, in this order.
 	spoils []func(*Gateway, *reply)
 
 	dropNotification, duplicateNotification, oddTime bool
@@ -43,7 +44,8 @@ type faults struct {
 	notificationSign func(g *Gateway, body []byte) string
 }
 
-// faultKinds are the faults by name. Each reads the value after the equals sign, if it was given, into the faults.
+// faultKinds holds the faults by name. Each function parses the value after the equals sign, which is empty if there is
+// none, into f.
 var faultKinds = map[string]func(f *faults, value string) error{
 	"throttle": flag(func(f *faults) { f.code = codeTooManyRequest }),
 	"code": func(f *faults, value string) error {
@@ -97,10 +99,10 @@ var faultKinds = map[string]func(f *faults, value string) error{
 	}),
 }
 
-// faultNames are the names, for the message that refuses an unknown one.
+// faultNames lists the names, for the error about an unknown one.
 var faultNames = strings.Join(slices.Sorted(maps.Keys(faultKinds)), ", ")
 
-// faultExamples has each fault once, with a value where it needs one, for the page for people.
+// faultExamples has each fault once, with a value where it needs one, for the live page.
 var faultExamples = []string{
 	"wrong-signature", "missing-signature", "latency=2s", "reset", "truncate", "garbage", "empty", "status=503", "html",
 	"throttle", "code=SYSTEM_ERROR", "clock-skew=5m", "date-skew=5m", "drop-notification", "duplicate-notification",
@@ -109,7 +111,7 @@ var faultExamples = []string{
 
 var faultCodeShape = regexp.MustCompile(`^[A-Z_]{1,64}$`)
 
-// flag is a fault that takes no value.
+// flag returns the parser of a fault that takes no value.
 func flag(set func(*faults)) func(*faults, string) error {
 	return func(f *faults, value string) error {
 		if value != "" {
@@ -120,12 +122,12 @@ func flag(set func(*faults)) func(*faults, string) error {
 	}
 }
 
-// spoil is a fault of the answer, which takes no value.
+// spoil returns the parser of a fault that changes the answer and takes no value.
 func spoil(change func(*Gateway, *reply)) func(*faults, string) error {
 	return flag(func(f *faults) { f.spoils = append(f.spoils, change) })
 }
 
-// parseFaults reads a list of faults, such as "latency=2s, wrong-signature".
+// parseFaults parses a list of faults, such as "latency=2s, wrong-signature".
 func parseFaults(list string) (faults, error) {
 	f := faults{text: list}
 	if len(list) > maxFaultText {
@@ -144,7 +146,7 @@ func parseFaults(list string) (faults, error) {
 	return f, nil
 }
 
-// readStatus reads the HTTP status of a refusal.
+// readStatus parses the HTTP status of a refusal.
 func readStatus(value string) (int, error) {
 	status, err := strconv.Atoi(value)
 	if err != nil || status < 400 || status > 599 {
@@ -153,27 +155,27 @@ func readStatus(value string) (int, error) {
 	return status, nil
 }
 
-// htmlPage is what a proxy or a firewall puts in the place of an answer.
+// htmlPage returns the page that a proxy or a firewall sends in place of an answer.
 func htmlPage(status int) reply {
 	body := []byte("<!DOCTYPE html>\n<html><head><title>" + http.StatusText(status) + "</title></head>" +
 		"<body><h1>" + http.StatusText(status) + "</h1></body></html>\n")
 	return reply{status: status, contentType: htmlType, body: body, length: len(body)}
 }
 
-// signOther returns a signature of the gateway's that is not that of body.
+// signOther returns a signature by the gateway's key of bytes other than body.
 func signOther(g *Gateway, body []byte) string {
 	signature, _ := sign(g.key, append(slices.Clone(body), ' ')) // the key has signed body before
 	return signature
 }
 
-// signGarbage replaces the answer by bytes that are neither JSON nor UTF-8, signed well.
+// signGarbage replaces the answer with bytes that are neither JSON nor UTF-8, correctly signed.
 func signGarbage(g *Gateway, a *reply) {
 	a.body = []byte("{\"code\":\"APPLY_SUCCESS\",\x00\xff\xfe")
 	a.length = len(a.body)
 	a.sign, _ = sign(g.key, a.body) // as above
 }
 
-// strike changes the answer as the faults ask for.
+// strike returns the answer with the faults applied.
 func (f faults) strike(g *Gateway, answer reply) reply {
 	answer.dateSkew = f.dateSkew
 	for _, change := range f.spoils {
@@ -190,7 +192,7 @@ func (f faults) spoilNotification(g *Gateway, body []byte, signature string) str
 	return signature
 }
 
-// wait holds an answer, as long as there is a client to wait for it and the gateway has not been closed.
+// wait delays an answer by d, or until the client has gone or the gateway is closed.
 func wait(client, gateway context.Context, d time.Duration) {
 	if d == 0 {
 		return

@@ -8,12 +8,12 @@ import (
 )
 
 const (
-	// maxScheduled bounds the faults that wait for a call, and maxTimes how often one strikes.
+	// maxScheduled is how many faults can wait for a call, and maxTimes how often one can strike.
 	maxScheduled = 100
 	maxTimes     = 1_000_000
 )
 
-// scheduledFault is a fault that waits for its calls, as PUT /sandbox/faults takes it.
+// scheduledFault is a fault that waits for its calls, in the format of PUT /sandbox/faults.
 type scheduledFault struct {
 	Endpoint string `json:"endpoint"`
 	Fault    string `json:"fault"`
@@ -22,7 +22,7 @@ type scheduledFault struct {
 	parsed faults
 }
 
-// faults returns what is to go wrong with a call: what its header asks for, or else the oldest fault that waits for it.
+// faults returns the faults of a call: those in its header, or else the oldest scheduled fault for its endpoint.
 func (g *Gateway) faults(r *http.Request, state *world, endpoint string) (faults, error) {
 	if g.NoControl {
 		return faults{}, nil
@@ -57,7 +57,7 @@ func (w *world) schedule(f scheduledFault) (err error) {
 	return nil
 }
 
-// nextFault takes the oldest fault that waits for a call of an interface.
+// nextFault returns the oldest fault that waits for a call of an interface, and counts it as used once.
 func (w *world) nextFault(endpoint string) faults {
 	w.mu.Lock()
 	defer w.mu.Unlock()

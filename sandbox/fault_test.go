@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// askWith sends an order with faults to a real server and returns the answer, its body and what reading them led to.
+// askWith sends an order with faults to a real server and returns the answer, its body and the error of reading them.
 func askWith(t *testing.T, g *Gateway, server *httptest.Server, list string) (*http.Response, []byte, error) {
 	t.Helper()
 	r := callRequest(t, g, "orderAndPay", orderFields(openSession(t, g)).String())
@@ -51,7 +51,7 @@ func TestFaults(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		fault string
-		// paid says whether the order was made nonetheless.
+		// paid says whether the order took effect nonetheless.
 		paid  bool
 		check func(t *testing.T, o outcome)
 	}{
@@ -158,7 +158,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// A reset ends a connection under TLS and a stream of HTTP/2 alike.
+// A reset ends both a TLS connection and an HTTP/2 stream.
 func TestResetOverTLS(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		g := closing(t, newGateway(t))
@@ -175,7 +175,7 @@ func TestResetOverTLS(t *testing.T) {
 	assert.PanicsWithValue(t, http.ErrAbortHandler, func() { reset(httptest.NewRecorder()) })
 }
 
-// A client that gives up, or Close, ends the wait.
+// The delay ends early if the client gives up or the gateway is closed.
 func TestLatencyEndsEarly(t *testing.T) {
 	g := newGateway(t)
 	r := callRequest(t, g, "orderQuery", `{}`)
@@ -263,7 +263,7 @@ func TestParseFaultsRefusals(t *testing.T) {
 	assert.Contains(t, w.Body.String(), `Sandbox-Fault: "nonsense" is not one of clock-skew, code,`)
 }
 
-// The package's documentation names every fault, and no other.
+// The package documentation lists every fault, and nothing else.
 func TestEveryFaultIsDocumented(t *testing.T) {
 	source, err := os.Open("doc.go")
 	require.NoError(t, err)
@@ -286,7 +286,8 @@ func TestEveryFaultIsDocumented(t *testing.T) {
 	assert.Len(t, documented, len(faultKinds))
 }
 
-// docs/sandbox.md has a row for each fault, and for nothing else. What the rows say of them is tested with a sidecar.
+// docs/sandbox.md has a row for each fault, and for nothing else. What the rows say about them is tested with a
+// sidecar.
 func TestFaultsAreDocumented(t *testing.T) {
 	page, err := os.ReadFile("../docs/sandbox.md")
 	require.NoError(t, err)

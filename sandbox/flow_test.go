@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// readNotification checks all that every notification has in common.
+// readNotification checks what all notifications have in common, and returns the envelope and the data.
 func readNotification(t *testing.T, g *Gateway, got received) (envelope map[string]any, data map[string]any) {
 	t.Helper()
 	assert.True(t, verify(g.PublicKey(), got.body, got.signs), "the notification's signature")
@@ -59,7 +59,7 @@ func TestWholeFlow(t *testing.T) {
 		"paymentDetails": []any{card},
 	}, data)
 
-	// The query, in capitals or not.
+	// The query, which ignores case.
 	assert.Equal(t, map[string]any{
 		"outTradeNo": "P1642410680681", "tradeToken": order["tradeToken"], "totalAmount": json.Number("40000"),
 		"currency": "IDR", "country": "ID", "cashierCountry": "ID", "status": "SUCCESS",
@@ -68,7 +68,7 @@ func TestWholeFlow(t *testing.T) {
 		"paymentDetails": []any{card},
 	}, must(t, g, "orderQuery", `{"outTradeNo":"p1642410680681"}`))
 
-	// A part of it is given back.
+	// A partial refund.
 	back := must(t, g, "refund", refundFields("15000").with(fields{"refundNotifyUrl": s.URL + "/refund"}).String())
 	assert.Equal(t, "R1642411016202", back["outRefundNo"])
 	assert.Equal(t, order["tradeToken"], back["tradeOrderNo"])
@@ -99,7 +99,7 @@ func TestWholeFlow(t *testing.T) {
 	}
 }
 
-// What one application did is nobody else's business.
+// An application cannot see or change what another one did.
 func TestApplicationsAreSeparate(t *testing.T) {
 	public := &testkeys.Merchant().PublicKey
 	g, err := New(testkeys.Gateway(), Merchant{AppID: testAppID, PublicKey: public}, Merchant{AppID: "other", PublicKey: public})
@@ -132,7 +132,7 @@ func TestApplicationsAreSeparate(t *testing.T) {
 	assert.Equal(t, "ORDER_NOT_EXIST", asOther("capture", captureFields(1).with(other)).Code, "nor by its requestId")
 }
 
-// Every interface takes each of its documented versions, and no other.
+// Every interface accepts each of its documented versions, and no others.
 func TestVersions(t *testing.T) {
 	g := closing(t, strictGateway(t))
 	for name, ep := range endpoints {

@@ -12,11 +12,11 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// FuzzServeHTTP sends any body, signed or not, to any interface. Whatever it is, the gateway must not panic, must answer
-// in signed JSON, and must not accept what was not signed, or what a service provider sends without its token.
+// FuzzServeHTTP sends any body, signed or not, to any interface. The gateway must not panic, must answer with signed
+// JSON, and must not accept an unsigned request, or one of a service provider without its token.
 //
-// The keys are random, so no two runs of one body cover quite the same code: fuzz with -fuzzminimizetime=1x, or the
-// time goes into minimizing.
+// The keys are random, so no two runs of one body cover exactly the same code: fuzz with -fuzzminimizetime=1x, or most
+// of the time is spent minimizing.
 func FuzzServeHTTP(f *testing.F) {
 	g, err := New(testkeys.Gateway(),
 		Merchant{AppID: testAppID, MerchantNo: testMerchantNo, PublicKey: &testkeys.Merchant().PublicKey},
@@ -75,7 +75,7 @@ func FuzzServeHTTP(f *testing.F) {
 			f.Add(uint8(slices.Index(names, endpoint)), []byte(body), false)
 		}
 	}
-	// A real signature, but of another body: the nearest that an attacker has.
+	// A real signature, but of another body: the closest that an attacker can get.
 	foreign := signWith(f, testkeys.Merchant(), validBody+" ")
 
 	f.Fuzz(func(t *testing.T, endpoint uint8, body []byte, signed bool) {
@@ -105,8 +105,8 @@ func FuzzServeHTTP(f *testing.F) {
 	})
 }
 
-// FuzzFaults asks for any fault, by the control API and by the header. What is not understood must be refused, and the
-// list of faults must stay what it was then.
+// FuzzFaults asks for any fault, with the control API and with the header. An invalid fault must be refused, and must
+// leave the list of faults unchanged.
 func FuzzFaults(f *testing.F) {
 	for _, list := range []string{
 		"reset", "latency=1ns, wrong-signature", "clock-skew=-3m", "date-skew=5m,status=503", "html=502", "code=A_B", "status=", "=,=", "\x00", "truncate,empty,truncate",
@@ -121,7 +121,7 @@ func FuzzFaults(f *testing.F) {
 		}
 		parsed, err := parseFaults(list)
 		if parsed.latency > 0 || strings.Contains(list, "reset") {
-			t.Skip() // takes its time, or the connection that there is none of
+			t.Skip() // takes too long, or needs a real connection
 		}
 		r := httptest.NewRequest(http.MethodPost, basePath+"orderQuery", strings.NewReader("{}"))
 		r.Header.Set("Sandbox-Fault", list)
@@ -131,7 +131,7 @@ func FuzzFaults(f *testing.F) {
 	})
 }
 
-// FuzzCheckAck reads any acknowledgement: it must not panic, and one that is accepted must contain the code.
+// FuzzCheckAck checks any acknowledgement: it must not panic, and must accept only a body that can contain the code.
 func FuzzCheckAck(f *testing.F) {
 	f.Add(200, []byte(`{"code":"SUCCESS","msg":"Success"}`))
 	f.Add(200, []byte(`{"code":"\u0053UCCESS"}`))

@@ -18,70 +18,73 @@ const (
 	// basePath is where both of PayerMax's hosts serve their interfaces ("Endpoint" on every interface page).
 	basePath = "/aggregate-pay/api/gateway/"
 
-	// maxBody bounds what is read of one request. PayerMax documents no limit; a request is rarely above one kilobyte.
+	// maxBody is the longest request body that is accepted, in bytes. PayerMax documents no limit; requests rarely exceed
+	// one kilobyte.
 	maxBody = 1 << 20
 
-	// ServerName is the Server header of everything that a Gateway answers, by which its answers, which are signed like
-	// PayerMax's, can be told from those.
+	// ServerName is the Server header of every answer of a Gateway. It distinguishes them from PayerMax's answers, which
+	// are signed in the same way.
 	ServerName = "payermax-sandbox"
 
-	// minKeyBits is the length the page "Signature rules" prescribes for every key.
+	// minKeyBits is the key length that the page "Signature rules" prescribes.
 	minKeyBits = 2048
 )
 
-// Gateway answers PayerMax's interfaces under /aggregate-pay/api/gateway/, and tests and people under /sandbox/. Make
-// one with [New].
+// Gateway serves PayerMax's interfaces under /aggregate-pay/api/gateway/, and a page and controls for people and tests
+// under /sandbox/. Create one with [New].
 //
-// As at PayerMax, a refusal is an answer like any other: status 200, a code, a message and a signature. Other statuses
-// come only from what stands in front of such a gateway: 404 for an unknown path, 405 for any method but POST, 413 for
-// a body over 1 MiB. These are plain text and unsigned.
+// As with PayerMax, a refusal is an answer like any other: status 200, a code, a message and a signature. Other
+// statuses are those that a web server in front of the gateway would send: 404 for an unknown path, 405 for any method
+// but POST, 413 for a body over 1 MiB. These answers are plain text and unsigned.
 //
-// A Gateway is safe for concurrent use; its fields must be set before it serves its first request. It keeps everything
-// in memory, as much as has a bound: the last 10000 sessions, orders, captures, cancellations and refunds, and the last
-// 200 calls and notifications.
+// A Gateway is safe for concurrent use; its fields must be set before it serves its first request. It keeps a bounded
+// amount of state, in memory: the last 10000 sessions, orders, captures, cancellations and refunds, and the last 200
+// calls and notifications.
 type Gateway struct {
-	// Clock tells the time that requestTime is compared with, that answers are dated with and that authorisations expire
-	// by; nil means [time.Now]. Waiting is always done in real time.
+	// Clock returns the time that requestTime is compared with, that answers are dated with, and by which sessions and
+	// authorisations expire; nil means [time.Now]. Delays always use real time.
 	Clock func() time.Time
 
-	// OnCall, when not nil, is told of every request outside of /sandbox/ after it has been answered, before ServeHTTP
+	// OnCall, when not nil, is called for every request outside of /sandbox/ after it has been answered, before ServeHTTP
 	// returns. It is called from the goroutine that serves the request, so it must be safe for concurrent use.
 	OnCall func(Call)
 
-	// TimeScale makes all waiting shorter: with 1000, the retry that PayerMax makes after half a minute comes after 30
-	// milliseconds. It applies to notifications, pending payments, captures and refunds, and expireTime, but not to faults,
-	// timeouts, or the seven days of an authorisation. 0 means 1.
+	// TimeScale divides delays: with 1000, the retry that PayerMax makes after half a minute comes after 30 milliseconds.
+	// It applies to notifications, pending payments, captures and refunds, and expireTime, but not to faults, timeouts, or
+	// the seven days of an authorisation. 0 means 1.
 	TimeScale float64
 
-	// Strict refuses what PayerMax's pages do not have, although its own SDKs, plugins and examples send it: other versions,
-	// times with fewer digits, other names of members, a paymentToken that no component has issued. What any of its pages
-	// has is taken. Without Strict such a request is served, and its deviations are in the record of the call.
+	// Strict refuses what PayerMax's pages do not document, although its own SDKs, plugins and examples send it: other
+	// versions, times with fewer digits, other member names, a paymentToken that no component has issued. What any of the
+	// pages documents is accepted. Without Strict, requests with these deviations are served, and the deviations are in
+	// the record of the call.
 	Strict bool
 
-	// PendingDelay is how long a payment, a capture or a refund that is simulated as pending takes to succeed, before
-	// TimeScale. 0 means that it stays pending until POST /sandbox/settle says how it ends.
+	// PendingDelay is how long a payment, a capture or a refund that is simulated as pending takes to succeed, before it
+	// is divided by TimeScale. 0 means that it stays pending until POST /sandbox/settle says how it ends.
 	PendingDelay time.Duration
 
-	// RefundDelay is how long any other refund takes to succeed, before TimeScale; 0 means a second.
+	// RefundDelay is how long any other refund takes to succeed, before it is divided by TimeScale; 0 means one second.
 	RefundDelay time.Duration
 
-	// SessionLifetime is how long a session can be paid in, by Clock; 0 means for ever. PayerMax states no time.
+	// SessionLifetime is how long a session can be used for payments, by Clock; 0 means forever. PayerMax states no
+	// lifetime.
 	SessionLifetime time.Duration
 
-	// NotifyTimeout bounds one attempt to deliver a notification; 0 means 15 seconds, the time that PayerMax's SDKs wait
-	// in the other direction.
+	// NotifyTimeout is the timeout of one attempt to deliver a notification; 0 means 15 seconds, the timeout of PayerMax's
+	// SDKs in the other direction.
 	NotifyTimeout time.Duration
 
-	// AllowNotify says which URLs may be notified. nil means those on loopback hosts ("localhost", 127.0.0.1, ::1), as a
-	// test double must not call strangers. Others than http and https are never called.
+	// AllowNotify reports whether a URL may be notified. nil allows only loopback hosts ("localhost", 127.0.0.1, ::1),
+	// since a test double must not call strangers. Schemes other than http and https are never called.
 	AllowNotify func(*url.URL) bool
 
 	// BaseURL is where a buyer's browser reaches the gateway, such as "http://localhost:8080"; a payment with 3DS
-	// redirects there. Empty means the host that orderAndPay was sent to.
+	// redirects there. Empty means the host of the orderAndPay request.
 	BaseURL string
 
-	// NoControl switches off everything under /sandbox/ except for what a buyer's browser needs, which is the Drop-In
-	// component and the page that a 3DS payment redirects to, and the Sandbox-Fault header with it.
+	// NoControl switches off the Sandbox-Fault header and everything under /sandbox/, except for what a buyer's browser
+	// needs: the Drop-In component and the page that a payment redirects to.
 	NoControl bool
 
 	key       *rsa.PrivateKey
@@ -94,8 +97,8 @@ type Gateway struct {
 	closed  bool
 }
 
-// New returns a gateway that signs its answers with key and knows the given merchants. Keys under 2048 bits, merchants
-// without an appId or a key, and two merchants with one appId are errors.
+// New returns a gateway that signs its answers with key and knows the given merchants. It returns an error for keys
+// under 2048 bits, for merchants without an appId or a key, and for two merchants with the same appId.
 func New(key *rsa.PrivateKey, merchants ...Merchant) (*Gateway, error) {
 	if key == nil {
 		return nil, errors.New("sandbox: the gateway needs a private key to sign its answers with")
@@ -125,7 +128,7 @@ func New(key *rsa.PrivateKey, merchants ...Merchant) (*Gateway, error) {
 	}, nil
 }
 
-// GenerateKey makes a key of the length that PayerMax asks for: one for a gateway, or for a merchant that has none.
+// GenerateKey generates a key of the length that PayerMax requires, 2048 bits, for a gateway or a merchant.
 func GenerateKey() (*rsa.PrivateKey, error) {
 	key, err := rsa.GenerateKey(rand.Reader, minKeyBits)
 	if err != nil {
@@ -134,13 +137,13 @@ func GenerateKey() (*rsa.PrivateKey, error) {
 	return key, nil
 }
 
-// PublicKey returns the key that verifies the gateway's answers and notifications: what a merchant would download from
-// PayerMax.
+// PublicKey returns the key that verifies the gateway's answers and notifications. It stands for the key that a
+// merchant downloads from PayerMax.
 func (g *Gateway) PublicKey() *rsa.PublicKey { return &g.key.PublicKey }
 
-// Close ends pending payments and undelivered notifications and waits until nothing runs in the background, or until ctx
-// is done. From then on, what needs to happen in the background is refused with SYSTEM_ERROR. A gateway whose requests
-// name no notifyUrl and leave nothing pending needs no Close.
+// Close stops pending payments and undelivered notifications and waits until nothing runs in the background, or until
+// ctx is done. From then on, requests that need background work are refused with SYSTEM_ERROR. Close is not needed if
+// no request named a notifyUrl or left anything pending.
 func (g *Gateway) Close(ctx context.Context) error {
 	g.mu.Lock()
 	g.closed = true
@@ -149,11 +152,10 @@ func (g *Gateway) Close(ctx context.Context) error {
 	return w.tasks.close(ctx)
 }
 
-// stopTime is how long Stop waits.
+// stopTime is how long Stop waits at most.
 const stopTime = time.Second
 
-// Stop is [Gateway.Close] for whoever has no context for it: it waits for a second at most. A nil Gateway has nothing to
-// stop.
+// Stop is [Gateway.Close] without a context: it waits for one second at most. It does nothing for a nil Gateway.
 func (g *Gateway) Stop() error {
 	if g == nil {
 		return nil
@@ -163,7 +165,7 @@ func (g *Gateway) Stop() error {
 	return g.Close(ctx)
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP implements [http.Handler].
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Server", ServerName)
 	if IsControl(r.URL.Path) {
@@ -175,7 +177,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := g.serve(w, r, state, &call)
 	w.Header().Set("Date", call.Time.Add(answer.dateSkew).UTC().Format(http.TimeFormat))
 	call.Status, call.Answer, call.AnswerSign = answer.status, answer.body, answer.sign
-	// The record is there before the client can ask for it.
+	// Record the call before the client has its answer and can ask for the record.
 	state.record(&call)
 	if g.OnCall != nil {
 		defer g.OnCall(call)
@@ -190,7 +192,7 @@ func (g *Gateway) now() time.Time {
 	return g.Clock()
 }
 
-// scaled returns how long d takes by TimeScale.
+// scaled returns d divided by TimeScale.
 func (g *Gateway) scaled(d time.Duration) time.Duration {
 	if g.TimeScale <= 0 {
 		return d
@@ -198,7 +200,7 @@ func (g *Gateway) scaled(d time.Duration) time.Duration {
 	return time.Duration(float64(d) / g.TimeScale)
 }
 
-// serve takes one request from its path to its answer and notes in call what became of it.
+// serve handles one request, from its path to its answer, and records the outcome in call.
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, state *world, call *Call) reply {
 	name, ours := strings.CutPrefix(r.URL.Path, basePath)
 	ep, known := lookup(name)
@@ -240,8 +242,8 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, state *world, ca
 	return answer
 }
 
-// judge returns the data of the answer, or why there is none. What the signature covers is looked into only after the
-// signature has been verified, save for the envelope, which says whose signature it should be.
+// judge returns the data of the answer, or the refusal. Of what the signature covers, only the envelope is read before
+// the signature is verified, since it says whose signature it should be.
 func (g *Gateway) judge(ep endpoint, call *Call, req *request) (any, *refusal) {
 	if refused := checkContentType(call.Header, req.deviations); refused != nil {
 		return nil, call.notVerified(refused, refused.msg)

@@ -26,10 +26,10 @@ const (
 	testPath       = "/aggregate-pay/api/gateway/applyDropinSession"
 )
 
-// testNow is the moment of the example on PayerMax's page.
+// testNow is the time of the example on PayerMax's page.
 var testNow = time.Date(2022, 1, 17, 9, 5, 52, 194e6, time.UTC)
 
-// requestBody is a valid request of one version with the given data, which may be any JSON.
+// requestBody returns a valid request of a version with the given data, which may be any JSON.
 func requestBody(version, data string) string {
 	return fmt.Sprintf(`{"version":%q,"keyVersion":"1","requestTime":"2022-01-17T09:05:52.194+00:00","appId":%q,`+
 		`"merchantNo":%q,"data":%s}`, version, testAppID, testMerchantNo, data)
@@ -75,7 +75,7 @@ type result struct {
 	Data json.RawMessage `json:"data"`
 }
 
-// readAnswer checks all that every JSON answer has in common: status, headers and a valid signature.
+// readAnswer checks what all JSON answers have in common: status, headers and a valid signature.
 func readAnswer(t testing.TB, g *Gateway, w *httptest.ResponseRecorder) result {
 	t.Helper()
 	raw := w.Body.Bytes()
@@ -89,7 +89,7 @@ func readAnswer(t testing.TB, g *Gateway, w *httptest.ResponseRecorder) result {
 	return res
 }
 
-// ask sends body, validly signed.
+// ask sends body with a valid signature.
 func ask(t testing.TB, g *Gateway, body string) result {
 	t.Helper()
 	return readAnswer(t, g, serve(g, newRequest(body, signWith(t, testkeys.Merchant(), body))))
@@ -102,11 +102,10 @@ func assertRefused(t testing.TB, res result, code, msg string) {
 	assert.Empty(t, res.Data)
 }
 
-// success is what the gateway says of what it has done.
+// success is the gateway's message for an accepted request.
 const success = "Success."
 
-// assertAnswered expects a success if msg is success, and otherwise a refusal, for a
-// mistake in the parameters unless there is another code.
+// assertAnswered expects a success if msg is success, or else a refusal, with PARAMS_INVALID if code is empty.
 func assertAnswered(t testing.TB, res result, code, msg string) {
 	t.Helper()
 	if msg == success {
@@ -182,7 +181,7 @@ func TestServeHTTPBrokenBody(t *testing.T) {
 	assert.Equal(t, http.StatusBadRequest, serve(newGateway(t), r).Code)
 }
 
-// A refusal must name the first thing that is wrong, in the order that PayerMax's checks depend on each other.
+// A refusal must name the first problem, in the order in which PayerMax's checks depend on each other.
 func TestServeHTTPOrderOfChecks(t *testing.T) {
 	g := strictGateway(t)
 	const badData = `{"currency":1}`

@@ -19,13 +19,13 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// versionOf is a version that each interface is documented with.
+// versionOf holds a documented version of each interface.
 var versionOf = map[string]string{
 	"applyDropinSession": "1.5", "orderAndPay": "1.4", "orderQuery": "1.4", "refund": "1.4", "refundQuery": "1.4",
 	"capture": "1.4", "cancel": "1.4", "inquirePaymentToken": "1.2", "removePaymentToken": "1.2",
 }
 
-// strictGateway is a gateway that goes by the letter of PayerMax's pages.
+// strictGateway returns a gateway with Strict set.
 func strictGateway(t testing.TB) *Gateway {
 	t.Helper()
 	g := newGateway(t)
@@ -33,7 +33,7 @@ func strictGateway(t testing.TB) *Gateway {
 	return g
 }
 
-// callRequest is a validly signed request to an interface, at the gateway's time.
+// callRequest returns a validly signed request to an interface, at the gateway's time.
 func callRequest(t testing.TB, g *Gateway, endpoint, data string) *http.Request {
 	t.Helper()
 	body := fmt.Sprintf(`{"version":%q,"keyVersion":"1","requestTime":%q,"appId":%q,"merchantNo":%q,"data":%s}`,
@@ -61,7 +61,7 @@ func must(t testing.TB, g *Gateway, endpoint, data string) map[string]any {
 	return members
 }
 
-// openSession returns the key of a session of user U10001 for 40000 IDR, which may be saved for later.
+// openSession returns the key of a session of user U10001 for 40000 IDR, in which the card may be saved.
 func openSession(t testing.TB, g *Gateway) string {
 	t.Helper()
 	data := `{"totalAmount":40000,"currency":"IDR","country":"ID","userId":"U10001","tokenForFutureUse":true}`
@@ -71,7 +71,7 @@ func openSession(t testing.TB, g *Gateway) string {
 // fields are the members of an order or a refund; nil removes one.
 type fields map[string]any
 
-// with returns the fields with others put over them.
+// with returns a copy of the fields with those of over added or replaced.
 func (f fields) with(over fields) fields {
 	merged := fields{}
 	for _, m := range []fields{f, over} {
@@ -93,7 +93,7 @@ func (f fields) String() string {
 	return string(raw)
 }
 
-// orderFields is a valid order in a session.
+// orderFields returns a valid order in a session.
 func orderFields(sessionKey string) fields {
 	return fields{
 		"outTradeNo": "P1642410680681", "integrate": "Direct_Payment", "subject": "60 diamonds", "totalAmount": 40000,
@@ -109,49 +109,49 @@ func detailFields(sessionKey string) fields {
 	}
 }
 
-// pay makes an order with the given fields over the valid ones.
+// pay places a valid order, with the given fields added or replaced.
 func pay(t testing.TB, g *Gateway, over fields) map[string]any {
 	t.Helper()
 	return must(t, g, "orderAndPay", orderFields(openSession(t, g)).with(over).String())
 }
 
-// orderStatus asks for the state of the order that pay makes.
+// orderStatus queries the state of the order that pay places.
 func orderStatus(t testing.TB, g *Gateway) string {
 	t.Helper()
 	return must(t, g, "orderQuery", `{"outTradeNo":"P1642410680681"}`)["status"].(string)
 }
 
-// refundFields is a valid refund of the order that pay makes.
+// refundFields returns a valid refund of the order that pay places.
 func refundFields(amount any) fields {
 	return fields{
 		"outRefundNo": "R1642411016202", "refundAmount": amount, "refundCurrency": "IDR", "outTradeNo": "P1642410680681",
 	}
 }
 
-// authorize makes an order that is only authorised, with the given fields over the valid ones.
+// authorize is pay for an order that is only authorised.
 func authorize(t testing.TB, g *Gateway, over fields) map[string]any {
 	t.Helper()
 	return pay(t, g, fields{"captureMode": "MANUAL", "authorizationType": "FINAL_AUTH"}.with(over))
 }
 
-// authorizeWith is authorize with one of the paymentTokens that decide how it goes on.
+// authorizeWith is authorize with a given paymentToken, which decides how the capture proceeds.
 func authorizeWith(t testing.TB, g *Gateway, token string, over fields) map[string]any {
 	t.Helper()
 	detail := detailFields(openSession(t, g)).with(fields{"paymentToken": token})
 	return authorize(t, g, fields{"paymentDetail": detail}.with(over))
 }
 
-// captureFields is a valid capture of the order that authorize makes.
+// captureFields returns a valid capture of the order that authorize places.
 func captureFields(amount any) fields {
 	return fields{"requestId": "C1642411016202", "outTradeNo": "P1642410680681", "currency": "IDR", "amount": amount}
 }
 
-// cancelFields is a valid cancellation of the order that authorize makes.
+// cancelFields returns a valid cancellation of the order that authorize places.
 func cancelFields() fields {
 	return fields{"requestId": "V1642411016202", "outTradeNo": "P1642410680681"}
 }
 
-// movableClock makes the gateway's clock one that stands still until it is moved.
+// movableClock gives the gateway a clock that stands still until it is moved.
 func movableClock(g *Gateway) (move func(time.Duration)) {
 	var ahead atomic.Int64
 	g.Clock = func() time.Time { return testNow.Add(time.Duration(ahead.Load())) }
@@ -169,13 +169,13 @@ func closing(t testing.TB, g *Gateway) *Gateway {
 	return g
 }
 
-// shop is the merchant's server: it keeps the notifications that it receives.
+// shop is a merchant's server, which keeps the notifications that it receives.
 type shop struct {
 	*httptest.Server
 
 	mu       sync.Mutex
 	received []received
-	// answer acknowledges the nth delivery, counted from 1; by default as PayerMax wants it.
+	// answer answers the nth delivery, counted from 1; the default is a valid acknowledgement.
 	answer func(w http.ResponseWriter, n int)
 }
 
@@ -206,7 +206,7 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, `{"msg":"Success","code":"SUCCESS"}`)
 }
 
-// wait returns the deliveries once there are n of them.
+// wait waits for n deliveries and returns them.
 func (s *shop) wait(t testing.TB, n int) []received {
 	t.Helper()
 	var got []received
@@ -220,7 +220,7 @@ func (s *shop) wait(t testing.TB, n int) []received {
 	return got
 }
 
-// sent returns the list of notifications once none is pending.
+// sent waits until there are n notifications and none is pending, and returns them.
 func sent(t testing.TB, g *Gateway, n int) []notification {
 	t.Helper()
 	var list []notification

@@ -20,16 +20,16 @@ const (
 	refundFailed  = "REFUND_FAILED"
 )
 
-// session is what a session of the Drop-In components was opened for.
+// session is a session of the Drop-In components, with what it was opened for.
 type session struct {
 	clientKey, appID, userID, currency string
 	amount                             *big.Rat // nil when the session named none
 	futureUse, manual                  bool
 
-	// expires is when the session ends; zero for never.
+	// expires is when the session ends; zero means never.
 	expires time.Time
 
-	// issues says that a component has issued a paymentToken in the session. The ledger guards it.
+	// issues is true once a component has issued a paymentToken in the session. The ledger's lock guards it.
 	issues bool
 }
 
@@ -38,20 +38,20 @@ func (s *session) hasExpired(now time.Time) bool {
 	return !s.expires.IsZero() && !now.Before(s.expires)
 }
 
-// progress is the state of an order, a capture or a refund. The ledger guards it.
+// progress is the state of an order, a capture or a refund. The ledger's lock guards it.
 type progress struct {
 	status    string
 	completed time.Time
 
-	// then, when not nil, is what follows from a final state. It is called with the lock held.
+	// then, when not nil, is called when the state becomes final, with the lock held.
 	then func()
 
 	// done is closed when the state is final.
 	done chan struct{}
 }
 
-// order is a payment, or with captureMode MANUAL an authorised amount. Once it
-// is placed, all but its progress, paymentTokenID, hold, captured and refunded stays as it was made.
+// order is a payment, or with captureMode MANUAL an authorised amount. Once it is placed, only its progress,
+// paymentTokenID, hold, captured and refunded change.
 type order struct {
 	appID, outTradeNo, tradeToken string
 	currency, country             string
@@ -64,24 +64,25 @@ type order struct {
 	plan                          simulation
 	progress
 
-	// redirectURL is where the buyer completes the payment, and challengeKey the part of it that names the order.
+	// redirectURL is where the buyer completes the payment, and challengeKey the part of it that identifies the order.
 	redirectURL, challengeKey string
 
-	// saves says that a success saves the card. paymentTokenID is the saved card that was charged, or that came of it.
+	// saves is true if the card is saved when the payment succeeds. paymentTokenID is the saved card that was charged, or
+	// the one that this order saved.
 	saves          bool
 	paymentTokenID string
 
-	// manual says that success means an amount that is only authorised. hold is what has become of it, and captured what
-	// was taken of it, if anything was.
+	// manual is true if the amount is only authorised when the payment succeeds. hold is the state of that amount, and
+	// captured the part that was captured, or nil.
 	manual   bool
 	hold     hold
 	captured *big.Rat
 
-	// refunded is the sum of its refunds, pending ones included.
+	// refunded is the sum of the order's refunds, including pending ones.
 	refunded *big.Rat
 }
 
-// refund is money given back. All but its progress stays as it was made.
+// refund is a refund of an order or of a part of it. Only its progress changes after it has been created.
 type refund struct {
 	outRefundNo, refundTradeNo string
 	order                      *order
@@ -90,7 +91,7 @@ type refund struct {
 	progress
 }
 
-// ledger remembers what has been paid. It is safe for concurrent use.
+// ledger stores sessions, orders, captures, refunds and saved cards. It is safe for concurrent use.
 type ledger struct {
 	mu sync.Mutex
 
@@ -105,15 +106,15 @@ type ledger struct {
 	refundNos  shelf[*refund] // by numberKey of refundTradeNo
 
 	captures      shelf[*capture]      // by numberKey of requestId
-	cancellations shelf[*cancellation] // by numberKey of requestId, whose numbers are others than those of captures
+	cancellations shelf[*cancellation] // by numberKey of requestId, separately from captures
 }
 
-// numberKey is the key of a number that is unique for one application. Capitals and small letters are one to PayerMax:
-// "AAA = AAa" (outTradeNo on the page "orderAndPay"). Nothing is said of refund numbers and the requestIds of captures and
-// cancellations; they are held to the same.
+// numberKey returns the key of a number that is unique within one application. PayerMax ignores case: "AAA = AAa"
+// (outTradeNo on the page "orderAndPay"). The pages say nothing about refund numbers and the requestIds of captures and
+// cancellations; they are treated alike.
 func numberKey(appID, number string) string { return appID + "\x00" + strings.ToLower(number) }
 
-// open remembers a session.
+// open stores a session.
 func (l *ledger) open(key string, s *session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -129,8 +130,8 @@ func (l *ledger) expireSessions(now time.Time) {
 	}
 }
 
-// place remembers a new order, unless it cannot be begun. A repeated one is refused, but where it is the very order that
-// the buyer has yet to complete: then it returns a copy of that.
+// place stores a new order, unless begin refuses it. A repeated order is refused, unless it is like the one before,
+// which the buyer has yet to complete: then place returns a copy of that one.
 func (l *ledger) place(o *order, begin func() *refusal) (*order, *refusal) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -152,20 +153,20 @@ func (l *ledger) place(o *order, begin func() *refusal) (*order, *refusal) {
 	return copied(o), nil
 }
 
-// isLike reports whether two orders ask for the same.
+// isLike reports whether two orders request the same payment.
 func (o *order) isLike(other *order) bool {
 	return o.currency == other.currency && o.amount.Cmp(other.amount) == 0 && o.userID == other.userID && o.manual == other.manual
 }
 
-// order returns an application's order as it is now, or nil. An empty number is not looked at; both numbers must name
-// the same order.
+// order returns a copy of an application's order in its current state, or nil. Empty numbers are ignored; if both are
+// given, both must name the same order.
 func (l *ledger) order(appID, outTradeNo, tradeToken string) *order {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return copied(l.find(appID, outTradeNo, tradeToken))
 }
 
-// find is order for who holds the lock, and returns the order itself.
+// find is like order, but returns the order itself. It is called with the lock held.
 func (l *ledger) find(appID, outTradeNo, tradeToken string) *order {
 	if outTradeNo == "" {
 		return l.tokens.get(numberKey(appID, tradeToken))
@@ -177,14 +178,14 @@ func (l *ledger) find(appID, outTradeNo, tradeToken string) *order {
 	return o
 }
 
-// challenge returns the order of a 3DS challenge, or nil.
+// challenge returns the order of a challenge page, or nil.
 func (l *ledger) challenge(key string) *order {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.challenges.get(key)
 }
 
-// refund returns an application's refund as it is now, or nil.
+// refund returns a copy of an application's refund in its current state, or nil.
 func (l *ledger) refund(appID, outRefundNo, refundTradeNo string) *refund {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -211,7 +212,7 @@ func (l *ledger) settle(p *progress, status string, now time.Time) bool {
 	}
 }
 
-// settle is for who holds the lock.
+// settle sets a final state and closes done. It must be called only once, with the lock held.
 func (p *progress) settle(status string, now time.Time) {
 	p.status, p.completed = status, now
 	if p.then != nil {
@@ -220,8 +221,8 @@ func (p *progress) settle(status string, now time.Time) {
 	close(p.done)
 }
 
-// await settles a state after a while, or never if that is 0, unless something else has settled it by then, and reports false if ctx ended
-// first.
+// await waits until a state is final, and settles it with status once after has passed; if after is 0, it waits for
+// another settlement. It reports false if ctx ended first.
 func (l *ledger) await(ctx context.Context, p *progress, after time.Duration, status string, now func() time.Time) bool {
 	var ended <-chan time.Time // never, unless there is a time
 	if after > 0 {
@@ -239,14 +240,14 @@ func (l *ledger) await(ctx context.Context, p *progress, after time.Duration, st
 	return true
 }
 
-// snapshot returns an order, a capture or a refund as it is now.
+// snapshot returns a copy of an order, a capture or a refund in its current state.
 func snapshot[V order | capture | refund](l *ledger, value *V) *V {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return copied(value)
 }
 
-// copied is snapshot for who holds the lock. It leaves nil alone.
+// copied is like snapshot, but is called with the lock held, and returns nil for nil.
 func copied[V order | capture | refund](value *V) *V {
 	if value == nil {
 		return nil

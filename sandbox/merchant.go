@@ -7,24 +7,24 @@ import (
 	"strings"
 )
 
-// Merchant is one registered merchant application, as PayerMax's dashboard holds it.
+// Merchant is a registered merchant application, as in PayerMax's dashboard.
 type Merchant struct {
 	// AppID identifies the application in every request. A key is bound to an appId, not to a merchant ("ISV
 	// integration" page).
 	AppID string
 
-	// MerchantNo is optional; when set, a request that names another merchantNo is refused. A request that names none,
-	// or an empty one as PayerMax's Google Pay example does, is not: the interface pages call the member optional.
-	// It is not compared for a service provider, whose requests name the sub-merchant that they are made for.
+	// MerchantNo is optional; when set, a request that names another merchantNo is refused. A request with no merchantNo,
+	// or with an empty one as in PayerMax's Google Pay example, is accepted: the interface pages call the member optional.
+	// MerchantNo is ignored for a service provider, whose requests name the sub-merchant that they are made for.
 	MerchantNo string
 
 	// SPMerchantNo makes the merchant a service provider ("ISV integration" page): when set, requests must name it as
 	// spMerchantNo, and may name any merchantNo.
 	SPMerchantNo string
 
-	// MerchantAuthToken is the token that a service provider was given; when set, requests must bear it in the header
-	// merchant_auth_token, in this spelling. PayerMax gives one for each sub-merchant; here, one stands for them all. It
-	// is compared in constant time, and never shown.
+	// MerchantAuthToken is the token of a service provider; when set, requests must send it in the header
+	// merchant_auth_token, spelt like this. PayerMax issues one per sub-merchant; here, one token stands for all of them.
+	// It is compared in constant time and never shown.
 	MerchantAuthToken string
 
 	// KeyVersion is the keyVersion that requests must name; empty means "1", the only one documented so far.
@@ -33,17 +33,17 @@ type Merchant struct {
 	// PublicKey is the key that the merchant uploaded: 2048 bits or more.
 	PublicKey *rsa.PublicKey
 
-	// NotifyURL is the callback address of PayerMax's dashboard. A notifyUrl in the request overrides it; with neither,
-	// nothing is notified.
+	// NotifyURL is the callback URL in PayerMax's dashboard. A notifyUrl in the request overrides it; with neither, no
+	// notification is sent.
 	NotifyURL string
 
-	// TokenNotifyURL is told when a card is saved or removed (page "tokenizationNotifyUrl"). Where PayerMax takes that
-	// address from is not documented, so it is neither NotifyURL nor an order's notifyUrl; without it, nothing is
-	// notified of cards.
+	// TokenNotifyURL is notified when a card is saved or removed (page "tokenizationNotifyUrl"). PayerMax does not
+	// document where this URL is configured, so neither NotifyURL nor an order's notifyUrl replaces it; without it, no
+	// notifications about cards are sent.
 	TokenNotifyURL string
 }
 
-// check reports what a merchant cannot be registered with.
+// check returns an error if a merchant cannot be registered.
 func (m Merchant) check() error {
 	switch {
 	case m.AppID == "":
@@ -65,7 +65,7 @@ func (m Merchant) keyVersion() string {
 	return m.KeyVersion
 }
 
-// merchant finds whose request it is.
+// merchant returns the merchant that a request names.
 func (g *Gateway) merchant(env envelope) (Merchant, *refusal) {
 	m, known := g.merchants[env.appID]
 	if !known {

@@ -53,7 +53,7 @@ func TestMerchant(t *testing.T) {
 	}
 }
 
-// One merchant's key must not open another merchant's application, at any interface.
+// One merchant's key must not be accepted for another merchant's application, at any interface.
 func TestMerchantsAreApart(t *testing.T) {
 	g, err := New(testkeys.Gateway(),
 		Merchant{AppID: testAppID, PublicKey: &testkeys.Merchant().PublicKey},

@@ -5,25 +5,25 @@ import (
 	"time"
 )
 
-// notice is what a notification tells, before it has a merchant and a time.
+// notice is the content of a notification, without the merchant and the time.
 type notice struct {
 	notifyType, code, msg string
 
-	// number and status are what it is about, for the list of notifications.
+	// number and status identify the order, refund or card and its state in the list of notifications.
 	number, status string
 
 	data any
 }
 
-// noticeBody is the envelope of every notification. code is the error code of a failed payment: the notification is a
-// valid one all the same.
+// noticeBody is the envelope of every notification. For a failed payment, Code is its error code; the notification is
+// still valid.
 type noticeBody struct {
 	Code       string `json:"code"`
 	Msg        string `json:"msg"`
 	KeyVersion string `json:"keyVersion"`
 	AppID      string `json:"appId,omitempty"`
 
-	// MerchantAppID stands in the place of AppID in the example of TOKENIZATION, and only there.
+	// MerchantAppID replaces AppID in the example of TOKENIZATION, and only there.
 	MerchantAppID string `json:"merchantAppId,omitempty"`
 
 	MerchantNo string `json:"merchantNo,omitempty"`
@@ -33,13 +33,13 @@ type noticeBody struct {
 }
 
 const (
-	// noticeTime is how most of PayerMax's examples write notifyTime, oddNoticeTime how others do.
+	// noticeTime is the format of notifyTime in most of PayerMax's examples, oddNoticeTime that in others.
 	noticeTime    = "2006-01-02T15:04:05.000-07:00"
 	oddNoticeTime = "2006-01-02T15:04:05 -0700"
 )
 
-// paymentData is the data of a PAYMENT notification (page "collectResultNotifyUrl", and "authResultNotifyUrl" for what
-// is only authorised).
+// paymentData is the data of a PAYMENT notification (page "collectResultNotifyUrl", and "authResultNotifyUrl" for an
+// authorisation).
 type paymentData struct {
 	OutTradeNo        string          `json:"outTradeNo"`
 	TradeToken        string          `json:"tradeToken"`
@@ -65,7 +65,7 @@ type refundNoticeData struct {
 	Status           string      `json:"status"`
 }
 
-// paymentNotice tells of an order in a final state.
+// paymentNotice is the notice about an order in a final state.
 func paymentNotice(o *order) notice {
 	code, msg := o.result()
 	captureMode, authorizationType := o.modes()
@@ -76,19 +76,20 @@ func paymentNotice(o *order) notice {
 	}}
 }
 
-// captureNotice tells of a capture in a final state (page "captureResultNotifyUrl"). The type is that of the table and
-// the example; the enumeration of the OpenAPI file has REFUND.
+// captureNotice is the notice about a capture in a final state (page "captureResultNotifyUrl"). The type CAPTURE is
+// from the table and the example; the enumeration in the OpenAPI file has REFUND.
 func captureNotice(c *capture) notice {
 	code, msg := c.result()
 	return notice{"CAPTURE", code, msg, c.order.outTradeNo, c.status, c.view()}
 }
 
-// cancelNotice tells of a cancellation (page "cancelResultNotifyUrl"). The same is true of its type.
+// cancelNotice is the notice about a cancellation (page "cancelResultNotifyUrl"). The source of its type is as for
+// captureNotice.
 func cancelNotice(c *cancellation) notice {
 	return notice{"CANCEL", codeApplySuccess, "Success.", c.order.outTradeNo, statusSuccess, c.view()}
 }
 
-// refundNotice tells of a refund in a final state.
+// refundNotice is the notice about a refund in a final state.
 func refundNotice(r *refund) notice {
 	code, msg := r.result()
 	return notice{"REFUND", code, msg, r.outRefundNo, r.status, refundNoticeData{
@@ -101,8 +102,8 @@ func refundNotice(r *refund) notice {
 const tokenization = "TOKENIZATION"
 
 // tokenNoticeData is the data of a TOKENIZATION notification, with the members of the example of the page
-// "tokenizationNotifyUrl". Its table has requestId, supportMIT and status as well, which belong to an application by
-// applyPaymentToken.
+// "tokenizationNotifyUrl". The table there also has requestId, supportMIT and status, which belong to applications made
+// with applyPaymentToken.
 type tokenNoticeData struct {
 	AccountDisplay     string `json:"accountDisplay"`
 	Brand              string `json:"brand"`
@@ -120,7 +121,8 @@ type tokenNoticeData struct {
 	ReferralCode       string `json:"referralCode"`
 }
 
-// tokenNotice tells of a card that was saved by an order, or that has another status since: then there is no order.
+// tokenNotice is the notice about a card that an order has saved, or whose status has changed later; outTradeNo is
+// empty for the latter.
 func tokenNotice(card *savedCard, outTradeNo string) notice {
 	return notice{tokenization, codeApplySuccess, "Success.", card.paymentTokenID, card.status, tokenNoticeData{
 		Brand: testCard.CardOrg, CardInfo: testCard.CardIdentifierNo, IfCVV: "N", OutTradeNo: outTradeNo,
@@ -130,7 +132,7 @@ func tokenNotice(card *savedCard, outTradeNo string) notice {
 	}}
 }
 
-// body is the notice addressed to the merchant of a request.
+// body returns the notification that carries the notice to the merchant of a request.
 func (n notice) body(req *request, now time.Time) noticeBody {
 	format := noticeTime
 	if req.faults.oddTime {

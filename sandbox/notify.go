@@ -13,33 +13,33 @@ import (
 )
 
 const (
-	// maxSending bounds the attempts that are made at one time.
+	// maxSending is the maximum number of concurrent attempts.
 	maxSending = 16
 
-	// maxAck bounds what is read of an acknowledgement, and maxAckShown what is kept of it.
+	// maxAck is how many bytes of an acknowledgement are read, and maxAckShown how many are kept.
 	maxAck      = 64 << 10
 	maxAckShown = 200
 
 	defaultNotifyTimeout = 15 * time.Second
 )
 
-// retryDelays are the pauses before the attempts ("0s/30s/300s/600s/3600s/43200s", page "Callback notification"). That
-// each counts from the attempt before it is a reading; the page does not say.
+// retryDelays are the delays before the attempts ("0s/30s/300s/600s/3600s/43200s", page "Callback notification"). The
+// page does not say what they are relative to; here, each starts at the end of the previous attempt.
 var retryDelays = []time.Duration{
 	0, 30 * time.Second, 300 * time.Second, 600 * time.Second, 3600 * time.Second, 43200 * time.Second,
 }
 
 // The states of a notification.
 const (
-	notifyPending   = "pending"     // there are attempts to come
+	notifyPending   = "pending"     // more attempts will be made
 	notifyDelivered = "delivered"   // it was acknowledged
 	notifyGivenUp   = "given up"    // no attempt was acknowledged
-	notifyDropped   = "dropped"     // a fault kept it back
-	notifyRefused   = "not allowed" // its URL may not be called
+	notifyDropped   = "dropped"     // a fault suppressed it
+	notifyRefused   = "not allowed" // AllowNotify forbids its URL
 	notifyStopped   = "stopped"     // the gateway was closed or reset
 )
 
-// notification is a notification and what became of it, as GET /sandbox/notifications shows it.
+// notification is a notification and its delivery, as GET /sandbox/notifications shows it.
 type notification struct {
 	ID       int       `json:"id"`
 	Time     time.Time `json:"time"`
@@ -62,12 +62,11 @@ type attempt struct {
 	Problem string    `json:"problem,omitempty"`
 }
 
-// newNotifyClient returns a client that talks to the merchant alone: to no proxy, and to no host that the merchant's
-// answer names.
+// newNotifyClient returns a client that connects only to the merchant: it uses no proxy and follows no redirects.
 func newNotifyClient() *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
-			// A connection that is kept would outlive Close.
+			// An idle connection would outlive Close.
 			DisableKeepAlives:      true,
 			MaxResponseHeaderBytes: maxAck,
 		},
@@ -75,8 +74,8 @@ func newNotifyClient() *http.Client {
 	}
 }
 
-// notify tells the merchant, who gave the URL in the request or in the dashboard, and returns when it is known whether
-// the merchant has understood.
+// notify sends a notification to notifyURL, or else to the URL from the dashboard. It returns when the notification is
+// acknowledged or the attempts have ended.
 func (req *request) notify(ctx context.Context, notifyURL string, what notice) {
 	if notifyURL == "" {
 		notifyURL = req.merchant.NotifyURL
@@ -88,7 +87,7 @@ func (req *request) notify(ctx context.Context, notifyURL string, what notice) {
 	now := g.now()
 	raw, signature, err := g.seal(what.body(req, now))
 	if err != nil {
-		return // a key that cannot sign has not signed the answer either
+		return // cannot happen: the same key has signed the answer
 	}
 	n := &notification{
 		Time: now, Type: what.notifyType, AppID: req.merchant.AppID, Number: what.number, Status: what.status,
@@ -106,7 +105,7 @@ func (req *request) notify(ctx context.Context, notifyURL string, what notice) {
 	}
 }
 
-// deliver makes attempts until one is acknowledged, and returns the state that the notification ends in.
+// deliver makes attempts until one is acknowledged, and returns the final state of the notification.
 func (req *request) deliver(ctx context.Context, n *notification) string {
 	extra := req.faults.duplicateNotification
 	state := notifyGivenUp
@@ -149,7 +148,7 @@ func (g *Gateway) attempt(ctx context.Context, n *notification) attempt {
 	return a
 }
 
-// post sends a notification and says why it was not acknowledged.
+// post sends a notification once. It returns the status of the answer, and an error if it is not an acknowledgement.
 func (g *Gateway) post(ctx context.Context, n *notification) (status int, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, n.URL, bytes.NewReader(n.Body))
 	if err != nil {
@@ -161,7 +160,7 @@ func (g *Gateway) post(ctx context.Context, n *notification) (status int, err er
 	}
 	resp, err := g.client.Do(r)
 	if err != nil {
-		// The URL that the client puts in front is known.
+		// Drop the method and the URL that the client prepends: the record has them.
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err
 		}
@@ -175,8 +174,8 @@ func (g *Gateway) post(ctx context.Context, n *notification) (status int, err er
 	return resp.StatusCode, checkAck(resp.StatusCode, body)
 }
 
-// checkAck says why an answer is no acknowledgement. It must be status 200 with the code SUCCESS, which means that the
-// notification was received, whatever it says (every callback page).
+// checkAck returns an error if an answer is not an acknowledgement: status 200 with the code SUCCESS, which means that
+// the notification was received, whatever its content (every callback page).
 func checkAck(status int, body []byte) error {
 	if status != http.StatusOK {
 		return fmt.Errorf("status %d instead of 200", status)
@@ -192,7 +191,7 @@ func checkAck(status int, body []byte) error {
 	return nil
 }
 
-// shortened cuts a text that came from outside.
+// shortened truncates a text from outside to maxAckShown bytes.
 func shortened(text string) string {
 	if len(text) > maxAckShown {
 		return text[:maxAckShown] + "..."
@@ -213,7 +212,7 @@ func (g *Gateway) mayNotify(notifyURL string) bool {
 	return u.Hostname() == "localhost" || (err == nil && address.Unmap().IsLoopback())
 }
 
-// announce, attempted and finish keep the list of notifications up to date.
+// announce, attempted and finish update the list of notifications.
 func (w *world) announce(n *notification) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -29,7 +29,7 @@ func ack(status int, body string) *http.Response {
 	return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body))}
 }
 
-// The attempts come at the documented times, compressed or not, until one is acknowledged.
+// The attempts come at the documented times, scaled or not, until one is acknowledged.
 func TestRetrySchedule(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -114,7 +114,7 @@ func TestCheckAck(t *testing.T) {
 	assert.Less(t, len(checkAck(200, []byte(`{"code":"`+strings.Repeat("x", 1000)+`"}`)).Error()), 300)
 }
 
-// Every final state is notified, failed ones too: under the code of an error, but signed and delivered like any other.
+// Every final state is notified. Failed ones have an error code, but are signed and delivered like any other.
 func TestNotificationOfEveryState(t *testing.T) {
 	for subject, want := range map[string][3]string{
 		"FAILED":  {"FAILED", "PAYMENT_FAILED", "Provider failed to process."},
@@ -145,7 +145,7 @@ func TestNotificationOfEveryState(t *testing.T) {
 	}
 }
 
-// The URL in the request counts more than the one in the dashboard; without either there is no notification.
+// The URL in the request takes precedence over the one in the dashboard; without either there is no notification.
 func TestNotifyURLOfTheDashboard(t *testing.T) {
 	dashboard, other := newShop(t), newShop(t)
 	g, err := New(testkeys.Gateway(), Merchant{AppID: testAppID, PublicKey: &testkeys.Merchant().PublicKey, NotifyURL: dashboard.URL})
@@ -210,7 +210,7 @@ func TestStrangersAreNotCalled(t *testing.T) {
 	assert.Empty(t, list[0].Attempts)
 }
 
-// A redirect is no acknowledgement, and not followed.
+// A redirect is not an acknowledgement and is not followed.
 func TestNotificationsFollowNoRedirect(t *testing.T) {
 	other := newShop(t)
 	g := closing(t, newGateway(t))
@@ -228,7 +228,7 @@ func TestNotificationsFollowNoRedirect(t *testing.T) {
 	assert.Empty(t, other.received)
 }
 
-// silent never answers. It reads the body, since the server notices only then that the client has gone.
+// silent never answers. It reads the body, since only then does the server notice that the client has gone.
 func silent(_ http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()
@@ -268,7 +268,7 @@ func TestNotificationProblems(t *testing.T) {
 	}
 }
 
-// Close ends what waits and what is on its way, and nothing begins after it.
+// Close ends waiting and running deliveries, and nothing starts after it.
 func TestClose(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(silent))
 	defer server.Close()

@@ -8,13 +8,13 @@ import (
 	"unicode/utf8"
 )
 
-// object is a JSON object whose members are still the text that was sent. Member names are matched exactly, which a
-// struct would not do, and numbers keep every digit. Of members with one name the last counts, as in most JSON readers;
-// what PayerMax makes of them is not documented, and they are a deviation.
+// object is a JSON object whose members are kept as the text that was sent. Unlike with a struct, member names are
+// matched exactly, and numbers keep every digit. Of duplicate members the last one counts, as in most JSON parsers;
+// PayerMax does not document how it treats them, so they are a deviation.
 type object map[string]json.RawMessage
 
-// readObject reads a whole JSON text that must be an object. PayerMax exchanges UTF-8 ("Communication protocols" page),
-// which encoding/json does not insist on.
+// readObject parses a JSON text that must be an object. It also checks for UTF-8, which PayerMax uses ("Communication
+// protocols" page) and encoding/json does not insist on.
 func readObject(field string, raw []byte) (object, *refusal) {
 	if !utf8.Valid(raw) || !json.Valid(raw) {
 		return nil, wrongType(field, "object", "not JSON")
@@ -26,8 +26,8 @@ func readObject(field string, raw []byte) (object, *refusal) {
 	return o, nil
 }
 
-// typeOf names the type of a JSON value, by PayerMax's names in the tables of the interface pages. The value must be
-// valid JSON and start at the first byte.
+// typeOf returns the type of a JSON value, as named in the tables of PayerMax's interface pages. The value must be
+// valid JSON without leading white space.
 func typeOf(raw json.RawMessage) string {
 	switch raw[0] {
 	case '{':
@@ -45,19 +45,19 @@ func typeOf(raw json.RawMessage) string {
 	}
 }
 
-// sent reports whether a member is there. One that is null is not: PayerMax's messages know no difference.
+// sent reports whether a member is present and not null. PayerMax's messages do not distinguish null from absent.
 func (o object) sent(name string) bool {
 	raw, sent := o[name]
 	return sent && typeOf(raw) != "null"
 }
 
-// has reports whether a member that may be left out says anything. "" does not, whatever its type: PayerMax's own examples
-// have it for what they leave open.
+// has reports whether an optional member has a value. "" counts as absent, whatever the member's type: PayerMax's own
+// examples have it for members that they leave open.
 func (o object) has(name string) bool {
 	return o.sent(name) && string(o[name]) != `""`
 }
 
-// require refuses the first of the named members that is not there. What is in it is for whoever reads it.
+// require refuses the first of the named members that is absent or null. It does not check their values.
 func (o object) require(names ...string) *refusal {
 	for _, name := range names {
 		if !o.sent(name) {
@@ -67,7 +67,7 @@ func (o object) require(names ...string) *refusal {
 	return nil
 }
 
-// str returns a string member of any length, or "" when it is not there.
+// str returns a string member of any length, or "" if it is absent.
 func (o object) str(name string) (string, *refusal) {
 	if !o.sent(name) {
 		return "", nil
@@ -79,8 +79,8 @@ func (o object) str(name string) (string, *refusal) {
 	return s, nil
 }
 
-// text returns a string member of low to high characters, or "" when it is not there. Characters are counted as
-// OpenAPI's maxLength counts them: code points, not bytes.
+// text returns a string member of low to high characters, or "" if it is absent. Characters are code points, as for
+// OpenAPI's maxLength, not bytes.
 func (o object) text(name string, low, high int) (string, *refusal) {
 	s, refused := o.str(name)
 	if refused != nil || !o.sent(name) {
@@ -92,14 +92,14 @@ func (o object) text(name string, low, high int) (string, *refusal) {
 	return s, nil
 }
 
-// member is a string member of low to high characters, and where to put it; nil when nobody needs it.
+// member is a string member of low to high characters. Its value is stored in to, unless that is nil.
 type member struct {
 	name      string
 	low, high int
 	to        *string
 }
 
-// read reads string members, and refuses the first that is not as it should be.
+// read reads string members, and refuses the first one that is invalid.
 func (o object) read(members ...member) *refusal {
 	for _, m := range members {
 		text, refused := o.text(m.name, m.low, m.high)
@@ -113,7 +113,7 @@ func (o object) read(members ...member) *refusal {
 	return nil
 }
 
-// object returns an object member, which must be there.
+// object returns an object member, which must be present.
 func (o object) object(name string) (object, *refusal) {
 	if refused := o.require(name); refused != nil {
 		return nil, refused
@@ -121,7 +121,7 @@ func (o object) object(name string) (object, *refusal) {
 	return readObject(name, o[name])
 }
 
-// boolean returns a boolean member, or false when it is not there. PayerMax's Java SDK has some as text.
+// boolean returns a boolean member, or false if it is absent. PayerMax's Java SDK sends some booleans as strings.
 func (o object) boolean(name string, d *deviations) (bool, *refusal) {
 	if !o.has(name) {
 		return false, nil
@@ -137,7 +137,7 @@ func (o object) boolean(name string, d *deviations) (bool, *refusal) {
 	return false, wrongType(name, "boolean", typeOf(o[name]))
 }
 
-// texts returns an array member whose elements must all be strings, or nil when it is not there.
+// texts returns an array member whose elements must all be strings, or nil if it is absent.
 func (o object) texts(name string) ([]string, *refusal) {
 	if !o.has(name) {
 		return nil, nil
@@ -148,7 +148,7 @@ func (o object) texts(name string) ([]string, *refusal) {
 	}
 	texts := make([]string, len(values))
 	for i, raw := range values {
-		// null would leave the string empty without an error.
+		// Unmarshal would accept null and leave the string empty.
 		if err := json.Unmarshal(raw, &texts[i]); err != nil || typeOf(raw) == "null" {
 			return nil, wrongType(name, "array[string]", "array["+typeOf(raw)+"]")
 		}
@@ -156,7 +156,7 @@ func (o object) texts(name string) ([]string, *refusal) {
 	return texts, nil
 }
 
-// oneOf refuses a string member that is there and none of the given values.
+// oneOf refuses a string member that has a value other than the given ones.
 func (o object) oneOf(name string, values ...string) *refusal {
 	text, refused := o.str(name)
 	if refused != nil || !o.has(name) || slices.Contains(values, text) {

@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// anyLength is for strings whose length the pages leave open: the body has bounded them already.
+// anyLength is the maximum for strings whose length the pages leave open: the limit on the body bounds them.
 const anyLength = maxBody
 
-// The ways to pay (integrate on the pages of "orderAndPay").
+// The ways to integrate payments (integrate on the pages of "orderAndPay").
 const (
 	hostedCheckout = "Hosted_Checkout"
 	directPayment  = "Direct_Payment"
 )
 
-// outTradeNoShape is what an order number may consist of ("letters, digits and underscores", outTradeNo on the page
-// "orderAndPay").
+// outTradeNoShape matches what an order number may consist of ("letters, digits and underscores", outTradeNo on the
+// page "orderAndPay").
 var outTradeNoShape = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
 
-// expireTimeShape is a number of seconds that can be read without overflow.
+// expireTimeShape matches a number of seconds that does not overflow an int.
 var expireTimeShape = regexp.MustCompile(`^\d{1,9}$`)
 
 // orderAnswer is the data of a successful orderAndPay.
@@ -33,7 +33,7 @@ type orderAnswer struct {
 	RedirectURL string `json:"redirectUrl,omitempty"`
 }
 
-// orderData is the data of an order request, as far as anything depends on it.
+// orderData is the part of an order request's data that affects the outcome.
 type orderData struct {
 	outTradeNo, integrate, subject, userID, currency, country string
 	notifyURL, frontURL, reference, referralCode              string
@@ -101,7 +101,7 @@ func orderAndPay(req *request) (any, *refusal) {
 	}, nil
 }
 
-// admit decides what an order is paid with, and how it goes. It is called with the ledger's lock held.
+// admit decides what an order is paid with and how the payment proceeds. It is called with the ledger's lock held.
 func (req *request) admit(in orderData, o *order) *refusal {
 	l := &req.world.ledger
 	switch {
@@ -115,8 +115,8 @@ func (req *request) admit(in orderData, o *order) *refusal {
 	return req.admitDropIn(in, o)
 }
 
-// admitCard charges a saved card. That a charge of the merchant's fails where the bank asks for 3DS is not documented: but
-// there is no buyer who could be asked. It is called with the lock held.
+// admitCard charges a saved card. A merchant-initiated charge fails where the bank asks for 3DS: PayerMax does not
+// document that, but there is no buyer to complete the challenge. It is called with the lock held.
 func (l *ledger) admitCard(in orderData, o *order) *refusal {
 	card := l.usable(o.appID, o.userID, in.paymentTokenID, o.created)
 	switch {
@@ -132,11 +132,12 @@ func (l *ledger) admitCard(in orderData, o *order) *refusal {
 	return nil
 }
 
-// admitDropIn compares an order with the session that it is paid in. That the session must exist, and be open to
-// tokenForFutureUse if the order is, is documented ("Tokenization" guide for Drop-In). That user, currency and amount
-// must be the session's is not: but the buyer was shown the session's, so that another one is a mistake worth finding. So
-// is an order without the captureMode of its session, which would be paid at once. An order with it in a session without
-// is a deviation: most pages of applyDropinSession do not know the member, but the one for auth-capture does.
+// admitDropIn compares an order with the session that it is paid in. The documentation requires that the session
+// exists, and that it has tokenForFutureUse if the order has ("Tokenization" guide for Drop-In). It does not require
+// the same user, currency and amount, but the buyer was shown those of the session, so a difference is a mistake worth
+// finding. So is an order without captureMode in a session that has it: the order would be paid at once. The opposite,
+// captureMode in the order only, is a deviation: of the pages of applyDropinSession, only the one for auth-capture has
+// the member.
 func (req *request) admitDropIn(in orderData, o *order) *refusal {
 	l := &req.world.ledger
 	s := l.sessions.get(in.sessionKey)
@@ -174,13 +175,13 @@ func (req *request) admitDropIn(in orderData, o *order) *refusal {
 	return nil
 }
 
-// readOrder judges the members of data. mitManagementUrl is not asked for: the table calls it required, but the page's
-// own example omits it.
+// readOrder checks and returns the members of data. It does not require mitManagementUrl: the table does, but the
+// page's own example omits it.
 func readOrder(req *request) (orderData, *refusal) {
 	data := req.data
 	in := orderData{integrate: directPayment}
 	if !data.has("integrate") {
-		// The examples of the SDKs and PayerMax's plugin for WooCommerce, which are cashier orders.
+		// The SDKs' examples and PayerMax's plugin for WooCommerce omit it in cashier orders.
 		if !req.deviations.allow("integrate is missing and read as " + hostedCheckout) {
 			return in, isNull("integrate")
 		}
@@ -235,8 +236,8 @@ func readOrder(req *request) (orderData, *refusal) {
 	return in, in.readPayment(req)
 }
 
-// takeAlias puts what a client writes under another name in the place of a member that is not there under its own. Beside
-// it, the other one must not say anything else.
+// takeAlias accepts a member under another name as a deviation, if it is absent under its own. If both are present and
+// differ, which is a deviation too, the value under its own name is used.
 func (req *request) takeAlias(o object, name, other string) *refusal {
 	if !o.has(other) {
 		return nil
@@ -258,7 +259,7 @@ func (req *request) takeAlias(o object, name, other string) *refusal {
 	return nil
 }
 
-// readExpiry reads expireTime: seconds in a string, which PayerMax moves into its bounds.
+// readExpiry parses expireTime: seconds in a string, which PayerMax clamps to its bounds.
 func readExpiry(text string) (time.Duration, *refusal) {
 	if text == "" {
 		return minExpiry, nil
@@ -266,12 +267,12 @@ func readExpiry(text string) (time.Duration, *refusal) {
 	if !expireTimeShape.MatchString(text) {
 		return 0, wrongType("expireTime", "seconds", text)
 	}
-	seconds, _ := strconv.Atoi(text) // the shape has made sure that it can be read
+	seconds, _ := strconv.Atoi(text) // cannot fail: the text matches expireTimeShape
 	return min(max(time.Duration(seconds)*time.Second, minExpiry), maxExpiry), nil
 }
 
-// readPrice reads currency, country and amount. The table has totalAmount as a number, PayerMax's SDK examples send it
-// as a string: both are taken. The cashier's page does without a country, and so do subscription guides for the others.
+// readPrice reads currency, country and amount. In the table, totalAmount is a number; PayerMax's SDK examples send a
+// string. Both are accepted. The cashier's page has no country, nor do subscription guides for other orders.
 func (in *orderData) readPrice(req *request) (refused *refusal) {
 	data := req.data
 	if refused := data.currency("currency"); refused != nil {
@@ -288,8 +289,8 @@ func (in *orderData) readPrice(req *request) (refused *refusal) {
 	return refused
 }
 
-// readPayment reads paymentDetail, which the cashier's page does without. The table leaves sessionKey and paymentToken
-// optional, because a saved card does without; for a payment from a Drop-In component both are needed.
+// readPayment reads paymentDetail, which is optional for the cashier. In the table, sessionKey and paymentToken are
+// optional, because a payment with a saved card does not need them; a payment from a Drop-In component needs both.
 func (in *orderData) readPayment(req *request) *refusal {
 	direct := in.integrate == directPayment
 	for _, name := range []string{"terminalType", "paymentDetail"} {
@@ -344,8 +345,8 @@ func (in *orderData) readDetail(detail object, req *request) *refusal {
 	return refused
 }
 
-// readCharge judges what a charge of the merchant's needs, to which the buyer does nothing. All of the guides' have a
-// mitType and are direct; no table requires that.
+// readCharge checks the members that a merchant-initiated charge needs, in which the buyer takes no part. In the
+// guides, all of these have a mitType and are direct payments; no table requires that.
 func (in *orderData) readCharge(detail object, d *deviations) *refusal {
 	switch {
 	case in.paymentTokenID == "":
@@ -358,8 +359,8 @@ func (in *orderData) readCharge(detail object, d *deviations) *refusal {
 	return nil
 }
 
-// readDropIn judges the members of paymentDetail that a payment from a component needs. An order that names another way to
-// pay instead is one of the direct API.
+// readDropIn checks the members of paymentDetail that a payment from a component needs. An order that names another way
+// to pay instead uses the direct API.
 func (in *orderData) readDropIn(detail object) *refusal {
 	if in.sessionKey == "" && in.paymentToken == "" && slices.ContainsFunc(directMembers, detail.has) {
 		return directNotSimulated
@@ -380,8 +381,8 @@ func (in *orderData) readDropIn(detail object) *refusal {
 	return detail.read(member{"sessionKey", 1, anyLength, nil}, member{"paymentToken", 1, anyLength, nil})
 }
 
-// checkZero refuses an amount of 0 but where a card is bound for later charges, or a subscription begins with a free
-// trial (subscription guides).
+// checkZero refuses an amount of 0, unless a card is bound for later charges or a subscription begins with a free trial
+// (subscription guides).
 func (in *orderData) checkZero(detail, data object) *refusal {
 	if in.amount.Sign() == 0 && !(detail.has("mitType") && in.paymentTokenID == "") && !data.has("subscriptionPlan") {
 		return refuse(codeAmountInvalid)

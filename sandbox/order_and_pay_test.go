@@ -16,8 +16,8 @@ func TestOrderAndPayData(t *testing.T) {
 
 	for _, tt := range []struct {
 		name   string
-		order  fields // over the valid order
-		detail fields // over its paymentDetail
+		order  fields // members added to or replaced in the valid order
+		detail fields // the same for its paymentDetail
 		code   string
 		msg    string
 	}{
@@ -106,7 +106,7 @@ func TestOrderAndPayFutureUseNeedsTheSessions(t *testing.T) {
 	assertRefused(t, res, "PARAMS_INVALID", "tokenForFutureUse is invalid,because tokenForFutureUse is not defined.")
 }
 
-// A session without an amount, or with none yet, leaves the amount to the order.
+// A session without an amount, or with an amount of 0, leaves the amount to the order.
 func TestOrderAndPayAmountOfTheSession(t *testing.T) {
 	for _, amount := range []string{`"totalAmount":0,`, ``} {
 		g := closing(t, newGateway(t))
@@ -131,7 +131,7 @@ func TestOrderRepeat(t *testing.T) {
 	pay(t, g, fields{"outTradeNo": "P2"})
 }
 
-// The buyer who has yet to complete an order is sent to the same page again (cashier's pages).
+// A buyer who has not completed an order yet is sent to the same page again (cashier's pages).
 func TestOrderRepeatedWhilePending(t *testing.T) {
 	for _, over := range []fields{{"subject": "3DS"}, {"integrate": "Hosted_Checkout", "paymentDetail": nil}} {
 		g := closing(t, newGateway(t))
@@ -146,7 +146,7 @@ func TestOrderRepeatedWhilePending(t *testing.T) {
 	}
 }
 
-// PENDING stays pending, unless somebody says how it ends.
+// A PENDING order stays pending until it is settled.
 func TestSettle(t *testing.T) {
 	for status, want := range map[string]int{"SUCCESS": 204, "FAILED": 204, "CLOSED": 204, "PENDING": 400, "REFUND_SUCCESS": 400, "": 400} {
 		g := closing(t, newGateway(t))

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 )
 
-// orderView is the data of a successful orderQuery: the members of its page that a simulated payment has, and those that
-// the "Auth-Capture" guide adds to it.
+// orderView is the data of a successful orderQuery: the members on its page that apply to a simulated payment, and
+// those that the "Auth-Capture" guide adds.
 type orderView struct {
 	Reference         string          `json:"reference,omitempty"`
 	OutTradeNo        string          `json:"outTradeNo"`
@@ -25,14 +25,14 @@ type orderView struct {
 	PaymentDetails    []paymentDetail `json:"paymentDetails"`
 }
 
-// paymentDetail says what was paid with. It is the test card of PayerMax's examples, whatever component was used.
+// paymentDetail says how an order was paid. It shows the test card of PayerMax's examples, whatever component was used.
 type paymentDetail struct {
 	PaymentMethodType string   `json:"paymentMethodType"`
 	PaymentTokenID    string   `json:"paymentTokenID,omitempty"`
 	CardInfo          cardInfo `json:"cardInfo"`
 }
 
-// testCard is what is shown of the card.
+// testCard is the masked card that every payment shows.
 var testCard = cardInfo{CardOrg: "VISA", CardIdentifierNo: "424242******0000", CardIdentifierName: "**D"}
 
 type cardInfo struct {
@@ -41,7 +41,7 @@ type cardInfo struct {
 	CardIdentifierName string `json:"cardIdentifierName"`
 }
 
-// orderQuery tells the state of an order (page "orderQuery").
+// orderQuery returns the state of an order (page "orderQuery").
 func orderQuery(req *request) (any, *refusal) {
 	if refused := req.data.require("outTradeNo"); refused != nil {
 		return nil, refused
@@ -64,8 +64,8 @@ func orderQuery(req *request) (any, *refusal) {
 	}, nil
 }
 
-// result returns what code and message tell of an order. The messages of the failed ones are those of PayerMax's
-// notification examples. There a closed order has the code of a failed one: only data.status tells them apart.
+// result returns the code and the message for an order. The messages for failed and closed orders are from PayerMax's
+// notification examples. There, both have the same code: only data.status distinguishes them.
 func (o *order) result() (code, msg string) {
 	switch o.status {
 	case statusFailed:
@@ -79,7 +79,7 @@ func (o *order) result() (code, msg string) {
 	}
 }
 
-// completeTime returns when an order was paid or failed. An order that was neither has none.
+// completeTime returns when an order was paid or failed, or "" if it is pending or closed.
 func (o *order) completeTime() string {
 	if o.status == statusPending || o.status == statusClosed {
 		return ""
@@ -87,12 +87,12 @@ func (o *order) completeTime() string {
 	return formatTime(o.completed)
 }
 
-// paidBy returns the paymentMethodType that an order was paid with: a card, unless the order or its saved card names
+// paidBy returns the paymentMethodType that an order was paid with: CARD, unless the order or its saved card names
 // another.
 func (o *order) paidBy() string { return cmp.Or(o.method, "CARD") }
 
-// details returns what an order was paid with, an empty array if it was not (paymentDetails on the page "orderQuery":
-// "when the transaction failed, []").
+// details returns what an order was paid with, or an empty array if it was not paid (paymentDetails on the page
+// "orderQuery": "when the transaction failed, []").
 func (o *order) details() []paymentDetail {
 	if o.status != statusSuccess {
 		return []paymentDetail{}

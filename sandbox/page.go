@@ -25,11 +25,11 @@ var (
 	pageJS string
 )
 
-// pageTemplate has the page as "page" and the part of it that changes as "live".
+// pageTemplate defines the whole page as "page" and the part of it that is updated as "live".
 var pageTemplate = template.Must(template.New("").Parse(pageHTML))
 
-// pagePolicy allows the page its own style and script, by their hashes, and what the script fetches. Nothing that a call
-// or a notification brings along can run or load anything.
+// pagePolicy is the Content-Security-Policy of the page. It allows the page's own style and script, by their hashes,
+// and what the script fetches, so that no content of a call or a notification can run or load anything.
 var pagePolicy = "default-src 'none'; connect-src 'self'; img-src data:; style-src " + sourceHash(pageCSS) +
 	"; script-src " + sourceHash(pageJS) + "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -38,7 +38,7 @@ func sourceHash(source string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(digest[:]) + "'"
 }
 
-// pageView is what the templates show.
+// pageView is the data of the templates.
 type pageView struct {
 	Style  template.CSS
 	Script template.JS
@@ -49,14 +49,14 @@ type pageView struct {
 	Notifications []notificationView
 	Faults        []scheduledFault
 
-	// Endings are how a pending order can end.
+	// Endings are the final states that a pending order can be settled with.
 	Endings []ending
 
-	// Endpoints and FaultExamples are what can be chosen to make a call go wrong.
+	// Endpoints and FaultExamples are the choices in the form that schedules a fault.
 	Endpoints, FaultExamples []string
 }
 
-// ending is a way for an order to end, and what its button is called.
+// ending is a final state of an order, and the label of its button.
 type ending struct{ Status, Name string }
 
 var endings = []ending{{statusSuccess, "Succeed"}, {statusFailed, "Fail"}, {statusClosed, "Close"}}
@@ -69,17 +69,17 @@ type orderRow struct {
 	ID                           int // in the page
 	AppID, Number, Amount, State string
 
-	// Challenge is where the buyer completes a pending payment, if that is needed, from the page's own address.
+	// Challenge is the URL, relative to the page, where the buyer completes a pending payment, or "".
 	Challenge string
 }
 
-// Look is the colour of the order's state.
+// Look returns the colour of the order's state.
 func (o orderRow) Look() string { return look(o.State) }
 
-// Pending says whether the order can still be settled.
+// Pending reports whether the order can still be settled.
 func (o orderRow) Pending() bool { return o.State == statusPending }
 
-// recentOrders are the orders that were made last, newest first.
+// recentOrders returns the last maxOrderRows orders, newest first.
 func (l *ledger) recentOrders(now time.Time) []orderRow {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -97,19 +97,19 @@ func (l *ledger) recentOrders(now time.Time) []orderRow {
 	return rows
 }
 
-// callView is a call in words.
+// callView is a call as the page shows it.
 type callView struct {
 	callRecord
 	Shown, AnswerShown payload
 }
 
-// notificationView is a notification in words.
+// notificationView is a notification as the page shows it.
 type notificationView struct {
 	notification
 	Shown payload
 }
 
-// payload is a body that is shown to the byte: as it is if it is text, or else as a hex dump.
+// payload is a body that is shown byte for byte: as text if it is text, or else as a hex dump.
 type payload struct {
 	Text, SHA256 string
 	Bytes        int
@@ -125,10 +125,10 @@ func show(raw []byte) payload {
 	return p
 }
 
-// Clock is the time of day of a call.
+// Clock returns the time of day of a call, in UTC.
 func (c callView) Clock() string { return c.Time.UTC().Format("15:04:05.000") }
 
-// Merchant is the merchant's number, or the application that it was not named with.
+// Merchant returns the merchant's number, or the appId if the call has no merchantNo.
 func (c callView) Merchant() string {
 	if c.MerchantNo != "" {
 		return c.MerchantNo
@@ -136,7 +136,7 @@ func (c callView) Merchant() string {
 	return c.AppID
 }
 
-// Outcome is the code of a call, or the status of one that got none.
+// Outcome returns the code of a call, or its HTTP status if it has no code.
 func (c callView) Outcome() string {
 	switch {
 	case c.Code != "":
@@ -148,13 +148,13 @@ func (c callView) Outcome() string {
 	}
 }
 
-// Good says whether the call was accepted.
+// Good reports whether the call was accepted.
 func (c callView) Good() bool { return c.Code == codeApplySuccess }
 
-// StateLook is the colour of what the answer says of the order.
+// StateLook returns the colour of the order's state in the answer.
 func (c callView) StateLook() string { return look(c.State) }
 
-// Look is the colour of the answer: that a call was accepted is no good news if the payment has failed.
+// Look returns the colour of the answer. An accepted call is not shown as good if the payment has failed.
 func (c callView) Look() string {
 	switch {
 	case !c.Good():
@@ -166,16 +166,16 @@ func (c callView) Look() string {
 	}
 }
 
-// StatusLook is the colour of what a notification says.
+// StatusLook returns the colour of the state that a notification reports.
 func (n notificationView) StatusLook() string { return look(n.Status) }
 
-// Clock is the time of day of a notification.
+// Clock returns the time of day of a notification, in UTC.
 func (n notificationView) Clock() string { return n.Time.UTC().Format("15:04:05.000") }
 
-// Clock is the time of day of an attempt.
+// Clock returns the time of day of an attempt, in UTC.
 func (a attempt) Clock() string { return a.Time.UTC().Format("15:04:05.000") }
 
-// Look is the colour that a notification's state is shown in, beside its name.
+// Look returns the colour of a notification's delivery state.
 func (n notificationView) Look() string {
 	switch n.State {
 	case notifyDelivered:
@@ -187,7 +187,7 @@ func (n notificationView) Look() string {
 	}
 }
 
-// view collects what the page shows.
+// view collects the data of the page.
 func (w *world) view(now time.Time) pageView {
 	v := pageView{
 		Style: template.CSS(pageCSS), Script: template.JS(pageJS), Version: w.version(), Faults: w.waitingFaults(),
@@ -203,19 +203,19 @@ func (w *world) view(now time.Time) pageView {
 	return v
 }
 
-// version is another one whenever the page would look different.
+// version returns an entity tag that changes whenever the content of the page does.
 func (w *world) version() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return fmt.Sprintf("%q", fmt.Sprintf("%s.%d", w.name, w.changes))
 }
 
-// servePage answers with the whole page.
+// servePage serves the whole page.
 func (g *Gateway) servePage(w http.ResponseWriter, _ *http.Request) {
 	g.state().render(w, "page", g.now())
 }
 
-// serveLive answers with the part that changes, if it has changed since the script's last look.
+// serveLive serves the part that changes, unless it is the version that the script has already.
 func (g *Gateway) serveLive(w http.ResponseWriter, r *http.Request) {
 	state := g.state()
 	if r.Header.Get("If-None-Match") == state.version() {
@@ -225,8 +225,8 @@ func (g *Gateway) serveLive(w http.ResponseWriter, r *http.Request) {
 	state.render(w, "live", g.now())
 }
 
-// render writes one of the templates. What they show is taken after the version, so that a change in between is shown
-// again rather than never.
+// render writes one of the templates. The version is taken before the content, so that a change in between is fetched
+// again rather than missed.
 func (w *world) render(rw http.ResponseWriter, name string, now time.Time) {
 	view := w.view(now)
 	var page bytes.Buffer

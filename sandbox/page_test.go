@@ -54,7 +54,7 @@ func TestPage(t *testing.T) {
 	assert.Equal(t, 2, strings.Count(empty, "None yet."))
 }
 
-// Each row says which order it is about and what became of that, and a failed one does not look like a success.
+// Each row names its order and the order's state, and a failed order does not look like a success.
 func TestPageTellsOfOrders(t *testing.T) {
 	g := closing(t, newGateway(t))
 	s := newShop(t)
@@ -82,7 +82,7 @@ func TestPageTellsOfOrders(t *testing.T) {
 	assert.Contains(t, calls, `"number":"P2","state":"PENDING"`)
 }
 
-// The page offers each fault, in a form that is taken.
+// The page offers each fault, with valid syntax.
 func TestFaultExamples(t *testing.T) {
 	var named []string
 	for _, example := range faultExamples {
@@ -104,7 +104,7 @@ func TestNewest(t *testing.T) {
 	assert.Len(t, s.newest(2*maxKept), maxKept)
 }
 
-// A call's body is shown to the byte and cannot leave its place.
+// A call's body is shown byte for byte and cannot break out of its element.
 func TestPageEscapes(t *testing.T) {
 	g := closing(t, newGateway(t))
 	body := requestBody("1.5", `{"currency":"`+strings.ReplaceAll(hostile, `"`, `\"`)+`"}`)
@@ -125,14 +125,14 @@ func TestPageEscapes(t *testing.T) {
 	assert.Contains(t, page, "00000000  ff 3c 73 63 72 69 70 74")
 	assert.NotContains(t, page, "ZgotmplZ")
 
-	// As data, too, it is JSON and nothing that a browser would take for a page.
+	// The data is JSON, too, and a browser cannot take it for a page.
 	data := sendControl(g, http.MethodGet, "calls", "")
 	assert.True(t, json.Valid(data.Body.Bytes()))
 	assert.NotContains(t, data.Body.String(), "<script>")
 	assert.Equal(t, "nosniff", data.Header().Get("X-Content-Type-Options"))
 }
 
-// Only the page's own style and script are allowed, by the hashes of what is sent.
+// Only the page's own style and script are allowed, by their hashes as sent.
 func TestPagePolicy(t *testing.T) {
 	w := sendControl(newGateway(t), http.MethodGet, "", "")
 	policy := w.Header().Get("Content-Security-Policy")
@@ -150,7 +150,7 @@ func TestPagePolicy(t *testing.T) {
 	}
 }
 
-// The script is sent the lists only when they have changed.
+// The lists are sent to the script only when they have changed.
 func TestLive(t *testing.T) {
 	g := newGateway(t)
 	look := func(version string) *httptest.ResponseRecorder {

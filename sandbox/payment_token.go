@@ -2,22 +2,22 @@ package sandbox
 
 import "time"
 
-// paymentToken is what a Drop-In component makes of the card that a buyer has entered. It is good for one order, in its
-// session. The ledger guards it.
+// paymentToken stands for the card that a buyer has entered in a Drop-In component. It can pay one order, in its
+// session. The ledger's lock guards it.
 type paymentToken struct {
 	sessionKey string
 
-	// agreed says that the buyer has ticked that the card may be saved.
+	// agreed is true if the buyer has agreed that the card may be saved.
 	agreed bool
 
-	// simulates is one of the words of bySubject, or "" for what the order's own subject says.
+	// simulates is one of the keys of bySubject, or "" to use the order's own subject.
 	simulates string
 
 	used bool
 }
 
-// openedSession returns the session that a component was made with, if both of its keys are right and it has not expired.
-// It is called with the lock held.
+// openedSession returns the session with the given keys, or nil if a key is wrong or the session has expired. It is
+// called with the lock held.
 func (l *ledger) openedSession(clientKey, sessionKey string, now time.Time) *session {
 	s := l.sessions.get(sessionKey)
 	if s == nil || !equal(s.clientKey, clientKey) || s.hasExpired(now) {
@@ -26,7 +26,7 @@ func (l *ledger) openedSession(clientKey, sessionKey string, now time.Time) *ses
 	return s
 }
 
-// issueToken makes a paymentToken in a session, or returns "" if there is no such session.
+// issueToken creates a paymentToken in a session and returns its text, or "" if there is no such session.
 func (l *ledger) issueToken(clientKey string, t *paymentToken, now time.Time) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -41,8 +41,9 @@ func (l *ledger) issueToken(clientKey string, t *paymentToken, now time.Time) st
 	return token
 }
 
-// issued returns a paymentToken that was issued for a session, used or not. It reports false for a text that cannot be
-// one: a session whose component has issued a token takes no others. It is called with the lock held.
+// issued looks up the paymentToken of an order, and reports whether the session accepts it. A token that a component
+// has issued must belong to the session and be unused. For any other text, t is nil; a session accepts these only as
+// long as its component has issued no token. It is called with the lock held.
 func (l *ledger) issued(s *session, sessionKey, text string) (t *paymentToken, ok bool) {
 	t = l.paymentTokens.get(text)
 	switch {

@@ -20,11 +20,11 @@ func keysOfSession(t *testing.T, g *Gateway, futureUse bool) (clientKey, session
 	return opened["clientKey"].(string), opened["sessionKey"].(string)
 }
 
-// component is what a component in a browser is answered.
+// component sends a component's request and returns the answer.
 func component(t *testing.T, g *Gateway, path string, sends fields) (code string, data map[string]any) {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodPost, "/sandbox/dropin/"+path, strings.NewReader(sends.String()))
-	r.Header.Set("Sec-Fetch-Site", "cross-site") // it runs in the shop's page
+	r.Header.Set("Sec-Fetch-Site", "cross-site") // a component runs in the shop's page
 	w := serve(g, r)
 	require.Equal(t, http.StatusOK, w.Code, w.Body)
 	assert.Equal(t, "*", w.Header().Get("Access-Control-Allow-Origin"))
@@ -36,7 +36,7 @@ func component(t *testing.T, g *Gateway, path string, sends fields) (code string
 	return answer.Code, answer.Data
 }
 
-// paid is what an order with a paymentToken is answered.
+// paid places an order with a paymentToken and returns the answer.
 func paid(t *testing.T, g *Gateway, number, session, token string, detail fields) result {
 	t.Helper()
 	order := orderFields(session).with(fields{
@@ -45,7 +45,7 @@ func paid(t *testing.T, g *Gateway, number, session, token string, detail fields
 	return call(t, g, "orderAndPay", order.String())
 }
 
-// A paymentToken is good for one order in its session, which takes no other text from then on.
+// A paymentToken can pay one order in its session, which accepts no other text from then on.
 func TestPaymentTokenIsGoodOnce(t *testing.T) {
 	for _, strict := range []bool{false, true} {
 		g := closing(t, newGateway(t))

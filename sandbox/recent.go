@@ -1,10 +1,10 @@
 package sandbox
 
 const (
-	// maxRecent is how many calls and notifications are kept to be looked at, of each.
+	// maxRecent is how many calls are kept for inspection, and how many notifications.
 	maxRecent = 200
 
-	// maxRecentBytes bounds what they hold, since one body may have a megabyte.
+	// maxRecentBytes bounds the size of either list, since one body can have a megabyte.
 	maxRecentBytes = 8 << 20
 )
 
@@ -20,26 +20,26 @@ type sized[V any] struct {
 	bytes int
 }
 
-// add appends an entry that holds about so many bytes, and drops the oldest ones that there is no room for any more.
+// add appends an entry of about the given size, and drops the oldest entries to stay within the bounds.
 func (r *recent[V]) add(value V, bytes int) {
 	r.entries = append(r.entries, sized[V]{value, bytes})
 	r.bytes += bytes
 	drop := 0
 	for len(r.entries)-drop > maxRecent || (r.bytes > maxRecentBytes && len(r.entries)-drop > 1) {
 		r.bytes -= r.entries[drop].bytes
-		r.entries[drop] = sized[V]{} // or the array under the slice would keep it
+		r.entries[drop] = sized[V]{} // otherwise the slice's array would keep it alive
 		drop++
 	}
 	r.entries = r.entries[drop:]
 }
 
-// id returns the next number, the first being 1.
+// id returns the next ID, starting with 1.
 func (r *recent[V]) id() int {
 	r.nextID++
 	return r.nextID
 }
 
-// newestFirst returns a copy of the list.
+// newestFirst returns a copy of the list, newest entry first.
 func (r *recent[V]) newestFirst() []V {
 	values := make([]V, 0, len(r.entries))
 	for i := len(r.entries) - 1; i >= 0; i-- {

@@ -21,9 +21,9 @@ type refundData struct {
 	amount                              *big.Rat
 }
 
-// refundOrder gives back a payment or a part of it (page "refund"). "outRefundNo" identifies one application for a refund:
-// the same request again moves no more money and is answered with the same numbers, so that a client that never saw the
-// answer can repeat it; another one under its number is refused.
+// refundOrder refunds a payment or a part of it (page "refund"). outRefundNo makes requests idempotent: repeating the
+// same request moves no more money and returns the same numbers, so a client that never saw the answer can repeat it. A
+// different request with the same outRefundNo is refused.
 func refundOrder(req *request) (any, *refusal) {
 	in, refused := readRefund(req.data)
 	if refused != nil {
@@ -54,8 +54,8 @@ func refundOrder(req *request) (any, *refusal) {
 	}, nil
 }
 
-// answered is the state of a refund as refund itself tells it, which is REFUND_PENDING or REFUND_FAILED and no other (page
-// "refund"), also when the request is repeated: that a refund has succeeded is said by refundQuery and the notification.
+// answered returns the state of a refund in the answer to refund itself. It is only ever REFUND_PENDING or
+// REFUND_FAILED (page "refund"), also for repeated requests: only refundQuery and the notification report success.
 func (r *refund) answered() string {
 	if r.status == refundSuccess {
 		return refundPending
@@ -63,13 +63,14 @@ func (r *refund) answered() string {
 	return r.status
 }
 
-// readRefund judges the members of data. The page calls both numbers of the order optional; one of them is needed.
+// readRefund checks and returns the members of data. The page calls both numbers of the order optional, but one of them
+// is needed.
 func readRefund(data object) (refundData, *refusal) {
 	var in refundData
 	if refused := data.require("outRefundNo", "refundAmount", "refundCurrency"); refused != nil {
 		return in, refused
 	}
-	orderNo := 0 // its least length
+	orderNo := 0 // the minimum length of outTradeNo
 	if !data.has("tradeToken") {
 		orderNo = 1
 		if refused := data.require("outTradeNo"); refused != nil {
@@ -97,8 +98,8 @@ func readRefund(data object) (refundData, *refusal) {
 	return in, refused
 }
 
-// giveBack remembers a refund, unless it is not possible or cannot be begun. It returns a copy of it, or of the one
-// that it repeats.
+// giveBack stores a refund, unless the order cannot be refunded or begin reports false. It returns a copy of r, or of
+// the earlier refund that r repeats.
 func (l *ledger) giveBack(
 	appID string, in refundData, r *refund, now time.Time, begin func() bool,
 ) (*refund, *refusal) {

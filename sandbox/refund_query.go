@@ -14,9 +14,9 @@ type refundView struct {
 	RefundFinishTime string      `json:"refundFinishTime"`
 }
 
-// refundQuery tells the state of a refund, by either of its numbers (page "refundQuery").
+// refundQuery returns the state of a refund, by either of its numbers (page "refundQuery").
 func refundQuery(req *request) (any, *refusal) {
-	refundNo := 0 // its least length
+	refundNo := 0 // the minimum length of outRefundNo
 	if !req.data.has("refundTradeNo") {
 		refundNo = 1
 		if refused := req.data.require("outRefundNo"); refused != nil {
@@ -40,7 +40,7 @@ func refundQuery(req *request) (any, *refusal) {
 	}, nil
 }
 
-// result returns what code and message tell of a refund.
+// result returns the code and the message for a refund.
 func (r *refund) result() (code, msg string) {
 	switch r.status {
 	case refundFailed:
@@ -52,8 +52,8 @@ func (r *refund) result() (code, msg string) {
 	}
 }
 
-// finishTime returns when a refund succeeded or failed. The member is required in answers, so that it is empty rather
-// than absent as long as the refund is pending.
+// finishTime returns when a refund succeeded or failed, or "" while it is pending. Answers must have the member, so it
+// is empty rather than absent.
 func (r *refund) finishTime() string {
 	if r.status == refundPending {
 		return ""

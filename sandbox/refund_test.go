@@ -59,7 +59,7 @@ func TestRefundByTradeToken(t *testing.T) {
 	}
 }
 
-// Only what has been paid can be given back.
+// Only a paid order can be refunded.
 func TestRefundOfAnUnpaidOrder(t *testing.T) {
 	for subject, code := range map[string]string{
 		"PENDING": "PAYMENT_PROCESSING", "3DS": "PAYMENT_PROCESSING", "FAILED": "PAYMENT_FAILED",
@@ -89,8 +89,8 @@ func TestRefundRepeated(t *testing.T) {
 	}
 }
 
-// That a refund has succeeded is for refundQuery and the notification to say: refund itself has no such status, not even
-// for a client that asks again.
+// Only refundQuery and the notification report that a refund has succeeded: refund itself has no status for that, not
+// even for a repeated request.
 func TestRefundRepeatedAfterItsEnd(t *testing.T) {
 	for end, again := range map[string]string{"REFUND_SUCCESS": "REFUND_PENDING", "REFUND_FAILED": "REFUND_FAILED"} {
 		g := closing(t, newGateway(t))

@@ -5,9 +5,10 @@ import "fmt"
 // codeApplySuccess says that a request was accepted.
 const codeApplySuccess = "APPLY_SUCCESS"
 
-// The codes that the gateway refuses with, each with PayerMax's own message. Down to UNEXPECTED_ERROR they are from the
-// error table that ends the page "orderAndPay (for Drop-In)"; the others, which are missing there, from the error code
-// list of 2023. PARAMS_INVALID has several messages instead of one: isNull, wrongLength, wrongType and isUndefined.
+// The codes that the gateway refuses with, each with PayerMax's own message. Those up to UNEXPECTED_ERROR are from the
+// error table at the end of the page "orderAndPay (for Drop-In)"; the others, which are missing there, are from the
+// error code list of 2023. PARAMS_INVALID has several messages instead of one: isNull, wrongLength, wrongType and
+// isUndefined.
 const (
 	codeParamsInvalid      = "PARAMS_INVALID"
 	codeMerchantAppInvalid = "MERCHANT_APP_INVALID"
@@ -33,7 +34,7 @@ const (
 	codeAuthExpired       = "AUTH_EXPIRED"
 )
 
-// codeNotSimulated is the sandbox's own.
+// codeNotSimulated is a code of the sandbox's own.
 const codeNotSimulated = "SANDBOX_NOT_SIMULATED"
 
 var messages = map[string]string{
@@ -63,7 +64,7 @@ var messages = map[string]string{
 // refusal is an answer that is not APPLY_SUCCESS.
 type refusal struct{ code, msg string }
 
-// refuse returns the refusal of a code that has one fixed message. A code that only a fault names has none.
+// refuse returns a refusal with the fixed message of its code. The message is empty for a code that only a fault uses.
 func refuse(code string) *refusal { return &refusal{code, messages[code]} }
 
 // isNull refuses a required member that is missing or null.
@@ -77,13 +78,13 @@ func wrongLength(field string, low, high, length int) *refusal {
 		"%s length must be between %d and %d,but your input value length is %d.", field, low, high, length)}
 }
 
-// wrongType refuses a value that is not what it should be. PayerMax's template has a blank before the comma.
+// wrongType refuses a value of the wrong type or format. PayerMax's template has a space before the comma.
 func wrongType(field, want, got string) *refusal {
 	return &refusal{codeParamsInvalid, fmt.Sprintf("%s must be %s , but your input is %s.", field, want, got)}
 }
 
-// isUndefined refuses a value that names nothing which exists. PayerMax has these words for a currency; the value is
-// not repeated, since it may be a secret.
+// isUndefined refuses a value that does not name anything that exists. PayerMax uses this wording for a currency. The
+// message does not repeat the value, since it may be a secret.
 func isUndefined(field string) *refusal {
 	return &refusal{codeParamsInvalid, fmt.Sprintf("%s is invalid,because %s is not defined.", field, field)}
 }

@@ -22,28 +22,28 @@ const (
 	htmlType = "text/html; charset=utf-8"
 )
 
-// reply is an answer before it is written, so that a fault can still strike it.
+// reply is an answer that has not been written yet, so that faults can still change it.
 type reply struct {
 	status      int
 	contentType string
 	body        []byte
 
-	// sign is the sign header, which plain text has none of.
+	// sign is the sign header, empty for plain text.
 	sign string
 
-	// length is the Content-Length, more than the body's when the body is cut.
+	// length is the Content-Length, which exceeds the length of a truncated body.
 	length int
 
 	// dateSkew is how far the Date header is ahead of the gateway's clock.
 	dateSkew time.Duration
 
-	// reset says that the connection ends instead.
+	// reset is true if the connection is reset instead.
 	reset bool
 }
 
-// answer returns the signed answer: data, or the refusal if there is one. Both are sent with status 200, as PayerMax
-// puts its errors into the body ("Transaction status" page). Which refusals PayerMax signs is documented nowhere; here
-// all of them are.
+// answer returns the signed answer: the refusal if there is one, or else data. Both have status 200, since PayerMax
+// reports errors in the body ("Transaction status" page). PayerMax does not document which refusals it signs; here all
+// of them are signed.
 func (g *Gateway) answer(call *Call, data any, refused *refusal) reply {
 	body := answerBody{Code: codeApplySuccess, Msg: "Success.", Data: data}
 	if refused != nil {
@@ -51,7 +51,7 @@ func (g *Gateway) answer(call *Call, data any, refused *refusal) reply {
 	}
 	raw, signature, err := g.seal(body)
 	if err != nil {
-		// Nothing unsigned may look like an answer of PayerMax's.
+		// An unsigned answer must not look like one of PayerMax's.
 		return plain(http.StatusInternalServerError)
 	}
 	call.Code, call.Msg = body.Code, body.Msg
@@ -72,7 +72,7 @@ func plain(status int) reply {
 	return reply{status: status, contentType: textType, body: body, length: len(body)}
 }
 
-// write sends the reply. A client that has gone away is no concern of the gateway's.
+// write sends the reply. Errors are ignored, since they only mean that the client has gone away.
 func (a reply) write(w http.ResponseWriter) {
 	if a.reset {
 		reset(w)
@@ -88,8 +88,8 @@ func (a reply) write(w http.ResponseWriter) {
 	_, _ = w.Write(a.body)
 }
 
-// reset ends the connection without an answer: with a TCP reset where there is such a connection to be had, or else by
-// the means that net/http has for it, which serves HTTP/2 too.
+// reset ends the connection without an answer: with a TCP reset if the connection can be hijacked, or else with
+// http.ErrAbortHandler, which also works for HTTP/2.
 func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {

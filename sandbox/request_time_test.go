@@ -13,7 +13,7 @@ func askAt(t *testing.T, requestTime string) result {
 	return ask(t, strictGateway(t), strings.Replace(validBody, "2022-01-17T09:05:52.194+00:00", requestTime, 1))
 }
 
-// The gateway's clock stands at 2022-01-17T09:05:52.194Z.
+// The gateway's clock is fixed at 2022-01-17T09:05:52.194Z.
 func TestRequestTimeWindow(t *testing.T) {
 	for requestTime, ok := range map[string]bool{
 		"2022-01-17T09:05:52.194+00:00": true,

@@ -13,16 +13,16 @@ const (
 	cardDeleted   = "Deleted"
 )
 
-// cardValidity is how long a saved card can be charged. No page states a time; the examples show some years.
+// cardValidity is how long a saved card can be charged. No page states a time; the examples show a few years.
 const cardValidity = 3 * 365 * 24 * time.Hour
 
-// tokenAcquiring is the one tokenScope of PayerMax's examples.
+// tokenAcquiring is the only tokenScope in PayerMax's examples.
 const tokenAcquiring = "tokenAcq"
 
-// savedCard is what a buyer has agreed to pay with again. The ledger guards its status.
+// savedCard is a card that a buyer has agreed to use again. The ledger's lock guards its status.
 type savedCard struct {
 	paymentTokenID, appID, userID, referralCode string
-	country                                     string // of the order that it was saved by
+	country                                     string // of the order that saved it
 	method                                      string // paymentMethodType
 	expiry                                      time.Time
 	status                                      string
@@ -51,7 +51,7 @@ type removedToken struct {
 	PaymentTokenStatus string `json:"paymentTokenStatus"`
 }
 
-// saveCard saves what a successful order was paid with, if its buyer agreed to that. It is called with the lock held.
+// saveCard saves the card that a successful order was paid with, if the buyer agreed. It is called with the lock held.
 func (l *ledger) saveCard(o *order, now time.Time) {
 	if !o.saves || o.paymentTokenID != "" {
 		return
@@ -88,7 +88,7 @@ func (l *ledger) usable(appID, userID, paymentTokenID string, now time.Time) *sa
 	return card
 }
 
-// cardsOf returns copies of a user's saved cards that were not removed, in the order of their numbers.
+// cardsOf returns copies of a user's saved cards that were not removed, sorted by paymentTokenID.
 func (l *ledger) cardsOf(appID, userID, paymentTokenID string) []savedCard {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -103,7 +103,7 @@ func (l *ledger) cardsOf(appID, userID, paymentTokenID string) []savedCard {
 	return cards
 }
 
-// inquirePaymentToken lists what a user has saved (page "inquirePaymentToken").
+// inquirePaymentToken lists a user's saved cards (page "inquirePaymentToken").
 func inquirePaymentToken(req *request) (any, *refusal) {
 	if refused := req.data.require("userId", "tokenScope"); refused != nil {
 		return nil, refused
@@ -165,7 +165,7 @@ func (l *ledger) removeCard(appID, userID, paymentTokenID string) *savedCard {
 	return &removed
 }
 
-// notifyOfToken tells the merchant about a saved card, if there is somewhere to tell it.
+// notifyOfToken notifies the merchant about a saved card, if the merchant has a TokenNotifyURL.
 func (req *request) notifyOfToken(what notice) {
 	if to := req.merchant.TokenNotifyURL; to != "" {
 		req.world.tasks.start(func(ctx context.Context) { req.notify(ctx, to, what) })

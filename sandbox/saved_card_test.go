@@ -20,7 +20,7 @@ func saveCard(t *testing.T, g *Gateway) string {
 	return id.(string)
 }
 
-// chargeFields is an order that a saved card is charged with.
+// chargeFields returns an order that charges a saved card.
 func chargeFields(number, card string) fields {
 	return orderFields("").with(fields{"outTradeNo": number, "paymentDetail": fields{
 		"paymentTokenID": card, "merchantInitiated": true, "mitType": "UNSCHEDULED",
@@ -40,7 +40,7 @@ func TestSavedCard(t *testing.T) {
 	failed := chargeFields("P3", card).with(fields{"subject": "FAILED"})
 	assert.Equal(t, "FAILED", must(t, g, "orderAndPay", failed.String())["status"])
 
-	// Nobody else's is charged, and nothing is charged by 0.
+	// Another user's card cannot be charged, nor can an amount of 0.
 	for _, over := range []fields{{"userId": "U2"}, {"paymentDetail": fields{"paymentTokenID": card + "0"}}} {
 		res := call(t, g, "orderAndPay", chargeFields("P4", card).with(over).String())
 		assertRefused(t, res, "PARAMS_INVALID", "paymentTokenID is invalid,because paymentTokenID is not defined.")
@@ -68,8 +68,8 @@ func TestSavedCard(t *testing.T) {
 	assert.Empty(t, must(t, g, "inquirePaymentToken", `{"userId":"U10001","tokenScope":"tokenAcq"}`)["tokenList"])
 }
 
-// A card that is saved or removed is told to the merchant's own address for that, in the envelope of PayerMax's example,
-// and to no other.
+// When a card is saved or removed, only the merchant's TokenNotifyURL is notified, in the envelope of PayerMax's
+// example.
 func TestSavedCardIsNotified(t *testing.T) {
 	g := closing(t, newGateway(t))
 	cards, orders := newShop(t), newShop(t)
@@ -108,7 +108,7 @@ func TestSavedCardExpires(t *testing.T) {
 	assert.Equal(t, "PARAMS_INVALID", call(t, g, "orderAndPay", chargeFields("P2", card).String()).Code)
 }
 
-// A card is saved by a payment that succeeds, once it does, and bound by one of 0.
+// A card is saved once its payment succeeds, and can be bound by a payment of 0.
 func TestCardIsSavedBySuccess(t *testing.T) {
 	for _, over := range []fields{{"subject": "3DS"}, {"integrate": "Hosted_Checkout"}} {
 		for _, result := range []string{"SUCCESS", "FAILED"} {
@@ -143,7 +143,7 @@ func TestSavedCardRefusals(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, sendControl(g, http.MethodPost, "dropin/x", `{}`).Code)
 }
 
-// Nobody is there to click when the merchant charges a saved card.
+// When the merchant charges a saved card, no buyer can complete a challenge.
 func TestMerchantInitiated(t *testing.T) {
 	g := closing(t, newGateway(t))
 	card := saveCard(t, g)
@@ -159,12 +159,12 @@ func TestMerchantInitiated(t *testing.T) {
 	must(t, g, "orderAndPay", chargeFields("P3", card).with(fields{"paymentDetail": detail.with(fields{"mitType": nil})}).String())
 	assert.Equal(t, []string{"merchantInitiated without mitType"}, deviations())
 
-	// The buyer who pays with it can be asked.
+	// A buyer who pays with the card can complete a challenge.
 	bought := detail.with(fields{"merchantInitiated": false})
 	asked := must(t, g, "orderAndPay", chargeFields("P4", card).with(fields{"subject": "3DS", "paymentDetail": bought}).String())
 	assert.Contains(t, asked, "redirectUrl")
 
-	// A card is a card.
+	// The method must be that of the saved card.
 	for method, accepted := range map[string]bool{"CARD": true, "WALLET": false, "GOOGLEPAY": false} {
 		order := chargeFields("P5"+method, card).with(fields{"paymentDetail": detail.with(fields{"paymentMethodType": method})})
 		res := call(t, g, "orderAndPay", order.String())
@@ -175,7 +175,7 @@ func TestMerchantInitiated(t *testing.T) {
 		}
 	}
 
-	// Some clients write its name in another way.
+	// Some clients spell the member paymentTokenId.
 	alias := detail.with(fields{"paymentTokenID": nil, "paymentTokenId": card})
 	must(t, g, "orderAndPay", chargeFields("P6", card).with(fields{"paymentDetail": alias}).String())
 	assert.Equal(t, []string{"paymentTokenId instead of paymentTokenID"}, deviations())
@@ -188,7 +188,8 @@ func TestMerchantInitiated(t *testing.T) {
 	}
 }
 
-// What was saved on the cashier's page is charged as what it was paid with (guides for Google Pay and Apple Pay).
+// A payment method that was saved on the cashier's page is charged as that method (guides for Google Pay and Apple
+// Pay).
 func TestSavedWalletIsCharged(t *testing.T) {
 	g := closing(t, newGateway(t))
 	order := pay(t, g, fields{"integrate": "Hosted_Checkout", "paymentDetail": fields{

@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// authTokenHeader carries the token that PayerMax gives a service provider for its sub-merchants. It is spelt with
-// underscores, and so it must be sent ("ISV integration" page), which the Go and PHP SDKs do not.
+// authTokenHeader is the header with the token that PayerMax gives a service provider for its sub-merchants. It must be
+// sent with underscores ("ISV integration" page), which the Go and PHP SDKs do not do.
 const authTokenHeader = "merchant_auth_token"
 
-// checkProvider refuses a request that does not show what a service provider's must: the number of its own in the
-// envelope, and the token in a header, which the signature does not cover. The sentence is for the record of the call.
-// PayerMax documents no codes for this; what is missing is refused like any other required member, and what is wrong
-// like a wrong merchantNo.
+// checkProvider refuses a request that lacks what a service provider must send: its own number in the envelope, and its
+// token in a header, which the signature does not cover. The sentence in why is for the record of the call. PayerMax
+// documents no codes for this; a missing value is refused like any other required member, and a wrong one like a wrong
+// merchantNo.
 func (m Merchant) checkProvider(env envelope, header http.Header) (refused *refusal, why string) {
 	switch {
 	case m.SPMerchantNo == "":
@@ -40,8 +40,8 @@ func (m Merchant) checkProvider(env envelope, header http.Header) (refused *refu
 	return nil, ""
 }
 
-// authTokens returns the values of the token's header. Capitals and small letters are one in the names of headers; a
-// server has put them into Go's form, but a handler that is called within the process may not.
+// authTokens returns the values of the token's header, ignoring the case of its name. net/http's server canonicalises
+// header names, but a caller within the process may not do so.
 func authTokens(header http.Header) (tokens []string) {
 	for name, values := range header {
 		if strings.EqualFold(name, authTokenHeader) {
@@ -62,7 +62,7 @@ func misspeltAuthToken(header http.Header) string {
 	return ""
 }
 
-// equal compares in a time that tells nothing of either text, its length included.
+// equal compares two texts in a time that reveals nothing about either, not even its length.
 func equal(a, b string) bool {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1

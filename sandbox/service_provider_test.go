@@ -83,7 +83,7 @@ func TestServiceProvider(t *testing.T) {
 			}
 			assert.Equal(t, tt.why, recorded.Unverified)
 
-			// Whatever was wrong, the token is shown nowhere.
+			// The token is never shown, whatever was wrong.
 			page := sendControl(g, http.MethodGet, "", "").Body.String()
 			assert.Contains(t, page, tt.why)
 			for _, shown := range []string{page, sendControl(g, http.MethodGet, "calls", "").Body.String(), res.Msg} {
@@ -93,7 +93,7 @@ func TestServiceProvider(t *testing.T) {
 	}
 }
 
-// Over the wire a header's name may have any capitals, but not lose its underscores.
+// Over the wire, the case of the header's name does not matter, but its underscores do.
 func TestServiceProviderOverTheWire(t *testing.T) {
 	g := newProvider(t)
 	server := httptest.NewServer(g)
@@ -116,7 +116,7 @@ func TestServiceProviderOverTheWire(t *testing.T) {
 	}
 }
 
-// A token does not stand in for a signature.
+// A token does not replace a signature.
 func TestServiceProviderNeedsASignature(t *testing.T) {
 	g := newProvider(t)
 	r := newRequest(providerBody, signWith(t, testkeys.Stranger(), providerBody))
@@ -124,7 +124,7 @@ func TestServiceProviderNeedsASignature(t *testing.T) {
 	assert.Equal(t, "SIGN_VERIFY_FAILED", readAnswer(t, g, serve(g, r)).Code)
 }
 
-// Each of the two is asked for where it is registered, and nobody else is asked for either.
+// The number and the token are each required only of a merchant that is registered with it.
 func TestHalfAServiceProvider(t *testing.T) {
 	for _, tt := range []struct {
 		name     string

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// settlement tells the sandbox how something pending ends, as POST /sandbox/settle takes it.
+// settlement says how a pending order or refund ends, in the format of POST /sandbox/settle.
 type settlement struct {
 	AppID       string `json:"appId"`
 	OutTradeNo  string `json:"outTradeNo"`
@@ -15,7 +15,7 @@ type settlement struct {
 	Status      string `json:"status"`
 }
 
-// serveSettle ends what is pending.
+// serveSettle settles a pending order or refund.
 func (g *Gateway) serveSettle(w http.ResponseWriter, r *http.Request) {
 	var s settlement
 	err := readControl(w, r, &s)
@@ -29,7 +29,7 @@ func (g *Gateway) serveSettle(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// settle ends a pending order or a pending refund. Without an appId it is that of the only merchant.
+// settle settles a pending order or refund. The appId is optional if there is only one merchant.
 func (g *Gateway) settle(s settlement) error {
 	if s.AppID == "" && len(g.merchants) == 1 {
 		for appID := range g.merchants {
@@ -50,7 +50,7 @@ func (g *Gateway) settle(s settlement) error {
 	return nil
 }
 
-// pending returns the progress that a settlement names, and what it can end in.
+// pending returns the progress that a settlement names, and its possible final states.
 func (g *Gateway) pending(s settlement) (p *progress, finals []string, err error) {
 	l := &g.state().ledger
 	l.mu.Lock()

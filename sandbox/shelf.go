@@ -1,18 +1,18 @@
 package sandbox
 
-// maxKept is how many sessions, orders and refunds the gateway remembers, of each.
+// maxKept is how many entries a shelf holds: sessions, orders, refunds and so on, each on a shelf of its own.
 const maxKept = 10_000
 
 // shelf is a map that forgets its oldest entry when it is full. The zero value holds up to maxKept entries.
 type shelf[V any] struct {
 	entries map[string]V
 
-	// keys is a ring once the shelf is full; oldest is where it begins.
+	// keys is a ring buffer once the shelf is full; oldest is its first index.
 	keys   []string
 	oldest int
 }
 
-// put adds an entry, under a key that is not there yet.
+// put adds an entry. The key must be new.
 func (s *shelf[V]) put(key string, value V) {
 	if s.entries == nil {
 		s.entries = map[string]V{}
@@ -27,7 +27,7 @@ func (s *shelf[V]) put(key string, value V) {
 	s.entries[key] = value
 }
 
-// newest returns the entries that were added last, up to n of them, newest first.
+// newest returns the last n entries that were added, or all if there are fewer, newest first.
 func (s *shelf[V]) newest(n int) []V {
 	last := make([]V, 0, min(n, len(s.keys)))
 	for i := range min(n, len(s.keys)) {

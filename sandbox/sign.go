@@ -12,8 +12,8 @@ import (
 // signHeader carries the signature of a body in both directions.
 const signHeader = "Sign"
 
-// sign returns the value of the sign header for body: SHA256WithRSA, in PKCS#1 v1.5 padding, over exactly these bytes,
-// in standard base64 with padding ("Signature rules" page; the padding is proved by the page's sample signature).
+// sign returns the value of the sign header for body: SHA256WithRSA with PKCS#1 v1.5 padding, over exactly these bytes,
+// in standard base64 with padding ("Signature rules" page; its sample signature confirms the padding).
 func sign(key *rsa.PrivateKey, body []byte) (string, error) {
 	digest := sha256.Sum256(body)
 	signature, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
@@ -23,8 +23,8 @@ func sign(key *rsa.PrivateKey, body []byte) (string, error) {
 	return base64.StdEncoding.EncodeToString(signature), nil
 }
 
-// whyNotVerified says in words what is wrong with a request's signature, or "" when nothing is. SIGN_VERIFY_FAILED
-// leaves a merchant to guess; PayerMax's support asks the same questions in this order.
+// whyNotVerified explains what is wrong with a request's signature, or returns "" if it is valid. SIGN_VERIFY_FAILED
+// alone leaves a merchant guessing; the order of the checks is that of the questions of PayerMax's support.
 func whyNotVerified(merchant Merchant, env envelope, body []byte, signs []string) string {
 	if env.keyVersion != merchant.keyVersion() {
 		return fmt.Sprintf("keyVersion is %q, the registered key has %q", env.keyVersion, merchant.keyVersion())
@@ -45,8 +45,8 @@ func whyNotVerified(merchant Merchant, env envelope, body []byte, signs []string
 	return ""
 }
 
-// verify reports whether the sign headers are one header with a valid signature of body. Two headers are refused even
-// if both are valid, because it is not documented which of them counts.
+// verify reports whether there is exactly one sign header, with a valid signature of body. Two headers are refused even
+// if both are valid, because PayerMax does not document which of them counts.
 func verify(key *rsa.PublicKey, body []byte, signs []string) bool {
 	if len(signs) != 1 {
 		return false
@@ -59,8 +59,8 @@ func verify(key *rsa.PublicKey, body []byte, signs []string) bool {
 	return rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], signature) == nil
 }
 
-// decodeSign reads a sign header. Line breaks, which the decoder would skip, and non-canonical base64 are refused: a
-// signature has one spelling.
+// decodeSign decodes a sign header. It refuses line breaks, which the decoder would skip, and non-canonical base64, so
+// that a signature has exactly one spelling.
 func decodeSign(text string) ([]byte, error) {
 	if at := strings.IndexAny(text, "\r\n"); at >= 0 {
 		return nil, base64.CorruptInputError(at)

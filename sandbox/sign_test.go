@@ -60,7 +60,7 @@ func TestVerifyKnownAnswers(t *testing.T) {
 	}
 }
 
-// PayerMax's own examples must pass the whole gateway, at the time they were written.
+// The whole gateway must accept PayerMax's own examples, at their requestTime.
 func TestServeHTTPKnownAnswers(t *testing.T) {
 	for _, v := range signVectors(t) {
 		t.Run(v.Name, func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestServeHTTPSignature(t *testing.T) {
 	}
 }
 
-// No single byte may change between signing and sending.
+// A change of any single byte after signing must be detected.
 func TestServeHTTPEveryByteIsSigned(t *testing.T) {
 	g := newGateway(t)
 	good := signWith(t, testkeys.Merchant(), validBody)

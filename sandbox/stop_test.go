@@ -12,7 +12,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// Stop ends what waits at once, waits for what does not end for a second, and has nothing to do without a gateway.
+// Stop ends waiting tasks at once, waits up to one second for tasks that do not end, and does nothing for a nil
+// Gateway.
 func TestStop(t *testing.T) {
 	var none *Gateway
 	require.NoError(t, none.Stop())
@@ -38,7 +39,7 @@ func TestStop(t *testing.T) {
 	})
 }
 
-// A key that is made is good enough for a gateway, and no other is the same.
+// A generated key is good enough for a gateway, and each one is different.
 func TestGenerateKey(t *testing.T) {
 	first, err := GenerateKey()
 	require.NoError(t, err)

@@ -2,9 +2,9 @@ package sandbox
 
 import "encoding/json"
 
-// about returns the number of the order or the refund that a call is about, and the state of it that the answer tells;
-// each is empty where there is none. Both are read from the bytes, as whoever looks at the page would: what a fault kept
-// from the client is not there.
+// about returns the number of the order or the refund that a call is about, and its state according to the answer;
+// either may be empty. Both are read from the bytes that were sent, so a state that a fault kept from the client does
+// not appear.
 func (c *Call) about() (number, state string) {
 	asked, told := dataTexts(c.Body), dataTexts(c.Answer)
 	if number = asked["outRefundNo"]; number == "" {
@@ -13,7 +13,7 @@ func (c *Call) about() (number, state string) {
 	return shortened(number), shortened(told["status"])
 }
 
-// dataTexts returns the strings among the members of data.
+// dataTexts returns the members of data that are strings.
 func dataTexts(body []byte) map[string]string {
 	var envelope struct {
 		Data map[string]any `json:"data"`
@@ -30,7 +30,7 @@ func dataTexts(body []byte) map[string]string {
 	return texts
 }
 
-// look is the colour that a state is shown in, beside its name.
+// look returns the colour of a state.
 func look(state string) string {
 	switch state {
 	case statusSuccess, refundSuccess:

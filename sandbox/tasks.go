@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// maxTasks bounds the payments and notifications that are under way at one time. Each has a goroutine.
+// maxTasks is the maximum number of payments and notifications in progress. Each has a goroutine.
 const maxTasks = 1000
 
 // tasks are the goroutines behind payments that are not final yet and notifications that are not acknowledged yet.
@@ -16,7 +16,7 @@ type tasks struct {
 
 	mu      sync.Mutex
 	running int
-	idle    chan struct{} // closed when the last one has ended after stop
+	idle    chan struct{} // closed when the last task has ended after stop
 }
 
 func newTasks() *tasks {
@@ -25,7 +25,7 @@ func newTasks() *tasks {
 	return t
 }
 
-// start runs a task, and reports false if there are too many of them or they have been stopped.
+// start runs a task in a goroutine. It reports false if there are too many tasks or they have been stopped.
 func (t *tasks) start(run func(context.Context)) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -67,7 +67,7 @@ func (t *tasks) close(ctx context.Context) error {
 	}
 }
 
-// sleep waits, and reports false if ctx ended first.
+// sleep waits for d, and reports false if ctx ended first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

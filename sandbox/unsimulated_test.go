@@ -11,7 +11,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// What the sandbox does not simulate is judged like anything else, and then refused under a code of its own.
+// Calls of interfaces that the sandbox does not simulate are checked like any other, and then refused with a code of
+// the sandbox's own.
 func TestNotSimulated(t *testing.T) {
 	g := newGateway(t)
 	send := func(name, body, signature string) result {
@@ -44,14 +45,14 @@ func TestNotSimulated(t *testing.T) {
 	}
 	assert.Len(t, slices.Compact(slices.Sorted(slices.Values(unsimulated))), len(unsimulated), "each is listed once")
 
-	// A fault strikes them as well.
+	// Faults strike them as well.
 	put := `{"endpoint":"subscriptionCreate","fault":"throttle"}`
 	assert.Equal(t, http.StatusNoContent, sendControl(g, http.MethodPut, "faults", put).Code)
 	body := requestBody("1.5", `{}`)
 	assert.Equal(t, "TOO_MANY_REQUEST", send("subscriptionCreate", body, signWith(t, testkeys.Merchant(), body)).Code)
 }
 
-// merchantAppId names the application for orderConfirm, and for nobody else.
+// merchantAppId names the application for orderConfirm, and for no other interface.
 func TestAppIDMember(t *testing.T) {
 	g := strictGateway(t)
 	for name, member := range map[string]string{"orderConfirm": "merchantAppId", "orderQuery": "appId", "capture": "appId", "caseSearch": "appId"} {
@@ -69,8 +70,8 @@ func TestAppIDMember(t *testing.T) {
 	}
 }
 
-// An order of the direct API is told apart from one that lacks the tokens of a component. These are the ways to pay in the
-// examples of its page and of the guides.
+// An order of the direct API is distinguished from one that lacks a component's tokens. These are the ways to pay in
+// the examples of its page and of the guides.
 func TestDirectOrdersAreNotSimulated(t *testing.T) {
 	g := closing(t, newGateway(t))
 	buyer := fields{"clientIp": "59.82.59.92", "userAgent": "Chrome"}

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// world is everything that a reset forgets. A request stays in the world that it came into.
+// world is all state that a reset discards. A request uses the world that was current when it arrived.
 type world struct {
-	// name tells this world from others on the live page.
+	// name distinguishes this world from others in the version of the live page.
 	name   string
 	ledger ledger
 	tasks  *tasks
 
-	mu            sync.Mutex // guards what follows
+	mu            sync.Mutex // guards the fields below
 	calls         recent[callRecord]
 	notifications recent[*notification]
 	scheduled     []scheduledFault
@@ -25,14 +25,14 @@ type world struct {
 
 func newWorld() *world { return &world{name: randomKey(), tasks: newTasks()} }
 
-// state returns the present world.
+// state returns the current world.
 func (g *Gateway) state() *world {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.current
 }
 
-// reset forgets everything and stops what goes on in the background.
+// reset discards all state and stops the background tasks.
 func (g *Gateway) reset(ctx context.Context) error {
 	g.mu.Lock()
 	old := g.current
@@ -44,8 +44,8 @@ func (g *Gateway) reset(ctx context.Context) error {
 	return old.tasks.close(ctx)
 }
 
-// callRecord is a call as GET /sandbox/calls shows it. The body and the answer are the exact text if they are UTF-8, as
-// all but hostile ones are. Number is the order or the refund that the call is about, and State what the answer says of it.
+// callRecord is a call as GET /sandbox/calls shows it. The body and the answer are the exact text if they are valid
+// UTF-8. Number is the order or the refund that the call is about, and State its state in the answer.
 type callRecord struct {
 	ID         int       `json:"id"`
 	Time       time.Time `json:"time"`
@@ -73,8 +73,8 @@ type text []byte
 // MarshalText makes encoding/json write the text instead of base64.
 func (t text) MarshalText() ([]byte, error) { return t, nil }
 
-// record keeps a copy of a call. Of the headers only the signature is kept, since the others may be long and hold what
-// is nobody's business.
+// record keeps a copy of a call. Of the headers it keeps only the signature, since the others may be long or
+// confidential.
 func (w *world) record(c *Call) {
 	r := callRecord{
 		Time: c.Time, Endpoint: c.Endpoint, AppID: c.AppID, MerchantNo: c.MerchantNo,
@@ -92,7 +92,7 @@ func (w *world) record(c *Call) {
 	w.changes++
 }
 
-// changed makes the page be shown anew.
+// changed makes the live page refresh.
 func (w *world) changed() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

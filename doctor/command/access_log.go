@@ -13,12 +13,12 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// redacted are the fields that Caddy keeps out of its logs unless it is told to show them.
+// redacted are the header fields that Caddy redacts in its logs by default.
 var redacted = []string{"Authorization", "Cookie", "Proxy-Authorization", "Set-Cookie"}
 
-// describeAccessLog says which secrets in the headers of the application's requests an
-// access log would show. Caddy writes down the header before any handler sees the
-// request, so only a filter of the log can keep them out.
+// describeAccessLog reports which secrets in the headers of the application's requests an
+// access log would show. Caddy records the header before any handler sees the request, so
+// only a log filter can keep them out.
 func (f foundHandler) describeAccessLog(shadow bool) []doctor.Result {
 	logs, isOn := f.place.Server["logs"].(map[string]any)
 	if !isOn {
@@ -36,8 +36,8 @@ func (f foundHandler) describeAccessLog(shadow bool) []doctor.Result {
 	return results
 }
 
-// secretFields are the header fields by which the application sends what authenticates:
-// service providers' tokens, and in shadow mode its own signature.
+// secretFields returns the header fields in which the application sends credentials: the
+// tokens of service providers, and in shadow mode its own signature.
 func (f foundHandler) secretFields(shadow bool) []string {
 	fields := make(map[string]bool)
 	merchants := []any{f.config}
@@ -57,12 +57,12 @@ func (f foundHandler) secretFields(shadow bool) []string {
 	return slices.Sorted(maps.Keys(fields))
 }
 
-// showsInAccessLog reports whether one of the config's logs gets access logs and does not
-// filter the field.
+// showsInAccessLog reports whether one of the config's logs receives access logs and does
+// not filter the field.
 func (c configTree) showsInAccessLog(field string) bool {
 	logs, _ := c.at("logging", "logs").(map[string]any)
 	if logs["default"] == nil {
-		return true // by a log that the config need not mention
+		return true // Caddy's default log exists even if the config does not mention it
 	}
 	for _, node := range logs {
 		log, _ := node.(map[string]any)
@@ -74,14 +74,14 @@ func (c configTree) showsInAccessLog(field string) bool {
 	return false
 }
 
-// isOfAccess reports whether the name of a logger is that of access logs, or of one or all
-// of them.
+// isOfAccess reports whether the name of a logger is that of access logs, of one server's
+// access logs, or of a parent of these.
 func isOfAccess(logger string) bool {
 	const access = "http.log.access"
 	return strings.HasPrefix(logger, access) || strings.HasPrefix(access, logger+".")
 }
 
-// filters reports whether a log's encoder does something about the field.
+// filters reports whether a log's encoder filters the field.
 func filters(log map[string]any, field string) bool {
 	encoder, _ := log["encoder"].(map[string]any)
 	fields, _ := encoder["fields"].(map[string]any)

@@ -9,7 +9,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 )
 
-// The doctor warns of an access log that shows what authenticates, and of no other.
+// The doctor warns of an access log only if it shows credentials.
 func TestAccessLogShowsSecrets(t *testing.T) {
 	const (
 		token   = "{http.request.header.merchantAuthToken}"

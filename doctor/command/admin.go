@@ -12,18 +12,18 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// reach is who can get at Caddy's admin endpoint.
+// reach says who can reach Caddy's admin endpoint.
 type reach int
 
 const (
-	reachedByNobody  reach = iota // it is off
-	reachedByOwner                // a Unix socket of the sidecar's user, and so of root
-	reachedByMachine              // every process, or every one that a socket's mode lets in
+	reachedByNobody  reach = iota // the endpoint is off
+	reachedByOwner                // a Unix socket that only the sidecar's user and root can open
+	reachedByMachine              // every process on this machine, or every one that a socket's mode admits
 	reachedByNetwork
 )
 
-// describeAdmin says who can get at the config's admin endpoint, if that is more
-// than the sidecar itself.
+// describeAdmin reports who can reach the config's admin endpoint, if not only the
+// sidecar itself can.
 func (c configTree) describeAdmin(name string) []doctor.Result {
 	const (
 		check = "admin"
@@ -39,7 +39,7 @@ func (c configTree) describeAdmin(name string) []doctor.Result {
 	return nil
 }
 
-// adminReach returns who can get at the config's admin endpoint.
+// adminReach returns who can reach the config's admin endpoint.
 func (c configTree) adminReach() reach {
 	if c.at("admin", "disabled") == true {
 		return reachedByNobody
@@ -59,8 +59,8 @@ func (c configTree) adminReach() reach {
 	return reachedByMachine
 }
 
-// socketReach returns who can get at a Unix socket. Caddy gives it the mode after
-// the path, or 0200; an abstract socket, which is not in the file system, has no mode.
+// socketReach returns who can reach a Unix socket. Its mode is the one after the path, by
+// default 0200; an abstract socket, which is not in the file system, has no mode.
 func socketReach(path string) reach {
 	const othersWrite = 0o022
 	_, mode, hasMode := strings.Cut(path, "|")

@@ -13,12 +13,12 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 )
 
-// shortestToken is how long a caller's token should be, in characters, as the example with a
-// token demands.
+// shortestToken is the minimum length of a caller's token, in characters, as in the
+// documented example with a token.
 const shortestToken = 32
 
-// describeCallers says which secrets of callers keep strangers out badly, or do not tell
-// callers apart. Caddy takes any that it can read.
+// describeCallers reports which callers' secrets are too weak, or do not distinguish
+// callers. Caddy accepts any secret that it can read.
 func (c configTree) describeCallers(name string) []doctor.Result {
 	read := secrets{vars: make(map[string]string), tokens: make(map[string]string)}
 	read.collectVars(map[string]any(c))
@@ -26,7 +26,7 @@ func (c configTree) describeCallers(name string) []doctor.Result {
 
 	warn := func(message, next string) doctor.Result { return found(name, "callers", doctor.Warning, message, next) }
 	var results []doctor.Result
-	sources := make(map[string]string) // by their tokens
+	sources := make(map[string]string) // by token
 	for _, source := range slices.Sorted(maps.Keys(read.tokens)) {
 		token := read.tokens[source]
 		shown := "a token that is written in the config"
@@ -52,17 +52,18 @@ func (c configTree) describeCallers(name string) []doctor.Result {
 	return results
 }
 
-// secrets are what Caddy's own options tell callers by.
+// secrets are the values by which Caddy's own options identify callers.
 type secrets struct {
-	// vars are those that a handler vars sets, by their placeholders.
+	// vars holds the values that vars handlers set, by placeholder.
 	vars map[string]string
-	// tokens are those of matchers of Authorization, by what the config has for them.
+	// tokens holds the tokens that matchers of Authorization expect, by their text in the
+	// config.
 	tokens map[string]string
-	// shared are the users of one basic_auth who have the same hash.
+	// shared holds the users of one basic_auth who have the same hash.
 	shared [][]string
 }
 
-// collectVars collects what handlers vars set.
+// collectVars collects the values that vars handlers set.
 func (s *secrets) collectVars(node any) {
 	eachOf(node, func(object map[string]any) {
 		if object["handler"] != "vars" {
@@ -76,7 +77,7 @@ func (s *secrets) collectVars(node any) {
 	})
 }
 
-// collect collects the rest.
+// collect collects the tokens and the shared hashes.
 func (s *secrets) collect(node any) {
 	repl := caddy.NewReplacer()
 	eachOf(node, func(object map[string]any) {
@@ -101,7 +102,7 @@ func (s *secrets) collect(node any) {
 	})
 }
 
-// sharing returns the users among some accounts who have the same hash.
+// sharing returns the users with the same hash among the accounts.
 func sharing(repl *caddy.Replacer, accounts any) (shared [][]string) {
 	users := make(map[string][]string)
 	list, _ := accounts.([]any)
@@ -121,7 +122,7 @@ func sharing(repl *caddy.Replacer, accounts any) (shared [][]string) {
 	return shared
 }
 
-// eachOf calls a function for each object in a config.
+// eachOf calls visit for each object in a config, at any depth.
 func eachOf(node any, visit func(map[string]any)) {
 	switch node := node.(type) {
 	case []any:

@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// What tells callers from strangers, and from one another, earns a warning if it hardly does.
-// No token is repeated.
+// Secrets that do not reliably identify callers or distinguish them cause a warning. No
+// token is repeated.
 func TestSecretsOfCallers(t *testing.T) {
 	token := func(text string) string { return "{file." + testkeys.WriteFile(t, text) + "}" }
 	bearer := func(name, token string) string {
@@ -34,7 +34,7 @@ func TestSecretsOfCallers(t *testing.T) {
 		"nobody has filled it in":   {bearer("shop", token("change-me")), []string{"is a placeholder that was not filled in"}},
 		"with its name":             {bearer("shop", token("TOKEN="+secret)), []string{"the token, which is not repeated here,"}},
 		"one token for two":         {bearer("shop", token(secret)) + bearer("office", token(secret)), []string{"are the same token"}},
-		"one file for two":          {bearer("shop", "{file./nowhere}") + bearer("office", "{file./nowhere}"), nil}, // a missing file is another check's
+		"one file for two":          {bearer("shop", "{file./nowhere}") + bearer("office", "{file./nowhere}"), nil}, // another check reports a missing file
 		"two tokens":                {bearer("shop", token(secret)) + bearer("office", token(other)), nil},
 		"no token":                  {"@it header Authorization Basic\nrespond @it 204\n@shop header X-Shop \"Bearer canary\"\nrespond @shop 204\n", nil},
 		"of the request":            {bearer("shop", "{http.request.header.X-Token}"), nil},

@@ -1,7 +1,8 @@
-// Package command is payermax-doctor, the subcommand: it takes a config apart with
-// Caddy's own code, hands it to the doctor as plain values, and prints the report.
+// Package command implements payermax-doctor, the subcommand: it takes a config apart
+// with Caddy's own code, hands it to the doctor as plain values, and prints the report.
 //
-// Of the handler that signs it knows nothing but what [Describe] says.
+// It does not depend on the handler that signs; all it knows about that is what
+// [Describe] returns.
 package command
 
 import (
@@ -23,14 +24,14 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/commandline"
 )
 
-// The exit codes of payermax-doctor, besides 0 if there is no problem.
+// The exit codes of payermax-doctor. If there is no problem, the code is 0.
 const (
 	exitProblems    = 1
 	exitCouldNotRun = 2
 )
 
-// Doctor returns the payermax-doctor subcommand, which checks what stands between a
-// configuration and its first call.
+// Doctor returns the payermax-doctor subcommand, which checks everything that the first
+// call of a configuration needs.
 func Doctor(describe Describe) caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "payermax-doctor",
@@ -71,7 +72,7 @@ could not be run. Warnings do not count.
 			cmd.RunE = caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
 				code, err := run(flags, describe)
 				if code == exitCouldNotRun {
-					cmd.SilenceErrors = true // it is explained here
+					cmd.SilenceErrors = true // explain prints it
 					explain(err, flags.Bool("json"))
 					return code, nil
 				}
@@ -100,7 +101,7 @@ func run(flags caddycmd.Flags, describe Describe) (int, error) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second interrupt ends what does not heed the first
+	context.AfterFunc(ctx, stop) // a second interrupt kills the process
 	granted, err := termination(flags.String("termination-grace-period"), os.Getenv)
 	if err != nil {
 		return exitCouldNotRun, err
@@ -116,12 +117,13 @@ func run(flags caddycmd.Flags, describe Describe) (int, error) {
 		return exitCouldNotRun, fmt.Errorf("printing the report: %w", err)
 	}
 	if report.Count(doctor.Problem) > 0 {
-		return exitProblems, errors.New(report.Summary()) // which nobody prints: the log is silent by now
+		return exitProblems, errors.New(report.Summary()) // never shown, because the log is silent by now
 	}
 	return caddy.ExitCodeSuccess, nil
 }
 
-// explain says why there is no report: to programs in the form of one, and to nobody else.
+// explain says why there is no report: on standard output in the form of a report if
+// asJSON is set, or else on standard error.
 func explain(err error, asJSON bool) {
 	if asJSON {
 		_ = printReport(os.Stdout, doctor.Report{found("payermax-doctor", "doctor", doctor.Problem, err.Error(), "see caddy payermax-doctor --help")}, true)
@@ -130,17 +132,16 @@ func explain(err error, asJSON bool) {
 	_, _ = fmt.Fprintf(os.Stderr, "caddy payermax-doctor: %v\n", err)
 }
 
-// Options say how far to go, and what no config says.
+// Options say what to check, and what cannot be known from the config.
 type Options struct {
 	doctor.Options
-	// Termination is how long the sidecar has from SIGTERM on, until it is killed: a pod's
-	// terminationGracePeriodSeconds, less what a preStop hook takes before. 0 if that is
-	// not known.
+	// Termination is the time from SIGTERM until the sidecar is killed: a pod's
+	// terminationGracePeriodSeconds, less the duration of a preStop hook. 0 means unknown.
 	Termination time.Duration
 }
 
-// Examine makes the report on a config. The error says why there is no report. Caddy's log
-// is silent from now on.
+// Examine returns the report on a config, or an error that says why there is none. It
+// silences Caddy's log permanently.
 func Examine(ctx context.Context, config Config, describe Describe, options Options) (doctor.Report, error) {
 	trial, err := newTrial(ctx, options.Offline)
 	if err != nil {
@@ -163,15 +164,15 @@ func Examine(ctx context.Context, config Config, describe Describe, options Opti
 	return append(report, doctor.Examine(ctx, setup, options.Options)...), nil
 }
 
-// nextAfter says what to do about a config that is not understood.
+// nextAfter says what to do about a config that cannot be adapted.
 func nextAfter(err error) string {
-	if strings.Contains(err.Error(), "must use the same scheme") { // as Caddy says
+	if strings.Contains(err.Error(), "must use the same scheme") { // Caddy's wording
 		return "name upstreams that all begin with https://; or, on this machine, that all begin with http://"
 	}
 	return "correct the config; caddy adapt shows the same"
 }
 
-// printReport prints a report for people, or for programs.
+// printReport prints a report as text, or as JSON.
 func printReport(out *os.File, report doctor.Report, asJSON bool) error {
 	if asJSON {
 		return report.WriteJSON(out)
@@ -179,7 +180,7 @@ func printReport(out *os.File, report doctor.Report, asJSON bool) error {
 	return report.WriteText(out, commandline.WantsColours(out))
 }
 
-// proxyVariables returns the names of the environment variables that name a
+// proxyVariables returns the names of the environment variables that are set and name a
 // forward proxy.
 func proxyVariables(getenv func(string) string) []string {
 	var set []string

@@ -22,15 +22,15 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
-// Config is a config as it was written.
+// Config is a config file before it is adapted.
 type Config struct {
-	// Name is the name of its file, or what the report calls it instead.
+	// Name is the name of its file, or another name for the report.
 	Name string
 	// Adapter is the name of its config adapter, or "" for Caddy's own JSON.
 	Adapter string
 	Text    []byte
-	// NeedsAdapter says that Caddy takes a file of this name for JSON unless it is told
-	// otherwise.
+	// NeedsAdapter is true if Caddy would read a file of this name as JSON unless an adapter
+	// is named.
 	NeedsAdapter bool
 }
 
@@ -78,8 +78,8 @@ func (c Config) adapt() (configTree, error) {
 	return decodeTree(caddy.RemoveMetaFields(text))
 }
 
-// configTree is a config in Caddy's JSON, decoded. Numbers are json.Number, so
-// that none loses a digit on the way back.
+// configTree is a config in Caddy's JSON, decoded. Numbers are json.Number, so that none
+// loses digits when it is encoded again.
 type configTree map[string]any
 
 // decodeTree decodes JSON. Its errors quote nothing.
@@ -102,7 +102,7 @@ func (c configTree) copied() (configTree, error) {
 	return decodeTree(text)
 }
 
-// at returns what is at the end of a path of names, or nil.
+// at returns the value at a path of names, or nil.
 func (c configTree) at(path ...string) any {
 	var node any = map[string]any(c)
 	for _, name := range path {
@@ -112,32 +112,34 @@ func (c configTree) at(path ...string) any {
 	return node
 }
 
-// foundHandler is a handler of this module in a config.
+// foundHandler is one of this module's handlers in a config.
 type foundHandler struct {
 	// module is the handler's name, such as payermax.
 	module string
 	config map[string]any
-	// whole is the config that it stands in.
+	// whole is the config that contains the handler.
 	whole configTree
-	// proxy is the reverse_proxy that comes next, or nil.
+	// proxy is the reverse_proxy that follows, or nil.
 	proxy map[string]any
-	// listen are the addresses of its server, and hosts the host names that its
+	// listen are the addresses of the handler's server, and hosts the host names that its
 	// routes match.
 	listen, hosts []string
-	// waysPast are the ways on which requests get past it, if it verifies.
+	// waysPast are the ways for requests to bypass a handler that verifies.
 	waysPast []notify.WayPast
-	// place is where it stands.
+	// place is the handler's position in the config.
 	place layout.Handler
-	// becomesHTTPS says that Caddy serves its site by HTTPS unasked.
+	// becomesHTTPS is true if automatic HTTPS makes Caddy serve the handler's site over
+	// HTTPS.
 	becomesHTTPS bool
-	// gracePeriod and shutdownDelay are the config's, and writeTimeout that of its server.
+	// gracePeriod and shutdownDelay are options of the config, and writeTimeout one of the
+	// handler's server.
 	gracePeriod, shutdownDelay, writeTimeout time.Duration
 }
 
 // handlers returns the handlers that sign or verify, wherever they are nested.
 func (c configTree) handlers() []foundHandler { return c.find(layout.Sign, layout.Notify) }
 
-// find returns the handlers of these modules, wherever they are nested.
+// find returns the handlers of the named modules, wherever they are nested.
 func (c configTree) find(modules ...string) []foundHandler {
 	servers, _ := c.at("apps", "http", "servers").(map[string]any)
 	read := layout.Read(servers)
@@ -158,7 +160,7 @@ func (c configTree) find(modules ...string) []foundHandler {
 }
 
 // automates reports whether the config says where all these hosts get their certificates
-// from, as tls internal does.
+// from, for example with tls internal.
 func (c configTree) automates(hosts []string) bool {
 	policies, _ := c.at("apps", "tls", "automation", "policies").([]any)
 	named := make(map[string]bool)
@@ -171,8 +173,8 @@ func (c configTree) automates(hosts []string) bool {
 	return !slices.ContainsFunc(hosts, func(host string) bool { return !named[host] })
 }
 
-// isHTTPPort reports whether a server listens where Caddy speaks HTTP without being told
-// to, and nowhere else.
+// isHTTPPort reports whether a server listens only on the HTTP port, where Caddy speaks
+// HTTP by default.
 func (c configTree) isHTTPPort(listen []string) bool {
 	return onlyOn(c.httpPort(), listen)
 }
@@ -201,7 +203,7 @@ func (c configTree) ports() []string {
 	return ports
 }
 
-// name tells the handler from others.
+// name identifies the handler in the report.
 func (h foundHandler) name() string {
 	where := h.listen
 	if len(h.hosts) > 0 {

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// adapted is a Caddyfile in Caddy's JSON.
+// adapted returns a Caddyfile in Caddy's JSON.
 func adapted(t *testing.T, caddyfile string) configTree {
 	t.Helper()
 	tree, err := Config{Name: "Caddyfile", Adapter: "caddyfile", Text: []byte(caddyfile)}.adapt()
@@ -22,13 +22,12 @@ func adapted(t *testing.T, caddyfile string) configTree {
 // signing is a payermax_sign directive.
 const signing = "payermax_sign {\napp_id app\nprivate_key private.key\n}\n"
 
-// proxying is a reverse proxy for it.
+// proxying returns a reverse proxy that follows it.
 func proxying(url string) string {
 	return "reverse_proxy " + url + " {\ntransport payermax\n}\n"
 }
 
-// Handlers are found wherever they are, and each with the proxy that its requests
-// would come to.
+// Handlers are found at any depth, each with the proxy that its requests would reach.
 func TestHandlersOfConfig(t *testing.T) {
 	type located struct{ name, upstream string }
 	for name, test := range map[string]struct {
@@ -128,7 +127,7 @@ func TestReadConfig(t *testing.T) {
 	}
 	_, err := readConfig(filepath.Join(dir, "nowhere"), "")
 	assert.ErrorContains(t, err, "name the file with --config")
-	sum := sha512.Sum384([]byte("a line")) // in place of a key's bytes
+	sum := sha512.Sum384([]byte("a line")) // stands for a key's bytes
 	key := base64.StdEncoding.EncodeToString(sum[:])
 	_, err = readConfig(key, "")
 	assert.ErrorContains(t, err, "--config looks like a key itself")

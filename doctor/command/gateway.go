@@ -22,8 +22,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// gateways returns the hosts that a reverse proxy sends calls to, and a result
-// about the proxy itself.
+// gateways returns the gateways that a reverse proxy sends calls to, and a result about
+// the proxy itself.
 func (t *trial) gateways(proxy map[string]any, followsClock bool) (doctor.Result, []doctor.Gateway) {
 	const check = "proxy"
 	if proxy == nil {
@@ -67,13 +67,14 @@ type way struct {
 	via string
 	// ports are the ports of the config's own sites.
 	ports []string
-	// unchecked is why nobody but the transport itself can go that way, or "".
+	// unchecked is why this check cannot connect in the same way, or "".
 	unchecked string
-	// followsEnvironment says that the environment may name a forward proxy.
+	// followsEnvironment is true if the transport uses a forward proxy that the environment
+	// names.
 	followsEnvironment bool
 }
 
-// way loads the transport of a name.
+// way loads the transport with the given name.
 func (t *trial) way(name string, config map[string]any) (way, error) {
 	via, err := json.Marshal(config)
 	if err != nil {
@@ -81,7 +82,7 @@ func (t *trial) way(name string, config map[string]any) (way, error) {
 	}
 	w := way{HTTPTransport: new(reverseproxy.HTTPTransport), via: string(via), ports: t.ports}
 	if config["tls"] != nil {
-		w.TLS = new(reverseproxy.TLSConfig) // so that the URLs are right, whatever comes
+		w.TLS = new(reverseproxy.TLSConfig) // so that the URLs are right even if loading fails
 	}
 	module, err := t.loadModule("http.reverse_proxy.transport."+name, without(config, "protocol"))
 	if err != nil {
@@ -103,8 +104,7 @@ func (t *trial) way(name string, config map[string]any) (way, error) {
 	return w, nil
 }
 
-// whyIndirect returns why a plain connection would not go the transport's way,
-// or "".
+// whyIndirect returns why a plain connection would not do what the transport does, or "".
 func whyIndirect(followsEnvironment bool, config map[string]any, loaded *reverseproxy.HTTPTransport) string {
 	proxy, _ := config["network_proxy"].(map[string]any)
 	switch {
@@ -120,7 +120,7 @@ func whyIndirect(followsEnvironment bool, config map[string]any, loaded *reverse
 	return ""
 }
 
-// gateway returns the gateway that an upstream is.
+// gateway returns an upstream as a gateway.
 func (w way) gateway(dial string) doctor.Gateway {
 	g := doctor.Gateway{Via: w.via, Unchecked: w.unchecked, OwnResolver: w.Resolver != nil, FollowsEnvironment: w.followsEnvironment}
 	dial = caddy.NewReplacer().ReplaceKnown(dial, "")
@@ -151,8 +151,8 @@ func (w way) gateway(dial string) doctor.Gateway {
 	return g
 }
 
-// dial connects as the transport does. The transport's own error does not say
-// why there is no connection, so the trace is asked.
+// dial connects like the transport. The transport's own error does not say why there is
+// no connection, so the cause is taken from a trace.
 func (w way) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	var cause atomic.Pointer[error]
 	failed := func(err error) {

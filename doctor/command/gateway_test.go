@@ -9,7 +9,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 )
 
-// The gateways are those that the reverse proxy would call, in its own way.
+// The gateways are the ones that the reverse proxy would call, and are reached as the
+// proxy would reach them.
 func TestGatewaysOfProxy(t *testing.T) {
 	t.Setenv("PAYERMAX_HOST", "env.example:8443")
 	transport := func(options string) string {
@@ -19,7 +20,7 @@ func TestGatewaysOfProxy(t *testing.T) {
 		proxy   string
 		outcome doctor.Outcome
 		message string
-		want    doctor.Gateway // but for what cannot be compared
+		want    doctor.Gateway // without the fields that cannot be compared
 		tls     bool
 	}{
 		"uat": {"https://pay-gate-uat.payermax.com {\ntransport payermax\n}", doctor.OK, "calls go to https://pay-gate-uat.payermax.com through transport payermax",
@@ -79,7 +80,7 @@ func TestGatewaysThatAreNotFixed(t *testing.T) {
 	assert.Equal(t, doctor.Problem, result.Outcome)
 }
 
-// TLS is the transport's own.
+// The gateway has the transport's TLS settings.
 func TestGatewayHasTransportsTLS(t *testing.T) {
 	trial, err := newTrial(t.Context(), true)
 	require.NoError(t, err)

@@ -19,7 +19,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// setup takes a config apart, and reports on what concerns it as a whole.
+// setup takes a config apart, and reports on the config as a whole.
 func (t *trial) setup(name string, config configTree, describe Describe) (doctor.Setup, doctor.Report) {
 	handlers := config.handlers()
 	if len(handlers) == 0 {
@@ -64,8 +64,8 @@ func (t *trial) setup(name string, config configTree, describe Describe) (doctor
 	return setup, append(report, config.describeSandboxes(setup.Handlers)...)
 }
 
-// tryConfig loads the whole config, unless that would need a network that is not
-// to be used.
+// tryConfig loads the whole config, unless that needs the network and --offline forbids
+// it.
 func (t *trial) tryConfig(config configTree, handlers []foundHandler, hasSharedStore bool) (notLoaded string, err error) {
 	if t.offline && hasSharedStore {
 		return "loading the config connects to the shared store, which --offline does not allow", nil
@@ -97,7 +97,7 @@ func (h foundHandler) hasDistantKey() bool {
 	return false
 }
 
-// countOf says how many handlers there are.
+// countOf says how many handlers there are, by kind.
 func countOf(handlers []foundHandler) string {
 	counts := make(map[string]int)
 	for _, h := range handlers {
@@ -110,7 +110,7 @@ func countOf(handlers []foundHandler) string {
 	return text
 }
 
-// numberNames tells handlers of the same place apart.
+// numberNames makes the names of handlers unique by adding numbers.
 func numberNames(handlers []doctor.Handler) {
 	seen := make(map[string]int)
 	for i := range handlers {
@@ -125,15 +125,15 @@ func numberNames(handlers []doctor.Handler) {
 	}
 }
 
-// handler takes one handler apart. If the config does not load, the handler is
-// tried alone, to tell whether it is the reason.
+// handler takes one handler apart. If the config does not load, the handler is loaded
+// alone, to find out whether it is the reason.
 func (t *trial) handler(f foundHandler, describe Describe, broken bool) doctor.Handler {
 	described := doctor.Handler{Name: f.name()}
 	if broken {
 		_, described.LoadError = t.loadModule("http.handlers."+f.module, without(f.config, "handler"))
 	}
 	if f.module == layout.Notify {
-		described.Verifies = f.config["sandbox"] != true // whose key is in no file
+		described.Verifies = f.config["sandbox"] != true // the sandbox's key is not in a file
 		described.Found = f.describeNotify()
 		for _, path := range layout.Texts(f.config["gateway_public_keys"]) {
 			described.GatewayPublicKeys = append(described.GatewayPublicKeys, Expand("gateway_public_key", path, 0, false))
@@ -147,7 +147,7 @@ func (t *trial) handler(f foundHandler, describe Describe, broken bool) doctor.H
 	}
 	signing, err := describe(t.ctx, raw)
 	if err != nil {
-		return described // which cannot be loaded either
+		return described // loading it has failed, too
 	}
 	described.Sandbox = signing.Sandbox
 	described.Found = append(described.Found, f.describeSandbox(signing)...)
@@ -172,8 +172,8 @@ func (t *trial) handler(f foundHandler, describe Describe, broken bool) doctor.H
 	return described
 }
 
-// merchant makes the merchant of a handler fit for the report. A key that is not in a
-// file is asked for only where the network may be used.
+// merchant prepares the merchant of a handler for the report. A key that is not in a file
+// is loaded only if the network may be used.
 func (t *trial) merchant(handler string, m doctor.Merchant) doctor.Merchant {
 	m.Name = handler + m.Name
 	for _, key := range []*doctor.Key{m.Key, m.NextKey} {
@@ -188,7 +188,8 @@ func (t *trial) merchant(handler string, m doctor.Merchant) doctor.Merchant {
 	return m
 }
 
-// discreetly loads a key, and says of an error what comes after the module's name.
+// discreetly returns a function that loads a key and keeps only the part of its error
+// after the module's name.
 func discreetly(load func() (crypto.Signer, error), module string) func() (crypto.Signer, error) {
 	return func() (crypto.Signer, error) {
 		key, err := load()
@@ -199,8 +200,8 @@ func discreetly(load func() (crypto.Signer, error), module string) func() (crypt
 	}
 }
 
-// describeNotify says for whom notifications pass, and which requests get past
-// their verification.
+// describeNotify reports for whom notifications are accepted, and which requests bypass
+// the verification.
 func (f foundHandler) describeNotify() []doctor.Result {
 	var results []doctor.Result
 	appIDs, merchantNos := layout.Texts(f.config["app_ids"]), layout.Texts(f.config["merchant_nos"])
@@ -219,8 +220,8 @@ func (f foundHandler) describeNotify() []doctor.Result {
 	return results
 }
 
-// describeAddressees says what the values of an option are, and which of them nobody has
-// filled in.
+// describeAddressees reports the values of an option, and which of them are still those
+// of an example.
 func (f foundHandler) describeAddressees(name string, configured []string, maxLength int) []doctor.Result {
 	if len(configured) == 0 {
 		return nil

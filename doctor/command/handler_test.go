@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 )
 
-// Handlers of one place are numbered, and their merchants with them.
+// Handlers with the same name are numbered, and so are their merchants.
 func TestNumberNames(t *testing.T) {
 	handlers := []doctor.Handler{{Name: "a"}, {Name: "b"}, {Name: "a", Merchants: []doctor.Merchant{{Name: "a"}, {Name: "a, merchant 1"}}}}
 	numberNames(handlers)

@@ -11,8 +11,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 )
 
-// standIn stands in for the handler that signs, which this package knows by its name
-// alone.
+// standIn replaces the handler that signs, of which this package knows only the name.
 type standIn struct{}
 
 func init() {

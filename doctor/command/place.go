@@ -6,8 +6,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 )
 
-// describePlace says why calls do not come to a handler that signs, though Caddy loads
-// the config. paths are those that it signs.
+// describePlace reports why calls do not reach a handler that signs, although Caddy loads
+// the config. paths are the paths that the handler signs.
 func (f foundHandler) describePlace(paths []string) []doctor.Result {
 	var results []doctor.Result
 	for _, m := range f.place.Doubts(paths) {

@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 )
 
-// What Caddy loads and the first call would show is said before it.
+// The doctor reports mistakes that Caddy accepts and only the first call would show.
 func TestPlaces(t *testing.T) {
 	const host, https, front = "serves only localhost", "over HTTPS", "comes first"
 	for config, want := range map[string][]string{

@@ -9,9 +9,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 )
 
-// describePlaceholders says which placeholders around our handlers stand for nothing, such
-// as the one of a file with the token by which callers are told from strangers. Our own
-// options are checked by those who know them.
+// describePlaceholders reports which placeholders outside our own handlers expand to
+// nothing, such as that of a file with a caller's token. Our own handlers check their
+// options themselves.
 func (c configTree) describePlaceholders(name string) []doctor.Result {
 	reasons := make(map[string]bool)
 	whyEmptyIn(map[string]any(c), reasons)
@@ -24,7 +24,7 @@ func (c configTree) describePlaceholders(name string) []doctor.Result {
 	return results
 }
 
-// whyEmptyIn collects why texts of a config come to nothing.
+// whyEmptyIn collects why placeholders in a config expand to nothing.
 func whyEmptyIn(node any, reasons map[string]bool) {
 	switch node := node.(type) {
 	case string:

@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// A file with the token of callers that cannot be read lets nobody in, and earns a warning.
+// A token file that cannot be read locks out all callers, and causes a warning.
 func TestPlaceholdersStandForNothing(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "caller-token")
 	unreadable := testkeys.WriteFile(t, "token")

@@ -20,22 +20,22 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 )
 
-// patience is how long a program on a port has to say what it is.
+// patience is how long to wait for the program on a port to answer.
 const patience = 5 * time.Second
 
-// occupant is what listens on a port of the config already.
+// occupant says what already listens on a port of the config.
 type occupant int
 
 const (
 	nobody occupant = iota
-	aCaddy          // which may be the sidecar itself
+	aCaddy          // possibly the sidecar itself
 	another
 	unknown
 )
 
-// describePorts says on which ports of the config's sites other programs listen already,
-// so that the sidecar could not. A Caddy there may be the sidecar itself, which runs while
-// somebody looks at its config.
+// describePorts reports the ports of the config's sites on which other programs already
+// listen, so that the sidecar could not. A Caddy there may be the running sidecar whose
+// config is being checked.
 func (c configTree) describePorts(ctx context.Context, name string) []doctor.Result {
 	const check = "port"
 	var results []doctor.Result
@@ -59,8 +59,8 @@ func (c configTree) describePorts(ctx context.Context, name string) []doctor.Res
 	return results
 }
 
-// ownAddresses are those of this machine at which the config's sites would be found, by
-// TCP.
+// ownAddresses returns the TCP addresses of this machine at which the config's sites
+// would be reachable.
 func (c configTree) ownAddresses() []string {
 	var own []string
 	for _, server := range c.servers() {
@@ -80,7 +80,7 @@ func (c configTree) ownAddresses() []string {
 	return slices.Compact(own)
 }
 
-// occupantOf asks an address who is there. It sends one GET request.
+// occupantOf finds out what listens at an address. It sends one GET request.
 func occupantOf(ctx context.Context, address string) occupant {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -97,25 +97,25 @@ func occupantOf(ctx context.Context, address string) occupant {
 		return unknown
 	}
 	if err != nil {
-		return another // that does not speak HTTP
+		return another // does not speak HTTP
 	}
 	defer answer.Body.Close()
 	body, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
 	switch server := answer.Header.Get("Server"); {
 	case strings.HasPrefix(server, "Caddy"), strings.HasPrefix(answer.Header.Get("Proxy-Status"), "caddy-payermax;"), server == "payermax-sandbox":
 		return aCaddy
-	case strings.Contains(string(body), "HTTP request to an HTTPS server"): // as Go says
+	case strings.Contains(string(body), "HTTP request to an HTTPS server"): // the wording of net/http
 		return unknown
 	}
 	return another
 }
 
-// listening are the tables of the sockets of this machine, on Linux.
+// listening are the tables of this machine's TCP sockets, on Linux.
 var listening = []string{"/proc/net/tcp", "/proc/net/tcp6"}
 
-// listeners returns how many sockets listen on the port of an address, at one and the same
-// address: on Linux, Caddy shares a port with other processes of the same user. It returns
-// 0 where there are no tables.
+// listeners returns the largest number of sockets that listen at the same address on the
+// port of an address: on Linux, Caddy shares a port with other processes of the same user
+// (SO_REUSEPORT). It returns 0 if there are no tables.
 func listeners(tables []string, address string) int {
 	const state, isListening = 3, "0A"
 	_, port, _ := net.SplitHostPort(address)

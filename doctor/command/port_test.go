@@ -22,13 +22,14 @@ import (
 func answering(t *testing.T, field, value string, start func(*httptest.Server)) string {
 	t.Helper()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set(field, value) }))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // who asks a port for HTTPS does not shake hands
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // a plain request to a port for HTTPS does not complete the handshake
 	start(server)
 	t.Cleanup(server.Close)
 	return server.Listener.Addr().String()
 }
 
-// Whoever listens on the port of a site is found out, a Caddy apart from all others.
+// The doctor finds out what listens on the port of a site, and distinguishes a Caddy from
+// other programs.
 func TestPorts(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -60,7 +61,7 @@ func TestPorts(t *testing.T) {
 	}
 }
 
-// A port that nobody has is not worth a line, and a socket has none.
+// A free port is not reported, and a Unix socket has no port.
 func TestPortsThatAreFree(t *testing.T) {
 	t.Parallel()
 	config := adapted(t, "http://127.0.0.1:1 {\n"+signing+"}\nhttp:// {\nbind unix//run/payermax.sock\n"+signing+"}")
@@ -69,7 +70,8 @@ func TestPortsThatAreFree(t *testing.T) {
 	assert.Equal(t, []string{"127.0.0.1:8080", "[::1]:8081"}, adapted(t, ":8080 {\n"+signing+"}\n:8081 {\nbind ::1\n"+signing+"}").ownAddresses())
 }
 
-// Caddy says that upstreams have two schemes, and the doctor what to do about it.
+// Caddy reports that upstreams have different schemes, and the doctor says what to do
+// about it.
 func TestMixedSchemes(t *testing.T) {
 	t.Parallel()
 	_, err := Config{Name: "Caddyfile", Adapter: "caddyfile", Text: []byte(":8080 {\n" + signing + proxying("http://127.0.0.1:9000 https://one.example") + "}")}.adapt()
@@ -77,7 +79,7 @@ func TestMixedSchemes(t *testing.T) {
 	assert.Contains(t, nextAfter(err), "all begin with https://")
 }
 
-// Sockets that share a port are counted, each by its own address.
+// Sockets that share a port are counted by address.
 func TestListeners(t *testing.T) {
 	const (
 		head = "  sl  local_address rem_address   st tx_queue\n"

@@ -14,8 +14,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 )
 
-// firstOpenPort returns the lowest port that this process may listen on, as Linux says it.
-// It is 0 for one with the capability NET_BIND_SERVICE, and where there is no such rule.
+// firstOpenPort returns the lowest port that this process may listen on, according to
+// Linux. It is 0 for a process with the capability NET_BIND_SERVICE, and on systems
+// without this rule.
 func firstOpenPort() uint {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -28,7 +29,7 @@ func firstOpenPort() uint {
 	return openPortOf(string(status), string(start))
 }
 
-// openPortOf is firstOpenPort for the contents of the two files.
+// openPortOf is firstOpenPort with the contents of the two files.
 func openPortOf(status, start string) uint {
 	const netBindService = 10 // linux/capability.h
 	for line := range strings.Lines(status) {
@@ -48,8 +49,8 @@ func openPortOf(status, start string) uint {
 	return uint(first)
 }
 
-// describePrivilege says which ports the config needs that are below the first one that
-// this user may listen on. A service manager may give the sidecar more than its user has.
+// describePrivilege reports which ports of the config are below the first one that this
+// user may listen on. A service manager may grant the sidecar more than this user has.
 func (c configTree) describePrivilege(name string, first uint) []doctor.Result {
 	const check, capability = "port", "give the sidecar the capability NET_BIND_SERVICE"
 	var results []doctor.Result
@@ -84,8 +85,9 @@ func (c configTree) tcpPorts() []uint {
 	return slices.Compact(ports)
 }
 
-// redirects reports whether Caddy opens its HTTP port unasked, to redirect to a server that
-// speaks TLS: it has hosts or TLS connection policies, or listens on the HTTPS port alone.
+// redirects reports whether Caddy also opens its HTTP port, to redirect to a server that
+// speaks TLS: one that has hosts or TLS connection policies, or listens on the HTTPS port
+// only.
 func (c configTree) redirects() bool {
 	return slices.ContainsFunc(c.servers(), func(server map[string]any) bool {
 		automatic, _ := server["automatic_https"].(map[string]any)
@@ -98,7 +100,7 @@ func (c configTree) redirects() bool {
 	})
 }
 
-// onlyOn reports whether all addresses have one port.
+// onlyOn reports whether all addresses have the given port or are Unix sockets.
 func onlyOn(port uint, listen []string) bool {
 	return !slices.ContainsFunc(listen, func(listen string) bool {
 		address, err := caddy.ParseNetworkAddress(listen)
@@ -106,10 +108,10 @@ func onlyOn(port uint, listen []string) bool {
 	})
 }
 
-// httpPort is where Caddy speaks HTTP without being told to.
+// httpPort returns the port on which Caddy speaks HTTP by default.
 func (c configTree) httpPort() uint { return c.portOption("http_port", caddyhttp.DefaultHTTPPort) }
 
-// portOption returns an option of the HTTP app that is a port, or its default.
+// portOption returns an option of the HTTP app that is a port. otherwise is its default.
 func (c configTree) portOption(name string, otherwise uint) uint {
 	if number, err := strconv.ParseUint(fmt.Sprint(c.at("apps", "http", name)), 10, 16); err == nil {
 		return uint(number)

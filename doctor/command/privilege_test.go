@@ -8,7 +8,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 )
 
-// Which ports a process may open is its capability's and the kernel's to say.
+// The capabilities of a process and a kernel setting decide which ports it may open.
 func TestOpenPort(t *testing.T) {
 	const none, all, bind = "Name:\tcaddy\nCapEff:\t0000000000000000\nSeccomp:\t2\n", "CapEff:\t000001ffffffffff\n", "CapEff:\t0000000000000400\n"
 	for name, test := range map[string]struct {
@@ -25,8 +25,8 @@ func TestOpenPort(t *testing.T) {
 	}
 }
 
-// A port that the user may not open is said before Caddy says so, the one for redirects
-// as well, which no Caddyfile names.
+// The doctor reports ports that the user may not open, including the one for redirects,
+// which no Caddyfile names.
 func TestPrivilegedPorts(t *testing.T) {
 	const first, options = 1024, "{\nauto_https disable_redirects\n}\n"
 	const site, redirect = "port 443: it is below 1024", "Caddy also listens on port 80"

@@ -14,8 +14,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// describeSandbox says what stands beside the embedded sandbox that does not
-// belong there. That the sandbox answers is said where the gateway is checked.
+// describeSandbox reports options that do not belong next to the embedded sandbox. The
+// check of the gateway reports that the sandbox answers.
 func (f foundHandler) describeSandbox(s *Signing) []doctor.Result {
 	if !s.Sandbox {
 		return nil
@@ -32,8 +32,8 @@ func (f foundHandler) describeSandbox(s *Signing) []doctor.Result {
 	return results
 }
 
-// describeSandboxes says of the config's sites which are sandboxes, and whether what
-// verifies notifications fits them.
+// describeSandboxes reports which of the config's sites are sandboxes, and whether the
+// handlers that verify notifications match them.
 func (c configTree) describeSandboxes(described []doctor.Handler) []doctor.Result {
 	var results []doctor.Result
 	for _, site := range c.find(layout.Sandbox) {
@@ -48,7 +48,8 @@ func (c configTree) describeSandboxes(described []doctor.Handler) []doctor.Resul
 	return results
 }
 
-// halves returns which halves of a set-up with the embedded sandbox the config has.
+// halves returns which halves of a setup with the embedded sandbox the config has:
+// handlers that sign, and handlers that verify.
 func (c configTree) halves() (h embedded.Halves) {
 	for _, handler := range c.handlers() {
 		isSandbox := handler.config["sandbox"] == true
@@ -64,8 +65,8 @@ func (c configTree) halves() (h embedded.Halves) {
 	return h
 }
 
-// addressees returns for whom a handler lets notifications pass. What cannot be expanded
-// is said elsewhere.
+// addressees returns for whom a handler accepts notifications. Values that cannot be
+// expanded are reported elsewhere.
 func (f foundHandler) addressees() (a embedded.Addressees) {
 	repl := caddy.NewReplacer()
 	a.AppIDs, _ = setting.ExpandAll("app_id", layout.Texts(f.config["app_ids"]), envelope.MaxAppID, repl)
@@ -73,8 +74,8 @@ func (f foundHandler) addressees() (a embedded.Addressees) {
 	return a
 }
 
-// merchantsOfSandboxes returns the merchants that the embedded sandboxes know. Whoever
-// configures no appId there has that of PayerMax's examples.
+// merchantsOfSandboxes returns the merchants that the embedded sandboxes know. Without a
+// configured appId, a merchant has that of PayerMax's examples.
 func merchantsOfSandboxes(described []doctor.Handler) []embedded.Merchant {
 	var all []embedded.Merchant
 	for _, handler := range described {

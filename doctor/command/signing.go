@@ -12,46 +12,48 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 )
 
-// Describe takes the configuration of a handler that signs apart: its JSON, without
-// the name of the handler. It needs no network and no file of a key; what it returns
-// can load keys from other sources as long as ctx lives. The error says that the
-// handler cannot be loaded either.
+// Describe takes apart the configuration of a handler that signs, given as JSON without
+// the name of the handler. It needs neither the network nor a key file; the keys in the
+// result can be loaded as long as ctx is not done. It returns an error if the handler
+// cannot be loaded either.
 type Describe func(ctx caddy.Context, config []byte) (*Signing, error)
 
 // Signing is a handler that signs, in plain values.
 type Signing struct {
-	// Merchants are those it signs for. The name of each is what tells it from the
-	// others of the handler, such as ", merchant 0202", or "" for the only one.
+	// Merchants are the merchants that the handler signs for. Each name is a suffix that
+	// distinguishes the merchant from the handler's others, such as ", merchant 0202", or ""
+	// for the only one.
 	Merchants []doctor.Merchant
-	// Endpoints are those it signs for, each with its version, such as "refund 1.4".
+	// Endpoints are the endpoints that the handler signs for, each with its version, such as
+	// "refund 1.4".
 	Endpoints []string
 	// Paths are the paths of these endpoints.
 	Paths []string
-	// JudgedBy says whose rules judge requests of a version that has none of its own, or
-	// is "".
+	// JudgedBy says whose rules validate requests of a version that has no rules of its own,
+	// or is "".
 	JudgedBy string
-	// SettingsError is why its endpoints are not known, or nil.
+	// SettingsError is why the endpoints are not known, or nil.
 	SettingsError error
-	// Validation is the option's value. IsLenient says that it lets requests be signed
-	// that break PayerMax's rules.
+	// Validation is the value of the option validation. IsLenient is true if it lets
+	// requests be signed that break PayerMax's rules.
 	Validation string
 	IsLenient  bool
-	// CallerDoubt says why caller_id hardly says who calls, and CallerNext what to do; both
-	// are "" if it does.
+	// CallerDoubt says why caller_id does not reliably identify callers, and CallerNext what
+	// to do about it; both are "" if it does.
 	CallerDoubt, CallerNext string
-	// Shadow says that the application signs, and the handler only compares.
+	// Shadow is true if the application signs, and the handler only compares.
 	Shadow bool
-	// FollowsClock says that requestTime follows the gateway's clock.
+	// FollowsClock is true if requestTime follows the gateway's clock.
 	FollowsClock bool
 	// Timeout is how long a call may take.
 	Timeout time.Duration
-	// Sandbox says that the embedded sandbox answers. Credentials are the options of a
-	// merchant's that stand beside it and are meant to.
+	// Sandbox is true if the embedded sandbox answers. Credentials are the merchant options
+	// that are set as well, and deliberately allowed next to it.
 	Sandbox     bool
 	Credentials []string
 }
 
-// settings says which endpoints are signed, and how strictly.
+// settings reports which endpoints are signed, and how strictly requests are validated.
 func (s *Signing) settings() doctor.Result {
 	if s.SettingsError != nil {
 		return found("", "settings", doctor.Problem, s.SettingsError.Error(), "")
@@ -73,7 +75,7 @@ func (s *Signing) settings() doctor.Result {
 	return found("", "settings", doctor.OK, message, "")
 }
 
-// callers says why the callers can hardly be told apart, if that is so.
+// callers warns if caller_id does not reliably identify callers.
 func (s *Signing) callers() []doctor.Result {
 	if s.CallerDoubt == "" {
 		return nil
@@ -81,8 +83,8 @@ func (s *Signing) callers() []doctor.Result {
 	return []doctor.Result{found("", "callers", doctor.Warning, "caller_id: "+s.CallerDoubt, s.CallerNext)}
 }
 
-// Expand expands the value of an option as a handler does, and notes placeholders that
-// stand for nothing. maxLength is in characters, or 0 for any length.
+// Expand expands the value of an option like a handler does, and records placeholders
+// that expand to nothing. maxLength is in characters, or 0 for any length.
 func Expand(name, configured string, maxLength int, mayBeEmpty bool) doctor.Option {
 	return expand(setting.Option{Name: name, Value: configured, MaxLength: maxLength}, mayBeEmpty)
 }

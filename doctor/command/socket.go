@@ -16,12 +16,12 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 )
 
-// longestSocket is how many bytes the path of a Unix socket may have: the kernel's address
-// has room for one more, which ends it.
+// longestSocket is the maximum length of a Unix socket's path in bytes: the kernel's
+// address has room for one more, the terminating zero.
 const longestSocket = len(syscall.RawSockaddrUnix{}.Path) - 1
 
-// describeSockets says which of the Unix sockets that the config's sites listen on Caddy could
-// not make, and which others could put one of their own in place of.
+// describeSockets reports which Unix sockets of the config's sites Caddy could not
+// create, and which ones other users could replace.
 func (c configTree) describeSockets(name string) []doctor.Result {
 	var results []doctor.Result
 	for _, path := range c.sockets() {
@@ -32,8 +32,9 @@ func (c configTree) describeSockets(name string) []doctor.Result {
 	return results
 }
 
-// sockets are the paths of the Unix sockets that the config's sites listen on. Abstract ones,
-// whose names begin with @, are not in the file system.
+// sockets returns the paths of the Unix sockets that the config's sites listen on,
+// without abstract sockets, whose names begin with @ and which are not in the file
+// system.
 func (c configTree) sockets() []string {
 	var paths []string
 	for _, server := range c.servers() {
@@ -42,7 +43,7 @@ func (c configTree) sockets() []string {
 			if err != nil || !address.IsUnixNetwork() || strings.HasPrefix(address.Host, "@") {
 				continue
 			}
-			path, _, _ := strings.Cut(address.Host, "|") // which the mode follows
+			path, _, _ := strings.Cut(address.Host, "|") // the mode follows it
 			paths = append(paths, path)
 		}
 	}
@@ -50,7 +51,8 @@ func (c configTree) sockets() []string {
 	return slices.Compact(paths)
 }
 
-// judgeSocket says what is wrong with the path of a socket. The message is "" if nothing is.
+// judgeSocket reports what is wrong with the path of a socket. The message is "" if
+// nothing is wrong.
 func judgeSocket(path string) (outcome doctor.Outcome, message, next string) {
 	const othersWrite = 0o002
 	folder := filepath.Dir(path)

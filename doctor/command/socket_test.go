@@ -13,11 +13,11 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 )
 
-// A Unix socket that Caddy cannot make, or that others can replace, is found before Caddy
-// starts.
+// The doctor reports Unix sockets that Caddy cannot create or that other users can
+// replace.
 func TestSockets(t *testing.T) {
 	t.Parallel()
-	folder, err := os.MkdirTemp("", "sock") // whose path is short
+	folder, err := os.MkdirTemp("", "sock") // its path is short enough for a socket
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
 	in := func(names ...string) string { return filepath.Join(append([]string{folder}, names...)...) }
@@ -46,7 +46,7 @@ func TestSockets(t *testing.T) {
 		"/proc/self/fdinfo/payermax.sock": {doctor.Problem, "this user cannot make a socket in /proc/self/fdinfo"},
 	} {
 		if _, err := os.Stat("/proc/self"); err != nil && strings.HasPrefix(path, "/proc") {
-			continue // where there is no Linux
+			continue // not on Linux
 		}
 		results := adapted(t, ":8080 {\nbind 127.0.0.1 unix/"+path+"|0660\n"+signing+"}").describeSockets("Caddyfile")
 		if want.says == "" {

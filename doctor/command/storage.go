@@ -10,16 +10,16 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 )
 
-// describeStorage says where this user can write nothing, if that matters: to the place
-// where Caddy keeps certificates, and to that of temporary files. A container with a
-// read-only root is well without either, unless the config has Caddy make certificates.
+// describeStorage reports whether this user cannot write to Caddy's data directory or to
+// the directory for temporary files. In a container with a read-only root file system,
+// neither is needed unless Caddy has to create or obtain certificates for the config.
 func (c configTree) describeStorage(name, temporary, data string) []doctor.Result {
 	const check = "storage"
 	var lacks []string
 	if err := tryWriting(temporary); err != nil {
 		lacks = append(lacks, temporary+", for temporary files: "+reasonOf(err))
 	}
-	dataError := tryWriting(existing(data)) // where Caddy makes what is missing
+	dataError := tryWriting(existing(data)) // Caddy creates missing directories
 	if dataError != nil {
 		lacks = append(lacks, data+", Caddy's data folder: "+reasonOf(dataError))
 	}
@@ -34,7 +34,7 @@ func (c configTree) describeStorage(name, temporary, data string) []doctor.Resul
 	return []doctor.Result{found(name, check, doctor.OK, message+"; this config does not need it", "")}
 }
 
-// makesCertificates reports whether the config has Caddy make or obtain certificates.
+// makesCertificates reports whether Caddy creates or obtains certificates for the config.
 func (c configTree) makesCertificates() bool {
 	if c.at("apps", "tls", "automation") != nil || c.at("apps", "tls", "certificates", "automate") != nil || c.at("apps", "pki") != nil {
 		return true
@@ -57,7 +57,7 @@ func tryWriting(directory string) error {
 	return os.Remove(file.Name())
 }
 
-// existing returns the directory, or the nearest one above it that is there already.
+// existing returns the directory, or its nearest parent that exists.
 func existing(directory string) string {
 	for {
 		parent := filepath.Dir(directory)
@@ -68,7 +68,7 @@ func existing(directory string) string {
 	}
 }
 
-// reasonOf is what the operating system says, without the name of the file.
+// reasonOf returns the operating system's error text, without the name of the file.
 func reasonOf(err error) string {
 	var pathError *fs.PathError
 	if errors.As(err, &pathError) {

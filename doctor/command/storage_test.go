@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 )
 
-// A place that cannot be written to matters where Caddy has to keep certificates, and is
-// mentioned otherwise.
+// A directory that cannot be written to matters only if Caddy has to store certificates;
+// otherwise it is just mentioned.
 func TestStorage(t *testing.T) {
 	writable := t.TempDir()
 	file := filepath.Join(writable, "file")

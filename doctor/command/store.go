@@ -7,8 +7,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/stores"
 )
 
-// sharedStores returns the stores that a config names, by their JSON, each once: that of
-// all handlers, and those of one. The store memory is left out, since it is in the process.
+// sharedStores returns the stores that a config names, by their JSON: the store of all
+// handlers, and those of single handlers. The store memory is left out, since it is in
+// the process.
 func sharedStores(config configTree, handlers []foundHandler) map[string]map[string]any {
 	named := []any{config.at("apps", "payermax_store", "store")}
 	for _, h := range handlers {
@@ -27,8 +28,8 @@ func sharedStores(config configTree, handlers []foundHandler) map[string]map[str
 	return shared
 }
 
-// describeStores asks the stores that replicas share whether they answer. A sidecar starts
-// without them, so it is no problem if they do not.
+// describeStores checks whether the stores that replicas share answer. It is not a
+// problem if they do not, since a sidecar starts without them.
 func (t *trial) describeStores(name string, shared map[string]map[string]any) doctor.Report {
 	var report doctor.Report
 	for _, store := range shared {
@@ -39,7 +40,7 @@ func (t *trial) describeStores(name string, shared map[string]map[string]any) do
 		}
 		loaded, err := t.loadModule("payermax.stores."+module, without(store, "module"))
 		if err != nil {
-			continue // it is why the config does not load
+			continue // reported as the reason why the config does not load
 		}
 		remote, isRemote := loaded.(stores.Remote)
 		if !isRemote {
@@ -56,7 +57,7 @@ func (t *trial) describeStores(name string, shared map[string]map[string]any) do
 	return report
 }
 
-// describeConcerns says how a store's own settings are at odds with what it is for.
+// describeConcerns reports settings of a store's server that do not suit its purpose.
 func (t *trial) describeConcerns(name string, of stores.Remote) doctor.Report {
 	concerns, err := of.Concerns(t.ctx)
 	if err != nil {

@@ -12,24 +12,24 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 )
 
-// times are how long things may take that must fit together.
+// times are timeouts that must fit together.
 type times struct {
 	call  time.Duration // timeout of the handler
-	grace time.Duration // grace_period; 0 if Caddy waits for as long as it takes
-	write time.Duration // the server's time to answer; 0 if there is no end
-	delay time.Duration // shutdown_delay, for which it goes on serving
+	grace time.Duration // grace_period; 0 if Caddy waits without limit
+	write time.Duration // write timeout of the server; 0 if there is none
+	delay time.Duration // shutdown_delay, during which Caddy goes on serving
 }
 
-// ending is what Caddy takes to end after its grace period, at most.
+// ending is how long Caddy takes at most to exit after its grace period.
 const ending = time.Second
 
-// times returns the times of a handler whose calls may take this long.
+// times returns the times of a handler whose calls may take up to call.
 func (f foundHandler) times(call time.Duration) times {
 	return times{call: call, grace: f.gracePeriod, write: f.writeTimeout, delay: f.shutdownDelay}
 }
 
-// check says whether a call can be cut off: by a shutdown that waits for less time
-// than it may take, or by a server that has no time left to pass the answer on.
+// check reports whether a call can be cut off: by a shutdown that does not wait long
+// enough, or by a server whose write timeout leaves no time to pass the answer on.
 func (t times) check() doctor.Result {
 	var problems, next []string
 	if t.grace > 0 && t.call >= t.grace {
@@ -50,7 +50,7 @@ func (t times) check() doctor.Result {
 	}
 }
 
-// shutdown returns how long it takes from SIGTERM to the end, at most.
+// shutdown returns how long a shutdown takes at most, from SIGTERM to the exit.
 func (t times) shutdown() time.Duration {
 	if t.grace > 0 {
 		return t.delay + t.grace + ending
@@ -58,8 +58,8 @@ func (t times) shutdown() time.Duration {
 	return t.delay + t.call + ending
 }
 
-// checkTermination says whether the process is killed before a shutdown is over. granted
-// is the time that it has from SIGTERM on, or 0 if that is not known.
+// checkTermination reports whether the process is killed before a shutdown is over.
+// granted is the time between SIGTERM and SIGKILL, or 0 if that is not known.
 func (t times) checkTermination(granted time.Duration) []doctor.Result {
 	takes := fmt.Sprintf("a shutdown takes up to %v", t.shutdown())
 	switch {
@@ -73,8 +73,8 @@ func (t times) checkTermination(granted time.Duration) []doctor.Result {
 		fmt.Sprintf("raise terminationGracePeriodSeconds, or TimeoutStopSec of systemd, above %v, or lower shutdown_delay and grace_period", t.shutdown()))}
 }
 
-// termination reads the time that a process has between SIGTERM and SIGKILL, as the
-// flag or the environment has it: a duration, or seconds as Kubernetes writes them.
+// termination parses the time that a process has between SIGTERM and SIGKILL, from the
+// flag or else the environment: a duration, or a number of seconds as in Kubernetes.
 func termination(flag string, getenv func(string) string) (time.Duration, error) {
 	name, value := "--termination-grace-period", flag
 	if value == "" {
@@ -97,8 +97,8 @@ func termination(flag string, getenv func(string) string) (time.Duration, error)
 // terminationGracePeriodSeconds.
 const terminationVariable = "PAYERMAX_TERMINATION_GRACE_PERIOD"
 
-// durationOf reads a duration of Caddy's JSON: nanoseconds, or a text such as 10s. It
-// is 0 for anything else, which Caddy does not load.
+// durationOf decodes a duration in Caddy's JSON: nanoseconds, or a string such as 10s. It
+// returns 0 for anything else, which Caddy does not load.
 func durationOf(value any) time.Duration {
 	raw, err := json.Marshal(value)
 	if err != nil {

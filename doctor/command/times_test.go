@@ -11,13 +11,13 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 )
 
-// The doctor says what does not fit together, and what to do about it.
+// The doctor reports timeouts that do not fit together, and what to do about it.
 func TestTimes(t *testing.T) {
 	for name, test := range map[string]struct {
 		globals       string
 		call          time.Duration
 		outcome       doctor.Outcome
-		message, next string // in part
+		message, next string // substrings
 	}{
 		"nothing is set":           {"", 30 * time.Second, doctor.OK, "up to 30s, and a shutdown waits for it", ""},
 		"they fit":                 {"grace_period 25s", 20 * time.Second, doctor.OK, "up to 20s, and a shutdown waits for it up to 25s", ""},
@@ -41,13 +41,13 @@ func TestTimes(t *testing.T) {
 	}
 }
 
-// A process that is killed before its shutdown is over loses calls, and only whoever
-// starts it knows when it is killed.
+// A process that is killed before its shutdown is over loses calls, and only its
+// supervisor knows when it is killed.
 func TestTermination(t *testing.T) {
 	for name, test := range map[string]struct {
 		globals string
 		granted time.Duration
-		outcome doctor.Outcome // 0 for no result
+		outcome doctor.Outcome // "" means no result
 		message string
 	}{
 		"not known":        {"grace_period 25s", 0, doctor.OK, ""},

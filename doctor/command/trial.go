@@ -12,14 +12,14 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
-	_ "github.com/caddyserver/caddy/v2/modules/filestorage" // where a trial stores things
+	_ "github.com/caddyserver/caddy/v2/modules/filestorage" // the storage of a trial
 
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 )
 
-// trial loads a config, or parts of it, for a look. It binds no port, writes no
-// log, and keeps what Caddy stores in a directory of its own, for the user who
-// runs it need not be the one whose files these are.
+// trial loads a config, or parts of it, to examine it. It binds no port, writes no log,
+// and keeps Caddy's storage in a directory of its own, since the user who runs the doctor
+// need not be the sidecar's user.
 type trial struct {
 	ctx     caddy.Context
 	offline bool
@@ -27,7 +27,7 @@ type trial struct {
 	termination time.Duration
 	config      *caddy.Config
 	storage     string
-	ports       []string // that the config's own sites listen on
+	ports       []string // ports that the config's own sites listen on
 	end         func()
 }
 
@@ -44,7 +44,7 @@ func newTrial(ctx context.Context, offline bool) (*trial, error) {
 	}
 	var cancel context.CancelFunc
 	t.ctx, cancel = caddy.NewContext(base)
-	unload := sync.OnceFunc(cancel) // which would clean up twice
+	unload := sync.OnceFunc(cancel) // calling cancel twice would clean up twice
 	stop := context.AfterFunc(ctx, unload)
 	t.end = func() {
 		stop()
@@ -54,11 +54,11 @@ func newTrial(ctx context.Context, offline bool) (*trial, error) {
 	return t, nil
 }
 
-// trialStorage makes a directory for what Caddy stores, below the first of the
-// parents where one can be made. In a container with a read-only root there may be
-// no such place. Then the directory does not exist, and only a config that has to
-// store something, such as the keys of tls internal, is the worse for it: there it
-// would not run either.
+// trialStorage creates a directory for Caddy's storage, in the first of the parents where
+// that is possible. In a container with a read-only root file system, it may not be
+// possible anywhere. Then the returned directory does not exist, which matters only for a
+// config that has to store something, such as the keys of tls internal: that would not
+// run there either.
 func trialStorage(parents ...string) (directory string, remove func()) {
 	const name = "payermax-doctor-"
 	for _, parent := range parents {
@@ -69,8 +69,8 @@ func trialStorage(parents ...string) (directory string, remove func()) {
 	return filepath.Join(parents[0], name), func() {}
 }
 
-// silentLogging logs next to nothing: the report is all that is to be read. No
-// other writer is named, since Caddy would log that.
+// silentLogging logs almost nothing, so that only the report is shown. It keeps the
+// default writer, since Caddy would log the change of the writer.
 func silentLogging() *caddy.Logging {
 	return &caddy.Logging{Logs: map[string]*caddy.CustomLog{"default": {BaseLog: caddy.BaseLog{Level: "FATAL"}}}}
 }
@@ -79,8 +79,8 @@ func (t *trial) storageModule() json.RawMessage {
 	return caddyconfig.JSONModuleObject(map[string]string{"root": t.storage}, "module", "file_system", nil)
 }
 
-// use lets modules that are loaded in the trial find the config's apps other than
-// the servers, such as pki, and remembers where the servers would listen.
+// use makes the config's apps other than http, such as pki, available to the modules that
+// are loaded in the trial. It also records the ports that the servers would listen on.
 func (t *trial) use(config configTree) {
 	t.ports = config.ports()
 	apps, _ := config.at("apps").(map[string]any)
@@ -132,7 +132,8 @@ func withoutHealthChecks(node any) {
 	}
 }
 
-// loadModule loads one module of the config. It stays until the trial ends.
+// loadModule loads one module of the config. The module stays loaded until the trial
+// ends.
 func (t *trial) loadModule(id string, config map[string]any) (any, error) {
 	raw, err := json.Marshal(config)
 	if err != nil {
@@ -145,7 +146,8 @@ func (t *trial) loadModule(id string, config map[string]any) (any, error) {
 	return module, nil
 }
 
-// innermost returns what an error says after the name of the module that it comes from.
+// innermost returns the part of an error's text after the name of the module that it
+// comes from.
 func innermost(err error, id string) string {
 	text := err.Error()
 	if i := strings.LastIndex(text, id+": "); i >= 0 {

@@ -18,7 +18,7 @@ func TestProxyVariables(t *testing.T) {
 	assert.Empty(t, proxyVariables(func(string) string { return "" }))
 }
 
-// An interrupt ends whatever the trial has loaded.
+// An interrupt unloads everything that the trial has loaded.
 func TestTrialIsInterrupted(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	trial, err := newTrial(ctx, true)
@@ -28,7 +28,7 @@ func TestTrialIsInterrupted(t *testing.T) {
 	<-trial.ctx.Done()
 }
 
-// Apps that a transport needs are found, though the servers are not running.
+// Apps that a transport needs are found, although the servers are not running.
 func TestTrialHasApps(t *testing.T) {
 	trial, err := newTrial(t.Context(), true)
 	require.NoError(t, err)
@@ -64,7 +64,7 @@ type errString string
 
 func (e errString) Error() string { return string(e) }
 
-// Where nothing can be written, the doctor does without.
+// The doctor also works where it cannot write anything.
 func TestTrialStorage(t *testing.T) {
 	writable, nowhere := t.TempDir(), filepath.Join(t.TempDir(), "not there")
 	for _, parents := range [][]string{{writable}, {nowhere, writable}} {

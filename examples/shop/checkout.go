@@ -8,7 +8,8 @@ import (
 	"net/http"
 )
 
-// begin opens a session for a new order. The number is made here and paid once, however often the buyer clicks.
+// begin opens a session for a new order. It creates the order's number, which is paid once, however often the buyer
+// clicks.
 func (s *Shop) begin(w http.ResponseWriter, r *http.Request) {
 	var keys struct{ ClientKey, SessionKey string }
 	o := &order{number: "SHOP" + rand.Text(), user: "U" + rand.Text()}
@@ -27,7 +28,7 @@ func (s *Shop) begin(w http.ResponseWriter, r *http.Request) {
 	reply(w, map[string]any{"number": o.number, "clientKey": keys.ClientKey, "sessionKey": keys.SessionKey})
 }
 
-// pay orders with the paymentToken that the component has made of the buyer's card.
+// pay places the order with the paymentToken that the component has created for the buyer's card.
 func (s *Shop) pay(w http.ResponseWriter, r *http.Request) {
 	var in struct{ PaymentToken string }
 	o := s.order(r.PathValue("number"))
@@ -36,7 +37,7 @@ func (s *Shop) pay(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !s.take(o) {
-		reply(w, s.view(o)) // it is being paid already
+		reply(w, s.view(o)) // a payment was already started
 		return
 	}
 	var paid struct{ Status, RedirectURL string }
@@ -53,7 +54,7 @@ func (s *Shop) pay(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, errRefused):
 		log.Printf("order %s: %v", o.number, err)
 		s.note(o, statusRefused, "PayerMax has made no order")
-	case errors.Is(err, errLost): // there may be an order: whoever waits for it asks
+	case errors.Is(err, errLost): // there may be an order: showState will query it
 		log.Printf("order %s: %v", o.number, err)
 		s.mayArrive(o)
 		s.note(o, statusPending, "the answer was lost")

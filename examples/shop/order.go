@@ -9,38 +9,40 @@ import (
 	"time"
 )
 
-// The states of an order: PayerMax's, and that PayerMax has refused to make one.
+// The states of an order: PayerMax's, and REFUSED if PayerMax has made no order.
 const (
 	statusPending = "PENDING"
 	statusSuccess = "SUCCESS"
 	statusRefused = "REFUSED"
 )
 
-// askAfter is how long a pending order waits for its notification before PayerMax is asked, again and again.
+// askAfter is how long the shop waits for the notification of a pending order before it queries PayerMax, and the
+// interval between queries.
 const askAfter = 5 * time.Second
 
-// arrivesWithin is how long PayerMax takes a request after its requestTime. One that was lost on its way may still arrive.
+// arrivesWithin is how long after its requestTime PayerMax accepts a request. A request that seems lost may still
+// arrive in that time.
 const arrivesWithin = 2 * time.Minute
 
-// order is what a buyer wants to pay. What may change is guarded by the shop's lock.
+// order is an order of a buyer. The shop's lock guards the fields that change.
 type order struct {
 	number, user, sessionKey string
 
-	status   string // empty until it is being paid
+	status   string // empty until the payment is started
 	redirect string
 	events   []event
 	asked    time.Time
-	arrives  time.Time // until when a request that was lost may arrive
+	arrives  time.Time // until when a lost request may still arrive
 }
 
-// event is something that the shop has learnt of an order.
+// event is something that the shop has learned about an order.
 type event struct {
 	Time   string `json:"time"`
 	Status string `json:"status"`
 	Source string `json:"source"`
 }
 
-// orderView is what the buyer sees of an order.
+// orderView is an order as the buyer sees it.
 type orderView struct {
 	Number      string  `json:"number"`
 	Status      string  `json:"status"`
@@ -55,7 +57,7 @@ func (s *Shop) order(number string) *order {
 	return s.orders[number]
 }
 
-// take makes an order one that is being paid, and reports false if it was one before.
+// take marks an order as being paid, and reports false if it was marked before.
 func (s *Shop) take(o *order) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,14 +68,14 @@ func (s *Shop) take(o *order) bool {
 	return true
 }
 
-// redirectTo remembers where the buyer completes the payment.
+// redirectTo records where the buyer completes the payment.
 func (s *Shop) redirectTo(o *order, address string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o.redirect = address
 }
 
-// mayArrive remembers that the request of an order may still be on its way.
+// mayArrive records that the request of an order may still be on its way.
 func (s *Shop) mayArrive(o *order) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,7 +89,7 @@ func (s *Shop) hasArrived(o *order) bool {
 	return time.Now().After(o.arrives)
 }
 
-// note keeps what was learnt of an order. A state that is final stays, whatever comes late.
+// note records what the shop has learned about an order. It does not change a final state.
 func (s *Shop) note(o *order, status, source string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,7 +102,7 @@ func (s *Shop) note(o *order, status, source string) {
 	o.events = append(o.events, event{time.Now().Format(time.TimeOnly), status, source})
 }
 
-// view returns an order as it is now.
+// view returns the current state of an order.
 func (s *Shop) view(o *order) orderView {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,7 +113,7 @@ func (s *Shop) view(o *order) orderView {
 	return v
 }
 
-// showState answers the order's page, which looks once a second.
+// showState answers the order's page, which polls once a second.
 func (s *Shop) showState(w http.ResponseWriter, r *http.Request) {
 	o := s.order(r.PathValue("number"))
 	if o == nil {
@@ -124,7 +126,7 @@ func (s *Shop) showState(w http.ResponseWriter, r *http.Request) {
 	reply(w, s.view(o))
 }
 
-// isOverdue reports whether it is time to ask for an order, and remembers that it is being asked for.
+// isOverdue reports whether it is time to query an order, and if so records that it is being queried.
 func (s *Shop) isOverdue(o *order) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,8 +137,8 @@ func (s *Shop) isOverdue(o *order) bool {
 	return true
 }
 
-// ask looks an order up. That PayerMax does not know it is an answer once no request for it can arrive any more: then the
-// buyer need not wait, and can try again.
+// ask queries an order. If PayerMax does not know it, that is final once no request for it can arrive any more: then
+// the buyer need not wait, and can try again.
 func (s *Shop) ask(ctx context.Context, o *order) {
 	var found result
 	switch err := s.call(ctx, "orderQuery", map[string]any{"outTradeNo": o.number}, &found); {
@@ -149,21 +151,21 @@ func (s *Shop) ask(ctx context.Context, o *order) {
 	}
 }
 
-// result is what PayerMax tells of an order, in answers to orderQuery and in notifications.
+// result is PayerMax's data about an order, in answers to orderQuery and in notifications.
 type result struct {
 	OutTradeNo, Status, Currency string
 	TotalAmount                  json.Number
 }
 
-// isOf reports whether a result is of the order, and of all its money.
+// isOf reports whether a result is about the order and its full amount.
 func (r result) isOf(o *order) bool {
 	told, err := r.TotalAmount.Float64()
-	asked, _ := price.Float64() // the constant is a number
+	asked, _ := price.Float64() // price is a valid number
 	return err == nil && r.OutTradeNo == o.number && told == asked && r.Currency == currency
 }
 
-// notified takes a notification that payermax_notify has verified. With "ack after", any 2xx is a receipt; what is not
-// acknowledged comes again.
+// notified handles a notification that payermax_notify has verified. With "ack after", any 2xx status acknowledges it;
+// otherwise PayerMax sends it again.
 func (s *Shop) notified(w http.ResponseWriter, r *http.Request) {
 	var n struct {
 		NotifyType string
@@ -175,7 +177,7 @@ func (s *Shop) notified(w http.ResponseWriter, r *http.Request) {
 	}
 	o := s.order(n.Data.OutTradeNo)
 	switch {
-	case n.NotifyType != "PAYMENT": // of nothing that this shop does
+	case n.NotifyType != "PAYMENT": // not about anything that this shop does
 	case o == nil || !n.Data.isOf(o):
 		log.Print("a notification is of no order of ours, or of another amount")
 	default:

@@ -11,23 +11,25 @@ import (
 	"strings"
 )
 
-// How a call can fail. Refused is certain: PayerMax has made no order. After anything else it may have made one.
+// The ways in which a call can fail. After errRefused, PayerMax has certainly made no order. After any other error it
+// may have made one.
 var (
 	errRefused = errors.New("refused")
 	errUnknown = errors.New("the outcome is unknown")
-	// errLost has no answer of PayerMax's: the request may still be on its way.
+	// errLost means that PayerMax has not answered: the request may still be on its way.
 	errLost = fmt.Errorf("%w, as no answer has come", errUnknown)
-	// errNotExist is PayerMax's answer to a query: it does not know the order.
+	// errNotExist is PayerMax's answer to a query for an order that it does not know.
 	errNotExist = errors.New("there is no such order")
 )
 
-// noOrder are codes by which PayerMax says that it has made no order.
+// noOrder are the codes that say that PayerMax has made no order.
 var noOrder = []string{
 	"PARAMS_INVALID", "AMOUNT_INVALID", "COUNTRY_INVALID", "CURRENCY_INVALID", "CONTRACT_INVALID",
 	"SIGN_VERIFY_FAILED", "REQ_TIME_OVER_TIME", "MERCHANT_INVALID", "MERCHANT_APP_INVALID",
 }
 
-// call sends business data to the sidecar, which adds, signs and checks all the rest, and reads the answer's data.
+// call sends business data to the sidecar, which does everything else, and decodes the answer's data into the value
+// that into points to.
 func (s *Shop) call(ctx context.Context, endpoint string, data map[string]any, into any) error {
 	body, err := json.Marshal(map[string]any{"data": data})
 	if err != nil {
@@ -50,7 +52,7 @@ func (s *Shop) call(ctx context.Context, endpoint string, data map[string]any, i
 	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
 		return fmt.Errorf("%w: %w", errLost, err)
 	}
-	// error= in Proxy-Status is the sidecar's own answer: with a 4xx or SYSTEM_ERROR, nothing has left it.
+	// error= in Proxy-Status marks the sidecar's own answer: with a 4xx status or SYSTEM_ERROR, it has sent nothing.
 	own := strings.Contains(resp.Header.Get("Proxy-Status"), "error=")
 	switch {
 	case !own && answer.Code == "APPLY_SUCCESS":

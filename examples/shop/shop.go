@@ -1,7 +1,8 @@
-// Package shop is an example of a checkout with PayerMax's Drop-In: one page, and a server that holds no key. It calls the
-// sidecar, learns how payments end from notifications that payermax_notify has verified, and asks when none comes.
+// Package shop is an example of a checkout with PayerMax's Drop-In: one page, and a server that holds no key. It calls
+// the sidecar, learns how payments end from notifications that payermax_notify has verified, and queries an order if no
+// notification comes.
 //
-// Its orders are in memory. It needs the standard library only.
+// It keeps its orders in memory and needs only the standard library.
 package shop
 
 import (
@@ -14,7 +15,7 @@ import (
 	"time"
 )
 
-// The one thing that is sold. The price is the server's: a browser is never asked for it.
+// The only product. The server sets the price and never takes it from the browser.
 const (
 	subject  = "Mug"
 	price    = json.Number("12.50")
@@ -27,38 +28,39 @@ var files embed.FS
 
 var page = template.Must(template.ParseFS(files, "page.html"))
 
-// Config is what the shop needs to know of its surroundings.
+// Config is the environment of a shop.
 type Config struct {
-	// Sidecar is where the payermax handler is, such as http://127.0.0.1:8080.
+	// Sidecar is the URL of the payermax handler, such as http://127.0.0.1:8080.
 	Sidecar string
 
-	// NotifyURL is where PayerMax reaches payermax_notify, which passes on to Notifications.
+	// NotifyURL is the URL at which PayerMax reaches payermax_notify, which passes notifications on to Notifications.
 	NotifyURL string
 
-	// Component is the address of the Drop-In script: PayerMax's own, or the stand-in of a sandbox.
+	// Component is the URL of the Drop-In script: PayerMax's own, or a sandbox's stand-in.
 	Component string
 }
 
-// Shop is the server. Make one with New.
+// Shop is the server. Create one with New.
 type Shop struct {
 	config Config
 	client *http.Client
 
 	mu     sync.Mutex
-	orders map[string]*order // by their number
+	orders map[string]*order // by number
 }
 
 // New returns a shop without orders.
 func New(config Config) *Shop {
 	return &Shop{
 		config: config,
-		// Longer than the sidecar's own timeout, or its answer is lost; without a proxy, since the sidecar is near.
+		// The timeout is longer than the sidecar's own, so that its answer is not lost. There is no proxy: the sidecar is on
+		// the same machine.
 		client: &http.Client{Timeout: 35 * time.Second, Transport: new(http.Transport)},
 		orders: make(map[string]*order),
 	}
 }
 
-// Buyers is what browsers see.
+// Buyers returns the handler for browsers.
 func (s *Shop) Buyers() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.showPage)
@@ -68,14 +70,14 @@ func (s *Shop) Buyers() http.Handler {
 	mux.HandleFunc("POST /checkout", s.begin)
 	mux.HandleFunc("POST /orders/{number}/payment", s.pay)
 	mux.HandleFunc("GET /orders/{number}/state", s.showState)
-	return http.NewCrossOriginProtection().Handler(mux) // no other site orders in a buyer's name
+	return http.NewCrossOriginProtection().Handler(mux) // other sites cannot order on behalf of a buyer
 }
 
-// Notifications is what payermax_notify passes on to. It is a handler of its own, to be served where only the sidecar
-// gets: whoever reaches it is believed.
+// Notifications returns the handler that payermax_notify passes notifications on to. It must be served where only the
+// sidecar can reach it, because it trusts every request.
 func (s *Shop) Notifications() http.Handler { return http.HandlerFunc(s.notified) }
 
-// showPage shows the page, which is the checkout or an order by its address.
+// showPage serves the page. Its URL says whether it shows the checkout or an order.
 func (s *Shop) showPage(w http.ResponseWriter, _ *http.Request) {
 	component, err := url.Parse(s.config.Component)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sidecar answers the calls of one endpoint after another as the test says.
+// sidecar answers calls with the body that the test sets for their endpoint.
 type sidecar map[string]string
 
 func (s sidecar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -57,7 +57,7 @@ func pay(t *testing.T, shop *Shop, number string) string {
 
 const pending = `{"code":"APPLY_SUCCESS","data":{"status":"PENDING"}}`
 
-// What the answer to an order means: only what PayerMax or the sidecar has certainly refused is refused.
+// The meaning of the answers to an order: REFUSED only if PayerMax or the sidecar has certainly refused it.
 func TestAnswers(t *testing.T) {
 	for answer, want := range map[string]string{
 		pending: "PENDING",
@@ -83,7 +83,8 @@ func TestOneOrder(t *testing.T) {
 	assert.Equal(t, http.StatusBadRequest, send(shop.Buyers(), http.MethodPost, "/orders/other/payment", `{}`).Code)
 }
 
-// A notification counts if it is of an order of this shop and of all its money, and changes nothing that is final.
+// A notification counts only if it is about an order of this shop and its full amount, and it does not change a final
+// state.
 func TestNotifications(t *testing.T) {
 	shop, number := open(t, sidecar{"orderAndPay": pending})
 	pay(t, shop, number)
@@ -103,7 +104,7 @@ func TestNotifications(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, send(shop.Buyers(), http.MethodPost, "/payermax/callback", "{}").Code)
 }
 
-// PayerMax is asked when no notification has come, and believed as far as one.
+// The shop queries PayerMax if no notification has come, and checks the answer like a notification.
 func TestAsking(t *testing.T) {
 	answers := sidecar{"orderAndPay": `{"code":"SYSTEM_ERROR"}`}
 	shop, number := open(t, answers)
@@ -119,8 +120,8 @@ func TestAsking(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, send(shop.Buyers(), http.MethodGet, "/orders/other/state", "").Code)
 }
 
-// If there is no order, the buyer is told so and can try again: at once after PayerMax has answered, and otherwise as soon
-// as the lost request cannot arrive any more.
+// If there is no order, the buyer is told so and can try again: at once if PayerMax has answered, or else as soon as
+// the lost request cannot arrive any more.
 func TestNoOrder(t *testing.T) {
 	for answer, lost := range map[string]bool{`{"code":"TOO_MANY_REQUEST"}`: false, `<html>`: true} {
 		shop, number := open(t, sidecar{"orderAndPay": answer, "orderQuery": `{"code":"ORDER_NOT_EXIST"}`})

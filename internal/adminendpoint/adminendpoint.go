@@ -1,10 +1,10 @@
-// Package adminendpoint warns of Caddy's admin endpoint, which is on by default:
-// whoever reaches it can have Caddy serve the key file.
+// Package adminendpoint warns if Caddy's admin endpoint is on, which is the default: any
+// client that reaches it can make Caddy serve the key file.
 //
-// A module cannot see whether it is on, or where. But Caddy provisions the routers of an
-// admin endpoint that is on, and of no other, before the apps of the same config.
-// So a router of ours, which routes nothing, leaves an app in the config, and the
-// handlers of that config look for it.
+// A module cannot see whether the endpoint is on, or where. But Caddy provisions the
+// endpoint's routers only if it is on, and before the apps of the same config. So this
+// package registers a router without routes, which adds an app to the config, and the
+// handlers of that config look for the app.
 package adminendpoint
 
 import (
@@ -30,7 +30,7 @@ func (*router) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision leaves the sign in the config.
+// Provision adds the app to the config.
 func (*router) Provision(ctx caddy.Context) error {
 	_, err := ctx.App(appName)
 	return err
@@ -39,10 +39,10 @@ func (*router) Provision(ctx caddy.Context) error {
 // Routes returns no routes.
 func (*router) Routes() []caddy.AdminRoute { return nil }
 
-// appName is what Caddy knows the app by.
+// appName is the app's module name.
 const appName = "payermax_admin_endpoint"
 
-// app is in each config whose admin endpoint is on. It is not meant to be
+// app is part of each config whose admin endpoint is on. It is not meant to be
 // configured.
 type app struct{ warned sync.Once }
 
@@ -60,11 +60,11 @@ func (*app) Start() error { return nil }
 // Stop does nothing.
 func (*app) Stop() error { return nil }
 
-// Warn warns, once for each config, that its admin endpoint is on.
+// Warn logs a warning, once per config, if its admin endpoint is on.
 func Warn(ctx caddy.Context, logger *zap.Logger) {
 	found, err := ctx.AppIfConfigured(appName)
 	if err != nil {
-		return // it is off, or the config is only being validated
+		return // the endpoint is off, or the config is only being validated
 	}
 	found.(*app).warned.Do(func() {
 		logger.Warn("Caddy's admin endpoint is on: whoever reaches it can read the key files and give the sidecar another configuration; " +

@@ -1,6 +1,7 @@
-// Package build knows which version of this module the program has, and from which
-// commit it was made: from what Go writes into each binary. Only a build with xcaddy from a
-// folder, such as that of the image, needs a flag of the linker to know its commit.
+// Package build provides the version of this module in the program, and the commit that
+// it was built from. Both come from the build information that Go embeds in each binary.
+// Only a build with xcaddy from a directory, such as that of the image, needs a linker
+// flag to know its commit.
 package build
 
 import (
@@ -11,28 +12,28 @@ import (
 	"go.uber.org/zap"
 )
 
-// Path is this module's.
+// Path is the path of this module.
 const Path = "github.com/caddy-payermax/caddy-payermax"
 
-// Unknown stands for a version or a commit that the binary does not tell.
+// Unknown is the Version or the Commit of a binary that does not contain it.
 const Unknown = "unknown"
 
-// Build is what a binary says of this module.
+// Build describes how a binary was built.
 type Build struct {
-	// Version is the module's, such as v1.2.0, or v0.0.0-20261128213200-5c60cc5a1b2c
-	// of a commit without a tag. It ends with +dirty if the checkout had changes that
-	// were not committed. A build with xcaddy from a folder has the version that was
-	// given with it, unless that is the placeholder v0.0.0.
+	// Version is the version of this module, such as v1.2.0, or
+	// v0.0.0-20261128213200-5c60cc5a1b2c for a commit without a tag. It ends with +dirty if
+	// the checkout had uncommitted changes. A build with xcaddy from a directory has the
+	// version that xcaddy was given, unless that is the placeholder v0.0.0.
 	Version string
-	// Commit is the one that the binary was built from: 40 hexadecimal digits, or
-	// the 12 that a pseudo-version has, if the module was only a dependency. Where Go knows
-	// neither, it is what the linker was given.
+	// Commit is the commit that the binary was built from: 40 hexadecimal digits, or the 12
+	// of a pseudo-version if the module was a dependency. If Go knows neither, it is the
+	// value of the linker flag.
 	Commit string
-	// Go is the version of Go that compiled it, such as go1.26.8.
+	// Go is the version of Go that compiled the binary, such as go1.26.8.
 	Go string
 }
 
-// Current is this program's build.
+// Current returns the build of this program.
 var Current = sync.OnceValue(func() Build {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -41,16 +42,17 @@ var Current = sync.OnceValue(func() Build {
 	return read(info, revision)
 })
 
-// revision is the commit that whoever builds names by a flag of the linker, as
-// xcaddy.Dockerfile does: -X github.com/caddy-payermax/caddy-payermax/internal/build.revision=<commit>.
-// Go takes a folder that xcaddy builds from for a version without a repository.
+// revision is the commit that a linker flag sets: -X
+// github.com/caddy-payermax/caddy-payermax/internal/build.revision=<commit>, as in
+// xcaddy.Dockerfile. Without the flag, the commit of a build with xcaddy from a directory
+// is unknown, because Go records no repository for a replaced module.
 var revision string
 
-// commitName is the name of a commit, whole or abbreviated.
+// commitName matches a commit hash, full or abbreviated.
 var commitName = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
 
-// read finds this module in what Go says: it is the main one of the binary in
-// caddy/, and a dependency of what xcaddy builds.
+// read finds this module in Go's build information: it is the main module of the binary
+// in caddy/, and a dependency of binaries that xcaddy builds.
 func read(info *debug.BuildInfo, revision string) Build {
 	b := Build{Version: Unknown, Commit: Unknown, Go: info.GoVersion}
 	for _, module := range append([]*debug.Module{&info.Main}, info.Deps...) {
@@ -78,19 +80,19 @@ func read(info *debug.BuildInfo, revision string) Build {
 	return b
 }
 
-// devel is what Go says in the place of a version that it does not know.
+// devel is what Go records for an unknown version.
 const devel = "(devel)"
 
-// isFolder reports whether a module was replaced by a folder, which has no version.
+// isFolder reports whether a module was replaced by a directory, which has no version.
 func isFolder(replacement *debug.Module) bool {
 	return replacement.Version == "" || replacement.Version == devel
 }
 
-// pseudoVersion is the form of the version of a commit without a tag
+// pseudoVersion matches the version of a commit without a tag
 // (https://go.dev/ref/mod#pseudo-versions); its group is the commit.
 var pseudoVersion = regexp.MustCompile(`^v[0-9]+\.[0-9]+\.[0-9]+-(?:.*\.)?[0-9]{14}-([0-9a-f]{12})(?:\+.*)?$`)
 
-// readCommit takes the commit from the settings, which are those of the main module's
+// readCommit reads the commit from the build settings, which describe the main module's
 // repository.
 func (b *Build) readCommit(settings []debug.BuildSetting) {
 	for _, setting := range settings {
@@ -100,11 +102,11 @@ func (b *Build) readCommit(settings []debug.BuildSetting) {
 	}
 }
 
-// announced keeps the line of the log to one for each process, whose build does not
-// change when its config does.
+// announced limits Announce to one line per process, since the build does not change when
+// the config does.
 var announced sync.Once
 
-// Announce says in the log, once for each process, what it is.
+// Announce logs the build, once per process.
 func Announce(logger *zap.Logger) {
 	announced.Do(func() {
 		b := Current()

@@ -13,7 +13,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
-// What Go says of a binary, in each way that there is to build one.
+// The build information for each way to build a binary.
 func TestRead(t *testing.T) {
 	const commit = "5c60cc5a1b2c0123456789abcdef0123456789ab"
 	const pseudo, short = "v1.2.1-0.20261128213200-5c60cc5a1b2c", "5c60cc5a1b2c"
@@ -67,7 +67,8 @@ func TestAnnounceOnce(t *testing.T) {
 	}
 }
 
-// What the linker was given is the commit where Go knows none, and only if it can be one.
+// The linker flag is the commit only if Go knows none, and only if the value looks like a
+// commit.
 func TestRevisionOfTheLinker(t *testing.T) {
 	const commit = "5c60cc5a1b2c0123456789abcdef0123456789ab"
 	image := func(version string) *debug.BuildInfo {
@@ -81,7 +82,7 @@ func TestRevisionOfTheLinker(t *testing.T) {
 	}
 }
 
-// The image's build names that variable, and otherwise builds as xcaddy does.
+// The image's build sets that variable, and otherwise uses xcaddy's own flags.
 func TestImageNamesTheCommit(t *testing.T) {
 	assert.Empty(t, revision, "nobody names a commit in tests")
 	dockerfile, err := os.ReadFile("../../xcaddy.Dockerfile")

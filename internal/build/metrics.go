@@ -12,13 +12,13 @@ var infoDescription = prom.Description("build_info",
 	"Which build this is, always 1: the version of this module and the commit that it was made from, unknown if the binary does not tell, and the version of Go.",
 	"version", "commit", "goversion")
 
-// info is the metric that tells the build.
+// info is a collector of the metric that describes the build.
 type info struct{}
 
-// Describe describes it.
+// Describe sends the description of the metric.
 func (info) Describe(descriptions chan<- *prometheus.Desc) { descriptions <- infoDescription }
 
-// Collect tells the build.
+// Collect sends the metric.
 func (info) Collect(metrics chan<- prometheus.Metric) {
 	b := Current()
 	metrics <- prometheus.MustNewConstMetric(infoDescription, prometheus.GaugeValue, 1, b.Version, b.Commit, b.Go)

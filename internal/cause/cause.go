@@ -1,5 +1,5 @@
-// Package cause puts into words why a gateway has not answered, and names it by the
-// error types of RFC 9209, section 2.3.
+// Package cause explains why a gateway has not answered, and returns the matching error
+// type of RFC 9209, section 2.3.
 package cause
 
 import (
@@ -19,22 +19,22 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// failure is why there is no answer: in words that quote nothing that the other side
-// sent, and as an error type of RFC 9209, section 2.3.
+// failure is the reason why there is no answer: a text that quotes nothing that the other
+// side sent, and an error type of RFC 9209, section 2.3.
 type failure struct {
 	proxyError, text string
 	err              error
 }
 
-// Error returns the words.
+// Error returns the text.
 func (f *failure) Error() string { return f.text }
 
-// Unwrap returns the error that it explains.
+// Unwrap returns the error that the failure explains.
 func (f *failure) Unwrap() error { return f.err }
 
-// Discreet keeps what the gateway sent out of an error that may be logged:
-// net/http quotes what it cannot read, which is the answer to somebody's payment. An
-// error that quotes nothing stays as it is, and nil stays nil.
+// Discreet removes what the gateway sent from an error that may be logged: net/http
+// quotes what it cannot parse, which is the answer to a payment. An error that quotes
+// nothing is returned as it is, and nil stays nil.
 func Discreet(err error) error {
 	if err == nil {
 		return nil
@@ -54,15 +54,15 @@ func Discreet(err error) error {
 	return &failure{"", "the exchange with the gateway failed, or its answer is not HTTP", err}
 }
 
-// Misconfigured is the error of a call that is not sent because of a setting, which the
-// text names.
+// Misconfigured returns the error of a call that is not sent because of a setting. The
+// text names the setting.
 func Misconfigured(text string) error {
 	return &failure{"proxy_configuration_error", text, nil}
 }
 
-// Of returns the error's type of RFC 9209 and puts the error into words. Where the
-// words are "", the error's own will do; where the type is "", it depends on how far
-// the call got.
+// Of returns an error's type in RFC 9209 and a text that explains it. If the text is "",
+// the error's own text can be used; if the type is "", it depends on how far the call
+// got.
 func Of(err error) (proxyError, text string) {
 	if known, ok := errors.AsType[*failure](err); ok && known.proxyError != "" {
 		return known.proxyError, known.text
@@ -96,8 +96,8 @@ func Of(err error) (proxyError, text string) {
 	return protocolProblem(err)
 }
 
-// certificateProblem says why a certificate was not accepted, or "". Its own names
-// are left out, since whoever answers has chosen them.
+// certificateProblem returns why a certificate was not accepted, or "". It omits the
+// names in the certificate, since the other side chose them.
 func certificateProblem(err error) string {
 	if wrong, ok := errors.AsType[x509.HostnameError](err); ok {
 		return "it is not for " + wrong.Host
@@ -120,7 +120,8 @@ func certificateProblem(err error) string {
 	return ""
 }
 
-// receivedAlert returns the TLS alert by which the other side refused, or "".
+// receivedAlert returns the TLS alert with which the other side refused the connection,
+// or "".
 func receivedAlert(err error) string {
 	for {
 		operation, ok := errors.AsType[*net.OpError](err)
@@ -134,9 +135,8 @@ func receivedAlert(err error) string {
 	}
 }
 
-// protocolProblems are the beginnings of errors about what is not TLS or not HTTP
-// as it should be, in the words of crypto/tls, net/http and net/textproto.
-// What follows them may be the answer's.
+// protocolProblems are the beginnings of the errors of crypto/tls, net/http and
+// net/textproto about invalid TLS or HTTP. The rest of these errors may quote the answer.
 var protocolProblems = []struct{ begins, proxyError, text string }{
 	{"http2: client connection lost", "connection_terminated", "the HTTP/2 connection did not answer a ping"},
 	{"http2: server sent GOAWAY", "connection_terminated", "the other side closed the HTTP/2 connection"},
@@ -156,8 +156,8 @@ var protocolProblems = []struct{ begins, proxyError, text string }{
 	{"http: message cannot contain multiple Content-Length", "http_protocol_error", "the answer has several lengths"},
 }
 
-// Beginnings returns how the errors begin that are known by their words alone, so that
-// a test can meet each of them.
+// Beginnings returns the beginnings of the errors that are recognised by their text only,
+// so that a test can provoke each of them.
 func Beginnings() []string {
 	var beginnings []string
 	for _, known := range protocolProblems {
@@ -166,7 +166,7 @@ func Beginnings() []string {
 	return beginnings
 }
 
-// protocolProblem finds the error in a chain among those.
+// protocolProblem finds the first error of a chain that is one of protocolProblems.
 func protocolProblem(err error) (proxyError, text string) {
 	for ; err != nil; err = errors.Unwrap(err) {
 		for _, known := range protocolProblems {
@@ -181,7 +181,8 @@ func protocolProblem(err error) (proxyError, text string) {
 	return "", ""
 }
 
-// bounded makes a text that somebody else may have written fit for a log.
+// bounded makes a text from outside safe to log: it replaces unprintable characters and
+// limits the length.
 func bounded(text string) string {
 	const enough = 120
 	text = strings.Map(func(r rune) rune {
@@ -193,16 +194,16 @@ func bounded(text string) string {
 	return text[:min(len(text), enough)]
 }
 
-// ConnectRefused is the answer of a forward proxy that has not made the connection.
-// The proxy's own words are left out.
+// ConnectRefused is the error of a forward proxy that refused to connect. It does not
+// contain the proxy's own text.
 type ConnectRefused struct {
-	// Status is the HTTP status of the answer.
+	// Status is the HTTP status of the proxy's answer.
 	Status int
 }
 
-// CheckConnected returns a *[ConnectRefused] unless the answer of a forward proxy says
-// that it has made the connection. It is for OnProxyConnectResponse of an
-// http.Transport, which would otherwise report nothing but the proxy's words.
+// CheckConnected returns a *[ConnectRefused] unless a forward proxy's answer says that it
+// has connected. It is for OnProxyConnectResponse of an http.Transport, which would
+// otherwise report only the proxy's own text.
 func CheckConnected(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
 	if answer.StatusCode == http.StatusOK {
 		return nil
@@ -210,7 +211,7 @@ func CheckConnected(_ context.Context, _ *url.URL, _ *http.Request, answer *http
 	return &ConnectRefused{answer.StatusCode}
 }
 
-// Error returns the status and what it means most of the time.
+// Error returns the status and its usual meaning.
 func (c *ConnectRefused) Error() string {
 	text := fmt.Sprintf("the forward proxy answered CONNECT with status %d", c.Status)
 	switch {
@@ -233,15 +234,15 @@ func (c *ConnectRefused) proxyError() string {
 	return "destination_unavailable"
 }
 
-// NoTunnel is the error of a forward proxy that has taken a connection and has not led it
-// to the gateway in time.
+// NoTunnel returns the error of a forward proxy that accepted a connection but did not
+// connect to the gateway in time.
 func NoTunnel(within time.Duration) error {
 	return &failure{"connection_timeout", fmt.Sprintf("the forward proxy took the connection, and did not lead it to the gateway within %v", within), context.DeadlineExceeded}
 }
 
-// InTunnel says of an error that it came while a forward proxy was to lead a connection to
-// the gateway, so that what is not HTTP, or breaks off, is the proxy's and not the gateway's.
-// What names the proxy already stays as it is.
+// InTunnel adds to an error that it occurred while a forward proxy was connecting to the
+// gateway, so that an answer that is incomplete or not HTTP is the proxy's and not the
+// gateway's. Errors that already name the proxy are returned as they are.
 func InTunnel(err error) error {
 	_, isRefused := errors.AsType[*ConnectRefused](err)
 	if known, ok := errors.AsType[*failure](err); isRefused || ok && known.proxyError == "connection_timeout" {
@@ -250,13 +251,14 @@ func InTunnel(err error) error {
 	return fmt.Errorf("the forward proxy did not lead the connection to the gateway: %w", Discreet(err))
 }
 
-// NoStatus is the error of an answer whose status has three digits, but is none of HTTP's,
-// which begin at 100: net/http reads it, and panics where it is to be passed on.
+// NoStatus returns the error of an answer whose status has three digits, but is less than
+// 100, where HTTP's begin: net/http reads such a status, but panics when it is passed on.
 func NoStatus() error {
 	return &failure{"http_protocol_error", "the answer's status is less than 100", nil}
 }
 
-// BrokenOff is the error of an answer whose header arrived, and its body did not.
+// BrokenOff returns the error of an answer whose header arrived, but whose body was
+// incomplete.
 func BrokenOff(err error) error {
 	return &failure{"http_response_incomplete", "the answer breaks off after its header", err}
 }

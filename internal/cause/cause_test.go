@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// A cause is named, and nothing that the other side sent is quoted.
+// The cause is named, and nothing that the other side sent is quoted.
 func TestCausesAreNamed(t *testing.T) {
 	const canary = "CANARY"
 	named := &x509.Certificate{DNSNames: []string{canary}}

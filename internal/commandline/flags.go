@@ -1,5 +1,5 @@
-// Package commandline is what this module's subcommands have in common: how they take their
-// flags, and whether somebody looks at what they print.
+// Package commandline holds what this module's subcommands have in common: how they
+// handle flags, and whether they print to a terminal.
 package commandline
 
 import (
@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// TakeFlagsOnly has a command refuse flags that it does not have, and anything else than
-// flags, which is the error argument. What stands there is not repeated: it may be a signature
-// or a key. refuse explains the error, as JSON if a machine reads it, and returns what the
+// TakeFlagsOnly makes a command refuse unknown flags, and anything other than flags with
+// the error argument. The errors do not repeat what was given: it may be a signature or a
+// key. refuse explains an error, as JSON if asJSON is set, and returns the error that the
 // command ends with.
 func TakeFlagsOnly(cmd *cobra.Command, argument error, refuse func(err error, asJSON bool) error) {
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return refuse(err, asksForJSON(cmd)) })
@@ -23,8 +23,8 @@ func TakeFlagsOnly(cmd *cobra.Command, argument error, refuse func(err error, as
 	}
 }
 
-// asksForJSON reports whether a machine reads what a command prints. Its flag --json may come
-// after one that is wrong, and is not read then.
+// asksForJSON reports whether a command was called with --json. It looks at the
+// arguments, because a --json after a wrong flag is not parsed.
 func asksForJSON(cmd *cobra.Command) bool {
 	return cmd.Flags().Lookup("json") != nil && slices.Contains(os.Args, "--json")
 }

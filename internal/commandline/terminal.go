@@ -2,8 +2,8 @@ package commandline
 
 import "os"
 
-// IsTerminal reports whether somebody is looking at the file. The null device is a character
-// device as well, but nobody is looking.
+// IsTerminal reports whether the file is a terminal: a character device other than the
+// null device.
 func IsTerminal(file *os.File) bool {
 	info, err := file.Stat()
 	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
@@ -13,8 +13,8 @@ func IsTerminal(file *os.File) bool {
 	return err != nil || !os.SameFile(info, null)
 }
 
-// WantsColours reports whether somebody is looking at the file who wants colours
-// (https://no-color.org).
+// WantsColours reports whether the file is a terminal and the environment does not
+// disable colours (https://no-color.org, or TERM=dumb).
 func WantsColours(file *os.File) bool {
 	return IsTerminal(file) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }

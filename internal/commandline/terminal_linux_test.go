@@ -9,8 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Colours are for terminals, and for nobody who does not want them. At the null device, nobody
-// is looking.
+// Colours are for terminals, unless they are disabled. The null device is not a terminal.
 func TestWantsColours(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
@@ -18,7 +17,7 @@ func TestWantsColours(t *testing.T) {
 		path, noColor, term string
 		isTerminal, want    bool
 	}{
-		{"/dev/ptmx", "", "xterm", true, true}, // the other side of a terminal (pty(7))
+		{"/dev/ptmx", "", "xterm", true, true}, // the other side of a pseudo-terminal (pty(7))
 		{"/dev/ptmx", "1", "xterm", true, false},
 		{"/dev/ptmx", "", "dumb", true, false},
 		{os.DevNull, "", "xterm", false, false},

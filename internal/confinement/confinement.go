@@ -1,5 +1,5 @@
-// Package confinement holds the process to a set of files, by the Linux kernel's
-// Landlock.
+// Package confinement restricts the process to a set of files with Landlock, a feature of
+// the Linux kernel.
 package confinement
 
 import (
@@ -13,14 +13,15 @@ import (
 	"go.uber.org/zap"
 )
 
-// process is what this process is held to, whichever config asked for it.
+// process holds the restriction of this process, whichever config asked for it.
 var process struct {
 	mutex sync.Mutex
-	held  *Paths // nil if it is free
+	held  *Paths // nil if the process is not confined
 }
 
-// Explain adds to an error about a file that the kernel refused it on our behalf, if the
-// process is confined. Whoever reads a file for a config explains its errors by it.
+// Explain adds the confinement as the reason to an error about a file, if the process is
+// confined and permission was denied. Code that reads a file for a config passes its
+// errors through Explain.
 func Explain(err error) error {
 	process.mutex.Lock()
 	defer process.mutex.Unlock()
@@ -30,7 +31,8 @@ func Explain(err error) error {
 	return fmt.Errorf("%w; payermax_landlock confines this process to the files of the config that it began with, so restart it", err)
 }
 
-// Allows reports what a config needs that the process may not have any more.
+// Allows returns an error if a config needs a path that the confined process cannot
+// access any more.
 func Allows(needed Paths) error {
 	process.mutex.Lock()
 	defer process.mutex.Unlock()
@@ -43,8 +45,9 @@ func Allows(needed Paths) error {
 	return nil
 }
 
-// Hold confines the process to the paths, unless it is confined already. A kernel
-// without Landlock is an error if the confinement is required, and else a warning.
+// Hold confines the process to the paths, unless it is confined already. If the kernel
+// has no Landlock, Hold returns an error if the confinement is required, and logs a
+// warning otherwise.
 func Hold(needed Paths, required bool, logger *zap.Logger) error {
 	process.mutex.Lock()
 	defer process.mutex.Unlock()

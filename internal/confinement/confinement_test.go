@@ -14,12 +14,12 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// confinedFolder tells a process of TestLandlockConfines that it is the one to be
-// confined, and where it may read and write.
+// confinedFolder tells a child process of TestLandlockConfines to confine itself, and
+// names the directory that it may read and write.
 const confinedFolder = "CADDY_PAYERMAX_CONFINED_FOLDER"
 
-// A confined process reads, makes and removes files where it may, also files that were
-// not there before. Elsewhere it can do nothing, and it cannot start a program anywhere.
+// A confined process can read, create and remove files where it is allowed to, including
+// new files. It cannot access anything else, and cannot start any program.
 func TestLandlockConfines(t *testing.T) {
 	folder := os.Getenv(confinedFolder)
 	if folder != "" {

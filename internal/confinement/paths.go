@@ -10,8 +10,8 @@ import (
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 )
 
-// readRights and writeRights are what may be done below a path. No right is to
-// execute a file.
+// readRights and writeRights are the rights below a path, fileReadRights those for a
+// single file. None of them allows executing a file.
 const (
 	fileReadRights = ll.AccessFSReadFile
 	readRights     = fileReadRights | ll.AccessFSReadDir
@@ -19,11 +19,12 @@ const (
 		ll.AccessFSMakeSock | ll.AccessFSRemoveFile | ll.AccessFSRemoveDir
 )
 
-// Paths are what a process may read, and what it may also write: directories with all
-// that is below them, or files.
+// Paths are the paths that a process may read, and those that it may read and write:
+// directories, including everything below them, or files.
 type Paths struct{ Read, Write []string }
 
-// Absolute returns the paths in a form in which they can be compared.
+// Absolute returns the paths in a form in which they can be compared: absolute, sorted,
+// and without duplicates.
 func (p Paths) Absolute() (Paths, error) {
 	for _, list := range []*[]string{&p.Read, &p.Write} {
 		clean := make([]string, 0, len(*list))
@@ -43,7 +44,7 @@ func (p Paths) Absolute() (Paths, error) {
 	return p, nil
 }
 
-// beyond returns the first of the paths that is not below one of another set.
+// beyond returns the first of the paths that held does not cover.
 func (p Paths) beyond(held Paths) (string, bool) {
 	for _, path := range p.Write {
 		if !isBelow(path, held.Write) {
@@ -58,14 +59,14 @@ func (p Paths) beyond(held Paths) (string, bool) {
 	return "", false
 }
 
-// isBelow reports whether a path is one of the others or below one of them.
+// isBelow reports whether a path equals one of the others or is below one.
 func isBelow(path string, others []string) bool {
 	return slices.ContainsFunc(others, func(other string) bool {
 		return path == other || strings.HasPrefix(path, strings.TrimSuffix(other, "/")+"/")
 	})
 }
 
-// rules are the paths as Landlock takes them.
+// rules returns the paths as Landlock rules.
 func (p Paths) rules() []landlock.Rule {
 	rules := []landlock.Rule{landlock.PathAccess(writeRights, p.Write...).IgnoreIfMissing()}
 	for _, path := range p.Read {

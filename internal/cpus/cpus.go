@@ -1,5 +1,5 @@
-// Package cpus knows how many CPUs the process has. Signatures are bounded by them,
-// whichever way they are computed.
+// Package cpus provides the number of CPUs that the process has. They limit how many
+// signatures are computed at a time, whichever engine computes them.
 package cpus
 
 import (
@@ -7,18 +7,18 @@ import (
 	"runtime"
 )
 
-// Usable returns how many CPUs the process really has: those that it may run on, or the
-// quota of its cgroup, of either version, whatever GOMAXPROCS asks for beyond them. A
-// part of a CPU counts as one, or as two where GOMAXPROCS is set, since that is how the
-// runtime rounds. Caddy adjusts GOMAXPROCS before it loads a config, so ask afterwards.
+// Usable returns how many CPUs the process really has: the ones that it may run on, or
+// the quota of its cgroup (v1 or v2), even if GOMAXPROCS is larger. A fraction of a CPU
+// counts as one, or as two if GOMAXPROCS is set, since that is how the runtime rounds.
+// Caddy adjusts GOMAXPROCS before it loads a config, so call Usable after that.
 //
-// Shares of the CPU (cpu.shares, cpu.weight; Kubernetes' requests) are not looked
-// at. They bound nothing while others leave the CPU idle; when they do not, signatures
-// take longer, and the gate sees that.
+// CPU shares (cpu.shares, cpu.weight; Kubernetes' requests) are ignored. They limit
+// nothing while other processes leave the CPU idle; otherwise signatures take longer, and
+// the gate notices that.
 func Usable() int {
 	set := runtime.GOMAXPROCS(0)
 	if os.Getenv("GOMAXPROCS") == "" {
-		return set // the runtime, and Caddy, have looked at all that already
+		return set // the runtime and Caddy have taken all of that into account
 	}
 	runtime.SetDefaultGOMAXPROCS()
 	return min(set, runtime.GOMAXPROCS(set))

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// GOMAXPROCS makes no CPUs, and what it is set to stays as it is.
+// GOMAXPROCS does not add CPUs, and Usable does not change it.
 func TestUsable(t *testing.T) {
 	before := runtime.GOMAXPROCS(0)
 	t.Cleanup(func() { runtime.GOMAXPROCS(before) })

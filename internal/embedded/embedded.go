@@ -1,5 +1,5 @@
-// Package embedded has what a config's embedded sandboxes share with those who verify
-// what they sign: one key.
+// Package embedded holds the key that a config's embedded sandboxes share with the
+// handlers that verify what they sign.
 package embedded
 
 import (
@@ -17,8 +17,8 @@ const name = "payermax_embedded_sandbox"
 
 func init() { caddy.RegisterModule(new(App)) }
 
-// App is a Caddy app that is in no config: Caddy makes one for each config whose
-// handlers ask for it, and none of it outlives that config. It has no options.
+// App is a Caddy app that is never configured: Caddy creates one for each config whose
+// handlers ask for it, and it does not outlive that config. It has no options.
 type App struct {
 	key    func() (*rsa.PrivateKey, error)
 	halves Halves
@@ -30,16 +30,16 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: name, New: func() caddy.Module { return new(App) }}
 }
 
-// Provision gets ready to generate the key, which takes some time and is only done if
-// it is asked for.
+// Provision prepares to generate the key. That takes some time, so it is only done when
+// the key is needed.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	a.key = sync.OnceValues(sandbox.GenerateKey)
 	return nil
 }
 
-// Start warns of a half of a set-up that lacks the other. By now, all handlers are known;
-// there is nothing to run.
+// Start logs a warning if one half of the setup is missing. All handlers are known by
+// then. There is nothing to run.
 func (a *App) Start() error {
 	if message, next := a.halves.Mismatch(); message != "" {
 		a.logger.Warn(message + "; " + next)
@@ -60,7 +60,7 @@ func SigningKey(ctx caddy.Context) (*rsa.PrivateKey, error) {
 	return app.key()
 }
 
-// NoteMerchants notes the merchants that an embedded sandbox knows.
+// NoteMerchants records the merchants that an embedded sandbox knows.
 func NoteMerchants(ctx caddy.Context, merchants ...Merchant) error {
 	app, err := of(ctx)
 	if err == nil {
@@ -69,8 +69,8 @@ func NoteMerchants(ctx caddy.Context, merchants ...Merchant) error {
 	return err
 }
 
-// VerifyingKey returns the key that the embedded sandboxes' notifications are verified by,
-// by a handler that lets those for the addressees pass.
+// VerifyingKey returns the key that verifies the embedded sandboxes' notifications. whose
+// are the addressees whose notifications the calling handler accepts.
 func VerifyingKey(ctx caddy.Context, whose Addressees) (*rsa.PublicKey, error) {
 	app, err := of(ctx)
 	if err != nil {
@@ -84,7 +84,7 @@ func VerifyingKey(ctx caddy.Context, whose Addressees) (*rsa.PublicKey, error) {
 	return &key.PublicKey, nil
 }
 
-// NoteOtherKey notes a handler that verifies notifications by a key in a file.
+// NoteOtherKey records a handler that verifies notifications with a key in a file.
 func NoteOtherKey(ctx caddy.Context) error {
 	app, err := of(ctx)
 	if err == nil {
@@ -93,7 +93,7 @@ func NoteOtherKey(ctx caddy.Context) error {
 	return err
 }
 
-// of returns what the handlers of a config share.
+// of returns the App that the handlers of a config share.
 func of(ctx caddy.Context) (*App, error) {
 	app, err := ctx.App(name)
 	if err != nil {

@@ -2,34 +2,37 @@ package embedded
 
 import "slices"
 
-// Halves are the halves of a set-up with embedded sandboxes that a config has.
+// Halves describes which parts of a setup with embedded sandboxes a config has.
 type Halves struct {
-	// Sandboxes counts the embedded sandboxes, which sign notifications, and Merchants
-	// are those that they know, as far as that can be told.
+	// Sandboxes is the number of embedded sandboxes, which sign notifications, and Merchants
+	// are the merchants that they are known to serve.
 	Sandboxes int
 	Merchants []Merchant
-	// Verifying are the handlers that verify notifications by the sandboxes' key: each is
-	// for whom it lets them pass.
+	// Verifying has an element for each handler that verifies notifications with the
+	// sandboxes' key: the addressees that it accepts them for.
 	Verifying []Addressees
-	// ByFile counts the handlers that verify them by a key in a file instead.
+	// ByFile is the number of handlers that verify notifications with a key in a file
+	// instead.
 	ByFile int
 }
 
-// Merchant is one that a sandbox notifies. MerchantNo is empty if only its calls have it.
+// Merchant is a merchant that a sandbox notifies. MerchantNo is empty if it is not
+// configured and comes with the merchant's calls.
 type Merchant struct{ AppID, MerchantNo string }
 
-// Addressees are those whose notifications pass. An empty list lets any pass.
+// Addressees are the appIds and merchantNos whose notifications are accepted. An empty
+// list accepts any.
 type Addressees struct{ AppIDs, MerchantNos []string }
 
-// include reports whether a notification for the merchant may pass.
+// include reports whether a notification for the merchant can be accepted.
 func (a Addressees) include(m Merchant) bool {
 	return (len(a.AppIDs) == 0 || slices.Contains(a.AppIDs, m.AppID)) &&
 		(len(a.MerchantNos) == 0 || m.MerchantNo == "" || slices.Contains(a.MerchantNos, m.MerchantNo))
 }
 
-// Mismatch says what is wrong if one half lacks the other, or is for somebody else, and
-// what to do; or nothing. Caddy loads the config all the same, and no notification is
-// accepted.
+// Mismatch explains what is wrong if one half is missing or is for other merchants, and
+// what to do, or returns "". Caddy loads such a config nevertheless, but notifications
+// are refused.
 func (h Halves) Mismatch() (message, next string) {
 	switch {
 	case len(h.Verifying) > 0 && h.Sandboxes == 0:
@@ -45,8 +48,8 @@ func (h Halves) Mismatch() (message, next string) {
 	return "", ""
 }
 
-// hasStranger reports whether a handler lets notifications pass for none of the merchants
-// that the sandboxes know.
+// hasStranger reports whether a handler accepts notifications for none of the sandboxes'
+// merchants.
 func (h Halves) hasStranger() bool {
 	return len(h.Merchants) > 0 && slices.ContainsFunc(h.Verifying, func(a Addressees) bool { return !slices.ContainsFunc(h.Merchants, a.include) })
 }

@@ -1,5 +1,5 @@
-// Package farewell tells clients that their connections will be closed soon, so that
-// they go on with others.
+// Package farewell tells clients that their connections will be closed soon, so that they
+// continue with other connections.
 package farewell
 
 import (
@@ -11,35 +11,35 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// endings are the ways in which a server ends that Caddy does not know of.
+// endings report other reasons, unknown to Caddy, why a server is about to end.
 var endings []func(*caddyhttp.Server) bool
 
-// Include makes Announce ask endsSoon, too, whether a server is about to end. It is for
-// init functions.
+// Include makes Announce also call endsSoon to find out whether a server is about to end.
+// It is for init functions.
 func Include(endsSoon func(*caddyhttp.Server) bool) { endings = append(endings, endsSoon) }
 
 // Announce returns a ResponseWriter that tells the client if its connection will be
-// closed soon: because the server serves on for shutdown_delay and then ends, or for a
-// reason that was included, such as that another config has taken over the server's
-// socket. The answer says `Connection: close`, which net/http turns into a
-// GOAWAY on HTTP/2. So a client that goes on to call is on another connection when
-// the server closes this one.
+// closed soon: because the server is in its shutdown_delay, or for a reason passed to
+// Include, such as that another config has taken over the server's socket. The answer has
+// `Connection: close`, which net/http turns into a GOAWAY on HTTP/2. So a client that
+// makes further calls uses another connection by the time the server closes this one.
 func Announce(w http.ResponseWriter, r *http.Request) http.ResponseWriter {
 	if r.ProtoMajor > 2 {
-		return w // HTTP/3 has no such field; its server announces its end by itself
+		return w // HTTP/3 has no such field; its server announces its end on its own
 	}
 	return &announcer{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, request: r}
 }
 
-// announcer looks at the server when an answer begins, which may be long after its
-// request came.
+// announcer checks the server when an answer begins, which may be long after the request
+// arrived.
 type announcer struct {
 	caddyhttp.ResponseWriterWrapper
 	request *http.Request
 	begun   bool
 }
 
-// WriteHeader writes the header, which says whether the connection will be closed.
+// WriteHeader writes the header, with `Connection: close` if the connection will be
+// closed soon.
 func (a *announcer) WriteHeader(status int) {
 	if status >= http.StatusOK {
 		a.begin()
@@ -67,7 +67,7 @@ func (a *announcer) begin() {
 	a.begun = true
 }
 
-// endsSoon reports whether the server that got the request is about to end.
+// endsSoon reports whether the server that received the request is about to end.
 func endsSoon(r *http.Request) bool {
 	server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if server == nil {
@@ -77,8 +77,8 @@ func endsSoon(r *http.Request) bool {
 	return slices.ContainsFunc(endings, isOfServer) || IsShuttingDown(r)
 }
 
-// IsShuttingDown reports whether the server that got the request serves on for
-// shutdown_delay and then ends.
+// IsShuttingDown reports whether the server that received the request is in its
+// shutdown_delay: it still serves requests and will end after that.
 func IsShuttingDown(r *http.Request) bool {
 	placeholders := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	shuttingDown, _ := placeholders.Get("http.shutting_down")

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// included makes a reason why a server ends known until the end of the test.
+// included calls Include with a reason that lasts until the end of the test.
 func included(t *testing.T, endsSoon func(*caddyhttp.Server) bool) {
 	t.Helper()
 	before := slices.Clone(endings)
@@ -55,7 +55,7 @@ func TestAnnounce(t *testing.T) {
 	}
 }
 
-// What counts is the server when the answer begins, not when the request came.
+// The server's state when the answer begins counts, not when the request arrived.
 func TestAnnounceLate(t *testing.T) {
 	ends := false
 	included(t, func(*caddyhttp.Server) bool { return ends })
@@ -76,7 +76,7 @@ func TestIsShuttingDown(t *testing.T) {
 	}
 }
 
-// request returns a request that a server got.
+// request returns a request that a server received, and its placeholders.
 func request(server *caddyhttp.Server) (*http.Request, *caddy.Replacer) {
 	placeholders := caddy.NewReplacer()
 	return caddyhttp.PrepareRequest(httptest.NewRequest(http.MethodGet, "/", nil), placeholders, nil, server), placeholders

@@ -13,31 +13,32 @@ import (
 )
 
 const (
-	// clockNoise is the skew that says nothing: Date has whole seconds, and
-	// takes some time to get here.
+	// clockNoise is the skew below which a measurement means nothing: Date has whole
+	// seconds, and the answer takes some time to arrive.
 	clockNoise = 2 * time.Second
-	// clockSamples is how many answers the skew is the median of, so that one odd
-	// Date does not matter.
+	// clockSamples is the number of answers whose median is the skew, so that one odd Date
+	// does not matter.
 	clockSamples = 5
 )
 
-// clock compares the gateway's clock, as its answers show it in Date, with ours.
+// clock compares the gateway's clock, which its answers show in Date, with this
+// machine's.
 type clock struct {
 	mutex   sync.Mutex
-	text    string          // the last Date, as it was sent,
-	date    time.Time       // and what it says
-	samples []time.Duration // the last ones, the oldest first
-	level   time.Duration   // the last one that was complained about
+	text    string          // the last Date, as it was sent
+	date    time.Time       // the last Date, parsed
+	samples []time.Duration // the last samples, oldest first
+	level   time.Duration   // the last level that was logged
 	skew    atomic.Pointer[time.Duration]
 }
 
-// observe takes the Date of an answer whose first byte arrived at the time
-// given, and logs when the skew becomes large or small again.
+// observe evaluates the Date of an answer whose first byte arrived at the given time, and
+// logs when the skew becomes large or small again.
 func (c *clock) observe(header http.Header, arrived time.Time, logger *zap.Logger) {
 	text := header.Get("Date")
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	if text != c.text { // which it seldom is in a busy second
+	if text != c.text { // parse each Date only once: under load, many answers have the same one
 		date, err := http.ParseTime(text)
 		if err != nil {
 			return
@@ -47,7 +48,7 @@ func (c *clock) observe(header http.Header, arrived time.Time, logger *zap.Logge
 	if c.text == "" || arrived.IsZero() {
 		return
 	}
-	// The fraction is cut off; half a second is the best guess.
+	// Date is truncated to seconds; half a second is the best estimate of the fraction.
 	sample := c.date.Add(500 * time.Millisecond).Sub(arrived)
 
 	if len(c.samples) == clockSamples {
@@ -59,7 +60,7 @@ func (c *clock) observe(header http.Header, arrived time.Time, logger *zap.Logge
 	c.complain(skew, logger)
 }
 
-// complain logs a skew once for each level that it reaches.
+// complain logs a skew once when it reaches another level.
 func (c *clock) complain(skew time.Duration, logger *zap.Logger) {
 	var level time.Duration
 	switch size := skew.Abs(); {
@@ -83,7 +84,7 @@ func (c *clock) complain(skew time.Duration, logger *zap.Logger) {
 	}
 }
 
-// inherit begins with what another clock has measured.
+// inherit copies what another clock has measured.
 func (c *clock) inherit(from *clock) {
 	from.mutex.Lock()
 	defer from.mutex.Unlock()
@@ -91,7 +92,7 @@ func (c *clock) inherit(from *clock) {
 	c.skew.Store(from.skew.Load())
 }
 
-// measured returns how far the gateway's clock is ahead of ours, if that is
+// measured returns how far the gateway's clock is ahead of this machine's, if that is
 // known.
 func (c *clock) measured() (skew time.Duration, ok bool) {
 	if stored := c.skew.Load(); stored != nil {
@@ -100,8 +101,8 @@ func (c *clock) measured() (skew time.Duration, ok bool) {
 	return 0, false
 }
 
-// now returns what the gateway's clock shows now, as far as that is known. Otherwise, or
-// if the difference says nothing, it is our own time.
+// now returns the current time of the gateway's clock, or of this machine's if the skew
+// is not known, is noise, or exceeds protocol.ClockLimit.
 func (c *clock) now() time.Time {
 	now := time.Now()
 	skew, ok := c.measured()

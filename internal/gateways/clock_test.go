@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// dated is the header of an answer by a gateway whose clock is ahead of ours.
+// dated returns the header of an answer by a gateway whose clock is ahead.
 func dated(now time.Time, ahead time.Duration) http.Header {
 	return http.Header{"Date": {now.Add(ahead).UTC().Format(http.TimeFormat)}}
 }
@@ -44,7 +44,7 @@ func TestClockMeasures(t *testing.T) {
 	})
 }
 
-// One odd Date changes nothing, but a change that stays is seen.
+// One odd Date changes nothing, but a lasting change does.
 func TestClockTakesTheMedian(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c clock
@@ -63,7 +63,7 @@ func TestClockTakesTheMedian(t *testing.T) {
 	})
 }
 
-// Noise is not followed, and neither is what cannot be a drift.
+// Neither noise nor an implausible skew is followed.
 func TestClockFollowsWithinReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, test := range []struct {
@@ -88,13 +88,13 @@ func TestClockFollowsWithinReason(t *testing.T) {
 	})
 }
 
-// Each level is complained about once, and its end is logged.
+// Each level is logged once, and so is the return to normal.
 func TestClockComplains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zapcore.DebugLevel)
 		var c clock
 		for _, ahead := range []time.Duration{29 * time.Second, 31 * time.Second, 35 * time.Second, -91 * time.Second, -100 * time.Second, 10 * time.Second} {
-			c.samples = nil // for this is not about the median
+			c.samples = nil // this test is not about the median
 			now := time.Now()
 			c.observe(dated(now, ahead), now, zap.New(core))
 		}
@@ -108,7 +108,7 @@ func TestClockComplains(t *testing.T) {
 	})
 }
 
-// The alerts and the log complain about the same skews.
+// The alerts have the same limits as the log.
 func TestClockAlertsAreTheLimits(t *testing.T) {
 	rules, err := os.ReadFile("../../deploy/prometheus/rules.yaml")
 	require.NoError(t, err)

@@ -1,6 +1,6 @@
-// Package gateways has what handlers know of the gateways that answer their calls: how
-// far a gateway's clock is ahead of ours, when it last accepted a call, and whether it
-// is a sandbox. Each handler knows it of its own gateway, and of no other.
+// Package gateways records what handlers know about the gateways that answer their calls:
+// how far a gateway's clock is ahead of this machine's, when it last accepted a call, and
+// whether it is a sandbox. Each handler has a record of its own gateway only.
 package gateways
 
 import (
@@ -14,18 +14,18 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/inuse"
 )
 
-// Gateway is what one handler knows of the gateway that answers its calls.
+// Gateway is what one handler knows about the gateway that answers its calls.
 type Gateway struct {
-	name        string // "" if it is not known
+	name        string // "" if the gateway is not known
 	clock       clock
 	lastSuccess atomic.Pointer[time.Time]
 	sandbox     atomic.Bool
 }
 
-// New returns what a new handler knows. Handlers that call the same gateway give the
-// same name, whatever it looks like, or "" if their gateway is not known. At a reload of the
-// config, a handler begins with what the one before it has measured of the same
-// gateway: otherwise its first call would be stamped with the wrong time.
+// New returns the Gateway of a new handler. The name may be any text that is the same for
+// all handlers with this gateway, or "" if the gateway is not known. After a reload of
+// the config, a handler starts with what its predecessor has measured for the same
+// gateway: otherwise its first call would have the wrong requestTime.
 func New(name string) *Gateway {
 	g := &Gateway{name: name}
 	if name == "" {
@@ -39,7 +39,7 @@ func New(name string) *Gateway {
 	return g
 }
 
-// inherit begins with what another handler has measured of the same gateway.
+// inherit copies what another handler has measured for the same gateway.
 func (g *Gateway) inherit(before *Gateway) {
 	if _, ok := before.clock.measured(); ok {
 		g.clock.inherit(&before.clock)
@@ -49,19 +49,19 @@ func (g *Gateway) inherit(before *Gateway) {
 	}
 }
 
-// ObserveClock takes the Date of an answer whose first byte arrived at the time given.
-// Answers that are withheld must not be given. It logs when the skew becomes large or
-// small again.
+// ObserveClock evaluates the Date of an answer whose first byte arrived at the given
+// time. It must not be called for answers that are withheld. It logs when the skew
+// becomes large or small again.
 func (g *Gateway) ObserveClock(answer http.Header, arrived time.Time, logger *zap.Logger) {
 	g.clock.observe(answer, arrived, logger)
 }
 
-// Now returns what the gateway's clock shows now, as far as that is known, or else our
-// own time. A difference below two seconds says nothing, and one beyond an hour is a
-// mistake, so neither is followed.
+// Now returns the current time of the gateway's clock if it is known, or else of this
+// machine's. A skew below two seconds is noise, and one above an hour is a mistake, so
+// neither is applied.
 func (g *Gateway) Now() time.Time { return g.clock.now() }
 
-// NoteSuccess notes that the gateway has just accepted a call.
+// NoteSuccess records that the gateway has just accepted a call.
 func (g *Gateway) NoteSuccess() { g.noteSuccess(time.Now()) }
 
 func (g *Gateway) noteSuccess(at time.Time) {
@@ -70,20 +70,21 @@ func (g *Gateway) noteSuccess(at time.Time) {
 	}
 }
 
-// NoteSandbox notes that the gateway is a sandbox, and reports whether that is news.
+// NoteSandbox records that the gateway is a sandbox, and reports whether that was not
+// known before.
 func (g *Gateway) NoteSandbox() bool { return !g.sandbox.Swap(true) }
 
 // inUse are the gateways of the handlers in use.
 var inUse inuse.Set[*Gateway]
 
-// Use counts the handler among those in use, until Release.
+// Use marks the handler as in use, until Release.
 func (g *Gateway) Use() { inUse.Add(g) }
 
-// Release ends what Use began.
+// Release undoes Use.
 func (g *Gateway) Release() { inUse.Remove(g) }
 
-// ClockSkew returns how far the gateway's clock is ahead of ours. Of several handlers
-// it is the one with the largest difference. It is not ok before the first answer.
+// ClockSkew returns how far the gateway's clock is ahead of this machine's, or the
+// largest skew if there are several handlers. ok is false before the first answer.
 func ClockSkew() (skew time.Duration, ok bool) {
 	for _, g := range inUse.All() {
 		if measured, known := g.clock.measured(); known && (!ok || measured.Abs() > skew.Abs()) {
@@ -93,8 +94,8 @@ func ClockSkew() (skew time.Duration, ok bool) {
 	return skew, ok
 }
 
-// LastSuccess returns when the gateway of any handler last accepted a call. It is not
-// ok before the first time.
+// LastSuccess returns when the gateway of any handler last accepted a call. ok is false
+// before the first one.
 func LastSuccess() (at time.Time, ok bool) {
 	for _, g := range inUse.All() {
 		if success := g.lastSuccess.Load(); success != nil && success.After(at) {

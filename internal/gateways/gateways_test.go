@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// used returns what a handler knows that is in use until the end of the test, of a
-// gateway whose clock is ahead.
+// used returns the Gateway of a handler that is in use until the end of the test. Its
+// clock is ahead.
 func used(t *testing.T, name string, ahead time.Duration) *Gateway {
 	t.Helper()
 	g := New(name)
@@ -23,7 +23,7 @@ func used(t *testing.T, name string, ahead time.Duration) *Gateway {
 	return g
 }
 
-// observe has the gateway's clock be ahead from now on.
+// observe sets how far the gateway's clock is ahead from now on.
 func observe(g *Gateway, ahead time.Duration) {
 	now := time.Now()
 	for range clockSamples {
@@ -31,7 +31,7 @@ func observe(g *Gateway, ahead time.Duration) {
 	}
 }
 
-// collect returns the metrics by their names.
+// collect returns the metrics by name.
 func collect(t *testing.T) map[string]float64 {
 	t.Helper()
 	values := make(map[string]float64)
@@ -42,10 +42,11 @@ func collect(t *testing.T) map[string]float64 {
 	return values
 }
 
-// ahead returns how far the time that a call is stamped with is ahead of ours.
+// ahead returns how far, in seconds, the requestTime of a call is ahead of this machine's
+// clock.
 func ahead(g *Gateway) float64 { return time.Until(g.Now()).Seconds() }
 
-// No handler's clock is changed by another's gateway.
+// A gateway does not change the clock of other handlers.
 func TestClocksAreApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fast, slow, unknown := used(t, "fast", time.Minute), used(t, "slow", -time.Minute), New("unknown")
@@ -58,9 +59,9 @@ func TestClocksAreApart(t *testing.T) {
 	})
 }
 
-// A handler that takes another's place goes on with what that has measured of the same
-// gateway; from then on they are apart. What is not in use, or not known, is nobody's
-// predecessor.
+// A handler that replaces another one starts with the measurements of the same gateway;
+// from then on, they are independent. A gateway that is not in use, or not known, is not
+// inherited from.
 func TestSuccessor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before := used(t, "gateway", time.Minute)
@@ -84,7 +85,7 @@ func TestSuccessor(t *testing.T) {
 	})
 }
 
-// One number stands for all gateways: the largest difference, the latest success, and
+// Each metric has one value for all gateways: the largest skew, the latest success, and
 // whether there is any sandbox.
 func TestSeveralGateways(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -17,17 +17,17 @@ var (
 
 func init() { prom.Share(collector{}) }
 
-// collector reports what the handlers in use know.
+// collector collects what the handlers in use know.
 type collector struct{}
 
-// Describe describes the metrics.
+// Describe sends the descriptions of the metrics.
 func (collector) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- clockSkew
 	descriptions <- lastSuccess
 	descriptions <- sandbox
 }
 
-// Collect sends what is known.
+// Collect sends the metrics whose values are known.
 func (collector) Collect(collected chan<- prometheus.Metric) {
 	gauge := func(description *prometheus.Desc, value float64) {
 		collected <- prometheus.MustNewConstMetric(description, prometheus.GaugeValue, value)

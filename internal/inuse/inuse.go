@@ -1,5 +1,5 @@
-// Package inuse holds what belongs to the configs in use. Probes and metrics ask for it when
-// they are asked themselves, so that nothing remains of a config that is gone.
+// Package inuse holds values that belong to the configs in use. Probes and metrics read
+// them on each request, so that nothing remains of a config that is gone.
 package inuse
 
 import (
@@ -7,14 +7,13 @@ import (
 	"sync"
 )
 
-// Set is what is in use, each once. The zero Set is empty. It may be used by several
-// goroutines.
+// Set is a set of values in use. The zero Set is empty. It is safe for concurrent use.
 type Set[T comparable] struct {
 	mutex sync.Mutex
 	used  []T
 }
 
-// Add counts something among what is in use, until Remove.
+// Add adds a value to the set, until Remove.
 func (s *Set[T]) Add(one T) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -23,14 +22,14 @@ func (s *Set[T]) Add(one T) {
 	}
 }
 
-// Remove ends what Add began.
+// Remove removes a value from the set.
 func (s *Set[T]) Remove(one T) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.used = slices.DeleteFunc(s.used, func(other T) bool { return other == one })
 }
 
-// All returns what is in use, in the order in which it came into use.
+// All returns the values in the order in which they were added.
 func (s *Set[T]) All() []T {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

@@ -1,12 +1,11 @@
-// Package lookalike says which JSON member names a lenient parser could take
-// for one another.
+// Package lookalike determines which JSON member names a lenient parser could confuse.
 //
-// PayerMax runs on Java. fastjson, which PayerMax's own SDK uses, binds names
-// without regard to case, "_" and "-" and calls it smart match; other parsers
-// skip spaces as well. A member that one parser ignores and another reads as
-// the amount, the merchant or the code is how a request or an answer that was
-// checked turns into a different one. So there is one folding, and the request's
-// envelope, its data and the gateway's answers are all judged by it.
+// PayerMax runs on Java. fastjson, which PayerMax's own SDK uses, ignores case, "_" and
+// "-" when it binds names ("smart match"); other parsers ignore spaces as well. If one
+// parser ignores a member that another reads as the amount, the merchant or the code,
+// then a request or an answer that was checked means something else to its reader. So
+// this package defines one folding for the request's envelope, its data and the gateway's
+// answers.
 package lookalike
 
 import (
@@ -14,15 +13,14 @@ import (
 	"unicode/utf8"
 )
 
-// Fold returns the shape of a name: two names that a parser could confuse have
-// the same one. The shape is for comparison alone and is not fit to be shown.
+// Fold returns the shape of a name: two names that a parser could confuse have the same
+// shape. The shape is only for comparisons, not for display.
 func Fold(name string) string {
 	return string(Append(nil, []byte(name)))
 }
 
-// Append appends the shape of name to dst, without "_", "-", spaces and
-// characters that cannot be seen, and with one spelling for all cases of a
-// letter.
+// Append appends the shape of name to dst: without "_", "-", spaces and invisible
+// characters, and with one representative for all cases of a letter.
 func Append(dst, name []byte) []byte {
 	for len(name) > 0 {
 		r, size := utf8.DecodeRune(name)
@@ -35,8 +33,8 @@ func Append(dst, name []byte) []byte {
 		case unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf):
 			continue
 		case r == 'ı' || r == 'İ':
-			// Java's equalsIgnoreCase takes both for an i; Unicode's simple
-			// folding, which Go follows, takes neither.
+			// Java's equalsIgnoreCase treats both as an i; Unicode's simple folding, which Go
+			// follows, treats neither as one.
 			r = 'I'
 		case r >= utf8.RuneSelf:
 			r = smallestCase(r)

@@ -19,7 +19,8 @@ func TestFold(t *testing.T) {
 	}
 }
 
-// FuzzFold never panics, and a shape is its own shape.
+// FuzzFold checks that Fold does not panic, and that the shape of a shape is the same
+// shape.
 func FuzzFold(f *testing.F) {
 	for _, seed := range []string{"co_de", "userıd", "\xff", "ſ", "ǅ", "\u0345"} {
 		f.Add(seed)

@@ -7,7 +7,7 @@ type Names struct {
 	byNumber map[uint64]int
 }
 
-// NewNames returns the names, each of which is known by its place among them.
+// NewNames returns a Names of the given names. A name's place is its index among them.
 func NewNames(names ...string) *Names {
 	n := &Names{names: names, byShape: make(map[string]int, len(names)), byNumber: make(map[uint64]int)}
 	for i, name := range names {
@@ -19,11 +19,11 @@ func NewNames(names ...string) *Names {
 	return n
 }
 
-// Find returns the place of the name that a parser could take another one for: one
-// of the same shape, or one that a parser which compares numbers alone cannot tell
-// from it. The name itself is found as well.
+// Find returns the place of the known name that a parser could take name for: one with
+// the same shape, or one with the same number, for parsers that compare only numbers. It
+// also finds name itself.
 func (n *Names) Find(name []byte) (place int, ok bool) {
-	var shape [64]byte // longer than most names
+	var shape [64]byte // room for most names without an allocation
 	if place, ok = n.byShape[string(Append(shape[:0], name))]; ok {
 		return place, true
 	}
@@ -35,8 +35,8 @@ func (n *Names) Find(name []byte) (place int, ok bool) {
 	return 0, false
 }
 
-// Known returns the name that a parser could take another one for, or "" if there is no
-// such name. See [Names.Find].
+// Known returns the known name that a parser could take name for, or "". See
+// [Names.Find].
 func (n *Names) Known(name []byte) string {
 	if place, ok := n.Find(name); ok {
 		return n.names[place]

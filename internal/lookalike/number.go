@@ -2,21 +2,21 @@ package lookalike
 
 import "unicode/utf8"
 
-// Numbers are what fastjson and fastjson2 could know a member's name by.
+// Numbers are the numbers by which fastjson and fastjson2 may identify a member's name.
 type Numbers [6]uint64
 
-// FNV-1a with 64 bits, as both compute it over UTF-16.
+// FNV-1a with 64 bits, which both compute over UTF-16 code units.
 const (
 	fnvBasis = 0xcbf29ce484222325
 	fnvPrime = 0x100000001b3
 )
 
-// NumbersOf returns the numbers of a name. A parser that has no member of the very
-// name looks for one of the same number, and does not compare the letters then
-// (fastjson 1.2.83: JavaBeanDeserializer.smartMatch with TypeUtils.fnv1a_64_lower
-// and fnv1a_64_extract; fastjson2: ObjectReader.getFieldReader with Fnv). Nobody
-// writes two names of one number by accident, but they are easily made: in
-// fastjson2, eight characters are their own number.
+// NumbersOf returns the numbers of a name. A parser that has no member with exactly this
+// name looks for one with the same number, without comparing the names (fastjson 1.2.83:
+// JavaBeanDeserializer.smartMatch with TypeUtils.fnv1a_64_lower and fnv1a_64_extract;
+// fastjson2: ObjectReader.getFieldReader with Fnv). Two names do not have the same number
+// by accident, but such names are easily constructed: in fastjson2, up to eight
+// characters are their own number.
 func NumbersOf(name []byte) Numbers {
 	exact, lower, bare, dense := newNumber(), newNumber(), newNumber(), newNumber()
 	var packed, packedDense packing
@@ -46,12 +46,13 @@ func NumbersOf(name []byte) Numbers {
 	}
 }
 
-// number is a hash that grows.
+// number is an FNV-1a hash, computed character by character.
 type number uint64
 
 func newNumber() number { return fnvBasis }
 
-// add hashes a character, one beyond the basic plane as its two surrogates.
+// add hashes a character. A character beyond the basic plane is hashed as its two
+// surrogates.
 func (n *number) add(r rune) {
 	if r > 0xffff {
 		r -= 0x10000
@@ -61,8 +62,7 @@ func (n *number) add(r rune) {
 	*n = (*n ^ number(r)) * fnvPrime
 }
 
-// packing are up to eight characters of one byte each, the first of which is the
-// lowest byte.
+// packing holds up to eight one-byte characters, the first one in the lowest byte.
 type packing struct {
 	value   uint64
 	count   int
@@ -78,8 +78,8 @@ func (p *packing) add(r rune) {
 	p.count++
 }
 
-// or returns the packed characters, or the hash that takes their place if they are
-// too many, too wide or nothing.
+// or returns the packed characters, or the hash n if there are none or they cannot be
+// packed.
 func (p *packing) or(n number) uint64 {
 	if p.tooWide || p.value == 0 {
 		return uint64(n)

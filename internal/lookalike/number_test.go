@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// The numbers are those that the parsers compute: FNV's published test vectors, and
-// characters that stand for themselves.
+// The numbers are the ones that the parsers compute: FNV's published test vectors, and
+// packed characters.
 func TestNumbersOf(t *testing.T) {
 	numbers := func(name string) Numbers { return NumbersOf([]byte(name)) }
 	assert.EqualValues(t, uint64(0x85944171f73967e8), numbers("foobar")[0])
@@ -22,8 +22,8 @@ func TestNumbersOf(t *testing.T) {
 	assert.Equal(t, numbers("totalAmount")[3], numbers(" total_Am-ount")[3])
 	assert.NotEqual(t, numbers("totalAmount")[2], numbers(" totalAmount")[2])
 
-	// At the edges: letters, characters of one byte, those that are nothing at the
-	// beginning, and the last of the basic plane.
+	// Edge cases: the first and last letters, one-byte characters, NUL at the beginning, and
+	// the last character of the basic plane.
 	assert.Equal(t, numbers("azaz")[1], numbers("AZAZ")[1])
 	assert.NotEqual(t, numbers("[")[1], numbers("{")[1], "the characters after Z and z are no letters")
 	assert.NotEqual(t, numbers("@")[1], numbers("`")[1], "nor are those before A and a")
@@ -37,11 +37,10 @@ func TestNumbersOf(t *testing.T) {
 	assert.EqualValues(t, uint64(((fnvBasisOf^0xd83d)*fnvPrimeOf^0xde00)*fnvPrimeOf), numbers("😀")[0])
 }
 
-// What the constants are, where the compiler must not fold them.
+// The constants as variables, since constant arithmetic would overflow.
 var fnvBasisOf, fnvPrimeOf uint64 = fnvBasis, fnvPrime
 
-// colliding returns eight characters that take the place of a longer name in
-// fastjson2.
+// colliding returns eight characters that fastjson2 takes for a longer name.
 func colliding(name string) string {
 	var characters []rune
 	for _, b := range binary.LittleEndian.AppendUint64(nil, NumbersOf([]byte(name))[0]) {

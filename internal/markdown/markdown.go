@@ -1,6 +1,6 @@
-// Package markdown finds in a page what tests ask about: its blocks of code, its
-// tables, where it links to, and where it can be linked to. It reads GitHub's
-// Markdown, by goldmark, which Caddy's templates link already.
+// Package markdown finds what tests need in a page: its code blocks, its tables, its
+// links, and its anchors. It parses GitHub Flavored Markdown with goldmark, which is
+// already a dependency of Caddy's templates.
 package markdown
 
 import (
@@ -18,7 +18,7 @@ import (
 
 var reader = goldmark.New(goldmark.WithExtensions(extension.GFM)).Parser()
 
-// visit calls see for the nodes of a page, in their order.
+// visit calls see for the nodes of a page, in document order.
 func visit(page string, see func(node ast.Node, source []byte)) {
 	source := []byte(page)
 	// The walk ends with an error only if see returns one.
@@ -30,16 +30,16 @@ func visit(page string, see func(node ast.Node, source []byte)) {
 	})
 }
 
-// Block is a fenced block of code.
+// Block is a fenced code block.
 type Block struct {
-	// Language is the word behind the fence, such as "caddyfile", or "".
+	// Language is the word after the opening fence, such as "caddyfile", or "".
 	Language string
 	// Comment is the text of an HTML comment on the line before, or "".
 	Comment string
 	Text    string
 }
 
-// Blocks returns the blocks of a page, from its top to its end.
+// Blocks returns the code blocks of a page, in order.
 func Blocks(page string) []Block {
 	var blocks []Block
 	visit(page, func(node ast.Node, source []byte) {
@@ -64,8 +64,7 @@ func commentBefore(block ast.Node, source []byte) string {
 	return strings.TrimSpace(strings.TrimSuffix(strings.TrimPrefix(comment, "<!--"), "-->"))
 }
 
-// Section returns what stands under a heading of the second level, up to the
-// next.
+// Section returns the text under a second-level heading, up to the next one.
 func Section(page, heading string) (string, error) {
 	_, rest, found := strings.Cut(page, "\n## "+heading+"\n")
 	if !found {
@@ -75,8 +74,8 @@ func Section(page, heading string) (string, error) {
 	return section, nil
 }
 
-// Rows returns the cells of all tables of a text as they are written, without
-// the tables' heads.
+// Rows returns the cells of all tables in a text as they are written, without the header
+// rows.
 func Rows(page string) [][]string {
 	var rows [][]string
 	visit(page, func(node ast.Node, source []byte) {
@@ -93,10 +92,11 @@ func Rows(page string) [][]string {
 	return rows
 }
 
-// inHTML is where a picture in HTML comes from: Markdown has no other for the dark mode.
+// inHTML matches the source of a picture in HTML, which pages use because Markdown has no
+// alternative picture for the dark mode.
 var inHTML = regexp.MustCompile(`\s(?:src|srcset)="([^"]*)"`)
 
-// Links returns where a page links to, images included.
+// Links returns the targets of a page's links, including images.
 func Links(page string) []string {
 	var targets []string
 	visit(page, func(node ast.Node, source []byte) {
@@ -116,7 +116,7 @@ func Links(page string) []string {
 
 var notInAnchor = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
 
-// Anchors returns the names of a page's headings, as GitHub makes them.
+// Anchors returns the anchors of a page's headings, as GitHub generates them.
 func Anchors(page string) map[string]bool {
 	anchors := make(map[string]bool)
 	seen := make(map[string]int)

@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// sharing has nothing but these collectors shared until the end of the test.
+// sharing makes these the only shared collectors until the end of the test.
 func sharing(t *testing.T, collectors ...prometheus.Collector) {
 	t.Helper()
 	before := shared
@@ -22,7 +22,7 @@ func sharing(t *testing.T, collectors ...prometheus.Collector) {
 	Share(collectors...)
 }
 
-// newConfig is the context of a config, with a registry of its own.
+// newConfig returns the context of a config, with a registry of its own.
 func newConfig(t *testing.T) caddy.Context {
 	t.Helper()
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
@@ -30,7 +30,7 @@ func newConfig(t *testing.T) caddy.Context {
 	return ctx
 }
 
-// gathered returns the names of this module's metrics in a config, and the sum of each.
+// gathered returns the sums of this module's metrics in a config, by name.
 func gathered(t *testing.T, ctx caddy.Context) map[string]float64 {
 	t.Helper()
 	families, err := ctx.GetMetricsRegistry().Gather()
@@ -47,7 +47,7 @@ func gathered(t *testing.T, ctx caddy.Context) map[string]float64 {
 	return values
 }
 
-// constant is a collector of one gauge.
+// constant is a collector of one gauge with a fixed value.
 type constant struct{ *prometheus.Desc }
 
 func (c constant) Describe(described chan<- *prometheus.Desc) { described <- c.Desc }
@@ -56,7 +56,7 @@ func (c constant) Collect(collected chan<- prometheus.Metric) {
 	collected <- prometheus.MustNewConstMetric(c.Desc, prometheus.GaugeValue, 7)
 }
 
-// All names begin alike, whatever the kind of the metric.
+// All names have the same prefix, whatever the type of the metric.
 func TestNames(t *testing.T) {
 	counter, counters := Counter("one_total", "One."), Counters("some_total", "Some.", "kind")
 	histograms := Histograms("duration_seconds", "How long.", []float64{1, 2}, "kind")
@@ -73,8 +73,8 @@ func TestNames(t *testing.T) {
 	}, gathered(t, ctx))
 }
 
-// Whichever module of a config registers them, all rooms' collectors are there, once, and
-// a config that comes later goes on counting.
+// The collectors of all packages are registered once, whichever module of a config
+// registers them, and counters continue in a later config.
 func TestRegister(t *testing.T) {
 	first, second := Counter("first_total", "One room's."), Counter("second_total", "Another room's.")
 	sharing(t, first)
@@ -92,19 +92,19 @@ func TestRegister(t *testing.T) {
 	assert.Equal(t, 2.0, gathered(t, reloaded)["caddy_payermax_first_total"])
 }
 
-// Two rooms that mean different things by one name are found when the config is loaded.
+// Two metrics with the same name are detected when the config is loaded.
 func TestRegisterRefusesTwoOfOneName(t *testing.T) {
 	sharing(t, Counter("same_total", "One meaning."), Counter("same_total", "Another."))
 	assert.ErrorContains(t, Register(newConfig(t)), "registering metrics: ")
 }
 
-// There is nothing to register with outside of a config.
+// Outside of a config there is no registry, and Register does nothing.
 func TestRegisterWithoutRegistry(t *testing.T) {
 	sharing(t, Counter("one_total", "One."))
 	assert.NoError(t, Register(caddy.Context{Context: t.Context()}))
 }
 
-// Whoever is given the list cannot change it.
+// Changing the returned list does not change the shared collectors.
 func TestCollectorsIsACopy(t *testing.T) {
 	one := Counter("one_total", "One.")
 	sharing(t, one)

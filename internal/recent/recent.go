@@ -1,4 +1,4 @@
-// Package recent remembers what happened lately.
+// Package recent remembers recent values for a limited time.
 package recent
 
 import (
@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// Values remembers a value for each key, for a while, and the last ones only. It
-// is for one goroutine at a time.
+// Values maps keys to values. It forgets values after a while, and the oldest ones if
+// there are too many. It is not safe for concurrent use.
 type Values[K comparable, V any] struct {
-	// Now returns the time. Tests put another clock in its place.
+	// Now returns the current time. Tests replace it.
 	Now func() time.Time
 
 	window time.Duration
 	limit  int
 
 	entries map[K]*list.Element
-	order   *list.List // of remembrances, the oldest first
+	order   *list.List // of remembrances, oldest first
 }
 
 // remembrance is an element of the list.
@@ -26,8 +26,8 @@ type remembrance[K comparable, V any] struct {
 	at    time.Time
 }
 
-// New returns Values that forget what is older than the window, and the oldest ones
-// beyond the limit.
+// New returns Values that forget values older than window, and the oldest ones if there
+// are more than limit.
 func New[K comparable, V any](window time.Duration, limit int) *Values[K, V] {
 	return &Values[K, V]{
 		window: window, limit: limit, Now: time.Now,
@@ -35,7 +35,7 @@ func New[K comparable, V any](window time.Duration, limit int) *Values[K, V] {
 	}
 }
 
-// Get returns the value of the key, if it is remembered.
+// Get returns the value of a key, if it is remembered.
 func (r *Values[K, V]) Get(key K) (value V, ok bool) {
 	r.forget()
 	element, ok := r.entries[key]
@@ -45,7 +45,7 @@ func (r *Values[K, V]) Get(key K) (value V, ok bool) {
 	return element.Value.(remembrance[K, V]).value, true
 }
 
-// Put remembers the value from now on.
+// Put remembers a value, which is then the newest one.
 func (r *Values[K, V]) Put(key K, value V) {
 	if element, ok := r.entries[key]; ok {
 		r.order.Remove(element)
@@ -57,7 +57,8 @@ func (r *Values[K, V]) Put(key K, value V) {
 // Len returns how many values are remembered.
 func (r *Values[K, V]) Len() int { return r.order.Len() }
 
-// forget drops what is older than the window, and the oldest beyond the limit.
+// forget drops the values that are older than the window, and the oldest ones beyond the
+// limit.
 func (r *Values[K, V]) forget() {
 	for oldest := r.order.Front(); oldest != nil; oldest = r.order.Front() {
 		entry := oldest.Value.(remembrance[K, V])

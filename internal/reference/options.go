@@ -8,8 +8,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
 )
 
-// table returns the table of a section's options: of those that were written for it,
-// or for the embedded struct of that name.
+// table returns the table of a section's options: those of its own struct, or of the
+// named embedded struct.
 func (w *writer) table(section string, embedded ...string) (string, error) {
 	rows, err := w.rows(section, embedded)
 	if err != nil {
@@ -35,7 +35,7 @@ func (w *writer) table(section string, embedded ...string) (string, error) {
 	return table, nil
 }
 
-// options returns what is to be said of each of the options that table would list.
+// options returns the text about each of the options that table would list.
 func (w *writer) options(section string, embedded ...string) (string, error) {
 	rows, err := w.rows(section, embedded)
 	if err != nil {
@@ -50,8 +50,8 @@ func (w *writer) options(section string, embedded ...string) (string, error) {
 	return strings.Join(texts, "\n\n"), nil
 }
 
-// option returns the heading, syntax, meaning and example of an option, and what the
-// template adds.
+// option returns the heading, syntax, meaning and example of an option, and the text that
+// the template adds.
 func (w *writer) option(s Section, row grammar.Row) (string, error) {
 	set, err := w.fieldsSet(row)
 	if err != nil {
@@ -90,8 +90,8 @@ func (w *writer) option(s Section, row grammar.Row) (string, error) {
 	return strings.Join(paragraphs, "\n\n"), nil
 }
 
-// rows returns the options of a section that were written for it, or for the
-// embedded struct of that name.
+// rows returns the options of a section that set fields of its own struct, or of the
+// named embedded struct.
 func (w *writer) rows(section string, embedded []string) ([]grammar.Row, error) {
 	s, err := w.section(section)
 	if err != nil {
@@ -108,8 +108,8 @@ func (w *writer) rows(section string, embedded []string) ([]grammar.Row, error) 
 	return rows, nil
 }
 
-// fieldsSet describes the fields that an option sets. There is at least one, if what
-// the option is written for has any in JSON.
+// fieldsSet describes the fields that an option sets. It returns an error if there are
+// none, although the option's struct has fields in JSON.
 func (w *writer) fieldsSet(row grammar.Row) ([]field, error) {
 	if len(row.Fields) == 0 && len(jsonFieldsOf(row.Of)) > 0 {
 		return nil, fmt.Errorf("option %s sets no field of %s", row.Name, row.Of.Name())
@@ -124,8 +124,8 @@ func (w *writer) fieldsSet(row grammar.Row) ([]field, error) {
 	return set, nil
 }
 
-// expansion says when placeholders are expanded in what an option sets. The options
-// that are short for others name the file of a key.
+// expansion says when placeholders in the fields that an option sets are expanded.
+// Options that are short for others name the file of a key.
 func (w *writer) expansion(row grammar.Row) (string, error) {
 	of, f := row.Of, row.Fields[0]
 	if row.ShortFor != "" {
@@ -144,8 +144,7 @@ func (w *writer) expansion(row grammar.Row) (string, error) {
 	return expansionOf(described, said.doc), err
 }
 
-// syntax returns the syntax of an option, with its example if that fits into the
-// line.
+// syntax returns the syntax of an option, with its example if that fits on the line.
 func syntax(row grammar.Row) string {
 	line := strings.TrimSpace(row.Name + " " + row.Args)
 	if row.Block != nil {
@@ -161,7 +160,7 @@ func syntax(row grammar.Row) string {
 	}
 }
 
-// around puts the lines of an example where they belong.
+// around returns an example's lines inside the blocks that they belong in.
 func (s Section) around(lines []string) string {
 	var config strings.Builder
 	for depth, words := range s.Around {

@@ -14,22 +14,21 @@ import (
 //go:embed configuration.md.tmpl
 var pageTemplate string
 
-// Section is a directive, or a block that is not among the options of another.
-// The blocks that are become sections of their own, named like paths:
-// payermax_sign/limits.
+// Section is a directive, or a block that is not an option of another one. Blocks that
+// are options become sections of their own, named like paths: payermax_sign/limits.
 type Section struct {
-	// Name is what the template calls it, such as payermax_sign.
+	// Name is the section's name in the template, such as payermax_sign.
 	Name  string
 	Block *grammar.Table
-	// Around are the words before the braces that its options stand in, from the
-	// outermost: a site's address, or "" for the global options.
+	// Around are the words before each of the braces around the options, from the outermost:
+	// a site's address, or "" for the global options.
 	Around []string
 }
 
 // Endpoint is a row of the page's last table.
 type Endpoint struct {
 	Name, Version string
-	// Rules are the versions whose fields are validated.
+	// Rules are the versions in which fields are validated.
 	Rules                          []string
 	DropIn, Repeatable, MovesMoney bool
 }
@@ -40,17 +39,17 @@ type Page struct {
 	Examples []Example
 }
 
-// Example is the example of one option, in a config that Caddy can adapt.
+// Example is the example of an option, in a config that Caddy can adapt.
 type Example struct {
 	Option string
-	// JSON are the names that the option has there.
+	// JSON are the names of the option's fields in JSON.
 	JSON      []string
 	Caddyfile string
 }
 
-// Write returns the page about sections of the module whose source is in a folder.
-// It is an error if the page lacks an option or a field, or has something that does
-// not exist.
+// Write returns the page about sections of the module whose source is in the directory
+// root. It returns an error if the page lacks an option or a field, or has something that
+// does not exist.
 func Write(root string, sections []Section, endpoints []Endpoint) (*Page, error) {
 	return write(pageTemplate, root, sections, endpoints)
 }
@@ -82,7 +81,7 @@ func write(text, root string, sections []Section, endpoints []Endpoint) (*Page, 
 	return w.page, nil
 }
 
-// writer writes the page, from its top to its end.
+// writer writes the page.
 type writer struct {
 	source
 	sections map[string]Section
@@ -91,7 +90,7 @@ type writer struct {
 	told     map[string]bool // struct and field, struct and option, or the name of a template
 }
 
-// add adds a section and those that are nested in it.
+// add adds a section and its nested sections.
 func (w *writer) add(s Section) {
 	w.sections[s.Name] = s
 	for _, row := range s.Block.Rows {
@@ -102,7 +101,7 @@ func (w *writer) add(s Section) {
 	}
 }
 
-// section returns the section of that name.
+// section returns the named section.
 func (w *writer) section(name string) (Section, error) {
 	s, ok := w.sections[name]
 	if !ok {
@@ -111,8 +110,8 @@ func (w *writer) section(name string) (Section, error) {
 	return s, nil
 }
 
-// doc returns the doc comment of what a section sets, with other words for its name
-// at the beginning.
+// doc returns the doc comment of a section's struct, with subject instead of its name at
+// the beginning.
 func (w *writer) doc(section, subject string) (string, error) {
 	s, err := w.section(section)
 	if err != nil {
@@ -129,8 +128,8 @@ func (w *writer) doc(section, subject string) (string, error) {
 	return w.markdown(subject + " " + text), nil
 }
 
-// field returns the meaning of a field that only JSON, or another way than an
-// option of its own, can set.
+// field returns the meaning of a field that has no option of its own, such as one that
+// only JSON can set.
 func (w *writer) field(section, name string) (string, error) {
 	s, err := w.section(section)
 	if err != nil {
@@ -145,7 +144,7 @@ func (w *writer) field(section, name string) (string, error) {
 	return w.markdown(described.doc), err
 }
 
-// faults lists what the page lacks, and what it has that does not exist.
+// faults lists what is missing from the page, and what it has that does not exist.
 func (w *writer) faults() []string {
 	var faults []string
 	for name, s := range w.sections {

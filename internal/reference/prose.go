@@ -6,19 +6,19 @@ import (
 	"unicode/utf8"
 )
 
-// pageWidth is how long the lines of the documentation are.
+// pageWidth is the maximum length of the documentation's lines.
 const pageWidth = 130
 
-// goNames are the names that a doc comment links to: [KeySource].
+// goNames matches the links of a doc comment, such as [KeySource].
 var goNames = regexp.MustCompile(`\[([A-Za-z.]+)\]`)
 
-// markdown turns a doc comment, which is written as Caddy's documentation shows
-// it, into the Markdown of a page. Names of fields become those of JSON.
+// markdown converts a doc comment, written for Caddy's documentation, to the Markdown of
+// the page. Names of Go fields become their names in JSON.
 func (w *writer) markdown(comment string) string {
 	comment = goNames.ReplaceAllString(comment, "`$1`")
 	for path, inJSON := range w.jsonFields() {
 		name := path[strings.LastIndex(path, ".")+1:]
-		if strings.ToLower(name[1:]) != name[1:] { // or it might be a word
+		if strings.ToLower(name[1:]) != name[1:] { // otherwise it might be an ordinary word
 			comment = regexp.MustCompile(`\b`+name+`\b`).ReplaceAllString(comment, "`"+inJSON+"`")
 		}
 	}
@@ -29,8 +29,8 @@ func (w *writer) markdown(comment string) string {
 	return strings.Join(paragraphs, "\n\n")
 }
 
-// reflow breaks a paragraph into the lines of the page. Tables stay as they are,
-// and the items of a list begin lines of their own.
+// reflow wraps a paragraph to the width of the page. Tables stay as they are, and list
+// items begin on new lines.
 func reflow(paragraph string) string {
 	if strings.Contains(paragraph, "--|--") {
 		return paragraph
@@ -56,7 +56,7 @@ func reflow(paragraph string) string {
 	return strings.Join(lines, "\n")
 }
 
-// The ways in which doc comments say a default.
+// The ways in which doc comments state a default.
 var (
 	defaultIs  = regexp.MustCompile(`Default: (.+?)\.(?: |$)`)
 	byDefault  = regexp.MustCompile(`By default (.+?)\.(?: |$)`)
@@ -64,7 +64,7 @@ var (
 	ownDefault = regexp.MustCompile(`Each endpoint has a default`)
 )
 
-// defaultOf returns what the doc comment of a field says of its default.
+// defaultOf returns the default that a field's doc comment states.
 func defaultOf(f field) string {
 	comment := strings.Join(strings.Fields(f.doc), " ")
 	if found := defaultIs.FindStringSubmatch(comment); found != nil {
@@ -83,7 +83,7 @@ func defaultOf(f field) string {
 	}
 }
 
-// expansionOf returns when placeholders are expanded in a field, by its doc
+// expansionOf returns when placeholders in a field are expanded, according to its doc
 // comment or that of its struct.
 func expansionOf(f field, ofStruct string) string {
 	comment := strings.Join(strings.Fields(f.doc), " ")

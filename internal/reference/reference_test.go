@@ -40,7 +40,7 @@ type Stall struct {
 	Unnamed bool
 }
 
-// shopOptions are right, and so is shopPage.
+// shopOptions and shopPage are valid.
 var shopOptions = grammar.Block[Shop]{
 	{
 		Name: "sign_board", Args: "<text>", Example: "sign_board Greengrocer",
@@ -73,13 +73,13 @@ On Sundays it is closed.
 {{endpoints}}
 `
 
-// written is the page about a block that stands in a site.
+// written returns the page about a block inside a site.
 func written(template string, block *grammar.Table) (*Page, error) {
 	return write(template, "../..", []Section{{Name: "shop", Block: block, Around: []string{":8080", "shop"}}},
 		[]Endpoint{{Name: "refund", Version: "1.4", Rules: []string{"1.4", "1.5"}, MovesMoney: true}})
 }
 
-// What the rows, the doc comments and the template say is on the page.
+// The page contains the texts of the rows, the doc comments and the template.
 func TestWrite(t *testing.T) {
 	page, err := written(shopPage, shopOptions.Describe())
 	require.NoError(t, err)
@@ -94,7 +94,7 @@ func TestWrite(t *testing.T) {
 	}, page.Examples)
 }
 
-// A new option is on the page without a word about it in the template.
+// A new option appears on the page even if the template does not mention it.
 func TestWriteNewOption(t *testing.T) {
 	page, err := written(shopPage, append(slices.Clone(shopOptions), grammar.Option[Shop]{
 		Name: "sign", Args: "<text>", Example: "sign Greengrocer",
@@ -105,7 +105,7 @@ func TestWriteNewOption(t *testing.T) {
 	assert.Contains(t, page.Text, "\n\n### `sign`\n\n`sign <text>`, such as `sign Greengrocer`\n\nWhat is written above the door,")
 }
 
-// What is wrong with an option, or with the page about it, is noticed.
+// Mistakes in an option, or in the page about it, are detected.
 func TestWriteNotices(t *testing.T) {
 	withOption := func(option grammar.Option[Shop]) *grammar.Table {
 		return append(slices.Clone(shopOptions), option).Describe()

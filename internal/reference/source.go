@@ -1,10 +1,9 @@
-// Package reference writes docs/configuration.md. Which options there are is what
-// the rows of the grammar say; what each means, the doc comments of the fields that
-// it sets. So the page, the parser and the doc comments cannot say different
-// things.
+// Package reference writes docs/configuration.md. The options come from the rows of the
+// grammar, and their meanings from the doc comments of the fields that they set. So the
+// page, the parser and the doc comments cannot contradict one another.
 //
-// What is written by hand, the order and what introduces or rounds off the options,
-// is in configuration.md.tmpl.
+// The parts that are written by hand, which are the order and the texts around the
+// options, are in configuration.md.tmpl.
 package reference
 
 import (
@@ -19,18 +18,16 @@ import (
 	"strings"
 )
 
-// module is the path of this module, which the import paths of its packages begin
-// with.
+// module is the path of this module, the prefix of its packages' import paths.
 var module = strings.TrimSuffix(reflect.TypeFor[Page]().PkgPath(), "/internal/reference")
 
-// source has the doc comments of the module's structs. Packages are read when they
-// are asked for.
+// source holds the doc comments of the module's structs. It reads packages on demand.
 type source struct {
-	root     string // the module's folder
+	root     string // the module's directory
 	packages map[string]map[string]comments
 }
 
-// comments are the doc comments of a struct and of its fields, by their names.
+// comments are the doc comments of a struct and of its fields, by name.
 type comments struct {
 	doc    string
 	fields map[string]string
@@ -54,7 +51,8 @@ func (s *source) commentsOn(t reflect.Type) (comments, error) {
 	return said, nil
 }
 
-// readComments reads the doc comments of the structs in the Go files of a folder.
+// readComments reads the doc comments of the structs in the Go files of a directory, by
+// name.
 func readComments(folder string) (map[string]comments, error) {
 	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
 	if err != nil {
@@ -82,7 +80,7 @@ func readComments(folder string) (map[string]comments, error) {
 	return structs, nil
 }
 
-// fieldComments returns the doc comments of a struct's fields, by their names.
+// fieldComments returns the doc comments of a struct's fields, by name.
 func fieldComments(s *ast.StructType) map[string]string {
 	comments := make(map[string]string)
 	for _, f := range s.Fields.List {
@@ -96,9 +94,9 @@ func fieldComments(s *ast.StructType) map[string]string {
 // field is a field that JSON can set.
 type field struct {
 	json, doc string
-	// guest says that the value is a module of Caddy's, chosen by its name.
+	// guest is true if the value is a Caddy module that is chosen by name.
 	guest bool
-	// nested says that the value has options of its own.
+	// nested is true if the value has options of its own.
 	nested bool
 }
 
@@ -119,14 +117,14 @@ func (s *source) describe(of reflect.Type, f reflect.StructField) (field, error)
 	return described, nil
 }
 
-// jsonName is the name of a field in JSON, or "" if JSON cannot set it.
+// jsonName returns the name of a field in JSON, or "" if JSON cannot set it.
 func jsonName(f reflect.StructField) string {
 	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 	return name
 }
 
-// jsonFields returns the names in JSON of all fields of the configuration, by those
-// in Go with that of their struct.
+// jsonFields returns the JSON names of all fields of the configuration, by struct and Go
+// name.
 func (w *writer) jsonFields() map[string]string {
 	names := make(map[string]string)
 	for _, s := range w.sections {
@@ -135,8 +133,8 @@ func (w *writer) jsonFields() map[string]string {
 	return names
 }
 
-// jsonFieldsOf returns the fields of a struct, and of the structs of this module
-// that its exported fields are made of.
+// jsonFieldsOf returns the fields of a struct, and of the structs of this module that its
+// exported fields contain.
 func jsonFieldsOf(of reflect.Type) map[string]string {
 	names := make(map[string]string)
 	for f := range of.Fields() {
@@ -150,7 +148,8 @@ func jsonFieldsOf(of reflect.Type) map[string]string {
 	return names
 }
 
-// structIn returns the struct of this module that a type is made of, or nil.
+// structIn returns the struct of this module that a type is, points to, or contains as an
+// element, or nil.
 func structIn(t reflect.Type) reflect.Type {
 	for slices.Contains([]reflect.Kind{reflect.Pointer, reflect.Slice, reflect.Map}, t.Kind()) {
 		t = t.Elem()

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Directories returns where files lie: by their names, and where the names lead if they
-// are links.
+// Directories returns the directories of files: those in their paths, and those that the
+// paths lead to through symbolic links.
 func Directories(files ...string) []string {
 	directories := make(map[string]struct{})
 	for _, path := range files {

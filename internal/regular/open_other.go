@@ -4,6 +4,6 @@ package regular
 
 import "os"
 
-// openAtOnce opens a file to read it. Without named pipes among the files there is
-// nothing to wait for.
+// openAtOnce opens a file for reading. Files cannot be named pipes here, so opening one
+// never blocks.
 func openAtOnce(path string) (*os.File, error) { return os.Open(path) }

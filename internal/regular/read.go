@@ -1,5 +1,5 @@
-// Package regular reads regular files, such as the keys, secrets and certificates that
-// are mounted. It never waits for what stands in the place of one, such as a named pipe.
+// Package regular reads regular files, such as mounted keys, secrets and certificates. It
+// never blocks on something else in the place of a file, such as a named pipe.
 package regular
 
 import (
@@ -9,24 +9,24 @@ import (
 	"os"
 )
 
-// NotRegularError is why a file was not opened: something else stands in its place.
+// NotRegularError is the error for something that is not a regular file.
 type NotRegularError struct {
 	Path string
-	// Mode is the mode of what stands there.
+	// Mode is the mode of what is at Path.
 	Mode fs.FileMode
 }
 
-// Error names the file.
+// Error returns a text that names the file.
 func (e *NotRegularError) Error() string {
 	return fmt.Sprintf("%s: is not a regular file; save what it should contain to one, and name that", e.Path)
 }
 
-// Open opens a regular file to read it. What stands there in its place, such as a named
-// pipe, is a *[NotRegularError] at once, and nobody waits for it. Links are followed.
-// Other errors are those of the operating system.
+// Open opens a regular file for reading. For anything else, such as a named pipe, it
+// immediately returns a *[NotRegularError]. It follows symbolic links. Other errors are
+// those of the operating system.
 func Open(path string) (*os.File, error) {
-	// The file is looked at before it is opened, since opening a device may do
-	// something, and afterwards as well, since by then another file may stand there.
+	// Check the file before opening it, since opening a device can have side effects, and
+	// again afterwards, since it may have been replaced meanwhile.
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, &NotRegularError{path, info.Mode()}
 	}
@@ -45,8 +45,8 @@ func Open(path string) (*os.File, error) {
 	return file, nil
 }
 
-// Read reads a regular file of at most limit bytes, as [Open] opens it. Errors name the
-// file and repeat nothing of its contents.
+// Read reads a regular file of at most limit bytes, which it opens with [Open]. Errors
+// name the file and do not repeat its contents.
 func Read(path string, limit int64) ([]byte, error) {
 	file, err := Open(path)
 	if err != nil {

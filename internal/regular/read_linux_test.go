@@ -27,7 +27,7 @@ func TestRead(t *testing.T) {
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// Whatever is not a regular file is refused without waiting for it.
+// Anything that is not a regular file is refused without blocking.
 func TestReadRefusesAtOnce(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
@@ -37,8 +37,8 @@ func TestReadRefusesAtOnce(t *testing.T) {
 	}
 }
 
-// A pipe that takes the place of a file between the look and the opening is opened
-// without waiting.
+// A pipe that replaces a file between the check and the opening is opened without
+// blocking.
 func TestPipesAreOpenedAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")
 	require.NoError(t, syscall.Mkfifo(path, 0o600))

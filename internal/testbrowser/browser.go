@@ -25,8 +25,8 @@ type Browser struct {
 	session string
 }
 
-// New starts Chromium until the end of the test, with further options of its command line. Without Chromium the test is
-// skipped, unless CI is set, which must have it.
+// New starts Chromium until the end of the test, with additional command line options. Without Chromium the test is
+// skipped, or fails if CI is set.
 func New(t *testing.T, options ...string) *Browser {
 	t.Helper()
 	testtool.Find(t, "chromium")
@@ -52,13 +52,13 @@ func New(t *testing.T, options ...string) *Browser {
 		"goog:loggingPrefs":  map[string]string{"browser": "ALL"},
 	}}}, &opened)
 	b.session += "/" + opened.SessionID
-	// Before the driver is ended, which would leave the browser behind.
+	// This runs before the driver is killed, which would leave the browser running.
 	t.Cleanup(func() { b.Command(http.MethodDelete, "", nil, nil) })
 	return b
 }
 
-// folder makes one that lasts a moment longer than the test's own would: until no process of
-// the browser writes to it any more.
+// folder creates a temporary directory. Unlike t.TempDir, it retries the removal until no process of the browser writes
+// to the directory any more.
 func folder(t *testing.T) string {
 	t.Helper()
 	path, err := os.MkdirTemp("", "browser")
@@ -69,9 +69,8 @@ func folder(t *testing.T) string {
 	return path
 }
 
-// start starts chromedriver until the end of the test, and returns its port. There is none
-// if it has ended: it takes a free port of IPv4, which must be free for IPv6 as well. What
-// it said comes with it.
+// start starts chromedriver until the end of the test, and returns its port and its output so far. The port is "" if
+// chromedriver has ended: it picks a free port for IPv4, which may not be free for IPv6.
 func start(t *testing.T, driver string) (port, said string) {
 	t.Helper()
 	command := exec.Command(driver, "--port=0")
@@ -84,26 +83,26 @@ func start(t *testing.T, driver string) (port, said string) {
 		_ = command.Process.Kill()
 		_ = command.Wait()
 	})
-	// The last line that it prints before it listens names its port.
+	// The line that names the port is the last one that it prints before it listens.
 	for lines := bufio.NewScanner(output); port == "" && lines.Scan(); {
 		said += lines.Text() + "\n"
 		if _, after, found := strings.Cut(lines.Text(), "started successfully on port "); found {
 			port = strings.TrimSuffix(after, ".")
 		}
 	}
-	go func() { _, _ = io.Copy(io.Discard, output) }() // or it would wait for somebody to read
+	go func() { _, _ = io.Copy(io.Discard, output) }() // otherwise it would block on a full pipe
 	return port, said
 }
 
-// Command sends one command to the driver, which must succeed.
+// Command sends a command to the driver, and fails the test if it does not succeed.
 func (b *Browser) Command(method, path string, body, value any) {
 	b.t.Helper()
 	require.NoError(b.t, b.send(method, path, body, value))
 }
 
-// send sends one command to the driver.
+// send sends a command to the driver.
 func (b *Browser) send(method, path string, body, value any) error {
-	var content io.Reader // none for the methods without a body
+	var content io.Reader // nil for methods without a body
 	if method == http.MethodPost {
 		raw, err := json.Marshal(body)
 		if err != nil {
@@ -142,7 +141,7 @@ func (b *Browser) Open(url string) {
 	b.Command(http.MethodPost, "/url", map[string]string{"url": url}, nil)
 }
 
-// Run evaluates JavaScript in the page.
+// Run runs JavaScript in the page and returns its result.
 func (b *Browser) Run(script string) any {
 	b.t.Helper()
 	var value any
@@ -150,8 +149,8 @@ func (b *Browser) Run(script string) any {
 	return value
 }
 
-// WaitFor waits until JavaScript in the page is true. That it fails is no more than that it is not true yet: another page
-// may be about to come.
+// WaitFor waits until a JavaScript expression in the page is true. An error counts as not true yet: another page may be
+// loading.
 func (b *Browser) WaitFor(script string) {
 	b.t.Helper()
 	var lastErr error
@@ -165,10 +164,10 @@ func (b *Browser) WaitFor(script string) {
 	b.t.Fatalf("%s never came true (%v); the page is\n%v", script, lastErr, b.Run("return document.body.innerText"))
 }
 
-// element is how WebDriver names an element of a page (WebDriver, section "Elements").
+// element is the key of element references in WebDriver (section "Elements").
 const element = "element-6066-11e4-a52e-4f735466cecf"
 
-// EnterFrame makes what follows happen in a frame, which JavaScript in the page returns. Leave ends that.
+// EnterFrame directs the following commands to the frame that a JavaScript expression in the page returns, until Leave.
 func (b *Browser) EnterFrame(script string) {
 	b.t.Helper()
 	frame, isElement := b.Run("return " + script).(map[string]any)
@@ -182,7 +181,7 @@ func (b *Browser) Leave() {
 	b.Command(http.MethodPost, "/frame", map[string]any{"id": nil}, nil)
 }
 
-// Complaints are what the console shows, violations of the page's policy among them.
+// Complaints returns the entries of the console, including violations of the page's policy.
 func (b *Browser) Complaints() []any {
 	b.t.Helper()
 	var entries []any
@@ -190,7 +189,7 @@ func (b *Browser) Complaints() []any {
 	return entries
 }
 
-// Prefer has pages be as for a reader who prefers a colour scheme: "light" or "dark".
+// Prefer emulates a reader who prefers a colour scheme: "light" or "dark".
 func (b *Browser) Prefer(scheme string) {
 	b.t.Helper()
 	b.Command(http.MethodPost, "/goog/cdp/execute", map[string]any{"cmd": "Emulation.setEmulatedMedia", "params": map[string]any{
@@ -198,7 +197,7 @@ func (b *Browser) Prefer(scheme string) {
 	}}, nil)
 }
 
-// Screenshot returns what the window shows, as a PNG.
+// Screenshot returns the content of the window as a PNG.
 func (b *Browser) Screenshot() []byte {
 	b.t.Helper()
 	var text string

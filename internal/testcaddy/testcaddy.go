@@ -1,4 +1,4 @@
-// Package testcaddy does to a handler in a test what Caddy and a client would.
+// Package testcaddy treats a handler in a test like Caddy and a client would.
 package testcaddy
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	_ "github.com/caddyserver/caddy/v2/modules/logging" // for what Loaded returns
+	_ "github.com/caddyserver/caddy/v2/modules/logging" // the log modules that Loaded uses
 	"github.com/stretchr/testify/require"
 )
 
@@ -24,7 +24,7 @@ type Module interface {
 	caddy.CleanerUpper
 }
 
-// Context is the context of a config of its own, as Caddy provisions it: without one,
+// Context returns the context of a new config that Caddy has provisioned: without one,
 // there are no apps.
 func Context(t testing.TB) caddy.Context {
 	t.Helper()
@@ -35,8 +35,8 @@ func Context(t testing.TB) caddy.Context {
 	return ctx
 }
 
-// Provision loads a module from its own JSON, in Caddy's order, and has it cleaned up
-// at the end of the test. T is the module's struct, and M is a pointer to it.
+// Provision loads a module from its own JSON, in Caddy's order, and cleans it up at the
+// end of the test. T is the module's struct, and M is a pointer to it.
 func Provision[T any, M interface {
 	*T
 	Module
@@ -56,7 +56,7 @@ func Provision[T any, M interface {
 	return m.Validate()
 }
 
-// Adapted is a Caddyfile in Caddy's JSON, decoded.
+// Adapted returns a Caddyfile in Caddy's JSON, decoded.
 func Adapted(t testing.TB, caddyfile string) map[string]any {
 	t.Helper()
 	text, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
@@ -66,7 +66,7 @@ func Adapted(t testing.TB, caddyfile string) map[string]any {
 	return config
 }
 
-// Loaded loads a config, as caddy validate does, and returns what was logged.
+// Loaded loads a config like caddy validate, and returns what was logged.
 func Loaded(t testing.TB, config map[string]any) (string, error) {
 	t.Helper()
 	log := filepath.Join(t.TempDir(), "log")
@@ -82,7 +82,7 @@ func Loaded(t testing.TB, config map[string]any) (string, error) {
 	return string(logged), failed
 }
 
-// Unreachable is a next handler that must not be called.
+// Unreachable returns a next handler that fails the test if it is called.
 func Unreachable(t testing.TB) caddyhttp.HandlerFunc {
 	return func(http.ResponseWriter, *http.Request) error {
 		t.Error("the request was passed on")
@@ -90,7 +90,7 @@ func Unreachable(t testing.TB) caddyhttp.HandlerFunc {
 	}
 }
 
-// WithBody gives a request another body, of the length that is declared.
+// WithBody replaces the body of a request, and declares its length, which may be wrong.
 func WithBody(r *http.Request, body string, length int64) {
 	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), length
 }

@@ -17,13 +17,14 @@ import (
 
 // Authority is a CA that exists for one test.
 type Authority struct {
-	// Certificate is the CA's own, by which it is trusted.
+	// Certificate is the CA's own certificate, to be trusted by clients or servers.
 	Certificate *x509.Certificate
 
 	key *ecdsa.PrivateKey
 }
 
-// NewAuthority returns a CA that is valid from two days ago, for a year.
+// NewAuthority returns a CA whose certificate is valid from two days ago until a year
+// from now.
 func NewAuthority(t testing.TB) Authority {
 	t.Helper()
 	key := newECDSA(t)
@@ -39,7 +40,7 @@ func NewAuthority(t testing.TB) Authority {
 	return Authority{Certificate: certificate, key: key}
 }
 
-// IssueToServer makes a server's certificate for a name or an IP address.
+// IssueToServer issues a server certificate for a host name or an IP address.
 func (a Authority) IssueToServer(t testing.TB, host string, from, until time.Time) tls.Certificate {
 	t.Helper()
 	template := &x509.Certificate{
@@ -54,7 +55,7 @@ func (a Authority) IssueToServer(t testing.TB, host string, from, until time.Tim
 	return a.issue(t, template)
 }
 
-// IssueToClient makes a client's certificate whose subject is the name alone.
+// IssueToClient issues a client certificate whose subject has only the name.
 func (a Authority) IssueToClient(t testing.TB, name string, from, until time.Time) tls.Certificate {
 	t.Helper()
 	return a.issue(t, &x509.Certificate{
@@ -63,7 +64,7 @@ func (a Authority) IssueToClient(t testing.TB, name string, from, until time.Tim
 	})
 }
 
-// Pool returns a pool with this CA alone.
+// Pool returns a pool with only this CA.
 func (a Authority) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.Certificate)

@@ -10,19 +10,19 @@ import (
 // PKCS8 returns the DER of a private key, of any kind that crypto/x509 knows.
 func PKCS8(private any) []byte { return must(x509.MarshalPKCS8PrivateKey(private)) }
 
-// PKCS1 returns the DER of a private key in the older form, which is RSA's alone.
+// PKCS1 returns the DER of a private key in the older form, which exists only for RSA.
 func PKCS1(private *rsa.PrivateKey) []byte { return x509.MarshalPKCS1PrivateKey(private) }
 
 // SPKI returns the DER of a public key, of any kind that crypto/x509 knows.
 func SPKI(public any) []byte { return must(x509.MarshalPKIXPublicKey(public)) }
 
-// PEM returns a block with a label, which need not be the right one.
+// PEM returns a PEM block with the given label, which need not be the right one.
 func PEM(label string, der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der}))
 }
 
-// OneLine returns the form that PayerMax's portal shows: base64 without armour or line
-// breaks.
+// OneLine returns the form that PayerMax's dashboard shows: base64 without PEM armour or
+// line breaks.
 func OneLine(der []byte) string { return base64.StdEncoding.EncodeToString(der) }
 
 // PrivatePEM returns a private key as most files hold it: PKCS #8 in PEM.

@@ -1,5 +1,5 @@
-// Package testkeys makes the keys and certificates of the tests, and the texts and
-// files that hold them. They are made when the tests run: no private key, however
+// Package testkeys generates the keys and certificates of the tests, and the texts and
+// files that hold them. They are generated when the tests run: no private key, however
 // worthless, belongs in a repository.
 package testkeys
 
@@ -9,25 +9,24 @@ import (
 	"sync"
 )
 
-// The keys that most tests need. Each is generated once in a process, when it is
-// first asked for.
+// The keys that most tests need. Each is generated once per process, on first use.
 var (
-	// Merchant returns the key with which the merchant signs.
+	// Merchant returns the key that the merchant signs with.
 	Merchant = once(2048)
-	// Next returns the key that the merchant changes to.
+	// Next returns the key that the merchant rotates to.
 	Next = once(2048)
-	// Gateway returns the key with which PayerMax signs its answers.
+	// Gateway returns the key that PayerMax signs its answers with.
 	Gateway = once(2048)
-	// Stranger returns a key that is as good as the others, and nobody's.
+	// Stranger returns a valid key that belongs to neither the merchant nor PayerMax.
 	Stranger = once(2048)
-	// Large returns a key of 3072 bits, which may be used as well.
+	// Large returns a key of 3072 bits, which is allowed as well.
 	Large = once(3072)
-	// Small returns a key of 1024 bits, which must not be used: it is the shortest that
-	// crypto/rsa makes.
+	// Small returns a key of 1024 bits, which must be refused. crypto/rsa generates no
+	// shorter ones.
 	Small = once(1024)
 )
 
-// New generates another key. It panics if it cannot, so that it may stand in tables.
+// New generates another key. It panics on failure, so that it can be used in tables.
 func New(bits int) *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, bits)
 	if err != nil {

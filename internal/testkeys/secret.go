@@ -9,15 +9,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Secret is a volume as the kubelet mounts a Secret: the files are links into
-// ..data, which is a link to a directory that is swapped as a whole.
+// Secret is a volume like the one that the kubelet mounts for a Secret: the files are
+// links into ..data, which is a link to a directory that is swapped as a whole.
 type Secret struct {
 	t          testing.TB
 	dir        string
 	generation int
 }
 
-// MountSecret mounts a volume with files, by their names.
+// MountSecret creates a volume with the given files, by name.
 func MountSecret(t testing.TB, files map[string]string) *Secret {
 	t.Helper()
 	s := &Secret{t: t, dir: t.TempDir()}
@@ -28,11 +28,10 @@ func MountSecret(t testing.TB, files map[string]string) *Secret {
 	return s
 }
 
-// Path returns where the file of that name is.
+// Path returns the path of the named file.
 func (s *Secret) Path(name string) string { return filepath.Join(s.dir, name) }
 
-// Swap mounts another generation of the same files, as the kubelet's atomic writer
-// does it.
+// Swap replaces the contents of the same files, like the kubelet's atomic writer.
 func (s *Secret) Swap(files map[string]string) {
 	s.t.Helper()
 	before, _ := os.Readlink(s.Path("..data"))

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// RequireSilent fails the test if a text repeats any stretch of a secret that has as
-// many bytes as the window.
+// RequireSilent fails the test if a text contains any part of a secret that is window
+// bytes long.
 func RequireSilent(t testing.TB, text, secret string, window int) {
 	t.Helper()
 	for i := 0; i+window <= len(secret); i++ {

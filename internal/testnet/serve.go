@@ -7,9 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Serve gives each connection to a handler of its own, and closes it when the handler
-// returns, or at the end of the test. It returns its address on loopback, such as
-// "127.0.0.1:12345".
+// Serve calls handle for each connection in a goroutine of its own, and closes the
+// connection when handle returns, or at the end of the test. It returns its loopback
+// address, such as "127.0.0.1:12345".
 func Serve(t testing.TB, handle func(net.Conn)) (address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

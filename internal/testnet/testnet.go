@@ -1,4 +1,4 @@
-// Package testnet has what tests need of the network: ports that are free, and servers.
+// Package testnet provides free ports and servers for tests.
 package testnet
 
 import (
@@ -15,21 +15,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The ports that FreePort looks at are below those that systems hand out for outgoing
-// connections, one of which could otherwise take the port before the server does.
+// FreePort uses ports below the ephemeral ports of operating systems, since an outgoing
+// connection could otherwise take the port before the server does.
 const (
 	firstPort = 12000
 	portCount = 20000
 )
 
-// lastPort is where FreePort goes on looking. It begins far from where the tests of
-// another process do, even if that has the next process ID.
+// lastPort is the last port that FreePort tried, relative to firstPort. It starts far
+// from that of another process, even if that has the next process ID.
 var lastPort atomic.Int32
 
 func init() { lastPort.Store(int32(os.Getpid() * 1009 % portCount)) }
 
-// FreePort returns a port of 127.0.0.1 that nobody listens on, and that no other test gets,
-// of this process or another, until the end of this one: Caddy would share it with theirs.
+// FreePort returns a port of 127.0.0.1 that nothing listens on. No other test, in this
+// process or another, gets the same port until the end of this test: Caddy would share it
+// with the other test's Caddy.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	for range portCount {
@@ -45,8 +46,9 @@ func FreePort(t testing.TB) int {
 	return 0
 }
 
-// isFree reports whether nobody listens at a port of 127.0.0.1. It does not listen there
-// itself: a process that is started meanwhile would hold the port until it has begun.
+// isFree reports whether nothing listens on a port of 127.0.0.1. It does not listen there
+// itself: a child process that is forked meanwhile would inherit the listener and hold
+// the port until its exec.
 func isFree(port int) bool {
 	conn, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(port))
 	if err == nil {
@@ -55,10 +57,10 @@ func isFree(port int) bool {
 	return errors.Is(err, syscall.ECONNREFUSED)
 }
 
-// reserve keeps a port from the tests of other processes until the end of the test, and
-// reports whether nobody else does. On Linux there is a name for it that belongs to this
-// process, like the port to this network namespace, and that is free when it ends; elsewhere
-// the processes only begin far from one another.
+// reserve reserves a port until the end of the test, and reports whether no other process
+// has reserved it. On Linux, the reservation is an abstract Unix socket, which belongs to
+// the same network namespace as the port and disappears with the process; elsewhere,
+// processes just start far from one another.
 func reserve(t testing.TB, port int) bool {
 	if runtime.GOOS != "linux" {
 		return true
@@ -71,14 +73,15 @@ func reserve(t testing.TB, port int) bool {
 	return true
 }
 
-// FreeAddress returns the address of such a port, as host and port.
+// FreeAddress returns 127.0.0.1 with a port of FreePort, as host:port.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(FreePort(t)))
 }
 
-// Listen listens at an address where the test may have listened before. A process that was
-// started when that listener was closed holds it until it has begun, so this waits for it.
+// Listen listens on an address on which the test may have listened before. It retries
+// while the address is in use: a child process that was forked just before the earlier
+// listener was closed holds it until its exec.
 func Listen(address string) (net.Listener, error) {
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		listener, err := net.Listen("tcp", address)

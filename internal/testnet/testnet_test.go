@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// However many ports were asked for, none is one that the system hands out, that another
-// test has, or that somebody listens on.
+// FreePort never returns an ephemeral port, a port of another test, or a port that
+// something listens on, however many were requested before.
 func TestFreePort(t *testing.T) {
 	lastPort.Store(portCount - 3)
 	taken, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(firstPort+1))
@@ -31,14 +31,14 @@ func TestFreePort(t *testing.T) {
 	assert.False(t, seen[FreePort(t)], "another process would begin there, too")
 }
 
-// When a test has ended, its ports are others' again.
+// The ports of a test are free again when it has ended.
 func TestPortsAreGivenBack(t *testing.T) {
 	var port int
 	t.Run("a test", func(t *testing.T) { port = FreePort(t) })
 	require.True(t, reserve(t, port))
 }
 
-// An address that somebody holds for a moment is waited for.
+// Listen waits for an address that is briefly in use.
 func TestListenWaits(t *testing.T) {
 	address := FreeAddress(t)
 	before, err := net.Listen("tcp", address)

@@ -7,29 +7,30 @@ import (
 	"strings"
 )
 
-// Generator writes documents that look like PayerMax's, with something from the dark
-// corners of JSON in most of them.
+// Generator generates documents that look like PayerMax's, most of them with something
+// from the dark corners of JSON.
 type Generator struct{ *rand.Rand }
 
-// NewGenerator returns a Generator that writes the same for the same seed.
+// NewGenerator returns a Generator whose documents depend only on the seed.
 func NewGenerator(seed uint64) Generator { return Generator{rand.New(rand.NewPCG(seed, seed))} }
 
-// Request writes what an application could post.
+// Request returns a document that an application could post.
 func (g Generator) Request() []byte {
 	return g.document(`"appId":"3b24","merchantNo":"0202"`, `"outTradeNo":"P1","totalAmount":10.5,"currency":"IDR","userId":"U1"`)
 }
 
-// Answer writes what a gateway could answer.
+// Answer returns a document that a gateway could answer with.
 func (g Generator) Answer() []byte {
 	return g.document(`"code":"APPLY_SUCCESS","msg":""`, `"outTradeNo":"P1","tradeToken":"T1","status":"SUCCESS","payAmount":10.50,"currency":"IDR"`)
 }
 
-// Notification writes what PayerMax could notify of.
+// Notification returns a document that PayerMax could send as a notification.
 func (g Generator) Notification() []byte {
 	return g.document(`"notifyType":"REFUND","code":"APPLY_SUCCESS","appId":"3b24","merchantNo":"0202"`, `"outRefundNo":"R1","outTradeNo":"P1","refundAmount":10,"refundCurrency":"IDR","status":"REFUND_SUCCESS"`)
 }
 
-// document writes an object with the members, and an object named data with others.
+// document returns an object with the members top, and an object named data with the
+// members data, possibly mutated.
 func (g Generator) document(top, data string) []byte {
 	inner := g.changed(data, 0)
 	name := `"data"`
@@ -58,7 +59,7 @@ func (g Generator) document(top, data string) []byte {
 	return []byte(text)
 }
 
-// changed returns the members, with some that are changed or added.
+// changed returns the members, with some of them changed or added.
 func (g Generator) changed(text string, depth int) string {
 	members := strings.Split(text, ",")
 	for range g.IntN(3) {
@@ -80,7 +81,8 @@ func (g Generator) changed(text string, depth int) string {
 	return strings.Join(members, g.comma())
 }
 
-// spelt returns a name, quoted, or one that somebody could take for it.
+// spelt returns a name or one that could be mistaken for it, quoted. If the name is "",
+// it picks one of Names.
 func (g Generator) spelt(name string) string {
 	if name == "" {
 		name = pick(g, Names)
@@ -107,7 +109,7 @@ func (g Generator) spelt(name string) string {
 	return `"` + name + `"`
 }
 
-// value returns a value.
+// value returns a random value.
 func (g Generator) value(depth int) string {
 	switch g.IntN(12) {
 	case 0, 1, 2, 3:

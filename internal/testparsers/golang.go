@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testparsers/fastjson"
 )
 
-// inGo reads a document in this process: with all digits, as doubles, into a struct,
-// whose names encoding/json finds in any case, and by fastjson's rules.
+// inGo parses a document in this process: with all digits, as doubles, into a struct, for
+// which encoding/json ignores the case of names, and by fastjson's rules.
 func inGo(document []byte) []View {
 	return []View{
 		inMap("Go, each digit", document, true),
@@ -65,7 +65,7 @@ func fact(value any) string {
 	}
 }
 
-// bean is a struct with a field for each name.
+// bean is a struct type with a field for each of Names.
 var bean = func() reflect.Type {
 	var fields []reflect.StructField
 	for _, name := range Names {
@@ -85,7 +85,7 @@ func inStruct(document []byte) View {
 		return View{Parser: parser, Refused: true}
 	}
 	data := reflect.New(bean)
-	_ = json.Unmarshal(whole.Data, data.Interface()) // which may be no object
+	_ = json.Unmarshal(whole.Data, data.Interface()) // data may not be an object
 	return View{Parser: parser, facts: facts(members(top.Elem()), members(data.Elem()))}
 }
 

@@ -1,12 +1,13 @@
-// Package testparsers reads JSON as the applications and services around the sidecar do,
+// Package testparsers parses JSON like the applications and services around the sidecar,
 // so that tests can find out whether a document means the same to all of them.
 //
-// The parsers of other languages run as processes that read one document a line, in
-// base64, and print what they find: for each way of reading it, separated by "|", the
-// values of the names at the top and then in data, separated by spaces. A value is "-"
-// if there is none, "t" or "f", "n" or "d" and a number as the language prints it, with all
-// its digits or as a double, "s" and text in base64, or "c" if it holds other values. A way of reading that refuses the document is "!", and one that
-// does not apply to it "?".
+// The parsers of other languages run as processes that read one document per line, in
+// base64, and print what they find: for each way of parsing it, separated by "|", the
+// values of the names at the top level and then in data, separated by spaces. A value is
+// "-" if there is none, "t" or "f", "n" or "d" and a number as the language prints it,
+// with all its digits or as a double, "s" and text in base64, or "c" if it contains other
+// values. A way of parsing that rejects the document is "!", and one that does not apply
+// to it "?".
 package testparsers
 
 import (
@@ -26,8 +27,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// Names are the members whose values are compared: what an answer says happened, to
-// which payment of whom, and how much money it is.
+// Names are the members whose values are compared: those that say what happened, to which
+// payment, for which merchant or user, and how much money it is about.
 var Names = []string{
 	"code", "msg", "notifyType", "appId", "merchantAppId", "merchantNo", "spMerchantNo",
 	"outTradeNo", "outRefundNo", "refundTradeNo", "tradeToken", "requestId", "userId",
@@ -37,24 +38,24 @@ var Names = []string{
 //go:embed python.py php.php node.js Parsers.java
 var sources embed.FS
 
-// View is what one way of reading makes of a document.
+// View is the result of one way of parsing a document.
 type View struct {
-	// Parser is who reads, and how.
+	// Parser names the parser and the way of parsing.
 	Parser string
-	// Refused says that the document is not JSON to it.
+	// Refused is true if the parser rejects the document.
 	Refused bool
-	// facts are the values of Names at the top, and then in data.
+	// facts are the values of Names at the top level, and then in data.
 	facts []string
 }
 
-// Parsers read documents. The zero value has those of this process alone.
+// Parsers parses documents. The zero value has only the parsers of this process.
 type Parsers struct {
 	processes []*process
 }
 
-// Open starts the parsers of other languages, for as long as the test runs. It ends the
-// test if one of them is missing. The environment variable FASTJSON_JAR names a jar of
-// fastjson 1.2 to be asked as well, beside the model of it.
+// Open starts the parsers of other languages until the end of the test. It skips or fails
+// the test if one of them is missing. The environment variable FASTJSON_JAR names a jar
+// of fastjson 1.2 to use in addition to the model of it.
 func Open(t testing.TB) *Parsers {
 	t.Helper()
 	folder := t.TempDir()
@@ -81,7 +82,7 @@ func Open(t testing.TB) *Parsers {
 	return p
 }
 
-// jackson returns the jars of Jackson, as Debian has them.
+// jackson returns the paths of Jackson's jars in Debian.
 func jackson(t testing.TB) []string {
 	var jars []string
 	for _, name := range []string{"databind", "core", "annotations"} {
@@ -94,7 +95,7 @@ func jackson(t testing.TB) []string {
 	return jars
 }
 
-// process is a parser of another language.
+// process is a running parser of another language.
 type process struct {
 	ways []string
 	in   *bufio.Writer
@@ -123,8 +124,7 @@ func (p *Parsers) start(t testing.TB, ways []string, program string, args ...str
 	p.processes = append(p.processes, &process{ways, bufio.NewWriter(in), bufio.NewReader(out)})
 }
 
-// Read returns what each way of reading makes of the documents, in their order. Those of
-// Go come first.
+// Read returns the views of each document, in order. Those of Go come first.
 func (p *Parsers) Read(t testing.TB, documents [][]byte) [][]View {
 	t.Helper()
 	views := make([][]View, len(documents))
@@ -132,7 +132,7 @@ func (p *Parsers) Read(t testing.TB, documents [][]byte) [][]View {
 		views[i] = inGo(document)
 	}
 	for _, process := range p.processes {
-		go process.ask(documents) // a process that ends is noticed by reading
+		go process.ask(documents) // reading from the process reports its end
 	}
 	for _, process := range p.processes {
 		for i := range documents {
@@ -175,8 +175,8 @@ func (p *process) said() ([]View, error) {
 	return views, nil
 }
 
-// Disagreement says what two of the ways of reading do not agree on, or "" if they all
-// agree: whether it is JSON, or the value of one of the members, which are named like
+// Disagreement says what two of the views disagree on, or returns "" if all agree:
+// whether the document is JSON, or the value of one of the members, which are named like
 // code or data.status. It repeats no value.
 func Disagreement(views []View, members []string) string {
 	first := views[0]
@@ -202,7 +202,7 @@ func Members() []string {
 	return members
 }
 
-// member names what one of the facts is about.
+// member returns the name of the member that a fact is about.
 func member(i int) string {
 	if i < len(Names) {
 		return Names[i]
@@ -210,7 +210,8 @@ func member(i int) string {
 	return "data." + Names[i-len(Names)]
 }
 
-// same reports whether two values are the same: numbers by their value, since 1.0 is 1.
+// same reports whether two values are equal. Numbers are compared by value, since 1.0 is
+// 1.
 func same(a, b string) bool {
 	if a == b {
 		return true
@@ -241,7 +242,7 @@ func double(number *big.Rat) float64 {
 	return value
 }
 
-// isShortest reports whether a number is what its double is written as.
+// isShortest reports whether a number is the shortest decimal form of its double.
 func isShortest(number *big.Rat) bool {
 	written, _ := new(big.Rat).SetString(strconv.FormatFloat(double(number), 'g', -1, 64))
 	return written.Cmp(number) == 0

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ownOutput are the tests that give a process something of their own to print to, and why
-// they cannot look too early.
+// ownOutput holds the tests that provide a writer of their own for a process's output,
+// and why they cannot read it too early.
 var ownOutput = map[string]string{
 	"commands/harness_test.go":        "runs it to its end",
 	"commands/keygen_test.go":         "runs it to its end, behind a pipe that is broken",
@@ -29,8 +29,8 @@ var ownOutput = map[string]string{
 	"signer/keys_test.go":             "runs it to its end",
 }
 
-// Tests do not conclude from what a running process has printed so far, and give none a
-// place of their own to print to, but for those above.
+// Tests must not draw conclusions from what a running process has printed so far, or
+// provide a writer of their own for its output, except for those in ownOutput.
 func TestOutputIsAwaited(t *testing.T) {
 	const root = "../.."
 	found := make(map[string]bool)
@@ -69,8 +69,8 @@ func isOutput(e ast.Expr) bool {
 	return ok && (field.Sel.Name == "Stdout" || field.Sel.Name == "Stderr")
 }
 
-// concludedFrom returns where a node has a call of SoFar among the values that it judges or
-// keeps. What comes after those in an assertion is its message.
+// concludedFrom returns the places where a node calls SoFar for a value that it asserts
+// or assigns. The arguments after these values in an assertion are its message.
 func concludedFrom(node ast.Node) (places []token.Pos) {
 	var values []ast.Expr
 	switch node := node.(type) {
@@ -86,7 +86,7 @@ func concludedFrom(node ast.Node) (places []token.Pos) {
 			if called, ok := inner.(*ast.SelectorExpr); ok && called.Sel.Name == "SoFar" {
 				places = append(places, called.Pos())
 			}
-			_, isCondition := inner.(*ast.FuncLit) // which is asked again
+			_, isCondition := inner.(*ast.FuncLit) // a condition is evaluated repeatedly
 			return !isCondition
 		})
 	}
@@ -98,7 +98,7 @@ func isAssertion(called *ast.SelectorExpr) bool {
 	return ok && (of.Name == "assert" || of.Name == "require") && !strings.HasPrefix(called.Sel.Name, "Fail")
 }
 
-// The hasty are found, and others are let be.
+// The check finds tests that read output too early, and no others.
 func TestHastyTestsAreFound(t *testing.T) {
 	for source, isHasty := range map[string]bool{
 		`assert.Contains(t, p.SoFar(), "x")`:                                            true,

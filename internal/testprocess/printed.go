@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// Printed is what a process has printed, or a log that was read from a file.
+// Printed is the output of a process, or a log that was read from a file.
 type Printed string
 
 // Lines returns the lines that contain all parts.
@@ -26,13 +26,13 @@ func (p Printed) Count(parts ...string) int { return len(p.Lines(parts...)) }
 // Has reports whether a line contains all parts.
 func (p Printed) Has(parts ...string) bool { return p.Count(parts...) > 0 }
 
-// Tail is the end, for messages.
+// Tail returns the end of the output, for messages.
 func (p Printed) Tail() string {
 	const enough = 8 << 10
 	return string(p[max(0, len(p)-enough):])
 }
 
-// shorten shows the beginnings of the first lines.
+// shorten returns the beginnings of the first lines.
 func shorten(lines []string) string {
 	const enough, columns = 3, 400
 	var short strings.Builder
@@ -42,21 +42,21 @@ func shorten(lines []string) string {
 	return short.String()
 }
 
-// Output keeps what a process prints, or what is logged in the test's own, and can be read
-// meanwhile.
+// Output keeps the output of a process, or the test process's own log. It can be read
+// while it is written.
 type Output struct {
 	mutex  sync.Mutex
 	buffer bytes.Buffer
 }
 
-// Write adds to the output.
+// Write appends to the output.
 func (o *Output) Write(p []byte) (int, error) {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
 	return o.buffer.Write(p)
 }
 
-// String is all that there is so far.
+// String returns everything that has been written so far.
 func (o *Output) String() string {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()

@@ -1,12 +1,12 @@
-// Package testprocess runs programs whose output a test looks at.
+// Package testprocess runs programs whose output a test examines.
 //
-// What a process prints is there for the test a moment later: between them are a pipe and
-// the goroutine that empties it. So a test that looks right after an answer may look too
-// early, and that something was never printed is certain only when the process has ended.
-// Therefore a line is awaited ([Process.AwaitLine], [Process.Await]); how often something
-// is printed, and what never is, is judged when the process has ended ([Process.Prints],
-// [Process.NeverPrints]); and all that was printed comes with the end ([Process.Terminate],
-// [Process.Wait], [Process.Kill]).
+// The output of a process reaches the test with a delay: between them are a pipe and the
+// goroutine that empties it. So a test that looks right after an answer may look too
+// early, and only when the process has ended is it certain that something was never
+// printed. Therefore tests wait for a line ([Process.AwaitLine], [Process.Await]); how
+// often something is printed, or that it never is, is checked when the process has ended
+// ([Process.Prints], [Process.NeverPrints]); and the complete output is returned at the
+// end ([Process.Terminate], [Process.Wait], [Process.Kill]).
 package testprocess
 
 import (
@@ -23,11 +23,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// patience is how long a test waits for what should be there at once, on a machine that may
-// have other things to do.
+// patience is how long a test waits for something that should happen at once, on a
+// machine that may be busy.
 const patience = time.Minute
 
-// T is what a process needs of its test, which may be one of rapid's.
+// T is the part of a test that a process needs. It may be a test of rapid's.
 type T interface {
 	require.TestingT
 	Helper()
@@ -46,33 +46,33 @@ type Process struct {
 	expected []expectation
 }
 
-// expectation is how many lines with all parts there are at the end.
+// expectation is the number of lines with all parts that the complete output must have.
 type expectation struct {
 	parts []string
 	count int
 }
 
-// Start starts a program, and keeps what it prints. At the end of the test the process is
-// killed if it is still there, what was expected of its output is judged, and if the test
-// has failed, the end of the output is shown.
+// Start starts a program and keeps its output. At the end of the test, the process is
+// killed if it is still running, the expectations about its output are checked, and if
+// the test has failed, the end of the output is logged.
 func Start(t T, command *exec.Cmd) *Process {
 	t.Helper()
 	return StartWithin(t, command, func(start func() error) error { return start() })
 }
 
-// StartWithin is Start for a process that must begin somewhere else, such as in another
-// network namespace.
+// StartWithin is Start for a process that must be started in another environment, such as
+// another network namespace.
 func StartWithin(t T, command *exec.Cmd, within func(start func() error) error) *Process {
 	t.Helper()
 	p := &Process{command: command, ended: make(chan struct{})}
 	command.Stdout, command.Stderr = &p.output, &p.output
 	if command.WaitDelay == 0 {
-		command.WaitDelay = patience // for what it has left running, which may hold the pipe
+		command.WaitDelay = patience // for children of the process, which may hold the pipe open
 	}
 	require.NoError(t, within(command.Start))
 	go func() {
 		defer close(p.ended)
-		_ = command.Wait() // which returns when all is read; ExitCode says how it ended
+		_ = command.Wait() // returns when all output is read; ExitCode says how the process ended
 	}()
 	t.Cleanup(func() {
 		p.judge(t, p.Kill())
@@ -83,7 +83,7 @@ func StartWithin(t T, command *exec.Cmd, within func(start func() error) error) 
 	return p
 }
 
-// judge holds what was printed against what was expected.
+// judge checks the output against the expectations.
 func (p *Process) judge(t T, printed Printed) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -103,7 +103,7 @@ func (p *Process) AwaitReady(t T, ready func() bool) {
 	p.awaitAlive(t, "to be ready", ready)
 }
 
-// AwaitServing waits until the process takes connections at each of the TCP addresses.
+// AwaitServing waits until the process accepts connections on each of the TCP addresses.
 func (p *Process) AwaitServing(t T, addresses ...string) {
 	t.Helper()
 	for _, address := range addresses {
@@ -117,7 +117,7 @@ func (p *Process) AwaitServing(t T, addresses ...string) {
 	}
 }
 
-// awaitAlive waits until a process that has not ended fulfils a condition.
+// awaitAlive waits until a condition holds while the process has not ended.
 func (p *Process) awaitAlive(t T, what string, condition func() bool) {
 	t.Helper()
 	p.poll(t, patience, what, func() bool { return !p.HasEnded() && condition() })
@@ -129,32 +129,32 @@ func (p *Process) AwaitLine(t T, parts ...string) {
 	p.AwaitLines(t, 1, parts...)
 }
 
-// AwaitLines waits until so many lines, or more, have all parts.
+// AwaitLines waits until at least count lines have all parts.
 func (p *Process) AwaitLines(t T, count int, parts ...string) {
 	t.Helper()
 	p.Await(t, fmt.Sprintf("to print %d of the lines with %q", count, parts), func(soFar Printed) bool { return soFar.Count(parts...) >= count })
 }
 
-// Await waits until what the process has printed so far fulfils a condition, which is named
-// by what the process is to do, such as "to reload". The process may have ended.
+// Await waits until the output so far fulfils a condition. The argument what names the
+// expected action, such as "to reload". The process may have ended.
 func (p *Process) Await(t T, what string, condition func(soFar Printed) bool) {
 	t.Helper()
 	p.AwaitWithin(t, patience, what, condition)
 }
 
-// AwaitWithin is Await for what may take longer than what should be there at once.
+// AwaitWithin is Await with a limit, for what may take longer than patience.
 func (p *Process) AwaitWithin(t T, limit time.Duration, what string, condition func(soFar Printed) bool) {
 	t.Helper()
 	p.poll(t, limit, what, func() bool { return condition(p.SoFar()) })
 }
 
-// poll waits for a condition, but not longer than the process lasts.
+// poll waits for a condition, until the limit or the end of the process.
 func (p *Process) poll(t T, limit time.Duration, what string, condition func() bool) {
 	t.Helper()
 	const longest = 50 * time.Millisecond
 	deadline := time.Now().Add(limit)
 	for pause := time.Millisecond; ; pause = min(2*pause, longest) {
-		isLast := p.HasEnded() || time.Now().After(deadline) // before the condition is looked at
+		isLast := p.HasEnded() || time.Now().After(deadline) // must be determined before the condition
 		if condition() {
 			return
 		}
@@ -165,15 +165,15 @@ func (p *Process) poll(t T, limit time.Duration, what string, condition func() b
 	}
 }
 
-// Prints waits until so many lines have all parts. At the end of the test it holds that
-// there are no more of them, whenever they were printed.
+// Prints waits until count lines have all parts. At the end of the test, it is checked
+// that there are no more of them.
 func (p *Process) Prints(t T, count int, parts ...string) {
 	t.Helper()
 	p.expect(count, parts)
 	p.AwaitLines(t, count, parts...)
 }
 
-// NeverPrints holds, at the end of the test, that no line of the process has all parts,
+// NeverPrints makes the test fail at its end if any line of the process has all parts,
 // whenever it was printed.
 func (p *Process) NeverPrints(parts ...string) { p.expect(0, parts) }
 
@@ -189,16 +189,17 @@ func (p *Process) Signal(t T, signal os.Signal) {
 	require.NoError(t, p.command.Process.Signal(signal))
 }
 
-// Terminate ends the process with SIGTERM, as an orchestrator does, unless it has ended
-// already. It returns all that was printed.
+// Terminate ends the process with SIGTERM, like an orchestrator, unless it has ended
+// already. It returns the complete output.
 func (p *Process) Terminate(t T, within time.Duration) Printed {
 	t.Helper()
 	_ = p.command.Process.Signal(syscall.SIGTERM)
 	return p.Wait(t, within)
 }
 
-// Wait waits for the end of a process that ends by itself or was told to. One that does not
-// is killed, and the test fails. It returns all that was printed.
+// Wait waits for the end of a process that ends on its own or has been told to end. If it
+// does not end in time, it is killed, and the test fails. Wait returns the complete
+// output.
 func (p *Process) Wait(t T, within time.Duration) Printed {
 	t.Helper()
 	select {
@@ -209,8 +210,7 @@ func (p *Process) Wait(t T, within time.Duration) Printed {
 	return p.Kill()
 }
 
-// Kill ends the process at once, unless it has ended already, and returns all that was
-// printed.
+// Kill kills the process, unless it has ended already, and returns the complete output.
 func (p *Process) Kill() Printed {
 	_ = p.command.Process.Kill()
 	<-p.ended
@@ -227,15 +227,17 @@ func (p *Process) HasEnded() bool {
 	}
 }
 
-// ExitCode is that of a process that has ended, or -1 if a signal has ended it.
+// ExitCode waits for the end of the process and returns its exit code, or -1 if a signal
+// has ended it.
 func (p *Process) ExitCode() int {
 	<-p.ended
 	return p.command.ProcessState.ExitCode()
 }
 
-// Pid is the ID of the process.
+// Pid returns the ID of the process.
 func (p *Process) Pid() int { return p.command.Process.Pid }
 
-// SoFar is what the test has read so far, for messages and for loops that go on until it is
-// enough. Nothing may be concluded from what is not in it: more may be on its way.
+// SoFar returns what the test has read so far, for messages and for loops that continue
+// until it is enough. Do not conclude anything from what is missing: more may be on its
+// way.
 func (p *Process) SoFar() Printed { return Printed(p.output.String()) }

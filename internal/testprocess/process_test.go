@@ -15,10 +15,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// behave makes this program one of the children, by its name.
+// behave is the environment variable that makes this program run the named one of the
+// children.
 const behave = "TESTPROCESS_BEHAVE"
 
-// children are what a process may do.
+// children are the behaviours of child processes, by name.
 var children = map[string]func(){
 	"prints late": func() {
 		fmt.Println("early")
@@ -36,7 +37,7 @@ var children = map[string]func(){
 	"stays": func() {
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("here")
-		time.Sleep(time.Hour) // with nothing to wait for, the runtime would call it a deadlock
+		time.Sleep(time.Hour) // an empty select would be a deadlock to the runtime
 	},
 	"fails": func() { os.Exit(3) },
 }
@@ -59,7 +60,7 @@ func run(t T, name string) *Process {
 	return Start(t, command)
 }
 
-// judged is a test that may fail without anybody minding.
+// judged is a test that may fail without failing the real test.
 type judged struct {
 	*testing.T
 	failures []string
@@ -73,7 +74,7 @@ func (j *judged) FailNow()            { runtime.Goexit() }
 func (j *judged) Failed() bool        { return len(j.failures) > 0 }
 func (j *judged) Cleanup(last func()) { j.cleanups = append(j.cleanups, last) }
 
-// failuresOf returns how a test of a child fails.
+// failuresOf returns the failures of a test of a child.
 func failuresOf(t *testing.T, name string, test func(t T, p *Process)) string {
 	t.Helper()
 	j := &judged{T: t}
@@ -91,7 +92,7 @@ func failuresOf(t *testing.T, name string, test func(t T, p *Process)) string {
 	return strings.Join(j.failures, "\n")
 }
 
-// A line that is printed after a while is waited for, however it is asked for.
+// Each way to wait for a line waits until it is printed.
 func TestLateLinesAreAwaited(t *testing.T) {
 	for name, test := range map[string]func(p *Process){
 		"a line":           func(p *Process) { p.AwaitLine(t, "late", "one line") },
@@ -103,7 +104,7 @@ func TestLateLinesAreAwaited(t *testing.T) {
 	}
 }
 
-// What is printed at the end counts, although nobody has waited for it.
+// Output at the end of a process counts, although no call has waited for it.
 func TestLastWordsAreJudged(t *testing.T) {
 	terminated := func(expect func(t T, p *Process)) string {
 		return failuresOf(t, "has last words", func(t T, p *Process) {
@@ -118,7 +119,7 @@ func TestLastWordsAreJudged(t *testing.T) {
 	assert.Contains(t, terminated(func(_ T, p *Process) { p.NeverPrints("canary") }), `has printed 1 lines with ["canary"], but should have printed 0`)
 }
 
-// Whoever waits for what cannot come any more is told at once.
+// Waiting fails at once if the process has ended.
 func TestEndIsNoticed(t *testing.T) {
 	began := time.Now()
 	assert.Contains(t, failuresOf(t, "fails", func(t T, p *Process) { p.AwaitLine(t, "something") }), `to print 1 of the lines with ["something"]`)
@@ -130,7 +131,7 @@ func TestEndIsNoticed(t *testing.T) {
 	assert.True(t, p.HasEnded())
 }
 
-// A process that does not end when it is told to is killed, and none outlives its test.
+// A process that does not end when told to is killed, and no process outlives its test.
 func TestProcessesEnd(t *testing.T) {
 	assert.Contains(t, failuresOf(t, "stays", func(t T, p *Process) {
 		p.AwaitLine(t, "here")

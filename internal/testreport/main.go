@@ -1,9 +1,11 @@
-// Command testreport runs the tests and says at the end what was skipped, why, and how
-// to get what was missing; `go test` alone prints nothing of a package that passes:
+// Command testreport runs the tests and says at the end what was skipped, why, and how to
+// install what was missing. `go test` alone prints nothing about a package that passes:
 //
 //	go run ./internal/testreport [-may-skip regexp] [-printed file] [--] [argument of go test...]
 //
-// Without arguments it runs ./... ; arguments that begin with a hyphen come after --. It exits as `go test` does.
+// Without arguments it runs ./... ; arguments that begin with a hyphen must follow --. It
+// exits with the code of `go test`, or with 1 if a test was skipped for a reason that
+// -may-skip does not match.
 package main
 
 import (
@@ -29,7 +31,7 @@ func main() {
 	os.Exit(code)
 }
 
-// run returns the exit code that belongs to the tests.
+// run runs the tests and returns the exit code.
 func run(args []string, maySkip, printed string) (int, error) {
 	if len(args) == 0 {
 		args = []string{"./..."}
@@ -61,7 +63,7 @@ func run(args []string, maySkip, printed string) (int, error) {
 	if err := r.read(events); err != nil {
 		return 0, err
 	}
-	_ = tests.Wait() // its exit code says more
+	_ = tests.Wait() // the exit code says more
 	code := tests.ProcessState.ExitCode()
 
 	r.tellSkipped()
@@ -71,7 +73,7 @@ func run(args []string, maySkip, printed string) (int, error) {
 	return code, nil
 }
 
-// read follows the events of `go test -json` to their end.
+// read reads the events of `go test -json` until EOF.
 func (r *report) read(events io.Reader) error {
 	lines := bufio.NewReader(events)
 	for {
@@ -80,7 +82,7 @@ func (r *report) read(events io.Reader) error {
 		if json.Unmarshal(line, &e) == nil {
 			r.note(e)
 		} else if len(line) > 0 {
-			_, _ = r.out.Write(line) // what a build says, for example
+			_, _ = r.out.Write(line) // output of a build, for example
 		}
 		if err == io.EOF {
 			return nil

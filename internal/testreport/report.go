@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// event is what `go doc cmd/test2json` describes, as far as it is needed here.
+// event is the part of the event in `go doc cmd/test2json` that is needed here.
 type event struct {
 	Action  string
 	Package string
@@ -17,23 +17,23 @@ type event struct {
 	Output  string
 }
 
-// report is what becomes of the events.
+// report collects the events.
 type report struct {
-	// out is where the reader looks.
+	// out is where the report is printed.
 	out io.Writer
-	// keep gets everything that the tests print.
+	// keep receives everything that the tests print.
 	keep io.Writer
 
 	// printing is the output of tests that have not ended, by package and test.
 	printing map[string][]string
-	// skipped are tests by the reason for which they were skipped.
+	// skipped are the skipped tests, by reason.
 	skipped map[string][]string
 }
 
-// reasonLine is what testing prints for t.Skip: the place and the reason.
+// reasonLine matches the line that testing prints for t.Skip: the place and the reason.
 var reasonLine = regexp.MustCompile(`^\s+\S+\.go:\d+: (.*)\n$`)
 
-// note takes one event. What a passing test printed is dropped, as `go test` does.
+// note processes one event. Like `go test`, it drops the output of passing tests.
 func (r *report) note(e event) {
 	name := e.Package + "." + e.Test
 	switch e.Action {
@@ -60,13 +60,13 @@ func (r *report) note(e event) {
 	}
 }
 
-// isRoutine reports whether a line of a package says nothing.
+// isRoutine reports whether a package's output line carries no information.
 func isRoutine(line string) bool {
 	return line == "PASS\n" || strings.HasSuffix(line, "[no test files]\n")
 }
 
-// noteSkipped files a test under its reason. The seeds of a fuzz test give none; they
-// are inputs that are not worth a look.
+// noteSkipped records a skipped test under its reason. Seeds of a fuzz test that skip
+// give no reason; they are uninteresting inputs.
 func (r *report) noteSkipped(e event, printed []string) {
 	if e.Test == "" {
 		return // a package without tests
@@ -82,7 +82,7 @@ func (r *report) noteSkipped(e event, printed []string) {
 	}
 }
 
-// tellSkipped lists the reasons, with the tests that each of them concerns.
+// tellSkipped prints the reasons, each with its tests.
 func (r *report) tellSkipped() {
 	if len(r.skipped) == 0 {
 		_, _ = fmt.Fprintln(r.out, "\nno test was skipped")
@@ -96,7 +96,8 @@ func (r *report) tellSkipped() {
 	}
 }
 
-// tellUnexcused names the reasons that are no excuse, and reports whether there are any.
+// tellUnexcused prints the tests whose reasons excused does not match, and reports
+// whether there are any.
 func (r *report) tellUnexcused(excused *regexp.Regexp) bool {
 	found := false
 	for _, reason := range slices.Sorted(maps.Keys(r.skipped)) {

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// WithinOneDay waits for the next day of UTC to begin, if the present one could end before
-// the test does, which takes so long at most. What is counted by days or months then
-// begins anew before the test, and not in the middle of it.
+// WithinOneDay waits for midnight in UTC if that could come before the end of the test,
+// which must not last longer than takes. So values that are counted by day or month are
+// reset before the test, and not in the middle of it.
 func WithinOneDay(t testing.TB, takes time.Duration) {
 	t.Helper()
 	if wait := untilRoom(time.Now(), takes); wait > 0 {
@@ -17,11 +17,11 @@ func WithinOneDay(t testing.TB, takes time.Duration) {
 	}
 }
 
-// untilRoom is how long to wait until the day has so much left: not at all, or until
-// shortly after the next one has begun.
+// untilRoom returns how long to wait until more than takes is left of the day: 0, or
+// until shortly after midnight.
 func untilRoom(now time.Time, takes time.Duration) time.Duration {
 	const day = 24 * time.Hour
-	const shortly = 100 * time.Millisecond // for clocks that are corrected
+	const shortly = 100 * time.Millisecond // in case the clock is corrected
 	left := now.Truncate(day).Add(day).Sub(now)
 	if left > takes {
 		return 0
@@ -29,11 +29,10 @@ func untilRoom(now time.Time, takes time.Duration) time.Duration {
 	return left + shortly
 }
 
-// Standstill watches, until the end of the test, for how long at a time this process does
-// not run although it would, since the machine stands still or has other things to do. The
-// function that it returns says what was the longest so far. A test that bounds how long
-// something takes allows that much more: the bound is of what is tested, and not of the
-// machine.
+// Standstill measures, until the end of the test, for how long at a time this process is
+// not scheduled, because the machine is suspended or busy. The returned function returns
+// the longest such time so far. A test with an upper bound for a duration adds it to the
+// bound, so that the bound is about the tested code and not about the machine.
 func Standstill(t testing.TB) (longest func() time.Duration) {
 	t.Helper()
 	began := time.Now()
@@ -52,19 +51,20 @@ func Standstill(t testing.TB) (longest func() time.Duration) {
 			}
 		}
 	}()
-	return func() time.Duration { return w.look(time.Since(began)) } // for it may be over only now
+	return func() time.Duration { return w.look(time.Since(began)) } // a standstill may have ended only now
 }
 
-// lookEvery is how often a process that runs looks at its watch.
+// lookEvery is the interval at which Standstill checks the time.
 const lookEvery = 5 * time.Millisecond
 
-// watch is what is looked at again and again, and knows the longest time between.
+// watch records the longest time between two looks.
 type watch struct {
 	mutex      sync.Mutex
 	last, most time.Duration
 }
 
-// look returns by how much the longest time between two looks is longer than it should be.
+// look records a look and returns by how much the longest time between two looks has
+// exceeded lookEvery.
 func (w *watch) look(now time.Duration) time.Duration {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()

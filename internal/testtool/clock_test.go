@@ -8,13 +8,13 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// A test that could see midnight in UTC begins after it, and no other waits.
+// Only a test during which midnight in UTC could come waits for it.
 func TestWithinOneDay(t *testing.T) {
 	for at, waits := range map[string]time.Duration{
 		"2026-11-29T12:00:00Z":           0,
 		"2026-11-29T23:57:59Z":           0,
 		"2026-11-29T23:58:00Z":           2 * time.Minute,
-		"2026-11-30T23:59:59.999Z":       time.Millisecond, // of a month
+		"2026-11-30T23:59:59.999Z":       time.Millisecond, // end of a month
 		"2028-02-29T23:59:00Z":           time.Minute,
 		"2026-12-31T23:59:00Z":           time.Minute,
 		"2026-11-30T05:29:59+05:30":      time.Second,
@@ -33,7 +33,7 @@ func TestWithinOneDay(t *testing.T) {
 		assert.Equal(t, waits+100*time.Millisecond, wait, at)
 		assert.Zero(t, untilRoom(now.Add(wait), 2*time.Minute), at)
 	}
-	synctest.Test(t, func(t *testing.T) { // whose time begins at midnight
+	synctest.Test(t, func(t *testing.T) { // fake time begins at midnight
 		began := time.Now()
 		WithinOneDay(t, time.Minute)
 		assert.Zero(t, time.Since(began))
@@ -43,7 +43,7 @@ func TestWithinOneDay(t *testing.T) {
 	})
 }
 
-// What a test allows for the machine is the longest time for which it stood still.
+// Standstill returns the longest time for which the machine stood still.
 func TestStandstill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		longest := Standstill(t)

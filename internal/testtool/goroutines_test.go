@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Those that have begun since are found, however many others end.
+// Goroutines that have started since are found, however many others end.
 func TestGoroutines(t *testing.T) {
 	early, late := make(chan struct{}), make(chan struct{})
 	for range 10 {

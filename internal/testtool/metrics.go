@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Counted returns what a counter has counted so far.
+// Counted returns the value of a counter.
 func Counted(t testing.TB, counter prometheus.Metric) float64 {
 	t.Helper()
 	var metric dto.Metric
@@ -16,8 +16,8 @@ func Counted(t testing.TB, counter prometheus.Metric) float64 {
 	return metric.GetCounter().GetValue()
 }
 
-// Gathered returns what collectors expose, in the order of its names. Collectors that break a
-// rule of Prometheus's fail the test.
+// Gathered returns the metrics of collectors, sorted by name. Collectors that break a
+// rule of Prometheus fail the test.
 func Gathered(t testing.TB, collectors ...prometheus.Collector) []*dto.MetricFamily {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
@@ -29,8 +29,8 @@ func Gathered(t testing.TB, collectors ...prometheus.Collector) []*dto.MetricFam
 	return families
 }
 
-// ValueOf returns the value of a counter or a gauge, or how often a histogram has observed
-// something.
+// ValueOf returns the value of a counter or a gauge, or the number of a histogram's
+// observations.
 func ValueOf(metric *dto.Metric) float64 {
 	return metric.GetCounter().GetValue() + metric.GetGauge().GetValue() + float64(metric.GetHistogram().GetSampleCount())
 }

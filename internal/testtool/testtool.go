@@ -1,10 +1,11 @@
-// Package testtool finds the programs that some tests need beside Go. All tests follow
-// one policy: what is missing skips the test and says how to get it, so that a machine
-// with nothing but Go passes; where the environment variable CI is set it fails instead,
-// since a check that is never made would look like one that passed.
+// Package testtool finds the programs that some tests need besides Go. All tests follow
+// one policy: if a program is missing, the test is skipped and says how to install it, so
+// that the tests pass on a machine with only Go. If the environment variable CI is set,
+// the test fails instead, since a check that is never made would look like one that
+// passed.
 //
-// It also has what tests need that go by the clock of a machine that is busy, or near
-// midnight.
+// It also has helpers for tests that measure time on a busy machine or depend on the
+// date.
 package testtool
 
 import (
@@ -16,7 +17,7 @@ import (
 	"testing"
 )
 
-// debian names the package of Debian that has a program, where the two names differ.
+// debian holds the Debian packages of programs whose names differ from the package's.
 var debian = map[string]string{
 	"chromedriver": "chromium-driver",
 	"java":         "default-jdk-headless",
@@ -32,7 +33,7 @@ var debian = map[string]string{
 	"true":         "coreutils",
 }
 
-// Find returns the path of a program, or ends the test.
+// Find returns the path of a program, or ends the test with Missing.
 func Find(t testing.TB, program string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
@@ -46,7 +47,8 @@ func Find(t testing.TB, program string) string {
 	return path
 }
 
-// Missing ends a test that lacks something, and says how to get it.
+// Missing skips a test that lacks something, or fails it if CI is set, and says how to
+// install it.
 func Missing(t testing.TB, what, remedy string) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
@@ -55,13 +57,13 @@ func Missing(t testing.TB, what, remedy string) {
 	t.Skipf("needs %s; get it with: %s", what, remedy)
 }
 
-// tooBusy is how many processes wait for each CPU where a measurement says more about
-// the machine than about what is measured. The tests themselves, package by package on
-// all CPUs, come to some two.
+// tooBusy is the load per CPU at which a measurement says more about the machine than
+// about the tested code. The tests themselves, running package by package on all CPUs,
+// cause a load of about two.
 const tooBusy = 4
 
-// Quiet ends a test that measures times or memory under load, if the machine has too much
-// else to do. Where CI is set, the machine is there for the tests.
+// Quiet skips a test that measures times or memory under load, if the machine is too
+// busy. It never skips if CI is set, since that machine is dedicated to the tests.
 func Quiet(t testing.TB) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
@@ -73,7 +75,8 @@ func Quiet(t testing.TB) {
 	}
 }
 
-// busyness returns the load of the last minute, where the system has that in a file.
+// busyness returns the load of the last minute, and whether it is too high. On systems
+// without /proc/loadavg, it reports false.
 func busyness() (load float64, busy bool) {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {

@@ -3,8 +3,8 @@
 //
 //	PAYERMAX_URL=http://127.0.0.1:8080 go run checkout.go [outTradeNo [currency]]
 //
-// PAYERMAX_URL may name a Unix socket: unix:/run/payermax/payermax.sock. It needs
-// the standard library only, and holds no key.
+// PAYERMAX_URL may name a Unix socket: unix:/run/payermax/payermax.sock. The
+// program needs only the standard library, and holds no key.
 package main
 
 import (
@@ -26,22 +26,22 @@ import (
 )
 
 const (
-	timeout  = 35 * time.Second // longer than the sidecar's own timeout, or its answer is lost
+	timeout  = 35 * time.Second // longer than the sidecar's timeout, so that its answer is not lost
 	attempts = 3
 )
 
-// noOrder are codes by which PayerMax says that it made no order. After any other
-// there may be one.
+// noOrder are the codes that say that PayerMax has made no order. After any
+// other code there may be one.
 var noOrder = []string{
 	"PARAMS_INVALID", "AMOUNT_INVALID", "COUNTRY_INVALID", "CURRENCY_INVALID", "CONTRACT_INVALID",
 	"SIGN_VERIFY_FAILED", "REQ_TIME_OVER_TIME", "MERCHANT_INVALID", "MERCHANT_APP_INVALID",
 }
 
-// final are the states of an order that are final. PENDING is not: the buyer has to
-// go to data.redirectUrl, or a notification will follow.
+// final are the final states of an order. PENDING is not final: the buyer has
+// to go to data.redirectUrl, or a notification will follow.
 var final = []string{"SUCCESS", "FAILED", "CLOSED"}
 
-// Answer is what PayerMax answered, or the sidecar in its place.
+// Answer is the answer of PayerMax, or of the sidecar in its place.
 type Answer struct {
 	Code   string
 	Msg    string
@@ -49,14 +49,15 @@ type Answer struct {
 	Errors []struct{ Field, Message string }
 }
 
-// text returns a text in the answer's data, or an empty one.
+// text returns a string member of the answer's data, or "".
 func (a *Answer) text(name string) string {
 	data, _ := a.Data.(map[string]any)
 	text, _ := data[name].(string)
 	return text
 }
 
-// RefusedError is a request that must be changed before it is sent again.
+// RefusedError is the error of a request that must be changed before it is sent
+// again.
 type RefusedError struct{ Answer }
 
 func (e RefusedError) Error() string {
@@ -67,8 +68,8 @@ func (e RefusedError) Error() string {
 	return text
 }
 
-// NotSentError is a request that PayerMax has not received, so that it may be
-// sent again.
+// NotSentError is the error of a request that PayerMax has not received, so it
+// may be sent again after Wait.
 type NotSentError struct {
 	Reason string
 	Wait   time.Duration
@@ -76,33 +77,36 @@ type NotSentError struct {
 
 func (e NotSentError) Error() string { return "not sent: " + e.Reason }
 
-// UnknownError is a request that PayerMax may have carried out, or not.
+// UnknownError is the error of a request that PayerMax may or may not have
+// carried out.
 type UnknownError struct{ Reason string }
 
 func (e UnknownError) Error() string { return "outcome unknown: " + e.Reason }
 
-// Sidecar is how the application reaches PayerMax.
+// Sidecar is a client of the sidecar, through which the application reaches
+// PayerMax.
 type Sidecar struct {
 	base   string
 	client *http.Client
 }
 
-// NewSidecar takes the address from PAYERMAX_URL.
+// NewSidecar returns a client for the address in PAYERMAX_URL, by default
+// http://127.0.0.1:8080.
 func NewSidecar() *Sidecar {
 	base := cmp.Or(os.Getenv("PAYERMAX_URL"), "http://127.0.0.1:8080")
-	transport := new(http.Transport) // with no proxy: the sidecar is on this machine
+	transport := new(http.Transport) // without a proxy: the sidecar is on this machine
 	if path, ok := strings.CutPrefix(base, "unix:"); ok {
 		base = "http://localhost"
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", path)
 		}
 	}
-	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // the sidecar has nowhere to send us
+	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // the sidecar never redirects
 	return &Sidecar{base, &http.Client{Transport: transport, Timeout: timeout, CheckRedirect: noRedirect}}
 }
 
-// isNotLetIn reports whether Caddy itself refuses by a status: whoever has no password, and
-// what is too large.
+// isNotLetIn reports whether Caddy itself has refused a request with this
+// status: without a valid password, or because it is too large.
 func isNotLetIn(status int) bool {
 	return status == http.StatusUnauthorized || status == http.StatusRequestEntityTooLarge
 }
@@ -131,8 +135,9 @@ func (s *Sidecar) Call(endpoint string, data map[string]any) (*Answer, error) {
 		return nil, UnknownError{"no answer of PayerMax's"}
 	}
 
-	// error= in Proxy-Status tells the sidecar's own answers from PayerMax's. What
-	// is named here is certain. Whatever else is answered, the outcome is unknown.
+	// error= in Proxy-Status distinguishes the sidecar's own answers from
+	// PayerMax's. In the cases below, the outcome is certain. With any other
+	// answer, it is unknown.
 	if strings.Contains(proxyStatus, "error=") {
 		if answer.Code == "SYSTEM_ERROR" || answer.Code == "TOO_MANY_REQUEST" {
 			seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
@@ -152,7 +157,8 @@ func (s *Sidecar) Call(endpoint string, data map[string]any) (*Answer, error) {
 	return nil, UnknownError{answer.Code}
 }
 
-// Repeat calls an endpoint that does no harm twice: a session, a query.
+// Repeat calls an endpoint that is safe to call more than once, such as for a
+// session or a query.
 func (s *Sidecar) Repeat(endpoint string, data map[string]any) (*Answer, error) {
 	for attempt := 1; ; attempt++ {
 		answer, err := s.Call(endpoint, data)
@@ -167,8 +173,7 @@ func (s *Sidecar) Repeat(endpoint string, data map[string]any) (*Answer, error) 
 	}
 }
 
-// finalStatus returns the order's status, if the answer says what became of the
-// order.
+// finalStatus returns the order's status if it is final, or an UnknownError.
 func finalStatus(answer *Answer) (string, error) {
 	status := answer.text("status")
 	if answer.Code != "APPLY_SUCCESS" || !slices.Contains(final, status) {
@@ -177,13 +182,14 @@ func finalStatus(answer *Answer) (string, error) {
 	return status, nil
 }
 
-// Pay pays an order once, whatever happens to the answers, and returns its status.
+// Pay pays an order at most once, even if answers are lost, and returns its
+// status.
 //
-// After an unknown outcome the order may have been paid. So PayerMax is asked
-// first, and only an order that it does not know is sent again: under the same
-// outTradeNo, which PayerMax accepts once. If the first request was only slow,
-// the answer to the second is ORDER_REPEAT. A new outTradeNo could take the
-// buyer's money twice.
+// After an unknown outcome the order may have been paid. So Pay queries the
+// order first, and sends it again only if PayerMax does not know it: with the
+// same outTradeNo, which PayerMax accepts only once. If the first request was
+// just slow, the answer to the second is ORDER_REPEAT. With a new outTradeNo,
+// the buyer could be charged twice.
 func (s *Sidecar) Pay(order map[string]any) (string, error) {
 	number := order["outTradeNo"]
 	var unknown *UnknownError
@@ -206,7 +212,7 @@ func (s *Sidecar) Pay(order map[string]any) (string, error) {
 				continue
 			}
 		default:
-			if unknown == nil { // else an earlier attempt may have made the order
+			if unknown == nil { // otherwise an earlier attempt may have made the order
 				return "", err
 			}
 		}
@@ -214,7 +220,7 @@ func (s *Sidecar) Pay(order map[string]any) (string, error) {
 		fmt.Printf("order %s: outcome unknown (%s), asking PayerMax\n", number, unknown.Reason)
 		answer, err = s.Repeat("orderQuery", map[string]any{"outTradeNo": number})
 		if err != nil {
-			return "", UnknownError{err.Error()} // of the order, even if the question was not sent
+			return "", UnknownError{err.Error()} // the outcome of the order is unknown, even if the query was not sent
 		}
 		if answer.Code != "ORDER_NOT_EXIST" {
 			return finalStatus(answer)
@@ -269,8 +275,8 @@ func run(number, currency string) error {
 	return nil
 }
 
-// newNumber returns an outTradeNo that none has had: the time alone recurs where clocks are
-// set back, or orders come at once.
+// newNumber returns a unique outTradeNo. The time alone is not unique if clocks
+// are set back or orders come at the same time.
 func newNumber() string {
 	return "P" + strconv.FormatInt(time.Now().UnixMilli(), 10) + rand.Text()[:10]
 }

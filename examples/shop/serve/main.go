@@ -2,12 +2,12 @@
 //
 //	go run ./examples/shop/serve
 //
-// Its environment, with defaults that fit those of the Caddyfile:
+// Its environment variables, with defaults that match those of the Caddyfile:
 //
-//	SHOP_ADDRESS           where browsers find it; 127.0.0.1:4000
-//	SHOP_CALLBACK_ADDRESS  where payermax_notify passes on to, its PAYERMAX_APPLICATION; 127.0.0.1:3000
+//	SHOP_ADDRESS           where the shop listens for browsers; 127.0.0.1:4000
+//	SHOP_CALLBACK_ADDRESS  where payermax_notify passes notifications on to (its PAYERMAX_APPLICATION); 127.0.0.1:3000
 //	PAYERMAX_URL           the sidecar; http://127.0.0.1:8080
-//	PAYERMAX_NOTIFY_URL    where notifications are sent; http://127.0.0.1:8082/payermax/callback
+//	PAYERMAX_NOTIFY_URL    where PayerMax sends notifications; http://127.0.0.1:8082/payermax/callback
 //	PAYERMAX_COMPONENT     the Drop-In script; http://127.0.0.1:9000/sandbox/dropin/pmdropin.js
 package main
 

@@ -1,8 +1,8 @@
-// Package fastjson is a model of how fastjson 1.2.83 reads JSON, as far as its source
-// tells, for tests. It knows what fastjson does with a document that is JSON: that it
-// binds members to a class by "smart match", takes the last of several members of one
-// name, and acts upon "$ref" and "@type". It does not know what else fastjson takes for
-// JSON, such as comments and single quotes: the sidecar passes nothing of it on.
+// Package fastjson is a model, for tests, of how fastjson 1.2.83 parses JSON according to
+// its source. It models what fastjson does with valid JSON: it binds members to a class
+// by "smart match", uses the last of several members with the same name, and acts upon
+// "$ref" and "@type". It does not model what else fastjson accepts, such as comments and
+// single quotes: the sidecar does not pass that on.
 package fastjson
 
 import (
@@ -13,9 +13,9 @@ import (
 	"unicode/utf16"
 )
 
-// errActs is what a document is to the model that has a member upon which fastjson acts
-// (DefaultJSONParser.parseObject, where DisableSpecialKeyDetect is off, its default):
-// what it reads then is something else than what was written.
+// errActs is the error for a document with a member that fastjson acts upon
+// (DefaultJSONParser.parseObject, with DisableSpecialKeyDetect off, which is the
+// default): the parsed values then differ from the written ones.
 var errActs = errors.New("fastjson acts upon a member's name")
 
 // member is a member of an object, in the order of the text.
@@ -24,7 +24,7 @@ type member struct {
 	value json.RawMessage
 }
 
-// Map reads a document into maps, as JSON.parseObject(text) does.
+// Map parses a document into maps like JSON.parseObject(text).
 func Map(document []byte, _ []string) (top, data map[string]any, err error) {
 	if err := actsUponNothing(document); err != nil {
 		return nil, nil, err
@@ -41,8 +41,8 @@ func Map(document []byte, _ []string) (top, data map[string]any, err error) {
 	return top, data, nil
 }
 
-// Bean reads a document into a class that has a member for each of the names, and an
-// object named data with the same members.
+// Bean parses a document into a class that has a field for each of the names, and an
+// object named data with the same fields.
 func Bean(document []byte, names []string) (top, data map[string]any, err error) {
 	if err := actsUponNothing(document); err != nil {
 		return nil, nil, err
@@ -58,9 +58,9 @@ func Bean(document []byte, names []string) (top, data map[string]any, err error)
 	return top, data, nil
 }
 
-// bind finds the field of each member as JavaBeanDeserializer.smartMatch does: the one
-// of the very name, or else the one whose number is that of the member in lower case, or
-// of the member without "_" and "-", unless that field was set before.
+// bind finds the field of each member like JavaBeanDeserializer.smartMatch: the field
+// with exactly this name, or else the field whose number is that of the member in lower
+// case, or of the member without "_" and "-", unless that field has been set already.
 func bind(members []member, names []string) (values map[string]any, raw map[string]json.RawMessage) {
 	fields := make(map[uint64]string)
 	exact := make(map[string]bool)
@@ -85,10 +85,10 @@ func bind(members []member, names []string) (values map[string]any, raw map[stri
 	return values, raw
 }
 
-// lower is TypeUtils.fnv1a_64_lower.
+// lower implements TypeUtils.fnv1a_64_lower.
 func lower(name string) uint64 { return fnv(name, false) }
 
-// extract is TypeUtils.fnv1a_64_extract, by which fields are known (FieldInfo).
+// extract implements TypeUtils.fnv1a_64_extract, which identifies fields (FieldInfo).
 func extract(name string) uint64 { return fnv(name, true) }
 
 func fnv(name string, skips bool) uint64 {
@@ -130,16 +130,16 @@ func object(text []byte) ([]member, error) {
 	return members, nil
 }
 
-// value reads a value. Numbers keep each digit, as in BigDecimal.
+// value decodes a value. Numbers keep all digits, like BigDecimal.
 func value(text json.RawMessage) any {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	var read any
-	_ = d.Decode(&read) // it was read before
+	_ = d.Decode(&read) // cannot fail: it was decoded before
 	return read
 }
 
-// actsUponNothing looks for members upon which fastjson acts, at any depth.
+// actsUponNothing returns errActs if fastjson acts upon any member, at any depth.
 func actsUponNothing(document []byte) error {
 	d := json.NewDecoder(bytes.NewReader(document))
 	d.UseNumber()

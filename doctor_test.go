@@ -139,7 +139,7 @@ func TestExamineWrongConfig(t *testing.T) {
 		"a trust pool that is gone": {site(good + "transport http {\ntls_trust_pool file /nowhere.pem\n}"), "proxy", doctor.Problem, "/nowhere.pem"},
 		"the sandbox":               {site("gateway sandbox"), "gateway", doctor.Warning, "no call reaches PayerMax"},
 		"credentials beside it":     {site("gateway sandbox\napp_id app\nprivate_key " + key), "load", doctor.Problem, "a merchant's app_id, private_key, so"},
-		"and they are meant":        {site("gateway sandbox sandbox\napp_id app\nprivate_key " + key), "sandbox", doctor.Warning, "a merchant's app_id, private_key are configured beside the sandbox"},
+		"and they are meant":        {site("gateway sandbox sandbox\napp_id app\nprivate_key " + key), "sandbox", doctor.Warning, "a merchant's app_id, private_key are configured with the sandbox"},
 		"notified by no sandbox":    {site(good) + ":8081 {\npayermax_notify {\nsandbox\n}\n}", "sandbox", doctor.Warning, "no payermax of this config has gateway sandbox"},
 		"the sandbox's other key":   {site("gateway sandbox") + ":8081 {\npayermax_notify {\ngateway_public_key " + public + "\napp_id app\n}\n}", "sandbox", doctor.Warning, "signs with a key of its own"},
 		"the sandbox as a site":     {site(good) + "http://127.0.0.1:9000 {\npayermax_sandbox {\nmerchant {\napp_id app\npublic_key " + public + "\n}\n}\n}", "sandbox", doctor.Warning, "a sandbox answers here"},

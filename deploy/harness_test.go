@@ -94,7 +94,7 @@ func await(t *testing.T, limit time.Duration, what string, condition func() bool
 	t.Helper()
 	for deadline := time.Now().Add(limit); !condition(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			require.FailNow(t, "waited in vain for "+what)
+			require.FailNow(t, "timed out waiting for "+what)
 		}
 	}
 }

@@ -45,7 +45,7 @@ func dataTwice(body []byte) candidates {
 // the body in URL-safe base64 (RFC 7515 section 5.1) or unencoded (RFC 7797 section 3).
 // Only headers with little more than the algorithm are tried.
 func webSignatures(body []byte) candidates {
-	finding := Finding{CanonicalText, "The signature is the one of a JSON Web Signature (JWS), which covers a header and this body in base64. PayerMax's signature covers the body alone, as it is sent."}
+	finding := Finding{CanonicalText, "The signature is that of a JSON Web Signature (JWS), which covers a header and this body in base64. PayerMax's signature covers the body alone, as it is sent."}
 	return func(yield func(Finding, []byte) bool) {
 		for _, header := range []string{`{"alg":"RS256"}`, `{"alg":"RS256","typ":"JWT"}`, `{"typ":"JWT","alg":"RS256"}`, `{"alg":"RS256","b64":false,"crit":["b64"]}`} {
 			before := base64.RawURLEncoding.AppendEncode(nil, []byte(header))

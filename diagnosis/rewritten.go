@@ -161,7 +161,7 @@ func signInside(root *node, yield func(Finding, []byte) bool) bool {
 	if root.kind != '{' {
 		return true
 	}
-	const remedy = "PayerMax's signature belongs into the header named sign, and not into the body."
+	const remedy = "PayerMax's signature belongs in the header named sign, and not in the body."
 	rest := root.without(func(name string) bool { return name == "sign" })
 	name := []string{"sign"}
 	for _, empty := range []*node{{kind: 's'}, {kind: 'l', text: "null"}} {

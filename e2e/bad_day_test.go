@@ -351,7 +351,7 @@ func TestForwardProxyThatStaysSilent(t *testing.T) {
 			requireRefusal(t, res, http.StatusGatewayTimeout, "SYSTEM_ERROR")
 			assert.Contains(t, res.header.Get("Proxy-Status"), "error=connection_timeout;")
 			requireHonest(t, s, backup, res, user)
-			s.AwaitLine(t, `"msg":"call"`, `"cause":"`, "the forward proxy took the connection, and did not lead it to the gateway within 2s")
+			s.AwaitLine(t, `"msg":"call"`, `"cause":"`, "the forward proxy accepted the connection, but did not connect it to the gateway within 2s")
 		})
 	}
 }

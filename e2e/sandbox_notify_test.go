@@ -61,10 +61,10 @@ func TestSandboxNotifiesItsOwnSidecar(t *testing.T) {
 func TestHalfASandbox(t *testing.T) {
 	t.Parallel()
 	const sandbox, notified, byFile = "payermax /aggregate-pay/* {\ngateway sandbox\n}\n", "payermax_notify /callback* {\nsandbox\n}\n", "by gateway_public_key, but the embedded sandbox"
-	const otherMerchant = "is that of no merchant of the sandbox, so that every notification is refused, as other_merchant"
+	const otherMerchant = "is not that of a merchant of the sandbox, so every notification is refused as other_merchant"
 	real := notifyBlock(t, "/callback*")
 	for name, test := range map[string]struct{ lines, says string }{
-		"no sandbox":           {notified, "no payermax of this config has gateway sandbox, so that every notification is refused"},
+		"no sandbox":           {notified, "no payermax of this config has gateway sandbox, so every notification is refused"},
 		"the key in a file":    {sandbox + real, byFile},
 		"both":                 {sandbox + notified, ""},
 		"both, and PayerMax's": {sandbox + notified + strings.ReplaceAll(real, "/callback*", "/payermax*"), ""},

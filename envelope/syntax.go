@@ -48,9 +48,9 @@ func mistakeInValue(complaint string) string {
 		{"(expecting non-control character)", `: there is a line break, a tab or another control character in a string; write it as an escape such as \n`},
 		{"invalid escape sequence", ": there is an escape in a string that JSON does not know; write two backslashes for one"},
 		{"in literal ", ": there is a word without quotes; names and strings have double quotes, and the only other words are true, false and null"},
-		{"in number (expecting digit)", ": a digit is expected in a number, as behind a point or a minus sign"},
+		{"in number (expecting digit)", ": a digit is expected in a number, for example after a point or a minus sign"},
 		{"(expecting ':')", ": a colon is expected between a name and its value"},
-		{"missing value after object name", ": a value is expected behind a name"},
+		{"missing value after object name", ": a value is expected after a name"},
 		{"object member name must be a string", ": a name is expected, in double quotes"},
 	} {
 		if strings.Contains(complaint, known.part) {

@@ -44,7 +44,7 @@ func TestUsualMistakes(t *testing.T) {
 		`{"a":-}`:               "a digit is expected in a number",
 		`{"a":.5}`:              "a number that begins with .; it has to begin with a digit or a minus sign",
 		`{"a":+5}`:              "a number that begins with +",
-		`{"a":}`:                "a value is expected behind a name",
+		`{"a":}`:                "a value is expected after a name",
 		`{"a":$CANARY}`:         "byte 13: there is $ where a name or a value is expected",
 		`{"a":[@CANARY]}`:       "there is @ where",
 		`{"a":%CANARY}`:         "there is % where",

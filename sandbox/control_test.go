@@ -149,7 +149,7 @@ func TestReset(t *testing.T) {
 
 func TestControlRefusals(t *testing.T) {
 	g := newGateway(t)
-	g.OnCall = func(Call) { t.Error("the control API is no business of OnCall's") }
+	g.OnCall = func(Call) { t.Error("OnCall must not see calls of the control API") }
 	for _, path := range []string{"x", "calls/", "3ds", "../sandbox/calls"} {
 		assert.Equal(t, http.StatusNotFound, sendControl(g, http.MethodGet, path, "").Code, path)
 	}
@@ -173,7 +173,7 @@ func TestControlRefusals(t *testing.T) {
 // The page's URL also works without the trailing slash.
 func TestPageWithoutSlash(t *testing.T) {
 	g := newGateway(t)
-	g.OnCall = func(Call) { t.Error("the page is no business of OnCall's") }
+	g.OnCall = func(Call) { t.Error("OnCall must not see requests for the page") }
 	w := serve(g, httptest.NewRequest(http.MethodGet, "/sandbox", nil))
 	assert.Equal(t, http.StatusTemporaryRedirect, w.Code)
 	assert.Equal(t, "/sandbox/", w.Header().Get("Location"))

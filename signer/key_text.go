@@ -22,7 +22,7 @@ var (
 	errNUL        = errors.New("it contains NUL bytes, so it is binary or damaged; it must contain the key as text, in PEM or in one-line base64")
 	errNotAKey    = errors.New("it is not a key; it must contain the key in PEM (from -----BEGIN to -----END) or in one-line base64")
 	errOtherDER   = errors.New("it is binary DER, but not of a key; it must contain the key in PEM (from -----BEGIN to -----END) or in one-line base64")
-	errDamagedDER = errors.New("it is binary DER, cut short or damaged, as a transfer as text damages it; copy it again, complete and in binary")
+	errDamagedDER = errors.New("it is binary DER, cut short or damaged, as happens if it is copied as text; copy it again, complete and in binary")
 	errBase64     = errors.New("its base64 is cut short or damaged; copy it again, complete, with the = signs at its end")
 	errPercent    = errors.New("it is the percent-encoding of a key, as in URLs and forms; decode it, or copy the key from its source")
 	errAmong      = errors.New("it is not a key alone: it has other settings, names or code around the key; leave only the key")

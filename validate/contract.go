@@ -75,7 +75,7 @@ func (c Contract) Check() error {
 		if successor, ok := withdrawn[code]; ok {
 			return fmt.Errorf("currency %q has been replaced; use %s", code, successor)
 		}
-		return fmt.Errorf("currency %q is no ISO 4217 code of a currency in use; use 3 capital letters such as IDR", code)
+		return fmt.Errorf("currency %q is not an ISO 4217 code of a currency in use; use 3 capital letters such as IDR", code)
 	}
 	for _, code := range c.Countries {
 		if code != noCountry && !(isCapitals([]byte(code), 2) && isCountry(code)) {
@@ -84,7 +84,7 @@ func (c Contract) Check() error {
 	}
 	for _, word := range c.Components {
 		if !isMethodType(word) {
-			return fmt.Errorf("component %q is no payment method type; use PayerMax's capitals, such as CARD, APPLEPAY or GOOGLEPAY", word)
+			return fmt.Errorf("component %q is not a payment method type; use PayerMax's capitals, such as CARD, APPLEPAY or GOOGLEPAY", word)
 		}
 	}
 	return nil

@@ -85,21 +85,21 @@ func TestContractCheck(t *testing.T) {
 		contract validate.Contract
 		says     string
 	}{
-		{validate.Contract{Currencies: []string{"IDR", "QQQ"}}, `currency "QQQ" is no ISO 4217 code of a currency in use; use 3 capital letters such as IDR`},
-		{validate.Contract{Currencies: []string{"idr"}}, `currency "idr" is no ISO 4217 code`},
-		{validate.Contract{Currencies: []string{""}}, `currency "" is no ISO 4217 code`},
+		{validate.Contract{Currencies: []string{"IDR", "QQQ"}}, `currency "QQQ" is not an ISO 4217 code of a currency in use; use 3 capital letters such as IDR`},
+		{validate.Contract{Currencies: []string{"idr"}}, `currency "idr" is not an ISO 4217 code`},
+		{validate.Contract{Currencies: []string{""}}, `currency "" is not an ISO 4217 code`},
 		{validate.Contract{Currencies: []string{"HRK"}}, `currency "HRK" has been replaced; use EUR`},
 		{validate.Contract{Countries: []string{"ID", "UK"}}, `country "UK" is no ISO 3166-1 alpha-2 code; use 2 capital letters such as ID, or GB`},
 		{validate.Contract{Countries: []string{"id"}}, `country "id" is no ISO 3166-1`},
 		{validate.Contract{Countries: []string{"IDN"}}, `country "IDN" is no ISO 3166-1`},
 		{validate.Contract{Countries: []string{"036"}}, `country "036" is no ISO 3166-1`},
-		{validate.Contract{Components: []string{"card"}}, `component "card" is no payment method type; use PayerMax's capitals, such as CARD`},
-		{validate.Contract{Components: []string{"CARD@"}}, `component "CARD@" is no payment method type`},
-		{validate.Contract{Components: []string{"CARD["}}, `component "CARD[" is no payment method type`},
-		{validate.Contract{Components: []string{"CARD/"}}, `component "CARD/" is no payment method type`},
-		{validate.Contract{Components: []string{"CARD:"}}, `component "CARD:" is no payment method type`},
-		{validate.Contract{Components: []string{""}}, `component "" is no payment method type`},
-		{validate.Contract{Components: []string{"GOOGLE PAY"}}, `component "GOOGLE PAY" is no payment method type`},
+		{validate.Contract{Components: []string{"card"}}, `component "card" is not a payment method type; use PayerMax's capitals, such as CARD`},
+		{validate.Contract{Components: []string{"CARD@"}}, `component "CARD@" is not a payment method type`},
+		{validate.Contract{Components: []string{"CARD["}}, `component "CARD[" is not a payment method type`},
+		{validate.Contract{Components: []string{"CARD/"}}, `component "CARD/" is not a payment method type`},
+		{validate.Contract{Components: []string{"CARD:"}}, `component "CARD:" is not a payment method type`},
+		{validate.Contract{Components: []string{""}}, `component "" is not a payment method type`},
+		{validate.Contract{Components: []string{"GOOGLE PAY"}}, `component "GOOGLE PAY" is not a payment method type`},
 	} {
 		require.ErrorContains(t, tc.contract.Check(), tc.says)
 	}

@@ -22,7 +22,7 @@ func (f foundHandler) describeSandbox(s *Signing) []doctor.Result {
 	}
 	var results []doctor.Result
 	if len(s.Credentials) > 0 {
-		results = append(results, found("", "sandbox", doctor.Warning, "a merchant's "+strings.Join(s.Credentials, ", ")+" are configured beside the sandbox, so its answers may be mistaken for PayerMax's",
+		results = append(results, found("", "sandbox", doctor.Warning, "a merchant's "+strings.Join(s.Credentials, ", ")+" are configured with the sandbox, so its answers may be mistaken for PayerMax's",
 			"for PayerMax, write gateway uat or gateway production; for the sandbox, use names and keys that belong to no merchant"))
 	}
 	if f.place.IsBeforeGateway() {

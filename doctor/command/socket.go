@@ -55,28 +55,28 @@ func (c configTree) sockets() []string {
 // nothing is wrong.
 func judgeSocket(path string) (outcome doctor.Outcome, message, next string) {
 	const othersWrite = 0o002
-	folder := filepath.Dir(path)
-	info, err := os.Stat(folder)
+	directory := filepath.Dir(path)
+	info, err := os.Stat(directory)
 	switch {
 	case len(path) > longestSocket:
 		return doctor.Problem, fmt.Sprintf("the path of the socket has %d bytes, and the system allows %d", len(path), longestSocket), "choose a shorter path, such as /run/payermax/payermax.sock"
 	case errors.Is(err, fs.ErrNotExist):
-		return doctor.Problem, "there is no folder " + folder, "create it so that only the sidecar may write to it; systemd does so with RuntimeDirectory"
+		return doctor.Problem, "there is no directory " + directory, "create it so that only the sidecar may write to it; systemd does so with RuntimeDirectory"
 	case err != nil:
-		return doctor.Problem, "the folder " + folder + " of the socket cannot be looked at: " + reasonOf(err), "let the sidecar's user enter it"
+		return doctor.Problem, "the directory " + directory + " of the socket cannot be looked at: " + reasonOf(err), "let the sidecar's user enter it"
 	case !info.IsDir():
-		return doctor.Problem, folder + " is not a folder, so there can be no socket in it", "choose another path for the socket"
+		return doctor.Problem, directory + " is not a directory, so there can be no socket in it", "choose another path for the socket"
 	}
-	if err := tryWriting(folder); err != nil {
-		return doctor.Problem, "this user cannot make a socket in " + folder + ": " + reasonOf(err), "let the sidecar's user, and nobody else, write to that folder"
+	if err := tryWriting(directory); err != nil {
+		return doctor.Problem, "this user cannot make a socket in " + directory + ": " + reasonOf(err), "let the sidecar's user, and nobody else, write to that directory"
 	}
 	switch existing, err := os.Lstat(path); {
 	case err == nil && existing.IsDir():
-		return doctor.Problem, path + " is a folder, so there can be no socket", "choose another path for the socket"
+		return doctor.Problem, path + " is a directory, so there can be no socket", "choose another path for the socket"
 	case err == nil && existing.Mode()&fs.ModeSocket == 0:
 		return doctor.Problem, path + " is there already and is not a socket; Caddy deletes it when it starts", "move that file away, or choose another path for the socket"
 	case info.Mode().Perm()&othersWrite != 0:
-		return doctor.Warning, "every user may write to " + folder + ", and put a socket of their own in place of the sidecar's", "choose a folder that only the sidecar may write to"
+		return doctor.Warning, "every user may write to " + directory + ", and put a socket of their own in place of the sidecar's", "choose a directory that only the sidecar may write to"
 	}
 	return doctor.OK, "", ""
 }

@@ -36,13 +36,13 @@ func TestSockets(t *testing.T) {
 	}{
 		in("free.sock"):                   {},
 		in("live.sock"):                   {},
-		in("missing", "a.sock"):           {doctor.Problem, "there is no folder " + in("missing")},
+		in("missing", "a.sock"):           {doctor.Problem, "there is no directory " + in("missing")},
 		in("file", "a.sock"):              {doctor.Problem, "file"},
 		in("file"):                        {doctor.Problem, "is not a socket; Caddy deletes it when it starts"},
-		in("folder"):                      {doctor.Problem, "is a folder"},
+		in("folder"):                      {doctor.Problem, "is a directory"},
 		in("open", "a.sock"):              {doctor.Warning, "every user may write to"},
 		in(strings.Repeat("a", 120)):      {doctor.Problem, "bytes, and the system allows "},
-		"/proc/self/payermax/a.sock":      {doctor.Problem, "there is no folder"},
+		"/proc/self/payermax/a.sock":      {doctor.Problem, "there is no directory"},
 		"/proc/self/fdinfo/payermax.sock": {doctor.Problem, "this user cannot make a socket in /proc/self/fdinfo"},
 	} {
 		if _, err := os.Stat("/proc/self"); err != nil && strings.HasPrefix(path, "/proc") {

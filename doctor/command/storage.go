@@ -21,7 +21,7 @@ func (c configTree) describeStorage(name, temporary, data string) []doctor.Resul
 	}
 	dataError := tryWriting(existing(data)) // Caddy creates missing directories
 	if dataError != nil {
-		lacks = append(lacks, data+", Caddy's data folder: "+reasonOf(dataError))
+		lacks = append(lacks, data+", Caddy's data directory: "+reasonOf(dataError))
 	}
 	if len(lacks) == 0 || c.at("storage") != nil {
 		return nil

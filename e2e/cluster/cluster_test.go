@@ -224,7 +224,7 @@ func await(t *testing.T, limit time.Duration, what string, condition func() bool
 	began := time.Now()
 	for !condition() {
 		if time.Since(began) > limit {
-			require.FailNow(t, "waited in vain for "+what)
+			require.FailNow(t, "timed out waiting for "+what)
 		}
 		time.Sleep(100 * time.Millisecond)
 	}

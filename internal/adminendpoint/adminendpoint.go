@@ -68,7 +68,7 @@ func Warn(ctx caddy.Context, logger *zap.Logger) {
 	}
 	found.(*app).warned.Do(func() {
 		logger.Warn("Caddy's admin endpoint is on: whoever reaches it can read the key files and give the sidecar another configuration; " +
-			"write admin off into the global options; a Unix socket that only root can reach is safe as well, and is warned of all the same")
+			"write admin off in the global options; a Unix socket that only root can reach is safe as well, although this warning appears with it too")
 	})
 }
 

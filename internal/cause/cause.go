@@ -237,7 +237,7 @@ func (c *ConnectRefused) proxyError() string {
 // NoTunnel returns the error of a forward proxy that accepted a connection but did not
 // connect to the gateway in time.
 func NoTunnel(within time.Duration) error {
-	return &failure{"connection_timeout", fmt.Sprintf("the forward proxy took the connection, and did not lead it to the gateway within %v", within), context.DeadlineExceeded}
+	return &failure{"connection_timeout", fmt.Sprintf("the forward proxy accepted the connection, but did not connect it to the gateway within %v", within), context.DeadlineExceeded}
 }
 
 // InTunnel adds to an error that it occurred while a forward proxy was connecting to the

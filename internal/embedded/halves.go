@@ -36,13 +36,13 @@ func (a Addressees) include(m Merchant) bool {
 func (h Halves) Mismatch() (message, next string) {
 	switch {
 	case len(h.Verifying) > 0 && h.Sandboxes == 0:
-		return "payermax_notify verifies the notifications of the embedded sandbox, but no payermax of this config has gateway sandbox, so that every notification is refused, as wrong_signature",
+		return "payermax_notify verifies the notifications of the embedded sandbox, but no payermax of this config has gateway sandbox, so every notification is refused as wrong_signature",
 			"write gateway sandbox into payermax; for the notifications of PayerMax, or of a sandbox in another process or site, write gateway_public_key instead of sandbox into payermax_notify"
 	case h.Sandboxes > 0 && len(h.Verifying) == 0 && h.ByFile > 0:
 		return "payermax_notify verifies notifications by gateway_public_key, but the embedded sandbox of this config signs with a key of its own, so that its notifications are refused, as wrong_signature",
 			"write sandbox instead of gateway_public_key into payermax_notify"
 	case h.hasStranger():
-		return "payermax_notify verifies the notifications of the embedded sandbox, but its app_id or merchant_no is that of no merchant of the sandbox, so that every notification is refused, as other_merchant",
+		return "payermax_notify verifies the notifications of the embedded sandbox, but its app_id or merchant_no is not that of a merchant of the sandbox, so every notification is refused as other_merchant",
 			"write into payermax_notify the app_id and merchant_no of payermax, or neither; the sandbox needs none"
 	}
 	return "", ""

@@ -56,7 +56,7 @@ func CheckPassword(password, path string) error {
 	if wrong == "" {
 		return nil
 	}
-	return curable(errors.New("what it has, which is not repeated here, "+wrong), password, "{file."+path+"}", wrongPassword)
+	return curable(errors.New("its value, which is not repeated here, "+wrong), password, "{file."+path+"}", wrongPassword)
 }
 
 var (

@@ -27,7 +27,7 @@ func TestPasswords(t *testing.T) {
 		"${REDIS_PASSWORD}": unexpanded, "{$REDIS_PASSWORD}": unexpanded, "{env.REDIS_PASSWORD}": unexpanded, "{{ .Values.password }}": unexpanded, "$(cat x)": unexpanded,
 	} {
 		err := CheckPassword(password, "/run/secrets/password")
-		if assert.ErrorContains(t, err, "what it has, which is not repeated here, "+why, "%q", password) {
+		if assert.ErrorContains(t, err, "its value, which is not repeated here, "+why, "%q", password) {
 			assert.NotContains(t, err.Error(), "canary")
 		}
 	}

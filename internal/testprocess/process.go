@@ -159,7 +159,7 @@ func (p *Process) poll(t T, limit time.Duration, what string, condition func() b
 			return
 		}
 		if isLast {
-			require.FailNow(t, "waited in vain for "+p.name()+" "+what, "it has ended: %t", p.HasEnded())
+			require.FailNow(t, "timed out waiting for "+p.name()+" "+what, "it has ended: %t", p.HasEnded())
 		}
 		time.Sleep(pause)
 	}

@@ -173,8 +173,8 @@ func TestPKCS11CannotLoad(t *testing.T) {
 		"no such token":   {"pkcs11 pkcs11:token=other;object=a;module-path=" + hsm.library + "?pin-source=" + hsm.pinFile, "could not find PKCS#11 token"},
 		"no PIN file":     {"pkcs11 pkcs11:token=payermax;object=a;module-path=" + hsm.library + "?pin-source=/nonexistent/pin", "reading pin-source: open /nonexistent/pin"},
 		"PIN from a pipe": {"pkcs11 pkcs11:token=payermax;object=a;module-path=" + hsm.library + "?pin-source=" + pipe, "reading pin-source: " + pipe + ": is not a regular file"},
-		"PIN in quotes":   {"pkcs11 pkcs11:token=payermax;object=a;module-path=" + hsm.library + "?pin-source=" + quoted, "what it has, which is not repeated here, has quotes in it"},
-		"PIN with a name": {"pkcs11 pkcs11:token=payermax;object=a;module-path=" + hsm.library + "?pin-source=" + named, "what it has, which is not repeated here, has the name of a setting"},
+		"PIN in quotes":   {"pkcs11 pkcs11:token=payermax;object=a;module-path=" + hsm.library + "?pin-source=" + quoted, "its value, which is not repeated here, has quotes in it"},
+		"PIN with a name": {"pkcs11 pkcs11:token=payermax;object=a;module-path=" + hsm.library + "?pin-source=" + named, "its value, which is not repeated here, has the name of a setting"},
 		"empty PIN file":  {"pkcs11 pkcs11:token=payermax;object=a;module-path=" + hsm.library + "?pin-source=" + empty, "is empty; it must contain the token's user PIN"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -83,7 +83,7 @@ func (v *Vault) expand(repl *caddy.Replacer) (vaultSettings, error) {
 func (v *Vault) loginMethod(repl *caddy.Replacer) (vault.Method, error) {
 	switch {
 	case v.TokenFile != "" && v.Kubernetes != nil:
-		return nil, errors.New("token_file and kubernetes are two ways to a token; choose one")
+		return nil, errors.New("token_file and kubernetes are two ways to get a token; choose one")
 	case v.TokenFile != "":
 		path, err := vaultSecretPath(repl, v.TokenFile)
 		if err != nil {
@@ -93,7 +93,7 @@ func (v *Vault) loginMethod(repl *caddy.Replacer) (vault.Method, error) {
 	case v.Kubernetes != nil:
 		return v.Kubernetes.method(repl)
 	}
-	return nil, errors.New("token_file or kubernetes is required, to come by a token")
+	return nil, errors.New("token_file or kubernetes is required, to get a token")
 }
 
 func (k *VaultKubernetes) method(repl *caddy.Replacer) (vault.Method, error) {

@@ -72,7 +72,7 @@ func TestVaultSettingsRefuse(t *testing.T) {
 		"empty placeholder":   {func(v *Vault) { v.Namespace = "{env.TEST_VAULT_EMPTY}" }, "namespace: evaluated placeholder"},
 		"unknown placeholder": {func(v *Vault) { v.KeyName = "{nonsense}" }, "key: unrecognized placeholder"},
 		"no method":           {func(v *Vault) { v.TokenFile = "" }, "token_file or kubernetes is required"},
-		"two methods":         {func(v *Vault) { v.Kubernetes = &VaultKubernetes{Role: "a"} }, "two ways to a token; choose one"},
+		"two methods":         {func(v *Vault) { v.Kubernetes = &VaultKubernetes{Role: "a"} }, "two ways to get a token; choose one"},
 		"token":               {func(v *Vault) { v.TokenFile = "hvs.CANARY" }, "token_file: must be the absolute path"},
 		"token by env":        {func(v *Vault) { v.TokenFile = "{env.TEST_VAULT_TOKEN}" }, "token_file: must be the absolute path"},
 		"token by file":       {func(v *Vault) { v.TokenFile = "{file." + tokenFile + "}" }, "token_file: must be the absolute path"},

@@ -24,8 +24,10 @@ static unsigned long take_error(void) {
 int payermax_configure(int strictly, unsigned long *failed) {
 	ERR_clear_error();
 	OPENSSL_INIT_SETTINGS *settings = OPENSSL_INIT_new();
-	if (settings == NULL)
+	if (settings == NULL) {
+		*failed = take_error();
 		return 0;
+	}
 	if (strictly) // without the flags that ignore a missing file and errors
 		OPENSSL_INIT_set_config_file_flags(settings, CONF_MFLAGS_DEFAULT_SECTION);
 	int loaded = OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, settings);

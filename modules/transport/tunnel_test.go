@@ -47,7 +47,7 @@ func TestProxiesThatLeadNowhere(t *testing.T) {
 	secure := httptest.NewUnstartedServer(nil)
 	secure.StartTLS()
 	secure.Close()
-	const late = "did not lead it to the gateway within 1s"
+	const late = "did not connect it to the gateway within 1s"
 	for name, test := range map[string]struct {
 		scheme            string
 		answer            func(net.Conn)

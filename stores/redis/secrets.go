@@ -19,7 +19,7 @@ func readPassword(path string) (string, error) {
 	content, err := readSecret(path)
 	switch {
 	case err != nil && !filepath.IsAbs(path):
-		return "", errors.New("cannot read the file that it names, which is not repeated here, since it may be the password itself; expected the absolute path of a file that has the password")
+		return "", errors.New("cannot read the file that it names, which is not repeated here, since it may be the password itself; expected the absolute path of a file that contains the password")
 	case err != nil:
 		return "", err
 	}

@@ -53,7 +53,7 @@ func failed(operation string, status int, body []byte, h hints) *Failure {
 func reason(status int, body string, h hints) string {
 	switch {
 	case status >= 300 && status < 400:
-		return "the server sends us elsewhere, where the token must not follow; if it is a standby, set the address to the active node or to the load balancer, or turn request forwarding on"
+		return "the server redirects to another address, to which the token must not be sent; if it is a standby, set the address to the active node or to the load balancer, or turn request forwarding on"
 	case strings.Contains(body, "sealed"):
 		return "the server is sealed; unseal it"
 	case strings.Contains(body, "not active"):

@@ -50,12 +50,12 @@ func (s *Session) Keep(ctx context.Context) {
 			// Nothing was due, so this success does not show that anything works again.
 		case err == nil:
 			if failures > 0 {
-				s.log.Info("the token is kept up again")
+				s.log.Info("the token is renewed again")
 			}
 			failures, retryAt = 0, time.Time{}
 		default:
 			if failures++; failures == 1 {
-				s.log.Warn("keeping the token up failed; it is used as long as it is good, and this is tried again", "error", err)
+				s.log.Warn("the token could not be renewed; it is used until it expires, and renewal is tried again", "error", err)
 			}
 			retryAt = time.Now().Add(Backoff(failures))
 		}

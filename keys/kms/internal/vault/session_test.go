@@ -169,7 +169,7 @@ func TestRenewalIsTriedAgain(t *testing.T) {
 		assert.Equal(t, tries+1, b.Calls(renewPath))
 		b.signFor(t, 20*time.Minute)
 		assert.Equal(t, 1, b.Calls(loginPath))
-		assert.Contains(t, b.log.String(), "the token is kept up again")
+		assert.Contains(t, b.log.String(), "the token is renewed again")
 	})
 }
 

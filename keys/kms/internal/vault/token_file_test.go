@@ -59,7 +59,7 @@ func TestTokenFileMayVanishAndComeBack(t *testing.T) {
 
 		b.replaceFile(t, "hvs.CANARY-2")
 		b.signFor(t, 40*time.Second)
-		assert.Contains(t, b.log.String(), "the token is kept up again")
+		assert.Contains(t, b.log.String(), "the token is renewed again")
 		b.Change(func(s *vaulttest.Server) { delete(s.Tokens, "hvs.CANARY-1") })
 		assert.NoError(t, b.sign(t))
 	})

@@ -444,7 +444,7 @@ func TestLargeNotificationsCostBoundedMemory(t *testing.T) {
 }
 
 // deliverAtOnce makes count requests whose last parts are sent only when everything else of all of
-// them is under way, and counts the statuses of the answers.
+// them has been sent, and counts the statuses of the answers.
 func (s *sidecar) deliverAtOnce(t *testing.T, count int, request func(i int) (begin, end string)) map[int]int {
 	t.Helper()
 	var begun, all sync.WaitGroup

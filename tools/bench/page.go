@@ -54,7 +54,7 @@ func (r *results) publish(root string) error {
 	return os.WriteFile(filepath.Join(root, chartFile), []byte(r.chart()), 0o644)
 }
 
-// fill returns the page with the blocks written anew.
+// fill returns the page with the blocks rewritten.
 func (r *results) fill(page string) (string, error) {
 	for _, b := range blocks {
 		begin := "<!-- bench: " + b.name + " -->\n"
